@@ -1,0 +1,162 @@
+/* control.c -- the public names of controls and introspection; each makes sure that the allocator has booted. */
+#include "api/init.h"
+#include "api/slow.h"
+#include "control/ctl.h"
+#include "lunalloc.h"
+#include "observe/stats.h"
+#include "observe/walk.h"
+#include "thread/tcache.h"
+
+#include <errno.h>
+
+static void
+ensure_boot(void) {
+    if (thread_self == &thread_unborn) {
+        init_boot();
+        thread_get();
+    }
+}
+
+int
+mallctl(const char *name, void *oldp, size_t *oldlenp, void *newp, size_t newlen) {
+    ensure_boot();
+    return ctl_byname(name, oldp, oldlenp, newp, newlen);
+}
+
+int
+mallctlnametomib(const char *name, size_t *mibp, size_t *miblenp) {
+    ensure_boot();
+    return ctl_nametomib(name, mibp, miblenp);
+}
+
+int
+mallctlbymib(const size_t *mib, size_t miblen, void *oldp, size_t *oldlenp, void *newp, size_t newlen) {
+    ensure_boot();
+    return ctl_bymib(mib, miblen, oldp, oldlenp, newp, newlen);
+}
+
+size_t
+lunalloc_ctl_count(void) {
+    return ctl_nrows;
+}
+
+int
+lunalloc_ctl_row(size_t position, lunalloc_row_t *row) {
+    if (position >= ctl_nrows) {
+        return ENOENT;
+    }
+    *row = ctl_rows[position].public;
+    return 0;
+}
+
+int
+lunalloc_ctl_describe(const char *name, lunalloc_row_t *row) {
+    ctl_name_t resolved;
+    int error = ctl_resolve(name, true, &resolved);
+    if (error == 0) {
+        *row = resolved.row->public;
+    }
+    return error;
+}
+
+int
+lunalloc_ctl_source(const char *name, const char **source) {
+    ensure_boot();
+    ctl_name_t resolved;
+    int error = ctl_resolve(name, true, &resolved);
+    if (error == 0) {
+        *source = ctl_source(&resolved);
+    }
+    return error;
+}
+
+size_t
+lunalloc_ctl_limit(const char *name) {
+    ensure_boot();
+    return ctl_limit(name);
+}
+
+bool
+lunalloc_ctl_suggest(const char *name, char *buf, size_t size) {
+    return ctl_suggest(name, buf, size);
+}
+
+int
+lunalloc_ctl_get(const char *name, lunalloc_value_t *value, char *message, size_t message_size) {
+    ensure_boot();
+    return ctl_get(name, value, message, message_size);
+}
+
+int
+lunalloc_ctl_set(const char *name, const char *text, char *message, size_t message_size) {
+    ensure_boot();
+    return ctl_set(name, text, message, message_size);
+}
+
+size_t
+lunalloc_extents(lunalloc_cursor_t *cursor, lunalloc_extent_t *out, size_t n, lunalloc_page_totals_t *totals) {
+    ensure_boot();
+    return walk_extents(cursor, out, n, totals);
+}
+
+int
+lunalloc_find(const void *addr, lunalloc_location_t *out) {
+    ensure_boot();
+    return walk_find((uintptr_t)addr, out);
+}
+
+uint32_t
+lunalloc_nsizes(void) {
+    ensure_boot();
+    return sc.nsizes;
+}
+
+int
+lunalloc_sizeclass(uint32_t index, lunalloc_sizeclass_t *out) {
+    ensure_boot();
+    if (index >= sc.nsizes) {
+        return ENOENT;
+    }
+    size_t size = sc.size[index];
+    size_t least = index == 0 ? 1 : sc.size[index - 1] + 1;
+    *out = (lunalloc_sizeclass_t){
+        .index = index,
+        .size = size,
+        .cached_max = index < tcache_nclasses() ? tcache_max_slots(index) : 0,
+        .max_waste = (double)(size - least) / (double)size,
+    };
+    if (sc_is_small(index)) {
+        out->slab_size = atomic_get(&sc.slab_size[index]);
+        out->nregs = sc_nregs(index, out->slab_size);
+    }
+    sc_decompose(index, &out->lg_group, &out->lg_delta, &out->ndelta);
+    return 0;
+}
+
+int
+lunalloc_sizeclass_of(size_t size, lunalloc_sizeclass_t *out) {
+    ensure_boot();
+    return size > SC_LARGE_MAX ? ENOENT : lunalloc_sizeclass(sc_index(size), out);
+}
+
+int
+lunalloc_stats(uint32_t arena, lunalloc_stats_t *out) {
+    ensure_boot();
+    return stats_read(arena, out);
+}
+
+int
+lunalloc_class_stats(uint32_t arena, uint32_t szind, lunalloc_class_stats_t *out) {
+    ensure_boot();
+    return stats_read_class(arena, szind, out);
+}
+
+const char *const *
+lunalloc_stats_names(void) {
+    static const char *const names[] = {
+        "time",     "allocated", "cached",   "active",    "dirty",  "muzzy",    "retained",  "metadata",
+        "resident", "mapped",    "narenas",  "nthreads",  "nregions", "nslabs", "nextents",  "nmalloc",
+        "ndalloc",  "nrequests", "nfills",   "nflushes",  "npurges", "nmadvise", "purged",    NULL,
+    };
+    return names;
+}

@@ -1,0 +1,32 @@
+/*
+ * fast.h -- the two fast paths, whole: everything else is a slow path's business.
+ *
+ * Before boot, before a thread's first call, after its last, and whenever caching is off, thread_self leads to zeroed bins:
+ * empty and full at once. No other test is needed.
+ */
+#ifndef LUNALLOC_API_FAST_H
+#define LUNALLOC_API_FAST_H
+
+#include "extent/pagemap.h"
+#include "thread/thread.h"
+
+ALWAYS_INLINE bool
+fast_malloc(size_t size, void **ptr) {
+    return LIKELY(size <= SC_LOOKUP_MAX) && cache_bin_pop(&thread_self->bins[sc.lookup[(size + 7) >> 3]], ptr);
+}
+
+ALWAYS_INLINE bool
+fast_free(void *ptr) {
+    return cache_bin_push(&thread_self->bins[pagemap_class(ptr)], ptr);
+}
+
+/* The class comes from the size, not from the page map: unless some memory must not enter caches. */
+ALWAYS_INLINE bool
+fast_free_sized(void *ptr, size_t size) {
+    if (UNLIKELY(ptr == NULL) || UNLIKELY(size > SC_LOOKUP_MAX) || UNLIKELY(atomic_get(&arenas_manual_made))) {
+        return false;
+    }
+    return cache_bin_push(&thread_self->bins[sc.lookup[(size + 7) >> 3]], ptr);
+}
+
+#endif

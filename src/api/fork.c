@@ -1,0 +1,41 @@
+/* fork.c -- every lock is held across fork, outermost first, so that the child's structures are whole. */
+#include "api/init.h"
+#include "arena/arenas.h"
+#include "extent/metadata.h"
+#include "extent/pagemap.h"
+#include "thread/thread.h"
+
+#include <pthread.h>
+
+static void
+prefork(void) {
+    thread_prefork();
+    arenas_prefork();
+    extent_prefork();
+    pagemap_prefork();
+    metadata_prefork();
+}
+
+static void
+postfork(bool child) {
+    metadata_postfork(child);
+    pagemap_postfork(child);
+    extent_postfork(child);
+    arenas_postfork(child);
+    thread_postfork(child);
+}
+
+static void
+postfork_parent(void) {
+    postfork(false);
+}
+
+static void
+postfork_child(void) {
+    postfork(true);
+}
+
+void
+fork_boot(void) {
+    pthread_atfork(prefork, postfork_parent, postfork_child);
+}

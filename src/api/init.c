@@ -1,0 +1,46 @@
+/* init.c -- the order of boot. Nothing called here allocates before thread_self is set. */
+#include "api/init.h"
+
+#include "arena/arenas.h"
+#include "base/check.h"
+#include "base/options.h"
+#include "control/conf.h"
+#include "os/pages.h"
+#include "os/system.h"
+#include "thread/thread.h"
+
+static lock_t lock = LOCK_INITIALIZER(RANK_BOOT);
+static bool ready; /* Synchronization: lock. */
+
+#define ARENAS_AUTO_MAX 256
+
+static uint32_t
+auto_arenas(void) {
+    uint32_t n = options.narenas != 0 ? options.narenas : system_ncpus();
+    return n < ARENAS_AUTO_MAX ? n : ARENAS_AUTO_MAX;
+}
+
+static void
+boot(void) {
+    check_sink = system_write_error;
+    conf_read();
+    sc_boot((sc_config_t){.lg_page = lg_floor(pages_size()), .lg_quantum = options.lg_quantum, .lg_ngroup = 2});
+    if (!arenas_boot(auto_arenas())) {
+        misuse("no memory to start with", NULL, "");
+    }
+    thread_boot();
+}
+
+void
+init_boot(void) {
+    lock_acquire(&lock);
+    bool first = !ready;
+    if (first) {
+        boot();
+        ready = true;
+    }
+    lock_release(&lock);
+    if (first) {
+        fork_boot();
+    }
+}

@@ -1,0 +1,138 @@
+/*
+ * malloc.c -- the entry points: ISO C, POSIX and the traditional names.
+ *
+ * Each exists under its lunalloc_ name; the standard names are aliases, defined only where this library is to replace them.
+ * The declarations are our own, because a libc's carry attributes that an alias would have to repeat.
+ */
+#include "api/fast.h"
+#include "api/slow.h"
+#include "base/check.h"
+#include "lunalloc.h"
+#include "os/pages.h"
+
+#include <errno.h>
+#include <string.h>
+
+void *
+lunalloc_malloc(size_t size) {
+    void *ptr;
+    return LIKELY(fast_malloc(size, &ptr)) ? ptr : slow_malloc(size);
+}
+
+void
+lunalloc_free(void *ptr) {
+    if (UNLIKELY(!fast_free(ptr))) {
+        slow_free(ptr);
+    }
+}
+
+void
+lunalloc_free_sized(void *ptr, size_t size) {
+    if (UNLIKELY(!fast_free_sized(ptr, size))) {
+        slow_free(ptr);
+    }
+}
+
+void
+lunalloc_free_aligned_sized(void *ptr, size_t alignment, size_t size) {
+    (void)alignment;
+    (void)size;
+    lunalloc_free(ptr);
+}
+
+static void *
+no_memory(void) {
+    errno = ENOMEM;
+    return NULL;
+}
+
+static void *
+bad_alignment(void) {
+    errno = EINVAL;
+    return NULL;
+}
+
+void *
+lunalloc_calloc(size_t count, size_t size) {
+    size_t total;
+    void *ptr;
+    if (UNLIKELY(__builtin_mul_overflow(count, size, &total))) {
+        return no_memory();
+    }
+    return LIKELY(fast_malloc(total, &ptr)) ? memset(ptr, 0, total) : slow_calloc(total);
+}
+
+void *
+lunalloc_realloc(void *ptr, size_t size) {
+    if (UNLIKELY(ptr == NULL)) {
+        return lunalloc_malloc(size);
+    }
+    uint32_t class = pagemap_class(ptr);
+    if (class != 0 && size != 0 && size <= SC_LOOKUP_MAX && sc.lookup[(size + 7) >> 3] == class) {
+        return ptr;
+    }
+    return slow_realloc(ptr, size);
+}
+
+static void *
+lunalloc_reallocarray(void *ptr, size_t count, size_t size) {
+    size_t total;
+    return __builtin_mul_overflow(count, size, &total) ? no_memory() : lunalloc_realloc(ptr, total);
+}
+
+int
+lunalloc_posix_memalign(void **out, size_t alignment, size_t size) {
+    if (!is_pow2(alignment) || alignment < sizeof(void *)) {
+        return EINVAL;
+    }
+    int saved = errno;
+    void *ptr = slow_aligned(alignment, size);
+    errno = saved;
+    if (ptr == NULL) {
+        return ENOMEM;
+    }
+    *out = ptr;
+    return 0;
+}
+
+void *
+lunalloc_aligned_alloc(size_t alignment, size_t size) {
+    return is_pow2(alignment) ? slow_aligned(alignment, size) : bad_alignment();
+}
+
+static void *
+lunalloc_valloc(size_t size) {
+    return slow_aligned(pages_size(), size);
+}
+
+/* Whole pages, at least one. */
+static void *
+lunalloc_pvalloc(size_t size) {
+    size_t page = pages_size();
+    size_t rounded = size == 0 ? page : align_up(size, page);
+    return rounded < size ? no_memory() : slow_aligned(page, rounded);
+}
+
+size_t
+lunalloc_usable_size(const void *ptr) {
+    return ptr == NULL ? 0 : slow_usable_size(ptr);
+}
+
+#if LUNALLOC_REPLACE
+#define REPLACES(name) __attribute__((visibility("default"), alias("lunalloc_" #name)))
+
+void *malloc(size_t size) REPLACES(malloc);
+void free(void *ptr) REPLACES(free);
+void *calloc(size_t count, size_t size) REPLACES(calloc);
+void *realloc(void *ptr, size_t size) REPLACES(realloc);
+void *reallocarray(void *ptr, size_t count, size_t size) REPLACES(reallocarray);
+int posix_memalign(void **out, size_t alignment, size_t size) REPLACES(posix_memalign);
+void *aligned_alloc(size_t alignment, size_t size) REPLACES(aligned_alloc);
+void *memalign(size_t alignment, size_t size) REPLACES(aligned_alloc);
+void *valloc(size_t size) REPLACES(valloc);
+void *pvalloc(size_t size) REPLACES(pvalloc);
+size_t malloc_usable_size(void *ptr) REPLACES(usable_size);
+void cfree(void *ptr) REPLACES(free);
+void free_sized(void *ptr, size_t size) REPLACES(free_sized);
+void free_aligned_sized(void *ptr, size_t alignment, size_t size) REPLACES(free_aligned_sized);
+#endif

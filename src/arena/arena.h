@@ -1,0 +1,61 @@
+/*
+ * arena.h -- an independent allocator: bins of small classes and large allocations over its own pages.
+ *
+ * Threads call it through their caches (thread/), in batches; nothing here knows threads. Every pointer carries its arena in
+ * its extent, so any thread may free anything.
+ *
+ * Thread-safe. On entry no lock of the core is held.
+ */
+#ifndef LUNALLOC_ARENA_ARENA_H
+#define LUNALLOC_ARENA_ARENA_H
+
+#include "arena/bin.h"
+#include "extent/page_alloc.h"
+
+typedef struct arena {
+    uint32_t index;              /* Synchronization: constant. */
+    bool manual;                 /* Synchronization: constant; made by request, not for automatic binding; never cached. */
+    _Atomic uint32_t nthreads;   /* Synchronization: any thread; threads bound to it. */
+    _Atomic uint64_t nmalloc_large[SC_MAX_SIZES]; /* Synchronization: any thread adds; by szind, as below. */
+    _Atomic uint64_t ndalloc_large[SC_MAX_SIZES]; /* Synchronization: as nmalloc_large. */
+    page_alloc_t pages;          /* Synchronization: its own. */
+    bin_t bins[SC_MAX_SMALL];    /* Synchronization: their own. */
+} arena_t;
+
+/* A new arena in metadata; NULL without memory. */
+arena_t *arena_new(uint32_t index, bool manual);
+/* Decay times and cap as new arenas get them. */
+void arena_use_defaults(arena_t *arena, uint64_t now);
+
+/* Up to n regions of a small class into out, ascending within a slab; fewer (perhaps 0) only without memory. */
+uint32_t arena_fill(arena_t *arena, uint32_t szind, uint32_t n, void **out);
+/* One region of a small class, without a cache. NULL without memory. */
+void *arena_malloc_small(arena_t *arena, uint32_t szind);
+/* A large allocation at an alignment (a power of two); *zeroed tells whether it reads as zeros. NULL without memory. */
+void *arena_malloc_large(arena_t *arena, uint32_t szind, size_t alignment, bool *zeroed);
+
+/*
+ * Gives n pointers back to the arenas that they came from, in any mix of small classes and arenas; caches' bulk path.
+ * Clobbers ptrs.
+ */
+void arena_flush(void **ptrs, uint32_t n);
+/* The extent of an allocation that lives; anything else is misuse and ends the process with a message naming `what`. */
+extent_t *arena_extent_of(const void *ptr, const char *what);
+void arena_free_small(extent_t *slab, void *ptr);
+void arena_free_large(extent_t *e);
+
+/* Resizes a large allocation in place to a large class. False: nothing changed. */
+bool arena_resize_large(extent_t *e, uint32_t szind);
+
+/* Frees everything that lives in a manual arena. Nobody uses its memory any more. */
+void arena_reset(arena_t *arena);
+/* Resets it and gives its regions back. */
+void arena_clear(arena_t *arena);
+
+/* Stops at the first broken invariant. Debug builds. */
+void arena_check(arena_t *arena);
+
+void arena_prefork(arena_t *arena, lock_rank_t rank);
+void arena_postfork(arena_t *arena, bool child);
+
+#endif

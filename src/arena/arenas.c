@@ -1,0 +1,207 @@
+/* arenas.c -- the table, under one lock; lookups take none. */
+#include "arena/arenas.h"
+
+#include "base/check.h"
+#include "os/clock.h"
+
+#include <errno.h>
+
+_Atomic(arena_t *) arenas_table[ARENAS_MAX];
+_Atomic bool arenas_manual_made;
+
+static lock_t lock = LOCK_INITIALIZER(RANK_ARENAS);
+static _Atomic uint32_t count;                                  /* Synchronization: written under the lock. */
+static _Atomic uint32_t nauto;                                  /* Synchronization: as count. */
+static bool destroyed[ARENAS_MAX] GUARDED_BY(role_arenas);
+
+static void
+arenas_lock(void) ACQUIRE(role_arenas) NO_THREAD_SAFETY {
+    lock_acquire(&lock);
+}
+
+static void
+arenas_unlock(void) RELEASE(role_arenas) NO_THREAD_SAFETY {
+    lock_release(&lock);
+}
+
+uint32_t
+arenas_count(void) {
+    return atomic_get_acquire(&count);
+}
+
+uint32_t
+arenas_nauto(void) {
+    return atomic_get(&nauto);
+}
+
+static arena_t *
+make(uint32_t index, bool manual) REQUIRES(role_arenas) {
+    arena_t *arena = atomic_get(&arenas_table[index]);
+    if (arena == NULL) {
+        arena = arena_new(index, manual);
+    }
+    if (arena == NULL) {
+        return NULL;
+    }
+    if (destroyed[index]) {
+        arena_use_defaults(arena, clock_coarse_ns());
+    }
+    atomic_set_release(&arenas_table[index], arena);
+    destroyed[index] = false;
+    if (index >= atomic_get(&count)) {
+        atomic_set_release(&count, index + 1);
+    }
+    return arena;
+}
+
+bool
+arenas_boot(uint32_t n) {
+    arenas_lock();
+    atomic_set(&nauto, n);
+    bool made = make(0, false) != NULL;
+    atomic_set_release(&count, n);
+    arenas_unlock();
+    return made;
+}
+
+static bool
+alive(uint32_t index) REQUIRES(role_arenas) {
+    return index < atomic_get(&count) && atomic_get(&arenas_table[index]) != NULL && !destroyed[index];
+}
+
+bool
+arenas_alive(uint32_t index) {
+    arenas_lock();
+    bool is = alive(index);
+    arenas_unlock();
+    return is;
+}
+
+arena_t *
+arenas_want(uint32_t index) {
+    arenas_lock();
+    bool is_auto = index < atomic_get(&nauto);
+    arena_t *arena = alive(index) ? arenas_get(index) : is_auto ? make(index, false) : NULL;
+    arenas_unlock();
+    return arena;
+}
+
+static uint32_t
+threads_of(uint32_t index) {
+    const arena_t *arena = arenas_get(index);
+    return arena == NULL ? 0 : atomic_get(&arena->nthreads);
+}
+
+arena_t *
+arenas_bind_auto(void) {
+    uint32_t best = 0;
+    arenas_lock();
+    for (uint32_t i = 1; i < atomic_get(&nauto); i++) {
+        best = threads_of(i) < threads_of(best) ? i : best;
+    }
+    arena_t *arena = arenas_get(best);
+    if (arena == NULL) {
+        arena = make(best, false);
+    }
+    arena = arena == NULL ? arenas_get(0) : arena;
+    arenas_bind(arena);
+    arenas_unlock();
+    return arena;
+}
+
+void
+arenas_bind(arena_t *arena) {
+    atomic_add(&arena->nthreads, 1);
+}
+
+void
+arenas_unbind(arena_t *arena) {
+    atomic_sub(&arena->nthreads, 1);
+}
+
+/* The lowest manual index that is free; ARENAS_MAX if there is none. */
+static uint32_t
+free_index(void) REQUIRES(role_arenas) {
+    uint32_t i = atomic_get(&nauto);
+    while (i < ARENAS_MAX && alive(i)) {
+        i++;
+    }
+    return i;
+}
+
+arena_t *
+arenas_create(void) {
+    arenas_lock();
+    uint32_t index = free_index();
+    atomic_set(&arenas_manual_made, true);
+    arena_t *arena = index < ARENAS_MAX ? make(index, true) : NULL;
+    arenas_unlock();
+    return arena;
+}
+
+/* Why a manual arena may not be emptied now; 0 if it may. */
+static int
+emptiable(uint32_t index) REQUIRES(role_arenas) {
+    if (!alive(index) || !arenas_get(index)->manual) {
+        return EINVAL;
+    }
+    return atomic_get(&arenas_get(index)->nthreads) > 0 ? EAGAIN : 0;
+}
+
+int
+arenas_reset(uint32_t index) {
+    arenas_lock();
+    int error = emptiable(index);
+    if (error == 0) {
+        arena_reset(arenas_get(index));
+    }
+    arenas_unlock();
+    return error;
+}
+
+int
+arenas_destroy(uint32_t index) {
+    arenas_lock();
+    int error = emptiable(index);
+    if (error == 0) {
+        arena_clear(arenas_get(index));
+        destroyed[index] = true;
+    }
+    arenas_unlock();
+    return error;
+}
+
+bool
+arenas_release_unused(void) {
+    bool any = false;
+    for (uint32_t i = 0; i < arenas_count(); i++) {
+        arena_t *arena = arenas_get(i);
+        if (arena != NULL) {
+            pa_purge_all(&arena->pages);
+            any = pa_release_unused(&arena->pages) || any;
+        }
+    }
+    return any;
+}
+
+void
+arenas_prefork(void) {
+    lock_acquire(&lock);
+    for (lock_rank_t rank = RANK_DECAY; rank <= RANK_RETAINED; rank++) {
+        for (uint32_t i = 0; i < arenas_count(); i++) {
+            if (arenas_get(i) != NULL) {
+                arena_prefork(arenas_get(i), rank);
+            }
+        }
+    }
+}
+
+void
+arenas_postfork(bool child) {
+    for (uint32_t i = 0; i < arenas_count(); i++) {
+        if (arenas_get(i) != NULL) {
+            arena_postfork(arenas_get(i), child);
+        }
+    }
+    child ? lock_reset(&lock) : lock_release(&lock);
+}

@@ -1,0 +1,57 @@
+/*
+ * bin.h -- one arena's slabs of one small class.
+ *
+ * Regions come from the current slab, then from the fullest slab that has a free one (so that sparse slabs drain and go
+ * back to the page layer), then from a new slab. Non-full slabs other than the current one sit in occupancy buckets.
+ *
+ * Invariants (bin_check, under the lock)
+ *   a slab is in bucket b  <=>  it is not current and 0 < nfree < nregs, b = bin_bucket(nfree, nregs)
+ *   bit b of buckets  <=>  nonfull[b] is not empty
+ *   a full slab is on no list;  an empty one leaves the bin at once, unless it is the current one
+ *   curregs = nmalloc - ndalloc = sum of (nregs - nfree) over the slabs
+ */
+#ifndef LUNALLOC_ARENA_BIN_H
+#define LUNALLOC_ARENA_BIN_H
+
+#include "base/lock.h"
+#include "extent/extent.h"
+
+#define BIN_BUCKETS 8
+
+typedef struct {
+    lock_t lock;
+    extent_t *current GUARDED_BY(role_bin);
+    uint32_t buckets GUARDED_BY(role_bin);
+    list_t nonfull[BIN_BUCKETS] GUARDED_BY(role_bin); /* by share of free regions: 0 is the fullest */
+    _Atomic uint64_t nmalloc;   /* Synchronization: written under the lock, read at any time; so are all below. */
+    _Atomic uint64_t ndalloc;   /* Synchronization: as nmalloc. */
+    _Atomic uint64_t nfills;    /* Synchronization: as nmalloc. */
+    _Atomic uint64_t nflushes;  /* Synchronization: as nmalloc. */
+    _Atomic uint64_t nslabs;    /* Synchronization: as nmalloc. */
+    _Atomic uint64_t nnonfull;  /* Synchronization: as nmalloc. */
+} __attribute__((aligned(CACHELINE))) bin_t;
+
+void bin_init(bin_t *bin);
+
+static inline void
+bin_lock(bin_t *bin) ACQUIRE(role_bin) NO_THREAD_SAFETY {
+    lock_acquire(&bin->lock);
+}
+
+static inline void
+bin_unlock(bin_t *bin) RELEASE(role_bin) NO_THREAD_SAFETY {
+    lock_release(&bin->lock);
+}
+
+/* Up to n regions from the slabs that are there; returns how many. */
+uint32_t bin_pop(bin_t *bin, uint32_t n, void **out) REQUIRES(role_bin);
+/* Adds a slab with all regions free. */
+void bin_add_slab(bin_t *bin, extent_t *slab) REQUIRES(role_bin);
+/* Takes one region back. Returns the slab if that made it empty and it left the bin, else NULL. */
+extent_t *bin_push(bin_t *bin, extent_t *slab, void *ptr) REQUIRES(role_bin);
+/* Forgets every slab. */
+void bin_reset(bin_t *bin) REQUIRES(role_bin);
+/* Stops at the first broken invariant that the bin alone can show. Debug builds. */
+void bin_check(bin_t *bin) EXCLUDES(role_bin);
+
+#endif

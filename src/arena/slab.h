@@ -1,0 +1,38 @@
+/*
+ * slab.h -- regions within a slab: a bitmap of free ones in the extent's descriptor, so that neither allocation nor
+ * deallocation touches the memory itself. Every function requires the lock of the slab's bin.
+ */
+#ifndef LUNALLOC_ARENA_SLAB_H
+#define LUNALLOC_ARENA_SLAB_H
+
+#include "base/check.h"
+#include "base/div.h"
+#include "extent/extent.h"
+
+/* All regions free. The slab is not published yet: no lock. */
+void slab_init(extent_t *slab);
+/* Moves up to n free regions into out, lowest addresses first; returns how many. */
+uint32_t slab_pop(extent_t *slab, uint32_t n, void **out);
+
+/* Index of the region that contains ptr, an address within the slab: by reciprocal multiplication (div.h). */
+static inline uint32_t
+slab_regind(const extent_t *slab, uintptr_t ptr) {
+    return div_by(ptr - slab->addr, sc.magic[slab->szind]);
+}
+
+/* Misuse that only a slow look can see: an address inside a region, past the last one, or already free. */
+_Noreturn COLD void slab_reject(const extent_t *slab, const void *ptr);
+
+static inline void
+slab_push(extent_t *slab, void *ptr) {
+    uint32_t i = slab_regind(slab, (uintptr_t)ptr);
+    uint64_t bit = UINT64_C(1) << (i % 64);
+    bool whole = (uintptr_t)ptr == slab->addr + i * sc.size[slab->szind] && i < slab->nregs;
+    if (UNLIKELY(!whole || (slab->free_regs[i / 64] & bit) != 0)) {
+        slab_reject(slab, ptr);
+    }
+    slab->free_regs[i / 64] |= bit;
+    counter_add(&slab->nfree, 1);
+}
+
+#endif

@@ -1,0 +1,46 @@
+/*
+ * config.h -- what a build variant decides, as constants that plain `if` can test, so that every variant always compiles;
+ * and the few compiler words that the rest uses.
+ */
+#ifndef LUNALLOC_BASE_CONFIG_H
+#define LUNALLOC_BASE_CONFIG_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#ifndef LUNALLOC_DEBUG
+#define LUNALLOC_DEBUG 0
+#endif
+#ifndef LUNALLOC_TORTURE
+#define LUNALLOC_TORTURE 0
+#endif
+#ifndef LUNALLOC_TSAN
+#define LUNALLOC_TSAN 0
+#endif
+#ifndef LUNALLOC_REPLACE
+#define LUNALLOC_REPLACE 1
+#endif
+
+/* Assertions, the witness and the whole-structure checkers. */
+static const bool config_debug = LUNALLOC_DEBUG != 0;
+/* Tiny limits everywhere: caches of one or two objects, descriptors and regions in the smallest batches. */
+static const bool config_torture = LUNALLOC_TORTURE != 0;
+/* Built with ThreadSanitizer: the owner's side of racy-by-design counters becomes atomic too. */
+static const bool config_tsan = LUNALLOC_TSAN != 0;
+/* The standard names (malloc, free, ...) are defined. */
+static const bool config_replace = LUNALLOC_REPLACE != 0;
+
+#define LIKELY(x) __builtin_expect(!!(x), 1)
+#define UNLIKELY(x) __builtin_expect(!!(x), 0)
+#define NOINLINE __attribute__((noinline))
+#define COLD __attribute__((noinline, cold))
+#define ALWAYS_INLINE static inline __attribute__((always_inline))
+#define CACHELINE 64
+
+/* The page map's granule: 2^12 bytes whatever the system's page size, so that the fast path shifts by a constant. */
+#define LG_GRANULE 12
+/* Bits of a user-space address. */
+#define LG_VADDR 47
+
+#endif

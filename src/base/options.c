@@ -1,0 +1,16 @@
+/* options.c -- the settings, at their defaults until configuration is read. */
+#include "base/options.h"
+
+options_t options = {
+    .abort_conf = DEFAULT_ABORT_CONF,
+    .tcache = DEFAULT_TCACHE,
+    .narenas = DEFAULT_NARENAS,
+    .lg_quantum = DEFAULT_LG_QUANTUM,
+    .tcache_max = DEFAULT_TCACHE_MAX,
+    .tcache_nslots = DEFAULT_TCACHE_NSLOTS,
+    .tcache_bytes = DEFAULT_TCACHE_BYTES,
+    .retain_grow_limit = DEFAULT_RETAIN_GROW_LIMIT,
+    .dirty_decay_ms = DEFAULT_DIRTY_DECAY_MS,
+    .muzzy_decay_ms = DEFAULT_MUZZY_DECAY_MS,
+    .dirty_max = DEFAULT_DIRTY_MAX,
+};

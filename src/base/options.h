@@ -1,0 +1,40 @@
+/*
+ * options.h -- settings as plain data, with their defaults. Parsed and checked in control/, read by the layers that they
+ * concern. Fields marked `live` may change at any time and are atomic; the others are constant once boot has finished.
+ */
+#ifndef LUNALLOC_BASE_OPTIONS_H
+#define LUNALLOC_BASE_OPTIONS_H
+
+#include "base/atomic.h"
+#include "base/config.h"
+
+/* Defaults, as numbers here and as text in the schema. */
+#define DEFAULT_ABORT_CONF false
+#define DEFAULT_TCACHE true
+#define DEFAULT_NARENAS 0
+#define DEFAULT_LG_QUANTUM 4
+#define DEFAULT_TCACHE_MAX 32768
+#define DEFAULT_TCACHE_NSLOTS 256
+#define DEFAULT_TCACHE_BYTES 65536
+#define DEFAULT_RETAIN_GROW_LIMIT 268435456
+#define DEFAULT_DIRTY_DECAY_MS 10000
+#define DEFAULT_MUZZY_DECAY_MS 0
+#define DEFAULT_DIRTY_MAX -1
+
+typedef struct {
+    bool abort_conf;                  /* a bad configuration pair aborts instead of being skipped */
+    bool tcache;                      /* threads have caches */
+    uint32_t narenas;                 /* automatic arenas; 0: as many as processors */
+    uint32_t lg_quantum;              /* 3 or 4 */
+    size_t tcache_max;                /* bytes; larger requests are not cached */
+    _Atomic uint32_t tcache_nslots;   /* live; most objects of one class in one thread's cache */
+    _Atomic size_t tcache_bytes;      /* live; most bytes of one class in one thread's cache */
+    _Atomic size_t retain_grow_limit; /* live; bytes; the size that the growth of regions stops at */
+    _Atomic int64_t dirty_decay_ms;   /* live, for new arenas; -1 never, 0 at once */
+    _Atomic int64_t muzzy_decay_ms;   /* live, for new arenas */
+    _Atomic int64_t dirty_max;        /* live, for new arenas; bytes; -1 no limit */
+} options_t;
+
+extern options_t options;
+
+#endif

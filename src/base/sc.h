@@ -1,0 +1,94 @@
+/*
+ * sc.h -- size classes, computed once at boot from page size, quantum and group count; nothing else knows how.
+ *
+ *   tiny       8, 16, ... doubling below the quantum
+ *   linear     quantum * (1 .. 2^lg_ngroup)
+ *   geometric  2^g + n * 2^(g - lg_ngroup), n = 1 .. 2^lg_ngroup, for each doubling g
+ *
+ * A class below page << lg_ngroup is *small* (regions in slabs), the rest are *large* (extents of their own). `szind` is a
+ * class's index in ascending size; a *bin index* is szind + 1, so that 0 can stand for "none" in the page map and lookup.
+ *
+ * After sc_boot everything here is constant, except the slab sizes of new slabs (atomic, relaxed).
+ */
+#ifndef LUNALLOC_BASE_SC_H
+#define LUNALLOC_BASE_SC_H
+
+#include "base/atomic.h"
+#include "base/bits.h"
+#include "base/config.h"
+
+#define SC_MAX_SIZES 256
+#define SC_MAX_SMALL 64
+/* Requests up to this size find their class by one table load. */
+#define SC_LOOKUP_MAX 4096
+#define SC_LG_TINY_MIN 3
+/* Larger requests cannot succeed. */
+#define SC_LARGE_MAX (UINT64_C(1) << 46)
+/* "No class". */
+#define SC_NONE UINT32_MAX
+
+typedef struct {
+    unsigned lg_page;    /* 12 .. 16 */
+    unsigned lg_quantum; /* 3 or 4 */
+    unsigned lg_ngroup;  /* 2: four classes per doubling */
+} sc_config_t;
+
+typedef struct {
+    uint8_t lookup[SC_LOOKUP_MAX / 8 + 1]; /* bin index of a request, by (size + 7) / 8 */
+    sc_config_t config;
+    uint32_t ntiny;
+    uint32_t nsmall;
+    uint32_t nsizes;
+    uint32_t max_regs;                     /* most regions that a slab may hold: bounds the descriptor's bitmap */
+    size_t page;
+    size_t small_max;                      /* largest small size */
+    size_t size[SC_MAX_SIZES];
+    uint64_t magic[SC_MAX_SMALL];          /* div_magic(size), for small classes */
+    _Atomic uint32_t slab_size[SC_MAX_SMALL];
+} sc_t;
+
+extern sc_t sc;
+
+/* Fills `sc`. Not thread-safe: called by boot, and by tests to try other configurations. */
+void sc_boot(sc_config_t config);
+/* Class of a request of 1 .. SC_LARGE_MAX bytes (0 counts as 1). */
+uint32_t sc_index_compute(size_t size);
+/* size = 2^lg_group + ndelta * 2^lg_delta. */
+void sc_decompose(uint32_t szind, uint32_t *lg_group, uint32_t *lg_delta, uint32_t *ndelta);
+/* Checks and sets the slab size of new slabs of a class, in bytes. False if it is no multiple of the page, holds no region or too many. */
+bool sc_set_slab_size(uint32_t szind, size_t slab_size);
+
+static inline uint32_t
+sc_index(size_t size) {
+    return LIKELY(size <= SC_LOOKUP_MAX) ? sc.lookup[(size + 7) >> 3] - 1U : sc_index_compute(size);
+}
+
+static inline size_t
+sc_size(uint32_t szind) {
+    return sc.size[szind];
+}
+
+static inline bool
+sc_is_small(uint32_t szind) {
+    return szind < sc.nsmall;
+}
+
+/* Usable size of a request, 0 if it is too large. */
+static inline size_t
+sc_round(size_t size) {
+    return size <= SC_LARGE_MAX ? sc.size[sc_index(size)] : 0;
+}
+
+static inline uint32_t
+sc_nregs(uint32_t szind, size_t slab_size) {
+    return (uint32_t)(slab_size / sc.size[szind]);
+}
+
+/* Page classes: one index per 1, 2, 3 pages, then 2^lg_ngroup per doubling; sorts free extents by size. */
+#define SC_NPAGE_CLASSES 160
+
+/* Largest page class whose size is <= npages (floor), or smallest >= npages (ceil). npages > 0. */
+uint32_t sc_page_class_floor(size_t npages);
+uint32_t sc_page_class_ceil(size_t npages);
+
+#endif

@@ -1,0 +1,142 @@
+/* conf.c -- pairs of name and value. */
+#include "control/conf.h"
+
+#include "base/check.h"
+#include "base/options.h"
+#include "control/text.h"
+#include "os/system.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#define CONF_FILE "/etc/lunalloc.conf"
+#define CONF_FILE_MAX 4096
+
+/* An application may define it; a null pointer otherwise. */
+extern const char *lunalloc_conf __attribute__((weak, visibility("default")));
+
+/* Part of the string. */
+typedef struct {
+    const char *text;
+    size_t len;
+} span_t;
+
+static bool
+is_blank(char c) {
+    return c == ' ' || c == '\t' || c == '\n' || c == '\r';
+}
+
+static span_t
+trim(span_t span) {
+    while (span.len > 0 && is_blank(span.text[0])) {
+        span.text++;
+        span.len--;
+    }
+    while (span.len > 0 && is_blank(span.text[span.len - 1])) {
+        span.len--;
+    }
+    return span;
+}
+
+static void
+put_name(fmt_t *out, const char *prefix, span_t name) {
+    fmt_str(out, prefix);
+    fmt_mem(out, name.text, name.len);
+}
+
+/* The nearest option to a name, without its "opt.". */
+static void
+put_nearest(fmt_t *out, const char *name) {
+    const char *best = NULL;
+    uint32_t least = (uint32_t)(strlen(name) / 2 + 1);
+    for (size_t i = 0; i < ctl_nrows; i++) {
+        const char *row = ctl_rows[i].public.name;
+        uint32_t distance = strncmp(row, "opt.", 4) == 0 ? text_distance(row, name) : UINT32_MAX;
+        if (distance < least) {
+            least = distance;
+            best = row + 4;
+        }
+    }
+    if (best != NULL) {
+        fmt_str(out, "; did you mean '");
+        fmt_str(out, best);
+        fmt_str(out, "'?");
+    }
+}
+
+/* Applies one pair; false with the reason in `why`. */
+static bool
+apply(span_t key, span_t value, ctl_source_t source, fmt_t *why) {
+    char name[TEXT_MAX_NAME + 1];
+    fmt_t out = fmt_begin(name, sizeof name);
+    put_name(&out, "opt.", key);
+    size_t i = ctl_row_named(name);
+    put_name(why, "'", key);
+    if (i == ctl_nrows) {
+        fmt_str(why, "' is no option");
+        put_nearest(why, name);
+        return false;
+    }
+    put_name(why, ":", value);
+    fmt_str(why, "' ");
+    lunalloc_value_t parsed;
+    if (!text_parse(&ctl_rows[i].public, value.text, value.len, &parsed, why)) {
+        return false;
+    }
+    ctl_store_option(&ctl_rows[i], &parsed);
+    ctl_set_source(&ctl_rows[i], source);
+    return true;
+}
+
+static bool
+apply_pair(span_t pair, ctl_source_t source, fmt_t *why) {
+    const char *colon = memchr(pair.text, ':', pair.len);
+    if (colon == NULL) {
+        put_name(why, "'", pair);
+        fmt_str(why, "' is no pair; allowed: name:value,name:value");
+        return false;
+    }
+    size_t n = (size_t)(colon - pair.text);
+    span_t key = trim((span_t){pair.text, n});
+    span_t value = trim((span_t){colon + 1, pair.len - n - 1});
+    return apply(key, value, source, why);
+}
+
+unsigned
+conf_parse(const char *text, ctl_source_t source, const char *origin) {
+    unsigned nbad = 0;
+    while (*text != '\0') {
+        span_t pair = {text, strcspn(text, ",")};
+        text += pair.len;
+        text += *text == ',';
+        pair = trim(pair);
+        char buf[512];
+        fmt_t why = fmt_begin(buf, sizeof buf);
+        fmt_str(&why, origin);
+        fmt_str(&why, ": ");
+        if (pair.len > 0 && !apply_pair(pair, source, &why)) {
+            warn(buf);
+            nbad++;
+        }
+    }
+    return nbad;
+}
+
+void
+conf_read(void) {
+    char file[CONF_FILE_MAX];
+    unsigned nbad = 0;
+    if (system_read_config(CONF_FILE, file, sizeof file) > 0) {
+        nbad += conf_parse(file, source_file, CONF_FILE);
+    }
+    if (&lunalloc_conf != NULL && lunalloc_conf != NULL) {
+        nbad += conf_parse(lunalloc_conf, source_symbol, "lunalloc_conf");
+    }
+    const char *env = system_env("LUNALLOC_CONF");
+    if (env != NULL) {
+        nbad += conf_parse(env, source_environment, "LUNALLOC_CONF");
+    }
+    if (nbad > 0 && options.abort_conf) {
+        abort();
+    }
+}

@@ -1,0 +1,17 @@
+/* text.h -- values as people write them: "true", "500", "-1", "64M", "1.5G", "10s". No allocation, no locale. */
+#ifndef LUNALLOC_CONTROL_TEXT_H
+#define LUNALLOC_CONTROL_TEXT_H
+
+#include "base/fmt.h"
+#include "lunalloc.h"
+
+/* Parses len bytes of text for a row, checking type and range. False: `why` says what is wrong and what is allowed. */
+bool text_parse(const lunalloc_row_t *row, const char *text, size_t len, lunalloc_value_t *value, fmt_t *why);
+/* Is a typed value within the row's range? False: as above. */
+bool text_in_range(const lunalloc_row_t *row, const lunalloc_value_t *value, fmt_t *why);
+void text_put(fmt_t *out, const lunalloc_value_t *value);
+/* Edits that turn a into b: insertions, deletions, replacements. Names of up to TEXT_MAX_NAME bytes, else UINT32_MAX. */
+#define TEXT_MAX_NAME 96
+uint32_t text_distance(const char *a, const char *b);
+
+#endif

@@ -1,0 +1,138 @@
+/* extents.c -- heaps by page class, LRU, accounting. */
+#include "extent/extents.h"
+
+#include "base/check.h"
+#include "extent/pagemap.h"
+
+/* Stamps count up from here at the end of the LRU list and down at its front. */
+#define FIRST_STAMP (UINT64_C(1) << 62)
+
+static bool
+older_or_lower(const heap_node_t *a, const heap_node_t *b) {
+    const extent_t *ea = container_of(a, extent_t, fit);
+    const extent_t *eb = container_of(b, extent_t, fit);
+    return ea->sn != eb->sn ? ea->sn < eb->sn : ea->addr < eb->addr;
+}
+
+void
+extents_init(extents_t *x, uint32_t arena, extent_state_t state, lock_rank_t rank) {
+    lock_init(&x->lock, rank);
+    x->arena = arena;
+    x->state = state;
+    extents_lock(x);
+    list_init(&x->lru);
+    x->next_stamp = FIRST_STAMP;
+    extents_unlock(x);
+}
+
+/* Everything but the place in the LRU list. */
+static void
+enter(extents_t *x, extent_t *e) REQUIRES(role_extents) {
+    check(extent_state(e) == extent_busy && extent_arena(e) == x->arena);
+    e->szind = SC_NONE;
+    e->slab = false;
+    uint32_t i = sc_page_class_floor(extent_npages(e));
+    heap_insert(&x->heaps[i], &e->fit, older_or_lower);
+    bitmap_add(x->nonempty, i);
+    counter_add(&x->npages, extent_npages(e));
+    counter_add(&x->count, 1);
+    extent_set_state(e, x->state);
+}
+
+void
+extents_insert(extents_t *x, extent_t *e) {
+    enter(x, e);
+    e->lru = x->next_stamp++;
+    list_push_back(&x->lru, &e->link);
+}
+
+void
+extents_insert_oldest(extents_t *x, extent_t *e) {
+    const extent_t *oldest = extents_oldest(x);
+    enter(x, e);
+    e->lru = oldest == NULL ? x->next_stamp++ : oldest->lru - 1;
+    list_push_front(&x->lru, &e->link);
+}
+
+void
+extents_remove(extents_t *x, extent_t *e) {
+    check(atomic_get(&e->owner) == extent_owner(x->arena, x->state));
+    uint32_t i = sc_page_class_floor(extent_npages(e));
+    heap_remove(&x->heaps[i], &e->fit, older_or_lower);
+    if (heap_first(&x->heaps[i]) == NULL) {
+        bitmap_del(x->nonempty, i);
+    }
+    list_remove(&e->link);
+    e->lru = 0;
+    counter_add(&x->npages, -extent_npages(e));
+    counter_add(&x->count, (size_t)-1);
+    extent_set_state(e, extent_busy);
+}
+
+extent_t *
+extents_fit(extents_t *x, size_t size, size_t alignment) {
+    size_t worst = size + alignment - sc.page;
+    if (worst < size) {
+        return NULL;
+    }
+    uint32_t from = sc_page_class_ceil(worst >> sc.config.lg_page);
+    uint32_t i = bitmap_next(x->nonempty, SC_NPAGE_CLASSES, from);
+    return i == SC_NPAGE_CLASSES ? NULL : container_of(heap_first(&x->heaps[i]), extent_t, fit);
+}
+
+extent_t *
+extents_oldest(extents_t *x) {
+    return list_empty(&x->lru) ? NULL : container_of(x->lru.next, extent_t, link);
+}
+
+/* With the lock held, owner = (arena, state) proves membership, and membership makes addr and size stable. */
+static extent_t *
+member(const extents_t *x, uintptr_t addr) {
+    extent_t *e = pagemap_extent(addr);
+    return e != NULL && atomic_get(&e->owner) == extent_owner(x->arena, x->state) ? e : NULL;
+}
+
+extent_t *
+extents_member_ending(extents_t *x, uintptr_t addr) {
+    extent_t *e = member(x, addr - ((uintptr_t)1 << LG_GRANULE));
+    return e != NULL && extent_end(e) == addr ? e : NULL;
+}
+
+extent_t *
+extents_member_starting(extents_t *x, uintptr_t addr) {
+    extent_t *e = member(x, addr);
+    return e != NULL && e->addr == addr ? e : NULL;
+}
+
+static void
+check_member(extents_t *x, const extent_t *e) REQUIRES(role_extents) {
+    check(atomic_get(&e->owner) == extent_owner(x->arena, x->state));
+    check(e->size > 0 && e->size % sc.page == 0 && e->addr % sc.page == 0);
+    check(e->szind == SC_NONE && !e->slab);
+    check(bitmap_has(x->nonempty, sc_page_class_floor(extent_npages(e))));
+    check(pagemap_extent(e->addr) == e);
+    check(pagemap_extent(extent_end(e) - ((uintptr_t)1 << LG_GRANULE)) == e);
+    check(pagemap_class((void *)e->addr) == 0);
+}
+
+void
+extents_check(extents_t *x) {
+    size_t npages = 0;
+    size_t count = 0;
+    uint64_t stamp = 0;
+    extents_lock(x);
+    for (list_t *at = x->lru.next; at != &x->lru; at = at->next) {
+        const extent_t *e = container_of(at, extent_t, link);
+        check_member(x, e);
+        check(e->lru > stamp);
+        stamp = e->lru;
+        npages += extent_npages(e);
+        count++;
+    }
+    check(npages == atomic_get(&x->npages));
+    check(count == atomic_get(&x->count));
+    for (unsigned i = 0; i < SC_NPAGE_CLASSES; i++) {
+        check(bitmap_has(x->nonempty, i) == (heap_first(&x->heaps[i]) != NULL));
+    }
+    extents_unlock(x);
+}

@@ -1,0 +1,110 @@
+/* metadata.c -- the bump pointer, and recycled blocks by size. */
+#include "extent/metadata.h"
+
+#include "base/atomic.h"
+#include "base/bits.h"
+#include "os/pages.h"
+
+/* The first mapping; later ones double up to the last. Untouched pages cost nothing. */
+#define BLOCK_MIN ((size_t)256 << 10)
+#define BLOCK_MAX ((size_t)8 << 20)
+
+typedef struct free_block {
+    struct free_block *next;
+} free_block_t;
+
+static lock_t lock = LOCK_INITIALIZER(RANK_METADATA);
+static uintptr_t bump GUARDED_BY(role_metadata);
+static uintptr_t bump_end GUARDED_BY(role_metadata);
+static size_t next_block GUARDED_BY(role_metadata) = BLOCK_MIN;
+static free_block_t *recycled[METADATA_LG_MAX + 1] GUARDED_BY(role_metadata);
+/* Written under the lock, read at any time. */
+static _Atomic size_t bytes;
+
+static void
+metadata_lock(void) ACQUIRE(role_metadata) NO_THREAD_SAFETY {
+    lock_acquire(&lock);
+}
+
+static void
+metadata_unlock(void) RELEASE(role_metadata) NO_THREAD_SAFETY {
+    lock_release(&lock);
+}
+
+static bool
+new_block(size_t size) REQUIRES(role_metadata) {
+    size_t want = size > next_block ? align_up(size, BLOCK_MIN) : next_block;
+    void *block = pages_map(want, pages_size());
+    if (block == NULL && want > size) {
+        want = align_up(size, pages_size());
+        block = pages_map(want, pages_size());
+    }
+    if (block == NULL) {
+        return false;
+    }
+    bump = (uintptr_t)block;
+    bump_end = bump + want;
+    next_block = next_block * 2 > BLOCK_MAX ? BLOCK_MAX : next_block * 2;
+    return true;
+}
+
+static void *
+bump_alloc(size_t size, size_t alignment) REQUIRES(role_metadata) {
+    uintptr_t start = align_up(bump, alignment);
+    if (bump == 0 || start + size > bump_end) {
+        if (!new_block(size)) {
+            return NULL;
+        }
+        start = bump;
+    }
+    counter_add(&bytes, start + size - bump);
+    bump = start + size;
+    return (void *)start;
+}
+
+void *
+metadata_alloc(size_t size, size_t alignment) {
+    metadata_lock();
+    void *p = bump_alloc(size, alignment);
+    metadata_unlock();
+    return p;
+}
+
+void *
+metadata_take(unsigned lg) {
+    lg = lg < METADATA_LG_MIN ? METADATA_LG_MIN : lg;
+    metadata_lock();
+    free_block_t *block = recycled[lg];
+    if (block != NULL) {
+        recycled[lg] = block->next;
+    } else {
+        block = bump_alloc((size_t)1 << lg, CACHELINE);
+    }
+    metadata_unlock();
+    return block;
+}
+
+void
+metadata_give(void *block, unsigned lg) {
+    lg = lg < METADATA_LG_MIN ? METADATA_LG_MIN : lg;
+    free_block_t *node = block;
+    metadata_lock();
+    node->next = recycled[lg];
+    recycled[lg] = node;
+    metadata_unlock();
+}
+
+size_t
+metadata_bytes(void) {
+    return align_up(atomic_get(&bytes), pages_size());
+}
+
+void
+metadata_prefork(void) {
+    lock_acquire(&lock);
+}
+
+void
+metadata_postfork(bool child) {
+    child ? lock_reset(&lock) : lock_release(&lock);
+}

@@ -1,0 +1,330 @@
+/* page_alloc.c -- allocation, deallocation, and resizing in place. Regions are region.c's, purging is purge.c's. */
+#include "extent/page_alloc.h"
+
+#include "base/check.h"
+#include "extent/pagemap.h"
+#include "os/pages.h"
+
+#define REGION_MIN ((size_t)1 << 20)
+
+void
+pa_init(page_alloc_t *pa, uint32_t arena) {
+    pa->arena = arena;
+    extents_init(&pa->dirty, arena, extent_dirty, RANK_DIRTY);
+    extents_init(&pa->muzzy, arena, extent_muzzy, RANK_MUZZY);
+    extents_init(&pa->retained, arena, extent_retained, RANK_RETAINED);
+    extents_lock(&pa->retained);
+    pa->next_size = config_torture ? sc.page : REGION_MIN;
+    extents_unlock(&pa->retained);
+    lock_init(&pa->decay_lock, RANK_DECAY);
+    pa_lock_decay(pa);
+    decay_init(&pa->dirty_decay, 0, 0);
+    decay_init(&pa->muzzy_decay, 0, 0);
+    pa_unlock_decay(pa);
+    atomic_set(&pa->dirty_max, -1);
+}
+
+static void
+register_extent(extent_t *e) {
+    pagemap_set_boundary(e->addr, e->size, e);
+}
+
+extent_t *
+pa_split(extent_t *e, size_t size_a) {
+    extent_t *rest = extent_new();
+    if (rest == NULL) {
+        return NULL;
+    }
+    rest->addr = e->addr + size_a;
+    rest->size = e->size - size_a;
+    atomic_set(&rest->owner, extent_owner(extent_arena(e), extent_busy));
+    rest->szind = SC_NONE;
+    rest->slab = rest->is_head = false;
+    rest->committed = e->committed;
+    rest->zeroed = e->zeroed;
+    rest->sn = e->sn;
+    rest->lru = 0;
+    e->size = size_a;
+    register_extent(e);
+    register_extent(rest);
+    return rest;
+}
+
+/* a and b are adjacent, a lower, neither in a collection. b's descriptor is gone afterwards. */
+static void
+merge(extent_t *a, extent_t *b) REQUIRES(role_extents) {
+    check(extent_end(a) == b->addr && !b->is_head && a->sn == b->sn);
+    pagemap_set_boundary(a->addr, a->size, NULL);
+    pagemap_set_boundary(b->addr, b->size, NULL);
+    a->size += b->size;
+    a->zeroed = a->zeroed && b->zeroed;
+    register_extent(a);
+    extent_delete(b);
+}
+
+static extent_t *
+merge_left(extents_t *x, extent_t *e) REQUIRES(role_extents) {
+    extent_t *left = e->is_head ? NULL : extents_member_ending(x, e->addr);
+    if (left == NULL || left->committed != e->committed) {
+        return e;
+    }
+    extents_remove(x, left);
+    merge(left, e);
+    return left;
+}
+
+static void
+merge_right(extents_t *x, extent_t *e) REQUIRES(role_extents) {
+    extent_t *right = extents_member_starting(x, extent_end(e));
+    if (right != NULL && !right->is_head && right->committed == e->committed) {
+        extents_remove(x, right);
+        merge(e, right);
+    }
+}
+
+void
+pa_insert(page_alloc_t *pa, extents_t *x, extent_t *e) {
+    (void)pa;
+    extent_set_state(e, extent_busy);
+    e = merge_left(x, e);
+    merge_right(x, e);
+    extents_insert(x, e);
+}
+
+/* Cuts [addr, addr + size) out of busy e; what is left over goes to x. On failure all of e goes there. */
+static extent_t *
+carve(page_alloc_t *pa, extents_t *x, extent_t *e, uintptr_t addr, size_t size) REQUIRES(role_extents) {
+    if (addr > e->addr) {
+        extent_t *rest = pa_split(e, addr - e->addr);
+        pa_insert(pa, x, e);
+        e = rest;
+    }
+    if (e != NULL && e->size > size) {
+        extent_t *rest = pa_split(e, size);
+        pa_insert(pa, x, rest == NULL ? e : rest);
+        e = rest == NULL ? NULL : e;
+    }
+    return e;
+}
+
+static void
+activate(extent_t *e, uint32_t szind, bool slab, bool *zeroed) REQUIRES(role_extents) {
+    e->szind = szind;
+    e->slab = slab;
+    *zeroed = e->zeroed;
+    e->zeroed = false;
+    extent_set_state(e, extent_active);
+}
+
+/* Makes busy e usable and active; on failure it goes to x. */
+static extent_t *
+commit_and_activate(page_alloc_t *pa, extents_t *x, extent_t *e, uint32_t szind, bool slab, bool *zeroed) {
+    bool committed = e->committed || pages_commit((void *)e->addr, e->size);
+    extents_lock(x);
+    e->committed = committed;
+    if (committed) {
+        activate(e, szind, slab, zeroed);
+    } else {
+        pa_insert(pa, x, e);
+    }
+    extents_unlock(x);
+    return committed ? e : NULL;
+}
+
+static extent_t *
+take(page_alloc_t *pa, extents_t *x, size_t size, size_t alignment, uint32_t szind, bool slab, bool *zeroed) {
+    if (atomic_get(&x->count) == 0) {
+        return NULL;
+    }
+    extents_lock(x);
+    extent_t *e = extents_fit(x, size, alignment);
+    if (e != NULL) {
+        extents_remove(x, e);
+        e = carve(pa, x, e, align_up(e->addr, alignment), size);
+    }
+    bool ready = e != NULL && e->committed;
+    if (ready) {
+        activate(e, szind, slab, zeroed);
+    }
+    extents_unlock(x);
+    return e == NULL || ready ? e : commit_and_activate(pa, x, e, szind, slab, zeroed);
+}
+
+static extent_t *
+grow(page_alloc_t *pa, size_t size, size_t alignment, uint32_t szind, bool slab, bool *zeroed) {
+    extent_t *e = pa_new_region(pa, size, alignment);
+    if (e == NULL) {
+        return NULL;
+    }
+    extents_lock(&pa->retained);
+    e = carve(pa, &pa->retained, e, align_up(e->addr, alignment), size);
+    extents_unlock(&pa->retained);
+    return e == NULL ? NULL : commit_and_activate(pa, &pa->retained, e, szind, slab, zeroed);
+}
+
+extent_t *
+pa_alloc(page_alloc_t *pa, size_t size, size_t alignment, uint32_t szind, bool slab, bool *zeroed) {
+    extent_t *e = take(pa, &pa->dirty, size, alignment, szind, slab, zeroed);
+    if (e == NULL) {
+        e = take(pa, &pa->muzzy, size, alignment, szind, slab, zeroed);
+    }
+    if (e == NULL) {
+        e = take(pa, &pa->retained, size, alignment, szind, slab, zeroed);
+    }
+    if (e == NULL) {
+        e = grow(pa, size, alignment, szind, slab, zeroed);
+    }
+    check(e == NULL || (e->size == size && (e->addr & (alignment - 1)) == 0));
+    return e;
+}
+
+void
+pa_dalloc(page_alloc_t *pa, extent_t *e) {
+    extents_lock(&pa->dirty);
+    pa_insert(pa, &pa->dirty, e);
+    extents_unlock(&pa->dirty);
+    pa_dirtied(pa);
+}
+
+/* Takes up to `want` bytes that start at addr from x, busy; NULL if x has nothing there that may merge leftward. */
+static extent_t *
+take_behind(page_alloc_t *pa, extents_t *x, uintptr_t addr, size_t want) {
+    extents_lock(x);
+    extent_t *e = extents_member_starting(x, addr);
+    if (e != NULL && e->is_head) {
+        e = NULL;
+    }
+    if (e != NULL) {
+        extents_remove(x, e);
+        e = carve(pa, x, e, addr, want < e->size ? want : e->size);
+    }
+    extents_unlock(x);
+    return e;
+}
+
+static extent_t *
+take_behind_any(page_alloc_t *pa, uintptr_t addr, size_t want) {
+    extents_t *order[] = {&pa->dirty, &pa->muzzy, &pa->retained};
+    extent_t *e = NULL;
+    for (unsigned i = 0; i < 3 && e == NULL; i++) {
+        e = take_behind(pa, order[i], addr, want);
+    }
+    if (e != NULL && !e->committed) {
+        bool committed = pages_commit((void *)e->addr, e->size);
+        extents_lock(&pa->retained);
+        e->committed = committed;
+        if (!committed) {
+            pa_insert(pa, &pa->retained, e);
+            e = NULL;
+        }
+        extents_unlock(&pa->retained);
+    }
+    return e;
+}
+
+/* Active e absorbs busy `behind`. */
+static void
+absorb(page_alloc_t *pa, extent_t *e, extent_t *behind) {
+    extents_lock(&pa->dirty);
+    merge(e, behind);
+    extents_unlock(&pa->dirty);
+}
+
+bool
+pa_expand(page_alloc_t *pa, extent_t *e, size_t size, uint32_t szind) {
+    size_t old_size = e->size;
+    uint32_t old_szind = e->szind;
+    while (e->size < size) {
+        extent_t *behind = take_behind_any(pa, extent_end(e), size - e->size);
+        if (behind == NULL) {
+            if (e->size > old_size) {
+                pa_shrink(pa, e, old_size, old_szind);
+            }
+            return false;
+        }
+        absorb(pa, e, behind);
+    }
+    extents_lock(&pa->dirty);
+    e->szind = szind;
+    extents_unlock(&pa->dirty);
+    return true;
+}
+
+bool
+pa_shrink(page_alloc_t *pa, extent_t *e, size_t size, uint32_t szind) {
+    extents_lock(&pa->dirty);
+    extent_t *rest = pa_split(e, size);
+    if (rest != NULL) {
+        e->szind = szind;
+        pa_insert(pa, &pa->dirty, rest);
+    }
+    extents_unlock(&pa->dirty);
+    if (rest != NULL) {
+        pa_dirtied(pa);
+    }
+    return rest != NULL;
+}
+
+static void
+check_region(page_alloc_t *pa, const region_t *region) {
+    uintptr_t end = region->addr + region->size;
+    for (uintptr_t addr = region->addr; addr < end;) {
+        const extent_t *e = pagemap_extent(addr);
+        check(e != NULL && e->addr == addr && extent_arena(e) == pa->arena && e->sn == region->sn);
+        check(e->is_head == (addr == region->addr) && extent_end(e) <= end);
+        check((e->szind != SC_NONE) == (extent_state(e) == extent_active));
+        addr = extent_end(e);
+    }
+}
+
+void
+pa_lock_layout(page_alloc_t *pa) NO_THREAD_SAFETY {
+    lock_acquire(&pa->dirty.lock);
+    lock_acquire(&pa->muzzy.lock);
+    lock_acquire(&pa->retained.lock);
+}
+
+void
+pa_unlock_layout(page_alloc_t *pa) NO_THREAD_SAFETY {
+    lock_release(&pa->retained.lock);
+    lock_release(&pa->muzzy.lock);
+    lock_release(&pa->dirty.lock);
+}
+
+void
+pa_check(page_alloc_t *pa) {
+    extents_check(&pa->dirty);
+    extents_check(&pa->muzzy);
+    extents_check(&pa->retained);
+    size_t mapped = 0;
+    pa_lock_layout(pa);
+    for (const region_t *region = pa->regions; region != NULL; region = region->next) {
+        check_region(pa, region);
+        mapped += region->size;
+    }
+    check(mapped == atomic_get(&pa->mapped));
+    pa_unlock_layout(pa);
+}
+
+void
+pa_prefork_decay(page_alloc_t *pa) {
+    lock_acquire_sibling(&pa->decay_lock);
+}
+
+static extents_t *
+collection(page_alloc_t *pa, extent_state_t state) {
+    return state == extent_dirty ? &pa->dirty : state == extent_muzzy ? &pa->muzzy : &pa->retained;
+}
+
+void
+pa_prefork_extents(page_alloc_t *pa, extent_state_t state) {
+    lock_acquire_sibling(&collection(pa, state)->lock);
+}
+
+void
+pa_postfork(page_alloc_t *pa, bool child) {
+    lock_t *locks[] = {&pa->retained.lock, &pa->muzzy.lock, &pa->dirty.lock, &pa->decay_lock};
+    for (unsigned i = 0; i < 4; i++) {
+        child ? lock_reset(locks[i]) : lock_release(locks[i]);
+    }
+}

@@ -1,0 +1,110 @@
+/*
+ * page_alloc.h -- one arena's pages: from the system and back.
+ *
+ *                 alloc                    dalloc
+ *   dirty   ------------------> active ------------> dirty
+ *   muzzy   ------------------>                        | decay, purge (lazily, if muzzy_decay_ms is not 0)
+ *   retained ----------------->                      muzzy
+ *   system  -- new region ---->                        | decay, purge
+ *                                                    retained  (only the address range is kept)
+ *
+ * An allocation takes the best fit from the first collection that has one, cuts off what it does not need and leaves that
+ * where it came from. A free extent merges with free neighbours of the same collection, the same committed-ness and the
+ * same region (a head never merges leftward). Regions grow geometrically up to options.retain_grow_limit; when the system
+ * refuses, regions that are wholly retained are given back and the smallest sufficient region is tried.
+ *
+ * No lock is held while the system is asked to map, commit or purge: the extents concerned are busy meanwhile.
+ *
+ * Invariant, with all three collection locks held:
+ *   mapped = sum of region sizes = pages of (active + busy + dirty + muzzy + retained)
+ */
+#ifndef LUNALLOC_EXTENT_PAGE_ALLOC_H
+#define LUNALLOC_EXTENT_PAGE_ALLOC_H
+
+#include "extent/decay.h"
+#include "extent/extents.h"
+
+typedef struct region {
+    uintptr_t addr;
+    size_t size;
+    uint64_t sn;         /* rises from region to region of an arena */
+    struct region *next; /* the next younger one */
+} region_t;
+
+typedef struct {
+    uint32_t arena; /* Synchronization: constant. */
+    extents_t dirty, muzzy, retained;
+
+    region_t *regions GUARDED_BY(role_extents);      /* oldest first; under retained.lock */
+    region_t *last_region GUARDED_BY(role_extents);  /* under retained.lock */
+    uint64_t next_sn GUARDED_BY(role_extents);       /* under retained.lock */
+    size_t next_size GUARDED_BY(role_extents);       /* of the next region; under retained.lock */
+    _Atomic size_t mapped;                           /* Synchronization: written under retained.lock, read at any time; bytes. */
+    _Atomic size_t nregions;                         /* Synchronization: as mapped. */
+
+    lock_t decay_lock;
+    decay_t dirty_decay GUARDED_BY(role_decay);
+    decay_t muzzy_decay GUARDED_BY(role_decay);
+    _Atomic uint64_t deadline;      /* Synchronization: written under decay_lock, read at any time; ns. */
+    _Atomic int64_t dirty_decay_ms; /* Synchronization: as deadline; copies for the fast test. */
+    _Atomic int64_t muzzy_decay_ms; /* Synchronization: as deadline. */
+    _Atomic int64_t dirty_max;      /* Synchronization: any thread; bytes, -1 no limit. */
+
+    _Atomic uint64_t npurges;  /* Synchronization: any thread adds. */
+    _Atomic uint64_t nmadvise; /* Synchronization: any thread adds. */
+    _Atomic uint64_t purged;   /* Synchronization: any thread adds; bytes. */
+} page_alloc_t;
+
+/* pa is zeroed memory. Until decay times are set, pages are purged at once. */
+void pa_init(page_alloc_t *pa, uint32_t arena);
+
+/*
+ * An active extent of exactly size bytes (a multiple of the page) at an alignment (a power of two >= the page), with its
+ * szind and slab bit set. *zeroed tells whether it reads as zeros. NULL if there is no memory.
+ */
+extent_t *pa_alloc(page_alloc_t *pa, size_t size, size_t alignment, uint32_t szind, bool slab, bool *zeroed);
+/* The reverse. The class bytes and the slab's interior of the page map have been cleared. */
+void pa_dalloc(page_alloc_t *pa, extent_t *e);
+/* Grows in place by taking free pages behind e, or shrinks; sets the szind. False: nothing changed. */
+bool pa_expand(page_alloc_t *pa, extent_t *e, size_t size, uint32_t szind);
+bool pa_shrink(page_alloc_t *pa, extent_t *e, size_t size, uint32_t szind);
+
+/* Gives every region back. Every extent is free and no other thread uses the arena. */
+void pa_release_all(page_alloc_t *pa);
+
+/* Puts a busy extent into a collection, merged with its neighbours there. */
+void pa_insert(page_alloc_t *pa, extents_t *x, extent_t *e) REQUIRES(role_extents);
+/* Cuts e, busy, after size_a bytes; returns the rest, busy. NULL without memory for a descriptor. */
+extent_t *pa_split(extent_t *e, size_t size_a) REQUIRES(role_extents);
+/* A busy extent that is a whole new region of at least `size` bytes at an alignment. NULL if there is no memory. */
+extent_t *pa_new_region(page_alloc_t *pa, size_t size, size_t alignment);
+/* Gives back all regions that are one retained extent. True if there was one. */
+bool pa_release_unused(page_alloc_t *pa);
+
+/* Decay and purging: purge.c. */
+
+/* Purges what the curves and the cap no longer allow, if a deadline has passed. Cheap otherwise. */
+void pa_tick(page_alloc_t *pa, uint64_t now);
+/* The same without waiting for a deadline. */
+void pa_decay(page_alloc_t *pa, uint64_t now);
+/* Purges every dirty and muzzy page. */
+void pa_purge_all(page_alloc_t *pa);
+/* After pages became dirty: purges at once if the decay time is 0 or the cap is exceeded. */
+void pa_dirtied(page_alloc_t *pa);
+/* Changes a decay time (state: dirty or muzzy), live. ms: -1 .. DECAY_MS_MAX. */
+void pa_set_decay_ms(page_alloc_t *pa, extent_state_t state, int64_t ms, uint64_t now);
+
+/* All three collections' locks: the layout of this arena stands still. */
+void pa_lock_layout(page_alloc_t *pa) ACQUIRE(role_extents);
+void pa_unlock_layout(page_alloc_t *pa) RELEASE(role_extents);
+
+/* Stops at the first broken invariant. Debug builds. */
+void pa_check(page_alloc_t *pa);
+
+void pa_lock_decay(page_alloc_t *pa) ACQUIRE(role_decay);
+void pa_unlock_decay(page_alloc_t *pa) RELEASE(role_decay);
+void pa_prefork_decay(page_alloc_t *pa);
+void pa_prefork_extents(page_alloc_t *pa, extent_state_t state);
+void pa_postfork(page_alloc_t *pa, bool child);
+
+#endif

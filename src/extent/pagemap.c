@@ -1,0 +1,101 @@
+/* pagemap.c -- the leaves and what is written into them. */
+#include "extent/pagemap.h"
+
+#include "base/check.h"
+#include "extent/metadata.h"
+#include "os/pages.h"
+
+#define LEAF_ENTRIES ((size_t)1 << LG_LEAF)
+#define GRANULE ((size_t)1 << LG_GRANULE)
+
+pagemap_classes_t pagemap_classes;
+_Atomic(pagemap_entry_t *) pagemap_extents[PAGEMAP_ROOTS];
+static lock_t lock = LOCK_INITIALIZER(RANK_PAGEMAP);
+
+/* Both leaves of one root entry in one mapping: the classes after the extents. Published extents first, classes last. */
+static bool
+make_leaf(uintptr_t root) {
+    size_t extents_bytes = LEAF_ENTRIES * sizeof(pagemap_entry_t);
+    char *leaves = pages_map(extents_bytes + LEAF_ENTRIES, pages_size());
+    if (leaves == NULL) {
+        return false;
+    }
+    atomic_set_release(&pagemap_extents[root], (pagemap_entry_t *)(void *)leaves);
+    ptrdiff_t offset = leaves + extents_bytes - (char *)pagemap_classes.zero_leaf;
+    atomic_set_release(&pagemap_classes.leaf[root], offset);
+    return true;
+}
+
+static bool
+ensure_root(uintptr_t root) {
+    if (atomic_get_acquire(&pagemap_classes.leaf[root]) != 0) {
+        return true;
+    }
+    lock_acquire(&lock);
+    bool made = atomic_get(&pagemap_classes.leaf[root]) != 0 || make_leaf(root);
+    lock_release(&lock);
+    return made;
+}
+
+bool
+pagemap_ensure(uintptr_t addr, size_t size) {
+    uintptr_t last = (addr + size - 1) >> LG_LEAF_SPAN;
+    if (last >= PAGEMAP_ROOTS) {
+        return false;
+    }
+    for (uintptr_t root = addr >> LG_LEAF_SPAN; root <= last; root++) {
+        if (!ensure_root(root)) {
+            return false;
+        }
+    }
+    return true;
+}
+
+/* addr has a leaf. */
+static void
+set_entry(uintptr_t addr, extent_t *e) {
+    pagemap_entry_t *leaf = atomic_get(&pagemap_extents[addr >> LG_LEAF_SPAN]);
+    atomic_set_release(&leaf[addr >> LG_GRANULE & (LEAF_ENTRIES - 1)], e);
+}
+
+void
+pagemap_set_boundary(uintptr_t addr, size_t size, extent_t *e) {
+    set_entry(addr, e);
+    set_entry(addr + size - GRANULE, e);
+}
+
+void
+pagemap_set_class(uintptr_t addr, uint8_t bin_index) {
+    uintptr_t root = addr >> LG_LEAF_SPAN;
+    _Atomic uint8_t *leaf = pagemap_classes.zero_leaf + atomic_get(&pagemap_classes.leaf[root]);
+    check(leaf != pagemap_classes.zero_leaf);
+    atomic_set(&leaf[addr >> LG_GRANULE & (LEAF_ENTRIES - 1)], bin_index);
+}
+
+void
+pagemap_set_slab(extent_t *e, uint8_t bin_index) {
+    for (uintptr_t granule = e->addr; granule < extent_end(e); granule += GRANULE) {
+        set_entry(granule, e);
+        pagemap_set_class(granule, bin_index);
+    }
+}
+
+void
+pagemap_clear_slab(const extent_t *e) {
+    for (uintptr_t granule = e->addr; granule < extent_end(e); granule += GRANULE) {
+        pagemap_set_class(granule, 0);
+        if (granule != e->addr && granule + GRANULE != extent_end(e)) {
+            set_entry(granule, NULL);
+        }
+    }
+}
+
+void
+pagemap_prefork(void) {
+    lock_acquire(&lock);
+}
+
+void
+pagemap_postfork(bool child) {
+    child ? lock_reset(&lock) : lock_release(&lock);
+}

@@ -1,0 +1,70 @@
+/*
+ * pagemap.h -- address -> size class in three loads without a test; address -> descriptor.
+ *
+ * Two levels, per granule of 2^12 bytes: a static root indexed by addr >> 30, leaves of 2^18 entries made when a region
+ * appears. Two kinds of leaf:
+ *   classes   one byte: the bin index (szind + 1) if a pointer here may go to a thread's cache, else 0. Set for every
+ *             granule of a slab, and for the first granule of a large allocation that caches take.
+ *   extents   a pointer to the descriptor: for the first and the last granule of every registered extent, and for
+ *             every granule of a slab.
+ *
+ * The root of the classes holds offsets from an all-zero leaf, so that an address that never was ours reads 0 through an untouched root:
+ *   class(addr) = *(zero_leaf + leaf[addr >> 30] + (addr >> 12) % 2^18)
+ *
+ * Synchronization: entries are written by whoever owns the extent (layout rule, extent.h); leaves are created under
+ * RANK_PAGEMAP and never removed. Entries are atomic; the fast path's byte reads rely on the application's own
+ * synchronisation when a pointer passes between threads.
+ */
+#ifndef LUNALLOC_EXTENT_PAGEMAP_H
+#define LUNALLOC_EXTENT_PAGEMAP_H
+
+#include "extent/extent.h"
+
+#define LG_LEAF_SPAN 30
+#define LG_LEAF (LG_LEAF_SPAN - LG_GRANULE)
+#define PAGEMAP_ROOTS (1U << (LG_VADDR - LG_LEAF_SPAN))
+
+typedef struct {
+    _Atomic uint8_t zero_leaf[1U << LG_LEAF];
+    _Atomic ptrdiff_t leaf[PAGEMAP_ROOTS];
+} pagemap_classes_t;
+
+extern pagemap_classes_t pagemap_classes;
+
+/* addr must be below 2^47. */
+ALWAYS_INLINE uint8_t
+pagemap_class(const void *ptr) {
+    uintptr_t addr = (uintptr_t)ptr;
+    const _Atomic uint8_t *leaf = pagemap_classes.zero_leaf + atomic_get(&pagemap_classes.leaf[addr >> LG_LEAF_SPAN]);
+    return atomic_get(&leaf[addr >> LG_GRANULE & ((1U << LG_LEAF) - 1)]);
+}
+
+/* Makes sure that [addr, addr + size) has leaves. False without memory. */
+bool pagemap_ensure(uintptr_t addr, size_t size);
+
+typedef _Atomic(extent_t *) pagemap_entry_t;
+extern _Atomic(pagemap_entry_t *) pagemap_extents[PAGEMAP_ROOTS];
+
+/* The descriptor registered at this address's granule, or NULL. Any address may be asked. */
+static inline extent_t *
+pagemap_extent(uintptr_t addr) {
+    uintptr_t root = addr >> LG_LEAF_SPAN;
+    if (UNLIKELY(root >= PAGEMAP_ROOTS)) {
+        return NULL;
+    }
+    pagemap_entry_t *leaf = atomic_get_acquire(&pagemap_extents[root]);
+    return UNLIKELY(leaf == NULL) ? NULL : atomic_get_acquire(&leaf[addr >> LG_GRANULE & ((1U << LG_LEAF) - 1)]);
+}
+
+/* The first and last granule of [addr, addr + size); e may be NULL. */
+void pagemap_set_boundary(uintptr_t addr, size_t size, extent_t *e);
+/* Every granule of a slab, and its class bytes; and the reverse, which leaves the boundary registered. */
+void pagemap_set_slab(extent_t *e, uint8_t bin_index);
+void pagemap_clear_slab(const extent_t *e);
+/* The class byte of an address's granule; 0 for none. */
+void pagemap_set_class(uintptr_t addr, uint8_t bin_index);
+
+void pagemap_prefork(void);
+void pagemap_postfork(bool child);
+
+#endif

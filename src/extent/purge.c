@@ -1,0 +1,191 @@
+/* purge.c -- decay and purging: dirty -> muzzy -> retained. Part of page_alloc.h's contract. */
+#include "extent/page_alloc.h"
+
+#include "base/check.h"
+#include "os/clock.h"
+#include "os/pages.h"
+
+/* Extents that one pass takes out of a collection together. */
+#define BATCH 32
+/* Less than this is not worth a system call, unless nothing at all may stay. */
+#define LEAST_PAGES 16
+/* A cap that was hit is undercut by 1/8, so that it is not hit again at once. */
+#define CAP_SLACK 8
+
+void
+pa_lock_decay(page_alloc_t *pa) NO_THREAD_SAFETY {
+    lock_acquire(&pa->decay_lock);
+}
+
+void
+pa_unlock_decay(page_alloc_t *pa) NO_THREAD_SAFETY {
+    lock_release(&pa->decay_lock);
+}
+
+static bool
+try_decay(page_alloc_t *pa) TRY_ACQUIRE(true, role_decay) NO_THREAD_SAFETY {
+    return lock_try(&pa->decay_lock);
+}
+
+/* Takes the oldest extents out of x, busy, until `keep` pages are left; the last one is cut so that no more than that goes. */
+static unsigned
+take_oldest(extents_t *x, size_t keep, extent_t **batch) {
+    unsigned n = 0;
+    extents_lock(x);
+    while (n < BATCH && atomic_get(&x->npages) > keep) {
+        size_t excess = atomic_get(&x->npages) - keep;
+        if (keep > 0 && excess < LEAST_PAGES) {
+            break;
+        }
+        extent_t *e = extents_oldest(x);
+        extents_remove(x, e);
+        if (extent_npages(e) > excess) {
+            extent_t *tail = pa_split(e, e->size - excess * sc.page);
+            if (tail != NULL) {
+                extents_insert_oldest(x, e);
+                e = tail;
+            }
+        }
+        batch[n++] = e;
+    }
+    extents_unlock(x);
+    return n;
+}
+
+/* What became of purged pages. */
+typedef enum {
+    purged_lazily,
+    purged_forced,
+    purged_decommitted,
+    purge_refused
+} purge_result_t;
+
+static purge_result_t
+purge_pages(page_alloc_t *pa, const extent_t *e, bool lazily) {
+    void *addr = (void *)e->addr;
+    atomic_add(&pa->nmadvise, 1);
+    if (lazily && pages_purge_lazy(addr, e->size)) {
+        return purged_lazily;
+    }
+    atomic_add(&pa->purged, e->size);
+    if (pages_purge_forced(addr, e->size)) {
+        return purged_forced;
+    }
+    return pages_decommit(addr, e->size) ? purged_decommitted : purge_refused;
+}
+
+static void
+purge_one(page_alloc_t *pa, extent_t *e, bool lazily) {
+    purge_result_t result = purge_pages(pa, e, lazily);
+    extents_t *to = result == purged_lazily ? &pa->muzzy : &pa->retained;
+    extents_lock(to);
+    e->zeroed = result == purged_forced || result == purged_decommitted;
+    e->committed = result != purged_decommitted;
+    pa_insert(pa, to, e);
+    extents_unlock(to);
+}
+
+/* Gives back the oldest pages of x until `keep` are left. True if there were any to give. */
+static bool
+purge_down_to(page_alloc_t *pa, extents_t *x, size_t keep, bool lazily) {
+    extent_t *batch[BATCH];
+    unsigned n;
+    bool any = false;
+    while (atomic_get(&x->npages) > keep && (n = take_oldest(x, keep, batch)) > 0) {
+        for (unsigned i = 0; i < n; i++) {
+            purge_one(pa, batch[i], lazily);
+        }
+        any = true;
+    }
+    if (any) {
+        atomic_add(&pa->npurges, 1);
+    }
+    return any;
+}
+
+static bool
+purges_lazily(page_alloc_t *pa) {
+    return atomic_get(&pa->muzzy_decay_ms) != 0;
+}
+
+/* Pages of dirty that the cap allows. */
+static size_t
+cap_pages(page_alloc_t *pa) {
+    int64_t max = atomic_get(&pa->dirty_max);
+    return max < 0 ? SIZE_MAX : (size_t)max >> sc.config.lg_page;
+}
+
+static void
+update_deadline(page_alloc_t *pa) REQUIRES(role_decay) {
+    uint64_t dirty = decay_deadline(&pa->dirty_decay);
+    uint64_t muzzy = decay_deadline(&pa->muzzy_decay);
+    atomic_set(&pa->deadline, dirty < muzzy ? dirty : muzzy);
+}
+
+static size_t
+advance(decay_t *decay, extents_t *x, uint64_t now) REQUIRES(role_decay) {
+    decay_advance(decay, now, atomic_get(&x->npages));
+    return decay_limit(decay);
+}
+
+static void
+settle(page_alloc_t *pa) EXCLUDES(role_decay) {
+    pa_lock_decay(pa);
+    decay_purged(&pa->dirty_decay, atomic_get(&pa->dirty.npages));
+    decay_purged(&pa->muzzy_decay, atomic_get(&pa->muzzy.npages));
+    pa_unlock_decay(pa);
+}
+
+/* The decay lock is held, and released here; purging runs without it. */
+static void
+decay_locked(page_alloc_t *pa, uint64_t now) RELEASE(role_decay) {
+    size_t dirty_keep = advance(&pa->dirty_decay, &pa->dirty, now);
+    size_t muzzy_keep = advance(&pa->muzzy_decay, &pa->muzzy, now);
+    update_deadline(pa);
+    pa_unlock_decay(pa);
+    size_t cap = cap_pages(pa);
+    bool any = purge_down_to(pa, &pa->dirty, dirty_keep < cap ? dirty_keep : cap, purges_lazily(pa));
+    if (purge_down_to(pa, &pa->muzzy, muzzy_keep, false) || any) {
+        settle(pa);
+    }
+}
+
+void
+pa_tick(page_alloc_t *pa, uint64_t now) {
+    if (now >= atomic_get(&pa->deadline) && try_decay(pa)) {
+        decay_locked(pa, now);
+    }
+}
+
+void
+pa_decay(page_alloc_t *pa, uint64_t now) {
+    pa_lock_decay(pa);
+    decay_locked(pa, now);
+}
+
+void
+pa_purge_all(page_alloc_t *pa) {
+    purge_down_to(pa, &pa->dirty, 0, false);
+    purge_down_to(pa, &pa->muzzy, 0, false);
+    settle(pa);
+}
+
+void
+pa_dirtied(page_alloc_t *pa) {
+    size_t cap = cap_pages(pa);
+    if (UNLIKELY(atomic_get(&pa->dirty_decay_ms) == 0)) {
+        purge_down_to(pa, &pa->dirty, 0, purges_lazily(pa));
+    } else if (UNLIKELY(atomic_get(&pa->dirty.npages) > cap)) {
+        purge_down_to(pa, &pa->dirty, cap - cap / CAP_SLACK, purges_lazily(pa));
+    }
+}
+
+void
+pa_set_decay_ms(page_alloc_t *pa, extent_state_t state, int64_t ms, uint64_t now) {
+    bool dirty = state == extent_dirty;
+    extents_t *x = dirty ? &pa->dirty : &pa->muzzy;
+    pa_lock_decay(pa);
+    decay_set(dirty ? &pa->dirty_decay : &pa->muzzy_decay, ms, now, atomic_get(&x->npages));
+    atomic_set(dirty ? &pa->dirty_decay_ms : &pa->muzzy_decay_ms, ms);
+    decay_locked(pa, now);
+}

@@ -1,0 +1,12 @@
+/* clock.h -- monotonic time in nanoseconds since an arbitrary start. Thread-safe, allocates nothing. */
+#ifndef LUNALLOC_OS_CLOCK_H
+#define LUNALLOC_OS_CLOCK_H
+
+#include <stdint.h>
+
+/* Precise. */
+uint64_t clock_ns(void);
+/* Cheaper, and up to a few milliseconds late: for decay. */
+uint64_t clock_coarse_ns(void);
+
+#endif

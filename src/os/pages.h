@@ -1,0 +1,29 @@
+/*
+ * pages.h -- the contract with the system's virtual memory. One implementation is linked: pages_linux.c.
+ *
+ * Addresses and sizes are multiples of pages_size(). A *region* is what one pages_map returned; it is given back whole. The
+ * other functions act on any pages within one region and never span two. Every function is thread-safe and allocates
+ * nothing. Functions that return bool return true if it was done; false leaves the pages as they were.
+ */
+#ifndef LUNALLOC_OS_PAGES_H
+#define LUNALLOC_OS_PAGES_H
+
+#include "base/config.h"
+
+/* The system's page size, bytes. */
+size_t pages_size(void);
+
+/* Reserves and commits: readable, writable, reads as zeros. alignment: a power of two. NULL if there is no memory. */
+void *pages_map(size_t size, size_t alignment);
+void pages_unmap(void *addr, size_t size);
+
+/* Makes pages accessible that pages_decommit made inaccessible; they read as zeros. */
+bool pages_commit(void *addr, size_t size);
+/* Gives the memory back and makes the pages inaccessible. False where the system has no use for that. */
+bool pages_decommit(void *addr, size_t size);
+/* The system may take the memory when it needs it; until then the old contents may be read. */
+bool pages_purge_lazy(void *addr, size_t size);
+/* Gives the memory back at once; the pages stay accessible and read as zeros. */
+bool pages_purge_forced(void *addr, size_t size);
+
+#endif

@@ -1,0 +1,88 @@
+/* pages_linux.c -- mmap and madvise. Memory is committed by the system on first touch, so commit and decommit do nothing. */
+#include "os/pages.h"
+
+#include "base/bits.h"
+
+#include <errno.h>
+#include <sys/auxv.h>
+#include <sys/mman.h>
+
+size_t
+pages_size(void) {
+    return getauxval(AT_PAGESZ);
+}
+
+static void *
+map(size_t size) {
+    void *addr = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    return addr == MAP_FAILED ? NULL : addr;
+}
+
+/* Maps more than is asked for and gives back what stands out on either side. */
+static void *
+map_trimmed(size_t size, size_t alignment) {
+    size_t total = size + alignment;
+    uintptr_t base = total < size ? 0 : (uintptr_t)map(total);
+    if (base == 0) {
+        return NULL;
+    }
+    uintptr_t start = align_up(base, alignment);
+    if (start > base) {
+        munmap((void *)base, start - base);
+    }
+    if (base + total > start + size) {
+        munmap((void *)(start + size), base + total - (start + size));
+    }
+    return (void *)start;
+}
+
+void *
+pages_map(size_t size, size_t alignment) {
+    int saved = errno;
+    void *addr = map(size);
+    if (addr != NULL && ((uintptr_t)addr & (alignment - 1)) != 0) {
+        munmap(addr, size);
+        addr = map_trimmed(size, alignment);
+    }
+    errno = saved;
+    return addr;
+}
+
+void
+pages_unmap(void *addr, size_t size) {
+    int saved = errno;
+    munmap(addr, size);
+    errno = saved;
+}
+
+bool
+pages_commit(void *addr, size_t size) {
+    (void)addr;
+    (void)size;
+    return true;
+}
+
+bool
+pages_decommit(void *addr, size_t size) {
+    (void)addr;
+    (void)size;
+    return false;
+}
+
+static bool
+advise(void *addr, size_t size, int advice) {
+    int saved = errno;
+    bool done = madvise(addr, size, advice) == 0;
+    errno = saved;
+    return done;
+}
+
+bool
+pages_purge_lazy(void *addr, size_t size) {
+    return advise(addr, size, MADV_FREE);
+}
+
+bool
+pages_purge_forced(void *addr, size_t size) {
+    return advise(addr, size, MADV_DONTNEED);
+}

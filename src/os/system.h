@@ -1,0 +1,22 @@
+/* system.h -- what else the allocator asks of the process and its system. Thread-safe, allocates nothing. */
+#ifndef LUNALLOC_OS_SYSTEM_H
+#define LUNALLOC_OS_SYSTEM_H
+
+#include "base/config.h"
+
+/* Processors that this process may run on, at least 1. */
+unsigned system_ncpus(void);
+/* The thread's number as the system's tools show it. */
+uint32_t system_thread_id(void);
+/* Writes text to standard error, all of it if possible. Async-signal-safe. */
+void system_write_error(const char *text, size_t len);
+/* An environment variable, or NULL; always NULL in a process that runs with more rights than its user's. */
+const char *system_env(const char *name);
+/* Reads a configuration: a link's target, or else a regular file's text. Length without terminator; 0 if there is none. */
+size_t system_read_config(const char *path, char *buf, size_t size);
+/* Names the function that thread exit calls; once, at boot. False if the system refuses. */
+bool system_thread_exit_boot(void (*destroy)(void *));
+/* The calling thread's exit will call destroy(value); NULL takes that back. May allocate. */
+bool system_at_thread_exit(void *value);
+
+#endif

@@ -1,0 +1,228 @@
+/* tcache.c -- stacks that grow with use. */
+#include "thread/tcache.h"
+
+#include "base/options.h"
+#include "extent/metadata.h"
+
+#include <string.h>
+
+#define LG_SLOTS_MIN 3
+#define LG_SLOTS_MAX 12
+#define LG_SLOT 3
+#define FILL_MIN 4
+
+uint32_t
+tcache_nclasses(void) {
+    if (!options.tcache) {
+        return 0;
+    }
+    size_t max = options.tcache_max > sc.small_max ? options.tcache_max : sc.small_max;
+    uint32_t n = sc_index(max) + (sc_round(max) == max);
+    return n < THREAD_BINS - 1 ? n : THREAD_BINS - 1;
+}
+
+static uint32_t
+lg_max_slots(uint32_t szind) {
+    size_t by_bytes = atomic_get(&options.tcache_bytes) / sc.size[szind];
+    uint32_t n = atomic_get(&options.tcache_nslots);
+    n = by_bytes < n ? (uint32_t)by_bytes : n;
+    uint32_t lg = n <= 1 ? 0 : lg_floor(n);
+    lg = lg < 2 ? 2 : lg;
+    return config_torture ? 0 : lg < LG_SLOTS_MAX ? lg : LG_SLOTS_MAX;
+}
+
+uint32_t
+tcache_max_slots(uint32_t szind) {
+    return 1U << lg_max_slots(szind);
+}
+
+static void **
+end_of(const cache_cold_t *cold) {
+    return cold->slots + ((size_t)1 << cold->lg_slots);
+}
+
+static void
+set_bounds(cache_bin_t *bin, const cache_cold_t *cold, void **head) {
+    bin->full = (uint16_t)(uintptr_t)cold->slots;
+    bin->empty = (uint16_t)(uintptr_t)end_of(cold);
+    cache_bin_set_head(bin, head);
+}
+
+/* Gives a bin a larger stack (its first one, if it has none) and moves the objects. False if it may not grow. */
+static bool
+grow(thread_t *thread, uint32_t szind) {
+    cache_bin_t *bin = &thread->bins[szind + 1];
+    cache_cold_t *cold = &thread->cold[szind + 1];
+    uint32_t lg_max = lg_max_slots(szind);
+    uint32_t lg = cold->slots == NULL ? LG_SLOTS_MIN : cold->lg_slots + 1;
+    lg = cold->slots == NULL && lg > lg_max ? lg_max : lg;
+    void **slots = lg <= lg_max ? metadata_take(lg + LG_SLOT) : NULL;
+    if (slots == NULL) {
+        return false;
+    }
+    uint32_t n = cold->slots == NULL ? 0 : cache_bin_count(bin);
+    cache_cold_t old = {.slots = cold->slots, .lg_slots = cold->lg_slots};
+    cold->slots = slots;
+    cold->lg_slots = lg;
+    void **head = end_of(cold) - n;
+    if (n > 0) {
+        memcpy(head, bin->head, n * sizeof *head);
+    }
+    set_bounds(bin, cold, head);
+    if (old.slots == NULL) {
+        bin->remain = TCACHE_PERIOD;
+        cold->fill = FILL_MIN;
+    } else {
+        metadata_give(old.slots, old.lg_slots + LG_SLOT);
+    }
+    return true;
+}
+
+static void
+give_back(uint32_t szind, void **ptrs, uint32_t n) {
+    if (sc_is_small(szind)) {
+        arena_flush(ptrs, n);
+        return;
+    }
+    for (uint32_t i = 0; i < n; i++) {
+        arena_free_large(arena_extent_of(ptrs[i], "free"));
+    }
+}
+
+/* Gives all but the `keep` newest objects back. */
+static void
+flush_bin(thread_t *thread, uint32_t szind, uint32_t keep) {
+    cache_bin_t *bin = &thread->bins[szind + 1];
+    const cache_cold_t *cold = &thread->cold[szind + 1];
+    uint32_t n = cold->slots == NULL ? 0 : cache_bin_count(bin);
+    if (n <= keep) {
+        return;
+    }
+    give_back(szind, bin->head + keep, n - keep);
+    void **head = end_of(cold) - keep;
+    memmove(head, bin->head, keep * sizeof *head);
+    cache_bin_set_head(bin, head);
+}
+
+/* Asks the arena for objects; they lie at the stack's end, the lowest address on top. */
+static bool
+refill(thread_t *thread, uint32_t szind) {
+    cache_bin_t *bin = &thread->bins[szind + 1];
+    cache_cold_t *cold = &thread->cold[szind + 1];
+    uint32_t half = (1U << cold->lg_slots) / 2;
+    uint32_t want = cold->fill < half ? cold->fill : half;
+    want = want == 0 || !sc_is_small(szind) ? 1 : want;
+    void **out = end_of(cold) - want;
+    bool zeroed;
+    if (!sc_is_small(szind)) {
+        *out = arena_malloc_large(atomic_get(&thread->arena), szind, sc.page, &zeroed);
+        cache_bin_set_head(bin, *out == NULL ? out + 1 : out);
+        return *out != NULL;
+    }
+    uint32_t got = arena_fill(atomic_get(&thread->arena), szind, want, out);
+    void **head = end_of(cold) - got;
+    if (got < want) {
+        memmove(head, out, got * sizeof *head);
+    }
+    cache_bin_set_head(bin, head);
+    return got > 0;
+}
+
+/* The next refill will be twice as large; if the stack is what limits it, the stack grows first. */
+static void
+adapt(thread_t *thread, uint32_t szind) {
+    cache_cold_t *cold = &thread->cold[szind + 1];
+    if (cold->slots == NULL || cold->fill >= (1U << cold->lg_slots) / 2) {
+        grow(thread, szind);
+    }
+    if (cold->slots != NULL && cold->fill < (1U << cold->lg_slots) / 2) {
+        cold->fill *= 2;
+    }
+}
+
+static void
+restart_countdown(cache_bin_t *bin, cache_cold_t *cold) {
+    counter_add(&cold->nrequests, TCACHE_PERIOD);
+    __atomic_store_n(&bin->remain, TCACHE_PERIOD, __ATOMIC_RELAXED);
+}
+
+void *
+tcache_alloc_slow(thread_t *thread, uint32_t szind) {
+    cache_bin_t *bin = &thread->bins[szind + 1];
+    cache_cold_t *cold = &thread->cold[szind + 1];
+    if (cold->slots != NULL && bin->remain == 0) {
+        restart_countdown(bin, cold);
+    } else {
+        counter_add(&cold->nrequests, 1);
+    }
+    thread_event(thread);
+    if (cold->slots == NULL || cache_bin_count(bin) == 0) {
+        adapt(thread, szind);
+        if (cold->slots == NULL || !refill(thread, szind)) {
+            return NULL;
+        }
+    }
+    void **head = cache_bin_head(bin);
+    cache_bin_set_head(bin, head + 1);
+    return *head;
+}
+
+void
+tcache_free_slow(thread_t *thread, uint32_t szind, void *ptr) {
+    thread_event(thread);
+    cache_bin_t *bin = &thread->bins[szind + 1];
+    if (cache_bin_push(bin, ptr) || (grow(thread, szind) && cache_bin_push(bin, ptr))) {
+        return;
+    }
+    const cache_cold_t *cold = &thread->cold[szind + 1];
+    if (cold->slots != NULL) {
+        flush_bin(thread, szind, (1U << cold->lg_slots) / 2);
+    }
+    if (!cache_bin_push(bin, ptr)) {
+        give_back(szind, &ptr, 1);
+    }
+}
+
+void
+tcache_flush(thread_t *thread) {
+    for (uint32_t i = 0; i < thread->ncached; i++) {
+        flush_bin(thread, i, 0);
+    }
+}
+
+uint64_t
+tcache_requests(const thread_t *thread, uint32_t szind) {
+    const cache_bin_t *bin = &thread->bins[szind + 1];
+    uint32_t remain = __atomic_load_n(&bin->remain, __ATOMIC_RELAXED);
+    uint64_t counted = atomic_get(&thread->cold[szind + 1].nrequests);
+    return counted + (remain == 0 ? 0 : TCACHE_PERIOD - remain);
+}
+
+void
+tcache_close(thread_t *thread) {
+    tcache_flush(thread);
+    for (uint32_t i = 0; i < thread->ncached; i++) {
+        cache_bin_t *bin = &thread->bins[i + 1];
+        cache_cold_t *cold = &thread->cold[i + 1];
+        uint64_t nrequests = tcache_requests(thread, i);
+        if (cold->slots != NULL) {
+            metadata_give(cold->slots, cold->lg_slots + LG_SLOT);
+        }
+        memset(bin, 0, sizeof *bin);
+        memset(cold, 0, sizeof *cold);
+        atomic_set(&cold->nrequests, nrequests);
+    }
+}
+
+void
+tcache_collect(thread_t *thread) {
+    uint32_t i = thread->sweep < thread->ncached ? thread->sweep : 0;
+    thread->sweep = i + 1;
+    cache_cold_t *cold = &thread->cold[i + 1];
+    uint64_t nrequests = tcache_requests(thread, i);
+    if (cold->slots != NULL && cold->seen == nrequests) {
+        flush_bin(thread, i, cache_bin_count(&thread->bins[i + 1]) / 2);
+        cold->fill = FILL_MIN;
+    }
+    cold->seen = nrequests;
+}

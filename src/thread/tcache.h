@@ -1,0 +1,36 @@
+/*
+ * tcache.h -- the slow paths of a thread's cache: refilling, growing, flushing, collecting.
+ *
+ * A stack starts small when its class is first used and doubles while refills or overflows recur, up to tcache_max_slots.
+ * A refill asks for twice as many objects as the last one did, up to half of the stack. An overflow that may not grow gives the oldest half back.
+ * The calling thread's own cache only.
+ */
+#ifndef LUNALLOC_THREAD_TCACHE_H
+#define LUNALLOC_THREAD_TCACHE_H
+
+#include "thread/thread.h"
+
+/* Allocations between two events of one bin. */
+#define TCACHE_PERIOD 512
+
+/* How many classes a cache covers: those up to options.tcache_max, 0 if caches are off. */
+uint32_t tcache_nclasses(void);
+/* Most objects of a class in one cache: options.tcache_nslots and tcache_bytes, rounded to a power of two. */
+uint32_t tcache_max_slots(uint32_t szind);
+
+/* The fast path found the bin empty, or its countdown at 0. NULL without memory. */
+void *tcache_alloc_slow(thread_t *thread, uint32_t szind);
+/* The fast path found the bin full. */
+void tcache_free_slow(thread_t *thread, uint32_t szind, void *ptr);
+
+/* Gives every object back; the stacks stay. */
+void tcache_flush(thread_t *thread);
+/* Flushes and gives the stacks back too: the bins are zeroed, every call takes the slow path. */
+void tcache_close(thread_t *thread);
+/* Looks at one bin: what was not used since the last look loses half of its objects. */
+void tcache_collect(thread_t *thread);
+
+/* Requests of a class that this cache has counted; any thread may ask. */
+uint64_t tcache_requests(const thread_t *thread, uint32_t szind);
+
+#endif

@@ -1,0 +1,214 @@
+/* thread.c -- birth, binding, events and exit of threads. */
+#include "thread/thread.h"
+
+#include "extent/metadata.h"
+#include "os/clock.h"
+#include "os/system.h"
+#include "thread/tcache.h"
+
+#include <string.h>
+
+#define LG_THREAD 13
+_Static_assert(sizeof(thread_t) <= 1U << LG_THREAD, "a thread fits its block");
+/* Slow-path events between two looks at the clock, and at one bin of the cache. */
+#define EVENTS_PER_TICK 16
+
+thread_t thread_unborn, thread_gone;
+__thread thread_t *thread_self __attribute__((tls_model("initial-exec"), visibility("hidden"))) = &thread_unborn;
+
+static lock_t lock = LOCK_INITIALIZER(RANK_THREADS);
+static list_t threads GUARDED_BY(role_threads) = {&threads, &threads};
+/* Any thread adds. */
+static _Atomic uint64_t other_requests[SC_MAX_SIZES];
+
+static void
+threads_lock(void) ACQUIRE(role_threads) NO_THREAD_SAFETY {
+    lock_acquire(&lock);
+}
+
+static void
+threads_unlock(void) RELEASE(role_threads) NO_THREAD_SAFETY {
+    lock_release(&lock);
+}
+
+static void
+enlist(thread_t *thread) {
+    threads_lock();
+    list_push_back(&threads, &thread->link);
+    threads_unlock();
+}
+
+static void
+delist(thread_t *thread) {
+    threads_lock();
+    list_remove(&thread->link);
+    for (uint32_t i = 0; i + 1 < THREAD_BINS; i++) {
+        atomic_add(&other_requests[i], tcache_requests(thread, i));
+    }
+    threads_unlock();
+}
+
+/* `value` is the thread; runs when it ends, and frees that come later find thread_gone. */
+static void
+on_exit_of_thread(void *value) {
+    thread_t *thread = value;
+    tcache_close(thread);
+    delist(thread);
+    if (thread->counted) {
+        arenas_unbind(atomic_get(&thread->arena));
+    }
+    thread_self = &thread_gone;
+    metadata_give(thread, LG_THREAD);
+}
+
+static thread_t *
+thread_new(arena_t *arena, bool counted) {
+    thread_t *thread = metadata_take(LG_THREAD);
+    if (thread == NULL) {
+        return NULL;
+    }
+    memset(thread, 0, sizeof *thread);
+    atomic_set(&thread->arena, arena);
+    thread->counted = counted;
+    thread->id = system_thread_id();
+    thread->ncached = tcache_nclasses();
+    return thread;
+}
+
+/* thread_self first: what follows may allocate. */
+static void
+begin(thread_t *thread) {
+    thread_self = thread;
+    enlist(thread);
+    system_at_thread_exit(thread);
+}
+
+void
+thread_boot(void) {
+    atomic_set(&thread_unborn.arena, arenas_get(0));
+    atomic_set(&thread_gone.arena, arenas_get(0));
+    system_thread_exit_boot(on_exit_of_thread);
+    thread_t *first = thread_new(arenas_get(0), false);
+    if (first != NULL) {
+        begin(first);
+    }
+}
+
+static COLD thread_t *
+thread_begin(void) {
+    arena_t *arena = arenas_bind_auto();
+    thread_t *thread = thread_new(arena, true);
+    if (thread == NULL) {
+        arenas_unbind(arena);
+        return &thread_gone;
+    }
+    begin(thread);
+    return thread;
+}
+
+thread_t *
+thread_get(void) {
+    thread_t *thread = thread_self;
+    return LIKELY(thread != &thread_unborn) ? thread : thread_begin();
+}
+
+void
+thread_set_cached(thread_t *thread, bool on) {
+    if (!on) {
+        tcache_close(thread);
+        thread->ncached = 0;
+    } else if (!atomic_get(&thread->arena)->manual) {
+        thread->ncached = tcache_nclasses();
+    }
+}
+
+void
+thread_bind(thread_t *thread, arena_t *arena) {
+    arena_t *old = atomic_get(&thread->arena);
+    if (arena == old || thread == &thread_gone) {
+        return;
+    }
+    arenas_bind(arena);
+    thread_set_cached(thread, false);
+    atomic_set(&thread->arena, arena);
+    if (thread->counted) {
+        arenas_unbind(old);
+    }
+    thread->counted = true;
+    thread_set_cached(thread, true);
+}
+
+/* Threads of quiet arenas do not tick: each event also visits one other arena in turn. */
+static void
+tick(thread_t *thread) {
+    uint64_t now = clock_coarse_ns();
+    arena_t *own = atomic_get(&thread->arena);
+    arena_t *other = arenas_get(thread->ticks / EVENTS_PER_TICK % arenas_count());
+    pa_tick(&own->pages, now);
+    if (other != NULL && other != own) {
+        pa_tick(&other->pages, now);
+    }
+}
+
+void
+thread_event(thread_t *thread) {
+    if (thread != &thread_gone && ++thread->ticks % EVENTS_PER_TICK == 0) {
+        tick(thread);
+        if (thread->ncached > 0) {
+            tcache_collect(thread);
+        }
+    }
+}
+
+void
+thread_each(void (*visit)(const thread_t *thread, void *context), void *context) {
+    threads_lock();
+    for (list_t *at = threads.next; at != &threads; at = at->next) {
+        visit(container_of(at, thread_t, link), context);
+    }
+    threads_unlock();
+}
+
+uint64_t
+thread_other_requests(uint32_t szind) {
+    return atomic_get(&other_requests[szind]);
+}
+
+void
+thread_count_uncached(uint32_t szind) {
+    atomic_add(&other_requests[szind], 1);
+}
+
+void
+thread_prefork(void) {
+    lock_acquire(&lock);
+}
+
+/* In the child only the forking thread lives on; what the others had cached is lost to it. */
+static void
+forget_others(void) NO_THREAD_SAFETY {
+    list_init(&threads);
+    for (uint32_t i = 0; i < arenas_count(); i++) {
+        if (arenas_get(i) != NULL) {
+            atomic_set(&arenas_get(i)->nthreads, 0);
+        }
+    }
+    thread_t *self = thread_self;
+    if (self != &thread_unborn && self != &thread_gone) {
+        self->id = system_thread_id();
+        list_push_back(&threads, &self->link);
+        if (self->counted) {
+            arenas_bind(atomic_get(&self->arena));
+        }
+    }
+}
+
+void
+thread_postfork(bool child) {
+    if (child) {
+        forget_others();
+        lock_reset(&lock);
+    } else {
+        lock_release(&lock);
+    }
+}
