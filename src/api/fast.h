@@ -10,14 +10,19 @@
 #include "extent/pagemap.h"
 #include "thread/thread.h"
 
+ALWAYS_INLINE cache_bin_t *
+fast_bin(size_t bin_offset) {
+    return (cache_bin_t *)(void *)((char *)thread_self + bin_offset);
+}
+
 ALWAYS_INLINE bool
 fast_malloc(size_t size, void **ptr) {
-    return LIKELY(size <= SC_LOOKUP_MAX) && cache_bin_pop(&thread_self->bins[sc.lookup[(size + 7) >> 3]], ptr);
+    return LIKELY(size <= SC_LOOKUP_MAX) && cache_bin_pop(fast_bin(sc_bin_offset(size)), ptr);
 }
 
 ALWAYS_INLINE bool
 fast_free(void *ptr) {
-    return cache_bin_push(&thread_self->bins[pagemap_class(ptr)], ptr);
+    return cache_bin_push(fast_bin(pagemap_bin_offset(ptr)), ptr);
 }
 
 /* The class comes from the size, not from the page map: unless some memory must not enter caches. */
@@ -26,7 +31,7 @@ fast_free_sized(void *ptr, size_t size) {
     if (UNLIKELY(ptr == NULL) || UNLIKELY(size > SC_LOOKUP_MAX) || UNLIKELY(atomic_get(&arenas_manual_made))) {
         return false;
     }
-    return cache_bin_push(&thread_self->bins[sc.lookup[(size + 7) >> 3]], ptr);
+    return cache_bin_push(fast_bin(sc_bin_offset(size)), ptr);
 }
 
 #endif

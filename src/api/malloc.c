@@ -67,18 +67,21 @@ lunalloc_realloc(void *ptr, size_t size) {
     if (UNLIKELY(ptr == NULL)) {
         return lunalloc_malloc(size);
     }
-    uint32_t class = pagemap_class(ptr);
-    if (class != 0 && size != 0 && size <= SC_LOOKUP_MAX && sc.lookup[(size + 7) >> 3] == class) {
+    size_t bin_offset = pagemap_bin_offset(ptr);
+    if (bin_offset != 0 && size != 0 && size <= SC_LOOKUP_MAX && sc_bin_offset(size) == bin_offset) {
         return ptr;
     }
     return slow_realloc(ptr, size);
 }
 
+#if LUNALLOC_REPLACE
 static void *
 lunalloc_reallocarray(void *ptr, size_t count, size_t size) {
     size_t total;
     return __builtin_mul_overflow(count, size, &total) ? no_memory() : lunalloc_realloc(ptr, total);
 }
+
+#endif
 
 int
 lunalloc_posix_memalign(void **out, size_t alignment, size_t size) {
@@ -100,6 +103,7 @@ lunalloc_aligned_alloc(size_t alignment, size_t size) {
     return is_pow2(alignment) ? slow_aligned(alignment, size) : bad_alignment();
 }
 
+#if LUNALLOC_REPLACE
 static void *
 lunalloc_valloc(size_t size) {
     return slow_aligned(pages_size(), size);
@@ -112,6 +116,7 @@ lunalloc_pvalloc(size_t size) {
     size_t rounded = size == 0 ? page : align_up(size, page);
     return rounded < size ? no_memory() : slow_aligned(page, rounded);
 }
+#endif
 
 size_t
 lunalloc_usable_size(const void *ptr) {

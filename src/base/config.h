@@ -40,6 +40,8 @@ static const bool config_replace = LUNALLOC_REPLACE != 0;
 
 /* The page map's granule: 2^12 bytes whatever the system's page size, so that the fast path shifts by a constant. */
 #define LG_GRANULE 12
+/* A bin index is kept as an offset where the fast path reads it: bin_index << LG_CACHE_BIN (thread/cache_bin.h). */
+#define LG_CACHE_BIN 4
 /* Bits of a user-space address. */
 #define LG_VADDR 47
 

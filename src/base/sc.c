@@ -120,12 +120,12 @@ fill_sizes(void) {
 }
 
 static void
-fill_lookup(void) {
+fill_bin_offsets(void) {
     for (uint32_t i = 0, szind = 0; i <= SC_LOOKUP_MAX / 8; i++) {
         while (sc.size[szind] < (size_t)i * 8) {
             szind++;
         }
-        sc.lookup[i] = (uint8_t)(szind + 1);
+        atomic_set(&sc.bin_offset[i], (uint16_t)((szind + 1) << LG_CACHE_BIN));
     }
 }
 
@@ -137,7 +137,7 @@ sc_boot(sc_config_t config) {
     size_t page_regs = sc.page >> SC_LG_TINY_MIN;
     sc.max_regs = page_regs > SLAB_MAX_REGS ? (uint32_t)page_regs : SLAB_MAX_REGS;
     fill_sizes();
-    fill_lookup();
+    fill_bin_offsets();
     for (uint32_t i = 0; i < sc.nsmall; i++) {
         sc.magic[i] = div_magic(sc.size[i]);
         atomic_set(&sc.slab_size[i], default_slab_size(i));

@@ -8,7 +8,8 @@
  * A class below page << lg_ngroup is *small* (regions in slabs), the rest are *large* (extents of their own). `szind` is a
  * class's index in ascending size; a *bin index* is szind + 1, so that 0 can stand for "none" in the page map and lookup.
  *
- * After sc_boot everything here is constant, except the slab sizes of new slabs (atomic, relaxed).
+ * After sc_boot everything here is constant, except the slab sizes of new slabs (atomic, relaxed). bin_offset is read before, too:
+ * a thread's first call may meet any part of it, and takes the slow path whatever it reads.
  */
 #ifndef LUNALLOC_BASE_SC_H
 #define LUNALLOC_BASE_SC_H
@@ -34,7 +35,7 @@ typedef struct {
 } sc_config_t;
 
 typedef struct {
-    uint8_t lookup[SC_LOOKUP_MAX / 8 + 1]; /* bin index of a request, by (size + 7) / 8 */
+    _Atomic uint16_t bin_offset[SC_LOOKUP_MAX / 8 + 1]; /* bin index << LG_CACHE_BIN of a request, by (size + 7) / 8 */
     sc_config_t config;
     uint32_t ntiny;
     uint32_t nsmall;
@@ -58,9 +59,15 @@ void sc_decompose(uint32_t szind, uint32_t *lg_group, uint32_t *lg_delta, uint32
 /* Checks and sets the slab size of new slabs of a class, in bytes. False if it is no multiple of the page, holds no region or too many. */
 bool sc_set_slab_size(uint32_t szind, size_t slab_size);
 
+/* Where a thread's cache keeps the class of a request of up to SC_LOOKUP_MAX bytes. */
+ALWAYS_INLINE size_t
+sc_bin_offset(size_t size) {
+    return racy_get(&sc.bin_offset[(size + 7) >> 3]);
+}
+
 static inline uint32_t
 sc_index(size_t size) {
-    return LIKELY(size <= SC_LOOKUP_MAX) ? sc.lookup[(size + 7) >> 3] - 1U : sc_index_compute(size);
+    return LIKELY(size <= SC_LOOKUP_MAX) ? (uint32_t)(sc_bin_offset(size) >> LG_CACHE_BIN) - 1 : sc_index_compute(size);
 }
 
 static inline size_t

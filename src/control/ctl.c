@@ -261,6 +261,18 @@ unknown(const char *name, fmt_t *out) {
     return ENOENT;
 }
 
+/* A name that is known but for its indices, or not at all. */
+static int
+unresolved(const char *name, fmt_t *out) {
+    ctl_name_t pattern;
+    if (ctl_resolve(name, true, &pattern) != 0) {
+        return unknown(name, out);
+    }
+    fmt_str(out, name);
+    fmt_str(out, " needs a number in the place of <i> or <j>");
+    return EINVAL;
+}
+
 static int
 denied(const ctl_name_t *name, const char *what, fmt_t *out) {
     fmt_str(out, name->row->public.name);
@@ -277,7 +289,7 @@ ctl_get(const char *name, lunalloc_value_t *value, char *message, size_t size) {
     fmt_t out = begin_message(message, size, spare, sizeof spare);
     ctl_name_t resolved;
     if (ctl_resolve(name, false, &resolved) != 0) {
-        return unknown(name, &out);
+        return unresolved(name, &out);
     }
     if (resolved.row->read == NULL) {
         return denied(&resolved, " cannot be read: it is an action", &out);
@@ -307,11 +319,16 @@ ctl_set(const char *name, const char *text, char *message, size_t size) {
     fmt_t out = begin_message(message, size, spare, sizeof spare);
     ctl_name_t resolved;
     if (ctl_resolve(name, false, &resolved) != 0) {
-        return unknown(name, &out);
+        return unresolved(name, &out);
     }
     bool action = resolved.row->public.type == LUNALLOC_VOID;
-    if (resolved.row->write == NULL || action != (text == NULL)) {
-        return denied(&resolved, action ? " is an action: it takes no value" : text == NULL ? " needs a value" : " is read-only", &out);
+    if (resolved.row->write == NULL) {
+        return denied(&resolved, " is read-only", &out);
+    }
+    if (action != (text == NULL)) {
+        fmt_str(&out, name);
+        fmt_str(&out, action ? " is an action: it takes no value" : " needs a value");
+        return EINVAL;
     }
     fmt_str(&out, name);
     fmt_str(&out, ": ");

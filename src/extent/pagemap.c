@@ -16,13 +16,13 @@ static lock_t lock = LOCK_INITIALIZER(RANK_PAGEMAP);
 static bool
 make_leaf(uintptr_t root) {
     size_t extents_bytes = LEAF_ENTRIES * sizeof(pagemap_entry_t);
-    char *leaves = pages_map(extents_bytes + LEAF_ENTRIES, pages_size());
+    char *leaves = pages_map(extents_bytes + LEAF_ENTRIES * sizeof(uint16_t), pages_size());
     if (leaves == NULL) {
         return false;
     }
     atomic_set_release(&pagemap_extents[root], (pagemap_entry_t *)(void *)leaves);
-    ptrdiff_t offset = leaves + extents_bytes - (char *)pagemap_classes.zero_leaf;
-    atomic_set_release(&pagemap_classes.leaf[root], offset);
+    uintptr_t distance = (uintptr_t)leaves + extents_bytes - (uintptr_t)pagemap_classes.zero_leaf;
+    atomic_set_release(&pagemap_classes.leaf[root], (uintptr_t)((intptr_t)distance / (intptr_t)sizeof(uint16_t)));
     return true;
 }
 
@@ -67,9 +67,10 @@ pagemap_set_boundary(uintptr_t addr, size_t size, extent_t *e) {
 void
 pagemap_set_class(uintptr_t addr, uint8_t bin_index) {
     uintptr_t root = addr >> LG_LEAF_SPAN;
-    _Atomic uint8_t *leaf = pagemap_classes.zero_leaf + atomic_get(&pagemap_classes.leaf[root]);
-    check(leaf != pagemap_classes.zero_leaf);
-    atomic_set(&leaf[addr >> LG_GRANULE & (LEAF_ENTRIES - 1)], bin_index);
+    uintptr_t leaf = atomic_get(&pagemap_classes.leaf[root]);
+    check(leaf != 0);
+    uintptr_t place = leaf + (addr >> LG_GRANULE & (LEAF_ENTRIES - 1));
+    atomic_set(pagemap_class_at(place), (uint16_t)(bin_index << LG_CACHE_BIN));
 }
 
 void

@@ -3,16 +3,16 @@
  *
  * Two levels, per granule of 2^12 bytes: a static root indexed by addr >> 30, leaves of 2^18 entries made when a region
  * appears. Two kinds of leaf:
- *   classes   one byte: the bin index (szind + 1) if a pointer here may go to a thread's cache, else 0. Set for every
+ *   classes   two bytes: the bin index (szind + 1) << LG_CACHE_BIN if a pointer here may go to a thread's cache, else 0. Set for every
  *             granule of a slab, and for the first granule of a large allocation that caches take.
  *   extents   a pointer to the descriptor: for the first and the last granule of every registered extent, and for
  *             every granule of a slab.
  *
  * The root of the classes holds offsets from an all-zero leaf, so that an address that never was ours reads 0 through an untouched root:
- *   class(addr) = *(zero_leaf + leaf[addr >> 30] + (addr >> 12) % 2^18)
+ *   class(addr) = zero_leaf[leaf[addr >> 30] + (addr >> 12) % 2^18], in units of the leaf's entries
  *
  * Synchronization: entries are written by whoever owns the extent (layout rule, extent.h); leaves are created under
- * RANK_PAGEMAP and never removed. Entries are atomic; the fast path's byte reads rely on the application's own
+ * RANK_PAGEMAP and never removed. Entries are atomic; the fast path's reads rely on the application's own
  * synchronisation when a pointer passes between threads.
  */
 #ifndef LUNALLOC_EXTENT_PAGEMAP_H
@@ -25,18 +25,31 @@
 #define PAGEMAP_ROOTS (1U << (LG_VADDR - LG_LEAF_SPAN))
 
 typedef struct {
-    _Atomic uint8_t zero_leaf[1U << LG_LEAF];
-    _Atomic ptrdiff_t leaf[PAGEMAP_ROOTS];
+    _Atomic uintptr_t leaf[PAGEMAP_ROOTS]; /* wraps: a leaf may lie below the zero leaf */
+    _Atomic uint16_t zero_leaf[1U << LG_LEAF];
 } pagemap_classes_t;
 
 extern pagemap_classes_t pagemap_classes;
 
-/* addr must be below 2^47. */
-ALWAYS_INLINE uint8_t
-pagemap_class(const void *ptr) {
+/* An entry by its distance from the zero leaf, which it need not be part of: computed as integers, which may wrap. */
+ALWAYS_INLINE _Atomic uint16_t *
+pagemap_class_at(uintptr_t place) {
+    return (_Atomic uint16_t *)((uintptr_t)pagemap_classes.zero_leaf + place * sizeof(uint16_t));
+}
+
+/* Where a thread's cache keeps the class of this pointer's allocation; 0 if caches do not take it. ptr must be below 2^47. */
+ALWAYS_INLINE size_t
+pagemap_bin_offset(const void *ptr) {
     uintptr_t addr = (uintptr_t)ptr;
-    const _Atomic uint8_t *leaf = pagemap_classes.zero_leaf + atomic_get(&pagemap_classes.leaf[addr >> LG_LEAF_SPAN]);
-    return atomic_get(&leaf[addr >> LG_GRANULE & ((1U << LG_LEAF) - 1)]);
+    size_t place = addr >> LG_GRANULE & ((1U << LG_LEAF) - 1);
+    place += racy_get(&pagemap_classes.leaf[addr >> LG_LEAF_SPAN]);
+    return racy_get(pagemap_class_at(place));
+}
+
+/* The same as a bin index: szind + 1, or 0. */
+static inline uint32_t
+pagemap_class(const void *ptr) {
+    return (uint32_t)(pagemap_bin_offset(ptr) >> LG_CACHE_BIN);
 }
 
 /* Makes sure that [addr, addr + size) has leaves. False without memory. */

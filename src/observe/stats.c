@@ -49,12 +49,15 @@ typedef struct {
     uint64_t nthreads;
 } caches_t;
 
+/* A count read while its owner moves the stack may be off: no more than a stack can hold is believed. */
 static void
 add_thread(const thread_t *thread, void *context) {
     caches_t *caches = context;
     caches->nthreads++;
     for (uint32_t i = 0; i + 1 < THREAD_BINS; i++) {
-        caches->cached[i] += cache_bin_count(&thread->bins[i + 1]);
+        uint32_t n = cache_bin_count(&thread->bins[i + 1]);
+        uint32_t most = n == 0 ? 0 : tcache_max_slots(i);
+        caches->cached[i] += n < most ? n : most;
         caches->nrequests[i] += tcache_requests(thread, i);
     }
 }

@@ -14,7 +14,8 @@
  *
  * remain counts allocations down; at 0 the slow path runs once (thread events). It is the only bookkeeping here.
  *
- * Synchronization: written by the owning thread only; head and remain are read by others for statistics (relaxed).
+ * Synchronization: written by the owning thread only; head, remain and empty are read by others for statistics (relaxed; a count read
+ * while the stack moves to a larger one may be wrong, never out of bounds).
  */
 #ifndef LUNALLOC_THREAD_CACHE_BIN_H
 #define LUNALLOC_THREAD_CACHE_BIN_H
@@ -28,6 +29,7 @@ typedef struct {
     uint16_t empty;
     uint16_t full;
 } cache_bin_t;
+_Static_assert(sizeof(cache_bin_t) == 1U << LG_CACHE_BIN, "a bin offset is a bin index times the size of a bin");
 
 ALWAYS_INLINE void **
 cache_bin_head(const cache_bin_t *bin) {
@@ -63,7 +65,8 @@ cache_bin_count_down(cache_bin_t *bin) {
 /* Objects held. */
 static inline uint32_t
 cache_bin_count(const cache_bin_t *bin) {
-    return (uint16_t)(bin->empty - (uint16_t)(uintptr_t)cache_bin_head(bin)) / (uint32_t)sizeof(void *);
+    uint16_t empty = __atomic_load_n(&bin->empty, __ATOMIC_RELAXED);
+    return (uint16_t)(empty - (uint16_t)(uintptr_t)cache_bin_head(bin)) / (uint32_t)sizeof(void *);
 }
 
 /* False if the slow path must look. */

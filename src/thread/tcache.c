@@ -44,7 +44,7 @@ end_of(const cache_cold_t *cold) {
 static void
 set_bounds(cache_bin_t *bin, const cache_cold_t *cold, void **head) {
     bin->full = (uint16_t)(uintptr_t)cold->slots;
-    bin->empty = (uint16_t)(uintptr_t)end_of(cold);
+    __atomic_store_n(&bin->empty, (uint16_t)(uintptr_t)end_of(cold), __ATOMIC_RELAXED);
     cache_bin_set_head(bin, head);
 }
 
@@ -70,7 +70,7 @@ grow(thread_t *thread, uint32_t szind) {
     }
     set_bounds(bin, cold, head);
     if (old.slots == NULL) {
-        bin->remain = TCACHE_PERIOD;
+        __atomic_store_n(&bin->remain, TCACHE_PERIOD, __ATOMIC_RELAXED);
         cold->fill = FILL_MIN;
     } else {
         metadata_give(old.slots, old.lg_slots + LG_SLOT);
@@ -198,6 +198,15 @@ tcache_requests(const thread_t *thread, uint32_t szind) {
     return counted + (remain == 0 ? 0 : TCACHE_PERIOD - remain);
 }
 
+/* Empty and full at once. */
+static void
+zero_bin(cache_bin_t *bin) {
+    bin->full = 0;
+    __atomic_store_n(&bin->empty, 0, __ATOMIC_RELAXED);
+    __atomic_store_n(&bin->remain, 0, __ATOMIC_RELAXED);
+    cache_bin_set_head(bin, NULL);
+}
+
 void
 tcache_close(thread_t *thread) {
     tcache_flush(thread);
@@ -208,9 +217,9 @@ tcache_close(thread_t *thread) {
         if (cold->slots != NULL) {
             metadata_give(cold->slots, cold->lg_slots + LG_SLOT);
         }
-        memset(bin, 0, sizeof *bin);
-        memset(cold, 0, sizeof *cold);
+        cold->slots = NULL;
         atomic_set(&cold->nrequests, nrequests);
+        zero_bin(bin);
     }
 }
 

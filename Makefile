@@ -1,0 +1,214 @@
+# lunalloc: build, run, test, check, install. `make help` lists the targets.
+
+# ---- user section: override on the command line ---------------------------------------------------------------------
+
+VARIANT = release# release debug torture asan tsan; all but release build into build/VARIANT
+PREFIX  = /usr/local
+DESTDIR =
+CFLAGS ?=# added after the project's own flags
+LUA_PC  = lua5.4# pkg-config's name of Lua 5.4
+V       =# V=1 shows the commands
+SUITE   =# make test SUITE="unit console": only these suites (scripts/test --list names them)
+
+# ---- what is built from what ----------------------------------------------------------------------------------------
+
+VARIANTS := release debug torture asan tsan
+ifeq ($(filter $(VARIANT),$(VARIANTS)),)
+$(error VARIANT=$(VARIANT) is unknown; allowed: $(VARIANTS))
+endif
+
+B       := build$(if $(filter-out release,$(VARIANT)),/$(VARIANT))
+O       := $(B)/obj
+VERSION := $(shell sed -n 's/^.define LUNALLOC_VERSION "\(.*\)"/\1/p' src/lunalloc.h)
+
+# The allocator's layers; a folder includes only from those to its left (scripts/check-layers).
+LAYERS   := base os extent arena thread observe control api
+# Other implementations of the page contract (src/os/pages.h): this build uses pages_linux.c.
+EXCLUDED := src/os/pages_regions.c src/os/pages_windows.c
+
+LIB_SRC      := $(filter-out $(EXCLUDED),$(wildcard $(LAYERS:%=src/%/*.c)))
+MODULE_SRC   := $(wildcard lua/*.c lua/workload/*.c)
+CONSOLE_SRC  := $(wildcard console/*.c)
+MODULE_LUA   := $(wildcard lua/lunalloc/*.lua lua/lunalloc/*/*.lua)
+UNIT_SRC     := $(wildcard $(LAYERS:%=tests/%/*_test.c))
+WORKLOAD_SRC := $(wildcard tests/workload/*_test.c)
+FAULTY_SRC   := $(filter-out $(WORKLOAD_SRC),$(wildcard tests/workload/*.c))
+LUA_HOST_SRC := $(wildcard tests/lua/*.c)
+PROGRAM_SRC  := $(wildcard tests/programs/*.c tests/programs/*.cpp)
+
+LIB_OBJ     := $(LIB_SRC:%.c=$O/%.o)
+MODULE_OBJ  := $(MODULE_SRC:%.c=$O/%.o)
+CONSOLE_OBJ := $(CONSOLE_SRC:%.c=$O/%.o)
+
+SO       := $B/liblunalloc.so
+ARCHIVE  := $B/liblunalloc.a
+MODULE   := $B/lua/lunalloc/core.so
+CONSOLE  := $B/lunalloc
+UNIT     := $(UNIT_SRC:%.c=$B/%)
+WORKLOAD := $(WORKLOAD_SRC:%.c=$B/%)
+FAULTY   := $(FAULTY_SRC:%.c=$B/%.so)
+LUA_HOST := $(LUA_HOST_SRC:%.c=$B/%)
+PROGRAMS := $(addprefix $B/,$(basename $(PROGRAM_SRC))) $B/tests/programs/static
+
+# ---- flags ----------------------------------------------------------------------------------------------------------
+
+is        = $(if $(filter $(1),$(VARIANT)),1,0)
+WARNINGS := -Wall -Wextra -Wconversion -Wshadow -Wundef
+DEFINES   = -D_GNU_SOURCE -DLUNALLOC_DEBUG=$(call is,debug torture asan tsan) \
+            -DLUNALLOC_TORTURE=$(call is,torture) -DLUNALLOC_ASAN=$(call is,asan) -DLUNALLOC_TSAN=$(call is,tsan) \
+            -DLUNALLOC_REPLACE=$(call is,release debug torture)
+INCLUDES := -Isrc -Ilua
+
+SANITIZE_asan := -fsanitize=address,undefined -fno-sanitize-recover=undefined
+SANITIZE_tsan := -fsanitize=thread
+SANITIZE      := $(SANITIZE_$(VARIANT))
+OPTIMISE      := $(if $(filter release,$(VARIANT)),-O2 -g,-O1 -g -fno-omit-frame-pointer)
+
+# The compiler must not treat our own malloc as the libc's: it would fold malloc + memset into calloc (inside calloc),
+# and drop malloc/free pairs (in tests).
+OPAQUE := $(addprefix -fno-builtin-,malloc calloc realloc free aligned_alloc posix_memalign memalign)
+
+ALL_CFLAGS  = -std=gnu11 $(OPTIMISE) $(WARNINGS) -fPIC -pthread $(OPAQUE) $(SANITIZE) $(DEFINES) $(INCLUDES)
+LIB_CFLAGS := -fvisibility=hidden -fno-semantic-interposition -ftls-model=initial-exec
+LUA_CFLAGS := $(shell pkg-config --cflags $(LUA_PC) 2>/dev/null || echo -I/usr/include/lua5.4)
+LUA_LIBS   := $(shell pkg-config --libs $(LUA_PC) 2>/dev/null || echo -llua5.4)
+LDFLAGS     = -pthread $(SANITIZE) -Wl,-z,now -Wl,-z,relro
+
+say = $(if $V,,@echo '  $(1)' '$(2)' &&)
+
+# ---- targets --------------------------------------------------------------------------------------------------------
+
+.DELETE_ON_ERROR:
+.PHONY: all run test check format bench install uninstall env clean help bootstrap tests unit flags FORCE
+
+all: $(SO) $(ARCHIVE) $(MODULE) $(CONSOLE)
+
+help:
+	@echo 'make            the allocator, the Lua module and the console, into $B/'
+	@echo 'make run        install what is missing, build, and open the guided tour'
+	@echo 'make test       install what is missing, build, run every test [SUITE="unit console ..."]'
+	@echo 'make check      layers, formatting, warnings, cppcheck, function lengths, syntax of scripts'
+	@echo 'make format     lay out every C file as make check wants it'
+	@echo 'make bench      the fast paths beside installed allocators'
+	@echo 'make install    into DESTDIR/PREFIX [PREFIX=/usr/local]; make uninstall removes it'
+	@echo 'make -s env     the exports that use the tree: eval "$$(make -s env)"'
+	@echo 'make clean      remove build/'
+	@echo 'VARIANT=...     one of: $(VARIANTS)'
+
+bootstrap:
+	@scripts/bootstrap build test check
+
+run:
+	@scripts/bootstrap build
+	+@$(MAKE) --no-print-directory all
+	@$(CONSOLE) --tour
+
+test:
+	@scripts/bootstrap build test
+	+@MAKE="$(MAKE)" CC="$(CC)" CXX="$(CXX)" CFLAGS="$(CFLAGS)" scripts/test $(SUITE)
+
+check:
+	@scripts/bootstrap build check
+	@scripts/check $(SUITE)
+
+format:
+	@scripts/bootstrap check
+	@scripts/check --format
+
+bench: all
+	@scripts/bench
+
+env:
+	@echo 'export LUA_PATH="$(CURDIR)/lua/?.lua;$(CURDIR)/lua/?/init.lua;;"'
+	@echo 'export LUA_CPATH="$(CURDIR)/$B/lua/?.so;;"'
+	@echo 'export LUNALLOC_SO="$(CURDIR)/$(SO)"'
+
+install: all
+	@scripts/install '$B' '$(DESTDIR)$(PREFIX)' '$(PREFIX)' '$(VERSION)'
+
+uninstall:
+	@scripts/install --remove '$(DESTDIR)$(PREFIX)'
+
+clean:
+	rm -rf build
+
+# What scripts/test builds: `unit` in every variant, `tests` in release.
+unit: $(UNIT)
+tests: all unit $(WORKLOAD) $(FAULTY) $(LUA_HOST) $(PROGRAMS)
+
+# What scripts/check compiles with.
+flags:
+	@echo '-std=gnu11 $(WARNINGS) $(DEFINES) $(INCLUDES) $(LUA_CFLAGS)'
+
+# ---- rules ----------------------------------------------------------------------------------------------------------
+
+# Objects are rebuilt when the flags change, products when the list of sources does.
+$O/flags: stamp = $(CC) $(ALL_CFLAGS) $(LIB_CFLAGS) $(LUA_CFLAGS) $(CFLAGS)
+$O/files: stamp = $(LIB_SRC) $(MODULE_SRC) $(CONSOLE_SRC) $(LDFLAGS)
+$O/flags $O/files: FORCE
+	@mkdir -p $(@D)
+	@echo '$(stamp)' | cmp -s - $@ || echo '$(stamp)' > $@
+
+$(LIB_OBJ): LAYER_CFLAGS := $(LIB_CFLAGS)
+$(MODULE_OBJ): LAYER_CFLAGS := $(LUA_CFLAGS) -fvisibility=hidden
+$(CONSOLE_OBJ): LAYER_CFLAGS := $(LUA_CFLAGS)
+
+$O/%.o: %.c $O/flags
+	@mkdir -p $(@D)
+	$(call say,CC,$<)$(CC) $(ALL_CFLAGS) $(LAYER_CFLAGS) $(CFLAGS) -MMD -MP -c -o $@ $<
+
+# nodelete: thread-exit handlers and live blocks outlive any dlclose.
+$(SO): $(LIB_OBJ) $O/files
+	$(call say,LINK,$@)$(CC) -shared $(LDFLAGS) -Wl,-soname,liblunalloc.so -Wl,-z,nodelete -o $@ $(LIB_OBJ)
+
+# One relocatable object whose hidden symbols have become local: a program that links it sees the public names only.
+$(ARCHIVE): $(LIB_OBJ) $O/files
+	$(call say,AR,$@)$(CC) -r -nostdlib -o $O/lunalloc.o $(LIB_OBJ)
+	@objcopy --localize-hidden $O/lunalloc.o
+	@rm -f $@
+	@ar rcs $@ $O/lunalloc.o
+
+# Neither liblua nor the allocator is linked: the module uses those of the process that loads it.
+$(MODULE): $(MODULE_OBJ) $O/files
+	@mkdir -p $(@D)
+	$(call say,LINK,$@)$(CC) -shared $(LDFLAGS) -Wl,-z,nodelete -o $@ $(MODULE_OBJ) -lm
+
+# The allocator comes before libc in the order of symbol search, so that the console itself runs on it.
+$(CONSOLE): $(CONSOLE_OBJ) $(SO) $O/files
+	$(call say,LINK,$@)$(CC) $(LDFLAGS) -Wl,-E -Wl,-rpath,'$$ORIGIN:$$ORIGIN/../lib' -o $@ $(CONSOLE_OBJ) \
+	    -Wl,--no-as-needed -L$B -llunalloc $(LUA_LIBS) -lreadline
+
+# Test programs. A unit test links every object of the allocator, so that it reaches hidden functions too.
+TEST_CFLAGS = $(ALL_CFLAGS) $(LUA_CFLAGS) $(CFLAGS) -MMD -MP -MF $@.d
+
+$(UNIT): $B/%: %.c $(LIB_OBJ) $O/flags $O/files
+	@mkdir -p $(@D)
+	$(call say,TEST,$@)$(CC) $(TEST_CFLAGS) $(LDFLAGS) -o $@ $< $(LIB_OBJ) -lcmocka -lm
+
+$(WORKLOAD): $B/%: %.c $(MODULE_OBJ) $O/flags $O/files
+	@mkdir -p $(@D)
+	$(call say,TEST,$@)$(CC) $(TEST_CFLAGS) $(LDFLAGS) -o $@ $< $(MODULE_OBJ) -lcmocka $(LUA_LIBS) -lm
+
+$(FAULTY): $B/%.so: %.c $O/flags
+	@mkdir -p $(@D)
+	$(call say,TEST,$@)$(CC) $(TEST_CFLAGS) $(LDFLAGS) -shared -o $@ $<
+
+$(LUA_HOST): $B/%: %.c $O/flags
+	@mkdir -p $(@D)
+	$(call say,TEST,$@)$(CC) $(TEST_CFLAGS) $(LDFLAGS) -Wl,-E -o $@ $< $(LUA_LIBS) -lm
+
+$B/tests/programs/%: tests/programs/%.c $O/flags
+	@mkdir -p $(@D)
+	$(call say,TEST,$@)$(CC) $(TEST_CFLAGS) $(LDFLAGS) -o $@ $<
+
+$B/tests/programs/%: tests/programs/%.cpp $O/flags
+	@mkdir -p $(@D)
+	$(call say,TEST,$@)$(CXX) -std=c++17 -O2 -g -Wall -Wextra -pthread $(SANITIZE) -o $@ $<
+
+# The same thread program with the allocator linked in from the archive.
+$B/tests/programs/static: tests/programs/key_destructor.c $(ARCHIVE)
+	@mkdir -p $(@D)
+	$(call say,TEST,$@)$(CC) $(TEST_CFLAGS) $(LDFLAGS) -o $@ $< $(ARCHIVE)
+
+-include $(LIB_OBJ:.o=.d) $(MODULE_OBJ:.o=.d) $(CONSOLE_OBJ:.o=.d)
+-include $(addsuffix .d,$(UNIT) $(WORKLOAD) $(FAULTY) $(LUA_HOST) $(PROGRAMS))

@@ -1,0 +1,205 @@
+/*
+ * history.c -- see history.h for the file's form.
+ */
+#include "history.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+#include <readline/history.h>
+
+enum { TRIM_SLACK = 500 }; /* the file is rewritten when it exceeds HISTORY_MAX by this */
+
+static char path[PATH_MAX]; /* empty: nothing is kept */
+
+/* ---- the entry's form in the file ------------------------------------------------------------------------------- */
+
+/* The file's line for an entry, with its newline; to be freed. NULL without memory. */
+static char *
+encode(const char *text) {
+    char *line = malloc(2 * strlen(text) + 2);
+    char *out = line;
+    for (; line != NULL && *text != '\0'; text++) {
+        if (*text == '\n' || *text == '\\') {
+            *out++ = '\\';
+        }
+        *out++ = (char)(*text == '\n' ? 'n' : *text);
+    }
+    if (line != NULL) {
+        memcpy(out, "\n", 2);
+    }
+    return line;
+}
+
+/* The reverse, in place. */
+static void
+decode(char *line) {
+    char *out = line;
+    for (const char *in = line; *in != '\0' && *in != '\n'; in++) {
+        bool escaped = in[0] == '\\' && (in[1] == 'n' || in[1] == '\\');
+        in += escaped;
+        *out++ = (char)(escaped && *in == 'n' ? '\n' : *in);
+    }
+    *out = '\0';
+}
+
+/* ---- the file --------------------------------------------------------------------------------------------------- */
+
+/* path = base .. tail; false if it does not fit. */
+static bool
+set_path(const char *base, const char *tail) {
+    int n = snprintf(path, sizeof path, "%s%s", base, tail);
+    return n > 0 && (size_t)n < sizeof path;
+}
+
+/* The XDG rule: a relative XDG_STATE_HOME is as good as none. */
+static bool
+find_path(void) {
+    const char *state = getenv("XDG_STATE_HOME");
+    const char *home = getenv("HOME");
+    if (state != NULL && state[0] == '/') {
+        return set_path(state, "/lunalloc/history");
+    }
+    return home != NULL && home[0] == '/' && set_path(home, "/.local/state/lunalloc/history");
+}
+
+/* Makes the folders above the file that are missing, private ones. */
+static bool
+make_folders(void) {
+    for (char *slash = strchr(path + 1, '/'); slash != NULL; slash = strchr(slash + 1, '/')) {
+        *slash = '\0';
+        bool made = mkdir(path, 0700) == 0 || errno == EEXIST;
+        *slash = '/';
+        if (!made) {
+            return false;
+        }
+    }
+    return true;
+}
+
+static int
+open_file(const char *name, int flags) {
+    return open(name, flags | O_CREAT | O_CLOEXEC, 0600);
+}
+
+static bool
+write_all(int fd, const char *text) {
+    size_t left = strlen(text);
+    while (left > 0) {
+        ssize_t n = write(fd, text, left);
+        if (n < 0 && errno != EINTR) {
+            return false;
+        }
+        size_t written = n > 0 ? (size_t)n : 0;
+        text += written;
+        left -= written;
+    }
+    return true;
+}
+
+static bool
+write_entry(int fd, const char *text) {
+    char *line = encode(text);
+    bool done = line != NULL && write_all(fd, line);
+    free(line);
+    return done;
+}
+
+static void
+give_up(const char *why) {
+    if (path[0] != '\0') {
+        fprintf(stderr, "lunalloc: history is not kept: %s: %s\n", path, why);
+    }
+    path[0] = '\0';
+}
+
+/* Replaces the file by readline's list, which is bounded. A crash on the way leaves the old file. */
+static void
+rewrite(void) {
+    char temporary[PATH_MAX + 8];
+    snprintf(temporary, sizeof temporary, "%s.new", path);
+    int fd = open_file(temporary, O_WRONLY | O_TRUNC);
+    if (fd < 0) {
+        return;
+    }
+    bool done = true;
+    HIST_ENTRY **entries = history_list();
+    for (int i = 0; entries != NULL && entries[i] != NULL && done; i++) {
+        done = write_entry(fd, entries[i]->line);
+    }
+    close(fd);
+    if (!done || rename(temporary, path) != 0) {
+        unlink(temporary);
+    }
+}
+
+/* Returns the number of entries in the file. */
+static int
+read_entries(FILE *file) {
+    char *line = NULL;
+    size_t capacity = 0;
+    int count = 0;
+    while (getline(&line, &capacity, file) >= 0) {
+        decode(line);
+        add_history(line);
+        count++;
+    }
+    free(line);
+    return count;
+}
+
+/* ---- the contract ----------------------------------------------------------------------------------------------- */
+
+void
+history_open(void) {
+    using_history();
+    stifle_history(HISTORY_MAX);
+    if (!find_path()) {
+        return;
+    }
+    int fd = make_folders() ? open_file(path, O_RDWR | O_APPEND) : -1;
+    FILE *file = fd >= 0 ? fdopen(fd, "r+") : NULL;
+    if (file == NULL) {
+        give_up(strerror(errno));
+        return;
+    }
+    if (read_entries(file) > HISTORY_MAX + TRIM_SLACK) {
+        rewrite();
+    }
+    fclose(file);
+}
+
+static bool
+is_blank(const char *text) {
+    return text[strspn(text, " \t\n")] == '\0';
+}
+
+static bool
+is_repeated(const char *text) {
+    HIST_ENTRY *last = history_length > 0 ? history_get(history_base + history_length - 1) : NULL;
+    return last != NULL && strcmp(last->line, text) == 0;
+}
+
+void
+history_record(const char *text) {
+    if (is_blank(text) || is_repeated(text)) {
+        return;
+    }
+    add_history(text);
+    if (path[0] == '\0') {
+        return;
+    }
+    int fd = open_file(path, O_WRONLY | O_APPEND);
+    if (fd < 0 || !write_entry(fd, text)) {
+        give_up(strerror(errno));
+    }
+    if (fd >= 0) {
+        close(fd);
+    }
+}

@@ -1,0 +1,170 @@
+/*
+ * line.c -- see line.h.
+ *
+ * On a terminal this drives readline's callback interface, which hands control back after every key: a blocking
+ * readline() could not drop its line on Ctrl-C without a longjmp out of a signal handler. Between keys the process
+ * sleeps in poll. Readline keeps its own handlers installed meanwhile (terminal modes on Ctrl-Z, resizing); they only
+ * take a note, which rl_check_signals acts upon: for SIGINT it calls ours, which sets the flag that interrupt_take
+ * reads.
+ */
+#include "line.h"
+
+#include "complete.h"
+#include "history.h"
+#include "interrupt.h"
+#include "terminal.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+#include <readline/readline.h>
+
+static const char *const plain_prompts[] = {[PROMPT_FIRST] = "lunalloc> ", [PROMPT_MORE] = "       >> "};
+/* \001 and \002 tell readline that what is between them takes no room. */
+static const char *const colour_prompts[] = {[PROMPT_FIRST] = "\001\033[1;36m\002lunalloc>\001\033[0m\002 ",
+                                             [PROMPT_MORE] = "\001\033[36m\002       >>\001\033[0m\002 "};
+
+static bool editing;
+
+/* What readline's callback left. */
+static bool finished;
+static char *received;
+
+static volatile sig_atomic_t continued; /* the process was stopped: the shell has written over the line */
+
+static void
+on_line(char *text) {
+    rl_callback_handler_remove();
+    received = text;
+    finished = true;
+}
+
+/*
+ * For reads in the middle of a key sequence or a question of readline's ("Display all 120 possibilities?"): Ctrl-C
+ * reads as Ctrl-G, which aborts any of them; the flag stays set for the loop below.
+ */
+static int
+read_key(FILE *in) {
+    unsigned char key;
+    for (;;) {
+        ssize_t n = read(fileno(in), &key, 1);
+        if (n == 1) {
+            return key;
+        }
+        if (n == 0 || errno != EINTR) {
+            return EOF;
+        }
+        rl_check_signals();
+        if (interrupt_pending()) {
+            return '\a';
+        }
+    }
+}
+
+static void
+on_continue(int signal_number) {
+    (void)signal_number;
+    continued = 1;
+}
+
+/* Sleeps until there is input or a signal came. */
+static bool
+wait_for_key(void) {
+    struct pollfd input = {.fd = fileno(rl_instream), .events = POLLIN};
+    if (poll(&input, 1, -1) > 0) {
+        return true;
+    }
+    rl_check_signals();
+    if (continued) {
+        continued = 0;
+        rl_forced_update_display();
+    }
+    return false;
+}
+
+static void
+abandon_line(void) {
+    rl_callback_sigcleanup();
+    rl_callback_handler_remove();
+    fputc('\n', rl_outstream);
+    fflush(rl_outstream);
+}
+
+static line_status_t
+edit_line(const char *prompt, char **text) {
+    finished = false;
+    received = NULL;
+    rl_callback_handler_install(prompt, on_line);
+    while (!finished) {
+        if (interrupt_take()) {
+            abandon_line();
+            return LINE_INTERRUPTED;
+        }
+        if (wait_for_key()) {
+            rl_callback_read_char();
+        }
+    }
+    if (received == NULL) {
+        fputc('\n', rl_outstream);
+        return LINE_END;
+    }
+    *text = received;
+    return LINE_TEXT;
+}
+
+/* Without readline. The prompt goes to stderr, and only to a terminal, so that stdout has nothing but results. */
+static line_status_t
+plain_line(const char *prompt, char **text) {
+    if (isatty(STDIN_FILENO) && isatty(STDERR_FILENO)) {
+        fputs(prompt, stderr);
+    }
+    char *line = NULL;
+    size_t capacity = 0;
+    ssize_t n = getline(&line, &capacity, stdin);
+    if (n < 0) {
+        free(line);
+        bool interrupted = interrupt_take();
+        clearerr(stdin);
+        return interrupted ? LINE_INTERRUPTED : LINE_END;
+    }
+    line[strcspn(line, "\n")] = '\0';
+    *text = line;
+    return LINE_TEXT;
+}
+
+void
+line_open(lua_State *L) {
+    editing = terminal_editable();
+    if (!editing) {
+        return;
+    }
+    rl_readline_name = "lunalloc"; /* for "$if lunalloc" in ~/.inputrc */
+    rl_catch_signals = 1;
+    rl_persistent_signal_handlers = 1;
+    rl_getc_function = read_key;
+    struct sigaction action = {.sa_handler = on_continue};
+    sigaction(SIGCONT, &action, NULL);
+    complete_open(L);
+    history_open();
+}
+
+line_status_t
+line_read(line_prompt_t prompt, char **text) {
+    fflush(stdout);
+    if (!editing) {
+        return plain_line(plain_prompts[prompt], text);
+    }
+    return edit_line(terminal_colour() ? colour_prompts[prompt] : plain_prompts[prompt], text);
+}
+
+void
+line_remember(const char *text) {
+    if (editing) {
+        history_record(text);
+    }
+}

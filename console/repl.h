@@ -1,0 +1,15 @@
+/*
+ * repl.h -- the prompt.
+ */
+#ifndef CONSOLE_REPL_H
+#define CONSOLE_REPL_H
+
+#include <lua.h>
+
+/*
+ * Reads, evaluates and prints until the end of the input. An input that is an expression has its values printed; one
+ * that is not complete goes on in the next line; errors are reported on stderr. ".help" and ".quit" are commands.
+ */
+void repl_run(lua_State *L);
+
+#endif

@@ -1,0 +1,91 @@
+/*
+ * run.c -- see run.h.
+ */
+#include "run.h"
+
+#include "interrupt.h"
+
+#include <lauxlib.h>
+#include <stdio.h>
+#include <string.h>
+
+/* Any error value to a string: itself, its __tostring, or a description. */
+static const char *
+message_text(lua_State *L, int index) {
+    const char *text = lua_tostring(L, index);
+    if (text == NULL && luaL_callmeta(L, index, "__tostring") && lua_type(L, -1) == LUA_TSTRING) {
+        return lua_tostring(L, -1);
+    }
+    return text != NULL ? text : lua_pushfstring(L, "(error object is a %s value)", luaL_typename(L, index));
+}
+
+/* lua_pcall's message handler. */
+static int
+add_traceback(lua_State *L) {
+    luaL_traceback(L, L, message_text(L, 1), 1);
+    return 1;
+}
+
+status_t
+run_call(lua_State *L, int nargs, int nresults) {
+    int base = lua_gettop(L) - nargs;
+    lua_pushcfunction(L, add_traceback);
+    lua_insert(L, base);
+    interrupt_enter(L);
+    int status = lua_pcall(L, nargs, nresults, base);
+    bool interrupted = interrupt_leave();
+    lua_remove(L, base);
+    if (status == LUA_OK) {
+        return STATUS_OK;
+    }
+    return interrupted ? STATUS_INTERRUPTED : STATUS_SCRIPT;
+}
+
+void
+run_report(lua_State *L) {
+    fflush(stdout);
+    const char *text = lua_tostring(L, -1);
+    fprintf(stderr, "lunalloc: %s\n", text != NULL ? text : "(error without a message)");
+    fflush(stderr);
+    lua_pop(L, 1);
+}
+
+/* Reports unless all is well. */
+static status_t
+reported(lua_State *L, status_t status) {
+    if (status != STATUS_OK) {
+        run_report(L);
+    }
+    return status;
+}
+
+status_t
+run_string(lua_State *L, const char *text, const char *chunk_name) {
+    if (luaL_loadbuffer(L, text, strlen(text), chunk_name) != LUA_OK) {
+        return reported(L, STATUS_SCRIPT);
+    }
+    return reported(L, run_call(L, 0, 0));
+}
+
+status_t
+run_file(lua_State *L, const char *name, int nargs) {
+    int loaded = luaL_loadfile(L, name);
+    if (loaded != LUA_OK) {
+        lua_insert(L, -1 - nargs);
+        lua_pop(L, nargs);
+        return reported(L, loaded == LUA_ERRFILE ? STATUS_USAGE : STATUS_SCRIPT);
+    }
+    lua_insert(L, -1 - nargs);
+    return reported(L, run_call(L, nargs, 0));
+}
+
+status_t
+run_require(lua_State *L, const char *module) {
+    lua_getglobal(L, "require");
+    lua_pushstring(L, module);
+    status_t status = run_call(L, 1, 1);
+    if (status == STATUS_OK) {
+        lua_setglobal(L, module);
+    }
+    return reported(L, status);
+}

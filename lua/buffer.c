@@ -1,0 +1,206 @@
+/*
+ * buffer.c -- an owned block of the allocator, to play with from Lua.
+ *
+ * A buffer frees its block when it is closed, collected, or told to. Contents are never read by Lua, so a buffer cannot
+ * be used to read what a former owner of the memory left behind.
+ */
+#include "core.h"
+
+#include <string.h>
+
+typedef struct {
+    void *block;      /* NULL: freed */
+    size_t size;      /* as asked for */
+    size_t alignment; /* 0: the allocator's own */
+} buffer_t;
+
+static buffer_t *
+check_live(lua_State *L) {
+    buffer_t *buffer = luaL_checkudata(L, 1, CORE_BUFFER);
+    if (buffer->block == NULL) {
+        luaL_error(L, "this buffer was freed");
+    }
+    return buffer;
+}
+
+void *
+core_buffer_address(lua_State *L, int arg) {
+    buffer_t *buffer = luaL_testudata(L, arg, CORE_BUFFER);
+    if (buffer == NULL) {
+        return NULL;
+    }
+    luaL_argcheck(L, buffer->block != NULL, arg, "this buffer was freed");
+    return buffer->block;
+}
+
+static void *
+take_block(const lunalloc_api_t *api, size_t size, size_t alignment) {
+    return alignment == 0 ? api->malloc(size) : api->aligned_alloc(alignment, size);
+}
+
+static int
+fail_memory(lua_State *L, size_t size) {
+    return core_fail(L, "ENOMEM", "no block of %zu bytes to be had", size);
+}
+
+/* 0, or 3 after pushing a failure. */
+static int
+check_alignment(lua_State *L, int arg, size_t *alignment) {
+    size_t value;
+    if (lua_type(L, arg) == LUA_TNUMBER && lua_tonumber(L, arg) <= 0) {
+        value = 0;
+    } else {
+        int failed = core_to_size(L, arg, &value);
+        if (failed != 0) {
+            return failed;
+        }
+    }
+    if (value == 0 || (value & (value - 1)) != 0) {
+        return core_fail(L, "EINVAL", "bad alignment %s: a power of two is needed", luaL_tolstring(L, arg, NULL));
+    }
+    *alignment = value;
+    return 0;
+}
+
+/* buffer(size[, alignment]) */
+static int
+buffer_new(lua_State *L) {
+    const lunalloc_api_t *api = loader_api();
+    size_t size, alignment = 0;
+    int failed = core_to_size(L, 1, &size);
+    if (failed == 0 && !lua_isnoneornil(L, 2)) {
+        failed = check_alignment(L, 2, &alignment);
+    }
+    if (failed != 0) {
+        return failed;
+    }
+    if (api == NULL) {
+        return core_not_loaded(L);
+    }
+    buffer_t *buffer = lua_newuserdatauv(L, sizeof(*buffer), 0);
+    *buffer = (buffer_t){.size = size, .alignment = alignment};
+    luaL_setmetatable(L, CORE_BUFFER);
+    buffer->block = take_block(api, size, buffer->alignment);
+    return buffer->block != NULL ? 1 : fail_memory(L, size);
+}
+
+static int
+buffer_addr(lua_State *L) {
+    lua_pushinteger(L, (lua_Integer)(uintptr_t)check_live(L)->block);
+    return 1;
+}
+
+static int
+buffer_size(lua_State *L) {
+    lua_pushinteger(L, (lua_Integer)check_live(L)->size);
+    return 1;
+}
+
+/* usable(): what the block really holds, its class's size */
+static int
+buffer_usable(lua_State *L) {
+    lua_pushinteger(L, (lua_Integer)loader_api()->usable_size(check_live(L)->block));
+    return 1;
+}
+
+/* A byte: 0 to 255, or a string of one character. */
+static int
+check_byte(lua_State *L, int arg) {
+    if (lua_type(L, arg) == LUA_TSTRING) {
+        size_t length;
+        const char *text = lua_tolstring(L, arg, &length);
+        luaL_argcheck(L, length == 1, arg, "one character, or 0 to 255, expected");
+        return (unsigned char)text[0];
+    }
+    lua_Integer byte = luaL_checkinteger(L, arg);
+    luaL_argcheck(L, byte >= 0 && byte <= 255, arg, "one character, or 0 to 255, expected");
+    return (int)byte;
+}
+
+/* fill(byte): every byte of the size asked for; returns the buffer */
+static int
+buffer_fill(lua_State *L) {
+    buffer_t *buffer = check_live(L);
+    memset(buffer->block, check_byte(L, 2), buffer->size);
+    lua_settop(L, 1);
+    return 1;
+}
+
+/* realloc keeps contents but not an alignment; and realloc(p, 0) may free, where a buffer of 0 bytes is still a buffer.
+ */
+static void *
+resized_block(const lunalloc_api_t *api, const buffer_t *buffer, size_t size) {
+    if (buffer->alignment == 0 && size != 0) {
+        return api->realloc(buffer->block, size);
+    }
+    void *block = take_block(api, size, buffer->alignment);
+    if (block != NULL) {
+        memcpy(block, buffer->block, size < buffer->size ? size : buffer->size);
+        api->free(buffer->block);
+    }
+    return block;
+}
+
+/* resize(size): the buffer, or nil, message, code, and then the old block stands */
+static int
+buffer_resize(lua_State *L) {
+    buffer_t *buffer = check_live(L);
+    size_t size;
+    int failed = core_to_size(L, 2, &size);
+    if (failed != 0) {
+        return failed;
+    }
+    void *block = resized_block(loader_api(), buffer, size);
+    if (block == NULL) {
+        return fail_memory(L, size);
+    }
+    buffer->block = block;
+    buffer->size = size;
+    lua_settop(L, 1);
+    return 1;
+}
+
+/* On __gc and __close: a buffer that was freed by hand is no error there. */
+static int
+buffer_release(lua_State *L) {
+    buffer_t *buffer = luaL_checkudata(L, 1, CORE_BUFFER);
+    void *block = buffer->block;
+    buffer->block = NULL;
+    if (block != NULL) {
+        loader_api()->free(block);
+    }
+    return 0;
+}
+
+static int
+buffer_free(lua_State *L) {
+    check_live(L);
+    return buffer_release(L);
+}
+
+static int
+buffer_tostring(lua_State *L) {
+    const buffer_t *buffer = luaL_checkudata(L, 1, CORE_BUFFER);
+    if (buffer->block == NULL) {
+        lua_pushliteral(L, "buffer (freed)");
+    } else {
+        lua_pushfstring(L, "buffer: %p (%I bytes)", buffer->block, (LUAI_UACINT)buffer->size);
+    }
+    return 1;
+}
+
+void
+core_open_buffer(lua_State *L) {
+    static const luaL_Reg methods[] = {
+        {"addr", buffer_addr}, {"size", buffer_size}, {"usable", buffer_usable},
+        {"fill", buffer_fill}, {"free", buffer_free}, {"resize", buffer_resize},
+        {NULL, NULL},
+    };
+    static const luaL_Reg metamethods[] = {
+        {"__len", buffer_size}, {"__gc", buffer_release}, {"__close", buffer_release}, {"__tostring", buffer_tostring},
+        {NULL, NULL},
+    };
+    core_new_type(L, CORE_BUFFER, metamethods, methods);
+    lua_pushcfunction(L, buffer_new);
+    lua_setfield(L, -2, "buffer");
+}

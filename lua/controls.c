@@ -1,0 +1,221 @@
+/*
+ * controls.c -- the controls as primitives: one function for each of lunalloc_ctl_*. What they mean together (the tree,
+ * described values, settings restored on scope exit) is made of them in Lua.
+ */
+#include "core.h"
+
+#include <string.h>
+
+enum { MESSAGE_SIZE = 512 };
+
+static const char *const type_names[] = {
+    [LUNALLOC_VOID] = "action", [LUNALLOC_BOOL] = "bool", [LUNALLOC_UNSIGNED] = "unsigned", [LUNALLOC_SIZE] = "size",
+    [LUNALLOC_SSIZE] = "ssize", [LUNALLOC_U64] = "u64",   [LUNALLOC_STRING] = "string",
+};
+
+/* A control's name. One with a zero byte inside is no name, and must not pass for the part before it. */
+static const char *
+check_name(lua_State *L, int arg) {
+    size_t length;
+    luaL_checktype(L, arg, LUA_TSTRING);
+    const char *name = lua_tolstring(L, arg, &length);
+    luaL_argcheck(L, strlen(name) == length, arg, "a name without zero bytes expected");
+    return name;
+}
+
+static int
+fail_unknown(lua_State *L, const lunalloc_api_t *api, const char *name) {
+    char near[256];
+    if (api->ctl_suggest(name, near, sizeof(near))) {
+        return core_fail(L, "ENOENT", "no control '%s'; did you mean '%s'?", name, near);
+    }
+    return core_fail(L, "ENOENT", "no control '%s'", name);
+}
+
+static void
+push_value(lua_State *L, const lunalloc_value_t *value) {
+    switch (value->type) {
+    case LUNALLOC_BOOL:
+        lua_pushboolean(L, value->v.b);
+        break;
+    case LUNALLOC_UNSIGNED:
+    case LUNALLOC_SIZE:
+    case LUNALLOC_U64:
+        core_push_unsigned(L, value->v.u);
+        break;
+    case LUNALLOC_SSIZE:
+        lua_pushinteger(L, value->v.i);
+        break;
+    case LUNALLOC_STRING:
+        lua_pushstring(L, value->v.s != NULL ? value->v.s : "");
+        break;
+    case LUNALLOC_VOID:
+        lua_pushnil(L);
+        break;
+    }
+}
+
+static int
+get(lua_State *L) {
+    const lunalloc_api_t *api = loader_api();
+    const char *name = check_name(L, 1);
+    char message[MESSAGE_SIZE] = "";
+    lunalloc_value_t value;
+    if (api == NULL) {
+        return core_not_loaded(L);
+    }
+    int error = api->ctl_get(name, &value, message, sizeof(message));
+    if (error != 0) {
+        return core_fail_errno(L, error, message);
+    }
+    push_value(L, &value);
+    return 1;
+}
+
+/* The value at `arg` as the text that the allocator parses; NULL for none. May replace the value in its slot. */
+static const char *
+check_text(lua_State *L, int arg) {
+    switch (lua_type(L, arg)) {
+    case LUA_TNONE:
+    case LUA_TNIL:
+        return NULL;
+    case LUA_TBOOLEAN:
+        return lua_toboolean(L, arg) ? "true" : "false";
+    case LUA_TNUMBER:
+        if (!lua_isinteger(L, arg)) {
+            lua_Integer whole;
+            if (lua_numbertointeger(lua_tonumber(L, arg), &whole) && (lua_Number)whole == lua_tonumber(L, arg)) {
+                lua_pushinteger(L, whole);
+                lua_replace(L, arg);
+            }
+        }
+        return lua_tostring(L, arg);
+    case LUA_TSTRING:
+        return check_name(L, arg);
+    default:
+        luaL_typeerror(L, arg, "boolean, number or string");
+        return NULL;
+    }
+}
+
+static int
+set(lua_State *L) {
+    const lunalloc_api_t *api = loader_api();
+    const char *name = check_name(L, 1);
+    const char *text = check_text(L, 2);
+    char message[MESSAGE_SIZE] = "";
+    if (api == NULL) {
+        return core_not_loaded(L);
+    }
+    int error = api->ctl_set(name, text, message, sizeof(message));
+    if (error != 0) {
+        return core_fail_errno(L, error, message);
+    }
+    lua_pushboolean(L, 1);
+    return 1;
+}
+
+static void
+push_row(lua_State *L, const lunalloc_row_t *row) {
+    lua_createtable(L, 0, 11);
+    core_set_string(L, "name", row->name);
+    core_set_string(L, "type", type_names[row->type]);
+    core_set_string(L, "unit", row->unit);
+    core_set_string(L, "access", row->access);
+    core_set_string(L, "applies", row->applies);
+    core_set_string(L, "doc", row->doc);
+    if (row->ranged) {
+        core_set_integer(L, "min", row->min);
+        core_set_integer(L, "max", row->max);
+    }
+    if (row->fallback[0] != '\0') {
+        core_set_string(L, "default", row->fallback);
+    }
+}
+
+/* row(name): the row that answers a name or a pattern */
+static int
+row_of(lua_State *L) {
+    const lunalloc_api_t *api = loader_api();
+    const char *name = check_name(L, 1);
+    lunalloc_row_t row;
+    if (api == NULL) {
+        return core_not_loaded(L);
+    }
+    if (api->ctl_describe(name, &row) != 0) {
+        return fail_unknown(L, api, name);
+    }
+    push_row(L, &row);
+    return 1;
+}
+
+/* rows(): all of them, in the schema's order */
+static int
+rows(lua_State *L) {
+    const lunalloc_api_t *api = loader_api();
+    if (api == NULL) {
+        return core_not_loaded(L);
+    }
+    size_t n = api->ctl_count();
+    lua_createtable(L, (int)n, 0);
+    for (size_t i = 0; i < n; i++) {
+        lunalloc_row_t row;
+        if (api->ctl_row(i, &row) == 0) {
+            push_row(L, &row);
+            lua_rawseti(L, -2, (lua_Integer)i + 1);
+        }
+    }
+    return 1;
+}
+
+static int
+source(lua_State *L) {
+    const lunalloc_api_t *api = loader_api();
+    const char *name = check_name(L, 1);
+    const char *where;
+    if (api == NULL) {
+        return core_not_loaded(L);
+    }
+    if (api->ctl_source(name, &where) != 0) {
+        return fail_unknown(L, api, name);
+    }
+    lua_pushstring(L, where);
+    return 1;
+}
+
+static int
+limit(lua_State *L) {
+    const lunalloc_api_t *api = loader_api();
+    const char *name = check_name(L, 1);
+    if (api == NULL) {
+        return core_not_loaded(L);
+    }
+    lua_pushinteger(L, (lua_Integer)api->ctl_limit(name));
+    return 1;
+}
+
+/* suggest(name): the nearest known name, or nil */
+static int
+suggest(lua_State *L) {
+    const lunalloc_api_t *api = loader_api();
+    const char *name = check_name(L, 1);
+    char near[256];
+    if (api == NULL) {
+        return core_not_loaded(L);
+    }
+    if (api->ctl_suggest(name, near, sizeof(near))) {
+        lua_pushstring(L, near);
+    } else {
+        lua_pushnil(L);
+    }
+    return 1;
+}
+
+void
+core_open_controls(lua_State *L) {
+    static const luaL_Reg functions[] = {
+        {"get", get},       {"set", set},     {"row", row_of},      {"rows", rows},
+        {"source", source}, {"limit", limit}, {"suggest", suggest}, {NULL, NULL},
+    };
+    luaL_setfuncs(L, functions, 0);
+}

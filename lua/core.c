@@ -1,0 +1,31 @@
+/*
+ * core.c -- luaopen_lunalloc_core: the C half of the module. It gathers the primitives of the other files in one table,
+ * which lua/lunalloc/init.lua hands to the public layer as the backend "this process".
+ */
+#include "core.h"
+
+static int
+open_core(lua_State *L) {
+    const lunalloc_api_t *api = loader_api();
+    lua_newtable(L);
+    core_set_string(L, "version", LUNALLOC_VERSION);
+    core_set_boolean(L, "loaded", api != NULL);
+    core_set_boolean(L, "replaced", api != NULL && api->replaced());
+    core_set_string(L, "reason", loader_reason());
+    core_open_controls(L);
+    core_open_extents(L);
+    core_open_inspect(L);
+    core_open_stats(L);
+    core_open_buffer(L);
+    core_open_nearest(L);
+    core_open_units(L);
+    luaopen_lunalloc_workload(L);
+    lua_setfield(L, -2, "workload");
+    return 1;
+}
+
+__attribute__((visibility("default"))) LUAMOD_API int
+luaopen_lunalloc_core(lua_State *L) {
+    luaL_checkversion(L);
+    return open_core(L);
+}

@@ -1,0 +1,73 @@
+/*
+ * core.h -- what the files of the module's C core share: the conventions for failures and for arguments, and the
+ * function by which each file adds its part to the `lunalloc.core` table.
+ *
+ * Conventions towards Lua: an ordinary failure returns nil, message, code (an errno name); misuse (an argument of the
+ * wrong type) raises. Nothing here keeps state outside the lua_State but the loader, so any number of states may use
+ * the module on any number of threads. The core is a set of primitives; lua/lunalloc/ makes the public API of them.
+ */
+#ifndef LUNALLOC_LUA_CORE_H
+#define LUNALLOC_LUA_CORE_H
+
+#include <lauxlib.h>
+#include <lua.h>
+
+#include "loader.h"
+
+/* Names of the types of full userdata. */
+#define CORE_BUFFER        "lunalloc.buffer"
+#define CORE_WALKER        "lunalloc.walker"
+#define CORE_SNAPSHOT      "lunalloc.snapshot"
+#define CORE_SNAPSHOT_ROW  "lunalloc.snapshot.row"
+#define CORE_SNAPSHOT_ROWS "lunalloc.snapshot.rows"
+
+/* ---- results (result.c) ---- */
+
+/* Push nil, message, code; return 3. */
+int core_fail(lua_State *L, const char *code, const char *format, ...) __attribute__((format(printf, 3, 4)));
+int core_fail_errno(lua_State *L, int error, const char *message);
+int core_not_loaded(lua_State *L);
+
+/* Lua's integers are signed: what does not fit becomes a float. */
+void core_push_unsigned(lua_State *L, uint64_t value);
+
+/* t[name] = value, t being at the top. */
+void core_set_integer(lua_State *L, const char *name, lua_Integer value);
+void core_set_boolean(lua_State *L, const char *name, bool value);
+void core_set_string(lua_State *L, const char *name, const char *value);
+
+/* An index of 32 bits; nil or none gives `fallback`. */
+uint32_t core_opt_index(lua_State *L, int arg, uint32_t fallback);
+
+/* Makes this state's metatable `type`; `methods`, if any, become its __index. */
+void core_new_type(lua_State *L, const char *type, const luaL_Reg *metamethods, const luaL_Reg *methods);
+
+/* A number of bytes, also as text ("64K"): 0, or 3 after pushing a failure (units.c). Raises if it is neither. */
+int core_to_size(lua_State *L, int arg, size_t *size);
+
+/* ---- parts: each adds its functions to the table at the top ---- */
+
+void core_open_controls(lua_State *L);
+void core_open_extents(lua_State *L);
+void core_open_inspect(lua_State *L);
+void core_open_stats(lua_State *L);
+void core_open_buffer(lua_State *L);
+void core_open_nearest(lua_State *L);
+void core_open_units(lua_State *L);
+
+/* The workload engine (workload/lua_workload.c): pushes its table. */
+int luaopen_lunalloc_workload(lua_State *L);
+
+/* ---- shared between parts ---- */
+
+/* extents.c: pushes a table of the extent; or fills the table at the top. */
+void core_push_extent(lua_State *L, const lunalloc_extent_t *extent);
+const char *core_state_name(lunalloc_state_t state);
+
+/* buffer.c: the address of the live buffer at `arg`, raising if it was freed; NULL if it is no buffer. */
+void *core_buffer_address(lua_State *L, int arg);
+
+/* nearest.c: the candidate (of n) that `word` is probably a typing error of, or NULL. */
+const char *core_nearest(const char *word, const char *const *candidates, size_t n);
+
+#endif

@@ -1,0 +1,217 @@
+/*
+ * extents.c -- walks over extents.
+ *
+ * A walker copies a batch of extents at a time, each batch a consistent picture of its arena, and hands them out one by
+ * one. No lock is held between calls, so Lua may take as long as it likes, allocate, and stop early. Extents that were
+ * copied describe the past: what the allocator does meanwhile shows in the next batch.
+ */
+#include "core.h"
+
+enum { BATCH = 256, WALK_MAX = 1 << 20 };
+
+/* Which extents are wanted. */
+typedef struct {
+    int state;       /* a lunalloc_state_t; -1: any */
+    int slab;        /* 0 or 1; -1: any */
+    uint32_t szind;  /* LUNALLOC_NONE: any */
+    size_t min_size; /* bytes */
+} filter_t;
+
+/* The batch is the userdata's user value, dropped when the walk ends; 0 <= next <= n <= BATCH. */
+typedef struct {
+    lunalloc_cursor_t cursor;
+    filter_t filter;
+    size_t next, n;
+    lunalloc_extent_t *batch; /* NULL once the walk is over */
+} walker_t;
+
+/* NULL-terminated for luaL_checkoption, in the order of lunalloc_state_t. */
+static const char *const state_names[] = {
+    [LUNALLOC_ACTIVE] = "active",     [LUNALLOC_DIRTY] = "dirty", [LUNALLOC_MUZZY] = "muzzy",
+    [LUNALLOC_RETAINED] = "retained", [LUNALLOC_BUSY] = "busy",   NULL,
+};
+
+const char *
+core_state_name(lunalloc_state_t state) {
+    return state <= LUNALLOC_BUSY ? state_names[state] : "unknown";
+}
+
+/* Fills the table at the top, which may hold another extent's fields. */
+static void
+set_extent(lua_State *L, const lunalloc_extent_t *extent) {
+    core_set_integer(L, "addr", (lua_Integer)extent->addr);
+    core_set_integer(L, "size", (lua_Integer)extent->size);
+    core_set_string(L, "state", core_state_name(extent->state));
+    core_set_integer(L, "arena", extent->arena);
+    if (extent->szind != LUNALLOC_NONE) {
+        core_set_integer(L, "szind", extent->szind);
+    } else {
+        lua_pushnil(L);
+        lua_setfield(L, -2, "szind");
+    }
+    core_set_boolean(L, "slab", extent->slab);
+    core_set_integer(L, "nfree", extent->nfree);
+    core_set_integer(L, "nregs", extent->nregs);
+    core_set_integer(L, "sn", (lua_Integer)extent->sn);
+    core_set_boolean(L, "is_head", extent->is_head);
+    core_set_boolean(L, "committed", extent->committed);
+    core_set_boolean(L, "zeroed", extent->zeroed);
+    core_set_integer(L, "lru", (lua_Integer)extent->lru);
+}
+
+void
+core_push_extent(lua_State *L, const lunalloc_extent_t *extent) {
+    lua_createtable(L, 0, 13);
+    set_extent(L, extent);
+}
+
+static bool
+matches(const filter_t *filter, const lunalloc_extent_t *extent) {
+    return (filter->state < 0 || filter->state == (int)extent->state) &&
+           (filter->slab < 0 || filter->slab == (int)extent->slab) &&
+           (filter->szind == LUNALLOC_NONE || filter->szind == extent->szind) && extent->size >= filter->min_size;
+}
+
+/* The conditions from `first` on: state, slab, min_size, szind. 0, or 3 after pushing a failure. */
+static int
+check_filter(lua_State *L, int first, filter_t *filter) {
+    bool any_state = lua_isnoneornil(L, first);
+    bool any_slab = lua_isnoneornil(L, first + 1);
+    filter->state = any_state ? -1 : luaL_checkoption(L, first, NULL, state_names);
+    filter->slab = any_slab ? -1 : lua_toboolean(L, first + 1);
+    filter->szind = core_opt_index(L, first + 3, LUNALLOC_NONE);
+    filter->min_size = 0;
+    return lua_isnoneornil(L, first + 2) ? 0 : core_to_size(L, first + 2, &filter->min_size);
+}
+
+/* extents(arena, state, slab, min_size, szind): a walker; nil means any */
+static int
+extents(lua_State *L) {
+    uint32_t arena = core_opt_index(L, 1, LUNALLOC_ALL);
+    filter_t filter;
+    int failed = check_filter(L, 2, &filter);
+    if (failed != 0) {
+        return failed;
+    }
+    if (loader_api() == NULL) {
+        return core_not_loaded(L);
+    }
+    walker_t *walker = lua_newuserdatauv(L, sizeof(*walker), 1);
+    *walker = (walker_t){.cursor = {.arena = arena}, .filter = filter};
+    luaL_setmetatable(L, CORE_WALKER);
+    walker->batch = lua_newuserdatauv(L, BATCH * sizeof(*walker->batch), 0);
+    lua_setiuservalue(L, -2, 1);
+    return 1;
+}
+
+/* The walker is at 1. Ends the walk and lets the batch be collected. */
+static int
+walker_close(lua_State *L) {
+    walker_t *walker = luaL_checkudata(L, 1, CORE_WALKER);
+    walker->batch = NULL;
+    lua_pushnil(L);
+    lua_setiuservalue(L, 1, 1);
+    return 0;
+}
+
+/* The next wanted extent, copying a new batch when this one is used up; NULL at the end. */
+static const lunalloc_extent_t *
+advance(walker_t *walker) {
+    const lunalloc_api_t *api = loader_api();
+    while (walker->batch != NULL) {
+        while (walker->next < walker->n) {
+            const lunalloc_extent_t *extent = &walker->batch[walker->next++];
+            if (matches(&walker->filter, extent)) {
+                return extent;
+            }
+        }
+        walker->next = 0;
+        walker->n = api->extents(&walker->cursor, walker->batch, BATCH, NULL);
+        if (walker->n == 0) {
+            break;
+        }
+    }
+    return NULL;
+}
+
+/* next(walker): a new table, or nil at the end */
+static int
+walker_next(lua_State *L) {
+    walker_t *walker = luaL_checkudata(L, 1, CORE_WALKER);
+    const lunalloc_extent_t *extent = advance(walker);
+    if (extent == NULL) {
+        walker_close(L);
+        lua_pushnil(L);
+        return 1;
+    }
+    core_push_extent(L, extent);
+    return 1;
+}
+
+/* fill(walker, table): the next extent's fields in that table; false at the end */
+static int
+walker_fill(lua_State *L) {
+    walker_t *walker = luaL_checkudata(L, 1, CORE_WALKER);
+    luaL_checktype(L, 2, LUA_TTABLE);
+    const lunalloc_extent_t *extent = advance(walker);
+    if (extent == NULL) {
+        walker_close(L);
+    } else {
+        lua_settop(L, 2);
+        set_extent(L, extent);
+    }
+    lua_pushboolean(L, extent != NULL);
+    return 1;
+}
+
+static void
+push_totals(lua_State *L, const lunalloc_page_totals_t *totals) {
+    lua_createtable(L, 0, 6);
+    core_set_integer(L, "arena", totals->arena);
+    core_set_integer(L, "active", (lua_Integer)totals->active);
+    core_set_integer(L, "dirty", (lua_Integer)totals->dirty);
+    core_set_integer(L, "muzzy", (lua_Integer)totals->muzzy);
+    core_set_integer(L, "retained", (lua_Integer)totals->retained);
+    core_set_integer(L, "mapped", (lua_Integer)totals->mapped);
+}
+
+/* walk(arena, max): one batch of up to max extents of one arena, and that arena's own totals at the same instant */
+static int
+walk(lua_State *L) {
+    const lunalloc_api_t *api = loader_api();
+    uint32_t arena = core_opt_index(L, 1, LUNALLOC_ALL);
+    lua_Integer max = luaL_optinteger(L, 2, BATCH);
+    luaL_argcheck(L, arena != LUNALLOC_ALL, 1, "the index of an arena expected");
+    luaL_argcheck(L, max >= 1 && max <= WALK_MAX, 2, "1 to 1048576 extents expected");
+    if (api == NULL) {
+        return core_not_loaded(L);
+    }
+    lunalloc_cursor_t cursor = {.arena = arena};
+    lunalloc_page_totals_t totals = {.arena = arena};
+    lunalloc_extent_t *batch = lua_newuserdatauv(L, (size_t)max * sizeof(*batch), 0);
+    size_t n = api->extents(&cursor, batch, (size_t)max, &totals);
+    lua_createtable(L, (int)n, 0);
+    for (size_t i = 0; i < n; i++) {
+        core_push_extent(L, &batch[i]);
+        lua_rawseti(L, -2, (lua_Integer)i + 1);
+    }
+    push_totals(L, &totals);
+    return 2;
+}
+
+static int
+walker_tostring(lua_State *L) {
+    const walker_t *walker = luaL_checkudata(L, 1, CORE_WALKER);
+    lua_pushfstring(L, "extents walker: %p%s", (const void *)walker, walker->batch == NULL ? " (ended)" : "");
+    return 1;
+}
+
+void
+core_open_extents(lua_State *L) {
+    static const luaL_Reg functions[] = {{"extents", extents}, {"walk", walk}, {NULL, NULL}};
+    static const luaL_Reg methods[] = {
+        {"next", walker_next}, {"fill", walker_fill}, {"close", walker_close}, {NULL, NULL}};
+    static const luaL_Reg metamethods[] = {{"__close", walker_close}, {"__tostring", walker_tostring}, {NULL, NULL}};
+    core_new_type(L, CORE_WALKER, metamethods, methods);
+    luaL_setfuncs(L, functions, 0);
+}

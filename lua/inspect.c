@@ -1,0 +1,121 @@
+/*
+ * inspect.c -- size classes, and what an address belongs to.
+ */
+#include "core.h"
+
+static void
+push_class(lua_State *L, const lunalloc_sizeclass_t *sc) {
+    lua_createtable(L, 0, 9);
+    core_set_integer(L, "index", sc->index);
+    core_set_integer(L, "size", (lua_Integer)sc->size);
+    core_set_integer(L, "slab_size", (lua_Integer)sc->slab_size);
+    core_set_integer(L, "nregs", sc->nregs);
+    core_set_integer(L, "lg_group", sc->lg_group);
+    core_set_integer(L, "lg_delta", sc->lg_delta);
+    core_set_integer(L, "ndelta", sc->ndelta);
+    core_set_integer(L, "cached_max", sc->cached_max);
+    lua_pushnumber(L, sc->max_waste);
+    lua_setfield(L, -2, "max_waste");
+}
+
+/* sizeclasses(): all of them, small first; class i is at i + 1 */
+static int
+sizeclasses(lua_State *L) {
+    const lunalloc_api_t *api = loader_api();
+    if (api == NULL) {
+        return core_not_loaded(L);
+    }
+    uint32_t n = api->nsizes();
+    lua_createtable(L, (int)n, 0);
+    for (uint32_t i = 0; i < n; i++) {
+        lunalloc_sizeclass_t sc;
+        if (api->sizeclass(i, &sc) == 0) {
+            push_class(L, &sc);
+            lua_rawseti(L, -2, (lua_Integer)i + 1);
+        }
+    }
+    return 1;
+}
+
+/* sizeclass(n): index and usable size of the class that serves a request of n bytes */
+static int
+sizeclass(lua_State *L) {
+    const lunalloc_api_t *api = loader_api();
+    size_t size;
+    lunalloc_sizeclass_t sc;
+    int failed = core_to_size(L, 1, &size);
+    if (failed != 0) {
+        return failed;
+    }
+    if (api == NULL) {
+        return core_not_loaded(L);
+    }
+    if (api->sizeclass_of(size, &sc) != 0) {
+        lunalloc_sizeclass_t largest;
+        bool known = api->sizeclass(api->nsizes() - 1, &largest) == 0;
+        return core_fail(L, "ENOENT", "no size class for %zu bytes; the largest holds %zu", size,
+                         known ? largest.size : 0);
+    }
+    lua_pushinteger(L, sc.index);
+    lua_pushinteger(L, (lua_Integer)sc.size);
+    return 2;
+}
+
+/* An integer, a light userdata, or one of our buffers. */
+static const void *
+check_address(lua_State *L, int arg) {
+    switch (lua_type(L, arg)) {
+    case LUA_TNUMBER:
+        return (const void *)(uintptr_t)luaL_checkinteger(L, arg);
+    case LUA_TLIGHTUSERDATA:
+        return lua_touserdata(L, arg);
+    default: {
+        const void *address = core_buffer_address(L, arg);
+        if (address == NULL) {
+            luaL_typeerror(L, arg, "address (integer, buffer or light userdata)");
+        }
+        return address;
+    }
+    }
+}
+
+static void
+push_location(lua_State *L, const lunalloc_api_t *api, const lunalloc_location_t *at) {
+    lunalloc_sizeclass_t sc;
+    lua_createtable(L, 0, 9);
+    core_push_extent(L, &at->extent);
+    lua_setfield(L, -2, "extent");
+    core_set_string(L, "state", core_state_name(at->extent.state));
+    core_set_integer(L, "arena", at->extent.arena);
+    core_set_boolean(L, "allocated", at->allocated);
+    if (at->extent.szind != LUNALLOC_NONE && api->sizeclass(at->extent.szind, &sc) == 0) {
+        push_class(L, &sc);
+        lua_setfield(L, -2, "class");
+        core_set_integer(L, "szind", at->extent.szind);
+        core_set_integer(L, "region", at->region);
+        core_set_integer(L, "region_addr", (lua_Integer)at->region_addr);
+        core_set_integer(L, "region_size", (lua_Integer)at->region_size);
+    }
+}
+
+static int
+find(lua_State *L) {
+    const lunalloc_api_t *api = loader_api();
+    const void *address = check_address(L, 1);
+    lunalloc_location_t at;
+    if (api == NULL) {
+        return core_not_loaded(L);
+    }
+    if (api->find(address, &at) != 0) {
+        return core_fail(L, "ENOENT", "%p is no memory of this allocator", address);
+    }
+    push_location(L, api, &at);
+    return 1;
+}
+
+void
+core_open_inspect(lua_State *L) {
+    static const luaL_Reg functions[] = {
+        {"sizeclasses", sizeclasses}, {"sizeclass", sizeclass}, {"find", find}, {NULL, NULL}};
+    luaL_setfuncs(L, functions, 0);
+}

@@ -1,0 +1,169 @@
+/*
+ * loader.c -- finds the allocator and fills the table of its entry points.
+ *
+ * Search order, the first hit wins:
+ *   1. symbols already in the process: preloaded, linked, or loaded globally by somebody else;
+ *   2. the file that LUNALLOC_SO names; if it is set, it is the only candidate, so that a wrong path is reported and
+ *      never silently replaced by another library;
+ *   3. ../../liblunalloc.so from the module's own directory   (BUILD/lua/lunalloc/core.so -> BUILD/liblunalloc.so);
+ *   4. ../../../liblunalloc.so from there                     (PREFIX/lib/lua/5.4/lunalloc/core.so -> PREFIX/lib);
+ *   5. "liblunalloc.so" on the dynamic linker's own path.
+ *
+ * The library is loaded with local scope (its malloc must not capture later lookups of other modules) and never
+ * unloaded: blocks and threads of it may outlive every lua_State.
+ */
+#ifndef _GNU_SOURCE
+#define _GNU_SOURCE /* dladdr, RTLD_DEFAULT, secure_getenv */
+#endif
+#include "loader.h"
+
+#include <dlfcn.h>
+#include <limits.h>
+#include <pthread.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+/* dlsym's answers are stored through the members as if they were void *: POSIX guarantees that the sizes agree. */
+static const struct {
+    const char *name;
+    size_t offset;
+} symbols[] = {
+    {"lunalloc_malloc", offsetof(lunalloc_api_t, malloc)},
+    {"lunalloc_calloc", offsetof(lunalloc_api_t, calloc)},
+    {"lunalloc_realloc", offsetof(lunalloc_api_t, realloc)},
+    {"lunalloc_free", offsetof(lunalloc_api_t, free)},
+    {"lunalloc_aligned_alloc", offsetof(lunalloc_api_t, aligned_alloc)},
+    {"lunalloc_usable_size", offsetof(lunalloc_api_t, usable_size)},
+    {"lunalloc_free_sized", offsetof(lunalloc_api_t, free_sized)},
+    {"lunalloc_replaced", offsetof(lunalloc_api_t, replaced)},
+    {"lunalloc_ctl_count", offsetof(lunalloc_api_t, ctl_count)},
+    {"lunalloc_ctl_row", offsetof(lunalloc_api_t, ctl_row)},
+    {"lunalloc_ctl_describe", offsetof(lunalloc_api_t, ctl_describe)},
+    {"lunalloc_ctl_source", offsetof(lunalloc_api_t, ctl_source)},
+    {"lunalloc_ctl_limit", offsetof(lunalloc_api_t, ctl_limit)},
+    {"lunalloc_ctl_suggest", offsetof(lunalloc_api_t, ctl_suggest)},
+    {"lunalloc_ctl_get", offsetof(lunalloc_api_t, ctl_get)},
+    {"lunalloc_ctl_set", offsetof(lunalloc_api_t, ctl_set)},
+    {"lunalloc_extents", offsetof(lunalloc_api_t, extents)},
+    {"lunalloc_find", offsetof(lunalloc_api_t, find)},
+    {"lunalloc_nsizes", offsetof(lunalloc_api_t, nsizes)},
+    {"lunalloc_sizeclass", offsetof(lunalloc_api_t, sizeclass)},
+    {"lunalloc_sizeclass_of", offsetof(lunalloc_api_t, sizeclass_of)},
+    {"lunalloc_stats", offsetof(lunalloc_api_t, stats)},
+    {"lunalloc_class_stats", offsetof(lunalloc_api_t, class_stats)},
+    {"lunalloc_stats_names", offsetof(lunalloc_api_t, stats_names)},
+};
+
+enum { NSYMBOLS = sizeof(symbols) / sizeof(symbols[0]) };
+
+_Static_assert(sizeof(lunalloc_api_t) == NSYMBOLS * sizeof(void *), "every member has its symbol");
+_Static_assert(sizeof(void (*)(void)) == sizeof(void *), "dlsym can return functions");
+
+/* Written by load(), under once; constant afterwards. */
+static pthread_once_t once = PTHREAD_ONCE_INIT;
+static lunalloc_api_t table;
+static bool loaded;
+static char reason[PATH_MAX + 256];
+
+/* The first explanation stands: later candidates are more general, and what is wrong with them says less. */
+__attribute__((format(printf, 1, 2))) static void
+explain(const char *format, ...) {
+    if (reason[0] == '\0') {
+        va_list args;
+        va_start(args, format);
+        vsnprintf(reason, sizeof(reason), format, args);
+        va_end(args);
+    }
+}
+
+/* True if the library's idea of the statistics is ours: it may have been built from another header. */
+static bool
+same_layout(void) {
+    const char *const *names = table.stats_names();
+    size_t n = 0;
+    while (names[n] != NULL) {
+        n++;
+    }
+    return n == sizeof(lunalloc_stats_t) / sizeof(uint64_t);
+}
+
+static bool
+resolve(void *handle, const char *origin) {
+    for (size_t i = 0; i < NSYMBOLS; i++) {
+        void *address = dlsym(handle, symbols[i].name);
+        if (address == NULL) {
+            explain("%s has no symbol %s: it is another version than this module (%s)", origin, symbols[i].name,
+                    LUNALLOC_VERSION);
+            return false;
+        }
+        memcpy((char *)&table + symbols[i].offset, &address, sizeof(address));
+    }
+    if (!same_layout()) {
+        explain("%s is another version than this module (%s)", origin, LUNALLOC_VERSION);
+        return false;
+    }
+    return true;
+}
+
+static bool
+load_file(const char *path) {
+    void *handle = dlopen(path, RTLD_NOW | RTLD_LOCAL | RTLD_NODELETE);
+    if (handle == NULL) {
+        explain("%s", dlerror());
+        return false;
+    }
+    return resolve(handle, path);
+}
+
+/* `path` below the directory of this module's own file; not tried if there is no such file. */
+static bool
+load_beside_module(const char *path) {
+    Dl_info self;
+    char module[PATH_MAX];
+    char candidate[PATH_MAX + 64];
+    if (dladdr(&once, &self) == 0 || realpath(self.dli_fname, module) == NULL) {
+        return false;
+    }
+    char *slash = strrchr(module, '/');
+    if (slash != NULL) {
+        *slash = '\0';
+    }
+    snprintf(candidate, sizeof(candidate), "%s/%s", module, path);
+    return access(candidate, R_OK) == 0 && load_file(candidate);
+}
+
+static bool
+find_and_load(void) {
+    if (dlsym(RTLD_DEFAULT, "lunalloc_ctl_get") != NULL) {
+        return resolve(RTLD_DEFAULT, "the allocator in this process");
+    }
+    const char *named = secure_getenv("LUNALLOC_SO");
+    if (named != NULL && named[0] != '\0') {
+        return load_file(named);
+    }
+    return load_beside_module("../../liblunalloc.so") || load_beside_module("../../../liblunalloc.so") ||
+           load_file("liblunalloc.so");
+}
+
+static void
+load(void) {
+    loaded = find_and_load();
+    if (loaded) {
+        reason[0] = '\0';
+    }
+}
+
+const lunalloc_api_t *
+loader_api(void) {
+    pthread_once(&once, load);
+    return loaded ? &table : NULL;
+}
+
+const char *
+loader_reason(void) {
+    pthread_once(&once, load);
+    return reason;
+}

@@ -1,0 +1,482 @@
+--- What may follow the text before the cursor.
+---
+---     local complete = require "lunalloc.complete"
+---     complete(line [, env])  ->  { "candidate", ..., from=, listing=, hint=, append= }
+---
+--- Each candidate may replace line:sub(from). `listing` is a text to show when there are several, `hint` one line about
+--- the only one, `append` the character that ends the only one. The console's Tab key is this function; any prompt can
+--- use it.
+---
+--- Completed are: keywords and globals of `env`; fields after "." and methods after ":" of a chain of names and
+--- constant indices (nothing is called to find out, but the metamethods of an object that enumerates itself by __pairs);
+--- controls under la.ctl and inside string literals, with present values beside them; words that help "..." knows.
+
+local show = require "lunalloc.show"
+local units = require "lunalloc.units"
+
+local MAX_CANDIDATES <const> = 2000
+local MAX_LISTED <const> = 120
+
+local KEYWORDS <const> = [[and break do else elseif end false for function goto if in local nil not or repeat return
+then true until while]]
+
+-- A candidate: text; value: what a control holds now, as text, or nil; closes: it is complete.
+local function candidate(text, value, closes)
+    return { text = text, value = value, closes = closes }
+end
+
+local function starts_with(text, prefix)
+    return text:sub(1, #prefix) == prefix
+end
+
+-- ---- where the cursor is -------------------------------------------------------------------------------------------
+
+-- The position behind a short string literal's contents that start at `at`, or nil if the line ends in it.
+local function skip_quoted(line, at, quote)
+    while true do
+        local found = line:find("[\\" .. quote .. "]", at)
+        if not found then
+            return nil
+        elseif line:sub(found, found) == quote then
+            return found + 1
+        end
+        at = found + 2
+    end
+end
+
+-- The same for a long bracket whose "[[" or "[=[" begins at `at`; false if there is none there.
+local function skip_long(line, at)
+    local equals = line:match("^%[(=*)%[", at)
+    if not equals then
+        return false
+    end
+    local _, stop = line:find("]" .. equals .. "]", at + #equals + 2, true)
+    return stop and stop + 1
+end
+
+--- "code"; "comment"; or "string" with the positions of the opening quote and of the contents.
+local function context(line)
+    local at = 1
+    while true do
+        at = line:find("[\"'%-%[]", at)
+        if not at then
+            return "code"
+        end
+        local sign, next_at = line:sub(at, at), nil
+        if sign == "-" then
+            local comment = line:sub(at + 1, at + 1) == "-"
+            next_at = comment and (skip_long(line, at + 2) or nil) or not comment and at + 1
+            if not next_at then
+                return "comment"
+            end
+        elseif sign == "[" then
+            next_at = skip_long(line, at)
+            if next_at == nil then
+                return "string", at, line:find("[", at + 1, true) + 1
+            end
+            next_at = next_at or at + 1
+        else
+            next_at = skip_quoted(line, at + 1, sign)
+            if not next_at then
+                return "string", at, at + 1
+            end
+        end
+        at = next_at
+    end
+end
+
+-- Takes one suffix or the root off the end of `code`: the rest, the key, and whether it was the root.
+local function last_link(code)
+    local rest, index = code:match "^(.*)%[%s*(%d+)%s*%]%s*$"
+    if rest then
+        return rest, math.tointeger(index), false
+    end
+    local head, _, key = code:match "^(.*)%[%s*([\"'])([^\"'\\]*)%2%s*%]%s*$"
+    if head then
+        return head, key, false
+    end
+    local name
+    head, name = code:match "^(.-)([%a_][%w_]*)%s*$"
+    if not head or head:find "%d$" then
+        return nil
+    end
+    local before = head:match "^(.*)%.%s*$"
+    if before and not before:find "%.$" then
+        return before, name, false
+    end
+    return head, name, true
+end
+
+--- The keys of the chain of names that `code` ends with, root first; nil if it ends with something else.
+local function chain(code)
+    local keys, root = {}, false
+    while not root do
+        local rest, key
+        rest, key, root = last_link(code)
+        if not rest or (root and rest:find ":%s*$") then
+            return nil
+        end
+        table.insert(keys, 1, key)
+        code = rest
+    end
+    return keys
+end
+
+-- ---- controls ------------------------------------------------------------------------------------------------------
+
+local function module()
+    local la = package.loaded.lunalloc
+    return type(la) == "table" and la or nil
+end
+
+local function segments(name)
+    local list = {}
+    for segment in name:gmatch "[^.]+" do
+        list[#list + 1] = segment
+    end
+    return list
+end
+
+-- How many indices the node of that path takes now.
+local function index_count(la, path)
+    local node = la.ctl
+    local ok, count = pcall(function()
+        for _, segment in ipairs(path) do
+            node = node[math.tointeger(segment) or segment]
+        end
+        return #node
+    end)
+    return ok and count or 0
+end
+
+-- Does a pattern's segment ("arena", "<i>") admit a concrete one?
+local function admits(pattern, segment)
+    return pattern == segment or (pattern:find "^<" and segment:find "^%d+$") ~= nil
+end
+
+-- The segments that may follow `path`, each -> true if a control's name ends with it; and the index segment, if any.
+local function next_segments(la, path)
+    local found, index = {}, nil
+    for name in la.names() do
+        local pattern = segments(name)
+        local matches = #pattern > #path
+        for i = 1, matches and #path or 0 do
+            matches = matches and admits(pattern[i], path[i])
+        end
+        if matches then
+            local segment, is_leaf = pattern[#path + 1], #pattern == #path + 1
+            found[segment] = found[segment] or is_leaf
+            index = segment:find "^<" and segment or index
+        end
+    end
+    return found, index
+end
+
+local TIME_UNITS <const> = { ms = true, us = true, ns = true, s = true }
+
+-- The present value of a control as text. Actions and what cannot be read have none.
+local function value_text(la, name)
+    local row = la.describe(name)
+    local value = row and row.value
+    if value == nil then
+        return nil
+    elseif row.unit == "bytes" and math.type(value) == "integer" and value >= 1024 then
+        return ("%d (%s)"):format(value, units.human(value))
+    elseif TIME_UNITS[row.unit] and value ~= -1 then
+        return ("%s %s"):format(value, row.unit)
+    end
+    return tostring(value)
+end
+
+local function sorted_keys(set)
+    local keys = {}
+    for key in pairs(set) do
+        keys[#keys + 1] = key
+    end
+    table.sort(keys)
+    return keys
+end
+
+-- Adds the indices 0 .. count - 1 that start with `partial`.
+local function add_indices(list, la, path, partial, is_leaf)
+    for i = 0, math.min(index_count(la, path), MAX_CANDIDATES) - 1 do
+        local text = tostring(i)
+        if starts_with(text, partial) then
+            list[#list + 1] = candidate(is_leaf and text or text .. ".", nil, is_leaf)
+        end
+    end
+end
+
+--- Candidates for the segment after `path` (an array of segments) that starts with `partial`.
+local function control_candidates(path, partial)
+    local la, list = module(), {}
+    if not la then
+        return list
+    end
+    local found, index = next_segments(la, path)
+    for _, segment in ipairs(sorted_keys(found)) do
+        if segment ~= index and starts_with(segment, partial) then
+            local name = table.concat(path, ".") .. (#path > 0 and "." or "") .. segment
+            local is_leaf = found[segment]
+            local value = is_leaf and value_text(la, name)
+            list[#list + 1] = candidate(is_leaf and segment or segment .. ".", value, is_leaf)
+        end
+    end
+    if index then
+        add_indices(list, la, path, partial, found[index])
+    end
+    return list
+end
+
+-- A chain of keys that leads into la.ctl as a path of segments, else nil.
+local function control_path(keys, env)
+    local la = module()
+    if not la or keys[2] ~= "ctl" or not rawequal(env[keys[1]], la) then
+        return nil
+    end
+    local path = {}
+    for i = 3, #keys do
+        path[i - 2] = tostring(keys[i])
+    end
+    return path
+end
+
+-- ---- fields --------------------------------------------------------------------------------------------------------
+
+local function enumerates_itself(value)
+    local meta = getmetatable(value)
+    return type(meta) == "table" and meta.__pairs ~= nil
+end
+
+-- value[key] without running anybody's code, unless the object enumerates itself.
+local function field(value, key)
+    for _ = 1, 100 do
+        local own = type(value) == "table" and rawget(value, key)
+        if own then
+            return own
+        elseif enumerates_itself(value) then
+            local ok, result = pcall(function() return value[key] end)
+            return ok and result or nil
+        end
+        local meta = getmetatable(value)
+        local index = type(meta) == "table" and rawget(meta, "__index")
+        if type(index) ~= "table" then
+            return nil
+        end
+        value = index
+    end
+end
+
+local function add_key(set, key, value, functions_only)
+    if type(key) == "string" and key:find "^[%a_][%w_]*$" and (not functions_only or type(value) == "function") then
+        set[key] = true
+    end
+end
+
+-- What the object's own iterator gives; it may fail, or never end.
+local function add_enumerated(set, value, functions_only)
+    pcall(function()
+        local count = 0
+        for key, item in pairs(value) do
+            add_key(set, key, item, functions_only)
+            count = count + 1
+            if count == MAX_CANDIDATES then
+                break
+            end
+        end
+    end)
+end
+
+local function add_own(set, value, functions_only)
+    for key, item in next, value do
+        add_key(set, key, item, functions_only)
+    end
+end
+
+--- The set of names that may follow `value` and "." (or ":", if functions_only).
+local function members(value, functions_only)
+    local set = {}
+    if enumerates_itself(value) then
+        add_enumerated(set, value, functions_only)
+        local methods = rawget(getmetatable(value), "methods")
+        if type(methods) == "table" then
+            add_own(set, methods, functions_only)
+        end
+    end
+    for _ = 1, 100 do
+        if type(value) == "table" then
+            add_own(set, value, functions_only)
+        end
+        local meta = getmetatable(value)
+        value = type(meta) == "table" and rawget(meta, "__index")
+        if type(value) ~= "table" then
+            break
+        end
+    end
+    return set
+end
+
+local function from_set(set, partial)
+    local list = {}
+    for _, key in ipairs(sorted_keys(set)) do
+        if starts_with(key, partial) then
+            list[#list + 1] = candidate(key)
+        end
+    end
+    return list
+end
+
+local function resolve(keys, env)
+    local value = env[keys[1]]
+    for i = 2, #keys do
+        value = field(value, keys[i])
+    end
+    return value
+end
+
+local function member_candidates(code, sign, partial, env)
+    local keys = chain(code)
+    if not keys then
+        return {}
+    end
+    local path = sign == "." and control_path(keys, env)
+    if path then
+        local list = control_candidates(path, partial)
+        for i = #list, 1, -1 do
+            list[i].text = list[i].text:gsub("%.$", "")
+            if list[i].text:find "^%d" then
+                table.remove(list, i)
+            end
+        end
+        return list
+    end
+    return from_set(members(resolve(keys, env), sign == ":"), partial)
+end
+
+local function global_candidates(partial, env)
+    local set = members(env, false)
+    for word in KEYWORDS:gmatch "%S+" do
+        set[word] = true
+    end
+    return from_set(set, partial)
+end
+
+-- "la.ctl.arena[" and the digits typed so far.
+local function index_candidates(code, partial, env)
+    local keys = chain(code)
+    local path = keys and control_path(keys, env)
+    local list = {}
+    if path then
+        add_indices(list, module(), path, partial, true)
+    end
+    for _, item in ipairs(list) do
+        item.text = item.text .. "]"
+    end
+    return list
+end
+
+-- ---- the three kinds of place --------------------------------------------------------------------------------------
+
+-- Each gives the candidates, the position that they replace from, and what ends the only one.
+
+local function complete_code(line, env)
+    local code, partial = line:match "^(.*)%[%s*(%d*)$"
+    if code and chain(code) then
+        return index_candidates(code, partial, env), #line - #partial + 1
+    end
+    code, partial = line:match "^(.-)([%w_]*)$"
+    if partial:find "^%d" then
+        return {}, #line + 1
+    end
+    local head, sign = code:match "^(.*)([.:])%s*$"
+    if not head then
+        return global_candidates(partial, env), #code + 1
+    elseif head:find "[.:]$" then
+        return {}, #line + 1
+    end
+    return member_candidates(head, sign, partial, env), #code + 1
+end
+
+local function complete_control_name(text, from)
+    local parent, partial = text:match "^(.*)%.([^.]*)$"
+    if not parent then
+        parent, partial = "", text
+    end
+    return control_candidates(segments(parent), partial), from + #text - #partial
+end
+
+local function complete_help_word(text, from)
+    local list = from_set(require("lunalloc.help").words(), text)
+    for _, item in ipairs(list) do
+        item.closes = true
+    end
+    if #list > 0 then
+        return list, from
+    end
+    return complete_control_name(text, from)
+end
+
+local function complete_string(line, quote_at, from)
+    local text = line:sub(from)
+    local is_help = line:sub(1, quote_at - 1):find "%f[%w_]help%s*%(?%s*$"
+    local list, replaced_from = (is_help and complete_help_word or complete_control_name)(text, from)
+    local quote = line:sub(quote_at, quote_at)
+    return list, replaced_from, quote ~= "[" and quote or "]"
+end
+
+local function complete_command(line)
+    local head, word = line:match "^(%.help%s+)(.*)$"
+    if head then
+        return complete_help_word(word, #head + 1)
+    end
+    return from_set({ [".help"] = true, [".quit"] = true }, line), 1
+end
+
+-- ---- the answer ----------------------------------------------------------------------------------------------------
+
+-- Controls one a line with their values, other words in columns.
+local function listing(list)
+    local widest, any_value = 0, false
+    for i = 1, math.min(#list, MAX_LISTED) do
+        widest = math.max(widest, #list[i].text)
+        any_value = any_value or list[i].value
+    end
+    local words = {}
+    for i = 1, math.min(#list, MAX_LISTED) do
+        local value = list[i].value
+        words[i] = value and ("%-" .. widest .. "s = %s"):format(list[i].text, value) or list[i].text
+    end
+    if #list > MAX_LISTED then
+        words[#words + 1] = ("... %d more"):format(#list - MAX_LISTED)
+    end
+    return any_value and table.concat(words, "\n") or show.columns(words, show.width())
+end
+
+local function answer(list, from, append)
+    local result = { from = from }
+    for i = 1, math.min(#list, MAX_CANDIDATES) do
+        result[i] = list[i].text
+    end
+    local only = #list == 1 and list[1]
+    if only then
+        result.hint = only.value and ("%s = %s"):format(only.text, only.value)
+        result.append = only.closes and append or nil
+    elseif #list > 1 then
+        result.listing = listing(list)
+    end
+    return result
+end
+
+return function(line, env)
+    env = env or _G
+    if line:find "^%." then
+        return answer(complete_command(line))
+    end
+    local place, quote_at, from = context(line)
+    if place == "code" then
+        return answer(complete_code(line, env))
+    elseif place == "string" then
+        return answer(complete_string(line, quote_at, from))
+    end
+    return { from = #line + 1 }
+end

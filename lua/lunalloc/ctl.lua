@@ -1,0 +1,303 @@
+--- The tree of controls: la.ctl.arena[0].dirty_decay_ms = 500.
+---
+--- The schema's rows make a tree of nodes, once; a node is a word of a name, or the place of an index. What the user
+--- holds are proxies: empty tables that stand for a node at a concrete path, so that every access is checked and live.
+
+local core = require "lunalloc.core"
+local schema = require "lunalloc.schema"
+
+local ALL_ARENAS = 4096 -- as in jemalloc: arena.4096.purge is for every arena
+local TEXT_WIDTH = 110
+
+-- ---- nodes ----
+
+--- word: its part of the name; order: its children's words, in the schema's order; index: the child for any index.
+local function new_node(word)
+    return { word = word, order = {}, children = {}, index = nil, row = nil }
+end
+
+local function child_for(node, word)
+    if schema.is_pattern(word) then
+        node.index = node.index or new_node(word)
+        return node.index
+    end
+    if not node.children[word] then
+        node.children[word] = new_node(word)
+        node.order[#node.order + 1] = word
+    end
+    return node.children[word]
+end
+
+local function build(rows)
+    local root = new_node("")
+    for _, row in ipairs(rows) do
+        local node = root
+        for word in row.name:gmatch("[^.]+") do
+            node = child_for(node, word)
+        end
+        node.row = row
+    end
+    return root
+end
+
+local function is_group(node)
+    return node.index ~= nil or #node.order > 0
+end
+
+--- The rest of some name below the node: "<i>.purge" below arena. With the node's path it asks for a limit.
+local function sample(node)
+    local words = {}
+    while is_group(node) do
+        node = node.index or node.children[node.order[1]]
+        words[#words + 1] = node.word
+    end
+    return table.concat(words, ".")
+end
+
+local function join(path, word)
+    return path == "" and tostring(word) or path .. "." .. word
+end
+
+-- ---- a tree over one backend ----
+
+local Tree = {}
+Tree.__index = Tree
+
+--- The root node; nil and a message if the backend has no rows to give.
+function Tree:nodes()
+    if not self.root then
+        local rows, message = self.backend.rows()
+        if not rows then
+            return nil, message
+        end
+        self.root = build(rows)
+    end
+    return self.root
+end
+
+--- How many indices the node takes at this path.
+function Tree:limit(node, path)
+    return self.backend.limit(join(path, sample(node)))
+end
+
+local function unknown(tree, node, path, word)
+    local name = join(path, word)
+    local near = core.nearest(tostring(word), node.order)
+    near = near and join(path, near) or tree.backend.suggest(name)
+    return ("no control '%s'%s"):format(name, near and ("; did you mean '%s'?"):format(near) or "")
+end
+
+local function takes_all(path)
+    return path == "arena" or path == "stats.arenas"
+end
+
+--- The node of one word (or index) below `node`, and its path; nil and a message.
+function Tree:step(node, path, word)
+    if node.children[word] then
+        return node.children[word], join(path, word)
+    end
+    local i = node.index and math.tointeger(tonumber(word))
+    if not i then
+        return nil, unknown(self, node, path, word)
+    end
+    local n = self:limit(node, path)
+    if i >= 0 and i < n or i == ALL_ARENAS and takes_all(path) then
+        return node.index, join(path, i)
+    end
+    return nil, ("no control '%s': the index goes from 0 to %d"):format(join(path, word), n - 1)
+end
+
+--- As step(), and `key` may be several words at once: "arena.0.dirty_decay_ms".
+function Tree:resolve(node, path, key)
+    if type(key) == "number" then
+        return self:step(node, path, math.tointeger(key) or key)
+    elseif type(key) ~= "string" then
+        return nil, ("no control '%s.%s'"):format(path, tostring(key))
+    end
+    if not key:find("^[^.]+") or key:find("%.$") or key:find("..", 1, true) then
+        return nil, unknown(self, node, path, key)
+    end
+    for word in key:gmatch("[^.]+") do
+        node, path = self:step(node, path, word)
+        if not node then
+            return nil, path -- a message
+        end
+    end
+    return node, path
+end
+
+-- ---- proxies ----
+
+--- What a proxy stands for; weak, so that proxies are ordinary garbage.
+local places = setmetatable({}, { __mode = "k" })
+local Proxy = { __name = "lunalloc.ctl" }
+
+local function proxy(tree, node, path)
+    local self = setmetatable({}, Proxy)
+    places[self] = { tree = tree, node = node, path = path }
+    return self
+end
+
+--- The place of a proxy. The root's node is made on first use: nil and a message if that cannot be.
+local function find_place(self)
+    local place = places[self]
+    if not place.node then
+        local message
+        place.node, message = place.tree:nodes()
+        if not place.node then
+            return nil, message
+        end
+    end
+    return place
+end
+
+--- As find_place(), for a metamethod: raises in the line that used the proxy, `level` calls up.
+local function check_place(self, level)
+    local place, message = find_place(self)
+    return place or error(message, level or 3)
+end
+
+--- An action as a function. The tree raises; a call with a colon passes the group itself, which is no argument.
+local function action(tree, row, path)
+    return function(argument)
+        if argument ~= nil and not places[argument] then
+            error(("the action '%s' takes no argument"):format(path), 2)
+        end
+        local result, message
+        if schema.acts_by_reading(row) then
+            result, message = tree.backend.get(path)
+        else
+            result, message = tree.backend.set(path)
+        end
+        if result == nil then
+            error(message, 2)
+        end
+        return result
+    end
+end
+
+--- The value, group or action at a node; nil and a message.
+local function value_at(tree, node, path)
+    if is_group(node) then
+        return proxy(tree, node, path)
+    elseif schema.is_action(node.row) then
+        return action(tree, node.row, path)
+    end
+    return tree.backend.get(path)
+end
+
+function Proxy:__index(key)
+    local place = check_place(self)
+    local node, path = place.tree:resolve(place.node, place.path, key)
+    if not node then
+        error(path, 2)
+    end
+    local value, why = value_at(place.tree, node, path)
+    if value == nil then
+        error(why, 2)
+    end
+    return value
+end
+
+--- Why `value` cannot be assigned to the node; nil if it can.
+local function refusal(node, path, value)
+    if is_group(node) then
+        return ("'%s' is a group of controls: assign to one of them, such as '%s'"):format(path,
+            join(path, sample(node)))
+    elseif schema.is_action(node.row) then
+        return ("'%s' is an action: call it, with ()"):format(path)
+    elseif type(value) ~= "boolean" and type(value) ~= "number" and type(value) ~= "string" then
+        return ("'%s' takes a boolean, number or string, not %s"):format(path, type(value))
+    end
+end
+
+function Proxy:__newindex(key, value)
+    local place = check_place(self)
+    local node, path = place.tree:resolve(place.node, place.path, key)
+    if not node then
+        error(path, 2)
+    end
+    local why = refusal(node, path, value)
+    if why then
+        error(why, 2)
+    end
+    local ok, failure = place.tree.backend.set(path, value)
+    if not ok then
+        error(failure, 2)
+    end
+end
+
+--- Children by name, in the schema's order, then by index. A value that cannot be read now is nil.
+function Proxy:__pairs()
+    local place = check_place(self, 4) -- pairs() itself is between
+    local tree, node, path = place.tree, place.node, place.path
+    local limit = node.index and tree:limit(node, path) or 0
+    local i, n = 0, #node.order
+    return function()
+        i = i + 1
+        if i <= n then
+            local word = node.order[i]
+            return word, (value_at(tree, node.children[word], join(path, word)))
+        elseif i <= n + limit then
+            local index = i - n - 1
+            return index, (value_at(tree, node.index, join(path, index)))
+        end
+    end
+end
+
+--- Of indexed groups: how many indices there are, from 0. Of others: how many children.
+function Proxy:__len()
+    local place = check_place(self)
+    return place.node.index and place.tree:limit(place.node, place.path) or #place.node.order
+end
+
+--- "dirty_decay_ms=500", "purge()", "bins..."
+local function child_text(tree, node, path)
+    if is_group(node) then
+        return node.word .. "..."
+    elseif schema.is_action(node.row) then
+        return node.word .. "()"
+    end
+    local value
+    if schema.is_readable(node.row) then
+        value = tree.backend.get(path)
+    end
+    return value == nil and node.word or ("%s=%s"):format(node.word, tostring(value))
+end
+
+local function children_text(tree, node, path)
+    local shown, width = {}, 0
+    for i, word in ipairs(node.order) do
+        local text = child_text(tree, node.children[word], join(path, word))
+        width = width + #text + 2
+        if width > TEXT_WIDTH then
+            shown[#shown + 1] = ("and %d more"):format(#node.order - i + 1)
+            break
+        end
+        shown[#shown + 1] = text
+    end
+    return table.concat(shown, ", ")
+end
+
+--- One line: the path, and what is below it.
+function Proxy:__tostring()
+    local place, message = find_place(self)
+    if not place then
+        return "ctl (" .. message .. ")"
+    end
+    local tree, node, path = place.tree, place.node, place.path
+    local name = path == "" and "ctl" or path
+    if node.index then
+        name = ("%s[0..%d]"):format(name, tree:limit(node, path) - 1)
+    end
+    return #node.order > 0 and ("%s {%s}"):format(name, children_text(tree, node, path)) or name
+end
+
+local ctl = {}
+
+--- The root of a tree over `backend`, whose schema is asked for at the first access.
+function ctl.new(backend)
+    return proxy(setmetatable({ backend = backend }, Tree), nil, "")
+end
+
+return ctl

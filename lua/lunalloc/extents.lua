@@ -1,0 +1,120 @@
+--- Extents: the iterator, and counts grouped by any of their fields.
+---
+--- The iterator's walker is to be closed, so that a loop left early lets go of its batch at once. (Lua 5.4.4 closes it
+--- too late, and may raise, where the body of a loop that breaks declares a <close> variable or makes a closure over
+--- its own locals.)
+
+local core = require "lunalloc.core"
+
+local states = { "active", "dirty", "muzzy", "retained", "busy" }
+local filters = { "arena", "state", "slab", "min_size", "szind" }
+local fields = { "addr", "size", "state", "arena", "szind", "slab", "nfree", "nregs", "sn", "is_head", "committed",
+    "zeroed", "lru" }
+
+local function contains(list, word)
+    for _, known in ipairs(list) do
+        if known == word then
+            return true
+        end
+    end
+    return false
+end
+
+--- Raises in the script's line unless `word` is in the list.
+local function check_one_of(list, word, what, level)
+    if contains(list, word) then
+        return
+    end
+    local near = type(word) == "string" and core.nearest(word, list)
+    error(("extents: no %s '%s'%s (there are: %s)"):format(what, tostring(word),
+        near and ("; did you mean '%s'?"):format(near) or "", table.concat(list, ", ")), level + 1)
+end
+
+local function check_index(filter, name, level)
+    local value = filter[name]
+    if value ~= nil and not (math.type(value) == "integer" and value >= 0) then
+        error(("extents: %s must be an index, 0 or more, not '%s'"):format(name, tostring(value)), level + 1)
+    end
+end
+
+--- Checks keys and types; `extra` is a further key that is allowed.
+local function check_filter(filter, extra, level)
+    if type(filter) ~= "table" then
+        error(("extents: a table of conditions expected, got %s"):format(type(filter)), level + 1)
+    end
+    for key in pairs(filter) do
+        if key ~= extra then
+            check_one_of(filters, key, "condition", level + 1)
+        end
+    end
+    if filter.state ~= nil then
+        check_one_of(states, filter.state, "state", level + 1)
+    end
+    if filter.slab ~= nil and type(filter.slab) ~= "boolean" then
+        error(("extents: slab must be true or false, not '%s'"):format(tostring(filter.slab)), level + 1)
+    end
+    check_index(filter, "arena", level + 1)
+    check_index(filter, "szind", level + 1)
+end
+
+--- A walker over what the filter selects; nil, message, code.
+local function open_walker(backend, filter)
+    local limit, message, code = backend.limit("arena.<i>.purge")
+    if not limit then
+        return nil, message, code
+    elseif filter.arena and filter.arena >= limit then
+        return nil, ("no arena %d: the index goes from 0 to %d"):format(filter.arena, limit - 1), "ENOENT"
+    end
+    return backend.extents(filter.arena, filter.state, filter.slab, filter.min_size, filter.szind)
+end
+
+--- The generic for calls this; it must not take the last extent for an argument.
+local function next_extent(walker)
+    return walker:next()
+end
+
+local function group_key(value)
+    return value == nil and "none" or value
+end
+
+local function summarise(walker, by)
+    local groups, extent = {}, {}
+    while walker:fill(extent) do
+        local key = group_key(extent[by])
+        local group = groups[key] or { count = 0, bytes = 0 }
+        group.count = group.count + 1
+        group.bytes = group.bytes + extent.size
+        groups[key] = group
+    end
+    return groups
+end
+
+local extents = {}
+
+--- Adds the functions to `api`.
+function extents.install(api, backend)
+    function api.extents(filter)
+        filter = filter or {}
+        check_filter(filter, nil, 2)
+        local walker, message, code = open_walker(backend, filter)
+        if not walker then
+            return nil, message, code
+        end
+        return next_extent, walker, nil, walker
+    end
+
+    --- { [value of the field] = {count, bytes} }; extents without a size class are under "none".
+    function api.extents_summary(options)
+        options = options or {}
+        check_filter(options, "by", 2)
+        local by = options.by == nil and "state" or options.by
+        check_one_of(fields, by, "field", 2)
+        local walker, message, code = open_walker(backend, options)
+        if not walker then
+            return nil, message, code
+        end
+        return summarise(walker, by)
+    end
+end
+
+return extents

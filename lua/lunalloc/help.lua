@@ -1,0 +1,332 @@
+--- help(x): what x is and how it is used. In the console this module is the global `help`.
+---
+---     help()                     the overview
+---     help(la.get)               a function, by value
+---     help "stats"  help "la.stats"  help "w:run"   a function or method, by name
+---     help "arena.0.dirty_decay_ms"                 a control: its row and its present value
+---     help "decay"               a topic, or failing that everything that speaks of it
+---
+---     help.text(x)  the text instead of printing it;  help.words()  the set of words it knows
+---
+--- The texts of functions stand here, in one table; those of controls come from the allocator's own schema.
+
+local show = require "lunalloc.show"
+local units = require "lunalloc.units"
+
+local help = {}
+
+local MAX_FOUND <const> = 30 -- lines of a search
+
+-- name -> { usage, what it does [, example] }
+help.functions = {
+    ["la._VERSION"] = { "la._VERSION", "The version, as a string." },
+    ["la.loaded"] = { "la.loaded",
+        "True if the allocator is present in this process; without it most functions fail." },
+    ["la.replaced"] = { "la.replaced",
+        "True if the allocator is this process's malloc (linked or preloaded), not only loaded beside it." },
+    ["la.get"] = { "la.get(name) -> value | nil, message, code",
+        "Reads a control: a boolean, an integer or a string.", 'la.get "stats.allocated"' },
+    ["la.set"] = { "la.set(name, value) -> true | nil, message, code",
+        "Writes a control. Sizes and times may be texts. Arena 4096 stands for all arenas.",
+        'la.set("arena.4096.dirty_decay_ms", "2s")' },
+    ["la.ctl"] = { "la.ctl.PATH  la.ctl.PATH = value  la.ctl.PATH()",
+        "The tree of controls: read by field, write by assignment, act by call; pairs() and # work on every group.\n" ..
+        "An unknown name raises an error that suggests the nearest known one.",
+        "la.ctl.arena[0].dirty_decay_ms = 500; la.ctl.arena[0].purge()" },
+    ["la.describe"] = { "la.describe(name) -> table | nil, message, code",
+        "Everything known of a control: name, type, unit, access, applies, min, max, default, value, source, doc.",
+        'la.describe "arena.0.dirty_decay_ms"' },
+    ["la.names"] = { "for name in la.names([pattern]) do ... end",
+        "Iterates over the names of all controls, or those that contain or match the pattern. <i> stands for an index.",
+        'for name in la.names "decay" do print(name) end' },
+    ["la.with"] = { "local guard <close> = la.with{[name] = value, ...}",
+        "Changes settings until the end of the block; then the old values are put back.",
+        'do local guard <close> = la.with{["arena.0.dirty_decay_ms"] = 0} --[[ ... ]] end' },
+    ["la.sizeclasses"] = { "la.sizeclasses() -> array of tables",
+        "The size classes, small first: index, size, slab_size, nregs, lg_group, ndelta, cached_max, max_waste.",
+        "la.sizeclasses()[5]" },
+    ["la.sizeclass"] = { "la.sizeclass(n) -> index, size", "The size class that serves a request of n bytes.",
+        'la.sizeclass "100K"' },
+    ["la.extents"] = { "for e in la.extents{arena=, state=, slab=, min_size=, szind=} do ... end",
+        "Walks the runs of pages, each a table: addr, size, state, arena, szind, slab, nfree, nregs, sn, is_head,\n" ..
+        "committed, zeroed, lru. All conditions may be left out. The states are active, dirty, muzzy, retained, busy.",
+        'for e in la.extents{state="dirty", min_size="1M"} do print(e.addr, e.size) end' },
+    ["la.extents_summary"] = { "la.extents_summary{by=\"state\", ...} -> { [value] = {count=, bytes=}, ... }",
+        "Counts and bytes of extents grouped by one of their fields; takes the conditions of la.extents too.",
+        'la.extents_summary{by="szind", state="active"}' },
+    ["la.find"] = { "la.find(addr) -> table | nil, message, code",
+        "The extent, size class and region that an address (or a buffer) belongs to.",
+        "la.find(la.buffer(100):addr())" },
+    ["la.arenas"] = { "la.arenas() -> array of arenas", "All arenas, as objects; see help \"arena objects\"." },
+    ["la.arena"] = { "la.arena(i) -> arena | nil, message, code", "One arena as an object; see help \"arena objects\".",
+        "la.arena(0):purge()" },
+    ["la.arena.create"] = { "la.arena.create{setting = value, ...} -> arena | nil, message, code",
+        "A new arena; the settings are controls of arenas, such as dirty_decay_ms.",
+        "la.arena.create{dirty_decay_ms = 0}" },
+    ["la.stats"] = { "la.stats() -> snapshot",
+        "The counters at this instant, read by name: s.allocated, s.arenas[0].dirty, s.classes[5].nmalloc.\n" ..
+        "later - earlier is a difference with .seconds and .rates; s:tojson(), pairs(s) and print(s) work.",
+        "a = la.stats(); --[[ ... ]] print((la.stats() - a).rates.nrequests)" },
+    ["la.buffer"] = { "la.buffer(n [, align]) -> buffer | nil, message, code",
+        "A block of the allocator's memory to play with: :addr() :size() :fill(byte) :resize(n) :free().",
+        'b = la.buffer("1M"); la.find(b)' },
+    ["la.workload"] = { "la.workload{threads=, seed=, duration= | ops=, mix={...}, phases={...}, verify=} -> workload",
+        "Describes an allocation load that C threads will run; see help \"workloads\".",
+        'w = la.workload{threads=2, duration="1m", mix={{size="lognormal(64,1.2,4096)", lifetime="exp(1000)"}}}' },
+    ["la.plot"] = {
+        "la.plot{series={{name=, values=}, ...}, x=, marks=, title=, unit=, width=, height=, mode=} -> string",
+        "A picture of series over time. unit: \"bytes\" or any word; marks: { {x=, label=}, ... };\n" ..
+        "mode: \"braille\", \"blocks\" or \"ascii\" (chosen by the locale if left out).",
+        'la.plot{series={{name="squares", values={1, 4, 9, 16, 25}}}}' },
+    ["w:run"] = { "w:run() -> result", "Runs the workload to its end. Ctrl-C stops it." },
+    ["w:start"] = { "w:start() -> w", "Starts the workload and returns: the prompt stays usable." },
+    ["w:status"] = { "w:status() -> table", "How a started workload is doing: elapsed, ops, ops_per_s, rss, ..." },
+    ["w:set"] = { "w:set{scale=, rate=, ...}", "Changes a running workload." },
+    ["w:timeline"] = { "w:timeline() -> array",
+        "The samples so far: {t=, rss=, allocated=, active=, dirty=, muzzy=, retained=, mark=}." },
+    ["w:stop"] = { "w:stop() -> result", "Stops a started workload, frees its memory and returns its result." },
+}
+
+-- Words that are not functions.
+help.topics = {
+    ["arena objects"] = [=[
+What la.arena(i), la.arenas() and la.arena.create{} give:
+  a.index            a:extents{...}     a:stats()
+  a:purge()          gives all unused pages back to the system now
+  a:decay()          gives back those whose time has come
+  a:bind()           the calling thread allocates here from now on
+  a:reset()          frees everything that was allocated here    a:destroy()   and the arena itself
+  Settings: la.ctl.arena[i] ]=],
+    decay = [[
+Memory that a program frees is first kept as dirty pages, since it will probably be wanted again soon. Decay gives pages
+back to the system along a smooth curve over dirty_decay_ms of not being used; lazily freed ones are then muzzy for
+muzzy_decay_ms. 0 gives back at once, -1 never.
+  la.ctl.arena[0].dirty_decay_ms = 500         live, for one arena
+  la.set("arena.4096.dirty_decay_ms", 500)     for every arena
+  la.arena(0):purge()                          all of it, once, now]],
+    configuration = [[
+Settings at the start of a program are pairs in an environment variable; what holds from the start has a name opt.*:
+  LUNALLOC_CONF="dirty_decay_ms:500,narenas:4" program
+  for name in la.names "^opt%." do print(name) end
+A pair that is wrong is reported on stderr and skipped; the others still apply.]],
+    units = [[
+Sizes: 4096, "64K", "1.5M", "2G" (powers of 1024). Times: "10s", "250ms".
+A plain number is in the control's own unit, which la.describe tells.]],
+    errors = [[
+Ordinary failures return nil, message, code; the code is ENOENT, EINVAL, EPERM, EAGAIN, ... Misuse, and la.ctl, raise.
+  local v, message, code = la.get "no.such.control"]],
+    workloads = [[
+w = la.workload{ threads = 2, seed = 1, duration = "1m",        -- or ops = 1e7
+  mix = { {weight = 9, size = "lognormal(64,1.2,4096)", lifetime = "exp(1000)", touch = 1.0},
+          {weight = 1, size = "uniform(64K,1M)", lifetime = "fifo(50)", free_by = {other = 0.1}} },
+  phases = { {at = "3s", scale = 2}, {at = "6s", set = {["arena.0.dirty_decay_ms"] = 0}} } }
+w:start()  w:status()  w:timeline()  w:set{scale = 0.5}  w:stop()      -- beside the prompt
+w:run()                                                                -- or to its end
+A lifetime is counted in later allocations of the same thread. The same seed makes the same plan.]],
+    tour = [[
+lunalloc --tour starts a workload, plots its memory, changes a decay time live and shows what became of it.]],
+    keys = [[
+Tab     completes names, fields, methods, and controls inside strings, with their present values
+Ctrl-C  interrupts what is running; at the prompt drops the line      Ctrl-D  leaves
+Ctrl-R  searches the history, which is kept in ~/.local/state/lunalloc/history (or under $XDG_STATE_HOME)
+An expression is printed; an input that is not complete goes on in the next line. .help WORD and .quit work too.]],
+}
+
+local OVERVIEW <const> = [[
+look      la.stats()                       counters; b - a is a difference with rates
+          la.sizeclasses()                 la.extents_summary{by="state"}     la.find(addr)
+controls  la.get "stats.allocated"         Tab completes names inside the string
+          la.ctl.arena[0].dirty_decay_ms   read it; assign to it; call actions: la.ctl.arena[0].purge()
+          la.describe "NAME"               type, range, default, value, source
+          la.with{["NAME"] = value}        until the end of a block
+arenas    la.arenas()   la.arena(0):purge()   la.arena.create{dirty_decay_ms = 0}
+play      la.buffer "1M"                   a block of its memory
+          w = la.workload{...}             w:start() w:status() w:timeline() w:stop()
+          la.plot{series = {...}}          a picture in the terminal
+help      help(la.stats)   help "decay"   help "arena.0.dirty_decay_ms"
+topics    ]]
+
+-- ---- a control -----------------------------------------------------------------------------------------------------
+
+local function amount(value, unit)
+    if unit == "bytes" and math.type(value) == "integer" and value >= 1024 then
+        return ("%d (%s)"):format(value, units.human(value))
+    end
+    local named = unit and unit ~= "" and unit ~= "flag" and unit ~= "text" and type(value) == "number"
+    return named and ("%s %s"):format(value, unit) or tostring(value)
+end
+
+local ACCESS <const> = { ["r-"] = "read only", rw = "read and write", ["-w"] = "write only", ["--"] = "an action" }
+
+local function control_text(row)
+    local lines = { ("%s: %s"):format(row.name, row.doc) }
+    local function add(label, value)
+        lines[#lines + 1] = value and ("  %-8s %s"):format(label, value) or nil
+    end
+    add("value", row.value ~= nil and ("%s, source: %s"):format(amount(row.value, row.unit), row.source or "?"))
+    add("type", ("%s, %s"):format(row.type, ACCESS[row.access] or row.access))
+    add("range", row.min and ("%s to %s"):format(amount(row.min, row.unit), amount(row.max, row.unit)))
+    add("default", row.default ~= nil and row.default ~= "" and amount(row.default, row.unit))
+    add("applies", row.applies and row.applies ~= "" and row.applies)
+    return table.concat(lines, "\n")
+end
+
+local function module()
+    local la = package.loaded.lunalloc
+    return type(la) == "table" and la or nil
+end
+
+local function describe(name)
+    local la = module()
+    return la and la.describe(name) or nil
+end
+
+-- ---- a function ----------------------------------------------------------------------------------------------------
+
+local function function_text(name)
+    local entry = help.functions[name]
+    local lines = { entry[1], "  " .. entry[2]:gsub("\n", "\n  ") }
+    if entry[3] then
+        lines[3] = "  example: " .. entry[3]
+    end
+    return table.concat(lines, "\n")
+end
+
+-- A name as written, or without its "la." or "w:".
+local function function_name(word)
+    for _, prefix in ipairs { "", "la.", "w:" } do
+        if help.functions[prefix .. word] then
+            return prefix .. word
+        end
+    end
+end
+
+-- The name under which the module has the value; what is loaded on demand is found only if it was loaded.
+local function name_of_value(value)
+    local la = module() or {}
+    if rawequal(value, la) then
+        return nil
+    end
+    for name in pairs(help.functions) do
+        local field = name:match "^la%.([%w_]+)$"
+        if field and rawequal(rawget(la, field), value) then
+            return name
+        end
+    end
+    return type(la.arena) == "table" and rawequal(value, la.arena.create) and "la.arena.create" or nil
+end
+
+-- ---- a search ------------------------------------------------------------------------------------------------------
+
+local function found_functions(found, word)
+    for name, entry in pairs(help.functions) do
+        if (name .. " " .. entry[2]):lower():find(word, 1, true) then
+            found[#found + 1] = ("%-18s %s"):format(name, entry[2]:match "^[^\n]*")
+        end
+    end
+end
+
+local function found_topics(found, word)
+    for name, text in pairs(help.topics) do
+        if (name .. " " .. text):lower():find(word, 1, true) then
+            found[#found + 1] = ("help %-13s a topic"):format('"' .. name .. '"')
+        end
+    end
+end
+
+local function found_controls(found, word)
+    local la = module()
+    for name in la and la.loaded and la.names() or function() end do
+        local row = la.describe(name)
+        if row and (name .. " " .. row.doc):lower():find(word, 1, true) then
+            found[#found + 1] = ("%s: %s"):format(name, row.doc)
+        end
+    end
+end
+
+local function search_text(word)
+    local functions, controls = {}, {}
+    found_functions(functions, word:lower())
+    found_topics(functions, word:lower())
+    found_controls(controls, word:lower())
+    table.sort(functions)
+    table.sort(controls)
+    local found = table.move(controls, 1, #controls, #functions + 1, functions)
+    if #found == 0 then
+        return ("nothing is known about '%s'; help() lists what there is"):format(word)
+    end
+    local lines = table.move(found, 1, math.min(#found, MAX_FOUND), 1, {})
+    if #found > MAX_FOUND then
+        lines[#lines + 1] = ("... %d more"):format(#found - MAX_FOUND)
+    end
+    return table.concat(lines, "\n")
+end
+
+-- ---- the interface -------------------------------------------------------------------------------------------------
+
+local function overview()
+    local names = {}
+    for name in pairs(help.topics) do
+        names[#names + 1] = ('"%s"'):format(name)
+    end
+    table.sort(names)
+    return OVERVIEW .. table.concat(names, " ")
+end
+
+local function word_text(word)
+    local row = word ~= "" and describe(word)
+    local name = function_name(word)
+    if row then
+        return control_text(row)
+    elseif help.topics[word] then
+        return help.topics[word]
+    elseif name then
+        return function_text(name)
+    end
+    return search_text(word)
+end
+
+-- The path that a node of la.ctl gives first in its text.
+local function control_name(value)
+    local meta = getmetatable(value)
+    if type(meta) == "table" and meta.__name == "lunalloc.ctl" then
+        return tostring(value):match "^[%w_.]+"
+    end
+end
+
+local function value_text(value)
+    local name = name_of_value(value)
+    if name then
+        return function_text(name)
+    elseif control_name(value) then
+        return tostring(value) .. "\n\n" .. function_text("la.ctl")
+    end
+    return ("%s\n  a %s; help() lists what there is"):format(show.text(value), type(value))
+end
+
+--- What help(x) prints.
+function help.text(x)
+    if x == nil or rawequal(x, help) or rawequal(x, module()) then
+        return overview()
+    end
+    return type(x) == "string" and word_text(x) or value_text(x)
+end
+
+--- The set of words that help knows by name, controls apart.
+function help.words()
+    local set = {}
+    for name in pairs(help.functions) do
+        set[name] = true
+    end
+    for name in pairs(help.topics) do
+        set[name] = true
+    end
+    return set
+end
+
+return setmetatable(help, {
+    __call = function(_, x)
+        print(help.text(x))
+    end,
+    __tostring = overview,
+})

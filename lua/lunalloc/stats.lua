@@ -1,0 +1,136 @@
+--- How snapshots of the counters print, iterate and become JSON. What they hold is the core's business (lua/stats.c).
+
+local core = require "lunalloc.core"
+local units = require "lunalloc.units"
+
+local types = core.stats_types
+local keys = core.stats_keys
+
+-- Counters that are neither bytes nor ns.
+local counts = {}
+for name in ([[narenas nthreads nregions nslabs nextents nmalloc ndalloc nrequests nfills nflushes npurges nmadvise]])
+    :gmatch("%a+") do
+    counts[name] = true
+end
+
+-- ---- pairs ----
+
+local function iterate(object)
+    local names, i = keys(object), 0
+    return function()
+        i = i + 1
+        if names[i] ~= nil then
+            return names[i], object[names[i]]
+        end
+    end
+end
+
+-- ---- JSON ----
+
+--- A number as JSON has it, whatever the locale's decimal point; counters are integers already.
+local function json_number(number)
+    return math.type(number) == "integer" and tostring(number) or (("%.9g"):format(number):gsub(",", "."))
+end
+
+local to_json
+
+local function json_fields(object)
+    local fields = {}
+    for _, name in ipairs(keys(object)) do
+        fields[#fields + 1] = ('"%s":%s'):format(name, to_json(object[name]))
+    end
+    return "{" .. table.concat(fields, ",") .. "}"
+end
+
+local function json_rows(rows)
+    local list = {}
+    for _, index in ipairs(keys(rows)) do
+        list[#list + 1] = to_json(rows[index])
+    end
+    return "[" .. table.concat(list, ",") .. "]"
+end
+
+function to_json(value)
+    if type(value) == "number" then
+        return json_number(value)
+    end
+    return getmetatable(value) == types.rows and json_rows(value) or json_fields(value)
+end
+
+-- ---- text ----
+
+local function group_digits(number)
+    local digits = tostring(number):reverse():gsub("(%d%d%d)", "%1,"):reverse()
+    return (digits:gsub("^(%-?),", "%1"))
+end
+
+--- "allocated      1.52 MiB", "nmalloc        12,345     40.2/s", "purged     3.00 MiB     1.20 MiB/s"
+local function line(name, value, rate)
+    local shown
+    if name == "time" then
+        shown = ("%.3f s"):format(value / 1e9)
+    else
+        shown = counts[name] and group_digits(value) or units.human(value)
+    end
+    local text = ("%-12s %14s"):format(name, shown)
+    if not rate then
+        return text
+    end
+    return ("%s  %14s/s"):format(text, counts[name] and ("%.1f"):format(rate) or units.human(rate))
+end
+
+--- The counters that have a rate, as a set; empty unless the snapshot is a difference.
+local function rates_of(snapshot, names)
+    local rates = {}
+    for _, name in ipairs(names) do
+        if name == "rates" then
+            for counter, rate in iterate(snapshot.rates) do
+                rates[counter] = rate
+            end
+        end
+    end
+    return rates
+end
+
+local function snapshot_text(snapshot)
+    local names, lines = keys(snapshot), {}
+    local rates = rates_of(snapshot, names)
+    for _, name in ipairs(names) do
+        if math.type(snapshot[name]) == "integer" then
+            lines[#lines + 1] = line(name, snapshot[name], rates[name])
+        end
+    end
+    return table.concat(lines, "\n")
+end
+
+local function row_text(row)
+    local parts = {}
+    for name, value in iterate(row) do
+        parts[#parts + 1] = ("%s=%s"):format(name, tostring(value))
+    end
+    return table.concat(parts, " ")
+end
+
+local function rows_text(rows)
+    return ("%d rows: %s"):format(#keys(rows), table.concat(keys(rows), " "))
+end
+
+types.snapshot.__pairs = iterate
+types.snapshot.__tostring = snapshot_text
+types.snapshot.methods.tojson = to_json
+types.rows.__pairs = iterate
+types.rows.__tostring = rows_text
+types.row.__pairs = iterate
+types.row.__tostring = row_text
+
+local stats = {}
+
+--- Adds the function to `api`.
+function stats.install(api, backend)
+    --- A snapshot of everything.
+    function api.stats()
+        return backend.stats()
+    end
+end
+
+return stats

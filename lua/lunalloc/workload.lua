@@ -1,0 +1,177 @@
+--- Allocation workloads: described here, run by threads in C (the engine is in lua/workload/).
+---
+---     w = la.workload{ threads = 2, duration = "10s", mix = { {size = "exp(100)", lifetime = "exp(1000)"} } }
+---     print(w:run())                        -- to its end; Ctrl-C stops it
+---     w:start()  print(w:status())  w:set{scale = 2}  print(w:stop())      -- beside the prompt
+---
+--- Of the whole:
+---   threads   1 .. 512                      seed       the same seed and description: the same sequence of requests
+---   duration  "10s" or "forever", or ops    ops        operations of all threads: an allocation and what follows
+---   rate      operations per second of all threads whether or not the allocator keeps up; 0: as fast as it can
+---   verify    true: contents, alignment, overlap and zeroing are checked (and each block is written)
+---   limits    { ["rss/live"] = 1.3, ["malloc.p99.9"] = "5us", peak_rss =, failures =, ops_per_s = (at least) }
+---   allocator "lunalloc" or "process"       sample     one call in this many is timed (16)
+---   live_max  above it, new blocks are freed at once (half of the available memory)      interval   of the timeline
+---
+--- Of each row of mix:
+---   weight    how often, relative to the other rows
+---   size      bytes: n, "64K", "uniform(a,b)", "exp(mean)", "normal(mean,deviation)", "lognormal(median,sigma,max)",
+---             "histogram(path)": a file of lines "size count"
+---   lifetime  later operations of the same thread: n, the same distributions, "fifo(n)", "forever"
+---   free_by   {other = 0.1}: that share is freed by any other thread; {thread = 2}: by that one
+---   touch     part of the block that is written (1)           writes  how many times (1)
+---   realloc   share of the blocks that is resized, to a new draw, in the middle of its life; or {share =, times =,
+---             grow = 1.5}: that often, by that factor
+---   zero      share from calloc      align  from aligned_alloc      on  numbers of the threads that allocate it
+---
+--- A phase is {at = "3s", scale =, rate =, set = {[control] = value}, mark = "text"}; scale multiplies the lifetimes of
+--- blocks allocated from then on, and so the live memory.
+
+local core = require "lunalloc.core"
+local spec = require "lunalloc.workload_spec"
+local report = require "lunalloc.workload_report"
+
+local Workload = { __name = "lunalloc.workload" }
+Workload.__index = Workload
+
+-- Seconds that C waits at a time. Between slices Lua code runs, and with it the hooks that Ctrl-C sets.
+local SLICE <const> = 0.05
+
+--- Calls f(...); what it raises is raised again with the position of the user's call.
+local function at_caller(f, ...)
+    local results = table.pack(pcall(f, ...))
+    if not results[1] then
+        error(results[2], 3)
+    end
+    return table.unpack(results, 2, results.n)
+end
+
+--- Starts the threads and returns the workload: nil, message, code if it is running already or the system refuses.
+function Workload:start()
+    local ok, message, code = self.run_.start(self.run_)
+    if not ok then
+        return nil, message, code
+    end
+    self.started = true
+    return self
+end
+
+--- Waits until it is over, or for `seconds`; true if it is over. Can be interrupted.
+function Workload:wait(seconds)
+    if not self.started then
+        return nil, "the workload was not started", "EINVAL"
+    end
+    local left = seconds or math.huge
+    while not self.run_:wait(math.max(0, math.min(SLICE, left))) do
+        left = left - SLICE
+        if left <= 0 then
+            return false
+        end
+    end
+    return true
+end
+
+--- Stops it if it still runs, and joins its threads; used when something is thrown past a run.
+local function abort(self)
+    if self.started then
+        self.run_:stop()
+        self.run_:wait(1e9)
+    end
+end
+
+--- Runs it to its end and returns the result. An error thrown meanwhile (Ctrl-C) stops the threads first.
+function Workload:run()
+    local ok, message, code = self:start()
+    if not ok then
+        return nil, message, code
+    end
+    local guard <close> = setmetatable({}, { __close = function(_, problem)
+        if problem ~= nil then
+            abort(self)
+        end
+    end })
+    self:wait()
+    return self:result()
+end
+
+--- Ends it early; waits until all its memory is freed. Returns the result.
+function Workload:stop()
+    if not self.started then
+        return nil, "the workload was not started", "EINVAL"
+    end
+    self.run_:stop()
+    self:wait()
+    return self:result()
+end
+
+--- Changes it while it runs: scale, rate, set, mark, as in a phase. True, or nil, message, code.
+function Workload:set(changes)
+    local change = at_caller(spec.change, changes)
+    if not self.started then
+        return nil, "the workload was not started", "EINVAL"
+    end
+    return self.run_:change(change)
+end
+
+--- What it does now: state ("idle", "running", "freeing", "done"), elapsed, ops, ops_per_s, live, blocks, rss, ...
+function Workload:status()
+    return report.status(self.run_:status() or { state = "idle" })
+end
+
+--- What happened so far: array of {t, rss, live, ops, allocated, active, dirty, muzzy, retained, fragmentation, mark}.
+function Workload:timeline()
+    return self.run_:timeline()
+end
+
+local function marks_of(timeline)
+    local marks = {}
+    for _, entry in ipairs(timeline) do
+        if entry.mark then
+            marks[#marks + 1] = { t = entry.t, mark = entry.mark }
+        end
+    end
+    return marks
+end
+
+--- The result of the run; nil, message, code while there is none.
+function Workload:result()
+    local result = self.started and self.run_:result()
+    if not result then
+        return nil, self.started and "the workload is still running" or "the workload was not started", "EAGAIN"
+    end
+    for key, value in pairs(self.run_:info()) do
+        result[key] = value
+    end
+    result.seed, result.sample, result.live_max = self.canonical.seed, self.canonical.sample, self.canonical.live_max
+    for _, latency in pairs(result.latency) do
+        latency["p99.9"] = latency.p99_9
+    end
+    result.timeline = self:timeline()
+    result.marks = marks_of(result.timeline)
+    report.judge(result, self.limits)
+    return report.result(result)
+end
+
+--- What is known without running it: plan_hash, expected_live (bytes), threads, producers, allocator.
+function Workload:info()
+    return self.run_:info()
+end
+
+Workload.__call = Workload.run
+Workload.__close = abort
+
+function Workload:__tostring()
+    return report.workload(self.run_:info(), self:status())
+end
+
+--- Makes a workload of a description. Raises what is wrong with it; nil, message, code if a file or memory is missing.
+return function(description)
+    local canonical, allocator, limits = at_caller(spec.compile, description)
+    local run, message, code = core.workload.create(canonical, allocator)
+    if not run and code == "EINVAL" then
+        error("workload: " .. message, 2)
+    elseif not run then
+        return nil, message, code
+    end
+    return setmetatable({ run_ = run, canonical = canonical, limits = limits, started = false }, Workload)
+end

@@ -1,0 +1,174 @@
+--- How a workload, its state and its result read as text, and how a result is held against limits.
+
+local units = require "lunalloc.units"
+
+local report = {}
+
+local human = units.human
+
+-- ---- quantities ----------------------------------------------------------------------------------------------------
+
+--- "1.23 us" from ns; three digits.
+function report.time(ns)
+    local value, unit = ns, "ns"
+    for _, larger in ipairs { "us", "ms", "s" } do
+        if value < 1000 then
+            break
+        end
+        value, unit = value / 1000, larger
+    end
+    return unit == "ns" and ("%d ns"):format(math.floor(value + 0.5)) or ("%.3g %s"):format(value, unit)
+end
+
+--- "12.3 M" from a count.
+function report.count(n)
+    local value, unit = n, ""
+    for _, larger in ipairs { " k", " M", " G", " T" } do
+        if math.abs(value) < 1000 then
+            break
+        end
+        value, unit = value / 1000, larger
+    end
+    return unit == "" and ("%d"):format(math.floor(value + 0.5)) or ("%.4g%s"):format(value, unit)
+end
+
+local function plural(n, word)
+    return ("%d %s%s"):format(n, word, n == 1 and "" or "s")
+end
+
+-- ---- limits --------------------------------------------------------------------------------------------------------
+
+--- Adds result.limits, an array of { name, limit, value, ok }, and result.ok. A limit on what never happened is missed.
+function report.judge(result, limits)
+    result.ok = result.verify.errors == 0 and result.failed_sets == 0
+    result.limits = {}
+    for i, limit in ipairs(limits) do
+        local value = limit.measure(result)
+        local ok = value ~= nil and (limit.least and value >= limit.limit or not limit.least and value <= limit.limit)
+        result.limits[i] = { name = limit.name, limit = limit.limit, value = value, ok = ok, least = limit.least }
+        result.ok = result.ok and ok
+    end
+end
+
+local function limit_text(name, value)
+    if value == nil then
+        return "no such call was timed"
+    elseif name:find("%.") then
+        return report.time(value)
+    elseif name == "peak_rss" then
+        return human(value)
+    end
+    return ("%.4g"):format(value)
+end
+
+local function limit_line(limit)
+    return ("  %-22s %s (%s %s) %s"):format(limit.name, limit_text(limit.name, limit.value),
+        limit.least and "at least" or "at most", limit_text(limit.name, limit.limit), limit.ok and "ok" or "MISSED")
+end
+
+-- ---- a result ------------------------------------------------------------------------------------------------------
+
+local LATENCIES <const> = { "malloc", "calloc", "aligned_alloc", "realloc", "free" }
+
+local function add_latencies(lines, result)
+    lines[#lines + 1] = ("latency (1 call in %d timed; the clock's own %d ns are subtracted)"):format(result.sample,
+        result.clock_ns)
+    lines[#lines + 1] = ("  %-14s %9s %9s %9s %9s %9s %9s"):format("", "p50", "p90", "p99", "p99.9", "max", "timed")
+    for _, call in ipairs(LATENCIES) do
+        local l = result.latency[call]
+        if l then
+            lines[#lines + 1] = ("  %-14s %9s %9s %9s %9s %9s %9s"):format(call, report.time(l.p50), report.time(l.p90),
+                report.time(l.p99), report.time(l.p99_9), report.time(l.max), report.count(l.count))
+        end
+    end
+end
+
+local function add_memory(lines, result)
+    local last = result.timeline[#result.timeline - 1] or { rss = 0, live = 0 }
+    lines[#lines + 1] = ("memory     peak RSS %s; at the end of operations %s live, RSS %s, RSS/live %.2f"):format(
+        human(result.peak_rss), human(last.live), human(last.rss), result.rss_per_live)
+    if last.active then
+        lines[#lines + 1] = ("           allocated %s, active %s, dirty %s, muzzy %s, retained %s"):format(
+            human(last.allocated), human(last.active), human(last.dirty), human(last.muzzy), human(last.retained))
+    end
+end
+
+local function add_verification(lines, result)
+    local verify = result.verify
+    if verify.checked + verify.errors > 0 then
+        lines[#lines + 1] = ("verified   %s checks, %s"):format(report.count(verify.checked),
+            plural(verify.errors, "error"))
+    end
+    if verify.first then
+        lines[#lines + 1] = "  first: " .. verify.first
+    end
+end
+
+local function add_remarks(lines, result)
+    if result.failures > 0 then
+        lines[#lines + 1] = ("failures   %s allocations failed (NULL)"):format(report.count(result.failures))
+    end
+    if result.capped > 0 then
+        lines[#lines + 1] = ("capped     %s blocks were freed at once, because live_max = %s was reached"):format(
+            report.count(result.capped), human(result.live_max))
+    end
+    if result.max_lag > 0 then
+        lines[#lines + 1] = ("schedule   at worst %s behind"):format(report.time(result.max_lag * 1e9))
+    end
+    for i = 1, #result.marks - 2 do -- the last two are the end of operations and of everything
+        lines[#lines + 1] = ("mark       %6.2f s  %s"):format(result.marks[i].t, result.marks[i].mark)
+    end
+end
+
+local Result = { __name = "lunalloc.workload.result" }
+
+function Result.__tostring(result)
+    local lines = {}
+    lines[1] = ("workload   %s on %s, seed %d, plan %s%s"):format(plural(result.threads, "thread"), result.allocator,
+        result.seed, result.plan_hash, result.stopped and " (stopped)" or "")
+    lines[2] = ("operations %s in %.3f s: %s/s; %s freed by another thread"):format(report.count(result.ops),
+        result.seconds, report.count(result.ops_per_s), report.count(result.handed))
+    add_latencies(lines, result)
+    add_memory(lines, result)
+    add_verification(lines, result)
+    add_remarks(lines, result)
+    if #result.limits > 0 then
+        lines[#lines + 1] = result.ok and "limits     all met" or "limits     NOT MET"
+        for _, limit in ipairs(result.limits) do
+            lines[#lines + 1] = limit_line(limit)
+        end
+    end
+    return table.concat(lines, "\n")
+end
+
+--- Makes `result` print as a summary.
+function report.result(result)
+    return setmetatable(result, Result)
+end
+
+-- ---- a state -------------------------------------------------------------------------------------------------------
+
+local Status = { __name = "lunalloc.workload.status" }
+
+function Status.__tostring(status)
+    if status.state == "idle" then
+        return "idle: not started"
+    end
+    return ("%s: %.1f s, %s operations (%s/s), %s live in %s blocks, RSS %s%s"):format(status.state, status.elapsed,
+        report.count(status.ops), report.count(status.ops_per_s), human(status.live), report.count(status.blocks),
+        human(status.rss), status.errors > 0 and (", %d VERIFICATION ERRORS"):format(status.errors) or "")
+end
+
+function report.status(status)
+    return setmetatable(status, Status)
+end
+
+--- One line about a workload.
+function report.workload(info, status)
+    local expected = info.expected_live == math.huge and "growing without end" or
+        "about " .. human(math.min(info.expected_live, 1 << 60)) .. " live in the steady state"
+    return ("workload of %s on %s, %s, plan %s; %s"):format(plural(info.threads, "thread"), info.allocator, expected,
+        info.plan_hash, tostring(status))
+end
+
+return report

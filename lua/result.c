@@ -1,0 +1,111 @@
+/*
+ * result.c -- how the core talks to Lua: failures, integers, fields, checked arguments. See core.h for the conventions.
+ */
+#include "core.h"
+
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+/* The codes that the allocator documents, under their names; anything else says so. */
+static const char *
+errno_name(int error) {
+    switch (error) {
+    case ENOENT:
+        return "ENOENT";
+    case EINVAL:
+        return "EINVAL";
+    case EPERM:
+        return "EPERM";
+    case EAGAIN:
+        return "EAGAIN";
+    case ENOMEM:
+        return "ENOMEM";
+    case EFAULT:
+        return "EFAULT";
+    case EBUSY:
+        return "EBUSY";
+    default:
+        return "EUNKNOWN";
+    }
+}
+
+int
+core_fail(lua_State *L, const char *code, const char *format, ...) {
+    char message[512];
+    va_list args;
+    va_start(args, format);
+    vsnprintf(message, sizeof(message), format, args);
+    va_end(args);
+    lua_pushnil(L);
+    lua_pushstring(L, message);
+    lua_pushstring(L, code);
+    return 3;
+}
+
+int
+core_fail_errno(lua_State *L, int error, const char *message) {
+    lua_pushnil(L);
+    lua_pushstring(L, message[0] != '\0' ? message : strerror(error));
+    lua_pushstring(L, errno_name(error));
+    return 3;
+}
+
+int
+core_not_loaded(lua_State *L) {
+    lua_pushnil(L);
+    lua_pushfstring(L, "the allocator is not loaded: %s; set LUNALLOC_SO to the path of liblunalloc.so",
+                    loader_reason());
+    lua_pushliteral(L, "ENOSYS");
+    return 3;
+}
+
+void
+core_push_unsigned(lua_State *L, uint64_t value) {
+    if (value <= INT64_MAX) {
+        lua_pushinteger(L, (lua_Integer)value);
+    } else {
+        lua_pushnumber(L, (lua_Number)value);
+    }
+}
+
+void
+core_set_integer(lua_State *L, const char *name, lua_Integer value) {
+    lua_pushinteger(L, value);
+    lua_setfield(L, -2, name);
+}
+
+void
+core_set_boolean(lua_State *L, const char *name, bool value) {
+    lua_pushboolean(L, value);
+    lua_setfield(L, -2, name);
+}
+
+void
+core_set_string(lua_State *L, const char *name, const char *value) {
+    lua_pushstring(L, value);
+    lua_setfield(L, -2, name);
+}
+
+uint32_t
+core_opt_index(lua_State *L, int arg, uint32_t fallback) {
+    if (lua_isnoneornil(L, arg)) {
+        return fallback;
+    }
+    lua_Integer value = luaL_checkinteger(L, arg);
+    luaL_argcheck(L, value >= 0 && value < (lua_Integer)UINT32_MAX, arg, "an index, 0 or more, expected");
+    return (uint32_t)value;
+}
+
+void
+core_new_type(lua_State *L, const char *type, const luaL_Reg *metamethods, const luaL_Reg *methods) {
+    luaL_newmetatable(L, type);
+    luaL_setfuncs(L, metamethods, 0);
+    if (methods != NULL) {
+        lua_newtable(L);
+        luaL_setfuncs(L, methods, 0);
+        lua_setfield(L, -2, "__index");
+    }
+    lua_pop(L, 1);
+}

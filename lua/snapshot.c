@@ -1,0 +1,205 @@
+/*
+ * snapshot.c -- taking snapshots of the counters and subtracting them. No Lua here.
+ */
+#include "snapshot.h"
+
+#include <errno.h>
+#include <string.h>
+
+static const char *const arena_keys[] = {"arena"};
+static const char *const class_keys[] = {"szind", "size"};
+static const char *const class_names[] = {"nmalloc", "ndalloc", "nrequests", "nfills", "nflushes",
+                                          "curregs", "cached",  "nslabs",    "nonfull"};
+static const char *const cumulative_names[] = {"nmalloc",  "ndalloc", "nrequests", "nfills",
+                                               "nflushes", "npurges", "nmadvise",  "purged"};
+
+_Static_assert(sizeof(class_names) / sizeof(class_names[0]) == SNAPSHOT_NCLASS, "a name for each counter of a class");
+
+/* The kinds of row, apart from the names of the statistics, which come from the allocator. */
+static const struct {
+    const char *const *key_names;
+    uint32_t nkeys, nwords;
+} shapes[] = {
+    [SNAPSHOT_TOTAL] = {NULL, 0, SNAPSHOT_NSTATS},
+    [SNAPSHOT_ARENA] = {arena_keys, 1, 1 + SNAPSHOT_NSTATS},
+    [SNAPSHOT_CLASS] = {class_keys, 2, 2 + SNAPSHOT_NCLASS},
+};
+
+/* ---- rows ---- */
+
+static size_t
+row_start(const snapshot_t *snapshot, snapshot_kind_t kind, uint32_t position) {
+    size_t start = 0;
+    if (kind > SNAPSHOT_TOTAL) {
+        start += SNAPSHOT_NSTATS;
+    }
+    if (kind > SNAPSHOT_ARENA) {
+        start += (size_t)snapshot->narenas * shapes[SNAPSHOT_ARENA].nwords;
+    }
+    return start + (size_t)position * shapes[kind].nwords;
+}
+
+snapshot_row_t
+snapshot_row(const snapshot_t *snapshot, snapshot_kind_t kind, uint32_t position) {
+    return (snapshot_row_t){
+        .key_names = shapes[kind].key_names,
+        .counter_names = kind == SNAPSHOT_CLASS ? class_names : snapshot->stats_names,
+        .nkeys = shapes[kind].nkeys,
+        .nwords = shapes[kind].nwords,
+        .words = &snapshot->words[row_start(snapshot, kind, position)],
+    };
+}
+
+uint32_t
+snapshot_nrows(const snapshot_t *snapshot, snapshot_kind_t kind) {
+    switch (kind) {
+    case SNAPSHOT_ARENA:
+        return snapshot->narenas;
+    case SNAPSHOT_CLASS:
+        return snapshot->nclasses;
+    default:
+        return 1;
+    }
+}
+
+uint32_t
+snapshot_position(const snapshot_t *snapshot, snapshot_kind_t kind, uint64_t key) {
+    uint32_t n = snapshot_nrows(snapshot, kind);
+    for (uint32_t i = 0; i < n; i++) {
+        if (snapshot->words[row_start(snapshot, kind, i)] == key) {
+            return i;
+        }
+    }
+    return n;
+}
+
+const char *
+snapshot_row_name(const snapshot_row_t *row, uint32_t word) {
+    return word < row->nkeys ? row->key_names[word] : row->counter_names[word - row->nkeys];
+}
+
+uint32_t
+snapshot_row_word(const snapshot_row_t *row, const char *name) {
+    uint32_t word = 0;
+    while (word < row->nwords && strcmp(snapshot_row_name(row, word), name) != 0) {
+        word++;
+    }
+    return word;
+}
+
+bool
+snapshot_cumulative(const char *name) {
+    for (size_t i = 0; i < sizeof(cumulative_names) / sizeof(cumulative_names[0]); i++) {
+        if (strcmp(name, cumulative_names[i]) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* ---- taking ---- */
+
+static bool
+class_used(const lunalloc_class_stats_t *stats) {
+    static const lunalloc_class_stats_t unused;
+    return memcmp(stats, &unused, sizeof(unused)) != 0;
+}
+
+int
+snapshot_plan(const lunalloc_api_t *api, uint32_t scope, snapshot_plan_t *plan) {
+    lunalloc_stats_t stats;
+    lunalloc_class_stats_t used;
+    int error = api->stats(scope, &stats);
+    if (error != 0) {
+        return error;
+    }
+    plan->scope = scope;
+    plan->nsizes = api->nsizes() < SNAPSHOT_CLASSES_MAX ? api->nsizes() : SNAPSHOT_CLASSES_MAX;
+    plan->narenas = scope == LUNALLOC_ALL ? (uint32_t)api->ctl_limit("arena.<i>.purge") : 0;
+    plan->nclasses = 0;
+    for (uint32_t i = 0; i < plan->nsizes; i++) {
+        if (api->class_stats(scope, i, &used) == 0 && class_used(&used)) {
+            plan->class[plan->nclasses++] = (uint16_t)i;
+        }
+    }
+    return 0;
+}
+
+size_t
+snapshot_size(uint32_t narenas, uint32_t nclasses) {
+    size_t words = SNAPSHOT_NSTATS + (size_t)narenas * shapes[SNAPSHOT_ARENA].nwords +
+                   (size_t)nclasses * shapes[SNAPSHOT_CLASS].nwords;
+    return sizeof(snapshot_t) + words * sizeof(uint64_t);
+}
+
+static void
+take_arenas(const lunalloc_api_t *api, uint32_t n, snapshot_t *out) {
+    for (uint32_t i = 0; i < n; i++) {
+        lunalloc_stats_t stats;
+        if (api->stats(i, &stats) == 0) {
+            uint64_t *row = &out->words[row_start(out, SNAPSHOT_ARENA, out->narenas++)];
+            row[0] = i;
+            memcpy(row + 1, &stats, sizeof(stats));
+        }
+    }
+}
+
+/* The counters of a used class only grow, so a class that was used when the plan was made still is. */
+static void
+take_classes(const lunalloc_api_t *api, const snapshot_plan_t *plan, snapshot_t *out) {
+    for (uint32_t i = 0; i < plan->nclasses; i++) {
+        lunalloc_class_stats_t stats;
+        lunalloc_sizeclass_t sc;
+        if (api->class_stats(plan->scope, plan->class[i], &stats) == 0 && api->sizeclass(plan->class[i], &sc) == 0) {
+            uint64_t *row = &out->words[row_start(out, SNAPSHOT_CLASS, out->nclasses++)];
+            row[0] = sc.index;
+            row[1] = sc.size;
+            memcpy(row + 2, &stats, sizeof(stats));
+        }
+    }
+}
+
+void
+snapshot_take(const lunalloc_api_t *api, const snapshot_plan_t *plan, snapshot_t *out) {
+    lunalloc_stats_t total = {0};
+    *out = (snapshot_t){.stats_names = api->stats_names(), .nsizes = plan->nsizes};
+    api->stats(plan->scope, &total); /* an arena destroyed since the plan reads as zeros */
+    memcpy(out->words, &total, sizeof(total));
+    take_arenas(api, plan->narenas, out);
+    take_classes(api, plan, out);
+}
+
+/* ---- difference ---- */
+
+static void
+subtract_row(uint64_t *out, const snapshot_row_t *later, const uint64_t *earlier) {
+    for (uint32_t i = 0; i < later->nwords; i++) {
+        bool key = i < later->nkeys;
+        out[i] = later->words[i] - (key || earlier == NULL ? 0 : earlier[i]);
+    }
+}
+
+static void
+subtract_rows(const snapshot_t *later, const snapshot_t *earlier, snapshot_kind_t kind, snapshot_t *out) {
+    for (uint32_t i = 0; i < snapshot_nrows(later, kind); i++) {
+        snapshot_row_t row = snapshot_row(later, kind, i);
+        uint32_t before = kind == SNAPSHOT_TOTAL ? 0 : snapshot_position(earlier, kind, row.words[0]);
+        bool found = before < snapshot_nrows(earlier, kind);
+        subtract_row(&out->words[row_start(out, kind, i)], &row,
+                     found ? &earlier->words[row_start(earlier, kind, before)] : NULL);
+    }
+}
+
+void
+snapshot_subtract(const snapshot_t *later, const snapshot_t *earlier, snapshot_t *out) {
+    *out = (snapshot_t){
+        .stats_names = later->stats_names,
+        .difference = true,
+        .nsizes = later->nsizes,
+        .narenas = later->narenas,
+        .nclasses = later->nclasses,
+    };
+    subtract_rows(later, earlier, SNAPSHOT_TOTAL, out);
+    subtract_rows(later, earlier, SNAPSHOT_ARENA, out);
+    subtract_rows(later, earlier, SNAPSHOT_CLASS, out);
+}

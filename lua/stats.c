@@ -1,0 +1,326 @@
+/*
+ * stats.c -- snapshots as Lua values.
+ *
+ * A snapshot is one flat userdata (snapshot.h). What is read out of it (snapshot.arenas, snapshot.arenas[0],
+ * difference.rates) are small views that keep the snapshot alive as their user value. How they print and what pairs()
+ * yields is written in Lua (lunalloc/stats.lua), over the keys() primitive and the metatables that are exported here.
+ */
+#include "core.h"
+
+#include "snapshot.h"
+
+#include <string.h>
+
+/* snapshot.arenas, snapshot.classes; user value: the snapshot */
+typedef struct {
+    snapshot_kind_t kind;
+} rows_view_t;
+
+/* One of these rows, or difference.rates; user value: the snapshot */
+typedef struct {
+    snapshot_kind_t kind;
+    uint32_t position;
+    bool absent; /* a class without a row: all zero but its keys */
+    bool rates;  /* per second; cumulative counters only */
+    uint64_t keys[2];
+} row_view_t;
+
+/* Beside the counters. The last two are a difference's own. */
+static const char *const parts[] = {"arenas", "classes", "seconds", "rates"};
+
+static uint32_t
+part_count(const snapshot_t *snapshot) {
+    return snapshot->difference ? 4 : 2;
+}
+
+static snapshot_t *
+check_snapshot(lua_State *L, int arg) {
+    return luaL_checkudata(L, arg, CORE_SNAPSHOT);
+}
+
+/* The snapshot of the view at 1, left at the top of the stack. */
+static const snapshot_t *
+push_snapshot_of(lua_State *L) {
+    lua_getiuservalue(L, 1, 1);
+    return check_snapshot(L, -1);
+}
+
+static double
+seconds(const snapshot_t *difference) {
+    return (double)(int64_t)difference->words[0] / 1e9; /* the first counter is the time, in ns */
+}
+
+static void
+push_word(lua_State *L, const snapshot_t *snapshot, const snapshot_row_t *row, const row_view_t *view, uint32_t word) {
+    if (view->rates) {
+        double elapsed = seconds(snapshot);
+        lua_pushnumber(L, elapsed > 0 ? (double)(int64_t)row->words[word] / elapsed : 0);
+    } else if (view->absent) {
+        lua_pushinteger(L, word < row->nkeys ? (lua_Integer)view->keys[word] : 0);
+    } else {
+        lua_pushinteger(L, (lua_Integer)row->words[word]);
+    }
+}
+
+/* ---- errors ---- */
+
+/* Raises: `name` is none of the row's counters, nor of `nparts` of the parts. */
+static int
+raise_unknown(lua_State *L, const char *what, const char *name, const snapshot_row_t *row, uint32_t nparts) {
+    const char *known[SNAPSHOT_NAMES_MAX + sizeof(parts) / sizeof(parts[0])];
+    size_t n = 0;
+    for (uint32_t i = 0; i < row->nwords; i++) {
+        known[n++] = snapshot_row_name(row, i);
+    }
+    for (uint32_t i = 0; i < nparts; i++) {
+        known[n++] = parts[i];
+    }
+    const char *near = core_nearest(name, known, n);
+    if (near != NULL) {
+        return luaL_error(L, "no field '%s' in %s; did you mean '%s'?", name, what, near);
+    }
+    return luaL_error(L, "no field '%s' in %s", name, what);
+}
+
+/* ---- a row ---- */
+
+static row_view_t *
+push_row_view(lua_State *L, int snapshot, snapshot_kind_t kind, uint32_t position) {
+    lua_pushvalue(L, snapshot);
+    row_view_t *view = lua_newuserdatauv(L, sizeof(*view), 1);
+    *view = (row_view_t){.kind = kind, .position = position};
+    luaL_setmetatable(L, CORE_SNAPSHOT_ROW);
+    lua_insert(L, -2);
+    lua_setiuservalue(L, -2, 1);
+    return view;
+}
+
+/* An absent row borrows the words of the total: its names are right, and push_word() does not read them. */
+static snapshot_row_t
+row_of(const snapshot_t *snapshot, const row_view_t *view) {
+    snapshot_row_t row = snapshot_row(snapshot, view->kind, view->absent ? 0 : view->position);
+    if (view->absent) {
+        row.words = snapshot->words;
+    }
+    return row;
+}
+
+static int
+row_index(lua_State *L) {
+    const row_view_t *view = luaL_checkudata(L, 1, CORE_SNAPSHOT_ROW);
+    const char *name = luaL_checkstring(L, 2);
+    const snapshot_t *snapshot = push_snapshot_of(L);
+    snapshot_row_t row = row_of(snapshot, view);
+    uint32_t word = snapshot_row_word(&row, name);
+    if (word == row.nwords) {
+        return raise_unknown(L, "this row of the statistics", name, &row, 0);
+    }
+    if (view->rates && !snapshot_cumulative(name)) {
+        return luaL_error(L, "'%s' has no rate: only counters that never fall have one", name);
+    }
+    push_word(L, snapshot, &row, view, word);
+    return 1;
+}
+
+static void
+push_row_keys(lua_State *L, const snapshot_row_t *row, bool cumulative_only) {
+    lua_Integer n = 0;
+    lua_createtable(L, (int)row->nwords, 0);
+    for (uint32_t i = 0; i < row->nwords; i++) {
+        const char *name = snapshot_row_name(row, i);
+        if (!cumulative_only || snapshot_cumulative(name)) {
+            lua_pushstring(L, name);
+            lua_rawseti(L, -2, ++n);
+        }
+    }
+}
+
+/* ---- the rows of a kind ---- */
+
+static void
+push_rows_view(lua_State *L, int snapshot, snapshot_kind_t kind) {
+    rows_view_t *view = lua_newuserdatauv(L, sizeof(*view), 1);
+    view->kind = kind;
+    luaL_setmetatable(L, CORE_SNAPSHOT_ROWS);
+    lua_pushvalue(L, snapshot);
+    lua_setiuservalue(L, -2, 1);
+}
+
+static bool
+absent_class(lua_State *L, const snapshot_t *snapshot, lua_Integer szind, int snapshot_at) {
+    lunalloc_sizeclass_t sc;
+    if (szind < 0 || szind >= snapshot->nsizes || loader_api()->sizeclass((uint32_t)szind, &sc) != 0) {
+        return false;
+    }
+    row_view_t *view = push_row_view(L, snapshot_at, SNAPSHOT_CLASS, 0);
+    view->absent = true;
+    view->keys[0] = sc.index;
+    view->keys[1] = sc.size;
+    return true;
+}
+
+/* rows[arena or size class]: a row; nil if there is no such arena or class */
+static int
+rows_index(lua_State *L) {
+    const rows_view_t *view = luaL_checkudata(L, 1, CORE_SNAPSHOT_ROWS);
+    lua_Integer key = luaL_checkinteger(L, 2);
+    const snapshot_t *snapshot = push_snapshot_of(L);
+    uint32_t position = snapshot_position(snapshot, view->kind, (uint64_t)key);
+    if (position < snapshot_nrows(snapshot, view->kind)) {
+        push_row_view(L, 3, view->kind, position);
+    } else if (view->kind != SNAPSHOT_CLASS || !absent_class(L, snapshot, key, 3)) {
+        lua_pushnil(L);
+    }
+    return 1;
+}
+
+/* #rows: how many arenas have a row; how many size classes there are, used or not */
+static int
+rows_len(lua_State *L) {
+    const rows_view_t *view = luaL_checkudata(L, 1, CORE_SNAPSHOT_ROWS);
+    const snapshot_t *snapshot = push_snapshot_of(L);
+    lua_pushinteger(L, view->kind == SNAPSHOT_CLASS ? snapshot->nsizes : snapshot->narenas);
+    return 1;
+}
+
+static void
+push_rows_keys(lua_State *L, const snapshot_t *snapshot, snapshot_kind_t kind) {
+    uint32_t n = snapshot_nrows(snapshot, kind);
+    lua_createtable(L, (int)n, 0);
+    for (uint32_t i = 0; i < n; i++) {
+        snapshot_row_t row = snapshot_row(snapshot, kind, i);
+        lua_pushinteger(L, (lua_Integer)row.words[0]);
+        lua_rawseti(L, -2, (lua_Integer)i + 1);
+    }
+}
+
+/* ---- the snapshot ---- */
+
+/* Pushes the part called `name`, if the snapshot at 1 has it. */
+static bool
+push_part(lua_State *L, const snapshot_t *snapshot, const char *name) {
+    if (strcmp(name, "arenas") == 0) {
+        push_rows_view(L, 1, SNAPSHOT_ARENA);
+    } else if (strcmp(name, "classes") == 0) {
+        push_rows_view(L, 1, SNAPSHOT_CLASS);
+    } else if (snapshot->difference && strcmp(name, "seconds") == 0) {
+        lua_pushnumber(L, seconds(snapshot));
+    } else if (snapshot->difference && strcmp(name, "rates") == 0) {
+        push_row_view(L, 1, SNAPSHOT_TOTAL, 0)->rates = true;
+    } else {
+        return false;
+    }
+    return true;
+}
+
+/* Upvalue 1: the methods. */
+static int
+snapshot_index(lua_State *L) {
+    const snapshot_t *snapshot = check_snapshot(L, 1);
+    const char *name = luaL_checkstring(L, 2);
+    static const row_view_t total = {.kind = SNAPSHOT_TOTAL};
+    snapshot_row_t row = row_of(snapshot, &total);
+    uint32_t word = snapshot_row_word(&row, name);
+    if (word < row.nwords) {
+        push_word(L, snapshot, &row, &total, word);
+    } else if (!push_part(L, snapshot, name) && lua_getfield(L, lua_upvalueindex(1), name) == LUA_TNIL) {
+        return raise_unknown(L, snapshot->difference ? "a difference" : "a snapshot", name, &row, part_count(snapshot));
+    }
+    return 1;
+}
+
+static void
+push_snapshot_keys(lua_State *L, const snapshot_t *snapshot) {
+    snapshot_row_t row = snapshot_row(snapshot, SNAPSHOT_TOTAL, 0);
+    push_row_keys(L, &row, false);
+    for (uint32_t i = 0; i < part_count(snapshot); i++) {
+        lua_pushstring(L, parts[i]);
+        lua_rawseti(L, -2, (lua_Integer)(row.nwords + i) + 1);
+    }
+}
+
+/* stats_keys(snapshot, rows or row): array of what it can be indexed by, in order */
+static int
+stats_keys(lua_State *L) {
+    const snapshot_t *snapshot = luaL_testudata(L, 1, CORE_SNAPSHOT);
+    const rows_view_t *rows = luaL_testudata(L, 1, CORE_SNAPSHOT_ROWS);
+    if (snapshot != NULL) {
+        push_snapshot_keys(L, snapshot);
+    } else if (rows != NULL) {
+        push_rows_keys(L, push_snapshot_of(L), rows->kind);
+    } else {
+        const row_view_t *view = luaL_checkudata(L, 1, CORE_SNAPSHOT_ROW);
+        snapshot_row_t row = row_of(push_snapshot_of(L), view);
+        push_row_keys(L, &row, view->rates);
+    }
+    return 1;
+}
+
+static snapshot_t *
+push_block(lua_State *L, uint32_t narenas, uint32_t nclasses) {
+    snapshot_t *block = lua_newuserdatauv(L, snapshot_size(narenas, nclasses), 0);
+    luaL_setmetatable(L, CORE_SNAPSHOT);
+    return block;
+}
+
+/* later - earlier */
+static int
+snapshot_sub(lua_State *L) {
+    const snapshot_t *later = check_snapshot(L, 1);
+    const snapshot_t *earlier = check_snapshot(L, 2);
+    if (later->difference || earlier->difference) {
+        return luaL_error(L, "a difference is taken between two snapshots, not between differences");
+    }
+    snapshot_subtract(later, earlier, push_block(L, later->narenas, later->nclasses));
+    return 1;
+}
+
+/* stats([arena]): a snapshot of everything, or of one arena */
+static int
+stats(lua_State *L) {
+    const lunalloc_api_t *api = loader_api();
+    uint32_t scope = core_opt_index(L, 1, LUNALLOC_ALL);
+    snapshot_plan_t plan;
+    if (api == NULL) {
+        return core_not_loaded(L);
+    }
+    if (snapshot_plan(api, scope, &plan) != 0) {
+        return core_fail(L, "ENOENT", "no arena %u", (unsigned)scope);
+    }
+    snapshot_take(api, &plan, push_block(L, plan.narenas, plan.nclasses));
+    return 1;
+}
+
+/* ---- types ---- */
+
+static void
+open_snapshot_type(lua_State *L) {
+    static const luaL_Reg metamethods[] = {{"__sub", snapshot_sub}, {NULL, NULL}};
+    core_new_type(L, CORE_SNAPSHOT, metamethods, NULL);
+    luaL_getmetatable(L, CORE_SNAPSHOT);
+    lua_newtable(L);
+    lua_pushvalue(L, -1);
+    lua_setfield(L, -3, "methods");
+    lua_pushcclosure(L, snapshot_index, 1);
+    lua_setfield(L, -2, "__index");
+    lua_pop(L, 1);
+}
+
+void
+core_open_stats(lua_State *L) {
+    static const luaL_Reg functions[] = {{"stats", stats}, {"stats_keys", stats_keys}, {NULL, NULL}};
+    static const luaL_Reg row[] = {{"__index", row_index}, {NULL, NULL}};
+    static const luaL_Reg rows[] = {{"__index", rows_index}, {"__len", rows_len}, {NULL, NULL}};
+    open_snapshot_type(L);
+    core_new_type(L, CORE_SNAPSHOT_ROW, row, NULL);
+    core_new_type(L, CORE_SNAPSHOT_ROWS, rows, NULL);
+    luaL_setfuncs(L, functions, 0);
+    lua_createtable(L, 0, 3);
+    luaL_getmetatable(L, CORE_SNAPSHOT);
+    lua_setfield(L, -2, "snapshot");
+    luaL_getmetatable(L, CORE_SNAPSHOT_ROW);
+    lua_setfield(L, -2, "row");
+    luaL_getmetatable(L, CORE_SNAPSHOT_ROWS);
+    lua_setfield(L, -2, "rows");
+    lua_setfield(L, -2, "stats_types");
+}

@@ -1,0 +1,348 @@
+/*
+ * dist.c -- parsing and drawing of distributions. See dist.h for what can be written.
+ */
+#include "dist.h"
+
+#include <ctype.h>
+#include <errno.h>
+#include <math.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+enum { MAX_ARGS = 3 };
+
+/* What can be written: a name with min_args to max_args numbers (a histogram has a path instead). */
+typedef struct {
+    const char *name;
+    dist_kind_t kind;
+    int min_args, max_args;
+    bool size; /* may describe sizes; all may describe lifetimes but the histogram */
+    bool lifetime;
+    const char *usage;
+} shape_t;
+
+static const shape_t shapes[] = {
+    {"fixed", DIST_FIXED, 1, 1, true, true, "fixed(n)"},
+    {"uniform", DIST_UNIFORM, 2, 2, true, true, "uniform(a,b)"},
+    {"exp", DIST_EXP, 1, 2, true, true, "exp(mean[,max])"},
+    {"normal", DIST_NORMAL, 2, 3, true, true, "normal(mean,deviation[,max])"},
+    {"lognormal", DIST_LOGNORMAL, 2, 3, true, true, "lognormal(median,sigma[,max])"},
+    {"histogram", DIST_HISTOGRAM, 1, 1, true, false, "histogram(path)"},
+    {"fifo", DIST_FIFO, 1, 1, false, true, "fifo(n)"},
+    {"forever", DIST_FOREVER, 0, 0, false, true, "forever"},
+};
+
+enum { NSHAPES = sizeof(shapes) / sizeof(shapes[0]) };
+
+/* The text being parsed and where its complaint goes. */
+typedef struct {
+    const char *text;
+    dist_use_t use;
+    char *message;
+    size_t message_size;
+} parser_t;
+
+/* ---- numbers ---- */
+
+static int
+digit_value(const char *p, const char *end) {
+    return p < end && *p >= '0' && *p <= '9' ? *p - '0' : -1;
+}
+
+static const char *
+parse_digits(const char *p, const char *end, double *value, int *ndigits) {
+    int digit;
+    for (*ndigits = 0; (digit = digit_value(p, end)) >= 0; p++, ++*ndigits) {
+        *value = *value * 10 + digit;
+    }
+    return p;
+}
+
+/* "K", "KB", "KiB" (case of the first letter does not matter) are all 1024. */
+static const char *
+parse_suffix(const char *p, const char *end, double *value) {
+    static const char units[] = "KMGT";
+    const char *unit = p < end ? strchr(units, toupper((unsigned char)*p)) : NULL;
+    if (unit == NULL || *unit == '\0') {
+        return p;
+    }
+    *value = ldexp(*value, 10 * (int)(unit - units + 1));
+    p++;
+    if (p < end && *p == 'i') {
+        p++;
+    }
+    return p < end && *p == 'B' ? p + 1 : p;
+}
+
+/* Not strtod: its decimal point depends on the host program's locale. */
+bool
+dist_number(const char *text, const char *end, double *value) {
+    bool below_zero = text < end && *text == '-';
+    const char *p = below_zero ? text + 1 : text;
+    int whole = 0, places = 0, exponent_digits = 0;
+    double exponent = 0;
+    *value = 0;
+    p = parse_digits(p, end, value, &whole);
+    if (p < end && *p == '.') {
+        p = parse_digits(p + 1, end, value, &places);
+    }
+    if (whole + places == 0) {
+        return false;
+    }
+    if (p < end && (*p == 'e' || *p == 'E')) {
+        bool negative = p + 1 < end && p[1] == '-';
+        bool sign = negative || (p + 1 < end && p[1] == '+');
+        p = parse_digits(p + (sign ? 2 : 1), end, &exponent, &exponent_digits);
+        if (exponent_digits == 0) {
+            return false;
+        }
+        exponent = negative ? -exponent : exponent;
+    }
+    *value *= pow(10, exponent - places) * (below_zero ? -1 : 1);
+    return parse_suffix(p, end, value) == end && isfinite(*value);
+}
+
+/* ---- messages ---- */
+
+static const char *
+use_name(dist_use_t use) {
+    return use == DIST_SIZE ? "size" : "lifetime";
+}
+
+static bool
+shape_allowed(const shape_t *shape, dist_use_t use) {
+    return use == DIST_SIZE ? shape->size : shape->lifetime;
+}
+
+/* "size "text": why; allowed: ..." */
+static int __attribute__((format(printf, 2, 3))) complain(const parser_t *parser, const char *format, ...) {
+    char why[256];
+    va_list args;
+    va_start(args, format);
+    vsnprintf(why, sizeof(why), format, args);
+    va_end(args);
+    snprintf(parser->message, parser->message_size, "%s \"%.80s\": %s", use_name(parser->use), parser->text, why);
+    return EINVAL;
+}
+
+static int
+complain_unknown(const parser_t *parser) {
+    char allowed[256] = "a number";
+    size_t used = strlen(allowed);
+    for (size_t i = 0; i < NSHAPES; i++) {
+        if (shape_allowed(&shapes[i], parser->use)) {
+            used += (size_t)snprintf(allowed + used, sizeof(allowed) - used, ", %s", shapes[i].usage);
+        }
+    }
+    return complain(parser, "no such distribution; allowed: %s", allowed);
+}
+
+/* ---- parsing ---- */
+
+static const char *
+trim(const char *p, const char **end) {
+    while (p < *end && isspace((unsigned char)*p)) {
+        p++;
+    }
+    while (p < *end && isspace((unsigned char)(*end)[-1])) {
+        --*end;
+    }
+    return p;
+}
+
+static const shape_t *
+find_shape(const char *name, size_t length, dist_use_t use) {
+    for (size_t i = 0; i < NSHAPES; i++) {
+        if (strlen(shapes[i].name) == length && memcmp(shapes[i].name, name, length) == 0) {
+            return shape_allowed(&shapes[i], use) ? &shapes[i] : NULL;
+        }
+    }
+    return NULL;
+}
+
+/* The comma-separated numbers in [p, end). */
+static int
+parse_args(const parser_t *parser, const shape_t *shape, const char *p, const char *end, double *args, int *nargs) {
+    *nargs = 0;
+    while (p < end) {
+        const char *comma = memchr(p, ',', (size_t)(end - p));
+        const char *arg_end = comma == NULL ? end : comma;
+        const char *arg = trim(p, &arg_end);
+        if (*nargs == shape->max_args) {
+            return complain(parser, "too many arguments; allowed: %s", shape->usage);
+        }
+        if (!dist_number(arg, arg_end, &args[*nargs])) {
+            return complain(parser, "\"%.*s\" is not a number; allowed: digits with an optional K, M, G or T",
+                            (int)(arg_end - arg), arg);
+        }
+        ++*nargs;
+        p = comma == NULL ? end : comma + 1;
+    }
+    return *nargs < shape->min_args ? complain(parser, "too few arguments; allowed: %s", shape->usage) : 0;
+}
+
+static uint64_t
+limit_of(dist_use_t use) {
+    return use == DIST_SIZE ? DIST_MAX_SIZE : DIST_MAX_LIFETIME;
+}
+
+static int
+check_range(const parser_t *parser, double value, const char *what) {
+    double least = parser->use == DIST_SIZE ? 1 : 0;
+    if (value >= least && value <= (double)limit_of(parser->use)) {
+        return 0;
+    }
+    return complain(parser, "%s %.17g is out of range; allowed: %s", what, value,
+                    parser->use == DIST_SIZE ? "1 to 1T (bytes)" : "0 to 1T (allocations)");
+}
+
+static int
+finish_bounds(const parser_t *parser, dist_t *dist, double least, double most) {
+    if (check_range(parser, least, "the value") != 0 || check_range(parser, most, "the value") != 0) {
+        return EINVAL;
+    }
+    if (least > most) {
+        return complain(parser, "the first bound is above the second; allowed: uniform(a,b) with a <= b");
+    }
+    dist->least = (uint64_t)least;
+    dist->most = (uint64_t)most;
+    return 0;
+}
+
+/* exp, normal, lognormal; args[shape->max_args - 1] is the optional bound. */
+static int
+finish_curve(const parser_t *parser, const shape_t *shape, dist_t *dist, const double *args, int nargs,
+             region_t *region) {
+    double most = nargs == shape->max_args ? args[nargs - 1] : (double)limit_of(parser->use);
+    if (check_range(parser, most, "max") != 0) {
+        return EINVAL;
+    }
+    bool positive = args[0] > 0 && (shape->min_args < 2 || (args[1] > 0 && args[1] <= 1e12));
+    if (!positive || args[0] > (double)limit_of(parser->use)) {
+        return complain(parser, "a parameter is out of range; allowed: %s, each above 0 and at most 1T", shape->usage);
+    }
+    dist->least = parser->use == DIST_SIZE ? 1 : 0;
+    dist->most = (uint64_t)most;
+    int error = dist_curve_compile(dist, region);
+    if (error == ERANGE) {
+        return complain(parser, "next to nothing of the curve lies between %u and %llu; allowed: at least a millionth",
+                        (unsigned)dist->least, (unsigned long long)dist->most);
+    }
+    return error == 0 ? 0 : (complain(parser, "no memory for its table"), ENOMEM);
+}
+
+static int
+finish(const parser_t *parser, const shape_t *shape, dist_t *dist, const double *args, int nargs, region_t *region) {
+    switch (shape->kind) {
+    case DIST_FIXED:
+    case DIST_FIFO:
+        return finish_bounds(parser, dist, args[0], args[0]);
+    case DIST_UNIFORM:
+        return finish_bounds(parser, dist, args[0], args[1]);
+    case DIST_FOREVER:
+        return 0;
+    default:
+        return finish_curve(parser, shape, dist, args, nargs, region);
+    }
+}
+
+static int
+parse_histogram(const parser_t *parser, dist_t *dist, const char *p, const char *end, region_t *region) {
+    char path[4096];
+    p = trim(p, &end);
+    size_t length = (size_t)(end - p);
+    if (length == 0 || length >= sizeof(path)) {
+        return complain(parser, "a path of 1 to %zu bytes is needed; allowed: histogram(path)", sizeof(path) - 1);
+    }
+    memcpy(path, p, length);
+    path[length] = '\0';
+    return dist_histogram_load(dist, path, region, parser->message, parser->message_size);
+}
+
+static int
+parse_call(const parser_t *parser, dist_t *dist, const char *p, const char *end, region_t *region) {
+    const char *open = memchr(p, '(', (size_t)(end - p));
+    const char *name_end = open == NULL ? end : open;
+    const shape_t *shape = find_shape(p, (size_t)(name_end - p), parser->use);
+    if (shape == NULL) {
+        return complain_unknown(parser);
+    }
+    if ((open == NULL && shape->min_args > 0) || (open != NULL && end[-1] != ')')) {
+        return complain(parser, "parentheses are missing; allowed: %s", shape->usage);
+    }
+    dist->kind = shape->kind;
+    const char *args_start = open == NULL ? end : open + 1;
+    const char *args_end = open == NULL ? end : end - 1;
+    if (shape->kind == DIST_HISTOGRAM) {
+        return parse_histogram(parser, dist, args_start, args_end, region);
+    }
+    double args[MAX_ARGS] = {0};
+    int nargs;
+    int error = parse_args(parser, shape, args_start, args_end, args, &nargs);
+    if (error != 0) {
+        return error;
+    }
+    dist->a = args[0];
+    dist->b = args[1];
+    return finish(parser, shape, dist, args, nargs, region);
+}
+
+int
+dist_parse(dist_t *dist, const char *text, dist_use_t use, region_t *region, char *message, size_t message_size) {
+    parser_t parser = {.text = text, .use = use, .message = message, .message_size = message_size};
+    const char *end = text + strlen(text);
+    const char *start = trim(text, &end);
+    *dist = (dist_t){.kind = DIST_FIXED};
+    if (start == end) {
+        return complain_unknown(&parser);
+    }
+    if (dist_number(start, end, &dist->a)) {
+        return finish_bounds(&parser, dist, dist->a, dist->a);
+    }
+    return parse_call(&parser, dist, start, end, region);
+}
+
+/* ---- drawing ---- */
+
+static uint64_t
+clamp_rounded(const dist_t *dist, double value) {
+    if (!(value > (double)dist->least)) {
+        return dist->least;
+    }
+    return value >= (double)dist->most ? dist->most : (uint64_t)(value + 0.5);
+}
+
+static uint64_t
+draw_column(const dist_t *dist, uint64_t random) {
+    unsigned __int128 scaled = (unsigned __int128)random * dist->ncolumns;
+    const dist_column_t *column = &dist->columns[(size_t)(scaled >> 64)];
+    return (uint64_t)scaled < column->cut ? column->value : column->other;
+}
+
+uint64_t
+dist_draw(const dist_t *dist, uint64_t random) {
+    switch (dist->kind) {
+    case DIST_FIXED:
+    case DIST_FIFO:
+        return dist->least;
+    case DIST_UNIFORM:
+        return dist->least + prng_below(random, dist->most - dist->least + 1);
+    case DIST_HISTOGRAM:
+        return draw_column(dist, random);
+    case DIST_FOREVER:
+        return 0;
+    default:
+        return clamp_rounded(dist, dist_curve_draw(dist, random));
+    }
+}
+
+double
+dist_mean(const dist_t *dist) {
+    enum { POINTS = 1 << 14 };
+    double sum = 0;
+    for (uint64_t i = 0; i < POINTS; i++) {
+        sum += (double)dist_draw(dist, (2 * i + 1) << (63 - 14));
+    }
+    return sum / POINTS;
+}

@@ -1,0 +1,95 @@
+/*
+ * dist.h -- distributions: of sizes and of lifetimes, described by a short text.
+ *
+ *   4096  "64K"  "fixed(4096)"      always this
+ *   "uniform(a,b)"                  every whole number from a to b
+ *   "exp(mean[,max])"               exponential
+ *   "normal(mean,deviation[,max])"
+ *   "lognormal(median,sigma[,max])" sigma: the standard deviation of the natural logarithm
+ *   "histogram(path)"               a file of lines "size count" (# starts a comment)
+ *   "fifo(n)"                       lifetimes only: n later allocations *of the same row*, so a queue of n blocks
+ *   "forever"                       lifetimes only: until the workload ends
+ *
+ * The curves are truncated to [least, max] (values beyond are redrawn, not piled up at the limit) and compiled into a
+ * table of quantiles, so that a draw costs a few instructions whatever the curve is. A dist_t is immutable once parsed
+ * and may be shared by threads.
+ */
+#ifndef WORKLOAD_DIST_H
+#define WORKLOAD_DIST_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "prng.h"
+#include "region.h"
+
+typedef enum {
+    DIST_FIXED,
+    DIST_UNIFORM,
+    DIST_EXP,
+    DIST_NORMAL,
+    DIST_LOGNORMAL,
+    DIST_HISTOGRAM,
+    DIST_FIFO, /* drawn as DIST_FIXED; the worker gives it a clock of its own */
+    DIST_FOREVER
+} dist_kind_t;
+
+typedef enum { DIST_SIZE, DIST_LIFETIME } dist_use_t;
+
+/* The largest size (bytes) and the longest lifetime (allocations). */
+#define DIST_MAX_SIZE     ((uint64_t)1 << 40)
+#define DIST_MAX_LIFETIME ((uint64_t)1 << 40)
+
+enum { DIST_LG_CUTS = 8, DIST_CUTS = 1 << DIST_LG_CUTS };
+
+/*
+ * Quantiles. bulk[k] = Q(k / 256). The two outermost of its 256 intervals are too wide to interpolate, so each has 256
+ * of its own: low[k] = Q(k / 65536), high[k] = Q((65280 + k) / 65536). The outermost of those are computed exactly.
+ */
+typedef struct {
+    double bulk[DIST_CUTS + 1];
+    double low[DIST_CUTS + 1];
+    double high[DIST_CUTS + 1];
+} dist_curve_t;
+
+/* One column of an alias table: below the cut it is `value`, else `other`. */
+typedef struct {
+    uint64_t cut;
+    uint64_t value;
+    uint64_t other;
+} dist_column_t;
+
+typedef struct {
+    dist_kind_t kind;
+    double a, b;            /* as in the text: mean, deviation ...; of a fixed one a = least = most */
+    uint64_t least, most;   /* bounds of what is drawn */
+    double p_least, p_span; /* curves: the truncated curve is the share [p_least, p_least + p_span] of the full one */
+    dist_curve_t *curve;    /* curves only */
+    dist_column_t *columns; /* histograms only */
+    size_t ncolumns;
+} dist_t;
+
+/*
+ * Parses `text`; tables go into `region`. 0, or an errno value with one line in `message`: EINVAL (what is wrong and
+ * what is allowed), ENOMEM, or what opening the file of a histogram gave.
+ */
+int dist_parse(dist_t *dist, const char *text, dist_use_t use, region_t *region, char *message, size_t message_size);
+
+/* Turns a random number into a value. DIST_FOREVER has none: do not draw it. */
+uint64_t dist_draw(const dist_t *dist, uint64_t random);
+
+/* The average of what is drawn, to about 1%. */
+double dist_mean(const dist_t *dist);
+
+/* A number as it is written in distributions: "4096", "-1.5e6", "64K", "1.5MiB". False if it is none. */
+bool dist_number(const char *text, const char *end, double *value);
+
+/* dist_curve.c: fills in p_least, p_span and curve. ERANGE if next to nothing of the curve lies within the bounds. */
+int dist_curve_compile(dist_t *dist, region_t *region);
+double dist_curve_draw(const dist_t *dist, uint64_t random);
+
+/* dist_histogram.c: reads the file and builds the columns. */
+int dist_histogram_load(dist_t *dist, const char *path, region_t *region, char *message, size_t message_size);
+
+#endif

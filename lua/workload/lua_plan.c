@@ -1,0 +1,260 @@
+/*
+ * lua_plan.c -- see lua_plan.h.
+ */
+#include "lua_plan.h"
+
+#include <errno.h>
+#include <lauxlib.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* ---- fields of the table at `index` ---- */
+
+static _Noreturn void
+malformed(lua_State *L, const char *name) {
+    luaL_error(L, "workload: malformed description: field '%s' is missing, of the wrong type or out of range", name);
+    abort(); /* luaL_error does not return, which its declaration does not say */
+}
+
+static lua_Integer
+integer_field(lua_State *L, int index, const char *name, lua_Integer least, lua_Integer most) {
+    int is_integer;
+    lua_getfield(L, index, name);
+    lua_Integer value = lua_tointegerx(L, -1, &is_integer);
+    if (!is_integer || value < least || value > most) {
+        malformed(L, name);
+    }
+    lua_pop(L, 1);
+    return value;
+}
+
+static double
+number_field(lua_State *L, int index, const char *name, double least, double most) {
+    int is_number;
+    lua_getfield(L, index, name);
+    double value = lua_tonumberx(L, -1, &is_number);
+    if (!is_number || !(value >= least && value <= most)) {
+        malformed(L, name);
+    }
+    lua_pop(L, 1);
+    return value;
+}
+
+/* nil: `missing`. */
+static double
+opt_number_field(lua_State *L, int index, const char *name, double least, double most, double missing) {
+    bool absent = lua_getfield(L, index, name) == LUA_TNIL;
+    lua_pop(L, 1);
+    return absent ? missing : number_field(L, index, name, least, most);
+}
+
+/* The string belongs to the table. NULL if the field is nil and may be. */
+static const char *
+string_field(lua_State *L, int index, const char *name, bool optional) {
+    int type = lua_getfield(L, index, name);
+    if (type != LUA_TSTRING && !(optional && type == LUA_TNIL)) {
+        malformed(L, name);
+    }
+    const char *text = lua_tostring(L, -1);
+    lua_pop(L, 1);
+    return text;
+}
+
+/* Pushes the table; its length, 0 .. most. */
+static size_t
+push_array(lua_State *L, int index, const char *name, size_t most) {
+    if (lua_getfield(L, index, name) != LUA_TTABLE || lua_rawlen(L, -1) > most) {
+        malformed(L, name);
+    }
+    return lua_rawlen(L, -1);
+}
+
+static int
+push_element(lua_State *L, int index, size_t i, const char *name) {
+    if (lua_rawgeti(L, index, (lua_Integer)i + 1) != LUA_TTABLE) {
+        malformed(L, name);
+    }
+    return lua_gettop(L);
+}
+
+/* ---- rows ---- */
+
+/* `on`: an array of thread numbers from 1; nil means all. */
+static void
+read_threads(lua_State *L, int index, plan_row_t *row) {
+    if (lua_getfield(L, index, "on") == LUA_TNIL) {
+        memset(row->on, 0xff, sizeof(row->on));
+        lua_pop(L, 1);
+        return;
+    }
+    lua_pop(L, 1);
+    size_t n = push_array(L, index, "on", PLAN_MAX_THREADS);
+    for (size_t i = 0; i < n; i++) {
+        lua_rawgeti(L, -1, (lua_Integer)i + 1);
+        lua_Unsigned thread = (lua_Unsigned)lua_tointeger(L, -1) - 1;
+        if (thread >= PLAN_MAX_THREADS) {
+            malformed(L, "on");
+        }
+        row->on[thread / 64] |= (uint64_t)1 << (thread % 64);
+        lua_pop(L, 1);
+    }
+    lua_pop(L, 1);
+}
+
+static void
+read_scalars(lua_State *L, int index, plan_row_t *row) {
+    row->weight = number_field(L, index, "weight", 0, 1e12);
+    row->other = plan_share(number_field(L, index, "other", 0, 1));
+    lua_Integer thread = integer_field(L, index, "thread", 0, PLAN_MAX_THREADS);
+    row->freer = thread == 0 ? PLAN_ANY_OTHER : (uint32_t)(thread - 1);
+    row->touch = number_field(L, index, "touch", 0, 1);
+    row->writes = (uint32_t)integer_field(L, index, "writes", 0, 1000000);
+    row->resized = plan_share(number_field(L, index, "realloc", 0, 1));
+    row->resizes = (uint32_t)integer_field(L, index, "resizes", 1, PLAN_MAX_RESIZES);
+    row->grow = number_field(L, index, "grow", 0, 1000);
+    row->zeroed = plan_share(number_field(L, index, "zero", 0, 1));
+    row->align = (size_t)integer_field(L, index, "align", 0, 1 << 30);
+    if ((row->align & (row->align - 1)) != 0) {
+        malformed(L, "align");
+    }
+}
+
+/* "mix[2]: <what dist_parse says>" */
+static int
+read_dist(lua_State *L, int index, size_t i, plan_t *plan, dist_use_t use, char *message, size_t message_size) {
+    char why[512];
+    const char *name = use == DIST_SIZE ? "size" : "lifetime";
+    const char *text = string_field(L, index, name, false);
+    dist_t *dist = use == DIST_SIZE ? &plan->rows[i].size : &plan->rows[i].lifetime;
+    int error = dist_parse(dist, text, use, &plan->region, why, sizeof(why));
+    if (error != 0) {
+        snprintf(message, message_size, "mix[%zu]: %s", i + 1, why);
+    }
+    return error;
+}
+
+static int
+read_row(lua_State *L, int index, size_t i, plan_t *plan, char *message, size_t message_size) {
+    read_scalars(L, index, &plan->rows[i]);
+    read_threads(L, index, &plan->rows[i]);
+    int error = read_dist(L, index, i, plan, DIST_SIZE, message, message_size);
+    return error != 0 ? error : read_dist(L, index, i, plan, DIST_LIFETIME, message, message_size);
+}
+
+static int
+read_rows(lua_State *L, int index, plan_t *plan, char *message, size_t message_size) {
+    push_array(L, index, "mix", PLAN_MAX_ROWS);
+    int mix = lua_gettop(L), error = 0;
+    for (size_t i = 0; i < plan->nrows && error == 0; i++) {
+        int row = push_element(L, mix, i, "mix");
+        error = read_row(L, row, i, plan, message, message_size);
+        lua_settop(L, mix);
+    }
+    lua_settop(L, mix - 1);
+    return error;
+}
+
+/* ---- phases ---- */
+
+/* `set`: an array of { name, value }; value nil: an action. */
+static void
+read_settings(lua_State *L, int index, plan_phase_t *change) {
+    size_t n = push_array(L, index, "set", 10000);
+    int array = lua_gettop(L);
+    plan_setting_t *settings = lua_newuserdatauv(L, n * sizeof(*settings) + 1, 0);
+    for (size_t i = 0; i < n; i++) {
+        int pair = push_element(L, array, i, "set");
+        settings[i].name = string_field(L, pair, "name", false);
+        settings[i].value = string_field(L, pair, "value", true);
+        lua_pop(L, 1);
+    }
+    lua_remove(L, array);
+    change->settings = settings;
+    change->nsettings = n;
+}
+
+void
+lua_plan_read_change(lua_State *L, int index, plan_phase_t *change) {
+    index = lua_absindex(L, index);
+    luaL_checkstack(L, 8, NULL);
+    *change = (plan_phase_t){.at = (uint64_t)opt_number_field(L, index, "at", 0, 1e18, 0),
+                             .scale = opt_number_field(L, index, "scale", 0, 1e9, -1),
+                             .rate = opt_number_field(L, index, "rate", 0, 1e12, -1),
+                             .mark = string_field(L, index, "mark", true)};
+    read_settings(L, index, change);
+}
+
+/* Moves what the phase points to from Lua's memory to the plan's. */
+static bool
+own_phase(plan_t *plan, plan_phase_t *phase) {
+    plan_setting_t *settings = region_alloc(&plan->region, phase->nsettings * sizeof(*settings));
+    bool ok = settings != NULL;
+    for (size_t i = 0; ok && i < phase->nsettings; i++) {
+        const char *value = phase->settings[i].value;
+        settings[i].name = region_string(&plan->region, phase->settings[i].name);
+        settings[i].value = value == NULL ? NULL : region_string(&plan->region, value);
+        ok = settings[i].name != NULL && (value == NULL || settings[i].value != NULL);
+    }
+    const char *mark = phase->mark;
+    phase->mark = mark == NULL ? NULL : region_string(&plan->region, mark);
+    phase->settings = settings;
+    return ok && (mark == NULL || phase->mark != NULL);
+}
+
+static int
+read_phases(lua_State *L, int index, plan_t *plan) {
+    push_array(L, index, "phases", PLAN_MAX_PHASES);
+    int phases = lua_gettop(L);
+    bool ok = true;
+    for (size_t i = 0; i < plan->nphases && ok; i++) {
+        lua_plan_read_change(L, push_element(L, phases, i, "phases"), &plan->phases[i]);
+        ok = own_phase(plan, &plan->phases[i]);
+        lua_settop(L, phases);
+    }
+    lua_settop(L, phases - 1);
+    return ok ? 0 : ENOMEM;
+}
+
+/* ---- the whole ---- */
+
+static void
+read_run(lua_State *L, int index, plan_t *plan) {
+    const lua_Integer most = (lua_Integer)1 << 62;
+    plan->threads = (uint32_t)integer_field(L, index, "threads", 1, PLAN_MAX_THREADS);
+    plan->seed = (uint64_t)integer_field(L, index, "seed", LUA_MININTEGER, LUA_MAXINTEGER);
+    plan->duration = (uint64_t)integer_field(L, index, "duration", 0, most);
+    plan->ops = (uint64_t)integer_field(L, index, "ops", 0, most);
+    plan->rate = number_field(L, index, "rate", 0, 1e12);
+    plan->sample = (uint32_t)integer_field(L, index, "sample", 1, 1 << 30);
+    plan->live_max = (uint64_t)integer_field(L, index, "live_max", 0, most);
+    plan->interval = (uint64_t)integer_field(L, index, "interval", 1000000, most);
+    lua_getfield(L, index, "verify");
+    plan->verify = lua_toboolean(L, -1);
+    lua_pop(L, 1);
+}
+
+int
+lua_plan_read(lua_State *L, int index, plan_t *plan, char *message, size_t message_size) {
+    index = lua_absindex(L, index);
+    luaL_checkstack(L, 16, NULL);
+    read_run(L, index, plan);
+    size_t nrows = push_array(L, index, "mix", PLAN_MAX_ROWS);
+    size_t nphases = push_array(L, index, "phases", PLAN_MAX_PHASES);
+    lua_pop(L, 2);
+    if (nrows == 0) {
+        malformed(L, "mix");
+    }
+    int error = plan_reserve(plan, nrows, nphases) ? 0 : ENOMEM;
+    if (error == 0) {
+        error = read_rows(L, index, plan, message, message_size);
+    }
+    if (error == 0) {
+        error = read_phases(L, index, plan);
+    }
+    if (error == ENOMEM) {
+        snprintf(message, message_size, "no memory for the plan of a workload");
+    }
+    return error != 0 || plan_finish(plan, message, message_size) ? error : EINVAL;
+}

@@ -1,0 +1,238 @@
+/*
+ * plan.c -- see plan.h.
+ */
+#include "plan.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+plan_share_t
+plan_share(double share) {
+    return (plan_share_t)(share * 4294967296.0);
+}
+
+bool
+plan_reserve(plan_t *plan, size_t nrows, size_t nphases) {
+    plan->rows = region_alloc(&plan->region, nrows * sizeof(*plan->rows));
+    plan->phases = region_alloc(&plan->region, nphases * sizeof(*plan->phases));
+    plan->nrows = nrows;
+    plan->nphases = nphases;
+    return plan->rows != NULL && plan->phases != NULL;
+}
+
+bool
+plan_produces(const plan_t *plan, uint32_t thread) {
+    for (size_t i = 0; i < plan->nrows; i++) {
+        if (plan_row_on(&plan->rows[i], thread)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static uint32_t
+count_producers(const plan_t *plan) {
+    uint32_t n = 0;
+    for (uint32_t i = 0; i < plan->threads; i++) {
+        n += plan_produces(plan, i);
+    }
+    return n;
+}
+
+uint64_t
+plan_quota(const plan_t *plan, uint32_t index) {
+    if (!plan_produces(plan, index)) {
+        return 0;
+    }
+    if (plan->ops == 0) {
+        return UINT64_MAX;
+    }
+    uint32_t before = 0; /* producers with a lower index: the first ones make the remainder */
+    for (uint32_t i = 0; i < index; i++) {
+        before += plan_produces(plan, i);
+    }
+    return plan->ops / plan->producers + (before < plan->ops % plan->producers);
+}
+
+/* ---- expected live bytes ---- */
+
+/* The weight of the rows that `thread` allocates from. */
+static double
+thread_weight(const plan_t *plan, uint32_t thread) {
+    double weight = 0;
+    for (size_t i = 0; i < plan->nrows; i++) {
+        weight += plan_row_on(&plan->rows[i], thread) ? plan->rows[i].weight : 0;
+    }
+    return weight;
+}
+
+/* The sum over threads of the row's share in the thread's operations; in its own operations that share is 1. */
+static double
+row_share(const plan_t *plan, const plan_row_t *row) {
+    double share = 0;
+    for (uint32_t thread = 0; thread < plan->threads; thread++) {
+        if (plan_row_on(row, thread)) {
+            share += row->lifetime.kind == DIST_FIFO ? 1 : row->weight / thread_weight(plan, thread);
+        }
+    }
+    return share;
+}
+
+/* Little's law: live = arrivals per operation x lifetime in operations. */
+static double
+expected_live(const plan_t *plan) {
+    double live = 0;
+    for (size_t i = 0; i < plan->nrows; i++) {
+        const plan_row_t *row = &plan->rows[i];
+        if (row->lifetime.kind == DIST_FOREVER) {
+            return INFINITY;
+        }
+        live += row_share(plan, row) * dist_mean(&row->lifetime) * dist_mean(&row->size);
+    }
+    return live;
+}
+
+/* ---- hash ---- */
+
+/* FNV-1a. */
+static uint64_t
+hash_bytes(uint64_t hash, const void *data, size_t size) {
+    const unsigned char *byte = data;
+    for (size_t i = 0; i < size; i++) {
+        hash = (hash ^ byte[i]) * 0x100000001b3u;
+    }
+    return hash;
+}
+
+static uint64_t
+hash_integer(uint64_t hash, uint64_t value) {
+    return hash_bytes(hash, &value, sizeof(value));
+}
+
+static uint64_t
+hash_double(uint64_t hash, double value) {
+    return hash_bytes(hash, &value, sizeof(value));
+}
+
+static uint64_t
+hash_string(uint64_t hash, const char *text) {
+    return text == NULL ? hash_integer(hash, 0) : hash_bytes(hash, text, strlen(text) + 1);
+}
+
+static uint64_t
+hash_dist(uint64_t hash, const dist_t *dist) {
+    hash = hash_integer(hash, dist->kind);
+    hash = hash_double(hash, dist->a);
+    hash = hash_double(hash, dist->b);
+    hash = hash_integer(hash, dist->least);
+    hash = hash_integer(hash, dist->most);
+    return hash_bytes(hash, dist->columns, dist->ncolumns * sizeof(*dist->columns));
+}
+
+static uint64_t
+hash_row(uint64_t hash, const plan_row_t *row) {
+    hash = hash_double(hash, row->weight);
+    hash = hash_dist(hash, &row->size);
+    hash = hash_dist(hash, &row->lifetime);
+    hash = hash_integer(hash, row->other);
+    hash = hash_integer(hash, row->freer);
+    hash = hash_double(hash, row->touch);
+    hash = hash_integer(hash, row->writes);
+    hash = hash_integer(hash, row->resized);
+    hash = hash_integer(hash, row->resizes);
+    hash = hash_double(hash, row->grow);
+    hash = hash_integer(hash, row->zeroed);
+    hash = hash_integer(hash, row->align);
+    return hash_bytes(hash, row->on, sizeof(row->on));
+}
+
+static uint64_t
+hash_phase(uint64_t hash, const plan_phase_t *phase) {
+    hash = hash_integer(hash, phase->at);
+    hash = hash_double(hash, phase->scale);
+    hash = hash_double(hash, phase->rate);
+    for (size_t i = 0; i < phase->nsettings; i++) {
+        hash = hash_string(hash, phase->settings[i].name);
+        hash = hash_string(hash, phase->settings[i].value);
+    }
+    return hash_string(hash, phase->mark);
+}
+
+static uint64_t
+hash_plan(const plan_t *plan) {
+    uint64_t hash = 0xcbf29ce484222325u;
+    hash = hash_integer(hash, plan->threads);
+    hash = hash_integer(hash, plan->seed);
+    hash = hash_integer(hash, plan->duration);
+    hash = hash_integer(hash, plan->ops);
+    hash = hash_double(hash, plan->rate);
+    hash = hash_integer(hash, plan->verify);
+    for (size_t i = 0; i < plan->nrows; i++) {
+        hash = hash_row(hash, &plan->rows[i]);
+    }
+    for (size_t i = 0; i < plan->nphases; i++) {
+        hash = hash_phase(hash, &plan->phases[i]);
+    }
+    return hash;
+}
+
+/* ---- finish ---- */
+
+/* Insertion sort: stable, so phases at the same time keep the order in which they are written. */
+static void
+sort_phases(plan_t *plan) {
+    for (size_t i = 1; i < plan->nphases; i++) {
+        plan_phase_t phase = plan->phases[i];
+        size_t j = i;
+        for (; j > 0 && plan->phases[j - 1].at > phase.at; j--) {
+            plan->phases[j] = plan->phases[j - 1];
+        }
+        plan->phases[j] = phase;
+    }
+}
+
+static bool
+check_row(const plan_t *plan, size_t i, char *message, size_t message_size) {
+    const plan_row_t *row = &plan->rows[i];
+    const char *why = NULL;
+    if (row->other != 0 && plan->threads < 2) {
+        why = "free_by needs another thread: threads must be at least 2";
+    } else if (row->freer != PLAN_ANY_OTHER && row->freer >= plan->threads) {
+        why = "free_by.thread is above the number of threads";
+    } else if (row->resized != 0 && row->lifetime.kind == DIST_FOREVER) {
+        why = "realloc needs a lifetime that ends, since resizes are spread over it; lifetime is \"forever\"";
+    } else if (row->resized != 0 && row->align != 0) {
+        why = "realloc does not keep an alignment: a row has realloc or align, not both";
+    } else if (row->zeroed != 0 && row->align != 0) {
+        why = "calloc takes no alignment: a row has zero or align, not both";
+    }
+    if (why != NULL) {
+        snprintf(message, message_size, "mix[%zu]: %s", i + 1, why);
+    }
+    return why == NULL;
+}
+
+bool
+plan_finish(plan_t *plan, char *message, size_t message_size) {
+    for (size_t i = 0; i < plan->nrows; i++) {
+        if (!check_row(plan, i, message, message_size)) {
+            return false;
+        }
+    }
+    sort_phases(plan);
+    plan->producers = count_producers(plan);
+    if (plan->producers == 0) {
+        snprintf(message, message_size,
+                 "no thread allocates: every row of mix has an `on` above the number of threads");
+        return false;
+    }
+    plan->expected = expected_live(plan);
+    plan->hash = hash_plan(plan);
+    return true;
+}
+
+void
+plan_free(plan_t *plan) {
+    region_free(&plan->region);
+}

@@ -1,0 +1,71 @@
+/*
+ * wheel.c -- see wheel.h.
+ */
+#include "wheel.h"
+
+static uint32_t
+digit_of(uint64_t time, uint32_t level) {
+    return (uint32_t)(time >> (level * WHEEL_LG_DIGIT)) % WHEEL_SLOTS;
+}
+
+/* The slot where a block with `when` hangs. when == now is allowed: its slot is the one that is taken next. */
+static block_t **
+slot_for(wheel_t *wheel, uint64_t when) {
+    uint64_t differing = when ^ wheel->now;
+    uint32_t level = differing == 0 ? 0 : (63 - (uint32_t)__builtin_clzll(differing)) / WHEEL_LG_DIGIT;
+    return &wheel->slot[level][digit_of(when, level)];
+}
+
+static void
+push(block_t **list, block_t *block) {
+    block->next = *list;
+    *list = block;
+}
+
+static block_t *
+take(block_t **list) {
+    block_t *blocks = *list;
+    *list = NULL;
+    return blocks;
+}
+
+void
+wheel_add(wheel_t *wheel, block_t *block) {
+    push(slot_for(wheel, block->when), block);
+}
+
+/* Moves the blocks whose digit `level` has come down to lower levels. */
+static void
+cascade(wheel_t *wheel, uint32_t level) {
+    block_t *block = take(&wheel->slot[level][digit_of(wheel->now, level)]);
+    while (block != NULL) {
+        block_t *next = block->next;
+        wheel_add(wheel, block);
+        block = next;
+    }
+}
+
+block_t *
+wheel_tick(wheel_t *wheel) {
+    wheel->now++;
+    for (uint32_t level = 0; level + 1 < WHEEL_LEVELS && digit_of(wheel->now, level) == 0; level++) {
+        cascade(wheel, level + 1);
+    }
+    return take(&wheel->slot[0][digit_of(wheel->now, 0)]);
+}
+
+block_t *
+wheel_empty(wheel_t *wheel) {
+    block_t *all = NULL;
+    for (uint32_t level = 0; level < WHEEL_LEVELS; level++) {
+        for (uint32_t i = 0; i < WHEEL_SLOTS; i++) {
+            block_t *block = take(&wheel->slot[level][i]);
+            while (block != NULL) {
+                block_t *next = block->next;
+                push(&all, block);
+                block = next;
+            }
+        }
+    }
+    return all;
+}

@@ -1,0 +1,93 @@
+/*
+ * worker.h -- one thread of a workload: the loop that is measured.
+ *
+ * Life of a worker: it waits for the start; makes its operations until its quota is done or it is told to stop; then
+ * frees what others hand to it until all have come that far (`release`); then frees every block that it still holds.
+ *
+ * What a worker writes is its own. Other threads push into `inbox`, and read the counters at any time and the rest
+ * after they have joined it. No function here allocates from a heap other than the one under test, or uses stdio.
+ */
+#ifndef WORKLOAD_WORKER_H
+#define WORKLOAD_WORKER_H
+
+#include "calls.h"
+#include "pattern.h"
+#include "plan.h"
+#include "ring.h"
+#include "wheel.h"
+
+typedef struct worker worker_t;
+
+/* What all workers of a run share. Plain fields do not change after the threads are created. */
+typedef struct {
+    const plan_t *plan;
+    worker_t **workers;          /* plan->threads of them */
+    _Atomic bool go;             /* the start */
+    _Atomic bool stop;           /* make no further operation */
+    _Atomic bool release;        /* free everything and end; only after producing == 0 */
+    _Atomic bool full;           /* plan->live_max is exceeded */
+    _Atomic double scale;        /* plan_phase_t.scale */
+    _Atomic double rate;         /* plan_phase_t.rate */
+    _Atomic uint32_t producing;  /* workers that may still push into an inbox */
+    void (*idle)(void *context); /* called once, by the worker that brings producing to 0 */
+    void *context;
+} shared_t;
+
+typedef enum { FAULT_NONE, FAULT_CONTENTS, FAULT_REALLOC, FAULT_NOT_ZERO, FAULT_ALIGNMENT } fault_kind_t;
+
+/* The first thing that verification found. */
+typedef struct {
+    fault_kind_t kind;
+    uint32_t row, thread; /* of the block; thread: which allocated it */
+    const void *ptr;
+    size_t size;
+    size_t offset; /* of the first bad byte; FAULT_ALIGNMENT: the alignment that was due */
+    uint8_t expected, found;
+} fault_t;
+
+/* A row as one thread sees it. */
+typedef struct {
+    const plan_row_t *row;
+    uint64_t upto;  /* chosen if a random 32-bit number is below this and not below the row's before */
+    wheel_t *wheel; /* by which its blocks age; NULL: they live forever */
+    bool own_wheel; /* the wheel counts this row's allocations, not the thread's */
+} worker_row_t;
+
+struct worker {
+    shared_t *shared;
+    const plan_t *plan;
+    uint32_t index;
+    uint64_t quota; /* operations to make */
+    prng_t prng;    /* of the sequence of requests */
+    worker_row_t *rows;
+    uint32_t nrows;
+    wheel_t *wheel;   /* blocks that age with the thread's operations */
+    block_t *forever; /* blocks that do not age */
+    block_t *spare;   /* descriptions for reuse */
+    region_t region;  /* of descriptions and wheels */
+    calls_t calls;
+    double due;     /* open loop: when the next operation is due, ns; 0: not in an open loop */
+    uint64_t ended; /* clock at the end of its operations */
+    uint64_t hash;  /* over the sizes requested */
+    fault_t fault;
+    uint64_t max_lag; /* open loop: the furthest that it fell behind, ns */
+    counter_t ops;
+    counter_t live_bytes;      /* as requested; freed elsewhere counts negatively there: only the sum means something */
+    counter_t live_blocks;     /* likewise */
+    counter_t failures;        /* NULL returned */
+    counter_t capped;          /* freed at once because of live_max */
+    counter_t handed;          /* given to another thread to free */
+    counter_t checked, errors; /* verification */
+    _Alignas(64) ring_t inbox; /* blocks to free for others */
+};
+
+/* A zeroed worker of its own mappings, or NULL. */
+worker_t *worker_create(shared_t *shared, uint32_t index, const heap_t *heap, uint64_t clock_cost);
+
+/* The thread's function; arg is the worker. */
+void *worker_main(void *arg);
+
+/* After it was joined, or never started. */
+void worker_destroy(worker_t *worker);
+
+#endif

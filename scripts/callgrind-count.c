@@ -1,0 +1,50 @@
+/*
+ * callgrind-count.c -- the program that scripts/callgrind-count counts: malloc and free that hit the thread's cache.
+ *
+ * For each size, first enough calls to fill the cache; then WINDOWS times a short window of CALLS pairs, and one long
+ * run, each followed by a dump of the counters under the label "SIZE hit" or "SIZE run". Callgrind does the rest.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <valgrind/callgrind.h>
+
+enum { DEPTH = 4, CALLS = 40, WINDOWS = 5, LONG_RUN = 20000 };
+
+static const size_t sizes[] = {8, 16, 64, 100, 256, 1024, 4096};
+
+/* DEPTH blocks at a time, so that the cache is neither full nor empty at any call. */
+__attribute__((noinline)) static void
+counted_calls(size_t size, int calls) {
+    void *blocks[DEPTH];
+    for (int i = 0; i < calls; i += DEPTH) {
+        for (int j = 0; j < DEPTH; j++) {
+            blocks[j] = malloc(size);
+        }
+        for (int j = DEPTH; j > 0; j--) {
+            free(blocks[j - 1]);
+        }
+    }
+}
+
+static void
+dump(size_t size, const char *what) {
+    char label[32];
+    snprintf(label, sizeof label, "%zu %s", size, what);
+    CALLGRIND_DUMP_STATS_AT(label);
+}
+
+int
+main(void) {
+    for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++) {
+        counted_calls(sizes[i], 400);
+        for (int window = 0; window < WINDOWS; window++) {
+            CALLGRIND_ZERO_STATS;
+            counted_calls(sizes[i], CALLS);
+            dump(sizes[i], "hit");
+        }
+        CALLGRIND_ZERO_STATS;
+        counted_calls(sizes[i], LONG_RUN);
+        dump(sizes[i], "run");
+    }
+    return 0;
+}

@@ -1,0 +1,28 @@
+-- Size ramp: the same amount of memory in blocks of 16 bytes, then 64, 256, ... 1 MiB. Pages that held one size must
+-- serve the next: what is kept for sizes that are out of use shows as RSS above that of the first step.
+--
+--     lunalloc scripts/scenarios/size_ramp.lua [duration]
+
+local la = require "lunalloc"
+local spec = require "lunalloc.workload_spec"
+
+local LIVE <const> = 32 << 20 -- bytes, at each step
+local STEPS <const> = 9
+local seconds = assert(spec.time(arg[1] or "9s"), "a duration such as 9s expected") / 1e9
+
+print "    size     ops/s   malloc p50   malloc p99   peak RSS MiB"
+for step = 0, STEPS - 1 do
+    local size = 16 << 2 * step
+    local result = assert(la.workload {
+        threads = 2,
+        duration = seconds / STEPS,
+        mix = { { size = size, lifetime = ("fifo(%d)"):format(math.max(1, LIVE // size // 2)) } },
+        limits = { failures = 0 },
+    })()
+    local malloc = result.latency.malloc
+    print(("%8d %9.0f %9d ns %9d ns %14.1f"):format(size, result.ops_per_s, malloc.p50, malloc.p99,
+        result.peak_rss / 2 ^ 20))
+    if not result.ok then
+        os.exit(4, true)
+    end
+end

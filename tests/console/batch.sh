@@ -1,0 +1,171 @@
+#!/usr/bin/env bash
+# The console without a terminal: options, scripts, standard input, exit statuses, what goes to which stream.
+. "$(dirname "$0")/common.bash"
+
+# ---- code and scripts ----
+
+batch -e 'x = 1' -e 'x = x + 1' -e 'print(x)' </dev/null
+check "-e runs in order in one state" "$out/$err/$status" "2//0"
+
+batch -e'print("glued")' </dev/null
+check "-e takes glued code" "$out" "glued"
+
+batch -e 'print(type(la), type(la._VERSION), require "lunalloc" == la)' </dev/null
+check "la is the module" "$out" $'table\tstring\ttrue'
+
+batch -e 'print(la.loaded, la.replaced)' </dev/null
+check "the console itself runs on the allocator" "$out" $'true\ttrue'
+
+cat >"$scratch/args.lua" <<'LUA'
+print(#arg, arg[0] == ..., select("#", ...), ...)
+print(arg[-1])
+LUA
+batch -e 'a = 1' "$scratch/args.lua" one "two words" -x <<<'print "not this"'
+check "a script has its arguments" "$out/$status" $'3\tfalse\t3\tone\ttwo words\t-x\na = 1/0'
+
+batch -- "$scratch/args.lua" <<<''
+check "-- ends the options" "$out" $'0\tfalse\t0\n--'
+
+batch -l string -l table -e 'print(string.rep("ab", 2), table.concat{1, 2})' </dev/null
+check "-l requires a module" "$out" $'abab\t12'
+
+cp "$scratch/args.lua" "$scratch/-odd.lua"
+(cd "$scratch" && "$console" -- -odd.lua) >"$scratch/out"
+check_match "a script whose name starts with a dash" "$(cat "$scratch/out")" "^0"
+
+# ---- standard input ----
+
+batch <<<'print("from stdin", ...)'
+check "standard input is the script" "$out/$err/$status" $'from stdin//0'
+
+batch - a b <<<'print(..., arg[0])'
+check "- is standard input, with arguments" "$out" $'a\t-'
+
+batch <<<'1 + 1'
+check "a script is not a prompt: expressions are errors" "$status" 3
+
+batch </dev/null
+check "an empty input is an empty script" "$out/$err/$status" "//0"
+
+batch -i <<<$'1 + 1\nx = {\n1}\n#x, "two"\nerror "lost"\nla._VERSION == nil'
+check "-i without a terminal prints values and no prompt" "$out" $'2\n1\ttwo\nfalse'
+check_match "-i goes on after an error" "$err" "^lunalloc: input:1: lost"
+check "-i ends well" "$status" 0
+
+batch -i <<<'x = ('
+check_match "-i: an input cut short by the end is an error" "$err" "near <eof>"
+
+batch -i -e 'error "first"' <<<'"prompt"'
+check "-i prompts after a script that failed" "$out" "prompt"
+
+# ---- failures and exit statuses ----
+
+batch -e 'local function f() error("boom") end f()' </dev/null
+check "a script error has status 3" "$out/$status" "/3"
+check_match "the message is on stderr, with a traceback" "$err" "^lunalloc: \(command line\):1: boom"$'\n'"stack traceback:"
+
+batch -e 'error(setmetatable({}, {__tostring = function() return "an object" end}))' </dev/null
+check_match "an error object is printed by __tostring" "$err" "^lunalloc: an object"
+
+batch -e 'error {}' </dev/null
+check_match "an error object without __tostring" "$err" "error object is a table value"
+batch -e 'error()' </dev/null
+check_match "error(nil)" "$err/$status" "error object is a nil value.*/3"
+
+batch -e 'print "never" x = = 1' </dev/null
+check "a syntax error has status 3" "$out/$status" "/3"
+check_match "a syntax error says where" "$err" "^lunalloc: \(command line\):1: unexpected symbol near '='"
+
+batch -e 'error "one"' -e 'print "two"' </dev/null
+check "-e stops at the first error" "$out" ""
+
+printf 'print "before"\nerror("in script")\n' >"$scratch/bad.lua"
+batch "$scratch/bad.lua" </dev/null
+check "a failing script has status 3 and keeps its output" "$out/$status" "before/3"
+check_match "its traceback names its line" "$err" "bad.lua:2: in main chunk"
+
+batch "$scratch/none.lua" </dev/null
+check_match "an unreadable script has status 1" "$err/$status" "^lunalloc: cannot open .*none.lua.*/1$"
+
+batch -l no.such.module </dev/null
+check_match "a missing module is a script error" "$err/$status" "module 'no.such.module' not found.*/3$"
+
+for wrong in -x --nothing -; do
+    [ "$wrong" = - ] && wrong=-e
+    batch "$wrong" </dev/null
+    check_match "bad usage: $wrong" "$err/$status/$out" "^lunalloc: [^"$'\n'"]*/1/$"
+done
+batch --tour x </dev/null
+check_match "bad usage: --tour x" "$err/$status" "^lunalloc: --tour .*/1$"
+
+for number in 0 1 4 77; do
+    batch -e "os.exit($number)" </dev/null
+    check "os.exit($number)" "$status" "$number"
+done
+batch -e 'os.exit(true)' </dev/null
+check "os.exit(true)" "$status" 0
+
+batch -v -e 'print "not run"' </dev/null
+check_match "-v" "$out/$status" "^lunalloc [0-9]+\.[0-9]+\.[0-9]+, Lua 5\.4\.[0-9]+/0$"
+batch --help </dev/null
+check_match "--help" "$out/$status" "^usage: lunalloc .*/0$"
+
+if [ -w /dev/full ]; then
+    "$console" -e 'io.write(("x"):rep(1e5))' >/dev/full 2>"$scratch/err" </dev/null
+    check_match "output that is lost is an error" "$(cat "$scratch/err")/$?" "^lunalloc: cannot write to standard output"
+fi
+
+# ---- the environment ----
+
+batch -e 'io.write("\27[1m")' </dev/null
+check "output is raw" "$(od -An -c "$scratch/out" | tr -s ' ')" " 033 [ 1 m"
+
+mkdir "$scratch/mine"
+echo 'return "user path"' >"$scratch/mine/extra.lua"
+LUA_PATH="$scratch/mine/?.lua" batch -e 'print(require "extra", la ~= nil)' </dev/null
+check "LUA_PATH is honoured, and the module is still found" "$out" $'user path\ttrue'
+
+mkdir "$scratch/elsewhere"
+(cd "$scratch/elsewhere" && env -u LUA_PATH -u LUA_CPATH "$console" -e 'print(la.loaded)') >"$scratch/out" 2>&1 </dev/null
+check "the module is found from any folder, without LUA_PATH" "$(cat "$scratch/out")" "true"
+
+ln -s "$console" "$scratch/elsewhere/link"
+env -u LUA_PATH -u LUA_CPATH "$scratch/elsewhere/link" -e 'print(la.loaded)' >"$scratch/out" 2>&1 </dev/null
+check "and through a link to the console" "$(cat "$scratch/out")" "true"
+
+cp "$console" "$scratch/elsewhere/lost"
+env -u LUA_PATH -u LUA_CPATH LD_LIBRARY_PATH="$(dirname "$console")" \
+    "$scratch/elsewhere/lost" -e 'print(1)' >"$scratch/out" 2>&1 </dev/null
+check_match "without the module: an own error" "$?/$(cat "$scratch/out")" "^1/lunalloc: .*module 'lunalloc' not found"
+
+for variable in HOME TERM LC_ALL PATH; do
+    env -u "$variable" "$console" -i <<<'1' >"$scratch/out" 2>&1
+    check "without $variable" "$(cat "$scratch/out")" "1"
+done
+
+# ---- coroutines behave as in the stock interpreter, though Ctrl-C follows them ----
+
+batch - </dev/stdin <<'LUA'
+local co = coroutine.create(function(...) local a, b = coroutine.yield(select("#", ...)) error(a .. b) end)
+print(coroutine.resume(co, 1, nil, 3))
+print(select(2, coroutine.resume(co, "x", "y")):match "xy$", coroutine.status(co), coroutine.resume(co))
+local gen = coroutine.wrap(function() for i = 1, 3 do coroutine.yield(i, nil) end end)
+print(gen(), select("#", gen()), gen())
+print(pcall(coroutine.wrap(function() error { 1 } end)))
+print(pcall(coroutine.resume, 1))
+print(pcall(coroutine.wrap, 1))
+print(coroutine.wrap(function() return coroutine.isyieldable(), coroutine.running() ~= nil end)())
+local outer = coroutine.wrap(function() for v in coroutine.wrap(function() coroutine.yield(1) end) do
+    coroutine.yield(v) end return "end" end)
+print(outer(), outer())
+LUA
+check_match "coroutines" "$out" "^true	3
+xy	dead	false	cannot resume dead coroutine
+1	2	3	nil
+false	table: 0x[0-9a-f]+
+false	bad argument #1 to '[^']*' \(coroutine expected[^)]*\)
+false	bad argument #1 to '[^']*' \(function expected[^)]*\)
+true	true
+1	end$"
+
+finish

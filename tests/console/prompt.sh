@@ -1,0 +1,182 @@
+#!/usr/bin/env bash
+# The prompt on a terminal: editing, continuation, completion, Ctrl-C, history, colour.
+. "$(dirname "$0")/common.bash"
+
+if ! command -v script >/dev/null; then
+    skip "prompt" "script(1), which makes the pseudo-terminal, is not installed"
+    finish
+fi
+
+prompt='lunalloc> '
+
+# ---- values, continuation, errors ----
+
+pty_start
+pty_expect "a greeting" "help() explains"
+pty_expect "a prompt" "$prompt"
+pty_send '6 * 7\r'
+pty_expect "an expression is printed" $'\n42\r\n'"$prompt"
+pty_send 'for i = 1, 2 do\r'
+pty_expect "an open block continues" '>> '
+pty_send 'print("row", i)\r'
+pty_expect "and goes on" '>> '
+pty_send 'end\r'
+pty_expect "until it is closed" $'row\t2\r\n'"$prompt"
+pty_send '1 +\r'
+pty_expect "so does an expression" '>> '
+pty_send '2\r'
+pty_expect "and is printed" $'\n3\r\n'"$prompt"
+pty_send 'x = = 1\r'
+pty_expect "a syntax error is reported" "lunalloc: input:1: unexpected symbol near '='"
+pty_expect "and the prompt is back" "$prompt"
+pty_send 'nothing.field\r'
+pty_expect "a run-time error has a traceback" "stack traceback:"
+pty_expect "and the prompt is back" "$prompt"
+pty_send '.nonsense\r'
+pty_expect "an unknown command says what there is" "unknown command '.nonsense'; there are .help [WORD] and .quit"
+pty_expect "and the prompt is back" "$prompt"
+pty_send '.help decay\r'
+pty_expect ".help explains" "dirty_decay_ms"
+pty_expect "and the prompt is back" "$prompt"
+
+# ---- completion ----
+
+pty_send 'la.sizecl\t'
+pty_expect "a common prefix is completed" "la.sizeclass"
+pty_send 'es()[1].index\r'
+pty_expect "to what works" $'\n0\r\n'"$prompt"
+pty_send 'la.get "arena.0.dirty_d\t'
+pty_expect "the only control is shown with its value" "dirty_decay_ms = "
+pty_expect "and completed with its quote" 'la.get "arena.0.dirty_decay_ms"'
+pty_send '\r'
+pty_expect "to what works" "$prompt"
+pty_send 'la.ctl.arena[0].\t\t'
+pty_expect "several controls are listed with their values" "dirty_decay_ms"
+pty_expect "and the line is drawn again" "la.ctl.arena[0]."
+pty_send '\x03'
+pty_expect "Ctrl-C drops it" "$prompt"
+
+# ---- Ctrl-C ----
+
+pty_send 'lost line\x03'
+pty_expect "Ctrl-C drops the line" "$prompt"
+pty_send 'x = {\r'
+pty_expect "an open table" '>> '
+pty_send '\x03'
+pty_expect "Ctrl-C drops a continued input" "$prompt"
+pty_send 'print("go") while true do end\r'
+pty_expect "a loop" $'\ngo\r\n'
+pty_send '\x03'
+pty_expect "Ctrl-C interrupts Lua" "interrupted!"
+pty_expect "and the prompt is back" "$prompt"
+pty_send 'loop = coroutine.wrap(function() print("in") while true do end end) loop()\r'
+pty_expect "a loop in a coroutine" $'\nin\r\n'
+pty_send '\x03'
+pty_expect "Ctrl-C interrupts it" "interrupted!"
+pty_expect "and the prompt is back" "$prompt"
+pty_send 'while true do pcall(function() print("deaf") while true do end end) end\r'
+pty_expect "a script that catches the error" $'\ndeaf\r\n'
+pty_send '\x03'
+pty_expect "is still running" $'deaf\r\n'
+pty_send '\x03'
+pty_expect "the second Ctrl-C cannot be caught" "interrupted!"
+pty_expect "and the prompt is back" "$prompt"
+pty_send 'print("zz") require("lunalloc.console").sleep(1000)\r'
+pty_expect "a sleep" $'\nzz\r\n'
+pty_send '\x03'
+pty_expect "Ctrl-C interrupts it" "interrupted!"
+pty_expect "and the prompt is back" "$prompt"
+pty_send '.quit\r'
+pty_end
+check ".quit ends well" "$status" 0
+
+# ---- history ----
+
+history=$HOME/.local/state/lunalloc/history
+check "history is private" "$(stat -c '%a' "$history" "$(dirname "$history")" | tr '\n' ' ')" "600 700 "
+check "an input of several lines is one entry" "$(grep -c -F 'for i = 1, 2 do\nprint("row", i)\nend' "$history")" 1
+
+pty_start
+pty_expect "a second session" "$prompt"
+pty_send '"marked " .. 1\r'
+pty_expect "with an entry" "marked 1"
+pty_expect "" "$prompt"
+pty_send '\x04'
+pty_end
+check "Ctrl-D ends well" "$status" 0
+check "entries are appended" "$(tail -n 1 "$history")" '"marked " .. 1'
+
+pty_start
+pty_expect "a third session" "$prompt"
+pty_send '\x10\r'
+pty_expect "remembers the last entry" $'\nmarked 1\r\n'
+pty_send '.quit\r'
+pty_end
+check "a repeated entry is recorded once" "$(grep -c -F '"marked " .. 1' "$history")" 1
+
+seq 1 7000 >"$history"
+pty_start
+pty_expect "a long history" "$prompt"
+pty_send '.quit\r'
+pty_end
+check "is cut to 5000 entries and the new one" "$(wc -l <"$history") $(tail -n 2 "$history" | tr '\n' ' ')" "5001 7000 .quit "
+
+XDG_STATE_HOME=$scratch/state
+export XDG_STATE_HOME
+pty_start
+pty_expect "XDG_STATE_HOME" "$prompt"
+pty_send '"elsewhere"\r'
+pty_expect "" $'\nelsewhere\r\n'
+pty_send '\x04'
+pty_end
+check "is where history goes" "$(cat "$scratch/state/lunalloc/history")" '"elsewhere"'
+
+touch "$scratch/file"
+XDG_STATE_HOME=$scratch/file
+pty_start
+pty_expect "history that cannot be kept is said" "history is not kept: $scratch/file/lunalloc/history: Not a directory"
+pty_expect "once, and the prompt works" "$prompt"
+pty_send '1 + 1\r'
+pty_expect "" $'\n2\r\n'
+pty_send '\x04'
+pty_end
+check "and it ends well" "$status" 0
+unset XDG_STATE_HOME
+
+HOME='' pty_start
+pty_expect "without a home there is a prompt" "$prompt"
+pty_send '\x04'
+pty_end
+check "and it ends well" "$status" 0
+
+# ---- colour ----
+
+esc=$'\x1b['
+TERM=xterm pty_start
+pty_expect "a terminal has a coloured prompt" "${esc}1;36mlunalloc>"
+pty_send '\x04'
+pty_end
+
+TERM=xterm NO_COLOR=1 pty_start
+pty_expect "with NO_COLOR" "explains"
+pty_expect "a plain one" "$prompt"
+pty_send '\x04'
+pty_end
+
+pty_start
+pty_expect "a dumb terminal" "explains"
+while [[ $pty_seen != *"$prompt"* ]] && pty_read; do :; done
+check "gets no escape sequence" "${pty_seen//[!$'\x1b']/}" ""
+pty_send '\x04'
+pty_end
+
+# ---- a script on a terminal ----
+
+pty_start -e 'print("running") while true do end'
+pty_expect "a script" "running"
+pty_send '\x03'
+pty_expect "Ctrl-C interrupts it, with a traceback" "stack traceback:"
+pty_end
+check "and it ends by SIGINT" "$status" 130
+
+finish

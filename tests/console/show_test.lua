@@ -1,0 +1,71 @@
+-- lunalloc.show: what the prompt prints.
+
+local test = ...
+local show = require "lunalloc.show"
+
+test("plain values stand as they are", function()
+    test.equal(show.text(1, "two", nil, true, 0.5), "1\ttwo\tnil\ttrue\t0.5")
+    test.equal(show.text "a\nb", "a\nb")
+    test.equal(show.text("a\nb", 2), "a\nb\n2")
+    test.equal(show.text(), "")
+end)
+
+test("a short table is one line, its keys sorted", function()
+    test.equal(show.text {}, "{}")
+    test.equal(show.text { 1, "x", b = 2, a = true, [10] = 0, ["end"] = 1, ["a b"] = 2 },
+        '{1, "x", [10] = 0, a = true, ["a b"] = 2, b = 2, ["end"] = 1}')
+    test.equal(show.text { { 1 }, x = {} }, "{{...}, x = {}}")
+end)
+
+test("a long table has a line for each field and bytes in readable units", function()
+    local text = show.text { resident = 125829120, name = ("n"):rep(70), small = 1 }
+    test.match(text, "^{\n  name = \"n+\",\n  resident = 125829120,%s+%-%- 120 MiB\n  small = 1,\n}$")
+end)
+
+test("everything is bounded", function()
+    local many, fields = {}, {}
+    for i = 1, 5000 do
+        many[i] = i
+        fields["field" .. i] = i
+    end
+    test.match(show.text(many), "%.%.%. 4800 more")
+    test.match(show.text(fields), "%.%.%. 4940 more")
+    test.match(show.text { ("x"):rep(1000) }, '"x+"%.%.%.')
+    test.equal(#show.text { ("é"):rep(1000) } < 300 and utf8.len(show.text { ("é"):rep(1000) }) ~= nil, true)
+end)
+
+test("a text is quoted inside a table, whatever its bytes", function()
+    test.equal(show.text { "a\n\0\"\\" }, [[{"a\n\0\"\\"}]])
+    test.equal(show.text { "\xff\x1b" }, [[{"\xff\27"}]])
+end)
+
+test("records are a grid, numbers to the right", function()
+    test.equal(show.text { { name = "one", n = 1 }, { name = "three", n = 10000 } }, table.concat({
+        "name       n", "one        1", "three  10000" }, "\n"))
+    test.equal(show.text { dirty = { count = 2, bytes = 4096 }, active = { count = 10, bytes = 16384 } }, table.concat({
+        "        count  bytes", "active     10  16384  16.0 KiB", "dirty       2   4096  4.00 KiB" }, "\n"))
+    local rows = {}
+    for i = 1, 100 do
+        rows[i] = { i = i }
+    end
+    test.match(show.text(rows), "\n... 60 more$")
+end)
+
+test("objects say what their __tostring says", function()
+    local object = setmetatable({ 1 }, { __tostring = function() return "an object\nof two lines" end })
+    test.equal(show.text(object), "an object\nof two lines")
+    test.equal(show.text { object }, "{an object ...}")
+end)
+
+test("a table that contains itself, and odd keys", function()
+    local t = { x = 1 }
+    t.self = t
+    test.equal(show.text(t), "{self = {...}, x = 1}")
+    test.match(show.text { [true] = 1, [print] = 2, [1.5] = 3 }, "^{%[1%.5%] = 3, %[true%] = 1, %[function: [^]]+%] = 2}$")
+end)
+
+test("columns are read downwards", function()
+    test.equal(show.columns({ "a", "b", "c", "dd", "e" }, 10), "a   dd\nb   e\nc")
+    test.equal(show.columns({ "wider than that" }, 5), "wider than that")
+    test.equal(show.columns({}, 80), "")
+end)

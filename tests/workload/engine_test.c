@@ -1,0 +1,442 @@
+/*
+ * engine_test.c -- whole runs: that they do what the plan says, can be changed and stopped, and give everything back.
+ */
+#include <errno.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "runs.h"
+
+/* ---- a heap that counts ---- */
+
+static atomic_ulong ncalls[CALL_KINDS];
+static atomic_long nlive;
+
+static void *
+count(call_t kind, void *ptr, int by) {
+    atomic_fetch_add(&ncalls[kind], 1);
+    atomic_fetch_add(&nlive, ptr == NULL ? 0 : by);
+    return ptr;
+}
+
+static void *
+counting_malloc(size_t size) {
+    return count(CALL_MALLOC, malloc(size), 1);
+}
+
+static void *
+counting_calloc(size_t n, size_t size) {
+    return count(CALL_CALLOC, calloc(n, size), 1);
+}
+
+static void *
+counting_aligned(size_t align, size_t size) {
+    return count(CALL_ALIGNED, aligned_alloc(align, size), 1);
+}
+
+static void *
+counting_realloc(void *ptr, size_t size) {
+    return count(CALL_REALLOC, realloc(ptr, size), 0);
+}
+
+static void
+counting_free(void *ptr) {
+    count(CALL_FREE, ptr, -1);
+    free(ptr);
+}
+
+static heap_t
+counting_heap(void) {
+    for (size_t i = 0; i < CALL_KINDS; i++) {
+        atomic_store(&ncalls[i], 0);
+    }
+    atomic_store(&nlive, 0);
+    return (heap_t){.name = "counting",
+                    .malloc = counting_malloc,
+                    .calloc = counting_calloc,
+                    .aligned_alloc = counting_aligned,
+                    .realloc = counting_realloc,
+                    .free = counting_free};
+}
+
+/* The books balance: what the engine says that it did is what the heap saw, and nothing is left. */
+static void
+assert_balanced(void) {
+    for (size_t i = 0; i < CALL_KINDS; i++) {
+        assert_int_equal(result.total.calls[i], atomic_load(&ncalls[i]));
+    }
+    assert_int_equal(atomic_load(&nlive), 0);
+    assert_int_equal(result.total.live_bytes, 0);
+    assert_int_equal(result.total.live_blocks, 0);
+    assert_int_equal(result.total.errors, 0);
+}
+
+/* ---- runs ---- */
+
+static void
+test_ops_are_made(void **state) {
+    (void)state;
+    heap_t heap = counting_heap();
+    describe(3, 10001, "lognormal(64,1.2,4096)", "exp(100)");
+    run(&heap);
+    assert_int_equal(result.total.ops, 10001);
+    assert_int_equal(result.total.calls[CALL_MALLOC], 10001);
+    assert_int_equal(result.total.calls[CALL_FREE], 10001);
+    assert_int_equal(result.total.checked, 10001);
+    assert_true(result.latency[CALL_MALLOC].count > 10001 / 8);
+    assert_false(result.stopped);
+    assert_balanced();
+}
+
+/* All kinds of calls and of lifetimes at once, with blocks freed by others. */
+static void
+test_everything_at_once(void **state) {
+    (void)state;
+    heap_t heap = counting_heap();
+    describe(4, 40000, "1", "1");
+    assert_true(plan_reserve(&plan, 4, 0));
+    plan.rows[0] = row_of("exp(200)", "exp(100)");
+    plan.rows[0].zeroed = plan_share(0.5);
+    plan.rows[0].other = plan_share(0.5);
+    plan.rows[1] = row_of("uniform(1,1000)", "fifo(100)");
+    plan.rows[1].resized = plan_share(0.5);
+    plan.rows[1].resizes = 3;
+    plan.rows[1].grow = 1.5;
+    plan.rows[1].touch = 0.5;
+    plan.rows[2] = row_of("100", "forever");
+    plan.rows[2].align = 256;
+    plan.rows[3] = row_of("uniform(1,100K)", "uniform(0,20)");
+    plan.rows[3].resized = plan_share(0.3);
+    plan.rows[3].other = plan_share(1);
+    plan.rows[3].freer = 2;
+    run(&heap);
+    assert_int_equal(result.total.ops, 40000);
+    for (size_t i = 0; i < CALL_KINDS; i++) {
+        assert_true(result.total.calls[i] > 1000);
+    }
+    /* Half of the first row's quarter and, of the last row's, all but thread 2's own. */
+    assert_in_range(result.total.handed, 40000 * (0.125 + 0.1875) * 0.9, 40000 * (0.125 + 0.1875) * 1.1);
+    assert_balanced();
+}
+
+/* fifo(n): n blocks of the row are live, at each moment after the first n. */
+static void
+test_steady_state(void **state) {
+    (void)state;
+    heap_t heap = counting_heap();
+    describe(2, 50000, "100", "fifo(300)");
+    engine_t *engine = start(&heap);
+    assert_true(plan.expected == 2 * 300 * 100);
+    assert_true(engine_wait(engine, forever));
+    timeline_entry_t entries[2];
+    size_t n = 0;
+    while (engine_timeline(engine, n + 2, entries, 1) == 1) {
+        n++;
+    }
+    assert_int_equal(engine_timeline(engine, n, entries, 2), 2);
+    assert_string_equal(entries[0].mark, "end of operations");
+    assert_int_equal(entries[0].live, 2 * 300 * 100);
+    assert_int_equal(entries[0].ops, 50000);
+    assert_string_equal(entries[1].mark, "everything freed");
+    assert_int_equal(entries[1].live, 0);
+    assert_true(engine_result(engine, &result));
+    engine_destroy(engine);
+    assert_balanced();
+}
+
+/* Threads that have no row only free. */
+static void
+test_producer_and_consumer(void **state) {
+    (void)state;
+    heap_t heap = counting_heap();
+    describe(2, 20000, "64", "10");
+    memset(plan.rows[0].on, 0, sizeof(plan.rows[0].on));
+    plan.rows[0].on[0] = 1;
+    plan.rows[0].other = plan_share(1);
+    plan.rows[0].freer = 1;
+    run(&heap);
+    assert_int_equal(result.total.ops, 20000);
+    assert_int_equal(result.total.handed, 20000 - 10); /* the last 10 are freed at the end by their own thread */
+    assert_balanced();
+}
+
+static void
+test_same_seed_same_sequence(void **state) {
+    (void)state;
+    heap_t heap = counting_heap();
+    uint64_t hash[3], plan_hash[3];
+    for (uint64_t i = 0; i < 3; i++) {
+        describe(2, 5000, "lognormal(64,1.2,4096)", "exp(100)");
+        plan.seed = i == 2 ? 2 : 1;
+        plan.sample = (uint32_t)(1 + i); /* timing more or fewer calls does not matter */
+        run(&heap);
+        hash[i] = result.hash;
+        plan_hash[i] = plan.hash;
+    }
+    assert_int_equal(hash[0], hash[1]);
+    assert_int_equal(plan_hash[0], plan_hash[1]);
+    assert_int_not_equal(hash[0], hash[2]);
+    assert_int_not_equal(plan_hash[0], plan_hash[2]);
+}
+
+static void
+test_duration(void **state) {
+    (void)state;
+    heap_t heap = counting_heap();
+    describe(2, 0, "64", "100");
+    plan.duration = 100000000;
+    run(&heap);
+    assert_true(result.total.seconds >= 0.1);
+    assert_true(result.total.ops > 0);
+    assert_false(result.stopped);
+    assert_balanced();
+}
+
+static void
+test_stop(void **state) {
+    (void)state;
+    heap_t heap = counting_heap();
+    describe(2, 0, "64", "100");
+    engine_t *engine = start(&heap);
+    assert_false(engine_wait(engine, 20000000));
+    assert_false(engine_result(engine, &result));
+    engine_stop(engine);
+    assert_true(engine_wait(engine, forever));
+    assert_true(engine_result(engine, &result));
+    assert_true(result.stopped);
+    engine_destroy(engine);
+    assert_balanced();
+}
+
+/* Destruction of a running engine is a stop. */
+static void
+test_destroy_while_running(void **state) {
+    (void)state;
+    heap_t heap = counting_heap();
+    describe(4, 0, "1000", "forever");
+    plan.live_max = 1 << 20;
+    engine_t *engine = start(&heap);
+    assert_false(engine_wait(engine, 50000000));
+    engine_destroy(engine);
+    assert_int_equal(atomic_load(&nlive), 0);
+}
+
+static void
+test_live_max(void **state) {
+    (void)state;
+    heap_t heap = counting_heap();
+    describe(1, 0, "1000", "forever");
+    plan.live_max = 1 << 16;
+    plan.duration = 200000000;
+    run(&heap);
+    assert_true(result.total.capped > 0);
+    assert_balanced();
+}
+
+/* 4000 operations at 20000 a second take at least 0.2 s, whatever the machine. */
+static void
+test_open_loop(void **state) {
+    (void)state;
+    heap_t heap = counting_heap();
+    describe(2, 4000, "64", "10");
+    plan.rate = 20000;
+    run(&heap);
+    assert_int_equal(result.total.ops, 4000);
+    assert_true(result.total.seconds >= 0.19);
+    assert_balanced();
+}
+
+/* ---- settings ---- */
+
+static char written[256];
+
+static int
+fake_set(const char *name, const char *value, char *why, size_t size) {
+    size_t used = strlen(written);
+    snprintf(written + used, sizeof(written) - used, "%s=%s;", name, value == NULL ? "()" : value);
+    if (strcmp(name, "bad") == 0) {
+        snprintf(why, size, "no control 'bad'");
+        return ENOENT;
+    }
+    return 0;
+}
+
+static size_t
+count_marks(engine_t *engine, const char *mark) {
+    timeline_entry_t entry;
+    size_t n = 0;
+    for (size_t i = 0; engine_timeline(engine, i, &entry, 1) == 1; i++) {
+        n += entry.mark != NULL && strcmp(entry.mark, mark) == 0;
+    }
+    return n;
+}
+
+static void
+test_phases(void **state) {
+    (void)state;
+    static const plan_setting_t first[] = {{"a.b", "1"}, {"a.purge", NULL}}, second[] = {{"bad", "2"}, {"c", "3"}};
+    heap_t heap = counting_heap();
+    heap.set = fake_set;
+    written[0] = '\0';
+    describe(1, 0, "64", "10");
+    plan.duration = 100000000;
+    plan.nphases = 2; /* not in order of time */
+    plan.phases[0] = (plan_phase_t){.at = 40000000, .scale = 2, .rate = -1, .settings = second, .nsettings = 2};
+    plan.phases[1] = (plan_phase_t){
+        .at = 20000000, .scale = -1, .rate = 5000, .settings = first, .nsettings = 2, .mark = "half time"};
+    engine_t *engine = start(&heap);
+    assert_true(engine_wait(engine, forever));
+    assert_string_equal(written, "a.b=1;a.purge=();bad=2;c=3;");
+    assert_int_equal(count_marks(engine, "a.b = 1"), 1);
+    assert_int_equal(count_marks(engine, "a.purge = ()"), 1);
+    assert_int_equal(count_marks(engine, "half time"), 1);
+    assert_int_equal(count_marks(engine, "rate = 5000"), 1);
+    assert_int_equal(count_marks(engine, "scale = 2"), 1);
+    assert_int_equal(count_marks(engine, "failed: bad: no control 'bad'"), 1);
+    assert_true(engine_result(engine, &result));
+    assert_int_equal(result.failed_sets, 1);
+    assert_true(result.total.scale == 2);
+    engine_destroy(engine);
+    assert_balanced();
+}
+
+static void
+test_change(void **state) {
+    (void)state;
+    static const plan_setting_t settings[] = {{"bad", "1"}, {"good", "2"}};
+    plan_phase_t change = {.scale = 0, .rate = -1, .settings = settings, .nsettings = 2, .mark = "now"};
+    heap_t heap = counting_heap();
+    describe(1, 0, "64", "1000");
+    engine_t *engine = start(&heap);
+    assert_int_equal(engine_change(engine, &change, message, sizeof(message)), ENOENT);
+    assert_string_equal(message, "lunalloc is not loaded");
+    engine_destroy(engine);
+    heap.set = fake_set;
+    written[0] = '\0';
+    engine = start(&heap);
+    assert_int_equal(engine_change(engine, &change, message, sizeof(message)), ENOENT);
+    assert_string_equal(message, "no control 'bad'");
+    assert_string_equal(written, "bad=1;good=2;");
+    assert_int_equal(count_marks(engine, "now"), 1);
+    engine_destroy(engine);
+    assert_int_equal(atomic_load(&nlive), 0);
+}
+
+/* More entries than the timeline holds: it thins out, and keeps marks and both ends. */
+static void
+test_timeline_is_bounded(void **state) {
+    (void)state;
+    timeline_t timeline = {.statm = -1};
+    heap_t heap = counting_heap();
+    assert_int_equal(timeline_open(&timeline, &heap, 1), 0);
+    for (uint64_t i = 0; i < 5 * TIMELINE_MAX_ENTRIES; i++) {
+        timeline_add(&timeline, (timeline_entry_t){.time = i, .mark = i == 1001 ? "here" : NULL});
+    }
+    size_t marks = 0;
+    assert_true(timeline.n <= TIMELINE_MAX_ENTRIES);
+    assert_int_equal(timeline.entries[0].time, 0);
+    assert_int_equal(timeline.entries[timeline.n - 1].time, 5 * TIMELINE_MAX_ENTRIES - 1);
+    for (size_t i = 0; i < timeline.n; i++) {
+        assert_true(i == 0 || timeline.entries[i].time > timeline.entries[i - 1].time);
+        marks += timeline.entries[i].mark != NULL;
+    }
+    assert_int_equal(marks, 1);
+    assert_true(timeline.interval > 1);
+    assert_true(timeline.peak_rss > 0);
+    timeline_close(&timeline);
+}
+
+/* ---- signals ---- */
+
+static volatile sig_atomic_t handled_elsewhere;
+static pthread_t main_thread;
+
+static void
+on_signal(int signal) {
+    (void)signal;
+    handled_elsewhere |= !pthread_equal(pthread_self(), main_thread);
+}
+
+/* Signals to the process never land on a thread of the engine, though the main thread is busy waiting. */
+static void
+test_signals_are_blocked(void **state) {
+    (void)state;
+    heap_t heap = counting_heap();
+    main_thread = pthread_self();
+    struct sigaction action = {.sa_handler = on_signal}, before;
+    sigaction(SIGUSR1, &action, &before);
+    describe(3, 0, "64", "10");
+    engine_t *engine = start(&heap);
+    sigset_t set, old;
+    sigemptyset(&set);
+    sigaddset(&set, SIGUSR1);
+    pthread_sigmask(SIG_BLOCK, &set, &old); /* the kernel has to look for another thread */
+    for (int i = 0; i < 100; i++) {
+        kill(getpid(), SIGUSR1);
+        engine_wait(engine, 200000);
+    }
+    pthread_sigmask(SIG_SETMASK, &old, NULL);
+    engine_destroy(engine);
+    sigaction(SIGUSR1, &before, NULL);
+    assert_false(handled_elsewhere);
+}
+
+/* ---- plans that cannot be ---- */
+
+static void
+refuse_plan(const char *part) {
+    assert_false(plan_finish(&plan, message, sizeof(message)));
+    if (strstr(message, part) == NULL) {
+        fail_msg("\"%s\" does not say \"%s\"", message, part);
+    }
+}
+
+static void
+test_refused_plans(void **state) {
+    (void)state;
+    describe(1, 1, "64", "10");
+    plan.rows[0].other = plan_share(0.5);
+    refuse_plan("mix[1]: free_by needs another thread");
+    describe(2, 1, "64", "10");
+    plan.rows[0].other = plan_share(0.5);
+    plan.rows[0].freer = 2;
+    refuse_plan("mix[1]: free_by.thread is above the number of threads");
+    describe(1, 1, "64", "forever");
+    plan.rows[0].resized = plan_share(1);
+    refuse_plan("mix[1]: realloc needs a lifetime that ends");
+    describe(1, 1, "64", "10");
+    plan.rows[0].resized = plan_share(1);
+    plan.rows[0].align = 64;
+    refuse_plan("realloc or align");
+    describe(1, 1, "64", "10");
+    memset(plan.rows[0].on, 0, sizeof(plan.rows[0].on));
+    plan.rows[0].on[0] = 2;
+    refuse_plan("no thread allocates");
+}
+
+int
+main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_ops_are_made),
+        cmocka_unit_test(test_everything_at_once),
+        cmocka_unit_test(test_steady_state),
+        cmocka_unit_test(test_producer_and_consumer),
+        cmocka_unit_test(test_same_seed_same_sequence),
+        cmocka_unit_test(test_duration),
+        cmocka_unit_test(test_stop),
+        cmocka_unit_test(test_destroy_while_running),
+        cmocka_unit_test(test_live_max),
+        cmocka_unit_test(test_open_loop),
+        cmocka_unit_test(test_phases),
+        cmocka_unit_test(test_change),
+        cmocka_unit_test(test_timeline_is_bounded),
+        cmocka_unit_test(test_signals_are_blocked),
+        cmocka_unit_test(test_refused_plans),
+    };
+    return cmocka_run_group_tests_name("workload/engine", tests, NULL, free_plan);
+}

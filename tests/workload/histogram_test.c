@@ -1,0 +1,118 @@
+/*
+ * histogram_test.c -- percentiles stay within the promised error, whatever the magnitude; merging loses nothing.
+ */
+#include "cmocka_all.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "workload/histogram.h"
+#include "workload/prng.h"
+
+/* Of the value: half a bucket, and half a unit of rounding. */
+static const double max_error = 1.0 / (2 * HISTOGRAM_SUB);
+
+static void
+assert_near(uint64_t got, uint64_t exact) {
+    double error = fabs((double)got - (double)exact);
+    if (error > max_error * (double)exact + 0.5) {
+        fail_msg("got %llu, exact %llu", (unsigned long long)got, (unsigned long long)exact);
+    }
+}
+
+static int
+compare(const void *a, const void *b) {
+    uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
+    return x < y ? -1 : x > y;
+}
+
+/* A single value, every power of two and its neighbours: its bucket stands for it within the error. */
+static void
+test_every_magnitude(void **state) {
+    (void)state;
+    static histogram_t histogram;
+    for (int lg = 0; lg < HISTOGRAM_LG_MAX; lg++) {
+        for (int64_t offset = -1; offset <= 1; offset++) {
+            uint64_t value = ((uint64_t)1 << lg) + (uint64_t)offset;
+            memset(&histogram, 0, sizeof(histogram));
+            histogram_add(&histogram, value);
+            histogram_add(&histogram, UINT64_MAX); /* so that max does not stand in for the bucket */
+            assert_near(histogram_percentile(&histogram, 0.5), value);
+        }
+    }
+}
+
+static void
+test_percentiles_of_many(void **state) {
+    (void)state;
+    enum { N = 100000 };
+    static const double shares[] = {0.001, 0.1, 0.5, 0.9, 0.99, 0.999, 0.9999, 1};
+    static histogram_t histogram;
+    uint64_t *values = malloc(N * sizeof(*values));
+    prng_t prng;
+    memset(&histogram, 0, sizeof(histogram));
+    prng_seed(&prng, 1, 0);
+    for (size_t i = 0; i < N; i++) { /* over ten decades */
+        values[i] = (uint64_t)exp((double)(prng_next(&prng) >> 11) / 9007199254740992.0 * 23);
+        histogram_add(&histogram, values[i]);
+    }
+    qsort(values, N, sizeof(*values), compare);
+    for (size_t i = 0; i < sizeof(shares) / sizeof(shares[0]); i++) {
+        size_t rank = (size_t)ceil(shares[i] * N);
+        assert_near(histogram_percentile(&histogram, shares[i]), values[rank - 1]);
+    }
+    assert_int_equal(histogram.count, N);
+    assert_int_equal(histogram.max, values[N - 1]);
+    free(values);
+}
+
+static void
+test_empty_and_extreme(void **state) {
+    (void)state;
+    static histogram_t histogram;
+    memset(&histogram, 0, sizeof(histogram));
+    assert_int_equal(histogram_percentile(&histogram, 0.5), 0);
+    histogram_add(&histogram, 0);
+    assert_int_equal(histogram_percentile(&histogram, 0.99), 0);
+    histogram_add(&histogram, UINT64_MAX);
+    assert_int_equal(histogram_percentile(&histogram, 1), UINT64_MAX);
+    assert_int_equal(histogram_percentile(&histogram, 0.5), 0);
+}
+
+/* A percentile is never above the largest value. */
+static void
+test_never_above_max(void **state) {
+    (void)state;
+    static histogram_t histogram;
+    memset(&histogram, 0, sizeof(histogram));
+    histogram_add(&histogram, 1 << 20);
+    assert_int_equal(histogram_percentile(&histogram, 0.5), 1 << 20);
+}
+
+static void
+test_merge(void **state) {
+    (void)state;
+    static histogram_t a, b, both;
+    memset(&a, 0, sizeof(a));
+    memset(&b, 0, sizeof(b));
+    memset(&both, 0, sizeof(both));
+    for (uint64_t i = 0; i < 1000; i++) {
+        histogram_add(i % 3 == 0 ? &a : &b, i * i);
+        histogram_add(&both, i * i);
+    }
+    histogram_merge(&a, &b);
+    assert_memory_equal(&a, &both, sizeof(a));
+}
+
+int
+main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_every_magnitude),
+        cmocka_unit_test(test_percentiles_of_many),
+        cmocka_unit_test(test_empty_and_extreme),
+        cmocka_unit_test(test_never_above_max),
+        cmocka_unit_test(test_merge),
+    };
+    return cmocka_run_group_tests_name("workload/histogram", tests, NULL, NULL);
+}

@@ -1,0 +1,406 @@
+-- la.workload: what can be described and what is refused, results, live play, and that nothing outlives its object.
+--
+-- Runs on lunalloc where it is loaded, and always on the process's malloc too.
+
+local test = ...
+local workload = require "lunalloc.workload"
+local core = require "lunalloc.core"
+
+local SMALL <const> = { { size = "exp(100)", lifetime = "exp(50)" } }
+
+local function describe(more)
+    local description = { ops = 2000, mix = SMALL, allocator = "process" }
+    for key, value in pairs(more or {}) do
+        description[key] = value
+    end
+    if description.duration then
+        description.ops = nil
+    end
+    return description
+end
+
+local function nthreads()
+    for line in io.lines "/proc/self/status" do
+        local n = line:match "^Threads:%s*(%d+)"
+        if n then
+            return tonumber(n)
+        end
+    end
+end
+
+local THREADS <const> = nthreads() -- without any workload
+
+--- The threads are gone. A joined thread may be listed for a moment longer.
+local function assert_threads_gone()
+    local deadline = os.time() + 30
+    while nthreads() > THREADS and os.time() < deadline do
+    end
+    test.equal(nthreads(), THREADS, "threads")
+end
+
+-- ---- results -------------------------------------------------------------------------------------------------------
+
+test("a result says what was done", function()
+    local r = workload(describe { threads = 2, verify = true, sample = 1 })()
+    test.shape(r, [[ops:integer seconds:float ops_per_s:float plan_hash:string sizes_hash:string seed:integer
+        threads:integer producers:integer allocator:string latency:table clock_ns:integer timeline:table
+        peak_rss:integer base_rss:integer rss_per_live:float marks:table failures:integer verify:table limits:table
+        ok:boolean stopped:boolean calls:table scale:float rate:float live:integer blocks:integer rss:integer
+        capped:integer handed:integer checked:integer errors:integer max_lag:float failed_sets:integer
+        expected_live:float sample:integer live_max:integer]])
+    test.equal(r.ops, 2000)
+    test.equal(r.threads, 2)
+    test.equal(r.allocator, "process")
+    test.equal(r.calls.malloc, 2000)
+    test.equal(r.calls.free, 2000)
+    test.equal(r.live, 0)
+    test.equal(r.verify.checked, 2000)
+    test.equal(r.verify.errors, 0)
+    test.equal(r.verify.first, nil)
+    test.equal(r.ok, true)
+    test.equal(r.stopped, false)
+    local latency = r.latency.malloc
+    test.equal(latency["p99.9"], latency.p99_9)
+    latency["p99.9"] = nil
+    test.shape(latency, [[p50:integer p90:integer p99:integer p99_9:integer max:integer mean:float count:integer
+        unit:string]])
+    assert(latency.p50 <= latency.p90 and latency.p90 <= latency.p99 and latency.p99_9 <= latency.max)
+    test.equal(latency.count, 2000)
+end)
+
+test("the result prints as a summary", function()
+    local text = tostring(workload(describe { verify = true, limits = { ["rss/live"] = 1e6, failures = 0 } })())
+    for _, pattern in ipairs { "1 thread on process, seed 1, plan %x+", "operations 2 k in", "malloc%s+%d", "free%s+%d",
+        "peak RSS", "2 k checks, 0 errors", "limits%s+all met", "rss/live.*at most", "failures.*ok" } do
+        test.match(text, pattern)
+    end
+end)
+
+test("the timeline runs from the start to the last free", function()
+    local r = workload(describe { ops = 200000, interval = "1ms" })()
+    local before = -1
+    for _, entry in ipairs(r.timeline) do
+        assert(entry.t >= before and entry.rss > 0 and entry.ops <= 200000)
+        before = entry.t
+    end
+    test.equal(r.timeline[#r.timeline].mark, "everything freed")
+    test.equal(r.timeline[#r.timeline].live, 0)
+    test.equal(r.timeline[#r.timeline - 1].mark, "end of operations")
+    test.equal(r.timeline[#r.timeline - 1].ops, 200000)
+    test.equal(r.marks[#r.marks].mark, "everything freed")
+end)
+
+test("the same seed makes the same plan and the same sizes", function()
+    local a, b = workload(describe())(), workload(describe())()
+    local c, d = workload(describe { seed = 2 })(), workload(describe { mix = { { size = 100, lifetime = 50 } } })()
+    test.equal(a.plan_hash, b.plan_hash)
+    test.equal(a.sizes_hash, b.sizes_hash)
+    assert(a.plan_hash ~= c.plan_hash and a.sizes_hash ~= c.sizes_hash)
+    assert(a.plan_hash ~= d.plan_hash and a.sizes_hash ~= d.sizes_hash)
+end)
+
+test("the default description is enough", function()
+    local w = workload { duration = "100ms" }
+    test.match(tostring(w), "workload of 1 thread on %a+, about .* live in the steady state, plan %x+; idle")
+    assert(w:run().ops > 0)
+    test.match(tostring(w), "done: 0%.1 s")
+end)
+
+test("limits are judged", function()
+    local limits = { ["malloc.p99.9"] = "10s", ops_per_s = 1e12, ["realloc.max"] = "1h", failures = 0 }
+    local r = workload(describe { limits = limits })()
+    test.equal(r.ok, false)
+    test.equal(#r.limits, 4)
+    local ok = {}
+    for _, limit in ipairs(r.limits) do
+        ok[limit.name] = limit.ok
+    end
+    test.equal(ok["malloc.p99.9"], true)
+    test.equal(ok.failures, true)
+    test.equal(ok.ops_per_s, false)
+    test.equal(ok["realloc.max"], false) -- there was none to measure
+    test.match(tostring(r), "NOT MET")
+    limits.ops_per_s, limits["realloc.max"] = 1, nil
+    test.equal(workload(describe { limits = limits })().ok, true)
+end)
+
+-- ---- live play -----------------------------------------------------------------------------------------------------
+
+test("start, status, set, timeline, stop", function()
+    local w = workload(describe { duration = "forever", threads = 2 })
+    test.equal(w:status().state, "idle")
+    test.equal(#w:timeline(), 0)
+    test.equal(w:start(), w)
+    assert(nthreads() >= THREADS + 3) -- and the conductor
+    test.fails("EBUSY", "is running", w:start())
+    test.fails("EAGAIN", "still running", w:result())
+    test.equal(w:wait(0.05), false)
+    local status = w:status()
+    test.equal(status.state, "running")
+    assert(status.ops > 0 and status.elapsed > 0 and status.live > 0 and status.blocks > 0 and status.rss > 0)
+    test.match(tostring(status), "^running: ")
+    test.equal(w:set { scale = 3, rate = 1000, mark = "slower" }, true)
+    test.equal(w:status().scale, 3.0)
+    test.equal(w:status().rate, 1000.0)
+    assert(#w:timeline() > 0)
+    local r = w:stop()
+    test.equal(r.stopped, true)
+    test.equal(w:status().state, "done")
+    assert_threads_gone()
+    local marks = {}
+    for _, mark in ipairs(r.marks) do
+        marks[mark.mark] = true
+    end
+    assert(marks["scale = 3"] and marks["rate = 1000"] and marks.slower)
+    test.equal(w:start(), w) -- it can be run again
+    assert(w:stop().ops >= 0)
+end)
+
+test("several at once", function()
+    local a, b = workload(describe { threads = 2 }), workload(describe { threads = 2, seed = 2 })
+    a:start()
+    b:start()
+    a:wait()
+    b:wait()
+    test.equal(a:result().ops, 2000)
+    test.equal(b:result().ops, 2000)
+end)
+
+test("phases are marks", function()
+    local r = workload(describe { duration = "150ms", phases = {
+        { at = "100ms", rate = 100 }, { at = 0.05, scale = 2, mark = "doubled" } } })()
+    test.equal(r.marks[1].mark, "scale = 2")
+    test.equal(r.marks[2].mark, "doubled")
+    test.equal(r.marks[3].mark, "rate = 100")
+    assert(r.marks[1].t >= 0.05 and r.marks[3].t >= 0.1)
+end)
+
+test("collecting a running workload stops its threads", function()
+    do
+        local w <const> = workload(describe { duration = "forever", threads = 3 }):start()
+        assert(w:status().state == "running" and nthreads() >= THREADS + 4)
+    end
+    collectgarbage()
+    collectgarbage()
+    assert_threads_gone()
+end)
+
+test("a to-be-closed workload stops at the end of its block", function()
+    local outside
+    do
+        local w <close> = workload(describe { duration = "forever" }):start()
+        outside = w
+    end
+    test.equal(outside:status().state, "done")
+    assert_threads_gone()
+end)
+
+-- What Ctrl-C does in the interpreters: a hook, set at any time, raises.
+test("an error raised by a hook ends run() and its threads", function()
+    local w = workload(describe { duration = "forever" })
+    local instructions = 0
+    debug.sethook(function()
+        instructions = instructions + 1
+        if w.started and instructions > 3 then
+            debug.sethook()
+            error "interrupted!"
+        end
+    end, "", 50)
+    local ok, message = pcall(w.run, w)
+    debug.sethook()
+    test.equal(ok, false)
+    test.match(message, "interrupted!")
+    test.equal(w:status().state, "done")
+    assert_threads_gone()
+    assert(w:result().stopped)
+end)
+
+-- ---- lunalloc ------------------------------------------------------------------------------------------------------
+
+local function needs_lunalloc()
+    if not core.loaded then
+        test.skip "lunalloc is not loaded"
+    end
+end
+
+test("lunalloc serves a verified workload of every kind", function()
+    needs_lunalloc()
+    local r = workload { threads = 3, ops = 60000, verify = true, mix = {
+        { weight = 60, size = "lognormal(64,1.2,4096)", lifetime = "exp(1000)", free_by = { other = 0.2 }, zero = 0.3 },
+        { weight = 20, size = "exp(3000)", lifetime = "fifo(200)", realloc = { share = 0.5, times = 3, grow = 1.7 } },
+        { weight = 10, size = "uniform(1,2000)", lifetime = 100, align = 256, touch = 0.3 },
+        { weight = 1, size = "uniform(64K,1M)", lifetime = "exp(20)", realloc = 0.3 } } }()
+    test.equal(r.allocator, "lunalloc")
+    test.equal(r.verify.first, nil)
+    test.equal(r.verify.errors, 0)
+    test.equal(r.failures, 0)
+    local last = r.timeline[#r.timeline - 1]
+    assert(last.allocated > 0 and last.active >= last.allocated and last.dirty and last.muzzy and last.retained)
+end)
+
+test("a phase writes a control", function()
+    needs_lunalloc()
+    local la = require "lunalloc"
+    local guard <close> = assert(la.with { ["arena.0.dirty_decay_ms"] = 1234 })
+    local r = workload { duration = "150ms", phases = {
+        { at = "50ms", set = { ["arena.0.dirty_decay_ms"] = 777, ["arena.0.purge"] = true } } } }()
+    test.equal(la.get "arena.0.dirty_decay_ms", 777)
+    test.equal(r.marks[1].mark, "arena.0.dirty_decay_ms = 777")
+    test.equal(r.marks[2].mark, "arena.0.purge = ()")
+    test.equal(r.failed_sets, 0)
+end)
+
+test("a control that refuses its value makes the result not ok", function()
+    needs_lunalloc()
+    local r = workload(describe { duration = "100ms", phases = {
+        { at = 0, set = { ["arena.0.dirty_decay_ms"] = "soon" } } } })()
+    test.equal(r.failed_sets, 1)
+    test.equal(r.ok, false)
+    test.match(r.marks[1].mark, "^failed: arena%.0%.dirty_decay_ms: ")
+    local w <close> = workload(describe { duration = "forever" }):start()
+    test.fails("EINVAL", "dirty_decay_ms", w:set { set = { ["arena.0.dirty_decay_ms"] = "soon" } })
+end)
+
+test("unknown controls are refused beforehand", function()
+    needs_lunalloc()
+    test.raises("phases%[1%]%.set: .*arena%.0%.dirty_decay_m.*did you mean", workload, describe { phases = {
+        { at = 0, set = { ["arena.0.dirty_decay_m"] = 0 } } } })
+    test.raises("stats%.allocated cannot be written", workload, describe { phases = {
+        { at = 0, set = { ["stats.allocated"] = 0 } } } })
+end)
+
+-- ---- verification --------------------------------------------------------------------------------------------------
+
+--- Runs a description in a child process whose malloc is faulty.so; what it prints.
+local function on_faulty_malloc(mix)
+    local library = "build/tests/workload/faulty.so"
+    local file = io.open(library)
+    if not file then
+        test.skip(library .. " was not built")
+    end
+    file:close()
+    local script = ([[
+        local describe = require "lunalloc.workload"
+        local r = describe { ops = 300, verify = true, allocator = "process", mix = { {%s} } }()
+        print(r.verify.errors > 0, r.ok, r.verify.first)]]):format(mix)
+    local pipe <close> = assert(io.popen(("LD_PRELOAD=%s lua5.4 -e '%s' 2>&1"):format(library, script)))
+    return pipe:read "a"
+end
+
+test("overlapping blocks are reported", function()
+    test.match(on_faulty_malloc "size = 7001, lifetime = 20",
+        "^true\tfalse\tcontents changed while the block was live.*mix%[1%], thread 1, 7001 bytes at 0x")
+end)
+
+test("a calloc that does not zero is reported", function()
+    test.match(on_faulty_malloc "size = 7002, lifetime = 20, zero = 1",
+        "^true\tfalse\tcalloc gave a block that is not zero: byte 7001 is 0x01")
+end)
+
+test("a realloc that loses contents is reported", function()
+    test.match(on_faulty_malloc 'size = "uniform(7003,7003)", lifetime = 20, realloc = 1',
+        "^true\tfalse\trealloc lost contents: byte %d+ is 0x00")
+end)
+
+test("a sound malloc is not", function()
+    test.match(on_faulty_malloc "size = 7000, lifetime = 20, zero = 0.5, realloc = 0.5", "^false\ttrue\tnil")
+end)
+
+-- ---- bad input -----------------------------------------------------------------------------------------------------
+
+local ROW <const> = { size = 64, lifetime = 10 }
+
+--- A row with something wrong.
+local function row(more)
+    local result = {}
+    for key, value in pairs(ROW) do
+        result[key] = value
+    end
+    for key, value in pairs(more) do
+        result[key] = value
+    end
+    return { mix = { result } }
+end
+
+local REFUSED <const> = {
+    { 'unknown key "thread"; did you mean "threads"%? allowed: allocator, ', { thread = 2 } },
+    { "unknown key 1; allowed", { {} } },
+    { "threads = 0: a whole number from 1 to 512 expected", { threads = 0 } },
+    { "threads = 1%.5: a whole number", { threads = 1.5 } },
+    { 'threads = "2": a whole number', { threads = "2" } },
+    { "seed = 1%.5: a whole number expected", { seed = 1.5 } },
+    { 'duration = "10 parsecs": a time expected: seconds, or a text such as', { duration = "10 parsecs" } },
+    { 'duration = 0: a time above 0, or "forever", expected', { duration = 0 } },
+    { "duration = %-1: a time", { duration = -1 } },
+    { "ops = 0: a whole number from 1", { ops = 0 } },
+    { "rate = %-1: a number from 0", { rate = -1 } },
+    { "verify = 1: true or false expected", { verify = 1 } },
+    { 'allocator = "jemalloc": "lunalloc" or "process"', { allocator = "jemalloc" } },
+    { 'live_max = "much": a size expected', { live_max = "much" } },
+    { "mix = 3: an array of tables", { mix = 3 } },
+    { "mix has 0 rows", { mix = {} } },
+    { 'mix: an array .* but it has the key "size"', { mix = { size = 3 } } },
+    { "mix%[1%] = 3: a table", { mix = { 3 } } },
+    { "mix%[1%]: size is missing; every row needs size and lifetime", { mix = { { lifetime = 1 } } } },
+    { "mix%[1%]: lifetime is missing", { mix = { { size = 1 } } } },
+    { 'unknown key in mix%[1%]: "lifetme"; did you mean "lifetime"%?', row { lifetme = 1 } },
+    { "mix%[1%]%.weight = 0", row { weight = 0 } },
+    { "mix%[1%]%.touch = 2: a number from 0 to 1 expected", row { touch = 2 } },
+    { "mix%[1%]%.align = 3: a power of two", row { align = 3 } },
+    { "mix%[1%]%.on = 0", row { on = 0 } },
+    { 'unknown key in mix%[1%]%.free_by: "others"; did you mean "other"%?', row { free_by = { others = 1 } } },
+    { "mix%[1%]%.free_by = 1: a table", row { free_by = 1 } },
+    { "mix%[1%]: free_by needs another thread", row { free_by = { other = 1 } } },
+    { "mix%[1%]%.free_by%.thread = 0: a whole number from 1 to 512", row { free_by = { thread = 0 } } },
+    { "mix%[1%]%.realloc%.times = 0", row { realloc = { times = 0 } } },
+    { "mix%[1%]: realloc needs a lifetime that ends", row { realloc = 1, lifetime = "forever" } },
+    { "mix%[1%]%.size = true: a number or a distribution", row { size = true } },
+    { 'mix%[1%]: size "gauss%(1%)": no such distribution; allowed: a number, fixed%(n%), ', row { size = "gauss(1)" } },
+    { 'mix%[1%]: lifetime "exp%(x%)": "x" is not a number', row { lifetime = "exp(x)" } },
+    { "mix%[1%]: size .* out of range; allowed: 1 to 1T", row { size = 0 } },
+    { "phases = 1: an array", { phases = 1 } },
+    { "phases%[1%]: at is missing", { phases = { { scale = 2 } } } },
+    { 'unknown key in phases%[1%]: "scael"; did you mean "scale"%?', { phases = { { at = 1, scael = 2 } } } },
+    { "phases%[1%]%.scale = %-1: a number from 0", { phases = { { at = 1, scale = -1 } } } },
+    { "phases%[1%]%.set = 1: a table", { phases = { { at = 1, set = 1 } } } },
+    { 'unknown limit "malloc%.p98"; did you mean "malloc%.p9', { limits = { ["malloc.p98"] = 1 } } },
+    { 'limits%["malloc%.p99"%] = "fast": a time', { limits = { ["malloc.p99"] = "fast" } } },
+}
+
+test("bad descriptions raise one line with what, why and what is allowed", function()
+    for _, case in ipairs(REFUSED) do
+        local ok, message = pcall(function()
+            local _ = workload(case[2])
+        end)
+        test.equal(ok, false, case[1])
+        test.match(message, "^[^\n]*workload_test%.lua:%d+: workload: [^\n]*$")
+        test.match(message, case[1])
+    end
+end)
+
+test("what is not a description raises", function()
+    test.raises("workload: a description {...} expected, got nil", workload)
+    test.raises("got number", workload, 3)
+end)
+
+test("a missing file is an ordinary failure", function()
+    test.fails("ENOENT", "cannot open /no/such/file", workload(row { size = "histogram(/no/such/file)" }))
+end)
+
+test("what makes no sense before the start says so", function()
+    local w = workload(describe())
+    test.fails("EAGAIN", "not started", w:result())
+    test.fails("EINVAL", "not started", w:stop())
+    test.fails("EINVAL", "not started", w:wait(0))
+    test.fails("EINVAL", "not started", w:set { scale = 2 })
+    test.raises('unknown key "speed"; allowed: mark, rate, scale, set', w.set, w, { speed = 2 })
+    test.raises("a table {...} expected", w.set, w, 3)
+end)
+
+test("the core checks again what it is given", function()
+    test.raises("table expected", core.workload.create, 1, "process")
+    test.raises("invalid option 'other'", core.workload.create, {}, "other")
+    test.raises("field 'threads' is missing", core.workload.create, {}, "process")
+    test.raises("field 'threads' is missing, of the wrong type or out of range", core.workload.create,
+        { threads = 1 << 40 }, "process")
+end)
