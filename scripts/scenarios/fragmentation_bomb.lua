@@ -23,7 +23,8 @@ local result = assert(la.workload {
 print(result)
 for i = 1, #result.timeline, math.max(1, #result.timeline // 12) do
     local entry = result.timeline[i]
-    print(("%8.2f s  live %7.1f MiB  RSS %7.1f MiB%s"):format(entry.t, entry.live / 2 ^ 20, entry.rss / 2 ^ 20,
+    print(("%8.2f s  live %7.1f MiB  RSS %7.1f MiB%s"):format(entry.t, entry.live / 2 ^ 20,
+        (entry.rss - entry.engine) / 2 ^ 20,
         entry.fragmentation and ("  fragmentation %4.1f%%"):format(100 * entry.fragmentation) or ""))
 end
 os.exit(result.ok and 0 or 4, true)

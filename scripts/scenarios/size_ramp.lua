@@ -10,7 +10,7 @@ local LIVE <const> = 32 << 20 -- bytes, at each step
 local STEPS <const> = 9
 local seconds = assert(spec.time(arg[1] or "9s"), "a duration such as 9s expected") / 1e9
 
-print "    size     ops/s   malloc p50   malloc p99   peak RSS MiB"
+print "    size     ops/s   malloc p50   malloc p99     RSS MiB   RSS/live"
 for step = 0, STEPS - 1 do
     local size = 16 << 2 * step
     local result = assert(la.workload {
@@ -20,8 +20,9 @@ for step = 0, STEPS - 1 do
         limits = { failures = 0 },
     })()
     local malloc = result.latency.malloc
-    print(("%8d %9.0f %9d ns %9d ns %14.1f"):format(size, result.ops_per_s, malloc.p50, malloc.p99,
-        result.peak_rss / 2 ^ 20))
+    local last = result.timeline[#result.timeline - 1]
+    print(("%8d %9.0f %9d ns %9d ns %11.1f %10.2f"):format(size, result.ops_per_s, malloc.p50, malloc.p99,
+        (last.rss - last.engine) / 2 ^ 20, result.rss_per_live))
     if not result.ok then
         os.exit(4, true)
     end

@@ -20,6 +20,6 @@ until total >= seconds or not result.ok
 
 local late = result.timeline[#result.timeline].rss
 print(result)
-print(("rounds     %d of %d threads; RSS %.1f MiB after the first quarter, %.1f MiB after the last"):format(rounds,
+print(("rounds     %d of %d threads; RSS %.1f MiB after a quarter of them, %.1f MiB after the last"):format(rounds,
     result.threads, early / 2 ^ 20, late / 2 ^ 20))
 os.exit(result.ok and late <= 2 * early and 0 or 4, true)
