@@ -13,7 +13,9 @@
 /* Something that needs much memory for a short while. */
 static void
 work(int round) {
-    enum { BLOCKS = 2000 };
+    enum {
+        BLOCKS = 2000
+    };
     static char *blocks[BLOCKS];
     size_t size = round % 4 == 0 ? 32768 : 512;
     for (int i = 0; i < BLOCKS; i++) {

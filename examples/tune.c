@@ -23,7 +23,10 @@ read_size(const char *name) {
 
 int
 main(void) {
-    enum { BLOCKS = 1000, SIZE = 64 * 1024 };
+    enum {
+        BLOCKS = 1000,
+        SIZE = 64 * 1024
+    };
     static char *blocks[BLOCKS];
     for (int i = 0; i < BLOCKS; i++) {
         blocks[i] = malloc(SIZE);

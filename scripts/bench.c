@@ -13,7 +13,9 @@
 #include <string.h>
 #include <time.h>
 
-enum { SLOTS = 1 << 16 };
+enum {
+    SLOTS = 1 << 16
+};
 
 static char *slots[SLOTS];
 static uint64_t state = 88172645463325252u;

@@ -8,7 +8,12 @@
 #include <stdlib.h>
 #include <valgrind/callgrind.h>
 
-enum { DEPTH = 4, CALLS = 40, WINDOWS = 5, LONG_RUN = 20000 };
+enum {
+    DEPTH = 4,
+    CALLS = 40,
+    WINDOWS = 5,
+    LONG_RUN = 20000
+};
 
 static const size_t sizes[] = {8, 16, 64, 100, 256, 1024, 4096};
 

@@ -2,7 +2,8 @@
  * lunalloc.h -- the whole public C interface of lunalloc, and nothing else.
  *
  * Three groups:
- *   1. allocation: the standard names (malloc, free, ...) are replaced by linking or preloading; the lunalloc_ names below
+ *   1. allocation: the standard names (malloc, free, ...) are replaced by linking or preloading; the lunalloc_ names
+ *   below
  *      reach the same allocator where the standard names belong to somebody else (a dlopen'ed liblunalloc.so);
  *   2. controls: everything that can be read, set or done has a name; `mallctl` is jemalloc's calling convention, the
  *      lunalloc_ctl_ functions are the same table with self-description and text values;
@@ -23,7 +24,7 @@ extern "C" {
 #endif
 
 #define LUNALLOC_VERSION "0.1.0"
-#define LUNALLOC_API __attribute__((visibility("default")))
+#define LUNALLOC_API     __attribute__((visibility("default")))
 
 /* ---- 1. allocation ---------------------------------------------------------------------------------------------- */
 
@@ -77,12 +78,13 @@ typedef struct {
 
 /* One row of the schema. Strings are static. */
 typedef struct {
-    const char *name;     /* with <i>, <j> in the place of an index: "arena.<i>.dirty_decay_ms" */
+    const char *name; /* with <i>, <j> in the place of an index: "arena.<i>.dirty_decay_ms" */
     lunalloc_type_t type;
-    const char *unit;     /* "bytes", "ms", "ns", "count", "flag", "text", "" */
-    const char *access;   /* "r-", "rw", "-w", "--" (an action) */
-    const char *applies;  /* when a write takes effect: "live", "new arenas", "new slabs", "boot"; "" if it is not writable */
-    bool ranged;          /* min and max hold */
+    const char *unit;   /* "bytes", "ms", "ns", "count", "flag", "text", "" */
+    const char *access; /* "r-", "rw", "-w", "--" (an action) */
+    const char
+        *applies; /* when a write takes effect: "live", "new arenas", "new slabs", "boot"; "" if it is not writable */
+    bool ranged;  /* min and max hold */
     int64_t min, max;
     const char *fallback; /* the default as text; "" if it has none */
     const char *doc;      /* one line */
@@ -97,7 +99,8 @@ LUNALLOC_API int lunalloc_ctl_describe(const char *name, lunalloc_row_t *row);
 LUNALLOC_API int lunalloc_ctl_source(const char *name, const char **source);
 /*
  * How many values the first <i> (then <j>) of a pattern takes now, the outer index being fixed by `name`:
- * "arena.<i>.purge" -> number of arenas; "stats.arenas.0.bins.<j>.nmalloc" -> number of small classes. 0 if no index is open.
+ * "arena.<i>.purge" -> number of arenas; "stats.arenas.0.bins.<j>.nmalloc" -> number of small classes. 0 if no index
+ * is open.
  */
 LUNALLOC_API size_t lunalloc_ctl_limit(const char *name);
 /* The nearest known name to `name` into buf (always terminated); false if nothing is near. */
@@ -112,8 +115,8 @@ LUNALLOC_API int lunalloc_ctl_set(const char *name, const char *text, char *mess
 
 /* ---- 3. introspection ------------------------------------------------------------------------------------------- */
 
-#define LUNALLOC_ALL UINT32_MAX     /* "all arenas", where an arena index is asked for */
-#define LUNALLOC_NONE UINT32_MAX    /* "no size class" */
+#define LUNALLOC_ALL  UINT32_MAX /* "all arenas", where an arena index is asked for */
+#define LUNALLOC_NONE UINT32_MAX /* "no size class" */
 
 typedef enum {
     LUNALLOC_ACTIVE,   /* holds live allocations */
@@ -126,12 +129,12 @@ typedef enum {
 /* A run of pages: a copy of one descriptor. */
 typedef struct {
     uintptr_t addr;
-    size_t size;           /* bytes, a multiple of the page size */
+    size_t size; /* bytes, a multiple of the page size */
     uint32_t arena;
     lunalloc_state_t state;
-    uint32_t szind;        /* size class index; LUNALLOC_NONE on every extent without live allocations */
-    bool slab;             /* holds small regions */
-    bool is_head;          /* first extent of its region (of one mapping from the system) */
+    uint32_t szind; /* size class index; LUNALLOC_NONE on every extent without live allocations */
+    bool slab;      /* holds small regions */
+    bool is_head;   /* first extent of its region (of one mapping from the system) */
     bool committed;
     bool zeroed;           /* known to read as zeros */
     uint32_t nfree, nregs; /* of a slab: free regions, all regions; else 0 */
@@ -141,15 +144,15 @@ typedef struct {
 
 /*
  * Walks the extents of one arena (or LUNALLOC_ALL), regions in the order of their creation, extents in address order.
- * Start with cursor = {.arena = which}; each call copies up to n extents and returns how many, 0 at the end. A batch is a
- * consistent picture of its arena: no page is missing or counted twice within it. `totals`, if given, gets the arena's own page counts
- * of that same instant. No allocation, no lock held on return.
+ * Start with cursor = {.arena = which}; each call copies up to n extents and returns how many, 0 at the end. A batch
+ * is a consistent picture of its arena: no page is missing or counted twice within it. `totals`, if given, gets the
+ * arena's own page counts of that same instant. No allocation, no lock held on return.
  */
 typedef struct {
-    uint32_t arena;      /* which to walk; LUNALLOC_ALL */
-    uint32_t current;    /* private */
-    uint32_t region;     /* private */
-    uintptr_t addr;      /* private */
+    uint32_t arena;   /* which to walk; LUNALLOC_ALL */
+    uint32_t current; /* private */
+    uint32_t region;  /* private */
+    uintptr_t addr;   /* private */
 } lunalloc_cursor_t;
 
 typedef struct {
@@ -157,7 +160,8 @@ typedef struct {
     size_t active, dirty, muzzy, retained, mapped; /* bytes; mapped = active + dirty + muzzy; busy counts as active */
 } lunalloc_page_totals_t;
 
-LUNALLOC_API size_t lunalloc_extents(lunalloc_cursor_t *cursor, lunalloc_extent_t *out, size_t n, lunalloc_page_totals_t *totals);
+LUNALLOC_API size_t lunalloc_extents(lunalloc_cursor_t *cursor, lunalloc_extent_t *out, size_t n,
+                                     lunalloc_page_totals_t *totals);
 
 /* What an address belongs to. ENOENT if it is no memory of ours. */
 typedef struct {
@@ -173,59 +177,60 @@ LUNALLOC_API int lunalloc_find(const void *addr, lunalloc_location_t *out);
 typedef struct {
     uint32_t index;
     size_t size;
-    size_t slab_size;      /* 0 for large classes */
-    uint32_t nregs;        /* 0 for large classes */
-    uint32_t lg_group;     /* size = 2^lg_group + ndelta * 2^lg_delta */
+    size_t slab_size;  /* 0 for large classes */
+    uint32_t nregs;    /* 0 for large classes */
+    uint32_t lg_group; /* size = 2^lg_group + ndelta * 2^lg_delta */
     uint32_t lg_delta;
     uint32_t ndelta;
-    uint32_t cached_max;   /* objects that one thread's cache may hold; 0 if the class is not cached */
-    double max_waste;      /* worst internal fragmentation of the class: (size - smallest request) / size, 0 .. 1 */
+    uint32_t cached_max; /* objects that one thread's cache may hold; 0 if the class is not cached */
+    double max_waste;    /* worst internal fragmentation of the class: (size - smallest request) / size, 0 .. 1 */
 } lunalloc_sizeclass_t;
 
 LUNALLOC_API uint32_t lunalloc_nsizes(void);
-LUNALLOC_API int lunalloc_sizeclass(uint32_t index, lunalloc_sizeclass_t *out);      /* ENOENT past the end */
-LUNALLOC_API int lunalloc_sizeclass_of(size_t size, lunalloc_sizeclass_t *out);      /* class of a request; ENOENT if too large */
+LUNALLOC_API int lunalloc_sizeclass(uint32_t index, lunalloc_sizeclass_t *out); /* ENOENT past the end */
+LUNALLOC_API int lunalloc_sizeclass_of(size_t size,
+                                       lunalloc_sizeclass_t *out); /* class of a request; ENOENT if too large */
 
 /*
- * Counters, of one arena or of all. Every field is a uint64_t, in this order, so that tools can treat it as an array with
- * the names of lunalloc_stats_names(). Bytes unless said otherwise. allocated <= active <= resident.
+ * Counters, of one arena or of all. Every field is a uint64_t, in this order, so that tools can treat it as an array
+ * with the names of lunalloc_stats_names(). Bytes unless said otherwise. allocated <= active <= resident.
  */
 typedef struct {
-    uint64_t time;         /* monotonic clock, ns */
-    uint64_t allocated;    /* in use by the application (not what thread caches hold) */
-    uint64_t cached;       /* free, held by thread caches (all arenas only; 0 for one) */
-    uint64_t active;       /* pages of active extents */
+    uint64_t time;      /* monotonic clock, ns */
+    uint64_t allocated; /* in use by the application (not what thread caches hold) */
+    uint64_t cached;    /* free, held by thread caches (all arenas only; 0 for one) */
+    uint64_t active;    /* pages of active extents */
     uint64_t dirty;
     uint64_t muzzy;
     uint64_t retained;
-    uint64_t metadata;     /* resident bytes of the allocator's own structures (all arenas only; 0 for one) */
-    uint64_t resident;     /* metadata + active + dirty */
-    uint64_t mapped;       /* active + dirty + muzzy + metadata */
-    uint64_t narenas;      /* count (1 for one arena) */
-    uint64_t nthreads;     /* count, bound to it */
-    uint64_t nregions;     /* count of mappings obtained from the system */
-    uint64_t nslabs;       /* count, present */
-    uint64_t nextents;     /* count of extents in the free collections */
-    uint64_t nmalloc;      /* cumulative: objects handed from arenas to callers or caches */
-    uint64_t ndalloc;      /* cumulative: objects that came back */
-    uint64_t nrequests;    /* cumulative: allocation requests served */
-    uint64_t nfills;       /* cumulative: cache fills */
-    uint64_t nflushes;     /* cumulative: cache flushes */
-    uint64_t npurges;      /* cumulative: decay or purge passes that gave pages back */
-    uint64_t nmadvise;     /* cumulative: system calls made by them */
-    uint64_t purged;       /* cumulative: bytes given back */
+    uint64_t metadata;  /* resident bytes of the allocator's own structures (all arenas only; 0 for one) */
+    uint64_t resident;  /* metadata + active + dirty */
+    uint64_t mapped;    /* active + dirty + muzzy + metadata */
+    uint64_t narenas;   /* count (1 for one arena) */
+    uint64_t nthreads;  /* count, bound to it */
+    uint64_t nregions;  /* count of mappings obtained from the system */
+    uint64_t nslabs;    /* count, present */
+    uint64_t nextents;  /* count of extents in the free collections */
+    uint64_t nmalloc;   /* cumulative: objects handed from arenas to callers or caches */
+    uint64_t ndalloc;   /* cumulative: objects that came back */
+    uint64_t nrequests; /* cumulative: allocation requests served */
+    uint64_t nfills;    /* cumulative: cache fills */
+    uint64_t nflushes;  /* cumulative: cache flushes */
+    uint64_t npurges;   /* cumulative: decay or purge passes that gave pages back */
+    uint64_t nmadvise;  /* cumulative: system calls made by them */
+    uint64_t purged;    /* cumulative: bytes given back */
 } lunalloc_stats_t;
 
 typedef struct {
     uint64_t nmalloc, ndalloc, nrequests, nfills, nflushes; /* cumulative */
-    uint64_t curregs;      /* objects out of the arena now: in use or cached */
-    uint64_t cached;       /* objects in thread caches (all arenas only) */
-    uint64_t nslabs;       /* slabs, present; 0 for large classes */
-    uint64_t nonfull;      /* of these, with a free region */
+    uint64_t curregs;                                       /* objects out of the arena now: in use or cached */
+    uint64_t cached;                                        /* objects in thread caches (all arenas only) */
+    uint64_t nslabs;                                        /* slabs, present; 0 for large classes */
+    uint64_t nonfull;                                       /* of these, with a free region */
 } lunalloc_class_stats_t;
 
-LUNALLOC_API int lunalloc_stats(uint32_t arena, lunalloc_stats_t *out);                                   /* ENOENT */
-LUNALLOC_API int lunalloc_class_stats(uint32_t arena, uint32_t szind, lunalloc_class_stats_t *out);       /* ENOENT */
+LUNALLOC_API int lunalloc_stats(uint32_t arena, lunalloc_stats_t *out);                             /* ENOENT */
+LUNALLOC_API int lunalloc_class_stats(uint32_t arena, uint32_t szind, lunalloc_class_stats_t *out); /* ENOENT */
 /* Field names of lunalloc_stats_t in order, NULL-terminated; static. */
 LUNALLOC_API const char *const *lunalloc_stats_names(void);
 

@@ -389,7 +389,7 @@ local function complete_code(line, env)
         return {}, #line + 1
     end
     local head, sign = code:match "^(.*)([.:])%s*$"
-    if not head then
+    if not head or code:find "%f[.]%.%.%s*$" then -- ".." concatenates
         return global_candidates(partial, env), #code + 1
     elseif head:find "[.:]$" then
         return {}, #line + 1

@@ -156,7 +156,7 @@ local function amount(value, unit)
     return named and ("%s %s"):format(value, unit) or tostring(value)
 end
 
-local ACCESS <const> = { ["r-"] = "read only", rw = "read and write", ["-w"] = "write only", ["--"] = "an action" }
+local ACCESS <const> = { ["r-"] = "read only", rw = "read and write", ["-w"] = "write only" }
 
 local function control_text(row)
     local lines = { ("%s: %s"):format(row.name, row.doc) }
@@ -164,7 +164,7 @@ local function control_text(row)
         lines[#lines + 1] = value and ("  %-8s %s"):format(label, value) or nil
     end
     add("value", row.value ~= nil and ("%s, source: %s"):format(amount(row.value, row.unit), row.source or "?"))
-    add("type", ("%s, %s"):format(row.type, ACCESS[row.access] or row.access))
+    add("type", row.access == "--" and row.type or ("%s, %s"):format(row.type, ACCESS[row.access] or row.access))
     add("range", row.min and ("%s to %s"):format(amount(row.min, row.unit), amount(row.max, row.unit)))
     add("default", row.default ~= nil and row.default ~= "" and amount(row.default, row.unit))
     add("applies", row.applies and row.applies ~= "" and row.applies)

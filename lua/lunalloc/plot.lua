@@ -91,18 +91,19 @@ end
 
 -- ---- scales --------------------------------------------------------------------------------------------------------
 
+-- Larger magnitudes could overflow in differences; they are treated like infinities and NaN, as gaps.
 local function is_finite(value)
-    return value == value and value ~= math.huge and value ~= -math.huge
+    return value > -1e300 and value < 1e300
 end
 
--- The smallest and largest finite value of the arrays; nil if there is none.
+-- The smallest and largest finite value of the arrays, as floats; nil if there is none.
 local function extent(arrays)
     local low, high
     for _, array in ipairs(arrays) do
         for _, value in ipairs(array) do
             if is_finite(value) then
-                low = math.min(low or value, value)
-                high = math.max(high or value, value)
+                low = math.min(low or value, value) + 0.0
+                high = math.max(high or value, value) + 0.0
             end
         end
     end

@@ -7,9 +7,10 @@
 
 local show = require "lunalloc.show"
 
-local PAUSE <const> = 1.5 -- seconds after each step, on a terminal
+local PAUSE <const> = 1.2 -- seconds after each step, on a terminal
 
--- say: a remark before it; code: what is run; wait: seconds that the load needs before it.
+-- say: a remark before it; code: what is run; wait: seconds that the load needs before it; brisk: no pause after it, since
+-- what the next one shows would fade.
 local STEPS <const> = {
     {
         say = "This is a Lua prompt. Its own malloc is lunalloc, and 'la' is the way to look into it.",
@@ -51,14 +52,20 @@ end]],
     { code = [[picture()]] },
     {
         say = "Now the peak is over: blocks live a tenth as long. Pages become unused, but they stay resident for a while:",
-        code = [[w:set{scale = 0.1, mark = "the peak is over"}]],
+        code = [[w:set{scale = 0.1}]],
+        brisk = true,
     },
-    { wait = 2.5, code = [[before = rss(); return before]] },
+    { wait = 1.5, code = [[before = rss(); return before]], brisk = true },
     {
-        say = "How long is a setting, one for each arena. It is changed live, for all arenas at once (4096 means all):",
+        say = "For how long, a setting of each arena says, in milliseconds:",
         code = [[la.ctl.arena[0].dirty_decay_ms]],
+        brisk = true,
     },
-    { code = [[la.set("arena.4096.dirty_decay_ms", 0)]] },
+    {
+        say = "It is changed live, here for all arenas at once (4096 means all), and the timeline gets a mark:",
+        code = [[la.set("arena.4096.dirty_decay_ms", 0)]],
+        brisk = true,
+    },
     { code = [[w:set{mark = "dirty_decay_ms = 0"}]] },
     {
         say = "The memory is back with the system:",
@@ -70,7 +77,7 @@ end]],
         code = [[table.move(la.sizeclasses(), 1, 8, 1, {})]] },
     { say = "All runs of pages, by what they are used for:", code = [[la.extents_summary{by = "state"}]] },
     { say = "Every setting explains itself:", code = [[la.describe "arena.0.dirty_decay_ms"]] },
-    { say = "What proved good here is one line for the program that needs it; and here the default is put back.",
+    { say = "What proved good here is one line for the program that needs it. Here, the default is put back.",
         code = [[print 'LUNALLOC_CONF="dirty_decay_ms:0" your-program']] },
     { code = [[la.set("arena.4096.dirty_decay_ms", "10s")]] },
 }
@@ -118,7 +125,7 @@ local function take(step)
     end
     show_code(step.code)
     run(step.code)
-    if console.tty then
+    if console.tty and not step.brisk then
         wait(PAUSE)
     end
 end

@@ -133,6 +133,18 @@ local function marks_of(timeline)
     return marks
 end
 
+-- RSS before the first run in this state. Later ones start with what the allocator kept of it, which is theirs to use.
+local first_base = math.huge
+
+--- Resident memory, without what was there before and the engine's own, per byte that lived; nil if nothing did.
+local function rss_per_live(result)
+    local last = result.timeline[#result.timeline - 1] -- "end of operations"; the last one is "everything freed"
+    first_base = math.min(first_base, result.base_rss)
+    if last.live > 0 then
+        return math.max(0.0, (last.rss - last.engine - first_base) / last.live)
+    end
+end
+
 --- The result of the run; nil, message, code while there is none.
 function Workload:result()
     local result = self.started and self.run_:result()
@@ -148,6 +160,7 @@ function Workload:result()
     end
     result.timeline = self:timeline()
     result.marks = marks_of(result.timeline)
+    result.rss_per_live = rss_per_live(result)
     report.judge(result, self.limits)
     return report.result(result)
 end

@@ -52,7 +52,7 @@ end
 
 local function limit_text(name, value)
     if value == nil then
-        return "no such call was timed"
+        return "not measured"
     elseif name:find("%.") then
         return report.time(value)
     elseif name == "peak_rss" then
@@ -84,13 +84,16 @@ local function add_latencies(lines, result)
 end
 
 local function add_memory(lines, result)
-    local last = result.timeline[#result.timeline - 1] or { rss = 0, live = 0 }
-    lines[#lines + 1] = ("memory     peak RSS %s; at the end of operations %s live, RSS %s, RSS/live %.2f"):format(
-        human(result.peak_rss), human(last.live), human(last.rss), result.rss_per_live)
+    local last = result.timeline[#result.timeline - 1]
+    lines[#lines + 1] = ("memory     at the end %s live, RSS %s (%s of it the engine's), RSS/live %s"):format(
+        human(last.live), human(last.rss), human(last.engine),
+        result.rss_per_live and ("%.2f"):format(result.rss_per_live) or "-")
     if last.active then
         lines[#lines + 1] = ("           allocated %s, active %s, dirty %s, muzzy %s, retained %s"):format(
             human(last.allocated), human(last.active), human(last.dirty), human(last.muzzy), human(last.retained))
     end
+    lines[#lines + 1] = ("           peak RSS %s; after everything was freed %s"):format(human(result.peak_rss),
+        human(result.timeline[#result.timeline].rss))
 end
 
 local function add_verification(lines, result)

@@ -32,7 +32,6 @@ struct engine {
     bool ended_by_plan;     /* (m) by duration or quotas before that */
     timeline_t timeline;    /* (m) */
     uint64_t failed_sets;   /* (m) */
-    timeline_entry_t last;  /* (m) while all was still live */
     uint64_t t0;            /* clock at the start; set before the conductor exists */
     uint64_t base_rss;
     uint64_t clock_cost;
@@ -242,12 +241,12 @@ release_workers(engine_t *engine) {
     pthread_mutex_lock(&engine->mutex);
     engine->ended_by_plan = !engine->stop_asked;
     add_entry_locked(engine, "end of operations");
-    engine->last = engine->timeline.entries[engine->timeline.n - 1];
     pthread_mutex_unlock(&engine->mutex);
     enter(engine, ENGINE_FREEING);
     atomic_store_explicit(&engine->shared.release, true, memory_order_release);
     for (uint32_t i = 0; i < engine->plan->threads; i++) {
         pthread_join(engine->threads[i], NULL);
+        worker_shrink(engine->shared.workers[i]);
     }
     add_entry(engine, "everything freed");
 }
@@ -457,12 +456,6 @@ engine_timeline(engine_t *engine, size_t from, timeline_entry_t *out, size_t n) 
     return n;
 }
 
-static double
-rss_per_live(const engine_t *engine) {
-    double used = (double)engine->last.rss - (double)engine->base_rss - (double)engine->last.engine;
-    return engine->last.live == 0 || used < 0 ? 0 : used / (double)engine->last.live;
-}
-
 static void
 merge_workers(const engine_t *engine, engine_result_t *out) {
     for (uint32_t i = 0; i < engine->plan->threads; i++) {
@@ -489,7 +482,6 @@ engine_result(engine_t *engine, engine_result_t *out) {
     out->clock_cost = engine->clock_cost;
     out->peak_rss = engine->timeline.peak_rss;
     out->base_rss = engine->base_rss;
-    out->rss_per_live = rss_per_live(engine);
     out->failed_sets = engine->failed_sets;
     out->stopped = !engine->ended_by_plan;
     return true;

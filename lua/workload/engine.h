@@ -33,7 +33,6 @@ typedef struct {
     uint64_t max_lag;                /* ns behind the schedule of an open loop */
     uint64_t peak_rss;               /* bytes, of the timeline's entries */
     uint64_t base_rss;               /* bytes, before the start */
-    double rss_per_live;             /* at the end: (rss - base - engine's own) / live; 0 if nothing was live */
     uint64_t failed_sets;            /* settings of phases that the allocator refused */
     bool stopped;                    /* ended by engine_stop(), not by its plan */
     fault_t fault;                   /* the first found by any thread */

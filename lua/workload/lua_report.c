@@ -165,7 +165,6 @@ lua_report_result(lua_State *L, const engine_result_t *result) {
     set_number(L, "max_lag", (double)result->max_lag / 1e9);
     set_unsigned(L, "peak_rss", result->peak_rss);
     set_unsigned(L, "base_rss", result->base_rss);
-    set_number(L, "rss_per_live", result->rss_per_live);
     set_unsigned(L, "failed_sets", result->failed_sets);
     core_set_boolean(L, "stopped", result->stopped);
     snprintf(hash, sizeof(hash), "%016llx", (unsigned long long)result->hash);

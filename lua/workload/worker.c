@@ -534,7 +534,16 @@ worker_create(shared_t *shared, uint32_t index, const heap_t *heap, uint64_t clo
 }
 
 void
-worker_destroy(worker_t *worker) {
+worker_shrink(worker_t *worker) {
+    worker->rows = NULL;
+    worker->nrows = 0;
+    worker->wheel = NULL;
+    worker->spare = NULL;
     region_free(&worker->region);
+}
+
+void
+worker_destroy(worker_t *worker) {
+    worker_shrink(worker);
     munmap(worker, sizeof(*worker));
 }

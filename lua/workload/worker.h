@@ -87,6 +87,9 @@ worker_t *worker_create(shared_t *shared, uint32_t index, const heap_t *heap, ui
 /* The thread's function; arg is the worker. */
 void *worker_main(void *arg);
 
+/* After it was joined: gives back its memory but for the counters, histograms and the fault. */
+void worker_shrink(worker_t *worker);
+
 /* After it was joined, or never started. */
 void worker_destroy(worker_t *worker);
 

@@ -154,9 +154,9 @@ lunalloc_class_stats(uint32_t arena, uint32_t szind, lunalloc_class_stats_t *out
 const char *const *
 lunalloc_stats_names(void) {
     static const char *const names[] = {
-        "time",     "allocated", "cached",   "active",    "dirty",  "muzzy",    "retained",  "metadata",
-        "resident", "mapped",    "narenas",  "nthreads",  "nregions", "nslabs", "nextents",  "nmalloc",
-        "ndalloc",  "nrequests", "nfills",   "nflushes",  "npurges", "nmadvise", "purged",    NULL,
+        "time",     "allocated", "cached",  "active",   "dirty",    "muzzy",    "retained", "metadata",
+        "resident", "mapped",    "narenas", "nthreads", "nregions", "nslabs",   "nextents", "nmalloc",
+        "ndalloc",  "nrequests", "nfills",  "nflushes", "npurges",  "nmadvise", "purged",   NULL,
     };
     return names;
 }

@@ -1,8 +1,8 @@
 /*
  * fast.h -- the two fast paths, whole: everything else is a slow path's business.
  *
- * Before boot, before a thread's first call, after its last, and whenever caching is off, thread_self leads to zeroed bins:
- * empty and full at once. No other test is needed.
+ * Before boot, before a thread's first call, after its last, and whenever caching is off, thread_self leads to zeroed
+ * bins: empty and full at once. No other test is needed.
  */
 #ifndef LUNALLOC_API_FAST_H
 #define LUNALLOC_API_FAST_H

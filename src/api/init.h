@@ -2,7 +2,8 @@
 #ifndef LUNALLOC_API_INIT_H
 #define LUNALLOC_API_INIT_H
 
-/* Returns when the allocator is ready; thread-safe. Ends the process with a message if the system has no memory at all. */
+/* Returns when the allocator is ready; thread-safe. Ends the process with a message if the system has no memory at
+ * all. */
 void init_boot(void);
 /* Fork handlers; registered by boot (fork.c). */
 void fork_boot(void);

@@ -1,8 +1,8 @@
 /*
  * malloc.c -- the entry points: ISO C, POSIX and the traditional names.
  *
- * Each exists under its lunalloc_ name; the standard names are aliases, defined only where this library is to replace them.
- * The declarations are our own, because a libc's carry attributes that an alias would have to repeat.
+ * Each exists under its lunalloc_ name; the standard names are aliases, defined only where this library is to replace
+ * them. The declarations are our own, because a libc's carry attributes that an alias would have to repeat.
  */
 #include "api/fast.h"
 #include "api/slow.h"

@@ -1,4 +1,5 @@
-/* replaced.c -- is the process's malloc ours? In a file without a definition of malloc, so that its address is the one the linker chose. */
+/* replaced.c -- is the process's malloc ours? In a file without a definition of malloc, so that its address is the
+ * one the linker chose. */
 #include "lunalloc.h"
 
 #include <stdlib.h>

@@ -77,8 +77,9 @@ slow_calloc(size_t size) {
 }
 
 /*
- * Up to a page: the class of size rounded up to the alignment, whose regions are then aligned, because the spacing of the
- * classes there is a multiple or a divisor of it and slabs start at pages. Beyond: a large class at that alignment.
+ * Up to a page: the class of size rounded up to the alignment, whose regions are then aligned, because the spacing of
+ * the classes there is a multiple or a divisor of it and slabs start at pages. Beyond: a large class at that
+ * alignment.
  */
 void *
 slow_aligned(size_t alignment, size_t size) {

@@ -1,8 +1,8 @@
 /*
  * arena.h -- an independent allocator: bins of small classes and large allocations over its own pages.
  *
- * Threads call it through their caches (thread/), in batches; nothing here knows threads. Every pointer carries its arena in
- * its extent, so any thread may free anything.
+ * Threads call it through their caches (thread/), in batches; nothing here knows threads. Every pointer carries its
+ * arena in its extent, so any thread may free anything.
  *
  * Thread-safe. On entry no lock of the core is held.
  */
@@ -13,13 +13,13 @@
 #include "extent/page_alloc.h"
 
 typedef struct arena {
-    uint32_t index;              /* Synchronization: constant. */
-    bool manual;                 /* Synchronization: constant; made by request, not for automatic binding; never cached. */
-    _Atomic uint32_t nthreads;   /* Synchronization: any thread; threads bound to it. */
+    uint32_t index; /* Synchronization: constant. */
+    bool manual;    /* Synchronization: constant; made by request, not for automatic binding; never cached. */
+    _Atomic uint32_t nthreads;                    /* Synchronization: any thread; threads bound to it. */
     _Atomic uint64_t nmalloc_large[SC_MAX_SIZES]; /* Synchronization: any thread adds; by szind, as below. */
     _Atomic uint64_t ndalloc_large[SC_MAX_SIZES]; /* Synchronization: as nmalloc_large. */
-    page_alloc_t pages;          /* Synchronization: its own. */
-    bin_t bins[SC_MAX_SMALL];    /* Synchronization: their own. */
+    page_alloc_t pages;                           /* Synchronization: its own. */
+    bin_t bins[SC_MAX_SMALL];                     /* Synchronization: their own. */
 } arena_t;
 
 /* A new arena in metadata; NULL without memory. */

@@ -10,8 +10,8 @@ _Atomic(arena_t *) arenas_table[ARENAS_MAX];
 _Atomic bool arenas_manual_made;
 
 static lock_t lock = LOCK_INITIALIZER(RANK_ARENAS);
-static _Atomic uint32_t count;                                  /* Synchronization: written under the lock. */
-static _Atomic uint32_t nauto;                                  /* Synchronization: as count. */
+static _Atomic uint32_t count; /* Synchronization: written under the lock. */
+static _Atomic uint32_t nauto; /* Synchronization: as count. */
 static bool destroyed[ARENAS_MAX] GUARDED_BY(role_arenas);
 
 static void

@@ -1,8 +1,8 @@
 /*
  * arenas.h -- the table of arenas: creation, binding of threads, destruction.
  *
- * Automatic arenas come first, 0 .. options.narenas - 1, and are made when a thread first needs them; manual ones are made
- * by request and used only by threads that ask. Indices of destroyed arenas are used again. Thread-safe.
+ * Automatic arenas come first, 0 .. options.narenas - 1, and are made when a thread first needs them; manual ones are
+ * made by request and used only by threads that ask. Indices of destroyed arenas are used again. Thread-safe.
  */
 #ifndef LUNALLOC_ARENA_ARENAS_H
 #define LUNALLOC_ARENA_ARENAS_H

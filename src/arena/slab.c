@@ -35,5 +35,6 @@ void
 slab_reject(const extent_t *slab, const void *ptr) {
     uint32_t i = slab_regind(slab, (uintptr_t)ptr);
     bool whole = (uintptr_t)ptr == slab->addr + i * sc.size[slab->szind] && i < slab->nregs;
-    misuse(whole ? "double free" : "free of an address inside an object", ptr, "(found when a thread cache gave it back)");
+    misuse(whole ? "double free" : "free of an address inside an object", ptr,
+           "(found when a thread cache gave it back)");
 }

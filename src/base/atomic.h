@@ -11,12 +11,12 @@
 
 #include <stdatomic.h>
 
-#define atomic_get(p) atomic_load_explicit((p), memory_order_relaxed)
-#define atomic_set(p, v) atomic_store_explicit((p), (v), memory_order_relaxed)
-#define atomic_get_acquire(p) atomic_load_explicit((p), memory_order_acquire)
+#define atomic_get(p)            atomic_load_explicit((p), memory_order_relaxed)
+#define atomic_set(p, v)         atomic_store_explicit((p), (v), memory_order_relaxed)
+#define atomic_get_acquire(p)    atomic_load_explicit((p), memory_order_acquire)
 #define atomic_set_release(p, v) atomic_store_explicit((p), (v), memory_order_release)
-#define atomic_add(p, v) atomic_fetch_add_explicit((p), (v), memory_order_relaxed)
-#define atomic_sub(p, v) atomic_fetch_sub_explicit((p), (v), memory_order_relaxed)
+#define atomic_add(p, v)         atomic_fetch_add_explicit((p), (v), memory_order_relaxed)
+#define atomic_sub(p, v)         atomic_fetch_sub_explicit((p), (v), memory_order_relaxed)
 
 /*
  * A counter with one writer at a time (the holder of a lock, the owner of a thread) and readers at any time: the writer

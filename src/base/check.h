@@ -4,7 +4,8 @@
  *   check(cond)   an invariant of ours; tested in debug builds only
  *   misuse(...)   the application broke a rule (double free, wild pointer): one line, then abort, in every build
  *
- * Messages go through `check_sink`, which boot fills (base knows no system calls); until then a failure aborts silently.
+ * Messages go through `check_sink`, which boot fills (base knows no system calls); until then a failure aborts
+ * silently.
  */
 #ifndef LUNALLOC_BASE_CHECK_H
 #define LUNALLOC_BASE_CHECK_H

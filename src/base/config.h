@@ -1,6 +1,6 @@
 /*
- * config.h -- what a build variant decides, as constants that plain `if` can test, so that every variant always compiles;
- * and the few compiler words that the rest uses.
+ * config.h -- what a build variant decides, as constants that plain `if` can test, so that every variant always
+ * compiles; and the few compiler words that the rest uses.
  */
 #ifndef LUNALLOC_BASE_CONFIG_H
 #define LUNALLOC_BASE_CONFIG_H
@@ -31,12 +31,12 @@ static const bool config_tsan = LUNALLOC_TSAN != 0;
 /* The standard names (malloc, free, ...) are defined. */
 static const bool config_replace = LUNALLOC_REPLACE != 0;
 
-#define LIKELY(x) __builtin_expect(!!(x), 1)
-#define UNLIKELY(x) __builtin_expect(!!(x), 0)
-#define NOINLINE __attribute__((noinline))
-#define COLD __attribute__((noinline, cold))
+#define LIKELY(x)     __builtin_expect(!!(x), 1)
+#define UNLIKELY(x)   __builtin_expect(!!(x), 0)
+#define NOINLINE      __attribute__((noinline))
+#define COLD          __attribute__((noinline, cold))
 #define ALWAYS_INLINE static inline __attribute__((always_inline))
-#define CACHELINE 64
+#define CACHELINE     64
 
 /* The page map's granule: 2^12 bytes whatever the system's page size, so that the fast path shifts by a constant. */
 #define LG_GRANULE 12

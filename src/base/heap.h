@@ -1,8 +1,8 @@
 /*
  * heap.h -- intrusive pairing heap with removal of any member.
  *
- * insert O(1), first O(1), remove O(log n) amortised. The order is a function of the caller's. No synchronisation of its own.
- * Source: M. Fredman, R. Sedgewick, D. Sleator, R. Tarjan, "The pairing heap", Algorithmica 1 (1986).
+ * insert O(1), first O(1), remove O(log n) amortised. The order is a function of the caller's. No synchronisation of
+ * its own. Source: M. Fredman, R. Sedgewick, D. Sleator, R. Tarjan, "The pairing heap", Algorithmica 1 (1986).
  */
 #ifndef LUNALLOC_BASE_HEAP_H
 #define LUNALLOC_BASE_HEAP_H

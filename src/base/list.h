@@ -13,7 +13,7 @@ typedef struct list {
 } list_t;
 
 /* The structure of which `node` is the member `field`. */
-#define container_of(node, type, field) ((type *)(void *)((char *)(node) - offsetof(type, field)))
+#define container_of(node, type, field) ((type *)(void *)((char *)(node)-offsetof(type, field)))
 
 static inline void
 list_init(list_t *list) {

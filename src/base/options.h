@@ -1,6 +1,7 @@
 /*
- * options.h -- settings as plain data, with their defaults. Parsed and checked in control/, read by the layers that they
- * concern. Fields marked `live` may change at any time and are atomic; the others are constant once boot has finished.
+ * options.h -- settings as plain data, with their defaults. Parsed and checked in control/, read by the layers that
+ * they concern. Fields marked `live` may change at any time and are atomic; the others are constant once boot has
+ * finished.
  */
 #ifndef LUNALLOC_BASE_OPTIONS_H
 #define LUNALLOC_BASE_OPTIONS_H
@@ -9,17 +10,17 @@
 #include "base/config.h"
 
 /* Defaults, as numbers here and as text in the schema. */
-#define DEFAULT_ABORT_CONF false
-#define DEFAULT_TCACHE true
-#define DEFAULT_NARENAS 0
-#define DEFAULT_LG_QUANTUM 4
-#define DEFAULT_TCACHE_MAX 32768
-#define DEFAULT_TCACHE_NSLOTS 256
-#define DEFAULT_TCACHE_BYTES 65536
+#define DEFAULT_ABORT_CONF        false
+#define DEFAULT_TCACHE            true
+#define DEFAULT_NARENAS           0
+#define DEFAULT_LG_QUANTUM        4
+#define DEFAULT_TCACHE_MAX        32768
+#define DEFAULT_TCACHE_NSLOTS     256
+#define DEFAULT_TCACHE_BYTES      65536
 #define DEFAULT_RETAIN_GROW_LIMIT 268435456
-#define DEFAULT_DIRTY_DECAY_MS 10000
-#define DEFAULT_MUZZY_DECAY_MS 0
-#define DEFAULT_DIRTY_MAX -1
+#define DEFAULT_DIRTY_DECAY_MS    10000
+#define DEFAULT_MUZZY_DECAY_MS    0
+#define DEFAULT_DIRTY_MAX         -1
 
 typedef struct {
     bool abort_conf;                  /* a bad configuration pair aborts instead of being skipped */

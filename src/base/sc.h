@@ -5,11 +5,12 @@
  *   linear     quantum * (1 .. 2^lg_ngroup)
  *   geometric  2^g + n * 2^(g - lg_ngroup), n = 1 .. 2^lg_ngroup, for each doubling g
  *
- * A class below page << lg_ngroup is *small* (regions in slabs), the rest are *large* (extents of their own). `szind` is a
- * class's index in ascending size; a *bin index* is szind + 1, so that 0 can stand for "none" in the page map and lookup.
+ * A class below page << lg_ngroup is *small* (regions in slabs), the rest are *large* (extents of their own). `szind`
+ * is a class's index in ascending size; a *bin index* is szind + 1, so that 0 can stand for "none" in the page map
+ * and lookup.
  *
- * After sc_boot everything here is constant, except the slab sizes of new slabs (atomic, relaxed). bin_offset is read before, too:
- * a thread's first call may meet any part of it, and takes the slow path whatever it reads.
+ * After sc_boot everything here is constant, except the slab sizes of new slabs (atomic, relaxed). bin_offset is read
+ * before, too: a thread's first call may meet any part of it, and takes the slow path whatever it reads.
  */
 #ifndef LUNALLOC_BASE_SC_H
 #define LUNALLOC_BASE_SC_H
@@ -21,7 +22,7 @@
 #define SC_MAX_SIZES 256
 #define SC_MAX_SMALL 64
 /* Requests up to this size find their class by one table load. */
-#define SC_LOOKUP_MAX 4096
+#define SC_LOOKUP_MAX  4096
 #define SC_LG_TINY_MIN 3
 /* Larger requests cannot succeed. */
 #define SC_LARGE_MAX (UINT64_C(1) << 46)
@@ -40,11 +41,11 @@ typedef struct {
     uint32_t ntiny;
     uint32_t nsmall;
     uint32_t nsizes;
-    uint32_t max_regs;                     /* most regions that a slab may hold: bounds the descriptor's bitmap */
+    uint32_t max_regs; /* most regions that a slab may hold: bounds the descriptor's bitmap */
     size_t page;
-    size_t small_max;                      /* largest small size */
+    size_t small_max; /* largest small size */
     size_t size[SC_MAX_SIZES];
-    uint64_t magic[SC_MAX_SMALL];          /* div_magic(size), for small classes */
+    uint64_t magic[SC_MAX_SMALL]; /* div_magic(size), for small classes */
     _Atomic uint32_t slab_size[SC_MAX_SMALL];
 } sc_t;
 
@@ -56,7 +57,8 @@ void sc_boot(sc_config_t config);
 uint32_t sc_index_compute(size_t size);
 /* size = 2^lg_group + ndelta * 2^lg_delta. */
 void sc_decompose(uint32_t szind, uint32_t *lg_group, uint32_t *lg_delta, uint32_t *ndelta);
-/* Checks and sets the slab size of new slabs of a class, in bytes. False if it is no multiple of the page, holds no region or too many. */
+/* Checks and sets the slab size of new slabs of a class, in bytes. False if it is no multiple of the page, holds no
+ * region or too many. */
 bool sc_set_slab_size(uint32_t szind, size_t slab_size);
 
 /* Where a thread's cache keeps the class of a request of up to SC_LOOKUP_MAX bytes. */

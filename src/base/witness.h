@@ -1,6 +1,6 @@
 /*
- * witness.h -- debug builds remember which ranks the calling thread holds, and stop at the first violation of the order.
- * In release builds every function here is empty.
+ * witness.h -- debug builds remember which ranks the calling thread holds, and stop at the first violation of the
+ * order. In release builds every function here is empty.
  */
 #ifndef LUNALLOC_BASE_WITNESS_H
 #define LUNALLOC_BASE_WITNESS_H
@@ -12,7 +12,8 @@ void witness_before_acquire(lock_rank_t rank);
 void witness_before_acquire_sibling(lock_rank_t rank);
 void witness_acquired(lock_rank_t rank);
 void witness_released(lock_rank_t rank);
-/* Stops unless the calling thread holds no lock of the core: stands at the entry of every allocation and deallocation. */
+/* Stops unless the calling thread holds no lock of the core: stands at the entry of every allocation and
+ * deallocation. */
 void witness_no_core_lock(void);
 /* How many locks of this rank the calling thread holds. */
 unsigned witness_depth(lock_rank_t rank);

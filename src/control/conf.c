@@ -9,7 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define CONF_FILE "/etc/lunalloc.conf"
+#define CONF_FILE     "/etc/lunalloc.conf"
 #define CONF_FILE_MAX 4096
 
 /* An application may define it; a null pointer otherwise. */

@@ -2,8 +2,8 @@
  * ctl.h -- names: resolving them to rows, and reading and writing by name. The contract of each function is that of the
  * public function of the same meaning in lunalloc.h. Thread-safe.
  *
- * A mib is {position of the row, or index where the name has one, ...}: mib[0] is the row's position in the schema, mib[k] the index
- * for a component <i>, 0 for the other components.
+ * A mib is {position of the row, or index where the name has one, ...}: mib[0] is the row's position in the schema,
+ * mib[k] the index for a component <i>, 0 for the other components.
  */
 #ifndef LUNALLOC_CONTROL_CTL_H
 #define LUNALLOC_CONTROL_CTL_H

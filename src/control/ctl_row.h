@@ -32,7 +32,8 @@ extern const size_t ctl_nrows;
 /* The position of a row by its pattern; ctl_nrows if there is none. */
 size_t ctl_row_named(const char *pattern);
 
-/* Writes an option as configuration does, before boot has finished: no liveness is asked. value fits the row's type and range. */
+/* Writes an option as configuration does, before boot has finished: no liveness is asked. value fits the row's type
+ * and range. */
 void ctl_store_option(const ctl_row_t *row, const lunalloc_value_t *value);
 
 #endif

@@ -421,21 +421,10 @@ write_tcache_flush(const ctl_call_t *call, const lunalloc_value_t *value, fmt_t 
 /* ---- the table ---- */
 
 #define NO_RANGE 0, 0
-#define CTL(name_, type_, unit_, access_, applies_, ...) CTL_ROW(name_, type_, unit_, access_, applies_, __VA_ARGS__)
-#define CTL_ROW(name_, type_, unit_, access_, applies_, min_, max_, fallback_, doc_, read_, write_, arg_)                      \
-    {.public = {.name = name_,                                                                                         \
-                .type = LUNALLOC_##type_,                                                                              \
-                .unit = unit_,                                                                                         \
-                .access = access_,                                                                                     \
-                .applies = applies_,                                                                                   \
-                .ranged = (min_) != (max_),                                                                            \
-                .min = min_,                                                                                           \
-                .max = max_,                                                                                           \
-                .fallback = fallback_,                                                                                       \
-                .doc = doc_},                                                                                          \
-     .read = read_,                                                                                                    \
-     .write = write_,                                                                                                  \
-     .arg = arg_},
+/* Twice, so that NO_RANGE becomes two arguments. The order is lunalloc_row_t's and ctl_row_t's. */
+#define CTL(...) CTL_ROW(__VA_ARGS__)
+#define CTL_ROW(name, type, unit, access, applies, min, max, fallback, doc, read, write, arg)                          \
+    {{name, LUNALLOC_##type, unit, access, applies, (min) != (max), min, max, fallback, doc}, read, write, arg},
 
 const ctl_row_t ctl_rows[] = {
 #include "control/schema.def"

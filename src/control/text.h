@@ -10,7 +10,8 @@ bool text_parse(const lunalloc_row_t *row, const char *text, size_t len, lunallo
 /* Is a typed value within the row's range? False: as above. */
 bool text_in_range(const lunalloc_row_t *row, const lunalloc_value_t *value, fmt_t *why);
 void text_put(fmt_t *out, const lunalloc_value_t *value);
-/* Edits that turn a into b: insertions, deletions, replacements. Names of up to TEXT_MAX_NAME bytes, else UINT32_MAX. */
+/* Edits that turn a into b: insertions, deletions, replacements. Names of up to TEXT_MAX_NAME bytes, else
+ * UINT32_MAX. */
 #define TEXT_MAX_NAME 96
 uint32_t text_distance(const char *a, const char *b);
 

@@ -1,18 +1,19 @@
 /*
  * decay.h -- how many free pages may stay: a smoothstep curve over the ages of free pages.
  *
- * Time is cut into DECAY_STEPS steps of decay_ms / DECAY_STEPS. backlog[i] counts the pages that became free i steps ago and were not reused;
- * a page i steps old may stay with the weight h(1 - i / DECAY_STEPS), h(x) = 6x^5 - 15x^4 + 10x^3:
+ * Time is cut into DECAY_STEPS steps of decay_ms / DECAY_STEPS. backlog[i] counts the pages that became free i steps
+ * ago and were not reused; a page i steps old may stay with the weight h(1 - i / DECAY_STEPS), h(x) = 6x^5 - 15x^4 +
+ * 10x^3:
  *   limit = sum over i of backlog[i] * h(1 - (i + 1) / DECAY_STEPS)
- * Reuse is charged to the youngest pages first. Pure arithmetic: no lock, no clock, no system call of its own; the caller
- * serialises (purge.c holds RANK_DECAY). Times in ns unless the name says ms.
+ * Reuse is charged to the youngest pages first. Pure arithmetic: no lock, no clock, no system call of its own; the
+ * caller serialises (purge.c holds RANK_DECAY). Times in ns unless the name says ms.
  */
 #ifndef LUNALLOC_EXTENT_DECAY_H
 #define LUNALLOC_EXTENT_DECAY_H
 
 #include "base/config.h"
 
-#define DECAY_STEPS 200
+#define DECAY_STEPS  200
 #define DECAY_MS_MAX INT64_C(1000000000000)
 
 typedef struct {
@@ -25,7 +26,8 @@ typedef struct {
 
 /* ms: -1 .. DECAY_MS_MAX. */
 void decay_init(decay_t *decay, int64_t ms, uint64_t now);
-/* Changes the time: every page keeps its age (from -1, where ages were not kept, all start young). npages are free now. */
+/* Changes the time: every page keeps its age (from -1, where ages were not kept, all start young). npages are free
+ * now. */
 void decay_set(decay_t *decay, int64_t ms, uint64_t now, size_t npages);
 /* Moves on to `now`, with npages free now. True if at least one step passed. */
 bool decay_advance(decay_t *decay, uint64_t now, size_t npages);

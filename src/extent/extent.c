@@ -1,4 +1,5 @@
-/* extent.c -- the supply of descriptors: one list, type-stable, so that a stale pointer still points to a descriptor. */
+/* extent.c -- the supply of descriptors: one list, type-stable, so that a stale pointer still points to a
+ * descriptor. */
 #include "extent/extent.h"
 
 #include "extent/metadata.h"

@@ -2,8 +2,8 @@
  * extent.h -- the central type, and the vocabulary of the page layer.
  *
  *   page        the system's page (sc.page bytes)
- *   region      what one call to the system's mapping returned; given back whole; never merged with another. (Inside a slab,
- *               "region" also means one object's place; the context tells, and code says `reg` there.)
+ *   region      what one call to the system's mapping returned; given back whole; never merged with another. (Inside
+ *               a slab, "region" also means one object's place; the context tells, and code says `reg` there.)
  *   extent      a run of pages within one region, with a descriptor outside of the run: the unit of everything here
  *   slab        an active extent cut into equal regions of one small size class
  *   large       an active extent that is one allocation
@@ -17,12 +17,13 @@
  *   busy        in transit: taken from one place and not yet put into the next
  *
  * Protocol. A descriptor in state s in {dirty, muzzy, retained} of arena a belongs to collection (a, s), and enters or
- * leaves that state only with that collection's lock held. A thread that holds the lock and reads owner = (a, s) therefore knows that the
- * extent is in the collection and stays there: neighbours are examined without any lock of their own. An active or busy extent
- * belongs to the thread that has it; nobody else touches it.
+ * leaves that state only with that collection's lock held. A thread that holds the lock and reads owner = (a, s)
+ * therefore knows that the extent is in the collection and stays there: neighbours are examined without any lock of
+ * their own. An active or busy extent belongs to the thread that has it; nobody else touches it.
  *
- * Layout rule. addr, size, state, szind, slab, committed, zeroed, and the page map's boundary entries of a registered extent are written
- * only with *some* collection lock of its arena held. Who holds all three sees a still picture (observe/walk.c).
+ * Layout rule. addr, size, state, szind, slab, committed, zeroed, and the page map's boundary entries of a registered
+ * extent are written only with *some* collection lock of its arena held. Who holds all three sees a still picture
+ * (observe/walk.c).
  *
  * Invariants
  *   size > 0, addr and size multiples of the page

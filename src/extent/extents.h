@@ -1,8 +1,9 @@
 /*
  * extents.h -- a collection: all free extents of one arena in one state.
  *
- * Best fit by size: a heap per page class, ordered by (sn, addr), and a bitmap of the non-empty ones; the first fit among
- * equals is the lowest (sn, addr). An LRU list for purging. Page accounting: npages is the one source of ndirty, nmuzzy, nretained.
+ * Best fit by size: a heap per page class, ordered by (sn, addr), and a bitmap of the non-empty ones; the first fit
+ * among equals is the lowest (sn, addr). An LRU list for purging. Page accounting: npages is the one source of
+ * ndirty, nmuzzy, nretained.
  *
  * Invariants (extents_check asserts them)
  *   npages = sum of extent_npages over the members;  count = number of members
@@ -19,9 +20,9 @@
 
 typedef struct {
     lock_t lock;
-    uint32_t arena;                                                          /* Synchronization: constant. */
-    extent_state_t state;                                                    /* Synchronization: constant. */
-    list_t lru GUARDED_BY(role_extents);                                     /* first: purged next */
+    uint32_t arena;                      /* Synchronization: constant. */
+    extent_state_t state;                /* Synchronization: constant. */
+    list_t lru GUARDED_BY(role_extents); /* first: purged next */
     uint64_t next_stamp GUARDED_BY(role_extents);
     uint64_t nonempty[BITMAP_WORDS(SC_NPAGE_CLASSES)] GUARDED_BY(role_extents);
     heap_t heaps[SC_NPAGE_CLASSES] GUARDED_BY(role_extents);

@@ -1,6 +1,7 @@
 /*
- * metadata.h -- memory for the allocator's own structures: a bump allocator over mappings of its own, so that no structure
- * lies beside application memory. Nothing is ever returned to the system; blocks of a power of two can be recycled.
+ * metadata.h -- memory for the allocator's own structures: a bump allocator over mappings of its own, so that no
+ * structure lies beside application memory. Nothing is ever returned to the system; blocks of a power of two can be
+ * recycled.
  *
  * Thread-safe; takes RANK_METADATA.
  */

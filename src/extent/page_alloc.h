@@ -8,10 +8,11 @@
  *   system  -- new region ---->                        | decay, purge
  *                                                    retained  (only the address range is kept)
  *
- * An allocation takes the best fit from the first collection that has one, cuts off what it does not need and leaves that
- * where it came from. A free extent merges with free neighbours of the same collection, the same committed-ness and the
- * same region (a head never merges leftward). Regions grow geometrically up to options.retain_grow_limit; when the system
- * refuses, regions that are wholly retained are given back and the smallest sufficient region is tried.
+ * An allocation takes the best fit from the first collection that has one, cuts off what it does not need and leaves
+ * that where it came from. A free extent merges with free neighbours of the same collection, the same committed-ness
+ * and the same region (a head never merges leftward). Regions grow geometrically up to options.retain_grow_limit;
+ * when the system refuses, regions that are wholly retained are given back and the smallest sufficient region is
+ * tried.
  *
  * No lock is held while the system is asked to map, commit or purge: the extents concerned are busy meanwhile.
  *
@@ -35,12 +36,12 @@ typedef struct {
     uint32_t arena; /* Synchronization: constant. */
     extents_t dirty, muzzy, retained;
 
-    region_t *regions GUARDED_BY(role_extents);      /* oldest first; under retained.lock */
-    region_t *last_region GUARDED_BY(role_extents);  /* under retained.lock */
-    uint64_t next_sn GUARDED_BY(role_extents);       /* under retained.lock */
-    size_t next_size GUARDED_BY(role_extents);       /* of the next region; under retained.lock */
-    _Atomic size_t mapped;                           /* Synchronization: written under retained.lock, read at any time; bytes. */
-    _Atomic size_t nregions;                         /* Synchronization: as mapped. */
+    region_t *regions GUARDED_BY(role_extents);     /* oldest first; under retained.lock */
+    region_t *last_region GUARDED_BY(role_extents); /* under retained.lock */
+    uint64_t next_sn GUARDED_BY(role_extents);      /* under retained.lock */
+    size_t next_size GUARDED_BY(role_extents);      /* of the next region; under retained.lock */
+    _Atomic size_t mapped;   /* Synchronization: written under retained.lock, read at any time; bytes. */
+    _Atomic size_t nregions; /* Synchronization: as mapped. */
 
     lock_t decay_lock;
     decay_t dirty_decay GUARDED_BY(role_decay);
@@ -59,8 +60,8 @@ typedef struct {
 void pa_init(page_alloc_t *pa, uint32_t arena);
 
 /*
- * An active extent of exactly size bytes (a multiple of the page) at an alignment (a power of two >= the page), with its
- * szind and slab bit set. *zeroed tells whether it reads as zeros. NULL if there is no memory.
+ * An active extent of exactly size bytes (a multiple of the page) at an alignment (a power of two >= the page), with
+ * its szind and slab bit set. *zeroed tells whether it reads as zeros. NULL if there is no memory.
  */
 extent_t *pa_alloc(page_alloc_t *pa, size_t size, size_t alignment, uint32_t szind, bool slab, bool *zeroed);
 /* The reverse. The class bytes and the slab's interior of the page map have been cleared. */

@@ -6,13 +6,14 @@
 #include "os/pages.h"
 
 #define LEAF_ENTRIES ((size_t)1 << LG_LEAF)
-#define GRANULE ((size_t)1 << LG_GRANULE)
+#define GRANULE      ((size_t)1 << LG_GRANULE)
 
 pagemap_classes_t pagemap_classes;
 _Atomic(pagemap_entry_t *) pagemap_extents[PAGEMAP_ROOTS];
 static lock_t lock = LOCK_INITIALIZER(RANK_PAGEMAP);
 
-/* Both leaves of one root entry in one mapping: the classes after the extents. Published extents first, classes last. */
+/* Both leaves of one root entry in one mapping: the classes after the extents. Published extents first, classes
+ * last. */
 static bool
 make_leaf(uintptr_t root) {
     size_t extents_bytes = LEAF_ENTRIES * sizeof(pagemap_entry_t);

@@ -3,12 +3,13 @@
  *
  * Two levels, per granule of 2^12 bytes: a static root indexed by addr >> 30, leaves of 2^18 entries made when a region
  * appears. Two kinds of leaf:
- *   classes   two bytes: the bin index (szind + 1) << LG_CACHE_BIN if a pointer here may go to a thread's cache, else 0. Set for every
- *             granule of a slab, and for the first granule of a large allocation that caches take.
+ *   classes   two bytes: the bin index (szind + 1) << LG_CACHE_BIN if a pointer here may go to a thread's cache, else
+ *             0. Set for every granule of a slab, and for the first granule of a large allocation that caches take.
  *   extents   a pointer to the descriptor: for the first and the last granule of every registered extent, and for
  *             every granule of a slab.
  *
- * The root of the classes holds offsets from an all-zero leaf, so that an address that never was ours reads 0 through an untouched root:
+ * The root of the classes holds offsets from an all-zero leaf, so that an address that never was ours reads 0 through
+ * an untouched root:
  *   class(addr) = zero_leaf[leaf[addr >> 30] + (addr >> 12) % 2^18], in units of the leaf's entries
  *
  * Synchronization: entries are written by whoever owns the extent (layout rule, extent.h); leaves are created under
@@ -20,8 +21,8 @@
 
 #include "extent/extent.h"
 
-#define LG_LEAF_SPAN 30
-#define LG_LEAF (LG_LEAF_SPAN - LG_GRANULE)
+#define LG_LEAF_SPAN  30
+#define LG_LEAF       (LG_LEAF_SPAN - LG_GRANULE)
 #define PAGEMAP_ROOTS (1U << (LG_VADDR - LG_LEAF_SPAN))
 
 typedef struct {
@@ -37,7 +38,8 @@ pagemap_class_at(uintptr_t place) {
     return (_Atomic uint16_t *)((uintptr_t)pagemap_classes.zero_leaf + place * sizeof(uint16_t));
 }
 
-/* Where a thread's cache keeps the class of this pointer's allocation; 0 if caches do not take it. ptr must be below 2^47. */
+/* Where a thread's cache keeps the class of this pointer's allocation; 0 if caches do not take it. ptr must be below
+ * 2^47. */
 ALWAYS_INLINE size_t
 pagemap_bin_offset(const void *ptr) {
     uintptr_t addr = (uintptr_t)ptr;

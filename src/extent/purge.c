@@ -27,7 +27,8 @@ try_decay(page_alloc_t *pa) TRY_ACQUIRE(true, role_decay) NO_THREAD_SAFETY {
     return lock_try(&pa->decay_lock);
 }
 
-/* Takes the oldest extents out of x, busy, until `keep` pages are left; the last one is cut so that no more than that goes. */
+/* Takes the oldest extents out of x, busy, until `keep` pages are left; the last one is cut so that no more than
+ * that goes. */
 static unsigned
 take_oldest(extents_t *x, size_t keep, extent_t **batch) {
     unsigned n = 0;

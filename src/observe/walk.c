@@ -1,7 +1,7 @@
 /*
- * walk.c -- a batch is copied with the arena's three collection locks held: then no boundary, state or class of its extents changes
- * (extent.h, layout rule), so each page of a region is in exactly one of the copies. Between batches anything may change; the walk
- * goes on at the first extent that starts at or after the place where it stopped.
+ * walk.c -- a batch is copied with the arena's three collection locks held: then no boundary, state or class of its
+ * extents changes (extent.h, layout rule), so each page of a region is in exactly one of the copies. Between batches
+ * anything may change; the walk goes on at the first extent that starts at or after the place where it stopped.
  */
 #include "observe/walk.h"
 

@@ -1,4 +1,5 @@
-/* walk.h -- copies of descriptors: the extents of an arena in order, and the one that an address belongs to. Thread-safe. */
+/* walk.h -- copies of descriptors: the extents of an arena in order, and the one that an address belongs to.
+ * Thread-safe. */
 #ifndef LUNALLOC_OBSERVE_WALK_H
 #define LUNALLOC_OBSERVE_WALK_H
 

@@ -1,4 +1,5 @@
-/* pages_linux.c -- mmap and madvise. Memory is committed by the system on first touch, so commit and decommit do nothing. */
+/* pages_linux.c -- mmap and madvise. Memory is committed by the system on first touch, so commit and decommit do
+ * nothing. */
 #include "os/pages.h"
 
 #include "base/bits.h"

@@ -12,7 +12,8 @@ uint32_t system_thread_id(void);
 void system_write_error(const char *text, size_t len);
 /* An environment variable, or NULL; always NULL in a process that runs with more rights than its user's. */
 const char *system_env(const char *name);
-/* Reads a configuration: a link's target, or else a regular file's text. Length without terminator; 0 if there is none. */
+/* Reads a configuration: a link's target, or else a regular file's text. Length without terminator; 0 if there is
+ * none. */
 size_t system_read_config(const char *path, char *buf, size_t size);
 /* Names the function that thread exit calls; once, at boot. False if the system refuses. */
 bool system_thread_exit_boot(void (*destroy)(void *));

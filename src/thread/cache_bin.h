@@ -7,15 +7,15 @@
  *    [ unused ... unused unused ][ newest ...        oldest ]
  *    low addresses                              high addresses
  *
- * head points to the newest object's slot and moves up on allocation, down on deallocation. The bounds are kept as the low
- * 16 bits of their addresses: a stack is smaller than 64 KiB, so these tell its slots apart. Zeroed memory is a stack that is empty and
- * full at once, so every operation on it takes the slow path; that is how a thread starts, and how anything that must
- * see every call is switched on.
+ * head points to the newest object's slot and moves up on allocation, down on deallocation. The bounds are kept as
+ * the low 16 bits of their addresses: a stack is smaller than 64 KiB, so these tell its slots apart. Zeroed memory is
+ * a stack that is empty and full at once, so every operation on it takes the slow path; that is how a thread starts,
+ * and how anything that must see every call is switched on.
  *
  * remain counts allocations down; at 0 the slow path runs once (thread events). It is the only bookkeeping here.
  *
- * Synchronization: written by the owning thread only; head, remain and empty are read by others for statistics (relaxed; a count read
- * while the stack moves to a larger one may be wrong, never out of bounds).
+ * Synchronization: written by the owning thread only; head, remain and empty are read by others for statistics
+ * (relaxed; a count read while the stack moves to a larger one may be wrong, never out of bounds).
  */
 #ifndef LUNALLOC_THREAD_CACHE_BIN_H
 #define LUNALLOC_THREAD_CACHE_BIN_H

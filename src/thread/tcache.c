@@ -8,8 +8,8 @@
 
 #define LG_SLOTS_MIN 3
 #define LG_SLOTS_MAX 12
-#define LG_SLOT 3
-#define FILL_MIN 4
+#define LG_SLOT      3
+#define FILL_MIN     4
 
 uint32_t
 tcache_nclasses(void) {

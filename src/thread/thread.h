@@ -1,9 +1,10 @@
 /*
  * thread.h -- what each thread has: a cache, and an arena that it allocates from.
  *
- * The only thread-local variable is the 8-byte pointer thread_self (initial-exec, so that reading it is one instruction and a dlopen'ed
- * library still finds room). It starts at thread_unborn, whose zeroed bins are empty and full: the first call of a thread
- * takes the slow path and thread_get makes it a thread of its own. After thread exit it is thread_gone: allocation still works, uncached.
+ * The only thread-local variable is the 8-byte pointer thread_self (initial-exec, so that reading it is one
+ * instruction and a dlopen'ed library still finds room). It starts at thread_unborn, whose zeroed bins are empty and
+ * full: the first call of a thread takes the slow path and thread_get makes it a thread of its own. After thread exit
+ * it is thread_gone: allocation still works, uncached.
  */
 #ifndef LUNALLOC_THREAD_THREAD_H
 #define LUNALLOC_THREAD_THREAD_H
@@ -16,11 +17,11 @@
 
 /* What a cache bin needs off the hot path. */
 typedef struct {
-    void **slots;              /* the stack's memory, 2^lg_slots pointers; NULL until first used */
+    void **slots; /* the stack's memory, 2^lg_slots pointers; NULL until first used */
     uint32_t lg_slots;
-    uint32_t fill;             /* objects that the next refill asks for */
+    uint32_t fill;              /* objects that the next refill asks for */
     _Atomic uint64_t nrequests; /* allocations counted so far, without the present countdown */
-    uint64_t seen;             /* nrequests when the collector last looked */
+    uint64_t seen;              /* nrequests when the collector last looked */
 } cache_cold_t;
 
 typedef struct thread {
@@ -38,7 +39,8 @@ typedef struct thread {
 extern __thread thread_t *thread_self __attribute__((tls_model("initial-exec"), visibility("hidden")));
 extern thread_t thread_unborn, thread_gone;
 
-/* The calling thread, made on its first call. Never NULL: without memory it is thread_gone, uncached. Boot has finished. */
+/* The calling thread, made on its first call. Never NULL: without memory it is thread_gone, uncached. Boot has
+ * finished. */
 thread_t *thread_get(void);
 /* Once, at boot, by the first thread. */
 void thread_boot(void);
@@ -48,7 +50,8 @@ void thread_bind(thread_t *thread, arena_t *arena);
 /* Turns the calling thread's cache on or off. */
 void thread_set_cached(thread_t *thread, bool on);
 
-/* Counts a slow-path event: from time to time decay moves on, here and in one other arena, and one bin of the cache is looked at. */
+/* Counts a slow-path event: from time to time decay moves on, here and in one other arena, and one bin of the cache
+ * is looked at. */
 void thread_event(thread_t *thread);
 
 /* Calls visit for each thread, under the threads' lock. */
