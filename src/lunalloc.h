@@ -76,6 +76,33 @@ typedef struct {
     } v;
 } lunalloc_value_t;
 
+/*
+ * Where an arena's regions come from and what happens to their pages; set through "arena.<i>.extent_hooks" or
+ * "arenas.create", live. The types and the sense of results are jemalloc's: a bool hook returns true if it did NOT do
+ * what was asked, and then it must have changed nothing; a NULL member is never asked and counts as a refusal. alloc
+ * must be there. It returns NULL, or memory of that size at that alignment, and tells whether it reads as zeros and
+ * is committed; new_addr is always NULL. dalloc and destroy get whole results of alloc only.
+ *
+ * No lock of an arena, bin or collection is held while a hook runs, and it may itself allocate and free. The
+ * structure stays in use until the arena has been destroyed or given other hooks and every call that was running then
+ * has returned.
+ */
+typedef struct extent_hooks_s extent_hooks_t;
+struct extent_hooks_s {
+    void *(*alloc)(extent_hooks_t *hooks, void *new_addr, size_t size, size_t alignment, bool *zero, bool *commit,
+                   unsigned arena);
+    bool (*dalloc)(extent_hooks_t *hooks, void *addr, size_t size, bool committed, unsigned arena);
+    void (*destroy)(extent_hooks_t *hooks, void *addr, size_t size, bool committed, unsigned arena);
+    bool (*commit)(extent_hooks_t *hooks, void *addr, size_t size, size_t offset, size_t length, unsigned arena);
+    bool (*decommit)(extent_hooks_t *hooks, void *addr, size_t size, size_t offset, size_t length, unsigned arena);
+    bool (*purge_lazy)(extent_hooks_t *hooks, void *addr, size_t size, size_t offset, size_t length, unsigned arena);
+    bool (*purge_forced)(extent_hooks_t *hooks, void *addr, size_t size, size_t offset, size_t length, unsigned arena);
+    bool (*split)(extent_hooks_t *hooks, void *addr, size_t size, size_t size_a, size_t size_b, bool committed,
+                  unsigned arena);
+    bool (*merge)(extent_hooks_t *hooks, void *addr_a, size_t size_a, void *addr_b, size_t size_b, bool committed,
+                  unsigned arena);
+};
+
 /* One row of the schema. Strings are static. */
 typedef struct {
     const char *name; /* with <i>, <j> in the place of an index: "arena.<i>.dirty_decay_ms" */

@@ -1,9 +1,11 @@
-/* page_alloc.c -- allocation, deallocation, and resizing in place. Regions are region.c's, purging is purge.c's. */
+/*
+ * page_alloc.c -- allocation, deallocation, and resizing in place. Cutting and joining are coalesce.c's, regions
+ * region.c's, purging purge.c's.
+ */
 #include "extent/page_alloc.h"
 
 #include "base/check.h"
 #include "extent/pagemap.h"
-#include "os/pages.h"
 
 #define REGION_MIN ((size_t)1 << 20)
 
@@ -25,89 +27,6 @@ pa_init(page_alloc_t *pa, uint32_t arena) {
 }
 
 static void
-register_extent(extent_t *e) {
-    pagemap_set_boundary(e->addr, e->size, e);
-}
-
-extent_t *
-pa_split(extent_t *e, size_t size_a) {
-    extent_t *rest = extent_new();
-    if (rest == NULL) {
-        return NULL;
-    }
-    rest->addr = e->addr + size_a;
-    rest->size = e->size - size_a;
-    atomic_set(&rest->owner, extent_owner(extent_arena(e), extent_busy));
-    rest->szind = SC_NONE;
-    rest->slab = rest->is_head = false;
-    rest->committed = e->committed;
-    rest->zeroed = e->zeroed;
-    rest->sn = e->sn;
-    rest->lru = 0;
-    e->size = size_a;
-    register_extent(e);
-    register_extent(rest);
-    return rest;
-}
-
-/* a and b are adjacent, a lower, neither in a collection. b's descriptor is gone afterwards. */
-static void
-merge(extent_t *a, extent_t *b) REQUIRES(role_extents) {
-    check(extent_end(a) == b->addr && !b->is_head && a->sn == b->sn);
-    pagemap_set_boundary(a->addr, a->size, NULL);
-    pagemap_set_boundary(b->addr, b->size, NULL);
-    a->size += b->size;
-    a->zeroed = a->zeroed && b->zeroed;
-    register_extent(a);
-    extent_delete(b);
-}
-
-static extent_t *
-merge_left(extents_t *x, extent_t *e) REQUIRES(role_extents) {
-    extent_t *left = e->is_head ? NULL : extents_member_ending(x, e->addr);
-    if (left == NULL || left->committed != e->committed) {
-        return e;
-    }
-    extents_remove(x, left);
-    merge(left, e);
-    return left;
-}
-
-static void
-merge_right(extents_t *x, extent_t *e) REQUIRES(role_extents) {
-    extent_t *right = extents_member_starting(x, extent_end(e));
-    if (right != NULL && !right->is_head && right->committed == e->committed) {
-        extents_remove(x, right);
-        merge(e, right);
-    }
-}
-
-void
-pa_insert(page_alloc_t *pa, extents_t *x, extent_t *e) {
-    (void)pa;
-    extent_set_state(e, extent_busy);
-    e = merge_left(x, e);
-    merge_right(x, e);
-    extents_insert(x, e);
-}
-
-/* Cuts [addr, addr + size) out of busy e; what is left over goes to x. On failure all of e goes there. */
-static extent_t *
-carve(page_alloc_t *pa, extents_t *x, extent_t *e, uintptr_t addr, size_t size) REQUIRES(role_extents) {
-    if (addr > e->addr) {
-        extent_t *rest = pa_split(e, addr - e->addr);
-        pa_insert(pa, x, e);
-        e = rest;
-    }
-    if (e != NULL && e->size > size) {
-        extent_t *rest = pa_split(e, size);
-        pa_insert(pa, x, rest == NULL ? e : rest);
-        e = rest == NULL ? NULL : e;
-    }
-    return e;
-}
-
-static void
 activate(extent_t *e, uint32_t szind, bool slab, bool *zeroed) REQUIRES(role_extents) {
     e->szind = szind;
     e->slab = slab;
@@ -119,7 +38,7 @@ activate(extent_t *e, uint32_t szind, bool slab, bool *zeroed) REQUIRES(role_ext
 /* Makes busy e usable and active; on failure it goes to x. */
 static extent_t *
 commit_and_activate(page_alloc_t *pa, extents_t *x, extent_t *e, uint32_t szind, bool slab, bool *zeroed) {
-    bool committed = e->committed || pages_commit((void *)e->addr, e->size);
+    bool committed = e->committed || hook_commit(pa_hooks(pa), (void *)e->addr, e->size, pa->arena);
     extents_lock(x);
     e->committed = committed;
     if (committed) {
@@ -140,7 +59,7 @@ take(page_alloc_t *pa, extents_t *x, size_t size, size_t alignment, uint32_t szi
     extent_t *e = extents_fit(x, size, alignment);
     if (e != NULL) {
         extents_remove(x, e);
-        e = carve(pa, x, e, align_up(e->addr, alignment), size);
+        e = pa_carve(pa, x, e, align_up(e->addr, alignment), size);
     }
     bool ready = e != NULL && e->committed;
     if (ready) {
@@ -157,7 +76,7 @@ grow(page_alloc_t *pa, size_t size, size_t alignment, uint32_t szind, bool slab,
         return NULL;
     }
     extents_lock(&pa->retained);
-    e = carve(pa, &pa->retained, e, align_up(e->addr, alignment), size);
+    e = pa_carve(pa, &pa->retained, e, align_up(e->addr, alignment), size);
     extents_unlock(&pa->retained);
     return e == NULL ? NULL : commit_and_activate(pa, &pa->retained, e, szind, slab, zeroed);
 }
@@ -196,7 +115,7 @@ take_behind(page_alloc_t *pa, extents_t *x, uintptr_t addr, size_t want) {
     }
     if (e != NULL) {
         extents_remove(x, e);
-        e = carve(pa, x, e, addr, want < e->size ? want : e->size);
+        e = pa_carve(pa, x, e, addr, want < e->size ? want : e->size);
     }
     extents_unlock(x);
     return e;
@@ -210,7 +129,7 @@ take_behind_any(page_alloc_t *pa, uintptr_t addr, size_t want) {
         e = take_behind(pa, order[i], addr, want);
     }
     if (e != NULL && !e->committed) {
-        bool committed = pages_commit((void *)e->addr, e->size);
+        bool committed = hook_commit(pa_hooks(pa), (void *)e->addr, e->size, pa->arena);
         extents_lock(&pa->retained);
         e->committed = committed;
         if (!committed) {
@@ -222,38 +141,50 @@ take_behind_any(page_alloc_t *pa, uintptr_t addr, size_t want) {
     return e;
 }
 
-/* Active e absorbs busy `behind`. */
-static void
+/* Active e absorbs busy `behind`; if that is refused, `behind` becomes free again. */
+static bool
 absorb(page_alloc_t *pa, extent_t *e, extent_t *behind) {
     extents_lock(&pa->dirty);
-    merge(e, behind);
+    bool merged = pa_join(pa, &pa->dirty, e, behind);
+    if (!merged) {
+        extents_insert(&pa->dirty, behind);
+    }
     extents_unlock(&pa->dirty);
+    return merged;
+}
+
+/* Adds free pages behind e until it has size bytes, or there are none. */
+static void
+expand_towards(page_alloc_t *pa, extent_t *e, size_t size) {
+    while (e->size < size) {
+        extent_t *behind = take_behind_any(pa, extent_end(e), size - e->size);
+        if (behind == NULL || !absorb(pa, e, behind)) {
+            return;
+        }
+    }
 }
 
 bool
 pa_expand(page_alloc_t *pa, extent_t *e, size_t size, uint32_t szind) {
     size_t old_size = e->size;
     uint32_t old_szind = e->szind;
-    while (e->size < size) {
-        extent_t *behind = take_behind_any(pa, extent_end(e), size - e->size);
-        if (behind == NULL) {
-            if (e->size > old_size) {
-                pa_shrink(pa, e, old_size, old_szind);
-            }
-            return false;
-        }
-        absorb(pa, e, behind);
+    expand_towards(pa, e, size);
+    if (e->size == size) {
+        extents_lock(&pa->dirty);
+        e->szind = szind;
+        extents_unlock(&pa->dirty);
+        return true;
     }
-    extents_lock(&pa->dirty);
-    e->szind = szind;
-    extents_unlock(&pa->dirty);
-    return true;
+    if (e->size > old_size) {
+        pa_shrink(pa, e, old_size, old_szind);
+    }
+    return false;
 }
 
 bool
 pa_shrink(page_alloc_t *pa, extent_t *e, size_t size, uint32_t szind) {
     extents_lock(&pa->dirty);
-    extent_t *rest = pa_split(e, size);
+    extent_t *rest = pa_split(pa, &pa->dirty, e, size);
     if (rest != NULL) {
         e->szind = szind;
         pa_insert(pa, &pa->dirty, rest);

@@ -24,6 +24,7 @@
 
 #include "extent/decay.h"
 #include "extent/extents.h"
+#include "extent/hooks.h"
 
 typedef struct region {
     uintptr_t addr;
@@ -33,7 +34,8 @@ typedef struct region {
 } region_t;
 
 typedef struct {
-    uint32_t arena; /* Synchronization: constant. */
+    uint32_t arena;                /* Synchronization: constant. */
+    extent_hooks_t *_Atomic hooks; /* Synchronization: any thread; NULL: the system. */
     extents_t dirty, muzzy, retained;
 
     region_t *regions GUARDED_BY(role_extents);     /* oldest first; under retained.lock */
@@ -56,6 +58,11 @@ typedef struct {
     _Atomic uint64_t purged;   /* Synchronization: any thread adds; bytes. */
 } page_alloc_t;
 
+static inline extent_hooks_t *
+pa_hooks(page_alloc_t *pa) {
+    return atomic_get_acquire(&pa->hooks);
+}
+
 /* pa is zeroed memory. Until decay times are set, pages are purged at once. */
 void pa_init(page_alloc_t *pa, uint32_t arena);
 
@@ -70,13 +77,18 @@ void pa_dalloc(page_alloc_t *pa, extent_t *e);
 bool pa_expand(page_alloc_t *pa, extent_t *e, size_t size, uint32_t szind);
 bool pa_shrink(page_alloc_t *pa, extent_t *e, size_t size, uint32_t szind);
 
-/* Gives every region back. Every extent is free and no other thread uses the arena. */
+/* Gives every region back, for good. Every extent is free and no other thread uses the arena. */
 void pa_release_all(page_alloc_t *pa);
 
 /* Puts a busy extent into a collection, merged with its neighbours there. */
 void pa_insert(page_alloc_t *pa, extents_t *x, extent_t *e) REQUIRES(role_extents);
-/* Cuts e, busy, after size_a bytes; returns the rest, busy. NULL without memory for a descriptor. */
-extent_t *pa_split(extent_t *e, size_t size_a) REQUIRES(role_extents);
+/* Cuts e, busy or the caller's, after size_a bytes; returns the rest, busy. NULL if that is refused, or without
+ * memory. */
+extent_t *pa_split(page_alloc_t *pa, extents_t *x, extent_t *e, size_t size_a) REQUIRES(role_extents);
+/* Appends b, busy, to a, busy or the caller's, just before it; b's descriptor is gone. False if that is refused. */
+bool pa_join(page_alloc_t *pa, extents_t *x, extent_t *a, extent_t *b) REQUIRES(role_extents);
+/* Cuts [addr, addr + size) out of busy e and puts what is left over into x. NULL: all of e is there. */
+extent_t *pa_carve(page_alloc_t *pa, extents_t *x, extent_t *e, uintptr_t addr, size_t size) REQUIRES(role_extents);
 /* A busy extent that is a whole new region of at least `size` bytes at an alignment. NULL if there is no memory. */
 extent_t *pa_new_region(page_alloc_t *pa, size_t size, size_t alignment);
 /* Gives back all regions that are one retained extent. True if there was one. */

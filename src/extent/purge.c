@@ -3,7 +3,6 @@
 
 #include "base/check.h"
 #include "os/clock.h"
-#include "os/pages.h"
 
 /* Extents that one pass takes out of a collection together. */
 #define BATCH 32
@@ -30,7 +29,7 @@ try_decay(page_alloc_t *pa) TRY_ACQUIRE(true, role_decay) NO_THREAD_SAFETY {
 /* Takes the oldest extents out of x, busy, until `keep` pages are left; the last one is cut so that no more than
  * that goes. */
 static unsigned
-take_oldest(extents_t *x, size_t keep, extent_t **batch) {
+take_oldest(page_alloc_t *pa, extents_t *x, size_t keep, extent_t **batch) {
     unsigned n = 0;
     extents_lock(x);
     while (n < BATCH && atomic_get(&x->npages) > keep) {
@@ -41,7 +40,7 @@ take_oldest(extents_t *x, size_t keep, extent_t **batch) {
         extent_t *e = extents_oldest(x);
         extents_remove(x, e);
         if (extent_npages(e) > excess) {
-            extent_t *tail = pa_split(e, e->size - excess * sc.page);
+            extent_t *tail = pa_split(pa, x, e, e->size - excess * sc.page);
             if (tail != NULL) {
                 extents_insert_oldest(x, e);
                 e = tail;
@@ -63,16 +62,17 @@ typedef enum {
 
 static purge_result_t
 purge_pages(page_alloc_t *pa, const extent_t *e, bool lazily) {
+    extent_hooks_t *hooks = pa_hooks(pa);
     void *addr = (void *)e->addr;
     atomic_add(&pa->nmadvise, 1);
-    if (lazily && pages_purge_lazy(addr, e->size)) {
+    if (lazily && hook_purge_lazy(hooks, addr, e->size, pa->arena)) {
         return purged_lazily;
     }
     atomic_add(&pa->purged, e->size);
-    if (pages_purge_forced(addr, e->size)) {
+    if (hook_purge_forced(hooks, addr, e->size, pa->arena)) {
         return purged_forced;
     }
-    return pages_decommit(addr, e->size) ? purged_decommitted : purge_refused;
+    return hook_decommit(hooks, addr, e->size, pa->arena) ? purged_decommitted : purge_refused;
 }
 
 static void
@@ -92,7 +92,7 @@ purge_down_to(page_alloc_t *pa, extents_t *x, size_t keep, bool lazily) {
     extent_t *batch[BATCH];
     unsigned n;
     bool any = false;
-    while (atomic_get(&x->npages) > keep && (n = take_oldest(x, keep, batch)) > 0) {
+    while (atomic_get(&x->npages) > keep && (n = take_oldest(pa, x, keep, batch)) > 0) {
         for (unsigned i = 0; i < n; i++) {
             purge_one(pa, batch[i], lazily);
         }

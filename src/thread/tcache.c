@@ -10,6 +10,8 @@
 #define LG_SLOTS_MAX 12
 #define LG_SLOT      3
 #define FILL_MIN     4
+/* Most objects that move between a stack and an arena at once. */
+#define BATCH 256
 
 uint32_t
 tcache_nclasses(void) {
@@ -89,43 +91,67 @@ give_back(uint32_t szind, void **ptrs, uint32_t n) {
     }
 }
 
-/* Gives all but the `keep` newest objects back. */
-static void
-flush_bin(thread_t *thread, uint32_t szind, uint32_t keep) {
-    cache_bin_t *bin = &thread->bins[szind + 1];
-    const cache_cold_t *cold = &thread->cold[szind + 1];
-    uint32_t n = cold->slots == NULL ? 0 : cache_bin_count(bin);
-    if (n <= keep) {
-        return;
-    }
-    give_back(szind, bin->head + keep, n - keep);
-    void **head = end_of(cold) - keep;
-    memmove(head, bin->head, keep * sizeof *head);
-    cache_bin_set_head(bin, head);
+/* Takes up to BATCH of the oldest objects out of a stack, leaving at least `keep`; returns how many. */
+static uint32_t
+take_oldest(cache_bin_t *bin, const cache_cold_t *cold, uint32_t keep, void **batch) {
+    uint32_t count = cache_bin_count(bin);
+    uint32_t n = count <= keep ? 0 : count - keep < BATCH ? count - keep : BATCH;
+    memcpy(batch, end_of(cold) - n, n * sizeof *batch);
+    memmove(bin->head + n, bin->head, (count - n) * sizeof *batch);
+    cache_bin_set_head(bin, bin->head + n);
+    return n;
 }
 
-/* Asks the arena for objects; they lie at the stack's end, the lowest address on top. */
-static bool
-refill(thread_t *thread, uint32_t szind) {
+/* Gives all but the `keep` newest objects back. They leave the stack first: giving back may run hooks, which may
+ * allocate. */
+static void
+flush_bin(thread_t *thread, uint32_t szind, uint32_t keep) {
+    void *batch[BATCH];
+    const cache_cold_t *cold = &thread->cold[szind + 1];
+    uint32_t n;
+    while (cold->slots != NULL && (n = take_oldest(&thread->bins[szind + 1], cold, keep, batch)) > 0) {
+        give_back(szind, batch, n);
+    }
+}
+
+/* Puts objects on a stack, the first one on top; what does not fit is given back. */
+static void
+stack_up(thread_t *thread, uint32_t szind, void **batch, uint32_t n) {
     cache_bin_t *bin = &thread->bins[szind + 1];
-    cache_cold_t *cold = &thread->cold[szind + 1];
+    uint32_t left = n;
+    while (left > 0 && cache_bin_push(bin, batch[left - 1])) {
+        left--;
+    }
+    if (UNLIKELY(left > 0)) {
+        give_back(szind, batch, left);
+    }
+}
+
+static uint32_t
+refill_size(const cache_cold_t *cold, uint32_t szind) {
     uint32_t half = (1U << cold->lg_slots) / 2;
     uint32_t want = cold->fill < half ? cold->fill : half;
-    want = want == 0 || !sc_is_small(szind) ? 1 : want;
-    void **out = end_of(cold) - want;
-    bool zeroed;
+    want = want < BATCH ? want : BATCH;
+    return want == 0 || !sc_is_small(szind) ? 1 : want;
+}
+
+/*
+ * One object for the caller, more for the stack, the lowest addresses on top; NULL without memory. The arena may run
+ * hooks, which may allocate and so change the stack: it is looked at only afterwards.
+ */
+static void *
+refill(thread_t *thread, uint32_t szind) {
+    void *batch[BATCH];
+    arena_t *arena = atomic_get(&thread->arena);
     if (!sc_is_small(szind)) {
-        *out = arena_malloc_large(atomic_get(&thread->arena), szind, sc.page, &zeroed);
-        cache_bin_set_head(bin, *out == NULL ? out + 1 : out);
-        return *out != NULL;
+        bool zeroed;
+        return arena_malloc_large(arena, szind, sc.page, &zeroed);
     }
-    uint32_t got = arena_fill(atomic_get(&thread->arena), szind, want, out);
-    void **head = end_of(cold) - got;
-    if (got < want) {
-        memmove(head, out, got * sizeof *head);
+    uint32_t got = arena_fill(arena, szind, refill_size(&thread->cold[szind + 1], szind), batch);
+    if (got > 1) {
+        stack_up(thread, szind, batch + 1, got - 1);
     }
-    cache_bin_set_head(bin, head);
-    return got > 0;
+    return got == 0 ? NULL : batch[0];
 }
 
 /* The next refill will be twice as large; if the stack is what limits it, the stack grows first. */
@@ -156,15 +182,13 @@ tcache_alloc_slow(thread_t *thread, uint32_t szind) {
         counter_add(&cold->nrequests, 1);
     }
     thread_event(thread);
-    if (cold->slots == NULL || cache_bin_count(bin) == 0) {
-        adapt(thread, szind);
-        if (cold->slots == NULL || !refill(thread, szind)) {
-            return NULL;
-        }
-    }
     void **head = cache_bin_head(bin);
-    cache_bin_set_head(bin, head + 1);
-    return *head;
+    if (!cache_bin_is_empty(bin, head)) {
+        cache_bin_set_head(bin, head + 1);
+        return *head;
+    }
+    adapt(thread, szind);
+    return cold->slots == NULL ? NULL : refill(thread, szind);
 }
 
 void

@@ -1,0 +1,132 @@
+/*
+ * coalesce.c -- cutting and joining extents. Part of page_alloc.h's contract.
+ *
+ * Each function runs with the lock of collection x held, and lets go of it while an arena's own hooks are asked: the
+ * extents concerned are then busy or the caller's, and everything read from x before is read again. Two edits of the
+ * layout are atomic under the lock: a descriptor's size together with the boundaries in the page map.
+ */
+#include "extent/page_alloc.h"
+
+#include "base/check.h"
+#include "extent/pagemap.h"
+
+static void
+register_extent(extent_t *e) {
+    pagemap_set_boundary(e->addr, e->size, e);
+}
+
+static bool
+split_allowed(page_alloc_t *pa, extents_t *x, const extent_t *e, size_t size_a) REQUIRES(role_extents) {
+    extent_hooks_t *hooks = pa_hooks(pa);
+    if (LIKELY(hooks == NULL)) {
+        return true;
+    }
+    extents_unlock(x);
+    bool allowed = hook_split(hooks, (void *)e->addr, e->size, size_a, e->committed, pa->arena);
+    extents_lock(x);
+    return allowed;
+}
+
+extent_t *
+pa_split(page_alloc_t *pa, extents_t *x, extent_t *e, size_t size_a) {
+    extent_t *rest = split_allowed(pa, x, e, size_a) ? extent_new() : NULL;
+    if (rest == NULL) {
+        return NULL;
+    }
+    rest->addr = e->addr + size_a;
+    rest->size = e->size - size_a;
+    atomic_set(&rest->owner, extent_owner(pa->arena, extent_busy));
+    rest->szind = SC_NONE;
+    rest->slab = rest->is_head = false;
+    rest->committed = e->committed;
+    rest->zeroed = e->zeroed;
+    rest->sn = e->sn;
+    rest->lru = 0;
+    e->size = size_a;
+    register_extent(e);
+    register_extent(rest);
+    return rest;
+}
+
+static bool
+join_allowed(page_alloc_t *pa, extents_t *x, const extent_t *a, const extent_t *b) REQUIRES(role_extents) {
+    extent_hooks_t *hooks = pa_hooks(pa);
+    if (LIKELY(hooks == NULL)) {
+        return true;
+    }
+    extents_unlock(x);
+    bool allowed = hook_merge(hooks, (void *)a->addr, a->size, (void *)b->addr, b->size, a->committed, pa->arena);
+    extents_lock(x);
+    return allowed;
+}
+
+bool
+pa_join(page_alloc_t *pa, extents_t *x, extent_t *a, extent_t *b) {
+    check(extent_end(a) == b->addr && !b->is_head && a->sn == b->sn);
+    if (!join_allowed(pa, x, a, b)) {
+        return false;
+    }
+    pagemap_set_boundary(a->addr, a->size, NULL);
+    pagemap_set_boundary(b->addr, b->size, NULL);
+    a->size += b->size;
+    a->zeroed = a->zeroed && b->zeroed;
+    register_extent(a);
+    extent_delete(b);
+    return true;
+}
+
+/* The member of x that e may merge with on its left, or on its right; NULL if there is none. A head never merges
+ * leftward. */
+static extent_t *
+left_of(extents_t *x, const extent_t *e) REQUIRES(role_extents) {
+    extent_t *left = e->is_head ? NULL : extents_member_ending(x, e->addr);
+    return left != NULL && left->committed == e->committed ? left : NULL;
+}
+
+static extent_t *
+right_of(extents_t *x, const extent_t *e) REQUIRES(role_extents) {
+    extent_t *right = extents_member_starting(x, extent_end(e));
+    return right != NULL && !right->is_head && right->committed == e->committed ? right : NULL;
+}
+
+/* Joins busy e with one neighbour; *e becomes the result. False if there is none or the joining was refused. */
+static bool
+join_one(page_alloc_t *pa, extents_t *x, extent_t **e) REQUIRES(role_extents) {
+    extent_t *left = left_of(x, *e);
+    extent_t *neighbour = left != NULL ? left : right_of(x, *e);
+    if (neighbour == NULL) {
+        return false;
+    }
+    extents_remove(x, neighbour);
+    extent_t *a = left != NULL ? left : *e;
+    extent_t *b = left != NULL ? *e : neighbour;
+    if (!pa_join(pa, x, a, b)) {
+        extents_insert(x, neighbour);
+        return false;
+    }
+    *e = a;
+    return true;
+}
+
+void
+pa_insert(page_alloc_t *pa, extents_t *x, extent_t *e) {
+    extent_set_state(e, extent_busy);
+    while (join_one(pa, x, &e)) {
+    }
+    extents_insert(x, e);
+}
+
+extent_t *
+pa_carve(page_alloc_t *pa, extents_t *x, extent_t *e, uintptr_t addr, size_t size) {
+    if (addr > e->addr) {
+        extent_t *rest = pa_split(pa, x, e, addr - e->addr);
+        pa_insert(pa, x, e);
+        e = rest;
+    }
+    if (e != NULL && e->size > size) {
+        extent_t *rest = pa_split(pa, x, e, size);
+        pa_insert(pa, x, rest == NULL ? e : rest);
+        e = rest == NULL ? NULL : e;
+    }
+    return e;
+}

@@ -1,0 +1,85 @@
+/* hooks.c -- the system, or the application, behind one set of functions. */
+#include "extent/hooks.h"
+
+#include "base/witness.h"
+#include "os/pages.h"
+
+void *
+hook_alloc(extent_hooks_t *hooks, size_t size, size_t alignment, bool *zeroed, bool *committed, uint32_t arena) {
+    witness_no_core_lock();
+    if (hooks == NULL) {
+        *zeroed = *committed = true;
+        return pages_map(size, alignment);
+    }
+    *zeroed = false;
+    *committed = true;
+    return hooks->alloc(hooks, NULL, size, alignment, zeroed, committed, arena);
+}
+
+bool
+hook_dalloc(extent_hooks_t *hooks, void *addr, size_t size, bool committed, uint32_t arena) {
+    witness_no_core_lock();
+    if (hooks == NULL) {
+        pages_unmap(addr, size);
+        return true;
+    }
+    return hooks->dalloc != NULL && !hooks->dalloc(hooks, addr, size, committed, arena);
+}
+
+void
+hook_destroy(extent_hooks_t *hooks, void *addr, size_t size, bool committed, uint32_t arena) {
+    witness_no_core_lock();
+    if (hooks == NULL) {
+        pages_unmap(addr, size);
+    } else if (hooks->destroy != NULL) {
+        hooks->destroy(hooks, addr, size, committed, arena);
+    }
+}
+
+bool
+hook_commit(extent_hooks_t *hooks, void *addr, size_t size, uint32_t arena) {
+    witness_no_core_lock();
+    if (hooks == NULL) {
+        return pages_commit(addr, size);
+    }
+    return hooks->commit != NULL && !hooks->commit(hooks, addr, size, 0, size, arena);
+}
+
+bool
+hook_decommit(extent_hooks_t *hooks, void *addr, size_t size, uint32_t arena) {
+    witness_no_core_lock();
+    if (hooks == NULL) {
+        return pages_decommit(addr, size);
+    }
+    return hooks->decommit != NULL && !hooks->decommit(hooks, addr, size, 0, size, arena);
+}
+
+bool
+hook_purge_lazy(extent_hooks_t *hooks, void *addr, size_t size, uint32_t arena) {
+    witness_no_core_lock();
+    if (hooks == NULL) {
+        return pages_purge_lazy(addr, size);
+    }
+    return hooks->purge_lazy != NULL && !hooks->purge_lazy(hooks, addr, size, 0, size, arena);
+}
+
+bool
+hook_purge_forced(extent_hooks_t *hooks, void *addr, size_t size, uint32_t arena) {
+    witness_no_core_lock();
+    if (hooks == NULL) {
+        return pages_purge_forced(addr, size);
+    }
+    return hooks->purge_forced != NULL && !hooks->purge_forced(hooks, addr, size, 0, size, arena);
+}
+
+bool
+hook_split(extent_hooks_t *hooks, void *addr, size_t size, size_t size_a, bool committed, uint32_t arena) {
+    witness_no_core_lock();
+    return hooks->split != NULL && !hooks->split(hooks, addr, size, size_a, size - size_a, committed, arena);
+}
+
+bool
+hook_merge(extent_hooks_t *hooks, void *a, size_t size_a, void *b, size_t size_b, bool committed, uint32_t arena) {
+    witness_no_core_lock();
+    return hooks->merge != NULL && !hooks->merge(hooks, a, size_a, b, size_b, committed, arena);
+}
