@@ -8,7 +8,7 @@ DESTDIR =
 CFLAGS ?=# added after the project's own flags
 LUA_PC  = lua5.4# pkg-config's name of Lua 5.4
 V       =# V=1 shows the commands
-SUITE   =# make test SUITE="unit console": only these suites (scripts/test --list names them)
+SUITE   =# make test (check) SUITE="a b": only these; scripts/test (check) --list names them all
 
 # ---- what is built from what ----------------------------------------------------------------------------------------
 

@@ -14,7 +14,9 @@
 #include <unistd.h>
 #include <readline/history.h>
 
-enum { TRIM_SLACK = 500 }; /* the file is rewritten when it exceeds HISTORY_MAX by this */
+enum {
+    TRIM_SLACK = 500 /* the file is rewritten when it exceeds HISTORY_MAX by this */
+};
 
 static char path[PATH_MAX]; /* empty: nothing is kept */
 

@@ -8,7 +8,9 @@
 #ifndef CONSOLE_HISTORY_H
 #define CONSOLE_HISTORY_H
 
-enum { HISTORY_MAX = 5000 };
+enum {
+    HISTORY_MAX = 5000
+};
 
 /* Reads the file into readline's history. If it cannot be kept, says so once on stderr and works on in memory. */
 void history_open(void);

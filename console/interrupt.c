@@ -20,7 +20,9 @@ typedef struct frame {
     struct frame *outer;
 } frame_t;
 
-enum { KILL_AT = 3 }; /* SIGINTs that Lua did not get to see before the process ends */
+enum {
+    KILL_AT = 3 /* SIGINTs that Lua did not get to see: the last one ends the process */
+};
 
 static frame_t *volatile innermost;        /* NULL: no Lua runs. Written by the main thread, read by the handler */
 static frame_t main_frame;                 /* the outermost one */

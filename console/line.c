@@ -15,6 +15,7 @@
 #include "terminal.h"
 
 #include <errno.h>
+#include <locale.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdbool.h>
@@ -72,19 +73,20 @@ on_continue(int signal_number) {
     continued = 1;
 }
 
-/* Sleeps until there is input or a signal came. */
+/*
+ * Sleeps until there is input (true) or a signal came. Signals that came are acted upon before any input is read: a
+ * Ctrl-C is not to drop what was typed after it.
+ */
 static bool
 wait_for_key(void) {
     struct pollfd input = {.fd = fileno(rl_instream), .events = POLLIN};
-    if (poll(&input, 1, -1) > 0) {
-        return true;
-    }
+    bool ready = poll(&input, 1, -1) > 0;
     rl_check_signals();
     if (continued) {
         continued = 0;
         rl_forced_update_display();
     }
-    return false;
+    return ready;
 }
 
 static void
@@ -101,11 +103,12 @@ edit_line(const char *prompt, char **text) {
     received = NULL;
     rl_callback_handler_install(prompt, on_line);
     while (!finished) {
+        bool ready = !interrupt_pending() && wait_for_key();
         if (interrupt_take()) {
             abandon_line();
             return LINE_INTERRUPTED;
         }
-        if (wait_for_key()) {
+        if (ready) {
             rl_callback_read_char();
         }
     }
@@ -143,6 +146,7 @@ line_open(lua_State *L) {
     if (!editing) {
         return;
     }
+    setlocale(LC_CTYPE, "");       /* for characters of several bytes */
     rl_readline_name = "lunalloc"; /* for "$if lunalloc" in ~/.inputrc */
     rl_catch_signals = 1;
     rl_persistent_signal_handlers = 1;

@@ -17,7 +17,6 @@
 
 #include <errno.h>
 #include <lauxlib.h>
-#include <locale.h>
 #include <lualib.h>
 #include <stdio.h>
 #include <string.h>
@@ -158,7 +157,6 @@ run_lua(session_t *session) {
 int
 main(int argc, char **argv) {
     session_t session = {.argc = argc, .argv = argv};
-    setlocale(LC_CTYPE, ""); /* for readline; numbers keep their point */
     if (!options_parse(argc, argv, &session.options)) {
         return STATUS_USAGE;
     }

@@ -20,7 +20,10 @@ typedef struct {
     int script;       /* index of the script's name ("-" is standard input); 0 if there is none */
 } options_t;
 
-typedef enum { ACTION_EXECUTE, ACTION_REQUIRE } action_kind_t;
+typedef enum {
+    ACTION_EXECUTE,
+    ACTION_REQUIRE
+} action_kind_t;
 
 typedef struct {
     action_kind_t kind;

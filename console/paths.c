@@ -14,7 +14,7 @@
 #include <string.h>
 #include <unistd.h>
 
-static const char *const lua_folders[] = {"../lua", "../../lua", "../share/lua/5.4"};
+static const char *const lua_folders[] = {"../lua", "../share/lua/5.4", "../../lua"};
 static const char *const c_folders[] = {"lua", "../lib/lua/5.4"};
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))

@@ -27,7 +27,11 @@ is_cut_short(lua_State *L, int status) {
     return status == LUA_ERRSYNTAX && length >= tail && strcmp(message + length - tail, mark) == 0;
 }
 
-typedef enum { INPUT_READY, INPUT_INCOMPLETE, INPUT_WRONG } input_t;
+typedef enum {
+    INPUT_READY,
+    INPUT_INCOMPLETE,
+    INPUT_WRONG
+} input_t;
 
 /*
  * Compiles the input at stack index 1, as an expression if it is one, else as statements. Leaves the function, or the
@@ -56,6 +60,12 @@ static void
 print_values(lua_State *L, int first) {
     int count = lua_gettop(L) - first + 1;
     if (count == 0) {
+        return;
+    }
+    if (!lua_checkstack(L, LUA_MINSTACK)) {
+        lua_settop(L, first - 1);
+        lua_pushliteral(L, "too many values to print");
+        run_report(L);
         return;
     }
     lua_getglobal(L, "require");
@@ -92,7 +102,10 @@ show_help(lua_State *L, const char *word) {
     }
 }
 
-typedef enum { GO_ON, QUIT } verdict_t;
+typedef enum {
+    GO_ON,
+    QUIT
+} verdict_t;
 
 /* A line that starts with a dot; no Lua statement does. */
 static verdict_t

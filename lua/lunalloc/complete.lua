@@ -8,7 +8,7 @@
 --- use it.
 ---
 --- Completed are: keywords and globals of `env`; fields after "." and methods after ":" of a chain of names and
---- constant indices (nothing is called to find out, but the metamethods of an object that enumerates itself by __pairs);
+--- constant indices (nothing is called to find out, but metamethods of an object that enumerates itself by __pairs);
 --- controls under la.ctl and inside string literals, with present values beside them; words that help "..." knows.
 
 local show = require "lunalloc.show"

@@ -6,8 +6,8 @@
 ---           title = "", unit = "bytes", width = 80, height = 12,
 ---           mode = "braille" | "blocks" | "ascii", colour = true }   ->  a text without a last newline
 ---
---- A picture is drawn on a raster of dots, several to a character cell: 2 x 4 in braille, 2 x 2 in quadrant blocks, one in
---- ASCII. Row 0 is the top one. Where there is no colour, series differ by their dashes (dots) or letters (ASCII).
+--- A picture is drawn on a raster of dots, several to a character cell: 2 x 4 in braille, 2 x 2 in quadrant blocks, one
+--- in ASCII. Row 0 is the top one. Where there is no colour, series differ by their dashes (dots) or letters (ASCII).
 
 local MODES <const> = { braille = true, blocks = true, ascii = true }
 local KEYS <const> = { series = true, x = true, marks = true, title = true, unit = true, width = true, height = true,

@@ -9,8 +9,8 @@ local show = require "lunalloc.show"
 
 local PAUSE <const> = 1.2 -- seconds after each step, on a terminal
 
--- say: a remark before it; code: what is run; wait: seconds that the load needs before it; brisk: no pause after it, since
--- what the next one shows would fade.
+-- say: a remark before it; code: what is run; wait: seconds that the load needs before it; brisk: no pause after it,
+-- since what the next one shows would fade.
 local STEPS <const> = {
     {
         say = "This is a Lua prompt. Its own malloc is lunalloc, and 'la' is the way to look into it.",
@@ -45,13 +45,14 @@ function picture()
         x[i], resident[i], active[i], dirty[i] = at.t, at.rss, at.active, at.dirty
         if at.mark then marks[#marks + 1] = {x = at.t, label = at.mark} end
     end
-    return la.plot{ x = x, marks = marks, unit = "bytes", title = "memory of this process", series = {
-        {name = "resident", values = resident}, {name = "active", values = active}, {name = "dirty", values = dirty} } }
+    return la.plot{ x = x, marks = marks, unit = "bytes", title = "memory of this process",
+        series = { {name = "resident", values = resident}, {name = "active", values = active},
+                   {name = "dirty", values = dirty} } }
 end]],
     },
     { code = [[picture()]] },
     {
-        say = "Now the peak is over: blocks live a tenth as long. Pages become unused, but they stay resident for a while:",
+        say = "Now the peak is over: blocks live a tenth as long. Their pages stay resident for a while:",
         code = [[w:set{scale = 0.1}]],
         brisk = true,
     },

@@ -62,7 +62,8 @@ check "-i prompts after a script that failed" "$out" "prompt"
 
 batch -e 'local function f() error("boom") end f()' </dev/null
 check "a script error has status 3" "$out/$status" "/3"
-check_match "the message is on stderr, with a traceback" "$err" "^lunalloc: \(command line\):1: boom"$'\n'"stack traceback:"
+check_match "the message is on stderr" "$err" "^lunalloc: \(command line\):1: boom"
+check_match "with a traceback" "$err" $'\nstack traceback:\n'
 
 batch -e 'error(setmetatable({}, {__tostring = function() return "an object" end}))' </dev/null
 check_match "an error object is printed by __tostring" "$err" "^lunalloc: an object"
@@ -112,7 +113,8 @@ check_match "--help" "$out/$status" "^usage: lunalloc .*/0$"
 
 if [ -w /dev/full ]; then
     "$console" -e 'io.write(("x"):rep(1e5))' >/dev/full 2>"$scratch/err" </dev/null
-    check_match "output that is lost is an error" "$(cat "$scratch/err")/$?" "^lunalloc: cannot write to standard output"
+    check "output that is lost is an error" "$?" 1
+    check_match "and is said" "$(cat "$scratch/err")" "^lunalloc: cannot write to standard output"
 fi
 
 # ---- the environment ----
@@ -126,16 +128,16 @@ LUA_PATH="$scratch/mine/?.lua" batch -e 'print(require "extra", la ~= nil)' </de
 check "LUA_PATH is honoured, and the module is still found" "$out" $'user path\ttrue'
 
 mkdir "$scratch/elsewhere"
-(cd "$scratch/elsewhere" && env -u LUA_PATH -u LUA_CPATH "$console" -e 'print(la.loaded)') >"$scratch/out" 2>&1 </dev/null
+unset LUA_PATH LUA_CPATH LUNALLOC_SO
+(cd "$scratch/elsewhere" && "$console" -e 'print(la.loaded)') >"$scratch/out" 2>&1 </dev/null
 check "the module is found from any folder, without LUA_PATH" "$(cat "$scratch/out")" "true"
 
 ln -s "$console" "$scratch/elsewhere/link"
-env -u LUA_PATH -u LUA_CPATH "$scratch/elsewhere/link" -e 'print(la.loaded)' >"$scratch/out" 2>&1 </dev/null
+"$scratch/elsewhere/link" -e 'print(la.loaded)' >"$scratch/out" 2>&1 </dev/null
 check "and through a link to the console" "$(cat "$scratch/out")" "true"
 
 cp "$console" "$scratch/elsewhere/lost"
-env -u LUA_PATH -u LUA_CPATH LD_LIBRARY_PATH="$(dirname "$console")" \
-    "$scratch/elsewhere/lost" -e 'print(1)' >"$scratch/out" 2>&1 </dev/null
+LD_LIBRARY_PATH=$(dirname "$console") "$scratch/elsewhere/lost" -e 'print(1)' >"$scratch/out" 2>&1 </dev/null
 check_match "without the module: an own error" "$?/$(cat "$scratch/out")" "^1/lunalloc: .*module 'lunalloc' not found"
 
 for variable in HOME TERM LC_ALL PATH; do

@@ -3,6 +3,7 @@
 #   check NAME GOT WANTED      one test: equal texts
 #   check_match NAME GOT RE    one test: a bash regular expression
 #   batch [ARGUMENTS]          runs the console without a terminal; sets out, err, status
+#   have_pty NAME              false, and a skip, if there are no pseudo-terminals
 #   pty_start [ARGUMENTS]      runs it on a pseudo-terminal of its own (script(1)); then
 #   pty_send TEXT              types (\r is Enter, \x03 Ctrl-C, \x04 Ctrl-D, \t Tab)
 #   pty_expect NAME TEXT       one test: TEXT is printed after what was last expected
@@ -51,6 +52,13 @@ batch() {
 }
 
 pty_seen=''
+
+# Can pseudo-terminals be had here? If not, skips NAME.
+have_pty() {
+    script -qec true /dev/null >/dev/null 2>&1 </dev/null && return
+    skip "$1" "script(1) is not installed, or there are no pseudo-terminals (/dev/pts)"
+    false
+}
 
 pty_start() {
     local command

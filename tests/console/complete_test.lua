@@ -47,7 +47,8 @@ test("fields along a chain of names and constants", function()
     test.equal(offers("apple.none.", env), "")
     test.equal(offers("unknown.", env), "")
     test.equal(offers("f().x", env), "")
-    test.equal(offers("1..", env), "")
+    test.equal(offers("...ap", env), "")
+    test.equal(offers("goto ::ap", env), "")
     test.equal(offers("'a'..app", env), "apple")
 end)
 
@@ -134,7 +135,8 @@ end)
 
 test("completing never creates an arena", function()
     local before = la.get "arenas.narenas"
-    for _, line in ipairs { "la.ctl.arenas.", "la.ctl.arenas.create", 'la.get "arenas.', 'la.get "arenas.create', "a." } do
+    for _, line in ipairs { "la.ctl.arenas.", "la.ctl.arenas.create", 'la.get "arenas.', 'la.get "arenas.create', "a.",
+        "a.create." } do
         complete(line, { la = la, a = la.ctl.arenas })
     end
     test.equal(la.get "arenas.narenas", before)

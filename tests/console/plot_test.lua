@@ -42,7 +42,8 @@ test("no line is wider than asked, in every mode", function()
     for _, mode in ipairs { "braille", "blocks", "ascii" } do
         for _, width in ipairs { 40, 61, 80, 200 } do
             local text = plot { series = { { name = "one", values = values }, { name = "two", values = ramp(500) } },
-                width = width, mode = mode, colour = false, unit = "bytes", marks = { { x = 250, label = ("m"):rep(300) } } }
+                marks = { { x = 250, label = ("m"):rep(300) } }, width = width, mode = mode, colour = false,
+                unit = "bytes" }
             for _, line in ipairs(lines_of(text)) do
                 test.equal(utf8.len(line) <= width + 8, true, mode .. " " .. width .. ": " .. line)
             end
@@ -71,8 +72,8 @@ test("series differ: by letters in ASCII, by dashes in braille, by colours if th
     test.match(text, "%*%*%*%*")
     test.match(text, "oooo")
     text = plot { series = series, width = 60, mode = "braille", colour = false }
-    test.match(text, "⠉⠉⠉⠉⠉⠉⠉⠉")
-    test.match(text, "[^\x80-\xff ]")
+    test.match(text, "⣀⣀⣀⣀⣀⣀⣀⣀")
+    test.match(text, "⠉ ⠈")
     text = plot { series = series, width = 60, mode = "braille", colour = true }
     test.match(text, "\27%[36m")
     test.match(text, "\27%[33m")
@@ -88,10 +89,10 @@ test("bytes have binary units, x given is seconds", function()
 end)
 
 test("marks have a line and their label", function()
-    local text = ascii { series = { { values = ramp(100) } }, marks = { { x = 30, label = "here" }, { x = 90, label = "late" },
-        { x = 31, label = "near" }, { x = 1e9, label = "outside" } }, width = 100 }
+    local text = ascii { series = { { values = ramp(100) } }, width = 100, marks = { { x = 30, label = "here" },
+        { x = 90, label = "late" }, { x = 31, label = "near" }, { x = 1e9, label = "outside" } } }
     test.match(text, "v here")
-    test.match(text, "late v\n?")
+    test.match(text, "v late")
     test.match(text, "near")
     test.equal(text:find("outside", 1, true), nil)
     test.match(text, ":")
@@ -105,8 +106,8 @@ test("nothing to draw is said", function()
 end)
 
 test("odd data is drawn", function()
-    for _, values in ipairs { { 5 }, { 0, 0 }, { -3, -3 }, { 1, 0 / 0, 2 }, { 1e300, -1e300 }, { 1e-300 }, { math.maxinteger },
-        { math.mininteger, math.maxinteger }, { 1, 2, 1 / 0 } } do
+    for _, values in ipairs { { 5 }, { 0, 0 }, { -3, -3 }, { 1, 0 / 0, 2 }, { 1e299, -1e299 }, { 1e-300 },
+        { 1, 1.7e308 }, { math.maxinteger }, { math.mininteger, math.maxinteger }, { 1, 2, 1 / 0 } } do
         for _, width in ipairs { 1, 5, 15, 80 } do
             for _, mode in ipairs { "braille", "blocks", "ascii" } do
                 local text = plot { series = { { name = "x", values = values } }, width = width, height = 1 + width % 7,

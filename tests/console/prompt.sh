@@ -2,10 +2,7 @@
 # The prompt on a terminal: editing, continuation, completion, Ctrl-C, history, colour.
 . "$(dirname "$0")/common.bash"
 
-if ! command -v script >/dev/null; then
-    skip "prompt" "script(1), which makes the pseudo-terminal, is not installed"
-    finish
-fi
+have_pty "the prompt" || finish
 
 prompt='lunalloc> '
 
@@ -42,7 +39,7 @@ pty_expect "and the prompt is back" "$prompt"
 # ---- completion ----
 
 pty_send 'la.sizecl\t'
-pty_expect "a common prefix is completed" "la.sizeclass"
+pty_expect "what candidates have in common is completed" "ass"
 pty_send 'es()[1].index\r'
 pty_expect "to what works" $'\n0\r\n'"$prompt"
 pty_send 'la.get "arena.0.dirty_d\t'
@@ -60,6 +57,9 @@ pty_expect "Ctrl-C drops it" "$prompt"
 
 pty_send 'lost line\x03'
 pty_expect "Ctrl-C drops the line" "$prompt"
+pty_send 'lost = 1\x03"kept", lost\r'
+pty_expect "but not what is typed right after it" $'\nkept\tnil\r\n'
+pty_expect "and the prompt is back" "$prompt"
 pty_send 'x = {\r'
 pty_expect "an open table" '>> '
 pty_send '\x03'
@@ -81,6 +81,22 @@ pty_expect "is still running" $'deaf\r\n'
 pty_send '\x03'
 pty_expect "the second Ctrl-C cannot be caught" "interrupted!"
 pty_expect "and the prompt is back" "$prompt"
+pty_send 'w = la.workload{threads = 2, rate = 1000, duration = "forever"}:start()\r'
+pty_expect "a workload starts, and the prompt is back" "$prompt"
+pty_send 'print("go") while true do end\r'
+pty_expect "a loop beside it" $'\ngo\r\n'
+pty_send '\x03'
+pty_expect "Ctrl-C interrupts the loop" "interrupted!"
+pty_send 'w:status().state\r'
+pty_expect "and not the workload" $'\nrunning\r\n'
+pty_send 'w:stop().ok, "stopped"\r'
+pty_expect "which can be stopped" "stopped"
+pty_expect "and the prompt is back" "$prompt"
+pty_send 'print("go") la.workload{threads = 1, rate = 1000, duration = "forever"}:run()\r'
+pty_expect "a workload that is waited for" $'\ngo\r\n'
+pty_send '\x03'
+pty_expect "is interrupted by Ctrl-C" "interrupted!"
+pty_expect "and the prompt is back" "$prompt"
 pty_send 'print("zz") require("lunalloc.console").sleep(1000)\r'
 pty_expect "a sleep" $'\nzz\r\n'
 pty_send '\x03'
@@ -100,7 +116,7 @@ pty_start
 pty_expect "a second session" "$prompt"
 pty_send '"marked " .. 1\r'
 pty_expect "with an entry" "marked 1"
-pty_expect "" "$prompt"
+pty_expect "and the prompt is back" "$prompt"
 pty_send '\x04'
 pty_end
 check "Ctrl-D ends well" "$status" 0
@@ -119,14 +135,14 @@ pty_start
 pty_expect "a long history" "$prompt"
 pty_send '.quit\r'
 pty_end
-check "is cut to 5000 entries and the new one" "$(wc -l <"$history") $(tail -n 2 "$history" | tr '\n' ' ')" "5001 7000 .quit "
+check "is cut to 5000 entries and the new one" "$(wc -l <"$history") $(tail -n 2 "$history" | xargs)" "5001 7000 .quit"
 
 XDG_STATE_HOME=$scratch/state
 export XDG_STATE_HOME
 pty_start
 pty_expect "XDG_STATE_HOME" "$prompt"
 pty_send '"elsewhere"\r'
-pty_expect "" $'\nelsewhere\r\n'
+pty_expect "a value" $'\nelsewhere\r\n'
 pty_send '\x04'
 pty_end
 check "is where history goes" "$(cat "$scratch/state/lunalloc/history")" '"elsewhere"'
@@ -137,7 +153,7 @@ pty_start
 pty_expect "history that cannot be kept is said" "history is not kept: $scratch/file/lunalloc/history: Not a directory"
 pty_expect "once, and the prompt works" "$prompt"
 pty_send '1 + 1\r'
-pty_expect "" $'\n2\r\n'
+pty_expect "a value" $'\n2\r\n'
 pty_send '\x04'
 pty_end
 check "and it ends well" "$status" 0
