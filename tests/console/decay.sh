@@ -13,10 +13,10 @@ end
 -- One thread, so all of the load is in arena 0. Its live memory shrinks; what becomes free stays, dirty.
 la.set("arena.0.dirty_decay_ms", -1)
 local w = la.workload{ threads = 1, seed = 3, rate = 20000, duration = "forever", mix = {
-    {weight = 1, size = "uniform(4K,64K)", lifetime = "fifo(4000)"} } }:start()
-w:wait(1)
+    {weight = 1, size = "uniform(4K,64K)", lifetime = "exp(4000)"} } }:start()
+w:wait(1.5)
 w:set{ scale = 0.02 }
-w:wait(1)
+w:wait(1.5)
 local arena, before, dirty = la.ctl.arena[0], rss(), la.ctl.stats.arenas[0].dirty
 arena.dirty_decay_ms = 0
 local after, left = rss(), la.ctl.stats.arenas[0].dirty
