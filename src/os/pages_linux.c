@@ -3,6 +3,7 @@
 #include "os/pages.h"
 
 #include "base/bits.h"
+#include "os/fault.h"
 
 #include <errno.h>
 #include <sys/auxv.h>
@@ -39,6 +40,9 @@ map_trimmed(size_t size, size_t alignment) {
 
 void *
 pages_map(size_t size, size_t alignment) {
+    if (fault(fault_map)) {
+        return NULL;
+    }
     int saved = errno;
     void *addr = map(size);
     if (addr != NULL && ((uintptr_t)addr & (alignment - 1)) != 0) {
@@ -60,7 +64,7 @@ bool
 pages_commit(void *addr, size_t size) {
     (void)addr;
     (void)size;
-    return true;
+    return !fault(fault_commit);
 }
 
 bool
@@ -73,7 +77,7 @@ pages_decommit(void *addr, size_t size) {
 static bool
 advise(void *addr, size_t size, int advice) {
     int saved = errno;
-    bool done = madvise(addr, size, advice) == 0;
+    bool done = !fault(fault_purge) && madvise(addr, size, advice) == 0;
     errno = saved;
     return done;
 }
@@ -86,4 +90,13 @@ pages_purge_lazy(void *addr, size_t size) {
 bool
 pages_purge_forced(void *addr, size_t size) {
     return advise(addr, size, MADV_DONTNEED);
+}
+
+void
+pages_prefork(void) {
+}
+
+void
+pages_postfork(bool child) {
+    (void)child;
 }
