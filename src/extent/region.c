@@ -61,7 +61,7 @@ get_region(page_alloc_t *pa, size_t least, size_t alignment, grant_t *grant) {
 }
 
 static void
-fill_descriptor(page_alloc_t *pa, extent_t *e, const grant_t *grant, uint64_t sn) {
+fill_descriptor(page_alloc_t *pa, extent_t *e, const grant_t *grant) {
     e->addr = (uintptr_t)grant->addr;
     e->size = grant->size;
     atomic_set(&e->owner, extent_owner(pa->arena, extent_busy));
@@ -70,16 +70,12 @@ fill_descriptor(page_alloc_t *pa, extent_t *e, const grant_t *grant, uint64_t sn
     e->is_head = true;
     e->committed = grant->committed;
     e->zeroed = grant->zeroed;
-    e->sn = sn;
     e->lru = 0;
 }
 
-/* Makes the region known, with one busy extent that fills it. */
+/* Appends a region, whose place is set, to the list, as the youngest. */
 static void
-enter_region(page_alloc_t *pa, region_t *region, extent_t *e, const grant_t *grant) {
-    extents_lock(&pa->retained);
-    region->addr = (uintptr_t)grant->addr;
-    region->size = grant->size;
+enlist(page_alloc_t *pa, region_t *region) REQUIRES(role_extents) {
     region->sn = pa->next_sn++;
     region->next = NULL;
     if (pa->last_region == NULL) {
@@ -88,10 +84,26 @@ enter_region(page_alloc_t *pa, region_t *region, extent_t *e, const grant_t *gra
         pa->last_region->next = region;
     }
     pa->last_region = region;
-    fill_descriptor(pa, e, grant, region->sn);
-    pagemap_set_boundary(e->addr, e->size, e);
     counter_add(&pa->mapped, region->size);
     counter_add(&pa->nregions, 1);
+}
+
+/* Makes an extent of the region known. */
+static void
+enter_extent(const region_t *region, extent_t *e) REQUIRES(role_extents) {
+    e->sn = region->sn;
+    pagemap_set_boundary(e->addr, e->size, e);
+}
+
+/* Makes the region known, with one busy extent that fills it. */
+static void
+enter_region(page_alloc_t *pa, region_t *region, extent_t *e, const grant_t *grant) {
+    region->addr = (uintptr_t)grant->addr;
+    region->size = grant->size;
+    fill_descriptor(pa, e, grant);
+    extents_lock(&pa->retained);
+    enlist(pa, region);
+    enter_extent(region, e);
     extents_unlock(&pa->retained);
 }
 
@@ -117,9 +129,9 @@ pa_new_region(page_alloc_t *pa, size_t size, size_t alignment) {
     return NULL;
 }
 
-/* Takes a region's record out of the list; its only extent is busy or gone. */
+/* Takes a region's record out of the list; its extents are busy or gone. */
 static void
-leave_region(page_alloc_t *pa, region_t **link, region_t *previous) REQUIRES(role_extents) {
+delist(page_alloc_t *pa, region_t **link, region_t *previous) REQUIRES(role_extents) {
     region_t *region = *link;
     *link = region->next;
     if (pa->last_region == region) {
@@ -129,32 +141,74 @@ leave_region(page_alloc_t *pa, region_t **link, region_t *previous) REQUIRES(rol
     counter_add(&pa->nregions, (size_t)-1);
 }
 
-/* Detaches the oldest region of a serial number below `end` that is one retained extent: busy *e. NULL if there is
- * none. */
+/* Is all of it retained? In one extent, or in several: committed and decommitted ones do not merge, and an arena's
+ * hooks may refuse to. */
+static bool
+is_unused(page_alloc_t *pa, const region_t *region) REQUIRES(role_extents) {
+    uintptr_t end = region->addr + region->size;
+    uintptr_t addr = region->addr;
+    const extent_t *e;
+    while (addr < end && (e = extents_member_starting(&pa->retained, addr)) != NULL) {
+        addr = extent_end(e);
+    }
+    return addr == end;
+}
+
+/* Takes the extents of an unused region out of the collection and the page map; busy, in address order. */
+static void
+leave_extents(page_alloc_t *pa, const region_t *region, list_t *extents) REQUIRES(role_extents) {
+    list_init(extents);
+    for (uintptr_t addr = region->addr; addr < region->addr + region->size;) {
+        extent_t *e = extents_member_starting(&pa->retained, addr);
+        addr = extent_end(e);
+        extents_remove(&pa->retained, e);
+        pagemap_set_boundary(e->addr, e->size, NULL);
+        list_push_back(extents, &e->link);
+    }
+}
+
+/* Detaches the oldest unused region of a serial number below `end`, and its extents. NULL if there is none. */
 static region_t *
-detach_unused(page_alloc_t *pa, uint64_t end, extent_t **e) {
-    region_t *found = NULL;
+detach_unused(page_alloc_t *pa, uint64_t end, list_t *extents) {
     region_t *previous = NULL;
     extents_lock(&pa->retained);
-    for (region_t **link = &pa->regions; *link != NULL && found == NULL; link = &previous->next) {
-        *e = extents_member_starting(&pa->retained, (*link)->addr);
-        if ((*link)->sn < end && *e != NULL && (*e)->size == (*link)->size) {
-            found = *link;
-            extents_remove(&pa->retained, *e);
-            pagemap_set_boundary((*e)->addr, (*e)->size, NULL);
-            leave_region(pa, link, previous);
-            break;
-        }
+    region_t **link = &pa->regions;
+    while (*link != NULL && !((*link)->sn < end && is_unused(pa, *link))) {
         previous = *link;
+        link = &previous->next;
+    }
+    region_t *found = *link;
+    if (found != NULL) {
+        leave_extents(pa, found, extents);
+        delist(pa, link, previous);
     }
     extents_unlock(&pa->retained);
     return found;
 }
 
+static extent_t *
+first_of(const list_t *extents) {
+    return container_of(extents->next, extent_t, link);
+}
+
 static void
-forget(region_t *region, extent_t *e) {
-    extent_delete(e);
+forget(region_t *region, list_t *extents) {
+    while (!list_empty(extents)) {
+        extent_t *e = first_of(extents);
+        list_remove(&e->link);
+        extent_delete(e);
+    }
     metadata_give(region, LG_REGION_RECORD);
+}
+
+static bool
+all_committed(const list_t *extents) {
+    for (const list_t *at = extents->next; at != extents; at = at->next) {
+        if (!container_of(at, extent_t, link)->committed) {
+            return false;
+        }
+    }
+    return true;
 }
 
 /* One more than the serial number of any region. */
@@ -166,13 +220,20 @@ youngest_sn(page_alloc_t *pa) {
     return sn;
 }
 
-/* The provider keeps the region: it becomes retained again, under a new serial number. */
+/* The provider keeps the region: it becomes retained again, under a new serial number. All of it is known again before
+ * the first piece is merged, which may let go of the lock. */
 static void
-take_back(page_alloc_t *pa, region_t *region, extent_t *e) {
-    grant_t grant = {.addr = (void *)e->addr, .size = e->size, .zeroed = e->zeroed, .committed = e->committed};
-    enter_region(pa, region, e, &grant);
+take_back(page_alloc_t *pa, region_t *region, list_t *extents) {
     extents_lock(&pa->retained);
-    pa_insert(pa, &pa->retained, e);
+    enlist(pa, region);
+    for (list_t *at = extents->next; at != extents; at = at->next) {
+        enter_extent(region, container_of(at, extent_t, link));
+    }
+    while (!list_empty(extents)) {
+        extent_t *e = first_of(extents);
+        list_remove(&e->link);
+        pa_insert(pa, &pa->retained, e);
+    }
     extents_unlock(&pa->retained);
 }
 
@@ -180,14 +241,14 @@ take_back(page_alloc_t *pa, region_t *region, extent_t *e) {
 bool
 pa_release_unused(page_alloc_t *pa) {
     bool any = false;
-    extent_t *e;
+    list_t extents;
     uint64_t end = youngest_sn(pa);
-    for (region_t *region; (region = detach_unused(pa, end, &e)) != NULL;) {
-        if (hook_dalloc(pa_hooks(pa), (void *)e->addr, e->size, e->committed, pa->arena)) {
-            forget(region, e);
+    for (region_t *region; (region = detach_unused(pa, end, &extents)) != NULL;) {
+        if (hook_dalloc(pa_hooks(pa), (void *)region->addr, region->size, all_committed(&extents), pa->arena)) {
+            forget(region, &extents);
             any = true;
         } else {
-            take_back(pa, region, e);
+            take_back(pa, region, &extents);
         }
     }
     return any;
@@ -195,11 +256,11 @@ pa_release_unused(page_alloc_t *pa) {
 
 void
 pa_release_all(page_alloc_t *pa) {
-    extent_t *e;
+    list_t extents;
     pa_purge_all(pa);
-    for (region_t *region; (region = detach_unused(pa, UINT64_MAX, &e)) != NULL;) {
-        hook_destroy(pa_hooks(pa), (void *)e->addr, e->size, e->committed, pa->arena);
-        forget(region, e);
+    for (region_t *region; (region = detach_unused(pa, UINT64_MAX, &extents)) != NULL;) {
+        hook_destroy(pa_hooks(pa), (void *)region->addr, region->size, all_committed(&extents), pa->arena);
+        forget(region, &extents);
     }
     check(atomic_get(&pa->mapped) == 0);
 }
