@@ -76,12 +76,26 @@ arena_clear(arena_t *arena) {
     pa_release_all(&arena->pages);
 }
 
+/* A large allocation has the pages of its class, no more. */
+static void
+check_large(arena_t *arena) {
+    pa_lock_layout(&arena->pages);
+    for (const region_t *region = arena->pages.regions; region != NULL; region = region->next) {
+        const extent_t *e = next_active(region, region->addr);
+        for (; e != NULL; e = next_active(region, extent_end(e))) {
+            check(e->slab || e->size == align_up(sc.size[e->szind], sc.page));
+        }
+    }
+    pa_unlock_layout(&arena->pages);
+}
+
 void
 arena_check(arena_t *arena) {
     for (uint32_t i = 0; i < sc.nsmall; i++) {
         bin_check(&arena->bins[i]);
     }
     pa_check(&arena->pages);
+    check_large(arena);
 }
 
 void
