@@ -195,7 +195,7 @@ flush_all(void *arg) {
 
 static bool
 zeroed(const cache_bin_t *bin) {
-    return bin->head == NULL && bin->remain == 0 && bin->empty == 0 && bin->full == 0;
+    return bin->head == NULL && bin->remain <= TCACHE_PERIOD && bin->empty == 0 && bin->full == 0;
 }
 
 /* Closing leaves zeroed bins, keeps the counts of requests, and can be followed by use. */
