@@ -51,8 +51,7 @@ pages_size(void) {
 
 static void *
 map_at(uintptr_t place, size_t size, int protection, int flags) {
-    int all = MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | flags;
-    void *addr = mmap((void *)place, size, protection, all, -1, 0);
+    void *addr = mmap((void *)place, size, protection, MAP_PRIVATE | MAP_ANONYMOUS | flags, -1, 0);
     return addr == MAP_FAILED ? NULL : addr;
 }
 
