@@ -82,7 +82,7 @@ say = $(if $V,,@echo '  $(1)' '$(2)' &&)
 # ---- targets --------------------------------------------------------------------------------------------------------
 
 .DELETE_ON_ERROR:
-.PHONY: all run test check format bench install uninstall env clean help bootstrap tests unit flags FORCE
+.PHONY: all run test check format bench install uninstall env clean help bootstrap tests unit flags sources-of-unit objects-of-lib FORCE
 
 all: $(SO) $(ARCHIVE) $(MODULE) $(CONSOLE)
 
@@ -138,6 +138,12 @@ clean:
 # What scripts/test builds: `unit` in every variant, `tests` in release.
 unit: $(UNIT)
 tests: all unit $(WORKLOAD) $(FAULTY) $(LUA_HOST) $(PROGRAMS)
+
+# What the scripts ask: the unit tests of a variant, and what they are linked with.
+sources-of-unit:
+	@echo $(UNIT_SRC)
+objects-of-lib:
+	@echo $(LIB_OBJ)
 
 # What scripts/check compiles with.
 flags:
