@@ -1,6 +1,8 @@
-/* control.c -- the public names of controls and introspection; each makes sure that the allocator has booted. */
+/*
+ * control.c -- the public names of controls and introspection. Each makes sure that the allocator has booted, but none makes
+ * the caller a thread with a cache and an arena: who only looks does not change what there is to see.
+ */
 #include "api/init.h"
-#include "api/slow.h"
 #include "control/ctl.h"
 #include "lunalloc.h"
 #include "observe/stats.h"
@@ -9,29 +11,21 @@
 
 #include <errno.h>
 
-static void
-ensure_boot(void) {
-    if (thread_self == &thread_unborn) {
-        init_boot();
-        thread_get();
-    }
-}
-
 int
 mallctl(const char *name, void *oldp, size_t *oldlenp, void *newp, size_t newlen) {
-    ensure_boot();
+    init_boot();
     return ctl_byname(name, oldp, oldlenp, newp, newlen);
 }
 
 int
 mallctlnametomib(const char *name, size_t *mibp, size_t *miblenp) {
-    ensure_boot();
+    init_boot();
     return ctl_nametomib(name, mibp, miblenp);
 }
 
 int
 mallctlbymib(const size_t *mib, size_t miblen, void *oldp, size_t *oldlenp, void *newp, size_t newlen) {
-    ensure_boot();
+    init_boot();
     return ctl_bymib(mib, miblen, oldp, oldlenp, newp, newlen);
 }
 
@@ -61,7 +55,7 @@ lunalloc_ctl_describe(const char *name, lunalloc_row_t *row) {
 
 int
 lunalloc_ctl_source(const char *name, const char **source) {
-    ensure_boot();
+    init_boot();
     ctl_name_t resolved;
     int error = ctl_resolve(name, true, &resolved);
     if (error == 0) {
@@ -72,7 +66,7 @@ lunalloc_ctl_source(const char *name, const char **source) {
 
 size_t
 lunalloc_ctl_limit(const char *name) {
-    ensure_boot();
+    init_boot();
     return ctl_limit(name);
 }
 
@@ -83,37 +77,37 @@ lunalloc_ctl_suggest(const char *name, char *buf, size_t size) {
 
 int
 lunalloc_ctl_get(const char *name, lunalloc_value_t *value, char *message, size_t message_size) {
-    ensure_boot();
+    init_boot();
     return ctl_get(name, value, message, message_size);
 }
 
 int
 lunalloc_ctl_set(const char *name, const char *text, char *message, size_t message_size) {
-    ensure_boot();
+    init_boot();
     return ctl_set(name, text, message, message_size);
 }
 
 size_t
 lunalloc_extents(lunalloc_cursor_t *cursor, lunalloc_extent_t *out, size_t n, lunalloc_page_totals_t *totals) {
-    ensure_boot();
+    init_boot();
     return walk_extents(cursor, out, n, totals);
 }
 
 int
 lunalloc_find(const void *addr, lunalloc_location_t *out) {
-    ensure_boot();
+    init_boot();
     return walk_find((uintptr_t)addr, out);
 }
 
 uint32_t
 lunalloc_nsizes(void) {
-    ensure_boot();
+    init_boot();
     return sc.nsizes;
 }
 
 int
 lunalloc_sizeclass(uint32_t index, lunalloc_sizeclass_t *out) {
-    ensure_boot();
+    init_boot();
     if (index >= sc.nsizes) {
         return ENOENT;
     }
@@ -135,19 +129,19 @@ lunalloc_sizeclass(uint32_t index, lunalloc_sizeclass_t *out) {
 
 int
 lunalloc_sizeclass_of(size_t size, lunalloc_sizeclass_t *out) {
-    ensure_boot();
+    init_boot();
     return size > SC_LARGE_MAX ? ENOENT : lunalloc_sizeclass(sc_index(size), out);
 }
 
 int
 lunalloc_stats(uint32_t arena, lunalloc_stats_t *out) {
-    ensure_boot();
+    init_boot();
     return stats_read(arena, out);
 }
 
 int
 lunalloc_class_stats(uint32_t arena, uint32_t szind, lunalloc_class_stats_t *out) {
-    ensure_boot();
+    init_boot();
     return stats_read_class(arena, szind, out);
 }
 

@@ -10,7 +10,7 @@
 #include "thread/thread.h"
 
 static lock_t lock = LOCK_INITIALIZER(RANK_BOOT);
-static bool ready; /* Synchronization: lock. */
+static _Atomic bool ready; /* Synchronization: written under the lock, read at any time. */
 
 #define ARENAS_AUTO_MAX 256
 
@@ -33,11 +33,14 @@ boot(void) {
 
 void
 init_boot(void) {
+    if (atomic_get_acquire(&ready)) {
+        return;
+    }
     lock_acquire(&lock);
-    bool first = !ready;
+    bool first = !atomic_get(&ready);
     if (first) {
         boot();
-        ready = true;
+        atomic_set_release(&ready, true);
     }
     lock_release(&lock);
     if (first) {
