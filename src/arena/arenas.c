@@ -2,6 +2,7 @@
 #include "arena/arenas.h"
 
 #include "base/check.h"
+#include "base/witness.h"
 #include "os/clock.h"
 
 #include <errno.h>
@@ -131,6 +132,7 @@ free_index(void) REQUIRES(role_arenas) {
 
 arena_t *
 arenas_create(void) {
+    witness_no_core_lock();
     arenas_lock();
     uint32_t index = free_index();
     atomic_set(&arenas_manual_made, true);
@@ -150,6 +152,7 @@ emptiable(uint32_t index) REQUIRES(role_arenas) {
 
 int
 arenas_reset(uint32_t index) {
+    witness_no_core_lock();
     arenas_lock();
     int error = emptiable(index);
     if (error == 0) {
@@ -161,6 +164,7 @@ arenas_reset(uint32_t index) {
 
 int
 arenas_destroy(uint32_t index) {
+    witness_no_core_lock();
     arenas_lock();
     int error = emptiable(index);
     if (error == 0) {
@@ -173,6 +177,7 @@ arenas_destroy(uint32_t index) {
 
 bool
 arenas_release_unused(void) {
+    witness_no_core_lock();
     bool any = false;
     for (uint32_t i = 0; i < arenas_count(); i++) {
         arena_t *arena = arenas_get(i);

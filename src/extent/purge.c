@@ -2,6 +2,7 @@
 #include "extent/page_alloc.h"
 
 #include "base/check.h"
+#include "base/witness.h"
 #include "os/clock.h"
 
 /* Extents that one pass takes out of a collection together. */
@@ -153,6 +154,7 @@ decay_locked(page_alloc_t *pa, uint64_t now) RELEASE(role_decay) {
 
 void
 pa_tick(page_alloc_t *pa, uint64_t now) {
+    witness_no_core_lock();
     if (now >= atomic_get(&pa->deadline) && try_decay(pa)) {
         decay_locked(pa, now);
     }
@@ -160,12 +162,14 @@ pa_tick(page_alloc_t *pa, uint64_t now) {
 
 void
 pa_decay(page_alloc_t *pa, uint64_t now) {
+    witness_no_core_lock();
     pa_lock_decay(pa);
     decay_locked(pa, now);
 }
 
 void
 pa_purge_all(page_alloc_t *pa) {
+    witness_no_core_lock();
     purge_down_to(pa, &pa->dirty, 0, false);
     purge_down_to(pa, &pa->muzzy, 0, false);
     settle(pa);
@@ -173,6 +177,7 @@ pa_purge_all(page_alloc_t *pa) {
 
 void
 pa_dirtied(page_alloc_t *pa) {
+    witness_no_core_lock();
     size_t cap = cap_pages(pa);
     if (UNLIKELY(atomic_get(&pa->dirty_decay_ms) == 0)) {
         purge_down_to(pa, &pa->dirty, 0, purges_lazily(pa));
@@ -183,6 +188,7 @@ pa_dirtied(page_alloc_t *pa) {
 
 void
 pa_set_decay_ms(page_alloc_t *pa, extent_state_t state, int64_t ms, uint64_t now) {
+    witness_no_core_lock();
     bool dirty = state == extent_dirty;
     extents_t *x = dirty ? &pa->dirty : &pa->muzzy;
     pa_lock_decay(pa);

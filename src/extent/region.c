@@ -3,6 +3,7 @@
 
 #include "base/check.h"
 #include "base/options.h"
+#include "base/witness.h"
 #include "extent/metadata.h"
 #include "extent/pagemap.h"
 
@@ -97,6 +98,7 @@ enter_region(page_alloc_t *pa, region_t *region, extent_t *e, const grant_t *gra
 
 extent_t *
 pa_new_region(page_alloc_t *pa, size_t size, size_t alignment) {
+    witness_no_core_lock();
     region_t *region = metadata_take(LG_REGION_RECORD);
     extent_t *e = extent_new();
     grant_t grant;
@@ -179,6 +181,7 @@ take_back(page_alloc_t *pa, region_t *region, extent_t *e) {
 /* Regions that are there now, oldest first; one that its provider keeps comes back younger. */
 bool
 pa_release_unused(page_alloc_t *pa) {
+    witness_no_core_lock();
     bool any = false;
     extent_t *e;
     uint64_t end = youngest_sn(pa);
@@ -195,6 +198,7 @@ pa_release_unused(page_alloc_t *pa) {
 
 void
 pa_release_all(page_alloc_t *pa) {
+    witness_no_core_lock();
     extent_t *e;
     pa_purge_all(pa);
     for (region_t *region; (region = detach_unused(pa, UINT64_MAX, &e)) != NULL;) {
