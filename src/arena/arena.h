@@ -24,7 +24,7 @@ typedef struct arena {
 
 /* A new arena in metadata; NULL without memory. */
 arena_t *arena_new(uint32_t index, bool manual);
-/* Decay times and cap as new arenas get them. */
+/* Hooks, decay times and cap as new arenas get them. */
 void arena_use_defaults(arena_t *arena, uint64_t now);
 
 /* Up to n regions of a small class into out, ascending within a slab; fewer (perhaps 0) only without memory. */

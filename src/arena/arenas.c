@@ -13,7 +13,14 @@ _Atomic bool arenas_manual_made;
 static lock_t lock = LOCK_INITIALIZER(RANK_ARENAS);
 static _Atomic uint32_t count; /* Synchronization: written under the lock. */
 static _Atomic uint32_t nauto; /* Synchronization: as count. */
-static bool destroyed[ARENAS_MAX] GUARDED_BY(role_arenas);
+/* What an index is, besides never used. Clearing: its memory is being given back, by a thread that holds no lock. */
+typedef enum {
+    arena_living,
+    arena_clearing,
+    arena_destroyed
+} arena_life_t;
+
+static uint8_t life[ARENAS_MAX] GUARDED_BY(role_arenas);
 
 static void
 arenas_lock(void) ACQUIRE(role_arenas) NO_THREAD_SAFETY {
@@ -44,11 +51,11 @@ make(uint32_t index, bool manual) REQUIRES(role_arenas) {
     if (arena == NULL) {
         return NULL;
     }
-    if (destroyed[index]) {
+    if (life[index] == arena_destroyed) {
         arena_use_defaults(arena, clock_coarse_ns());
     }
     atomic_set_release(&arenas_table[index], arena);
-    destroyed[index] = false;
+    life[index] = arena_living;
     if (index >= atomic_get(&count)) {
         atomic_set_release(&count, index + 1);
     }
@@ -67,7 +74,7 @@ arenas_boot(uint32_t n) {
 
 static bool
 alive(uint32_t index) REQUIRES(role_arenas) {
-    return index < atomic_get(&count) && atomic_get(&arenas_table[index]) != NULL && !destroyed[index];
+    return index < atomic_get(&count) && atomic_get(&arenas_table[index]) != NULL && life[index] == arena_living;
 }
 
 bool
@@ -78,19 +85,37 @@ arenas_alive(uint32_t index) {
     return is;
 }
 
+static arena_t *
+want(uint32_t index) REQUIRES(role_arenas) {
+    return alive(index) ? arenas_get(index) : index < atomic_get(&nauto) ? make(index, false) : NULL;
+}
+
 arena_t *
 arenas_want(uint32_t index) {
     arenas_lock();
-    bool is_auto = index < atomic_get(&nauto);
-    arena_t *arena = alive(index) ? arenas_get(index) : is_auto ? make(index, false) : NULL;
+    arena_t *arena = want(index);
     arenas_unlock();
     return arena;
 }
 
+arena_t *
+arenas_bind_to(uint32_t index) {
+    arenas_lock();
+    arena_t *arena = want(index);
+    if (arena != NULL) {
+        arenas_bind(arena);
+    }
+    arenas_unlock();
+    return arena;
+}
+
+/* How busy an automatic arena is. The process's first thread, in arena 0, mostly waits for the others: it does not
+ * count. */
 static uint32_t
-threads_of(uint32_t index) {
+load_of(uint32_t index) {
     const arena_t *arena = arenas_get(index);
-    return arena == NULL ? 0 : atomic_get(&arena->nthreads);
+    uint32_t nthreads = arena == NULL ? 0 : atomic_get(&arena->nthreads);
+    return index == 0 && nthreads > 0 ? nthreads - 1 : nthreads;
 }
 
 arena_t *
@@ -98,7 +123,7 @@ arenas_bind_auto(void) {
     uint32_t best = 0;
     arenas_lock();
     for (uint32_t i = 1; i < atomic_get(&nauto); i++) {
-        best = threads_of(i) < threads_of(best) ? i : best;
+        best = load_of(i) < load_of(best) ? i : best;
     }
     arena_t *arena = arenas_get(best);
     if (arena == NULL) {
@@ -124,7 +149,7 @@ arenas_unbind(arena_t *arena) {
 static uint32_t
 free_index(void) REQUIRES(role_arenas) {
     uint32_t i = atomic_get(&nauto);
-    while (i < ARENAS_MAX && alive(i)) {
+    while (i < ARENAS_MAX && atomic_get(&arenas_table[i]) != NULL && life[i] != arena_destroyed) {
         i++;
     }
     return i;
@@ -141,37 +166,45 @@ arenas_create(void) {
     return arena;
 }
 
-/* Why a manual arena may not be emptied now; 0 if it may. */
+/* Takes a manual arena to which no thread is bound out of use. 0, EINVAL or EAGAIN. */
 static int
-emptiable(uint32_t index) REQUIRES(role_arenas) {
-    if (!alive(index) || !arenas_get(index)->manual) {
-        return EINVAL;
+begin_clearing(uint32_t index) {
+    int error = EINVAL;
+    arenas_lock();
+    if (alive(index) && arenas_get(index)->manual) {
+        error = atomic_get(&arenas_get(index)->nthreads) > 0 ? EAGAIN : 0;
+        life[index] = error == 0 ? arena_clearing : arena_living;
     }
-    return atomic_get(&arenas_get(index)->nthreads) > 0 ? EAGAIN : 0;
+    arenas_unlock();
+    return error;
+}
+
+static void
+end_clearing(uint32_t index, arena_life_t now) {
+    arenas_lock();
+    life[index] = (uint8_t)now;
+    arenas_unlock();
 }
 
 int
 arenas_reset(uint32_t index) {
     witness_no_core_lock();
-    arenas_lock();
-    int error = emptiable(index);
+    int error = begin_clearing(index);
     if (error == 0) {
         arena_reset(arenas_get(index));
+        end_clearing(index, arena_living);
     }
-    arenas_unlock();
     return error;
 }
 
 int
 arenas_destroy(uint32_t index) {
     witness_no_core_lock();
-    arenas_lock();
-    int error = emptiable(index);
+    int error = begin_clearing(index);
     if (error == 0) {
         arena_clear(arenas_get(index));
-        destroyed[index] = true;
+        end_clearing(index, arena_destroyed);
     }
-    arenas_unlock();
     return error;
 }
 

@@ -30,6 +30,8 @@ arena_t *arenas_want(uint32_t index) EXCLUDES(role_arenas);
 
 /* The automatic arena with the fewest threads (lowest index among equals), made if need be; counts one thread more. */
 arena_t *arenas_bind_auto(void) EXCLUDES(role_arenas);
+/* The arena of an index, if it is alive (see arenas_want); counts one thread more. NULL if there is none. */
+arena_t *arenas_bind_to(uint32_t index) EXCLUDES(role_arenas);
 /* Counts one thread more, or less, on an arena. */
 void arenas_bind(arena_t *arena);
 void arenas_unbind(arena_t *arena);
