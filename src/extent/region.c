@@ -62,7 +62,7 @@ get_region(page_alloc_t *pa, size_t least, size_t alignment, grant_t *grant) {
 }
 
 static void
-fill_descriptor(page_alloc_t *pa, extent_t *e, const grant_t *grant, uint64_t sn) {
+fill_descriptor(page_alloc_t *pa, extent_t *e, const grant_t *grant, uint64_t sn) REQUIRES(role_extents) {
     e->addr = (uintptr_t)grant->addr;
     e->size = grant->size;
     atomic_set(&e->owner, extent_owner(pa->arena, extent_busy));
