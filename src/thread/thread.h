@@ -32,9 +32,10 @@ typedef struct thread {
     cache_cold_t cold[THREAD_BINS]; /* Synchronization: the owner; nrequests is read by others. */
     arena_t *_Atomic arena;         /* Synchronization: the owner writes. */
     uint32_t ncached;               /* Synchronization: the owner; classes below this szind are cached, 0: none. */
-    uint32_t id;                    /* Synchronization: constant (a fork sets it anew); the system's number. */
-    uint32_t ticks;                 /* Synchronization: the owner; slow-path events so far. */
-    uint32_t sweep;                 /* Synchronization: the owner; the bin that the collector looks at next. */
+    uint32_t generation; /* Synchronization: the owner; of the number of arenas, when it was last looked at. */
+    uint32_t id;         /* Synchronization: constant (a fork sets it anew); the system's number. */
+    uint32_t ticks;      /* Synchronization: the owner; slow-path events so far. */
+    uint32_t sweep;      /* Synchronization: the owner; the bin that the collector looks at next. */
     list_t link GUARDED_BY(role_threads);
 } thread_t;
 
