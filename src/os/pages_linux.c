@@ -1,8 +1,7 @@
 /*
- * pages_linux.c -- mmap and madvise. Memory is committed by the system on first touch, so commit and decommit do nothing.
- * Without MAP_NORESERVE, so that what the system could never back is refused at once, as with any other malloc.
+ * pages_linux.c -- mmap and madvise. Memory is committed by the system on first touch, so commit and decommit do
+ * nothing. Without MAP_NORESERVE, so that what the system could never back is refused at once, as with other mallocs.
  */
- * nothing. */
 #include "os/pages.h"
 
 #include "base/bits.h"
