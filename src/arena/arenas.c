@@ -202,6 +202,7 @@ should_move(uint32_t from, uint32_t to) REQUIRES(role_arenas) {
 
 arena_t *
 arenas_rebind(arena_t *arena) {
+    witness_no_core_lock();
     arenas_lock();
     uint32_t from = slot_of(arena);
     uint32_t to = least_loaded();
