@@ -199,6 +199,7 @@ tcache_requests(const thread_t *thread, uint32_t szind) {
 
 void
 tcache_open(thread_t *thread) {
+    witness_no_core_lock();
     for (uint32_t i = 0; i < THREAD_BINS; i++) {
         thread->bins[i].remain = TCACHE_PERIOD;
     }
