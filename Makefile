@@ -82,7 +82,8 @@ say = $(if $V,,@echo '  $(1)' '$(2)' &&)
 # ---- targets --------------------------------------------------------------------------------------------------------
 
 .DELETE_ON_ERROR:
-.PHONY: all run test check format bench install uninstall env clean help bootstrap tests unit flags sources-of-unit objects-of-lib FORCE
+.PHONY: all run test check format bench install uninstall env clean help bootstrap tests unit flags FORCE
+.PHONY: sources-of-unit objects-of-lib
 
 all: $(SO) $(ARCHIVE) $(MODULE) $(CONSOLE)
 

@@ -3,6 +3,7 @@
 
 #include "base/check.h"
 #include "base/options.h"
+#include "base/witness.h"
 #include "extent/metadata.h"
 #include "extent/pagemap.h"
 #include "os/system.h"
@@ -62,7 +63,7 @@ get_region(page_alloc_t *pa, size_t least, size_t alignment, grant_t *grant) {
 }
 
 static void
-fill_descriptor(page_alloc_t *pa, extent_t *e, const grant_t *grant) {
+fill_descriptor(page_alloc_t *pa, extent_t *e, const grant_t *grant) REQUIRES(role_extents) {
     e->addr = (uintptr_t)grant->addr;
     e->size = grant->size;
     atomic_set(&e->owner, extent_owner(pa->arena, extent_busy));
@@ -101,8 +102,8 @@ static void
 enter_region(page_alloc_t *pa, region_t *region, extent_t *e, const grant_t *grant) {
     region->addr = (uintptr_t)grant->addr;
     region->size = grant->size;
-    fill_descriptor(pa, e, grant);
     extents_lock(&pa->retained);
+    fill_descriptor(pa, e, grant);
     enlist(pa, region);
     enter_extent(region, e);
     extents_unlock(&pa->retained);
@@ -110,6 +111,7 @@ enter_region(page_alloc_t *pa, region_t *region, extent_t *e, const grant_t *gra
 
 extent_t *
 pa_new_region(page_alloc_t *pa, size_t size, size_t alignment) {
+    witness_no_core_lock();
     region_t *region = metadata_take(LG_REGION_RECORD);
     extent_t *e = extent_new();
     grant_t grant;
@@ -155,22 +157,31 @@ is_unused(page_alloc_t *pa, const region_t *region) REQUIRES(role_extents) {
     return addr == end;
 }
 
-/* Takes the extents of an unused region out of the collection and the page map; busy, in address order. */
+/* A region that is not in the list any more, with the extents that it consisted of, busy, in address order. */
+typedef struct {
+    region_t *region;
+    list_t extents;
+    bool committed; /* all of it */
+} detached_t;
+
 static void
-leave_extents(page_alloc_t *pa, const region_t *region, list_t *extents) REQUIRES(role_extents) {
-    list_init(extents);
-    for (uintptr_t addr = region->addr; addr < region->addr + region->size;) {
+detach_extents(page_alloc_t *pa, detached_t *out) REQUIRES(role_extents) {
+    uintptr_t end = out->region->addr + out->region->size;
+    list_init(&out->extents);
+    out->committed = true;
+    for (uintptr_t addr = out->region->addr; addr < end;) {
         extent_t *e = extents_member_starting(&pa->retained, addr);
         addr = extent_end(e);
+        out->committed = out->committed && e->committed;
         extents_remove(&pa->retained, e);
         pagemap_set_boundary(e->addr, e->size, NULL);
-        list_push_back(extents, &e->link);
+        list_push_back(&out->extents, &e->link);
     }
 }
 
-/* Detaches the oldest unused region of a serial number below `end`, and its extents. NULL if there is none. */
-static region_t *
-detach_unused(page_alloc_t *pa, uint64_t end, list_t *extents) {
+/* Detaches the oldest unused region of a serial number below `end`. False if there is none. */
+static bool
+detach_unused(page_alloc_t *pa, uint64_t end, detached_t *out) {
     region_t *previous = NULL;
     extents_lock(&pa->retained);
     region_t **link = &pa->regions;
@@ -178,13 +189,13 @@ detach_unused(page_alloc_t *pa, uint64_t end, list_t *extents) {
         previous = *link;
         link = &previous->next;
     }
-    region_t *found = *link;
-    if (found != NULL) {
-        leave_extents(pa, found, extents);
+    out->region = *link;
+    if (out->region != NULL) {
+        detach_extents(pa, out);
         delist(pa, link, previous);
     }
     extents_unlock(&pa->retained);
-    return found;
+    return out->region != NULL;
 }
 
 static extent_t *
@@ -193,23 +204,43 @@ first_of(const list_t *extents) {
 }
 
 static void
-forget(region_t *region, list_t *extents) {
-    while (!list_empty(extents)) {
-        extent_t *e = first_of(extents);
+forget(detached_t *old) {
+    while (!list_empty(&old->extents)) {
+        extent_t *e = first_of(&old->extents);
         list_remove(&e->link);
         extent_delete(e);
     }
-    metadata_give(region, LG_REGION_RECORD);
+    metadata_give(old->region, LG_REGION_RECORD);
 }
 
-static bool
-all_committed(const list_t *extents) {
-    for (const list_t *at = extents->next; at != extents; at = at->next) {
-        if (!container_of(at, extent_t, link)->committed) {
-            return false;
+/* The first extent of the region that starts at or after addr; NULL at its end. */
+static extent_t *
+at_or_after(const region_t *region, uintptr_t addr) REQUIRES(role_extents) {
+    uintptr_t end = region->addr + region->size;
+    while (addr < end) {
+        extent_t *e = pagemap_extent(addr);
+        if (e != NULL && e->addr == addr) {
+            return e;
+        }
+        addr = e == NULL ? addr + ((uintptr_t)1 << LG_GRANULE) : extent_end(e);
+    }
+    return NULL;
+}
+
+extent_t *
+pa_next_extent(page_alloc_t *pa, pa_place_t *place) {
+    for (const region_t *region = pa->regions; region != NULL; region = region->next) {
+        if (region->sn < place->sn) {
+            continue;
+        }
+        bool here = region->sn == place->sn && place->addr > region->addr;
+        extent_t *e = at_or_after(region, here ? place->addr : region->addr);
+        if (e != NULL) {
+            *place = (pa_place_t){.sn = region->sn, .addr = extent_end(e)};
+            return e;
         }
     }
-    return true;
+    return NULL;
 }
 
 /* One more than the serial number of any region. */
@@ -224,14 +255,14 @@ youngest_sn(page_alloc_t *pa) {
 /* The provider keeps the region: it becomes retained again, under a new serial number. All of it is known again before
  * the first piece is merged, which may let go of the lock. */
 static void
-take_back(page_alloc_t *pa, region_t *region, list_t *extents) {
+take_back(page_alloc_t *pa, detached_t *old) {
     extents_lock(&pa->retained);
-    enlist(pa, region);
-    for (list_t *at = extents->next; at != extents; at = at->next) {
-        enter_extent(region, container_of(at, extent_t, link));
+    enlist(pa, old->region);
+    for (list_t *at = old->extents.next; at != &old->extents; at = at->next) {
+        enter_extent(old->region, container_of(at, extent_t, link));
     }
-    while (!list_empty(extents)) {
-        extent_t *e = first_of(extents);
+    while (!list_empty(&old->extents)) {
+        extent_t *e = first_of(&old->extents);
         list_remove(&e->link);
         pa_insert(pa, &pa->retained, e);
     }
@@ -241,15 +272,16 @@ take_back(page_alloc_t *pa, region_t *region, list_t *extents) {
 /* Regions that are there now, oldest first; one that its provider keeps comes back younger. */
 bool
 pa_release_unused(page_alloc_t *pa) {
+    witness_no_core_lock();
     bool any = false;
-    list_t extents;
     uint64_t end = youngest_sn(pa);
-    for (region_t *region; (region = detach_unused(pa, end, &extents)) != NULL;) {
-        if (hook_dalloc(pa_hooks(pa), (void *)region->addr, region->size, all_committed(&extents), pa->arena)) {
-            forget(region, &extents);
+    for (detached_t old; detach_unused(pa, end, &old);) {
+        region_t *region = old.region;
+        if (hook_dalloc(pa_hooks(pa), (void *)region->addr, region->size, old.committed, pa->arena)) {
+            forget(&old);
             any = true;
         } else {
-            take_back(pa, region, &extents);
+            take_back(pa, &old);
         }
     }
     return any;
@@ -257,17 +289,18 @@ pa_release_unused(page_alloc_t *pa) {
 
 static void
 release_unused_for_good(page_alloc_t *pa) {
-    list_t extents;
     pa_purge_all(pa);
-    for (region_t *region; (region = detach_unused(pa, UINT64_MAX, &extents)) != NULL;) {
-        hook_destroy(pa_hooks(pa), (void *)region->addr, region->size, all_committed(&extents), pa->arena);
-        forget(region, &extents);
+    for (detached_t old; detach_unused(pa, UINT64_MAX, &old);) {
+        region_t *region = old.region;
+        hook_destroy(pa_hooks(pa), (void *)region->addr, region->size, old.committed, pa->arena);
+        forget(&old);
     }
 }
 
 /* Another thread's decay may have some extents in its hands: they come back. */
 void
 pa_release_all(page_alloc_t *pa) {
+    witness_no_core_lock();
     release_unused_for_good(pa);
     while (atomic_get(&pa->mapped) != 0) {
         system_yield();
