@@ -152,16 +152,12 @@ slow_realloc(void *ptr, size_t size) {
 
 static void
 free_direct(thread_t *thread, void *ptr) {
-    extent_t *e = arena_extent_of(ptr, "free");
     thread_event(thread);
-    if (e->slab) {
+    if (arena_extent_of(ptr, "free")->slab) {
         arena_flush(&ptr, 1);
-        return;
+    } else {
+        arena_free_large_ptr(ptr);
     }
-    if ((uintptr_t)ptr != e->addr) {
-        misuse("free of an address inside an allocation", ptr, "");
-    }
-    arena_free_large(e);
 }
 
 void
