@@ -168,7 +168,8 @@ adapt(thread_t *thread, uint32_t szind) {
 
 /*
  * requests = nrequests + TCACHE_PERIOD - remain. Both change when a countdown starts again; in between, a mark in
- * nrequests says that it is the sum already. So a reader on another thread sees a count that is exact and never falls.
+ * nrequests says that it is the sum already. So a reader on another thread sees a count that is exact and never
+ * falls.
  */
 #define RESTARTING (UINT64_C(1) << 63)
 
@@ -198,6 +199,7 @@ tcache_requests(const thread_t *thread, uint32_t szind) {
 
 void
 tcache_open(thread_t *thread) {
+    witness_no_core_lock();
     for (uint32_t i = 0; i < THREAD_BINS; i++) {
         thread->bins[i].remain = TCACHE_PERIOD;
     }
