@@ -91,16 +91,22 @@ decay_set(decay_t *decay, int64_t ms, uint64_t now, size_t npages) {
     }
 }
 
+/* What the curve will leave in so many steps; ms > 0. */
+static size_t
+limit_after(const decay_t *decay, unsigned steps) {
+    uint64_t sum = 0;
+    for (unsigned i = 0; i + steps < DECAY_STEPS; i++) {
+        sum += decay->backlog[i] == 0 ? 0 : decay->backlog[i] * weight(DECAY_STEPS - 1 - i - steps);
+    }
+    return (size_t)(sum >> LG_WEIGHT);
+}
+
 size_t
 decay_limit(const decay_t *decay) {
     if (decay->ms <= 0) {
         return decay->ms < 0 ? SIZE_MAX : 0;
     }
-    uint64_t sum = 0;
-    for (unsigned i = 0; i < DECAY_STEPS; i++) {
-        sum += decay->backlog[i] == 0 ? 0 : decay->backlog[i] * weight(DECAY_STEPS - 1 - i);
-    }
-    return (size_t)(sum >> LG_WEIGHT);
+    return limit_after(decay, 0);
 }
 
 void
@@ -111,4 +117,24 @@ decay_purged(decay_t *decay, size_t npages) {
 uint64_t
 decay_deadline(const decay_t *decay) {
     return decay->ms > 0 ? decay->epoch + decay->interval : UINT64_MAX;
+}
+
+/* The limit falls from step to step, down to 0: halving finds the first one that is low enough. */
+uint64_t
+decay_due(const decay_t *decay, size_t least) {
+    if (decay->ms <= 0 || decay->last == 0) {
+        return UINT64_MAX;
+    }
+    size_t keep = decay->last - (least < decay->last ? least : decay->last);
+    unsigned low = 1;
+    unsigned high = DECAY_STEPS;
+    while (low < high) {
+        unsigned middle = (low + high) / 2;
+        if (limit_after(decay, middle) <= keep) {
+            high = middle;
+        } else {
+            low = middle + 1;
+        }
+    }
+    return decay->epoch + low * decay->interval;
 }

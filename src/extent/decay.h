@@ -38,5 +38,8 @@ size_t decay_limit(const decay_t *decay);
 void decay_purged(decay_t *decay, size_t npages);
 /* When the limit falls next: start of the next step. UINT64_MAX if never. */
 uint64_t decay_deadline(const decay_t *decay);
+/* When, if nothing else happens, at least `least` pages have to go, or all if there are fewer: the start of a later
+ * step. UINT64_MAX if never. */
+uint64_t decay_due(const decay_t *decay, size_t least);
 
 #endif
