@@ -26,6 +26,7 @@ typedef enum {
 
 typedef enum {
     NUMBER_ARENAS,
+    NUMBER_AUTO,
     NUMBER_BINS,
     NUMBER_LEXTENTS,
     NUMBER_PAGE,
@@ -300,6 +301,7 @@ read_number(const ctl_call_t *call, lunalloc_value_t *value, fmt_t *why) {
     uint32_t ncached = tcache_nclasses();
     const uint64_t numbers[] = {
         [NUMBER_ARENAS] = arenas_count(),
+        [NUMBER_AUTO] = arenas_nauto(),
         [NUMBER_BINS] = sc.nsmall,
         [NUMBER_LEXTENTS] = sc.nsizes - sc.nsmall,
         [NUMBER_PAGE] = sc.page,
@@ -307,6 +309,14 @@ read_number(const ctl_call_t *call, lunalloc_value_t *value, fmt_t *why) {
         [NUMBER_TCACHE_MAX] = ncached == 0 ? 0 : sc.size[ncached - 1],
     };
     value->v.u = numbers[call->arg];
+    return 0;
+}
+
+static int
+write_nauto(const ctl_call_t *call, const lunalloc_value_t *value, fmt_t *why) {
+    (void)call;
+    (void)why;
+    arenas_set_nauto((uint32_t)value->v.u);
     return 0;
 }
 

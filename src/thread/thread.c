@@ -68,6 +68,7 @@ thread_new(arena_t *arena) {
     memset(thread, 0, sizeof *thread);
     atomic_set(&thread->arena, arena);
     thread->id = system_thread_id();
+    thread->generation = arenas_generation();
     thread->ncached = tcache_nclasses();
     return thread;
 }
@@ -144,9 +145,27 @@ tick(thread_t *thread) {
     }
 }
 
+/* The number of automatic arenas has changed: moves to another one if it should. */
+static COLD void
+rebind(thread_t *thread) {
+    arena_t *old = atomic_get(&thread->arena);
+    thread->generation = arenas_generation();
+    arena_t *arena = arenas_rebind(old);
+    if (arena != old) {
+        atomic_set(&thread->arena, arena);
+        tcache_flush(thread);
+    }
+}
+
 void
 thread_event(thread_t *thread) {
-    if (thread != &thread_gone && ++thread->ticks % EVENTS_PER_TICK == 0) {
+    if (thread == &thread_gone) {
+        return;
+    }
+    if (UNLIKELY(thread->generation != arenas_generation())) {
+        rebind(thread);
+    }
+    if (++thread->ticks % EVENTS_PER_TICK == 0) {
         tick(thread);
         if (thread->ncached > 0) {
             tcache_collect(thread);
