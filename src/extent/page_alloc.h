@@ -48,6 +48,7 @@ typedef struct {
     lock_t decay_lock;
     decay_t dirty_decay GUARDED_BY(role_decay);
     decay_t muzzy_decay GUARDED_BY(role_decay);
+    _Atomic uint64_t dirtied_at;    /* Synchronization: any thread; ns; when pages last became dirty. */
     _Atomic uint64_t deadline;      /* Synchronization: written under decay_lock, read at any time; ns. */
     _Atomic int64_t dirty_decay_ms; /* Synchronization: as deadline; copies for the fast test. */
     _Atomic int64_t muzzy_decay_ms; /* Synchronization: as deadline. */

@@ -133,10 +133,15 @@ decay_of(page_alloc_t *pa, const extents_t *x) REQUIRES(role_decay) {
     return x == &pa->dirty ? &pa->dirty_decay : &pa->muzzy_decay;
 }
 
-/* Moves one collection's curve on; returns how many pages may stay. */
+/* Moves one collection's curve on; returns how many pages may stay. Nobody may have looked for long: the dirty pages that
+ * came since are as old as the last of them. */
 static size_t
 advance(page_alloc_t *pa, const extents_t *x, uint64_t now) REQUIRES(role_decay) {
     decay_t *decay = decay_of(pa, x);
+    uint64_t dirtied_at = x == &pa->dirty ? atomic_get(&pa->dirtied_at) : now;
+    if (dirtied_at < now) {
+        decay_advance(decay, dirtied_at, atomic_get(&x->npages));
+    }
     decay_advance(decay, now, atomic_get(&x->npages));
     update_deadline(pa);
     return decay_limit(decay);
@@ -286,6 +291,7 @@ pa_dirtied(page_alloc_t *pa) {
     if (UNLIKELY(atomic_get(&pa->dirty_decay_ms) == 0)) {
         purge_dirty(pa, 0, 1);
     } else {
+        atomic_set(&pa->dirtied_at, clock_coarse_ns());
         purge_over_cap(pa);
     }
     if (UNLIKELY(atomic_get(&pa_purger) != NULL)) {
