@@ -113,6 +113,7 @@ size_of_extent(const extent_t *e, const void *ptr) {
 
 size_t
 slow_usable_size(const void *ptr) {
+    witness_no_core_lock();
     uint32_t class = pagemap_class(ptr);
     return class != 0 ? sc.size[class - 1] : size_of_extent(arena_extent_of(ptr, "usable size"), ptr);
 }
@@ -151,20 +152,17 @@ slow_realloc(void *ptr, size_t size) {
 
 static void
 free_direct(thread_t *thread, void *ptr) {
-    extent_t *e = arena_extent_of(ptr, "free");
     thread_event(thread);
-    if (e->slab) {
+    if (arena_extent_of(ptr, "free")->slab) {
         arena_flush(&ptr, 1);
-        return;
+    } else {
+        arena_free_large_ptr(ptr);
     }
-    if ((uintptr_t)ptr != e->addr) {
-        misuse("free of an address inside an allocation", ptr, "");
-    }
-    arena_free_large(e);
 }
 
 void
 slow_free(void *ptr) {
+    witness_no_core_lock();
     if (ptr == NULL) {
         return;
     }

@@ -3,12 +3,14 @@
 
 #include "base/check.h"
 #include "base/options.h"
+#include "base/witness.h"
 #include "extent/metadata.h"
 #include "extent/pagemap.h"
 #include "os/clock.h"
 
 arena_t *
 arena_new(uint32_t index, bool manual) {
+    witness_no_core_lock();
     arena_t *arena = metadata_alloc(sizeof *arena, CACHELINE);
     if (arena == NULL) {
         return NULL;
@@ -60,6 +62,7 @@ reset_region(arena_t *arena, const region_t *region) {
 
 void
 arena_reset(arena_t *arena) NO_THREAD_SAFETY {
+    witness_no_core_lock();
     for (uint32_t i = 0; i < sc.nsmall; i++) {
         bin_lock(&arena->bins[i]);
         bin_reset(&arena->bins[i]);
@@ -72,6 +75,7 @@ arena_reset(arena_t *arena) NO_THREAD_SAFETY {
 
 void
 arena_clear(arena_t *arena) {
+    witness_no_core_lock();
     arena_reset(arena);
     pa_release_all(&arena->pages);
 }
@@ -86,6 +90,7 @@ arena_check(arena_t *arena) {
 
 void
 arena_use_defaults(arena_t *arena, uint64_t now) {
+    witness_no_core_lock();
     atomic_set_release(&arena->pages.hooks, NULL);
     atomic_set(&arena->pages.dirty_max, atomic_get(&options.dirty_max));
     pa_set_decay_ms(&arena->pages, extent_dirty, atomic_get(&options.dirty_decay_ms), now);

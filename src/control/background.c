@@ -15,7 +15,7 @@
 typedef struct {
     os_thread_t thread;     /* Synchronization: role_background; its own. */
     bell_t bell;            /* Synchronization: its own. */
-    lock_t round;           /* held while a system arena is purged */
+    lock_t round;           /* Synchronization: its own; held while a system arena is purged. */
     _Atomic bool running;   /* Synchronization: written under role_background, read at any time. */
     _Atomic bool stop;      /* Synchronization: written under role_background, read at any time. */
     _Atomic uint64_t runs;  /* Synchronization: the thread writes, read at any time. */

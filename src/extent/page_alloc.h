@@ -27,16 +27,18 @@
 #include "extent/hooks.h"
 
 typedef struct region {
+    /* Synchronization: constant while it is in its arena's list: these fields. */
     uintptr_t addr;
     size_t size;
-    uint64_t sn;         /* rises from region to region of an arena */
-    struct region *next; /* the next younger one */
+    uint64_t sn; /* rises from region to region of an arena */
+
+    struct region *next GUARDED_BY(role_extents); /* the next younger one; under retained.lock */
 } region_t;
 
 typedef struct {
-    uint32_t arena;                /* Synchronization: constant. */
-    extent_hooks_t *_Atomic hooks; /* Synchronization: any thread; NULL: the system. */
-    extents_t dirty, muzzy, retained;
+    uint32_t arena;                   /* Synchronization: constant. */
+    extent_hooks_t *_Atomic hooks;    /* Synchronization: any thread; NULL: the system. */
+    extents_t dirty, muzzy, retained; /* Synchronization: their own. */
 
     region_t *regions GUARDED_BY(role_extents);     /* oldest first; under retained.lock */
     region_t *last_region GUARDED_BY(role_extents); /* under retained.lock */
@@ -45,7 +47,7 @@ typedef struct {
     _Atomic size_t mapped;   /* Synchronization: written under retained.lock, read at any time; bytes. */
     _Atomic size_t nregions; /* Synchronization: as mapped. */
 
-    lock_t decay_lock;
+    lock_t decay_lock; /* Synchronization: itself. */
     decay_t dirty_decay GUARDED_BY(role_decay);
     decay_t muzzy_decay GUARDED_BY(role_decay);
     _Atomic uint64_t dirtied_at;    /* Synchronization: any thread; ns; when pages last became dirty. */

@@ -3,8 +3,10 @@
 
 #include "base/check.h"
 #include "base/options.h"
+#include "base/witness.h"
 #include "extent/metadata.h"
 #include "extent/pagemap.h"
+#include "os/system.h"
 
 #define LG_REGION_RECORD 6
 _Static_assert(sizeof(region_t) <= 1U << LG_REGION_RECORD, "a region's record fits its block");
@@ -61,7 +63,7 @@ get_region(page_alloc_t *pa, size_t least, size_t alignment, grant_t *grant) {
 }
 
 static void
-fill_descriptor(page_alloc_t *pa, extent_t *e, const grant_t *grant, uint64_t sn) {
+fill_descriptor(page_alloc_t *pa, extent_t *e, const grant_t *grant, uint64_t sn) REQUIRES(role_extents) {
     e->addr = (uintptr_t)grant->addr;
     e->size = grant->size;
     atomic_set(&e->owner, extent_owner(pa->arena, extent_busy));
@@ -97,6 +99,7 @@ enter_region(page_alloc_t *pa, region_t *region, extent_t *e, const grant_t *gra
 
 extent_t *
 pa_new_region(page_alloc_t *pa, size_t size, size_t alignment) {
+    witness_no_core_lock();
     region_t *region = metadata_take(LG_REGION_RECORD);
     extent_t *e = extent_new();
     grant_t grant;
@@ -179,6 +182,7 @@ take_back(page_alloc_t *pa, region_t *region, extent_t *e) {
 /* Regions that are there now, oldest first; one that its provider keeps comes back younger. */
 bool
 pa_release_unused(page_alloc_t *pa) {
+    witness_no_core_lock();
     bool any = false;
     extent_t *e;
     uint64_t end = youngest_sn(pa);
@@ -193,13 +197,23 @@ pa_release_unused(page_alloc_t *pa) {
     return any;
 }
 
-void
-pa_release_all(page_alloc_t *pa) {
+static void
+release_unused_for_good(page_alloc_t *pa) {
     extent_t *e;
     pa_purge_all(pa);
     for (region_t *region; (region = detach_unused(pa, UINT64_MAX, &e)) != NULL;) {
         hook_destroy(pa_hooks(pa), (void *)e->addr, e->size, e->committed, pa->arena);
         forget(region, e);
     }
-    check(atomic_get(&pa->mapped) == 0);
+}
+
+/* Another thread's decay may have some extents in its hands: they come back. */
+void
+pa_release_all(page_alloc_t *pa) {
+    witness_no_core_lock();
+    release_unused_for_good(pa);
+    while (atomic_get(&pa->mapped) != 0) {
+        system_yield();
+        release_unused_for_good(pa);
+    }
 }

@@ -15,7 +15,7 @@
 #define GRANULE ((uintptr_t)1 << LG_GRANULE)
 
 static void
-copy(const extent_t *e, lunalloc_extent_t *out) {
+copy(const extent_t *e, lunalloc_extent_t *out) REQUIRES(role_extents) {
     *out = (lunalloc_extent_t){
         .addr = e->addr,
         .size = e->size,
@@ -37,7 +37,7 @@ copy(const extent_t *e, lunalloc_extent_t *out) {
 
 /* The first extent of the region that starts at or after addr; NULL at its end. The layout is locked. */
 static const extent_t *
-at_or_after(const region_t *region, uintptr_t addr) {
+at_or_after(const region_t *region, uintptr_t addr) REQUIRES(role_extents) {
     uintptr_t end = region->addr + region->size;
     while (addr < end) {
         const extent_t *e = pagemap_extent(addr);
@@ -53,7 +53,8 @@ at_or_after(const region_t *region, uintptr_t addr) {
 }
 
 static size_t
-copy_region(const region_t *region, lunalloc_cursor_t *cursor, lunalloc_extent_t *out, size_t n) {
+copy_region(const region_t *region, lunalloc_cursor_t *cursor, lunalloc_extent_t *out, size_t n)
+    REQUIRES(role_extents) {
     size_t got = 0;
     const extent_t *e = at_or_after(region, cursor->addr > region->addr ? cursor->addr : region->addr);
     while (e != NULL && got < n) {
@@ -145,7 +146,7 @@ locate_reg(const extent_t *slab, uintptr_t addr, lunalloc_location_t *out) {
 }
 
 static void
-locate(const extent_t *e, lunalloc_location_t *out) {
+locate(const extent_t *e, lunalloc_location_t *out) REQUIRES(role_extents) {
     copy(e, &out->extent);
     if (extent_state(e) == extent_active && !e->slab) {
         out->region_addr = e->addr;

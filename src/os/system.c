@@ -27,6 +27,11 @@ system_thread_id(void) {
 }
 
 void
+system_yield(void) {
+    sched_yield();
+}
+
+void
 system_write_error(const char *text, size_t len) {
     int saved = errno;
     while (len > 0) {

@@ -66,6 +66,7 @@ thread_new(arena_t *arena) {
         return NULL;
     }
     memset(thread, 0, sizeof *thread);
+    tcache_open(thread);
     atomic_set(&thread->arena, arena);
     thread->id = system_thread_id();
     thread->generation = arenas_generation();
