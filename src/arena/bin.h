@@ -5,9 +5,9 @@
  * back to the page layer), then from a new slab. Non-full slabs other than the current one sit in occupancy buckets.
  *
  * Invariants (bin_check, under the lock)
- *   a slab is in bucket b  <=>  it is not current and 0 < nfree < nregs, b = bin_bucket(nfree, nregs)
+ *   a slab is in bucket b  <=>  it is not current and nfree > 0, b = bin_bucket(nfree, nregs)
  *   bit b of buckets  <=>  nonfull[b] is not empty
- *   a full slab is on no list;  an empty one leaves the bin at once, unless it is the current one
+ *   a full slab is on no list;  one that becomes empty leaves the bin at once, unless it is the current one
  *   curregs = nmalloc - ndalloc = sum of (nregs - nfree) over the slabs
  */
 #ifndef LUNALLOC_ARENA_BIN_H

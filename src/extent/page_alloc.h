@@ -127,6 +127,18 @@ void pa_dirtied(page_alloc_t *pa);
 /* Changes a decay time (state: dirty or muzzy), live. ms: -1 .. DECAY_MS_MAX. */
 void pa_set_decay_ms(page_alloc_t *pa, extent_state_t state, int64_t ms, uint64_t now);
 
+/* A place in an arena's address space; stays meaningful whatever happens to the extents there. */
+typedef struct {
+    uint64_t sn;    /* the region's serial number */
+    uintptr_t addr; /* 0: its start */
+} pa_place_t;
+
+/*
+ * The first extent that starts at or after a place, regions in the order of their creation; NULL at the end. The
+ * place moves behind it, so that the next call gives the next extent. Requires the whole layout to be locked.
+ */
+extent_t *pa_next_extent(page_alloc_t *pa, pa_place_t *place) REQUIRES(role_extents);
+
 /* All three collections' locks: the layout of this arena stands still. */
 void pa_lock_layout(page_alloc_t *pa) ACQUIRE(role_extents);
 void pa_unlock_layout(page_alloc_t *pa) RELEASE(role_extents);

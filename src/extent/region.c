@@ -160,6 +160,36 @@ forget(region_t *region, extent_t *e) {
     metadata_give(region, LG_REGION_RECORD);
 }
 
+/* The first extent of the region that starts at or after addr; NULL at its end. */
+static extent_t *
+at_or_after(const region_t *region, uintptr_t addr) REQUIRES(role_extents) {
+    uintptr_t end = region->addr + region->size;
+    while (addr < end) {
+        extent_t *e = pagemap_extent(addr);
+        if (e != NULL && e->addr == addr) {
+            return e;
+        }
+        addr = e == NULL ? addr + ((uintptr_t)1 << LG_GRANULE) : extent_end(e);
+    }
+    return NULL;
+}
+
+extent_t *
+pa_next_extent(page_alloc_t *pa, pa_place_t *place) {
+    for (const region_t *region = pa->regions; region != NULL; region = region->next) {
+        if (region->sn < place->sn) {
+            continue;
+        }
+        bool here = region->sn == place->sn && place->addr > region->addr;
+        extent_t *e = at_or_after(region, here ? place->addr : region->addr);
+        if (e != NULL) {
+            *place = (pa_place_t){.sn = region->sn, .addr = extent_end(e)};
+            return e;
+        }
+    }
+    return NULL;
+}
+
 /* One more than the serial number of any region. */
 static uint64_t
 youngest_sn(page_alloc_t *pa) {

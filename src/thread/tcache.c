@@ -167,8 +167,9 @@ adapt(thread_t *thread, uint32_t szind) {
 }
 
 /*
- * requests = nrequests + TCACHE_PERIOD - remain. Both change when a countdown starts again; in between, a mark in nrequests
- * says that it is the sum already. So a reader on another thread sees a count that is exact and never falls.
+ * requests = nrequests + TCACHE_PERIOD - remain. Both change when a countdown starts again; in between, a mark in
+ * nrequests says that it is the sum already. So a reader on another thread sees a count that is exact and never
+ * falls.
  */
 #define RESTARTING (UINT64_C(1) << 63)
 
