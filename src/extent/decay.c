@@ -91,14 +91,14 @@ decay_set(decay_t *decay, int64_t ms, uint64_t now, size_t npages) {
     }
 }
 
-/* What the curve will leave in so many steps; ms > 0. */
+/* What the curve will leave in so many steps, to the nearest page: a lone page stays for half of the time. ms > 0. */
 static size_t
 limit_after(const decay_t *decay, unsigned steps) {
     uint64_t sum = 0;
     for (unsigned i = 0; i + steps < DECAY_STEPS; i++) {
         sum += decay->backlog[i] == 0 ? 0 : decay->backlog[i] * weight(DECAY_STEPS - 1 - i - steps);
     }
-    return (size_t)(sum >> LG_WEIGHT);
+    return (size_t)((sum + (UINT64_C(1) << (LG_WEIGHT - 1))) >> LG_WEIGHT);
 }
 
 size_t
