@@ -65,26 +65,27 @@ decay_advance(decay_t *decay, uint64_t now, size_t npages) {
     return steps > 0;
 }
 
-/* a * b / c without overflow on the way; c > 0. */
+/* Pages of slot i came at some time within a step: they are at least so old. */
 static uint64_t
-scaled(uint64_t a, uint64_t b, uint64_t c) {
-    return (uint64_t)((unsigned __int128)a * b / c);
+least_age(const decay_t *decay, unsigned i, uint64_t now) {
+    return i == 0 || now < decay->epoch ? 0 : now - decay->epoch + (i - 1) * decay->interval;
 }
 
-/* What was i steps old is i * old / new steps old now; the part of the present step that has passed stays passed. */
+/* Who sets the time that is set already does not stop it. Ages are rounded down: a change never makes a page older. */
 void
 decay_set(decay_t *decay, int64_t ms, uint64_t now, size_t npages) {
     decay_advance(decay, now, npages);
+    if (ms == decay->ms) {
+        return;
+    }
     const decay_t old = *decay;
-    uint64_t passed = now > old.epoch ? now - old.epoch : 0;
     decay_init(decay, ms, now);
-    decay->epoch = now - scaled(passed, decay->interval, old.interval);
     decay->last = npages;
     if (old.ms <= 0) {
         decay->backlog[0] = npages;
     }
     for (unsigned i = 0; i < DECAY_STEPS && ms > 0 && old.ms > 0; i++) {
-        uint64_t to = scaled(i, old.interval, decay->interval);
+        uint64_t to = least_age(&old, i, now) / decay->interval;
         if (to < DECAY_STEPS) {
             decay->backlog[to] += old.backlog[i];
         }
