@@ -25,8 +25,8 @@ void background_boot(void);
 void background_allow(void);
 
 bool background_is_on(void);
-/* On: thread 0 is there when this returns. Off: none is. 0, EAGAIN if the system refuses a thread (nothing has changed),
- * EDEADLK from one of these threads (in an extent hook). */
+/* On: thread 0 is there when this returns. Off: none is. 0, EAGAIN if the system refuses a thread (nothing has
+ * changed), EDEADLK from one of these threads (in an extent hook). */
 int background_set(bool on);
 /* 1 .. BACKGROUND_MAX. Threads beyond the new number have ended when this returns. 0 or EDEADLK. */
 int background_set_max(size_t n);
