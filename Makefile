@@ -23,8 +23,8 @@ VERSION := $(shell sed -n 's/^.define LUNALLOC_VERSION "\(.*\)"/\1/p' src/lunall
 
 # The allocator's layers; a folder includes only from those to its left (scripts/check-layers).
 LAYERS   := base os extent arena thread observe control api
-# Other implementations of the page contract (src/os/pages.h): this build uses pages_linux.c.
-EXCLUDED := src/os/pages_regions.c src/os/pages_windows.c
+# Files of another system (tests/windows/rules.mk builds those of Windows), and the page contract's other implementation.
+EXCLUDED := $(wildcard $(LAYERS:%=src/%/*_windows.c)) src/os/pages_regions.c
 
 LIB_SRC      := $(filter-out $(EXCLUDED),$(wildcard $(LAYERS:%=src/%/*.c)))
 MODULE_SRC   := $(wildcard lua/*.c lua/workload/*.c)
@@ -212,3 +212,5 @@ $B/tests/programs/static: tests/programs/key_destructor.c $(ARCHIVE)
 
 -include $(LIB_OBJ:.o=.d) $(MODULE_OBJ:.o=.d) $(CONSOLE_OBJ:.o=.d)
 -include $(addsuffix .d,$(UNIT) $(WORKLOAD) $(FAULTY) $(LUA_HOST) $(PROGRAMS))
+
+include tests/windows/rules.mk
