@@ -6,11 +6,14 @@
 
 #include <string.h>
 
-enum { MESSAGE_SIZE = 512 };
+enum {
+    MESSAGE_SIZE = 512
+};
 
 static const char *const type_names[] = {
-    [LUNALLOC_VOID] = "action", [LUNALLOC_BOOL] = "bool", [LUNALLOC_UNSIGNED] = "unsigned", [LUNALLOC_SIZE] = "size",
-    [LUNALLOC_SSIZE] = "ssize", [LUNALLOC_U64] = "u64",   [LUNALLOC_STRING] = "string",
+    [LUNALLOC_VOID] = "action",   [LUNALLOC_BOOL] = "bool",       [LUNALLOC_UNSIGNED] = "unsigned",
+    [LUNALLOC_SIZE] = "size",     [LUNALLOC_SSIZE] = "ssize",     [LUNALLOC_U64] = "u64",
+    [LUNALLOC_STRING] = "string", [LUNALLOC_POINTER] = "pointer",
 };
 
 /* A control's name. One with a zero byte inside is no name, and must not pass for the part before it. */
@@ -48,6 +51,9 @@ push_value(lua_State *L, const lunalloc_value_t *value) {
         break;
     case LUNALLOC_STRING:
         lua_pushstring(L, value->v.s != NULL ? value->v.s : "");
+        break;
+    case LUNALLOC_POINTER:
+        lua_pushinteger(L, (lua_Integer)(uintptr_t)value->v.p);
         break;
     case LUNALLOC_VOID:
         lua_pushnil(L);

@@ -63,7 +63,8 @@ typedef enum {
     LUNALLOC_SIZE,     /* size_t */
     LUNALLOC_SSIZE,    /* ssize_t: -1 where it means "never" or "no limit" */
     LUNALLOC_U64,      /* uint64_t */
-    LUNALLOC_STRING    /* const char *, static or valid until the next write of the same name */
+    LUNALLOC_STRING,   /* const char *, static or valid until the next write of the same name */
+    LUNALLOC_POINTER   /* void *; written from C only */
 } lunalloc_type_t;
 
 typedef struct {
@@ -73,12 +74,13 @@ typedef struct {
         uint64_t u;    /* LUNALLOC_UNSIGNED, _SIZE, _U64 */
         int64_t i;     /* LUNALLOC_SSIZE */
         const char *s; /* LUNALLOC_STRING */
+        void *p;       /* LUNALLOC_POINTER */
     } v;
 } lunalloc_value_t;
 
 /*
- * Where an arena's regions come from and what happens to their pages; set through "arena.<i>.extent_hooks" or
- * "arenas.create", live. The types and the sense of results are jemalloc's: a bool hook returns true if it did NOT do
+ * Where an arena's regions come from and what happens to their pages; set through "arena.<i>.extent_hooks",
+ * live. The types and the sense of results are jemalloc's: a bool hook returns true if it did NOT do
  * what was asked, and then it must have changed nothing; a NULL member is never asked and counts as a refusal. alloc
  * must be there. It returns NULL, or memory of that size at that alignment, and tells whether it reads as zeros and
  * is committed; new_addr is always NULL. dalloc and destroy get whole results of alloc only.

@@ -1,6 +1,6 @@
 /*
- * control.c -- the public names of controls and introspection. Each makes sure that the allocator has booted, but none makes
- * the caller a thread with a cache and an arena: who only looks does not change what there is to see.
+ * control.c -- the public names of controls and introspection. Each makes sure that the allocator has booted, but none
+ * makes the caller a thread with a cache and an arena: who only looks does not change what there is to see.
  */
 #include "api/init.h"
 #include "control/ctl.h"

@@ -12,12 +12,10 @@
 static lock_t lock = LOCK_INITIALIZER(RANK_BOOT);
 static _Atomic bool ready; /* Synchronization: written under the lock, read at any time. */
 
-#define ARENAS_AUTO_MAX 256
-
 static uint32_t
 auto_arenas(void) {
     uint32_t n = options.narenas != 0 ? options.narenas : system_ncpus();
-    return n < ARENAS_AUTO_MAX ? n : ARENAS_AUTO_MAX;
+    return n < ARENAS_MAX_AUTO ? n : ARENAS_MAX_AUTO;
 }
 
 static void

@@ -1,6 +1,7 @@
 /* slow.c -- what the fast paths hand over: birth of threads, refills, large sizes, alignment, resizing, misuse. */
 #include "api/slow.h"
 
+#include "api/fast.h"
 #include "api/init.h"
 #include "base/check.h"
 #include "base/witness.h"
@@ -30,13 +31,19 @@ alloc_direct(thread_t *thread, uint32_t szind, size_t alignment, bool *zeroed) {
     return sc_is_small(szind) ? arena_malloc_small(arena, szind) : arena_malloc_large(arena, szind, alignment, zeroed);
 }
 
+/* The fast path has looked into the bins of the sizes that it serves, and may have counted them down to 0. */
+static void *
+alloc_cached(thread_t *thread, uint32_t szind) {
+    void *ptr;
+    bool looked = sc.size[szind] <= SC_LOOKUP_MAX;
+    return !looked && cache_bin_pop(&thread->bins[szind + 1], &ptr) ? ptr : tcache_alloc_slow(thread, szind);
+}
+
 static void *
 alloc_once(thread_t *thread, uint32_t szind, size_t alignment, bool *zeroed) {
     if (szind < thread->ncached && alignment <= sc.page) {
         *zeroed = false;
-        cache_bin_t *bin = &thread->bins[szind + 1];
-        void *ptr;
-        return cache_bin_pop(bin, &ptr) ? ptr : tcache_alloc_slow(thread, szind);
+        return alloc_cached(thread, szind);
     }
     return alloc_direct(thread, szind, alignment, zeroed);
 }
@@ -90,7 +97,8 @@ slow_aligned(size_t alignment, size_t size) {
     }
     size_t rounded = align_up(size == 0 ? 1 : size, alignment);
     if (alignment <= sc.page && rounded <= sc.small_max) {
-        return alloc(sc_index(rounded), 1, &zeroed);
+        void *ptr;
+        return fast_malloc(rounded, &ptr) ? ptr : alloc(sc_index(rounded), 1, &zeroed);
     }
     return alloc(sc_index(size > sc.small_max ? size : sc.small_max + 1), alignment, &zeroed);
 }
@@ -143,16 +151,12 @@ slow_realloc(void *ptr, size_t size) {
 
 static void
 free_direct(thread_t *thread, void *ptr) {
-    extent_t *e = arena_extent_of(ptr, "free");
     thread_event(thread);
-    if (e->slab) {
+    if (arena_extent_of(ptr, "free")->slab) {
         arena_flush(&ptr, 1);
-        return;
+    } else {
+        arena_free_large_ptr(ptr);
     }
-    if ((uintptr_t)ptr != e->addr) {
-        misuse("free of an address inside an allocation", ptr, "");
-    }
-    arena_free_large(e);
 }
 
 void

@@ -86,6 +86,7 @@ arena_check(arena_t *arena) {
 
 void
 arena_use_defaults(arena_t *arena, uint64_t now) {
+    atomic_set_release(&arena->pages.hooks, NULL);
     atomic_set(&arena->pages.dirty_max, atomic_get(&options.dirty_max));
     pa_set_decay_ms(&arena->pages, extent_dirty, atomic_get(&options.dirty_decay_ms), now);
     pa_set_decay_ms(&arena->pages, extent_muzzy, atomic_get(&options.muzzy_decay_ms), now);

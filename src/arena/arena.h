@@ -24,7 +24,7 @@ typedef struct arena {
 
 /* A new arena in metadata; NULL without memory. */
 arena_t *arena_new(uint32_t index, bool manual);
-/* Decay times and cap as new arenas get them. */
+/* Hooks, decay times and cap as new arenas get them. */
 void arena_use_defaults(arena_t *arena, uint64_t now);
 
 /* Up to n regions of a small class into out, ascending within a slab; fewer (perhaps 0) only without memory. */
@@ -41,8 +41,9 @@ void *arena_malloc_large(arena_t *arena, uint32_t szind, size_t alignment, bool 
 void arena_flush(void **ptrs, uint32_t n);
 /* The extent of an allocation that lives; anything else is misuse and ends the process with a message naming `what`. */
 extent_t *arena_extent_of(const void *ptr, const char *what);
-void arena_free_small(extent_t *slab, void *ptr);
 void arena_free_large(extent_t *e);
+/* The same by address: one inside a large allocation is misuse. */
+void arena_free_large_ptr(const void *ptr);
 
 /* Resizes a large allocation in place to a large class. False: nothing changed. */
 bool arena_resize_large(extent_t *e, uint32_t szind);

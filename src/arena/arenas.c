@@ -10,9 +10,21 @@ _Atomic(arena_t *) arenas_table[ARENAS_MAX];
 _Atomic bool arenas_manual_made;
 
 static lock_t lock = LOCK_INITIALIZER(RANK_ARENAS);
-static _Atomic uint32_t count; /* Synchronization: written under the lock. */
-static _Atomic uint32_t nauto; /* Synchronization: as count. */
-static bool destroyed[ARENAS_MAX] GUARDED_BY(role_arenas);
+static _Atomic uint32_t count;      /* Synchronization: written under the lock, read at any time. */
+static _Atomic uint32_t nauto;      /* Synchronization: as count. */
+static _Atomic uint32_t generation; /* Synchronization: as count; rises with each change of nauto. */
+
+/* Slot -> index + 1 of its automatic arena; 0 until it is made. */
+static uint32_t slots[ARENAS_MAX_AUTO] GUARDED_BY(role_arenas);
+
+/* What an index is, besides never used. Clearing: its memory is being given back, by a thread that holds no lock. */
+typedef enum {
+    arena_living,
+    arena_clearing,
+    arena_destroyed
+} arena_life_t;
+
+static uint8_t life[ARENAS_MAX] GUARDED_BY(role_arenas);
 
 static void
 arenas_lock(void) ACQUIRE(role_arenas) NO_THREAD_SAFETY {
@@ -34,6 +46,11 @@ arenas_nauto(void) {
     return atomic_get(&nauto);
 }
 
+uint32_t
+arenas_generation(void) {
+    return atomic_get(&generation);
+}
+
 static arena_t *
 make(uint32_t index, bool manual) REQUIRES(role_arenas) {
     arena_t *arena = atomic_get(&arenas_table[index]);
@@ -43,11 +60,11 @@ make(uint32_t index, bool manual) REQUIRES(role_arenas) {
     if (arena == NULL) {
         return NULL;
     }
-    if (destroyed[index]) {
+    if (life[index] == arena_destroyed) {
         arena_use_defaults(arena, clock_coarse_ns());
     }
     atomic_set_release(&arenas_table[index], arena);
-    destroyed[index] = false;
+    life[index] = arena_living;
     if (index >= atomic_get(&count)) {
         atomic_set_release(&count, index + 1);
     }
@@ -59,6 +76,9 @@ arenas_boot(uint32_t n) {
     arenas_lock();
     atomic_set(&nauto, n);
     bool made = make(0, false) != NULL;
+    for (uint32_t i = 0; i < n; i++) {
+        slots[i] = i + 1;
+    }
     atomic_set_release(&count, n);
     arenas_unlock();
     return made;
@@ -66,7 +86,7 @@ arenas_boot(uint32_t n) {
 
 static bool
 alive(uint32_t index) REQUIRES(role_arenas) {
-    return index < atomic_get(&count) && atomic_get(&arenas_table[index]) != NULL && !destroyed[index];
+    return index < atomic_get(&count) && atomic_get(&arenas_table[index]) != NULL && life[index] == arena_living;
 }
 
 bool
@@ -77,36 +97,133 @@ arenas_alive(uint32_t index) {
     return is;
 }
 
+/* An index that was kept for an automatic arena may not have one yet. */
+static bool
+is_kept(uint32_t index) REQUIRES(role_arenas) {
+    return index < atomic_get(&count) && atomic_get(&arenas_table[index]) == NULL;
+}
+
+static arena_t *
+want(uint32_t index) REQUIRES(role_arenas) {
+    return alive(index) ? arenas_get(index) : is_kept(index) ? make(index, false) : NULL;
+}
+
 arena_t *
 arenas_want(uint32_t index) {
     arenas_lock();
-    bool is_auto = index < atomic_get(&nauto);
-    arena_t *arena = alive(index) ? arenas_get(index) : is_auto ? make(index, false) : NULL;
+    arena_t *arena = want(index);
     arenas_unlock();
     return arena;
 }
 
+arena_t *
+arenas_bind_to(uint32_t index) {
+    arenas_lock();
+    arena_t *arena = want(index);
+    if (arena != NULL) {
+        arenas_bind(arena);
+    }
+    arenas_unlock();
+    return arena;
+}
+
+/* The lowest index that is free; ARENAS_MAX if there is none. */
 static uint32_t
-threads_of(uint32_t index) {
-    const arena_t *arena = arenas_get(index);
-    return arena == NULL ? 0 : atomic_get(&arena->nthreads);
+free_index(void) REQUIRES(role_arenas) {
+    uint32_t i = 0;
+    while (i < ARENAS_MAX && (is_kept(i) || (atomic_get(&arenas_table[i]) != NULL && life[i] != arena_destroyed))) {
+        i++;
+    }
+    return i;
+}
+
+/* A slot's arena if it has been made. */
+static arena_t *
+in_slot(uint32_t slot) REQUIRES(role_arenas) {
+    return slots[slot] == 0 ? NULL : arenas_get(slots[slot] - 1);
+}
+
+/* A slot's arena; made if need be. NULL without memory. */
+static arena_t *
+fill_slot(uint32_t slot) REQUIRES(role_arenas) {
+    uint32_t index = slots[slot] == 0 ? free_index() : slots[slot] - 1;
+    arena_t *arena = index == ARENAS_MAX                             ? NULL
+                     : arenas_get(index) != NULL && slots[slot] != 0 ? arenas_get(index)
+                                                                     : make(index, false);
+    if (arena != NULL) {
+        slots[slot] = index + 1;
+    }
+    return arena;
+}
+
+/* How busy a slot is. The process's first thread, in slot 0, mostly waits for the others: it does not count. */
+static uint32_t
+load_of(uint32_t slot) REQUIRES(role_arenas) {
+    const arena_t *arena = in_slot(slot);
+    uint32_t nthreads = arena == NULL ? 0 : atomic_get(&arena->nthreads);
+    return slot == 0 && nthreads > 0 ? nthreads - 1 : nthreads;
+}
+
+static uint32_t
+least_loaded(void) REQUIRES(role_arenas) {
+    uint32_t best = 0;
+    for (uint32_t i = 1; i < atomic_get(&nauto); i++) {
+        best = load_of(i) < load_of(best) ? i : best;
+    }
+    return best;
 }
 
 arena_t *
 arenas_bind_auto(void) {
-    uint32_t best = 0;
     arenas_lock();
-    for (uint32_t i = 1; i < atomic_get(&nauto); i++) {
-        best = threads_of(i) < threads_of(best) ? i : best;
-    }
-    arena_t *arena = arenas_get(best);
-    if (arena == NULL) {
-        arena = make(best, false);
-    }
+    arena_t *arena = fill_slot(least_loaded());
     arena = arena == NULL ? arenas_get(0) : arena;
     arenas_bind(arena);
     arenas_unlock();
     return arena;
+}
+
+/* The slot of an automatic arena; ARENAS_MAX_AUTO if it is a manual one. */
+static uint32_t
+slot_of(const arena_t *arena) REQUIRES(role_arenas) {
+    uint32_t slot = arena->manual ? ARENAS_MAX_AUTO : 0;
+    while (slot < ARENAS_MAX_AUTO && slots[slot] != arena->index + 1) {
+        slot++;
+    }
+    return slot;
+}
+
+/* Should a thread leave this slot for that one? */
+static bool
+should_move(uint32_t from, uint32_t to) REQUIRES(role_arenas) {
+    return from < ARENAS_MAX_AUTO && from != to && (from >= atomic_get(&nauto) || load_of(from) > load_of(to) + 1);
+}
+
+arena_t *
+arenas_rebind(arena_t *arena) {
+    arenas_lock();
+    uint32_t from = slot_of(arena);
+    uint32_t to = least_loaded();
+    arena_t *target = should_move(from, to) ? fill_slot(to) : arena;
+    target = target == NULL ? arena : target;
+    if (target != arena) {
+        arenas_bind(target);
+        arenas_unbind(arena);
+    }
+    bool drained = from < ARENAS_MAX_AUTO && from >= atomic_get(&nauto) && atomic_get(&arena->nthreads) == 0;
+    arenas_unlock();
+    if (drained) {
+        pa_purge_all(&arena->pages);
+    }
+    return target;
+}
+
+void
+arenas_set_nauto(uint32_t n) {
+    arenas_lock();
+    atomic_set(&nauto, n);
+    atomic_add(&generation, 1);
+    arenas_unlock();
 }
 
 void
@@ -119,16 +236,6 @@ arenas_unbind(arena_t *arena) {
     atomic_sub(&arena->nthreads, 1);
 }
 
-/* The lowest manual index that is free; ARENAS_MAX if there is none. */
-static uint32_t
-free_index(void) REQUIRES(role_arenas) {
-    uint32_t i = atomic_get(&nauto);
-    while (i < ARENAS_MAX && alive(i)) {
-        i++;
-    }
-    return i;
-}
-
 arena_t *
 arenas_create(void) {
     arenas_lock();
@@ -139,35 +246,43 @@ arenas_create(void) {
     return arena;
 }
 
-/* Why a manual arena may not be emptied now; 0 if it may. */
+/* Takes a manual arena to which no thread is bound out of use. 0, EINVAL or EAGAIN. */
 static int
-emptiable(uint32_t index) REQUIRES(role_arenas) {
-    if (!alive(index) || !arenas_get(index)->manual) {
-        return EINVAL;
-    }
-    return atomic_get(&arenas_get(index)->nthreads) > 0 ? EAGAIN : 0;
-}
-
-int
-arenas_reset(uint32_t index) {
+begin_clearing(uint32_t index) {
+    int error = EINVAL;
     arenas_lock();
-    int error = emptiable(index);
-    if (error == 0) {
-        arena_reset(arenas_get(index));
+    if (alive(index) && arenas_get(index)->manual) {
+        error = atomic_get(&arenas_get(index)->nthreads) > 0 ? EAGAIN : 0;
+        life[index] = error == 0 ? arena_clearing : arena_living;
     }
     arenas_unlock();
     return error;
 }
 
+static void
+end_clearing(uint32_t index, arena_life_t now) {
+    arenas_lock();
+    life[index] = (uint8_t)now;
+    arenas_unlock();
+}
+
+int
+arenas_reset(uint32_t index) {
+    int error = begin_clearing(index);
+    if (error == 0) {
+        arena_reset(arenas_get(index));
+        end_clearing(index, arena_living);
+    }
+    return error;
+}
+
 int
 arenas_destroy(uint32_t index) {
-    arenas_lock();
-    int error = emptiable(index);
+    int error = begin_clearing(index);
     if (error == 0) {
         arena_clear(arenas_get(index));
-        destroyed[index] = true;
+        end_clearing(index, arena_destroyed);
     }
-    arenas_unlock();
     return error;
 }
 

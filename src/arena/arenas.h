@@ -1,8 +1,13 @@
 /*
  * arenas.h -- the table of arenas: creation, binding of threads, destruction.
  *
- * Automatic arenas come first, 0 .. options.narenas - 1, and are made when a thread first needs them; manual ones are
- * made by request and used only by threads that ask. Indices of destroyed arenas are used again. Thread-safe.
+ * Automatic arenas serve threads that did not ask for one. They fill numbered slots, made when a thread first needs
+ * them; how many slots are in use may change at any time. Threads notice by a generation number at their next slow
+ * path: those of a retired slot move away, and others move if that evens out the load. A retired arena keeps what
+ * lives in it; it is used again when the number rises.
+ *
+ * Manual arenas are made by request and used only by threads that ask. Indices of destroyed arenas are used again.
+ * Thread-safe.
  */
 #ifndef LUNALLOC_ARENA_ARENAS_H
 #define LUNALLOC_ARENA_ARENAS_H
@@ -19,17 +24,30 @@ arenas_get(uint32_t index) {
     return index < ARENAS_MAX ? atomic_get_acquire(&arenas_table[index]) : NULL;
 }
 
-/* Makes arena 0. False without memory. Boot only. */
+#define ARENAS_MAX_AUTO 256
+
+/* Makes arena 0, and keeps the indices 0 .. nauto - 1 for automatic ones. False without memory. Boot only. */
 bool arenas_boot(uint32_t nauto);
-/* One more than the highest index that was ever made. */
+/* One more than the highest index that was ever made or kept. */
 uint32_t arenas_count(void);
+/* Slots in use; changes with the generation. n: 1 .. ARENAS_MAX_AUTO. */
 uint32_t arenas_nauto(void);
+void arenas_set_nauto(uint32_t n) EXCLUDES(role_arenas);
+uint32_t arenas_generation(void);
 bool arenas_alive(uint32_t index) EXCLUDES(role_arenas);
 /* An arena that is alive; an automatic one is made if it is not there yet. NULL if there is none of this index. */
 arena_t *arenas_want(uint32_t index) EXCLUDES(role_arenas);
 
 /* The automatic arena with the fewest threads (lowest index among equals), made if need be; counts one thread more. */
 arena_t *arenas_bind_auto(void) EXCLUDES(role_arenas);
+/*
+ * Where a thread of this automatic arena should be now: counts it there and no longer here if that is another arena.
+ * For manual arenas and for those whose load is even, the arena itself. An arena that lost its last thread for good
+ * gives its free pages back.
+ */
+arena_t *arenas_rebind(arena_t *arena) EXCLUDES(role_arenas);
+/* The arena of an index, if it is alive (see arenas_want); counts one thread more. NULL if there is none. */
+arena_t *arenas_bind_to(uint32_t index) EXCLUDES(role_arenas);
 /* Counts one thread more, or less, on an arena. */
 void arenas_bind(arena_t *arena);
 void arenas_unbind(arena_t *arena);

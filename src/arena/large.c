@@ -1,5 +1,6 @@
 /* large.c -- allocations that are an extent of their own. Part of arena.h's contract. */
 #include "arena/arenas.h"
+#include "base/check.h"
 #include "base/options.h"
 #include "base/witness.h"
 #include "extent/pagemap.h"
@@ -32,6 +33,15 @@ arena_free_large(extent_t *e) {
     atomic_add(&arena->ndalloc_large[e->szind], 1);
     pagemap_set_class(e->addr, 0);
     pa_dalloc(&arena->pages, e);
+}
+
+void
+arena_free_large_ptr(const void *ptr) {
+    extent_t *e = arena_extent_of(ptr, "free");
+    if (UNLIKELY((uintptr_t)ptr != e->addr)) {
+        misuse("free of an address inside an allocation", ptr, "");
+    }
+    arena_free_large(e);
 }
 
 bool

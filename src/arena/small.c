@@ -97,12 +97,6 @@ arena_flush(void **ptrs, uint32_t n) {
     }
 }
 
-void
-arena_free_small(extent_t *slab, void *ptr) {
-    (void)slab;
-    arena_flush(&ptr, 1);
-}
-
 extent_t *
 arena_extent_of(const void *ptr, const char *what) {
     extent_t *e = pagemap_extent((uintptr_t)ptr);

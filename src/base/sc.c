@@ -65,6 +65,11 @@ sc_decompose(uint32_t szind, uint32_t *lg_group, uint32_t *lg_delta, uint32_t *n
 }
 
 static bool
+is_page_class(size_t npages) {
+    return sc_page_class_floor(npages) == sc_page_class_ceil(npages);
+}
+
+static bool
 slab_size_valid(uint32_t szind, size_t slab_size) {
     size_t nregs = slab_size / sc.size[szind];
     return slab_size % sc.page == 0 && nregs >= 1 && nregs <= sc.max_regs && slab_size < DIV_MAX_N;
@@ -81,7 +86,10 @@ slab_size_low(size_t size) {
     return align_up(low, sc.page);
 }
 
-/* The smallest slab from there on that wastes little; failing that, the one that wastes the smallest share. */
+/*
+ * The smallest slab from there on that wastes little; failing that, the one that wastes the smallest share. Only
+ * sizes that are page classes: a free extent of one is found by a search for that size (extents_fit).
+ */
 static uint32_t
 default_slab_size(uint32_t szind) {
     size_t size = sc.size[szind];
@@ -89,6 +97,9 @@ default_slab_size(uint32_t szind) {
     size_t high = low * 2 < size * 4 ? size * 4 : low * 2;
     size_t best = low;
     for (size_t slab = low; slab <= high && slab_size_valid(szind, slab); slab += sc.page) {
+        if (!is_page_class(slab / sc.page)) {
+            continue;
+        }
         if ((slab % size) * best < (best % size) * slab) {
             best = slab;
         }

@@ -85,9 +85,6 @@ ctl_resolve(const char *name, bool patterns, ctl_name_t *out) {
         if (rest != NULL && *rest == '\0') {
             out->row = &ctl_rows[i];
             out->call.arg = out->row->arg;
-            if (strchr(out->row->public.name, '<') == NULL) {
-                out->call.index[0] = LUNALLOC_ALL;
-            }
             return 0;
         }
     }
@@ -107,6 +104,8 @@ value_size(lunalloc_type_t type) {
         return sizeof(unsigned);
     case LUNALLOC_STRING:
         return sizeof(const char *);
+    case LUNALLOC_POINTER:
+        return sizeof(void *);
     case LUNALLOC_SIZE:
     case LUNALLOC_SSIZE:
     case LUNALLOC_U64:
@@ -122,20 +121,24 @@ as_c(const lunalloc_value_t *value, unsigned *narrow) {
     return value->type == LUNALLOC_UNSIGNED ? (const void *)narrow : (const void *)&value->v;
 }
 
+/* Reads into the caller's buffer, whose size must be right: a reading may be a doing (arenas.create). */
 static int
-put_old(const lunalloc_value_t *value, void *oldp, size_t *oldlenp) {
+get_old(const ctl_name_t *name, void *oldp, const size_t *oldlenp, fmt_t *why) {
     unsigned narrow;
-    size_t size = value_size(value->type);
-    size_t n = *oldlenp < size ? *oldlenp : size;
-    memcpy(oldp, as_c(value, &narrow), n);
-    int error = *oldlenp == size ? 0 : EINVAL;
-    *oldlenp = n;
+    lunalloc_value_t value = {.type = name->row->public.type};
+    if (*oldlenp != value_size(value.type)) {
+        return EINVAL;
+    }
+    int error = name->row->read(&name->call, &value, why);
+    if (error == 0) {
+        memcpy(oldp, as_c(&value, &narrow), *oldlenp);
+    }
     return error;
 }
 
 static int
 get_new(lunalloc_type_t type, const void *newp, size_t newlen, lunalloc_value_t *value) {
-    if (newlen != value_size(type)) {
+    if (newp == NULL || newlen != value_size(type)) {
         return EINVAL;
     }
     *value = (lunalloc_value_t){.type = type};
@@ -178,9 +181,7 @@ access_typed(const ctl_name_t *name, void *oldp, size_t *oldlenp, void *newp, si
     lunalloc_value_t new_value;
     int error = writes ? get_new(row->public.type, newp, newlen, &new_value) : 0;
     if (error == 0 && reads) {
-        lunalloc_value_t old = {.type = row->public.type};
-        error = *oldlenp < value_size(old.type) && writes ? EINVAL : row->read(&name->call, &old, &why);
-        error = error == 0 ? put_old(&old, oldp, oldlenp) : error;
+        error = get_old(name, oldp, oldlenp, &why);
     }
     return error == 0 && writes ? write_checked(name, &new_value, &why) : error;
 }
@@ -220,7 +221,7 @@ from_mib(const size_t *mib, size_t len, ctl_name_t *out) {
         return ENOENT;
     }
     out->row = &ctl_rows[mib[0]];
-    out->call = (ctl_call_t){.index = {LUNALLOC_ALL}, .arg = out->row->arg};
+    out->call = (ctl_call_t){.arg = out->row->arg};
     size_t n = 0;
     out->nindices = 0;
     for (const char *at = out->row->public.name; *at != '\0'; n++) {

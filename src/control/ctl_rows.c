@@ -25,6 +25,7 @@ typedef enum {
 
 typedef enum {
     NUMBER_ARENAS,
+    NUMBER_AUTO,
     NUMBER_BINS,
     NUMBER_LEXTENTS,
     NUMBER_PAGE,
@@ -178,6 +179,32 @@ write_arena_dirty_max(const ctl_call_t *call, const lunalloc_value_t *value, fmt
 }
 
 static int
+read_extent_hooks(const ctl_call_t *call, lunalloc_value_t *value, fmt_t *why) {
+    arena_t *arena = one_arena(call, why);
+    if (arena == NULL) {
+        return ENOENT;
+    }
+    extent_hooks_t *hooks = pa_hooks(&arena->pages);
+    value->v.p = hooks == NULL ? &hooks_system : hooks;
+    return 0;
+}
+
+static int
+write_extent_hooks(const ctl_call_t *call, const lunalloc_value_t *value, fmt_t *why) {
+    extent_hooks_t *hooks = value->v.p;
+    arena_t *arena = one_arena(call, why);
+    if (arena == NULL) {
+        return ENOENT;
+    }
+    if (hooks == NULL || hooks->alloc == NULL) {
+        fmt_str(why, "hooks need an alloc function");
+        return EINVAL;
+    }
+    atomic_set_release(&arena->pages.hooks, hooks == &hooks_system ? NULL : hooks);
+    return 0;
+}
+
+static int
 clear_arena(size_t index, arena_action_t action, fmt_t *why) {
     if (index >= ARENAS_MAX) {
         fmt_str(why, "only one arena at a time can be reset or destroyed");
@@ -273,6 +300,7 @@ read_number(const ctl_call_t *call, lunalloc_value_t *value, fmt_t *why) {
     uint32_t ncached = tcache_nclasses();
     const uint64_t numbers[] = {
         [NUMBER_ARENAS] = arenas_count(),
+        [NUMBER_AUTO] = arenas_nauto(),
         [NUMBER_BINS] = sc.nsmall,
         [NUMBER_LEXTENTS] = sc.nsizes - sc.nsmall,
         [NUMBER_PAGE] = sc.page,
@@ -280,6 +308,14 @@ read_number(const ctl_call_t *call, lunalloc_value_t *value, fmt_t *why) {
         [NUMBER_TCACHE_MAX] = ncached == 0 ? 0 : sc.size[ncached - 1],
     };
     value->v.u = numbers[call->arg];
+    return 0;
+}
+
+static int
+write_nauto(const ctl_call_t *call, const lunalloc_value_t *value, fmt_t *why) {
+    (void)call;
+    (void)why;
+    arenas_set_nauto((uint32_t)value->v.u);
     return 0;
 }
 
@@ -328,24 +364,25 @@ field_at(const void *structure, uintptr_t offset) {
     return value;
 }
 
-/* Totals have no index: the row's name decides. */
 static int
-read_stats_of(uint32_t arena, const ctl_call_t *call, lunalloc_value_t *value, fmt_t *why) {
+read_totals(const ctl_call_t *call, lunalloc_value_t *value, fmt_t *why) {
+    (void)why;
     lunalloc_stats_t stats;
-    if (stats_read(arena, &stats) != 0) {
-        return no_such(why, "arena", arena);
-    }
+    stats_read(LUNALLOC_ALL, &stats);
     value->v.u = field_at(&stats, call->arg);
     return 0;
 }
 
 static int
 read_stats(const ctl_call_t *call, lunalloc_value_t *value, fmt_t *why) {
-    size_t i = call->index[0];
-    if (i != LUNALLOC_ALL && (i >= arenas_count() || arenas_want((uint32_t)i) == NULL)) {
-        return no_such(why, "arena", i);
+    lunalloc_stats_t stats;
+    const arena_t *arena = one_arena(call, why);
+    if (arena == NULL) {
+        return ENOENT;
     }
-    return read_stats_of((uint32_t)i, call, value, why);
+    stats_read(arena->index, &stats);
+    value->v.u = field_at(&stats, call->arg);
+    return 0;
 }
 
 static int
@@ -384,12 +421,13 @@ read_thread_arena(const ctl_call_t *call, lunalloc_value_t *value, fmt_t *why) {
 static int
 write_thread_arena(const ctl_call_t *call, const lunalloc_value_t *value, fmt_t *why) {
     (void)call;
-    arena_t *arena = value->v.u < ARENAS_MAX ? arenas_want((uint32_t)value->v.u) : NULL;
+    arena_t *arena = value->v.u < ARENAS_MAX ? arenas_bind_to((uint32_t)value->v.u) : NULL;
     if (arena == NULL) {
         no_such(why, "arena", value->v.u);
         return EINVAL;
     }
     thread_bind(thread_get(), arena);
+    arenas_unbind(arena);
     return 0;
 }
 

@@ -158,6 +158,10 @@ text_in_range(const lunalloc_row_t *row, const lunalloc_value_t *value, fmt_t *w
 bool
 text_parse(const lunalloc_row_t *row, const char *text, size_t len, lunalloc_value_t *value, fmt_t *why) {
     value->type = row->type;
+    if (row->type == LUNALLOC_POINTER) {
+        fmt_str(why, "is no way to give a pointer; allowed: mallctl, from C");
+        return false;
+    }
     if (row->type == LUNALLOC_BOOL) {
         return parse_bool(text, len, &value->v.b) || reject(row, "is not a truth value", why);
     }
@@ -189,6 +193,10 @@ text_put(fmt_t *out, const lunalloc_value_t *value) {
         break;
     case LUNALLOC_STRING:
         fmt_str(out, value->v.s);
+        break;
+    case LUNALLOC_POINTER:
+        fmt_str(out, "0x");
+        fmt_hex(out, (uintptr_t)value->v.p);
         break;
     case LUNALLOC_UNSIGNED:
     case LUNALLOC_SIZE:

@@ -31,7 +31,7 @@ decay_init(decay_t *decay, int64_t ms, uint64_t now) {
     decay->epoch = now;
 }
 
-/* Pages that came since the step began are the youngest. Pages that went are taken from the youngest on. */
+/* Pages that came since the last look are the youngest. Pages that went are taken from the youngest on. */
 static void
 account(decay_t *decay, size_t npages) {
     if (npages >= decay->last) {
@@ -56,33 +56,35 @@ shift(decay_t *decay, uint64_t steps) {
 
 bool
 decay_advance(decay_t *decay, uint64_t now, size_t npages) {
-    account(decay, npages);
-    if (now < decay->epoch + decay->interval) {
-        return false;
+    uint64_t steps = now < decay->epoch ? 0 : (now - decay->epoch) / decay->interval;
+    if (steps > 0) {
+        decay->epoch += steps * decay->interval;
+        shift(decay, steps);
     }
-    uint64_t steps = (now - decay->epoch) / decay->interval;
-    decay->epoch += steps * decay->interval;
-    shift(decay, steps);
-    return true;
+    account(decay, npages);
+    return steps > 0;
 }
 
-/* New index of what was `i` steps old; DECAY_STEPS or more means that its time is over. */
+/* a * b / c without overflow on the way; c > 0. */
 static uint64_t
-aged(uint64_t i, uint64_t old_interval, uint64_t new_interval) {
-    return (uint64_t)((unsigned __int128)i * old_interval / new_interval);
+scaled(uint64_t a, uint64_t b, uint64_t c) {
+    return (uint64_t)((unsigned __int128)a * b / c);
 }
 
+/* What was i steps old is i * old / new steps old now; the part of the present step that has passed stays passed. */
 void
 decay_set(decay_t *decay, int64_t ms, uint64_t now, size_t npages) {
     decay_advance(decay, now, npages);
     const decay_t old = *decay;
+    uint64_t passed = now > old.epoch ? now - old.epoch : 0;
     decay_init(decay, ms, now);
+    decay->epoch = now - scaled(passed, decay->interval, old.interval);
     decay->last = npages;
     if (old.ms <= 0) {
         decay->backlog[0] = npages;
     }
     for (unsigned i = 0; i < DECAY_STEPS && ms > 0 && old.ms > 0; i++) {
-        uint64_t to = aged(i, old.interval, decay->interval);
+        uint64_t to = scaled(i, old.interval, decay->interval);
         if (to < DECAY_STEPS) {
             decay->backlog[to] += old.backlog[i];
         }
@@ -103,13 +105,7 @@ decay_limit(const decay_t *decay) {
 
 void
 decay_purged(decay_t *decay, size_t npages) {
-    size_t gone = decay->last > npages ? decay->last - npages : 0;
-    for (unsigned i = DECAY_STEPS; i-- > 0 && gone > 0;) {
-        size_t here = decay->backlog[i] < gone ? decay->backlog[i] : gone;
-        decay->backlog[i] -= here;
-        gone -= here;
-    }
-    decay->last = npages;
+    decay->last = npages < decay->last ? npages : decay->last;
 }
 
 uint64_t

@@ -5,8 +5,9 @@
  * ago and were not reused; a page i steps old may stay with the weight h(1 - i / DECAY_STEPS), h(x) = 6x^5 - 15x^4 +
  * 10x^3:
  *   limit = sum over i of backlog[i] * h(1 - (i + 1) / DECAY_STEPS)
- * Reuse is charged to the youngest pages first. Pure arithmetic: no lock, no clock, no system call of its own; the
- * caller serialises (purge.c holds RANK_DECAY). Times in ns unless the name says ms.
+ * The backlog counts pages as they came, purged or not, so that following the curve does not bend it. Reuse is
+ * charged to the youngest pages first. Pure arithmetic: no lock, no clock, no system call of its own; the caller
+ * serialises (purge.c holds RANK_DECAY). Times in ns unless the name says ms.
  */
 #ifndef LUNALLOC_EXTENT_DECAY_H
 #define LUNALLOC_EXTENT_DECAY_H
@@ -20,7 +21,7 @@ typedef struct {
     int64_t ms;        /* -1: never; 0: at once */
     uint64_t interval; /* length of one step; at least 1 */
     uint64_t epoch;    /* start of the present step */
-    size_t last;       /* pages that were free when the present step began, after purging */
+    size_t last;       /* pages that were free at the last look, or after purging if fewer */
     size_t backlog[DECAY_STEPS];
 } decay_t;
 

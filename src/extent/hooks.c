@@ -83,3 +83,92 @@ hook_merge(extent_hooks_t *hooks, void *a, size_t size_a, void *b, size_t size_b
     witness_no_core_lock();
     return hooks->merge != NULL && !hooks->merge(hooks, a, size_a, b, size_b, committed, arena);
 }
+
+/* ---- the system, in the types of an application's hooks: true means "not done" ---- */
+
+static void *
+system_alloc(extent_hooks_t *hooks, void *new_addr, size_t size, size_t alignment, bool *zero, bool *commit,
+             unsigned arena) {
+    (void)hooks;
+    (void)arena;
+    *zero = *commit = true;
+    return new_addr == NULL ? pages_map(size, alignment) : NULL;
+}
+
+static bool
+system_dalloc(extent_hooks_t *hooks, void *addr, size_t size, bool committed, unsigned arena) {
+    (void)hooks;
+    (void)committed;
+    (void)arena;
+    pages_unmap(addr, size);
+    return false;
+}
+
+static void
+system_destroy(extent_hooks_t *hooks, void *addr, size_t size, bool committed, unsigned arena) {
+    system_dalloc(hooks, addr, size, committed, arena);
+}
+
+static bool
+system_commit(extent_hooks_t *hooks, void *addr, size_t size, size_t offset, size_t length, unsigned arena) {
+    (void)hooks;
+    (void)size;
+    (void)arena;
+    return !pages_commit((char *)addr + offset, length);
+}
+
+static bool
+system_decommit(extent_hooks_t *hooks, void *addr, size_t size, size_t offset, size_t length, unsigned arena) {
+    (void)hooks;
+    (void)size;
+    (void)arena;
+    return !pages_decommit((char *)addr + offset, length);
+}
+
+static bool
+system_purge_lazy(extent_hooks_t *hooks, void *addr, size_t size, size_t offset, size_t length, unsigned arena) {
+    (void)hooks;
+    (void)size;
+    (void)arena;
+    return !pages_purge_lazy((char *)addr + offset, length);
+}
+
+static bool
+system_purge_forced(extent_hooks_t *hooks, void *addr, size_t size, size_t offset, size_t length, unsigned arena) {
+    (void)hooks;
+    (void)size;
+    (void)arena;
+    return !pages_purge_forced((char *)addr + offset, length);
+}
+
+static bool
+system_split(extent_hooks_t *hooks, void *addr, size_t size, size_t size_a, size_t size_b, bool committed,
+             unsigned arena) {
+    (void)hooks;
+    (void)addr;
+    (void)committed;
+    (void)arena;
+    return size_a + size_b != size;
+}
+
+static bool
+system_merge(extent_hooks_t *hooks, void *addr_a, size_t size_a, void *addr_b, size_t size_b, bool committed,
+             unsigned arena) {
+    (void)hooks;
+    (void)size_b;
+    (void)committed;
+    (void)arena;
+    return (char *)addr_a + size_a != addr_b;
+}
+
+extent_hooks_t hooks_system = {
+    .alloc = system_alloc,
+    .dalloc = system_dalloc,
+    .destroy = system_destroy,
+    .commit = system_commit,
+    .decommit = system_decommit,
+    .purge_lazy = system_purge_lazy,
+    .purge_forced = system_purge_forced,
+    .split = system_split,
+    .merge = system_merge,
+};

@@ -12,6 +12,9 @@
 #include "base/config.h"
 #include "lunalloc.h"
 
+/* The system as an application may read, call and wrap it. */
+extern extent_hooks_t hooks_system;
+
 void *hook_alloc(extent_hooks_t *hooks, size_t size, size_t alignment, bool *zeroed, bool *committed, uint32_t arena);
 /* Gives a whole region back. */
 bool hook_dalloc(extent_hooks_t *hooks, void *addr, size_t size, bool committed, uint32_t arena);

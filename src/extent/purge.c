@@ -29,12 +29,12 @@ try_decay(page_alloc_t *pa) TRY_ACQUIRE(true, role_decay) NO_THREAD_SAFETY {
 /* Takes the oldest extents out of x, busy, until `keep` pages are left; the last one is cut so that no more than
  * that goes. */
 static unsigned
-take_oldest(page_alloc_t *pa, extents_t *x, size_t keep, extent_t **batch) {
+take_oldest(page_alloc_t *pa, extents_t *x, size_t keep, size_t least, extent_t **batch) {
     unsigned n = 0;
     extents_lock(x);
     while (n < BATCH && atomic_get(&x->npages) > keep) {
         size_t excess = atomic_get(&x->npages) - keep;
-        if (keep > 0 && excess < LEAST_PAGES) {
+        if (keep > 0 && excess < least) {
             break;
         }
         extent_t *e = extents_oldest(x);
@@ -86,13 +86,14 @@ purge_one(page_alloc_t *pa, extent_t *e, bool lazily) {
     extents_unlock(to);
 }
 
-/* Gives back the oldest pages of x until `keep` are left. True if there were any to give. */
+/* Gives back the oldest pages of x until `keep`, or fewer than `least` more, are left. True if there were any to
+ * give. */
 static bool
-purge_down_to(page_alloc_t *pa, extents_t *x, size_t keep, bool lazily) {
+purge_down_to(page_alloc_t *pa, extents_t *x, size_t keep, size_t least, bool lazily) {
     extent_t *batch[BATCH];
     unsigned n;
     bool any = false;
-    while (atomic_get(&x->npages) > keep && (n = take_oldest(pa, x, keep, batch)) > 0) {
+    while (atomic_get(&x->npages) > keep && (n = take_oldest(pa, x, keep, least, batch)) > 0) {
         for (unsigned i = 0; i < n; i++) {
             purge_one(pa, batch[i], lazily);
         }
@@ -123,32 +124,62 @@ update_deadline(page_alloc_t *pa) REQUIRES(role_decay) {
     atomic_set(&pa->deadline, dirty < muzzy ? dirty : muzzy);
 }
 
+static decay_t *
+decay_of(page_alloc_t *pa, const extents_t *x) REQUIRES(role_decay) {
+    return x == &pa->dirty ? &pa->dirty_decay : &pa->muzzy_decay;
+}
+
+/* Moves one collection's curve on; returns how many pages may stay. */
 static size_t
-advance(decay_t *decay, extents_t *x, uint64_t now) REQUIRES(role_decay) {
+advance(page_alloc_t *pa, const extents_t *x, uint64_t now) REQUIRES(role_decay) {
+    decay_t *decay = decay_of(pa, x);
     decay_advance(decay, now, atomic_get(&x->npages));
+    update_deadline(pa);
     return decay_limit(decay);
 }
 
 static void
-settle(page_alloc_t *pa) EXCLUDES(role_decay) {
+settle(page_alloc_t *pa, const extents_t *x) EXCLUDES(role_decay) {
     pa_lock_decay(pa);
-    decay_purged(&pa->dirty_decay, atomic_get(&pa->dirty.npages));
-    decay_purged(&pa->muzzy_decay, atomic_get(&pa->muzzy.npages));
+    decay_purged(decay_of(pa, x), atomic_get(&x->npages));
     pa_unlock_decay(pa);
 }
 
-/* The decay lock is held, and released here; purging runs without it. */
+/* Purges dirty pages, without the lock. */
+static void
+purge_dirty(page_alloc_t *pa, size_t keep, size_t least) {
+    if (purge_down_to(pa, &pa->dirty, keep, least, purges_lazily(pa))) {
+        settle(pa, &pa->dirty);
+    }
+}
+
+static void
+purge_over_cap(page_alloc_t *pa) {
+    size_t cap = cap_pages(pa);
+    if (UNLIKELY(atomic_get(&pa->dirty.npages) > cap)) {
+        purge_dirty(pa, cap - cap / CAP_SLACK, 1);
+    }
+}
+
+static void
+purge_muzzy(page_alloc_t *pa, size_t keep) {
+    if (purge_down_to(pa, &pa->muzzy, keep, LEAST_PAGES, false)) {
+        settle(pa, &pa->muzzy);
+    }
+}
+
+/* The decay lock is held, and released here; purging runs without it. Dirty first: what it makes muzzy is young
+ * there. */
 static void
 decay_locked(page_alloc_t *pa, uint64_t now) RELEASE(role_decay) {
-    size_t dirty_keep = advance(&pa->dirty_decay, &pa->dirty, now);
-    size_t muzzy_keep = advance(&pa->muzzy_decay, &pa->muzzy, now);
-    update_deadline(pa);
+    size_t keep = advance(pa, &pa->dirty, now);
     pa_unlock_decay(pa);
-    size_t cap = cap_pages(pa);
-    bool any = purge_down_to(pa, &pa->dirty, dirty_keep < cap ? dirty_keep : cap, purges_lazily(pa));
-    if (purge_down_to(pa, &pa->muzzy, muzzy_keep, false) || any) {
-        settle(pa);
-    }
+    purge_dirty(pa, keep, LEAST_PAGES);
+    purge_over_cap(pa);
+    pa_lock_decay(pa);
+    keep = advance(pa, &pa->muzzy, now);
+    pa_unlock_decay(pa);
+    purge_muzzy(pa, keep);
 }
 
 void
@@ -166,18 +197,17 @@ pa_decay(page_alloc_t *pa, uint64_t now) {
 
 void
 pa_purge_all(page_alloc_t *pa) {
-    purge_down_to(pa, &pa->dirty, 0, false);
-    purge_down_to(pa, &pa->muzzy, 0, false);
-    settle(pa);
+    purge_down_to(pa, &pa->dirty, 0, 1, false);
+    settle(pa, &pa->dirty);
+    purge_muzzy(pa, 0);
 }
 
 void
 pa_dirtied(page_alloc_t *pa) {
-    size_t cap = cap_pages(pa);
     if (UNLIKELY(atomic_get(&pa->dirty_decay_ms) == 0)) {
-        purge_down_to(pa, &pa->dirty, 0, purges_lazily(pa));
-    } else if (UNLIKELY(atomic_get(&pa->dirty.npages) > cap)) {
-        purge_down_to(pa, &pa->dirty, cap - cap / CAP_SLACK, purges_lazily(pa));
+        purge_dirty(pa, 0, 1);
+    } else {
+        purge_over_cap(pa);
     }
 }
 

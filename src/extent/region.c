@@ -5,6 +5,7 @@
 #include "base/options.h"
 #include "extent/metadata.h"
 #include "extent/pagemap.h"
+#include "os/system.h"
 
 #define LG_REGION_RECORD 6
 _Static_assert(sizeof(region_t) <= 1U << LG_REGION_RECORD, "a region's record fits its block");
@@ -193,13 +194,22 @@ pa_release_unused(page_alloc_t *pa) {
     return any;
 }
 
-void
-pa_release_all(page_alloc_t *pa) {
+static void
+release_unused_for_good(page_alloc_t *pa) {
     extent_t *e;
     pa_purge_all(pa);
     for (region_t *region; (region = detach_unused(pa, UINT64_MAX, &e)) != NULL;) {
         hook_destroy(pa_hooks(pa), (void *)e->addr, e->size, e->committed, pa->arena);
         forget(region, e);
     }
-    check(atomic_get(&pa->mapped) == 0);
+}
+
+/* Another thread's decay may have some extents in its hands: they come back. */
+void
+pa_release_all(page_alloc_t *pa) {
+    release_unused_for_good(pa);
+    while (atomic_get(&pa->mapped) != 0) {
+        system_yield();
+        release_unused_for_good(pa);
+    }
 }

@@ -1,5 +1,7 @@
-/* pages_linux.c -- mmap and madvise. Memory is committed by the system on first touch, so commit and decommit do
- * nothing. */
+/*
+ * pages_linux.c -- mmap and madvise. Memory is committed by the system on first touch, so commit and decommit do
+ * nothing. Without MAP_NORESERVE, so that what the system could never back is refused at once, as with other mallocs.
+ */
 #include "os/pages.h"
 
 #include "base/bits.h"
@@ -15,7 +17,7 @@ pages_size(void) {
 
 static void *
 map(size_t size) {
-    void *addr = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    void *addr = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     return addr == MAP_FAILED ? NULL : addr;
 }
 

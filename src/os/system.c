@@ -1,7 +1,13 @@
-/* system.c -- what every system does alike, given pthreads. */
+/* system.c -- what every system does alike, given POSIX threads. */
 #include "os/system.h"
 
 #include <pthread.h>
+#include <sched.h>
+
+void
+system_yield(void) {
+    sched_yield();
+}
 
 static pthread_key_t exit_key;
 

@@ -72,7 +72,6 @@ grow(thread_t *thread, uint32_t szind) {
     }
     set_bounds(bin, cold, head);
     if (old.slots == NULL) {
-        __atomic_store_n(&bin->remain, TCACHE_PERIOD, __ATOMIC_RELAXED);
         cold->fill = FILL_MIN;
     } else {
         metadata_give(old.slots, old.lg_slots + LG_SLOT);
@@ -87,7 +86,7 @@ give_back(uint32_t szind, void **ptrs, uint32_t n) {
         return;
     }
     for (uint32_t i = 0; i < n; i++) {
-        arena_free_large(arena_extent_of(ptrs[i], "free"));
+        arena_free_large_ptr(ptrs[i]);
     }
 }
 
@@ -166,10 +165,41 @@ adapt(thread_t *thread, uint32_t szind) {
     }
 }
 
+/*
+ * requests = nrequests + TCACHE_PERIOD - remain. Both change when a countdown starts again; in between, a mark in nrequests
+ * says that it is the sum already. So a reader on another thread sees a count that is exact and never falls.
+ */
+#define RESTARTING (UINT64_C(1) << 63)
+
 static void
 restart_countdown(cache_bin_t *bin, cache_cold_t *cold) {
-    counter_add(&cold->nrequests, TCACHE_PERIOD);
-    __atomic_store_n(&bin->remain, TCACHE_PERIOD, __ATOMIC_RELAXED);
+    uint64_t nrequests = atomic_get(&cold->nrequests) + TCACHE_PERIOD;
+    atomic_set_release(&cold->nrequests, nrequests | RESTARTING);
+    __atomic_store_n(&bin->remain, TCACHE_PERIOD, __ATOMIC_RELEASE);
+    atomic_set_release(&cold->nrequests, nrequests);
+}
+
+uint64_t
+tcache_requests(const thread_t *thread, uint32_t szind) {
+    const cache_bin_t *bin = &thread->bins[szind + 1];
+    const cache_cold_t *cold = &thread->cold[szind + 1];
+    for (;;) {
+        uint64_t nrequests = atomic_get_acquire(&cold->nrequests);
+        if ((nrequests & RESTARTING) != 0) {
+            return nrequests & ~RESTARTING;
+        }
+        uint32_t remain = __atomic_load_n(&bin->remain, __ATOMIC_ACQUIRE);
+        if (atomic_get_acquire(&cold->nrequests) == nrequests) {
+            return nrequests + TCACHE_PERIOD - remain;
+        }
+    }
+}
+
+void
+tcache_open(thread_t *thread) {
+    for (uint32_t i = 0; i < THREAD_BINS; i++) {
+        thread->bins[i].remain = TCACHE_PERIOD;
+    }
 }
 
 void *
@@ -214,20 +244,11 @@ tcache_flush(thread_t *thread) {
     }
 }
 
-uint64_t
-tcache_requests(const thread_t *thread, uint32_t szind) {
-    const cache_bin_t *bin = &thread->bins[szind + 1];
-    uint32_t remain = __atomic_load_n(&bin->remain, __ATOMIC_RELAXED);
-    uint64_t counted = atomic_get(&thread->cold[szind + 1].nrequests);
-    return counted + (remain == 0 ? 0 : TCACHE_PERIOD - remain);
-}
-
-/* Empty and full at once. */
+/* Empty and full at once; the countdown stays. */
 static void
 zero_bin(cache_bin_t *bin) {
     bin->full = 0;
     __atomic_store_n(&bin->empty, 0, __ATOMIC_RELAXED);
-    __atomic_store_n(&bin->remain, 0, __ATOMIC_RELAXED);
     cache_bin_set_head(bin, NULL);
 }
 
@@ -237,12 +258,10 @@ tcache_close(thread_t *thread) {
     for (uint32_t i = 0; i < thread->ncached; i++) {
         cache_bin_t *bin = &thread->bins[i + 1];
         cache_cold_t *cold = &thread->cold[i + 1];
-        uint64_t nrequests = tcache_requests(thread, i);
         if (cold->slots != NULL) {
             metadata_give(cold->slots, cold->lg_slots + LG_SLOT);
         }
         cold->slots = NULL;
-        atomic_set(&cold->nrequests, nrequests);
         zero_bin(bin);
     }
 }

@@ -13,6 +13,8 @@
 /* Allocations between two events of one bin. */
 #define TCACHE_PERIOD 512
 
+/* Makes a new thread's countdowns ready; its bins are zeroed. */
+void tcache_open(thread_t *thread);
 /* How many classes a cache covers: those up to options.tcache_max, 0 if caches are off. */
 uint32_t tcache_nclasses(void);
 /* Most objects of a class in one cache: options.tcache_nslots and tcache_bytes, rounded to a power of two. */
@@ -25,7 +27,7 @@ void tcache_free_slow(thread_t *thread, uint32_t szind, void *ptr);
 
 /* Gives every object back; the stacks stay. */
 void tcache_flush(thread_t *thread);
-/* Flushes and gives the stacks back too: the bins are zeroed, every call takes the slow path. */
+/* Flushes and gives the stacks back too: the bins are empty and full, every call takes the slow path. */
 void tcache_close(thread_t *thread);
 /* Looks at one bin: what was not used since the last look loses half of its objects. */
 void tcache_collect(thread_t *thread);

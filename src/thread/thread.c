@@ -54,23 +54,22 @@ on_exit_of_thread(void *value) {
     thread_t *thread = value;
     tcache_close(thread);
     delist(thread);
-    if (thread->counted) {
-        arenas_unbind(atomic_get(&thread->arena));
-    }
+    arenas_unbind(atomic_get(&thread->arena));
     thread_self = &thread_gone;
     metadata_give(thread, LG_THREAD);
 }
 
 static thread_t *
-thread_new(arena_t *arena, bool counted) {
+thread_new(arena_t *arena) {
     thread_t *thread = metadata_take(LG_THREAD);
     if (thread == NULL) {
         return NULL;
     }
     memset(thread, 0, sizeof *thread);
+    tcache_open(thread);
     atomic_set(&thread->arena, arena);
-    thread->counted = counted;
     thread->id = system_thread_id();
+    thread->generation = arenas_generation();
     thread->ncached = tcache_nclasses();
     return thread;
 }
@@ -88,7 +87,7 @@ thread_boot(void) {
     atomic_set(&thread_unborn.arena, arenas_get(0));
     atomic_set(&thread_gone.arena, arenas_get(0));
     system_thread_exit_boot(on_exit_of_thread);
-    thread_t *first = thread_new(arenas_get(0), false);
+    thread_t *first = thread_new(arenas_bind_auto());
     if (first != NULL) {
         begin(first);
     }
@@ -97,7 +96,7 @@ thread_boot(void) {
 static COLD thread_t *
 thread_begin(void) {
     arena_t *arena = arenas_bind_auto();
-    thread_t *thread = thread_new(arena, true);
+    thread_t *thread = thread_new(arena);
     if (thread == NULL) {
         arenas_unbind(arena);
         return &thread_gone;
@@ -131,10 +130,7 @@ thread_bind(thread_t *thread, arena_t *arena) {
     arenas_bind(arena);
     thread_set_cached(thread, false);
     atomic_set(&thread->arena, arena);
-    if (thread->counted) {
-        arenas_unbind(old);
-    }
-    thread->counted = true;
+    arenas_unbind(old);
     thread_set_cached(thread, true);
 }
 
@@ -150,9 +146,27 @@ tick(thread_t *thread) {
     }
 }
 
+/* The number of automatic arenas has changed: moves to another one if it should. */
+static COLD void
+rebind(thread_t *thread) {
+    arena_t *old = atomic_get(&thread->arena);
+    thread->generation = arenas_generation();
+    arena_t *arena = arenas_rebind(old);
+    if (arena != old) {
+        atomic_set(&thread->arena, arena);
+        tcache_flush(thread);
+    }
+}
+
 void
 thread_event(thread_t *thread) {
-    if (thread != &thread_gone && ++thread->ticks % EVENTS_PER_TICK == 0) {
+    if (thread == &thread_gone) {
+        return;
+    }
+    if (UNLIKELY(thread->generation != arenas_generation())) {
+        rebind(thread);
+    }
+    if (++thread->ticks % EVENTS_PER_TICK == 0) {
         tick(thread);
         if (thread->ncached > 0) {
             tcache_collect(thread);
@@ -197,9 +211,7 @@ forget_others(void) NO_THREAD_SAFETY {
     if (self != &thread_unborn && self != &thread_gone) {
         self->id = system_thread_id();
         list_push_back(&threads, &self->link);
-        if (self->counted) {
-            arenas_bind(atomic_get(&self->arena));
-        }
+        arenas_bind(atomic_get(&self->arena));
     }
 }
 

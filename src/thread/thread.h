@@ -29,11 +29,11 @@ typedef struct thread {
     cache_cold_t cold[THREAD_BINS]; /* Synchronization: the owner; nrequests is read by others. */
     arena_t *_Atomic arena;         /* Synchronization: the owner writes. */
     uint32_t ncached;               /* Synchronization: the owner; classes below this szind are cached, 0: none. */
-    bool counted;                   /* Synchronization: the owner; arena->nthreads counts this thread. */
-    uint32_t id;                    /* Synchronization: constant; the system's number. */
-    uint32_t ticks;                 /* Synchronization: the owner; slow-path events so far. */
-    uint32_t sweep;                 /* Synchronization: the owner; the bin that the collector looks at next. */
-    list_t link;                    /* Synchronization: role_threads. */
+    uint32_t generation; /* Synchronization: the owner; of the number of arenas, when it was last looked at. */
+    uint32_t id;         /* Synchronization: constant; the system's number. */
+    uint32_t ticks;      /* Synchronization: the owner; slow-path events so far. */
+    uint32_t sweep;      /* Synchronization: the owner; the bin that the collector looks at next. */
+    list_t link;         /* Synchronization: role_threads. */
 } thread_t;
 
 extern __thread thread_t *thread_self __attribute__((tls_model("initial-exec"), visibility("hidden")));
@@ -45,7 +45,7 @@ thread_t *thread_get(void);
 /* Once, at boot, by the first thread. */
 void thread_boot(void);
 
-/* Binds the calling thread to an arena that is alive; a manual one switches its cache off. */
+/* Binds the calling thread to an arena that is alive and stays so; a manual one switches its cache off. */
 void thread_bind(thread_t *thread, arena_t *arena);
 /* Turns the calling thread's cache on or off. */
 void thread_set_cached(thread_t *thread, bool on);

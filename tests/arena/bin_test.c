@@ -1,0 +1,274 @@
+/* bin_test.c -- a bin of its own over slabs whose memory is never touched: order of slabs, buckets, emptying, reset. */
+#include "../api/support.h"
+#include "arena/bin.h"
+#include "arena/slab.h"
+
+#define FAKE_ADDR ((uintptr_t)1 << 40)
+#define MAX_SLABS 64
+#define MAX_REGS  4096
+
+/* A bin under test, the slabs that it holds, and the regions that are out. */
+typedef struct {
+    bin_t bin;
+    uint32_t szind;
+    extent_t *slabs[MAX_SLABS]; /* NULL: a place that is free */
+    void **out;
+    uint32_t nout;
+} rig_t;
+
+static rig_t rig;
+
+static void
+rig_begin(uint32_t szind) {
+    memset(&rig, 0, sizeof rig);
+    bin_init(&rig.bin);
+    rig.szind = szind;
+    rig.out = calloc(MAX_SLABS * MAX_REGS, sizeof *rig.out);
+    assert_non_null(rig.out);
+}
+
+static uintptr_t
+place_addr(unsigned place) {
+    return FAKE_ADDR + ((uintptr_t)place << 24);
+}
+
+static extent_t *
+slab_of(const void *ptr) {
+    return rig.slabs[((uintptr_t)ptr - FAKE_ADDR) >> 24];
+}
+
+static extent_t *
+add_slab(void) {
+    unsigned place = 0;
+    while (rig.slabs[place] != NULL) {
+        place++;
+        assert_true(place < MAX_SLABS);
+    }
+    extent_t *slab = extent_new();
+    assert_non_null(slab);
+    slab->addr = place_addr(place);
+    slab->size = atomic_get(&sc.slab_size[rig.szind]);
+    slab->szind = rig.szind;
+    slab->slab = true;
+    atomic_set(&slab->owner, extent_owner(0, extent_active));
+    slab_init(slab);
+    bin_lock(&rig.bin);
+    bin_add_slab(&rig.bin, slab);
+    bin_unlock(&rig.bin);
+    rig.slabs[place] = slab;
+    return slab;
+}
+
+static void
+drop_slab(extent_t *slab) {
+    rig.slabs[(slab->addr - FAKE_ADDR) >> 24] = NULL;
+    extent_delete(slab);
+}
+
+static uint32_t
+pop(uint32_t n) {
+    bin_lock(&rig.bin);
+    uint32_t got = bin_pop(&rig.bin, n, rig.out + rig.nout);
+    bin_unlock(&rig.bin);
+    rig.nout += got;
+    return got;
+}
+
+/* Returns whether the slab left the bin. */
+static bool
+push(void *ptr) {
+    extent_t *slab = slab_of(ptr);
+    bool was_current = slab == rig.bin.current;
+    bin_lock(&rig.bin);
+    extent_t *left = bin_push(&rig.bin, slab, ptr);
+    bin_unlock(&rig.bin);
+    assert_true(left == NULL || left == slab);
+    assert_int_equal(left != NULL, !was_current && atomic_get(&slab->nfree) == slab->nregs);
+    if (left != NULL) {
+        drop_slab(left);
+    }
+    return left != NULL;
+}
+
+static void
+push_at(uint32_t i) {
+    void *ptr = rig.out[i];
+    rig.out[i] = rig.out[--rig.nout];
+    push(ptr);
+}
+
+/* The equations of bin.h that can be seen from outside, in every build; and all of them in debug builds. */
+static void
+verify(void) {
+    uint64_t used = 0, nslabs = 0, nnonfull = 0;
+    for (unsigned i = 0; i < MAX_SLABS; i++) {
+        const extent_t *slab = rig.slabs[i];
+        if (slab != NULL) {
+            uint32_t nfree = atomic_get(&slab->nfree);
+            used += slab->nregs - nfree;
+            nslabs++;
+            nnonfull += slab != rig.bin.current && nfree > 0;
+        }
+    }
+    assert_int_equal(atomic_get(&rig.bin.nmalloc) - atomic_get(&rig.bin.ndalloc), used);
+    assert_int_equal(used, rig.nout);
+    assert_int_equal(atomic_get(&rig.bin.nslabs), nslabs);
+    assert_int_equal(atomic_get(&rig.bin.nnonfull), nnonfull);
+    bin_check(&rig.bin);
+}
+
+/* Only the current slab may be empty, and one that was added while the current one had free regions and never used. */
+static void
+rig_end(void) {
+    while (rig.nout > 0) {
+        push_at(rig.nout - 1);
+    }
+    verify();
+    for (unsigned i = 0; i < MAX_SLABS; i++) {
+        if (rig.slabs[i] != NULL) {
+            assert_int_equal(atomic_get(&rig.slabs[i]->nfree), rig.slabs[i]->nregs);
+            drop_slab(rig.slabs[i]);
+        }
+    }
+    free(rig.out);
+}
+
+/* A small class whose slabs hold enough regions to fill several buckets. */
+static uint32_t
+class_with_many_regions(void) {
+    uint32_t szind = 0;
+    while (sc_nregs(szind, atomic_get(&sc.slab_size[szind])) < 4 * BIN_BUCKETS) {
+        assert_true(++szind < sc.nsmall);
+    }
+    return szind;
+}
+
+/* Gives back `n` regions of one slab. */
+static void
+free_some(const extent_t *slab, uint32_t n) {
+    for (uint32_t i = rig.nout; i > 0 && n > 0; i--) {
+        if (slab_of(rig.out[i - 1]) == slab) {
+            push_at(i - 1);
+            n--;
+        }
+    }
+    assert_int_equal(n, 0);
+}
+
+/* Sparse, half full and nearly full slabs: the fullest is used first, whatever the order of the frees. */
+static void
+test_fullest_first(void **state) {
+    (void)state;
+    rig_begin(class_with_many_regions());
+    extent_t *slabs[4];
+    for (unsigned i = 0; i < 4; i++) {
+        slabs[i] = add_slab();
+        assert_int_equal(pop(slabs[i]->nregs), slabs[i]->nregs);
+        verify();
+    }
+    uint32_t n = slabs[0]->nregs;
+    free_some(slabs[0], n - 2);
+    free_some(slabs[1], 1);
+    free_some(slabs[2], n / 2);
+    verify();
+    const unsigned order[] = {1, 2, 0};
+    const uint32_t counts[] = {1, n / 2, n - 2};
+    for (unsigned k = 0; k < 3; k++) {
+        uint32_t from = rig.nout;
+        assert_int_equal(pop(counts[k]), counts[k]);
+        for (uint32_t i = from; i < rig.nout; i++) {
+            assert_ptr_equal(slab_of(rig.out[i]), slabs[order[k]]);
+        }
+    }
+    assert_int_equal(pop(1), 0);
+    verify();
+    rig_end();
+}
+
+/* A slab leaves with its last region, unless it is the current one. */
+static void
+test_emptied(void **state) {
+    (void)state;
+    rig_begin(class_with_many_regions());
+    extent_t *first = add_slab();
+    uint32_t n = first->nregs;
+    assert_int_equal(pop(n), n);
+    add_slab();
+    assert_int_equal(pop(1), 1);
+    free_some(first, n - 1);
+    assert_int_equal(atomic_get(&rig.bin.nslabs), 2);
+    free_some(first, 1);
+    assert_int_equal(atomic_get(&rig.bin.nslabs), 1);
+    assert_int_equal(rig.nout, 1);
+    push_at(0);
+    assert_int_equal(atomic_get(&rig.bin.nslabs), 1);
+    verify();
+    rig_end();
+}
+
+static void
+random_op(uint64_t *seed) {
+    size_t choice = rnd_below(seed, 10);
+    if (choice < 3) {
+        uint32_t want = 1 + (uint32_t)rnd_below(seed, 3 * BIN_BUCKETS);
+        if (pop(want) < want && atomic_get(&rig.bin.nslabs) < MAX_SLABS / 2) {
+            add_slab();
+        }
+    } else if (choice < 9) {
+        for (size_t n = rnd_below(seed, 8); n > 0 && rig.nout > 0; n--) {
+            push_at((uint32_t)rnd_below(seed, rig.nout));
+        }
+    } else if (atomic_get(&rig.bin.nslabs) < MAX_SLABS / 2) {
+        add_slab();
+    }
+}
+
+/* Random pops, pushes and new slabs, all equations after each. */
+static void
+test_model(void **state) {
+    (void)state;
+    uint64_t seed = 4;
+    for (uint32_t szind = 0; szind < sc.nsmall; szind += 3) {
+        rig_begin(szind);
+        for (unsigned op = 0; op < 600; op++) {
+            random_op(&seed);
+            verify();
+        }
+        rig_end();
+    }
+}
+
+static void
+test_reset(void **state) {
+    (void)state;
+    rig_begin(class_with_many_regions());
+    for (unsigned i = 0; i < 3; i++) {
+        add_slab();
+        pop(rig.slabs[i]->nregs);
+    }
+    free_some(rig.slabs[0], 3);
+    bin_lock(&rig.bin);
+    bin_reset(&rig.bin);
+    bin_unlock(&rig.bin);
+    for (unsigned i = 0; i < 3; i++) {
+        drop_slab(rig.slabs[i]);
+    }
+    rig.nout = 0;
+    verify();
+    assert_int_equal(pop(1), 0);
+    add_slab();
+    assert_int_equal(pop(1), 1);
+    verify();
+    rig_end();
+}
+
+int
+main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_fullest_first),
+        cmocka_unit_test(test_emptied),
+        cmocka_unit_test(test_model),
+        cmocka_unit_test(test_reset),
+    };
+    return cmocka_run_group_tests_name("bin", tests, boot_allocator, NULL);
+}

@@ -1,0 +1,151 @@
+/* lock_test.c -- mutual exclusion, trying, siblings, and locks that a fork finds held. */
+#include "testing.h"
+
+#include "base/lock.h"
+
+#include <pthread.h>
+
+#define THREADS 4
+#define ROUNDS  20000
+
+static lock_t counter_lock;
+static unsigned counter; /* Synchronization: counter_lock. */
+
+static void *
+count(void *argument) {
+    (void)argument;
+    for (unsigned i = 0; i < ROUNDS; i++) {
+        lock_acquire(&counter_lock);
+        counter++;
+        lock_release(&counter_lock);
+    }
+    return NULL;
+}
+
+static void *
+count_by_trying(void *argument) {
+    (void)argument;
+    for (unsigned done = 0; done < ROUNDS;) {
+        if (lock_try(&counter_lock)) {
+            counter++;
+            done++;
+            lock_release(&counter_lock);
+        }
+    }
+    return NULL;
+}
+
+static void
+test_mutual_exclusion(void **state) {
+    (void)state;
+    pthread_t threads[THREADS];
+    counter = 0;
+    lock_init(&counter_lock, RANK_BIN);
+    for (unsigned i = 0; i < THREADS; i++) {
+        assert_int_equal(pthread_create(&threads[i], NULL, i == 0 ? count_by_trying : count, NULL), 0);
+    }
+    for (unsigned i = 0; i < THREADS; i++) {
+        pthread_join(threads[i], NULL);
+    }
+    assert_int_equal(counter, THREADS * ROUNDS);
+}
+
+static void *
+try_once(void *lock) {
+    bool got = lock_try(lock);
+    if (got) {
+        lock_release(lock);
+    }
+    return got ? lock : NULL;
+}
+
+static bool
+other_thread_gets(lock_t *lock) {
+    pthread_t thread;
+    void *got = NULL;
+    assert_int_equal(pthread_create(&thread, NULL, try_once, lock), 0);
+    pthread_join(thread, &got);
+    return got != NULL;
+}
+
+static void
+test_try(void **state) {
+    (void)state;
+    static lock_t lock = LOCK_INITIALIZER(RANK_DECAY);
+    assert_int_equal(lock.rank, RANK_DECAY);
+    assert_true(other_thread_gets(&lock));
+    lock_acquire(&lock);
+    assert_false(lock_try(&lock));
+    assert_false(other_thread_gets(&lock));
+    lock_release(&lock);
+    assert_true(lock_try(&lock));
+    assert_false(other_thread_gets(&lock));
+    lock_release(&lock);
+    assert_true(other_thread_gets(&lock));
+}
+
+static void
+test_ranks_in_order(void **state) {
+    (void)state;
+    static lock_t locks[RANK_COUNT];
+    for (unsigned rank = RANK_BOOT; rank < RANK_COUNT; rank++) {
+        lock_init(&locks[rank], (lock_rank_t)rank);
+        lock_acquire(&locks[rank]);
+    }
+    for (unsigned rank = RANK_BOOT; rank < RANK_COUNT; rank++) {
+        assert_false(other_thread_gets(&locks[rank]));
+        lock_release(&locks[rank]);
+        assert_true(other_thread_gets(&locks[rank]));
+    }
+}
+
+static void
+test_siblings(void **state) {
+    (void)state;
+    lock_t locks[3];
+    for (unsigned i = 0; i < 3; i++) {
+        lock_init(&locks[i], RANK_BIN);
+        lock_acquire_sibling(&locks[i]);
+    }
+    for (unsigned i = 0; i < 3; i++) {
+        assert_false(other_thread_gets(&locks[i]));
+    }
+    for (unsigned i = 0; i < 3; i++) {
+        lock_release(&locks[i]);
+    }
+}
+
+/* The child inherits the lock held, resets it, and can use it. */
+static int
+use_after_reset(void *argument) {
+    lock_t *lock = argument;
+    if (lock_try(lock)) {
+        return 1;
+    }
+    lock_reset(lock);
+    lock_acquire(lock);
+    lock_release(lock);
+    return lock_try(lock) ? 0 : 2;
+}
+
+static void
+test_reset_after_fork(void **state) {
+    (void)state;
+    lock_t lock;
+    lock_init(&lock, RANK_BOOT);
+    lock_acquire(&lock);
+    child_t child = run_child(use_after_reset, &lock);
+    lock_release(&lock);
+    assert_int_equal(child.status, 0);
+    assert_true(other_thread_gets(&lock));
+}
+
+int
+main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_mutual_exclusion), cmocka_unit_test(test_try),
+        cmocka_unit_test(test_ranks_in_order),   cmocka_unit_test(test_siblings),
+        cmocka_unit_test(test_reset_after_fork),
+    };
+    return cmocka_run_group_tests_name("base/lock", tests, boot_allocator, NULL);
+}

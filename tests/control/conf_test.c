@@ -1,0 +1,165 @@
+/*
+ * conf_test.c -- configuration at start. This program runs itself again with LUNALLOC_CONF set and an argument; the new
+ * process reports what became of the options, the parent asserts that and what was said on standard error.
+ */
+#include "../api/support.h"
+#include "control/conf.h"
+
+#include <errno.h>
+
+/* An application's own setting; weaker than the environment. */
+extern const char *lunalloc_conf;
+__attribute__((visibility("default"))) const char *lunalloc_conf = "tcache_nslots:32,dirty_max:1M";
+
+/* Prints the argument "name name ..." as "name=value(source)" lines. */
+static int
+report(char *names) {
+    for (char *name = strtok(names, " "); name != NULL; name = strtok(NULL, " ")) {
+        lunalloc_value_t value;
+        const char *source;
+        if (lunalloc_ctl_get(name, &value, NULL, 0) != 0 || lunalloc_ctl_source(name, &source) != 0) {
+            return 1;
+        }
+        long long number = value.type == LUNALLOC_BOOL ? value.v.b : (long long)value.v.i;
+        dprintf(STDERR_FILENO, "%s=%lld(%s)\n", name, number, source);
+    }
+    return 0;
+}
+
+/* With this configuration, the options read so, after these complaints: `expected` is all of standard error. */
+static void
+assert_conf(const char *conf, const char *names, const char *expected) {
+    outcome_t out = in_new_process(names, "LUNALLOC_CONF", conf);
+    assert_child_well(&out);
+    assert_string_equal(out.text, expected);
+}
+
+static void
+test_good(void **state) {
+    (void)state;
+    assert_conf("narenas:3", "opt.narenas arenas.narenas",
+                "opt.narenas=3(environment)\narenas.narenas=3(environment)\n");
+    assert_conf("dirty_decay_ms:10s,muzzy_decay_ms:-1",
+                "opt.dirty_decay_ms arena.0.dirty_decay_ms arena.0.muzzy_decay_ms",
+                "opt.dirty_decay_ms=10000(environment)\narena.0.dirty_decay_ms=10000(environment)\n"
+                "arena.0.muzzy_decay_ms=-1(environment)\n");
+    assert_conf("tcache:false", "opt.tcache thread.tcache.enabled",
+                "opt.tcache=0(environment)\nthread.tcache.enabled=0(default)\n");
+    assert_conf("tcache_max:16K,lg_quantum:3", "opt.tcache_max arenas.quantum arenas.bin.2.size",
+                "opt.tcache_max=16384(environment)\narenas.quantum=8(default)\narenas.bin.2.size=24(default)\n");
+}
+
+/* Blanks, empty pairs, and the order of equal names: the last one wins. */
+static void
+test_forms(void **state) {
+    (void)state;
+    assert_conf("", "opt.narenas", "opt.narenas=0(default)\n");
+    assert_conf(" , ,,\t narenas : 2 ,\n", "opt.narenas", "opt.narenas=2(environment)\n");
+    assert_conf("narenas:2,narenas:5", "opt.narenas", "opt.narenas=5(environment)\n");
+    assert_conf(NULL, "opt.narenas", "opt.narenas=0(default)\n");
+}
+
+/* The environment wins over the application's symbol, which wins over the default. */
+static void
+test_sources(void **state) {
+    (void)state;
+    assert_conf(NULL, "opt.tcache_nslots opt.dirty_max opt.narenas",
+                "opt.tcache_nslots=32(symbol)\nopt.dirty_max=1048576(symbol)\nopt.narenas=0(default)\n");
+    assert_conf(
+        "tcache_nslots:64", "opt.tcache_nslots arenas.tcache_nslots opt.dirty_max",
+        "opt.tcache_nslots=64(environment)\narenas.tcache_nslots=64(environment)\nopt.dirty_max=1048576(symbol)\n");
+}
+
+/* Lines of a text that hold a word. */
+static unsigned
+lines_with(const char *text, const char *word) {
+    unsigned n = 0;
+    for (const char *line = text; *line != '\0'; line = strchr(line, '\n') + 1) {
+        const char *found = strstr(line, word);
+        n += found != NULL && found < strchr(line, '\n');
+    }
+    return n;
+}
+
+/* A bad pair: one line that names it and says `because`; the good pair after it still applies. */
+static void
+assert_bad(const char *pair, const char *because) {
+    char conf[512];
+    snprintf(conf, sizeof conf, "%s,narenas:7", pair);
+    outcome_t out = in_new_process("opt.narenas", "LUNALLOC_CONF", conf);
+    assert_child_well(&out);
+    if (lines_with(out.text, "lunalloc: LUNALLOC_CONF: '") != 1 || lines_with(out.text, "") != 2 ||
+        lines_with(out.text, because) != 1 || lines_with(out.text, "opt.narenas=7(environment)") != 1) {
+        fail_msg("LUNALLOC_CONF='%s' gave: %s", conf, out.text);
+    }
+}
+
+static void
+test_bad(void **state) {
+    (void)state;
+    assert_bad("naernas:4", "did you mean 'narenas'?");
+    assert_bad("dirty_decay:4", "did you mean 'dirty_decay_ms'?");
+    assert_bad("zzzzzzzzzzzzzzz:4", "'zzzzzzzzzzzzzzz' is no option");
+    assert_bad("narenas", "'narenas' is no pair; allowed: name:value");
+    assert_bad("narenas:", "'narenas:' is not a number");
+    assert_bad(":4", "is no option");
+    assert_bad("narenas:-1", "is out of range; allowed: a number from 0 to 256");
+    assert_bad("narenas:257", "is out of range; allowed: a number from 0 to 256");
+    assert_bad("narenas:many", "'narenas:many' is not a number");
+    assert_bad("tcache:perhaps", "true or false");
+    assert_bad("lg_quantum:5", "a number from 3 to 4");
+    assert_bad("dirty_decay_ms:-2", "out of range");
+    assert_bad("narenas=4", "is no pair");
+    assert_bad("opt.narenas:4", "is no option");
+}
+
+static void
+test_many_bad(void **state) {
+    (void)state;
+    outcome_t out = in_new_process("opt.narenas", "LUNALLOC_CONF", "a:1,b:2,narenas:3,c,tcache:x");
+    assert_child_well(&out);
+    assert_int_equal(lines_with(out.text, "lunalloc: LUNALLOC_CONF: "), 4);
+    assert_int_equal(lines_with(out.text, "opt.narenas=3"), 1);
+}
+
+/* A pair of 10 000 bytes is one line, cut, and does no harm. */
+static void
+test_long_pair(void **state) {
+    (void)state;
+    char *conf = malloc(10100);
+    assert_non_null(conf);
+    memset(conf, 'y', 10000);
+    for (unsigned k = 0; k < 2; k++) {
+        strcpy(conf + 10000, k == 0 ? ":1,narenas:7" : ",narenas:7");
+        outcome_t out = in_new_process("opt.narenas", "LUNALLOC_CONF", conf);
+        assert_child_well(&out);
+        assert_int_equal(lines_with(out.text, ""), 2);
+        assert_int_equal(lines_with(out.text, "opt.narenas=7(environment)"), 1);
+    }
+    free(conf);
+}
+
+/* With abort_conf a bad pair ends the process, after all complaints; a good string does not. */
+static void
+test_abort_conf(void **state) {
+    (void)state;
+    const char *const fatal[] = {"abort_conf:true,x:1", "x:1,abort_conf:true"};
+    for (unsigned i = 0; i < 2; i++) {
+        outcome_t out = in_new_process("opt.narenas", "LUNALLOC_CONF", fatal[i]);
+        assert_misuse(&out, "'x' is no option");
+    }
+    assert_conf("abort_conf:true,narenas:2", "opt.narenas", "opt.narenas=2(environment)\n");
+}
+
+int
+main(int argc, char **argv) {
+    if (argc > 1) {
+        return report(argv[1]);
+    }
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_good),       cmocka_unit_test(test_forms),    cmocka_unit_test(test_sources),
+        cmocka_unit_test(test_bad),        cmocka_unit_test(test_many_bad), cmocka_unit_test(test_long_pair),
+        cmocka_unit_test(test_abort_conf),
+    };
+    return cmocka_run_group_tests_name("conf", tests, NULL, NULL);
+}

@@ -1,0 +1,517 @@
+/* ctl_test.c -- names and mibs, jemalloc's calling convention, messages, suggestions, "all arenas". */
+#include "../api/support.h"
+#include "arena/arenas.h"
+#include "control/ctl.h"
+#include "thread/tcache.h"
+
+#include <errno.h>
+
+#define CANARY UINT64_C(0x5a5a5a5a5a5a5a5a)
+
+static uint64_t
+get_u64(const char *name) {
+    uint64_t value;
+    size_t len = sizeof value;
+    assert_int_equal(mallctl(name, &value, &len, NULL, 0), 0);
+    assert_int_equal(len, sizeof value);
+    return value;
+}
+
+static unsigned
+get_unsigned(const char *name) {
+    unsigned value;
+    size_t len = sizeof value;
+    assert_int_equal(mallctl(name, &value, &len, NULL, 0), 0);
+    return value;
+}
+
+static int
+set_ssize(const char *name, ssize_t value) {
+    return mallctl(name, NULL, NULL, &value, sizeof value);
+}
+
+static ssize_t
+get_ssize(const char *name) {
+    return (ssize_t)get_u64(name);
+}
+
+/* ---- types ---- */
+
+static void
+test_types(void **state) {
+    (void)state;
+    bool flag;
+    const char *text;
+    size_t len = sizeof flag;
+    assert_int_equal(mallctl("config.debug", &flag, &len, NULL, 0), 0);
+    assert_int_equal(flag, config_debug);
+    len = sizeof text;
+    assert_int_equal(mallctl("version", &text, &len, NULL, 0), 0);
+    assert_string_equal(text, LUNALLOC_VERSION);
+    assert_int_equal(get_u64("arenas.page"), sc.page);
+    assert_int_equal(get_unsigned("arenas.nbins"), sc.nsmall);
+    assert_int_equal(get_unsigned("arenas.narenas"), arenas_count());
+    assert_int_equal(get_u64("arenas.bin.3.size"), sc.size[3]);
+    assert_int_equal(get_u64("arenas.lextent.2.size"), sc.size[sc.nsmall + 2]);
+}
+
+/* Old value out and new value in, in one call; an action; a test of existence that touches nothing. */
+static void
+test_read_and_write(void **state) {
+    (void)state;
+    ssize_t before = get_ssize("arena.0.dirty_decay_ms"), old, new = 1234;
+    size_t len = sizeof old;
+    assert_int_equal(mallctl("arena.0.dirty_decay_ms", &old, &len, &new, sizeof new), 0);
+    assert_int_equal(old, before);
+    assert_int_equal(get_ssize("arena.0.dirty_decay_ms"), 1234);
+    assert_int_equal(set_ssize("arena.0.dirty_decay_ms", before), 0);
+    uint64_t epoch = get_u64("epoch"), one = 1;
+    assert_int_equal(mallctl("epoch", NULL, NULL, &one, sizeof one), 0);
+    assert_int_equal(get_u64("epoch"), epoch + 1);
+    assert_int_equal(mallctl("epoch", NULL, NULL, NULL, 0), 0);
+    assert_int_equal(get_u64("epoch"), epoch + 1);
+    assert_int_equal(mallctl("arena.0.purge", NULL, NULL, NULL, 0), 0);
+}
+
+/* ---- refusals ---- */
+
+static void
+test_wrong_sizes(void **state) {
+    (void)state;
+    ssize_t before = get_ssize("arena.0.dirty_decay_ms");
+    struct {
+        uint64_t value, canary;
+    } old = {CANARY, CANARY};
+    int64_t new = 77;
+    for (size_t newlen = 0; newlen <= 16; newlen++) {
+        if (newlen != sizeof new &&newlen != 0) {
+            assert_int_equal(mallctl("arena.0.dirty_decay_ms", NULL, NULL, &new, newlen), EINVAL);
+        }
+    }
+    for (size_t oldlen = 0; oldlen <= 16; oldlen++) {
+        size_t len = oldlen;
+        if (oldlen == sizeof old.value) {
+            continue;
+        }
+        assert_int_equal(mallctl("arena.0.dirty_decay_ms", &old, &len, &new, sizeof new), EINVAL);
+        assert_true(len <= oldlen);
+        assert_int_equal(old.canary, CANARY);
+    }
+    assert_int_equal(get_ssize("arena.0.dirty_decay_ms"), before);
+}
+
+/* A length without a value is no value: nothing is read from a null pointer. */
+static void
+write_from_null(void *arg) {
+    (void)arg;
+    child_assert(mallctl("arena.0.dirty_decay_ms", NULL, NULL, NULL, sizeof(ssize_t)) == EINVAL);
+}
+
+static void
+test_null_value(void **state) {
+    (void)state;
+    outcome_t out = in_child(write_from_null, NULL);
+    assert_child_well(&out);
+}
+
+/* A reading that fails must not have made an arena that nobody knows of. */
+static void
+test_create_with_wrong_size(void **state) {
+    (void)state;
+    unsigned before = get_unsigned("arenas.narenas");
+    char small[2];
+    size_t len = sizeof small;
+    assert_int_equal(mallctl("arenas.create", small, &len, NULL, 0), EINVAL);
+    assert_int_equal(get_unsigned("arenas.narenas"), before);
+}
+
+static void
+test_permissions(void **state) {
+    (void)state;
+    uint64_t value = 1;
+    size_t len = sizeof value;
+    assert_int_equal(mallctl("stats.allocated", NULL, NULL, &value, sizeof value), EPERM);
+    assert_int_equal(mallctl("arenas.page", &value, &len, &value, sizeof value), EPERM);
+    assert_int_equal(mallctl("opt.narenas", NULL, NULL, &value, sizeof(unsigned)), EPERM);
+    assert_int_equal(mallctl("arena.0.purge", &value, &len, NULL, 0), EPERM);
+    assert_int_equal(mallctl("arena.0.purge", NULL, NULL, &value, sizeof value), EPERM);
+    assert_int_equal(value, 1);
+}
+
+static void
+test_unknown(void **state) {
+    (void)state;
+    const char *const names[] = {
+        "",
+        ".",
+        "arena",
+        "arena.",
+        "arena.0",
+        "arena.0.",
+        "arenas..x",
+        "stats",
+        "no.such.name",
+        "arena.<i>.purge",
+        "arena.x.purge",
+        "arena.-1.purge",
+        "arena.01.purge",
+        "arena.0.purge.",
+        "arena.0.purge.x",
+        ".epoch",
+        "epoch.",
+        "Epoch",
+        "arena.99999999999999999999.purge",
+        "arena.4097.purge",
+        "arena.4095.purge",
+        "arenas.bin.999.size",
+        "stats.arenas.0.bins.999.nmalloc",
+        "stats.arenas.0.lextents.9999.nmalloc",
+        "stats.arenas.4097.active",
+    };
+    for (unsigned i = 0; i < sizeof names / sizeof names[0]; i++) {
+        uint64_t value = CANARY;
+        size_t len = sizeof value;
+        bool action = strstr(names[i], "purge") != NULL;
+        int error = action ? mallctl(names[i], NULL, NULL, NULL, 0) : mallctl(names[i], &value, &len, NULL, 0);
+        if (error != ENOENT) {
+            fail_msg("'%s' gave %d", names[i], error);
+        }
+        assert_int_equal(value, CANARY);
+    }
+}
+
+static void
+test_ranges(void **state) {
+    (void)state;
+    ssize_t before = get_ssize("arena.0.dirty_decay_ms");
+    assert_int_equal(set_ssize("arena.0.dirty_decay_ms", -2), EINVAL);
+    assert_int_equal(set_ssize("arena.0.dirty_decay_ms", INT64_MAX), EINVAL);
+    assert_int_equal(get_ssize("arena.0.dirty_decay_ms"), before);
+    unsigned slots = 0;
+    assert_int_equal(mallctl("arenas.tcache_nslots", NULL, NULL, &slots, sizeof slots), EINVAL);
+    slots = 4097;
+    assert_int_equal(mallctl("arenas.tcache_nslots", NULL, NULL, &slots, sizeof slots), EINVAL);
+    size_t slab_size = sc.page + 1;
+    assert_int_equal(mallctl("arenas.bin.3.slab_size", NULL, NULL, &slab_size, sizeof slab_size), EINVAL);
+    unsigned arena = 4000;
+    assert_int_equal(mallctl("thread.arena", NULL, NULL, &arena, sizeof arena), EINVAL);
+}
+
+/* ---- mibs ---- */
+
+static void
+test_mib(void **state) {
+    (void)state;
+    size_t mib[8], len = 8;
+    assert_int_equal(mallctlnametomib("stats.arenas.0.bins.0.nmalloc", mib, &len), 0);
+    assert_int_equal(len, 6);
+    assert_int_equal(mib[2], 0);
+    assert_int_equal(mib[4], 0);
+    for (size_t j = 0; j < sc.nsmall; j++) {
+        char name[64];
+        uint64_t value;
+        size_t size = sizeof value;
+        mib[4] = j;
+        assert_int_equal(mallctlbymib(mib, len, &value, &size, NULL, 0), 0);
+        snprintf(name, sizeof name, "stats.arenas.0.bins.%zu.nmalloc", j);
+        assert_int_equal(value, get_u64(name));
+    }
+    const size_t bad[] = {sc.nsmall, UINT32_MAX, (size_t)1 << 32, SIZE_MAX};
+    for (unsigned i = 0; i < 4; i++) {
+        uint64_t value;
+        size_t size = sizeof value;
+        mib[4] = bad[i];
+        assert_int_equal(mallctlbymib(mib, len, &value, &size, NULL, 0), ENOENT);
+    }
+}
+
+/* An index that a name cannot spell is no other way to say "all". */
+static void
+test_mib_arena_index(void **state) {
+    (void)state;
+    size_t mib[8], len = 8;
+    assert_int_equal(mallctlnametomib("stats.arenas.0.active", mib, &len), 0);
+    const size_t bad[] = {arenas_count(), ARENAS_MAX - 1, UINT32_MAX, (size_t)1 << 32, SIZE_MAX};
+    for (unsigned i = 0; i < 5; i++) {
+        uint64_t value;
+        size_t size = sizeof value;
+        mib[2] = bad[i];
+        int error = mallctlbymib(mib, len, &value, &size, NULL, 0);
+        if (error != ENOENT) {
+            fail_msg("index %zu gave %d", bad[i], error);
+        }
+    }
+}
+
+static void
+test_mib_forms(void **state) {
+    (void)state;
+    size_t mib[8] = {0}, len = 8;
+    uint64_t value;
+    size_t size = sizeof value;
+    assert_int_equal(mallctlnametomib("epoch", mib, &len), 0);
+    assert_int_equal(len, 1);
+    assert_int_equal(mallctlbymib(mib, 1, &value, &size, NULL, 0), 0);
+    assert_int_equal(mallctlbymib(mib, 0, &value, &size, NULL, 0), ENOENT);
+    assert_int_equal(mallctlbymib(mib, 2, &value, &size, NULL, 0), ENOENT);
+    mib[0] = ctl_nrows;
+    assert_int_equal(mallctlbymib(mib, 1, &value, &size, NULL, 0), ENOENT);
+    mib[0] = SIZE_MAX;
+    assert_int_equal(mallctlbymib(mib, 1, &value, &size, NULL, 0), ENOENT);
+    mib[0] = mib[1] = SIZE_MAX - 1;
+    len = 1;
+    assert_int_equal(mallctlnametomib("arena.0.dirty_decay_ms", mib, &len), 0);
+    assert_int_equal(len, 1);
+    assert_int_equal(mib[1], SIZE_MAX - 1);
+    len = 8;
+    assert_int_equal(mallctlnametomib("no.such.name", mib, &len), ENOENT);
+}
+
+/* ---- all arenas ---- */
+
+static void
+test_all_arenas(void **state) {
+    (void)state;
+    unsigned made[2];
+    for (unsigned i = 0; i < 2; i++) {
+        made[i] = get_unsigned("arenas.create");
+    }
+    ssize_t before = get_ssize("arena.0.muzzy_decay_ms");
+    assert_int_equal(set_ssize("arena.4096.muzzy_decay_ms", 4321), 0);
+    for (uint32_t i = 0; i < arenas_count(); i++) {
+        char name[64];
+        snprintf(name, sizeof name, "arena.%u.muzzy_decay_ms", i);
+        assert_int_equal(get_ssize(name), 4321);
+    }
+    assert_int_equal(set_ssize("arena.4096.muzzy_decay_ms", before), 0);
+    assert_int_equal(set_ssize("arena.4096.dirty_max", 1 << 20), 0);
+    assert_int_equal(set_ssize("arena.4096.dirty_max", -1), 0);
+    assert_int_equal(mallctl("arena.4096.purge", NULL, NULL, NULL, 0), 0);
+    assert_int_equal(mallctl("arena.4096.decay", NULL, NULL, NULL, 0), 0);
+    assert_int_equal(mallctl("arena.4096.destroy", NULL, NULL, NULL, 0), EINVAL);
+    assert_int_equal(get_u64("stats.dirty") + get_u64("stats.muzzy"), 0);
+    for (unsigned i = 0; i < 2; i++) {
+        char name[64];
+        snprintf(name, sizeof name, "arena.%u.destroy", made[i]);
+        assert_int_equal(mallctl(name, NULL, NULL, NULL, 0), 0);
+        assert_int_equal(mallctl(name, NULL, NULL, NULL, 0), EINVAL);
+    }
+}
+
+/* ---- effects ---- */
+
+static void
+test_thread_arena(void **state) {
+    (void)state;
+    unsigned home = get_unsigned("thread.arena"), made = get_unsigned("arenas.create");
+    char name[64];
+    snprintf(name, sizeof name, "arena.%u.reset", made);
+    assert_int_equal(mallctl("thread.arena", NULL, NULL, &made, sizeof made), 0);
+    assert_int_equal(get_unsigned("thread.arena"), made);
+    void *p = lunalloc_malloc(3000);
+    lunalloc_location_t at;
+    assert_int_equal(lunalloc_find(p, &at), 0);
+    assert_int_equal(at.extent.arena, made);
+    assert_int_equal(mallctl(name, NULL, NULL, NULL, 0), EAGAIN);
+    lunalloc_free(p);
+    assert_int_equal(mallctl("thread.arena", NULL, NULL, &home, sizeof home), 0);
+    assert_int_equal(mallctl(name, NULL, NULL, NULL, 0), 0);
+    snprintf(name, sizeof name, "arena.%u.destroy", made);
+    assert_int_equal(mallctl(name, NULL, NULL, NULL, 0), 0);
+}
+
+static void
+test_tcache_controls(void **state) {
+    (void)state;
+    lunalloc_free(lunalloc_malloc(2000));
+    assert_true(get_u64("stats.cached") > 0);
+    assert_int_equal(mallctl("thread.tcache.flush", NULL, NULL, NULL, 0), 0);
+    assert_int_equal(get_u64("stats.cached"), 0);
+    bool on = false;
+    assert_int_equal(mallctl("thread.tcache.enabled", NULL, NULL, &on, sizeof on), 0);
+    lunalloc_free(lunalloc_malloc(2000));
+    assert_int_equal(get_u64("stats.cached"), 0);
+    on = true;
+    assert_int_equal(mallctl("thread.tcache.enabled", NULL, NULL, &on, sizeof on), 0);
+    lunalloc_free(lunalloc_malloc(2000));
+    assert_true(get_u64("stats.cached") > 0);
+}
+
+/* A new slab has the new size; those that are there keep theirs. */
+static void
+test_slab_size(void **state) {
+    (void)state;
+    size_t before = (size_t)get_u64("arenas.bin.5.slab_size"), larger = before * 4;
+    assert_int_equal(mallctl("arenas.bin.5.slab_size", NULL, NULL, &larger, sizeof larger), 0);
+    arena_t *arena = arenas_create();
+    lunalloc_location_t at;
+    void *p = arena_malloc_small(arena, 5);
+    assert_int_equal(lunalloc_find(p, &at), 0);
+    assert_int_equal(at.extent.size, larger);
+    assert_int_equal(at.extent.nregs, larger / sc.size[5]);
+    assert_int_equal(mallctl("arenas.bin.5.slab_size", NULL, NULL, &before, sizeof before), 0);
+    assert_int_equal(arenas_destroy(arena->index), 0);
+}
+
+/* ---- text, messages, sources ---- */
+
+static void
+assert_message(const char *name, const char *text, int expected, const char *part) {
+    char message[256] = "";
+    int error = lunalloc_ctl_set(name, text, message, sizeof message);
+    if (error != expected || strstr(message, part) == NULL || strchr(message, '\n') != NULL) {
+        fail_msg("%s = %s gave %d: %s", name, text == NULL ? "(nothing)" : text, error, message);
+    }
+    assert_int_equal(lunalloc_ctl_set(name, text, NULL, 0), expected);
+    char tiny[2] = {'x', 'x'};
+    assert_int_equal(lunalloc_ctl_set(name, text, tiny, 1), expected);
+    assert_int_equal(tiny[0], '\0');
+    assert_int_equal(tiny[1], 'x');
+}
+
+static void
+test_messages(void **state) {
+    (void)state;
+    assert_message("arena.0.dirty_decay_mss", "1", ENOENT, "did you mean 'arena.0.dirty_decay_ms'?");
+    assert_message("arena.0.dirty_decay_ms", "soon", EINVAL, "'soon' is not a number");
+    assert_message("arena.0.dirty_decay_ms", "-7", EINVAL, "-1 to");
+    assert_message("arena.77.dirty_decay_ms", "1", ENOENT, "there is no arena 77");
+    assert_message("arena.0.dirty_decay_ms", NULL, EINVAL, "needs a value");
+    assert_message("arena.0.purge", "1", EINVAL, "takes no value");
+    assert_message("arena.0.destroy", NULL, EINVAL, "only manual arenas");
+    assert_message("stats.allocated", "1", EPERM, "read-only");
+    assert_message("opt.narenas", "4", EPERM, "LUNALLOC_CONF");
+    assert_message("arenas.bin.0.slab_size", "100", EINVAL, "multiple of the page");
+    assert_message("thread.arena", "4000", EINVAL, "there is no arena 4000");
+    char message[256];
+    lunalloc_value_t value;
+    assert_int_equal(lunalloc_ctl_get("arena.0.purge", &value, message, sizeof message), EPERM);
+    assert_non_null(strstr(message, "action"));
+    assert_int_equal(lunalloc_ctl_get("stats.alocated", &value, message, sizeof message), ENOENT);
+    assert_non_null(strstr(message, "'stats.allocated'"));
+}
+
+static void
+test_sources(void **state) {
+    (void)state;
+    const char *source;
+    assert_int_equal(lunalloc_ctl_source("arenas.tcache_bytes", &source), 0);
+    assert_string_equal(source, "default");
+    assert_int_equal(lunalloc_ctl_set("arenas.tcache_bytes", "64K", NULL, 0), 0);
+    assert_int_equal(lunalloc_ctl_source("arenas.tcache_bytes", &source), 0);
+    assert_string_equal(source, "live");
+    assert_int_equal(lunalloc_ctl_source("opt.tcache_bytes", &source), 0);
+    assert_string_equal(source, "default");
+    assert_int_equal(lunalloc_ctl_source("no.such.name", &source), ENOENT);
+}
+
+static void
+test_limits(void **state) {
+    (void)state;
+    assert_int_equal(lunalloc_ctl_limit("arena.<i>.purge"), arenas_count());
+    assert_int_equal(lunalloc_ctl_limit("arena"), arenas_count());
+    assert_int_equal(lunalloc_ctl_limit("arenas.bin.<i>.size"), sc.nsmall);
+    assert_int_equal(lunalloc_ctl_limit("arenas.lextent.<i>.size"), sc.nsizes - sc.nsmall);
+    assert_int_equal(lunalloc_ctl_limit("stats.arenas.<i>.active"), arenas_count());
+    assert_int_equal(lunalloc_ctl_limit("stats.arenas.0.bins.<j>.nmalloc"), sc.nsmall);
+    assert_int_equal(lunalloc_ctl_limit("stats.arenas.0.lextents.<j>.nmalloc"), sc.nsizes - sc.nsmall);
+    assert_int_equal(lunalloc_ctl_limit("stats.arenas.0.bins.3.nmalloc"), 0);
+    assert_int_equal(lunalloc_ctl_limit("epoch"), 0);
+    assert_int_equal(lunalloc_ctl_limit("no.such.name"), 0);
+}
+
+/* ---- suggestions ---- */
+
+static void
+assert_suggests(const char *name, const char *expected) {
+    char nearest[128] = "?";
+    bool found = lunalloc_ctl_suggest(name, nearest, sizeof nearest);
+    assert_int_equal(found, expected != NULL);
+    if (found) {
+        assert_string_equal(nearest, expected);
+    }
+}
+
+static void
+test_suggestions(void **state) {
+    (void)state;
+    assert_suggests("epohc", "epoch");
+    assert_suggests("stats.allocate", "stats.allocated");
+    assert_suggests("arena.3.dirty_decay", "arena.3.dirty_decay_ms");
+    assert_suggests("stats.arenas.1.bins.7.nmaloc", "stats.arenas.1.bins.7.nmalloc");
+    assert_suggests("opt.narena", "opt.narenas");
+    assert_suggests("quite.something.else.altogether", NULL);
+    char tiny[4] = {'x', 'x', 'x', 'x'};
+    lunalloc_ctl_suggest("stats.allocate", tiny, 3);
+    assert_true(memchr(tiny, '\0', 3) != NULL && tiny[3] == 'x');
+}
+
+/* Every name, with any one letter missing, leads to a name that is as near. */
+static void
+test_suggestions_of_all(void **state) {
+    (void)state;
+    for (size_t i = 0; i < ctl_nrows; i++) {
+        const char *name = ctl_rows[i].public.name;
+        size_t n = strlen(name);
+        for (size_t k = 0; k < n; k++) {
+            char typo[128], nearest[128];
+            snprintf(typo, sizeof typo, "%.*s%s", (int)k, name, name + k + 1);
+            assert_true(lunalloc_ctl_suggest(typo, nearest, sizeof nearest));
+        }
+    }
+}
+
+/* 10 KB of letters, of digits, of dots, of a true prefix. */
+static void
+test_long_names(void **state) {
+    (void)state;
+    static char name[10241];
+    const char *const fill[] = {"x", "7", ".", "arena.", "0.", "arena.0.purge.", "<i>."};
+    for (unsigned f = 0; f < sizeof fill / sizeof fill[0]; f++) {
+        size_t n = strlen(fill[f]);
+        for (size_t i = 0; i < 10240; i++) {
+            name[i] = fill[f][i % n];
+        }
+        char message[300], nearest[100];
+        lunalloc_value_t value;
+        lunalloc_row_t row;
+        size_t mib[8], len = 8;
+        assert_int_equal(mallctl(name, NULL, NULL, NULL, 0), ENOENT);
+        assert_int_equal(mallctlnametomib(name, mib, &len), ENOENT);
+        assert_int_equal(lunalloc_ctl_get(name, &value, message, sizeof message), ENOENT);
+        assert_true(strlen(message) < sizeof message && strncmp(message, "no control '", 12) == 0);
+        assert_int_equal(lunalloc_ctl_set(name, name, message, sizeof message), ENOENT);
+        assert_int_equal(lunalloc_ctl_set("epoch", name, message, sizeof message), EINVAL);
+        assert_int_equal(lunalloc_ctl_describe(name, &row), ENOENT);
+        assert_int_equal(lunalloc_ctl_limit(name), 0);
+        assert_false(lunalloc_ctl_suggest(name, nearest, sizeof nearest));
+    }
+}
+
+int
+main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_types),
+        cmocka_unit_test(test_read_and_write),
+        cmocka_unit_test(test_wrong_sizes),
+        cmocka_unit_test(test_null_value),
+        cmocka_unit_test(test_create_with_wrong_size),
+        cmocka_unit_test(test_permissions),
+        cmocka_unit_test(test_unknown),
+        cmocka_unit_test(test_ranges),
+        cmocka_unit_test(test_mib),
+        cmocka_unit_test(test_mib_arena_index),
+        cmocka_unit_test(test_mib_forms),
+        cmocka_unit_test(test_all_arenas),
+        cmocka_unit_test(test_thread_arena),
+        cmocka_unit_test(test_tcache_controls),
+        cmocka_unit_test(test_slab_size),
+        cmocka_unit_test(test_messages),
+        cmocka_unit_test(test_sources),
+        cmocka_unit_test(test_limits),
+        cmocka_unit_test(test_suggestions),
+        cmocka_unit_test(test_suggestions_of_all),
+        cmocka_unit_test(test_long_names),
+    };
+    return cmocka_run_group_tests_name("ctl", tests, boot_allocator, NULL);
+}

@@ -1,0 +1,231 @@
+/* schema_test.c -- the table as data: order, names, and that each row does what its columns promise. */
+#include "../api/support.h"
+#include "control/ctl_row.h"
+#include "control/text.h"
+
+#include <errno.h>
+
+#define FOR_EACH_ROW(row) for (const lunalloc_row_t *row = &ctl_rows[0].public; row != NULL; row = next_row(row))
+
+static const lunalloc_row_t *
+next_row(const lunalloc_row_t *row) {
+    const ctl_row_t *whole = (const ctl_row_t *)(const void *)row;
+    return (size_t)(whole + 1 - ctl_rows) < ctl_nrows ? &whole[1].public : NULL;
+}
+
+/* A concrete name: every index is 0. */
+static void
+at_zero(const char *pattern, char *name) {
+    while (*pattern != '\0') {
+        if (*pattern == '<') {
+            *name++ = '0';
+            pattern = strchr(pattern, '>') + 1;
+        } else {
+            *name++ = *pattern++;
+        }
+    }
+    *name = '\0';
+}
+
+static bool
+reads(const lunalloc_row_t *row) {
+    return row->access[0] == 'r';
+}
+
+static bool
+writes(const lunalloc_row_t *row) {
+    return row->access[1] == 'w';
+}
+
+/* Byte order of whole names, a dot before any letter, keeps subtrees together; and no name stands twice. */
+static void
+test_sorted_and_unique(void **state) {
+    (void)state;
+    const lunalloc_row_t *last = NULL;
+    FOR_EACH_ROW(row) {
+        if (last != NULL && strcmp(last->name, row->name) >= 0) {
+            fail_msg("%s does not come after %s", row->name, last->name);
+        }
+        last = row;
+    }
+    assert_true(ctl_nrows > 50 && ctl_nrows <= 256);
+    assert_int_equal(lunalloc_ctl_count(), ctl_nrows);
+}
+
+static bool
+is_one_of(const char *word, const char *const *words) {
+    while (*words != NULL && strcmp(word, *words) != 0) {
+        words++;
+    }
+    return *words != NULL;
+}
+
+static void
+test_columns(void **state) {
+    (void)state;
+    static const char *const units[] = {"bytes", "ms", "ns", "count", "flag", "text", "", "log2 bytes", NULL};
+    static const char *const accesses[] = {"r-", "rw", "-w", "--", NULL};
+    static const char *const times[] = {"live", "new arenas", "new slabs", "boot", "", NULL};
+    FOR_EACH_ROW(row) {
+        assert_true(strlen(row->name) > 0 && strlen(row->name) <= TEXT_MAX_NAME);
+        assert_true(strspn(row->name, "abcdefghijklmnopqrstuvwxyz0123456789_.<>") == strlen(row->name));
+        assert_true(strlen(row->doc) > 0 && strchr(row->doc, '\n') == NULL);
+        assert_true(is_one_of(row->unit, units));
+        assert_true(is_one_of(row->access, accesses));
+        assert_true(is_one_of(row->applies, times));
+        assert_int_equal(row->type == LUNALLOC_VOID, strcmp(row->access, "--") == 0);
+        assert_true(!writes(row) || row->applies[0] != '\0');
+        assert_true(!row->ranged || row->min < row->max);
+    }
+}
+
+static void
+test_functions_fit_access(void **state) {
+    (void)state;
+    for (size_t i = 0; i < ctl_nrows; i++) {
+        const ctl_row_t *row = &ctl_rows[i];
+        assert_int_equal(row->read != NULL, reads(&row->public));
+        assert_int_equal(row->write != NULL, writes(&row->public) || row->public.type == LUNALLOC_VOID);
+        assert_int_equal(ctl_row_named(row->public.name), i);
+    }
+    assert_int_equal(ctl_row_named("no.such.row"), ctl_nrows);
+    assert_int_equal(ctl_row_named(""), ctl_nrows);
+}
+
+/* The public view is the same table, and a row is found by its pattern and by a concrete name. */
+static void
+test_public_view(void **state) {
+    (void)state;
+    lunalloc_row_t row, found;
+    for (size_t i = 0; i < ctl_nrows; i++) {
+        char name[TEXT_MAX_NAME + 1];
+        assert_int_equal(lunalloc_ctl_row(i, &row), 0);
+        at_zero(row.name, name);
+        assert_int_equal(lunalloc_ctl_describe(row.name, &found), 0);
+        assert_ptr_equal(found.name, row.name);
+        assert_int_equal(lunalloc_ctl_describe(name, &found), 0);
+        assert_ptr_equal(found.name, row.name);
+    }
+    assert_int_equal(lunalloc_ctl_row(ctl_nrows, &row), ENOENT);
+    assert_int_equal(lunalloc_ctl_row(SIZE_MAX, &row), ENOENT);
+}
+
+/* Every readable row can be read at index 0 and gives a value of its type; the others say EPERM. */
+static void
+test_read_all(void **state) {
+    (void)state;
+    FOR_EACH_ROW(row) {
+        char name[TEXT_MAX_NAME + 1], message[256];
+        lunalloc_value_t value;
+        at_zero(row->name, name);
+        int error = lunalloc_ctl_get(name, &value, message, sizeof message);
+        if (error != (reads(row) ? 0 : EPERM)) {
+            fail_msg("%s: error %d, %s", name, error, message);
+        }
+        if (error == 0) {
+            assert_int_equal(value.type, row->type);
+            assert_true(value.type != LUNALLOC_STRING || value.v.s != NULL);
+        }
+    }
+}
+
+/* Every writable row takes its present value back; the others refuse; actions that any arena allows are done. */
+static void
+test_write_all(void **state) {
+    (void)state;
+    FOR_EACH_ROW(row) {
+        char name[TEXT_MAX_NAME + 1], message[256], text[64];
+        lunalloc_value_t value;
+        at_zero(row->name, name);
+        if (row->type == LUNALLOC_VOID) {
+            bool manual_only = strstr(name, "reset") != NULL || strstr(name, "destroy") != NULL;
+            assert_int_equal(lunalloc_ctl_set(name, NULL, message, sizeof message), manual_only ? EINVAL : 0);
+            assert_int_equal(lunalloc_ctl_set(name, "1", message, sizeof message), EINVAL);
+        } else if (writes(row)) {
+            assert_int_equal(lunalloc_ctl_get(name, &value, message, sizeof message), 0);
+            fmt_t out = fmt_begin(text, sizeof text);
+            text_put(&out, &value);
+            bool by_text = row->type != LUNALLOC_POINTER;
+            assert_int_equal(lunalloc_ctl_set(name, text, message, sizeof message), by_text ? 0 : EINVAL);
+            assert_int_equal(lunalloc_ctl_set(name, NULL, message, sizeof message), EINVAL);
+        } else {
+            assert_int_equal(lunalloc_ctl_set(name, "1", message, sizeof message), EPERM);
+        }
+    }
+}
+
+/* Before anything was changed, what has a default has that value: here, in a new process without configuration. */
+static int
+print_defaults(void) {
+    int wrong = 0;
+    FOR_EACH_ROW(row) {
+        char name[TEXT_MAX_NAME + 1], why[256];
+        lunalloc_value_t value, fallback;
+        if (row->fallback[0] == '\0') {
+            continue;
+        }
+        fmt_t out = fmt_begin(why, sizeof why);
+        at_zero(row->name, name);
+        bool same = text_parse(row, row->fallback, strlen(row->fallback), &fallback, &out) &&
+                    lunalloc_ctl_get(name, &value, NULL, 0) == 0 &&
+                    (row->type == LUNALLOC_BOOL ? value.v.b == fallback.v.b : value.v.u == fallback.v.u);
+        if (!same) {
+            dprintf(STDERR_FILENO, "%s is not %s\n", name, row->fallback);
+            wrong = 1;
+        }
+    }
+    return wrong;
+}
+
+static void
+test_fallbacks(void **state) {
+    (void)state;
+    outcome_t out = in_new_process("defaults", "LUNALLOC_CONF", NULL);
+    assert_child_well(&out);
+}
+
+/* Out of every range, at both ends, by text and by type: refused, and the value stays. */
+static void
+test_ranges(void **state) {
+    (void)state;
+    FOR_EACH_ROW(row) {
+        char name[TEXT_MAX_NAME + 1], message[256], text[64];
+        lunalloc_value_t before, after;
+        if (!writes(row) || !row->ranged || row->type == LUNALLOC_BOOL) {
+            continue;
+        }
+        at_zero(row->name, name);
+        assert_int_equal(lunalloc_ctl_get(name, &before, NULL, 0), 0);
+        if (row->min > INT64_MIN) {
+            snprintf(text, sizeof text, "%lld", (long long)row->min - 1);
+            assert_int_equal(lunalloc_ctl_set(name, text, message, sizeof message), EINVAL);
+            assert_non_null(strstr(message, "allowed: "));
+        }
+        if (row->max < INT64_MAX) {
+            snprintf(text, sizeof text, "%lld", (long long)row->max + 1);
+            assert_int_equal(lunalloc_ctl_set(name, text, message, sizeof message), EINVAL);
+            assert_non_null(strstr(message, "allowed: "));
+        }
+        assert_int_equal(lunalloc_ctl_get(name, &after, NULL, 0), 0);
+        assert_int_equal(after.v.u, before.v.u);
+    }
+}
+
+int
+main(int argc, char **argv) {
+    (void)argv;
+    if (argc > 1) {
+        return print_defaults();
+    }
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_sorted_and_unique),
+        cmocka_unit_test(test_columns),
+        cmocka_unit_test(test_functions_fit_access),
+        cmocka_unit_test(test_public_view),
+        cmocka_unit_test(test_read_all),
+        cmocka_unit_test(test_write_all),
+        cmocka_unit_test(test_fallbacks),
+        cmocka_unit_test(test_ranges),
+    };
+    return cmocka_run_group_tests_name("schema", tests, boot_allocator, NULL);
+}

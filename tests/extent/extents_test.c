@@ -1,0 +1,429 @@
+/*
+ * extents_test.c -- a collection against a plain array: best fit, order of age, accounting, neighbours. The extents'
+ * addresses are made up.
+ */
+#include "../base/testing.h"
+
+#include "extent/extents.h"
+#include "extent/pagemap.h"
+
+#define ARENA      4001
+#define ITEMS      100
+#define OPERATIONS 20000
+#define ITEM_SPAN  ((uintptr_t)1 << 24)
+#define BASE       ((uintptr_t)400 << LG_LEAF_SPAN)
+
+static extents_t x;
+
+typedef struct {
+    extent_t *e;
+    bool member;
+    int64_t entered; /* rises at the end, falls at the front of the order of age */
+} item_t;
+
+typedef struct {
+    item_t items[ITEMS];
+    int64_t last, first;
+    uint64_t seed;
+} model_t;
+
+static extent_t *
+new_extent(uintptr_t addr, size_t npages, uint64_t sn) {
+    extent_t *e = extent_new();
+    assert_non_null(e);
+    e->addr = addr;
+    e->size = npages * sc.page;
+    e->sn = sn;
+    e->szind = 3;
+    e->slab = true;
+    e->committed = true;
+    e->is_head = e->zeroed = false;
+    atomic_set(&e->owner, extent_owner(ARENA, extent_busy));
+    assert_true(pagemap_ensure(addr, e->size));
+    pagemap_set_boundary(addr, e->size, e);
+    return e;
+}
+
+static void
+drop_extent(extent_t *e) {
+    pagemap_set_boundary(e->addr, e->size, NULL);
+    extent_delete(e);
+}
+
+static void
+begin(void) {
+    memset(&x, 0, sizeof x);
+    extents_init(&x, ARENA, extent_muzzy, RANK_MUZZY);
+}
+
+/* ---- one call each, with the lock ---- */
+
+static void
+insert(extent_t *e) {
+    extents_lock(&x);
+    extents_insert(&x, e);
+    extents_unlock(&x);
+}
+
+static void
+insert_oldest(extent_t *e) {
+    extents_lock(&x);
+    extents_insert_oldest(&x, e);
+    extents_unlock(&x);
+}
+
+static void
+take(extent_t *e) {
+    extents_lock(&x);
+    extents_remove(&x, e);
+    extents_unlock(&x);
+}
+
+static extent_t *
+fit(size_t npages, size_t alignment) {
+    extents_lock(&x);
+    extent_t *e = extents_fit(&x, npages * sc.page, alignment);
+    extents_unlock(&x);
+    return e;
+}
+
+static extent_t *
+oldest(void) {
+    extents_lock(&x);
+    extent_t *e = extents_oldest(&x);
+    extents_unlock(&x);
+    return e;
+}
+
+static extent_t *
+starting(uintptr_t addr) {
+    extents_lock(&x);
+    extent_t *e = extents_member_starting(&x, addr);
+    extents_unlock(&x);
+    return e;
+}
+
+static extent_t *
+ending(uintptr_t addr) {
+    extents_lock(&x);
+    extent_t *e = extents_member_ending(&x, addr);
+    extents_unlock(&x);
+    return e;
+}
+
+/* ---- the model ---- */
+
+static bool
+older_or_lower(const extent_t *a, const extent_t *b) {
+    return a->sn != b->sn ? a->sn < b->sn : a->addr < b->addr;
+}
+
+/* Better: of a smaller page class, then older, then lower. */
+static bool
+better(const extent_t *a, const extent_t *b) {
+    uint32_t class_a = sc_page_class_floor(extent_npages(a)), class_b = sc_page_class_floor(extent_npages(b));
+    return class_a != class_b ? class_a < class_b : older_or_lower(a, b);
+}
+
+/* Among members whose whole page class is large enough wherever the aligned place is. */
+static const extent_t *
+model_fit(const model_t *model, size_t npages, size_t alignment) {
+    uint32_t class = sc_page_class_ceil(npages + alignment / sc.page - 1);
+    const extent_t *best = NULL;
+    for (unsigned i = 0; i < ITEMS; i++) {
+        const extent_t *e = model->items[i].e;
+        bool fits = model->items[i].member && sc_page_class_floor(extent_npages(e)) >= class;
+        if (fits && (best == NULL || better(e, best))) {
+            best = e;
+        }
+    }
+    return best;
+}
+
+static const extent_t *
+model_oldest(const model_t *model) {
+    const item_t *best = NULL;
+    for (unsigned i = 0; i < ITEMS; i++) {
+        const item_t *item = &model->items[i];
+        if (item->member && (best == NULL || item->entered < best->entered)) {
+            best = item;
+        }
+    }
+    return best == NULL ? NULL : best->e;
+}
+
+static void
+assert_accounts(const model_t *model) {
+    size_t npages = 0, count = 0;
+    for (unsigned i = 0; i < ITEMS; i++) {
+        npages += model->items[i].member ? extent_npages(model->items[i].e) : 0;
+        count += model->items[i].member;
+    }
+    assert_int_equal(atomic_get(&x.npages), npages);
+    assert_int_equal(atomic_get(&x.count), count);
+}
+
+static void
+enter(model_t *model, item_t *item) {
+    bool last = random_below(&model->seed, 4) != 0;
+    (last ? insert : insert_oldest)(item->e);
+    item->entered = last ? ++model->last : --model->first;
+    item->member = true;
+    assert_int_equal(extent_state(item->e), extent_muzzy);
+    assert_true(item->e->szind == SC_NONE && !item->e->slab);
+}
+
+static void
+leave(item_t *item) {
+    take(item->e);
+    item->member = false;
+    assert_int_equal(extent_state(item->e), extent_busy);
+    assert_int_equal(extent_arena(item->e), ARENA);
+}
+
+static void
+ask(model_t *model) {
+    size_t npages = 1 + random_below(&model->seed, random_below(&model->seed, 2) == 0 ? 20 : 1200);
+    size_t alignment = sc.page << (random_below(&model->seed, 3) == 0 ? random_below(&model->seed, 8) : 0);
+    extent_t *e = fit(npages, alignment);
+    assert_ptr_equal(e, model_fit(model, npages, alignment));
+    if (e != NULL) {
+        assert_true(align_up(e->addr, alignment) + npages * sc.page <= extent_end(e));
+    }
+    assert_ptr_equal(oldest(), model_oldest(model));
+    assert_accounts(model);
+}
+
+static void
+make_items(model_t *model) {
+    for (unsigned i = 0; i < ITEMS; i++) {
+        size_t npages = 1 + random_below(&model->seed, i % 2 == 0 ? 20 : 1000);
+        uintptr_t addr = BASE + i * ITEM_SPAN + random_below(&model->seed, 16) * sc.page;
+        model->items[i].e = new_extent(addr, npages, random_below(&model->seed, 5));
+    }
+}
+
+static void
+test_against_model(void **state) {
+    (void)state;
+    static model_t model;
+    model.seed = 1;
+    begin();
+    make_items(&model);
+    for (unsigned i = 0; i < OPERATIONS; i++) {
+        item_t *item = &model.items[random_below(&model.seed, ITEMS)];
+        item->member ? leave(item) : enter(&model, item);
+        ask(&model);
+        if (i % 50 == 0) {
+            extents_check(&x);
+        }
+    }
+    for (unsigned i = 0; i < ITEMS; i++) {
+        if (model.items[i].member) {
+            leave(&model.items[i]);
+        }
+        drop_extent(model.items[i].e);
+    }
+    extents_check(&x);
+    assert_null(oldest());
+    assert_null(fit(1, sc.page));
+}
+
+/* ---- particular cases ---- */
+
+static void
+test_empty(void **state) {
+    (void)state;
+    begin();
+    assert_null(oldest());
+    assert_null(fit(1, sc.page));
+    assert_int_equal(atomic_get(&x.npages), 0);
+    assert_int_equal(atomic_get(&x.count), 0);
+    extents_check(&x);
+}
+
+static void
+test_equals_lowest_first(void **state) {
+    (void)state;
+    extent_t *e[4];
+    static const uint64_t sns[] = {2, 1, 1, 2};
+    static const unsigned places[] = {0, 3, 1, 2};
+    static const unsigned order[] = {2, 1, 0, 3};
+    begin();
+    for (unsigned i = 0; i < 4; i++) {
+        e[i] = new_extent(BASE + places[i] * ITEM_SPAN, 8, sns[i]);
+        insert(e[i]);
+    }
+    for (unsigned i = 0; i < 4; i++) {
+        assert_ptr_equal(fit(8, sc.page), e[order[i]]);
+        take(e[order[i]]);
+    }
+    for (unsigned i = 0; i < 4; i++) {
+        drop_extent(e[i]);
+    }
+}
+
+/* Only just large enough is large enough. */
+static void
+check_exact(size_t npages) {
+    begin();
+    extent_t *e = new_extent(BASE, npages, 1);
+    insert(e);
+    if (fit(npages, sc.page) != e) {
+        fail_msg("an extent of %zu pages is not found by a search for %zu pages", npages, npages);
+    }
+    assert_null(fit(npages + 1, sc.page));
+    take(e);
+    drop_extent(e);
+}
+
+/* Every size of a slab, and of a large class. */
+static void
+test_exact_fit(void **state) {
+    (void)state;
+    for (uint32_t i = 0; i < sc.nsmall; i++) {
+        check_exact(atomic_get(&sc.slab_size[i]) / sc.page);
+    }
+    for (uint32_t i = sc.nsmall; sc_size(i) <= (size_t)1 << 29; i++) {
+        check_exact(sc_size(i) / sc.page);
+    }
+}
+
+static void
+test_too_large(void **state) {
+    (void)state;
+    begin();
+    extent_t *e = new_extent(BASE, 1000, 1);
+    insert(e);
+    extents_lock(&x);
+    assert_null(extents_fit(&x, SIZE_MAX - sc.page + 1, 2 * sc.page));
+    assert_null(extents_fit(&x, (size_t)1 << 46, (size_t)1 << 46));
+    assert_null(extents_fit(&x, sc.page, (size_t)1 << 63));
+    extents_unlock(&x);
+    take(e);
+    drop_extent(e);
+}
+
+/* Neighbours are found by their ends, if they are members of this very collection. */
+static void
+test_neighbours(void **state) {
+    (void)state;
+    begin();
+    extent_t *left = new_extent(BASE, 4, 1), *right = new_extent(BASE + 4 * sc.page, 3, 1);
+    insert(left);
+    insert(right);
+    uintptr_t middle = BASE + 4 * sc.page;
+    assert_ptr_equal(ending(middle), left);
+    assert_ptr_equal(starting(middle), right);
+    assert_ptr_equal(starting(BASE), left);
+    assert_ptr_equal(ending(extent_end(right)), right);
+    assert_null(ending(BASE));
+    assert_null(starting(extent_end(right)));
+    assert_null(starting(BASE + 3 * sc.page));
+    assert_null(ending(BASE + sc.page));
+    take(left);
+    assert_null(ending(middle));
+    atomic_set(&left->owner, extent_owner(ARENA + 1, extent_muzzy));
+    assert_null(ending(middle));
+    atomic_set(&left->owner, extent_owner(ARENA, extent_dirty));
+    assert_null(ending(middle));
+    take(right);
+    assert_null(starting(middle));
+    drop_extent(left);
+    drop_extent(right);
+}
+
+/* ---- the checker finds what is wrong ---- */
+
+static int
+check_collection(void *argument) {
+    (void)argument;
+    extents_check(&x);
+    return 0;
+}
+
+static int
+miscount(void *argument) {
+    counter_add(&x.npages, 1);
+    return check_collection(argument);
+}
+
+static int
+lose_bit(void *e) {
+    extents_lock(&x);
+    bitmap_del(x.nonempty, sc_page_class_floor(extent_npages(e)));
+    extents_unlock(&x);
+    return check_collection(e);
+}
+
+static int
+steal_state(void *e) {
+    extent_set_state(e, extent_active);
+    return check_collection(e);
+}
+
+static int
+spoil_stamp(void *e) {
+    ((extent_t *)e)->lru = 0;
+    return check_collection(e);
+}
+
+static int
+unregister(void *e) {
+    pagemap_set_boundary(((extent_t *)e)->addr, ((extent_t *)e)->size, NULL);
+    return check_collection(e);
+}
+
+static int
+leave_class(void *e) {
+    pagemap_set_class(((extent_t *)e)->addr, 5);
+    return check_collection(e);
+}
+
+static int
+remove_twice(void *e) {
+    take(e);
+    take(e);
+    return 0;
+}
+
+static int
+insert_active(void *e) {
+    take(e);
+    extent_set_state(e, extent_active);
+    insert(e);
+    return 0;
+}
+
+static void
+test_checker(void **state) {
+    (void)state;
+    if (!config_debug) {
+        skip();
+    }
+    static int (*const damages[])(void *) = {miscount,   lose_bit,    steal_state,  spoil_stamp,
+                                             unregister, leave_class, remove_twice, insert_active};
+    begin();
+    extent_t *e = new_extent(BASE, 12, 1);
+    insert(e);
+    assert_child_succeeds(check_collection, e);
+    for (unsigned i = 0; i < LENGTH(damages); i++) {
+        assert_aborts(damages[i], e, "lunalloc: broken invariant: ");
+    }
+    take(e);
+    drop_extent(e);
+}
+
+int
+main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_empty),
+        cmocka_unit_test(test_against_model),
+        cmocka_unit_test(test_equals_lowest_first),
+        cmocka_unit_test(test_exact_fit),
+        cmocka_unit_test(test_too_large),
+        cmocka_unit_test(test_neighbours),
+        cmocka_unit_test(test_checker),
+    };
+    return cmocka_run_group_tests_name("extent/extents", tests, boot_allocator, NULL);
+}

@@ -1,0 +1,345 @@
+/*
+ * tcache_test.c -- the calling thread's cache behind the entry points: growth, refills, flushes, and the exact count of
+ * requests. Each test works in a thread of its own, whose cache is new.
+ */
+#include "../api/support.h"
+#include "base/options.h"
+#include "thread/tcache.h"
+
+#define MAX_PTRS 20000
+
+static void *ptrs[MAX_PTRS];
+
+static const cache_bin_t *
+bin_of(uint32_t szind) {
+    return &thread_get()->bins[szind + 1];
+}
+
+static const cache_cold_t *
+cold_of(uint32_t szind) {
+    return &thread_get()->cold[szind + 1];
+}
+
+static uint32_t
+nslots(uint32_t szind) {
+    return cold_of(szind)->slots == NULL ? 0 : 1U << cold_of(szind)->lg_slots;
+}
+
+static void
+take(uint32_t szind, uint32_t from, uint32_t n) {
+    for (uint32_t i = from; i < from + n; i++) {
+        ptrs[i] = lunalloc_malloc(sc.size[szind]);
+        thread_assert(ptrs[i] != NULL);
+    }
+}
+
+static void
+give(uint32_t from, uint32_t n) {
+    for (uint32_t i = from; i < from + n; i++) {
+        lunalloc_free(ptrs[i]);
+    }
+}
+
+/* A class that nothing but the test asks for. */
+static uint32_t
+quiet_class(void) {
+    return sc_index(1536);
+}
+
+/* ---- size of the stacks ---- */
+
+static void *
+limits(void *arg) {
+    thread_get();
+    for (uint32_t i = 0; i < tcache_nclasses(); i++) {
+        uint32_t max = tcache_max_slots(i);
+        thread_assert(is_pow2(max));
+        thread_assert(max <= options.tcache_nslots || max <= 4);
+        thread_assert(max * sc.size[i] <= options.tcache_bytes || max <= 4);
+        thread_assert(!config_torture || max == 1);
+    }
+    thread_assert(tcache_nclasses() >= sc.nsmall && tcache_nclasses() < THREAD_BINS);
+    return arg;
+}
+
+static void
+test_limits(void **state) {
+    (void)state;
+    run_thread(limits, NULL);
+}
+
+/* Never more than the maximum, which enough traffic reaches; never less than what is held. */
+static void *
+growth(void *arg) {
+    thread_get();
+    for (uint32_t szind = 0; szind < tcache_nclasses(); szind += 5) {
+        uint32_t max = tcache_max_slots(szind);
+        uint32_t n = 4 * max;
+        for (unsigned round = 0; round < 40; round++) {
+            take(szind, 0, n);
+            give(0, n);
+            thread_assert(nslots(szind) > 0 && nslots(szind) <= max);
+            thread_assert(cache_bin_count(bin_of(szind)) <= nslots(szind));
+        }
+        thread_assert(nslots(szind) == max);
+    }
+    return arg;
+}
+
+static void
+test_growth(void **state) {
+    (void)state;
+    run_thread(growth, NULL);
+}
+
+/* Doubles from refill to refill, up to half of the largest stack. */
+static void *
+refill_doubles(void *arg) {
+    uint32_t szind = quiet_class();
+    uint32_t limit = tcache_max_slots(szind) / 2;
+    uint32_t last = 0, n = 0;
+    limit = limit == 0 ? 1 : limit;
+    take(szind, n++, 1);
+    while (last < limit) {
+        uint32_t fill = cache_bin_count(bin_of(szind)) + 1;
+        thread_assert(fill <= limit && (last == 0 || fill == 2 * last || fill == limit));
+        last = fill;
+        while (cache_bin_count(bin_of(szind)) > 0) {
+            take(szind, n++, 1);
+        }
+        take(szind, n++, 1);
+        thread_assert(n < MAX_PTRS);
+    }
+    give(0, n);
+    return arg;
+}
+
+static void
+test_refill_doubles(void **state) {
+    (void)state;
+    run_thread(refill_doubles, NULL);
+}
+
+/* ---- flushing ---- */
+
+/*
+ * An overflow of a stack at its maximum gives the oldest half back; the newest are handed out again, last freed
+ * first.
+ */
+static void *
+flush_keeps_newest(void *arg) {
+    uint32_t szind = quiet_class();
+    uint32_t max = tcache_max_slots(szind);
+    uint32_t i = 0;
+    take(szind, 0, 8 * max);
+    tcache_flush(thread_get());
+    while (nslots(szind) < max || cache_bin_count(bin_of(szind)) < max) {
+        thread_assert(i < 6 * max);
+        give(i++, 1);
+    }
+    give(i, 1);
+    uint32_t kept = max / 2 + 1;
+    thread_assert(cache_bin_count(bin_of(szind)) == kept);
+    for (uint32_t k = 0; k < kept; k++) {
+        thread_assert(lunalloc_malloc(sc.size[szind]) == ptrs[i - k]);
+    }
+    thread_assert(cache_bin_count(bin_of(szind)) == 0);
+    return arg;
+}
+
+/* The order of what is kept, seen slot by slot. */
+static void *
+flush_order(void *arg) {
+    uint32_t szind = quiet_class();
+    uint32_t max = tcache_max_slots(szind);
+    for (unsigned round = 0; round < 60; round++) {
+        take(szind, 0, 4 * max);
+        give(0, 4 * max);
+    }
+    take(szind, 0, 4 * max);
+    tcache_flush(thread_get());
+    thread_assert(cache_bin_count(bin_of(szind)) == 0);
+    for (uint32_t i = 0; i < 4 * max; i++) {
+        lunalloc_free(ptrs[i]);
+        void **head = cache_bin_head(bin_of(szind));
+        for (uint32_t k = 0; k < cache_bin_count(bin_of(szind)); k++) {
+            thread_assert(head[k] == ptrs[i - k]);
+        }
+    }
+    return arg;
+}
+
+static void
+test_flush_keeps_newest(void **state) {
+    (void)state;
+    run_thread(flush_keeps_newest, NULL);
+    run_thread(flush_order, NULL);
+}
+
+/* A flush empties every bin and leaves the stacks; afterwards the cache works. */
+static void *
+flush_all(void *arg) {
+    for (uint32_t szind = 0; szind < tcache_nclasses(); szind++) {
+        take(szind, 0, 8);
+        give(0, 8);
+    }
+    tcache_flush(thread_get());
+    for (uint32_t szind = 0; szind < tcache_nclasses(); szind++) {
+        thread_assert(cache_bin_count(bin_of(szind)) == 0);
+        thread_assert(nslots(szind) > 0);
+        take(szind, 0, 3);
+        give(0, 3);
+    }
+    return arg;
+}
+
+static bool
+zeroed(const cache_bin_t *bin) {
+    return bin->head == NULL && bin->remain <= TCACHE_PERIOD && bin->empty == 0 && bin->full == 0;
+}
+
+/* Closing leaves zeroed bins, keeps the counts of requests, and can be followed by use. */
+static void *
+close_cache(void *arg) {
+    thread_t *self = thread_get();
+    uint64_t requests[THREAD_BINS];
+    for (uint32_t szind = 0; szind < tcache_nclasses(); szind++) {
+        take(szind, 0, 8);
+        give(0, 8);
+        requests[szind] = tcache_requests(self, szind);
+    }
+    tcache_close(self);
+    for (uint32_t szind = 0; szind < tcache_nclasses(); szind++) {
+        thread_assert(zeroed(bin_of(szind)) && cold_of(szind)->slots == NULL);
+        thread_assert(tcache_requests(self, szind) == requests[szind]);
+    }
+    take(quiet_class(), 0, 8);
+    give(0, 8);
+    thread_assert(nslots(quiet_class()) > 0);
+    thread_assert(tcache_requests(self, quiet_class()) == requests[quiet_class()] + 8);
+    return arg;
+}
+
+static void
+test_flush_and_close(void **state) {
+    (void)state;
+    run_thread(flush_all, NULL);
+    run_thread(close_cache, NULL);
+}
+
+/* ---- counting ---- */
+
+static uint64_t
+requests_of(uint32_t szind) {
+    lunalloc_class_stats_t stats;
+    thread_assert(lunalloc_class_stats(LUNALLOC_ALL, szind, &stats) == 0);
+    return stats.nrequests;
+}
+
+static void
+random_step(uint32_t szind, uint64_t *seed, uint32_t *held, uint64_t *made) {
+    size_t choice = rnd_below(seed, 100);
+    if (choice == 0) {
+        tcache_flush(thread_get());
+    } else if (choice == 1) {
+        thread_set_cached(thread_get(), rnd_below(seed, 2) == 0);
+    } else if (choice == 2) {
+        uint32_t n = (uint32_t)rnd_below(seed, 2000);
+        for (uint32_t i = 0; i < n; i++) {
+            lunalloc_free(lunalloc_malloc(sc.size[szind]));
+        }
+        *made += n;
+    } else if (choice < 60 && *held < 1000) {
+        take(szind, (*held)++, 1);
+        (*made)++;
+    } else if (*held > 0) {
+        give(--*held, 1);
+    }
+}
+
+/* Whatever the mixture of fast and slow paths, caches on and off: the count is exact at every moment. */
+static void *
+requests(void *arg) {
+    const uint32_t classes[] = {0, quiet_class(), sc.nsmall - 1, sc.nsmall, tcache_nclasses() - 1, tcache_nclasses()};
+    uint64_t seed = 12;
+    thread_get();
+    for (unsigned k = 0; k < sizeof classes / sizeof classes[0]; k++) {
+        uint64_t before = requests_of(classes[k]), made = 0;
+        uint32_t held = 0;
+        for (unsigned step = 0; step < 3000; step++) {
+            random_step(classes[k], &seed, &held, &made);
+            if (step % 50 == 0) {
+                thread_assert(requests_of(classes[k]) == before + made);
+            }
+        }
+        thread_set_cached(thread_get(), true);
+        give(0, held);
+        thread_assert(requests_of(classes[k]) == before + made);
+    }
+    return arg;
+}
+
+static void
+test_requests(void **state) {
+    (void)state;
+    run_thread(requests, NULL);
+}
+
+/* ---- events ---- */
+
+/*
+ * A thread whose cache never misses still has events, one in TCACHE_PERIOD allocations: they drive decay. That needs
+ * each countdown that reaches 0 to be served and started again, by whichever entry point it is noticed.
+ */
+static void *
+events(void *arg) {
+    uint32_t szind = quiet_class();
+    take(szind, 0, 2);
+    give(0, 2);
+    uint32_t before = thread_get()->ticks;
+    for (unsigned i = 0; i < 64 * TCACHE_PERIOD; i++) {
+        void *p = i % 3 == 0 ? lunalloc_calloc(1, sc.size[szind]) : lunalloc_malloc(sc.size[szind]);
+        thread_assert(p != NULL && bin_of(szind)->remain <= TCACHE_PERIOD);
+        lunalloc_free(p);
+    }
+    thread_assert(thread_get()->ticks - before >= 64);
+    return arg;
+}
+
+static void
+test_events(void **state) {
+    (void)state;
+    run_thread(events, NULL);
+}
+
+/* What a class holds and nobody asks for goes back to the arena while the thread does something else. */
+static void *
+collect(void *arg) {
+    uint32_t idle = quiet_class();
+    uint32_t max = tcache_max_slots(idle);
+    take(idle, 0, max);
+    give(0, max);
+    thread_assert(cache_bin_count(bin_of(idle)) > 0);
+    for (unsigned i = 0; i < 200 * THREAD_BINS; i++) {
+        tcache_collect(thread_get());
+    }
+    thread_assert(cache_bin_count(bin_of(idle)) == 0);
+    return arg;
+}
+
+static void
+test_collect(void **state) {
+    (void)state;
+    run_thread(collect, NULL);
+}
+
+int
+main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_limits),          cmocka_unit_test(test_growth),
+        cmocka_unit_test(test_refill_doubles),  cmocka_unit_test(test_flush_keeps_newest),
+        cmocka_unit_test(test_flush_and_close), cmocka_unit_test(test_requests),
+        cmocka_unit_test(test_events),          cmocka_unit_test(test_collect),
+    };
+    return cmocka_run_group_tests_name("tcache", tests, boot_allocator, NULL);
+}
