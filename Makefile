@@ -23,7 +23,7 @@ VERSION := $(shell sed -n 's/^.define LUNALLOC_VERSION "\(.*\)"/\1/p' src/lunall
 
 # The allocator's layers; a folder includes only from those to its left (scripts/check-layers).
 LAYERS   := base os extent arena thread observe control api
-# Files of another system (tests/windows/rules.mk builds those of Windows), and the page contract's other implementation.
+# Of another system (tests/windows/rules.mk builds those of Windows), or another implementation of the page contract.
 EXCLUDED := $(wildcard $(LAYERS:%=src/%/*_windows.c)) src/os/pages_regions.c
 
 LIB_SRC      := $(filter-out $(EXCLUDED),$(wildcard $(LAYERS:%=src/%/*.c)))
@@ -79,7 +79,7 @@ say = $(if $V,,@echo '  $(1)' '$(2)' &&)
 # ---- targets --------------------------------------------------------------------------------------------------------
 
 .DELETE_ON_ERROR:
-.PHONY: all run test check format bench install uninstall env clean help bootstrap tests unit flags FORCE
+.PHONY: all run test test-windows check format bench install uninstall env clean help bootstrap tests unit flags FORCE
 
 all: $(SO) $(ARCHIVE) $(MODULE) $(CONSOLE)
 
@@ -87,6 +87,7 @@ help:
 	@echo 'make            the allocator, the Lua module and the console, into $B/'
 	@echo 'make run        install what is missing, build, and open the guided tour'
 	@echo 'make test       install what is missing, build, run every test [SUITE="unit console ..."]'
+	@echo 'make test-windows  install mingw-w64 and Wine, cross-build, run the unit and stress tests under Wine'
 	@echo 'make check      layers, formatting, warnings, cppcheck, function lengths, syntax of scripts'
 	@echo 'make format     lay out every C file as make check wants it'
 	@echo 'make bench      the fast paths beside installed allocators'
@@ -106,6 +107,9 @@ run:
 test:
 	@scripts/bootstrap build test
 	+@MAKE="$(MAKE)" CC="$(CC)" CXX="$(CXX)" CFLAGS="$(CFLAGS)" scripts/test $(SUITE)
+
+test-windows:
+	+@MAKE="$(MAKE)" scripts/test-windows
 
 check:
 	@scripts/bootstrap build check

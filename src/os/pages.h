@@ -2,9 +2,10 @@
  * pages.h -- the contract with the system's virtual memory. One implementation is linked, the system's own:
  * pages_linux.c or pages_windows.c.
  *
- * Addresses and sizes are multiples of pages_size(). A *region* is what one pages_map or pages_reserve returned; it
- * is given back whole. The other functions act on any pages within one region and never span two. Every function is thread-safe and
- * allocates nothing. Functions that return bool return true if it was done; false leaves the pages as they were.
+ * Addresses and sizes are multiples of pages_size(). A *region* is what one pages_map or pages_reserve returned; it is
+ * given back whole. The other functions act on any pages within one region and never span two. Every function is
+ * thread-safe and allocates nothing. Functions that return bool return true if it was done; false leaves the pages as
+ * they were.
  */
 #ifndef LUNALLOC_OS_PAGES_H
 #define LUNALLOC_OS_PAGES_H

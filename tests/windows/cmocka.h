@@ -20,12 +20,12 @@ struct CMUnitTest {
     void *initial_state;
 };
 
-#define cmocka_unit_test(f)                             cmocka_unit_test_prestate_setup_teardown(f, NULL, NULL, NULL)
-#define cmocka_unit_test_setup(f, setup)                cmocka_unit_test_prestate_setup_teardown(f, setup, NULL, NULL)
-#define cmocka_unit_test_teardown(f, teardown)          cmocka_unit_test_prestate_setup_teardown(f, NULL, teardown, NULL)
-#define cmocka_unit_test_prestate(f, state)             cmocka_unit_test_prestate_setup_teardown(f, NULL, NULL, state)
-#define cmocka_unit_test_setup_teardown(f, setup, down) cmocka_unit_test_prestate_setup_teardown(f, setup, down, NULL)
-#define cmocka_unit_test_prestate_setup_teardown(f, setup, down, state)                                                \
+#define cmocka_unit_test(f)                             CM_TEST(f, NULL, NULL, NULL)
+#define cmocka_unit_test_setup(f, setup)                CM_TEST(f, setup, NULL, NULL)
+#define cmocka_unit_test_teardown(f, teardown)          CM_TEST(f, NULL, teardown, NULL)
+#define cmocka_unit_test_setup_teardown(f, setup, down) CM_TEST(f, setup, down, NULL)
+#define cmocka_unit_test_prestate(f, state)             CM_TEST(f, NULL, NULL, state)
+#define CM_TEST(f, setup, down, state)                                                                                 \
     { #f, f, setup, down, state }
 
 /* Where an assertion stands, and its text. */
