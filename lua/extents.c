@@ -7,7 +7,10 @@
  */
 #include "core.h"
 
-enum { BATCH = 256, WALK_MAX = 1 << 20 };
+enum {
+    BATCH = 256,
+    WALK_MAX = 1 << 20
+};
 
 /* Which extents are wanted. */
 typedef struct {

@@ -57,7 +57,9 @@ static const struct {
     {"lunalloc_stats_names", offsetof(lunalloc_api_t, stats_names)},
 };
 
-enum { NSYMBOLS = sizeof(symbols) / sizeof(symbols[0]) };
+enum {
+    NSYMBOLS = sizeof(symbols) / sizeof(symbols[0])
+};
 
 _Static_assert(sizeof(lunalloc_api_t) == NSYMBOLS * sizeof(void *), "every member has its symbol");
 _Static_assert(sizeof(void (*)(void)) == sizeof(void *), "dlsym can return functions");

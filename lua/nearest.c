@@ -5,7 +5,9 @@
 
 #include <string.h>
 
-enum { WORD_MAX = 64 }; /* longer words get no suggestion */
+enum {
+    WORD_MAX = 64
+}; /* longer words get no suggestion */
 
 static size_t
 smaller(size_t a, size_t b) {

@@ -22,7 +22,11 @@ enum {
     SNAPSHOT_NAMES_MAX = 2 + SNAPSHOT_NSTATS
 };
 
-typedef enum { SNAPSHOT_TOTAL, SNAPSHOT_ARENA, SNAPSHOT_CLASS } snapshot_kind_t;
+typedef enum {
+    SNAPSHOT_TOTAL,
+    SNAPSHOT_ARENA,
+    SNAPSHOT_CLASS
+} snapshot_kind_t;
 
 typedef struct {
     const char *const *stats_names; /* of the total row; static */

@@ -6,7 +6,9 @@
 #include <ctype.h>
 #include <string.h>
 
-enum { NUMBER_MAX = 32 };
+enum {
+    NUMBER_MAX = 32
+};
 
 /* The power of two that a suffix stands for, ignoring case: "", K, KB, KiB, and so on; -1 if it is none. */
 static int

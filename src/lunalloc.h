@@ -180,7 +180,7 @@ typedef struct {
 typedef struct {
     uint32_t arena;   /* which to walk; LUNALLOC_ALL */
     uint32_t current; /* private */
-    uint32_t region;  /* private */
+    uint64_t region;  /* private */
     uintptr_t addr;   /* private */
 } lunalloc_cursor_t;
 

@@ -15,7 +15,14 @@
 #include "histogram.h"
 #include "prng.h"
 
-typedef enum { CALL_MALLOC, CALL_CALLOC, CALL_ALIGNED, CALL_REALLOC, CALL_FREE, CALL_KINDS } call_t;
+typedef enum {
+    CALL_MALLOC,
+    CALL_CALLOC,
+    CALL_ALIGNED,
+    CALL_REALLOC,
+    CALL_FREE,
+    CALL_KINDS
+} call_t;
 
 /* Names in results: "malloc", "calloc", "aligned_alloc", "realloc", "free". */
 extern const char *const call_names[CALL_KINDS];

@@ -6,7 +6,9 @@
 #include <stddef.h>
 #include <stdlib.h>
 
-enum { READINGS = 1001 };
+enum {
+    READINGS = 1001
+};
 
 /* Insertion sort: the readings are few, and qsort may allocate. */
 static void

@@ -10,7 +10,9 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { MAX_ARGS = 3 };
+enum {
+    MAX_ARGS = 3
+};
 
 /* What can be written: a name with min_args to max_args numbers (a histogram has a path instead). */
 typedef struct {
@@ -33,7 +35,9 @@ static const shape_t shapes[] = {
     {"forever", DIST_FOREVER, 0, 0, false, true, "forever"},
 };
 
-enum { NSHAPES = sizeof(shapes) / sizeof(shapes[0]) };
+enum {
+    NSHAPES = sizeof(shapes) / sizeof(shapes[0])
+};
 
 /* The text being parsed and where its complaint goes. */
 typedef struct {
@@ -339,7 +343,9 @@ dist_draw(const dist_t *dist, uint64_t random) {
 
 double
 dist_mean(const dist_t *dist) {
-    enum { POINTS = 1 << 14 };
+    enum {
+        POINTS = 1 << 14
+    };
     double sum = 0;
     for (uint64_t i = 0; i < POINTS; i++) {
         sum += (double)dist_draw(dist, (2 * i + 1) << (63 - 14));

@@ -35,13 +35,19 @@ typedef enum {
     DIST_FOREVER
 } dist_kind_t;
 
-typedef enum { DIST_SIZE, DIST_LIFETIME } dist_use_t;
+typedef enum {
+    DIST_SIZE,
+    DIST_LIFETIME
+} dist_use_t;
 
 /* The largest size (bytes) and the longest lifetime (allocations). */
 #define DIST_MAX_SIZE     ((uint64_t)1 << 40)
 #define DIST_MAX_LIFETIME ((uint64_t)1 << 40)
 
-enum { DIST_LG_CUTS = 8, DIST_CUTS = 1 << DIST_LG_CUTS };
+enum {
+    DIST_LG_CUTS = 8,
+    DIST_CUTS = 1 << DIST_LG_CUTS
+};
 
 /*
  * Quantiles. bulk[k] = Q(k / 256). The two outermost of its 256 intervals are too wide to interpolate, so each has 256

@@ -14,7 +14,9 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-enum { MAX_LINES = 1 << 20 };
+enum {
+    MAX_LINES = 1 << 20
+};
 
 typedef struct {
     uint64_t value;

@@ -13,7 +13,11 @@
 
 typedef struct engine engine_t;
 
-typedef enum { ENGINE_RUNNING, ENGINE_FREEING, ENGINE_DONE } engine_state_t;
+typedef enum {
+    ENGINE_RUNNING,
+    ENGINE_FREEING,
+    ENGINE_DONE
+} engine_state_t;
 
 typedef struct {
     engine_state_t state;

@@ -21,7 +21,9 @@
 
 #define WORKLOAD_TYPE "lunalloc.workload.run"
 
-enum { MESSAGE_SIZE = 640 };
+enum {
+    MESSAGE_SIZE = 640
+};
 
 typedef struct {
     plan_t plan;

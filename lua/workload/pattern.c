@@ -8,7 +8,9 @@
 
 #include "prng.h"
 
-enum { WORD = sizeof(uint64_t) };
+enum {
+    WORD = sizeof(uint64_t)
+};
 
 /* Neighbouring words differ in about half their bits, and so do the words at one position under two keys. */
 static uint64_t

@@ -15,7 +15,12 @@
 
 #include "dist.h"
 
-enum { PLAN_MAX_THREADS = 512, PLAN_MAX_ROWS = 64, PLAN_MAX_PHASES = 1000, PLAN_MAX_RESIZES = 1000 };
+enum {
+    PLAN_MAX_THREADS = 512,
+    PLAN_MAX_ROWS = 64,
+    PLAN_MAX_PHASES = 1000,
+    PLAN_MAX_RESIZES = 1000
+};
 
 /* A share of 0 .. 1 as a bound for a 32-bit random number: the event happens if random < share. */
 typedef uint64_t plan_share_t;

@@ -7,7 +7,9 @@
 #include <string.h>
 #include <sys/mman.h>
 
-enum { CHUNK_SIZE = 1 << 18 };
+enum {
+    CHUNK_SIZE = 1 << 18
+};
 
 /* The head of a mapping; what it gives out follows. */
 struct region_chunk {

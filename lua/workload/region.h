@@ -11,7 +11,9 @@
 
 #include "counter.h"
 
-enum { REGION_ALIGN = 64 };
+enum {
+    REGION_ALIGN = 64
+};
 
 typedef struct region_chunk region_chunk_t;
 

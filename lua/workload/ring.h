@@ -19,7 +19,9 @@
 #include <stddef.h>
 #include <stdint.h>
 
-enum { RING_SIZE = 1024 };
+enum {
+    RING_SIZE = 1024
+};
 
 /* A block on its way to the thread that frees it. */
 typedef struct {

@@ -10,7 +10,11 @@
 #include "heap.h"
 #include "region.h"
 
-enum { TIMELINE_MAX_ENTRIES = 4096, TIMELINE_MAX_MARKS = 1024, TIMELINE_MARK_SIZE = 240 };
+enum {
+    TIMELINE_MAX_ENTRIES = 4096,
+    TIMELINE_MAX_MARKS = 1024,
+    TIMELINE_MARK_SIZE = 240
+};
 
 /* Bytes unless said otherwise. */
 typedef struct {

@@ -29,7 +29,11 @@ struct block {
     uint16_t resizes; /* still to come before death */
 };
 
-enum { WHEEL_LG_DIGIT = 8, WHEEL_SLOTS = 1 << WHEEL_LG_DIGIT, WHEEL_LEVELS = 64 / WHEEL_LG_DIGIT };
+enum {
+    WHEEL_LG_DIGIT = 8,
+    WHEEL_SLOTS = 1 << WHEEL_LG_DIGIT,
+    WHEEL_LEVELS = 64 / WHEEL_LG_DIGIT
+};
 
 typedef struct {
     uint64_t now;

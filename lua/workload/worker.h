@@ -33,7 +33,13 @@ typedef struct {
     void *context;
 } shared_t;
 
-typedef enum { FAULT_NONE, FAULT_CONTENTS, FAULT_REALLOC, FAULT_NOT_ZERO, FAULT_ALIGNMENT } fault_kind_t;
+typedef enum {
+    FAULT_NONE,
+    FAULT_CONTENTS,
+    FAULT_REALLOC,
+    FAULT_NOT_ZERO,
+    FAULT_ALIGNMENT
+} fault_kind_t;
 
 /* The first thing that verification found. */
 typedef struct {

@@ -7,6 +7,7 @@
 #ifndef LUNALLOC_API_FAST_H
 #define LUNALLOC_API_FAST_H
 
+#include "base/witness.h"
 #include "extent/pagemap.h"
 #include "thread/thread.h"
 
@@ -17,17 +18,20 @@ fast_bin(size_t bin_offset) {
 
 ALWAYS_INLINE bool
 fast_malloc(size_t size, void **ptr) {
+    witness_no_core_lock();
     return LIKELY(size <= SC_LOOKUP_MAX) && cache_bin_pop(fast_bin(sc_bin_offset(size)), ptr);
 }
 
 ALWAYS_INLINE bool
 fast_free(void *ptr) {
+    witness_no_core_lock();
     return cache_bin_push(fast_bin(pagemap_bin_offset(ptr)), ptr);
 }
 
 /* The class comes from the size, not from the page map: unless some memory must not enter caches. */
 ALWAYS_INLINE bool
 fast_free_sized(void *ptr, size_t size) {
+    witness_no_core_lock();
     if (UNLIKELY(ptr == NULL) || UNLIKELY(size > SC_LOOKUP_MAX) || UNLIKELY(atomic_get(&arenas_manual_made))) {
         return false;
     }

@@ -7,6 +7,7 @@
 #include "api/fast.h"
 #include "api/slow.h"
 #include "base/check.h"
+#include "base/witness.h"
 #include "lunalloc.h"
 #include "os/pages.h"
 
@@ -54,6 +55,7 @@ bad_alignment(void) {
 
 void *
 lunalloc_calloc(size_t count, size_t size) {
+    witness_no_core_lock();
     size_t total;
     void *ptr;
     if (UNLIKELY(__builtin_mul_overflow(count, size, &total))) {
@@ -64,6 +66,7 @@ lunalloc_calloc(size_t count, size_t size) {
 
 void *
 lunalloc_realloc(void *ptr, size_t size) {
+    witness_no_core_lock();
     if (UNLIKELY(ptr == NULL)) {
         return lunalloc_malloc(size);
     }
@@ -77,6 +80,7 @@ lunalloc_realloc(void *ptr, size_t size) {
 #if LUNALLOC_REPLACE
 static void *
 lunalloc_reallocarray(void *ptr, size_t count, size_t size) {
+    witness_no_core_lock();
     size_t total;
     return __builtin_mul_overflow(count, size, &total) ? no_memory() : lunalloc_realloc(ptr, total);
 }
@@ -85,6 +89,7 @@ lunalloc_reallocarray(void *ptr, size_t count, size_t size) {
 
 int
 lunalloc_posix_memalign(void **out, size_t alignment, size_t size) {
+    witness_no_core_lock();
     if (!is_pow2(alignment) || alignment < sizeof(void *)) {
         return EINVAL;
     }
@@ -100,6 +105,7 @@ lunalloc_posix_memalign(void **out, size_t alignment, size_t size) {
 
 void *
 lunalloc_aligned_alloc(size_t alignment, size_t size) {
+    witness_no_core_lock();
     return is_pow2(alignment) ? slow_aligned(alignment, size) : bad_alignment();
 }
 
@@ -112,6 +118,7 @@ lunalloc_valloc(size_t size) {
 /* Whole pages, at least one. */
 static void *
 lunalloc_pvalloc(size_t size) {
+    witness_no_core_lock();
     size_t page = pages_size();
     size_t rounded = size == 0 ? page : align_up(size, page);
     return rounded < size ? no_memory() : slow_aligned(page, rounded);
@@ -120,6 +127,7 @@ lunalloc_pvalloc(size_t size) {
 
 size_t
 lunalloc_usable_size(const void *ptr) {
+    witness_no_core_lock();
     return ptr == NULL ? 0 : slow_usable_size(ptr);
 }
 

@@ -113,6 +113,7 @@ size_of_extent(const extent_t *e, const void *ptr) {
 
 size_t
 slow_usable_size(const void *ptr) {
+    witness_no_core_lock();
     uint32_t class = pagemap_class(ptr);
     return class != 0 ? sc.size[class - 1] : size_of_extent(arena_extent_of(ptr, "usable size"), ptr);
 }
@@ -161,6 +162,7 @@ free_direct(thread_t *thread, void *ptr) {
 
 void
 slow_free(void *ptr) {
+    witness_no_core_lock();
     if (ptr == NULL) {
         return;
     }

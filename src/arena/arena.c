@@ -3,12 +3,14 @@
 
 #include "base/check.h"
 #include "base/options.h"
+#include "base/witness.h"
 #include "extent/metadata.h"
 #include "extent/pagemap.h"
 #include "os/clock.h"
 
 arena_t *
 arena_new(uint32_t index, bool manual) {
+    witness_no_core_lock();
     arena_t *arena = metadata_alloc(sizeof *arena, CACHELINE);
     if (arena == NULL) {
         return NULL;
@@ -34,44 +36,35 @@ reclaim(arena_t *arena, extent_t *e) {
     }
 }
 
-/* The first active extent at or after a place in a region; NULL at the region's end. */
+/* The first active extent at or after a place; NULL at the end. */
 static extent_t *
-next_active(const region_t *region, uintptr_t addr) {
-    while (addr < region->addr + region->size) {
-        extent_t *e = pagemap_extent(addr);
-        if (extent_state(e) == extent_active) {
-            return e;
-        }
-        addr = extent_end(e);
+next_active(page_alloc_t *pa, pa_place_t *place) {
+    pa_lock_layout(pa);
+    extent_t *e = pa_next_extent(pa, place);
+    while (e != NULL && extent_state(e) != extent_active) {
+        e = pa_next_extent(pa, place);
     }
-    return NULL;
-}
-
-/* The next one is found before each is freed: freeing merges what lies between. */
-static void
-reset_region(arena_t *arena, const region_t *region) {
-    extent_t *e = next_active(region, region->addr);
-    while (e != NULL) {
-        extent_t *next = next_active(region, extent_end(e));
-        reclaim(arena, e);
-        e = next;
-    }
+    pa_unlock_layout(pa);
+    return e;
 }
 
 void
-arena_reset(arena_t *arena) NO_THREAD_SAFETY {
+arena_reset(arena_t *arena) {
+    witness_no_core_lock();
     for (uint32_t i = 0; i < sc.nsmall; i++) {
         bin_lock(&arena->bins[i]);
         bin_reset(&arena->bins[i]);
         bin_unlock(&arena->bins[i]);
     }
-    for (const region_t *region = arena->pages.regions; region != NULL; region = region->next) {
-        reset_region(arena, region);
+    pa_place_t place = {0};
+    for (extent_t *e; (e = next_active(&arena->pages, &place)) != NULL;) {
+        reclaim(arena, e);
     }
 }
 
 void
 arena_clear(arena_t *arena) {
+    witness_no_core_lock();
     arena_reset(arena);
     pa_release_all(&arena->pages);
 }
@@ -86,6 +79,7 @@ arena_check(arena_t *arena) {
 
 void
 arena_use_defaults(arena_t *arena, uint64_t now) {
+    witness_no_core_lock();
     atomic_set_release(&arena->pages.hooks, NULL);
     atomic_set(&arena->pages.dirty_max, atomic_get(&options.dirty_max));
     pa_set_decay_ms(&arena->pages, extent_dirty, atomic_get(&options.dirty_decay_ms), now);

@@ -2,6 +2,7 @@
 #include "arena/arenas.h"
 
 #include "base/check.h"
+#include "base/witness.h"
 #include "os/clock.h"
 
 #include <errno.h>
@@ -201,6 +202,7 @@ should_move(uint32_t from, uint32_t to) REQUIRES(role_arenas) {
 
 arena_t *
 arenas_rebind(arena_t *arena) {
+    witness_no_core_lock();
     arenas_lock();
     uint32_t from = slot_of(arena);
     uint32_t to = least_loaded();
@@ -238,6 +240,7 @@ arenas_unbind(arena_t *arena) {
 
 arena_t *
 arenas_create(void) {
+    witness_no_core_lock();
     arenas_lock();
     uint32_t index = free_index();
     atomic_set(&arenas_manual_made, true);
@@ -268,6 +271,7 @@ end_clearing(uint32_t index, arena_life_t now) {
 
 int
 arenas_reset(uint32_t index) {
+    witness_no_core_lock();
     int error = begin_clearing(index);
     if (error == 0) {
         arena_reset(arenas_get(index));
@@ -278,6 +282,7 @@ arenas_reset(uint32_t index) {
 
 int
 arenas_destroy(uint32_t index) {
+    witness_no_core_lock();
     int error = begin_clearing(index);
     if (error == 0) {
         arena_clear(arenas_get(index));
@@ -288,6 +293,7 @@ arenas_destroy(uint32_t index) {
 
 bool
 arenas_release_unused(void) {
+    witness_no_core_lock();
     bool any = false;
     for (uint32_t i = 0; i < arenas_count(); i++) {
         arena_t *arena = arenas_get(i);

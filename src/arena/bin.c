@@ -109,7 +109,7 @@ bin_reset(bin_t *bin) {
 }
 
 static void
-check_slab(const extent_t *slab) {
+check_slab(const extent_t *slab) REQUIRES(role_bin) {
     uint32_t nfree = 0;
     for (uint32_t w = 0; w * 64 < slab->nregs; w++) {
         nfree += (uint32_t)__builtin_popcountll(slab->free_regs[w]);

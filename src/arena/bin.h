@@ -5,9 +5,9 @@
  * back to the page layer), then from a new slab. Non-full slabs other than the current one sit in occupancy buckets.
  *
  * Invariants (bin_check, under the lock)
- *   a slab is in bucket b  <=>  it is not current and 0 < nfree < nregs, b = bin_bucket(nfree, nregs)
+ *   a slab is in bucket b  <=>  it is not current and nfree > 0, b = bin_bucket(nfree, nregs)
  *   bit b of buckets  <=>  nonfull[b] is not empty
- *   a full slab is on no list;  an empty one leaves the bin at once, unless it is the current one
+ *   a full slab is on no list;  one that becomes empty leaves the bin at once, unless it is the current one
  *   curregs = nmalloc - ndalloc = sum of (nregs - nfree) over the slabs
  */
 #ifndef LUNALLOC_ARENA_BIN_H
@@ -19,16 +19,16 @@
 #define BIN_BUCKETS 8
 
 typedef struct {
-    lock_t lock;
+    lock_t lock; /* Synchronization: itself. */
     extent_t *current GUARDED_BY(role_bin);
     uint32_t buckets GUARDED_BY(role_bin);
     list_t nonfull[BIN_BUCKETS] GUARDED_BY(role_bin); /* by share of free regions: 0 is the fullest */
-    _Atomic uint64_t nmalloc;  /* Synchronization: written under the lock, read at any time; so are all below. */
-    _Atomic uint64_t ndalloc;  /* Synchronization: as nmalloc. */
-    _Atomic uint64_t nfills;   /* Synchronization: as nmalloc. */
-    _Atomic uint64_t nflushes; /* Synchronization: as nmalloc. */
-    _Atomic uint64_t nslabs;   /* Synchronization: as nmalloc. */
-    _Atomic uint64_t nnonfull; /* Synchronization: as nmalloc. */
+    _Atomic uint64_t nmalloc;                         /* Synchronization: written under the lock, read at any time. */
+    _Atomic uint64_t ndalloc;                         /* Synchronization: as nmalloc. */
+    _Atomic uint64_t nfills;                          /* Synchronization: as nmalloc. */
+    _Atomic uint64_t nflushes;                        /* Synchronization: as nmalloc. */
+    _Atomic uint64_t nslabs;                          /* Synchronization: as nmalloc. */
+    _Atomic uint64_t nnonfull;                        /* Synchronization: as nmalloc. */
 } __attribute__((aligned(CACHELINE))) bin_t;
 
 void bin_init(bin_t *bin);

@@ -2,7 +2,7 @@
 #include "arena/slab.h"
 
 void
-slab_init(extent_t *slab) {
+slab_init(extent_t *slab) NO_THREAD_SAFETY {
     uint32_t nregs = sc_nregs(slab->szind, slab->size);
     slab->nregs = nregs;
     atomic_set(&slab->nfree, nregs);

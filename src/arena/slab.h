@@ -1,6 +1,6 @@
 /*
  * slab.h -- regions within a slab: a bitmap of free ones in the extent's descriptor, so that neither allocation nor
- * deallocation touches the memory itself. Every function requires the lock of the slab's bin.
+ * deallocation touches the memory itself. What reads or writes the bitmap requires the lock of the slab's bin.
  */
 #ifndef LUNALLOC_ARENA_SLAB_H
 #define LUNALLOC_ARENA_SLAB_H
@@ -12,7 +12,7 @@
 /* All regions free. The slab is not published yet: no lock. */
 void slab_init(extent_t *slab);
 /* Moves up to n free regions into out, lowest addresses first; returns how many. */
-uint32_t slab_pop(extent_t *slab, uint32_t n, void **out);
+uint32_t slab_pop(extent_t *slab, uint32_t n, void **out) REQUIRES(role_bin);
 
 /* Index of the region that contains ptr, an address within the slab: by reciprocal multiplication (div.h). */
 static inline uint32_t
@@ -24,7 +24,7 @@ slab_regind(const extent_t *slab, uintptr_t ptr) {
 _Noreturn COLD void slab_reject(const extent_t *slab, const void *ptr);
 
 static inline void
-slab_push(extent_t *slab, void *ptr) {
+slab_push(extent_t *slab, void *ptr) REQUIRES(role_bin) {
     uint32_t i = slab_regind(slab, (uintptr_t)ptr);
     uint64_t bit = UINT64_C(1) << (i % 64);
     bool whole = (uintptr_t)ptr == slab->addr + i * sc.size[slab->szind] && i < slab->nregs;

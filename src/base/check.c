@@ -52,3 +52,9 @@ warn(const char *text) {
     fmt_str(&out, text);
     emit(&out);
 }
+
+void
+fatal(const char *text) {
+    warn(text);
+    abort();
+}

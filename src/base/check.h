@@ -18,8 +18,9 @@ extern void (*check_sink)(const char *text, size_t len);
 _Noreturn COLD void check_failed(const char *condition, const char *file, unsigned line);
 /* `what` happened to `ptr`: prints "lunalloc: <what>: <ptr> <detail>" and aborts. */
 _Noreturn COLD void misuse(const char *what, const void *ptr, const char *detail);
-/* Prints "lunalloc: <text>" as one line and goes on. */
+/* Prints "lunalloc: <text>" as one line and goes on, or aborts. */
 COLD void warn(const char *text);
+_Noreturn COLD void fatal(const char *text);
 
 #define check(cond)                                                                                                    \
     do {                                                                                                               \

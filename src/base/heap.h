@@ -11,13 +11,14 @@
 #include <stddef.h>
 
 typedef struct heap_node {
+    /* Synchronization: that of the heap: these fields. */
     struct heap_node *child; /* first child */
     struct heap_node *next;  /* next sibling */
     struct heap_node *prev;  /* previous sibling, or the parent of a first child; NULL for the root */
 } heap_node_t;
 
 typedef struct {
-    heap_node_t *root;
+    heap_node_t *root; /* Synchronization: the caller's. */
 } heap_t;
 
 typedef bool heap_less_t(const heap_node_t *a, const heap_node_t *b);

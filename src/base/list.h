@@ -9,7 +9,7 @@
 #include <stddef.h>
 
 typedef struct list {
-    struct list *prev, *next;
+    struct list *prev, *next; /* Synchronization: that of the list that it is in. */
 } list_t;
 
 /* The structure of which `node` is the member `field`. */

@@ -50,8 +50,8 @@ typedef enum {
 } lock_rank_t;
 
 typedef struct {
-    pthread_mutex_t mutex;
-    lock_rank_t rank;
+    pthread_mutex_t mutex; /* Synchronization: its own. */
+    lock_rank_t rank;      /* Synchronization: constant. */
 } lock_t;
 
 /* The name of a kind of lock, for the analysis only; never read. */

@@ -23,17 +23,20 @@
 #define DEFAULT_DIRTY_MAX         -1
 
 typedef struct {
-    bool abort_conf;                  /* a bad configuration pair aborts instead of being skipped */
-    bool tcache;                      /* threads have caches */
-    uint32_t narenas;                 /* automatic arenas; 0: as many as processors */
-    uint32_t lg_quantum;              /* 3 or 4 */
-    size_t tcache_max;                /* bytes; larger requests are not cached */
-    _Atomic uint32_t tcache_nslots;   /* live; most objects of one class in one thread's cache */
-    _Atomic size_t tcache_bytes;      /* live; most bytes of one class in one thread's cache */
-    _Atomic size_t retain_grow_limit; /* live; bytes; the size that the growth of regions stops at */
-    _Atomic int64_t dirty_decay_ms;   /* live, for new arenas; -1 never, 0 at once */
-    _Atomic int64_t muzzy_decay_ms;   /* live, for new arenas */
-    _Atomic int64_t dirty_max;        /* live, for new arenas; bytes; -1 no limit */
+    /* Synchronization: written by boot, on one thread, then constant: these fields. */
+    bool abort_conf;     /* a bad configuration pair aborts instead of being skipped */
+    bool tcache;         /* threads have caches */
+    uint32_t narenas;    /* automatic arenas; 0: as many as processors */
+    uint32_t lg_quantum; /* 3 or 4 */
+    size_t tcache_max;   /* bytes; larger requests are not cached */
+
+    /* Synchronization: live: any thread writes and reads these fields, each for itself. */
+    _Atomic uint32_t tcache_nslots;   /* most objects of one class in one thread's cache */
+    _Atomic size_t tcache_bytes;      /* most bytes of one class in one thread's cache */
+    _Atomic size_t retain_grow_limit; /* bytes; the size that the growth of regions stops at */
+    _Atomic int64_t dirty_decay_ms;   /* for new arenas; -1 never, 0 at once */
+    _Atomic int64_t muzzy_decay_ms;   /* for new arenas */
+    _Atomic int64_t dirty_max;        /* for new arenas; bytes; -1 no limit */
 } options_t;
 
 extern options_t options;

@@ -30,13 +30,17 @@
 #define SC_NONE UINT32_MAX
 
 typedef struct {
+    /* Synchronization: these fields of `sc` are constant after boot. */
     unsigned lg_page;    /* 12 .. 16 */
     unsigned lg_quantum; /* 3 or 4 */
     unsigned lg_ngroup;  /* 2: four classes per doubling */
 } sc_config_t;
 
 typedef struct {
+    /* Synchronization: written by boot, read by any thread even before: these fields. */
     _Atomic uint16_t bin_offset[SC_LOOKUP_MAX / 8 + 1]; /* bin index << LG_CACHE_BIN of a request, by (size + 7) / 8 */
+
+    /* Synchronization: constant after boot: these fields. */
     sc_config_t config;
     uint32_t ntiny;
     uint32_t nsmall;
@@ -46,7 +50,8 @@ typedef struct {
     size_t small_max; /* largest small size */
     size_t size[SC_MAX_SIZES];
     uint64_t magic[SC_MAX_SMALL]; /* div_magic(size), for small classes */
-    _Atomic uint32_t slab_size[SC_MAX_SMALL];
+
+    _Atomic uint32_t slab_size[SC_MAX_SMALL]; /* Synchronization: any thread writes and reads; of new slabs. */
 } sc_t;
 
 extern sc_t sc;

@@ -1,9 +1,23 @@
-/* witness.c -- per-thread count of held locks by rank (debug builds only). */
+/*
+ * witness.c -- per-thread count of held locks by rank (debug builds only).
+ *
+ * A violation ends the process with one line, which says what was done, what is held, and the order.
+ */
 #include "base/witness.h"
 
 #include "base/check.h"
+#include "base/fmt.h"
 
 #if LUNALLOC_DEBUG
+
+static const char *const names[RANK_COUNT] = {
+    [RANK_NONE] = "none",         [RANK_BOOT] = "boot",
+    [RANK_THREADS] = "threads",   [RANK_ARENAS] = "arenas",
+    [RANK_DECAY] = "decay",       [RANK_BIN] = "bin",
+    [RANK_DIRTY] = "dirty",       [RANK_MUZZY] = "muzzy",
+    [RANK_RETAINED] = "retained", [RANK_DESCRIPTORS] = "descriptors",
+    [RANK_PAGEMAP] = "pagemap",   [RANK_METADATA] = "metadata",
+};
 
 static __thread uint16_t held[RANK_COUNT] __attribute__((tls_model("initial-exec")));
 
@@ -17,16 +31,61 @@ holds_from(lock_rank_t rank) {
     return false;
 }
 
+static unsigned
+highest_held(void) {
+    unsigned r = RANK_COUNT - 1;
+    while (r > RANK_NONE && held[r] == 0) {
+        r--;
+    }
+    return r;
+}
+
+static void
+list_held(fmt_t *out) {
+    for (unsigned r = RANK_NONE; r < RANK_COUNT; r++) {
+        fmt_str(out, held[r] != 0 ? " " : "");
+        fmt_str(out, held[r] != 0 ? names[r] : "");
+    }
+    fmt_str(out, holds_from(RANK_NONE) ? " held" : " nothing held");
+}
+
+/* "lock order: SUBJECT VERB while HELD... held; RULE RANKS...", where the ranks are those from `listed` on. */
+static _Noreturn COLD void
+violation(const char *subject, const char *verb, const char *rule, unsigned listed) {
+    char buf[512];
+    fmt_t out = fmt_begin(buf, sizeof buf);
+    fmt_str(&out, "lock order: ");
+    fmt_str(&out, subject);
+    fmt_str(&out, verb);
+    fmt_str(&out, " while");
+    list_held(&out);
+    fmt_str(&out, rule);
+    for (unsigned r = listed; r < RANK_COUNT; r++) {
+        fmt_char(&out, ' ');
+        fmt_str(&out, names[r]);
+    }
+    fatal(buf);
+}
+
+/* `rank` was asked for, where only those from `first_allowed` on may be. */
+static _Noreturn COLD void
+taken_too_late(lock_rank_t rank, unsigned first_allowed) {
+    const char *rule = first_allowed < RANK_COUNT ? "; allowed then:" : "; no other may be taken then";
+    violation(names[rank], " taken", rule, first_allowed);
+}
+
 void
 witness_before_acquire(lock_rank_t rank) {
-    bool lock_order_kept = !holds_from(rank);
-    check(lock_order_kept);
+    if (holds_from(rank)) {
+        taken_too_late(rank, highest_held() + 1);
+    }
 }
 
 void
 witness_before_acquire_sibling(lock_rank_t rank) {
-    bool lock_order_kept = !holds_from((lock_rank_t)(rank + 1));
-    check(lock_order_kept);
+    if (holds_from((lock_rank_t)(rank + 1))) {
+        taken_too_late(rank, highest_held());
+    }
 }
 
 void
@@ -36,15 +95,17 @@ witness_acquired(lock_rank_t rank) {
 
 void
 witness_released(lock_rank_t rank) {
-    bool lock_is_held = held[rank] != 0;
-    check(lock_is_held);
+    if (held[rank] == 0) {
+        violation(names[rank], " released", "; only what is held may be released", RANK_COUNT);
+    }
     held[rank]--;
 }
 
 void
-witness_no_core_lock(void) {
-    bool no_core_lock_held = !holds_from(RANK_CORE);
-    check(no_core_lock_held);
+witness_entry(const char *function) {
+    if (holds_from(RANK_CORE)) {
+        violation(function, " entered", "; none may be held there of", RANK_CORE);
+    }
 }
 
 unsigned

@@ -12,9 +12,10 @@ void witness_before_acquire(lock_rank_t rank);
 void witness_before_acquire_sibling(lock_rank_t rank);
 void witness_acquired(lock_rank_t rank);
 void witness_released(lock_rank_t rank);
-/* Stops unless the calling thread holds no lock of the core: stands at the entry of every allocation and
- * deallocation. */
-void witness_no_core_lock(void);
+/* Stops, naming the function, unless the calling thread holds no lock of the core. */
+void witness_entry(const char *function);
+/* Stands at the entry of every allocation and deallocation (scripts/check-entries). */
+#define witness_no_core_lock() witness_entry(__func__)
 /* How many locks of this rank the calling thread holds. */
 unsigned witness_depth(lock_rank_t rank);
 #else

@@ -18,6 +18,7 @@
 #define DECAY_MS_MAX INT64_C(1000000000000)
 
 typedef struct {
+    /* Synchronization: the caller's (RANK_DECAY): these fields. */
     int64_t ms;        /* -1: never; 0: at once */
     uint64_t interval; /* length of one step; at least 1 */
     uint64_t epoch;    /* start of the present step */

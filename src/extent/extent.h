@@ -37,6 +37,7 @@
 #include "base/atomic.h"
 #include "base/heap.h"
 #include "base/list.h"
+#include "base/lock.h"
 #include "base/sc.h"
 
 typedef enum {
@@ -48,24 +49,24 @@ typedef enum {
 } extent_state_t;
 
 typedef struct extent {
-    uintptr_t addr;         /* Synchronization: layout rule. */
-    size_t size;            /* Synchronization: layout rule; bytes. */
-    _Atomic uint32_t owner; /* Synchronization: atomic; arena << 4 | state, by the protocol above. */
-    uint32_t szind;         /* Synchronization: layout rule; SC_NONE without live allocations. */
-    bool slab;              /* Synchronization: layout rule. */
-    bool is_head;           /* Synchronization: layout rule. */
-    bool committed;         /* Synchronization: layout rule. */
-    bool zeroed;            /* Synchronization: layout rule; known to read as zeros. */
-    uint32_t nregs;         /* Synchronization: set before the slab is published, then constant. */
-    _Atomic uint32_t nfree; /* Synchronization: written under the bin's lock, read at any time. */
-    uint32_t bucket;        /* Synchronization: the bin's lock; which occupancy list it is on. */
-    uint32_t bucket_limit;  /* Synchronization: the bin's lock; it leaves that list when nfree reaches this. */
-    uint64_t sn;            /* Synchronization: constant while registered. */
-    uint64_t lru;           /* Synchronization: the collection's lock; order of entry. */
-    heap_node_t fit;        /* Synchronization: the collection's lock. */
-    list_t link;            /* Synchronization: the collection's lock (LRU), the bin's lock (occupancy), or the
-                               descriptors' (spare). */
-    uint64_t free_regs[];   /* Synchronization: the bin's lock; bit i set <=> region i of the slab is free. */
+    uintptr_t addr;                       /* Synchronization: layout rule. */
+    size_t size;                          /* Synchronization: layout rule; bytes. */
+    _Atomic uint32_t owner;               /* Synchronization: atomic; arena << 4 | state, by the protocol above. */
+    uint32_t szind;                       /* Synchronization: layout rule; SC_NONE without live allocations. */
+    bool slab;                            /* Synchronization: layout rule. */
+    bool is_head;                         /* Synchronization: constant while registered. */
+    bool committed;                       /* Synchronization: layout rule. */
+    bool zeroed;                          /* Synchronization: layout rule; known to read as zeros. */
+    uint32_t nregs;                       /* Synchronization: set before the slab is published, then constant. */
+    _Atomic uint32_t nfree;               /* Synchronization: written under the bin's lock, read at any time. */
+    uint32_t bucket GUARDED_BY(role_bin); /* which occupancy list of the bin it is on */
+    uint32_t bucket_limit GUARDED_BY(role_bin); /* it leaves that list when nfree reaches this */
+    uint64_t sn;                                /* Synchronization: constant while registered. */
+    uint64_t lru GUARDED_BY(role_extents);      /* order of entry into the collection */
+    heap_node_t fit GUARDED_BY(role_extents);   /* in the collection's heap */
+    list_t link; /* Synchronization: the collection's lock (LRU), the bin's lock (occupancy), or the descriptors'
+                    (spare). */
+    uint64_t free_regs[] GUARDED_BY(role_bin); /* bit i set <=> region i of the slab is free */
 } extent_t;
 
 static inline uint32_t

@@ -19,7 +19,7 @@
 #include "extent/extent.h"
 
 typedef struct {
-    lock_t lock;
+    lock_t lock;                         /* Synchronization: itself. */
     uint32_t arena;                      /* Synchronization: constant. */
     extent_state_t state;                /* Synchronization: constant. */
     list_t lru GUARDED_BY(role_extents); /* first: purged next */

@@ -5,6 +5,7 @@
 #include "extent/page_alloc.h"
 
 #include "base/check.h"
+#include "base/witness.h"
 #include "extent/pagemap.h"
 
 #define REGION_MIN ((size_t)1 << 20)
@@ -83,6 +84,7 @@ grow(page_alloc_t *pa, size_t size, size_t alignment, uint32_t szind, bool slab,
 
 extent_t *
 pa_alloc(page_alloc_t *pa, size_t size, size_t alignment, uint32_t szind, bool slab, bool *zeroed) {
+    witness_no_core_lock();
     extent_t *e = take(pa, &pa->dirty, size, alignment, szind, slab, zeroed);
     if (e == NULL) {
         e = take(pa, &pa->muzzy, size, alignment, szind, slab, zeroed);
@@ -99,6 +101,7 @@ pa_alloc(page_alloc_t *pa, size_t size, size_t alignment, uint32_t szind, bool s
 
 void
 pa_dalloc(page_alloc_t *pa, extent_t *e) {
+    witness_no_core_lock();
     extents_lock(&pa->dirty);
     pa_insert(pa, &pa->dirty, e);
     extents_unlock(&pa->dirty);
@@ -166,6 +169,7 @@ expand_towards(page_alloc_t *pa, extent_t *e, size_t size) {
 
 bool
 pa_expand(page_alloc_t *pa, extent_t *e, size_t size, uint32_t szind) {
+    witness_no_core_lock();
     size_t old_size = e->size;
     uint32_t old_szind = e->szind;
     expand_towards(pa, e, size);
@@ -183,6 +187,7 @@ pa_expand(page_alloc_t *pa, extent_t *e, size_t size, uint32_t szind) {
 
 bool
 pa_shrink(page_alloc_t *pa, extent_t *e, size_t size, uint32_t szind) {
+    witness_no_core_lock();
     extents_lock(&pa->dirty);
     extent_t *rest = pa_split(pa, &pa->dirty, e, size);
     if (rest != NULL) {

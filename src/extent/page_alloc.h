@@ -27,16 +27,18 @@
 #include "extent/hooks.h"
 
 typedef struct region {
+    /* Synchronization: constant while it is in its arena's list: these fields. */
     uintptr_t addr;
     size_t size;
-    uint64_t sn;         /* rises from region to region of an arena */
-    struct region *next; /* the next younger one */
+    uint64_t sn; /* rises from region to region of an arena */
+
+    struct region *next GUARDED_BY(role_extents); /* the next younger one; under retained.lock */
 } region_t;
 
 typedef struct {
-    uint32_t arena;                /* Synchronization: constant. */
-    extent_hooks_t *_Atomic hooks; /* Synchronization: any thread; NULL: the system. */
-    extents_t dirty, muzzy, retained;
+    uint32_t arena;                   /* Synchronization: constant. */
+    extent_hooks_t *_Atomic hooks;    /* Synchronization: any thread; NULL: the system. */
+    extents_t dirty, muzzy, retained; /* Synchronization: their own. */
 
     region_t *regions GUARDED_BY(role_extents);     /* oldest first; under retained.lock */
     region_t *last_region GUARDED_BY(role_extents); /* under retained.lock */
@@ -45,7 +47,7 @@ typedef struct {
     _Atomic size_t mapped;   /* Synchronization: written under retained.lock, read at any time; bytes. */
     _Atomic size_t nregions; /* Synchronization: as mapped. */
 
-    lock_t decay_lock;
+    lock_t decay_lock; /* Synchronization: itself. */
     decay_t dirty_decay GUARDED_BY(role_decay);
     decay_t muzzy_decay GUARDED_BY(role_decay);
     _Atomic uint64_t deadline;      /* Synchronization: written under decay_lock, read at any time; ns. */
@@ -106,6 +108,18 @@ void pa_purge_all(page_alloc_t *pa);
 void pa_dirtied(page_alloc_t *pa);
 /* Changes a decay time (state: dirty or muzzy), live. ms: -1 .. DECAY_MS_MAX. */
 void pa_set_decay_ms(page_alloc_t *pa, extent_state_t state, int64_t ms, uint64_t now);
+
+/* A place in an arena's address space; stays meaningful whatever happens to the extents there. */
+typedef struct {
+    uint64_t sn;    /* the region's serial number */
+    uintptr_t addr; /* 0: its start */
+} pa_place_t;
+
+/*
+ * The first extent that starts at or after a place, regions in the order of their creation; NULL at the end. The
+ * place moves behind it, so that the next call gives the next extent. Requires the whole layout to be locked.
+ */
+extent_t *pa_next_extent(page_alloc_t *pa, pa_place_t *place) REQUIRES(role_extents);
 
 /* All three collections' locks: the layout of this arena stands still. */
 void pa_lock_layout(page_alloc_t *pa) ACQUIRE(role_extents);

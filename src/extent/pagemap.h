@@ -26,8 +26,9 @@
 #define PAGEMAP_ROOTS (1U << (LG_VADDR - LG_LEAF_SPAN))
 
 typedef struct {
-    _Atomic uintptr_t leaf[PAGEMAP_ROOTS]; /* wraps: a leaf may lie below the zero leaf */
-    _Atomic uint16_t zero_leaf[1U << LG_LEAF];
+    _Atomic uintptr_t leaf[PAGEMAP_ROOTS];     /* Synchronization: written once each, under RANK_PAGEMAP, read at any
+                                                  time; wraps: a leaf may lie below the zero leaf. */
+    _Atomic uint16_t zero_leaf[1U << LG_LEAF]; /* Synchronization: constant. */
 } pagemap_classes_t;
 
 extern pagemap_classes_t pagemap_classes;

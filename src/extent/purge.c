@@ -2,6 +2,7 @@
 #include "extent/page_alloc.h"
 
 #include "base/check.h"
+#include "base/witness.h"
 #include "os/clock.h"
 
 /* Extents that one pass takes out of a collection together. */
@@ -184,6 +185,7 @@ decay_locked(page_alloc_t *pa, uint64_t now) RELEASE(role_decay) {
 
 void
 pa_tick(page_alloc_t *pa, uint64_t now) {
+    witness_no_core_lock();
     if (now >= atomic_get(&pa->deadline) && try_decay(pa)) {
         decay_locked(pa, now);
     }
@@ -191,12 +193,14 @@ pa_tick(page_alloc_t *pa, uint64_t now) {
 
 void
 pa_decay(page_alloc_t *pa, uint64_t now) {
+    witness_no_core_lock();
     pa_lock_decay(pa);
     decay_locked(pa, now);
 }
 
 void
 pa_purge_all(page_alloc_t *pa) {
+    witness_no_core_lock();
     purge_down_to(pa, &pa->dirty, 0, 1, false);
     settle(pa, &pa->dirty);
     purge_muzzy(pa, 0);
@@ -204,6 +208,7 @@ pa_purge_all(page_alloc_t *pa) {
 
 void
 pa_dirtied(page_alloc_t *pa) {
+    witness_no_core_lock();
     if (UNLIKELY(atomic_get(&pa->dirty_decay_ms) == 0)) {
         purge_dirty(pa, 0, 1);
     } else {
@@ -213,6 +218,7 @@ pa_dirtied(page_alloc_t *pa) {
 
 void
 pa_set_decay_ms(page_alloc_t *pa, extent_state_t state, int64_t ms, uint64_t now) {
+    witness_no_core_lock();
     bool dirty = state == extent_dirty;
     extents_t *x = dirty ? &pa->dirty : &pa->muzzy;
     pa_lock_decay(pa);

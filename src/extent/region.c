@@ -3,6 +3,7 @@
 
 #include "base/check.h"
 #include "base/options.h"
+#include "base/witness.h"
 #include "extent/metadata.h"
 #include "extent/pagemap.h"
 #include "os/system.h"
@@ -62,7 +63,7 @@ get_region(page_alloc_t *pa, size_t least, size_t alignment, grant_t *grant) {
 }
 
 static void
-fill_descriptor(page_alloc_t *pa, extent_t *e, const grant_t *grant, uint64_t sn) {
+fill_descriptor(page_alloc_t *pa, extent_t *e, const grant_t *grant, uint64_t sn) REQUIRES(role_extents) {
     e->addr = (uintptr_t)grant->addr;
     e->size = grant->size;
     atomic_set(&e->owner, extent_owner(pa->arena, extent_busy));
@@ -98,6 +99,7 @@ enter_region(page_alloc_t *pa, region_t *region, extent_t *e, const grant_t *gra
 
 extent_t *
 pa_new_region(page_alloc_t *pa, size_t size, size_t alignment) {
+    witness_no_core_lock();
     region_t *region = metadata_take(LG_REGION_RECORD);
     extent_t *e = extent_new();
     grant_t grant;
@@ -158,6 +160,36 @@ forget(region_t *region, extent_t *e) {
     metadata_give(region, LG_REGION_RECORD);
 }
 
+/* The first extent of the region that starts at or after addr; NULL at its end. */
+static extent_t *
+at_or_after(const region_t *region, uintptr_t addr) REQUIRES(role_extents) {
+    uintptr_t end = region->addr + region->size;
+    while (addr < end) {
+        extent_t *e = pagemap_extent(addr);
+        if (e != NULL && e->addr == addr) {
+            return e;
+        }
+        addr = e == NULL ? addr + ((uintptr_t)1 << LG_GRANULE) : extent_end(e);
+    }
+    return NULL;
+}
+
+extent_t *
+pa_next_extent(page_alloc_t *pa, pa_place_t *place) {
+    for (const region_t *region = pa->regions; region != NULL; region = region->next) {
+        if (region->sn < place->sn) {
+            continue;
+        }
+        bool here = region->sn == place->sn && place->addr > region->addr;
+        extent_t *e = at_or_after(region, here ? place->addr : region->addr);
+        if (e != NULL) {
+            *place = (pa_place_t){.sn = region->sn, .addr = extent_end(e)};
+            return e;
+        }
+    }
+    return NULL;
+}
+
 /* One more than the serial number of any region. */
 static uint64_t
 youngest_sn(page_alloc_t *pa) {
@@ -180,6 +212,7 @@ take_back(page_alloc_t *pa, region_t *region, extent_t *e) {
 /* Regions that are there now, oldest first; one that its provider keeps comes back younger. */
 bool
 pa_release_unused(page_alloc_t *pa) {
+    witness_no_core_lock();
     bool any = false;
     extent_t *e;
     uint64_t end = youngest_sn(pa);
@@ -207,6 +240,7 @@ release_unused_for_good(page_alloc_t *pa) {
 /* Another thread's decay may have some extents in its hands: they come back. */
 void
 pa_release_all(page_alloc_t *pa) {
+    witness_no_core_lock();
     release_unused_for_good(pa);
     while (atomic_get(&pa->mapped) != 0) {
         system_yield();

@@ -15,7 +15,7 @@
 #define GRANULE ((uintptr_t)1 << LG_GRANULE)
 
 static void
-copy(const extent_t *e, lunalloc_extent_t *out) {
+copy(const extent_t *e, lunalloc_extent_t *out) REQUIRES(role_extents) {
     *out = (lunalloc_extent_t){
         .addr = e->addr,
         .size = e->size,
@@ -35,39 +35,6 @@ copy(const extent_t *e, lunalloc_extent_t *out) {
     }
 }
 
-/* The first extent of the region that starts at or after addr; NULL at its end. The layout is locked. */
-static const extent_t *
-at_or_after(const region_t *region, uintptr_t addr) {
-    uintptr_t end = region->addr + region->size;
-    while (addr < end) {
-        const extent_t *e = pagemap_extent(addr);
-        if (e == NULL) {
-            addr += GRANULE;
-        } else if (e->addr == addr) {
-            return e;
-        } else {
-            addr = extent_end(e);
-        }
-    }
-    return NULL;
-}
-
-static size_t
-copy_region(const region_t *region, lunalloc_cursor_t *cursor, lunalloc_extent_t *out, size_t n) {
-    size_t got = 0;
-    const extent_t *e = at_or_after(region, cursor->addr > region->addr ? cursor->addr : region->addr);
-    while (e != NULL && got < n) {
-        copy(e, &out[got++]);
-        cursor->addr = extent_end(e);
-        e = at_or_after(region, cursor->addr);
-    }
-    if (e == NULL) {
-        cursor->region = (uint32_t)region->sn + 1;
-        cursor->addr = 0;
-    }
-    return got;
-}
-
 static void
 copy_totals(page_alloc_t *pa, lunalloc_page_totals_t *totals) {
     totals->arena = pa->arena;
@@ -82,19 +49,17 @@ static size_t
 copy_arena(page_alloc_t *pa, lunalloc_cursor_t *cursor, lunalloc_extent_t *out, size_t n,
            lunalloc_page_totals_t *totals) {
     size_t got = 0;
+    pa_place_t place = {.sn = cursor->region, .addr = cursor->addr};
     pa_lock_layout(pa);
-    for (const region_t *region = pa->regions; region != NULL && got < n; region = region->next) {
-        if (region->sn > cursor->region) {
-            cursor->addr = 0;
-        }
-        if (region->sn >= cursor->region) {
-            got += copy_region(region, cursor, out + got, n - got);
-        }
+    for (const extent_t *e; got < n && (e = pa_next_extent(pa, &place)) != NULL;) {
+        copy(e, &out[got++]);
     }
     if (totals != NULL) {
         copy_totals(pa, totals);
     }
     pa_unlock_layout(pa);
+    cursor->region = place.sn;
+    cursor->addr = place.addr;
     return got;
 }
 
@@ -145,7 +110,7 @@ locate_reg(const extent_t *slab, uintptr_t addr, lunalloc_location_t *out) {
 }
 
 static void
-locate(const extent_t *e, lunalloc_location_t *out) {
+locate(const extent_t *e, lunalloc_location_t *out) REQUIRES(role_extents) {
     copy(e, &out->extent);
     if (extent_state(e) == extent_active && !e->slab) {
         out->region_addr = e->addr;

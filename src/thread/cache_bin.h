@@ -24,10 +24,10 @@
 #include "base/config.h"
 
 typedef struct {
-    void **head;
-    uint32_t remain;
-    uint16_t empty;
-    uint16_t full;
+    void **head;     /* Synchronization: the owner writes, any thread reads. */
+    uint32_t remain; /* Synchronization: as head. */
+    uint16_t empty;  /* Synchronization: as head. */
+    uint16_t full;   /* Synchronization: the owner alone. */
 } cache_bin_t;
 _Static_assert(sizeof(cache_bin_t) == 1U << LG_CACHE_BIN, "a bin offset is a bin index times the size of a bin");
 

@@ -2,6 +2,7 @@
 #include "thread/tcache.h"
 
 #include "base/options.h"
+#include "base/witness.h"
 #include "extent/metadata.h"
 
 #include <string.h>
@@ -166,8 +167,9 @@ adapt(thread_t *thread, uint32_t szind) {
 }
 
 /*
- * requests = nrequests + TCACHE_PERIOD - remain. Both change when a countdown starts again; in between, a mark in nrequests
- * says that it is the sum already. So a reader on another thread sees a count that is exact and never falls.
+ * requests = nrequests + TCACHE_PERIOD - remain. Both change when a countdown starts again; in between, a mark in
+ * nrequests says that it is the sum already. So a reader on another thread sees a count that is exact and never
+ * falls.
  */
 #define RESTARTING (UINT64_C(1) << 63)
 
@@ -197,6 +199,7 @@ tcache_requests(const thread_t *thread, uint32_t szind) {
 
 void
 tcache_open(thread_t *thread) {
+    witness_no_core_lock();
     for (uint32_t i = 0; i < THREAD_BINS; i++) {
         thread->bins[i].remain = TCACHE_PERIOD;
     }
@@ -204,6 +207,7 @@ tcache_open(thread_t *thread) {
 
 void *
 tcache_alloc_slow(thread_t *thread, uint32_t szind) {
+    witness_no_core_lock();
     cache_bin_t *bin = &thread->bins[szind + 1];
     cache_cold_t *cold = &thread->cold[szind + 1];
     if (cold->slots != NULL && bin->remain == 0) {
@@ -223,6 +227,7 @@ tcache_alloc_slow(thread_t *thread, uint32_t szind) {
 
 void
 tcache_free_slow(thread_t *thread, uint32_t szind, void *ptr) {
+    witness_no_core_lock();
     thread_event(thread);
     cache_bin_t *bin = &thread->bins[szind + 1];
     if (cache_bin_push(bin, ptr) || (grow(thread, szind) && cache_bin_push(bin, ptr))) {
@@ -239,6 +244,7 @@ tcache_free_slow(thread_t *thread, uint32_t szind, void *ptr) {
 
 void
 tcache_flush(thread_t *thread) {
+    witness_no_core_lock();
     for (uint32_t i = 0; i < thread->ncached; i++) {
         flush_bin(thread, i, 0);
     }
@@ -254,6 +260,7 @@ zero_bin(cache_bin_t *bin) {
 
 void
 tcache_close(thread_t *thread) {
+    witness_no_core_lock();
     tcache_flush(thread);
     for (uint32_t i = 0; i < thread->ncached; i++) {
         cache_bin_t *bin = &thread->bins[i + 1];
@@ -268,6 +275,7 @@ tcache_close(thread_t *thread) {
 
 void
 tcache_collect(thread_t *thread) {
+    witness_no_core_lock();
     uint32_t i = thread->sweep < thread->ncached ? thread->sweep : 0;
     thread->sweep = i + 1;
     cache_cold_t *cold = &thread->cold[i + 1];

@@ -17,11 +17,14 @@
 
 /* What a cache bin needs off the hot path. */
 typedef struct {
+    /* Synchronization: the owning thread alone: these fields. */
     void **slots; /* the stack's memory, 2^lg_slots pointers; NULL until first used */
     uint32_t lg_slots;
-    uint32_t fill;              /* objects that the next refill asks for */
-    _Atomic uint64_t nrequests; /* allocations counted so far, without the present countdown */
-    uint64_t seen;              /* nrequests when the collector last looked */
+    uint32_t fill; /* objects that the next refill asks for */
+    uint64_t seen; /* nrequests when the collector last looked */
+
+    _Atomic uint64_t nrequests; /* Synchronization: the owner writes, any thread reads; allocations counted so far,
+                                   without the present countdown. */
 } cache_cold_t;
 
 typedef struct thread {
@@ -30,10 +33,10 @@ typedef struct thread {
     arena_t *_Atomic arena;         /* Synchronization: the owner writes. */
     uint32_t ncached;               /* Synchronization: the owner; classes below this szind are cached, 0: none. */
     uint32_t generation; /* Synchronization: the owner; of the number of arenas, when it was last looked at. */
-    uint32_t id;         /* Synchronization: constant; the system's number. */
+    uint32_t id;         /* Synchronization: constant (a fork sets it anew); the system's number. */
     uint32_t ticks;      /* Synchronization: the owner; slow-path events so far. */
     uint32_t sweep;      /* Synchronization: the owner; the bin that the collector looks at next. */
-    list_t link;         /* Synchronization: role_threads. */
+    list_t link GUARDED_BY(role_threads);
 } thread_t;
 
 extern __thread thread_t *thread_self __attribute__((tls_model("initial-exec"), visibility("hidden")));

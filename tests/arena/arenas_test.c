@@ -205,7 +205,7 @@ empty_beside_purging(bool destroy) {
         child_assert(pthread_create(&threads[i], NULL, purge_everything, NULL) == 0);
     }
     arena_t *arena = arenas_create();
-    for (unsigned round = 0; round < 200; round++) {
+    for (unsigned round = 0; round < 800; round++) {
         fill_and_free(arena, &seed);
         child_assert((destroy ? arenas_destroy(arena->index) : arenas_reset(arena->index)) == 0);
         lunalloc_stats_t stats;

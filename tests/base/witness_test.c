@@ -6,9 +6,13 @@
 
 #include "base/witness.h"
 
-#define ORDER_BROKEN "lunalloc: broken invariant: lock_order_kept (src/base/witness.c:"
-#define NOT_HELD     "lunalloc: broken invariant: lock_is_held (src/base/witness.c:"
-#define CORE_HELD    "lunalloc: broken invariant: no_core_lock_held (src/base/witness.c:"
+#include <stdio.h>
+
+/* As the messages have them. */
+static const char *const rank_names[RANK_COUNT] = {
+    "none",  "boot",  "threads",  "arenas",      "decay",   "bin",
+    "dirty", "muzzy", "retained", "descriptors", "pagemap", "metadata",
+};
 
 static lock_t locks[RANK_COUNT], more_locks[RANK_COUNT];
 
@@ -48,6 +52,22 @@ acquire_sibling_second(void *argument) {
     return 0;
 }
 
+/* "lunalloc: lock order: WHAT DONE while HELD held; " and the beginning of what is allowed. Good until the next
+ * call. */
+static const char *
+message(const char *what, const char *done, lock_rank_t rank_held, const char *rule) {
+    static char text[256];
+    snprintf(text, sizeof text, "lunalloc: lock order: %s%s while %s held; %s", what, done, rank_names[rank_held],
+             rule);
+    return text;
+}
+
+static const char *
+taken(lock_rank_t rank, lock_rank_t rank_held) {
+    const char *rule = rank_held + 1 < RANK_COUNT ? "allowed then: " : "no other may be taken then\n";
+    return message(rank_names[rank], " taken", rank_held, rule);
+}
+
 /* Every pair that is not in rising order, the same rank twice included. */
 static void
 test_order(void **state) {
@@ -59,10 +79,29 @@ test_order(void **state) {
             if (first < second) {
                 assert_child_succeeds(acquire_two, &ranks);
             } else {
-                assert_aborts(acquire_two, &ranks, ORDER_BROKEN);
+                assert_aborts(acquire_two, &ranks, taken(ranks.second, ranks.first));
             }
         }
     }
+}
+
+static int
+acquire_three(void *argument) {
+    lock_acquire(&locks[RANK_ARENAS]);
+    return acquire_two(argument);
+}
+
+/* The whole line: all that is held, and all that might have been taken. */
+static void
+test_order_message(void **state) {
+    (void)state;
+    need_witness();
+    assert_aborts(acquire_three, &(two_ranks_t){RANK_RETAINED, RANK_BIN},
+                  "lunalloc: lock order: bin taken while arenas retained held; "
+                  "allowed then: descriptors pagemap metadata\n");
+    assert_aborts(acquire_sibling_second, &(two_ranks_t){RANK_RETAINED, RANK_BIN},
+                  "lunalloc: lock order: bin taken while retained held; "
+                  "allowed then: retained descriptors pagemap metadata\n");
 }
 
 static void
@@ -71,8 +110,9 @@ test_order_of_siblings(void **state) {
     need_witness();
     assert_child_succeeds(acquire_sibling_second, &(two_ranks_t){RANK_BIN, RANK_BIN});
     assert_child_succeeds(acquire_sibling_second, &(two_ranks_t){RANK_DECAY, RANK_BIN});
-    assert_aborts(acquire_sibling_second, &(two_ranks_t){RANK_DIRTY, RANK_BIN}, ORDER_BROKEN);
-    assert_aborts(acquire_sibling_second, &(two_ranks_t){RANK_METADATA, RANK_BOOT}, ORDER_BROKEN);
+    assert_aborts(acquire_sibling_second, &(two_ranks_t){RANK_DIRTY, RANK_BIN}, taken(RANK_BIN, RANK_DIRTY));
+    assert_aborts(acquire_sibling_second, &(two_ranks_t){RANK_METADATA, RANK_BOOT},
+                  message("boot", " taken", RANK_METADATA, "allowed then: metadata\n"));
 }
 
 /* A lock got by trying cannot deadlock, but what is acquired under it can. */
@@ -91,8 +131,8 @@ test_order_under_tried_lock(void **state) {
     (void)state;
     need_witness();
     assert_child_succeeds(acquire_under_tried, &(two_ranks_t){RANK_BIN, RANK_DIRTY});
-    assert_aborts(acquire_under_tried, &(two_ranks_t){RANK_BIN, RANK_BIN}, ORDER_BROKEN);
-    assert_aborts(acquire_under_tried, &(two_ranks_t){RANK_DIRTY, RANK_BIN}, ORDER_BROKEN);
+    assert_aborts(acquire_under_tried, &(two_ranks_t){RANK_BIN, RANK_BIN}, taken(RANK_BIN, RANK_BIN));
+    assert_aborts(acquire_under_tried, &(two_ranks_t){RANK_DIRTY, RANK_BIN}, taken(RANK_BIN, RANK_DIRTY));
 }
 
 static int
@@ -119,9 +159,12 @@ static void
 test_release_of_what_is_not_held(void **state) {
     (void)state;
     need_witness();
-    assert_aborts(release_unheld, NULL, NOT_HELD);
-    assert_aborts(release_twice, NULL, NOT_HELD);
-    assert_aborts(release_other_rank, NULL, NOT_HELD);
+    const char *rule = "only what is held may be released\n";
+    char nothing[128];
+    snprintf(nothing, sizeof nothing, "lunalloc: lock order: bin released while nothing held; %s", rule);
+    assert_aborts(release_unheld, NULL, nothing);
+    assert_aborts(release_twice, NULL, nothing);
+    assert_aborts(release_other_rank, NULL, message("bin", " released", RANK_DIRTY, rule));
 }
 
 /* ---- entry to the allocator with a lock held ---- */
@@ -197,7 +240,10 @@ check_entry(const char *name, void (*call)(void)) {
     print_message("%s\n", name);
     assert_child_succeeds(enter_with_lock, &(entry_t){name, call, RANK_BOOT});
     for (unsigned rank = RANK_CORE; rank < RANK_COUNT; rank++) {
-        assert_aborts(enter_with_lock, &(entry_t){name, call, (lock_rank_t)rank}, CORE_HELD);
+        char expected[64];
+        snprintf(expected, sizeof expected, " entered while %s held; none may be held there of decay",
+                 rank_names[rank]);
+        assert_aborts(enter_with_lock, &(entry_t){name, call, (lock_rank_t)rank}, expected);
     }
 }
 
@@ -249,6 +295,7 @@ int
 main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_order),
+        cmocka_unit_test(test_order_message),
         cmocka_unit_test(test_order_of_siblings),
         cmocka_unit_test(test_order_under_tried_lock),
         cmocka_unit_test(test_release_of_what_is_not_held),

@@ -363,7 +363,7 @@ steal_state(void *e) {
 }
 
 static int
-spoil_stamp(void *e) {
+spoil_stamp(void *e) NO_THREAD_SAFETY {
     ((extent_t *)e)->lru = 0;
     return check_collection(e);
 }

@@ -13,7 +13,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-enum { NTHREADS = 8, NROUNDS = 5 };
+enum {
+    NTHREADS = 8,
+    NROUNDS = 5
+};
 
 static const char script[] =
     "local thread, round = ...\n"

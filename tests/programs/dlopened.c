@@ -10,7 +10,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { THREADS = 16, COUNT = 3000 };
+enum {
+    THREADS = 16,
+    COUNT = 3000
+};
 
 static void *(*second_malloc)(size_t);
 static void *(*second_realloc)(void *, size_t);

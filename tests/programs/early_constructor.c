@@ -7,7 +7,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { COUNT = 2000 };
+enum {
+    COUNT = 2000
+};
 
 static char *blocks[COUNT];
 

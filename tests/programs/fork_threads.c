@@ -12,7 +12,12 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-enum { THREADS = 4, CHILDREN = 60, SLOTS = 256, INHERITED = 500 };
+enum {
+    THREADS = 4,
+    CHILDREN = 60,
+    SLOTS = 256,
+    INHERITED = 500
+};
 
 static atomic_bool stop;
 

@@ -12,7 +12,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { KEYS = 20, THREADS = 100 };
+enum {
+    KEYS = 20,
+    THREADS = 100
+};
 
 typedef struct {
     pthread_key_t key;

@@ -9,7 +9,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { COUNT = 100000 };
+enum {
+    COUNT = 100000
+};
 
 static void *blocks[COUNT];
 static int failures;

@@ -129,7 +129,9 @@ compare(const void *a, const void *b) {
     return x < y ? -1 : x > y;
 }
 
-enum { DRAWS = 400000 };
+enum {
+    DRAWS = 400000
+};
 static uint64_t draws[DRAWS];
 
 static void

@@ -46,7 +46,9 @@ test_every_magnitude(void **state) {
 static void
 test_percentiles_of_many(void **state) {
     (void)state;
-    enum { N = 100000 };
+    enum {
+        N = 100000
+    };
     static const double shares[] = {0.001, 0.1, 0.5, 0.9, 0.99, 0.999, 0.9999, 1};
     static histogram_t histogram;
     uint64_t *values = malloc(N * sizeof(*values));

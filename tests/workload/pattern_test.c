@@ -8,7 +8,9 @@
 
 #include "workload/pattern.h"
 
-enum { MAX = 80 };
+enum {
+    MAX = 80
+};
 
 static unsigned char bytes[MAX + 16];
 

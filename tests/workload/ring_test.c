@@ -45,7 +45,10 @@ test_room_for_one(void **state) {
     }
 }
 
-enum { PRODUCERS = 4, PARCELS = 50000 };
+enum {
+    PRODUCERS = 4,
+    PARCELS = 50000
+};
 
 static void *
 produce(void *arg) {

@@ -8,7 +8,9 @@
 #include "workload/prng.h"
 #include "workload/wheel.h"
 
-enum { NBLOCKS = 4096 };
+enum {
+    NBLOCKS = 4096
+};
 
 static wheel_t wheel;
 static block_t blocks[NBLOCKS];

@@ -1,0 +1,226 @@
+/*
+ * entries_test.c -- each way into the allocator, external and internal, entered by a thread that holds a lock of the
+ * core: the witness must end that process before anything else happens. Which functions these are is
+ * scripts/check-entries's to say; it fails if one has no line here. Debug builds only.
+ */
+#include "../base/testing.h"
+
+#include "api/fast.h"
+#include "api/slow.h"
+#include "base/witness.h"
+#include "thread/tcache.h"
+
+#include <malloc.h>
+#include <stdlib.h>
+
+/* No call returns. */
+#pragma GCC diagnostic ignored "-Wunused-result"
+
+typedef struct {
+    const char *name;
+    void (*enter)(void);
+} entry_t;
+
+static entry_t entries[128];
+static size_t nentries;
+
+static void
+add_entry(const char *name, void (*enter)(void)) {
+    if (nentries < LENGTH(entries)) {
+        entries[nentries] = (entry_t){name, enter};
+    }
+    nentries++;
+}
+
+/* A call of one entry. The arguments are good ones: it is the lock that must be noticed. */
+#define ENTRY(name, ...)                                                                                               \
+    static void enter_##name(void) {                                                                                   \
+        (void)name(__VA_ARGS__);                                                                                       \
+    }                                                                                                                  \
+    __attribute__((constructor)) static void add_##name(void) {                                                        \
+        add_entry(#name, enter_##name);                                                                                \
+    }
+
+static arena_t *arena;
+static thread_t *thread;
+static void *block, *large, *out;
+static bool zeroed, committed;
+static const size_t large_size = (size_t)1 << 20;
+
+static extent_t *
+extent(void) {
+    return pagemap_extent((uintptr_t)large);
+}
+
+static uint32_t
+large_class(void) {
+    return sc_index(large_size);
+}
+
+/* ---- external ---- */
+
+ENTRY(lunalloc_malloc, 24)
+ENTRY(lunalloc_calloc, 3, 8)
+ENTRY(lunalloc_realloc, block, 200)
+ENTRY(lunalloc_free, block)
+ENTRY(lunalloc_free_sized, block, 24)
+ENTRY(lunalloc_free_aligned_sized, block, 8, 24)
+ENTRY(lunalloc_posix_memalign, &out, 64, 100)
+ENTRY(lunalloc_aligned_alloc, 64, 128)
+ENTRY(lunalloc_usable_size, block)
+
+#if LUNALLOC_REPLACE
+void cfree(void *ptr);
+
+ENTRY(malloc, 24)
+ENTRY(calloc, 3, 8)
+ENTRY(realloc, block, 200)
+ENTRY(reallocarray, block, 20, 10)
+ENTRY(free, block)
+ENTRY(cfree, block)
+ENTRY(free_sized, block, 24)
+ENTRY(free_aligned_sized, block, 8, 24)
+ENTRY(posix_memalign, &out, 64, 100)
+ENTRY(aligned_alloc, 64, 128)
+ENTRY(memalign, 64, 100)
+ENTRY(valloc, 100)
+ENTRY(pvalloc, 100)
+ENTRY(malloc_usable_size, block)
+#endif
+
+/* ---- internal: entry points' own, thread's cache ---- */
+
+ENTRY(fast_malloc, 24, &out)
+ENTRY(fast_free, block)
+ENTRY(fast_free_sized, block, 24)
+ENTRY(slow_malloc, 24)
+ENTRY(slow_calloc, 24)
+ENTRY(slow_aligned, 64, 100)
+ENTRY(slow_realloc, block, 200)
+ENTRY(slow_free, block)
+ENTRY(slow_usable_size, block)
+ENTRY(tcache_alloc_slow, thread, 0)
+ENTRY(tcache_free_slow, thread, sc_index(24), block)
+ENTRY(tcache_open, thread)
+ENTRY(tcache_flush, thread)
+ENTRY(tcache_close, thread)
+ENTRY(tcache_collect, thread)
+
+/* ---- internal: arenas ---- */
+
+ENTRY(arena_new, 1000, true)
+ENTRY(arena_use_defaults, arena, 0)
+ENTRY(arena_fill, arena, 0, 1, &out)
+ENTRY(arena_malloc_small, arena, 0)
+ENTRY(arena_malloc_large, arena, large_class(), 4096, &zeroed)
+ENTRY(arena_flush, &block, 1)
+ENTRY(arena_free_large_ptr, block)
+ENTRY(arena_free_large, extent())
+ENTRY(arena_resize_large, extent(), large_class() - 1)
+ENTRY(arena_reset, arena)
+ENTRY(arena_clear, arena)
+ENTRY(arenas_create)
+ENTRY(arenas_rebind, arena)
+ENTRY(arenas_reset, 0)
+ENTRY(arenas_destroy, 0)
+ENTRY(arenas_release_unused)
+
+/* ---- internal: pages ---- */
+
+ENTRY(pa_alloc, &arena->pages, large_size, sc.page, large_class(), false, &zeroed)
+ENTRY(pa_dalloc, &arena->pages, extent())
+ENTRY(pa_expand, &arena->pages, extent(), large_size * 2, sc_index(large_size * 2))
+ENTRY(pa_shrink, &arena->pages, extent(), large_size / 2, sc_index(large_size / 2))
+ENTRY(pa_new_region, &arena->pages, large_size, sc.page)
+ENTRY(pa_release_unused, &arena->pages)
+ENTRY(pa_release_all, &arena->pages)
+ENTRY(pa_tick, &arena->pages, 0)
+ENTRY(pa_decay, &arena->pages, 0)
+ENTRY(pa_purge_all, &arena->pages)
+ENTRY(pa_dirtied, &arena->pages)
+ENTRY(pa_set_decay_ms, &arena->pages, extent_dirty, 1000, 0)
+ENTRY(hook_alloc, NULL, large_size, sc.page, &zeroed, &committed, 0)
+ENTRY(hook_dalloc, NULL, large, large_size, true, 0)
+ENTRY(hook_destroy, NULL, large, large_size, true, 0)
+ENTRY(hook_commit, NULL, large, large_size, 0)
+ENTRY(hook_decommit, NULL, large, large_size, 0)
+ENTRY(hook_purge_lazy, NULL, large, large_size, 0)
+ENTRY(hook_purge_forced, NULL, large, large_size, 0)
+ENTRY(hook_split, NULL, large, large_size, sc.page, true, 0)
+ENTRY(hook_merge, NULL, large, sc.page, block, sc.page, true, 0)
+
+/* ---- the test ---- */
+
+static int
+make_arguments(void **state) {
+    boot_allocator(state);
+    arena = arenas_get(0);
+    thread = thread_get();
+    block = lunalloc_malloc(24);
+    large = lunalloc_malloc(large_size);
+    return arena == NULL || block == NULL || large == NULL;
+}
+
+static lock_t lock = LOCK_INITIALIZER(RANK_BIN);
+
+static int
+enter_with_lock_held(void *argument) {
+    const entry_t *entry = argument;
+    lock_acquire(&lock);
+    entry->enter();
+    return 0;
+}
+
+static void
+need_witness(void) {
+    if (!config_debug) {
+        print_message("skip: the witness is there in debug builds only\n");
+        skip();
+    }
+}
+
+static void
+test_every_entry_with_a_core_lock_held(void **state) {
+    (void)state;
+    need_witness();
+    assert_in_range(nentries, 1, LENGTH(entries));
+    for (size_t i = 0; i < nentries; i++) {
+        print_message("%s\n", entries[i].name);
+        assert_aborts(enter_with_lock_held, &entries[i],
+                      " entered while bin held; none may be held there of decay bin ");
+    }
+}
+
+static void
+test_the_message_names_the_function(void **state) {
+    (void)state;
+    need_witness();
+    assert_aborts(enter_with_lock_held, &(entry_t){"arena_fill", enter_arena_fill},
+                  "lunalloc: lock order: arena_fill entered while bin held; none may be held there of decay bin dirty "
+                  "muzzy retained descriptors pagemap metadata\n");
+}
+
+static int
+enter_without_lock(void *argument) {
+    (void)argument;
+    out = lunalloc_malloc(24);
+    lunalloc_free(lunalloc_realloc(out, large_size));
+    lunalloc_free_sized(lunalloc_malloc(24), 24);
+    return 0;
+}
+
+static void
+test_entries_without_a_lock(void **state) {
+    (void)state;
+    assert_child_succeeds(enter_without_lock, NULL);
+}
+
+int
+main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_every_entry_with_a_core_lock_held),
+        cmocka_unit_test(test_the_message_names_the_function),
+        cmocka_unit_test(test_entries_without_a_lock),
+    };
+    return cmocka_run_group_tests_name("api/entries", tests, make_arguments, NULL);
+}
