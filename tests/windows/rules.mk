@@ -53,8 +53,8 @@ $W/tests/%.o: tests/%.c $W/flags
 
 $W/%.exe: %.c $(WINDOWS_OBJ) $(WINDOWS_AID) $W/flags
 	@mkdir -p $(@D)
-	$(call say,TEST,$@)$(WINDOWS_CC) $(WINDOWS_CFLAGS) $(WINDOWS_TEST_CFLAGS) $(WINDOWS_LDFLAGS) -MMD -MP -MF $@.d -o $@ $< \
-	    $(WINDOWS_AID) $(WINDOWS_OBJ)
+	$(call say,TEST,$@)$(WINDOWS_CC) $(WINDOWS_CFLAGS) $(WINDOWS_TEST_CFLAGS) $(WINDOWS_LDFLAGS) -MMD -MP -MF $@.d \
+	    -o $@ $< $(WINDOWS_AID) $(WINDOWS_OBJ)
 
 # Heads and serial numbers are no longer looked at.
 $W/headless/coalesce.c: src/extent/coalesce.c $W/flags
