@@ -90,7 +90,7 @@ help:
 	@echo 'make test-windows  install mingw-w64 and Wine, cross-build, run the unit and stress tests under Wine'
 	@echo 'make check      layers, formatting, warnings, cppcheck, function lengths, syntax of scripts'
 	@echo 'make format     lay out every C file as make check wants it'
-	@echo 'make bench      the fast paths beside installed allocators'
+	@echo 'make bench      the fast paths and large blocks beside installed allocators'
 	@echo 'make install    into DESTDIR/PREFIX [PREFIX=/usr/local]; make uninstall removes it'
 	@echo 'make -s env     the exports that use the tree: eval "$$(make -s env)"'
 	@echo 'make clean      remove build/'

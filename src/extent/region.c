@@ -17,7 +17,9 @@ next_region_size(page_alloc_t *pa, size_t size) {
     extents_lock(&pa->retained);
     size_t next = pa->next_size;
     size_t limit = align_up(atomic_get(&options.retain_grow_limit), sc.page);
-    pa->next_size = next * 2 <= limit && !config_torture ? next * 2 : next;
+    if (next < limit && !config_torture) {
+        pa->next_size = next * 2 < limit ? next * 2 : limit;
+    }
     extents_unlock(&pa->retained);
     next = next > limit ? limit : next;
     return next > size ? next : size;
