@@ -6,8 +6,9 @@ WINDOWS_CC := x86_64-w64-mingw32-gcc-posix
 W          := build/windows/$(VARIANT)
 
 # Tests of what Windows does not have: Linux's pages and calls (tests/windows has its own), standard names that are
-# replaced, fork.
-WINDOWS_WITHOUT := tests/os/pages_test.c tests/os/system_test.c tests/api/standard_test.c tests/api/fork_test.c
+# replaced, fork, threads seen in /proc.
+WINDOWS_WITHOUT := tests/os/pages_test.c tests/os/system_test.c tests/api/standard_test.c tests/api/fork_test.c \
+                   tests/control/background_test.c
 
 WINDOWS_SRC  := $(filter-out $(wildcard $(LAYERS:%=src/%/*_linux.c)) src/os/pages_regions.c, \
                   $(wildcard $(LAYERS:%=src/%/*.c)))
@@ -26,6 +27,8 @@ WINDOWS_DEFINES = $(filter-out -DLUNALLOC_REPLACE=%,$(DEFINES)) -DLUNALLOC_REPLA
 # The C library's types differ from POSIX's in width (read, write); the tests are checked for conversions on Linux.
 WINDOWS_TEST_CFLAGS := -Wno-conversion -Wno-maybe-uninitialized -Itests/windows -include tests/windows/posix.h
 WINDOWS_LDFLAGS = -static $(WINDOWS_GUARDED:%=-Wl,--wrap=%)
+# Last on a link line: waiting on addresses (src/os/thread_windows.c).
+WINDOWS_LIBS := -lsynchronization
 
 # The same test of regions with a page layer that merges them: the guard must end it (scripts/test-windows).
 WINDOWS_HEADLESS := $W/headless/regions_test.exe
@@ -54,7 +57,7 @@ $W/tests/%.o: tests/%.c $W/flags
 $W/%.exe: %.c $(WINDOWS_OBJ) $(WINDOWS_AID) $W/flags
 	@mkdir -p $(@D)
 	$(call say,TEST,$@)$(WINDOWS_CC) $(WINDOWS_CFLAGS) $(WINDOWS_TEST_CFLAGS) $(WINDOWS_LDFLAGS) -MMD -MP -MF $@.d \
-	    -o $@ $< $(WINDOWS_AID) $(WINDOWS_OBJ)
+	    -o $@ $< $(WINDOWS_AID) $(WINDOWS_OBJ) $(WINDOWS_LIBS)
 
 # Heads and serial numbers are no longer looked at.
 $W/headless/coalesce.c: src/extent/coalesce.c $W/flags
@@ -64,6 +67,6 @@ $W/headless/coalesce.c: src/extent/coalesce.c $W/flags
 
 $(WINDOWS_HEADLESS): $W/headless/coalesce.c tests/windows/regions_test.c $(WINDOWS_OBJ) $(WINDOWS_AID)
 	$(call say,TEST,$@)$(WINDOWS_CC) $(WINDOWS_CFLAGS) $(WINDOWS_TEST_CFLAGS) $(WINDOWS_LDFLAGS) -o $@ \
-	    $(filter %.c,$^) $(WINDOWS_AID) $(filter-out %/coalesce.o,$(WINDOWS_OBJ))
+	    $(filter %.c,$^) $(WINDOWS_AID) $(filter-out %/coalesce.o,$(WINDOWS_OBJ)) $(WINDOWS_LIBS)
 
 -include $(WINDOWS_OBJ:.o=.d) $(WINDOWS_AID:.o=.d) $(WINDOWS_TESTS:=.d)
