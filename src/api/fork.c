@@ -1,6 +1,7 @@
 /* fork.c -- every lock is held across fork, outermost first, so that the child's structures are whole. */
 #include "api/init.h"
 #include "arena/arenas.h"
+#include "control/background.h"
 #include "extent/metadata.h"
 #include "extent/pagemap.h"
 #include "os/pages.h"
@@ -10,6 +11,7 @@
 
 static void
 prefork(void) {
+    background_prefork();
     thread_prefork();
     arenas_prefork();
     extent_prefork();
@@ -26,6 +28,7 @@ postfork(bool child) {
     extent_postfork(child);
     arenas_postfork(child);
     thread_postfork(child);
+    background_postfork(child);
 }
 
 static void

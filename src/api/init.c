@@ -4,6 +4,7 @@
 #include "arena/arenas.h"
 #include "base/check.h"
 #include "base/options.h"
+#include "control/background.h"
 #include "control/conf.h"
 #include "os/pages.h"
 #include "os/system.h"
@@ -27,6 +28,13 @@ boot(void) {
         misuse("no memory to start with", NULL, "");
     }
     thread_boot();
+    background_boot();
+}
+
+/* Runs after the constructors of the libraries that this one needs, the C library among them. */
+__attribute__((constructor)) static void
+loaded(void) {
+    background_allow();
 }
 
 void

@@ -5,8 +5,8 @@
 
 #define SPINS 64
 
-lock_role_t role_threads, role_arenas, role_decay, role_bin, role_extents, role_descriptors, role_pagemap,
-    role_metadata;
+lock_role_t role_background, role_threads, role_arenas, role_decay, role_bin, role_extents, role_descriptors,
+    role_pagemap, role_metadata;
 
 void
 lock_init(lock_t *lock, lock_rank_t rank) {

@@ -35,6 +35,8 @@
 typedef enum {
     RANK_NONE,
     RANK_BOOT,
+    RANK_BACKGROUND,
+    RANK_ROUND,
     RANK_THREADS,
     RANK_ARENAS,
     RANK_CORE,
@@ -60,8 +62,8 @@ typedef struct CAPABILITY("mutex") {
     char unused;
 } lock_role_t;
 
-extern lock_role_t role_threads, role_arenas, role_decay, role_bin, role_extents, role_descriptors, role_pagemap,
-    role_metadata;
+extern lock_role_t role_background, role_threads, role_arenas, role_decay, role_bin, role_extents, role_descriptors,
+    role_pagemap, role_metadata;
 
 #define LOCK_INITIALIZER(r)                                                                                            \
     { .mutex = PTHREAD_MUTEX_INITIALIZER, .rank = (r) }

@@ -21,22 +21,26 @@
 #define DEFAULT_DIRTY_DECAY_MS    10000
 #define DEFAULT_MUZZY_DECAY_MS    0
 #define DEFAULT_DIRTY_MAX         -1
+#define DEFAULT_BACKGROUND_THREAD false
+#define DEFAULT_MAX_BACKGROUND    4
 
 typedef struct {
     /* Synchronization: written by boot, on one thread, then constant: these fields. */
-    bool abort_conf;     /* a bad configuration pair aborts instead of being skipped */
-    bool tcache;         /* threads have caches */
-    uint32_t narenas;    /* automatic arenas; 0: as many as processors */
-    uint32_t lg_quantum; /* 3 or 4 */
-    size_t tcache_max;   /* bytes; larger requests are not cached */
+    bool abort_conf;        /* a bad configuration pair aborts instead of being skipped */
+    bool tcache;            /* threads have caches */
+    bool background_thread; /* threads purge in the background */
+    uint32_t narenas;       /* automatic arenas; 0: as many as processors */
+    uint32_t lg_quantum;    /* 3 or 4 */
+    size_t tcache_max;      /* bytes; larger requests are not cached */
 
     /* Synchronization: live: any thread writes and reads these fields, each for itself. */
-    _Atomic uint32_t tcache_nslots;   /* most objects of one class in one thread's cache */
-    _Atomic size_t tcache_bytes;      /* most bytes of one class in one thread's cache */
-    _Atomic size_t retain_grow_limit; /* bytes; the size that the growth of regions stops at */
-    _Atomic int64_t dirty_decay_ms;   /* for new arenas; -1 never, 0 at once */
-    _Atomic int64_t muzzy_decay_ms;   /* for new arenas */
-    _Atomic int64_t dirty_max;        /* for new arenas; bytes; -1 no limit */
+    _Atomic uint32_t tcache_nslots;        /* most objects of one class in one thread's cache */
+    _Atomic size_t tcache_bytes;           /* most bytes of one class in one thread's cache */
+    _Atomic size_t retain_grow_limit;      /* bytes; the size that the growth of regions stops at */
+    _Atomic int64_t dirty_decay_ms;        /* for new arenas; -1 never, 0 at once */
+    _Atomic int64_t muzzy_decay_ms;        /* for new arenas */
+    _Atomic int64_t dirty_max;             /* for new arenas; bytes; -1 no limit */
+    _Atomic size_t max_background_threads; /* 1 .. BACKGROUND_MAX */
 } options_t;
 
 extern options_t options;

@@ -2,6 +2,7 @@
 #include "control/ctl_row.h"
 
 #include "base/options.h"
+#include "control/background.h"
 #include "control/text.h"
 #include "observe/stats.h"
 #include "os/clock.h"
@@ -406,6 +407,50 @@ static int
 read_lextent_stats(const ctl_call_t *call, lunalloc_value_t *value, fmt_t *why) {
     size_t i = call->index[1];
     return i < sc.nsizes - sc.nsmall ? read_class_at(call, sc.nsmall + i, value, why) : no_such(why, "large class", i);
+}
+
+/* ---- background threads ---- */
+
+static int
+read_background(const ctl_call_t *call, lunalloc_value_t *value, fmt_t *why) {
+    (void)call;
+    (void)why;
+    value->v.b = background_is_on();
+    return 0;
+}
+
+/* The reason of a failure to switch. */
+static int
+switched(int error, fmt_t *why) {
+    if (error == EDEADLK) {
+        fmt_str(why, "this thread is one of the background threads, and cannot wait for its own end");
+        return EAGAIN;
+    }
+    if (error == EAGAIN) {
+        fmt_str(why, "the system refuses another thread (its limit on threads, or memory)");
+    }
+    return error;
+}
+
+static int
+write_background(const ctl_call_t *call, const lunalloc_value_t *value, fmt_t *why) {
+    (void)call;
+    return switched(background_set(value->v.b), why);
+}
+
+static int
+write_max_background(const ctl_call_t *call, const lunalloc_value_t *value, fmt_t *why) {
+    (void)call;
+    return switched(background_set_max(value->v.u), why);
+}
+
+static int
+read_background_stats(const ctl_call_t *call, lunalloc_value_t *value, fmt_t *why) {
+    (void)why;
+    background_stats_t stats;
+    background_stats(&stats);
+    value->v.u = field_at(&stats, call->arg);
+    return 0;
 }
 
 /* ---- the calling thread ---- */

@@ -65,30 +65,41 @@ decay_advance(decay_t *decay, uint64_t now, size_t npages) {
     return steps > 0;
 }
 
-/* a * b / c without overflow on the way; c > 0. */
+/* Pages of slot i came at some time within a step: they are at least so old. */
 static uint64_t
-scaled(uint64_t a, uint64_t b, uint64_t c) {
-    return (uint64_t)((unsigned __int128)a * b / c);
+least_age(const decay_t *decay, unsigned i, uint64_t now) {
+    return i == 0 || now < decay->epoch ? 0 : now - decay->epoch + (i - 1) * decay->interval;
 }
 
-/* What was i steps old is i * old / new steps old now; the part of the present step that has passed stays passed. */
+/* Who sets the time that is set already does not stop it. Ages are rounded down: a change never makes a page older. */
 void
 decay_set(decay_t *decay, int64_t ms, uint64_t now, size_t npages) {
     decay_advance(decay, now, npages);
+    if (ms == decay->ms) {
+        return;
+    }
     const decay_t old = *decay;
-    uint64_t passed = now > old.epoch ? now - old.epoch : 0;
     decay_init(decay, ms, now);
-    decay->epoch = now - scaled(passed, decay->interval, old.interval);
     decay->last = npages;
     if (old.ms <= 0) {
         decay->backlog[0] = npages;
     }
     for (unsigned i = 0; i < DECAY_STEPS && ms > 0 && old.ms > 0; i++) {
-        uint64_t to = scaled(i, old.interval, decay->interval);
+        uint64_t to = least_age(&old, i, now) / decay->interval;
         if (to < DECAY_STEPS) {
             decay->backlog[to] += old.backlog[i];
         }
     }
+}
+
+/* What the curve will leave in so many steps, to the nearest page: a lone page stays for half of the time. ms > 0. */
+static size_t
+limit_after(const decay_t *decay, unsigned steps) {
+    uint64_t sum = 0;
+    for (unsigned i = 0; i + steps < DECAY_STEPS; i++) {
+        sum += decay->backlog[i] == 0 ? 0 : decay->backlog[i] * weight(DECAY_STEPS - 1 - i - steps);
+    }
+    return (size_t)((sum + (UINT64_C(1) << (LG_WEIGHT - 1))) >> LG_WEIGHT);
 }
 
 size_t
@@ -96,11 +107,7 @@ decay_limit(const decay_t *decay) {
     if (decay->ms <= 0) {
         return decay->ms < 0 ? SIZE_MAX : 0;
     }
-    uint64_t sum = 0;
-    for (unsigned i = 0; i < DECAY_STEPS; i++) {
-        sum += decay->backlog[i] == 0 ? 0 : decay->backlog[i] * weight(DECAY_STEPS - 1 - i);
-    }
-    return (size_t)(sum >> LG_WEIGHT);
+    return limit_after(decay, 0);
 }
 
 void
@@ -111,4 +118,24 @@ decay_purged(decay_t *decay, size_t npages) {
 uint64_t
 decay_deadline(const decay_t *decay) {
     return decay->ms > 0 ? decay->epoch + decay->interval : UINT64_MAX;
+}
+
+/* The limit falls from step to step, down to 0: halving finds the first one that is low enough. */
+uint64_t
+decay_due(const decay_t *decay, size_t least) {
+    if (decay->ms <= 0 || decay->last == 0) {
+        return UINT64_MAX;
+    }
+    size_t keep = decay->last - (least < decay->last ? least : decay->last);
+    unsigned low = 1;
+    unsigned high = DECAY_STEPS;
+    while (low < high) {
+        unsigned middle = (low + high) / 2;
+        if (limit_after(decay, middle) <= keep) {
+            high = middle;
+        } else {
+            low = middle + 1;
+        }
+    }
+    return decay->epoch + low * decay->interval;
 }

@@ -28,8 +28,11 @@ typedef struct {
 
 /* ms: -1 .. DECAY_MS_MAX. */
 void decay_init(decay_t *decay, int64_t ms, uint64_t now);
-/* Changes the time: every page keeps its age (from -1, where ages were not kept, all start young). npages are free
- * now. */
+/*
+ * Changes the time. Pages keep their ages, rounded down by up to a step: a change never makes pages due that the new time
+ * allows (but what was due before stays due). From -1, where ages were not kept, all start young. The time that is set
+ * already changes nothing. npages are free now.
+ */
 void decay_set(decay_t *decay, int64_t ms, uint64_t now, size_t npages);
 /* Moves on to `now`, with npages free now. True if at least one step passed. */
 bool decay_advance(decay_t *decay, uint64_t now, size_t npages);
@@ -39,5 +42,8 @@ size_t decay_limit(const decay_t *decay);
 void decay_purged(decay_t *decay, size_t npages);
 /* When the limit falls next: start of the next step. UINT64_MAX if never. */
 uint64_t decay_deadline(const decay_t *decay);
+/* When, if nothing else happens, at least `least` pages have to go, or all if there are fewer: the start of a later
+ * step. UINT64_MAX if never. */
+uint64_t decay_due(const decay_t *decay, size_t least);
 
 #endif

@@ -82,9 +82,20 @@ grow(page_alloc_t *pa, size_t size, size_t alignment, uint32_t szind, bool slab,
     return e == NULL ? NULL : commit_and_activate(pa, &pa->retained, e, szind, slab, zeroed);
 }
 
+/* Here, and not where pages are freed: a thread may be freeing inside of its system's own thread management, whose locks
+ * the start of a thread would need. */
+static inline void
+start_purger(void) {
+    const pa_purger_t *purger = atomic_get_acquire(&pa_purger);
+    if (UNLIKELY(purger != NULL)) {
+        purger->start();
+    }
+}
+
 extent_t *
 pa_alloc(page_alloc_t *pa, size_t size, size_t alignment, uint32_t szind, bool slab, bool *zeroed) {
     witness_no_core_lock();
+    start_purger();
     extent_t *e = take(pa, &pa->dirty, size, alignment, szind, slab, zeroed);
     if (e == NULL) {
         e = take(pa, &pa->muzzy, size, alignment, szind, slab, zeroed);

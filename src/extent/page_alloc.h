@@ -50,10 +50,12 @@ typedef struct {
     lock_t decay_lock; /* Synchronization: itself. */
     decay_t dirty_decay GUARDED_BY(role_decay);
     decay_t muzzy_decay GUARDED_BY(role_decay);
+    _Atomic uint64_t dirtied_at;    /* Synchronization: any thread; ns; when pages last became dirty. */
     _Atomic uint64_t deadline;      /* Synchronization: written under decay_lock, read at any time; ns. */
     _Atomic int64_t dirty_decay_ms; /* Synchronization: as deadline; copies for the fast test. */
     _Atomic int64_t muzzy_decay_ms; /* Synchronization: as deadline. */
     _Atomic int64_t dirty_max;      /* Synchronization: any thread; bytes, -1 no limit. */
+    _Atomic size_t alarm;           /* Synchronization: any thread; more decaying pages than this wake the purger. */
 
     _Atomic uint64_t npurges;  /* Synchronization: any thread adds. */
     _Atomic uint64_t nmadvise; /* Synchronization: any thread adds. */
@@ -96,12 +98,28 @@ extent_t *pa_new_region(page_alloc_t *pa, size_t size, size_t alignment);
 /* Gives back all regions that are wholly retained. True if there was one. */
 bool pa_release_unused(page_alloc_t *pa);
 
+/*
+ * Who purges in the background. Its functions are called at any time while the slot is filled, and may be still running
+ * when it has been emptied; with no lock of the core held.
+ */
+typedef struct {
+    bool (*runs)(void);           /* it is there: the application's threads need not purge */
+    void (*start)(void);          /* pages are being taken, some will come back; often */
+    void (*wake)(uint32_t arena); /* this arena's pages may be due sooner than pa_background said */
+} pa_purger_t;
+
+/* Empty (NULL) unless the layers above fill it; whoever they set is there for good. */
+extern const pa_purger_t *_Atomic pa_purger;
+
 /* Decay and purging: purge.c. */
 
-/* Purges what the curves and the cap no longer allow, if a deadline has passed. Cheap otherwise. */
+/* If a deadline has passed: purges what the curves and the cap no longer allow, or leaves that to the purger, if one
+ * runs. Cheap otherwise. */
 void pa_tick(page_alloc_t *pa, uint64_t now);
-/* The same without waiting for a deadline. */
+/* Purges what the curves and the cap no longer allow. */
 void pa_decay(page_alloc_t *pa, uint64_t now);
+/* The purger's: the same, and when it is worth coming back. UINT64_MAX: not before a wake. */
+uint64_t pa_background(page_alloc_t *pa, uint64_t now);
 /* Purges every dirty and muzzy page. */
 void pa_purge_all(page_alloc_t *pa);
 /* After pages became dirty: purges at once if the decay time is 0 or the cap is exceeded. */

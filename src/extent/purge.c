@@ -11,6 +11,10 @@
 #define LEAST_PAGES 16
 /* A cap that was hit is undercut by 1/8, so that it is not hit again at once. */
 #define CAP_SLACK 8
+/* The purger is woken when there are twice as many decaying pages as when it looked, and this many more. */
+#define ALARM_PAGES 1024
+
+const pa_purger_t *_Atomic pa_purger;
 
 void
 pa_lock_decay(page_alloc_t *pa) NO_THREAD_SAFETY {
@@ -130,10 +134,15 @@ decay_of(page_alloc_t *pa, const extents_t *x) REQUIRES(role_decay) {
     return x == &pa->dirty ? &pa->dirty_decay : &pa->muzzy_decay;
 }
 
-/* Moves one collection's curve on; returns how many pages may stay. */
+/* Moves one collection's curve on; returns how many pages may stay. Nobody may have looked for long: the dirty pages that
+ * came since are as old as the last of them. */
 static size_t
 advance(page_alloc_t *pa, const extents_t *x, uint64_t now) REQUIRES(role_decay) {
     decay_t *decay = decay_of(pa, x);
+    uint64_t dirtied_at = x == &pa->dirty ? atomic_get(&pa->dirtied_at) : now;
+    if (dirtied_at < now) {
+        decay_advance(decay, dirtied_at, atomic_get(&x->npages));
+    }
     decay_advance(decay, now, atomic_get(&x->npages));
     update_deadline(pa);
     return decay_limit(decay);
@@ -169,6 +178,55 @@ purge_muzzy(page_alloc_t *pa, size_t keep) {
     }
 }
 
+/* Pages that become due by time: where the time is -1 or 0, it is not time that counts. */
+static size_t
+decaying_pages(page_alloc_t *pa) {
+    size_t dirty = atomic_get(&pa->dirty_decay_ms) > 0 ? atomic_get(&pa->dirty.npages) : 0;
+    size_t muzzy = atomic_get(&pa->muzzy_decay_ms) > 0 ? atomic_get(&pa->muzzy.npages) : 0;
+    return dirty + muzzy;
+}
+
+static void
+wake_purger(page_alloc_t *pa) {
+    const pa_purger_t *purger = atomic_get_acquire(&pa_purger);
+    if (UNLIKELY(purger != NULL)) {
+        purger->wake(pa->arena);
+    }
+}
+
+/*
+ * After pages came. Either this thread's read-modify-write of the alarm comes after the purger's in watch(), and sees
+ * the number that it set; or it comes before, and then the purger sees the pages.
+ */
+static void
+raise_alarm(page_alloc_t *pa) {
+    size_t alarm = atomic_fetch_add_explicit(&pa->alarm, 0, memory_order_acq_rel);
+    if (decaying_pages(pa) > alarm &&
+        atomic_exchange_explicit(&pa->alarm, SIZE_MAX, memory_order_acq_rel) != SIZE_MAX) {
+        wake_purger(pa);
+    }
+}
+
+/* Sets the alarm, and tells when pages will be due. */
+static uint64_t
+watch(page_alloc_t *pa, uint64_t now) {
+    size_t quiet = 0;
+    atomic_exchange_explicit(&pa->alarm, quiet, memory_order_acq_rel);
+    pa_lock_decay(pa);
+    advance(pa, &pa->dirty, now);
+    advance(pa, &pa->muzzy, now);
+    uint64_t dirty = decay_due(&pa->dirty_decay, LEAST_PAGES);
+    uint64_t muzzy = decay_due(&pa->muzzy_decay, LEAST_PAGES);
+    size_t npages = decaying_pages(pa);
+    pa_unlock_decay(pa);
+    uint64_t due = dirty < muzzy ? dirty : muzzy;
+    if (due != UINT64_MAX) {
+        atomic_compare_exchange_strong_explicit(&pa->alarm, &quiet, 2 * npages + ALARM_PAGES, memory_order_acq_rel,
+                                                memory_order_relaxed);
+    }
+    return due;
+}
+
 /* The decay lock is held, and released here; purging runs without it. Dirty first: what it makes muzzy is young
  * there. */
 static void
@@ -183,19 +241,46 @@ decay_locked(page_alloc_t *pa, uint64_t now) RELEASE(role_decay) {
     purge_muzzy(pa, keep);
 }
 
+static bool
+purger_runs(void) {
+    const pa_purger_t *purger = atomic_get_acquire(&pa_purger);
+    return UNLIKELY(purger != NULL) && purger->runs();
+}
+
 void
 pa_tick(page_alloc_t *pa, uint64_t now) {
     witness_no_core_lock();
-    if (now >= atomic_get(&pa->deadline) && try_decay(pa)) {
+    if (now < atomic_get(&pa->deadline) || !try_decay(pa)) {
+        return;
+    }
+    if (purger_runs()) {
+        advance(pa, &pa->dirty, now);
+        advance(pa, &pa->muzzy, now);
+        pa_unlock_decay(pa);
+    } else {
         decay_locked(pa, now);
     }
 }
 
+static void
+decay(page_alloc_t *pa, uint64_t now) {
+    pa_lock_decay(pa);
+    decay_locked(pa, now);
+}
+
+/* What has become muzzy may be due before the purger comes. */
 void
 pa_decay(page_alloc_t *pa, uint64_t now) {
     witness_no_core_lock();
-    pa_lock_decay(pa);
-    decay_locked(pa, now);
+    decay(pa, now);
+    wake_purger(pa);
+}
+
+uint64_t
+pa_background(page_alloc_t *pa, uint64_t now) {
+    witness_no_core_lock();
+    decay(pa, now);
+    return watch(pa, now);
 }
 
 void
@@ -212,7 +297,11 @@ pa_dirtied(page_alloc_t *pa) {
     if (UNLIKELY(atomic_get(&pa->dirty_decay_ms) == 0)) {
         purge_dirty(pa, 0, 1);
     } else {
+        atomic_set(&pa->dirtied_at, clock_coarse_ns());
         purge_over_cap(pa);
+    }
+    if (UNLIKELY(atomic_get(&pa_purger) != NULL)) {
+        raise_alarm(pa);
     }
 }
 
@@ -225,4 +314,5 @@ pa_set_decay_ms(page_alloc_t *pa, extent_state_t state, int64_t ms, uint64_t now
     decay_set(dirty ? &pa->dirty_decay : &pa->muzzy_decay, ms, now, atomic_get(&x->npages));
     atomic_set(dirty ? &pa->dirty_decay_ms : &pa->muzzy_decay_ms, ms);
     decay_locked(pa, now);
+    wake_purger(pa);
 }

@@ -1,0 +1,94 @@
+/* thread_linux.c -- pthreads and futexes. */
+#include "os/thread.h"
+
+#include "os/system.h"
+
+#include <errno.h>
+#include <linux/futex.h>
+#include <sched.h>
+#include <signal.h>
+#include <sys/prctl.h>
+#include <sys/syscall.h>
+#include <time.h>
+#include <unistd.h>
+
+/* For purging, and an application's extent hooks; more than the system's least, which counts thread-local data. */
+#define STACK_BYTES ((size_t)256 << 10)
+
+static void *
+begin(void *arg) {
+    os_thread_t *thread = arg;
+    atomic_set(&thread->self, system_thread_id());
+    prctl(PR_SET_NAME, thread->name, 0, 0, 0);
+    thread->run(thread->arg);
+    atomic_set(&thread->self, 0);
+    return NULL;
+}
+
+static bool
+create(os_thread_t *thread) {
+    pthread_attr_t attr;
+    if (pthread_attr_init(&attr) != 0) {
+        return false;
+    }
+    long least = sysconf(_SC_THREAD_STACK_MIN);
+    pthread_attr_setstacksize(&attr, STACK_BYTES + (least > 0 ? (size_t)least : 0));
+    bool created = pthread_create(&thread->id, &attr, begin, thread) == 0;
+    pthread_attr_destroy(&attr);
+    return created;
+}
+
+/* A thread starts with its creator's signal mask. */
+bool
+os_thread_start(os_thread_t *thread, const char *name, void (*run)(void *), void *arg) {
+    sigset_t all, before;
+    int saved = errno;
+    thread->name = name;
+    thread->run = run;
+    thread->arg = arg;
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, &before);
+    bool created = create(thread);
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
+    errno = saved;
+    return created;
+}
+
+void
+os_thread_join(os_thread_t *thread) {
+    pthread_join(thread->id, NULL);
+}
+
+bool
+os_thread_is_self(const os_thread_t *thread) {
+    return atomic_get(&thread->self) == system_thread_id();
+}
+
+void
+os_thread_yield(void) {
+    sched_yield();
+}
+
+void
+bell_ring(bell_t *bell) {
+    int saved = errno;
+    if (atomic_exchange_explicit(&bell->rung, 1, memory_order_release) == 0) {
+        syscall(SYS_futex, &bell->rung, FUTEX_WAKE_PRIVATE, 1, NULL, NULL, 0);
+    }
+    errno = saved;
+}
+
+/* False if the time is over. The bitset form takes an absolute time. */
+static bool
+sleep_while_silent(bell_t *bell, uint64_t until) {
+    struct timespec time = {.tv_sec = (time_t)(until / 1000000000U), .tv_nsec = (long)(until % 1000000000U)};
+    struct timespec *limit = until == UINT64_MAX ? NULL : &time;
+    long result = syscall(SYS_futex, &bell->rung, FUTEX_WAIT_BITSET_PRIVATE, 0, limit, NULL, FUTEX_BITSET_MATCH_ANY);
+    return result == 0 || errno == EAGAIN || errno == EINTR;
+}
+
+void
+bell_wait(bell_t *bell, uint64_t until) {
+    while (atomic_exchange_explicit(&bell->rung, 0, memory_order_acquire) == 0 && sleep_while_silent(bell, until)) {
+    }
+}
