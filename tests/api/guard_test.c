@@ -3,7 +3,6 @@
 
 #include "arena/arenas.h"
 #include "extent/pagemap.h"
-#include "thread/thread.h"
 
 #include <errno.h>
 
@@ -20,7 +19,7 @@ set(const arena_t *arena, const char *what, const char *value, int expected) {
 
 static arena_t *
 new_arena(void) {
-    thread_get();
+    lunalloc_free(lunalloc_malloc(1)); /* boots */
     arena_t *arena = arenas_create();
     assert_non_null(arena);
     return arena;
