@@ -14,7 +14,8 @@
 
 typedef struct arena {
     uint32_t index; /* Synchronization: constant. */
-    bool manual;    /* Synchronization: constant; made by request, not for automatic binding; never cached. */
+    _Atomic bool manual; /* Synchronization: written while nothing lives in it, read at any time; made by request, not
+                            for automatic binding; never cached. */
     _Atomic uint32_t nthreads;                    /* Synchronization: any thread; threads bound to it. */
     _Atomic uint64_t nmalloc_large[SC_MAX_SIZES]; /* Synchronization: any thread adds; by szind, as below. */
     _Atomic uint64_t ndalloc_large[SC_MAX_SIZES]; /* Synchronization: as nmalloc_large. */

@@ -11,7 +11,7 @@ slab_new(arena_t *arena, uint32_t szind) {
     extent_t *slab = pa_alloc(&arena->pages, size, sc.page, szind, true, &zeroed);
     if (slab != NULL) {
         slab_init(slab);
-        pagemap_set_slab(slab, arena->manual ? 0 : (uint8_t)(szind + 1));
+        pagemap_set_slab(slab, atomic_get(&arena->manual) ? 0 : (uint8_t)(szind + 1));
     }
     return slab;
 }
