@@ -49,6 +49,8 @@ void arena_free_large_ptr(const void *ptr);
 /* Resizes a large allocation in place to a large class. False: nothing changed. */
 bool arena_resize_large(extent_t *e, uint32_t szind);
 
+/* Gives everything back in which nothing lives, empty slabs too. For an arena that no thread allocates from. */
+void arena_drain(arena_t *arena);
 /* Frees everything that lives in a manual arena. Nobody uses its memory any more. */
 void arena_reset(arena_t *arena);
 /* Resets it and gives its regions back. */

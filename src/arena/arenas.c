@@ -198,11 +198,11 @@ note_drained(arena_t *arena) REQUIRES(role_arenas) {
     }
 }
 
-/* Purging may run hooks, which may allocate: no lock is held. */
+/* This may run hooks, which may allocate: no lock is held. */
 static void
-purge_drained(arena_t *arena) EXCLUDES(role_arenas) {
+drain(arena_t *arena) EXCLUDES(role_arenas) {
     if (atomic_get(&arena->pages.drained)) {
-        pa_purge_all(&arena->pages);
+        arena_drain(arena);
     }
 }
 
@@ -252,7 +252,7 @@ arenas_unbind(arena_t *arena) {
     arenas_lock();
     discount_thread(arena);
     arenas_unlock();
-    purge_drained(arena);
+    drain(arena);
 }
 
 /* Should a thread leave this slot for that one? */
@@ -274,7 +274,7 @@ arenas_rebind(arena_t *arena) {
         discount_thread(arena);
     }
     arenas_unlock();
-    purge_drained(arena);
+    drain(arena);
     return target;
 }
 
@@ -292,7 +292,7 @@ arenas_set_nauto(uint32_t n) {
     arenas_unlock();
     for (uint32_t i = 0; i < arenas_count(); i++) {
         if (arenas_get(i) != NULL) {
-            purge_drained(arenas_get(i));
+            drain(arenas_get(i));
         }
     }
 }

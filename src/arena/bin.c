@@ -105,6 +105,25 @@ bin_push(bin_t *bin, extent_t *slab, void *ptr) {
     return NULL;
 }
 
+/* Only the current slab can be empty, and those that were added and never used: these are in the last bucket. */
+extent_t *
+bin_take_empty(bin_t *bin) {
+    if (bin->current != NULL && atomic_get(&bin->current->nfree) > 0) {
+        enter(bin, bin->current);
+    }
+    bin->current = NULL;
+    list_t *last = &bin->nonfull[BIN_BUCKETS - 1];
+    for (list_t *at = last->next; at != last; at = at->next) {
+        extent_t *slab = container_of(at, extent_t, link);
+        if (atomic_get(&slab->nfree) == slab->nregs) {
+            leave(bin, slab);
+            uncount(bin, slab);
+            return slab;
+        }
+    }
+    return NULL;
+}
+
 void
 bin_forget(bin_t *bin, extent_t *slab) {
     uint32_t nfree = atomic_get(&slab->nfree);

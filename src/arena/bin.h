@@ -50,6 +50,8 @@ uint32_t bin_pop(bin_t *bin, uint32_t n, void **out) REQUIRES(role_bin);
 void bin_add_slab(bin_t *bin, extent_t *slab) REQUIRES(role_bin);
 /* Takes one region back. Returns the slab if that made it empty and it left the bin, else NULL. */
 extent_t *bin_push(bin_t *bin, extent_t *slab, void *ptr) REQUIRES(role_bin);
+/* A slab without live regions, which leaves the bin; NULL if there is none. No slab is the current one afterwards. */
+extent_t *bin_take_empty(bin_t *bin) REQUIRES(role_bin);
 /* Takes a slab away, whatever is in use of it: that counts as given back. */
 void bin_forget(bin_t *bin, extent_t *slab) REQUIRES(role_bin);
 /* Stops at the first broken invariant that the bin alone can show. Debug builds. */

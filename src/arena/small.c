@@ -97,6 +97,28 @@ arena_flush(void **ptrs, uint32_t n) {
     }
 }
 
+static void
+drain_bin(arena_t *arena, bin_t *bin) {
+    extent_t *slab;
+    do {
+        bin_lock(bin);
+        slab = bin_take_empty(bin);
+        bin_unlock(bin);
+        if (slab != NULL) {
+            slab_delete(arena, slab);
+        }
+    } while (slab != NULL);
+}
+
+void
+arena_drain(arena_t *arena) {
+    witness_no_core_lock();
+    for (uint32_t i = 0; i < sc.nsmall; i++) {
+        drain_bin(arena, &arena->bins[i]);
+    }
+    pa_purge_all(&arena->pages);
+}
+
 extent_t *
 arena_extent_of(const void *ptr, const char *what) {
     extent_t *e = pagemap_extent((uintptr_t)ptr);
