@@ -47,10 +47,12 @@ check_slab(arena_t *arena, const extent_t *slab, bin_tally_t *tallies) REQUIRES(
     tally->curregs += slab->nregs - nfree;
 }
 
-/* It has the pages of its class, no more. */
+/* It has the pages of its class, no more; but for the page of a guard that is just being set or taken away. */
 static void
 check_large(const arena_t *arena, const extent_t *e) REQUIRES(role_extents) {
-    check(!sc_is_small(e->szind) && e->size == align_up(sc.size[e->szind], sc.page));
+    size_t size = align_up(sc.size[e->szind], sc.page);
+    check(!sc_is_small(e->szind));
+    check(extent_usable(e) == size || (!e->guarded && e->size == size + sc.page));
     check(!atomic_get(&arena->manual) || pagemap_class((void *)e->addr) == 0);
 }
 

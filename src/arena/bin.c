@@ -148,7 +148,7 @@ bin_check_slab(const bin_t *bin, const extent_t *slab) {
         nfree += (uint32_t)__builtin_popcountll(slab->free_regs[w]);
     }
     check(slab->slab && slab->in_bin && extent_state(slab) == extent_active);
-    check(slab->nregs == sc_nregs(slab->szind, slab->size));
+    check(slab->nregs == sc_nregs(slab->szind, extent_usable(slab)));
     check(nfree == atomic_get(&slab->nfree) && nfree <= slab->nregs);
     check(is_linked(slab) == (slab != bin->current && nfree > 0));
 }

@@ -130,7 +130,7 @@ large_in_manual(void) {
 static void
 large_of_other_class(void) {
     pagemap_set_class(made.large->addr, 0);
-    made.large->szind++;
+    made.large->szind += 2;
 }
 
 static void
@@ -164,7 +164,7 @@ static const struct {
     {"granule of a slab", granule_missing, "pagemap_extent(granule) == slab"},
     {"class in a manual arena", class_in_manual, "pagemap_class((void *)granule) == class"},
     {"large class in a manual arena", large_in_manual, "pagemap_class((void *)e->addr) == 0"},
-    {"large of another class", large_of_other_class, "e->size == align_up(sc.size[e->szind], sc.page)"},
+    {"large of another class", large_of_other_class, "extent_usable(e) == size"},
     {"large of a small class", large_of_small_class, "!sc_is_small(e->szind)"},
     {"classes missing", other_kind_of_arena, "pagemap_class((void *)granule) == class"},
 };
