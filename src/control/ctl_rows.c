@@ -311,7 +311,7 @@ write_thread_arena(const ctl_call_t *call, const lunalloc_value_t *value, fmt_t 
         return EAGAIN;
     }
     if (arena == NULL) {
-        ctl_no_such(why, "arena", value->v.u);
+        ctl_no_such_arena(why, value->v.u);
         return EINVAL;
     }
     thread_bind(thread_get(), arena);
