@@ -24,9 +24,9 @@ self(void) {
 /* Without a cache. */
 static void *
 alloc_direct(thread_t *thread, uint32_t szind, size_t alignment, bool *zeroed) {
-    arena_t *arena = atomic_get(&thread->arena);
     thread_count_uncached(szind);
     thread_event(thread);
+    arena_t *arena = atomic_get(&thread->arena);
     *zeroed = false;
     return sc_is_small(szind) ? arena_malloc_small(arena, szind) : arena_malloc_large(arena, szind, alignment, zeroed);
 }

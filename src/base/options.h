@@ -24,8 +24,12 @@
 #define DEFAULT_BACKGROUND_THREAD false
 #define DEFAULT_MAX_BACKGROUND    4
 
+/* Most bytes of an option that is text, terminator included. */
+#define OPTION_TEXT_MAX 256
+
 typedef struct {
     /* Synchronization: written by boot, on one thread, then constant: these fields. */
+    char slab_sizes[OPTION_TEXT_MAX]; /* as given: control/slab_sizes.h */
     bool abort_conf;        /* a bad configuration pair aborts instead of being skipped */
     bool tcache;            /* threads have caches */
     bool background_thread; /* threads purge in the background */

@@ -108,8 +108,11 @@ join_one(page_alloc_t *pa, extents_t *x, extent_t **e) REQUIRES(role_extents) {
     return true;
 }
 
+/* No class from now on: merging may let go of the lock, and others see e. */
 void
 pa_insert(page_alloc_t *pa, extents_t *x, extent_t *e) {
+    e->szind = SC_NONE;
+    e->slab = false;
     extent_set_state(e, extent_busy);
     while (join_one(pa, x, &e)) {
     }

@@ -63,6 +63,7 @@ typedef struct extent {
     _Atomic uint32_t nfree;               /* Synchronization: written under the bin's lock, read at any time. */
     uint32_t bucket GUARDED_BY(role_bin); /* which occupancy list of the bin it is on */
     uint32_t bucket_limit GUARDED_BY(role_bin); /* it leaves that list when nfree reaches this */
+    bool in_bin; /* Synchronization: false before it is published, then the bin's lock; slab that a bin counts. */
     uint64_t sn;                                /* Synchronization: constant while registered. */
     uint64_t lru GUARDED_BY(role_extents);      /* order of entry into the collection */
     heap_node_t fit GUARDED_BY(role_extents);   /* in the collection's heap */

@@ -1,6 +1,6 @@
 /*
  * page_alloc.c -- allocation, deallocation, and resizing in place. Cutting and joining are coalesce.c's, regions
- * region.c's, purging purge.c's.
+ * region.c's, purging purge.c's, checking page_check.c's.
  */
 #include "extent/page_alloc.h"
 
@@ -31,6 +31,7 @@ static void
 activate(extent_t *e, uint32_t szind, bool slab, bool *zeroed) REQUIRES(role_extents) {
     e->szind = szind;
     e->slab = slab;
+    e->in_bin = false;
     *zeroed = e->zeroed;
     e->zeroed = false;
     extent_set_state(e, extent_active);
@@ -264,19 +265,6 @@ pa_shrink(page_alloc_t *pa, extent_t *e, size_t size, uint32_t szind) {
     return rest != NULL;
 }
 
-static void
-check_region(page_alloc_t *pa, const region_t *region) {
-    uintptr_t end = region->addr + region->size;
-    for (uintptr_t addr = region->addr; addr < end;) {
-        const extent_t *e = pagemap_extent(addr);
-        check(e != NULL && e->addr == addr && extent_arena(e) == pa->arena && e->sn == region->sn);
-        check(e->is_head == (addr == region->addr) && extent_end(e) <= end);
-        check((e->szind != SC_NONE) == (extent_state(e) == extent_active));
-        check(e->committed || extent_state(e) == extent_retained || extent_state(e) == extent_busy);
-        addr = extent_end(e);
-    }
-}
-
 void
 pa_lock_layout(page_alloc_t *pa) NO_THREAD_SAFETY {
     lock_acquire(&pa->dirty.lock);
@@ -289,21 +277,6 @@ pa_unlock_layout(page_alloc_t *pa) NO_THREAD_SAFETY {
     lock_release(&pa->retained.lock);
     lock_release(&pa->muzzy.lock);
     lock_release(&pa->dirty.lock);
-}
-
-void
-pa_check(page_alloc_t *pa) {
-    extents_check(&pa->dirty);
-    extents_check(&pa->muzzy);
-    extents_check(&pa->retained);
-    size_t mapped = 0;
-    pa_lock_layout(pa);
-    for (const region_t *region = pa->regions; region != NULL; region = region->next) {
-        check_region(pa, region);
-        mapped += region->size;
-    }
-    check(mapped == atomic_get(&pa->mapped));
-    pa_unlock_layout(pa);
 }
 
 void

@@ -291,10 +291,20 @@ pa_purge_all(page_alloc_t *pa) {
     purge_muzzy(pa, 0);
 }
 
+/* Under the lock, so that pages that come before are there for who purges next, and who brings some later sees it. */
+void
+pa_set_drained(page_alloc_t *pa, bool drained) {
+    extents_lock(&pa->dirty);
+    atomic_set(&pa->drained, drained);
+    extents_unlock(&pa->dirty);
+}
+
 void
 pa_dirtied(page_alloc_t *pa) {
     witness_no_core_lock();
-    if (UNLIKELY(atomic_get(&pa->dirty_decay_ms) == 0)) {
+    if (UNLIKELY(atomic_get(&pa->drained))) {
+        pa_purge_all(pa);
+    } else if (UNLIKELY(atomic_get(&pa->dirty_decay_ms) == 0)) {
         purge_dirty(pa, 0, 1);
     } else {
         atomic_set(&pa->dirtied_at, clock_coarse_ns());

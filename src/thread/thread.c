@@ -116,7 +116,7 @@ thread_set_cached(thread_t *thread, bool on) {
     if (!on) {
         tcache_close(thread);
         thread->ncached = 0;
-    } else if (!atomic_get(&thread->arena)->manual) {
+    } else if (!atomic_get(&atomic_get(&thread->arena)->manual)) {
         thread->ncached = tcache_nclasses();
     }
 }
@@ -202,11 +202,7 @@ thread_prefork(void) {
 static void
 forget_others(void) NO_THREAD_SAFETY {
     list_init(&threads);
-    for (uint32_t i = 0; i < arenas_count(); i++) {
-        if (arenas_get(i) != NULL) {
-            atomic_set(&arenas_get(i)->nthreads, 0);
-        }
-    }
+    arenas_unbind_all();
     thread_t *self = thread_self;
     if (self != &thread_unborn && self != &thread_gone) {
         self->id = system_thread_id();
