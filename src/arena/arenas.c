@@ -14,6 +14,7 @@ static lock_t lock = LOCK_INITIALIZER(RANK_ARENAS);
 static _Atomic uint32_t count;      /* Synchronization: written under the lock, read at any time. */
 static _Atomic uint32_t nauto;      /* Synchronization: as count. */
 static _Atomic uint32_t generation; /* Synchronization: as count; rises with each change of nauto. */
+static _Atomic(arena_t *) plain;    /* Synchronization: any thread; what arenas_without_hooks found last. */
 
 /* Slot -> index + 1 of its automatic arena; 0 until it is made. */
 static uint32_t slots[ARENAS_MAX_AUTO] GUARDED_BY(role_arenas);
@@ -128,11 +129,13 @@ arenas_bind_to(uint32_t index) {
     return arena;
 }
 
-/* The lowest index that is free; ARENAS_MAX if there is none. */
+/* The lowest index that is free; ARENAS_MAX if there is none. That of a destroyed arena, all of which were manual, is
+ * free for manual ones only. */
 static uint32_t
-free_index(void) REQUIRES(role_arenas) {
+free_index(bool manual) REQUIRES(role_arenas) {
     uint32_t i = 0;
-    while (i < ARENAS_MAX && (is_kept(i) || (atomic_get(&arenas_table[i]) != NULL && life[i] != arena_destroyed))) {
+    while (i < ARENAS_MAX &&
+           (is_kept(i) || (atomic_get(&arenas_table[i]) != NULL && !(manual && life[i] == arena_destroyed)))) {
         i++;
     }
     return i;
@@ -147,7 +150,7 @@ in_slot(uint32_t slot) REQUIRES(role_arenas) {
 /* A slot's arena; made if need be. NULL without memory. */
 static arena_t *
 fill_slot(uint32_t slot) REQUIRES(role_arenas) {
-    uint32_t index = slots[slot] == 0 ? free_index() : slots[slot] - 1;
+    uint32_t index = slots[slot] == 0 ? free_index(false) : slots[slot] - 1;
     arena_t *arena = index == ARENAS_MAX                             ? NULL
                      : arenas_get(index) != NULL && slots[slot] != 0 ? arenas_get(index)
                                                                      : make(index, false);
@@ -242,12 +245,43 @@ arena_t *
 arenas_create(void) {
     witness_no_core_lock();
     arenas_lock();
-    uint32_t index = free_index();
+    uint32_t index = free_index(true);
     arena_t *arena = index < ARENAS_MAX ? make(index, true) : NULL;
     if (arena != NULL) {
         atomic_set(&arenas_manual_made, true);
     }
     arenas_unlock();
+    return arena;
+}
+
+static bool
+has_hooks(arena_t *arena) {
+    return pa_hooks(&arena->pages) != NULL;
+}
+
+/* The lowest automatic arena without hooks; a new one, to which no thread is bound, if all of them have hooks. */
+static arena_t *
+find_plain(void) REQUIRES(role_arenas) {
+    for (uint32_t i = 0; i < arenas_count(); i++) {
+        arena_t *arena = arenas_get(i);
+        if (arena != NULL && !arena->manual && !has_hooks(arena)) {
+            return arena;
+        }
+    }
+    uint32_t index = free_index(false);
+    return index < ARENAS_MAX ? make(index, false) : NULL;
+}
+
+arena_t *
+arenas_without_hooks(void) {
+    witness_no_core_lock();
+    arena_t *arena = atomic_get_acquire(&plain);
+    if (arena == NULL || has_hooks(arena)) {
+        arenas_lock();
+        arena = find_plain();
+        arenas_unlock();
+        atomic_set_release(&plain, arena);
+    }
     return arena;
 }
 

@@ -55,6 +55,9 @@ void arenas_unbind(arena_t *arena);
 /* A manual arena was made at some time: some memory must not enter caches. Relaxed. */
 extern _Atomic bool arenas_manual_made;
 
+/* An automatic arena that takes its memory from the system; for allocations inside of hooks. NULL without memory. */
+arena_t *arenas_without_hooks(void) EXCLUDES(role_arenas);
+
 /* Gives regions back that hold nothing, of all arenas, purging first. True if there were any. */
 bool arenas_release_unused(void);
 

@@ -124,6 +124,7 @@ ENTRY(arenas_rebind, arena)
 ENTRY(arenas_reset, 0)
 ENTRY(arenas_destroy, 0)
 ENTRY(arenas_release_unused)
+ENTRY(arenas_without_hooks)
 
 /* ---- internal: pages ---- */
 
@@ -131,7 +132,7 @@ ENTRY(pa_alloc, &arena->pages, large_size, sc.page, large_class(), false, &zeroe
 ENTRY(pa_dalloc, &arena->pages, extent())
 ENTRY(pa_expand, &arena->pages, extent(), large_size * 2, sc_index(large_size * 2))
 ENTRY(pa_shrink, &arena->pages, extent(), large_size / 2, sc_index(large_size / 2))
-ENTRY(pa_new_region, &arena->pages, large_size, sc.page)
+ENTRY(pa_new_region, &arena->pages, large_size, sc.page, false)
 ENTRY(pa_release_unused, &arena->pages)
 ENTRY(pa_release_all, &arena->pages)
 ENTRY(pa_tick, &arena->pages, 0)

@@ -65,6 +65,26 @@ test_lookup(void **state) {
     }
 }
 
+/* The index of a destroyed arena is not for an automatic one: what is manual stays so. */
+static void
+test_automatic_after_destroyed(void **state) {
+    (void)state;
+    uint32_t nauto = arenas_nauto();
+    arena_t *manual = arenas_create(), *bound[8];
+    assert_non_null(manual);
+    assert_int_equal(arenas_destroy(manual->index), 0);
+    arenas_set_nauto(nauto + 4);
+    for (unsigned i = 0; i < 8; i++) {
+        bound[i] = arenas_bind_auto();
+        assert_ptr_not_equal(bound[i], manual);
+        assert_false(bound[i]->manual);
+    }
+    for (unsigned i = 0; i < 8; i++) {
+        arenas_unbind(bound[i]);
+    }
+    arenas_set_nauto(nauto);
+}
+
 static void
 test_indices_again(void **state) {
     (void)state;
@@ -250,6 +270,7 @@ main(int argc, char **argv) {
         cmocka_unit_test(test_exhaustion),
         cmocka_unit_test(test_reset_beside_purging),
         cmocka_unit_test(test_destroy_beside_purging),
+        cmocka_unit_test(test_automatic_after_destroyed),
     };
     return cmocka_run_group_tests_name("arenas", tests, boot_allocator, NULL);
 }
