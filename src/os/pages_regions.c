@@ -245,6 +245,14 @@ pages_map(size_t size, size_t alignment) {
     return addr;
 }
 
+/* As VirtualAlloc does: addresses first, memory when it is asked for. */
+void *
+pages_reserve(size_t size, size_t alignment, bool *committed) {
+    void *addr = pages_map(size, alignment);
+    *committed = addr == NULL || !pages_decommit(addr, size);
+    return addr;
+}
+
 void
 pages_unmap(void *addr, size_t size) {
     int saved = errno;
@@ -322,6 +330,35 @@ pages_purge_forced(void *addr, size_t size) {
     lock_acquire(&lock);
     demand("forced purge", region_of("forced purge", (uintptr_t)addr, size), (uintptr_t)addr, size, false);
     lock_release(&lock);
+    return false;
+}
+
+static bool
+protect(const char *call, void *addr, size_t size, int protection) {
+    int saved = errno;
+    lock_acquire(&lock);
+    demand(call, region_of(call, (uintptr_t)addr, size), (uintptr_t)addr, size, false);
+    bool done = mprotect(addr, size, protection) == 0;
+    lock_release(&lock);
+    errno = saved;
+    return done;
+}
+
+bool
+pages_guard(void *addr, size_t size) {
+    return protect("guard", addr, size, PROT_NONE);
+}
+
+bool
+pages_unguard(void *addr, size_t size) {
+    return protect("unguard", addr, size, PROT_READ | PROT_WRITE);
+}
+
+bool
+pages_thp(void *addr, size_t size, pages_thp_t mode) {
+    (void)addr;
+    (void)size;
+    (void)mode;
     return false;
 }
 

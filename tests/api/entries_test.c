@@ -140,6 +140,7 @@ ENTRY(pa_decay, &arena->pages, 0)
 ENTRY(pa_background, &arena->pages, 0)
 ENTRY(pa_purge_all, &arena->pages)
 ENTRY(pa_dirtied, &arena->pages)
+ENTRY(pa_set_thp, &arena->pages, pages_thp_default)
 ENTRY(pa_set_decay_ms, &arena->pages, extent_dirty, 1000, 0)
 ENTRY(hook_alloc, NULL, large_size, sc.page, &zeroed, &committed, 0)
 ENTRY(hook_dalloc, NULL, large, large_size, true, 0)
@@ -199,7 +200,7 @@ test_the_message_names_the_function(void **state) {
     need_witness();
     assert_aborts(enter_with_lock_held, &(entry_t){"arena_fill", enter_arena_fill},
                   "lunalloc: lock order: arena_fill entered while bin held; none may be held there of decay bin dirty "
-                  "muzzy retained descriptors pagemap metadata\n");
+                  "muzzy retained descriptors pagemap metadata regions\n");
 }
 
 static int
