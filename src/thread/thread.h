@@ -2,9 +2,9 @@
  * thread.h -- what each thread has: a cache, and an arena that it allocates from.
  *
  * The only thread-local variable of the fast path is the 8-byte pointer thread_self (initial-exec, so that reading
- * it is one instruction and a dlopen'ed library still finds room). It starts at thread_unborn, whose zeroed bins are empty and
- * full: the first call of a thread takes the slow path and thread_get makes it a thread of its own. After thread exit
- * it is thread_gone: allocation still works, uncached.
+ * it is one instruction and a dlopen'ed library still finds room). It starts at thread_unborn, whose zeroed bins are
+ * empty and full: the first call of a thread takes the slow path and thread_get makes it a thread of its own. After
+ * thread exit it is thread_gone: allocation still works, uncached.
  */
 #ifndef LUNALLOC_THREAD_THREAD_H
 #define LUNALLOC_THREAD_THREAD_H

@@ -15,7 +15,7 @@ ${CC:-cc} -o "$work/tune" examples/tune.c "${link[@]}"
 run "tune.c: memory goes back" 'dirty_decay_ms 0: [0-9]+ MiB' "$work/tune"
 
 ${CC:-cc} -o "$work/hooks" examples/hooks.c "${link[@]}"
-run "hooks.c: an arena in a file" '^(6[4-9]|[7-9][0-9]|1[0-9][0-9]) MiB of memory in the file: "this text is there"$' "$work/hooks"
+run "hooks.c: an arena in a file" '^[1-9][0-9]+ MiB of memory in the file: "this text is there"$' "$work/hooks"
 
 # shellcheck disable=SC2046
 ${CC:-cc} $(pkg-config --cflags lua5.4) -o "$work/embed" examples/embed.c $(pkg-config --libs lua5.4) "${link[@]}"
