@@ -14,6 +14,7 @@ static lock_t lock = LOCK_INITIALIZER(RANK_ARENAS);
 static _Atomic uint32_t count;      /* Synchronization: written under the lock, read at any time. */
 static _Atomic uint32_t nauto;      /* Synchronization: as count. */
 static _Atomic uint32_t generation; /* Synchronization: as count; rises with each change of nauto. */
+static _Atomic(arena_t *) plain;    /* Synchronization: any thread; what arenas_without_hooks found last. */
 
 /* Slot -> index + 1 of its automatic arena; 0 until it is made. */
 static uint32_t slots[ARENAS_MAX_AUTO] GUARDED_BY(role_arenas);
@@ -321,6 +322,37 @@ arenas_create(void) {
         atomic_set(&arenas_manual_made, true);
     }
     arenas_unlock();
+    return arena;
+}
+
+static bool
+has_hooks(arena_t *arena) {
+    return pa_hooks(&arena->pages) != NULL;
+}
+
+/* The lowest automatic arena without hooks; a new one, to which no thread is bound, if all of them have hooks. */
+static arena_t *
+find_plain(void) REQUIRES(role_arenas) {
+    for (uint32_t i = 0; i < arenas_count(); i++) {
+        arena_t *arena = arenas_get(i);
+        if (arena != NULL && !arena->manual && !has_hooks(arena)) {
+            return arena;
+        }
+    }
+    uint32_t index = free_index();
+    return index < ARENAS_MAX ? make(index, false) : NULL;
+}
+
+arena_t *
+arenas_without_hooks(void) {
+    witness_no_core_lock();
+    arena_t *arena = atomic_get_acquire(&plain);
+    if (arena == NULL || has_hooks(arena)) {
+        arenas_lock();
+        arena = find_plain();
+        arenas_unlock();
+        atomic_set_release(&plain, arena);
+    }
     return arena;
 }
 

@@ -71,15 +71,19 @@ take(page_alloc_t *pa, extents_t *x, size_t size, size_t alignment, uint32_t szi
     return e == NULL || ready ? e : commit_and_activate(pa, x, e, szind, slab, zeroed);
 }
 
+/* Part of a new region; if that may not be cut, a region of just this size. */
 static extent_t *
 grow(page_alloc_t *pa, size_t size, size_t alignment, uint32_t szind, bool slab, bool *zeroed) {
-    extent_t *e = pa_new_region(pa, size, alignment);
+    extent_t *e = pa_new_region(pa, size, alignment, false);
     if (e == NULL) {
         return NULL;
     }
     extents_lock(&pa->retained);
     e = pa_carve(pa, &pa->retained, e, align_up(e->addr, alignment), size);
     extents_unlock(&pa->retained);
+    if (UNLIKELY(e == NULL)) {
+        e = pa_new_region(pa, size, alignment, true);
+    }
     return e == NULL ? NULL : commit_and_activate(pa, &pa->retained, e, szind, slab, zeroed);
 }
 

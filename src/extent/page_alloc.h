@@ -59,8 +59,8 @@ typedef struct {
     _Atomic int64_t dirty_decay_ms; /* Synchronization: as deadline; copies for the fast test. */
     _Atomic int64_t muzzy_decay_ms; /* Synchronization: as deadline. */
     _Atomic int64_t dirty_max;      /* Synchronization: any thread; bytes, -1 no limit. */
-    _Atomic bool drained;           /* Synchronization: written under dirty.lock, read at any time; nothing stays free. */
-    _Atomic size_t alarm;           /* Synchronization: any thread; more decaying pages than this wake the purger. */
+    _Atomic bool drained; /* Synchronization: written under dirty.lock, read at any time; nothing stays free. */
+    _Atomic size_t alarm; /* Synchronization: any thread; more decaying pages than this wake the purger. */
 
     _Atomic uint32_t thp;      /* Synchronization: any thread; pages_thp_t. */
     _Atomic bool guard;        /* Synchronization: any thread; extents made from now on end with a guard page. */
@@ -103,8 +103,9 @@ extent_t *pa_split(page_alloc_t *pa, extents_t *x, extent_t *e, size_t size_a) R
 bool pa_join(page_alloc_t *pa, extents_t *x, extent_t *a, extent_t *b) REQUIRES(role_extents);
 /* Cuts [addr, addr + size) out of busy e and puts what is left over into x. NULL: all of e is there. */
 extent_t *pa_carve(page_alloc_t *pa, extents_t *x, extent_t *e, uintptr_t addr, size_t size) REQUIRES(role_extents);
-/* A busy extent that is a whole new region of at least `size` bytes at an alignment. NULL if there is no memory. */
-extent_t *pa_new_region(page_alloc_t *pa, size_t size, size_t alignment);
+/* A busy extent that is a whole new region of at least `size` bytes (or exactly so many) at an alignment. NULL if there
+ * is no memory. */
+extent_t *pa_new_region(page_alloc_t *pa, size_t size, size_t alignment, bool exact);
 /* Gives back all regions that are wholly retained. True if there was one. */
 bool pa_release_unused(page_alloc_t *pa);
 

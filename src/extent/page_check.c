@@ -55,6 +55,9 @@ check_region(const page_alloc_t *pa, const region_t *region, layout_tally_t *tal
     for (uintptr_t addr = region->addr; addr < end;) {
         const extent_t *e = pagemap_extent(addr);
         check(e != NULL && e->addr == addr);
+        if (e == NULL) {
+            return;
+        }
         check_descriptor(pa, region, e);
         for (; addr < extent_end(e); addr += GRANULE) {
             check_granule(e, addr);

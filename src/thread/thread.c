@@ -134,6 +134,11 @@ thread_bind(thread_t *thread, arena_t *arena) {
     thread_set_cached(thread, true);
 }
 
+arena_t *
+thread_source(thread_t *thread) {
+    return UNLIKELY(hooks_running()) ? arenas_without_hooks() : atomic_get(&thread->arena);
+}
+
 /* Threads of quiet arenas do not tick: each event also visits one other arena in turn. */
 static void
 tick(thread_t *thread) {
@@ -160,7 +165,7 @@ rebind(thread_t *thread) {
 
 void
 thread_event(thread_t *thread) {
-    if (thread == &thread_gone) {
+    if (thread == &thread_gone || UNLIKELY(hooks_running())) {
         return;
     }
     if (UNLIKELY(thread->generation != arenas_generation())) {

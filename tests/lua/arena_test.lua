@@ -91,7 +91,8 @@ local function picture()
     local parts = { la.get "arenas.narenas", la.get "arenas.nauto", la.get "thread.arena" }
     for _, arena in ipairs(assert(la.arenas())) do
         for _, name in ipairs { "dirty_decay_ms", "muzzy_decay_ms", "dirty_max" } do
-            parts[#parts + 1] = ("%d.%s=%s"):format(arena.index, name, la.get(("arena.%d.%s"):format(arena.index, name)))
+            local value = la.get(("arena.%d.%s"):format(arena.index, name))
+            parts[#parts + 1] = ("%d.%s=%s"):format(arena.index, name, value)
         end
     end
     return table.concat(parts, " ")
