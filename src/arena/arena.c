@@ -1,4 +1,5 @@
-/* arena.c -- an arena's life and its fork. Its checker is arena_check.c's, small allocations are small.c's, large ones large.c's. */
+/* arena.c -- an arena's life and its fork. Small allocations are small.c's, large ones large.c's, checks
+ * arena_check.c's. */
 #include "arena/arena.h"
 
 #include "base/check.h"

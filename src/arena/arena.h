@@ -13,7 +13,7 @@
 #include "extent/page_alloc.h"
 
 typedef struct arena {
-    uint32_t index; /* Synchronization: constant. */
+    uint32_t index;      /* Synchronization: constant. */
     _Atomic bool manual; /* Synchronization: written while nothing lives in it, read at any time; made by request, not
                             for automatic binding; never cached. */
     _Atomic uint32_t nthreads;                    /* Synchronization: any thread; threads bound to it. */

@@ -4,8 +4,8 @@
  * Automatic arenas serve threads that did not ask for one. They fill numbered slots, made when a thread first needs
  * them; how many slots are in use may change at any time. Threads notice by a generation number at their next slow
  * path: those of a retired slot move away, and others move if that evens out the load. A retired arena keeps what
- * lives in it; it is used again when the number rises. Once its last thread has left it is *drained*: what is free there
- * goes back to the system at once, whatever its decay times.
+ * lives in it; it is used again when the number rises. Once its last thread has left it is *drained*: what is free
+ * there goes back to the system at once, whatever its decay times.
  *
  * Manual arenas are made by request and used only by threads that ask. Indices of destroyed arenas are used again.
  * Thread-safe.

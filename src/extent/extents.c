@@ -173,7 +173,7 @@ extents_tally_t
 extents_check(extents_t *x) {
     extents_tally_t by_age = check_lru(x);
     extents_tally_t by_size = {0};
-    for (uint32_t class = 0; class < SC_NPAGE_CLASSES; class++) {
+    for (uint32_t class = 0; class < SC_NPAGE_CLASSES; class ++) {
         check_heap(x, class, &by_size);
     }
     extents_check_same(&by_age, &by_size);

@@ -59,8 +59,8 @@ typedef struct {
     _Atomic int64_t dirty_decay_ms; /* Synchronization: as deadline; copies for the fast test. */
     _Atomic int64_t muzzy_decay_ms; /* Synchronization: as deadline. */
     _Atomic int64_t dirty_max;      /* Synchronization: any thread; bytes, -1 no limit. */
-    _Atomic bool drained;           /* Synchronization: written under dirty.lock, read at any time; nothing stays free. */
-    _Atomic size_t alarm;           /* Synchronization: any thread; more decaying pages than this wake the purger. */
+    _Atomic bool drained; /* Synchronization: written under dirty.lock, read at any time; nothing stays free. */
+    _Atomic size_t alarm; /* Synchronization: any thread; more decaying pages than this wake the purger. */
 
     _Atomic uint32_t thp;      /* Synchronization: any thread; pages_thp_t. */
     _Atomic bool guard;        /* Synchronization: any thread; extents made from now on end with a guard page. */

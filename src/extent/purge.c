@@ -294,6 +294,7 @@ pa_purge_all(page_alloc_t *pa) {
 /* Under the lock, so that pages that come before are there for who purges next, and who brings some later sees it. */
 void
 pa_set_drained(page_alloc_t *pa, bool drained) {
+    witness_no_core_lock();
     extents_lock(&pa->dirty);
     atomic_set(&pa->drained, drained);
     extents_unlock(&pa->dirty);

@@ -1,7 +1,7 @@
 /*
- * check_stress_test.c -- extent state under load: eight threads use every way to take, resize, align and free memory, in
- * automatic and manual arenas, while settings change and memory is purged; two other threads run the whole-structure
- * checker on every arena at random points. In release builds the load runs all the same.
+ * check_stress_test.c -- extent state under load: eight threads use every way to take, resize, align and free memory,
+ * in automatic and manual arenas, while settings change and memory is purged; two other threads run the
+ * whole-structure checker on every arena at random points. In release builds the load runs all the same.
  */
 #include "../api/support.h"
 #include "arena/arenas.h"

@@ -6,9 +6,9 @@
 #include "arena/arenas.h"
 #include "extent/pagemap.h"
 
-#define NBLOCKS 800
+#define NBLOCKS  800
 #define NTHREADS 4
-#define NROUNDS 60
+#define NROUNDS  60
 
 /* Every way to free: which one, by number. */
 #define NWAYS 4
@@ -97,7 +97,7 @@ test_nothing_is_cached(void **state) {
     assert_int_equal(arenas_destroy(arena->index), 0);
 }
 
-/* A thread that is bound to a manual arena has no cache, also when it asks for one; what it frees of others goes home. */
+/* A thread that is bound to a manual arena has no cache, also when it asks for one. */
 static void
 test_bound_thread_has_no_cache(void **state) {
     (void)state;

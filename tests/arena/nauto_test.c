@@ -319,9 +319,12 @@ test_more_slots_than_indices(void **state) {
 int
 main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_index_of_destroyed),      cmocka_unit_test(test_more_slots_than_indices),
-        cmocka_unit_test(test_drained_without_threads), cmocka_unit_test(test_kept_while_bound),
-        cmocka_unit_test(test_refilled),                cmocka_unit_test(test_last_thread_ends),
+        cmocka_unit_test(test_index_of_destroyed),
+        cmocka_unit_test(test_more_slots_than_indices),
+        cmocka_unit_test(test_drained_without_threads),
+        cmocka_unit_test(test_kept_while_bound),
+        cmocka_unit_test(test_refilled),
+        cmocka_unit_test(test_last_thread_ends),
         cmocka_unit_test(test_spread_and_gather),
     };
     return cmocka_run_group_tests_name("nauto", tests, boot_allocator, NULL);

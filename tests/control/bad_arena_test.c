@@ -195,9 +195,14 @@ test_in_use(void **state) {
 static void
 test_by_mib(void **state) {
     (void)state;
-    static const char *const names[] = {"arena.0.dirty_decay_ms", "arena.0.dirty_max", "stats.arenas.0.active",
-                                        "stats.arenas.0.bins.0.nmalloc", "arenas.bin.0.size", "arenas.lextent.0.size",
-                                        "stats.arenas.0.lextents.0.ndalloc", "arena.0.initialized"};
+    static const char *const names[] = {"arena.0.dirty_decay_ms",
+                                        "arena.0.dirty_max",
+                                        "stats.arenas.0.active",
+                                        "stats.arenas.0.bins.0.nmalloc",
+                                        "arenas.bin.0.size",
+                                        "arenas.lextent.0.size",
+                                        "stats.arenas.0.lextents.0.ndalloc",
+                                        "arena.0.initialized"};
     static const size_t indices[] = {4097, UINT32_MAX, (size_t)UINT32_MAX + 1, SIZE_MAX - 4096, SIZE_MAX};
     for (unsigned i = 0; i < sizeof names / sizeof names[0]; i++) {
         for (unsigned k = 0; k < sizeof indices / sizeof indices[0]; k++) {

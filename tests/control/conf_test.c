@@ -165,7 +165,8 @@ test_slab_sizes(void **state) {
     if (sysconf(_SC_PAGESIZE) != 4096) {
         skip();
     }
-    assert_conf("slab_sizes:1-16:2|17-128:4", "opt.slab_sizes arenas.bin.0.slab_size arenas.bin.1.slab_size "
+    assert_conf("slab_sizes:1-16:2|17-128:4",
+                "opt.slab_sizes arenas.bin.0.slab_size arenas.bin.1.slab_size "
                 "arenas.bin.2.slab_size arenas.bin.8.slab_size arenas.bin.8.nregs",
                 "opt.slab_sizes=1-16:2|17-128:4(environment)\narenas.bin.0.slab_size=4096(default)\n"
                 "arenas.bin.1.slab_size=8192(default)\narenas.bin.2.slab_size=16384(default)\n"
@@ -175,7 +176,8 @@ test_slab_sizes(void **state) {
     assert_conf("slab_sizes:14336-14336:1,narenas:3", "arenas.narenas arenas.bin.35.size arenas.bin.35.slab_size",
                 "arenas.narenas=3(environment)\narenas.bin.35.size=14336(default)\n"
                 "arenas.bin.35.slab_size=16384(default)\n");
-    assert_conf("slab_sizes:33-33:3|48-48:5|40-41:4", "arenas.bin.3.slab_size", "arenas.bin.3.slab_size=16384(default)\n");
+    assert_conf("slab_sizes:33-33:3|48-48:5|40-41:4", "arenas.bin.3.slab_size",
+                "arenas.bin.3.slab_size=16384(default)\n");
     assert_conf("slab_sizes:", "opt.slab_sizes", "opt.slab_sizes=(environment)\n");
 }
 
@@ -199,15 +201,17 @@ test_bad_slab_sizes(void **state) {
     if (sysconf(_SC_PAGESIZE) != 4096) {
         skip();
     }
-    static const char *const unreadable[] = {"x", "64", "64-", "64-80", "64-80:", "64:4", "-80:4", "64-80:4x", "64-80:-4",
-                                             "64-80:4:5", " 64-80:4", "", "64-80:K"};
+    static const char *const unreadable[] = {
+        "x",        "64",       "64-",       "64-80",    "64-80:", "64:4",   "-80:4",
+        "64-80:4x", "64-80:-4", "64-80:4:5", " 64-80:4", "",       "64-80:K"};
     for (unsigned i = 0; i < sizeof unreadable / sizeof unreadable[0]; i++) {
         assert_bad_piece(unreadable[i], "is no slab size");
     }
     assert_bad_piece("80-64:4", "'80-64:4' ends before it begins");
     assert_bad_piece("64-80:0", "'64-80:0' has no pages");
     assert_bad_piece("0-8:1", "'0-8:1' has sizes that slabs do not serve");
-    assert_bad_piece("64-14337:1", "has sizes that slabs do not serve; allowed: from-to:pages, with 1 <= from <= to <= 14336");
+    assert_bad_piece("64-14337:1",
+                     "has sizes that slabs do not serve; allowed: from-to:pages, with 1 <= from <= to <= 14336");
     assert_bad_piece("64-99999999999999999999999:1", "is no slab size");
     char text[400];
     memset(text, '1', sizeof text - 1);
@@ -234,12 +238,11 @@ main(int argc, char **argv) {
         return report(argv[1]);
     }
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_good),       cmocka_unit_test(test_forms),    cmocka_unit_test(test_sources),
-        cmocka_unit_test(test_bad),        cmocka_unit_test(test_many_bad), cmocka_unit_test(test_long_pair),
-        cmocka_unit_test(test_abort_conf),
-        cmocka_unit_test(test_slab_sizes),
-        cmocka_unit_test(test_bad_slab_sizes),
-        cmocka_unit_test(test_abort_on_bad_slab_sizes),
+        cmocka_unit_test(test_good),           cmocka_unit_test(test_forms),
+        cmocka_unit_test(test_sources),        cmocka_unit_test(test_bad),
+        cmocka_unit_test(test_many_bad),       cmocka_unit_test(test_long_pair),
+        cmocka_unit_test(test_abort_conf),     cmocka_unit_test(test_slab_sizes),
+        cmocka_unit_test(test_bad_slab_sizes), cmocka_unit_test(test_abort_on_bad_slab_sizes),
     };
     return cmocka_run_group_tests_name("conf", tests, NULL, NULL);
 }

@@ -8,9 +8,7 @@
 static page_alloc_t pa;
 
 /* One extent of each kind. */
-static struct {
-    extent_t *large, *slab, *dirty, *older_dirty, *muzzy, *retained;
-} made;
+static struct { extent_t *large, *slab, *dirty, *older_dirty, *muzzy, *retained; } made;
 
 static extent_t *
 first_member(extents_t *x) {
@@ -25,7 +23,7 @@ last_member(extents_t *x) NO_THREAD_SAFETY {
     return container_of(x->lru.prev, extent_t, link);
 }
 
-/* In one region: two dirty extents of one page class, kept apart by live ones; one muzzy; one slab; what is left is retained. */
+/* In one region: two dirty extents of one page class, apart; one muzzy; one slab; what is left is retained. */
 static void
 make_layout(void) {
     bool zeroed;
