@@ -29,7 +29,7 @@ static unsigned
 work(uint64_t seed) {
     extent_t *e[40] = {NULL};
     unsigned none = 0;
-    for (unsigned i = 0; i < 1000; i++) {
+    for (unsigned i = 0; i < 250; i++) {
         extent_t **slot = &e[random_below(&seed, 40)];
         size_t size = (size_t)(1 + random_below(&seed, 40)) * sc.page;
         if (*slot == NULL) {

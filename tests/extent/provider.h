@@ -4,6 +4,7 @@
 #ifndef TESTS_EXTENT_PROVIDER_H
 #define TESTS_EXTENT_PROVIDER_H
 
+#include "base/options.h"
 #include "pages.h"
 
 typedef enum {
@@ -140,8 +141,10 @@ refuse(unsigned kind, bool no) {
     provider.refused = no ? provider.refused | 1U << kind : provider.refused & ~(1U << kind);
 }
 
+/* Regions stay small: where splits are refused, each allocation takes a whole one. */
 static inline void
 begin(int64_t muzzy_ms) {
+    atomic_set(&options.retain_grow_limit, (size_t)1 << 20);
     memset(&provider, 0, sizeof provider);
     provider.hooks = all_hooks;
     pages_begin(&pa, -1, muzzy_ms);
