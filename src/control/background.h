@@ -1,14 +1,15 @@
 /*
- * background.h -- threads that purge by decay, so that the application's threads need not, and an idle process gives its
- * memory back.
+ * background.h -- threads that purge by decay, so that the application's threads need not, and an idle process
+ * gives its memory back.
  *
- * Arena i is served by thread i modulo options.max_background_threads, or by thread 0 as long as that one is not there.
- * A thread sleeps until the curves of its arenas make enough pages due, however long that is; it is woken when pages
- * come where there were none, or many more than there were, and when a decay time changes. Nothing polls.
+ * Arena i is served by thread i modulo options.max_background_threads, or by thread 0 as long as that one is not
+ * there. A thread sleeps until the curves of its arenas make enough pages due, however long that is; it is woken
+ * when pages come where there were none, or many more than there were, and when a decay time changes. Nothing
+ * polls.
  *
- * Thread 0 starts when it is switched on; at boot and in the child of a fork not yet, but when pages are next taken from
- * the system or from the free ones. Until then the application's threads go on purging. Thread 0 starts the others, each
- * when an arena of its own has pages to purge. Off: none is there, and nothing is done for them.
+ * Thread 0 starts when it is switched on; at boot and in the child of a fork not yet, but when pages are next taken
+ * from the system or from the free ones. Until then the application's threads go on purging. Thread 0 starts the
+ * others, each when an arena of its own has pages to purge. Off: none is there, and nothing is done for them.
  *
  * Thread-safe. A fork waits until no system arena is being purged here, so that no page is in transit in the child.
  */
@@ -25,8 +26,8 @@ void background_boot(void);
 void background_allow(void);
 
 bool background_is_on(void);
-/* On: thread 0 is there when this returns. Off: none is. 0, EAGAIN if the system refuses a thread (nothing has changed),
- * EDEADLK from one of these threads (in an extent hook). */
+/* On: thread 0 is there when this returns. Off: none is. 0, EAGAIN if the system refuses a thread (nothing has
+ * changed), EDEADLK from one of these threads (in an extent hook). */
 int background_set(bool on);
 /* 1 .. BACKGROUND_MAX. Threads beyond the new number have ended when this returns. 0 or EDEADLK. */
 int background_set_max(size_t n);

@@ -82,8 +82,8 @@ grow(page_alloc_t *pa, size_t size, size_t alignment, uint32_t szind, bool slab,
     return e == NULL ? NULL : commit_and_activate(pa, &pa->retained, e, szind, slab, zeroed);
 }
 
-/* Here, and not where pages are freed: a thread may be freeing inside of its system's own thread management, whose locks
- * the start of a thread would need. */
+/* Here, and not where pages are freed: a thread may be freeing inside of its system's own thread management, whose
+ * locks the start of a thread would need. */
 static inline void
 start_purger(void) {
     const pa_purger_t *purger = atomic_get_acquire(&pa_purger);

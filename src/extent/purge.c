@@ -134,8 +134,8 @@ decay_of(page_alloc_t *pa, const extents_t *x) REQUIRES(role_decay) {
     return x == &pa->dirty ? &pa->dirty_decay : &pa->muzzy_decay;
 }
 
-/* Moves one collection's curve on; returns how many pages may stay. Nobody may have looked for long: the dirty pages that
- * came since are as old as the last of them. */
+/* Moves one collection's curve on; returns how many pages may stay. Nobody may have looked for long: the dirty
+ * pages that came since are as old as the last of them. */
 static size_t
 advance(page_alloc_t *pa, const extents_t *x, uint64_t now) REQUIRES(role_decay) {
     decay_t *decay = decay_of(pa, x);
