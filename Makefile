@@ -2,7 +2,7 @@
 
 # ---- user section: override on the command line ---------------------------------------------------------------------
 
-VARIANT = release# release debug torture asan tsan; all but release build into build/VARIANT
+VARIANT = release# release debug torture asan tsan regions; all but release build into build/VARIANT
 PREFIX  = /usr/local
 DESTDIR =
 CFLAGS ?=# added after the project's own flags
@@ -12,7 +12,7 @@ SUITE   =# make test (check) SUITE="a b": only these; scripts/test (check) --lis
 
 # ---- what is built from what ----------------------------------------------------------------------------------------
 
-VARIANTS := release debug torture asan tsan
+VARIANTS := release debug torture asan tsan regions
 ifeq ($(filter $(VARIANT),$(VARIANTS)),)
 $(error VARIANT=$(VARIANT) is unknown; allowed: $(VARIANTS))
 endif
@@ -23,14 +23,17 @@ VERSION := $(shell sed -n 's/^.define LUNALLOC_VERSION "\(.*\)"/\1/p' src/lunall
 
 # The allocator's layers; a folder includes only from those to its left (scripts/check-layers).
 LAYERS   := base os extent arena thread observe control api
-# Other implementations of the page contract (src/os/pages.h): this build uses pages_linux.c.
-EXCLUDED := src/os/pages_regions.c src/os/pages_windows.c
+# Implementations of the page contract (src/os/pages.h): one is linked, and only its own tests are built. The variant
+# `regions` is a debug build under VirtualAlloc's rules.
+PAGES    := $(if $(filter regions,$(VARIANT)),regions,linux)
+OTHERS   := $(filter-out $(PAGES),linux regions windows)
+EXCLUDED := $(OTHERS:%=src/os/pages_%.c) $(OTHERS:%=tests/os/pages_%_test.c)
 
 LIB_SRC      := $(filter-out $(EXCLUDED),$(wildcard $(LAYERS:%=src/%/*.c)))
 MODULE_SRC   := $(wildcard lua/*.c lua/workload/*.c)
 CONSOLE_SRC  := $(wildcard console/*.c)
 MODULE_LUA   := $(wildcard lua/lunalloc/*.lua lua/lunalloc/*/*.lua)
-UNIT_SRC     := $(wildcard $(LAYERS:%=tests/%/*_test.c))
+UNIT_SRC     := $(filter-out $(EXCLUDED),$(wildcard $(LAYERS:%=tests/%/*_test.c)))
 WORKLOAD_SRC := $(wildcard tests/workload/*_test.c)
 FAULTY_SRC   := $(filter-out $(WORKLOAD_SRC),$(wildcard tests/workload/*.c))
 LUA_HOST_SRC := $(wildcard tests/lua/*.c)
@@ -54,9 +57,9 @@ PROGRAMS := $(addprefix $B/,$(basename $(PROGRAM_SRC))) $B/tests/programs/static
 
 is        = $(if $(filter $(1),$(VARIANT)),1,0)
 WARNINGS := -Wall -Wextra -Wconversion -Wshadow -Wundef
-DEFINES   = -D_GNU_SOURCE -DLUNALLOC_DEBUG=$(call is,debug torture asan tsan) \
+DEFINES   = -D_GNU_SOURCE -DLUNALLOC_DEBUG=$(call is,debug torture asan tsan regions) \
             -DLUNALLOC_TORTURE=$(call is,torture) -DLUNALLOC_ASAN=$(call is,asan) -DLUNALLOC_TSAN=$(call is,tsan) \
-            -DLUNALLOC_REPLACE=$(call is,release debug torture)
+            -DLUNALLOC_REPLACE=$(call is,release debug torture regions)
 INCLUDES := -Isrc -Ilua
 
 SANITIZE_asan := -fsanitize=address,undefined -fno-sanitize-recover=undefined
@@ -80,6 +83,7 @@ say = $(if $V,,@echo '  $(1)' '$(2)' &&)
 
 .DELETE_ON_ERROR:
 .PHONY: all run test check format bench install uninstall env clean help bootstrap tests unit flags FORCE
+.PHONY: sources-of-unit objects-of-lib
 
 all: $(SO) $(ARCHIVE) $(MODULE) $(CONSOLE)
 
@@ -89,7 +93,7 @@ help:
 	@echo 'make test       install what is missing, build, run every test [SUITE="unit console ..."]'
 	@echo 'make check      layers, formatting, warnings, cppcheck, function lengths, syntax of scripts'
 	@echo 'make format     lay out every C file as make check wants it'
-	@echo 'make bench      the fast paths beside installed allocators'
+	@echo 'make bench      the fast paths and large blocks beside installed allocators'
 	@echo 'make install    into DESTDIR/PREFIX [PREFIX=/usr/local]; make uninstall removes it'
 	@echo 'make -s env     the exports that use the tree: eval "$$(make -s env)"'
 	@echo 'make clean      remove build/'
@@ -135,6 +139,12 @@ clean:
 # What scripts/test builds: `unit` in every variant, `tests` in release.
 unit: $(UNIT)
 tests: all unit $(WORKLOAD) $(FAULTY) $(LUA_HOST) $(PROGRAMS)
+
+# What the scripts ask: the unit tests of a variant, and what they are linked with.
+sources-of-unit:
+	@echo $(UNIT_SRC)
+objects-of-lib:
+	@echo $(LIB_OBJ)
 
 # What scripts/check compiles with.
 flags:

@@ -4,6 +4,7 @@
 #include "control/background.h"
 #include "extent/metadata.h"
 #include "extent/pagemap.h"
+#include "os/pages.h"
 #include "thread/thread.h"
 
 #include <pthread.h>
@@ -16,10 +17,12 @@ prefork(void) {
     extent_prefork();
     pagemap_prefork();
     metadata_prefork();
+    pages_prefork();
 }
 
 static void
 postfork(bool child) {
+    pages_postfork(child);
     metadata_postfork(child);
     pagemap_postfork(child);
     extent_postfork(child);

@@ -59,7 +59,8 @@ static void *
 alloc(uint32_t szind, size_t alignment, bool *zeroed) {
     thread_t *thread = self();
     void *ptr = alloc_once(thread, szind, alignment, zeroed);
-    if (UNLIKELY(ptr == NULL) && arenas_release_unused()) {
+    if (UNLIKELY(ptr == NULL)) {
+        arenas_release_unused();
         ptr = alloc_once(thread, szind, alignment, zeroed);
     }
     return UNLIKELY(ptr == NULL) ? out_of_memory() : ptr;

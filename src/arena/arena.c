@@ -69,12 +69,25 @@ arena_clear(arena_t *arena) {
     pa_release_all(&arena->pages);
 }
 
+/* A large allocation has the pages of its class, no more. */
+static void
+check_large(page_alloc_t *pa) {
+    pa_place_t place = {0};
+    pa_lock_layout(pa);
+    for (const extent_t *e; (e = pa_next_extent(pa, &place)) != NULL;) {
+        bool large = extent_state(e) == extent_active && !e->slab;
+        check(!large || e->size == align_up(sc.size[e->szind], sc.page));
+    }
+    pa_unlock_layout(pa);
+}
+
 void
 arena_check(arena_t *arena) {
     for (uint32_t i = 0; i < sc.nsmall; i++) {
         bin_check(&arena->bins[i]);
     }
     pa_check(&arena->pages);
+    check_large(&arena->pages);
 }
 
 void

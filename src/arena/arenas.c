@@ -243,8 +243,10 @@ arenas_create(void) {
     witness_no_core_lock();
     arenas_lock();
     uint32_t index = free_index();
-    atomic_set(&arenas_manual_made, true);
     arena_t *arena = index < ARENAS_MAX ? make(index, true) : NULL;
+    if (arena != NULL) {
+        atomic_set(&arenas_manual_made, true);
+    }
     arenas_unlock();
     return arena;
 }

@@ -37,6 +37,7 @@ arena_free_large(extent_t *e) {
 
 void
 arena_free_large_ptr(const void *ptr) {
+    witness_no_core_lock();
     extent_t *e = arena_extent_of(ptr, "free");
     if (UNLIKELY((uintptr_t)ptr != e->addr)) {
         misuse("free of an address inside an allocation", ptr, "");

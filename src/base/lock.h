@@ -48,6 +48,7 @@ typedef enum {
     RANK_DESCRIPTORS,
     RANK_PAGEMAP,
     RANK_METADATA,
+    RANK_REGIONS, /* os/pages_regions.c */
     RANK_COUNT
 } lock_rank_t;
 

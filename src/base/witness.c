@@ -15,7 +15,7 @@ static const char *const names[RANK_COUNT] = {
     [RANK_ROUND] = "round",     [RANK_THREADS] = "threads",   [RANK_ARENAS] = "arenas",
     [RANK_DECAY] = "decay",     [RANK_BIN] = "bin",           [RANK_DIRTY] = "dirty",
     [RANK_MUZZY] = "muzzy",     [RANK_RETAINED] = "retained", [RANK_DESCRIPTORS] = "descriptors",
-    [RANK_PAGEMAP] = "pagemap", [RANK_METADATA] = "metadata",
+    [RANK_PAGEMAP] = "pagemap", [RANK_METADATA] = "metadata", [RANK_REGIONS] = "regions",
 };
 
 static __thread uint16_t held[RANK_COUNT] __attribute__((tls_model("initial-exec")));

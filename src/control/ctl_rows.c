@@ -467,6 +467,10 @@ static int
 write_thread_arena(const ctl_call_t *call, const lunalloc_value_t *value, fmt_t *why) {
     (void)call;
     arena_t *arena = value->v.u < ARENAS_MAX ? arenas_bind_to((uint32_t)value->v.u) : NULL;
+    if (arena == NULL && value->v.u < arenas_count() && arenas_get((uint32_t)value->v.u) == NULL) {
+        fmt_str(why, "no memory to make this arena");
+        return EAGAIN;
+    }
     if (arena == NULL) {
         no_such(why, "arena", value->v.u);
         return EINVAL;

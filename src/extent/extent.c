@@ -3,6 +3,7 @@
 #include "extent/extent.h"
 
 #include "extent/metadata.h"
+#include "os/fault.h"
 
 #define BATCH_BYTES 4096
 
@@ -40,6 +41,9 @@ refill(void) REQUIRES(role_descriptors) {
 
 extent_t *
 extent_new(void) {
+    if (fault(fault_metadata)) {
+        return NULL;
+    }
     extent_t *e = NULL;
     descriptors_lock();
     if (!list_empty(&spare) || refill()) {

@@ -3,6 +3,7 @@
 
 #include "base/atomic.h"
 #include "base/bits.h"
+#include "os/fault.h"
 #include "os/pages.h"
 
 /* The first mapping; later ones double up to the last. Untouched pages cost nothing. */
@@ -64,6 +65,9 @@ bump_alloc(size_t size, size_t alignment) REQUIRES(role_metadata) {
 
 void *
 metadata_alloc(size_t size, size_t alignment) {
+    if (fault(fault_metadata)) {
+        return NULL;
+    }
     metadata_lock();
     void *p = bump_alloc(size, alignment);
     metadata_unlock();
@@ -72,6 +76,9 @@ metadata_alloc(size_t size, size_t alignment) {
 
 void *
 metadata_take(unsigned lg) {
+    if (fault(fault_metadata)) {
+        return NULL;
+    }
     lg = lg < METADATA_LG_MIN ? METADATA_LG_MIN : lg;
     metadata_lock();
     free_block_t *block = recycled[lg];

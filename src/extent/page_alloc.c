@@ -155,45 +155,51 @@ take_behind_any(page_alloc_t *pa, uintptr_t addr, size_t want) {
     return e;
 }
 
-/* Active e absorbs busy `behind`; if that is refused, `behind` becomes free again. */
+/* Appends busy `piece` to busy `run`; if that is refused, both become free again. */
 static bool
-absorb(page_alloc_t *pa, extent_t *e, extent_t *behind) {
+append(page_alloc_t *pa, extent_t *run, extent_t *piece) {
     extents_lock(&pa->dirty);
-    bool merged = pa_join(pa, &pa->dirty, e, behind);
-    if (!merged) {
-        extents_insert(&pa->dirty, behind);
-    }
+    bool joined = pa_join(pa, &pa->dirty, run, piece);
     extents_unlock(&pa->dirty);
-    return merged;
-}
-
-/* Adds free pages behind e until it has size bytes, or there are none. */
-static void
-expand_towards(page_alloc_t *pa, extent_t *e, size_t size) {
-    while (e->size < size) {
-        extent_t *behind = take_behind_any(pa, extent_end(e), size - e->size);
-        if (behind == NULL || !absorb(pa, e, behind)) {
-            return;
-        }
+    if (!joined) {
+        pa_dalloc(pa, piece);
+        pa_dalloc(pa, run);
     }
+    return joined;
 }
 
+/* size bytes from addr on, busy, out of whatever is free there. NULL if not all of it is; then all is free again. */
+static extent_t *
+take_run(page_alloc_t *pa, uintptr_t addr, size_t size) {
+    extent_t *run = take_behind_any(pa, addr, size);
+    while (run != NULL && run->size < size) {
+        extent_t *piece = take_behind_any(pa, extent_end(run), size - run->size);
+        if (piece == NULL) {
+            pa_dalloc(pa, run);
+            return NULL;
+        }
+        run = append(pa, run, piece) ? run : NULL;
+    }
+    return run;
+}
+
+/* What is needed is there before e is touched: to cut e back would take a descriptor, and an arena's hooks may refuse
+ * to. */
 bool
 pa_expand(page_alloc_t *pa, extent_t *e, size_t size, uint32_t szind) {
     witness_no_core_lock();
-    size_t old_size = e->size;
-    uint32_t old_szind = e->szind;
-    expand_towards(pa, e, size);
-    if (e->size == size) {
-        extents_lock(&pa->dirty);
-        e->szind = szind;
-        extents_unlock(&pa->dirty);
-        return true;
+    extent_t *run = take_run(pa, extent_end(e), size - e->size);
+    if (run == NULL) {
+        return false;
     }
-    if (e->size > old_size) {
-        pa_shrink(pa, e, old_size, old_szind);
+    extents_lock(&pa->dirty);
+    bool joined = pa_join(pa, &pa->dirty, e, run);
+    e->szind = joined ? szind : e->szind;
+    extents_unlock(&pa->dirty);
+    if (!joined) {
+        pa_dalloc(pa, run);
     }
-    return false;
+    return joined;
 }
 
 bool

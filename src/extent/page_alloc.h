@@ -95,7 +95,7 @@ bool pa_join(page_alloc_t *pa, extents_t *x, extent_t *a, extent_t *b) REQUIRES(
 extent_t *pa_carve(page_alloc_t *pa, extents_t *x, extent_t *e, uintptr_t addr, size_t size) REQUIRES(role_extents);
 /* A busy extent that is a whole new region of at least `size` bytes at an alignment. NULL if there is no memory. */
 extent_t *pa_new_region(page_alloc_t *pa, size_t size, size_t alignment);
-/* Gives back all regions that are one retained extent. True if there was one. */
+/* Gives back all regions that are wholly retained. True if there was one. */
 bool pa_release_unused(page_alloc_t *pa);
 
 /*

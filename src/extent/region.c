@@ -17,7 +17,9 @@ next_region_size(page_alloc_t *pa, size_t size) {
     extents_lock(&pa->retained);
     size_t next = pa->next_size;
     size_t limit = align_up(atomic_get(&options.retain_grow_limit), sc.page);
-    pa->next_size = next * 2 <= limit && !config_torture ? next * 2 : next;
+    if (next < limit && !config_torture) {
+        pa->next_size = next * 2 < limit ? next * 2 : limit;
+    }
     extents_unlock(&pa->retained);
     next = next > limit ? limit : next;
     return next > size ? next : size;
@@ -63,7 +65,7 @@ get_region(page_alloc_t *pa, size_t least, size_t alignment, grant_t *grant) {
 }
 
 static void
-fill_descriptor(page_alloc_t *pa, extent_t *e, const grant_t *grant, uint64_t sn) REQUIRES(role_extents) {
+fill_descriptor(page_alloc_t *pa, extent_t *e, const grant_t *grant) REQUIRES(role_extents) {
     e->addr = (uintptr_t)grant->addr;
     e->size = grant->size;
     atomic_set(&e->owner, extent_owner(pa->arena, extent_busy));
@@ -72,16 +74,12 @@ fill_descriptor(page_alloc_t *pa, extent_t *e, const grant_t *grant, uint64_t sn
     e->is_head = true;
     e->committed = grant->committed;
     e->zeroed = grant->zeroed;
-    e->sn = sn;
     e->lru = 0;
 }
 
-/* Makes the region known, with one busy extent that fills it. */
+/* Appends a region, whose place is set, to the list, as the youngest. */
 static void
-enter_region(page_alloc_t *pa, region_t *region, extent_t *e, const grant_t *grant) {
-    extents_lock(&pa->retained);
-    region->addr = (uintptr_t)grant->addr;
-    region->size = grant->size;
+enlist(page_alloc_t *pa, region_t *region) REQUIRES(role_extents) {
     region->sn = pa->next_sn++;
     region->next = NULL;
     if (pa->last_region == NULL) {
@@ -90,10 +88,26 @@ enter_region(page_alloc_t *pa, region_t *region, extent_t *e, const grant_t *gra
         pa->last_region->next = region;
     }
     pa->last_region = region;
-    fill_descriptor(pa, e, grant, region->sn);
-    pagemap_set_boundary(e->addr, e->size, e);
     counter_add(&pa->mapped, region->size);
     counter_add(&pa->nregions, 1);
+}
+
+/* Makes an extent of the region known. */
+static void
+enter_extent(const region_t *region, extent_t *e) REQUIRES(role_extents) {
+    e->sn = region->sn;
+    pagemap_set_boundary(e->addr, e->size, e);
+}
+
+/* Makes the region known, with one busy extent that fills it. */
+static void
+enter_region(page_alloc_t *pa, region_t *region, extent_t *e, const grant_t *grant) {
+    region->addr = (uintptr_t)grant->addr;
+    region->size = grant->size;
+    extents_lock(&pa->retained);
+    fill_descriptor(pa, e, grant);
+    enlist(pa, region);
+    enter_extent(region, e);
     extents_unlock(&pa->retained);
 }
 
@@ -120,9 +134,9 @@ pa_new_region(page_alloc_t *pa, size_t size, size_t alignment) {
     return NULL;
 }
 
-/* Takes a region's record out of the list; its only extent is busy or gone. */
+/* Takes a region's record out of the list; its extents are busy or gone. */
 static void
-leave_region(page_alloc_t *pa, region_t **link, region_t *previous) REQUIRES(role_extents) {
+delist(page_alloc_t *pa, region_t **link, region_t *previous) REQUIRES(role_extents) {
     region_t *region = *link;
     *link = region->next;
     if (pa->last_region == region) {
@@ -132,32 +146,73 @@ leave_region(page_alloc_t *pa, region_t **link, region_t *previous) REQUIRES(rol
     counter_add(&pa->nregions, (size_t)-1);
 }
 
-/* Detaches the oldest region of a serial number below `end` that is one retained extent: busy *e. NULL if there is
- * none. */
-static region_t *
-detach_unused(page_alloc_t *pa, uint64_t end, extent_t **e) {
-    region_t *found = NULL;
+/* Is all of it retained? In one extent, or in several: committed and decommitted ones do not merge, and an arena's
+ * hooks may refuse to. */
+static bool
+is_unused(page_alloc_t *pa, const region_t *region) REQUIRES(role_extents) {
+    uintptr_t end = region->addr + region->size;
+    uintptr_t addr = region->addr;
+    const extent_t *e;
+    while (addr < end && (e = extents_member_starting(&pa->retained, addr)) != NULL) {
+        addr = extent_end(e);
+    }
+    return addr == end;
+}
+
+/* A region that is not in the list any more, with the extents that it consisted of, busy, in address order. */
+typedef struct {
+    region_t *region;
+    list_t extents;
+    bool committed; /* all of it */
+} detached_t;
+
+static void
+detach_extents(page_alloc_t *pa, detached_t *out) REQUIRES(role_extents) {
+    uintptr_t end = out->region->addr + out->region->size;
+    list_init(&out->extents);
+    out->committed = true;
+    for (uintptr_t addr = out->region->addr; addr < end;) {
+        extent_t *e = extents_member_starting(&pa->retained, addr);
+        addr = extent_end(e);
+        out->committed = out->committed && e->committed;
+        extents_remove(&pa->retained, e);
+        pagemap_set_boundary(e->addr, e->size, NULL);
+        list_push_back(&out->extents, &e->link);
+    }
+}
+
+/* Detaches the oldest unused region of a serial number below `end`. False if there is none. */
+static bool
+detach_unused(page_alloc_t *pa, uint64_t end, detached_t *out) {
     region_t *previous = NULL;
     extents_lock(&pa->retained);
-    for (region_t **link = &pa->regions; *link != NULL && found == NULL; link = &previous->next) {
-        *e = extents_member_starting(&pa->retained, (*link)->addr);
-        if ((*link)->sn < end && *e != NULL && (*e)->size == (*link)->size) {
-            found = *link;
-            extents_remove(&pa->retained, *e);
-            pagemap_set_boundary((*e)->addr, (*e)->size, NULL);
-            leave_region(pa, link, previous);
-            break;
-        }
+    region_t **link = &pa->regions;
+    while (*link != NULL && !((*link)->sn < end && is_unused(pa, *link))) {
         previous = *link;
+        link = &previous->next;
+    }
+    out->region = *link;
+    if (out->region != NULL) {
+        detach_extents(pa, out);
+        delist(pa, link, previous);
     }
     extents_unlock(&pa->retained);
-    return found;
+    return out->region != NULL;
+}
+
+static extent_t *
+first_of(const list_t *extents) {
+    return container_of(extents->next, extent_t, link);
 }
 
 static void
-forget(region_t *region, extent_t *e) {
-    extent_delete(e);
-    metadata_give(region, LG_REGION_RECORD);
+forget(detached_t *old) {
+    while (!list_empty(&old->extents)) {
+        extent_t *e = first_of(&old->extents);
+        list_remove(&e->link);
+        extent_delete(e);
+    }
+    metadata_give(old->region, LG_REGION_RECORD);
 }
 
 /* The first extent of the region that starts at or after addr; NULL at its end. */
@@ -199,13 +254,20 @@ youngest_sn(page_alloc_t *pa) {
     return sn;
 }
 
-/* The provider keeps the region: it becomes retained again, under a new serial number. */
+/* The provider keeps the region: it becomes retained again, under a new serial number. All of it is known again before
+ * the first piece is merged, which may let go of the lock. */
 static void
-take_back(page_alloc_t *pa, region_t *region, extent_t *e) {
-    grant_t grant = {.addr = (void *)e->addr, .size = e->size, .zeroed = e->zeroed, .committed = e->committed};
-    enter_region(pa, region, e, &grant);
+take_back(page_alloc_t *pa, detached_t *old) {
     extents_lock(&pa->retained);
-    pa_insert(pa, &pa->retained, e);
+    enlist(pa, old->region);
+    for (list_t *at = old->extents.next; at != &old->extents; at = at->next) {
+        enter_extent(old->region, container_of(at, extent_t, link));
+    }
+    while (!list_empty(&old->extents)) {
+        extent_t *e = first_of(&old->extents);
+        list_remove(&e->link);
+        pa_insert(pa, &pa->retained, e);
+    }
     extents_unlock(&pa->retained);
 }
 
@@ -214,14 +276,14 @@ bool
 pa_release_unused(page_alloc_t *pa) {
     witness_no_core_lock();
     bool any = false;
-    extent_t *e;
     uint64_t end = youngest_sn(pa);
-    for (region_t *region; (region = detach_unused(pa, end, &e)) != NULL;) {
-        if (hook_dalloc(pa_hooks(pa), (void *)e->addr, e->size, e->committed, pa->arena)) {
-            forget(region, e);
+    for (detached_t old; detach_unused(pa, end, &old);) {
+        region_t *region = old.region;
+        if (hook_dalloc(pa_hooks(pa), (void *)region->addr, region->size, old.committed, pa->arena)) {
+            forget(&old);
             any = true;
         } else {
-            take_back(pa, region, e);
+            take_back(pa, &old);
         }
     }
     return any;
@@ -229,11 +291,11 @@ pa_release_unused(page_alloc_t *pa) {
 
 static void
 release_unused_for_good(page_alloc_t *pa) {
-    extent_t *e;
     pa_purge_all(pa);
-    for (region_t *region; (region = detach_unused(pa, UINT64_MAX, &e)) != NULL;) {
-        hook_destroy(pa_hooks(pa), (void *)e->addr, e->size, e->committed, pa->arena);
-        forget(region, e);
+    for (detached_t old; detach_unused(pa, UINT64_MAX, &old);) {
+        region_t *region = old.region;
+        hook_destroy(pa_hooks(pa), (void *)region->addr, region->size, old.committed, pa->arena);
+        forget(&old);
     }
 }
 

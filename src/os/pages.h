@@ -1,5 +1,6 @@
 /*
- * pages.h -- the contract with the system's virtual memory. One implementation is linked: pages_linux.c.
+ * pages.h -- the contract with the system's virtual memory. One implementation is linked: pages_linux.c, or for
+ * tests pages_regions.c, which enforces the rules stated here.
  *
  * Addresses and sizes are multiples of pages_size(). A *region* is what one pages_map returned; it is given back
  * whole. The other functions act on any pages within one region and never span two. Every function is thread-safe and
@@ -25,5 +26,9 @@ bool pages_decommit(void *addr, size_t size);
 bool pages_purge_lazy(void *addr, size_t size);
 /* Gives the memory back at once; the pages stay accessible and read as zeros. */
 bool pages_purge_forced(void *addr, size_t size);
+
+/* Called by fork with every other lock of the allocator held. */
+void pages_prefork(void);
+void pages_postfork(bool child);
 
 #endif

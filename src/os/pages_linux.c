@@ -5,6 +5,7 @@
 #include "os/pages.h"
 
 #include "base/bits.h"
+#include "os/fault.h"
 
 #include <errno.h>
 #include <sys/auxv.h>
@@ -41,6 +42,9 @@ map_trimmed(size_t size, size_t alignment) {
 
 void *
 pages_map(size_t size, size_t alignment) {
+    if (fault(fault_map)) {
+        return NULL;
+    }
     int saved = errno;
     void *addr = map(size);
     if (addr != NULL && ((uintptr_t)addr & (alignment - 1)) != 0) {
@@ -62,7 +66,7 @@ bool
 pages_commit(void *addr, size_t size) {
     (void)addr;
     (void)size;
-    return true;
+    return !fault(fault_commit);
 }
 
 bool
@@ -75,7 +79,7 @@ pages_decommit(void *addr, size_t size) {
 static bool
 advise(void *addr, size_t size, int advice) {
     int saved = errno;
-    bool done = madvise(addr, size, advice) == 0;
+    bool done = !fault(fault_purge) && madvise(addr, size, advice) == 0;
     errno = saved;
     return done;
 }
@@ -88,4 +92,13 @@ pages_purge_lazy(void *addr, size_t size) {
 bool
 pages_purge_forced(void *addr, size_t size) {
     return advise(addr, size, MADV_DONTNEED);
+}
+
+void
+pages_prefork(void) {
+}
+
+void
+pages_postfork(bool child) {
+    (void)child;
 }

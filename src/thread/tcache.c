@@ -136,8 +136,8 @@ refill_size(const cache_cold_t *cold, uint32_t szind) {
 }
 
 /*
- * One object for the caller, more for the stack, the lowest addresses on top; NULL without memory. The arena may run
- * hooks, which may allocate and so change the stack: it is looked at only afterwards.
+ * One object for the caller, more for the stack if there is one, the lowest addresses on top; NULL without memory. The
+ * arena may run hooks, which may allocate and so change the stack: it is looked at only afterwards.
  */
 static void *
 refill(thread_t *thread, uint32_t szind) {
@@ -199,6 +199,7 @@ tcache_requests(const thread_t *thread, uint32_t szind) {
 
 void
 tcache_open(thread_t *thread) {
+    witness_no_core_lock();
     for (uint32_t i = 0; i < THREAD_BINS; i++) {
         thread->bins[i].remain = TCACHE_PERIOD;
     }
@@ -221,7 +222,7 @@ tcache_alloc_slow(thread_t *thread, uint32_t szind) {
         return *head;
     }
     adapt(thread, szind);
-    return cold->slots == NULL ? NULL : refill(thread, szind);
+    return refill(thread, szind);
 }
 
 void

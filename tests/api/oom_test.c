@@ -131,9 +131,12 @@ test_again_and_again(void **state) {
 }
 
 static _Atomic unsigned refused;
+/* Opens when the limit is there. */
+static pthread_barrier_t gate;
 
 static void *
 use_up(void *arg) {
+    pthread_barrier_wait(&gate);
     uint64_t seed = (uintptr_t)arg + 1;
     void *held[3000] = {NULL};
     for (unsigned i = 0; i < 20000; i++) {
@@ -156,10 +159,12 @@ exhaust_in_threads(void *arg) {
     pthread_attr_t attr;
     pthread_attr_init(&attr);
     pthread_attr_setstacksize(&attr, (size_t)256 << 10);
+    pthread_barrier_init(&gate, NULL, 5);
     for (uintptr_t i = 0; i < 4; i++) {
         child_assert(pthread_create(&threads[i], &attr, use_up, (void *)i) == 0);
     }
     limit_memory((size_t)8 << 20);
+    pthread_barrier_wait(&gate);
     for (unsigned i = 0; i < 4; i++) {
         child_assert(pthread_join(threads[i], NULL) == 0);
     }

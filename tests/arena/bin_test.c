@@ -78,8 +78,8 @@ pop(uint32_t n) {
 static bool
 push(void *ptr) {
     extent_t *slab = slab_of(ptr);
-    bool was_current = slab == rig.bin.current;
     bin_lock(&rig.bin);
+    bool was_current = slab == rig.bin.current;
     extent_t *left = bin_push(&rig.bin, slab, ptr);
     bin_unlock(&rig.bin);
     assert_true(left == NULL || left == slab);
@@ -99,7 +99,7 @@ push_at(uint32_t i) {
 
 /* The equations of bin.h that can be seen from outside, in every build; and all of them in debug builds. */
 static void
-verify(void) {
+verify(void) NO_THREAD_SAFETY {
     uint64_t used = 0, nslabs = 0, nnonfull = 0;
     for (unsigned i = 0; i < MAX_SLABS; i++) {
         const extent_t *slab = rig.slabs[i];

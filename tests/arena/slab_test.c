@@ -27,7 +27,7 @@ region(const extent_t *slab, size_t i) {
 }
 
 static uint32_t
-free_bits(const extent_t *slab) {
+free_bits(const extent_t *slab) NO_THREAD_SAFETY {
     uint32_t n = 0;
     for (uint32_t i = 0; i < slab->nregs; i++) {
         n += (slab->free_regs[i / 64] >> (i % 64) & 1) != 0;
@@ -37,7 +37,7 @@ free_bits(const extent_t *slab) {
 
 /* One at a time or many at once, regions come lowest first, each once, and exactly nregs of them. */
 static void
-test_pop_ascending(void **state) {
+test_pop_ascending(void **state) NO_THREAD_SAFETY {
     (void)state;
     static void *out[MAX_REGS];
     for (uint32_t szind = 0; szind < sc.nsmall; szind++) {
@@ -72,7 +72,7 @@ test_regind(void **state) {
 
 /* Moves up to n regions from the slab into the model's set of those that are out. */
 static void
-model_pop(extent_t *slab, bool *used, uint32_t n) {
+model_pop(extent_t *slab, bool *used, uint32_t n) NO_THREAD_SAFETY {
     static void *out[MAX_REGS];
     uint32_t before = atomic_get(&slab->nfree);
     uint32_t got = slab_pop(slab, n, out);
@@ -88,7 +88,7 @@ model_pop(extent_t *slab, bool *used, uint32_t n) {
 }
 
 static void
-model_push(extent_t *slab, bool *used, uint32_t i) {
+model_push(extent_t *slab, bool *used, uint32_t i) NO_THREAD_SAFETY {
     if (used[i]) {
         slab_push(slab, region(slab, i));
         used[i] = false;
@@ -128,7 +128,7 @@ typedef struct {
 } push_t;
 
 static void
-push_in_child(void *arg) {
+push_in_child(void *arg) NO_THREAD_SAFETY {
     const push_t *push = arg;
     slab_push(push->slab, (void *)push->ptr);
 }
@@ -146,7 +146,7 @@ assert_rejected(extent_t *slab, uintptr_t ptr, const char *text) {
 /* Of the first, the last and some classes between: what is free already, what lies inside a region, what lies past the
  * last. */
 static void
-test_misuse(void **state) {
+test_misuse(void **state) NO_THREAD_SAFETY {
     (void)state;
     void *out[MAX_REGS];
     const uint32_t classes[] = {0, 1, 9, 17, sc.nsmall - 2, sc.nsmall - 1};

@@ -52,8 +52,7 @@ acquire_sibling_second(void *argument) {
     return 0;
 }
 
-/* "lunalloc: lock order: WHAT DONE while HELD held; " and the beginning of what is allowed. Good until the next
- * call. */
+/* "lunalloc: lock order: WHAT DONE while HELD held; RULE", good until the next call. */
 static const char *
 message(const char *what, const char *done, lock_rank_t rank_held, const char *rule) {
     static char text[256];

@@ -30,7 +30,7 @@ typedef struct {
 static mapping_t mappings[MAX_MAPPINGS];
 static size_t nmappings;
 
-/* Private writable mappings; neighbours are joined, because the kernel splits and joins as it likes. */
+/* Private mappings, writable or decommitted; neighbours are joined, because the kernel splits and joins as it likes. */
 static void
 read_mappings(void) {
     char line[512];
@@ -40,7 +40,8 @@ read_mappings(void) {
     while (fgets(line, sizeof line, file) != NULL) {
         size_t from, to;
         char rights[5];
-        if (sscanf(line, "%zx-%zx %4s", &from, &to, rights) != 3 || strcmp(rights, "rw-p") != 0) {
+        if (sscanf(line, "%zx-%zx %4s", &from, &to, rights) != 3 ||
+            (strcmp(rights, "rw-p") != 0 && strcmp(rights, "---p") != 0)) {
             continue;
         }
         if (nmappings > 0 && mappings[nmappings - 1].to == from) {

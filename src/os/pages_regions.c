@@ -1,0 +1,351 @@
+/*
+ * pages_regions.c -- Linux memory under VirtualAlloc's rules, so that every test can run under them.
+ *
+ * It keeps a table of its regions, sorted by address, and for each a bit per page: decommitted. A call that
+ * VirtualAlloc would refuse, or that the contract forbids, ends the process with one line: one that leaves its region,
+ * that touches memory of no region, that releases part of a region, that commits what is committed or uses what is
+ * not. Decommitted pages are really inaccessible. There is no forced purge, so that the way down always leads through
+ * decommit and the way up through commit.
+ *
+ * A region is placed right behind the one before it, so that extents of different regions are neighbours as often as
+ * can be, and any merge across that border is found.
+ *
+ * Synchronization: one lock, held across the system calls; it is the innermost of all.
+ */
+#include "os/pages_regions.h"
+
+#include "base/bits.h"
+#include "base/check.h"
+#include "base/fmt.h"
+#include "base/lock.h"
+#include "os/fault.h"
+#include "os/pages.h"
+
+#include <errno.h>
+#include <string.h>
+#include <sys/auxv.h>
+#include <sys/mman.h>
+
+/* Address space that one search finds for the regions to come. */
+#define GAP ((size_t)1 << 34)
+
+typedef struct {
+    uintptr_t addr;
+    size_t size;
+    uint64_t *decommitted; /* a bit per page */
+} record_t;
+
+static lock_t lock = LOCK_INITIALIZER(RANK_REGIONS);
+static record_t *table;      /* Synchronization: lock; sorted by address. */
+static size_t count;         /* Synchronization: lock. */
+static size_t capacity;      /* Synchronization: lock. */
+static uintptr_t next_place; /* Synchronization: lock; where the last region ends; 0: no gap is known. */
+static _Atomic bool lazy_works = true;
+
+size_t
+pages_size(void) {
+    return getauxval(AT_PAGESZ);
+}
+
+/* ---- the system ---- */
+
+static void *
+map_at(uintptr_t place, size_t size, int protection, int flags) {
+    void *addr = mmap((void *)place, size, protection, MAP_PRIVATE | MAP_ANONYMOUS | flags, -1, 0);
+    return addr == MAP_FAILED ? NULL : addr;
+}
+
+static void *
+map(size_t size) {
+    return map_at(0, size, PROT_READ | PROT_WRITE, 0);
+}
+
+/* Maps more than is asked for and gives back what stands out on either side. */
+static uintptr_t
+map_anywhere(size_t size, size_t alignment) {
+    size_t total = size + alignment;
+    uintptr_t base = total < size ? 0 : (uintptr_t)map(total);
+    if (base == 0) {
+        return 0;
+    }
+    uintptr_t start = align_up(base, alignment);
+    if (start > base) {
+        munmap((void *)base, start - base);
+    }
+    munmap((void *)(start + size), base + total - (start + size));
+    return start;
+}
+
+/* Takes a look at where there is much room. */
+static void
+find_gap(void) {
+    void *gap = map_at(0, GAP, PROT_NONE, 0);
+    if (gap != NULL) {
+        munmap(gap, GAP);
+    }
+    next_place = (uintptr_t)gap;
+}
+
+/* 0 if something else is there. */
+static uintptr_t
+map_behind_last(size_t size, size_t alignment) {
+    uintptr_t place = align_up(next_place, alignment);
+    return place == 0 ? 0 : (uintptr_t)map_at(place, size, PROT_READ | PROT_WRITE, MAP_FIXED_NOREPLACE);
+}
+
+static uintptr_t
+map_region(size_t size, size_t alignment) {
+    uintptr_t addr = map_behind_last(size, alignment);
+    if (addr == 0) {
+        find_gap();
+        addr = map_behind_last(size, alignment);
+    }
+    addr = addr == 0 ? map_anywhere(size, alignment) : addr;
+    next_place = addr == 0 ? next_place : addr + size;
+    return addr;
+}
+
+/* ---- the table ---- */
+
+/* The position of the first region that ends behind addr. */
+static size_t
+search(uintptr_t addr) {
+    size_t low = 0;
+    size_t high = count;
+    while (low < high) {
+        size_t middle = (low + high) / 2;
+        if (table[middle].addr + table[middle].size <= addr) {
+            low = middle + 1;
+        } else {
+            high = middle;
+        }
+    }
+    return low;
+}
+
+static bool
+make_room(void) {
+    if (count < capacity) {
+        return true;
+    }
+    size_t bytes = capacity * sizeof *table;
+    size_t wanted = bytes == 0 ? pages_size() : bytes * 2;
+    void *grown = bytes == 0 ? map(wanted) : mremap(table, bytes, wanted, MREMAP_MAYMOVE);
+    if (grown == NULL || grown == MAP_FAILED) {
+        return false;
+    }
+    table = grown;
+    capacity = wanted / sizeof *table;
+    return true;
+}
+
+static size_t
+bitmap_bytes(size_t size) {
+    return align_up((size / pages_size() + 63) / 64 * sizeof(uint64_t), pages_size());
+}
+
+static bool
+enter(uintptr_t addr, size_t size) {
+    uint64_t *bits = make_room() ? map(bitmap_bytes(size)) : NULL;
+    if (bits == NULL) {
+        return false;
+    }
+    size_t at = search(addr);
+    memmove(&table[at + 1], &table[at], (count - at) * sizeof *table);
+    table[at] = (record_t){.addr = addr, .size = size, .decommitted = bits};
+    count++;
+    return true;
+}
+
+static void
+leave(record_t *region) {
+    munmap(region->decommitted, bitmap_bytes(region->size));
+    size_t at = (size_t)(region - table);
+    count--;
+    memmove(region, region + 1, (count - at) * sizeof *table);
+}
+
+/* ---- the rules ---- */
+
+_Noreturn static COLD void
+broken(const char *call, const char *rule, uintptr_t addr, size_t size) {
+    char what[128], detail[128];
+    fmt_t out = fmt_begin(what, sizeof what);
+    fmt_str(&out, call);
+    fmt_str(&out, " that ");
+    fmt_str(&out, rule);
+    out = fmt_begin(detail, sizeof detail);
+    fmt_str(&out, "of ");
+    fmt_u64(&out, size);
+    fmt_str(&out, " bytes; allowed: whole pages of one region, and a region as a whole");
+    misuse(what, (void *)addr, detail);
+}
+
+/* The one region that contains [addr, addr + size). */
+static record_t *
+region_of(const char *call, uintptr_t addr, size_t size) {
+    if (size == 0 || ((addr | size) & (pages_size() - 1)) != 0) {
+        broken(call, "is not of whole pages", addr, size);
+    }
+    size_t at = search(addr);
+    if (at == count || addr < table[at].addr) {
+        broken(call, "touches memory of no region", addr, size);
+    }
+    if (addr + size > table[at].addr + table[at].size) {
+        bool another = at + 1 < count && table[at + 1].addr == table[at].addr + table[at].size;
+        broken(call, another ? "spans two regions" : "goes beyond its region", addr, size);
+    }
+    return &table[at];
+}
+
+/* Pages from..end of a region must all be decommitted, or none of them. */
+static void
+demand(const char *call, const record_t *region, uintptr_t addr, size_t size, bool decommitted) {
+    size_t end = (addr + size - region->addr) / pages_size();
+    for (size_t i = (addr - region->addr) / pages_size(); i < end; i++) {
+        bool is = (region->decommitted[i / 64] >> (i % 64) & 1) != 0;
+        if (is != decommitted) {
+            broken(call, is ? "touches decommitted pages" : "touches committed pages", addr, size);
+        }
+    }
+}
+
+static void
+note(record_t *region, uintptr_t addr, size_t size, bool decommitted) {
+    size_t end = (addr + size - region->addr) / pages_size();
+    for (size_t i = (addr - region->addr) / pages_size(); i < end; i++) {
+        uint64_t bit = UINT64_C(1) << (i % 64);
+        region->decommitted[i / 64] = (region->decommitted[i / 64] & ~bit) | (decommitted ? bit : 0);
+    }
+}
+
+/* ---- the contract ---- */
+
+static void *
+map_locked(size_t size, size_t alignment) {
+    uintptr_t addr = map_region(size, alignment);
+    if (addr != 0 && !enter(addr, size)) {
+        munmap((void *)addr, size);
+        return NULL;
+    }
+    return (void *)addr;
+}
+
+void *
+pages_map(size_t size, size_t alignment) {
+    if (fault(fault_map)) {
+        return NULL;
+    }
+    int saved = errno;
+    alignment = alignment < pages_size() ? pages_size() : alignment;
+    lock_acquire(&lock);
+    void *addr = map_locked(size, alignment);
+    lock_release(&lock);
+    errno = saved;
+    return addr;
+}
+
+void
+pages_unmap(void *addr, size_t size) {
+    int saved = errno;
+    lock_acquire(&lock);
+    record_t *region = region_of("release", (uintptr_t)addr, size);
+    if (region->addr != (uintptr_t)addr || region->size != size) {
+        broken("release", "leaves part of its region", (uintptr_t)addr, size);
+    }
+    leave(region);
+    munmap(addr, size);
+    lock_release(&lock);
+    errno = saved;
+}
+
+static bool
+commit_locked(void *addr, size_t size) {
+    record_t *region = region_of("commit", (uintptr_t)addr, size);
+    demand("commit", region, (uintptr_t)addr, size, true);
+    if (fault(fault_commit) || mprotect(addr, size, PROT_READ | PROT_WRITE) != 0) {
+        return false;
+    }
+    note(region, (uintptr_t)addr, size, false);
+    return true;
+}
+
+bool
+pages_commit(void *addr, size_t size) {
+    int saved = errno;
+    lock_acquire(&lock);
+    bool done = commit_locked(addr, size);
+    lock_release(&lock);
+    errno = saved;
+    return done;
+}
+
+/* Protection first: it may fail, by the limit on mappings, and then the contents must still be there. */
+static bool
+decommit_locked(void *addr, size_t size) {
+    record_t *region = region_of("decommit", (uintptr_t)addr, size);
+    demand("decommit", region, (uintptr_t)addr, size, false);
+    if (fault(fault_decommit) || mprotect(addr, size, PROT_NONE) != 0) {
+        return false;
+    }
+    if (madvise(addr, size, MADV_DONTNEED) != 0) {
+        mprotect(addr, size, PROT_READ | PROT_WRITE);
+        return false;
+    }
+    note(region, (uintptr_t)addr, size, true);
+    return true;
+}
+
+bool
+pages_decommit(void *addr, size_t size) {
+    int saved = errno;
+    lock_acquire(&lock);
+    bool done = decommit_locked(addr, size);
+    lock_release(&lock);
+    errno = saved;
+    return done;
+}
+
+bool
+pages_purge_lazy(void *addr, size_t size) {
+    int saved = errno;
+    lock_acquire(&lock);
+    demand("lazy purge", region_of("lazy purge", (uintptr_t)addr, size), (uintptr_t)addr, size, false);
+    bool done = atomic_get(&lazy_works) && !fault(fault_purge) && madvise(addr, size, MADV_FREE) == 0;
+    lock_release(&lock);
+    errno = saved;
+    return done;
+}
+
+bool
+pages_purge_forced(void *addr, size_t size) {
+    lock_acquire(&lock);
+    demand("forced purge", region_of("forced purge", (uintptr_t)addr, size), (uintptr_t)addr, size, false);
+    lock_release(&lock);
+    return false;
+}
+
+void
+pages_prefork(void) {
+    lock_acquire(&lock);
+}
+
+void
+pages_postfork(bool child) {
+    child ? lock_reset(&lock) : lock_release(&lock);
+}
+
+/* ---- for tests ---- */
+
+void
+pages_regions_set_lazy(bool works) {
+    atomic_set(&lazy_works, works);
+}
+
+size_t
+pages_regions_count(void) {
+    lock_acquire(&lock);
+    size_t n = count;
+    lock_release(&lock);
+    return n;
+}
