@@ -1,11 +1,10 @@
 /*
- * background.h -- threads that purge by decay, so that the application's threads need not, and an idle process
- * gives its memory back.
+ * background.h -- threads that purge by decay, so that the application's threads need not, and an idle process gives
+ * its memory back.
  *
- * Arena i is served by thread i modulo options.max_background_threads, or by thread 0 as long as that one is not
- * there. A thread sleeps until the curves of its arenas make enough pages due, however long that is; it is woken
- * when pages come where there were none, or many more than there were, and when a decay time changes. Nothing
- * polls.
+ * Arena i is served by thread i modulo options.max_background_threads, or by thread 0 as long as that one is not there.
+ * A thread sleeps until the curves of its arenas make enough pages due, however long that is; it is woken when pages
+ * come where there were none, or many more than there were, and when a decay time changes. Nothing polls.
  *
  * Thread 0 starts when it is switched on; at boot and in the child of a fork not yet, but when pages are next taken
  * from the system or from the free ones. Until then the application's threads go on purging. Thread 0 starts the

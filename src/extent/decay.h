@@ -29,9 +29,9 @@ typedef struct {
 /* ms: -1 .. DECAY_MS_MAX. */
 void decay_init(decay_t *decay, int64_t ms, uint64_t now);
 /*
- * Changes the time. Pages keep their ages, rounded down by up to a step: a change never makes pages due that the
- * new time allows (but what was due before stays due). From -1, where ages were not kept, all start young. The time
- * that is set already changes nothing. npages are free now.
+ * Changes the time. Pages keep their ages, rounded down by up to a step: a change never makes pages due that the new
+ * time allows (but what was due before stays due). From -1, where ages were not kept, all start young. The time that
+ * is set already changes nothing. npages are free now.
  */
 void decay_set(decay_t *decay, int64_t ms, uint64_t now, size_t npages);
 /* Moves on to `now`, with npages free now. True if at least one step passed. */

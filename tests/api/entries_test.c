@@ -198,7 +198,7 @@ test_the_message_names_the_function(void **state) {
     need_witness();
     assert_aborts(enter_with_lock_held, &(entry_t){"arena_fill", enter_arena_fill},
                   "lunalloc: lock order: arena_fill entered while bin held; none may be held there of decay bin dirty "
-                  "muzzy retained descriptors pagemap metadata\n");
+                  "muzzy retained descriptors pagemap metadata regions\n");
 }
 
 static int

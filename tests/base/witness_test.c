@@ -10,8 +10,8 @@
 
 /* As the messages have them. */
 static const char *const rank_names[RANK_COUNT] = {
-    "none", "boot",  "background", "round",    "threads",     "arenas",  "decay",
-    "bin",  "dirty", "muzzy",      "retained", "descriptors", "pagemap", "metadata",
+    "none",  "boot",  "background", "round",       "threads", "arenas",   "decay",   "bin",
+    "dirty", "muzzy", "retained",   "descriptors", "pagemap", "metadata", "regions",
 };
 
 static lock_t locks[RANK_COUNT], more_locks[RANK_COUNT];
@@ -97,10 +97,10 @@ test_order_message(void **state) {
     need_witness();
     assert_aborts(acquire_three, &(two_ranks_t){RANK_RETAINED, RANK_BIN},
                   "lunalloc: lock order: bin taken while arenas retained held; "
-                  "allowed then: descriptors pagemap metadata\n");
+                  "allowed then: descriptors pagemap metadata regions\n");
     assert_aborts(acquire_sibling_second, &(two_ranks_t){RANK_RETAINED, RANK_BIN},
                   "lunalloc: lock order: bin taken while retained held; "
-                  "allowed then: retained descriptors pagemap metadata\n");
+                  "allowed then: retained descriptors pagemap metadata regions\n");
 }
 
 static void
@@ -111,7 +111,7 @@ test_order_of_siblings(void **state) {
     assert_child_succeeds(acquire_sibling_second, &(two_ranks_t){RANK_DECAY, RANK_BIN});
     assert_aborts(acquire_sibling_second, &(two_ranks_t){RANK_DIRTY, RANK_BIN}, taken(RANK_BIN, RANK_DIRTY));
     assert_aborts(acquire_sibling_second, &(two_ranks_t){RANK_METADATA, RANK_BOOT},
-                  message("boot", " taken", RANK_METADATA, "allowed then: metadata\n"));
+                  message("boot", " taken", RANK_METADATA, "allowed then: metadata regions\n"));
 }
 
 /* A lock got by trying cannot deadlock, but what is acquired under it can. */

@@ -63,7 +63,8 @@ have_pty() {
 pty_start() {
     local command
     printf -v command '%q ' "$console" "$@"
-    coproc PTY { exec script -qec "$command" /dev/null 2>&1; }
+    # exec: script(1) runs it by $SHELL, and a shell that waited for it would get each Ctrl-C, too.
+    coproc PTY { exec script -qec "exec $command" /dev/null 2>&1; }
     pty_pid=$PTY_PID
     exec {pty_in}>&"${PTY[1]}" {pty_out}<&"${PTY[0]}"
     pty_seen=''

@@ -1,7 +1,7 @@
 /*
- * background_test.c -- background threads as a process sees them: in /proc/self/task, by the memory that comes
- * back, and through fork, exit and switching. Nothing here measures time: what must happen is waited for, up to a
- * generous limit; what must not happen is asserted where nothing could make it happen.
+ * background_test.c -- background threads as a process sees them: in /proc/self/task, by the memory that comes back,
+ * and through fork, exit and switching. Nothing here measures time: what must happen is waited for, up to a generous
+ * limit; what must not happen is asserted where nothing could make it happen.
  */
 #include "../base/testing.h"
 

@@ -1,7 +1,7 @@
 /*
- * decay_history_test.c -- the curve over random histories: pages come, are used again and purged at any time, and
- * the decay time changes, often several times within a step. The model knows for each page when it came. Times are
- * made up.
+ * decay_history_test.c -- the curve over random histories: pages come, are used again and purged at any time, and the
+ * decay time changes, often several times within a step. The model knows for each page when it came. Times are made
+ * up.
  */
 #include "../base/testing.h"
 

@@ -1,0 +1,47 @@
+/* highwater.c -- one sum, its maximum, and who is told. */
+#include "extent/highwater.h"
+
+static _Atomic size_t mapped;
+static _Atomic size_t mark;
+static _Atomic(highwater_slot_t *) told;
+static _Atomic bool telling; /* set while the slot runs, on whatever thread */
+
+void
+highwater_set_slot(highwater_slot_t *slot) {
+    atomic_set_release(&told, slot);
+}
+
+/* True if `now` is higher than ever. */
+static bool
+raise_mark(size_t now) {
+    size_t old = atomic_get(&mark);
+    while (now > old) {
+        if (atomic_compare_exchange_weak_explicit(&mark, &old, now, memory_order_relaxed, memory_order_relaxed)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+void
+highwater_add(size_t size) {
+    size_t now = atomic_add(&mapped, size) + size;
+    highwater_slot_t *slot = atomic_get_acquire(&told);
+    if (!raise_mark(now) || slot == NULL) {
+        return;
+    }
+    if (!atomic_exchange_explicit(&telling, true, memory_order_acquire)) {
+        slot(now);
+        atomic_set_release(&telling, false);
+    }
+}
+
+void
+highwater_sub(size_t size) {
+    atomic_sub(&mapped, size);
+}
+
+size_t
+highwater_mark(void) {
+    return atomic_get(&mark);
+}
