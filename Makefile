@@ -24,10 +24,10 @@ VERSION := $(shell sed -n 's/^.define LUNALLOC_VERSION "\(.*\)"/\1/p' src/lunall
 # The allocator's layers; a folder includes only from those to its left (scripts/check-layers).
 LAYERS   := base os extent arena thread observe control api
 # Implementations of the page contract (src/os/pages.h): one is linked, and only its own tests are built. The variant
-# `regions` is a debug build under VirtualAlloc's rules.
+# `regions` is a debug build under VirtualAlloc's rules. What is Windows' own is built by tests/windows/rules.mk.
 PAGES    := $(if $(filter regions,$(VARIANT)),regions,linux)
-OTHERS   := $(filter-out $(PAGES),linux regions windows)
-EXCLUDED := $(OTHERS:%=src/os/pages_%.c) $(OTHERS:%=tests/os/pages_%_test.c)
+OTHERS   := $(filter-out $(PAGES),linux regions)
+EXCLUDED := $(OTHERS:%=src/os/pages_%.c) $(OTHERS:%=tests/os/pages_%_test.c) $(wildcard $(LAYERS:%=src/%/*_windows.c))
 
 LIB_SRC      := $(filter-out $(EXCLUDED),$(wildcard $(LAYERS:%=src/%/*.c)))
 MODULE_SRC   := $(wildcard lua/*.c lua/workload/*.c)
@@ -82,7 +82,7 @@ say = $(if $V,,@echo '  $(1)' '$(2)' &&)
 # ---- targets --------------------------------------------------------------------------------------------------------
 
 .DELETE_ON_ERROR:
-.PHONY: all run test check format bench install uninstall env clean help bootstrap tests unit flags FORCE
+.PHONY: all run test test-windows check format bench install uninstall env clean help bootstrap tests unit flags FORCE
 .PHONY: sources-of-unit objects-of-lib
 
 all: $(SO) $(ARCHIVE) $(MODULE) $(CONSOLE)
@@ -91,6 +91,7 @@ help:
 	@echo 'make            the allocator, the Lua module and the console, into $B/'
 	@echo 'make run        install what is missing, build, and open the guided tour'
 	@echo 'make test       install what is missing, build, run every test [SUITE="unit console ..."]'
+	@echo 'make test-windows  install mingw-w64 and Wine, cross-build, run the unit and stress tests under Wine'
 	@echo 'make check      layers, formatting, warnings, cppcheck, function lengths, syntax of scripts'
 	@echo 'make format     lay out every C file as make check wants it'
 	@echo 'make bench      the fast paths and large blocks beside installed allocators'
@@ -110,6 +111,9 @@ run:
 test:
 	@scripts/bootstrap build test
 	+@MAKE="$(MAKE)" CC="$(CC)" CXX="$(CXX)" CFLAGS="$(CFLAGS)" scripts/test $(SUITE)
+
+test-windows:
+	+@MAKE="$(MAKE)" scripts/test-windows
 
 check:
 	@scripts/bootstrap build check
@@ -222,3 +226,5 @@ $B/tests/programs/static: tests/programs/key_destructor.c $(ARCHIVE)
 
 -include $(LIB_OBJ:.o=.d) $(MODULE_OBJ:.o=.d) $(CONSOLE_OBJ:.o=.d)
 -include $(addsuffix .d,$(UNIT) $(WORKLOAD) $(FAULTY) $(LUA_HOST) $(PROGRAMS))
+
+include tests/windows/rules.mk

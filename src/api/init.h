@@ -5,7 +5,7 @@
 /* Returns when the allocator is ready; thread-safe. Ends the process with a message if the system has no memory at
  * all. */
 void init_boot(void);
-/* Fork handlers; registered by boot (fork.c). */
+/* Registers the fork handlers, on systems that fork. */
 void fork_boot(void);
 
 #endif

@@ -9,11 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define CONF_FILE     "/etc/lunalloc.conf"
 #define CONF_FILE_MAX 4096
-
-/* An application may define it; a null pointer otherwise. */
-extern const char *lunalloc_conf __attribute__((weak, visibility("default")));
 
 /* Part of the string. */
 typedef struct {
@@ -126,11 +122,12 @@ void
 conf_read(void) {
     char file[CONF_FILE_MAX];
     unsigned nbad = 0;
-    if (system_read_config(CONF_FILE, file, sizeof file) > 0) {
-        nbad += conf_parse(file, source_file, CONF_FILE);
+    if (system_read_config(system_config_path, file, sizeof file) > 0) {
+        nbad += conf_parse(file, source_file, system_config_path);
     }
-    if (&lunalloc_conf != NULL && lunalloc_conf != NULL) {
-        nbad += conf_parse(lunalloc_conf, source_symbol, "lunalloc_conf");
+    const char *compiled_in = system_application_conf();
+    if (compiled_in != NULL) {
+        nbad += conf_parse(compiled_in, source_symbol, "lunalloc_conf");
     }
     const char *env = system_env("LUNALLOC_CONF");
     if (env != NULL) {

@@ -1,7 +1,7 @@
 /*
- * conf.h -- configuration at start: /etc/lunalloc.conf (a link's target or a file), the symbol lunalloc_conf of the
- * application, the environment's LUNALLOC_CONF; later ones win. In a process with raised rights the environment is
- * ignored.
+ * conf.h -- configuration at start: the machine's (on Linux /etc/lunalloc.conf, a link's target or a file), the symbol
+ * lunalloc_conf of the application, the environment's LUNALLOC_CONF; later ones win. In a process with raised rights
+ * the environment is ignored.
  *
  *   name:value,name:value ...      each name is a row opt.<name> of the schema
  *

@@ -28,6 +28,7 @@
  * Invariants
  *   size > 0, addr and size multiples of the page
  *   szind != SC_NONE  <=>  state == active
+ *   not committed  =>  state == retained (or busy)
  *   slab  =>  state == active, nregs = size / sc.size[szind], nfree = number of bits set in free_regs
  *   is_head  <=>  addr is the start of its region;  sn is equal within a region and differs between regions
  */

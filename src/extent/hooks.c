@@ -8,8 +8,8 @@ void *
 hook_alloc(extent_hooks_t *hooks, size_t size, size_t alignment, bool *zeroed, bool *committed, uint32_t arena) {
     witness_no_core_lock();
     if (hooks == NULL) {
-        *zeroed = *committed = true;
-        return pages_map(size, alignment);
+        *zeroed = true;
+        return pages_reserve(size, alignment, committed);
     }
     *zeroed = false;
     *committed = true;

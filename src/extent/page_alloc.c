@@ -226,6 +226,7 @@ check_region(page_alloc_t *pa, const region_t *region) {
         check(e != NULL && e->addr == addr && extent_arena(e) == pa->arena && e->sn == region->sn);
         check(e->is_head == (addr == region->addr) && extent_end(e) <= end);
         check((e->szind != SC_NONE) == (extent_state(e) == extent_active));
+        check(e->committed || extent_state(e) == extent_retained || extent_state(e) == extent_busy);
         addr = extent_end(e);
     }
 }

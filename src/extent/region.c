@@ -6,7 +6,7 @@
 #include "base/witness.h"
 #include "extent/metadata.h"
 #include "extent/pagemap.h"
-#include "os/system.h"
+#include "os/thread.h"
 
 #define LG_REGION_RECORD 6
 _Static_assert(sizeof(region_t) <= 1U << LG_REGION_RECORD, "a region's record fits its block");
@@ -305,7 +305,7 @@ pa_release_all(page_alloc_t *pa) {
     witness_no_core_lock();
     release_unused_for_good(pa);
     while (atomic_get(&pa->mapped) != 0) {
-        system_yield();
+        os_thread_yield();
         release_unused_for_good(pa);
     }
 }

@@ -1,10 +1,11 @@
 /*
- * pages.h -- the contract with the system's virtual memory. One implementation is linked: pages_linux.c, or for
- * tests pages_regions.c, which enforces the rules stated here.
+ * pages.h -- the contract with the system's virtual memory. One implementation is linked: the system's own,
+ * pages_linux.c or pages_windows.c, or for tests pages_regions.c, which enforces the rules stated here.
  *
- * Addresses and sizes are multiples of pages_size(). A *region* is what one pages_map returned; it is given back
- * whole. The other functions act on any pages within one region and never span two. Every function is thread-safe and
- * allocates nothing. Functions that return bool return true if it was done; false leaves the pages as they were.
+ * Addresses and sizes are multiples of pages_size(). A *region* is what one pages_map or pages_reserve returned; it is
+ * given back whole. The other functions act on any pages within one region and never span two. Every function is
+ * thread-safe and allocates nothing. Functions that return bool return true if it was done; false leaves the pages as
+ * they were.
  */
 #ifndef LUNALLOC_OS_PAGES_H
 #define LUNALLOC_OS_PAGES_H
@@ -16,9 +17,12 @@ size_t pages_size(void);
 
 /* Reserves and commits: readable, writable, reads as zeros. alignment: a power of two. NULL if there is no memory. */
 void *pages_map(size_t size, size_t alignment);
+/* The same for a region that will be used bit by bit: where memory must be promised before it is touched, only the
+ * addresses are reserved, *committed is false, and pages_commit comes before any use. */
+void *pages_reserve(size_t size, size_t alignment, bool *committed);
 void pages_unmap(void *addr, size_t size);
 
-/* Makes pages accessible that pages_decommit made inaccessible; they read as zeros. */
+/* Makes pages accessible that are reserved only, or that pages_decommit made inaccessible; they read as zeros. */
 bool pages_commit(void *addr, size_t size);
 /* Gives the memory back and makes the pages inaccessible. False where the system has no use for that. */
 bool pages_decommit(void *addr, size_t size);

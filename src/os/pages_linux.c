@@ -55,6 +55,12 @@ pages_map(size_t size, size_t alignment) {
     return addr;
 }
 
+void *
+pages_reserve(size_t size, size_t alignment, bool *committed) {
+    *committed = true;
+    return pages_map(size, alignment);
+}
+
 void
 pages_unmap(void *addr, size_t size) {
     int saved = errno;

@@ -245,6 +245,14 @@ pages_map(size_t size, size_t alignment) {
     return addr;
 }
 
+/* As VirtualAlloc does: addresses first, memory when it is asked for. */
+void *
+pages_reserve(size_t size, size_t alignment, bool *committed) {
+    void *addr = pages_map(size, alignment);
+    *committed = addr == NULL || !pages_decommit(addr, size);
+    return addr;
+}
+
 void
 pages_unmap(void *addr, size_t size) {
     int saved = errno;

@@ -8,14 +8,16 @@
 unsigned system_ncpus(void);
 /* The thread's number as the system's tools show it. */
 uint32_t system_thread_id(void);
-/* Lets other threads run. */
-void system_yield(void);
 /* Writes text to standard error, all of it if possible. Async-signal-safe. */
 void system_write_error(const char *text, size_t len);
 /* An environment variable, or NULL; always NULL in a process that runs with more rights than its user's. */
 const char *system_env(const char *name);
-/* Reads a configuration: a link's target, or else a regular file's text. Length without terminator; 0 if there is
- * none. */
+/* The configuration that the application has compiled in, as its variable `const char *lunalloc_conf`; or NULL. */
+const char *system_application_conf(void);
+/* Where the machine's configuration is, in a place that only its administrator writes. */
+extern const char system_config_path[];
+/* Reads a configuration: a link's target (where the system's links hold any text), or else a regular file's text.
+ * Length without terminator; 0 if there is none. */
 size_t system_read_config(const char *path, char *buf, size_t size);
 /* Names the function that thread exit calls; once, at boot. False if the system refuses. */
 bool system_thread_exit_boot(void (*destroy)(void *));

@@ -226,6 +226,11 @@ static void
 test_mappings_under_load(void **state) {
     (void)state;
     pthread_t threads[NTHREADS];
+    read_mappings();
+    if (!is_mapped((uintptr_t)mappings, (uintptr_t)(mappings + MAX_MAPPINGS))) {
+        print_message("skip: /proc/self/maps is not about this process\n");
+        skip();
+    }
     start_load(threads);
     for (unsigned round = 0; round < 15; round++) {
         for (uint32_t i = 0; i < arenas_count(); i++) {

@@ -1,4 +1,4 @@
-/* fork.c -- every lock is held across fork, outermost first, so that the child's structures are whole. */
+/* fork_linux.c -- every lock is held across fork, outermost first, so that the child's structures are whole. */
 #include "api/init.h"
 #include "arena/arenas.h"
 #include "control/background.h"

@@ -1,0 +1,104 @@
+/*
+ * pages_windows.c -- VirtualAlloc and VirtualFree.
+ *
+ * Memory is promised when it is committed, so regions are reserved and their pages committed as they come into use.
+ * One call made a region, and no later call may span two of them, however close they lie. No call gives memory back
+ * and leaves its pages accessible: pages_purge_forced refuses, and the page layer decommits instead.
+ *
+ * The thread's last error code is the application's, and is kept.
+ */
+#include "os/pages.h"
+
+#include "base/bits.h"
+
+#include <windows.h>
+
+/* How often an aligned place may be lost to another thread. */
+#define ATTEMPTS 16
+
+size_t
+pages_size(void) {
+    SYSTEM_INFO info;
+    GetSystemInfo(&info);
+    return info.dwPageSize;
+}
+
+static void *
+allocate(void *at, size_t size, DWORD how) {
+    DWORD saved = GetLastError();
+    void *addr = VirtualAlloc(at, size, how, PAGE_READWRITE);
+    SetLastError(saved);
+    return addr;
+}
+
+static bool
+release(void *addr, size_t size, DWORD how) {
+    DWORD saved = GetLastError();
+    bool done = VirtualFree(addr, size, how) != 0;
+    SetLastError(saved);
+    return done;
+}
+
+/* A region cannot be trimmed, so a larger one only shows where there is room. Another thread may take that place
+ * before we do; then the search starts again. */
+static void *
+allocate_aligned(size_t size, size_t alignment, DWORD how) {
+    size_t total = size + alignment;
+    void *addr = NULL;
+    for (unsigned i = 0; i < ATTEMPTS && addr == NULL && total > size; i++) {
+        void *room = allocate(NULL, total, MEM_RESERVE);
+        if (room == NULL) {
+            return NULL;
+        }
+        release(room, 0, MEM_RELEASE);
+        addr = allocate((void *)align_up((uintptr_t)room, alignment), size, how);
+    }
+    return addr;
+}
+
+static void *
+new_region(size_t size, size_t alignment, DWORD how) {
+    SYSTEM_INFO info;
+    GetSystemInfo(&info);
+    bool aligned_anyway = alignment <= info.dwAllocationGranularity;
+    return aligned_anyway ? allocate(NULL, size, how) : allocate_aligned(size, alignment, how);
+}
+
+void *
+pages_map(size_t size, size_t alignment) {
+    return new_region(size, alignment, MEM_RESERVE | MEM_COMMIT);
+}
+
+void *
+pages_reserve(size_t size, size_t alignment, bool *committed) {
+    *committed = false;
+    return new_region(size, alignment, MEM_RESERVE);
+}
+
+void
+pages_unmap(void *addr, size_t size) {
+    (void)size;
+    release(addr, 0, MEM_RELEASE);
+}
+
+bool
+pages_commit(void *addr, size_t size) {
+    return allocate(addr, size, MEM_COMMIT) != NULL;
+}
+
+bool
+pages_decommit(void *addr, size_t size) {
+    return release(addr, size, MEM_DECOMMIT);
+}
+
+bool
+pages_purge_lazy(void *addr, size_t size) {
+    return allocate(addr, size, MEM_RESET) != NULL;
+}
+
+bool
+pages_purge_forced(void *addr, size_t size) {
+    (void)addr;
+    (void)size;
+    return false;
+}

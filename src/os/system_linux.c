@@ -1,0 +1,90 @@
+/* system_linux.c -- POSIX and Linux calls that are neither pages nor clocks. */
+#include "os/system.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <sched.h>
+#include <string.h>
+#include <sys/auxv.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+const char system_config_path[] = "/etc/lunalloc.conf";
+
+/* Its address is null if nobody defines it. */
+extern const char *lunalloc_conf __attribute__((weak, visibility("default")));
+
+const char *
+system_application_conf(void) {
+    return &lunalloc_conf != NULL ? lunalloc_conf : NULL;
+}
+
+unsigned
+system_ncpus(void) {
+    cpu_set_t set;
+    if (sched_getaffinity(0, sizeof set, &set) != 0) {
+        return 1;
+    }
+    int n = CPU_COUNT(&set);
+    return n < 1 ? 1 : (unsigned)n;
+}
+
+uint32_t
+system_thread_id(void) {
+    return (uint32_t)syscall(SYS_gettid);
+}
+
+void
+system_write_error(const char *text, size_t len) {
+    int saved = errno;
+    while (len > 0) {
+        ssize_t n = write(STDERR_FILENO, text, len);
+        if (n < 0 && errno == EINTR) {
+            continue;
+        }
+        if (n <= 0) {
+            break;
+        }
+        text += n;
+        len -= (size_t)n;
+    }
+    errno = saved;
+}
+
+/* Reads environ itself: getenv may be somebody's wrapper that allocates. */
+const char *
+system_env(const char *name) {
+    if (getauxval(AT_SECURE) != 0 || environ == NULL) {
+        return NULL;
+    }
+    size_t len = strlen(name);
+    for (char **e = environ; *e != NULL; e++) {
+        if (strncmp(*e, name, len) == 0 && (*e)[len] == '=') {
+            return *e + len + 1;
+        }
+    }
+    return NULL;
+}
+
+static size_t
+read_file(const char *path, char *buf, size_t size) {
+    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+    if (fd < 0) {
+        return 0;
+    }
+    struct stat st;
+    ssize_t n = fstat(fd, &st) == 0 && S_ISREG(st.st_mode) ? read(fd, buf, size - 1) : 0;
+    close(fd);
+    return n > 0 ? (size_t)n : 0;
+}
+
+size_t
+system_read_config(const char *path, char *buf, size_t size) {
+    int saved = errno;
+    ssize_t n = readlink(path, buf, size - 1);
+    size_t len = n > 0 ? (size_t)n : errno == EINVAL ? read_file(path, buf, size) : 0;
+    buf[len] = '\0';
+    errno = saved;
+    return len;
+}

@@ -1,0 +1,72 @@
+# rules.mk -- cross-builds the allocator and its unit tests for 64-bit Windows, into build/windows/VARIANT; the Makefile
+# includes it, scripts/test-windows runs what it builds. Objects and programs only: no DLL, because nothing there would
+# take malloc from it.
+
+WINDOWS_CC := x86_64-w64-mingw32-gcc-posix
+W          := build/windows/$(VARIANT)
+
+# Tests of what Windows does not have: Linux's pages and calls (tests/windows has its own), standard names that are
+# replaced, fork, threads seen in /proc.
+WINDOWS_WITHOUT := tests/os/pages_test.c tests/os/system_test.c tests/api/standard_test.c tests/api/fork_test.c \
+                   tests/control/background_test.c
+
+WINDOWS_SRC  := $(filter-out $(wildcard $(LAYERS:%=src/%/*_linux.c)) src/os/pages_regions.c, \
+                  $(wildcard $(LAYERS:%=src/%/*.c)))
+WINDOWS_TEST := $(filter-out $(WINDOWS_WITHOUT),$(UNIT_SRC)) $(wildcard tests/windows/*_test.c)
+WINDOWS_HELP := $(filter-out $(WINDOWS_TEST),$(wildcard tests/windows/*.c))
+
+WINDOWS_OBJ   := $(WINDOWS_SRC:%.c=$W/%.o)
+WINDOWS_AID   := $(WINDOWS_HELP:%.c=$W/%.o)
+WINDOWS_TESTS := $(WINDOWS_TEST:%.c=$W/%.exe)
+
+# Every use of pages goes through the guard (tests/windows/guard.c) on its way to the system.
+WINDOWS_GUARDED := pages_unmap pages_commit pages_decommit pages_purge_lazy
+
+WINDOWS_CFLAGS  = -std=gnu11 -O1 -g -pthread $(WARNINGS) -Werror $(WINDOWS_DEFINES) $(INCLUDES)
+WINDOWS_DEFINES = $(filter-out -DLUNALLOC_REPLACE=%,$(DEFINES)) -DLUNALLOC_REPLACE=0 -D__USE_MINGW_ANSI_STDIO=1
+# The C library's types differ from POSIX's in width (read, write); the tests are checked for conversions on Linux.
+WINDOWS_TEST_CFLAGS := -Wno-conversion -Wno-maybe-uninitialized -Itests/windows -include tests/windows/posix.h
+WINDOWS_LDFLAGS = -static $(WINDOWS_GUARDED:%=-Wl,--wrap=%)
+# Last on a link line: waiting on addresses (src/os/thread_windows.c).
+WINDOWS_LIBS := -lsynchronization
+
+# The same test of regions with a page layer that merges them: the guard must end it (scripts/test-windows).
+WINDOWS_HEADLESS := $W/headless/regions_test.exe
+
+.PHONY: windows windows-list
+windows: $(WINDOWS_TESTS) $(WINDOWS_HEADLESS)
+
+# What to run, and what is left out.
+windows-list:
+	@printf 'run %s\n' $(WINDOWS_TEST)
+	@printf 'without %s\n' $(WINDOWS_WITHOUT)
+
+$W/flags: stamp = $(WINDOWS_CC) $(WINDOWS_CFLAGS) $(WINDOWS_LDFLAGS) $(WINDOWS_SRC)
+$W/flags: FORCE
+	@mkdir -p $(@D)
+	@echo '$(stamp)' | cmp -s - $@ || echo '$(stamp)' > $@
+
+$W/src/%.o: src/%.c $W/flags
+	@mkdir -p $(@D)
+	$(call say,CC,$@)$(WINDOWS_CC) $(WINDOWS_CFLAGS) -MMD -MP -c -o $@ $<
+
+$W/tests/%.o: tests/%.c $W/flags
+	@mkdir -p $(@D)
+	$(call say,CC,$@)$(WINDOWS_CC) $(WINDOWS_CFLAGS) -Itests/windows -MMD -MP -c -o $@ $<
+
+$W/%.exe: %.c $(WINDOWS_OBJ) $(WINDOWS_AID) $W/flags
+	@mkdir -p $(@D)
+	$(call say,TEST,$@)$(WINDOWS_CC) $(WINDOWS_CFLAGS) $(WINDOWS_TEST_CFLAGS) $(WINDOWS_LDFLAGS) -MMD -MP -MF $@.d \
+	    -o $@ $< $(WINDOWS_AID) $(WINDOWS_OBJ) $(WINDOWS_LIBS)
+
+# Heads and serial numbers are no longer looked at.
+$W/headless/coalesce.c: src/extent/coalesce.c $W/flags
+	@mkdir -p $(@D)
+	@sed -e 's/e->is_head ? NULL : //' -e 's/ && !right->is_head//' -e 's/ && !b->is_head && a->sn == b->sn//' $< > $@
+	@[ "$$(diff $< $@ | grep -c '^>')" = 3 ] || { echo '$@: not the three lines of heads and numbers'; exit 1; }
+
+$(WINDOWS_HEADLESS): $W/headless/coalesce.c tests/windows/regions_test.c $(WINDOWS_OBJ) $(WINDOWS_AID)
+	$(call say,TEST,$@)$(WINDOWS_CC) $(WINDOWS_CFLAGS) $(WINDOWS_TEST_CFLAGS) $(WINDOWS_LDFLAGS) -o $@ \
+	    $(filter %.c,$^) $(WINDOWS_AID) $(filter-out %/coalesce.o,$(WINDOWS_OBJ)) $(WINDOWS_LIBS)
+
+-include $(WINDOWS_OBJ:.o=.d) $(WINDOWS_AID:.o=.d) $(WINDOWS_TESTS:=.d)

@@ -1,0 +1,1 @@
+/* What there is of it, posix.h declares. */
