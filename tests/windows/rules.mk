@@ -8,7 +8,7 @@ W          := build/windows/$(VARIANT)
 # Tests of what Windows does not have: Linux's pages and calls (tests/windows has its own), standard names that are
 # replaced, fork, threads seen in /proc.
 WINDOWS_WITHOUT := tests/os/pages_test.c tests/os/system_test.c tests/api/standard_test.c tests/api/fork_test.c \
-                   tests/control/background_test.c
+                   tests/control/background_test.c tests/control/background_process_test.c
 
 WINDOWS_SRC  := $(filter-out $(wildcard $(LAYERS:%=src/%/*_linux.c)) src/os/pages_regions.c, \
                   $(wildcard $(LAYERS:%=src/%/*.c)))
