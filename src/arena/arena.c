@@ -76,7 +76,7 @@ check_large(page_alloc_t *pa) {
     pa_lock_layout(pa);
     for (const extent_t *e; (e = pa_next_extent(pa, &place)) != NULL;) {
         bool large = extent_state(e) == extent_active && !e->slab;
-        check(!large || e->size == align_up(sc.size[e->szind], sc.page));
+        check(!large || extent_usable(e) == align_up(sc.size[e->szind], sc.page));
     }
     pa_unlock_layout(pa);
 }
@@ -94,6 +94,8 @@ void
 arena_use_defaults(arena_t *arena, uint64_t now) {
     witness_no_core_lock();
     atomic_set_release(&arena->pages.hooks, NULL);
+    atomic_set(&arena->pages.guard, false);
+    atomic_set(&arena->pages.thp, pages_thp_default);
     atomic_set(&arena->pages.dirty_max, atomic_get(&options.dirty_max));
     pa_set_decay_ms(&arena->pages, extent_dirty, atomic_get(&options.dirty_decay_ms), now);
     pa_set_decay_ms(&arena->pages, extent_muzzy, atomic_get(&options.muzzy_decay_ms), now);

@@ -115,7 +115,7 @@ check_slab(const extent_t *slab) REQUIRES(role_bin) {
         nfree += (uint32_t)__builtin_popcountll(slab->free_regs[w]);
     }
     check(slab->slab && extent_state(slab) == extent_active);
-    check(slab->nregs == sc_nregs(slab->szind, slab->size));
+    check(slab->nregs == sc_nregs(slab->szind, extent_usable(slab)));
     check(nfree == atomic_get(&slab->nfree));
 }
 

@@ -49,6 +49,9 @@ bool
 arena_resize_large(extent_t *e, uint32_t szind) {
     witness_no_core_lock();
     arena_t *arena = arenas_get(extent_arena(e));
+    if (e->guarded) {
+        return false;
+    }
     size_t size = sc.size[szind];
     uint32_t old = e->szind;
     bool done = size > e->size ? pa_expand(&arena->pages, e, size, szind) : pa_shrink(&arena->pages, e, size, szind);

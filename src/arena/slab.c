@@ -3,7 +3,7 @@
 
 void
 slab_init(extent_t *slab) NO_THREAD_SAFETY {
-    uint32_t nregs = sc_nregs(slab->szind, slab->size);
+    uint32_t nregs = sc_nregs(slab->szind, extent_usable(slab));
     slab->nregs = nregs;
     atomic_set(&slab->nfree, nregs);
     for (uint32_t w = 0; w * 64 < nregs; w++) {

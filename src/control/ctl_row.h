@@ -29,6 +29,9 @@ typedef struct {
 extern const ctl_row_t ctl_rows[];
 extern const size_t ctl_nrows;
 
+/* ENOENT, with the reason "there is no <what> <index>". */
+int ctl_no_such(fmt_t *why, const char *what, size_t index);
+
 /* The position of a row by its pattern; ctl_nrows if there is none. */
 size_t ctl_row_named(const char *pattern);
 

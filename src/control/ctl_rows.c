@@ -3,6 +3,7 @@
 
 #include "base/options.h"
 #include "control/background.h"
+#include "control/ctl_arena.h"
 #include "control/text.h"
 #include "observe/stats.h"
 #include "os/clock.h"
@@ -10,13 +11,6 @@
 
 #include <errno.h>
 #include <string.h>
-
-typedef enum {
-    ARENA_DECAY,
-    ARENA_PURGE,
-    ARENA_RESET,
-    ARENA_DESTROY
-} arena_action_t;
 
 typedef enum {
     BIN_NREGS,
@@ -40,8 +34,8 @@ typedef enum {
 } config_field_t;
 
 /* A failure's reason that names an index. */
-static int
-no_such(fmt_t *why, const char *what, size_t index) {
+int
+ctl_no_such(fmt_t *why, const char *what, size_t index) {
     fmt_str(why, "there is no ");
     fmt_str(why, what);
     fmt_char(why, ' ');
@@ -92,175 +86,13 @@ write_option(const ctl_call_t *call, const lunalloc_value_t *value, fmt_t *why) 
     return 0;
 }
 
-/* ---- arenas ---- */
-
-/* The arenas that an index means: [*from, *to). False if there are none. */
-static bool
-arena_range(const ctl_call_t *call, uint32_t *from, uint32_t *to, fmt_t *why) {
-    size_t index = call->index[0];
-    bool all = index == CTL_ALL_ARENAS;
-    *from = all ? 0 : (uint32_t)index;
-    *to = all ? arenas_count() : (uint32_t)index + 1;
-    if (!all && (index >= CTL_ALL_ARENAS || arenas_want((uint32_t)index) == NULL)) {
-        no_such(why, "arena", index);
-        return false;
-    }
-    return true;
-}
-
-static arena_t *
-one_arena(const ctl_call_t *call, fmt_t *why) {
-    size_t index = call->index[0];
-    arena_t *arena = index < ARENAS_MAX ? arenas_want((uint32_t)index) : NULL;
-    if (arena == NULL) {
-        no_such(why, "arena", index);
-    }
-    return arena;
-}
-
-static int
-read_arena_initialized(const ctl_call_t *call, lunalloc_value_t *value, fmt_t *why) {
-    if (call->index[0] >= arenas_count()) {
-        return no_such(why, "arena", call->index[0]);
-    }
-    value->v.b = arenas_alive((uint32_t)call->index[0]);
-    return 0;
-}
-
-static int
-read_arena_decay(const ctl_call_t *call, lunalloc_value_t *value, fmt_t *why) {
-    arena_t *arena = one_arena(call, why);
-    if (arena == NULL) {
-        return ENOENT;
-    }
-    page_alloc_t *pa = &arena->pages;
-    value->v.i = atomic_get(call->arg == extent_dirty ? &pa->dirty_decay_ms : &pa->muzzy_decay_ms);
-    return 0;
-}
-
-static int
-write_arena_decay(const ctl_call_t *call, const lunalloc_value_t *value, fmt_t *why) {
-    uint32_t from, to;
-    if (!arena_range(call, &from, &to, why)) {
-        return ENOENT;
-    }
-    for (uint32_t i = from; i < to; i++) {
-        arena_t *arena = arenas_want(i);
-        if (arena != NULL) {
-            pa_set_decay_ms(&arena->pages, (extent_state_t)call->arg, value->v.i, clock_coarse_ns());
-        }
-    }
-    return 0;
-}
-
-static int
-read_arena_dirty_max(const ctl_call_t *call, lunalloc_value_t *value, fmt_t *why) {
-    arena_t *arena = one_arena(call, why);
-    if (arena == NULL) {
-        return ENOENT;
-    }
-    value->v.i = atomic_get(&arena->pages.dirty_max);
-    return 0;
-}
-
-static int
-write_arena_dirty_max(const ctl_call_t *call, const lunalloc_value_t *value, fmt_t *why) {
-    uint32_t from, to;
-    if (!arena_range(call, &from, &to, why)) {
-        return ENOENT;
-    }
-    for (uint32_t i = from; i < to; i++) {
-        arena_t *arena = arenas_want(i);
-        if (arena != NULL) {
-            atomic_set(&arena->pages.dirty_max, value->v.i);
-            pa_dirtied(&arena->pages);
-        }
-    }
-    return 0;
-}
-
-static int
-read_extent_hooks(const ctl_call_t *call, lunalloc_value_t *value, fmt_t *why) {
-    arena_t *arena = one_arena(call, why);
-    if (arena == NULL) {
-        return ENOENT;
-    }
-    extent_hooks_t *hooks = pa_hooks(&arena->pages);
-    value->v.p = hooks == NULL ? &hooks_system : hooks;
-    return 0;
-}
-
-static int
-write_extent_hooks(const ctl_call_t *call, const lunalloc_value_t *value, fmt_t *why) {
-    extent_hooks_t *hooks = value->v.p;
-    arena_t *arena = one_arena(call, why);
-    if (arena == NULL) {
-        return ENOENT;
-    }
-    if (hooks == NULL || hooks->alloc == NULL) {
-        fmt_str(why, "hooks need an alloc function");
-        return EINVAL;
-    }
-    atomic_set_release(&arena->pages.hooks, hooks == &hooks_system ? NULL : hooks);
-    return 0;
-}
-
-static int
-clear_arena(size_t index, arena_action_t action, fmt_t *why) {
-    if (index >= ARENAS_MAX) {
-        fmt_str(why, "only one arena at a time can be reset or destroyed");
-        return EINVAL;
-    }
-    int error = action == ARENA_RESET ? arenas_reset((uint32_t)index) : arenas_destroy((uint32_t)index);
-    if (error == EINVAL) {
-        fmt_str(why, "only manual arenas (arenas.create) can be reset or destroyed");
-    } else if (error == EAGAIN) {
-        fmt_str(why, "threads are bound to this arena; bind them to another one first");
-    }
-    return error;
-}
-
-static int
-write_arena_action(const ctl_call_t *call, const lunalloc_value_t *value, fmt_t *why) {
-    (void)value;
-    uint32_t from, to;
-    arena_action_t action = (arena_action_t)call->arg;
-    if (action == ARENA_RESET || action == ARENA_DESTROY) {
-        return clear_arena(call->index[0], action, why);
-    }
-    if (!arena_range(call, &from, &to, why)) {
-        return ENOENT;
-    }
-    for (uint32_t i = from; i < to; i++) {
-        arena_t *arena = arenas_get(i);
-        if (arena != NULL && action == ARENA_PURGE) {
-            pa_purge_all(&arena->pages);
-        } else if (arena != NULL) {
-            pa_decay(&arena->pages, clock_ns());
-        }
-    }
-    return 0;
-}
-
-static int
-read_arenas_create(const ctl_call_t *call, lunalloc_value_t *value, fmt_t *why) {
-    (void)call;
-    const arena_t *arena = arenas_create();
-    if (arena == NULL) {
-        fmt_str(why, "no memory, or 4096 arenas are in use");
-        return EAGAIN;
-    }
-    value->v.u = arena->index;
-    return 0;
-}
-
 /* ---- size classes ---- */
 
 static int
 read_bin(const ctl_call_t *call, lunalloc_value_t *value, fmt_t *why) {
     size_t i = call->index[0];
     if (i >= sc.nsmall) {
-        return no_such(why, "small class", i);
+        return ctl_no_such(why, "small class", i);
     }
     size_t slab_size = atomic_get(&sc.slab_size[i]);
     value->v.u = call->arg == BIN_SIZE ? sc.size[i] : call->arg == BIN_SLAB_SIZE ? slab_size : slab_size / sc.size[i];
@@ -271,7 +103,7 @@ static int
 write_bin_slab_size(const ctl_call_t *call, const lunalloc_value_t *value, fmt_t *why) {
     size_t i = call->index[0];
     if (i >= sc.nsmall) {
-        return no_such(why, "small class", i);
+        return ctl_no_such(why, "small class", i);
     }
     if (!sc_set_slab_size((uint32_t)i, value->v.u)) {
         fmt_str(why, "a slab is a multiple of the page (");
@@ -289,7 +121,7 @@ write_bin_slab_size(const ctl_call_t *call, const lunalloc_value_t *value, fmt_t
 static int
 read_lextent(const ctl_call_t *call, lunalloc_value_t *value, fmt_t *why) {
     if (call->index[0] >= sc.nsizes - sc.nsmall) {
-        return no_such(why, "large class", call->index[0]);
+        return ctl_no_such(why, "large class", call->index[0]);
     }
     value->v.u = sc.size[sc.nsmall + call->index[0]];
     return 0;
@@ -377,7 +209,7 @@ read_totals(const ctl_call_t *call, lunalloc_value_t *value, fmt_t *why) {
 static int
 read_stats(const ctl_call_t *call, lunalloc_value_t *value, fmt_t *why) {
     lunalloc_stats_t stats;
-    const arena_t *arena = one_arena(call, why);
+    const arena_t *arena = ctl_one_arena(call, why);
     if (arena == NULL) {
         return ENOENT;
     }
@@ -389,7 +221,7 @@ read_stats(const ctl_call_t *call, lunalloc_value_t *value, fmt_t *why) {
 static int
 read_class_at(const ctl_call_t *call, size_t szind, lunalloc_value_t *value, fmt_t *why) {
     lunalloc_class_stats_t stats;
-    if (one_arena(call, why) == NULL) {
+    if (ctl_one_arena(call, why) == NULL) {
         return ENOENT;
     }
     stats_read_class((uint32_t)call->index[0], (uint32_t)szind, &stats);
@@ -400,13 +232,14 @@ read_class_at(const ctl_call_t *call, size_t szind, lunalloc_value_t *value, fmt
 static int
 read_class(const ctl_call_t *call, lunalloc_value_t *value, fmt_t *why) {
     size_t i = call->index[1];
-    return i < sc.nsmall ? read_class_at(call, i, value, why) : no_such(why, "small class", i);
+    return i < sc.nsmall ? read_class_at(call, i, value, why) : ctl_no_such(why, "small class", i);
 }
 
 static int
 read_lextent_stats(const ctl_call_t *call, lunalloc_value_t *value, fmt_t *why) {
     size_t i = call->index[1];
-    return i < sc.nsizes - sc.nsmall ? read_class_at(call, sc.nsmall + i, value, why) : no_such(why, "large class", i);
+    return i < sc.nsizes - sc.nsmall ? read_class_at(call, sc.nsmall + i, value, why)
+                                     : ctl_no_such(why, "large class", i);
 }
 
 /* ---- background threads ---- */
@@ -472,7 +305,7 @@ write_thread_arena(const ctl_call_t *call, const lunalloc_value_t *value, fmt_t 
         return EAGAIN;
     }
     if (arena == NULL) {
-        no_such(why, "arena", value->v.u);
+        ctl_no_such(why, "arena", value->v.u);
         return EINVAL;
     }
     thread_bind(thread_get(), arena);

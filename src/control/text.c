@@ -162,6 +162,10 @@ text_parse(const lunalloc_row_t *row, const char *text, size_t len, lunalloc_val
         fmt_str(why, "is no way to give a pointer; allowed: mallctl, from C");
         return false;
     }
+    if (row->type == LUNALLOC_STRING) {
+        value->v.s = text;
+        return true;
+    }
     if (row->type == LUNALLOC_BOOL) {
         return parse_bool(text, len, &value->v.b) || reject(row, "is not a truth value", why);
     }

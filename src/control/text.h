@@ -5,7 +5,8 @@
 #include "base/fmt.h"
 #include "lunalloc.h"
 
-/* Parses len bytes of text for a row, checking type and range. False: `why` says what is wrong and what is allowed. */
+/* Parses len bytes of text (a string's must be terminated) for a row, checking type and range. False: `why` says
+ * what is wrong and what is allowed. */
 bool text_parse(const lunalloc_row_t *row, const char *text, size_t len, lunalloc_value_t *value, fmt_t *why);
 /* Is a typed value within the row's range? False: as above. */
 bool text_in_range(const lunalloc_row_t *row, const lunalloc_value_t *value, fmt_t *why);

@@ -37,7 +37,7 @@ pa_split(page_alloc_t *pa, extents_t *x, extent_t *e, size_t size_a) {
     rest->size = e->size - size_a;
     atomic_set(&rest->owner, extent_owner(pa->arena, extent_busy));
     rest->szind = SC_NONE;
-    rest->slab = rest->is_head = false;
+    rest->slab = rest->is_head = rest->guarded = false;
     rest->committed = e->committed;
     rest->zeroed = e->zeroed;
     rest->sn = e->sn;

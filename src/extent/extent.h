@@ -29,7 +29,7 @@
  *   size > 0, addr and size multiples of the page
  *   szind != SC_NONE  <=>  state == active
  *   not committed  =>  state == retained (or busy)
- *   slab  =>  state == active, nregs = size / sc.size[szind], nfree = number of bits set in free_regs
+ *   slab  =>  state == active, nregs = extent_usable / sc.size[szind], nfree = number of bits set in free_regs
  *   is_head  <=>  addr is the start of its region;  sn is equal within a region and differs between regions
  */
 #ifndef LUNALLOC_EXTENT_EXTENT_H
@@ -57,6 +57,7 @@ typedef struct extent {
     bool slab;                            /* Synchronization: layout rule. */
     bool is_head;                         /* Synchronization: constant while registered. */
     bool committed;                       /* Synchronization: layout rule. */
+    bool guarded;                         /* Synchronization: layout rule; active, and its last page is a guard. */
     bool zeroed;                          /* Synchronization: layout rule; known to read as zeros. */
     uint32_t nregs;                       /* Synchronization: set before the slab is published, then constant. */
     _Atomic uint32_t nfree;               /* Synchronization: written under the bin's lock, read at any time. */
@@ -93,6 +94,12 @@ extent_set_state(extent_t *e, extent_state_t state) {
 static inline uintptr_t
 extent_end(const extent_t *e) {
     return e->addr + e->size;
+}
+
+/* Bytes before a guard. */
+static inline size_t
+extent_usable(const extent_t *e) {
+    return e->size - (e->guarded ? sc.page : 0);
 }
 
 static inline size_t

@@ -92,10 +92,8 @@ start_purger(void) {
     }
 }
 
-extent_t *
-pa_alloc(page_alloc_t *pa, size_t size, size_t alignment, uint32_t szind, bool slab, bool *zeroed) {
-    witness_no_core_lock();
-    start_purger();
+static extent_t *
+take_or_grow(page_alloc_t *pa, size_t size, size_t alignment, uint32_t szind, bool slab, bool *zeroed) {
     extent_t *e = take(pa, &pa->dirty, size, alignment, szind, slab, zeroed);
     if (e == NULL) {
         e = take(pa, &pa->muzzy, size, alignment, szind, slab, zeroed);
@@ -103,16 +101,64 @@ pa_alloc(page_alloc_t *pa, size_t size, size_t alignment, uint32_t szind, bool s
     if (e == NULL) {
         e = take(pa, &pa->retained, size, alignment, szind, slab, zeroed);
     }
+    return e == NULL ? grow(pa, size, alignment, szind, slab, zeroed) : e;
+}
+
+static void *
+guard_page(const extent_t *e) {
+    return (void *)(extent_end(e) - sc.page);
+}
+
+static void
+set_guarded(page_alloc_t *pa, extent_t *e, bool guarded) {
+    extents_lock(&pa->dirty);
+    e->guarded = guarded;
+    extents_unlock(&pa->dirty);
+    atomic_add(&pa->nguards, guarded ? 1 : (size_t)-1);
+}
+
+/* An extent whose last page, beyond what was asked for, is a guard. Without one where the system refuses it (there is a
+ * limit on mappings). */
+static extent_t *
+alloc_guarded(page_alloc_t *pa, size_t size, size_t alignment, uint32_t szind, bool slab, bool *zeroed) {
+    extent_t *e = take_or_grow(pa, size + sc.page, alignment, szind, slab, zeroed);
     if (e == NULL) {
-        e = grow(pa, size, alignment, szind, slab, zeroed);
+        return NULL;
     }
-    check(e == NULL || (e->size == size && (e->addr & (alignment - 1)) == 0));
+    if (pages_guard(guard_page(e), sc.page)) {
+        set_guarded(pa, e, true);
+    } else if (!pa_shrink(pa, e, size, szind)) {
+        pa_dalloc(pa, e);
+        return NULL;
+    }
+    return e;
+}
+
+static void
+remove_guard(page_alloc_t *pa, extent_t *e) {
+    if (!pages_unguard(guard_page(e), sc.page)) {
+        fatal("the system does not make a guard page accessible again");
+    }
+    set_guarded(pa, e, false);
+}
+
+extent_t *
+pa_alloc(page_alloc_t *pa, size_t size, size_t alignment, uint32_t szind, bool slab, bool *zeroed) {
+    witness_no_core_lock();
+    start_purger();
+    bool guard = UNLIKELY(atomic_get(&pa->guard)) && pa_hooks(pa) == NULL;
+    extent_t *e = guard ? alloc_guarded(pa, size, alignment, szind, slab, zeroed)
+                        : take_or_grow(pa, size, alignment, szind, slab, zeroed);
+    check(e == NULL || (extent_usable(e) == size && (e->addr & (alignment - 1)) == 0));
     return e;
 }
 
 void
 pa_dalloc(page_alloc_t *pa, extent_t *e) {
     witness_no_core_lock();
+    if (UNLIKELY(e->guarded)) {
+        remove_guard(pa, e);
+    }
     extents_lock(&pa->dirty);
     pa_insert(pa, &pa->dirty, e);
     extents_unlock(&pa->dirty);

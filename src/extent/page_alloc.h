@@ -25,6 +25,7 @@
 #include "extent/decay.h"
 #include "extent/extents.h"
 #include "extent/hooks.h"
+#include "os/pages.h"
 
 typedef struct region {
     /* Synchronization: constant while it is in its arena's list: these fields. */
@@ -57,6 +58,9 @@ typedef struct {
     _Atomic int64_t dirty_max;      /* Synchronization: any thread; bytes, -1 no limit. */
     _Atomic size_t alarm;           /* Synchronization: any thread; more decaying pages than this wake the purger. */
 
+    _Atomic uint32_t thp;      /* Synchronization: any thread; pages_thp_t. */
+    _Atomic bool guard;        /* Synchronization: any thread; extents made from now on end with a guard page. */
+    _Atomic size_t nguards;    /* Synchronization: any thread adds; guard pages that are there. */
     _Atomic uint64_t npurges;  /* Synchronization: any thread adds. */
     _Atomic uint64_t nmadvise; /* Synchronization: any thread adds. */
     _Atomic uint64_t purged;   /* Synchronization: any thread adds; bytes. */
@@ -75,7 +79,9 @@ void pa_init(page_alloc_t *pa, uint32_t arena);
  * its szind and slab bit set. *zeroed tells whether it reads as zeros. NULL if there is no memory.
  */
 extent_t *pa_alloc(page_alloc_t *pa, size_t size, size_t alignment, uint32_t szind, bool slab, bool *zeroed);
-/* The reverse. The class bytes and the slab's interior of the page map have been cleared. */
+/* How huge pages are used: for the regions that are there, and those to come. */
+void pa_set_thp(page_alloc_t *pa, pages_thp_t mode);
+/* The reverse of pa_alloc. The class bytes and the slab's interior of the page map have been cleared. */
 void pa_dalloc(page_alloc_t *pa, extent_t *e);
 /* Grows in place by taking free pages behind e, or shrinks; sets the szind. False: nothing changed. */
 bool pa_expand(page_alloc_t *pa, extent_t *e, size_t size, uint32_t szind);

@@ -4,6 +4,7 @@
 #include "base/check.h"
 #include "base/options.h"
 #include "base/witness.h"
+#include "extent/highwater.h"
 #include "extent/metadata.h"
 #include "extent/pagemap.h"
 #include "os/thread.h"
@@ -70,7 +71,7 @@ fill_descriptor(page_alloc_t *pa, extent_t *e, const grant_t *grant) REQUIRES(ro
     e->size = grant->size;
     atomic_set(&e->owner, extent_owner(pa->arena, extent_busy));
     e->szind = SC_NONE;
-    e->slab = false;
+    e->slab = e->guarded = false;
     e->is_head = true;
     e->committed = grant->committed;
     e->zeroed = grant->zeroed;
@@ -111,6 +112,26 @@ enter_region(page_alloc_t *pa, region_t *region, extent_t *e, const grant_t *gra
     extents_unlock(&pa->retained);
 }
 
+/* Huge pages of the system's own memory only: what hooks provide is theirs. */
+static void
+set_thp(page_alloc_t *pa, uintptr_t addr, size_t size) {
+    pages_thp_t mode = (pages_thp_t)atomic_get(&pa->thp);
+    if (UNLIKELY(mode != pages_thp_default) && pa_hooks(pa) == NULL) {
+        pages_thp((void *)addr, size, mode);
+    }
+}
+
+void
+pa_set_thp(page_alloc_t *pa, pages_thp_t mode) {
+    witness_no_core_lock();
+    atomic_set(&pa->thp, (uint32_t)mode);
+    pa_lock_layout(pa);
+    for (const region_t *region = pa->regions; region != NULL; region = region->next) {
+        set_thp(pa, region->addr, region->size);
+    }
+    pa_unlock_layout(pa);
+}
+
 extent_t *
 pa_new_region(page_alloc_t *pa, size_t size, size_t alignment) {
     witness_no_core_lock();
@@ -120,6 +141,8 @@ pa_new_region(page_alloc_t *pa, size_t size, size_t alignment) {
     bool granted = region != NULL && e != NULL && get_region(pa, size, alignment, &grant);
     if (granted && pagemap_ensure((uintptr_t)grant.addr, grant.size)) {
         enter_region(pa, region, e, &grant);
+        set_thp(pa, region->addr, region->size);
+        highwater_add(grant.size);
         return e;
     }
     if (granted) {
@@ -280,6 +303,7 @@ pa_release_unused(page_alloc_t *pa) {
     for (detached_t old; detach_unused(pa, end, &old);) {
         region_t *region = old.region;
         if (hook_dalloc(pa_hooks(pa), (void *)region->addr, region->size, old.committed, pa->arena)) {
+            highwater_sub(region->size);
             forget(&old);
             any = true;
         } else {
@@ -295,6 +319,7 @@ release_unused_for_good(page_alloc_t *pa) {
     for (detached_t old; detach_unused(pa, UINT64_MAX, &old);) {
         region_t *region = old.region;
         hook_destroy(pa_hooks(pa), (void *)region->addr, region->size, old.committed, pa->arena);
+        highwater_sub(region->size);
         forget(&old);
     }
 }

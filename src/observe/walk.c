@@ -30,7 +30,7 @@ copy(const extent_t *e, lunalloc_extent_t *out) REQUIRES(role_extents) {
         .lru = e->lru,
     };
     if (e->slab) {
-        out->nregs = sc_nregs(e->szind, e->size);
+        out->nregs = sc_nregs(e->szind, extent_usable(e));
         out->nfree = atomic_get(&e->nfree);
     }
 }

@@ -31,6 +31,20 @@ bool pages_purge_lazy(void *addr, size_t size);
 /* Gives the memory back at once; the pages stay accessible and read as zeros. */
 bool pages_purge_forced(void *addr, size_t size);
 
+/* Guards: makes committed pages inaccessible, whatever they hold, and accessible again. */
+bool pages_guard(void *addr, size_t size);
+bool pages_unguard(void *addr, size_t size);
+
+/* How the system is to use huge pages for a region: as it does anyway, whenever it can, or never. */
+typedef enum {
+    pages_thp_default,
+    pages_thp_always,
+    pages_thp_never
+} pages_thp_t;
+
+/* False where the system has no such choice. What was chosen cannot be taken back to the default. */
+bool pages_thp(void *addr, size_t size, pages_thp_t mode);
+
 /* Called by fork with every other lock of the allocator held. */
 void pages_prefork(void);
 void pages_postfork(bool child);

@@ -100,6 +100,29 @@ pages_purge_forced(void *addr, size_t size) {
     return advise(addr, size, MADV_DONTNEED);
 }
 
+static bool
+protect(void *addr, size_t size, int protection) {
+    int saved = errno;
+    bool done = mprotect(addr, size, protection) == 0;
+    errno = saved;
+    return done;
+}
+
+bool
+pages_guard(void *addr, size_t size) {
+    return protect(addr, size, PROT_NONE);
+}
+
+bool
+pages_unguard(void *addr, size_t size) {
+    return protect(addr, size, PROT_READ | PROT_WRITE);
+}
+
+bool
+pages_thp(void *addr, size_t size, pages_thp_t mode) {
+    return mode != pages_thp_default && advise(addr, size, mode == pages_thp_always ? MADV_HUGEPAGE : MADV_NOHUGEPAGE);
+}
+
 void
 pages_prefork(void) {
 }

@@ -333,6 +333,35 @@ pages_purge_forced(void *addr, size_t size) {
     return false;
 }
 
+static bool
+protect(const char *call, void *addr, size_t size, int protection) {
+    int saved = errno;
+    lock_acquire(&lock);
+    demand(call, region_of(call, (uintptr_t)addr, size), (uintptr_t)addr, size, false);
+    bool done = mprotect(addr, size, protection) == 0;
+    lock_release(&lock);
+    errno = saved;
+    return done;
+}
+
+bool
+pages_guard(void *addr, size_t size) {
+    return protect("guard", addr, size, PROT_NONE);
+}
+
+bool
+pages_unguard(void *addr, size_t size) {
+    return protect("unguard", addr, size, PROT_READ | PROT_WRITE);
+}
+
+bool
+pages_thp(void *addr, size_t size, pages_thp_t mode) {
+    (void)addr;
+    (void)size;
+    (void)mode;
+    return false;
+}
+
 void
 pages_prefork(void) {
     lock_acquire(&lock);

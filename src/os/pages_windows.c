@@ -102,3 +102,31 @@ pages_purge_forced(void *addr, size_t size) {
     (void)size;
     return false;
 }
+
+static bool
+protect(void *addr, size_t size, DWORD protection) {
+    DWORD saved = GetLastError();
+    DWORD before;
+    bool done = VirtualProtect(addr, size, protection, &before) != 0;
+    SetLastError(saved);
+    return done;
+}
+
+bool
+pages_guard(void *addr, size_t size) {
+    return protect(addr, size, PAGE_NOACCESS);
+}
+
+bool
+pages_unguard(void *addr, size_t size) {
+    return protect(addr, size, PAGE_READWRITE);
+}
+
+/* Large pages are a privilege here, and asked for when memory is reserved. */
+bool
+pages_thp(void *addr, size_t size, pages_thp_t mode) {
+    (void)addr;
+    (void)size;
+    (void)mode;
+    return false;
+}

@@ -1,0 +1,236 @@
+/* ctl_arena.c -- arenas by name: decay, caps, hooks, guards, huge pages, actions. */
+#include "control/ctl_arena.h"
+
+#include "extent/highwater.h"
+#include "os/clock.h"
+
+#include <errno.h>
+#include <string.h>
+
+/* The arenas that an index means: [*from, *to). False if there are none. */
+static bool
+arena_range(const ctl_call_t *call, uint32_t *from, uint32_t *to, fmt_t *why) {
+    size_t index = call->index[0];
+    bool all = index == CTL_ALL_ARENAS;
+    *from = all ? 0 : (uint32_t)index;
+    *to = all ? arenas_count() : (uint32_t)index + 1;
+    if (!all && (index >= CTL_ALL_ARENAS || arenas_want((uint32_t)index) == NULL)) {
+        ctl_no_such(why, "arena", index);
+        return false;
+    }
+    return true;
+}
+
+arena_t *
+ctl_one_arena(const ctl_call_t *call, fmt_t *why) {
+    size_t index = call->index[0];
+    arena_t *arena = index < ARENAS_MAX ? arenas_want((uint32_t)index) : NULL;
+    if (arena == NULL) {
+        ctl_no_such(why, "arena", index);
+    }
+    return arena;
+}
+
+int
+read_arena_initialized(const ctl_call_t *call, lunalloc_value_t *value, fmt_t *why) {
+    if (call->index[0] >= arenas_count()) {
+        return ctl_no_such(why, "arena", call->index[0]);
+    }
+    value->v.b = arenas_alive((uint32_t)call->index[0]);
+    return 0;
+}
+
+int
+read_arena_decay(const ctl_call_t *call, lunalloc_value_t *value, fmt_t *why) {
+    arena_t *arena = ctl_one_arena(call, why);
+    if (arena == NULL) {
+        return ENOENT;
+    }
+    page_alloc_t *pa = &arena->pages;
+    value->v.i = atomic_get(call->arg == extent_dirty ? &pa->dirty_decay_ms : &pa->muzzy_decay_ms);
+    return 0;
+}
+
+int
+write_arena_decay(const ctl_call_t *call, const lunalloc_value_t *value, fmt_t *why) {
+    uint32_t from, to;
+    if (!arena_range(call, &from, &to, why)) {
+        return ENOENT;
+    }
+    for (uint32_t i = from; i < to; i++) {
+        arena_t *arena = arenas_want(i);
+        if (arena != NULL) {
+            pa_set_decay_ms(&arena->pages, (extent_state_t)call->arg, value->v.i, clock_coarse_ns());
+        }
+    }
+    return 0;
+}
+
+int
+read_arena_dirty_max(const ctl_call_t *call, lunalloc_value_t *value, fmt_t *why) {
+    arena_t *arena = ctl_one_arena(call, why);
+    if (arena == NULL) {
+        return ENOENT;
+    }
+    value->v.i = atomic_get(&arena->pages.dirty_max);
+    return 0;
+}
+
+int
+write_arena_dirty_max(const ctl_call_t *call, const lunalloc_value_t *value, fmt_t *why) {
+    uint32_t from, to;
+    if (!arena_range(call, &from, &to, why)) {
+        return ENOENT;
+    }
+    for (uint32_t i = from; i < to; i++) {
+        arena_t *arena = arenas_want(i);
+        if (arena != NULL) {
+            atomic_set(&arena->pages.dirty_max, value->v.i);
+            pa_dirtied(&arena->pages);
+        }
+    }
+    return 0;
+}
+
+int
+read_extent_hooks(const ctl_call_t *call, lunalloc_value_t *value, fmt_t *why) {
+    arena_t *arena = ctl_one_arena(call, why);
+    if (arena == NULL) {
+        return ENOENT;
+    }
+    extent_hooks_t *hooks = pa_hooks(&arena->pages);
+    value->v.p = hooks == NULL ? &hooks_system : hooks;
+    return 0;
+}
+
+int
+write_extent_hooks(const ctl_call_t *call, const lunalloc_value_t *value, fmt_t *why) {
+    extent_hooks_t *hooks = value->v.p;
+    arena_t *arena = ctl_one_arena(call, why);
+    if (arena == NULL) {
+        return ENOENT;
+    }
+    if (hooks == NULL || hooks->alloc == NULL) {
+        fmt_str(why, "hooks need an alloc function");
+        return EINVAL;
+    }
+    atomic_set_release(&arena->pages.hooks, hooks == &hooks_system ? NULL : hooks);
+    return 0;
+}
+
+int
+read_arena_guard(const ctl_call_t *call, lunalloc_value_t *value, fmt_t *why) {
+    arena_t *arena = ctl_one_arena(call, why);
+    value->v.b = arena != NULL && atomic_get(&arena->pages.guard);
+    return arena == NULL ? ENOENT : 0;
+}
+
+int
+write_arena_guard(const ctl_call_t *call, const lunalloc_value_t *value, fmt_t *why) {
+    uint32_t from, to;
+    if (!arena_range(call, &from, &to, why)) {
+        return ENOENT;
+    }
+    for (uint32_t i = from; i < to; i++) {
+        arena_t *arena = arenas_want(i);
+        if (arena != NULL) {
+            atomic_set(&arena->pages.guard, value->v.b);
+        }
+    }
+    return 0;
+}
+
+static const char *const thp_words[] = {"default", "always", "never"};
+
+int
+read_arena_thp(const ctl_call_t *call, lunalloc_value_t *value, fmt_t *why) {
+    arena_t *arena = ctl_one_arena(call, why);
+    value->v.s = arena == NULL ? "" : thp_words[atomic_get(&arena->pages.thp)];
+    return arena == NULL ? ENOENT : 0;
+}
+
+int
+write_arena_thp(const ctl_call_t *call, const lunalloc_value_t *value, fmt_t *why) {
+    uint32_t from, to, mode = 0;
+    if (!arena_range(call, &from, &to, why)) {
+        return ENOENT;
+    }
+    while (mode < 3 && (value->v.s == NULL || strcmp(value->v.s, thp_words[mode]) != 0)) {
+        mode++;
+    }
+    if (mode == 3) {
+        fmt_str(why, "allowed: default, always, never");
+        return EINVAL;
+    }
+    for (uint32_t i = from; i < to; i++) {
+        arena_t *arena = arenas_want(i);
+        if (arena != NULL) {
+            pa_set_thp(&arena->pages, (pages_thp_t)mode);
+        }
+    }
+    return 0;
+}
+
+int
+read_nguards(const ctl_call_t *call, lunalloc_value_t *value, fmt_t *why) {
+    arena_t *arena = ctl_one_arena(call, why);
+    value->v.u = arena == NULL ? 0 : atomic_get(&arena->pages.nguards);
+    return arena == NULL ? ENOENT : 0;
+}
+
+int
+read_highwater(const ctl_call_t *call, lunalloc_value_t *value, fmt_t *why) {
+    (void)call;
+    (void)why;
+    value->v.u = highwater_mark();
+    return 0;
+}
+
+static int
+clear_arena(size_t index, arena_action_t action, fmt_t *why) {
+    if (index >= ARENAS_MAX) {
+        fmt_str(why, "only one arena at a time can be reset or destroyed");
+        return EINVAL;
+    }
+    int error = action == ARENA_RESET ? arenas_reset((uint32_t)index) : arenas_destroy((uint32_t)index);
+    if (error == EINVAL) {
+        fmt_str(why, "only manual arenas (arenas.create) can be reset or destroyed");
+    } else if (error == EAGAIN) {
+        fmt_str(why, "threads are bound to this arena; bind them to another one first");
+    }
+    return error;
+}
+
+int
+write_arena_action(const ctl_call_t *call, const lunalloc_value_t *value, fmt_t *why) {
+    (void)value;
+    uint32_t from, to;
+    arena_action_t action = (arena_action_t)call->arg;
+    if (action == ARENA_RESET || action == ARENA_DESTROY) {
+        return clear_arena(call->index[0], action, why);
+    }
+    if (!arena_range(call, &from, &to, why)) {
+        return ENOENT;
+    }
+    for (uint32_t i = from; i < to; i++) {
+        arena_t *arena = arenas_get(i);
+        if (arena != NULL && action == ARENA_PURGE) {
+            pa_purge_all(&arena->pages);
+        } else if (arena != NULL) {
+            pa_decay(&arena->pages, clock_ns());
+        }
+    }
+    return 0;
+}
+
+int
+read_arenas_create(const ctl_call_t *call, lunalloc_value_t *value, fmt_t *why) {
+    (void)call;
+    const arena_t *arena = arenas_create();
+    if (arena == NULL) {
+        fmt_str(why, "no memory, or 4096 arenas are in use");
+        return EAGAIN;
+    }
+    value->v.u = arena->index;
+    return 0;
+}
