@@ -19,6 +19,7 @@ open_core(lua_State *L) {
     core_open_buffer(L);
     core_open_nearest(L);
     core_open_units(L);
+    core_open_hooks(L);
     luaopen_lunalloc_workload(L);
     lua_setfield(L, -2, "workload");
     return 1;

@@ -85,9 +85,10 @@ typedef struct {
  * must be there. It returns NULL, or memory of that size at that alignment, and tells whether it reads as zeros and
  * is committed; new_addr is always NULL. dalloc and destroy get whole results of alloc only.
  *
- * No lock of an arena, bin or collection is held while a hook runs, and it may itself allocate and free. The
- * structure stays in use until the arena has been destroyed or given other hooks and every call that was running then
- * has returned.
+ * No lock of an arena, bin or collection is held while a hook runs, and it may itself allocate and free: what it
+ * allocates comes from an arena without hooks. The structure stays in use until the arena has been destroyed or given
+ * other hooks and every call that was running then has returned. Hooks that replace others get the regions that those
+ * allocated.
  */
 typedef struct extent_hooks_s extent_hooks_t;
 struct extent_hooks_s {

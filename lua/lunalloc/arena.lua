@@ -51,6 +51,14 @@ function Arena:bind()
     return self.backend.set("thread.arena", self.index)
 end
 
+--- How often its counting hooks were called: {alloc=, dalloc=, ...}, and in `bytes` for how many; nil if it has none.
+function Arena:hooks()
+    if not self.backend.hooks_counts then
+        return nil, "hooks: their counts can be read only in the process that they belong to", "ENOSYS"
+    end
+    return self.backend.hooks_counts(self.index)
+end
+
 --- A snapshot of this arena's counters alone.
 function Arena:stats()
     return self.backend.stats(self.index)
@@ -102,6 +110,24 @@ local function check_types(settings)
     end
 end
 
+--- Raises two calls up if `name` is neither nil nor the name of hooks that there are.
+local function check_hooks(name)
+    if name ~= nil and name ~= "counting" then
+        local shown = type(name) == "string" and ("'%s'"):format(name) or type(name)
+        error(("arena.create: no hooks %s; allowed: 'counting'"):format(shown), 3)
+    end
+end
+
+--- The settings that are controls.
+local function without_hooks(settings)
+    local controls = {}
+    for key, value in pairs(settings) do
+        controls[key] = value
+    end
+    controls.hooks = nil
+    return controls
+end
+
 --- The settings' names, sorted, each known to be a control of arenas that can be written; nil, message, code.
 local function check_settings(backend, settings)
     local keys = {}
@@ -118,8 +144,37 @@ local function check_settings(backend, settings)
     return keys
 end
 
---- Creates an arena with these settings; one that is refused leaves no arena behind.
-local function create_arena(api, backend, settings)
+--- The primitive that gives an arena the hooks of this name; nil, message, code if they must be elsewhere.
+local function hooks_setter(backend, name)
+    if not name then
+        return function()
+            return true
+        end
+    end
+    if not backend.hooks_count then
+        return nil, "arena.create: hooks are code, and run only in the process that creates the arena", "ENOSYS"
+    end
+    return backend.hooks_count
+end
+
+--- Gives a new arena its hooks and settings; true, or nil, message, code.
+local function configure(backend, index, set_hooks, keys, settings)
+    local ok, message, code = set_hooks(index)
+    for _, key in ipairs(keys) do
+        if not ok then
+            break
+        end
+        ok, message, code = backend.set(("arena.%d.%s"):format(index, key), settings[key])
+    end
+    return ok, message, code
+end
+
+--- Creates an arena with these settings and hooks; what is refused leaves no arena behind.
+local function create_arena(api, backend, settings, hooks)
+    local set_hooks, problem, errno = hooks_setter(backend, hooks)
+    if not set_hooks then
+        return nil, problem, errno
+    end
     local keys, message, code = check_settings(backend, settings)
     if not keys then
         return nil, message, code
@@ -129,13 +184,11 @@ local function create_arena(api, backend, settings)
     if not index then
         return nil, message, code
     end
-    for _, key in ipairs(keys) do
-        local ok
-        ok, message, code = backend.set(("arena.%d.%s"):format(index, key), settings[key])
-        if not ok then
-            backend.set(("arena.%d.destroy"):format(index))
-            return nil, message, code
-        end
+    local ok
+    ok, message, code = configure(backend, index, set_hooks, keys, settings)
+    if not ok then
+        backend.set(("arena.%d.destroy"):format(index))
+        return nil, message, code
     end
     return new_arena(api, backend, index)
 end
@@ -148,7 +201,8 @@ function arena.install(api, backend)
         create = function(settings)
             settings = settings or {}
             check_types(settings)
-            return create_arena(api, backend, settings)
+            check_hooks(settings.hooks)
+            return create_arena(api, backend, without_hooks(settings), settings.hooks)
         end,
     }, {
         __call = function(_, index)

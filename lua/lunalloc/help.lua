@@ -61,8 +61,9 @@ help.functions = {
     ["la.arena"] = { "la.arena(i) -> arena | nil, message, code", "One arena as an object; see help \"arena objects\".",
         "la.arena(0):purge()" },
     ["la.arena.create"] = { "la.arena.create{setting = value, ...} -> arena | nil, message, code",
-        "A new arena; the settings are controls of arenas, such as dirty_decay_ms.",
-        "la.arena.create{dirty_decay_ms = 0}" },
+        "A new arena; the settings are controls of arenas, such as dirty_decay_ms. With hooks = \"counting\" it\n" ..
+            "counts what it asks of the system: see a:hooks() in help \"arena objects\".",
+        'la.arena.create{dirty_decay_ms = 0, hooks = "counting"}' },
     ["la.stats"] = { "la.stats() -> snapshot",
         "The counters at this instant, read by name: s.allocated, s.arenas[0].dirty, s.classes[5].nmalloc.\n" ..
         "later - earlier is a difference with .seconds and .rates; s:tojson(), pairs(s) and print(s) work.",
@@ -94,6 +95,9 @@ What la.arena(i), la.arenas() and la.arena.create{} give:
   a.index            a:extents{...}     a:stats()
   a:purge()          gives all unused pages back to the system now
   a:decay()          gives back those whose time has come
+  a:hooks()          what it asked of the system, if it was created with hooks = "counting": calls of each kind
+                     {alloc=, dalloc=, destroy=, commit=, decommit=, purge_lazy=, purge_forced=, split=, merge=},
+                     and in .bytes how many bytes they were about; else nil
   a:bind()           the calling thread allocates here from now on
   a:reset()          frees everything that was allocated here    a:destroy()   and the arena itself
   Settings: la.ctl.arena[i] ]=],

@@ -24,6 +24,7 @@ boot(void) {
     check_sink = system_write_error;
     conf_read();
     sc_boot((sc_config_t){.lg_page = lg_floor(pages_size()), .lg_quantum = options.lg_quantum, .lg_ngroup = 2});
+    conf_apply();
     if (!arenas_boot(auto_arenas())) {
         misuse("no memory to start with", NULL, "");
     }

@@ -24,10 +24,13 @@ self(void) {
 /* Without a cache. */
 static void *
 alloc_direct(thread_t *thread, uint32_t szind, size_t alignment, bool *zeroed) {
-    arena_t *arena = atomic_get(&thread->arena);
     thread_count_uncached(szind);
     thread_event(thread);
     *zeroed = false;
+    arena_t *arena = thread_source(thread);
+    if (UNLIKELY(arena == NULL)) {
+        return NULL;
+    }
     return sc_is_small(szind) ? arena_malloc_small(arena, szind) : arena_malloc_large(arena, szind, alignment, zeroed);
 }
 
@@ -54,13 +57,16 @@ out_of_memory(void) {
     return NULL;
 }
 
-/* One class, an alignment that its place must have; tries again after giving back what the arenas do not use. */
+/* One class, an alignment that its place must have; tries again after giving back what the arenas do not use,
+ * which asks hooks: not inside of one. */
 static void *
 alloc(uint32_t szind, size_t alignment, bool *zeroed) {
     thread_t *thread = self();
     void *ptr = alloc_once(thread, szind, alignment, zeroed);
     if (UNLIKELY(ptr == NULL)) {
-        arenas_release_unused();
+        if (!hooks_running()) {
+            arenas_release_unused();
+        }
         ptr = alloc_once(thread, szind, alignment, zeroed);
     }
     return UNLIKELY(ptr == NULL) ? out_of_memory() : ptr;

@@ -1,4 +1,5 @@
-/* arena.c -- an arena's life, its fork, its checker. Small allocations are small.c's, large ones large.c's. */
+/* arena.c -- an arena's life and its fork. Its checker is arena_check.c's, small allocations are small.c's, large
+ * ones large.c's. */
 #include "arena/arena.h"
 
 #include "base/check.h"
@@ -16,7 +17,7 @@ arena_new(uint32_t index, bool manual) {
         return NULL;
     }
     arena->index = index;
-    arena->manual = manual;
+    atomic_set(&arena->manual, manual);
     pa_init(&arena->pages, index);
     arena_use_defaults(arena, clock_coarse_ns());
     for (uint32_t i = 0; i < sc.nsmall; i++) {
@@ -28,12 +29,16 @@ arena_new(uint32_t index, bool manual) {
 /* Frees one active extent whatever it holds. */
 static void
 reclaim(arena_t *arena, extent_t *e) {
-    if (e->slab) {
-        pagemap_clear_slab(e);
-        pa_dalloc(&arena->pages, e);
-    } else {
+    if (!e->slab) {
         arena_free_large(e);
+        return;
     }
+    bin_t *bin = &arena->bins[e->szind];
+    bin_lock(bin);
+    bin_forget(bin, e);
+    bin_unlock(bin);
+    pagemap_clear_slab(e);
+    pa_dalloc(&arena->pages, e);
 }
 
 /* The first active extent at or after a place; NULL at the end. */
@@ -51,11 +56,6 @@ next_active(page_alloc_t *pa, pa_place_t *place) {
 void
 arena_reset(arena_t *arena) {
     witness_no_core_lock();
-    for (uint32_t i = 0; i < sc.nsmall; i++) {
-        bin_lock(&arena->bins[i]);
-        bin_reset(&arena->bins[i]);
-        bin_unlock(&arena->bins[i]);
-    }
     pa_place_t place = {0};
     for (extent_t *e; (e = next_active(&arena->pages, &place)) != NULL;) {
         reclaim(arena, e);
@@ -67,27 +67,6 @@ arena_clear(arena_t *arena) {
     witness_no_core_lock();
     arena_reset(arena);
     pa_release_all(&arena->pages);
-}
-
-/* A large allocation has the pages of its class, no more. */
-static void
-check_large(page_alloc_t *pa) {
-    pa_place_t place = {0};
-    pa_lock_layout(pa);
-    for (const extent_t *e; (e = pa_next_extent(pa, &place)) != NULL;) {
-        bool large = extent_state(e) == extent_active && !e->slab;
-        check(!large || extent_usable(e) == align_up(sc.size[e->szind], sc.page));
-    }
-    pa_unlock_layout(pa);
-}
-
-void
-arena_check(arena_t *arena) {
-    for (uint32_t i = 0; i < sc.nsmall; i++) {
-        bin_check(&arena->bins[i]);
-    }
-    pa_check(&arena->pages);
-    check_large(&arena->pages);
 }
 
 void

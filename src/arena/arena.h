@@ -13,8 +13,9 @@
 #include "extent/page_alloc.h"
 
 typedef struct arena {
-    uint32_t index; /* Synchronization: constant. */
-    bool manual;    /* Synchronization: constant; made by request, not for automatic binding; never cached. */
+    uint32_t index;      /* Synchronization: constant. */
+    _Atomic bool manual; /* Synchronization: written while nothing lives in it, read at any time; made by request, not
+                            for automatic binding; never cached. */
     _Atomic uint32_t nthreads;                    /* Synchronization: any thread; threads bound to it. */
     _Atomic uint64_t nmalloc_large[SC_MAX_SIZES]; /* Synchronization: any thread adds; by szind, as below. */
     _Atomic uint64_t ndalloc_large[SC_MAX_SIZES]; /* Synchronization: as nmalloc_large. */
@@ -48,6 +49,8 @@ void arena_free_large_ptr(const void *ptr);
 /* Resizes a large allocation in place to a large class. False: nothing changed. */
 bool arena_resize_large(extent_t *e, uint32_t szind);
 
+/* Gives everything back in which nothing lives, empty slabs too. For an arena that no thread allocates from. */
+void arena_drain(arena_t *arena);
 /* Frees everything that lives in a manual arena. Nobody uses its memory any more. */
 void arena_reset(arena_t *arena);
 /* Resets it and gives its regions back. */

@@ -14,6 +14,7 @@ static lock_t lock = LOCK_INITIALIZER(RANK_ARENAS);
 static _Atomic uint32_t count;      /* Synchronization: written under the lock, read at any time. */
 static _Atomic uint32_t nauto;      /* Synchronization: as count. */
 static _Atomic uint32_t generation; /* Synchronization: as count; rises with each change of nauto. */
+static _Atomic(arena_t *) plain;    /* Synchronization: any thread; what arenas_without_hooks found last. */
 
 /* Slot -> index + 1 of its automatic arena; 0 until it is made. */
 static uint32_t slots[ARENAS_MAX_AUTO] GUARDED_BY(role_arenas);
@@ -63,6 +64,7 @@ make(uint32_t index, bool manual) REQUIRES(role_arenas) {
     }
     if (life[index] == arena_destroyed) {
         arena_use_defaults(arena, clock_coarse_ns());
+        atomic_set(&arena->manual, manual);
     }
     atomic_set_release(&arenas_table[index], arena);
     life[index] = arena_living;
@@ -117,17 +119,6 @@ arenas_want(uint32_t index) {
     return arena;
 }
 
-arena_t *
-arenas_bind_to(uint32_t index) {
-    arenas_lock();
-    arena_t *arena = want(index);
-    if (arena != NULL) {
-        arenas_bind(arena);
-    }
-    arenas_unlock();
-    return arena;
-}
-
 /* The lowest index that is free; ARENAS_MAX if there is none. */
 static uint32_t
 free_index(void) REQUIRES(role_arenas) {
@@ -157,6 +148,12 @@ fill_slot(uint32_t slot) REQUIRES(role_arenas) {
     return arena;
 }
 
+/* Has it an arena, or an index for one? */
+static bool
+can_be_filled(uint32_t slot) REQUIRES(role_arenas) {
+    return slots[slot] != 0 || free_index() < ARENAS_MAX;
+}
+
 /* How busy a slot is. The process's first thread, in slot 0, mostly waits for the others: it does not count. */
 static uint32_t
 load_of(uint32_t slot) REQUIRES(role_arenas) {
@@ -169,9 +166,57 @@ static uint32_t
 least_loaded(void) REQUIRES(role_arenas) {
     uint32_t best = 0;
     for (uint32_t i = 1; i < atomic_get(&nauto); i++) {
-        best = load_of(i) < load_of(best) ? i : best;
+        best = load_of(i) < load_of(best) && can_be_filled(i) ? i : best;
     }
     return best;
+}
+
+/* The slot of an automatic arena; ARENAS_MAX_AUTO if it is a manual one. */
+static uint32_t
+slot_of(const arena_t *arena) REQUIRES(role_arenas) {
+    uint32_t slot = atomic_get(&arena->manual) ? ARENAS_MAX_AUTO : 0;
+    while (slot < ARENAS_MAX_AUTO && slots[slot] != arena->index + 1) {
+        slot++;
+    }
+    return slot;
+}
+
+/* ---- binding ---- */
+
+/* Its slot is not in use, and no thread is bound to it. */
+static bool
+is_drained(const arena_t *arena) REQUIRES(role_arenas) {
+    uint32_t slot = slot_of(arena);
+    return slot < ARENAS_MAX_AUTO && slot >= atomic_get(&nauto) && atomic_get(&arena->nthreads) == 0;
+}
+
+/* After a change of its threads, or of the slots in use. */
+static void
+note_drained(arena_t *arena) REQUIRES(role_arenas) {
+    bool drained = is_drained(arena);
+    if (drained != atomic_get(&arena->pages.drained)) {
+        pa_set_drained(&arena->pages, drained);
+    }
+}
+
+/* This may run hooks, which may allocate: no lock is held. */
+static void
+drain(arena_t *arena) EXCLUDES(role_arenas) {
+    if (atomic_get(&arena->pages.drained)) {
+        arena_drain(arena);
+    }
+}
+
+static void
+count_thread(arena_t *arena) REQUIRES(role_arenas) {
+    atomic_add(&arena->nthreads, 1);
+    note_drained(arena);
+}
+
+static void
+discount_thread(arena_t *arena) REQUIRES(role_arenas) {
+    atomic_sub(&arena->nthreads, 1);
+    note_drained(arena);
 }
 
 arena_t *
@@ -179,19 +224,36 @@ arenas_bind_auto(void) {
     arenas_lock();
     arena_t *arena = fill_slot(least_loaded());
     arena = arena == NULL ? arenas_get(0) : arena;
-    arenas_bind(arena);
+    count_thread(arena);
     arenas_unlock();
     return arena;
 }
 
-/* The slot of an automatic arena; ARENAS_MAX_AUTO if it is a manual one. */
-static uint32_t
-slot_of(const arena_t *arena) REQUIRES(role_arenas) {
-    uint32_t slot = arena->manual ? ARENAS_MAX_AUTO : 0;
-    while (slot < ARENAS_MAX_AUTO && slots[slot] != arena->index + 1) {
-        slot++;
+arena_t *
+arenas_bind_to(uint32_t index) {
+    arenas_lock();
+    arena_t *arena = want(index);
+    if (arena != NULL) {
+        count_thread(arena);
     }
-    return slot;
+    arenas_unlock();
+    return arena;
+}
+
+void
+arenas_bind(arena_t *arena) {
+    arenas_lock();
+    count_thread(arena);
+    arenas_unlock();
+}
+
+void
+arenas_unbind(arena_t *arena) {
+    witness_no_core_lock();
+    arenas_lock();
+    discount_thread(arena);
+    arenas_unlock();
+    drain(arena);
 }
 
 /* Should a thread leave this slot for that one? */
@@ -209,34 +271,46 @@ arenas_rebind(arena_t *arena) {
     arena_t *target = should_move(from, to) ? fill_slot(to) : arena;
     target = target == NULL ? arena : target;
     if (target != arena) {
-        arenas_bind(target);
-        arenas_unbind(arena);
+        count_thread(target);
+        discount_thread(arena);
     }
-    bool drained = from < ARENAS_MAX_AUTO && from >= atomic_get(&nauto) && atomic_get(&arena->nthreads) == 0;
     arenas_unlock();
-    if (drained) {
-        pa_purge_all(&arena->pages);
-    }
+    drain(arena);
     return target;
 }
 
 void
 arenas_set_nauto(uint32_t n) {
+    witness_no_core_lock();
     arenas_lock();
     atomic_set(&nauto, n);
     atomic_add(&generation, 1);
+    for (uint32_t slot = 0; slot < ARENAS_MAX_AUTO; slot++) {
+        if (in_slot(slot) != NULL) {
+            note_drained(in_slot(slot));
+        }
+    }
+    arenas_unlock();
+    for (uint32_t i = 0; i < arenas_count(); i++) {
+        if (arenas_get(i) != NULL) {
+            drain(arenas_get(i));
+        }
+    }
+}
+
+void
+arenas_unbind_all(void) {
+    arenas_lock();
+    for (uint32_t i = 0; i < arenas_count(); i++) {
+        if (arenas_get(i) != NULL) {
+            atomic_set(&arenas_get(i)->nthreads, 0);
+            note_drained(arenas_get(i));
+        }
+    }
     arenas_unlock();
 }
 
-void
-arenas_bind(arena_t *arena) {
-    atomic_add(&arena->nthreads, 1);
-}
-
-void
-arenas_unbind(arena_t *arena) {
-    atomic_sub(&arena->nthreads, 1);
-}
+/* ---- manual arenas ---- */
 
 arena_t *
 arenas_create(void) {
@@ -251,12 +325,43 @@ arenas_create(void) {
     return arena;
 }
 
+static bool
+has_hooks(arena_t *arena) {
+    return pa_hooks(&arena->pages) != NULL;
+}
+
+/* The lowest automatic arena without hooks; a new one, to which no thread is bound, if all of them have hooks. */
+static arena_t *
+find_plain(void) REQUIRES(role_arenas) {
+    for (uint32_t i = 0; i < arenas_count(); i++) {
+        arena_t *arena = arenas_get(i);
+        if (arena != NULL && !arena->manual && !has_hooks(arena)) {
+            return arena;
+        }
+    }
+    uint32_t index = free_index();
+    return index < ARENAS_MAX ? make(index, false) : NULL;
+}
+
+arena_t *
+arenas_without_hooks(void) {
+    witness_no_core_lock();
+    arena_t *arena = atomic_get_acquire(&plain);
+    if (arena == NULL || has_hooks(arena)) {
+        arenas_lock();
+        arena = find_plain();
+        arenas_unlock();
+        atomic_set_release(&plain, arena);
+    }
+    return arena;
+}
+
 /* Takes a manual arena to which no thread is bound out of use. 0, EINVAL or EAGAIN. */
 static int
 begin_clearing(uint32_t index) {
     int error = EINVAL;
     arenas_lock();
-    if (alive(index) && arenas_get(index)->manual) {
+    if (alive(index) && atomic_get(&arenas_get(index)->manual)) {
         error = atomic_get(&arenas_get(index)->nthreads) > 0 ? EAGAIN : 0;
         life[index] = error == 0 ? arena_clearing : arena_living;
     }

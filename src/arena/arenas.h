@@ -4,7 +4,8 @@
  * Automatic arenas serve threads that did not ask for one. They fill numbered slots, made when a thread first needs
  * them; how many slots are in use may change at any time. Threads notice by a generation number at their next slow
  * path: those of a retired slot move away, and others move if that evens out the load. A retired arena keeps what
- * lives in it; it is used again when the number rises.
+ * lives in it; it is used again when the number rises. Once its last thread has left it is *drained*: what is free
+ * there goes back to the system at once, whatever its decay times.
  *
  * Manual arenas are made by request and used only by threads that ask. Indices of destroyed arenas are used again.
  * Thread-safe.
@@ -42,18 +43,22 @@ arena_t *arenas_want(uint32_t index) EXCLUDES(role_arenas);
 arena_t *arenas_bind_auto(void) EXCLUDES(role_arenas);
 /*
  * Where a thread of this automatic arena should be now: counts it there and no longer here if that is another arena.
- * For manual arenas and for those whose load is even, the arena itself. An arena that lost its last thread for good
- * gives its free pages back.
+ * For manual arenas and for those whose load is even, the arena itself.
  */
 arena_t *arenas_rebind(arena_t *arena) EXCLUDES(role_arenas);
 /* The arena of an index, if it is alive (see arenas_want); counts one thread more. NULL if there is none. */
 arena_t *arenas_bind_to(uint32_t index) EXCLUDES(role_arenas);
 /* Counts one thread more, or less, on an arena. */
-void arenas_bind(arena_t *arena);
-void arenas_unbind(arena_t *arena);
+void arenas_bind(arena_t *arena) EXCLUDES(role_arenas);
+void arenas_unbind(arena_t *arena) EXCLUDES(role_arenas);
+/* In the child of a fork: the threads are gone. */
+void arenas_unbind_all(void) EXCLUDES(role_arenas);
 
 /* A manual arena was made at some time: some memory must not enter caches. Relaxed. */
 extern _Atomic bool arenas_manual_made;
+
+/* An automatic arena that takes its memory from the system; for allocations inside of hooks. NULL without memory. */
+arena_t *arenas_without_hooks(void) EXCLUDES(role_arenas);
 
 /* Gives regions back that hold nothing, of all arenas, purging first. True if there were any. */
 bool arenas_release_unused(void);

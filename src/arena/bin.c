@@ -2,6 +2,7 @@
 #include "arena/bin.h"
 
 #include "arena/slab.h"
+#include "base/check.h"
 
 void
 bin_init(bin_t *bin) {
@@ -38,6 +39,13 @@ leave(bin_t *bin, extent_t *slab) REQUIRES(role_bin) {
     counter_add(&bin->nnonfull, (uint64_t)-1);
 }
 
+/* The bin does not count a slab any more. */
+static void
+uncount(bin_t *bin, extent_t *slab) REQUIRES(role_bin) {
+    slab->in_bin = false;
+    counter_add(&bin->nslabs, (uint64_t)-1);
+}
+
 /* The fullest slab that has a free region becomes the current one. False if there is none. */
 static bool
 next_current(bin_t *bin) REQUIRES(role_bin) {
@@ -64,6 +72,7 @@ bin_pop(bin_t *bin, uint32_t n, void **out) {
 
 void
 bin_add_slab(bin_t *bin, extent_t *slab) {
+    slab->in_bin = true;
     counter_add(&bin->nslabs, 1);
     if (bin->current == NULL || atomic_get(&bin->current->nfree) == 0) {
         bin->current = slab;
@@ -84,7 +93,7 @@ bin_push(bin_t *bin, extent_t *slab, void *ptr) {
         if (before > 0) {
             leave(bin, slab);
         }
-        counter_add(&bin->nslabs, (uint64_t)-1);
+        uncount(bin, slab);
         return slab;
     }
     if (before == 0) {
@@ -96,46 +105,74 @@ bin_push(bin_t *bin, extent_t *slab, void *ptr) {
     return NULL;
 }
 
-void
-bin_reset(bin_t *bin) {
-    bin->current = NULL;
-    bin->buckets = 0;
-    for (unsigned b = 0; b < BIN_BUCKETS; b++) {
-        list_init(&bin->nonfull[b]);
+/* Only the current slab can be empty, and those that were added and never used: these are in the last bucket. */
+extent_t *
+bin_take_empty(bin_t *bin) {
+    if (bin->current != NULL && atomic_get(&bin->current->nfree) > 0) {
+        enter(bin, bin->current);
     }
-    atomic_set(&bin->ndalloc, atomic_get(&bin->nmalloc));
-    atomic_set(&bin->nslabs, 0);
-    atomic_set(&bin->nnonfull, 0);
+    bin->current = NULL;
+    list_t *last = &bin->nonfull[BIN_BUCKETS - 1];
+    for (list_t *at = last->next; at != last; at = at->next) {
+        extent_t *slab = container_of(at, extent_t, link);
+        if (atomic_get(&slab->nfree) == slab->nregs) {
+            leave(bin, slab);
+            uncount(bin, slab);
+            return slab;
+        }
+    }
+    return NULL;
 }
 
-static void
-check_slab(const extent_t *slab) REQUIRES(role_bin) {
+void
+bin_forget(bin_t *bin, extent_t *slab) {
+    uint32_t nfree = atomic_get(&slab->nfree);
+    if (slab == bin->current) {
+        bin->current = NULL;
+    } else if (nfree > 0) {
+        leave(bin, slab);
+    }
+    counter_add(&bin->ndalloc, slab->nregs - nfree);
+    uncount(bin, slab);
+}
+
+static bool
+is_linked(const extent_t *slab) {
+    return slab->link.next != &slab->link;
+}
+
+void
+bin_check_slab(const bin_t *bin, const extent_t *slab) {
     uint32_t nfree = 0;
     for (uint32_t w = 0; w * 64 < slab->nregs; w++) {
         nfree += (uint32_t)__builtin_popcountll(slab->free_regs[w]);
     }
-    check(slab->slab && extent_state(slab) == extent_active);
+    check(slab->slab && slab->in_bin && extent_state(slab) == extent_active);
     check(slab->nregs == sc_nregs(slab->szind, extent_usable(slab)));
-    check(nfree == atomic_get(&slab->nfree));
+    check(nfree == atomic_get(&slab->nfree) && nfree <= slab->nregs);
+    check(is_linked(slab) == (slab != bin->current && nfree > 0));
+}
+
+static void
+check_bucket(const bin_t *bin, uint32_t b, uint64_t *nnonfull) REQUIRES(role_bin) {
+    const list_t *bucket = &bin->nonfull[b];
+    check(((bin->buckets >> b & 1) != 0) == !list_empty(bucket));
+    for (const list_t *at = bucket->next; at != bucket; at = at->next) {
+        const extent_t *slab = container_of(at, extent_t, link);
+        bin_check_slab(bin, slab);
+        check(slab->bucket == b && bucket_of(atomic_get(&slab->nfree), slab->nregs) == b);
+        ++*nnonfull;
+    }
 }
 
 void
 bin_check(bin_t *bin) {
     uint64_t nnonfull = 0;
-    bin_lock(bin);
-    for (unsigned b = 0; b < BIN_BUCKETS; b++) {
-        check(((bin->buckets >> b & 1) != 0) == !list_empty(&bin->nonfull[b]));
-        for (list_t *at = bin->nonfull[b].next; at != &bin->nonfull[b]; at = at->next) {
-            const extent_t *slab = container_of(at, extent_t, link);
-            check_slab(slab);
-            check(slab != bin->current && slab->bucket == b);
-            check(atomic_get(&slab->nfree) > 0 && bucket_of(atomic_get(&slab->nfree), slab->nregs) == b);
-            nnonfull++;
-        }
+    for (uint32_t b = 0; b < BIN_BUCKETS; b++) {
+        check_bucket(bin, b, &nnonfull);
     }
     if (bin->current != NULL) {
-        check_slab(bin->current);
+        bin_check_slab(bin, bin->current);
     }
     check(nnonfull == atomic_get(&bin->nnonfull));
-    bin_unlock(bin);
 }

@@ -8,7 +8,8 @@
  *   a slab is in bucket b  <=>  it is not current and nfree > 0, b = bin_bucket(nfree, nregs)
  *   bit b of buckets  <=>  nonfull[b] is not empty
  *   a full slab is on no list;  one that becomes empty leaves the bin at once, unless it is the current one
- *   curregs = nmalloc - ndalloc = sum of (nregs - nfree) over the slabs
+ *   curregs = nmalloc - ndalloc = sum of (nregs - nfree) over the slabs;  nslabs = their number (arena_check)
+ *   a slab's in_bin  <=>  the bin counts it
  */
 #ifndef LUNALLOC_ARENA_BIN_H
 #define LUNALLOC_ARENA_BIN_H
@@ -49,9 +50,13 @@ uint32_t bin_pop(bin_t *bin, uint32_t n, void **out) REQUIRES(role_bin);
 void bin_add_slab(bin_t *bin, extent_t *slab) REQUIRES(role_bin);
 /* Takes one region back. Returns the slab if that made it empty and it left the bin, else NULL. */
 extent_t *bin_push(bin_t *bin, extent_t *slab, void *ptr) REQUIRES(role_bin);
-/* Forgets every slab. */
-void bin_reset(bin_t *bin) REQUIRES(role_bin);
+/* A slab without live regions, which leaves the bin; NULL if there is none. No slab is the current one afterwards. */
+extent_t *bin_take_empty(bin_t *bin) REQUIRES(role_bin);
+/* Takes a slab away, whatever is in use of it: that counts as given back. */
+void bin_forget(bin_t *bin, extent_t *slab) REQUIRES(role_bin);
 /* Stops at the first broken invariant that the bin alone can show. Debug builds. */
-void bin_check(bin_t *bin) EXCLUDES(role_bin);
+void bin_check(bin_t *bin) REQUIRES(role_bin);
+/* The same for one of its slabs, also a full one. */
+void bin_check_slab(const bin_t *bin, const extent_t *slab) REQUIRES(role_bin);
 
 #endif

@@ -8,7 +8,7 @@
 /* What the page map says of a large allocation: caches take it, or 0. */
 static uint8_t
 cached_class(const arena_t *arena, uint32_t szind) {
-    bool cached = options.tcache && !arena->manual && sc.size[szind] <= options.tcache_max;
+    bool cached = options.tcache && !atomic_get(&arena->manual) && sc.size[szind] <= options.tcache_max;
     return cached ? (uint8_t)(szind + 1) : 0;
 }
 
@@ -54,9 +54,10 @@ arena_resize_large(extent_t *e, uint32_t szind) {
     }
     size_t size = sc.size[szind];
     uint32_t old = e->szind;
+    pagemap_set_class(e->addr, 0);
     bool done = size > e->size ? pa_expand(&arena->pages, e, size, szind) : pa_shrink(&arena->pages, e, size, szind);
+    pagemap_set_class(e->addr, cached_class(arena, e->szind));
     if (done) {
-        pagemap_set_class(e->addr, cached_class(arena, szind));
         atomic_add(&arena->ndalloc_large[old], 1);
         atomic_add(&arena->nmalloc_large[szind], 1);
     }

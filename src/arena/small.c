@@ -11,7 +11,7 @@ slab_new(arena_t *arena, uint32_t szind) {
     extent_t *slab = pa_alloc(&arena->pages, size, sc.page, szind, true, &zeroed);
     if (slab != NULL) {
         slab_init(slab);
-        pagemap_set_slab(slab, arena->manual ? 0 : (uint8_t)(szind + 1));
+        pagemap_set_slab(slab, atomic_get(&arena->manual) ? 0 : (uint8_t)(szind + 1));
     }
     return slab;
 }
@@ -95,6 +95,28 @@ arena_flush(void **ptrs, uint32_t n) {
         n = flush_bin(arena, slab->szind, ptrs, n, &emptied);
         delete_slabs(arena, &emptied);
     }
+}
+
+static void
+drain_bin(arena_t *arena, bin_t *bin) {
+    extent_t *slab;
+    do {
+        bin_lock(bin);
+        slab = bin_take_empty(bin);
+        bin_unlock(bin);
+        if (slab != NULL) {
+            slab_delete(arena, slab);
+        }
+    } while (slab != NULL);
+}
+
+void
+arena_drain(arena_t *arena) {
+    witness_no_core_lock();
+    for (uint32_t i = 0; i < sc.nsmall; i++) {
+        drain_bin(arena, &arena->bins[i]);
+    }
+    pa_purge_all(&arena->pages);
 }
 
 extent_t *

@@ -60,6 +60,27 @@ cut(heap_node_t *node) {
     }
 }
 
+/* The parent, found by way of the first sibling; NULL for the root. */
+static const heap_node_t *
+parent_of(const heap_node_t *node) {
+    while (node->prev != NULL && node->prev->child != node) {
+        node = node->prev;
+    }
+    return node->prev;
+}
+
+/* A parent before its children, and a node's children before its next sibling. */
+const heap_node_t *
+heap_next(const heap_node_t *node) {
+    if (node->child != NULL) {
+        return node->child;
+    }
+    while (node != NULL && node->next == NULL) {
+        node = parent_of(node);
+    }
+    return node == NULL ? NULL : node->next;
+}
+
 void
 heap_insert(heap_t *heap, heap_node_t *node, heap_less_t *less) {
     node->child = node->next = node->prev = NULL;

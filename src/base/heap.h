@@ -28,6 +28,10 @@ heap_first(const heap_t *heap) {
     return heap->root;
 }
 
+/* The next member in some order that starts at heap_first and meets each one once; NULL after the last. O(1) amortised
+ * over all of them. The heap must not change meanwhile. */
+const heap_node_t *heap_next(const heap_node_t *node);
+
 void heap_insert(heap_t *heap, heap_node_t *node, heap_less_t *less);
 /* node must be a member. */
 void heap_remove(heap_t *heap, heap_node_t *node, heap_less_t *less);

@@ -24,14 +24,18 @@
 #define DEFAULT_BACKGROUND_THREAD false
 #define DEFAULT_MAX_BACKGROUND    4
 
+/* Most bytes of an option that is text, terminator included. */
+#define OPTION_TEXT_MAX 256
+
 typedef struct {
     /* Synchronization: written by boot, on one thread, then constant: these fields. */
-    bool abort_conf;        /* a bad configuration pair aborts instead of being skipped */
-    bool tcache;            /* threads have caches */
-    bool background_thread; /* threads purge in the background */
-    uint32_t narenas;       /* automatic arenas; 0: as many as processors */
-    uint32_t lg_quantum;    /* 3 or 4 */
-    size_t tcache_max;      /* bytes; larger requests are not cached */
+    char slab_sizes[OPTION_TEXT_MAX]; /* as given: control/slab_sizes.h */
+    bool abort_conf;                  /* a bad configuration pair aborts instead of being skipped */
+    bool tcache;                      /* threads have caches */
+    bool background_thread;           /* threads purge in the background */
+    uint32_t narenas;                 /* automatic arenas; 0: as many as processors */
+    uint32_t lg_quantum;              /* 3 or 4 */
+    size_t tcache_max;                /* bytes; larger requests are not cached */
 
     /* Synchronization: live: any thread writes and reads these fields, each for itself. */
     _Atomic uint32_t tcache_nslots;        /* most objects of one class in one thread's cache */

@@ -110,6 +110,16 @@ default_slab_size(uint32_t szind) {
     return (uint32_t)best;
 }
 
+size_t
+sc_nearest_slab_size(uint32_t szind, size_t slab_size) {
+    size_t size = sc.size[szind];
+    size_t least = align_up(size, sc.page);
+    size_t most = align_down(size * (sc.max_regs + 1) - 1, sc.page);
+    most = most < DIV_MAX_N ? most : DIV_MAX_N - sc.page;
+    slab_size = align_down(slab_size, sc.page);
+    return slab_size < least ? least : slab_size > most ? most : slab_size;
+}
+
 bool
 sc_set_slab_size(uint32_t szind, size_t slab_size) {
     if (szind >= sc.nsmall || !slab_size_valid(szind, slab_size)) {

@@ -65,6 +65,8 @@ void sc_decompose(uint32_t szind, uint32_t *lg_group, uint32_t *lg_delta, uint32
 /* Checks and sets the slab size of new slabs of a class, in bytes. False if it is no multiple of the page, holds no
  * region or too many. */
 bool sc_set_slab_size(uint32_t szind, size_t slab_size);
+/* The slab size nearest to this that a class may have. */
+size_t sc_nearest_slab_size(uint32_t szind, size_t slab_size);
 
 /* Where a thread's cache keeps the class of a request of up to SC_LOOKUP_MAX bytes. */
 ALWAYS_INLINE size_t

@@ -3,6 +3,7 @@
 
 #include "base/check.h"
 #include "base/options.h"
+#include "control/slab_sizes.h"
 #include "control/text.h"
 #include "os/system.h"
 
@@ -60,6 +61,27 @@ put_nearest(fmt_t *out, const char *name) {
     }
 }
 
+/* A value that is text: terminated, and not too long. */
+static bool
+parse_string(span_t text, char *buf, lunalloc_value_t *value, fmt_t *why) {
+    if (text.len >= OPTION_TEXT_MAX) {
+        fmt_str(why, "is too long; allowed: ");
+        fmt_u64(why, OPTION_TEXT_MAX - 1);
+        fmt_str(why, " bytes");
+        return false;
+    }
+    memcpy(buf, text.text, text.len);
+    buf[text.len] = '\0';
+    *value = (lunalloc_value_t){.type = LUNALLOC_STRING, .v.s = buf};
+    return true;
+}
+
+static bool
+parse_value(const lunalloc_row_t *row, span_t text, char *buf, lunalloc_value_t *value, fmt_t *why) {
+    return row->type == LUNALLOC_STRING ? parse_string(text, buf, value, why)
+                                        : text_parse(row, text.text, text.len, value, why);
+}
+
 /* Applies one pair; false with the reason in `why`. */
 static bool
 apply(span_t key, span_t value, ctl_source_t source, fmt_t *why) {
@@ -75,8 +97,9 @@ apply(span_t key, span_t value, ctl_source_t source, fmt_t *why) {
     }
     put_name(why, ":", value);
     fmt_str(why, "' ");
+    char string[OPTION_TEXT_MAX];
     lunalloc_value_t parsed;
-    if (!text_parse(&ctl_rows[i].public, value.text, value.len, &parsed, why)) {
+    if (!parse_value(&ctl_rows[i].public, value, string, &parsed, why)) {
         return false;
     }
     ctl_store_option(&ctl_rows[i], &parsed);
@@ -118,6 +141,13 @@ conf_parse(const char *text, ctl_source_t source, const char *origin) {
     return nbad;
 }
 
+static void
+abort_if(bool bad) {
+    if (bad && options.abort_conf) {
+        abort();
+    }
+}
+
 void
 conf_read(void) {
     char file[CONF_FILE_MAX];
@@ -133,7 +163,10 @@ conf_read(void) {
     if (env != NULL) {
         nbad += conf_parse(env, source_environment, "LUNALLOC_CONF");
     }
-    if (nbad > 0 && options.abort_conf) {
-        abort();
-    }
+    abort_if(nbad > 0);
+}
+
+void
+conf_apply(void) {
+    abort_if(slab_sizes_apply(options.slab_sizes) > 0);
 }

@@ -14,6 +14,8 @@
 
 /* Reads all three. Before anything else is set up; no allocation. */
 void conf_read(void);
+/* Applies what needs the size classes to be there. */
+void conf_apply(void);
 /* Applies one string; `origin` stands in messages. Returns how many pairs were bad. */
 unsigned conf_parse(const char *text, ctl_source_t source, const char *origin);
 

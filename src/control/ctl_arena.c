@@ -7,6 +7,18 @@
 #include <errno.h>
 #include <string.h>
 
+int
+ctl_no_such_arena(fmt_t *why, size_t index) {
+    if (index == CTL_ALL_ARENAS) {
+        fmt_str(why, "4096 means all arenas, and this takes one; allowed: 0 to ");
+    } else {
+        ctl_no_such(why, "arena", index);
+        fmt_str(why, index < arenas_count() ? ", it was destroyed; allowed: 0 to " : "; allowed: 0 to ");
+    }
+    fmt_u64(why, arenas_count() - 1);
+    return ENOENT;
+}
+
 /* The arenas that an index means: [*from, *to). False if there are none. */
 static bool
 arena_range(const ctl_call_t *call, uint32_t *from, uint32_t *to, fmt_t *why) {
@@ -15,7 +27,7 @@ arena_range(const ctl_call_t *call, uint32_t *from, uint32_t *to, fmt_t *why) {
     *from = all ? 0 : (uint32_t)index;
     *to = all ? arenas_count() : (uint32_t)index + 1;
     if (!all && (index >= CTL_ALL_ARENAS || arenas_want((uint32_t)index) == NULL)) {
-        ctl_no_such(why, "arena", index);
+        ctl_no_such_arena(why, index);
         return false;
     }
     return true;
@@ -26,7 +38,7 @@ ctl_one_arena(const ctl_call_t *call, fmt_t *why) {
     size_t index = call->index[0];
     arena_t *arena = index < ARENAS_MAX ? arenas_want((uint32_t)index) : NULL;
     if (arena == NULL) {
-        ctl_no_such(why, "arena", index);
+        ctl_no_such_arena(why, index);
     }
     return arena;
 }
@@ -34,7 +46,7 @@ ctl_one_arena(const ctl_call_t *call, fmt_t *why) {
 int
 read_arena_initialized(const ctl_call_t *call, lunalloc_value_t *value, fmt_t *why) {
     if (call->index[0] >= arenas_count()) {
-        return ctl_no_such(why, "arena", call->index[0]);
+        return ctl_no_such_arena(why, call->index[0]);
     }
     value->v.b = arenas_alive((uint32_t)call->index[0]);
     return 0;
@@ -187,12 +199,12 @@ read_highwater(const ctl_call_t *call, lunalloc_value_t *value, fmt_t *why) {
 }
 
 static int
-clear_arena(size_t index, arena_action_t action, fmt_t *why) {
-    if (index >= ARENAS_MAX) {
-        fmt_str(why, "only one arena at a time can be reset or destroyed");
-        return EINVAL;
+clear_arena(const ctl_call_t *call, arena_action_t action, fmt_t *why) {
+    const arena_t *arena = ctl_one_arena(call, why);
+    if (arena == NULL) {
+        return call->index[0] == CTL_ALL_ARENAS ? EINVAL : ENOENT;
     }
-    int error = action == ARENA_RESET ? arenas_reset((uint32_t)index) : arenas_destroy((uint32_t)index);
+    int error = action == ARENA_RESET ? arenas_reset(arena->index) : arenas_destroy(arena->index);
     if (error == EINVAL) {
         fmt_str(why, "only manual arenas (arenas.create) can be reset or destroyed");
     } else if (error == EAGAIN) {
@@ -207,7 +219,7 @@ write_arena_action(const ctl_call_t *call, const lunalloc_value_t *value, fmt_t 
     uint32_t from, to;
     arena_action_t action = (arena_action_t)call->arg;
     if (action == ARENA_RESET || action == ARENA_DESTROY) {
-        return clear_arena(call->index[0], action, why);
+        return clear_arena(call, action, why);
     }
     if (!arena_range(call, &from, &to, why)) {
         return ENOENT;

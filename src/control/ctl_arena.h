@@ -12,6 +12,8 @@ typedef enum {
     ARENA_DESTROY
 } arena_action_t;
 
+/* ENOENT, with the reason and what is allowed. */
+int ctl_no_such_arena(fmt_t *why, size_t index);
 /* The one arena that a call's first index names, made if it is an automatic one; NULL with the reason in `why`. */
 arena_t *ctl_one_arena(const ctl_call_t *call, fmt_t *why);
 

@@ -61,6 +61,9 @@ read_option(const ctl_call_t *call, lunalloc_value_t *value, fmt_t *why) {
     case LUNALLOC_UNSIGNED:
         value->v.u = atomic_get((_Atomic uint32_t *)(void *)field);
         break;
+    case LUNALLOC_STRING:
+        value->v.s = field;
+        break;
     default:
         value->v.u = atomic_get((_Atomic uint64_t *)(void *)field);
         break;
@@ -78,6 +81,9 @@ write_option(const ctl_call_t *call, const lunalloc_value_t *value, fmt_t *why) 
         break;
     case LUNALLOC_UNSIGNED:
         atomic_set((_Atomic uint32_t *)(void *)field, (uint32_t)value->v.u);
+        break;
+    case LUNALLOC_STRING:
+        strcpy(field, value->v.s);
         break;
     default:
         atomic_set((_Atomic uint64_t *)(void *)field, value->v.u);
@@ -305,7 +311,7 @@ write_thread_arena(const ctl_call_t *call, const lunalloc_value_t *value, fmt_t 
         return EAGAIN;
     }
     if (arena == NULL) {
-        ctl_no_such(why, "arena", value->v.u);
+        ctl_no_such_arena(why, value->v.u);
         return EINVAL;
     }
     thread_bind(thread_get(), arena);

@@ -29,8 +29,12 @@ split_allowed(page_alloc_t *pa, extents_t *x, const extent_t *e, size_t size_a) 
 
 extent_t *
 pa_split(page_alloc_t *pa, extents_t *x, extent_t *e, size_t size_a) {
-    extent_t *rest = split_allowed(pa, x, e, size_a) ? extent_new() : NULL;
+    extent_t *rest = extent_new();
     if (rest == NULL) {
+        return NULL;
+    }
+    if (!split_allowed(pa, x, e, size_a)) {
+        extent_delete(rest);
         return NULL;
     }
     rest->addr = e->addr + size_a;
@@ -108,9 +112,14 @@ join_one(page_alloc_t *pa, extents_t *x, extent_t **e) REQUIRES(role_extents) {
     return true;
 }
 
+/* No class from now on: merging may let go of the lock, and others see e. */
 void
 pa_insert(page_alloc_t *pa, extents_t *x, extent_t *e) {
+    e->szind = SC_NONE;
+    e->slab = false;
     extent_set_state(e, extent_busy);
+    e->szind = SC_NONE; /* now: a hook may be asked, without the lock, before e is a member */
+    e->slab = false;
     while (join_one(pa, x, &e)) {
     }
     extents_insert(x, e);

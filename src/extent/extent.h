@@ -63,9 +63,10 @@ typedef struct extent {
     _Atomic uint32_t nfree;               /* Synchronization: written under the bin's lock, read at any time. */
     uint32_t bucket GUARDED_BY(role_bin); /* which occupancy list of the bin it is on */
     uint32_t bucket_limit GUARDED_BY(role_bin); /* it leaves that list when nfree reaches this */
-    uint64_t sn;                                /* Synchronization: constant while registered. */
-    uint64_t lru GUARDED_BY(role_extents);      /* order of entry into the collection */
-    heap_node_t fit GUARDED_BY(role_extents);   /* in the collection's heap */
+    bool in_bin; /* Synchronization: false before it is published, then the bin's lock; slab that a bin counts. */
+    uint64_t sn; /* Synchronization: constant while registered. */
+    uint64_t lru GUARDED_BY(role_extents);    /* order of entry into the collection */
+    heap_node_t fit GUARDED_BY(role_extents); /* in the collection's heap */
     list_t link; /* Synchronization: the collection's lock (LRU), the bin's lock (occupancy), or the descriptors'
                     (spare). */
     uint64_t free_regs[] GUARDED_BY(role_bin); /* bit i set <=> region i of the slab is free */

@@ -104,35 +104,80 @@ extents_member_starting(extents_t *x, uintptr_t addr) {
     return e != NULL && e->addr == addr ? e : NULL;
 }
 
+/* The mixing keeps sums of different places apart: x -> x * odd ^ high half of it. */
+void
+extents_count(extents_tally_t *tally, const extent_t *e) {
+    uint64_t mixed = (uint64_t)e->addr * UINT64_C(0x9e3779b97f4a7c15);
+    tally->count++;
+    tally->npages += extent_npages(e);
+    tally->places += mixed ^ mixed >> 32;
+}
+
+void
+extents_check_same(const extents_tally_t *a, const extents_tally_t *b) {
+    check(a->count == b->count);
+    check(a->npages == b->npages);
+    check(a->places == b->places);
+}
+
 static void
 check_member(extents_t *x, const extent_t *e) REQUIRES(role_extents) {
     check(atomic_get(&e->owner) == extent_owner(x->arena, x->state));
     check(e->size > 0 && e->size % sc.page == 0 && e->addr % sc.page == 0);
     check(e->szind == SC_NONE && !e->slab);
-    check(bitmap_has(x->nonempty, sc_page_class_floor(extent_npages(e))));
+    check(e->committed || x->state == extent_retained);
     check(pagemap_extent(e->addr) == e);
     check(pagemap_extent(extent_end(e) - ((uintptr_t)1 << LG_GRANULE)) == e);
     check(pagemap_class((void *)e->addr) == 0);
 }
 
-void
-extents_check(extents_t *x) {
-    size_t npages = 0;
-    size_t count = 0;
+static extents_tally_t
+check_lru(extents_t *x) REQUIRES(role_extents) {
+    extents_tally_t tally = {0};
     uint64_t stamp = 0;
-    extents_lock(x);
-    for (list_t *at = x->lru.next; at != &x->lru; at = at->next) {
+    for (const list_t *at = x->lru.next; at != &x->lru; at = at->next) {
         const extent_t *e = container_of(at, extent_t, link);
+        check(at->next->prev == at && at->prev->next == at);
+        check(e->lru > stamp && e->lru < x->next_stamp);
         check_member(x, e);
-        check(e->lru > stamp);
         stamp = e->lru;
-        npages += extent_npages(e);
-        count++;
+        extents_count(&tally, e);
     }
-    check(npages == atomic_get(&x->npages));
-    check(count == atomic_get(&x->count));
-    for (unsigned i = 0; i < SC_NPAGE_CLASSES; i++) {
-        check(bitmap_has(x->nonempty, i) == (heap_first(&x->heaps[i]) != NULL));
+    return tally;
+}
+
+/* Each link is mutual, and no child belongs before its parent. */
+static void
+check_node(const heap_t *heap, const heap_node_t *node) REQUIRES(role_extents) {
+    check(node->prev == NULL ? node == heap_first(heap) : node->prev->child == node || node->prev->next == node);
+    for (const heap_node_t *child = node->child; child != NULL; child = child->next) {
+        check(!older_or_lower(child, node));
+        check(child->next == NULL || child->next->prev == child);
     }
-    extents_unlock(x);
+}
+
+static void
+check_heap(extents_t *x, uint32_t class, extents_tally_t *tally) REQUIRES(role_extents) {
+    const heap_t *heap = &x->heaps[class];
+    check(bitmap_has(x->nonempty, class) == (heap_first(heap) != NULL));
+    for (const heap_node_t *node = heap_first(heap); node != NULL; node = heap_next(node)) {
+        const extent_t *e = container_of(node, extent_t, fit);
+        check_node(heap, node);
+        check_member(x, e);
+        check(sc_page_class_floor(extent_npages(e)) == class);
+        extents_count(tally, e);
+    }
+}
+
+extents_tally_t
+extents_check(extents_t *x) {
+    extents_tally_t by_age = check_lru(x);
+    extents_tally_t by_size = {0};
+    for (uint32_t class = 0; class < SC_NPAGE_CLASSES; class ++) {
+        check_heap(x, class, &by_size);
+    }
+    extents_check_same(&by_age, &by_size);
+    check(by_age.count == atomic_get(&x->count));
+    check(by_age.npages == atomic_get(&x->npages));
+    return by_age;
 }

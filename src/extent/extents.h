@@ -10,6 +10,7 @@
  *   each member: owner = (arena, state), linked in lru, in heaps[sc_page_class_floor(npages)]
  *   bit i of nonempty  <=>  heaps[i] has a member
  *   stamps rise along lru
+ *   lru and the heaps hold the same extents
  */
 #ifndef LUNALLOC_EXTENT_EXTENTS_H
 #define LUNALLOC_EXTENT_EXTENTS_H
@@ -56,7 +57,16 @@ extent_t *extents_oldest(extents_t *x) REQUIRES(role_extents);
 extent_t *extents_member_ending(extents_t *x, uintptr_t addr) REQUIRES(role_extents);
 extent_t *extents_member_starting(extents_t *x, uintptr_t addr) REQUIRES(role_extents);
 
-/* Stops at the first broken invariant. Debug builds. */
-void extents_check(extents_t *x) EXCLUDES(role_extents);
+/* What some way of counting extents found. Two ways that meet the same extents agree in all three. */
+typedef struct {
+    size_t count;
+    size_t npages;
+    uint64_t places; /* a sum over the addresses, each of them mixed */
+} extents_tally_t;
+
+void extents_count(extents_tally_t *tally, const extent_t *e) REQUIRES(role_extents);
+/* Stops at the first broken invariant; what the members are. Debug builds. */
+extents_tally_t extents_check(extents_t *x) REQUIRES(role_extents);
+void extents_check_same(const extents_tally_t *a, const extents_tally_t *b);
 
 #endif

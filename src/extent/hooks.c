@@ -4,6 +4,20 @@
 #include "base/witness.h"
 #include "os/pages.h"
 
+/* Calls of hooks that this thread is in. */
+static __thread unsigned depth __attribute__((tls_model("initial-exec")));
+
+bool
+hooks_running(void) {
+    return depth > 0;
+}
+
+static bool
+done(bool refused) {
+    depth--;
+    return !refused;
+}
+
 void *
 hook_alloc(extent_hooks_t *hooks, size_t size, size_t alignment, bool *zeroed, bool *committed, uint32_t arena) {
     witness_no_core_lock();
@@ -13,7 +27,10 @@ hook_alloc(extent_hooks_t *hooks, size_t size, size_t alignment, bool *zeroed, b
     }
     *zeroed = false;
     *committed = true;
-    return hooks->alloc(hooks, NULL, size, alignment, zeroed, committed, arena);
+    depth++;
+    void *addr = hooks->alloc(hooks, NULL, size, alignment, zeroed, committed, arena);
+    depth--;
+    return addr;
 }
 
 bool
@@ -23,7 +40,11 @@ hook_dalloc(extent_hooks_t *hooks, void *addr, size_t size, bool committed, uint
         pages_unmap(addr, size);
         return true;
     }
-    return hooks->dalloc != NULL && !hooks->dalloc(hooks, addr, size, committed, arena);
+    if (hooks->dalloc == NULL) {
+        return false;
+    }
+    depth++;
+    return done(hooks->dalloc(hooks, addr, size, committed, arena));
 }
 
 void
@@ -32,7 +53,9 @@ hook_destroy(extent_hooks_t *hooks, void *addr, size_t size, bool committed, uin
     if (hooks == NULL) {
         pages_unmap(addr, size);
     } else if (hooks->destroy != NULL) {
+        depth++;
         hooks->destroy(hooks, addr, size, committed, arena);
+        depth--;
     }
 }
 
@@ -42,7 +65,11 @@ hook_commit(extent_hooks_t *hooks, void *addr, size_t size, uint32_t arena) {
     if (hooks == NULL) {
         return pages_commit(addr, size);
     }
-    return hooks->commit != NULL && !hooks->commit(hooks, addr, size, 0, size, arena);
+    if (hooks->commit == NULL) {
+        return false;
+    }
+    depth++;
+    return done(hooks->commit(hooks, addr, size, 0, size, arena));
 }
 
 bool
@@ -51,7 +78,11 @@ hook_decommit(extent_hooks_t *hooks, void *addr, size_t size, uint32_t arena) {
     if (hooks == NULL) {
         return pages_decommit(addr, size);
     }
-    return hooks->decommit != NULL && !hooks->decommit(hooks, addr, size, 0, size, arena);
+    if (hooks->decommit == NULL) {
+        return false;
+    }
+    depth++;
+    return done(hooks->decommit(hooks, addr, size, 0, size, arena));
 }
 
 bool
@@ -60,7 +91,11 @@ hook_purge_lazy(extent_hooks_t *hooks, void *addr, size_t size, uint32_t arena) 
     if (hooks == NULL) {
         return pages_purge_lazy(addr, size);
     }
-    return hooks->purge_lazy != NULL && !hooks->purge_lazy(hooks, addr, size, 0, size, arena);
+    if (hooks->purge_lazy == NULL) {
+        return false;
+    }
+    depth++;
+    return done(hooks->purge_lazy(hooks, addr, size, 0, size, arena));
 }
 
 bool
@@ -69,19 +104,31 @@ hook_purge_forced(extent_hooks_t *hooks, void *addr, size_t size, uint32_t arena
     if (hooks == NULL) {
         return pages_purge_forced(addr, size);
     }
-    return hooks->purge_forced != NULL && !hooks->purge_forced(hooks, addr, size, 0, size, arena);
+    if (hooks->purge_forced == NULL) {
+        return false;
+    }
+    depth++;
+    return done(hooks->purge_forced(hooks, addr, size, 0, size, arena));
 }
 
 bool
 hook_split(extent_hooks_t *hooks, void *addr, size_t size, size_t size_a, bool committed, uint32_t arena) {
     witness_no_core_lock();
-    return hooks->split != NULL && !hooks->split(hooks, addr, size, size_a, size - size_a, committed, arena);
+    if (hooks->split == NULL) {
+        return false;
+    }
+    depth++;
+    return done(hooks->split(hooks, addr, size, size_a, size - size_a, committed, arena));
 }
 
 bool
 hook_merge(extent_hooks_t *hooks, void *a, size_t size_a, void *b, size_t size_b, bool committed, uint32_t arena) {
     witness_no_core_lock();
-    return hooks->merge != NULL && !hooks->merge(hooks, a, size_a, b, size_b, committed, arena);
+    if (hooks->merge == NULL) {
+        return false;
+    }
+    depth++;
+    return done(hooks->merge(hooks, a, size_a, b, size_b, committed, arena));
 }
 
 /* ---- the system, in the types of an application's hooks: true means "not done" ---- */

@@ -12,6 +12,12 @@
 #include "base/config.h"
 #include "lunalloc.h"
 
+/*
+ * Is the calling thread inside of an application's hook? Whatever it allocates then must come from an arena without
+ * hooks: its own arena would ask the same hooks again, for the slab or region that it is just being given.
+ */
+bool hooks_running(void);
+
 /* The system as an application may read, call and wrap it. */
 extern extent_hooks_t hooks_system;
 

@@ -1,6 +1,6 @@
 /*
  * page_alloc.c -- allocation, deallocation, and resizing in place. Cutting and joining are coalesce.c's, regions
- * region.c's, purging purge.c's.
+ * region.c's, purging purge.c's, checking page_check.c's.
  */
 #include "extent/page_alloc.h"
 
@@ -31,6 +31,7 @@ static void
 activate(extent_t *e, uint32_t szind, bool slab, bool *zeroed) REQUIRES(role_extents) {
     e->szind = szind;
     e->slab = slab;
+    e->in_bin = false;
     *zeroed = e->zeroed;
     e->zeroed = false;
     extent_set_state(e, extent_active);
@@ -70,15 +71,19 @@ take(page_alloc_t *pa, extents_t *x, size_t size, size_t alignment, uint32_t szi
     return e == NULL || ready ? e : commit_and_activate(pa, x, e, szind, slab, zeroed);
 }
 
+/* Part of a new region; if that may not be cut, a region of just this size. */
 static extent_t *
 grow(page_alloc_t *pa, size_t size, size_t alignment, uint32_t szind, bool slab, bool *zeroed) {
-    extent_t *e = pa_new_region(pa, size, alignment);
+    extent_t *e = pa_new_region(pa, size, alignment, false);
     if (e == NULL) {
         return NULL;
     }
     extents_lock(&pa->retained);
     e = pa_carve(pa, &pa->retained, e, align_up(e->addr, alignment), size);
     extents_unlock(&pa->retained);
+    if (UNLIKELY(e == NULL)) {
+        e = pa_new_region(pa, size, alignment, true);
+    }
     return e == NULL ? NULL : commit_and_activate(pa, &pa->retained, e, szind, slab, zeroed);
 }
 
@@ -264,19 +269,6 @@ pa_shrink(page_alloc_t *pa, extent_t *e, size_t size, uint32_t szind) {
     return rest != NULL;
 }
 
-static void
-check_region(page_alloc_t *pa, const region_t *region) {
-    uintptr_t end = region->addr + region->size;
-    for (uintptr_t addr = region->addr; addr < end;) {
-        const extent_t *e = pagemap_extent(addr);
-        check(e != NULL && e->addr == addr && extent_arena(e) == pa->arena && e->sn == region->sn);
-        check(e->is_head == (addr == region->addr) && extent_end(e) <= end);
-        check((e->szind != SC_NONE) == (extent_state(e) == extent_active));
-        check(e->committed || extent_state(e) == extent_retained || extent_state(e) == extent_busy);
-        addr = extent_end(e);
-    }
-}
-
 void
 pa_lock_layout(page_alloc_t *pa) NO_THREAD_SAFETY {
     lock_acquire(&pa->dirty.lock);
@@ -289,21 +281,6 @@ pa_unlock_layout(page_alloc_t *pa) NO_THREAD_SAFETY {
     lock_release(&pa->retained.lock);
     lock_release(&pa->muzzy.lock);
     lock_release(&pa->dirty.lock);
-}
-
-void
-pa_check(page_alloc_t *pa) {
-    extents_check(&pa->dirty);
-    extents_check(&pa->muzzy);
-    extents_check(&pa->retained);
-    size_t mapped = 0;
-    pa_lock_layout(pa);
-    for (const region_t *region = pa->regions; region != NULL; region = region->next) {
-        check_region(pa, region);
-        mapped += region->size;
-    }
-    check(mapped == atomic_get(&pa->mapped));
-    pa_unlock_layout(pa);
 }
 
 void

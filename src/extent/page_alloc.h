@@ -16,8 +16,11 @@
  *
  * No lock is held while the system is asked to map, commit or purge: the extents concerned are busy meanwhile.
  *
- * Invariant, with all three collection locks held:
+ * Invariants, with all three collection locks held (pa_check asserts them):
  *   mapped = sum of region sizes = pages of (active + busy + dirty + muzzy + retained)
+ *   each page of a region is in exactly one extent, whose both ends are registered
+ *   the extents in state dirty (muzzy, retained) that the regions hold are the members of that collection
+ *   the page map has no other entries and no classes but those of slabs and of large allocations' first granules
  */
 #ifndef LUNALLOC_EXTENT_PAGE_ALLOC_H
 #define LUNALLOC_EXTENT_PAGE_ALLOC_H
@@ -56,7 +59,8 @@ typedef struct {
     _Atomic int64_t dirty_decay_ms; /* Synchronization: as deadline; copies for the fast test. */
     _Atomic int64_t muzzy_decay_ms; /* Synchronization: as deadline. */
     _Atomic int64_t dirty_max;      /* Synchronization: any thread; bytes, -1 no limit. */
-    _Atomic size_t alarm;           /* Synchronization: any thread; more decaying pages than this wake the purger. */
+    _Atomic bool drained; /* Synchronization: written under dirty.lock, read at any time; nothing stays free. */
+    _Atomic size_t alarm; /* Synchronization: any thread; more decaying pages than this wake the purger. */
 
     _Atomic uint32_t thp;      /* Synchronization: any thread; pages_thp_t. */
     _Atomic bool guard;        /* Synchronization: any thread; extents made from now on end with a guard page. */
@@ -99,8 +103,9 @@ extent_t *pa_split(page_alloc_t *pa, extents_t *x, extent_t *e, size_t size_a) R
 bool pa_join(page_alloc_t *pa, extents_t *x, extent_t *a, extent_t *b) REQUIRES(role_extents);
 /* Cuts [addr, addr + size) out of busy e and puts what is left over into x. NULL: all of e is there. */
 extent_t *pa_carve(page_alloc_t *pa, extents_t *x, extent_t *e, uintptr_t addr, size_t size) REQUIRES(role_extents);
-/* A busy extent that is a whole new region of at least `size` bytes at an alignment. NULL if there is no memory. */
-extent_t *pa_new_region(page_alloc_t *pa, size_t size, size_t alignment);
+/* A busy extent that is a whole new region of at least `size` bytes (or exactly so many) at an alignment. NULL if there
+ * is no memory. */
+extent_t *pa_new_region(page_alloc_t *pa, size_t size, size_t alignment, bool exact);
 /* Gives back all regions that are wholly retained. True if there was one. */
 bool pa_release_unused(page_alloc_t *pa);
 
@@ -128,8 +133,10 @@ void pa_decay(page_alloc_t *pa, uint64_t now);
 uint64_t pa_background(page_alloc_t *pa, uint64_t now);
 /* Purges every dirty and muzzy page. */
 void pa_purge_all(page_alloc_t *pa);
-/* After pages became dirty: purges at once if the decay time is 0 or the cap is exceeded. */
+/* After pages became dirty: purges at once if the decay time is 0, the cap is exceeded, or the arena is drained. */
 void pa_dirtied(page_alloc_t *pa);
+/* A drained arena keeps no free pages, whatever its decay times. The caller purges those that are there. */
+void pa_set_drained(page_alloc_t *pa, bool drained) EXCLUDES(role_extents);
 /* Changes a decay time (state: dirty or muzzy), live. ms: -1 .. DECAY_MS_MAX. */
 void pa_set_decay_ms(page_alloc_t *pa, extent_state_t state, int64_t ms, uint64_t now);
 
@@ -149,8 +156,10 @@ extent_t *pa_next_extent(page_alloc_t *pa, pa_place_t *place) REQUIRES(role_exte
 void pa_lock_layout(page_alloc_t *pa) ACQUIRE(role_extents);
 void pa_unlock_layout(page_alloc_t *pa) RELEASE(role_extents);
 
-/* Stops at the first broken invariant. Debug builds. */
-void pa_check(page_alloc_t *pa);
+/* Stops at the first broken invariant. Debug builds. _locked: the layout is, so that the caller may look at more of the
+ * same picture. */
+void pa_check(page_alloc_t *pa) EXCLUDES(role_extents);
+void pa_check_locked(page_alloc_t *pa) REQUIRES(role_extents);
 
 void pa_lock_decay(page_alloc_t *pa) ACQUIRE(role_decay);
 void pa_unlock_decay(page_alloc_t *pa) RELEASE(role_decay);

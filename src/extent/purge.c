@@ -73,7 +73,6 @@ purge_pages(page_alloc_t *pa, const extent_t *e, bool lazily) {
     if (lazily && hook_purge_lazy(hooks, addr, e->size, pa->arena)) {
         return purged_lazily;
     }
-    atomic_add(&pa->purged, e->size);
     if (hook_purge_forced(hooks, addr, e->size, pa->arena)) {
         return purged_forced;
     }
@@ -83,6 +82,9 @@ purge_pages(page_alloc_t *pa, const extent_t *e, bool lazily) {
 static void
 purge_one(page_alloc_t *pa, extent_t *e, bool lazily) {
     purge_result_t result = purge_pages(pa, e, lazily);
+    if (result == purged_forced || result == purged_decommitted) {
+        atomic_add(&pa->purged, e->size);
+    }
     extents_t *to = result == purged_lazily ? &pa->muzzy : &pa->retained;
     extents_lock(to);
     e->zeroed = result == purged_forced || result == purged_decommitted;
@@ -291,10 +293,21 @@ pa_purge_all(page_alloc_t *pa) {
     purge_muzzy(pa, 0);
 }
 
+/* Under the lock, so that pages that come before are there for who purges next, and who brings some later sees it. */
+void
+pa_set_drained(page_alloc_t *pa, bool drained) {
+    witness_no_core_lock();
+    extents_lock(&pa->dirty);
+    atomic_set(&pa->drained, drained);
+    extents_unlock(&pa->dirty);
+}
+
 void
 pa_dirtied(page_alloc_t *pa) {
     witness_no_core_lock();
-    if (UNLIKELY(atomic_get(&pa->dirty_decay_ms) == 0)) {
+    if (UNLIKELY(atomic_get(&pa->drained))) {
+        pa_purge_all(pa);
+    } else if (UNLIKELY(atomic_get(&pa->dirty_decay_ms) == 0)) {
         purge_dirty(pa, 0, 1);
     } else {
         atomic_set(&pa->dirtied_at, clock_coarse_ns());

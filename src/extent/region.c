@@ -34,6 +34,18 @@ typedef struct {
     bool committed;
 } grant_t;
 
+/* Inner pages of an extent are not in the page map; the list of regions knows them. */
+static bool
+overlaps_region(page_alloc_t *pa, uintptr_t addr, size_t size) {
+    bool found = false;
+    extents_lock(&pa->retained);
+    for (const region_t *region = pa->regions; region != NULL && !found; region = region->next) {
+        found = addr < region->addr + region->size && region->addr < addr + size;
+    }
+    extents_unlock(&pa->retained);
+    return found;
+}
+
 /* Is this memory that can be used: aligned, of pages, a user's address, and not ours already? */
 static bool
 sane(const grant_t *grant, size_t alignment) {
@@ -50,17 +62,23 @@ ask(page_alloc_t *pa, size_t size, size_t alignment, grant_t *grant) {
     if (grant->addr == NULL) {
         return false;
     }
-    if (!sane(grant, alignment)) {
+    if (!sane(grant, alignment) || (pa_hooks(pa) != NULL && overlaps_region(pa, (uintptr_t)grant->addr, grant->size))) {
         warn("the alloc hook of an arena returned memory that is misaligned, out of range or in use; it is not used");
         return false;
     }
     return true;
 }
 
+static bool
+can_be_cut(page_alloc_t *pa) {
+    const extent_hooks_t *hooks = pa_hooks(pa);
+    return hooks == NULL || hooks->split != NULL;
+}
+
 /* Asks for the growth series' size, then for the least, then again after giving back what is not used. */
 static bool
-get_region(page_alloc_t *pa, size_t least, size_t alignment, grant_t *grant) {
-    size_t size = next_region_size(pa, least);
+get_region(page_alloc_t *pa, size_t least, size_t alignment, bool exact, grant_t *grant) {
+    size_t size = exact || !can_be_cut(pa) ? least : next_region_size(pa, least);
     return ask(pa, size, alignment, grant) || (size > least && ask(pa, least, alignment, grant)) ||
            (pa_release_unused(pa) && ask(pa, least, alignment, grant));
 }
@@ -133,12 +151,12 @@ pa_set_thp(page_alloc_t *pa, pages_thp_t mode) {
 }
 
 extent_t *
-pa_new_region(page_alloc_t *pa, size_t size, size_t alignment) {
+pa_new_region(page_alloc_t *pa, size_t size, size_t alignment, bool exact) {
     witness_no_core_lock();
     region_t *region = metadata_take(LG_REGION_RECORD);
     extent_t *e = extent_new();
     grant_t grant;
-    bool granted = region != NULL && e != NULL && get_region(pa, size, alignment, &grant);
+    bool granted = region != NULL && e != NULL && get_region(pa, size, alignment, exact, &grant);
     if (granted && pagemap_ensure((uintptr_t)grant.addr, grant.size)) {
         enter_region(pa, region, e, &grant);
         set_thp(pa, region->addr, region->size);

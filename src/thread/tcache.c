@@ -142,7 +142,10 @@ refill_size(const cache_cold_t *cold, uint32_t szind) {
 static void *
 refill(thread_t *thread, uint32_t szind) {
     void *batch[BATCH];
-    arena_t *arena = atomic_get(&thread->arena);
+    arena_t *arena = thread_source(thread);
+    if (UNLIKELY(arena == NULL)) {
+        return NULL;
+    }
     if (!sc_is_small(szind)) {
         bool zeroed;
         return arena_malloc_large(arena, szind, sc.page, &zeroed);

@@ -116,7 +116,7 @@ thread_set_cached(thread_t *thread, bool on) {
     if (!on) {
         tcache_close(thread);
         thread->ncached = 0;
-    } else if (!atomic_get(&thread->arena)->manual) {
+    } else if (!atomic_get(&atomic_get(&thread->arena)->manual)) {
         thread->ncached = tcache_nclasses();
     }
 }
@@ -132,6 +132,11 @@ thread_bind(thread_t *thread, arena_t *arena) {
     atomic_set(&thread->arena, arena);
     arenas_unbind(old);
     thread_set_cached(thread, true);
+}
+
+arena_t *
+thread_source(thread_t *thread) {
+    return UNLIKELY(hooks_running()) ? arenas_without_hooks() : atomic_get(&thread->arena);
 }
 
 /* Threads of quiet arenas do not tick: each event also visits one other arena in turn. */
@@ -160,7 +165,7 @@ rebind(thread_t *thread) {
 
 void
 thread_event(thread_t *thread) {
-    if (thread == &thread_gone) {
+    if (thread == &thread_gone || UNLIKELY(hooks_running())) {
         return;
     }
     if (UNLIKELY(thread->generation != arenas_generation())) {
@@ -202,11 +207,7 @@ thread_prefork(void) {
 static void
 forget_others(void) NO_THREAD_SAFETY {
     list_init(&threads);
-    for (uint32_t i = 0; i < arenas_count(); i++) {
-        if (arenas_get(i) != NULL) {
-            atomic_set(&arenas_get(i)->nthreads, 0);
-        }
-    }
+    arenas_unbind_all();
     thread_t *self = thread_self;
     if (self != &thread_unborn && self != &thread_gone) {
         self->id = system_thread_id();

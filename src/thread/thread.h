@@ -1,10 +1,10 @@
 /*
  * thread.h -- what each thread has: a cache, and an arena that it allocates from.
  *
- * The only thread-local variable is the 8-byte pointer thread_self (initial-exec, so that reading it is one
- * instruction and a dlopen'ed library still finds room). It starts at thread_unborn, whose zeroed bins are empty and
- * full: the first call of a thread takes the slow path and thread_get makes it a thread of its own. After thread exit
- * it is thread_gone: allocation still works, uncached.
+ * The only thread-local variable of the fast path is the 8-byte pointer thread_self (initial-exec, so that reading
+ * it is one instruction and a dlopen'ed library still finds room). It starts at thread_unborn, whose zeroed bins are
+ * empty and full: the first call of a thread takes the slow path and thread_get makes it a thread of its own. After
+ * thread exit it is thread_gone: allocation still works, uncached.
  */
 #ifndef LUNALLOC_THREAD_THREAD_H
 #define LUNALLOC_THREAD_THREAD_H
@@ -50,6 +50,9 @@ void thread_boot(void);
 
 /* Binds the calling thread to an arena that is alive and stays so; a manual one switches its cache off. */
 void thread_bind(thread_t *thread, arena_t *arena);
+/* Where the calling thread's allocations come from now: its arena, or, inside of a hook, one without hooks. NULL
+ * without memory. */
+arena_t *thread_source(thread_t *thread);
 /* Turns the calling thread's cache on or off. */
 void thread_set_cached(thread_t *thread, bool on);
 

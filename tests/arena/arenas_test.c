@@ -250,6 +250,7 @@ main(int argc, char **argv) {
         cmocka_unit_test(test_exhaustion),
         cmocka_unit_test(test_reset_beside_purging),
         cmocka_unit_test(test_destroy_beside_purging),
+
     };
     return cmocka_run_group_tests_name("arenas", tests, boot_allocator, NULL);
 }

@@ -20,6 +20,10 @@ report(char *names) {
         if (lunalloc_ctl_get(name, &value, NULL, 0) != 0 || lunalloc_ctl_source(name, &source) != 0) {
             return 1;
         }
+        if (value.type == LUNALLOC_STRING) {
+            dprintf(STDERR_FILENO, "%s=%s(%s)\n", name, value.v.s, source);
+            continue;
+        }
         long long number = value.type == LUNALLOC_BOOL ? value.v.b : (long long)value.v.i;
         dprintf(STDERR_FILENO, "%s=%lld(%s)\n", name, number, source);
     }
@@ -151,15 +155,94 @@ test_abort_conf(void **state) {
     assert_conf("abort_conf:true,narenas:2", "opt.narenas", "opt.narenas=2(environment)\n");
 }
 
+/* ---- slab_sizes ---- */
+
+/* Classes 0 .. 9 are 8, 16, 32, 48, 64, 80, 96, 112, 128, 160 bytes; pages are 4096 bytes. What a class cannot have is
+ * made as near to it as it can: 512 regions of 8 bytes fill one page. */
+static void
+test_slab_sizes(void **state) {
+    (void)state;
+    if (sysconf(_SC_PAGESIZE) != 4096) {
+        skip();
+    }
+    assert_conf("slab_sizes:1-16:2|17-128:4",
+                "opt.slab_sizes arenas.bin.0.slab_size arenas.bin.1.slab_size "
+                "arenas.bin.2.slab_size arenas.bin.8.slab_size arenas.bin.8.nregs",
+                "opt.slab_sizes=1-16:2|17-128:4(environment)\narenas.bin.0.slab_size=4096(default)\n"
+                "arenas.bin.1.slab_size=8192(default)\narenas.bin.2.slab_size=16384(default)\n"
+                "arenas.bin.8.slab_size=16384(default)\narenas.bin.8.nregs=128(default)\n");
+    assert_conf("slab_sizes:1-14336:1000", "arenas.bin.0.slab_size arenas.bin.2.slab_size",
+                "arenas.bin.0.slab_size=4096(default)\narenas.bin.2.slab_size=16384(default)\n");
+    assert_conf("slab_sizes:14336-14336:1,narenas:3", "arenas.narenas arenas.bin.35.size arenas.bin.35.slab_size",
+                "arenas.narenas=3(environment)\narenas.bin.35.size=14336(default)\n"
+                "arenas.bin.35.slab_size=16384(default)\n");
+    assert_conf("slab_sizes:33-33:3|48-48:5|40-41:4", "arenas.bin.3.slab_size",
+                "arenas.bin.3.slab_size=16384(default)\n");
+    assert_conf("slab_sizes:", "opt.slab_sizes", "opt.slab_sizes=(environment)\n");
+}
+
+/* A bad piece is one line; the pieces around it apply. */
+static void
+assert_bad_piece(const char *piece, const char *because) {
+    char conf[512];
+    snprintf(conf, sizeof conf, "slab_sizes:17-32:3|%s|33-48:5", piece);
+    outcome_t out = in_new_process("arenas.bin.2.slab_size arenas.bin.3.slab_size", "LUNALLOC_CONF", conf);
+    assert_child_well(&out);
+    if (lines_with(out.text, "") != 3 || lines_with(out.text, because) != 1 ||
+        lines_with(out.text, "lunalloc: slab_sizes: '") != 1 || lines_with(out.text, "; allowed: from-to:pages") != 1 ||
+        lines_with(out.text, "bin.2.slab_size=12288") != 1 || lines_with(out.text, "bin.3.slab_size=20480") != 1) {
+        fail_msg("LUNALLOC_CONF='%s' gave: %s", conf, out.text);
+    }
+}
+
+static void
+test_bad_slab_sizes(void **state) {
+    (void)state;
+    if (sysconf(_SC_PAGESIZE) != 4096) {
+        skip();
+    }
+    static const char *const unreadable[] = {
+        "x",        "64",       "64-",       "64-80",    "64-80:", "64:4",   "-80:4",
+        "64-80:4x", "64-80:-4", "64-80:4:5", " 64-80:4", "",       "64-80:K"};
+    for (unsigned i = 0; i < sizeof unreadable / sizeof unreadable[0]; i++) {
+        assert_bad_piece(unreadable[i], "is no slab size");
+    }
+    assert_bad_piece("80-64:4", "'80-64:4' ends before it begins");
+    assert_bad_piece("64-80:0", "'64-80:0' has no pages");
+    assert_bad_piece("0-8:1", "'0-8:1' has sizes that slabs do not serve");
+    assert_bad_piece("64-14337:1",
+                     "has sizes that slabs do not serve; allowed: from-to:pages, with 1 <= from <= to <= 14336");
+    assert_bad_piece("64-99999999999999999999999:1", "is no slab size");
+    char text[400];
+    memset(text, '1', sizeof text - 1);
+    text[sizeof text - 1] = '\0';
+    char conf[512];
+    snprintf(conf, sizeof conf, "slab_sizes:%s,narenas:7", text);
+    outcome_t out = in_new_process("opt.narenas opt.slab_sizes", "LUNALLOC_CONF", conf);
+    assert_child_well(&out);
+    assert_int_equal(lines_with(out.text, "is too long; allowed: 255 bytes"), 1);
+    assert_int_equal(lines_with(out.text, "opt.narenas=7(environment)"), 1);
+    assert_int_equal(lines_with(out.text, "opt.slab_sizes=(default)"), 1);
+}
+
+static void
+test_abort_on_bad_slab_sizes(void **state) {
+    (void)state;
+    outcome_t out = in_new_process("opt.narenas", "LUNALLOC_CONF", "abort_conf:true,slab_sizes:1-8");
+    assert_misuse(&out, "'1-8' is no slab size");
+}
+
 int
 main(int argc, char **argv) {
     if (argc > 1) {
         return report(argv[1]);
     }
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_good),       cmocka_unit_test(test_forms),    cmocka_unit_test(test_sources),
-        cmocka_unit_test(test_bad),        cmocka_unit_test(test_many_bad), cmocka_unit_test(test_long_pair),
-        cmocka_unit_test(test_abort_conf),
+        cmocka_unit_test(test_good),           cmocka_unit_test(test_forms),
+        cmocka_unit_test(test_sources),        cmocka_unit_test(test_bad),
+        cmocka_unit_test(test_many_bad),       cmocka_unit_test(test_long_pair),
+        cmocka_unit_test(test_abort_conf),     cmocka_unit_test(test_slab_sizes),
+        cmocka_unit_test(test_bad_slab_sizes), cmocka_unit_test(test_abort_on_bad_slab_sizes),
     };
     return cmocka_run_group_tests_name("conf", tests, NULL, NULL);
 }

@@ -85,3 +85,76 @@ test("bind moves this thread's allocation", function()
     assert(la.arena(old):bind())
     test.equal(la.get "thread.arena", old)
 end)
+
+--- What an operation on a wrong arena could change.
+local function picture()
+    local parts = { la.get "arenas.narenas", la.get "arenas.nauto", la.get "thread.arena" }
+    for _, arena in ipairs(assert(la.arenas())) do
+        for _, name in ipairs { "dirty_decay_ms", "muzzy_decay_ms", "dirty_max" } do
+            name = ("arena.%d.%s"):format(arena.index, name)
+            parts[#parts + 1] = ("%s=%s"):format(name, la.get(name))
+        end
+    end
+    return table.concat(parts, " ")
+end
+
+--- Setting (or doing, without a value) fails with this code and message, and changes nothing.
+local function refused(code, message, name, value)
+    local before = picture()
+    test.fails(code, message, la.set(name, value))
+    test.equal(picture(), before, name)
+end
+
+test("arenas that are not there", function()
+    local none = la.get "arenas.narenas"
+    for _, index in ipairs { none, 4000, 4097, 99999 } do
+        local message = ("there is no arena %d; allowed: 0 to %d"):format(index, none - 1)
+        refused("ENOENT", message, ("arena.%d.dirty_decay_ms"):format(index), 1)
+        refused("ENOENT", message, ("arena.%d.dirty_max"):format(index), "1M")
+        for _, action in ipairs { "decay", "purge", "reset", "destroy" } do
+            refused("ENOENT", message, ("arena.%d.%s"):format(index, action))
+        end
+        test.fails("ENOENT", message, la.get(("arena.%d.dirty_decay_ms"):format(index)))
+        test.fails("ENOENT", message, la.get(("stats.arenas.%d.active"):format(index)))
+        refused("EINVAL", message, "thread.arena", index)
+    end
+    refused("ENOENT", "no control 'arena.%-1.purge'", "arena.-1.purge")
+end)
+
+test("all arenas where one is meant", function()
+    refused("EINVAL", "4096 means all arenas, and this takes one", "arena.4096.reset")
+    refused("EINVAL", "4096 means all arenas, and this takes one", "arena.4096.destroy")
+    refused("EINVAL", "4096 means all arenas, and this takes one", "thread.arena", 4096)
+    test.fails("ENOENT", "4096 means all arenas, and this takes one", la.get "arena.4096.dirty_decay_ms")
+    test.equal(la.set "arena.4096.purge", true)
+end)
+
+test("automatic arenas and arenas in use are not reset or destroyed", function()
+    refused("EINVAL", "only manual arenas", "arena.0.reset")
+    refused("EINVAL", "only manual arenas", "arena.0.destroy")
+    local old = assert(la.get "thread.arena")
+    local arena = assert(la.arena.create {})
+    assert(arena:bind())
+    refused("EAGAIN", "threads are bound to this arena; bind them", ("arena.%d.reset"):format(arena.index))
+    test.fails("EAGAIN", "threads are bound to this arena; bind them", arena:destroy())
+    assert(la.arena(old):bind())
+    -- Not destroyed: where the allocator is this interpreter's own, the arena now holds some of its objects.
+end)
+
+test("an arena that was destroyed", function()
+    local arena, last = assert(la.arena.create {}), assert(la.arena.create {})
+    assert(arena:destroy())
+    refused("ENOENT", "there is no arena %d+, it was destroyed", ("arena.%d.purge"):format(arena.index))
+    test.fails("ENOENT", "it was destroyed", arena:destroy())
+    assert(last:destroy())
+end)
+
+test("the number of automatic arenas", function()
+    local nauto = la.get "arenas.nauto"
+    for _, wrong in ipairs { 0, 257, -1, "many" } do
+        refused("EINVAL", "allowed: a number from 1 to 256", "arenas.nauto", wrong)
+    end
+    assert(la.set("arenas.nauto", 8))
+    test.equal(la.get "arenas.nauto", 8)
+    assert(la.set("arenas.nauto", nauto))
+end)

@@ -137,3 +137,28 @@ test("every page of every extent is mapped, and usable unless it is retained", f
     end)
     test.equal(pages > 0, true)
 end)
+
+test("szind is there while an extent is live, and only then", function()
+    local seen, decays = {}, { 0, 50, 10000, -1 }
+    local _ <close> = la.with { ["arena.4096.dirty_decay_ms"] = 50, ["arena.4096.muzzy_decay_ms"] = 50 }
+    local nsmall = la.get "arenas.nbins"
+    local round = 0
+    beside_threads(function()
+        round = round + 1
+        assert(la.set("arena.4096.dirty_decay_ms", decays[round % #decays + 1]))
+        assert(la.set("arena.4096.muzzy_decay_ms", decays[round // 4 % #decays + 1]))
+        for extent in la.extents() do
+            local live = extent.state == "active"
+            seen[extent.state] = (seen[extent.state] or 0) + 1
+            if live ~= (extent.szind ~= nil) then
+                error(("%s extent with szind %s"):format(extent.state, extent.szind))
+            end
+            if live and extent.slab ~= (extent.szind < nsmall) then
+                error(("szind %d, slab %s"):format(extent.szind, extent.slab))
+            end
+        end
+    end)
+    for _, state in ipairs { "active", "dirty", "retained" } do
+        test.equal((seen[state] or 0) > 0, true, "extents that were " .. state)
+    end
+end)

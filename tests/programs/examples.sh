@@ -14,6 +14,9 @@ link=(-Isrc -Lbuild -Wl,-rpath,"$root/build" -Wl,--no-as-needed -llunalloc)
 ${CC:-cc} -o "$work/tune" examples/tune.c "${link[@]}"
 run "tune.c: memory goes back" 'dirty_decay_ms 0: [0-9]+ MiB' "$work/tune"
 
+${CC:-cc} -o "$work/hooks" examples/hooks.c "${link[@]}"
+run "hooks.c: an arena in a file" '^[1-9][0-9]+ MiB of memory in the file: "this text is there"$' "$work/hooks"
+
 # shellcheck disable=SC2046
 ${CC:-cc} $(pkg-config --cflags lua5.4) -o "$work/embed" examples/embed.c $(pkg-config --libs lua5.4) "${link[@]}"
 run "embed.c: its policy gives memory back" '^round 4: [0-9]+ MiB were free, [1-9][0-9]* MiB given back' \

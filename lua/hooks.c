@@ -1,0 +1,259 @@
+/*
+ * hooks.c -- hooks for arenas that Lua creates: "counting" ones, which pass each call on to the hooks that the arena
+ * had, and count calls and bytes.
+ *
+ * An arena calls its hooks on any thread, whether or not the lua_State that asked for them still exists; this library
+ * is never unloaded. So the counts belong to the process: one record for each arena index, made when that index first
+ * gets counting hooks, never freed, and used again when the index is. Nothing here runs Lua inside of a hook.
+ */
+#include "core.h"
+
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+enum {
+    NARENAS = 4096
+};
+
+typedef enum {
+    ALLOC,
+    DALLOC,
+    DESTROY,
+    COMMIT,
+    DECOMMIT,
+    PURGE_LAZY,
+    PURGE_FORCED,
+    SPLIT,
+    MERGE,
+    NKINDS
+} kind_t;
+
+static const char *const kind_names[NKINDS] = {
+    "alloc", "dalloc", "destroy", "commit", "decommit", "purge_lazy", "purge_forced", "split", "merge",
+};
+
+typedef struct {
+    extent_hooks_t hooks;             /* Synchronization: constant. First: what the arena knows is this record. */
+    extent_hooks_t *_Atomic original; /* Synchronization: set before the arena gets the hooks. */
+    _Atomic uint64_t calls[NKINDS];   /* Synchronization: any thread adds, relaxed. */
+    _Atomic uint64_t bytes[NKINDS];   /* Synchronization: as calls. */
+} counting_t;
+
+/* By arena index. */
+static counting_t *_Atomic counters[NARENAS];
+
+/* Counts a call and returns whom to pass it on to. */
+static extent_hooks_t *
+count(extent_hooks_t *hooks, kind_t kind, size_t bytes) {
+    counting_t *c = (counting_t *)hooks;
+    atomic_fetch_add_explicit(&c->calls[kind], 1, memory_order_relaxed);
+    atomic_fetch_add_explicit(&c->bytes[kind], bytes, memory_order_relaxed);
+    return atomic_load_explicit(&c->original, memory_order_acquire);
+}
+
+static void *
+count_alloc(extent_hooks_t *hooks, void *new_addr, size_t size, size_t alignment, bool *zero, bool *commit,
+            unsigned arena) {
+    extent_hooks_t *to = count(hooks, ALLOC, size);
+    return to->alloc(to, new_addr, size, alignment, zero, commit, arena);
+}
+
+static bool
+count_dalloc(extent_hooks_t *hooks, void *addr, size_t size, bool committed, unsigned arena) {
+    extent_hooks_t *to = count(hooks, DALLOC, size);
+    return to->dalloc == NULL || to->dalloc(to, addr, size, committed, arena);
+}
+
+static void
+count_destroy(extent_hooks_t *hooks, void *addr, size_t size, bool committed, unsigned arena) {
+    extent_hooks_t *to = count(hooks, DESTROY, size);
+    if (to->destroy != NULL) {
+        to->destroy(to, addr, size, committed, arena);
+    }
+}
+
+static bool
+count_commit(extent_hooks_t *hooks, void *addr, size_t size, size_t offset, size_t length, unsigned arena) {
+    extent_hooks_t *to = count(hooks, COMMIT, length);
+    return to->commit == NULL || to->commit(to, addr, size, offset, length, arena);
+}
+
+static bool
+count_decommit(extent_hooks_t *hooks, void *addr, size_t size, size_t offset, size_t length, unsigned arena) {
+    extent_hooks_t *to = count(hooks, DECOMMIT, length);
+    return to->decommit == NULL || to->decommit(to, addr, size, offset, length, arena);
+}
+
+static bool
+count_purge_lazy(extent_hooks_t *hooks, void *addr, size_t size, size_t offset, size_t length, unsigned arena) {
+    extent_hooks_t *to = count(hooks, PURGE_LAZY, length);
+    return to->purge_lazy == NULL || to->purge_lazy(to, addr, size, offset, length, arena);
+}
+
+static bool
+count_purge_forced(extent_hooks_t *hooks, void *addr, size_t size, size_t offset, size_t length, unsigned arena) {
+    extent_hooks_t *to = count(hooks, PURGE_FORCED, length);
+    return to->purge_forced == NULL || to->purge_forced(to, addr, size, offset, length, arena);
+}
+
+static bool
+count_split(extent_hooks_t *hooks, void *addr, size_t size, size_t size_a, size_t size_b, bool committed,
+            unsigned arena) {
+    extent_hooks_t *to = count(hooks, SPLIT, size);
+    return to->split == NULL || to->split(to, addr, size, size_a, size_b, committed, arena);
+}
+
+static bool
+count_merge(extent_hooks_t *hooks, void *addr_a, size_t size_a, void *addr_b, size_t size_b, bool committed,
+            unsigned arena) {
+    extent_hooks_t *to = count(hooks, MERGE, size_a + size_b);
+    return to->merge == NULL || to->merge(to, addr_a, size_a, addr_b, size_b, committed, arena);
+}
+
+static const extent_hooks_t counting_hooks = {
+    .alloc = count_alloc,
+    .dalloc = count_dalloc,
+    .destroy = count_destroy,
+    .commit = count_commit,
+    .decommit = count_decommit,
+    .purge_lazy = count_purge_lazy,
+    .purge_forced = count_purge_forced,
+    .split = count_split,
+    .merge = count_merge,
+};
+
+/* The record of an index, made if need be; NULL without memory. */
+static counting_t *
+record_of(uint32_t arena) {
+    counting_t *known = atomic_load_explicit(&counters[arena], memory_order_acquire);
+    if (known != NULL) {
+        return known;
+    }
+    counting_t *made = calloc(1, sizeof(*made));
+    if (made == NULL) {
+        return NULL;
+    }
+    made->hooks = counting_hooks;
+    if (!atomic_compare_exchange_strong(&counters[arena], &known, made)) {
+        free(made); /* another thread was faster */
+        return known;
+    }
+    return made;
+}
+
+/* Every count starts at 0 again. */
+static void
+restart(counting_t *c, extent_hooks_t *original) {
+    for (int kind = 0; kind < NKINDS; kind++) {
+        atomic_store_explicit(&c->calls[kind], 0, memory_order_relaxed);
+        atomic_store_explicit(&c->bytes[kind], 0, memory_order_relaxed);
+    }
+    atomic_store_explicit(&c->original, original, memory_order_release);
+}
+
+/* 0, or the number of results of a failure. */
+static int
+read_hooks(lua_State *L, const lunalloc_api_t *api, uint32_t arena, extent_hooks_t **hooks) {
+    char name[64], message[256] = "";
+    lunalloc_value_t value;
+    snprintf(name, sizeof(name), "arena.%u.extent_hooks", arena);
+    int error = api->ctl_get(name, &value, message, sizeof(message));
+    *hooks = error == 0 ? value.v.p : NULL;
+    return error == 0 ? 0 : core_fail_errno(L, error, message);
+}
+
+/* mallctl is a name that other allocators have too: whether ours was called, the reading tells. */
+static int
+write_hooks(lua_State *L, const lunalloc_api_t *api, uint32_t arena, extent_hooks_t *hooks) {
+    char name[64];
+    extent_hooks_t *now;
+    snprintf(name, sizeof(name), "arena.%u.extent_hooks", arena);
+    int error = api->mallctl(name, NULL, NULL, &hooks, sizeof(hooks));
+    if (error != 0) {
+        return core_fail_errno(L, error, "the arena refuses these hooks");
+    }
+    int failure = read_hooks(L, api, arena, &now);
+    if (failure == 0 && now != hooks) {
+        return core_fail(L, "ENOSYS", "the mallctl of this process belongs to another allocator");
+    }
+    return failure;
+}
+
+static uint32_t
+check_arena(lua_State *L, int arg) {
+    lua_Integer arena = luaL_checkinteger(L, arg);
+    luaL_argcheck(L, arena >= 0 && arena < NARENAS, arg, "the index of an arena expected");
+    return (uint32_t)arena;
+}
+
+/* hooks_count(arena): the arena gets counting hooks; true */
+static int
+hooks_count(lua_State *L) {
+    const lunalloc_api_t *api = loader_api();
+    uint32_t arena = check_arena(L, 1);
+    extent_hooks_t *original;
+    if (api == NULL) {
+        return core_not_loaded(L);
+    }
+    int failure = read_hooks(L, api, arena, &original);
+    if (failure != 0) {
+        return failure;
+    }
+    counting_t *c = record_of(arena);
+    if (c == NULL) {
+        return core_fail(L, "ENOMEM", "no memory to count in");
+    }
+    if (original != &c->hooks) {
+        restart(c, original);
+        failure = write_hooks(L, api, arena, &c->hooks);
+    }
+    if (failure != 0) {
+        return failure;
+    }
+    lua_pushboolean(L, 1);
+    return 1;
+}
+
+static void
+push_counts(lua_State *L, const _Atomic uint64_t *counts) {
+    lua_createtable(L, 0, NKINDS + 1);
+    for (int kind = 0; kind < NKINDS; kind++) {
+        core_push_unsigned(L, atomic_load_explicit(&counts[kind], memory_order_relaxed));
+        lua_setfield(L, -2, kind_names[kind]);
+    }
+}
+
+/* hooks_counts(arena): calls by kind, and in `bytes` the bytes by kind; nil if the arena has no counting hooks */
+static int
+hooks_counts(lua_State *L) {
+    const lunalloc_api_t *api = loader_api();
+    uint32_t arena = check_arena(L, 1);
+    extent_hooks_t *now;
+    if (api == NULL) {
+        return core_not_loaded(L);
+    }
+    int failure = read_hooks(L, api, arena, &now);
+    if (failure != 0) {
+        return failure;
+    }
+    counting_t *c = atomic_load_explicit(&counters[arena], memory_order_acquire);
+    if (c == NULL || now != &c->hooks) {
+        lua_pushnil(L);
+        return 1;
+    }
+    push_counts(L, c->calls);
+    push_counts(L, c->bytes);
+    lua_setfield(L, -2, "bytes");
+    return 1;
+}
+
+void
+core_open_hooks(lua_State *L) {
+    static const luaL_Reg functions[] = {
+        {"hooks_count", hooks_count},
+        {"hooks_counts", hooks_counts},
+        {NULL, NULL},
+    };
+    luaL_setfuncs(L, functions, 0);
+}

@@ -1,0 +1,89 @@
+/*
+ * arena_check.c -- the checker of a whole arena. Part of arena.h's contract.
+ *
+ * With every bin and the layout locked, nothing that bins and pages say of each other is in motion but slabs that are
+ * in no bin (yet, or any more): what the page layer's checker has to leave open for them is proved here for all others,
+ * full slabs among them, which only the walk over the extents finds.
+ */
+#include "arena/arena.h"
+#include "base/check.h"
+#include "extent/pagemap.h"
+
+/* One bin's slabs as the extents show them. */
+typedef struct {
+    uint64_t nslabs, nnonfull, curregs;
+} bin_tally_t;
+
+static void
+lock_all(arena_t *arena) ACQUIRE(role_bin, role_extents) NO_THREAD_SAFETY {
+    for (uint32_t i = 0; i < sc.nsmall; i++) {
+        lock_acquire_sibling(&arena->bins[i].lock);
+    }
+    pa_lock_layout(&arena->pages);
+}
+
+static void
+unlock_all(arena_t *arena) RELEASE(role_bin, role_extents) NO_THREAD_SAFETY {
+    pa_unlock_layout(&arena->pages);
+    for (uint32_t i = sc.nsmall; i > 0; i--) {
+        lock_release(&arena->bins[i - 1].lock);
+    }
+}
+
+/* A pointer to anywhere in a slab leads to the slab, and to its class unless caches must not have it. */
+static void
+check_slab(arena_t *arena, const extent_t *slab, bin_tally_t *tallies) REQUIRES(role_bin, role_extents) {
+    const bin_t *bin = &arena->bins[slab->szind];
+    bin_tally_t *tally = &tallies[slab->szind];
+    uint32_t nfree = atomic_get(&slab->nfree);
+    uint32_t class = atomic_get(&arena->manual) ? 0 : slab->szind + 1;
+    for (uintptr_t granule = slab->addr; granule < extent_end(slab); granule += (uintptr_t)1 << LG_GRANULE) {
+        check(pagemap_extent(granule) == slab);
+        check(pagemap_class((void *)granule) == class);
+    }
+    bin_check_slab(bin, slab);
+    tally->nslabs++;
+    tally->nnonfull += slab != bin->current && nfree > 0;
+    tally->curregs += slab->nregs - nfree;
+}
+
+/* It has the pages of its class, no more; but for the page of a guard that is just being set or taken away. */
+static void
+check_large(const arena_t *arena, const extent_t *e) REQUIRES(role_extents) {
+    size_t size = align_up(sc.size[e->szind], sc.page);
+    check(!sc_is_small(e->szind));
+    check(extent_usable(e) == size || (!e->guarded && e->size == size + sc.page));
+    check(!atomic_get(&arena->manual) || pagemap_class((void *)e->addr) == 0);
+}
+
+static void
+check_active(arena_t *arena, bin_tally_t *tallies) REQUIRES(role_bin, role_extents) {
+    pa_place_t place = {0};
+    for (const extent_t *e; (e = pa_next_extent(&arena->pages, &place)) != NULL;) {
+        if (extent_state(e) == extent_active && !e->slab) {
+            check_large(arena, e);
+        } else if (e->slab && e->in_bin) {
+            check_slab(arena, e, tallies);
+        }
+    }
+}
+
+static void
+check_bin(bin_t *bin, const bin_tally_t *tally) REQUIRES(role_bin) {
+    bin_check(bin);
+    check(tally->nslabs == atomic_get(&bin->nslabs));
+    check(tally->nnonfull == atomic_get(&bin->nnonfull));
+    check(tally->curregs == atomic_get(&bin->nmalloc) - atomic_get(&bin->ndalloc));
+}
+
+void
+arena_check(arena_t *arena) {
+    bin_tally_t tallies[SC_MAX_SMALL] = {{0}};
+    lock_all(arena);
+    pa_check_locked(&arena->pages);
+    check_active(arena, tallies);
+    for (uint32_t i = 0; i < sc.nsmall; i++) {
+        check_bin(&arena->bins[i], &tallies[i]);
+    }
+    unlock_all(arena);
+}

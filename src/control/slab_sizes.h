@@ -1,0 +1,14 @@
+/*
+ * slab_sizes.h -- the option slab_sizes: from-to:pages|from-to:pages ...
+ *
+ * Each piece sets the slab size of every class that serves requests of from .. to bytes, as near as the class allows
+ * (at least one region, at most sc.max_regs). Where ranges overlap the last one counts. A bad piece is reported on
+ * one line and skipped, the rest applies.
+ */
+#ifndef LUNALLOC_CONTROL_SLAB_SIZES_H
+#define LUNALLOC_CONTROL_SLAB_SIZES_H
+
+/* After sc_boot, before the first slab. Returns how many pieces were bad. */
+unsigned slab_sizes_apply(const char *text);
+
+#endif
