@@ -6,7 +6,7 @@ WINDOWS_CC := x86_64-w64-mingw32-gcc-posix
 W          := build/windows/$(VARIANT)
 
 # Tests of what Windows does not have: Linux's pages and calls (tests/windows has its own), standard names that are
-# replaced, fork, threads and guards seen in /proc, hooks that map memory of their own; and the sweep of refusals, which is of no
+# replaced, fork, threads and guards seen in /proc, hooks that map memory; and the sweep of refusals, which is of no
 # system (and long under Wine).
 WINDOWS_WITHOUT := tests/os/pages_test.c tests/os/system_test.c tests/api/standard_test.c tests/api/fork_test.c \
                    tests/control/background_test.c tests/control/background_process_test.c \
