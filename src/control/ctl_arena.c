@@ -52,6 +52,24 @@ read_arena_initialized(const ctl_call_t *call, lunalloc_value_t *value, fmt_t *w
     return 0;
 }
 
+typedef void apply_t(arena_t *arena, const ctl_call_t *call, const lunalloc_value_t *value);
+
+/* Applies a write to each arena that the index means. */
+static int
+to_arenas(const ctl_call_t *call, const lunalloc_value_t *value, fmt_t *why, apply_t *apply) {
+    uint32_t from, to;
+    if (!arena_range(call, &from, &to, why)) {
+        return ENOENT;
+    }
+    for (uint32_t i = from; i < to; i++) {
+        arena_t *arena = arenas_want(i);
+        if (arena != NULL) {
+            apply(arena, call, value);
+        }
+    }
+    return 0;
+}
+
 int
 read_arena_decay(const ctl_call_t *call, lunalloc_value_t *value, fmt_t *why) {
     arena_t *arena = ctl_one_arena(call, why);
@@ -63,19 +81,14 @@ read_arena_decay(const ctl_call_t *call, lunalloc_value_t *value, fmt_t *why) {
     return 0;
 }
 
+static void
+apply_decay(arena_t *arena, const ctl_call_t *call, const lunalloc_value_t *value) {
+    pa_set_decay_ms(&arena->pages, (extent_state_t)call->arg, value->v.i, clock_coarse_ns());
+}
+
 int
 write_arena_decay(const ctl_call_t *call, const lunalloc_value_t *value, fmt_t *why) {
-    uint32_t from, to;
-    if (!arena_range(call, &from, &to, why)) {
-        return ENOENT;
-    }
-    for (uint32_t i = from; i < to; i++) {
-        arena_t *arena = arenas_want(i);
-        if (arena != NULL) {
-            pa_set_decay_ms(&arena->pages, (extent_state_t)call->arg, value->v.i, clock_coarse_ns());
-        }
-    }
-    return 0;
+    return to_arenas(call, value, why, apply_decay);
 }
 
 int
@@ -88,20 +101,16 @@ read_arena_dirty_max(const ctl_call_t *call, lunalloc_value_t *value, fmt_t *why
     return 0;
 }
 
+static void
+apply_dirty_max(arena_t *arena, const ctl_call_t *call, const lunalloc_value_t *value) {
+    (void)call;
+    atomic_set(&arena->pages.dirty_max, value->v.i);
+    pa_dirtied(&arena->pages);
+}
+
 int
 write_arena_dirty_max(const ctl_call_t *call, const lunalloc_value_t *value, fmt_t *why) {
-    uint32_t from, to;
-    if (!arena_range(call, &from, &to, why)) {
-        return ENOENT;
-    }
-    for (uint32_t i = from; i < to; i++) {
-        arena_t *arena = arenas_want(i);
-        if (arena != NULL) {
-            atomic_set(&arena->pages.dirty_max, value->v.i);
-            pa_dirtied(&arena->pages);
-        }
-    }
-    return 0;
+    return to_arenas(call, value, why, apply_dirty_max);
 }
 
 int
@@ -137,19 +146,15 @@ read_arena_guard(const ctl_call_t *call, lunalloc_value_t *value, fmt_t *why) {
     return arena == NULL ? ENOENT : 0;
 }
 
+static void
+apply_guard(arena_t *arena, const ctl_call_t *call, const lunalloc_value_t *value) {
+    (void)call;
+    atomic_set(&arena->pages.guard, value->v.b);
+}
+
 int
 write_arena_guard(const ctl_call_t *call, const lunalloc_value_t *value, fmt_t *why) {
-    uint32_t from, to;
-    if (!arena_range(call, &from, &to, why)) {
-        return ENOENT;
-    }
-    for (uint32_t i = from; i < to; i++) {
-        arena_t *arena = arenas_want(i);
-        if (arena != NULL) {
-            atomic_set(&arena->pages.guard, value->v.b);
-        }
-    }
-    return 0;
+    return to_arenas(call, value, why, apply_guard);
 }
 
 static const char *const thp_words[] = {"default", "always", "never"};
