@@ -6,8 +6,6 @@
 #include "../api/support.h"
 #include "arena/arenas.h"
 
-#include <sched.h>
-
 #define NTHREADS  8
 #define NCHECKERS 2
 #define NMANUAL   2
@@ -203,10 +201,9 @@ static void *
 check_at_random(void *arg) {
     uint64_t seed = (uint64_t)(uintptr_t)arg + 77;
     while (atomic_get(&running) > 0) {
+        uint64_t began = clock_ns();
         check_all();
-        for (size_t n = rnd_below(&seed, 100); n > 0; n--) {
-            sched_yield();
-        }
+        breathe(began, &seed);
     }
     return NULL;
 }

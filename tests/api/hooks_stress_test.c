@@ -467,10 +467,9 @@ static void *
 check_meanwhile(void *arg) {
     uint64_t seed = 11;
     while (atomic_get(&running) > 0 && config_debug) {
+        uint64_t began = clock_ns();
         arena_check(arenas_get(load_arena));
-        for (size_t n = rnd_below(&seed, 50); n > 0; n--) {
-            sched_yield();
-        }
+        breathe(began, &seed);
     }
     return arg;
 }

@@ -7,6 +7,7 @@
 
 #include "base/config.h"
 #include "lunalloc.h"
+#include "os/clock.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -21,6 +22,7 @@
 #include <string.h>
 #include <sys/resource.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 /* Against hanging only, seconds. */
@@ -71,6 +73,14 @@ shuffle(uint64_t *state, void **ptrs, size_t n) {
         ptrs[i - 1] = ptrs[j];
         ptrs[j] = t;
     }
+}
+
+/* A pause of one to three times what passed since `began` (clock_ns): who checks a structure in a loop would otherwise
+ * keep its locks from those who sleep on them. */
+static inline void
+breathe(uint64_t began, uint64_t *seed) {
+    uint64_t ns = (clock_ns() - began) * (1 + rnd_below(seed, 3));
+    nanosleep(&(struct timespec){(time_t)(ns / 1000000000), (long)(ns % 1000000000)}, NULL);
 }
 
 /* ---- contents ---- */
