@@ -112,7 +112,7 @@ decay_limit(const decay_t *decay) {
 
 void
 decay_purged(decay_t *decay, size_t npages) {
-    decay->last = npages < decay->last ? npages : decay->last;
+    decay->last -= npages < decay->last ? npages : decay->last;
 }
 
 uint64_t

@@ -22,7 +22,7 @@ typedef struct {
     int64_t ms;        /* -1: never; 0: at once */
     uint64_t interval; /* length of one step; at least 1 */
     uint64_t epoch;    /* start of the present step */
-    size_t last;       /* pages that were free at the last look, or after purging if fewer */
+    size_t last;       /* pages that were free at the last look, less those purged since */
     size_t backlog[DECAY_STEPS];
 } decay_t;
 
@@ -38,7 +38,7 @@ void decay_set(decay_t *decay, int64_t ms, uint64_t now, size_t npages);
 bool decay_advance(decay_t *decay, uint64_t now, size_t npages);
 /* Pages that may stay now. SIZE_MAX if ms is -1, 0 if ms is 0. */
 size_t decay_limit(const decay_t *decay);
-/* Tells how many pages are left after purging. */
+/* Tells that so many pages went by being purged, not by being reused. */
 void decay_purged(decay_t *decay, size_t npages);
 /* When the limit falls next: start of the next step. UINT64_MAX if never. */
 uint64_t decay_deadline(const decay_t *decay);

@@ -31,27 +31,45 @@ try_decay(page_alloc_t *pa) TRY_ACQUIRE(true, role_decay) NO_THREAD_SAFETY {
     return lock_try(&pa->decay_lock);
 }
 
-/* Takes the oldest extents out of x, busy, until `keep` pages are left; the last one is cut so that no more than
- * that goes. */
+/* What may be taken out of a collection: what is beyond `keep`, yet no more than `budget` pages, which were there when
+ * that was decided; nothing if it is fewer than `least`, unless all may go. */
+typedef struct {
+    size_t keep, budget, least;
+} quota_t;
+
+static size_t
+excess(const extents_t *x, const quota_t *quota) {
+    size_t npages = atomic_get(&x->npages);
+    size_t over = npages > quota->keep ? npages - quota->keep : 0;
+    over = over < quota->budget ? over : quota->budget;
+    return quota->keep > 0 && over < quota->least ? 0 : over;
+}
+
+/* The oldest extent, busy, or as much of its end as `most` pages. */
+static extent_t *
+take_oldest(page_alloc_t *pa, extents_t *x, size_t most) REQUIRES(role_extents) {
+    extent_t *e = extents_oldest(x);
+    extents_remove(x, e);
+    if (extent_npages(e) > most) {
+        extent_t *tail = pa_split(pa, x, e, e->size - most * sc.page);
+        if (tail != NULL) {
+            extents_insert_oldest(x, e);
+            e = tail;
+        }
+    }
+    return e;
+}
+
+/* Takes up to BATCH extents and charges the quota; returns how many. */
 static unsigned
-take_oldest(page_alloc_t *pa, extents_t *x, size_t keep, size_t least, extent_t **batch) {
+take_batch(page_alloc_t *pa, extents_t *x, quota_t *quota, extent_t **batch) {
     unsigned n = 0;
+    size_t most;
     extents_lock(x);
-    while (n < BATCH && atomic_get(&x->npages) > keep) {
-        size_t excess = atomic_get(&x->npages) - keep;
-        if (keep > 0 && excess < least) {
-            break;
-        }
-        extent_t *e = extents_oldest(x);
-        extents_remove(x, e);
-        if (extent_npages(e) > excess) {
-            extent_t *tail = pa_split(pa, x, e, e->size - excess * sc.page);
-            if (tail != NULL) {
-                extents_insert_oldest(x, e);
-                e = tail;
-            }
-        }
-        batch[n++] = e;
+    while (n < BATCH && (most = excess(x, quota)) > 0) {
+        batch[n] = take_oldest(pa, x, most);
+        size_t npages = extent_npages(batch[n++]);
+        quota->budget -= npages < quota->budget ? npages : quota->budget;
     }
     extents_unlock(x);
     return n;
@@ -93,25 +111,6 @@ purge_one(page_alloc_t *pa, extent_t *e, bool lazily) {
     extents_unlock(to);
 }
 
-/* Gives back the oldest pages of x until `keep`, or fewer than `least` more, are left. True if there were any to
- * give. */
-static bool
-purge_down_to(page_alloc_t *pa, extents_t *x, size_t keep, size_t least, bool lazily) {
-    extent_t *batch[BATCH];
-    unsigned n;
-    bool any = false;
-    while (atomic_get(&x->npages) > keep && (n = take_oldest(pa, x, keep, least, batch)) > 0) {
-        for (unsigned i = 0; i < n; i++) {
-            purge_one(pa, batch[i], lazily);
-        }
-        any = true;
-    }
-    if (any) {
-        atomic_add(&pa->npurges, 1);
-    }
-    return any;
-}
-
 static bool
 purges_lazily(page_alloc_t *pa) {
     return atomic_get(&pa->muzzy_decay_ms) != 0;
@@ -136,9 +135,9 @@ decay_of(page_alloc_t *pa, const extents_t *x) REQUIRES(role_decay) {
     return x == &pa->dirty ? &pa->dirty_decay : &pa->muzzy_decay;
 }
 
-/* Moves one collection's curve on; returns how many pages may stay. Nobody may have looked for long: the dirty
- * pages that came since are as old as the last of them. */
-static size_t
+/* Moves one collection's curve on; returns what is due. Nobody may have looked for long: the dirty pages that came
+ * since are as old as the last of them. */
+static quota_t
 advance(page_alloc_t *pa, const extents_t *x, uint64_t now) REQUIRES(role_decay) {
     decay_t *decay = decay_of(pa, x);
     uint64_t dirtied_at = x == &pa->dirty ? atomic_get(&pa->dirtied_at) : now;
@@ -147,36 +146,75 @@ advance(page_alloc_t *pa, const extents_t *x, uint64_t now) REQUIRES(role_decay)
     }
     decay_advance(decay, now, atomic_get(&x->npages));
     update_deadline(pa);
-    return decay_limit(decay);
+    size_t keep = decay_limit(decay);
+    return (quota_t){.keep = keep, .budget = decay->last > keep ? decay->last - keep : 0, .least = LEAST_PAGES};
 }
 
-static void
-settle(page_alloc_t *pa, const extents_t *x) EXCLUDES(role_decay) {
+/* What is due, up to a budget. */
+static quota_t
+due(page_alloc_t *pa, const extents_t *x, uint64_t now, size_t budget) EXCLUDES(role_decay) {
     pa_lock_decay(pa);
-    decay_purged(decay_of(pa, x), atomic_get(&x->npages));
+    quota_t quota = advance(pa, x, now);
+    pa_unlock_decay(pa);
+    quota.budget = quota.budget < budget ? quota.budget : budget;
+    return quota;
+}
+
+/* The curve need not account for pages that have been taken out to be purged. */
+static void
+settle(page_alloc_t *pa, const extents_t *x, extent_t *const *batch, unsigned n) EXCLUDES(role_decay) {
+    size_t npages = 0;
+    for (unsigned i = 0; i < n; i++) {
+        npages += extent_npages(batch[i]);
+    }
+    pa_lock_decay(pa);
+    decay_purged(decay_of(pa, x), npages);
     pa_unlock_decay(pa);
 }
 
-/* Purges dirty pages, without the lock. */
-static void
-purge_dirty(page_alloc_t *pa, size_t keep, size_t least) {
-    if (purge_down_to(pa, &pa->dirty, keep, least, purges_lazily(pa))) {
-        settle(pa, &pa->dirty);
+/* Gives back the oldest pages of x, at most a batch of extents. False: nothing may go. */
+static bool
+purge_batch(page_alloc_t *pa, extents_t *x, quota_t *quota, bool lazily) {
+    extent_t *batch[BATCH];
+    unsigned n = take_batch(pa, x, quota, batch);
+    if (n == 0) {
+        return false;
     }
+    settle(pa, x, batch, n);
+    for (unsigned i = 0; i < n; i++) {
+        purge_one(pa, batch[i], lazily);
+    }
+    return true;
+}
+
+/* Whatever the ages. What comes meanwhile stays: it is for those who bring it. */
+static void
+purge_down_to(page_alloc_t *pa, extents_t *x, size_t keep, bool lazily) {
+    quota_t quota = {.keep = keep, .budget = atomic_get(&x->npages), .least = 1};
+    bool any = false;
+    while (purge_batch(pa, x, &quota, lazily)) {
+        any = true;
+    }
+    atomic_add(&pa->npurges, any);
+}
+
+/* What the curve does not allow. It is read anew for each batch, since its time may change meanwhile. */
+static void
+purge_due(page_alloc_t *pa, extents_t *x, uint64_t now) {
+    bool any = false;
+    quota_t quota = due(pa, x, now, SIZE_MAX);
+    while (purge_batch(pa, x, &quota, x == &pa->dirty && purges_lazily(pa))) {
+        any = true;
+        quota = due(pa, x, now, quota.budget);
+    }
+    atomic_add(&pa->npurges, any);
 }
 
 static void
 purge_over_cap(page_alloc_t *pa) {
     size_t cap = cap_pages(pa);
     if (UNLIKELY(atomic_get(&pa->dirty.npages) > cap)) {
-        purge_dirty(pa, cap - cap / CAP_SLACK, 1);
-    }
-}
-
-static void
-purge_muzzy(page_alloc_t *pa, size_t keep) {
-    if (purge_down_to(pa, &pa->muzzy, keep, LEAST_PAGES, false)) {
-        settle(pa, &pa->muzzy);
+        purge_down_to(pa, &pa->dirty, cap - cap / CAP_SLACK, purges_lazily(pa));
     }
 }
 
@@ -229,18 +267,12 @@ watch(page_alloc_t *pa, uint64_t now) {
     return due;
 }
 
-/* The decay lock is held, and released here; purging runs without it. Dirty first: what it makes muzzy is young
- * there. */
+/* Dirty first: what it makes muzzy is young there. */
 static void
-decay_locked(page_alloc_t *pa, uint64_t now) RELEASE(role_decay) {
-    size_t keep = advance(pa, &pa->dirty, now);
-    pa_unlock_decay(pa);
-    purge_dirty(pa, keep, LEAST_PAGES);
+decay(page_alloc_t *pa, uint64_t now) {
+    purge_due(pa, &pa->dirty, now);
     purge_over_cap(pa);
-    pa_lock_decay(pa);
-    keep = advance(pa, &pa->muzzy, now);
-    pa_unlock_decay(pa);
-    purge_muzzy(pa, keep);
+    purge_due(pa, &pa->muzzy, now);
 }
 
 static bool
@@ -255,19 +287,12 @@ pa_tick(page_alloc_t *pa, uint64_t now) {
     if (now < atomic_get(&pa->deadline) || !try_decay(pa)) {
         return;
     }
-    if (purger_runs()) {
-        advance(pa, &pa->dirty, now);
-        advance(pa, &pa->muzzy, now);
-        pa_unlock_decay(pa);
-    } else {
-        decay_locked(pa, now);
+    advance(pa, &pa->dirty, now);
+    advance(pa, &pa->muzzy, now);
+    pa_unlock_decay(pa);
+    if (!purger_runs()) {
+        decay(pa, now);
     }
-}
-
-static void
-decay(page_alloc_t *pa, uint64_t now) {
-    pa_lock_decay(pa);
-    decay_locked(pa, now);
 }
 
 /* What has become muzzy may be due before the purger comes. */
@@ -288,9 +313,8 @@ pa_background(page_alloc_t *pa, uint64_t now) {
 void
 pa_purge_all(page_alloc_t *pa) {
     witness_no_core_lock();
-    purge_down_to(pa, &pa->dirty, 0, 1, false);
-    settle(pa, &pa->dirty);
-    purge_muzzy(pa, 0);
+    purge_down_to(pa, &pa->dirty, 0, false);
+    purge_down_to(pa, &pa->muzzy, 0, false);
 }
 
 /* Under the lock, so that pages that come before are there for who purges next, and who brings some later sees it. */
@@ -308,7 +332,7 @@ pa_dirtied(page_alloc_t *pa) {
     if (UNLIKELY(atomic_get(&pa->drained))) {
         pa_purge_all(pa);
     } else if (UNLIKELY(atomic_get(&pa->dirty_decay_ms) == 0)) {
-        purge_dirty(pa, 0, 1);
+        purge_down_to(pa, &pa->dirty, 0, purges_lazily(pa));
     } else {
         atomic_set(&pa->dirtied_at, clock_coarse_ns());
         purge_over_cap(pa);
@@ -326,6 +350,8 @@ pa_set_decay_ms(page_alloc_t *pa, extent_state_t state, int64_t ms, uint64_t now
     pa_lock_decay(pa);
     decay_set(dirty ? &pa->dirty_decay : &pa->muzzy_decay, ms, now, atomic_get(&x->npages));
     atomic_set(dirty ? &pa->dirty_decay_ms : &pa->muzzy_decay_ms, ms);
-    decay_locked(pa, now);
+    update_deadline(pa);
+    pa_unlock_decay(pa);
+    decay(pa, now);
     wake_purger(pa);
 }

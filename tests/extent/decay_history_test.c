@@ -104,8 +104,8 @@ purge(void) {
     decay_advance(&world.decay, world.now, world.npages);
     size_t limit = decay_limit(&world.decay);
     if (limit < world.npages) {
+        decay_purged(&world.decay, world.npages - limit);
         world.npages = limit;
-        decay_purged(&world.decay, limit);
         world.npurges++;
     }
     check_limit("purging");

@@ -172,8 +172,8 @@ static void
 purge(decay_t *decay, model_t *model) {
     size_t limit = decay_limit(decay);
     if (model->npages > limit) {
+        decay_purged(decay, model->npages - limit);
         model->npages = limit;
-        decay_purged(decay, limit);
         assert_model(decay, model);
     }
 }
@@ -229,8 +229,9 @@ test_purging_keeps_the_curve(void **state) {
     for (uint64_t step = 1; step <= DECAY_STEPS; step++) {
         decay_advance(&decay, START + step * decay.interval, npages);
         assert_near(decay_limit(&decay), may_stay(100000, step), 100000);
-        npages = decay_limit(&decay) < npages ? decay_limit(&decay) : npages;
-        decay_purged(&decay, npages);
+        size_t left = decay_limit(&decay) < npages ? decay_limit(&decay) : npages;
+        decay_purged(&decay, npages - left);
+        npages = left;
     }
     assert_int_equal(npages, 0);
 }
@@ -240,8 +241,9 @@ test_purging_keeps_the_young(void **state) {
     (void)state;
     decay_t decay;
     two_cohorts(&decay);
-    decay_purged(&decay, decay_limit(&decay));
-    decay_advance(&decay, START + 200 * MS, decay_limit(&decay));
+    size_t left = decay_limit(&decay);
+    decay_purged(&decay, decay.last - left);
+    decay_advance(&decay, START + 200 * MS, left);
     assert_near(decay_limit(&decay), may_stay(1000, 100), 2000);
 }
 
@@ -265,9 +267,9 @@ test_pages_that_come_while_purging(void **state) {
     decay_t decay;
     decay_init(&decay, 1000, START);
     decay_advance(&decay, START, 1000);
-    decay_purged(&decay, 3000);
-    decay_advance(&decay, START, 3000);
-    assert_in_range(decay_limit(&decay), 2990, 3000);
+    decay_purged(&decay, 400);
+    decay_advance(&decay, START, 600 + 3000);
+    assert_in_range(decay_limit(&decay), 3990, 4000);
 }
 
 /* ---- changes of time ---- */
@@ -352,7 +354,7 @@ test_change_from_and_to_at_once(void **state) {
     uint64_t now = ages(&decay);
     decay_set(&decay, 0, now, 10000);
     assert_int_equal(decay_limit(&decay), 0);
-    decay_purged(&decay, 0);
+    decay_purged(&decay, 10000);
     decay_set(&decay, 1000, now, 0);
     decay_advance(&decay, now, 300);
     assert_in_range(decay_limit(&decay), 299, 300);
