@@ -169,11 +169,13 @@ destroy_arena(unsigned index) {
 /* ---- load ---- */
 
 static _Atomic bool stop_load;
+static _Atomic unsigned nloading;
 
 static inline void *
 load(void *arg) {
     uint64_t seed = (uintptr_t)arg;
     void *slots[64] = {NULL};
+    atomic_add(&nloading, 1);
     while (!atomic_get(&stop_load)) {
         unsigned i = random_below(&seed, 64);
         lunalloc_free(slots[i]);
@@ -185,11 +187,17 @@ load(void *arg) {
     return NULL;
 }
 
+/* All of them have begun when this returns: a thread that is just being born may hold locks of a sanitizer, which a
+ * fork would leave held in the child. */
 static inline void
 begin_load(pthread_t *threads) {
     atomic_set(&stop_load, false);
+    atomic_set(&nloading, 0);
     for (uintptr_t i = 0; i < WORKERS; i++) {
         assert_int_equal(pthread_create(&threads[i], NULL, load, (void *)(i + 1)), 0);
+    }
+    while (atomic_get(&nloading) < WORKERS) {
+        nap(1);
     }
 }
 

@@ -103,6 +103,7 @@ test_fork_under_load(void **state) {
     must_set("max_background_threads", "1");
     must_set("background_thread", "true");
     begin_load(threads);
+    assert_true(purgers_become(1));
     for (unsigned i = 0; i < 20; i++) {
         assert_child_succeeds(child_asks, NULL);
     }
