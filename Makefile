@@ -82,8 +82,8 @@ say = $(if $V,,@echo '  $(1)' '$(2)' &&)
 # ---- targets --------------------------------------------------------------------------------------------------------
 
 .DELETE_ON_ERROR:
-.PHONY: all run test test-windows check format bench install uninstall env clean help bootstrap tests unit flags FORCE
-.PHONY: sources-of-unit objects-of-lib
+.PHONY: all run test test-windows check format bench install uninstall env clean help bootstrap FORCE
+.PHONY: tests unit programs flags sources-of-unit objects-of-lib
 
 all: $(SO) $(ARCHIVE) $(MODULE) $(CONSOLE)
 
@@ -140,9 +140,10 @@ uninstall:
 clean:
 	rm -rf build
 
-# What scripts/test builds: `unit` in every variant, `tests` in release.
+# What scripts/test builds: `unit` in every variant, `programs` in regions, `tests` in release.
 unit: $(UNIT)
-tests: all unit $(WORKLOAD) $(FAULTY) $(LUA_HOST) $(PROGRAMS)
+programs: $(PROGRAMS)
+tests: all unit $(WORKLOAD) $(FAULTY) $(LUA_HOST) programs
 
 # What the scripts ask: the unit tests of a variant, and what they are linked with.
 sources-of-unit:

@@ -2,13 +2,18 @@
 #
 # Each script tries real programs on the allocator: a command runs once as it is and once with the library preloaded,
 # each time in a fresh folder, and all that it leaves (output, exit status, files) must be the same, byte for byte.
+# The library is the release build's; or that of another build, which LUNALLOC_SO, LUNALLOC_CONSOLE and MAKE
+# ("make VARIANT=...") then name.
 
 set -u
 export LC_ALL=C
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 root=${here%/tests/programs}
-built=$root/build/tests/programs
 library=${LUNALLOC_SO:-$root/build/liblunalloc.so}
+build=${library%/*}
+built=$build/tests/programs
+console=${LUNALLOC_CONSOLE:-$build/lunalloc}
+make=${MAKE:-make}
 unset LD_PRELOAD LUNALLOC_CONF LUNALLOC_SO MALLOC_CONF
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT

@@ -2,7 +2,7 @@
 # The examples build as their comments say and do what they show; so does the session in the README.
 . "${0%/*}/common.bash"
 cd "$root" || exit 1
-eval "$("${MAKE:-make}" -s env)"
+eval "$($make -s env)"
 
 run() { # run NAME EXPECTED-PATTERN COMMAND...
     local name=$1 pattern=$2
@@ -10,7 +10,7 @@ run() { # run NAME EXPECTED-PATTERN COMMAND...
     if "$@" >"$work/out" 2>&1 && grep -Eq "$pattern" "$work/out"; then ok "$name"; else fail "$name" "$work/out"; fi
 }
 
-link=(-Isrc -Lbuild -Wl,-rpath,"$root/build" -Wl,--no-as-needed -llunalloc)
+link=(-Isrc -L"$build" -Wl,-rpath,"$build" -Wl,--no-as-needed -llunalloc)
 ${CC:-cc} -o "$work/tune" examples/tune.c "${link[@]}"
 run "tune.c: memory goes back" 'dirty_decay_ms 0: [0-9]+ MiB' "$work/tune"
 
@@ -23,6 +23,6 @@ run "embed.c: its policy gives memory back" '^round 4: [0-9]+ MiB were free, [1-
     "$work/embed" examples/policy.lua
 
 run "watch.lua in a stock lua5.4" '^ +1 +[0-9.]+ MiB' lua5.4 examples/watch.lua 1
-run "watch.lua in the console" '^ +1 +[0-9.]+ MiB' build/lunalloc examples/watch.lua 1
+run "watch.lua in the console" '^ +1 +[0-9.]+ MiB' "$console" examples/watch.lua 1
 run "the README's session" '^[1-9][0-9]* passed' scripts/readme-transcript --check
 finish

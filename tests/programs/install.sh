@@ -5,7 +5,7 @@
 prefix=$work/prefix
 
 quiet_make() {
-    ${MAKE:-make} -s --no-print-directory -C "$root" "$@" >/dev/null
+    $make -s --no-print-directory -C "$root" "$@" >/dev/null
 }
 
 c_program() {
