@@ -168,5 +168,6 @@ conf_read(void) {
 
 void
 conf_apply(void) {
-    abort_if(slab_sizes_apply(options.slab_sizes) > 0);
+    ctl_source_t source = ctl_row_source(&ctl_rows[ctl_row_named("opt.slab_sizes")]);
+    abort_if(slab_sizes_apply(options.slab_sizes, source) > 0);
 }

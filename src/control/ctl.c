@@ -11,8 +11,16 @@
 
 #define MAX_ROWS 256
 
-/* Where each row's value comes from. Relaxed: a label for people. */
+/* Where each row's value comes from; slab sizes, class by class. Relaxed: labels for people. */
 static _Atomic uint8_t sources[MAX_ROWS];
+static _Atomic uint8_t slab_size_sources[SC_MAX_SMALL];
+
+static _Atomic uint8_t *
+source_at(const ctl_name_t *name) {
+    bool of_class = name->nindices == 1 && name->call.index[0] < SC_MAX_SMALL &&
+                    strcmp(name->row->public.name, "arenas.bin.<i>.slab_size") == 0;
+    return of_class ? &slab_size_sources[name->call.index[0]] : &sources[name->row - ctl_rows];
+}
 
 /* ---- components of names ---- */
 
@@ -159,7 +167,7 @@ write_checked(const ctl_name_t *name, const lunalloc_value_t *value, fmt_t *why)
     }
     int error = name->row->write(&name->call, value, why);
     if (error == 0) {
-        ctl_set_source(name->row, source_live);
+        atomic_set(source_at(name), source_live);
     }
     return error;
 }
@@ -412,6 +420,16 @@ ctl_set_source(const ctl_row_t *row, ctl_source_t source) {
     atomic_set(&sources[row - ctl_rows], (uint8_t)source);
 }
 
+ctl_source_t
+ctl_row_source(const ctl_row_t *row) {
+    return (ctl_source_t)atomic_get(&sources[row - ctl_rows]);
+}
+
+void
+ctl_set_slab_size_source(uint32_t szind, ctl_source_t source) {
+    atomic_set(&slab_size_sources[szind], (uint8_t)source);
+}
+
 /* The option that a live value started from: opt.X for any name that ends in X. NULL if there is none. */
 static const ctl_row_t *
 origin_of(const ctl_row_t *row) {
@@ -427,10 +445,10 @@ origin_of(const ctl_row_t *row) {
 const char *
 ctl_source(const ctl_name_t *name) {
     static const char *const words[] = {"default", "file", "symbol", "environment", "live"};
-    uint8_t source = atomic_get(&sources[name->row - ctl_rows]);
+    ctl_source_t source = (ctl_source_t)atomic_get(source_at(name));
     const ctl_row_t *origin = origin_of(name->row);
     if (source == source_default && origin != NULL) {
-        source = atomic_get(&sources[origin - ctl_rows]);
+        source = ctl_row_source(origin);
     }
     return words[source];
 }

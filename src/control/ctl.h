@@ -36,6 +36,10 @@ typedef enum {
     source_live
 } ctl_source_t;
 
+/* Of a row as a whole, such as an option. */
 void ctl_set_source(const ctl_row_t *row, ctl_source_t source);
+ctl_source_t ctl_row_source(const ctl_row_t *row);
+/* Of arenas.bin.<szind>.slab_size. */
+void ctl_set_slab_size_source(uint32_t szind, ctl_source_t source);
 
 #endif

@@ -62,21 +62,22 @@ report(const char *text, size_t len, const char *what) {
 }
 
 static void
-apply(const piece_t *piece) {
+apply(const piece_t *piece, ctl_source_t source) {
     for (uint32_t szind = sc_index(piece->from); szind <= sc_index(piece->to); szind++) {
         sc_set_slab_size(szind, sc_nearest_slab_size(szind, piece->pages << sc.config.lg_page));
+        ctl_set_slab_size_source(szind, source);
     }
 }
 
 unsigned
-slab_sizes_apply(const char *text) {
+slab_sizes_apply(const char *text, ctl_source_t source) {
     unsigned nbad = 0;
     while (*text != '\0') {
         piece_t piece;
         size_t len = strcspn(text, "|");
         const char *what = fault(parse(text, len, &piece), &piece);
         if (what == NULL) {
-            apply(&piece);
+            apply(&piece, source);
         } else {
             report(text, len, what);
             nbad++;

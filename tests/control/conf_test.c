@@ -9,7 +9,7 @@
 
 /* An application's own setting; weaker than the environment. */
 extern const char *lunalloc_conf;
-__attribute__((visibility("default"))) const char *lunalloc_conf = "tcache_nslots:32,dirty_max:1M";
+__attribute__((visibility("default"))) const char *lunalloc_conf = "tcache_nslots:32,dirty_max:1M,slab_sizes:129-160:4";
 
 /* Prints the argument "name name ..." as "name=value(source)" lines. */
 static int
@@ -168,17 +168,31 @@ test_slab_sizes(void **state) {
     assert_conf("slab_sizes:1-16:2|17-128:4",
                 "opt.slab_sizes arenas.bin.0.slab_size arenas.bin.1.slab_size "
                 "arenas.bin.2.slab_size arenas.bin.8.slab_size arenas.bin.8.nregs",
-                "opt.slab_sizes=1-16:2|17-128:4(environment)\narenas.bin.0.slab_size=4096(default)\n"
-                "arenas.bin.1.slab_size=8192(default)\narenas.bin.2.slab_size=16384(default)\n"
-                "arenas.bin.8.slab_size=16384(default)\narenas.bin.8.nregs=128(default)\n");
+                "opt.slab_sizes=1-16:2|17-128:4(environment)\narenas.bin.0.slab_size=4096(environment)\n"
+                "arenas.bin.1.slab_size=8192(environment)\narenas.bin.2.slab_size=16384(environment)\n"
+                "arenas.bin.8.slab_size=16384(environment)\narenas.bin.8.nregs=128(default)\n");
     assert_conf("slab_sizes:1-14336:1000", "arenas.bin.0.slab_size arenas.bin.2.slab_size",
-                "arenas.bin.0.slab_size=4096(default)\narenas.bin.2.slab_size=16384(default)\n");
+                "arenas.bin.0.slab_size=4096(environment)\narenas.bin.2.slab_size=16384(environment)\n");
     assert_conf("slab_sizes:14336-14336:1,narenas:3", "arenas.narenas arenas.bin.35.size arenas.bin.35.slab_size",
                 "arenas.narenas=3(environment)\narenas.bin.35.size=14336(default)\n"
-                "arenas.bin.35.slab_size=16384(default)\n");
+                "arenas.bin.35.slab_size=16384(environment)\n");
     assert_conf("slab_sizes:33-33:3|48-48:5|40-41:4", "arenas.bin.3.slab_size",
-                "arenas.bin.3.slab_size=16384(default)\n");
+                "arenas.bin.3.slab_size=16384(environment)\n");
     assert_conf("slab_sizes:", "opt.slab_sizes", "opt.slab_sizes=(environment)\n");
+}
+
+/* Class by class: only what the option names comes from where the option came from. */
+static void
+test_slab_sizes_source(void **state) {
+    (void)state;
+    if (sysconf(_SC_PAGESIZE) != 4096) {
+        skip();
+    }
+    assert_conf("slab_sizes:17-32:3", "arenas.bin.1.slab_size arenas.bin.2.slab_size arenas.bin.9.slab_size",
+                "arenas.bin.1.slab_size=8192(default)\narenas.bin.2.slab_size=12288(environment)\n"
+                "arenas.bin.9.slab_size=8192(default)\n");
+    assert_conf(NULL, "arenas.bin.2.slab_size arenas.bin.9.slab_size",
+                "arenas.bin.2.slab_size=8192(default)\narenas.bin.9.slab_size=16384(symbol)\n");
 }
 
 /* A bad piece is one line; the pieces around it apply. */
@@ -222,7 +236,7 @@ test_bad_slab_sizes(void **state) {
     assert_child_well(&out);
     assert_int_equal(lines_with(out.text, "is too long; allowed: 255 bytes"), 1);
     assert_int_equal(lines_with(out.text, "opt.narenas=7(environment)"), 1);
-    assert_int_equal(lines_with(out.text, "opt.slab_sizes=(default)"), 1);
+    assert_int_equal(lines_with(out.text, "opt.slab_sizes=129-160:4(symbol)"), 1);
 }
 
 static void
@@ -238,11 +252,17 @@ main(int argc, char **argv) {
         return report(argv[1]);
     }
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_good),           cmocka_unit_test(test_forms),
-        cmocka_unit_test(test_sources),        cmocka_unit_test(test_bad),
-        cmocka_unit_test(test_many_bad),       cmocka_unit_test(test_long_pair),
-        cmocka_unit_test(test_abort_conf),     cmocka_unit_test(test_slab_sizes),
-        cmocka_unit_test(test_bad_slab_sizes), cmocka_unit_test(test_abort_on_bad_slab_sizes),
+        cmocka_unit_test(test_good),
+        cmocka_unit_test(test_forms),
+        cmocka_unit_test(test_sources),
+        cmocka_unit_test(test_bad),
+        cmocka_unit_test(test_many_bad),
+        cmocka_unit_test(test_long_pair),
+        cmocka_unit_test(test_abort_conf),
+        cmocka_unit_test(test_slab_sizes),
+        cmocka_unit_test(test_slab_sizes_source),
+        cmocka_unit_test(test_bad_slab_sizes),
+        cmocka_unit_test(test_abort_on_bad_slab_sizes),
     };
     return cmocka_run_group_tests_name("conf", tests, NULL, NULL);
 }

@@ -406,6 +406,34 @@ test_sources(void **state) {
 }
 
 static void
+assert_source(const char *name, const char *expected) {
+    const char *source;
+    assert_int_equal(lunalloc_ctl_source(name, &source), 0);
+    assert_string_equal(source, expected);
+}
+
+/* A slab size that is set, by text or by type, is its own class's; one that is refused changes nothing. */
+static void
+test_slab_size_source(void **state) {
+    (void)state;
+    char same[24];
+    size_t size = (size_t)get_u64("arenas.bin.7.slab_size");
+    snprintf(same, sizeof same, "%zu", size);
+    assert_int_equal(lunalloc_ctl_set("arenas.bin.6.slab_size", "1", NULL, 0), EINVAL);
+    assert_source("arenas.bin.6.slab_size", "default");
+    assert_int_equal(lunalloc_ctl_set("arenas.bin.7.slab_size", same, NULL, 0), 0);
+    assert_source("arenas.bin.7.slab_size", "live");
+    size = (size_t)get_u64("arenas.bin.8.slab_size");
+    assert_int_equal(mallctl("arenas.bin.8.slab_size", NULL, NULL, &size, sizeof size), 0);
+    assert_source("arenas.bin.8.slab_size", "live");
+    assert_source("arenas.bin.6.slab_size", "default");
+    assert_source("arenas.bin.9.slab_size", "default");
+    assert_source("arenas.bin.7.size", "default");
+    assert_source("arenas.bin.<i>.slab_size", "default");
+    assert_source("arenas.bin.999999999.slab_size", "default");
+}
+
+static void
 test_limits(void **state) {
     (void)state;
     assert_int_equal(lunalloc_ctl_limit("arena.<i>.purge"), arenas_count());
@@ -508,6 +536,7 @@ main(void) {
         cmocka_unit_test(test_slab_size),
         cmocka_unit_test(test_messages),
         cmocka_unit_test(test_sources),
+        cmocka_unit_test(test_slab_size_source),
         cmocka_unit_test(test_limits),
         cmocka_unit_test(test_suggestions),
         cmocka_unit_test(test_suggestions_of_all),
