@@ -79,7 +79,7 @@ test_at_once_to_muzzy(void **state) {
 
 /* The shares of h(1 - age) that a curve from 0 to 1 s leaves. */
 static void
-test_curve(void **state) {
+test_decay_curve(void **state) {
     (void)state;
     pages_begin(&pa, 1000, 0);
     free_many();
@@ -130,7 +130,7 @@ test_tick_waits_for_its_deadline(void **state) {
 
 /* What decays from dirty becomes muzzy, and has muzzy's whole time before it. */
 static void
-test_two_stages(void **state) {
+test_decay_dirty_muzzy_retained(void **state) {
     (void)state;
     if (!has_lazy()) {
         skip();
@@ -151,7 +151,7 @@ test_two_stages(void **state) {
 
 /* A change of the time acts at once. */
 static void
-test_change_of_time(void **state) {
+test_decay_time_live(void **state) {
     (void)state;
     pages_begin(&pa, -1, 0);
     free_many();
@@ -164,9 +164,71 @@ test_change_of_time(void **state) {
     pages_end(&pa);
 }
 
+/* ---- a change of time while pages come ---- */
+
+#define COMING 40
+
+static extent_t *coming[COMING];
+static unsigned ncoming;
+
+/* In the middle of a purge more pages become free, as other threads may free some at any time. */
+static bool
+purge_while_pages_come(extent_hooks_t *hooks, void *addr, size_t size, size_t offset, size_t length, unsigned arena) {
+    (void)hooks, (void)addr, (void)size, (void)offset, (void)length, (void)arena;
+    while (ncoming > 0) {
+        pa_dalloc(&pa, coming[--ncoming]);
+    }
+    return false; /* nobody looks at the contents */
+}
+
+static double
+smoothstep(double x) {
+    return x <= 0 ? 0 : x * x * x * (x * (6 * x - 15) + 10);
+}
+
+/* Of n pages that all came at time 0, what the curve of `ms` has no room for any more. */
+static size_t
+due(size_t n, uint64_t now, int64_t ms) {
+    double age = (double)now / (double)((uint64_t)ms * MS);
+    return n - (size_t)((double)n * smoothstep(1 - age - 2.0 / DECAY_STEPS)) + 1;
+}
+
+/* The decay time changes at `now` while pages are purged and others come, of which none is old. */
+static void
+check_change_under_load(uint64_t now, int64_t ms) {
+    extent_hooks_t hooks = hooks_system;
+    hooks.purge_forced = purge_while_pages_come;
+    pages_begin(&pa, 1000, 0);
+    atomic_set_release(&pa.hooks, &hooks);
+    for (ncoming = 0; ncoming < COMING; ncoming++) {
+        coming[ncoming] = alloc_pages(&pa, EACH);
+    }
+    free_many();
+    pa_decay(&pa, 0);
+    size_t most = due(EXTENTS * EACH, now, ms);
+    pa_set_decay_ms(&pa, extent_dirty, ms, now);
+    assert_in_range(atomic_get(&pa.purged) / sc.page, 1, most);
+    assert_int_equal(ncoming, 0);
+    assert_int_equal(ndirty(), (EXTENTS + COMING) * EACH - atomic_get(&pa.purged) / sc.page);
+    pa_decay(&pa, now);
+    assert_in_range(atomic_get(&pa.purged) / sc.page, 1, most);
+    check_pages(&pa, 0);
+    atomic_set_release(&pa.hooks, NULL);
+    pages_end(&pa);
+}
+
+static void
+test_decay_time_changed_under_load_never_purges_more_than_the_new_curve(void **state) {
+    (void)state;
+    check_change_under_load(100 * MS, 500);
+    check_change_under_load(300 * MS, 700);
+    check_change_under_load(500 * MS, 1000);
+    check_change_under_load(500 * MS, 2000);
+}
+
 /* Never more than the cap after a deallocation, whatever the decay time. */
 static void
-test_dirty_max(void **state) {
+test_dirty_max_byte_cap(void **state) {
     (void)state;
     pages_begin(&pa, -1, 0);
     atomic_set(&pa.dirty_max, (int64_t)(100 * sc.page));
@@ -310,12 +372,13 @@ main(void) {
         cmocka_unit_test(test_never),
         cmocka_unit_test(test_at_once),
         cmocka_unit_test(test_at_once_to_muzzy),
-        cmocka_unit_test(test_curve),
+        cmocka_unit_test(test_decay_curve),
         cmocka_unit_test(test_curve_with_many_ticks),
         cmocka_unit_test(test_tick_waits_for_its_deadline),
-        cmocka_unit_test(test_two_stages),
-        cmocka_unit_test(test_change_of_time),
-        cmocka_unit_test(test_dirty_max),
+        cmocka_unit_test(test_decay_dirty_muzzy_retained),
+        cmocka_unit_test(test_decay_time_live),
+        cmocka_unit_test(test_decay_time_changed_under_load_never_purges_more_than_the_new_curve),
+        cmocka_unit_test(test_dirty_max_byte_cap),
         cmocka_unit_test(test_small_cap),
         cmocka_unit_test(test_lowered_cap),
         cmocka_unit_test(test_purge_all),
