@@ -209,7 +209,7 @@ check_at_random(void *arg) {
 }
 
 static void
-test_extent_state_checker_under_load(void **state) {
+test_extent_state_checker_at_random_points_under_load(void **state) {
     (void)state;
     pthread_t threads[NTHREADS + NCHECKERS];
     lunalloc_stats_t before, after;
@@ -243,7 +243,7 @@ test_extent_state_checker_under_load(void **state) {
 int
 main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_extent_state_checker_under_load),
+        cmocka_unit_test(test_extent_state_checker_at_random_points_under_load),
     };
     return cmocka_run_group_tests_name("check_stress", tests, boot_allocator, NULL);
 }

@@ -185,7 +185,7 @@ need_witness(void) {
 }
 
 static void
-test_every_entry_with_a_core_lock_held(void **state) {
+test_no_core_lock_held_on_entry_each_entry(void **state) {
     (void)state;
     need_witness();
     assert_in_range(nentries, 1, LENGTH(entries));
@@ -197,7 +197,7 @@ test_every_entry_with_a_core_lock_held(void **state) {
 }
 
 static void
-test_the_message_names_the_function(void **state) {
+test_no_core_lock_held_on_entry_message(void **state) {
     (void)state;
     need_witness();
     assert_aborts(enter_with_lock_held, &(entry_t){"arena_fill", enter_arena_fill},
@@ -215,7 +215,7 @@ enter_without_lock(void *argument) {
 }
 
 static void
-test_entries_without_a_lock(void **state) {
+test_no_core_lock_held_on_entry_is_no_error(void **state) {
     (void)state;
     assert_child_succeeds(enter_without_lock, NULL);
 }
@@ -223,9 +223,9 @@ test_entries_without_a_lock(void **state) {
 int
 main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_every_entry_with_a_core_lock_held),
-        cmocka_unit_test(test_the_message_names_the_function),
-        cmocka_unit_test(test_entries_without_a_lock),
+        cmocka_unit_test(test_no_core_lock_held_on_entry_each_entry),
+        cmocka_unit_test(test_no_core_lock_held_on_entry_message),
+        cmocka_unit_test(test_no_core_lock_held_on_entry_is_no_error),
     };
     return cmocka_run_group_tests_name("api/entries", tests, make_arguments, NULL);
 }

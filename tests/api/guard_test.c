@@ -56,7 +56,7 @@ write_at(void *ptr) {
 }
 
 static void
-test_guards_are_there(void **state) {
+test_guard_pages_counted_in_smaps(void **state) {
     (void)state;
     void *blocks[MAX_BLOCKS];
     bool zeroed;
@@ -103,7 +103,7 @@ test_overrun_is_caught(void **state) {
 
 /* Live in both directions; extents keep what they were made with. */
 static void
-test_live(void **state) {
+test_guard_pages_live(void **state) {
     (void)state;
     bool zeroed;
     arena_t *arena = new_arena();
@@ -169,7 +169,7 @@ huge_kib_with(const char *mode) {
 }
 
 static void
-test_huge_pages(void **state) {
+test_thp_mode_huge_pages_in_smaps(void **state) {
     (void)state;
     if (!system_has_thp()) {
         print_message("skip: the system has no transparent huge pages\n");
@@ -200,8 +200,11 @@ test_bad_values(void **state) {
 int
 main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_guards_are_there), cmocka_unit_test(test_overrun_is_caught), cmocka_unit_test(test_live),
-        cmocka_unit_test(test_huge_pages),       cmocka_unit_test(test_bad_values),
+        cmocka_unit_test(test_guard_pages_counted_in_smaps),
+        cmocka_unit_test(test_overrun_is_caught),
+        cmocka_unit_test(test_guard_pages_live),
+        cmocka_unit_test(test_thp_mode_huge_pages_in_smaps),
+        cmocka_unit_test(test_bad_values),
     };
     return cmocka_run_group_tests_name("api/guard", tests, NULL, NULL);
 }

@@ -90,7 +90,7 @@ end(uint32_t arena) {
 
 /* Each slab of a class leads to hooks that allocate in the same class, of which the arena has nothing yet. */
 static void
-test_every_class(void **state) {
+test_extent_hooks_allocate_in_every_class(void **state) {
     (void)state;
     uint32_t arena = begin(0);
     for (uint32_t i = 0; i < sc.nsmall + 20; i++) {
@@ -209,7 +209,7 @@ prepare(void **state) {
 int
 main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_every_class),
+        cmocka_unit_test(test_extent_hooks_allocate_in_every_class),
         cmocka_unit_test(test_no_memory),
         cmocka_unit_test(test_no_decay_inside),
         cmocka_unit_test(test_all_arenas_have_hooks),

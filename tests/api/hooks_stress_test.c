@@ -526,7 +526,7 @@ check_arena(unsigned arena) {
 
 /* Every region that the hooks gave comes back, once, in the size in which it was given. */
 static void
-test_manual_arena(void **state) {
+test_extent_hooks_no_lock_held_allocate_sleep_refuse(void **state) {
     (void)state;
     unsigned arena = create_arena();
     write_hooks(arena, &own_hooks);
@@ -545,7 +545,7 @@ test_manual_arena(void **state) {
 }
 
 static void
-test_arena_0_with_hooks_replaced_live(void **state) {
+test_extent_hooks_replaced_live_under_load(void **state) {
     (void)state;
     size_t size = sizeof original;
     assert_int_equal(mallctl("arena.0.extent_hooks", &original, &size, NULL, 0), 0);
@@ -572,8 +572,8 @@ prepare(void **state) {
 int
 main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_manual_arena),
-        cmocka_unit_test(test_arena_0_with_hooks_replaced_live),
+        cmocka_unit_test(test_extent_hooks_no_lock_held_allocate_sleep_refuse),
+        cmocka_unit_test(test_extent_hooks_replaced_live_under_load),
     };
     return cmocka_run_group_tests_name("api/hooks_stress", tests, prepare, NULL);
 }

@@ -208,7 +208,7 @@ run_rounds(void) {
 }
 
 static void
-test_reset_and_destroy_beside_caches(void **state) {
+test_arenas_reset_and_destroy_beside_thread_caches(void **state) {
     (void)state;
     pthread_t threads[NTHREADS];
     atomic_set(&forbidden, UINT32_MAX);
@@ -233,7 +233,7 @@ main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_nothing_is_cached),
         cmocka_unit_test(test_bound_thread_has_no_cache),
-        cmocka_unit_test(test_reset_and_destroy_beside_caches),
+        cmocka_unit_test(test_arenas_reset_and_destroy_beside_thread_caches),
     };
     return cmocka_run_group_tests_name("manual_cache", tests, boot_allocator, NULL);
 }

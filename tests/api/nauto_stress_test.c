@@ -205,7 +205,7 @@ assert_drained(void) {
 }
 
 static void
-test_nauto_changes_under_load(void **state) {
+test_arenas_automatic_number_live_under_load(void **state) {
     (void)state;
     pthread_t threads[NTHREADS];
     lunalloc_stats_t before, after;
@@ -236,7 +236,7 @@ test_nauto_changes_under_load(void **state) {
 int
 main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_nauto_changes_under_load),
+        cmocka_unit_test(test_arenas_automatic_number_live_under_load),
     };
     return cmocka_run_group_tests_name("nauto_stress", tests, boot_allocator, NULL);
 }

@@ -468,13 +468,13 @@ sweep(bool once, const char *when) {
 }
 
 static void
-test_fail_once(void **state) {
+test_out_of_memory_sweep_one_refusal(void **state) {
     (void)state;
     sweep(true, "one refusal");
 }
 
 static void
-test_fail_from_then_on(void **state) {
+test_out_of_memory_sweep_refusals_from_n_on(void **state) {
     (void)state;
     sweep(false, "refusals from n on");
 }
@@ -518,7 +518,7 @@ assert_created_at_last(int (*create)(void)) {
 }
 
 static void
-test_arenas_are_made_whole_or_not(void **state) {
+test_out_of_memory_arenas_are_made_whole_or_not(void **state) {
     (void)state;
     assert_null(arenas_get(1));
     assert_created_at_last(bind_to_second_arena);
@@ -546,7 +546,7 @@ start_refused(const char *argument) {
 
 /* Without any memory at all the process ends with a message; with a little, malloc fails and works later. */
 static void
-test_start(void **state) {
+test_out_of_memory_at_start(void **state) {
     (void)state;
     unsigned ended = 0;
     for (unsigned n = 0; n < 16; n++) {
@@ -564,7 +564,7 @@ test_start(void **state) {
 
 /* Both sweeps together have refused every kind of thing that this system is asked for. */
 static void
-test_every_kind_was_refused(void **state) {
+test_out_of_memory_sweep_refused_every_kind(void **state) {
     (void)state;
     char *page = pages_map(pages_size(), pages_size());
     assert_non_null(page);
@@ -583,11 +583,11 @@ main(int argc, char **argv) {
         return start_refused(argv[1]);
     }
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_arenas_are_made_whole_or_not),
-        cmocka_unit_test(test_start),
-        cmocka_unit_test(test_fail_once),
-        cmocka_unit_test(test_fail_from_then_on),
-        cmocka_unit_test(test_every_kind_was_refused),
+        cmocka_unit_test(test_out_of_memory_arenas_are_made_whole_or_not),
+        cmocka_unit_test(test_out_of_memory_at_start),
+        cmocka_unit_test(test_out_of_memory_sweep_one_refusal),
+        cmocka_unit_test(test_out_of_memory_sweep_refusals_from_n_on),
+        cmocka_unit_test(test_out_of_memory_sweep_refused_every_kind),
     };
     return cmocka_run_group_tests_name("api/oom_sweep", tests, boot_allocator, NULL);
 }

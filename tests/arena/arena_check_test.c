@@ -176,7 +176,7 @@ spoil_and_check(void *argument) {
 }
 
 static void
-test_checker_finds_damage(void **state) {
+test_extent_state_checker_finds_damage_in_arenas(void **state) {
     (void)state;
     require_debug();
     unsigned nmissed = 0;
@@ -223,7 +223,7 @@ checking_merge(extent_hooks_t *hooks, void *a, size_t size_a, void *b, size_t si
 
 /* Blocks that come back next to free ones are merged, which asks the hook, which checks the arena. */
 static void
-test_szind_while_merging(void **state) {
+test_szind_valid_only_while_live_in_hooks(void **state) {
     (void)state;
     require_debug();
     extent_hooks_t hooks = hooks_system;
@@ -254,8 +254,8 @@ test_szind_while_merging(void **state) {
 int
 main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_checker_finds_damage),
-        cmocka_unit_test(test_szind_while_merging),
+        cmocka_unit_test(test_extent_state_checker_finds_damage_in_arenas),
+        cmocka_unit_test(test_szind_valid_only_while_live_in_hooks),
     };
     return cmocka_run_group_tests_name("arena_check", tests, boot_allocator, NULL);
 }

@@ -66,7 +66,7 @@ test_lookup(void **state) {
 }
 
 static void
-test_indices_again(void **state) {
+test_arenas_create_and_destroy(void **state) {
     (void)state;
     arena_t *made[3];
     for (unsigned i = 0; i < 3; i++) {
@@ -92,7 +92,7 @@ test_indices_again(void **state) {
 }
 
 static void
-test_refusals(void **state) {
+test_arenas_refuse_reset_and_destroy(void **state) {
     (void)state;
     const uint32_t none[] = {0, arenas_count(), ARENAS_MAX, ARENAS_MAX + 1, UINT32_MAX};
     for (unsigned i = 0; i < sizeof none / sizeof none[0]; i++) {
@@ -223,14 +223,14 @@ empty_beside_purging(bool destroy) {
 }
 
 static void
-test_reset_beside_purging(void **state) {
+test_arenas_reset_beside_purging(void **state) {
     (void)state;
     outcome_t out = in_new_process("reset", "LUNALLOC_CONF", NULL);
     assert_child_well(&out);
 }
 
 static void
-test_destroy_beside_purging(void **state) {
+test_arenas_destroy_beside_purging(void **state) {
     (void)state;
     outcome_t out = in_new_process("destroy", "LUNALLOC_CONF", NULL);
     assert_child_well(&out);
@@ -244,12 +244,12 @@ main(int argc, char **argv) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_lookup),
         cmocka_unit_test(test_bind_auto),
-        cmocka_unit_test(test_indices_again),
-        cmocka_unit_test(test_refusals),
+        cmocka_unit_test(test_arenas_create_and_destroy),
+        cmocka_unit_test(test_arenas_refuse_reset_and_destroy),
         cmocka_unit_test(test_destroyed_is_new),
         cmocka_unit_test(test_exhaustion),
-        cmocka_unit_test(test_reset_beside_purging),
-        cmocka_unit_test(test_destroy_beside_purging),
+        cmocka_unit_test(test_arenas_reset_beside_purging),
+        cmocka_unit_test(test_arenas_destroy_beside_purging),
 
     };
     return cmocka_run_group_tests_name("arenas", tests, boot_allocator, NULL);

@@ -62,7 +62,7 @@ assert_even(unsigned n, unsigned narenas) {
 
 /* Each thread looks once after a change. */
 static void
-test_spread_and_gather(void **state) {
+test_arenas_automatic_number_live_threads_rebind(void **state) {
     (void)state;
     static const unsigned numbers[] = {1, 8, 3, 8, 1, 5, 40, 2, 64, 7, 256, 1};
     uint32_t before = arenas_nauto();
@@ -133,7 +133,7 @@ free_blocks(unsigned from, unsigned to) {
 
 /* What is free goes when the slot goes out of use; what is freed later goes at once. */
 static void
-test_drained_without_threads(void **state) {
+test_drained_arenas_give_memory_back(void **state) {
     (void)state;
     uint32_t before = arenas_nauto();
     arena_t *arena = second_arena();
@@ -222,7 +222,7 @@ cache_and_end(void *arg) {
 }
 
 static void
-test_last_thread_ends(void **state) {
+test_drained_arenas_give_memory_back_with_their_last_thread(void **state) {
     (void)state;
     uint32_t before = arenas_nauto();
     arena_t *arena = second_arena();
@@ -321,11 +321,11 @@ main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_index_of_destroyed),
         cmocka_unit_test(test_more_slots_than_indices),
-        cmocka_unit_test(test_drained_without_threads),
+        cmocka_unit_test(test_drained_arenas_give_memory_back),
         cmocka_unit_test(test_kept_while_bound),
         cmocka_unit_test(test_refilled),
-        cmocka_unit_test(test_last_thread_ends),
-        cmocka_unit_test(test_spread_and_gather),
+        cmocka_unit_test(test_drained_arenas_give_memory_back_with_their_last_thread),
+        cmocka_unit_test(test_arenas_automatic_number_live_threads_rebind),
     };
     return cmocka_run_group_tests_name("nauto", tests, boot_allocator, NULL);
 }

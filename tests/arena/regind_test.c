@@ -55,7 +55,7 @@ body_default_slabs(void) {
 }
 
 static void
-test_regind_each_class_each_region_each_interior_pointer(void **state) {
+test_slab_regind_each_class_region_and_interior_pointer(void **state) {
     (void)state;
     for_each_configuration(body_default_slabs);
 }
@@ -79,7 +79,7 @@ body_largest_slabs(void) {
 }
 
 static void
-test_regind_in_largest_slabs(void **state) {
+test_slab_regind_in_largest_slabs(void **state) {
     (void)state;
     for_each_configuration(body_largest_slabs);
 }
@@ -87,8 +87,8 @@ test_regind_in_largest_slabs(void **state) {
 int
 main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_regind_each_class_each_region_each_interior_pointer),
-        cmocka_unit_test(test_regind_in_largest_slabs),
+        cmocka_unit_test(test_slab_regind_each_class_region_and_interior_pointer),
+        cmocka_unit_test(test_slab_regind_in_largest_slabs),
     };
     return cmocka_run_group_tests_name("arena/regind", tests, boot_allocator, NULL);
 }

@@ -35,7 +35,7 @@ check_block(const block_t *block, uint32_t szind, uint64_t tag) {
 
 /* Slabs of every size live at once; each keeps its size while its blocks are freed in random order. */
 static void
-test_old_and_new_slabs(void **state) {
+test_slab_sizes_live_for_new_slabs(void **state) {
     (void)state;
     uint64_t seed = 21;
     size_t before = atomic_get(&sc.slab_size[SZIND]);
@@ -108,7 +108,7 @@ check_all(void) {
 }
 
 static void
-test_changes_under_load(void **state) {
+test_slab_sizes_live_under_load(void **state) {
     (void)state;
     pthread_t threads[4];
     size_t before[SC_MAX_SMALL];
@@ -139,7 +139,7 @@ test_changes_under_load(void **state) {
 /* ---- the nearest size ---- */
 
 static void
-test_nearest(void **state) {
+test_nearest_slab_size(void **state) {
     (void)state;
     for (uint32_t i = 0; i < sc.nsmall; i++) {
         size_t before = atomic_get(&sc.slab_size[i]);
@@ -165,9 +165,9 @@ make_arena(void **state) {
 int
 main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_nearest),
-        cmocka_unit_test(test_old_and_new_slabs),
-        cmocka_unit_test(test_changes_under_load),
+        cmocka_unit_test(test_nearest_slab_size),
+        cmocka_unit_test(test_slab_sizes_live_for_new_slabs),
+        cmocka_unit_test(test_slab_sizes_live_under_load),
     };
     return cmocka_run_group_tests_name("slab_sizes", tests, make_arena, NULL);
 }

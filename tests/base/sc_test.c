@@ -60,7 +60,7 @@ body_sizes(void) {
 }
 
 static void
-test_sizes(void **state) {
+test_size_classes_at_boot(void **state) {
     (void)state;
     for_each_configuration(body_sizes);
 }
@@ -92,7 +92,7 @@ body_index(void) {
 }
 
 static void
-test_index(void **state) {
+test_size_class_of_each_request(void **state) {
     (void)state;
     for_each_configuration(body_index);
 }
@@ -152,7 +152,7 @@ body_slabs(void) {
 }
 
 static void
-test_slabs(void **state) {
+test_slab_sizes_at_boot(void **state) {
     (void)state;
     for_each_configuration(body_slabs);
 }
@@ -232,8 +232,12 @@ test_page_classes(void **state) {
 int
 main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_sizes),        cmocka_unit_test(test_index), cmocka_unit_test(test_limits),
-        cmocka_unit_test(test_decompose),    cmocka_unit_test(test_slabs), cmocka_unit_test(test_set_slab_size),
+        cmocka_unit_test(test_size_classes_at_boot),
+        cmocka_unit_test(test_size_class_of_each_request),
+        cmocka_unit_test(test_limits),
+        cmocka_unit_test(test_decompose),
+        cmocka_unit_test(test_slab_sizes_at_boot),
+        cmocka_unit_test(test_set_slab_size),
         cmocka_unit_test(test_page_classes),
     };
     return cmocka_run_group_tests_name("base/sc", tests, NULL, NULL);

@@ -69,7 +69,7 @@ taken(lock_rank_t rank, lock_rank_t rank_held) {
 
 /* Every pair that is not in rising order, the same rank twice included. */
 static void
-test_order(void **state) {
+test_witness_lock_ranks_in_wrong_order(void **state) {
     (void)state;
     need_witness();
     for (unsigned first = RANK_BOOT; first < RANK_COUNT; first++) {
@@ -92,7 +92,7 @@ acquire_three(void *argument) {
 
 /* The whole line: all that is held, and all that might have been taken. */
 static void
-test_order_message(void **state) {
+test_witness_message_names_the_ranks(void **state) {
     (void)state;
     need_witness();
     assert_aborts(acquire_three, &(two_ranks_t){RANK_RETAINED, RANK_BIN},
@@ -104,7 +104,7 @@ test_order_message(void **state) {
 }
 
 static void
-test_order_of_siblings(void **state) {
+test_witness_lock_ranks_of_siblings(void **state) {
     (void)state;
     need_witness();
     assert_child_succeeds(acquire_sibling_second, &(two_ranks_t){RANK_BIN, RANK_BIN});
@@ -126,7 +126,7 @@ acquire_under_tried(void *argument) {
 }
 
 static void
-test_order_under_tried_lock(void **state) {
+test_witness_lock_ranks_under_a_tried_lock(void **state) {
     (void)state;
     need_witness();
     assert_child_succeeds(acquire_under_tried, &(two_ranks_t){RANK_BIN, RANK_DIRTY});
@@ -155,7 +155,7 @@ release_other_rank(void *argument) {
 }
 
 static void
-test_release_of_what_is_not_held(void **state) {
+test_witness_release_of_what_is_not_held(void **state) {
     (void)state;
     need_witness();
     const char *rule = "only what is held may be released\n";
@@ -247,7 +247,7 @@ check_entry(const char *name, void (*call)(void)) {
 }
 
 static void
-test_slow_entries(void **state) {
+test_witness_no_core_lock_held_on_slow_entries(void **state) {
     (void)state;
     need_witness();
     check_entry("malloc, large", call_malloc_large);
@@ -259,7 +259,7 @@ test_slow_entries(void **state) {
 
 /* A hit in the thread's cache takes no lock, but whether it is a hit is chance: the violation must not depend on it. */
 static void
-test_fast_entries(void **state) {
+test_witness_no_core_lock_held_on_fast_entries(void **state) {
     (void)state;
     need_witness();
     check_entry("malloc, cached", call_malloc_cached);
@@ -293,13 +293,13 @@ test_depth(void **state) {
 int
 main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_order),
-        cmocka_unit_test(test_order_message),
-        cmocka_unit_test(test_order_of_siblings),
-        cmocka_unit_test(test_order_under_tried_lock),
-        cmocka_unit_test(test_release_of_what_is_not_held),
-        cmocka_unit_test(test_slow_entries),
-        cmocka_unit_test(test_fast_entries),
+        cmocka_unit_test(test_witness_lock_ranks_in_wrong_order),
+        cmocka_unit_test(test_witness_message_names_the_ranks),
+        cmocka_unit_test(test_witness_lock_ranks_of_siblings),
+        cmocka_unit_test(test_witness_lock_ranks_under_a_tried_lock),
+        cmocka_unit_test(test_witness_release_of_what_is_not_held),
+        cmocka_unit_test(test_witness_no_core_lock_held_on_slow_entries),
+        cmocka_unit_test(test_witness_no_core_lock_held_on_fast_entries),
         cmocka_unit_test(test_depth),
     };
     return cmocka_run_group_tests_name("base/witness", tests, make_locks, NULL);

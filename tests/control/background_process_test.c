@@ -58,7 +58,7 @@ child_asks(void *arg) {
 }
 
 static void
-test_fork(void **state) {
+test_background_threads_survive_fork(void **state) {
     (void)state;
     need_threads_after_fork();
     must_set("arena.4096.dirty_decay_ms", "200");
@@ -95,7 +95,7 @@ test_fork_while_purging(void **state) {
 }
 
 static void
-test_fork_under_load(void **state) {
+test_background_threads_survive_fork_under_load(void **state) {
     (void)state;
     need_threads_after_fork();
     pthread_t threads[WORKERS];
@@ -312,7 +312,7 @@ new_process(void) {
 
 /* Not before the process has loaded its libraries; then when memory is taken. It ends by exit, with the thread on. */
 static void
-test_boot_and_exit(void **state) {
+test_background_threads_start_lazily_after_boot(void **state) {
     (void)state;
     char on[] = "background_thread:true,max_background_threads:7,dirty_decay_ms:20";
     char off[] = "max_background_threads:7";
@@ -333,10 +333,10 @@ main(int argc, char **argv) {
         return new_process();
     }
     const struct CMUnitTest tests[] = {
-        TEST(test_refused_thread),        TEST(test_fork),
-        TEST(test_fork_while_purging),    TEST(test_fork_under_load),
+        TEST(test_refused_thread),        TEST(test_background_threads_survive_fork),
+        TEST(test_fork_while_purging),    TEST(test_background_threads_survive_fork_under_load),
         TEST(test_start_in_fork_handler), TEST(test_hook_cannot_switch_off),
-        TEST(test_off_waits_for_the_end), TEST(test_boot_and_exit),
+        TEST(test_off_waits_for_the_end), TEST(test_background_threads_start_lazily_after_boot),
     };
     pthread_atfork(NULL, NULL, in_child_of_fork);
     return cmocka_run_group_tests_name("control/background_process", tests, boot_allocator, NULL);

@@ -9,7 +9,7 @@
 /* ---- on and off ---- */
 
 static void
-test_none_when_off(void **state) {
+test_background_threads_none_when_off(void **state) {
     (void)state;
     assert_int_equal(number("background_thread"), 0);
     assert_int_equal(number("stats.background_thread.num_threads"), 0);
@@ -18,7 +18,7 @@ test_none_when_off(void **state) {
 }
 
 static void
-test_on_and_off(void **state) {
+test_background_threads_on_and_off_live(void **state) {
     (void)state;
     must_set("background_thread", "true");
     assert_int_equal(number("background_thread"), 1);
@@ -98,7 +98,7 @@ test_idle_process_gives_memory_back(void **state) {
 }
 
 static void
-test_idle_process_keeps_memory_when_off(void **state) {
+test_idle_process_gives_memory_back_by_decay_when_off(void **state) {
     (void)state;
     must_set("arena.4096.dirty_decay_ms", "200");
     make_dirty();
@@ -120,7 +120,7 @@ test_idle_process_purges_what_was_there_before(void **state) {
 }
 
 static void
-test_dirty_becomes_muzzy_becomes_retained(void **state) {
+test_decay_dirty_muzzy_retained_in_background(void **state) {
     (void)state;
     must_set("arena.4096.dirty_decay_ms", "100");
     must_set("arena.4096.muzzy_decay_ms", "100");
@@ -160,7 +160,7 @@ test_decay_from_never_wakes(void **state) {
 
 /* With nothing to wait for, a thread makes no round at all, however long it is there. */
 static void
-test_nothing_polls(void **state) {
+test_background_threads_sleep_without_a_deadline(void **state) {
     (void)state;
     must_set("background_thread", "true");
     must_set("arena.4096.purge", NULL);
@@ -239,7 +239,7 @@ test_threads_up_to_the_maximum(void **state) {
 /* ---- under load ---- */
 
 static void
-test_on_and_off_under_load(void **state) {
+test_background_threads_on_and_off_under_load(void **state) {
     (void)state;
     pthread_t threads[WORKERS];
     must_set("arena.4096.dirty_decay_ms", "5");
@@ -310,22 +310,22 @@ int
 main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_wake_time),
-        TEST(test_none_when_off),
-        TEST(test_on_and_off),
+        TEST(test_background_threads_none_when_off),
+        TEST(test_background_threads_on_and_off_live),
         TEST(test_mallctl),
         TEST(test_all_signals_are_blocked),
         TEST(test_bad_values),
         TEST(test_idle_process_gives_memory_back),
-        TEST(test_idle_process_keeps_memory_when_off),
+        TEST(test_idle_process_gives_memory_back_by_decay_when_off),
         TEST(test_idle_process_purges_what_was_there_before),
-        TEST(test_dirty_becomes_muzzy_becomes_retained),
+        TEST(test_decay_dirty_muzzy_retained_in_background),
         TEST(test_shorter_decay_wakes),
         TEST(test_decay_from_never_wakes),
-        TEST(test_nothing_polls),
+        TEST(test_background_threads_sleep_without_a_deadline),
         TEST(test_statistics),
         TEST(test_ticks_do_not_purge),
         TEST(test_threads_up_to_the_maximum),
-        TEST(test_on_and_off_under_load),
+        TEST(test_background_threads_on_and_off_under_load),
         TEST(test_change_of_decay_under_load),
         TEST(test_destroy_while_purging),
     };

@@ -104,7 +104,7 @@ all_fail(const char *index, const char *part) {
 }
 
 static void
-test_out_of_range(void **state) {
+test_bad_arena_index_out_of_range(void **state) {
     (void)state;
     char next[16];
     snprintf(next, sizeof next, "%u", arenas_count());
@@ -120,7 +120,7 @@ test_out_of_range(void **state) {
 
 /* An arena that is gone is named as such. */
 static void
-test_destroyed(void **state) {
+test_bad_arena_destroyed(void **state) {
     (void)state;
     const arena_t *arena = arenas_create(), *last = arenas_create();
     char index[16];
@@ -146,7 +146,7 @@ test_no_index(void **state) {
 
 /* 4096 stands for all arenas, but not everywhere. */
 static void
-test_all_where_one_is_meant(void **state) {
+test_bad_arena_4096_where_one_is_meant(void **state) {
     (void)state;
     assert_set_fails("arena.4096.reset", NULL, EINVAL, "4096 means all arenas, and this takes one; allowed: 0 to ");
     assert_set_fails("arena.4096.destroy", NULL, EINVAL, "4096 means all arenas, and this takes one");
@@ -161,7 +161,7 @@ test_all_where_one_is_meant(void **state) {
 }
 
 static void
-test_automatic(void **state) {
+test_bad_arena_0_reset_or_destroyed(void **state) {
     (void)state;
     for (uint32_t i = 0; i < arenas_nauto(); i++) {
         char name[96];
@@ -174,7 +174,7 @@ test_automatic(void **state) {
 }
 
 static void
-test_in_use(void **state) {
+test_bad_arena_reset_or_destroyed_in_use(void **state) {
     (void)state;
     arena_t *arena = arenas_create();
     char name[96];
@@ -227,9 +227,12 @@ test_by_mib(void **state) {
 int
 main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_out_of_range), cmocka_unit_test(test_destroyed),
-        cmocka_unit_test(test_no_index),     cmocka_unit_test(test_all_where_one_is_meant),
-        cmocka_unit_test(test_automatic),    cmocka_unit_test(test_in_use),
+        cmocka_unit_test(test_bad_arena_index_out_of_range),
+        cmocka_unit_test(test_bad_arena_destroyed),
+        cmocka_unit_test(test_no_index),
+        cmocka_unit_test(test_bad_arena_4096_where_one_is_meant),
+        cmocka_unit_test(test_bad_arena_0_reset_or_destroyed),
+        cmocka_unit_test(test_bad_arena_reset_or_destroyed_in_use),
         cmocka_unit_test(test_by_mib),
     };
     return cmocka_run_group_tests_name("bad_arena", tests, boot_allocator, NULL);

@@ -160,7 +160,7 @@ test_abort_conf(void **state) {
 /* Classes 0 .. 9 are 8, 16, 32, 48, 64, 80, 96, 112, 128, 160 bytes; pages are 4096 bytes. What a class cannot have is
  * made as near to it as it can: 512 regions of 8 bytes fill one page. */
 static void
-test_slab_sizes(void **state) {
+test_slab_sizes_by_conf(void **state) {
     (void)state;
     if (sysconf(_SC_PAGESIZE) != 4096) {
         skip();
@@ -259,7 +259,7 @@ main(int argc, char **argv) {
         cmocka_unit_test(test_many_bad),
         cmocka_unit_test(test_long_pair),
         cmocka_unit_test(test_abort_conf),
-        cmocka_unit_test(test_slab_sizes),
+        cmocka_unit_test(test_slab_sizes_by_conf),
         cmocka_unit_test(test_slab_sizes_source),
         cmocka_unit_test(test_bad_slab_sizes),
         cmocka_unit_test(test_abort_on_bad_slab_sizes),

@@ -339,7 +339,7 @@ test_tcache_controls(void **state) {
 
 /* A new slab has the new size; those that are there keep theirs. */
 static void
-test_slab_size(void **state) {
+test_slab_size_live_by_name(void **state) {
     (void)state;
     size_t before = (size_t)get_u64("arenas.bin.5.slab_size"), larger = before * 4;
     assert_int_equal(mallctl("arenas.bin.5.slab_size", NULL, NULL, &larger, sizeof larger), 0);
@@ -533,7 +533,7 @@ main(void) {
         cmocka_unit_test(test_all_arenas),
         cmocka_unit_test(test_thread_arena),
         cmocka_unit_test(test_tcache_controls),
-        cmocka_unit_test(test_slab_size),
+        cmocka_unit_test(test_slab_size_live_by_name),
         cmocka_unit_test(test_messages),
         cmocka_unit_test(test_sources),
         cmocka_unit_test(test_slab_size_source),

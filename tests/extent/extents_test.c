@@ -214,7 +214,7 @@ make_items(model_t *model) {
 }
 
 static void
-test_against_model(void **state) {
+test_extents_t_best_fit_lru_and_page_accounting_against_model(void **state) {
     (void)state;
     static model_t model;
     model.seed = 1;
@@ -253,7 +253,7 @@ test_empty(void **state) {
 }
 
 static void
-test_equals_lowest_first(void **state) {
+test_best_fit_equals_lowest_first(void **state) {
     (void)state;
     extent_t *e[4];
     static const uint64_t sns[] = {2, 1, 1, 2};
@@ -289,7 +289,7 @@ check_exact(size_t npages) {
 
 /* Every size of a slab, and of a large class. */
 static void
-test_exact_fit(void **state) {
+test_best_fit_is_exact(void **state) {
     (void)state;
     for (uint32_t i = 0; i < sc.nsmall; i++) {
         check_exact(atomic_get(&sc.slab_size[i]) / sc.page);
@@ -406,7 +406,7 @@ insert_active(void *e) {
 }
 
 static void
-test_checker(void **state) {
+test_extents_t_checker_finds_damage(void **state) {
     (void)state;
     if (!config_debug) {
         skip();
@@ -428,12 +428,12 @@ int
 main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_empty),
-        cmocka_unit_test(test_against_model),
-        cmocka_unit_test(test_equals_lowest_first),
-        cmocka_unit_test(test_exact_fit),
+        cmocka_unit_test(test_extents_t_best_fit_lru_and_page_accounting_against_model),
+        cmocka_unit_test(test_best_fit_equals_lowest_first),
+        cmocka_unit_test(test_best_fit_is_exact),
         cmocka_unit_test(test_too_large),
         cmocka_unit_test(test_neighbours),
-        cmocka_unit_test(test_checker),
+        cmocka_unit_test(test_extents_t_checker_finds_damage),
     };
     return cmocka_run_group_tests_name("extent/extents", tests, boot_allocator, NULL);
 }

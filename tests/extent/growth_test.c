@@ -147,7 +147,7 @@ need_addresses(size_t size) {
 }
 
 static void
-test_fewer_than_40_mappings_at_4_gib(void **state) {
+test_retained_growth_fewer_than_40_mappings_at_4_gib(void **state) {
     (void)state;
     need_series();
     need_addresses(4 * GIGABYTE);
@@ -172,7 +172,7 @@ main(void) {
         cmocka_unit_test_setup_teardown(test_retain_grow_limit_live, begin, end),
         cmocka_unit_test_setup_teardown(test_retain_grow_limit_between_powers_of_two, begin, end),
         cmocka_unit_test_setup_teardown(test_retain_grow_limit_control, begin, end),
-        cmocka_unit_test_setup_teardown(test_fewer_than_40_mappings_at_4_gib, begin, end),
+        cmocka_unit_test_setup_teardown(test_retained_growth_fewer_than_40_mappings_at_4_gib, begin, end),
     };
     return cmocka_run_group_tests_name("extent/growth", tests, boot_allocator, NULL);
 }

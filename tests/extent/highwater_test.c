@@ -54,7 +54,7 @@ a_new_high(void) {
 }
 
 static void
-test_dump_that_allocates(void **state) {
+test_gdump_by_its_own_allocation(void **state) {
     (void)state;
     begin();
     size_t before = highwater_mark();
@@ -68,7 +68,7 @@ test_dump_that_allocates(void **state) {
 
 /* Slabs, caches, descriptors: whatever asks for the region, the dump may ask for the same thing again. */
 static void
-test_inside_an_internal_allocation(void **state) {
+test_gdump_inside_an_internal_allocation(void **state) {
     (void)state;
     arena_t *arena = arenas_create();
     void *out[64];
@@ -91,7 +91,7 @@ reach_new_high(void *arg) {
 
 /* The second thread's high comes while the first one dumps: it goes on at once. */
 static void
-test_two_threads(void **state) {
+test_gdump_by_two_threads_at_once(void **state) {
     (void)state;
     pthread_t first, second;
     begin();
@@ -113,7 +113,7 @@ test_two_threads(void **state) {
 
 /* Only a new high is told: the same memory a second time is none. */
 static void
-test_only_new_highs(void **state) {
+test_gdump_only_at_new_highs(void **state) {
     (void)state;
     lunalloc_free(lunalloc_malloc(BIG));
     begin();
@@ -127,10 +127,10 @@ test_only_new_highs(void **state) {
 int
 main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_dump_that_allocates),
-        cmocka_unit_test(test_inside_an_internal_allocation),
-        cmocka_unit_test(test_two_threads),
-        cmocka_unit_test(test_only_new_highs),
+        cmocka_unit_test(test_gdump_by_its_own_allocation),
+        cmocka_unit_test(test_gdump_inside_an_internal_allocation),
+        cmocka_unit_test(test_gdump_by_two_threads_at_once),
+        cmocka_unit_test(test_gdump_only_at_new_highs),
     };
     return cmocka_run_group_tests_name("extent/highwater", tests, boot_allocator, NULL);
 }

@@ -112,7 +112,7 @@ test_alloc_alone(void **state) {
 
 /* Each kind refuses every second time: whatever remains of an operation that was refused half-way, it is sound. */
 static void
-test_random_refusals(void **state) {
+test_extent_hooks_refuse_at_random(void **state) {
     (void)state;
     for (uint64_t seed = 1; seed <= 8; seed++) {
         begin(1000);
@@ -130,7 +130,7 @@ test_random_refusals(void **state) {
 /* ---- replaced live; the system wrapped ---- */
 
 static void
-test_replaced_live(void **state) {
+test_extent_hooks_replaced_live(void **state) {
     (void)state;
     static provider_t second;
     begin(0);
@@ -219,9 +219,12 @@ test_bad_hooks(void **state) {
 int
 main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_members_missing), cmocka_unit_test(test_regions_without_split),
-        cmocka_unit_test(test_alloc_alone),     cmocka_unit_test(test_random_refusals),
-        cmocka_unit_test(test_replaced_live),   cmocka_unit_test(test_system_wrapped),
+        cmocka_unit_test(test_members_missing),
+        cmocka_unit_test(test_regions_without_split),
+        cmocka_unit_test(test_alloc_alone),
+        cmocka_unit_test(test_extent_hooks_refuse_at_random),
+        cmocka_unit_test(test_extent_hooks_replaced_live),
+        cmocka_unit_test(test_system_wrapped),
         cmocka_unit_test(test_bad_hooks),
     };
     return cmocka_run_group_tests_name("extent/hooks_live", tests, boot_allocator, NULL);

@@ -56,7 +56,7 @@ assert_refused_with_warning(uintptr_t address) {
 }
 
 static void
-test_alloc_nonsense(void **state) {
+test_hook_alloc_nonsense(void **state) {
     (void)state;
     begin(0);
     extent_t *e = alloc_pages(&pa, 64);
@@ -362,7 +362,7 @@ int
 main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_alloc_refused),
-        cmocka_unit_test(test_alloc_nonsense),
+        cmocka_unit_test(test_hook_alloc_nonsense),
         cmocka_unit_test(test_dalloc_refused),
         cmocka_unit_test(test_destroy),
         cmocka_unit_test(test_commit_refused),

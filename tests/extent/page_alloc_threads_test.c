@@ -147,7 +147,7 @@ free_the_rest(void) {
 }
 
 static void
-test_threads(void **state) {
+test_extents_in_transition_protected_by_state(void **state) {
     (void)state;
     pthread_t threads[THREADS], watcher;
     unsigned looks = 0;
@@ -175,7 +175,7 @@ test_threads(void **state) {
 int
 main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_threads),
+        cmocka_unit_test(test_extents_in_transition_protected_by_state),
     };
     return cmocka_run_group_tests_name("extent/page_alloc_threads", tests, boot_allocator, NULL);
 }

@@ -80,7 +80,7 @@ free_all(extent_t **e, unsigned n) {
 /* ---- starts and wakes ---- */
 
 static void
-test_start_when_pages_are_taken(void **state) {
+test_background_starts_lazily(void **state) {
     (void)state;
     begin(1000, 0);
     extent_t *e = alloc_pages(&pa, 5);
@@ -164,7 +164,7 @@ test_wake_by_muzzy_pages(void **state) {
 
 /* No purger: nobody is called, and no alarm is kept. */
 static void
-test_nothing_when_off(void **state) {
+test_background_costs_nothing_when_off(void **state) {
     (void)state;
     begin(1000, 0);
     atomic_set_release(&pa_purger, NULL);
@@ -237,7 +237,7 @@ check_sleeps(size_t npages, unsigned least, unsigned most) {
 
 /* A few pages: one sleep, until the last of them is due. Many: never more rounds than the curve has steps. */
 static void
-test_sleeps(void **state) {
+test_background_sleeps_until_the_next_deadline(void **state) {
     (void)state;
     check_sleeps(1, 1, 1);
     check_sleeps(15, 1, 1);
@@ -334,7 +334,7 @@ begin_counting(int64_t dirty_ms) {
 
 /* Pages that became free one by one are given back in one call, because they lie side by side. */
 static void
-test_neighbours_in_one_call(void **state) {
+test_batched_purging_of_neighbours(void **state) {
     (void)state;
     extent_t *e[200];
     begin_counting(-1);
@@ -386,7 +386,7 @@ test_no_small_calls(void **state) {
 
 /* Above the cap, a whole share is given back at once: the next deallocations are free of calls. */
 static void
-test_cap_is_batched(void **state) {
+test_batched_purging_over_dirty_max(void **state) {
     (void)state;
     extent_t *e[800];
     begin_counting(-1);
@@ -424,21 +424,21 @@ test_one_decay_after_idling(void **state) {
 int
 main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_start_when_pages_are_taken),
+        cmocka_unit_test(test_background_starts_lazily),
         cmocka_unit_test(test_wake_by_first_and_by_many_pages),
         cmocka_unit_test(test_wake_again_after_all_is_gone),
         cmocka_unit_test(test_wake_by_change_of_time),
         cmocka_unit_test(test_no_wake_without_decay),
         cmocka_unit_test(test_wake_by_muzzy_pages),
-        cmocka_unit_test(test_nothing_when_off),
+        cmocka_unit_test(test_background_costs_nothing_when_off),
         cmocka_unit_test(test_ticks_account_only),
         cmocka_unit_test(test_ticks_purge_until_it_runs),
-        cmocka_unit_test(test_sleeps),
+        cmocka_unit_test(test_background_sleeps_until_the_next_deadline),
         cmocka_unit_test(test_due_with_muzzy),
-        cmocka_unit_test(test_neighbours_in_one_call),
+        cmocka_unit_test(test_batched_purging_of_neighbours),
         cmocka_unit_test(test_one_call_for_each_extent),
         cmocka_unit_test(test_no_small_calls),
-        cmocka_unit_test(test_cap_is_batched),
+        cmocka_unit_test(test_batched_purging_over_dirty_max),
         cmocka_unit_test(test_one_decay_after_idling),
     };
     return cmocka_run_group_tests_name("extent/purger", tests, boot_allocator, NULL);

@@ -73,7 +73,7 @@ free_all(extent_t *const *extents) {
 
 /* Purged before anything else looks: it is the system that would notice first. */
 static void
-test_heads_never_merge_leftward(void **state) {
+test_merge_only_within_a_region_heads_never_leftward(void **state) {
     (void)state;
     extent_t *extents[NREGIONS];
     pages_begin(&pa, -1, -1);
@@ -93,7 +93,7 @@ test_heads_never_merge_leftward(void **state) {
 
 /* Growing in place stops at the region's end, although what lies behind is free. */
 static void
-test_no_growth_into_the_next_region(void **state) {
+test_merge_only_within_a_region_when_growing(void **state) {
     (void)state;
     extent_t *extents[NREGIONS];
     pages_begin(&pa, -1, -1);
@@ -138,8 +138,8 @@ test_region_in_pieces_is_given_back(void **state) {
 int
 main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_heads_never_merge_leftward),
-        cmocka_unit_test(test_no_growth_into_the_next_region),
+        cmocka_unit_test(test_merge_only_within_a_region_heads_never_leftward),
+        cmocka_unit_test(test_merge_only_within_a_region_when_growing),
         cmocka_unit_test(test_region_in_pieces_is_given_back),
     };
     return cmocka_run_group_tests_name("extent/regions", tests, boot_allocator, NULL);

@@ -94,7 +94,7 @@ break_rule(void *argument) {
 }
 
 static void
-test_broken_rules(void **state) {
+test_virtualalloc_rules_fail_hard(void **state) {
     (void)state;
     static const struct {
         rule_t rule;
@@ -235,9 +235,9 @@ boot(void **state) {
 int
 main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_broken_rules),          cmocka_unit_test(test_decommitted_pages_are_inaccessible),
-        cmocka_unit_test(test_commit_gives_zeros),    cmocka_unit_test(test_lazy_purge_by_choice),
-        cmocka_unit_test(test_released_in_any_order), cmocka_unit_test(test_many_threads),
+        cmocka_unit_test(test_virtualalloc_rules_fail_hard), cmocka_unit_test(test_decommitted_pages_are_inaccessible),
+        cmocka_unit_test(test_commit_gives_zeros),           cmocka_unit_test(test_lazy_purge_by_choice),
+        cmocka_unit_test(test_released_in_any_order),        cmocka_unit_test(test_many_threads),
     };
     return cmocka_run_group_tests_name("os/pages_regions", tests, boot, NULL);
 }
