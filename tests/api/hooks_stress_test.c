@@ -1,7 +1,7 @@
 /*
  * hooks_stress_test.c -- four threads work on an arena whose hooks assert that the calling thread holds no lock of the
- * allocator, allocate and free themselves, in the very classes that are being refilled, yield the processor in the
- * middle of every transition, and refuse at random; another thread checks the arena's structure meanwhile.
+ * allocator, allocate and free themselves, in the very classes that are being refilled, yield the processor or sleep in
+ * the middle of every transition, and refuse at random; another thread checks the arena's structure meanwhile.
  *
  * The first arena's memory is the hooks' own: they know each region, and each must come back once and whole. The
  * second is the automatic arena 0, whose hooks, wrapped around the system's, are replaced while it is in use.
@@ -37,6 +37,21 @@ demand(bool met, const char *what) {
 
 static _Atomic uint64_t sequence; /* random decisions, over all threads */
 static _Atomic uint64_t ncalls, nrefused;
+
+typedef enum {
+    kind_alloc,
+    kind_dalloc,
+    kind_destroy,
+    kind_commit,
+    kind_decommit,
+    kind_purge_lazy,
+    kind_purge_forced,
+    kind_split,
+    kind_merge,
+    kinds
+} kind_t;
+
+static _Atomic uint64_t calls_of[kinds];
 
 static uint64_t
 decide(unsigned n) {
@@ -80,11 +95,12 @@ free_kept(void) {
 
 /* True: this call is to be refused. */
 static bool
-enter(void) {
+enter(kind_t kind) {
     atomic_add(&ncalls, 1);
+    atomic_add(&calls_of[kind], 1);
     hold_no_lock();
     allocate_and_free();
-    sched_yield();
+    decide(50) == 0 ? (void)usleep(20) : (void)sched_yield();
     bool no = decide(4) == 0;
     atomic_add(&nrefused, no);
     return no;
@@ -142,7 +158,7 @@ own_alloc(extent_hooks_t *hooks, void *new_addr, size_t size, size_t alignment, 
           unsigned arena) {
     (void)hooks;
     (void)arena;
-    if (enter()) {
+    if (enter(kind_alloc)) {
         return NULL;
     }
     *commit = decide(4) != 0;
@@ -172,7 +188,7 @@ own_dalloc(extent_hooks_t *hooks, void *addr, size_t size, bool committed, unsig
     (void)hooks;
     (void)committed;
     (void)arena;
-    if (enter()) {
+    if (enter(kind_dalloc)) {
         return true;
     }
     take_back(addr, size);
@@ -184,7 +200,7 @@ own_destroy(extent_hooks_t *hooks, void *addr, size_t size, bool committed, unsi
     (void)hooks;
     (void)committed;
     (void)arena;
-    enter();
+    enter(kind_destroy);
     take_back(addr, size);
 }
 
@@ -194,7 +210,7 @@ own_commit(extent_hooks_t *hooks, void *addr, size_t size, size_t offset, size_t
     (void)arena;
     within_one(addr, size);
     demand(offset + length <= size, "a range beyond its extent");
-    return enter() || mprotect((char *)addr + offset, length, PROT_READ | PROT_WRITE) != 0;
+    return enter(kind_commit) || mprotect((char *)addr + offset, length, PROT_READ | PROT_WRITE) != 0;
 }
 
 static bool
@@ -202,7 +218,7 @@ own_decommit(extent_hooks_t *hooks, void *addr, size_t size, size_t offset, size
     (void)hooks;
     (void)arena;
     within_one(addr, size);
-    if (enter()) {
+    if (enter(kind_decommit)) {
         return true;
     }
     demand(mprotect((char *)addr + offset, length, PROT_NONE) == 0, "mprotect");
@@ -217,7 +233,7 @@ own_purge_lazy(extent_hooks_t *hooks, void *addr, size_t size, size_t offset, si
     (void)hooks;
     (void)arena;
     within_one(addr, size);
-    if (enter()) {
+    if (enter(kind_purge_lazy)) {
         return true;
     }
     memset((char *)addr + offset, 0xdd, length < 4096 ? length : 4096);
@@ -229,7 +245,7 @@ own_purge_forced(extent_hooks_t *hooks, void *addr, size_t size, size_t offset, 
     (void)hooks;
     (void)arena;
     within_one(addr, size);
-    return enter() || madvise((char *)addr + offset, length, MADV_DONTNEED) != 0;
+    return enter(kind_purge_forced) || madvise((char *)addr + offset, length, MADV_DONTNEED) != 0;
 }
 
 static bool
@@ -240,7 +256,7 @@ own_split(extent_hooks_t *hooks, void *addr, size_t size, size_t size_a, size_t 
     (void)arena;
     within_one(addr, size);
     demand(size_a > 0 && size_b > 0 && size_a + size_b == size, "a split into what it was not");
-    return enter();
+    return enter(kind_split);
 }
 
 static bool
@@ -251,7 +267,7 @@ own_merge(extent_hooks_t *hooks, void *addr_a, size_t size_a, void *addr_b, size
     (void)arena;
     demand((char *)addr_a + size_a == addr_b, "a merge of what is not adjacent");
     within_one(addr_a, size_a + size_b);
-    return enter();
+    return enter(kind_merge);
 }
 
 static extent_hooks_t own_hooks = {
@@ -274,47 +290,47 @@ static void *
 wrapped_alloc(extent_hooks_t *hooks, void *new_addr, size_t size, size_t alignment, bool *zero, bool *commit,
               unsigned arena) {
     (void)hooks;
-    enter();
+    enter(kind_alloc);
     return original->alloc(original, new_addr, size, alignment, zero, commit, arena);
 }
 
 static bool
 wrapped_dalloc(extent_hooks_t *hooks, void *addr, size_t size, bool committed, unsigned arena) {
     (void)hooks;
-    return enter() || original->dalloc(original, addr, size, committed, arena);
+    return enter(kind_dalloc) || original->dalloc(original, addr, size, committed, arena);
 }
 
 static bool
 wrapped_commit(extent_hooks_t *hooks, void *addr, size_t size, size_t offset, size_t length, unsigned arena) {
     (void)hooks;
-    enter();
+    enter(kind_commit);
     return original->commit(original, addr, size, offset, length, arena);
 }
 
 static bool
 wrapped_purge_lazy(extent_hooks_t *hooks, void *addr, size_t size, size_t offset, size_t length, unsigned arena) {
     (void)hooks;
-    return enter() || original->purge_lazy(original, addr, size, offset, length, arena);
+    return enter(kind_purge_lazy) || original->purge_lazy(original, addr, size, offset, length, arena);
 }
 
 static bool
 wrapped_purge_forced(extent_hooks_t *hooks, void *addr, size_t size, size_t offset, size_t length, unsigned arena) {
     (void)hooks;
-    return enter() || original->purge_forced(original, addr, size, offset, length, arena);
+    return enter(kind_purge_forced) || original->purge_forced(original, addr, size, offset, length, arena);
 }
 
 static bool
 wrapped_split(extent_hooks_t *hooks, void *addr, size_t size, size_t size_a, size_t size_b, bool committed,
               unsigned arena) {
     (void)hooks;
-    return enter() || original->split(original, addr, size, size_a, size_b, committed, arena);
+    return enter(kind_split) || original->split(original, addr, size, size_a, size_b, committed, arena);
 }
 
 static bool
 wrapped_merge(extent_hooks_t *hooks, void *addr_a, size_t size_a, void *addr_b, size_t size_b, bool committed,
               unsigned arena) {
     (void)hooks;
-    return enter() || original->merge(original, addr_a, size_a, addr_b, size_b, committed, arena);
+    return enter(kind_merge) || original->merge(original, addr_a, size_a, addr_b, size_b, committed, arena);
 }
 
 /* Two of a kind, so that one can replace the other. */
@@ -542,6 +558,9 @@ test_extent_hooks_no_lock_held_allocate_sleep_refuse(void **state) {
     assert_int_equal(ngrants, 0);
     assert_int_equal(ngiven, nreturned);
     assert_true(ngiven > 1);
+    for (unsigned kind = 0; kind < kinds; kind++) {
+        assert_true(atomic_get(&calls_of[kind]) > 0);
+    }
 }
 
 static void

@@ -168,11 +168,12 @@ live_on(void *arg) {
     check_all();
 }
 
+/* 1, 8, 1, 8 ... and then any. */
 static void
 run_changes(void) {
     static const uint32_t numbers[] = {8, 1, 5, 2, 16, 1, 3};
     for (unsigned i = 0; i < NCHANGES; i++) {
-        change(i % 2 == 0 && i < 20 ? 1 + 7 * (i % 4 == 0) : numbers[i % 7]);
+        change(i < 20 ? (i % 2 == 0 ? 8 : 1) : numbers[i % 7]);
         if (i % 3 == 0) {
             use_manual(i);
         }
