@@ -4,7 +4,8 @@
 #include "base/witness.h"
 #include "os/pages.h"
 
-/* Calls of hooks that this thread is in. */
+/* Calls of hooks that this thread is in. Not a field of the thread's own structure: threads that have ended, whose last
+ * destructors may still free, share one (thread_gone). */
 static __thread unsigned depth __attribute__((tls_model("initial-exec")));
 
 bool
