@@ -74,8 +74,19 @@ make(uint32_t index, bool manual) REQUIRES(role_arenas) {
     return arena;
 }
 
+static bool
+overlaps_any(uintptr_t addr, size_t size) {
+    bool found = false;
+    for (uint32_t i = 0; i < atomic_get(&count) && !found; i++) {
+        arena_t *arena = arenas_get(i);
+        found = arena != NULL && pa_overlaps(&arena->pages, addr, size);
+    }
+    return found;
+}
+
 bool
 arenas_boot(uint32_t n) {
+    atomic_set_release(&pa_overlaps_any, overlaps_any);
     arenas_lock();
     atomic_set(&nauto, n);
     bool made = make(0, false) != NULL;

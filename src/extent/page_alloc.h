@@ -109,6 +109,11 @@ extent_t *pa_new_region(page_alloc_t *pa, size_t size, size_t alignment, bool ex
 /* Gives back all regions that are wholly retained. True if there was one. */
 bool pa_release_unused(page_alloc_t *pa);
 
+/* Is any of this memory in one of the arena's regions? */
+bool pa_overlaps(page_alloc_t *pa, uintptr_t addr, size_t size);
+/* The same of all arenas; empty (NULL) unless the layer above fills it. Asked about what an alloc hook returned. */
+extern bool (*_Atomic pa_overlaps_any)(uintptr_t addr, size_t size);
+
 /*
  * Who purges in the background. Its functions are called at any time while the slot is filled, and may be still running
  * when it has been emptied; with no lock of the core held.

@@ -34,9 +34,10 @@ typedef struct {
     bool committed;
 } grant_t;
 
-/* Inner pages of an extent are not in the page map; the list of regions knows them. */
-static bool
-overlaps_region(page_alloc_t *pa, uintptr_t addr, size_t size) {
+bool (*_Atomic pa_overlaps_any)(uintptr_t addr, size_t size);
+
+bool
+pa_overlaps(page_alloc_t *pa, uintptr_t addr, size_t size) {
     bool found = false;
     extents_lock(&pa->retained);
     for (const region_t *region = pa->regions; region != NULL && !found; region = region->next) {
@@ -55,6 +56,14 @@ sane(const grant_t *grant, size_t alignment) {
            pagemap_extent(addr + grant->size - 1) == NULL;
 }
 
+/* Inner pages of an extent are not in the page map; the lists of regions know them. */
+static bool
+in_use(page_alloc_t *pa, const grant_t *grant) {
+    bool (*any)(uintptr_t, size_t) = atomic_get_acquire(&pa_overlaps_any);
+    uintptr_t addr = (uintptr_t)grant->addr;
+    return pa_overlaps(pa, addr, grant->size) || (any != NULL && any(addr, grant->size));
+}
+
 static bool
 ask(page_alloc_t *pa, size_t size, size_t alignment, grant_t *grant) {
     grant->size = size;
@@ -62,7 +71,7 @@ ask(page_alloc_t *pa, size_t size, size_t alignment, grant_t *grant) {
     if (grant->addr == NULL) {
         return false;
     }
-    if (!sane(grant, alignment) || (pa_hooks(pa) != NULL && overlaps_region(pa, (uintptr_t)grant->addr, grant->size))) {
+    if (!sane(grant, alignment) || (pa_hooks(pa) != NULL && in_use(pa, grant))) {
         warn("the alloc hook of an arena returned memory that is misaligned, out of range or in use; it is not used");
         return false;
     }

@@ -16,6 +16,8 @@ typedef struct {
         bool alive, manual;
         int64_t dirty_ms, muzzy_ms, dirty_max;
         const void *hooks;
+        bool guard;
+        int thp;
         uint32_t nthreads;
     } arenas[16];
 } picture_t;
@@ -39,6 +41,8 @@ take_picture(void) {
             picture.arenas[i].muzzy_ms = atomic_get(&arena->pages.muzzy_decay_ms);
             picture.arenas[i].dirty_max = atomic_get(&arena->pages.dirty_max);
             picture.arenas[i].hooks = pa_hooks(&arena->pages);
+            picture.arenas[i].guard = atomic_get(&arena->pages.guard);
+            picture.arenas[i].thp = (int)atomic_get(&arena->pages.thp);
             picture.arenas[i].nthreads = atomic_get(&arena->nthreads);
         }
     }
@@ -79,10 +83,10 @@ assert_get_fails(const char *name, int expected, const char *part) {
 static const struct {
     const char *name;
     const char *value;
-} writes[] = {{"dirty_decay_ms", "1"}, {"muzzy_decay_ms", "1"}, {"dirty_max", "1M"}, {"decay", NULL},
-              {"purge", NULL},         {"reset", NULL},         {"destroy", NULL}};
+} writes[] = {{"dirty_decay_ms", "1"}, {"muzzy_decay_ms", "1"}, {"dirty_max", "1M"}, {"decay", NULL},  {"purge", NULL},
+              {"reset", NULL},         {"destroy", NULL},       {"guard", "true"},   {"thp", "always"}};
 
-static const char *const reads[] = {"dirty_decay_ms", "muzzy_decay_ms", "dirty_max", "extent_hooks"};
+static const char *const reads[] = {"dirty_decay_ms", "muzzy_decay_ms", "dirty_max", "extent_hooks", "guard", "thp"};
 static const char *const stats[] = {"active", "nthreads", "bins.0.curregs", "lextents.0.nmalloc"};
 
 static void
@@ -191,6 +195,87 @@ test_bad_arena_reset_or_destroyed_in_use(void **state) {
     assert_int_equal(lunalloc_ctl_set(name, NULL, NULL, 0), 0);
 }
 
+/* ---- hooks ---- */
+
+static int
+write_hooks(const char *index, extent_hooks_t *hooks) {
+    char name[64];
+    snprintf(name, sizeof name, "arena.%s.extent_hooks", index);
+    return mallctl(name, NULL, NULL, &hooks, sizeof hooks);
+}
+
+static void
+test_bad_arena_extent_hooks(void **state) {
+    (void)state;
+    static const char *const indices[] = {"4095", "4096", "4097", "999999999"};
+    picture_t before = take_picture();
+    static extent_hooks_t none;
+    extent_hooks_t *hooks = NULL;
+    size_t size = sizeof hooks;
+    assert_int_equal(mallctl("arena.0.extent_hooks", &hooks, &size, NULL, 0), 0);
+    for (unsigned i = 0; i < sizeof indices / sizeof indices[0]; i++) {
+        assert_int_equal(write_hooks(indices[i], hooks), ENOENT);
+    }
+    assert_int_equal(write_hooks("0", NULL), EINVAL);
+    assert_int_equal(write_hooks("0", &none), EINVAL);
+    assert_unchanged(&before, "extent_hooks");
+}
+
+static void *nonsense;
+
+static void *
+nonsense_alloc(extent_hooks_t *hooks, void *new_addr, size_t size, size_t alignment, bool *zero, bool *commit,
+               unsigned arena) {
+    (void)hooks, (void)new_addr, (void)size, (void)alignment, (void)zero, (void)commit, (void)arena;
+    return nonsense;
+}
+
+static const char warning[] = "lunalloc: the alloc hook of an arena returned memory that is misaligned, out of range "
+                              "or in use; it is not used\n";
+
+/* In a child: an allocation from an arena whose alloc hook returns nonsense fails, and changes nothing there. */
+static void
+allocate_nonsense(void *addr) {
+    lunalloc_stats_t before, after;
+    extent_hooks_t hooks = {.alloc = nonsense_alloc}, *original;
+    char index[16];
+    size_t size = sizeof original;
+    arena_t *arena = arenas_create();
+    snprintf(index, sizeof index, "%u", arena->index);
+    child_assert(mallctl("arena.0.extent_hooks", &original, &size, NULL, 0) == 0);
+    child_assert(write_hooks(index, &hooks) == 0 && lunalloc_ctl_set("thread.arena", index, NULL, 0) == 0);
+    lunalloc_stats(arena->index, &before);
+    nonsense = addr;
+    for (size_t asked = 100; asked < 2000000; asked *= 100) {
+        errno = 0;
+        child_assert(lunalloc_malloc(asked) == NULL && errno == ENOMEM);
+    }
+    lunalloc_stats(arena->index, &after);
+    child_assert(after.mapped == before.mapped && after.allocated == before.allocated);
+    child_assert(after.nregions == before.nregions && after.active == before.active);
+    child_assert(write_hooks(index, original) == 0);
+    void *p = lunalloc_malloc(100);
+    child_assert(p != NULL && extent_arena(arena_extent_of(p, "test")) == arena->index);
+    arena_check(arena);
+}
+
+static void
+test_bad_hook_memory_misaligned_null_or_too_small(void **state) {
+    (void)state;
+    char *in_use = lunalloc_malloc((size_t)1 << 20);
+    uintptr_t page = (uintptr_t)in_use & ~(uintptr_t)(sc.page - 1);
+    void *const addresses[] = {in_use + 1, (void *)page, (void *)(page + 3 * sc.page), (void *)(UINTPTR_MAX - sc.page)};
+    for (unsigned i = 0; i < sizeof addresses / sizeof addresses[0]; i++) {
+        outcome_t out = in_child(allocate_nonsense, addresses[i]);
+        assert_child_well(&out);
+        assert_memory_equal(out.text, warning, sizeof warning - 1);
+    }
+    outcome_t out = in_child(allocate_nonsense, NULL);
+    assert_child_well(&out);
+    assert_string_equal(out.text, "");
+    lunalloc_free(in_use);
+}
+
 /* By number, where an index may be any size_t. */
 static void
 test_by_mib(void **state) {
@@ -233,6 +318,8 @@ main(void) {
         cmocka_unit_test(test_bad_arena_4096_where_one_is_meant),
         cmocka_unit_test(test_bad_arena_0_reset_or_destroyed),
         cmocka_unit_test(test_bad_arena_reset_or_destroyed_in_use),
+        cmocka_unit_test(test_bad_arena_extent_hooks),
+        cmocka_unit_test(test_bad_hook_memory_misaligned_null_or_too_small),
         cmocka_unit_test(test_by_mib),
     };
     return cmocka_run_group_tests_name("bad_arena", tests, boot_allocator, NULL);
