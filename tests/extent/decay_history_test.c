@@ -161,7 +161,7 @@ check_end(void) {
 }
 
 static void
-test_change_of_time_never_purges_more_than_the_new_curve_allows(void **state) {
+test_decay_backlog_remapped_never_purges_more_than_the_new_curve(void **state) {
     (void)state;
     unsigned nchanges = 0, npurges = 0;
     for (unsigned history = 1; history <= HISTORIES; history++) {
@@ -260,7 +260,7 @@ test_due_is_never_without_pages_or_time(void **state) {
 int
 main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_change_of_time_never_purges_more_than_the_new_curve_allows),
+        cmocka_unit_test(test_decay_backlog_remapped_never_purges_more_than_the_new_curve),
         cmocka_unit_test(test_no_burst_from_a_long_step),
         cmocka_unit_test(test_alternation_does_not_age),
         cmocka_unit_test(test_due_is_the_first_step_with_enough),

@@ -50,7 +50,7 @@ check_curve(int64_t ms, size_t npages) {
 }
 
 static void
-test_curve(void **state) {
+test_decay_smoothstep(void **state) {
     (void)state;
     check_curve(1, 1000);
     check_curve(200, 1);
@@ -179,7 +179,7 @@ purge(decay_t *decay, model_t *model) {
 }
 
 static void
-test_against_model(void **state) {
+test_decay_backlog_against_model(void **state) {
     (void)state;
     static model_t model;
     decay_t decay;
@@ -376,12 +376,12 @@ test_repeated_change_lets_time_pass(void **state) {
 int
 main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_curve),
+        cmocka_unit_test(test_decay_smoothstep),
         cmocka_unit_test(test_half_way),
         cmocka_unit_test(test_long_gap),
         cmocka_unit_test(test_never_and_at_once),
         cmocka_unit_test(test_steps),
-        cmocka_unit_test(test_against_model),
+        cmocka_unit_test(test_decay_backlog_against_model),
         cmocka_unit_test(test_reuse_takes_the_youngest),
         cmocka_unit_test(test_purging_keeps_the_curve),
         cmocka_unit_test(test_purging_keeps_the_young),
