@@ -437,6 +437,31 @@ test_checker(void **state) {
     pages_end(&pa);
 }
 
+/* A small allocation that profiling has given an extent of its own keeps its small class, for as long as it lives. */
+static void
+test_szind_of_profile_promoted_and_large_valid_only_while_live(void **state) {
+    (void)state;
+    const uint32_t szinds[] = {0, sc_index(100), sc.nsmall - 1, sc.nsmall, sc_index(1 << 20)};
+    extent_t *e[5];
+    bool zeroed;
+    pages_begin(&pa, -1, 0);
+    for (unsigned i = 0; i < 5; i++) {
+        size_t size = align_up(sc.size[szinds[i]], sc.page);
+        e[i] = pa_alloc(&pa, size, sc.page, szinds[i], false, &zeroed);
+        assert_non_null(e[i]);
+    }
+    check_pages(&pa, walk(&pa).bytes[extent_active]);
+    for (unsigned i = 0; i < 5; i++) {
+        uintptr_t addr = e[i]->addr;
+        assert_true(e[i]->szind == szinds[i] && !e[i]->slab && extent_state(e[i]) == extent_active);
+        pa_dalloc(&pa, e[i]);
+        const extent_t *after = pagemap_extent(addr);
+        assert_true(after == NULL || after->szind == SC_NONE);
+        check_pages(&pa, walk(&pa).bytes[extent_active]);
+    }
+    pages_end(&pa);
+}
+
 int
 main(void) {
     const struct CMUnitTest tests[] = {
@@ -452,6 +477,7 @@ main(void) {
         cmocka_unit_test(test_expand),
         cmocka_unit_test(test_expand_over_two_collections),
         cmocka_unit_test(test_checker),
+        cmocka_unit_test(test_szind_of_profile_promoted_and_large_valid_only_while_live),
     };
     return cmocka_run_group_tests_name("extent/page_alloc", tests, boot_allocator, NULL);
 }
