@@ -108,6 +108,12 @@ muzzy_decay_ms. 0 gives back at once, -1 never.
   la.ctl.arena[0].dirty_decay_ms = 500         live, for one arena
   la.set("arena.4096.dirty_decay_ms", 500)     for every arena
   la.arena(0):purge()                          all of it, once, now]],
+    thp = [[
+With thp "always" an arena asks the system for huge pages (2 MiB on most), and packs for them: decay gives back whole
+ones only, so that one that is still used in part is not broken. Faster over large heaps; more memory stays.
+  LUNALLOC_CONF="thp:always" program           every arena, from the start
+  la.set("arena.4096.thp", "always")           live
+  la.arena(0):purge()                          every free page, huge ones are broken]],
     configuration = [[
 Settings at the start of a program are pairs in an environment variable; what holds from the start has a name opt.*:
   LUNALLOC_CONF="dirty_decay_ms:500,narenas:4" program

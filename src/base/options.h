@@ -21,6 +21,7 @@
 #define DEFAULT_DIRTY_DECAY_MS    10000
 #define DEFAULT_MUZZY_DECAY_MS    0
 #define DEFAULT_DIRTY_MAX         -1
+#define DEFAULT_THP               default
 #define DEFAULT_BACKGROUND_THREAD false
 #define DEFAULT_MAX_BACKGROUND    4
 
@@ -44,6 +45,7 @@ typedef struct {
     _Atomic int64_t dirty_decay_ms;        /* for new arenas; -1 never, 0 at once */
     _Atomic int64_t muzzy_decay_ms;        /* for new arenas */
     _Atomic int64_t dirty_max;             /* for new arenas; bytes; -1 no limit */
+    _Atomic uint32_t thp;                  /* for new arenas; pages_thp_t; 0: default */
     _Atomic size_t max_background_threads; /* 1 .. BACKGROUND_MAX */
 } options_t;
 

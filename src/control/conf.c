@@ -99,10 +99,10 @@ apply(span_t key, span_t value, ctl_source_t source, fmt_t *why) {
     fmt_str(why, "' ");
     char string[OPTION_TEXT_MAX];
     lunalloc_value_t parsed;
-    if (!parse_value(&ctl_rows[i].public, value, string, &parsed, why)) {
+    if (!parse_value(&ctl_rows[i].public, value, string, &parsed, why) ||
+        ctl_store_option(&ctl_rows[i], &parsed, why) != 0) {
         return false;
     }
-    ctl_store_option(&ctl_rows[i], &parsed);
     ctl_set_source(&ctl_rows[i], source);
     return true;
 }

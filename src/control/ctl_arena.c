@@ -1,6 +1,7 @@
 /* ctl_arena.c -- arenas by name: decay, caps, hooks, guards, huge pages, actions. */
 #include "control/ctl_arena.h"
 
+#include "base/options.h"
 #include "extent/highwater.h"
 #include "os/clock.h"
 
@@ -135,7 +136,7 @@ write_extent_hooks(const ctl_call_t *call, const lunalloc_value_t *value, fmt_t 
         fmt_str(why, "hooks need an alloc function");
         return EINVAL;
     }
-    atomic_set_release(&arena->pages.hooks, hooks == &hooks_system ? NULL : hooks);
+    pa_set_hooks(&arena->pages, hooks == &hooks_system ? NULL : hooks);
     return 0;
 }
 
@@ -166,25 +167,55 @@ read_arena_thp(const ctl_call_t *call, lunalloc_value_t *value, fmt_t *why) {
     return arena == NULL ? ENOENT : 0;
 }
 
+/* The mode that a word means. False, with the reason in `why`, if it is none. */
+static bool
+is_thp(const lunalloc_value_t *value, pages_thp_t *mode, fmt_t *why) {
+    uint32_t i = 0;
+    while (i < 3 && (value->v.s == NULL || strcmp(value->v.s, thp_words[i]) != 0)) {
+        i++;
+    }
+    *mode = (pages_thp_t)i;
+    if (i == 3) {
+        fmt_str(why, "allowed: default, always, never");
+    }
+    return i < 3;
+}
+
 int
 write_arena_thp(const ctl_call_t *call, const lunalloc_value_t *value, fmt_t *why) {
-    uint32_t from, to, mode = 0;
+    uint32_t from, to;
+    pages_thp_t mode;
     if (!arena_range(call, &from, &to, why)) {
         return ENOENT;
     }
-    while (mode < 3 && (value->v.s == NULL || strcmp(value->v.s, thp_words[mode]) != 0)) {
-        mode++;
-    }
-    if (mode == 3) {
-        fmt_str(why, "allowed: default, always, never");
+    if (!is_thp(value, &mode, why)) {
         return EINVAL;
     }
     for (uint32_t i = from; i < to; i++) {
         arena_t *arena = arenas_want(i);
         if (arena != NULL) {
-            pa_set_thp(&arena->pages, (pages_thp_t)mode);
+            pa_set_thp(&arena->pages, mode);
         }
     }
+    return 0;
+}
+
+int
+read_opt_thp(const ctl_call_t *call, lunalloc_value_t *value, fmt_t *why) {
+    (void)call;
+    (void)why;
+    value->v.s = thp_words[atomic_get(&options.thp)];
+    return 0;
+}
+
+int
+write_opt_thp(const ctl_call_t *call, const lunalloc_value_t *value, fmt_t *why) {
+    (void)call;
+    pages_thp_t mode;
+    if (!is_thp(value, &mode, why)) {
+        return EINVAL;
+    }
+    atomic_set(&options.thp, (uint32_t)mode);
     return 0;
 }
 

@@ -36,7 +36,7 @@ int ctl_no_such(fmt_t *why, const char *what, size_t index);
 size_t ctl_row_named(const char *pattern);
 
 /* Writes an option as configuration does, before boot has finished: no liveness is asked. value fits the row's type
- * and range. */
-void ctl_store_option(const ctl_row_t *row, const lunalloc_value_t *value);
+ * and range. 0, or as a write. */
+int ctl_store_option(const ctl_row_t *row, const lunalloc_value_t *value, fmt_t *why);
 
 #endif

@@ -367,8 +367,8 @@ ctl_row_named(const char *pattern) {
     return i;
 }
 
-void
-ctl_store_option(const ctl_row_t *row, const lunalloc_value_t *value) {
+int
+ctl_store_option(const ctl_row_t *row, const lunalloc_value_t *value, fmt_t *why) {
     ctl_call_t call = {.arg = row->arg};
-    write_option(&call, value, NULL);
+    return (row->write != NULL ? row->write : write_option)(&call, value, why);
 }

@@ -21,6 +21,7 @@ extents_init(extents_t *x, uint32_t arena, extent_state_t state, lock_rank_t ran
     x->state = state;
     extents_lock(x);
     list_init(&x->lru);
+    list_init(&x->partial);
     x->next_stamp = FIRST_STAMP;
     extents_unlock(x);
 }
@@ -36,22 +37,36 @@ enter(extents_t *x, extent_t *e) REQUIRES(role_extents) {
     bitmap_add(x->nonempty, i);
     counter_add(&x->npages, extent_npages(e));
     counter_add(&x->count, 1);
+    if (UNLIKELY(atomic_get(&x->unit) != 0)) {
+        counter_add(&x->nwhole, extents_whole(x, e));
+    }
     extent_set_state(e, x->state);
+}
+
+static list_t *
+list_of(extents_t *x, const extent_t *e) REQUIRES(role_extents) {
+    return LIKELY(extents_whole(x, e) > 0) ? &x->lru : &x->partial;
+}
+
+static extent_t *
+first_on(const list_t *list) {
+    return list_empty(list) ? NULL : container_of(list->next, extent_t, link);
 }
 
 void
 extents_insert(extents_t *x, extent_t *e) {
     enter(x, e);
     e->lru = x->next_stamp++;
-    list_push_back(&x->lru, &e->link);
+    list_push_back(list_of(x, e), &e->link);
 }
 
 void
 extents_insert_oldest(extents_t *x, extent_t *e) {
-    const extent_t *oldest = extents_oldest(x);
+    list_t *list = list_of(x, e);
+    const extent_t *oldest = first_on(list);
     enter(x, e);
     e->lru = oldest == NULL ? x->next_stamp++ : oldest->lru - 1;
-    list_push_front(&x->lru, &e->link);
+    list_push_front(list, &e->link);
 }
 
 void
@@ -66,6 +81,9 @@ extents_remove(extents_t *x, extent_t *e) {
     e->lru = 0;
     counter_add(&x->npages, -extent_npages(e));
     counter_add(&x->count, (size_t)-1);
+    if (UNLIKELY(atomic_get(&x->unit) != 0)) {
+        counter_add(&x->nwhole, -extents_whole(x, e));
+    }
     extent_set_state(e, extent_busy);
 }
 
@@ -82,7 +100,39 @@ extents_fit(extents_t *x, size_t size, size_t alignment) {
 
 extent_t *
 extents_oldest(extents_t *x) {
-    return list_empty(&x->lru) ? NULL : container_of(x->lru.next, extent_t, link);
+    return first_on(&x->lru);
+}
+
+extent_t *
+extents_oldest_partial(extents_t *x) {
+    return first_on(&x->partial);
+}
+
+/* The oldest member of all leaves. NULL if there is none. */
+static extent_t *
+pop_oldest(extents_t *x) REQUIRES(role_extents) {
+    extent_t *a = extents_oldest(x);
+    extent_t *b = extents_oldest_partial(x);
+    extent_t *e = a == NULL || (b != NULL && b->lru < a->lru) ? b : a;
+    if (e != NULL) {
+        extents_remove(x, e);
+    }
+    return e;
+}
+
+void
+extents_set_unit(extents_t *x, size_t unit) {
+    list_t members;
+    list_init(&members);
+    for (extent_t *e; (e = pop_oldest(x)) != NULL;) {
+        list_push_back(&members, &e->link);
+    }
+    atomic_set(&x->unit, unit);
+    while (!list_empty(&members)) {
+        extent_t *e = first_on(&members);
+        list_remove(&e->link);
+        extents_insert(x, e);
+    }
 }
 
 /* With the lock held, owner = (arena, state) proves membership, and membership makes addr and size stable. */
@@ -131,19 +181,21 @@ check_member(extents_t *x, const extent_t *e) REQUIRES(role_extents) {
     check(pagemap_class((void *)e->addr) == 0);
 }
 
-static extents_tally_t
-check_lru(extents_t *x) REQUIRES(role_extents) {
-    extents_tally_t tally = {0};
+static size_t
+check_list(extents_t *x, const list_t *list, extents_tally_t *tally) REQUIRES(role_extents) {
+    size_t nwhole = 0;
     uint64_t stamp = 0;
-    for (const list_t *at = x->lru.next; at != &x->lru; at = at->next) {
+    for (const list_t *at = list->next; at != list; at = at->next) {
         const extent_t *e = container_of(at, extent_t, link);
         check(at->next->prev == at && at->prev->next == at);
         check(e->lru > stamp && e->lru < x->next_stamp);
         check_member(x, e);
+        check(list_of(x, e) == list);
+        nwhole += extents_whole(x, e);
         stamp = e->lru;
-        extents_count(&tally, e);
+        extents_count(tally, e);
     }
-    return tally;
+    return nwhole;
 }
 
 /* Each link is mutual, and no child belongs before its parent. */
@@ -171,13 +223,16 @@ check_heap(extents_t *x, uint32_t class, extents_tally_t *tally) REQUIRES(role_e
 
 extents_tally_t
 extents_check(extents_t *x) {
-    extents_tally_t by_age = check_lru(x);
+    extents_tally_t by_age = {0};
     extents_tally_t by_size = {0};
+    size_t nwhole = check_list(x, &x->lru, &by_age);
+    nwhole += check_list(x, &x->partial, &by_age);
     for (uint32_t class = 0; class < SC_NPAGE_CLASSES; class ++) {
         check_heap(x, class, &by_size);
     }
     extents_check_same(&by_age, &by_size);
     check(by_age.count == atomic_get(&x->count));
     check(by_age.npages == atomic_get(&x->npages));
+    check(nwhole == extents_purgeable(x));
     return by_age;
 }

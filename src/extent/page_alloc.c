@@ -1,6 +1,6 @@
 /*
  * page_alloc.c -- allocation, deallocation, and resizing in place. Cutting and joining are coalesce.c's, regions
- * region.c's, purging purge.c's, checking page_check.c's.
+ * region.c's, purging purge.c's, huge pages pack.c's, checking page_check.c's.
  */
 #include "extent/page_alloc.h"
 
@@ -164,6 +164,9 @@ pa_dalloc(page_alloc_t *pa, extent_t *e) {
     if (UNLIKELY(e->guarded)) {
         remove_guard(pa, e);
     }
+    if (UNLIKELY(pa_unit(pa) != 0)) {
+        pa_gather(pa, e->addr, extent_end(e));
+    }
     extents_lock(&pa->dirty);
     pa_insert(pa, &pa->dirty, e);
     extents_unlock(&pa->dirty);
@@ -256,6 +259,9 @@ pa_expand(page_alloc_t *pa, extent_t *e, size_t size, uint32_t szind) {
 bool
 pa_shrink(page_alloc_t *pa, extent_t *e, size_t size, uint32_t szind) {
     witness_no_core_lock();
+    if (UNLIKELY(pa_unit(pa) != 0)) {
+        pa_gather(pa, e->addr + size, extent_end(e));
+    }
     extents_lock(&pa->dirty);
     extent_t *rest = pa_split(pa, &pa->dirty, e, size);
     if (rest != NULL) {

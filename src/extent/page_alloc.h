@@ -16,6 +16,12 @@
  *
  * No lock is held while the system is asked to map, commit or purge: the extents concerned are busy meanwhile.
  *
+ * An arena *packs* while its dirty and muzzy collections have a unit, the size of a huge page. Its new regions consist
+ * of whole units. Decay and cap count and purge whole units only: a huge page that is used in part stays whole, and its
+ * age as a free one starts when its last page is freed. pa_purge_all purges single pages, too. What is freed makes the
+ * muzzy and retained pages beside it in its unit dirty (with a huge page they are resident anyway), so that a unit
+ * without live pages becomes one dirty piece and can be purged, however its pages came and went.
+ *
  * Invariants, with all three collection locks held (pa_check asserts them):
  *   mapped = sum of region sizes = pages of (active + busy + dirty + muzzy + retained)
  *   each page of a region is in exactly one extent, whose both ends are registered
@@ -70,6 +76,12 @@ typedef struct {
     _Atomic uint64_t purged;   /* Synchronization: any thread adds; bytes. */
 } page_alloc_t;
 
+/* 0: the arena does not pack. */
+static inline size_t
+pa_unit(page_alloc_t *pa) {
+    return atomic_get(&pa->dirty.unit);
+}
+
 static inline extent_hooks_t *
 pa_hooks(page_alloc_t *pa) {
     return atomic_get_acquire(&pa->hooks);
@@ -83,8 +95,6 @@ void pa_init(page_alloc_t *pa, uint32_t arena);
  * its szind and slab bit set. *zeroed tells whether it reads as zeros. NULL if there is no memory.
  */
 extent_t *pa_alloc(page_alloc_t *pa, size_t size, size_t alignment, uint32_t szind, bool slab, bool *zeroed);
-/* How huge pages are used: for the regions that are there, and those to come. */
-void pa_set_thp(page_alloc_t *pa, pages_thp_t mode);
 /* The reverse of pa_alloc. The class bytes and the slab's interior of the page map have been cleared. */
 void pa_dalloc(page_alloc_t *pa, extent_t *e);
 /* Grows in place by taking free pages behind e, or shrinks; sets the szind. False: nothing changed. */
@@ -144,6 +154,19 @@ void pa_dirtied(page_alloc_t *pa);
 void pa_set_drained(page_alloc_t *pa, bool drained) EXCLUDES(role_extents);
 /* Changes a decay time (state: dirty or muzzy), live. ms: -1 .. DECAY_MS_MAX. */
 void pa_set_decay_ms(page_alloc_t *pa, extent_state_t state, int64_t ms, uint64_t now);
+
+/* Huge pages: pack.c. */
+
+/* How huge pages are used: for the regions that are there, and those to come. With `always` the arena packs, where the
+ * system has huge pages; that begins with a purge of all that is free. */
+void pa_set_thp(page_alloc_t *pa, pages_thp_t mode);
+/* An arena with hooks of its own does not pack. NULL: the system. */
+void pa_set_hooks(page_alloc_t *pa, extent_hooks_t *hooks);
+/* Tells the system how a new region uses huge pages. */
+void pa_advise_huge(page_alloc_t *pa, const region_t *region);
+/* Before [from, to) is freed in an arena that packs: makes dirty what is muzzy or retained beside it, in the units
+ * where it begins and ends. */
+void pa_gather(page_alloc_t *pa, uintptr_t from, uintptr_t to);
 
 /* A place in an arena's address space; stays meaningful whatever happens to the extents there. */
 typedef struct {

@@ -31,33 +31,59 @@ try_decay(page_alloc_t *pa) TRY_ACQUIRE(true, role_decay) NO_THREAD_SAFETY {
     return lock_try(&pa->decay_lock);
 }
 
-/* What may be taken out of a collection: what is beyond `keep`, yet no more than `budget` pages, which were there when
- * that was decided; nothing if it is fewer than `least`, unless all may go. */
+/* What may be taken out of a collection, in pages, of those that may be purged: what is beyond `keep`, yet no more than
+ * `budget`, which were there when that was decided; nothing if it is fewer than `least`, unless all may go. With a
+ * unit, rounded up to it. */
 typedef struct {
     size_t keep, budget, least;
+    bool all; /* parts of units, too */
 } quota_t;
 
 static size_t
-excess(const extents_t *x, const quota_t *quota) {
-    size_t npages = atomic_get(&x->npages);
-    size_t over = npages > quota->keep ? npages - quota->keep : 0;
-    over = over < quota->budget ? over : quota->budget;
-    return quota->keep > 0 && over < quota->least ? 0 : over;
+unit_pages(const extents_t *x) {
+    return atomic_get(&x->unit) >> sc.config.lg_page;
 }
 
-/* The oldest extent, busy, or as much of its end as `most` pages. */
-static extent_t *
-take_oldest(page_alloc_t *pa, extents_t *x, size_t most) REQUIRES(role_extents) {
-    extent_t *e = extents_oldest(x);
-    extents_remove(x, e);
-    if (extent_npages(e) > most) {
-        extent_t *tail = pa_split(pa, x, e, e->size - most * sc.page);
-        if (tail != NULL) {
-            extents_insert_oldest(x, e);
-            e = tail;
-        }
+static size_t
+excess(const extents_t *x, const quota_t *quota) {
+    size_t npages = quota->all ? atomic_get(&x->npages) : extents_purgeable(x);
+    size_t over = npages > quota->keep ? npages - quota->keep : 0;
+    over = over < quota->budget ? over : quota->budget;
+    if (quota->keep > 0 && over < quota->least) {
+        return 0;
     }
-    return e;
+    size_t unit = quota->all ? 0 : unit_pages(x);
+    return LIKELY(unit == 0) ? over : align_up(over, unit);
+}
+
+/* Cuts `size` bytes that end at `end` out of busy e; what is left stays in x and stays as old. Without memory for a
+ * descriptor it gets more. */
+static extent_t *
+cut_out(page_alloc_t *pa, extents_t *x, extent_t *e, uintptr_t end, size_t size) REQUIRES(role_extents) {
+    if (extent_end(e) > end) {
+        extent_t *rest = pa_split(pa, x, e, end - e->addr);
+        if (rest == NULL) {
+            return e;
+        }
+        extents_insert_oldest(x, rest);
+    }
+    extent_t *tail = e->size > size ? pa_split(pa, x, e, e->size - size) : NULL;
+    if (tail == NULL) {
+        return e;
+    }
+    extents_insert_oldest(x, e);
+    return tail;
+}
+
+/* The oldest extent, busy, or as much of the end of what may be purged of it as `most` pages. */
+static extent_t *
+take_oldest(page_alloc_t *pa, extents_t *x, size_t most, bool all) REQUIRES(role_extents) {
+    extent_t *e = extents_oldest(x);
+    e = UNLIKELY(e == NULL) ? extents_oldest_partial(x) : e;
+    extents_remove(x, e);
+    size_t npages = all ? extent_npages(e) : extents_whole(x, e);
+    size_t unit = all || atomic_get(&x->unit) == 0 ? sc.page : atomic_get(&x->unit);
+    return cut_out(pa, x, e, align_down(extent_end(e), unit), (npages < most ? npages : most) * sc.page);
 }
 
 /* Takes up to BATCH extents and charges the quota; returns how many. */
@@ -67,7 +93,7 @@ take_batch(page_alloc_t *pa, extents_t *x, quota_t *quota, extent_t **batch) {
     size_t most;
     extents_lock(x);
     while (n < BATCH && (most = excess(x, quota)) > 0) {
-        batch[n] = take_oldest(pa, x, most);
+        batch[n] = take_oldest(pa, x, most, quota->all);
         size_t npages = extent_npages(batch[n++]);
         quota->budget -= npages < quota->budget ? npages : quota->budget;
     }
@@ -135,6 +161,13 @@ decay_of(page_alloc_t *pa, const extents_t *x) REQUIRES(role_decay) {
     return x == &pa->dirty ? &pa->dirty_decay : &pa->muzzy_decay;
 }
 
+/* With a unit: half of it, so that rounding up does not run far ahead of the curve. */
+static size_t
+least_pages(const extents_t *x) {
+    size_t half = unit_pages(x) / 2;
+    return half > LEAST_PAGES ? half : LEAST_PAGES;
+}
+
 /* Moves one collection's curve on; returns what is due. Nobody may have looked for long: the dirty pages that came
  * since are as old as the last of them. */
 static quota_t
@@ -142,12 +175,12 @@ advance(page_alloc_t *pa, const extents_t *x, uint64_t now) REQUIRES(role_decay)
     decay_t *decay = decay_of(pa, x);
     uint64_t dirtied_at = x == &pa->dirty ? atomic_get(&pa->dirtied_at) : now;
     if (dirtied_at < now) {
-        decay_advance(decay, dirtied_at, atomic_get(&x->npages));
+        decay_advance(decay, dirtied_at, extents_purgeable(x));
     }
-    decay_advance(decay, now, atomic_get(&x->npages));
+    decay_advance(decay, now, extents_purgeable(x));
     update_deadline(pa);
     size_t keep = decay_limit(decay);
-    return (quota_t){.keep = keep, .budget = decay->last > keep ? decay->last - keep : 0, .least = LEAST_PAGES};
+    return (quota_t){.keep = keep, .budget = decay->last > keep ? decay->last - keep : 0, .least = least_pages(x)};
 }
 
 /* What is due, up to a budget. */
@@ -165,7 +198,7 @@ static void
 settle(page_alloc_t *pa, const extents_t *x, extent_t *const *batch, unsigned n) EXCLUDES(role_decay) {
     size_t npages = 0;
     for (unsigned i = 0; i < n; i++) {
-        npages += extent_npages(batch[i]);
+        npages += extents_whole(x, batch[i]);
     }
     pa_lock_decay(pa);
     decay_purged(decay_of(pa, x), npages);
@@ -187,15 +220,27 @@ purge_batch(page_alloc_t *pa, extents_t *x, quota_t *quota, bool lazily) {
     return true;
 }
 
-/* Whatever the ages. What comes meanwhile stays: it is for those who bring it. */
 static void
-purge_down_to(page_alloc_t *pa, extents_t *x, size_t keep, bool lazily) {
-    quota_t quota = {.keep = keep, .budget = atomic_get(&x->npages), .least = 1};
+purge_quota(page_alloc_t *pa, extents_t *x, quota_t quota, bool lazily) {
     bool any = false;
     while (purge_batch(pa, x, &quota, lazily)) {
         any = true;
     }
     atomic_add(&pa->npurges, any);
+}
+
+/* Whatever the ages. What comes meanwhile stays: it is for those who bring it. */
+static void
+purge_dirty_to(page_alloc_t *pa, size_t keep) {
+    quota_t quota = {.keep = keep, .budget = extents_purgeable(&pa->dirty), .least = 1};
+    purge_quota(pa, &pa->dirty, quota, purges_lazily(pa));
+}
+
+/* The same down to nothing, parts of units included. */
+static void
+purge_to_last_page(page_alloc_t *pa, extents_t *x) {
+    quota_t quota = {.keep = 0, .budget = atomic_get(&x->npages), .least = 1, .all = true};
+    purge_quota(pa, x, quota, false);
 }
 
 /* What the curve does not allow. It is read anew for each batch, since its time may change meanwhile. */
@@ -213,16 +258,16 @@ purge_due(page_alloc_t *pa, extents_t *x, uint64_t now) {
 static void
 purge_over_cap(page_alloc_t *pa) {
     size_t cap = cap_pages(pa);
-    if (UNLIKELY(atomic_get(&pa->dirty.npages) > cap)) {
-        purge_down_to(pa, &pa->dirty, cap - cap / CAP_SLACK, purges_lazily(pa));
+    if (UNLIKELY(extents_purgeable(&pa->dirty) > cap)) {
+        purge_dirty_to(pa, cap - cap / CAP_SLACK);
     }
 }
 
 /* Pages that become due by time: where the time is -1 or 0, it is not time that counts. */
 static size_t
 decaying_pages(page_alloc_t *pa) {
-    size_t dirty = atomic_get(&pa->dirty_decay_ms) > 0 ? atomic_get(&pa->dirty.npages) : 0;
-    size_t muzzy = atomic_get(&pa->muzzy_decay_ms) > 0 ? atomic_get(&pa->muzzy.npages) : 0;
+    size_t dirty = atomic_get(&pa->dirty_decay_ms) > 0 ? extents_purgeable(&pa->dirty) : 0;
+    size_t muzzy = atomic_get(&pa->muzzy_decay_ms) > 0 ? extents_purgeable(&pa->muzzy) : 0;
     return dirty + muzzy;
 }
 
@@ -255,8 +300,8 @@ watch(page_alloc_t *pa, uint64_t now) {
     pa_lock_decay(pa);
     advance(pa, &pa->dirty, now);
     advance(pa, &pa->muzzy, now);
-    uint64_t dirty = decay_due(&pa->dirty_decay, LEAST_PAGES);
-    uint64_t muzzy = decay_due(&pa->muzzy_decay, LEAST_PAGES);
+    uint64_t dirty = decay_due(&pa->dirty_decay, least_pages(&pa->dirty));
+    uint64_t muzzy = decay_due(&pa->muzzy_decay, least_pages(&pa->muzzy));
     size_t npages = decaying_pages(pa);
     pa_unlock_decay(pa);
     uint64_t due = dirty < muzzy ? dirty : muzzy;
@@ -313,8 +358,8 @@ pa_background(page_alloc_t *pa, uint64_t now) {
 void
 pa_purge_all(page_alloc_t *pa) {
     witness_no_core_lock();
-    purge_down_to(pa, &pa->dirty, 0, false);
-    purge_down_to(pa, &pa->muzzy, 0, false);
+    purge_to_last_page(pa, &pa->dirty);
+    purge_to_last_page(pa, &pa->muzzy);
 }
 
 /* Under the lock, so that pages that come before are there for who purges next, and who brings some later sees it. */
@@ -332,7 +377,7 @@ pa_dirtied(page_alloc_t *pa) {
     if (UNLIKELY(atomic_get(&pa->drained))) {
         pa_purge_all(pa);
     } else if (UNLIKELY(atomic_get(&pa->dirty_decay_ms) == 0)) {
-        purge_down_to(pa, &pa->dirty, 0, purges_lazily(pa));
+        purge_dirty_to(pa, 0);
     } else {
         atomic_set(&pa->dirtied_at, clock_coarse_ns());
         purge_over_cap(pa);
@@ -348,7 +393,7 @@ pa_set_decay_ms(page_alloc_t *pa, extent_state_t state, int64_t ms, uint64_t now
     bool dirty = state == extent_dirty;
     extents_t *x = dirty ? &pa->dirty : &pa->muzzy;
     pa_lock_decay(pa);
-    decay_set(dirty ? &pa->dirty_decay : &pa->muzzy_decay, ms, now, atomic_get(&x->npages));
+    decay_set(dirty ? &pa->dirty_decay : &pa->muzzy_decay, ms, now, extents_purgeable(x));
     atomic_set(dirty ? &pa->dirty_decay_ms : &pa->muzzy_decay_ms, ms);
     update_deadline(pa);
     pa_unlock_decay(pa);

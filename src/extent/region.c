@@ -86,10 +86,23 @@ can_be_cut(page_alloc_t *pa) {
 
 /* Asks for the growth series' size, then for the least, then again after giving back what is not used. */
 static bool
-get_region(page_alloc_t *pa, size_t least, size_t alignment, bool exact, grant_t *grant) {
-    size_t size = exact || !can_be_cut(pa) ? least : next_region_size(pa, least);
+get_units(page_alloc_t *pa, size_t least, size_t alignment, size_t unit, bool exact, grant_t *grant) {
+    size_t size = exact || !can_be_cut(pa) ? least : align_up(next_region_size(pa, least), unit);
     return ask(pa, size, alignment, grant) || (size > least && ask(pa, least, alignment, grant)) ||
            (pa_release_unused(pa) && ask(pa, least, alignment, grant));
+}
+
+/* Of whole units, aligned to them, where there are any; if they cannot be had, of pages. */
+static bool
+get_region(page_alloc_t *pa, size_t least, size_t alignment, bool exact, grant_t *grant) {
+    size_t unit = exact ? 0 : pa_unit(pa);
+    if (UNLIKELY(unit != 0)) {
+        size_t strictest = alignment > unit ? alignment : unit;
+        if (get_units(pa, align_up(least, unit), strictest, unit, false, grant)) {
+            return true;
+        }
+    }
+    return get_units(pa, least, alignment, sc.page, exact, grant);
 }
 
 static void
@@ -139,26 +152,6 @@ enter_region(page_alloc_t *pa, region_t *region, extent_t *e, const grant_t *gra
     extents_unlock(&pa->retained);
 }
 
-/* Huge pages of the system's own memory only: what hooks provide is theirs. */
-static void
-set_thp(page_alloc_t *pa, uintptr_t addr, size_t size) {
-    pages_thp_t mode = (pages_thp_t)atomic_get(&pa->thp);
-    if (UNLIKELY(mode != pages_thp_default) && pa_hooks(pa) == NULL) {
-        pages_thp((void *)addr, size, mode);
-    }
-}
-
-void
-pa_set_thp(page_alloc_t *pa, pages_thp_t mode) {
-    witness_no_core_lock();
-    atomic_set(&pa->thp, (uint32_t)mode);
-    pa_lock_layout(pa);
-    for (const region_t *region = pa->regions; region != NULL; region = region->next) {
-        set_thp(pa, region->addr, region->size);
-    }
-    pa_unlock_layout(pa);
-}
-
 extent_t *
 pa_new_region(page_alloc_t *pa, size_t size, size_t alignment, bool exact) {
     witness_no_core_lock();
@@ -168,7 +161,7 @@ pa_new_region(page_alloc_t *pa, size_t size, size_t alignment, bool exact) {
     bool granted = region != NULL && e != NULL && get_region(pa, size, alignment, exact, &grant);
     if (granted && pagemap_ensure((uintptr_t)grant.addr, grant.size)) {
         enter_region(pa, region, e, &grant);
-        set_thp(pa, region->addr, region->size);
+        pa_advise_huge(pa, region);
         highwater_add(grant.size);
         return e;
     }

@@ -6,6 +6,7 @@
 
 #include "base/bits.h"
 #include "os/fault.h"
+#include "os/system.h"
 
 #include <errno.h>
 #include <sys/auxv.h>
@@ -116,6 +117,17 @@ pages_guard(void *addr, size_t size) {
 bool
 pages_unguard(void *addr, size_t size) {
     return protect(addr, size, PROT_READ | PROT_WRITE);
+}
+
+size_t
+pages_huge_size(void) {
+    char text[32];
+    size_t size = 0;
+    size_t len = system_read_config("/sys/kernel/mm/transparent_hugepage/hpage_pmd_size", text, sizeof text);
+    for (size_t i = 0; i < len && text[i] >= '0' && text[i] <= '9'; i++) {
+        size = size * 10 + (size_t)(text[i] - '0');
+    }
+    return is_pow2(size) && size > pages_size() ? size : 0;
 }
 
 bool

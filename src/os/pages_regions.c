@@ -354,6 +354,11 @@ pages_unguard(void *addr, size_t size) {
     return protect("unguard", addr, size, PROT_READ | PROT_WRITE);
 }
 
+size_t
+pages_huge_size(void) {
+    return 0;
+}
+
 bool
 pages_thp(void *addr, size_t size, pages_thp_t mode) {
     (void)addr;

@@ -122,6 +122,11 @@ pages_unguard(void *addr, size_t size) {
     return protect(addr, size, PAGE_READWRITE);
 }
 
+size_t
+pages_huge_size(void) {
+    return 0;
+}
+
 /* Large pages are a privilege here, and asked for when memory is reserved. */
 bool
 pages_thp(void *addr, size_t size, pages_thp_t mode) {

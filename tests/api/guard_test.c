@@ -184,6 +184,90 @@ test_thp_mode_huge_pages_in_smaps(void **state) {
     assert_true(kib >= 2048);
 }
 
+#define BLOCK   ((size_t)256 << 10)
+#define NBLOCKS 128U
+
+/* KiB of huge pages around some of the blocks. */
+static size_t
+huge_kib_around(char *const *blocks) {
+    size_t most = 0;
+    for (unsigned i = 0; i < NBLOCKS; i += 8) {
+        size_t kib = huge_kib((uintptr_t)blocks[i]);
+        most = kib > most ? kib : most;
+    }
+    return most;
+}
+
+/* Of an arena that packs, every second block is freed: decay at once leaves the huge pages whole; a purge does not.
+ * When all is free, decay gives all back. */
+static void
+test_thp_mode_always_keeps_huge_pages_whole_in_smaps(void **state) {
+    (void)state;
+    char *blocks[NBLOCKS];
+    bool zeroed;
+    arena_t *arena = new_arena();
+    set(arena, "thp", "always", 0);
+    set(arena, "dirty_decay_ms", "0", 0);
+    for (unsigned i = 0; i < NBLOCKS; i++) {
+        blocks[i] = arena_malloc_large(arena, sc_index(BLOCK), sc.page, &zeroed);
+        assert_non_null(blocks[i]);
+        memset(blocks[i], 1, BLOCK);
+    }
+    size_t before = huge_kib_around(blocks);
+    if (pa_unit(&arena->pages) == 0 || before == 0) {
+        print_message("skip: the system had no huge page to give\n");
+        arenas_destroy(arena->index);
+        skip();
+    }
+    for (unsigned i = 0; i < NBLOCKS; i += 2) {
+        lunalloc_free(blocks[i]);
+    }
+    assert_true(huge_kib_around(blocks) >= before);
+    set(arena, "purge", NULL, 0);
+    assert_int_equal(atomic_get(&arena->pages.dirty.npages), 0);
+    assert_true(huge_kib_around(blocks) < before);
+    for (unsigned i = 1; i < NBLOCKS; i += 2) {
+        lunalloc_free(blocks[i]);
+    }
+    assert_int_equal(atomic_get(&arena->pages.dirty.npages), 0);
+    assert_int_equal(huge_kib_around(blocks), 0);
+    assert_int_equal(arenas_destroy(arena->index), 0);
+}
+
+static void
+get_thp(const arena_t *arena, char *mode, size_t size) {
+    char name[64];
+    lunalloc_value_t value;
+    snprintf(name, sizeof name, arena == NULL ? "opt.thp" : "arena.%u.thp", arena == NULL ? 0 : arena->index);
+    assert_int_equal(lunalloc_ctl_get(name, &value, NULL, 0), 0);
+    snprintf(mode, size, "%s", value.v.s);
+}
+
+/* opt.thp is for arenas that are made later. */
+static void
+test_thp_mode_of_new_arenas(void **state) {
+    (void)state;
+    static const char *const modes[] = {"always", "never", "default"};
+    char mode[16];
+    arena_t *before = new_arena();
+    for (unsigned i = 0; i < 3; i++) {
+        assert_int_equal(lunalloc_ctl_set("opt.thp", modes[i], NULL, 0), 0);
+        get_thp(NULL, mode, sizeof mode);
+        assert_string_equal(mode, modes[i]);
+        arena_t *arena = new_arena();
+        get_thp(arena, mode, sizeof mode);
+        assert_string_equal(mode, modes[i]);
+        assert_int_equal(pa_unit(&arena->pages), i == 0 ? pages_huge_size() : 0);
+        get_thp(before, mode, sizeof mode);
+        assert_string_equal(mode, "default");
+        assert_int_equal(arenas_destroy(arena->index), 0);
+    }
+    assert_int_equal(lunalloc_ctl_set("opt.thp", "sometimes", NULL, 0), EINVAL);
+    get_thp(NULL, mode, sizeof mode);
+    assert_string_equal(mode, "default");
+    assert_int_equal(arenas_destroy(before->index), 0);
+}
+
 static void
 test_bad_values(void **state) {
     (void)state;
@@ -204,6 +288,8 @@ main(void) {
         cmocka_unit_test(test_overrun_is_caught),
         cmocka_unit_test(test_guard_pages_live),
         cmocka_unit_test(test_thp_mode_huge_pages_in_smaps),
+        cmocka_unit_test(test_thp_mode_always_keeps_huge_pages_whole_in_smaps),
+        cmocka_unit_test(test_thp_mode_of_new_arenas),
         cmocka_unit_test(test_bad_values),
     };
     return cmocka_run_group_tests_name("api/guard", tests, NULL, NULL);

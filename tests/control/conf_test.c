@@ -53,6 +53,16 @@ test_good(void **state) {
                 "opt.tcache_max=16384(environment)\narenas.quantum=8(default)\narenas.bin.2.size=24(default)\n");
 }
 
+static void
+test_thp_by_conf(void **state) {
+    (void)state;
+    assert_conf(NULL, "opt.thp arena.0.thp", "opt.thp=default(default)\narena.0.thp=default(default)\n");
+    assert_conf("thp:always", "opt.thp arena.0.thp", "opt.thp=always(environment)\narena.0.thp=always(environment)\n");
+    assert_conf("thp:never,thp:sometimes", "arena.0.thp",
+                "lunalloc: LUNALLOC_CONF: 'thp:sometimes' allowed: default, always, never\n"
+                "arena.0.thp=never(environment)\n");
+}
+
 /* Blanks, empty pairs, and the order of equal names: the last one wins. */
 static void
 test_forms(void **state) {
@@ -263,6 +273,7 @@ main(int argc, char **argv) {
         cmocka_unit_test(test_slab_sizes_source),
         cmocka_unit_test(test_bad_slab_sizes),
         cmocka_unit_test(test_abort_on_bad_slab_sizes),
+        cmocka_unit_test(test_thp_by_conf),
     };
     return cmocka_run_group_tests_name("conf", tests, NULL, NULL);
 }

@@ -154,6 +154,13 @@ test_write_all(void **state) {
     }
 }
 
+static bool
+same_value(const lunalloc_value_t *a, const lunalloc_value_t *b) {
+    return a->type == LUNALLOC_STRING ? strcmp(a->v.s, b->v.s) == 0
+           : a->type == LUNALLOC_BOOL ? a->v.b == b->v.b
+                                      : a->v.u == b->v.u;
+}
+
 /* Before anything was changed, what has a default has that value: here, in a new process without configuration. */
 static int
 print_defaults(void) {
@@ -167,8 +174,7 @@ print_defaults(void) {
         fmt_t out = fmt_begin(why, sizeof why);
         at_zero(row->name, name);
         bool same = text_parse(row, row->fallback, strlen(row->fallback), &fallback, &out) &&
-                    lunalloc_ctl_get(name, &value, NULL, 0) == 0 &&
-                    (row->type == LUNALLOC_BOOL ? value.v.b == fallback.v.b : value.v.u == fallback.v.u);
+                    lunalloc_ctl_get(name, &value, NULL, 0) == 0 && same_value(&value, &fallback);
         if (!same) {
             dprintf(STDERR_FILENO, "%s is not %s\n", name, row->fallback);
             wrong = 1;
