@@ -1,0 +1,135 @@
+-- Takes the samples: one unmeasured round, in which system calls are counted, then measured rounds, interleaved.
+--
+-- A result is {row, samples = {allocator -> array of sample}, calls = {allocator -> {name -> count}}, failed =
+-- {allocator -> why}}; a sample is {wall_ns, user_us, sys_us, peak_kib, faults}.
+
+local system = require "system"
+
+local measure = {}
+
+local LIMIT <const> = 60 -- seconds a run
+local PRETOUCH_MAX <const> = 2 << 20 -- KiB
+local CALLS <const> = "madvise,munmap,mmap,mremap"
+-- What would configure an allocator from outside, or change who it is.
+local CLEARED <const> = { "LD_PRELOAD", "LUNALLOC_CONF", "MALLOC_CONF", "MIMALLOC_VERBOSE", "GLIBC_TUNABLES",
+    "MALLOC_ARENA_MAX", "LUNALLOC_SO" }
+
+local function append(list, ...)
+    for _, value in ipairs { ... } do
+        list[#list + 1] = value
+    end
+end
+
+--- The words that run `row` on `allocator`; under strace, which writes to the file `trace`, if that is given.
+local function words_of(context, row, allocator, trace)
+    local words = { context.build .. "/run", "-t", LIMIT, "-o", context.scratch .. "/stderr" }
+    for _, name in ipairs(CLEARED) do
+        append(words, "-e", name)
+    end
+    for _, list in ipairs { row.environment or {}, allocator.environment or {} } do
+        for _, variable in ipairs(list) do
+            append(words, "-e", variable)
+        end
+    end
+    append(words, "-i", row.input or "/dev/null")
+    if row.socket then
+        append(words, "-s", row.socket)
+    end
+    if trace then
+        append(words, "--", context.strace, "-f", "-c", "--seccomp-bpf", "-e", "trace=" .. CALLS, "-o", trace, "-E",
+            "LD_PRELOAD=" .. allocator.library)
+    else
+        append(words, "-l", allocator.library, "-n", row.times or 1, "-p", row.pretouch or 0, "--")
+    end
+    append(words, table.unpack(row.argv))
+    if row.client then
+        append(words, "--", table.unpack(row.client))
+    end
+    return words
+end
+
+--- A sample; or nil and why.
+local function run(context, row, allocator, trace)
+    os.remove(context.scratch .. "/stderr")
+    local line = system.output(system.command(words_of(context, row, allocator, trace)))
+    local status, wall, user, sys, peak, faults = line:match "^(%d+) (%d+) (%d+) (%d+) (%d+) (%d+)$"
+    if status ~= "0" then
+        local said = (system.read(context.scratch .. "/stderr") or ""):match "[^\n]+" or ""
+        return nil, ("status %s%s"):format(status or "?", said ~= "" and ": " .. said:sub(1, 80) or "")
+    end
+    return { wall_ns = tonumber(wall), user_us = tonumber(user), sys_us = tonumber(sys), peak_kib = tonumber(peak),
+        faults = tonumber(faults) }
+end
+
+--- Calls by name, from strace's table: "% time  seconds  usecs/call  calls  [errors]  syscall".
+function measure.parse_calls(text)
+    local calls = {}
+    for name in CALLS:gmatch "%a+" do
+        calls[name] = 0
+    end
+    for line in text:gmatch "[^\n]+" do
+        local count, name = line:match "^%s*[%d.]+%s+[%d.]+%s+%d+%s+(%d+)%s.-(%a+)$"
+        if calls[name] then
+            calls[name] = calls[name] + tonumber(count)
+        end
+    end
+    return calls
+end
+
+--- The unmeasured run.
+local function warm_up(context, result, allocator)
+    local trace = context.strace and context.scratch .. "/calls"
+    local sample, why = run(context, result.row, allocator, trace)
+    if sample and trace then
+        result.calls[allocator.name] = measure.parse_calls(system.read(trace) or "")
+    end
+    if sample then
+        result.row.pretouch = math.min(PRETOUCH_MAX, math.max(result.row.pretouch or 0, sample.peak_kib))
+    else
+        result.failed[allocator.name] = why
+    end
+end
+
+local function sample(context, result, allocator)
+    if result.failed[allocator.name] then
+        return
+    end
+    local taken, why = run(context, result.row, allocator)
+    if taken then
+        table.insert(result.samples[allocator.name], taken)
+    else
+        result.failed[allocator.name] = why
+    end
+end
+
+local function new_result(row, allocators)
+    local result = { row = row, samples = {}, calls = {}, failed = {} }
+    for _, allocator in ipairs(allocators) do
+        result.samples[allocator.name] = {}
+    end
+    return result
+end
+
+--- rounds: how many are measured. progress(round, row) is called before each row.
+function measure.all(context, rows, allocators, rounds, progress)
+    local results = {}
+    for i, row in ipairs(rows) do
+        results[i] = new_result(row, allocators)
+    end
+    for round = 0, rounds do
+        for i, result in ipairs(results) do
+            progress(round, result.row)
+            for turn = 1, #allocators do
+                local allocator = allocators[(turn + round + i) % #allocators + 1]
+                if round == 0 then
+                    warm_up(context, result, allocator)
+                else
+                    sample(context, result, allocator)
+                end
+            end
+        end
+    end
+    return results
+end
+
+return measure

@@ -1,0 +1,103 @@
+-- The rows of the bench: patterns (C, patterns.c), scenarios (scripts/scenarios/ with a fixed number of operations) and
+-- programs. A row is {name, group, doc, quick, argv, input, environment, times, socket, client}.
+
+local data = require "data"
+local programs = require "programs"
+local system = require "system"
+
+local rows = {}
+
+-- Rows of the short bench.
+local QUICK_PATTERNS <const> = { pair = true, random = true, bulk = true, batches = true, remote = true, server = true,
+    churn = true, large = true, huge = true, realloc = true, idle = true, threads_2 = true, threads_64 = true }
+
+-- File, operations, times, quick.
+local SCENARIOS <const> = {
+    { "cache_line_sharing", 400000, 1 },
+    { "cross_thread_bleed", 2000000, 1, true },
+    { "fragmentation_bomb", 800000, 1, true },
+    { "producer_consumer", 1500000, 1 },
+    { "realloc_growth", 300000, 1 },
+    { "size_ramp", 250000, 1 },
+    { "thread_churn", 32000, 25, true },
+}
+
+local function add_patterns(list, context)
+    local program = context.build .. "/patterns"
+    for line in system.output(system.quote(program) .. " --list"):gmatch "[^\n]+" do
+        local name, doc = line:match "^(%S+) (.*)$"
+        list[#list + 1] = { name = name, group = "pattern", doc = doc, quick = QUICK_PATTERNS[name],
+            argv = { program, name, context.scaled(100) } }
+    end
+end
+
+--- The module's own library must not come in beside the allocator under test.
+local function scenario_environment(root)
+    return { "LUA_PATH=" .. root .. "/lua/?.lua;" .. root .. "/lua/?/init.lua",
+        "LUA_CPATH=" .. root .. "/build/lua/?.so", "LUNALLOC_SO=/nonexistent" }
+end
+
+local function add_scenarios(list, skipped, context)
+    local lua = context.find "lua5.4"
+    for _, scenario in ipairs(SCENARIOS) do
+        local name, ops, times, quick = table.unpack(scenario)
+        local path = context.root .. "/scripts/scenarios/" .. name .. ".lua"
+        if not lua then
+            skipped[#skipped + 1] = { name = name, why = "no lua5.4" }
+        else
+            list[#list + 1] = { name = name, group = "scenario", doc = "scripts/scenarios/" .. name .. ".lua",
+                quick = quick, environment = scenario_environment(context.root),
+                argv = { lua, context.root .. "/scripts/bench/scenario.lua", path, context.scaled(ops),
+                    context.scaled(times) } }
+        end
+    end
+end
+
+local function wanted(row, options)
+    if not options.only then
+        return not options.quick or row.quick
+    end
+    for _, pattern in ipairs(options.only) do
+        if pattern == row.name or pattern == row.group or row.name:find("^" .. pattern .. "$") then
+            return true
+        end
+    end
+    return false
+end
+
+--- root, build, scratch: folders; percent: of the work of the full bench.
+function rows.context(root, percent)
+    local context = { root = root, build = root .. "/build/bench", scratch = root .. "/build/bench/scratch" }
+    local found = {}
+    function context.find(program)
+        if found[program] == nil then
+            found[program] = system.find(program) or false
+        end
+        return found[program] or nil
+    end
+    function context.scaled(n)
+        return math.max(1, n * percent // 100)
+    end
+    function context.data(name)
+        return data.file(context.scratch, name)
+    end
+    return context
+end
+
+--- All rows that the options ask for and that can run here; and array of {name =, why =} of those that can't.
+function rows.list(context, options)
+    local all, skipped, list = {}, {}, {}
+    add_patterns(all, context)
+    add_scenarios(all, skipped, context)
+    local found, absent = programs.rows(context)
+    table.move(found, 1, #found, #all + 1, all)
+    table.move(absent, 1, #absent, #skipped + 1, skipped)
+    for _, row in ipairs(all) do
+        if wanted(row, options) then
+            list[#list + 1] = row
+        end
+    end
+    return list, skipped
+end
+
+return rows
