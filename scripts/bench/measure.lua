@@ -54,7 +54,7 @@ local function run(context, row, allocator, trace)
     local line = system.output(system.command(words_of(context, row, allocator, trace)))
     local status, wall, user, sys, peak, faults = line:match "^(%d+) (%d+) (%d+) (%d+) (%d+) (%d+)$"
     if status ~= "0" then
-        local said = (system.read(context.scratch .. "/stderr") or ""):match "[^\n]+" or ""
+        local said = (system.read(context.scratch .. "/stderr") or ""):match "([^\n]+)\n*$" or ""
         return nil, ("status %s%s"):format(status or "?", said ~= "" and ": " .. said:sub(1, 80) or "")
     end
     return { wall_ns = tonumber(wall), user_us = tonumber(user), sys_us = tonumber(sys), peak_kib = tonumber(peak),

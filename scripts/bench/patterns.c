@@ -9,10 +9,15 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { PAGE = 4096, MAX_THREADS = 512 };
+enum {
+    PAGE = 4096,
+    MAX_THREADS = 512
+};
 
 static const pattern_t *const families[] = {small_patterns, travel_patterns, thread_patterns, large_patterns};
-enum { FAMILIES = sizeof families / sizeof *families };
+enum {
+    FAMILIES = sizeof families / sizeof *families
+};
 
 void
 give_up(const char *what) {
@@ -27,6 +32,15 @@ filled(size_t size) {
         give_up("no memory");
     }
     *(volatile char *)p = 1;
+    return p;
+}
+
+char *
+resized(char *block, size_t size) {
+    char *p = realloc(block, size);
+    if (p == NULL) {
+        give_up("no memory");
+    }
     return p;
 }
 

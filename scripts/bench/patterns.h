@@ -1,9 +1,9 @@
 /*
  * patterns.h -- what the patterns of allocation share.
  *
- * A pattern does the same work whatever malloc is: its sizes, orders and counts come from fixed seeds and constants, and
- * nothing in it looks at a clock, at the number of processors, or at addresses. It uses the standard names only, and
- * writes to every block that it gets. `percent` scales the amount of work, not the amount of live memory.
+ * A pattern does the same work whatever malloc is: its sizes, orders and counts come from fixed seeds and constants,
+ * and nothing in it looks at a clock, at the number of processors, or at addresses. It uses the standard names only,
+ * and writes to every block that it gets. `percent` scales the amount of work, not the amount of live memory.
  */
 #ifndef BENCH_PATTERNS_H
 #define BENCH_PATTERNS_H
@@ -29,8 +29,9 @@ void run_threads(size_t n, worker_t worker, void *context);
 /* Ends the process: no memory, or no thread. */
 _Noreturn void give_up(const char *what);
 
-/* A block whose first byte is written, or every page of it. */
+/* A block whose first byte is written, or every page of it; a block that was resized. */
 char *filled(size_t size);
+char *resized(char *block, size_t size);
 char *filled_pages(size_t size);
 
 void write_pages(char *block, size_t from, size_t to);

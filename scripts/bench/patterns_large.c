@@ -72,13 +72,9 @@ begin_vector(vector_t *vector, uint64_t *state) {
 static void
 grow_vector(vector_t *vector) {
     size_t size = vector->size + vector->size / 2;
-    char *data = realloc(vector->data, size);
-    if (data == NULL) {
-        give_up("no memory");
-    }
-    data[vector->size] = 1;
-    write_pages(data, vector->size, size);
-    vector->data = data;
+    vector->data = resized(vector->data, size);
+    vector->data[vector->size] = 1;
+    write_pages(vector->data, vector->size, size);
     vector->size = size;
 }
 

@@ -229,14 +229,18 @@ end
 
 -- ---- JSON ----------------------------------------------------------------------------------------------------------
 
+local function plain_allocator(result, name)
+    return { samples = json.array(result.samples[name]), calls = result.calls[name], wall_s = result.wall[name],
+        cpu_s = result.cpu[name], peak_kib = result.rss[name], faults = result.faults[name],
+        spread = result.spread[name] }
+end
+
 local function plain_result(result)
     local row = result.row
     local plain = { name = row.name, group = row.group, doc = row.doc, argv = row.argv, failed = result.failed,
         allocators = {} }
-    for name, samples in pairs(result.samples) do
-        plain.allocators[name] = { samples = json.array(samples), calls = result.calls[name], wall_s = result.wall[name],
-            cpu_s = result.cpu[name], peak_kib = result.rss[name], faults = result.faults[name],
-            spread = result.spread[name] }
+    for name in pairs(result.samples) do
+        plain.allocators[name] = plain_allocator(result, name)
     end
     return plain
 end

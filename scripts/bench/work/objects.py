@@ -14,7 +14,7 @@ class Node:
 def tree(n):
     nodes = [Node(0, "root", None)]
     for i in range(1, n):
-        parent = nodes[i * 7919 % i]
+        parent = nodes[i * 7919 % 20011 % i]
         node = Node(i, "value %d" % i, parent)
         parent.children.append(node)
         nodes.append(node)
