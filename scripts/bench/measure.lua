@@ -20,6 +20,17 @@ local function append(list, ...)
     end
 end
 
+local function strace_words(strace, trace)
+    return strace, "-f", "-c", "--seccomp-bpf", "-e", "trace=" .. CALLS, "-o", trace
+end
+
+--- The strace of this machine, if it is there and may trace.
+function measure.strace(context)
+    local strace = context.find "strace"
+    local works = strace and os.execute(system.command { strace_words(strace, "/dev/null") } .. " true 2>/dev/null")
+    return works and strace or nil
+end
+
 --- The words that run `row` on `allocator`; under strace, which writes to the file `trace`, if that is given.
 local function words_of(context, row, allocator, trace)
     local words = { context.build .. "/run", "-t", LIMIT, "-o", context.scratch .. "/stderr" }
@@ -36,8 +47,8 @@ local function words_of(context, row, allocator, trace)
         append(words, "-s", row.socket)
     end
     if trace then
-        append(words, "--", context.strace, "-f", "-c", "--seccomp-bpf", "-e", "trace=" .. CALLS, "-o", trace, "-E",
-            "LD_PRELOAD=" .. allocator.library)
+        append(words, "--", strace_words(context.strace, trace))
+        append(words, "-E", "LD_PRELOAD=" .. allocator.library)
     else
         append(words, "-l", allocator.library, "-n", row.times or 1, "-p", row.pretouch or 0, "--")
     end

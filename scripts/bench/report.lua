@@ -55,7 +55,7 @@ local function cell(width, text)
 end
 
 local function head(out, title, names, width)
-    local line = { ("%-" .. NAME .. "s"):format(title), cell(9, "best peer") }
+    local line = { ("%-29s"):format(title) }
     for _, name in ipairs(names) do
         line[#line + 1] = cell(width, name:sub(1, width - 1))
     end
@@ -80,12 +80,11 @@ local function ratio_row(out, result, names, quantity, format, scale, width, spr
 end
 
 local function compact(n)
-    local text = n < 10000 and ("%.0f"):format(n) or n < 1e6 and ("%.0fk"):format(n / 1e3) or ("%.1fM"):format(n / 1e6)
-    return text
+    return n < 10000 and ("%.0f"):format(n) or n < 1e6 and ("%.0fk"):format(n / 1e3) or ("%.1fM"):format(n / 1e6)
 end
 
 local function events_row(out, result, names, width)
-    local line = { ("%-" .. NAME .. "s"):format(result.row.name), cell(9, "") }
+    local line = { ("%-29s"):format(result.row.name) }
     for _, name in ipairs(names) do
         local calls, faults = result.calls[name], result.faults[name]
         local text = faults and compact(faults) or "failed"
@@ -99,12 +98,12 @@ end
 
 local function print_rows(out, results, names)
     local width = math.min(17, (WIDTH - NAME - 9) // #names)
-    head(out, "TIME, s", names, math.min(width, 13))
+    head(out, "TIME, s             best peer", names, math.min(width, 13))
     for _, result in ipairs(results) do
         ratio_row(out, result, names, "time", "%.3f", 1, math.min(width, 13), width >= 11)
     end
     out ""
-    head(out, "PEAK RSS, MiB", names, math.min(width, 13))
+    head(out, "PEAK RSS, MiB       best peer", names, math.min(width, 13))
     for _, result in ipairs(results) do
         ratio_row(out, result, names, "rss", "%.1f", 1024, math.min(width, 13))
     end
@@ -143,15 +142,11 @@ end
 
 local function print_means(out, means, names)
     local width = math.min(17, (WIDTH - NAME - 9) // #names)
-    local line = { ("%-29s"):format "GEOMEAN of ratio to best" }
-    for _, name in ipairs(names) do
-        line[#line + 1] = cell(width, name:sub(1, width - 1))
-    end
-    out(table.concat(line))
+    head(out, "GEOMEAN of ratio to best", names, width)
     for _, group in ipairs { "pattern", "scenario", "program", "all" } do
         for _, quantity in ipairs { "time", "rss", "product" } do
             if means[group] then
-                line = { ("%-9s %3d rows %7s        "):format(group, means[group].rows, quantity) }
+                local line = { ("%-9s %3d rows %7s        "):format(group, means[group].rows, quantity) }
                 for _, name in ipairs(names) do
                     line[#line + 1] = cell(width, ("%.3f"):format(means[group].of[name][quantity]))
                 end
