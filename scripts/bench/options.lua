@@ -13,7 +13,7 @@ usage: scripts/bench/bench [OPTION...]
   --clock WHICH      what "time" is: wall (default), or cpu (user + system) where other programs are running
   --out FILE         the JSON (build/bench.json)
   --no-calls         do not count system calls in the unmeasured round (as when strace is missing)
-  --percent N        of the work of each row (100; quick: 40); live memory stays, mostly
+  --percent N        of the work of each row (100; quick: 30); live memory stays, mostly
   --list             the rows and the allocators found, and nothing else
   --help             this
 ]]

@@ -14,7 +14,8 @@
  *   -o FILE         standard error (default: /dev/null); standard output always goes to /dev/null
  *   -t SECONDS      kills the command after that time (default 60); its status is then 137
  *   -s SOCKET       the command is a server: as soon as it listens on this socket, CLIENT runs, on the system's malloc;
- *                   the wall time is the client's, everything else is the server's, which is ended by SIGTERM
+ *                   the wall time is the client's, everything else is the server's, which is ended by SIGTERM to its
+ *                   process group (the command may be a tracer, which does not pass it on)
  *
  * Times, peak and faults are those of the command and of all its children that it has waited for; the peak is that of
  * the largest of them. `status` is an exit status, or 128 + signal. A command must not fork away.
@@ -234,7 +235,7 @@ run_server(usage_t *sum) {
         client_status = finish(start(options.client, false), &unused);
         wall_ns = now() - began;
     }
-    kill(server, SIGTERM);
+    kill(-server, SIGTERM);
     int status = finish(server, &rusage);
     add(sum, status != 0 ? status : client_status, wall_ns, &rusage);
 }

@@ -189,7 +189,7 @@ test("a server: the client's time, the server's memory", function()
     if not shell("command -v redis-check-rdb && command -v redis-cli"):find "redis%-cli" then
         test.skip "no redis here"
     end
-    local output = shell(BENCH .. " --only redis --percent 1 --rounds 1 --allocators lunalloc,system --no-calls --out "
+    local output = shell(BENCH .. " --only redis --percent 1 --rounds 1 --allocators lunalloc,system --out "
         .. scratch .. "/redis.json")
     test.match(output, "program +1 rows +time")
     assert(not output:find "failed", output)

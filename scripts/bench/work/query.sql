@@ -2,12 +2,12 @@
 create table person (id integer primary key, name text, born integer);
 create table visit (person integer references person, day integer, note text);
 
-with recursive n (i) as (select 1 union all select i + 1 from n where i < 60000)
-insert into person select i, printf('name %05d', i * 7919 % 60013), 1900 + i * 31 % 120 from n;
+with recursive n (i) as (select 1 union all select i + 1 from n where i < 30000)
+insert into person select i, printf('name %05d', i * 7919 % 30011), 1900 + i * 31 % 120 from n;
 
-with recursive n (i) as (select 1 union all select i + 1 from n where i < 200000)
+with recursive n (i) as (select 1 union all select i + 1 from n where i < 100000)
 insert into visit
-select 1 + i * 104729 % 60000, i % 365, substr(hex(i * 1000003), 1, 1 + i % 8) || printf('%.*c', i % 90, 'x') from n;
+select 1 + i * 104729 % 30000, i % 365, substr(hex(i * 1000003), 1, 1 + i % 8) || printf('%.*c', i % 90, 'x') from n;
 
 create index visit_person on visit (person, day);
 create index person_name on person (name collate nocase);
