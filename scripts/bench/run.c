@@ -77,14 +77,16 @@ now(void) {
     return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
 }
 
-/* Comes back every second, should one of them have been about to start. */
+/* On the alarm, which then comes back every second, should one of them have been about to start; or to the end. */
 static void
 kill_running(int signal) {
-    (void)signal;
     for (int i = 0; i < 2; i++) {
         if (running[i] > 0) {
             kill(-running[i], SIGKILL);
         }
+    }
+    if (signal != SIGALRM) {
+        _exit(128 + signal);
     }
     alarm(1);
 }
@@ -316,6 +318,8 @@ main(int argc, char **argv) {
         pretouch(options.pretouch_kib);
     }
     signal(SIGALRM, kill_running);
+    signal(SIGINT, kill_running);
+    signal(SIGTERM, kill_running);
     alarm(options.seconds);
     for (long i = 0; i < options.times && sum.status == 0; i++) {
         (options.socket != NULL ? run_server : run_command)(&sum);

@@ -165,6 +165,15 @@ test("exit statuses and signals", function()
     test.equal((ran "-t 1 -- sh -c 'sleep 100 & wait'"), 137)
 end)
 
+test("the command ends with the runner", function()
+    local output = shell(([[build/bench/run -o %s/pid -- sh -c 'echo $$ >&2; exec sleep 100' & runner=$!
+        until [ -s %s/pid ]; do sleep 0.05; done
+        kill $runner; wait $runner
+        for i in $(seq 100); do kill -0 "$(cat %s/pid)" || break; sleep 0.05; done
+        kill -9 "$(cat %s/pid)" && echo alive]]):gsub("%%s", scratch))
+    assert(not output:find "alive", output)
+end)
+
 test("times are sums, the peak is the largest of the tree", function()
     local _, wall = ran "-n 3 -- sleep 0.1"
     assert(wall >= 300e6, wall)
