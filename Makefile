@@ -125,8 +125,9 @@ format:
 	@scripts/check --format
 
 # BENCH="..." are its options (scripts/bench/bench --help).
-bench bench-quick: all benches
+bench bench-quick:
 	@scripts/bootstrap build bench
+	+@$(MAKE) --no-print-directory all benches
 	@scripts/bench/bench $(if $(filter bench-quick,$@),--quick) $(BENCH)
 
 env:
