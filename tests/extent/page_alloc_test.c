@@ -439,7 +439,7 @@ test_checker(void **state) {
 
 /* A small allocation that profiling has given an extent of its own keeps its small class, for as long as it lives. */
 static void
-test_szind_of_profile_promoted_and_large_valid_only_while_live(void **state) {
+test_szind_of_large_and_profile_promoted(void **state) {
     (void)state;
     const uint32_t szinds[] = {0, sc_index(100), sc.nsmall - 1, sc.nsmall, sc_index(1 << 20)};
     extent_t *e[5];
@@ -477,7 +477,7 @@ main(void) {
         cmocka_unit_test(test_expand),
         cmocka_unit_test(test_expand_over_two_collections),
         cmocka_unit_test(test_checker),
-        cmocka_unit_test(test_szind_of_profile_promoted_and_large_valid_only_while_live),
+        cmocka_unit_test(test_szind_of_large_and_profile_promoted),
     };
     return cmocka_run_group_tests_name("extent/page_alloc", tests, boot_allocator, NULL);
 }
