@@ -1,7 +1,6 @@
 /* bin.c -- the current slab and the occupancy buckets. */
 #include "arena/bin.h"
 
-#include "arena/slab.h"
 #include "base/check.h"
 
 void
@@ -21,10 +20,16 @@ bucket_of(uint32_t nfree, uint32_t nregs) {
     return b < BIN_BUCKETS ? b : BIN_BUCKETS - 1;
 }
 
+/* The least nfree that belongs to a higher bucket; nregs for the last one. */
+static uint32_t
+limit_of(uint32_t bucket, uint32_t nregs) {
+    return ((bucket + 1) * nregs + BIN_BUCKETS - 1) / BIN_BUCKETS;
+}
+
 static void
 enter(bin_t *bin, extent_t *slab) REQUIRES(role_bin) {
     slab->bucket = bucket_of(atomic_get(&slab->nfree), slab->nregs);
-    slab->bucket_limit = ((slab->bucket + 1) * slab->nregs + BIN_BUCKETS - 1) / BIN_BUCKETS;
+    slab->limit = limit_of(slab->bucket, slab->nregs);
     list_push_front(&bin->nonfull[slab->bucket], &slab->link);
     bin->buckets |= 1U << slab->bucket;
     counter_add(&bin->nnonfull, 1);
@@ -46,6 +51,16 @@ uncount(bin_t *bin, extent_t *slab) REQUIRES(role_bin) {
     counter_add(&bin->nslabs, (uint64_t)-1);
 }
 
+/* The current slab, if there is one, is full. */
+static void
+set_current(bin_t *bin, extent_t *slab) REQUIRES(role_bin) {
+    if (bin->current != NULL) {
+        bin->current->limit = LIMIT_FULL;
+    }
+    slab->limit = LIMIT_CURRENT;
+    bin->current = slab;
+}
+
 /* The fullest slab that has a free region becomes the current one. False if there is none. */
 static bool
 next_current(bin_t *bin) REQUIRES(role_bin) {
@@ -54,7 +69,7 @@ next_current(bin_t *bin) REQUIRES(role_bin) {
     }
     extent_t *slab = container_of(bin->nonfull[trailing_zeros(bin->buckets)].next, extent_t, link);
     leave(bin, slab);
-    bin->current = slab;
+    set_current(bin, slab);
     return true;
 }
 
@@ -75,43 +90,41 @@ bin_add_slab(bin_t *bin, extent_t *slab) {
     slab->in_bin = true;
     counter_add(&bin->nslabs, 1);
     if (bin->current == NULL || atomic_get(&bin->current->nfree) == 0) {
-        bin->current = slab;
+        set_current(bin, slab);
     } else {
         enter(bin, slab);
     }
 }
 
-extent_t *
-bin_push(bin_t *bin, extent_t *slab, void *ptr) {
-    uint32_t before = atomic_get(&slab->nfree);
-    slab_push(slab, ptr);
-    counter_add(&bin->ndalloc, 1);
-    if (slab == bin->current) {
-        return NULL;
-    }
-    if (UNLIKELY(before + 1 == slab->nregs)) {
-        if (before > 0) {
-            leave(bin, slab);
-        }
-        uncount(bin, slab);
-        return slab;
-    }
-    if (before == 0) {
-        enter(bin, slab);
-    } else if (before + 1 == slab->bucket_limit) {
+void
+bin_rise(bin_t *bin, extent_t *slab, list_t *emptied) {
+    if (slab->limit != LIMIT_FULL) {
         leave(bin, slab);
-        enter(bin, slab);
     }
-    return NULL;
+    if (atomic_get(&slab->nfree) < slab->nregs) {
+        enter(bin, slab);
+    } else {
+        uncount(bin, slab);
+        list_push_back(emptied, &slab->link);
+    }
+}
+
+/* No slab is the current one. */
+static void
+retire_current(bin_t *bin) REQUIRES(role_bin) {
+    extent_t *slab = bin->current;
+    bin->current = NULL;
+    if (slab != NULL && atomic_get(&slab->nfree) > 0) {
+        enter(bin, slab);
+    } else if (slab != NULL) {
+        slab->limit = LIMIT_FULL;
+    }
 }
 
 /* Only the current slab can be empty, and those that were added and never used: these are in the last bucket. */
 extent_t *
 bin_take_empty(bin_t *bin) {
-    if (bin->current != NULL && atomic_get(&bin->current->nfree) > 0) {
-        enter(bin, bin->current);
-    }
-    bin->current = NULL;
+    retire_current(bin);
     list_t *last = &bin->nonfull[BIN_BUCKETS - 1];
     for (list_t *at = last->next; at != last; at = at->next) {
         extent_t *slab = container_of(at, extent_t, link);
@@ -151,6 +164,8 @@ bin_check_slab(const bin_t *bin, const extent_t *slab) {
     check(slab->nregs == sc_nregs(slab->szind, extent_usable(slab)));
     check(nfree == atomic_get(&slab->nfree) && nfree <= slab->nregs);
     check(is_linked(slab) == (slab != bin->current && nfree > 0));
+    check((slab->limit == LIMIT_CURRENT) == (slab == bin->current));
+    check((slab->limit == LIMIT_FULL) == (slab != bin->current && nfree == 0));
 }
 
 static void
@@ -161,6 +176,7 @@ check_bucket(const bin_t *bin, uint32_t b, uint64_t *nnonfull) REQUIRES(role_bin
         const extent_t *slab = container_of(at, extent_t, link);
         bin_check_slab(bin, slab);
         check(slab->bucket == b && bucket_of(atomic_get(&slab->nfree), slab->nregs) == b);
+        check(slab->limit == limit_of(b, slab->nregs));
         ++*nnonfull;
     }
 }

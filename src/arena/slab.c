@@ -1,6 +1,8 @@
 /* slab.c -- bulk work on a slab's bitmap. */
 #include "arena/slab.h"
 
+#include "base/check.h"
+
 void
 slab_init(extent_t *slab) NO_THREAD_SAFETY {
     uint32_t nregs = sc_nregs(slab->szind, extent_usable(slab));
@@ -33,8 +35,52 @@ slab_pop(extent_t *slab, uint32_t n, void **out) {
 
 void
 slab_reject(const extent_t *slab, const void *ptr) {
-    uint32_t i = slab_regind(slab, (uintptr_t)ptr);
-    bool whole = (uintptr_t)ptr == slab->addr + i * sc.size[slab->szind] && i < slab->nregs;
+    uint32_t i;
+    bool whole = div_exactly((uintptr_t)ptr - slab->addr, sc.magic[slab->szind], &i) && i < slab->nregs;
     misuse(whole ? "double free" : "free of an address inside an object", ptr,
            "(found when a thread cache gave it back)");
+}
+
+/* How many of n pointers are spaced by `step` bytes. */
+static uint32_t
+evenly_spaced(void *const *ptrs, uint32_t n, uintptr_t step) {
+    uintptr_t next = (uintptr_t)ptrs[0] + step;
+    uint32_t k = 1;
+    while (k < n && (uintptr_t)ptrs[k] == next) {
+        next += step;
+        k++;
+    }
+    return k;
+}
+
+/* n > 0 regions from `first` on become free; all of them are in use. */
+static void
+set_free(extent_t *slab, uint32_t first, uint32_t n) REQUIRES(role_bin) {
+    counter_add(&slab->nfree, n);
+    do {
+        uint32_t at = first % 64;
+        uint32_t here = n < 64 - at ? n : 64 - at;
+        uint64_t mask = UINT64_MAX >> (64 - here) << at;
+        uint64_t twice = slab->free_regs[first / 64] & mask;
+        if (UNLIKELY(twice != 0)) {
+            slab_reject(slab, (void *)(slab->addr + (first - at + trailing_zeros(twice)) * sc.size[slab->szind]));
+        }
+        slab->free_regs[first / 64] |= mask;
+        first += here;
+        n -= here;
+    } while (n > 0);
+}
+
+uint32_t
+slab_push_run(extent_t *slab, void *const *ptrs, uint32_t n) {
+    uintptr_t step = (uintptr_t)ptrs[1] - (uintptr_t)ptrs[0];
+    uint32_t i;
+    if (UNLIKELY(!div_exactly((uintptr_t)ptrs[0] - slab->addr, sc.magic[slab->szind], &i) || i >= slab->nregs)) {
+        slab_reject(slab, ptrs[0]);
+    }
+    bool up = step == sc.size[slab->szind];
+    uint32_t room = up ? slab->nregs - i : i + 1;
+    uint32_t k = evenly_spaced(ptrs, n < room ? n : room, step);
+    set_free(slab, up ? i : i + 1 - k, k);
+    return k;
 }

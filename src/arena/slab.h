@@ -5,7 +5,6 @@
 #ifndef LUNALLOC_ARENA_SLAB_H
 #define LUNALLOC_ARENA_SLAB_H
 
-#include "base/check.h"
 #include "base/div.h"
 #include "extent/extent.h"
 
@@ -23,16 +22,28 @@ slab_regind(const extent_t *slab, uintptr_t ptr) {
 /* Misuse that only a slow look can see: an address inside a region, past the last one, or already free. */
 _Noreturn COLD void slab_reject(const extent_t *slab, const void *ptr);
 
+/* Takes back one region. */
 static inline void
-slab_push(extent_t *slab, void *ptr) REQUIRES(role_bin) {
-    uint32_t i = slab_regind(slab, (uintptr_t)ptr);
+slab_push(extent_t *slab, const void *ptr) REQUIRES(role_bin) {
+    uint32_t i;
+    bool whole = div_exactly((uintptr_t)ptr - slab->addr, sc.magic[slab->szind], &i);
     uint64_t bit = UINT64_C(1) << (i % 64);
-    bool whole = (uintptr_t)ptr == slab->addr + i * sc.size[slab->szind] && i < slab->nregs;
-    if (UNLIKELY(!whole || (slab->free_regs[i / 64] & bit) != 0)) {
+    if (UNLIKELY(!whole || i >= slab->nregs || (slab->free_regs[i / 64] & bit) != 0)) {
         slab_reject(slab, ptr);
     }
     slab->free_regs[i / 64] |= bit;
     counter_add(&slab->nfree, 1);
 }
+
+static inline bool
+slab_are_neighbours(const extent_t *slab, const void *a, const void *b) {
+    size_t size = sc.size[slab->szind];
+    uintptr_t step = (uintptr_t)b - (uintptr_t)a;
+    return step == size || step == -size;
+}
+
+/* The first two of n pointers are neighbours: takes them back, and those that follow in the same direction, one after
+ * the other; returns how many. */
+uint32_t slab_push_run(extent_t *slab, void *const *ptrs, uint32_t n) REQUIRES(role_bin);
 
 #endif

@@ -1,6 +1,6 @@
 /* small.c -- small allocations: between bins, slabs and the page layer. Part of arena.h's contract. */
 #include "arena/arenas.h"
-#include "arena/slab.h"
+#include "base/check.h"
 #include "base/witness.h"
 #include "extent/pagemap.h"
 
@@ -54,22 +54,20 @@ static uint32_t
 flush_bin(arena_t *arena, uint32_t szind, void **ptrs, uint32_t n, list_t *emptied) {
     bin_t *bin = &arena->bins[szind];
     uint32_t owner = extent_owner(arena->index, extent_active);
-    uint32_t kept = 0;
+    void **end = ptrs + n, **kept = ptrs;
     bin_lock(bin);
-    counter_add(&bin->nflushes, 1);
-    for (uint32_t i = 0; i < n; i++) {
-        extent_t *slab = pagemap_extent((uintptr_t)ptrs[i]);
-        if (slab == NULL || atomic_get(&slab->owner) != owner || slab->szind != szind) {
-            ptrs[kept++] = ptrs[i];
-            continue;
-        }
-        extent_t *empty = bin_push(bin, slab, ptrs[i]);
-        if (empty != NULL) {
-            list_push_back(emptied, &empty->link);
+    for (void **at = ptrs; at < end;) {
+        extent_t *slab = pagemap_extent((uintptr_t)*at);
+        if (UNLIKELY(slab == NULL || atomic_get(&slab->owner) != owner || slab->szind != szind)) {
+            *kept++ = *at++;
+        } else {
+            at += bin_push(bin, slab, at, (size_t)(end - at), emptied);
         }
     }
+    counter_add(&bin->nflushes, 1);
+    counter_add(&bin->ndalloc, (uint64_t)(end - kept));
     bin_unlock(bin);
-    return kept;
+    return (uint32_t)(kept - ptrs);
 }
 
 static void

@@ -62,7 +62,7 @@ typedef struct extent {
     uint32_t nregs;                       /* Synchronization: set before the slab is published, then constant. */
     _Atomic uint32_t nfree;               /* Synchronization: written under the bin's lock, read at any time. */
     uint32_t bucket GUARDED_BY(role_bin); /* which occupancy list of the bin it is on */
-    uint32_t bucket_limit GUARDED_BY(role_bin); /* it leaves that list when nfree reaches this */
+    uint32_t limit GUARDED_BY(role_bin);  /* it moves when nfree reaches this (arena/bin.h) */
     bool in_bin; /* Synchronization: false before it is published, then the bin's lock; slab that a bin counts. */
     uint64_t sn; /* Synchronization: constant while registered. */
     uint64_t lru GUARDED_BY(role_extents);    /* order of entry into the collection */

@@ -311,6 +311,30 @@ test_flush_misuse(void **state) {
     arena_check(arenas[0]);
 }
 
+static void
+flush_four_in_child(void *arg) {
+    arena_flush(arg, 4);
+}
+
+/* In the middle of a batch, where each pointer is compared with the one before it. */
+static void
+test_flush_misuse_in_batch(void **state) {
+    (void)state;
+    char *p[4];
+    assert_int_equal(arena_fill(arenas[0], 5, 4, (void **)p), 4);
+    void *inside[] = {p[0], p[1], p[2] + 1, p[3]};
+    void *twice[] = {p[0], p[1], p[1], p[2]};
+    void *back[] = {p[0], p[1], p[2], p[1]};
+    outcome_t out = in_child(flush_four_in_child, inside);
+    assert_misuse(&out, "inside an object");
+    out = in_child(flush_four_in_child, twice);
+    assert_misuse(&out, "double free");
+    out = in_child(flush_four_in_child, back);
+    assert_misuse(&out, "double free");
+    arena_flush((void **)p, 4);
+    arena_check(arenas[0]);
+}
+
 int
 main(void) {
     const struct CMUnitTest tests[] = {
@@ -322,6 +346,7 @@ main(void) {
         cmocka_unit_test(test_reset),
         cmocka_unit_test(test_clear),
         cmocka_unit_test(test_flush_misuse),
+        cmocka_unit_test(test_flush_misuse_in_batch),
     };
     return cmocka_run_group_tests_name("arena", tests, make_arenas, NULL);
 }

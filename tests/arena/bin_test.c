@@ -74,27 +74,33 @@ pop(uint32_t n) {
     return got;
 }
 
-/* Returns whether the slab left the bin. */
-static bool
-push(void *ptr) {
-    extent_t *slab = slab_of(ptr);
+/* What bin_push takes of n pointers; returns how many. Drops the slab if it left the bin. */
+static uint32_t
+push_some(void **ptrs, uint32_t n) {
+    list_t emptied;
+    list_init(&emptied);
+    extent_t *slab = slab_of(ptrs[0]);
+    uint32_t before = atomic_get(&slab->nfree);
     bin_lock(&rig.bin);
     bool was_current = slab == rig.bin.current;
-    extent_t *left = bin_push(&rig.bin, slab, ptr);
+    uint32_t pushed = bin_push(&rig.bin, slab, ptrs, n, &emptied);
+    counter_add(&rig.bin.ndalloc, pushed);
     bin_unlock(&rig.bin);
-    assert_true(left == NULL || left == slab);
-    assert_int_equal(left != NULL, !was_current && atomic_get(&slab->nfree) == slab->nregs);
-    if (left != NULL) {
-        drop_slab(left);
+    assert_in_range(pushed, 1, n);
+    assert_int_equal(atomic_get(&slab->nfree), before + pushed);
+    assert_int_equal(!list_empty(&emptied), !was_current && before + pushed == slab->nregs);
+    if (!list_empty(&emptied)) {
+        assert_ptr_equal(emptied.next, &slab->link);
+        drop_slab(slab);
     }
-    return left != NULL;
+    return pushed;
 }
 
 static void
 push_at(uint32_t i) {
     void *ptr = rig.out[i];
     rig.out[i] = rig.out[--rig.nout];
-    push(ptr);
+    push_some(&ptr, 1);
 }
 
 /* The equations of bin.h that can be seen from outside, in every build; and all of them in debug builds. */
@@ -207,8 +213,74 @@ test_emptied(void **state) {
 }
 
 static void
+reverse(void **ptrs, uint32_t n) {
+    for (uint32_t i = 0; i < n / 2; i++) {
+        void *t = ptrs[i];
+        ptrs[i] = ptrs[n - 1 - i];
+        ptrs[n - 1 - i] = t;
+    }
+}
+
+/* Gives the last n regions back, neighbours in order; they are taken as one. */
+static void
+push_run(uint32_t n) {
+    rig.nout -= n;
+    assert_int_equal(push_some(rig.out + rig.nout, n), n);
+    verify();
+}
+
+/* Runs that cross several buckets at once, downwards and upwards, the last of which empties the slab. */
+static void
+test_runs(void **state) {
+    (void)state;
+    rig_begin(class_with_many_regions());
+    uint32_t n = add_slab()->nregs;
+    assert_int_equal(pop(n), n);
+    add_slab();
+    assert_int_equal(pop(1), 1);
+    void *keep = rig.out[n];
+    rig.out[n] = rig.out[0];
+    rig.out[0] = keep;
+    reverse(rig.out + n / 2, n - n / 2);
+    push_run(1);
+    push_run(n - n / 2);
+    push_run(n / 4);
+    assert_int_equal(atomic_get(&rig.bin.nslabs), 2);
+    push_run(n / 2 - n / 4 - 1);
+    assert_int_equal(atomic_get(&rig.bin.nslabs), 1);
+    rig_end();
+}
+
+static int
+by_address(const void *a, const void *b) {
+    uintptr_t x = (uintptr_t) * (void *const *)a, y = (uintptr_t) * (void *const *)b;
+    return (x > y) - (x < y);
+}
+
+/* Some of what is out, random ones or the last ones, upwards, downwards or as they come. */
+static void
+random_push(uint64_t *seed) {
+    if (rnd_below(seed, 2) == 0) {
+        shuffle(seed, rig.out, rig.nout);
+    }
+    uint32_t n = (uint32_t)rnd_below(seed, (rig.nout < 600 ? rig.nout : 600) + 1);
+    rig.nout -= n;
+    void **ptrs = rig.out + rig.nout;
+    size_t order = rnd_below(seed, 3);
+    if (order < 2) {
+        qsort(ptrs, n, sizeof *ptrs, by_address);
+    }
+    if (order == 1) {
+        reverse(ptrs, n);
+    }
+    for (uint32_t done = 0; done < n;) {
+        done += push_some(ptrs + done, n - done);
+    }
+}
+
+static void
 random_op(uint64_t *seed) {
-    size_t choice = rnd_below(seed, 10);
+    size_t choice = rnd_below(seed, 11);
     if (choice < 3) {
         uint32_t want = 1 + (uint32_t)rnd_below(seed, 3 * BIN_BUCKETS);
         if (pop(want) < want && atomic_get(&rig.bin.nslabs) < MAX_SLABS / 2) {
@@ -218,6 +290,8 @@ random_op(uint64_t *seed) {
         for (size_t n = rnd_below(seed, 8); n > 0 && rig.nout > 0; n--) {
             push_at((uint32_t)rnd_below(seed, rig.nout));
         }
+    } else if (choice < 10) {
+        random_push(seed);
     } else if (atomic_get(&rig.bin.nslabs) < MAX_SLABS / 2) {
         add_slab();
     }
@@ -273,10 +347,8 @@ test_forget(void **state) {
 int
 main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_fullest_first),
-        cmocka_unit_test(test_emptied),
-        cmocka_unit_test(test_model),
-        cmocka_unit_test(test_forget),
+        cmocka_unit_test(test_fullest_first), cmocka_unit_test(test_emptied), cmocka_unit_test(test_runs),
+        cmocka_unit_test(test_model),         cmocka_unit_test(test_forget),
     };
     return cmocka_run_group_tests_name("bin", tests, boot_allocator, NULL);
 }

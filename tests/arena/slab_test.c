@@ -95,6 +95,24 @@ model_push(extent_t *slab, bool *used, uint32_t i) NO_THREAD_SAFETY {
     }
 }
 
+/* The run of regions in use that goes up (step 1) or down (step -1) from region i, followed by something else. */
+static void
+model_push_run(extent_t *slab, bool *used, uint32_t i, uint32_t step) NO_THREAD_SAFETY {
+    void *ptrs[MAX_REGS + 1];
+    uint32_t n = 0;
+    for (uint32_t at = i; at < slab->nregs && used[at]; at += step) {
+        ptrs[n++] = region(slab, at);
+        used[at] = false;
+    }
+    ptrs[n] = region(slab, i);
+    if (n == 1) {
+        slab_push(slab, ptrs[0]);
+    } else if (n > 1) {
+        assert_true(slab_are_neighbours(slab, ptrs[0], ptrs[1]));
+        assert_int_equal(slab_push_run(slab, ptrs, n + 1), n);
+    }
+}
+
 /* Random pops and pushes against an array of flags. */
 static void
 test_model(void **state) {
@@ -104,10 +122,14 @@ test_model(void **state) {
         bool used[MAX_REGS] = {false};
         extent_t *slab = fake_slab(szind);
         for (unsigned op = 0; op < 2000; op++) {
-            if (rnd_below(&seed, 8) == 0) {
-                model_pop(slab, used, (uint32_t)rnd_below(&seed, slab->nregs + 1));
+            size_t choice = rnd_below(&seed, 16);
+            uint32_t at = (uint32_t)rnd_below(&seed, slab->nregs);
+            if (choice < 2) {
+                model_pop(slab, used, at + 1);
+            } else if (choice < 4) {
+                model_push_run(slab, used, at, choice == 2 ? 1 : (uint32_t)-1);
             } else {
-                model_push(slab, used, (uint32_t)rnd_below(&seed, slab->nregs));
+                model_push(slab, used, at);
             }
             uint32_t nused = 0;
             for (uint32_t i = 0; i < slab->nregs; i++) {
@@ -124,23 +146,33 @@ test_model(void **state) {
 
 typedef struct {
     extent_t *slab;
-    uintptr_t ptr;
+    void *ptrs[4];
+    uint32_t n;
 } push_t;
 
 static void
 push_in_child(void *arg) NO_THREAD_SAFETY {
     const push_t *push = arg;
-    slab_push(push->slab, (void *)push->ptr);
+    if (push->n == 1) {
+        slab_push(push->slab, push->ptrs[0]);
+    } else {
+        slab_push_run(push->slab, push->ptrs, push->n);
+    }
 }
 
 static void
-assert_rejected(extent_t *slab, uintptr_t ptr, const char *text) {
-    push_t push = {slab, ptr};
-    outcome_t out = in_child(push_in_child, &push);
+assert_run_rejected(push_t *push, uintptr_t ptr, const char *text) {
+    outcome_t out = in_child(push_in_child, push);
     assert_misuse(&out, text);
     char address[32];
     snprintf(address, sizeof address, "0x%zx", (size_t)ptr);
     assert_non_null(strstr(out.text, address));
+}
+
+static void
+assert_rejected(extent_t *slab, uintptr_t ptr, const char *text) {
+    push_t push = {slab, {(void *)ptr}, 1};
+    assert_run_rejected(&push, ptr, text);
 }
 
 /* Of the first, the last and some classes between: what is free already, what lies inside a region, what lies past the
@@ -165,13 +197,33 @@ test_misuse(void **state) NO_THREAD_SAFETY {
     }
 }
 
+/* Runs over a region that is free already, or of addresses inside of regions. */
+static void
+test_misuse_of_runs(void **state) NO_THREAD_SAFETY {
+    (void)state;
+    void *out[MAX_REGS];
+    for (uint32_t szind = 0; szind < sc.nsmall; szind += 5) {
+        extent_t *slab = fake_slab(szind);
+        size_t size = sc.size[szind];
+        if (slab->nregs >= 4) {
+            slab_pop(slab, slab->nregs, out);
+            slab_push(slab, region(slab, 2));
+            push_t up = {slab, {region(slab, 0), region(slab, 1), region(slab, 2), region(slab, 3)}, 4};
+            push_t down = {slab, {region(slab, 3), region(slab, 2), region(slab, 1), region(slab, 0)}, 4};
+            push_t inside = {slab, {(char *)region(slab, 0) + size / 2, (char *)region(slab, 1) + size / 2}, 2};
+            assert_run_rejected(&up, slab->addr + 2 * size, "double free");
+            assert_run_rejected(&down, slab->addr + 2 * size, "double free");
+            assert_run_rejected(&inside, slab->addr + size / 2, "inside an object");
+        }
+        extent_delete(slab);
+    }
+}
+
 int
 main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_pop_ascending),
-        cmocka_unit_test(test_regind),
-        cmocka_unit_test(test_model),
-        cmocka_unit_test(test_misuse),
+        cmocka_unit_test(test_pop_ascending), cmocka_unit_test(test_regind),         cmocka_unit_test(test_model),
+        cmocka_unit_test(test_misuse),        cmocka_unit_test(test_misuse_of_runs),
     };
     return cmocka_run_group_tests_name("slab", tests, boot_allocator, NULL);
 }
