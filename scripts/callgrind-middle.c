@@ -2,7 +2,7 @@
  * callgrind-middle.c -- the program that scripts/callgrind-middle counts: batches too large for the thread's cache, so
  * that every object of them passes between cache and slab.
  *
- * First every slab that a batch will use gets one object that stays, so that no slab is made or given back while
+ * First the slabs that a batch will use get one object each that stays, so that none is made or given back while
  * counting. For each size and pattern there are unmeasured rounds until the cache has its full depth, then ROUNDS
  * batches allocated and freed, and a dump of the counters under the label "SIZE PATTERN OBJECTS". Pairs that hit the
  * cache come first, under "SIZE hit OBJECTS": what a call costs that has nothing to do with slabs.
@@ -114,30 +114,28 @@ measure(const char *what, void (*allocate)(job_t *job), job_t *job, int rounds) 
     dump(what, job, job->n * (size_t)rounds);
 }
 
-/* One object of each slab; they come in the order of their addresses. */
+/* The first object of each slab. */
 static void
-pin(const job_t *job, size_t nregs) {
-    size_t nstay = 0;
+pin(const job_t *job) {
+    size_t nstay = 0, n = 0;
     for (size_t i = 0; i < job->n; i++) {
         void *ptr = malloc(job->size);
-        *(i % nregs == 0 ? &stay[nstay++] : &batch[i - nstay]) = ptr;
+        lunalloc_location_t place;
+        if (lunalloc_find(ptr, &place) != 0) {
+            exit(1);
+        }
+        *(place.region == 0 ? &stay[nstay++] : &batch[n++]) = ptr;
     }
-    for (size_t i = 0; i < job->n - nstay; i++) {
-        free(batch[i]);
-    }
+    counted_frees(n);
 }
 
 int
 main(void) {
     for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++) {
-        lunalloc_sizeclass_t class;
         job_t job = {sizes[i], BATCH}, pair = {sizes[i], 1};
-        if (lunalloc_sizeclass_of(sizes[i], &class) != 0) {
-            return 1;
-        }
         measure("hit", in_order, &pair, 100);
         measure("pages", in_order, &job, ROUNDS);
-        pin(&job, class.nregs);
+        pin(&job);
         measure("order", in_order, &job, ROUNDS);
         measure("reverse", reversed, &job, ROUNDS);
         measure("shuffled", shuffled, &job, ROUNDS);

@@ -28,17 +28,22 @@ arena_t *arena_new(uint32_t index, bool manual);
 /* Hooks, decay times and cap as new arenas get them. */
 void arena_use_defaults(arena_t *arena, uint64_t now);
 
-/* Up to n regions of a small class into out, ascending within a slab; fewer (perhaps 0) only without memory. */
+/* Up to n regions of a small class into out, ascending within a slab, from the slabs that are there. Asks no hook. */
+uint32_t arena_take(arena_t *arena, uint32_t szind, uint32_t n, void **out);
+/* One more slab for a class; others may take its regions first. False without memory. */
+bool arena_add_slab(arena_t *arena, uint32_t szind);
+/* As arena_take, with new slabs too: fewer than n only without memory. */
 uint32_t arena_fill(arena_t *arena, uint32_t szind, uint32_t n, void **out);
 /* One region of a small class, without a cache. NULL without memory. */
 void *arena_malloc_small(arena_t *arena, uint32_t szind);
 /* A large allocation at an alignment (a power of two); *zeroed tells whether it reads as zeros. NULL without memory. */
 void *arena_malloc_large(arena_t *arena, uint32_t szind, size_t alignment, bool *zeroed);
 
-/*
- * Gives n pointers back to the arenas that they came from, in any mix of small classes and arenas; caches' bulk path.
- * Clobbers ptrs.
- */
+/* Gives n pointers back to the arenas that they came from, in any mix of small classes and arenas. Clobbers ptrs. Asks
+ * no hook: slabs that nothing lives in any more are appended to `emptied`, for arena_delete_slabs. */
+void arena_push(void **ptrs, uint32_t n, list_t *emptied);
+void arena_delete_slabs(list_t *emptied);
+/* Both. */
 void arena_flush(void **ptrs, uint32_t n);
 /* The extent of an allocation that lives; anything else is misuse and ends the process with a message naming `what`. */
 extent_t *arena_extent_of(const void *ptr, const char *what);

@@ -14,20 +14,45 @@ slab_init(extent_t *slab) NO_THREAD_SAFETY {
     }
 }
 
+/* No bit between the lowest and the highest is missing. */
+static bool
+is_run(uint64_t bits) {
+    return (bits & (bits + (bits & -bits))) == 0;
+}
+
+/* Moves up to n of the regions that a word says are free into out; the first of its 64 is at `base`. */
+static uint32_t
+pop_word(uint64_t *word, uint32_t n, uintptr_t base, size_t size, void **out) {
+    uint64_t bits = *word;
+    void **at = out, **end = out + n;
+    if (bits != 0 && is_run(bits)) {
+        uintptr_t next = base + trailing_zeros(bits) * size;
+        uint32_t length = lg_floor(bits) + 1 - trailing_zeros(bits);
+        end = length < n ? out + length : end;
+        while (at < end) {
+            *at++ = (void *)next;
+            next += size;
+        }
+        bits = n < length ? bits & bits << n : 0;
+    }
+    while (bits != 0 && at < end) {
+        *at++ = (void *)(base + trailing_zeros(bits) * size);
+        bits &= bits - 1;
+    }
+    *word = bits;
+    return (uint32_t)(at - out);
+}
+
 uint32_t
 slab_pop(extent_t *slab, uint32_t n, void **out) {
     uint32_t nfree = atomic_get(&slab->nfree);
     uint32_t want = n < nfree ? n : nfree;
     size_t size = sc.size[slab->szind];
+    uintptr_t base = slab->addr;
     uint32_t got = 0;
-    for (uint32_t w = 0; got < want; w++) {
-        uint64_t bits = slab->free_regs[w];
-        uintptr_t base = slab->addr + (size_t)w * 64 * size;
-        while (bits != 0 && got < want) {
-            out[got++] = (void *)(base + trailing_zeros(bits) * size);
-            bits &= bits - 1;
-        }
-        slab->free_regs[w] = bits;
+    for (uint64_t *word = slab->free_regs; got < want; word++) {
+        got += pop_word(word, want - got, base, size, out + got);
+        base += 64 * size;
     }
     atomic_set(&slab->nfree, nfree - want);
     return want;
@@ -44,13 +69,14 @@ slab_reject(const extent_t *slab, const void *ptr) {
 /* How many of n pointers are spaced by `step` bytes. */
 static uint32_t
 evenly_spaced(void *const *ptrs, uint32_t n, uintptr_t step) {
-    uintptr_t next = (uintptr_t)ptrs[0] + step;
-    uint32_t k = 1;
-    while (k < n && (uintptr_t)ptrs[k] == next) {
+    void *const *end = ptrs + n;
+    uintptr_t next = (uintptr_t)ptrs[0];
+    intptr_t k = -(intptr_t)n;
+    while (k != 0 && (uintptr_t)end[k] == next) {
         next += step;
         k++;
     }
-    return k;
+    return n + (uint32_t)k;
 }
 
 /* n > 0 regions from `first` on become free; all of them are in use. */

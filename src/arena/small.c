@@ -23,23 +23,37 @@ slab_delete(arena_t *arena, extent_t *slab) {
 }
 
 uint32_t
-arena_fill(arena_t *arena, uint32_t szind, uint32_t n, void **out) {
+arena_take(arena_t *arena, uint32_t szind, uint32_t n, void **out) {
     bin_t *bin = &arena->bins[szind];
     witness_no_core_lock();
     bin_lock(bin);
     counter_add(&bin->nfills, 1);
     uint32_t got = bin_pop(bin, n, out);
-    while (got < n) {
-        bin_unlock(bin);
-        extent_t *slab = slab_new(arena, szind);
-        bin_lock(bin);
-        if (slab == NULL) {
-            break;
-        }
-        bin_add_slab(bin, slab);
-        got += bin_pop(bin, n - got, out + got);
-    }
     bin_unlock(bin);
+    return got;
+}
+
+bool
+arena_add_slab(arena_t *arena, uint32_t szind) {
+    bin_t *bin = &arena->bins[szind];
+    witness_no_core_lock();
+    extent_t *slab = slab_new(arena, szind);
+    if (slab == NULL) {
+        return false;
+    }
+    bin_lock(bin);
+    bin_add_slab(bin, slab);
+    bin_unlock(bin);
+    return true;
+}
+
+uint32_t
+arena_fill(arena_t *arena, uint32_t szind, uint32_t n, void **out) {
+    witness_no_core_lock();
+    uint32_t got = arena_take(arena, szind, n, out);
+    while (got < n && arena_add_slab(arena, szind)) {
+        got += arena_take(arena, szind, n - got, out + got);
+    }
     return got;
 }
 
@@ -70,29 +84,35 @@ flush_bin(arena_t *arena, uint32_t szind, void **ptrs, uint32_t n, list_t *empti
     return (uint32_t)(kept - ptrs);
 }
 
-static void
-delete_slabs(arena_t *arena, list_t *emptied) {
-    while (!list_empty(emptied)) {
-        extent_t *slab = container_of(emptied->next, extent_t, link);
-        list_remove(&slab->link);
-        slab_delete(arena, slab);
-    }
-}
-
 void
-arena_flush(void **ptrs, uint32_t n) {
+arena_push(void **ptrs, uint32_t n, list_t *emptied) {
     witness_no_core_lock();
     while (n > 0) {
         const extent_t *slab = arena_extent_of(ptrs[0], "free");
         if (!slab->slab) {
             misuse("free of an address inside an allocation", ptrs[0], "");
         }
-        arena_t *arena = arenas_get(extent_arena(slab));
-        list_t emptied;
-        list_init(&emptied);
-        n = flush_bin(arena, slab->szind, ptrs, n, &emptied);
-        delete_slabs(arena, &emptied);
+        n = flush_bin(arenas_get(extent_arena(slab)), slab->szind, ptrs, n, emptied);
     }
+}
+
+void
+arena_delete_slabs(list_t *emptied) {
+    witness_no_core_lock();
+    while (!list_empty(emptied)) {
+        extent_t *slab = container_of(emptied->next, extent_t, link);
+        list_remove(&slab->link);
+        slab_delete(arenas_get(extent_arena(slab)), slab);
+    }
+}
+
+void
+arena_flush(void **ptrs, uint32_t n) {
+    witness_no_core_lock();
+    list_t emptied;
+    list_init(&emptied);
+    arena_push(ptrs, n, &emptied);
+    arena_delete_slabs(&emptied);
 }
 
 static void

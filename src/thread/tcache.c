@@ -8,11 +8,10 @@
 #include <string.h>
 
 #define LG_SLOTS_MIN 3
-#define LG_SLOTS_MAX 12
+/* Whatever the limits. */
+#define SLOTS_ALWAYS 4
 #define LG_SLOT      3
 #define FILL_MIN     4
-/* Most objects that move between a stack and an arena at once. */
-#define BATCH 256
 
 uint32_t
 tcache_nclasses(void) {
@@ -24,19 +23,23 @@ tcache_nclasses(void) {
     return n < THREAD_BINS - 1 ? n : THREAD_BINS - 1;
 }
 
-static uint32_t
-lg_max_slots(uint32_t szind) {
-    size_t by_bytes = atomic_get(&options.tcache_bytes) / sc.size[szind];
-    uint32_t n = atomic_get(&options.tcache_nslots);
-    n = by_bytes < n ? (uint32_t)by_bytes : n;
-    uint32_t lg = n <= 1 ? 0 : lg_floor(n);
-    lg = lg < 2 ? 2 : lg;
-    return config_torture ? 0 : lg < LG_SLOTS_MAX ? lg : LG_SLOTS_MAX;
+/* May a stack of this class have 2^lg slots? */
+static bool
+allowed(uint32_t szind, uint32_t lg) {
+    size_t n = (size_t)1 << lg;
+    if (config_torture || n <= SLOTS_ALWAYS) {
+        return !config_torture || lg == 0;
+    }
+    return n <= atomic_get(&options.tcache_nslots) && n * sc.size[szind] <= atomic_get(&options.tcache_bytes);
 }
 
 uint32_t
 tcache_max_slots(uint32_t szind) {
-    return 1U << lg_max_slots(szind);
+    uint32_t lg = 0;
+    while (allowed(szind, lg + 1)) {
+        lg++;
+    }
+    return 1U << lg;
 }
 
 static void **
@@ -51,20 +54,32 @@ set_bounds(cache_bin_t *bin, const cache_cold_t *cold, void **head) {
     cache_bin_set_head(bin, head);
 }
 
+/* The size of a bin's next stack. False if it may not grow. */
+static bool
+next_size(const cache_cold_t *cold, uint32_t szind, uint32_t *lg) {
+    if (cold->slots != NULL) {
+        *lg = cold->lg_slots + 1;
+        return allowed(szind, *lg);
+    }
+    *lg = LG_SLOTS_MIN;
+    while (!allowed(szind, *lg)) {
+        --*lg;
+    }
+    return true;
+}
+
 /* Gives a bin a larger stack (its first one, if it has none) and moves the objects. False if it may not grow. */
 static bool
 grow(thread_t *thread, uint32_t szind) {
     cache_bin_t *bin = &thread->bins[szind + 1];
     cache_cold_t *cold = &thread->cold[szind + 1];
-    uint32_t lg_max = lg_max_slots(szind);
-    uint32_t lg = cold->slots == NULL ? LG_SLOTS_MIN : cold->lg_slots + 1;
-    lg = cold->slots == NULL && lg > lg_max ? lg_max : lg;
-    void **slots = lg <= lg_max ? metadata_take(lg + LG_SLOT) : NULL;
+    cache_cold_t old = {.slots = cold->slots, .lg_slots = cold->lg_slots};
+    uint32_t lg;
+    void **slots = next_size(cold, szind, &lg) ? metadata_take(lg + LG_SLOT) : NULL;
     if (slots == NULL) {
         return false;
     }
-    uint32_t n = cold->slots == NULL ? 0 : cache_bin_count(bin);
-    cache_cold_t old = {.slots = cold->slots, .lg_slots = cold->lg_slots};
+    uint32_t n = old.slots == NULL ? 0 : cache_bin_count(bin);
     cold->slots = slots;
     cold->lg_slots = lg;
     void **head = end_of(cold) - n;
@@ -81,67 +96,99 @@ grow(thread_t *thread, uint32_t szind) {
 }
 
 static void
-give_back(uint32_t szind, void **ptrs, uint32_t n) {
+give_back(uint32_t szind, void *ptr) {
     if (sc_is_small(szind)) {
-        arena_flush(ptrs, n);
-        return;
-    }
-    for (uint32_t i = 0; i < n; i++) {
-        arena_free_large_ptr(ptrs[i]);
+        arena_flush(&ptr, 1);
+    } else {
+        arena_free_large_ptr(ptr);
     }
 }
 
-/* Takes up to BATCH of the oldest objects out of a stack, leaving at least `keep`; returns how many. */
-static uint32_t
-take_oldest(cache_bin_t *bin, const cache_cold_t *cold, uint32_t keep, void **batch) {
-    uint32_t count = cache_bin_count(bin);
-    uint32_t n = count <= keep ? 0 : count - keep < BATCH ? count - keep : BATCH;
-    memcpy(batch, end_of(cold) - n, n * sizeof *batch);
-    memmove(bin->head + n, bin->head, (count - n) * sizeof *batch);
-    cache_bin_set_head(bin, bin->head + n);
-    return n;
+/* The n oldest objects leave a stack; their slots are the others' now. */
+static void
+forget_oldest(cache_bin_t *bin, uint32_t n) {
+    void **head = cache_bin_head(bin);
+    memmove(head + n, head, (cache_bin_count(bin) - n) * sizeof *head);
+    cache_bin_set_head(bin, head + n);
 }
 
-/* Gives all but the `keep` newest objects back. They leave the stack first: giving back may run hooks, which may
- * allocate. */
+static void
+flush_small(cache_bin_t *bin, const cache_cold_t *cold, uint32_t n) {
+    list_t emptied;
+    list_init(&emptied);
+    arena_push(end_of(cold) - n, n, &emptied);
+    forget_oldest(bin, n);
+    arena_delete_slabs(&emptied);
+}
+
+static void
+flush_large(cache_bin_t *bin, const cache_cold_t *cold) {
+    const void *ptr = end_of(cold)[-1];
+    forget_oldest(bin, 1);
+    arena_free_large_ptr(ptr);
+}
+
+/* Gives all but the `keep` newest objects back. What may run hooks, which may allocate, comes when they have left the
+ * stack. */
 static void
 flush_bin(thread_t *thread, uint32_t szind, uint32_t keep) {
-    void *batch[BATCH];
-    const cache_cold_t *cold = &thread->cold[szind + 1];
-    uint32_t n;
-    while (cold->slots != NULL && (n = take_oldest(&thread->bins[szind + 1], cold, keep, batch)) > 0) {
-        give_back(szind, batch, n);
-    }
-}
-
-/* Puts objects on a stack, the first one on top; what does not fit is given back. */
-static void
-stack_up(thread_t *thread, uint32_t szind, void **batch, uint32_t n) {
     cache_bin_t *bin = &thread->bins[szind + 1];
-    uint32_t left = n;
-    while (left > 0 && cache_bin_push(bin, batch[left - 1])) {
-        left--;
-    }
-    if (UNLIKELY(left > 0)) {
-        give_back(szind, batch, left);
+    const cache_cold_t *cold = &thread->cold[szind + 1];
+    uint32_t count;
+    while (cold->slots != NULL && (count = cache_bin_count(bin)) > keep) {
+        if (sc_is_small(szind)) {
+            flush_small(bin, cold, count - keep);
+        } else {
+            flush_large(bin, cold);
+        }
     }
 }
 
+/* Takes the newest object. False if there is none. */
+static bool
+pop_uncounted(cache_bin_t *bin, void **ptr) {
+    void **head = cache_bin_head(bin);
+    if (cache_bin_is_empty(bin, head)) {
+        return false;
+    }
+    cache_bin_set_head(bin, head + 1);
+    *ptr = *head;
+    return true;
+}
+
+/* How many objects a refill has to add. */
 static uint32_t
-refill_size(const cache_cold_t *cold, uint32_t szind) {
+missing(const cache_bin_t *bin, const cache_cold_t *cold) {
+    if (cold->slots == NULL) {
+        return 0;
+    }
     uint32_t half = (1U << cold->lg_slots) / 2;
     uint32_t want = cold->fill < half ? cold->fill : half;
-    want = want < BATCH ? want : BATCH;
-    return want == 0 || !sc_is_small(szind) ? 1 : want;
+    uint32_t count = cache_bin_count(bin);
+    want = want == 0 ? 1 : want;
+    return count < want ? want - count : 0;
+}
+
+/* Puts n objects on a stack that has room, or as many as the arena has at hand; returns how many. */
+static uint32_t
+stack_up(cache_bin_t *bin, arena_t *arena, uint32_t szind, uint32_t n) {
+    void **head = cache_bin_head(bin);
+    uint32_t got = arena_take(arena, szind, n, head - n);
+    if (got < n) {
+        memmove(head - got, head - n, got * sizeof *head);
+    }
+    cache_bin_set_head(bin, head - got);
+    return got;
 }
 
 /*
- * One object for the caller, more for the stack if there is one, the lowest addresses on top; NULL without memory. The
- * arena may run hooks, which may allocate and so change the stack: it is looked at only afterwards.
+ * One object for the caller, more for the stack if there is one; NULL without memory. A new slab may run hooks, which
+ * may allocate and so change the stack: it is looked at again after each.
  */
 static void *
 refill(thread_t *thread, uint32_t szind) {
-    void *batch[BATCH];
+    cache_bin_t *bin = &thread->bins[szind + 1];
+    const cache_cold_t *cold = &thread->cold[szind + 1];
     arena_t *arena = thread_source(thread);
     if (UNLIKELY(arena == NULL)) {
         return NULL;
@@ -150,11 +197,11 @@ refill(thread_t *thread, uint32_t szind) {
         bool zeroed;
         return arena_malloc_large(arena, szind, sc.page, &zeroed);
     }
-    uint32_t got = arena_fill(arena, szind, refill_size(&thread->cold[szind + 1], szind), batch);
-    if (got > 1) {
-        stack_up(thread, szind, batch + 1, got - 1);
+    uint32_t n;
+    while ((n = missing(bin, cold)) > 0 && stack_up(bin, arena, szind, n) < n && arena_add_slab(arena, szind)) {
     }
-    return got == 0 ? NULL : batch[0];
+    void *ptr = NULL;
+    return pop_uncounted(bin, &ptr) || cold->slots != NULL ? ptr : arena_malloc_small(arena, szind);
 }
 
 /* The next refill will be twice as large; if the stack is what limits it, the stack grows first. */
@@ -219,10 +266,9 @@ tcache_alloc_slow(thread_t *thread, uint32_t szind) {
         counter_add(&cold->nrequests, 1);
     }
     thread_event(thread);
-    void **head = cache_bin_head(bin);
-    if (!cache_bin_is_empty(bin, head)) {
-        cache_bin_set_head(bin, head + 1);
-        return *head;
+    void *ptr;
+    if (pop_uncounted(bin, &ptr)) {
+        return ptr;
     }
     adapt(thread, szind);
     return refill(thread, szind);
@@ -241,7 +287,7 @@ tcache_free_slow(thread_t *thread, uint32_t szind, void *ptr) {
         flush_bin(thread, szind, (1U << cold->lg_slots) / 2);
     }
     if (!cache_bin_push(bin, ptr)) {
-        give_back(szind, &ptr, 1);
+        give_back(szind, ptr);
     }
 }
 

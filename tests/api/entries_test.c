@@ -45,6 +45,7 @@ static arena_t *arena;
 static thread_t *thread;
 static void *block, *large, *out;
 static bool zeroed, committed;
+static list_t emptied = {&emptied, &emptied};
 static const size_t large_size = (size_t)1 << 20;
 
 static extent_t *
@@ -110,9 +111,13 @@ ENTRY(tcache_collect, thread)
 
 ENTRY(arena_new, 1000, true)
 ENTRY(arena_use_defaults, arena, 0)
+ENTRY(arena_take, arena, 0, 1, &out)
+ENTRY(arena_add_slab, arena, 0)
 ENTRY(arena_fill, arena, 0, 1, &out)
 ENTRY(arena_malloc_small, arena, 0)
 ENTRY(arena_malloc_large, arena, large_class(), 4096, &zeroed)
+ENTRY(arena_push, &block, 1, &emptied)
+ENTRY(arena_delete_slabs, &emptied)
 ENTRY(arena_flush, &block, 1)
 ENTRY(arena_free_large_ptr, large)
 ENTRY(arena_free_large, extent())
