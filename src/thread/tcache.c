@@ -55,7 +55,7 @@ set_bounds(cache_bin_t *bin, const cache_cold_t *cold, void **head) {
 }
 
 /* The size of a bin's next stack. False if it may not grow. */
-static bool
+static inline bool
 next_size(const cache_cold_t *cold, uint32_t szind, uint32_t *lg) {
     if (cold->slots != NULL) {
         *lg = cold->lg_slots + 1;
@@ -68,14 +68,11 @@ next_size(const cache_cold_t *cold, uint32_t szind, uint32_t *lg) {
     return true;
 }
 
-/* Gives a bin a larger stack (its first one, if it has none) and moves the objects. False if it may not grow. */
-static bool
-grow(thread_t *thread, uint32_t szind) {
-    cache_bin_t *bin = &thread->bins[szind + 1];
-    cache_cold_t *cold = &thread->cold[szind + 1];
+/* Gives a bin a stack of 2^lg slots and moves the objects. False without memory. */
+static NOINLINE bool
+replace_stack(cache_bin_t *bin, cache_cold_t *cold, uint32_t lg) {
     cache_cold_t old = {.slots = cold->slots, .lg_slots = cold->lg_slots};
-    uint32_t lg;
-    void **slots = next_size(cold, szind, &lg) ? metadata_take(lg + LG_SLOT) : NULL;
+    void **slots = metadata_take(lg + LG_SLOT);
     if (slots == NULL) {
         return false;
     }
@@ -93,6 +90,14 @@ grow(thread_t *thread, uint32_t szind) {
         metadata_give(old.slots, old.lg_slots + LG_SLOT);
     }
     return true;
+}
+
+/* A larger stack, or the first one. False if there is none. */
+static bool
+grow(thread_t *thread, uint32_t szind) {
+    cache_cold_t *cold = &thread->cold[szind + 1];
+    uint32_t lg;
+    return next_size(cold, szind, &lg) && replace_stack(&thread->bins[szind + 1], cold, lg);
 }
 
 static void
@@ -291,34 +296,37 @@ tcache_free_slow(thread_t *thread, uint32_t szind, void *ptr) {
     }
 }
 
+/* Gives a bin's objects and its stack back: it is empty and full at once. The countdown stays. */
+static void
+close_bin(thread_t *thread, uint32_t szind) {
+    cache_bin_t *bin = &thread->bins[szind + 1];
+    cache_cold_t *cold = &thread->cold[szind + 1];
+    flush_bin(thread, szind, 0);
+    if (cold->slots != NULL) {
+        metadata_give(cold->slots, cold->lg_slots + LG_SLOT);
+        cold->slots = NULL;
+        bin->full = 0;
+        __atomic_store_n(&bin->empty, 0, __ATOMIC_RELAXED);
+        cache_bin_set_head(bin, NULL);
+    }
+}
+
 void
 tcache_flush(thread_t *thread) {
     witness_no_core_lock();
     for (uint32_t i = 0; i < thread->ncached; i++) {
-        flush_bin(thread, i, 0);
+        close_bin(thread, i);
     }
 }
 
-/* Empty and full at once; the countdown stays. */
-static void
-zero_bin(cache_bin_t *bin) {
-    bin->full = 0;
-    __atomic_store_n(&bin->empty, 0, __ATOMIC_RELAXED);
-    cache_bin_set_head(bin, NULL);
-}
-
+/* Off first: giving back may run hooks, and what they free must not enter a bin that is closed already. */
 void
 tcache_close(thread_t *thread) {
     witness_no_core_lock();
-    tcache_flush(thread);
-    for (uint32_t i = 0; i < thread->ncached; i++) {
-        cache_bin_t *bin = &thread->bins[i + 1];
-        cache_cold_t *cold = &thread->cold[i + 1];
-        if (cold->slots != NULL) {
-            metadata_give(cold->slots, cold->lg_slots + LG_SLOT);
-        }
-        cold->slots = NULL;
-        zero_bin(bin);
+    uint32_t n = thread->ncached;
+    thread->ncached = 0;
+    for (uint32_t i = 0; i < n; i++) {
+        close_bin(thread, i);
     }
 }
 
@@ -330,7 +338,8 @@ tcache_collect(thread_t *thread) {
     cache_cold_t *cold = &thread->cold[i + 1];
     uint64_t nrequests = tcache_requests(thread, i);
     if (cold->slots != NULL && cold->seen == nrequests) {
-        flush_bin(thread, i, cache_bin_count(&thread->bins[i + 1]) / 2);
+        uint32_t keep = cache_bin_count(&thread->bins[i + 1]) / 2;
+        keep > 0 ? flush_bin(thread, i, keep) : close_bin(thread, i);
         cold->fill = FILL_MIN;
     }
     cold->seen = nrequests;

@@ -25,11 +25,12 @@ void *tcache_alloc_slow(thread_t *thread, uint32_t szind);
 /* The fast path found the bin full. */
 void tcache_free_slow(thread_t *thread, uint32_t szind, void *ptr);
 
-/* Gives every object back; the stacks stay. */
+/* Gives every object and the stacks back; the next use of a class starts with a small stack again. */
 void tcache_flush(thread_t *thread);
-/* Flushes and gives the stacks back too: the bins are empty and full, every call takes the slow path. */
+/* The same, and turns the cache off. */
 void tcache_close(thread_t *thread);
-/* Looks at one bin: what was not used since the last look loses half of its objects. */
+/* Looks at one bin: what was not used since the last look loses half of its objects, and after the last one its stack.
+ */
 void tcache_collect(thread_t *thread);
 
 /* Requests of a class that this cache has counted; any thread may ask. */

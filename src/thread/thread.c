@@ -115,7 +115,6 @@ void
 thread_set_cached(thread_t *thread, bool on) {
     if (!on) {
         tcache_close(thread);
-        thread->ncached = 0;
     } else if (!atomic_get(&atomic_get(&thread->arena)->manual)) {
         thread->ncached = tcache_nclasses();
     }

@@ -176,7 +176,12 @@ test_flush_keeps_newest(void **state) {
     run_thread(flush_order, NULL);
 }
 
-/* A flush empties every bin and leaves the stacks; afterwards the cache works. */
+static bool
+zeroed(const cache_bin_t *bin) {
+    return bin->head == NULL && bin->remain <= TCACHE_PERIOD && bin->empty == 0 && bin->full == 0;
+}
+
+/* A flush leaves no object and no stack; afterwards the cache works. */
 static void *
 flush_all(void *arg) {
     for (uint32_t szind = 0; szind < tcache_nclasses(); szind++) {
@@ -185,20 +190,15 @@ flush_all(void *arg) {
     }
     tcache_flush(thread_get());
     for (uint32_t szind = 0; szind < tcache_nclasses(); szind++) {
-        thread_assert(cache_bin_count(bin_of(szind)) == 0);
-        thread_assert(nslots(szind) > 0);
+        thread_assert(zeroed(bin_of(szind)) && nslots(szind) == 0);
         take(szind, 0, 3);
         give(0, 3);
+        thread_assert(nslots(szind) > 0);
     }
     return arg;
 }
 
-static bool
-zeroed(const cache_bin_t *bin) {
-    return bin->head == NULL && bin->remain <= TCACHE_PERIOD && bin->empty == 0 && bin->full == 0;
-}
-
-/* Closing leaves zeroed bins, keeps the counts of requests, and can be followed by use. */
+/* Closing leaves zeroed bins, which stay so until the cache is on again, and keeps the counts of requests. */
 static void *
 close_cache(void *arg) {
     thread_t *self = thread_get();
@@ -213,10 +213,14 @@ close_cache(void *arg) {
         thread_assert(zeroed(bin_of(szind)) && cold_of(szind)->slots == NULL);
         thread_assert(tcache_requests(self, szind) == requests[szind]);
     }
-    take(quiet_class(), 0, 8);
-    give(0, 8);
+    take(quiet_class(), 0, 4);
+    give(0, 4);
+    thread_assert(nslots(quiet_class()) == 0);
+    thread_set_cached(self, true);
+    take(quiet_class(), 0, 4);
+    give(0, 4);
     thread_assert(nslots(quiet_class()) > 0);
-    thread_assert(tcache_requests(self, quiet_class()) == requests[quiet_class()] + 8);
+    thread_assert(tcache_requests(self, quiet_class()) == requests[quiet_class()] + 4);
     return arg;
 }
 
@@ -323,7 +327,7 @@ collect(void *arg) {
     for (unsigned i = 0; i < 200 * THREAD_BINS; i++) {
         tcache_collect(thread_get());
     }
-    thread_assert(cache_bin_count(bin_of(idle)) == 0);
+    thread_assert(zeroed(bin_of(idle)) && nslots(idle) == 0);
     return arg;
 }
 
