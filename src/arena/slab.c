@@ -14,10 +14,10 @@ slab_init(extent_t *slab) NO_THREAD_SAFETY {
     }
 }
 
-/* No bit between the lowest and the highest is missing. */
+/* No bit between the lowest and the highest is missing, and they are enough to make it worth knowing. */
 static bool
-is_run(uint64_t bits) {
-    return (bits & (bits + (bits & -bits))) == 0;
+is_long_run(uint64_t bits) {
+    return (bits & bits << 8) != 0 && (bits & (bits + (bits & -bits))) == 0;
 }
 
 /* Moves up to n of the regions that a word says are free into out; the first of its 64 is at `base`. */
@@ -25,7 +25,7 @@ static uint32_t
 pop_word(uint64_t *word, uint32_t n, uintptr_t base, size_t size, void **out) {
     uint64_t bits = *word;
     void **at = out, **end = out + n;
-    if (bits != 0 && is_run(bits)) {
+    if (is_long_run(bits)) {
         uintptr_t next = base + trailing_zeros(bits) * size;
         uint32_t length = lg_floor(bits) + 1 - trailing_zeros(bits);
         end = length < n ? out + length : end;
