@@ -30,12 +30,18 @@ const char *lunalloc_conf = "narenas:2,dirty_decay_ms:10000,muzzy_decay_ms:10000
 
 /* ---- the fault ---- */
 
-/* Of the questions asked since the fault was set, those from first_refused to last_refused are answered with "no". */
+/* Of the questions asked since the fault was set, of one kind or (fault_kinds) of any, those from first_refused to
+ * last_refused are answered with "no". */
+static _Atomic fault_kind_t asked_kind = fault_kinds;
 static _Atomic uint64_t asked, first_refused, last_refused;
 static _Atomic uint64_t refused, refused_by_kind[fault_kinds];
 
 static bool
 refuse(fault_kind_t kind) {
+    fault_kind_t only = atomic_get(&asked_kind);
+    if (only != fault_kinds && only != kind) {
+        return false;
+    }
     uint64_t n = atomic_add(&asked, 1);
     bool no = n >= atomic_get(&first_refused) && n <= atomic_get(&last_refused);
     if (no) {
@@ -440,6 +446,24 @@ assert_same(const census_t *census, const census_t *baseline) {
     assert_int_equal(census->small, baseline->small);
 }
 
+/* One workload with refusals of question n, or from it on, and one without; returns how many there were. */
+static uint64_t
+sweep_round(uint64_t n, bool once, const char *when, const census_t *baseline) {
+    set_fault(n, once ? n : UINT64_MAX);
+    workload();
+    take_fault_away();
+    uint64_t count = atomic_get(&refused);
+    assert_met(n, when);
+    census_t census = settle();
+    assert_same(&census, baseline);
+    atomic_set(&refused, 0);
+    workload();
+    assert_met(n, "after the fault was taken away");
+    census = settle();
+    assert_same(&census, baseline);
+    return count;
+}
+
 static void
 sweep(bool once, const char *when) {
     workload();
@@ -449,19 +473,13 @@ sweep(bool once, const char *when) {
     const census_t baseline = settle();
     atomic_set(&failures, 0);
     for (uint64_t n = 0; n < SWEEP; n += STRIDE) {
-        set_fault(n, once ? n : UINT64_MAX);
-        workload();
-        take_fault_away();
-        assert_true(atomic_get(&refused) > 0);
-        assert_met(n, when);
-        census_t census = settle();
-        assert_same(&census, &baseline);
-        atomic_set(&refused, 0);
-        workload();
-        assert_met(n, "after the fault was taken away");
-        census = settle();
-        assert_same(&census, &baseline);
+        assert_true(sweep_round(n, once, when, &baseline) > 0);
     }
+    for (fault_kind_t kind = fault_map; kind < fault_kinds; kind++) {
+        atomic_set(&asked_kind, kind);
+        sweep_round(0, once, when, &baseline);
+    }
+    atomic_set(&asked_kind, fault_kinds);
     assert_true(once || atomic_get(&failures) > 0);
     print_message("%s: %d rounds, %llu operations failed\n", when, (SWEEP + STRIDE - 1) / STRIDE,
                   (unsigned long long)atomic_get(&failures));
