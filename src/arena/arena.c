@@ -12,7 +12,7 @@
 arena_t *
 arena_new(uint32_t index, bool manual) {
     witness_no_core_lock();
-    arena_t *arena = metadata_alloc(sizeof *arena, CACHELINE);
+    arena_t *arena = metadata_alloc(sizeof *arena + sc.nsmall * sizeof arena->bins[0], CACHELINE);
     if (arena == NULL) {
         return NULL;
     }

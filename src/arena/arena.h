@@ -12,15 +12,23 @@
 #include "arena/bin.h"
 #include "extent/page_alloc.h"
 
+/* Clearing: its memory is being given back, by a thread that holds no lock. */
+typedef enum {
+    arena_living,
+    arena_clearing,
+    arena_destroyed
+} arena_life_t;
+
 typedef struct arena {
-    uint32_t index;      /* Synchronization: constant. */
+    uint32_t index; /* Synchronization: constant. */
+    arena_life_t life GUARDED_BY(role_arenas);
     _Atomic bool manual; /* Synchronization: written while nothing lives in it, read at any time; made by request, not
                             for automatic binding; never cached. */
     _Atomic uint32_t nthreads;                    /* Synchronization: any thread; threads bound to it. */
     _Atomic uint64_t nmalloc_large[SC_MAX_SIZES]; /* Synchronization: any thread adds; by szind, as below. */
     _Atomic uint64_t ndalloc_large[SC_MAX_SIZES]; /* Synchronization: as nmalloc_large. */
     page_alloc_t pages;                           /* Synchronization: its own. */
-    bin_t bins[SC_MAX_SMALL];                     /* Synchronization: their own. */
+    bin_t bins[];                                 /* Synchronization: their own; sc.nsmall of them. */
 } arena_t;
 
 /* A new arena in metadata; NULL without memory. */

@@ -7,7 +7,8 @@
 
 #include <errno.h>
 
-_Atomic(arena_t *) arenas_table[ARENAS_MAX];
+/* Sparse: common, as pagemap_classes is. */
+__attribute__((common)) _Atomic(arena_t *) arenas_table[ARENAS_MAX];
 _Atomic bool arenas_manual_made;
 
 static lock_t lock = LOCK_INITIALIZER(RANK_ARENAS);
@@ -18,15 +19,6 @@ static _Atomic(arena_t *) plain;    /* Synchronization: any thread; what arenas_
 
 /* Slot -> index + 1 of its automatic arena; 0 until it is made. */
 static uint32_t slots[ARENAS_MAX_AUTO] GUARDED_BY(role_arenas);
-
-/* What an index is, besides never used. Clearing: its memory is being given back, by a thread that holds no lock. */
-typedef enum {
-    arena_living,
-    arena_clearing,
-    arena_destroyed
-} arena_life_t;
-
-static uint8_t life[ARENAS_MAX] GUARDED_BY(role_arenas);
 
 static void
 arenas_lock(void) ACQUIRE(role_arenas) NO_THREAD_SAFETY {
@@ -62,12 +54,12 @@ make(uint32_t index, bool manual) REQUIRES(role_arenas) {
     if (arena == NULL) {
         return NULL;
     }
-    if (life[index] == arena_destroyed) {
+    if (arena->life == arena_destroyed) {
         arena_use_defaults(arena, clock_coarse_ns());
         atomic_set(&arena->manual, manual);
     }
+    arena->life = arena_living;
     atomic_set_release(&arenas_table[index], arena);
-    life[index] = arena_living;
     if (index >= atomic_get(&count)) {
         atomic_set_release(&count, index + 1);
     }
@@ -100,7 +92,8 @@ arenas_boot(uint32_t n) {
 
 static bool
 alive(uint32_t index) REQUIRES(role_arenas) {
-    return index < atomic_get(&count) && atomic_get(&arenas_table[index]) != NULL && life[index] == arena_living;
+    const arena_t *arena = index < atomic_get(&count) ? atomic_get(&arenas_table[index]) : NULL;
+    return arena != NULL && arena->life == arena_living;
 }
 
 bool
@@ -130,11 +123,17 @@ arenas_want(uint32_t index) {
     return arena;
 }
 
+static bool
+is_free(uint32_t index) REQUIRES(role_arenas) {
+    const arena_t *arena = atomic_get(&arenas_table[index]);
+    return arena == NULL ? !is_kept(index) : arena->life == arena_destroyed;
+}
+
 /* The lowest index that is free; ARENAS_MAX if there is none. */
 static uint32_t
 free_index(void) REQUIRES(role_arenas) {
     uint32_t i = 0;
-    while (i < ARENAS_MAX && (is_kept(i) || (atomic_get(&arenas_table[i]) != NULL && life[i] != arena_destroyed))) {
+    while (i < ARENAS_MAX && !is_free(i)) {
         i++;
     }
     return i;
@@ -372,9 +371,10 @@ static int
 begin_clearing(uint32_t index) {
     int error = EINVAL;
     arenas_lock();
-    if (alive(index) && atomic_get(&arenas_get(index)->manual)) {
-        error = atomic_get(&arenas_get(index)->nthreads) > 0 ? EAGAIN : 0;
-        life[index] = error == 0 ? arena_clearing : arena_living;
+    arena_t *arena = alive(index) ? arenas_get(index) : NULL;
+    if (arena != NULL && atomic_get(&arena->manual)) {
+        error = atomic_get(&arena->nthreads) > 0 ? EAGAIN : 0;
+        arena->life = error == 0 ? arena_clearing : arena_living;
     }
     arenas_unlock();
     return error;
@@ -383,7 +383,7 @@ begin_clearing(uint32_t index) {
 static void
 end_clearing(uint32_t index, arena_life_t now) {
     arenas_lock();
-    life[index] = (uint8_t)now;
+    arenas_get(index)->life = now;
     arenas_unlock();
 }
 

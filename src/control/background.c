@@ -127,6 +127,7 @@ start(worker_t *worker) {
     if (is_running(worker)) {
         return true;
     }
+    lock_init(&worker->round, RANK_ROUND);
     atomic_set(&worker->stop, false);
     atomic_set_release(&worker->running, true);
     if (!os_thread_start(&worker->thread, "lunalloc_purge", work, worker)) {
@@ -252,9 +253,6 @@ background_stats(background_stats_t *out) {
 
 void
 background_boot(void) {
-    for (size_t i = 0; i < BACKGROUND_MAX; i++) {
-        lock_init(&workers[i].round, RANK_ROUND);
-    }
     if (options.background_thread) {
         atomic_set_release(&pa_purger, &purger);
     }

@@ -8,21 +8,18 @@
 #define LEAF_ENTRIES ((size_t)1 << LG_LEAF)
 #define GRANULE      ((size_t)1 << LG_GRANULE)
 
-pagemap_classes_t pagemap_classes;
-_Atomic(pagemap_entry_t *) pagemap_extents[PAGEMAP_ROOTS];
+/* Sparse, and so behind the variables that every process touches: common symbols come last. */
+__attribute__((common)) pagemap_classes_t pagemap_classes;
 static lock_t lock = LOCK_INITIALIZER(RANK_PAGEMAP);
 
-/* Both leaves of one root entry in one mapping: the classes after the extents. Published extents first, classes
- * last. */
+/* Both leaves of one root entry. */
 static bool
 make_leaf(uintptr_t root) {
-    size_t extents_bytes = LEAF_ENTRIES * sizeof(pagemap_entry_t);
-    char *leaves = pages_map(extents_bytes + LEAF_ENTRIES * sizeof(uint16_t), pages_size());
+    char *leaves = pages_map(PAGEMAP_EXTENTS_BYTES + LEAF_ENTRIES * sizeof(uint16_t), pages_size());
     if (leaves == NULL) {
         return false;
     }
-    atomic_set_release(&pagemap_extents[root], (pagemap_entry_t *)(void *)leaves);
-    uintptr_t distance = (uintptr_t)leaves + extents_bytes - (uintptr_t)pagemap_classes.zero_leaf;
+    uintptr_t distance = (uintptr_t)leaves + PAGEMAP_EXTENTS_BYTES - (uintptr_t)pagemap_classes.zero_leaf;
     atomic_set_release(&pagemap_classes.leaf[root], (uintptr_t)((intptr_t)distance / (intptr_t)sizeof(uint16_t)));
     return true;
 }
@@ -55,7 +52,7 @@ pagemap_ensure(uintptr_t addr, size_t size) {
 /* addr has a leaf. */
 static void
 set_entry(uintptr_t addr, extent_t *e) {
-    pagemap_entry_t *leaf = atomic_get(&pagemap_extents[addr >> LG_LEAF_SPAN]);
+    pagemap_entry_t *leaf = pagemap_extents_at(atomic_get(&pagemap_classes.leaf[addr >> LG_LEAF_SPAN]));
     atomic_set_release(&leaf[addr >> LG_GRANULE & (LEAF_ENTRIES - 1)], e);
 }
 

@@ -8,9 +8,10 @@
  *   extents   a pointer to the descriptor: for the first and the last granule of every registered extent, and for
  *             every granule of a slab.
  *
- * The root of the classes holds offsets from an all-zero leaf, so that an address that never was ours reads 0 through
- * an untouched root:
+ * The root holds offsets from an all-zero leaf, so that an address that never was ours reads 0 through an untouched
+ * root:
  *   class(addr) = zero_leaf[leaf[addr >> 30] + (addr >> 12) % 2^18], in units of the leaf's entries
+ * The extents of a root entry lie just before its classes, in one mapping.
  *
  * Synchronization: entries are written by whoever owns the extent (layout rule, extent.h); leaves are created under
  * RANK_PAGEMAP and never removed. Entries are atomic; the fast path's reads rely on the application's own
@@ -59,7 +60,14 @@ pagemap_class(const void *ptr) {
 bool pagemap_ensure(uintptr_t addr, size_t size);
 
 typedef _Atomic(extent_t *) pagemap_entry_t;
-extern _Atomic(pagemap_entry_t *) pagemap_extents[PAGEMAP_ROOTS];
+
+#define PAGEMAP_EXTENTS_BYTES (sizeof(pagemap_entry_t) << LG_LEAF)
+
+/* The leaf of extents that belongs to a leaf of classes. */
+static inline pagemap_entry_t *
+pagemap_extents_at(uintptr_t classes) {
+    return (pagemap_entry_t *)((uintptr_t)pagemap_class_at(classes) - PAGEMAP_EXTENTS_BYTES);
+}
 
 /* The descriptor registered at this address's granule, or NULL. Any address may be asked. */
 static inline extent_t *
@@ -68,8 +76,10 @@ pagemap_extent(uintptr_t addr) {
     if (UNLIKELY(root >= PAGEMAP_ROOTS)) {
         return NULL;
     }
-    pagemap_entry_t *leaf = atomic_get_acquire(&pagemap_extents[root]);
-    return UNLIKELY(leaf == NULL) ? NULL : atomic_get_acquire(&leaf[addr >> LG_GRANULE & ((1U << LG_LEAF) - 1)]);
+    uintptr_t leaf = atomic_get_acquire(&pagemap_classes.leaf[root]);
+    return UNLIKELY(leaf == 0)
+               ? NULL
+               : atomic_get_acquire(&pagemap_extents_at(leaf)[addr >> LG_GRANULE & ((1U << LG_LEAF) - 1)]);
 }
 
 /* The first and last granule of [addr, addr + size); e may be NULL. */

@@ -8,12 +8,13 @@
 
 #include <string.h>
 
-#define LG_THREAD 13
+#define LG_THREAD 12
 _Static_assert(sizeof(thread_t) <= 1U << LG_THREAD, "a thread fits its block");
 /* Slow-path events between two looks at the clock, and at one bin of the cache. */
 #define EVENTS_PER_TICK 16
 
-thread_t thread_unborn, thread_gone;
+/* Seldom written, and so behind the variables that every process writes: common symbols come last. */
+__attribute__((common)) thread_t thread_unborn, thread_gone;
 __thread thread_t *thread_self __attribute__((tls_model("initial-exec"), visibility("hidden"))) = &thread_unborn;
 
 static lock_t lock = LOCK_INITIALIZER(RANK_THREADS);
@@ -48,6 +49,13 @@ delist(thread_t *thread) {
     threads_unlock();
 }
 
+/* It serves any number of threads, all from arena 0. */
+static thread_t *
+gone(void) {
+    atomic_set(&thread_gone.arena, arenas_get(0));
+    return &thread_gone;
+}
+
 /* `value` is the thread; runs when it ends, and frees that come later find thread_gone. */
 static void
 on_exit_of_thread(void *value) {
@@ -55,7 +63,7 @@ on_exit_of_thread(void *value) {
     tcache_close(thread);
     delist(thread);
     arenas_unbind(atomic_get(&thread->arena));
-    thread_self = &thread_gone;
+    thread_self = gone();
     metadata_give(thread, LG_THREAD);
 }
 
@@ -84,8 +92,6 @@ begin(thread_t *thread) {
 
 void
 thread_boot(void) {
-    atomic_set(&thread_unborn.arena, arenas_get(0));
-    atomic_set(&thread_gone.arena, arenas_get(0));
     system_thread_exit_boot(on_exit_of_thread);
     thread_t *first = thread_new(arenas_bind_auto());
     if (first != NULL) {
@@ -99,7 +105,7 @@ thread_begin(void) {
     thread_t *thread = thread_new(arena);
     if (thread == NULL) {
         arenas_unbind(arena);
-        return &thread_gone;
+        return gone();
     }
     begin(thread);
     return thread;
