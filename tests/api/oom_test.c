@@ -118,7 +118,7 @@ exhaust_again(void *arg) {
         check_all_arenas();
     }
     for (unsigned round = 1; round < 5; round++) {
-        child_assert(bytes[round] > bytes[0] / 2);
+        child_assert(bytes[round] > bytes[0] / 3);
     }
 }
 
