@@ -183,8 +183,9 @@ $(SO): $(LIB_OBJ) $O/files
 	$(call say,LINK,$@)$(CC) -shared $(LDFLAGS) -Wl,-soname,liblunalloc.so -Wl,-z,nodelete -o $@ $(LIB_OBJ)
 
 # One relocatable object whose hidden symbols have become local: a program that links it sees the public names only.
+# -d: so that common symbols can.
 $(ARCHIVE): $(LIB_OBJ) $O/files
-	$(call say,AR,$@)$(CC) -r -nostdlib -o $O/lunalloc.o $(LIB_OBJ)
+	$(call say,AR,$@)$(CC) -r -Wl,-d -nostdlib -o $O/lunalloc.o $(LIB_OBJ)
 	@objcopy --localize-hidden $O/lunalloc.o
 	@rm -f $@
 	@ar rcs $@ $O/lunalloc.o
