@@ -81,6 +81,12 @@ extent_t *extents_fit(extents_t *x, size_t size, size_t alignment) REQUIRES(role
 /* The member that was inserted first, of those that hold whole units or of those that do not; NULL if there is none. */
 extent_t *extents_oldest(extents_t *x) REQUIRES(role_extents);
 extent_t *extents_oldest_partial(extents_t *x) REQUIRES(role_extents);
+/* How many times a member has come since e did, which counts. */
+static inline uint64_t
+extents_age(const extents_t *x, const extent_t *e) REQUIRES(role_extents) {
+    return x->next_stamp - e->lru;
+}
+
 /* Changes the unit; the members keep their order. */
 void extents_set_unit(extents_t *x, size_t unit) REQUIRES(role_extents);
 /* The descriptor whose extent ends (or starts) at addr, if it is a member; else NULL. */

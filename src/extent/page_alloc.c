@@ -103,10 +103,13 @@ take_or_grow(page_alloc_t *pa, size_t size, size_t alignment, uint32_t szind, bo
     if (e == NULL) {
         e = take(pa, &pa->muzzy, size, alignment, szind, slab, zeroed);
     }
-    if (e == NULL) {
-        e = take(pa, &pa->retained, size, alignment, szind, slab, zeroed);
+    if (e != NULL) {
+        return e;
     }
-    return e == NULL ? grow(pa, size, alignment, szind, slab, zeroed) : e;
+    e = take(pa, &pa->retained, size, alignment, szind, slab, zeroed);
+    e = e == NULL ? grow(pa, size, alignment, szind, slab, zeroed) : e;
+    pa_freshened(pa);
+    return e;
 }
 
 static void *

@@ -14,6 +14,8 @@
  * when the system refuses, regions that are wholly retained are given back and the smallest sufficient region is
  * tried.
  *
+ * Fresh pages that would raise the arena's peak are paid for with dirty ones that nobody seems to need (pa_freshened).
+ *
  * No lock is held while the system is asked to map, commit or purge: the extents concerned are busy meanwhile.
  *
  * An arena *packs* while its dirty and muzzy collections have a unit, the size of a huge page. Its new regions consist
@@ -69,6 +71,7 @@ typedef struct {
     _Atomic size_t alarm; /* Synchronization: any thread; more decaying pages than this wake the purger. */
 
     _Atomic uint32_t thp;      /* Synchronization: any thread; pages_thp_t. */
+    _Atomic size_t peak;       /* Synchronization: any thread; pages; most that were resident (pa_freshened). */
     _Atomic bool guard;        /* Synchronization: any thread; extents made from now on end with a guard page. */
     _Atomic size_t nguards;    /* Synchronization: any thread adds; guard pages that are there. */
     _Atomic uint64_t npurges;  /* Synchronization: any thread adds. */
@@ -152,6 +155,12 @@ void pa_purge_all(page_alloc_t *pa);
 void pa_dirtied(page_alloc_t *pa);
 /* A drained arena keeps no free pages, whatever its decay times. The caller purges those that are there. */
 void pa_set_drained(page_alloc_t *pa, bool drained) EXCLUDES(role_extents);
+/*
+ * After pages were taken that were not resident. If more are resident than ever before, as many dirty pages are purged
+ * of extents that have lain idle: not reused while as many extents came as there are dirty ones, and a few more. So the
+ * peak follows the active pages, and those that are in circulation stay. Not if dirty pages never decay.
+ */
+void pa_freshened(page_alloc_t *pa);
 /* Changes a decay time (state: dirty or muzzy), live. ms: -1 .. DECAY_MS_MAX. */
 void pa_set_decay_ms(page_alloc_t *pa, extent_state_t state, int64_t ms, uint64_t now);
 

@@ -11,6 +11,8 @@
 #define LEAST_PAGES 16
 /* A cap that was hit is undercut by 1/8, so that it is not hit again at once. */
 #define CAP_SLACK 8
+/* An extent is idle if so many came after it, and as many more as there are. */
+#define IDLE_EXTENTS 16
 /* The purger is woken when there are twice as many decaying pages as when it looked, and this many more. */
 #define ALARM_PAGES 1024
 
@@ -33,9 +35,10 @@ try_decay(page_alloc_t *pa) TRY_ACQUIRE(true, role_decay) NO_THREAD_SAFETY {
 
 /* What may be taken out of a collection, in pages, of those that may be purged: what is beyond `keep`, yet no more than
  * `budget`, which were there when that was decided; nothing if it is fewer than `least`, unless all may go. With a
- * unit, rounded up to it. */
+ * unit, rounded up to it. Only extents older than `idle` (extents_age). */
 typedef struct {
     size_t keep, budget, least;
+    uint64_t idle;
     bool all; /* parts of units, too */
 } quota_t;
 
@@ -86,13 +89,18 @@ take_oldest(page_alloc_t *pa, extents_t *x, size_t most, bool all) REQUIRES(role
     return cut_out(pa, x, e, align_down(extent_end(e), unit), (npages < most ? npages : most) * sc.page);
 }
 
+static bool
+is_idle(const extents_t *x, const extent_t *oldest, const quota_t *quota) REQUIRES(role_extents) {
+    return LIKELY(quota->idle == 0) || (oldest != NULL && extents_age(x, oldest) > quota->idle);
+}
+
 /* Takes up to BATCH extents and charges the quota; returns how many. */
 static unsigned
 take_batch(page_alloc_t *pa, extents_t *x, quota_t *quota, extent_t **batch) {
     unsigned n = 0;
     size_t most;
     extents_lock(x);
-    while (n < BATCH && (most = excess(x, quota)) > 0) {
+    while (n < BATCH && (most = excess(x, quota)) > 0 && is_idle(x, extents_oldest(x), quota)) {
         batch[n] = take_oldest(pa, x, most, quota->all);
         size_t npages = extent_npages(batch[n++]);
         quota->budget -= npages < quota->budget ? npages : quota->budget;
@@ -261,6 +269,27 @@ purge_over_cap(page_alloc_t *pa) {
     if (UNLIKELY(extents_purgeable(&pa->dirty) > cap)) {
         purge_dirty_to(pa, cap - cap / CAP_SLACK);
     }
+}
+
+static size_t
+resident_pages(page_alloc_t *pa) {
+    return (atomic_get(&pa->mapped) >> sc.config.lg_page) - atomic_get(&pa->retained.npages);
+}
+
+void
+pa_freshened(page_alloc_t *pa) {
+    witness_no_core_lock();
+    size_t peak = atomic_get(&pa->peak);
+    size_t now = resident_pages(pa);
+    if (now < peak + LEAST_PAGES) {
+        return;
+    }
+    if (atomic_get(&pa->dirty_decay_ms) >= 0 && extents_purgeable(&pa->dirty) > 0) {
+        quota_t quota = {.budget = now - peak, .least = 1, .idle = IDLE_EXTENTS + atomic_get(&pa->dirty.count)};
+        purge_quota(pa, &pa->dirty, quota, purges_lazily(pa));
+        now = resident_pages(pa);
+    }
+    atomic_set(&pa->peak, now > peak ? now : peak);
 }
 
 /* Pages that become due by time: where the time is -1 or 0, it is not time that counts. */
