@@ -13,9 +13,13 @@
 static lock_t lock = LOCK_INITIALIZER(RANK_BOOT);
 static _Atomic bool ready; /* Synchronization: written under the lock, read at any time. */
 
+/* Caches leave an arena so little to do that several threads at once hardly meet there, while each further arena holds
+ * partly used slabs and free pages of its own: scripts/sweep, opt.narenas. */
+#define PROCESSORS_PER_ARENA 2
+
 static uint32_t
 auto_arenas(void) {
-    uint32_t n = options.narenas != 0 ? options.narenas : system_ncpus();
+    uint32_t n = options.narenas != 0 ? options.narenas : (system_ncpus() + 1) / PROCESSORS_PER_ARENA;
     return n < ARENAS_MAX_AUTO ? n : ARENAS_MAX_AUTO;
 }
 

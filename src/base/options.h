@@ -16,7 +16,7 @@
 #define DEFAULT_LG_QUANTUM        4
 #define DEFAULT_TCACHE_MAX        32768
 #define DEFAULT_TCACHE_NSLOTS     256
-#define DEFAULT_TCACHE_BYTES      65536
+#define DEFAULT_TCACHE_BYTES      32768
 #define DEFAULT_RETAIN_GROW_LIMIT 268435456
 #define DEFAULT_DIRTY_DECAY_MS    10000
 #define DEFAULT_MUZZY_DECAY_MS    0
@@ -34,7 +34,7 @@ typedef struct {
     bool abort_conf;                  /* a bad configuration pair aborts instead of being skipped */
     bool tcache;                      /* threads have caches */
     bool background_thread;           /* threads purge in the background */
-    uint32_t narenas;                 /* automatic arenas; 0: as many as processors */
+    uint32_t narenas;                 /* automatic arenas; 0: one for two processors */
     uint32_t lg_quantum;              /* 3 or 4 */
     size_t tcache_max;                /* bytes; larger requests are not cached */
 

@@ -11,7 +11,7 @@
 /* Whatever the limits. */
 #define SLOTS_ALWAYS 4
 #define LG_SLOT      3
-#define FILL_MIN     4
+#define FILL_MIN     1
 
 uint32_t
 tcache_nclasses(void) {

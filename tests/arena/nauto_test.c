@@ -12,6 +12,9 @@
 
 #define MAX_BOUND 64
 
+/* Whatever the machine: index 1 is an automatic arena's. */
+const char *lunalloc_conf = "narenas:2";
+
 static arena_t *bound[MAX_BOUND];
 
 static void
