@@ -1,9 +1,17 @@
-/* large.c -- allocations that are an extent of their own. Part of arena.h's contract. */
+/*
+ * large.c -- allocations that are an extent of their own. Part of arena.h's contract.
+ *
+ * What caches do not take may come from another automatic arena: pages that are resident there serve before pages are
+ * touched here that are not. Such an allocation belongs to the arena that it came from, and goes back there.
+ */
 #include "arena/arenas.h"
 #include "base/check.h"
 #include "base/options.h"
 #include "base/witness.h"
 #include "extent/pagemap.h"
+
+/* Other arenas that are looked at. */
+#define SHARING 8
 
 /* What the page map says of a large allocation: caches take it, or 0. */
 static uint8_t
@@ -12,12 +20,40 @@ cached_class(const arena_t *arena, uint32_t szind) {
     return cached ? (uint8_t)(szind + 1) : 0;
 }
 
+/* Only arenas that get their memory from the system, and in the same way. */
+static bool
+shares(arena_t *arena, arena_t *other) {
+    return other != NULL && !atomic_get(&other->manual) && pa_hooks(&other->pages) == NULL &&
+           atomic_get(&other->pages.thp) == atomic_get(&arena->pages.thp);
+}
+
+/* Resident pages of this arena, or else of one of the next in the table, which *arena then is. NULL if none fit. */
+static extent_t *
+reuse(arena_t **arena, size_t size, size_t alignment, uint32_t szind, bool *zeroed) {
+    arena_t *own = *arena;
+    uint32_t count = arenas_count();
+    extent_t *e = NULL;
+    for (uint32_t i = 0; e == NULL && i < count && i <= SHARING; i++) {
+        arena_t *other = arenas_get((own->index + i) % count);
+        if (shares(own, other)) {
+            e = pa_reuse(&other->pages, size, alignment, szind, zeroed);
+            *arena = e == NULL ? own : other;
+        }
+    }
+    return e;
+}
+
 void *
 arena_malloc_large(arena_t *arena, uint32_t szind, size_t alignment, bool *zeroed) {
     witness_no_core_lock();
     size_t size = align_up(sc.size[szind], sc.page);
     alignment = alignment < sc.page ? sc.page : alignment;
-    extent_t *e = pa_alloc(&arena->pages, size, alignment, szind, false, zeroed);
+    bool guard = atomic_get(&arena->pages.guard);
+    bool anywhere = sc.size[szind] > options.tcache_max && !guard && shares(arena, arena);
+    extent_t *e = anywhere ? reuse(&arena, size, alignment, szind, zeroed) : NULL;
+    if (e == NULL) {
+        e = pa_alloc(&arena->pages, size, alignment, szind, false, zeroed);
+    }
     if (e == NULL) {
         return NULL;
     }

@@ -161,6 +161,16 @@ pa_alloc(page_alloc_t *pa, size_t size, size_t alignment, uint32_t szind, bool s
     return e;
 }
 
+extent_t *
+pa_reuse(page_alloc_t *pa, size_t size, size_t alignment, uint32_t szind, bool *zeroed) {
+    witness_no_core_lock();
+    if (atomic_get(&pa->guard) || atomic_get(&pa->dirty.npages) < size >> sc.config.lg_page) {
+        return NULL;
+    }
+    start_purger();
+    return take(pa, &pa->dirty, size, alignment, szind, false, zeroed);
+}
+
 void
 pa_dalloc(page_alloc_t *pa, extent_t *e) {
     witness_no_core_lock();

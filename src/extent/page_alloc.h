@@ -98,6 +98,8 @@ void pa_init(page_alloc_t *pa, uint32_t arena);
  * its szind and slab bit set. *zeroed tells whether it reads as zeros. NULL if there is no memory.
  */
 extent_t *pa_alloc(page_alloc_t *pa, size_t size, size_t alignment, uint32_t szind, bool slab, bool *zeroed);
+/* The same of a large allocation, but from dirty pages alone, without a guard: NULL if none fit or one is wanted. */
+extent_t *pa_reuse(page_alloc_t *pa, size_t size, size_t alignment, uint32_t szind, bool *zeroed);
 /* The reverse of pa_alloc. The class bytes and the slab's interior of the page map have been cleared. */
 void pa_dalloc(page_alloc_t *pa, extent_t *e);
 /* Grows in place by taking free pages behind e, or shrinks; sets the szind. False: nothing changed. */

@@ -135,6 +135,7 @@ ENTRY(arenas_without_hooks)
 /* ---- internal: pages ---- */
 
 ENTRY(pa_alloc, &arena->pages, large_size, sc.page, large_class(), false, &zeroed)
+ENTRY(pa_reuse, &arena->pages, large_size, sc.page, large_class(), &zeroed)
 ENTRY(pa_dalloc, &arena->pages, extent())
 ENTRY(pa_expand, &arena->pages, extent(), large_size * 2, sc_index(large_size * 2))
 ENTRY(pa_shrink, &arena->pages, extent(), large_size / 2, sc_index(large_size / 2))
