@@ -29,12 +29,12 @@ split_allowed(page_alloc_t *pa, extents_t *x, const extent_t *e, size_t size_a) 
 
 extent_t *
 pa_split(page_alloc_t *pa, extents_t *x, extent_t *e, size_t size_a) {
-    extent_t *rest = extent_new();
+    extent_t *rest = extents_new_descriptor(x);
     if (rest == NULL) {
         return NULL;
     }
     if (!split_allowed(pa, x, e, size_a)) {
-        extent_delete(rest);
+        extents_delete_descriptor(x, rest);
         return NULL;
     }
     rest->addr = e->addr + size_a;
@@ -75,7 +75,7 @@ pa_join(page_alloc_t *pa, extents_t *x, extent_t *a, extent_t *b) {
     a->size += b->size;
     a->zeroed = a->zeroed && b->zeroed;
     register_extent(a);
-    extent_delete(b);
+    extents_delete_descriptor(x, b);
     return true;
 }
 

@@ -67,8 +67,8 @@ typedef struct extent {
     uint64_t sn; /* Synchronization: constant while registered. */
     uint64_t lru GUARDED_BY(role_extents);    /* order of entry into the collection */
     heap_node_t fit GUARDED_BY(role_extents); /* in the collection's heap */
-    list_t link; /* Synchronization: the collection's lock (LRU), the bin's lock (occupancy), or the descriptors'
-                    (spare). */
+    list_t link; /* Synchronization: the collection's lock (LRU, spare), the bin's lock (occupancy), or the
+                    descriptors' (supply). */
     uint64_t free_regs[] GUARDED_BY(role_bin); /* bit i set <=> region i of the slab is free */
 } extent_t;
 

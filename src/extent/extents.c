@@ -3,6 +3,7 @@
 
 #include "base/check.h"
 #include "extent/pagemap.h"
+#include "os/fault.h"
 
 /* Stamps count up from here at the end of the LRU list and down at its front. */
 #define FIRST_STAMP (UINT64_C(1) << 62)
@@ -22,6 +23,7 @@ extents_init(extents_t *x, uint32_t arena, extent_state_t state, lock_rank_t ran
     extents_lock(x);
     list_init(&x->lru);
     list_init(&x->partial);
+    list_init(&x->spare);
     x->next_stamp = FIRST_STAMP;
     extents_unlock(x);
 }
@@ -154,6 +156,42 @@ extents_member_starting(extents_t *x, uintptr_t addr) {
     return e != NULL && e->addr == addr ? e : NULL;
 }
 
+static extent_t *
+pop_spare(extents_t *x) REQUIRES(role_extents) {
+    extent_t *e = container_of(x->spare.next, extent_t, link);
+    list_remove(&e->link);
+    x->nspare--;
+    return e;
+}
+
+extent_t *
+extents_new_descriptor(extents_t *x) {
+    if (UNLIKELY(x->nspare == 0)) {
+        return extent_new();
+    }
+    return fault(fault_metadata) ? NULL : pop_spare(x);
+}
+
+void
+extents_delete_descriptor(extents_t *x, extent_t *e) {
+    if (UNLIKELY(x->nspare == EXTENTS_SPARE)) {
+        extent_delete(e);
+        return;
+    }
+    atomic_set(&e->owner, extent_owner(0, extent_busy));
+    list_push_front(&x->spare, &e->link);
+    x->nspare++;
+}
+
+void
+extents_drop_spare(extents_t *x) {
+    extents_lock(x);
+    while (x->nspare > 0) {
+        extent_delete(pop_spare(x));
+    }
+    extents_unlock(x);
+}
+
 /* The mixing keeps sums of different places apart: x -> x * odd ^ high half of it. */
 void
 extents_count(extents_tally_t *tally, const extent_t *e) {
@@ -221,8 +259,19 @@ check_heap(extents_t *x, uint32_t class, extents_tally_t *tally) REQUIRES(role_e
     }
 }
 
+static void
+check_spare(extents_t *x) REQUIRES(role_extents) {
+    uint32_t n = 0;
+    for (const list_t *at = x->spare.next; at != &x->spare; at = at->next) {
+        check(extent_state(container_of(at, extent_t, link)) == extent_busy);
+        n++;
+    }
+    check(n == x->nspare && n <= EXTENTS_SPARE);
+}
+
 extents_tally_t
 extents_check(extents_t *x) {
+    check_spare(x);
     extents_tally_t by_age = {0};
     extents_tally_t by_size = {0};
     size_t nwhole = check_list(x, &x->lru, &by_age);

@@ -17,6 +17,7 @@
  *   bit i of nonempty  <=>  heaps[i] has a member
  *   stamps rise along lru, and along partial
  *   lru and partial hold the same extents as the heaps
+ *   nspare = number of descriptors in spare <= EXTENTS_SPARE
  */
 #ifndef LUNALLOC_EXTENT_EXTENTS_H
 #define LUNALLOC_EXTENT_EXTENTS_H
@@ -24,6 +25,9 @@
 #include "base/bitmap.h"
 #include "base/lock.h"
 #include "extent/extent.h"
+
+/* Descriptors that cutting and joining here keep at hand, so that the supply of all arenas is seldom asked. */
+#define EXTENTS_SPARE (config_torture ? 1U : 16U)
 
 typedef struct {
     lock_t lock;                         /* Synchronization: itself. */
@@ -34,6 +38,8 @@ typedef struct {
     uint64_t next_stamp GUARDED_BY(role_extents);
     uint64_t nonempty[BITMAP_WORDS(SC_NPAGE_CLASSES)] GUARDED_BY(role_extents);
     heap_t heaps[SC_NPAGE_CLASSES] GUARDED_BY(role_extents);
+    list_t spare GUARDED_BY(role_extents); /* descriptors for the next cuts, the last one that came in front */
+    uint32_t nspare GUARDED_BY(role_extents);
     _Atomic size_t npages; /* Synchronization: written under the lock, read at any time. */
     _Atomic size_t count;  /* Synchronization: written under the lock, read at any time. */
     _Atomic size_t unit;   /* Synchronization: as npages; bytes; 0: there is none. */
@@ -92,6 +98,12 @@ void extents_set_unit(extents_t *x, size_t unit) REQUIRES(role_extents);
 /* The descriptor whose extent ends (or starts) at addr, if it is a member; else NULL. */
 extent_t *extents_member_ending(extents_t *x, uintptr_t addr) REQUIRES(role_extents);
 extent_t *extents_member_starting(extents_t *x, uintptr_t addr) REQUIRES(role_extents);
+
+/* A descriptor (extent_new's contract), and its way back: the collection's spare ones first. */
+extent_t *extents_new_descriptor(extents_t *x) REQUIRES(role_extents);
+void extents_delete_descriptor(extents_t *x, extent_t *e) REQUIRES(role_extents);
+/* Gives the spare ones back. */
+void extents_drop_spare(extents_t *x) EXCLUDES(role_extents);
 
 /* What some way of counting extents found. Two ways that meet the same extents agree in all three. */
 typedef struct {

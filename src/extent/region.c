@@ -353,4 +353,8 @@ pa_release_all(page_alloc_t *pa) {
         os_thread_yield();
         release_unused_for_good(pa);
     }
+    extents_t *collections[] = {&pa->dirty, &pa->muzzy, &pa->retained};
+    for (unsigned i = 0; i < 3; i++) {
+        extents_drop_spare(collections[i]);
+    }
 }

@@ -359,6 +359,12 @@ miscount(void *argument) {
 }
 
 static int
+miscount_spare(void *e) NO_THREAD_SAFETY {
+    x.nspare++;
+    return check_collection(e);
+}
+
+static int
 lose_bit(void *e) {
     extents_lock(&x);
     bitmap_del(x.nonempty, sc_page_class_floor(extent_npages(e)));
@@ -411,8 +417,8 @@ test_extents_t_checker_finds_damage(void **state) {
     if (!config_debug) {
         skip();
     }
-    static int (*const damages[])(void *) = {miscount,   lose_bit,    steal_state,  spoil_stamp,
-                                             unregister, leave_class, remove_twice, insert_active};
+    static int (*const damages[])(void *) = {miscount,    lose_bit,     steal_state,   spoil_stamp,   unregister,
+                                             leave_class, remove_twice, insert_active, miscount_spare};
     begin();
     extent_t *e = new_extent(BASE, 12, 1);
     insert(e);
@@ -422,6 +428,33 @@ test_extents_t_checker_finds_damage(void **state) {
     }
     take(e);
     drop_extent(e);
+}
+
+/* ---- spare descriptors ---- */
+
+/* Descriptors that come back are kept, no more than the limit, and go out again, the last one first; so that the
+ * supply is not asked. */
+static void
+test_spare_descriptors(void **state) {
+    (void)state;
+    extent_t *all[EXTENTS_SPARE + 1];
+    begin();
+    extents_lock(&x);
+    for (uint32_t i = 0; i < LENGTH(all); i++) {
+        all[i] = extents_new_descriptor(&x);
+        assert_non_null(all[i]);
+        assert_int_equal(x.nspare, 0);
+    }
+    for (uint32_t i = 0; i < LENGTH(all); i++) {
+        extents_delete_descriptor(&x, all[i]);
+        assert_int_equal(x.nspare, i < EXTENTS_SPARE ? i + 1 : EXTENTS_SPARE);
+    }
+    assert_ptr_equal(extents_new_descriptor(&x), all[EXTENTS_SPARE - 1]);
+    assert_int_equal(x.nspare, EXTENTS_SPARE - 1);
+    extents_delete_descriptor(&x, all[EXTENTS_SPARE - 1]);
+    extents_unlock(&x);
+    extents_drop_spare(&x);
+    assert_int_equal(x.nspare, 0);
 }
 
 int
@@ -434,6 +467,7 @@ main(void) {
         cmocka_unit_test(test_too_large),
         cmocka_unit_test(test_neighbours),
         cmocka_unit_test(test_extents_t_checker_finds_damage),
+        cmocka_unit_test(test_spare_descriptors),
     };
     return cmocka_run_group_tests_name("extent/extents", tests, boot_allocator, NULL);
 }
