@@ -97,18 +97,27 @@ start_purger(void) {
     }
 }
 
+/* Pages of which some at least are not resident. */
+static extent_t *
+take_fresh(page_alloc_t *pa, size_t size, size_t alignment, uint32_t szind, bool slab, bool *zeroed) {
+    extent_t *e = alignment == sc.page ? pa_combine(pa, size) : NULL;
+    if (e != NULL) {
+        return commit_and_activate(pa, &pa->dirty, e, szind, slab, zeroed);
+    }
+    e = take(pa, &pa->retained, size, alignment, szind, slab, zeroed);
+    return e == NULL ? grow(pa, size, alignment, szind, slab, zeroed) : e;
+}
+
 static extent_t *
 take_or_grow(page_alloc_t *pa, size_t size, size_t alignment, uint32_t szind, bool slab, bool *zeroed) {
     extent_t *e = take(pa, &pa->dirty, size, alignment, szind, slab, zeroed);
     if (e == NULL) {
         e = take(pa, &pa->muzzy, size, alignment, szind, slab, zeroed);
     }
-    if (e != NULL) {
-        return e;
+    if (e == NULL) {
+        e = take_fresh(pa, size, alignment, szind, slab, zeroed);
+        pa_freshened(pa);
     }
-    e = take(pa, &pa->retained, size, alignment, szind, slab, zeroed);
-    e = e == NULL ? grow(pa, size, alignment, szind, slab, zeroed) : e;
-    pa_freshened(pa);
     return e;
 }
 

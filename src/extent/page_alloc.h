@@ -9,8 +9,11 @@
  *                                                    retained  (only the address range is kept)
  *
  * An allocation takes the best fit from the first collection that has one, cuts off what it does not need and leaves
- * that where it came from. A free extent merges with free neighbours of the same collection, the same committed-ness
- * and the same region (a head never merges leftward). Regions grow geometrically up to options.retain_grow_limit;
+ * that where it came from. Before retained pages alone come dirty ones together with the free pages beside them
+ * (combine.c).
+ *
+ * A free extent merges with free neighbours of the same collection, the same committed-ness and the same region (a head
+ * never merges leftward). Regions grow geometrically up to options.retain_grow_limit;
  * when the system refuses, regions that are wholly retained are given back and the smallest sufficient region is
  * tried.
  *
@@ -118,6 +121,8 @@ extent_t *pa_split(page_alloc_t *pa, extents_t *x, extent_t *e, size_t size_a) R
 bool pa_join(page_alloc_t *pa, extents_t *x, extent_t *a, extent_t *b) REQUIRES(role_extents);
 /* Cuts [addr, addr + size) out of busy e and puts what is left over into x. NULL: all of e is there. */
 extent_t *pa_carve(page_alloc_t *pa, extents_t *x, extent_t *e, uintptr_t addr, size_t size) REQUIRES(role_extents);
+/* A busy, committed extent of dirty pages with other free ones beside them; NULL if there is no such place. */
+extent_t *pa_combine(page_alloc_t *pa, size_t size) EXCLUDES(role_extents);
 /* A busy extent that is a whole new region of at least `size` bytes (or exactly so many) at an alignment. NULL if there
  * is no memory. */
 extent_t *pa_new_region(page_alloc_t *pa, size_t size, size_t alignment, bool exact);
