@@ -101,7 +101,7 @@ take_window(page_alloc_t *pa, const window_t *window, size_t size) REQUIRES(role
 extent_t *
 pa_combine(page_alloc_t *pa, size_t size) {
     witness_no_core_lock();
-    if (pa_hooks(pa) != NULL || atomic_get(&pa->dirty.count) == 0) {
+    if (pa_hooks(pa) != NULL || atomic_get(&pa->dirty.npages) < (size >> sc.config.lg_page) / SHARE + 1) {
         return NULL;
     }
     pa_lock_layout(pa);

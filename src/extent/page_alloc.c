@@ -211,13 +211,24 @@ take_behind(page_alloc_t *pa, extents_t *x, uintptr_t addr, size_t want) {
     return e;
 }
 
+/* The collection of what starts at addr, as a look without a lock shows it; NULL if that is not free. */
+static extents_t *
+collection_behind(page_alloc_t *pa, uintptr_t addr) {
+    const extent_t *e = pagemap_extent(addr);
+    uint32_t owner = e == NULL ? 0 : atomic_get(&e->owner);
+    extents_t *all[] = {&pa->dirty, &pa->muzzy, &pa->retained};
+    for (unsigned i = 0; i < 3; i++) {
+        if (owner == extent_owner(pa->arena, all[i]->state)) {
+            return all[i];
+        }
+    }
+    return NULL;
+}
+
 static extent_t *
 take_behind_any(page_alloc_t *pa, uintptr_t addr, size_t want) {
-    extents_t *order[] = {&pa->dirty, &pa->muzzy, &pa->retained};
-    extent_t *e = NULL;
-    for (unsigned i = 0; i < 3 && e == NULL; i++) {
-        e = take_behind(pa, order[i], addr, want);
-    }
+    extents_t *x = collection_behind(pa, addr);
+    extent_t *e = x == NULL ? NULL : take_behind(pa, x, addr, want);
     if (e != NULL && !e->committed) {
         bool committed = hook_commit(pa_hooks(pa), (void *)e->addr, e->size, pa->arena);
         extents_lock(&pa->retained);
