@@ -27,16 +27,8 @@ split_allowed(page_alloc_t *pa, extents_t *x, const extent_t *e, size_t size_a) 
     return allowed;
 }
 
-extent_t *
-pa_split(page_alloc_t *pa, extents_t *x, extent_t *e, size_t size_a) {
-    extent_t *rest = extents_new_descriptor(x);
-    if (rest == NULL) {
-        return NULL;
-    }
-    if (!split_allowed(pa, x, e, size_a)) {
-        extents_delete_descriptor(x, rest);
-        return NULL;
-    }
+static void
+cut(page_alloc_t *pa, extent_t *e, extent_t *rest, size_t size_a) REQUIRES(role_extents) {
     rest->addr = e->addr + size_a;
     rest->size = e->size - size_a;
     atomic_set(&rest->owner, extent_owner(pa->arena, extent_busy));
@@ -49,6 +41,28 @@ pa_split(page_alloc_t *pa, extents_t *x, extent_t *e, size_t size_a) {
     e->size = size_a;
     register_extent(e);
     register_extent(rest);
+}
+
+extent_t *
+pa_split(page_alloc_t *pa, extents_t *x, extent_t *e, size_t size_a) {
+    extent_t *rest = extents_new_descriptor(x);
+    if (rest == NULL) {
+        return NULL;
+    }
+    if (!split_allowed(pa, x, e, size_a)) {
+        extents_delete_descriptor(x, rest);
+        return NULL;
+    }
+    cut(pa, e, rest, size_a);
+    return rest;
+}
+
+extent_t *
+pa_split_unasked(page_alloc_t *pa, extents_t *x, extent_t *e, size_t size_a) {
+    extent_t *rest = extents_new_descriptor(x);
+    if (rest != NULL) {
+        cut(pa, e, rest, size_a);
+    }
     return rest;
 }
 
@@ -64,19 +78,24 @@ join_allowed(page_alloc_t *pa, extents_t *x, const extent_t *a, const extent_t *
     return allowed;
 }
 
-bool
-pa_join(page_alloc_t *pa, extents_t *x, extent_t *a, extent_t *b) {
+void
+pa_join_unasked(extents_t *x, extent_t *a, extent_t *b) {
     check(extent_end(a) == b->addr && !b->is_head && a->sn == b->sn);
-    if (!join_allowed(pa, x, a, b)) {
-        return false;
-    }
     pagemap_set_boundary(a->addr, a->size, NULL);
     pagemap_set_boundary(b->addr, b->size, NULL);
     a->size += b->size;
     a->zeroed = a->zeroed && b->zeroed;
     register_extent(a);
     extents_delete_descriptor(x, b);
-    return true;
+}
+
+bool
+pa_join(page_alloc_t *pa, extents_t *x, extent_t *a, extent_t *b) {
+    bool allowed = join_allowed(pa, x, a, b);
+    if (allowed) {
+        pa_join_unasked(x, a, b);
+    }
+    return allowed;
 }
 
 /* The member of x that e may merge with on its left, or on its right; NULL if there is none. A head never merges

@@ -3,8 +3,8 @@
  * together with the free pages beside it, so that fewer pages are touched for the first time. Part of page_alloc.h's
  * contract.
  *
- * All three collections are locked meanwhile. Only for pages from the system, which need not be asked to cut and join,
- * and only committed ones.
+ * All three collections stay locked meanwhile, so that no hook may be asked: only for arenas without hooks, and if some
+ * come meanwhile, they come after this. Only committed pages.
  */
 #include "extent/page_alloc.h"
 
@@ -73,27 +73,36 @@ find(page_alloc_t *pa, size_t size) REQUIRES(role_extents) {
     return window;
 }
 
-/* Takes member e, busy, cut to at most `size` bytes; what is left over stays free. NULL without memory. */
+/* Takes [addr, addr + size), or as much of its front as is there, out of member e; what is left over stays free. NULL
+ * without memory. */
 static extent_t *
-take_front(page_alloc_t *pa, extent_t *e, size_t size) REQUIRES(role_extents) {
+take_from(page_alloc_t *pa, extent_t *e, uintptr_t addr, size_t size) REQUIRES(role_extents) {
     extents_t *x = collection_of(pa, e);
     extents_remove(x, e);
-    return pa_carve(pa, x, e, e->addr, size < e->size ? size : e->size);
+    if (addr > e->addr) {
+        extent_t *rest = pa_split_unasked(pa, x, e, addr - e->addr);
+        extents_insert(x, e);
+        e = rest;
+    }
+    if (e != NULL && e->size > size) {
+        extent_t *rest = pa_split_unasked(pa, x, e, size);
+        extents_insert(x, rest == NULL ? e : rest);
+        e = rest == NULL ? NULL : e;
+    }
+    return e;
 }
 
 static extent_t *
 take_window(page_alloc_t *pa, const window_t *window, size_t size) REQUIRES(role_extents) {
-    extents_t *x = collection_of(pa, window->first);
-    size_t most = extent_end(window->first) - window->addr;
-    extents_remove(x, window->first);
-    extent_t *run = pa_carve(pa, x, window->first, window->addr, size < most ? size : most);
+    extent_t *run = take_from(pa, window->first, window->addr, size);
     while (run != NULL && run->size < size) {
-        extent_t *next = take_front(pa, starting(pa, extent_end(run)), size - run->size);
+        uintptr_t end = extent_end(run);
+        extent_t *next = take_from(pa, starting(pa, end), end, size - run->size);
         if (next == NULL) {
-            pa_insert(pa, &pa->dirty, run);
+            extents_insert(&pa->dirty, run);
             return NULL;
         }
-        pa_join(pa, &pa->dirty, run, next);
+        pa_join_unasked(&pa->dirty, run, next);
     }
     return run;
 }

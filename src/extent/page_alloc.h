@@ -119,6 +119,9 @@ void pa_insert(page_alloc_t *pa, extents_t *x, extent_t *e) REQUIRES(role_extent
 extent_t *pa_split(page_alloc_t *pa, extents_t *x, extent_t *e, size_t size_a) REQUIRES(role_extents);
 /* Appends b, busy, to a, busy or the caller's, just before it; b's descriptor is gone. False if that is refused. */
 bool pa_join(page_alloc_t *pa, extents_t *x, extent_t *a, extent_t *b) REQUIRES(role_extents);
+/* The same of pages from the system, whatever hooks the arena has by now: the lock is kept throughout. */
+extent_t *pa_split_unasked(page_alloc_t *pa, extents_t *x, extent_t *e, size_t size_a) REQUIRES(role_extents);
+void pa_join_unasked(extents_t *x, extent_t *a, extent_t *b) REQUIRES(role_extents);
 /* Cuts [addr, addr + size) out of busy e and puts what is left over into x. NULL: all of e is there. */
 extent_t *pa_carve(page_alloc_t *pa, extents_t *x, extent_t *e, uintptr_t addr, size_t size) REQUIRES(role_extents);
 /* A busy, committed extent of dirty pages with other free ones beside them; NULL if there is no such place. */

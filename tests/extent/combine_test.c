@@ -165,6 +165,50 @@ test_without_descriptors(void **state) {
     end_with(row.right, NULL);
 }
 
+static bool
+refuse_split(extent_hooks_t *hooks, void *addr, size_t size, size_t size_a, size_t size_b, bool committed,
+             unsigned arena) {
+    (void)hooks;
+    (void)addr;
+    (void)size;
+    (void)size_a;
+    (void)size_b;
+    (void)committed;
+    (void)arena;
+    abort();
+}
+
+static bool
+refuse_merge(extent_hooks_t *hooks, void *a, size_t size_a, void *b, size_t size_b, bool committed, unsigned arena) {
+    return refuse_split(hooks, a, size_a, size_b, (size_t)b, committed, arena);
+}
+
+static extent_hooks_t late_hooks = {.split = refuse_split, .merge = refuse_merge};
+
+static bool
+set_hooks(fault_kind_t kind) {
+    (void)kind;
+    atomic_set_release(&pa.hooks, &late_hooks);
+    return false;
+}
+
+/* Hooks that come while the layout is locked are not asked: they would be, with locks held. */
+static void
+test_hooks_that_come_meanwhile(void **state) {
+    (void)state;
+    need_committed();
+    row_t row = make_row(true, false);
+    atomic_set(&fault_slot, set_hooks);
+    extent_t *e = pa_combine(&pa, (PIECE + 4) * sc.page);
+    atomic_set(&fault_slot, NULL);
+    assert_ptr_equal(pa_hooks(&pa), &late_hooks);
+    atomic_set_release(&pa.hooks, NULL);
+    assert_non_null(e);
+    assert_int_equal(e->addr, place(&row, PIECE - 4));
+    assert_int_equal(e->size, (PIECE + 4) * sc.page);
+    end_with(e, row.right);
+}
+
 int
 main(void) {
     const struct CMUnitTest tests[] = {
@@ -175,6 +219,7 @@ main(void) {
         cmocka_unit_test(test_small_shares_are_left_alone),
         cmocka_unit_test(test_no_place),
         cmocka_unit_test(test_without_descriptors),
+        cmocka_unit_test(test_hooks_that_come_meanwhile),
     };
     return cmocka_run_group_tests_name("extent/combine", tests, boot_allocator, NULL);
 }
