@@ -8,12 +8,13 @@
 
 #define SIZE ((size_t)4 << 20)
 
+const char *lunalloc_conf = "narenas:2";
+
 static arena_t *first, *second;
 
 static int
 make_arenas(void **state) {
     boot_allocator(state);
-    arenas_set_nauto(2);
     first = arenas_want(0);
     second = arenas_want(1);
     return first == NULL || second == NULL;
