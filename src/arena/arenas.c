@@ -416,7 +416,7 @@ arenas_release_unused(void) {
     for (uint32_t i = 0; i < arenas_count(); i++) {
         arena_t *arena = arenas_get(i);
         if (arena != NULL) {
-            pa_purge_all(&arena->pages);
+            arena_drain(arena);
             any = pa_release_unused(&arena->pages) || any;
         }
     }

@@ -236,6 +236,26 @@ test_arenas_destroy_beside_purging(void **state) {
     assert_child_well(&out);
 }
 
+/* What memory runs short for is not kept by slabs in which nothing lives. */
+static void
+test_release_of_empty_slabs(void **state) {
+    (void)state;
+    lunalloc_stats_t stats;
+    arena_t *arena = arenas_create();
+    assert_non_null(arena);
+    for (uint32_t szind = 0; szind < sc.nsmall; szind++) {
+        void *ptr = arena_malloc_small(arena, szind);
+        assert_non_null(ptr);
+        arena_flush(&ptr, 1);
+    }
+    assert_int_equal(lunalloc_stats(arena->index, &stats), 0);
+    assert_true(stats.allocated == 0 && stats.active > 0);
+    arenas_release_unused();
+    assert_int_equal(lunalloc_stats(arena->index, &stats), 0);
+    assert_int_equal(stats.active + stats.mapped, 0);
+    assert_int_equal(arenas_destroy(arena->index), 0);
+}
+
 int
 main(int argc, char **argv) {
     if (argc > 1) {
@@ -250,7 +270,7 @@ main(int argc, char **argv) {
         cmocka_unit_test(test_exhaustion),
         cmocka_unit_test(test_arenas_reset_beside_purging),
         cmocka_unit_test(test_arenas_destroy_beside_purging),
-
+        cmocka_unit_test(test_release_of_empty_slabs),
     };
     return cmocka_run_group_tests_name("arenas", tests, boot_allocator, NULL);
 }
