@@ -161,16 +161,26 @@ pop_uncounted(cache_bin_t *bin, void **ptr) {
     return true;
 }
 
+/* As many objects as a cache line holds parts of, if the stack has room for them: a refill takes no fewer, so that
+ * threads which begin with a class side by side do not begin on one line. */
+static uint32_t
+least_fill(const cache_cold_t *cold, uint32_t szind) {
+    uint32_t line = (uint32_t)((CACHELINE + sc.size[szind] - 1) / sc.size[szind]);
+    uint32_t room = 1U << cold->lg_slots;
+    return line < room ? line : room;
+}
+
 /* How many objects a refill has to add. */
 static uint32_t
-missing(const cache_bin_t *bin, const cache_cold_t *cold) {
+missing(const cache_bin_t *bin, const cache_cold_t *cold, uint32_t szind) {
     if (cold->slots == NULL) {
         return 0;
     }
+    uint32_t least = least_fill(cold, szind);
     uint32_t half = (1U << cold->lg_slots) / 2;
     uint32_t want = cold->fill < half ? cold->fill : half;
     uint32_t count = cache_bin_count(bin);
-    want = want == 0 ? 1 : want;
+    want = want < least ? least : want;
     return count < want ? want - count : 0;
 }
 
@@ -203,7 +213,7 @@ refill(thread_t *thread, uint32_t szind) {
         return arena_malloc_large(arena, szind, sc.page, &zeroed);
     }
     uint32_t n;
-    while ((n = missing(bin, cold)) > 0 && stack_up(bin, arena, szind, n) < n && arena_add_slab(arena, szind)) {
+    while ((n = missing(bin, cold, szind)) > 0 && stack_up(bin, arena, szind, n) < n && arena_add_slab(arena, szind)) {
     }
     void *ptr = NULL;
     return pop_uncounted(bin, &ptr) || cold->slots != NULL ? ptr : arena_malloc_small(arena, szind);

@@ -337,13 +337,55 @@ test_collect(void **state) {
     run_thread(collect, NULL);
 }
 
+/* ---- cache lines ---- */
+
+#define SIDE_BY_SIDE 4
+
+static pthread_barrier_t all_have_one;
+
+static void *
+take_one(void *size) {
+    void *object = lunalloc_malloc((size_t)(uintptr_t)size);
+    pthread_barrier_wait(&all_have_one);
+    return object;
+}
+
+/* The first objects of threads that begin with a class at the same time. */
+static void
+test_threads_do_not_begin_on_one_line(void **state) {
+    (void)state;
+    if (config_torture) {
+        skip(); /* a stack of one */
+    }
+    pthread_barrier_init(&all_have_one, NULL, SIDE_BY_SIDE);
+    for (uintptr_t size = 8; size <= 64; size *= 2) {
+        pthread_t threads[SIDE_BY_SIDE];
+        for (unsigned i = 0; i < SIDE_BY_SIDE; i++) {
+            assert_int_equal(pthread_create(&threads[i], NULL, take_one, (void *)size), 0);
+        }
+        for (unsigned i = 0; i < SIDE_BY_SIDE; i++) {
+            assert_int_equal(pthread_join(threads[i], &ptrs[i]), 0);
+            for (unsigned k = 0; k < i; k++) {
+                assert_int_not_equal((uintptr_t)ptrs[k] / CACHELINE, (uintptr_t)ptrs[i] / CACHELINE);
+            }
+        }
+        give(0, SIDE_BY_SIDE);
+    }
+    pthread_barrier_destroy(&all_have_one);
+}
+
 int
 main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_limits),          cmocka_unit_test(test_growth),
-        cmocka_unit_test(test_refill_doubles),  cmocka_unit_test(test_flush_keeps_newest),
-        cmocka_unit_test(test_flush_and_close), cmocka_unit_test(test_requests),
-        cmocka_unit_test(test_events),          cmocka_unit_test(test_collect),
+        cmocka_unit_test(test_limits),
+        cmocka_unit_test(test_growth),
+        cmocka_unit_test(test_refill_doubles),
+        cmocka_unit_test(test_flush_keeps_newest),
+        cmocka_unit_test(test_flush_and_close),
+        cmocka_unit_test(test_requests),
+        cmocka_unit_test(test_events),
+        cmocka_unit_test(test_collect),
+        cmocka_unit_test(test_threads_do_not_begin_on_one_line),
     };
     return cmocka_run_group_tests_name("tcache", tests, boot_allocator, NULL);
 }
