@@ -199,13 +199,12 @@ check_all(void) {
 
 static void *
 check_at_random(void *arg) {
-    uint64_t seed = (uint64_t)(uintptr_t)arg + 77;
     while (atomic_get(&running) > 0) {
         uint64_t began = clock_ns();
         check_all();
-        breathe(began, &seed);
+        breathe(began);
     }
-    return NULL;
+    return arg;
 }
 
 static void

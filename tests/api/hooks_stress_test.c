@@ -481,11 +481,10 @@ work(void *number) {
 
 static void *
 check_meanwhile(void *arg) {
-    uint64_t seed = 11;
     while (atomic_get(&running) > 0 && config_debug) {
         uint64_t began = clock_ns();
         arena_check(arenas_get(load_arena));
-        breathe(began, &seed);
+        breathe(began);
     }
     return arg;
 }

@@ -5,8 +5,6 @@
 #include "../api/support.h"
 #include "arena/arenas.h"
 
-#include <sched.h>
-
 #define NTHREADS 8
 #define NHELD    400
 #define QUEUE    256
@@ -161,12 +159,10 @@ check_all_arenas(void) {
 
 static void *
 check_meanwhile(void *arg) {
-    uint64_t seed = 1;
     while (atomic_get(&running) > 0 && config_debug) {
+        uint64_t began = clock_ns();
         check_all_arenas();
-        for (size_t n = rnd_below(&seed, 50); n > 0; n--) {
-            sched_yield();
-        }
+        breathe(began);
     }
     return arg;
 }

@@ -5,9 +5,10 @@
 #ifndef TESTS_API_SUPPORT_H
 #define TESTS_API_SUPPORT_H
 
+#include "../base/breathe.h"
+
 #include "base/config.h"
 #include "lunalloc.h"
-#include "os/clock.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -73,14 +74,6 @@ shuffle(uint64_t *state, void **ptrs, size_t n) {
         ptrs[i - 1] = ptrs[j];
         ptrs[j] = t;
     }
-}
-
-/* A pause of one to three times what passed since `began` (clock_ns): who checks a structure in a loop would otherwise
- * keep its locks from those who sleep on them. */
-static inline void
-breathe(uint64_t began, uint64_t *seed) {
-    uint64_t ns = (clock_ns() - began) * (1 + rnd_below(seed, 3));
-    nanosleep(&(struct timespec){(time_t)(ns / 1000000000), (long)(ns % 1000000000)}, NULL);
 }
 
 /* ---- contents ---- */

@@ -2,6 +2,7 @@
  * page_alloc_threads_test.c -- four threads at random work on one arena's pages, extents passing from one to the other,
  * while a fifth looks at the whole structure. Run under ThreadSanitizer, it is also the test of the locking protocol.
  */
+#include "../base/breathe.h"
 #include "pages.h"
 
 #include "os/clock.h"
@@ -124,12 +125,14 @@ static const char *_Atomic broken;
 static void *
 watch(void *looks) {
     while (!finished && broken == NULL) {
+        uint64_t began = clock_ns();
         if (config_debug) {
             pa_check(&pa);
         }
         layout_t layout = walk(&pa);
         broken = layout.broken;
         *(unsigned *)looks += 1;
+        breathe(began);
     }
     return NULL;
 }
