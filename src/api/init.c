@@ -19,7 +19,8 @@ static _Atomic bool ready; /* Synchronization: written under the lock, read at a
 
 static uint32_t
 auto_arenas(void) {
-    uint32_t n = options.narenas != 0 ? options.narenas : (system_ncpus() + 1) / PROCESSORS_PER_ARENA;
+    uint32_t rounded_up = (system_ncpus() + PROCESSORS_PER_ARENA - 1) / PROCESSORS_PER_ARENA;
+    uint32_t n = options.narenas != 0 ? options.narenas : rounded_up;
     return n < ARENAS_MAX_AUTO ? n : ARENAS_MAX_AUTO;
 }
 
