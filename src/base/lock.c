@@ -1,44 +1,37 @@
-/* lock.c -- pthread mutexes, spun on briefly before sleeping: critical sections here last well under a microsecond. */
+/* lock.c -- taking a lock that is free and giving it back: one atomic instruction each, and two counts. */
 #include "base/lock.h"
 
 #include "base/witness.h"
 
-#define SPINS 64
+#include <string.h>
 
 lock_role_t role_background, role_threads, role_arenas, role_decay, role_bin, role_extents, role_descriptors,
     role_pagemap, role_metadata;
 
+/* Its address tells threads apart. */
+static __thread char mark __attribute__((tls_model("initial-exec")));
+
 void
 lock_init(lock_t *lock, lock_rank_t rank) {
-    pthread_mutex_init(&lock->mutex, NULL);
+    memset(lock, 0, sizeof *lock);
     lock->rank = rank;
 }
 
 static inline void
-spin_pause(void) {
-#if defined(__x86_64__) || defined(__i386__)
-    __builtin_ia32_pause();
-#else
-    __asm__ volatile("" ::: "memory");
-#endif
-}
-
-static COLD void
-acquire_contended(lock_t *lock) {
-    for (unsigned i = 0; i < SPINS; i++) {
-        spin_pause();
-        if (pthread_mutex_trylock(&lock->mutex) == 0) {
-            return;
-        }
+count(lock_t *lock) {
+    counter_add(&lock->nops, 1);
+    if (atomic_get(&lock->owner) != (uintptr_t)&mark) {
+        atomic_set(&lock->owner, (uintptr_t)&mark);
+        counter_add(&lock->nswitches, 1);
     }
-    pthread_mutex_lock(&lock->mutex);
 }
 
-static void
+static inline void
 acquire(lock_t *lock) {
-    if (UNLIKELY(pthread_mutex_trylock(&lock->mutex) != 0)) {
-        acquire_contended(lock);
+    if (UNLIKELY(!lock_take(lock))) {
+        lock_contend(lock);
     }
+    count(lock);
 }
 
 void
@@ -57,9 +50,10 @@ lock_acquire_sibling(lock_t *lock) {
 
 bool
 lock_try(lock_t *lock) {
-    if (pthread_mutex_trylock(&lock->mutex) != 0) {
+    if (!lock_take(lock)) {
         return false;
     }
+    count(lock);
     witness_acquired(lock->rank);
     return true;
 }
@@ -67,11 +61,37 @@ lock_try(lock_t *lock) {
 void
 lock_release(lock_t *lock) {
     witness_released(lock->rank);
-    pthread_mutex_unlock(&lock->mutex);
+    if (UNLIKELY(atomic_exchange_explicit(&lock->state, LOCK_FREE, memory_order_release) == LOCK_AWAITED)) {
+        lock_wake(lock);
+    }
 }
 
+/* Who slept on it is not in the child. */
 void
 lock_reset(lock_t *lock) {
     witness_released(lock->rank);
-    pthread_mutex_init(&lock->mutex, NULL);
+    atomic_set(&lock->nsleepers, 0);
+    atomic_set_release(&lock->state, LOCK_FREE);
+}
+
+void
+lock_stats(const lock_t *lock, lock_stats_t *out) {
+    *out = (lock_stats_t){.num_ops = atomic_get(&lock->nops),
+                          .num_wait = atomic_get(&lock->nwaits),
+                          .num_spin_acq = atomic_get(&lock->nspins),
+                          .num_owner_switch = atomic_get(&lock->nswitches),
+                          .total_wait_ns = atomic_get(&lock->wait_ns),
+                          .max_wait_ns = atomic_get(&lock->max_wait_ns),
+                          .max_num_thds = atomic_get(&lock->max_sleepers)};
+}
+
+void
+lock_stats_reset(lock_t *lock) {
+    atomic_set(&lock->nops, 0);
+    atomic_set(&lock->nwaits, 0);
+    atomic_set(&lock->nspins, 0);
+    atomic_set(&lock->nswitches, 0);
+    atomic_set(&lock->wait_ns, 0);
+    atomic_set(&lock->max_wait_ns, 0);
+    atomic_set(&lock->max_sleepers, 0);
 }

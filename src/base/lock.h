@@ -1,5 +1,8 @@
 /*
- * lock.h -- ranked mutexes, and the words that let clang check who holds which.
+ * lock.h -- ranked mutexes that count what happens to them, and the words that let clang check who holds which.
+ *
+ * A lock is one word, which who finds it free takes by one compare-and-swap. Who does not, spins and then sleeps on the
+ * word: the system's part, os/lock.c.
  *
  * One enum ranks every lock of the library, outermost first; a thread takes locks in strictly rising rank. The witness
  * (witness.h) tests that at run time in debug builds.
@@ -11,9 +14,8 @@
 #ifndef LUNALLOC_BASE_LOCK_H
 #define LUNALLOC_BASE_LOCK_H
 
+#include "base/atomic.h"
 #include "base/config.h"
-
-#include <pthread.h>
 
 #ifdef __clang__
 #define ANNOTATE(x) __attribute__((x))
@@ -52,10 +54,37 @@ typedef enum {
     RANK_COUNT
 } lock_rank_t;
 
+typedef enum {
+    LOCK_FREE,
+    LOCK_HELD,
+    LOCK_AWAITED /* held, and somebody may sleep */
+} lock_state_t;
+
+/* Counts are the holder's to write, unless said otherwise. */
 typedef struct {
-    pthread_mutex_t mutex; /* Synchronization: its own. */
-    lock_rank_t rank;      /* Synchronization: constant. */
+    _Atomic uint32_t state;        /* Synchronization: any thread; a lock_state_t. */
+    lock_rank_t rank;              /* Synchronization: constant. */
+    _Atomic uintptr_t owner;       /* Synchronization: the holder writes, any reads; the latest one's mark. */
+    _Atomic uint64_t nops;         /* Synchronization: as owner. */
+    _Atomic uint64_t nswitches;    /* Synchronization: as owner. */
+    _Atomic uint64_t nspins;       /* Synchronization: as owner. */
+    _Atomic uint64_t nwaits;       /* Synchronization: as owner. */
+    _Atomic uint64_t wait_ns;      /* Synchronization: as owner. */
+    _Atomic uint64_t max_wait_ns;  /* Synchronization: as owner. */
+    _Atomic uint32_t nsleepers;    /* Synchronization: any thread. */
+    _Atomic uint32_t max_sleepers; /* Synchronization: as owner. */
 } lock_t;
+
+/* What happened to a lock since it was made, or since lock_stats_reset. */
+typedef struct {
+    uint64_t num_ops;          /* acquisitions */
+    uint64_t num_wait;         /* that had to sleep */
+    uint64_t num_spin_acq;     /* that had to spin, but not to sleep */
+    uint64_t num_owner_switch; /* by another thread than the one before */
+    uint64_t total_wait_ns;    /* asleep */
+    uint64_t max_wait_ns;      /* the longest sleep */
+    uint32_t max_num_thds;     /* most threads that slept at once */
+} lock_stats_t;
 
 /* The name of a kind of lock, for the analysis only; never read. */
 typedef struct CAPABILITY("mutex") {
@@ -66,7 +95,7 @@ extern lock_role_t role_background, role_threads, role_arenas, role_decay, role_
     role_pagemap, role_metadata;
 
 #define LOCK_INITIALIZER(r)                                                                                            \
-    { .mutex = PTHREAD_MUTEX_INITIALIZER, .rank = (r) }
+    { .rank = (r) }
 
 void lock_init(lock_t *lock, lock_rank_t rank);
 void lock_acquire(lock_t *lock);
@@ -77,5 +106,22 @@ void lock_release(lock_t *lock);
 void lock_acquire_sibling(lock_t *lock);
 /* In the child of a fork: makes a lock that the forking thread held usable again. */
 void lock_reset(lock_t *lock);
+
+/* Any thread may ask; each figure is exact, not all of them of the same instant. */
+void lock_stats(const lock_t *lock, lock_stats_t *out);
+/* The lock is held. */
+void lock_stats_reset(lock_t *lock);
+
+/* Takes a lock, if it is free at this moment; counts nothing. */
+static inline bool
+lock_take(lock_t *lock) {
+    uint32_t expected = LOCK_FREE;
+    return atomic_compare_exchange_strong_explicit(&lock->state, &expected, LOCK_HELD, memory_order_acquire,
+                                                   memory_order_relaxed);
+}
+
+/* The system's part: takes a lock that was not free, and wakes one that sleeps on a lock given back. */
+void lock_contend(lock_t *lock);
+void lock_wake(lock_t *lock);
 
 #endif

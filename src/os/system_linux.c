@@ -3,14 +3,14 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <sched.h>
 #include <string.h>
 #include <sys/auxv.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
-const char system_config_path[] = "/etc/lunalloc.conf";
+/* Not among the constants, whose pages a process does not touch before it has something to say. */
+const char system_config_path[] __attribute__((section(".data.rel.ro"))) = "/etc/lunalloc.conf";
 
 /* Its address is null if nobody defines it. */
 extern const char *lunalloc_conf __attribute__((weak, visibility("default")));
@@ -20,14 +20,22 @@ system_application_conf(void) {
     return &lunalloc_conf != NULL ? lunalloc_conf : NULL;
 }
 
+/* More words than a mask of the kernel's has (CONFIG_NR_CPUS is at most 8,192). */
+#define MASK_WORDS (8192 / 64)
+
+/* The system call gives the mask's bytes. Not by the C library's function, whose page a small program touches for
+ * nothing else. */
 unsigned
 system_ncpus(void) {
-    cpu_set_t set;
-    if (sched_getaffinity(0, sizeof set, &set) != 0) {
-        return 1;
+    uint64_t mask[MASK_WORDS];
+    long bytes = syscall(SYS_sched_getaffinity, 0, sizeof mask, mask);
+    unsigned n = 0;
+    for (long i = 0; i < bytes / (long)sizeof mask[0]; i++) {
+        for (uint64_t rest = mask[i]; rest != 0; rest &= rest - 1) {
+            n++;
+        }
     }
-    int n = CPU_COUNT(&set);
-    return n < 1 ? 1 : (unsigned)n;
+    return n < 1 ? 1 : n;
 }
 
 uint32_t

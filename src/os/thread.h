@@ -29,6 +29,11 @@ bool os_thread_is_self(const os_thread_t *thread);
 /* Lets others run. */
 void os_thread_yield(void);
 
+/* Sleeps while *word == value, until os_wake_one; may also return for no reason. Keeps errno. */
+void os_sleep_on(_Atomic uint32_t *word, uint32_t value);
+/* Wakes one thread that sleeps on the word. Keeps errno. */
+void os_wake_one(_Atomic uint32_t *word);
+
 /* Silent when zeroed; that also puts one back that a fork has copied. */
 typedef struct {
     _Atomic uint32_t rung; /* Synchronization: any thread. */

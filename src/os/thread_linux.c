@@ -70,12 +70,24 @@ os_thread_yield(void) {
 }
 
 void
-bell_ring(bell_t *bell) {
+os_sleep_on(_Atomic uint32_t *word, uint32_t value) {
     int saved = errno;
-    if (atomic_exchange_explicit(&bell->rung, 1, memory_order_release) == 0) {
-        syscall(SYS_futex, &bell->rung, FUTEX_WAKE_PRIVATE, 1, NULL, NULL, 0);
-    }
+    syscall(SYS_futex, word, FUTEX_WAIT_PRIVATE, value, NULL, NULL, 0);
     errno = saved;
+}
+
+void
+os_wake_one(_Atomic uint32_t *word) {
+    int saved = errno;
+    syscall(SYS_futex, word, FUTEX_WAKE_PRIVATE, 1, NULL, NULL, 0);
+    errno = saved;
+}
+
+void
+bell_ring(bell_t *bell) {
+    if (atomic_exchange_explicit(&bell->rung, 1, memory_order_release) == 0) {
+        os_wake_one(&bell->rung);
+    }
 }
 
 /* False if the time is over. The bitset form takes an absolute time. */

@@ -41,9 +41,19 @@ os_thread_yield(void) {
 }
 
 void
+os_sleep_on(_Atomic uint32_t *word, uint32_t value) {
+    WaitOnAddress((volatile void *)word, &value, sizeof value, INFINITE);
+}
+
+void
+os_wake_one(_Atomic uint32_t *word) {
+    WakeByAddressSingle((void *)word);
+}
+
+void
 bell_ring(bell_t *bell) {
     if (atomic_exchange_explicit(&bell->rung, 1, memory_order_release) == 0) {
-        WakeByAddressSingle((void *)&bell->rung);
+        os_wake_one(&bell->rung);
     }
 }
 

@@ -1,9 +1,10 @@
-/* lock_test.c -- mutual exclusion, trying, siblings, and locks that a fork finds held. */
+/* lock_test.c -- mutual exclusion, trying, siblings, what a lock counts, and locks that a fork finds held. */
 #include "testing.h"
 
 #include "base/lock.h"
 
 #include <pthread.h>
+#include <unistd.h>
 
 #define THREADS 4
 #define ROUNDS  20000
@@ -116,6 +117,70 @@ test_siblings(void **state) {
     }
 }
 
+static lock_stats_t
+stats_of(const lock_t *lock) {
+    lock_stats_t stats;
+    lock_stats(lock, &stats);
+    return stats;
+}
+
+static void
+test_counts_of_one_thread(void **state) {
+    (void)state;
+    static lock_t lock = LOCK_INITIALIZER(RANK_THREADS);
+    for (unsigned i = 0; i < 3; i++) {
+        lock_acquire(&lock);
+        lock_release(&lock);
+    }
+    assert_true(lock_try(&lock));
+    assert_false(other_thread_gets(&lock)); /* which is no acquisition */
+    lock_release(&lock);
+    lock_stats_t stats = stats_of(&lock);
+    assert_int_equal(stats.num_ops, 4);
+    assert_int_equal(stats.num_owner_switch, 1);
+    assert_int_equal(stats.num_wait + stats.num_spin_acq + stats.total_wait_ns + stats.max_num_thds, 0);
+    assert_true(other_thread_gets(&lock));
+    assert_int_equal(stats_of(&lock).num_owner_switch, 2);
+    lock_acquire(&lock);
+    lock_stats_reset(&lock);
+    lock_release(&lock);
+    assert_int_equal(stats_of(&lock).num_ops, 0);
+}
+
+static void *
+take_once(void *lock) {
+    lock_acquire(lock);
+    lock_release(lock);
+    return NULL;
+}
+
+/* Two threads find the lock held for long: both sleep, one after the other gets it. */
+static void
+test_counts_of_waiting(void **state) {
+    (void)state;
+    static lock_t lock = LOCK_INITIALIZER(RANK_THREADS);
+    pthread_t threads[2];
+    lock_acquire(&lock);
+    for (unsigned i = 0; i < 2; i++) {
+        assert_int_equal(pthread_create(&threads[i], NULL, take_once, &lock), 0);
+    }
+    while (atomic_get(&lock.nsleepers) < 2) {
+        usleep(1000);
+    }
+    usleep(20000);
+    lock_release(&lock);
+    for (unsigned i = 0; i < 2; i++) {
+        pthread_join(threads[i], NULL);
+    }
+    lock_stats_t stats = stats_of(&lock);
+    assert_int_equal(stats.num_ops, 3);
+    assert_int_equal(stats.num_wait, 2);
+    assert_int_equal(stats.num_spin_acq, 0);
+    assert_int_equal(stats.max_num_thds, 2);
+    assert_true(stats.max_wait_ns >= 20000000);
+    assert_true(stats.total_wait_ns >= 2 * 20000000 && stats.total_wait_ns <= 2 * stats.max_wait_ns);
+}
+
 /* The child inherits the lock held, resets it, and can use it. */
 static int
 use_after_reset(void *argument) {
@@ -144,8 +209,9 @@ test_reset_after_fork(void **state) {
 int
 main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_mutual_exclusion), cmocka_unit_test(test_try),
-        cmocka_unit_test(test_ranks_in_order),   cmocka_unit_test(test_siblings),
+        cmocka_unit_test(test_mutual_exclusion),     cmocka_unit_test(test_try),
+        cmocka_unit_test(test_ranks_in_order),       cmocka_unit_test(test_siblings),
+        cmocka_unit_test(test_counts_of_one_thread), cmocka_unit_test(test_counts_of_waiting),
         cmocka_unit_test(test_reset_after_fork),
     };
     return cmocka_run_group_tests_name("base/lock", tests, boot_allocator, NULL);
