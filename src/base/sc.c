@@ -6,9 +6,9 @@
 
 /* The search for a default slab size starts at this many regions, within the two bounds, and ends at twice the upper
  * one. */
-#define SLAB_REGS_AIM  32
+#define SLAB_REGS_AIM  8
 #define SLAB_MIN_BYTES 8192
-#define SLAB_AIM_BYTES 32768
+#define SLAB_AIM_BYTES 16384
 #define SLAB_MAX_REGS  512
 /* A slab size is good enough if it wastes at most 1/64 of itself. */
 #define SLAB_WASTE_DIVISOR 64

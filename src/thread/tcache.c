@@ -8,10 +8,11 @@
 #include <string.h>
 
 #define LG_SLOTS_MIN 3
+/* From here on a refill's or flush's fixed cost is a few instructions an object. */
+#define LG_SLOTS_ONE_WAY 7
 /* Whatever the limits. */
 #define SLOTS_ALWAYS 4
 #define LG_SLOT      3
-#define FILL_MIN     1
 
 uint32_t
 tcache_nclasses(void) {
@@ -78,14 +79,14 @@ replace_stack(cache_bin_t *bin, cache_cold_t *cold, uint32_t lg) {
     }
     uint32_t n = old.slots == NULL ? 0 : cache_bin_count(bin);
     cold->slots = slots;
-    cold->lg_slots = lg;
+    cold->lg_slots = (uint8_t)lg;
     void **head = end_of(cold) - n;
     if (n > 0) {
         memcpy(head, bin->head, n * sizeof *head);
     }
     set_bounds(bin, cold, head);
     if (old.slots == NULL) {
-        cold->fill = FILL_MIN;
+        cold->lg_fill = 0;
     } else {
         metadata_give(old.slots, old.lg_slots + LG_SLOT);
     }
@@ -178,8 +179,9 @@ missing(const cache_bin_t *bin, const cache_cold_t *cold, uint32_t szind) {
     }
     uint32_t least = least_fill(cold, szind);
     uint32_t half = (1U << cold->lg_slots) / 2;
-    uint32_t want = cold->fill < half ? cold->fill : half;
+    uint32_t want = 1U << cold->lg_fill;
     uint32_t count = cache_bin_count(bin);
+    want = want < half ? want : half;
     want = want < least ? least : want;
     return count < want ? want - count : 0;
 }
@@ -219,18 +221,6 @@ refill(thread_t *thread, uint32_t szind) {
     return pop_uncounted(bin, &ptr) || cold->slots != NULL ? ptr : arena_malloc_small(arena, szind);
 }
 
-/* The next refill will be twice as large; if the stack is what limits it, the stack grows first. */
-static void
-adapt(thread_t *thread, uint32_t szind) {
-    cache_cold_t *cold = &thread->cold[szind + 1];
-    if (cold->slots == NULL || cold->fill >= (1U << cold->lg_slots) / 2) {
-        grow(thread, szind);
-    }
-    if (cold->slots != NULL && cold->fill < (1U << cold->lg_slots) / 2) {
-        cold->fill *= 2;
-    }
-}
-
 /*
  * requests = nrequests + TCACHE_PERIOD - remain. Both change when a countdown starts again; in between, a mark in
  * nrequests says that it is the sum already. So a reader on another thread sees a count that is exact and never
@@ -262,6 +252,40 @@ tcache_requests(const thread_t *thread, uint32_t szind) {
     }
 }
 
+/* Has hardly anything been freed into the stack since the last refill? */
+static bool
+bursting(const cache_cold_t *cold, uint32_t requests) {
+    return requests - cold->refilled <= 2 * (cold->given + 1U);
+}
+
+/*
+ * In a burst of allocations the next refill is twice as large as the last one, up to half of the stack, which grows up
+ * to a size at which the fixed cost of a refill does not matter. Where objects come back, little is missing, and it is
+ * half as large.
+ */
+static void
+adapt(thread_t *thread, uint32_t szind) {
+    cache_cold_t *cold = &thread->cold[szind + 1];
+    if (cold->slots == NULL) {
+        grow(thread, szind);
+    } else if (!bursting(cold, (uint32_t)tcache_requests(thread, szind))) {
+        cold->lg_fill = (uint8_t)(cold->lg_fill - (cold->lg_fill > 0));
+    } else if (cold->lg_fill + 1 < cold->lg_slots || (cold->lg_slots < LG_SLOTS_ONE_WAY && grow(thread, szind))) {
+        cold->lg_fill++;
+    }
+}
+
+/* A large stack is for objects that come back: a thread that only frees passes them through a small one at hardly more
+ * cost. */
+static bool
+grow_on_overflow(thread_t *thread, uint32_t szind) {
+    cache_cold_t *cold = &thread->cold[szind + 1];
+    uint32_t requests = (uint32_t)tcache_requests(thread, szind);
+    bool one_way = cold->lg_slots >= LG_SLOTS_ONE_WAY && requests == cold->overflowed;
+    cold->overflowed = requests;
+    return !one_way && grow(thread, szind);
+}
+
 void
 tcache_open(thread_t *thread) {
     witness_no_core_lock();
@@ -286,7 +310,10 @@ tcache_alloc_slow(thread_t *thread, uint32_t szind) {
         return ptr;
     }
     adapt(thread, szind);
-    return refill(thread, szind);
+    ptr = refill(thread, szind);
+    cold->refilled = (uint32_t)tcache_requests(thread, szind);
+    cold->given = (uint16_t)cache_bin_count(bin);
+    return ptr;
 }
 
 void
@@ -294,7 +321,7 @@ tcache_free_slow(thread_t *thread, uint32_t szind, void *ptr) {
     witness_no_core_lock();
     thread_event(thread);
     cache_bin_t *bin = &thread->bins[szind + 1];
-    if (cache_bin_push(bin, ptr) || (grow(thread, szind) && cache_bin_push(bin, ptr))) {
+    if (cache_bin_push(bin, ptr) || (grow_on_overflow(thread, szind) && cache_bin_push(bin, ptr))) {
         return;
     }
     const cache_cold_t *cold = &thread->cold[szind + 1];
@@ -346,11 +373,11 @@ tcache_collect(thread_t *thread) {
     uint32_t i = thread->sweep < thread->ncached ? thread->sweep : 0;
     thread->sweep = i + 1;
     cache_cold_t *cold = &thread->cold[i + 1];
-    uint64_t nrequests = tcache_requests(thread, i);
-    if (cold->slots != NULL && cold->seen == nrequests) {
+    uint32_t requests = (uint32_t)tcache_requests(thread, i);
+    if (cold->slots != NULL && cold->seen == requests) {
         uint32_t keep = cache_bin_count(&thread->bins[i + 1]) / 2;
         keep > 0 ? flush_bin(thread, i, keep) : close_bin(thread, i);
-        cold->fill = FILL_MIN;
+        cold->lg_fill = 0;
     }
-    cold->seen = nrequests;
+    cold->seen = requests;
 }

@@ -2,9 +2,11 @@
  * tcache.h -- the slow paths of a thread's cache: refilling, growing, flushing, collecting.
  *
  * A stack starts small when its class is first used and doubles while refills or overflows recur, up to
- * tcache_max_slots. A refill asks for twice as many objects as the last one did, up to half of the stack, but for no
- * fewer than a cache line holds. An overflow that may not grow gives the oldest half back. The calling thread's own
- * cache only.
+ * tcache_max_slots; beyond a modest size only for objects that come back: what a thread does nothing but allocate, or
+ * nothing but free, passes through a small stack at hardly more cost. In a burst of allocations a refill asks for twice
+ * as many objects as the last one did, up to half of the stack; where objects are freed in between, for half as many;
+ * never for fewer than a cache line holds. An overflow that may not grow gives the oldest half back. The calling
+ * thread's own cache only.
  */
 #ifndef LUNALLOC_THREAD_TCACHE_H
 #define LUNALLOC_THREAD_TCACHE_H

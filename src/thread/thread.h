@@ -15,13 +15,17 @@
 /* Bin indices (szind + 1) that may be cached; 0 stands for "none" and its bin stays zeroed. */
 #define THREAD_BINS 64
 
-/* What a cache bin needs off the hot path. */
+/* What a cache bin needs off the hot path. Requests are remembered by their low bits: only differences matter, and a
+ * wrong one costs a refill of another size. */
 typedef struct {
     /* Synchronization: the owning thread alone: these fields. */
     void **slots; /* the stack's memory, 2^lg_slots pointers; NULL until first used */
-    uint32_t lg_slots;
-    uint32_t fill; /* objects that the next refill asks for */
-    uint64_t seen; /* nrequests when the collector last looked */
+    uint8_t lg_slots;
+    uint8_t lg_fill;     /* 2^lg_fill objects were asked for by the last refill */
+    uint16_t given;      /* objects on the stack after it */
+    uint32_t refilled;   /* requests then */
+    uint32_t overflowed; /* requests when the stack last ran over */
+    uint32_t seen;       /* requests when the collector last looked */
 
     _Atomic uint64_t nrequests; /* Synchronization: the owner writes, any thread reads; allocations counted so far,
                                    without the present countdown. */

@@ -92,6 +92,17 @@ test_growth(void **state) {
     run_thread(growth, NULL);
 }
 
+/* Takes what the cache holds, and one more: how many the refill brought. ptrs[0 .. *n) are in use. */
+static uint32_t
+next_refill(uint32_t szind, uint32_t *n) {
+    while (cache_bin_count(bin_of(szind)) > 0) {
+        take(szind, (*n)++, 1);
+    }
+    take(szind, (*n)++, 1);
+    thread_assert(*n < MAX_PTRS);
+    return cache_bin_count(bin_of(szind)) + 1;
+}
+
 /* Doubles from refill to refill, up to half of the largest stack. */
 static void *
 refill_doubles(void *arg) {
@@ -99,16 +110,10 @@ refill_doubles(void *arg) {
     uint32_t limit = tcache_max_slots(szind) / 2;
     uint32_t last = 0, n = 0;
     limit = limit == 0 ? 1 : limit;
-    take(szind, n++, 1);
     while (last < limit) {
-        uint32_t fill = cache_bin_count(bin_of(szind)) + 1;
+        uint32_t fill = next_refill(szind, &n);
         thread_assert(fill <= limit && (last == 0 || fill == 2 * last || fill == limit));
         last = fill;
-        while (cache_bin_count(bin_of(szind)) > 0) {
-            take(szind, n++, 1);
-        }
-        take(szind, n++, 1);
-        thread_assert(n < MAX_PTRS);
     }
     give(0, n);
     return arg;
@@ -118,6 +123,52 @@ static void
 test_refill_doubles(void **state) {
     (void)state;
     run_thread(refill_doubles, NULL);
+}
+
+/* Once as many objects have come back as were asked for, and not in a burst. */
+static void *
+refill_halves(void *arg) {
+    uint32_t szind = quiet_class();
+    uint32_t n = 0, last = 0;
+    while (tcache_max_slots(szind) >= 16 && last < 8) {
+        last = next_refill(szind, &n);
+    }
+    for (uint32_t least = (uint32_t)((CACHELINE + sc.size[szind] - 1) / sc.size[szind]); last > least; last /= 2) {
+        for (unsigned i = 0; i < 100; i++) {
+            give(n - 1, 1);
+            take(szind, n - 1, 1);
+        }
+        thread_assert(next_refill(szind, &n) == last / 2);
+    }
+    give(0, n);
+    return arg;
+}
+
+static void
+test_refill_halves_where_objects_come_back(void **state) {
+    (void)state;
+    run_thread(refill_halves, NULL);
+}
+
+enum {
+    TRANSIT = 4096
+};
+
+/* In the order in which another thread took them. */
+static void *
+only_free(void *arg) {
+    uint32_t szind = sc_index(48);
+    give(0, TRANSIT);
+    thread_assert(nslots(szind) <= 128);
+    thread_assert(config_torture || nslots(szind) < tcache_max_slots(szind));
+    return arg;
+}
+
+static void
+test_stack_of_who_only_frees_stays_small(void **state) {
+    (void)state;
+    take(sc_index(48), 0, TRANSIT);
+    run_thread(only_free, NULL);
 }
 
 /* ---- flushing ---- */
@@ -380,6 +431,8 @@ main(void) {
         cmocka_unit_test(test_limits),
         cmocka_unit_test(test_growth),
         cmocka_unit_test(test_refill_doubles),
+        cmocka_unit_test(test_refill_halves_where_objects_come_back),
+        cmocka_unit_test(test_stack_of_who_only_frees_stays_small),
         cmocka_unit_test(test_flush_keeps_newest),
         cmocka_unit_test(test_flush_and_close),
         cmocka_unit_test(test_requests),
