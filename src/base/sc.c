@@ -6,7 +6,7 @@
 
 /* The search for a default slab size starts at this many regions, within the two bounds, and ends at twice the upper
  * one. */
-#define SLAB_REGS_AIM  8
+#define SLAB_REGS_AIM  16
 #define SLAB_MIN_BYTES 8192
 #define SLAB_AIM_BYTES 16384
 #define SLAB_MAX_REGS  512

@@ -9,7 +9,8 @@
 #include "base/check.h"
 #include "extent/pagemap.h"
 
-#define SZIND 14
+/* Its slabs have a page that is neither their first nor their last. */
+#define SZIND 13
 
 static arena_t *arena, *automatic;
 
