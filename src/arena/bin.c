@@ -3,14 +3,17 @@
 
 #include "base/check.h"
 
+/* Nothing is written where nobody looks: a class that is never used costs no page. */
 void
 bin_init(bin_t *bin) {
-    lock_init(&bin->lock, RANK_BIN);
-    bin_lock(bin);
-    for (unsigned b = 0; b < BIN_BUCKETS; b++) {
-        list_init(&bin->nonfull[b]);
+    if (config_debug) {
+        lock_init(&bin->lock, RANK_BIN);
     }
-    bin_unlock(bin);
+}
+
+static bool
+has(const bin_t *bin, uint32_t bucket) REQUIRES(role_bin) {
+    return (bin->buckets >> bucket & 1) != 0;
 }
 
 /* 0 < nfree <= nregs: the share of free regions in eighths, rounded down. */
@@ -30,8 +33,12 @@ static void
 enter(bin_t *bin, extent_t *slab) REQUIRES(role_bin) {
     slab->bucket = bucket_of(atomic_get(&slab->nfree), slab->nregs);
     slab->limit = limit_of(slab->bucket, slab->nregs);
-    list_push_front(&bin->nonfull[slab->bucket], &slab->link);
-    bin->buckets |= 1U << slab->bucket;
+    list_t *bucket = &bin->nonfull[slab->bucket];
+    if (!has(bin, slab->bucket)) {
+        list_init(bucket);
+        bin->buckets |= 1U << slab->bucket;
+    }
+    list_push_front(bucket, &slab->link);
     counter_add(&bin->nnonfull, 1);
 }
 
@@ -126,7 +133,7 @@ extent_t *
 bin_take_empty(bin_t *bin) {
     retire_current(bin);
     list_t *last = &bin->nonfull[BIN_BUCKETS - 1];
-    for (list_t *at = last->next; at != last; at = at->next) {
+    for (list_t *at = last->next; has(bin, BIN_BUCKETS - 1) && at != last; at = at->next) {
         extent_t *slab = container_of(at, extent_t, link);
         if (atomic_get(&slab->nfree) == slab->nregs) {
             leave(bin, slab);
@@ -171,8 +178,8 @@ bin_check_slab(const bin_t *bin, const extent_t *slab) {
 static void
 check_bucket(const bin_t *bin, uint32_t b, uint64_t *nnonfull) REQUIRES(role_bin) {
     const list_t *bucket = &bin->nonfull[b];
-    check(((bin->buckets >> b & 1) != 0) == !list_empty(bucket));
-    for (const list_t *at = bucket->next; at != bucket; at = at->next) {
+    check(has(bin, b) == (bucket->next != NULL && !list_empty(bucket)));
+    for (const list_t *at = bucket->next; has(bin, b) && at != bucket; at = at->next) {
         const extent_t *slab = container_of(at, extent_t, link);
         bin_check_slab(bin, slab);
         check(slab->bucket == b && bucket_of(atomic_get(&slab->nfree), slab->nregs) == b);

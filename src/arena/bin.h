@@ -8,7 +8,7 @@
  *   a slab is in bucket b  <=>  it is not current and nfree > 0, b = bucket_of(nfree, nregs)
  *   a slab's limit = the nfree that takes it out of bucket b: the least of bucket b + 1, or nregs; LIMIT_CURRENT or
  *   LIMIT_FULL in no bucket
- *   bit b of buckets  <=>  nonfull[b] is not empty
+ *   bit b of buckets  <=>  nonfull[b] is not empty;  a list that was never used is all zeros
  *   a full slab is on no list;  one that becomes empty leaves the bin at once, unless it is the current one
  *   curregs = nmalloc - ndalloc = sum of (nregs - nfree) over the slabs;  nslabs = their number (arena_check)
  *   a slab's in_bin  <=>  the bin counts it
@@ -37,6 +37,7 @@ typedef struct {
     _Atomic uint64_t nnonfull;                        /* Synchronization: as nmalloc. */
 } __attribute__((aligned(CACHELINE))) bin_t;
 
+/* The bin is zeroed. */
 void bin_init(bin_t *bin);
 
 static inline void

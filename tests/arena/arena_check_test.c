@@ -69,6 +69,7 @@ nregs_wrong(void) {
 
 static void
 full_listed(void) NO_THREAD_SAFETY {
+    list_init(&made.bin->nonfull[0]);
     list_push_back(&made.bin->nonfull[0], &made.full->link);
     made.bin->buckets |= 1;
 }
@@ -156,7 +157,7 @@ static const struct {
     {"full slab listed", full_listed, "is_linked(slab) =="},
     {"nonfull slab not listed", nonfull_unlisted, "is_linked(slab) =="},
     {"wrong bucket", wrong_bucket, "slab->bucket == b"},
-    {"bit of a bucket", bucket_bit, "bin->buckets >> b"},
+    {"bit of a bucket", bucket_bit, "has(bin, b) =="},
     {"current slab forgotten", current_gone, "is_linked(slab) =="},
     {"slab not counted", left_bin, "tally->nslabs == "},
     {"nslabs", nslabs_wrong, "tally->nslabs == "},
