@@ -39,7 +39,7 @@ lunalloc_ctl_row(size_t position, lunalloc_row_t *row) {
     if (position >= ctl_nrows) {
         return ENOENT;
     }
-    *row = ctl_rows[position].public;
+    *row = ctl_public_row(&ctl_rows[position]);
     return 0;
 }
 
@@ -48,7 +48,7 @@ lunalloc_ctl_describe(const char *name, lunalloc_row_t *row) {
     ctl_name_t resolved;
     int error = ctl_resolve(name, true, &resolved);
     if (error == 0) {
-        *row = resolved.row->public;
+        *row = ctl_public_row(resolved.row);
     }
     return error;
 }

@@ -47,7 +47,7 @@ put_nearest(fmt_t *out, const char *name) {
     const char *best = NULL;
     uint32_t least = (uint32_t)(strlen(name) / 2 + 1);
     for (size_t i = 0; i < ctl_nrows; i++) {
-        const char *row = ctl_rows[i].public.name;
+        const char *row = ctl_rows[i].name;
         uint32_t distance = strncmp(row, "opt.", 4) == 0 ? text_distance(row, name) : UINT32_MAX;
         if (distance < least) {
             least = distance;
@@ -99,8 +99,8 @@ apply(span_t key, span_t value, ctl_source_t source, fmt_t *why) {
     fmt_str(why, "' ");
     char string[OPTION_TEXT_MAX];
     lunalloc_value_t parsed;
-    if (!parse_value(&ctl_rows[i].public, value, string, &parsed, why) ||
-        ctl_store_option(&ctl_rows[i], &parsed, why) != 0) {
+    lunalloc_row_t row = ctl_public_row(&ctl_rows[i]);
+    if (!parse_value(&row, value, string, &parsed, why) || ctl_store_option(&ctl_rows[i], &parsed, why) != 0) {
         return false;
     }
     ctl_set_source(&ctl_rows[i], source);
@@ -168,6 +168,8 @@ conf_read(void) {
 
 void
 conf_apply(void) {
-    ctl_source_t source = ctl_row_source(&ctl_rows[ctl_row_named("opt.slab_sizes")]);
-    abort_if(slab_sizes_apply(options.slab_sizes, source) > 0);
+    if (options.slab_sizes[0] != '\0') {
+        ctl_source_t source = ctl_row_source(&ctl_rows[ctl_row_named("opt.slab_sizes")]);
+        abort_if(slab_sizes_apply(options.slab_sizes, source) > 0);
+    }
 }

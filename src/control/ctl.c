@@ -1,103 +1,10 @@
-/* ctl.c -- resolution of names, typed and textual access, suggestions. */
+/* ctl.c -- typed access by name and by mib, and access by text, with messages. */
 #include "control/ctl.h"
 
-#include "arena/arenas.h"
-#include "base/atomic.h"
-#include "base/options.h"
 #include "control/text.h"
 
 #include <errno.h>
 #include <string.h>
-
-#define MAX_ROWS 256
-
-/* Where each row's value comes from; slab sizes, class by class. Relaxed: labels for people. */
-static _Atomic uint8_t sources[MAX_ROWS];
-static _Atomic uint8_t slab_size_sources[SC_MAX_SMALL];
-
-static _Atomic uint8_t *
-source_at(const ctl_name_t *name) {
-    bool of_class = name->nindices == 1 && name->call.index[0] < SC_MAX_SMALL &&
-                    strcmp(name->row->public.name, "arenas.bin.<i>.slab_size") == 0;
-    return of_class ? &slab_size_sources[name->call.index[0]] : &sources[name->row - ctl_rows];
-}
-
-/* ---- components of names ---- */
-
-static size_t
-component(const char *name) {
-    return strcspn(name, ".");
-}
-
-static bool
-is_index(const char *pattern) {
-    return pattern[0] == '<';
-}
-
-/* A decimal of at most 9 digits without leading zeros. */
-static bool
-parse_index(const char *text, size_t len, size_t *index) {
-    *index = 0;
-    for (size_t i = 0; i < len; i++) {
-        if (text[i] < '0' || text[i] > '9') {
-            return false;
-        }
-        *index = *index * 10 + (size_t)(text[i] - '0');
-    }
-    return len > 0 && len <= 9 && (len == 1 || text[0] != '0');
-}
-
-/* Does one component of a name match the pattern's? Fills the next index. */
-static bool
-matches(const char *pattern, const char *name, bool patterns, ctl_name_t *out, unsigned *k) {
-    size_t np = component(pattern);
-    size_t nn = component(name);
-    if (np == nn && memcmp(pattern, name, np) == 0 && (patterns || !is_index(pattern))) {
-        *k += is_index(pattern);
-        return true;
-    }
-    if (!is_index(pattern) || !parse_index(name, nn, &out->call.index[*k])) {
-        return false;
-    }
-    out->nindices++;
-    (*k)++;
-    return true;
-}
-
-/* Matches whole components up to the end of `name`; returns what is left of the pattern, NULL if it does not match. */
-static const char *
-match_prefix(const char *pattern, const char *name, bool patterns, ctl_name_t *out) {
-    unsigned k = 0;
-    out->nindices = 0;
-    for (;;) {
-        if (!matches(pattern, name, patterns, out, &k)) {
-            return NULL;
-        }
-        pattern += component(pattern);
-        name += component(name);
-        if (*name == '\0') {
-            return pattern;
-        }
-        if (*pattern == '\0') {
-            return NULL;
-        }
-        pattern++;
-        name++;
-    }
-}
-
-int
-ctl_resolve(const char *name, bool patterns, ctl_name_t *out) {
-    for (size_t i = 0; i < ctl_nrows; i++) {
-        const char *rest = match_prefix(ctl_rows[i].public.name, name, patterns, out);
-        if (rest != NULL && *rest == '\0') {
-            out->row = &ctl_rows[i];
-            out->call.arg = out->row->arg;
-            return 0;
-        }
-    }
-    return ENOENT;
-}
 
 /* ---- typed access: jemalloc's calling convention ---- */
 
@@ -133,11 +40,11 @@ as_c(const lunalloc_value_t *value, unsigned *narrow) {
 static int
 get_old(const ctl_name_t *name, void *oldp, const size_t *oldlenp, fmt_t *why) {
     unsigned narrow;
-    lunalloc_value_t value = {.type = name->row->public.type};
+    lunalloc_value_t value = {.type = (lunalloc_type_t)name->row->type};
     if (*oldlenp != value_size(value.type)) {
         return EINVAL;
     }
-    int error = name->row->read(&name->call, &value, why);
+    int error = ctl_row_read(name->row, &name->call, &value, why);
     if (error == 0) {
         memcpy(oldp, as_c(&value, &narrow), *oldlenp);
     }
@@ -162,12 +69,13 @@ get_new(lunalloc_type_t type, const void *newp, size_t newlen, lunalloc_value_t 
 
 static int
 write_checked(const ctl_name_t *name, const lunalloc_value_t *value, fmt_t *why) {
-    if (!text_in_range(&name->row->public, value, why)) {
+    lunalloc_row_t row = ctl_public_row(name->row);
+    if (!text_in_range(&row, value, why)) {
         return EINVAL;
     }
-    int error = name->row->write(&name->call, value, why);
+    int error = ctl_row_write(name->row, &name->call, value, why);
     if (error == 0) {
-        atomic_set(source_at(name), source_live);
+        ctl_set_live(name);
     }
     return error;
 }
@@ -180,14 +88,17 @@ access_typed(const ctl_name_t *name, void *oldp, size_t *oldlenp, void *newp, si
     fmt_t why = fmt_begin(buf, sizeof buf);
     bool reads = oldp != NULL && oldlenp != NULL;
     bool writes = newp != NULL || newlen != 0;
-    if (row->public.type == LUNALLOC_VOID) {
-        return reads || writes ? EPERM : row->write(&name->call, NULL, &why);
+    if (ctl_exchanges(row)) {
+        return ctl_row_exchange(row, &name->call, &(ctl_io_t){oldp, oldlenp, newp, newlen});
     }
-    if ((reads && row->read == NULL) || (writes && row->write == NULL)) {
+    if (row->type == LUNALLOC_VOID) {
+        return reads || writes ? EPERM : ctl_row_write(row, &name->call, NULL, &why);
+    }
+    if ((reads && row->read == CTL_READ_NULL) || (writes && row->write == CTL_WRITE_NULL)) {
         return EPERM;
     }
     lunalloc_value_t new_value;
-    int error = writes ? get_new(row->public.type, newp, newlen, &new_value) : 0;
+    int error = writes ? get_new((lunalloc_type_t)row->type, newp, newlen, &new_value) : 0;
     if (error == 0 && reads) {
         error = get_old(name, oldp, oldlenp, &why);
     }
@@ -201,6 +112,39 @@ ctl_byname(const char *name, void *oldp, size_t *oldlenp, void *newp, size_t new
     return error != 0 ? error : access_typed(&resolved, oldp, oldlenp, newp, newlen);
 }
 
+/* ---- mibs ---- */
+
+/* How a pattern is laid out: how many components, and where its indices are. */
+typedef struct {
+    size_t ncomponents;
+    size_t place[CTL_MAX_INDICES]; /* of <i>, <j>; 0: there is none */
+} layout_t;
+
+#define LAYOUT_BITS 5
+#define LAYOUT_MASK ((1U << LAYOUT_BITS) - 1)
+
+static layout_t
+layout_of(const char *pattern) {
+    layout_t layout = {.ncomponents = 1};
+    unsigned k = 0;
+    for (; *pattern != '\0'; pattern++) {
+        layout.ncomponents += *pattern == '.';
+        if (*pattern == '<') {
+            layout.place[k++] = layout.ncomponents - 1;
+        }
+    }
+    return layout;
+}
+
+/* The first component: the row's position, and above it the layout, so that no text is read to find the indices. */
+static size_t
+pack_head(const ctl_row_t *row, const layout_t *layout) {
+    size_t head = (size_t)(row - ctl_rows);
+    head = head << LAYOUT_BITS | layout->place[1];
+    head = head << LAYOUT_BITS | layout->place[0];
+    return head << LAYOUT_BITS | layout->ncomponents;
+}
+
 int
 ctl_nametomib(const char *name, size_t *mib, size_t *len) {
     ctl_name_t resolved;
@@ -208,38 +152,39 @@ ctl_nametomib(const char *name, size_t *mib, size_t *len) {
     if (error != 0) {
         return error;
     }
-    size_t n = 0;
-    unsigned k = 0;
-    for (const char *at = resolved.row->public.name; *at != '\0' && n < *len; n++) {
-        mib[n] = is_index(at) ? resolved.call.index[k++] : 0;
-        at += component(at);
-        at += *at == '.';
+    layout_t layout = layout_of(resolved.row->name);
+    size_t n = layout.ncomponents < *len ? layout.ncomponents : *len;
+    memset(mib, 0, n * sizeof *mib);
+    for (unsigned k = 0; k < resolved.nplaces; k++) {
+        if (layout.place[k] < n) {
+            mib[layout.place[k]] = resolved.call.index[k];
+        }
     }
-    if (*len > 0) {
-        mib[0] = (size_t)(resolved.row - ctl_rows);
+    if (n > 0) {
+        mib[0] = pack_head(resolved.row, &layout);
     }
     *len = n;
     return 0;
 }
 
-/* The reverse of ctl_nametomib; the length must be the row's. */
+/* The reverse. A first component that no ctl_nametomib gave reads no more than `len` components either. */
 static int
 from_mib(const size_t *mib, size_t len, ctl_name_t *out) {
-    if (len == 0 || mib[0] >= ctl_nrows) {
+    size_t head = len == 0 ? 0 : mib[0];
+    size_t position = head >> 3 * LAYOUT_BITS;
+    if ((head & LAYOUT_MASK) != len || len == 0 || position >= ctl_nrows) {
         return ENOENT;
     }
-    out->row = &ctl_rows[mib[0]];
-    out->call = (ctl_call_t){.arg = out->row->arg};
-    size_t n = 0;
-    out->nindices = 0;
-    for (const char *at = out->row->public.name; *at != '\0'; n++) {
-        if (is_index(at) && n < len) {
-            out->call.index[out->nindices++] = mib[n];
+    *out = (ctl_name_t){.row = &ctl_rows[position], .call.arg = ctl_rows[position].arg};
+    for (unsigned k = 0; k < CTL_MAX_INDICES; k++) {
+        size_t place = head >> (k + 1) * LAYOUT_BITS & LAYOUT_MASK;
+        if (place >= len) {
+            return ENOENT;
         }
-        at += component(at);
-        at += *at == '.';
+        out->call.index[k] = mib[place];
+        out->nindices += place > 0;
     }
-    return n == len ? 0 : ENOENT;
+    return 0;
 }
 
 int
@@ -284,9 +229,9 @@ unresolved(const char *name, fmt_t *out) {
 
 static int
 denied(const ctl_name_t *name, const char *what, fmt_t *out) {
-    fmt_str(out, name->row->public.name);
+    fmt_str(out, name->row->name);
     fmt_str(out, what);
-    if (strcmp(name->row->public.applies, "boot") == 0) {
+    if (strcmp(name->row->applies, "boot") == 0) {
         fmt_str(out, "; it is fixed at start: set it in LUNALLOC_CONF");
     }
     return EPERM;
@@ -300,13 +245,13 @@ ctl_get(const char *name, lunalloc_value_t *value, char *message, size_t size) {
     if (ctl_resolve(name, false, &resolved) != 0) {
         return unresolved(name, &out);
     }
-    if (resolved.row->read == NULL) {
+    if (resolved.row->read == CTL_READ_NULL) {
         return denied(&resolved, " cannot be read: it is an action", &out);
     }
-    *value = (lunalloc_value_t){.type = resolved.row->public.type};
+    *value = (lunalloc_value_t){.type = (lunalloc_type_t)resolved.row->type};
     fmt_str(&out, name);
     fmt_str(&out, ": ");
-    return resolved.row->read(&resolved.call, value, &out);
+    return ctl_row_read(resolved.row, &resolved.call, value, &out);
 }
 
 static int
@@ -315,7 +260,8 @@ set_text(const ctl_name_t *name, const char *text, fmt_t *why) {
     fmt_char(why, '\'');
     fmt_str(why, text);
     fmt_str(why, "' ");
-    if (!text_parse(&name->row->public, text, strlen(text), &value, why)) {
+    lunalloc_row_t row = ctl_public_row(name->row);
+    if (!text_parse(&row, text, strlen(text), &value, why)) {
         return EINVAL;
     }
     fmt_str(why, "cannot be set: ");
@@ -330,8 +276,8 @@ ctl_set(const char *name, const char *text, char *message, size_t size) {
     if (ctl_resolve(name, false, &resolved) != 0) {
         return unresolved(name, &out);
     }
-    bool action = resolved.row->public.type == LUNALLOC_VOID;
-    if (resolved.row->write == NULL) {
+    bool action = resolved.row->type == LUNALLOC_VOID;
+    if (resolved.row->write == CTL_WRITE_NULL) {
         return denied(&resolved, " is read-only", &out);
     }
     if (action != (text == NULL)) {
@@ -341,114 +287,5 @@ ctl_set(const char *name, const char *text, char *message, size_t size) {
     }
     fmt_str(&out, name);
     fmt_str(&out, ": ");
-    return action ? resolved.row->write(&resolved.call, NULL, &out) : set_text(&resolved, text, &out);
-}
-
-/* ---- indices, suggestions, sources ---- */
-
-/* How many values the index at `pattern` takes, which follows the components before it in `whole`. */
-static size_t
-limit_of(const char *whole, const char *pattern) {
-    size_t n = (size_t)(pattern - whole);
-    if (strncmp(whole, "arenas.bin.", n) == 0 || (n > 5 && strncmp(pattern - 5, "bins.", 5) == 0)) {
-        return sc.nsmall;
-    }
-    if (strncmp(whole, "arenas.lextent.", n) == 0 || (n > 9 && strncmp(pattern - 9, "lextents.", 9) == 0)) {
-        return sc.nsizes - sc.nsmall;
-    }
-    return arenas_count();
-}
-
-size_t
-ctl_limit(const char *name) {
-    ctl_name_t resolved;
-    for (size_t i = 0; i < ctl_nrows; i++) {
-        const char *pattern = ctl_rows[i].public.name;
-        const char *rest = match_prefix(pattern, name, true, &resolved);
-        if (rest == NULL) {
-            continue;
-        }
-        const char *open = pattern;
-        for (unsigned k = 0; (open = strchr(open, '<')) != NULL && k < resolved.nindices; k++) {
-            open++;
-        }
-        return open == NULL ? 0 : limit_of(pattern, open);
-    }
-    return 0;
-}
-
-/* The pattern with the name's own numbers in the places of its indices. */
-static void
-instantiate(const char *pattern, const char *name, char *buf, size_t size) {
-    fmt_t out = fmt_begin(buf, size);
-    while (*pattern != '\0') {
-        size_t np = component(pattern);
-        size_t nn = component(name);
-        size_t index;
-        bool own = is_index(pattern) && parse_index(name, nn, &index);
-        fmt_mem(&out, own ? name : pattern, own ? nn : np);
-        pattern += np;
-        name += nn;
-        if (*pattern == '.') {
-            fmt_char(&out, '.');
-            pattern++;
-        }
-        name += *name == '.';
-    }
-}
-
-bool
-ctl_suggest(const char *name, char *buf, size_t size) {
-    char candidate[TEXT_MAX_NAME + 1];
-    uint32_t limit = (uint32_t)(strlen(name) < TEXT_MAX_NAME ? strlen(name) / 3 + 1 : 0);
-    uint32_t best = limit + 1;
-    fmt_t out = fmt_begin(buf, size);
-    for (size_t i = 0; i < ctl_nrows; i++) {
-        instantiate(ctl_rows[i].public.name, name, candidate, sizeof candidate);
-        uint32_t distance = text_distance(name, candidate);
-        if (distance < best) {
-            best = distance;
-            out = fmt_begin(buf, size);
-            fmt_str(&out, candidate);
-        }
-    }
-    return best <= limit;
-}
-
-void
-ctl_set_source(const ctl_row_t *row, ctl_source_t source) {
-    atomic_set(&sources[row - ctl_rows], (uint8_t)source);
-}
-
-ctl_source_t
-ctl_row_source(const ctl_row_t *row) {
-    return (ctl_source_t)atomic_get(&sources[row - ctl_rows]);
-}
-
-void
-ctl_set_slab_size_source(uint32_t szind, ctl_source_t source) {
-    atomic_set(&slab_size_sources[szind], (uint8_t)source);
-}
-
-/* The option that a live value started from: opt.X for any name that ends in X. NULL if there is none. */
-static const ctl_row_t *
-origin_of(const ctl_row_t *row) {
-    char name[TEXT_MAX_NAME + 1];
-    const char *last = strrchr(row->public.name, '.');
-    fmt_t out = fmt_begin(name, sizeof name);
-    fmt_str(&out, "opt");
-    fmt_str(&out, last == NULL ? "" : last);
-    size_t i = ctl_row_named(name);
-    return i < ctl_nrows ? &ctl_rows[i] : NULL;
-}
-
-const char *
-ctl_source(const ctl_name_t *name) {
-    static const char *const words[] = {"default", "file", "symbol", "environment", "live"};
-    ctl_source_t source = (ctl_source_t)atomic_get(source_at(name));
-    const ctl_row_t *origin = origin_of(name->row);
-    if (source == source_default && origin != NULL) {
-        source = ctl_row_source(origin);
-    }
-    return words[source];
+    return action ? ctl_row_write(resolved.row, &resolved.call, NULL, &out) : set_text(&resolved, text, &out);
 }

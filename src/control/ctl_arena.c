@@ -1,12 +1,19 @@
 /* ctl_arena.c -- arenas by name: decay, caps, hooks, guards, huge pages, actions. */
 #include "control/ctl_arena.h"
 
-#include "base/options.h"
-#include "extent/highwater.h"
+#include "control/ctl_words.h"
 #include "os/clock.h"
 
 #include <errno.h>
-#include <string.h>
+
+int
+ctl_no_such(fmt_t *why, const char *what, size_t index) {
+    fmt_str(why, "there is no ");
+    fmt_str(why, what);
+    fmt_char(why, ' ');
+    fmt_u64(why, index);
+    return ENOENT;
+}
 
 int
 ctl_no_such_arena(fmt_t *why, size_t index) {
@@ -158,79 +165,28 @@ write_arena_guard(const ctl_call_t *call, const lunalloc_value_t *value, fmt_t *
     return to_arenas(call, value, why, apply_guard);
 }
 
-static const char *const thp_words[] = {"default", "always", "never"};
-
 int
 read_arena_thp(const ctl_call_t *call, lunalloc_value_t *value, fmt_t *why) {
     arena_t *arena = ctl_one_arena(call, why);
-    value->v.s = arena == NULL ? "" : thp_words[atomic_get(&arena->pages.thp)];
+    value->v.s = arena == NULL ? "" : ctl_thp_words[atomic_get(&arena->pages.thp)];
     return arena == NULL ? ENOENT : 0;
-}
-
-/* The mode that a word means. False, with the reason in `why`, if it is none. */
-static bool
-is_thp(const lunalloc_value_t *value, pages_thp_t *mode, fmt_t *why) {
-    uint32_t i = 0;
-    while (i < 3 && (value->v.s == NULL || strcmp(value->v.s, thp_words[i]) != 0)) {
-        i++;
-    }
-    *mode = (pages_thp_t)i;
-    if (i == 3) {
-        fmt_str(why, "allowed: default, always, never");
-    }
-    return i < 3;
 }
 
 int
 write_arena_thp(const ctl_call_t *call, const lunalloc_value_t *value, fmt_t *why) {
-    uint32_t from, to;
-    pages_thp_t mode;
+    uint32_t from, to, mode;
     if (!arena_range(call, &from, &to, why)) {
         return ENOENT;
     }
-    if (!is_thp(value, &mode, why)) {
+    if (!ctl_choose(ctl_thp_words, value->v.s, &mode, why)) {
         return EINVAL;
     }
     for (uint32_t i = from; i < to; i++) {
         arena_t *arena = arenas_want(i);
         if (arena != NULL) {
-            pa_set_thp(&arena->pages, mode);
+            pa_set_thp(&arena->pages, (pages_thp_t)mode);
         }
     }
-    return 0;
-}
-
-int
-read_opt_thp(const ctl_call_t *call, lunalloc_value_t *value, fmt_t *why) {
-    (void)call;
-    (void)why;
-    value->v.s = thp_words[atomic_get(&options.thp)];
-    return 0;
-}
-
-int
-write_opt_thp(const ctl_call_t *call, const lunalloc_value_t *value, fmt_t *why) {
-    (void)call;
-    pages_thp_t mode;
-    if (!is_thp(value, &mode, why)) {
-        return EINVAL;
-    }
-    atomic_set(&options.thp, (uint32_t)mode);
-    return 0;
-}
-
-int
-read_nguards(const ctl_call_t *call, lunalloc_value_t *value, fmt_t *why) {
-    arena_t *arena = ctl_one_arena(call, why);
-    value->v.u = arena == NULL ? 0 : atomic_get(&arena->pages.nguards);
-    return arena == NULL ? ENOENT : 0;
-}
-
-int
-read_highwater(const ctl_call_t *call, lunalloc_value_t *value, fmt_t *why) {
-    (void)call;
-    (void)why;
-    value->v.u = highwater_mark();
     return 0;
 }
 
@@ -268,17 +224,5 @@ write_arena_action(const ctl_call_t *call, const lunalloc_value_t *value, fmt_t 
             pa_decay(&arena->pages, clock_ns());
         }
     }
-    return 0;
-}
-
-int
-read_arenas_create(const ctl_call_t *call, lunalloc_value_t *value, fmt_t *why) {
-    (void)call;
-    const arena_t *arena = arenas_create();
-    if (arena == NULL) {
-        fmt_str(why, "no memory, or 4096 arenas are in use");
-        return EAGAIN;
-    }
-    value->v.u = arena->index;
     return 0;
 }

@@ -12,14 +12,11 @@ typedef enum {
     ARENA_DESTROY
 } arena_action_t;
 
+/* ENOENT, with the reason "there is no <what> <index>". */
+int ctl_no_such(fmt_t *why, const char *what, size_t index);
 /* ENOENT, with the reason and what is allowed. */
 int ctl_no_such_arena(fmt_t *why, size_t index);
 /* The one arena that a call's first index names, made if it is an automatic one; NULL with the reason in `why`. */
 arena_t *ctl_one_arena(const ctl_call_t *call, fmt_t *why);
-
-ctl_read_t read_arena_initialized, read_arena_decay, read_arena_dirty_max, read_extent_hooks, read_arena_guard,
-    read_arena_thp, read_opt_thp, read_nguards, read_highwater, read_arenas_create;
-ctl_write_t write_arena_decay, write_arena_dirty_max, write_extent_hooks, write_arena_guard, write_arena_thp,
-    write_opt_thp, write_arena_action;
 
 #endif

@@ -433,6 +433,31 @@ test_slab_size_source(void **state) {
     assert_source("arenas.bin.999999999.slab_size", "default");
 }
 
+/* A setting of one arena is that arena's own; "all" is every one; an arena of the same index later starts anew. */
+static void
+test_arena_source(void **state) {
+    (void)state;
+    char name[64];
+    unsigned made = get_unsigned("arenas.create");
+    snprintf(name, sizeof name, "arena.%u.dirty_max", made);
+    assert_source(name, "default");
+    assert_int_equal(lunalloc_ctl_set(name, "4M", NULL, 0), 0);
+    assert_source(name, "live");
+    assert_source("arena.0.thp", "default");
+    assert_source("arena.<i>.dirty_max", "default");
+    assert_source("arena.99999.dirty_max", "default");
+    snprintf(name, sizeof name, "arena.%u.guard", made);
+    assert_source(name, "default");
+    assert_int_equal(lunalloc_ctl_set("arena.4096.guard", "false", NULL, 0), 0);
+    assert_source(name, "live");
+    assert_source("arena.0.guard", "live");
+    snprintf(name, sizeof name, "arena.%u.destroy", made);
+    assert_int_equal(mallctl(name, NULL, NULL, NULL, 0), 0);
+    assert_int_equal(get_unsigned("arenas.create"), made);
+    snprintf(name, sizeof name, "arena.%u.guard", made);
+    assert_source(name, "default");
+}
+
 static void
 test_limits(void **state) {
     (void)state;
@@ -479,7 +504,7 @@ static void
 test_suggestions_of_all(void **state) {
     (void)state;
     for (size_t i = 0; i < ctl_nrows; i++) {
-        const char *name = ctl_rows[i].public.name;
+        const char *name = ctl_rows[i].name;
         size_t n = strlen(name);
         for (size_t k = 0; k < n; k++) {
             char typo[128], nearest[128];
@@ -537,6 +562,7 @@ main(void) {
         cmocka_unit_test(test_messages),
         cmocka_unit_test(test_sources),
         cmocka_unit_test(test_slab_size_source),
+        cmocka_unit_test(test_arena_source),
         cmocka_unit_test(test_limits),
         cmocka_unit_test(test_suggestions),
         cmocka_unit_test(test_suggestions_of_all),

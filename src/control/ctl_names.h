@@ -1,0 +1,22 @@
+/*
+ * ctl_names.h -- names, and what they stand for. The contract of each function is that of the public function of the
+ * same meaning in lunalloc.h. Thread-safe.
+ */
+#ifndef LUNALLOC_CONTROL_CTL_NAMES_H
+#define LUNALLOC_CONTROL_CTL_NAMES_H
+
+#include "control/ctl_row.h"
+
+typedef struct {
+    const ctl_row_t *row;
+    ctl_call_t call;
+    unsigned nplaces;  /* of indices */
+    unsigned nindices; /* that were given; fewer than places only if patterns are allowed */
+} ctl_name_t;
+
+/* ENOENT. With patterns allowed, "<i>" stands for itself. */
+int ctl_resolve(const char *name, bool patterns, ctl_name_t *out);
+size_t ctl_limit(const char *name);
+bool ctl_suggest(const char *name, char *buf, size_t size);
+
+#endif

@@ -1,0 +1,79 @@
+/* ctl_option.c -- options: fields of options_t, whose offset is the row's arg. */
+#include "base/options.h"
+#include "control/ctl_row.h"
+#include "control/ctl_words.h"
+
+#include <errno.h>
+#include <string.h>
+
+static char *
+option_field(const ctl_call_t *call) {
+    return (char *)&options + call->arg;
+}
+
+int
+read_option(const ctl_call_t *call, lunalloc_value_t *value, fmt_t *why) {
+    (void)why;
+    char *field = option_field(call);
+    switch (value->type) {
+    case LUNALLOC_BOOL:
+        value->v.b = *(bool *)field;
+        break;
+    case LUNALLOC_UNSIGNED:
+        value->v.u = atomic_get((_Atomic uint32_t *)(void *)field);
+        break;
+    case LUNALLOC_STRING:
+        value->v.s = field;
+        break;
+    default:
+        value->v.u = atomic_get((_Atomic uint64_t *)(void *)field);
+        break;
+    }
+    return 0;
+}
+
+int
+write_option(const ctl_call_t *call, const lunalloc_value_t *value, fmt_t *why) {
+    (void)why;
+    char *field = option_field(call);
+    switch (value->type) {
+    case LUNALLOC_BOOL:
+        *(bool *)field = value->v.b;
+        break;
+    case LUNALLOC_UNSIGNED:
+        atomic_set((_Atomic uint32_t *)(void *)field, (uint32_t)value->v.u);
+        break;
+    case LUNALLOC_STRING:
+        strcpy(field, value->v.s);
+        break;
+    default:
+        atomic_set((_Atomic uint64_t *)(void *)field, value->v.u);
+        break;
+    }
+    return 0;
+}
+
+int
+ctl_store_option(const ctl_row_t *row, const lunalloc_value_t *value, fmt_t *why) {
+    ctl_call_t call = {.arg = row->arg};
+    return row->write != CTL_WRITE_NULL ? ctl_row_write(row, &call, value, why) : write_option(&call, value, why);
+}
+
+int
+read_opt_thp(const ctl_call_t *call, lunalloc_value_t *value, fmt_t *why) {
+    (void)call;
+    (void)why;
+    value->v.s = ctl_thp_words[atomic_get(&options.thp)];
+    return 0;
+}
+
+int
+write_opt_thp(const ctl_call_t *call, const lunalloc_value_t *value, fmt_t *why) {
+    (void)call;
+    uint32_t mode;
+    if (!ctl_choose(ctl_thp_words, value->v.s, &mode, why)) {
+        return EINVAL;
+    }
+    atomic_set(&options.thp, mode);
+    return 0;
+}

@@ -1,0 +1,92 @@
+/* ctl_table.c -- the table, made from schema.def, and the calls of what its rows name. */
+#include "base/options.h"
+#include "control/background.h"
+#include "control/ctl_arena.h"
+#include "control/ctl_arenas.h"
+#include "control/ctl_config.h"
+
+#include <errno.h>
+#include <string.h>
+
+#define NO_RANGE        0, 0
+#define RANGE(min, max) min, max
+/* The order is ctl_row_t's. */
+#define CTL(name, type, unit, access, applies, range, fallback, doc, read, write, arg)                                 \
+    {name, doc, unit, access, applies, fallback, range, arg, LUNALLOC_##type, CTL_READ_##read, CTL_WRITE_##write},
+
+const ctl_row_t ctl_rows[] = {
+#include "control/schema.def"
+};
+
+const size_t ctl_nrows = sizeof ctl_rows / sizeof ctl_rows[0];
+_Static_assert(sizeof ctl_rows / sizeof ctl_rows[0] <= CTL_MAX_ROWS, "sources have room for each row");
+
+lunalloc_row_t
+ctl_public_row(const ctl_row_t *row) {
+    return (lunalloc_row_t){
+        .name = row->name,
+        .type = (lunalloc_type_t)row->type,
+        .unit = row->unit,
+        .access = row->access,
+        .applies = row->applies,
+        .ranged = row->min != row->max,
+        .min = row->min,
+        .max = row->max,
+        .fallback = row->fallback,
+        .doc = row->doc,
+    };
+}
+
+size_t
+ctl_row_named(const char *pattern) {
+    size_t from = 0;
+    size_t to = ctl_nrows;
+    while (from < to) {
+        size_t middle = (from + to) / 2;
+        int order = strcmp(ctl_rows[middle].name, pattern);
+        if (order == 0) {
+            return middle;
+        }
+        from = order < 0 ? middle + 1 : from;
+        to = order < 0 ? to : middle;
+    }
+    return ctl_nrows;
+}
+
+int
+ctl_row_read(const ctl_row_t *row, const ctl_call_t *call, lunalloc_value_t *value, fmt_t *why) {
+    switch (row->read) {
+#define READ(name)                                                                                                     \
+    case CTL_READ_##name:                                                                                              \
+        return name(call, value, why);
+#include "control/functions.def"
+    default:
+        return EPERM;
+    }
+}
+
+int
+ctl_row_write(const ctl_row_t *row, const ctl_call_t *call, const lunalloc_value_t *value, fmt_t *why) {
+    switch (row->write) {
+#define WRITE(name)                                                                                                    \
+    case CTL_WRITE_##name:                                                                                             \
+        return name(call, value, why);
+#include "control/functions.def"
+    default:
+        return EPERM;
+    }
+}
+
+int
+ctl_row_exchange(const ctl_row_t *row, const ctl_call_t *call, const ctl_io_t *io) {
+    (void)call;
+    (void)io;
+    switch (row->write) {
+#define EXCHANGE(name)                                                                                                 \
+    case CTL_WRITE_##name:                                                                                             \
+        return name(call, io);
+#include "control/functions.def"
+    default:
+        return EPERM;
+    }
+}

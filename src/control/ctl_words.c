@@ -1,0 +1,22 @@
+/* ctl_words.c -- settings that are one of a few words. */
+#include "control/ctl_words.h"
+
+#include <string.h>
+
+const ctl_word_t ctl_thp_words[] = {"default", "always", "never", ""};
+
+bool
+ctl_choose(const ctl_word_t *words, const char *text, uint32_t *number, fmt_t *why) {
+    for (uint32_t i = 0; text != NULL && words[i][0] != '\0'; i++) {
+        if (strcmp(text, words[i]) == 0) {
+            *number = i;
+            return true;
+        }
+    }
+    fmt_str(why, "allowed: ");
+    for (uint32_t i = 0; words[i][0] != '\0'; i++) {
+        fmt_str(why, i == 0 ? "" : ", ");
+        fmt_str(why, words[i]);
+    }
+    return false;
+}

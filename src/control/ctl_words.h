@@ -1,0 +1,17 @@
+/* ctl_words.h -- settings that are one of a few words. */
+#ifndef LUNALLOC_CONTROL_CTL_WORDS_H
+#define LUNALLOC_CONTROL_CTL_WORDS_H
+
+#include "base/config.h"
+#include "base/fmt.h"
+
+/* The words in the order of the numbers that they stand for; an empty one ends the list. */
+typedef char ctl_word_t[12];
+
+/* pages_thp_t */
+extern const ctl_word_t ctl_thp_words[];
+
+/* The number of a word. False, with what is allowed in `why`, if it is none of them; text may be NULL. */
+bool ctl_choose(const ctl_word_t *words, const char *text, uint32_t *number, fmt_t *why);
+
+#endif
