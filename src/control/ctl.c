@@ -67,11 +67,12 @@ get_new(lunalloc_type_t type, const void *newp, size_t newlen, lunalloc_value_t 
     return 0;
 }
 
+/* range_error: what a value out of range is. */
 static int
-write_checked(const ctl_name_t *name, const lunalloc_value_t *value, fmt_t *why) {
+write_checked(const ctl_name_t *name, const lunalloc_value_t *value, int range_error, fmt_t *why) {
     lunalloc_row_t row = ctl_public_row(name->row);
     if (!text_in_range(&row, value, why)) {
-        return EINVAL;
+        return range_error;
     }
     int error = ctl_row_write(name->row, &name->call, value, why);
     if (error == 0) {
@@ -102,96 +103,37 @@ access_typed(const ctl_name_t *name, void *oldp, size_t *oldlenp, void *newp, si
     if (error == 0 && reads) {
         error = get_old(name, oldp, oldlenp, &why);
     }
-    return error == 0 && writes ? write_checked(name, &new_value, &why) : error;
+    return error == 0 && writes ? write_checked(name, &new_value, row->range_error, &why) : error;
+}
+
+/* Where jemalloc says EFAULT: all arenas where one is meant, and an arena that may not be reset or destroyed. */
+static int
+typed_error(const ctl_name_t *name, int error) {
+    bool all = error == ENOENT && name->nindices > 0 && name->call.index[0] == CTL_ALL_ARENAS &&
+               ctl_in_reach(name->row, 0, CTL_ALL_ARENAS);
+    bool refused = error == EINVAL && name->row->type == LUNALLOC_VOID;
+    return all || refused ? EFAULT : error;
+}
+
+static int
+do_typed(ctl_name_t *name, void *oldp, size_t *oldlenp, void *newp, size_t newlen) {
+    name->call.snapshot = true;
+    int error = access_typed(name, oldp, oldlenp, newp, newlen);
+    return error == 0 ? 0 : typed_error(name, error);
 }
 
 int
 ctl_byname(const char *name, void *oldp, size_t *oldlenp, void *newp, size_t newlen) {
     ctl_name_t resolved;
     int error = ctl_resolve(name, false, &resolved);
-    return error != 0 ? error : access_typed(&resolved, oldp, oldlenp, newp, newlen);
-}
-
-/* ---- mibs ---- */
-
-/* How a pattern is laid out: how many components, and where its indices are. */
-typedef struct {
-    size_t ncomponents;
-    size_t place[CTL_MAX_INDICES]; /* of <i>, <j>; 0: there is none */
-} layout_t;
-
-#define LAYOUT_BITS 5
-#define LAYOUT_MASK ((1U << LAYOUT_BITS) - 1)
-
-static layout_t
-layout_of(const char *pattern) {
-    layout_t layout = {.ncomponents = 1};
-    unsigned k = 0;
-    for (; *pattern != '\0'; pattern++) {
-        layout.ncomponents += *pattern == '.';
-        if (*pattern == '<') {
-            layout.place[k++] = layout.ncomponents - 1;
-        }
-    }
-    return layout;
-}
-
-/* The first component: the row's position, and above it the layout, so that no text is read to find the indices. */
-static size_t
-pack_head(const ctl_row_t *row, const layout_t *layout) {
-    size_t head = (size_t)(row - ctl_rows);
-    head = head << LAYOUT_BITS | layout->place[1];
-    head = head << LAYOUT_BITS | layout->place[0];
-    return head << LAYOUT_BITS | layout->ncomponents;
-}
-
-int
-ctl_nametomib(const char *name, size_t *mib, size_t *len) {
-    ctl_name_t resolved;
-    int error = ctl_resolve(name, false, &resolved);
-    if (error != 0) {
-        return error;
-    }
-    layout_t layout = layout_of(resolved.row->name);
-    size_t n = layout.ncomponents < *len ? layout.ncomponents : *len;
-    memset(mib, 0, n * sizeof *mib);
-    for (unsigned k = 0; k < resolved.nplaces; k++) {
-        if (layout.place[k] < n) {
-            mib[layout.place[k]] = resolved.call.index[k];
-        }
-    }
-    if (n > 0) {
-        mib[0] = pack_head(resolved.row, &layout);
-    }
-    *len = n;
-    return 0;
-}
-
-/* The reverse. A first component that no ctl_nametomib gave reads no more than `len` components either. */
-static int
-from_mib(const size_t *mib, size_t len, ctl_name_t *out) {
-    size_t head = len == 0 ? 0 : mib[0];
-    size_t position = head >> 3 * LAYOUT_BITS;
-    if ((head & LAYOUT_MASK) != len || len == 0 || position >= ctl_nrows) {
-        return ENOENT;
-    }
-    *out = (ctl_name_t){.row = &ctl_rows[position], .call.arg = ctl_rows[position].arg};
-    for (unsigned k = 0; k < CTL_MAX_INDICES; k++) {
-        size_t place = head >> (k + 1) * LAYOUT_BITS & LAYOUT_MASK;
-        if (place >= len) {
-            return ENOENT;
-        }
-        out->call.index[k] = mib[place];
-        out->nindices += place > 0;
-    }
-    return 0;
+    return error != 0 ? error : do_typed(&resolved, oldp, oldlenp, newp, newlen);
 }
 
 int
 ctl_bymib(const size_t *mib, size_t len, void *oldp, size_t *oldlenp, void *newp, size_t newlen) {
     ctl_name_t name;
-    int error = from_mib(mib, len, &name);
-    return error != 0 ? error : access_typed(&name, oldp, oldlenp, newp, newlen);
+    int error = ctl_resolve_mib(mib, len, &name);
+    return error != 0 ? error : do_typed(&name, oldp, oldlenp, newp, newlen);
 }
 
 /* ---- access by text, with messages ---- */
@@ -237,6 +179,22 @@ denied(const ctl_name_t *name, const char *what, fmt_t *out) {
     return EPERM;
 }
 
+static int
+only_typed(const ctl_name_t *name, fmt_t *out) {
+    fmt_str(out, name->row->name);
+    fmt_str(out, " exchanges C values; allowed: mallctl, from C");
+    return EINVAL;
+}
+
+static int
+unreadable(const ctl_name_t *name, fmt_t *out) {
+    if (ctl_exchanges(name->row)) {
+        return only_typed(name, out);
+    }
+    bool action = name->row->type == LUNALLOC_VOID;
+    return denied(name, action ? " cannot be read: it is an action" : " cannot be read", out);
+}
+
 int
 ctl_get(const char *name, lunalloc_value_t *value, char *message, size_t size) {
     char spare[256];
@@ -246,7 +204,7 @@ ctl_get(const char *name, lunalloc_value_t *value, char *message, size_t size) {
         return unresolved(name, &out);
     }
     if (resolved.row->read == CTL_READ_NULL) {
-        return denied(&resolved, " cannot be read: it is an action", &out);
+        return unreadable(&resolved, &out);
     }
     *value = (lunalloc_value_t){.type = (lunalloc_type_t)resolved.row->type};
     fmt_str(&out, name);
@@ -265,7 +223,7 @@ set_text(const ctl_name_t *name, const char *text, fmt_t *why) {
         return EINVAL;
     }
     fmt_str(why, "cannot be set: ");
-    return write_checked(name, &value, why);
+    return write_checked(name, &value, EINVAL, why);
 }
 
 int
@@ -279,6 +237,9 @@ ctl_set(const char *name, const char *text, char *message, size_t size) {
     bool action = resolved.row->type == LUNALLOC_VOID;
     if (resolved.row->write == CTL_WRITE_NULL) {
         return denied(&resolved, " is read-only", &out);
+    }
+    if (ctl_exchanges(resolved.row)) {
+        return only_typed(&resolved, &out);
     }
     if (action != (text == NULL)) {
         fmt_str(&out, name);

@@ -1,9 +1,6 @@
 /*
  * ctl.h -- reading and writing by name. The contract of each function is that of the public function of the same
  * meaning in lunalloc.h. Thread-safe.
- *
- * A mib's component is the index where the name has one. The first says which row it is and how that is laid out
- * (ctl.c), the others are 0.
  */
 #ifndef LUNALLOC_CONTROL_CTL_H
 #define LUNALLOC_CONTROL_CTL_H
@@ -11,7 +8,6 @@
 #include "control/ctl_names.h"
 #include "control/ctl_source.h"
 
-int ctl_nametomib(const char *name, size_t *mib, size_t *len);
 int ctl_bymib(const size_t *mib, size_t len, void *oldp, size_t *oldlenp, void *newp, size_t newlen);
 int ctl_byname(const char *name, void *oldp, size_t *oldlenp, void *newp, size_t newlen);
 

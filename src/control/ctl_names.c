@@ -72,6 +72,12 @@ put_pattern(fmt_t *pattern, const char *name, bool patterns, ctl_name_t *out) {
     }
 }
 
+static void
+set_row(ctl_name_t *out, size_t i) {
+    out->row = out->call.row = &ctl_rows[i];
+    out->call.arg = out->row->arg;
+}
+
 int
 ctl_resolve(const char *name, bool patterns, ctl_name_t *out) {
     char buf[CTL_NAME_MAX + 2];
@@ -81,8 +87,7 @@ ctl_resolve(const char *name, bool patterns, ctl_name_t *out) {
     if (i == ctl_nrows) {
         return ENOENT;
     }
-    out->row = &ctl_rows[i];
-    out->call.arg = out->row->arg;
+    set_row(out, i);
     return 0;
 }
 
@@ -90,10 +95,10 @@ ctl_resolve(const char *name, bool patterns, ctl_name_t *out) {
 
 /* Does one component of a name match the pattern's? Fills the next index. */
 static bool
-matches(const char *pattern, const char *name, bool patterns, ctl_name_t *out, unsigned *k) {
+matches(const char *pattern, const char *name, ctl_name_t *out, unsigned *k) {
     size_t np = component(pattern);
     size_t nn = component(name);
-    if (np == nn && memcmp(pattern, name, np) == 0 && (patterns || !is_index(pattern))) {
+    if (np == nn && memcmp(pattern, name, np) == 0) {
         *k += is_index(pattern);
         return true;
     }
@@ -105,18 +110,19 @@ matches(const char *pattern, const char *name, bool patterns, ctl_name_t *out, u
     return true;
 }
 
-/* Matches whole components up to the end of `name`; returns what is left of the pattern, NULL if it does not match. */
+/* Matches the first n components of `name`, or all; returns what is left of the pattern, NULL if it does not match. */
 static const char *
-match_prefix(const char *pattern, const char *name, bool patterns, ctl_name_t *out) {
+match_prefix(const char *pattern, const char *name, size_t n, ctl_name_t *out) {
     unsigned k = 0;
-    out->nindices = 0;
+    *out = (ctl_name_t){0};
     for (;;) {
-        if (!matches(pattern, name, patterns, out, &k)) {
+        if (!matches(pattern, name, out, &k)) {
             return NULL;
         }
         pattern += component(pattern);
         name += component(name);
-        if (*name == '\0') {
+        if (*name == '\0' || --n == 0) {
+            out->nplaces = k;
             return pattern;
         }
         if (*pattern == '\0') {
@@ -127,17 +133,56 @@ match_prefix(const char *pattern, const char *name, bool patterns, ctl_name_t *o
     }
 }
 
-/* How many values the index at `pattern` takes, which follows the components before it in `whole`. */
+size_t
+ctl_ncomponents(const char *name) {
+    size_t n = 1;
+    for (; *name != '\0'; name++) {
+        n += *name == '.';
+    }
+    return n;
+}
+
+int
+ctl_resolve_prefix(const char *name, size_t n, ctl_name_t *out) {
+    if (ctl_resolve(name, false, out) == 0) {
+        return 0;
+    }
+    for (size_t i = 0; i < ctl_nrows; i++) {
+        const char *rest = match_prefix(ctl_rows[i].name, name, n, out);
+        if (rest != NULL && out->nindices == out->nplaces) {
+            set_row(out, i);
+            return 0;
+        }
+    }
+    return ENOENT;
+}
+
+static bool
+follows(const char *whole, const char *place, const char *word) {
+    size_t n = strlen(word);
+    return (size_t)(place - whole) >= n && strncmp(place - n, word, n) == 0;
+}
+
+/* How many values the index at `place` of a pattern takes: the component before it says of what. */
 static size_t
-limit_of(const char *whole, const char *pattern) {
-    size_t n = (size_t)(pattern - whole);
-    if (strncmp(whole, "arenas.bin.", n) == 0 || (n > 5 && strncmp(pattern - 5, "bins.", 5) == 0)) {
+limit_of(const char *pattern, const char *place) {
+    if (follows(pattern, place, "bin.") || follows(pattern, place, "bins.")) {
         return sc.nsmall;
     }
-    if (strncmp(whole, "arenas.lextent.", n) == 0 || (n > 9 && strncmp(pattern - 9, "lextents.", 9) == 0)) {
+    if (follows(pattern, place, "lextent.") || follows(pattern, place, "lextents.")) {
         return sc.nsizes - sc.nsmall;
     }
     return arenas_count();
+}
+
+/* Where the k-th index of a pattern is; NULL if it has fewer. */
+static const char *
+index_place(const char *pattern, unsigned k) {
+    const char *at = strchr(pattern, '<');
+    for (; at != NULL && k > 0; k--) {
+        at = strchr(at + 1, '<');
+    }
+    return at;
 }
 
 size_t
@@ -145,17 +190,25 @@ ctl_limit(const char *name) {
     ctl_name_t resolved;
     for (size_t i = 0; i < ctl_nrows; i++) {
         const char *pattern = ctl_rows[i].name;
-        const char *rest = match_prefix(pattern, name, true, &resolved);
-        if (rest == NULL) {
-            continue;
+        if (match_prefix(pattern, name, SIZE_MAX, &resolved) != NULL) {
+            const char *open = index_place(pattern, resolved.nindices);
+            return open == NULL ? 0 : limit_of(pattern, open);
         }
-        const char *open = pattern;
-        for (unsigned k = 0; (open = strchr(open, '<')) != NULL && k < resolved.nindices; k++) {
-            open++;
-        }
-        return open == NULL ? 0 : limit_of(pattern, open);
     }
     return 0;
+}
+
+static bool
+takes_all_arenas(const char *pattern) {
+    return strncmp(pattern, "arena.", 6) == 0 || strncmp(pattern, "stats.arenas.", 13) == 0 ||
+           strncmp(pattern, "experimental.arenas.", 20) == 0;
+}
+
+bool
+ctl_in_reach(const ctl_row_t *row, unsigned k, size_t index) {
+    const char *place = index_place(row->name, k);
+    bool all = k == 0 && index == CTL_ALL_ARENAS && takes_all_arenas(row->name);
+    return all || index < limit_of(row->name, place);
 }
 
 /* ---- suggestions ---- */

@@ -17,10 +17,14 @@
 /* As an arena's index: all arenas. */
 #define CTL_ALL_ARENAS 4096
 
+typedef struct ctl_row ctl_row_t;
+
 /* One concrete name: what a row's functions are told. */
 typedef struct {
+    const ctl_row_t *row;
     size_t index[CTL_MAX_INDICES]; /* of <i>, <j> */
     uintptr_t arg;                 /* the row's */
+    bool snapshot;                 /* sums are to be those of the last epoch (ctl_epoch.h) */
 } ctl_call_t;
 
 /* The arguments of a mallctl. */
@@ -58,19 +62,20 @@ typedef enum {
 #include "control/functions.def"
 } ctl_writer_t;
 
-typedef struct {
+struct ctl_row {
     char name[CTL_NAME_MAX + 1]; /* texts are terminated */
     char doc[124];
     char unit[12];
     char access[4];
     char applies[12];
     char fallback[12];
-    int64_t min, max; /* equal: there is no range */
+    int64_t min, max;    /* equal: there is no range */
+    uint8_t range_error; /* of a mallctl out of range: EINVAL, or EFAULT where jemalloc has that */
+    uint8_t type;        /* lunalloc_type_t */
+    uint8_t read;        /* ctl_reader_t */
+    uint8_t write;       /* ctl_writer_t */
     uint32_t arg;
-    uint8_t type;  /* lunalloc_type_t */
-    uint8_t read;  /* ctl_reader_t */
-    uint8_t write; /* ctl_writer_t */
-} ctl_row_t;
+};
 
 _Static_assert(sizeof(ctl_row_t) == 256, "rows are found by a shift");
 

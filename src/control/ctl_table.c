@@ -8,11 +8,12 @@
 #include <errno.h>
 #include <string.h>
 
-#define NO_RANGE        0, 0
-#define RANGE(min, max) min, max
+#define NO_RANGE              0, 0, EINVAL
+#define RANGE(min, max)       min, max, EINVAL
+#define FAULT_RANGE(min, max) min, max, EFAULT
 /* The order is ctl_row_t's. */
 #define CTL(name, type, unit, access, applies, range, fallback, doc, read, write, arg)                                 \
-    {name, doc, unit, access, applies, fallback, range, arg, LUNALLOC_##type, CTL_READ_##read, CTL_WRITE_##write},
+    {name, doc, unit, access, applies, fallback, range, LUNALLOC_##type, CTL_READ_##read, CTL_WRITE_##write, arg},
 
 const ctl_row_t ctl_rows[] = {
 #include "control/schema.def"

@@ -184,8 +184,8 @@ static void
 test_ranges(void **state) {
     (void)state;
     ssize_t before = get_ssize("arena.0.dirty_decay_ms");
-    assert_int_equal(set_ssize("arena.0.dirty_decay_ms", -2), EINVAL);
-    assert_int_equal(set_ssize("arena.0.dirty_decay_ms", INT64_MAX), EINVAL);
+    assert_int_equal(set_ssize("arena.0.dirty_decay_ms", -2), EFAULT);
+    assert_int_equal(set_ssize("arena.0.dirty_decay_ms", INT64_MAX), EFAULT);
     assert_int_equal(get_ssize("arena.0.dirty_decay_ms"), before);
     unsigned slots = 0;
     assert_int_equal(mallctl("arenas.tcache_nslots", NULL, NULL, &slots, sizeof slots), EINVAL);
@@ -254,8 +254,10 @@ test_mib_forms(void **state) {
     assert_int_equal(mallctlbymib(mib, 1, &value, &size, NULL, 0), 0);
     assert_int_equal(mallctlbymib(mib, 0, &value, &size, NULL, 0), ENOENT);
     assert_int_equal(mallctlbymib(mib, 2, &value, &size, NULL, 0), ENOENT);
-    mib[0] = ctl_nrows;
-    assert_int_equal(mallctlbymib(mib, 1, &value, &size, NULL, 0), ENOENT);
+    for (size_t forged = 0; forged < 4 * ctl_nrows; forged++) {
+        mib[0] = forged;
+        assert_int_equal(mallctlbymib(mib, 1, &value, &size, NULL, 0), ENOENT);
+    }
     mib[0] = SIZE_MAX;
     assert_int_equal(mallctlbymib(mib, 1, &value, &size, NULL, 0), ENOENT);
     mib[0] = mib[1] = SIZE_MAX - 1;
@@ -265,6 +267,36 @@ test_mib_forms(void **state) {
     assert_int_equal(mib[1], SIZE_MAX - 1);
     len = 8;
     assert_int_equal(mallctlnametomib("no.such.name", mib, &len), ENOENT);
+}
+
+/* The first components of a name make a mib that can be completed, and that is no name by itself. */
+static void
+test_mib_of_a_prefix(void **state) {
+    (void)state;
+    size_t mib[8], part[8], len = 8, part_len = 8;
+    assert_int_equal(mallctlnametomib("arenas.bin.3", part, &part_len), 0);
+    assert_int_equal(part_len, 3);
+    assert_int_equal(part[2], 3);
+    assert_int_equal(mallctlnametomib("arenas.bin.0.size", mib, &len), 0);
+    part[3] = mib[3];
+    size_t value, size = sizeof value;
+    assert_int_equal(mallctlbymib(part, 4, &value, &size, NULL, 0), 0);
+    assert_int_equal(value, sc.size[3]);
+    for (size_t n = 0; n <= 3; n++) {
+        assert_int_equal(mallctlbymib(part, n, &value, &size, NULL, 0), ENOENT);
+        len = n;
+        assert_int_equal(mallctlnametomib("arenas.bin.0.no_such_name", mib, &len), 0);
+        assert_int_equal(len, n);
+    }
+    len = 8;
+    assert_int_equal(mallctlnametomib("arenas.bin.0.no_such_name", mib, &len), ENOENT);
+    assert_int_equal(mallctlnametomib("arenas.bin.999", mib, &len), ENOENT);
+    assert_int_equal(mallctlnametomib("arena.4000.purge", mib, &len), ENOENT);
+    assert_int_equal(mallctlnametomib("arena.4096.purge", mib, &len), 0);
+    assert_int_equal(len, 3);
+    len = 1;
+    assert_int_equal(mallctlnametomib("arena.4000.purge", mib, &len), 0);
+    assert_int_equal(mallctlnametomib("", mib, &len), ENOENT);
 }
 
 /* ---- all arenas ---- */
@@ -288,7 +320,7 @@ test_all_arenas(void **state) {
     assert_int_equal(set_ssize("arena.4096.dirty_max", -1), 0);
     assert_int_equal(mallctl("arena.4096.purge", NULL, NULL, NULL, 0), 0);
     assert_int_equal(mallctl("arena.4096.decay", NULL, NULL, NULL, 0), 0);
-    assert_int_equal(mallctl("arena.4096.destroy", NULL, NULL, NULL, 0), EINVAL);
+    assert_int_equal(mallctl("arena.4096.destroy", NULL, NULL, NULL, 0), EFAULT);
     assert_int_equal(get_u64("stats.dirty") + get_u64("stats.muzzy"), 0);
     for (unsigned i = 0; i < 2; i++) {
         char name[64];
@@ -555,6 +587,7 @@ main(void) {
         cmocka_unit_test(test_mib),
         cmocka_unit_test(test_mib_arena_index),
         cmocka_unit_test(test_mib_forms),
+        cmocka_unit_test(test_mib_of_a_prefix),
         cmocka_unit_test(test_all_arenas),
         cmocka_unit_test(test_thread_arena),
         cmocka_unit_test(test_tcache_controls),
