@@ -13,7 +13,7 @@ enum {
 static const char *const type_names[] = {
     [LUNALLOC_VOID] = "action",   [LUNALLOC_BOOL] = "bool",       [LUNALLOC_UNSIGNED] = "unsigned",
     [LUNALLOC_SIZE] = "size",     [LUNALLOC_SSIZE] = "ssize",     [LUNALLOC_U64] = "u64",
-    [LUNALLOC_STRING] = "string", [LUNALLOC_POINTER] = "pointer",
+    [LUNALLOC_STRING] = "string", [LUNALLOC_POINTER] = "pointer", [LUNALLOC_STRUCT] = "struct",
 };
 
 /* A control's name. One with a zero byte inside is no name, and must not pass for the part before it. */
@@ -56,6 +56,7 @@ push_value(lua_State *L, const lunalloc_value_t *value) {
         lua_pushinteger(L, (lua_Integer)(uintptr_t)value->v.p);
         break;
     case LUNALLOC_VOID:
+    case LUNALLOC_STRUCT:
         lua_pushnil(L);
         break;
     }

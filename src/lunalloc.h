@@ -64,7 +64,8 @@ typedef enum {
     LUNALLOC_SSIZE,    /* ssize_t: -1 where it means "never" or "no limit" */
     LUNALLOC_U64,      /* uint64_t */
     LUNALLOC_STRING,   /* const char *, static or valid until the next write of the same name */
-    LUNALLOC_POINTER   /* void *; written from C only */
+    LUNALLOC_POINTER,  /* void *; written from C only */
+    LUNALLOC_STRUCT    /* a C structure, or one type in and another out: through mallctl only */
 } lunalloc_type_t;
 
 typedef struct {

@@ -17,7 +17,7 @@ end
 
 --- True if its value may be looked at at any time.
 function schema.is_readable(row)
-    return row.access:sub(1, 1) == "r" and not schema.is_action(row)
+    return row.access:sub(1, 1) == "r" and row.type ~= "struct" and not schema.is_action(row)
 end
 
 --- True of "arena.<i>.purge", a name with an index left open.

@@ -2,7 +2,9 @@
 #include "base/options.h"
 
 options_t options = {
+    .abort = DEFAULT_ABORT,
     .abort_conf = DEFAULT_ABORT_CONF,
+    .confirm_conf = DEFAULT_CONFIRM_CONF,
     .tcache = DEFAULT_TCACHE,
     .narenas = DEFAULT_NARENAS,
     .lg_quantum = DEFAULT_LG_QUANTUM,

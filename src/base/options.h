@@ -10,7 +10,9 @@
 #include "base/config.h"
 
 /* Defaults, as numbers here and as text in the schema. */
+#define DEFAULT_ABORT             false
 #define DEFAULT_ABORT_CONF        false
+#define DEFAULT_CONFIRM_CONF      false
 #define DEFAULT_TCACHE            true
 #define DEFAULT_NARENAS           0
 #define DEFAULT_LG_QUANTUM        4
@@ -31,7 +33,9 @@
 typedef struct {
     /* Synchronization: written by boot, on one thread, then constant: these fields. */
     char slab_sizes[OPTION_TEXT_MAX]; /* as given: control/slab_sizes.h */
+    bool abort;                       /* any warning about the configuration aborts */
     bool abort_conf;                  /* a bad configuration pair aborts instead of being skipped */
+    bool confirm_conf;                /* configurations are printed as they are found */
     bool tcache;                      /* threads have caches */
     bool background_thread;           /* threads purge in the background */
     uint32_t narenas;                 /* automatic arenas; 0: one for two processors */

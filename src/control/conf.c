@@ -12,6 +12,26 @@
 
 #define CONF_FILE_MAX 4096
 
+/* Where configurations come from, later ones winning; one of jemalloc's name follows its rules. */
+typedef struct {
+    char name[16]; /* empty: the machine's file */
+    ctl_source_t source;
+    bool clips; /* a number out of range is taken as the nearest one in range */
+} place_t;
+
+static const place_t places[] = {
+    {"", source_file, false},
+    {"lunalloc_conf", source_symbol, false},
+    {"MALLOC_CONF", source_environment, true},
+    {"LUNALLOC_CONF", source_environment, false},
+};
+#define NPLACES (sizeof places / sizeof places[0])
+
+static const char *
+name_of(const place_t *place) {
+    return place->source == source_file ? system_config_path : place->name;
+}
+
 /* Part of the string. */
 typedef struct {
     const char *text;
@@ -76,15 +96,48 @@ parse_string(span_t text, char *buf, lunalloc_value_t *value, fmt_t *why) {
     return true;
 }
 
+static void
+clip(const lunalloc_row_t *row, lunalloc_value_t *value) {
+    if (value->type == LUNALLOC_SSIZE) {
+        value->v.i = value->v.i < row->min ? row->min : value->v.i > row->max ? row->max : value->v.i;
+    } else if (value->type != LUNALLOC_BOOL) {
+        uint64_t least = (uint64_t)row->min;
+        uint64_t most = (uint64_t)row->max;
+        value->v.u = value->v.u < least ? least : value->v.u > most ? most : value->v.u;
+    }
+}
+
 static bool
-parse_value(const lunalloc_row_t *row, span_t text, char *buf, lunalloc_value_t *value, fmt_t *why) {
-    return row->type == LUNALLOC_STRING ? parse_string(text, buf, value, why)
-                                        : text_parse(row, text.text, text.len, value, why);
+parse_clipped(const lunalloc_row_t *row, span_t text, lunalloc_value_t *value, fmt_t *why) {
+    lunalloc_row_t unranged = *row;
+    unranged.ranged = false;
+    if (!text_parse(&unranged, text.text, text.len, value, why)) {
+        return false;
+    }
+    clip(row, value);
+    return true;
+}
+
+static bool
+is_word(span_t text, const char *word) {
+    return text.len == strlen(word) && memcmp(text.text, word, text.len) == 0;
+}
+
+static bool
+parse_value(const lunalloc_row_t *row, span_t text, bool clips, char *buf, lunalloc_value_t *value, fmt_t *why) {
+    if (row->type == LUNALLOC_STRING) {
+        return parse_string(text, buf, value, why);
+    }
+    if (is_word(text, "default") && row->fallback[0] != '\0') {
+        text = (span_t){row->fallback, strlen(row->fallback)};
+    }
+    return clips && row->ranged ? parse_clipped(row, text, value, why)
+                                : text_parse(row, text.text, text.len, value, why);
 }
 
 /* Applies one pair; false with the reason in `why`. */
 static bool
-apply(span_t key, span_t value, ctl_source_t source, fmt_t *why) {
+apply(span_t key, span_t value, const place_t *place, fmt_t *why) {
     char name[TEXT_MAX_NAME + 1];
     fmt_t out = fmt_begin(name, sizeof name);
     put_name(&out, "opt.", key);
@@ -100,15 +153,16 @@ apply(span_t key, span_t value, ctl_source_t source, fmt_t *why) {
     char string[OPTION_TEXT_MAX];
     lunalloc_value_t parsed;
     lunalloc_row_t row = ctl_public_row(&ctl_rows[i]);
-    if (!parse_value(&row, value, string, &parsed, why) || ctl_store_option(&ctl_rows[i], &parsed, why) != 0) {
+    if (!parse_value(&row, value, place->clips, string, &parsed, why) ||
+        ctl_store_option(&ctl_rows[i], &parsed, why) != 0) {
         return false;
     }
-    ctl_set_source(&ctl_rows[i], source);
+    ctl_set_source(&ctl_rows[i], place->source);
     return true;
 }
 
 static bool
-apply_pair(span_t pair, ctl_source_t source, fmt_t *why) {
+apply_pair(span_t pair, const place_t *place, fmt_t *why) {
     const char *colon = memchr(pair.text, ':', pair.len);
     if (colon == NULL) {
         put_name(why, "'", pair);
@@ -118,11 +172,12 @@ apply_pair(span_t pair, ctl_source_t source, fmt_t *why) {
     size_t n = (size_t)(colon - pair.text);
     span_t key = trim((span_t){pair.text, n});
     span_t value = trim((span_t){colon + 1, pair.len - n - 1});
-    return apply(key, value, source, why);
+    return apply(key, value, place, why);
 }
 
-unsigned
-conf_parse(const char *text, ctl_source_t source, const char *origin) {
+/* Applies the pairs of one string; returns how many were bad. */
+static unsigned
+parse(const char *text, const place_t *place) {
     unsigned nbad = 0;
     while (*text != '\0') {
         span_t pair = {text, strcspn(text, ",")};
@@ -131,9 +186,9 @@ conf_parse(const char *text, ctl_source_t source, const char *origin) {
         pair = trim(pair);
         char buf[512];
         fmt_t why = fmt_begin(buf, sizeof buf);
-        fmt_str(&why, origin);
+        fmt_str(&why, name_of(place));
         fmt_str(&why, ": ");
-        if (pair.len > 0 && !apply_pair(pair, source, &why)) {
+        if (pair.len > 0 && !apply_pair(pair, place, &why)) {
             warn(buf);
             nbad++;
         }
@@ -143,25 +198,44 @@ conf_parse(const char *text, ctl_source_t source, const char *origin) {
 
 static void
 abort_if(bool bad) {
-    if (bad && options.abort_conf) {
+    if (bad && (options.abort || options.abort_conf)) {
         abort();
     }
+}
+
+/* The configuration there, NULL if there is none; a file's is read into `file`. */
+static const char *
+text_at(const place_t *place, char *file) {
+    if (place->source == source_file) {
+        return system_read_config(system_config_path, file, CONF_FILE_MAX) > 0 ? file : NULL;
+    }
+    return place->source == source_symbol ? system_application_conf() : system_env(place->name);
+}
+
+static void
+confirm(const place_t *place, const char *text) {
+    char buf[CONF_FILE_MAX];
+    fmt_t line = fmt_begin(buf, sizeof buf);
+    fmt_str(&line, name_of(place));
+    fmt_str(&line, ": \"");
+    fmt_str(&line, text);
+    fmt_char(&line, '"');
+    warn(buf);
 }
 
 void
 conf_read(void) {
     char file[CONF_FILE_MAX];
+    const char *texts[NPLACES];
     unsigned nbad = 0;
-    if (system_read_config(system_config_path, file, sizeof file) > 0) {
-        nbad += conf_parse(file, source_file, system_config_path);
+    for (size_t i = 0; i < NPLACES; i++) {
+        texts[i] = text_at(&places[i], file);
+        nbad += texts[i] == NULL ? 0 : parse(texts[i], &places[i]);
     }
-    const char *compiled_in = system_application_conf();
-    if (compiled_in != NULL) {
-        nbad += conf_parse(compiled_in, source_symbol, "lunalloc_conf");
-    }
-    const char *env = system_env("LUNALLOC_CONF");
-    if (env != NULL) {
-        nbad += conf_parse(env, source_environment, "LUNALLOC_CONF");
+    for (size_t i = 0; options.confirm_conf && i < NPLACES; i++) {
+        if (texts[i] != NULL) {
+            confirm(&places[i], texts[i]);
+        }
     }
     abort_if(nbad > 0);
 }

@@ -1,22 +1,21 @@
 /*
  * conf.h -- configuration at start: the machine's (on Linux /etc/lunalloc.conf, a link's target or a file), the symbol
- * lunalloc_conf of the application, the environment's LUNALLOC_CONF; later ones win. In a process with raised rights
- * the environment is ignored.
+ * lunalloc_conf of the application, the environment's MALLOC_CONF and LUNALLOC_CONF; later ones win. In a process with
+ * raised rights the environment is ignored.
  *
- *   name:value,name:value ...      each name is a row opt.<name> of the schema
+ *   name:value,name:value ...      each name is a row opt.<name> of the schema; the value "default" is the row's
  *
- * A bad pair is reported on one line and skipped, the rest applies; with abort_conf:true it ends the process.
+ * A bad pair is reported on one line and skipped, the rest applies; with abort_conf:true it ends the process. In
+ * MALLOC_CONF, a number out of range is taken as the nearest one in range, as jemalloc does.
  */
 #ifndef LUNALLOC_CONTROL_CONF_H
 #define LUNALLOC_CONTROL_CONF_H
 
 #include "control/ctl.h"
 
-/* Reads all three. Before anything else is set up; no allocation. */
+/* Reads them all. Before anything else is set up; no allocation. */
 void conf_read(void);
 /* Applies what needs the size classes to be there. */
 void conf_apply(void);
-/* Applies one string; `origin` stands in messages. Returns how many pairs were bad. */
-unsigned conf_parse(const char *text, ctl_source_t source, const char *origin);
 
 #endif

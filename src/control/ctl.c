@@ -12,6 +12,7 @@ static size_t
 value_size(lunalloc_type_t type) {
     switch (type) {
     case LUNALLOC_VOID:
+    case LUNALLOC_STRUCT:
         return 0;
     case LUNALLOC_BOOL:
         return sizeof(bool);
@@ -36,33 +37,29 @@ as_c(const lunalloc_value_t *value, unsigned *narrow) {
     return value->type == LUNALLOC_UNSIGNED ? (const void *)narrow : (const void *)&value->v;
 }
 
-/* Reads into the caller's buffer, whose size must be right: a reading may be a doing (arenas.create). */
 static int
-get_old(const ctl_name_t *name, void *oldp, const size_t *oldlenp, fmt_t *why) {
+get_old(const ctl_name_t *name, const ctl_io_t *io, fmt_t *why) {
     unsigned narrow;
     lunalloc_value_t value = {.type = (lunalloc_type_t)name->row->type};
-    if (*oldlenp != value_size(value.type)) {
-        return EINVAL;
-    }
     int error = ctl_row_read(name->row, &name->call, &value, why);
     if (error == 0) {
-        memcpy(oldp, as_c(&value, &narrow), *oldlenp);
+        memcpy(io->oldp, as_c(&value, &narrow), *io->oldlenp);
     }
     return error;
 }
 
 static int
-get_new(lunalloc_type_t type, const void *newp, size_t newlen, lunalloc_value_t *value) {
-    if (newp == NULL || newlen != value_size(type)) {
+get_new(const ctl_row_t *row, const ctl_io_t *io, lunalloc_value_t *value) {
+    unsigned narrow;
+    *value = (lunalloc_value_t){.type = (lunalloc_type_t)row->type};
+    if (io->newp == NULL || io->newlen != value_size(value->type)) {
         return EINVAL;
     }
-    *value = (lunalloc_value_t){.type = type};
-    if (type == LUNALLOC_UNSIGNED) {
-        unsigned narrow;
-        memcpy(&narrow, newp, sizeof narrow);
+    if (value->type == LUNALLOC_UNSIGNED) {
+        memcpy(&narrow, io->newp, sizeof narrow);
         value->v.u = narrow;
     } else {
-        memcpy(&value->v, newp, newlen);
+        memcpy(&value->v, io->newp, io->newlen);
     }
     return 0;
 }
@@ -81,29 +78,55 @@ write_checked(const ctl_name_t *name, const lunalloc_value_t *value, int range_e
     return error;
 }
 
-/* The old value is read before the new one is written; nothing is written if anything is wrong. */
+/* Whoever asks for nothing learns whether the name is one. */
+static bool
+in_reach(const ctl_name_t *name) {
+    for (unsigned k = 0; k < name->nplaces; k++) {
+        if (!ctl_in_reach(name->row, k, name->call.index[k])) {
+            return false;
+        }
+    }
+    return true;
+}
+
+/* The old value is read before the new one is written, but for an epoch, which is told when it has begun. */
 static int
-access_typed(const ctl_name_t *name, void *oldp, size_t *oldlenp, void *newp, size_t newlen) {
+exchange_values(const ctl_name_t *name, const ctl_io_t *io, bool reads, bool writes, fmt_t *why) {
+    const ctl_row_t *row = name->row;
+    bool writes_first = row->write == CTL_WRITE_write_epoch;
+    lunalloc_value_t value;
+    if (!reads && !writes) {
+        return in_reach(name) ? 0 : ENOENT;
+    }
+    int error = writes ? get_new(row, io, &value) : 0;
+    if (error == 0 && reads && *io->oldlenp != value_size((lunalloc_type_t)row->type)) {
+        error = EINVAL;
+    }
+    if (error == 0 && writes && writes_first) {
+        error = write_checked(name, &value, row->range_error, why);
+    }
+    if (error == 0 && reads) {
+        error = get_old(name, io, why);
+    }
+    return error == 0 && writes && !writes_first ? write_checked(name, &value, row->range_error, why) : error;
+}
+
+/* Nothing is written if anything is wrong. */
+static int
+access_typed(const ctl_name_t *name, const ctl_io_t *io) {
     const ctl_row_t *row = name->row;
     char buf[256];
     fmt_t why = fmt_begin(buf, sizeof buf);
-    bool reads = oldp != NULL && oldlenp != NULL;
-    bool writes = newp != NULL || newlen != 0;
-    if (ctl_exchanges(row)) {
-        return ctl_row_exchange(row, &name->call, &(ctl_io_t){oldp, oldlenp, newp, newlen});
-    }
-    if (row->type == LUNALLOC_VOID) {
-        return reads || writes ? EPERM : ctl_row_write(row, &name->call, NULL, &why);
-    }
-    if ((reads && row->read == CTL_READ_NULL) || (writes && row->write == CTL_WRITE_NULL)) {
+    bool reads = io->oldp != NULL && io->oldlenp != NULL;
+    bool writes = io->newp != NULL || io->newlen != 0;
+    if ((reads && row->access[0] != 'r') || (writes && row->access[1] != 'w')) {
         return EPERM;
     }
-    lunalloc_value_t new_value;
-    int error = writes ? get_new((lunalloc_type_t)row->type, newp, newlen, &new_value) : 0;
-    if (error == 0 && reads) {
-        error = get_old(name, oldp, oldlenp, &why);
+    if (ctl_exchanges(row)) {
+        return ctl_row_exchange(row, &name->call, io);
     }
-    return error == 0 && writes ? write_checked(name, &new_value, row->range_error, &why) : error;
+    return row->type == LUNALLOC_VOID ? ctl_row_write(row, &name->call, NULL, &why)
+                                      : exchange_values(name, io, reads, writes, &why);
 }
 
 /* Where jemalloc says EFAULT: all arenas where one is meant, and an arena that may not be reset or destroyed. */
@@ -118,7 +141,7 @@ typed_error(const ctl_name_t *name, int error) {
 static int
 do_typed(ctl_name_t *name, void *oldp, size_t *oldlenp, void *newp, size_t newlen) {
     name->call.snapshot = true;
-    int error = access_typed(name, oldp, oldlenp, newp, newlen);
+    int error = access_typed(name, &(ctl_io_t){oldp, oldlenp, newp, newlen});
     return error == 0 ? 0 : typed_error(name, error);
 }
 

@@ -1,6 +1,7 @@
 /* ctl_arena.c -- arenas by name: decay, caps, hooks, guards, huge pages, actions. */
 #include "control/ctl_arena.h"
 
+#include "base/options.h"
 #include "control/ctl_words.h"
 #include "os/clock.h"
 
@@ -53,6 +54,10 @@ ctl_one_arena(const ctl_call_t *call, fmt_t *why) {
 
 int
 read_arena_initialized(const ctl_call_t *call, lunalloc_value_t *value, fmt_t *why) {
+    if (call->index[0] == CTL_ALL_ARENAS) {
+        value->v.b = true;
+        return 0;
+    }
     if (call->index[0] >= arenas_count()) {
         return ctl_no_such_arena(why, call->index[0]);
     }
@@ -224,5 +229,20 @@ write_arena_action(const ctl_call_t *call, const lunalloc_value_t *value, fmt_t 
             pa_decay(&arena->pages, clock_ns());
         }
     }
+    return 0;
+}
+
+int
+read_arena_grow_limit(const ctl_call_t *call, lunalloc_value_t *value, fmt_t *why) {
+    value->v.u = atomic_get(&options.retain_grow_limit);
+    return ctl_one_arena(call, why) == NULL ? ENOENT : 0;
+}
+
+int
+write_arena_grow_limit(const ctl_call_t *call, const lunalloc_value_t *value, fmt_t *why) {
+    if (ctl_one_arena(call, why) == NULL) {
+        return ENOENT;
+    }
+    atomic_set(&options.retain_grow_limit, value->v.u);
     return 0;
 }

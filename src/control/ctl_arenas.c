@@ -2,10 +2,29 @@
 #include "control/ctl_arenas.h"
 
 #include "control/ctl_arena.h"
+#include "control/ctl_io.h"
 #include "control/ctl_source.h"
+#include "observe/walk.h"
+#include "os/pages.h"
 #include "thread/tcache.h"
 
 #include <errno.h>
+
+static uint64_t
+bin_field(size_t szind, bin_field_t field) {
+    size_t slab_size = atomic_get(&sc.slab_size[szind]);
+    switch (field) {
+    case BIN_NREGS:
+        return slab_size / sc.size[szind];
+    case BIN_NSHARDS:
+        return 1;
+    case BIN_SIZE:
+        return sc.size[szind];
+    case BIN_SLAB_SIZE:
+        return slab_size;
+    }
+    return 0;
+}
 
 int
 read_bin(const ctl_call_t *call, lunalloc_value_t *value, fmt_t *why) {
@@ -13,8 +32,7 @@ read_bin(const ctl_call_t *call, lunalloc_value_t *value, fmt_t *why) {
     if (i >= sc.nsmall) {
         return ctl_no_such(why, "small class", i);
     }
-    size_t slab_size = atomic_get(&sc.slab_size[i]);
-    value->v.u = call->arg == BIN_SIZE ? sc.size[i] : call->arg == BIN_SLAB_SIZE ? slab_size : slab_size / sc.size[i];
+    value->v.u = bin_field(i, (bin_field_t)call->arg);
     return 0;
 }
 
@@ -61,6 +79,10 @@ number(number_t which) {
         return arenas_nauto();
     case NUMBER_BINS:
         return sc.nsmall;
+    case NUMBER_CACHED:
+        return tcache_nclasses();
+    case NUMBER_HUGEPAGE:
+        return pages_huge_size();
     case NUMBER_LEXTENTS:
         return sc.nsizes - sc.nsmall;
     case NUMBER_PAGE:
@@ -88,15 +110,71 @@ write_nauto(const ctl_call_t *call, const lunalloc_value_t *value, fmt_t *why) {
     return 0;
 }
 
+/* ---- arenas made and found ---- */
+
+/* NULL, with the reason in `why`. */
+static arena_t *
+create(extent_hooks_t *hooks, fmt_t *why) {
+    arena_t *arena = arenas_create();
+    if (arena == NULL) {
+        fmt_str(why, "no memory, or 4096 arenas are in use");
+        return NULL;
+    }
+    if (hooks != NULL && hooks != &hooks_system) {
+        pa_set_hooks(&arena->pages, hooks);
+    }
+    ctl_forget_arena(arena->index);
+    ctl_forget_name(arena->index);
+    return arena;
+}
+
 int
 read_arenas_create(const ctl_call_t *call, lunalloc_value_t *value, fmt_t *why) {
     (void)call;
-    const arena_t *arena = arenas_create();
-    if (arena == NULL) {
-        fmt_str(why, "no memory, or 4096 arenas are in use");
-        return EAGAIN;
+    const arena_t *arena = create(NULL, why);
+    value->v.u = arena == NULL ? 0 : arena->index;
+    return arena == NULL ? EAGAIN : 0;
+}
+
+/* Nothing is made that nobody learns of. */
+static int
+create_for(const ctl_io_t *io, bool with_hooks, extent_hooks_t *hooks) {
+    char buf[64];
+    fmt_t why = fmt_begin(buf, sizeof buf);
+    if (!ctl_takes(io, sizeof(unsigned)) || (with_hooks && (hooks == NULL || hooks->alloc == NULL))) {
+        return EINVAL;
     }
-    ctl_forget_arena(arena->index);
-    value->v.u = arena->index;
-    return 0;
+    const arena_t *arena = create(hooks, &why);
+    return arena == NULL ? EAGAIN : ctl_put(io, &arena->index, sizeof arena->index);
+}
+
+int
+exchange_arenas_create(const ctl_call_t *call, const ctl_io_t *io) {
+    (void)call;
+    extent_hooks_t *hooks = NULL;
+    bool given = ctl_gives(io);
+    return given && !ctl_take(io, &hooks, sizeof hooks) ? EINVAL : create_for(io, given, hooks);
+}
+
+int
+exchange_arenas_create_ext(const ctl_call_t *call, const ctl_io_t *io) {
+    (void)call;
+    struct {
+        extent_hooks_t *hooks;
+        bool metadata_use_hooks;
+    } config = {0};
+    return ctl_gives(io) && !ctl_take(io, &config, sizeof config) ? EINVAL
+                                                                  : create_for(io, config.hooks != NULL, config.hooks);
+}
+
+int
+exchange_arenas_lookup(const ctl_call_t *call, const ctl_io_t *io) {
+    (void)call;
+    void *ptr;
+    lunalloc_location_t at;
+    bool asked = ctl_takes(io, sizeof(unsigned)) && ctl_take(io, &ptr, sizeof ptr);
+    if (!asked || walk_find((uintptr_t)ptr, &at) != 0 || at.extent.state != LUNALLOC_ACTIVE) {
+        return EINVAL;
+    }
+    return ctl_put(io, &at.extent.arena, sizeof at.extent.arena);
 }

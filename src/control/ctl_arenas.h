@@ -6,6 +6,7 @@
 
 typedef enum {
     BIN_NREGS,
+    BIN_NSHARDS,
     BIN_SIZE,
     BIN_SLAB_SIZE
 } bin_field_t;
@@ -14,6 +15,8 @@ typedef enum {
     NUMBER_ARENAS,
     NUMBER_AUTO,
     NUMBER_BINS,
+    NUMBER_CACHED,
+    NUMBER_HUGEPAGE,
     NUMBER_LEXTENTS,
     NUMBER_PAGE,
     NUMBER_QUANTUM,

@@ -7,7 +7,9 @@
 int
 read_config(const ctl_call_t *call, lunalloc_value_t *value, fmt_t *why) {
     (void)why;
-    value->v.b = call->arg == CONFIG_DEBUG ? config_debug : config_torture;
+    const bool fields[] = {
+        [CONFIG_NO] = false, [CONFIG_YES] = true, [CONFIG_DEBUG] = config_debug, [CONFIG_TORTURE] = config_torture};
+    value->v.b = fields[call->arg];
     return 0;
 }
 

@@ -3,6 +3,8 @@
 #define LUNALLOC_CONTROL_CTL_CONFIG_H
 
 typedef enum {
+    CONFIG_NO,
+    CONFIG_YES,
     CONFIG_DEBUG,
     CONFIG_TORTURE
 } config_field_t;

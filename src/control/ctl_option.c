@@ -55,7 +55,10 @@ write_option(const ctl_call_t *call, const lunalloc_value_t *value, fmt_t *why) 
 
 int
 ctl_store_option(const ctl_row_t *row, const lunalloc_value_t *value, fmt_t *why) {
-    ctl_call_t call = {.arg = row->arg};
+    ctl_call_t call = {.row = row, .arg = row->arg};
+    if (row->read == CTL_READ_read_neutral) {
+        return write_neutral(&call, value, why);
+    }
     return row->write != CTL_WRITE_NULL ? ctl_row_write(row, &call, value, why) : write_option(&call, value, why);
 }
 

@@ -1,32 +1,20 @@
 /* ctl_stats.c -- statistics by name. */
-#include "base/atomic.h"
 #include "control/ctl_arena.h"
+#include "control/ctl_epoch.h"
 #include "extent/highwater.h"
 #include "observe/stats.h"
 
 #include <errno.h>
 
-static _Atomic uint64_t epoch = 1;
-
-int
-read_epoch(const ctl_call_t *call, lunalloc_value_t *value, fmt_t *why) {
-    (void)call;
-    (void)why;
-    value->v.u = atomic_get(&epoch);
-    return 0;
-}
-
-int
-write_epoch(const ctl_call_t *call, const lunalloc_value_t *value, fmt_t *why) {
-    (void)call;
-    (void)value;
-    (void)why;
-    atomic_add(&epoch, 1);
-    return 0;
-}
-
 int
 read_totals(const ctl_call_t *call, lunalloc_value_t *value, fmt_t *why) {
+    (void)why;
+    value->v.u = ctl_sum(call, LUNALLOC_ALL, call->arg);
+    return 0;
+}
+
+int
+read_totals_now(const ctl_call_t *call, lunalloc_value_t *value, fmt_t *why) {
     (void)why;
     lunalloc_stats_t stats;
     stats_read(LUNALLOC_ALL, &stats);
@@ -36,14 +24,9 @@ read_totals(const ctl_call_t *call, lunalloc_value_t *value, fmt_t *why) {
 
 int
 read_stats(const ctl_call_t *call, lunalloc_value_t *value, fmt_t *why) {
-    lunalloc_stats_t stats;
     const arena_t *arena = ctl_one_arena(call, why);
-    if (arena == NULL) {
-        return ENOENT;
-    }
-    stats_read(arena->index, &stats);
-    value->v.u = ctl_field_at(&stats, call->arg);
-    return 0;
+    value->v.u = arena == NULL ? 0 : ctl_sum(call, arena->index, call->arg);
+    return arena == NULL ? ENOENT : 0;
 }
 
 static int

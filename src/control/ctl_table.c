@@ -4,13 +4,15 @@
 #include "control/ctl_arena.h"
 #include "control/ctl_arenas.h"
 #include "control/ctl_config.h"
+#include "control/ctl_words.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <string.h>
 
-#define NO_RANGE              0, 0, EINVAL
-#define RANGE(min, max)       min, max, EINVAL
-#define FAULT_RANGE(min, max) min, max, EFAULT
+#define NO_RANGE        0, 0, EINVAL
+#define RANGE(min, max) min, max, EINVAL
+#define FAULT(min, max) min, max, EFAULT
 /* The order is ctl_row_t's. */
 #define CTL(name, type, unit, access, applies, range, fallback, doc, read, write, arg)                                 \
     {name, doc, unit, access, applies, fallback, range, LUNALLOC_##type, CTL_READ_##read, CTL_WRITE_##write, arg},

@@ -11,6 +11,20 @@ typedef char ctl_word_t[12];
 /* pages_thp_t */
 extern const ctl_word_t ctl_thp_words[];
 
+/* What options that read as their fallback may be given; the rows' args. */
+typedef enum {
+    WORDS_ANY,
+    WORDS_DSS,
+    WORDS_HUGIFY,
+    WORDS_JUNK,
+    WORDS_METADATA_THP,
+    WORDS_PERCPU,
+    WORDS_ZERO_REALLOC,
+    WORDS_COUNT
+} words_t;
+
+extern const ctl_word_t ctl_neutral_words[WORDS_COUNT][5];
+
 /* The number of a word. False, with what is allowed in `why`, if it is none of them; text may be NULL. */
 bool ctl_choose(const ctl_word_t *words, const char *text, uint32_t *number, fmt_t *why);
 

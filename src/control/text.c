@@ -16,11 +16,16 @@ static const suffix_t byte_suffixes[] = {
 static const suffix_t ms_suffixes[] = {
     {"", 1}, {"ms", 1}, {"s", 1000}, {"m", 60000}, {"min", 60000}, {"h", 3600000}, {"d", 86400000}, {NULL, 0},
 };
+/* Fixed point with 16 bits behind the point. */
+static const suffix_t ratio_suffixes[] = {{"", 1 << 16}, {NULL, 0}};
 static const suffix_t no_suffixes[] = {{"", 1}, {NULL, 0}};
 
 static const suffix_t *
 suffixes_of(const lunalloc_row_t *row) {
-    return strcmp(row->unit, "bytes") == 0 ? byte_suffixes : strcmp(row->unit, "ms") == 0 ? ms_suffixes : no_suffixes;
+    return strcmp(row->unit, "bytes") == 0   ? byte_suffixes
+           : strcmp(row->unit, "ms") == 0    ? ms_suffixes
+           : strcmp(row->unit, "ratio") == 0 ? ratio_suffixes
+                                             : no_suffixes;
 }
 
 static char
@@ -158,7 +163,7 @@ text_in_range(const lunalloc_row_t *row, const lunalloc_value_t *value, fmt_t *w
 bool
 text_parse(const lunalloc_row_t *row, const char *text, size_t len, lunalloc_value_t *value, fmt_t *why) {
     value->type = row->type;
-    if (row->type == LUNALLOC_POINTER) {
+    if (row->type == LUNALLOC_POINTER || row->type == LUNALLOC_STRUCT) {
         fmt_str(why, "is no way to give a pointer; allowed: mallctl, from C");
         return false;
     }
@@ -188,6 +193,7 @@ void
 text_put(fmt_t *out, const lunalloc_value_t *value) {
     switch (value->type) {
     case LUNALLOC_VOID:
+    case LUNALLOC_STRUCT:
         break;
     case LUNALLOC_BOOL:
         fmt_str(out, value->v.b ? "true" : "false");

@@ -165,6 +165,70 @@ test_abort_conf(void **state) {
     assert_conf("abort_conf:true,narenas:2", "opt.narenas", "opt.narenas=2(environment)\n");
 }
 
+/* ---- jemalloc's settings ---- */
+
+/* Under jemalloc's variable: the options read so, after these complaints. */
+static void
+assert_malloc_conf(const char *conf, const char *names, const char *expected) {
+    outcome_t out = in_new_process(names, "MALLOC_CONF", conf);
+    assert_child_well(&out);
+    assert_string_equal(out.text, expected);
+}
+
+static void
+test_malloc_conf(void **state) {
+    (void)state;
+    assert_malloc_conf("dirty_decay_ms:-1,narenas:2", "opt.dirty_decay_ms opt.narenas",
+                       "opt.dirty_decay_ms=-1(environment)\nopt.narenas=2(environment)\n");
+    assert_malloc_conf("narenas:default,tcache_max:8388608", "opt.narenas opt.tcache_max",
+                       "opt.narenas=0(environment)\nopt.tcache_max=65536(environment)\n");
+    assert_malloc_conf("dirty_decay_ms:-5,lg_quantum:60", "opt.dirty_decay_ms opt.lg_quantum",
+                       "opt.dirty_decay_ms=-1(environment)\nopt.lg_quantum=4(environment)\n");
+    assert_malloc_conf("no_such_thing:1,narenas:2", "opt.narenas",
+                       "lunalloc: MALLOC_CONF: 'no_such_thing' is no option\nopt.narenas=2(environment)\n");
+    assert_malloc_conf(
+        "percpu_arena:cpu,junk:maybe", "opt.junk",
+        "lunalloc: MALLOC_CONF: 'percpu_arena:cpu' allowed: disabled, percpu, phycpu\n"
+        "lunalloc: MALLOC_CONF: 'junk:maybe' allowed: false, true, alloc, free\nopt.junk=false(default)\n");
+}
+
+/* What has no meaning here is taken without a word, and reads as it did. */
+static void
+test_neutral_conf(void **state) {
+    (void)state;
+    assert_malloc_conf(
+        "hpa:true,hpa_dirty_mult:0.25,hpa_sec_nshards:8,metadata_thp:auto,percpu_arena:phycpu,dss:primary,"
+        "retain:false,mutex_max_spin:600,oversize_threshold:8388608,zero_realloc:abort,xmalloc:true,"
+        "tcache_nslots_small_max:100,lg_extent_max_active_fit:4,cache_oblivious:false,junk:alloc,zero:true,"
+        "lg_san_uaf_align:-1,utrace:true,trust_madvise:true,experimental_infallible_new:true",
+        "opt.hpa opt.percpu_arena opt.retain",
+        "opt.hpa=0(environment)\nopt.percpu_arena=disabled(environment)\nopt.retain=1(environment)\n");
+}
+
+static void
+test_confirm_conf(void **state) {
+    (void)state;
+    assert_malloc_conf("confirm_conf:true", "opt.confirm_conf",
+                       "lunalloc: lunalloc_conf: \"tcache_nslots:32,dirty_max:1M,slab_sizes:129-160:4\"\n"
+                       "lunalloc: MALLOC_CONF: \"confirm_conf:true\"\nopt.confirm_conf=1(environment)\n");
+}
+
+/* Each option takes the value that it reads as when nothing is configured. */
+static void
+test_every_option_takes_its_default(void **state) {
+    (void)state;
+    for (size_t i = 0; i < ctl_nrows; i++) {
+        const ctl_row_t *row = &ctl_rows[i];
+        if (strncmp(row->name, "opt.", 4) == 0 && row->fallback[0] != '\0') {
+            char conf[128];
+            snprintf(conf, sizeof conf, "%s:%s", row->name + 4, row->fallback);
+            outcome_t out = in_new_process("version", "MALLOC_CONF", conf);
+            assert_child_well(&out);
+            assert_string_equal(out.text, "version=" LUNALLOC_VERSION "(default)\n");
+        }
+    }
+}
+
 /* ---- slab_sizes ---- */
 
 /* Classes 0 .. 9 are 8, 16, 32, 48, 64, 80, 96, 112, 128, 160 bytes; pages are 4096 bytes. What a class cannot have is
@@ -269,6 +333,10 @@ main(int argc, char **argv) {
         cmocka_unit_test(test_many_bad),
         cmocka_unit_test(test_long_pair),
         cmocka_unit_test(test_abort_conf),
+        cmocka_unit_test(test_malloc_conf),
+        cmocka_unit_test(test_neutral_conf),
+        cmocka_unit_test(test_confirm_conf),
+        cmocka_unit_test(test_every_option_takes_its_default),
         cmocka_unit_test(test_slab_sizes_by_conf),
         cmocka_unit_test(test_slab_sizes_source),
         cmocka_unit_test(test_bad_slab_sizes),

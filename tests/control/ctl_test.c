@@ -8,9 +8,11 @@
 
 #define CANARY UINT64_C(0x5a5a5a5a5a5a5a5a)
 
+/* Of this moment: in a new epoch. */
 static uint64_t
 get_u64(const char *name) {
-    uint64_t value;
+    uint64_t value = 0;
+    assert_int_equal(mallctl("epoch", NULL, NULL, &value, sizeof value), 0);
     size_t len = sizeof value;
     assert_int_equal(mallctl(name, &value, &len, NULL, 0), 0);
     assert_int_equal(len, sizeof value);
@@ -65,12 +67,70 @@ test_read_and_write(void **state) {
     assert_int_equal(old, before);
     assert_int_equal(get_ssize("arena.0.dirty_decay_ms"), 1234);
     assert_int_equal(set_ssize("arena.0.dirty_decay_ms", before), 0);
-    uint64_t epoch = get_u64("epoch"), one = 1;
-    assert_int_equal(mallctl("epoch", NULL, NULL, &one, sizeof one), 0);
-    assert_int_equal(get_u64("epoch"), epoch + 1);
-    assert_int_equal(mallctl("epoch", NULL, NULL, NULL, 0), 0);
-    assert_int_equal(get_u64("epoch"), epoch + 1);
     assert_int_equal(mallctl("arena.0.purge", NULL, NULL, NULL, 0), 0);
+}
+
+/* ---- epochs ---- */
+
+static uint64_t
+get_now(const char *name) {
+    lunalloc_value_t value;
+    assert_int_equal(lunalloc_ctl_get(name, &value, NULL, 0), 0);
+    return value.v.u;
+}
+
+static uint64_t
+get_of_epoch(const char *name) {
+    uint64_t value;
+    size_t len = sizeof value;
+    assert_int_equal(mallctl(name, &value, &len, NULL, 0), 0);
+    return value;
+}
+
+/* The epoch's number goes up by one for each write, whatever is written; what is read with it is the new number. */
+static void
+test_epoch_counts(void **state) {
+    (void)state;
+    uint64_t before = get_of_epoch("epoch"), any = 77, after;
+    size_t len = sizeof after;
+    assert_int_equal(mallctl("epoch", &after, &len, &any, sizeof any), 0);
+    assert_int_equal(after, before + 1);
+    assert_int_equal(mallctl("epoch", NULL, NULL, NULL, 0), 0);
+    assert_int_equal(mallctl("epoch", &after, &len, &any, 4), EINVAL);
+    len = 4;
+    assert_int_equal(mallctl("epoch", &after, &len, &any, sizeof any), EINVAL);
+    assert_int_equal(get_of_epoch("epoch"), before + 1);
+}
+
+/* Sums stay as they were at the beginning of an epoch, for mallctl alone. */
+static void
+test_epoch_keeps_sums(void **state) {
+    (void)state;
+    static const char *const names[] = {"stats.allocated", "stats.active", "stats.arenas.0.active"};
+    uint64_t any = 1, sums[3];
+    assert_int_equal(mallctl("epoch", NULL, NULL, &any, sizeof any), 0);
+    for (unsigned i = 0; i < 3; i++) {
+        sums[i] = get_of_epoch(names[i]);
+    }
+    void *p = lunalloc_malloc(8 << 20);
+    for (unsigned i = 0; i < 3; i++) {
+        assert_int_equal(get_of_epoch(names[i]), sums[i]);
+        assert_true(get_now(names[i]) >= sums[i] + (i == 2 ? 0 : 8 << 20));
+    }
+    assert_int_equal(mallctl("epoch", NULL, NULL, &any, sizeof any), 0);
+    assert_true(get_of_epoch("stats.allocated") >= sums[0] + (8 << 20));
+    lunalloc_free(p);
+}
+
+/* The number of active pages can be read without asking: it moves with the epoch. */
+static void
+test_epoch_moves_pactivep(void **state) {
+    (void)state;
+    const size_t *pactive;
+    size_t len = sizeof pactive;
+    assert_int_equal(mallctl("experimental.arenas.0.pactivep", &pactive, &len, NULL, 0), 0);
+    assert_int_equal(*pactive * sc.page, get_u64("stats.arenas.0.active"));
+    assert_int_equal(*pactive * sc.page, get_of_epoch("stats.arenas.0.active"));
 }
 
 /* ---- refusals ---- */
@@ -578,6 +638,9 @@ main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_types),
         cmocka_unit_test(test_read_and_write),
+        cmocka_unit_test(test_epoch_counts),
+        cmocka_unit_test(test_epoch_keeps_sums),
+        cmocka_unit_test(test_epoch_moves_pactivep),
         cmocka_unit_test(test_wrong_sizes),
         cmocka_unit_test(test_null_value),
         cmocka_unit_test(test_create_with_wrong_size),

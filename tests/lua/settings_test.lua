@@ -124,7 +124,7 @@ end)
 test("names lists every control, and each can be described", function()
     local n = 0
     local types = { action = true, bool = true, unsigned = true, size = true, ssize = true, u64 = true, string = true,
-        pointer = true }
+        pointer = true, struct = true }
     for name in la.names() do
         local row = assert(la.describe(name))
         test.equal(types[row.type], true, name .. " has the type " .. row.type)

@@ -1,0 +1,17 @@
+/*
+ * ctl_epoch.h -- sums as mallctl gives them: those of an instant, the epoch, so that a program that reads one after the
+ * other reads one picture. Writing "epoch" begins a new one; so does the first question. The other ways to ask
+ * (lunalloc_ctl_get, Lua) get the sums of their own moment.
+ *
+ * Thread-safe: each sum is read and written as a whole. Threads that begin epochs at the same time mix two pictures of
+ * the same time.
+ */
+#ifndef LUNALLOC_CONTROL_CTL_EPOCH_H
+#define LUNALLOC_CONTROL_CTL_EPOCH_H
+
+#include "control/ctl_row.h"
+
+/* A field of lunalloc_stats_t, by its offset, of an arena that is there or of LUNALLOC_ALL. */
+uint64_t ctl_sum(const ctl_call_t *call, uint32_t arena, size_t offset);
+
+#endif

@@ -1,0 +1,110 @@
+/* ctl_neutral.c -- names of jemalloc's that have no meaning here: they read as the row's fallback. */
+#include "control/ctl_arena.h"
+#include "control/ctl_io.h"
+#include "control/ctl_words.h"
+#include "control/text.h"
+
+#include <errno.h>
+
+int
+read_neutral(const ctl_call_t *call, lunalloc_value_t *value, fmt_t *why) {
+    lunalloc_row_t row = ctl_public_row(call->row);
+    if (row.type == LUNALLOC_STRING) {
+        value->v.s = call->row->fallback;
+    } else if (row.fallback[0] == '\0') {
+        value->v.p = NULL;
+    } else {
+        text_parse(&row, row.fallback, strlen(row.fallback), value, why);
+    }
+    return 0;
+}
+
+/* Whether an option could be given so. */
+int
+write_neutral(const ctl_call_t *call, const lunalloc_value_t *value, fmt_t *why) {
+    uint32_t number;
+    bool words = value->type == LUNALLOC_STRING && call->arg != WORDS_ANY;
+    return !words || ctl_choose(ctl_neutral_words[call->arg], value->v.s, &number, why) ? 0 : EINVAL;
+}
+
+int
+read_arena_neutral(const ctl_call_t *call, lunalloc_value_t *value, fmt_t *why) {
+    value->v.u = 0;
+    return ctl_one_arena(call, why) == NULL ? ENOENT : 0;
+}
+
+int
+write_arena_neutral(const ctl_call_t *call, const lunalloc_value_t *value, fmt_t *why) {
+    (void)value;
+    return ctl_one_arena(call, why) == NULL ? ENOENT : 0;
+}
+
+int
+read_arena_dss(const ctl_call_t *call, lunalloc_value_t *value, fmt_t *why) {
+    value->v.s = ctl_neutral_words[WORDS_DSS][0];
+    return call->index[0] == CTL_ALL_ARENAS || ctl_one_arena(call, why) != NULL ? 0 : ENOENT;
+}
+
+int
+write_arena_dss(const ctl_call_t *call, const lunalloc_value_t *value, fmt_t *why) {
+    uint32_t mode;
+    if (call->index[0] != CTL_ALL_ARENAS && ctl_one_arena(call, why) == NULL) {
+        return ENOENT;
+    }
+    if (!ctl_choose(ctl_neutral_words[WORDS_DSS], value->v.s, &mode, why)) {
+        return EINVAL;
+    }
+    if (mode != 0) {
+        fmt_str(why, "memory is never taken from the program break");
+    }
+    return mode == 0 ? 0 : EFAULT;
+}
+
+/* ---- experimental.*: what would call the application, or belongs to another profiler ---- */
+
+int
+write_no_profiler(const ctl_call_t *call, const lunalloc_value_t *value, fmt_t *why) {
+    (void)call;
+    (void)value;
+    fmt_str(why, "there is nothing that would call or record it");
+    return ENOENT;
+}
+
+int
+exchange_no_profiler(const ctl_call_t *call, const ctl_io_t *io) {
+    (void)call;
+    void *callback[2];
+    return ctl_take(io, callback, sizeof callback) ? ENOENT : EINVAL;
+}
+
+int
+exchange_hooks_install(const ctl_call_t *call, const ctl_io_t *io) {
+    (void)call;
+    void *functions[4];
+    return ctl_takes(io, sizeof(void *)) && ctl_take(io, functions, sizeof functions) ? EAGAIN : EINVAL;
+}
+
+int
+write_hooks_remove(const ctl_call_t *call, const lunalloc_value_t *value, fmt_t *why) {
+    (void)call;
+    fmt_str(why, value->v.p == NULL ? "no hook is given" : "");
+    return value->v.p == NULL ? EINVAL : 0;
+}
+
+int
+exchange_thread_event(const ctl_call_t *call, const ctl_io_t *io) {
+    (void)call;
+    return io->oldp != NULL && io->oldlenp != NULL ? EPERM : EINVAL;
+}
+
+int
+exchange_activity_callback(const ctl_call_t *call, const ctl_io_t *io) {
+    (void)call;
+    const void *none[2] = {NULL, NULL};
+    void *given[2];
+    bool reads = io->oldp != NULL && io->oldlenp != NULL;
+    if ((reads && !ctl_takes(io, sizeof none)) || (ctl_gives(io) && !ctl_take(io, given, sizeof given))) {
+        return EINVAL;
+    }
+    return reads ? ctl_put(io, none, sizeof none) : 0;
+}

@@ -1,0 +1,77 @@
+/* ctl_utilization.c -- how full the extents of given allocations are: experimental.utilization.* */
+#include "control/ctl_io.h"
+#include "observe/stats.h"
+#include "observe/walk.h"
+
+#include <errno.h>
+
+typedef struct {
+    size_t nfree, nregs, size;
+} extent_use_t;
+
+typedef struct {
+    void *current; /* NULL: which slab a bin cuts from is not told */
+    extent_use_t extent;
+    size_t bin_nfree, bin_nregs;
+} use_t;
+
+/* All zeros for what is no allocation. */
+static extent_use_t
+extent_use(const lunalloc_location_t *at) {
+    if (at->extent.state != LUNALLOC_ACTIVE) {
+        return (extent_use_t){0};
+    }
+    return (extent_use_t){
+        .nfree = at->extent.nfree,
+        .nregs = at->extent.slab ? at->extent.nregs : 1,
+        .size = at->extent.size,
+    };
+}
+
+static bool
+find(const void *ptr, lunalloc_location_t *at) {
+    return walk_find((uintptr_t)ptr, at) == 0;
+}
+
+/* Slabs whose size was changed count as the others. */
+static void
+add_bin_use(const lunalloc_location_t *at, use_t *use) {
+    lunalloc_class_stats_t stats;
+    if (at->extent.slab && stats_read_class(at->extent.arena, at->extent.szind, &stats) == 0) {
+        size_t nregs = stats.nslabs * use->extent.nregs;
+        use->bin_nregs = nregs;
+        use->bin_nfree = nregs < stats.curregs ? 0 : nregs - stats.curregs;
+    }
+}
+
+int
+exchange_query(const ctl_call_t *call, const ctl_io_t *io) {
+    (void)call;
+    const void *ptr;
+    lunalloc_location_t at;
+    use_t use = {0};
+    if (!ctl_takes(io, sizeof use) || !ctl_take(io, &ptr, sizeof ptr)) {
+        return EINVAL;
+    }
+    if (find(ptr, &at)) {
+        use.extent = extent_use(&at);
+        add_bin_use(&at, &use);
+    }
+    return ctl_put(io, &use, sizeof use);
+}
+
+int
+exchange_batch_query(const ctl_call_t *call, const ctl_io_t *io) {
+    (void)call;
+    size_t n = io->newlen / sizeof(void *);
+    if (n == 0 || io->newp == NULL || io->newlen % sizeof(void *) != 0 || !ctl_takes(io, n * sizeof(extent_use_t))) {
+        return EINVAL;
+    }
+    void *const *ptrs = io->newp;
+    extent_use_t *out = io->oldp;
+    for (size_t i = 0; i < n; i++) {
+        lunalloc_location_t at;
+        out[i] = find(ptrs[i], &at) ? extent_use(&at) : (extent_use_t){0};
+    }
+    return 0;
+}
