@@ -1,4 +1,4 @@
-/* ctl_epoch.c -- the sums of the last epoch: a slot for each arena that was there and one for all, made on first use. */
+/* ctl_epoch.c -- the sums of the last epoch: a slot for each arena that was there, one for all, made on first use. */
 #include "control/ctl_epoch.h"
 
 #include "base/atomic.h"
