@@ -37,38 +37,62 @@ parse_index(const char *text, size_t len, size_t *index) {
 
 /* ---- whole names ---- */
 
-/* Appends a component of a name to its pattern: an index as <i>, then <j>. False if no row has such a name. */
+/* A name on its way to its pattern. */
+typedef struct {
+    const char *at; /* what is left of the name */
+    char *out;      /* where the pattern goes on */
+    char *end;      /* where its terminator fits at last */
+} parse_t;
+
 static bool
-put_component(fmt_t *pattern, const char *text, size_t len, bool patterns, ctl_name_t *out) {
-    static const char places[CTL_MAX_INDICES][4] = {"<i>", "<j>"};
-    size_t index;
-    bool number = parse_index(text, len, &index);
-    if (!number && !(patterns && is_index(text))) {
-        fmt_mem(pattern, text, len);
-        return text[0] != '<';
-    }
-    if (out->nplaces == CTL_MAX_INDICES) {
+begins_index(char c) {
+    return (c >= '0' && c <= '9') || c == '<';
+}
+
+/* A number as <i>, then <j>; a component of a pattern stands for itself if that is allowed. False if neither. */
+static bool
+put_index(parse_t *parse, bool patterns, ctl_name_t *name) {
+    size_t len = component(parse->at);
+    size_t index = 0;
+    bool number = parse_index(parse->at, len, &index);
+    if (name->nplaces == CTL_MAX_INDICES || parse->end - parse->out < 3 ||
+        (!number && !(patterns && is_index(parse->at)))) {
         return false;
     }
-    fmt_str(pattern, places[out->nplaces]);
-    out->call.index[out->nplaces++] = number ? index : 0;
-    out->nindices += number;
+    memcpy(parse->out, name->nplaces == 0 ? "<i>" : "<j>", 3);
+    parse->out += 3;
+    parse->at += len;
+    name->place[name->nplaces] = name->ncomponents;
+    name->call.index[name->nplaces++] = index;
+    name->nindices += number;
     return true;
 }
 
-/* The pattern of a name. False if no row has one of this form. */
 static bool
-put_pattern(fmt_t *pattern, const char *name, bool patterns, ctl_name_t *out) {
-    for (;;) {
-        size_t len = component(name);
-        if (len > CTL_NAME_MAX || !put_component(pattern, name, len, patterns, out)) {
+put_word(parse_t *parse) {
+    while (*parse->at != '.' && *parse->at != '\0' && parse->out < parse->end) {
+        *parse->out++ = *parse->at++;
+    }
+    return *parse->at == '.' || *parse->at == '\0';
+}
+
+/* The pattern of a name, and what the name says itself. False if no row has one of this form. */
+static bool
+put_pattern(const char *text, bool patterns, ctl_name_t *name, char *pattern) {
+    parse_t parse = {.at = text, .out = pattern, .end = pattern + CTL_NAME_MAX};
+    for (;; name->ncomponents++) {
+        if (begins_index(*parse.at) ? !put_index(&parse, patterns, name) : !put_word(&parse)) {
             return false;
         }
-        if (name[len] == '\0' || pattern->len > CTL_NAME_MAX) {
-            return name[len] == '\0';
+        if (*parse.at == '\0') {
+            *parse.out = '\0';
+            name->ncomponents++;
+            return true;
         }
-        fmt_char(pattern, '.');
-        name += len + 1;
+        if (parse.out == parse.end) {
+            return false;
+        }
+        *parse.out++ = *parse.at++;
     }
 }
 
@@ -80,14 +104,14 @@ set_row(ctl_name_t *out, size_t i) {
 
 int
 ctl_resolve(const char *name, bool patterns, ctl_name_t *out) {
-    char buf[CTL_NAME_MAX + 2];
-    fmt_t pattern = fmt_begin(buf, sizeof buf);
+    char pattern[CTL_NAME_MAX + 1];
     *out = (ctl_name_t){0};
-    size_t i = put_pattern(&pattern, name, patterns, out) ? ctl_row_named(buf) : ctl_nrows;
+    size_t i = put_pattern(name, patterns, out, pattern) ? ctl_row_named(pattern) : ctl_nrows;
     if (i == ctl_nrows) {
         return ENOENT;
     }
     set_row(out, i);
+    out->whole = true;
     return 0;
 }
 
@@ -95,34 +119,34 @@ ctl_resolve(const char *name, bool patterns, ctl_name_t *out) {
 
 /* Does one component of a name match the pattern's? Fills the next index. */
 static bool
-matches(const char *pattern, const char *name, ctl_name_t *out, unsigned *k) {
+matches(const char *pattern, const char *name, ctl_name_t *out) {
     size_t np = component(pattern);
     size_t nn = component(name);
-    if (np == nn && memcmp(pattern, name, np) == 0) {
-        *k += is_index(pattern);
-        return true;
-    }
-    if (!is_index(pattern) || !parse_index(name, nn, &out->call.index[*k])) {
+    size_t index = 0;
+    bool number = is_index(pattern) && parse_index(name, nn, &index);
+    if (!number && (np != nn || memcmp(pattern, name, np) != 0)) {
         return false;
     }
-    out->nindices++;
-    (*k)++;
+    if (is_index(pattern)) {
+        out->place[out->nplaces] = out->ncomponents;
+        out->call.index[out->nplaces++] = index;
+        out->nindices += number;
+    }
     return true;
 }
 
 /* Matches the first n components of `name`, or all; returns what is left of the pattern, NULL if it does not match. */
 static const char *
 match_prefix(const char *pattern, const char *name, size_t n, ctl_name_t *out) {
-    unsigned k = 0;
     *out = (ctl_name_t){0};
     for (;;) {
-        if (!matches(pattern, name, out, &k)) {
+        if (!matches(pattern, name, out)) {
             return NULL;
         }
+        out->ncomponents++;
         pattern += component(pattern);
         name += component(name);
-        if (*name == '\0' || --n == 0) {
-            out->nplaces = k;
+        if (*name == '\0' || out->ncomponents == n) {
             return pattern;
         }
         if (*pattern == '\0') {
@@ -131,15 +155,6 @@ match_prefix(const char *pattern, const char *name, size_t n, ctl_name_t *out) {
         pattern++;
         name++;
     }
-}
-
-size_t
-ctl_ncomponents(const char *name) {
-    size_t n = 1;
-    for (; *name != '\0'; name++) {
-        n += *name == '.';
-    }
-    return n;
 }
 
 int

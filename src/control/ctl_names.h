@@ -10,16 +10,17 @@
 typedef struct {
     const ctl_row_t *row;
     ctl_call_t call;
-    unsigned nplaces;  /* of indices */
-    unsigned nindices; /* that were given; fewer than places only if patterns are allowed */
+    bool whole;                      /* it is the row's, not only the beginning of it */
+    unsigned ncomponents;            /* parts between dots */
+    unsigned nplaces;                /* of these, indices */
+    unsigned nindices;               /* that were given; fewer than places only if patterns are allowed */
+    unsigned place[CTL_MAX_INDICES]; /* which components they are, from 0 */
 } ctl_name_t;
 
 /* ENOENT. With patterns allowed, "<i>" stands for itself. */
 int ctl_resolve(const char *name, bool patterns, ctl_name_t *out);
-/* As ctl_resolve, or of a name that begins with the first n components of this one: ENOENT if there is none. */
+/* As ctl_resolve; or a name that begins with the first n components of this one, of which `out` then tells. ENOENT. */
 int ctl_resolve_prefix(const char *name, size_t n, ctl_name_t *out);
-/* The parts of a name between its dots. */
-size_t ctl_ncomponents(const char *name);
 /* Does the row's k-th index take this number, now? */
 bool ctl_in_reach(const ctl_row_t *row, unsigned k, size_t index);
 

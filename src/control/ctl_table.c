@@ -8,7 +8,6 @@
 
 #include <errno.h>
 #include <limits.h>
-#include <string.h>
 
 #define NO_RANGE        0, 0, EINVAL
 #define RANGE(min, max) min, max, EINVAL
@@ -40,18 +39,36 @@ ctl_public_row(const ctl_row_t *row) {
     };
 }
 
+/* Where two texts begin to differ, which they do not before k; at the end of both if they are the same. */
+static size_t
+same_length(const char *a, const char *b, size_t k) {
+    while (a[k] == b[k] && a[k] != '\0') {
+        k++;
+    }
+    return k;
+}
+
+/* Rows between two that begin alike begin so, too: what both have in common with the pattern is not compared again. */
 size_t
 ctl_row_named(const char *pattern) {
     size_t from = 0;
     size_t to = ctl_nrows;
+    size_t same_before = 0;
+    size_t same_after = 0;
     while (from < to) {
         size_t middle = (from + to) / 2;
-        int order = strcmp(ctl_rows[middle].name, pattern);
-        if (order == 0) {
+        const char *name = ctl_rows[middle].name;
+        size_t k = same_length(name, pattern, same_before < same_after ? same_before : same_after);
+        if (name[k] == pattern[k]) {
             return middle;
         }
-        from = order < 0 ? middle + 1 : from;
-        to = order < 0 ? to : middle;
+        if ((unsigned char)name[k] < (unsigned char)pattern[k]) {
+            from = middle + 1;
+            same_before = k;
+        } else {
+            to = middle;
+            same_after = k;
+        }
     }
     return ctl_nrows;
 }
