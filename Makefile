@@ -47,6 +47,8 @@ SO       := $B/liblunalloc.so
 ARCHIVE  := $B/liblunalloc.a
 MODULE   := $B/lua/lunalloc/core.so
 CONSOLE  := $B/lunalloc
+PAGE     := $B/lunalloc.1
+LUACATS  := $B/luacats/lunalloc.lua
 UNIT     := $(UNIT_SRC:%.c=$B/%)
 WORKLOAD := $(WORKLOAD_SRC:%.c=$B/%)
 FAULTY   := $(FAULTY_SRC:%.c=$B/%.so)
@@ -86,7 +88,7 @@ say = $(if $V,,@echo '  $(1)' '$(2)' &&)
 .PHONY: all run test test-windows check format bench bench-quick install uninstall env clean help bootstrap FORCE
 .PHONY: tests unit programs benches flags sources-of-unit objects-of-lib
 
-all: $(SO) $(ARCHIVE) $(MODULE) $(CONSOLE)
+all: $(SO) $(ARCHIVE) $(MODULE) $(CONSOLE) $(PAGE) $(LUACATS)
 
 help:
 	@echo 'make            the allocator, the Lua module and the console, into $B/'
@@ -199,6 +201,12 @@ $(MODULE): $(MODULE_OBJ) $O/files
 $(CONSOLE): $(CONSOLE_OBJ) $(SO) $O/files
 	$(call say,LINK,$@)$(CC) $(LDFLAGS) -Wl,-E -Wl,-rpath,'$$ORIGIN:$$ORIGIN/../lib' -o $@ $(CONSOLE_OBJ) \
 	    -Wl,--no-as-needed -L$B -llunalloc $(LUA_LIBS) -lreadline
+
+# What the schema says, for readers and for editors.
+$(PAGE) $(LUACATS): scripts/reference tests/control/jemalloc-names.tsv $(MODULE_LUA) $(MODULE) $(CONSOLE)
+	@mkdir -p $(@D)
+	$(call say,DOC,$@)$(CONSOLE) scripts/reference $(if $(filter $(PAGE),$@),man console/lunalloc.1,luacats) > $@
+$(PAGE): console/lunalloc.1
 
 # Test programs. A unit test links every object of the allocator, so that it reaches hidden functions too.
 TEST_CFLAGS = $(ALL_CFLAGS) $(LUA_CFLAGS) $(CFLAGS) -MMD -MP -MF $@.d

@@ -14,7 +14,7 @@
 int
 mallctl(const char *name, void *oldp, size_t *oldlenp, void *newp, size_t newlen) {
     init_boot();
-    return ctl_byname(name, oldp, oldlenp, newp, newlen);
+    return ctl_byname(name, &(ctl_io_t){oldp, oldlenp, newp, newlen});
 }
 
 int
@@ -26,7 +26,7 @@ mallctlnametomib(const char *name, size_t *mibp, size_t *miblenp) {
 int
 mallctlbymib(const size_t *mib, size_t miblen, void *oldp, size_t *oldlenp, void *newp, size_t newlen) {
     init_boot();
-    return ctl_bymib(mib, miblen, oldp, oldlenp, newp, newlen);
+    return ctl_bymib(mib, miblen, &(ctl_io_t){oldp, oldlenp, newp, newlen});
 }
 
 size_t

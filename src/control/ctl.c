@@ -42,7 +42,7 @@ put_old(const lunalloc_value_t *value, void *oldp) {
     }
 }
 
-static int
+static inline int
 get_old(const ctl_name_t *name, const ctl_io_t *io, fmt_t *why) {
     lunalloc_value_t value = {.type = (lunalloc_type_t)name->row->type};
     int error = ctl_row_read(name->row, &name->call, &value, why);
@@ -158,25 +158,24 @@ typed_error(const ctl_name_t *name, int error) {
 }
 
 static int
-do_typed(ctl_name_t *name, void *oldp, size_t *oldlenp, void *newp, size_t newlen) {
+do_typed(ctl_name_t *name, const ctl_io_t *io) {
     name->call.snapshot = true;
-    ctl_io_t io = {oldp, oldlenp, newp, newlen};
-    int error = only_reads(name->row, &io) ? read_typed(name, &io) : access_typed(name, &io);
-    return error == 0 ? 0 : typed_error(name, error);
+    int error = only_reads(name->row, io) ? read_typed(name, io) : access_typed(name, io);
+    return LIKELY(error == 0) ? 0 : typed_error(name, error);
 }
 
 int
-ctl_byname(const char *name, void *oldp, size_t *oldlenp, void *newp, size_t newlen) {
+ctl_byname(const char *name, const ctl_io_t *io) {
     ctl_name_t resolved;
     int error = ctl_resolve(name, false, &resolved);
-    return error != 0 ? error : do_typed(&resolved, oldp, oldlenp, newp, newlen);
+    return error != 0 ? error : do_typed(&resolved, io);
 }
 
 int
-ctl_bymib(const size_t *mib, size_t len, void *oldp, size_t *oldlenp, void *newp, size_t newlen) {
+ctl_bymib(const size_t *mib, size_t len, const ctl_io_t *io) {
     ctl_name_t name;
     int error = ctl_resolve_mib(mib, len, &name);
-    return error != 0 ? error : do_typed(&name, oldp, oldlenp, newp, newlen);
+    return error != 0 ? error : do_typed(&name, io);
 }
 
 /* ---- access by text, with messages ---- */

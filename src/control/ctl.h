@@ -8,8 +8,8 @@
 #include "control/ctl_names.h"
 #include "control/ctl_source.h"
 
-int ctl_bymib(const size_t *mib, size_t len, void *oldp, size_t *oldlenp, void *newp, size_t newlen);
-int ctl_byname(const char *name, void *oldp, size_t *oldlenp, void *newp, size_t newlen);
+int ctl_bymib(const size_t *mib, size_t len, const ctl_io_t *io);
+int ctl_byname(const char *name, const ctl_io_t *io);
 
 int ctl_get(const char *name, lunalloc_value_t *value, char *message, size_t size);
 int ctl_set(const char *name, const char *text, char *message, size_t size);

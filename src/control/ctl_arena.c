@@ -45,7 +45,11 @@ arena_range(const ctl_call_t *call, uint32_t *from, uint32_t *to, fmt_t *why) {
 arena_t *
 ctl_one_arena(const ctl_call_t *call, fmt_t *why) {
     size_t index = call->index[0];
-    arena_t *arena = index < ARENAS_MAX ? arenas_want((uint32_t)index) : NULL;
+    arena_t *arena = index < ARENAS_MAX ? arenas_get((uint32_t)index) : NULL;
+    if (LIKELY(arena != NULL && !atomic_get(&arena->manual))) {
+        return arena; /* an automatic arena is never destroyed */
+    }
+    arena = index < ARENAS_MAX ? arenas_want((uint32_t)index) : NULL;
     if (arena == NULL) {
         ctl_no_such_arena(why, index);
     }
