@@ -13,6 +13,8 @@ static size_t
 read_size(const char *name) {
     size_t value = 0;
     size_t len = sizeof value;
+    uint64_t any = 1;
+    mallctl("epoch", NULL, NULL, &any, sizeof any); /* statistics are those of the last epoch's beginning */
     int error = mallctl(name, &value, &len, NULL, 0);
     if (error != 0) {
         fprintf(stderr, "%s: %s\n", name, strerror(error));

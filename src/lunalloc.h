@@ -49,8 +49,14 @@ LUNALLOC_API bool lunalloc_replaced(void);
 /* ---- 2. controls ------------------------------------------------------------------------------------------------ */
 
 /*
- * jemalloc's control interface. 0, or EINVAL (size or type of a value, range, malformed mib), ENOENT (no such name),
- * EPERM (read of a write-only name, write of a read-only one), EAGAIN (the operation could not be done now).
+ * jemalloc's control interface, with its names, types and errors. 0, or EINVAL (size of a value, or the value itself),
+ * ENOENT (no such name, index or mib), EPERM (read of a write-only name, write of a read-only one), EFAULT (a decay
+ * time or limit out of range, all arenas where one is meant, an arena that cannot be reset), EAGAIN (not possible now).
+ * Nothing is written, to the caller or here, if there is an error. Sums, such as "stats.allocated", are those
+ * of the beginning of an epoch: writing "epoch" begins a new one.
+ *
+ * A mib of the first components of a name is made by giving the first components only, or a *miblenp that is smaller
+ * than the name has components; it can be completed with what follows in the mib of any longer name.
  */
 LUNALLOC_API int mallctl(const char *name, void *oldp, size_t *oldlenp, void *newp, size_t newlen);
 LUNALLOC_API int mallctlnametomib(const char *name, size_t *mibp, size_t *miblenp);

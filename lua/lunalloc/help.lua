@@ -118,7 +118,8 @@ ones only, so that one that is still used in part is not broken. Faster over lar
 Settings at the start of a program are pairs in an environment variable; what holds from the start has a name opt.*:
   LUNALLOC_CONF="dirty_decay_ms:500,narenas:4" program
   for name in la.names "^opt%." do print(name) end
-A pair that is wrong is reported on stderr and skipped; the others still apply.]],
+MALLOC_CONF, with jemalloc's settings, is read before it. A pair that is wrong is reported on stderr and skipped; the
+others still apply.]],
     units = [[
 Sizes: 4096, "64K", "1.5M", "2G" (powers of 1024). Times: "10s", "250ms".
 A plain number is in the control's own unit, which la.describe tells.]],
