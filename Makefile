@@ -75,7 +75,8 @@ OPTIMISE      := $(if $(filter release,$(VARIANT)),-O2 -g,-O1 -g -fno-omit-frame
 OPAQUE := $(addprefix -fno-builtin-,malloc calloc realloc free aligned_alloc posix_memalign memalign)
 
 ALL_CFLAGS  = -std=gnu11 $(OPTIMISE) $(WARNINGS) -fPIC -pthread $(OPAQUE) $(SANITIZE) $(DEFINES) $(INCLUDES)
-LIB_CFLAGS := -fvisibility=hidden -fno-semantic-interposition -ftls-model=initial-exec
+# Stores merged into vectors are loaded from constants, whose pages a small program need not touch (startup-cost).
+LIB_CFLAGS := -fvisibility=hidden -fno-semantic-interposition -ftls-model=initial-exec -fno-tree-slp-vectorize
 LUA_CFLAGS := $(shell pkg-config --cflags $(LUA_PC) 2>/dev/null || echo -I/usr/include/lua5.4)
 LUA_LIBS   := $(shell pkg-config --libs $(LUA_PC) 2>/dev/null || echo -llua5.4)
 LDFLAGS     = -pthread $(SANITIZE) -Wl,-z,now -Wl,-z,relro

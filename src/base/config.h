@@ -38,6 +38,14 @@ static const bool config_replace = LUNALLOC_REPLACE != 0;
 #define ALWAYS_INLINE static inline __attribute__((always_inline))
 #define CACHELINE     64
 
+/* For constants that every process reads at boot: beside what the linker writes to anyway, not among the other
+ * constants, of which a process that has nothing to say touches none. */
+#if defined(__ELF__)
+#define BOOT_CONSTANT __attribute__((section(".data.rel.ro")))
+#else
+#define BOOT_CONSTANT
+#endif
+
 /* The page map's granule: 2^12 bytes whatever the system's page size, so that the fast path shifts by a constant. */
 #define LG_GRANULE 12
 /* A bin index is kept as an offset where the fast path reads it: bin_index << LG_CACHE_BIN (thread/cache_bin.h). */

@@ -19,7 +19,7 @@ typedef struct {
     bool clips; /* a number out of range is taken as the nearest one in range */
 } place_t;
 
-static const place_t places[] = {
+BOOT_CONSTANT static const place_t places[] = {
     {"", source_file, false},
     {"lunalloc_conf", source_symbol, false},
     {"MALLOC_CONF", source_environment, true},

@@ -9,8 +9,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-/* Not among the constants, whose pages a process does not touch before it has something to say. */
-const char system_config_path[] __attribute__((section(".data.rel.ro"))) = "/etc/lunalloc.conf";
+BOOT_CONSTANT const char system_config_path[] = "/etc/lunalloc.conf";
 
 /* Its address is null if nobody defines it. */
 extern const char *lunalloc_conf __attribute__((weak, visibility("default")));
