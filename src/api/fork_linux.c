@@ -5,6 +5,7 @@
 #include "extent/metadata.h"
 #include "extent/pagemap.h"
 #include "os/pages.h"
+#include "thread/caches.h"
 #include "thread/thread.h"
 
 #include <pthread.h>
@@ -13,6 +14,7 @@ static void
 prefork(void) {
     background_prefork();
     thread_prefork();
+    caches_prefork();
     arenas_prefork();
     extent_prefork();
     pagemap_prefork();
@@ -27,6 +29,7 @@ postfork(bool child) {
     pagemap_postfork(child);
     extent_postfork(child);
     arenas_postfork(child);
+    caches_postfork(child);
     thread_postfork(child);
     background_postfork(child);
 }

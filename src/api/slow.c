@@ -3,52 +3,20 @@
 
 #include "api/fast.h"
 #include "api/init.h"
-#include "base/check.h"
 #include "base/witness.h"
 #include "extent/pagemap.h"
-#include "thread/tcache.h"
+#include "thread/source.h"
 
 #include <errno.h>
 #include <string.h>
 
-/* The calling thread; boots the allocator if this is the first call of all. */
-static thread_t *
-self(void) {
+thread_t *
+slow_self(void) {
     witness_no_core_lock();
     if (UNLIKELY(thread_self == &thread_unborn)) {
         init_boot();
     }
     return thread_get();
-}
-
-/* Without a cache. */
-static void *
-alloc_direct(thread_t *thread, uint32_t szind, size_t alignment, bool *zeroed) {
-    thread_count_uncached(szind);
-    thread_event(thread);
-    *zeroed = false;
-    arena_t *arena = thread_source(thread);
-    if (UNLIKELY(arena == NULL)) {
-        return NULL;
-    }
-    return sc_is_small(szind) ? arena_malloc_small(arena, szind) : arena_malloc_large(arena, szind, alignment, zeroed);
-}
-
-/* The fast path has looked into the bins of the sizes that it serves, and may have counted them down to 0. */
-static void *
-alloc_cached(thread_t *thread, uint32_t szind) {
-    void *ptr;
-    bool looked = sc.size[szind] <= SC_LOOKUP_MAX;
-    return !looked && cache_bin_pop(&thread->bins[szind + 1], &ptr) ? ptr : tcache_alloc_slow(thread, szind);
-}
-
-static void *
-alloc_once(thread_t *thread, uint32_t szind, size_t alignment, bool *zeroed) {
-    if (szind < thread->ncached && alignment <= sc.page) {
-        *zeroed = false;
-        return alloc_cached(thread, szind);
-    }
-    return alloc_direct(thread, szind, alignment, zeroed);
 }
 
 static COLD void *
@@ -57,72 +25,49 @@ out_of_memory(void) {
     return NULL;
 }
 
-/* One class, an alignment that its place must have; tries again after giving back what the arenas do not use,
- * which asks hooks: not inside of one. */
+/* From the thread's own cache and arena. */
 static void *
-alloc(uint32_t szind, size_t alignment, bool *zeroed) {
-    thread_t *thread = self();
-    void *ptr = alloc_once(thread, szind, alignment, zeroed);
-    if (UNLIKELY(ptr == NULL)) {
-        if (!hooks_running()) {
-            arenas_release_unused();
-        }
-        ptr = alloc_once(thread, szind, alignment, zeroed);
-    }
+alloc(thread_t *thread, uint32_t szind, size_t alignment, bool *zeroed) {
+    void *ptr = source_alloc(thread, (source_t){.cache = &thread->cache}, szind, alignment, zeroed);
     return UNLIKELY(ptr == NULL) ? out_of_memory() : ptr;
 }
 
 void *
 slow_malloc(size_t size) {
     bool zeroed;
-    self();
-    return size > SC_LARGE_MAX ? out_of_memory() : alloc(sc_index(size), 1, &zeroed);
+    thread_t *thread = slow_self();
+    return size > SC_LARGE_MAX ? out_of_memory() : alloc(thread, sc_index(size), 1, &zeroed);
 }
 
 void *
 slow_calloc(size_t size) {
     bool zeroed;
-    self();
-    void *ptr = size > SC_LARGE_MAX ? out_of_memory() : alloc(sc_index(size), 1, &zeroed);
+    thread_t *thread = slow_self();
+    void *ptr = size > SC_LARGE_MAX ? out_of_memory() : alloc(thread, sc_index(size), 1, &zeroed);
     if (ptr != NULL && !zeroed) {
         memset(ptr, 0, size);
     }
     return ptr;
 }
 
-/*
- * Up to a page: the class of size rounded up to the alignment, whose regions are then aligned, because the spacing of
- * the classes there is a multiple or a divisor of it and slabs start at pages. Beyond: a large class at that
- * alignment.
- */
 void *
 slow_aligned(size_t alignment, size_t size) {
     bool zeroed;
-    self();
-    if (size > SC_LARGE_MAX || alignment > SC_LARGE_MAX) {
+    size_t place;
+    void *ptr;
+    thread_t *thread = slow_self();
+    uint32_t szind = sc_index_aligned(size, alignment, &place);
+    if (szind == SC_NONE) {
         return out_of_memory();
     }
-    size_t rounded = align_up(size == 0 ? 1 : size, alignment);
-    if (alignment <= sc.page && rounded <= sc.small_max) {
-        void *ptr;
-        return fast_malloc(rounded, &ptr) ? ptr : alloc(sc_index(rounded), 1, &zeroed);
-    }
-    return alloc(sc_index(size > sc.small_max ? size : sc.small_max + 1), alignment, &zeroed);
-}
-
-static size_t
-size_of_extent(const extent_t *e, const void *ptr) {
-    if (!e->slab && (uintptr_t)ptr != e->addr) {
-        misuse("use of an address inside an allocation", ptr, "");
-    }
-    return sc.size[e->szind];
+    return place == 1 && fast_malloc(sc.size[szind], &ptr) ? ptr : alloc(thread, szind, place, &zeroed);
 }
 
 size_t
 slow_usable_size(const void *ptr) {
     witness_no_core_lock();
     uint32_t class = pagemap_class(ptr);
-    return class != 0 ? sc.size[class - 1] : size_of_extent(arena_extent_of(ptr, "usable size"), ptr);
+    return sc.size[class != 0 ? class - 1 : source_extent(ptr, "usable size")->szind];
 }
 
 static void *
@@ -137,7 +82,7 @@ move(void *ptr, size_t old_size, size_t size) {
 
 void *
 slow_realloc(void *ptr, size_t size) {
-    self();
+    thread_t *thread = slow_self();
     if (size == 0) {
         slow_free(ptr);
         return NULL;
@@ -145,26 +90,16 @@ slow_realloc(void *ptr, size_t size) {
     if (size > SC_LARGE_MAX) {
         return out_of_memory();
     }
-    extent_t *e = arena_extent_of(ptr, "realloc");
-    size_t old_size = size_of_extent(e, ptr);
+    extent_t *e = source_extent(ptr, "realloc");
+    size_t old_size = sc.size[e->szind];
     uint32_t szind = sc_index(size);
     if (szind == e->szind) {
         return ptr;
     }
-    if (!e->slab && !sc_is_small(szind) && arena_resize_large(e, szind)) {
+    if (!e->slab && !sc_is_small(szind) && source_resize(thread, e, szind)) {
         return ptr;
     }
     return move(ptr, old_size, size);
-}
-
-static void
-free_direct(thread_t *thread, void *ptr) {
-    thread_event(thread);
-    if (arena_extent_of(ptr, "free")->slab) {
-        arena_flush(&ptr, 1);
-    } else {
-        arena_free_large_ptr(ptr);
-    }
 }
 
 void
@@ -173,14 +108,7 @@ slow_free(void *ptr) {
     if (ptr == NULL) {
         return;
     }
-    thread_t *thread = self();
+    thread_t *thread = slow_self();
     uint32_t class = (uintptr_t)ptr >> LG_VADDR == 0 ? pagemap_class(ptr) : 0;
-    if (class != 0 && class <= thread->ncached) {
-        cache_bin_t *bin = &thread->bins[class];
-        if (!cache_bin_push(bin, ptr)) {
-            tcache_free_slow(thread, class - 1, ptr);
-        }
-    } else {
-        free_direct(thread, ptr);
-    }
+    source_free(thread, &thread->cache, class != 0 ? class - 1 : SC_NONE, ptr);
 }

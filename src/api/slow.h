@@ -2,7 +2,10 @@
 #ifndef LUNALLOC_API_SLOW_H
 #define LUNALLOC_API_SLOW_H
 
-#include "base/config.h"
+#include "thread/thread.h"
+
+/* The calling thread; boots the allocator if this is the first call of all. */
+thread_t *slow_self(void);
 
 NOINLINE void *slow_malloc(size_t size);
 NOINLINE void *slow_calloc(size_t size);

@@ -20,8 +20,8 @@ typedef enum {
 } arena_life_t;
 
 typedef struct arena {
-    uint32_t index; /* Synchronization: constant. */
-    arena_life_t life GUARDED_BY(role_arenas);
+    uint32_t index;            /* Synchronization: constant. */
+    _Atomic arena_life_t life; /* Synchronization: written under the arenas' lock, read at any time. */
     _Atomic bool manual; /* Synchronization: written while nothing lives in it, read at any time; made by request, not
                             for automatic binding; never cached. */
     _Atomic uint32_t nthreads;                    /* Synchronization: any thread; threads bound to it. */

@@ -54,11 +54,11 @@ make(uint32_t index, bool manual) REQUIRES(role_arenas) {
     if (arena == NULL) {
         return NULL;
     }
-    if (arena->life == arena_destroyed) {
+    if (atomic_get(&arena->life) == arena_destroyed) {
         arena_use_defaults(arena, clock_coarse_ns());
         atomic_set(&arena->manual, manual);
     }
-    arena->life = arena_living;
+    atomic_set_release(&arena->life, arena_living);
     atomic_set_release(&arenas_table[index], arena);
     if (index >= atomic_get(&count)) {
         atomic_set_release(&count, index + 1);
@@ -93,7 +93,7 @@ arenas_boot(uint32_t n) {
 static bool
 alive(uint32_t index) REQUIRES(role_arenas) {
     const arena_t *arena = index < atomic_get(&count) ? atomic_get(&arenas_table[index]) : NULL;
-    return arena != NULL && arena->life == arena_living;
+    return arena != NULL && atomic_get(&arena->life) == arena_living;
 }
 
 bool
@@ -117,16 +117,19 @@ want(uint32_t index) REQUIRES(role_arenas) {
 
 arena_t *
 arenas_want(uint32_t index) {
-    arenas_lock();
-    arena_t *arena = want(index);
-    arenas_unlock();
+    arena_t *arena = arenas_get(index);
+    if (arena == NULL || atomic_get_acquire(&arena->life) != arena_living) {
+        arenas_lock();
+        arena = want(index);
+        arenas_unlock();
+    }
     return arena;
 }
 
 static bool
 is_free(uint32_t index) REQUIRES(role_arenas) {
     const arena_t *arena = atomic_get(&arenas_table[index]);
-    return arena == NULL ? !is_kept(index) : arena->life == arena_destroyed;
+    return arena == NULL ? !is_kept(index) : atomic_get(&arena->life) == arena_destroyed;
 }
 
 /* The lowest index that is free; ARENAS_MAX if there is none. */
@@ -374,7 +377,7 @@ begin_clearing(uint32_t index) {
     arena_t *arena = alive(index) ? arenas_get(index) : NULL;
     if (arena != NULL && atomic_get(&arena->manual)) {
         error = atomic_get(&arena->nthreads) > 0 ? EAGAIN : 0;
-        arena->life = error == 0 ? arena_clearing : arena_living;
+        atomic_set(&arena->life, error == 0 ? arena_clearing : arena_living);
     }
     arenas_unlock();
     return error;
@@ -383,7 +386,7 @@ begin_clearing(uint32_t index) {
 static void
 end_clearing(uint32_t index, arena_life_t now) {
     arenas_lock();
-    arenas_get(index)->life = now;
+    atomic_set(&arenas_get(index)->life, now);
     arenas_unlock();
 }
 

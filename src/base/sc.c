@@ -50,6 +50,20 @@ sc_index_compute(size_t size) {
     return sc.ntiny + ((group + 1) << sc.config.lg_ngroup) + (uint32_t)step;
 }
 
+uint32_t
+sc_index_aligned(size_t size, size_t alignment, size_t *place) {
+    *place = 1;
+    if (size > SC_LARGE_MAX || alignment > SC_LARGE_MAX) {
+        return SC_NONE;
+    }
+    size_t rounded = align_up(size == 0 ? 1 : size, alignment);
+    if (alignment <= sc.page && rounded <= sc.small_max) {
+        return sc_index(rounded);
+    }
+    *place = alignment;
+    return sc_index(size > sc.small_max ? size : sc.small_max + 1);
+}
+
 void
 sc_decompose(uint32_t szind, uint32_t *lg_group, uint32_t *lg_delta, uint32_t *ndelta) {
     size_t size = sc.size[szind];

@@ -89,6 +89,14 @@ sc_is_small(uint32_t szind) {
     return szind < sc.nsmall;
 }
 
+/*
+ * Class of a request at an alignment, a power of two; SC_NONE if it is too large. Up to a page: the class of the size
+ * rounded up to the alignment, whose regions are then aligned, because the spacing of the classes there is a multiple
+ * or a divisor of it and slabs start at pages; *place is 1. Beyond: a large class, and *place is the alignment that the
+ * allocation's place must have.
+ */
+uint32_t sc_index_aligned(size_t size, size_t alignment, size_t *place);
+
 /* Usable size of a request, 0 if it is too large. */
 static inline size_t
 sc_round(size_t size) {

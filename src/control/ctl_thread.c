@@ -1,6 +1,7 @@
 /* ctl_thread.c -- the calling thread, and its cache, by name. */
 #include "control/ctl_arena.h"
 #include "thread/tcache.h"
+#include "thread/thread.h"
 
 #include <errno.h>
 
@@ -33,7 +34,7 @@ int
 read_tcache_enabled(const ctl_call_t *call, lunalloc_value_t *value, fmt_t *why) {
     (void)call;
     (void)why;
-    value->v.b = thread_get()->ncached > 0;
+    value->v.b = thread_get()->cache.ncached > 0;
     return 0;
 }
 
@@ -50,6 +51,6 @@ write_tcache_flush(const ctl_call_t *call, const lunalloc_value_t *value, fmt_t 
     (void)call;
     (void)value;
     (void)why;
-    tcache_flush(thread_get());
+    tcache_flush(&thread_get()->cache);
     return 0;
 }

@@ -3,7 +3,9 @@
 
 #include "extent/metadata.h"
 #include "os/clock.h"
+#include "thread/caches.h"
 #include "thread/tcache.h"
+#include "thread/thread.h"
 
 #include <errno.h>
 #include <string.h>
@@ -42,35 +44,42 @@ add_class(lunalloc_class_stats_t *out, arena_t *arena, uint32_t szind) {
     }
 }
 
-/* What the caches of all threads hold, and the requests that they have counted, by class. */
+/* What all caches hold, those of threads and explicit ones, and the requests that they have counted, by class. */
 typedef struct {
-    uint64_t cached[THREAD_BINS];
-    uint64_t nrequests[THREAD_BINS];
+    uint64_t cached[CACHE_BINS];
+    uint64_t nrequests[CACHE_BINS];
     uint64_t nthreads;
 } caches_t;
 
 /* A count read while its owner moves the stack may be off: no more than a stack can hold is believed. */
 static void
+add_cache(const cache_t *cache, void *context) {
+    caches_t *caches = context;
+    for (uint32_t i = 0; i + 1 < CACHE_BINS; i++) {
+        uint32_t n = cache_bin_count(&cache->bins[i + 1]);
+        uint32_t most = n == 0 ? 0 : tcache_max_slots(i);
+        caches->cached[i] += n < most ? n : most;
+        caches->nrequests[i] += tcache_requests(cache, i);
+    }
+}
+
+static void
 add_thread(const thread_t *thread, void *context) {
     caches_t *caches = context;
     caches->nthreads++;
-    for (uint32_t i = 0; i + 1 < THREAD_BINS; i++) {
-        uint32_t n = cache_bin_count(&thread->bins[i + 1]);
-        uint32_t most = n == 0 ? 0 : tcache_max_slots(i);
-        caches->cached[i] += n < most ? n : most;
-        caches->nrequests[i] += tcache_requests(thread, i);
-    }
+    add_cache(&thread->cache, context);
 }
 
 static void
 read_caches(caches_t *caches) {
     memset(caches, 0, sizeof *caches);
     thread_each(add_thread, caches);
+    caches_each(add_cache, caches);
 }
 
 static uint64_t
 requests(const caches_t *caches, uint32_t szind) {
-    return thread_other_requests(szind) + (szind + 1 < THREAD_BINS ? caches->nrequests[szind] : 0);
+    return thread_other_requests(szind) + (szind + 1 < CACHE_BINS ? caches->nrequests[szind] : 0);
 }
 
 static void
@@ -123,7 +132,7 @@ read_all(lunalloc_stats_t *out) {
     read_caches(&caches);
     for (uint32_t i = 0; i < sc.nsizes; i++) {
         out->nrequests += requests(&caches, i);
-        out->cached += i + 1 < THREAD_BINS ? caches.cached[i] * sc.size[i] : 0;
+        out->cached += i + 1 < CACHE_BINS ? caches.cached[i] * sc.size[i] : 0;
     }
     for (uint32_t i = 0; i < arenas_count(); i++) {
         if (arenas_get(i) != NULL) {
@@ -169,6 +178,6 @@ stats_read_class(uint32_t index, uint32_t szind, lunalloc_class_stats_t *out) {
     caches_t caches;
     read_caches(&caches);
     out->nrequests = requests(&caches, szind);
-    out->cached = szind + 1 < THREAD_BINS ? caches.cached[szind] : 0;
+    out->cached = szind + 1 < CACHE_BINS ? caches.cached[szind] : 0;
     return 0;
 }

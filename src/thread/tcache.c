@@ -21,7 +21,7 @@ tcache_nclasses(void) {
     }
     size_t max = options.tcache_max > sc.small_max ? options.tcache_max : sc.small_max;
     uint32_t n = sc_index(max) + (sc_round(max) == max);
-    return n < THREAD_BINS - 1 ? n : THREAD_BINS - 1;
+    return n < CACHE_BINS - 1 ? n : CACHE_BINS - 1;
 }
 
 /* May a stack of this class have 2^lg slots? */
@@ -95,10 +95,10 @@ replace_stack(cache_bin_t *bin, cache_cold_t *cold, uint32_t lg) {
 
 /* A larger stack, or the first one. False if there is none. */
 static bool
-grow(thread_t *thread, uint32_t szind) {
-    cache_cold_t *cold = &thread->cold[szind + 1];
+grow(cache_t *cache, uint32_t szind) {
+    cache_cold_t *cold = &cache->cold[szind + 1];
     uint32_t lg;
-    return next_size(cold, szind, &lg) && replace_stack(&thread->bins[szind + 1], cold, lg);
+    return next_size(cold, szind, &lg) && replace_stack(&cache->bins[szind + 1], cold, lg);
 }
 
 static void
@@ -119,27 +119,29 @@ forget_oldest(cache_bin_t *bin, uint32_t n) {
 }
 
 static void
-flush_small(cache_bin_t *bin, const cache_cold_t *cold, uint32_t n) {
+flush_small(cache_bin_t *bin, cache_cold_t *cold, uint32_t n) {
     list_t emptied;
     list_init(&emptied);
     arena_push(end_of(cold) - n, n, &emptied);
     forget_oldest(bin, n);
+    cold->returned += n;
     arena_delete_slabs(&emptied);
 }
 
 static void
-flush_large(cache_bin_t *bin, const cache_cold_t *cold) {
+flush_large(cache_bin_t *bin, cache_cold_t *cold) {
     const void *ptr = end_of(cold)[-1];
     forget_oldest(bin, 1);
+    cold->returned++;
     arena_free_large_ptr(ptr);
 }
 
 /* Gives all but the `keep` newest objects back. What may run hooks, which may allocate, comes when they have left the
  * stack. */
 static void
-flush_bin(thread_t *thread, uint32_t szind, uint32_t keep) {
-    cache_bin_t *bin = &thread->bins[szind + 1];
-    const cache_cold_t *cold = &thread->cold[szind + 1];
+flush_bin(cache_t *cache, uint32_t szind, uint32_t keep) {
+    cache_bin_t *bin = &cache->bins[szind + 1];
+    cache_cold_t *cold = &cache->cold[szind + 1];
     uint32_t count;
     while (cold->slots != NULL && (count = cache_bin_count(bin)) > keep) {
         if (sc_is_small(szind)) {
@@ -188,14 +190,25 @@ missing(const cache_bin_t *bin, const cache_cold_t *cold, uint32_t szind) {
 
 /* Puts n objects on a stack that has room, or as many as the arena has at hand; returns how many. */
 static uint32_t
-stack_up(cache_bin_t *bin, arena_t *arena, uint32_t szind, uint32_t n) {
+stack_up(cache_bin_t *bin, cache_cold_t *cold, arena_t *arena, uint32_t szind, uint32_t n) {
     void **head = cache_bin_head(bin);
     uint32_t got = arena_take(arena, szind, n, head - n);
     if (got < n) {
         memmove(head - got, head - n, got * sizeof *head);
     }
     cache_bin_set_head(bin, head - got);
+    cold->returned -= got;
     return got;
+}
+
+/* One object for the caller, past the stack. NULL without memory. */
+static void *
+take_one(cache_cold_t *cold, arena_t *arena, uint32_t szind) {
+    bool zeroed;
+    void *ptr =
+        sc_is_small(szind) ? arena_malloc_small(arena, szind) : arena_malloc_large(arena, szind, sc.page, &zeroed);
+    cold->returned -= ptr != NULL;
+    return ptr;
 }
 
 /*
@@ -203,22 +216,21 @@ stack_up(cache_bin_t *bin, arena_t *arena, uint32_t szind, uint32_t n) {
  * may allocate and so change the stack: it is looked at again after each.
  */
 static void *
-refill(thread_t *thread, uint32_t szind) {
-    cache_bin_t *bin = &thread->bins[szind + 1];
-    const cache_cold_t *cold = &thread->cold[szind + 1];
-    arena_t *arena = thread_source(thread);
+refill(cache_t *cache, arena_t *arena, uint32_t szind) {
+    cache_bin_t *bin = &cache->bins[szind + 1];
+    cache_cold_t *cold = &cache->cold[szind + 1];
     if (UNLIKELY(arena == NULL)) {
         return NULL;
     }
     if (!sc_is_small(szind)) {
-        bool zeroed;
-        return arena_malloc_large(arena, szind, sc.page, &zeroed);
+        return take_one(cold, arena, szind);
     }
     uint32_t n;
-    while ((n = missing(bin, cold, szind)) > 0 && stack_up(bin, arena, szind, n) < n && arena_add_slab(arena, szind)) {
+    while ((n = missing(bin, cold, szind)) > 0 && stack_up(bin, cold, arena, szind, n) < n &&
+           arena_add_slab(arena, szind)) {
     }
     void *ptr = NULL;
-    return pop_uncounted(bin, &ptr) || cold->slots != NULL ? ptr : arena_malloc_small(arena, szind);
+    return pop_uncounted(bin, &ptr) || cold->slots != NULL ? ptr : take_one(cold, arena, szind);
 }
 
 /*
@@ -237,9 +249,9 @@ restart_countdown(cache_bin_t *bin, cache_cold_t *cold) {
 }
 
 uint64_t
-tcache_requests(const thread_t *thread, uint32_t szind) {
-    const cache_bin_t *bin = &thread->bins[szind + 1];
-    const cache_cold_t *cold = &thread->cold[szind + 1];
+tcache_requests(const cache_t *cache, uint32_t szind) {
+    const cache_bin_t *bin = &cache->bins[szind + 1];
+    const cache_cold_t *cold = &cache->cold[szind + 1];
     for (;;) {
         uint64_t nrequests = atomic_get_acquire(&cold->nrequests);
         if ((nrequests & RESTARTING) != 0) {
@@ -264,13 +276,13 @@ bursting(const cache_cold_t *cold, uint32_t requests) {
  * half as large.
  */
 static void
-adapt(thread_t *thread, uint32_t szind) {
-    cache_cold_t *cold = &thread->cold[szind + 1];
+adapt(cache_t *cache, uint32_t szind) {
+    cache_cold_t *cold = &cache->cold[szind + 1];
     if (cold->slots == NULL) {
-        grow(thread, szind);
-    } else if (!bursting(cold, (uint32_t)tcache_requests(thread, szind))) {
+        grow(cache, szind);
+    } else if (!bursting(cold, (uint32_t)tcache_requests(cache, szind))) {
         cold->lg_fill = (uint8_t)(cold->lg_fill - (cold->lg_fill > 0));
-    } else if (cold->lg_fill + 1 < cold->lg_slots || (cold->lg_slots < LG_SLOTS_ONE_WAY && grow(thread, szind))) {
+    } else if (cold->lg_fill + 1 < cold->lg_slots || (cold->lg_slots < LG_SLOTS_ONE_WAY && grow(cache, szind))) {
         cold->lg_fill++;
     }
 }
@@ -278,27 +290,33 @@ adapt(thread_t *thread, uint32_t szind) {
 /* A large stack is for objects that come back: a thread that only frees passes them through a small one at hardly more
  * cost. */
 static bool
-grow_on_overflow(thread_t *thread, uint32_t szind) {
-    cache_cold_t *cold = &thread->cold[szind + 1];
-    uint32_t requests = (uint32_t)tcache_requests(thread, szind);
+grow_on_overflow(cache_t *cache, uint32_t szind) {
+    cache_cold_t *cold = &cache->cold[szind + 1];
+    uint32_t requests = (uint32_t)tcache_requests(cache, szind);
     bool one_way = cold->lg_slots >= LG_SLOTS_ONE_WAY && requests == cold->overflowed;
     cold->overflowed = requests;
-    return !one_way && grow(thread, szind);
+    return !one_way && grow(cache, szind);
+}
+
+uint64_t
+tcache_frees(const cache_t *cache, uint32_t szind) {
+    uint32_t held = cache_bin_count(&cache->bins[szind + 1]);
+    return held + tcache_requests(cache, szind) + cache->cold[szind + 1].returned;
 }
 
 void
-tcache_open(thread_t *thread) {
+tcache_open(cache_t *cache) {
     witness_no_core_lock();
-    for (uint32_t i = 0; i < THREAD_BINS; i++) {
-        thread->bins[i].remain = TCACHE_PERIOD;
+    for (uint32_t i = 0; i < CACHE_BINS; i++) {
+        cache->bins[i].remain = TCACHE_PERIOD;
     }
 }
 
 void *
-tcache_alloc_slow(thread_t *thread, uint32_t szind) {
+tcache_alloc_slow(thread_t *thread, cache_t *cache, arena_t *arena, uint32_t szind) {
     witness_no_core_lock();
-    cache_bin_t *bin = &thread->bins[szind + 1];
-    cache_cold_t *cold = &thread->cold[szind + 1];
+    cache_bin_t *bin = &cache->bins[szind + 1];
+    cache_cold_t *cold = &cache->cold[szind + 1];
     if (cold->slots != NULL && bin->remain == 0) {
         restart_countdown(bin, cold);
     } else {
@@ -309,36 +327,37 @@ tcache_alloc_slow(thread_t *thread, uint32_t szind) {
     if (pop_uncounted(bin, &ptr)) {
         return ptr;
     }
-    adapt(thread, szind);
-    ptr = refill(thread, szind);
-    cold->refilled = (uint32_t)tcache_requests(thread, szind);
+    adapt(cache, szind);
+    ptr = refill(cache, thread_source(thread, arena), szind);
+    cold->refilled = (uint32_t)tcache_requests(cache, szind);
     cold->given = (uint16_t)cache_bin_count(bin);
     return ptr;
 }
 
 void
-tcache_free_slow(thread_t *thread, uint32_t szind, void *ptr) {
+tcache_free_slow(thread_t *thread, cache_t *cache, uint32_t szind, void *ptr) {
     witness_no_core_lock();
     thread_event(thread);
-    cache_bin_t *bin = &thread->bins[szind + 1];
-    if (cache_bin_push(bin, ptr) || (grow_on_overflow(thread, szind) && cache_bin_push(bin, ptr))) {
+    cache_bin_t *bin = &cache->bins[szind + 1];
+    if (cache_bin_push(bin, ptr) || (grow_on_overflow(cache, szind) && cache_bin_push(bin, ptr))) {
         return;
     }
-    const cache_cold_t *cold = &thread->cold[szind + 1];
+    cache_cold_t *cold = &cache->cold[szind + 1];
     if (cold->slots != NULL) {
-        flush_bin(thread, szind, (1U << cold->lg_slots) / 2);
+        flush_bin(cache, szind, (1U << cold->lg_slots) / 2);
     }
     if (!cache_bin_push(bin, ptr)) {
+        cold->returned++;
         give_back(szind, ptr);
     }
 }
 
 /* Gives a bin's objects and its stack back: it is empty and full at once. The countdown stays. */
 static void
-close_bin(thread_t *thread, uint32_t szind) {
-    cache_bin_t *bin = &thread->bins[szind + 1];
-    cache_cold_t *cold = &thread->cold[szind + 1];
-    flush_bin(thread, szind, 0);
+close_bin(cache_t *cache, uint32_t szind) {
+    cache_bin_t *bin = &cache->bins[szind + 1];
+    cache_cold_t *cold = &cache->cold[szind + 1];
+    flush_bin(cache, szind, 0);
     if (cold->slots != NULL) {
         metadata_give(cold->slots, cold->lg_slots + LG_SLOT);
         cold->slots = NULL;
@@ -349,34 +368,34 @@ close_bin(thread_t *thread, uint32_t szind) {
 }
 
 void
-tcache_flush(thread_t *thread) {
+tcache_flush(cache_t *cache) {
     witness_no_core_lock();
-    for (uint32_t i = 0; i < thread->ncached; i++) {
-        close_bin(thread, i);
+    for (uint32_t i = 0; i < cache->ncached; i++) {
+        close_bin(cache, i);
     }
 }
 
 /* Off first: giving back may run hooks, and what they free must not enter a bin that is closed already. */
 void
-tcache_close(thread_t *thread) {
+tcache_close(cache_t *cache) {
     witness_no_core_lock();
-    uint32_t n = thread->ncached;
-    thread->ncached = 0;
+    uint32_t n = cache->ncached;
+    cache->ncached = 0;
     for (uint32_t i = 0; i < n; i++) {
-        close_bin(thread, i);
+        close_bin(cache, i);
     }
 }
 
 void
-tcache_collect(thread_t *thread) {
+tcache_collect(cache_t *cache) {
     witness_no_core_lock();
-    uint32_t i = thread->sweep < thread->ncached ? thread->sweep : 0;
-    thread->sweep = i + 1;
-    cache_cold_t *cold = &thread->cold[i + 1];
-    uint32_t requests = (uint32_t)tcache_requests(thread, i);
+    uint32_t i = cache->sweep < cache->ncached ? cache->sweep : 0;
+    cache->sweep = i + 1;
+    cache_cold_t *cold = &cache->cold[i + 1];
+    uint32_t requests = (uint32_t)tcache_requests(cache, i);
     if (cold->slots != NULL && cold->seen == requests) {
-        uint32_t keep = cache_bin_count(&thread->bins[i + 1]) / 2;
-        keep > 0 ? flush_bin(thread, i, keep) : close_bin(thread, i);
+        uint32_t keep = cache_bin_count(&cache->bins[i + 1]) / 2;
+        keep > 0 ? flush_bin(cache, i, keep) : close_bin(cache, i);
         cold->lg_fill = 0;
     }
     cold->seen = requests;

@@ -1,12 +1,13 @@
 /*
- * tcache.h -- the slow paths of a thread's cache: refilling, growing, flushing, collecting.
+ * tcache.h -- the slow paths of a cache (cache.h): refilling, growing, flushing, collecting.
  *
  * A stack starts small when its class is first used and doubles while refills or overflows recur, up to
  * tcache_max_slots; beyond a modest size only for objects that come back: what a thread does nothing but allocate, or
  * nothing but free, passes through a small stack at hardly more cost. In a burst of allocations a refill asks for twice
  * as many objects as the last one did, up to half of the stack; where objects are freed in between, for half as many;
- * never for fewer than a cache line holds. An overflow that may not grow gives the oldest half back. The calling
- * thread's own cache only.
+ * never for fewer than a cache line holds. An overflow that may not grow gives the oldest half back.
+ *
+ * One thread at a time uses a cache: its own, or an explicit one.
  */
 #ifndef LUNALLOC_THREAD_TCACHE_H
 #define LUNALLOC_THREAD_TCACHE_H
@@ -16,27 +17,31 @@
 /* Allocations between two events of one bin. */
 #define TCACHE_PERIOD 512
 
-/* Makes a new thread's countdowns ready; its bins are zeroed. */
-void tcache_open(thread_t *thread);
+/* Makes a new cache's countdowns ready; it is zeroed. */
+void tcache_open(cache_t *cache);
 /* How many classes a cache covers: those up to options.tcache_max, 0 if caches are off. */
 uint32_t tcache_nclasses(void);
 /* Most objects of a class in one cache: options.tcache_nslots and tcache_bytes, rounded to a power of two. */
 uint32_t tcache_max_slots(uint32_t szind);
 
-/* The fast path found the bin empty, or its countdown at 0. NULL without memory. */
-void *tcache_alloc_slow(thread_t *thread, uint32_t szind);
+/* The fast path found the bin empty, or its countdown at 0. What is missing comes from the arena, or (NULL) from the
+ * calling thread's. NULL without memory. */
+void *tcache_alloc_slow(thread_t *thread, cache_t *cache, arena_t *arena, uint32_t szind);
 /* The fast path found the bin full. */
-void tcache_free_slow(thread_t *thread, uint32_t szind, void *ptr);
+void tcache_free_slow(thread_t *thread, cache_t *cache, uint32_t szind, void *ptr);
 
 /* Gives every object and the stacks back; the next use of a class starts with a small stack again. */
-void tcache_flush(thread_t *thread);
+void tcache_flush(cache_t *cache);
 /* The same, and turns the cache off. */
-void tcache_close(thread_t *thread);
+void tcache_close(cache_t *cache);
 /* Looks at one bin: what was not used since the last look loses half of its objects, and after the last one its stack.
  */
-void tcache_collect(thread_t *thread);
+void tcache_collect(cache_t *cache);
 
-/* Requests of a class that this cache has counted; any thread may ask. */
-uint64_t tcache_requests(const thread_t *thread, uint32_t szind);
+/* Requests of a class that this cache has counted, those without success too; any thread may ask. */
+uint64_t tcache_requests(const cache_t *cache, uint32_t szind);
+/* Objects of a class freed into this cache, and requests without success: so that the difference of the two is what is
+ * in use. The cache's user asks. */
+uint64_t tcache_frees(const cache_t *cache, uint32_t szind);
 
 #endif

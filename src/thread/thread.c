@@ -43,8 +43,8 @@ static void
 delist(thread_t *thread) {
     threads_lock();
     list_remove(&thread->link);
-    for (uint32_t i = 0; i + 1 < THREAD_BINS; i++) {
-        atomic_add(&other_requests[i], tcache_requests(thread, i));
+    for (uint32_t i = 0; i + 1 < CACHE_BINS; i++) {
+        thread_count_uncached(i, tcache_requests(&thread->cache, i));
     }
     threads_unlock();
 }
@@ -60,7 +60,7 @@ gone(void) {
 static void
 on_exit_of_thread(void *value) {
     thread_t *thread = value;
-    tcache_close(thread);
+    tcache_close(&thread->cache);
     delist(thread);
     arenas_unbind(atomic_get(&thread->arena));
     thread_self = gone();
@@ -74,11 +74,12 @@ thread_new(arena_t *arena) {
         return NULL;
     }
     memset(thread, 0, sizeof *thread);
-    tcache_open(thread);
+    tcache_open(&thread->cache);
     atomic_set(&thread->arena, arena);
     thread->id = system_thread_id();
     thread->generation = arenas_generation();
-    thread->ncached = tcache_nclasses();
+    thread->most_cached = CACHE_BINS;
+    thread->cache.ncached = tcache_nclasses();
     return thread;
 }
 
@@ -117,12 +118,28 @@ thread_get(void) {
     return LIKELY(thread != &thread_unborn) ? thread : thread_begin();
 }
 
+uint32_t
+thread_nclasses(const thread_t *thread) {
+    uint32_t n = tcache_nclasses();
+    return n < thread->most_cached ? n : thread->most_cached;
+}
+
 void
 thread_set_cached(thread_t *thread, bool on) {
     if (!on) {
-        tcache_close(thread);
-    } else if (!atomic_get(&atomic_get(&thread->arena)->manual)) {
-        thread->ncached = tcache_nclasses();
+        tcache_close(&thread->cache);
+    } else if (!atomic_get(&atomic_get(&thread->arena)->manual) && thread != &thread_gone) {
+        thread->cache.ncached = thread_nclasses(thread);
+    }
+}
+
+void
+thread_set_most_cached(thread_t *thread, uint32_t n) {
+    if (thread != &thread_gone) {
+        bool on = thread->cache.ncached > 0;
+        tcache_close(&thread->cache);
+        thread->most_cached = n;
+        thread_set_cached(thread, on);
     }
 }
 
@@ -140,8 +157,11 @@ thread_bind(thread_t *thread, arena_t *arena) {
 }
 
 arena_t *
-thread_source(thread_t *thread) {
-    return UNLIKELY(hooks_running()) ? arenas_without_hooks() : atomic_get(&thread->arena);
+thread_source(thread_t *thread, arena_t *wanted) {
+    if (UNLIKELY(hooks_running())) {
+        return arenas_without_hooks();
+    }
+    return wanted != NULL ? wanted : atomic_get(&thread->arena);
 }
 
 /* Threads of quiet arenas do not tick: each event also visits one other arena in turn. */
@@ -164,7 +184,7 @@ rebind(thread_t *thread) {
     arena_t *arena = arenas_rebind(old);
     if (arena != old) {
         atomic_set(&thread->arena, arena);
-        tcache_flush(thread);
+        tcache_flush(&thread->cache);
     }
 }
 
@@ -178,8 +198,8 @@ thread_event(thread_t *thread) {
     }
     if (++thread->ticks % EVENTS_PER_TICK == 0) {
         tick(thread);
-        if (thread->ncached > 0) {
-            tcache_collect(thread);
+        if (thread->cache.ncached > 0) {
+            tcache_collect(&thread->cache);
         }
     }
 }
@@ -199,8 +219,8 @@ thread_other_requests(uint32_t szind) {
 }
 
 void
-thread_count_uncached(uint32_t szind) {
-    atomic_add(&other_requests[szind], 1);
+thread_count_uncached(uint32_t szind, uint64_t n) {
+    atomic_add(&other_requests[szind], n);
 }
 
 void

@@ -8,6 +8,8 @@
 #include "api/fast.h"
 #include "api/slow.h"
 #include "base/witness.h"
+#include "thread/caches.h"
+#include "thread/source.h"
 #include "thread/tcache.h"
 
 #include <malloc.h>
@@ -94,18 +96,25 @@ ENTRY(malloc_usable_size, block)
 ENTRY(fast_malloc, 24, &out)
 ENTRY(fast_free, block)
 ENTRY(fast_free_sized, block, 24)
+ENTRY(slow_self)
 ENTRY(slow_malloc, 24)
 ENTRY(slow_calloc, 24)
 ENTRY(slow_aligned, 64, 100)
 ENTRY(slow_realloc, block, 200)
 ENTRY(slow_free, block)
 ENTRY(slow_usable_size, block)
-ENTRY(tcache_alloc_slow, thread, 0)
-ENTRY(tcache_free_slow, thread, sc_index(24), block)
-ENTRY(tcache_open, thread)
-ENTRY(tcache_flush, thread)
-ENTRY(tcache_close, thread)
-ENTRY(tcache_collect, thread)
+ENTRY(source_alloc, thread, (source_t){.cache = &thread->cache}, 0, 1, &zeroed)
+ENTRY(source_free, thread, &thread->cache, sc_index(24), block)
+ENTRY(source_resize, thread, extent(), large_class() - 1)
+ENTRY(tcache_alloc_slow, thread, &thread->cache, NULL, 0)
+ENTRY(tcache_free_slow, thread, &thread->cache, sc_index(24), block)
+ENTRY(tcache_open, &thread->cache)
+ENTRY(tcache_flush, &thread->cache)
+ENTRY(tcache_close, &thread->cache)
+ENTRY(tcache_collect, &thread->cache)
+ENTRY(caches_create)
+ENTRY(caches_flush, 0)
+ENTRY(caches_destroy, 0)
 
 /* ---- internal: arenas ---- */
 

@@ -46,7 +46,7 @@ test_allocated_exact(void **state) {
         lunalloc_free(held[i]);
     }
     assert_int_equal(read_stats(LUNALLOC_ALL).allocated, before);
-    tcache_flush(thread_get());
+    tcache_flush(&thread_get()->cache);
     stats = read_stats(LUNALLOC_ALL);
     assert_int_equal(stats.allocated, before);
     assert_int_equal(stats.cached, 0);

@@ -12,12 +12,12 @@ static void *ptrs[MAX_PTRS];
 
 static const cache_bin_t *
 bin_of(uint32_t szind) {
-    return &thread_get()->bins[szind + 1];
+    return &thread_get()->cache.bins[szind + 1];
 }
 
 static const cache_cold_t *
 cold_of(uint32_t szind) {
-    return &thread_get()->cold[szind + 1];
+    return &thread_get()->cache.cold[szind + 1];
 }
 
 static uint32_t
@@ -58,7 +58,7 @@ limits(void *arg) {
         thread_assert(max * sc.size[i] <= options.tcache_bytes || max <= 4);
         thread_assert(!config_torture || max == 1);
     }
-    thread_assert(tcache_nclasses() >= sc.nsmall && tcache_nclasses() < THREAD_BINS);
+    thread_assert(tcache_nclasses() >= sc.nsmall && tcache_nclasses() < CACHE_BINS);
     return arg;
 }
 
@@ -183,7 +183,7 @@ flush_keeps_newest(void *arg) {
     uint32_t max = tcache_max_slots(szind);
     uint32_t i = 0;
     take(szind, 0, 8 * max);
-    tcache_flush(thread_get());
+    tcache_flush(&thread_get()->cache);
     while (nslots(szind) < max || cache_bin_count(bin_of(szind)) < max) {
         thread_assert(i < 6 * max);
         give(i++, 1);
@@ -208,7 +208,7 @@ flush_order(void *arg) {
         give(0, 4 * max);
     }
     take(szind, 0, 4 * max);
-    tcache_flush(thread_get());
+    tcache_flush(&thread_get()->cache);
     thread_assert(cache_bin_count(bin_of(szind)) == 0);
     for (uint32_t i = 0; i < 4 * max; i++) {
         lunalloc_free(ptrs[i]);
@@ -239,7 +239,7 @@ flush_all(void *arg) {
         take(szind, 0, 8);
         give(0, 8);
     }
-    tcache_flush(thread_get());
+    tcache_flush(&thread_get()->cache);
     for (uint32_t szind = 0; szind < tcache_nclasses(); szind++) {
         thread_assert(zeroed(bin_of(szind)) && nslots(szind) == 0);
         take(szind, 0, 3);
@@ -253,16 +253,16 @@ flush_all(void *arg) {
 static void *
 close_cache(void *arg) {
     thread_t *self = thread_get();
-    uint64_t requests[THREAD_BINS];
+    uint64_t requests[CACHE_BINS];
     for (uint32_t szind = 0; szind < tcache_nclasses(); szind++) {
         take(szind, 0, 8);
         give(0, 8);
-        requests[szind] = tcache_requests(self, szind);
+        requests[szind] = tcache_requests(&self->cache, szind);
     }
-    tcache_close(self);
+    tcache_close(&self->cache);
     for (uint32_t szind = 0; szind < tcache_nclasses(); szind++) {
         thread_assert(zeroed(bin_of(szind)) && cold_of(szind)->slots == NULL);
-        thread_assert(tcache_requests(self, szind) == requests[szind]);
+        thread_assert(tcache_requests(&self->cache, szind) == requests[szind]);
     }
     take(quiet_class(), 0, 4);
     give(0, 4);
@@ -271,7 +271,7 @@ close_cache(void *arg) {
     take(quiet_class(), 0, 4);
     give(0, 4);
     thread_assert(nslots(quiet_class()) > 0);
-    thread_assert(tcache_requests(self, quiet_class()) == requests[quiet_class()] + 4);
+    thread_assert(tcache_requests(&self->cache, quiet_class()) == requests[quiet_class()] + 4);
     return arg;
 }
 
@@ -295,7 +295,7 @@ static void
 random_step(uint32_t szind, uint64_t *seed, uint32_t *held, uint64_t *made) {
     size_t choice = rnd_below(seed, 100);
     if (choice == 0) {
-        tcache_flush(thread_get());
+        tcache_flush(&thread_get()->cache);
     } else if (choice == 1) {
         thread_set_cached(thread_get(), rnd_below(seed, 2) == 0);
     } else if (choice == 2) {
@@ -375,8 +375,8 @@ collect(void *arg) {
     take(idle, 0, max);
     give(0, max);
     thread_assert(cache_bin_count(bin_of(idle)) > 0);
-    for (unsigned i = 0; i < 200 * THREAD_BINS; i++) {
-        tcache_collect(thread_get());
+    for (unsigned i = 0; i < 200 * CACHE_BINS; i++) {
+        tcache_collect(&thread_get()->cache);
     }
     thread_assert(zeroed(bin_of(idle)) && nslots(idle) == 0);
     return arg;

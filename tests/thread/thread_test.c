@@ -87,7 +87,7 @@ test_memory_outlives_thread(void **state) {
         assert_true(pattern_holds(out[k], sizes[k], k));
         lunalloc_free(out[k]);
     }
-    tcache_flush(thread_get());
+    tcache_flush(&thread_get()->cache);
 }
 
 /* The requests that an ended thread made stay counted. */
@@ -152,7 +152,7 @@ static void
 test_late_free(void **state) {
     (void)state;
     assert_int_equal(pthread_key_create(&late_key, late_destructor), 0);
-    tcache_flush(thread_get());
+    tcache_flush(&thread_get()->cache);
     uint64_t before = out_of_arenas(1792), alive = threads_alive();
     for (unsigned i = 0; i < 20; i++) {
         run_thread(leave_to_destructor, NULL);
@@ -162,7 +162,7 @@ test_late_free(void **state) {
     }
     assert_int_equal(atomic_get(&late_calls), 20 * 6);
     assert_int_equal(atomic_get(&late_wrong), 0);
-    tcache_flush(thread_get());
+    tcache_flush(&thread_get()->cache);
     assert_int_equal(out_of_arenas(1792), before);
     assert_int_equal(threads_alive(), alive);
     pthread_key_delete(late_key);
@@ -201,13 +201,13 @@ bind_and_report(void *arg) {
     thread_t *self = thread_get();
     seen[0] = atomic_get(&self->arena)->index < arenas_nauto();
     thread_bind(self, manual);
-    seen[1] = atomic_get(&self->arena) == manual && self->ncached == 0 && atomic_get(&manual->nthreads) == 1;
+    seen[1] = atomic_get(&self->arena) == manual && self->cache.ncached == 0 && atomic_get(&manual->nthreads) == 1;
     void *small = lunalloc_malloc(100);
     void *large = lunalloc_malloc(100000);
     seen[2] = arena_extent_of(small, "test")->owner == extent_owner(manual->index, extent_active) &&
               arena_extent_of(large, "test")->owner == extent_owner(manual->index, extent_active);
     thread_bind(self, arenas_get(0));
-    seen[3] = atomic_get(&manual->nthreads) == 0 && self->ncached == tcache_nclasses();
+    seen[3] = atomic_get(&manual->nthreads) == 0 && self->cache.ncached == tcache_nclasses();
     lunalloc_free(small);
     lunalloc_free_sized(large, 100000);
     seen[4] = arenas_destroy(manual->index) == 0;

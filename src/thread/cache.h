@@ -1,0 +1,41 @@
+/*
+ * cache.h -- a cache: for each class a stack of free objects, and what that needs off the hot path. A thread has one of
+ * its own (thread.h); others are made by request (caches.h). What is done with them: tcache.h.
+ *
+ * Objects are conserved, class by class, over the life of a cache:
+ *   held = taken from arenas + freed into it - allocated from it - returned to arenas
+ * so that frees are never counted: held is the stack's, allocations are counted down, and cold.returned is the rest.
+ */
+#ifndef LUNALLOC_THREAD_CACHE_H
+#define LUNALLOC_THREAD_CACHE_H
+
+#include "thread/cache_bin.h"
+
+/* Bin indices (szind + 1) that may be cached; 0 stands for "none" and its bin stays zeroed. */
+#define CACHE_BINS 64
+
+/* What a cache bin needs off the hot path. Requests are remembered by their low bits: only differences matter, and a
+ * wrong one costs a refill of another size. */
+typedef struct {
+    /* Synchronization: the cache's user alone: these fields. */
+    void **slots; /* the stack's memory, 2^lg_slots pointers; NULL until first used */
+    uint8_t lg_slots;
+    uint8_t lg_fill;     /* 2^lg_fill objects were asked for by the last refill */
+    uint16_t given;      /* objects on the stack after it */
+    uint32_t refilled;   /* requests then */
+    uint32_t overflowed; /* requests when the stack last ran over */
+    uint32_t seen;       /* requests when the collector last looked */
+    uint64_t returned;   /* objects given to arenas less objects taken from them; wraps */
+
+    _Atomic uint64_t nrequests; /* Synchronization: the user writes, any thread reads; allocations counted so far,
+                                   without the present countdown. */
+} cache_cold_t;
+
+typedef struct {
+    cache_bin_t bins[CACHE_BINS];  /* Synchronization: one user at a time; see cache_bin.h. */
+    cache_cold_t cold[CACHE_BINS]; /* Synchronization: one user at a time; nrequests is read by others. */
+    uint32_t ncached;              /* Synchronization: the user; classes below this szind are cached, 0: none. */
+    uint32_t sweep;                /* Synchronization: the user; the bin that the collector looks at next. */
+} cache_t;
+
+#endif

@@ -1,0 +1,135 @@
+/* caches.c -- the table of explicit caches, made when the first one is. */
+#include "thread/caches.h"
+
+#include "base/witness.h"
+#include "extent/metadata.h"
+#include "thread/tcache.h"
+
+#include <string.h>
+
+#define LG_CACHE 12
+_Static_assert(sizeof(cache_t) <= 1U << LG_CACHE, "a cache fits its block");
+
+typedef cache_t *_Atomic entry_t;
+
+static lock_t lock = LOCK_INITIALIZER(RANK_CACHES);
+static entry_t
+    *_Atomic table; /* Synchronization: written once, under the lock, as its entries are; read at any time. */
+
+static void
+caches_lock(void) ACQUIRE(role_caches) NO_THREAD_SAFETY {
+    lock_acquire(&lock);
+}
+
+static void
+caches_unlock(void) RELEASE(role_caches) NO_THREAD_SAFETY {
+    lock_release(&lock);
+}
+
+/* NULL without memory. */
+static entry_t *
+make_table(void) REQUIRES(role_caches) {
+    if (atomic_get(&table) == NULL) {
+        atomic_set_release(&table, metadata_alloc(CACHES_MAX * sizeof(entry_t), CACHELINE));
+    }
+    return atomic_get(&table);
+}
+
+/* The lowest number that is free; CACHES_MAX if there is none. */
+static uint32_t
+free_number(void) REQUIRES(role_caches) {
+    const entry_t *entries = make_table();
+    uint32_t id = entries == NULL ? CACHES_MAX : 0;
+    while (id < CACHES_MAX && atomic_get(&entries[id]) != NULL) {
+        id++;
+    }
+    return id;
+}
+
+static cache_t *
+cache_new(void) {
+    cache_t *cache = metadata_take(LG_CACHE);
+    if (cache != NULL) {
+        memset(cache, 0, sizeof *cache);
+        tcache_open(cache);
+        cache->ncached = tcache_nclasses();
+    }
+    return cache;
+}
+
+uint32_t
+caches_create(void) {
+    witness_no_core_lock();
+    caches_lock();
+    uint32_t id = free_number();
+    cache_t *cache = id < CACHES_MAX ? cache_new() : NULL;
+    if (cache != NULL) {
+        atomic_set_release(&atomic_get(&table)[id], cache);
+    }
+    caches_unlock();
+    return cache != NULL ? id : CACHES_MAX;
+}
+
+cache_t *
+caches_get(uint32_t id) {
+    entry_t *entries = atomic_get_acquire(&table);
+    return entries != NULL && id < CACHES_MAX ? atomic_get_acquire(&entries[id]) : NULL;
+}
+
+bool
+caches_flush(uint32_t id) {
+    witness_no_core_lock();
+    cache_t *cache = caches_get(id);
+    if (cache != NULL) {
+        tcache_flush(cache);
+    }
+    return cache != NULL;
+}
+
+/* Takes a cache out of the table; its requests go to those that no living cache counts. NULL if there is none. */
+static cache_t *
+take_out(uint32_t id) {
+    caches_lock();
+    cache_t *cache = caches_get(id);
+    if (cache != NULL) {
+        atomic_set(&atomic_get(&table)[id], NULL);
+        for (uint32_t i = 0; i + 1 < CACHE_BINS; i++) {
+            thread_count_uncached(i, tcache_requests(cache, i));
+        }
+    }
+    caches_unlock();
+    return cache;
+}
+
+bool
+caches_destroy(uint32_t id) {
+    witness_no_core_lock();
+    cache_t *cache = take_out(id);
+    if (cache != NULL) {
+        tcache_close(cache);
+        metadata_give(cache, LG_CACHE);
+    }
+    return cache != NULL;
+}
+
+void
+caches_each(void (*visit)(const cache_t *cache, void *context), void *context) {
+    caches_lock();
+    const entry_t *entries = atomic_get(&table);
+    for (uint32_t id = 0; entries != NULL && id < CACHES_MAX; id++) {
+        if (atomic_get(&entries[id]) != NULL) {
+            visit(atomic_get(&entries[id]), context);
+        }
+    }
+    caches_unlock();
+}
+
+void
+caches_prefork(void) {
+    lock_acquire(&lock);
+}
+
+void
+caches_postfork(bool child) {
+    child ? lock_reset(&lock) : lock_release(&lock);
+}

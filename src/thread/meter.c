@@ -1,0 +1,43 @@
+/* meter.c -- the sums, when they are asked for. */
+#include "thread/meter.h"
+
+#include "thread/tcache.h"
+
+void
+meter_update(thread_t *thread) {
+    meter_t *meter = &thread->meter;
+    uint64_t allocated = atomic_get(&meter->direct_allocated);
+    uint64_t freed = atomic_get(&meter->direct_freed);
+    for (uint32_t i = 0; i + 1 < CACHE_BINS; i++) {
+        allocated += tcache_requests(&thread->cache, i) * sc.size[i];
+        freed += tcache_frees(&thread->cache, i) * sc.size[i];
+    }
+    meter->allocated = allocated;
+    meter->freed = freed;
+    int64_t now = (int64_t)(allocated - freed - meter->base);
+    if (now > (int64_t)meter->peak) {
+        meter->peak = (uint64_t)now;
+    }
+}
+
+/* Inside of a hook, an allocation is under way whose request is counted and whose object is not: that would look like a
+ * free. */
+void
+meter_update_watched(thread_t *thread) {
+    if (UNLIKELY(thread->meter.watched) && !hooks_running()) {
+        meter_update(thread);
+    }
+}
+
+void
+meter_watch(thread_t *thread) {
+    meter_update(thread);
+    thread->meter.watched = true;
+}
+
+void
+meter_reset_peak(thread_t *thread) {
+    meter_watch(thread);
+    thread->meter.base = thread->meter.allocated - thread->meter.freed;
+    thread->meter.peak = 0;
+}

@@ -1,0 +1,45 @@
+/*
+ * meter.h -- how many bytes a thread has allocated and freed, and the most that it had at a time.
+ *
+ * Nothing is counted on the fast path:
+ *   allocated = sum over classes of size * requests(class) + direct_allocated
+ *   freed     = sum over classes of size * frees(class) + direct_freed
+ * with the counts of the thread's cache (tcache.h), and what passed it by. A reading is exact. Who keeps the address of
+ * a total, or asks for the peak, makes the thread *watched*: from then on each slow-path event (at most TCACHE_PERIOD
+ * allocations of a class, or a stack's frees, apart) brings the totals up to date.
+ */
+#ifndef LUNALLOC_THREAD_METER_H
+#define LUNALLOC_THREAD_METER_H
+
+#include "base/atomic.h"
+
+typedef struct thread thread_t;
+
+typedef struct {
+    /* Synchronization: the owner writes (threads that have ended share one); relaxed: these fields. */
+    _Atomic uint64_t direct_allocated; /* bytes of allocations that the thread's cache did not serve */
+    _Atomic uint64_t direct_freed;
+
+    /* Synchronization: the owner alone: these fields. */
+    uint64_t allocated; /* as of the last update */
+    uint64_t freed;
+    uint64_t base; /* allocated - freed when the peak was reset; wraps */
+    uint64_t peak; /* most of allocated - freed - base at an update, 0 at least */
+    bool watched;
+} meter_t;
+
+/* Brings the calling thread's totals and its peak up to date. */
+void meter_update(thread_t *thread);
+/* The same at the end of a slow path, if the thread is watched. */
+void meter_update_watched(thread_t *thread);
+/* The calling thread is watched from now on. */
+void meter_watch(thread_t *thread);
+void meter_reset_peak(thread_t *thread);
+
+static inline void
+meter_add_direct(meter_t *meter, uint64_t allocated, uint64_t freed) {
+    counter_add(&meter->direct_allocated, allocated);
+    counter_add(&meter->direct_freed, freed);
+}
+
+#endif

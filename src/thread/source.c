@@ -1,0 +1,110 @@
+/* source.c -- from caches and arenas to callers, and back. */
+#include "thread/source.h"
+
+#include "base/check.h"
+#include "base/witness.h"
+#include "thread/tcache.h"
+
+/* Without a cache. */
+static void *
+alloc_direct(thread_t *thread, arena_t *wanted, uint32_t szind, size_t alignment, bool *zeroed) {
+    thread_count_uncached(szind, 1);
+    thread_event(thread);
+    *zeroed = false;
+    arena_t *arena = thread_source(thread, wanted);
+    if (UNLIKELY(arena == NULL)) {
+        return NULL;
+    }
+    return sc_is_small(szind) ? arena_malloc_small(arena, szind) : arena_malloc_large(arena, szind, alignment, zeroed);
+}
+
+static void *
+alloc_cached(thread_t *thread, source_t source, uint32_t szind) {
+    void *ptr;
+    bool looked = source.cache == &thread->cache && sc.size[szind] <= SC_LOOKUP_MAX;
+    return !looked && cache_bin_pop(&source.cache->bins[szind + 1], &ptr)
+               ? ptr
+               : tcache_alloc_slow(thread, source.cache, source.arena, szind);
+}
+
+static void *
+alloc_once(thread_t *thread, source_t source, uint32_t szind, size_t alignment, bool *zeroed) {
+    bool cached = source.cache != NULL && szind < source.cache->ncached && alignment <= sc.page;
+    bool own = cached && source.cache == &thread->cache;
+    *zeroed = false;
+    void *ptr =
+        cached ? alloc_cached(thread, source, szind) : alloc_direct(thread, source.arena, szind, alignment, zeroed);
+    if (!own && ptr != NULL) {
+        meter_add_direct(&thread->meter, sc.size[szind], 0);
+    }
+    return ptr;
+}
+
+/* The second try asks hooks: not inside of one. */
+void *
+source_alloc(thread_t *thread, source_t source, uint32_t szind, size_t alignment, bool *zeroed) {
+    witness_no_core_lock();
+    void *ptr = alloc_once(thread, source, szind, alignment, zeroed);
+    if (UNLIKELY(ptr == NULL)) {
+        if (!hooks_running()) {
+            arenas_release_unused();
+        }
+        ptr = alloc_once(thread, source, szind, alignment, zeroed);
+    }
+    meter_update_watched(thread);
+    return ptr;
+}
+
+static void
+free_direct(thread_t *thread, void *ptr) {
+    thread_event(thread);
+    const extent_t *e = arena_extent_of(ptr, "free");
+    size_t size = sc.size[e->szind];
+    if (e->slab) {
+        arena_flush(&ptr, 1);
+    } else {
+        arena_free_large_ptr(ptr);
+    }
+    meter_add_direct(&thread->meter, 0, size);
+}
+
+static void
+free_cached(thread_t *thread, cache_t *cache, uint32_t szind, void *ptr) {
+    if (!cache_bin_push(&cache->bins[szind + 1], ptr)) {
+        tcache_free_slow(thread, cache, szind, ptr);
+    }
+    if (cache != &thread->cache) {
+        meter_add_direct(&thread->meter, 0, sc.size[szind]);
+    }
+}
+
+void
+source_free(thread_t *thread, cache_t *cache, uint32_t szind, void *ptr) {
+    witness_no_core_lock();
+    if (cache != NULL && szind < cache->ncached) {
+        free_cached(thread, cache, szind, ptr);
+    } else {
+        free_direct(thread, ptr);
+    }
+    meter_update_watched(thread);
+}
+
+bool
+source_resize(thread_t *thread, extent_t *e, uint32_t szind) {
+    witness_no_core_lock();
+    size_t old = sc.size[e->szind];
+    bool done = arena_resize_large(e, szind);
+    if (done) {
+        meter_add_direct(&thread->meter, sc.size[szind], old);
+    }
+    return done;
+}
+
+extent_t *
+source_extent(const void *ptr, const char *what) {
+    extent_t *e = arena_extent_of(ptr, what);
+    if (UNLIKELY(!e->slab && (uintptr_t)ptr != e->addr)) {
+        misuse("use of an address inside an allocation", ptr, "");
+    }
+    return e;
+}
