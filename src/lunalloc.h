@@ -43,6 +43,56 @@ LUNALLOC_API void lunalloc_free_aligned_sized(void *ptr, size_t alignment, size_
 LUNALLOC_API void free_sized(void *ptr, size_t size);
 LUNALLOC_API void free_aligned_sized(void *ptr, size_t alignment, size_t size);
 
+/*
+ * jemalloc's extended interface; each function has jemalloc's own name, too. `flags` is 0, or these joined by "|":
+ *
+ *   MALLOCX_LG_ALIGN(la), MALLOCX_ALIGN(a)  the address is a multiple of 2^la, or of a, a power of two
+ *   MALLOCX_ZERO          all that is new reads as zeros, up to the usable size
+ *   MALLOCX_TCACHE(id)    with the explicit cache of that number ("tcache.create") instead of the thread's own
+ *   MALLOCX_TCACHE_NONE   without a cache
+ *   MALLOCX_ARENA(i)      from that arena; without a cache, unless MALLOCX_TCACHE(id) names one, which then gives what
+ *                         it holds first. Inside of an extent hook, from one without hooks
+ *
+ * A number that no arena or cache has is an allocation that fails (NULL), and a free without a cache.
+ */
+#define MALLOCX_LG_ALIGN(la) ((int)(la))
+#define MALLOCX_ALIGN(a)     ((int)__builtin_ctzll((unsigned long long)(a)))
+#define MALLOCX_ZERO         ((int)0x40)
+#define MALLOCX_TCACHE(id)   ((int)(((id) + 2) << 8))
+#define MALLOCX_TCACHE_NONE  MALLOCX_TCACHE(-1)
+#define MALLOCX_ARENA(i)     ((int)(((unsigned)(i) + 1) << 20))
+
+LUNALLOC_API void *lunalloc_mallocx(size_t size, int flags);
+/* Resizes, in place or by moving. NULL if that cannot be done: then the block is as it was. A size of 0 counts as 1. */
+LUNALLOC_API void *lunalloc_rallocx(void *ptr, size_t size, int flags);
+/* Resizes in place to `size` bytes at least, and to size + extra if that can be; returns the usable size afterwards,
+ * less than `size` if it could not be done. */
+LUNALLOC_API size_t lunalloc_xallocx(void *ptr, size_t size, size_t extra, int flags);
+/* Usable size of a block; and the one that lunalloc_mallocx would give, 0 if it is too large. */
+LUNALLOC_API size_t lunalloc_sallocx(const void *ptr, int flags);
+LUNALLOC_API size_t lunalloc_nallocx(size_t size, int flags);
+/* `size` is what was asked for or more, up to the usable size; the flags name the same alignment. ptr may be NULL. */
+LUNALLOC_API void lunalloc_dallocx(void *ptr, int flags);
+LUNALLOC_API void lunalloc_sdallocx(void *ptr, size_t size, int flags);
+/* Fills `ptrs` with up to n blocks of one kind, straight from an arena; returns how many: fewer only without memory. */
+LUNALLOC_API size_t lunalloc_batch_alloc(void **ptrs, size_t n, size_t size, int flags);
+
+LUNALLOC_API void *mallocx(size_t size, int flags);
+LUNALLOC_API void *rallocx(void *ptr, size_t size, int flags);
+LUNALLOC_API size_t xallocx(void *ptr, size_t size, size_t extra, int flags);
+LUNALLOC_API size_t sallocx(const void *ptr, int flags);
+LUNALLOC_API void dallocx(void *ptr, int flags);
+LUNALLOC_API void sdallocx(void *ptr, size_t size, int flags);
+LUNALLOC_API size_t nallocx(size_t size, int flags);
+
+/*
+ * Variables that an application may define, or set: a configuration, read at start (as `const char *lunalloc_conf` is,
+ * which it may define); and a function that gets each text that would else go to standard error. NULL: neither.
+ */
+typedef void lunalloc_message_t(void *opaque, const char *text);
+LUNALLOC_API extern const char *malloc_conf;
+LUNALLOC_API extern lunalloc_message_t *malloc_message;
+
 /* True if the process's malloc is this allocator (preloaded or linked), false if it was only dlopen'ed. */
 LUNALLOC_API bool lunalloc_replaced(void);
 

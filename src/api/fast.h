@@ -28,6 +28,14 @@ fast_free(void *ptr) {
     return cache_bin_push(fast_bin(pagemap_bin_offset(ptr)), ptr);
 }
 
+/* The size that a request at an alignment is rounded up to (sc_index_aligned), if the fast paths serve it; else one
+ * that they do not. */
+ALWAYS_INLINE size_t
+fast_rounded(size_t size, size_t alignment) {
+    bool served = size <= SC_LOOKUP_MAX && alignment <= (size_t)1 << LG_GRANULE;
+    return LIKELY(served) ? align_up(size + (size == 0), alignment) : SIZE_MAX;
+}
+
 /* The class comes from the size, not from the page map: unless some memory must not enter caches. */
 ALWAYS_INLINE bool
 fast_free_sized(void *ptr, size_t size) {

@@ -1,6 +1,8 @@
 /* init.c -- the order of boot. Nothing called here allocates before thread_self is set. */
 #include "api/init.h"
 
+#include "api/message.h"
+
 #include "arena/arenas.h"
 #include "base/check.h"
 #include "base/options.h"
@@ -26,7 +28,7 @@ auto_arenas(void) {
 
 static void
 boot(void) {
-    check_sink = system_write_error;
+    check_sink = message_write;
     conf_read();
     sc_boot((sc_config_t){.lg_page = lg_floor(pages_size()), .lg_quantum = options.lg_quantum, .lg_ngroup = 2});
     conf_apply();

@@ -36,9 +36,9 @@ lunalloc_free_sized(void *ptr, size_t size) {
 
 void
 lunalloc_free_aligned_sized(void *ptr, size_t alignment, size_t size) {
-    (void)alignment;
-    (void)size;
-    lunalloc_free(ptr);
+    if (UNLIKELY(!fast_free_sized(ptr, fast_rounded(size, alignment)))) {
+        slow_free(ptr);
+    }
 }
 
 static void *

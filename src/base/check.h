@@ -12,7 +12,8 @@
 
 #include "base/config.h"
 
-/* Writes `len` bytes of one line somewhere visible. Async-signal-safe. Set once at boot. */
+/* Writes `len` bytes of one line, which is terminated, somewhere visible. Async-signal-safe, if the application's
+ * malloc_message is. Set once at boot. */
 extern void (*check_sink)(const char *text, size_t len);
 
 _Noreturn COLD void check_failed(const char *condition, const char *file, unsigned line);

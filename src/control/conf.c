@@ -21,6 +21,7 @@ typedef struct {
 
 BOOT_CONSTANT static const place_t places[] = {
     {"", source_file, false},
+    {"malloc_conf", source_symbol, true},
     {"lunalloc_conf", source_symbol, false},
     {"MALLOC_CONF", source_environment, true},
     {"LUNALLOC_CONF", source_environment, false},
@@ -203,13 +204,18 @@ abort_if(bool bad) {
     }
 }
 
+static const char *
+variable_of(const place_t *place) {
+    return place->clips ? system_application_malloc_conf() : system_application_conf();
+}
+
 /* The configuration there, NULL if there is none; a file's is read into `file`. */
 static const char *
 text_at(const place_t *place, char *file) {
     if (place->source == source_file) {
         return system_read_config(system_config_path, file, CONF_FILE_MAX) > 0 ? file : NULL;
     }
-    return place->source == source_symbol ? system_application_conf() : system_env(place->name);
+    return place->source == source_symbol ? variable_of(place) : system_env(place->name);
 }
 
 static void

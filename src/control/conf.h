@@ -1,12 +1,12 @@
 /*
- * conf.h -- configuration at start: the machine's (on Linux /etc/lunalloc.conf, a link's target or a file), the symbol
- * lunalloc_conf of the application, the environment's MALLOC_CONF and LUNALLOC_CONF; later ones win. In a process with
- * raised rights the environment is ignored.
+ * conf.h -- configuration at start: the machine's (on Linux /etc/lunalloc.conf, a link's target or a file), the symbols
+ * malloc_conf and lunalloc_conf of the application, the environment's MALLOC_CONF and LUNALLOC_CONF; later ones win. In
+ * a process with raised rights the environment is ignored.
  *
  *   name:value,name:value ...      each name is a row opt.<name> of the schema; the value "default" is the row's
  *
  * A bad pair is reported on one line and skipped, the rest applies; with abort_conf:true it ends the process. In
- * MALLOC_CONF, a number out of range is taken as the nearest one in range, as jemalloc does.
+ * malloc_conf and MALLOC_CONF, a number out of range is taken as the nearest one in range, as jemalloc does.
  */
 #ifndef LUNALLOC_CONTROL_CONF_H
 #define LUNALLOC_CONTROL_CONF_H

@@ -14,6 +14,13 @@ void system_write_error(const char *text, size_t len);
 const char *system_env(const char *name);
 /* The configuration that the application has compiled in, as its variable `const char *lunalloc_conf`; or NULL. */
 const char *system_application_conf(void);
+/* The same in jemalloc's name, malloc_conf; or NULL. */
+const char *system_application_malloc_conf(void);
+/* Where the application wants lines of text to go: its malloc_message; NULL if it does not say. */
+typedef void system_message_t(void *opaque, const char *text);
+system_message_t *system_application_message(void);
+/* A function of this name in a library that the process searches after this one; NULL if there is none. */
+void *system_next_symbol(const char *name);
 /* Where the machine's configuration is, in a place that only its administrator writes. */
 extern const char system_config_path[];
 /* Reads a configuration: a link's target (where the system's links hold any text), or else a regular file's text.

@@ -1,6 +1,7 @@
 /* system_linux.c -- POSIX and Linux calls that are neither pages nor clocks. */
 #include "os/system.h"
 
+#include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
@@ -24,6 +25,28 @@ system_application_conf(void) {
 
 /* The system call gives the mask's bytes. Not by the C library's function, whose page a small program touches for
  * nothing else. */
+/* Weak, so that an application may define them as its own, or set these. */
+const char *malloc_conf __attribute__((weak, visibility("default")));
+system_message_t *malloc_message __attribute__((weak, visibility("default")));
+
+const char *
+system_application_malloc_conf(void) {
+    return malloc_conf;
+}
+
+system_message_t *
+system_application_message(void) {
+    return malloc_message;
+}
+
+/* Not there in a program without shared libraries. */
+#pragma weak dlsym
+
+void *
+system_next_symbol(const char *name) {
+    return dlsym != NULL ? dlsym(RTLD_NEXT, name) : NULL;
+}
+
 unsigned
 system_ncpus(void) {
     uint64_t mask[MASK_WORDS];

@@ -16,6 +16,22 @@ system_application_conf(void) {
     return lunalloc_conf;
 }
 
+const char *
+system_application_malloc_conf(void) {
+    return NULL;
+}
+
+system_message_t *
+system_application_message(void) {
+    return NULL;
+}
+
+void *
+system_next_symbol(const char *name) {
+    (void)name;
+    return NULL;
+}
+
 unsigned
 system_ncpus(void) {
     DWORD_PTR process;

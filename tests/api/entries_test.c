@@ -9,7 +9,7 @@
 #include "api/slow.h"
 #include "base/witness.h"
 #include "thread/caches.h"
-#include "thread/source.h"
+#include "thread/flags.h"
 #include "thread/tcache.h"
 
 #include <malloc.h>
@@ -23,7 +23,7 @@ typedef struct {
     void (*enter)(void);
 } entry_t;
 
-static entry_t entries[128];
+static entry_t entries[192];
 static size_t nentries;
 
 static void
@@ -71,6 +71,21 @@ ENTRY(lunalloc_free_aligned_sized, block, 8, 24)
 ENTRY(lunalloc_posix_memalign, &out, 64, 100)
 ENTRY(lunalloc_aligned_alloc, 64, 128)
 ENTRY(lunalloc_usable_size, block)
+ENTRY(lunalloc_mallocx, 24, MALLOCX_TCACHE_NONE)
+ENTRY(lunalloc_rallocx, block, 200, MALLOCX_ZERO)
+ENTRY(lunalloc_xallocx, large, 200, 0, 0)
+ENTRY(lunalloc_sallocx, block, 0)
+ENTRY(lunalloc_nallocx, 24, 0)
+ENTRY(lunalloc_dallocx, block, MALLOCX_TCACHE_NONE)
+ENTRY(lunalloc_sdallocx, block, 24, 0)
+ENTRY(lunalloc_batch_alloc, &out, 1, 24, 0)
+ENTRY(mallocx, 24, 0)
+ENTRY(rallocx, block, 200, 0)
+ENTRY(xallocx, large, 200, 0, 0)
+ENTRY(sallocx, block, 0)
+ENTRY(nallocx, 24, 0)
+ENTRY(dallocx, block, 0)
+ENTRY(sdallocx, block, 24, 0)
 
 #if LUNALLOC_REPLACE
 void cfree(void *ptr);
@@ -89,6 +104,49 @@ ENTRY(memalign, 64, 100)
 ENTRY(valloc, 100)
 ENTRY(pvalloc, 100)
 ENTRY(malloc_usable_size, block)
+
+/* C++'s, by their names in the binary. */
+void *_Znwm(size_t size);
+void *_Znam(size_t size);
+void *_ZnwmRKSt9nothrow_t(size_t size, const void *nothrow);
+void *_ZnamRKSt9nothrow_t(size_t size, const void *nothrow);
+void *_ZnwmSt11align_val_t(size_t size, size_t alignment);
+void *_ZnamSt11align_val_t(size_t size, size_t alignment);
+void *_ZnwmSt11align_val_tRKSt9nothrow_t(size_t size, size_t align, const void *nothrow);
+void *_ZnamSt11align_val_tRKSt9nothrow_t(size_t size, size_t align, const void *nothrow);
+void _ZdlPv(void *ptr);
+void _ZdaPv(void *ptr);
+void _ZdlPvRKSt9nothrow_t(void *ptr, const void *nothrow);
+void _ZdaPvRKSt9nothrow_t(void *ptr, const void *nothrow);
+void _ZdlPvm(void *ptr, size_t size);
+void _ZdaPvm(void *ptr, size_t size);
+void _ZdlPvSt11align_val_t(void *ptr, size_t alignment);
+void _ZdaPvSt11align_val_t(void *ptr, size_t alignment);
+void _ZdlPvSt11align_val_tRKSt9nothrow_t(void *ptr, size_t align, const void *nothrow);
+void _ZdaPvSt11align_val_tRKSt9nothrow_t(void *ptr, size_t align, const void *nothrow);
+void _ZdlPvmSt11align_val_t(void *ptr, size_t size, size_t alignment);
+void _ZdaPvmSt11align_val_t(void *ptr, size_t size, size_t alignment);
+
+ENTRY(_Znwm, 24)
+ENTRY(_Znam, 24)
+ENTRY(_ZnwmRKSt9nothrow_t, 24, NULL)
+ENTRY(_ZnamRKSt9nothrow_t, 24, NULL)
+ENTRY(_ZnwmSt11align_val_t, 24, 64)
+ENTRY(_ZnamSt11align_val_t, 24, 64)
+ENTRY(_ZnwmSt11align_val_tRKSt9nothrow_t, 24, 64, NULL)
+ENTRY(_ZnamSt11align_val_tRKSt9nothrow_t, 24, 64, NULL)
+ENTRY(_ZdlPv, block)
+ENTRY(_ZdaPv, block)
+ENTRY(_ZdlPvRKSt9nothrow_t, block, NULL)
+ENTRY(_ZdaPvRKSt9nothrow_t, block, NULL)
+ENTRY(_ZdlPvm, block, 24)
+ENTRY(_ZdaPvm, block, 24)
+ENTRY(_ZdlPvSt11align_val_t, block, 8)
+ENTRY(_ZdaPvSt11align_val_t, block, 8)
+ENTRY(_ZdlPvSt11align_val_tRKSt9nothrow_t, block, 8, NULL)
+ENTRY(_ZdaPvSt11align_val_tRKSt9nothrow_t, block, 8, NULL)
+ENTRY(_ZdlPvmSt11align_val_t, block, 24, 8)
+ENTRY(_ZdaPvmSt11align_val_t, block, 24, 8)
 #endif
 
 /* ---- internal: entry points' own, thread's cache ---- */
@@ -112,6 +170,8 @@ ENTRY(tcache_open, &thread->cache)
 ENTRY(tcache_flush, &thread->cache)
 ENTRY(tcache_close, &thread->cache)
 ENTRY(tcache_collect, &thread->cache)
+ENTRY(flags_alloc, thread, &(request_t){.place = 1})
+ENTRY(flags_alloc_batch, thread, &out, 1, 24, 0)
 ENTRY(caches_create)
 ENTRY(caches_flush, 0)
 ENTRY(caches_destroy, 0)

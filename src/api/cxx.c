@@ -1,0 +1,164 @@
+/*
+ * cxx.c -- C++'s operators new and delete, in C, by the names that the Itanium ABI gives them: Znw and Zna are new and
+ * new[], Zdl and Zda are delete and delete[]; m is a size, St11align_val_t an alignment, RKSt9nothrow_t "nothrow".
+ *
+ * Without memory, new calls the installed new_handler until there is some, or until there is no handler: then it throws
+ * std::bad_alloc. All of that is the C++ library's, which is not linked: where it is not there, the process ends with a
+ * message. A handler may throw, which C cannot catch; so new(nothrow), where a handler is installed, lets the C++
+ * library's own new(nothrow) do that around our new.
+ */
+#include "api/fast.h"
+#include "api/slow.h"
+#include "base/check.h"
+#include "lunalloc.h"
+#include "os/system.h"
+
+#if LUNALLOC_REPLACE
+typedef void new_handler_t(void);
+typedef void *new_nothrow_t(size_t size, const void *nothrow);
+typedef void *new_aligned_nothrow_t(size_t size, size_t alignment, const void *nothrow);
+
+#define IF_THERE __attribute__((weak, visibility("default")))
+
+/* std::get_new_handler, std::__throw_bad_alloc. */
+extern new_handler_t *_ZSt15get_new_handlerv(void) IF_THERE;
+extern _Noreturn void _ZSt17__throw_bad_allocv(void) IF_THERE;
+
+static new_handler_t *
+installed_handler(void) {
+    return _ZSt15get_new_handlerv != NULL ? _ZSt15get_new_handlerv() : NULL;
+}
+
+static COLD void
+throw_bad_alloc(void) {
+    if (_ZSt17__throw_bad_allocv == NULL) {
+        fatal("out of memory in operator new, and no C++ library is there to throw std::bad_alloc");
+    }
+    _ZSt17__throw_bad_allocv();
+}
+
+/* Calls the handler, so that it is worth trying again; or does not return. */
+static COLD void
+ask_handler(void) {
+    new_handler_t *handler = installed_handler();
+    if (handler != NULL) {
+        handler();
+    } else {
+        throw_bad_alloc();
+    }
+}
+
+static NOINLINE void *
+new_slow(size_t size) {
+    void *ptr;
+    while (UNLIKELY((ptr = slow_malloc(size)) == NULL)) {
+        ask_handler();
+    }
+    return ptr;
+}
+
+static void *
+lunalloc_new(size_t size) {
+    void *ptr;
+    return LIKELY(fast_malloc(size, &ptr)) ? ptr : new_slow(size);
+}
+
+static void *
+lunalloc_new_aligned(size_t size, size_t alignment) {
+    void *ptr;
+    while (UNLIKELY((ptr = slow_aligned(alignment, size)) == NULL)) {
+        ask_handler();
+    }
+    return ptr;
+}
+
+/* The C++ library's function of the same name; NULL if there is none, or no handler to call. */
+static COLD void *
+library_new(const char *name) {
+    return installed_handler() != NULL ? system_next_symbol(name) : NULL;
+}
+
+static NOINLINE void *
+new_nothrow_slow(size_t size, const void *nothrow) {
+    void *ptr = slow_malloc(size);
+    if (UNLIKELY(ptr == NULL)) {
+        new_nothrow_t *library = (new_nothrow_t *)library_new("_ZnwmRKSt9nothrow_t");
+        ptr = library != NULL ? library(size, nothrow) : NULL;
+    }
+    return ptr;
+}
+
+static void *
+lunalloc_new_nothrow(size_t size, const void *nothrow) {
+    void *ptr;
+    return LIKELY(fast_malloc(size, &ptr)) ? ptr : new_nothrow_slow(size, nothrow);
+}
+
+static void *
+lunalloc_new_aligned_nothrow(size_t size, size_t alignment, const void *nothrow) {
+    void *ptr = slow_aligned(alignment, size);
+    if (UNLIKELY(ptr == NULL)) {
+        new_aligned_nothrow_t *library = (new_aligned_nothrow_t *)library_new("_ZnwmSt11align_val_tRKSt9nothrow_t");
+        ptr = library != NULL ? library(size, alignment, nothrow) : NULL;
+    }
+    return ptr;
+}
+
+static void
+lunalloc_delete(void *ptr) {
+    lunalloc_free(ptr);
+}
+
+static void
+lunalloc_delete_nothrow(void *ptr, const void *nothrow) {
+    (void)nothrow;
+    lunalloc_free(ptr);
+}
+
+static void
+lunalloc_delete_sized(void *ptr, size_t size) {
+    lunalloc_free_sized(ptr, size);
+}
+
+static void
+lunalloc_delete_aligned(void *ptr, size_t alignment) {
+    (void)alignment;
+    lunalloc_free(ptr);
+}
+
+static void
+lunalloc_delete_aligned_nothrow(void *ptr, size_t alignment, const void *nothrow) {
+    (void)alignment;
+    (void)nothrow;
+    lunalloc_free(ptr);
+}
+
+static void
+lunalloc_delete_sized_aligned(void *ptr, size_t size, size_t alignment) {
+    lunalloc_free_aligned_sized(ptr, alignment, size);
+}
+
+#define REPLACES(name) __attribute__((visibility("default"), alias("lunalloc_" #name)))
+
+void *_Znwm(size_t size) REPLACES(new);
+void *_Znam(size_t size) REPLACES(new);
+void *_ZnwmRKSt9nothrow_t(size_t size, const void *nothrow) REPLACES(new_nothrow);
+void *_ZnamRKSt9nothrow_t(size_t size, const void *nothrow) REPLACES(new_nothrow);
+void *_ZnwmSt11align_val_t(size_t size, size_t alignment) REPLACES(new_aligned);
+void *_ZnamSt11align_val_t(size_t size, size_t alignment) REPLACES(new_aligned);
+void *_ZnwmSt11align_val_tRKSt9nothrow_t(size_t size, size_t align, const void *nothrow) REPLACES(new_aligned_nothrow);
+void *_ZnamSt11align_val_tRKSt9nothrow_t(size_t size, size_t align, const void *nothrow) REPLACES(new_aligned_nothrow);
+
+void _ZdlPv(void *ptr) REPLACES(delete);
+void _ZdaPv(void *ptr) REPLACES(delete);
+void _ZdlPvRKSt9nothrow_t(void *ptr, const void *nothrow) REPLACES(delete_nothrow);
+void _ZdaPvRKSt9nothrow_t(void *ptr, const void *nothrow) REPLACES(delete_nothrow);
+void _ZdlPvm(void *ptr, size_t size) REPLACES(delete_sized);
+void _ZdaPvm(void *ptr, size_t size) REPLACES(delete_sized);
+void _ZdlPvSt11align_val_t(void *ptr, size_t alignment) REPLACES(delete_aligned);
+void _ZdaPvSt11align_val_t(void *ptr, size_t alignment) REPLACES(delete_aligned);
+void _ZdlPvSt11align_val_tRKSt9nothrow_t(void *ptr, size_t align, const void *nothrow) REPLACES(delete_aligned_nothrow);
+void _ZdaPvSt11align_val_tRKSt9nothrow_t(void *ptr, size_t align, const void *nothrow) REPLACES(delete_aligned_nothrow);
+void _ZdlPvmSt11align_val_t(void *ptr, size_t size, size_t alignment) REPLACES(delete_sized_aligned);
+void _ZdaPvmSt11align_val_t(void *ptr, size_t size, size_t alignment) REPLACES(delete_sized_aligned);
+#endif
