@@ -3,7 +3,7 @@
 local schema = {}
 
 -- Controls whose *reading* does something. They are treated as actions: nothing reads them but a call.
-local reading_acts = { ["arenas.create"] = true }
+local reading_acts = { ["arenas.create"] = true, ["tcache.create"] = true }
 
 --- True if the row is something to do rather than a value.
 function schema.is_action(row)

@@ -5,6 +5,7 @@
 #include "control/ctl_arenas.h"
 #include "control/ctl_config.h"
 #include "control/ctl_words.h"
+#include "thread/meter.h"
 
 #include <errno.h>
 #include <limits.h>

@@ -1,5 +1,6 @@
-/* ctl_thread.c -- the calling thread, and its cache, by name. */
+/* ctl_thread.c -- the calling thread by name: its arena, and what it has allocated and freed. */
 #include "control/ctl_arena.h"
+#include "os/clock.h"
 #include "thread/tcache.h"
 #include "thread/thread.h"
 
@@ -30,27 +31,59 @@ write_thread_arena(const ctl_call_t *call, const lunalloc_value_t *value, fmt_t 
     return 0;
 }
 
+/* ---- bytes ---- */
+
+static uint64_t *
+total(const ctl_call_t *call) {
+    return (uint64_t *)(void *)((char *)&thread_get()->meter + call->arg);
+}
+
 int
-read_tcache_enabled(const ctl_call_t *call, lunalloc_value_t *value, fmt_t *why) {
-    (void)call;
+read_thread_bytes(const ctl_call_t *call, lunalloc_value_t *value, fmt_t *why) {
     (void)why;
-    value->v.b = thread_get()->cache.ncached > 0;
+    meter_update(thread_get());
+    value->v.u = *total(call);
     return 0;
 }
 
 int
-write_tcache_enabled(const ctl_call_t *call, const lunalloc_value_t *value, fmt_t *why) {
-    (void)call;
+read_thread_bytesp(const ctl_call_t *call, lunalloc_value_t *value, fmt_t *why) {
     (void)why;
-    thread_set_cached(thread_get(), value->v.b);
+    meter_watch(thread_get());
+    value->v.p = total(call);
     return 0;
 }
 
 int
-write_tcache_flush(const ctl_call_t *call, const lunalloc_value_t *value, fmt_t *why) {
+read_thread_peak(const ctl_call_t *call, lunalloc_value_t *value, fmt_t *why) {
+    (void)call;
+    (void)why;
+    meter_watch(thread_get());
+    value->v.u = thread_get()->meter.peak;
+    return 0;
+}
+
+int
+write_thread_peak_reset(const ctl_call_t *call, const lunalloc_value_t *value, fmt_t *why) {
     (void)call;
     (void)value;
     (void)why;
-    tcache_flush(&thread_get()->cache);
+    meter_reset_peak(thread_get());
+    return 0;
+}
+
+/* ---- rest ---- */
+
+int
+write_thread_idle(const ctl_call_t *call, const lunalloc_value_t *value, fmt_t *why) {
+    (void)call;
+    (void)value;
+    (void)why;
+    thread_t *thread = thread_get();
+    arena_t *arena = atomic_get(&thread->arena);
+    tcache_flush(&thread->cache);
+    if (atomic_get(&arena->nthreads) <= 1) {
+        pa_decay(&arena->pages, clock_coarse_ns());
+    }
     return 0;
 }

@@ -84,7 +84,8 @@ test_functions_fit_access(void **state) {
         lunalloc_row_t public = ctl_public_row(row);
         assert_true(row->read != CTL_READ_NULL || ctl_exchanges(row) || !reads(&public));
         assert_true(row->read == CTL_READ_NULL || reads(&public));
-        assert_int_equal(row->write != CTL_WRITE_NULL, writes(&public) || row->type == LUNALLOC_VOID);
+        bool written = writes(&public) || row->type == LUNALLOC_VOID || strcmp(row->name, "tcache.create") == 0;
+        assert_int_equal(row->write != CTL_WRITE_NULL, written);
         assert_int_equal(ctl_row_named(row->name), i);
     }
     assert_int_equal(ctl_row_named("no.such.row"), ctl_nrows);
@@ -160,11 +161,12 @@ test_write_all(void **state) {
         lunalloc_value_t value;
         at_zero(row->name, name);
         if (row->type == LUNALLOC_VOID) {
-            bool manual_only = strstr(name, "reset") != NULL || strstr(name, "destroy") != NULL;
+            bool manual_only = strstr(name, "0.reset") != NULL || strstr(name, "0.destroy") != NULL;
             assert_int_equal(lunalloc_ctl_set(name, NULL, message, sizeof message), manual_only ? EINVAL : 0);
             assert_int_equal(lunalloc_ctl_set(name, "1", message, sizeof message), EINVAL);
         } else if (ctl_exchanges(&ctl_rows[ctl_row_named(row->name)]) || (writes(row) && !reads(row))) {
-            assert_int_equal(lunalloc_ctl_set(name, "1", message, sizeof message), EINVAL);
+            bool by_text = row->type == LUNALLOC_STRING;
+            assert_int_equal(lunalloc_ctl_set(name, "1", message, sizeof message), by_text ? 0 : EINVAL);
         } else if (writes(row)) {
             assert_int_equal(lunalloc_ctl_get(name, &value, message, sizeof message), 0);
             fmt_t out = fmt_begin(text, sizeof text);

@@ -5,7 +5,7 @@
 peer=$(ldconfig -p | sed -n 's|.*libjemalloc.so.2 .*=> ||p' | head -n 1)
 names=$root/tests/control/jemalloc-names.tsv
 # Subtrees that do not answer yet.
-missing='^(thread|tcache|prof|stats)\.|^opt\.(prof|lg_prof|stats)|^experimental\.batch_alloc'
+missing='^(thread\.prof|prof|stats)\.|^opt\.(prof|lg_prof|stats)'
 # What ends jemalloc if it is asked so, and what the profiler of that build would have to answer.
 untold='^arenas\.(create|lookup)|^experimental\.'
 # Writable here; not in every build of jemalloc.

@@ -1,0 +1,133 @@
+/* ctl_tcache.c -- caches by name: the calling thread's own, explicit ones, and the allocation of batches past them. */
+#include "control/ctl_io.h"
+#include "thread/caches.h"
+#include "thread/flags.h"
+#include "thread/tcache.h"
+
+#include <errno.h>
+
+/* ---- the calling thread's own ---- */
+
+int
+read_tcache_enabled(const ctl_call_t *call, lunalloc_value_t *value, fmt_t *why) {
+    (void)call;
+    (void)why;
+    value->v.b = thread_get()->cache.ncached > 0;
+    return 0;
+}
+
+int
+write_tcache_enabled(const ctl_call_t *call, const lunalloc_value_t *value, fmt_t *why) {
+    (void)call;
+    (void)why;
+    thread_set_cached(thread_get(), value->v.b);
+    return 0;
+}
+
+int
+write_tcache_flush(const ctl_call_t *call, const lunalloc_value_t *value, fmt_t *why) {
+    (void)call;
+    (void)value;
+    (void)why;
+    tcache_flush(&thread_get()->cache);
+    return 0;
+}
+
+int
+read_thread_tcache_max(const ctl_call_t *call, lunalloc_value_t *value, fmt_t *why) {
+    (void)call;
+    (void)why;
+    uint32_t n = thread_nclasses(thread_get());
+    value->v.u = n == 0 ? 0 : sc.size[n - 1];
+    return 0;
+}
+
+int
+write_thread_tcache_max(const ctl_call_t *call, const lunalloc_value_t *value, fmt_t *why) {
+    (void)call;
+    (void)why;
+    uint64_t max = value->v.u < SC_LARGE_MAX ? value->v.u : SC_LARGE_MAX;
+    thread_set_most_cached(thread_get(), sc_index(max) + 1);
+    return 0;
+}
+
+/* ---- explicit ones ---- */
+
+int
+read_tcache_create(const ctl_call_t *call, lunalloc_value_t *value, fmt_t *why) {
+    (void)call;
+    value->v.u = caches_create();
+    if (value->v.u == CACHES_MAX) {
+        fmt_str(why, "no memory for a cache, or no number: there are 4094");
+        return EFAULT;
+    }
+    return 0;
+}
+
+/* Without room for its number, none is made. */
+int
+exchange_tcache_create(const ctl_call_t *call, const ctl_io_t *io) {
+    lunalloc_value_t value;
+    char buf[128];
+    fmt_t why = fmt_begin(buf, sizeof buf);
+    unsigned id;
+    if (!ctl_takes(io, sizeof id)) {
+        return EINVAL;
+    }
+    int error = read_tcache_create(call, &value, &why);
+    id = (unsigned)value.v.u;
+    return error != 0 ? error : ctl_put(io, &id, sizeof id);
+}
+
+/* Calls a function of caches.h for the number that is written; EFAULT if there is no such cache. */
+static int
+with_number(const ctl_io_t *io, bool (*call)(uint32_t id)) {
+    unsigned id;
+    if (!ctl_take(io, &id, sizeof id)) {
+        return EINVAL;
+    }
+    return call(id) ? 0 : EFAULT;
+}
+
+int
+exchange_tcache_destroy(const ctl_call_t *call, const ctl_io_t *io) {
+    (void)call;
+    return with_number(io, caches_destroy);
+}
+
+int
+exchange_tcache_flush(const ctl_call_t *call, const ctl_io_t *io) {
+    (void)call;
+    return with_number(io, caches_flush);
+}
+
+/* ---- rows of two types ---- */
+
+int
+exchange_ncached_max(const ctl_call_t *call, const ctl_io_t *io) {
+    (void)call;
+    size_t size, most = 0;
+    if (!ctl_takes(io, sizeof most) || !ctl_take(io, &size, sizeof size)) {
+        return EINVAL;
+    }
+    if (size <= SC_LARGE_MAX && sc_index(size) < thread_nclasses(thread_get())) {
+        most = tcache_max_slots(sc_index(size));
+    }
+    return ctl_put(io, &most, sizeof most);
+}
+
+int
+exchange_batch_alloc(const ctl_call_t *call, const ctl_io_t *io) {
+    (void)call;
+    struct {
+        void **ptrs;
+        size_t n;
+        size_t size;
+        int flags;
+    } packet;
+    if (!ctl_takes(io, sizeof(size_t)) || !ctl_take(io, &packet, sizeof packet)) {
+        return EINVAL;
+    }
+    size_t filled = flags_alloc_batch(thread_get(), packet.ptrs, packet.n, packet.size, packet.flags);
+    return ctl_put(io, &filled, sizeof filled);
+}

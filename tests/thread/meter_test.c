@@ -1,0 +1,221 @@
+/*
+ * meter_test.c -- what a thread has allocated and freed: exact at every reading, whatever path each call took; what is
+ * seen through a pointer; and the peak. Each test works in a thread of its own, which begins with nothing.
+ */
+#include "../api/support.h"
+#include "thread/caches.h"
+#include "thread/tcache.h"
+#include "thread/thread.h"
+
+#define BLOCKS 400
+#define STEPS  60000
+
+typedef struct {
+    void *ptr[BLOCKS];
+    uint64_t allocated, freed;
+    uint64_t seed;
+    int cache; /* an explicit one */
+} model_t;
+
+static void
+note_allocation(model_t *model, unsigned i) {
+    thread_assert(model->ptr[i] != NULL);
+    model->allocated += sallocx(model->ptr[i], 0);
+}
+
+/* By every entry point that allocates. */
+static void
+allocate(model_t *model, unsigned i) {
+    size_t size = rnd_size(&model->seed, 17);
+    switch (rnd_below(&model->seed, 8)) {
+    case 0:
+        model->ptr[i] = lunalloc_calloc(1, size);
+        break;
+    case 1:
+        model->ptr[i] = lunalloc_aligned_alloc((size_t)8 << rnd_below(&model->seed, 14), size);
+        break;
+    case 2:
+        model->ptr[i] = mallocx(size, MALLOCX_TCACHE_NONE | MALLOCX_ZERO);
+        break;
+    case 3:
+        model->ptr[i] = mallocx(size, MALLOCX_TCACHE(model->cache));
+        break;
+    case 4:
+        thread_assert(lunalloc_batch_alloc(&model->ptr[i], 1, size, 0) == 1);
+        break;
+    default:
+        model->ptr[i] = lunalloc_malloc(size);
+        break;
+    }
+    note_allocation(model, i);
+}
+
+static void
+release(model_t *model, unsigned i) {
+    const int flags[] = {0, 0, 0, MALLOCX_TCACHE_NONE, MALLOCX_TCACHE(model->cache)};
+    model->freed += sallocx(model->ptr[i], 0);
+    dallocx(model->ptr[i], flags[rnd_below(&model->seed, 5)]);
+    model->ptr[i] = NULL;
+}
+
+/* One that changes the size has freed the old and allocated the new. */
+static void
+resize(model_t *model, unsigned i) {
+    size_t before = sallocx(model->ptr[i], 0), size = 1 + rnd_size(&model->seed, 18);
+    void *old = model->ptr[i];
+    bool in_place = rnd_below(&model->seed, 3) == 0;
+    if (in_place) {
+        xallocx(old, size, 0, 0);
+    } else {
+        model->ptr[i] = rnd_below(&model->seed, 2) == 0 ? lunalloc_realloc(old, size) : rallocx(old, size, 64);
+    }
+    if (model->ptr[i] != old || sallocx(model->ptr[i], 0) != before) {
+        model->freed += before;
+        note_allocation(model, i);
+    }
+}
+
+static void
+step(model_t *model) {
+    unsigned i = (unsigned)rnd_below(&model->seed, BLOCKS);
+    size_t what = rnd_below(&model->seed, 1000);
+    if (what == 0) {
+        tcache_flush(&thread_get()->cache);
+    } else if (what == 1) {
+        thread_set_cached(thread_get(), rnd_below(&model->seed, 2) == 0);
+    } else if (model->ptr[i] == NULL) {
+        allocate(model, i);
+    } else if (what < 200) {
+        resize(model, i);
+    } else {
+        release(model, i);
+    }
+}
+
+static void
+assert_meter(const model_t *model) {
+    meter_update(thread_get());
+    thread_assert(thread_get()->meter.allocated == model->allocated);
+    thread_assert(thread_get()->meter.freed == model->freed);
+}
+
+static void *
+every_path(void *arg) {
+    model_t *model = arg;
+    model->seed = 11;
+    model->cache = (int)caches_create();
+    for (unsigned n = 0; n < STEPS / (config_debug ? 4 : 1); n++) {
+        step(model);
+        if (n % 16 == 0) {
+            assert_meter(model);
+        }
+    }
+    for (unsigned i = 0; i < BLOCKS; i++) {
+        if (model->ptr[i] != NULL) {
+            release(model, i);
+        }
+    }
+    assert_meter(model);
+    thread_assert(model->allocated == model->freed);
+    thread_assert(caches_destroy((uint32_t)model->cache));
+    return NULL;
+}
+
+static void
+test_exact_on_every_path(void **state) {
+    (void)state;
+    static model_t model;
+    run_thread(every_path, &model);
+}
+
+/* ---- other threads' objects ---- */
+
+static void *gifts[1000];
+
+static void *
+free_gifts(void *arg) {
+    for (unsigned i = 0; i < 1000; i++) {
+        lunalloc_free(gifts[i]);
+    }
+    meter_update(thread_get());
+    thread_assert(thread_get()->meter.allocated == 0);
+    thread_assert(thread_get()->meter.freed == 1000 * sc.size[sc_index(100)]);
+    return arg;
+}
+
+static void
+test_frees_count_for_who_frees(void **state) {
+    (void)state;
+    for (unsigned i = 0; i < 1000; i++) {
+        gifts[i] = lunalloc_malloc(100);
+    }
+    run_thread(free_gifts, NULL);
+}
+
+/* ---- watched ---- */
+
+/* Totals seen through a pointer never fall, are never ahead, and follow within a countdown. */
+static void *
+follow(void *arg) {
+    meter_watch(thread_get());
+    const meter_t *meter = &thread_get()->meter;
+    uint64_t made = 0, allocated = 0, freed = 0, size = sc.size[sc_index(48)];
+    uint64_t begun = meter->allocated;
+    for (unsigned n = 0; n < 20 * TCACHE_PERIOD; n++) {
+        lunalloc_free(lunalloc_malloc(48));
+        made++;
+        thread_assert(meter->allocated >= allocated && meter->freed >= freed);
+        allocated = meter->allocated;
+        freed = meter->freed;
+        thread_assert(allocated - begun <= made * size && freed <= allocated);
+        thread_assert(allocated - begun + TCACHE_PERIOD * size >= made * size);
+    }
+    return arg;
+}
+
+static void
+test_watched_totals_follow(void **state) {
+    (void)state;
+    run_thread(follow, NULL);
+}
+
+static void *
+climb(void *arg) {
+    void *ptrs[100];
+    thread_t *self = thread_get();
+    meter_reset_peak(self);
+    for (unsigned round = 0; round < 3; round++) {
+        for (unsigned i = 0; i < 100; i++) {
+            ptrs[i] = lunalloc_malloc(100000);
+        }
+        for (unsigned i = 0; i < 100; i++) {
+            lunalloc_free(ptrs[i]);
+        }
+    }
+    uint64_t top = 100 * sc.size[sc_index(100000)];
+    meter_update(self);
+    thread_assert(self->meter.peak == top);
+    meter_reset_peak(self);
+    thread_assert(self->meter.peak == 0);
+    lunalloc_free(lunalloc_malloc(100000));
+    meter_update(self);
+    thread_assert(self->meter.peak == sc.size[sc_index(100000)]);
+    return arg;
+}
+
+static void
+test_peak(void **state) {
+    (void)state;
+    run_thread(climb, NULL);
+}
+
+int
+main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_exact_on_every_path),
+        cmocka_unit_test(test_frees_count_for_who_frees),
+        cmocka_unit_test(test_watched_totals_follow),
+        cmocka_unit_test(test_peak),
+    };
+    return cmocka_run_group_tests_name("meter", tests, boot_allocator, NULL);
+}
