@@ -4,7 +4,8 @@
 . "${0%/*}/common.bash"
 
 cc=${CC:-cc}
-compile() { "$cc" -std=gnu11 -O1 -g -fno-builtin -pthread -o "$1" "$here/jemalloc_api/api.c" "${@:2}" 2>"$work/details"; }
+source=$here/jemalloc_api/api.c
+compile() { "$cc" -std=gnu11 -O1 -g -fno-builtin -pthread -o "$1" "$source" "${@:2}" 2>"$work/details"; }
 
 if ! echo '#include <jemalloc/jemalloc.h>' | "$cc" -E - >/dev/null 2>&1; then
     skipped=3
