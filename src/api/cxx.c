@@ -7,8 +7,7 @@
  * message. A handler may throw, which C cannot catch; so new(nothrow), where a handler is installed, lets the C++
  * library's own new(nothrow) do that around our new.
  */
-#include "api/fast.h"
-#include "api/slow.h"
+#include "api/free.h"
 #include "base/check.h"
 #include "lunalloc.h"
 #include "os/system.h"
@@ -106,36 +105,36 @@ lunalloc_new_aligned_nothrow(size_t size, size_t alignment, const void *nothrow)
 
 static void
 lunalloc_delete(void *ptr) {
-    lunalloc_free(ptr);
+    free_block(ptr);
 }
 
 static void
 lunalloc_delete_nothrow(void *ptr, const void *nothrow) {
     (void)nothrow;
-    lunalloc_free(ptr);
+    free_block(ptr);
 }
 
 static void
 lunalloc_delete_sized(void *ptr, size_t size) {
-    lunalloc_free_sized(ptr, size);
+    free_block_of(ptr, size, 1);
 }
 
 static void
 lunalloc_delete_aligned(void *ptr, size_t alignment) {
     (void)alignment;
-    lunalloc_free(ptr);
+    free_block(ptr);
 }
 
 static void
 lunalloc_delete_aligned_nothrow(void *ptr, size_t alignment, const void *nothrow) {
     (void)alignment;
     (void)nothrow;
-    lunalloc_free(ptr);
+    free_block(ptr);
 }
 
 static void
 lunalloc_delete_sized_aligned(void *ptr, size_t size, size_t alignment) {
-    lunalloc_free_aligned_sized(ptr, alignment, size);
+    free_block_of(ptr, size, alignment);
 }
 
 #define REPLACES(name) __attribute__((visibility("default"), alias("lunalloc_" #name)))

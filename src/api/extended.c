@@ -3,8 +3,7 @@
  *
  * Where flags name neither a cache nor an arena, the fast paths serve; all else is made out first (thread/flags.h).
  */
-#include "api/fast.h"
-#include "api/slow.h"
+#include "api/free.h"
 #include "base/witness.h"
 #include "lunalloc.h"
 #include "thread/flags.h"
@@ -93,7 +92,7 @@ void *
 lunalloc_rallocx(void *ptr, size_t size, int flags) {
     witness_no_core_lock();
     size = size == 0 ? 1 : size;
-    return flags == 0 || ptr == NULL ? lunalloc_realloc(ptr, size) : rallocx_slow(ptr, size, flags);
+    return ptr == NULL ? mallocx_slow(size, flags) : rallocx_slow(ptr, size, flags);
 }
 
 static void
@@ -132,8 +131,9 @@ lunalloc_xallocx(void *ptr, size_t size, size_t extra, int flags) {
 
 size_t
 lunalloc_sallocx(const void *ptr, int flags) {
+    witness_no_core_lock();
     (void)flags;
-    return lunalloc_usable_size(ptr);
+    return ptr == NULL ? 0 : slow_usable_size(ptr);
 }
 
 static NOINLINE void
@@ -147,14 +147,18 @@ dallocx_slow(void *ptr, int flags) {
 void
 lunalloc_dallocx(void *ptr, int flags) {
     witness_no_core_lock();
-    LIKELY((flags & FLAGS_CACHE) == 0) ? lunalloc_free(ptr) : dallocx_slow(ptr, flags);
+    if (LIKELY((flags & FLAGS_CACHE) == 0)) {
+        free_block(ptr);
+    } else {
+        dallocx_slow(ptr, flags);
+    }
 }
 
 void
 lunalloc_sdallocx(void *ptr, size_t size, int flags) {
     witness_no_core_lock();
     if (LIKELY((flags & FLAGS_CACHE) == 0)) {
-        lunalloc_free_aligned_sized(ptr, flags_alignment(flags), size);
+        free_block_of(ptr, size, flags_alignment(flags));
     } else {
         dallocx_slow(ptr, flags);
     }

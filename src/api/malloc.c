@@ -4,8 +4,7 @@
  * Each exists under its lunalloc_ name; the standard names are aliases, defined only where this library is to replace
  * them. The declarations are our own, because a libc's carry attributes that an alias would have to repeat.
  */
-#include "api/fast.h"
-#include "api/slow.h"
+#include "api/free.h"
 #include "base/check.h"
 #include "base/witness.h"
 #include "lunalloc.h"
@@ -22,23 +21,17 @@ lunalloc_malloc(size_t size) {
 
 void
 lunalloc_free(void *ptr) {
-    if (UNLIKELY(!fast_free(ptr))) {
-        slow_free(ptr);
-    }
+    free_block(ptr);
 }
 
 void
 lunalloc_free_sized(void *ptr, size_t size) {
-    if (UNLIKELY(!fast_free_sized(ptr, size))) {
-        slow_free(ptr);
-    }
+    free_block_of(ptr, size, 1);
 }
 
 void
 lunalloc_free_aligned_sized(void *ptr, size_t alignment, size_t size) {
-    if (UNLIKELY(!fast_free_sized(ptr, fast_rounded(size, alignment)))) {
-        slow_free(ptr);
-    }
+    free_block_of(ptr, size, alignment);
 }
 
 static void *
