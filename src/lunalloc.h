@@ -279,6 +279,33 @@ LUNALLOC_API int lunalloc_sizeclass_of(size_t size,
                                        lunalloc_sizeclass_t *out); /* class of a request; ENOENT if too large */
 
 /*
+ * Sampled allocations that live, while profiling is on or after it was (control prof.active). Start with a zeroed
+ * cursor; each call copies up to n and returns how many, 0 at the end. A batch is copied at one time; what comes or
+ * goes between two may be met or not. No allocation, no lock held on return.
+ */
+#define LUNALLOC_STACK_MAX       128
+#define LUNALLOC_THREAD_NAME_MAX 96
+
+typedef struct {
+    uintptr_t addr;
+    size_t size;                                /* bytes: that of its class */
+    uint32_t szind;                             /* size class index */
+    uint32_t arena;                             /* index */
+    uint32_t thread;                            /* the system's number of the thread that allocated it */
+    char thread_name[LUNALLOC_THREAD_NAME_MAX]; /* as thread.prof.name has it; "" if it has none */
+    uint64_t time;                              /* of its allocation; monotonic clock, ns, as in lunalloc_stats_t */
+    double weight;                              /* how many allocations like this one it stands for */
+    uint32_t depth;                             /* of the stack */
+    uintptr_t stack[LUNALLOC_STACK_MAX];        /* return addresses, innermost first */
+} lunalloc_sample_t;
+
+typedef struct {
+    uint64_t next; /* private */
+} lunalloc_sample_cursor_t;
+
+LUNALLOC_API size_t lunalloc_prof_samples(lunalloc_sample_cursor_t *cursor, lunalloc_sample_t *out, size_t n);
+
+/*
  * Counters, of one arena or of all. Every field is a uint64_t, in this order, so that tools can treat it as an array
  * with the names of lunalloc_stats_names(). Bytes unless said otherwise. allocated <= active <= resident.
  */

@@ -5,6 +5,7 @@
 #include "api/init.h"
 #include "control/ctl.h"
 #include "lunalloc.h"
+#include "observe/prof_table.h"
 #include "observe/stats.h"
 #include "observe/walk.h"
 #include "thread/tcache.h"
@@ -143,6 +144,11 @@ int
 lunalloc_class_stats(uint32_t arena, uint32_t szind, lunalloc_class_stats_t *out) {
     init_boot();
     return stats_read_class(arena, szind, out);
+}
+
+size_t
+lunalloc_prof_samples(lunalloc_sample_cursor_t *cursor, lunalloc_sample_t *out, size_t n) {
+    return prof_table_samples(cursor, out, n);
 }
 
 const char *const *

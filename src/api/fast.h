@@ -40,7 +40,7 @@ fast_rounded(size_t size, size_t alignment) {
 ALWAYS_INLINE bool
 fast_free_sized(void *ptr, size_t size) {
     witness_no_core_lock();
-    if (UNLIKELY(ptr == NULL) || UNLIKELY(size > SC_LOOKUP_MAX) || UNLIKELY(atomic_get(&arenas_manual_made))) {
+    if (UNLIKELY(ptr == NULL) || UNLIKELY(size > SC_LOOKUP_MAX) || UNLIKELY(atomic_get(&arenas_uncached_made))) {
         return false;
     }
     return cache_bin_push(fast_bin(sc_bin_offset(size)), ptr);

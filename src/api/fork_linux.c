@@ -4,6 +4,8 @@
 #include "control/background.h"
 #include "extent/metadata.h"
 #include "extent/pagemap.h"
+#include "observe/prof.h"
+#include "observe/prof_dump.h"
 #include "os/pages.h"
 #include "thread/caches.h"
 #include "thread/thread.h"
@@ -12,12 +14,14 @@
 
 static void
 prefork(void) {
+    prof_dump_prefork();
     background_prefork();
     thread_prefork();
     caches_prefork();
     arenas_prefork();
     extent_prefork();
     pagemap_prefork();
+    prof_prefork();
     metadata_prefork();
     pages_prefork();
 }
@@ -26,12 +30,14 @@ static void
 postfork(bool child) {
     pages_postfork(child);
     metadata_postfork(child);
+    prof_postfork(child);
     pagemap_postfork(child);
     extent_postfork(child);
     arenas_postfork(child);
     caches_postfork(child);
     thread_postfork(child);
     background_postfork(child);
+    prof_dump_postfork(child);
 }
 
 static void

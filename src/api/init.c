@@ -8,12 +8,14 @@
 #include "base/options.h"
 #include "control/background.h"
 #include "control/conf.h"
+#include "observe/prof.h"
 #include "os/pages.h"
 #include "os/system.h"
 #include "thread/thread.h"
 
 static lock_t lock = LOCK_INITIALIZER(RANK_BOOT);
-static _Atomic bool ready; /* Synchronization: written under the lock, read at any time. */
+static _Atomic bool libraries_loaded; /* Synchronization: any thread; never becomes false. */
+static _Atomic bool ready;            /* Synchronization: written under the lock, read at any time. */
 
 /* Caches leave an arena so little to do that several threads at once hardly meet there, while each further arena holds
  * partly used slabs and free pages of its own: scripts/sweep, opt.narenas. */
@@ -43,6 +45,10 @@ boot(void) {
 __attribute__((constructor)) static void
 loaded(void) {
     background_allow();
+    atomic_set(&libraries_loaded, true);
+    if (atomic_get_acquire(&ready)) {
+        prof_begin();
+    }
 }
 
 void
@@ -59,5 +65,8 @@ init_boot(void) {
     lock_release(&lock);
     if (first) {
         fork_boot();
+        if (atomic_get(&libraries_loaded)) {
+            prof_begin();
+        }
     }
 }

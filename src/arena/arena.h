@@ -25,7 +25,8 @@ typedef struct arena {
     _Atomic bool manual; /* Synchronization: written while nothing lives in it, read at any time; made by request, not
                             for automatic binding; never cached. */
     _Atomic uint32_t nthreads;                    /* Synchronization: any thread; threads bound to it. */
-    _Atomic uint64_t nmalloc_large[SC_MAX_SIZES]; /* Synchronization: any thread adds; by szind, as below. */
+    _Atomic uint64_t nmalloc_large[SC_MAX_SIZES]; /* Synchronization: any thread adds; by szind, samples of small
+                                                     classes too. */
     _Atomic uint64_t ndalloc_large[SC_MAX_SIZES]; /* Synchronization: as nmalloc_large. */
     page_alloc_t pages;                           /* Synchronization: its own. */
     bin_t bins[];                                 /* Synchronization: their own; sc.nsmall of them. */

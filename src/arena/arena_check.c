@@ -47,11 +47,12 @@ check_slab(arena_t *arena, const extent_t *slab, bin_tally_t *tallies) REQUIRES(
     tally->curregs += slab->nregs - nfree;
 }
 
-/* It has the pages of its class, no more; but for the page of a guard that is just being set or taken away. */
+/* It has the pages of its class, no more; but for the page of a guard that is just being set or taken away. A small
+ * class is a sample's (arena/sample.h), which caches do not take. */
 static void
 check_large(const arena_t *arena, const extent_t *e) REQUIRES(role_extents) {
     size_t size = align_up(sc.size[e->szind], sc.page);
-    check(!sc_is_small(e->szind));
+    check(!sc_is_small(e->szind) || pagemap_class((void *)e->addr) == 0);
     check(extent_usable(e) == size || (!e->guarded && e->size == size + sc.page));
     check(!atomic_get(&arena->manual) || pagemap_class((void *)e->addr) == 0);
 }

@@ -9,7 +9,7 @@
 
 /* Sparse: common, as pagemap_classes is. */
 __attribute__((common)) _Atomic(arena_t *) arenas_table[ARENAS_MAX];
-_Atomic bool arenas_manual_made;
+_Atomic bool arenas_uncached_made;
 
 static lock_t lock = LOCK_INITIALIZER(RANK_ARENAS);
 static _Atomic uint32_t count;      /* Synchronization: written under the lock, read at any time. */
@@ -332,7 +332,7 @@ arenas_create(void) {
     uint32_t index = free_index();
     arena_t *arena = index < ARENAS_MAX ? make(index, true) : NULL;
     if (arena != NULL) {
-        atomic_set(&arenas_manual_made, true);
+        atomic_set(&arenas_uncached_made, true);
     }
     arenas_unlock();
     return arena;

@@ -54,8 +54,8 @@ void arenas_unbind(arena_t *arena) EXCLUDES(role_arenas);
 /* In the child of a fork: the threads are gone. */
 void arenas_unbind_all(void) EXCLUDES(role_arenas);
 
-/* A manual arena was made at some time: some memory must not enter caches. Relaxed. */
-extern _Atomic bool arenas_manual_made;
+/* A manual arena was made at some time, or allocations were sampled: some memory must not enter caches. Relaxed. */
+extern _Atomic bool arenas_uncached_made;
 
 /* An automatic arena that takes its memory from the system; for allocations inside of hooks. NULL without memory. */
 arena_t *arenas_without_hooks(void) EXCLUDES(role_arenas);

@@ -5,6 +5,7 @@
  * touched here that are not. Such an allocation belongs to the arena that it came from, and goes back there.
  */
 #include "arena/arenas.h"
+#include "arena/sample.h"
 #include "base/check.h"
 #include "base/options.h"
 #include "base/witness.h"
@@ -57,6 +58,7 @@ arena_malloc_large(arena_t *arena, uint32_t szind, size_t alignment, bool *zeroe
     if (e == NULL) {
         return NULL;
     }
+    e->sample = NULL;
     pagemap_set_class(e->addr, cached_class(arena, szind));
     atomic_add(&arena->nmalloc_large[szind], 1);
     return (void *)e->addr;
@@ -66,6 +68,9 @@ void
 arena_free_large(extent_t *e) {
     witness_no_core_lock();
     arena_t *arena = arenas_get(extent_arena(e));
+    if (UNLIKELY(e->sample != NULL)) {
+        sampler_get()->freed(e->sample);
+    }
     atomic_add(&arena->ndalloc_large[e->szind], 1);
     pagemap_set_class(e->addr, 0);
     pa_dalloc(&arena->pages, e);
@@ -81,21 +86,31 @@ arena_free_large_ptr(const void *ptr) {
     arena_free_large(e);
 }
 
+/* After a change of size, which counts as a new allocation: it may be sampled. Caches take those that are not. */
+static void
+resized(const arena_t *arena, extent_t *e) {
+    e->sample = sample_now(e->szind) ? sampler_get()->allocated(e) : NULL;
+    pagemap_set_class(e->addr, e->sample == NULL ? cached_class(arena, e->szind) : 0);
+}
+
+/* A sampled one stays as it is: it is another allocation's turn to be drawn. */
 bool
 arena_resize_large(extent_t *e, uint32_t szind) {
     witness_no_core_lock();
     arena_t *arena = arenas_get(extent_arena(e));
-    if (e->guarded) {
+    if (e->guarded || e->sample != NULL) {
         return false;
     }
     size_t size = sc.size[szind];
     uint32_t old = e->szind;
     pagemap_set_class(e->addr, 0);
     bool done = size > e->size ? pa_expand(&arena->pages, e, size, szind) : pa_shrink(&arena->pages, e, size, szind);
-    pagemap_set_class(e->addr, cached_class(arena, e->szind));
     if (done) {
         atomic_add(&arena->ndalloc_large[old], 1);
         atomic_add(&arena->nmalloc_large[szind], 1);
+        resized(arena, e);
+    } else {
+        pagemap_set_class(e->addr, cached_class(arena, old));
     }
     return done;
 }

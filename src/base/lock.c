@@ -6,7 +6,7 @@
 #include <string.h>
 
 lock_role_t role_background, role_threads, role_caches, role_arenas, role_decay, role_bin, role_extents,
-    role_descriptors, role_pagemap, role_metadata;
+    role_descriptors, role_pagemap, role_prof, role_dump, role_metadata;
 
 /* Its address tells threads apart. */
 static __thread char mark __attribute__((tls_model("initial-exec")));

@@ -37,6 +37,7 @@
 typedef enum {
     RANK_NONE,
     RANK_BOOT,
+    RANK_DUMP,
     RANK_BACKGROUND,
     RANK_ROUND,
     RANK_THREADS,
@@ -50,6 +51,7 @@ typedef enum {
     RANK_RETAINED,
     RANK_DESCRIPTORS,
     RANK_PAGEMAP,
+    RANK_PROF,
     RANK_METADATA,
     RANK_REGIONS, /* os/pages_regions.c */
     RANK_COUNT
@@ -93,7 +95,7 @@ typedef struct CAPABILITY("mutex") {
 } lock_role_t;
 
 extern lock_role_t role_background, role_threads, role_caches, role_arenas, role_decay, role_bin, role_extents,
-    role_descriptors, role_pagemap, role_metadata;
+    role_descriptors, role_pagemap, role_prof, role_dump, role_metadata;
 
 #define LOCK_INITIALIZER(r)                                                                                            \
     { .rank = (r) }

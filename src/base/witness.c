@@ -13,6 +13,7 @@
 static const char *const names[RANK_COUNT] = {
     [RANK_NONE] = "none",
     [RANK_BOOT] = "boot",
+    [RANK_DUMP] = "dump",
     [RANK_BACKGROUND] = "background",
     [RANK_ROUND] = "round",
     [RANK_THREADS] = "threads",
@@ -25,6 +26,7 @@ static const char *const names[RANK_COUNT] = {
     [RANK_RETAINED] = "retained",
     [RANK_DESCRIPTORS] = "descriptors",
     [RANK_PAGEMAP] = "pagemap",
+    [RANK_PROF] = "prof",
     [RANK_METADATA] = "metadata",
     [RANK_REGIONS] = "regions",
 };

@@ -65,6 +65,9 @@ typedef struct extent {
     uint32_t limit GUARDED_BY(role_bin);  /* it moves when nfree reaches this (arena/bin.h) */
     bool in_bin; /* Synchronization: false before it is published, then the bin's lock; slab that a bin counts. */
     uint64_t sn; /* Synchronization: constant while registered. */
+    void
+        *sample; /* Synchronization: who owns the allocation; the profiler's record of it (arena/sample.h), or NULL. Set
+                     in every active extent that is no slab. */
     uint64_t lru GUARDED_BY(role_extents);    /* order of entry into the collection */
     heap_node_t fit GUARDED_BY(role_extents); /* in the collection's heap */
     list_t link; /* Synchronization: the collection's lock (LRU, spare), the bin's lock (occupancy), or the

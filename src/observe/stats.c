@@ -25,9 +25,10 @@ add_bin(lunalloc_class_stats_t *out, bin_t *bin) {
     out->nflushes += atomic_get(&bin->nflushes);
 }
 
-/* Deallocations first: a pair read in between cannot come out negative. */
+/* Large allocations, and samples of small classes. Deallocations first: a pair read in between cannot come out
+ * negative. */
 static void
-add_large(lunalloc_class_stats_t *out, arena_t *arena, uint32_t szind) {
+add_extents(lunalloc_class_stats_t *out, arena_t *arena, uint32_t szind) {
     uint64_t ndalloc = atomic_get(&arena->ndalloc_large[szind]);
     uint64_t nmalloc = atomic_get(&arena->nmalloc_large[szind]);
     out->nmalloc += nmalloc;
@@ -39,9 +40,8 @@ static void
 add_class(lunalloc_class_stats_t *out, arena_t *arena, uint32_t szind) {
     if (sc_is_small(szind)) {
         add_bin(out, &arena->bins[szind]);
-    } else {
-        add_large(out, arena, szind);
     }
+    add_extents(out, arena, szind);
 }
 
 /* What all caches hold, those of threads and explicit ones, and the requests that they have counted, by class. */

@@ -27,8 +27,8 @@ typedef struct {
     uint32_t seen;       /* requests when the collector last looked */
     uint64_t returned;   /* objects given to arenas less objects taken from them; wraps */
 
-    _Atomic uint64_t nrequests; /* Synchronization: the user writes, any thread reads; allocations counted so far,
-                                   without the present countdown. */
+    _Atomic uint64_t nrequests; /* Synchronization: the user writes, any thread reads; allocations counted when the
+                                   present countdown ends. */
 } cache_cold_t;
 
 typedef struct {
@@ -36,6 +36,9 @@ typedef struct {
     cache_cold_t cold[CACHE_BINS]; /* Synchronization: one user at a time; nrequests is read by others. */
     uint32_t ncached;              /* Synchronization: the user; classes below this szind are cached, 0: none. */
     uint32_t sweep;                /* Synchronization: the user; the bin that the collector looks at next. */
+    uint64_t due;                  /* Synchronization: the user; bit i: the end of bin i's present countdown is a sample
+                                      (arena/sample.h). */
 } cache_t;
+_Static_assert(CACHE_BINS <= 64, "a bit for each bin");
 
 #endif

@@ -1,6 +1,7 @@
 /* flags.c -- extended requests. */
 #include "thread/flags.h"
 
+#include "arena/sample.h"
 #include "base/witness.h"
 #include "thread/caches.h"
 
@@ -58,9 +59,14 @@ flags_alloc(thread_t *thread, const request_t *request) {
 static size_t
 take_run(thread_t *thread, const request_t *request, void **ptrs, size_t n) {
     arena_t *arena = thread_source(thread, request->source.arena);
-    uint32_t want = n < RUN ? (uint32_t)n : RUN;
+    bool due, zeroed;
+    uint32_t want = sample_countdown(request->szind, n < RUN ? (uint32_t)n : RUN, &due);
     size_t size = sc.size[request->szind];
-    uint32_t got = arena == NULL ? 0 : arena_fill(arena, request->szind, want, ptrs);
+    uint32_t got = arena == NULL ? 0 : arena_fill(arena, request->szind, want - due, ptrs);
+    if (UNLIKELY(due) && got == want - 1) {
+        ptrs[got] = arena_malloc_sampled(arena, request->szind, sc.page, &zeroed);
+        got += ptrs[got] != NULL;
+    }
     for (uint32_t i = 0; i < got && request->zero; i++) {
         memset(ptrs[i], 0, size);
     }

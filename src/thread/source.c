@@ -1,6 +1,7 @@
 /* source.c -- from caches and arenas to callers, and back. */
 #include "thread/source.h"
 
+#include "arena/sample.h"
 #include "base/check.h"
 #include "base/witness.h"
 #include "thread/tcache.h"
@@ -15,7 +16,10 @@ alloc_direct(thread_t *thread, arena_t *wanted, uint32_t szind, size_t alignment
     if (UNLIKELY(arena == NULL)) {
         return NULL;
     }
-    return sc_is_small(szind) ? arena_malloc_small(arena, szind) : arena_malloc_large(arena, szind, alignment, zeroed);
+    void *ptr = sample_now(szind) ? arena_malloc_sampled(arena, szind, alignment, zeroed) : NULL;
+    return ptr != NULL          ? ptr
+           : sc_is_small(szind) ? arena_malloc_small(arena, szind)
+                                : arena_malloc_large(arena, szind, alignment, zeroed);
 }
 
 static void *

@@ -1,6 +1,7 @@
 /* tcache.c -- stacks that grow with use. */
 #include "thread/tcache.h"
 
+#include "arena/sample.h"
 #include "base/options.h"
 #include "base/witness.h"
 #include "extent/metadata.h"
@@ -234,18 +235,41 @@ refill(cache_t *cache, arena_t *arena, uint32_t szind) {
 }
 
 /*
- * requests = nrequests + TCACHE_PERIOD - remain. Both change when a countdown starts again; in between, a mark in
- * nrequests says that it is the sum already. So a reader on another thread sees a count that is exact and never
+ * requests = nrequests - remain. Both change when a countdown starts again; in between, a mark in
+ * nrequests says that it is the difference already. So a reader on another thread sees a count that is exact and never
  * falls.
  */
 #define RESTARTING (UINT64_C(1) << 63)
 
-static void
-restart_countdown(cache_bin_t *bin, cache_cold_t *cold) {
-    uint64_t nrequests = atomic_get(&cold->nrequests) + TCACHE_PERIOD;
+/* How long the next countdown of a bin is; what its end is, is kept. */
+static uint32_t
+next_period(cache_t *cache, uint32_t bin_index) {
+    bool due;
+    uint32_t period = sample_countdown(bin_index - 1, TCACHE_PERIOD, &due);
+    cache->due = (cache->due & ~(UINT64_C(1) << bin_index)) | (uint64_t)due << bin_index;
+    return period;
+}
+
+/* True if the countdown that has ended ends in a sample. */
+static bool
+restart_countdown(cache_t *cache, uint32_t bin_index) {
+    cache_bin_t *bin = &cache->bins[bin_index];
+    cache_cold_t *cold = &cache->cold[bin_index];
+    bool due = (cache->due >> bin_index & 1) != 0;
+    uint32_t period = next_period(cache, bin_index);
+    uint64_t nrequests = atomic_get(&cold->nrequests);
     atomic_set_release(&cold->nrequests, nrequests | RESTARTING);
-    __atomic_store_n(&bin->remain, TCACHE_PERIOD, __ATOMIC_RELEASE);
-    atomic_set_release(&cold->nrequests, nrequests);
+    __atomic_store_n(&bin->remain, period, __ATOMIC_RELEASE);
+    atomic_set_release(&cold->nrequests, nrequests + period);
+    return due;
+}
+
+/* Counts the present request, if the fast path has not: it counts to 0, or not at all. */
+static bool
+count_request(cache_t *cache, uint32_t bin_index) {
+    cache_bin_t *bin = &cache->bins[bin_index];
+    bool ended = bin->remain == 0 || cache_bin_count_down(bin);
+    return UNLIKELY(ended) && restart_countdown(cache, bin_index);
 }
 
 uint64_t
@@ -259,7 +283,7 @@ tcache_requests(const cache_t *cache, uint32_t szind) {
         }
         uint32_t remain = __atomic_load_n(&bin->remain, __ATOMIC_ACQUIRE);
         if (atomic_get_acquire(&cold->nrequests) == nrequests) {
-            return nrequests + TCACHE_PERIOD - remain;
+            return nrequests - remain;
         }
     }
 }
@@ -307,9 +331,20 @@ tcache_frees(const cache_t *cache, uint32_t szind) {
 void
 tcache_open(cache_t *cache) {
     witness_no_core_lock();
-    for (uint32_t i = 0; i < CACHE_BINS; i++) {
-        cache->bins[i].remain = TCACHE_PERIOD;
+    for (uint32_t i = 1; i < CACHE_BINS; i++) {
+        uint32_t period = next_period(cache, i);
+        cache->bins[i].remain = period;
+        atomic_set(&cache->cold[i].nrequests, period);
     }
+}
+
+/* Past the stack. NULL: there is none. */
+static NOINLINE void *
+sampled(cache_cold_t *cold, arena_t *arena, uint32_t szind) {
+    bool zeroed;
+    void *ptr = atomic_get(&sampling) && arena != NULL ? arena_malloc_sampled(arena, szind, sc.page, &zeroed) : NULL;
+    cold->returned -= ptr != NULL;
+    return ptr;
 }
 
 void *
@@ -317,14 +352,10 @@ tcache_alloc_slow(thread_t *thread, cache_t *cache, arena_t *arena, uint32_t szi
     witness_no_core_lock();
     cache_bin_t *bin = &cache->bins[szind + 1];
     cache_cold_t *cold = &cache->cold[szind + 1];
-    if (cold->slots != NULL && bin->remain == 0) {
-        restart_countdown(bin, cold);
-    } else {
-        counter_add(&cold->nrequests, 1);
-    }
+    bool due = count_request(cache, szind + 1);
     thread_event(thread);
-    void *ptr;
-    if (pop_uncounted(bin, &ptr)) {
+    void *ptr = UNLIKELY(due) ? sampled(cold, thread_source(thread, arena), szind) : NULL;
+    if (UNLIKELY(ptr != NULL) || pop_uncounted(bin, &ptr)) {
         return ptr;
     }
     adapt(cache, szind);

@@ -1,6 +1,7 @@
 /* thread.c -- birth, binding, events and exit of threads. */
 #include "thread/thread.h"
 
+#include "arena/sample.h"
 #include "extent/metadata.h"
 #include "os/clock.h"
 #include "os/system.h"
@@ -64,6 +65,9 @@ on_exit_of_thread(void *value) {
     delist(thread);
     arenas_unbind(atomic_get(&thread->arena));
     thread_self = gone();
+    if (thread->prof != NULL) {
+        sampler_get()->thread_ended(thread->prof);
+    }
     metadata_give(thread, LG_THREAD);
 }
 

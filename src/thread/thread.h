@@ -21,6 +21,7 @@ typedef struct thread {
     uint32_t id;            /* Synchronization: constant (a fork sets it anew); the system's number. */
     uint32_t ticks;         /* Synchronization: the owner; slow-path events so far. */
     meter_t meter;          /* Synchronization: the owner; see meter.h. */
+    void *prof;             /* Synchronization: the owner; what the profiler keeps for it, NULL until there is any. */
     list_t link GUARDED_BY(role_threads);
 } thread_t;
 

@@ -7,6 +7,7 @@
 
 #include "api/fast.h"
 #include "api/slow.h"
+#include "arena/sample.h"
 #include "base/witness.h"
 #include "thread/caches.h"
 #include "thread/flags.h"
@@ -191,6 +192,7 @@ ENTRY(arena_flush, &block, 1)
 ENTRY(arena_free_large_ptr, large)
 ENTRY(arena_free_large, extent())
 ENTRY(arena_resize_large, extent(), large_class() - 1)
+ENTRY(arena_malloc_sampled, arena, 0, 1, &zeroed)
 ENTRY(arena_drain, arena)
 ENTRY(arena_reset, arena)
 ENTRY(arena_clear, arena)
@@ -282,7 +284,7 @@ test_no_core_lock_held_on_entry_message(void **state) {
     need_witness();
     assert_aborts(enter_with_lock_held, &(entry_t){"arena_fill", enter_arena_fill},
                   "lunalloc: lock order: arena_fill entered while bin held; none may be held there of decay bin dirty "
-                  "muzzy retained descriptors pagemap metadata regions\n");
+                  "muzzy retained descriptors pagemap prof metadata regions\n");
 }
 
 static int

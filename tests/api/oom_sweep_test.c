@@ -517,7 +517,7 @@ bind_to_second_arena(void) {
 static void
 assert_created_at_last(int (*create)(void)) {
     uint32_t count = arenas_count();
-    bool manual_made = atomic_get(&arenas_manual_made);
+    bool manual_made = atomic_get(&arenas_uncached_made);
     uint64_t n = 0;
     int error;
     for (;; n++) {
@@ -529,7 +529,7 @@ assert_created_at_last(int (*create)(void)) {
         }
         assert_int_equal(error, EAGAIN);
         assert_int_equal(arenas_count(), count);
-        assert_int_equal(atomic_get(&arenas_manual_made), manual_made);
+        assert_int_equal(atomic_get(&arenas_uncached_made), manual_made);
         check_arenas();
     }
     assert_true(n > 0);

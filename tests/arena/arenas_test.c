@@ -76,7 +76,7 @@ test_arenas_create_and_destroy(void **state) {
         assert_true(made[i]->index >= arenas_nauto());
         assert_int_equal(made[i]->index, made[0]->index + i);
     }
-    assert_true(atomic_get(&arenas_manual_made));
+    assert_true(atomic_get(&arenas_uncached_made));
     uint32_t middle = made[1]->index;
     assert_int_equal(arenas_destroy(middle), 0);
     assert_false(arenas_alive(middle));

@@ -10,8 +10,8 @@
 
 /* As the messages have them. */
 static const char *const rank_names[RANK_COUNT] = {
-    "none", "boot",  "background", "round",    "threads",     "caches",  "arenas",   "decay",
-    "bin",  "dirty", "muzzy",      "retained", "descriptors", "pagemap", "metadata", "regions",
+    "none", "boot", "dump", "background", "round",    "threads",     "caches",  "arenas",   "decay",
+    "bin",  "dirty", "muzzy",      "retained", "descriptors", "pagemap", "prof", "metadata", "regions",
 };
 
 static lock_t locks[RANK_COUNT], more_locks[RANK_COUNT];
@@ -97,10 +97,10 @@ test_witness_message_names_the_ranks(void **state) {
     need_witness();
     assert_aborts(acquire_three, &(two_ranks_t){RANK_RETAINED, RANK_BIN},
                   "lunalloc: lock order: bin taken while arenas retained held; "
-                  "allowed then: descriptors pagemap metadata regions\n");
+                  "allowed then: descriptors pagemap prof metadata regions\n");
     assert_aborts(acquire_sibling_second, &(two_ranks_t){RANK_RETAINED, RANK_BIN},
                   "lunalloc: lock order: bin taken while retained held; "
-                  "allowed then: retained descriptors pagemap metadata regions\n");
+                  "allowed then: retained descriptors pagemap prof metadata regions\n");
 }
 
 static void

@@ -1,0 +1,56 @@
+/*
+ * sample.h -- the slot through which a profiler (observe/prof.h) samples allocations.
+ *
+ * A sampled allocation, of a small class too, is an extent of its own that points to the profiler's record. Caches
+ * never take it (its class in the page map is 0), so only the slow path of a free meets it, and no other object is
+ * asked about.
+ *
+ * Which allocation is next to be sampled is drawn without memory of earlier ones: a class's countdown may start again
+ * at any time, and be of any length.
+ *
+ * Synchronization: `sampler` is filled before sampling is first switched on, and stays; `sampling` may change at any
+ * time. Threads follow when their present countdowns end.
+ */
+#ifndef LUNALLOC_ARENA_SAMPLE_H
+#define LUNALLOC_ARENA_SAMPLE_H
+
+#include "arena/arena.h"
+
+/* Called with no lock of the core held; they take none but leaves, and may call malloc. */
+typedef struct {
+    /* How many allocations of a class from now on the next sample is, 1 .. most; 0: none of these is sampled. */
+    uint32_t (*until)(uint32_t szind, uint32_t most);
+    /* The record of an allocation that was just made; NULL: it is not sampled after all. */
+    void *(*allocated)(const extent_t *e);
+    /* It is being freed. */
+    void (*freed)(void *sample);
+    /* A thread ends that the profiler keeps this for. */
+    void (*thread_ended)(void *state);
+} sampler_t;
+
+extern const sampler_t *_Atomic sampler;
+extern _Atomic bool sampling;
+
+static inline const sampler_t *
+sampler_get(void) {
+    return atomic_get_acquire(&sampler);
+}
+
+/* How many allocations of a class the next countdown lasts, 1 .. most; *due tells whether its end is a sample. */
+static inline uint32_t
+sample_countdown(uint32_t szind, uint32_t most, bool *due) {
+    uint32_t n = UNLIKELY(atomic_get(&sampling)) ? sampler_get()->until(szind, most) : 0;
+    *due = n != 0;
+    return n != 0 ? n : most;
+}
+
+/* Is this one to be sampled? For allocations that no countdown counts. */
+static inline bool
+sample_now(uint32_t szind) {
+    return UNLIKELY(atomic_get(&sampling)) && sampler_get()->until(szind, 1) == 1;
+}
+
+/* An allocation of any class that is sampled. NULL: there is none, without memory or for want of a record. */
+void *arena_malloc_sampled(arena_t *arena, uint32_t szind, size_t alignment, bool *zeroed);
+
+#endif

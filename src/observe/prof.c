@@ -1,0 +1,262 @@
+/* prof.c -- the switch, the rate, the sampler that the layers below call, and what is kept for each thread. */
+#include "observe/prof.h"
+
+#include "arena/sample.h"
+#include "base/check.h"
+#include "extent/highwater.h"
+#include "observe/prof_draw.h"
+#include "observe/prof_dump.h"
+#include "observe/prof_stack.h"
+#include "observe/prof_table.h"
+#include "os/system.h"
+#include "thread/thread.h"
+
+#include <errno.h>
+#include <string.h>
+
+#define DEFAULT_LG_SAMPLE 19
+
+prof_options_t prof_options = {
+    .active = true,
+    .thread_active = true,
+    .lg_sample = DEFAULT_LG_SAMPLE,
+    .lg_interval = -1,
+};
+
+static _Atomic unsigned lg_sample = DEFAULT_LG_SAMPLE; /* Synchronization: any thread. */
+static _Atomic bool gdump;                             /* Synchronization: any thread. */
+static _Atomic bool thread_active = true;              /* Synchronization: any thread. */
+static _Atomic bool begun;                             /* Synchronization: any thread; never becomes false. */
+
+/* ---- threads ---- */
+
+/* What the calling thread is known as; NULL: it is not known yet, or it is no thread that could be. */
+static prof_thread_t *
+self(void) {
+    return thread_self->prof;
+}
+
+static prof_thread_t *
+self_or_new(void) {
+    thread_t *thread = thread_self;
+    if (thread->prof == NULL && thread != &thread_gone && thread != &thread_unborn) {
+        thread->prof = prof_thread_new(thread->id, atomic_get(&thread_active));
+    }
+    return thread->prof;
+}
+
+bool
+prof_enter(void) {
+    prof_thread_t *thread = self_or_new();
+    bool was_busy = thread == NULL || thread->busy;
+    if (thread != NULL) {
+        thread->busy = true;
+    }
+    return was_busy;
+}
+
+void
+prof_leave(void) {
+    self()->busy = false;
+}
+
+bool
+prof_thread_active(void) {
+    const prof_thread_t *thread = self();
+    return thread != NULL ? thread->active : atomic_get(&thread_active);
+}
+
+/* For a control: the calling thread is one, and the table is there. */
+static prof_thread_t *
+self_for_control(void) {
+    thread_get();
+    return prof_table_make() ? self_or_new() : NULL;
+}
+
+/* ---- the sampler ---- */
+
+static uint32_t
+until(uint32_t szind, uint32_t most) {
+    const prof_thread_t *thread = self();
+    bool sampled = thread != NULL ? thread->active && !thread->busy : atomic_get(&thread_active);
+    return sampled ? prof_draw(sc.size[szind], most, atomic_get(&lg_sample)) : 0;
+}
+
+static prof_sample_t *
+take(const extent_t *e) {
+    uintptr_t ips[LUNALLOC_STACK_MAX];
+    prof_allocation_t what = {
+        .addr = e->addr,
+        .size = sc.size[e->szind],
+        .szind = e->szind,
+        .arena = extent_arena(e),
+        .weight = prof_weight(sc.size[e->szind], atomic_get(&lg_sample)),
+    };
+    uint32_t n = prof_stack_capture(ips);
+    prof_sample_t *sample = prof_table_add(self(), &what, ips, n);
+    if (sample != NULL) {
+        prof_dump_allocated(what.weight * (double)what.size);
+    }
+    return sample;
+}
+
+static void *
+allocated(const extent_t *e) {
+    int saved = errno;
+    prof_sample_t *sample = NULL;
+    if (!prof_enter()) {
+        sample = take(e);
+        prof_leave();
+    }
+    errno = saved;
+    return sample;
+}
+
+static void
+freed(void *sample) {
+    prof_table_remove(sample);
+}
+
+static void
+thread_ended(void *state) {
+    prof_thread_end(state);
+}
+
+static const sampler_t prof_sampler = {
+    .until = until,
+    .allocated = allocated,
+    .freed = freed,
+    .thread_ended = thread_ended,
+};
+
+/* ---- the switch ---- */
+
+bool
+prof_is_active(void) {
+    return atomic_get(&sampling);
+}
+
+/* What is sampled is to be freed with its extent looked at. */
+static int
+prepare(void) {
+    if (!prof_table_make() || !prof_stack_prepare()) {
+        return EAGAIN;
+    }
+    atomic_set(&arenas_uncached_made, true);
+    atomic_set_release(&sampler, &prof_sampler);
+    return 0;
+}
+
+int
+prof_set_active(bool active) {
+    thread_get();
+    int error = active ? prepare() : 0;
+    if (error == 0) {
+        atomic_set_release(&sampling, active);
+    }
+    return error;
+}
+
+unsigned
+prof_lg_sample(void) {
+    return atomic_get(&lg_sample);
+}
+
+void
+prof_reset(unsigned lg) {
+    atomic_set(&lg_sample, lg);
+    prof_dump_lock();
+    prof_table_reset();
+    prof_dump_unlock();
+}
+
+bool
+prof_gdump(void) {
+    return atomic_get(&gdump);
+}
+
+void
+prof_set_gdump(bool on) {
+    atomic_set(&gdump, on);
+    highwater_set_slot(on ? prof_dump_high : NULL);
+}
+
+bool
+prof_thread_active_init(void) {
+    return atomic_get(&thread_active);
+}
+
+void
+prof_set_thread_active_init(bool active) {
+    atomic_set(&thread_active, active);
+}
+
+int
+prof_thread_set_active(bool active) {
+    prof_thread_t *thread = self_for_control();
+    if (thread == NULL) {
+        return EAGAIN;
+    }
+    thread->active = active;
+    return 0;
+}
+
+const char *
+prof_thread_get_name(void) {
+    const prof_thread_t *thread = self();
+    return thread == NULL ? "" : thread->name;
+}
+
+static bool
+is_good_name(const char *name) {
+    size_t len = 0;
+    while (name[len] >= ' ' && name[len] <= '~') {
+        len++;
+    }
+    return name[len] == '\0' && len < PROF_NAME_MAX;
+}
+
+int
+prof_thread_set_name(const char *name) {
+    if (!is_good_name(name)) {
+        return EINVAL;
+    }
+    prof_thread_t *thread = self_for_control();
+    if (thread == NULL) {
+        return EAGAIN;
+    }
+    prof_thread_name(thread, name);
+    return 0;
+}
+
+void
+prof_begin(void) {
+    bool wanted = prof_options.prof || prof_options.leak;
+    if (!wanted || atomic_exchange_explicit(&begun, true, memory_order_relaxed)) {
+        return;
+    }
+    atomic_set(&lg_sample, prof_options.lg_sample);
+    atomic_set(&thread_active, prof_options.thread_active);
+    prof_dump_begin();
+    if (prof_options.gdump) {
+        prof_set_gdump(true);
+    }
+    if (prof_options.active && prof_set_active(true) != 0) {
+        warn("profiling cannot be switched on: no memory, or no unwinder (libgcc_s.so.1)");
+    }
+}
+
+/* ---- fork ---- */
+
+void
+prof_prefork(void) {
+    prof_table_prefork();
+}
+
+void
+prof_postfork(bool child) {
+    prof_table_postfork(child);
+    if (child && self() != NULL) {
+        self()->id = system_thread_id();
+    }
+}

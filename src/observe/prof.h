@@ -1,0 +1,62 @@
+/*
+ * prof.h -- the heap profiler: off until it is switched on, at any time, in any process.
+ *
+ * While it is off nothing is done for it but a test where a countdown starts again (arena/sample.h). Switched on, it
+ * reaches a thread when the present countdown of a class ends there: after at most TCACHE_PERIOD allocations of that
+ * class. Allocations that were sampled are followed until they are freed, also when it is off again.
+ *
+ * Allocations that are made while a sample is taken or a dump is written, by that thread, are not sampled.
+ * Thread-safe.
+ */
+#ifndef LUNALLOC_OBSERVE_PROF_H
+#define LUNALLOC_OBSERVE_PROF_H
+
+#include "base/config.h"
+
+typedef struct {
+    /* Synchronization: written by boot, on one thread, then constant: these fields. */
+    bool prof;           /* profile from the start, if prof_active, and what follows */
+    bool active;         /* opt.prof_active */
+    bool final;          /* dump at exit */
+    bool leak;           /* report at exit what lives */
+    bool leak_error;     /* and exit with 1 if anything does */
+    bool accum;          /* dumps tell what was allocated since the start, too */
+    bool gdump;          /* dump at each new high of mapped memory */
+    bool thread_active;  /* threads are sampled from their start */
+    unsigned lg_sample;  /* 2^this bytes from sample to sample, on average */
+    int64_t lg_interval; /* dump each time that so many bytes have been allocated; -1: no */
+} prof_options_t;
+
+extern prof_options_t prof_options;
+
+/* After boot, and again once the process's libraries have been loaded: profiles from the start if configured so. */
+void prof_begin(void);
+
+bool prof_is_active(void);
+/* 0; EAGAIN without memory or without an unwinder: nothing has changed. */
+int prof_set_active(bool active);
+/* Of the samples from now on. lg: 0 .. PROF_LG_MAX. */
+unsigned prof_lg_sample(void);
+/* Forgets all samples; and sets the rate. */
+void prof_reset(unsigned lg);
+bool prof_gdump(void);
+void prof_set_gdump(bool on);
+bool prof_thread_active_init(void);
+void prof_set_thread_active_init(bool active);
+
+/* Of the calling thread. */
+bool prof_thread_active(void);
+/* 0, or EAGAIN without memory. */
+int prof_thread_set_active(bool active);
+const char *prof_thread_get_name(void);
+/* 0; EINVAL: longer than PROF_NAME_MAX - 1, or not printable; EAGAIN. */
+int prof_thread_set_name(const char *name);
+
+/* Marks the calling thread busy; returns whether it was so. Nothing is done for a thread that is gone: always busy. */
+bool prof_enter(void);
+void prof_leave(void);
+
+void prof_prefork(void);
+void prof_postfork(bool child);
+
+#endif

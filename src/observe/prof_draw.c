@@ -1,0 +1,75 @@
+/*
+ * prof_draw.c -- random numbers by counting and mixing (splitmix64: G. Steele, D. Lea, C. Flood, "Fast splittable
+ * pseudorandom number generators", OOPSLA 2014), and the two functions of the mathematical library that are needed:
+ * that library is not.
+ */
+#include "observe/prof_draw.h"
+
+#include "base/atomic.h"
+
+#include <string.h>
+
+#define GOLDEN UINT64_C(0x9e3779b97f4a7c15)
+#define LN_2   0.69314718055994530942
+
+static _Atomic uint64_t counter = GOLDEN;
+
+void
+prof_draw_seed(uint64_t seed) {
+    atomic_set(&counter, seed);
+}
+
+static uint64_t
+random_bits(void) {
+    uint64_t z = atomic_add(&counter, GOLDEN);
+    z = (z ^ z >> 30) * UINT64_C(0xbf58476d1ce4e5b9);
+    z = (z ^ z >> 27) * UINT64_C(0x94d049bb133111eb);
+    return z ^ z >> 31;
+}
+
+/* -ln(x), 0 < x <= 1: x = m 2^e with 1 <= m < 2, and ln m = 2 artanh((m - 1) / (m + 1)). */
+static double
+minus_ln(double x) {
+    uint64_t bits;
+    memcpy(&bits, &x, sizeof bits);
+    int exponent = (int)(bits >> 52) - 1023;
+    bits = (bits & ((UINT64_C(1) << 52) - 1)) | UINT64_C(1023) << 52;
+    double m;
+    memcpy(&m, &bits, sizeof m);
+    double t = (m - 1) / (m + 1), sum = 0;
+    for (int k = 21; k > 0; k -= 2) {
+        sum = sum * t * t + 1.0 / k;
+    }
+    return -(exponent * LN_2 + 2 * t * sum);
+}
+
+/* 1 - exp(-x), x >= 0: by its series near 0, from where q(2x) = q(x) (2 - q(x)). */
+static double
+one_minus_exp(double x) {
+    unsigned doublings = 0;
+    for (; x > 0.125; doublings++) {
+        x /= 2;
+    }
+    double q = x * (1 - x / 2 * (1 - x / 3 * (1 - x / 4 * (1 - x / 5 * (1 - x / 6)))));
+    while (doublings-- > 0) {
+        q *= 2 - q;
+    }
+    return q;
+}
+
+static double
+mean_bytes(unsigned lg) {
+    return (double)(UINT64_C(1) << lg);
+}
+
+uint32_t
+prof_draw(size_t size, uint32_t most, unsigned lg) {
+    double uniform = (double)((random_bits() >> 11) + 1) / (double)(UINT64_C(1) << 53);
+    double before = minus_ln(uniform) * mean_bytes(lg) / (double)size;
+    return before < most ? (uint32_t)before + 1 : 0;
+}
+
+double
+prof_weight(size_t size, unsigned lg) {
+    return 1 / one_minus_exp((double)size / mean_bytes(lg));
+}

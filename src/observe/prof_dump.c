@@ -1,0 +1,206 @@
+/* prof_dump.c -- names, numbers, occasions. */
+#include "observe/prof_dump.h"
+
+#include "base/atomic.h"
+#include "base/check.h"
+#include "base/fmt.h"
+#include "observe/prof.h"
+#include "observe/prof_format.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#define DEFAULT_PREFIX "jeprof"
+
+/* The letters of jemalloc's names. */
+typedef enum {
+    BY_FINAL,
+    BY_INTERVAL,
+    BY_REQUEST,
+    BY_HIGH,
+    OCCASIONS
+} occasion_t;
+
+static lock_t lock = LOCK_INITIALIZER(RANK_DUMP);
+static char prefix[PROF_PREFIX_MAX] GUARDED_BY(role_dump); /* "": DEFAULT_PREFIX */
+static uint64_t number GUARDED_BY(role_dump);              /* of dumps so far */
+static uint64_t numbers[OCCASIONS] GUARDED_BY(role_dump);  /* by occasion */
+static file_t file GUARDED_BY(role_dump);
+static char name_buf[FILE_NAME_MAX] GUARDED_BY(role_dump);
+static _Atomic uint64_t allocated; /* Synchronization: any thread; bytes since the last dump of an interval. */
+
+void
+prof_dump_lock(void) NO_THREAD_SAFETY {
+    lock_acquire(&lock);
+}
+
+static bool
+dump_try(void) TRY_ACQUIRE(true, role_dump) NO_THREAD_SAFETY {
+    return lock_try(&lock);
+}
+
+void
+prof_dump_unlock(void) NO_THREAD_SAFETY {
+    lock_release(&lock);
+}
+
+/* ---- names ---- */
+
+/* PREFIX.PROCESS.NUMBER.LETTER[NUMBER].heap */
+static const char *
+next_name(occasion_t occasion) REQUIRES(role_dump) {
+    fmt_t out = fmt_begin(name_buf, sizeof name_buf);
+    fmt_str(&out, prefix[0] == '\0' ? DEFAULT_PREFIX : prefix);
+    fmt_char(&out, '.');
+    fmt_u64(&out, file_process());
+    fmt_char(&out, '.');
+    fmt_u64(&out, number++);
+    fmt_char(&out, '.');
+    fmt_char(&out, "fimu"[occasion]);
+    if (occasion != BY_FINAL) {
+        fmt_u64(&out, numbers[occasion]++);
+    }
+    fmt_str(&out, ".heap");
+    return name_buf;
+}
+
+const char *
+prof_dump_prefix(void) NO_THREAD_SAFETY {
+    return prefix[0] == '\0' ? DEFAULT_PREFIX : prefix;
+}
+
+bool
+prof_dump_set_prefix(const char *text) {
+    if (strlen(text) >= sizeof prefix) {
+        return false;
+    }
+    prof_dump_lock();
+    strcpy(prefix, text);
+    prof_dump_unlock();
+    return true;
+}
+
+/* ---- writing ---- */
+
+static bool
+ends_in(const char *name, const char *end) {
+    size_t n = strlen(name), m = strlen(end);
+    return n >= m && strcmp(name + n - m, end) == 0;
+}
+
+static int
+write_file(const char *name) REQUIRES(role_dump) {
+    int error = file_begin(&file, name);
+    if (error == 0) {
+        prof_sums_t totals = prof_table_copy();
+        if (ends_in(name, ".pb")) {
+            prof_write_proto(&file, &totals);
+        } else {
+            prof_write_text(&file, &totals);
+        }
+        error = file_end(&file);
+    }
+    return error;
+}
+
+int
+prof_dump(const char *name) {
+    bool nested = prof_enter();
+    prof_dump_lock();
+    int error = write_file(name != NULL ? name : next_name(BY_REQUEST));
+    prof_dump_unlock();
+    if (!nested) {
+        prof_leave();
+    }
+    return error;
+}
+
+/* At an event, on a thread that is busy for the profiler already. */
+static void
+dump_at(occasion_t occasion) EXCLUDES(role_dump) {
+    if (dump_try()) {
+        write_file(next_name(occasion));
+        prof_dump_unlock();
+    }
+}
+
+/* Several threads may find the interval over: one of them takes it. */
+void
+prof_dump_allocated(double bytes) {
+    if (prof_options.lg_interval < 0) {
+        return;
+    }
+    uint64_t interval = UINT64_C(1) << prof_options.lg_interval;
+    uint64_t so_far = atomic_add(&allocated, (uint64_t)bytes) + (uint64_t)bytes;
+    if (so_far >= interval && atomic_compare_exchange_strong_explicit(&allocated, &so_far, so_far % interval,
+                                                                      memory_order_relaxed, memory_order_relaxed)) {
+        dump_at(BY_INTERVAL);
+    }
+}
+
+void
+prof_dump_high(size_t mapped) {
+    (void)mapped;
+    if (!prof_is_active() || prof_enter()) {
+        return;
+    }
+    dump_at(BY_HIGH);
+    prof_leave();
+}
+
+/* ---- at exit ---- */
+
+static void
+report_leaks(void) {
+    prof_dump_lock();
+    prof_sums_t totals = prof_table_copy();
+    prof_dump_unlock();
+    char text[256];
+    fmt_t out = fmt_begin(text, sizeof text);
+    fmt_str(&out, "leak: about ");
+    fmt_u64(&out, (uint64_t)totals.live.size);
+    fmt_str(&out, " bytes in ");
+    fmt_u64(&out, (uint64_t)totals.live.objects);
+    fmt_str(&out, " allocations live at exit, by ");
+    fmt_u64(&out, totals.live.count);
+    fmt_str(&out, " samples");
+    warn(text);
+    if (prof_options.leak_error && totals.live.count > 0) {
+        _exit(1);
+    }
+}
+
+static void
+at_exit(void) {
+    bool nested = prof_enter();
+    if (prof_options.final) {
+        dump_at(BY_FINAL);
+    }
+    if (prof_options.leak) {
+        report_leaks();
+    }
+    if (!nested) {
+        prof_leave();
+    }
+}
+
+void
+prof_dump_begin(void) {
+    if (prof_options.final || prof_options.leak) {
+        atexit(at_exit);
+    }
+}
+
+/* ---- fork ---- */
+
+void
+prof_dump_prefork(void) {
+    lock_acquire(&lock);
+}
+
+void
+prof_dump_postfork(bool child) {
+    child ? lock_reset(&lock) : lock_release(&lock);
+}

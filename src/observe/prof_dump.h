@@ -1,0 +1,37 @@
+/*
+ * prof_dump.h -- profiles as files: when one is written, and under which name.
+ *
+ * A file whose name ends in ".pb" is a protocol buffer of pprof's (prof_proto.c), any other one text (prof_text.c). It
+ * is written aside and renamed, so there is a whole one or none. One is written at a time; who is told to by an event
+ * (an interval, a new high) while another one is being written, on whatever thread, leaves it at that.
+ * Writing takes no memory from the arenas.
+ */
+#ifndef LUNALLOC_OBSERVE_PROF_DUMP_H
+#define LUNALLOC_OBSERVE_PROF_DUMP_H
+
+#include "base/lock.h"
+
+#include <stddef.h>
+
+#define PROF_PREFIX_MAX 256
+
+void prof_dump_lock(void) ACQUIRE(role_dump);
+void prof_dump_unlock(void) RELEASE(role_dump);
+
+/* Once: what is done at exit, if the options say so. */
+void prof_dump_begin(void);
+/* NULL: PREFIX.PROCESS.NUMBER.mNUMBER.heap. 0, or why there is no such file: an errno value. */
+int prof_dump(const char *name) EXCLUDES(role_dump);
+/* So many bytes more have been allocated, by estimate: a dump is due each 2^prof_options.lg_interval bytes. */
+void prof_dump_allocated(double bytes) EXCLUDES(role_dump);
+/* highwater_slot_t. */
+void prof_dump_high(size_t mapped) EXCLUDES(role_dump);
+
+/* The beginning of names; what is too long is refused. */
+const char *prof_dump_prefix(void);
+bool prof_dump_set_prefix(const char *prefix) EXCLUDES(role_dump);
+
+void prof_dump_prefork(void);
+void prof_dump_postfork(bool child);
+
+#endif

@@ -1,0 +1,408 @@
+/* prof_table.c -- stacks by hash, samples by number. */
+#include "observe/prof_table.h"
+
+#include "base/atomic.h"
+#include "base/bits.h"
+#include "extent/metadata.h"
+#include "os/clock.h"
+
+#include <string.h>
+
+#define BUCKETS    4096
+#define LG_CHUNK   15
+#define CHUNK      ((1U << LG_CHUNK) / sizeof(prof_sample_t))
+#define CHUNKS_MAX 4096
+#define LG_THREAD  9
+
+struct prof_sample {
+    /* Synchronization: role_prof: these fields. */
+    prof_allocation_t what; /* what.addr is 0 while the record is spare */
+    uint64_t time;          /* ns, by clock_ns */
+    prof_thread_t *thread;
+    prof_stack_t *stack; /* NULL: forgotten */
+    prof_sample_t *next; /* of a spare record */
+};
+_Static_assert(sizeof(prof_thread_t) <= 1U << LG_THREAD, "a thread's record fits its block");
+
+/* Touched as it fills up. */
+typedef struct {
+    /* Synchronization: role_prof: these fields. */
+    prof_stack_t *buckets[BUCKETS];
+    prof_sample_t *chunks[CHUNKS_MAX];
+    uint32_t nchunks;
+    prof_sample_t *spare;
+    prof_stack_t *newest;
+    list_t threads;
+} table_t;
+
+static lock_t lock = LOCK_INITIALIZER(RANK_PROF);
+static table_t *_Atomic table; /* Synchronization: written once, read at any time. */
+
+static void
+table_lock(void) ACQUIRE(role_prof) NO_THREAD_SAFETY {
+    lock_acquire(&lock);
+}
+
+static void
+table_unlock(void) RELEASE(role_prof) NO_THREAD_SAFETY {
+    lock_release(&lock);
+}
+
+static table_t *
+the_table(void) {
+    return atomic_get_acquire(&table);
+}
+
+bool
+prof_table_make(void) {
+    table_lock();
+    if (the_table() == NULL) {
+        table_t *made = metadata_alloc(sizeof *made, CACHELINE);
+        if (made != NULL) {
+            list_init(&made->threads);
+            atomic_set_release(&table, made);
+        }
+    }
+    table_unlock();
+    return the_table() != NULL;
+}
+
+/* ---- tallies ---- */
+
+static void
+count(prof_tally_t *tally, const prof_allocation_t *what, int sign) {
+    tally->count += (uint64_t)sign;
+    tally->bytes += sign > 0 ? what->size : 0 - what->size;
+    tally->objects += sign * what->weight;
+    tally->size += sign * what->weight * (double)what->size;
+}
+
+/* What nothing is left of is 0, whatever was lost in rounding. */
+static void
+settle(prof_tally_t *tally) {
+    if (tally->count == 0) {
+        *tally = (prof_tally_t){0};
+    }
+}
+
+static void
+count_in(prof_sums_t *sums, const prof_allocation_t *what) {
+    count(&sums->live, what, 1);
+    count(&sums->accum, what, 1);
+}
+
+static void
+count_out(prof_sums_t *sums, const prof_allocation_t *what) {
+    count(&sums->live, what, -1);
+    settle(&sums->live);
+}
+
+static void
+add(prof_tally_t *to, const prof_tally_t *from) {
+    to->count += from->count;
+    to->bytes += from->bytes;
+    to->objects += from->objects;
+    to->size += from->size;
+}
+
+/* ---- threads ---- */
+
+prof_thread_t *
+prof_thread_new(uint32_t id, bool active) {
+    table_t *t = the_table();
+    prof_thread_t *thread = t == NULL ? NULL : metadata_take(LG_THREAD);
+    if (thread == NULL) {
+        return NULL;
+    }
+    memset(thread, 0, sizeof *thread);
+    thread->id = id;
+    thread->active = active;
+    table_lock();
+    list_push_back(&t->threads, &thread->link);
+    table_unlock();
+    return thread;
+}
+
+static void
+drop_if_done(prof_thread_t *thread) REQUIRES(role_prof) {
+    if (thread->ended && thread->sums.live.count == 0) {
+        list_remove(&thread->link);
+        metadata_give(thread, LG_THREAD);
+    }
+}
+
+void
+prof_thread_end(prof_thread_t *thread) {
+    table_lock();
+    thread->ended = true;
+    drop_if_done(thread);
+    table_unlock();
+}
+
+void
+prof_thread_name(prof_thread_t *thread, const char *name) {
+    table_lock();
+    strncpy(thread->name, name, PROF_NAME_MAX - 1);
+    table_unlock();
+}
+
+/* ---- stacks ---- */
+
+static uint64_t
+hash_of(const uintptr_t *ips, uint32_t n) {
+    uint64_t hash = n;
+    for (uint32_t i = 0; i < n; i++) {
+        hash = (hash ^ ips[i]) * UINT64_C(0x9e3779b97f4a7c15);
+        hash ^= hash >> 29;
+    }
+    return hash;
+}
+
+static unsigned
+lg_bytes(uint32_t depth) {
+    unsigned lg = lg_ceil(sizeof(prof_stack_t) + depth * sizeof(uintptr_t));
+    return lg < METADATA_LG_MIN ? METADATA_LG_MIN : lg;
+}
+
+static prof_stack_t *
+stack_new(table_t *t, uint64_t hash, const uintptr_t *ips, uint32_t n) REQUIRES(role_prof) {
+    prof_stack_t *stack = metadata_take(lg_bytes(n));
+    if (stack != NULL) {
+        memset(stack, 0, sizeof *stack);
+        memcpy(stack->ips, ips, n * sizeof *ips);
+        stack->hash = hash;
+        stack->depth = n;
+        stack->chain = t->buckets[hash % BUCKETS];
+        stack->older = t->newest;
+        t->buckets[hash % BUCKETS] = t->newest = stack;
+    }
+    return stack;
+}
+
+static prof_stack_t *
+stack_of(table_t *t, const uintptr_t *ips, uint32_t n) REQUIRES(role_prof) {
+    uint64_t hash = hash_of(ips, n);
+    prof_stack_t *stack = t->buckets[hash % BUCKETS];
+    while (stack != NULL &&
+           (stack->hash != hash || stack->depth != n || memcmp(stack->ips, ips, n * sizeof *ips) != 0)) {
+        stack = stack->chain;
+    }
+    return stack != NULL ? stack : stack_new(t, hash, ips, n);
+}
+
+/* ---- samples ---- */
+
+static void
+spare(table_t *t, prof_sample_t *sample) REQUIRES(role_prof) {
+    sample->what.addr = 0;
+    sample->next = t->spare;
+    t->spare = sample;
+}
+
+static bool
+more_samples(table_t *t) REQUIRES(role_prof) {
+    prof_sample_t *chunk = t->nchunks < CHUNKS_MAX ? metadata_take(LG_CHUNK) : NULL;
+    if (chunk == NULL) {
+        return false;
+    }
+    t->chunks[t->nchunks++] = chunk;
+    for (size_t i = CHUNK; i > 0; i--) {
+        spare(t, &chunk[i - 1]);
+    }
+    return true;
+}
+
+static prof_sample_t *
+sample_new(table_t *t) REQUIRES(role_prof) {
+    if (t->spare == NULL && !more_samples(t)) {
+        return NULL;
+    }
+    prof_sample_t *sample = t->spare;
+    t->spare = sample->next;
+    return sample;
+}
+
+static prof_sample_t *
+add_locked(prof_thread_t *thread, const prof_allocation_t *what, const uintptr_t *ips, uint32_t n) REQUIRES(role_prof) {
+    table_t *t = the_table();
+    prof_stack_t *stack = stack_of(t, ips, n);
+    prof_sample_t *sample = stack == NULL ? NULL : sample_new(t);
+    if (sample != NULL) {
+        *sample = (prof_sample_t){.what = *what, .time = clock_ns(), .thread = thread, .stack = stack};
+        count_in(&stack->sums, what);
+        count_in(&thread->sums, what);
+    }
+    return sample;
+}
+
+prof_sample_t *
+prof_table_add(prof_thread_t *thread, const prof_allocation_t *what, const uintptr_t *ips, uint32_t n) {
+    table_lock();
+    prof_sample_t *sample = add_locked(thread, what, ips, n);
+    table_unlock();
+    return sample;
+}
+
+void
+prof_table_remove(prof_sample_t *sample) {
+    table_lock();
+    if (sample->stack != NULL) {
+        count_out(&sample->stack->sums, &sample->what);
+        count_out(&sample->thread->sums, &sample->what);
+        drop_if_done(sample->thread);
+    }
+    spare(the_table(), sample);
+    table_unlock();
+}
+
+/* ---- all of them ---- */
+
+/* The sample of a number, if it lives and counts. */
+static prof_sample_t *
+sample_at(const table_t *t, uint64_t i) REQUIRES(role_prof) {
+    prof_sample_t *sample = &t->chunks[i / CHUNK][i % CHUNK];
+    return sample->what.addr != 0 && sample->stack != NULL ? sample : NULL;
+}
+
+static void
+forget_samples(table_t *t) REQUIRES(role_prof) {
+    for (uint64_t i = 0; i < t->nchunks * CHUNK; i++) {
+        if (sample_at(t, i) != NULL) {
+            sample_at(t, i)->stack = NULL;
+        }
+    }
+}
+
+static void
+forget_stacks(table_t *t) REQUIRES(role_prof) {
+    for (prof_stack_t *stack = t->newest, *older; stack != NULL; stack = older) {
+        older = stack->older;
+        t->buckets[stack->hash % BUCKETS] = NULL;
+        metadata_give(stack, lg_bytes(stack->depth));
+    }
+    t->newest = NULL;
+}
+
+static void
+forget_threads(table_t *t) REQUIRES(role_prof) {
+    for (list_t *at = t->threads.next, *next; at != &t->threads; at = next) {
+        next = at->next;
+        prof_thread_t *thread = container_of(at, prof_thread_t, link);
+        thread->sums = (prof_sums_t){0};
+        drop_if_done(thread);
+    }
+}
+
+void
+prof_table_reset(void) {
+    table_t *t = the_table();
+    if (t == NULL) {
+        return;
+    }
+    table_lock();
+    forget_samples(t);
+    forget_stacks(t);
+    forget_threads(t);
+    table_unlock();
+}
+
+static void
+copy_all(table_t *t, prof_sums_t *sums) REQUIRES(role_prof, role_dump) {
+    for (prof_stack_t *stack = t->newest; stack != NULL; stack = stack->older) {
+        stack->copy = stack->sums;
+        add(&sums->live, &stack->sums.live);
+        add(&sums->accum, &stack->sums.accum);
+    }
+}
+
+prof_sums_t
+prof_table_copy(void) {
+    prof_sums_t sums = {0};
+    table_lock();
+    if (the_table() != NULL) {
+        copy_all(the_table(), &sums);
+    }
+    table_unlock();
+    return sums;
+}
+
+prof_stack_t *
+prof_table_stacks(void) {
+    table_lock();
+    prof_stack_t *newest = the_table() == NULL ? NULL : the_table()->newest;
+    table_unlock();
+    return newest;
+}
+
+static const prof_thread_t *
+thread_at(const table_t *t, size_t i) REQUIRES(role_prof) {
+    for (const list_t *at = t->threads.next; at != &t->threads; at = at->next) {
+        const prof_thread_t *thread = container_of(at, prof_thread_t, link);
+        if (thread->sums.accum.count > 0 && i-- == 0) {
+            return thread;
+        }
+    }
+    return NULL;
+}
+
+bool
+prof_table_thread(size_t i, prof_thread_copy_t *out) {
+    const table_t *t = the_table();
+    if (t == NULL) {
+        return false;
+    }
+    table_lock();
+    const prof_thread_t *thread = thread_at(t, i);
+    if (thread != NULL) {
+        *out = (prof_thread_copy_t){.id = thread->id, .sums = thread->sums};
+        memcpy(out->name, thread->name, sizeof out->name);
+    }
+    table_unlock();
+    return thread != NULL;
+}
+
+static void
+show(const prof_sample_t *sample, lunalloc_sample_t *out) REQUIRES(role_prof) {
+    *out = (lunalloc_sample_t){
+        .addr = sample->what.addr,
+        .size = sample->what.size,
+        .szind = sample->what.szind,
+        .arena = sample->what.arena,
+        .thread = sample->thread->id,
+        .time = sample->time,
+        .weight = sample->what.weight,
+        .depth = sample->stack->depth,
+    };
+    memcpy(out->thread_name, sample->thread->name, sizeof out->thread_name);
+    memcpy(out->stack, sample->stack->ips, sample->stack->depth * sizeof(uintptr_t));
+}
+
+size_t
+prof_table_samples(lunalloc_sample_cursor_t *cursor, lunalloc_sample_t *out, size_t n) {
+    const table_t *t = the_table();
+    size_t got = 0;
+    if (t == NULL) {
+        return 0;
+    }
+    table_lock();
+    for (uint64_t end = t->nchunks * CHUNK; cursor->next < end && got < n; cursor->next++) {
+        const prof_sample_t *sample = sample_at(t, cursor->next);
+        if (sample != NULL) {
+            show(sample, &out[got++]);
+        }
+    }
+    table_unlock();
+    return got;
+}
+
+/* ---- fork ---- */
+
+void
+prof_table_prefork(void) {
+    lock_acquire(&lock);
+}
+
+void
+prof_table_postfork(bool child) {
+    child ? lock_reset(&lock) : lock_release(&lock);
+}

@@ -1,0 +1,27 @@
+/*
+ * unwind.h -- the frames of the calling thread, as the system's unwinder finds them.
+ *
+ * Where the C library finds the unwind tables of an address without a lock (glibc since 2.35, with gcc's since 12),
+ * neither does unwinding take one. Older ones take the lock of the list of loaded objects. It is a recursive one, so a
+ * thread that allocates while it loads an object gets it; and since a thread unwinds with no lock of the allocator's
+ * held, waiting for a thread that has it ends. Only an application that allocates with a lock of its own held, and
+ * takes that lock inside of dl_iterate_phdr, could stop itself there.
+ */
+#ifndef LUNALLOC_OS_UNWIND_H
+#define LUNALLOC_OS_UNWIND_H
+
+#include "base/config.h"
+
+typedef struct {
+    uintptr_t ip;    /* where this frame goes on */
+    uintptr_t start; /* of its function; 0 if unknown */
+    uintptr_t cfa;   /* the stack pointer before its function was called */
+} frame_t;
+
+/* Finds the unwinder and lets it set itself up, which may load objects and so allocate. False if there is none; what
+ * unwind finds then is nothing. Once it was true, it stays. */
+bool unwind_load(void);
+/* Up to n frames, innermost first, the caller's own among them. May allocate. */
+uint32_t unwind(frame_t *frames, uint32_t n);
+
+#endif

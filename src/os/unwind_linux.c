@@ -1,0 +1,69 @@
+/* unwind_linux.c -- the compiler's unwinder, which is loaded when it is first wanted: the library does not need it. */
+#include "os/unwind.h"
+
+#include "base/atomic.h"
+
+#include <dlfcn.h>
+#include <unwind.h>
+
+typedef _Unwind_Reason_Code backtrace_t(_Unwind_Trace_Fn visit, void *context);
+typedef _Unwind_Word get_t(struct _Unwind_Context *context);
+
+/* Synchronization: `trace` publishes the others, which are constant then. */
+static get_t *get_ip, *get_cfa, *get_start;
+static backtrace_t *_Atomic trace;
+
+typedef struct {
+    frame_t *frames;
+    uint32_t n, most;
+} walk_t;
+
+static _Unwind_Reason_Code
+visit(struct _Unwind_Context *context, void *argument) {
+    walk_t *walk = argument;
+    uintptr_t ip = get_ip(context);
+    if (ip == 0 || walk->n == walk->most) {
+        return _URC_NORMAL_STOP;
+    }
+    walk->frames[walk->n++] = (frame_t){.ip = ip, .start = get_start(context), .cfa = get_cfa(context)};
+    return _URC_NO_REASON;
+}
+
+/* POSIX promises that an address from dlsym is a function's; ISO C has no conversion. */
+static void
+find(void *library, const char *name, void *function) {
+    *(void **)function = dlsym(library, name);
+}
+
+bool
+unwind_load(void) {
+    if (atomic_get_acquire(&trace) != NULL) {
+        return true;
+    }
+    void *library = dlopen("libgcc_s.so.1", RTLD_NOW | RTLD_LOCAL);
+    if (library == NULL) {
+        return false;
+    }
+    backtrace_t *found;
+    find(library, "_Unwind_GetIP", &get_ip);
+    find(library, "_Unwind_GetCFA", &get_cfa);
+    find(library, "_Unwind_GetRegionStart", &get_start);
+    find(library, "_Unwind_Backtrace", &found);
+    if (get_ip == NULL || get_cfa == NULL || get_start == NULL || found == NULL) {
+        return false;
+    }
+    frame_t first;
+    found(visit, &(walk_t){.frames = &first, .most = 1});
+    atomic_set_release(&trace, found);
+    return true;
+}
+
+uint32_t
+unwind(frame_t *frames, uint32_t n) {
+    walk_t walk = {.frames = frames, .most = n};
+    backtrace_t *found = atomic_get_acquire(&trace);
+    if (found != NULL) {
+        found(visit, &walk);
+    }
+    return walk.n;
+}

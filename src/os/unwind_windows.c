@@ -1,0 +1,21 @@
+/* unwind_windows.c -- the system's own stack walk, which knows no functions and no stack pointers. */
+#include "os/unwind.h"
+
+#include <windows.h>
+
+#define MOST 128
+
+bool
+unwind_load(void) {
+    return true;
+}
+
+uint32_t
+unwind(frame_t *frames, uint32_t n) {
+    void *ips[MOST];
+    uint32_t found = RtlCaptureStackBackTrace(0, n < MOST ? n : MOST, ips, NULL);
+    for (uint32_t i = 0; i < found; i++) {
+        frames[i] = (frame_t){.ip = (uintptr_t)ips[i]};
+    }
+    return found;
+}
