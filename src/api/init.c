@@ -9,6 +9,7 @@
 #include "control/background.h"
 #include "control/conf.h"
 #include "observe/prof.h"
+#include "observe/prof_stack.h"
 #include "os/pages.h"
 #include "os/system.h"
 #include "thread/thread.h"
@@ -39,6 +40,7 @@ boot(void) {
     }
     thread_boot();
     background_boot();
+    prof_is_entry = entry_is;
 }
 
 /* Runs after the constructors of the libraries that this one needs, the C library among them. */

@@ -1,6 +1,9 @@
 /* options.c -- the settings, at their defaults until configuration is read. */
 #include "base/options.h"
 
+#define TEXT(x)    TEXT_OF(x)
+#define TEXT_OF(x) #x
+
 options_t options = {
     .abort = DEFAULT_ABORT,
     .abort_conf = DEFAULT_ABORT_CONF,
@@ -17,4 +20,15 @@ options_t options = {
     .dirty_max = DEFAULT_DIRTY_MAX,
     .background_thread = DEFAULT_BACKGROUND_THREAD,
     .max_background_threads = DEFAULT_MAX_BACKGROUND,
+    .prof = DEFAULT_PROF,
+    .prof_accum = DEFAULT_PROF_ACCUM,
+    .prof_active = DEFAULT_PROF_ACTIVE,
+    .prof_final = DEFAULT_PROF_FINAL,
+    .prof_gdump = DEFAULT_PROF_GDUMP,
+    .prof_leak = DEFAULT_PROF_LEAK,
+    .prof_leak_error = DEFAULT_PROF_LEAK_ERROR,
+    .prof_thread_active_init = DEFAULT_PROF_THREADS,
+    .prof_prefix = TEXT(DEFAULT_PROF_PREFIX),
+    .lg_prof_sample = DEFAULT_LG_PROF_SAMPLE,
+    .lg_prof_interval = DEFAULT_LG_PROF_INTERVAL,
 };

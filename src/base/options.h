@@ -26,18 +26,40 @@
 #define DEFAULT_THP               default
 #define DEFAULT_BACKGROUND_THREAD false
 #define DEFAULT_MAX_BACKGROUND    4
+#define DEFAULT_PROF              false
+#define DEFAULT_PROF_ACCUM        false
+#define DEFAULT_PROF_ACTIVE       true
+#define DEFAULT_PROF_FINAL        false
+#define DEFAULT_PROF_GDUMP        false
+#define DEFAULT_PROF_LEAK         false
+#define DEFAULT_PROF_LEAK_ERROR   false
+#define DEFAULT_PROF_THREADS      true
+#define DEFAULT_PROF_PREFIX       jeprof
+#define DEFAULT_LG_PROF_SAMPLE    19
+#define DEFAULT_LG_PROF_INTERVAL  -1
 
 /* Most bytes of an option that is text, terminator included. */
 #define OPTION_TEXT_MAX 256
 
 typedef struct {
     /* Synchronization: written by boot, on one thread, then constant: these fields. */
-    char slab_sizes[OPTION_TEXT_MAX]; /* as given: control/slab_sizes.h */
+    char slab_sizes[OPTION_TEXT_MAX];  /* as given: control/slab_sizes.h */
+    char prof_prefix[OPTION_TEXT_MAX]; /* with which names of dumps begin */
     bool abort;                       /* any warning about the configuration aborts */
     bool abort_conf;                  /* a bad configuration pair aborts instead of being skipped */
     bool confirm_conf;                /* configurations are printed as they are found */
     bool tcache;                      /* threads have caches */
     bool background_thread;           /* threads purge in the background */
+    bool prof;                        /* profile from the start, if prof_active: observe/prof.h */
+    bool prof_accum;                  /* dumps also tell what was allocated in all */
+    bool prof_active;
+    bool prof_final;              /* dump at exit */
+    bool prof_gdump;              /* dump at each new high of mapped memory, from the start */
+    bool prof_leak;               /* report at exit what lives */
+    bool prof_leak_error;         /* and exit with 1 if anything does */
+    bool prof_thread_active_init; /* threads are sampled from their start */
+    size_t lg_prof_sample;        /* mean bytes from sample to sample */
+    int64_t lg_prof_interval;     /* bytes allocated from dump to dump; -1: none */
     uint32_t narenas;                 /* automatic arenas; 0: one for two processors */
     uint32_t lg_quantum;              /* 3 or 4 */
     size_t tcache_max;                /* bytes; larger requests are not cached */

@@ -126,6 +126,9 @@ access_typed(const ctl_name_t *name, const ctl_io_t *io) {
     if ((reads && row->access[0] != 'r') || (writes && row->access[1] != 'w')) {
         return EPERM;
     }
+    if (!reads && !writes && ctl_performs(row)) {
+        return ctl_row_write(row, &name->call, NULL, &why);
+    }
     if (ctl_exchanges(row)) {
         return ctl_row_exchange(row, &name->call, io);
     }
@@ -283,12 +286,12 @@ ctl_set(const char *name, const char *text, char *message, size_t size) {
     if (ctl_exchanges(resolved.row)) {
         return only_typed(&resolved, &out);
     }
-    if (action != (text == NULL)) {
+    if (action != (text == NULL) && !(text == NULL && ctl_performs(resolved.row))) {
         fmt_str(&out, name);
         fmt_str(&out, action ? " is an action: it takes no value" : " needs a value");
         return EINVAL;
     }
     fmt_str(&out, name);
     fmt_str(&out, ": ");
-    return action ? ctl_row_write(resolved.row, &resolved.call, NULL, &out) : set_text(&resolved, text, &out);
+    return text == NULL ? ctl_row_write(resolved.row, &resolved.call, NULL, &out) : set_text(&resolved, text, &out);
 }

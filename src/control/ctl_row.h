@@ -43,6 +43,7 @@ typedef int ctl_exchange_t(const ctl_call_t *call, const ctl_io_t *io);
 
 #define READ(name)     ctl_read_t name;
 #define WRITE(name)    ctl_write_t name;
+#define PERFORM(name)  ctl_write_t name;
 #define EXCHANGE(name) ctl_exchange_t name;
 #include "control/functions.def"
 
@@ -56,6 +57,9 @@ typedef enum {
 typedef enum {
     CTL_WRITE_NULL,
 #define WRITE(name) CTL_WRITE_##name,
+#include "control/functions.def"
+    CTL_LAST_STRICT,
+#define PERFORM(name) CTL_WRITE_##name,
 #include "control/functions.def"
     CTL_LAST_WRITE,
 #define EXCHANGE(name) CTL_WRITE_##name,
@@ -89,6 +93,12 @@ extern const size_t ctl_nrows;
 lunalloc_row_t ctl_public_row(const ctl_row_t *row);
 /* The position of a row by its pattern; ctl_nrows if there is none. */
 size_t ctl_row_named(const char *pattern);
+
+/* A write that is also done without a value: value is NULL then. */
+static inline bool
+ctl_performs(const ctl_row_t *row) {
+    return row->write > CTL_LAST_STRICT && row->write < CTL_LAST_WRITE;
+}
 
 static inline bool
 ctl_exchanges(const ctl_row_t *row) {

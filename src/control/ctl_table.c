@@ -92,6 +92,7 @@ ctl_row_write(const ctl_row_t *row, const ctl_call_t *call, const lunalloc_value
 #define WRITE(name)                                                                                                    \
     case CTL_WRITE_##name:                                                                                             \
         return name(call, value, why);
+#define PERFORM(name) WRITE(name)
 #include "control/functions.def"
     default:
         return EPERM;

@@ -3,6 +3,7 @@
 
 #include "arena/sample.h"
 #include "base/check.h"
+#include "base/options.h"
 #include "extent/highwater.h"
 #include "observe/prof_draw.h"
 #include "observe/prof_dump.h"
@@ -14,19 +15,10 @@
 #include <errno.h>
 #include <string.h>
 
-#define DEFAULT_LG_SAMPLE 19
-
-prof_options_t prof_options = {
-    .active = true,
-    .thread_active = true,
-    .lg_sample = DEFAULT_LG_SAMPLE,
-    .lg_interval = -1,
-};
-
-static _Atomic unsigned lg_sample = DEFAULT_LG_SAMPLE; /* Synchronization: any thread. */
-static _Atomic bool gdump;                             /* Synchronization: any thread. */
-static _Atomic bool thread_active = true;              /* Synchronization: any thread. */
-static _Atomic bool begun;                             /* Synchronization: any thread; never becomes false. */
+static _Atomic unsigned lg_sample = DEFAULT_LG_PROF_SAMPLE; /* Synchronization: any thread. */
+static _Atomic bool gdump;                                  /* Synchronization: any thread. */
+static _Atomic bool thread_active = true;                   /* Synchronization: any thread. */
+static _Atomic bool begun;                                  /* Synchronization: any thread; never becomes false. */
 
 /* ---- threads ---- */
 
@@ -231,17 +223,17 @@ prof_thread_set_name(const char *name) {
 
 void
 prof_begin(void) {
-    bool wanted = prof_options.prof || prof_options.leak;
+    bool wanted = options.prof || options.prof_leak;
     if (!wanted || atomic_exchange_explicit(&begun, true, memory_order_relaxed)) {
         return;
     }
-    atomic_set(&lg_sample, prof_options.lg_sample);
-    atomic_set(&thread_active, prof_options.thread_active);
+    atomic_set(&lg_sample, (unsigned)options.lg_prof_sample);
+    atomic_set(&thread_active, options.prof_thread_active_init);
     prof_dump_begin();
-    if (prof_options.gdump) {
+    if (options.prof_gdump) {
         prof_set_gdump(true);
     }
-    if (prof_options.active && prof_set_active(true) != 0) {
+    if (options.prof_active && prof_set_active(true) != 0) {
         warn("profiling cannot be switched on: no memory, or no unwinder (libgcc_s.so.1)");
     }
 }

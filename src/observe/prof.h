@@ -13,31 +13,15 @@
 
 #include "base/config.h"
 
-typedef struct {
-    /* Synchronization: written by boot, on one thread, then constant: these fields. */
-    bool prof;           /* profile from the start, if prof_active, and what follows */
-    bool active;         /* opt.prof_active */
-    bool final;          /* dump at exit */
-    bool leak;           /* report at exit what lives */
-    bool leak_error;     /* and exit with 1 if anything does */
-    bool accum;          /* dumps tell what was allocated since the start, too */
-    bool gdump;          /* dump at each new high of mapped memory */
-    bool thread_active;  /* threads are sampled from their start */
-    unsigned lg_sample;  /* 2^this bytes from sample to sample, on average */
-    int64_t lg_interval; /* dump each time that so many bytes have been allocated; -1: no */
-} prof_options_t;
-
-extern prof_options_t prof_options;
-
 /* After boot, and again once the process's libraries have been loaded: profiles from the start if configured so. */
 void prof_begin(void);
 
 bool prof_is_active(void);
 /* 0; EAGAIN without memory or without an unwinder: nothing has changed. */
 int prof_set_active(bool active);
-/* Of the samples from now on. lg: 0 .. PROF_LG_MAX. */
+/* One sample in 2^this bytes, on average. */
 unsigned prof_lg_sample(void);
-/* Forgets all samples; and sets the rate. */
+/* Forgets all samples, and sets the rate. lg: 0 .. PROF_LG_MAX. */
 void prof_reset(unsigned lg);
 bool prof_gdump(void);
 void prof_set_gdump(bool on);

@@ -4,6 +4,7 @@
 #include "base/atomic.h"
 #include "base/check.h"
 #include "base/fmt.h"
+#include "base/options.h"
 #include "observe/prof.h"
 #include "observe/prof_format.h"
 
@@ -11,8 +12,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
-
-#define DEFAULT_PREFIX "jeprof"
 
 /* The letters of jemalloc's names. */
 typedef enum {
@@ -24,7 +23,7 @@ typedef enum {
 } occasion_t;
 
 static lock_t lock = LOCK_INITIALIZER(RANK_DUMP);
-static char prefix[PROF_PREFIX_MAX] GUARDED_BY(role_dump); /* "": DEFAULT_PREFIX */
+static char prefix[PROF_PREFIX_MAX] GUARDED_BY(role_dump); /* "": options.prof_prefix */
 static uint64_t number GUARDED_BY(role_dump);              /* of dumps so far */
 static uint64_t numbers[OCCASIONS] GUARDED_BY(role_dump);  /* by occasion */
 static file_t file GUARDED_BY(role_dump);
@@ -52,7 +51,7 @@ prof_dump_unlock(void) NO_THREAD_SAFETY {
 static const char *
 next_name(occasion_t occasion) REQUIRES(role_dump) {
     fmt_t out = fmt_begin(name_buf, sizeof name_buf);
-    fmt_str(&out, prefix[0] == '\0' ? DEFAULT_PREFIX : prefix);
+    fmt_str(&out, prefix[0] == '\0' ? options.prof_prefix : prefix);
     fmt_char(&out, '.');
     fmt_u64(&out, file_process());
     fmt_char(&out, '.');
@@ -64,11 +63,6 @@ next_name(occasion_t occasion) REQUIRES(role_dump) {
     }
     fmt_str(&out, ".heap");
     return name_buf;
-}
-
-const char *
-prof_dump_prefix(void) NO_THREAD_SAFETY {
-    return prefix[0] == '\0' ? DEFAULT_PREFIX : prefix;
 }
 
 bool
@@ -129,10 +123,10 @@ dump_at(occasion_t occasion) EXCLUDES(role_dump) {
 /* Several threads may find the interval over: one of them takes it. */
 void
 prof_dump_allocated(double bytes) {
-    if (prof_options.lg_interval < 0) {
+    if (options.lg_prof_interval < 0) {
         return;
     }
-    uint64_t interval = UINT64_C(1) << prof_options.lg_interval;
+    uint64_t interval = UINT64_C(1) << options.lg_prof_interval;
     uint64_t so_far = atomic_add(&allocated, (uint64_t)bytes) + (uint64_t)bytes;
     if (so_far >= interval && atomic_compare_exchange_strong_explicit(&allocated, &so_far, so_far % interval,
                                                                       memory_order_relaxed, memory_order_relaxed)) {
@@ -167,7 +161,7 @@ report_leaks(void) {
     fmt_u64(&out, totals.live.count);
     fmt_str(&out, " samples");
     warn(text);
-    if (prof_options.leak_error && totals.live.count > 0) {
+    if (options.prof_leak_error && totals.live.count > 0) {
         _exit(1);
     }
 }
@@ -175,10 +169,10 @@ report_leaks(void) {
 static void
 at_exit(void) {
     bool nested = prof_enter();
-    if (prof_options.final) {
+    if (options.prof_final) {
         dump_at(BY_FINAL);
     }
-    if (prof_options.leak) {
+    if (options.prof_leak) {
         report_leaks();
     }
     if (!nested) {
@@ -188,7 +182,7 @@ at_exit(void) {
 
 void
 prof_dump_begin(void) {
-    if (prof_options.final || prof_options.leak) {
+    if (options.prof_final || options.prof_leak) {
         atexit(at_exit);
     }
 }

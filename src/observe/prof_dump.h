@@ -22,13 +22,12 @@ void prof_dump_unlock(void) RELEASE(role_dump);
 void prof_dump_begin(void);
 /* NULL: PREFIX.PROCESS.NUMBER.mNUMBER.heap. 0, or why there is no such file: an errno value. */
 int prof_dump(const char *name) EXCLUDES(role_dump);
-/* So many bytes more have been allocated, by estimate: a dump is due each 2^prof_options.lg_interval bytes. */
+/* So many bytes more have been allocated, by estimate: a dump is due each 2^options.lg_prof_interval bytes. */
 void prof_dump_allocated(double bytes) EXCLUDES(role_dump);
 /* highwater_slot_t. */
 void prof_dump_high(size_t mapped) EXCLUDES(role_dump);
 
-/* The beginning of names; what is too long is refused. */
-const char *prof_dump_prefix(void);
+/* How names begin from now on, in place of options.prof_prefix. False if it is too long. */
 bool prof_dump_set_prefix(const char *prefix) EXCLUDES(role_dump);
 
 void prof_dump_prefork(void);

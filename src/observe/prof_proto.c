@@ -5,6 +5,7 @@
  * A location's number is its address. Values are estimates of what the samples stand for.
  */
 #include "base/bits.h"
+#include "base/options.h"
 #include "observe/prof.h"
 #include "observe/prof_format.h"
 #include "os/pages.h"
@@ -220,7 +221,7 @@ write_stack(writer_t *w, const prof_stack_t *stack) REQUIRES(role_dump) {
         put_varint(&inner, stack->ips[i]);
     }
     put_inner(&message, SAMPLE_LOCATIONS);
-    if (prof_options.accum) {
+    if (options.prof_accum) {
         put_varint(&inner, rounded(stack->copy.accum.objects));
         put_varint(&inner, rounded(stack->copy.accum.size));
     }
@@ -232,13 +233,13 @@ write_stack(writer_t *w, const prof_stack_t *stack) REQUIRES(role_dump) {
 
 static bool
 is_shown(const prof_stack_t *stack) REQUIRES(role_dump) {
-    return stack->copy.live.count > 0 || (prof_options.accum && stack->copy.accum.count > 0);
+    return stack->copy.live.count > 0 || (options.prof_accum && stack->copy.accum.count > 0);
 }
 
 static void
 write_types(writer_t *w) {
     write_string(w, "");
-    if (prof_options.accum) {
+    if (options.prof_accum) {
         write_type(w, PROFILE_SAMPLE_TYPE, "alloc_objects", "count");
         write_type(w, PROFILE_SAMPLE_TYPE, "alloc_space", "bytes");
     }

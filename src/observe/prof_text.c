@@ -10,6 +10,7 @@
  * Counts are those of samples; a reader scales them up by the rate.
  */
 #include "base/fmt.h"
+#include "base/options.h"
 #include "observe/prof.h"
 #include "observe/prof_format.h"
 
@@ -31,7 +32,7 @@ static void
 put_sums(fmt_t *out, const prof_sums_t *sums) {
     put_pair(out, &sums->live, true);
     fmt_str(out, " [");
-    put_pair(out, &sums->accum, prof_options.accum);
+    put_pair(out, &sums->accum, options.prof_accum);
     fmt_char(out, ']');
 }
 
@@ -89,7 +90,7 @@ prof_write_text(file_t *file, const prof_sums_t *totals) {
         write_thread(file, &thread);
     }
     for (const prof_stack_t *stack = prof_table_stacks(); stack != NULL; stack = stack->older) {
-        if (stack->copy.live.count > 0 || (prof_options.accum && stack->copy.accum.count > 0)) {
+        if (stack->copy.live.count > 0 || (options.prof_accum && stack->copy.accum.count > 0)) {
             write_stack(file, stack);
         }
     }

@@ -1,0 +1,149 @@
+/* ctl_prof.c -- profiling by name. */
+#include "base/options.h"
+#include "control/ctl_row.h"
+#include "observe/prof.h"
+#include "observe/prof_draw.h"
+#include "observe/prof_dump.h"
+
+#include <errno.h>
+#include <string.h>
+
+static int
+no_memory(int error, fmt_t *why) {
+    if (error == EAGAIN) {
+        fmt_str(why, "there is no memory for the profile");
+    }
+    return error;
+}
+
+int
+read_prof_active(const ctl_call_t *call, lunalloc_value_t *value, fmt_t *why) {
+    (void)call;
+    (void)why;
+    value->v.b = prof_is_active();
+    return 0;
+}
+
+int
+write_prof_active(const ctl_call_t *call, const lunalloc_value_t *value, fmt_t *why) {
+    (void)call;
+    int error = prof_set_active(value->v.b);
+    if (error != 0) {
+        fmt_str(why, "there is no memory for the profile, or no unwinder (libgcc_s.so.1)");
+    }
+    return error;
+}
+
+int
+read_prof_gdump(const ctl_call_t *call, lunalloc_value_t *value, fmt_t *why) {
+    (void)call;
+    (void)why;
+    value->v.b = prof_gdump();
+    return 0;
+}
+
+int
+write_prof_gdump(const ctl_call_t *call, const lunalloc_value_t *value, fmt_t *why) {
+    (void)call;
+    (void)why;
+    prof_set_gdump(value->v.b);
+    return 0;
+}
+
+int
+read_prof_thread_active_init(const ctl_call_t *call, lunalloc_value_t *value, fmt_t *why) {
+    (void)call;
+    (void)why;
+    value->v.b = prof_thread_active_init();
+    return 0;
+}
+
+int
+write_prof_thread_active_init(const ctl_call_t *call, const lunalloc_value_t *value, fmt_t *why) {
+    (void)call;
+    (void)why;
+    prof_set_thread_active_init(value->v.b);
+    return 0;
+}
+
+int
+read_prof_lg_sample(const ctl_call_t *call, lunalloc_value_t *value, fmt_t *why) {
+    (void)call;
+    (void)why;
+    value->v.u = prof_lg_sample();
+    return 0;
+}
+
+int
+read_prof_interval(const ctl_call_t *call, lunalloc_value_t *value, fmt_t *why) {
+    (void)call;
+    (void)why;
+    value->v.u = options.lg_prof_interval < 0 ? 0 : UINT64_C(1) << options.lg_prof_interval;
+    return 0;
+}
+
+int
+write_prof_prefix(const ctl_call_t *call, const lunalloc_value_t *value, fmt_t *why) {
+    (void)call;
+    if (value->v.s == NULL || !prof_dump_set_prefix(value->v.s)) {
+        fmt_str(why, "allowed: at most ");
+        fmt_u64(why, PROF_PREFIX_MAX - 1);
+        fmt_str(why, " bytes");
+        return EFAULT;
+    }
+    return 0;
+}
+
+/* EFAULT whatever the system said: that is in the reason. */
+int
+write_prof_dump(const ctl_call_t *call, const lunalloc_value_t *value, fmt_t *why) {
+    (void)call;
+    int error = prof_dump(value == NULL ? NULL : value->v.s);
+    if (error == 0) {
+        return 0;
+    }
+    fmt_str(why, "no profile was written: ");
+    fmt_str(why, strerror(error));
+    return EFAULT;
+}
+
+int
+write_prof_reset(const ctl_call_t *call, const lunalloc_value_t *value, fmt_t *why) {
+    (void)call;
+    (void)why;
+    uint64_t lg = value == NULL ? prof_lg_sample() : value->v.u;
+    prof_reset(lg < PROF_LG_MAX ? (unsigned)lg : PROF_LG_MAX);
+    return 0;
+}
+
+int
+read_thread_prof_active(const ctl_call_t *call, lunalloc_value_t *value, fmt_t *why) {
+    (void)call;
+    (void)why;
+    value->v.b = prof_thread_active();
+    return 0;
+}
+
+int
+write_thread_prof_active(const ctl_call_t *call, const lunalloc_value_t *value, fmt_t *why) {
+    (void)call;
+    return no_memory(prof_thread_set_active(value->v.b), why);
+}
+
+int
+read_thread_prof_name(const ctl_call_t *call, lunalloc_value_t *value, fmt_t *why) {
+    (void)call;
+    (void)why;
+    value->v.s = prof_thread_get_name();
+    return 0;
+}
+
+int
+write_thread_prof_name(const ctl_call_t *call, const lunalloc_value_t *value, fmt_t *why) {
+    (void)call;
+    int error = value->v.s == NULL ? EINVAL : prof_thread_set_name(value->v.s);
+    if (error == EINVAL) {
+        fmt_str(why, "allowed: printable ASCII, at most 95 bytes");
+    }
+    return no_memory(error, why);
+}
