@@ -24,12 +24,12 @@ static _Atomic bool begun;                                  /* Synchronization: 
 
 /* What the calling thread is known as; NULL: it is not known yet, or it is no thread that could be. */
 static prof_thread_t *
-self(void) {
+record(void) {
     return thread_self->prof;
 }
 
 static prof_thread_t *
-self_or_new(void) {
+record_or_new(void) {
     thread_t *thread = thread_self;
     if (thread->prof == NULL && thread != &thread_gone && thread != &thread_unborn) {
         thread->prof = prof_thread_new(thread->id, atomic_get(&thread_active));
@@ -39,7 +39,7 @@ self_or_new(void) {
 
 bool
 prof_enter(void) {
-    prof_thread_t *thread = self_or_new();
+    prof_thread_t *thread = record_or_new();
     bool was_busy = thread == NULL || thread->busy;
     if (thread != NULL) {
         thread->busy = true;
@@ -49,27 +49,27 @@ prof_enter(void) {
 
 void
 prof_leave(void) {
-    self()->busy = false;
+    record()->busy = false;
 }
 
 bool
 prof_thread_active(void) {
-    const prof_thread_t *thread = self();
+    const prof_thread_t *thread = record();
     return thread != NULL ? thread->active : atomic_get(&thread_active);
 }
 
 /* For a control: the calling thread is one, and the table is there. */
 static prof_thread_t *
-self_for_control(void) {
+record_for_control(void) {
     thread_get();
-    return prof_table_make() ? self_or_new() : NULL;
+    return prof_table_make() ? record_or_new() : NULL;
 }
 
 /* ---- the sampler ---- */
 
 static uint32_t
 until(uint32_t szind, uint32_t most) {
-    const prof_thread_t *thread = self();
+    const prof_thread_t *thread = record();
     bool sampled = thread != NULL ? thread->active && !thread->busy : atomic_get(&thread_active);
     return sampled ? prof_draw(sc.size[szind], most, atomic_get(&lg_sample)) : 0;
 }
@@ -85,7 +85,7 @@ take(const extent_t *e) {
         .weight = prof_weight(sc.size[e->szind], atomic_get(&lg_sample)),
     };
     uint32_t n = prof_stack_capture(ips);
-    prof_sample_t *sample = prof_table_add(self(), &what, ips, n);
+    prof_sample_t *sample = prof_table_add(record(), &what, ips, n);
     if (sample != NULL) {
         prof_dump_allocated(what.weight * (double)what.size);
     }
@@ -185,7 +185,7 @@ prof_set_thread_active_init(bool active) {
 
 int
 prof_thread_set_active(bool active) {
-    prof_thread_t *thread = self_for_control();
+    prof_thread_t *thread = record_for_control();
     if (thread == NULL) {
         return EAGAIN;
     }
@@ -195,17 +195,17 @@ prof_thread_set_active(bool active) {
 
 const char *
 prof_thread_get_name(void) {
-    const prof_thread_t *thread = self();
+    const prof_thread_t *thread = record();
     return thread == NULL ? "" : thread->name;
 }
 
 static bool
 is_good_name(const char *name) {
     size_t len = 0;
-    while (name[len] >= ' ' && name[len] <= '~') {
+    while (len < PROF_NAME_MAX && name[len] >= ' ' && name[len] <= '~') {
         len++;
     }
-    return name[len] == '\0' && len < PROF_NAME_MAX;
+    return len < PROF_NAME_MAX && name[len] == '\0';
 }
 
 int
@@ -213,7 +213,7 @@ prof_thread_set_name(const char *name) {
     if (!is_good_name(name)) {
         return EINVAL;
     }
-    prof_thread_t *thread = self_for_control();
+    prof_thread_t *thread = record_for_control();
     if (thread == NULL) {
         return EAGAIN;
     }
@@ -248,7 +248,7 @@ prof_prefork(void) {
 void
 prof_postfork(bool child) {
     prof_table_postfork(child);
-    if (child && self() != NULL) {
-        self()->id = system_thread_id();
+    if (child && record() != NULL) {
+        record()->id = system_thread_id();
     }
 }

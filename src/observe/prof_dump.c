@@ -11,7 +11,6 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 /* The letters of jemalloc's names. */
 typedef enum {
@@ -162,7 +161,7 @@ report_leaks(void) {
     fmt_str(&out, " samples");
     warn(text);
     if (options.prof_leak_error && totals.live.count > 0) {
-        _exit(1);
+        _Exit(1);
     }
 }
 

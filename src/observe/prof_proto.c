@@ -8,11 +8,11 @@
 #include "base/options.h"
 #include "observe/prof.h"
 #include "observe/prof_format.h"
+#include "os/clock.h"
 #include "os/pages.h"
 
 #include <errno.h>
 #include <string.h>
-#include <time.h>
 
 /* Field numbers of the format. */
 enum {
@@ -247,7 +247,7 @@ write_types(writer_t *w) {
     write_type(w, PROFILE_SAMPLE_TYPE, "inuse_space", "bytes");
     write_type(w, PROFILE_PERIOD_TYPE, "space", "bytes");
     write_field(w->file, PROFILE_PERIOD, UINT64_C(1) << prof_lg_sample());
-    write_field(w->file, PROFILE_TIME_NANOS, (uint64_t)time(NULL) * UINT64_C(1000000000));
+    write_field(w->file, PROFILE_TIME_NANOS, clock_wall_ns());
 }
 
 /* ---- the whole ---- */

@@ -23,3 +23,8 @@ clock_coarse_ns(void) {
     return read_clock(CLOCK_MONOTONIC);
 #endif
 }
+
+uint64_t
+clock_wall_ns(void) {
+    return read_clock(CLOCK_REALTIME);
+}

@@ -1,4 +1,4 @@
-/* clock.h -- monotonic time in nanoseconds since an arbitrary start. Thread-safe, allocates nothing. */
+/* clock.h -- time in nanoseconds: monotonic, since an arbitrary start. Thread-safe, allocates nothing. */
 #ifndef LUNALLOC_OS_CLOCK_H
 #define LUNALLOC_OS_CLOCK_H
 
@@ -8,5 +8,7 @@
 uint64_t clock_ns(void);
 /* Cheaper, and up to a few milliseconds late: for decay. */
 uint64_t clock_coarse_ns(void);
+/* Since 1970, by the wall. */
+uint64_t clock_wall_ns(void);
 
 #endif

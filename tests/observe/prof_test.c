@@ -1,0 +1,316 @@
+/* prof_test.c -- sampling: how much of it, what is sampled, and that samples are allocations like others. */
+#include "prof.h"
+
+#include <math.h>
+
+static const size_t sizes[] = {16, 100, 1000, 8000, 14000, 30000, 100000, 3000000};
+#define NSIZES (sizeof sizes / sizeof *sizes)
+
+/* ---- how many ---- */
+
+typedef struct {
+    size_t size, n;
+    void **blocks;
+} load_t;
+
+static void *
+allocate_load(void *arg) {
+    const load_t *load = arg;
+    for (size_t i = 0; i < load->n; i++) {
+        load->blocks[i] = lunalloc_malloc(load->size);
+        thread_assert(load->blocks[i] != NULL);
+    }
+    return NULL;
+}
+
+static bool
+has_szind(const lunalloc_sample_t *sample, const void *szind) {
+    return sample->szind == *(const uint32_t *)szind;
+}
+
+/* A thread that begins while profiling is on is sampled from its first allocation on. The estimate of what lives is
+ * within six standard deviations. */
+static void
+check_estimate(size_t size, unsigned lg) {
+    load_t load = {.size = size, .n = size > 50000 ? 300 : 20000};
+    load.blocks = calloc(load.n, sizeof *load.blocks);
+    profile(lg);
+    run_thread(allocate_load, &load);
+    uint32_t szind = sc_index(size);
+    sum_t sum = sum_samples(has_szind, &szind);
+    double p = 1 / prof_weight(sc.size[szind], lg);
+    double sigma = sqrt((double)load.n * (1 - p) / p);
+    if (fabs(sum.objects - (double)load.n) > 6 * sigma + 1e-6 * (double)load.n + 3) {
+        fail_msg("size %zu, lg %u: %g of %zu, sigma %g", size, lg, sum.objects, load.n, sigma);
+    }
+    for (size_t i = 0; i < load.n; i++) {
+        lunalloc_free(load.blocks[i]);
+    }
+    assert_int_equal(sum_samples(has_szind, &szind).count, 0);
+    free(load.blocks);
+}
+
+static void
+test_estimates_are_within_six_sigma(void **state) {
+    (void)state;
+    prof_draw_seed(7);
+    for (size_t i = 0; i < NSIZES; i++) {
+        check_estimate(sizes[i], 10);
+        check_estimate(sizes[i], 16);
+    }
+}
+
+static void
+test_nothing_is_sampled_when_off(void **state) {
+    (void)state;
+    assert_false(prof_is_active());
+    profile(0);
+    prof_set_active(false);
+    prof_reset(0);
+    for (size_t i = 0; i < 4 * TCACHE_PERIOD; i++) {
+        lunalloc_free(lunalloc_malloc(100));
+        lunalloc_free(lunalloc_malloc(100000));
+    }
+    assert_int_equal(count_samples(), 0);
+}
+
+/* Requests are counted exactly, however long the countdowns are. */
+static void *
+count_requests(void *arg) {
+    (void)arg;
+    uint32_t szind = sc_index(100);
+    uint64_t seed = 5;
+    uint64_t before = tcache_requests(thread_get(), szind);
+    for (uint64_t i = 0; i < 5000; i++) {
+        lunalloc_free(lunalloc_malloc(100));
+        thread_assert(tcache_requests(thread_get(), szind) == before + i + 1);
+        if (rnd_below(&seed, 100) == 0) {
+            prof_set_active(rnd_below(&seed, 2) == 0);
+            prof_reset((unsigned)rnd_below(&seed, 20));
+        }
+    }
+    return NULL;
+}
+
+static void
+test_requests_are_exact_with_any_rate(void **state) {
+    (void)state;
+    if (options.tcache) {
+        profile(6);
+        run_thread(count_requests, NULL);
+    }
+}
+
+/* ---- samples are allocations like others ---- */
+
+static void *
+free_it(void *ptr) {
+    lunalloc_free(ptr);
+    return NULL;
+}
+
+static void
+check_like_others(size_t size) {
+    unsigned char *p = sampled_malloc(size);
+    assert_non_null(p);
+    assert_int_equal(lunalloc_usable_size(p), sc_round(size));
+    assert_int_equal(pagemap_class(p), 0);
+    pattern_fill(p, size, 1);
+    assert_ptr_equal(lunalloc_realloc(p, size), p);
+    unsigned char *q = lunalloc_realloc(p, size * 3);
+    assert_true(q != p && !is_sampled(p));
+    assert_true(pattern_holds(q, size, 1));
+    q = lunalloc_realloc(q, size);
+    assert_true(pattern_holds(q, size, 1));
+    lunalloc_free(q);
+    assert_false(is_sampled(q));
+}
+
+static void
+test_samples_are_like_other_allocations(void **state) {
+    (void)state;
+    profile(0);
+    for (size_t i = 0; i < NSIZES; i++) {
+        check_like_others(sizes[i]);
+    }
+    assert_int_equal(lunalloc_usable_size(lunalloc_malloc(0)) > 0, true);
+}
+
+static void
+test_samples_are_freed_in_any_way(void **state) {
+    (void)state;
+    profile(0);
+    for (size_t i = 0; i < NSIZES; i++) {
+        void *p = sampled_malloc(sizes[i]);
+        lunalloc_free_sized(p, sizes[i]);
+        assert_false(is_sampled(p));
+        p = sampled_malloc(sizes[i]);
+        run_thread(free_it, p);
+        assert_false(is_sampled(p));
+        p = sampled_malloc(sizes[i]);
+        assert_null(lunalloc_realloc(p, 0));
+        assert_false(is_sampled(p));
+    }
+}
+
+/* Sized frees do not put a sample among the objects that a cache hands out. */
+static void
+test_sized_free_keeps_samples_out_of_caches(void **state) {
+    (void)state;
+    profile(0);
+    void *p = sampled_malloc(64);
+    lunalloc_free_sized(p, 64);
+    prof_set_active(false);
+    for (size_t i = 0; i < 4 * TCACHE_PERIOD; i++) {
+        void *q = lunalloc_malloc(64);
+        const extent_t *e = pagemap_extent((uintptr_t)q);
+        assert_true(e->slab || e->sample != NULL);
+        lunalloc_free(q);
+    }
+}
+
+static void
+test_samples_are_aligned_and_zeroed(void **state) {
+    (void)state;
+    profile(0);
+    for (size_t alignment = 16; alignment <= 1 << 16; alignment *= 2) {
+        for (size_t i = 0; i < NSIZES; i++) {
+            void *p = lunalloc_aligned_alloc(alignment, sizes[i]);
+            assert_true(p != NULL && (uintptr_t)p % alignment == 0);
+            assert_true(lunalloc_usable_size(p) >= sizes[i]);
+            memset(p, 0xaa, sizes[i]);
+            lunalloc_free(p);
+            p = lunalloc_calloc(1, sizes[i]);
+            assert_true(all_zero(p, sizes[i]));
+            lunalloc_free(p);
+        }
+    }
+}
+
+/* A large block that grows in place has become another allocation, which may be sampled. */
+static void
+test_growth_in_place_is_sampled(void **state) {
+    (void)state;
+    size_t sampled = 0;
+    prof_set_active(false);
+    for (unsigned i = 0; i < 20; i++) {
+        void *p = lunalloc_malloc(1 << 20);
+        profile(0);
+        p = lunalloc_realloc(p, 2 << 20);
+        sampled += is_sampled(p);
+        assert_int_equal(pagemap_class(p), 0);
+        p = lunalloc_realloc(p, 1 << 20);
+        sampled += is_sampled(p);
+        prof_set_active(false);
+        lunalloc_free(p);
+    }
+    assert_int_equal(sampled, 40);
+    assert_int_equal(count_samples(), 0);
+}
+
+/* ---- the structures below ---- */
+
+static void
+check_arenas(void) {
+    for (uint32_t i = 0; config_debug && i < arenas_count(); i++) {
+        if (arenas_get(i) != NULL) {
+            arena_check(arenas_get(i));
+        }
+    }
+}
+
+static void
+test_arenas_hold_their_invariants_with_samples(void **state) {
+    (void)state;
+    enum { N = 400 };
+    void *blocks[N];
+    uint64_t seed = 3;
+    profile(3);
+    for (size_t i = 0; i < N; i++) {
+        blocks[i] = lunalloc_malloc(rnd_size(&seed, 16) + 1);
+    }
+    check_arenas();
+    lunalloc_stats_t stats;
+    assert_int_equal(lunalloc_stats(LUNALLOC_ALL, &stats), 0);
+    assert_true(stats.allocated <= stats.active && stats.active <= stats.resident);
+    for (size_t i = 0; i < N; i++) {
+        lunalloc_free(blocks[i]);
+    }
+    check_arenas();
+}
+
+/* Samples of small classes are counted among the class's allocations. */
+static void
+test_class_statistics_count_samples(void **state) {
+    (void)state;
+    uint32_t szind = sc_index(1000);
+    lunalloc_class_stats_t before, during, after;
+    profile(0);
+    lunalloc_free(sampled_malloc(1000));
+    tcache_flush(thread_get());
+    lunalloc_class_stats(LUNALLOC_ALL, szind, &before);
+    void *p = sampled_malloc(1000);
+    tcache_flush(thread_get());
+    lunalloc_class_stats(LUNALLOC_ALL, szind, &during);
+    lunalloc_free(p);
+    tcache_flush(thread_get());
+    lunalloc_class_stats(LUNALLOC_ALL, szind, &after);
+    assert_int_equal(during.curregs, before.curregs + 1);
+    assert_int_equal(after.curregs, before.curregs);
+}
+
+typedef struct {
+    uint32_t arena;
+    void *block;
+} in_arena_t;
+
+static void *
+sample_in_arena(void *arg) {
+    in_arena_t *in = arg;
+    arena_t *arena = arenas_bind_to(in->arena);
+    thread_bind(thread_get(), arena);
+    arenas_unbind(arena);
+    for (unsigned i = 0; i < 10; i++) {
+        in->block = lunalloc_malloc(200);
+        thread_assert(is_sampled(in->block));
+    }
+    return NULL;
+}
+
+static bool
+in_arena(const lunalloc_sample_t *sample, const void *index) {
+    return sample->arena == *(const uint32_t *)index;
+}
+
+static void
+test_reset_and_destroyed_arenas_forget_their_samples(void **state) {
+    (void)state;
+    profile(0);
+    in_arena_t in = {.arena = arenas_create()->index};
+    run_thread(sample_in_arena, &in);
+    assert_int_equal(sum_samples(in_arena, &in.arena).count, 10);
+    assert_int_equal(arenas_reset(in.arena), 0);
+    assert_int_equal(sum_samples(in_arena, &in.arena).count, 0);
+    run_thread(sample_in_arena, &in);
+    assert_int_equal(sum_samples(in_arena, &in.arena).count, 10);
+    assert_int_equal(arenas_destroy(in.arena), 0);
+    assert_int_equal(sum_samples(in_arena, &in.arena).count, 0);
+}
+
+int
+main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_teardown(test_estimates_are_within_six_sigma, profile_off),
+        cmocka_unit_test_teardown(test_nothing_is_sampled_when_off, profile_off),
+        cmocka_unit_test_teardown(test_requests_are_exact_with_any_rate, profile_off),
+        cmocka_unit_test_teardown(test_samples_are_like_other_allocations, profile_off),
+        cmocka_unit_test_teardown(test_samples_are_freed_in_any_way, profile_off),
+        cmocka_unit_test_teardown(test_sized_free_keeps_samples_out_of_caches, profile_off),
+        cmocka_unit_test_teardown(test_samples_are_aligned_and_zeroed, profile_off),
+        cmocka_unit_test_teardown(test_growth_in_place_is_sampled, profile_off),
+        cmocka_unit_test_teardown(test_arenas_hold_their_invariants_with_samples, profile_off),
+        cmocka_unit_test_teardown(test_class_statistics_count_samples, profile_off),
+        cmocka_unit_test_teardown(test_reset_and_destroyed_arenas_forget_their_samples, profile_off),
+    };
+    return cmocka_run_group_tests_name("observe/prof", tests, boot_allocator, NULL);
+}
