@@ -8,6 +8,7 @@
 #include "extent/pagemap.h"
 #include "observe/prof.h"
 #include "observe/prof_draw.h"
+#include "observe/prof_table.h"
 #include "thread/tcache.h"
 
 #include <errno.h>
