@@ -75,6 +75,7 @@ OPTIMISE      := $(if $(filter release,$(VARIANT)),-O2 -g,-O1 -g -fno-omit-frame
 OPAQUE := $(addprefix -fno-builtin-,malloc calloc realloc free aligned_alloc posix_memalign memalign)
 
 ALL_CFLAGS  = -std=gnu11 $(OPTIMISE) $(WARNINGS) -fPIC -pthread $(OPAQUE) $(SANITIZE) $(DEFINES) $(INCLUDES)
+FRAMED := api/slow thread/tcache arena/sample arena/large observe/prof observe/prof_stack
 # Stores merged into vectors are loaded from constants, whose pages a small program need not touch (startup-cost).
 LIB_CFLAGS := -fvisibility=hidden -fno-semantic-interposition -ftls-model=initial-exec -fno-tree-slp-vectorize
 LUA_CFLAGS := $(shell pkg-config --cflags $(LUA_PC) 2>/dev/null || echo -I/usr/include/lua5.4)
@@ -174,6 +175,8 @@ $O/flags $O/files: FORCE
 	@echo '$(stamp)' | cmp -s - $@ || echo '$(stamp)' > $@
 
 $(LIB_OBJ): LAYER_CFLAGS := $(LIB_CFLAGS)
+# Between an entry point and a sample: src/observe/prof_stack.h follows frame pointers there.
+$(FRAMED:%=$O/src/%.o): LAYER_CFLAGS := $(LIB_CFLAGS) -fno-omit-frame-pointer
 $(MODULE_OBJ): LAYER_CFLAGS := $(LUA_CFLAGS) -fvisibility=hidden
 $(CONSOLE_OBJ): LAYER_CFLAGS := $(LUA_CFLAGS)
 

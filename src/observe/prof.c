@@ -84,7 +84,7 @@ take(const extent_t *e) {
         .arena = extent_arena(e),
         .weight = prof_weight(sc.size[e->szind], atomic_get(&lg_sample)),
     };
-    uint32_t n = prof_stack_capture(ips);
+    uint32_t n = prof_stack_capture(ips, &record()->top);
     prof_sample_t *sample = prof_table_add(record(), &what, ips, n);
     if (sample != NULL) {
         prof_dump_allocated(what.weight * (double)what.size);

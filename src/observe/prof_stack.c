@@ -1,15 +1,88 @@
-/* prof_stack.c -- stacks by the unwinder. */
+/* prof_stack.c -- return addresses: what is known of them, and the two ways along a stack. */
 #include "observe/prof_stack.h"
 
+#include "base/atomic.h"
+#include "extent/metadata.h"
+
+#include <string.h>
+
 /* The allocator's own frames, on any path from an entry point to a sample. */
-#define OWN_MAX 24
+#define OWN_MAX    24
+#define FRAMES_MAX (LUNALLOC_STACK_MAX + OWN_MAX)
+#define STACK_SPAN ((uintptr_t)8 << 20)
+/* Closer addresses than this are taken to be of one object: the C library's. */
+#define OBJECT_SPAN ((uintptr_t)4 << 20)
 
-bool (*prof_is_entry)(uintptr_t start);
+/* ---- what is known of a return address ---- */
 
-bool
-prof_stack_prepare(void) {
-    return unwind_load();
+typedef enum {
+    UNKNOWN,
+    GOOD, /* the frame pointer is its function's */
+    OWN,  /* the same, of the allocator */
+    BAD,
+    KINDS
+} kind_t;
+
+#define LG_KNOWN 13
+
+/* The kind of an address, in the place that its hash gives: ip * KINDS + kind. A newcomer takes the place. */
+static _Atomic uintptr_t *_Atomic known; /* Synchronization: written once; its words by any thread. */
+
+static _Atomic uintptr_t *
+place_of(uintptr_t ip) {
+    return &atomic_get(&known)[ip * UINT64_C(0x9e3779b97f4a7c15) >> (64 - LG_KNOWN)];
 }
+
+static kind_t
+kind_of(uintptr_t ip) {
+    uintptr_t word = atomic_get(place_of(ip));
+    return word / KINDS == ip ? (kind_t)(word % KINDS) : UNKNOWN;
+}
+
+static void
+learn(uintptr_t ip, kind_t kind) {
+    atomic_set(place_of(ip), ip * KINDS + kind);
+}
+
+/* ---- ends of stacks ---- */
+
+#define ENDS_MAX 8
+#define TAIL_MAX 2
+
+typedef struct {
+    _Atomic uintptr_t ip;     /* Synchronization: written last, once; 0 until then. */
+    uint32_t n;               /* Synchronization: constant once ip is there. */
+    uintptr_t tail[TAIL_MAX]; /* Synchronization: as n. */
+} end_t;
+
+static end_t ends[ENDS_MAX];
+static _Atomic uint32_t nends; /* Synchronization: any thread; places given out. */
+
+static const end_t *
+end_at(uintptr_t ip) {
+    for (size_t i = 0; i < ENDS_MAX; i++) {
+        if (atomic_get_acquire(&ends[i].ip) == ip) {
+            return &ends[i];
+        }
+    }
+    return NULL;
+}
+
+/* The last n frames, whose first one's address is an end from now on. */
+static void
+learn_end(const frame_t *frames, uint32_t n) {
+    uint32_t i = end_at(frames[0].ip) != NULL ? ENDS_MAX : atomic_add(&nends, 1);
+    if (i >= ENDS_MAX) {
+        return;
+    }
+    ends[i].n = n - 1;
+    for (uint32_t k = 1; k < n; k++) {
+        ends[i].tail[k - 1] = frames[k].ip;
+    }
+    atomic_set_release(&ends[i].ip, frames[0].ip);
+}
+
+/* ---- by the unwinder ---- */
 
 /* How many frames are the allocator's. */
 static uint32_t
@@ -21,14 +94,93 @@ own_frames(const frame_t *frames, uint32_t n) {
     return own;
 }
 
+static bool
+is_end(const frame_t *frames, uint32_t n) {
+    uintptr_t distance = frames[0].ip - frames[1].ip;
+    return n >= 2 && n <= TAIL_MAX + 1 && distance + OBJECT_SPAN < 2 * OBJECT_SPAN;
+}
+
+/* Of a stack that is whole. */
+static void
+learn_all(const frame_t *frames, uint32_t n, uint32_t own) {
+    for (uint32_t i = 0; i + 1 < n; i++) {
+        bool good = frames[i].fp != 0 && frames[i].fp + 2 * sizeof(uintptr_t) == frames[i + 1].sp;
+        learn(frames[i].ip, !good ? BAD : i < own ? OWN : GOOD);
+        if (!good && is_end(frames + i, n - i)) {
+            learn_end(frames + i, n - i);
+        }
+    }
+}
+
 uint32_t
-prof_stack_capture(uintptr_t *ips) {
-    frame_t frames[LUNALLOC_STACK_MAX + OWN_MAX];
-    uint32_t n = unwind(frames, LUNALLOC_STACK_MAX + OWN_MAX);
+prof_stack_unwind(uintptr_t *ips, uintptr_t *top) {
+    frame_t frames[FRAMES_MAX];
+    uint32_t n = unwind(frames, FRAMES_MAX);
     uint32_t own = own_frames(frames, n);
+    if (n > 0 && n < FRAMES_MAX) {
+        learn_all(frames, n, own);
+        *top = frames[n - 1].sp;
+    }
     n = n - own < LUNALLOC_STACK_MAX ? n - own : LUNALLOC_STACK_MAX;
     for (uint32_t i = 0; i < n; i++) {
         ips[i] = frames[own + i].ip;
     }
     return n;
+}
+
+/* ---- by frame pointers ---- */
+
+static bool
+is_on_stack(uintptr_t fp, uintptr_t below, uintptr_t top) {
+    return fp > below && fp + 2 * sizeof(uintptr_t) <= top && fp % sizeof(uintptr_t) == 0;
+}
+
+static uint32_t
+append_tail(const end_t *end, uintptr_t *ips, uint32_t n) {
+    for (uint32_t i = 0; end != NULL && i < end->n && n < LUNALLOC_STACK_MAX; i++) {
+        ips[n++] = end->tail[i];
+    }
+    return end != NULL ? n : 0;
+}
+
+/* From the frame at fp outwards; 0 if some address on the way is not known to be good. */
+static uint32_t
+follow(uintptr_t fp, uintptr_t top, uintptr_t *ips) {
+    uint32_t n = 0;
+    for (uint32_t i = 0; n < LUNALLOC_STACK_MAX; i++) {
+        const uintptr_t *frame = (const uintptr_t *)fp;
+        uintptr_t ip = frame[1];
+        kind_t kind = kind_of(ip);
+        n = kind == OWN && i < OWN_MAX ? 0 : n;
+        ips[n] = ip;
+        n += kind == OWN && i < OWN_MAX ? 0 : 1;
+        if (kind == UNKNOWN || kind == BAD) {
+            return append_tail(end_at(ip), ips, n);
+        }
+        if (!is_on_stack(frame[0], fp, top)) {
+            return 0;
+        }
+        fp = frame[0];
+    }
+    return n;
+}
+
+/* ---- both ---- */
+
+bool (*prof_is_entry)(uintptr_t start);
+
+bool
+prof_stack_prepare(void) {
+    if (atomic_get(&known) == NULL) {
+        atomic_set_release(&known, metadata_alloc(sizeof(uintptr_t) << LG_KNOWN, CACHELINE));
+    }
+    return atomic_get(&known) != NULL && unwind_load();
+}
+
+uint32_t
+prof_stack_capture(uintptr_t *ips, uintptr_t *top) {
+    uintptr_t fp = (uintptr_t)__builtin_frame_address(0);
+    bool near = fp < *top && *top - fp < STACK_SPAN;
+    uint32_t n = near ? follow(fp, *top, ips) : 0;
+    return n > 0 ? n : prof_stack_unwind(ips, top);
 }

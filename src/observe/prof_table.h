@@ -47,9 +47,10 @@ typedef struct {
     prof_sums_t sums GUARDED_BY(role_prof);
     char name[PROF_NAME_MAX]; /* Synchronization: written under the lock by the thread itself, which may read it so. */
     bool ended GUARDED_BY(role_prof);
-    bool active; /* Synchronization: the thread alone; it is to be sampled. */
-    bool busy;   /* Synchronization: the thread alone; it is at work for the profiler, and not to be sampled. */
-    uint32_t id; /* Synchronization: constant (a fork sets it anew); the system's number. */
+    uintptr_t top; /* Synchronization: the thread alone; prof_stack_capture's. */
+    bool active;   /* Synchronization: the thread alone; it is to be sampled. */
+    bool busy;     /* Synchronization: the thread alone; it is at work for the profiler, and not to be sampled. */
+    uint32_t id;   /* Synchronization: constant (a fork sets it anew); the system's number. */
 } prof_thread_t;
 
 typedef struct {

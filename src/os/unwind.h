@@ -15,7 +15,8 @@
 typedef struct {
     uintptr_t ip;    /* where this frame goes on */
     uintptr_t start; /* of its function; 0 if unknown */
-    uintptr_t cfa;   /* the stack pointer before its function was called */
+    uintptr_t sp;    /* its stack pointer there */
+    uintptr_t fp;    /* what it has in the frame pointer's register there; 0 if unknown */
 } frame_t;
 
 /* Finds the unwinder and lets it set itself up, which may load objects and so allocate. False if there is none; what

@@ -8,9 +8,20 @@
 
 typedef _Unwind_Reason_Code backtrace_t(_Unwind_Trace_Fn visit, void *context);
 typedef _Unwind_Word get_t(struct _Unwind_Context *context);
+typedef _Unwind_Word get_register_t(struct _Unwind_Context *context, int number);
+
+/* The frame pointer's number in unwind tables; -1: it is not known how frames are linked here. */
+#if defined(__x86_64__)
+#define FRAME_POINTER 6
+#elif defined(__aarch64__)
+#define FRAME_POINTER 29
+#else
+#define FRAME_POINTER (-1)
+#endif
 
 /* Synchronization: `trace` publishes the others, which are constant then. */
-static get_t *get_ip, *get_cfa, *get_start;
+static get_t *get_ip, *get_sp, *get_start;
+static get_register_t *get_register;
 static backtrace_t *_Atomic trace;
 
 typedef struct {
@@ -25,7 +36,12 @@ visit(struct _Unwind_Context *context, void *argument) {
     if (ip == 0 || walk->n == walk->most) {
         return _URC_NORMAL_STOP;
     }
-    walk->frames[walk->n++] = (frame_t){.ip = ip, .start = get_start(context), .cfa = get_cfa(context)};
+    walk->frames[walk->n++] = (frame_t){
+        .ip = ip,
+        .start = get_start(context),
+        .sp = get_sp(context),
+        .fp = FRAME_POINTER < 0 ? 0 : get_register(context, FRAME_POINTER),
+    };
     return _URC_NO_REASON;
 }
 
@@ -46,10 +62,11 @@ unwind_load(void) {
     }
     backtrace_t *found;
     find(library, "_Unwind_GetIP", &get_ip);
-    find(library, "_Unwind_GetCFA", &get_cfa);
+    find(library, "_Unwind_GetCFA", &get_sp);
+    find(library, "_Unwind_GetGR", &get_register);
     find(library, "_Unwind_GetRegionStart", &get_start);
     find(library, "_Unwind_Backtrace", &found);
-    if (get_ip == NULL || get_cfa == NULL || get_start == NULL || found == NULL) {
+    if (get_ip == NULL || get_sp == NULL || get_register == NULL || get_start == NULL || found == NULL) {
         return false;
     }
     frame_t first;

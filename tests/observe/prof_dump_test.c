@@ -104,6 +104,7 @@ test_text_says_what_lives(void **state) {
     (void)state;
     profile(0);
     void *kept[10];
+    lunalloc_free(sampled_malloc(100));
     for (size_t i = 0; i < 10; i++) {
         kept[i] = sampled_malloc(100 * (i + 1));
     }
@@ -277,6 +278,7 @@ test_protocol_buffer_says_what_lives(void **state) {
     (void)state;
     profile(0);
     void *kept[10];
+    lunalloc_free(sampled_malloc(16384));
     for (size_t i = 0; i < 10; i++) {
         kept[i] = sampled_malloc(16384);
     }
@@ -300,7 +302,9 @@ test_protocol_buffer_says_what_lives(void **state) {
 static void
 test_protocol_buffer_is_scaled(void **state) {
     (void)state;
-    enum { N = 40000 };
+    enum {
+        N = 40000
+    };
     static void *kept[N];
     profile(12);
     for (size_t i = 0; i < N; i++) {
@@ -462,7 +466,8 @@ leak(void) {
 static void
 test_final_dump(void **state) {
     (void)state;
-    outcome_t out = in_new_process("leak", "LUNALLOC_CONF", "prof:true,prof_final:true,lg_prof_sample:10,prof_prefix:e");
+    outcome_t out =
+        in_new_process("leak", "LUNALLOC_CONF", "prof:true,prof_final:true,lg_prof_sample:10,prof_prefix:e");
     assert_child_well(&out);
     assert_int_equal(count_files(".f.heap", false), 1);
     assert_int_equal(count_files("e.", false), 1);

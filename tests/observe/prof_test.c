@@ -222,7 +222,9 @@ check_arenas(void) {
 static void
 test_arenas_hold_their_invariants_with_samples(void **state) {
     (void)state;
-    enum { N = 400 };
+    enum {
+        N = 400
+    };
     void *blocks[N];
     uint64_t seed = 3;
     profile(3);

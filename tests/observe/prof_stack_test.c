@@ -1,0 +1,101 @@
+/* prof_stack_test.c -- both ways along a stack give the same addresses, whatever the functions on it are like. */
+#include "prof.h"
+
+#include "observe/prof_stack.h"
+
+typedef struct {
+    uintptr_t ips[2][LUNALLOC_STACK_MAX];
+    uint32_t n[2];
+} stacks_t;
+
+/* Called from one place, so that all the addresses are the same. */
+static __attribute__((noinline)) void
+capture(stacks_t *out, uintptr_t *top) {
+    for (volatile unsigned way = 0; way < 2; way++) {
+        uint32_t (*get)(uintptr_t * ips, uintptr_t * top) = way == 0 ? prof_stack_unwind : prof_stack_capture;
+        out->n[way] = get(out->ips[way], top);
+    }
+}
+
+typedef void call_t(stacks_t *out, uintptr_t *top, unsigned depth);
+
+/* Functions that keep a frame pointer, and such that use its register for something else. */
+#define RECURSIVE(name, option)                                                                                        \
+    static __attribute__((noinline, optimize(option))) void name(stacks_t *out, uintptr_t *top, unsigned depth);
+
+RECURSIVE(with_frame, "no-omit-frame-pointer")
+RECURSIVE(without_frame, "omit-frame-pointer")
+
+static call_t *const calls[] = {with_frame, without_frame};
+
+static void
+with_frame(stacks_t *out, uintptr_t *top, unsigned depth) {
+    depth == 0 ? capture(out, top) : calls[depth % 3 == 1](out, top, depth - 1);
+    __asm__ volatile("");
+}
+
+static void
+without_frame(stacks_t *out, uintptr_t *top, unsigned depth) {
+    volatile unsigned kept[8] = {depth};
+    depth == 0 ? capture(out, top) : calls[depth % 5 == 1](out, top, depth - 1);
+    kept[1] = kept[0];
+}
+
+static void
+check_same(const stacks_t *stacks) {
+    assert_int_equal(stacks->n[0], stacks->n[1]);
+    assert_memory_equal(stacks->ips[0], stacks->ips[1], stacks->n[0] * sizeof(uintptr_t));
+}
+
+static void
+test_both_ways_agree(void **state) {
+    (void)state;
+    stacks_t stacks;
+    uintptr_t top = 0;
+    assert_true(prof_stack_prepare());
+    for (unsigned round = 0; round < 3; round++) {
+        for (unsigned depth = 0; depth < 60; depth++) {
+            with_frame(&stacks, &top, depth);
+            check_same(&stacks);
+            without_frame(&stacks, &top, depth);
+            check_same(&stacks);
+        }
+    }
+}
+
+static void *
+capture_in_thread(void *arg) {
+    uintptr_t top = 0;
+    with_frame(arg, &top, 20);
+    with_frame(arg, &top, 20);
+    return NULL;
+}
+
+static void
+test_both_ways_agree_in_a_thread(void **state) {
+    (void)state;
+    stacks_t stacks;
+    run_thread(capture_in_thread, &stacks);
+    check_same(&stacks);
+}
+
+/* Deeper than what is kept: the innermost part. */
+static void
+test_deep_stacks_are_cut(void **state) {
+    (void)state;
+    stacks_t stacks;
+    uintptr_t top = 0;
+    with_frame(&stacks, &top, 1000);
+    assert_int_equal(stacks.n[0], LUNALLOC_STACK_MAX);
+    check_same(&stacks);
+}
+
+int
+main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_both_ways_agree),
+        cmocka_unit_test(test_both_ways_agree_in_a_thread),
+        cmocka_unit_test(test_deep_stacks_are_cut),
+    };
+    return cmocka_run_group_tests_name("observe/prof_stack", tests, boot_allocator, NULL);
+}
