@@ -1,0 +1,91 @@
+/*
+ * bench-prof.c -- a loop of malloc and free, with profiling or without: bench-prof off|LG ROUNDS PAIRS
+ *
+ * Sizes are log-uniform from 16 bytes to 2 KiB, 4,096 blocks live, each replaced in random order, some calls deep.
+ * Prints the nanoseconds of each round. `counted` is what callgrind counts.
+ */
+#include "lunalloc.h"
+
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#define SLOTS 4096
+#define DEPTH 8
+
+static void *slots[SLOTS];
+static uint64_t seed = 88172645463325252;
+
+static uint64_t
+next_random(void) {
+    seed ^= seed << 13;
+    seed ^= seed >> 7;
+    seed ^= seed << 17;
+    return seed;
+}
+
+static void
+work(size_t pairs) {
+    for (size_t i = 0; i < pairs; i++) {
+        uint64_t r = next_random();
+        size_t low = (size_t)16 << (r >> 32) % 7;
+        void **slot = &slots[r % SLOTS];
+        free(*slot);
+        *slot = malloc(low + (r >> 40) % low);
+    }
+}
+
+static __attribute__((noinline)) void
+deep(size_t pairs, unsigned depth) {
+    if (depth == 0) {
+        work(pairs);
+    } else {
+        deep(pairs, depth - 1);
+    }
+    __asm__ volatile("");
+}
+
+__attribute__((noinline)) void counted(size_t pairs);
+
+__attribute__((noinline)) void
+counted(size_t pairs) {
+    deep(pairs, DEPTH);
+    __asm__ volatile("");
+}
+
+static uint64_t
+now(void) {
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (uint64_t)t.tv_sec * 1000000000U + (uint64_t)t.tv_nsec;
+}
+
+static void
+profile(size_t lg) {
+    bool on = true;
+    if (mallctl("prof.reset", NULL, NULL, &lg, sizeof lg) != 0 ||
+        mallctl("prof.active", NULL, NULL, &on, sizeof on) != 0) {
+        exit(1);
+    }
+}
+
+int
+main(int argc, char **argv) {
+    if (argc != 4) {
+        fprintf(stderr, "usage: bench-prof off|LG ROUNDS PAIRS\n");
+        return 1;
+    }
+    size_t pairs = strtoul(argv[3], NULL, 10);
+    if (strcmp(argv[1], "off") != 0) {
+        profile(strtoul(argv[1], NULL, 10));
+    }
+    deep(1000000, DEPTH);
+    for (size_t round = strtoul(argv[2], NULL, 10); round > 0; round--) {
+        uint64_t began = now();
+        counted(pairs);
+        printf("%llu\n", (unsigned long long)(now() - began));
+    }
+    return 0;
+}
