@@ -1,7 +1,7 @@
 /*
  * bench-prof.c -- a loop of malloc and free, with profiling or without: bench-prof off|LG ROUNDS PAIRS
  *
- * Sizes are log-uniform from 16 bytes to 2 KiB, 4,096 blocks live, each replaced in random order, some calls deep.
+ * Sizes are log-uniform from 16 bytes to 1 KiB (252 bytes in the mean), 4,096 blocks live, each replaced in random order, some calls deep.
  * Prints the nanoseconds of each round. `counted` is what callgrind counts.
  */
 #include "lunalloc.h"
@@ -30,7 +30,7 @@ static void
 work(size_t pairs) {
     for (size_t i = 0; i < pairs; i++) {
         uint64_t r = next_random();
-        size_t low = (size_t)16 << (r >> 32) % 7;
+        size_t low = (size_t)16 << (r >> 32) % 6;
         void **slot = &slots[r % SLOTS];
         free(*slot);
         *slot = malloc(low + (r >> 40) % low);

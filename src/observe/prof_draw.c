@@ -62,10 +62,13 @@ mean_bytes(unsigned lg) {
     return (double)(UINT64_C(1) << lg);
 }
 
+/* -ln u >= 1 - u: what is beyond that already needs no logarithm. */
 uint32_t
 prof_draw(size_t size, uint32_t most, unsigned lg) {
     double uniform = (double)((random_bits() >> 11) + 1) / (double)(UINT64_C(1) << 53);
-    double before = minus_ln(uniform) * mean_bytes(lg) / (double)size;
+    double allocations = mean_bytes(lg) / (double)size;
+    double least = (1 - uniform) * allocations;
+    double before = least < most ? minus_ln(uniform) * allocations : least;
     return before < most ? (uint32_t)before + 1 : 0;
 }
 

@@ -130,39 +130,48 @@ prof_stack_unwind(uintptr_t *ips, uintptr_t *top) {
 
 /* ---- by frame pointers ---- */
 
-static bool
-is_on_stack(uintptr_t fp, uintptr_t below, uintptr_t top) {
-    return fp > below && fp + 2 * sizeof(uintptr_t) <= top && fp % sizeof(uintptr_t) == 0;
+/* A frame as its pointer finds it. */
+typedef struct {
+    uintptr_t outer, ip;
+} link_t;
+
+/* The frame that the one at fp was called from; 0: that is not within the stack. */
+static inline uintptr_t
+outer_of(uintptr_t fp, uintptr_t top) {
+    uintptr_t outer = ((const link_t *)fp)->outer;
+    return outer > fp && outer <= top - sizeof(link_t) && outer % sizeof(uintptr_t) == 0 ? outer : 0;
+}
+
+static inline uintptr_t
+ip_of(uintptr_t fp) {
+    return ((const link_t *)fp)->ip;
 }
 
 static uint32_t
 append_tail(const end_t *end, uintptr_t *ips, uint32_t n) {
-    for (uint32_t i = 0; end != NULL && i < end->n && n < LUNALLOC_STACK_MAX; i++) {
+    for (uint32_t i = 0; i < end->n && n < LUNALLOC_STACK_MAX; i++) {
         ips[n++] = end->tail[i];
     }
-    return end != NULL ? n : 0;
+    return n;
 }
 
 /* From the frame at fp outwards; 0 if some address on the way is not known to be good. */
 static uint32_t
 follow(uintptr_t fp, uintptr_t top, uintptr_t *ips) {
     uint32_t n = 0;
-    for (uint32_t i = 0; n < LUNALLOC_STACK_MAX; i++) {
-        const uintptr_t *frame = (const uintptr_t *)fp;
-        uintptr_t ip = frame[1];
-        kind_t kind = kind_of(ip);
-        n = kind == OWN && i < OWN_MAX ? 0 : n;
-        ips[n] = ip;
-        n += kind == OWN && i < OWN_MAX ? 0 : 1;
-        if (kind == UNKNOWN || kind == BAD) {
-            return append_tail(end_at(ip), ips, n);
-        }
-        if (!is_on_stack(frame[0], fp, top)) {
-            return 0;
-        }
-        fp = frame[0];
+    while (fp != 0 && kind_of(ip_of(fp)) == OWN) {
+        fp = outer_of(fp, top);
     }
-    return n;
+    while (fp != 0 && n < LUNALLOC_STACK_MAX) {
+        uintptr_t ip = ip_of(fp);
+        ips[n++] = ip;
+        if (kind_of(ip) != GOOD) {
+            const end_t *end = end_at(ip);
+            return end == NULL ? 0 : append_tail(end, ips, n);
+        }
+        fp = outer_of(fp, top);
+    }
+    return fp == 0 ? 0 : n;
 }
 
 /* ---- both ---- */
@@ -180,7 +189,7 @@ prof_stack_prepare(void) {
 uint32_t
 prof_stack_capture(uintptr_t *ips, uintptr_t *top) {
     uintptr_t fp = (uintptr_t)__builtin_frame_address(0);
-    bool near = fp < *top && *top - fp < STACK_SPAN;
+    bool near = fp < *top && *top - fp >= sizeof(link_t) && *top - fp < STACK_SPAN;
     uint32_t n = near ? follow(fp, *top, ips) : 0;
     return n > 0 ? n : prof_stack_unwind(ips, top);
 }

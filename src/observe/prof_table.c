@@ -17,7 +17,7 @@
 struct prof_sample {
     /* Synchronization: role_prof: these fields. */
     prof_allocation_t what; /* what.addr is 0 while the record is spare */
-    uint64_t time;          /* ns, by clock_ns */
+    uint64_t time;          /* ns, by clock_coarse_ns */
     prof_thread_t *thread;
     prof_stack_t *stack; /* NULL: forgotten */
     prof_sample_t *next; /* of a spare record */
@@ -228,7 +228,7 @@ add_locked(prof_thread_t *thread, const prof_allocation_t *what, const uintptr_t
     prof_stack_t *stack = stack_of(t, ips, n);
     prof_sample_t *sample = stack == NULL ? NULL : sample_new(t);
     if (sample != NULL) {
-        *sample = (prof_sample_t){.what = *what, .time = clock_ns(), .thread = thread, .stack = stack};
+        *sample = (prof_sample_t){.what = *what, .time = clock_coarse_ns(), .thread = thread, .stack = stack};
         count_in(&stack->sums, what);
         count_in(&thread->sums, what);
     }
