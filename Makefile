@@ -78,8 +78,8 @@ ALL_CFLAGS  = -std=gnu11 $(OPTIMISE) $(WARNINGS) -fPIC -pthread $(OPAQUE) $(SANI
 # Stores merged into vectors are loaded from constants, whose pages a small program need not touch (startup-cost).
 LIB_CFLAGS := -fvisibility=hidden -fno-semantic-interposition -ftls-model=initial-exec -fno-tree-slp-vectorize
 # Between an entry point and a sample: src/observe/prof_stack.h follows frame pointers there.
-FRAMED := $(addprefix $O/src/,$(addsuffix .o,api/slow thread/tcache arena/sample arena/large observe/prof \
-              observe/prof_stack))
+FRAMED := $(addprefix $O/src/,$(addsuffix .o,api/slow api/extended api/cxx thread/source thread/flags \
+              thread/tcache arena/sample arena/large observe/prof observe/prof_stack))
 FRAMED_CFLAGS := -fno-omit-frame-pointer
 LUA_CFLAGS := $(shell pkg-config --cflags $(LUA_PC) 2>/dev/null || echo -I/usr/include/lua5.4)
 LUA_LIBS   := $(shell pkg-config --libs $(LUA_PC) 2>/dev/null || echo -llua5.4)

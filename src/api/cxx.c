@@ -7,6 +7,7 @@
  * message. A handler may throw, which C cannot catch; so new(nothrow), where a handler is installed, lets the C++
  * library's own new(nothrow) do that around our new.
  */
+#include "api/entry.h"
 #include "api/free.h"
 #include "base/check.h"
 #include "lunalloc.h"
@@ -47,7 +48,7 @@ ask_handler(void) {
     }
 }
 
-static NOINLINE void *
+void *
 new_slow(size_t size) {
     void *ptr;
     while (UNLIKELY((ptr = slow_malloc(size)) == NULL)) {
@@ -77,7 +78,7 @@ library_new(const char *name) {
     return installed_handler() != NULL ? system_next_symbol(name) : NULL;
 }
 
-static NOINLINE void *
+void *
 new_nothrow_slow(size_t size, const void *nothrow) {
     void *ptr = slow_malloc(size);
     if (UNLIKELY(ptr == NULL)) {

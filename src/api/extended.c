@@ -3,6 +3,7 @@
  *
  * Where flags name neither a cache nor an arena, the fast paths serve; all else is made out first (thread/flags.h).
  */
+#include "api/entry.h"
 #include "api/free.h"
 #include "base/witness.h"
 #include "lunalloc.h"
@@ -12,7 +13,7 @@
 
 #define PLAIN (FLAGS_LG_ALIGN | FLAGS_ZERO)
 
-static NOINLINE void *
+void *
 mallocx_slow(size_t size, int flags) {
     request_t request;
     thread_t *thread = slow_self();
@@ -30,10 +31,17 @@ lunalloc_mallocx(size_t size, int flags) {
     return mallocx_slow(size, flags);
 }
 
+/* What a cache that was named takes, that is, whatever is no sample; SC_NONE. */
+static uint32_t
+class_for_any(const void *ptr) {
+    const extent_t *e = source_extent(ptr, "free");
+    return e->slab || e->sample == NULL ? e->szind : SC_NONE;
+}
+
 /* Into the thread's own cache only what the page map lets in; into another one whatever it is asked to take. */
 static void
 free_into(thread_t *thread, cache_t *cache, void *ptr) {
-    uint32_t szind = cache == &thread->cache ? pagemap_class(ptr) - 1 : source_extent(ptr, "free")->szind;
+    uint32_t szind = cache == &thread->cache ? pagemap_class(ptr) - 1 : class_for_any(ptr);
     source_free(thread, cache, szind, ptr);
 }
 
@@ -66,7 +74,7 @@ move(thread_t *thread, const request_t *request, void *ptr, size_t old_size) {
     return to;
 }
 
-static void *
+void *
 rallocx_slow(void *ptr, size_t size, int flags) {
     request_t request;
     thread_t *thread = slow_self();

@@ -1,6 +1,7 @@
 /* init.c -- the order of boot. Nothing called here allocates before thread_self is set. */
 #include "api/init.h"
 
+#include "api/entry.h"
 #include "api/message.h"
 
 #include "arena/arenas.h"

@@ -2,14 +2,10 @@
 #ifndef LUNALLOC_API_INIT_H
 #define LUNALLOC_API_INIT_H
 
-#include "base/config.h"
-
 /* Returns when the allocator is ready; thread-safe. Ends the process with a message if the system has no memory at
  * all. */
 void init_boot(void);
 /* Registers the fork handlers, on systems that fork. */
 void fork_boot(void);
-/* Is it the start of a function that leads into the allocator? (prof_is_entry) */
-bool entry_is(uintptr_t start);
 
 #endif

@@ -11,24 +11,15 @@
 #if LUNALLOC_DEBUG
 
 static const char *const names[RANK_COUNT] = {
-    [RANK_NONE] = "none",
-    [RANK_BOOT] = "boot",
-    [RANK_DUMP] = "dump",
-    [RANK_BACKGROUND] = "background",
-    [RANK_ROUND] = "round",
-    [RANK_THREADS] = "threads",
-    [RANK_CACHES] = "caches",
-    [RANK_ARENAS] = "arenas",
-    [RANK_DECAY] = "decay",
-    [RANK_BIN] = "bin",
-    [RANK_DIRTY] = "dirty",
-    [RANK_MUZZY] = "muzzy",
-    [RANK_RETAINED] = "retained",
-    [RANK_DESCRIPTORS] = "descriptors",
-    [RANK_PAGEMAP] = "pagemap",
-    [RANK_PROF] = "prof",
-    [RANK_METADATA] = "metadata",
-    [RANK_REGIONS] = "regions",
+    [RANK_NONE] = "none",         [RANK_BOOT] = "boot",
+    [RANK_DUMP] = "dump",         [RANK_BACKGROUND] = "background",
+    [RANK_ROUND] = "round",       [RANK_THREADS] = "threads",
+    [RANK_CACHES] = "caches",     [RANK_ARENAS] = "arenas",
+    [RANK_DECAY] = "decay",       [RANK_BIN] = "bin",
+    [RANK_DIRTY] = "dirty",       [RANK_MUZZY] = "muzzy",
+    [RANK_RETAINED] = "retained", [RANK_DESCRIPTORS] = "descriptors",
+    [RANK_PAGEMAP] = "pagemap",   [RANK_PROF] = "prof",
+    [RANK_METADATA] = "metadata", [RANK_REGIONS] = "regions",
 };
 
 static __thread uint16_t held[RANK_COUNT] __attribute__((tls_model("initial-exec")));

@@ -1,6 +1,8 @@
 /* prof_test.c -- sampling: how much of it, what is sampled, and that samples are allocations like others. */
 #include "prof.h"
 
+#include "thread/caches.h"
+
 #include <math.h>
 
 static const size_t sizes[] = {16, 100, 1000, 8000, 14000, 30000, 100000, 3000000};
@@ -80,10 +82,10 @@ count_requests(void *arg) {
     (void)arg;
     uint32_t szind = sc_index(100);
     uint64_t seed = 5;
-    uint64_t before = tcache_requests(thread_get(), szind);
+    uint64_t before = tcache_requests(&thread_get()->cache, szind);
     for (uint64_t i = 0; i < 5000; i++) {
         lunalloc_free(lunalloc_malloc(100));
-        thread_assert(tcache_requests(thread_get(), szind) == before + i + 1);
+        thread_assert(tcache_requests(&thread_get()->cache, szind) == before + i + 1);
         if (rnd_below(&seed, 100) == 0) {
             prof_set_active(rnd_below(&seed, 2) == 0);
             prof_reset((unsigned)rnd_below(&seed, 20));
@@ -150,6 +152,39 @@ test_samples_are_freed_in_any_way(void **state) {
         p = sampled_malloc(sizes[i]);
         assert_null(lunalloc_realloc(p, 0));
         assert_false(is_sampled(p));
+    }
+}
+
+/* An explicit cache takes objects that the page map keeps from threads' caches, but no samples. */
+static void
+test_explicit_caches_take_no_samples(void **state) {
+    (void)state;
+    uint32_t cache = caches_create();
+    profile(0);
+    for (size_t i = 0; i < NSIZES; i++) {
+        void *p = sampled_malloc(sizes[i]);
+        lunalloc_dallocx(p, MALLOCX_TCACHE(cache));
+        assert_false(is_sampled(p));
+    }
+    assert_true(caches_destroy(cache));
+}
+
+/* A batch has as many samples as single calls would. */
+static void
+test_batches_are_sampled(void **state) {
+    (void)state;
+    enum {
+        N = 50000
+    };
+    static void *blocks[N];
+    uint32_t szind = sc_index(64);
+    prof_draw_seed(9);
+    profile(12);
+    assert_int_equal(lunalloc_batch_alloc(blocks, N, 64, 0), N);
+    double p = 1 / prof_weight(64, 12);
+    assert_true(fabs(sum_samples(has_szind, &szind).objects - N) < 6 * sqrt(N * (1 - p) / p));
+    for (size_t i = 0; i < N; i++) {
+        lunalloc_free(blocks[i]);
     }
 }
 
@@ -249,13 +284,13 @@ test_class_statistics_count_samples(void **state) {
     lunalloc_class_stats_t before, during, after;
     profile(0);
     lunalloc_free(sampled_malloc(1000));
-    tcache_flush(thread_get());
+    tcache_flush(&thread_get()->cache);
     lunalloc_class_stats(LUNALLOC_ALL, szind, &before);
     void *p = sampled_malloc(1000);
-    tcache_flush(thread_get());
+    tcache_flush(&thread_get()->cache);
     lunalloc_class_stats(LUNALLOC_ALL, szind, &during);
     lunalloc_free(p);
-    tcache_flush(thread_get());
+    tcache_flush(&thread_get()->cache);
     lunalloc_class_stats(LUNALLOC_ALL, szind, &after);
     assert_int_equal(during.curregs, before.curregs + 1);
     assert_int_equal(after.curregs, before.curregs);
@@ -307,6 +342,8 @@ main(void) {
         cmocka_unit_test_teardown(test_requests_are_exact_with_any_rate, profile_off),
         cmocka_unit_test_teardown(test_samples_are_like_other_allocations, profile_off),
         cmocka_unit_test_teardown(test_samples_are_freed_in_any_way, profile_off),
+        cmocka_unit_test_teardown(test_explicit_caches_take_no_samples, profile_off),
+        cmocka_unit_test_teardown(test_batches_are_sampled, profile_off),
         cmocka_unit_test_teardown(test_sized_free_keeps_samples_out_of_caches, profile_off),
         cmocka_unit_test_teardown(test_samples_are_aligned_and_zeroed, profile_off),
         cmocka_unit_test_teardown(test_growth_in_place_is_sampled, profile_off),
