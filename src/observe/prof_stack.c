@@ -16,9 +16,8 @@
 /* ---- what is known of a return address ---- */
 
 typedef enum {
-    UNKNOWN,
-    GOOD, /* the frame pointer is its function's */
-    OWN,  /* the same, of the allocator */
+    GOOD = 1, /* the frame pointer is its function's */
+    OWN,      /* the same, of the allocator */
     BAD,
     KINDS
 } kind_t;
@@ -28,20 +27,19 @@ typedef enum {
 /* The kind of an address, in the place that its hash gives: ip * KINDS + kind. A newcomer takes the place. */
 static _Atomic uintptr_t *_Atomic known; /* Synchronization: written once; its words by any thread. */
 
-static _Atomic uintptr_t *
+static inline size_t
 place_of(uintptr_t ip) {
-    return &atomic_get(&known)[ip * UINT64_C(0x9e3779b97f4a7c15) >> (64 - LG_KNOWN)];
+    return ip * UINT64_C(0x9e3779b97f4a7c15) >> (64 - LG_KNOWN);
 }
 
-static kind_t
-kind_of(uintptr_t ip) {
-    uintptr_t word = atomic_get(place_of(ip));
-    return word / KINDS == ip ? (kind_t)(word % KINDS) : UNKNOWN;
+static inline bool
+is_known(_Atomic uintptr_t *words, uintptr_t ip, kind_t kind) {
+    return atomic_get(&words[place_of(ip)]) == ip * KINDS + kind;
 }
 
 static void
 learn(uintptr_t ip, kind_t kind) {
-    atomic_set(place_of(ip), ip * KINDS + kind);
+    atomic_set(&atomic_get(&known)[place_of(ip)], ip * KINDS + kind);
 }
 
 /* ---- ends of stacks ---- */
@@ -159,13 +157,14 @@ append_tail(const end_t *end, uintptr_t *ips, uint32_t n) {
 static uint32_t
 follow(uintptr_t fp, uintptr_t top, uintptr_t *ips) {
     uint32_t n = 0;
-    while (fp != 0 && kind_of(ip_of(fp)) == OWN) {
+    _Atomic uintptr_t *words = atomic_get_acquire(&known);
+    while (fp != 0 && is_known(words, ip_of(fp), OWN)) {
         fp = outer_of(fp, top);
     }
     while (fp != 0 && n < LUNALLOC_STACK_MAX) {
         uintptr_t ip = ip_of(fp);
         ips[n++] = ip;
-        if (kind_of(ip) != GOOD) {
+        if (!is_known(words, ip, GOOD)) {
             const end_t *end = end_at(ip);
             return end == NULL ? 0 : append_tail(end, ips, n);
         }
