@@ -20,6 +20,7 @@ open_core(lua_State *L) {
     core_open_nearest(L);
     core_open_units(L);
     core_open_hooks(L);
+    core_open_samples(L);
     luaopen_lunalloc_workload(L);
     lua_setfield(L, -2, "workload");
     return 1;

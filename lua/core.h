@@ -55,6 +55,7 @@ void core_open_buffer(lua_State *L);
 void core_open_nearest(lua_State *L);
 void core_open_units(lua_State *L);
 void core_open_hooks(lua_State *L);
+void core_open_samples(lua_State *L);
 
 /* The workload engine (workload/lua_workload.c): pushes its table. */
 int luaopen_lunalloc_workload(lua_State *L);

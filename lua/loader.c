@@ -56,6 +56,7 @@ static const struct {
     {"lunalloc_stats", offsetof(lunalloc_api_t, stats)},
     {"lunalloc_class_stats", offsetof(lunalloc_api_t, class_stats)},
     {"lunalloc_stats_names", offsetof(lunalloc_api_t, stats_names)},
+    {"lunalloc_prof_samples", offsetof(lunalloc_api_t, prof_samples)},
 };
 
 enum {

@@ -39,6 +39,7 @@ typedef struct {
     int (*stats)(uint32_t arena, lunalloc_stats_t *out);
     int (*class_stats)(uint32_t arena, uint32_t szind, lunalloc_class_stats_t *out);
     const char *const *(*stats_names)(void);
+    size_t (*prof_samples)(lunalloc_sample_cursor_t *cursor, lunalloc_sample_t *out, size_t n);
 } lunalloc_api_t;
 
 /* The allocator's entry points; NULL if this process has none and none could be loaded. */

@@ -5,12 +5,13 @@
 ---     get(name)  set(name[, value])  row(name)  rows()  source(name)  limit(name)  suggest(name)
 ---     extents(arena, state, slab, min_size, szind)    a walker: next(), fill(table), close()
 ---     find(address)  sizeclasses()  sizeclass(bytes)  stats([arena])
+---     samples([place])    a batch, and the place of the next one;  symbol(address)
 ---
 --- Each returns nil, message, code on failure. Nothing here knows which process it is about.
 
 local api = {}
 
-local parts = { "settings", "inspect", "extents", "arena", "stats" }
+local parts = { "settings", "inspect", "extents", "arena", "stats", "prof" }
 
 function api.new(backend)
     local new = { ctl = require("lunalloc.ctl").new(backend) }

@@ -68,6 +68,21 @@ help.functions = {
         "The counters at this instant, read by name: s.allocated, s.arenas[0].dirty, s.classes[5].nmalloc.\n" ..
         "later - earlier is a difference with .seconds and .rates; s:tojson(), pairs(s) and print(s) work.",
         "a = la.stats(); --[[ ... ]] print((la.stats() - a).rates.nrequests)" },
+    ["la.prof"] = { "la.prof.start{lg_sample=} .stop() .top{} .dump(path) .reset()",
+        "Who allocated what lives, by samples: at any time, in any process; see help \"profiling\"." },
+    ["la.prof.start"] = { "la.prof.start{lg_sample=} -> true | nil, message, code",
+        "Switches profiling on with nothing known: one sample in 2^lg_sample bytes.", "la.prof.start{lg_sample = 17}" },
+    ["la.prof.stop"] = { "la.prof.stop() -> true | nil, message, code",
+        "Switches it off. What was sampled is followed further." },
+    ["la.prof.reset"] = { "la.prof.reset([lg_sample]) -> true | nil, message, code",
+        "Forgets all samples, and sets the rate." },
+    ["la.prof.dump"] = { "la.prof.dump([path]) -> true | nil, message, code",
+        "Writes a profile: text that jeprof and google-pprof read, or pprof's protocol buffer if the path ends in .pb.",
+        'la.prof.dump "heap.pb"' },
+    ["la.prof.top"] = { "la.prof.top{by=, min_age=, n=} -> array of {samples=, objects=, bytes=, oldest=, ...}",
+        "What lives, in groups, most bytes first. by: \"stack\", \"class\", \"arena\" or \"thread\"; min_age: only what is\n" ..
+        "at least so old, in seconds or as text. objects and bytes are estimates, oldest is in seconds.",
+        'la.prof.top{by = "class", min_age = "10s"}' },
     ["la.buffer"] = { "la.buffer(n [, align]) -> buffer | nil, message, code",
         "A block of the allocator's memory to play with: :addr() :size() :fill(byte) :resize(n) :free().",
         'b = la.buffer("1M"); la.find(b)' },
@@ -108,6 +123,12 @@ muzzy_decay_ms. 0 gives back at once, -1 never.
   la.ctl.arena[0].dirty_decay_ms = 500         live, for one arena
   la.set("arena.4096.dirty_decay_ms", 500)     for every arena
   la.arena(0):purge()                          all of it, once, now]],
+    profiling = [[
+An allocation is sampled with a probability that grows with its size, one in 2^lg_sample bytes on average, and followed
+until it is freed, with the stack that it came from. Off, it costs nothing; it can be switched on at any time.
+  la.prof.start()  ...  la.prof.top{by = "stack"}  la.prof.dump "heap.pb"  la.prof.stop()
+  LUNALLOC_CONF="prof:true,prof_final:true" program     from the start, with a profile at exit
+  google-pprof --text program FILE                      reads a dump]],
     thp = [[
 With thp "always" an arena asks the system for huge pages (2 MiB on most), and packs for them: decay gives back whole
 ones only, so that one that is still used in part is not broken. Faster over large heaps; more memory stays.

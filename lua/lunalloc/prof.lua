@@ -1,0 +1,159 @@
+--- Profiling: who allocated what lives, by samples.
+---
+---     la.prof.start{ lg_sample = 19 }    la.prof.stop()
+---     la.prof.top{ by = "stack", min_age = "10s", n = 10 }
+---     la.prof.dump "heap.pb"             la.prof.reset()
+
+local groupings = { "stack", "class", "arena", "thread" }
+local seconds_of = { [""] = 1, ms = 1 / 1000, s = 1, m = 60, h = 3600 }
+
+--- Seconds, from a number or a text such as "500ms", "10s", "2m".
+local function to_seconds(age, level)
+    local number, unit = tostring(age):match "^([%d.]+)(%a*)$"
+    local seconds = tonumber(number) and seconds_of[unit]
+    if not seconds then
+        error(("prof.top: min_age is a number of seconds or a text like \"10s\", not '%s'"):format(tostring(age)),
+            level + 1)
+    end
+    return tonumber(number) * seconds
+end
+
+--- Iterates over all samples, batch by batch.
+local function each_sample(backend)
+    local batch, place = backend.samples()
+    local i = 0
+    return function()
+        i = i + 1
+        if batch and not batch[i] and place then
+            batch, place = backend.samples(place)
+            i = 1
+        end
+        return batch and batch[i]
+    end
+end
+
+local keys = {
+    stack = function(sample) return table.concat(sample.stack, " ") end,
+    class = function(sample) return sample.szind end,
+    arena = function(sample) return sample.arena end,
+    thread = function(sample) return sample.tid end,
+}
+
+--- What a group says of itself, from its first sample.
+local describe = {
+    stack = function(sample, backend)
+        local names = {}
+        for i, address in ipairs(sample.stack) do
+            names[i] = backend.symbol(address)
+        end
+        return { stack = names }
+    end,
+    class = function(sample) return { szind = sample.szind, size = sample.size } end,
+    arena = function(sample) return { arena = sample.arena } end,
+    thread = function(sample) return { tid = sample.tid, thread = sample.thread } end,
+}
+
+local function add(group, sample, age)
+    group.samples = group.samples + 1
+    group.objects = group.objects + sample.weight
+    group.bytes = group.bytes + sample.weight * sample.size
+    group.oldest = math.max(group.oldest, age)
+end
+
+--- The groups of what is at least so old, as an array, most bytes first.
+local function collect(backend, by, min_age, now)
+    local groups, list = {}, {}
+    for sample in each_sample(backend) do
+        local age = (now - sample.time) / 1e9
+        if age >= min_age then
+            local key = keys[by](sample)
+            local group = groups[key]
+            if not group then
+                group = describe[by](sample, backend)
+                group.samples, group.objects, group.bytes, group.oldest = 0, 0.0, 0.0, 0.0
+                groups[key] = group
+                list[#list + 1] = group
+            end
+            add(group, sample, age)
+        end
+    end
+    table.sort(list, function(a, b) return a.bytes > b.bytes end)
+    return list
+end
+
+local function finish(list, n)
+    for i = #list, n + 1, -1 do
+        list[i] = nil
+    end
+    for _, group in ipairs(list) do
+        group.objects = math.floor(group.objects + 0.5)
+        group.bytes = math.floor(group.bytes + 0.5)
+    end
+    return list
+end
+
+local function check_options(options, allowed, what)
+    if type(options) ~= "table" then
+        error(("prof.%s: a table of options expected, got %s"):format(what, type(options)), 3)
+    end
+    for name in pairs(options) do
+        if not allowed[name] then
+            error(("prof.%s: no option '%s'"):format(what, tostring(name)), 3)
+        end
+    end
+end
+
+local function check_grouping(by)
+    if not keys[by] then
+        error(("prof.top: by is one of %s, not '%s'"):format(table.concat(groupings, ", "), tostring(by)), 3)
+    end
+end
+
+local prof = {}
+
+--- Adds the functions to `api`.
+function prof.install(api, backend)
+    api.prof = {}
+
+    --- Forgets all samples; lg_sample sets the rate: one in 2^lg_sample bytes.
+    function api.prof.reset(lg_sample)
+        return backend.set("prof.reset", lg_sample)
+    end
+
+    --- Begins with nothing known.
+    function api.prof.start(options)
+        options = options or {}
+        check_options(options, { lg_sample = true }, "start")
+        local ok, message, code = api.prof.reset(options.lg_sample)
+        if not ok then
+            return nil, message, code
+        end
+        return backend.set("prof.active", true)
+    end
+
+    --- What was sampled is followed further.
+    function api.prof.stop()
+        return backend.set("prof.active", false)
+    end
+
+    --- Text, or a protocol buffer if the path ends in ".pb"; without a path, a name that counts up.
+    function api.prof.dump(path)
+        return backend.set("prof.dump", path)
+    end
+
+    --- Groups of what lives, most bytes first: { samples=, objects=, bytes=, oldest= } and what they have in common.
+    function api.prof.top(options)
+        options = options or {}
+        check_options(options, { by = true, min_age = true, n = true }, "top")
+        local by = options.by or "stack"
+        check_grouping(by)
+        local min_age = options.min_age and to_seconds(options.min_age, 2) or 0
+        local stats, message, code = backend.stats()
+        if not stats then
+            return nil, message, code
+        end
+        return finish(collect(backend, by, min_age, stats.time), options.n or 10)
+    end
+end
+
+return prof

@@ -1,0 +1,111 @@
+-- Profiling from Lua.
+
+local test = ...
+local la = require "lunalloc"
+
+--- Blocks of one size, which live until they are freed.
+local function allocate(n, size)
+    local blocks = {}
+    for i = 1, n do
+        blocks[i] = assert(la.buffer(size))
+    end
+    return blocks
+end
+
+local function free(blocks)
+    for _, block in ipairs(blocks) do
+        block:free()
+    end
+end
+
+local function group_of(groups, name, value)
+    for _, group in ipairs(groups) do
+        if group[name] == value then
+            return group
+        end
+    end
+end
+
+test("what lives is estimated by class", function()
+    local szind, size = la.sizeclass(100000)
+    test.equal(la.prof.start { lg_sample = 14 }, true)
+    test.equal(la.get "prof.active", true)
+    local blocks = allocate(300, 100000)
+    local group = assert(group_of(assert(la.prof.top { by = "class", n = 1000 }), "szind", szind))
+    test.equal(group.size, size)
+    test.equal(group.samples > 250 and group.samples <= 300, true, "samples")
+    test.equal(group.objects > 270 and group.objects < 330, true, "objects")
+    test.equal(group.bytes > 270 * size and group.bytes < 330 * size, true, "bytes")
+    free(blocks)
+    local after = group_of(la.prof.top { by = "class", n = 1000 }, "szind", szind)
+    test.equal(after, nil, "after they were freed")
+    test.equal(la.prof.stop(), true)
+end)
+
+test("groups by stack, arena and thread; the largest first", function()
+    la.prof.start { lg_sample = 10 }
+    local blocks = allocate(50, 70000)
+    for _, by in ipairs { "stack", "arena", "thread" } do
+        local groups = la.prof.top { by = by, n = 3 }
+        test.equal(#groups >= 1 and #groups <= 3, true, by)
+        for i = 2, #groups do
+            test.equal(groups[i - 1].bytes >= groups[i].bytes, true, "order")
+        end
+    end
+    local stack = la.prof.top { by = "stack" }[1].stack
+    test.equal(#stack > 2, true)
+    test.match(stack[1], "0x%x+$")
+    test.equal(math.type(la.prof.top { by = "arena" }[1].arena), "integer")
+    free(blocks)
+    la.prof.stop()
+end)
+
+test("only what is old enough", function()
+    la.prof.start { lg_sample = 0 }
+    local blocks = allocate(10, 70000)
+    test.equal(#la.prof.top { min_age = "1h" }, 0)
+    test.equal(#la.prof.top { min_age = 0 } >= 1, true)
+    test.equal(la.prof.top { min_age = "0ms" }[1].oldest >= 0, true)
+    free(blocks)
+    la.prof.stop()
+end)
+
+test("dumps, and why there is none", function()
+    local path = os.tmpname()
+    test.equal(la.prof.dump(path), true)
+    local file <close> = assert(io.open(path))
+    test.match(file:read "l", "^heap profile: %d+: %d+ %[0: 0%] @ heap_v2/%d+$")
+    os.remove(path)
+    local ok, message, code = la.prof.dump "/no/such/folder/file"
+    test.equal(ok, nil)
+    test.match(message, "No such file")
+    test.equal(code, "EFAULT")
+end)
+
+test("reset sets the rate, and forgets", function()
+    la.prof.start { lg_sample = 0 }
+    local blocks = allocate(5, 70000)
+    test.equal(la.prof.reset(16), true)
+    test.equal(la.get "prof.lg_sample", 16)
+    test.equal(group_of(la.prof.top { by = "class", n = 1000 }, "szind", (la.sizeclass(70000))), nil)
+    test.equal(la.prof.reset(), true)
+    test.equal(la.get "prof.lg_sample", 16)
+    free(blocks)
+    la.prof.stop()
+    la.prof.reset(19)
+end)
+
+test("misuse raises", function()
+    test.raises("prof_test.lua:%d+: prof.top: by is one of stack, class, arena, thread, not 'size'", function()
+        la.prof.top { by = "size" }
+    end)
+    test.raises("prof_test.lua:%d+: prof.top: no option 'age'", function()
+        la.prof.top { age = 1 }
+    end)
+    test.raises("prof_test.lua:%d+: prof.top: min_age is a number of seconds", function()
+        la.prof.top { min_age = "soon" }
+    end)
+    test.raises("prof_test.lua:%d+: prof.start: no option 'rate'", function()
+        la.prof.start { rate = 1 }
+    end)
+end)
