@@ -1,8 +1,8 @@
 /*
  * bench-prof.c -- a loop of malloc and free, with profiling or without: bench-prof off|LG ROUNDS PAIRS
  *
- * Sizes are log-uniform from 16 bytes to 1 KiB (252 bytes in the mean), 4,096 blocks live, each replaced in random order, some calls deep.
- * Prints the nanoseconds of each round. `counted` is what callgrind counts.
+ * Sizes are log-uniform from 16 bytes to 1 KiB (252 bytes in the mean), 4,096 blocks live, each replaced in random
+ * order, some calls deep. Prints the nanoseconds of each round. `counted` is what callgrind counts.
  */
 #include "lunalloc.h"
 

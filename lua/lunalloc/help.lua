@@ -77,11 +77,12 @@ help.functions = {
     ["la.prof.reset"] = { "la.prof.reset([lg_sample]) -> true | nil, message, code",
         "Forgets all samples, and sets the rate." },
     ["la.prof.dump"] = { "la.prof.dump([path]) -> true | nil, message, code",
-        "Writes a profile: text that jeprof and google-pprof read, or pprof's protocol buffer if the path ends in .pb.",
+        "Writes a profile: text that jeprof and google-pprof read, or pprof's protocol buffer if the path\n" ..
+        "ends in .pb.",
         'la.prof.dump "heap.pb"' },
     ["la.prof.top"] = { "la.prof.top{by=, min_age=, n=} -> array of {samples=, objects=, bytes=, oldest=, ...}",
-        "What lives, in groups, most bytes first. by: \"stack\", \"class\", \"arena\" or \"thread\"; min_age: only what is\n" ..
-        "at least so old, in seconds or as text. objects and bytes are estimates, oldest is in seconds.",
+        "What lives, in groups, most bytes first. by: \"stack\", \"class\", \"arena\" or \"thread\"; min_age: only what\n" ..
+        "is at least so old, in seconds or as text. objects and bytes are estimates, oldest is in seconds.",
         'la.prof.top{by = "class", min_age = "10s"}' },
     ["la.buffer"] = { "la.buffer(n [, align]) -> buffer | nil, message, code",
         "A block of the allocator's memory to play with: :addr() :size() :fill(byte) :resize(n) :free().",

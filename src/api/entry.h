@@ -1,6 +1,6 @@
 /*
- * entry.h -- which functions lead into the allocator: the stacks of a profile begin where one of these was called. Those
- * that no other header declares are here; none of them is inlined, so that each has a frame.
+ * entry.h -- which functions lead into the allocator: the stacks of a profile begin where one of these was called.
+ * Those that no other header declares are here; none of them is inlined, so that each has a frame.
  */
 #ifndef LUNALLOC_API_ENTRY_H
 #define LUNALLOC_API_ENTRY_H

@@ -5,6 +5,7 @@
  */
 #include "../base/testing.h"
 
+#include "api/entry.h"
 #include "api/fast.h"
 #include "api/slow.h"
 #include "arena/sample.h"
@@ -157,6 +158,10 @@ ENTRY(fast_free, block)
 ENTRY(fast_free_sized, block, 24)
 ENTRY(slow_self)
 ENTRY(slow_malloc, 24)
+ENTRY(mallocx_slow, 24, 0)
+ENTRY(rallocx_slow, block, 24, 0)
+ENTRY(new_slow, 24)
+ENTRY(new_nothrow_slow, 24, NULL)
 ENTRY(slow_calloc, 24)
 ENTRY(slow_aligned, 64, 100)
 ENTRY(slow_realloc, block, 200)

@@ -19,12 +19,16 @@ capture(stacks_t *out, uintptr_t *top) {
 
 typedef void call_t(stacks_t *out, uintptr_t *top, unsigned depth);
 
-/* Functions that keep a frame pointer, and such that use its register for something else. */
-#define RECURSIVE(name, option)                                                                                        \
-    static __attribute__((noinline, optimize(option))) void name(stacks_t *out, uintptr_t *top, unsigned depth);
+/* Functions that keep a frame pointer, and such that use its register for something else, where the compiler can be
+ * told. */
+#ifdef __clang__
+#define OPTIMIZE(option)
+#else
+#define OPTIMIZE(option) optimize(option)
+#endif
 
-RECURSIVE(with_frame, "no-omit-frame-pointer")
-RECURSIVE(without_frame, "omit-frame-pointer")
+static call_t with_frame __attribute__((noinline, OPTIMIZE("no-omit-frame-pointer")));
+static call_t without_frame __attribute__((noinline, OPTIMIZE("omit-frame-pointer")));
 
 static call_t *const calls[] = {with_frame, without_frame};
 
