@@ -167,7 +167,7 @@ static const struct {
     {"class in a manual arena", class_in_manual, "pagemap_class((void *)granule) == class"},
     {"large class in a manual arena", large_in_manual, "pagemap_class((void *)e->addr) == 0"},
     {"large of another class", large_of_other_class, "extent_usable(e) == size"},
-    {"large of a small class", large_of_small_class, "!sc_is_small(e->szind)"},
+    {"large of a small class", large_of_small_class, "extent_usable(e) == size"},
     {"classes missing", other_kind_of_arena, "pagemap_class((void *)granule) == class"},
 };
 

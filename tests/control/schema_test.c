@@ -164,6 +164,8 @@ test_write_all(void **state) {
             bool manual_only = strstr(name, "0.reset") != NULL || strstr(name, "0.destroy") != NULL;
             assert_int_equal(lunalloc_ctl_set(name, NULL, message, sizeof message), manual_only ? EINVAL : 0);
             assert_int_equal(lunalloc_ctl_set(name, "1", message, sizeof message), EINVAL);
+        } else if (strncmp(name, "prof.", 5) == 0 && !reads(row)) {
+            assert_int_equal(lunalloc_ctl_get(name, &value, message, sizeof message), EPERM);
         } else if (ctl_exchanges(&ctl_rows[ctl_row_named(row->name)]) || (writes(row) && !reads(row))) {
             bool by_text = row->type == LUNALLOC_STRING && !ctl_exchanges(&ctl_rows[ctl_row_named(row->name)]);
             assert_int_equal(lunalloc_ctl_set(name, "1", message, sizeof message), by_text ? 0 : EINVAL);
