@@ -6,7 +6,6 @@
 #include "observe/prof_dump.h"
 
 #include <errno.h>
-#include <string.h>
 
 static int
 no_memory(int error, fmt_t *why) {
@@ -94,6 +93,33 @@ write_prof_prefix(const ctl_call_t *call, const lunalloc_value_t *value, fmt_t *
     return 0;
 }
 
+/* Constant data without addresses, as the schema is. */
+static const struct {
+    int error;
+    char text[28];
+} reasons[] = {
+    {ENOENT, "there is no such folder"},
+    {EACCES, "not permitted"},
+    {EPERM, "not permitted"},
+    {EROFS, "not permitted"},
+    {EISDIR, "that is a folder"},
+    {ENOSPC, "no space is left"},
+    {EFBIG, "no space is left"},
+    {ENAMETOOLONG, "the name is too long"},
+};
+
+static void
+put_reason(fmt_t *why, int error) {
+    for (size_t i = 0; i < sizeof reasons / sizeof *reasons; i++) {
+        if (reasons[i].error == error) {
+            fmt_str(why, reasons[i].text);
+            return;
+        }
+    }
+    fmt_str(why, "the system's error ");
+    fmt_i64(why, error);
+}
+
 /* EFAULT whatever the system said: that is in the reason. */
 int
 write_prof_dump(const ctl_call_t *call, const lunalloc_value_t *value, fmt_t *why) {
@@ -103,7 +129,7 @@ write_prof_dump(const ctl_call_t *call, const lunalloc_value_t *value, fmt_t *wh
         return 0;
     }
     fmt_str(why, "no profile was written: ");
-    fmt_str(why, strerror(error));
+    put_reason(why, error);
     return EFAULT;
 }
 

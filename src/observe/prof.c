@@ -229,13 +229,17 @@ prof_begin(void) {
     }
     atomic_set(&lg_sample, (unsigned)options.lg_prof_sample);
     atomic_set(&thread_active, options.prof_thread_active_init);
-    prof_dump_begin();
     if (options.prof_gdump) {
         prof_set_gdump(true);
     }
     if (options.prof_active && prof_set_active(true) != 0) {
         warn("profiling cannot be switched on: no memory, or no unwinder (libgcc_s.so.1)");
     }
+}
+
+bool
+prof_has_begun(void) {
+    return atomic_get(&begun);
 }
 
 /* ---- fork ---- */

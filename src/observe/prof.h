@@ -16,6 +16,9 @@
 /* After boot, and again once the process's libraries have been loaded: profiles from the start if configured so. */
 void prof_begin(void);
 
+/* Profiling was configured: what options.prof_final and prof_leak ask for is done at exit. */
+bool prof_has_begun(void);
+
 bool prof_is_active(void);
 /* 0; EAGAIN without memory or without an unwinder: nothing has changed. */
 int prof_set_active(bool active);

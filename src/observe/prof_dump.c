@@ -7,9 +7,9 @@
 #include "base/options.h"
 #include "observe/prof.h"
 #include "observe/prof_format.h"
+#include "os/system.h"
 
 #include <errno.h>
-#include <stdlib.h>
 #include <string.h>
 
 /* The letters of jemalloc's names. */
@@ -161,12 +161,15 @@ report_leaks(void) {
     fmt_str(&out, " samples");
     warn(text);
     if (options.prof_leak_error && totals.live.count > 0) {
-        _Exit(1);
+        system_exit(1);
     }
 }
 
-static void
+__attribute__((destructor)) static void
 at_exit(void) {
+    if (!prof_has_begun()) {
+        return;
+    }
     bool nested = prof_enter();
     if (options.prof_final) {
         dump_at(BY_FINAL);
@@ -176,13 +179,6 @@ at_exit(void) {
     }
     if (!nested) {
         prof_leave();
-    }
-}
-
-void
-prof_dump_begin(void) {
-    if (options.prof_final || options.prof_leak) {
-        atexit(at_exit);
     }
 }
 

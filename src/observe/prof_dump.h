@@ -18,8 +18,6 @@
 void prof_dump_lock(void) ACQUIRE(role_dump);
 void prof_dump_unlock(void) RELEASE(role_dump);
 
-/* Once: what is done at exit, if the options say so. */
-void prof_dump_begin(void);
 /* NULL: PREFIX.PROCESS.NUMBER.mNUMBER.heap. 0, or why there is no such file: an errno value. */
 int prof_dump(const char *name) EXCLUDES(role_dump);
 /* So many bytes more have been allocated, by estimate: a dump is due each 2^options.lg_prof_interval bytes. */

@@ -142,7 +142,7 @@ prof_thread_end(prof_thread_t *thread) {
 void
 prof_thread_name(prof_thread_t *thread, const char *name) {
     table_lock();
-    strncpy(thread->name, name, PROF_NAME_MAX - 1);
+    memcpy(thread->name, name, strlen(name) + 1);
     table_unlock();
 }
 

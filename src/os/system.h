@@ -8,6 +8,8 @@
 unsigned system_ncpus(void);
 /* The thread's number as the system's tools show it. */
 uint32_t system_thread_id(void);
+/* Ends the process at once, with nothing done at exit. */
+_Noreturn void system_exit(int status);
 /* Writes text to standard error, all of it if possible. Async-signal-safe. */
 void system_write_error(const char *text, size_t len);
 /* An environment variable, or NULL; always NULL in a process that runs with more rights than its user's. */

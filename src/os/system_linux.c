@@ -66,6 +66,13 @@ system_thread_id(void) {
 }
 
 void
+system_exit(int status) {
+    for (;;) {
+        syscall(SYS_exit_group, status);
+    }
+}
+
+void
 system_write_error(const char *text, size_t len) {
     int saved = errno;
     while (len > 0) {

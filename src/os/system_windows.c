@@ -49,6 +49,11 @@ system_thread_id(void) {
 }
 
 void
+system_exit(int status) {
+    ExitProcess((UINT)status);
+}
+
+void
 system_write_error(const char *text, size_t len) {
     DWORD saved = GetLastError();
     HANDLE file = GetStdHandle(STD_ERROR_HANDLE);

@@ -6,7 +6,12 @@
 #include <dlfcn.h>
 #include <unwind.h>
 
+/* A program without dynamic linking has none. */
+#pragma weak dlsym
+
 typedef _Unwind_Reason_Code backtrace_t(_Unwind_Trace_Fn visit, void *context);
+/* dlopen's; found by its name when it is wanted, because every process would look up what this file refers to. */
+typedef void *open_t(const char *name, int flags);
 typedef _Unwind_Word get_t(struct _Unwind_Context *context);
 typedef _Unwind_Word get_register_t(struct _Unwind_Context *context, int number);
 
@@ -56,11 +61,16 @@ unwind_load(void) {
     if (atomic_get_acquire(&trace) != NULL) {
         return true;
     }
-    void *library = dlopen("libgcc_s.so.1", RTLD_NOW | RTLD_LOCAL);
+    open_t *open;
+    backtrace_t *found;
+    if (dlsym == NULL) {
+        return false;
+    }
+    find(RTLD_DEFAULT, "dlopen", &open);
+    void *library = open == NULL ? NULL : open("libgcc_s.so.1", RTLD_NOW | RTLD_LOCAL);
     if (library == NULL) {
         return false;
     }
-    backtrace_t *found;
     find(library, "_Unwind_GetIP", &get_ip);
     find(library, "_Unwind_GetCFA", &get_sp);
     find(library, "_Unwind_GetGR", &get_register);

@@ -78,7 +78,7 @@ test("dumps, and why there is none", function()
     os.remove(path)
     local ok, message, code = la.prof.dump "/no/such/folder/file"
     test.equal(ok, nil)
-    test.match(message, "No such file")
+    test.match(message, "there is no such folder")
     test.equal(code, "EFAULT")
 end)
 

@@ -336,7 +336,7 @@ test_unwritable_path_leaves_nothing(void **state) {
     assert_int_equal(count_files("", false), 0);
     char message[256];
     assert_int_equal(lunalloc_ctl_set("prof.dump", "no/such/folder", message, sizeof message), EFAULT);
-    assert_non_null(strstr(message, "No such file"));
+    assert_non_null(strstr(message, "there is no such folder"));
 }
 
 /* What was there under the name stays until the new file is whole. */
