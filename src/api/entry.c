@@ -14,11 +14,22 @@ is_standard(uintptr_t start) {
 
 static bool
 is_extended(uintptr_t start) {
-    return IS(mallocx_slow) || IS(rallocx_slow) || IS(new_slow) || IS(new_nothrow_slow) || IS(lunalloc_mallocx) ||
-           IS(lunalloc_rallocx) || IS(lunalloc_xallocx) || IS(lunalloc_batch_alloc);
+    return IS(mallocx_slow) || IS(rallocx_slow) || IS(lunalloc_mallocx) || IS(lunalloc_rallocx) ||
+           IS(lunalloc_xallocx) || IS(lunalloc_batch_alloc);
+}
+
+/* The operators of C++ are there where the standard names are. */
+static bool
+is_operator(uintptr_t start) {
+#if LUNALLOC_REPLACE
+    return IS(new_slow) || IS(new_nothrow_slow);
+#else
+    (void)start;
+    return false;
+#endif
 }
 
 bool
 entry_is(uintptr_t start) {
-    return is_standard(start) || is_extended(start);
+    return is_standard(start) || is_extended(start) || is_operator(start);
 }

@@ -160,8 +160,10 @@ ENTRY(slow_self)
 ENTRY(slow_malloc, 24)
 ENTRY(mallocx_slow, 24, 0)
 ENTRY(rallocx_slow, block, 24, 0)
+#if LUNALLOC_REPLACE
 ENTRY(new_slow, 24)
 ENTRY(new_nothrow_slow, 24, NULL)
+#endif
 ENTRY(slow_calloc, 24)
 ENTRY(slow_aligned, 64, 100)
 ENTRY(slow_realloc, block, 200)
