@@ -8,15 +8,6 @@ typedef struct {
     uint32_t n[2];
 } stacks_t;
 
-/* Called from one place, so that all the addresses are the same. */
-static __attribute__((noinline)) void
-capture(stacks_t *out, uintptr_t *top) {
-    for (volatile unsigned way = 0; way < 2; way++) {
-        uint32_t (*get)(uintptr_t * ips, uintptr_t * top) = way == 0 ? prof_stack_unwind : prof_stack_capture;
-        out->n[way] = get(out->ips[way], top);
-    }
-}
-
 typedef void call_t(stacks_t *out, uintptr_t *top, unsigned depth);
 
 /* Functions that keep a frame pointer, and such that use its register for something else, where the compiler can be
@@ -26,6 +17,15 @@ typedef void call_t(stacks_t *out, uintptr_t *top, unsigned depth);
 #else
 #define OPTIMIZE(option) optimize(option)
 #endif
+
+/* Called from one place, so that all the addresses are the same. */
+static __attribute__((noinline, OPTIMIZE("no-omit-frame-pointer"))) void
+capture(stacks_t *out, uintptr_t *top) {
+    for (volatile unsigned way = 0; way < 2; way++) {
+        uint32_t (*get)(uintptr_t * ips, uintptr_t * top) = way == 0 ? prof_stack_unwind : prof_stack_capture;
+        out->n[way] = get(out->ips[way], top);
+    }
+}
 
 static call_t with_frame __attribute__((noinline, OPTIMIZE("no-omit-frame-pointer")));
 static call_t without_frame __attribute__((noinline, OPTIMIZE("omit-frame-pointer")));
@@ -65,36 +65,41 @@ check_same(const stacks_t *stacks) {
     assert_memory_equal(stacks->ips[0] + starts[0], stacks->ips[1] + starts[1], (n < m ? n : m) * sizeof(uintptr_t));
 }
 
-static void
-test_both_ways_agree(void **state) {
-    (void)state;
-    stacks_t stacks;
+/* Above it is the start of the thread alone, so that frame pointers lead to the end. */
+static __attribute__((noinline, OPTIMIZE("no-omit-frame-pointer"))) void *
+capture_at_all_depths(void *arg) {
+    stacks_t *stacks = arg;
     uintptr_t top = 0;
-    assert_true(prof_stack_prepare());
     for (unsigned round = 0; round < 3; round++) {
         for (unsigned depth = 0; depth < 60; depth++) {
-            with_frame(&stacks, &top, depth);
-            check_same(&stacks);
-            without_frame(&stacks, &top, depth);
-            check_same(&stacks);
+            with_frame(&stacks[2 * depth], &top, depth);
+            without_frame(&stacks[2 * depth + 1], &top, depth);
         }
     }
-}
-
-static void *
-capture_in_thread(void *arg) {
-    uintptr_t top = 0;
-    with_frame(arg, &top, 20);
-    with_frame(arg, &top, 20);
     return NULL;
 }
 
 static void
-test_both_ways_agree_in_a_thread(void **state) {
+test_both_ways_agree(void **state) {
+    (void)state;
+    static stacks_t stacks[120];
+    assert_true(prof_stack_prepare());
+    run_thread(capture_at_all_depths, stacks);
+    for (unsigned i = 0; i < 120; i++) {
+        check_same(&stacks[i]);
+    }
+}
+
+/* Through functions that were not built for this. */
+static void
+test_both_ways_agree_in_the_first_thread(void **state) {
     (void)state;
     stacks_t stacks;
-    run_thread(capture_in_thread, &stacks);
-    check_same(&stacks);
+    uintptr_t top = 0;
+    for (unsigned depth = 0; depth < 20; depth++) {
+        with_frame(&stacks, &top, depth);
+        check_same(&stacks);
+    }
 }
 
 /* Deeper than what is kept: the innermost part. */
@@ -112,7 +117,7 @@ int
 main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_both_ways_agree),
-        cmocka_unit_test(test_both_ways_agree_in_a_thread),
+        cmocka_unit_test(test_both_ways_agree_in_the_first_thread),
         cmocka_unit_test(test_deep_stacks_are_cut),
     };
     return cmocka_run_group_tests_name("observe/prof_stack", tests, boot_allocator, NULL);
