@@ -45,13 +45,13 @@ typedef struct {
     /* Synchronization: written by boot, on one thread, then constant: these fields. */
     char slab_sizes[OPTION_TEXT_MAX];  /* as given: control/slab_sizes.h */
     char prof_prefix[OPTION_TEXT_MAX]; /* with which names of dumps begin */
-    bool abort;                       /* any warning about the configuration aborts */
-    bool abort_conf;                  /* a bad configuration pair aborts instead of being skipped */
-    bool confirm_conf;                /* configurations are printed as they are found */
-    bool tcache;                      /* threads have caches */
-    bool background_thread;           /* threads purge in the background */
-    bool prof;                        /* profile from the start, if prof_active: observe/prof.h */
-    bool prof_accum;                  /* dumps also tell what was allocated in all */
+    bool abort;                        /* any warning about the configuration aborts */
+    bool abort_conf;                   /* a bad configuration pair aborts instead of being skipped */
+    bool confirm_conf;                 /* configurations are printed as they are found */
+    bool tcache;                       /* threads have caches */
+    bool background_thread;            /* threads purge in the background */
+    bool prof;                         /* profile from the start, if prof_active: observe/prof.h */
+    bool prof_accum;                   /* dumps also tell what was allocated in all */
     bool prof_active;
     bool prof_final;              /* dump at exit */
     bool prof_gdump;              /* dump at each new high of mapped memory, from the start */
@@ -60,9 +60,9 @@ typedef struct {
     bool prof_thread_active_init; /* threads are sampled from their start */
     size_t lg_prof_sample;        /* mean bytes from sample to sample */
     int64_t lg_prof_interval;     /* bytes allocated from dump to dump; -1: none */
-    uint32_t narenas;                 /* automatic arenas; 0: one for two processors */
-    uint32_t lg_quantum;              /* 3 or 4 */
-    size_t tcache_max;                /* bytes; larger requests are not cached */
+    uint32_t narenas;             /* automatic arenas; 0: one for two processors */
+    uint32_t lg_quantum;          /* 3 or 4 */
+    size_t tcache_max;            /* bytes; larger requests are not cached */
 
     /* Synchronization: live: any thread writes and reads these fields, each for itself. */
     _Atomic uint32_t tcache_nslots;        /* most objects of one class in one thread's cache */
