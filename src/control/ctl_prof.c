@@ -143,6 +143,14 @@ write_prof_reset(const ctl_call_t *call, const lunalloc_value_t *value, fmt_t *w
 }
 
 int
+write_prof_log_stop(const ctl_call_t *call, const lunalloc_value_t *value, fmt_t *why) {
+    (void)call;
+    (void)value;
+    (void)why;
+    return 0;
+}
+
+int
 read_thread_prof_active(const ctl_call_t *call, lunalloc_value_t *value, fmt_t *why) {
     (void)call;
     (void)why;

@@ -10,7 +10,7 @@
 #define NAMES "tests/control/jemalloc-names.tsv"
 
 /* Subtrees that do not answer yet. */
-static const char *const missing[] = {"thread.prof.", "prof.", "opt.prof", "opt.lg_prof", "opt.stats", "stats.", NULL};
+static const char *const missing[] = {"opt.stats", "prof.stats.", "stats.", NULL};
 
 typedef struct {
     char name[96], access[8], ctype[120];
