@@ -81,8 +81,8 @@ help.functions = {
         "ends in .pb.",
         'la.prof.dump "heap.pb"' },
     ["la.prof.top"] = { "la.prof.top{by=, min_age=, n=} -> array of {samples=, objects=, bytes=, oldest=, ...}",
-        "What lives, in groups, most bytes first. by: \"stack\", \"class\", \"arena\" or \"thread\"; min_age: only what\n" ..
-        "is at least so old, in seconds or as text. objects and bytes are estimates, oldest is in seconds.",
+        "What lives, in groups, most bytes first. by: \"stack\", \"class\", \"arena\" or \"thread\"; min_age: only\n" ..
+        "what is at least so old, in seconds or as text. objects and bytes are estimates, oldest is in seconds.",
         'la.prof.top{by = "class", min_age = "10s"}' },
     ["la.buffer"] = { "la.buffer(n [, align]) -> buffer | nil, message, code",
         "A block of the allocator's memory to play with: :addr() :size() :fill(byte) :resize(n) :free().",
