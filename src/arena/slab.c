@@ -43,10 +43,40 @@ pop_word(uint64_t *word, uint32_t n, uintptr_t base, size_t size, void **out) {
     return (uint32_t)(at - out);
 }
 
+/* The free regions that begin a cache line of which no region is in use, n > 1 regions to a line. */
+static uint64_t
+free_lines(uint64_t bits, uint32_t n) {
+    for (uint32_t k = 1; k < n; k *= 2) {
+        bits &= bits >> k;
+    }
+    return bits & UINT64_MAX / ((UINT64_C(1) << n) - 1);
+}
+
+/* Takes the n regions of the first line that is wholly free. False if there is none. */
+static bool
+pop_line(extent_t *slab, uint32_t n, void **out) REQUIRES(role_bin) {
+    for (uint32_t w = 0; w * 64 < slab->nregs; w++) {
+        uint64_t lines = free_lines(slab->free_regs[w], n);
+        if (lines != 0) {
+            uint32_t first = trailing_zeros(lines);
+            slab->free_regs[w] &= ~(((UINT64_C(1) << n) - 1) << first);
+            for (uint32_t i = 0; i < n; i++) {
+                out[i] = (void *)(slab->addr + (w * 64 + first + i) * sc.size[slab->szind]);
+            }
+            counter_add(&slab->nfree, -n);
+            return true;
+        }
+    }
+    return false;
+}
+
 uint32_t
 slab_pop(extent_t *slab, uint32_t n, void **out) {
     uint32_t nfree = atomic_get(&slab->nfree);
     uint32_t want = n < nfree ? n : nfree;
+    if (n > 1 && n * sc.size[slab->szind] == CACHELINE && pop_line(slab, n, out)) {
+        return n;
+    }
     size_t size = sc.size[slab->szind];
     uintptr_t base = slab->addr;
     uint32_t got = 0;

@@ -10,7 +10,8 @@
 
 /* All regions free. The slab is not published yet: no lock. */
 void slab_init(extent_t *slab);
-/* Moves up to n free regions into out, lowest addresses first; returns how many. */
+/* Moves up to n free regions into out, ascending and the lowest there are; returns how many. If n regions fill a cache
+ * line, those of the first line that is wholly free, if there is one: it is a thread's first refill. */
 uint32_t slab_pop(extent_t *slab, uint32_t n, void **out) REQUIRES(role_bin);
 
 /* Index of the region that contains ptr, an address within the slab: by reciprocal multiplication (div.h). */

@@ -365,19 +365,29 @@ tcache_alloc_slow(thread_t *thread, cache_t *cache, arena_t *arena, uint32_t szi
     return ptr;
 }
 
+/* The first object of a class that is freed into a cache from which none was allocated: it is another thread's, and what
+ * shares a line with it may be, too. It goes back, so that the first refill brings a line of the cache's own. */
+static bool
+is_gift(const cache_t *cache, uint32_t szind) {
+    const cache_cold_t *cold = &cache->cold[szind + 1];
+    return cold->slots == NULL && cold->returned == 0 && sc.size[szind] < CACHELINE &&
+           tcache_requests(cache, szind) == 0;
+}
+
 void
 tcache_free_slow(thread_t *thread, cache_t *cache, uint32_t szind, void *ptr) {
     witness_no_core_lock();
     thread_event(thread);
     cache_bin_t *bin = &cache->bins[szind + 1];
-    if (cache_bin_push(bin, ptr) || (grow_on_overflow(cache, szind) && cache_bin_push(bin, ptr))) {
+    cache_cold_t *cold = &cache->cold[szind + 1];
+    bool gift = is_gift(cache, szind);
+    if (!gift && (cache_bin_push(bin, ptr) || (grow_on_overflow(cache, szind) && cache_bin_push(bin, ptr)))) {
         return;
     }
-    cache_cold_t *cold = &cache->cold[szind + 1];
     if (cold->slots != NULL) {
         flush_bin(cache, szind, (1U << cold->lg_slots) / 2);
     }
-    if (!cache_bin_push(bin, ptr)) {
+    if (gift || !cache_bin_push(bin, ptr)) {
         cold->returned++;
         give_back(szind, ptr);
     }

@@ -219,11 +219,39 @@ test_misuse_of_runs(void **state) NO_THREAD_SAFETY {
     }
 }
 
+/* A line's worth is a line that is wholly free, as long as there is one; then whatever is free. */
+static void
+test_pop_line(void **state) NO_THREAD_SAFETY {
+    (void)state;
+    static void *out[MAX_REGS];
+    for (size_t size = 8; size < CACHELINE; size *= 2) {
+        extent_t *slab = fake_slab(sc_index(size));
+        uint32_t per_line = (uint32_t)(CACHELINE / size);
+        uint32_t nlines = slab->nregs / per_line;
+        slab_pop(slab, slab->nregs, out);
+        for (uint32_t line = 0; line < nlines; line++) {
+            for (uint32_t i = line % 3 == 2 ? 0 : 1; i < per_line; i++) {
+                slab_push(slab, region(slab, line * per_line + i));
+            }
+        }
+        for (uint32_t line = 2; line < nlines; line += 3) {
+            assert_int_equal(slab_pop(slab, per_line, out), per_line);
+            for (uint32_t i = 0; i < per_line; i++) {
+                assert_ptr_equal(out[i], region(slab, line * per_line + i));
+            }
+        }
+        assert_int_equal(atomic_get(&slab->nfree), free_bits(slab));
+        assert_int_equal(slab_pop(slab, per_line, out), per_line);
+        assert_ptr_equal(out[0], region(slab, 1));
+        extent_delete(slab);
+    }
+}
+
 int
 main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_pop_ascending), cmocka_unit_test(test_regind),         cmocka_unit_test(test_model),
-        cmocka_unit_test(test_misuse),        cmocka_unit_test(test_misuse_of_runs),
+        cmocka_unit_test(test_misuse),        cmocka_unit_test(test_misuse_of_runs), cmocka_unit_test(test_pop_line),
     };
     return cmocka_run_group_tests_name("slab", tests, boot_allocator, NULL);
 }

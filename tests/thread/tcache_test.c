@@ -425,6 +425,70 @@ test_threads_do_not_begin_on_one_line(void **state) {
     pthread_barrier_destroy(&all_have_one);
 }
 
+typedef struct {
+    void *gift, *first;
+} trade_t;
+
+static void *
+trade(void *arg) {
+    trade_t *t = arg;
+    lunalloc_free(t->gift);
+    t->first = lunalloc_malloc(8);
+    pthread_barrier_wait(&all_have_one);
+    return t;
+}
+
+static int
+by_address(const void *a, const void *b) {
+    uintptr_t x = *(const uintptr_t *)a;
+    uintptr_t y = *(const uintptr_t *)b;
+    return (x > y) - (x < y);
+}
+
+/* Where more than SIDE_BY_SIDE of the n objects from ptrs[0] on lie on one line; in the order of their addresses. */
+static uint32_t
+crowded_line(uint32_t n) {
+    for (uint32_t i = 0; i + SIDE_BY_SIDE < n; i++) {
+        if ((uintptr_t)ptrs[i] / CACHELINE == (uintptr_t)ptrs[i + SIDE_BY_SIDE] / CACHELINE) {
+            return i;
+        }
+    }
+    fail();
+    return 0;
+}
+
+/* Threads that free a neighbour each, before they allocate, do not get these back, nor anything else on their line. */
+static void
+test_gifts_do_not_share_lines(void **state) {
+    (void)state;
+    enum {
+        MANY = 1000
+    };
+    trade_t trades[SIDE_BY_SIDE];
+    pthread_t threads[SIDE_BY_SIDE];
+    if (config_torture) {
+        skip(); /* a stack of one */
+    }
+    take(sc_index(8), 0, MANY);
+    qsort(ptrs, MANY, sizeof *ptrs, by_address);
+    uint32_t line = crowded_line(MANY);
+    pthread_barrier_init(&all_have_one, NULL, SIDE_BY_SIDE);
+    for (unsigned i = 0; i < SIDE_BY_SIDE; i++) {
+        trades[i].gift = ptrs[line + i];
+        assert_int_equal(pthread_create(&threads[i], NULL, trade, &trades[i]), 0);
+    }
+    for (unsigned i = 0; i < SIDE_BY_SIDE; i++) {
+        pthread_join(threads[i], NULL);
+        assert_int_not_equal((uintptr_t)trades[i].first / CACHELINE, (uintptr_t)ptrs[line] / CACHELINE);
+        for (unsigned k = 0; k < i; k++) {
+            assert_int_not_equal((uintptr_t)trades[k].first / CACHELINE, (uintptr_t)trades[i].first / CACHELINE);
+        }
+        ptrs[line + i] = trades[i].first;
+    }
+    pthread_barrier_destroy(&all_have_one);
+    give(0, MANY);
+}
+
 int
 main(void) {
     const struct CMUnitTest tests[] = {
@@ -439,6 +503,7 @@ main(void) {
         cmocka_unit_test(test_events),
         cmocka_unit_test(test_collect),
         cmocka_unit_test(test_threads_do_not_begin_on_one_line),
+        cmocka_unit_test(test_gifts_do_not_share_lines),
     };
     return cmocka_run_group_tests_name("tcache", tests, boot_allocator, NULL);
 }
