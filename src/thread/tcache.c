@@ -365,8 +365,8 @@ tcache_alloc_slow(thread_t *thread, cache_t *cache, arena_t *arena, uint32_t szi
     return ptr;
 }
 
-/* The first object of a class that is freed into a cache from which none was allocated: it is another thread's, and what
- * shares a line with it may be, too. It goes back, so that the first refill brings a line of the cache's own. */
+/* The first object of a class that is freed into a cache from which none was allocated: it is another thread's, and
+ * what shares a line with it may be, too. It goes back, so that the first refill brings a line of the cache's own. */
 static bool
 is_gift(const cache_t *cache, uint32_t szind) {
     const cache_cold_t *cold = &cache->cold[szind + 1];
