@@ -16,6 +16,7 @@ open_core(lua_State *L) {
     core_open_extents(L);
     core_open_inspect(L);
     core_open_stats(L);
+    core_open_report(L);
     core_open_buffer(L);
     core_open_nearest(L);
     core_open_units(L);

@@ -51,6 +51,7 @@ void core_open_controls(lua_State *L);
 void core_open_extents(lua_State *L);
 void core_open_inspect(lua_State *L);
 void core_open_stats(lua_State *L);
+void core_open_report(lua_State *L);
 void core_open_buffer(lua_State *L);
 void core_open_nearest(lua_State *L);
 void core_open_units(lua_State *L);

@@ -56,6 +56,8 @@ static const struct {
     {"lunalloc_stats", offsetof(lunalloc_api_t, stats)},
     {"lunalloc_class_stats", offsetof(lunalloc_api_t, class_stats)},
     {"lunalloc_stats_names", offsetof(lunalloc_api_t, stats_names)},
+    {"lunalloc_stats_write", offsetof(lunalloc_api_t, stats_write)},
+    {"lunalloc_reconcile", offsetof(lunalloc_api_t, reconcile)},
     {"lunalloc_prof_samples", offsetof(lunalloc_api_t, prof_samples)},
 };
 

@@ -39,6 +39,8 @@ typedef struct {
     int (*stats)(uint32_t arena, lunalloc_stats_t *out);
     int (*class_stats)(uint32_t arena, uint32_t szind, lunalloc_class_stats_t *out);
     const char *const *(*stats_names)(void);
+    int (*stats_write)(lunalloc_format_t format, lunalloc_write_t *write, void *opaque, const char *opts);
+    int (*reconcile)(lunalloc_reconciliation_t *out);
     size_t (*prof_samples)(lunalloc_sample_cursor_t *cursor, lunalloc_sample_t *out, size_t n);
 } lunalloc_api_t;
 

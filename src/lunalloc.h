@@ -348,6 +348,47 @@ LUNALLOC_API int lunalloc_class_stats(uint32_t arena, uint32_t szind, lunalloc_c
 /* Field names of lunalloc_stats_t in order, NULL-terminated; static. */
 LUNALLOC_API const char *const *lunalloc_stats_names(void);
 
+/* Pages of one state, bytes: what the allocator counts, and what of it the system says is resident. */
+typedef struct {
+    uint64_t counted, resident;
+} lunalloc_residency_t;
+
+/* The allocator's figures beside those of /proc/self/smaps_rollup, bytes. rss = anonymous + file. */
+typedef struct {
+    lunalloc_residency_t active, dirty, muzzy, retained;
+    uint64_t metadata; /* at most so much of it is resident */
+    uint64_t rss;      /* of the process, and so are the next four */
+    uint64_t anonymous;
+    uint64_t file;      /* pages of files: code, and what the process has mapped */
+    uint64_t lazy_free; /* anonymous, but the system takes it when it needs memory: muzzy pages of ours, mostly */
+    uint64_t swap;
+    uint64_t explained;   /* what is resident of ours: all states and metadata */
+    uint64_t unexplained; /* anonymous beyond that: stacks, data of libraries, other allocators */
+} lunalloc_reconciliation_t;
+
+/* Walks all extents; whatever other threads do meanwhile is in one figure or in the other. 0, ENOSYS without /proc. */
+LUNALLOC_API int lunalloc_reconcile(lunalloc_reconciliation_t *out);
+
+/* Gets a report in pieces, each terminated. It may allocate. */
+typedef void lunalloc_write_t(void *opaque, const char *text);
+
+typedef enum {
+    LUNALLOC_TEXT,
+    LUNALLOC_JSON,       /* {"jemalloc": {...}}, with jemalloc's keys */
+    LUNALLOC_OPENMETRICS /* one family of metrics for each figure, ended by "# EOF" */
+} lunalloc_format_t;
+
+/*
+ * Writes all statistics, one picture of all arenas. Letters of opts (may be NULL) leave parts out: g general
+ * information, m merged arenas, d destroyed ones, a single ones, b bins, l large classes, x locks, e free extents;
+ * others are ignored. 0, EINVAL (no such format), ENOMEM.
+ */
+LUNALLOC_API int lunalloc_stats_write(lunalloc_format_t format, lunalloc_write_t *write, void *opaque,
+                                      const char *opts);
+/* jemalloc's: as text, or with J among the letters as JSON, with O as OpenMetrics; if write is NULL, by malloc_message,
+ * or else to standard error. */
+LUNALLOC_API void malloc_stats_print(lunalloc_write_t *write, void *opaque, const char *opts);
+
 #ifdef __cplusplus
 }
 #endif

@@ -4,7 +4,7 @@
 ---
 ---     get(name)  set(name[, value])  row(name)  rows()  source(name)  limit(name)  suggest(name)
 ---     extents(arena, state, slab, min_size, szind)    a walker: next(), fill(table), close()
----     find(address)  sizeclasses()  sizeclass(bytes)  stats([arena])
+---     find(address)  sizeclasses()  sizeclass(bytes)  stats([arena])  report([opts])  reconcile()
 ---     samples([place])    a batch, and the place of the next one;  symbol(address)
 ---
 --- Each returns nil, message, code on failure. Nothing here knows which process it is about.

@@ -66,8 +66,16 @@ help.functions = {
         'la.arena.create{dirty_decay_ms = 0, hooks = "counting"}' },
     ["la.stats"] = { "la.stats() -> snapshot",
         "The counters at this instant, read by name: s.allocated, s.arenas[0].dirty, s.classes[5].nmalloc.\n" ..
-        "later - earlier is a difference with .seconds and .rates; s:tojson(), pairs(s) and print(s) work.",
+        "later - earlier is a difference with .seconds and .rates; s:tojson(), s:toopenmetrics(), pairs(s), print(s).",
         "a = la.stats(); --[[ ... ]] print((la.stats() - a).rates.nrequests)" },
+    ["la.stats_print"] = { "la.stats_print([opts]) -> true | nil, message, code",
+        "All statistics to io.output(): text; with J, JSON; with O, OpenMetrics. Other letters leave parts out:\n" ..
+            "g general, m merged arenas, d destroyed ones, a each arena, b bins, l large classes, x locks, e extents.",
+        'la.stats_print "gablxe"' },
+    ["la.reconcile"] = { "la.reconcile() -> table | nil, message, code",
+        "Pages by state, counted and resident (r.dirty.resident), beside the system's figures of the process: rss,\n" ..
+            "anonymous, file, lazy_free, swap; explained is resident and ours, unexplained is anonymous beyond that.",
+        "la.reconcile().unexplained" },
     ["la.prof"] = { "la.prof.start{lg_sample=} .stop() .top{} .dump(path) .reset()",
         "Who allocated what lives, by samples: at any time, in any process; see help \"profiling\"." },
     ["la.prof.start"] = { "la.prof.start{lg_sample=} -> true | nil, message, code",

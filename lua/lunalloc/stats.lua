@@ -115,9 +115,56 @@ local function rows_text(rows)
     return ("%d rows: %s"):format(#keys(rows), table.concat(keys(rows), " "))
 end
 
+-- ---- OpenMetrics ----
+
+local cumulative = {}
+for name in ("nmalloc ndalloc nrequests nfills nflushes npurges nmadvise purged"):gmatch("%a+") do
+    cumulative[name] = true
+end
+
+--- One family: a sample for each of the rows, which are { labels, object }.
+local function metric(lines, prefix, name, rows)
+    local family = "lunalloc_" .. prefix .. name
+    lines[#lines + 1] = ("# TYPE %s %s"):format(family, cumulative[name] and "counter" or "gauge")
+    for _, row in ipairs(rows) do
+        local suffix = cumulative[name] and "_total" or ""
+        lines[#lines + 1] = ("%s%s%s %s"):format(family, suffix, row[1], json_number(row[2][name]))
+    end
+end
+
+local function metrics(lines, prefix, rows, is_key)
+    for _, name in ipairs(rows[1] and keys(rows[1][2]) or {}) do
+        if not is_key[name] and type(rows[1][2][name]) == "number" then
+            metric(lines, prefix, name, rows)
+        end
+    end
+end
+
+local function labelled(rows, label)
+    local list = {}
+    for _, index in ipairs(keys(rows)) do
+        list[#list + 1] = { ('{%s="%d"}'):format(label, index), rows[index] }
+    end
+    return list
+end
+
+--- The counters of a snapshot; a difference has none that count from the start.
+local function to_openmetrics(snapshot)
+    local names, lines = keys(snapshot), {}
+    if names[#names] == "rates" then
+        error("a difference has no metrics: their counters count from the start", 2)
+    end
+    metrics(lines, "", { { "", snapshot } }, {})
+    metrics(lines, "arena_", labelled(snapshot.arenas, "arena"), { arena = true })
+    metrics(lines, "class_", labelled(snapshot.classes, "class"), { szind = true })
+    lines[#lines + 1] = "# EOF\n"
+    return table.concat(lines, "\n")
+end
+
 types.snapshot.__pairs = iterate
 types.snapshot.__tostring = snapshot_text
 types.snapshot.methods.tojson = to_json
+types.snapshot.methods.toopenmetrics = to_openmetrics
 types.rows.__pairs = iterate
 types.rows.__tostring = rows_text
 types.row.__pairs = iterate
@@ -130,6 +177,21 @@ function stats.install(api, backend)
     --- A snapshot of everything.
     function api.stats()
         return backend.stats()
+    end
+
+    --- Writes all statistics to the present output file; letters as malloc_stats_print's.
+    function api.stats_print(opts)
+        local text, message, code = backend.report(opts)
+        if not text then
+            return nil, message, code
+        end
+        io.write(text)
+        return true
+    end
+
+    --- The allocator's pages by state beside what the system says of the process.
+    function api.reconcile()
+        return backend.reconcile()
     end
 end
 

@@ -6,6 +6,7 @@
 #include "control/ctl.h"
 #include "lunalloc.h"
 #include "observe/prof_table.h"
+#include "observe/reconcile.h"
 #include "observe/stats.h"
 #include "observe/walk.h"
 #include "thread/tcache.h"
@@ -144,6 +145,12 @@ int
 lunalloc_class_stats(uint32_t arena, uint32_t szind, lunalloc_class_stats_t *out) {
     init_boot();
     return stats_read_class(arena, szind, out);
+}
+
+int
+lunalloc_reconcile(lunalloc_reconciliation_t *out) {
+    init_boot();
+    return reconcile(out);
 }
 
 size_t

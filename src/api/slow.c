@@ -84,6 +84,7 @@ void *
 slow_realloc(void *ptr, size_t size) {
     thread_t *thread = slow_self();
     if (size == 0) {
+        thread_count_zero_realloc();
         slow_free(ptr);
         return NULL;
     }

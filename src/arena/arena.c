@@ -72,12 +72,32 @@ arena_clear(arena_t *arena) {
 void
 arena_use_defaults(arena_t *arena, uint64_t now) {
     witness_no_core_lock();
+    atomic_set(&arena->created, now);
     atomic_set_release(&arena->pages.hooks, NULL);
     atomic_set(&arena->pages.guard, false);
     atomic_set(&arena->pages.dirty_max, atomic_get(&options.dirty_max));
     pa_set_decay_ms(&arena->pages, extent_dirty, atomic_get(&options.dirty_decay_ms), now);
     pa_set_decay_ms(&arena->pages, extent_muzzy, atomic_get(&options.muzzy_decay_ms), now);
     pa_set_thp(&arena->pages, (pages_thp_t)atomic_get(&options.thp));
+}
+
+static void
+lock_bins(arena_t *arena) {
+    for (uint32_t i = 0; i < sc.nsmall; i++) {
+        lock_acquire_sibling(&arena->bins[i].lock);
+    }
+}
+
+void
+arena_lock_bins(arena_t *arena) NO_THREAD_SAFETY {
+    lock_bins(arena);
+}
+
+void
+arena_unlock_bins(arena_t *arena) NO_THREAD_SAFETY {
+    for (uint32_t i = 0; i < sc.nsmall; i++) {
+        lock_release(&arena->bins[i].lock);
+    }
 }
 
 void
@@ -87,9 +107,7 @@ arena_prefork(arena_t *arena, lock_rank_t rank) {
         pa_prefork_decay(&arena->pages);
         break;
     case RANK_BIN:
-        for (uint32_t i = 0; i < sc.nsmall; i++) {
-            lock_acquire_sibling(&arena->bins[i].lock);
-        }
+        lock_bins(arena);
         break;
     case RANK_DIRTY:
         pa_prefork_extents(&arena->pages, extent_dirty);

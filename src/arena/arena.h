@@ -21,6 +21,7 @@ typedef enum {
 
 typedef struct arena {
     uint32_t index;            /* Synchronization: constant. */
+    _Atomic uint64_t created;  /* Synchronization: written while nothing lives in it, read at any time; ns. */
     _Atomic arena_life_t life; /* Synchronization: written under the arenas' lock, read at any time. */
     _Atomic bool manual; /* Synchronization: written while nothing lives in it, read at any time; made by request, not
                             for automatic binding; never cached. */
@@ -28,13 +29,15 @@ typedef struct arena {
     _Atomic uint64_t nmalloc_large[SC_MAX_SIZES]; /* Synchronization: any thread adds; by szind, samples of small
                                                      classes too. */
     _Atomic uint64_t ndalloc_large[SC_MAX_SIZES]; /* Synchronization: as nmalloc_large. */
+    _Atomic uint64_t nrequests[SC_MAX_SIZES];     /* Synchronization: any thread adds; requests by szind that no living
+                                                     thread's cache counts. */
     page_alloc_t pages;                           /* Synchronization: its own. */
     bin_t bins[];                                 /* Synchronization: their own; sc.nsmall of them. */
 } arena_t;
 
 /* A new arena in metadata; NULL without memory. */
 arena_t *arena_new(uint32_t index, bool manual);
-/* Hooks, decay times and cap as new arenas get them. */
+/* Hooks, decay times and cap as new arenas get them; its life begins. */
 void arena_use_defaults(arena_t *arena, uint64_t now);
 
 /* Up to n regions of a small class into out, ascending within a slab, from the slabs that are there. Asks no hook. */
@@ -69,6 +72,10 @@ void arena_drain(arena_t *arena);
 void arena_reset(arena_t *arena);
 /* Resets it and gives its regions back. */
 void arena_clear(arena_t *arena);
+
+/* All its bins' locks: no region comes or goes between bins and caches. */
+void arena_lock_bins(arena_t *arena) ACQUIRE(role_bin);
+void arena_unlock_bins(arena_t *arena) RELEASE(role_bin);
 
 /* Stops at the first broken invariant. Debug builds. */
 void arena_check(arena_t *arena);

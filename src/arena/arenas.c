@@ -426,6 +426,11 @@ arenas_release_unused(void) {
     return any;
 }
 
+lock_t *
+arenas_mutex(void) {
+    return &lock;
+}
+
 void
 arenas_prefork(void) {
     lock_acquire(&lock);

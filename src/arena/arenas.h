@@ -69,6 +69,9 @@ arena_t *arenas_create(void) EXCLUDES(role_arenas);
 int arenas_reset(uint32_t index) EXCLUDES(role_arenas);
 int arenas_destroy(uint32_t index) EXCLUDES(role_arenas);
 
+/* For its figures. */
+lock_t *arenas_mutex(void);
+
 /* Locks for fork, rank by rank over all arenas. */
 void arenas_prefork(void);
 void arenas_postfork(bool child);

@@ -77,6 +77,7 @@ next_current(bin_t *bin) REQUIRES(role_bin) {
     extent_t *slab = container_of(bin->nonfull[trailing_zeros(bin->buckets)].next, extent_t, link);
     leave(bin, slab);
     set_current(bin, slab);
+    counter_add(&bin->nreslabs, 1);
     return true;
 }
 
@@ -96,6 +97,7 @@ void
 bin_add_slab(bin_t *bin, extent_t *slab) {
     slab->in_bin = true;
     counter_add(&bin->nslabs, 1);
+    counter_add(&bin->nslabs_made, 1);
     if (bin->current == NULL || atomic_get(&bin->current->nfree) == 0) {
         set_current(bin, slab);
     } else {

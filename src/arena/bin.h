@@ -33,7 +33,9 @@ typedef struct {
     _Atomic uint64_t ndalloc;                         /* Synchronization: as nmalloc. */
     _Atomic uint64_t nfills;                          /* Synchronization: as nmalloc. */
     _Atomic uint64_t nflushes;                        /* Synchronization: as nmalloc. */
-    _Atomic uint64_t nslabs;                          /* Synchronization: as nmalloc. */
+    _Atomic uint64_t nslabs;                          /* Synchronization: as nmalloc; present. */
+    _Atomic uint64_t nslabs_made;                     /* Synchronization: as nmalloc; cumulative. */
+    _Atomic uint64_t nreslabs;                        /* Synchronization: as nmalloc; changes of the current slab. */
     _Atomic uint64_t nnonfull;                        /* Synchronization: as nmalloc. */
 } __attribute__((aligned(CACHELINE))) bin_t;
 

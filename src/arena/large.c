@@ -93,7 +93,14 @@ resized(const arena_t *arena, extent_t *e) {
     pagemap_set_class(e->addr, e->sample == NULL ? cached_class(arena, e->szind) : 0);
 }
 
-/* A sampled one stays as it is: it is another allocation's turn to be drawn. */
+static void
+count_resized(arena_t *arena, uint32_t from, uint32_t to) {
+    atomic_add(&arena->ndalloc_large[from], 1);
+    atomic_add(&arena->nmalloc_large[to], 1);
+}
+
+/* A sampled one stays as it is: it is another allocation's turn to be drawn. What is counted as allocated never exceeds
+ * the active pages: a shrinking is counted before, and back if refused. */
 bool
 arena_resize_large(extent_t *e, uint32_t szind) {
     witness_no_core_lock();
@@ -104,10 +111,15 @@ arena_resize_large(extent_t *e, uint32_t szind) {
     size_t size = sc.size[szind];
     uint32_t old = e->szind;
     pagemap_set_class(e->addr, 0);
-    bool done = size > e->size ? pa_expand(&arena->pages, e, size, szind) : pa_shrink(&arena->pages, e, size, szind);
+    bool grows = size > e->size;
+    if (!grows) {
+        count_resized(arena, old, szind);
+    }
+    bool done = grows ? pa_expand(&arena->pages, e, size, szind) : pa_shrink(&arena->pages, e, size, szind);
+    if (done == grows) {
+        count_resized(arena, grows ? old : szind, grows ? szind : old);
+    }
     if (done) {
-        atomic_add(&arena->ndalloc_large[old], 1);
-        atomic_add(&arena->nmalloc_large[szind], 1);
         resized(arena, e);
     } else {
         pagemap_set_class(e->addr, cached_class(arena, old));

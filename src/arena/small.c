@@ -27,8 +27,8 @@ arena_take(arena_t *arena, uint32_t szind, uint32_t n, void **out) {
     bin_t *bin = &arena->bins[szind];
     witness_no_core_lock();
     bin_lock(bin);
-    counter_add(&bin->nfills, 1);
     uint32_t got = bin_pop(bin, n, out);
+    counter_add(&bin->nfills, got > 0);
     bin_unlock(bin);
     return got;
 }

@@ -13,6 +13,7 @@
 #define DEFAULT_ABORT             false
 #define DEFAULT_ABORT_CONF        false
 #define DEFAULT_CONFIRM_CONF      false
+#define DEFAULT_STATS_PRINT       false
 #define DEFAULT_TCACHE            true
 #define DEFAULT_NARENAS           0
 #define DEFAULT_LG_QUANTUM        4
@@ -43,15 +44,17 @@
 
 typedef struct {
     /* Synchronization: written by boot, on one thread, then constant: these fields. */
-    char slab_sizes[OPTION_TEXT_MAX];  /* as given: control/slab_sizes.h */
-    char prof_prefix[OPTION_TEXT_MAX]; /* with which names of dumps begin */
-    bool abort;                        /* any warning about the configuration aborts */
-    bool abort_conf;                   /* a bad configuration pair aborts instead of being skipped */
-    bool confirm_conf;                 /* configurations are printed as they are found */
-    bool tcache;                       /* threads have caches */
-    bool background_thread;            /* threads purge in the background */
-    bool prof;                         /* profile from the start, if prof_active: observe/prof.h */
-    bool prof_accum;                   /* dumps also tell what was allocated in all */
+    char slab_sizes[OPTION_TEXT_MAX];       /* as given: control/slab_sizes.h */
+    char stats_print_opts[OPTION_TEXT_MAX]; /* letters, as malloc_stats_print's */
+    bool stats_print;                       /* a report at exit */
+    char prof_prefix[OPTION_TEXT_MAX];      /* with which names of dumps begin */
+    bool abort;                             /* any warning about the configuration aborts */
+    bool abort_conf;                        /* a bad configuration pair aborts instead of being skipped */
+    bool confirm_conf;                      /* configurations are printed as they are found */
+    bool tcache;                            /* threads have caches */
+    bool background_thread;                 /* threads purge in the background */
+    bool prof;                              /* profile from the start, if prof_active: observe/prof.h */
+    bool prof_accum;                        /* dumps also tell what was allocated in all */
     bool prof_active;
     bool prof_final;              /* dump at exit */
     bool prof_gdump;              /* dump at each new high of mapped memory, from the start */

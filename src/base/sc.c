@@ -194,3 +194,15 @@ uint32_t
 sc_page_class_ceil(size_t npages) {
     return npages == 1 ? 0 : sc_page_class_floor(npages - 1) + 1;
 }
+
+/* The reverse of sc_page_class_floor. */
+size_t
+sc_page_class_npages(uint32_t class) {
+    unsigned g = sc.config.lg_ngroup;
+    size_t per_group = (size_t)1 << g;
+    if (class < 2 * per_group) {
+        return class + 1;
+    }
+    size_t from = class + 1 - per_group;
+    return (per_group + (from & (per_group - 1))) << (from >> g);
+}

@@ -114,5 +114,7 @@ sc_nregs(uint32_t szind, size_t slab_size) {
 /* Largest page class whose size is <= npages (floor), or smallest >= npages (ceil). npages > 0. */
 uint32_t sc_page_class_floor(size_t npages);
 uint32_t sc_page_class_ceil(size_t npages);
+/* Pages of the smallest run of a class. */
+size_t sc_page_class_npages(uint32_t class);
 
 #endif

@@ -265,6 +265,11 @@ background_allow(void) {
 
 /* ---- fork ---- */
 
+lock_t *
+background_mutex(void) {
+    return &lock;
+}
+
 void
 background_prefork(void) {
     lock_acquire(&lock);

@@ -15,7 +15,7 @@
 #ifndef LUNALLOC_CONTROL_BACKGROUND_H
 #define LUNALLOC_CONTROL_BACKGROUND_H
 
-#include "base/config.h"
+#include "base/lock.h"
 
 #define BACKGROUND_MAX 64
 
@@ -41,6 +41,9 @@ void background_stats(background_stats_t *out);
 
 /* When to wake at `now` if pages are due at `due`: not sooner than a millisecond from now. */
 uint64_t background_wake_time(uint64_t now, uint64_t due);
+
+/* For its figures. */
+lock_t *background_mutex(void);
 
 void background_prefork(void);
 void background_postfork(bool child);

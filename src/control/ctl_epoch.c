@@ -9,92 +9,95 @@
 #include <errno.h>
 #include <string.h>
 
-#define NSUMS   (sizeof(lunalloc_stats_t) / sizeof(uint64_t))
+#define NSUMS   (sizeof(stats_arena_t) / sizeof(uint64_t))
 #define LG_SLOT 9
+/* Behind the arenas: all of them merged, and the totals. */
+#define SLOT_MERGED STATS_MERGED
+#define SLOT_TOTAL  (STATS_MERGED + 1)
 
 typedef struct {
-    _Atomic uint64_t sums[NSUMS]; /* Synchronization: any thread, each for itself; lunalloc_stats_t, field by field. */
-    _Atomic size_t pactive;       /* Synchronization: any thread; sums' active, in pages. */
+    _Atomic uint64_t sums[NSUMS]; /* Synchronization: any thread, each for itself; a record, word by word. */
 } slot_t;
 
 _Static_assert(sizeof(slot_t) <= 1 << LG_SLOT, "a slot fits its block");
+_Static_assert(sizeof(lunalloc_stats_t) <= sizeof(stats_arena_t), "and so do the totals");
 
 static _Atomic uint64_t epoch = 1;            /* Synchronization: any thread. */
-static slot_t *_Atomic slots[ARENAS_MAX + 1]; /* Synchronization: set once from NULL; the last one is of all arenas. */
-
-static uint32_t
-slot_index(uint32_t arena) {
-    return arena == LUNALLOC_ALL ? ARENAS_MAX : arena;
-}
+static slot_t *_Atomic slots[SLOT_TOTAL + 1]; /* Synchronization: set once from NULL. */
 
 static void
-fill(slot_t *slot, uint32_t arena) {
+fill(slot_t *slot, const void *record, size_t size) {
     uint64_t sums[NSUMS];
-    lunalloc_stats_t stats;
-    if (stats_read(arena, &stats) != 0) {
-        return;
-    }
-    memcpy(sums, &stats, sizeof sums);
-    for (size_t i = 0; i < NSUMS; i++) {
+    memcpy(sums, record, size);
+    for (size_t i = 0; i < size / sizeof sums[0]; i++) {
         atomic_set(&slot->sums[i], sums[i]);
     }
-    atomic_set(&slot->pactive, stats.active >> sc.config.lg_page);
 }
 
-/* The slot, made and filled on first use. NULL without memory. */
-static slot_t *
-make_slot(uint32_t arena) {
-    slot_t *slot = metadata_take(LG_SLOT);
-    slot_t *other = NULL;
-    if (slot == NULL) {
-        return NULL;
-    }
-    memset(slot, 0, sizeof *slot);
-    fill(slot, arena);
-    if (atomic_compare_exchange_strong(&slots[slot_index(arena)], &other, slot)) {
-        return slot;
-    }
-    metadata_give(slot, LG_SLOT);
-    return other;
-}
-
-static slot_t *
-slot_of(uint32_t arena) {
-    slot_t *slot = atomic_get_acquire(&slots[slot_index(arena)]);
-    return LIKELY(slot != NULL) ? slot : make_slot(arena);
-}
-
+/* Fills the slot, made on first use; without memory there is none. */
 static void
-refresh(uint32_t arena) {
-    slot_t *slot = atomic_get_acquire(&slots[slot_index(arena)]);
-    if (slot == NULL) {
-        make_slot(arena);
-    } else {
-        fill(slot, arena);
+keep(uint32_t index, const void *record, size_t size) {
+    slot_t *slot = atomic_get_acquire(&slots[index]);
+    slot_t *other = NULL;
+    if (slot != NULL) {
+        fill(slot, record, size);
+        return;
+    }
+    slot = metadata_take(LG_SLOT);
+    if (slot != NULL) {
+        fill(slot, record, size);
+        if (!atomic_compare_exchange_strong(&slots[index], &other, slot)) {
+            metadata_give(slot, LG_SLOT);
+        }
     }
 }
 
 static void
 begin_epoch(void) {
-    for (uint32_t i = 0; i < arenas_count(); i++) {
-        if (arenas_get(i) != NULL) {
-            refresh(i);
-        }
+    stats_snapshot_t *snapshot = stats_snapshot();
+    if (snapshot == NULL) {
+        return;
     }
-    refresh(LUNALLOC_ALL);
+    for (uint32_t i = 0; i < snapshot->narenas; i++) {
+        keep(snapshot->arenas[i].index, &snapshot->arenas[i].arena, sizeof(stats_arena_t));
+    }
+    keep(SLOT_MERGED, &snapshot->merged.arena, sizeof(stats_arena_t));
+    keep(SLOT_TOTAL, &snapshot->process.total, sizeof(lunalloc_stats_t));
+    stats_snapshot_free(snapshot);
+}
+
+/* The slot of an arena that was there when the epoch began, or that was made since; NULL without memory. */
+static slot_t *
+slot_of(uint32_t index) {
+    stats_arena_t arena;
+    if (UNLIKELY(atomic_get_acquire(&slots[SLOT_TOTAL]) == NULL)) {
+        begin_epoch();
+    }
+    if (UNLIKELY(atomic_get_acquire(&slots[index]) == NULL) && stats_get(record_arena, index, 0, &arena) == 0) {
+        keep(index, &arena, sizeof arena);
+    }
+    return atomic_get_acquire(&slots[index]);
 }
 
 uint64_t
-ctl_sum(const ctl_call_t *call, uint32_t arena, size_t offset) {
-    lunalloc_stats_t stats;
-    if (call->snapshot && UNLIKELY(atomic_get_acquire(&slots[ARENAS_MAX]) == NULL)) {
-        begin_epoch();
-    }
-    const slot_t *slot = call->snapshot ? slot_of(arena) : NULL;
+ctl_arena_sum(const ctl_call_t *call, uint32_t index, size_t offset) {
+    stats_arena_t arena;
+    const slot_t *slot = call->snapshot && index <= SLOT_MERGED ? slot_of(index) : NULL;
     if (slot != NULL) {
         return atomic_get(&slot->sums[offset / sizeof(uint64_t)]);
     }
-    stats_read(arena, &stats);
+    stats_get(record_arena, index, 0, &arena);
+    return ctl_field_at(&arena, offset);
+}
+
+uint64_t
+ctl_total(const ctl_call_t *call, size_t offset) {
+    lunalloc_stats_t stats;
+    const slot_t *slot = call->snapshot ? slot_of(SLOT_TOTAL) : NULL;
+    if (slot != NULL) {
+        return atomic_get(&slot->sums[offset / sizeof(uint64_t)]);
+    }
+    stats_read(LUNALLOC_ALL, &stats);
     return ctl_field_at(&stats, offset);
 }
 
@@ -120,6 +123,6 @@ int
 read_pactivep(const ctl_call_t *call, lunalloc_value_t *value, fmt_t *why) {
     const arena_t *arena = ctl_one_arena(call, why);
     slot_t *slot = arena == NULL ? NULL : slot_of(arena->index);
-    value->v.p = slot == NULL ? NULL : (void *)&slot->pactive;
+    value->v.p = slot == NULL ? NULL : (void *)&slot->sums[offsetof(stats_arena_t, pactive) / sizeof(uint64_t)];
     return arena == NULL ? ENOENT : slot == NULL ? EAGAIN : 0;
 }

@@ -11,7 +11,10 @@
 
 #include "control/ctl_row.h"
 
-/* A field of lunalloc_stats_t, by its offset, of an arena that is there or of LUNALLOC_ALL. */
-uint64_t ctl_sum(const ctl_call_t *call, uint32_t arena, size_t offset);
+/* A field of stats_arena_t, by its offset, of an arena that is there, of STATS_MERGED or of STATS_DESTROYED, whose sums
+ * are always those of their own moment. */
+uint64_t ctl_arena_sum(const ctl_call_t *call, uint32_t index, size_t offset);
+/* A field of lunalloc_stats_t of all arenas. */
+uint64_t ctl_total(const ctl_call_t *call, size_t offset);
 
 #endif

@@ -6,6 +6,8 @@
 
 #include "arena/arenas.h"
 #include "control/text.h"
+#include "observe/stats.h"
+#include "thread/tcache.h"
 
 #include <errno.h>
 #include <string.h>
@@ -178,6 +180,9 @@ follows(const char *whole, const char *place, const char *word) {
     return (size_t)(place - whole) >= n && strncmp(place - n, word, n) == 0;
 }
 
+/* jemalloc's classes of what there is none of here. */
+#define HUGE_SLAB_CLASSES 64
+
 /* How many values the index at `place` of a pattern takes: the component before it says of what. */
 static size_t
 limit_of(const char *pattern, const char *place) {
@@ -187,7 +192,13 @@ limit_of(const char *pattern, const char *place) {
     if (follows(pattern, place, "lextent.") || follows(pattern, place, "lextents.")) {
         return sc.nsizes - sc.nsmall;
     }
-    return arenas_count();
+    if (follows(pattern, place, "extents.")) {
+        return SC_NPAGE_CLASSES;
+    }
+    if (follows(pattern, place, "caches.")) {
+        return tcache_nclasses();
+    }
+    return follows(pattern, place, "nonfull_slabs.") ? HUGE_SLAB_CLASSES : arenas_count();
 }
 
 /* Where the k-th index of a pattern is; NULL if it has fewer. */
@@ -223,6 +234,7 @@ bool
 ctl_in_reach(const ctl_row_t *row, unsigned k, size_t index) {
     const char *place = index_place(row->name, k);
     bool all = k == 0 && index == CTL_ALL_ARENAS && takes_all_arenas(row->name);
+    all = all || (k == 0 && index == STATS_DESTROYED && strncmp(row->name, "stats.arenas.", 13) == 0);
     return all || index < limit_of(row->name, place);
 }
 

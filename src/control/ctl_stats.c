@@ -1,6 +1,7 @@
 /* ctl_stats.c -- statistics by name. */
 #include "control/ctl_arena.h"
 #include "control/ctl_epoch.h"
+#include "control/ctl_words.h"
 #include "extent/highwater.h"
 #include "observe/stats.h"
 
@@ -9,7 +10,7 @@
 int
 read_totals(const ctl_call_t *call, lunalloc_value_t *value, fmt_t *why) {
     (void)why;
-    value->v.u = ctl_sum(call, LUNALLOC_ALL, call->arg);
+    value->v.u = ctl_total(call, call->arg);
     return 0;
 }
 
@@ -23,41 +24,69 @@ read_totals_now(const ctl_call_t *call, lunalloc_value_t *value, fmt_t *why) {
 }
 
 int
-read_stats(const ctl_call_t *call, lunalloc_value_t *value, fmt_t *why) {
-    const arena_t *arena = ctl_one_arena(call, why);
-    value->v.u = arena == NULL ? 0 : ctl_sum(call, arena->index, call->arg);
-    return arena == NULL ? ENOENT : 0;
-}
-
-static int
-read_class_at(const ctl_call_t *call, size_t szind, lunalloc_value_t *value, fmt_t *why) {
-    lunalloc_class_stats_t stats;
-    if (ctl_one_arena(call, why) == NULL) {
-        return ENOENT;
+read_cache_stats(const ctl_call_t *call, lunalloc_value_t *value, fmt_t *why) {
+    stats_cache_t stats;
+    if (call->index[0] >= stats_nrows(record_cache)) {
+        return ctl_no_such(why, "cached class", call->index[0]);
     }
-    stats_read_class((uint32_t)call->index[0], (uint32_t)szind, &stats);
+    stats_read_cache((uint32_t)call->index[0], &stats);
     value->v.u = ctl_field_at(&stats, call->arg);
     return 0;
 }
 
-int
-read_class(const ctl_call_t *call, lunalloc_value_t *value, fmt_t *why) {
-    size_t i = call->index[1];
-    return i < sc.nsmall ? read_class_at(call, i, value, why) : ctl_no_such(why, "small class", i);
+/* An arena that is alive, or several. */
+static bool
+is_there(const ctl_call_t *call, fmt_t *why) {
+    size_t index = call->index[0];
+    bool there =
+        index == STATS_MERGED || index == STATS_DESTROYED || (index < ARENAS_MAX && arenas_want((uint32_t)index));
+    if (!there) {
+        ctl_no_such_arena(why, index);
+    }
+    return there;
+}
+
+/* One figure of a record, of class index[1]. */
+static int
+read_figure(record_t record, const ctl_call_t *call, lunalloc_value_t *value, fmt_t *why) {
+    size_t row = call->index[1];
+    if (!is_there(call, why)) {
+        return ENOENT;
+    }
+    int error = stats_get_figure(record, call->index[0], row, call->arg, &value->v.u);
+    return error == 0 ? 0 : ctl_no_such(why, "class", row);
 }
 
 int
-read_lextent_stats(const ctl_call_t *call, lunalloc_value_t *value, fmt_t *why) {
-    size_t i = call->index[1];
-    return i < sc.nsizes - sc.nsmall ? read_class_at(call, sc.nsmall + i, value, why)
-                                     : ctl_no_such(why, "large class", i);
+read_arena_stats(const ctl_call_t *call, lunalloc_value_t *value, fmt_t *why) {
+    if (!is_there(call, why)) {
+        return ENOENT;
+    }
+    value->v.u = ctl_arena_sum(call, (uint32_t)call->index[0], call->arg);
+    return 0;
+}
+
+/* In bytes what the record has in pages. */
+int
+read_arena_pages(const ctl_call_t *call, lunalloc_value_t *value, fmt_t *why) {
+    int error = read_arena_stats(call, value, why);
+    value->v.u *= error == 0 ? sc.page : 0;
+    return error;
 }
 
 int
-read_nguards(const ctl_call_t *call, lunalloc_value_t *value, fmt_t *why) {
-    arena_t *arena = ctl_one_arena(call, why);
-    value->v.u = arena == NULL ? 0 : atomic_get(&arena->pages.nguards);
-    return arena == NULL ? ENOENT : 0;
+read_bin_stats(const ctl_call_t *call, lunalloc_value_t *value, fmt_t *why) {
+    return read_figure(record_bin, call, value, why);
+}
+
+int
+read_large_stats(const ctl_call_t *call, lunalloc_value_t *value, fmt_t *why) {
+    return read_figure(record_large, call, value, why);
+}
+
+int
+read_extents_stats(const ctl_call_t *call, lunalloc_value_t *value, fmt_t *why) {
+    return read_figure(record_extents, call, value, why);
 }
 
 int
@@ -66,4 +95,24 @@ read_highwater(const ctl_call_t *call, lunalloc_value_t *value, fmt_t *why) {
     (void)why;
     value->v.u = highwater_mark();
     return 0;
+}
+
+int
+read_zero_reallocs(const ctl_call_t *call, lunalloc_value_t *value, fmt_t *why) {
+    (void)call;
+    (void)why;
+    value->v.u = thread_zero_reallocs();
+    return 0;
+}
+
+int
+read_stats_neutral(const ctl_call_t *call, lunalloc_value_t *value, fmt_t *why) {
+    value->v.u = 0;
+    return is_there(call, why) ? 0 : ENOENT;
+}
+
+int
+read_stats_dss(const ctl_call_t *call, lunalloc_value_t *value, fmt_t *why) {
+    value->v.s = ctl_neutral_words[WORDS_DSS][0];
+    return is_there(call, why) ? 0 : ENOENT;
 }

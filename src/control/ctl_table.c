@@ -4,6 +4,7 @@
 #include "control/ctl_arena.h"
 #include "control/ctl_arenas.h"
 #include "control/ctl_config.h"
+#include "control/ctl_locks.h"
 #include "control/ctl_words.h"
 #include "thread/meter.h"
 

@@ -62,6 +62,11 @@ extent_delete(extent_t *e) {
     descriptors_unlock();
 }
 
+lock_t *
+extent_mutex(void) {
+    return &lock;
+}
+
 void
 extent_prefork(void) {
     lock_acquire(&lock);

@@ -115,6 +115,9 @@ extent_npages(const extent_t *e) {
 extent_t *extent_new(void);
 void extent_delete(extent_t *e);
 
+/* For its figures. */
+lock_t *extent_mutex(void);
+
 void extent_prefork(void);
 void extent_postfork(bool child);
 

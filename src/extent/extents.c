@@ -192,6 +192,15 @@ extents_drop_spare(extents_t *x) {
     extents_unlock(x);
 }
 
+void
+extents_of_class(extents_t *x, uint32_t class, size_t *count, size_t *npages) {
+    *count = *npages = 0;
+    for (const heap_node_t *node = heap_first(&x->heaps[class]); node != NULL; node = heap_next(node)) {
+        ++*count;
+        *npages += extent_npages(container_of(node, extent_t, fit));
+    }
+}
+
 /* The mixing keeps sums of different places apart: x -> x * odd ^ high half of it. */
 void
 extents_count(extents_tally_t *tally, const extent_t *e) {

@@ -105,6 +105,15 @@ void extents_delete_descriptor(extents_t *x, extent_t *e) REQUIRES(role_extents)
 /* Gives the spare ones back. */
 void extents_drop_spare(extents_t *x) EXCLUDES(role_extents);
 
+/* Has it members of this page class? */
+static inline bool
+extents_has_class(const extents_t *x, uint32_t class) REQUIRES(role_extents) {
+    return bitmap_has(x->nonempty, class);
+}
+
+/* Members of one page class, and their pages. */
+void extents_of_class(extents_t *x, uint32_t class, size_t *count, size_t *npages) REQUIRES(role_extents);
+
 /* What some way of counting extents found. Two ways that meet the same extents agree in all three. */
 typedef struct {
     size_t count;

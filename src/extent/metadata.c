@@ -106,6 +106,11 @@ metadata_bytes(void) {
     return align_up(atomic_get(&bytes), pages_size());
 }
 
+lock_t *
+metadata_mutex(void) {
+    return &lock;
+}
+
 void
 metadata_prefork(void) {
     lock_acquire(&lock);

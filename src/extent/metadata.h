@@ -23,6 +23,9 @@ void metadata_give(void *block, unsigned lg) EXCLUDES(role_metadata);
 /* Bytes handed out by metadata_alloc so far, rounded up to whole pages: an upper bound of what is resident. */
 size_t metadata_bytes(void);
 
+/* For its figures. */
+lock_t *metadata_mutex(void);
+
 void metadata_prefork(void) NO_THREAD_SAFETY;
 void metadata_postfork(bool child) NO_THREAD_SAFETY;
 

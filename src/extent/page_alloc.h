@@ -50,6 +50,14 @@ typedef struct region {
     struct region *next GUARDED_BY(role_extents); /* the next younger one; under retained.lock */
 } region_t;
 
+/* What has been purged from one collection. */
+typedef struct {
+    /* Synchronization: any thread adds: these fields. */
+    _Atomic uint64_t npurges;  /* passes that took something */
+    _Atomic uint64_t nmadvise; /* calls of the system or of hooks */
+    _Atomic uint64_t npages;
+} purges_t;
+
 typedef struct {
     uint32_t arena;                   /* Synchronization: constant. */
     extent_hooks_t *_Atomic hooks;    /* Synchronization: any thread; NULL: the system. */
@@ -73,13 +81,13 @@ typedef struct {
     _Atomic bool drained; /* Synchronization: written under dirty.lock, read at any time; nothing stays free. */
     _Atomic size_t alarm; /* Synchronization: any thread; more decaying pages than this wake the purger. */
 
-    _Atomic uint32_t thp;      /* Synchronization: any thread; pages_thp_t. */
-    _Atomic size_t peak;       /* Synchronization: any thread; pages; most that were resident (pa_freshened). */
-    _Atomic bool guard;        /* Synchronization: any thread; extents made from now on end with a guard page. */
-    _Atomic size_t nguards;    /* Synchronization: any thread adds; guard pages that are there. */
-    _Atomic uint64_t npurges;  /* Synchronization: any thread adds. */
-    _Atomic uint64_t nmadvise; /* Synchronization: any thread adds. */
-    _Atomic uint64_t purged;   /* Synchronization: any thread adds; bytes. */
+    _Atomic uint32_t thp;    /* Synchronization: any thread; pages_thp_t. */
+    _Atomic size_t peak;     /* Synchronization: any thread; pages; most that were resident (pa_freshened). */
+    _Atomic bool guard;      /* Synchronization: any thread; extents made from now on end with a guard page. */
+    _Atomic size_t nguards;  /* Synchronization: any thread adds; guard pages that are there. */
+    purges_t dirty_purges;   /* Synchronization: its own. */
+    purges_t muzzy_purges;   /* Synchronization: its own. */
+    _Atomic uint64_t purged; /* Synchronization: any thread adds; bytes given back for good. */
 } page_alloc_t;
 
 /* 0: the arena does not pack. */
@@ -173,6 +181,15 @@ void pa_set_drained(page_alloc_t *pa, bool drained) EXCLUDES(role_extents);
 void pa_freshened(page_alloc_t *pa);
 /* Changes a decay time (state: dirty or muzzy), live. ms: -1 .. DECAY_MS_MAX. */
 void pa_set_decay_ms(page_alloc_t *pa, extent_state_t state, int64_t ms, uint64_t now);
+
+/* How a collection (state: dirty or muzzy) stands to its curve at `now`. */
+typedef struct {
+    size_t allowed; /* pages that the curve leaves; SIZE_MAX: any number */
+    size_t over;    /* pages beyond it that the next pass purges */
+    uint64_t due;   /* when time alone makes the next pass purge something; UINT64_MAX: never */
+} pa_forecast_t;
+
+pa_forecast_t pa_forecast(page_alloc_t *pa, extent_state_t state, uint64_t now) EXCLUDES(role_decay);
 
 /* Huge pages: pack.c. */
 

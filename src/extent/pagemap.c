@@ -89,6 +89,11 @@ pagemap_clear_slab(const extent_t *e) {
     }
 }
 
+lock_t *
+pagemap_mutex(void) {
+    return &lock;
+}
+
 void
 pagemap_prefork(void) {
     lock_acquire(&lock);

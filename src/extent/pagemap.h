@@ -90,6 +90,9 @@ void pagemap_clear_slab(const extent_t *e);
 /* The class byte of an address's granule; 0 for none. */
 void pagemap_set_class(uintptr_t addr, uint8_t bin_index);
 
+/* For its figures. */
+lock_t *pagemap_mutex(void);
+
 void pagemap_prefork(void);
 void pagemap_postfork(bool child);
 

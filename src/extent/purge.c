@@ -117,11 +117,15 @@ typedef enum {
     purge_refused
 } purge_result_t;
 
+static purges_t *
+purges_of(page_alloc_t *pa, const extents_t *x) {
+    return x == &pa->dirty ? &pa->dirty_purges : &pa->muzzy_purges;
+}
+
 static purge_result_t
 purge_pages(page_alloc_t *pa, const extent_t *e, bool lazily) {
     extent_hooks_t *hooks = pa_hooks(pa);
     void *addr = (void *)e->addr;
-    atomic_add(&pa->nmadvise, 1);
     if (lazily && hook_purge_lazy(hooks, addr, e->size, pa->arena)) {
         return purged_lazily;
     }
@@ -132,8 +136,10 @@ purge_pages(page_alloc_t *pa, const extent_t *e, bool lazily) {
 }
 
 static void
-purge_one(page_alloc_t *pa, extent_t *e, bool lazily) {
+purge_one(page_alloc_t *pa, const extents_t *from, extent_t *e, bool lazily) {
     purge_result_t result = purge_pages(pa, e, lazily);
+    atomic_add(&purges_of(pa, from)->nmadvise, 1);
+    atomic_add(&purges_of(pa, from)->npages, result == purge_refused ? 0 : extent_npages(e));
     if (result == purged_forced || result == purged_decommitted) {
         atomic_add(&pa->purged, e->size);
     }
@@ -223,7 +229,7 @@ purge_batch(page_alloc_t *pa, extents_t *x, quota_t *quota, bool lazily) {
     }
     settle(pa, x, batch, n);
     for (unsigned i = 0; i < n; i++) {
-        purge_one(pa, batch[i], lazily);
+        purge_one(pa, x, batch[i], lazily);
     }
     return true;
 }
@@ -234,7 +240,7 @@ purge_quota(page_alloc_t *pa, extents_t *x, quota_t quota, bool lazily) {
     while (purge_batch(pa, x, &quota, lazily)) {
         any = true;
     }
-    atomic_add(&pa->npurges, any);
+    atomic_add(&purges_of(pa, x)->npurges, any);
 }
 
 /* Whatever the ages. What comes meanwhile stays: it is for those who bring it. */
@@ -260,7 +266,7 @@ purge_due(page_alloc_t *pa, extents_t *x, uint64_t now) {
         any = true;
         quota = due(pa, x, now, quota.budget);
     }
-    atomic_add(&pa->npurges, any);
+    atomic_add(&purges_of(pa, x)->npurges, any);
 }
 
 static void
@@ -428,4 +434,20 @@ pa_set_decay_ms(page_alloc_t *pa, extent_state_t state, int64_t ms, uint64_t now
     pa_unlock_decay(pa);
     decay(pa, now);
     wake_purger(pa);
+}
+
+/* Of a copy: looking moves nothing on. */
+pa_forecast_t
+pa_forecast(page_alloc_t *pa, extent_state_t state, uint64_t now) {
+    const extents_t *x = state == extent_dirty ? &pa->dirty : &pa->muzzy;
+    pa_lock_decay(pa);
+    decay_t decay = *decay_of(pa, x);
+    pa_unlock_decay(pa);
+    decay_advance(&decay, now, extents_purgeable(x));
+    size_t allowed = decay_limit(&decay);
+    return (pa_forecast_t){
+        .allowed = allowed,
+        .over = decay.last > allowed ? decay.last - allowed : 0,
+        .due = decay_due(&decay, least_pages(x)),
+    };
 }

@@ -1,183 +1,469 @@
-/* stats.c -- sums over arenas, bins and threads. */
+/* stats.c -- the records of one arena, and of several merged. Pictures of everything are snapshot.c's. */
 #include "observe/stats.h"
 
 #include "extent/metadata.h"
+#include "observe/requests.h"
 #include "os/clock.h"
-#include "thread/caches.h"
 #include "thread/tcache.h"
-#include "thread/thread.h"
 
 #include <errno.h>
 #include <string.h>
 
-static void
-add_bin(lunalloc_class_stats_t *out, bin_t *bin) {
-    bin_lock(bin);
-    uint64_t nmalloc = atomic_get(&bin->nmalloc);
-    uint64_t ndalloc = atomic_get(&bin->ndalloc);
-    out->nslabs += atomic_get(&bin->nslabs);
-    out->nonfull += atomic_get(&bin->nnonfull);
-    bin_unlock(bin);
-    out->nmalloc += nmalloc;
-    out->ndalloc += ndalloc;
-    out->curregs += nmalloc - ndalloc;
-    out->nfills += atomic_get(&bin->nfills);
-    out->nflushes += atomic_get(&bin->nflushes);
+#define NS_PER_MS 1000000U
+
+/* ---- locks ---- */
+
+const char stats_lock_names[STATS_LOCKS][20] = {"decay_dirty", "extents_dirty", "extents_muzzy", "extents_retained"};
+
+void
+stats_read_lock(const lock_t *lock, stats_lock_t *out) {
+    lock_stats_t stats;
+    lock_stats(lock, &stats);
+    *out = (stats_lock_t){
+        .num_ops = stats.num_ops,
+        .num_wait = stats.num_wait,
+        .num_spin_acq = stats.num_spin_acq,
+        .num_owner_switch = stats.num_owner_switch,
+        .total_wait_time = stats.total_wait_ns,
+        .max_wait_time = stats.max_wait_ns,
+        .max_num_thds = stats.max_num_thds,
+    };
 }
 
-/* Large allocations, and samples of small classes. Deallocations first: a pair read in between cannot come out
- * negative. */
+void
+stats_read_locks(const arena_t *arena, stats_lock_t out[STATS_LOCKS]) {
+    const page_alloc_t *pa = &arena->pages;
+    stats_read_lock(&pa->decay_lock, &out[stats_lock_decay]);
+    stats_read_lock(&pa->dirty.lock, &out[stats_lock_dirty]);
+    stats_read_lock(&pa->muzzy.lock, &out[stats_lock_muzzy]);
+    stats_read_lock(&pa->retained.lock, &out[stats_lock_retained]);
+}
+
+void
+stats_reset_locks(arena_t *arena) {
+    page_alloc_t *pa = &arena->pages;
+    pa_lock_decay(pa);
+    lock_stats_reset(&pa->decay_lock);
+    pa_unlock_decay(pa);
+    stats_lock_arena(arena);
+    for (uint32_t i = 0; i < sc.nsmall; i++) {
+        lock_stats_reset(&arena->bins[i].lock);
+    }
+    lock_stats_reset(&pa->dirty.lock);
+    lock_stats_reset(&pa->muzzy.lock);
+    lock_stats_reset(&pa->retained.lock);
+    stats_unlock_arena(arena);
+}
+
+/* ---- one arena, whose locks are held ---- */
+
+void
+stats_lock_arena(arena_t *arena) {
+    arena_lock_bins(arena);
+    pa_lock_layout(&arena->pages);
+}
+
+void
+stats_unlock_arena(arena_t *arena) {
+    pa_unlock_layout(&arena->pages);
+    arena_unlock_bins(arena);
+}
+
+/* With samples, which are extents of their own: deallocations first (stats_read_large). */
 static void
-add_extents(lunalloc_class_stats_t *out, arena_t *arena, uint32_t szind) {
+read_counts(const arena_t *arena, uint32_t szind, stats_bin_t *out) REQUIRES(role_bin) {
+    const bin_t *bin = &arena->bins[szind];
+    uint64_t ndalloc = atomic_get(&bin->ndalloc) + atomic_get(&arena->ndalloc_large[szind]);
+    uint64_t nmalloc = atomic_get(&bin->nmalloc) + atomic_get(&arena->nmalloc_large[szind]);
+    *out = (stats_bin_t){
+        .nmalloc = nmalloc,
+        .ndalloc = ndalloc,
+        .curregs = nmalloc - ndalloc,
+        .nfills = atomic_get(&bin->nfills),
+        .nflushes = atomic_get(&bin->nflushes),
+        .nslabs = atomic_get(&bin->nslabs_made),
+        .nreslabs = atomic_get(&bin->nreslabs),
+        .curslabs = atomic_get(&bin->nslabs),
+        .nonfull_slabs = atomic_get(&bin->nnonfull),
+    };
+}
+
+void
+stats_read_bin(const arena_t *arena, uint32_t szind, stats_bin_t *out) {
+    read_counts(arena, szind, out);
+    stats_read_lock(&arena->bins[szind].lock, &out->mutex);
+}
+
+/*
+ * Counted without a lock, but an extent is counted as allocated after it became active and as given back before it
+ * ceases to be: with the layout locked, and deallocations read first, these are no more than there are.
+ */
+void
+stats_read_large(const arena_t *arena, uint32_t szind, stats_large_t *out) {
     uint64_t ndalloc = atomic_get(&arena->ndalloc_large[szind]);
     uint64_t nmalloc = atomic_get(&arena->nmalloc_large[szind]);
-    out->nmalloc += nmalloc;
-    out->ndalloc += ndalloc;
-    out->curregs += nmalloc - ndalloc;
+    *out = (stats_large_t){.nmalloc = nmalloc, .ndalloc = ndalloc, .curlextents = nmalloc - ndalloc};
 }
 
 static void
-add_class(lunalloc_class_stats_t *out, arena_t *arena, uint32_t szind) {
-    if (sc_is_small(szind)) {
-        add_bin(out, &arena->bins[szind]);
+read_extents_of(extents_t *x, uint32_t class, uint64_t *count, uint64_t *bytes) REQUIRES(role_extents) {
+    size_t n, npages;
+    extents_of_class(x, class, &n, &npages);
+    *count = n;
+    *bytes = npages * sc.page;
+}
+
+void
+stats_read_extents(arena_t *arena, uint32_t class, stats_extents_t *out) {
+    page_alloc_t *pa = &arena->pages;
+    read_extents_of(&pa->dirty, class, &out->ndirty, &out->dirty_bytes);
+    read_extents_of(&pa->muzzy, class, &out->nmuzzy, &out->muzzy_bytes);
+    read_extents_of(&pa->retained, class, &out->nretained, &out->retained_bytes);
+}
+
+static void
+read_small(const arena_t *arena, stats_arena_t *out, stats_bin_t *rows) REQUIRES(role_bin) {
+    for (uint32_t i = 0; i < sc.nsmall; i++) {
+        stats_bin_t bin;
+        stats_read_bin(arena, i, &bin);
+        out->small.allocated += bin.curregs * sc.size[i];
+        out->small.nmalloc += bin.nmalloc;
+        out->small.ndalloc += bin.ndalloc;
+        out->small.nfills += bin.nfills;
+        out->small.nflushes += bin.nflushes;
+        out->nslabs += bin.curslabs;
+        if (rows != NULL) {
+            bin.nrequests = rows[i].nrequests;
+            rows[i] = bin;
+        }
     }
-    add_extents(out, arena, szind);
 }
 
-/* What all caches hold, those of threads and explicit ones, and the requests that they have counted, by class. */
-typedef struct {
-    uint64_t cached[CACHE_BINS];
-    uint64_t nrequests[CACHE_BINS];
-    uint64_t nthreads;
-} caches_t;
-
-/* A count read while its owner moves the stack may be off: no more than a stack can hold is believed. */
+/* Rows of classes that nobody has used are not touched. */
 static void
-add_cache(const cache_t *cache, void *context) {
-    caches_t *caches = context;
-    for (uint32_t i = 0; i + 1 < CACHE_BINS; i++) {
-        uint32_t n = cache_bin_count(&cache->bins[i + 1]);
-        uint32_t most = n == 0 ? 0 : tcache_max_slots(i);
-        caches->cached[i] += n < most ? n : most;
-        caches->nrequests[i] += tcache_requests(cache, i);
+read_all_large(const arena_t *arena, stats_arena_t *out, stats_large_t *rows) REQUIRES(role_extents) {
+    for (uint32_t i = sc.nsmall; i < sc.nsizes; i++) {
+        stats_large_t large;
+        stats_read_large(arena, i, &large);
+        out->large.allocated += large.curlextents * sc.size[i];
+        out->large.nmalloc += large.nmalloc;
+        out->large.ndalloc += large.ndalloc;
+        if (rows != NULL && large.nmalloc != 0) {
+            large.nrequests = rows[i - sc.nsmall].nrequests;
+            rows[i - sc.nsmall] = large;
+        }
+    }
+    out->large.nfills = out->large.nmalloc;
+    out->large.nflushes = out->large.ndalloc;
+}
+
+static void
+read_pages(page_alloc_t *pa, stats_arena_t *out) REQUIRES(role_extents) {
+    size_t dirty = atomic_get(&pa->dirty.npages) * sc.page;
+    size_t muzzy = atomic_get(&pa->muzzy.npages) * sc.page;
+    out->dirty.npages = dirty / sc.page;
+    out->muzzy.npages = muzzy / sc.page;
+    out->retained = atomic_get(&pa->retained.npages) * sc.page;
+    out->active = atomic_get(&pa->mapped) - dirty - muzzy - out->retained;
+    out->pactive = out->active / sc.page;
+    out->resident = out->active + dirty;
+    out->mapped = out->active + dirty + muzzy;
+    out->nextents = atomic_get(&pa->dirty.count) + atomic_get(&pa->muzzy.count) + atomic_get(&pa->retained.count);
+    out->extent_avail = pa->dirty.nspare + pa->muzzy.nspare + pa->retained.nspare;
+    out->nregions = atomic_get(&pa->nregions);
+    out->nguards = atomic_get(&pa->nguards);
+}
+
+static void
+read_purges(page_alloc_t *pa, stats_arena_t *out) {
+    const purges_t *from[] = {&pa->dirty_purges, &pa->muzzy_purges};
+    stats_decay_t *to[] = {&out->dirty, &out->muzzy};
+    for (unsigned i = 0; i < 2; i++) {
+        to[i]->npurge = atomic_get(&from[i]->npurges);
+        to[i]->nmadvise = atomic_get(&from[i]->nmadvise);
+        to[i]->purged = atomic_get(&from[i]->npages);
+    }
+    out->npurges = out->dirty.npurge + out->muzzy.npurge;
+    out->nmadvise = out->dirty.nmadvise + out->muzzy.nmadvise;
+    out->purged = atomic_get(&pa->purged);
+}
+
+void
+stats_read_sums(arena_t *arena, stats_arena_t *out, stats_bin_t *bins, stats_large_t *large) {
+    read_small(arena, out, bins);
+    read_all_large(arena, out, large);
+    out->allocated = out->small.allocated + out->large.allocated;
+    read_pages(&arena->pages, out);
+    read_purges(&arena->pages, out);
+    out->nthreads = atomic_get(&arena->nthreads);
+    out->base = sizeof *arena + sc.nsmall * sizeof arena->bins[0];
+}
+
+/* ---- decay, before these locks are taken ---- */
+
+static uint64_t
+ms_until(uint64_t due, uint64_t now) {
+    return due == UINT64_MAX ? FIGURE_NEVER : due > now ? (due - now + NS_PER_MS - 1) / NS_PER_MS : 0;
+}
+
+static void
+read_decay(arena_t *arena, extent_state_t state, uint64_t now, stats_decay_t *out) {
+    pa_forecast_t forecast = pa_forecast(&arena->pages, state, now);
+    bool dirty = state == extent_dirty;
+    out->decay_ms = (uint64_t)atomic_get(dirty ? &arena->pages.dirty_decay_ms : &arena->pages.muzzy_decay_ms);
+    out->allowed = forecast.allowed == SIZE_MAX ? FIGURE_NEVER : forecast.allowed * sc.page;
+    out->over = forecast.over * sc.page;
+    out->due_ms = ms_until(forecast.due, now);
+}
+
+void
+stats_read_times(arena_t *arena, stats_arena_t *out) {
+    uint64_t now = clock_coarse_ns();
+    uint64_t created = atomic_get(&arena->created);
+    out->uptime = now > created ? now - created : 0;
+    read_decay(arena, extent_dirty, now, &out->dirty);
+    read_decay(arena, extent_muzzy, now, &out->muzzy);
+}
+
+/* ---- one record ---- */
+
+typedef union {
+    stats_arena_t arena;
+    stats_bin_t bin;
+    stats_large_t large;
+    stats_extents_t extents;
+    stats_lock_t locks[STATS_LOCKS];
+} any_record_t;
+
+uint32_t
+stats_nrows(record_t record) {
+    switch (record) {
+    case record_bin:
+        return sc.nsmall;
+    case record_large:
+        return sc.nsizes - sc.nsmall;
+    case record_extents:
+        return SC_NPAGE_CLASSES;
+    case record_cache:
+        return tcache_nclasses();
+    case record_lock:
+        return STATS_LOCKS;
+    default:
+        return 1;
     }
 }
 
 static void
-add_thread(const thread_t *thread, void *context) {
-    caches_t *caches = context;
-    caches->nthreads++;
-    add_cache(&thread->cache, context);
+read_record(record_t record, arena_t *arena, uint32_t row, any_record_t *out) {
+    requests_t requests;
+    threads_lock();
+    requests_of(arena, &requests);
+    threads_unlock();
+    memset(out, 0, sizeof *out);
+    if (record == record_arena) {
+        stats_read_times(arena, &out->arena);
+        requests_add(&requests, &out->arena);
+    }
+    stats_lock_arena(arena);
+    switch (record) {
+    case record_arena:
+        stats_read_sums(arena, &out->arena, NULL, NULL);
+        break;
+    case record_bin:
+        stats_read_bin(arena, row, &out->bin);
+        out->bin.nrequests = requests.n[row];
+        break;
+    case record_large:
+        stats_read_large(arena, sc.nsmall + row, &out->large);
+        out->large.nrequests = requests.n[sc.nsmall + row];
+        break;
+    case record_lock:
+        stats_read_locks(arena, out->locks);
+        out->locks[0] = out->locks[row];
+        break;
+    default:
+        stats_read_extents(arena, row, &out->extents);
+        break;
+    }
+    stats_unlock_arena(arena);
 }
 
-static void
-read_caches(caches_t *caches) {
-    memset(caches, 0, sizeof *caches);
-    thread_each(add_thread, caches);
-    caches_each(add_cache, caches);
+/* Does an index (of one arena, or of several) mean this arena? */
+static bool
+is_meant(size_t index, uint32_t arena) {
+    return index == STATS_MERGED || index == arena || (index == STATS_DESTROYED && !arenas_alive(arena));
+}
+
+int
+stats_get(record_t record, size_t index, size_t row, void *out) {
+    uint32_t n, found = 0;
+    any_record_t one;
+    const figure_t *last = figures_of(record, &n) + n - 1;
+    size_t size = last->offset + sizeof(uint64_t);
+    bool several = index == STATS_MERGED || index == STATS_DESTROYED;
+    if (row >= stats_nrows(record) || (!several && index >= ARENAS_MAX)) {
+        return ENOENT;
+    }
+    memset(out, 0, size);
+    for (uint32_t i = several ? 0 : (uint32_t)index; i < (several ? arenas_count() : index + 1); i++) {
+        if (arenas_get(i) != NULL && is_meant(index, i)) {
+            read_record(record, arenas_get(i), (uint32_t)row, &one);
+            found++ == 0 ? (void)memcpy(out, &one, size) : figures_merge(record, out, &one);
+        }
+    }
+    return found > 0 || several ? 0 : ENOENT;
+}
+
+/* Requests are counted elsewhere, and extents need the layout: false. */
+static bool
+read_cheaply(record_t record, arena_t *arena, uint32_t row, size_t offset, any_record_t *out) {
+    if (record == record_bin && offset != offsetof(stats_bin_t, nrequests)) {
+        bin_lock(&arena->bins[row]);
+        read_counts(arena, row, &out->bin);
+        bin_unlock(&arena->bins[row]);
+        if (offset >= offsetof(stats_bin_t, mutex)) {
+            stats_read_lock(&arena->bins[row].lock, &out->bin.mutex);
+        }
+        return true;
+    }
+    if (record == record_large && offset != offsetof(stats_large_t, nrequests)) {
+        pa_lock_layout(&arena->pages);
+        stats_read_large(arena, sc.nsmall + row, &out->large);
+        pa_unlock_layout(&arena->pages);
+        return true;
+    }
+    return false;
+}
+
+int
+stats_get_figure(record_t record, size_t index, size_t row, size_t offset, uint64_t *out) {
+    any_record_t any;
+    arena_t *arena = index < ARENAS_MAX && row < stats_nrows(record) ? arenas_get((uint32_t)index) : NULL;
+    if (arena == NULL || !read_cheaply(record, arena, (uint32_t)row, offset, &any)) {
+        int error = stats_get(record, index, row, &any);
+        if (error != 0) {
+            return error;
+        }
+    }
+    *out = *(const uint64_t *)(const void *)((const char *)&any + offset);
+    return 0;
+}
+
+/* ---- the public structures ---- */
+
+void
+stats_total(const stats_arena_t *arena, lunalloc_stats_t *out) {
+    *out = (lunalloc_stats_t){
+        .time = clock_ns(),
+        .allocated = arena->allocated,
+        .active = arena->active,
+        .dirty = arena->dirty.npages * sc.page,
+        .muzzy = arena->muzzy.npages * sc.page,
+        .retained = arena->retained,
+        .resident = arena->resident,
+        .mapped = arena->mapped,
+        .narenas = 1,
+        .nthreads = arena->nthreads,
+        .nregions = arena->nregions,
+        .nslabs = arena->nslabs,
+        .nextents = arena->nextents,
+        .nmalloc = arena->small.nmalloc + arena->large.nmalloc,
+        .ndalloc = arena->small.ndalloc + arena->large.ndalloc,
+        .nrequests = arena->small.nrequests + arena->large.nrequests,
+        .nfills = arena->small.nfills,
+        .nflushes = arena->small.nflushes,
+        .npurges = arena->npurges,
+        .nmadvise = arena->nmadvise,
+        .purged = arena->purged,
+    };
+}
+
+/* The caches were read before the arenas: some of what they held may have gone back by then. */
+void
+stats_finish_total(uint64_t cached, uint64_t narenas, uint64_t nthreads, lunalloc_stats_t *out) {
+    out->cached = cached;
+    out->allocated -= cached < out->allocated ? cached : out->allocated;
+    out->narenas = narenas;
+    out->nthreads = nthreads;
+    out->metadata = metadata_bytes();
+    out->resident += out->metadata;
+    out->mapped += out->metadata;
 }
 
 static uint64_t
-requests(const caches_t *caches, uint32_t szind) {
-    return thread_other_requests(szind) + (szind + 1 < CACHE_BINS ? caches->nrequests[szind] : 0);
-}
-
-static void
-add_pages(lunalloc_stats_t *out, page_alloc_t *pa) {
-    pa_lock_layout(pa);
-    size_t page = sc.page;
-    size_t dirty = atomic_get(&pa->dirty.npages) * page;
-    size_t muzzy = atomic_get(&pa->muzzy.npages) * page;
-    size_t retained = atomic_get(&pa->retained.npages) * page;
-    out->active += atomic_get(&pa->mapped) - dirty - muzzy - retained;
-    out->nextents += atomic_get(&pa->dirty.count) + atomic_get(&pa->muzzy.count) + atomic_get(&pa->retained.count);
-    out->nregions += atomic_get(&pa->nregions);
-    pa_unlock_layout(pa);
-    out->dirty += dirty;
-    out->muzzy += muzzy;
-    out->retained += retained;
-    out->npurges += atomic_get(&pa->npurges);
-    out->nmadvise += atomic_get(&pa->nmadvise);
-    out->purged += atomic_get(&pa->purged);
-}
-
-static void
-add_arena(lunalloc_stats_t *out, arena_t *arena) {
-    for (uint32_t i = 0; i < sc.nsizes; i++) {
-        lunalloc_class_stats_t class = {0};
-        add_class(&class, arena, i);
-        out->allocated += class.curregs * sc.size[i];
-        out->nmalloc += class.nmalloc;
-        out->ndalloc += class.ndalloc;
-        out->nfills += class.nfills;
-        out->nflushes += class.nflushes;
-        out->nslabs += class.nslabs;
-    }
-    add_pages(out, &arena->pages);
-    out->narenas++;
-}
-
-static void
-finish(lunalloc_stats_t *out) {
-    out->allocated = out->allocated > out->cached ? out->allocated - out->cached : 0;
-    out->allocated = out->allocated < out->active ? out->allocated : out->active;
-    out->resident = out->metadata + out->active + out->dirty;
-    out->mapped = out->active + out->dirty + out->muzzy + out->metadata;
-    out->time = clock_ns();
-}
-
-static void
-read_all(lunalloc_stats_t *out) {
-    caches_t caches;
-    read_caches(&caches);
-    for (uint32_t i = 0; i < sc.nsizes; i++) {
-        out->nrequests += requests(&caches, i);
-        out->cached += i + 1 < CACHE_BINS ? caches.cached[i] * sc.size[i] : 0;
-    }
+count_arenas(void) {
+    uint64_t n = 0;
     for (uint32_t i = 0; i < arenas_count(); i++) {
-        if (arenas_get(i) != NULL) {
-            add_arena(out, arenas_get(i));
-        }
+        n += arenas_get(i) != NULL;
     }
-    out->nthreads = caches.nthreads;
-    out->metadata = metadata_bytes();
+    return n;
 }
 
 int
 stats_read(uint32_t index, lunalloc_stats_t *out) {
-    memset(out, 0, sizeof *out);
-    if (index == LUNALLOC_ALL) {
-        read_all(out);
-    } else {
-        arena_t *arena = arenas_get(index);
-        if (arena == NULL) {
-            return ENOENT;
-        }
-        add_arena(out, arena);
-        out->nthreads = atomic_get(&arena->nthreads);
+    bool all = index == LUNALLOC_ALL;
+    requests_t requests = {0};
+    stats_arena_t arena;
+    if (!all && index >= ARENAS_MAX) {
+        return ENOENT;
     }
-    finish(out);
+    if (all) {
+        requests_of_all(&requests);
+    }
+    if (stats_get(record_arena, all ? STATS_MERGED : index, 0, &arena) != 0) {
+        return ENOENT;
+    }
+    stats_total(&arena, out);
+    if (all) {
+        stats_finish_total(requests.cached_bytes, count_arenas(), requests.nthreads, out);
+    }
     return 0;
+}
+
+static int
+read_bin_class(size_t index, uint32_t szind, lunalloc_class_stats_t *out) {
+    stats_bin_t bin;
+    int error = stats_get(record_bin, index, szind, &bin);
+    *out = (lunalloc_class_stats_t){
+        .nmalloc = bin.nmalloc,
+        .ndalloc = bin.ndalloc,
+        .nrequests = bin.nrequests,
+        .nfills = bin.nfills,
+        .nflushes = bin.nflushes,
+        .curregs = bin.curregs,
+        .nslabs = bin.curslabs,
+        .nonfull = bin.nonfull_slabs,
+    };
+    return error;
+}
+
+static int
+read_large_class(size_t index, uint32_t szind, lunalloc_class_stats_t *out) {
+    stats_large_t large;
+    int error = stats_get(record_large, index, szind - sc.nsmall, &large);
+    *out = (lunalloc_class_stats_t){
+        .nmalloc = large.nmalloc,
+        .ndalloc = large.ndalloc,
+        .nrequests = large.nrequests,
+        .curregs = large.curlextents,
+    };
+    return error;
 }
 
 int
 stats_read_class(uint32_t index, uint32_t szind, lunalloc_class_stats_t *out) {
-    memset(out, 0, sizeof *out);
-    if (szind >= sc.nsizes || (index != LUNALLOC_ALL && arenas_get(index) == NULL)) {
+    bool all = index == LUNALLOC_ALL;
+    requests_t requests = {0};
+    if (szind >= sc.nsizes || (!all && index >= ARENAS_MAX)) {
         return ENOENT;
     }
-    if (index != LUNALLOC_ALL) {
-        add_class(out, arenas_get(index), szind);
-        return 0;
+    if (all) {
+        requests_of_all(&requests);
     }
-    for (uint32_t i = 0; i < arenas_count(); i++) {
-        if (arenas_get(i) != NULL) {
-            add_class(out, arenas_get(i), szind);
-        }
+    size_t arena = all ? STATS_MERGED : index;
+    int error = sc_is_small(szind) ? read_bin_class(arena, szind, out) : read_large_class(arena, szind, out);
+    if (error == 0 && all && szind < CACHE_BINS) {
+        out->cached = requests.cached[szind];
     }
-    caches_t caches;
-    read_caches(&caches);
-    out->nrequests = requests(&caches, szind);
-    out->cached = szind + 1 < CACHE_BINS ? caches.cached[szind] : 0;
-    return 0;
+    return error;
 }

@@ -86,7 +86,7 @@ caches_flush(uint32_t id) {
     return cache != NULL;
 }
 
-/* Takes a cache out of the table; its requests go to those that no living cache counts. NULL if there is none. */
+/* Takes a cache out of the table; its requests go to arena 0's (arena_t's nrequests). NULL if there is none. */
 static cache_t *
 take_out(uint32_t id) {
     caches_lock();
@@ -94,7 +94,7 @@ take_out(uint32_t id) {
     if (cache != NULL) {
         atomic_set(&atomic_get(&table)[id], NULL);
         for (uint32_t i = 0; i + 1 < CACHE_BINS; i++) {
-            thread_count_uncached(i, tcache_requests(cache, i));
+            atomic_add(&arenas_get(0)->nrequests[i], tcache_requests(cache, i));
         }
     }
     caches_unlock();

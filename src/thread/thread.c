@@ -21,15 +21,15 @@ __thread thread_t *thread_self __attribute__((tls_model("initial-exec"), visibil
 static lock_t lock = LOCK_INITIALIZER(RANK_THREADS);
 static list_t threads GUARDED_BY(role_threads) = {&threads, &threads};
 /* Any thread adds. */
-static _Atomic uint64_t other_requests[SC_MAX_SIZES];
+static _Atomic uint64_t zero_reallocs;
 
-static void
-threads_lock(void) ACQUIRE(role_threads) NO_THREAD_SAFETY {
+void
+threads_lock(void) NO_THREAD_SAFETY {
     lock_acquire(&lock);
 }
 
-static void
-threads_unlock(void) RELEASE(role_threads) NO_THREAD_SAFETY {
+void
+threads_unlock(void) NO_THREAD_SAFETY {
     lock_release(&lock);
 }
 
@@ -40,13 +40,31 @@ enlist(thread_t *thread) {
     threads_unlock();
 }
 
+/* What the thread's cache has counted becomes one arena's, and, unless NULL, no longer the other's. */
+static void
+hand_over_requests(const thread_t *thread, arena_t *to, arena_t *from) REQUIRES(role_threads) {
+    for (uint32_t i = 0; i + 1 < CACHE_BINS; i++) {
+        uint64_t n = tcache_requests(&thread->cache, i);
+        atomic_add(&to->nrequests[i], n);
+        if (from != NULL) {
+            atomic_sub(&from->nrequests[i], n);
+        }
+    }
+}
+
 static void
 delist(thread_t *thread) {
     threads_lock();
     list_remove(&thread->link);
-    for (uint32_t i = 0; i + 1 < CACHE_BINS; i++) {
-        thread_count_uncached(i, tcache_requests(&thread->cache, i));
-    }
+    hand_over_requests(thread, atomic_get(&thread->arena), NULL);
+    threads_unlock();
+}
+
+static void
+set_arena(thread_t *thread, arena_t *arena) {
+    threads_lock();
+    hand_over_requests(thread, atomic_get(&thread->arena), arena);
+    atomic_set(&thread->arena, arena);
     threads_unlock();
 }
 
@@ -155,7 +173,7 @@ thread_bind(thread_t *thread, arena_t *arena) {
     }
     arenas_bind(arena);
     thread_set_cached(thread, false);
-    atomic_set(&thread->arena, arena);
+    set_arena(thread, arena);
     arenas_unbind(old);
     thread_set_cached(thread, true);
 }
@@ -187,7 +205,7 @@ rebind(thread_t *thread) {
     thread->generation = arenas_generation();
     arena_t *arena = arenas_rebind(old);
     if (arena != old) {
-        atomic_set(&thread->arena, arena);
+        set_arena(thread, arena);
         tcache_flush(&thread->cache);
     }
 }
@@ -210,21 +228,30 @@ thread_event(thread_t *thread) {
 
 void
 thread_each(void (*visit)(const thread_t *thread, void *context), void *context) {
-    threads_lock();
     for (list_t *at = threads.next; at != &threads; at = at->next) {
         visit(container_of(at, thread_t, link), context);
     }
-    threads_unlock();
-}
-
-uint64_t
-thread_other_requests(uint32_t szind) {
-    return atomic_get(&other_requests[szind]);
 }
 
 void
 thread_count_uncached(uint32_t szind, uint64_t n) {
-    atomic_add(&other_requests[szind], n);
+    arena_t *arena = atomic_get(&thread_self->arena);
+    atomic_add(&(arena != NULL ? arena : arenas_get(0))->nrequests[szind], n);
+}
+
+void
+thread_count_zero_realloc(void) {
+    atomic_add(&zero_reallocs, 1);
+}
+
+uint64_t
+thread_zero_reallocs(void) {
+    return atomic_get(&zero_reallocs);
+}
+
+lock_t *
+threads_mutex(void) {
+    return &lock;
 }
 
 void

@@ -50,11 +50,23 @@ uint32_t thread_nclasses(const thread_t *thread);
  * is looked at. */
 void thread_event(thread_t *thread);
 
-/* Calls visit for each thread, under the threads' lock. */
-void thread_each(void (*visit)(const thread_t *thread, void *context), void *context) EXCLUDES(role_threads);
-/* Requests of a class that no living cache counts: of caches that have ended, and without a cache. */
-uint64_t thread_other_requests(uint32_t szind);
+/*
+ * While it is held, no thread comes or goes, or changes its arena. Then the requests of a class by the threads of an
+ * arena are, modulo 2^64, what their caches count and what the arena does (arena_t's nrequests): a thread that moves
+ * takes what its cache has counted from the new arena's and adds it to the old one's.
+ */
+void threads_lock(void) ACQUIRE(role_threads);
+void threads_unlock(void) RELEASE(role_threads);
+/* Calls visit for each thread. */
+void thread_each(void (*visit)(const thread_t *thread, void *context), void *context) REQUIRES(role_threads);
+/* Requests of the calling thread's that no living cache counts. */
 void thread_count_uncached(uint32_t szind, uint64_t n);
+/* A call of realloc with a pointer and size 0; and how many there were. */
+void thread_count_zero_realloc(void);
+uint64_t thread_zero_reallocs(void);
+
+/* For its figures. */
+lock_t *threads_mutex(void);
 
 void thread_prefork(void);
 void thread_postfork(bool child);

@@ -205,6 +205,7 @@ check_page_class(const list_of_sizes_t *list, size_t npages) {
     uint32_t below = slow_floor(list, npages);
     uint32_t above = list->sizes[below] == npages ? below : below + 1;
     expect(sc_page_class_floor(npages) == below, "page class, floor", npages, sc_page_class_floor(npages));
+    expect(sc_page_class_npages(below) == list->sizes[below], "page class, size", below, sc_page_class_npages(below));
     expect(sc_page_class_ceil(npages) == above, "page class, ceiling", npages, sc_page_class_ceil(npages));
     expect(above < SC_NPAGE_CLASSES, "page class in range", npages, above);
 }

@@ -60,7 +60,7 @@ static void
 test_columns(void **state) {
     (void)state;
     static const char *const units[] = {"bytes", "ms",         "ns",         "count", "flag", "text",
-                                        "",      "log2 bytes", "log2 ratio", "ratio", NULL};
+                                        "",      "log2 bytes", "log2 ratio", "ratio", "ppm",  NULL};
     static const char *const accesses[] = {"r-", "rw", "-w", "--", NULL};
     static const char *const times[] = {"live", "new arenas", "new slabs", "boot", "", NULL};
     FOR_EACH_ROW(row) {

@@ -36,7 +36,7 @@ ndirty(void) {
 
 static uint64_t
 nmadvise(void) {
-    return atomic_get(&pa.nmadvise);
+    return atomic_get(&pa.dirty_purges.nmadvise) + atomic_get(&pa.muzzy_purges.nmadvise);
 }
 
 /* Where memory is committed before it is used, what is retained cannot be gathered, and no arena packs. */
@@ -54,8 +54,9 @@ static void
 alloc_run(extent_t **e, unsigned n) {
     pa_dalloc(&pa, alloc_aligned(&pa, n, unit));
     pa_purge_all(&pa);
-    atomic_set(&pa.nmadvise, 0);
-    atomic_set(&pa.npurges, 0);
+    atomic_set(&pa.dirty_purges.nmadvise, 0);
+    atomic_set(&pa.muzzy_purges.nmadvise, 0);
+    atomic_set(&pa.dirty_purges.npurges, 0);
     atomic_set(&pa.purged, 0);
     e[0] = alloc_aligned(&pa, 1, unit);
     for (unsigned i = 1; i < n; i++) {
@@ -138,7 +139,7 @@ test_decay_does_not_try_in_vain(void **state) {
     }
     assert_true(pa_background(&pa, 3 * SECOND) == UINT64_MAX);
     assert_int_equal(nmadvise(), 0);
-    assert_int_equal(atomic_get(&pa.npurges), 0);
+    assert_int_equal(atomic_get(&pa.dirty_purges.npurges), 0);
     assert_int_equal(ndirty(), 8 * (UNIT - 1));
     for (unsigned i = 0; i < 8 * UNIT; i += UNIT) {
         pa_dalloc(&pa, e[i]);

@@ -359,10 +359,10 @@ test_counters(void **state) {
     pa_dalloc(&pa, whole);
     pa_purge_all(&pa);
     assert_int_equal(atomic_get(&pa.purged), 64 * sc.page);
-    assert_int_equal(atomic_get(&pa.npurges), 1);
-    assert_int_equal(atomic_get(&pa.nmadvise), 1);
+    assert_int_equal(atomic_get(&pa.dirty_purges.npurges), 1);
+    assert_int_equal(atomic_get(&pa.dirty_purges.nmadvise), 1);
     pa_purge_all(&pa);
-    assert_int_equal(atomic_get(&pa.npurges), 1);
+    assert_int_equal(atomic_get(&pa.dirty_purges.npurges), 1);
     pages_end(&pa);
 }
 

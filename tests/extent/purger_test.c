@@ -349,7 +349,7 @@ test_batched_purging_of_neighbours(void **state) {
     pa_purge_all(&pa);
     assert_int_equal(ncalls, 1);
     assert_int_equal(nbytes, 200 * sc.page);
-    assert_int_equal(atomic_get(&pa.nmadvise), 1);
+    assert_int_equal(atomic_get(&pa.dirty_purges.nmadvise), 1);
     end();
 }
 
@@ -364,8 +364,8 @@ test_one_call_for_each_extent(void **state) {
     pa_purge_all(&pa);
     assert_int_equal(ncalls, 100);
     assert_int_equal(nbytes, 300 * sc.page);
-    assert_int_equal(atomic_get(&pa.nmadvise), 100);
-    assert_int_equal(atomic_get(&pa.npurges), 1);
+    assert_int_equal(atomic_get(&pa.dirty_purges.nmadvise), 100);
+    assert_int_equal(atomic_get(&pa.dirty_purges.npurges), 1);
     free_all(live, 100);
     end();
 }
@@ -380,7 +380,7 @@ test_no_small_calls(void **state) {
     run_purger(&end_time);
     assert_int_equal(nbytes, 1000 * sc.page);
     assert_in_range(ncalls, 10, 1000 / 16 + 1);
-    assert_int_equal(atomic_get(&pa.nmadvise), ncalls);
+    assert_int_equal(atomic_get(&pa.dirty_purges.nmadvise), ncalls);
     end();
 }
 

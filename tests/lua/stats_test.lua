@@ -205,3 +205,52 @@ test("a view outlives its snapshot", function()
     test.equal(row.arena, 0)
     test.equal(math.type(rates.nmalloc), "float")
 end)
+
+test("toopenmetrics: one family a counter, ended by EOF", function()
+    local s = la.stats()
+    local text, seen = s:toopenmetrics(), {}
+    test.match(text, "# EOF\n$")
+    for family, kind in text:gmatch("# TYPE (%S+) (%S+)") do
+        test.equal(seen[family], nil, family)
+        seen[family] = kind
+    end
+    test.equal(seen.lunalloc_allocated, "gauge")
+    test.equal(seen.lunalloc_arena_nmalloc, "counter")
+    test.equal(seen.lunalloc_class_cached, "gauge")
+    test.match(text, "\nlunalloc_allocated " .. s.allocated .. "\n")
+    test.match(text, "\nlunalloc_nmalloc_total " .. s.nmalloc .. "\n")
+    test.match(text, '\nlunalloc_arena_dirty{arena="0"} ' .. s.arenas[0].dirty .. "\n")
+    test.raises("a difference has no metrics", function()
+        return (la.stats() - s):toopenmetrics()
+    end)
+end)
+
+local function printed(opts)
+    local file <close> = assert(io.tmpfile())
+    local before = io.output(file)
+    local ok, message = pcall(la.stats_print, opts)
+    io.output(before)
+    assert(ok, message)
+    file:seek "set"
+    return file:read "a"
+end
+
+test("stats_print in three formats", function()
+    test.match(printed(), "^___ Begin lunalloc statistics ___\n.*\n%-%-%- End lunalloc statistics %-%-%-\n$")
+    test.match(printed "J", '^{"jemalloc":{"version":.*}}\n$')
+    test.match(printed "O", "^# TYPE lunalloc info\n.*# EOF\n$")
+    test.equal(printed "gmdablxe":find "Merged", nil)
+end)
+
+test("reconcile: figures beside the system's", function()
+    local r, message, code = la.reconcile()
+    if not r then
+        test.equal(code, "ENOSYS")
+        test.match(message, "smaps_rollup")
+        return
+    end
+    test.equal(r.rss, r.anonymous + r.file)
+    test.equal(r.active.resident <= r.active.counted, true)
+    test.equal(r.explained > 0, true)
+    test.equal(math.type(r.unexplained), "integer")
+end)

@@ -250,7 +250,9 @@ test_counts_agree(void **state) {
     (void)state;
     static uint64_t bound[ARENAS_MAX];
     thread_get();
+    threads_lock();
     thread_each(add_bound, bound);
+    threads_unlock();
     for (uint32_t i = 0; i < arenas_count(); i++) {
         if (arenas_get(i) != NULL) {
             assert_int_equal(atomic_get(&arenas_get(i)->nthreads), bound[i]);

@@ -1,0 +1,121 @@
+/*
+ * report.c -- the allocator's own reports as Lua strings, and its figures beside the system's.
+ *
+ * The text is collected in memory of C's: an error of Lua's in the middle would leave the allocator's picture behind.
+ */
+#include "core.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+typedef struct {
+    char *text;
+    size_t len, size;
+    bool failed; /* without memory */
+} collected_t;
+
+static bool
+make_room(collected_t *to, size_t n) {
+    if (to->len + n <= to->size) {
+        return true;
+    }
+    size_t size = to->size * 2 + n + 4096;
+    char *text = realloc(to->text, size);
+    if (text == NULL) {
+        to->failed = true;
+        return false;
+    }
+    to->text = text;
+    to->size = size;
+    return true;
+}
+
+static void
+collect(void *opaque, const char *piece) {
+    collected_t *to = opaque;
+    size_t n = strlen(piece);
+    if (!to->failed && make_room(to, n)) {
+        memcpy(to->text + to->len, piece, n);
+        to->len += n;
+    }
+}
+
+/* Runs protected, so that the text is freed whatever happens. */
+static int
+push_text(lua_State *L) {
+    const collected_t *from = lua_touserdata(L, 1);
+    lua_pushlstring(L, from->text, from->len);
+    return 1;
+}
+
+static int
+push_collected(lua_State *L, collected_t *from) {
+    lua_pushcfunction(L, push_text);
+    lua_pushlightuserdata(L, from);
+    int status = lua_pcall(L, 1, 1, 0);
+    free(from->text);
+    return status == LUA_OK ? 1 : lua_error(L);
+}
+
+static lunalloc_format_t
+format_of(const char *opts) {
+    return strchr(opts, 'J') != NULL ? LUNALLOC_JSON : strchr(opts, 'O') != NULL ? LUNALLOC_OPENMETRICS : LUNALLOC_TEXT;
+}
+
+/* report([opts]): all statistics; letters as malloc_stats_print's */
+static int
+report(lua_State *L) {
+    const lunalloc_api_t *api = loader_api();
+    const char *opts = luaL_optstring(L, 1, "");
+    collected_t collected = {0};
+    if (api == NULL) {
+        return core_not_loaded(L);
+    }
+    int error = api->stats_write(format_of(opts), collect, &collected, opts);
+    if (error != 0 || collected.failed) {
+        free(collected.text);
+        return core_fail(L, "ENOMEM", "no memory for the report");
+    }
+    return push_collected(L, &collected);
+}
+
+static void
+set_residency(lua_State *L, const char *name, const lunalloc_residency_t *residency) {
+    lua_createtable(L, 0, 2);
+    core_set_integer(L, "counted", (lua_Integer)residency->counted);
+    core_set_integer(L, "resident", (lua_Integer)residency->resident);
+    lua_setfield(L, -2, name);
+}
+
+/* reconcile(): a table with the fields of lunalloc_reconciliation_t */
+static int
+reconcile(lua_State *L) {
+    const lunalloc_api_t *api = loader_api();
+    lunalloc_reconciliation_t r;
+    if (api == NULL) {
+        return core_not_loaded(L);
+    }
+    if (api->reconcile(&r) != 0) {
+        return core_fail(L, "ENOSYS", "the system has no /proc/self/smaps_rollup");
+    }
+    lua_createtable(L, 0, 12);
+    set_residency(L, "active", &r.active);
+    set_residency(L, "dirty", &r.dirty);
+    set_residency(L, "muzzy", &r.muzzy);
+    set_residency(L, "retained", &r.retained);
+    core_set_integer(L, "metadata", (lua_Integer)r.metadata);
+    core_set_integer(L, "rss", (lua_Integer)r.rss);
+    core_set_integer(L, "anonymous", (lua_Integer)r.anonymous);
+    core_set_integer(L, "file", (lua_Integer)r.file);
+    core_set_integer(L, "lazy_free", (lua_Integer)r.lazy_free);
+    core_set_integer(L, "swap", (lua_Integer)r.swap);
+    core_set_integer(L, "explained", (lua_Integer)r.explained);
+    core_set_integer(L, "unexplained", (lua_Integer)r.unexplained);
+    return 1;
+}
+
+void
+core_open_report(lua_State *L) {
+    static const luaL_Reg functions[] = {{"report", report}, {"reconcile", reconcile}, {NULL, NULL}};
+    luaL_setfuncs(L, functions, 0);
+}

@@ -1,0 +1,70 @@
+/* ctl_locks.c -- figures of locks by name. */
+#include "control/ctl_locks.h"
+
+#include "control/background.h"
+#include "control/ctl_arena.h"
+#include "extent/metadata.h"
+#include "extent/pagemap.h"
+
+const char process_lock_names[PROCESS_LOCKS][20] = {"background_thread", "threads", "arenas",
+                                                    "descriptors",       "pagemap", "metadata"};
+
+lock_t *
+process_lock(process_lock_t which) {
+    switch (which) {
+    case process_lock_background_thread:
+        return background_mutex();
+    case process_lock_threads:
+        return threads_mutex();
+    case process_lock_arenas:
+        return arenas_mutex();
+    case process_lock_descriptors:
+        return extent_mutex();
+    case process_lock_pagemap:
+        return pagemap_mutex();
+    default:
+        return metadata_mutex();
+    }
+}
+
+static uint64_t
+figure_of(const ctl_call_t *call, const stats_lock_t *stats) {
+    return ctl_field_at(stats, call->arg & 0xff);
+}
+
+int
+read_lock_stats(const ctl_call_t *call, lunalloc_value_t *value, fmt_t *why) {
+    (void)why;
+    stats_lock_t stats;
+    stats_read_lock(process_lock((process_lock_t)(call->arg >> 8)), &stats);
+    value->v.u = figure_of(call, &stats);
+    return 0;
+}
+
+int
+read_arena_lock_stats(const ctl_call_t *call, lunalloc_value_t *value, fmt_t *why) {
+    stats_lock_t stats;
+    int error = stats_get(record_lock, call->index[0], call->arg >> 8, &stats);
+    value->v.u = figure_of(call, &stats);
+    return error == 0 ? 0 : ctl_no_such_arena(why, call->index[0]);
+}
+
+/* Each for itself, since they are taken one at a time. */
+int
+write_mutexes_reset(const ctl_call_t *call, const lunalloc_value_t *value, fmt_t *why) {
+    (void)call;
+    (void)value;
+    (void)why;
+    for (uint32_t i = 0; i < PROCESS_LOCKS; i++) {
+        lock_t *lock = process_lock((process_lock_t)i);
+        lock_acquire(lock);
+        lock_stats_reset(lock);
+        lock_release(lock);
+    }
+    for (uint32_t i = 0; i < arenas_count(); i++) {
+        if (arenas_get(i) != NULL) {
+            stats_reset_locks(arenas_get(i));
+        }
+    }
+    return 0;
+}

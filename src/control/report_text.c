@@ -1,0 +1,225 @@
+/*
+ * report_text.c -- for people: general settings, the totals, and a block for the merged, the destroyed and each single
+ * arena, with the names and the columns that readers of jemalloc's report know. Rows of classes that hold nothing are
+ * a line "---".
+ */
+#include "control/report.h"
+
+#include "control/text.h"
+
+#include <string.h>
+
+#define COLUMN 14
+
+static const char *
+column_of(const figure_t *figure) {
+    return figure->column[0] != '\0' ? figure->column : figure->name;
+}
+
+/* ---- settings ---- */
+
+static void
+put_setting(report_t *r, const char *name, const lunalloc_value_t *value) {
+    char buf[512];
+    fmt_t text = fmt_begin(buf, sizeof buf);
+    text_put(&text, value);
+    emit_str(&r->out, "  ");
+    emit_str(&r->out, name);
+    emit_str(&r->out, ": ");
+    emit_str(&r->out, buf);
+    emit_char(&r->out, '\n');
+}
+
+static void
+put_settings(report_t *r, const char *title, const char *prefix) {
+    emit_str(&r->out, title);
+    emit_char(&r->out, '\n');
+    report_settings(r, prefix, put_setting);
+}
+
+/* ---- one record ---- */
+
+static void
+put_line(report_t *r, const figure_t *figure, const void *record) {
+    emit_str(&r->out, figure->name);
+    emit_char(&r->out, ':');
+    size_t len = strlen(figure->name) + 1;
+    unsigned width = (unsigned)(len < 34 ? 34 - len : 1);
+    emit_figure_cell(&r->out, width, (figure_kind_t)figure->kind, figure_get(figure, record));
+    emit_char(&r->out, '\n');
+}
+
+/* How many figures from the first one on are of its row. */
+static uint32_t
+row_length(const figure_t *figures, uint32_t n) {
+    uint32_t i = 1;
+    while (i < n && strcmp(figures[i].row, figures[0].row) == 0) {
+        i++;
+    }
+    return i;
+}
+
+/* Figures that are a row of a table: the header comes before its first row. */
+static void
+put_row_of(report_t *r, const figure_t *figures, uint32_t n, bool first, const void *record) {
+    if (first) {
+        emit_cell(&r->out, 10, strcmp(figures[0].column, "time") == 0 ? "decaying:" : "");
+        for (uint32_t i = 0; i < n; i++) {
+            emit_cell(&r->out, COLUMN, figures[i].column);
+        }
+        emit_char(&r->out, '\n');
+    }
+    emit_cell(&r->out, 9, figures[0].row);
+    emit_char(&r->out, ':');
+    for (uint32_t i = 0; i < n; i++) {
+        emit_figure_cell(&r->out, COLUMN, (figure_kind_t)figures[i].kind, figure_get(&figures[i], record));
+    }
+    emit_char(&r->out, '\n');
+}
+
+static void
+put_record(report_t *r, const section_t *section, const void *record) {
+    uint32_t n;
+    const figure_t *figures = figures_of((record_t)section->record, &n);
+    const char *table = "";
+    for (uint32_t i = 0; i < n; i++) {
+        if (figures[i].row[0] == '\0') {
+            put_line(r, &figures[i], record);
+            continue;
+        }
+        uint32_t length = row_length(&figures[i], n - i);
+        put_row_of(r, &figures[i], length, strcmp(figures[i].column, table) != 0, record);
+        table = figures[i].column;
+        i += length - 1;
+    }
+}
+
+/* ---- several rows ---- */
+
+static void
+put_header(report_t *r, const section_t *section, const figure_t *figures, uint32_t n) {
+    bool named = section_row_name(section, 0) != NULL;
+    emit_str(&r->out, section->key);
+    emit_char(&r->out, ':');
+    size_t len = strlen(section->key) + 1;
+    emit_cell(&r->out, (unsigned)(26 - len), named ? "" : "size  ind");
+    for (uint32_t i = 0; i < n; i++) {
+        if (report_shows(r, &figures[i])) {
+            emit_cell(&r->out, COLUMN, column_of(&figures[i]));
+        }
+    }
+    emit_char(&r->out, '\n');
+}
+
+static void
+put_row_head(report_t *r, const section_t *section, uint32_t row) {
+    const char *name = section_row_name(section, row);
+    if (name != NULL) {
+        emit_cell(&r->out, 26, name);
+        return;
+    }
+    emit_figure_cell(&r->out, 21, figure_gauge, section_row_size(section, row));
+    emit_figure_cell(&r->out, 5, figure_gauge, row);
+}
+
+static void
+put_row(report_t *r, const section_t *section, const figure_t *figures, uint32_t n, uint32_t row, const void *record) {
+    put_row_head(r, section, row);
+    for (uint32_t i = 0; i < n; i++) {
+        if (report_shows(r, &figures[i])) {
+            emit_figure_cell(&r->out, COLUMN, (figure_kind_t)figures[i].kind, figure_get(&figures[i], record));
+        }
+    }
+    emit_char(&r->out, '\n');
+}
+
+static void
+put_rows(report_t *r, const section_t *section, const stats_detail_t *detail) {
+    uint32_t n;
+    bool gap = false;
+    const figure_t *figures = figures_of((record_t)section->record, &n);
+    put_header(r, section, figures, n);
+    for (uint32_t i = 0; i < section_nrows(section); i++) {
+        const void *record = section_row(r, section, detail, i);
+        bool empty = section_row_empty(section, record);
+        if (!empty) {
+            put_row(r, section, figures, n, i, record);
+        } else if (!gap) {
+            emit_cell(&r->out, 26, "---\n");
+        }
+        gap = empty;
+    }
+}
+
+/* The sections of the process (detail NULL), or of one arena. */
+static void
+put_sections(report_t *r, const stats_detail_t *detail) {
+    for (uint32_t i = 0; i < REPORT_SECTIONS; i++) {
+        const section_t *section = &report_sections[i];
+        if (section->of_arena != (detail != NULL) || report_omits(r, section->letter)) {
+            continue;
+        }
+        if (section->label[0] != '\0') {
+            put_rows(r, section, detail);
+        } else {
+            emit_str(&r->out, section->key);
+            emit_str(&r->out, section->key[0] != '\0' ? ":\n" : "");
+            put_record(r, section, section_row(r, section, detail, 0));
+        }
+    }
+}
+
+static void
+put_arenas(report_t *r) {
+    const stats_snapshot_t *snapshot = r->snapshot;
+    if (!report_omits(r, 'm')) {
+        emit_str(&r->out, "\nMerged arenas stats:\n");
+        put_sections(r, &snapshot->merged);
+    }
+    if (!report_omits(r, 'd') && snapshot->ndestroyed > 0) {
+        emit_str(&r->out, "\nDestroyed arenas stats:\n");
+        put_sections(r, &snapshot->destroyed);
+    }
+    for (uint32_t i = 0; i < snapshot->narenas && !report_omits(r, 'a'); i++) {
+        if (snapshot->arenas[i].alive) {
+            emit_str(&r->out, "\narenas[");
+            emit_u64(&r->out, snapshot->arenas[i].index);
+            emit_str(&r->out, "]:\n");
+            put_sections(r, &snapshot->arenas[i]);
+        }
+    }
+}
+
+/* "Allocated: 1, active: 2, ...": a line that tools look for. */
+static void
+put_headline(report_t *r) {
+    const lunalloc_stats_t *total = &r->snapshot->process.total;
+    const struct {
+        char name[12];
+        uint64_t value;
+    } parts[] = {{"Allocated", total->allocated}, {"active", total->active}, {"metadata", total->metadata},
+                 {"resident", total->resident},   {"mapped", total->mapped}, {"retained", total->retained}};
+    for (unsigned i = 0; i < sizeof parts / sizeof parts[0]; i++) {
+        emit_str(&r->out, i == 0 ? "" : ", ");
+        emit_str(&r->out, parts[i].name);
+        emit_str(&r->out, ": ");
+        emit_u64(&r->out, parts[i].value);
+    }
+    emit_char(&r->out, '\n');
+}
+
+void
+report_text(report_t *r) {
+    emit_str(&r->out, "___ Begin lunalloc statistics ___\n");
+    if (!report_omits(r, 'g')) {
+        emit_str(&r->out, "Version: \"" LUNALLOC_VERSION "\"\n");
+        put_settings(r, "Build-time option settings", "config.");
+        put_settings(r, "Run-time option settings", "opt.");
+        put_settings(r, "Profiling settings", "prof.");
+        put_settings(r, "Arena settings", "arenas.");
+    }
+    put_headline(r);
+    put_sections(r, NULL);
+    put_arenas(r);
+    emit_str(&r->out, "--- End lunalloc statistics ---\n");
+}

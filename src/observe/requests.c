@@ -1,0 +1,74 @@
+/* requests.c -- counts of threads' caches. */
+#include "observe/requests.h"
+
+#include "thread/caches.h"
+#include "thread/tcache.h"
+
+#include <string.h>
+
+/* A count read while its owner moves the stack may be off: no more than a stack can hold is believed. */
+static uint64_t
+count_cached(const cache_t *cache, uint32_t szind) {
+    uint32_t n = cache_bin_count(&cache->bins[szind + 1]);
+    uint32_t most = n == 0 ? 0 : tcache_max_slots(szind);
+    return n < most ? n : most;
+}
+
+static void
+add_cache(const cache_t *cache, void *context) {
+    requests_t *requests = context;
+    for (uint32_t i = 0; i + 1 < CACHE_BINS; i++) {
+        uint64_t cached = count_cached(cache, i);
+        requests->n[i] += tcache_requests(cache, i);
+        requests->cached[i] += cached;
+        requests->cached_bytes += cached * sc.size[i];
+    }
+}
+
+static void
+add_thread(const thread_t *thread, void *context) {
+    requests_t *requests = context;
+    if (atomic_get(&thread->arena) == requests->arena) {
+        requests->nthreads++;
+        add_cache(&thread->cache, requests);
+    }
+}
+
+void
+requests_count(const arena_t *arena, requests_t *requests) {
+    requests->arena = arena;
+    for (uint32_t i = 0; i < sc.nsizes; i++) {
+        requests->n[i] += atomic_get(&arena->nrequests[i]);
+    }
+    thread_each(add_thread, requests);
+    if (arena->index == 0) {
+        caches_each(add_cache, requests);
+    }
+}
+
+void
+requests_of(const arena_t *arena, requests_t *out) {
+    memset(out, 0, sizeof *out);
+    requests_count(arena, out);
+}
+
+void
+requests_of_all(requests_t *out) {
+    memset(out, 0, sizeof *out);
+    threads_lock();
+    for (uint32_t i = 0; i < arenas_count(); i++) {
+        const arena_t *arena = arenas_get(i);
+        if (arena != NULL) {
+            requests_count(arena, out);
+        }
+    }
+    threads_unlock();
+}
+
+void
+requests_add(const requests_t *requests, stats_arena_t *out) {
+    for (uint32_t i = 0; i < sc.nsizes; i++) {
+        *(sc_is_small(i) ? &out->small.nrequests : &out->large.nrequests) += requests->n[i];
+    }
+    out->tcache_bytes = requests->cached_bytes;
+}

@@ -1,0 +1,441 @@
+/* snapshot_test.c -- pictures of everything: equations between figures, in each picture, whatever threads do. */
+#include "../api/support.h"
+#include "arena/arenas.h"
+#include "observe/stats.h"
+#include "os/clock.h"
+#include "thread/tcache.h"
+
+#define NTHREADS 4
+
+static stats_snapshot_t *
+take(void) {
+    stats_snapshot_t *snapshot = stats_snapshot();
+    assert_non_null(snapshot);
+    return snapshot;
+}
+
+/* ---- what holds in every picture ---- */
+
+/* The record of a row in an arena's detail. */
+static const void *
+row_of(record_t record, const stats_detail_t *detail, uint32_t row) {
+    switch (record) {
+    case record_arena:
+        return &detail->arena;
+    case record_lock:
+        return &detail->locks[row];
+    case record_bin:
+        return &detail->bins[row];
+    case record_large:
+        return &detail->large[row];
+    default:
+        return &detail->extents[row];
+    }
+}
+
+static uint64_t
+merge_word(const figure_t *figure, uint64_t a, uint64_t b) {
+    switch (figure->merge) {
+    case figure_max:
+        return a > b ? a : b;
+    case figure_min:
+        return a < b ? a : b;
+    case figure_limit:
+        return a == FIGURE_NEVER || b == FIGURE_NEVER ? FIGURE_NEVER : a + b;
+    default:
+        return a + b;
+    }
+}
+
+static void
+assert_merged(const stats_snapshot_t *snapshot, record_t record, uint32_t row, const figure_t *figure) {
+    uint64_t all = figure_get(figure, row_of(record, &snapshot->arenas[0], row));
+    for (uint32_t i = 1; i < snapshot->narenas; i++) {
+        all = merge_word(figure, all, figure_get(figure, row_of(record, &snapshot->arenas[i], row)));
+    }
+    if (figure_get(figure, row_of(record, &snapshot->merged, row)) != all) {
+        fail_msg("record %u, row %u: %s is not the merger of the arenas'", (unsigned)record, row, figure->name);
+    }
+}
+
+/* Every figure of the merged arenas is made of those of the arenas. */
+static void
+assert_all_merged(const stats_snapshot_t *snapshot) {
+    static const record_t records[] = {record_arena, record_lock, record_bin, record_large, record_extents};
+    for (unsigned k = 0; k < sizeof records / sizeof records[0]; k++) {
+        uint32_t n;
+        const figure_t *figures = figures_of(records[k], &n);
+        for (uint32_t row = 0; row < stats_nrows(records[k]); row++) {
+            for (uint32_t i = 0; i < n; i++) {
+                assert_merged(snapshot, records[k], row, &figures[i]);
+            }
+        }
+    }
+}
+
+static void
+assert_totals(const stats_snapshot_t *snapshot) {
+    const lunalloc_stats_t *total = &snapshot->process.total;
+    const stats_arena_t *sum = &snapshot->merged.arena;
+    assert_true(total->allocated <= total->active);
+    assert_true(total->active <= total->resident);
+    assert_true(total->resident <= total->mapped);
+    assert_int_equal(total->resident, sum->resident + total->metadata);
+    assert_int_equal(total->mapped, sum->mapped + total->metadata);
+    assert_int_equal(total->active, sum->active);
+    assert_int_equal(total->cached, sum->tcache_bytes);
+    assert_int_equal(total->narenas, snapshot->narenas);
+    assert_int_equal(total->nrequests, sum->small.nrequests + sum->large.nrequests);
+    assert_true(total->allocated + total->cached >= sum->allocated);
+}
+
+static void
+assert_bins(const stats_detail_t *detail) {
+    stats_sizes_t small = {0};
+    uint64_t nslabs = 0;
+    for (uint32_t i = 0; i < sc.nsmall; i++) {
+        const stats_bin_t *bin = &detail->bins[i];
+        assert_int_equal(bin->curregs, bin->nmalloc - bin->ndalloc);
+        assert_true(bin->curslabs <= bin->nslabs && bin->nonfull_slabs <= bin->curslabs);
+        small.allocated += bin->curregs * sc.size[i];
+        small.nmalloc += bin->nmalloc;
+        small.ndalloc += bin->ndalloc;
+        small.nrequests += bin->nrequests;
+        small.nfills += bin->nfills;
+        small.nflushes += bin->nflushes;
+        nslabs += bin->curslabs;
+    }
+    assert_memory_equal(&small, &detail->arena.small, sizeof small);
+    assert_int_equal(nslabs, detail->arena.nslabs);
+}
+
+static void
+assert_large(const stats_detail_t *detail) {
+    uint64_t allocated = 0, nmalloc = 0, nrequests = 0;
+    for (uint32_t i = 0; i < sc.nsizes - sc.nsmall; i++) {
+        const stats_large_t *large = &detail->large[i];
+        assert_int_equal(large->curlextents, large->nmalloc - large->ndalloc);
+        allocated += large->curlextents * sc.size[sc.nsmall + i];
+        nmalloc += large->nmalloc;
+        nrequests += large->nrequests;
+    }
+    assert_int_equal(allocated, detail->arena.large.allocated);
+    assert_int_equal(nmalloc, detail->arena.large.nmalloc);
+    assert_int_equal(nrequests, detail->arena.large.nrequests);
+}
+
+/* Free extents by page class are all the free pages. */
+static void
+assert_extents(const stats_detail_t *detail) {
+    stats_extents_t sum = {0};
+    for (uint32_t i = 0; i < SC_NPAGE_CLASSES; i++) {
+        figures_merge(record_extents, &sum, &detail->extents[i]);
+    }
+    assert_int_equal(sum.dirty_bytes, detail->arena.dirty.npages * sc.page);
+    assert_int_equal(sum.muzzy_bytes, detail->arena.muzzy.npages * sc.page);
+    assert_int_equal(sum.retained_bytes, detail->arena.retained);
+    assert_int_equal(sum.ndirty + sum.nmuzzy + sum.nretained, detail->arena.nextents);
+}
+
+static void
+assert_arena(const stats_detail_t *detail) {
+    const stats_arena_t *arena = &detail->arena;
+    assert_true(arena->allocated <= arena->active);
+    assert_true(arena->active <= arena->resident && arena->resident <= arena->mapped);
+    assert_int_equal(arena->allocated, arena->small.allocated + arena->large.allocated);
+    assert_int_equal(arena->npurges, arena->dirty.npurge + arena->muzzy.npurge);
+    assert_bins(detail);
+    assert_large(detail);
+    assert_extents(detail);
+}
+
+static void
+assert_picture(const stats_snapshot_t *snapshot) {
+    for (uint32_t i = 0; i < snapshot->narenas; i++) {
+        assert_arena(&snapshot->arenas[i]);
+    }
+    assert_arena(&snapshot->merged);
+    assert_all_merged(snapshot);
+    assert_totals(snapshot);
+}
+
+/* ---- under load ---- */
+
+static _Atomic bool stop;
+static _Atomic unsigned nready;
+
+/* Small, cached large and large sizes; resizing in place, both ways. */
+static void *
+churn(void *arg) {
+    uint64_t seed = (uintptr_t)arg + 1;
+    void *held[200] = {NULL};
+    atomic_add(&nready, 1);
+    while (!atomic_get(&stop)) {
+        size_t k = rnd_below(&seed, 200);
+        if (rnd_below(&seed, 4) == 0) {
+            held[k] = lunalloc_realloc(held[k], rnd_size(&seed, 19) + 1);
+        } else {
+            lunalloc_free(held[k]);
+            held[k] = lunalloc_malloc(rnd_size(&seed, 19));
+        }
+    }
+    for (unsigned k = 0; k < 200; k++) {
+        lunalloc_free(held[k]);
+    }
+    return NULL;
+}
+
+static void
+test_equations_under_load(void **state) {
+    (void)state;
+    pthread_t threads[NTHREADS];
+    uint64_t nrequests = 0;
+    arena_t *manual = arenas_create();
+    for (uintptr_t i = 0; i < NTHREADS; i++) {
+        assert_int_equal(pthread_create(&threads[i], NULL, churn, (void *)i), 0);
+    }
+    while (atomic_get(&nready) < NTHREADS) {
+        usleep(1000);
+    }
+    for (unsigned round = 0; round < 200; round++) {
+        uint64_t began = clock_ns();
+        stats_snapshot_t *snapshot = take();
+        assert_picture(snapshot);
+        assert_true(snapshot->process.total.nrequests >= nrequests);
+        nrequests = snapshot->process.total.nrequests;
+        stats_snapshot_free(snapshot);
+        breathe(began);
+    }
+    atomic_set(&stop, true);
+    for (unsigned i = 0; i < NTHREADS; i++) {
+        assert_int_equal(pthread_join(threads[i], NULL), 0);
+    }
+    assert_int_equal(arenas_destroy(manual->index), 0);
+}
+
+/* ---- one arena, known to the object ---- */
+
+static const stats_detail_t *
+detail_of(const stats_snapshot_t *snapshot, const arena_t *arena) {
+    for (uint32_t i = 0; i < snapshot->narenas; i++) {
+        if (snapshot->arenas[i].index == arena->index) {
+            return &snapshot->arenas[i];
+        }
+    }
+    fail_msg("no arena %u in the picture", arena->index);
+    return NULL;
+}
+
+/* Free extents of 1, 2, 2 and 5 pages, each between live ones, are in their classes. */
+static void
+test_extents_by_class(void **state) {
+    (void)state;
+    static const size_t sizes[] = {4, 4, 6, 4, 6, 4, 5, 4};
+    arena_t *arena = arenas_create();
+    pa_set_decay_ms(&arena->pages, extent_dirty, -1, clock_coarse_ns());
+    void *blocks[sizeof sizes / sizeof sizes[0]];
+    for (unsigned i = 0; i < sizeof sizes / sizeof sizes[0]; i++) {
+        bool zeroed;
+        blocks[i] = arena_malloc_large(arena, sc_index(sizes[i] * sc.page), sc.page, &zeroed);
+    }
+    stats_snapshot_t *before = take();
+    for (unsigned i = 0; i < 8; i += 2) {
+        arena_free_large_ptr(blocks[i]);
+    }
+    stats_snapshot_t *after = take();
+    for (unsigned npages = 4; npages <= 6; npages++) {
+        uint32_t class = sc_page_class_floor(npages);
+        const stats_extents_t *was = &detail_of(before, arena)->extents[class];
+        const stats_extents_t *is = &detail_of(after, arena)->extents[class];
+        unsigned more = npages == 6 ? 2 : 1;
+        assert_int_equal(is->ndirty - was->ndirty, more);
+        assert_int_equal(is->dirty_bytes - was->dirty_bytes, more * npages * sc.page);
+        stats_extents_t one;
+        assert_int_equal(stats_get(record_extents, arena->index, class, &one), 0);
+        assert_memory_equal(&one, is, sizeof one);
+    }
+    assert_picture(after);
+    stats_snapshot_free(before);
+    stats_snapshot_free(after);
+    assert_int_equal(arenas_destroy(arena->index), 0);
+}
+
+/* What decay leaves, what is over and when, and that purges are counted where they happened. */
+static void
+test_decay(void **state) {
+    (void)state;
+    enum {
+        NPAGES = 1000
+    };
+    arena_t *arena = arenas_create();
+    page_alloc_t *pa = &arena->pages;
+    stats_arena_t stats, old;
+    bool zeroed;
+    assert_int_equal(stats_get(record_arena, arena->index, 0, &old), 0);
+    pa_set_decay_ms(pa, extent_dirty, -1, clock_coarse_ns());
+    void *block = arena_malloc_large(arena, sc_index(NPAGES * sc.page), sc.page, &zeroed);
+    arena_free_large_ptr(block);
+    assert_int_equal(stats_get(record_arena, arena->index, 0, &stats), 0);
+    size_t dirty = stats.dirty.npages;
+    assert_true(dirty >= NPAGES);
+    assert_true(stats.dirty.allowed == FIGURE_NEVER && stats.dirty.due_ms == FIGURE_NEVER);
+    assert_int_equal((int64_t)stats.dirty.decay_ms, -1);
+    assert_int_equal(stats.dirty.over, 0);
+    pa_set_decay_ms(pa, extent_dirty, 1000000, clock_coarse_ns());
+    assert_int_equal(stats_get(record_arena, arena->index, 0, &stats), 0);
+    assert_int_equal(stats.dirty.decay_ms, 1000000);
+    assert_true(stats.dirty.allowed <= dirty * sc.page && stats.dirty.allowed > dirty * sc.page / 2);
+    assert_true(stats.dirty.due_ms > 0 && stats.dirty.due_ms < 1000000);
+    assert_int_equal(stats.dirty.npurge, old.dirty.npurge);
+    pa_set_decay_ms(pa, extent_muzzy, -1, clock_coarse_ns());
+    pa_set_decay_ms(pa, extent_dirty, 0, clock_coarse_ns());
+    assert_int_equal(stats_get(record_arena, arena->index, 0, &stats), 0);
+    assert_int_equal(stats.dirty.purged - old.dirty.purged, dirty);
+    assert_int_equal(stats.dirty.npurge - old.dirty.npurge, 1);
+    assert_true(stats.dirty.nmadvise > old.dirty.nmadvise);
+    assert_int_equal(stats.muzzy.npurge, old.muzzy.npurge);
+    assert_int_equal(stats.muzzy.purged, old.muzzy.purged);
+    uint64_t muzzy = stats.muzzy.npages;
+    pa_purge_all(pa);
+    assert_int_equal(stats_get(record_arena, arena->index, 0, &stats), 0);
+    assert_int_equal(stats.muzzy.purged - old.muzzy.purged, muzzy);
+    assert_int_equal(stats.muzzy.npurge - old.muzzy.npurge, muzzy > 0);
+    assert_int_equal(stats.purged - old.purged, dirty * sc.page);
+    assert_int_equal(arenas_destroy(arena->index), 0);
+}
+
+/* Slabs: made, present, and taken up again. */
+static void
+test_slabs(void **state) {
+    (void)state;
+    static void *ptrs[4096];
+    const uint32_t szind = sc_index(1024);
+    arena_t *arena = arenas_create();
+    uint32_t nregs = sc_nregs(szind, atomic_get(&sc.slab_size[szind]));
+    uint32_t n = 3 * nregs;
+    assert_int_equal(arena_fill(arena, szind, n, ptrs), n);
+    stats_bin_t bin;
+    assert_int_equal(stats_get(record_bin, arena->index, szind, &bin), 0);
+    assert_true(bin.nslabs == 3 && bin.curslabs == 3 && bin.nreslabs == 0 && bin.nmalloc == n);
+    arena_flush(ptrs, 1); /* the first slab is not full any more, and is the only one */
+    void *again;
+    assert_int_equal(arena_fill(arena, szind, 1, &again), 1);
+    assert_int_equal(stats_get(record_bin, arena->index, szind, &bin), 0);
+    assert_int_equal(bin.nreslabs, nregs > 1);
+    assert_int_equal(arenas_destroy(arena->index), 0);
+}
+
+/* The figures of destroyed arenas are found under 4097, and with all others under 4096. */
+static void
+test_destroyed(void **state) {
+    (void)state;
+    stats_bin_t before, after, all;
+    arena_t *arena = arenas_create();
+    void *ptr;
+    assert_int_equal(arena_fill(arena, 0, 1, &ptr), 1);
+    assert_int_equal(stats_get(record_bin, STATS_DESTROYED, 0, &before), 0);
+    assert_int_equal(arenas_destroy(arena->index), 0);
+    assert_int_equal(stats_get(record_bin, STATS_DESTROYED, 0, &after), 0);
+    assert_true(after.nmalloc > before.nmalloc);
+    assert_int_equal(stats_get(record_bin, STATS_MERGED, 0, &all), 0);
+    assert_true(all.nmalloc >= after.nmalloc);
+    stats_snapshot_t *snapshot = take();
+    assert_true(snapshot->ndestroyed > 0);
+    assert_int_equal(snapshot->destroyed.bins[0].nmalloc, after.nmalloc);
+    stats_snapshot_free(snapshot);
+}
+
+static void
+test_unknown(void **state) {
+    (void)state;
+    stats_arena_t out;
+    static const size_t bad[] = {4095, 4098, UINT32_MAX, (size_t)UINT32_MAX + 1, SIZE_MAX};
+    for (unsigned i = 0; i < sizeof bad / sizeof bad[0]; i++) {
+        assert_int_not_equal(stats_get(record_arena, bad[i], 0, &out), 0);
+    }
+    assert_int_not_equal(stats_get(record_bin, 0, sc.nsmall, &out), 0);
+    assert_int_not_equal(stats_get(record_large, 0, SIZE_MAX, &out), 0);
+    assert_int_not_equal(stats_get(record_extents, 0, SC_NPAGE_CLASSES, &out), 0);
+}
+
+/* ---- requests ---- */
+
+static uint64_t
+requests_in(uint32_t szind, size_t arena) {
+    stats_bin_t bin;
+    assert_int_equal(stats_get(record_bin, arena, szind, &bin), 0);
+    return bin.nrequests;
+}
+
+/* A thread asks 1000 times, here and then bound to another arena. */
+static void *
+ask_in_two_arenas(void *arg) {
+    for (unsigned i = 0; i < 1000; i++) {
+        lunalloc_free(lunalloc_malloc(24));
+    }
+    thread_bind(thread_get(), arg);
+    for (unsigned i = 0; i < 10; i++) {
+        lunalloc_free(lunalloc_malloc(24));
+    }
+    return NULL;
+}
+
+/* Requests are those of the arena that the thread belonged to, and stay there after it has moved, or ended. */
+static void
+test_requests_of_arenas(void **state) {
+    (void)state;
+    uint32_t szind = sc_index(24);
+    arena_t *arena = arenas_create();
+    uint64_t all = requests_in(szind, STATS_MERGED);
+    run_thread(ask_in_two_arenas, arena);
+    assert_int_equal(requests_in(szind, STATS_MERGED) - all, 1010);
+    assert_int_equal(requests_in(szind, arena->index), 10);
+    assert_int_equal(arenas_destroy(arena->index), 0);
+}
+
+/* 1 - slow / all. */
+static void
+test_hit_ratio(void **state) {
+    (void)state;
+    if (config_torture) {
+        skip(); /* caches of one object hit by chance */
+    }
+    uint32_t szind = sc_index(3000);
+    stats_cache_t before, after;
+    stats_read_cache(szind, &before);
+    for (unsigned i = 0; i < 100000; i++) {
+        lunalloc_free(lunalloc_malloc(3000));
+    }
+    stats_read_cache(szind, &after);
+    assert_int_equal(after.nrequests - before.nrequests, 100000);
+    assert_true(after.hit_ratio > 990000 && after.hit_ratio <= 1000000);
+    assert_int_equal(after.hit_ratio, (after.nrequests - after.nfills) * 1000000 / after.nrequests);
+    stats_snapshot_t *snapshot = take();
+    assert_memory_equal(&snapshot->caches[szind], &after, sizeof after);
+    stats_snapshot_free(snapshot);
+}
+
+static void
+test_zero_reallocs(void **state) {
+    (void)state;
+    uint64_t before = thread_zero_reallocs();
+    lunalloc_free(lunalloc_realloc(lunalloc_malloc(10), 0));
+    lunalloc_free(lunalloc_realloc(NULL, 0));
+    assert_int_equal(thread_zero_reallocs() - before, 1);
+}
+
+int
+main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_extents_by_class),
+        cmocka_unit_test(test_decay),
+        cmocka_unit_test(test_slabs),
+        cmocka_unit_test(test_destroyed),
+        cmocka_unit_test(test_unknown),
+        cmocka_unit_test(test_hit_ratio),
+        cmocka_unit_test(test_requests_of_arenas),
+        cmocka_unit_test(test_zero_reallocs),
+        cmocka_unit_test(test_equations_under_load),
+    };
+    return cmocka_run_group_tests_name("snapshot", tests, boot_allocator, NULL);
+}
