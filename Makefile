@@ -29,7 +29,9 @@ PAGES    := $(if $(filter regions,$(VARIANT)),regions,linux)
 OTHERS   := $(filter-out $(PAGES),linux regions)
 EXCLUDED := $(OTHERS:%=src/os/pages_%.c) $(OTHERS:%=tests/os/pages_%_test.c) $(wildcard $(LAYERS:%=src/%/*_windows.c))
 
-LIB_SRC      := $(filter-out $(EXCLUDED),$(wildcard $(LAYERS:%=src/%/*.c)))
+# Linked in this order: what every process runs lies together, and the pages of the rest are not mapped before use.
+LINKED       := base os extent arena thread api control observe
+LIB_SRC      := $(filter-out $(EXCLUDED),$(wildcard $(LINKED:%=src/%/*.c)))
 MODULE_SRC   := $(wildcard lua/*.c lua/workload/*.c)
 CONSOLE_SRC  := $(wildcard console/*.c)
 MODULE_LUA   := $(wildcard lua/lunalloc/*.lua lua/lunalloc/*/*.lua)
@@ -40,6 +42,13 @@ LUA_HOST_SRC := $(wildcard tests/lua/*.c)
 PROGRAM_SRC  := $(wildcard tests/programs/*.c tests/programs/*.cpp)
 
 LIB_OBJ     := $(LIB_SRC:%.c=$O/%.o)
+# Compiled for size, because fewer pages of small programs are the library's then: what no allocation runs through.
+SELDOM_SRC  := $(filter src/control/% src/observe/% src/os/% \
+                   $(addprefix src/extent/,decay.c hooks.c metadata.c pack.c page_check.c purge.c region.c) \
+                   $(addprefix src/arena/,arena.c arena_check.c arenas.c) \
+                   $(addprefix src/thread/,caches.c flags.c meter.c thread.c), \
+                   $(filter-out src/observe/prof%.c src/os/clock.c src/os/lock.c,$(LIB_SRC)))
+SELDOM_OBJ  := $(SELDOM_SRC:%.c=$O/%.o)
 MODULE_OBJ  := $(MODULE_SRC:%.c=$O/%.o)
 CONSOLE_OBJ := $(CONSOLE_SRC:%.c=$O/%.o)
 
@@ -178,6 +187,7 @@ $O/flags $O/files: FORCE
 	@echo '$(stamp)' | cmp -s - $@ || echo '$(stamp)' > $@
 
 $(LIB_OBJ): LAYER_CFLAGS := $(LIB_CFLAGS)
+$(SELDOM_OBJ): LAYER_CFLAGS := $(LIB_CFLAGS) $(if $(filter release,$(VARIANT)),-Os)
 $(FRAMED): LAYER_CFLAGS := $(LIB_CFLAGS) $(FRAMED_CFLAGS)
 $(MODULE_OBJ): LAYER_CFLAGS := $(LUA_CFLAGS) -fvisibility=hidden
 $(CONSOLE_OBJ): LAYER_CFLAGS := $(LUA_CFLAGS)
