@@ -43,11 +43,11 @@ PROGRAM_SRC  := $(wildcard tests/programs/*.c tests/programs/*.cpp)
 
 LIB_OBJ     := $(LIB_SRC:%.c=$O/%.o)
 # Compiled for size, because fewer pages of small programs are the library's then: what no allocation runs through.
-SELDOM_SRC  := $(filter src/control/% src/observe/% src/os/% \
+SELDOM_SRC  := $(filter src/control/background.c src/control/conf.c src/os/% \
                    $(addprefix src/extent/,decay.c hooks.c metadata.c pack.c page_check.c purge.c region.c) \
                    $(addprefix src/arena/,arena.c arena_check.c arenas.c) \
                    $(addprefix src/thread/,caches.c flags.c meter.c thread.c), \
-                   $(filter-out src/observe/prof%.c src/os/clock.c src/os/lock.c,$(LIB_SRC)))
+                   $(filter-out src/os/clock.c src/os/lock.c,$(LIB_SRC)))
 SELDOM_OBJ  := $(SELDOM_SRC:%.c=$O/%.o)
 MODULE_OBJ  := $(MODULE_SRC:%.c=$O/%.o)
 CONSOLE_OBJ := $(CONSOLE_SRC:%.c=$O/%.o)
