@@ -26,6 +26,11 @@ arena_new(uint32_t index, bool manual) {
     return arena;
 }
 
+uint32_t
+arena_seat(arena_t *arena) {
+    return atomic_add(&arena->nseats, 1);
+}
+
 /* Frees one active extent whatever it holds. */
 static void
 reclaim(arena_t *arena, extent_t *e) {
@@ -33,7 +38,7 @@ reclaim(arena_t *arena, extent_t *e) {
         arena_free_large(e);
         return;
     }
-    bin_t *bin = &arena->bins[e->szind];
+    bin_t *bin = atomic_get(&e->bin);
     bin_lock(bin);
     bin_forget(bin, e);
     bin_unlock(bin);
@@ -82,9 +87,9 @@ arena_use_defaults(arena_t *arena, uint64_t now) {
 }
 
 static void
-lock_bins(arena_t *arena) {
+lock_bins(arena_t *arena) NO_THREAD_SAFETY {
     for (uint32_t i = 0; i < sc.nsmall; i++) {
-        lock_acquire_sibling(&arena->bins[i].lock);
+        shards_lock_all(&arena->bins[i]);
     }
 }
 
@@ -96,7 +101,7 @@ arena_lock_bins(arena_t *arena) NO_THREAD_SAFETY {
 void
 arena_unlock_bins(arena_t *arena) NO_THREAD_SAFETY {
     for (uint32_t i = 0; i < sc.nsmall; i++) {
-        lock_release(&arena->bins[i].lock);
+        shards_unlock_all(&arena->bins[i]);
     }
 }
 
@@ -122,9 +127,9 @@ arena_prefork(arena_t *arena, lock_rank_t rank) {
 }
 
 void
-arena_postfork(arena_t *arena, bool child) {
+arena_postfork(arena_t *arena, bool child) NO_THREAD_SAFETY {
     pa_postfork(&arena->pages, child);
     for (uint32_t i = 0; i < sc.nsmall; i++) {
-        child ? lock_reset(&arena->bins[i].lock) : lock_release(&arena->bins[i].lock);
+        child ? shards_reset_all(&arena->bins[i]) : shards_unlock_all(&arena->bins[i]);
     }
 }

@@ -9,7 +9,7 @@
 #ifndef LUNALLOC_ARENA_ARENA_H
 #define LUNALLOC_ARENA_ARENA_H
 
-#include "arena/bin.h"
+#include "arena/shards.h"
 #include "extent/page_alloc.h"
 
 /* Clearing: its memory is being given back, by a thread that holds no lock. */
@@ -26,13 +26,14 @@ typedef struct arena {
     _Atomic bool manual; /* Synchronization: written while nothing lives in it, read at any time; made by request, not
                             for automatic binding; never cached. */
     _Atomic uint32_t nthreads;                    /* Synchronization: any thread; threads bound to it. */
+    _Atomic uint32_t nseats;                      /* Synchronization: any thread adds; seats given so far. */
     _Atomic uint64_t nmalloc_large[SC_MAX_SIZES]; /* Synchronization: any thread adds; by szind, samples of small
                                                      classes too. */
     _Atomic uint64_t ndalloc_large[SC_MAX_SIZES]; /* Synchronization: as nmalloc_large. */
     _Atomic uint64_t nrequests[SC_MAX_SIZES];     /* Synchronization: any thread adds; requests by szind that no living
                                                      thread's cache counts. */
     page_alloc_t pages;                           /* Synchronization: its own. */
-    bin_t bins[];                                 /* Synchronization: their own; sc.nsmall of them. */
+    bin_t bins[]; /* Synchronization: their own; sc.nsmall of them, the first shard of each class. */
 } arena_t;
 
 /* A new arena in metadata; NULL without memory. */
@@ -40,14 +41,18 @@ arena_t *arena_new(uint32_t index, bool manual);
 /* Hooks, decay times and cap as new arenas get them; its life begins. */
 void arena_use_defaults(arena_t *arena, uint64_t now);
 
-/* Up to n regions of a small class into out, ascending within a slab, from the slabs that are there. Asks no hook. */
-uint32_t arena_take(arena_t *arena, uint32_t szind, uint32_t n, void **out);
+/* A number for a thread, by which it keeps to one shard of each class; they are given in turn. */
+uint32_t arena_seat(arena_t *arena);
+
+/* Up to n regions of a small class into out, ascending within a slab, from the slabs that the seat's shard and surplus
+ * ones have. Asks no hook. */
+uint32_t arena_take(arena_t *arena, uint32_t szind, uint32_t seat, uint32_t n, void **out);
 /* One more slab for a class; others may take its regions first. False without memory. */
-bool arena_add_slab(arena_t *arena, uint32_t szind);
-/* As arena_take, with new slabs too: fewer than n only without memory. */
-uint32_t arena_fill(arena_t *arena, uint32_t szind, uint32_t n, void **out);
+bool arena_add_slab(arena_t *arena, uint32_t szind, uint32_t seat);
+/* As arena_take, with new slabs too; failing that, from any shard: fewer than n only without memory. */
+uint32_t arena_fill(arena_t *arena, uint32_t szind, uint32_t seat, uint32_t n, void **out);
 /* One region of a small class, without a cache. NULL without memory. */
-void *arena_malloc_small(arena_t *arena, uint32_t szind);
+void *arena_malloc_small(arena_t *arena, uint32_t szind, uint32_t seat);
 /* A large allocation at an alignment (a power of two); *zeroed tells whether it reads as zeros. NULL without memory. */
 void *arena_malloc_large(arena_t *arena, uint32_t szind, size_t alignment, bool *zeroed);
 
@@ -68,12 +73,14 @@ bool arena_resize_large(extent_t *e, uint32_t szind);
 
 /* Gives everything back in which nothing lives, empty slabs too. For an arena that no thread allocates from. */
 void arena_drain(arena_t *arena);
+/* Gives back what is empty in surplus shards of a class, and leaves no current slab there. */
+void arena_drain_surplus(arena_t *arena, uint32_t szind);
 /* Frees everything that lives in a manual arena. Nobody uses its memory any more. */
 void arena_reset(arena_t *arena);
 /* Resets it and gives its regions back. */
 void arena_clear(arena_t *arena);
 
-/* All its bins' locks: no region comes or goes between bins and caches. */
+/* All locks of its bins, of every shard: no region comes or goes between bins and caches. */
 void arena_lock_bins(arena_t *arena) ACQUIRE(role_bin);
 void arena_unlock_bins(arena_t *arena) RELEASE(role_bin);
 

@@ -3,13 +3,14 @@
  *
  * With every bin and the layout locked, nothing that bins and pages say of each other is in motion but slabs that are
  * in no bin (yet, or any more): what the page layer's checker has to leave open for them is proved here for all others,
- * full slabs among them, which only the walk over the extents finds.
+ * full slabs among them, which only the walk over the extents finds. It is done once for each number that a shard of
+ * any class has.
  */
 #include "arena/arena.h"
 #include "base/check.h"
 #include "extent/pagemap.h"
 
-/* One bin's slabs as the extents show them. */
+/* One bin's slabs as the extents show them. Tallies are of shards of one number, by class. */
 typedef struct {
     uint64_t nslabs, nnonfull, curregs;
 } bin_tally_t;
@@ -17,7 +18,7 @@ typedef struct {
 static void
 lock_all(arena_t *arena) ACQUIRE(role_bin, role_extents) NO_THREAD_SAFETY {
     for (uint32_t i = 0; i < sc.nsmall; i++) {
-        lock_acquire_sibling(&arena->bins[i].lock);
+        shards_lock_all(&arena->bins[i]);
     }
     pa_lock_layout(&arena->pages);
 }
@@ -26,14 +27,14 @@ static void
 unlock_all(arena_t *arena) RELEASE(role_bin, role_extents) NO_THREAD_SAFETY {
     pa_unlock_layout(&arena->pages);
     for (uint32_t i = sc.nsmall; i > 0; i--) {
-        lock_release(&arena->bins[i - 1].lock);
+        shards_unlock_all(&arena->bins[i - 1]);
     }
 }
 
 /* A pointer to anywhere in a slab leads to the slab, and to its class unless caches must not have it. */
 static void
 check_slab(arena_t *arena, const extent_t *slab, bin_tally_t *tallies) REQUIRES(role_bin, role_extents) {
-    const bin_t *bin = &arena->bins[slab->szind];
+    const bin_t *bin = atomic_get(&slab->bin);
     bin_tally_t *tally = &tallies[slab->szind];
     uint32_t nfree = atomic_get(&slab->nfree);
     uint32_t class = atomic_get(&arena->manual) ? 0 : slab->szind + 1;
@@ -57,13 +58,25 @@ check_large(const arena_t *arena, const extent_t *e) REQUIRES(role_extents) {
     check(!atomic_get(&arena->manual) || pagemap_class((void *)e->addr) == 0);
 }
 
+/* A slab's bin is one of its class in its arena. */
+static uint32_t
+shard_of(arena_t *arena, const extent_t *slab) REQUIRES(role_bin, role_extents) {
+    uint32_t k = 0;
+    while (k < SHARDS_MAX && shards_get(&arena->bins[slab->szind], k) != atomic_get(&slab->bin)) {
+        k++;
+    }
+    check(k < SHARDS_MAX);
+    return k;
+}
+
+/* All large allocations, and the slabs of shards of one number. */
 static void
-check_active(arena_t *arena, bin_tally_t *tallies) REQUIRES(role_bin, role_extents) {
+check_active(arena_t *arena, uint32_t shard, bin_tally_t *tallies) REQUIRES(role_bin, role_extents) {
     pa_place_t place = {0};
     for (const extent_t *e; (e = pa_next_extent(&arena->pages, &place)) != NULL;) {
         if (extent_state(e) == extent_active && !e->slab) {
             check_large(arena, e);
-        } else if (e->slab && e->in_bin) {
+        } else if (e->slab && atomic_get(&e->bin) != NULL && shard_of(arena, e) == shard) {
             check_slab(arena, e, tallies);
         }
     }
@@ -77,14 +90,35 @@ check_bin(bin_t *bin, const bin_tally_t *tally) REQUIRES(role_bin) {
     check(tally->curregs == atomic_get(&bin->nmalloc) - atomic_get(&bin->ndalloc));
 }
 
+/* False if there is none of this number. */
+static bool
+has_shards(arena_t *arena, uint32_t shard) {
+    bool has = false;
+    for (uint32_t i = 0; i < sc.nsmall && !has; i++) {
+        has = shards_get(&arena->bins[i], shard) != NULL;
+    }
+    return has;
+}
+
+static void
+check_shards(arena_t *arena, uint32_t shard) REQUIRES(role_bin, role_extents) {
+    bin_tally_t tallies[SC_MAX_SMALL] = {{0}};
+    check_active(arena, shard, tallies);
+    for (uint32_t i = 0; i < sc.nsmall; i++) {
+        if (shards_get(&arena->bins[i], shard) != NULL) {
+            check_bin(shards_get(&arena->bins[i], shard), &tallies[i]);
+        }
+    }
+}
+
 void
 arena_check(arena_t *arena) {
-    bin_tally_t tallies[SC_MAX_SMALL] = {{0}};
     lock_all(arena);
     pa_check_locked(&arena->pages);
-    check_active(arena, tallies);
-    for (uint32_t i = 0; i < sc.nsmall; i++) {
-        check_bin(&arena->bins[i], &tallies[i]);
+    for (uint32_t shard = 0; shard < SHARDS_MAX; shard++) {
+        if (has_shards(arena, shard)) {
+            check_shards(arena, shard);
+        }
     }
     unlock_all(arena);
 }

@@ -312,6 +312,17 @@ arenas_set_nauto(uint32_t n) {
 }
 
 void
+arenas_set_nshards(uint32_t szind, uint32_t n) {
+    witness_no_core_lock();
+    atomic_set(&shards_beyond_first[szind], (uint8_t)(n - 1));
+    for (uint32_t i = 0; i < arenas_count(); i++) {
+        if (arenas_get(i) != NULL) {
+            arena_drain_surplus(arenas_get(i), szind);
+        }
+    }
+}
+
+void
 arenas_unbind_all(void) {
     arenas_lock();
     for (uint32_t i = 0; i < arenas_count(); i++) {

@@ -35,6 +35,9 @@ uint32_t arenas_count(void);
 uint32_t arenas_nauto(void);
 void arenas_set_nauto(uint32_t n) EXCLUDES(role_arenas);
 uint32_t arenas_generation(void);
+/* The number of shards of a small class in all arenas, 1 .. SHARDS_MAX, from now on; what is empty in surplus ones is
+ * given back. */
+void arenas_set_nshards(uint32_t szind, uint32_t n) EXCLUDES(role_arenas);
 bool arenas_alive(uint32_t index) EXCLUDES(role_arenas);
 /* An arena that is alive; an automatic one is made if it is not there yet. NULL if there is none of this index. */
 arena_t *arenas_want(uint32_t index) EXCLUDES(role_arenas);

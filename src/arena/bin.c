@@ -54,7 +54,7 @@ leave(bin_t *bin, extent_t *slab) REQUIRES(role_bin) {
 /* The bin does not count a slab any more. */
 static void
 uncount(bin_t *bin, extent_t *slab) REQUIRES(role_bin) {
-    slab->in_bin = false;
+    atomic_set(&slab->bin, NULL);
     counter_add(&bin->nslabs, (uint64_t)-1);
 }
 
@@ -95,7 +95,7 @@ bin_pop(bin_t *bin, uint32_t n, void **out) {
 
 void
 bin_add_slab(bin_t *bin, extent_t *slab) {
-    slab->in_bin = true;
+    atomic_set(&slab->bin, bin);
     counter_add(&bin->nslabs, 1);
     counter_add(&bin->nslabs_made, 1);
     if (bin->current == NULL || atomic_get(&bin->current->nfree) == 0) {
@@ -118,9 +118,8 @@ bin_rise(bin_t *bin, extent_t *slab, list_t *emptied) {
     }
 }
 
-/* No slab is the current one. */
-static void
-retire_current(bin_t *bin) REQUIRES(role_bin) {
+void
+bin_retire(bin_t *bin) {
     extent_t *slab = bin->current;
     bin->current = NULL;
     if (slab != NULL && atomic_get(&slab->nfree) > 0) {
@@ -133,7 +132,7 @@ retire_current(bin_t *bin) REQUIRES(role_bin) {
 /* Only the current slab can be empty, and those that were added and never used: these are in the last bucket. */
 extent_t *
 bin_take_empty(bin_t *bin) {
-    retire_current(bin);
+    bin_retire(bin);
     list_t *last = &bin->nonfull[BIN_BUCKETS - 1];
     for (list_t *at = last->next; has(bin, BIN_BUCKETS - 1) && at != last; at = at->next) {
         extent_t *slab = container_of(at, extent_t, link);
@@ -169,7 +168,7 @@ bin_check_slab(const bin_t *bin, const extent_t *slab) {
     for (uint32_t w = 0; w * 64 < slab->nregs; w++) {
         nfree += (uint32_t)__builtin_popcountll(slab->free_regs[w]);
     }
-    check(slab->slab && slab->in_bin && extent_state(slab) == extent_active);
+    check(slab->slab && atomic_get(&slab->bin) == bin && extent_state(slab) == extent_active);
     check(slab->nregs == sc_nregs(slab->szind, extent_usable(slab)));
     check(nfree == atomic_get(&slab->nfree) && nfree <= slab->nregs);
     check(is_linked(slab) == (slab != bin->current && nfree > 0));

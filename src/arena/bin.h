@@ -1,5 +1,5 @@
 /*
- * bin.h -- one arena's slabs of one small class.
+ * bin.h -- slabs of one small class in one arena: all of them, or a shard's (arena/shards.h).
  *
  * Regions come from the current slab, then from the fullest slab that has a free one (so that sparse slabs drain and go
  * back to the page layer), then from a new slab. Non-full slabs other than the current one sit in occupancy buckets.
@@ -11,7 +11,7 @@
  *   bit b of buckets  <=>  nonfull[b] is not empty;  a list that was never used is all zeros
  *   a full slab is on no list;  one that becomes empty leaves the bin at once, unless it is the current one
  *   curregs = nmalloc - ndalloc = sum of (nregs - nfree) over the slabs;  nslabs = their number (arena_check)
- *   a slab's in_bin  <=>  the bin counts it
+ *   a slab's bin is the one that counts it, NULL if there is none
  */
 #ifndef LUNALLOC_ARENA_BIN_H
 #define LUNALLOC_ARENA_BIN_H
@@ -24,7 +24,7 @@
 #define LIMIT_CURRENT UINT32_MAX
 #define LIMIT_FULL    0
 
-typedef struct {
+typedef struct bin {
     lock_t lock; /* Synchronization: itself. */
     extent_t *current GUARDED_BY(role_bin);
     uint32_t buckets GUARDED_BY(role_bin);
@@ -37,6 +37,7 @@ typedef struct {
     _Atomic uint64_t nslabs_made;                     /* Synchronization: as nmalloc; cumulative. */
     _Atomic uint64_t nreslabs;                        /* Synchronization: as nmalloc; changes of the current slab. */
     _Atomic uint64_t nnonfull;                        /* Synchronization: as nmalloc. */
+    struct shards *_Atomic others; /* Synchronization: as nmalloc; the shards of which this is the first, or NULL. */
 } __attribute__((aligned(CACHELINE))) bin_t;
 
 /* The bin is zeroed. */
@@ -58,7 +59,9 @@ uint32_t bin_pop(bin_t *bin, uint32_t n, void **out) REQUIRES(role_bin);
 void bin_add_slab(bin_t *bin, extent_t *slab) REQUIRES(role_bin);
 /* Moves a slab whose limit has been reached to the bucket that it belongs to; or, if it is empty, to `emptied`. */
 void bin_rise(bin_t *bin, extent_t *slab, list_t *emptied) REQUIRES(role_bin);
-/* A slab without live regions, which leaves the bin; NULL if there is none. No slab is the current one afterwards. */
+/* No slab is the current one afterwards. */
+void bin_retire(bin_t *bin) REQUIRES(role_bin);
+/* A slab without live regions, which leaves the bin; NULL if there is none. Retires the current one. */
 extent_t *bin_take_empty(bin_t *bin) REQUIRES(role_bin);
 /* Takes a slab away, whatever is in use of it: that counts as given back. */
 void bin_forget(bin_t *bin, extent_t *slab) REQUIRES(role_bin);

@@ -23,56 +23,56 @@ slab_delete(arena_t *arena, extent_t *slab) {
 }
 
 uint32_t
-arena_take(arena_t *arena, uint32_t szind, uint32_t n, void **out) {
-    bin_t *bin = &arena->bins[szind];
+arena_take(arena_t *arena, uint32_t szind, uint32_t seat, uint32_t n, void **out) {
+    bin_t *first = &arena->bins[szind];
     witness_no_core_lock();
-    bin_lock(bin);
+    bin_t *bin = shards_lock(first, szind, seat);
     uint32_t got = bin_pop(bin, n, out);
     counter_add(&bin->nfills, got > 0);
     bin_unlock(bin);
+    if (got < n && UNLIKELY(atomic_get(&first->others) != NULL)) {
+        got += shards_take(first, shards_number(szind), n - got, out + got);
+    }
     return got;
 }
 
 bool
-arena_add_slab(arena_t *arena, uint32_t szind) {
-    bin_t *bin = &arena->bins[szind];
+arena_add_slab(arena_t *arena, uint32_t szind, uint32_t seat) {
     witness_no_core_lock();
     extent_t *slab = slab_new(arena, szind);
     if (slab == NULL) {
         return false;
     }
-    bin_lock(bin);
+    bin_t *bin = shards_lock(&arena->bins[szind], szind, seat);
     bin_add_slab(bin, slab);
     bin_unlock(bin);
     return true;
 }
 
 uint32_t
-arena_fill(arena_t *arena, uint32_t szind, uint32_t n, void **out) {
+arena_fill(arena_t *arena, uint32_t szind, uint32_t seat, uint32_t n, void **out) {
     witness_no_core_lock();
-    uint32_t got = arena_take(arena, szind, n, out);
-    while (got < n && arena_add_slab(arena, szind)) {
-        got += arena_take(arena, szind, n - got, out + got);
+    uint32_t got = arena_take(arena, szind, seat, n, out);
+    while (got < n && arena_add_slab(arena, szind, seat)) {
+        got += arena_take(arena, szind, seat, n - got, out + got);
     }
-    return got;
+    return got == n ? n : got + shards_take(&arena->bins[szind], 0, n - got, out + got);
 }
 
 void *
-arena_malloc_small(arena_t *arena, uint32_t szind) {
+arena_malloc_small(arena_t *arena, uint32_t szind, uint32_t seat) {
     void *ptr;
-    return arena_fill(arena, szind, 1, &ptr) == 1 ? ptr : NULL;
+    return arena_fill(arena, szind, seat, 1, &ptr) == 1 ? ptr : NULL;
 }
 
 /* Gives back those of ptrs that belong to one bin, keeps the others in front; returns how many were kept. */
 static uint32_t
-flush_bin(arena_t *arena, uint32_t szind, void **ptrs, uint32_t n, list_t *emptied) {
-    bin_t *bin = &arena->bins[szind];
-    uint32_t owner = extent_owner(arena->index, extent_active);
+flush_bin(bin_t *bin, void **ptrs, uint32_t n, list_t *emptied) {
     void **end = ptrs + n, **kept = ptrs;
     bin_lock(bin);
     for (void **at = ptrs; at < end;) {
         extent_t *slab = pagemap_extent((uintptr_t)*at);
-        if (UNLIKELY(slab == NULL || atomic_get(&slab->owner) != owner || slab->szind != szind)) {
+        if (UNLIKELY(slab == NULL || atomic_get(&slab->bin) != bin)) {
             *kept++ = *at++;
         } else {
             at += bin_push(bin, slab, at, (size_t)(end - at), emptied);
@@ -84,15 +84,25 @@ flush_bin(arena_t *arena, uint32_t szind, void **ptrs, uint32_t n, list_t *empti
     return (uint32_t)(kept - ptrs);
 }
 
+/* It is in no slab that anything lives in. */
+static _Noreturn COLD void
+reject(const extent_t *e, const void *ptr) {
+    if (e->slab) {
+        slab_reject(e, ptr);
+    }
+    misuse("free of an address inside an allocation", ptr, "");
+}
+
 void
 arena_push(void **ptrs, uint32_t n, list_t *emptied) {
     witness_no_core_lock();
     while (n > 0) {
         const extent_t *slab = arena_extent_of(ptrs[0], "free");
-        if (!slab->slab) {
-            misuse("free of an address inside an allocation", ptrs[0], "");
+        bin_t *bin = atomic_get(&slab->bin);
+        if (UNLIKELY(bin == NULL)) {
+            reject(slab, ptrs[0]);
         }
-        n = flush_bin(arenas_get(extent_arena(slab)), slab->szind, ptrs, n, emptied);
+        n = flush_bin(bin, ptrs, n, emptied);
     }
 }
 
@@ -128,11 +138,26 @@ drain_bin(arena_t *arena, bin_t *bin) {
     } while (slab != NULL);
 }
 
+/* Shards of a class, from number k on. */
+static void
+drain_shards(arena_t *arena, uint32_t szind, uint32_t k) {
+    bin_t *bin;
+    while ((bin = shards_next(&arena->bins[szind], &k)) != NULL) {
+        drain_bin(arena, bin);
+    }
+}
+
+void
+arena_drain_surplus(arena_t *arena, uint32_t szind) {
+    witness_no_core_lock();
+    drain_shards(arena, szind, shards_number(szind));
+}
+
 void
 arena_drain(arena_t *arena) {
     witness_no_core_lock();
     for (uint32_t i = 0; i < sc.nsmall; i++) {
-        drain_bin(arena, &arena->bins[i]);
+        drain_shards(arena, i, 0);
     }
     pa_purge_all(&arena->pages);
 }

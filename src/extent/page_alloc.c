@@ -31,7 +31,7 @@ static void
 activate(extent_t *e, uint32_t szind, bool slab, bool *zeroed) REQUIRES(role_extents) {
     e->szind = szind;
     e->slab = slab;
-    e->in_bin = false;
+    atomic_set(&e->bin, NULL);
     *zeroed = e->zeroed;
     e->zeroed = false;
     extent_set_state(e, extent_active);

@@ -47,7 +47,10 @@ stats_reset_locks(arena_t *arena) {
     pa_unlock_decay(pa);
     stats_lock_arena(arena);
     for (uint32_t i = 0; i < sc.nsmall; i++) {
-        lock_stats_reset(&arena->bins[i].lock);
+        bin_t *bin;
+        for (uint32_t k = 0; (bin = shards_next(&arena->bins[i], &k)) != NULL;) {
+            lock_stats_reset(&bin->lock);
+        }
     }
     lock_stats_reset(&pa->dirty.lock);
     lock_stats_reset(&pa->muzzy.lock);
@@ -69,29 +72,45 @@ stats_unlock_arena(arena_t *arena) {
     arena_unlock_bins(arena);
 }
 
+static void
+add_shard(const bin_t *bin, stats_bin_t *out) REQUIRES(role_bin) {
+    out->nmalloc += atomic_get(&bin->nmalloc);
+    out->ndalloc += atomic_get(&bin->ndalloc);
+    out->nfills += atomic_get(&bin->nfills);
+    out->nflushes += atomic_get(&bin->nflushes);
+    out->nslabs += atomic_get(&bin->nslabs_made);
+    out->nreslabs += atomic_get(&bin->nreslabs);
+    out->curslabs += atomic_get(&bin->nslabs);
+    out->nonfull_slabs += atomic_get(&bin->nnonfull);
+}
+
 /* With samples, which are extents of their own: deallocations first (stats_read_large). */
 static void
-read_counts(const arena_t *arena, uint32_t szind, stats_bin_t *out) REQUIRES(role_bin) {
-    const bin_t *bin = &arena->bins[szind];
-    uint64_t ndalloc = atomic_get(&bin->ndalloc) + atomic_get(&arena->ndalloc_large[szind]);
-    uint64_t nmalloc = atomic_get(&bin->nmalloc) + atomic_get(&arena->nmalloc_large[szind]);
-    *out = (stats_bin_t){
-        .nmalloc = nmalloc,
-        .ndalloc = ndalloc,
-        .curregs = nmalloc - ndalloc,
-        .nfills = atomic_get(&bin->nfills),
-        .nflushes = atomic_get(&bin->nflushes),
-        .nslabs = atomic_get(&bin->nslabs_made),
-        .nreslabs = atomic_get(&bin->nreslabs),
-        .curslabs = atomic_get(&bin->nslabs),
-        .nonfull_slabs = atomic_get(&bin->nnonfull),
-    };
+read_counts(arena_t *arena, uint32_t szind, stats_bin_t *out) REQUIRES(role_bin) {
+    bin_t *bin;
+    *out = (stats_bin_t){.ndalloc = atomic_get(&arena->ndalloc_large[szind])};
+    out->nmalloc = atomic_get(&arena->nmalloc_large[szind]);
+    for (uint32_t k = 0; (bin = shards_next(&arena->bins[szind], &k)) != NULL;) {
+        add_shard(bin, out);
+    }
+    out->curregs = out->nmalloc - out->ndalloc;
+}
+
+static void
+read_shard_locks(bin_t *first, stats_lock_t *out) {
+    const bin_t *bin;
+    stats_read_lock(&first->lock, out);
+    for (uint32_t k = 1; (bin = shards_next(first, &k)) != NULL;) {
+        stats_lock_t other;
+        stats_read_lock(&bin->lock, &other);
+        figures_merge(record_lock, out, &other);
+    }
 }
 
 void
-stats_read_bin(const arena_t *arena, uint32_t szind, stats_bin_t *out) {
+stats_read_bin(arena_t *arena, uint32_t szind, stats_bin_t *out) {
     read_counts(arena, szind, out);
-    stats_read_lock(&arena->bins[szind].lock, &out->mutex);
+    read_shard_locks(&arena->bins[szind], &out->mutex);
 }
 
 /*
@@ -122,7 +141,7 @@ stats_read_extents(arena_t *arena, uint32_t class, stats_extents_t *out) {
 }
 
 static void
-read_small(const arena_t *arena, stats_arena_t *out, stats_bin_t *rows) REQUIRES(role_bin) {
+read_small(arena_t *arena, stats_arena_t *out, stats_bin_t *rows) REQUIRES(role_bin) {
     for (uint32_t i = 0; i < sc.nsmall; i++) {
         stats_bin_t bin;
         stats_read_bin(arena, i, &bin);
@@ -174,6 +193,15 @@ read_pages(page_alloc_t *pa, stats_arena_t *out) REQUIRES(role_extents) {
     out->nguards = atomic_get(&pa->nguards);
 }
 
+static uint64_t
+bytes_of_shards(arena_t *arena) {
+    uint64_t bytes = 0;
+    for (uint32_t i = 0; i < sc.nsmall; i++) {
+        bytes += shards_bytes(&arena->bins[i]);
+    }
+    return bytes;
+}
+
 static void
 read_purges(page_alloc_t *pa, stats_arena_t *out) {
     const purges_t *from[] = {&pa->dirty_purges, &pa->muzzy_purges};
@@ -196,7 +224,7 @@ stats_read_sums(arena_t *arena, stats_arena_t *out, stats_bin_t *bins, stats_lar
     read_pages(&arena->pages, out);
     read_purges(&arena->pages, out);
     out->nthreads = atomic_get(&arena->nthreads);
-    out->base = sizeof *arena + sc.nsmall * sizeof arena->bins[0];
+    out->base = sizeof *arena + sc.nsmall * sizeof arena->bins[0] + bytes_of_shards(arena);
 }
 
 /* ---- decay, before these locks are taken ---- */
@@ -318,11 +346,11 @@ stats_get(record_t record, size_t index, size_t row, void *out) {
 static bool
 read_cheaply(record_t record, arena_t *arena, uint32_t row, size_t offset, any_record_t *out) {
     if (record == record_bin && offset != offsetof(stats_bin_t, nrequests)) {
-        bin_lock(&arena->bins[row]);
+        shards_lock_all(&arena->bins[row]);
         read_counts(arena, row, &out->bin);
-        bin_unlock(&arena->bins[row]);
+        shards_unlock_all(&arena->bins[row]);
         if (offset >= offsetof(stats_bin_t, mutex)) {
-            stats_read_lock(&arena->bins[row].lock, &out->bin.mutex);
+            read_shard_locks(&arena->bins[row], &out->bin.mutex);
         }
         return true;
     }

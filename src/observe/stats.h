@@ -79,7 +79,7 @@ void stats_read_locks(const arena_t *arena, stats_lock_t out[STATS_LOCKS]);
 void stats_reset_locks(arena_t *arena) EXCLUDES(role_decay, role_bin, role_extents);
 /* Each fills a record but for the requests; stats_read_sums, a zeroed one, but for the times, which come before, and
  * the rows that make up the sums, unless NULL. */
-void stats_read_bin(const arena_t *arena, uint32_t szind, stats_bin_t *out) REQUIRES(role_bin);
+void stats_read_bin(arena_t *arena, uint32_t szind, stats_bin_t *out) REQUIRES(role_bin);
 void stats_read_large(const arena_t *arena, uint32_t szind, stats_large_t *out) REQUIRES(role_extents);
 void stats_read_extents(arena_t *arena, uint32_t class, stats_extents_t *out) REQUIRES(role_extents);
 void stats_read_sums(arena_t *arena, stats_arena_t *out, stats_bin_t *bins, stats_large_t *large)

@@ -95,18 +95,20 @@ covers(const extent_t *e, uintptr_t addr) {
     return e != NULL && addr >= e->addr && addr < extent_end(e);
 }
 
-/* Works on the copy: the slab itself may be gone by now. */
+/* Works on the copy: the slab itself may be gone by now. Nothing lives in one that no bin counts. */
 static void
 locate_reg(const extent_t *slab, uintptr_t addr, lunalloc_location_t *out) {
     const lunalloc_extent_t *e = &out->extent;
     uint32_t i = div_by(addr - e->addr, sc.magic[e->szind]);
-    bin_t *bin = &arenas_get(e->arena)->bins[e->szind];
+    bin_t *bin = atomic_get(&slab->bin);
     out->region = i;
     out->region_size = sc.size[e->szind];
     out->region_addr = e->addr + i * out->region_size;
-    bin_lock(bin);
-    out->allocated = i < e->nregs && (slab->free_regs[i / 64] >> (i % 64) & 1) == 0;
-    bin_unlock(bin);
+    if (bin != NULL) {
+        bin_lock(bin);
+        out->allocated = i < e->nregs && (slab->free_regs[i / 64] >> (i % 64) & 1) == 0;
+        bin_unlock(bin);
+    }
 }
 
 static void

@@ -62,7 +62,7 @@ take_run(thread_t *thread, const request_t *request, void **ptrs, size_t n) {
     bool due, zeroed;
     uint32_t want = sample_countdown(request->szind, n < RUN ? (uint32_t)n : RUN, &due);
     size_t size = sc.size[request->szind];
-    uint32_t got = arena == NULL ? 0 : arena_fill(arena, request->szind, want - due, ptrs);
+    uint32_t got = arena == NULL ? 0 : arena_fill(arena, request->szind, thread->seat, want - due, ptrs);
     if (UNLIKELY(due) && got == want - 1) {
         ptrs[got] = arena_malloc_sampled(arena, request->szind, sc.page, &zeroed);
         got += ptrs[got] != NULL;

@@ -18,7 +18,7 @@ alloc_direct(thread_t *thread, arena_t *wanted, uint32_t szind, size_t alignment
     }
     void *ptr = sample_now(szind) ? arena_malloc_sampled(arena, szind, alignment, zeroed) : NULL;
     return ptr != NULL          ? ptr
-           : sc_is_small(szind) ? arena_malloc_small(arena, szind)
+           : sc_is_small(szind) ? arena_malloc_small(arena, szind, thread->seat)
                                 : arena_malloc_large(arena, szind, alignment, zeroed);
 }
 

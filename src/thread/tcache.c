@@ -191,23 +191,24 @@ missing(const cache_bin_t *bin, const cache_cold_t *cold, uint32_t szind) {
 
 /* Puts n objects on a stack that has room, or as many as the arena has at hand; returns how many. */
 static uint32_t
-stack_up(cache_bin_t *bin, cache_cold_t *cold, arena_t *arena, uint32_t szind, uint32_t n) {
+stack_up(cache_t *cache, arena_t *arena, uint32_t szind, uint32_t seat, uint32_t n) {
+    cache_bin_t *bin = &cache->bins[szind + 1];
     void **head = cache_bin_head(bin);
-    uint32_t got = arena_take(arena, szind, n, head - n);
+    uint32_t got = arena_take(arena, szind, seat, n, head - n);
     if (got < n) {
         memmove(head - got, head - n, got * sizeof *head);
     }
     cache_bin_set_head(bin, head - got);
-    cold->returned -= got;
+    cache->cold[szind + 1].returned -= got;
     return got;
 }
 
 /* One object for the caller, past the stack. NULL without memory. */
 static void *
-take_one(cache_cold_t *cold, arena_t *arena, uint32_t szind) {
+take_one(cache_cold_t *cold, arena_t *arena, uint32_t szind, uint32_t seat) {
     bool zeroed;
-    void *ptr =
-        sc_is_small(szind) ? arena_malloc_small(arena, szind) : arena_malloc_large(arena, szind, sc.page, &zeroed);
+    void *ptr = sc_is_small(szind) ? arena_malloc_small(arena, szind, seat)
+                                   : arena_malloc_large(arena, szind, sc.page, &zeroed);
     cold->returned -= ptr != NULL;
     return ptr;
 }
@@ -217,21 +218,21 @@ take_one(cache_cold_t *cold, arena_t *arena, uint32_t szind) {
  * may allocate and so change the stack: it is looked at again after each.
  */
 static void *
-refill(cache_t *cache, arena_t *arena, uint32_t szind) {
+refill(cache_t *cache, arena_t *arena, uint32_t szind, uint32_t seat) {
     cache_bin_t *bin = &cache->bins[szind + 1];
     cache_cold_t *cold = &cache->cold[szind + 1];
     if (UNLIKELY(arena == NULL)) {
         return NULL;
     }
     if (!sc_is_small(szind)) {
-        return take_one(cold, arena, szind);
+        return take_one(cold, arena, szind, seat);
     }
     uint32_t n;
-    while ((n = missing(bin, cold, szind)) > 0 && stack_up(bin, cold, arena, szind, n) < n &&
-           arena_add_slab(arena, szind)) {
+    while ((n = missing(bin, cold, szind)) > 0 && stack_up(cache, arena, szind, seat, n) < n &&
+           arena_add_slab(arena, szind, seat)) {
     }
     void *ptr = NULL;
-    return pop_uncounted(bin, &ptr) || cold->slots != NULL ? ptr : take_one(cold, arena, szind);
+    return pop_uncounted(bin, &ptr) ? ptr : take_one(cold, arena, szind, seat);
 }
 
 /*
@@ -359,7 +360,7 @@ tcache_alloc_slow(thread_t *thread, cache_t *cache, arena_t *arena, uint32_t szi
         return ptr;
     }
     adapt(cache, szind);
-    ptr = refill(cache, thread_source(thread, arena), szind);
+    ptr = refill(cache, thread_source(thread, arena), szind, thread->seat);
     cold->refilled = (uint32_t)tcache_requests(cache, szind);
     cold->given = (uint16_t)cache_bin_count(bin);
     return ptr;

@@ -65,6 +65,7 @@ set_arena(thread_t *thread, arena_t *arena) {
     threads_lock();
     hand_over_requests(thread, atomic_get(&thread->arena), arena);
     atomic_set(&thread->arena, arena);
+    thread->seat = arena_seat(arena);
     threads_unlock();
 }
 
@@ -98,6 +99,7 @@ thread_new(arena_t *arena) {
     memset(thread, 0, sizeof *thread);
     tcache_open(&thread->cache);
     atomic_set(&thread->arena, arena);
+    thread->seat = arena_seat(arena);
     thread->id = system_thread_id();
     thread->generation = arenas_generation();
     thread->most_cached = CACHE_BINS;

@@ -18,6 +18,7 @@ typedef struct thread {
     arena_t *_Atomic arena; /* Synchronization: the owner writes. */
     uint32_t most_cached;   /* Synchronization: the owner; most classes that its cache may cover. */
     uint32_t generation;    /* Synchronization: the owner; of the number of arenas, when it was last looked at. */
+    uint32_t seat;          /* Synchronization: the owner; in its arena (arena_seat). */
     uint32_t id;            /* Synchronization: constant (a fork sets it anew); the system's number. */
     uint32_t ticks;         /* Synchronization: the owner; slow-path events so far. */
     meter_t meter;          /* Synchronization: the owner; see meter.h. */

@@ -64,8 +64,8 @@ test_guard_pages_counted_in_smaps(void **state) {
     set(arena, "guard", "true", 0);
     for (unsigned i = 0; i < MAX_BLOCKS; i++) {
         uint32_t szind = i % 2 == 0 ? sc_index(20000 + i * 400) : i % sc.nsmall;
-        blocks[i] =
-            sc_is_small(szind) ? arena_malloc_small(arena, szind) : arena_malloc_large(arena, szind, sc.page, &zeroed);
+        blocks[i] = sc_is_small(szind) ? arena_malloc_small(arena, szind, 0)
+                                       : arena_malloc_large(arena, szind, sc.page, &zeroed);
         assert_non_null(blocks[i]);
         memset(blocks[i], 1, sc.size[szind]);
     }

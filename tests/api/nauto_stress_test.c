@@ -143,7 +143,7 @@ use_manual(unsigned round) {
     assert_non_null(arena);
     void *ptrs[50];
     for (unsigned i = 0; i < 50; i++) {
-        ptrs[i] = arena_malloc_small(arena, i % sc.nsmall);
+        ptrs[i] = arena_malloc_small(arena, i % sc.nsmall, 0);
         assert_non_null(ptrs[i]);
     }
     for (unsigned i = 0; i < round % 50; i++) {

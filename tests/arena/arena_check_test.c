@@ -23,7 +23,7 @@ static struct {
 static extent_t *
 fill_slab(void **ptrs) {
     uint32_t n = sc_nregs(SZIND, atomic_get(&sc.slab_size[SZIND]));
-    assert_int_equal(arena_fill(arena, SZIND, n, ptrs), n);
+    assert_int_equal(arena_fill(arena, SZIND, 0, n, ptrs), n);
     return arena_extent_of(ptrs[0], "test");
 }
 
@@ -96,7 +96,7 @@ current_gone(void) NO_THREAD_SAFETY {
 
 static void
 left_bin(void) {
-    made.full->in_bin = false;
+    atomic_set(&made.full->bin, NULL);
 }
 
 static void
@@ -240,7 +240,7 @@ test_szind_valid_only_while_live_in_hooks(void **state) {
     for (unsigned round = 0; round < 20; round++) {
         for (unsigned i = 0; i < 64; i++) {
             uint32_t szind = (uint32_t)rnd_below(&seed, sc.nsmall + 6);
-            ptrs[i] = sc_is_small(szind) ? arena_malloc_small(watched, szind)
+            ptrs[i] = sc_is_small(szind) ? arena_malloc_small(watched, szind, 0)
                                          : arena_malloc_large(watched, szind, 1, &zeroed);
             assert_non_null(ptrs[i]);
         }

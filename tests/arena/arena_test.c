@@ -65,7 +65,7 @@ fill_random(uint64_t *seed) {
     if (nptrs + n > MAX_PTRS) {
         return;
     }
-    assert_int_equal(arena_fill(arena, szind, n, ptrs + nptrs), n);
+    assert_int_equal(arena_fill(arena, szind, 0, n, ptrs + nptrs), n);
     for (uint32_t i = 0; i < n; i++) {
         const extent_t *slab = arena_extent_of(ptrs[nptrs + i], "test");
         assert_int_equal(extent_arena(slab), arena->index);
@@ -234,7 +234,7 @@ populate(arena_t *arena, uint64_t *seed) {
     void *out[64];
     for (uint32_t i = 0; i < sc.nsmall; i++) {
         uint32_t n = 1 + (uint32_t)rnd_below(seed, 64);
-        assert_int_equal(arena_fill(arena, i, n, out), n);
+        assert_int_equal(arena_fill(arena, i, 0, n, out), n);
         arena_flush(out, (uint32_t)rnd_below(seed, n + 1));
     }
     for (uint32_t i = 0; i < 40; i++) {
@@ -293,7 +293,7 @@ test_flush_misuse(void **state) {
     (void)state;
     bool zeroed;
     char *large = arena_malloc_large(arenas[0], sc.nsmall + 2, 1, &zeroed);
-    char *small = arena_malloc_small(arenas[0], 5);
+    char *small = arena_malloc_small(arenas[0], 5, 0);
     assert_non_null(large);
     assert_non_null(small);
     outcome_t out = in_child(flush_in_child, large);
@@ -321,7 +321,7 @@ static void
 test_flush_misuse_in_batch(void **state) {
     (void)state;
     char *p[4];
-    assert_int_equal(arena_fill(arenas[0], 5, 4, (void **)p), 4);
+    assert_int_equal(arena_fill(arenas[0], 5, 0, 4, (void **)p), 4);
     void *inside[] = {p[0], p[1], p[2] + 1, p[3]};
     void *twice[] = {p[0], p[1], p[1], p[2]};
     void *back[] = {p[0], p[1], p[2], p[1]};

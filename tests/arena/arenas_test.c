@@ -101,7 +101,7 @@ test_arenas_refuse_reset_and_destroy(void **state) {
     }
     arena_t *arena = arenas_create();
     assert_non_null(arena);
-    void *p = arena_malloc_small(arena, 3);
+    void *p = arena_malloc_small(arena, 3, 0);
     pattern_fill(p, sc.size[3], 1);
     arenas_bind(arena);
     assert_int_equal(arenas_reset(arena->index), EAGAIN);
@@ -244,7 +244,7 @@ test_release_of_empty_slabs(void **state) {
     arena_t *arena = arenas_create();
     assert_non_null(arena);
     for (uint32_t szind = 0; szind < sc.nsmall; szind++) {
-        void *ptr = arena_malloc_small(arena, szind);
+        void *ptr = arena_malloc_small(arena, szind, 0);
         assert_non_null(ptr);
         arena_flush(&ptr, 1);
     }

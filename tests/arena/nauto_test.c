@@ -120,7 +120,7 @@ fill(arena_t *arena) {
     for (unsigned i = 0; i < NBLOCKS; i++) {
         uint32_t szind = (uint32_t)rnd_below(&seed, sc.nsmall + 6);
         blocks[i] =
-            sc_is_small(szind) ? arena_malloc_small(arena, szind) : arena_malloc_large(arena, szind, 1, &zeroed);
+            sc_is_small(szind) ? arena_malloc_small(arena, szind, 0) : arena_malloc_large(arena, szind, 1, &zeroed);
         assert_non_null(blocks[i]);
     }
     shuffle(&seed, blocks, NBLOCKS);
@@ -265,7 +265,7 @@ take_destroyed_index(void *arg) {
     child_assert(!atomic_get(&arenas_get(4)->manual) && threads_of(arenas_get(4), 6) > 0);
     child_assert(threads_of(second, 6) == 0);
     child_assert(arenas_destroy(2) == EINVAL && arenas_reset(2) == EINVAL);
-    void *p = arena_malloc_small(manual, 3);
+    void *p = arena_malloc_small(manual, 3, 0);
     child_assert(p != NULL && pagemap_class(p) == 4);
     child_assert(arenas_destroy(3) == 0);
     const arena_t *again = arenas_create();

@@ -45,7 +45,7 @@ test_slab_sizes_live_for_new_slabs(void **state) {
         if (i % 300 == 0) {
             assert_true(sc_set_slab_size(SZIND, now));
         }
-        void *p = arena_malloc_small(arena, SZIND);
+        void *p = arena_malloc_small(arena, SZIND, 0);
         assert_non_null(p);
         const extent_t *slab = arena_extent_of(p, "test");
         blocks[i] = (block_t){.ptr = p, .slab = slab, .slab_size = slab->size};

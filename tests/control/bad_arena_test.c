@@ -183,7 +183,7 @@ test_bad_arena_reset_or_destroyed_in_use(void **state) {
     (void)state;
     arena_t *arena = arenas_create();
     char name[96];
-    void *p = arena_malloc_small(arena, 3);
+    void *p = arena_malloc_small(arena, 3, 0);
     pattern_fill(p, sc.size[3], 5);
     assert_ptr_equal(arenas_bind_to(arena->index), arena);
     static const char *const actions[] = {"reset", "destroy"};

@@ -437,7 +437,7 @@ test_slab_size_live_by_name(void **state) {
     assert_int_equal(mallctl("arenas.bin.5.slab_size", NULL, NULL, &larger, sizeof larger), 0);
     arena_t *arena = arenas_create();
     lunalloc_location_t at;
-    void *p = arena_malloc_small(arena, 5);
+    void *p = arena_malloc_small(arena, 5, 0);
     assert_int_equal(lunalloc_find(p, &at), 0);
     assert_int_equal(at.extent.size, larger);
     assert_int_equal(at.extent.nregs, larger / sc.size[5]);

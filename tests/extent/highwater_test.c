@@ -74,7 +74,7 @@ test_gdump_inside_an_internal_allocation(void **state) {
     void *out[64];
     begin();
     while (atomic_get(&entered) == 0) {
-        assert_int_equal(arena_fill(arena, 5, 64, out), 64);
+        assert_int_equal(arena_fill(arena, 5, 0, 64, out), 64);
     }
     assert_true(atomic_get(&entered) >= 1);
     end();

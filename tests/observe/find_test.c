@@ -39,7 +39,7 @@ test_small(void **state) {
     for (uint32_t szind = 0; szind < sc.nsmall; szind++) {
         void *ptrs[3];
         lunalloc_location_t at;
-        assert_int_equal(arena_fill(arena, szind, 3, ptrs), 3);
+        assert_int_equal(arena_fill(arena, szind, 0, 3, ptrs), 3);
         assert_slab_found(ptrs[0], szind);
         for (unsigned i = 0; i < 3; i++) {
             assert_int_equal(lunalloc_find((char *)ptrs[i] + sc.size[szind] - 1, &at), 0);

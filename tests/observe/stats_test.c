@@ -61,7 +61,7 @@ test_allocated_of_one_arena(void **state) {
     uint64_t expected = 0;
     for (uint32_t i = 0; i < sc.nsmall + 10; i++) {
         bool zeroed;
-        assert_non_null(sc_is_small(i) ? arena_malloc_small(arena, i) : arena_malloc_large(arena, i, 1, &zeroed));
+        assert_non_null(sc_is_small(i) ? arena_malloc_small(arena, i, 0) : arena_malloc_large(arena, i, 1, &zeroed));
         expected += sc.size[i];
         lunalloc_class_stats_t class;
         assert_int_equal(lunalloc_class_stats(arena->index, i, &class), 0);
@@ -90,7 +90,7 @@ test_sums(void **state) {
         offsetof(lunalloc_stats_t, npurges),  offsetof(lunalloc_stats_t, nmadvise), offsetof(lunalloc_stats_t, narenas),
     };
     arena_t *arena = arenas_create();
-    assert_non_null(arena_malloc_small(arena, 1));
+    assert_non_null(arena_malloc_small(arena, 1, 0));
     lunalloc_stats_t all = read_stats(LUNALLOC_ALL);
     for (unsigned k = 0; k < sizeof summed / sizeof summed[0]; k++) {
         uint64_t sum = 0;

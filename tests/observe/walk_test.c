@@ -252,7 +252,7 @@ test_small_batches(void **state) {
     assert_non_null(arena);
     for (uint32_t i = 0; i < 300; i++) {
         bool zeroed;
-        assert_non_null(i % 2 == 0 ? arena_malloc_small(arena, i % sc.nsmall)
+        assert_non_null(i % 2 == 0 ? arena_malloc_small(arena, i % sc.nsmall, 0)
                                    : arena_malloc_large(arena, sc.nsmall + i % 8, 1, &zeroed));
     }
     lunalloc_page_totals_t totals;
@@ -284,7 +284,7 @@ test_all_arenas(void **state) {
     for (unsigned i = 0; i < 3; i++) {
         made[i] = arenas_create();
         assert_non_null(made[i]);
-        assert_non_null(arena_malloc_small(made[i], 0));
+        assert_non_null(arena_malloc_small(made[i], 0, 0));
     }
     lunalloc_cursor_t cursor = {.arena = LUNALLOC_ALL};
     bool seen[ARENAS_MAX] = {false};

@@ -1,0 +1,122 @@
+/* shards.c -- finding and making a class's shards. */
+#include "arena/shards.h"
+
+#include "extent/metadata.h"
+
+_Atomic uint8_t shards_beyond_first[SC_MAX_SMALL];
+
+/* One more than the highest number of a shard that may have been made. */
+static uint32_t
+end_of(bin_t *first) {
+    return atomic_get_acquire(&first->others) == NULL ? 1 : SHARDS_MAX;
+}
+
+bin_t *
+shards_next(bin_t *first, uint32_t *k) {
+    bin_t *bin = NULL;
+    for (uint32_t end = end_of(first); *k < end && bin == NULL; ++*k) {
+        bin = shards_get(first, *k);
+    }
+    return bin;
+}
+
+static struct shards *
+make_table(bin_t *first) REQUIRES(role_bin) {
+    struct shards *others = atomic_get(&first->others);
+    if (others == NULL) {
+        others = metadata_alloc(sizeof *others, CACHELINE);
+        atomic_set_release(&first->others, others);
+    }
+    return others;
+}
+
+/* NULL without memory. */
+static bin_t *
+make(bin_t *first, uint32_t k) REQUIRES(role_bin) {
+    struct shards *others = make_table(first);
+    bin_t *bin = shards_get(first, k);
+    if (bin == NULL && others != NULL && (bin = metadata_alloc(sizeof *bin, CACHELINE)) != NULL) {
+        bin_init(bin);
+        atomic_set_release(&others->bin[k - 1], bin);
+    }
+    return bin;
+}
+
+static bin_t *
+want(bin_t *first, uint32_t k) {
+    bin_t *bin = shards_get(first, k);
+    if (bin == NULL) {
+        bin_lock(first);
+        bin = make(first, k);
+        bin_unlock(first);
+    }
+    return bin != NULL ? bin : first;
+}
+
+/* Who lowers the number takes the locks of the shards that become surplus afterwards: whoever has one of them locked
+ * before that still sees it in use, and who comes later sees the new number. */
+bin_t *
+shards_lock_slow(bin_t *first, uint32_t szind, uint32_t seat) NO_THREAD_SAFETY {
+    for (;;) {
+        uint32_t k = seat % shards_number(szind);
+        bin_t *bin = want(first, k);
+        bin_lock(bin);
+        if (k < shards_number(szind)) {
+            return bin;
+        }
+        bin_unlock(bin);
+    }
+}
+
+uint32_t
+shards_take(bin_t *first, uint32_t from, uint32_t n, void **out) {
+    uint32_t got = 0;
+    bin_t *bin;
+    for (uint32_t k = from; got < n && (bin = shards_next(first, &k)) != NULL;) {
+        if (atomic_get(&bin->nslabs) > 0) {
+            bin_lock(bin);
+            got += bin_pop(bin, n - got, out + got);
+            bin_retire(bin);
+            bin_unlock(bin);
+        }
+    }
+    return got;
+}
+
+size_t
+shards_bytes(bin_t *first) {
+    size_t bytes = 0;
+    for (uint32_t k = 1; shards_next(first, &k) != NULL;) {
+        bytes += (bytes == 0 ? sizeof(struct shards) : 0) + sizeof *first;
+    }
+    return bytes;
+}
+
+void
+shards_lock_all(bin_t *first) NO_THREAD_SAFETY {
+    bin_t *bin;
+    for (uint32_t k = 0; (bin = shards_next(first, &k)) != NULL;) {
+        lock_acquire_sibling(&bin->lock);
+    }
+}
+
+/* The first one last: it keeps the number of those that were made. */
+static void
+each_backward(bin_t *first, void (*visit)(lock_t *)) {
+    for (uint32_t k = end_of(first); k > 0; k--) {
+        bin_t *bin = shards_get(first, k - 1);
+        if (bin != NULL) {
+            visit(&bin->lock);
+        }
+    }
+}
+
+void
+shards_unlock_all(bin_t *first) NO_THREAD_SAFETY {
+    each_backward(first, lock_release);
+}
+
+void
+shards_reset_all(bin_t *first) {
+    each_backward(first, lock_reset);
+}
