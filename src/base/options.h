@@ -44,7 +44,8 @@
 
 typedef struct {
     /* Synchronization: written by boot, on one thread, then constant: these fields. */
-    char slab_sizes[OPTION_TEXT_MAX];       /* as given: control/slab_sizes.h */
+    char bin_shards[OPTION_TEXT_MAX];       /* as given: control/class_ranges.h */
+    char slab_sizes[OPTION_TEXT_MAX];       /* as bin_shards */
     char stats_print_opts[OPTION_TEXT_MAX]; /* letters, as malloc_stats_print's */
     bool stats_print;                       /* a report at exit */
     char prof_prefix[OPTION_TEXT_MAX];      /* with which names of dumps begin */

@@ -1,6 +1,7 @@
-/* slab_sizes.c -- pieces of three numbers. */
-#include "control/slab_sizes.h"
+/* class_ranges.c -- pieces of three numbers. */
+#include "control/class_ranges.h"
 
+#include "arena/arenas.h"
 #include "base/check.h"
 #include "base/fmt.h"
 #include "base/sc.h"
@@ -10,9 +11,19 @@
 /* More than any size, and still far from overflow. */
 #define NUMBER_MAX ((uint64_t)1 << 40)
 
+/* An option in words, and what it takes. */
+typedef struct {
+    char name[12];
+    char value[20];   /* what n says */
+    char unit[8];     /* of n */
+    char allowed[20]; /* n */
+    uint64_t most;    /* the largest n */
+    bool clips;       /* sizes that slabs do not serve are left out, not refused */
+} option_t;
+
 typedef struct {
     uint64_t from, to; /* bytes */
-    uint64_t pages;
+    uint64_t n;
 } piece_t;
 
 /* Reads a decimal number and the character that must follow it. NULL if it is not there. */
@@ -32,58 +43,108 @@ parse(const char *text, size_t len, piece_t *piece) {
     const char *end = text + len;
     const char *at = scan(text, end, '-', &piece->from);
     at = at == NULL ? NULL : scan(at, end, ':', &piece->to);
-    return at != NULL && scan(at, end, '\0', &piece->pages) != NULL;
+    return at != NULL && scan(at, end, '\0', &piece->n) != NULL;
 }
 
-/* What is wrong with a piece; NULL if nothing is. */
-static const char *
-fault(bool parsed, const piece_t *piece) {
+/* Says what is wrong with a piece; false if nothing is. */
+static bool
+faulty(const option_t *option, bool parsed, const piece_t *piece, fmt_t *out) {
     if (!parsed) {
-        return "is no slab size";
+        fmt_str(out, "is no ");
+        fmt_str(out, option->value);
+    } else if (!option->clips && (piece->from < 1 || piece->to > sc.small_max)) {
+        fmt_str(out, "has sizes that slabs do not serve");
+    } else if (piece->from > piece->to) {
+        fmt_str(out, "ends before it begins");
+    } else if (piece->n < 1 || piece->n > option->most) {
+        fmt_str(out, piece->n < 1 ? "has no " : "has too many ");
+        fmt_str(out, option->unit);
+    } else {
+        return false;
     }
-    if (piece->from < 1 || piece->to > sc.small_max) {
-        return "has sizes that slabs do not serve";
-    }
-    return piece->from > piece->to ? "ends before it begins" : piece->pages < 1 ? "has no pages" : NULL;
+    return true;
 }
 
 static void
-report(const char *text, size_t len, const char *what) {
+put_allowed(const option_t *option, fmt_t *out) {
+    fmt_str(out, "; allowed: from-to:");
+    fmt_str(out, option->unit);
+    fmt_str(out, ", with 1 <= from <= to <= ");
+    fmt_u64(out, sc.small_max);
+    fmt_str(out, " bytes and ");
+    fmt_str(out, option->allowed);
+}
+
+/* Reads one piece. False if it is bad, which is reported. */
+static bool
+read_piece(const option_t *option, const char *text, size_t len, piece_t *piece) {
     char buf[512];
     fmt_t out = fmt_begin(buf, sizeof buf);
-    fmt_str(&out, "slab_sizes: '");
+    fmt_str(&out, option->name);
+    fmt_str(&out, ": '");
     fmt_mem(&out, text, len);
     fmt_str(&out, "' ");
-    fmt_str(&out, what);
-    fmt_str(&out, "; allowed: from-to:pages, with 1 <= from <= to <= ");
-    fmt_u64(&out, sc.small_max);
-    fmt_str(&out, " bytes and 1 page or more");
-    warn(buf);
+    bool bad = faulty(option, parse(text, len, piece), piece, &out);
+    if (bad) {
+        put_allowed(option, &out);
+        warn(buf);
+    }
+    return !bad;
 }
 
+typedef void set_t(uint32_t szind, uint64_t n, ctl_source_t source);
+
 static void
-apply(const piece_t *piece, ctl_source_t source) {
-    for (uint32_t szind = sc_index(piece->from); szind <= sc_index(piece->to); szind++) {
-        sc_set_slab_size(szind, sc_nearest_slab_size(szind, piece->pages << sc.config.lg_page));
-        ctl_set_slab_size_source(szind, source);
+apply(const piece_t *piece, ctl_source_t source, set_t *set) {
+    uint64_t to = piece->to < sc.small_max ? piece->to : sc.small_max;
+    for (uint64_t szind = piece->from > to ? sc.nsmall : sc_index(piece->from); szind <= sc_index(to); szind++) {
+        set((uint32_t)szind, piece->n, source);
     }
 }
 
-unsigned
-slab_sizes_apply(const char *text, ctl_source_t source) {
+static unsigned
+apply_all(const option_t *option, const char *text, ctl_source_t source, set_t *set) {
     unsigned nbad = 0;
     while (*text != '\0') {
         piece_t piece;
         size_t len = strcspn(text, "|");
-        const char *what = fault(parse(text, len, &piece), &piece);
-        if (what == NULL) {
-            apply(&piece, source);
+        if (read_piece(option, text, len, &piece)) {
+            apply(&piece, source, set);
         } else {
-            report(text, len, what);
             nbad++;
         }
         text += len;
         text += *text == '|';
     }
     return nbad;
+}
+
+static void
+set_slab_size(uint32_t szind, uint64_t n, ctl_source_t source) {
+    sc_set_slab_size(szind, sc_nearest_slab_size(szind, n << sc.config.lg_page));
+    ctl_set_class_source(class_slab_size, szind, source);
+}
+
+unsigned
+class_ranges_slab_sizes(const char *text, ctl_source_t source) {
+    static const option_t option = {
+        .name = "slab_sizes", .value = "slab size", .unit = "pages", .allowed = "1 page or more", .most = UINT64_MAX};
+    return apply_all(&option, text, source, set_slab_size);
+}
+
+static void
+set_nshards(uint32_t szind, uint64_t n, ctl_source_t source) {
+    arenas_set_nshards(szind, (uint32_t)n);
+    ctl_set_class_source(class_nshards, szind, source);
+}
+
+unsigned
+class_ranges_bin_shards(const char *text, ctl_source_t source) {
+    static const option_t option = {.name = "bin_shards",
+                                    .value = "number of shards",
+                                    .unit = "shards",
+                                    .allowed = "1 to 64 shards",
+                                    .most = SHARDS_MAX,
+                                    .clips = true};
+    return apply_all(&option, text, source, set_nshards);
 }

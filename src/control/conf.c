@@ -3,7 +3,7 @@
 
 #include "base/check.h"
 #include "base/options.h"
-#include "control/slab_sizes.h"
+#include "control/class_ranges.h"
 #include "control/text.h"
 #include "os/system.h"
 
@@ -246,10 +246,17 @@ conf_read(void) {
     abort_if(nbad > 0);
 }
 
+static ctl_source_t
+source_of(const char *option) {
+    return ctl_row_source(&ctl_rows[ctl_row_named(option)]);
+}
+
 void
 conf_apply(void) {
     if (options.slab_sizes[0] != '\0') {
-        ctl_source_t source = ctl_row_source(&ctl_rows[ctl_row_named("opt.slab_sizes")]);
-        abort_if(slab_sizes_apply(options.slab_sizes, source) > 0);
+        abort_if(class_ranges_slab_sizes(options.slab_sizes, source_of("opt.slab_sizes")) > 0);
+    }
+    if (options.bin_shards[0] != '\0') {
+        abort_if(class_ranges_bin_shards(options.bin_shards, source_of("opt.bin_shards")) > 0);
     }
 }

@@ -17,7 +17,7 @@ bin_field(size_t szind, bin_field_t field) {
     case BIN_NREGS:
         return slab_size / sc.size[szind];
     case BIN_NSHARDS:
-        return 1;
+        return shards_number((uint32_t)szind);
     case BIN_SIZE:
         return sc.size[szind];
     case BIN_SLAB_SIZE:
@@ -52,6 +52,16 @@ write_bin_slab_size(const ctl_call_t *call, const lunalloc_value_t *value, fmt_t
         fmt_str(why, " bytes");
         return EINVAL;
     }
+    return 0;
+}
+
+int
+write_bin_nshards(const ctl_call_t *call, const lunalloc_value_t *value, fmt_t *why) {
+    size_t i = call->index[0];
+    if (i >= sc.nsmall) {
+        return ctl_no_such(why, "small class", i);
+    }
+    arenas_set_nshards((uint32_t)i, (uint32_t)value->v.u);
     return 0;
 }
 

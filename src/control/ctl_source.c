@@ -1,4 +1,4 @@
-/* ctl_source.c -- a label for each row, for the slab size of each class, and for each setting of each arena. */
+/* ctl_source.c -- a label for each row, for what each class has of its own, and for each setting of each arena. */
 #include "control/ctl_source.h"
 
 #include "arena/arenas.h"
@@ -8,7 +8,7 @@
 
 /* Relaxed: labels for people. */
 static _Atomic uint8_t sources[CTL_MAX_ROWS];
-static _Atomic uint8_t slab_size_sources[SC_MAX_SMALL];
+static _Atomic uint8_t class_sources[class_nshards + 1][SC_MAX_SMALL];
 /* Bit k: row k of arena.<i>.* was written live, for this arena. */
 static _Atomic uint64_t written[ARENAS_MAX];
 
@@ -17,10 +17,17 @@ is_of_arena(const ctl_name_t *name) {
     return name->nindices > 0 && strncmp(name->row->name, "arena.<i>.", 10) == 0;
 }
 
-static bool
-is_slab_size(const ctl_name_t *name) {
-    return name->nindices == 1 && name->call.index[0] < SC_MAX_SMALL &&
-           strcmp(name->row->name, "arenas.bin.<i>.slab_size") == 0;
+/* The label of a name that is none of an arena's. */
+static _Atomic uint8_t *
+label_of(const ctl_name_t *name) {
+    size_t szind = name->nindices == 1 ? name->call.index[0] : SC_MAX_SMALL;
+    if (szind < SC_MAX_SMALL && strcmp(name->row->name, "arenas.bin.<i>.slab_size") == 0) {
+        return &class_sources[class_slab_size][szind];
+    }
+    if (szind < SC_MAX_SMALL && strcmp(name->row->name, "arenas.bin.<i>.nshards") == 0) {
+        return &class_sources[class_nshards][szind];
+    }
+    return &sources[name->row - ctl_rows];
 }
 
 /* The bit of a row among those of arena.<i>.*; there are no more than 64. */
@@ -44,8 +51,8 @@ ctl_row_source(const ctl_row_t *row) {
 }
 
 void
-ctl_set_slab_size_source(uint32_t szind, ctl_source_t source) {
-    atomic_set(&slab_size_sources[szind], (uint8_t)source);
+ctl_set_class_source(ctl_class_t which, uint32_t szind, ctl_source_t source) {
+    atomic_set(&class_sources[which][szind], (uint8_t)source);
 }
 
 static void
@@ -62,10 +69,8 @@ void
 ctl_set_live(const ctl_name_t *name) {
     if (is_of_arena(name)) {
         set_arenas_live(name);
-    } else if (is_slab_size(name)) {
-        ctl_set_slab_size_source((uint32_t)name->call.index[0], source_live);
     } else {
-        ctl_set_source(name->row, source_live);
+        atomic_set(label_of(name), (uint8_t)source_live);
     }
 }
 
@@ -94,8 +99,7 @@ own_source(const ctl_name_t *name) {
         bool live = index < ARENAS_MAX && (atomic_get(&written[index]) & bit_of(name->row)) != 0;
         return live ? source_live : source_default;
     }
-    return is_slab_size(name) ? (ctl_source_t)atomic_get(&slab_size_sources[name->call.index[0]])
-                              : ctl_row_source(name->row);
+    return (ctl_source_t)atomic_get(label_of(name));
 }
 
 const char *

@@ -15,8 +15,13 @@ typedef enum {
 /* Of a row as a whole, such as an option. */
 void ctl_set_source(const ctl_row_t *row, ctl_source_t source);
 ctl_source_t ctl_row_source(const ctl_row_t *row);
-/* Of arenas.bin.<szind>.slab_size. */
-void ctl_set_slab_size_source(uint32_t szind, ctl_source_t source);
+/* What a small class has of its own: arenas.bin.<szind>. */
+typedef enum {
+    class_slab_size,
+    class_nshards
+} ctl_class_t;
+
+void ctl_set_class_source(ctl_class_t which, uint32_t szind, ctl_source_t source);
 
 /* A name was written. */
 void ctl_set_live(const ctl_name_t *name);

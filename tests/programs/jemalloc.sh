@@ -9,7 +9,7 @@ missing='^(thread\.prof|prof|stats)\.|^opt\.(prof|lg_prof|stats)'
 # What ends jemalloc if it is asked so, and what the profiler of that build would have to answer.
 untold='^arenas\.(create|lookup)|^experimental\.'
 # Writable here; not in every build of jemalloc.
-other='^opt\.(thp|utrace|xmalloc|lg_san_uaf_align):|^arenas\.bin\.<i>\.slab_size:'
+other='^opt\.(thp|utrace|xmalloc|lg_san_uaf_align):|^arenas\.bin\.<i>\.(nshards|slab_size):'
 
 # answers LIBRARY FILE
 answers() {
