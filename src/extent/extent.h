@@ -63,9 +63,8 @@ typedef struct extent {
     _Atomic uint32_t nfree;               /* Synchronization: written under the bin's lock, read at any time. */
     uint32_t bucket GUARDED_BY(role_bin); /* which occupancy list of the bin it is on */
     uint32_t limit GUARDED_BY(role_bin);  /* it moves when nfree reaches this (arena/bin.h) */
-    struct bin *_Atomic
-        bin; /* Synchronization: written under that bin's lock, read at any time; the one that counts the slab (arena/bin.h), or NULL. */
-    uint64_t sn; /* Synchronization: constant while registered. */
+    struct bin *_Atomic bin; /* Synchronization: written under its lock, read at any time; NULL: none counts it. */
+    uint64_t sn;             /* Synchronization: constant while registered. */
     void
         *sample; /* Synchronization: who owns the allocation; the profiler's record of it (arena/sample.h), or NULL. Set
                      in every active extent that is no slab. */
