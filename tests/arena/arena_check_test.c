@@ -42,6 +42,9 @@ make_all(void) {
     two[0] = ptrs[1][0];
     two[1] = ptrs[2][0];
     arena_flush(two, 2);
+    arenas_set_nshards(SZIND, 2);
+    two[0] = arena_malloc_small(arena, SZIND, 1);
+    assert_ptr_not_equal(atomic_get(&arena_extent_of(two[0], "test")->bin), made.bin);
     made.large = arena_extent_of(arena_malloc_large(arena, sc.nsmall + 2, 1, &zeroed), "test");
     made.cached = arena_extent_of(arena_malloc_large(automatic, sc.nsmall + 1, 1, &zeroed), "test");
 }
@@ -97,6 +100,16 @@ current_gone(void) NO_THREAD_SAFETY {
 static void
 left_bin(void) {
     atomic_set(&made.full->bin, NULL);
+}
+
+static void
+bin_of_other_class(void) {
+    atomic_set(&made.full->bin, &arena->bins[SZIND + 1]);
+}
+
+static void
+other_shard(void) {
+    atomic_set(&made.full->bin, shards_get(made.bin, 1));
 }
 
 static void
@@ -160,6 +173,8 @@ static const struct {
     {"bit of a bucket", bucket_bit, "has(bin, b) =="},
     {"current slab forgotten", current_gone, "is_linked(slab) =="},
     {"slab not counted", left_bin, "tally->nslabs == "},
+    {"bin of another class", bin_of_other_class, "k < SHARDS_MAX"},
+    {"slab of another shard", other_shard, "tally->nslabs == "},
     {"nslabs", nslabs_wrong, "tally->nslabs == "},
     {"nnonfull", nnonfull_wrong, "nnonfull == atomic_get(&bin->nnonfull)"},
     {"nmalloc", nmalloc_wrong, "tally->curregs == "},
@@ -195,6 +210,7 @@ test_extent_state_checker_finds_damage_in_arenas(void **state) {
     assert_int_equal(nmissed, 0);
     arena_check(arena);
     arena_free_large(made.cached);
+    arenas_set_nshards(SZIND, 1);
     assert_int_equal(arenas_destroy(arena->index), 0);
 }
 

@@ -269,6 +269,59 @@ test_slab_sizes_source(void **state) {
                 "arenas.bin.2.slab_size=8192(default)\narenas.bin.9.slab_size=16384(symbol)\n");
 }
 
+/* Sizes that slabs do not serve are left out, as jemalloc does: its strings are accepted. */
+static void
+test_bin_shards_by_conf(void **state) {
+    (void)state;
+    if (sysconf(_SC_PAGESIZE) != 4096) {
+        skip();
+    }
+    assert_conf("bin_shards:1-16:2|17-128:64,narenas:3",
+                "opt.bin_shards opt.narenas arenas.bin.0.nshards arenas.bin.1.nshards arenas.bin.2.nshards "
+                "arenas.bin.8.nshards arenas.bin.9.nshards",
+                "opt.bin_shards=1-16:2|17-128:64(environment)\nopt.narenas=3(environment)\n"
+                "arenas.bin.0.nshards=2(environment)\narenas.bin.1.nshards=2(environment)\n"
+                "arenas.bin.2.nshards=64(environment)\narenas.bin.8.nshards=64(environment)\n"
+                "arenas.bin.9.nshards=1(default)\n");
+    assert_conf("bin_shards:0-8:3|14000-99999:5|20000-30000:6",
+                "arenas.bin.0.nshards arenas.bin.1.nshards "
+                "arenas.bin.34.nshards arenas.bin.35.nshards",
+                "arenas.bin.0.nshards=3(environment)\narenas.bin.1.nshards=1(default)\n"
+                "arenas.bin.34.nshards=1(default)\narenas.bin.35.nshards=5(environment)\n");
+    outcome_t out = in_new_process("arenas.bin.1.nshards", "MALLOC_CONF", "bin_shards:1-160:16|129-512:4|256-256:8");
+    assert_child_well(&out);
+    assert_string_equal(out.text, "arenas.bin.1.nshards=16(environment)\n");
+}
+
+static void
+assert_bad_shards(const char *piece, const char *because) {
+    char conf[512];
+    snprintf(conf, sizeof conf, "bin_shards:17-32:3|%s|33-48:5", piece);
+    outcome_t out = in_new_process("arenas.bin.2.nshards arenas.bin.3.nshards", "LUNALLOC_CONF", conf);
+    assert_child_well(&out);
+    if (lines_with(out.text, "") != 3 || lines_with(out.text, because) != 1 ||
+        lines_with(out.text, "lunalloc: bin_shards: '") != 1 ||
+        lines_with(out.text, "; allowed: from-to:shards, with 1 <= from <= to <= 14336 bytes and 1 to 64 shards") !=
+            1 ||
+        lines_with(out.text, "bin.2.nshards=3") != 1 || lines_with(out.text, "bin.3.nshards=5") != 1) {
+        fail_msg("LUNALLOC_CONF='%s' gave: %s", conf, out.text);
+    }
+}
+
+static void
+test_bad_bin_shards(void **state) {
+    (void)state;
+    if (sysconf(_SC_PAGESIZE) != 4096) {
+        skip();
+    }
+    assert_bad_shards("64-80", "'64-80' is no number of shards");
+    assert_bad_shards("80-64:4", "'80-64:4' ends before it begins");
+    assert_bad_shards("64-80:0", "'64-80:0' has no shards");
+    assert_bad_shards("64-80:65", "'64-80:65' has too many shards");
+    outcome_t out = in_new_process("opt.narenas", "LUNALLOC_CONF", "abort_conf:true,bin_shards:1-8:0");
+    assert_misuse(&out, "'1-8:0' has no shards");
+}
+
 /* A bad piece is one line; the pieces around it apply. */
 static void
 assert_bad_piece(const char *piece, const char *because) {
@@ -341,6 +394,8 @@ main(int argc, char **argv) {
         cmocka_unit_test(test_slab_sizes_source),
         cmocka_unit_test(test_bad_slab_sizes),
         cmocka_unit_test(test_abort_on_bad_slab_sizes),
+        cmocka_unit_test(test_bin_shards_by_conf),
+        cmocka_unit_test(test_bad_bin_shards),
         cmocka_unit_test(test_thp_by_conf),
     };
     return cmocka_run_group_tests_name("conf", tests, NULL, NULL);

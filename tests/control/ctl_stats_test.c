@@ -25,7 +25,7 @@ test_merged_and_destroyed(void **state) {
     uint64_t others = read_figure("stats.arenas.%zu.bins.0.nmalloc", 4097);
     uint64_t before = read_figure("stats.arenas.%zu.bins.0.nmalloc", arena->index);
     void *ptr;
-    assert_int_equal(arena_fill(arena, 0, 1, &ptr), 1);
+    assert_int_equal(arena_fill(arena, 0, 0, 1, &ptr), 1);
     assert_int_equal(read_figure("stats.arenas.%zu.bins.0.nmalloc", arena->index), before + 1);
     assert_true(read_figure("stats.arenas.%zu.small.nmalloc", 4096) > before);
     assert_true(read_figure("stats.arenas.%zu.active", 4096) >= read_figure("stats.arenas.%zu.active", arena->index));
@@ -46,7 +46,7 @@ test_locks_of_an_arena(void **state) {
     uint64_t dirty = read_figure("stats.arenas.%zu.mutexes.extents_dirty.num_ops", i);
     for (unsigned k = 0; k < 1000; k++) {
         bool zeroed;
-        assert_int_equal(arena_fill(arena, 3, 1, &ptrs[k]), 1);
+        assert_int_equal(arena_fill(arena, 3, 0, 1, &ptrs[k]), 1);
         arena_free_large_ptr(arena_malloc_large(arena, sc.nsmall, sc.page, &zeroed));
     }
     assert_true(read_figure("stats.arenas.%zu.bins.3.mutex.num_ops", i) >= bin + 1000);

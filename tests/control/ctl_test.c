@@ -445,6 +445,45 @@ test_slab_size_live_by_name(void **state) {
     assert_int_equal(arenas_destroy(arena->index), 0);
 }
 
+/* Threads take from other bins at once; the statistics are those of all of them. */
+static void
+test_nshards_live_by_name(void **state) {
+    (void)state;
+    unsigned n = 2, before;
+    size_t len = sizeof before;
+    assert_int_equal(mallctl("arenas.bin.5.nshards", &before, &len, &n, sizeof n), 0);
+    assert_int_equal(before, 1);
+    assert_int_equal(get_unsigned("arenas.bin.5.nshards"), 2);
+    assert_int_equal(get_unsigned("arenas.bin.6.nshards"), 1);
+    arena_t *arena = arenas_create();
+    void *p = arena_malloc_small(arena, 5, 0), *q = arena_malloc_small(arena, 5, 1);
+    assert_ptr_not_equal(arena_extent_of(p, "test"), arena_extent_of(q, "test"));
+    lunalloc_location_t at;
+    assert_int_equal(lunalloc_find(q, &at), 0);
+    assert_true(at.allocated);
+    lunalloc_class_stats_t class;
+    assert_int_equal(lunalloc_class_stats(arena->index, 5, &class), 0);
+    assert_int_equal(class.curregs, 2);
+    assert_int_equal(class.nslabs, 2);
+    assert_int_equal(mallctl("arenas.bin.5.nshards", NULL, NULL, &before, sizeof before), 0);
+    assert_int_equal(arenas_destroy(arena->index), 0);
+}
+
+static void
+test_bad_nshards(void **state) {
+    (void)state;
+    static const unsigned bad[] = {0, 65, 1000, UINT32_MAX};
+    for (unsigned i = 0; i < sizeof bad / sizeof bad[0]; i++) {
+        assert_int_equal(mallctl("arenas.bin.5.nshards", NULL, NULL, (void *)(uintptr_t)&bad[i], sizeof bad[i]),
+                         EINVAL);
+    }
+    unsigned n = 2;
+    size_t wide = 2;
+    assert_int_equal(mallctl("arenas.bin.5.nshards", NULL, NULL, &wide, sizeof wide), EINVAL);
+    assert_int_equal(mallctl("arenas.bin.255.nshards", NULL, NULL, &n, sizeof n), ENOENT);
+    assert_int_equal(get_unsigned("arenas.bin.5.nshards"), 1);
+}
+
 /* ---- text, messages, sources ---- */
 
 static void
@@ -474,6 +513,7 @@ test_messages(void **state) {
     assert_message("stats.allocated", "1", EPERM, "read-only");
     assert_message("opt.narenas", "4", EPERM, "LUNALLOC_CONF");
     assert_message("arenas.bin.0.slab_size", "100", EINVAL, "multiple of the page");
+    assert_message("arenas.bin.0.nshards", "65", EINVAL, "1 to 64");
     assert_message("thread.arena", "4000", EINVAL, "there is no arena 4000");
     char message[256];
     lunalloc_value_t value;
@@ -521,6 +561,10 @@ test_slab_size_source(void **state) {
     assert_source("arenas.bin.6.slab_size", "default");
     assert_source("arenas.bin.9.slab_size", "default");
     assert_source("arenas.bin.7.size", "default");
+    assert_source("arenas.bin.7.nshards", "default");
+    assert_int_equal(lunalloc_ctl_set("arenas.bin.8.nshards", "1", NULL, 0), 0);
+    assert_source("arenas.bin.8.nshards", "live");
+    assert_source("arenas.bin.9.nshards", "default");
     assert_source("arenas.bin.<i>.slab_size", "default");
     assert_source("arenas.bin.999999999.slab_size", "default");
 }
@@ -655,6 +699,8 @@ main(void) {
         cmocka_unit_test(test_thread_arena),
         cmocka_unit_test(test_tcache_controls),
         cmocka_unit_test(test_slab_size_live_by_name),
+        cmocka_unit_test(test_nshards_live_by_name),
+        cmocka_unit_test(test_bad_nshards),
         cmocka_unit_test(test_messages),
         cmocka_unit_test(test_sources),
         cmocka_unit_test(test_slab_size_source),

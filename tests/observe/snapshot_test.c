@@ -313,13 +313,13 @@ test_slabs(void **state) {
     arena_t *arena = arenas_create();
     uint32_t nregs = sc_nregs(szind, atomic_get(&sc.slab_size[szind]));
     uint32_t n = 3 * nregs;
-    assert_int_equal(arena_fill(arena, szind, n, ptrs), n);
+    assert_int_equal(arena_fill(arena, szind, 0, n, ptrs), n);
     stats_bin_t bin;
     assert_int_equal(stats_get(record_bin, arena->index, szind, &bin), 0);
     assert_true(bin.nslabs == 3 && bin.curslabs == 3 && bin.nreslabs == 0 && bin.nmalloc == n);
     arena_flush(ptrs, 1); /* the first slab is not full any more, and is the only one */
     void *again;
-    assert_int_equal(arena_fill(arena, szind, 1, &again), 1);
+    assert_int_equal(arena_fill(arena, szind, 0, 1, &again), 1);
     assert_int_equal(stats_get(record_bin, arena->index, szind, &bin), 0);
     assert_int_equal(bin.nreslabs, nregs > 1);
     assert_int_equal(arenas_destroy(arena->index), 0);
@@ -332,7 +332,7 @@ test_destroyed(void **state) {
     stats_bin_t before, after, all;
     arena_t *arena = arenas_create();
     void *ptr;
-    assert_int_equal(arena_fill(arena, 0, 1, &ptr), 1);
+    assert_int_equal(arena_fill(arena, 0, 0, 1, &ptr), 1);
     assert_int_equal(stats_get(record_bin, STATS_DESTROYED, 0, &before), 0);
     assert_int_equal(arenas_destroy(arena->index), 0);
     assert_int_equal(stats_get(record_bin, STATS_DESTROYED, 0, &after), 0);

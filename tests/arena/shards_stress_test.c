@@ -1,0 +1,188 @@
+/*
+ * shards_stress_test.c -- the shards of several classes rise and fall while six threads, half of them without caches,
+ * allocate from one arena and free each other's blocks, processes are forked in between, and the arena is checked. No
+ * block is lost or overwritten; in the end surplus shards hold nothing, and the sums are what they were.
+ */
+#include "../api/support.h"
+#include "arena/arenas.h"
+
+#define NTHREADS 6
+#define NHELD    300
+#define NMAIL    64
+#define NCHANGES 300
+#define NCLASSES 12
+
+static _Atomic bool stop;
+static _Atomic unsigned started;
+
+/* Blocks that change hands; each begins with its size and a tag, and ends with the tag. */
+typedef struct {
+    size_t size;
+    uint64_t tag;
+} head_t;
+
+static head_t *_Atomic mail[NMAIL];
+
+static bool
+is_whole(const head_t *block) {
+    uint64_t tail;
+    memcpy(&tail, (const char *)block + block->size - sizeof tail, sizeof tail);
+    return tail == block->tag;
+}
+
+static head_t *
+make_block(uint64_t *seed) {
+    size_t size = sizeof(head_t) + sizeof(uint64_t) + rnd_below(seed, 400);
+    head_t *block = lunalloc_malloc(size);
+    if (block != NULL) {
+        *block = (head_t){.size = size, .tag = rnd(seed)};
+        memcpy((char *)block + size - sizeof block->tag, &block->tag, sizeof block->tag);
+    }
+    return block;
+}
+
+static void
+free_block(head_t *block) {
+    if (block != NULL) {
+        thread_assert(is_whole(block));
+        lunalloc_free(block);
+    }
+}
+
+static void
+churn(uint64_t *seed, head_t **held) {
+    size_t i = rnd_below(seed, NHELD);
+    if (rnd_below(seed, 4) == 0) {
+        held[i] = atomic_exchange(&mail[rnd_below(seed, NMAIL)], held[i]);
+    } else {
+        free_block(held[i]);
+        held[i] = make_block(seed);
+        thread_assert(held[i] != NULL);
+    }
+}
+
+static void *
+work(void *arg) {
+    uint64_t seed = (uint64_t)(uintptr_t)arg * 7919 + 1;
+    head_t *held[NHELD] = {NULL};
+    lunalloc_ctl_set("thread.tcache.enabled", (uintptr_t)arg % 2 == 0 ? "true" : "false", NULL, 0);
+    atomic_add(&started, 1);
+    while (!atomic_get(&stop)) {
+        churn(&seed, held);
+    }
+    for (size_t i = 0; i < NHELD; i++) {
+        free_block(held[i]);
+    }
+    return NULL;
+}
+
+static void
+check_arena(void) {
+    if (config_debug) {
+        uint64_t began = clock_ns();
+        arena_check(arenas_get(0));
+        breathe(began);
+    }
+}
+
+static void
+set_nshards(uint32_t szind, uint32_t n) {
+    char name[40], text[8];
+    snprintf(name, sizeof name, "arenas.bin.%u.nshards", szind);
+    snprintf(text, sizeof text, "%u", n);
+    assert_int_equal(lunalloc_ctl_set(name, text, NULL, 0), 0);
+}
+
+static void
+live_on(void *arg) {
+    uint64_t seed = (uint64_t)(uintptr_t)arg + 1;
+    for (unsigned i = 0; i < 200; i++) {
+        arenas_set_nshards(i % NCLASSES, 1 + i % 5);
+        head_t *block = make_block(&seed);
+        child_assert(block != NULL && is_whole(block));
+        lunalloc_free(block);
+    }
+    if (config_debug) {
+        arena_check(arenas_get(0));
+    }
+}
+
+static void
+run_changes(void) {
+    static const uint32_t numbers[] = {2, 1, 4, 8, 1, 3};
+    uint64_t seed = 4;
+    for (unsigned i = 0; i < NCHANGES; i++) {
+        set_nshards((uint32_t)rnd_below(&seed, NCLASSES), numbers[rnd_below(&seed, 6)]);
+        nanosleep(&(struct timespec){.tv_nsec = 1000000}, NULL);
+        if (i % 10 == 0) {
+            check_arena();
+        }
+        if (i % 60 == 30) {
+            outcome_t out = in_child(live_on, (void *)(uintptr_t)i);
+            assert_child_well(&out);
+        }
+    }
+}
+
+static void
+start(pthread_t *threads) {
+    for (uintptr_t i = 0; i < NTHREADS; i++) {
+        assert_int_equal(pthread_create(&threads[i], NULL, work, (void *)i), 0);
+    }
+    while (atomic_get(&started) < NTHREADS) {
+        nanosleep(&(struct timespec){.tv_nsec = 1000000}, NULL);
+    }
+}
+
+static void
+finish(pthread_t *threads) {
+    atomic_set(&stop, true);
+    for (unsigned i = 0; i < NTHREADS; i++) {
+        assert_int_equal(pthread_join(threads[i], NULL), 0);
+    }
+    assert_threads_well();
+    for (unsigned i = 0; i < NMAIL; i++) {
+        free_block(atomic_exchange(&mail[i], NULL));
+    }
+    lunalloc_ctl_set("thread.tcache.flush", NULL, NULL, 0);
+}
+
+static void
+assert_surplus_shards_hold_nothing(void) {
+    for (uint32_t szind = 0; szind < NCLASSES; szind++) {
+        bin_t *bin;
+        for (uint32_t k = 1; (bin = shards_next(&arenas_get(0)->bins[szind], &k)) != NULL;) {
+            assert_int_equal(atomic_get(&bin->nmalloc) - atomic_get(&bin->ndalloc), 0);
+            assert_int_equal(atomic_get(&bin->nslabs), 0);
+        }
+    }
+}
+
+static void
+test_shards_live_under_load(void **state) {
+    (void)state;
+    pthread_t threads[NTHREADS];
+    lunalloc_stats_t before, after;
+    arenas_set_nauto(1);
+    lunalloc_ctl_set("thread.arena", "0", NULL, 0);
+    lunalloc_ctl_set("thread.tcache.flush", NULL, NULL, 0);
+    assert_int_equal(lunalloc_stats(0, &before), 0);
+    start(threads);
+    run_changes();
+    for (uint32_t szind = 0; szind < NCLASSES; szind++) {
+        set_nshards(szind, 1);
+    }
+    finish(threads);
+    assert_surplus_shards_hold_nothing();
+    arena_check(arenas_get(0));
+    assert_int_equal(lunalloc_stats(0, &after), 0);
+    assert_true(after.allocated <= before.allocated + 4096);
+}
+
+int
+main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_shards_live_under_load),
+    };
+    return cmocka_run_group_tests_name("shards_stress", tests, boot_allocator, NULL);
+}
