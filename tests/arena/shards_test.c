@@ -279,6 +279,47 @@ test_drain_covers_every_shard(void **state) {
     arena_check(arena);
 }
 
+static void
+nap(void) {
+    nanosleep(&(struct timespec){.tv_nsec = 100000}, NULL);
+}
+
+static void *
+allocate_on_seat_1(void *arg) {
+    for (_Atomic bool *may = arg; !atomic_get_acquire(may);) {
+        nap();
+    }
+    ptrs[1][1] = arena_malloc_small(arena, SZIND, 1);
+    return NULL;
+}
+
+/* A thread has chosen its shard and waits for the lock; when it gets it, the shard is surplus, and keeps no current
+ * slab. */
+static void
+test_lowered_while_a_thread_waits_for_the_shard(void **state) NO_THREAD_SAFETY {
+    (void)state;
+    arenas_set_nshards(SZIND, 2);
+    fill(1, 1);
+    bin_t *shard = shards_get(first, 1);
+    pthread_t thread;
+    _Atomic bool may = false;
+    assert_int_equal(pthread_create(&thread, NULL, allocate_on_seat_1, &may), 0);
+    bin_lock(shard);
+    atomic_set_release(&may, true);
+    while (atomic_get(&shard->lock.state) != LOCK_AWAITED) {
+        nap();
+    }
+    atomic_set(&shards_beyond_first[SZIND], 0);
+    bin_retire(shard);
+    bin_unlock(shard);
+    assert_int_equal(pthread_join(thread, NULL), 0);
+    assert_all_in(1, ptrs[1], 2);
+    assert_ptr_equal(shard->current, NULL);
+    arena_flush(ptrs[1], 2);
+    assert_int_equal(slabs_in(1), 0);
+    arena_check(arena);
+}
+
 /* ---- without memory ---- */
 
 static bool
@@ -414,6 +455,7 @@ main(void) {
         TEST(test_surplus_shards_are_used_up_first),
         TEST(test_shards_serve_again_when_the_number_rises),
         TEST(test_drain_covers_every_shard),
+        TEST(test_lowered_while_a_thread_waits_for_the_shard),
         TEST(test_without_memory_for_a_shard_the_first_one_serves),
         TEST(test_without_memory_for_a_slab_any_shard_serves),
         TEST(test_shards_are_whole_in_the_child_of_a_fork),
