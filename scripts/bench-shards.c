@@ -37,12 +37,12 @@ must(int error, const char *name) {
 static void
 find_class(void) {
     size_t size = 0, len = sizeof size;
-    for (class = 0; size < SIZE; class++) {
+    for (class = 0; size < SIZE; class ++) {
         char name[64];
         snprintf(name, sizeof name, "arenas.bin.%u.size", class);
         must(ctl(name, &size, &len, NULL, 0), name);
     }
-    class--;
+    class --;
 }
 
 static void

@@ -31,29 +31,43 @@ arena_seat(arena_t *arena) {
     return atomic_add(&arena->nseats, 1);
 }
 
-/* Frees one active extent whatever it holds. */
-static void
-reclaim(arena_t *arena, extent_t *e) {
-    if (!e->slab) {
-        arena_free_large(e);
-        return;
+/* Takes a slab out of its bin. False if that was done by another thread, which found it empty: then its descriptor may
+ * be another arena's by now. */
+static bool
+forget(const arena_t *arena, extent_t *slab) {
+    bool mine = false;
+    bin_t *bin = atomic_get(&slab->bin);
+    if (bin != NULL) {
+        bin_lock(bin);
+        mine = atomic_get(&slab->bin) == bin && extent_arena(slab) == arena->index;
+        if (mine) {
+            bin_forget(bin, slab);
+        }
+        bin_unlock(bin);
     }
-    bin_t *bin = atomic_get(&e->bin);
-    bin_lock(bin);
-    bin_forget(bin, e);
-    bin_unlock(bin);
-    pagemap_clear_slab(e);
-    pa_dalloc(&arena->pages, e);
+    return mine;
 }
 
-/* The first active extent at or after a place; NULL at the end. */
+/* Frees one active extent whatever it holds. */
+static void
+reclaim(arena_t *arena, extent_t *e, bool slab) {
+    if (!slab) {
+        arena_free_large(e);
+    } else if (forget(arena, e)) {
+        pagemap_clear_slab(e);
+        pa_dalloc(&arena->pages, e);
+    }
+}
+
+/* The first active extent at or after a place, and whether it is a slab; NULL at the end. */
 static extent_t *
-next_active(page_alloc_t *pa, pa_place_t *place) {
+next_active(page_alloc_t *pa, pa_place_t *place, bool *slab) {
     pa_lock_layout(pa);
     extent_t *e = pa_next_extent(pa, place);
     while (e != NULL && extent_state(e) != extent_active) {
         e = pa_next_extent(pa, place);
     }
+    *slab = e != NULL && e->slab;
     pa_unlock_layout(pa);
     return e;
 }
@@ -62,8 +76,9 @@ void
 arena_reset(arena_t *arena) {
     witness_no_core_lock();
     pa_place_t place = {0};
-    for (extent_t *e; (e = next_active(&arena->pages, &place)) != NULL;) {
-        reclaim(arena, e);
+    bool slab;
+    for (extent_t *e; (e = next_active(&arena->pages, &place, &slab)) != NULL;) {
+        reclaim(arena, e, slab);
     }
 }
 

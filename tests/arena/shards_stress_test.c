@@ -1,7 +1,8 @@
 /*
  * shards_stress_test.c -- the shards of several classes rise and fall while six threads, half of them without caches,
- * allocate from one arena and free each other's blocks, processes are forked in between, and the arena is checked. No
- * block is lost or overwritten; in the end surplus shards hold nothing, and the sums are what they were.
+ * allocate from one arena and free each other's blocks, another one makes, resets and destroys manual arenas, processes
+ * are forked in between, and the arena is checked. No block is lost or overwritten; in the end surplus shards hold
+ * nothing, and the sums are what they were.
  */
 #include "../api/support.h"
 #include "arena/arenas.h"
@@ -77,6 +78,33 @@ work(void *arg) {
 }
 
 static void
+use_manual(arena_t *arena, uint64_t *seed) {
+    void *ptrs[200];
+    for (unsigned i = 0; i < 200; i++) {
+        ptrs[i] = arena_malloc_small(arena, i % NCLASSES, i % 4);
+        thread_assert(ptrs[i] != NULL);
+    }
+    shuffle(seed, ptrs, 200);
+    arena_flush(ptrs, (uint32_t)rnd_below(seed, 201));
+}
+
+/* Slabs without regions in use are taken away by who lowers the number while they are reset. */
+static void *
+use_manuals(void *arg) {
+    uint64_t seed = 77;
+    atomic_add(&started, 1);
+    while (!atomic_get(&stop)) {
+        arena_t *arena = arenas_create();
+        thread_assert(arena != NULL);
+        use_manual(arena, &seed);
+        thread_assert(arenas_reset(arena->index) == 0);
+        use_manual(arena, &seed);
+        thread_assert(arenas_destroy(arena->index) == 0);
+    }
+    return arg;
+}
+
+static void
 check_arena(void) {
     if (config_debug) {
         uint64_t began = clock_ns();
@@ -129,7 +157,8 @@ start(pthread_t *threads) {
     for (uintptr_t i = 0; i < NTHREADS; i++) {
         assert_int_equal(pthread_create(&threads[i], NULL, work, (void *)i), 0);
     }
-    while (atomic_get(&started) < NTHREADS) {
+    assert_int_equal(pthread_create(&threads[NTHREADS], NULL, use_manuals, NULL), 0);
+    while (atomic_get(&started) <= NTHREADS) {
         nanosleep(&(struct timespec){.tv_nsec = 1000000}, NULL);
     }
 }
@@ -137,7 +166,7 @@ start(pthread_t *threads) {
 static void
 finish(pthread_t *threads) {
     atomic_set(&stop, true);
-    for (unsigned i = 0; i < NTHREADS; i++) {
+    for (unsigned i = 0; i <= NTHREADS; i++) {
         assert_int_equal(pthread_join(threads[i], NULL), 0);
     }
     assert_threads_well();
@@ -161,7 +190,7 @@ assert_surplus_shards_hold_nothing(void) {
 static void
 test_shards_live_under_load(void **state) {
     (void)state;
-    pthread_t threads[NTHREADS];
+    pthread_t threads[NTHREADS + 1];
     lunalloc_stats_t before, after;
     arenas_set_nauto(1);
     lunalloc_ctl_set("thread.arena", "0", NULL, 0);

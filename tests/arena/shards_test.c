@@ -320,6 +320,40 @@ test_lowered_while_a_thread_waits_for_the_shard(void **state) NO_THREAD_SAFETY {
     arena_check(arena);
 }
 
+static void *
+reset_arena(void *arg) {
+    for (_Atomic bool *may = arg; !atomic_get_acquire(may);) {
+        nap();
+    }
+    thread_assert(arenas_reset(arena->index) == 0);
+    return NULL;
+}
+
+/* A reset has come to an empty slab and waits for its bin; when it gets it, a drain has taken the slab away. */
+static void
+test_drained_while_a_reset_waits_for_the_bin(void **state) NO_THREAD_SAFETY {
+    (void)state;
+    pthread_t thread;
+    _Atomic bool may = false;
+    list_t emptied;
+    list_init(&emptied);
+    fill(0, 1);
+    arena_flush(ptrs[0], 1);
+    assert_int_equal(pthread_create(&thread, NULL, reset_arena, &may), 0);
+    bin_lock(first);
+    atomic_set_release(&may, true);
+    while (atomic_get(&first->lock.state) != LOCK_AWAITED) {
+        nap();
+    }
+    list_push_back(&emptied, &bin_take_empty(first)->link);
+    bin_unlock(first);
+    assert_int_equal(pthread_join(thread, NULL), 0);
+    assert_threads_well();
+    arena_delete_slabs(&emptied);
+    arena_check(arena);
+    assert_int_equal(slabs_in(0), 0);
+}
+
 /* ---- without memory ---- */
 
 static bool
@@ -456,6 +490,7 @@ main(void) {
         TEST(test_shards_serve_again_when_the_number_rises),
         TEST(test_drain_covers_every_shard),
         TEST(test_lowered_while_a_thread_waits_for_the_shard),
+        TEST(test_drained_while_a_reset_waits_for_the_bin),
         TEST(test_without_memory_for_a_shard_the_first_one_serves),
         TEST(test_without_memory_for_a_slab_any_shard_serves),
         TEST(test_shards_are_whole_in_the_child_of_a_fork),
