@@ -2,6 +2,7 @@
 #include "arena/arenas.h"
 
 #include "base/check.h"
+#include "base/request.h"
 #include "base/witness.h"
 #include "os/clock.h"
 
@@ -298,6 +299,7 @@ arenas_set_nauto(uint32_t n) {
     arenas_lock();
     atomic_set(&nauto, n);
     atomic_add(&generation, 1);
+    request_all();
     for (uint32_t slot = 0; slot < ARENAS_MAX_AUTO; slot++) {
         if (in_slot(slot) != NULL) {
             note_drained(in_slot(slot));

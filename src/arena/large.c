@@ -14,11 +14,10 @@
 /* Other arenas that are looked at. */
 #define SHARING 8
 
-/* What the page map says of a large allocation: caches take it, or 0. */
+/* What the page map says of a large allocation: a cache may take it, whatever the present limits are, or 0. */
 static uint8_t
 cached_class(const arena_t *arena, uint32_t szind) {
-    bool cached = options.tcache && !atomic_get(&arena->manual) && sc.size[szind] <= options.tcache_max;
-    return cached ? (uint8_t)(szind + 1) : 0;
+    return atomic_get(&arena->manual) || szind + 1 >= CACHE_BINS ? 0 : (uint8_t)(szind + 1);
 }
 
 /* Only arenas that get their memory from the system, and in the same way. */
@@ -50,7 +49,7 @@ arena_malloc_large(arena_t *arena, uint32_t szind, size_t alignment, bool *zeroe
     size_t size = align_up(sc.size[szind], sc.page);
     alignment = alignment < sc.page ? sc.page : alignment;
     bool guard = atomic_get(&arena->pages.guard);
-    bool anywhere = sc.size[szind] > options.tcache_max && !guard && shares(arena, arena);
+    bool anywhere = sc.size[szind] > atomic_get(&options.tcache_max) && !guard && shares(arena, arena);
     extent_t *e = anywhere ? reuse(&arena, size, alignment, szind, zeroed) : NULL;
     if (e == NULL) {
         e = pa_alloc(&arena->pages, size, alignment, szind, false, zeroed);

@@ -50,6 +50,8 @@ static const bool config_replace = LUNALLOC_REPLACE != 0;
 #define LG_GRANULE 12
 /* A bin index is kept as an offset where the fast path reads it: bin_index << LG_CACHE_BIN (thread/cache_bin.h). */
 #define LG_CACHE_BIN 4
+/* Bin indices (szind + 1) that may be cached; 0 stands for "none". */
+#define CACHE_BINS 64
 /* Bits of a user-space address. */
 #define LG_VADDR 47
 

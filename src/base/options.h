@@ -42,6 +42,13 @@
 /* Most bytes of an option that is text, terminator included. */
 #define OPTION_TEXT_MAX 256
 
+/* How memory is treated as it comes and goes: thread/modes.h. Quarantines are of multiples of 8 bytes. */
+#define MODE_JUNK_ALLOC  1U
+#define MODE_JUNK_FREE   2U
+#define MODE_ZERO        4U
+#define MODES_QUARANTINE (~UINT64_C(7))
+#define QUARANTINE_MAX   (INT64_C(1) << 40)
+
 typedef struct {
     /* Synchronization: written by boot, on one thread, then constant: these fields. */
     char bin_shards[OPTION_TEXT_MAX];       /* as given: control/class_ranges.h */
@@ -66,9 +73,10 @@ typedef struct {
     int64_t lg_prof_interval;     /* bytes allocated from dump to dump; -1: none */
     uint32_t narenas;             /* automatic arenas; 0: one for two processors */
     uint32_t lg_quantum;          /* 3 or 4 */
-    size_t tcache_max;            /* bytes; larger requests are not cached */
 
     /* Synchronization: live: any thread writes and reads these fields, each for itself. */
+    _Atomic uint64_t modes;                /* MODE_... bits; the rest: bytes of a thread's quarantine */
+    _Atomic size_t tcache_max;             /* bytes; larger requests are not cached */
     _Atomic uint32_t tcache_nslots;        /* most objects of one class in one thread's cache */
     _Atomic size_t tcache_bytes;           /* most bytes of one class in one thread's cache */
     _Atomic size_t retain_grow_limit;      /* bytes; the size that the growth of regions stops at */

@@ -75,12 +75,6 @@ read_lextent(const ctl_call_t *call, lunalloc_value_t *value, fmt_t *why) {
 }
 
 static uint64_t
-tcache_max(void) {
-    uint32_t ncached = tcache_nclasses();
-    return ncached == 0 ? 0 : sc.size[ncached - 1];
-}
-
-static uint64_t
 number(number_t which) {
     switch (which) {
     case NUMBER_ARENAS:
@@ -99,8 +93,6 @@ number(number_t which) {
         return sc.page;
     case NUMBER_QUANTUM:
         return UINT64_C(1) << sc.config.lg_quantum;
-    case NUMBER_TCACHE_MAX:
-        return tcache_max();
     }
     return 0;
 }

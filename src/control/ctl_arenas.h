@@ -19,8 +19,7 @@ typedef enum {
     NUMBER_HUGEPAGE,
     NUMBER_LEXTENTS,
     NUMBER_PAGE,
-    NUMBER_QUANTUM,
-    NUMBER_TCACHE_MAX
+    NUMBER_QUANTUM
 } number_t;
 
 #endif

@@ -2,6 +2,7 @@
 #include "base/options.h"
 #include "control/ctl_row.h"
 #include "control/ctl_words.h"
+#include "thread/follow.h"
 
 #include <errno.h>
 #include <string.h>
@@ -53,11 +54,28 @@ write_option(const ctl_call_t *call, const lunalloc_value_t *value, fmt_t *why) 
     return 0;
 }
 
+/* A limit of caches: threads are told. */
+int
+write_limit(const ctl_call_t *call, const lunalloc_value_t *value, fmt_t *why) {
+    int error = write_option(call, value, why);
+    threads_ask();
+    return error;
+}
+
 int
 ctl_store_option(const ctl_row_t *row, const lunalloc_value_t *value, fmt_t *why) {
     ctl_call_t call = {.row = row, .arg = row->arg};
-    if (row->read == CTL_READ_read_neutral) {
+    switch (row->read) {
+    case CTL_READ_read_neutral:
         return write_neutral(&call, value, why);
+    case CTL_READ_read_junk:
+        return write_junk(&call, value, why);
+    case CTL_READ_read_zero:
+        return write_zero(&call, value, why);
+    case CTL_READ_read_quarantine:
+        return write_quarantine(&call, value, why);
+    default:
+        break;
     }
     return row->write != CTL_WRITE_NULL ? ctl_row_write(row, &call, value, why) : write_option(&call, value, why);
 }

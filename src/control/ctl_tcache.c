@@ -2,6 +2,7 @@
 #include "control/ctl_io.h"
 #include "thread/caches.h"
 #include "thread/flags.h"
+#include "thread/follow.h"
 #include "thread/tcache.h"
 
 #include <errno.h>
@@ -12,7 +13,7 @@ int
 read_tcache_enabled(const ctl_call_t *call, lunalloc_value_t *value, fmt_t *why) {
     (void)call;
     (void)why;
-    value->v.b = thread_get()->cache.ncached > 0;
+    value->v.b = thread_is_cached(thread_get());
     return 0;
 }
 
@@ -29,7 +30,39 @@ write_tcache_flush(const ctl_call_t *call, const lunalloc_value_t *value, fmt_t 
     (void)call;
     (void)value;
     (void)why;
-    tcache_flush(&thread_get()->cache);
+    thread_flush(thread_get());
+    return 0;
+}
+
+/* ---- those of all threads ---- */
+
+int
+write_all_tcaches_flush(const ctl_call_t *call, const lunalloc_value_t *value, fmt_t *why) {
+    (void)call;
+    (void)value;
+    (void)why;
+    threads_ask_flush();
+    return 0;
+}
+
+int
+read_nbehind(const ctl_call_t *call, lunalloc_value_t *value, fmt_t *why) {
+    (void)call;
+    (void)why;
+    value->v.u = threads_behind();
+    return 0;
+}
+
+static size_t
+largest_of(uint32_t nclasses) {
+    return nclasses == 0 ? 0 : sc.size[nclasses - 1];
+}
+
+int
+read_tcache_max(const ctl_call_t *call, lunalloc_value_t *value, fmt_t *why) {
+    (void)call;
+    (void)why;
+    value->v.u = largest_of(tcache_nclasses());
     return 0;
 }
 
@@ -37,8 +70,7 @@ int
 read_thread_tcache_max(const ctl_call_t *call, lunalloc_value_t *value, fmt_t *why) {
     (void)call;
     (void)why;
-    uint32_t n = thread_nclasses(thread_get());
-    value->v.u = n == 0 ? 0 : sc.size[n - 1];
+    value->v.u = largest_of(thread_nclasses(thread_get()));
     return 0;
 }
 

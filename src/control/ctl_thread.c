@@ -1,8 +1,7 @@
 /* ctl_thread.c -- the calling thread by name: its arena, and what it has allocated and freed. */
 #include "control/ctl_arena.h"
 #include "os/clock.h"
-#include "thread/tcache.h"
-#include "thread/thread.h"
+#include "thread/follow.h"
 
 #include <errno.h>
 
@@ -81,7 +80,7 @@ write_thread_idle(const ctl_call_t *call, const lunalloc_value_t *value, fmt_t *
     (void)why;
     thread_t *thread = thread_get();
     arena_t *arena = atomic_get(&thread->arena);
-    tcache_flush(&thread->cache);
+    thread_flush(thread);
     if (atomic_get(&arena->nthreads) <= 1) {
         pa_decay(&arena->pages, clock_coarse_ns());
     }

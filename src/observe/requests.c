@@ -2,6 +2,7 @@
 #include "observe/requests.h"
 
 #include "thread/caches.h"
+#include "thread/quarantine.h"
 #include "thread/tcache.h"
 
 #include <string.h>
@@ -10,7 +11,7 @@
 static uint64_t
 count_cached(const cache_t *cache, uint32_t szind) {
     uint32_t n = cache_bin_count(&cache->bins[szind + 1]);
-    uint32_t most = n == 0 ? 0 : tcache_max_slots(szind);
+    uint32_t most = cache_slots(&cache->cold[szind + 1]);
     return n < most ? n : most;
 }
 
@@ -26,11 +27,21 @@ add_cache(const cache_t *cache, void *context) {
 }
 
 static void
+add_quarantine(const thread_t *thread, requests_t *requests) {
+    for (uint32_t i = 0; atomic_get(&thread->quarantine) != NULL && i < sc.nsizes; i++) {
+        uint64_t n = quarantine_count(thread, i);
+        requests->cached[i] += n;
+        requests->cached_bytes += n * sc.size[i];
+    }
+}
+
+static void
 add_thread(const thread_t *thread, void *context) {
     requests_t *requests = context;
     if (atomic_get(&thread->arena) == requests->arena) {
         requests->nthreads++;
         add_cache(&thread->cache, requests);
+        add_quarantine(thread, requests);
     }
 }
 

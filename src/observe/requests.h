@@ -13,8 +13,8 @@
 typedef struct {
     /* Synchronization: a copy, the reader's: these fields. */
     const arena_t *arena;
-    uint64_t n[SC_MAX_SIZES]; /* requests, by szind */
-    uint64_t cached[CACHE_BINS];
+    uint64_t n[SC_MAX_SIZES];      /* requests, by szind */
+    uint64_t cached[SC_MAX_SIZES]; /* objects in caches and quarantines, by szind */
     uint64_t cached_bytes;
     uint64_t nthreads;
 } requests_t;

@@ -37,7 +37,7 @@ read_requests(stats_snapshot_t *snapshot, requests_t *all) {
         fill_requests(&requests, &snapshot->arenas[i]);
         all->cached_bytes += requests.cached_bytes;
         all->nthreads += requests.nthreads;
-        for (uint32_t k = 0; k < CACHE_BINS; k++) {
+        for (uint32_t k = 0; k < sc.nsizes; k++) {
             all->cached[k] += requests.cached[k];
         }
     }

@@ -490,7 +490,7 @@ stats_read_class(uint32_t index, uint32_t szind, lunalloc_class_stats_t *out) {
     }
     size_t arena = all ? STATS_MERGED : index;
     int error = sc_is_small(szind) ? read_bin_class(arena, szind, out) : read_large_class(arena, szind, out);
-    if (error == 0 && all && szind < CACHE_BINS) {
+    if (error == 0 && all) {
         out->cached = requests.cached[szind];
     }
     return error;

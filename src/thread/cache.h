@@ -11,15 +11,12 @@
 
 #include "thread/cache_bin.h"
 
-/* Bin indices (szind + 1) that may be cached; 0 stands for "none" and its bin stays zeroed. */
-#define CACHE_BINS 64
-
 /* What a cache bin needs off the hot path. Requests are remembered by their low bits: only differences matter, and a
  * wrong one costs a refill of another size. */
 typedef struct {
     /* Synchronization: the cache's user alone: these fields. */
-    void **slots; /* the stack's memory, 2^lg_slots pointers; NULL until first used */
-    uint8_t lg_slots;
+    void **slots;        /* the stack's memory, 2^lg_slots pointers; NULL until first used */
+    uint8_t lg_slots;    /* read by any thread, for statistics */
     uint8_t lg_fill;     /* 2^lg_fill objects were asked for by the last refill */
     uint16_t given;      /* objects on the stack after it */
     uint32_t refilled;   /* requests then */
@@ -31,8 +28,14 @@ typedef struct {
                                    present countdown ends. */
 } cache_cold_t;
 
+/* Most objects that the stack holds; any thread may ask while there is one. */
+static inline uint32_t
+cache_slots(const cache_cold_t *cold) {
+    return 1U << __atomic_load_n(&cold->lg_slots, __ATOMIC_RELAXED);
+}
+
 typedef struct {
-    cache_bin_t bins[CACHE_BINS];  /* Synchronization: one user at a time; see cache_bin.h. */
+    cache_bin_t bins[CACHE_BINS];  /* Synchronization: one user at a time; see cache_bin.h. 0 stays zeroed. */
     cache_cold_t cold[CACHE_BINS]; /* Synchronization: one user at a time; nrequests is read by others. */
     uint32_t ncached;              /* Synchronization: the user; classes below this szind are cached, 0: none. */
     uint32_t sweep;                /* Synchronization: the user; the bin that the collector looks at next. */

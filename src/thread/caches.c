@@ -82,6 +82,7 @@ caches_flush(uint32_t id) {
     cache_t *cache = caches_get(id);
     if (cache != NULL) {
         tcache_flush(cache);
+        tcache_fit(cache, tcache_nclasses());
     }
     return cache != NULL;
 }
@@ -106,7 +107,7 @@ caches_destroy(uint32_t id) {
     witness_no_core_lock();
     cache_t *cache = take_out(id);
     if (cache != NULL) {
-        tcache_close(cache);
+        tcache_fit(cache, 0);
         metadata_give(cache, LG_CACHE);
     }
     return cache != NULL;

@@ -4,6 +4,8 @@
 #include "arena/sample.h"
 #include "base/witness.h"
 #include "thread/caches.h"
+#include "thread/follow.h"
+#include "thread/modes.h"
 
 #include <string.h>
 
@@ -55,6 +57,15 @@ flags_alloc(thread_t *thread, const request_t *request) {
     return ptr;
 }
 
+static void
+fill(void *ptr, size_t size, bool zero) {
+    bool zeroed = false;
+    modes_allocated(ptr, size, &zeroed);
+    if (zero && !zeroed) {
+        memset(ptr, 0, size);
+    }
+}
+
 /* Up to n of a small class, from slabs. */
 static size_t
 take_run(thread_t *thread, const request_t *request, void **ptrs, size_t n) {
@@ -67,11 +78,12 @@ take_run(thread_t *thread, const request_t *request, void **ptrs, size_t n) {
         ptrs[got] = arena_malloc_sampled(arena, request->szind, sc.page, &zeroed);
         got += ptrs[got] != NULL;
     }
-    for (uint32_t i = 0; i < got && request->zero; i++) {
-        memset(ptrs[i], 0, size);
+    for (uint32_t i = 0; i < got; i++) {
+        fill(ptrs[i], size, request->zero);
     }
     thread_count_uncached(request->szind, got);
     meter_add_direct(&thread->meter, got * size, 0);
+    thread_follow(thread);
     thread_event(thread);
     return got;
 }

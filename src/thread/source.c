@@ -4,12 +4,16 @@
 #include "arena/sample.h"
 #include "base/check.h"
 #include "base/witness.h"
+#include "thread/follow.h"
+#include "thread/modes.h"
+#include "thread/quarantine.h"
 #include "thread/tcache.h"
 
 /* Without a cache. */
 static void *
 alloc_direct(thread_t *thread, arena_t *wanted, uint32_t szind, size_t alignment, bool *zeroed) {
     thread_count_uncached(szind, 1);
+    thread_follow(thread);
     thread_event(thread);
     *zeroed = false;
     arena_t *arena = thread_source(thread, wanted);
@@ -53,10 +57,41 @@ source_alloc(thread_t *thread, source_t source, uint32_t szind, size_t alignment
         if (!hooks_running()) {
             arenas_release_unused();
         }
+        quarantine_flush(thread);
         ptr = alloc_once(thread, source, szind, alignment, zeroed);
+    }
+    if (LIKELY(ptr != NULL)) {
+        modes_allocated(ptr, sc.size[szind], zeroed);
     }
     meter_update_watched(thread);
     return ptr;
+}
+
+/* ---- frees ---- */
+
+static bool
+begins(const extent_t *e, const void *ptr) {
+    return e->slab ? slab_begins(e, ptr) : (uintptr_t)ptr == e->addr;
+}
+
+/* What is done to an object's contents. True: it waits in quarantine, and that was all. An address inside of an
+ * allocation is found out where it goes. */
+static COLD bool
+freed_in_modes(thread_t *thread, uint64_t modes, void *ptr) {
+    const extent_t *e = arena_extent_of(ptr, "free");
+    if (!begins(e, ptr)) {
+        return false;
+    }
+    size_t size = sc.size[e->szind];
+    if (quarantine_enter(thread, e, ptr)) {
+        thread_event(thread);
+        meter_add_direct(&thread->meter, 0, size);
+        return true;
+    }
+    if ((modes & MODE_JUNK_FREE) != 0) {
+        memset(ptr, JUNK_FREED, size);
+    }
+    return false;
 }
 
 static void
@@ -85,6 +120,11 @@ free_cached(thread_t *thread, cache_t *cache, uint32_t szind, void *ptr) {
 void
 source_free(thread_t *thread, cache_t *cache, uint32_t szind, void *ptr) {
     witness_no_core_lock();
+    thread_follow(thread);
+    uint64_t modes = modes_on(MODES_OF_FREE);
+    if (UNLIKELY(modes != 0) && freed_in_modes(thread, modes, ptr)) {
+        return;
+    }
     if (cache != NULL && szind < cache->ncached) {
         free_cached(thread, cache, szind, ptr);
     } else {
@@ -96,10 +136,16 @@ source_free(thread_t *thread, cache_t *cache, uint32_t szind, void *ptr) {
 bool
 source_resize(thread_t *thread, extent_t *e, uint32_t szind) {
     witness_no_core_lock();
-    size_t old = sc.size[e->szind];
-    bool done = arena_resize_large(e, szind);
+    size_t old = sc.size[e->szind], size = sc.size[szind];
+    if (size < old && modes_on(MODES_OF_FREE) != 0) {
+        return false;
+    }
+    bool zeroed = false, done = arena_resize_large(e, szind);
     if (done) {
-        meter_add_direct(&thread->meter, sc.size[szind], old);
+        meter_add_direct(&thread->meter, size, old);
+    }
+    if (done && size > old) {
+        modes_allocated((char *)e->addr + old, size - old, &zeroed);
     }
     return done;
 }

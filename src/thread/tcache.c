@@ -5,6 +5,7 @@
 #include "base/options.h"
 #include "base/witness.h"
 #include "extent/metadata.h"
+#include "thread/follow.h"
 
 #include <string.h>
 
@@ -20,7 +21,8 @@ tcache_nclasses(void) {
     if (!options.tcache) {
         return 0;
     }
-    size_t max = options.tcache_max > sc.small_max ? options.tcache_max : sc.small_max;
+    size_t max = atomic_get(&options.tcache_max);
+    max = max > sc.small_max ? max : sc.small_max;
     uint32_t n = sc_index(max) + (sc_round(max) == max);
     return n < CACHE_BINS - 1 ? n : CACHE_BINS - 1;
 }
@@ -80,7 +82,7 @@ replace_stack(cache_bin_t *bin, cache_cold_t *cold, uint32_t lg) {
     }
     uint32_t n = old.slots == NULL ? 0 : cache_bin_count(bin);
     cold->slots = slots;
-    cold->lg_slots = (uint8_t)lg;
+    __atomic_store_n(&cold->lg_slots, (uint8_t)lg, __ATOMIC_RELAXED);
     void **head = end_of(cold) - n;
     if (n > 0) {
         memcpy(head, bin->head, n * sizeof *head);
@@ -94,12 +96,13 @@ replace_stack(cache_bin_t *bin, cache_cold_t *cold, uint32_t lg) {
     return true;
 }
 
-/* A larger stack, or the first one. False if there is none. */
+/* A larger stack, or the first one. False if there is none: as in a cache that covers the class no more, which may
+ * come about while an operation is under way. */
 static bool
 grow(cache_t *cache, uint32_t szind) {
     cache_cold_t *cold = &cache->cold[szind + 1];
     uint32_t lg;
-    return next_size(cold, szind, &lg) && replace_stack(&cache->bins[szind + 1], cold, lg);
+    return szind < cache->ncached && next_size(cold, szind, &lg) && replace_stack(&cache->bins[szind + 1], cold, lg);
 }
 
 static void
@@ -354,6 +357,7 @@ tcache_alloc_slow(thread_t *thread, cache_t *cache, arena_t *arena, uint32_t szi
     cache_bin_t *bin = &cache->bins[szind + 1];
     cache_cold_t *cold = &cache->cold[szind + 1];
     bool due = count_request(cache, szind + 1);
+    thread_follow(thread);
     thread_event(thread);
     void *ptr = UNLIKELY(due) ? sampled(cold, thread_source(thread, arena), szind) : NULL;
     if (UNLIKELY(ptr != NULL) || pop_uncounted(bin, &ptr)) {
@@ -417,14 +421,22 @@ tcache_flush(cache_t *cache) {
     }
 }
 
-/* Off first: giving back may run hooks, and what they free must not enter a bin that is closed already. */
+static bool
+is_too_large(const cache_t *cache, uint32_t szind) {
+    const cache_cold_t *cold = &cache->cold[szind + 1];
+    return cold->slots != NULL && 1U << cold->lg_slots > tcache_max_slots(szind);
+}
+
+/* The number first: giving back may run hooks, and what they free must not enter a bin that is closed already. */
 void
-tcache_close(cache_t *cache) {
+tcache_fit(cache_t *cache, uint32_t n) {
     witness_no_core_lock();
-    uint32_t n = cache->ncached;
-    cache->ncached = 0;
-    for (uint32_t i = 0; i < n; i++) {
-        close_bin(cache, i);
+    uint32_t covered = cache->ncached;
+    cache->ncached = n;
+    for (uint32_t i = 0; i < covered; i++) {
+        if (i >= n || is_too_large(cache, i)) {
+            close_bin(cache, i);
+        }
     }
 }
 

@@ -32,8 +32,9 @@ void tcache_free_slow(thread_t *thread, cache_t *cache, uint32_t szind, void *pt
 
 /* Gives every object and the stacks back; the next use of a class starts with a small stack again. */
 void tcache_flush(cache_t *cache);
-/* The same, and turns the cache off. */
-void tcache_close(cache_t *cache);
+/* Lets the cache cover the first n classes; the stacks of others, and those that are larger than tcache_max_slots, go.
+ * 0 turns the cache off. */
+void tcache_fit(cache_t *cache, uint32_t n);
 /* Looks at one bin: what was not used since the last look loses half of its objects, and after the last one its stack.
  */
 void tcache_collect(cache_t *cache);

@@ -5,6 +5,9 @@
 #include "extent/metadata.h"
 #include "os/clock.h"
 #include "os/system.h"
+#include "thread/follow.h"
+#include "thread/modes.h"
+#include "thread/quarantine.h"
 #include "thread/tcache.h"
 
 #include <string.h>
@@ -80,8 +83,10 @@ gone(void) {
 static void
 on_exit_of_thread(void *value) {
     thread_t *thread = value;
-    tcache_close(&thread->cache);
+    thread_set_cached(thread, false);
+    quarantine_flush(thread);
     delist(thread);
+    quarantine_delete(thread);
     arenas_unbind(atomic_get(&thread->arena));
     thread_self = gone();
     if (thread->prof != NULL) {
@@ -102,8 +107,10 @@ thread_new(arena_t *arena) {
     thread->seat = arena_seat(arena);
     thread->id = system_thread_id();
     thread->generation = arenas_generation();
+    atomic_set(&thread->served, request_latest());
+    thread->flushed = threads_flushes();
     thread->most_cached = CACHE_BINS;
-    thread->cache.ncached = tcache_nclasses();
+    thread_refit(thread);
     return thread;
 }
 
@@ -148,22 +155,31 @@ thread_nclasses(const thread_t *thread) {
     return n < thread->most_cached ? n : thread->most_cached;
 }
 
+bool
+thread_is_cached(const thread_t *thread) {
+    bool able = thread != &thread_gone && !atomic_get(&atomic_get(&thread->arena)->manual);
+    return able && !thread->uncached && thread_nclasses(thread) > 0;
+}
+
+void
+thread_refit(thread_t *thread) {
+    bool on = thread_is_cached(thread) && modes_on(MODES_ALL) == 0;
+    tcache_fit(&thread->cache, on ? thread_nclasses(thread) : 0);
+}
+
 void
 thread_set_cached(thread_t *thread, bool on) {
-    if (!on) {
-        tcache_close(&thread->cache);
-    } else if (!atomic_get(&atomic_get(&thread->arena)->manual) && thread != &thread_gone) {
-        thread->cache.ncached = thread_nclasses(thread);
+    if (thread != &thread_gone) {
+        thread->uncached = !on;
+        thread_refit(thread);
     }
 }
 
 void
 thread_set_most_cached(thread_t *thread, uint32_t n) {
     if (thread != &thread_gone) {
-        bool on = thread->cache.ncached > 0;
-        tcache_close(&thread->cache);
         thread->most_cached = n;
-        thread_set_cached(thread, on);
+        thread_refit(thread);
     }
 }
 
@@ -174,10 +190,10 @@ thread_bind(thread_t *thread, arena_t *arena) {
         return;
     }
     arenas_bind(arena);
-    thread_set_cached(thread, false);
+    tcache_fit(&thread->cache, 0);
     set_arena(thread, arena);
     arenas_unbind(old);
-    thread_set_cached(thread, true);
+    thread_refit(thread);
 }
 
 arena_t *
@@ -200,25 +216,25 @@ tick(thread_t *thread) {
     }
 }
 
-/* The number of automatic arenas has changed: moves to another one if it should. */
-static COLD void
-rebind(thread_t *thread) {
+bool
+thread_rebind(thread_t *thread) {
     arena_t *old = atomic_get(&thread->arena);
-    thread->generation = arenas_generation();
+    uint32_t generation = arenas_generation();
+    if (thread->generation == generation) {
+        return false;
+    }
+    thread->generation = generation;
     arena_t *arena = arenas_rebind(old);
     if (arena != old) {
         set_arena(thread, arena);
-        tcache_flush(&thread->cache);
     }
+    return arena != old;
 }
 
 void
 thread_event(thread_t *thread) {
     if (thread == &thread_gone || UNLIKELY(hooks_running())) {
         return;
-    }
-    if (UNLIKELY(thread->generation != arenas_generation())) {
-        rebind(thread);
     }
     if (++thread->ticks % EVENTS_PER_TICK == 0) {
         tick(thread);

@@ -14,15 +14,21 @@
 #include "thread/meter.h"
 
 typedef struct thread {
-    cache_t cache;          /* Synchronization: the owner; see cache.h. First: offset 0 on the fast path. */
-    arena_t *_Atomic arena; /* Synchronization: the owner writes. */
-    uint32_t most_cached;   /* Synchronization: the owner; most classes that its cache may cover. */
-    uint32_t generation;    /* Synchronization: the owner; of the number of arenas, when it was last looked at. */
-    uint32_t seat;          /* Synchronization: the owner; in its arena (arena_seat). */
-    uint32_t id;            /* Synchronization: constant (a fork sets it anew); the system's number. */
-    uint32_t ticks;         /* Synchronization: the owner; slow-path events so far. */
-    meter_t meter;          /* Synchronization: the owner; see meter.h. */
-    void *prof;             /* Synchronization: the owner; what the profiler keeps for it, NULL until there is any. */
+    cache_t cache;           /* Synchronization: the owner; see cache.h. First: offset 0 on the fast path. */
+    arena_t *_Atomic arena;  /* Synchronization: the owner writes. */
+    uint32_t most_cached;    /* Synchronization: the owner; most classes that its cache may cover. */
+    uint32_t generation;     /* Synchronization: the owner; of the number of arenas, when it was last looked at. */
+    uint32_t seat;           /* Synchronization: the owner; in its arena (arena_seat). */
+    uint32_t id;             /* Synchronization: constant (a fork sets it anew); the system's number. */
+    uint32_t ticks;          /* Synchronization: the owner; slow-path events so far. */
+    uint32_t flushed;        /* Synchronization: the owner; follow.c's count of flushes that it has done. */
+    bool uncached;           /* Synchronization: the owner; its cache is turned off. */
+    _Atomic uint32_t served; /* Synchronization: the owner writes, any thread reads; the request word (follow.h) when it
+                                was last looked at. */
+    struct quarantine *_Atomic quarantine; /* Synchronization: the owner writes, any thread reads; see quarantine.h;
+                                              NULL until there is one. */
+    meter_t meter;                         /* Synchronization: the owner; see meter.h. */
+    void *prof; /* Synchronization: the owner; what the profiler keeps for it, NULL until there is any. */
     list_t link GUARDED_BY(role_threads);
 } thread_t;
 
@@ -42,10 +48,17 @@ void thread_bind(thread_t *thread, arena_t *arena);
 arena_t *thread_source(thread_t *thread, arena_t *wanted);
 /* Turns the calling thread's cache on or off. */
 void thread_set_cached(thread_t *thread, bool on);
-/* Flushes the calling thread's cache and lets it cover the first n > 0 classes, as far as caches cover them at all. */
+/* Lets the calling thread's cache cover the first n > 0 classes, as far as caches cover them at all. */
 void thread_set_most_cached(thread_t *thread, uint32_t n);
 /* How many classes its cache covers while it is on. */
 uint32_t thread_nclasses(const thread_t *thread);
+/* Is it on? Also where a mode (modes.h) keeps it empty. */
+bool thread_is_cached(const thread_t *thread);
+/* Fits the calling thread's cache to what it may cover and hold by now; it holds nothing while a mode is on. */
+void thread_refit(thread_t *thread);
+/* Moves the calling thread to another automatic arena, if their number has changed and it should. True if it moved; its
+ * cache is to be flushed then. */
+bool thread_rebind(thread_t *thread);
 
 /* Counts a slow-path event: from time to time decay moves on, here and in one other arena, and one bin of the cache
  * is looked at. */

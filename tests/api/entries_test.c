@@ -12,6 +12,8 @@
 #include "base/witness.h"
 #include "thread/caches.h"
 #include "thread/flags.h"
+#include "thread/follow.h"
+#include "thread/quarantine.h"
 #include "thread/tcache.h"
 
 #include <malloc.h>
@@ -176,7 +178,11 @@ ENTRY(tcache_alloc_slow, thread, &thread->cache, NULL, 0)
 ENTRY(tcache_free_slow, thread, &thread->cache, sc_index(24), block)
 ENTRY(tcache_open, &thread->cache)
 ENTRY(tcache_flush, &thread->cache)
-ENTRY(tcache_close, &thread->cache)
+ENTRY(tcache_fit, &thread->cache, 0)
+ENTRY(thread_flush, thread)
+ENTRY(quarantine_enter, thread, extent(), large)
+ENTRY(quarantine_fit, thread)
+ENTRY(quarantine_flush, thread)
 ENTRY(tcache_collect, &thread->cache)
 ENTRY(flags_alloc, thread, &(request_t){.place = 1})
 ENTRY(flags_alloc_batch, thread, &out, 1, 24, 0)

@@ -259,7 +259,7 @@ close_cache(void *arg) {
         give(0, 8);
         requests[szind] = tcache_requests(&self->cache, szind);
     }
-    tcache_close(&self->cache);
+    tcache_fit(&self->cache, 0);
     for (uint32_t szind = 0; szind < tcache_nclasses(); szind++) {
         thread_assert(zeroed(bin_of(szind)) && cold_of(szind)->slots == NULL);
         thread_assert(tcache_requests(&self->cache, szind) == requests[szind]);

@@ -1,0 +1,67 @@
+/* ctl_modes.c -- junk, zero and quarantine (thread/modes.h), under their live names and as options. */
+#include "base/bits.h"
+#include "control/ctl_row.h"
+#include "control/ctl_words.h"
+#include "thread/modes.h"
+
+#include <errno.h>
+
+#define MODES_JUNK (MODE_JUNK_ALLOC | MODE_JUNK_FREE)
+
+/* By the numbers of their words (WORDS_JUNK). */
+static const uint8_t junk_modes[] = {0, MODES_JUNK, MODE_JUNK_ALLOC, MODE_JUNK_FREE};
+
+int
+read_junk(const ctl_call_t *call, lunalloc_value_t *value, fmt_t *why) {
+    (void)call;
+    (void)why;
+    uint32_t number = 0;
+    while (junk_modes[number] != modes_on(MODES_JUNK)) {
+        number++;
+    }
+    value->v.s = ctl_neutral_words[WORDS_JUNK][number];
+    return 0;
+}
+
+int
+write_junk(const ctl_call_t *call, const lunalloc_value_t *value, fmt_t *why) {
+    (void)call;
+    uint32_t number;
+    if (!ctl_choose(ctl_neutral_words[WORDS_JUNK], value->v.s, &number, why)) {
+        return EINVAL;
+    }
+    modes_set(MODES_JUNK, junk_modes[number]);
+    return 0;
+}
+
+int
+read_zero(const ctl_call_t *call, lunalloc_value_t *value, fmt_t *why) {
+    (void)call;
+    (void)why;
+    value->v.b = modes_on(MODE_ZERO) != 0;
+    return 0;
+}
+
+int
+write_zero(const ctl_call_t *call, const lunalloc_value_t *value, fmt_t *why) {
+    (void)call;
+    (void)why;
+    modes_set(MODE_ZERO, value->v.b ? MODE_ZERO : 0);
+    return 0;
+}
+
+int
+read_quarantine(const ctl_call_t *call, lunalloc_value_t *value, fmt_t *why) {
+    (void)call;
+    (void)why;
+    value->v.u = modes_on(MODES_QUARANTINE);
+    return 0;
+}
+
+int
+write_quarantine(const ctl_call_t *call, const lunalloc_value_t *value, fmt_t *why) {
+    (void)call;
+    (void)why;
+    modes_set(MODES_QUARANTINE, align_up(value->v.u, 8));
+    return 0;
+}
