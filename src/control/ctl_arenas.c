@@ -6,6 +6,7 @@
 #include "control/ctl_source.h"
 #include "observe/walk.h"
 #include "os/pages.h"
+#include "thread/follow.h"
 #include "thread/tcache.h"
 
 #include <errno.h>
@@ -109,6 +110,7 @@ write_nauto(const ctl_call_t *call, const lunalloc_value_t *value, fmt_t *why) {
     (void)call;
     (void)why;
     arenas_set_nauto((uint32_t)value->v.u);
+    thread_follow(thread_get());
     return 0;
 }
 

@@ -8,7 +8,7 @@
 
 #define MODES_JUNK (MODE_JUNK_ALLOC | MODE_JUNK_FREE)
 
-/* By the numbers of their words (WORDS_JUNK). */
+/* By the numbers of ctl_junk_words. */
 static const uint8_t junk_modes[] = {0, MODES_JUNK, MODE_JUNK_ALLOC, MODE_JUNK_FREE};
 
 int
@@ -19,7 +19,7 @@ read_junk(const ctl_call_t *call, lunalloc_value_t *value, fmt_t *why) {
     while (junk_modes[number] != modes_on(MODES_JUNK)) {
         number++;
     }
-    value->v.s = ctl_neutral_words[WORDS_JUNK][number];
+    value->v.s = ctl_junk_words[number];
     return 0;
 }
 
@@ -27,7 +27,7 @@ int
 write_junk(const ctl_call_t *call, const lunalloc_value_t *value, fmt_t *why) {
     (void)call;
     uint32_t number;
-    if (!ctl_choose(ctl_neutral_words[WORDS_JUNK], value->v.s, &number, why)) {
+    if (!ctl_choose(ctl_junk_words, value->v.s, &number, why)) {
         return EINVAL;
     }
     modes_set(MODES_JUNK, junk_modes[number]);

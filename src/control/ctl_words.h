@@ -11,12 +11,14 @@ typedef char ctl_word_t[12];
 /* pages_thp_t */
 extern const ctl_word_t ctl_thp_words[];
 
+/* What is filled with junk. */
+extern const ctl_word_t ctl_junk_words[];
+
 /* What options that read as their fallback may be given; the rows' args. */
 typedef enum {
     WORDS_ANY,
     WORDS_DSS,
     WORDS_HUGIFY,
-    WORDS_JUNK,
     WORDS_METADATA_THP,
     WORDS_PERCPU,
     WORDS_ZERO_REALLOC,

@@ -1,0 +1,300 @@
+/* follow_test.c -- a thread that is asked follows within the bound, and only then; what it then holds. */
+#include "../api/support.h"
+#include "base/options.h"
+#include "thread/caches.h"
+#include "thread/follow.h"
+#include "thread/modes.h"
+#include "thread/tcache.h"
+
+#define SIZE 1536
+
+static void
+set(const char *name, const char *value) {
+    char message[128];
+    if (lunalloc_ctl_set(name, value, message, sizeof message) != 0) {
+        fail_msg("%s", message);
+    }
+}
+
+static int
+to_defaults(void **state) {
+    (void)state;
+    modes_set(MODES_ALL, 0);
+    set("arenas.tcache_nslots", "1024");
+    set("arenas.tcache_bytes", "64K");
+    set("arenas.tcache_max", "32K");
+    return 0;
+}
+
+/* ---- the bound: a thread that another one asks ---- */
+
+typedef struct {
+    _Atomic unsigned stage; /* the threads take turns: each moves it on and waits for the other */
+    void (*act)(void);
+    unsigned nops;
+} turns_t;
+
+static void
+await(turns_t *turns, unsigned stage) {
+    while (atomic_get_acquire(&turns->stage) != stage) {
+        sched_yield();
+    }
+}
+
+static void
+hit(void) {
+    lunalloc_free(lunalloc_malloc(SIZE));
+}
+
+/* Hits its cache until it has noticed; and counts. */
+static void *
+be_asked(void *arg) {
+    turns_t *turns = arg;
+    for (unsigned i = 0; i < 10; i++) {
+        hit();
+    }
+    uint32_t served = atomic_get(&thread_get()->served);
+    atomic_set_release(&turns->stage, 1);
+    await(turns, 2);
+    while (atomic_get(&thread_self->served) == served && turns->nops < 10000) {
+        turns->act();
+        turns->nops++;
+    }
+    atomic_set_release(&turns->stage, 3);
+    await(turns, 4);
+    return NULL;
+}
+
+static void
+assert_follows(void (*act)(void), unsigned most) {
+    turns_t turns = {.act = act};
+    pthread_t thread;
+    assert_int_equal(pthread_create(&thread, NULL, be_asked, &turns), 0);
+    await(&turns, 1);
+    uint32_t before = threads_behind();
+    set("arenas.junk", "alloc");
+    assert_int_equal(threads_behind(), before + 1);
+    atomic_set_release(&turns.stage, 2);
+    await(&turns, 3);
+    assert_int_equal(threads_behind(), 0);
+    assert_in_range(turns.nops, 1, most);
+    set("arenas.junk", "false");
+    assert_int_equal(threads_behind(), 1);
+    atomic_set_release(&turns.stage, 4);
+    assert_int_equal(pthread_join(thread, NULL), 0);
+    assert_int_equal(threads_behind(), 0);
+}
+
+static void
+allocate(void) {
+    lunalloc_malloc(16);
+}
+
+static void *pool[2048];
+static _Atomic unsigned npool;
+
+static void
+give_pool(void) {
+    lunalloc_free(pool[atomic_add(&npool, -1U) - 1]);
+}
+
+static void
+test_follows_within_a_countdown(void **state) {
+    (void)state;
+    assert_follows(hit, TCACHE_PERIOD);
+}
+
+static void
+test_follows_when_it_only_allocates(void **state) {
+    (void)state;
+    assert_follows(allocate, TCACHE_PERIOD);
+}
+
+static void
+test_follows_when_it_only_frees(void **state) {
+    (void)state;
+    for (unsigned i = 0; i < 2048; i++) {
+        pool[i] = lunalloc_malloc(SIZE);
+    }
+    atomic_set(&npool, 2048);
+    assert_follows(give_pool, tcache_max_slots(sc_index(SIZE)) + 1);
+    while (atomic_get(&npool) > 0) {
+        give_pool();
+    }
+}
+
+/* ---- limits ---- */
+
+static uint32_t
+slots_of(size_t size) {
+    const cache_cold_t *cold = &thread_get()->cache.cold[sc_index(size) + 1];
+    return cold->slots == NULL ? 0 : 1U << cold->lg_slots;
+}
+
+/* Enough traffic for the largest stack. */
+static void
+grow(size_t size) {
+    static void *ptrs[8192];
+    for (unsigned round = 0; round < 40; round++) {
+        for (unsigned i = 0; i < 8192; i++) {
+            ptrs[i] = lunalloc_malloc(size);
+        }
+        for (unsigned i = 0; i < 8192; i++) {
+            lunalloc_free(ptrs[i]);
+        }
+    }
+}
+
+static void
+test_limits_of_stacks(void **state) {
+    (void)state;
+    uint32_t most = config_torture ? 1 : 1024;
+    grow(16);
+    assert_int_equal(slots_of(16), most);
+    set("arenas.tcache_nslots", "100");
+    assert_int_equal(slots_of(16), config_torture ? 1 : 0);
+    grow(16);
+    assert_int_equal(slots_of(16), config_torture ? 1 : 64);
+    set("arenas.tcache_bytes", "100");
+    grow(16);
+    assert_int_equal(slots_of(16), config_torture ? 1 : 4);
+    set("arenas.tcache_bytes", "1M");
+    set("arenas.tcache_nslots", "4096");
+    grow(16);
+    assert_int_equal(slots_of(16), config_torture ? 1 : 4096);
+}
+
+/* What fits stays where it is. */
+static void
+test_limits_leave_the_rest(void **state) {
+    (void)state;
+    void *ptr = lunalloc_malloc(SIZE);
+    lunalloc_free(ptr);
+    set("arenas.tcache_nslots", "64");
+    assert_ptr_equal(lunalloc_malloc(SIZE), ptr);
+    lunalloc_free(ptr);
+}
+
+static uint64_t
+get(const char *name) {
+    lunalloc_value_t value;
+    assert_int_equal(lunalloc_ctl_get(name, &value, NULL, 0), 0);
+    return value.v.u;
+}
+
+/* Large blocks that were allocated before the limit rose are cached after. */
+static void
+test_largest_size(void **state) {
+    (void)state;
+    assert_int_equal(get("arenas.tcache_max"), 32768);
+    void *ptr = lunalloc_malloc(50000);
+    lunalloc_free(lunalloc_malloc(30000));
+    assert_true(slots_of(30000) > 0);
+    set("arenas.tcache_max", "16K");
+    assert_int_equal(get("arenas.tcache_max"), get("thread.tcache.max"));
+    assert_int_equal(slots_of(30000), 0);
+    set("arenas.tcache_max", "64K");
+    assert_int_equal(get("arenas.tcache_max"), 65536);
+    assert_int_equal(slots_of(50000), 0);
+    lunalloc_free(ptr);
+    assert_true(slots_of(50000) > 0);
+    assert_ptr_equal(lunalloc_malloc(50000), ptr);
+    set("arenas.tcache_max", "0");
+    assert_int_equal(get("arenas.tcache_max"), sc.small_max);
+    lunalloc_free(ptr);
+    assert_int_equal(slots_of(50000), 0);
+    set("thread.tcache.max", "4096");
+    set("arenas.tcache_max", "32K");
+    assert_int_equal(thread_get()->cache.ncached, sc_index(4096) + 1);
+    set("thread.tcache.max", "1M");
+    assert_int_equal(thread_get()->cache.ncached, tcache_nclasses());
+}
+
+/* An explicit cache follows when it is flushed. */
+static void
+test_explicit_caches(void **state) {
+    (void)state;
+    uint32_t id = caches_create();
+    set("arenas.tcache_max", "16K");
+    assert_true(caches_get(id)->ncached > tcache_nclasses());
+    assert_true(caches_flush(id));
+    assert_int_equal(caches_get(id)->ncached, tcache_nclasses());
+    assert_true(caches_destroy(id));
+}
+
+/* ---- flushes ---- */
+
+static uint64_t
+cached(void) {
+    lunalloc_stats_t stats;
+    assert_int_equal(lunalloc_stats(LUNALLOC_ALL, &stats), 0);
+    return stats.cached;
+}
+
+static void *
+fill_and_follow(void *arg) {
+    turns_t *turns = arg;
+    for (size_t size = 8; size < 20000; size *= 2) {
+        lunalloc_free(lunalloc_malloc(size));
+    }
+    atomic_set_release(&turns->stage, 1);
+    await(turns, 2);
+    lunalloc_free(lunalloc_malloc(100000));
+    atomic_set_release(&turns->stage, 3);
+    await(turns, 4);
+    return NULL;
+}
+
+/* A thread that sleeps keeps what it has; it gives it back when it comes. */
+static void
+test_flush(void **state) {
+    (void)state;
+    turns_t turns = {0};
+    pthread_t thread;
+    set("thread.tcache.flush", NULL);
+    assert_int_equal(pthread_create(&thread, NULL, fill_and_follow, &turns), 0);
+    await(&turns, 1);
+    set("arenas.tcache_flush", NULL);
+    assert_int_equal(threads_behind(), 1);
+    assert_true(cached() > 10000);
+    atomic_set_release(&turns.stage, 2);
+    await(&turns, 3);
+    assert_int_equal(threads_behind(), 0);
+    assert_int_equal(cached(), 0);
+    atomic_set_release(&turns.stage, 4);
+    assert_int_equal(pthread_join(thread, NULL), 0);
+}
+
+/* A new thread has nothing to catch up with. */
+static void *
+begin(void *arg) {
+    thread_assert(threads_behind() == 0);
+    hit();
+    thread_assert(threads_behind() == 0);
+    return arg;
+}
+
+static void
+test_new_threads(void **state) {
+    (void)state;
+    set("arenas.tcache_flush", NULL);
+    run_thread(begin, NULL);
+}
+
+#define TEST(function) cmocka_unit_test_setup_teardown(function, to_defaults, to_defaults)
+
+int
+main(void) {
+    const struct CMUnitTest tests[] = {
+        TEST(test_follows_within_a_countdown),
+        TEST(test_follows_when_it_only_allocates),
+        TEST(test_follows_when_it_only_frees),
+        TEST(test_limits_of_stacks),
+        TEST(test_limits_leave_the_rest),
+        TEST(test_largest_size),
+        TEST(test_explicit_caches),
+        TEST(test_flush),
+        TEST(test_new_threads),
+    };
+    return cmocka_run_group_tests_name("follow", tests, boot_allocator, NULL);
+}
