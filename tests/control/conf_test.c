@@ -11,12 +11,25 @@
 extern const char *lunalloc_conf;
 __attribute__((visibility("default"))) const char *lunalloc_conf = "tcache_nslots:32,dirty_max:1M,slab_sizes:129-160:4";
 
-/* Prints the argument "name name ..." as "name=value(source)" lines. */
+/* What the ends of a block hold before it is written to, and after it is freed. */
+static void
+report_contents(void) {
+    volatile unsigned char *ptr = lunalloc_malloc(1536);
+    dprintf(STDERR_FILENO, "fresh %02x %02x", ptr[0], ptr[1535]);
+    lunalloc_free((void *)ptr);
+    dprintf(STDERR_FILENO, " freed %02x %02x\n", ptr[0], ptr[1535]);
+}
+
+/* Prints the argument "name name ..." as "name=value(source)" lines, and "contents" as contents. */
 static int
 report(char *names) {
     for (char *name = strtok(names, " "); name != NULL; name = strtok(NULL, " ")) {
         lunalloc_value_t value;
         const char *source;
+        if (strcmp(name, "contents") == 0) {
+            report_contents();
+            continue;
+        }
         if (lunalloc_ctl_get(name, &value, NULL, 0) != 0 || lunalloc_ctl_source(name, &source) != 0) {
             return 1;
         }
@@ -192,6 +205,28 @@ test_malloc_conf(void **state) {
         "lunalloc: MALLOC_CONF: 'junk:maybe' allowed: false, true, alloc, free\nopt.junk=false(default)\n");
 }
 
+static void
+test_modes_by_conf(void **state) {
+    (void)state;
+    assert_conf("junk:true", "contents opt.junk arenas.junk opt.zero",
+                "fresh a5 a5 freed 5a 5a\nopt.junk=true(environment)\narenas.junk=true(environment)\n"
+                "opt.zero=0(default)\n");
+    assert_conf("junk:alloc", "contents", "fresh a5 a5 freed a5 a5\n");
+    assert_conf("junk:free", "contents", "fresh 00 00 freed 5a 5a\n");
+    assert_conf("junk:true,zero:true", "contents opt.zero arenas.zero",
+                "fresh 00 00 freed 5a 5a\nopt.zero=1(environment)\narenas.zero=1(environment)\n");
+    assert_conf("junk:true,junk:false", "contents arenas.junk",
+                "fresh 00 00 freed 00 00\narenas.junk=false(environment)\n");
+    assert_conf("quarantine:64K", "contents opt.quarantine arenas.quarantine",
+                "fresh 00 00 freed 5a 5a\nopt.quarantine=65536(environment)\narenas.quarantine=65536(environment)\n");
+    assert_malloc_conf("junk:alloc", "contents opt.junk", "fresh a5 a5 freed a5 a5\nopt.junk=alloc(environment)\n");
+    assert_conf("junk:maybe,quarantine:-1", "opt.junk opt.quarantine",
+                "lunalloc: LUNALLOC_CONF: 'junk:maybe' allowed: false, true, alloc, free\n"
+                "lunalloc: LUNALLOC_CONF: 'quarantine:-1' is out of range; allowed: a number from 0 to "
+                "1099511627776, with K, M, G or T for bytes\n"
+                "opt.junk=false(default)\nopt.quarantine=0(default)\n");
+}
+
 /* What has no meaning here is taken without a word, and reads as it did. */
 static void
 test_neutral_conf(void **state) {
@@ -199,7 +234,7 @@ test_neutral_conf(void **state) {
     assert_malloc_conf(
         "hpa:true,hpa_dirty_mult:0.25,hpa_sec_nshards:8,metadata_thp:auto,percpu_arena:phycpu,dss:primary,"
         "retain:false,mutex_max_spin:600,oversize_threshold:8388608,zero_realloc:abort,xmalloc:true,"
-        "tcache_nslots_small_max:100,lg_extent_max_active_fit:4,cache_oblivious:false,junk:alloc,zero:true,"
+        "tcache_nslots_small_max:100,lg_extent_max_active_fit:4,cache_oblivious:false,"
         "lg_san_uaf_align:-1,utrace:true,trust_madvise:true,experimental_infallible_new:true",
         "opt.hpa opt.percpu_arena opt.retain",
         "opt.hpa=0(environment)\nopt.percpu_arena=disabled(environment)\nopt.retain=1(environment)\n");
@@ -396,6 +431,7 @@ main(int argc, char **argv) {
         cmocka_unit_test(test_abort_on_bad_slab_sizes),
         cmocka_unit_test(test_bin_shards_by_conf),
         cmocka_unit_test(test_bad_bin_shards),
+        cmocka_unit_test(test_modes_by_conf),
         cmocka_unit_test(test_thp_by_conf),
     };
     return cmocka_run_group_tests_name("conf", tests, NULL, NULL);

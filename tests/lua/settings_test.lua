@@ -48,6 +48,21 @@ test("set takes booleans", function()
     assert(la.set("thread.tcache.enabled", old))
 end)
 
+test("words, sizes and actions of all threads", function()
+    do
+        local _ <close> = assert(la.with { ["arenas.junk"] = "true", ["arenas.quarantine"] = "64K" })
+        test.equal(la.get "arenas.junk", "true")
+        test.equal(la.get "arenas.quarantine", 65536)
+        test.equal(la.get "thread.tcache.enabled", true)
+        test.fails("EINVAL", "false, true, alloc, free", la.set("arenas.junk", "maybe"))
+    end
+    test.equal(la.get "arenas.junk", "false")
+    test.equal(la.get "arenas.quarantine", 0)
+    test.equal(la.set "arenas.tcache_flush", true)
+    test.equal(math.type(la.get "arenas.nbehind"), "integer")
+    test.fails("EPERM", ".", la.set("arenas.nbehind", 1))
+end)
+
 test("an action is done by set without a value", function()
     test.equal(la.set "arena.0.purge", true)
     test.equal(la.set("arena.0.decay", nil), true)

@@ -41,7 +41,7 @@ assert_filled(void *ptr, unsigned char byte) {
     lunalloc_free(ptr);
 }
 
-static const size_t sizes[] = {1, 8, 24, 100, SMALL, 4096, 14336, 20000, 40000, 65536, LARGE, (size_t)5 << 20};
+static const size_t sizes[] = {1, 8, 24, 100, SMALL, 4096, 14336, 20000, 40000, 65536, LARGE, 700000};
 #define NSIZES (sizeof sizes / sizeof sizes[0])
 
 /* Each way to allocate, twice: what was freed is used again. */
