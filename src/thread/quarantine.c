@@ -65,7 +65,7 @@ check_unwritten(const void *ptr, size_t size) {
     }
 }
 
-/* What is all junk may be here already. */
+/* Only what is all junk may be here already. */
 static void
 check_is_new(const quarantine_t *q, const void *ptr, size_t size) {
     if (first_written(ptr, size) != size) {
@@ -126,7 +126,8 @@ push(quarantine_t *q, void *ptr, uint32_t szind) {
     counter_add(&q->held[szind], 1);
 }
 
-/* The oldest one goes back to its arena. That may run hooks, so it comes last. */
+/* The oldest one goes back to its arena, which may run hooks, and so comes last. It is no longer all junk: when it is
+ * allocated again, not written to and freed, nothing suggests that it is here already. */
 static void
 leave(quarantine_t *q) {
     void *ptr = *slot(q, 0);
@@ -136,6 +137,7 @@ leave(quarantine_t *q) {
     q->bytes -= sc.size[e->szind];
     counter_add(&q->held[e->szind], -1U);
     check_unwritten(ptr, sc.size[e->szind]);
+    *(unsigned char *)ptr = JUNK_ALLOCATED;
     if (e->slab) {
         arena_flush(&ptr, 1);
     } else {
