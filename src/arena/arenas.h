@@ -2,8 +2,8 @@
  * arenas.h -- the table of arenas: creation, binding of threads, destruction.
  *
  * Automatic arenas serve threads that did not ask for one. They fill numbered slots, made when a thread first needs
- * them; how many slots are in use may change at any time. Threads notice by a generation number at their next slow
- * path: those of a retired slot move away, and others move if that evens out the load. A retired arena keeps what
+ * them; how many slots are in use may change at any time. Threads are asked (base/request.h), and notice by a generation
+ * number: those of a retired slot move away, and others move if that evens out the load. A retired arena keeps what
  * lives in it; it is used again when the number rises. Once its last thread has left it is *drained*: what is free
  * there goes back to the system at once, whatever its decay times.
  *

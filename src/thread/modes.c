@@ -1,7 +1,9 @@
-/* modes.c -- the switch. */
+/* modes.c -- the switch, and what is allocated. */
 #include "thread/modes.h"
 
 #include "thread/follow.h"
+
+#include <string.h>
 
 void
 modes_set(uint64_t mask, uint64_t modes) {
@@ -10,4 +12,13 @@ modes_set(uint64_t mask, uint64_t modes) {
                                                   memory_order_relaxed, memory_order_relaxed)) {
     }
     threads_ask();
+}
+
+void
+modes_fill(void *at, size_t size, bool *zeroed) {
+    bool zero = modes_on(MODE_ZERO) != 0;
+    if (!zero || !*zeroed) {
+        memset(at, zero ? 0 : JUNK_ALLOCATED, size);
+        *zeroed = zero;
+    }
 }

@@ -17,8 +17,6 @@
 
 #include "base/options.h"
 
-#include <string.h>
-
 #define JUNK_ALLOCATED 0xa5
 #define JUNK_FREED     0x5a
 
@@ -32,13 +30,13 @@ modes_on(uint64_t mask) {
     return atomic_get(&options.modes) & mask;
 }
 
+COLD void modes_fill(void *at, size_t size, bool *zeroed);
+
 /* Fills what was just allocated, or has been gained; *zeroed tells whether it reads as zeros. */
 static inline void
 modes_allocated(void *at, size_t size, bool *zeroed) {
-    uint64_t modes = modes_on(MODES_OF_ALLOC);
-    if (UNLIKELY(modes != 0) && !((modes & MODE_ZERO) != 0 && *zeroed)) {
-        *zeroed = (modes & MODE_ZERO) != 0;
-        memset(at, *zeroed ? 0 : JUNK_ALLOCATED, size);
+    if (UNLIKELY(modes_on(MODES_OF_ALLOC) != 0)) {
+        modes_fill(at, size, zeroed);
     }
 }
 

@@ -7,6 +7,8 @@
 #include "extent/metadata.h"
 #include "thread/modes.h"
 
+#include <string.h>
+
 #define LG_SLOT       3
 #define LG_RING_MIN   6
 #define LG_RING_MAX   METADATA_LG_MAX - LG_SLOT

@@ -9,6 +9,8 @@
 #include "thread/quarantine.h"
 #include "thread/tcache.h"
 
+#include <string.h>
+
 /* Without a cache. */
 static void *
 alloc_direct(thread_t *thread, arena_t *wanted, uint32_t szind, size_t alignment, bool *zeroed) {

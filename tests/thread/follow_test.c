@@ -90,6 +90,11 @@ allocate(void) {
     lunalloc_malloc(16);
 }
 
+static void
+allocate_uncached(void) {
+    lunalloc_malloc(100000);
+}
+
 static void *pool[2048];
 static _Atomic unsigned npool;
 
@@ -108,6 +113,12 @@ static void
 test_follows_when_it_only_allocates(void **state) {
     (void)state;
     assert_follows(allocate, TCACHE_PERIOD);
+}
+
+static void
+test_follows_without_a_cache(void **state) {
+    (void)state;
+    assert_follows(allocate_uncached, 1);
 }
 
 static void
@@ -289,6 +300,7 @@ main(void) {
         TEST(test_follows_within_a_countdown),
         TEST(test_follows_when_it_only_allocates),
         TEST(test_follows_when_it_only_frees),
+        TEST(test_follows_without_a_cache),
         TEST(test_limits_of_stacks),
         TEST(test_limits_leave_the_rest),
         TEST(test_largest_size),
