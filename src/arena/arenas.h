@@ -2,7 +2,7 @@
  * arenas.h -- the table of arenas: creation, binding of threads, destruction.
  *
  * Automatic arenas serve threads that did not ask for one. They fill numbered slots, made when a thread first needs
- * them; how many slots are in use may change at any time. Threads are asked (base/request.h), and notice by a generation
+ * them; how many slots are in use may change at any time. Threads are asked to notice (base/request.h), by a generation
  * number: those of a retired slot move away, and others move if that evens out the load. A retired arena keeps what
  * lives in it; it is used again when the number rises. Once its last thread has left it is *drained*: what is free
  * there goes back to the system at once, whatever its decay times.

@@ -19,7 +19,7 @@ thread_serve(thread_t *thread) {
         return;
     }
     atomic_set(&thread->served, request_latest());
-    uint32_t wanted = threads_flushes();
+    uint32_t wanted = atomic_get(&flushes);
     if (thread_rebind(thread) || thread->flushed != wanted) {
         thread->flushed = wanted;
         thread_flush(thread);
@@ -40,11 +40,6 @@ void
 threads_ask_flush(void) {
     atomic_add(&flushes, 1);
     threads_ask();
-}
-
-uint32_t
-threads_flushes(void) {
-    return atomic_get(&flushes);
 }
 
 static void

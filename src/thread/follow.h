@@ -30,8 +30,6 @@ thread_follow(thread_t *thread) {
 void threads_ask(void);
 /* Asks them to give back what their caches and quarantines hold. */
 void threads_ask_flush(void);
-/* How often they were asked to; of a new thread, what it need not do any more. */
-uint32_t threads_flushes(void);
 /* Threads that have not come to a slow path since they were last asked. */
 uint32_t threads_behind(void) EXCLUDES(role_threads);
 

@@ -5,7 +5,6 @@
 #include "extent/metadata.h"
 #include "os/clock.h"
 #include "os/system.h"
-#include "thread/follow.h"
 #include "thread/modes.h"
 #include "thread/quarantine.h"
 #include "thread/tcache.h"
@@ -107,8 +106,6 @@ thread_new(arena_t *arena) {
     thread->seat = arena_seat(arena);
     thread->id = system_thread_id();
     thread->generation = arenas_generation();
-    atomic_set(&thread->served, request_latest());
-    thread->flushed = threads_flushes();
     thread->most_cached = CACHE_BINS;
     thread_refit(thread);
     return thread;
@@ -158,7 +155,7 @@ thread_nclasses(const thread_t *thread) {
 bool
 thread_is_cached(const thread_t *thread) {
     bool able = thread != &thread_gone && !atomic_get(&atomic_get(&thread->arena)->manual);
-    return able && !thread->uncached && thread_nclasses(thread) > 0;
+    return able && !thread->uncached && options.tcache;
 }
 
 void
