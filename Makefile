@@ -86,10 +86,6 @@ OPAQUE := $(addprefix -fno-builtin-,malloc calloc realloc free aligned_alloc pos
 ALL_CFLAGS  = -std=gnu11 $(OPTIMISE) $(WARNINGS) -fPIC -pthread $(OPAQUE) $(SANITIZE) $(DEFINES) $(INCLUDES)
 # Stores merged into vectors are loaded from constants, whose pages a small program need not touch (startup-cost).
 LIB_CFLAGS := -fvisibility=hidden -fno-semantic-interposition -ftls-model=initial-exec -fno-tree-slp-vectorize
-# Between an entry point and a sample: src/observe/prof_stack.h follows frame pointers there.
-FRAMED := $(addprefix $O/src/,$(addsuffix .o,api/slow api/extended api/cxx thread/source thread/flags \
-              thread/tcache arena/sample arena/large observe/prof observe/prof_stack))
-FRAMED_CFLAGS := -fno-omit-frame-pointer
 LUA_CFLAGS := $(shell pkg-config --cflags $(LUA_PC) 2>/dev/null || echo -I/usr/include/lua5.4)
 LUA_LIBS   := $(shell pkg-config --libs $(LUA_PC) 2>/dev/null || echo -llua5.4)
 LDFLAGS     = -pthread $(SANITIZE) -Wl,-z,now -Wl,-z,relro
@@ -180,7 +176,7 @@ flags:
 # ---- rules ----------------------------------------------------------------------------------------------------------
 
 # Objects are rebuilt when the flags change, products when the list of sources does.
-$O/flags: stamp = $(CC) $(ALL_CFLAGS) $(LIB_CFLAGS) $(FRAMED_CFLAGS) $(FRAMED) $(LUA_CFLAGS) $(CFLAGS)
+$O/flags: stamp = $(CC) $(ALL_CFLAGS) $(LIB_CFLAGS) $(LUA_CFLAGS) $(CFLAGS)
 $O/files: stamp = $(LIB_SRC) $(MODULE_SRC) $(CONSOLE_SRC) $(LDFLAGS)
 $O/flags $O/files: FORCE
 	@mkdir -p $(@D)
@@ -188,7 +184,6 @@ $O/flags $O/files: FORCE
 
 $(LIB_OBJ): LAYER_CFLAGS := $(LIB_CFLAGS)
 $(SELDOM_OBJ): LAYER_CFLAGS := $(LIB_CFLAGS) $(if $(filter release,$(VARIANT)),-Os)
-$(FRAMED): LAYER_CFLAGS := $(LIB_CFLAGS) $(FRAMED_CFLAGS)
 $(MODULE_OBJ): LAYER_CFLAGS := $(LUA_CFLAGS) -fvisibility=hidden
 $(CONSOLE_OBJ): LAYER_CFLAGS := $(LUA_CFLAGS)
 

@@ -2,17 +2,17 @@
  * prof_stack.h -- the calling thread's stack as a profile shows it: return addresses from the caller of the allocator
  * outwards.
  *
- * The unwinder is right and slow; following saved frame pointers is fast, and wrong wherever a function keeps
- * something else in that register. Whether one does is a property of its code: at a given return address the register
- * holds the function's frame or it does not. The unwinder tells once, and that is remembered by return address: later a
- * stack is followed by frame pointers as long as each address on it is known to be good, and left to the unwinder at
- * the first one that is not. So both ways give the same stack.
+ * The unwinder is right and slow: it reads the unwind table of each frame's code anew. What the table says of a return
+ * address is a property of its code, nearly always simple (os/cfi.h), and remembered here by address: from a frame
+ * pointer where the function keeps one, else from the stack pointer and a constant,
  *
- *   frame pointer -> [ the caller's frame pointer ][ return address ][ stack pointer after the return ...
+ *   the caller's [ frame pointer ] ... [ return address ][ stack pointer after the return ...
  *
- * Stacks end in the C library's start of a process or thread, which keeps no frame pointers; what lies beyond an
- * address there is always the same, and is remembered too. Nothing is read but between the frame of prof_stack_capture
- * and the thread's outermost one as the unwinder saw it last, which are at most STACK_SPAN apart.
+ * a stack is followed from word to word. A frame that has no such rule leaves its stack to the unwinder. Both ways read
+ * the same words and give the same stack; rules are forgotten when the set of loaded objects changes.
+ *
+ * Nothing is read but between the frame of prof_stack_capture and the outermost one that the unwinder saw on the thread's
+ * stack, which are at most STACK_SPAN apart. Where no rules are known (not x86-64), the unwinder finds all stacks.
  *
  * The calling thread has marked itself busy: the unwinder may allocate.
  */
@@ -30,7 +30,7 @@ extern bool (*prof_is_entry)(uintptr_t start);
 bool prof_stack_prepare(void);
 /* Up to LUNALLOC_STACK_MAX addresses; returns how many. *top is kept for the thread from call to call, 0 at first. */
 uint32_t prof_stack_capture(uintptr_t *ips, uintptr_t *top);
-/* The same without the memory of what is good. */
+/* The same by the unwinder alone. */
 uint32_t prof_stack_unwind(uintptr_t *ips, uintptr_t *top);
 
 #endif

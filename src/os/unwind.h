@@ -10,13 +10,12 @@
 #ifndef LUNALLOC_OS_UNWIND_H
 #define LUNALLOC_OS_UNWIND_H
 
-#include "base/config.h"
+#include "os/cfi.h"
 
 typedef struct {
     uintptr_t ip;    /* where this frame goes on */
     uintptr_t start; /* of its function; 0 if unknown */
     uintptr_t sp;    /* its stack pointer there */
-    uintptr_t fp;    /* what it has in the frame pointer's register there; 0 if unknown */
 } frame_t;
 
 /* Finds the unwinder and lets it set itself up, which may load objects and so allocate. False if there is none; what
@@ -24,5 +23,11 @@ typedef struct {
 bool unwind_load(void);
 /* Up to n frames, innermost first, the caller's own among them. May allocate. */
 uint32_t unwind(frame_t *frames, uint32_t n);
+
+/* The rule of a return address in a loaded object, and the start of its function; CFI_UNKNOWN of any other one: code
+ * that was made at run time may go without a trace. May allocate. */
+cfi_rule_t unwind_rule(uintptr_t ip, uintptr_t *start);
+/* Another number whenever an object has been loaded or unloaded since. */
+uint64_t unwind_changes(void);
 
 #endif

@@ -4,6 +4,7 @@
 #include "base/atomic.h"
 
 #include <dlfcn.h>
+#include <link.h>
 #include <unwind.h>
 
 /* A program without dynamic linking has none. */
@@ -13,20 +14,18 @@ typedef _Unwind_Reason_Code backtrace_t(_Unwind_Trace_Fn visit, void *context);
 /* dlopen's; found by its name when it is wanted, because every process would look up what this file refers to. */
 typedef void *open_t(const char *name, int flags);
 typedef _Unwind_Word get_t(struct _Unwind_Context *context);
-typedef _Unwind_Word get_register_t(struct _Unwind_Context *context, int number);
-
-/* The frame pointer's number in unwind tables; -1: it is not known how frames are linked here. */
-#if defined(__x86_64__)
-#define FRAME_POINTER 6
-#elif defined(__aarch64__)
-#define FRAME_POINTER 29
-#else
-#define FRAME_POINTER (-1)
-#endif
+/* What a table's entry is relative to; the function's start. */
+typedef struct {
+    void *text, *data, *function;
+} bases_t;
+typedef const uint8_t *find_entry_t(const void *addr, bases_t *bases);
+typedef int visit_object_t(struct dl_phdr_info *object, size_t size, void *context);
+typedef int each_object_t(visit_object_t *visit, void *context);
 
 /* Synchronization: `trace` publishes the others, which are constant then. */
 static get_t *get_ip, *get_sp, *get_start;
-static get_register_t *get_register;
+static find_entry_t *find_entry;
+static each_object_t *each_object;
 static backtrace_t *_Atomic trace;
 
 typedef struct {
@@ -45,7 +44,6 @@ visit(struct _Unwind_Context *context, void *argument) {
         .ip = ip,
         .start = get_start(context),
         .sp = get_sp(context),
-        .fp = FRAME_POINTER < 0 ? 0 : get_register(context, FRAME_POINTER),
     };
     return _URC_NO_REASON;
 }
@@ -73,10 +71,12 @@ unwind_load(void) {
     }
     find(library, "_Unwind_GetIP", &get_ip);
     find(library, "_Unwind_GetCFA", &get_sp);
-    find(library, "_Unwind_GetGR", &get_register);
+    find(library, "_Unwind_Find_FDE", &find_entry);
+    find(RTLD_DEFAULT, "dl_iterate_phdr", &each_object);
     find(library, "_Unwind_GetRegionStart", &get_start);
     find(library, "_Unwind_Backtrace", &found);
-    if (get_ip == NULL || get_sp == NULL || get_register == NULL || get_start == NULL || found == NULL) {
+    if (get_ip == NULL || get_sp == NULL || find_entry == NULL || each_object == NULL || get_start == NULL ||
+        found == NULL) {
         return false;
     }
     frame_t first;
@@ -93,4 +93,48 @@ unwind(frame_t *frames, uint32_t n) {
         found(visit, &walk);
     }
     return walk.n;
+}
+
+/* ---- rules ---- */
+
+/* Ends at the object that the address is in. */
+static int
+is_in_object(struct dl_phdr_info *object, size_t size, void *context) {
+    (void)size;
+    uintptr_t ip = *(const uintptr_t *)context;
+    for (uint32_t i = 0; i < object->dlpi_phnum; i++) {
+        const ElfW(Phdr) *part = &object->dlpi_phdr[i];
+        if (part->p_type == PT_LOAD && ip - (object->dlpi_addr + part->p_vaddr) < part->p_memsz) {
+            return 1;
+        }
+    }
+    return 0;
+}
+
+/* What a return address is in is the call before it. */
+cfi_rule_t
+unwind_rule(uintptr_t ip, uintptr_t *start) {
+    bases_t bases = {0};
+    uintptr_t call = ip - 1;
+    const uint8_t *entry = find_entry((const void *)call, &bases);
+    *start = (uintptr_t)bases.function;
+    if (entry == NULL || each_object(is_in_object, &call) == 0) {
+        return (cfi_rule_t){.kind = CFI_UNKNOWN};
+    }
+    return cfi_rule(entry, call - *start);
+}
+
+/* Each object is told the same. */
+static int
+take_changes(struct dl_phdr_info *object, size_t size, void *context) {
+    (void)size;
+    *(uint64_t *)context = object->dlpi_adds + object->dlpi_subs;
+    return 1;
+}
+
+uint64_t
+unwind_changes(void) {
+    uint64_t changes = 0;
+    each_object(take_changes, &changes);
+    return changes;
 }

@@ -19,3 +19,15 @@ unwind(frame_t *frames, uint32_t n) {
     }
     return found;
 }
+
+cfi_rule_t
+unwind_rule(uintptr_t ip, uintptr_t *start) {
+    (void)ip;
+    *start = 0;
+    return (cfi_rule_t){.kind = CFI_UNKNOWN};
+}
+
+uint64_t
+unwind_changes(void) {
+    return 0;
+}
