@@ -75,29 +75,31 @@ until(uint32_t szind, uint32_t most) {
 }
 
 static prof_sample_t *
-take(const extent_t *e) {
-    uintptr_t ips[LUNALLOC_STACK_MAX];
+enter_sample(const extent_t *e, prof_thread_t *thread, const uintptr_t *ips, uint32_t n) {
+    size_t size = sc.size[e->szind];
     prof_allocation_t what = {
         .addr = e->addr,
-        .size = sc.size[e->szind],
+        .size = size,
         .szind = e->szind,
         .arena = extent_arena(e),
-        .weight = prof_weight(sc.size[e->szind], atomic_get(&lg_sample)),
+        .weight = prof_weight(size, atomic_get(&lg_sample)),
     };
-    uint32_t n = prof_stack_capture(ips, &record()->top);
-    prof_sample_t *sample = prof_table_add(record(), &what, ips, n);
+    prof_sample_t *sample = prof_table_add(thread, &what, ips, n);
     if (sample != NULL) {
-        prof_dump_allocated(what.weight * (double)what.size);
+        prof_dump_allocated(what.weight * (double)size);
     }
     return sample;
 }
 
+/* The stack is looked at from here: the fewer frames of the allocator there are, the shorter is the way. */
 static void *
 allocated(const extent_t *e) {
+    uintptr_t ips[LUNALLOC_STACK_MAX];
     int saved = errno;
     prof_sample_t *sample = NULL;
     if (!prof_enter()) {
-        sample = take(e);
+        prof_thread_t *thread = record();
+        sample = enter_sample(e, thread, ips, prof_stack_capture(ips, &thread->top));
         prof_leave();
     }
     errno = saved;

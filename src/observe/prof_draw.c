@@ -55,16 +55,20 @@ one_minus_exp(double x) {
     return q;
 }
 
+/* 2^lg. */
 static double
 mean_bytes(unsigned lg) {
-    return (double)(UINT64_C(1) << lg);
+    uint64_t bits = (uint64_t)(1023 + lg) << 52;
+    double mean;
+    memcpy(&mean, &bits, sizeof mean);
+    return mean;
 }
 
 /* -ln u >= 1 - u: what is beyond that already needs no logarithm. */
 uint32_t
 prof_draw(size_t size, uint32_t most, unsigned lg) {
-    double uniform = (double)((random_bits() >> 11) + 1) / (double)(UINT64_C(1) << 53);
-    double allocations = mean_bytes(lg) / (double)size;
+    double uniform = (double)(int64_t)((random_bits() >> 11) + 1) * 0x1p-53;
+    double allocations = mean_bytes(lg) / (double)(int64_t)size;
     double least = (1 - uniform) * allocations;
     double before = least < most ? minus_ln(uniform) * allocations : least;
     return before < most ? (uint32_t)before + 1 : 0;

@@ -16,83 +16,93 @@ bool (*prof_is_entry)(uintptr_t start);
 /* ---- rules ---- */
 
 /*
- * A rule with its return address, in one word, so that it is read and written whole:
+ * A rule with its return address, in one word, so that it is read and written whole; bytes of up are multiples of 8:
  *
- *   63        16 | 15      | 14      | 13 .. 11  | 10 .. 0
- *   address      | entry   | by fp   | saved / 8 | up / 8
+ *   63    | 62 .. 16 | 15    | 14    | 13 .. 3 | 2 .. 0
+ *   loose | address  | entry | by fp | up / 8  | 8 - saved / 8, or 0
  *
- * up is 0 where there is no way further: the rule is then NO_RULE, or else the frame is the outermost one.
+ * loose: its object may be unloaded. Where up is 0, the lowest bits tell whether the frame is the outermost one; else
+ * there is no rule. An address of a process is below 2^47.
  */
-#define LG_WORD    3
-#define LG_SAVED   11
-#define UP_MAX     ((1U << LG_SAVED) - 1)
-#define SAVED_MAX  7U
-#define NO_RULE    (1U << LG_SAVED)
-#define BY_FP      (1U << 14)
-#define ENTRY      (1U << 15)
+#define SAVED      UINT64_C(7)
+#define UP         (UINT64_C(0x3fff) & ~SAVED)
+#define OUTERMOST  SAVED
+#define BY_FP      (UINT64_C(1) << 14)
+#define ENTRY      (UINT64_C(1) << 15)
 #define LG_ADDRESS 16
+#define LOOSE      (UINT64_C(1) << 63)
 
 #define LG_RULES 14
 
 /* In the place that the address's hash gives; a newcomer takes it. */
-static _Atomic uintptr_t *_Atomic rules; /* Synchronization: written once; its words by any thread. */
-/* unwind_changes() that the rules are of. What is on a thread's stack stays loaded while it looks. */
+static _Atomic uint64_t *_Atomic rules; /* Synchronization: written once; its words by any thread. */
+/* unwind_changes() that the loose rules are of. What is on a thread's stack stays loaded while it looks. */
 static _Atomic uint64_t changes; /* Synchronization: any thread, when it has cleared the rules. */
 
-static inline size_t
-place_of(uintptr_t ip) {
-    return ip * UINT64_C(0x9e3779b97f4a7c15) >> (64 - LG_RULES);
+static inline _Atomic uint64_t *
+place_of(_Atomic uint64_t *words, uintptr_t ip) {
+    return &words[ip * UINT64_C(0x9e3779b97f4a7c15) >> (64 - LG_RULES)];
 }
 
-static uintptr_t
+static uint64_t
 pack(const cfi_rule_t *rule) {
-    uint32_t up = rule->up >> LG_WORD, saved = rule->saved >> LG_WORD;
-    bool whole = ((rule->up | rule->saved) & (sizeof(uintptr_t) - 1)) == 0;
     if (rule->kind == CFI_OUTERMOST) {
+        return OUTERMOST;
+    }
+    if (rule->kind == CFI_UNKNOWN || (rule->up & ~UP) != 0 || rule->saved % 8 != 0 || rule->saved / 8 > SAVED) {
         return 0;
     }
-    if (rule->kind == CFI_UNKNOWN || !whole || up > UP_MAX || saved > SAVED_MAX) {
-        return NO_RULE;
-    }
-    return (rule->kind == CFI_BY_FP ? BY_FP : 0) | saved << LG_SAVED | up;
+    return (rule->kind == CFI_BY_FP ? BY_FP : 0) | rule->up | (8 - rule->saved / 8) % 8;
 }
 
-static NOINLINE uintptr_t
-learn(uintptr_t ip) {
-    uintptr_t start;
-    cfi_rule_t rule = unwind_rule(ip, &start);
-    bool entry = prof_is_entry != NULL && prof_is_entry(start);
-    uintptr_t word = ip << LG_ADDRESS | (entry ? ENTRY : 0) | pack(&rule);
-    atomic_set(&atomic_get(&rules)[place_of(ip)], word);
+static uint64_t
+learn(_Atomic uint64_t *words, uintptr_t ip) {
+    unwind_rule_t rule = unwind_rule(ip);
+    bool entry = prof_is_entry != NULL && prof_is_entry(rule.start);
+    uint64_t word = (rule.stays ? 0 : LOOSE) | ip << LG_ADDRESS | (entry ? ENTRY : 0) | pack(&rule.cfi);
+    atomic_set(place_of(words, ip), word);
     return word;
-}
-
-static inline uintptr_t
-rule_of(_Atomic uintptr_t *words, uintptr_t ip) {
-    uintptr_t word = atomic_get(&words[place_of(ip)]);
-    return LIKELY(word >> LG_ADDRESS == ip) ? word : learn(ip);
 }
 
 /* Where another object is loaded, an address may have another rule. */
 static void
-forget_unloaded(_Atomic uintptr_t *words) {
+forget_unloaded(_Atomic uint64_t *words) {
     uint64_t present = unwind_changes();
-    if (LIKELY(atomic_get_acquire(&changes) == present)) {
+    if (atomic_get_acquire(&changes) == present) {
         return;
     }
     for (size_t i = 0; i < (size_t)1 << LG_RULES; i++) {
-        if (atomic_get(&words[i]) != 0) {
+        if ((atomic_get(&words[i]) & LOOSE) != 0) {
             atomic_set(&words[i], 0);
         }
     }
     atomic_set_release(&changes, present);
 }
 
+/* A rule that is loose, or not there. *checked: what was unloaded is forgotten. */
+static NOINLINE uint64_t
+rule_slow(_Atomic uint64_t *words, uintptr_t ip, bool *checked) {
+    if (!*checked) {
+        forget_unloaded(words);
+        *checked = true;
+    }
+    uint64_t word = atomic_get(place_of(words, ip));
+    return (word & ~LOOSE) >> LG_ADDRESS == ip ? word : learn(words, ip);
+}
+
+static inline uint64_t
+rule_of(_Atomic uint64_t *words, uintptr_t ip, bool *checked) {
+    uint64_t word = atomic_get(place_of(words, ip));
+    return LIKELY(word >> LG_ADDRESS == ip) ? word : rule_slow(words, ip, checked);
+}
+
 /* ---- by rules ---- */
 
 static inline uintptr_t
 word_at(uintptr_t addr) {
-    return *(const uintptr_t *)addr;
+    uintptr_t word;
+    memcpy(&word, (const void *)addr, sizeof word);
+    return word;
 }
 
 /* A frame, between calls. */
@@ -100,29 +110,28 @@ typedef struct {
     uintptr_t ip, sp, fp;
 } state_t;
 
-/* From a frame outwards; 0 if that needs the unwinder. */
+/* From a frame outwards; 0 if that needs the unwinder. The last address is 0 where no outermost frame is told. */
 static uint32_t
 follow(state_t at, uintptr_t top, uintptr_t *ips) {
-    _Atomic uintptr_t *words = atomic_get_acquire(&rules);
-    uint32_t n = 0, own = 0;
-    while (at.ip != 0 && n < LUNALLOC_STACK_MAX) {
-        uintptr_t rule = rule_of(words, at.ip);
+    _Atomic uint64_t *words = atomic_get_acquire(&rules);
+    uint32_t n = 0, own = OWN_MAX;
+    bool checked = false;
+    while (n < LUNALLOC_STACK_MAX) {
+        uint64_t rule = rule_of(words, at.ip, &checked);
         ips[n++] = at.ip;
-        if (UNLIKELY((rule & ENTRY) != 0) && own + n <= OWN_MAX) {
-            own += n;
+        if (UNLIKELY((rule & ENTRY) != 0) && n <= own) {
+            own -= n;
             n = 0;
         }
-        uintptr_t up = (rule & UP_MAX) << LG_WORD, saved = rule >> LG_SAVED & SAVED_MAX;
-        if (up == 0) {
-            return (rule & NO_RULE) != 0 ? 0 : n;
+        uint64_t up = rule & UP, saved = rule & SAVED;
+        if (UNLIKELY(up == 0)) {
+            return at.ip == 0 ? n - 1 : saved == OUTERMOST ? n : 0;
         }
         uintptr_t end = ((rule & BY_FP) != 0 ? at.fp : at.sp) + up;
-        if (UNLIKELY(end <= at.sp || end > top || end % sizeof end != 0)) {
+        if (UNLIKELY(end <= at.sp || end > top)) {
             return 0;
         }
-        at.fp = saved != 0 ? word_at(end - (saved << LG_WORD)) : at.fp;
-        at.ip = word_at(end - sizeof end);
-        at.sp = end;
+        at = (state_t){.ip = word_at(end - 8), .sp = end, .fp = saved != 0 ? word_at(end - 64 + saved * 8) : at.fp};
     }
     return n;
 }
@@ -173,7 +182,7 @@ prof_stack_unwind(uintptr_t *ips, uintptr_t *top) {
 bool
 prof_stack_prepare(void) {
     if (atomic_get(&rules) == NULL) {
-        atomic_set_release(&rules, metadata_alloc(sizeof(uintptr_t) << LG_RULES, CACHELINE));
+        atomic_set_release(&rules, metadata_alloc(sizeof(uint64_t) << LG_RULES, CACHELINE));
     }
     return atomic_get(&rules) != NULL && unwind_load();
 }
@@ -184,7 +193,6 @@ prof_stack_capture(uintptr_t *ips, uintptr_t *top) {
     uintptr_t fp = (uintptr_t)__builtin_frame_address(0);
     uint32_t n = 0;
     if (is_near(fp, *top)) {
-        forget_unloaded(atomic_get_acquire(&rules));
         n = follow((state_t){.ip = word_at(fp + sizeof fp), .sp = fp + 2 * sizeof fp, .fp = word_at(fp)}, *top, ips);
     }
     return n > 0 ? n : prof_stack_unwind(ips, top);

@@ -70,39 +70,39 @@ prof_table_make(void) {
 /* ---- tallies ---- */
 
 static void
-count(prof_tally_t *tally, const prof_allocation_t *what, int sign) {
-    tally->count += (uint64_t)sign;
-    tally->bytes += sign > 0 ? what->size : 0 - what->size;
-    tally->objects += sign * what->weight;
-    tally->size += sign * what->weight * (double)what->size;
-}
-
-/* What nothing is left of is 0, whatever was lost in rounding. */
-static void
-settle(prof_tally_t *tally) {
-    if (tally->count == 0) {
-        *tally = (prof_tally_t){0};
-    }
-}
-
-static void
-count_in(prof_sums_t *sums, const prof_allocation_t *what) {
-    count(&sums->live, what, 1);
-    count(&sums->accum, what, 1);
-}
-
-static void
-count_out(prof_sums_t *sums, const prof_allocation_t *what) {
-    count(&sums->live, what, -1);
-    settle(&sums->live);
-}
-
-static void
 add(prof_tally_t *to, const prof_tally_t *from) {
     to->count += from->count;
     to->bytes += from->bytes;
     to->objects += from->objects;
     to->size += from->size;
+}
+
+/* What nothing is left of is 0, whatever was lost in rounding. */
+static void
+subtract(prof_tally_t *from, const prof_tally_t *what) {
+    from->count -= what->count;
+    from->bytes -= what->bytes;
+    from->objects -= what->objects;
+    from->size -= what->size;
+    if (from->count == 0) {
+        *from = (prof_tally_t){0};
+    }
+}
+
+static prof_tally_t
+tally_of(const prof_allocation_t *what) {
+    return (prof_tally_t){
+        .count = 1,
+        .bytes = what->size,
+        .objects = what->weight,
+        .size = what->weight * (double)(int64_t)what->size,
+    };
+}
+
+static void
+count_in(prof_sums_t *sums, const prof_tally_t *tally) {
+    add(&sums->live, tally);
+    add(&sums->accum, tally);
 }
 
 /* ---- threads ---- */
@@ -153,9 +153,8 @@ hash_of(const uintptr_t *ips, uint32_t n) {
     uint64_t hash = n;
     for (uint32_t i = 0; i < n; i++) {
         hash = (hash ^ ips[i]) * UINT64_C(0x9e3779b97f4a7c15);
-        hash ^= hash >> 29;
     }
-    return hash;
+    return hash ^ hash >> 32;
 }
 
 static unsigned
@@ -229,8 +228,9 @@ add_locked(prof_thread_t *thread, const prof_allocation_t *what, const uintptr_t
     prof_sample_t *sample = stack == NULL ? NULL : sample_new(t);
     if (sample != NULL) {
         *sample = (prof_sample_t){.what = *what, .time = clock_coarse_ns(), .thread = thread, .stack = stack};
-        count_in(&stack->sums, what);
-        count_in(&thread->sums, what);
+        prof_tally_t tally = tally_of(what);
+        count_in(&stack->sums, &tally);
+        count_in(&thread->sums, &tally);
     }
     return sample;
 }
@@ -247,8 +247,9 @@ void
 prof_table_remove(prof_sample_t *sample) {
     table_lock();
     if (sample->stack != NULL) {
-        count_out(&sample->stack->sums, &sample->what);
-        count_out(&sample->thread->sums, &sample->what);
+        prof_tally_t tally = tally_of(&sample->what);
+        subtract(&sample->stack->sums.live, &tally);
+        subtract(&sample->thread->sums.live, &tally);
         drop_if_done(sample->thread);
     }
     spare(the_table(), sample);

@@ -24,9 +24,15 @@ bool unwind_load(void);
 /* Up to n frames, innermost first, the caller's own among them. May allocate. */
 uint32_t unwind(frame_t *frames, uint32_t n);
 
-/* The rule of a return address in a loaded object, and the start of its function; CFI_UNKNOWN of any other one: code
- * that was made at run time may go without a trace. May allocate. */
-cfi_rule_t unwind_rule(uintptr_t ip, uintptr_t *start);
+typedef struct {
+    cfi_rule_t cfi;
+    uintptr_t start; /* of its function; 0 if unknown */
+    bool stays;      /* its object is not unloaded before the process ends */
+} unwind_rule_t;
+
+/* Of a return address in a loaded object; CFI_UNKNOWN of any other one: code that was made at run time may go without a
+ * trace. May allocate. */
+unwind_rule_t unwind_rule(uintptr_t ip);
 /* Another number whenever an object has been loaded or unloaded since. */
 uint64_t unwind_changes(void);
 

@@ -97,31 +97,49 @@ unwind(frame_t *frames, uint32_t n) {
 
 /* ---- rules ---- */
 
-/* Ends at the object that the address is in. */
-static int
-is_in_object(struct dl_phdr_info *object, size_t size, void *context) {
-    (void)size;
-    uintptr_t ip = *(const uintptr_t *)context;
+typedef struct {
+    uintptr_t ip;
+    uint32_t before; /* objects that were looked at before the one with ip */
+    bool stays;
+} search_t;
+
+static bool
+contains(const struct dl_phdr_info *object, uintptr_t addr) {
     for (uint32_t i = 0; i < object->dlpi_phnum; i++) {
         const ElfW(Phdr) *part = &object->dlpi_phdr[i];
-        if (part->p_type == PT_LOAD && ip - (object->dlpi_addr + part->p_vaddr) < part->p_memsz) {
-            return 1;
+        if (part->p_type == PT_LOAD && addr - (object->dlpi_addr + part->p_vaddr) < part->p_memsz) {
+            return true;
         }
     }
-    return 0;
+    return false;
+}
+
+/* Ends at the object that the address is in. The program, which comes first, the C library and this very object are not
+ * unloaded before the process ends. */
+static int
+search_object(struct dl_phdr_info *object, size_t size, void *context) {
+    (void)size;
+    search_t *search = context;
+    bool found = contains(object, search->ip);
+    search->stays = found && (search->before == 0 || contains(object, (uintptr_t)each_object) ||
+                              contains(object, (uintptr_t)search_object));
+    search->before++;
+    return found;
 }
 
 /* What a return address is in is the call before it. */
-cfi_rule_t
-unwind_rule(uintptr_t ip, uintptr_t *start) {
+unwind_rule_t
+unwind_rule(uintptr_t ip) {
     bases_t bases = {0};
-    uintptr_t call = ip - 1;
-    const uint8_t *entry = find_entry((const void *)call, &bases);
-    *start = (uintptr_t)bases.function;
-    if (entry == NULL || each_object(is_in_object, &call) == 0) {
-        return (cfi_rule_t){.kind = CFI_UNKNOWN};
+    search_t search = {.ip = ip - 1};
+    unwind_rule_t rule = {.cfi.kind = CFI_UNKNOWN};
+    const uint8_t *entry = find_entry((const void *)search.ip, &bases);
+    if (entry != NULL && each_object(search_object, &search) != 0) {
+        rule.start = (uintptr_t)bases.function;
+        rule.stays = search.stays;
+        rule.cfi = cfi_rule(entry, search.ip - rule.start);
     }
-    return cfi_rule(entry, call - *start);
+    return rule;
 }
 
 /* Each object is told the same. */

@@ -20,11 +20,10 @@ unwind(frame_t *frames, uint32_t n) {
     return found;
 }
 
-cfi_rule_t
-unwind_rule(uintptr_t ip, uintptr_t *start) {
+unwind_rule_t
+unwind_rule(uintptr_t ip) {
     (void)ip;
-    *start = 0;
-    return (cfi_rule_t){.kind = CFI_UNKNOWN};
+    return (unwind_rule_t){.cfi.kind = CFI_UNKNOWN};
 }
 
 uint64_t
