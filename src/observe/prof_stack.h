@@ -11,8 +11,9 @@
  * a stack is followed from word to word. A frame that has no such rule leaves its stack to the unwinder. Both ways read
  * the same words and give the same stack; rules are forgotten when the set of loaded objects changes.
  *
- * Nothing is read but between the frame of prof_stack_capture and the outermost one that the unwinder saw on the thread's
- * stack, which are at most STACK_SPAN apart. Where no rules are known (not x86-64), the unwinder finds all stacks.
+ * Nothing is read but between the frame of prof_stack_capture and the outermost one that the unwinder saw on the
+ * thread's stack, which are at most STACK_SPAN apart. Where no rules are known (not x86-64), the unwinder finds all
+ * stacks.
  *
  * The calling thread has marked itself busy: the unwinder may allocate.
  */

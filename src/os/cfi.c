@@ -11,9 +11,19 @@
 
 /* Numbers of registers in unwind tables. Where none are known, no rule is. */
 #if defined(__x86_64__)
-enum { REGISTERS_KNOWN = 1, STACK_POINTER = 7, FRAME_POINTER = 6, RETURN_ADDRESS = 16 };
+enum {
+    REGISTERS_KNOWN = 1,
+    STACK_POINTER = 7,
+    FRAME_POINTER = 6,
+    RETURN_ADDRESS = 16
+};
 #else
-enum { REGISTERS_KNOWN = 0, STACK_POINTER = -1, FRAME_POINTER = -2, RETURN_ADDRESS = -3 };
+enum {
+    REGISTERS_KNOWN = 0,
+    STACK_POINTER = -1,
+    FRAME_POINTER = -2,
+    RETURN_ADDRESS = -3
+};
 #endif
 
 enum {
@@ -370,10 +380,12 @@ rule_of(const row_t *row) {
 
 cfi_rule_t
 cfi_rule(const uint8_t *fde, uintptr_t offset) {
-    machine_t m = {.left = offset};
-    if (!REGISTERS_KNOWN) {
-        return (cfi_rule_t){.kind = CFI_UNKNOWN};
+    machine_t m = {.left = offset, .failed = !REGISTERS_KNOWN};
+    if (!m.failed) {
+        run_entry(&m, fde);
     }
-    run_entry(&m, fde);
-    return m.failed ? (cfi_rule_t){.kind = CFI_UNKNOWN} : rule_of(&m.row);
+    if (m.failed) {
+        m.row = (row_t){.base = NO_REGISTER};
+    }
+    return rule_of(&m.row);
 }

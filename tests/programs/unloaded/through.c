@@ -1,4 +1,8 @@
 /* through.c -- a library that calls back, with a frame of ROOM bytes. */
+#ifndef ROOM
+#define ROOM 24
+#endif
+
 void through(void (*call)(void));
 
 void
