@@ -17,7 +17,6 @@
 
 static _Atomic unsigned lg_sample = DEFAULT_LG_PROF_SAMPLE; /* Synchronization: any thread. */
 static _Atomic bool gdump;                                  /* Synchronization: any thread. */
-static _Atomic bool thread_active = true;                   /* Synchronization: any thread. */
 static _Atomic bool begun;                                  /* Synchronization: any thread; never becomes false. */
 
 /* ---- threads ---- */
@@ -32,7 +31,7 @@ static prof_thread_t *
 record_or_new(void) {
     thread_t *thread = thread_self;
     if (thread->prof == NULL && thread != &thread_gone && thread != &thread_unborn) {
-        thread->prof = prof_thread_new(thread->id, atomic_get(&thread_active));
+        thread->prof = prof_thread_new(thread->id);
     }
     return thread->prof;
 }
@@ -54,8 +53,7 @@ prof_leave(void) {
 
 bool
 prof_thread_active(void) {
-    const prof_thread_t *thread = record();
-    return thread != NULL ? thread->active : atomic_get(&thread_active);
+    return !atomic_get(&thread_self->unsampled);
 }
 
 /* For a control: the calling thread is one, and the table is there. */
@@ -69,8 +67,9 @@ record_for_control(void) {
 
 static uint32_t
 until(uint32_t szind, uint32_t most) {
-    const prof_thread_t *thread = record();
-    bool sampled = thread != NULL ? thread->active && !thread->busy : atomic_get(&thread_active);
+    const thread_t *self = thread_self;
+    const prof_thread_t *thread = self->prof;
+    bool sampled = !atomic_get(&self->unsampled) && (thread == NULL || !thread->busy);
     return sampled ? prof_draw(sc.size[szind], most, atomic_get(&lg_sample)) : 0;
 }
 
@@ -97,7 +96,7 @@ allocated(const extent_t *e) {
     uintptr_t ips[LUNALLOC_STACK_MAX];
     int saved = errno;
     prof_sample_t *sample = NULL;
-    if (!prof_enter()) {
+    if (prof_thread_active() && !prof_enter()) {
         prof_thread_t *thread = record();
         sample = enter_sample(e, thread, ips, prof_stack_capture(ips, &thread->top));
         prof_leave();
@@ -177,22 +176,20 @@ prof_set_gdump(bool on) {
 
 bool
 prof_thread_active_init(void) {
-    return atomic_get(&thread_active);
+    return !atomic_get(&thread_unborn.unsampled);
 }
 
 void
 prof_set_thread_active_init(bool active) {
-    atomic_set(&thread_active, active);
+    atomic_set(&thread_unborn.unsampled, !active);
 }
 
-int
+void
 prof_thread_set_active(bool active) {
-    prof_thread_t *thread = record_for_control();
-    if (thread == NULL) {
-        return EAGAIN;
+    thread_t *self = thread_get();
+    if (self != &thread_gone) {
+        atomic_set(&self->unsampled, !active);
     }
-    thread->active = active;
-    return 0;
 }
 
 const char *
@@ -230,7 +227,8 @@ prof_begin(void) {
         return;
     }
     atomic_set(&lg_sample, (unsigned)options.lg_prof_sample);
-    atomic_set(&thread_active, options.prof_thread_active_init);
+    prof_set_thread_active_init(options.prof_thread_active_init);
+    prof_thread_set_active(options.prof_thread_active_init);
     if (options.prof_gdump) {
         prof_set_gdump(true);
     }

@@ -28,13 +28,13 @@ unsigned prof_lg_sample(void);
 void prof_reset(unsigned lg);
 bool prof_gdump(void);
 void prof_set_gdump(bool on);
+/* Of threads that are born from now on. */
 bool prof_thread_active_init(void);
 void prof_set_thread_active_init(bool active);
 
 /* Of the calling thread. */
 bool prof_thread_active(void);
-/* 0, or EAGAIN without memory. */
-int prof_thread_set_active(bool active);
+void prof_thread_set_active(bool active);
 const char *prof_thread_get_name(void);
 /* 0; EINVAL: longer than PROF_NAME_MAX - 1, or not printable; EAGAIN. */
 int prof_thread_set_name(const char *name);

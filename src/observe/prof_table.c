@@ -108,7 +108,7 @@ count_in(prof_sums_t *sums, const prof_tally_t *tally) {
 /* ---- threads ---- */
 
 prof_thread_t *
-prof_thread_new(uint32_t id, bool active) {
+prof_thread_new(uint32_t id) {
     table_t *t = the_table();
     prof_thread_t *thread = t == NULL ? NULL : metadata_take(LG_THREAD);
     if (thread == NULL) {
@@ -116,7 +116,6 @@ prof_thread_new(uint32_t id, bool active) {
     }
     memset(thread, 0, sizeof *thread);
     thread->id = id;
-    thread->active = active;
     table_lock();
     list_push_back(&t->threads, &thread->link);
     table_unlock();

@@ -48,7 +48,6 @@ typedef struct {
     char name[PROF_NAME_MAX]; /* Synchronization: written under the lock by the thread itself, which may read it so. */
     bool ended GUARDED_BY(role_prof);
     uintptr_t top; /* Synchronization: the thread alone; prof_stack_capture's. */
-    bool active;   /* Synchronization: the thread alone; it is to be sampled. */
     bool busy;     /* Synchronization: the thread alone; it is at work for the profiler, and not to be sampled. */
     uint32_t id;   /* Synchronization: constant (a fork sets it anew); the system's number. */
 } prof_thread_t;
@@ -72,7 +71,7 @@ typedef struct {
 bool prof_table_make(void);
 
 /* A record for a thread; NULL without memory. It is the thread's until prof_thread_end. */
-prof_thread_t *prof_thread_new(uint32_t id, bool active);
+prof_thread_t *prof_thread_new(uint32_t id);
 void prof_thread_end(prof_thread_t *thread);
 void prof_thread_name(prof_thread_t *thread, const char *name);
 

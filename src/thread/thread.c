@@ -105,6 +105,7 @@ thread_new(arena_t *arena) {
     atomic_set(&thread->arena, arena);
     thread->seat = arena_seat(arena);
     thread->id = system_thread_id();
+    atomic_set(&thread->unsampled, atomic_get(&thread_unborn.unsampled));
     thread->generation = arenas_generation();
     thread->most_cached = CACHE_BINS;
     thread_refit(thread);

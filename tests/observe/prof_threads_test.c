@@ -152,14 +152,14 @@ static void *
 allocate_unsampled(void *arg) {
     (void)arg;
     thread_assert(prof_thread_active());
-    thread_assert(prof_thread_set_active(false) == 0);
+    prof_thread_set_active(false);
     thread_assert(!prof_thread_active());
     for (size_t i = 0; i < 4 * TCACHE_PERIOD; i++) {
         void *p = lunalloc_malloc(100000);
         thread_assert(!is_sampled(p));
         lunalloc_free(p);
     }
-    thread_assert(prof_thread_set_active(true) == 0);
+    prof_thread_set_active(true);
     void *p = lunalloc_malloc(100000);
     thread_assert(is_sampled(p));
     lunalloc_free(p);
@@ -183,6 +183,32 @@ test_thread_switch(void **state) {
     run_thread(allocate_by_default, NULL);
     prof_set_thread_active_init(true);
     run_thread(allocate_by_default, state);
+}
+
+/* Born while threads were not sampled: the change that it makes is for others. */
+static void *
+born_unsampled(void *arg) {
+    (void)arg;
+    lunalloc_free(lunalloc_malloc(100));
+    prof_set_thread_active_init(true);
+    return allocate_by_default(NULL);
+}
+
+static void *
+born_sampled(void *sampled) {
+    lunalloc_free(lunalloc_malloc(100));
+    prof_set_thread_active_init(false);
+    return allocate_by_default(sampled);
+}
+
+static void
+test_threads_stay_as_they_were_born(void **state) {
+    profile(0);
+    run_thread(born_sampled, state);
+    assert_false(prof_thread_active_init());
+    run_thread(born_unsampled, NULL);
+    assert_true(prof_thread_active_init());
+    assert_true(prof_thread_active());
 }
 
 static void *
@@ -271,6 +297,7 @@ main(void) {
         cmocka_unit_test_teardown(test_every_switch_under_load, profile_off),
         cmocka_unit_test_teardown(test_threads_follow_the_switch, profile_off),
         cmocka_unit_test_teardown(test_thread_switch, profile_off),
+        cmocka_unit_test_teardown(test_threads_stay_as_they_were_born, profile_off),
         cmocka_unit_test_teardown(test_thread_names, profile_off),
         cmocka_unit_test_teardown(test_threads_come_and_go, profile_off),
         cmocka_unit_test_teardown(test_fork_under_load, profile_off),
