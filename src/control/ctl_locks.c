@@ -5,9 +5,11 @@
 #include "control/ctl_arena.h"
 #include "extent/metadata.h"
 #include "extent/pagemap.h"
+#include "observe/prof_dump.h"
+#include "observe/prof_table.h"
 
 const char process_lock_names[PROCESS_LOCKS][20] = {"background_thread", "threads", "arenas",
-                                                    "descriptors",       "pagemap", "metadata"};
+                                                    "descriptors", "pagemap", "metadata", "prof", "prof_dump"};
 
 lock_t *
 process_lock(process_lock_t which) {
@@ -22,8 +24,12 @@ process_lock(process_lock_t which) {
         return extent_mutex();
     case process_lock_pagemap:
         return pagemap_mutex();
-    default:
+    case process_lock_metadata:
         return metadata_mutex();
+    case process_lock_prof:
+        return prof_table_mutex();
+    default:
+        return prof_dump_mutex();
     }
 }
 

@@ -12,6 +12,8 @@ typedef enum {
     process_lock_descriptors,
     process_lock_pagemap,
     process_lock_metadata,
+    process_lock_prof,
+    process_lock_prof_dump,
     PROCESS_LOCKS
 } process_lock_t;
 

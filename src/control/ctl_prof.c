@@ -1,9 +1,13 @@
 /* ctl_prof.c -- profiling by name. */
+#include "control/ctl_prof.h"
+
 #include "base/options.h"
-#include "control/ctl_row.h"
+#include "base/sc.h"
+#include "control/ctl_io.h"
 #include "observe/prof.h"
 #include "observe/prof_draw.h"
 #include "observe/prof_dump.h"
+#include "observe/prof_table.h"
 
 #include <errno.h>
 
@@ -148,6 +152,31 @@ write_prof_log_stop(const ctl_call_t *call, const lunalloc_value_t *value, fmt_t
     (void)value;
     (void)why;
     return 0;
+}
+
+/* jemalloc's prof_stats_t. */
+typedef struct {
+    uint64_t bytes, count;
+} class_samples_t;
+
+static class_samples_t
+class_samples(uint32_t szind, bool accum) {
+    prof_class_t found = prof_table_class(szind);
+    uint64_t count = accum ? found.accum : found.live;
+    return (class_samples_t){.bytes = count * sc.size[szind], .count = count};
+}
+
+int
+exchange_prof_stats(const ctl_call_t *call, const ctl_io_t *io) {
+    bool large = (call->arg & PROF_STATS_LEXTENTS) != 0, accum = (call->arg & PROF_STATS_ACCUM) != 0;
+    if (call->index[0] >= (large ? sc.nsizes - sc.nsmall : sc.nsmall)) {
+        return ENOENT;
+    }
+    if (io->oldp == NULL || io->oldlenp == NULL) {
+        return 0;
+    }
+    class_samples_t samples = class_samples((uint32_t)call->index[0] + (large ? sc.nsmall : 0), accum);
+    return ctl_takes(io, sizeof samples) ? ctl_put(io, &samples, sizeof samples) : EINVAL;
 }
 
 int

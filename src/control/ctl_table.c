@@ -5,6 +5,7 @@
 #include "control/ctl_arenas.h"
 #include "control/ctl_config.h"
 #include "control/ctl_locks.h"
+#include "control/ctl_prof.h"
 #include "control/ctl_words.h"
 #include "thread/meter.h"
 

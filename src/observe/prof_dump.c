@@ -184,6 +184,11 @@ at_exit(void) {
 
 /* ---- fork ---- */
 
+lock_t *
+prof_dump_mutex(void) {
+    return &lock;
+}
+
 void
 prof_dump_prefork(void) {
     lock_acquire(&lock);

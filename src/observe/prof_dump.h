@@ -28,6 +28,9 @@ void prof_dump_high(size_t mapped) EXCLUDES(role_dump);
 /* How names begin from now on, in place of options.prof_prefix. False if it is too long. */
 bool prof_dump_set_prefix(const char *prefix) EXCLUDES(role_dump);
 
+/* For its figures. */
+lock_t *prof_dump_mutex(void);
+
 void prof_dump_prefork(void);
 void prof_dump_postfork(bool child);
 

@@ -3,6 +3,7 @@
 
 #include "base/atomic.h"
 #include "base/bits.h"
+#include "base/sc.h"
 #include "extent/metadata.h"
 #include "os/clock.h"
 
@@ -33,6 +34,7 @@ typedef struct {
     prof_sample_t *spare;
     prof_stack_t *newest;
     list_t threads;
+    prof_class_t classes[SC_MAX_SIZES];
 } table_t;
 
 static lock_t lock = LOCK_INITIALIZER(RANK_PROF);
@@ -230,6 +232,8 @@ add_locked(prof_thread_t *thread, const prof_allocation_t *what, const uintptr_t
         prof_tally_t tally = tally_of(what);
         count_in(&stack->sums, &tally);
         count_in(&thread->sums, &tally);
+        t->classes[what->szind].live++;
+        t->classes[what->szind].accum++;
     }
     return sample;
 }
@@ -249,6 +253,7 @@ prof_table_remove(prof_sample_t *sample) {
         prof_tally_t tally = tally_of(&sample->what);
         subtract(&sample->stack->sums.live, &tally);
         subtract(&sample->thread->sums.live, &tally);
+        the_table()->classes[sample->what.szind].live--;
         drop_if_done(sample->thread);
     }
     spare(the_table(), sample);
@@ -303,6 +308,7 @@ prof_table_reset(void) {
     forget_samples(t);
     forget_stacks(t);
     forget_threads(t);
+    memset(t->classes, 0, sizeof t->classes);
     table_unlock();
 }
 
@@ -361,6 +367,17 @@ prof_table_thread(size_t i, prof_thread_copy_t *out) {
     return thread != NULL;
 }
 
+prof_class_t
+prof_table_class(uint32_t szind) {
+    prof_class_t found = {0};
+    table_lock();
+    if (the_table() != NULL) {
+        found = the_table()->classes[szind];
+    }
+    table_unlock();
+    return found;
+}
+
 static void
 show(const prof_sample_t *sample, lunalloc_sample_t *out) REQUIRES(role_prof) {
     *out = (lunalloc_sample_t){
@@ -396,6 +413,11 @@ prof_table_samples(lunalloc_sample_cursor_t *cursor, lunalloc_sample_t *out, siz
 }
 
 /* ---- fork ---- */
+
+lock_t *
+prof_table_mutex(void) {
+    return &lock;
+}
 
 void
 prof_table_prefork(void) {

@@ -89,8 +89,18 @@ prof_stack_t *prof_table_stacks(void) REQUIRES(role_dump);
  */
 bool prof_table_thread(size_t i, prof_thread_copy_t *out) EXCLUDES(role_prof);
 
+/* Samples of one class since the last reset. */
+typedef struct {
+    uint64_t live, accum;
+} prof_class_t;
+
+prof_class_t prof_table_class(uint32_t szind) EXCLUDES(role_prof);
+
 /* The contract is lunalloc_prof_samples'. */
 size_t prof_table_samples(lunalloc_sample_cursor_t *cursor, lunalloc_sample_t *out, size_t n);
+
+/* For its figures. */
+lock_t *prof_table_mutex(void);
 
 void prof_table_prefork(void);
 void prof_table_postfork(bool child);

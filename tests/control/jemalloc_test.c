@@ -10,7 +10,7 @@
 #define NAMES "tests/control/jemalloc-names.tsv"
 
 /* Subtrees that do not answer yet. */
-static const char *const missing[] = {"opt.stats", "prof.stats.", "stats.", NULL};
+static const char *const missing[] = {"opt.stats", "stats.", NULL};
 
 typedef struct {
     char name[96], access[8], ctype[120];
@@ -57,6 +57,7 @@ static const struct {
     {"uint32_t", LUNALLOC_UNSIGNED, 4},   {"fxp_t", LUNALLOC_UNSIGNED, 4}, {"size_t", LUNALLOC_SIZE, 8},
     {"ssize_t", LUNALLOC_SSIZE, 8},       {"int64_t", LUNALLOC_SSIZE, 8},  {"uint64_t", LUNALLOC_U64, 8},
     {"const char *", LUNALLOC_STRING, 8}, {"char *", LUNALLOC_STRING, 8},
+    {"prof_stats_t", LUNALLOC_STRUCT, 16},
 };
 #define NTYPES (sizeof types / sizeof types[0])
 

@@ -334,6 +334,38 @@ test_reset_and_destroyed_arenas_forget_their_samples(void **state) {
     assert_int_equal(sum_samples(in_arena, &in.arena).count, 0);
 }
 
+/* ---- by class, by name ---- */
+
+/* Samples, and their bytes, of the i-th small or large class. */
+static void
+check_class(const char *group, uint32_t i, const char *sums, uint64_t count, size_t size) {
+    char name[64];
+    uint64_t found[2] = {1, 1};
+    size_t len = sizeof found;
+    snprintf(name, sizeof name, "prof.stats.%s.%u.%s", group, i, sums);
+    assert_int_equal(mallctl(name, found, &len, NULL, 0), 0);
+    assert_int_equal(found[0], count * size);
+    assert_int_equal(found[1], count);
+}
+
+static void
+test_samples_by_class(void **state) {
+    (void)state;
+    uint32_t small = sc_index(160), large = sc_index(3 << 20);
+    profile(0);
+    void *first = sampled_malloc(160), *second = sampled_malloc(3 << 20);
+    check_class("bins", small, "live", 1, 160);
+    check_class("lextents", large - sc.nsmall, "live", 1, 3 << 20);
+    lunalloc_free(first);
+    check_class("bins", small, "live", 0, 160);
+    check_class("bins", small, "accum", 1, 160);
+    prof_reset(0);
+    check_class("bins", small, "accum", 0, 160);
+    check_class("lextents", large - sc.nsmall, "live", 0, 3 << 20);
+    lunalloc_free(second);
+    check_class("lextents", large - sc.nsmall, "live", 0, 3 << 20);
+}
+
 int
 main(void) {
     const struct CMUnitTest tests[] = {
@@ -349,6 +381,7 @@ main(void) {
         cmocka_unit_test_teardown(test_growth_in_place_is_sampled, profile_off),
         cmocka_unit_test_teardown(test_arenas_hold_their_invariants_with_samples, profile_off),
         cmocka_unit_test_teardown(test_class_statistics_count_samples, profile_off),
+        cmocka_unit_test_teardown(test_samples_by_class, profile_off),
         cmocka_unit_test_teardown(test_reset_and_destroyed_arenas_forget_their_samples, profile_off),
     };
     return cmocka_run_group_tests_name("observe/prof", tests, boot_allocator, NULL);
