@@ -110,6 +110,7 @@ static const struct {
     {ENOSPC, "no space is left"},
     {EFBIG, "no space is left"},
     {ENAMETOOLONG, "the name is too long"},
+    {ENOSYS, "no zlib (libz.so.1) is here"},
 };
 
 static void

@@ -87,8 +87,11 @@ static int
 write_file(const char *name) REQUIRES(role_dump) {
     int error = file_begin(&file, name);
     if (error == 0) {
+        if (ends_in(name, ".gz")) {
+            file_compress(&file);
+        }
         prof_sums_t totals = prof_table_copy();
-        if (ends_in(name, ".pb")) {
+        if (ends_in(name, ".pb") || ends_in(name, ".pb.gz")) {
             prof_write_proto(&file, &totals);
         } else {
             prof_write_text(&file, &totals);
@@ -101,6 +104,9 @@ write_file(const char *name) REQUIRES(role_dump) {
 int
 prof_dump(const char *name) {
     bool nested = prof_enter();
+    if (name != NULL && ends_in(name, ".gz")) {
+        gzip_load();
+    }
     prof_dump_lock();
     int error = write_file(name != NULL ? name : next_name(BY_REQUEST));
     prof_dump_unlock();

@@ -7,7 +7,7 @@
 
 /* "heap profile: ... @ heap_v2/RATE", which jeprof, google-pprof and pprof read. */
 void prof_write_text(file_t *file, const prof_sums_t *totals) REQUIRES(role_dump);
-/* pprof's profile.proto, not compressed. */
+/* pprof's profile.proto. */
 void prof_write_proto(file_t *file, const prof_sums_t *totals) REQUIRES(role_dump);
 
 #endif

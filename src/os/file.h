@@ -5,7 +5,7 @@
 #ifndef LUNALLOC_OS_FILE_H
 #define LUNALLOC_OS_FILE_H
 
-#include "base/config.h"
+#include "os/gzip.h"
 
 #define FILE_NAME_MAX 4096
 
@@ -15,12 +15,16 @@ typedef struct {
     int error;        /* the first one; 0 */
     size_t len;       /* of buf, bytes */
     const char *name; /* stays valid until the end */
+    bool compressed;
+    gzip_t gzip;
     char aside[FILE_NAME_MAX];
     char buf[4096];
 } file_t;
 
 /* 0 or an error; after an error nothing is there and the file is not to be used. */
 int file_begin(file_t *file, const char *name);
+/* Before anything is written: it will be compressed. Without zlib, an error at the end. */
+void file_compress(file_t *file);
 /* Errors are kept for the end. */
 void file_write(file_t *file, const void *data, size_t len);
 /* The file takes its name, replacing what had it. 0, or the first error: then nothing has changed. */

@@ -25,6 +25,7 @@ file_begin(file_t *file, const char *name) {
     file->name = name;
     file->len = 0;
     file->error = 0;
+    file->compressed = false;
     if (out.len + 2 >= sizeof file->aside) {
         return ENAMETOOLONG;
     }
@@ -35,18 +36,35 @@ file_begin(file_t *file, const char *name) {
 }
 
 static void
-flush(file_t *file) {
-    const char *at = file->buf;
-    while (file->len > 0 && file->error == 0) {
-        ssize_t n = write(file->fd, at, file->len);
+put(void *context, const void *data, size_t len) {
+    file_t *file = context;
+    const char *at = data;
+    while (len > 0 && file->error == 0) {
+        ssize_t n = write(file->fd, at, len);
         if (n > 0) {
             at += n;
-            file->len -= (size_t)n;
+            len -= (size_t)n;
         } else if (n == 0 || errno != EINTR) {
             file->error = n == 0 ? ENOSPC : errno;
         }
     }
+}
+
+static void
+flush(file_t *file) {
+    if (file->compressed) {
+        gzip_write(&file->gzip, file->buf, file->len, put, file);
+    } else {
+        put(file, file->buf, file->len);
+    }
     file->len = 0;
+}
+
+void
+file_compress(file_t *file) {
+    int error = gzip_begin(&file->gzip);
+    file->compressed = error == 0;
+    file->error = error;
 }
 
 void
@@ -100,6 +118,9 @@ int
 file_end(file_t *file) {
     int saved = errno;
     flush(file);
+    if (file->compressed) {
+        gzip_end(&file->gzip, put, file);
+    }
     if (close(file->fd) != 0 && file->error == 0) {
         file->error = errno;
     }

@@ -2,17 +2,12 @@
 #include "os/unwind.h"
 
 #include "base/atomic.h"
+#include "os/library.h"
 
-#include <dlfcn.h>
 #include <link.h>
 #include <unwind.h>
 
-/* A program without dynamic linking has none. */
-#pragma weak dlsym
-
 typedef _Unwind_Reason_Code backtrace_t(_Unwind_Trace_Fn visit, void *context);
-/* dlopen's; found by its name when it is wanted, because every process would look up what this file refers to. */
-typedef void *open_t(const char *name, int flags);
 typedef _Unwind_Word get_t(struct _Unwind_Context *context);
 /* What a table's entry is relative to; the function's start. */
 typedef struct {
@@ -48,33 +43,22 @@ visit(struct _Unwind_Context *context, void *argument) {
     return _URC_NO_REASON;
 }
 
-/* POSIX promises that an address from dlsym is a function's; ISO C has no conversion. */
-static void
-find(void *library, const char *name, void *function) {
-    *(void **)function = dlsym(library, name);
-}
-
 bool
 unwind_load(void) {
     if (atomic_get_acquire(&trace) != NULL) {
         return true;
     }
-    open_t *open;
     backtrace_t *found;
-    if (dlsym == NULL) {
-        return false;
-    }
-    find(RTLD_DEFAULT, "dlopen", &open);
-    void *library = open == NULL ? NULL : open("libgcc_s.so.1", RTLD_NOW | RTLD_LOCAL);
+    void *library = library_open("libgcc_s.so.1");
     if (library == NULL) {
         return false;
     }
-    find(library, "_Unwind_GetIP", &get_ip);
-    find(library, "_Unwind_GetCFA", &get_sp);
-    find(library, "_Unwind_Find_FDE", &find_entry);
-    find(RTLD_DEFAULT, "dl_iterate_phdr", &each_object);
-    find(library, "_Unwind_GetRegionStart", &get_start);
-    find(library, "_Unwind_Backtrace", &found);
+    library_find(library, "_Unwind_GetIP", &get_ip);
+    library_find(library, "_Unwind_GetCFA", &get_sp);
+    library_find(library, "_Unwind_Find_FDE", &find_entry);
+    library_find(NULL, "dl_iterate_phdr", &each_object);
+    library_find(library, "_Unwind_GetRegionStart", &get_start);
+    library_find(library, "_Unwind_Backtrace", &found);
     if (get_ip == NULL || get_sp == NULL || find_entry == NULL || each_object == NULL || get_start == NULL ||
         found == NULL) {
         return false;

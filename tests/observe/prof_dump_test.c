@@ -319,6 +319,35 @@ test_protocol_buffer_is_scaled(void **state) {
     }
 }
 
+/* ---- compressed ---- */
+
+/* Larger than any buffer on the way, and as gzip reads it. */
+static void
+test_compressed_profile(void **state) {
+    (void)state;
+    if (!gzip_load() || system("gzip --version >/dev/null 2>&1") != 0) {
+        skip();
+    }
+    profile(0);
+    void *kept[10];
+    for (size_t i = 0; i < 10; i++) {
+        kept[i] = sampled_malloc(16384);
+    }
+    lunalloc_stats_t before, after;
+    lunalloc_stats(LUNALLOC_ALL, &before);
+    assert_int_equal(prof_dump("a.pb.gz"), 0);
+    assert_int_equal(prof_dump("a.heap.gz"), 0);
+    lunalloc_stats(LUNALLOC_ALL, &after);
+    assert_int_equal(after.allocated, before.allocated);
+    assert_int_equal(system("gzip -t a.pb.gz a.heap.gz && gzip -d a.pb.gz a.heap.gz"), 0);
+    read_proto("a.pb");
+    assert_int_equal(proto.sums[0], 10);
+    check_text("a.heap", 10, false);
+    for (size_t i = 0; i < 10; i++) {
+        lunalloc_free(kept[i]);
+    }
+}
+
 /* ---- failures ---- */
 
 static void
@@ -496,6 +525,7 @@ main(int argc, char **argv) {
         cmocka_unit_test_teardown(test_text_names_threads, clean),
         cmocka_unit_test_teardown(test_protocol_buffer_says_what_lives, clean),
         cmocka_unit_test_teardown(test_protocol_buffer_is_scaled, clean),
+        cmocka_unit_test_teardown(test_compressed_profile, clean),
         cmocka_unit_test_teardown(test_unwritable_path_leaves_nothing, clean),
         cmocka_unit_test_teardown(test_full_device_leaves_what_was_there, clean),
         cmocka_unit_test_teardown(test_names_count_up, clean),
