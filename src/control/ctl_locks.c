@@ -8,8 +8,8 @@
 #include "observe/prof_dump.h"
 #include "observe/prof_table.h"
 
-const char process_lock_names[PROCESS_LOCKS][20] = {"background_thread", "threads", "arenas",
-                                                    "descriptors", "pagemap", "metadata", "prof", "prof_dump"};
+const char process_lock_names[PROCESS_LOCKS][20] = {"background_thread", "threads",  "arenas", "descriptors",
+                                                    "pagemap",           "metadata", "prof",   "prof_dump"};
 
 lock_t *
 process_lock(process_lock_t which) {

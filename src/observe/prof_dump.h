@@ -1,10 +1,10 @@
 /*
  * prof_dump.h -- profiles as files: when one is written, and under which name.
  *
- * A file whose name ends in ".pb" is a protocol buffer of pprof's (prof_proto.c), any other one text (prof_text.c); with
- * ".gz" after that it is compressed, if zlib is here. It is written aside and renamed, so there is a whole one or none. One is written at a time; who is told to by an event
- * (an interval, a new high) while another one is being written, on whatever thread, leaves it at that.
- * Writing takes no memory from the arenas.
+ * A file whose name ends in ".pb" is a protocol buffer of pprof's (prof_proto.c), any other one text (prof_text.c);
+ * with ".gz" after that it is compressed, if zlib is here. It is written aside and renamed, so there is a whole one or
+ * none. One is written at a time; who is told to by an event (an interval, a new high) while another one is being
+ * written, on whatever thread, leaves it at that. Writing takes no memory from the arenas.
  */
 #ifndef LUNALLOC_OBSERVE_PROF_DUMP_H
 #define LUNALLOC_OBSERVE_PROF_DUMP_H

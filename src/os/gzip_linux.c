@@ -13,7 +13,15 @@
 #define MEMORY ((size_t)2 << 20)
 
 /* zlib's numbers. */
-enum { OK = 0, NO_FLUSH = 0, FINISH = 4, LEVEL = 6, DEFLATED = 8, GZIP_WINDOW = 15 + 16, MEMORY_LEVEL = 8 };
+enum {
+    OK = 0,
+    NO_FLUSH = 0,
+    FINISH = 4,
+    LEVEL = 6,
+    DEFLATED = 8,
+    GZIP_WINDOW = 15 + 16,
+    MEMORY_LEVEL = 8
+};
 
 typedef int begin_t(gzip_stream_t *stream, int level, int method, int window, int memory_level, int strategy,
                     const char *version, int size);

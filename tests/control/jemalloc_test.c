@@ -56,8 +56,7 @@ static const struct {
     {"void", LUNALLOC_VOID, 0},           {"bool", LUNALLOC_BOOL, 1},      {"unsigned", LUNALLOC_UNSIGNED, 4},
     {"uint32_t", LUNALLOC_UNSIGNED, 4},   {"fxp_t", LUNALLOC_UNSIGNED, 4}, {"size_t", LUNALLOC_SIZE, 8},
     {"ssize_t", LUNALLOC_SSIZE, 8},       {"int64_t", LUNALLOC_SSIZE, 8},  {"uint64_t", LUNALLOC_U64, 8},
-    {"const char *", LUNALLOC_STRING, 8}, {"char *", LUNALLOC_STRING, 8},
-    {"prof_stats_t", LUNALLOC_STRUCT, 16},
+    {"const char *", LUNALLOC_STRING, 8}, {"char *", LUNALLOC_STRING, 8},  {"prof_stats_t", LUNALLOC_STRUCT, 16},
 };
 #define NTYPES (sizeof types / sizeof types[0])
 

@@ -4,6 +4,7 @@
 
 #include "extent/highwater.h"
 #include "observe/prof_dump.h"
+#include "os/gzip.h"
 
 #include <dirent.h>
 #include <math.h>
