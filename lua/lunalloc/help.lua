@@ -86,8 +86,8 @@ help.functions = {
         "Forgets all samples, and sets the rate." },
     ["la.prof.dump"] = { "la.prof.dump([path]) -> true | nil, message, code",
         "Writes a profile: text that jeprof and google-pprof read, or pprof's protocol buffer if the path\n" ..
-        "ends in .pb.",
-        'la.prof.dump "heap.pb"' },
+        "ends in .pb; compressed, if zlib is there, with .gz after that. Without a path: a name that counts up.",
+        'la.prof.dump "heap.pb.gz"' },
     ["la.prof.top"] = { "la.prof.top{by=, min_age=, n=} -> array of {samples=, objects=, bytes=, oldest=, ...}",
         "What lives, in groups, most bytes first. by: \"stack\", \"class\", \"arena\" or \"thread\"; min_age: only\n" ..
         "what is at least so old, in seconds or as text. objects and bytes are estimates, oldest is in seconds.",
@@ -137,7 +137,9 @@ An allocation is sampled with a probability that grows with its size, one in 2^l
 until it is freed, with the stack that it came from. Off, it costs nothing; it can be switched on at any time.
   la.prof.start()  ...  la.prof.top{by = "stack"}  la.prof.dump "heap.pb"  la.prof.stop()
   LUNALLOC_CONF="prof:true,prof_final:true" program     from the start, with a profile at exit
-  google-pprof --text program FILE                      reads a dump]],
+  google-pprof --text program FILE                      reads a dump
+  la.set("thread.prof.active", false)                   this thread is not sampled; prof.thread_active_init: nor later ones
+examples/profile.lua finds a leak.]],
     thp = [[
 With thp "always" an arena asks the system for huge pages (2 MiB on most), and packs for them: decay gives back whole
 ones only, so that one that is still used in part is not broken. Faster over large heaps; more memory stays.

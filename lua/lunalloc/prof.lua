@@ -2,7 +2,7 @@
 ---
 ---     la.prof.start{ lg_sample = 19 }    la.prof.stop()
 ---     la.prof.top{ by = "stack", min_age = "10s", n = 10 }
----     la.prof.dump "heap.pb"             la.prof.reset()
+---     la.prof.dump "heap.pb.gz"          la.prof.reset()
 
 local groupings = { "stack", "class", "arena", "thread" }
 local seconds_of = { [""] = 1, ms = 1 / 1000, s = 1, m = 60, h = 3600 }
@@ -136,7 +136,7 @@ function prof.install(api, backend)
         return backend.set("prof.active", false)
     end
 
-    --- Text, or a protocol buffer if the path ends in ".pb"; without a path, a name that counts up.
+    --- Text, or a protocol buffer if the path ends in ".pb"; compressed with ".gz" after that; without a path, a name that counts up.
     function api.prof.dump(path)
         return backend.set("prof.dump", path)
     end
