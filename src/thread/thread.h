@@ -28,7 +28,7 @@ typedef struct thread {
     struct quarantine *_Atomic quarantine; /* Synchronization: the owner writes, any thread reads; see quarantine.h;
                                               NULL until there is one. */
     meter_t meter;                         /* Synchronization: the owner; see meter.h. */
-    void *prof; /* Synchronization: the owner; what the profiler keeps for it, NULL until there is any. */
+    void *prof;             /* Synchronization: the owner; what the profiler keeps for it, NULL until there is any. */
     _Atomic bool unsampled; /* Synchronization: the owner; of thread_unborn, any thread: as threads are born. */
     list_t link GUARDED_BY(role_threads);
 } thread_t;

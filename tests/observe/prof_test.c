@@ -34,7 +34,8 @@ has_szind(const lunalloc_sample_t *sample, const void *szind) {
  * within six standard deviations. */
 static void
 check_estimate(size_t size, unsigned lg) {
-    load_t load = {.size = size, .n = size > 50000 ? 300 : 20000};
+    /* Where each sample is a region, or several, a system's limit on mappings must not be reached. */
+    load_t load = {.size = size, .n = size > 50000 ? 300 : config_torture ? 5000 : 20000};
     load.blocks = calloc(load.n, sizeof *load.blocks);
     profile(lg);
     run_thread(allocate_load, &load);

@@ -11,8 +11,8 @@ W          := build/windows/$(VARIANT)
 WINDOWS_WITHOUT := tests/os/pages_test.c tests/os/system_test.c tests/api/standard_test.c tests/api/fork_test.c \
                    tests/control/background_test.c tests/control/background_process_test.c \
                    tests/api/oom_sweep_test.c tests/api/guard_test.c tests/api/hooks_stress_test.c \
-                   tests/api/application_test.c tests/observe/prof_dump_test.c tests/observe/prof_stack_test.c \
-                   tests/observe/prof_threads_test.c tests/observe/reconcile_test.c
+                   tests/api/application_test.c tests/control/report_test.c tests/observe/prof_dump_test.c \
+                   tests/observe/prof_stack_test.c tests/observe/prof_threads_test.c tests/observe/reconcile_test.c
 
 WINDOWS_SRC  := $(filter-out $(wildcard $(LAYERS:%=src/%/*_linux.c)) src/os/pages_regions.c, \
                   $(wildcard $(LAYERS:%=src/%/*.c)))
