@@ -1,7 +1,8 @@
 /*
  * bench-shards.c -- threads of one arena without caches, with 1 and with 2 shards a bin, in turn: one line
  * "shards  pairs  acquisitions  spins  sleeps  nanoseconds" a round. A pair is an allocation and the free of another
- * block of the thread; the figures are the bin's, the time is that of a pair. scripts/bench-shards preloads the library.
+ * block of the thread; the figures are the bin's, the time is that of a pair. scripts/bench-shards preloads the
+ * library.
  */
 #include <dlfcn.h>
 #include <pthread.h>
@@ -10,9 +11,9 @@
 #include <stdlib.h>
 #include <time.h>
 
-#define NTHREADS 2
-#define NPAIRS   400000
-#define NHELD    256
+#define NTHREADS 2U
+#define NPAIRS   400000U
+#define NHELD    256U
 #define SIZE     64
 
 typedef int ctl_t(const char *, void *, size_t *, void *, size_t);
