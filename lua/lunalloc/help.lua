@@ -138,7 +138,7 @@ until it is freed, with the stack that it came from. Off, it costs nothing; it c
   la.prof.start()  ...  la.prof.top{by = "stack"}  la.prof.dump "heap.pb"  la.prof.stop()
   LUNALLOC_CONF="prof:true,prof_final:true" program     from the start, with a profile at exit
   google-pprof --text program FILE                      reads a dump
-  la.set("thread.prof.active", false)                   this thread is not sampled; prof.thread_active_init: nor later ones
+  la.set("thread.prof.active", false)                   this thread is not sampled
 examples/profile.lua finds a leak.]],
     thp = [[
 With thp "always" an arena asks the system for huge pages (2 MiB on most), and packs for them: decay gives back whole

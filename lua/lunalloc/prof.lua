@@ -136,7 +136,8 @@ function prof.install(api, backend)
         return backend.set("prof.active", false)
     end
 
-    --- Text, or a protocol buffer if the path ends in ".pb"; compressed with ".gz" after that; without a path, a name that counts up.
+    --- Text, or a protocol buffer if the path ends in ".pb"; compressed with ".gz" after that. Without a path, a name
+    --- that counts up.
     function api.prof.dump(path)
         return backend.set("prof.dump", path)
     end

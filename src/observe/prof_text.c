@@ -7,8 +7,8 @@
  *   MAPPED_LIBRARIES:
  *   what /proc/self/maps says
  *
- * Counts are those of samples; a reader scales them up by the rate. Threads are comments to it: the lines by thread that
- * jeprof's --thread reads need a header that google-pprof does not know.
+ * Counts are those of samples; a reader scales them up by the rate. Threads are comments to it: the lines by thread
+ * that jeprof's --thread reads need a header that google-pprof does not know.
  */
 #include "base/fmt.h"
 #include "base/options.h"

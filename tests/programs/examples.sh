@@ -24,7 +24,8 @@ run "embed.c: its policy gives memory back" '^round 4: [0-9]+ MiB were free, [1-
 
 run "watch.lua in a stock lua5.4" '^ +1 +[0-9.]+ MiB' lua5.4 examples/watch.lua 1
 run "watch.lua in the console" '^ +1 +[0-9.]+ MiB' "$console" examples/watch.lua 1
-run "profile.lua in a stock lua5.4" '^1[.] about [1-9][0-9]*[.][0-9] MiB in' lua5.4 examples/profile.lua "$work/leak.heap"
+run "profile.lua in a stock lua5.4" '^1[.] about [1-9][0-9]*[.][0-9] MiB in' \
+    lua5.4 examples/profile.lua "$work/leak.heap"
 run "profile.lua's profile" '^heap profile: ' head -n 1 "$work/leak.heap"
 run "the README's session" '^[1-9][0-9]* passed' scripts/readme-transcript --check
 finish
