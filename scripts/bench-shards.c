@@ -12,7 +12,7 @@
 #include <time.h>
 
 #define NTHREADS 2U
-#define NPAIRS   400000U
+#define NPAIRS   2000000U
 #define NHELD    256U
 #define SIZE     64
 
