@@ -5,16 +5,10 @@
 
 _Atomic uint8_t shards_beyond_first[SC_MAX_SMALL];
 
-/* One more than the highest number of a shard that may have been made. */
-static uint32_t
-end_of(bin_t *first) {
-    return atomic_get_acquire(&first->others) == NULL ? 1 : SHARDS_MAX;
-}
-
 bin_t *
-shards_next(bin_t *first, uint32_t *k) {
+shards_next_slow(bin_t *first, uint32_t *k) {
     bin_t *bin = NULL;
-    for (uint32_t end = end_of(first); *k < end && bin == NULL; ++*k) {
+    for (; *k < SHARDS_MAX && bin == NULL; ++*k) {
         bin = shards_get(first, *k);
     }
     return bin;
@@ -101,14 +95,15 @@ shards_lock_all(bin_t *first) NO_THREAD_SAFETY {
 }
 
 /* The first one last: it keeps the number of those that were made. */
-static void
+static inline void
 each_backward(bin_t *first, void (*visit)(lock_t *)) {
-    for (uint32_t k = end_of(first); k > 0; k--) {
-        bin_t *bin = shards_get(first, k - 1);
+    for (uint32_t k = shards_single(first) ? 0 : SHARDS_MAX - 1; k > 0; k--) {
+        bin_t *bin = shards_get(first, k);
         if (bin != NULL) {
             visit(&bin->lock);
         }
     }
+    visit(&first->lock);
 }
 
 void

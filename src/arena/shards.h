@@ -41,8 +41,22 @@ shards_get(bin_t *first, uint32_t k) {
     return k == 0 ? first : others == NULL ? NULL : atomic_get_acquire(&others->bin[k - 1]);
 }
 
+static inline bool
+shards_single(bin_t *first) {
+    return LIKELY(atomic_get_acquire(&first->others) == NULL);
+}
+
+bin_t *shards_next_slow(bin_t *first, uint32_t *k);
+
 /* The shard of number *k, or the next one that was made; *k becomes the number after it. NULL if there is none. */
-bin_t *shards_next(bin_t *first, uint32_t *k);
+static inline bin_t *
+shards_next(bin_t *first, uint32_t *k) {
+    if (*k == 0) {
+        *k = 1;
+        return first;
+    }
+    return shards_single(first) ? NULL : shards_next_slow(first, k);
+}
 
 bin_t *shards_lock_slow(bin_t *first, uint32_t szind, uint32_t seat) ACQUIRE(role_bin);
 

@@ -30,7 +30,7 @@ arena_take(arena_t *arena, uint32_t szind, uint32_t seat, uint32_t n, void **out
     uint32_t got = bin_pop(bin, n, out);
     counter_add(&bin->nfills, got > 0);
     bin_unlock(bin);
-    if (got < n && UNLIKELY(atomic_get(&first->others) != NULL)) {
+    if (got < n && UNLIKELY(!shards_single(first))) {
         got += shards_take(first, shards_number(szind), n - got, out + got);
     }
     return got;
