@@ -176,11 +176,12 @@ prof_set_gdump(bool on) {
 
 bool
 prof_thread_active_init(void) {
-    return !atomic_get(&thread_unborn.unsampled);
+    return !atomic_get(&thread_born_unsampled);
 }
 
 void
 prof_set_thread_active_init(bool active) {
+    atomic_set(&thread_born_unsampled, !active);
     atomic_set(&thread_unborn.unsampled, !active);
 }
 

@@ -20,6 +20,8 @@ _Static_assert(sizeof(thread_t) <= 1U << LG_THREAD, "a thread fits its block");
 __attribute__((common)) thread_t thread_unborn, thread_gone;
 __thread thread_t *thread_self __attribute__((tls_model("initial-exec"), visibility("hidden"))) = &thread_unborn;
 
+_Atomic bool thread_born_unsampled;
+
 static lock_t lock = LOCK_INITIALIZER(RANK_THREADS);
 static list_t threads GUARDED_BY(role_threads) = {&threads, &threads};
 /* Any thread adds. */
@@ -105,7 +107,7 @@ thread_new(arena_t *arena) {
     atomic_set(&thread->arena, arena);
     thread->seat = arena_seat(arena);
     thread->id = system_thread_id();
-    atomic_set(&thread->unsampled, atomic_get(&thread_unborn.unsampled));
+    atomic_set(&thread->unsampled, atomic_get(&thread_born_unsampled));
     thread->generation = arenas_generation();
     thread->most_cached = CACHE_BINS;
     thread_refit(thread);

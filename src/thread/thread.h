@@ -29,12 +29,14 @@ typedef struct thread {
                                               NULL until there is one. */
     meter_t meter;                         /* Synchronization: the owner; see meter.h. */
     void *prof;             /* Synchronization: the owner; what the profiler keeps for it, NULL until there is any. */
-    _Atomic bool unsampled; /* Synchronization: the owner; of thread_unborn, any thread: as threads are born. */
+    _Atomic bool unsampled; /* Synchronization: the owner (of thread_unborn, any thread); profiling leaves it out. */
     list_t link GUARDED_BY(role_threads);
 } thread_t;
 
 extern __thread thread_t *thread_self __attribute__((tls_model("initial-exec"), visibility("hidden")));
 extern thread_t thread_unborn, thread_gone;
+/* As threads are born; thread_unborn has the same. Any thread writes. */
+extern _Atomic bool thread_born_unsampled;
 
 /* The calling thread, made on its first call. Never NULL: without memory it is thread_gone, uncached. Boot has
  * finished. */
