@@ -73,7 +73,7 @@ stats_unlock_arena(arena_t *arena) {
 }
 
 static void
-add_shard(const bin_t *bin, stats_bin_t *out) REQUIRES(role_bin) {
+add_shard(const bin_t *bin, stats_bin_t *out) {
     out->nmalloc += atomic_get(&bin->nmalloc);
     out->ndalloc += atomic_get(&bin->ndalloc);
     out->nfills += atomic_get(&bin->nfills);
@@ -84,9 +84,10 @@ add_shard(const bin_t *bin, stats_bin_t *out) REQUIRES(role_bin) {
     out->nonfull_slabs += atomic_get(&bin->nnonfull);
 }
 
-/* With samples, which are extents of their own: deallocations first (stats_read_large). */
+/* With samples, which are extents of their own: deallocations first (stats_read_large). Each count is right by itself;
+ * those of one instant, and differences of them, need the bins' locks. */
 static void
-read_counts(arena_t *arena, uint32_t szind, stats_bin_t *out) REQUIRES(role_bin) {
+read_counts(arena_t *arena, uint32_t szind, stats_bin_t *out) {
     bin_t *bin;
     *out = (stats_bin_t){.ndalloc = atomic_get(&arena->ndalloc_large[szind])};
     out->nmalloc = atomic_get(&arena->nmalloc_large[szind]);
@@ -342,16 +343,24 @@ stats_get(record_t record, size_t index, size_t row, void *out) {
     return found > 0 || several ? 0 : ENOENT;
 }
 
+static void
+read_bin_figure(arena_t *arena, uint32_t szind, size_t offset, stats_bin_t *out) {
+    if (offset >= offsetof(stats_bin_t, mutex)) {
+        read_shard_locks(&arena->bins[szind], &out->mutex);
+    } else if (offset == offsetof(stats_bin_t, curregs)) {
+        shards_lock_all(&arena->bins[szind]);
+        read_counts(arena, szind, out);
+        shards_unlock_all(&arena->bins[szind]);
+    } else {
+        read_counts(arena, szind, out);
+    }
+}
+
 /* Requests are counted elsewhere, and extents need the layout: false. */
 static bool
 read_cheaply(record_t record, arena_t *arena, uint32_t row, size_t offset, any_record_t *out) {
     if (record == record_bin && offset != offsetof(stats_bin_t, nrequests)) {
-        shards_lock_all(&arena->bins[row]);
-        read_counts(arena, row, &out->bin);
-        shards_unlock_all(&arena->bins[row]);
-        if (offset >= offsetof(stats_bin_t, mutex)) {
-            read_shard_locks(&arena->bins[row], &out->bin.mutex);
-        }
+        read_bin_figure(arena, row, offset, &out->bin);
         return true;
     }
     if (record == record_large && offset != offsetof(stats_large_t, nrequests)) {

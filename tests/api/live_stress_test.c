@@ -310,7 +310,7 @@ turn_limits(unsigned round) {
     begin_change();
     set("arenas.tcache_nslots", nslots[round % 4]);
     set("arenas.tcache_bytes", bytes[round % 3]);
-    set("arenas.tcache_max", most[round / 2 % 3]);
+    set("arenas.tcache_largest", most[round / 2 % 3]);
     end_change(ANY);
 }
 
@@ -320,7 +320,7 @@ test_cache_limits_live_under_load(void **state) {
     run(turn_limits);
     set("arenas.tcache_nslots", "1024");
     set("arenas.tcache_bytes", "64K");
-    set("arenas.tcache_max", "32K");
+    set("arenas.tcache_largest", "32K");
 }
 
 /* Caches fill again at once: that each thread did flush is thread/follow_test.c's. */

@@ -22,7 +22,7 @@ to_defaults(void **state) {
     modes_set(MODES_ALL, 0);
     set("arenas.tcache_nslots", "1024");
     set("arenas.tcache_bytes", "64K");
-    set("arenas.tcache_max", "32K");
+    set("arenas.tcache_largest", "32K");
     return 0;
 }
 
@@ -201,21 +201,21 @@ test_largest_size(void **state) {
     void *ptr = lunalloc_malloc(50000);
     lunalloc_free(lunalloc_malloc(30000));
     assert_true(slots_of(30000) > 0);
-    set("arenas.tcache_max", "16K");
+    set("arenas.tcache_largest", "16K");
     assert_int_equal(get("arenas.tcache_max"), get("thread.tcache.max"));
     assert_int_equal(slots_of(30000), 0);
-    set("arenas.tcache_max", "64K");
+    set("arenas.tcache_largest", "64K");
     assert_int_equal(get("arenas.tcache_max"), 65536);
     assert_int_equal(slots_of(50000), 0);
     lunalloc_free(ptr);
     assert_true(slots_of(50000) > 0);
     assert_ptr_equal(lunalloc_malloc(50000), ptr);
-    set("arenas.tcache_max", "0");
+    set("arenas.tcache_largest", "0");
     assert_int_equal(get("arenas.tcache_max"), sc.small_max);
     lunalloc_free(ptr);
     assert_int_equal(slots_of(50000), 0);
     set("thread.tcache.max", "4096");
-    set("arenas.tcache_max", "32K");
+    set("arenas.tcache_largest", "32K");
     assert_int_equal(thread_get()->cache.ncached, sc_index(4096) + 1);
     set("thread.tcache.max", "1M");
     assert_int_equal(thread_get()->cache.ncached, tcache_nclasses());
@@ -226,7 +226,7 @@ static void
 test_explicit_caches(void **state) {
     (void)state;
     uint32_t id = caches_create();
-    set("arenas.tcache_max", "16K");
+    set("arenas.tcache_largest", "16K");
     assert_true(caches_get(id)->ncached > tcache_nclasses());
     assert_true(caches_flush(id));
     assert_int_equal(caches_get(id)->ncached, tcache_nclasses());
