@@ -2,7 +2,8 @@
  * unwind.h -- the frames of the calling thread, as the system's unwinder finds them.
  *
  * Where the C library finds the unwind tables of an address without a lock (glibc since 2.35, with gcc's since 12),
- * neither does unwinding take one. Older ones take the lock of the list of loaded objects. It is a recursive one, so a
+ * neither does unwinding take one. Older ones take the lock of the list of loaded objects; so does, on any of them,
+ * unwind_changes, once a sample whose stack leads through an object that may be unloaded. It is a recursive lock, so a
  * thread that allocates while it loads an object gets it; and since a thread unwinds with no lock of the allocator's
  * held, waiting for a thread that has it ends. Only an application that allocates with a lock of its own held, and
  * takes that lock inside of dl_iterate_phdr, could stop itself there.
