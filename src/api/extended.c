@@ -60,7 +60,7 @@ zero_tail(void *ptr, size_t from, size_t to) {
 
 static void *
 move(thread_t *thread, const request_t *request, void *ptr, size_t old_size) {
-    bool zeroed;
+    bool zeroed = false;
     size_t size = sc.size[request->szind];
     void *to = source_alloc(thread, request->source, request->szind, request->place, &zeroed);
     if (to == NULL) {

@@ -34,14 +34,14 @@ alloc(thread_t *thread, uint32_t szind, size_t alignment, bool *zeroed) {
 
 void *
 slow_malloc(size_t size) {
-    bool zeroed;
+    bool zeroed = false;
     thread_t *thread = slow_self();
     return size > SC_LARGE_MAX ? out_of_memory() : alloc(thread, sc_index(size), 1, &zeroed);
 }
 
 void *
 slow_calloc(size_t size) {
-    bool zeroed;
+    bool zeroed = true;
     thread_t *thread = slow_self();
     void *ptr = size > SC_LARGE_MAX ? out_of_memory() : alloc(thread, sc_index(size), 1, &zeroed);
     if (ptr != NULL && !zeroed) {
@@ -52,7 +52,7 @@ slow_calloc(size_t size) {
 
 void *
 slow_aligned(size_t alignment, size_t size) {
-    bool zeroed;
+    bool zeroed = false;
     size_t place;
     void *ptr;
     thread_t *thread = slow_self();

@@ -53,7 +53,7 @@ bool arena_add_slab(arena_t *arena, uint32_t szind, uint32_t seat);
 uint32_t arena_fill(arena_t *arena, uint32_t szind, uint32_t seat, uint32_t n, void **out);
 /* One region of a small class, without a cache. NULL without memory. */
 void *arena_malloc_small(arena_t *arena, uint32_t szind, uint32_t seat);
-/* A large allocation at an alignment (a power of two); *zeroed tells whether it reads as zeros. NULL without memory. */
+/* A large allocation at an alignment (a power of two); *zeroed as for pa_alloc. NULL without memory. */
 void *arena_malloc_large(arena_t *arena, uint32_t szind, size_t alignment, bool *zeroed);
 
 /* Gives n pointers back to the arenas that they came from, in any mix of small classes and arenas. Clobbers ptrs. Asks

@@ -6,7 +6,7 @@
 
 static extent_t *
 slab_new(arena_t *arena, uint32_t szind) {
-    bool zeroed;
+    bool zeroed = false;
     size_t size = atomic_get(&sc.slab_size[szind]);
     extent_t *slab = pa_alloc(&arena->pages, size, sc.page, szind, true, &zeroed);
     if (slab != NULL) {

@@ -97,15 +97,25 @@ start_purger(void) {
     }
 }
 
-/* Pages of which some at least are not resident. */
+static extent_t *
+take_untouched(page_alloc_t *pa, size_t size, size_t alignment, uint32_t szind, bool slab, bool *zeroed) {
+    extent_t *e = take(pa, &pa->retained, size, alignment, szind, slab, zeroed);
+    return e == NULL ? grow(pa, size, alignment, szind, slab, zeroed) : e;
+}
+
+/* Pages of which some at least are not resident where they are. */
 static extent_t *
 take_fresh(page_alloc_t *pa, size_t size, size_t alignment, uint32_t szind, bool slab, bool *zeroed) {
-    extent_t *e = alignment == sc.page ? pa_combine(pa, size) : NULL;
+    bool graft = !*zeroed && pa_may_graft(pa, size);
+    extent_t *e = graft || alignment > sc.page ? NULL : pa_combine(pa, size);
     if (e != NULL) {
         return commit_and_activate(pa, &pa->dirty, e, szind, slab, zeroed);
     }
-    e = take(pa, &pa->retained, size, alignment, szind, slab, zeroed);
-    return e == NULL ? grow(pa, size, alignment, szind, slab, zeroed) : e;
+    e = take_untouched(pa, size, alignment, szind, slab, zeroed);
+    if (e != NULL && graft && pa_graft(pa, e)) {
+        *zeroed = false;
+    }
+    return e;
 }
 
 static extent_t *
@@ -239,6 +249,9 @@ take_behind_any(page_alloc_t *pa, uintptr_t addr, size_t want) {
         }
         extents_unlock(&pa->retained);
     }
+    if (e != NULL && x == &pa->retained) {
+        pa_graft(pa, e);
+    }
     return e;
 }
 
@@ -286,6 +299,7 @@ pa_expand(page_alloc_t *pa, extent_t *e, size_t size, uint32_t szind) {
     if (!joined) {
         pa_dalloc(pa, run);
     }
+    pa_freshened(pa);
     return joined;
 }
 

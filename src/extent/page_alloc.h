@@ -9,8 +9,9 @@
  *                                                    retained  (only the address range is kept)
  *
  * An allocation takes the best fit from the first collection that has one, cuts off what it does not need and leaves
- * that where it came from. Before retained pages alone come dirty ones together with the free pages beside them
- * (combine.c).
+ * that where it came from. A large one that finds no fit takes retained pages, and the memory of dirty extents that are
+ * too small is moved there (graft.c). Where that cannot be, dirty pages together with the free ones beside them come
+ * before retained ones alone (combine.c).
  *
  * A free extent merges with free neighbours of the same collection, the same committed-ness and the same region (a head
  * never merges leftward). Regions grow geometrically up to options.retain_grow_limit;
@@ -81,13 +82,14 @@ typedef struct {
     _Atomic bool drained; /* Synchronization: written under dirty.lock, read at any time; nothing stays free. */
     _Atomic size_t alarm; /* Synchronization: any thread; more decaying pages than this wake the purger. */
 
-    _Atomic uint32_t thp;    /* Synchronization: any thread; pages_thp_t. */
-    _Atomic size_t peak;     /* Synchronization: any thread; pages; most that were resident (pa_freshened). */
-    _Atomic bool guard;      /* Synchronization: any thread; extents made from now on end with a guard page. */
-    _Atomic size_t nguards;  /* Synchronization: any thread adds; guard pages that are there. */
-    purges_t dirty_purges;   /* Synchronization: its own. */
-    purges_t muzzy_purges;   /* Synchronization: its own. */
-    _Atomic uint64_t purged; /* Synchronization: any thread adds; bytes given back for good. */
+    _Atomic uint32_t thp;     /* Synchronization: any thread; pages_thp_t. */
+    _Atomic size_t peak;      /* Synchronization: any thread; pages; most that were resident (pa_freshened). */
+    _Atomic bool guard;       /* Synchronization: any thread; extents made from now on end with a guard page. */
+    _Atomic size_t nguards;   /* Synchronization: any thread adds; guard pages that are there. */
+    purges_t dirty_purges;    /* Synchronization: its own. */
+    purges_t muzzy_purges;    /* Synchronization: its own. */
+    _Atomic uint64_t purged;  /* Synchronization: any thread adds; bytes given back for good. */
+    _Atomic uint64_t grafted; /* Synchronization: any thread adds; bytes moved by pa_graft. */
 } page_alloc_t;
 
 /* 0: the arena does not pack. */
@@ -106,7 +108,8 @@ void pa_init(page_alloc_t *pa, uint32_t arena);
 
 /*
  * An active extent of exactly size bytes (a multiple of the page) at an alignment (a power of two >= the page), with
- * its szind and slab bit set. *zeroed tells whether it reads as zeros. NULL if there is no memory.
+ * its szind and slab bit set. *zeroed: whether zeros are wanted, and then fresh pages are best; set to whether it reads
+ * as zeros. NULL if there is no memory.
  */
 extent_t *pa_alloc(page_alloc_t *pa, size_t size, size_t alignment, uint32_t szind, bool slab, bool *zeroed);
 /* The same of a large allocation, but from dirty pages alone, without a guard: NULL if none fit or one is wanted. */
@@ -134,6 +137,11 @@ void pa_join_unasked(extents_t *x, extent_t *a, extent_t *b) REQUIRES(role_exten
 extent_t *pa_carve(page_alloc_t *pa, extents_t *x, extent_t *e, uintptr_t addr, size_t size) REQUIRES(role_extents);
 /* A busy, committed extent of dirty pages with other free ones beside them; NULL if there is no such place. */
 extent_t *pa_combine(page_alloc_t *pa, size_t size) EXCLUDES(role_extents);
+/* Is it worth trying for an allocation of that size? */
+bool pa_may_graft(page_alloc_t *pa, size_t size);
+/* Moves the memory of dirty extents to the front of e, fresh, and busy or the caller's. True: e does not read as zeros
+ * any more. */
+bool pa_graft(page_alloc_t *pa, extent_t *e) EXCLUDES(role_extents);
 /* A busy extent that is a whole new region of at least `size` bytes (or exactly so many) at an alignment. NULL if there
  * is no memory. */
 extent_t *pa_new_region(page_alloc_t *pa, size_t size, size_t alignment, bool exact);

@@ -16,6 +16,7 @@ typedef enum {
     fault_commit,
     fault_decommit,
     fault_purge,
+    fault_move,
     fault_metadata,
     fault_kinds
 } fault_kind_t;

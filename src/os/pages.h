@@ -31,6 +31,13 @@ bool pages_purge_lazy(void *addr, size_t size);
 /* Gives the memory back at once; the pages stay accessible and read as zeros. */
 bool pages_purge_forced(void *addr, size_t size);
 
+/* The memory of committed pages becomes that of others, without a fault: what those held is gone, and `from` reads as
+ * zeros and takes no memory. They may lie in different regions and do not overlap. If it fails midway, both are as
+ * accessible as before, with undefined contents. */
+bool pages_move(void *from, void *to, size_t size);
+/* Whether that is worth trying. */
+bool pages_can_move(void);
+
 /* Guards: makes committed pages inaccessible, whatever they hold, and accessible again. */
 bool pages_guard(void *addr, size_t size);
 bool pages_unguard(void *addr, size_t size);

@@ -6,6 +6,7 @@
 
 #include "base/bits.h"
 #include "os/fault.h"
+#include "os/remap.h"
 #include "os/system.h"
 
 #include <errno.h>
@@ -99,6 +100,16 @@ pages_purge_lazy(void *addr, size_t size) {
 bool
 pages_purge_forced(void *addr, size_t size) {
     return advise(addr, size, MADV_DONTNEED);
+}
+
+bool
+pages_move(void *from, void *to, size_t size) {
+    return remap(from, to, size);
+}
+
+bool
+pages_can_move(void) {
+    return remap_able();
 }
 
 static bool

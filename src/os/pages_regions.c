@@ -333,6 +333,20 @@ pages_purge_forced(void *addr, size_t size) {
     return false;
 }
 
+/* VirtualAlloc has no such thing. */
+bool
+pages_move(void *from, void *to, size_t size) {
+    (void)from;
+    (void)to;
+    (void)size;
+    return false;
+}
+
+bool
+pages_can_move(void) {
+    return false;
+}
+
 static bool
 protect(const char *call, void *addr, size_t size, int protection) {
     int saved = errno;

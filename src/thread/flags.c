@@ -49,7 +49,7 @@ flags_request(thread_t *thread, size_t size, int flags, request_t *out) {
 void *
 flags_alloc(thread_t *thread, const request_t *request) {
     witness_no_core_lock();
-    bool zeroed;
+    bool zeroed = request->zero;
     void *ptr = source_alloc(thread, request->source, request->szind, request->place, &zeroed);
     if (ptr != NULL && request->zero && !zeroed) {
         memset(ptr, 0, sc.size[request->szind]);
@@ -70,7 +70,7 @@ fill(void *ptr, size_t size, bool zero) {
 static size_t
 take_run(thread_t *thread, const request_t *request, void **ptrs, size_t n) {
     arena_t *arena = thread_source(thread, request->source.arena);
-    bool due, zeroed;
+    bool due, zeroed = false;
     uint32_t want = sample_countdown(request->szind, n < RUN ? (uint32_t)n : RUN, &due);
     size_t size = sc.size[request->szind];
     uint32_t got = arena == NULL ? 0 : arena_fill(arena, request->szind, thread->seat, want - due, ptrs);

@@ -17,15 +17,16 @@ alloc_direct(thread_t *thread, arena_t *wanted, uint32_t szind, size_t alignment
     thread_count_uncached(szind, 1);
     thread_follow(thread);
     thread_event(thread);
-    *zeroed = false;
     arena_t *arena = thread_source(thread, wanted);
     if (UNLIKELY(arena == NULL)) {
         return NULL;
     }
     void *ptr = sample_now(szind) ? arena_malloc_sampled(arena, szind, alignment, zeroed) : NULL;
-    return ptr != NULL          ? ptr
-           : sc_is_small(szind) ? arena_malloc_small(arena, szind, thread->seat)
-                                : arena_malloc_large(arena, szind, alignment, zeroed);
+    if (ptr == NULL && !sc_is_small(szind)) {
+        return arena_malloc_large(arena, szind, alignment, zeroed);
+    }
+    *zeroed = *zeroed && ptr != NULL;
+    return ptr != NULL ? ptr : arena_malloc_small(arena, szind, thread->seat);
 }
 
 static void *
@@ -41,9 +42,9 @@ static void *
 alloc_once(thread_t *thread, source_t source, uint32_t szind, size_t alignment, bool *zeroed) {
     bool cached = source.cache != NULL && szind < source.cache->ncached && alignment <= sc.page;
     bool own = cached && source.cache == &thread->cache;
-    *zeroed = false;
     void *ptr =
         cached ? alloc_cached(thread, source, szind) : alloc_direct(thread, source.arena, szind, alignment, zeroed);
+    *zeroed = *zeroed && !cached;
     if (!own && ptr != NULL) {
         meter_add_direct(&thread->meter, sc.size[szind], 0);
     }

@@ -15,8 +15,8 @@ typedef struct {
 } source_t;
 
 /*
- * One object of a class, at an alignment (1: the class's); *zeroed tells whether it reads as zeros. Tries again after
- * giving back what the arenas do not use. NULL without memory.
+ * One object of a class, at an alignment (1: the class's); *zeroed: whether zeros are wanted, as for pa_alloc; set to
+ * whether it reads as zeros. Tries again after giving back what the arenas do not use. NULL without memory.
  *
  * The fast path has looked into the thread's own cache, if the class is one that it serves, and may have counted a
  * bin's allocations down to 0.

@@ -209,7 +209,7 @@ stack_up(cache_t *cache, arena_t *arena, uint32_t szind, uint32_t seat, uint32_t
 /* One object for the caller, past the stack. NULL without memory. */
 static void *
 take_one(cache_cold_t *cold, arena_t *arena, uint32_t szind, uint32_t seat) {
-    bool zeroed;
+    bool zeroed = false;
     void *ptr = sc_is_small(szind) ? arena_malloc_small(arena, szind, seat)
                                    : arena_malloc_large(arena, szind, sc.page, &zeroed);
     cold->returned -= ptr != NULL;
@@ -345,7 +345,7 @@ tcache_open(cache_t *cache) {
 /* Past the stack. NULL: there is none. */
 static NOINLINE void *
 sampled(cache_cold_t *cold, arena_t *arena, uint32_t szind) {
-    bool zeroed;
+    bool zeroed = false;
     void *ptr = atomic_get(&sampling) && arena != NULL ? arena_malloc_sampled(arena, szind, sc.page, &zeroed) : NULL;
     cold->returned -= ptr != NULL;
     return ptr;

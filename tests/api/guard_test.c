@@ -59,7 +59,7 @@ static void
 test_guard_pages_counted_in_smaps(void **state) {
     (void)state;
     void *blocks[MAX_BLOCKS];
-    bool zeroed;
+    bool zeroed = false;
     arena_t *arena = new_arena();
     set(arena, "guard", "true", 0);
     for (unsigned i = 0; i < MAX_BLOCKS; i++) {
@@ -85,7 +85,7 @@ test_guard_pages_counted_in_smaps(void **state) {
 static void
 test_overrun_is_caught(void **state) {
     (void)state;
-    bool zeroed;
+    bool zeroed = false;
     arena_t *arena = new_arena();
     set(arena, "guard", "true", 0);
     char *large = arena_malloc_large(arena, sc_index(20000), sc.page, &zeroed);
@@ -105,7 +105,7 @@ test_overrun_is_caught(void **state) {
 static void
 test_guard_pages_live(void **state) {
     (void)state;
-    bool zeroed;
+    bool zeroed = false;
     arena_t *arena = new_arena();
     void *before = arena_malloc_large(arena, sc_index(50000), sc.page, &zeroed);
     set(arena, "guard", "true", 0);
@@ -155,7 +155,7 @@ system_has_thp(void) {
 
 static size_t
 huge_kib_with(const char *mode) {
-    bool zeroed;
+    bool zeroed = false;
     size_t size = (size_t)64 << 20;
     arena_t *arena = new_arena();
     set(arena, "thp", mode, 0);
@@ -204,7 +204,7 @@ static void
 test_thp_mode_always_keeps_huge_pages_whole_in_smaps(void **state) {
     (void)state;
     char *blocks[NBLOCKS];
-    bool zeroed;
+    bool zeroed = false;
     arena_t *arena = new_arena();
     set(arena, "thp", "always", 0);
     set(arena, "dirty_decay_ms", "0", 0);

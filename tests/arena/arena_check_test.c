@@ -30,7 +30,7 @@ fill_slab(void **ptrs) {
 static void
 make_all(void) {
     static void *ptrs[3][4096];
-    bool zeroed;
+    bool zeroed = false;
     void *two[2];
     arena = arenas_create();
     automatic = arenas_get(0);
@@ -251,7 +251,7 @@ test_szind_valid_only_while_live_in_hooks(void **state) {
     assert_non_null(watched);
     atomic_set_release(&watched->pages.hooks, &hooks);
     void *ptrs[64];
-    bool zeroed;
+    bool zeroed = false;
     uint64_t seed = 5;
     for (unsigned round = 0; round < 20; round++) {
         for (unsigned i = 0; i < 64; i++) {

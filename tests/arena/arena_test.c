@@ -115,7 +115,7 @@ test_large_alignments(void **state) {
     (void)state;
     for (uint32_t k = 0; k < 12; k++) {
         for (size_t alignment = 1; alignment <= (size_t)4 << 20; alignment *= 16) {
-            bool zeroed;
+            bool zeroed = false;
             void *p = arena_malloc_large(arenas[0], sc.nsmall + k, alignment, &zeroed);
             assert_non_null(p);
             assert_int_equal((uintptr_t)p % alignment, 0);
@@ -145,7 +145,7 @@ test_large_zeroed(void **state) {
             arena_free_large(live[i]);
             live[i] = NULL;
         } else {
-            bool zeroed;
+            bool zeroed = false;
             uint32_t szind = sc.nsmall + (uint32_t)rnd_below(&seed, 10);
             void *p = arena_malloc_large(arenas[1], szind, 1, &zeroed);
             assert_non_null(p);
@@ -171,7 +171,7 @@ static void
 test_large_resize(void **state) {
     (void)state;
     uint64_t seed = 23;
-    bool zeroed;
+    bool zeroed = false;
     unsigned grown = 0, shrunk = 0;
     uint32_t szind = sc.nsmall + 4;
     void *p = arena_malloc_large(arenas[2], szind, 1, &zeroed);
@@ -206,7 +206,7 @@ test_large_resize(void **state) {
 static void
 test_large_resize_blocked(void **state) {
     (void)state;
-    bool zeroed;
+    bool zeroed = false;
     extent_t *live[64];
     for (unsigned i = 0; i < 64; i++) {
         void *p = arena_malloc_large(arenas[0], sc.nsmall, 1, &zeroed);
@@ -238,7 +238,7 @@ populate(arena_t *arena, uint64_t *seed) {
         arena_flush(out, (uint32_t)rnd_below(seed, n + 1));
     }
     for (uint32_t i = 0; i < 40; i++) {
-        bool zeroed;
+        bool zeroed = false;
         void *p = arena_malloc_large(arena, sc.nsmall + i % 12, (size_t)1 << (12 + i % 8), &zeroed);
         assert_non_null(p);
         memset(p, 1, sc.size[sc.nsmall + i % 12]);
@@ -291,7 +291,7 @@ flush_in_child(void *arg) {
 static void
 test_flush_misuse(void **state) {
     (void)state;
-    bool zeroed;
+    bool zeroed = false;
     char *large = arena_malloc_large(arenas[0], sc.nsmall + 2, 1, &zeroed);
     char *small = arena_malloc_small(arenas[0], 5, 0);
     assert_non_null(large);

@@ -121,7 +121,7 @@ test_destroyed_is_new(void **state) {
     (void)state;
     arena_t *arena = arenas_create();
     assert_non_null(arena);
-    bool zeroed;
+    bool zeroed = false;
     assert_non_null(arena_malloc_large(arena, sc.nsmall + 20, 1, &zeroed));
     pa_set_decay_ms(&arena->pages, extent_dirty, 7, clock_coarse_ns());
     assert_int_equal(arenas_destroy(arena->index), 0);
@@ -183,7 +183,7 @@ static void
 fill_and_free(arena_t *arena, uint64_t *seed) {
     extent_t *live[100];
     for (unsigned i = 0; i < 100; i++) {
-        bool zeroed;
+        bool zeroed = false;
         void *p = arena_malloc_large(arena, sc.nsmall + (uint32_t)rnd_below(seed, 6), 1, &zeroed);
         child_assert(p != NULL);
         live[i] = arena_extent_of(p, "test");

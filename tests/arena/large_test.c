@@ -27,7 +27,7 @@ arena_of(const void *ptr) {
 
 static void *
 take(arena_t *arena, size_t size) {
-    bool zeroed;
+    bool zeroed = false;
     void *ptr = arena_malloc_large(arena, sc_index(size), sc.page, &zeroed);
     assert_non_null(ptr);
     return ptr;

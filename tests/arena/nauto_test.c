@@ -116,7 +116,7 @@ static void *blocks[NBLOCKS];
 static void
 fill(arena_t *arena) {
     uint64_t seed = 11;
-    bool zeroed;
+    bool zeroed = false;
     for (unsigned i = 0; i < NBLOCKS; i++) {
         uint32_t szind = (uint32_t)rnd_below(&seed, sc.nsmall + 6);
         blocks[i] =

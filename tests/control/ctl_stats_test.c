@@ -45,7 +45,7 @@ test_locks_of_an_arena(void **state) {
     uint64_t bin = read_figure("stats.arenas.%zu.bins.3.mutex.num_ops", i);
     uint64_t dirty = read_figure("stats.arenas.%zu.mutexes.extents_dirty.num_ops", i);
     for (unsigned k = 0; k < 1000; k++) {
-        bool zeroed;
+        bool zeroed = false;
         assert_int_equal(arena_fill(arena, 3, 0, 1, &ptrs[k]), 1);
         arena_free_large_ptr(arena_malloc_large(arena, sc.nsmall, sc.page, &zeroed));
     }

@@ -193,7 +193,7 @@ test_system_wrapped(void **state) {
     wrapper.alloc = count_and_alloc;
     assert_int_equal(write_hooks(name, &wrapper), 0);
     assert_ptr_equal(read_hooks(name), &wrapper);
-    bool zeroed;
+    bool zeroed = false;
     extent_t *e = pa_alloc(&arenas_get(index)->pages, 8 * sc.page, sc.page, sc_index(8 * sc.page), false, &zeroed);
     assert_non_null(e);
     assert_int_equal(wrapped_allocs, 1);

@@ -306,7 +306,7 @@ purge_and_look(bool lazily, bool *zeroed) {
 static void
 test_purge_refused_altogether(void **state) {
     (void)state;
-    bool zeroed;
+    bool zeroed = false;
     begin(0);
     provider.refused = 1U << kind_purge_lazy | 1U << kind_purge_forced | 1U << kind_decommit;
     purge_and_look(false, &zeroed);
@@ -322,7 +322,7 @@ test_purge_refused_altogether(void **state) {
 static void
 test_purge_forced_refused(void **state) {
     (void)state;
-    bool zeroed;
+    bool zeroed = false;
     begin(0);
     refuse(kind_purge_forced, true);
     purge_and_look(false, &zeroed);
@@ -336,7 +336,7 @@ test_purge_forced_refused(void **state) {
 static void
 test_purge_lazy_refused(void **state) {
     (void)state;
-    bool zeroed;
+    bool zeroed = false;
     begin(1000);
     refuse(kind_purge_lazy, true);
     purge_and_look(true, &zeroed);
@@ -350,7 +350,7 @@ test_purge_lazy_refused(void **state) {
 static void
 test_purge_lazy(void **state) {
     (void)state;
-    bool zeroed;
+    bool zeroed = false;
     begin(1000);
     purge_and_look(true, &zeroed);
     assert_false(zeroed);

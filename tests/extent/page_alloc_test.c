@@ -443,7 +443,7 @@ test_szind_of_large_and_profile_promoted(void **state) {
     (void)state;
     const uint32_t szinds[] = {0, sc_index(100), sc.nsmall - 1, sc.nsmall, sc_index(1 << 20)};
     extent_t *e[5];
-    bool zeroed;
+    bool zeroed = false;
     pages_begin(&pa, -1, 0);
     for (unsigned i = 0; i < 5; i++) {
         size_t size = align_up(sc.size[szinds[i]], sc.page);

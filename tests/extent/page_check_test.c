@@ -27,7 +27,7 @@ last_member(extents_t *x) NO_THREAD_SAFETY {
  * retained. */
 static void
 make_layout(void) {
-    bool zeroed;
+    bool zeroed = false;
     pages_begin(&pa, -1, -1);
     pa_dalloc(&pa, alloc_pages(&pa, 256));
     pa_purge_all(&pa);

@@ -124,7 +124,7 @@ pages_end(page_alloc_t *pa) {
 
 static inline extent_t *
 alloc_aligned(page_alloc_t *pa, size_t npages, size_t alignment) {
-    bool zeroed;
+    bool zeroed = false;
     return pa_alloc(pa, npages * sc.page, alignment, sc_index(npages * sc.page), false, &zeroed);
 }
 

@@ -301,7 +301,7 @@ test_work_without_memory(void **state) {
 static void
 test_impossible(void **state) {
     (void)state;
-    bool zeroed;
+    bool zeroed = false;
     pages_begin(&pa, -1, 0);
     assert_null(pa_alloc(&pa, SC_LARGE_MAX, SC_LARGE_MAX, sc_index(SC_LARGE_MAX), false, &zeroed));
     assert_null(pa_alloc(&pa, sc.page, SC_LARGE_MAX * 2, sc_index(sc.page), false, &zeroed));

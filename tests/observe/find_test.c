@@ -59,7 +59,7 @@ static void
 test_large(void **state) {
     (void)state;
     for (uint32_t szind = sc.nsmall; szind < sc.nsmall + 20; szind++) {
-        bool zeroed;
+        bool zeroed = false;
         lunalloc_location_t at;
         char *p = arena_malloc_large(arena, szind, 1, &zeroed);
         assert_non_null(p);
@@ -82,7 +82,7 @@ test_large(void **state) {
 static void
 test_free_pages(void **state) {
     (void)state;
-    bool zeroed;
+    bool zeroed = false;
     lunalloc_location_t at;
     char *p = arena_malloc_large(arena, sc.nsmall + 10, 1, &zeroed);
     assert_non_null(p);
@@ -126,7 +126,7 @@ static void
 test_destroyed(void **state) {
     (void)state;
     arena_t *other = arenas_create();
-    bool zeroed;
+    bool zeroed = false;
     lunalloc_location_t at;
     void *p = arena_malloc_large(other, sc.nsmall + 5, 1, &zeroed);
     assert_int_equal(lunalloc_find(p, &at), 0);

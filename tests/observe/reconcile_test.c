@@ -48,7 +48,7 @@ test_states(void **state) {
     arena_t *arena = arenas_create();
     pa_set_decay_ms(&arena->pages, extent_dirty, -1, clock_coarse_ns());
     lunalloc_reconciliation_t none = take();
-    bool zeroed;
+    bool zeroed = false;
     char *block = arena_malloc_large(arena, sc_index(SIZE), sc.page, &zeroed);
     lunalloc_reconciliation_t got = take();
     assert_near(got.active.counted - none.active.counted, SIZE);
@@ -76,7 +76,7 @@ static void
 test_lazy_free(void **state) {
     (void)state;
     arena_t *arena = arenas_create();
-    bool zeroed;
+    bool zeroed = false;
     pa_set_decay_ms(&arena->pages, extent_muzzy, -1, clock_coarse_ns());
     lunalloc_reconciliation_t none = take();
     char *block = arena_malloc_large(arena, sc_index(SIZE), sc.page, &zeroed);

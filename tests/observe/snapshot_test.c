@@ -235,7 +235,7 @@ test_extents_by_class(void **state) {
     pa_set_decay_ms(&arena->pages, extent_dirty, -1, clock_coarse_ns());
     void *blocks[sizeof sizes / sizeof sizes[0]];
     for (unsigned i = 0; i < sizeof sizes / sizeof sizes[0]; i++) {
-        bool zeroed;
+        bool zeroed = false;
         blocks[i] = arena_malloc_large(arena, sc_index(sizes[i] * sc.page), sc.page, &zeroed);
     }
     stats_snapshot_t *before = take();
@@ -270,7 +270,7 @@ test_decay(void **state) {
     arena_t *arena = arenas_create();
     page_alloc_t *pa = &arena->pages;
     stats_arena_t stats, old;
-    bool zeroed;
+    bool zeroed = false;
     assert_int_equal(stats_get(record_arena, arena->index, 0, &old), 0);
     pa_set_decay_ms(pa, extent_dirty, -1, clock_coarse_ns());
     void *block = arena_malloc_large(arena, sc_index(NPAGES * sc.page), sc.page, &zeroed);

@@ -60,7 +60,7 @@ test_allocated_of_one_arena(void **state) {
     assert_non_null(arena);
     uint64_t expected = 0;
     for (uint32_t i = 0; i < sc.nsmall + 10; i++) {
-        bool zeroed;
+        bool zeroed = false;
         assert_non_null(sc_is_small(i) ? arena_malloc_small(arena, i, 0) : arena_malloc_large(arena, i, 1, &zeroed));
         expected += sc.size[i];
         lunalloc_class_stats_t class;

@@ -251,7 +251,7 @@ test_small_batches(void **state) {
     arena_t *arena = arenas_create();
     assert_non_null(arena);
     for (uint32_t i = 0; i < 300; i++) {
-        bool zeroed;
+        bool zeroed = false;
         assert_non_null(i % 2 == 0 ? arena_malloc_small(arena, i % sc.nsmall, 0)
                                    : arena_malloc_large(arena, sc.nsmall + i % 8, 1, &zeroed));
     }
@@ -326,7 +326,7 @@ test_purge_order(void **state) {
     assert_non_null(arena);
     pa_set_decay_ms(&arena->pages, extent_dirty, -1, clock_coarse_ns());
     void *large[20];
-    bool zeroed;
+    bool zeroed = false;
     for (unsigned i = 0; i < 20; i++) {
         large[i] = arena_malloc_large(arena, sc.nsmall + 2, 1, &zeroed);
         assert_non_null(large[i]);

@@ -1,0 +1,83 @@
+/*
+ * graft.c -- resident pages for a large allocation out of dirty extents that are too small for it: the system enters
+ * their memory at the new address. That takes some microseconds for any size, where fresh pages take a fault each. Part
+ * of page_alloc.h's contract.
+ *
+ * The donors' address ranges become retained. Only for arenas without hooks, and if some come meanwhile, they come
+ * after this; not for arenas that pack, whose huge pages stay whole.
+ */
+#include "extent/page_alloc.h"
+
+#include "base/witness.h"
+
+/* Each piece that is moved becomes a mapping of its own: smaller ones are not worth that. */
+#define GRAFT_MIN (config_torture ? sc.page : (size_t)256 << 10)
+
+bool
+pa_may_graft(page_alloc_t *pa, size_t size) {
+    witness_no_core_lock();
+    return size >= GRAFT_MIN && pa_hooks(pa) == NULL && pa_unit(pa) == 0 && pages_can_move();
+}
+
+/* The first member of a class of at most that many pages, the largest such; NULL if all are too small. */
+static extent_t *
+largest_within(extents_t *x, size_t npages) REQUIRES(role_extents) {
+    uint32_t least = sc_page_class_floor(GRAFT_MIN >> sc.config.lg_page);
+    for (uint32_t i = sc_page_class_floor(npages) + 1; i-- > least;) {
+        if (bitmap_has(x->nonempty, i)) {
+            return container_of(heap_first(&x->heaps[i]), extent_t, fit);
+        }
+    }
+    return NULL;
+}
+
+/* Cuts off what is beyond `size`; it stays. NULL: all of it does, for want of memory. */
+static extent_t *
+trim(page_alloc_t *pa, extents_t *x, extent_t *e, size_t size) REQUIRES(role_extents) {
+    extent_t *rest = pa_split_unasked(pa, x, e, size);
+    extents_insert(x, rest == NULL ? e : rest);
+    return rest == NULL ? NULL : e;
+}
+
+/* A dirty extent, busy: of that size if one is large enough, else the largest. NULL if none is worth moving. What it
+ * goes to reads as zeros no more. */
+static extent_t *
+take_donor(page_alloc_t *pa, size_t size, extent_t *to) {
+    extents_t *x = &pa->dirty;
+    extents_lock(x);
+    extent_t *e = extents_fit(x, size, sc.page);
+    e = e != NULL ? e : largest_within(x, size >> sc.config.lg_page);
+    if (e != NULL) {
+        extents_remove(x, e);
+        e = e->size > size ? trim(pa, x, e, size) : e;
+        to->zeroed = false;
+    }
+    extents_unlock(x);
+    return e;
+}
+
+/* Without its memory a donor is an address range; if that could not be moved, it is dirty still. */
+static void
+let_go(page_alloc_t *pa, extent_t *donor, bool moved) {
+    extents_t *x = moved ? &pa->retained : &pa->dirty;
+    extents_lock(x);
+    donor->zeroed = moved;
+    pa_insert(pa, x, donor);
+    extents_unlock(x);
+}
+
+bool
+pa_graft(page_alloc_t *pa, extent_t *e) {
+    witness_no_core_lock();
+    size_t done = 0;
+    bool moved = pa_may_graft(pa, e->size);
+    extent_t *donor;
+    while (moved && e->size - done >= GRAFT_MIN && (donor = take_donor(pa, e->size - done, e)) != NULL) {
+        size_t size = donor->size;
+        moved = pages_move((void *)donor->addr, (void *)(e->addr + done), size);
+        let_go(pa, donor, moved);
+        atomic_add(&pa->grafted, moved ? size : 0);
+        done += size;
+    }
+    return done > 0;
+}

@@ -1,0 +1,298 @@
+/*
+ * graft_test.c -- large allocations that get the memory of dirty extents which are too small for them. Sizes in pages.
+ * That random operations keep the structure sound is page_alloc_test.c's.
+ */
+#include "pages.h"
+
+#include "os/fault.h"
+
+static page_alloc_t pa;
+
+enum {
+    PIECE = 128, /* dirty in the end: one at each end of ROOM retained pages, live ones between */
+    WALL = 2,
+    ROOM = 4 * PIECE
+};
+
+typedef struct {
+    extent_t *walls[2];
+    uintptr_t room;
+} row_t;
+
+static extent_t *
+take(size_t npages, bool *zeroed) {
+    return pa_alloc(&pa, npages * sc.page, sc.page, sc_index(npages * sc.page), false, zeroed);
+}
+
+static void
+fill(const extent_t *e, unsigned char value) {
+    memset((void *)e->addr, value, e->size);
+}
+
+static bool
+holds(uintptr_t addr, size_t npages, unsigned char value) {
+    const unsigned char *bytes = (const unsigned char *)addr;
+    for (size_t i = 0; i < npages * sc.page; i++) {
+        if (bytes[i] != value) {
+            return false;
+        }
+    }
+    return true;
+}
+
+/* dirty 1, wall, retained room, wall, dirty 2: 1 and 2 are also what their bytes hold. */
+static row_t
+make_row(void) {
+    pages_begin(&pa, -1, 0);
+    extent_t *all = alloc_pages(&pa, 2 * PIECE + 2 * WALL + ROOM);
+    assert_non_null(all);
+    pa_dalloc(&pa, all);
+    extent_t *first = alloc_pages(&pa, PIECE);
+    row_t row = {.walls = {alloc_pages(&pa, WALL)}};
+    extent_t *room = alloc_pages(&pa, ROOM);
+    row.walls[1] = alloc_pages(&pa, WALL);
+    extent_t *last = alloc_pages(&pa, PIECE);
+    row.room = room->addr;
+    fill(first, 1);
+    fill(last, 2);
+    pa_dalloc(&pa, room);
+    pa_purge_all(&pa);
+    pa_dalloc(&pa, first);
+    pa_dalloc(&pa, last);
+    assert_int_equal(atomic_get(&pa.dirty.npages), 2 * PIECE);
+    return row;
+}
+
+/* The row where memory can be moved. */
+static row_t
+make_movable_row(void) {
+    row_t row = make_row();
+    if (!pages_can_move()) {
+        print_message("skip: memory cannot be moved here\n");
+        pa_dalloc(&pa, row.walls[0]);
+        pa_dalloc(&pa, row.walls[1]);
+        pa_purge_all(&pa);
+        pages_end(&pa);
+        skip();
+    }
+    return row;
+}
+
+static void
+end_with(const row_t *row, extent_t *e) {
+    pa_dalloc(&pa, e);
+    pa_dalloc(&pa, row->walls[0]);
+    pa_dalloc(&pa, row->walls[1]);
+    pa_purge_all(&pa);
+    pages_end(&pa);
+}
+
+static size_t
+grafted_pages(void) {
+    return atomic_get(&pa.grafted) / sc.page;
+}
+
+static void
+assert_untouched(void) {
+    assert_int_equal(atomic_get(&pa.dirty.npages), 2 * PIECE);
+    assert_int_equal(grafted_pages(), 0);
+}
+
+static void
+test_memory_moves(void **state) {
+    (void)state;
+    row_t row = make_movable_row();
+    bool zeroed = false;
+    extent_t *e = take(ROOM, &zeroed);
+    assert_int_equal(e->addr, row.room);
+    assert_false(zeroed);
+    assert_int_equal(grafted_pages(), 2 * PIECE);
+    assert_int_equal(atomic_get(&pa.dirty.npages), 0);
+    unsigned char front = *(unsigned char *)e->addr;
+    assert_true(front == 1 || front == 2);
+    assert_true(holds(e->addr, PIECE, front));
+    assert_true(holds(e->addr + PIECE * sc.page, PIECE, 3 - front));
+    assert_true(holds(e->addr + 2 * PIECE * sc.page, ROOM - 2 * PIECE, 0));
+    check_pages(&pa, (ROOM + 2 * WALL) * sc.page);
+    end_with(&row, e);
+}
+
+/* What gave its memory is free, and reads as zeros. */
+static void
+test_donors_are_retained(void **state) {
+    (void)state;
+    row_t row = make_movable_row();
+    bool zeroed = false;
+    extent_t *e = take(ROOM, &zeroed);
+    bool wanted = true;
+    extent_t *donor = take(PIECE, &wanted);
+    assert_true(wanted);
+    assert_true(donor->addr == row.room + (ROOM + WALL) * sc.page ||
+                donor->addr == row.room - (PIECE + WALL) * sc.page);
+    assert_true(holds(donor->addr, PIECE, 0));
+    fill(donor, 4);
+    pa_dalloc(&pa, donor);
+    end_with(&row, e);
+}
+
+/* No more than is wanted: what is left of a donor stays dirty. */
+static void
+test_part_of_a_donor(void **state) {
+    (void)state;
+    row_t row = make_movable_row();
+    bool zeroed = false;
+    size_t most = PIECE + PIECE / 2;
+    extent_t *e = take(most, &zeroed);
+    assert_true(grafted_pages() == most || config_torture);
+    assert_int_equal(atomic_get(&pa.dirty.npages), 2 * PIECE - grafted_pages());
+    check_pages(&pa, (most + 2 * WALL) * sc.page);
+    end_with(&row, e);
+}
+
+/* A second move takes what the first one has put together. */
+static void
+test_moved_memory_moves_again(void **state) {
+    (void)state;
+    row_t row = make_movable_row();
+    bool zeroed = false;
+    extent_t *e = take(ROOM, &zeroed);
+    fill(e, 5);
+    pa_dalloc(&pa, e);
+    e = take(ROOM + WALL, &zeroed);
+    assert_int_equal(grafted_pages(), 2 * PIECE + ROOM);
+    assert_true(holds(e->addr, ROOM, 5));
+    check_pages(&pa, (ROOM + 3 * WALL) * sc.page);
+    end_with(&row, e);
+}
+
+static void
+test_growth_in_place(void **state) {
+    (void)state;
+    row_t row = make_movable_row();
+    bool zeroed = true;
+    extent_t *e = take(PIECE + 1, &zeroed); /* from the room */
+    assert_int_equal(e->addr, row.room);
+    assert_int_equal(grafted_pages(), 0);
+    fill(e, 6);
+    assert_true(pa_expand(&pa, e, ROOM * sc.page, sc_index(ROOM * sc.page)));
+    assert_int_equal(grafted_pages(), 2 * PIECE);
+    assert_true(holds(e->addr, PIECE + 1, 6));
+    check_pages(&pa, (ROOM + 2 * WALL) * sc.page);
+    end_with(&row, e);
+}
+
+/* Pages that were moved into a growth which then fails are free again, and do not pass for zeros. */
+static void
+test_growth_that_fails(void **state) {
+    (void)state;
+    row_t row = make_movable_row();
+    bool zeroed = true;
+    extent_t *e = take(PIECE + 1, &zeroed);
+    assert_false(pa_expand(&pa, e, (ROOM + 1) * sc.page, sc_index((ROOM + 1) * sc.page)));
+    check_pages(&pa, (PIECE + 1 + 2 * WALL) * sc.page);
+    extent_t *rest = take(ROOM - PIECE - 1, &zeroed);
+    assert_false(zeroed);
+    assert_int_equal(grafted_pages(), 2 * PIECE);
+    pa_dalloc(&pa, rest);
+    end_with(&row, e);
+}
+
+static void
+test_not_where_zeros_are_wanted(void **state) {
+    (void)state;
+    row_t row = make_row();
+    bool zeroed = true;
+    extent_t *e = take(ROOM, &zeroed);
+    assert_untouched();
+    assert_true(!zeroed || holds(e->addr, ROOM, 0));
+    end_with(&row, e);
+}
+
+static void
+test_not_for_small_ones(void **state) {
+    (void)state;
+    if (config_torture) {
+        skip();
+    }
+    row_t row = make_row();
+    extent_t *a = alloc_pages(&pa, PIECE), *b = alloc_pages(&pa, PIECE);
+    pa_dalloc(&pa, b);
+    extent_t *c = alloc_pages(&pa, PIECE - 1), *d = alloc_pages(&pa, PIECE / 4);
+    assert_int_equal(grafted_pages(), 0);
+    pa_dalloc(&pa, a);
+    pa_dalloc(&pa, c);
+    end_with(&row, d);
+}
+
+static extent_hooks_t plain_hooks;
+
+static void
+test_not_with_hooks(void **state) {
+    (void)state;
+    row_t row = make_row();
+    atomic_set_release(&pa.hooks, &plain_hooks);
+    assert_false(pa_may_graft(&pa, ROOM * sc.page));
+    atomic_set_release(&pa.hooks, NULL);
+    end_with(&row, alloc_pages(&pa, 1));
+}
+
+static bool
+no_move(fault_kind_t kind) {
+    return kind == fault_move;
+}
+
+static void
+test_refused(void **state) {
+    (void)state;
+    row_t row = make_row();
+    bool zeroed = false;
+    atomic_set(&fault_slot, no_move);
+    extent_t *e = take(ROOM, &zeroed);
+    atomic_set(&fault_slot, NULL);
+    assert_non_null(e);
+    assert_true(!zeroed || holds(e->addr, ROOM, 0));
+    assert_int_equal(grafted_pages(), 0);
+    check_pages(&pa, (ROOM + 2 * WALL) * sc.page);
+    end_with(&row, e);
+}
+
+static bool
+no_metadata(fault_kind_t kind) {
+    return kind == fault_metadata;
+}
+
+/* A donor that cannot be cut stays whole. */
+static void
+test_without_descriptors(void **state) {
+    (void)state;
+    row_t row = make_movable_row();
+    bool zeroed = true;
+    extent_t *e = take(ROOM, &zeroed);
+    const size_t dirty = atomic_get(&pa.dirty.npages);
+    e->size = (PIECE / 2) * sc.page; /* as if it were smaller than any donor */
+    atomic_set(&fault_slot, no_metadata);
+    pa_graft(&pa, e);
+    atomic_set(&fault_slot, NULL);
+    e->size = ROOM * sc.page;
+    assert_int_equal(atomic_get(&pa.dirty.npages), dirty);
+    check_pages(&pa, (ROOM + 2 * WALL) * sc.page);
+    end_with(&row, e);
+}
+
+int
+main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_memory_moves),
+        cmocka_unit_test(test_donors_are_retained),
+        cmocka_unit_test(test_part_of_a_donor),
+        cmocka_unit_test(test_moved_memory_moves_again),
+        cmocka_unit_test(test_growth_in_place),
+        cmocka_unit_test(test_growth_that_fails),
+        cmocka_unit_test(test_not_where_zeros_are_wanted),
+        cmocka_unit_test(test_not_for_small_ones),
+        cmocka_unit_test(test_not_with_hooks),
+        cmocka_unit_test(test_refused),
+        cmocka_unit_test(test_without_descriptors),
+    };
+    return cmocka_run_group_tests_name("extent/graft", tests, boot_allocator, NULL);
+}
