@@ -50,7 +50,17 @@ postfork_child(void) {
     postfork(true);
 }
 
+/* What pthread_atfork calls, where the C library is glibc: its own code is linked behind all of ours, into pages that a
+ * small program touches for nothing else. */
+int __register_atfork(void (*prepare)(void), void (*parent)(void), void (*child)(void), void *library)
+    __attribute__((weak));
+extern void *__dso_handle __attribute__((visibility("hidden")));
+
 void
 fork_boot(void) {
-    pthread_atfork(prefork, postfork_parent, postfork_child);
+    if (__register_atfork != NULL) {
+        __register_atfork(prefork, postfork_parent, postfork_child, __dso_handle);
+    } else {
+        pthread_atfork(prefork, postfork_parent, postfork_child);
+    }
 }

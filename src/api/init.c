@@ -44,13 +44,20 @@ boot(void) {
     prof_is_entry = entry_is;
 }
 
+static void
+begin_profile(void) {
+    if (options.prof || options.prof_leak) {
+        prof_begin();
+    }
+}
+
 /* Runs after the constructors of the libraries that this one needs, the C library among them. */
 __attribute__((constructor)) static void
 loaded(void) {
     background_allow();
     atomic_set(&libraries_loaded, true);
     if (atomic_get_acquire(&ready)) {
-        prof_begin();
+        begin_profile();
     }
 }
 
@@ -69,7 +76,7 @@ init_boot(void) {
     if (first) {
         fork_boot();
         if (atomic_get(&libraries_loaded)) {
-            prof_begin();
+            begin_profile();
         }
     }
 }

@@ -19,7 +19,7 @@ arena_new(uint32_t index, bool manual) {
     arena->index = index;
     atomic_set(&arena->manual, manual);
     pa_init(&arena->pages, index);
-    arena_use_defaults(arena, clock_coarse_ns());
+    arena_use_defaults(arena, clock_coarse_ns_once());
     for (uint32_t i = 0; i < sc.nsmall; i++) {
         bin_init(&arena->bins[i]);
     }

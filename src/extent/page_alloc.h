@@ -74,8 +74,9 @@ typedef struct {
     lock_t decay_lock; /* Synchronization: itself. */
     decay_t dirty_decay GUARDED_BY(role_decay);
     decay_t muzzy_decay GUARDED_BY(role_decay);
-    _Atomic uint64_t dirtied_at;    /* Synchronization: any thread; ns; when pages last became dirty. */
-    _Atomic uint64_t deadline;      /* Synchronization: written under decay_lock, read at any time; ns. */
+    _Atomic uint64_t dirtied_at; /* Synchronization: any thread; ns; when pages last became dirty; 0: never. */
+    _Atomic uint64_t deadline;   /* Synchronization: written under decay_lock, read at any time; ns; UINT64_MAX: none,
+                                       as long as no page was ever dirty. */
     _Atomic int64_t dirty_decay_ms; /* Synchronization: as deadline; copies for the fast test. */
     _Atomic int64_t muzzy_decay_ms; /* Synchronization: as deadline. */
     _Atomic int64_t dirty_max;      /* Synchronization: any thread; bytes, -1 no limit. */
@@ -168,6 +169,12 @@ extern const pa_purger_t *_Atomic pa_purger;
 
 /* Decay and purging: purge.c. */
 
+/* Will the time come when pa_tick has something to do? Until then nobody needs to read the clock. */
+static inline bool
+pa_is_timed(page_alloc_t *pa) {
+    return atomic_get(&pa->deadline) != UINT64_MAX;
+}
+
 /* If a deadline has passed: purges what the curves and the cap no longer allow, or leaves that to the purger, if one
  * runs. Cheap otherwise. */
 void pa_tick(page_alloc_t *pa, uint64_t now);
@@ -182,8 +189,8 @@ void pa_dirtied(page_alloc_t *pa);
 /* A drained arena keeps no free pages, whatever its decay times. The caller purges those that are there. */
 void pa_set_drained(page_alloc_t *pa, bool drained) EXCLUDES(role_extents);
 /*
- * After pages were taken that were not resident. If more are resident than ever before, as many dirty pages are purged
- * of extents that have lain idle: not reused while as many extents came as there are dirty ones, and a few more. So the
+ * After pages were taken that were not resident. If notably more are resident than ever before, as many dirty pages are
+ * purged of extents that have lain idle: not reused while as many extents came as there are dirty ones, and a few more. So the
  * peak follows the active pages, and those that are in circulation stay. Not if dirty pages never decay.
  */
 void pa_freshened(page_alloc_t *pa);

@@ -11,6 +11,9 @@
 #define LEAST_PAGES 16
 /* A cap that was hit is undercut by 1/8, so that it is not hit again at once. */
 #define CAP_SLACK 8
+/* Fresh pages are paid for when they exceed the peak by 1/32 of it: each payment makes every processor that runs the
+ * process forget addresses. */
+#define PEAK_SLACK 32
 /* An extent is idle if so many came after it, and as many more as there are. */
 #define IDLE_EXTENTS 16
 /* The purger is woken when there are twice as many decaying pages as when it looked, and this many more. */
@@ -165,6 +168,10 @@ cap_pages(page_alloc_t *pa) {
 
 static void
 update_deadline(page_alloc_t *pa) REQUIRES(role_decay) {
+    if (atomic_get(&pa->dirtied_at) == 0) {
+        atomic_set(&pa->deadline, UINT64_MAX);
+        return;
+    }
     uint64_t dirty = decay_deadline(&pa->dirty_decay);
     uint64_t muzzy = decay_deadline(&pa->muzzy_decay);
     atomic_set(&pa->deadline, dirty < muzzy ? dirty : muzzy);
@@ -287,7 +294,7 @@ pa_freshened(page_alloc_t *pa) {
     witness_no_core_lock();
     size_t peak = atomic_get(&pa->peak);
     size_t now = resident_pages(pa);
-    if (now < peak + LEAST_PAGES) {
+    if (now < peak + LEAST_PAGES + peak / PEAK_SLACK) {
         return;
     }
     if (atomic_get(&pa->dirty_decay_ms) >= 0 && extents_purgeable(&pa->dirty) > 0) {
@@ -406,6 +413,18 @@ pa_set_drained(page_alloc_t *pa, bool drained) {
     extents_unlock(&pa->dirty);
 }
 
+/* The first time, pages begin to age. */
+static void
+note_dirtied(page_alloc_t *pa) EXCLUDES(role_decay) {
+    bool first = atomic_get(&pa->dirtied_at) == 0;
+    atomic_set(&pa->dirtied_at, clock_coarse_ns());
+    if (UNLIKELY(first)) {
+        pa_lock_decay(pa);
+        update_deadline(pa);
+        pa_unlock_decay(pa);
+    }
+}
+
 void
 pa_dirtied(page_alloc_t *pa) {
     witness_no_core_lock();
@@ -414,7 +433,7 @@ pa_dirtied(page_alloc_t *pa) {
     } else if (UNLIKELY(atomic_get(&pa->dirty_decay_ms) == 0)) {
         purge_dirty_to(pa, 0);
     } else {
-        atomic_set(&pa->dirtied_at, clock_coarse_ns());
+        note_dirtied(pa);
         purge_over_cap(pa);
     }
     if (UNLIKELY(atomic_get(&pa_purger) != NULL)) {

@@ -17,7 +17,7 @@
 
 static _Atomic unsigned lg_sample = DEFAULT_LG_PROF_SAMPLE; /* Synchronization: any thread. */
 static _Atomic bool gdump;                                  /* Synchronization: any thread. */
-static _Atomic bool begun;                                  /* Synchronization: any thread; never becomes false. */
+_Atomic bool prof_begun;
 
 /* ---- threads ---- */
 
@@ -223,8 +223,7 @@ prof_thread_set_name(const char *name) {
 
 void
 prof_begin(void) {
-    bool wanted = options.prof || options.prof_leak;
-    if (!wanted || atomic_exchange_explicit(&begun, true, memory_order_relaxed)) {
+    if (atomic_exchange_explicit(&prof_begun, true, memory_order_relaxed)) {
         return;
     }
     atomic_set(&lg_sample, (unsigned)options.lg_prof_sample);
@@ -236,11 +235,6 @@ prof_begin(void) {
     if (options.prof_active && prof_set_active(true) != 0) {
         warn("profiling cannot be switched on: no memory, or no unwinder (libgcc_s.so.1)");
     }
-}
-
-bool
-prof_has_begun(void) {
-    return atomic_get(&begun);
 }
 
 /* ---- fork ---- */

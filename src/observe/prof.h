@@ -11,13 +11,20 @@
 #ifndef LUNALLOC_OBSERVE_PROF_H
 #define LUNALLOC_OBSERVE_PROF_H
 
+#include "base/atomic.h"
 #include "base/config.h"
 
-/* After boot, and again once the process's libraries have been loaded: profiles from the start if configured so. */
+extern _Atomic bool prof_begun; /* Synchronization: any thread; never becomes false. */
+
+/* Profiles from the start, as configured: options.prof or prof_leak is set. After boot, and not before the process's
+ * libraries have been loaded; once. */
 void prof_begin(void);
 
 /* Profiling was configured: what options.prof_final and prof_leak ask for is done at exit. */
-bool prof_has_begun(void);
+static inline bool
+prof_has_begun(void) {
+    return atomic_get(&prof_begun);
+}
 
 bool prof_is_active(void);
 /* 0; EAGAIN without memory or without an unwinder: nothing has changed. */

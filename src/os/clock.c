@@ -2,12 +2,21 @@
 #include "os/clock.h"
 
 #include <time.h>
+#ifdef __linux__
+#include <sys/syscall.h>
+#include <unistd.h>
+#endif
+
+static uint64_t
+nanoseconds(struct timespec t) {
+    return (uint64_t)t.tv_sec * 1000000000U + (uint64_t)t.tv_nsec;
+}
 
 static uint64_t
 read_clock(clockid_t id) {
     struct timespec t;
     clock_gettime(id, &t);
-    return (uint64_t)t.tv_sec * 1000000000U + (uint64_t)t.tv_nsec;
+    return nanoseconds(t);
 }
 
 uint64_t
@@ -21,6 +30,17 @@ clock_coarse_ns(void) {
     return read_clock(CLOCK_MONOTONIC_COARSE);
 #else
     return read_clock(CLOCK_MONOTONIC);
+#endif
+}
+
+uint64_t
+clock_coarse_ns_once(void) {
+#if defined(SYS_clock_gettime) && __SIZEOF_LONG__ == 8
+    struct timespec t = {0};
+    syscall(SYS_clock_gettime, CLOCK_MONOTONIC_COARSE, &t);
+    return nanoseconds(t);
+#else
+    return clock_coarse_ns();
 #endif
 }
 

@@ -207,12 +207,13 @@ thread_source(thread_t *thread, arena_t *wanted) {
 /* Threads of quiet arenas do not tick: each event also visits one other arena in turn. */
 static void
 tick(thread_t *thread) {
-    uint64_t now = clock_coarse_ns();
     arena_t *own = atomic_get(&thread->arena);
     arena_t *other = arenas_get(thread->ticks / EVENTS_PER_TICK % arenas_count());
-    pa_tick(&own->pages, now);
-    if (other != NULL && other != own) {
-        pa_tick(&other->pages, now);
+    if (pa_is_timed(&own->pages)) {
+        pa_tick(&own->pages, clock_coarse_ns());
+    }
+    if (other != NULL && other != own && pa_is_timed(&other->pages)) {
+        pa_tick(&other->pages, clock_coarse_ns());
     }
 }
 
