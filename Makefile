@@ -29,8 +29,8 @@ PAGES    := $(if $(filter regions,$(VARIANT)),regions,linux)
 OTHERS   := $(filter-out $(PAGES),linux regions)
 EXCLUDED := $(OTHERS:%=src/os/pages_%.c) $(OTHERS:%=tests/os/pages_%_test.c) $(wildcard $(LAYERS:%=src/%/*_windows.c))
 
-# Linked in this order, at a boundary of the 64 KiB that the system maps at the first touch: what every process runs lies
-# within the first ones, and the pages of the rest are not mapped before use.
+# Linked in this order, from a multiple of the 64 KiB that the system maps at a first touch: what every process runs
+# lies within the first ones, and the pages of the rest are not mapped before use.
 LINKED       := base os extent arena thread api control observe
 LATE_SRC     := $(wildcard $(patsubst %,src/%.c,os/cfi os/file_* os/gzip_* os/library_* os/unwind_* arena/arena_check \
                    extent/page_check api/control api/cxx api/extended))
@@ -197,7 +197,8 @@ $O/%.o: %.c $O/flags
 
 # nodelete: thread-exit handlers and live blocks outlive any dlclose.
 $(SO): $(LIB_OBJ) $O/files
-	$(call say,LINK,$@)$(CC) -shared $(LDFLAGS) -Wl,-soname,liblunalloc.so -Wl,-z,nodelete -Wl,-z,max-page-size=65536 -o $@ $(LIB_OBJ)
+	$(call say,LINK,$@)$(CC) -shared $(LDFLAGS) -Wl,-soname,liblunalloc.so -Wl,-z,nodelete -Wl,-z,max-page-size=65536 \
+	    -o $@ $(LIB_OBJ)
 
 # One relocatable object whose hidden symbols have become local: a program that links it sees the public names only.
 # -d: so that common symbols can.

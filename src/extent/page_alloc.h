@@ -190,8 +190,8 @@ void pa_dirtied(page_alloc_t *pa);
 void pa_set_drained(page_alloc_t *pa, bool drained) EXCLUDES(role_extents);
 /*
  * After pages were taken that were not resident. If notably more are resident than ever before, as many dirty pages are
- * purged of extents that have lain idle: not reused while as many extents came as there are dirty ones, and a few more. So the
- * peak follows the active pages, and those that are in circulation stay. Not if dirty pages never decay.
+ * purged of extents that have lain idle: not reused while as many extents came as there are dirty ones, and a few more.
+ * So the peak follows the active pages, and those that are in circulation stay. Not if dirty pages never decay.
  */
 void pa_freshened(page_alloc_t *pa);
 /* Changes a decay time (state: dirty or muzzy), live. ms: -1 .. DECAY_MS_MAX. */
