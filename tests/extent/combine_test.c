@@ -18,24 +18,17 @@ enum {
     PIECE = 64
 };
 
-/* Zeros are wanted, so that no memory is moved (graft.c) where the system could. */
-static extent_t *
-take(size_t npages) {
-    bool zeroed = true;
-    return pa_alloc(&pa, npages * sc.page, sc.page, sc_index(npages * sc.page), false, &zeroed);
-}
-
 /* One piece, one that is dirty in the end, and two that are one; the outer ones live or retained. */
 static row_t
 make_row(bool left_retained, bool right_retained) {
     pages_begin(&pa, -1, 0);
-    extent_t *all = take(4 * PIECE);
+    extent_t *all = alloc_unmoved(&pa, 4 * PIECE);
     assert_non_null(all);
     uintptr_t base = all->addr;
     pa_dalloc(&pa, all);
-    row_t row = {.left = take(PIECE), .base = base};
-    row.middle = take(PIECE);
-    row.right = take(2 * PIECE);
+    row_t row = {.left = alloc_unmoved(&pa, PIECE), .base = base};
+    row.middle = alloc_unmoved(&pa, PIECE);
+    row.right = alloc_unmoved(&pa, 2 * PIECE);
     assert_true(row.left->addr == base && row.middle->addr == base + PIECE * sc.page);
     if (left_retained) {
         pa_dalloc(&pa, row.left);
@@ -85,7 +78,7 @@ test_with_what_follows(void **state) {
     (void)state;
     need_committed();
     row_t row = make_row(false, true);
-    extent_t *e = take(2 * PIECE);
+    extent_t *e = alloc_unmoved(&pa, 2 * PIECE);
     assert_int_equal(e->addr, place(&row, PIECE));
     assert_int_equal(dirty_pages(), 0);
     check_pages(&pa, 3 * PIECE * sc.page);
@@ -97,7 +90,7 @@ test_with_what_precedes(void **state) {
     (void)state;
     need_committed();
     row_t row = make_row(true, false);
-    extent_t *e = take(PIECE + PIECE / 2);
+    extent_t *e = alloc_unmoved(&pa, PIECE + PIECE / 2);
     assert_int_equal(e->addr, place(&row, PIECE / 2));
     assert_int_equal(dirty_pages(), 0);
     check_pages(&pa, (3 * PIECE + PIECE / 2) * sc.page);
@@ -109,7 +102,7 @@ test_with_both(void **state) {
     (void)state;
     need_committed();
     row_t row = make_row(true, true);
-    extent_t *e = take(4 * PIECE - PIECE / 2);
+    extent_t *e = alloc_unmoved(&pa, 4 * PIECE - PIECE / 2);
     assert_int_equal(e->addr, place(&row, PIECE / 2));
     assert_int_equal(dirty_pages(), 0);
     check_pages(&pa, e->size);
@@ -134,9 +127,9 @@ static void
 test_small_shares_are_left_alone(void **state) {
     (void)state;
     row_t row = make_row(false, true);
-    extent_t *dirty = take(PIECE - PIECE / 4);
+    extent_t *dirty = alloc_unmoved(&pa, PIECE - PIECE / 4);
     assert_int_equal(dirty_pages(), PIECE / 4);
-    extent_t *e = take(PIECE + PIECE / 2);
+    extent_t *e = alloc_unmoved(&pa, PIECE + PIECE / 2);
     assert_int_equal(dirty_pages(), PIECE / 4);
     pa_dalloc(&pa, dirty);
     end_with(e, row.left);
@@ -147,7 +140,7 @@ static void
 test_no_place(void **state) {
     (void)state;
     row_t row = make_row(false, false);
-    extent_t *e = take(PIECE + 1);
+    extent_t *e = alloc_unmoved(&pa, PIECE + 1);
     assert_int_equal(dirty_pages(), PIECE);
     pa_dalloc(&pa, row.left);
     end_with(e, row.right);
@@ -164,7 +157,7 @@ test_without_descriptors(void **state) {
     (void)state;
     row_t row = make_row(true, false);
     atomic_set(&fault_slot, no_metadata);
-    extent_t *e = take(PIECE + 4);
+    extent_t *e = alloc_unmoved(&pa, PIECE + 4);
     atomic_set(&fault_slot, NULL);
     assert_null(e);
     check_pages(&pa, 2 * PIECE * sc.page);

@@ -122,6 +122,13 @@ pages_end(page_alloc_t *pa) {
     check_pages(pa, 0);
 }
 
+/* Zeros are wanted, so that no memory is moved there (graft.c) where the system could. */
+static inline extent_t *
+alloc_unmoved(page_alloc_t *pa, size_t npages) {
+    bool zeroed = true;
+    return pa_alloc(pa, npages * sc.page, sc.page, sc_index(npages * sc.page), false, &zeroed);
+}
+
 static inline extent_t *
 alloc_aligned(page_alloc_t *pa, size_t npages, size_t alignment) {
     bool zeroed = false;

@@ -28,8 +28,8 @@ begin_with_dirty(int64_t dirty_ms) {
     extent_t *freed[EXTENTS];
     pages_begin(&pa, dirty_ms, 0);
     for (unsigned i = 0; i < EXTENTS; i++) {
-        freed[i] = alloc_pages(&pa, EACH);
-        live[i] = alloc_pages(&pa, EACH);
+        freed[i] = alloc_unmoved(&pa, EACH);
+        live[i] = alloc_unmoved(&pa, EACH);
         assert_true(freed[i] != NULL && live[i] != NULL);
     }
     for (unsigned i = 0; i < EXTENTS; i++) {
@@ -50,7 +50,7 @@ end(void) {
 static void
 circulate(void) {
     for (unsigned i = 0; i < 4 * EXTENTS; i++) {
-        pa_dalloc(&pa, alloc_pages(&pa, 1));
+        pa_dalloc(&pa, alloc_unmoved(&pa, 1));
     }
 }
 
@@ -60,7 +60,7 @@ test_peak_is_paid_for_with_idle_pages(void **state) {
     begin_with_dirty(10000);
     circulate();
     size_t before = resident();
-    extent_t *large = alloc_pages(&pa, LARGE);
+    extent_t *large = alloc_unmoved(&pa, LARGE);
     assert_int_equal(ndirty(), EACH);
     assert_int_equal(resident(), before + LARGE - (EXTENTS - 1) * EACH);
     assert_int_equal(atomic_get(&pa.purged), (EXTENTS - 1) * EACH * sc.page);
@@ -75,10 +75,25 @@ test_peak_rises_by_less_than_what_is_idle(void **state) {
     begin_with_dirty(10000);
     circulate();
     size_t before = resident();
-    extent_t *large = alloc_pages(&pa, 5 * EACH);
+    extent_t *large = alloc_unmoved(&pa, 5 * EACH);
     assert_int_equal(resident(), before);
     assert_int_equal(ndirty(), (EXTENTS - 5) * EACH);
     pa_dalloc(&pa, large);
+    end();
+}
+
+/* Less than 1/32 more than ever before. */
+static void
+test_a_little_more_is_free(void **state) {
+    (void)state;
+    begin_with_dirty(10000);
+    circulate();
+    extent_t *large = alloc_unmoved(&pa, 2 * EACH - 1);
+    assert_int_equal(atomic_get(&pa.purged), 0);
+    extent_t *more = alloc_unmoved(&pa, 2 * EACH);
+    assert_int_equal(atomic_get(&pa.purged), (4 * EACH - 1) * sc.page);
+    pa_dalloc(&pa, large);
+    pa_dalloc(&pa, more);
     end();
 }
 
@@ -86,7 +101,7 @@ static void
 test_pages_in_circulation_stay(void **state) {
     (void)state;
     begin_with_dirty(10000);
-    extent_t *large = alloc_pages(&pa, LARGE);
+    extent_t *large = alloc_unmoved(&pa, LARGE);
     assert_int_equal(ndirty(), EXTENTS * EACH);
     pa_dalloc(&pa, large);
     end();
@@ -96,7 +111,7 @@ static void
 test_below_the_peak_nothing_is_purged(void **state) {
     (void)state;
     begin_with_dirty(10000);
-    extent_t *large = alloc_pages(&pa, LARGE);
+    extent_t *large = alloc_unmoved(&pa, LARGE);
     pa_dalloc(&pa, large);
     pa_purge_all(&pa);
     for (unsigned i = 0; i < EXTENTS; i += 2) {
@@ -105,11 +120,11 @@ test_below_the_peak_nothing_is_purged(void **state) {
     }
     circulate();
     size_t idle = ndirty();
-    large = alloc_pages(&pa, LARGE - 2 * EXTENTS * EACH);
+    large = alloc_unmoved(&pa, LARGE - 2 * EXTENTS * EACH);
     assert_int_equal(ndirty(), idle);
     pa_dalloc(&pa, large);
     for (unsigned i = 0; i < EXTENTS; i += 2) {
-        live[i] = alloc_pages(&pa, EACH);
+        live[i] = alloc_unmoved(&pa, EACH);
     }
     end();
 }
@@ -119,7 +134,7 @@ test_pages_that_never_decay_are_no_payment(void **state) {
     (void)state;
     begin_with_dirty(-1);
     circulate();
-    extent_t *large = alloc_pages(&pa, LARGE);
+    extent_t *large = alloc_unmoved(&pa, LARGE);
     assert_int_equal(ndirty(), EXTENTS * EACH);
     pa_dalloc(&pa, large);
     end();
@@ -130,6 +145,7 @@ main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_peak_is_paid_for_with_idle_pages),
         cmocka_unit_test(test_peak_rises_by_less_than_what_is_idle),
+        cmocka_unit_test(test_a_little_more_is_free),
         cmocka_unit_test(test_pages_in_circulation_stay),
         cmocka_unit_test(test_below_the_peak_nothing_is_purged),
         cmocka_unit_test(test_pages_that_never_decay_are_no_payment),
