@@ -46,11 +46,12 @@ LUA_HOST_SRC := $(wildcard tests/lua/*.c)
 PROGRAM_SRC  := $(wildcard tests/programs/*.c tests/programs/*.cpp)
 
 LIB_OBJ     := $(LIB_SRC:%.c=$O/%.o)
-# Compiled for size, because fewer pages of small programs are the library's then: what no allocation runs through.
+# Compiled for size, because fewer pages of small programs are the library's then: what malloc and free run at most once
+# in a fill, a flush or a large allocation, and what only modes run.
 SELDOM_SRC  := $(filter src/control/background.c src/control/conf.c src/os/% \
                    $(addprefix src/extent/,decay.c hooks.c metadata.c pack.c page_check.c purge.c region.c) \
                    $(addprefix src/arena/,arena.c arena_check.c arenas.c) \
-                   $(addprefix src/thread/,caches.c flags.c follow.c meter.c modes.c quarantine.c thread.c), \
+                   $(addprefix src/thread/,caches.c follow.c meter.c modes.c quarantine.c thread.c), \
                    $(filter-out src/os/clock.c src/os/lock.c,$(LIB_SRC)))
 SELDOM_OBJ  := $(SELDOM_SRC:%.c=$O/%.o)
 MODULE_OBJ  := $(MODULE_SRC:%.c=$O/%.o)
