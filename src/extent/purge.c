@@ -42,7 +42,9 @@ try_decay(page_alloc_t *pa) TRY_ACQUIRE(true, role_decay) NO_THREAD_SAFETY {
 typedef struct {
     size_t keep, budget, least;
     uint64_t idle;
-    bool all; /* parts of units, too */
+    bool all;     /* parts of units, too */
+    bool due;     /* it is what the curve says, */
+    uint64_t now; /* at this time */
 } quota_t;
 
 static size_t
@@ -154,9 +156,10 @@ purge_one(page_alloc_t *pa, const extents_t *from, extent_t *e, bool lazily) {
     extents_unlock(to);
 }
 
+/* Pages may be muzzy first, unless all are to go. */
 static bool
-purges_lazily(page_alloc_t *pa) {
-    return atomic_get(&pa->muzzy_decay_ms) != 0;
+purges_lazily(page_alloc_t *pa, const extents_t *x, const quota_t *quota) {
+    return x == &pa->dirty && !quota->all && atomic_get(&pa->muzzy_decay_ms) != 0;
 }
 
 /* Pages of dirty that the cap allows. */
@@ -201,7 +204,13 @@ advance(page_alloc_t *pa, const extents_t *x, uint64_t now) REQUIRES(role_decay)
     decay_advance(decay, now, extents_purgeable(x));
     update_deadline(pa);
     size_t keep = decay_limit(decay);
-    return (quota_t){.keep = keep, .budget = decay->last > keep ? decay->last - keep : 0, .least = least_pages(x)};
+    return (quota_t){
+        .keep = keep,
+        .budget = decay->last > keep ? decay->last - keep : 0,
+        .least = least_pages(x),
+        .due = true,
+        .now = now,
+    };
 }
 
 /* What is due, up to a budget. */
@@ -228,12 +237,13 @@ settle(page_alloc_t *pa, const extents_t *x, extent_t *const *batch, unsigned n)
 
 /* Gives back the oldest pages of x, at most a batch of extents. False: nothing may go. */
 static bool
-purge_batch(page_alloc_t *pa, extents_t *x, quota_t *quota, bool lazily) {
+purge_batch(page_alloc_t *pa, extents_t *x, quota_t *quota) {
     extent_t *batch[BATCH];
     unsigned n = take_batch(pa, x, quota, batch);
     if (n == 0) {
         return false;
     }
+    bool lazily = purges_lazily(pa, x, quota);
     settle(pa, x, batch, n);
     for (unsigned i = 0; i < n; i++) {
         purge_one(pa, x, batch[i], lazily);
@@ -241,11 +251,15 @@ purge_batch(page_alloc_t *pa, extents_t *x, quota_t *quota, bool lazily) {
     return true;
 }
 
+/* The curve is read anew for each batch, since its time may change meanwhile. */
 static void
-purge_quota(page_alloc_t *pa, extents_t *x, quota_t quota, bool lazily) {
+purge_quota(page_alloc_t *pa, extents_t *x, quota_t quota) {
     bool any = false;
-    while (purge_batch(pa, x, &quota, lazily)) {
+    while (purge_batch(pa, x, &quota)) {
         any = true;
+        if (quota.due) {
+            quota = due(pa, x, quota.now, quota.budget);
+        }
     }
     atomic_add(&purges_of(pa, x)->npurges, any);
 }
@@ -254,26 +268,20 @@ purge_quota(page_alloc_t *pa, extents_t *x, quota_t quota, bool lazily) {
 static void
 purge_dirty_to(page_alloc_t *pa, size_t keep) {
     quota_t quota = {.keep = keep, .budget = extents_purgeable(&pa->dirty), .least = 1};
-    purge_quota(pa, &pa->dirty, quota, purges_lazily(pa));
+    purge_quota(pa, &pa->dirty, quota);
 }
 
 /* The same down to nothing, parts of units included. */
 static void
 purge_to_last_page(page_alloc_t *pa, extents_t *x) {
     quota_t quota = {.keep = 0, .budget = atomic_get(&x->npages), .least = 1, .all = true};
-    purge_quota(pa, x, quota, false);
+    purge_quota(pa, x, quota);
 }
 
-/* What the curve does not allow. It is read anew for each batch, since its time may change meanwhile. */
+/* What the curve does not allow. */
 static void
 purge_due(page_alloc_t *pa, extents_t *x, uint64_t now) {
-    bool any = false;
-    quota_t quota = due(pa, x, now, SIZE_MAX);
-    while (purge_batch(pa, x, &quota, x == &pa->dirty && purges_lazily(pa))) {
-        any = true;
-        quota = due(pa, x, now, quota.budget);
-    }
-    atomic_add(&purges_of(pa, x)->npurges, any);
+    purge_quota(pa, x, due(pa, x, now, SIZE_MAX));
 }
 
 static void
@@ -299,7 +307,7 @@ pa_freshened(page_alloc_t *pa) {
     }
     if (atomic_get(&pa->dirty_decay_ms) >= 0 && extents_purgeable(&pa->dirty) > 0) {
         quota_t quota = {.budget = now - peak, .least = 1, .idle = IDLE_EXTENTS + atomic_get(&pa->dirty.count)};
-        purge_quota(pa, &pa->dirty, quota, purges_lazily(pa));
+        purge_quota(pa, &pa->dirty, quota);
         now = resident_pages(pa);
     }
     atomic_set(&pa->peak, now > peak ? now : peak);
