@@ -3,7 +3,7 @@
  * well.
  */
 #include "../api/support.h"
-#include "arena/arenas.h"
+#include "../arena/check.h"
 
 #include <sched.h>
 
@@ -57,11 +57,7 @@ live_in_child(void *arg) {
     child_assert(stats.nthreads == 1 && stats.allocated <= stats.active);
     child_assert(lunalloc_ctl_set("arena.4096.purge", NULL, NULL, 0) == 0);
     release(held);
-    for (uint32_t i = 0; i < arenas_count(); i++) {
-        if (arenas_get(i) != NULL) {
-            arena_check(arenas_get(i));
-        }
-    }
+    check_arenas();
 }
 
 static void

@@ -31,11 +31,6 @@ begin_change(void) {
     atomic_store(&period, 0);
 }
 
-static void
-pause_ms(unsigned ms) {
-    nanosleep(&(struct timespec){.tv_nsec = (long)ms * 1000000}, NULL);
-}
-
 static unsigned
 behind(void) {
     lunalloc_value_t value;
@@ -47,20 +42,12 @@ behind(void) {
 static void
 end_change(unsigned byte) {
     for (unsigned i = 0; i < 20000 && behind() > 0; i++) {
-        pause_ms(1);
+        nap(1);
     }
     assert_int_equal(behind(), 0);
     atomic_set(&fresh_byte, byte);
     atomic_store(&period, ++periods);
-    pause_ms(5);
-}
-
-static void
-set(const char *name, const char *value) {
-    char message[128];
-    if (lunalloc_ctl_set(name, value, message, sizeof message) != 0) {
-        fail_msg("%s", message);
-    }
+    nap(5);
 }
 
 /* ---- what each thread checks ---- */
@@ -205,7 +192,7 @@ empty_mail(void) {
     for (unsigned i = 0; i < NMAIL; i++) {
         lunalloc_free(atomic_exchange(&mail[i], NULL));
     }
-    set("thread.tcache.flush", NULL);
+    must_set("thread.tcache.flush", NULL);
 }
 
 /* Calls turn(round) under load, once a round; by then the setting is in force. */
@@ -214,7 +201,7 @@ run(void (*turn)(unsigned round)) {
     static worker_t workers[NTHREADS];
     pthread_t threads[NTHREADS];
     lunalloc_stats_t before, after;
-    set("thread.tcache.flush", NULL);
+    must_set("thread.tcache.flush", NULL);
     lunalloc_stats(LUNALLOC_ALL, &before);
     atomic_set(&stop, false);
     for (unsigned i = 0; i < NTHREADS; i++) {
@@ -246,7 +233,7 @@ turn_junk(unsigned round) {
         unsigned byte;
     } turns[] = {{"true", JUNK_ALLOCATED}, {"false", ANY}, {"alloc", JUNK_ALLOCATED}, {"free", ANY}};
     begin_change();
-    set("arenas.junk", turns[round % 4].word);
+    must_set("arenas.junk", turns[round % 4].word);
     end_change(turns[round % 4].byte);
 }
 
@@ -254,14 +241,14 @@ static void
 test_junk_live_under_load(void **state) {
     (void)state;
     run(turn_junk);
-    set("arenas.junk", "false");
+    must_set("arenas.junk", "false");
 }
 
 static void
 turn_zero(unsigned round) {
     begin_change();
-    set("arenas.junk", round % 3 == 0 ? "true" : "false");
-    set("arenas.zero", round % 2 == 0 ? "true" : "false");
+    must_set("arenas.junk", round % 3 == 0 ? "true" : "false");
+    must_set("arenas.zero", round % 2 == 0 ? "true" : "false");
     end_change(round % 2 == 0 ? 0 : round % 3 == 0 ? JUNK_ALLOCATED : ANY);
 }
 
@@ -269,8 +256,8 @@ static void
 test_zero_live_under_load(void **state) {
     (void)state;
     run(turn_zero);
-    set("arenas.zero", "false");
-    set("arenas.junk", "false");
+    must_set("arenas.zero", "false");
+    must_set("arenas.junk", "false");
 }
 
 static uint64_t
@@ -285,11 +272,11 @@ static void
 turn_quarantine(unsigned round) {
     static const char *const limits[] = {"0", "64K", "1M", "16K", "0", "1M"};
     begin_change();
-    set("arenas.quarantine", limits[round % 6]);
-    set("arenas.junk", round % 4 == 1 ? "alloc" : "false");
+    must_set("arenas.quarantine", limits[round % 6]);
+    must_set("arenas.junk", round % 4 == 1 ? "alloc" : "false");
     end_change(round % 4 == 1 ? JUNK_ALLOCATED : ANY);
     for (unsigned i = 0; round % 6 == 2 && i < 20000 && cached() < 256 << 10; i++) {
-        pause_ms(1);
+        nap(1);
     }
     assert_true(round % 6 != 2 || cached() >= 256 << 10);
 }
@@ -298,8 +285,8 @@ static void
 test_quarantine_live_under_load(void **state) {
     (void)state;
     run(turn_quarantine);
-    set("arenas.quarantine", "0");
-    set("arenas.junk", "false");
+    must_set("arenas.quarantine", "0");
+    must_set("arenas.junk", "false");
 }
 
 static void
@@ -308,9 +295,9 @@ turn_limits(unsigned round) {
     static const char *const bytes[] = {"64K", "0", "1M"};
     static const char *const most[] = {"32K", "0", "64K"};
     begin_change();
-    set("arenas.tcache_nslots", nslots[round % 4]);
-    set("arenas.tcache_bytes", bytes[round % 3]);
-    set("arenas.tcache_largest", most[round / 2 % 3]);
+    must_set("arenas.tcache_nslots", nslots[round % 4]);
+    must_set("arenas.tcache_bytes", bytes[round % 3]);
+    must_set("arenas.tcache_largest", most[round / 2 % 3]);
     end_change(ANY);
 }
 
@@ -318,17 +305,17 @@ static void
 test_cache_limits_live_under_load(void **state) {
     (void)state;
     run(turn_limits);
-    set("arenas.tcache_nslots", "1024");
-    set("arenas.tcache_bytes", "64K");
-    set("arenas.tcache_largest", "32K");
+    must_set("arenas.tcache_nslots", "1024");
+    must_set("arenas.tcache_bytes", "64K");
+    must_set("arenas.tcache_largest", "32K");
 }
 
 /* Caches fill again at once: that each thread did flush is thread/follow_test.c's. */
 static void
 turn_flush(unsigned round) {
     begin_change();
-    set("arenas.tcache_flush", NULL);
-    set("arenas.nauto", round % 4 == 0 ? "4" : "1");
+    must_set("arenas.tcache_flush", NULL);
+    must_set("arenas.nauto", round % 4 == 0 ? "4" : "1");
     end_change(ANY);
 }
 
@@ -336,7 +323,7 @@ static void
 test_flushes_under_load(void **state) {
     (void)state;
     run(turn_flush);
-    set("arenas.nauto", "1");
+    must_set("arenas.nauto", "1");
 }
 
 int

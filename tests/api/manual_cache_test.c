@@ -3,7 +3,7 @@
  * arena, however it comes back, so that nothing of it turns up again when it is gone.
  */
 #include "../api/support.h"
-#include "arena/arenas.h"
+#include "../arena/check.h"
 #include "extent/pagemap.h"
 
 #define NBLOCKS  800
@@ -221,11 +221,7 @@ test_arenas_reset_and_destroy_beside_thread_caches(void **state) {
         assert_int_equal(pthread_join(threads[i], NULL), 0);
     }
     assert_threads_well();
-    for (uint32_t i = 0; config_debug && i < arenas_count(); i++) {
-        if (arenas_get(i) != NULL) {
-            arena_check(arenas_get(i));
-        }
-    }
+    check_arenas();
 }
 
 int

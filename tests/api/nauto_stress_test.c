@@ -3,85 +3,29 @@
  * threads, with manual arenas made and destroyed and processes forked in between. Threads spread and gather; no block
  * is lost or overwritten; and in the end the arenas that are out of use hold nothing.
  */
-#include "../api/support.h"
-#include "arena/arenas.h"
-
-#include <time.h>
+#include "mail.h"
+#include "../arena/check.h"
 
 #define NTHREADS 6
 #define NHELD    300
-#define NMAIL    64
 #define NCHANGES 44
 
 static _Atomic bool stop;
 
-/* Blocks that change hands; each begins with its size and a tag, and ends with the tag. */
-typedef struct {
-    size_t size;
-    uint64_t tag;
-} head_t;
-
-static head_t *_Atomic mail[NMAIL];
-
-static bool
-is_whole(const head_t *block) {
-    uint64_t tail;
-    memcpy(&tail, (const char *)block + block->size - sizeof tail, sizeof tail);
-    return tail == block->tag;
-}
-
-static head_t *
-make_block(uint64_t *seed) {
-    size_t size = sizeof(head_t) + sizeof(uint64_t) + rnd_size(seed, rnd_below(seed, 20) == 0 ? 19 : 12);
-    head_t *block = lunalloc_malloc(size);
-    if (block != NULL) {
-        *block = (head_t){.size = size, .tag = rnd(seed)};
-        memcpy((char *)block + size - sizeof block->tag, &block->tag, sizeof block->tag);
-    }
-    return block;
-}
-
-static void
-free_block(head_t *block, uint64_t *seed) {
-    if (block != NULL) {
-        thread_assert(is_whole(block));
-        rnd_below(seed, 2) == 0 ? lunalloc_free_sized(block, block->size) : lunalloc_free(block);
-    }
+static size_t
+payload(uint64_t *seed) {
+    return rnd_size(seed, rnd_below(seed, 20) == 0 ? 19 : 12);
 }
 
 static void *
 work(void *arg) {
     uint64_t seed = (uint64_t)(uintptr_t)arg * 7919 + 1;
-    head_t *held[NHELD] = {NULL};
+    mail_t *held[NHELD] = {NULL};
     while (!atomic_get(&stop)) {
-        size_t i = rnd_below(&seed, NHELD);
-        if (rnd_below(&seed, 4) == 0) {
-            held[i] = atomic_exchange(&mail[rnd_below(&seed, NMAIL)], held[i]);
-        } else {
-            free_block(held[i], &seed);
-            held[i] = make_block(&seed);
-            thread_assert(held[i] != NULL);
-        }
+        mail_step(&seed, held, NHELD, payload);
     }
-    for (size_t i = 0; i < NHELD; i++) {
-        free_block(held[i], &seed);
-    }
+    mail_free_all(held, NHELD, &seed);
     return NULL;
-}
-
-static void
-pause_ms(unsigned ms) {
-    struct timespec span = {.tv_nsec = (long)ms * 1000000};
-    nanosleep(&span, NULL);
-}
-
-static void
-check_all(void) {
-    for (uint32_t i = 0; config_debug && i < arenas_count(); i++) {
-        if (arenas_get(i) != NULL) {
-            arena_check(arenas_get(i));
-        }
-    }
 }
 
 /* Threads on the automatic arenas of the indices from .. to - 1, which in this process are the slots' numbers. */
@@ -121,11 +65,11 @@ change(uint32_t narenas) {
     char text[16];
     snprintf(text, sizeof text, "%u", narenas);
     assert_int_equal(lunalloc_ctl_set("arenas.nauto", text, NULL, 0), 0);
-    pause_ms(50);
+    nap(50);
     lunalloc_ctl_set("thread.tcache.flush", NULL, NULL, 0);
     for (unsigned i = 0; i < 2000 && !is_settled(narenas); i++) {
         lunalloc_free(lunalloc_malloc(100000));
-        pause_ms(5);
+        nap(5);
     }
     if (!is_settled(narenas)) {
         unsigned least, most;
@@ -133,7 +77,7 @@ change(uint32_t narenas) {
         fail_msg("%u arenas: %u threads on others, %u to %u on each", narenas, threads_on(narenas, arenas_count()),
                  least, most);
     }
-    check_all();
+    check_arenas();
 }
 
 /* A manual arena that lives for a while beside them. */
@@ -150,7 +94,7 @@ use_manual(unsigned round) {
         lunalloc_free(ptrs[i]);
     }
     assert_int_equal(round % 2 == 0 ? arenas_reset(arena->index) : 0, 0);
-    check_all();
+    check_arenas();
     assert_int_equal(arenas_destroy(arena->index), 0);
 }
 
@@ -160,12 +104,12 @@ live_on(void *arg) {
     for (uint32_t n = 1; n <= 9; n += 4) {
         arenas_set_nauto(n);
         for (unsigned i = 0; i < 200; i++) {
-            head_t *block = make_block(&seed);
-            child_assert(block != NULL && is_whole(block));
+            mail_t *block = mail_make(&seed, payload);
+            child_assert(block != NULL && mail_is_whole(block));
             lunalloc_free(block);
         }
     }
-    check_all();
+    check_arenas();
 }
 
 /* 1, 8, 1, 8 ... and then any. */
@@ -182,15 +126,6 @@ run_changes(void) {
             assert_child_well(&out);
         }
     }
-}
-
-static void
-empty_mail(void) {
-    uint64_t seed = 1;
-    for (unsigned i = 0; i < NMAIL; i++) {
-        free_block(atomic_exchange(&mail[i], NULL), &seed);
-    }
-    lunalloc_ctl_set("thread.tcache.flush", NULL, NULL, 0);
 }
 
 /* Nothing lives, and nothing is kept: not a page. */
@@ -226,9 +161,10 @@ test_arenas_automatic_number_live_under_load(void **state) {
     assert_threads_well();
     arenas_set_nauto(1);
     lunalloc_free(lunalloc_malloc(100000));
-    empty_mail();
+    mail_empty();
+    lunalloc_ctl_set("thread.tcache.flush", NULL, NULL, 0);
     assert_drained();
-    check_all();
+    check_arenas();
     lunalloc_stats(LUNALLOC_ALL, &after);
     assert_true(after.allocated <= before.allocated + 4096);
     assert_int_equal(after.nthreads, before.nthreads);

@@ -8,8 +8,8 @@
  * has been freed, the extents are those of before: nothing leaked, nothing is in transit.
  */
 #include "support.h"
+#include "../arena/check.h"
 
-#include "arena/arenas.h"
 #include "os/fault.h"
 #include "os/pages.h"
 
@@ -76,15 +76,6 @@ static void
 expect(bool met, const char *what) {
     if (!met && atomic_get(&not_met) == NULL) {
         atomic_set(&not_met, what);
-    }
-}
-
-static void
-check_arenas(void) {
-    for (uint32_t i = 0; i < arenas_count(); i++) {
-        if (arenas_get(i) != NULL) {
-            arena_check(arenas_get(i));
-        }
     }
 }
 

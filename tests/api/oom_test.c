@@ -1,6 +1,6 @@
 /* oom_test.c -- no more memory: NULL and ENOMEM, nothing broken, and memory again after something was freed. */
 #include "../api/support.h"
-#include "arena/arenas.h"
+#include "../arena/check.h"
 
 #include <errno.h>
 
@@ -37,15 +37,6 @@ exhaust(size_t size) {
     return n;
 }
 
-static void
-check_all_arenas(void) {
-    for (uint32_t i = 0; i < arenas_count(); i++) {
-        if (arenas_get(i) != NULL) {
-            arena_check(arenas_get(i));
-        }
-    }
-}
-
 /* Every entry point says so, and nothing that lives is harmed. */
 static void
 assert_refused(size_t size) {
@@ -80,7 +71,7 @@ exhaust_and_recover(void *arg) {
     for (size_t i = 1; i < n; i += 2) {
         child_assert(pattern_holds(blocks[i], size < 32 ? size : 32, i));
     }
-    check_all_arenas();
+    check_arenas();
 }
 
 static void
@@ -115,7 +106,7 @@ exhaust_again(void *arg) {
         for (size_t i = 0; i < n; i++) {
             lunalloc_free(blocks[i]);
         }
-        check_all_arenas();
+        check_arenas();
     }
     for (unsigned round = 1; round < 5; round++) {
         child_assert(bytes[round] > bytes[0] / 3);
@@ -169,7 +160,7 @@ exhaust_in_threads(void *arg) {
         child_assert(pthread_join(threads[i], NULL) == 0);
     }
     child_assert(atomic_get(&refused) > 0);
-    check_all_arenas();
+    check_arenas();
     void *p = lunalloc_malloc(100000);
     child_assert(p != NULL);
     lunalloc_free(p);

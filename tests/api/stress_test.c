@@ -3,7 +3,7 @@
  * there, contents verified at every change of hands; another thread checks all arenas meanwhile.
  */
 #include "../api/support.h"
-#include "arena/arenas.h"
+#include "../arena/check.h"
 
 #define NTHREADS 8
 #define NHELD    400
@@ -148,20 +148,11 @@ work(void *arg) {
     return NULL;
 }
 
-static void
-check_all_arenas(void) {
-    for (uint32_t i = 0; i < arenas_count(); i++) {
-        if (arenas_get(i) != NULL) {
-            arena_check(arenas_get(i));
-        }
-    }
-}
-
 static void *
 check_meanwhile(void *arg) {
     while (atomic_get(&running) > 0 && config_debug) {
         uint64_t began = clock_ns();
-        check_all_arenas();
+        check_arenas();
         breathe(began);
     }
     return arg;
@@ -205,7 +196,7 @@ stress_with(const char *decay_ms, const char *dirty_max) {
     run_all();
     drain_queues();
     assert_int_equal(atomic_get(&nblocks), 0);
-    check_all_arenas();
+    check_arenas();
     lunalloc_stats(LUNALLOC_ALL, &after);
     assert_true(after.allocated <= before.allocated + 4096);
     assert_int_equal(after.nthreads, before.nthreads);

@@ -6,6 +6,7 @@
 #define TESTS_API_SUPPORT_H
 
 #include "../base/breathe.h"
+#include "settings.h"
 
 #include "base/config.h"
 #include "lunalloc.h"

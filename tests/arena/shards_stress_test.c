@@ -4,76 +4,32 @@
  * are forked in between, and the arena is checked. No block is lost or overwritten; in the end surplus shards hold
  * nothing, and the sums are what they were.
  */
-#include "../api/support.h"
+#include "../api/mail.h"
 #include "arena/arenas.h"
 
 #define NTHREADS 6
 #define NHELD    300
-#define NMAIL    64
 #define NCHANGES 300
 #define NCLASSES 12
 
 static _Atomic bool stop;
 static _Atomic unsigned started;
 
-/* Blocks that change hands; each begins with its size and a tag, and ends with the tag. */
-typedef struct {
-    size_t size;
-    uint64_t tag;
-} head_t;
-
-static head_t *_Atomic mail[NMAIL];
-
-static bool
-is_whole(const head_t *block) {
-    uint64_t tail;
-    memcpy(&tail, (const char *)block + block->size - sizeof tail, sizeof tail);
-    return tail == block->tag;
-}
-
-static head_t *
-make_block(uint64_t *seed) {
-    size_t size = sizeof(head_t) + sizeof(uint64_t) + rnd_below(seed, 400);
-    head_t *block = lunalloc_malloc(size);
-    if (block != NULL) {
-        *block = (head_t){.size = size, .tag = rnd(seed)};
-        memcpy((char *)block + size - sizeof block->tag, &block->tag, sizeof block->tag);
-    }
-    return block;
-}
-
-static void
-free_block(head_t *block) {
-    if (block != NULL) {
-        thread_assert(is_whole(block));
-        lunalloc_free(block);
-    }
-}
-
-static void
-churn(uint64_t *seed, head_t **held) {
-    size_t i = rnd_below(seed, NHELD);
-    if (rnd_below(seed, 4) == 0) {
-        held[i] = atomic_exchange(&mail[rnd_below(seed, NMAIL)], held[i]);
-    } else {
-        free_block(held[i]);
-        held[i] = make_block(seed);
-        thread_assert(held[i] != NULL);
-    }
+static size_t
+payload(uint64_t *seed) {
+    return rnd_below(seed, 400);
 }
 
 static void *
 work(void *arg) {
     uint64_t seed = (uint64_t)(uintptr_t)arg * 7919 + 1;
-    head_t *held[NHELD] = {NULL};
+    mail_t *held[NHELD] = {NULL};
     lunalloc_ctl_set("thread.tcache.enabled", (uintptr_t)arg % 2 == 0 ? "true" : "false", NULL, 0);
     atomic_add(&started, 1);
     while (!atomic_get(&stop)) {
-        churn(&seed, held);
+        mail_step(&seed, held, NHELD, payload);
     }
-    for (size_t i = 0; i < NHELD; i++) {
-        free_block(held[i]);
-    }
+    mail_free_all(held, NHELD, &seed);
     return NULL;
 }
 
@@ -126,8 +82,8 @@ live_on(void *arg) {
     uint64_t seed = (uint64_t)(uintptr_t)arg + 1;
     for (unsigned i = 0; i < 200; i++) {
         arenas_set_nshards(i % NCLASSES, 1 + i % 5);
-        head_t *block = make_block(&seed);
-        child_assert(block != NULL && is_whole(block));
+        mail_t *block = mail_make(&seed, payload);
+        child_assert(block != NULL && mail_is_whole(block));
         lunalloc_free(block);
     }
     if (config_debug) {
@@ -141,7 +97,7 @@ run_changes(void) {
     uint64_t seed = 4;
     for (unsigned i = 0; i < NCHANGES; i++) {
         set_nshards((uint32_t)rnd_below(&seed, NCLASSES), numbers[rnd_below(&seed, 6)]);
-        nanosleep(&(struct timespec){.tv_nsec = 1000000}, NULL);
+        nap(1);
         if (i % 10 == 0) {
             check_arena();
         }
@@ -159,7 +115,7 @@ start(pthread_t *threads) {
     }
     assert_int_equal(pthread_create(&threads[NTHREADS], NULL, use_manuals, NULL), 0);
     while (atomic_get(&started) <= NTHREADS) {
-        nanosleep(&(struct timespec){.tv_nsec = 1000000}, NULL);
+        nap(1);
     }
 }
 
@@ -170,9 +126,7 @@ finish(pthread_t *threads) {
         assert_int_equal(pthread_join(threads[i], NULL), 0);
     }
     assert_threads_well();
-    for (unsigned i = 0; i < NMAIL; i++) {
-        free_block(atomic_exchange(&mail[i], NULL));
-    }
+    mail_empty();
     lunalloc_ctl_set("thread.tcache.flush", NULL, NULL, 0);
 }
 

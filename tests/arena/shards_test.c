@@ -279,15 +279,10 @@ test_drain_covers_every_shard(void **state) {
     arena_check(arena);
 }
 
-static void
-nap(void) {
-    nanosleep(&(struct timespec){.tv_nsec = 100000}, NULL);
-}
-
 static void *
 allocate_on_seat_1(void *arg) {
     for (_Atomic bool *may = arg; !atomic_get_acquire(may);) {
-        nap();
+        nap(1);
     }
     ptrs[1][1] = arena_malloc_small(arena, SZIND, 1);
     return NULL;
@@ -307,7 +302,7 @@ test_lowered_while_a_thread_waits_for_the_shard(void **state) NO_THREAD_SAFETY {
     bin_lock(shard);
     atomic_set_release(&may, true);
     while (atomic_get(&shard->lock.state) != LOCK_AWAITED) {
-        nap();
+        nap(1);
     }
     atomic_set(&shards_beyond_first[SZIND], 0);
     bin_retire(shard);
@@ -323,7 +318,7 @@ test_lowered_while_a_thread_waits_for_the_shard(void **state) NO_THREAD_SAFETY {
 static void *
 reset_arena(void *arg) {
     for (_Atomic bool *may = arg; !atomic_get_acquire(may);) {
-        nap();
+        nap(1);
     }
     thread_assert(arenas_reset(arena->index) == 0);
     return NULL;
@@ -343,7 +338,7 @@ test_drained_while_a_reset_waits_for_the_bin(void **state) NO_THREAD_SAFETY {
     bin_lock(first);
     atomic_set_release(&may, true);
     while (atomic_get(&first->lock.state) != LOCK_AWAITED) {
-        nap();
+        nap(1);
     }
     list_push_back(&emptied, &bin_take_empty(first)->link);
     bin_unlock(first);

@@ -3,7 +3,7 @@
  * keeps its own for as long as something lives in it, and both serve side by side.
  */
 #include "../api/support.h"
-#include "arena/arenas.h"
+#include "check.h"
 
 #define NBLOCKS 3000
 #define SZIND   4
@@ -99,15 +99,6 @@ churn(void *arg) {
 }
 
 static void
-check_all(void) {
-    for (uint32_t i = 0; config_debug && i < arenas_count(); i++) {
-        if (arenas_get(i) != NULL) {
-            arena_check(arenas_get(i));
-        }
-    }
-}
-
-static void
 test_slab_sizes_live_under_load(void **state) {
     (void)state;
     pthread_t threads[4];
@@ -123,14 +114,14 @@ test_slab_sizes_live_under_load(void **state) {
         uint32_t szind = (uint32_t)rnd_below(&seed, sc.nsmall);
         assert_true(sc_set_slab_size(szind, sizes_of_class(szind, (unsigned)rnd_below(&seed, 9))));
         usleep(200);
-        check_all();
+        check_arenas();
     }
     atomic_set(&stop, true);
     for (unsigned i = 0; i < 4; i++) {
         assert_int_equal(pthread_join(threads[i], NULL), 0);
     }
     assert_threads_well();
-    check_all();
+    check_arenas();
     for (uint32_t i = 0; i < sc.nsmall; i++) {
         assert_true(sc_set_slab_size(i, before[i]));
     }

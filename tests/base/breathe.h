@@ -1,10 +1,15 @@
-/* breathe.h -- a pause for who looks at a structure in a loop. */
+/* breathe.h -- pauses: for so long, and for who looks at a structure in a loop. */
 #ifndef TESTS_BASE_BREATHE_H
 #define TESTS_BASE_BREATHE_H
 
 #include "os/clock.h"
 
 #include <time.h>
+
+static inline void
+nap(unsigned ms) {
+    nanosleep(&(struct timespec){(time_t)(ms / 1000), (long)(ms % 1000) * 1000000}, NULL);
+}
 
 /* Twice as long as the time since `began` (clock_ns): who came back at once would keep the structure's locks from those
  * who sleep on them. */

@@ -6,9 +6,10 @@
 #ifndef TESTS_CONTROL_BACKGROUND_H
 #define TESTS_CONTROL_BACKGROUND_H
 
+#include "../api/settings.h"
+#include "../base/breathe.h"
 #include "../base/testing.h"
-
-#include "arena/arenas.h"
+#include "../arena/check.h"
 
 #include <dirent.h>
 #include <fcntl.h>
@@ -24,27 +25,12 @@
 
 /* ---- controls ---- */
 
-/* value: NULL for an action. */
-static inline void
-must_set(const char *name, const char *value) {
-    char message[256] = "";
-    if (lunalloc_ctl_set(name, value, message, sizeof message) != 0) {
-        fail_msg("%s = %s: %s", name, value == NULL ? "" : value, message);
-    }
-}
-
 static inline uint64_t
 number(const char *name) {
     lunalloc_value_t value;
     char message[256];
     assert_int_equal(lunalloc_ctl_get(name, &value, message, sizeof message), 0);
     return value.type == LUNALLOC_BOOL ? value.v.b : value.v.u;
-}
-
-static inline void
-nap(unsigned ms) {
-    struct timespec time = {ms / 1000, (long)(ms % 1000) * 1000000};
-    nanosleep(&time, NULL);
 }
 
 /* ---- threads, as the system sees them ---- */
@@ -206,15 +192,6 @@ end_load(const pthread_t *threads) {
     atomic_set(&stop_load, true);
     for (unsigned i = 0; i < WORKERS; i++) {
         pthread_join(threads[i], NULL);
-    }
-}
-
-static inline void
-check_arenas(void) {
-    for (uint32_t i = 0; i < arenas_count(); i++) {
-        if (config_debug && arenas_get(i) != NULL) {
-            arena_check(arenas_get(i));
-        }
     }
 }
 

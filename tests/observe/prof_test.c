@@ -1,5 +1,6 @@
 /* prof_test.c -- sampling: how much of it, what is sampled, and that samples are allocations like others. */
 #include "prof.h"
+#include "../arena/check.h"
 
 #include "thread/caches.h"
 
@@ -245,15 +246,6 @@ test_growth_in_place_is_sampled(void **state) {
 }
 
 /* ---- the structures below ---- */
-
-static void
-check_arenas(void) {
-    for (uint32_t i = 0; config_debug && i < arenas_count(); i++) {
-        if (arenas_get(i) != NULL) {
-            arena_check(arenas_get(i));
-        }
-    }
-}
 
 static void
 test_arenas_hold_their_invariants_with_samples(void **state) {

@@ -8,21 +8,13 @@
 
 #define SIZE 1536
 
-static void
-set(const char *name, const char *value) {
-    char message[128];
-    if (lunalloc_ctl_set(name, value, message, sizeof message) != 0) {
-        fail_msg("%s", message);
-    }
-}
-
 static int
 to_defaults(void **state) {
     (void)state;
     modes_set(MODES_ALL, 0);
-    set("arenas.tcache_nslots", "1024");
-    set("arenas.tcache_bytes", "64K");
-    set("arenas.tcache_largest", "32K");
+    must_set("arenas.tcache_nslots", "1024");
+    must_set("arenas.tcache_bytes", "64K");
+    must_set("arenas.tcache_largest", "32K");
     return 0;
 }
 
@@ -72,13 +64,13 @@ assert_follows(void (*act)(void), unsigned most) {
     assert_int_equal(pthread_create(&thread, NULL, be_asked, &turns), 0);
     await(&turns, 1);
     uint32_t before = threads_behind();
-    set("arenas.junk", "alloc");
+    must_set("arenas.junk", "alloc");
     assert_int_equal(threads_behind(), before + 1);
     atomic_set_release(&turns.stage, 2);
     await(&turns, 3);
     assert_int_equal(threads_behind(), 0);
     assert_in_range(turns.nops, 1, most);
-    set("arenas.junk", "false");
+    must_set("arenas.junk", "false");
     assert_int_equal(threads_behind(), 1);
     atomic_set_release(&turns.stage, 4);
     assert_int_equal(pthread_join(thread, NULL), 0);
@@ -162,15 +154,15 @@ test_limits_of_stacks(void **state) {
     uint32_t most = config_torture ? 1 : 1024;
     grow(16);
     assert_int_equal(slots_of(16), most);
-    set("arenas.tcache_nslots", "100");
+    must_set("arenas.tcache_nslots", "100");
     assert_int_equal(slots_of(16), config_torture ? 1 : 0);
     grow(16);
     assert_int_equal(slots_of(16), config_torture ? 1 : 64);
-    set("arenas.tcache_bytes", "100");
+    must_set("arenas.tcache_bytes", "100");
     grow(16);
     assert_int_equal(slots_of(16), config_torture ? 1 : 4);
-    set("arenas.tcache_bytes", "1M");
-    set("arenas.tcache_nslots", "4096");
+    must_set("arenas.tcache_bytes", "1M");
+    must_set("arenas.tcache_nslots", "4096");
     grow(16);
     assert_int_equal(slots_of(16), config_torture ? 1 : 4096);
 }
@@ -181,7 +173,7 @@ test_limits_leave_the_rest(void **state) {
     (void)state;
     void *ptr = lunalloc_malloc(SIZE);
     lunalloc_free(ptr);
-    set("arenas.tcache_nslots", "64");
+    must_set("arenas.tcache_nslots", "64");
     assert_ptr_equal(lunalloc_malloc(SIZE), ptr);
     lunalloc_free(ptr);
 }
@@ -201,23 +193,23 @@ test_largest_size(void **state) {
     void *ptr = lunalloc_malloc(50000);
     lunalloc_free(lunalloc_malloc(30000));
     assert_true(slots_of(30000) > 0);
-    set("arenas.tcache_largest", "16K");
+    must_set("arenas.tcache_largest", "16K");
     assert_int_equal(get("arenas.tcache_max"), get("thread.tcache.max"));
     assert_int_equal(slots_of(30000), 0);
-    set("arenas.tcache_largest", "64K");
+    must_set("arenas.tcache_largest", "64K");
     assert_int_equal(get("arenas.tcache_max"), 65536);
     assert_int_equal(slots_of(50000), 0);
     lunalloc_free(ptr);
     assert_true(slots_of(50000) > 0);
     assert_ptr_equal(lunalloc_malloc(50000), ptr);
-    set("arenas.tcache_largest", "0");
+    must_set("arenas.tcache_largest", "0");
     assert_int_equal(get("arenas.tcache_max"), sc.small_max);
     lunalloc_free(ptr);
     assert_int_equal(slots_of(50000), 0);
-    set("thread.tcache.max", "4096");
-    set("arenas.tcache_largest", "32K");
+    must_set("thread.tcache.max", "4096");
+    must_set("arenas.tcache_largest", "32K");
     assert_int_equal(thread_get()->cache.ncached, sc_index(4096) + 1);
-    set("thread.tcache.max", "1M");
+    must_set("thread.tcache.max", "1M");
     assert_int_equal(thread_get()->cache.ncached, tcache_nclasses());
 }
 
@@ -226,7 +218,7 @@ static void
 test_explicit_caches(void **state) {
     (void)state;
     uint32_t id = caches_create();
-    set("arenas.tcache_largest", "16K");
+    must_set("arenas.tcache_largest", "16K");
     assert_true(caches_get(id)->ncached > tcache_nclasses());
     assert_true(caches_flush(id));
     assert_int_equal(caches_get(id)->ncached, tcache_nclasses());
@@ -262,10 +254,10 @@ test_flush(void **state) {
     (void)state;
     turns_t turns = {0};
     pthread_t thread;
-    set("thread.tcache.flush", NULL);
+    must_set("thread.tcache.flush", NULL);
     assert_int_equal(pthread_create(&thread, NULL, fill_and_follow, &turns), 0);
     await(&turns, 1);
-    set("arenas.tcache_flush", NULL);
+    must_set("arenas.tcache_flush", NULL);
     assert_int_equal(threads_behind(), 1);
     assert_true(cached() > 10000);
     atomic_set_release(&turns.stage, 2);
@@ -288,7 +280,7 @@ begin(void *arg) {
 static void
 test_new_threads(void **state) {
     (void)state;
-    set("arenas.tcache_flush", NULL);
+    must_set("arenas.tcache_flush", NULL);
     run_thread(begin, NULL);
 }
 

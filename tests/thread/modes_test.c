@@ -7,14 +7,6 @@
 #define SMALL 1500
 #define LARGE 200000
 
-static void
-set(const char *name, const char *value) {
-    char message[128];
-    if (lunalloc_ctl_set(name, value, message, sizeof message) != 0) {
-        fail_msg("%s", message);
-    }
-}
-
 static int
 modes_off(void **state) {
     (void)state;
@@ -127,10 +119,10 @@ assert_zeroed_anyway(void) {
 static void
 test_junk_of_allocations(void **state) {
     (void)state;
-    set("arenas.junk", "alloc");
+    must_set("arenas.junk", "alloc");
     assert_every_way_filled(JUNK_ALLOCATED);
     assert_zeroed_anyway();
-    set("arenas.junk", "true");
+    must_set("arenas.junk", "true");
     assert_every_way_filled(JUNK_ALLOCATED);
     assert_zeroed_anyway();
 }
@@ -138,11 +130,11 @@ test_junk_of_allocations(void **state) {
 static void
 test_zero(void **state) {
     (void)state;
-    set("arenas.zero", "true");
+    must_set("arenas.zero", "true");
     assert_every_way_filled(0);
-    set("arenas.junk", "true");
+    must_set("arenas.junk", "true");
     assert_every_way_filled(0);
-    set("arenas.zero", "false");
+    must_set("arenas.zero", "false");
     assert_every_way_filled(JUNK_ALLOCATED);
 }
 
@@ -152,7 +144,7 @@ test_junk_of_frees(void **state) {
     (void)state;
     static const char *const modes[] = {"free", "true"};
     for (unsigned i = 0; i < 8; i++) {
-        set("arenas.junk", modes[i % 2]);
+        must_set("arenas.junk", modes[i % 2]);
         void *keep[64];
         for (unsigned k = 0; k < 64; k++) {
             keep[k] = lunalloc_malloc(SMALL);
@@ -178,7 +170,7 @@ test_junk_and_realloc(void **state) {
     (void)state;
     static const char *const names[] = {"arenas.junk", "arenas.zero"};
     for (unsigned mode = 0; mode < 2; mode++) {
-        set(names[mode], "true");
+        must_set(names[mode], "true");
         unsigned char fresh = mode == 0 ? JUNK_ALLOCATED : 0;
         char *ptr = NULL;
         size_t usable = 0;
@@ -200,7 +192,7 @@ test_junk_and_realloc(void **state) {
 static void
 test_junk_and_resizing_in_place(void **state) {
     (void)state;
-    set("arenas.junk", "alloc");
+    must_set("arenas.junk", "alloc");
     char *ptr = mallocx(LARGE, 0);
     size_t old = sallocx(ptr, 0);
     pattern_fill(ptr, old, 9);
@@ -210,7 +202,7 @@ test_junk_and_resizing_in_place(void **state) {
     pattern_fill(ptr, size, 9);
     assert_true(xallocx(ptr, size / 2, 0, 0) <= size);
     assert_true(pattern_holds(ptr, sallocx(ptr, 0), 9));
-    set("arenas.junk", "free");
+    must_set("arenas.junk", "free");
     size = sallocx(ptr, 0);
     assert_int_equal(xallocx(ptr, size / 2, 0, 0), size);
     ptr = rallocx(ptr, size / 2, 0);
@@ -226,18 +218,18 @@ test_caches_while_on(void **state) {
     size_t len = sizeof enabled;
     thread_t *self = thread_get();
     assert_int_equal(self->cache.ncached, tcache_nclasses());
-    set("arenas.junk", "free");
+    must_set("arenas.junk", "free");
     assert_int_equal(self->cache.ncached, 0);
-    set("arenas.nauto", "2");
-    set("arenas.nauto", "1");
-    set("thread.tcache.enabled", "true");
+    must_set("arenas.nauto", "2");
+    must_set("arenas.nauto", "1");
+    must_set("thread.tcache.enabled", "true");
     assert_int_equal(self->cache.ncached, 0);
     assert_int_equal(mallctl("thread.tcache.enabled", &enabled, &len, NULL, 0), 0);
     assert_true(enabled);
-    set("thread.tcache.enabled", "false");
-    set("arenas.junk", "false");
+    must_set("thread.tcache.enabled", "false");
+    must_set("arenas.junk", "false");
     assert_int_equal(self->cache.ncached, 0);
-    set("thread.tcache.enabled", "true");
+    must_set("thread.tcache.enabled", "true");
     assert_int_equal(self->cache.ncached, tcache_nclasses());
 }
 
@@ -245,10 +237,10 @@ test_caches_while_on(void **state) {
 static void
 test_off_again(void **state) {
     (void)state;
-    set("arenas.junk", "true");
-    set("arenas.zero", "true");
-    set("arenas.junk", "false");
-    set("arenas.zero", "false");
+    must_set("arenas.junk", "true");
+    must_set("arenas.zero", "true");
+    must_set("arenas.junk", "false");
+    must_set("arenas.zero", "false");
     char *ptr = lunalloc_malloc(SMALL);
     memset(ptr, 0x33, SMALL);
     lunalloc_free(ptr);
