@@ -39,26 +39,10 @@ section_nrows(const section_t *section) {
                                                                 : stats_nrows((record_t)section->record);
 }
 
-static const void *
-row_of_arena(record_t record, const stats_detail_t *detail, uint32_t row) {
-    switch (record) {
-    case record_arena:
-        return &detail->arena;
-    case record_lock:
-        return &detail->locks[row];
-    case record_bin:
-        return &detail->bins[row];
-    case record_large:
-        return &detail->large[row];
-    default:
-        return &detail->extents[row];
-    }
-}
-
 const void *
 section_row(const report_t *report, const section_t *section, const stats_detail_t *detail, uint32_t row) {
     if (section->of_arena) {
-        return row_of_arena((record_t)section->record, detail, row);
+        return stats_detail_row(detail, (record_t)section->record, row);
     }
     switch (section->record) {
     case record_process:

@@ -282,6 +282,22 @@ stats_nrows(record_t record) {
     }
 }
 
+const void *
+stats_detail_row(const stats_detail_t *detail, record_t record, uint32_t row) {
+    switch (record) {
+    case record_arena:
+        return &detail->arena;
+    case record_lock:
+        return &detail->locks[row];
+    case record_bin:
+        return &detail->bins[row];
+    case record_large:
+        return &detail->large[row];
+    default:
+        return &detail->extents[row];
+    }
+}
+
 static void
 read_record(record_t record, arena_t *arena, uint32_t row, any_record_t *out) {
     requests_t requests;

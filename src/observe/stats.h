@@ -44,6 +44,9 @@ typedef struct {
     stats_extents_t extents[SC_NPAGE_CLASSES];
 } stats_detail_t;
 
+/* What it has of an arena's record; row < stats_nrows(record). */
+const void *stats_detail_row(const stats_detail_t *detail, record_t record, uint32_t row);
+
 /* Everything, as one picture: the totals and the merged arenas are sums of the arenas that are there. */
 typedef struct {
     size_t size; /* of the mapping that this lies in */

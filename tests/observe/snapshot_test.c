@@ -16,23 +16,6 @@ take(void) {
 
 /* ---- what holds in every picture ---- */
 
-/* The record of a row in an arena's detail. */
-static const void *
-row_of(record_t record, const stats_detail_t *detail, uint32_t row) {
-    switch (record) {
-    case record_arena:
-        return &detail->arena;
-    case record_lock:
-        return &detail->locks[row];
-    case record_bin:
-        return &detail->bins[row];
-    case record_large:
-        return &detail->large[row];
-    default:
-        return &detail->extents[row];
-    }
-}
-
 static uint64_t
 merge_word(const figure_t *figure, uint64_t a, uint64_t b) {
     switch (figure->merge) {
@@ -49,11 +32,11 @@ merge_word(const figure_t *figure, uint64_t a, uint64_t b) {
 
 static void
 assert_merged(const stats_snapshot_t *snapshot, record_t record, uint32_t row, const figure_t *figure) {
-    uint64_t all = figure_get(figure, row_of(record, &snapshot->arenas[0], row));
+    uint64_t all = figure_get(figure, stats_detail_row(&snapshot->arenas[0], record, row));
     for (uint32_t i = 1; i < snapshot->narenas; i++) {
-        all = merge_word(figure, all, figure_get(figure, row_of(record, &snapshot->arenas[i], row)));
+        all = merge_word(figure, all, figure_get(figure, stats_detail_row(&snapshot->arenas[i], record, row)));
     }
-    if (figure_get(figure, row_of(record, &snapshot->merged, row)) != all) {
+    if (figure_get(figure, stats_detail_row(&snapshot->merged, record, row)) != all) {
         fail_msg("record %u, row %u: %s is not the merger of the arenas'", (unsigned)record, row, figure->name);
     }
 }
@@ -195,7 +178,7 @@ test_equations_under_load(void **state) {
         assert_int_equal(pthread_create(&threads[i], NULL, churn, (void *)i), 0);
     }
     while (atomic_get(&nready) < NTHREADS) {
-        usleep(1000);
+        nap(1);
     }
     for (unsigned round = 0; round < 200; round++) {
         uint64_t began = clock_ns();
