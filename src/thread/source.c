@@ -51,7 +51,7 @@ alloc_once(thread_t *thread, source_t source, uint32_t szind, size_t alignment, 
     return ptr;
 }
 
-/* The second try asks hooks: not inside of one. */
+/* Making room for a second try asks hooks: not inside of one. */
 void *
 source_alloc(thread_t *thread, source_t source, uint32_t szind, size_t alignment, bool *zeroed) {
     witness_no_core_lock();
@@ -59,8 +59,8 @@ source_alloc(thread_t *thread, source_t source, uint32_t szind, size_t alignment
     if (UNLIKELY(ptr == NULL)) {
         if (!hooks_running()) {
             arenas_release_unused();
+            quarantine_flush(thread);
         }
-        quarantine_flush(thread);
         ptr = alloc_once(thread, source, szind, alignment, zeroed);
     }
     if (LIKELY(ptr != NULL)) {
