@@ -6,6 +6,7 @@
  */
 #include <dlfcn.h>
 #include <pthread.h>
+#include <sched.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -77,6 +78,33 @@ work(void *arg) {
     return arg;
 }
 
+/* The ith of those that this process may run on. */
+static cpu_set_t
+processor(unsigned i) {
+    cpu_set_t all, one;
+    size_t cpu = 0;
+    CPU_ZERO(&one);
+    must(sched_getaffinity(0, sizeof all, &all), "sched_getaffinity");
+    for (i %= (unsigned)CPU_COUNT(&all); !CPU_ISSET(cpu, &all) || i-- > 0;) {
+        cpu++;
+    }
+    CPU_SET(cpu, &one);
+    return one;
+}
+
+/* Each has a processor of its own, if there are as many: else it is the scheduler that decides whether they meet. */
+static pthread_t
+start(unsigned i) {
+    pthread_t thread;
+    pthread_attr_t attr;
+    cpu_set_t own = processor(i);
+    pthread_attr_init(&attr);
+    pthread_attr_setaffinity_np(&attr, sizeof own, &own);
+    must(pthread_create(&thread, &attr, work, NULL), "pthread_create");
+    pthread_attr_destroy(&attr);
+    return thread;
+}
+
 static void
 run_round(unsigned nshards) {
     pthread_t threads[NTHREADS];
@@ -84,7 +112,7 @@ run_round(unsigned nshards) {
     must(ctl("stats.mutexes.reset", NULL, NULL, NULL, 0), "stats.mutexes.reset");
     uint64_t began = now();
     for (unsigned i = 0; i < NTHREADS; i++) {
-        must(pthread_create(&threads[i], NULL, work, NULL), "pthread_create");
+        threads[i] = start(i);
     }
     for (unsigned i = 0; i < NTHREADS; i++) {
         pthread_join(threads[i], NULL);

@@ -1,8 +1,8 @@
 /*
  * lock.h -- ranked mutexes that count what happens to them, and the words that let clang check who holds which.
  *
- * A lock is one word, which who finds it free takes by one compare-and-swap. Who does not, spins and then sleeps on the
- * word: the system's part, os/lock.c.
+ * A lock is one word, which who finds it free takes by one compare-and-swap. Who does not, looks again a few
+ * times and then sleeps on the word: the system's part, os/lock.c.
  *
  * One enum ranks every lock of the library, outermost first; a thread takes locks in strictly rising rank. The witness
  * (witness.h) tests that at run time in debug builds.

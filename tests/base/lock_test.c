@@ -1,9 +1,11 @@
 /* lock_test.c -- mutual exclusion, trying, siblings, what a lock counts, and locks that a fork finds held. */
+#include "breathe.h"
 #include "testing.h"
 
 #include "base/lock.h"
 
 #include <pthread.h>
+#include <sched.h>
 #include <unistd.h>
 
 #define THREADS 4
@@ -49,6 +51,59 @@ test_mutual_exclusion(void **state) {
         pthread_join(threads[i], NULL);
     }
     assert_int_equal(counter, THREADS * ROUNDS);
+}
+
+/* ---- more threads than processors, and holders that are off theirs ---- */
+
+#define CROWD 8
+
+typedef struct {
+    pthread_t thread;
+    uint64_t seed;
+    unsigned ntaken;
+} member_t;
+
+static void *
+take_often(void *argument) {
+    member_t *me = argument;
+    for (unsigned i = 0; i < ROUNDS / 8; i++) {
+        unsigned way = random_below(&me->seed, 64);
+        if (way >= 8 || lock_try(&counter_lock)) {
+            way >= 8 ? lock_acquire(&counter_lock) : (void)0;
+            counter++;
+            me->ntaken++;
+            way == 8 ? nap(1) : way < 12 ? (void)sched_yield() : (void)0;
+            lock_release(&counter_lock);
+        }
+    }
+    return NULL;
+}
+
+/* Nobody sleeps for ever, and each acquisition is counted once. */
+static void
+test_crowd(void **state) {
+    (void)state;
+    member_t crowd[CROWD];
+    unsigned ntaken = 0;
+    lock_stats_t stats;
+    counter = 0;
+    lock_init(&counter_lock, RANK_BIN);
+    for (unsigned i = 0; i < CROWD; i++) {
+        crowd[i] = (member_t){.seed = i};
+        assert_int_equal(pthread_create(&crowd[i].thread, NULL, take_often, &crowd[i]), 0);
+    }
+    for (unsigned i = 0; i < CROWD; i++) {
+        pthread_join(crowd[i].thread, NULL);
+        ntaken += crowd[i].ntaken;
+    }
+    lock_stats(&counter_lock, &stats);
+    assert_int_equal(counter, ntaken);
+    assert_int_equal(stats.num_ops, ntaken);
+    assert_true(stats.num_wait > 0 && stats.num_wait + stats.num_spin_acq <= ntaken);
+    assert_true(stats.num_owner_switch >= CROWD && stats.num_owner_switch <= ntaken);
+    assert_true(stats.max_num_thds > 0 && stats.max_num_thds < CROWD);
+    assert_int_equal(atomic_get(&counter_lock.nsleepers), 0);
+    assert_int_equal(atomic_get(&counter_lock.state), LOCK_FREE);
 }
 
 static void *
@@ -212,7 +267,7 @@ main(void) {
         cmocka_unit_test(test_mutual_exclusion),     cmocka_unit_test(test_try),
         cmocka_unit_test(test_ranks_in_order),       cmocka_unit_test(test_siblings),
         cmocka_unit_test(test_counts_of_one_thread), cmocka_unit_test(test_counts_of_waiting),
-        cmocka_unit_test(test_reset_after_fork),
+        cmocka_unit_test(test_reset_after_fork),     cmocka_unit_test(test_crowd),
     };
     return cmocka_run_group_tests_name("base/lock", tests, boot_allocator, NULL);
 }
