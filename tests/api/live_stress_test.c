@@ -66,17 +66,8 @@ cache_fits(void) {
 }
 
 static bool
-is_all(const unsigned char *at, size_t size, unsigned byte) {
-    size_t i = 0;
-    while (i < size && at[i] == byte) {
-        i++;
-    }
-    return i == size;
-}
-
-static bool
 is_fresh(const void *block, size_t size, unsigned byte) {
-    return byte == ANY || is_all(block, size, byte);
+    return byte == ANY || all_bytes(block, size, byte);
 }
 
 typedef struct {

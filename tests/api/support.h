@@ -6,6 +6,7 @@
 #define TESTS_API_SUPPORT_H
 
 #include "../base/breathe.h"
+#include "../base/bytes.h"
 #include "settings.h"
 
 #include "base/config.h"
@@ -99,17 +100,6 @@ pattern_holds(const void *block, size_t size, uint64_t tag) {
     return true;
 }
 
-static inline bool
-all_zero(const void *block, size_t size) {
-    const unsigned char *at = block;
-    for (size_t i = 0; i < size; i++) {
-        if (at[i] != 0) {
-            return false;
-        }
-    }
-    return true;
-}
-
 /* ---- the allocator under test ---- */
 
 static inline int
@@ -177,29 +167,28 @@ in_child(void (*body)(void *), void *arg) {
     return out;
 }
 
+typedef struct {
+    const char *argument, *variable, *value;
+} new_process_t;
+
+static inline void
+become_new_process(void *arg) {
+    const new_process_t *process = arg;
+    if (process->value == NULL) {
+        unsetenv(process->variable);
+    } else {
+        setenv(process->variable, process->value, 1);
+    }
+    char *const argv[] = {(char *)(uintptr_t) "/proc/self/exe", (char *)(uintptr_t)process->argument, NULL};
+    execv("/proc/self/exe", argv);
+    _exit(127);
+}
+
 /* Runs this program again with one argument, and with an environment variable set (to NULL: unset). */
 static inline outcome_t
 in_new_process(const char *argument, const char *variable, const char *value) {
-    outcome_t out;
-    int fds[2];
-    assert_int_equal(pipe(fds), 0);
-    fflush(NULL);
-    pid_t pid = fork();
-    assert_true(pid >= 0);
-    if (pid == 0) {
-        child_prepare(fds[1]);
-        if (value == NULL) {
-            unsetenv(variable);
-        } else {
-            setenv(variable, value, 1);
-        }
-        char *const argv[] = {(char *)(uintptr_t) "/proc/self/exe", (char *)(uintptr_t)argument, NULL};
-        execv("/proc/self/exe", argv);
-        _exit(127);
-    }
-    close(fds[1]);
-    child_collect(pid, fds[0], &out);
-    return out;
+    new_process_t process = {argument, variable, value};
+    return in_child(become_new_process, &process);
 }
 
 static inline bool

@@ -1,4 +1,5 @@
 /* metadata_test.c -- zeroed, aligned, disjoint; recycled by size; counted. */
+#include "../base/bytes.h"
 #include "../base/testing.h"
 
 #include "base/bits.h"
@@ -15,16 +16,6 @@ typedef struct {
     size_t size;
     unsigned char mark;
 } block_t;
-
-static bool
-all_bytes(const unsigned char *bytes, size_t size, unsigned char value) {
-    for (size_t i = 0; i < size; i++) {
-        if (bytes[i] != value) {
-            return false;
-        }
-    }
-    return true;
-}
 
 /* Allocates, checks that it is aligned and zeroed, and marks every byte. */
 static block_t

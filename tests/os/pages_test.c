@@ -1,4 +1,5 @@
 /* pages_test.c -- the contract of os/pages.h. */
+#include "../base/bytes.h"
 #include "../base/testing.h"
 
 #include "base/bits.h"
@@ -11,16 +12,6 @@
 #include <sys/mman.h>
 
 #define MEGABYTE ((size_t)1 << 20)
-
-static bool
-all_bytes(const unsigned char *bytes, size_t size, unsigned char value) {
-    for (size_t i = 0; i < size; i++) {
-        if (bytes[i] != value) {
-            return false;
-        }
-    }
-    return true;
-}
 
 static unsigned char *
 map_filled(size_t size, int value) {

@@ -16,12 +16,7 @@ modes_off(void **state) {
 
 static bool
 holds(const void *ptr, size_t from, unsigned char byte) {
-    const unsigned char *at = ptr;
-    size_t size = lunalloc_usable_size(ptr);
-    while (from < size && at[from] == byte) {
-        from++;
-    }
-    return from == size;
+    return all_bytes((const char *)ptr + from, lunalloc_usable_size(ptr) - from, byte);
 }
 
 /* Checks and frees. */

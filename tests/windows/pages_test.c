@@ -1,4 +1,5 @@
 /* pages_test.c -- the contract of os/pages.h, by what the system itself says of each page. */
+#include "../base/bytes.h"
 #include "../base/testing.h"
 
 #include "base/bits.h"
@@ -15,22 +16,12 @@ state_of(const char *addr) {
     return info.State;
 }
 
-static bool
-reads_zero(const char *addr, size_t size) {
-    for (size_t i = 0; i < size; i++) {
-        if (addr[i] != 0) {
-            return false;
-        }
-    }
-    return true;
-}
-
 static void
 test_map(void **state) {
     (void)state;
     char *region = pages_map(SIZE, pages_size());
     assert_non_null(region);
-    assert_true(reads_zero(region, SIZE));
+    assert_true(all_zero(region, SIZE));
     memset(region, 1, SIZE);
     pages_unmap(region, SIZE);
     assert_int_equal(state_of(region), MEM_FREE);
@@ -69,7 +60,7 @@ test_commit_and_decommit(void **state) {
         assert_true(model[at] ? pages_decommit(addr, page) : pages_commit(addr, page));
         model[at] = !model[at];
         if (model[at]) {
-            assert_true(reads_zero(addr, page));
+            assert_true(all_zero(addr, page));
             memset(addr, 1, page);
         }
     }
