@@ -95,7 +95,7 @@ bin_pop(bin_t *bin, uint32_t n, void **out) {
 
 void
 bin_add_slab(bin_t *bin, extent_t *slab) {
-    atomic_set(&slab->bin, bin);
+    atomic_set_release(&slab->bin, bin); /* who sees it sees nfree */
     counter_add(&bin->nslabs, 1);
     counter_add(&bin->nslabs_made, 1);
     if (bin->current == NULL || atomic_get(&bin->current->nfree) == 0) {

@@ -60,7 +60,7 @@ typedef struct extent {
     bool guarded;                         /* Synchronization: layout rule; active, and its last page is a guard. */
     bool zeroed;                          /* Synchronization: layout rule; known to read as zeros. */
     uint32_t nregs;                       /* Synchronization: set before the slab is published, then constant. */
-    _Atomic uint32_t nfree;               /* Synchronization: written under the bin's lock, read at any time. */
+    _Atomic uint32_t nfree;               /* Synchronization: written under the bin's lock, read while `bin` is set. */
     uint32_t bucket GUARDED_BY(role_bin); /* which occupancy list of the bin it is on */
     uint32_t limit GUARDED_BY(role_bin);  /* it moves when nfree reaches this (arena/bin.h) */
     struct bin *_Atomic bin; /* Synchronization: written under its lock, read at any time; NULL: none counts it. */

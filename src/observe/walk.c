@@ -14,6 +14,12 @@
 
 #define GRANULE ((uintptr_t)1 << LG_GRANULE)
 
+/* Of one that no bin counts, which may not have been made out yet (slab_init), all regions are free. */
+static uint32_t
+nfree(const extent_t *slab, uint32_t nregs) {
+    return atomic_get_acquire(&slab->bin) == NULL ? nregs : atomic_get(&slab->nfree);
+}
+
 static void
 copy(const extent_t *e, lunalloc_extent_t *out) REQUIRES(role_extents) {
     *out = (lunalloc_extent_t){
@@ -31,7 +37,7 @@ copy(const extent_t *e, lunalloc_extent_t *out) REQUIRES(role_extents) {
     };
     if (e->slab) {
         out->nregs = sc_nregs(e->szind, extent_usable(e));
-        out->nfree = atomic_get(&e->nfree);
+        out->nfree = nfree(e, out->nregs);
     }
 }
 

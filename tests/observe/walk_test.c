@@ -4,6 +4,7 @@
  */
 #include "../api/support.h"
 #include "arena/arenas.h"
+#include "arena/slab.h"
 #include "os/clock.h"
 
 #include <sched.h>
@@ -288,6 +289,27 @@ test_nothing_to_walk(void **state) {
     assert_int_equal(lunalloc_extents(&cursor, extents, 0, NULL), 0);
 }
 
+/* A slab is shown from the moment that it has pages: before it has been made out, and after it has left its bin. */
+static void
+test_slab_that_no_bin_counts(void **state) {
+    (void)state;
+    bool zeroed;
+    lunalloc_page_totals_t totals;
+    lunalloc_location_t location;
+    arena_t *arena = arenas_create();
+    assert_non_null(arena);
+    extent_t *slab = pa_alloc(&arena->pages, sc.slab_size[3], sc.page, 3, true, &zeroed);
+    assert_non_null(slab);
+    atomic_set(&slab->nfree, 123456); /* as its descriptor's last use left it */
+    assert_picture(picture(arena->index, &totals), &totals);
+    assert_int_equal(lunalloc_find((const void *)slab->addr, &location), 0);
+    assert_int_equal(location.extent.nfree, location.extent.nregs);
+    assert_false(location.allocated);
+    slab_init(slab);
+    pa_dalloc(&arena->pages, slab);
+    assert_int_equal(arenas_destroy(arena->index), 0);
+}
+
 /* Free extents carry the order in which they will be purged. */
 static void
 test_purge_order(void **state) {
@@ -325,9 +347,10 @@ test_purge_order(void **state) {
 int
 main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_small_batches),       cmocka_unit_test(test_all_arenas),
-        cmocka_unit_test(test_nothing_to_walk),     cmocka_unit_test(test_purge_order),
-        cmocka_unit_test(test_pictures_under_load), cmocka_unit_test(test_mappings_under_load),
+        cmocka_unit_test(test_small_batches),           cmocka_unit_test(test_all_arenas),
+        cmocka_unit_test(test_nothing_to_walk),         cmocka_unit_test(test_purge_order),
+        cmocka_unit_test(test_pictures_under_load),     cmocka_unit_test(test_mappings_under_load),
+        cmocka_unit_test(test_slab_that_no_bin_counts),
     };
     return cmocka_run_group_tests_name("walk", tests, allocate_room, NULL);
 }
