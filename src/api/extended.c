@@ -74,6 +74,20 @@ move(thread_t *thread, const request_t *request, void *ptr, size_t old_size) {
     return to;
 }
 
+/* Without copying: in place, or where its memory can be moved to. NULL: nothing changed. */
+static void *
+resize_large(thread_t *thread, extent_t *e, const request_t *request) {
+    void *ptr = (void *)e->addr;
+    if (e->slab || sc_is_small(request->szind)) {
+        return NULL;
+    }
+    if (is_aligned(ptr, request->alignment) && source_resize(thread, e, request->szind)) {
+        return ptr;
+    }
+    bool anywhere = request->alignment <= sc.page && request->source.arena == NULL;
+    return anywhere ? source_relocate(thread, e, request->szind) : NULL;
+}
+
 void *
 rallocx_slow(void *ptr, size_t size, int flags) {
     request_t request;
@@ -83,17 +97,17 @@ rallocx_slow(void *ptr, size_t size, int flags) {
         return NULL;
     }
     size_t old_size = sc.size[e->szind];
-    bool stays = is_aligned(ptr, request.alignment);
-    if (stays && request.szind == e->szind) {
+    if (is_aligned(ptr, request.alignment) && request.szind == e->szind) {
         return ptr;
     }
-    if (stays && !e->slab && !sc_is_small(request.szind) && source_resize(thread, e, request.szind)) {
-        if (request.zero) {
-            zero_tail(ptr, old_size, sc.size[request.szind]);
-        }
-        return ptr;
+    void *to = resize_large(thread, e, &request);
+    if (to == NULL) {
+        return move(thread, &request, ptr, old_size);
     }
-    return move(thread, &request, ptr, old_size);
+    if (request.zero) {
+        zero_tail(to, old_size, sc.size[request.szind]);
+    }
+    return to;
 }
 
 void *

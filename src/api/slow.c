@@ -97,10 +97,12 @@ slow_realloc(void *ptr, size_t size) {
     if (szind == e->szind) {
         return ptr;
     }
-    if (!e->slab && !sc_is_small(szind) && source_resize(thread, e, szind)) {
+    bool large = !e->slab && !sc_is_small(szind);
+    if (large && source_resize(thread, e, szind)) {
         return ptr;
     }
-    return move(ptr, old_size, size);
+    void *to = large ? source_relocate(thread, e, szind) : NULL;
+    return to != NULL ? to : move(ptr, old_size, size);
 }
 
 void

@@ -70,6 +70,9 @@ void arena_free_large_ptr(const void *ptr);
 
 /* Resizes a large allocation in place to a large class. False: nothing changed. */
 bool arena_resize_large(extent_t *e, uint32_t szind);
+/* Lets it grow to a large class at another place, in the same arena, without copying. Returns its extent there, the old
+ * one is free; NULL where that cannot be: nothing changed. */
+extent_t *arena_relocate_large(extent_t *e, uint32_t szind);
 
 /* Gives everything back in which nothing lives, empty slabs too. For an arena that no thread allocates from. */
 void arena_drain(arena_t *arena);

@@ -125,3 +125,22 @@ arena_resize_large(extent_t *e, uint32_t szind) {
     }
     return done;
 }
+
+extent_t *
+arena_relocate_large(extent_t *e, uint32_t szind) {
+    witness_no_core_lock();
+    arena_t *arena = arenas_get(extent_arena(e));
+    if (e->guarded || e->sample != NULL || sc.size[szind] <= e->size) {
+        return NULL;
+    }
+    uint32_t old = e->szind;
+    pagemap_set_class(e->addr, 0);
+    extent_t *to = pa_relocate(&arena->pages, e, sc.size[szind], szind);
+    if (to == NULL) {
+        pagemap_set_class(e->addr, cached_class(arena, old));
+        return NULL;
+    }
+    count_resized(arena, old, szind);
+    resized(arena, to);
+    return to;
+}

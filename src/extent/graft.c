@@ -1,10 +1,12 @@
 /*
- * graft.c -- resident pages for a large allocation out of dirty extents that are too small for it: the system enters
- * their memory at the new address. That takes some microseconds for any size, where fresh pages take a fault each. Part
- * of page_alloc.h's contract.
+ * graft.c -- memory that changes its address: the system enters it elsewhere, in some microseconds for any size, where
+ * fresh pages take a fault each, and copying reads and writes every byte. Part of page_alloc.h's contract.
  *
- * The donors' address ranges become retained. Only for arenas without hooks, and if some come meanwhile, they come
- * after this; not for arenas that pack, whose huge pages stay whole.
+ * A large allocation gets the memory of dirty extents that are too small for it. One that grows and has no room takes
+ * its own along.
+ *
+ * The address ranges that are left become retained. Only for arenas without hooks, and if some come meanwhile, they
+ * come after this; not for arenas that pack, whose huge pages stay whole.
  */
 #include "extent/page_alloc.h"
 
@@ -67,10 +69,10 @@ let_go(page_alloc_t *pa, extent_t *donor, bool moved) {
 }
 
 bool
-pa_graft(page_alloc_t *pa, extent_t *e) {
+pa_graft(page_alloc_t *pa, extent_t *e, size_t from) {
     witness_no_core_lock();
-    size_t done = 0;
-    bool moved = pa_may_graft(pa, e->size);
+    size_t done = from;
+    bool moved = pa_may_graft(pa, e->size - from);
     extent_t *donor;
     while (moved && e->size - done >= GRAFT_MIN && (donor = take_donor(pa, e->size - done, e)) != NULL) {
         size_t size = donor->size;
@@ -79,5 +81,46 @@ pa_graft(page_alloc_t *pa, extent_t *e) {
         atomic_add(&pa->grafted, moved ? size : 0);
         done += size;
     }
-    return done > 0;
+    return done > from;
+}
+
+/* What has not been moved is where it was, and zero at the other place. */
+static void
+take_rest_along(extent_t *to, const extent_t *from) {
+    uint64_t *words = (uint64_t *)to->addr;
+    const uint64_t *left = (const uint64_t *)from->addr;
+    for (size_t i = 0; i < from->size / sizeof *left; i++) {
+        words[i] |= left[i];
+    }
+}
+
+static bool
+fits_dirty(page_alloc_t *pa, size_t size) {
+    extents_lock(&pa->dirty);
+    bool fits = extents_fit(&pa->dirty, size, sc.page) != NULL;
+    extents_unlock(&pa->dirty);
+    return fits;
+}
+
+extent_t *
+pa_relocate(page_alloc_t *pa, extent_t *e, size_t size, uint32_t szind) {
+    witness_no_core_lock();
+    bool zeroed, wanted = pa_may_graft(pa, e->size) && !fits_dirty(pa, size);
+    extent_t *to = wanted ? pa_alloc_untouched(pa, size, szind, &zeroed) : NULL;
+    if (to != NULL && !zeroed) {
+        pa_dalloc(pa, to);
+        to = NULL;
+    }
+    if (to == NULL) {
+        return NULL;
+    }
+    bool moved = pages_move((void *)e->addr, (void *)to->addr, e->size);
+    if (!moved) {
+        take_rest_along(to, e);
+    }
+    atomic_add(&pa->relocated, moved ? e->size : 0);
+    pa_graft(pa, to, e->size);
+    let_go(pa, e, moved);
+    pa_freshened(pa);
+    return to;
 }

@@ -103,6 +103,12 @@ take_untouched(page_alloc_t *pa, size_t size, size_t alignment, uint32_t szind, 
     return e == NULL ? grow(pa, size, alignment, szind, slab, zeroed) : e;
 }
 
+extent_t *
+pa_alloc_untouched(page_alloc_t *pa, size_t size, uint32_t szind, bool *zeroed) {
+    witness_no_core_lock();
+    return take_untouched(pa, size, sc.page, szind, false, zeroed);
+}
+
 /* Pages of which some at least are not resident where they are. */
 static extent_t *
 take_fresh(page_alloc_t *pa, size_t size, size_t alignment, uint32_t szind, bool slab, bool *zeroed) {
@@ -112,7 +118,7 @@ take_fresh(page_alloc_t *pa, size_t size, size_t alignment, uint32_t szind, bool
         return commit_and_activate(pa, &pa->dirty, e, szind, slab, zeroed);
     }
     e = take_untouched(pa, size, alignment, szind, slab, zeroed);
-    if (e != NULL && graft && pa_graft(pa, e)) {
+    if (e != NULL && graft && pa_graft(pa, e, 0)) {
         *zeroed = false;
     }
     return e;
@@ -235,6 +241,7 @@ collection_behind(page_alloc_t *pa, uintptr_t addr) {
     return NULL;
 }
 
+/* The same of any collection. Fresh pages that complete what is wanted get memory that is idle elsewhere. */
 static extent_t *
 take_behind_any(page_alloc_t *pa, uintptr_t addr, size_t want) {
     extents_t *x = collection_behind(pa, addr);
@@ -249,8 +256,8 @@ take_behind_any(page_alloc_t *pa, uintptr_t addr, size_t want) {
         }
         extents_unlock(&pa->retained);
     }
-    if (e != NULL && x == &pa->retained) {
-        pa_graft(pa, e);
+    if (e != NULL && x == &pa->retained && e->size == want) {
+        pa_graft(pa, e, 0);
     }
     return e;
 }

@@ -83,14 +83,15 @@ typedef struct {
     _Atomic bool drained; /* Synchronization: written under dirty.lock, read at any time; nothing stays free. */
     _Atomic size_t alarm; /* Synchronization: any thread; more decaying pages than this wake the purger. */
 
-    _Atomic uint32_t thp;     /* Synchronization: any thread; pages_thp_t. */
-    _Atomic size_t peak;      /* Synchronization: any thread; pages; most that were resident (pa_freshened). */
-    _Atomic bool guard;       /* Synchronization: any thread; extents made from now on end with a guard page. */
-    _Atomic size_t nguards;   /* Synchronization: any thread adds; guard pages that are there. */
-    purges_t dirty_purges;    /* Synchronization: its own. */
-    purges_t muzzy_purges;    /* Synchronization: its own. */
-    _Atomic uint64_t purged;  /* Synchronization: any thread adds; bytes given back for good. */
-    _Atomic uint64_t grafted; /* Synchronization: any thread adds; bytes moved by pa_graft. */
+    _Atomic uint32_t thp;       /* Synchronization: any thread; pages_thp_t. */
+    _Atomic size_t peak;        /* Synchronization: any thread; pages; most that were resident (pa_freshened). */
+    _Atomic bool guard;         /* Synchronization: any thread; extents made from now on end with a guard page. */
+    _Atomic size_t nguards;     /* Synchronization: any thread adds; guard pages that are there. */
+    purges_t dirty_purges;      /* Synchronization: its own. */
+    purges_t muzzy_purges;      /* Synchronization: its own. */
+    _Atomic uint64_t purged;    /* Synchronization: any thread adds; bytes given back for good. */
+    _Atomic uint64_t grafted;   /* Synchronization: any thread adds; bytes moved by pa_graft. */
+    _Atomic uint64_t relocated; /* Synchronization: any thread adds; bytes moved by pa_relocate. */
 } page_alloc_t;
 
 /* 0: the arena does not pack. */
@@ -120,6 +121,9 @@ void pa_dalloc(page_alloc_t *pa, extent_t *e);
 /* Grows in place by taking free pages behind e, or shrinks; sets the szind. False: nothing changed. */
 bool pa_expand(page_alloc_t *pa, extent_t *e, size_t size, uint32_t szind);
 bool pa_shrink(page_alloc_t *pa, extent_t *e, size_t size, uint32_t szind);
+/* Moves what e holds to a larger extent, which is returned, if that is better than copying; e is free then. Its class
+ * has been cleared from the page map. NULL: nothing changed. */
+extent_t *pa_relocate(page_alloc_t *pa, extent_t *e, size_t size, uint32_t szind) EXCLUDES(role_extents);
 
 /* Gives every region back, for good. Every extent is free and no other thread uses the arena. */
 void pa_release_all(page_alloc_t *pa);
@@ -138,11 +142,13 @@ void pa_join_unasked(extents_t *x, extent_t *a, extent_t *b) REQUIRES(role_exten
 extent_t *pa_carve(page_alloc_t *pa, extents_t *x, extent_t *e, uintptr_t addr, size_t size) REQUIRES(role_extents);
 /* A busy, committed extent of dirty pages with other free ones beside them; NULL if there is no such place. */
 extent_t *pa_combine(page_alloc_t *pa, size_t size) EXCLUDES(role_extents);
+/* An active extent of pages that are not resident, without a guard: for large allocations. */
+extent_t *pa_alloc_untouched(page_alloc_t *pa, size_t size, uint32_t szind, bool *zeroed);
 /* Is it worth trying for an allocation of that size? */
 bool pa_may_graft(page_alloc_t *pa, size_t size);
-/* Moves the memory of dirty extents to the front of e, fresh, and busy or the caller's. True: e does not read as zeros
- * any more. */
-bool pa_graft(page_alloc_t *pa, extent_t *e) EXCLUDES(role_extents);
+/* Moves the memory of dirty extents to e, busy or the caller's, whose bytes behind `from` are fresh. True: they do not
+ * read as zeros any more. */
+bool pa_graft(page_alloc_t *pa, extent_t *e, size_t from) EXCLUDES(role_extents);
 /* A busy extent that is a whole new region of at least `size` bytes (or exactly so many) at an alignment. NULL if there
  * is no memory. */
 extent_t *pa_new_region(page_alloc_t *pa, size_t size, size_t alignment, bool exact);

@@ -136,6 +136,15 @@ source_free(thread_t *thread, cache_t *cache, uint32_t szind, void *ptr) {
     meter_update_watched(thread);
 }
 
+static void
+note_resized(thread_t *thread, const extent_t *e, size_t old, size_t size) {
+    bool zeroed = false;
+    meter_add_direct(&thread->meter, size, old);
+    if (size > old) {
+        modes_allocated((char *)e->addr + old, size - old, &zeroed);
+    }
+}
+
 bool
 source_resize(thread_t *thread, extent_t *e, uint32_t szind) {
     witness_no_core_lock();
@@ -143,14 +152,23 @@ source_resize(thread_t *thread, extent_t *e, uint32_t szind) {
     if (size < old && modes_on(MODES_OF_FREE) != 0) {
         return false;
     }
-    bool zeroed = false, done = arena_resize_large(e, szind);
+    bool done = arena_resize_large(e, szind);
     if (done) {
-        meter_add_direct(&thread->meter, size, old);
-    }
-    if (done && size > old) {
-        modes_allocated((char *)e->addr + old, size - old, &zeroed);
+        note_resized(thread, e, old, size);
     }
     return done;
+}
+
+void *
+source_relocate(thread_t *thread, extent_t *e, uint32_t szind) {
+    witness_no_core_lock();
+    size_t old = sc.size[e->szind];
+    const extent_t *to = modes_on(MODES_OF_FREE) != 0 ? NULL : arena_relocate_large(e, szind);
+    if (to == NULL) {
+        return NULL;
+    }
+    note_resized(thread, to, old, sc.size[szind]);
+    return (void *)to->addr;
 }
 
 extent_t *

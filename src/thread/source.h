@@ -26,6 +26,9 @@ void *source_alloc(thread_t *thread, source_t source, uint32_t szind, size_t ali
 void source_free(thread_t *thread, cache_t *cache, uint32_t szind, void *ptr);
 /* Resizes a large allocation in place to a large class. False: nothing changed. */
 bool source_resize(thread_t *thread, extent_t *e, uint32_t szind);
+/* Lets it grow to a large class elsewhere in its arena, without copying; returns its new address. NULL where that
+ * cannot be: nothing changed. */
+void *source_relocate(thread_t *thread, extent_t *e, uint32_t szind);
 /* The extent of an allocation that lives, large ones by their first address; else misuse, naming `what`. */
 extent_t *source_extent(const void *ptr, const char *what);
 

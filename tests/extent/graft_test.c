@@ -1,6 +1,6 @@
 /*
- * graft_test.c -- large allocations that get the memory of dirty extents which are too small for them. Sizes in pages.
- * That random operations keep the structure sound is page_alloc_test.c's.
+ * graft_test.c -- large allocations that get the memory of dirty extents which are too small for them, or take their
+ * own to another place. Sizes in pages. That random operations keep the structure sound is page_alloc_test.c's.
  */
 #include "pages.h"
 
@@ -181,7 +181,7 @@ test_growth_in_place(void **state) {
     end_with(&row, e);
 }
 
-/* Pages that were moved into a growth which then fails are free again, and do not pass for zeros. */
+/* Nothing is moved for a growth that finds no room. */
 static void
 test_growth_that_fails(void **state) {
     (void)state;
@@ -189,11 +189,132 @@ test_growth_that_fails(void **state) {
     bool zeroed = true;
     extent_t *e = take(PIECE + 1, &zeroed);
     assert_false(pa_expand(&pa, e, (ROOM + 1) * sc.page, sc_index((ROOM + 1) * sc.page)));
+    assert_int_equal(grafted_pages(), 0);
     check_pages(&pa, (PIECE + 1 + 2 * WALL) * sc.page);
-    extent_t *rest = take(ROOM - PIECE - 1, &zeroed);
-    assert_false(zeroed);
+    end_with(&row, e);
+}
+
+static bool
+no_join(extent_hooks_t *hooks, void *a, size_t size_a, void *b, size_t size_b, bool committed, unsigned arena) {
+    (void)hooks, (void)a, (void)size_a, (void)b, (void)size_b, (void)committed, (void)arena;
+    return true;
+}
+
+static extent_hooks_t late_hooks = {.merge = no_join};
+
+static bool
+set_hooks(fault_kind_t kind) {
+    if (kind == fault_move) {
+        atomic_set_release(&pa.hooks, &late_hooks);
+    }
+    return false;
+}
+
+/* Nor do pages that were moved into a growth which is refused in the end pass for zeros. */
+static void
+test_growth_that_is_refused(void **state) {
+    (void)state;
+    row_t row = make_movable_row();
+    bool zeroed = true;
+    extent_t *e = take(PIECE + 1, &zeroed);
+    atomic_set(&fault_slot, set_hooks);
+    assert_false(pa_expand(&pa, e, ROOM * sc.page, sc_index(ROOM * sc.page)));
+    atomic_set(&fault_slot, NULL);
+    atomic_set_release(&pa.hooks, NULL);
     assert_int_equal(grafted_pages(), 2 * PIECE);
+    zeroed = true;
+    extent_t *rest = take(ROOM - PIECE - 1, &zeroed);
+    assert_true(!zeroed || holds(rest->addr, ROOM - PIECE - 1, 0));
+    assert_int_equal(rest->addr, extent_end(e));
     pa_dalloc(&pa, rest);
+    end_with(&row, e);
+}
+
+/* ---- growth at another place ---- */
+
+static bool
+no_move(fault_kind_t kind) {
+    return kind == fault_move;
+}
+
+enum {
+    LARGE = 6 * PIECE /* more than there is room for */
+};
+
+static extent_t *
+make_large(unsigned char value) {
+    bool zeroed = true;
+    extent_t *e = take(ROOM, &zeroed);
+    fill(e, value);
+    return e;
+}
+
+static void
+assert_relocated(const extent_t *to, uintptr_t from) {
+    assert_non_null(to);
+    assert_int_equal(to->size, LARGE * sc.page);
+    assert_true(to->addr != from);
+    assert_true(holds(to->addr, ROOM, 7));
+    check_pages(&pa, (LARGE + 2 * WALL) * sc.page);
+}
+
+/* The rest of it gets what is dirty; its old place is free and zero. */
+static void
+test_relocation(void **state) {
+    (void)state;
+    row_t row = make_movable_row();
+    extent_t *e = make_large(7);
+    extent_t *to = pa_relocate(&pa, e, LARGE * sc.page, sc_index(LARGE * sc.page));
+    assert_relocated(to, row.room);
+    assert_int_equal(atomic_get(&pa.relocated), ROOM * sc.page);
+    assert_int_equal(grafted_pages(), 2 * PIECE);
+    assert_int_equal(atomic_get(&pa.dirty.npages), 0);
+    assert_true(holds(row.room, ROOM, 0));
+    end_with(&row, to);
+}
+
+/* What the system does not move is copied. */
+static void
+test_relocation_is_refused(void **state) {
+    (void)state;
+    row_t row = make_movable_row();
+    extent_t *e = make_large(7);
+    atomic_set(&fault_slot, no_move);
+    extent_t *to = pa_relocate(&pa, e, LARGE * sc.page, sc_index(LARGE * sc.page));
+    atomic_set(&fault_slot, NULL);
+    assert_relocated(to, row.room);
+    assert_int_equal(atomic_get(&pa.relocated), 0);
+    end_with(&row, to);
+}
+
+/* Copying into pages that are resident is better. */
+static void
+test_no_relocation_where_dirty_pages_fit(void **state) {
+    (void)state;
+    row_t row = make_movable_row();
+    extent_t *e = make_large(7), *dirty = alloc_unmoved(&pa, LARGE);
+    pa_dalloc(&pa, dirty);
+    assert_null(pa_relocate(&pa, e, LARGE * sc.page, sc_index(LARGE * sc.page)));
+    assert_true(holds(e->addr, ROOM, 7));
+    end_with(&row, e);
+}
+
+static bool
+no_memory(fault_kind_t kind) {
+    return kind == fault_map || kind == fault_metadata;
+}
+
+static void
+test_no_relocation_without_memory(void **state) {
+    (void)state;
+    row_t row = make_movable_row();
+    extent_t *e = make_large(7);
+    size_t huge = (size_t)1 << 34; /* no region has room for it */
+    atomic_set(&fault_slot, no_memory);
+    assert_null(pa_relocate(&pa, e, huge, sc_index(huge)));
+    atomic_set(&fault_slot, NULL);
+    assert_true(holds(e->addr, ROOM, 7));
+    check_pages(&pa, (ROOM + 2 * WALL) * sc.page);
     end_with(&row, e);
 }
 
@@ -236,11 +357,6 @@ test_not_with_hooks(void **state) {
     end_with(&row, alloc_pages(&pa, 1));
 }
 
-static bool
-no_move(fault_kind_t kind) {
-    return kind == fault_move;
-}
-
 static void
 test_refused(void **state) {
     (void)state;
@@ -271,7 +387,7 @@ test_without_descriptors(void **state) {
     const size_t dirty = atomic_get(&pa.dirty.npages);
     e->size = (PIECE / 2) * sc.page; /* as if it were smaller than any donor */
     atomic_set(&fault_slot, no_metadata);
-    pa_graft(&pa, e);
+    pa_graft(&pa, e, 0);
     atomic_set(&fault_slot, NULL);
     e->size = ROOM * sc.page;
     assert_int_equal(atomic_get(&pa.dirty.npages), dirty);
@@ -288,6 +404,11 @@ main(void) {
         cmocka_unit_test(test_moved_memory_moves_again),
         cmocka_unit_test(test_growth_in_place),
         cmocka_unit_test(test_growth_that_fails),
+        cmocka_unit_test(test_growth_that_is_refused),
+        cmocka_unit_test(test_relocation),
+        cmocka_unit_test(test_relocation_is_refused),
+        cmocka_unit_test(test_no_relocation_where_dirty_pages_fit),
+        cmocka_unit_test(test_no_relocation_without_memory),
         cmocka_unit_test(test_not_where_zeros_are_wanted),
         cmocka_unit_test(test_not_for_small_ones),
         cmocka_unit_test(test_not_with_hooks),
