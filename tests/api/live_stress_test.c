@@ -82,7 +82,7 @@ typedef struct {
     uint64_t seed;
     int cache; /* flags of its explicit cache */
     block_t held[NHELD];
-    uint64_t nchecked;
+    _Atomic uint64_t nchecked;
 } worker_t;
 
 static void
@@ -109,7 +109,7 @@ make(worker_t *w, block_t *block) {
     bool right = is_fresh(block->data, size, zero ? 0 : byte), fits = cache_fits();
     if (atomic_load(&period) == before && before != 0) {
         thread_assert(right && fits);
-        w->nchecked++;
+        atomic_add(&w->nchecked, 1);
     }
     thread_assert(!zero || right);
     fill(w, block);
@@ -196,17 +196,22 @@ run(void (*turn)(unsigned round)) {
     lunalloc_stats(LUNALLOC_ALL, &before);
     atomic_set(&stop, false);
     for (unsigned i = 0; i < NTHREADS; i++) {
-        workers[i] = (worker_t){.seed = i + 1};
+        memset(&workers[i], 0, sizeof workers[i]);
+        workers[i].seed = i + 1;
         assert_int_equal(pthread_create(&threads[i], NULL, work, &workers[i]), 0);
     }
     for (unsigned round = 0; round < (unsigned)NROUNDS; round++) {
         turn(round);
     }
+    for (unsigned i = 0; i < NTHREADS; i++) {
+        while (atomic_get(&workers[i].nchecked) == 0) {
+            nap(1);
+        }
+    }
     begin_change();
     atomic_set(&stop, true);
     for (unsigned i = 0; i < NTHREADS; i++) {
         assert_int_equal(pthread_join(threads[i], NULL), 0);
-        assert_true(workers[i].nchecked > 0);
     }
     assert_threads_well();
     empty_mail();

@@ -293,7 +293,7 @@ test_nothing_to_walk(void **state) {
 static void
 test_slab_that_no_bin_counts(void **state) {
     (void)state;
-    bool zeroed;
+    bool zeroed = false;
     lunalloc_page_totals_t totals;
     lunalloc_location_t location;
     arena_t *arena = arenas_create();
