@@ -38,10 +38,18 @@ total(const ctl_call_t *call) {
 }
 
 int
-read_thread_bytes(const ctl_call_t *call, lunalloc_value_t *value, fmt_t *why) {
+read_thread_allocated(const ctl_call_t *call, lunalloc_value_t *value, fmt_t *why) {
+    (void)call;
     (void)why;
-    meter_update(thread_get());
-    value->v.u = *total(call);
+    value->v.u = meter_allocated(thread_get());
+    return 0;
+}
+
+int
+read_thread_deallocated(const ctl_call_t *call, lunalloc_value_t *value, fmt_t *why) {
+    (void)call;
+    (void)why;
+    value->v.u = meter_freed(thread_get());
     return 0;
 }
 

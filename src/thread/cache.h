@@ -4,7 +4,10 @@
  *
  * Objects are conserved, class by class, over the life of a cache:
  *   held = taken from arenas + freed into it - allocated from it - returned to arenas
- * so that frees are never counted: held is the stack's, allocations are counted down, and cold.returned is the rest.
+ * so that frees are never counted: held is the stack's, allocations are counted down, and what is left is counted where
+ * objects pass between cache and arenas. In bytes, over the classes that are `used`:
+ *   requested = counted - sum of size * remain
+ *   freed     = requested + returned + sum of size * held
  */
 #ifndef LUNALLOC_THREAD_CACHE_H
 #define LUNALLOC_THREAD_CACHE_H
@@ -22,7 +25,6 @@ typedef struct {
     uint32_t refilled;   /* requests then */
     uint32_t overflowed; /* requests when the stack last ran over */
     uint32_t seen;       /* requests when the collector last looked */
-    uint64_t returned;   /* objects given to arenas less objects taken from them; wraps */
 
     _Atomic uint64_t nrequests; /* Synchronization: the user writes, any thread reads; allocations counted when the
                                    present countdown ends. */
@@ -41,6 +43,11 @@ typedef struct {
     uint32_t sweep;                /* Synchronization: the user; the bin that the collector looks at next. */
     uint64_t due;                  /* Synchronization: the user; bit i: the end of bin i's present countdown is a sample
                                       (arena/sample.h). */
+
+    /* Synchronization: the user: these fields. */
+    uint64_t used;     /* bit i: an object of bin i's class was asked for or freed here */
+    uint64_t counted;  /* bytes: what the used classes' requests are when their present countdowns end */
+    uint64_t returned; /* bytes given to arenas less bytes taken from them; wraps */
 } cache_t;
 _Static_assert(CACHE_BINS <= 64, "a bit for each bin");
 

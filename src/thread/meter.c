@@ -3,18 +3,22 @@
 
 #include "thread/tcache.h"
 
+uint64_t
+meter_allocated(thread_t *thread) {
+    meter_t *meter = &thread->meter;
+    return meter->allocated = atomic_get(&meter->direct_allocated) + tcache_requested(&thread->cache);
+}
+
+uint64_t
+meter_freed(thread_t *thread) {
+    meter_t *meter = &thread->meter;
+    return meter->freed = atomic_get(&meter->direct_freed) + tcache_freed(&thread->cache);
+}
+
 void
 meter_update(thread_t *thread) {
     meter_t *meter = &thread->meter;
-    uint64_t allocated = atomic_get(&meter->direct_allocated);
-    uint64_t freed = atomic_get(&meter->direct_freed);
-    for (uint32_t i = 0; i + 1 < CACHE_BINS; i++) {
-        allocated += tcache_requests(&thread->cache, i) * sc.size[i];
-        freed += tcache_frees(&thread->cache, i) * sc.size[i];
-    }
-    meter->allocated = allocated;
-    meter->freed = freed;
-    int64_t now = (int64_t)(allocated - freed - meter->base);
+    int64_t now = (int64_t)(meter_allocated(thread) - meter_freed(thread) - meter->base);
     if (now > (int64_t)meter->peak) {
         meter->peak = (uint64_t)now;
     }

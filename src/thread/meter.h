@@ -2,9 +2,9 @@
  * meter.h -- how many bytes a thread has allocated and freed, and the most that it had at a time.
  *
  * Nothing is counted on the fast path:
- *   allocated = sum over classes of size * requests(class) + direct_allocated
- *   freed     = sum over classes of size * frees(class) + direct_freed
- * with the counts of the thread's cache (tcache.h), and what passed it by. A reading is exact. Who keeps the address of
+ *   allocated = requested from the thread's cache (tcache.h) + direct_allocated
+ *   freed     = freed into it + direct_freed
+ * A reading is exact. Who keeps the address of
  * a total, or asks for the peak, makes the thread *watched*: from then on each slow-path event (at most TCACHE_PERIOD
  * allocations of a class, or a stack's frees, apart) brings the totals up to date.
  */
@@ -28,7 +28,10 @@ typedef struct {
     bool watched;
 } meter_t;
 
-/* Brings the calling thread's totals and its peak up to date. */
+/* The calling thread's totals, brought up to date. */
+uint64_t meter_allocated(thread_t *thread);
+uint64_t meter_freed(thread_t *thread);
+/* Brings both and the peak up to date. */
 void meter_update(thread_t *thread);
 /* The same at the end of a slow path, if the thread is watched. */
 void meter_update_watched(thread_t *thread);

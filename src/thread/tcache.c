@@ -72,6 +72,22 @@ next_size(const cache_cold_t *cold, uint32_t szind, uint32_t *lg) {
     return true;
 }
 
+/* From now on a class's bytes are counted, those of what it has counted so far first. */
+static inline void
+use(cache_t *cache, uint32_t bin_index) {
+    uint64_t bit = UINT64_C(1) << bin_index;
+    if (UNLIKELY((cache->used & bit) == 0)) {
+        cache->used |= bit;
+        cache->counted += sc.size[bin_index - 1] * atomic_get(&cache->cold[bin_index].nrequests);
+    }
+}
+
+/* n objects of a class go back to an arena; or, n being negative, come from one. */
+static inline void
+note_returned(cache_t *cache, uint32_t szind, int64_t n) {
+    cache->returned += sc.size[szind] * (uint64_t)n;
+}
+
 /* Gives a bin a stack of 2^lg slots and moves the objects. False without memory. */
 static NOINLINE bool
 replace_stack(cache_bin_t *bin, cache_cold_t *cold, uint32_t lg) {
@@ -123,20 +139,18 @@ forget_oldest(cache_bin_t *bin, uint32_t n) {
 }
 
 static void
-flush_small(cache_bin_t *bin, cache_cold_t *cold, uint32_t n) {
+flush_small(cache_bin_t *bin, const cache_cold_t *cold, uint32_t n) {
     list_t emptied;
     list_init(&emptied);
     arena_push(end_of(cold) - n, n, &emptied);
     forget_oldest(bin, n);
-    cold->returned += n;
     arena_delete_slabs(&emptied);
 }
 
 static void
-flush_large(cache_bin_t *bin, cache_cold_t *cold) {
+flush_large(cache_bin_t *bin, const cache_cold_t *cold) {
     const void *ptr = end_of(cold)[-1];
     forget_oldest(bin, 1);
-    cold->returned++;
     arena_free_large_ptr(ptr);
 }
 
@@ -145,12 +159,14 @@ flush_large(cache_bin_t *bin, cache_cold_t *cold) {
 static void
 flush_bin(cache_t *cache, uint32_t szind, uint32_t keep) {
     cache_bin_t *bin = &cache->bins[szind + 1];
-    cache_cold_t *cold = &cache->cold[szind + 1];
+    const cache_cold_t *cold = &cache->cold[szind + 1];
     uint32_t count;
     while (cold->slots != NULL && (count = cache_bin_count(bin)) > keep) {
         if (sc_is_small(szind)) {
+            note_returned(cache, szind, count - keep);
             flush_small(bin, cold, count - keep);
         } else {
+            note_returned(cache, szind, 1);
             flush_large(bin, cold);
         }
     }
@@ -202,17 +218,17 @@ stack_up(cache_t *cache, arena_t *arena, uint32_t szind, uint32_t seat, uint32_t
         memmove(head - got, head - n, got * sizeof *head);
     }
     cache_bin_set_head(bin, head - got);
-    cache->cold[szind + 1].returned -= got;
+    note_returned(cache, szind, -(int64_t)got);
     return got;
 }
 
 /* One object for the caller, past the stack. NULL without memory. */
 static void *
-take_one(cache_cold_t *cold, arena_t *arena, uint32_t szind, uint32_t seat) {
+take_one(cache_t *cache, arena_t *arena, uint32_t szind, uint32_t seat) {
     bool zeroed = false;
     void *ptr = sc_is_small(szind) ? arena_malloc_small(arena, szind, seat)
                                    : arena_malloc_large(arena, szind, sc.page, &zeroed);
-    cold->returned -= ptr != NULL;
+    note_returned(cache, szind, -(ptr != NULL));
     return ptr;
 }
 
@@ -223,19 +239,19 @@ take_one(cache_cold_t *cold, arena_t *arena, uint32_t szind, uint32_t seat) {
 static void *
 refill(cache_t *cache, arena_t *arena, uint32_t szind, uint32_t seat) {
     cache_bin_t *bin = &cache->bins[szind + 1];
-    cache_cold_t *cold = &cache->cold[szind + 1];
+    const cache_cold_t *cold = &cache->cold[szind + 1];
     if (UNLIKELY(arena == NULL)) {
         return NULL;
     }
     if (!sc_is_small(szind)) {
-        return take_one(cold, arena, szind, seat);
+        return take_one(cache, arena, szind, seat);
     }
     uint32_t n;
     while ((n = missing(bin, cold, szind)) > 0 && stack_up(cache, arena, szind, seat, n) < n &&
            arena_add_slab(arena, szind, seat)) {
     }
     void *ptr = NULL;
-    return pop_uncounted(bin, &ptr) ? ptr : take_one(cold, arena, szind, seat);
+    return pop_uncounted(bin, &ptr) ? ptr : take_one(cache, arena, szind, seat);
 }
 
 /*
@@ -265,6 +281,7 @@ restart_countdown(cache_t *cache, uint32_t bin_index) {
     atomic_set_release(&cold->nrequests, nrequests | RESTARTING);
     __atomic_store_n(&bin->remain, period, __ATOMIC_RELEASE);
     atomic_set_release(&cold->nrequests, nrequests + period);
+    cache->counted += sc.size[bin_index - 1] * period;
     return due;
 }
 
@@ -272,6 +289,7 @@ restart_countdown(cache_t *cache, uint32_t bin_index) {
 static bool
 count_request(cache_t *cache, uint32_t bin_index) {
     cache_bin_t *bin = &cache->bins[bin_index];
+    use(cache, bin_index);
     bool ended = bin->remain == 0 || cache_bin_count_down(bin);
     return UNLIKELY(ended) && restart_countdown(cache, bin_index);
 }
@@ -327,9 +345,24 @@ grow_on_overflow(cache_t *cache, uint32_t szind) {
 }
 
 uint64_t
-tcache_frees(const cache_t *cache, uint32_t szind) {
-    uint32_t held = cache_bin_count(&cache->bins[szind + 1]);
-    return held + tcache_requests(cache, szind) + cache->cold[szind + 1].returned;
+tcache_requested(const cache_t *cache) {
+    uint64_t bytes = cache->counted;
+    for (uint64_t left = cache->used; left != 0; left &= left - 1) {
+        size_t i = trailing_zeros(left);
+        bytes -= cache->bins[i].remain * sc.size[i - 1];
+    }
+    return bytes;
+}
+
+uint64_t
+tcache_freed(const cache_t *cache) {
+    uint64_t bytes = cache->counted + cache->returned;
+    for (uint64_t left = cache->used; left != 0; left &= left - 1) {
+        size_t i = trailing_zeros(left);
+        const cache_bin_t *bin = &cache->bins[i];
+        bytes -= ((uint64_t)bin->remain - cache_bin_count(bin)) * sc.size[i - 1];
+    }
+    return bytes;
 }
 
 void
@@ -344,10 +377,10 @@ tcache_open(cache_t *cache) {
 
 /* Past the stack. NULL: there is none. */
 static NOINLINE void *
-sampled(cache_cold_t *cold, arena_t *arena, uint32_t szind) {
+sampled(cache_t *cache, arena_t *arena, uint32_t szind) {
     bool zeroed = false;
     void *ptr = atomic_get(&sampling) && arena != NULL ? arena_malloc_sampled(arena, szind, sc.page, &zeroed) : NULL;
-    cold->returned -= ptr != NULL;
+    note_returned(cache, szind, -(ptr != NULL));
     return ptr;
 }
 
@@ -359,7 +392,7 @@ tcache_alloc_slow(thread_t *thread, cache_t *cache, arena_t *arena, uint32_t szi
     bool due = count_request(cache, szind + 1);
     thread_follow(thread);
     thread_event(thread);
-    void *ptr = UNLIKELY(due) ? sampled(cold, thread_source(thread, arena), szind) : NULL;
+    void *ptr = UNLIKELY(due) ? sampled(cache, thread_source(thread, arena), szind) : NULL;
     if (UNLIKELY(ptr != NULL) || pop_uncounted(bin, &ptr)) {
         return ptr;
     }
@@ -374,9 +407,7 @@ tcache_alloc_slow(thread_t *thread, cache_t *cache, arena_t *arena, uint32_t szi
  * what shares a line with it may be, too. It goes back, so that the first refill brings a line of the cache's own. */
 static bool
 is_gift(const cache_t *cache, uint32_t szind) {
-    const cache_cold_t *cold = &cache->cold[szind + 1];
-    return cold->slots == NULL && cold->returned == 0 && sc.size[szind] < CACHELINE &&
-           tcache_requests(cache, szind) == 0;
+    return sc.size[szind] < CACHELINE && (cache->used >> (szind + 1) & 1) == 0;
 }
 
 void
@@ -384,8 +415,9 @@ tcache_free_slow(thread_t *thread, cache_t *cache, uint32_t szind, void *ptr) {
     witness_no_core_lock();
     thread_event(thread);
     cache_bin_t *bin = &cache->bins[szind + 1];
-    cache_cold_t *cold = &cache->cold[szind + 1];
+    const cache_cold_t *cold = &cache->cold[szind + 1];
     bool gift = is_gift(cache, szind);
+    use(cache, szind + 1);
     if (!gift && (cache_bin_push(bin, ptr) || (grow_on_overflow(cache, szind) && cache_bin_push(bin, ptr)))) {
         return;
     }
@@ -393,7 +425,7 @@ tcache_free_slow(thread_t *thread, cache_t *cache, uint32_t szind, void *ptr) {
         flush_bin(cache, szind, (1U << cold->lg_slots) / 2);
     }
     if (gift || !cache_bin_push(bin, ptr)) {
-        cold->returned++;
+        note_returned(cache, szind, 1);
         give_back(szind, ptr);
     }
 }

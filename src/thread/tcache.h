@@ -41,8 +41,10 @@ void tcache_collect(cache_t *cache);
 
 /* Requests of a class that this cache has counted, those without success too; any thread may ask. */
 uint64_t tcache_requests(const cache_t *cache, uint32_t szind);
-/* Objects of a class freed into this cache, and requests without success: so that the difference of the two is what is
- * in use. The cache's user asks. */
-uint64_t tcache_frees(const cache_t *cache, uint32_t szind);
+/* The bytes of all of these requests. The cache's user asks, here and below. */
+uint64_t tcache_requested(const cache_t *cache);
+/* Those of the objects freed into this cache, and of requests without success: so that the difference of the two is
+ * what is in use. */
+uint64_t tcache_freed(const cache_t *cache);
 
 #endif
