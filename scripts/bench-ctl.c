@@ -23,7 +23,8 @@ static const char *const names[] = {"stats.allocated",       "stats.arenas.0.sma
                                     "stats.arenas.0.mapped", "stats.arenas.0.bins.3.nmalloc",
                                     "arenas.nbins",          "arenas.bin.5.size",
                                     "opt.narenas",           "opt.dirty_decay_ms",
-                                    "thread.allocated",      "arena.0.dirty_decay_ms"};
+                                    "thread.allocated",      "thread.deallocated",
+                                    "arena.0.dirty_decay_ms"};
 #define NNAMES (sizeof names / sizeof names[0])
 
 static uint64_t

@@ -17,7 +17,7 @@
 
 static lock_t lock = LOCK_INITIALIZER(RANK_BOOT);
 static _Atomic bool libraries_loaded; /* Synchronization: any thread; never becomes false. */
-static _Atomic bool ready;            /* Synchronization: written under the lock, read at any time. */
+_Atomic bool init_done;
 
 /* Caches leave an arena so little to do that several threads at once hardly meet there, while each further arena holds
  * partly used slabs and free pages of its own: scripts/sweep, opt.narenas. */
@@ -56,21 +56,18 @@ __attribute__((constructor)) static void
 loaded(void) {
     background_allow();
     atomic_set(&libraries_loaded, true);
-    if (atomic_get_acquire(&ready)) {
+    if (atomic_get_acquire(&init_done)) {
         begin_profile();
     }
 }
 
 void
-init_boot(void) {
-    if (atomic_get_acquire(&ready)) {
-        return;
-    }
+init_boot_once(void) {
     lock_acquire(&lock);
-    bool first = !atomic_get(&ready);
+    bool first = !atomic_get(&init_done);
     if (first) {
         boot();
-        atomic_set_release(&ready, true);
+        atomic_set_release(&init_done, true);
     }
     lock_release(&lock);
     if (first) {

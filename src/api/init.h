@@ -2,9 +2,21 @@
 #ifndef LUNALLOC_API_INIT_H
 #define LUNALLOC_API_INIT_H
 
+#include "base/atomic.h"
+
+extern _Atomic bool init_done; /* Synchronization: written under the lock of boot, read at any time. */
+
+void init_boot_once(void);
+
 /* Returns when the allocator is ready; thread-safe. Ends the process with a message if the system has no memory at
  * all. */
-void init_boot(void);
+static inline void
+init_boot(void) {
+    if (UNLIKELY(!atomic_get_acquire(&init_done))) {
+        init_boot_once();
+    }
+}
+
 /* Registers the fork handlers, on systems that fork. */
 void fork_boot(void);
 

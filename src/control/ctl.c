@@ -24,30 +24,29 @@ value_size(lunalloc_type_t type) {
     return sizes[type];
 }
 
-/* The value in its C type, whose size the old value has. */
-static void
-put_old(const lunalloc_value_t *value, void *oldp) {
-    switch (value->type) {
-    case LUNALLOC_BOOL:
-        memcpy(oldp, &value->v.b, sizeof value->v.b);
-        break;
-    case LUNALLOC_UNSIGNED: {
-        unsigned narrow = (unsigned)value->v.u;
-        memcpy(oldp, &narrow, sizeof narrow);
-        break;
-    }
-    default:
+/* The value in its C type, of which this is the size. */
+static inline void
+put_old(const lunalloc_value_t *value, size_t size, void *oldp) {
+    unsigned narrow = (unsigned)value->v.u;
+    if (LIKELY(size == sizeof value->v)) {
         memcpy(oldp, &value->v, sizeof value->v);
-        break;
+    } else if (size == sizeof narrow) {
+        memcpy(oldp, &narrow, sizeof narrow);
+    } else {
+        memcpy(oldp, &value->v.b, sizeof value->v.b);
     }
 }
 
 static inline int
 get_old(const ctl_name_t *name, const ctl_io_t *io, fmt_t *why) {
+    size_t size = value_size((lunalloc_type_t)name->row->type);
+    if (UNLIKELY(*io->oldlenp != size)) {
+        return EINVAL;
+    }
     lunalloc_value_t value = {.type = (lunalloc_type_t)name->row->type};
-    int error = ctl_row_read(name->row, &name->call, &value, why);
-    if (error == 0) {
-        put_old(&value, io->oldp);
+    int error = ctl_row_read(&name->call, &value, why);
+    if (LIKELY(error == 0)) {
+        put_old(&value, size, io->oldp);
     }
     return error;
 }
@@ -75,7 +74,7 @@ write_checked(const ctl_name_t *name, const lunalloc_value_t *value, int range_e
     if (!text_in_range(&row, value, why)) {
         return range_error;
     }
-    int error = ctl_row_write(name->row, &name->call, value, why);
+    int error = ctl_row_write(&name->call, value, why);
     if (error == 0) {
         ctl_set_live(name);
     }
@@ -116,7 +115,7 @@ exchange_values(const ctl_name_t *name, const ctl_io_t *io, bool reads, bool wri
 }
 
 /* Nothing is written if anything is wrong. */
-static int
+static NOINLINE int
 access_typed(const ctl_name_t *name, const ctl_io_t *io) {
     const ctl_row_t *row = name->row;
     char buf[256];
@@ -127,12 +126,12 @@ access_typed(const ctl_name_t *name, const ctl_io_t *io) {
         return EPERM;
     }
     if (!reads && !writes && ctl_performs(row)) {
-        return ctl_row_write(row, &name->call, NULL, &why);
+        return ctl_row_write(&name->call, NULL, &why);
     }
     if (ctl_exchanges(row)) {
-        return ctl_row_exchange(row, &name->call, io);
+        return ctl_row_exchange(&name->call, io);
     }
-    return row->type == LUNALLOC_VOID ? ctl_row_write(row, &name->call, NULL, &why)
+    return row->type == LUNALLOC_VOID ? ctl_row_write(&name->call, NULL, &why)
                                       : exchange_values(name, io, reads, writes, &why);
 }
 
@@ -143,16 +142,14 @@ only_reads(const ctl_row_t *row, const ctl_io_t *io) {
            LIKELY(row->read != CTL_READ_NULL && !ctl_exchanges(row));
 }
 
-static int
+static inline int
 read_typed(const ctl_name_t *name, const ctl_io_t *io) {
-    char buf[256];
-    fmt_t why = {.buf = buf, .size = sizeof buf}; /* nobody looks at it */
-    bool fits = *io->oldlenp == value_size((lunalloc_type_t)name->row->type);
-    return fits ? get_old(name, io, &why) : EINVAL;
+    fmt_t why = {.size = 0}; /* no room: nobody looks at it */
+    return get_old(name, io, &why);
 }
 
 /* Where jemalloc says EFAULT: all arenas where one is meant, and an arena that may not be reset or destroyed. */
-static int
+static COLD int
 typed_error(const ctl_name_t *name, int error) {
     bool all = error == ENOENT && name->nindices > 0 && name->call.index[0] == CTL_ALL_ARENAS &&
                ctl_in_reach(name->row, 0, CTL_ALL_ARENAS);
@@ -160,8 +157,8 @@ typed_error(const ctl_name_t *name, int error) {
     return all || refused ? EFAULT : error;
 }
 
-static int
-do_typed(ctl_name_t *name, const ctl_io_t *io) {
+static inline int
+access_name(ctl_name_t *name, const ctl_io_t *io) {
     name->call.snapshot = true;
     int error = only_reads(name->row, io) ? read_typed(name, io) : access_typed(name, io);
     return LIKELY(error == 0) ? 0 : typed_error(name, error);
@@ -171,14 +168,14 @@ int
 ctl_byname(const char *name, const ctl_io_t *io) {
     ctl_name_t resolved;
     int error = ctl_resolve(name, false, &resolved);
-    return error != 0 ? error : do_typed(&resolved, io);
+    return error != 0 ? error : access_name(&resolved, io);
 }
 
 int
 ctl_bymib(const size_t *mib, size_t len, const ctl_io_t *io) {
     ctl_name_t name;
     int error = ctl_resolve_mib(mib, len, &name);
-    return error != 0 ? error : do_typed(&name, io);
+    return UNLIKELY(error != 0) ? error : access_name(&name, io);
 }
 
 /* ---- access by text, with messages ---- */
@@ -254,7 +251,7 @@ ctl_get(const char *name, lunalloc_value_t *value, char *message, size_t size) {
     *value = (lunalloc_value_t){.type = (lunalloc_type_t)resolved.row->type};
     fmt_str(&out, name);
     fmt_str(&out, ": ");
-    return ctl_row_read(resolved.row, &resolved.call, value, &out);
+    return ctl_row_read(&resolved.call, value, &out);
 }
 
 static int
@@ -293,5 +290,5 @@ ctl_set(const char *name, const char *text, char *message, size_t size) {
     }
     fmt_str(&out, name);
     fmt_str(&out, ": ");
-    return text == NULL ? ctl_row_write(resolved.row, &resolved.call, NULL, &out) : set_text(&resolved, text, &out);
+    return text == NULL ? ctl_row_write(&resolved.call, NULL, &out) : set_text(&resolved, text, &out);
 }

@@ -5,7 +5,7 @@
 #ifndef LUNALLOC_CONTROL_CTL_H
 #define LUNALLOC_CONTROL_CTL_H
 
-#include "control/ctl_names.h"
+#include "control/ctl_mib.h"
 #include "control/ctl_source.h"
 
 int ctl_bymib(const size_t *mib, size_t len, const ctl_io_t *io);

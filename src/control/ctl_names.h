@@ -24,10 +24,6 @@ int ctl_resolve_prefix(const char *name, size_t n, ctl_name_t *out);
 /* Does the row's k-th index take this number, now? */
 bool ctl_in_reach(const ctl_row_t *row, unsigned k, size_t index);
 
-/* A mib of a name, or of its first components, and back: ENOENT (ctl_mib.c). */
-int ctl_nametomib(const char *name, size_t *mib, size_t *len);
-int ctl_resolve_mib(const size_t *mib, size_t len, ctl_name_t *out);
-
 size_t ctl_limit(const char *name);
 bool ctl_suggest(const char *name, char *buf, size_t size);
 

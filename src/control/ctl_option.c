@@ -77,7 +77,7 @@ ctl_store_option(const ctl_row_t *row, const lunalloc_value_t *value, fmt_t *why
     default:
         break;
     }
-    return row->write != CTL_WRITE_NULL ? ctl_row_write(row, &call, value, why) : write_option(&call, value, why);
+    return row->write != CTL_WRITE_NULL ? ctl_row_write(&call, value, why) : write_option(&call, value, why);
 }
 
 int

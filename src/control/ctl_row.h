@@ -105,10 +105,10 @@ ctl_exchanges(const ctl_row_t *row) {
     return row->write > CTL_LAST_WRITE;
 }
 
-/* Calls the row's function, which must be there. */
-int ctl_row_read(const ctl_row_t *row, const ctl_call_t *call, lunalloc_value_t *value, fmt_t *why);
-int ctl_row_write(const ctl_row_t *row, const ctl_call_t *call, const lunalloc_value_t *value, fmt_t *why);
-int ctl_row_exchange(const ctl_row_t *row, const ctl_call_t *call, const ctl_io_t *io);
+/* Calls the function of the call's row, which must be there. */
+int ctl_row_read(const ctl_call_t *call, lunalloc_value_t *value, fmt_t *why);
+int ctl_row_write(const ctl_call_t *call, const lunalloc_value_t *value, fmt_t *why);
+int ctl_row_exchange(const ctl_call_t *call, const ctl_io_t *io);
 
 /* A counter in a structure of them. */
 static inline uint64_t

@@ -77,8 +77,8 @@ ctl_row_named(const char *pattern) {
 }
 
 int
-ctl_row_read(const ctl_row_t *row, const ctl_call_t *call, lunalloc_value_t *value, fmt_t *why) {
-    switch (row->read) {
+ctl_row_read(const ctl_call_t *call, lunalloc_value_t *value, fmt_t *why) {
+    switch (call->row->read) {
 #define READ(name)                                                                                                     \
     case CTL_READ_##name:                                                                                              \
         return name(call, value, why);
@@ -89,8 +89,8 @@ ctl_row_read(const ctl_row_t *row, const ctl_call_t *call, lunalloc_value_t *val
 }
 
 int
-ctl_row_write(const ctl_row_t *row, const ctl_call_t *call, const lunalloc_value_t *value, fmt_t *why) {
-    switch (row->write) {
+ctl_row_write(const ctl_call_t *call, const lunalloc_value_t *value, fmt_t *why) {
+    switch (call->row->write) {
 #define WRITE(name)                                                                                                    \
     case CTL_WRITE_##name:                                                                                             \
         return name(call, value, why);
@@ -102,10 +102,9 @@ ctl_row_write(const ctl_row_t *row, const ctl_call_t *call, const lunalloc_value
 }
 
 int
-ctl_row_exchange(const ctl_row_t *row, const ctl_call_t *call, const ctl_io_t *io) {
-    (void)call;
+ctl_row_exchange(const ctl_call_t *call, const ctl_io_t *io) {
     (void)io;
-    switch (row->write) {
+    switch (call->row->write) {
 #define EXCHANGE(name)                                                                                                 \
     case CTL_WRITE_##name:                                                                                             \
         return name(call, io);

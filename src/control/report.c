@@ -114,7 +114,7 @@ report_settings(report_t *report, const char *prefix, report_setting_t *visit) {
         fmt_t why = fmt_begin(buf, sizeof buf);
         ctl_call_t call = {.row = &ctl_rows[i], .arg = ctl_rows[i].arg};
         lunalloc_value_t value = {.type = (lunalloc_type_t)ctl_rows[i].type};
-        if (is_setting(&ctl_rows[i], prefix) && ctl_row_read(&ctl_rows[i], &call, &value, &why) == 0) {
+        if (is_setting(&ctl_rows[i], prefix) && ctl_row_read(&call, &value, &why) == 0) {
             visit(report, ctl_rows[i].name, &value);
         }
     }

@@ -73,7 +73,7 @@ put_class(report_t *r, const char *pattern, size_t i) {
         fmt_t why = fmt_begin(buf, sizeof buf);
         ctl_call_t call = {.row = row, .index = {i}, .arg = row->arg};
         lunalloc_value_t value = {.type = (lunalloc_type_t)row->type};
-        if (strncmp(row->name, pattern, len) == 0 && ctl_row_read(row, &call, &value, &why) == 0) {
+        if (strncmp(row->name, pattern, len) == 0 && ctl_row_read(&call, &value, &why) == 0) {
             key(r, row->name + len);
             put_value(r, &value);
         }
