@@ -27,10 +27,10 @@ value_size(lunalloc_type_t type) {
 /* The value in its C type, of which this is the size. */
 static inline void
 put_old(const lunalloc_value_t *value, size_t size, void *oldp) {
-    unsigned narrow = (unsigned)value->v.u;
     if (LIKELY(size == sizeof value->v)) {
         memcpy(oldp, &value->v, sizeof value->v);
-    } else if (size == sizeof narrow) {
+    } else if (size == sizeof(unsigned)) {
+        unsigned narrow = (unsigned)value->v.u;
         memcpy(oldp, &narrow, sizeof narrow);
     } else {
         memcpy(oldp, &value->v.b, sizeof value->v.b);

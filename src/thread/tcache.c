@@ -344,27 +344,6 @@ grow_on_overflow(cache_t *cache, uint32_t szind) {
     return !one_way && grow(cache, szind);
 }
 
-uint64_t
-tcache_requested(const cache_t *cache) {
-    uint64_t bytes = cache->counted;
-    for (uint64_t left = cache->used; left != 0; left &= left - 1) {
-        size_t i = trailing_zeros(left);
-        bytes -= cache->bins[i].remain * sc.size[i - 1];
-    }
-    return bytes;
-}
-
-uint64_t
-tcache_freed(const cache_t *cache) {
-    uint64_t bytes = cache->counted + cache->returned;
-    for (uint64_t left = cache->used; left != 0; left &= left - 1) {
-        size_t i = trailing_zeros(left);
-        const cache_bin_t *bin = &cache->bins[i];
-        bytes -= ((uint64_t)bin->remain - cache_bin_count(bin)) * sc.size[i - 1];
-    }
-    return bytes;
-}
-
 void
 tcache_open(cache_t *cache) {
     witness_no_core_lock();

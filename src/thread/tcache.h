@@ -42,9 +42,27 @@ void tcache_collect(cache_t *cache);
 /* Requests of a class that this cache has counted, those without success too; any thread may ask. */
 uint64_t tcache_requests(const cache_t *cache, uint32_t szind);
 /* The bytes of all of these requests. The cache's user asks, here and below. */
-uint64_t tcache_requested(const cache_t *cache);
+static inline uint64_t
+tcache_requested(const cache_t *cache) {
+    uint64_t bytes = cache->counted;
+    for (uint64_t left = cache->used; left != 0; left &= left - 1) {
+        size_t i = trailing_zeros(left);
+        bytes -= cache->bins[i].remain * sc.size[i - 1];
+    }
+    return bytes;
+}
+
 /* Those of the objects freed into this cache, and of requests without success: so that the difference of the two is
  * what is in use. */
-uint64_t tcache_freed(const cache_t *cache);
+static inline uint64_t
+tcache_freed(const cache_t *cache) {
+    uint64_t bytes = cache->counted + cache->returned;
+    for (uint64_t left = cache->used; left != 0; left &= left - 1) {
+        size_t i = trailing_zeros(left);
+        const cache_bin_t *bin = &cache->bins[i];
+        bytes -= ((uint64_t)bin->remain - cache_bin_count(bin)) * sc.size[i - 1];
+    }
+    return bytes;
+}
 
 #endif
