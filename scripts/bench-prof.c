@@ -2,7 +2,8 @@
  * bench-prof.c -- a loop of malloc and free, with profiling or without: bench-prof off|LG ROUNDS PAIRS
  *
  * Sizes are log-uniform from 16 bytes to 1 KiB (252 bytes in the mean), 4,096 blocks live, each replaced in random
- * order, some calls deep. Prints the nanoseconds of each round. `counted` is what callgrind counts.
+ * order, some calls deep. Prints the nanoseconds of each round, of which half are with profiling; with 0 rounds the
+ * loop runs once, as the first argument says. `counted` is what callgrind counts.
  */
 #include "lunalloc.h"
 
@@ -63,11 +64,29 @@ now(void) {
 }
 
 static void
-profile(size_t lg) {
-    bool on = true;
-    if (mallctl("prof.reset", NULL, NULL, &lg, sizeof lg) != 0 ||
-        mallctl("prof.active", NULL, NULL, &on, sizeof on) != 0) {
+set_rate(size_t lg) {
+    if (mallctl("prof.reset", NULL, NULL, &lg, sizeof lg) != 0) {
         exit(1);
+    }
+}
+
+static void
+profile(bool on) {
+    if (mallctl("prof.active", NULL, NULL, &on, sizeof on) != 0) {
+        exit(1);
+    }
+}
+
+/* Off and on in turn, so that what the machine does meanwhile meets both alike. */
+static void
+take_turns(size_t rounds, size_t pairs) {
+    for (size_t i = 0; i < 2 * rounds; i++) {
+        bool on = (i + i / 2) % 2 != 0;
+        profile(on);
+        deep(20000, DEPTH);
+        uint64_t began = now();
+        counted(pairs);
+        printf("%s %llu\n", on ? "on" : "off", (unsigned long long)(now() - began));
     }
 }
 
@@ -77,15 +96,16 @@ main(int argc, char **argv) {
         fprintf(stderr, "usage: bench-prof off|LG ROUNDS PAIRS\n");
         return 1;
     }
-    size_t pairs = strtoul(argv[3], NULL, 10);
+    size_t rounds = strtoul(argv[2], NULL, 10), pairs = strtoul(argv[3], NULL, 10);
     if (strcmp(argv[1], "off") != 0) {
-        profile(strtoul(argv[1], NULL, 10));
+        set_rate(strtoul(argv[1], NULL, 10));
+        profile(true);
     }
     deep(1000000, DEPTH);
-    for (size_t round = strtoul(argv[2], NULL, 10); round > 0; round--) {
-        uint64_t began = now();
+    if (rounds > 0) {
+        take_turns(rounds, pairs);
+    } else {
         counted(pairs);
-        printf("%llu\n", (unsigned long long)(now() - began));
     }
     return 0;
 }

@@ -15,6 +15,9 @@
 #include <errno.h>
 #include <string.h>
 
+/* Farther than that nothing is drawn: there is no sample before. */
+#define DRAW_MAX (UINT32_C(1) << 31)
+
 static _Atomic unsigned lg_sample = DEFAULT_LG_PROF_SAMPLE; /* Synchronization: any thread. */
 static _Atomic bool gdump;                                  /* Synchronization: any thread. */
 _Atomic bool prof_begun;
@@ -65,12 +68,32 @@ record_for_control(void) {
 
 /* ---- the sampler ---- */
 
+/*
+ * Where a class's next sample is, is drawn once, and counted down as countdowns begin: each stands for allocations of
+ * its own, whatever cache it is of. What was drawn at another rate is forgotten.
+ */
+static uint32_t
+take_drawn(prof_thread_t *thread, uint32_t szind, uint32_t most, unsigned lg) {
+    if (UNLIKELY(thread->drawn_at != lg)) {
+        memset(thread->drawn, 0, sizeof thread->drawn);
+        thread->drawn_at = lg;
+    }
+    uint32_t n = thread->drawn[szind];
+    n = n != 0 ? n : prof_draw(sc.size[szind], DRAW_MAX, lg);
+    thread->drawn[szind] = n > most ? n - most : 0;
+    return n <= most ? n : 0;
+}
+
 static uint32_t
 until(uint32_t szind, uint32_t most) {
     const thread_t *self = thread_self;
-    const prof_thread_t *thread = self->prof;
-    bool sampled = !atomic_get(&self->unsampled) && (thread == NULL || !thread->busy);
-    return sampled ? prof_draw(sc.size[szind], most, atomic_get(&lg_sample)) : 0;
+    prof_thread_t *thread = self->prof;
+    unsigned lg = atomic_get(&lg_sample);
+    if (atomic_get(&self->unsampled) || (thread != NULL && thread->busy)) {
+        return 0;
+    }
+    return thread != NULL && szind < CACHE_BINS ? take_drawn(thread, szind, most, lg)
+                                                : prof_draw(sc_size(szind), most, lg);
 }
 
 static prof_sample_t *

@@ -18,82 +18,126 @@ bool (*prof_is_entry)(uintptr_t start);
 /*
  * A rule with its return address, in one word, so that it is read and written whole; bytes of up are multiples of 8:
  *
- *   63    | 62 .. 16 | 15    | 14    | 13 .. 3 | 2 .. 0
- *   loose | address  | entry | by fp | up / 8  | 8 - saved / 8, or 0
+ *   63    | 62 .. 16 | 15      | 14    | 13 .. 3 | 2 .. 0
+ *   loose | address  | special | by fp | up / 8  | 8 - saved / 8, or 0
  *
- * loose: its object may be unloaded. Where up is 0, the lowest bits tell whether the frame is the outermost one; else
- * there is no rule. An address of a process is below 2^47.
+ * loose: its object may be unloaded. special: where up is 0, the lowest bits tell whether the frame is the outermost
+ * one, else there is no rule; where it is not, the function is an entry. An address of a process is below 2^47.
  */
 #define SAVED      UINT64_C(7)
 #define UP         (UINT64_C(0x3fff) & ~SAVED)
 #define OUTERMOST  SAVED
 #define BY_FP      (UINT64_C(1) << 14)
-#define ENTRY      (UINT64_C(1) << 15)
+#define SPECIAL    (UINT64_C(1) << 15)
 #define LG_ADDRESS 16
 #define LOOSE      (UINT64_C(1) << 63)
 
 #define LG_RULES 14
 
-/* In the place that the address's hash gives; a newcomer takes it. */
-static _Atomic uint64_t *_Atomic rules; /* Synchronization: written once; its words by any thread. */
+/* A rule, and the number of the one that was followed next last time. */
+typedef struct {
+    /* Synchronization: any thread: these fields. */
+    _Atomic uint64_t word;
+    _Atomic uint32_t next;
+} rule_t;
+
+/*
+ * In the order in which they are learned, so that those of one stack lie side by side and share lines of memory: each
+ * leads to the next. Where that leads elsewhere, a rule is found by its address's hash. When there is no room left,
+ * newcomers take the places of the first. What is found is right if it has the address.
+ */
+typedef struct {
+    /* Synchronization: any thread: these fields. */
+    rule_t rules[1 << LG_RULES];            /* number 0 is of address 0, and leads to where walks begin */
+    _Atomic uint16_t places[1 << LG_RULES]; /* numbers of rules, by hash */
+    _Atomic uint32_t nlearned;
+} book_t;
+
+static book_t *_Atomic book; /* Synchronization: written once, read at any time. */
 /* unwind_changes() that the loose rules are of. What is on a thread's stack stays loaded while it looks. */
 static _Atomic uint64_t changes; /* Synchronization: any thread, when it has cleared the rules. */
 
-static inline _Atomic uint64_t *
-place_of(_Atomic uint64_t *words, uintptr_t ip) {
-    return &words[ip * UINT64_C(0x9e3779b97f4a7c15) >> (64 - LG_RULES)];
+static inline _Atomic uint16_t *
+place_of(book_t *b, uintptr_t ip) {
+    return &b->places[ip * UINT64_C(0x9e3779b97f4a7c15) >> (64 - LG_RULES)];
 }
 
 static uint64_t
 pack(const cfi_rule_t *rule) {
     if (rule->kind == CFI_OUTERMOST) {
-        return OUTERMOST;
+        return SPECIAL | OUTERMOST;
     }
-    if (rule->kind == CFI_UNKNOWN || (rule->up & ~UP) != 0 || rule->saved % 8 != 0 || rule->saved / 8 > SAVED) {
-        return 0;
+    if (rule->kind == CFI_UNKNOWN || rule->up == 0 || (rule->up & ~UP) != 0 || rule->saved % 8 != 0 ||
+        rule->saved / 8 > SAVED) {
+        return SPECIAL;
     }
     return (rule->kind == CFI_BY_FP ? BY_FP : 0) | rule->up | (8 - rule->saved / 8) % 8;
 }
 
-static uint64_t
-learn(_Atomic uint64_t *words, uintptr_t ip) {
+/* A rule as it was read: others may have taken its place since. */
+typedef struct {
+    uint64_t word;
+    uint32_t i;
+} found_t;
+
+static found_t
+learn(book_t *b, uintptr_t ip) {
     unwind_rule_t rule = unwind_rule(ip);
     bool entry = prof_is_entry != NULL && prof_is_entry(rule.start);
-    uint64_t word = (rule.stays ? 0 : LOOSE) | ip << LG_ADDRESS | (entry ? ENTRY : 0) | pack(&rule.cfi);
-    atomic_set(place_of(words, ip), word);
-    return word;
+    found_t new = {
+        .word = (rule.stays ? 0 : LOOSE) | ip << LG_ADDRESS | (entry ? SPECIAL : 0) | pack(&rule.cfi),
+        .i = 1 + atomic_add(&b->nlearned, 1) % ((1U << LG_RULES) - 1),
+    };
+    atomic_set(&b->rules[new.i].word, new.word);
+    atomic_set(place_of(b, ip), (uint16_t) new.i);
+    return new;
 }
 
 /* Where another object is loaded, an address may have another rule. */
 static void
-forget_unloaded(_Atomic uint64_t *words) {
+forget_unloaded(book_t *b) {
     uint64_t present = unwind_changes();
     if (atomic_get_acquire(&changes) == present) {
         return;
     }
     for (size_t i = 0; i < (size_t)1 << LG_RULES; i++) {
-        if ((atomic_get(&words[i]) & LOOSE) != 0) {
-            atomic_set(&words[i], 0);
+        if ((atomic_get(&b->rules[i].word) & LOOSE) != 0) {
+            atomic_set(&b->rules[i].word, 0);
         }
     }
     atomic_set_release(&changes, present);
 }
 
-/* A rule that is loose, or not there. *checked: what was unloaded is forgotten. */
-static NOINLINE uint64_t
-rule_slow(_Atomic uint64_t *words, uintptr_t ip, bool *checked) {
-    if (!*checked) {
-        forget_unloaded(words);
-        *checked = true;
-    }
-    uint64_t word = atomic_get(place_of(words, ip));
-    return (word & ~LOOSE) >> LG_ADDRESS == ip ? word : learn(words, ip);
+static inline found_t
+rule_numbered(const book_t *b, uint32_t i) {
+    return (found_t){.word = atomic_get(&b->rules[i].word), .i = i};
 }
 
+/* A rule that does not come next, is loose, or is not there. *checked: what was unloaded is forgotten. */
+static NOINLINE found_t
+look_up(book_t *b, uintptr_t ip, bool *checked) {
+    found_t found = rule_numbered(b, atomic_get(place_of(b, ip)));
+    if (found.word >> LG_ADDRESS == ip) {
+        return found;
+    }
+    if (!*checked) {
+        forget_unloaded(b);
+        *checked = true;
+        found = rule_numbered(b, found.i);
+    }
+    return (found.word & ~LOOSE) >> LG_ADDRESS == ip ? found : learn(b, ip);
+}
+
+/* The rule of an address; *from led to it, and then is it. */
 static inline uint64_t
-rule_of(_Atomic uint64_t *words, uintptr_t ip, bool *checked) {
-    uint64_t word = atomic_get(place_of(words, ip));
-    return LIKELY(word >> LG_ADDRESS == ip) ? word : rule_slow(words, ip, checked);
+rule_of(book_t *b, rule_t **from, uintptr_t ip, bool *checked) {
+    found_t found = rule_numbered(b, atomic_get(&(*from)->next));
+    if (UNLIKELY(found.word >> LG_ADDRESS != ip)) {
+        found = look_up(b, ip, checked);
+        atomic_set(&(*from)->next, found.i);
+    }
+    *from = &b->rules[found.i];
+    return found.word;
 }
 
 /* ---- by rules ---- */
@@ -110,28 +154,44 @@ typedef struct {
     uintptr_t ip, sp, fp;
 } state_t;
 
-/* From a frame outwards; 0 if that needs the unwinder. The last address is 0 where no outermost frame is told. */
+/* How many addresses there are if a walk ends at a frame without a caller, as a rule says; 0: only the unwinder knows.
+ * The last address is 0 where no outermost frame is told. */
+static uint32_t
+end_of_walk(uint64_t rule, uintptr_t ip, uint32_t n) {
+    return ip == 0 ? n - 1 : (rule & SAVED) == OUTERMOST ? n : 0;
+}
+
+/* From a frame outwards; 0 if that needs the unwinder. */
 static uint32_t
 follow(state_t at, uintptr_t top, uintptr_t *ips) {
-    _Atomic uint64_t *words = atomic_get_acquire(&rules);
+    book_t *b = atomic_get_acquire(&book);
+    rule_t *known = &b->rules[0];
     uint32_t n = 0, own = OWN_MAX;
     bool checked = false;
     while (n < LUNALLOC_STACK_MAX) {
-        uint64_t rule = rule_of(words, at.ip, &checked);
+        uint64_t rule = rule_of(b, &known, at.ip, &checked);
+        uintptr_t up = rule & UP;
         ips[n++] = at.ip;
-        if (UNLIKELY((rule & ENTRY) != 0) && n <= own) {
-            own -= n;
-            n = 0;
+        if (UNLIKELY((rule & SPECIAL) != 0)) {
+            if (up == 0) {
+                return end_of_walk(rule, at.ip, n);
+            }
+            if (n <= own) {
+                own -= n;
+                n = 0;
+            }
         }
-        uint64_t up = rule & UP, saved = rule & SAVED;
-        if (UNLIKELY(up == 0)) {
-            return at.ip == 0 ? n - 1 : saved == OUTERMOST ? n : 0;
+        if ((rule & BY_FP) != 0) {
+            up += at.fp - at.sp;
         }
-        uintptr_t end = ((rule & BY_FP) != 0 ? at.fp : at.sp) + up;
-        if (UNLIKELY(end <= at.sp || end > top)) {
+        if (UNLIKELY(up - 1 >= top - at.sp)) {
             return 0;
         }
-        at = (state_t){.ip = word_at(end - 8), .sp = end, .fp = saved != 0 ? word_at(end - 64 + saved * 8) : at.fp};
+        at.sp += up;
+        at.ip = word_at(at.sp - 8);
+        if ((rule & SAVED) != 0) {
+            at.fp = word_at(at.sp - 64 + (rule & SAVED) * 8);
+        }
     }
     return n;
 }
@@ -181,10 +241,12 @@ prof_stack_unwind(uintptr_t *ips, uintptr_t *top) {
 
 bool
 prof_stack_prepare(void) {
-    if (atomic_get(&rules) == NULL) {
-        atomic_set_release(&rules, metadata_alloc(sizeof(uint64_t) << LG_RULES, CACHELINE));
+    book_t *b = atomic_get(&book);
+    if (b == NULL && (b = metadata_alloc(sizeof *b, CACHELINE)) != NULL) {
+        atomic_set(&b->rules[0].word, SPECIAL);
+        atomic_set_release(&book, b);
     }
-    return atomic_get(&rules) != NULL && unwind_load();
+    return b != NULL && unwind_load();
 }
 
 /* Its own frame is one by frame pointer, whatever it was compiled with. */

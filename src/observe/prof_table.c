@@ -18,11 +18,14 @@
 struct prof_sample {
     /* Synchronization: role_prof: these fields. */
     prof_allocation_t what; /* what.addr is 0 while the record is spare */
-    uint64_t time;          /* ns, by clock_coarse_ns */
+    union {
+        uint64_t time;       /* ns, by clock_coarse_ns */
+        prof_sample_t *next; /* of a spare record */
+    };
     prof_thread_t *thread;
     prof_stack_t *stack; /* NULL: forgotten */
-    prof_sample_t *next; /* of a spare record */
 };
+_Static_assert(sizeof(prof_sample_t) <= CACHELINE, "a sample touches one line");
 _Static_assert(sizeof(prof_thread_t) <= 1U << LG_THREAD, "a thread's record fits its block");
 
 /* Touched as it fills up. */

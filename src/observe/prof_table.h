@@ -33,13 +33,13 @@ typedef struct {
 } prof_sums_t;
 
 typedef struct prof_stack {
-    struct prof_stack *chain; /* Synchronization: constant; the next one in its bucket. */
-    struct prof_stack *older; /* Synchronization: constant; the one that came before it. */
-    prof_sums_t sums GUARDED_BY(role_prof);
     prof_sums_t copy GUARDED_BY(role_dump); /* as prof_table_copy found it */
+    struct prof_stack *older;               /* Synchronization: constant; the one that came before it. */
+    struct prof_stack *chain;               /* Synchronization: constant; the next one in its bucket. */
     uint64_t hash;                          /* Synchronization: constant. */
     uint32_t depth;                         /* Synchronization: constant. */
-    uintptr_t ips[];                        /* Synchronization: constant; innermost first. */
+    prof_sums_t sums GUARDED_BY(role_prof);
+    uintptr_t ips[]; /* Synchronization: constant; innermost first. */
 } prof_stack_t;
 
 typedef struct {
@@ -50,6 +50,11 @@ typedef struct {
     uintptr_t top; /* Synchronization: the thread alone; prof_stack_capture's. */
     bool busy;     /* Synchronization: the thread alone; it is at work for the profiler, and not to be sampled. */
     uint32_t id;   /* Synchronization: constant (a fork sets it anew); the system's number. */
+
+    /* Synchronization: the thread alone: these fields. */
+    unsigned drawn_at;          /* the rate (lg) of what was drawn */
+    uint32_t drawn[CACHE_BINS]; /* by szind: how many allocations from the end of the present countdowns on the next
+                                   sample is; 0: not drawn */
 } prof_thread_t;
 
 typedef struct {
