@@ -64,6 +64,22 @@ test_estimates_are_within_six_sigma(void **state) {
     }
 }
 
+/* A thread that has been sampled, and whose next sample was some 10^8 allocations away. */
+static void
+test_a_new_rate_holds_for_what_was_drawn_before(void **state) {
+    (void)state;
+    profile(0);
+    lunalloc_free(sampled_malloc(100));
+    profile(36);
+    for (size_t i = 0; i < 4 * TCACHE_PERIOD; i++) {
+        lunalloc_free(lunalloc_malloc(100));
+    }
+    profile(10);
+    void *ptr = sampled_malloc(100);
+    assert_non_null(ptr);
+    lunalloc_free(ptr);
+}
+
 static void
 test_nothing_is_sampled_when_off(void **state) {
     (void)state;
@@ -363,6 +379,7 @@ int
 main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_teardown(test_estimates_are_within_six_sigma, profile_off),
+        cmocka_unit_test_teardown(test_a_new_rate_holds_for_what_was_drawn_before, profile_off),
         cmocka_unit_test_teardown(test_nothing_is_sampled_when_off, profile_off),
         cmocka_unit_test_teardown(test_requests_are_exact_with_any_rate, profile_off),
         cmocka_unit_test_teardown(test_samples_are_like_other_allocations, profile_off),
