@@ -53,6 +53,10 @@ static const bool config_replace = LUNALLOC_REPLACE != 0;
 /* Bin indices (szind + 1) that may be cached; 0 stands for "none". */
 #define CACHE_BINS 64
 /* Bits of a user-space address. */
+#if defined(__aarch64__)
+#define LG_VADDR 48
+#else
 #define LG_VADDR 47
+#endif
 
 #endif

@@ -7,8 +7,10 @@
  *   MAPPED_LIBRARIES:
  *   what /proc/self/maps says
  *
- * Counts are those of samples; a reader scales them up by the rate. Threads are comments to it: the lines by thread
- * that jeprof's --thread reads need a header that google-pprof does not know.
+ * Counts are those of samples; a reader scales them up by the rate. Threads are comments to it. There is no file that
+ * google-pprof reads and jeprof shows by thread: google-pprof takes a file for a heap profile only if its first line
+ * that is no %command begins with "heap profile:", be it behind a section of symbols, and whatever begins so jeprof
+ * takes for one without threads.
  */
 #include "base/fmt.h"
 #include "base/options.h"

@@ -7,9 +7,10 @@
  */
 #include "os/cfi.h"
 
+#include <limits.h>
 #include <string.h>
 
-/* Numbers of registers in unwind tables. Where none are known, no rule is. */
+/* Numbers of registers in unwind tables. Where none are known, no rule is, and these are of no register. */
 #if defined(__x86_64__)
 enum {
     REGISTERS_KNOWN = 1,
@@ -20,9 +21,9 @@ enum {
 #else
 enum {
     REGISTERS_KNOWN = 0,
-    STACK_POINTER = -1,
-    FRAME_POINTER = -2,
-    RETURN_ADDRESS = -3
+    STACK_POINTER = INT_MAX,
+    FRAME_POINTER = INT_MAX - 1,
+    RETURN_ADDRESS = INT_MAX - 2
 };
 #endif
 
