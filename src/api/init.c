@@ -36,6 +36,9 @@ boot(void) {
     conf_read();
     sc_boot((sc_config_t){.lg_page = lg_floor(pages_size()), .lg_quantum = options.lg_quantum, .lg_ngroup = 2});
     conf_apply();
+    if (options.stats_print) {
+        system_keep_error();
+    }
     if (!arenas_boot(auto_arenas())) {
         misuse("no memory to start with", NULL, "");
     }

@@ -12,6 +12,9 @@ uint32_t system_thread_id(void);
 _Noreturn void system_exit(int status);
 /* Writes text to standard error, all of it if possible. Async-signal-safe. */
 void system_write_error(const char *text, size_t len);
+/* What is written to standard error when the process has closed it goes to where it leads now; for that a file stays
+ * open. Once. */
+void system_keep_error(void);
 /* An environment variable, or NULL; always NULL in a process that runs with more rights than its user's. */
 const char *system_env(const char *name);
 /* The configuration that the application has compiled in, as its variable `const char *lunalloc_conf`; or NULL. */

@@ -72,11 +72,45 @@ system_exit(int status) {
     }
 }
 
+/* Beyond the descriptors that programs expect to get, and within any usual limit. */
+#define KEPT_ERROR_MIN 200
+
+/* Constant after boot. */
+static struct {
+    int fd; /* 0: none */
+    dev_t device;
+    ino_t inode;
+} kept_error;
+
+void
+system_keep_error(void) {
+    int saved = errno;
+    struct stat st;
+    int fd = fcntl(STDERR_FILENO, F_DUPFD_CLOEXEC, KEPT_ERROR_MIN);
+    if (fd > 0 && fstat(fd, &st) == 0) {
+        kept_error.fd = fd;
+        kept_error.device = st.st_dev;
+        kept_error.inode = st.st_ino;
+    }
+    errno = saved;
+}
+
+/* Not where the process has closed the kept one, too, and opened something else under its number. */
+static int
+error_fd(void) {
+    struct stat st;
+    bool closed = kept_error.fd != 0 && fcntl(STDERR_FILENO, F_GETFD) < 0 && errno == EBADF;
+    bool there =
+        closed && fstat(kept_error.fd, &st) == 0 && st.st_dev == kept_error.device && st.st_ino == kept_error.inode;
+    return there ? kept_error.fd : STDERR_FILENO;
+}
+
 void
 system_write_error(const char *text, size_t len) {
     int saved = errno;
+    int fd = error_fd();
     while (len > 0) {
-        ssize_t n = write(STDERR_FILENO, text, len);
+        ssize_t n = write(fd, text, len);
         if (n < 0 && errno == EINTR) {
             continue;
         }

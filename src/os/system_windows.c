@@ -65,6 +65,11 @@ system_write_error(const char *text, size_t len) {
     SetLastError(saved);
 }
 
+/* A handle that is closed is no place to write to any more. */
+void
+system_keep_error(void) {
+}
+
 /* The C library's copy, because what the system hands out has no lasting address. Names have no case here, and there
  * are no set-uid processes. */
 const char *

@@ -43,6 +43,41 @@ ends() { # ends NAME OPTS LINE
     if [ "$(report "$2" | tail -n 1)" = "$3" ]; then ok "$1"; else fail "$1: does not end in '$3'"; fi
 }
 
+cat >"$work/closing.c" <<'EOF'
+#include <fcntl.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+/* Closes standard error; with a file named, everything else too, and opens that file under every number. */
+int main(int argc, char **argv) {
+    free(malloc(100));
+    if (argc > 1) {
+        for (int fd = 2; fd < 1000; fd++) close(fd);
+        for (int fd = 2; fd >= 0 && fd < 999;) fd = open(argv[1], O_WRONLY | O_CREAT | O_APPEND, 0600);
+    }
+    close(2);
+    return 0;
+}
+EOF
+${CC:-cc} -o "$work/closing" "$work/closing.c"
+
+# closing FILE... -- its report
+closing() {
+    LUNALLOC_CONF=stats_print:true preloaded "$work/closing" "$@" 2>&1 >/dev/null
+}
+
+if [ "$(closing | tail -n 1)" = "--- End lunalloc statistics ---" ]; then
+    ok "a program that closes standard error"
+else
+    fail "a program that closes standard error: no report"
+fi
+closing "$work/other"
+if [ -e "$work/other" ] && [ ! -s "$work/other" ]; then
+    ok "no report into a file that has the descriptor's number"
+else
+    fail "a report in a file of the program's"
+fi
+
 ends OpenMetrics O "# EOF"
 ends text "" "--- End lunalloc statistics ---"
 finish
