@@ -54,7 +54,7 @@ beginning(const char *name) {
 size_t
 ctl_row_named(const char *pattern) {
     char begun[sizeof(uint64_t)] = "";
-    size_t len = strnlen(pattern, sizeof begun);
+    size_t len = strlen(pattern) < sizeof begun ? strlen(pattern) : sizeof begun;
     uint64_t begins = beginning(memcpy(begun, pattern, len));
     size_t from = 0;
     size_t to = ctl_nrows;

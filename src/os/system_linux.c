@@ -86,7 +86,7 @@ void
 system_keep_error(void) {
     int saved = errno;
     struct stat st;
-    int fd = fcntl(STDERR_FILENO, F_DUPFD_CLOEXEC, KEPT_ERROR_MIN);
+    int fd = (int)syscall(SYS_fcntl, STDERR_FILENO, F_DUPFD_CLOEXEC, KEPT_ERROR_MIN);
     if (fd > 0 && fstat(fd, &st) == 0) {
         kept_error.fd = fd;
         kept_error.device = st.st_dev;
@@ -99,7 +99,7 @@ system_keep_error(void) {
 static int
 error_fd(void) {
     struct stat st;
-    bool closed = kept_error.fd != 0 && fcntl(STDERR_FILENO, F_GETFD) < 0 && errno == EBADF;
+    bool closed = kept_error.fd != 0 && syscall(SYS_fcntl, STDERR_FILENO, F_GETFD) < 0 && errno == EBADF;
     bool there =
         closed && fstat(kept_error.fd, &st) == 0 && st.st_dev == kept_error.device && st.st_ino == kept_error.inode;
     return there ? kept_error.fd : STDERR_FILENO;
