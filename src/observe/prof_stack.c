@@ -128,11 +128,16 @@ look_up(book_t *b, uintptr_t ip, bool *checked) {
     return (found.word & ~LOOSE) >> LG_ADDRESS == ip ? found : learn(b, ip);
 }
 
-/* The rule of an address; *from led to it, and then is it. */
+/* The rule of an address; *from led to it, and then is it. Where a function calls itself, that is the same one, which
+ * goes on leading to the function's caller. */
 static inline uint64_t
 rule_of(book_t *b, rule_t **from, uintptr_t ip, bool *checked) {
     found_t found = rule_numbered(b, atomic_get(&(*from)->next));
     if (UNLIKELY(found.word >> LG_ADDRESS != ip)) {
+        uint64_t same = atomic_get(&(*from)->word);
+        if (same >> LG_ADDRESS == ip) {
+            return same;
+        }
         found = look_up(b, ip, checked);
         atomic_set(&(*from)->next, found.i);
     }
