@@ -355,7 +355,7 @@ tcache_open(cache_t *cache) {
 }
 
 /* Past the stack. NULL: there is none. */
-static NOINLINE void *
+static void *
 sampled(cache_t *cache, arena_t *arena, uint32_t szind) {
     bool zeroed = false;
     void *ptr = atomic_get(&sampling) && arena != NULL ? arena_malloc_sampled(arena, szind, sc.page, &zeroed) : NULL;
