@@ -85,6 +85,8 @@ static const figure_t arena[] = {
     {"npurges", "", "", offsetof(stats_arena_t, npurges), figure_counter, figure_sum},
     {"nmadvise", "", "", offsetof(stats_arena_t, nmadvise), figure_counter, figure_sum},
     {"purged", "", "", offsetof(stats_arena_t, purged), figure_counter, figure_sum},
+    {"grafted", "", "", offsetof(stats_arena_t, grafted), figure_counter, figure_sum},
+    {"relocated", "", "", offsetof(stats_arena_t, relocated), figure_counter, figure_sum},
 };
 
 static const figure_t lock[] = {

@@ -215,6 +215,8 @@ read_purges(page_alloc_t *pa, stats_arena_t *out) {
     out->npurges = out->dirty.npurge + out->muzzy.npurge;
     out->nmadvise = out->dirty.nmadvise + out->muzzy.nmadvise;
     out->purged = atomic_get(&pa->purged);
+    out->grafted = atomic_get(&pa->grafted);
+    out->relocated = atomic_get(&pa->relocated);
 }
 
 void
