@@ -12,8 +12,9 @@
 
 #include "base/witness.h"
 
-/* Each piece that is moved becomes a mapping of its own: smaller ones are not worth that. */
-#define GRAFT_MIN (config_torture ? sc.page : (size_t)256 << 10)
+/* Each piece that is moved becomes a mapping of its own, and every processor that runs the process has to forget its
+ * old address: smaller ones are not worth that. */
+#define GRAFT_MIN (config_torture ? sc.page : (size_t)1 << 20)
 
 bool
 pa_may_graft(page_alloc_t *pa, size_t size) {

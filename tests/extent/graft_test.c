@@ -9,7 +9,7 @@
 static page_alloc_t pa;
 
 enum {
-    PIECE = 128, /* dirty in the end: one at each end of ROOM retained pages, live ones between */
+    PIECE = 512, /* dirty in the end: one at each end of ROOM retained pages, live ones between */
     WALL = 2,
     ROOM = 4 * PIECE
 };
