@@ -199,6 +199,7 @@ $O/%.o: %.c $O/flags
 # nodelete: thread-exit handlers and live blocks outlive any dlclose.
 $(SO): $(LIB_OBJ) $O/files
 	$(call say,LINK,$@)$(CC) -shared $(LDFLAGS) -Wl,-soname,liblunalloc.so -Wl,-z,nodelete -Wl,-z,max-page-size=65536 \
+	    -Wl,-fini=init_unload \
 	    -o $@ $(LIB_OBJ)
 
 # One relocatable object whose hidden symbols have become local: a program that links it sees the public names only.

@@ -3,15 +3,15 @@
  *
  *   runs ROUNDS LIBRARY... -- PROGRAM [ARGUMENT...]
  *       starts the program with each library preloaded in turn ("" is none), ROUNDS times over. A line for each
- *       library: peak RSS in KiB, page faults, microseconds from fork to exit, and how many microseconds more than
+ *       library: page faults, microseconds from fork to exit, and how many microseconds more than
  *       with the first library in the same round (medians).
- *   objects N       allocates N objects of mixed small sizes, writes to them, and prints Pss and Private_Dirty in KiB
+ *   objects N       allocates N objects of mixed small sizes, writes to them, and prints Rss, Pss and Private_Dirty in
+ *                   KiB
  *   threads N       N threads use some memory, give it back and stay. Prints KiB of RSS per thread: after that; when
  *                   each has flushed its cache and free pages have been given back to the system; and when they have
  *                   ended
  *   threads N bare  the same threads without a call of malloc
  *
- * `runs` is linked statically: a child's peak RSS counts what its parent held when it was forked.
  */
 #include <fcntl.h>
 #include <malloc.h>
@@ -37,7 +37,7 @@ _Static_assert(sizeof sizes == NCLASSES * sizeof sizes[0], "so many sizes");
 /* ---- runs ---- */
 
 typedef struct {
-    double kib[MAX_ROUNDS], faults[MAX_ROUNDS], us[MAX_ROUNDS], more[MAX_ROUNDS];
+    double faults[MAX_ROUNDS], us[MAX_ROUNDS], more[MAX_ROUNDS];
 } series_t;
 
 static series_t series[MAX_LIBRARIES];
@@ -73,7 +73,6 @@ measure(series_t *s, unsigned round, const char *library, char **command) {
         exit(1);
     }
     s->us[round] = now_us() - began;
-    s->kib[round] = (double)usage.ru_maxrss;
     s->faults[round] = (double)(usage.ru_minflt + usage.ru_majflt);
 }
 
@@ -99,27 +98,27 @@ runs(unsigned rounds, unsigned nlibraries, char **libraries, char **command) {
     }
     for (unsigned i = 0; i < nlibraries; i++) {
         series_t *s = &series[i];
-        printf("%.0f %.0f %.0f %.0f\n", median(s->kib, rounds), median(s->faults, rounds), median(s->us, rounds),
-               median(s->more, rounds));
+        printf("%.0f %.0f %.0f\n", median(s->faults, rounds), median(s->us, rounds), median(s->more, rounds));
     }
     return 0;
 }
 
 /* ---- what a process holds ---- */
 
-/* The sums of two fields of /proc/self/smaps_rollup, without a call of malloc. */
+/* The sums of three fields of /proc/self/smaps_rollup, without a call of malloc. */
 static void
 print_memory(void) {
     static char text[4096];
     int fd = open("/proc/self/smaps_rollup", O_RDONLY);
     ssize_t n = read(fd, text, sizeof text - 1);
+    const char *rss = n > 0 ? strstr(text, "\nRss:") : NULL;
     const char *pss = n > 0 ? strstr(text, "\nPss:") : NULL;
     const char *dirty = n > 0 ? strstr(text, "\nPrivate_Dirty:") : NULL;
-    if (pss == NULL || dirty == NULL) {
+    if (rss == NULL || pss == NULL || dirty == NULL) {
         _exit(1);
     }
     char line[64];
-    int len = snprintf(line, sizeof line, "%d %d\n", atoi(pss + 5), atoi(dirty + 15));
+    int len = snprintf(line, sizeof line, "%d %d %d\n", atoi(rss + 5), atoi(pss + 5), atoi(dirty + 15));
     _exit(write(STDOUT_FILENO, line, (size_t)len) != len);
 }
 

@@ -65,6 +65,10 @@ loaded(void) {
 }
 
 void
+init_unload(void) {
+}
+
+void
 init_boot_once(void) {
     lock_acquire(&lock);
     bool first = !atomic_get(&init_done);
