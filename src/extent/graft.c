@@ -95,19 +95,23 @@ take_rest_along(extent_t *to, const extent_t *from) {
     }
 }
 
+/* Not where copying is as cheap, because dirty pages fit, nor where the new place is to have a guard. */
 static bool
-fits_dirty(page_alloc_t *pa, size_t size) {
+may_relocate(page_alloc_t *pa, size_t from, size_t to) {
+    if (atomic_get(&pa->guard) || !pa_may_graft(pa, from)) {
+        return false;
+    }
     extents_lock(&pa->dirty);
-    bool fits = extents_fit(&pa->dirty, size, sc.page) != NULL;
+    bool fits = extents_fit(&pa->dirty, to, sc.page) != NULL;
     extents_unlock(&pa->dirty);
-    return fits;
+    return !fits;
 }
 
 extent_t *
 pa_relocate(page_alloc_t *pa, extent_t *e, size_t size, uint32_t szind) {
     witness_no_core_lock();
-    bool zeroed, wanted = pa_may_graft(pa, e->size) && !fits_dirty(pa, size);
-    extent_t *to = wanted ? pa_alloc_untouched(pa, size, szind, &zeroed) : NULL;
+    bool zeroed;
+    extent_t *to = may_relocate(pa, e->size, size) ? pa_alloc_untouched(pa, size, szind, &zeroed) : NULL;
     if (to != NULL && !zeroed) {
         pa_dalloc(pa, to);
         to = NULL;

@@ -421,7 +421,7 @@ pa_set_drained(page_alloc_t *pa, bool drained) {
     extents_unlock(&pa->dirty);
 }
 
-/* The first time, pages begin to age. */
+/* The first time, pages begin to age: those that do not stay dirty may be muzzy next. */
 static void
 note_dirtied(page_alloc_t *pa) EXCLUDES(role_decay) {
     bool first = atomic_get(&pa->dirtied_at) == 0;
@@ -436,12 +436,12 @@ note_dirtied(page_alloc_t *pa) EXCLUDES(role_decay) {
 void
 pa_dirtied(page_alloc_t *pa) {
     witness_no_core_lock();
+    note_dirtied(pa);
     if (UNLIKELY(atomic_get(&pa->drained))) {
         pa_purge_all(pa);
     } else if (UNLIKELY(atomic_get(&pa->dirty_decay_ms) == 0)) {
         purge_dirty_to(pa, 0);
     } else {
-        note_dirtied(pa);
         purge_over_cap(pa);
     }
     if (UNLIKELY(atomic_get(&pa_purger) != NULL)) {

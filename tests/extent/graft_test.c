@@ -299,6 +299,18 @@ test_no_relocation_where_dirty_pages_fit(void **state) {
     end_with(&row, e);
 }
 
+/* It would have no guard. */
+static void
+test_no_relocation_where_guards_are_wanted(void **state) {
+    (void)state;
+    row_t row = make_movable_row();
+    extent_t *e = make_large(7);
+    atomic_set(&pa.guard, true);
+    assert_null(pa_relocate(&pa, e, LARGE * sc.page, sc_index(LARGE * sc.page)));
+    atomic_set(&pa.guard, false);
+    end_with(&row, e);
+}
+
 static bool
 no_memory(fault_kind_t kind) {
     return kind == fault_map || kind == fault_metadata;
@@ -408,6 +420,7 @@ main(void) {
         cmocka_unit_test(test_relocation),
         cmocka_unit_test(test_relocation_is_refused),
         cmocka_unit_test(test_no_relocation_where_dirty_pages_fit),
+        cmocka_unit_test(test_no_relocation_where_guards_are_wanted),
         cmocka_unit_test(test_no_relocation_without_memory),
         cmocka_unit_test(test_not_where_zeros_are_wanted),
         cmocka_unit_test(test_not_for_small_ones),

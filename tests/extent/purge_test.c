@@ -366,6 +366,18 @@ test_counters(void **state) {
     pages_end(&pa);
 }
 
+/* Where nothing stays dirty, what is muzzy ages nevertheless. */
+static void
+test_muzzy_pages_are_timed(void **state) {
+    (void)state;
+    pages_begin(&pa, 0, 1000);
+    assert_false(pa_is_timed(&pa));
+    pa_dalloc(&pa, alloc_pages(&pa, 64));
+    assert_true(pa_is_timed(&pa) || atomic_get(&pa.muzzy.npages) == 0);
+    pa_purge_all(&pa);
+    pages_end(&pa);
+}
+
 int
 main(void) {
     const struct CMUnitTest tests[] = {
@@ -385,6 +397,7 @@ main(void) {
         cmocka_unit_test(test_oldest_first),
         cmocka_unit_test(test_rest_of_the_oldest_is_next),
         cmocka_unit_test(test_counters),
+        cmocka_unit_test(test_muzzy_pages_are_timed),
     };
     return cmocka_run_group_tests_name("extent/purge", tests, boot_allocator, NULL);
 }
