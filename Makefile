@@ -9,6 +9,7 @@ CFLAGS ?=# added after the project's own flags
 LUA_PC  = lua5.4# pkg-config's name of Lua 5.4
 V       =# V=1 shows the commands
 SUITE   =# make test (check) SUITE="a b": only these; scripts/test (check) --list names them all
+FAULTS  =# make mutate FAULTS="a b": only these; scripts/mutate --list names them all
 
 # ---- what is built from what ----------------------------------------------------------------------------------------
 
@@ -100,7 +101,7 @@ say = $(if $V,,@echo '  $(1)' '$(2)' &&)
 # ---- targets --------------------------------------------------------------------------------------------------------
 
 .DELETE_ON_ERROR:
-.PHONY: all run test test-windows check format bench bench-quick install uninstall env clean help bootstrap FORCE
+.PHONY: all run test test-windows check mutate format bench bench-quick install uninstall env clean help bootstrap FORCE
 .PHONY: tests unit programs benches flags sources-of-unit objects-of-lib
 
 all: $(SO) $(ARCHIVE) $(MODULE) $(CONSOLE) $(PAGE) $(LUACATS)
@@ -110,7 +111,8 @@ help:
 	@echo 'make run        install what is missing, build, and open the guided tour'
 	@echo 'make test       install what is missing, build, run every test [SUITE="unit console ..."]'
 	@echo 'make test-windows  install mingw-w64 and Wine, cross-build, run the unit and stress tests under Wine'
-	@echo 'make check      layers, formatting, warnings, cppcheck, function lengths, syntax of scripts'
+	@echo 'make check      layers, formatting, warnings, cppcheck, function lengths, syntax of scripts, lists of faults'
+	@echo 'make mutate     do the tests notice faults? puts in one at a time, on a copy [FAULTS="extent NAME ..."]'
 	@echo 'make format     lay out every C file as make check wants it'
 	@echo 'make bench      time and memory of 44 programs beside other allocators, 15 minutes; make bench-quick: 2'
 	@echo 'make install    into DESTDIR/PREFIX [PREFIX=/usr/local]; make uninstall removes it'
@@ -136,6 +138,10 @@ test-windows:
 check:
 	@scripts/bootstrap build check
 	@scripts/check $(SUITE)
+
+mutate:
+	@scripts/bootstrap build test
+	@MAKEFLAGS= scripts/mutate $(FAULTS)
 
 format:
 	@scripts/bootstrap check
