@@ -53,7 +53,7 @@ SELDOM_SRC  := $(filter src/control/background.c src/control/conf.c src/os/% \
                    $(addprefix src/extent/,decay.c hooks.c metadata.c pack.c page_check.c purge.c region.c) \
                    $(addprefix src/arena/,arena.c arena_check.c arenas.c) \
                    $(addprefix src/thread/,caches.c follow.c modes.c quarantine.c thread.c), \
-                   $(filter-out src/os/clock.c src/os/lock.c,$(LIB_SRC)))
+                   $(filter-out src/os/clock_linux.c src/os/lock.c,$(LIB_SRC)))
 SELDOM_OBJ  := $(SELDOM_SRC:%.c=$O/%.o)
 MODULE_OBJ  := $(MODULE_SRC:%.c=$O/%.o)
 CONSOLE_OBJ := $(CONSOLE_SRC:%.c=$O/%.o)

@@ -11,6 +11,7 @@
 #include "control/conf.h"
 #include "observe/prof.h"
 #include "observe/prof_stack.h"
+#include "os/clock.h"
 #include "os/pages.h"
 #include "os/system.h"
 #include "thread/thread.h"
@@ -33,6 +34,7 @@ auto_arenas(void) {
 static void
 boot(void) {
     check_sink = message_write;
+    clock_boot();
     conf_read();
     sc_boot((sc_config_t){.lg_page = lg_floor(pages_size()), .lg_quantum = options.lg_quantum, .lg_ngroup = 2});
     conf_apply();

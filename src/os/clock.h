@@ -4,7 +4,9 @@
 
 #include <stdint.h>
 
-/* Precise. */
+/* At boot. Before, each reading is a system call. */
+void clock_boot(void);
+/* Precise. 0 where the clock cannot be read, as in a sandbox: nothing may wait for a clock alone. */
 uint64_t clock_ns(void);
 /* Cheaper, and up to a few milliseconds late: for decay. */
 uint64_t clock_coarse_ns(void);

@@ -5,13 +5,12 @@
 #include "os/pages.h"
 
 #include "base/bits.h"
+#include "os/call.h"
 #include "os/fault.h"
 #include "os/remap.h"
 #include "os/system.h"
 
-#include <errno.h>
 #include <sys/auxv.h>
-#include <sys/mman.h>
 
 size_t
 pages_size(void) {
@@ -20,8 +19,7 @@ pages_size(void) {
 
 static void *
 map(size_t size) {
-    void *addr = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-    return addr == MAP_FAILED ? NULL : addr;
+    return call_map(NULL, size, PROT_READ | PROT_WRITE, 0);
 }
 
 /* Maps more than is asked for and gives back what stands out on either side. */
@@ -34,10 +32,10 @@ map_trimmed(size_t size, size_t alignment) {
     }
     uintptr_t start = align_up(base, alignment);
     if (start > base) {
-        munmap((void *)base, start - base);
+        call_unmap((void *)base, start - base);
     }
     if (base + total > start + size) {
-        munmap((void *)(start + size), base + total - (start + size));
+        call_unmap((void *)(start + size), base + total - (start + size));
     }
     return (void *)start;
 }
@@ -47,13 +45,11 @@ pages_map(size_t size, size_t alignment) {
     if (fault(fault_map)) {
         return NULL;
     }
-    int saved = errno;
     void *addr = map(size);
     if (addr != NULL && ((uintptr_t)addr & (alignment - 1)) != 0) {
-        munmap(addr, size);
+        call_unmap(addr, size);
         addr = map_trimmed(size, alignment);
     }
-    errno = saved;
     return addr;
 }
 
@@ -65,9 +61,7 @@ pages_reserve(size_t size, size_t alignment, bool *committed) {
 
 void
 pages_unmap(void *addr, size_t size) {
-    int saved = errno;
-    munmap(addr, size);
-    errno = saved;
+    call_unmap(addr, size);
 }
 
 bool
@@ -86,10 +80,7 @@ pages_decommit(void *addr, size_t size) {
 
 static bool
 advise(void *addr, size_t size, int advice) {
-    int saved = errno;
-    bool done = !fault(fault_purge) && madvise(addr, size, advice) == 0;
-    errno = saved;
-    return done;
+    return !fault(fault_purge) && call_advise(addr, size, advice);
 }
 
 bool
@@ -112,22 +103,14 @@ pages_can_move(void) {
     return remap_able();
 }
 
-static bool
-protect(void *addr, size_t size, int protection) {
-    int saved = errno;
-    bool done = mprotect(addr, size, protection) == 0;
-    errno = saved;
-    return done;
-}
-
 bool
 pages_guard(void *addr, size_t size) {
-    return protect(addr, size, PROT_NONE);
+    return call_protect(addr, size, PROT_NONE);
 }
 
 bool
 pages_unguard(void *addr, size_t size) {
-    return protect(addr, size, PROT_READ | PROT_WRITE);
+    return call_protect(addr, size, PROT_READ | PROT_WRITE);
 }
 
 size_t

@@ -1,13 +1,11 @@
 /* process_linux.c -- /proc/self/smaps_rollup, and mincore. */
 #include "os/process.h"
 
+#include "os/call.h"
 #include "os/pages.h"
 
-#include <errno.h>
 #include <fcntl.h>
 #include <string.h>
-#include <sys/mman.h>
-#include <unistd.h>
 
 /* Some 25 lines. */
 #define ROLLUP_MAX 4096
@@ -17,13 +15,13 @@
 static size_t
 read_all(const char *path, char *buf, size_t size) {
     size_t len = 0;
-    ssize_t n = 0;
-    int fd = open(path, O_RDONLY | O_CLOEXEC);
-    while (fd >= 0 && (n = read(fd, buf + len, size - 1 - len)) > 0) {
+    long n = 0;
+    int fd = (int)CALL(SYS_openat, AT_FDCWD, path, O_RDONLY | O_CLOEXEC);
+    while (fd >= 0 && (n = CALL(SYS_read, fd, buf + len, size - 1 - len)) > 0) {
         len += (size_t)n;
     }
     if (fd >= 0) {
-        close(fd);
+        CALL(SYS_close, fd);
     }
     buf[len] = '\0';
     return len;
@@ -48,9 +46,7 @@ field(const char *text, const char *name) {
 bool
 process_memory(process_memory_t *out) {
     char text[ROLLUP_MAX];
-    int saved = errno;
     size_t len = read_all("/proc/self/smaps_rollup", text, sizeof text);
-    errno = saved;
     *out = (process_memory_t){
         .rss = field(text, "\nRss:"),
         .anonymous = field(text, "\nAnonymous:"),
@@ -64,7 +60,7 @@ static size_t
 look(const char *addr, size_t npages, size_t page) {
     unsigned char resident[LOOK];
     size_t n = 0;
-    if (mincore((void *)(uintptr_t)addr, npages * page, resident) != 0) {
+    if (CALL(SYS_mincore, addr, npages * page, resident) != 0) {
         return 0;
     }
     for (size_t i = 0; i < npages; i++) {
@@ -78,10 +74,8 @@ process_resident(const void *addr, size_t size) {
     size_t page = pages_size();
     size_t npages = size / page;
     size_t sum = 0;
-    int saved = errno;
     for (size_t i = 0; i < npages; i += LOOK) {
         sum += look((const char *)addr + i * page, npages - i < LOOK ? npages - i : LOOK, page);
     }
-    errno = saved;
     return sum;
 }

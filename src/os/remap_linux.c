@@ -11,14 +11,11 @@
 #include "os/remap.h"
 
 #include "base/atomic.h"
+#include "os/call.h"
 #include "os/fault.h"
 #include "os/pages.h"
 
-#include <errno.h>
 #include <fcntl.h>
-#include <sys/mman.h>
-#include <sys/syscall.h>
-#include <unistd.h>
 
 #define MAPPINGS_MAX 16384
 /* Questions from count to count. */
@@ -34,24 +31,23 @@ typedef enum {
 static _Atomic uint32_t state;  /* Synchronization: any thread; a state_t. */
 static _Atomic uint32_t nasked; /* Synchronization: any thread adds. */
 
-/* open() and its like are cancellation points. */
 static size_t
 read_chunk(int fd, char *buf, size_t size) {
     long n;
     do {
-        n = syscall(SYS_read, fd, buf, size);
-    } while (n < 0 && errno == EINTR);
+        n = CALL(SYS_read, fd, buf, size);
+    } while (n == -EINTR);
     return n > 0 ? (size_t)n : 0;
 }
 
 static int
 open_file(const char *path) {
-    return (int)syscall(SYS_openat, AT_FDCWD, path, O_RDONLY | O_CLOEXEC);
+    return (int)CALL(SYS_openat, AT_FDCWD, path, O_RDONLY | O_CLOEXEC);
 }
 
 static void
 close_file(int fd) {
-    syscall(SYS_close, fd);
+    CALL(SYS_close, fd);
 }
 
 static bool
@@ -85,19 +81,19 @@ count_mappings(void) {
 
 static bool
 enter(char *from, char *to, size_t size) {
-    return mremap(from, size, size, MREMAP_MAYMOVE | MREMAP_FIXED | MREMAP_DONTUNMAP, to) == to;
+    return call_remap(from, size, size, MREMAP_MAYMOVE | MREMAP_FIXED | MREMAP_DONTUNMAP, to) == to;
 }
 
 /* Two pages that are two mappings. If it fails, the target may be anybody's. */
 static bool
 moves_several(void) {
     size_t page = pages_size();
-    char *from = mmap(NULL, 4 * page, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-    if (from == MAP_FAILED) {
+    char *from = call_map(NULL, 4 * page, PROT_READ | PROT_WRITE, 0);
+    if (from == NULL) {
         return false;
     }
-    bool done = mprotect(from, page, PROT_READ) == 0 && enter(from, from + 2 * page, 2 * page);
-    munmap(from, done ? 4 * page : 2 * page);
+    bool done = call_protect(from, page, PROT_READ) && enter(from, from + 2 * page, 2 * page);
+    call_unmap(from, done ? 4 * page : 2 * page);
     return done;
 }
 
@@ -113,9 +109,7 @@ examine(void) {
 bool
 remap_able(void) {
     if (UNLIKELY(atomic_get(&state) != unable && atomic_add(&nasked, 1) % PERIOD == 0)) {
-        int saved = errno;
         atomic_set(&state, (uint32_t)examine());
-        errno = saved;
     }
     return atomic_get(&state) == able;
 }
@@ -125,7 +119,7 @@ static void
 fill_holes(char *at, size_t size) {
     size_t page = pages_size();
     for (size_t done = 0; done < size; done += page) {
-        mmap(at + done, page, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE, -1, 0);
+        call_map(at + done, page, PROT_READ | PROT_WRITE, MAP_FIXED_NOREPLACE);
     }
 }
 
@@ -134,12 +128,10 @@ remap(void *from, void *to, size_t size) {
     if (fault(fault_move)) {
         return false;
     }
-    int saved = errno;
     bool done = enter(from, to, size);
     if (UNLIKELY(!done)) {
         fill_holes(to, size);
         atomic_set(&state, unable);
     }
-    errno = saved;
     return done;
 }

@@ -1,14 +1,14 @@
 /* system_linux.c -- POSIX and Linux calls that are neither pages nor clocks. */
 #include "os/system.h"
 
+#include "os/call.h"
+
 #include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
 #include <sys/auxv.h>
 #include <sys/stat.h>
-#include <sys/syscall.h>
-#include <unistd.h>
 
 BOOT_CONSTANT const char system_config_path[] = "/etc/lunalloc.conf";
 
@@ -23,8 +23,6 @@ system_application_conf(void) {
 /* More words than a mask of the kernel's has (CONFIG_NR_CPUS is at most 8,192). */
 #define MASK_WORDS (8192 / 64)
 
-/* The system call gives the mask's bytes. Not by the C library's function, whose page a small program touches for
- * nothing else. */
 /* Weak, so that an application may define them as its own, or set these. */
 const char *malloc_conf __attribute__((weak, visibility("default")));
 system_message_t *malloc_message __attribute__((weak, visibility("default")));
@@ -47,10 +45,12 @@ system_next_symbol(const char *name) {
     return dlsym != NULL ? dlsym(RTLD_NEXT, name) : NULL;
 }
 
+/* The system call gives the mask's bytes. Not by the C library's function, whose page a small program touches for
+ * nothing else. */
 unsigned
 system_ncpus(void) {
     uint64_t mask[MASK_WORDS];
-    long bytes = syscall(SYS_sched_getaffinity, 0, sizeof mask, mask);
+    long bytes = CALL(SYS_sched_getaffinity, 0, sizeof mask, mask);
     unsigned n = 0;
     for (long i = 0; i < bytes / (long)sizeof mask[0]; i++) {
         for (uint64_t rest = mask[i]; rest != 0; rest &= rest - 1) {
@@ -62,13 +62,13 @@ system_ncpus(void) {
 
 uint32_t
 system_thread_id(void) {
-    return (uint32_t)syscall(SYS_gettid);
+    return (uint32_t)CALL(SYS_gettid);
 }
 
 void
 system_exit(int status) {
     for (;;) {
-        syscall(SYS_exit_group, status);
+        CALL(SYS_exit_group, status);
     }
 }
 
@@ -138,24 +138,27 @@ system_env(const char *name) {
     return NULL;
 }
 
+static bool
+is_regular(int fd) {
+    struct stat st;
+    return CALL(SYS_fstat, fd, &st) == 0 && S_ISREG(st.st_mode);
+}
+
 static size_t
 read_file(const char *path, char *buf, size_t size) {
-    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+    int fd = (int)CALL(SYS_openat, AT_FDCWD, path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
     if (fd < 0) {
         return 0;
     }
-    struct stat st;
-    ssize_t n = fstat(fd, &st) == 0 && S_ISREG(st.st_mode) ? read(fd, buf, size - 1) : 0;
-    close(fd);
+    long n = is_regular(fd) ? CALL(SYS_read, fd, buf, size - 1) : 0;
+    CALL(SYS_close, fd);
     return n > 0 ? (size_t)n : 0;
 }
 
 size_t
 system_read_config(const char *path, char *buf, size_t size) {
-    int saved = errno;
-    ssize_t n = readlink(path, buf, size - 1);
-    size_t len = n > 0 ? (size_t)n : errno == EINVAL ? read_file(path, buf, size) : 0;
+    long n = CALL(SYS_readlinkat, AT_FDCWD, path, buf, size - 1);
+    size_t len = n > 0 ? (size_t)n : n == -EINVAL ? read_file(path, buf, size) : 0;
     buf[len] = '\0';
-    errno = saved;
     return len;
 }

@@ -1,16 +1,14 @@
 /* thread_linux.c -- pthreads and futexes. */
 #include "os/thread.h"
 
+#include "os/call.h"
+#include "os/clock.h"
 #include "os/system.h"
 
-#include <errno.h>
 #include <linux/futex.h>
-#include <sched.h>
 #include <signal.h>
 #include <sys/prctl.h>
-#include <sys/syscall.h>
 #include <time.h>
-#include <unistd.h>
 
 /* For purging, and an application's extent hooks; more than the system's least, which counts thread-local data. */
 #define STACK_BYTES ((size_t)256 << 10)
@@ -19,7 +17,7 @@ static void *
 begin(void *arg) {
     os_thread_t *thread = arg;
     atomic_set(&thread->self, system_thread_id());
-    prctl(PR_SET_NAME, thread->name, 0, 0, 0);
+    CALL(SYS_prctl, PR_SET_NAME, thread->name);
     thread->run(thread->arg);
     atomic_set(&thread->self, 0);
     return NULL;
@@ -66,21 +64,17 @@ os_thread_is_self(const os_thread_t *thread) {
 
 void
 os_thread_yield(void) {
-    sched_yield();
+    CALL(SYS_sched_yield);
 }
 
 void
 os_sleep_on(_Atomic uint32_t *word, uint32_t value) {
-    int saved = errno;
-    syscall(SYS_futex, word, FUTEX_WAIT_PRIVATE, value, NULL, NULL, 0);
-    errno = saved;
+    CALL(SYS_futex, word, FUTEX_WAIT_PRIVATE, value, NULL);
 }
 
 void
 os_wake_one(_Atomic uint32_t *word) {
-    int saved = errno;
-    syscall(SYS_futex, word, FUTEX_WAKE_PRIVATE, 1, NULL, NULL, 0);
-    errno = saved;
+    CALL(SYS_futex, word, FUTEX_WAKE_PRIVATE, 1);
 }
 
 void
@@ -90,13 +84,16 @@ bell_ring(bell_t *bell) {
     }
 }
 
-/* False if the time is over. The bitset form takes an absolute time. */
+/* False if the time is over. It is what is left of it that the kernel is told: our clock and its need not agree on what
+ * time it is, as where ours cannot be read. */
 static bool
 sleep_while_silent(bell_t *bell, uint64_t until) {
-    struct timespec time = {.tv_sec = (time_t)(until / 1000000000U), .tv_nsec = (long)(until % 1000000000U)};
+    uint64_t now = clock_ns();
+    uint64_t left = until > now ? until - now : 0;
+    struct timespec time = {.tv_sec = (time_t)(left / 1000000000U), .tv_nsec = (long)(left % 1000000000U)};
     struct timespec *limit = until == UINT64_MAX ? NULL : &time;
-    long result = syscall(SYS_futex, &bell->rung, FUTEX_WAIT_BITSET_PRIVATE, 0, limit, NULL, FUTEX_BITSET_MATCH_ANY);
-    return result == 0 || errno == EAGAIN || errno == EINTR;
+    long result = CALL(SYS_futex, &bell->rung, FUTEX_WAIT_PRIVATE, 0, limit);
+    return result == 0 || result == -EAGAIN || result == -EINTR;
 }
 
 void

@@ -5,6 +5,7 @@
 
 #include <errno.h>
 #include <pthread.h>
+#include <stdatomic.h>
 #include <time.h>
 
 #define READINGS 100000
@@ -75,11 +76,44 @@ test_errno(void **state) {
     assert_int_equal(errno, EXDEV);
 }
 
+#ifdef __linux__
+static _Atomic unsigned nasked;
+
+/* The program's own clock stands still, as under libfaketime; the library asks the kernel. */
+int
+clock_gettime(clockid_t id, struct timespec *t) {
+    (void)id;
+    atomic_fetch_add(&nasked, 1);
+    *t = (struct timespec){.tv_sec = 1};
+    return 0;
+}
+
+static void
+test_replaced_clock_gettime(void **state) {
+    (void)state;
+    unsigned before = atomic_load(&nasked);
+    uint64_t precise = clock_ns(), coarse = clock_coarse_ns(), once = clock_coarse_ns_once(), wall = clock_wall_ns();
+    assert_int_equal(nanosleep(&(struct timespec){.tv_nsec = 20000000}, NULL), 0);
+    assert_true(clock_ns() > precise && clock_coarse_ns() > coarse);
+    assert_true(clock_coarse_ns_once() > once && clock_wall_ns() > wall);
+    assert_int_equal(atomic_load(&nasked), before);
+    time_t now = time(NULL);
+    assert_in_range((uintmax_t)(wall / 1000000000U), (uintmax_t)now - 10, (uintmax_t)now + 1);
+}
+#endif
+
 int
 main(void) {
+    clock_boot();
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_monotonic),      cmocka_unit_test(test_coarse_lags), cmocka_unit_test(test_unit),
-        cmocka_unit_test(test_across_threads), cmocka_unit_test(test_errno),
+        cmocka_unit_test(test_monotonic),
+        cmocka_unit_test(test_coarse_lags),
+        cmocka_unit_test(test_unit),
+        cmocka_unit_test(test_across_threads),
+        cmocka_unit_test(test_errno),
+#ifdef __linux__
+        cmocka_unit_test(test_replaced_clock_gettime),
+#endif
     };
     return cmocka_run_group_tests_name("os/clock", tests, NULL, NULL);
 }

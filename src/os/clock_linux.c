@@ -1,0 +1,125 @@
+/*
+ * clock_linux.c -- the kernel's clocks, read through the vDSO: code of the kernel's that is mapped into every process,
+ * an ELF image whose address the process was started with.
+ *
+ * Not by the C library's clock_gettime, which also looks there: a preloaded library may replace that (libfaketime), so
+ * that it stands still, jumps, fails, or allocates. Sleeps are timed by the kernel's clock anyway. Where there is no
+ * vDSO, or not this function in it, a clock is read by a system call.
+ */
+#include "os/clock.h"
+
+#include "base/atomic.h"
+#include "os/call.h"
+
+#include <link.h>
+#include <string.h>
+#include <sys/auxv.h>
+#include <time.h>
+
+typedef int read_t(clockid_t id, struct timespec *t);
+
+#if defined(__aarch64__)
+#define VDSO_READ "__kernel_clock_gettime"
+#else
+#define VDSO_READ "__vdso_clock_gettime"
+#endif
+
+typedef struct {
+    uintptr_t bias; /* what is added to addresses in the image */
+    const ElfW(Dyn) * dynamic;
+} image_t;
+
+static int read_by_call(clockid_t id, struct timespec *t);
+static int read_first(clockid_t id, struct timespec *t);
+
+static uintptr_t vdso;                      /* Synchronization: constant after boot; 0 if there is none. */
+static read_t *_Atomic reader = read_first; /* Synchronization: any thread. */
+
+static int
+read_by_call(clockid_t id, struct timespec *t) {
+    return (int)CALL(SYS_clock_gettime, id, t);
+}
+
+static image_t
+image_at(uintptr_t base) {
+    const ElfW(Ehdr) *header = (const void *)base;
+    const ElfW(Phdr) *segment = (const void *)(base + header->e_phoff);
+    image_t image = {base, NULL};
+    for (unsigned i = 0; i < header->e_phnum; i++) {
+        if (segment[i].p_type == PT_LOAD && segment[i].p_offset == 0) {
+            image.bias = base - segment[i].p_vaddr;
+        } else if (segment[i].p_type == PT_DYNAMIC) {
+            image.dynamic = (const void *)(base + segment[i].p_offset);
+        }
+    }
+    return image;
+}
+
+/* What the dynamic section says of a tag; NULL if nothing. */
+static const void *
+entry(const image_t *image, ElfW(Sxword) tag) {
+    const ElfW(Dyn) *at = image->dynamic;
+    while (at != NULL && at->d_tag != DT_NULL) {
+        if (at->d_tag == tag) {
+            return (const void *)(image->bias + at->d_un.d_ptr);
+        }
+        at++;
+    }
+    return NULL;
+}
+
+static read_t *
+find(uintptr_t base) {
+    image_t image = image_at(base);
+    const ElfW(Sym) *symbol = entry(&image, DT_SYMTAB);
+    const char *names = entry(&image, DT_STRTAB);
+    const uint32_t *hash = entry(&image, DT_HASH); /* [1]: the number of symbols */
+    for (uint32_t i = 0; symbol != NULL && names != NULL && hash != NULL && i < hash[1]; i++) {
+        if (symbol[i].st_shndx != SHN_UNDEF && strcmp(names + symbol[i].st_name, VDSO_READ) == 0) {
+            return (read_t *)(image.bias + symbol[i].st_value);
+        }
+    }
+    return read_by_call;
+}
+
+static int
+read_first(clockid_t id, struct timespec *t) {
+    if (vdso == 0) {
+        return read_by_call(id, t);
+    }
+    read_t *found = find(vdso);
+    atomic_set(&reader, found);
+    return found(id, t);
+}
+
+/* 0 where the kernel has no such clock, or a sandbox forbids it: time then stands still. */
+static uint64_t
+nanoseconds(read_t *read, clockid_t id) {
+    struct timespec t = {0};
+    return read(id, &t) == 0 ? (uint64_t)t.tv_sec * 1000000000U + (uint64_t)t.tv_nsec : 0;
+}
+
+void
+clock_boot(void) {
+    vdso = __SIZEOF_LONG__ == 8 ? getauxval(AT_SYSINFO_EHDR) : 0;
+}
+
+uint64_t
+clock_ns(void) {
+    return nanoseconds(atomic_get(&reader), CLOCK_MONOTONIC);
+}
+
+uint64_t
+clock_coarse_ns(void) {
+    return nanoseconds(atomic_get(&reader), CLOCK_MONOTONIC_COARSE);
+}
+
+uint64_t
+clock_coarse_ns_once(void) {
+    return nanoseconds(read_by_call, CLOCK_MONOTONIC_COARSE);
+}
+
+uint64_t
+clock_wall_ns(void) {
+    return nanoseconds(atomic_get(&reader), CLOCK_REALTIME);
+}
