@@ -44,6 +44,9 @@ boot(void) {
     if (!arenas_boot(auto_arenas())) {
         misuse("no memory to start with", NULL, "");
     }
+    if (options.stats_interval >= 0) {
+        meter_report_each((uint64_t)options.stats_interval, print_in_passing);
+    }
     thread_boot();
     background_boot();
     prof_is_entry = entry_is;

@@ -3,6 +3,8 @@
 
 #include "api/fast.h"
 #include "api/init.h"
+#include "base/check.h"
+#include "base/options.h"
 #include "base/witness.h"
 #include "extent/pagemap.h"
 #include "thread/source.h"
@@ -80,13 +82,29 @@ move(void *ptr, size_t old_size, size_t size) {
     return to;
 }
 
+/* realloc(ptr, 0): true if that was all. */
+static COLD bool
+zero_realloc(void *ptr) {
+    thread_count_zero_realloc();
+    switch (options.zero_realloc) {
+    case zero_realloc_alloc:
+        return false;
+    case zero_realloc_abort:
+        misuse("realloc to size 0, with zero_realloc:abort", ptr, "");
+    default:
+        slow_free(ptr);
+        return true;
+    }
+}
+
 void *
 slow_realloc(void *ptr, size_t size) {
     thread_t *thread = slow_self();
-    if (size == 0) {
-        thread_count_zero_realloc();
-        slow_free(ptr);
-        return NULL;
+    if (UNLIKELY(size == 0)) {
+        if (zero_realloc(ptr)) {
+            return NULL;
+        }
+        size = 1;
     }
     if (size > SC_LARGE_MAX) {
         return out_of_memory();

@@ -2,6 +2,7 @@
 #include "arena/arenas.h"
 
 #include "base/check.h"
+#include "base/options.h"
 #include "base/request.h"
 #include "base/witness.h"
 #include "os/clock.h"
@@ -11,11 +12,13 @@
 /* Sparse: common, as pagemap_classes is. */
 __attribute__((common)) _Atomic(arena_t *) arenas_table[ARENAS_MAX];
 _Atomic bool arenas_uncached_made;
+uint32_t arenas_oversize_from = SC_NONE;
 
 static lock_t lock = LOCK_INITIALIZER(RANK_ARENAS);
 static _Atomic uint32_t count;      /* Synchronization: written under the lock, read at any time. */
 static _Atomic uint32_t nauto;      /* Synchronization: as count. */
 static _Atomic uint32_t generation; /* Synchronization: as count; rises with each change of nauto. */
+static _Atomic(arena_t *) oversize; /* Synchronization: written under the lock, once, read at any time. */
 static _Atomic(arena_t *) plain;    /* Synchronization: any thread; what arenas_without_hooks found last. */
 
 /* Slot -> index + 1 of its automatic arena; 0 until it is made. */
@@ -77,8 +80,17 @@ overlaps_any(uintptr_t addr, size_t size) {
     return found;
 }
 
+static void
+boot_oversize(size_t threshold) {
+    if (threshold != 0 && threshold <= SC_LARGE_MAX) {
+        uint32_t szind = sc_index(threshold);
+        arenas_oversize_from = szind < sc.nsmall ? sc.nsmall : szind;
+    }
+}
+
 bool
 arenas_boot(uint32_t n) {
+    boot_oversize(options.oversize_threshold);
     atomic_set_release(&pa_overlaps_any, overlaps_any);
     arenas_lock();
     atomic_set(&nauto, n);
@@ -382,13 +394,61 @@ arenas_without_hooks(void) {
     return arena;
 }
 
+/* ---- the arena of oversize allocations ---- */
+
+/* Where nothing is purged by default, nothing is here. */
+static void
+purge_at_once(arena_t *arena, uint64_t now) {
+    page_alloc_t *pa = &arena->pages;
+    if (atomic_get(&pa->dirty_decay_ms) > 0) {
+        pa_set_decay_ms(pa, extent_dirty, 0, now);
+    }
+    if (atomic_get(&pa->muzzy_decay_ms) > 0) {
+        pa_set_decay_ms(pa, extent_muzzy, 0, now);
+    }
+}
+
+/* Manual in that no thread is bound to it unasked, and that caches do not take what is its. */
+static arena_t *
+make_oversize(void) REQUIRES(role_arenas) {
+    arena_t *arena = atomic_get(&oversize);
+    uint32_t index = arena == NULL ? free_index() : ARENAS_MAX;
+    if (index < ARENAS_MAX) {
+        arena = make(index, true);
+        atomic_set_release(&oversize, arena);
+    }
+    return arena;
+}
+
+arena_t *
+arenas_oversize(void) {
+    witness_no_core_lock();
+    arena_t *arena = atomic_get_acquire(&oversize);
+    if (UNLIKELY(arena == NULL)) {
+        arenas_lock();
+        arena = make_oversize();
+        arenas_unlock();
+        if (arena != NULL) {
+            purge_at_once(arena, clock_coarse_ns());
+        }
+    }
+    return arena;
+}
+
+bool
+arenas_outgrows(const arena_t *arena, uint32_t szind) {
+    return szind >= arenas_oversize_from && !atomic_get(&arena->manual);
+}
+
+/* ---- */
+
 /* Takes a manual arena to which no thread is bound out of use. 0, EINVAL or EAGAIN. */
 static int
 begin_clearing(uint32_t index) {
     int error = EINVAL;
     arenas_lock();
     arena_t *arena = alive(index) ? arenas_get(index) : NULL;
-    if (arena != NULL && atomic_get(&arena->manual)) {
+    if (arena != NULL && atomic_get(&arena->manual) && arena != atomic_get(&oversize)) {
         error = atomic_get(&arena->nthreads) > 0 ? EAGAIN : 0;
         atomic_set(&arena->life, error == 0 ? arena_clearing : arena_living);
     }

@@ -27,6 +27,14 @@ arenas_get(uint32_t index) {
 
 #define ARENAS_MAX_AUTO 256
 
+/* Oversize allocations: of this class or a larger one. Synchronization: constant after boot. */
+extern uint32_t arenas_oversize_from;
+/* Their arena, whose free pages go at once; made at the first call. It is not automatic, nor can it be reset or
+ * destroyed. NULL without memory. */
+arena_t *arenas_oversize(void);
+/* Does an extent of the arena that is to be of that class belong to arenas_oversize? */
+bool arenas_outgrows(const arena_t *arena, uint32_t szind);
+
 /* Makes arena 0, and keeps the indices 0 .. nauto - 1 for automatic ones. False without memory. Boot only. */
 bool arenas_boot(uint32_t nauto);
 /* One more than the highest index that was ever made or kept. */

@@ -130,7 +130,7 @@ extent_t *
 arena_relocate_large(extent_t *e, uint32_t szind) {
     witness_no_core_lock();
     arena_t *arena = arenas_get(extent_arena(e));
-    if (e->guarded || e->sample != NULL || sc.size[szind] <= e->size) {
+    if (e->guarded || e->sample != NULL || sc.size[szind] <= e->size || arenas_outgrows(arena, szind)) {
         return NULL;
     }
     uint32_t old = e->szind;

@@ -31,4 +31,8 @@ options_t options = {
     .prof_prefix = TEXT(DEFAULT_PROF_PREFIX),
     .lg_prof_sample = DEFAULT_LG_PROF_SAMPLE,
     .lg_prof_interval = DEFAULT_LG_PROF_INTERVAL,
+    .retain = DEFAULT_RETAIN,
+    .lg_extent_max_active_fit = DEFAULT_LG_ACTIVE_FIT,
+    .oversize_threshold = DEFAULT_OVERSIZE,
+    .stats_interval = DEFAULT_STATS_INTERVAL,
 };

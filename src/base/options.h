@@ -18,6 +18,7 @@
 #define DEFAULT_NARENAS           0
 #define DEFAULT_LG_QUANTUM        4
 #define DEFAULT_TCACHE_MAX        32768
+#define TCACHE_MAX_MAX            8388608
 #define DEFAULT_TCACHE_NSLOTS     1024
 #define DEFAULT_TCACHE_BYTES      65536
 #define DEFAULT_RETAIN_GROW_LIMIT 268435456
@@ -27,6 +28,11 @@
 #define DEFAULT_THP               default
 #define DEFAULT_BACKGROUND_THREAD false
 #define DEFAULT_MAX_BACKGROUND    4
+#define DEFAULT_OVERSIZE          0
+#define DEFAULT_RETAIN            true
+#define DEFAULT_LG_ACTIVE_FIT     63
+#define DEFAULT_STATS_INTERVAL    -1
+#define DEFAULT_ZERO_REALLOC      free
 #define DEFAULT_PROF              false
 #define DEFAULT_PROF_ACCUM        false
 #define DEFAULT_PROF_ACTIVE       true
@@ -48,6 +54,13 @@
 #define MODE_ZERO        4U
 #define MODES_QUARANTINE (~UINT64_C(7))
 #define QUARANTINE_MAX   (INT64_C(1) << 40)
+
+/* What realloc does with a pointer and size 0. */
+typedef enum {
+    zero_realloc_free,  /* frees the block, and returns NULL */
+    zero_realloc_alloc, /* resizes it as if to 1 byte */
+    zero_realloc_abort
+} zero_realloc_t;
 
 typedef struct {
     /* Synchronization: written by boot, on one thread, then constant: these fields. */
@@ -73,6 +86,12 @@ typedef struct {
     int64_t lg_prof_interval;     /* bytes allocated from dump to dump; -1: none */
     uint32_t narenas;             /* automatic arenas; 0: one for two processors */
     uint32_t lg_quantum;          /* 3 or 4 */
+    zero_realloc_t zero_realloc;
+    bool retain;                               /* address space in which nothing lives is kept for reuse */
+    size_t lg_extent_max_active_fit;           /* dirty extents more than 2^this times as large are not cut */
+    size_t oversize_threshold;                 /* bytes; as large or larger ones have an arena of their own; 0: none */
+    int64_t stats_interval;                    /* bytes allocated from report to report; -1: none */
+    char stats_interval_opts[OPTION_TEXT_MAX]; /* as stats_print_opts */
 
     /* Synchronization: live: any thread writes and reads these fields, each for itself. */
     _Atomic uint64_t modes;                /* MODE_... bits; the rest: bytes of a thread's quarantine */

@@ -1,22 +1,22 @@
 /* conf.c -- pairs of name and value. */
 #include "control/conf.h"
 
+#include "base/bits.h"
 #include "base/check.h"
 #include "base/options.h"
 #include "control/class_ranges.h"
+#include "control/ctl_neutral.h"
 #include "control/text.h"
 #include "os/system.h"
 
 #include <stdlib.h>
 #include <string.h>
 
-#define CONF_FILE_MAX 4096
-
-/* Where configurations come from, later ones winning; one of jemalloc's name follows its rules. */
+/* Where configurations come from, later ones winning. */
 typedef struct {
     char name[16]; /* empty: the machine's file */
     ctl_source_t source;
-    bool clips; /* a number out of range is taken as the nearest one in range */
+    bool jemallocs; /* the name is jemalloc's */
 } place_t;
 
 BOOT_CONSTANT static const place_t places[] = {
@@ -66,10 +66,10 @@ put_name(fmt_t *out, const char *prefix, span_t name) {
 static void
 put_nearest(fmt_t *out, const char *name) {
     const char *best = NULL;
-    uint32_t least = (uint32_t)(strlen(name) / 2 + 1);
+    uint32_t least = UINT32_MAX;
     for (size_t i = 0; i < ctl_nrows; i++) {
         const char *row = ctl_rows[i].name;
-        uint32_t distance = strncmp(row, "opt.", 4) == 0 ? text_distance(row, name) : UINT32_MAX;
+        uint32_t distance = strncmp(row, "opt.", 4) == 0 ? text_nearness(name, row) : UINT32_MAX;
         if (distance < least) {
             least = distance;
             best = row + 4;
@@ -97,99 +97,174 @@ parse_string(span_t text, char *buf, lunalloc_value_t *value, fmt_t *why) {
     return true;
 }
 
-static void
-clip(const lunalloc_row_t *row, lunalloc_value_t *value) {
-    if (value->type == LUNALLOC_SSIZE) {
-        value->v.i = value->v.i < row->min ? row->min : value->v.i > row->max ? row->max : value->v.i;
-    } else if (value->type != LUNALLOC_BOOL) {
-        uint64_t least = (uint64_t)row->min;
-        uint64_t most = (uint64_t)row->max;
-        value->v.u = value->v.u < least ? least : value->v.u > most ? most : value->v.u;
-    }
-}
-
-static bool
-parse_clipped(const lunalloc_row_t *row, span_t text, lunalloc_value_t *value, fmt_t *why) {
-    lunalloc_row_t unranged = *row;
-    unranged.ranged = false;
-    if (!text_parse(&unranged, text.text, text.len, value, why)) {
-        return false;
-    }
-    clip(row, value);
-    return true;
-}
-
 static bool
 is_word(span_t text, const char *word) {
     return text.len == strlen(word) && memcmp(text.text, word, text.len) == 0;
 }
 
-static bool
-parse_value(const lunalloc_row_t *row, span_t text, bool clips, char *buf, lunalloc_value_t *value, fmt_t *why) {
+static text_result_t
+parse_value(const lunalloc_row_t *row, span_t text, char *buf, lunalloc_value_t *value, fmt_t *why) {
     if (row->type == LUNALLOC_STRING) {
-        return parse_string(text, buf, value, why);
+        return parse_string(text, buf, value, why) ? text_good : text_malformed;
     }
     if (is_word(text, "default") && row->fallback[0] != '\0') {
         text = (span_t){row->fallback, strlen(row->fallback)};
     }
-    return clips && row->ranged ? parse_clipped(row, text, value, why)
-                                : text_parse(row, text.text, text.len, value, why);
+    return text_read(row, text.text, text.len, value, why);
 }
 
-/* Applies one pair; false with the reason in `why`. */
+/* A pair, taken apart, and where to complain of it. */
+typedef struct {
+    span_t key, value;
+    const place_t *place;
+    fmt_t *why;
+} pair_t;
+
+static void
+put_pair(const pair_t *pair) {
+    put_name(pair->why, "'", pair->key);
+    put_name(pair->why, ":", pair->value);
+    fmt_str(pair->why, "' ");
+}
+
+/* The value in its type; false with the reason. What jemalloc says of a number out of range, scripts may look for. */
 static bool
-apply(span_t key, span_t value, const place_t *place, fmt_t *why) {
-    char name[TEXT_MAX_NAME + 1];
-    fmt_t out = fmt_begin(name, sizeof name);
-    put_name(&out, "opt.", key);
-    size_t i = ctl_row_named(name);
-    put_name(why, "'", key);
-    if (i == ctl_nrows) {
-        fmt_str(why, "' is no option");
-        put_nearest(why, name);
+read_value(const pair_t *pair, const lunalloc_row_t *row, char *buf, lunalloc_value_t *value) {
+    size_t begun = pair->why->len;
+    put_pair(pair);
+    text_result_t result = parse_value(row, pair->value, buf, value, pair->why);
+    if (result == text_out_of_range) {
+        pair->why->len = begun;
+        fmt_str(pair->why, "Out-of-range conf value: ");
+        put_pair(pair);
+        parse_value(row, pair->value, buf, value, pair->why);
+    }
+    return result == text_good;
+}
+
+/* What was given is what an option without effect reads as anyway, or this is said. */
+static void
+note_neutral(const pair_t *pair, const ctl_row_t *row, const lunalloc_value_t *value) {
+    if (!ctl_is_neutral(row, value)) {
+        fmt_str(pair->why, "has no effect here: ");
+        fmt_str(pair->why, ctl_neutral_reason(row));
+        warn(pair->why->buf);
+    }
+}
+
+/* Stores a value that fits; false with the reason. */
+static bool
+store(const pair_t *pair, const ctl_row_t *row, const lunalloc_value_t *value) {
+    if (ctl_store_option(row, value, pair->why) != 0) {
         return false;
     }
-    put_name(why, ":", value);
-    fmt_str(why, "' ");
-    char string[OPTION_TEXT_MAX];
-    lunalloc_value_t parsed;
-    lunalloc_row_t row = ctl_public_row(&ctl_rows[i]);
-    if (!parse_value(&row, value, place->clips, string, &parsed, why) ||
-        ctl_store_option(&ctl_rows[i], &parsed, why) != 0) {
-        return false;
+    if (row->read == CTL_READ_read_neutral) {
+        note_neutral(pair, row, value);
+    } else {
+        ctl_set_source(row, pair->place->source);
     }
-    ctl_set_source(&ctl_rows[i], place->source);
     return true;
 }
 
+/* jemalloc's older name of tcache_max, whose value is the logarithm. */
+static const char LG_TCACHE_MAX[] = "lg_tcache_max";
+
 static bool
-apply_pair(span_t pair, const place_t *place, fmt_t *why) {
-    const char *colon = memchr(pair.text, ':', pair.len);
+apply_lg_tcache_max(const pair_t *pair) {
+    const ctl_row_t *row = &ctl_rows[ctl_row_named("opt.tcache_max")];
+    const lunalloc_row_t lg = {.type = LUNALLOC_SIZE,
+                               .unit = "log2 bytes",
+                               .ranged = true,
+                               .max = lg_floor((uint64_t)row->max),
+                               .fallback = ""};
+    lunalloc_value_t value;
+    if (!read_value(pair, &lg, NULL, &value)) {
+        return false;
+    }
+    value.v.u = UINT64_C(1) << value.v.u;
+    return store(pair, row, &value);
+}
+
+static bool
+apply_option(const pair_t *pair, const ctl_row_t *row) {
+    char string[OPTION_TEXT_MAX];
+    lunalloc_value_t value;
+    lunalloc_row_t public = ctl_public_row(row);
+    return read_value(pair, &public, string, &value) && store(pair, row, &value);
+}
+
+/* Applies one pair; false with the reason. */
+static bool
+apply(const pair_t *pair) {
+    char name[TEXT_MAX_NAME + 1];
+    fmt_t out = fmt_begin(name, sizeof name);
+    put_name(&out, "opt.", pair->key);
+    size_t i = ctl_row_named(name);
+    if (i < ctl_nrows) {
+        return apply_option(pair, &ctl_rows[i]);
+    }
+    if (is_word(pair->key, LG_TCACHE_MAX)) {
+        return apply_lg_tcache_max(pair);
+    }
+    put_name(pair->why, "'", pair->key);
+    fmt_str(pair->why, "' is no option");
+    put_nearest(pair->why, name);
+    return false;
+}
+
+static bool
+apply_text(span_t text, const place_t *place, fmt_t *why) {
+    const char *colon = memchr(text.text, ':', text.len);
     if (colon == NULL) {
-        put_name(why, "'", pair);
+        put_name(why, "'", text);
         fmt_str(why, "' is no pair; allowed: name:value,name:value");
         return false;
     }
-    size_t n = (size_t)(colon - pair.text);
-    span_t key = trim((span_t){pair.text, n});
-    span_t value = trim((span_t){colon + 1, pair.len - n - 1});
-    return apply(key, value, place, why);
+    size_t n = (size_t)(colon - text.text);
+    pair_t pair = {
+        .key = trim((span_t){text.text, n}),
+        .value = trim((span_t){colon + 1, text.len - n - 1}),
+        .place = place,
+        .why = why,
+    };
+    return apply(&pair);
 }
 
-/* Applies the pairs of one string; returns how many were bad. */
+/* A file has lines, each of pairs, and what follows a '#' that stands alone or before a pair is a comment. */
+static span_t
+next_of_file(const char **at) {
+    span_t pair = {*at, strcspn(*at, ",\n")};
+    for (size_t i = 0; i < pair.len; i++) {
+        if (pair.text[i] == '#' && (i == 0 || is_blank(pair.text[i - 1]))) {
+            *at += strcspn(*at, "\n");
+            *at += **at != '\0';
+            return (span_t){pair.text, i};
+        }
+    }
+    *at += pair.len;
+    *at += **at != '\0';
+    return pair;
+}
+
+static span_t
+next_of_string(const char **at) {
+    span_t pair = {*at, strcspn(*at, ",")};
+    *at += pair.len;
+    *at += **at != '\0';
+    return pair;
+}
+
+/* Applies the pairs of one text; returns how many were bad. */
 static unsigned
 parse(const char *text, const place_t *place) {
     unsigned nbad = 0;
     while (*text != '\0') {
-        span_t pair = {text, strcspn(text, ",")};
-        text += pair.len;
-        text += *text == ',';
-        pair = trim(pair);
+        span_t pair = trim(place->source == source_file ? next_of_file(&text) : next_of_string(&text));
         char buf[512];
         fmt_t why = fmt_begin(buf, sizeof buf);
         fmt_str(&why, name_of(place));
         fmt_str(&why, ": ");
-        if (pair.len > 0 && !apply_pair(pair, place, &why)) {
+        if (pair.len > 0 && !apply_text(pair, place, &why)) {
             warn(buf);
             nbad++;
         }
@@ -206,32 +281,33 @@ abort_if(bool bad) {
 
 static const char *
 variable_of(const place_t *place) {
-    return place->clips ? system_application_malloc_conf() : system_application_conf();
+    return place->jemallocs ? system_application_malloc_conf() : system_application_conf();
 }
 
-/* The configuration there, NULL if there is none; a file's is read into `file`. */
+/* The configuration there, NULL if there is none; a file's is in `file`. */
 static const char *
-text_at(const place_t *place, char *file) {
+text_at(const place_t *place, const system_text_t *file) {
     if (place->source == source_file) {
-        return system_read_config(system_config_path, file, CONF_FILE_MAX) > 0 ? file : NULL;
+        return file->text;
     }
     return place->source == source_symbol ? variable_of(place) : system_env(place->name);
 }
 
+/* In pieces: it may be of any length. */
 static void
 confirm(const place_t *place, const char *text) {
-    char buf[CONF_FILE_MAX];
+    char buf[128];
     fmt_t line = fmt_begin(buf, sizeof buf);
+    fmt_str(&line, "lunalloc: ");
     fmt_str(&line, name_of(place));
     fmt_str(&line, ": \"");
-    fmt_str(&line, text);
-    fmt_char(&line, '"');
-    warn(buf);
+    check_sink(buf, line.len);
+    check_sink(text, strlen(text));
+    check_sink("\"\n", 2);
 }
 
-void
-conf_read(void) {
-    char file[CONF_FILE_MAX];
+static unsigned
+read_all(const system_text_t *file) {
     const char *texts[NPLACES];
     unsigned nbad = 0;
     for (size_t i = 0; i < NPLACES; i++) {
@@ -243,6 +319,14 @@ conf_read(void) {
             confirm(&places[i], texts[i]);
         }
     }
+    return nbad;
+}
+
+void
+conf_read(void) {
+    system_text_t file = system_open_config(system_config_path);
+    unsigned nbad = read_all(&file);
+    system_close_config(&file);
     abort_if(nbad > 0);
 }
 

@@ -5,8 +5,9 @@
  *
  *   name:value,name:value ...      each name is a row opt.<name> of the schema; the value "default" is the row's
  *
- * A bad pair is reported on one line and skipped, the rest applies; with abort_conf:true it ends the process. In
- * malloc_conf and MALLOC_CONF, a number out of range is taken as the nearest one in range, as jemalloc does.
+ * In a file, of any length, lines separate pairs as commas do, and # begins a comment. A bad pair (an unknown name, a
+ * number out of range) is reported on one line and skipped, the rest applies; with abort_conf:true it ends the process.
+ * A pair whose option has no effect here is reported, too, unless it asks for what is done anyway; that is no bad pair.
  */
 #ifndef LUNALLOC_CONTROL_CONF_H
 #define LUNALLOC_CONTROL_CONF_H

@@ -131,6 +131,27 @@ write_arena_dirty_max(const ctl_call_t *call, const lunalloc_value_t *value, fmt
 }
 
 int
+read_arena_oversize(const ctl_call_t *call, lunalloc_value_t *value, fmt_t *why) {
+    arena_t *arena = ctl_one_arena(call, why);
+    if (arena == NULL) {
+        return ENOENT;
+    }
+    value->v.u = atomic_get(&arena->pages.oversize);
+    return 0;
+}
+
+static void
+apply_oversize(arena_t *arena, const ctl_call_t *call, const lunalloc_value_t *value) {
+    (void)call;
+    atomic_set(&arena->pages.oversize, value->v.u);
+}
+
+int
+write_arena_oversize(const ctl_call_t *call, const lunalloc_value_t *value, fmt_t *why) {
+    return to_arenas(call, value, why, apply_oversize);
+}
+
+int
 read_extent_hooks(const ctl_call_t *call, lunalloc_value_t *value, fmt_t *why) {
     arena_t *arena = ctl_one_arena(call, why);
     if (arena == NULL) {

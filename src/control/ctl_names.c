@@ -263,17 +263,16 @@ instantiate(const char *pattern, const char *name, char *buf, size_t size) {
 bool
 ctl_suggest(const char *name, char *buf, size_t size) {
     char candidate[TEXT_MAX_NAME + 1];
-    uint32_t limit = (uint32_t)(strlen(name) < TEXT_MAX_NAME ? strlen(name) / 3 + 1 : 0);
-    uint32_t best = limit + 1;
+    uint32_t best = UINT32_MAX;
     fmt_t out = fmt_begin(buf, size);
     for (size_t i = 0; i < ctl_nrows; i++) {
         instantiate(ctl_rows[i].name, name, candidate, sizeof candidate);
-        uint32_t distance = text_distance(name, candidate);
+        uint32_t distance = text_nearness(name, candidate);
         if (distance < best) {
             best = distance;
             out = fmt_begin(buf, size);
             fmt_str(&out, candidate);
         }
     }
-    return best <= limit;
+    return best != UINT32_MAX;
 }

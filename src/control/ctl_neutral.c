@@ -1,4 +1,7 @@
-/* ctl_neutral.c -- names of jemalloc's that have no meaning here: they read as the row's fallback. */
+/* ctl_neutral.c -- names of jemalloc's that have no effect here: they read as the row's fallback, and refuse to be
+ * anything else. */
+#include "control/ctl_neutral.h"
+
 #include "control/ctl_arena.h"
 #include "control/ctl_io.h"
 #include "control/ctl_words.h"
@@ -6,37 +9,60 @@
 
 #include <errno.h>
 
-int
-read_neutral(const ctl_call_t *call, lunalloc_value_t *value, fmt_t *why) {
-    lunalloc_row_t row = ctl_public_row(call->row);
-    if (row.type == LUNALLOC_STRING) {
-        value->v.s = call->row->fallback;
-    } else if (row.fallback[0] == '\0') {
+#define NEUTRAL "neutral: "
+
+/* What a row reads as. */
+static void
+fallback_of(const ctl_row_t *row, lunalloc_value_t *value) {
+    char spare[64];
+    fmt_t why = fmt_begin(spare, sizeof spare);
+    lunalloc_row_t public = ctl_public_row(row);
+    if (row->type == LUNALLOC_STRING) {
+        value->v.s = row->fallback;
+    } else if (row->fallback[0] == '\0') {
         value->v.p = NULL;
     } else {
-        text_parse(&row, row.fallback, strlen(row.fallback), value, why);
+        text_parse(&public, row->fallback, strlen(row->fallback), value, &why);
     }
+}
+
+int
+read_neutral(const ctl_call_t *call, lunalloc_value_t *value, fmt_t *why) {
+    (void)why;
+    fallback_of(call->row, value);
     return 0;
 }
 
-/* Whether an option could be given so. */
+bool
+ctl_is_neutral(const ctl_row_t *row, const lunalloc_value_t *value) {
+    lunalloc_value_t fallback = {.type = (lunalloc_type_t)row->type};
+    fallback_of(row, &fallback);
+    return row->type == LUNALLOC_STRING ? value->v.s != NULL && strcmp(value->v.s, fallback.v.s) == 0
+           : row->type == LUNALLOC_BOOL ? value->v.b == fallback.v.b
+                                        : value->v.u == fallback.v.u;
+}
+
+const char *
+ctl_neutral_reason(const ctl_row_t *row) {
+    return row->doc + strlen(NEUTRAL);
+}
+
+bool
+ctl_neutral_takes(const ctl_row_t *row, const lunalloc_value_t *value, fmt_t *why) {
+    uint32_t number;
+    bool words = row->type == LUNALLOC_STRING && row->arg != WORDS_ANY;
+    return !words || ctl_choose(ctl_neutral_words[row->arg], value->v.s, &number, why);
+}
+
+/* ENOENT is what jemalloc says where it was built without something. */
 int
 write_neutral(const ctl_call_t *call, const lunalloc_value_t *value, fmt_t *why) {
-    uint32_t number;
-    bool words = value->type == LUNALLOC_STRING && call->arg != WORDS_ANY;
-    return !words || ctl_choose(ctl_neutral_words[call->arg], value->v.s, &number, why) ? 0 : EINVAL;
-}
-
-int
-read_arena_neutral(const ctl_call_t *call, lunalloc_value_t *value, fmt_t *why) {
-    value->v.u = 0;
-    return ctl_one_arena(call, why) == NULL ? ENOENT : 0;
-}
-
-int
-write_arena_neutral(const ctl_call_t *call, const lunalloc_value_t *value, fmt_t *why) {
-    (void)value;
-    return ctl_one_arena(call, why) == NULL ? ENOENT : 0;
+    if (ctl_is_neutral(call->row, value)) {
+        return 0;
+    }
+    fmt_str(why, "it has no effect here: ");
+    fmt_str(why, ctl_neutral_reason(call->row));
+    return ENOENT;
 }
 
 int
@@ -105,6 +131,9 @@ exchange_activity_callback(const ctl_call_t *call, const ctl_io_t *io) {
     bool reads = io->oldp != NULL && io->oldlenp != NULL;
     if ((reads && !ctl_takes(io, sizeof none)) || (ctl_gives(io) && !ctl_take(io, given, sizeof given))) {
         return EINVAL;
+    }
+    if (ctl_gives(io) && (given[0] != NULL || given[1] != NULL)) {
+        return ENOENT;
     }
     return reads ? ctl_put(io, none, sizeof none) : 0;
 }

@@ -1,6 +1,6 @@
 /* ctl_option.c -- options: fields of options_t, whose offset is the row's arg. */
 #include "base/options.h"
-#include "control/ctl_row.h"
+#include "control/ctl_neutral.h"
 #include "control/ctl_words.h"
 #include "thread/follow.h"
 
@@ -63,17 +63,37 @@ write_limit(const ctl_call_t *call, const lunalloc_value_t *value, fmt_t *why) {
 }
 
 int
+read_opt_zero_realloc(const ctl_call_t *call, lunalloc_value_t *value, fmt_t *why) {
+    (void)call;
+    (void)why;
+    value->v.s = ctl_zero_realloc_words[options.zero_realloc];
+    return 0;
+}
+
+static int
+write_opt_zero_realloc(const lunalloc_value_t *value, fmt_t *why) {
+    uint32_t number;
+    if (!ctl_choose(ctl_zero_realloc_words, value->v.s, &number, why)) {
+        return EINVAL;
+    }
+    options.zero_realloc = (zero_realloc_t)number;
+    return 0;
+}
+
+int
 ctl_store_option(const ctl_row_t *row, const lunalloc_value_t *value, fmt_t *why) {
     ctl_call_t call = {.row = row, .arg = row->arg};
     switch (row->read) {
     case CTL_READ_read_neutral:
-        return write_neutral(&call, value, why);
+        return ctl_neutral_takes(row, value, why) ? 0 : EINVAL;
     case CTL_READ_read_junk:
         return write_junk(&call, value, why);
     case CTL_READ_read_zero:
         return write_zero(&call, value, why);
     case CTL_READ_read_quarantine:
         return write_quarantine(&call, value, why);
+    case CTL_READ_read_opt_zero_realloc:
+        return write_opt_zero_realloc(value, why);
     default:
         break;
     }

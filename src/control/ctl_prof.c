@@ -151,8 +151,8 @@ int
 write_prof_log_stop(const ctl_call_t *call, const lunalloc_value_t *value, fmt_t *why) {
     (void)call;
     (void)value;
-    (void)why;
-    return 0;
+    fmt_str(why, "nothing is being logged");
+    return EFAULT;
 }
 
 /* jemalloc's prof_stats_t. */

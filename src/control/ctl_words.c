@@ -7,10 +7,13 @@ const ctl_word_t ctl_thp_words[] = {"default", "always", "never", ""};
 
 const ctl_word_t ctl_junk_words[] = {"false", "true", "alloc", "free", ""};
 
+const ctl_word_t ctl_zero_realloc_words[] = {"free", "alloc", "abort", ""};
+
 const ctl_word_t ctl_neutral_words[WORDS_COUNT][5] = {
-    [WORDS_DSS] = {"disabled", "primary", "secondary"},    [WORDS_HUGIFY] = {"none", "lazy", "eager"},
-    [WORDS_METADATA_THP] = {"disabled", "auto", "always"}, [WORDS_PERCPU] = {"disabled", "percpu", "phycpu"},
-    [WORDS_ZERO_REALLOC] = {"free", "alloc", "abort"},
+    [WORDS_DSS] = {"disabled", "primary", "secondary"},
+    [WORDS_HUGIFY] = {"none", "lazy", "eager"},
+    [WORDS_METADATA_THP] = {"disabled", "auto", "always"},
+    [WORDS_PERCPU] = {"disabled", "percpu", "phycpu"},
 };
 
 bool

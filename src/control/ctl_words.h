@@ -14,6 +14,9 @@ extern const ctl_word_t ctl_thp_words[];
 /* What is filled with junk. */
 extern const ctl_word_t ctl_junk_words[];
 
+/* zero_realloc_t */
+extern const ctl_word_t ctl_zero_realloc_words[];
+
 /* What options that read as their fallback may be given; the rows' args. */
 typedef enum {
     WORDS_ANY,
@@ -21,7 +24,6 @@ typedef enum {
     WORDS_HUGIFY,
     WORDS_METADATA_THP,
     WORDS_PERCPU,
-    WORDS_ZERO_REALLOC,
     WORDS_COUNT
 } words_t;
 

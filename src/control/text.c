@@ -53,24 +53,43 @@ factor_of(const suffix_t *suffixes, const char *text, size_t len) {
     return 0;
 }
 
+/* 16 or above: no digit. */
+static unsigned
+digit_of(char c) {
+    char small = lower(c);
+    return c >= '0' && c <= '9'           ? (unsigned)(c - '0')
+           : small >= 'a' && small <= 'f' ? (unsigned)(small - 'a') + 10
+                                          : 16;
+}
+
+/* As C writes them: 0x.. is hexadecimal, 0.. octal. Returns the bytes of the prefix. */
+static size_t
+radix_of(const char *text, size_t len, unsigned *radix) {
+    bool zero = len > 1 && text[0] == '0';
+    bool hex = zero && lower(text[1]) == 'x';
+    *radix = hex ? 16 : zero && digit_of(text[1]) < 10 ? 8 : 10;
+    return hex ? 2 : *radix == 8 ? 1 : 0;
+}
+
 /* digits [. digits] -> value * 10^decimals, and how many bytes were read; false on overflow or if there is no digit. */
 static bool
 scan(const char *text, size_t len, uint64_t *value, uint64_t *divisor, size_t *used) {
-    size_t i = 0;
+    unsigned radix;
+    size_t i = radix_of(text, len, &radix);
     bool point = false;
     unsigned ndigits = 0;
     *value = 0;
     *divisor = 1;
     for (; i < len; i++) {
-        if (text[i] == '.' && !point && ndigits > 0) {
+        if (text[i] == '.' && !point && ndigits > 0 && radix == 10) {
             point = true;
             continue;
         }
-        if (text[i] < '0' || text[i] > '9') {
+        unsigned digit = digit_of(text[i]);
+        if (digit >= radix) {
             break;
         }
-        if (__builtin_mul_overflow(*value, 10U, value) ||
-            __builtin_add_overflow(*value, (uint64_t)(text[i] - '0'), value)) {
+        if (__builtin_mul_overflow(*value, radix, value) || __builtin_add_overflow(*value, (uint64_t)digit, value)) {
             return false;
         }
         *divisor *= point ? 10 : 1;
@@ -139,15 +158,21 @@ allowed(const lunalloc_row_t *row, fmt_t *why) {
     }
 }
 
-static bool
-reject(const lunalloc_row_t *row, const char *what, fmt_t *why) {
+static text_result_t
+malformed(const lunalloc_row_t *row, const char *what, fmt_t *why) {
     fmt_str(why, what);
     allowed(row, why);
-    return false;
+    return text_malformed;
 }
 
-bool
-text_in_range(const lunalloc_row_t *row, const lunalloc_value_t *value, fmt_t *why) {
+static text_result_t
+out_of_range(const lunalloc_row_t *row, fmt_t *why) {
+    malformed(row, "is out of range", why);
+    return text_out_of_range;
+}
+
+static bool
+fits_range(const lunalloc_row_t *row, const lunalloc_value_t *value) {
     bool fits = true;
     if (value->type == LUNALLOC_UNSIGNED) {
         fits = value->v.u <= UINT32_MAX;
@@ -157,36 +182,52 @@ text_in_range(const lunalloc_row_t *row, const lunalloc_value_t *value, fmt_t *w
     } else if (row->ranged && value->type != LUNALLOC_BOOL) {
         fits = fits && value->v.u >= (uint64_t)row->min && value->v.u <= (uint64_t)row->max;
     }
-    return fits || reject(row, "is out of range", why);
+    return fits;
 }
 
 bool
-text_parse(const lunalloc_row_t *row, const char *text, size_t len, lunalloc_value_t *value, fmt_t *why) {
-    value->type = row->type;
-    if (row->type == LUNALLOC_POINTER || row->type == LUNALLOC_STRUCT) {
-        fmt_str(why, "is no way to give a pointer; allowed: mallctl, from C");
-        return false;
-    }
-    if (row->type == LUNALLOC_STRING) {
-        value->v.s = text;
-        return true;
-    }
-    if (row->type == LUNALLOC_BOOL) {
-        return parse_bool(text, len, &value->v.b) || reject(row, "is not a truth value", why);
-    }
+text_in_range(const lunalloc_row_t *row, const lunalloc_value_t *value, fmt_t *why) {
+    return fits_range(row, value) || out_of_range(row, why) == text_good;
+}
+
+static text_result_t
+read_number(const lunalloc_row_t *row, const char *text, size_t len, lunalloc_value_t *value, fmt_t *why) {
     bool negative;
     uint64_t number;
     if (!parse_number(suffixes_of(row), text, len, &negative, &number)) {
-        return reject(row, "is not a number of this kind", why);
+        return malformed(row, "is not a number of this kind", why);
     }
     if (row->type == LUNALLOC_SSIZE && number <= INT64_MAX) {
         value->v.i = negative ? -(int64_t)number : (int64_t)number;
     } else if ((negative && number != 0) || row->type == LUNALLOC_SSIZE) {
-        return reject(row, "is out of range", why);
+        return out_of_range(row, why);
     } else {
         value->v.u = number;
     }
-    return text_in_range(row, value, why);
+    return fits_range(row, value) ? text_good : out_of_range(row, why);
+}
+
+text_result_t
+text_read(const lunalloc_row_t *row, const char *text, size_t len, lunalloc_value_t *value, fmt_t *why) {
+    value->type = row->type;
+    switch (row->type) {
+    case LUNALLOC_POINTER:
+    case LUNALLOC_STRUCT:
+        fmt_str(why, "is no way to give a pointer; allowed: mallctl, from C");
+        return text_malformed;
+    case LUNALLOC_STRING:
+        value->v.s = text;
+        return text_good;
+    case LUNALLOC_BOOL:
+        return parse_bool(text, len, &value->v.b) ? text_good : malformed(row, "is not a truth value", why);
+    default:
+        return read_number(row, text, len, value, why);
+    }
+}
+
+bool
+text_parse(const lunalloc_row_t *row, const char *text, size_t len, lunalloc_value_t *value, fmt_t *why) {
+    return text_read(row, text, len, value, why) == text_good;
 }
 
 void
@@ -243,4 +284,24 @@ text_distance(const char *a, const char *b) {
         }
     }
     return row[n];
+}
+
+static size_t
+common(const char *a, const char *b) {
+    size_t n = 0;
+    for (size_t i = 0; a[i] == b[i]; i++) {
+        n = a[i] == '.' ? i + 1 : n;
+        if (a[i] == '\0') {
+            break;
+        }
+    }
+    return n;
+}
+
+uint32_t
+text_nearness(const char *name, const char *known) {
+    size_t same = common(name, known);
+    size_t edits = (strlen(name + same) + 1) / 3;
+    uint32_t distance = text_distance(name, known);
+    return distance <= (edits < 1 ? 1 : edits) ? distance : UINT32_MAX;
 }

@@ -48,7 +48,7 @@ static extent_t *
 take_donor(page_alloc_t *pa, size_t size, extent_t *to) {
     extents_t *x = &pa->dirty;
     extents_lock(x);
-    extent_t *e = extents_fit(x, size, sc.page);
+    extent_t *e = pa_fit(pa, x, size, sc.page);
     e = e != NULL ? e : largest_within(x, size >> sc.config.lg_page);
     if (e != NULL) {
         extents_remove(x, e);
@@ -102,7 +102,7 @@ may_relocate(page_alloc_t *pa, size_t from, size_t to) {
         return false;
     }
     extents_lock(&pa->dirty);
-    bool fits = extents_fit(&pa->dirty, to, sc.page) != NULL;
+    bool fits = pa_fit(pa, &pa->dirty, to, sc.page) != NULL;
     extents_unlock(&pa->dirty);
     return !fits;
 }

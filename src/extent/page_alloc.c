@@ -5,6 +5,7 @@
 #include "extent/page_alloc.h"
 
 #include "base/check.h"
+#include "base/options.h"
 #include "base/witness.h"
 #include "extent/pagemap.h"
 
@@ -52,13 +53,20 @@ commit_and_activate(page_alloc_t *pa, extents_t *x, extent_t *e, uint32_t szind,
     return committed ? e : NULL;
 }
 
+extent_t *
+pa_fit(page_alloc_t *pa, extents_t *x, size_t size, size_t alignment) {
+    extent_t *e = extents_fit(x, size, alignment);
+    bool cuts = e == NULL || e->size >> options.lg_extent_max_active_fit <= size || x != &pa->dirty;
+    return LIKELY(cuts) ? e : NULL;
+}
+
 static extent_t *
 take(page_alloc_t *pa, extents_t *x, size_t size, size_t alignment, uint32_t szind, bool slab, bool *zeroed) {
     if (atomic_get(&x->count) == 0) {
         return NULL;
     }
     extents_lock(x);
-    extent_t *e = extents_fit(x, size, alignment);
+    extent_t *e = pa_fit(pa, x, size, alignment);
     if (e != NULL) {
         extents_remove(x, e);
         e = pa_carve(pa, x, e, align_up(e->addr, alignment), size);
@@ -196,6 +204,12 @@ pa_reuse(page_alloc_t *pa, size_t size, size_t alignment, uint32_t szind, bool *
     return take(pa, &pa->dirty, size, alignment, szind, false, zeroed);
 }
 
+/* To be purged at once, where anything ever is, and huge pages are not to stay whole. A threshold of 0 wraps. */
+static inline bool
+is_oversize(page_alloc_t *pa, const extent_t *e) {
+    return atomic_get(&pa->oversize) - 1 < e->size && atomic_get(&pa->dirty_decay_ms) >= 0 && pa_unit(pa) == 0;
+}
+
 void
 pa_dalloc(page_alloc_t *pa, extent_t *e) {
     witness_no_core_lock();
@@ -204,6 +218,10 @@ pa_dalloc(page_alloc_t *pa, extent_t *e) {
     }
     if (UNLIKELY(pa_unit(pa) != 0)) {
         pa_gather(pa, e->addr, extent_end(e));
+    }
+    if (UNLIKELY(is_oversize(pa, e))) {
+        pa_purge_freed(pa, e);
+        return;
     }
     extents_lock(&pa->dirty);
     pa_insert(pa, &pa->dirty, e);

@@ -80,6 +80,8 @@ typedef struct {
     _Atomic int64_t dirty_decay_ms; /* Synchronization: as deadline; copies for the fast test. */
     _Atomic int64_t muzzy_decay_ms; /* Synchronization: as deadline. */
     _Atomic int64_t dirty_max;      /* Synchronization: any thread; bytes, -1 no limit. */
+    _Atomic size_t oversize;        /* Synchronization: any thread; bytes; what is freed of this size or more is purged
+                                       at once; 0: nothing is. */
     _Atomic bool drained; /* Synchronization: written under dirty.lock, read at any time; nothing stays free. */
     _Atomic size_t alarm; /* Synchronization: any thread; more decaying pages than this wake the purger. */
 
@@ -138,6 +140,8 @@ bool pa_join(page_alloc_t *pa, extents_t *x, extent_t *a, extent_t *b) REQUIRES(
 /* The same of pages from the system, whatever hooks the arena has by now: the lock is kept throughout. */
 extent_t *pa_split_unasked(page_alloc_t *pa, extents_t *x, extent_t *e, size_t size_a) REQUIRES(role_extents);
 void pa_join_unasked(extents_t *x, extent_t *a, extent_t *b) REQUIRES(role_extents);
+/* As extents_fit, but not a dirty extent that is too large to be cut for this (options.lg_extent_max_active_fit). */
+extent_t *pa_fit(page_alloc_t *pa, extents_t *x, size_t size, size_t alignment) REQUIRES(role_extents);
 /* Cuts [addr, addr + size) out of busy e and puts what is left over into x. NULL: all of e is there. */
 extent_t *pa_carve(page_alloc_t *pa, extents_t *x, extent_t *e, uintptr_t addr, size_t size) REQUIRES(role_extents);
 /* A busy, committed extent of dirty pages with other free ones beside them; NULL if there is no such place. */
@@ -192,6 +196,8 @@ uint64_t pa_background(page_alloc_t *pa, uint64_t now);
 void pa_purge_all(page_alloc_t *pa);
 /* After pages became dirty: purges at once if the decay time is 0, the cap is exceeded, or the arena is drained. */
 void pa_dirtied(page_alloc_t *pa);
+/* Instead of that: purges a freed extent, the caller's, at once. */
+void pa_purge_freed(page_alloc_t *pa, extent_t *e) EXCLUDES(role_extents);
 /* A drained arena keeps no free pages, whatever its decay times. The caller purges those that are there. */
 void pa_set_drained(page_alloc_t *pa, bool drained) EXCLUDES(role_extents);
 /*

@@ -2,6 +2,7 @@
 #include "extent/page_alloc.h"
 
 #include "base/check.h"
+#include "base/options.h"
 #include "base/witness.h"
 #include "os/clock.h"
 
@@ -262,6 +263,25 @@ purge_quota(page_alloc_t *pa, extents_t *x, quota_t quota) {
         }
     }
     atomic_add(&purges_of(pa, x)->npurges, any);
+    if (UNLIKELY(any && !options.retain)) {
+        pa_release_unused(pa);
+    }
+}
+
+/* Busy first: it has left its arena's bins or caches, and others see that. */
+void
+pa_purge_freed(page_alloc_t *pa, extent_t *e) {
+    witness_no_core_lock();
+    extents_lock(&pa->dirty);
+    e->szind = SC_NONE;
+    e->slab = false;
+    extent_set_state(e, extent_busy);
+    extents_unlock(&pa->dirty);
+    purge_one(pa, &pa->dirty, e, false);
+    atomic_add(&pa->dirty_purges.npurges, 1);
+    if (UNLIKELY(!options.retain)) {
+        pa_release_unused(pa);
+    }
 }
 
 /* Whatever the ages. What comes meanwhile stays: it is for those who bring it. */

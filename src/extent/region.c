@@ -18,7 +18,7 @@ next_region_size(page_alloc_t *pa, size_t size) {
     extents_lock(&pa->retained);
     size_t next = pa->next_size;
     size_t limit = align_up(atomic_get(&options.retain_grow_limit), sc.page);
-    if (next < limit && !config_torture) {
+    if (next < limit && !config_torture && options.retain) {
         pa->next_size = next * 2 < limit ? next * 2 : limit;
     }
     extents_unlock(&pa->retained);

@@ -10,7 +10,7 @@
 #include "observe/prof_stack.h"
 #include "observe/prof_table.h"
 #include "os/system.h"
-#include "thread/follow.h"
+#include "thread/thread.h"
 
 #include <errno.h>
 #include <string.h>
@@ -86,17 +86,14 @@ take_drawn(prof_thread_t *thread, uint32_t szind, uint32_t most, unsigned lg) {
 
 static uint32_t
 until(uint32_t szind, uint32_t most) {
-    prof_thread_t *thread = record();
+    const thread_t *self = thread_self;
+    prof_thread_t *thread = self->prof;
     unsigned lg = atomic_get(&lg_sample);
+    if (atomic_get(&self->unsampled) || (thread != NULL && thread->busy)) {
+        return 0;
+    }
     return thread != NULL && szind < CACHE_BINS ? take_drawn(thread, szind, most, lg)
                                                 : prof_draw(sc_size(szind), most, lg);
-}
-
-/* Neither a thread that is left out, nor what is allocated for the profiler itself. */
-static bool
-wants(void) {
-    const prof_thread_t *thread = record();
-    return prof_thread_active() && (thread == NULL || !thread->busy);
 }
 
 static prof_sample_t *
@@ -143,7 +140,6 @@ thread_ended(void *state) {
 
 static const sampler_t prof_sampler = {
     .until = until,
-    .wants = wants,
     .allocated = allocated,
     .freed = freed,
     .thread_ended = thread_ended,
@@ -167,20 +163,12 @@ prepare(void) {
     return 0;
 }
 
-/* The switch, or the rate: countdowns that were drawn before are of no use, the calling thread's from now on. */
-static void
-changed(void) {
-    sample_changed();
-    threads_ask();
-}
-
 int
 prof_set_active(bool active) {
     thread_get();
     int error = active ? prepare() : 0;
     if (error == 0) {
         atomic_set_release(&sampling, active);
-        changed();
     }
     return error;
 }
@@ -193,7 +181,6 @@ prof_lg_sample(void) {
 void
 prof_reset(unsigned lg) {
     atomic_set(&lg_sample, lg);
-    changed();
     prof_dump_lock();
     prof_table_reset();
     prof_dump_unlock();

@@ -28,7 +28,16 @@ system_message_t *system_application_message(void);
 void *system_next_symbol(const char *name);
 /* Where the machine's configuration is, in a place that only its administrator writes. */
 extern const char system_config_path[];
-/* Reads a configuration: a link's target (where the system's links hold any text), or else a regular file's text.
+/* A configuration: a link's target (where the system's links hold any text), or else a regular file's whole text. */
+typedef struct {
+    const char *text; /* terminated; NULL: there is none */
+    size_t mapped;    /* bytes */
+} system_text_t;
+
+system_text_t system_open_config(const char *path);
+/* Its memory goes. */
+void system_close_config(const system_text_t *text);
+/* Reads the beginning of one: a link's target (where the system's links hold any text), or else a regular file's text.
  * Length without terminator; 0 if there is none. */
 size_t system_read_config(const char *path, char *buf, size_t size);
 /* Names the function that thread exit calls; once, at boot. False if the system refuses. */

@@ -1,16 +1,20 @@
 /* system_linux.c -- POSIX and Linux calls that are neither pages nor clocks. */
 #include "os/system.h"
 
+#include "base/bits.h"
 #include "os/call.h"
+#include "os/pages.h"
 
 #include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <string.h>
 #include <sys/auxv.h>
 #include <sys/stat.h>
 
-BOOT_CONSTANT const char system_config_path[] = "/etc/lunalloc.conf";
+/* Weak, so that a test may have a place of its own. */
+__attribute__((weak)) BOOT_CONSTANT const char system_config_path[] = "/etc/lunalloc.conf";
 
 /* Its address is null if nobody defines it. */
 extern const char *lunalloc_conf __attribute__((weak, visibility("default")));
@@ -139,20 +143,89 @@ system_env(const char *name) {
 }
 
 static bool
-is_regular(int fd) {
-    struct stat st;
-    return CALL(SYS_fstat, fd, &st) == 0 && S_ISREG(st.st_mode);
+is_regular(int fd, struct stat *st) {
+    return CALL(SYS_fstat, fd, st) == 0 && S_ISREG(st->st_mode);
+}
+
+static int
+open_to_read(const char *path) {
+    return (int)CALL(SYS_openat, AT_FDCWD, path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+}
+
+/* Until the end, or until the buffer is full but for a terminator. */
+static size_t
+read_whole(int fd, char *buf, size_t size) {
+    size_t len = 0;
+    long n = 1;
+    while (n > 0 && len + 1 < size) {
+        n = CALL(SYS_read, fd, buf + len, size - 1 - len);
+        len += n > 0 ? (size_t)n : 0;
+    }
+    buf[len] = '\0';
+    return len;
 }
 
 static size_t
 read_file(const char *path, char *buf, size_t size) {
-    int fd = (int)CALL(SYS_openat, AT_FDCWD, path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+    struct stat st;
+    int fd = open_to_read(path);
     if (fd < 0) {
         return 0;
     }
-    long n = is_regular(fd) ? CALL(SYS_read, fd, buf, size - 1) : 0;
+    size_t len = is_regular(fd, &st) ? read_whole(fd, buf, size) : 0;
     CALL(SYS_close, fd);
-    return n > 0 ? (size_t)n : 0;
+    return len;
+}
+
+/* Room for a text of that size; NULL without memory. */
+static char *
+map_text(size_t size, system_text_t *out) {
+    out->mapped = align_up(size + 1, pages_size());
+    return pages_map(out->mapped, pages_size());
+}
+
+static system_text_t
+open_file(const char *path) {
+    system_text_t out = {.text = NULL};
+    struct stat st;
+    int fd = open_to_read(path);
+    if (fd < 0) {
+        return out;
+    }
+    char *text = is_regular(fd, &st) ? map_text((size_t)st.st_size, &out) : NULL;
+    if (text != NULL) {
+        read_whole(fd, text, out.mapped);
+    }
+    CALL(SYS_close, fd);
+    out.text = text;
+    return out;
+}
+
+static system_text_t
+open_link(const char *path) {
+    system_text_t out;
+    char *text = map_text(PATH_MAX, &out);
+    if (text != NULL) {
+        long n = CALL(SYS_readlinkat, AT_FDCWD, path, text, PATH_MAX);
+        text[n > 0 ? n : 0] = '\0';
+    }
+    out.text = text;
+    return out;
+}
+
+/* One byte tells what is there, without a buffer. */
+system_text_t
+system_open_config(const char *path) {
+    char first;
+    long n = CALL(SYS_readlinkat, AT_FDCWD, path, &first, 1);
+    return n > 0 ? open_link(path) : n == -EINVAL ? open_file(path) : (system_text_t){.text = NULL};
+}
+
+void
+system_close_config(const system_text_t *text) {
+    if (text->text != NULL) {
+        pages_unmap((void *)(uintptr_t)text->text, text->mapped);
+    }
 }
 
 size_t

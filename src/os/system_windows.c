@@ -1,6 +1,9 @@
 /* system_windows.c -- Windows calls that are neither pages nor clocks. */
 #include "os/system.h"
 
+#include "base/bits.h"
+#include "os/pages.h"
+
 #include <stdlib.h>
 #include <string.h>
 #include <windows.h>
@@ -90,6 +93,32 @@ read_file(HANDLE file, char *buf, size_t size) {
 }
 
 /* A link has to lead to a file here, so there is no text in it to be read. */
+system_text_t
+system_open_config(const char *path) {
+    DWORD saved = GetLastError();
+    system_text_t out = {.text = NULL};
+    HANDLE file = CreateFileA(path, GENERIC_READ, FILE_SHARE_READ, NULL, OPEN_EXISTING, FILE_ATTRIBUTE_NORMAL, NULL);
+    if (file != INVALID_HANDLE_VALUE) {
+        DWORD size = GetFileType(file) == FILE_TYPE_DISK ? GetFileSize(file, NULL) : INVALID_FILE_SIZE;
+        out.mapped = size == INVALID_FILE_SIZE ? 0 : align_up((size_t)size + 1, pages_size());
+        char *text = out.mapped == 0 ? NULL : pages_map(out.mapped, pages_size());
+        if (text != NULL) {
+            text[read_file(file, text, out.mapped - 1)] = '\0';
+        }
+        out.text = text;
+        CloseHandle(file);
+    }
+    SetLastError(saved);
+    return out;
+}
+
+void
+system_close_config(const system_text_t *text) {
+    if (text->text != NULL) {
+        pages_unmap((void *)(uintptr_t)text->text, text->mapped);
+    }
+}
+
 size_t
 system_read_config(const char *path, char *buf, size_t size) {
     DWORD saved = GetLastError();

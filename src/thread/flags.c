@@ -69,7 +69,7 @@ fill(void *ptr, size_t size, bool zero) {
 /* Up to n of a small class, from slabs. */
 static size_t
 take_run(thread_t *thread, const request_t *request, void **ptrs, size_t n) {
-    arena_t *arena = thread_source(thread, request->source.arena);
+    arena_t *arena = thread_source(thread, request->source.arena, request->szind);
     bool due, zeroed = false;
     uint32_t want = sample_countdown(request->szind, n < RUN ? (uint32_t)n : RUN, &due);
     size_t size = sc.size[request->szind];

@@ -26,7 +26,6 @@ thread_serve(thread_t *thread) {
     }
     thread_refit(thread);
     quarantine_fit(thread);
-    tcache_redraw(&thread->cache);
 }
 
 void

@@ -23,10 +23,19 @@ typedef struct {
     /* Synchronization: the owner alone: these fields. */
     uint64_t allocated; /* as of the last update */
     uint64_t freed;
-    uint64_t base; /* allocated - freed when the peak was reset; wraps */
-    uint64_t peak; /* most of allocated - freed - base at an update, 0 at least */
+    uint64_t base;     /* allocated - freed when the peak was reset; wraps */
+    uint64_t peak;     /* most of allocated - freed - base at an update, 0 at least */
+    uint64_t reported; /* of allocated: what has been added up for reports */
     bool watched;
 } meter_t;
+
+/* Reports each time that all threads together have allocated so many bytes; the caller holds no lock. Its function is
+ * called again only when it has returned. Boot sets this before the first thread; then all are watched. */
+void meter_report_each(uint64_t interval, void (*report)(void));
+/* In the child of a fork: one that was under way on another thread is not. */
+void meter_forget_report(void);
+/* Is it set? */
+bool meter_reports(void);
 
 /* The calling thread's totals, brought up to date. */
 uint64_t meter_allocated(thread_t *thread);

@@ -17,7 +17,7 @@ alloc_direct(thread_t *thread, arena_t *wanted, uint32_t szind, size_t alignment
     thread_count_uncached(szind, 1);
     thread_follow(thread);
     thread_event(thread);
-    arena_t *arena = thread_source(thread, wanted);
+    arena_t *arena = thread_source(thread, wanted, szind);
     if (UNLIKELY(arena == NULL)) {
         return NULL;
     }
@@ -33,13 +33,9 @@ static void *
 alloc_cached(thread_t *thread, source_t source, uint32_t szind) {
     void *ptr;
     bool looked = source.cache == &thread->cache && sc.size[szind] <= SC_LOOKUP_MAX;
-    if (!looked) {
-        tcache_redraw(source.cache);
-        if (cache_bin_pop(&source.cache->bins[szind + 1], &ptr)) {
-            return ptr;
-        }
-    }
-    return tcache_alloc_slow(thread, source.cache, source.arena, szind);
+    return !looked && cache_bin_pop(&source.cache->bins[szind + 1], &ptr)
+               ? ptr
+               : tcache_alloc_slow(thread, source.cache, source.arena, szind);
 }
 
 static void *

@@ -110,6 +110,7 @@ thread_new(arena_t *arena) {
     atomic_set(&thread->unsampled, atomic_get(&thread_born_unsampled));
     thread->generation = arenas_generation();
     thread->most_cached = CACHE_BINS;
+    thread->meter.watched = meter_reports();
     thread_refit(thread);
     return thread;
 }
@@ -196,12 +197,23 @@ thread_bind(thread_t *thread, arena_t *arena) {
     thread_refit(thread);
 }
 
+/* Threads that chose an arena stay with it. */
+static COLD arena_t *
+oversize_source(arena_t *own) {
+    arena_t *arena = atomic_get(&own->manual) ? NULL : arenas_oversize();
+    return arena == NULL ? own : arena;
+}
+
 arena_t *
-thread_source(thread_t *thread, arena_t *wanted) {
+thread_source(thread_t *thread, arena_t *wanted, uint32_t szind) {
     if (UNLIKELY(hooks_running())) {
         return arenas_without_hooks();
     }
-    return wanted != NULL ? wanted : atomic_get(&thread->arena);
+    if (wanted != NULL) {
+        return wanted;
+    }
+    arena_t *own = atomic_get(&thread->arena);
+    return LIKELY(szind < arenas_oversize_from) ? own : oversize_source(own);
 }
 
 /* Threads of quiet arenas do not tick: each event also visits one other arena in turn. */
@@ -283,6 +295,7 @@ static void
 forget_others(void) NO_THREAD_SAFETY {
     list_init(&threads);
     arenas_unbind_all();
+    meter_forget_report();
     thread_t *self = thread_self;
     if (self != &thread_unborn && self != &thread_gone) {
         self->id = system_thread_id();

@@ -46,9 +46,9 @@ void thread_boot(void);
 
 /* Binds the calling thread to an arena that is alive and stays so; a manual one switches its cache off. */
 void thread_bind(thread_t *thread, arena_t *arena);
-/* Where the calling thread's allocations come from now: the arena that it wants (NULL: its own), or, inside of a hook,
- * one without hooks. NULL without memory. */
-arena_t *thread_source(thread_t *thread, arena_t *wanted);
+/* Where the calling thread's allocations of a class come from now: the arena that it wants (NULL: its own, or that for
+ * oversize ones), or, inside of a hook, one without hooks. NULL without memory. */
+arena_t *thread_source(thread_t *thread, arena_t *wanted, uint32_t szind);
 /* Turns the calling thread's cache on or off. */
 void thread_set_cached(thread_t *thread, bool on);
 /* Lets the calling thread's cache cover the first n > 0 classes, as far as caches cover them at all. */

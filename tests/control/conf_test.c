@@ -6,6 +6,7 @@
 #include "control/conf.h"
 
 #include <errno.h>
+#include <sys/stat.h>
 
 /* An application's own setting; weaker than the environment. */
 extern const char *lunalloc_conf;
@@ -115,7 +116,7 @@ assert_bad(const char *pair, const char *because) {
     snprintf(conf, sizeof conf, "%s,narenas:7", pair);
     outcome_t out = in_new_process("opt.narenas", "LUNALLOC_CONF", conf);
     assert_child_well(&out);
-    if (lines_with(out.text, "lunalloc: LUNALLOC_CONF: '") != 1 || lines_with(out.text, "") != 2 ||
+    if (lines_with(out.text, "lunalloc: LUNALLOC_CONF: ") != 1 || lines_with(out.text, "") != 2 ||
         lines_with(out.text, because) != 1 || lines_with(out.text, "opt.narenas=7(environment)") != 1) {
         fail_msg("LUNALLOC_CONF='%s' gave: %s", conf, out.text);
     }
@@ -130,8 +131,12 @@ test_bad(void **state) {
     assert_bad("narenas", "'narenas' is no pair; allowed: name:value");
     assert_bad("narenas:", "'narenas:' is not a number");
     assert_bad(":4", "is no option");
-    assert_bad("narenas:-1", "is out of range; allowed: a number from 0 to 256");
+    assert_bad("narenas:-1", "LUNALLOC_CONF: Out-of-range conf value: 'narenas:-1' is out of range; allowed: a number");
     assert_bad("narenas:257", "is out of range; allowed: a number from 0 to 256");
+    assert_bad("lg_prof_sample:100", "Out-of-range conf value: 'lg_prof_sample:100' is out of range");
+    assert_bad("agent:true", "LUNALLOC_CONF: 'agent' is no option\n");
+    assert_bad("bogus:1", "LUNALLOC_CONF: 'bogus' is no option\n");
+    assert_bad("thq:always", "did you mean 'thp'?");
     assert_bad("narenas:many", "'narenas:many' is not a number");
     assert_bad("tcache:perhaps", "true or false");
     assert_bad("lg_quantum:5", "a number from 3 to 4");
@@ -193,10 +198,15 @@ test_malloc_conf(void **state) {
     (void)state;
     assert_malloc_conf("dirty_decay_ms:-1,narenas:2", "opt.dirty_decay_ms opt.narenas",
                        "opt.dirty_decay_ms=-1(environment)\nopt.narenas=2(environment)\n");
-    assert_malloc_conf("narenas:default,tcache_max:8388608", "opt.narenas opt.tcache_max",
-                       "opt.narenas=0(environment)\nopt.tcache_max=65536(environment)\n");
-    assert_malloc_conf("dirty_decay_ms:-5,lg_quantum:60", "opt.dirty_decay_ms opt.lg_quantum",
-                       "opt.dirty_decay_ms=-1(environment)\nopt.lg_quantum=4(environment)\n");
+    assert_malloc_conf("narenas:default,tcache_max:8388608", "opt.tcache_max", "opt.tcache_max=8388608(environment)\n");
+    assert_malloc_conf(
+        "dirty_decay_ms:-5,lg_quantum:60", "opt.dirty_decay_ms opt.lg_quantum",
+        "lunalloc: MALLOC_CONF: Out-of-range conf value: 'dirty_decay_ms:-5' is out of range; allowed: a "
+        "number from -1 to 1000000000000, in ms or with s, m or h\n"
+        "lunalloc: MALLOC_CONF: Out-of-range conf value: 'lg_quantum:60' is out of range; allowed: a "
+        "number from 3 to 4\nopt.dirty_decay_ms=10000(default)\nopt.lg_quantum=4(default)\n");
+    assert_malloc_conf("lg_prof_sample:0x10,narenas:010", "opt.lg_prof_sample opt.narenas",
+                       "opt.lg_prof_sample=16(environment)\nopt.narenas=8(environment)\n");
     assert_malloc_conf("no_such_thing:1,narenas:2", "opt.narenas",
                        "lunalloc: MALLOC_CONF: 'no_such_thing' is no option\nopt.narenas=2(environment)\n");
     assert_malloc_conf(
@@ -222,22 +232,315 @@ test_modes_by_conf(void **state) {
     assert_malloc_conf("junk:alloc", "contents opt.junk", "fresh a5 a5 freed a5 a5\nopt.junk=alloc(environment)\n");
     assert_conf("junk:maybe,quarantine:-1", "opt.junk opt.quarantine",
                 "lunalloc: LUNALLOC_CONF: 'junk:maybe' allowed: false, true, alloc, free\n"
-                "lunalloc: LUNALLOC_CONF: 'quarantine:-1' is out of range; allowed: a number from 0 to "
+                "lunalloc: LUNALLOC_CONF: Out-of-range conf value: 'quarantine:-1' is out of range; allowed: a number "
+                "from 0 to "
                 "1099511627776, with K, M, G or T for bytes\n"
                 "opt.junk=false(default)\nopt.quarantine=0(default)\n");
 }
 
-/* What has no meaning here is taken without a word, and reads as it did. */
+/* What has no effect here reads as it did, from where it did, and that is said; unless it is what holds anyway. It is
+ * nothing bad. */
 static void
 test_neutral_conf(void **state) {
     (void)state;
     assert_malloc_conf(
-        "hpa:true,hpa_dirty_mult:0.25,hpa_sec_nshards:8,metadata_thp:auto,percpu_arena:phycpu,dss:primary,"
-        "retain:false,mutex_max_spin:600,oversize_threshold:8388608,zero_realloc:abort,xmalloc:true,"
-        "tcache_nslots_small_max:100,lg_extent_max_active_fit:4,cache_oblivious:false,"
-        "lg_san_uaf_align:-1,utrace:true,trust_madvise:true,experimental_infallible_new:true",
-        "opt.hpa opt.percpu_arena opt.retain",
-        "opt.hpa=0(environment)\nopt.percpu_arena=disabled(environment)\nopt.retain=1(environment)\n");
+        "abort_conf:true,hpa:true,percpu_arena:phycpu,hpa_dirty_mult:0.25", "opt.hpa opt.percpu_arena",
+        "lunalloc: MALLOC_CONF: 'hpa:true' has no effect here: huge pages are packed by the arena "
+        "itself (thp:always)\n"
+        "lunalloc: MALLOC_CONF: 'percpu_arena:phycpu' has no effect here: arenas belong to threads, not "
+        "to processors\n"
+        "lunalloc: MALLOC_CONF: 'hpa_dirty_mult:0.25' has no effect here: of the hpa, which is not there\n"
+        "opt.hpa=0(default)\nopt.percpu_arena=disabled(default)\n");
+    assert_malloc_conf("hpa:false,percpu_arena:disabled,lg_san_uaf_align:-1,hpa_dirty_mult:0,mutex_max_spin:0x0",
+                       "opt.hpa", "opt.hpa=0(default)\n");
+}
+
+/* A value that an option does not read as by default, of which `unit` and jemalloc's words allow all. */
+static void
+other_value(const lunalloc_row_t *row, char *text, size_t size) {
+    static const struct {
+        char name[32], value[12];
+    } words[] = {{"opt.dss", "secondary"},       {"opt.hpa_hugify_style", "eager"}, {"opt.junk", "alloc"},
+                 {"opt.metadata_thp", "always"}, {"opt.percpu_arena", "percpu"},    {"opt.thp", "never"},
+                 {"opt.quarantine", "4096"},     {"opt.stats_interval", "1048576"}, {"opt.zero_realloc", "alloc"},
+                 {"opt.bin_shards", "1-64:2"},   {"opt.slab_sizes", "1-64:2"}};
+    const char *value = row->type == LUNALLOC_STRING ? "x" : NULL;
+    for (unsigned i = 0; i < sizeof words / sizeof words[0]; i++) {
+        value = strcmp(words[i].name, row->name) == 0 ? words[i].value : value;
+    }
+    bool is_true = strcmp(row->fallback, "true") == 0;
+    long long number = strtoll(row->fallback, NULL, 10);
+    value = value != NULL ? value : row->type != LUNALLOC_BOOL ? NULL : is_true ? "false" : "true";
+    if (value != NULL) {
+        snprintf(text, size, "%s", value);
+    } else {
+        snprintf(text, size, "%lld", !row->ranged || number < row->max ? number + 1 : number - 1);
+    }
+}
+
+/* Is the i-th row an option, and has it no effect? */
+static bool
+is_option(size_t i, bool neutral, lunalloc_row_t *row) {
+    *row = ctl_public_row(&ctl_rows[i]);
+    return i < ctl_nrows && strncmp(row->name, "opt.", 4) == 0 && neutral == (strncmp(row->doc, "neutral: ", 9) == 0);
+}
+
+/* One option more for the process of both texts. */
+static void
+add_pair(const char *name, const char *value, char *conf, char *names) {
+    sprintf(conf + strlen(conf), "%s:%s,", name + 4, value);
+    sprintf(names + strlen(names), "%s ", name);
+}
+
+/* As report() prints an option that has this value. */
+static bool
+reads_so(const lunalloc_row_t *row, const char *value, const char *said) {
+    char line[160];
+    const char *as_number = strcmp(value, "true") == 0 ? "1" : "0";
+    snprintf(line, sizeof line, "%s=%s(environment)\n", row->name, row->type == LUNALLOC_BOOL ? as_number : value);
+    return strstr(said, line) != NULL;
+}
+
+/* Runs what each option's text(row) gives, and looks for it afterwards, with no other word. */
+static void
+assert_all_read_so(bool (*text)(const lunalloc_row_t *row, char *value, size_t size)) {
+    char conf[4096] = "abort_conf:true,", names[4096] = "", value[64];
+    lunalloc_row_t row;
+    unsigned n = 0;
+    for (size_t i = 0; i < ctl_nrows; i++) {
+        if (is_option(i, false, &row) && text(&row, value, sizeof value)) {
+            add_pair(row.name, value, conf, names);
+            n++;
+        }
+    }
+    outcome_t out = in_new_process(names, "LUNALLOC_CONF", conf);
+    assert_child_well(&out);
+    for (size_t i = 0; i < ctl_nrows; i++) {
+        if (is_option(i, false, &row) && text(&row, value, sizeof value) && !reads_so(&row, value, out.text)) {
+            fail_msg("%s is not %s: %s", row.name, value, out.text);
+        }
+    }
+    assert_int_equal(lines_with(out.text, ""), n);
+}
+
+static bool
+is_of_profile(const lunalloc_row_t *row) {
+    return strncmp(row->name, "opt.prof", 8) == 0;
+}
+
+static bool
+other_but_profiles(const lunalloc_row_t *row, char *value, size_t size) {
+    other_value(row, value, size);
+    return !is_of_profile(row) && strcmp(row->name, "opt.stats_print") != 0 &&
+           strcmp(row->name, "opt.confirm_conf") != 0;
+}
+
+/* What is written at exit is of no interest here. */
+static bool
+other_of_profiles(const lunalloc_row_t *row, char *value, size_t size) {
+    other_value(row, value, size);
+    return is_of_profile(row) && strcmp(row->name, "opt.prof_final") != 0 && strcmp(row->name, "opt.prof_leak") != 0 &&
+           strcmp(row->name, "opt.prof_gdump") != 0;
+}
+
+/* Every option with an effect, set to what it is not by default, reads so afterwards. */
+static void
+test_every_option_is_taken(void **state) {
+    (void)state;
+    assert_all_read_so(other_but_profiles);
+    assert_all_read_so(other_of_profiles);
+}
+
+static bool
+least(const lunalloc_row_t *row, char *value, size_t size) {
+    snprintf(value, size, "%lld", (long long)row->min);
+    return row->ranged;
+}
+
+static bool
+most(const lunalloc_row_t *row, char *value, size_t size) {
+    snprintf(value, size, "%lld", (long long)row->max);
+    return row->ranged;
+}
+
+/* Both ends of every range are taken, and a process lives with them. */
+static void
+test_every_range_is_taken_to_its_ends(void **state) {
+    (void)state;
+    assert_all_read_so(least);
+    assert_all_read_so(most);
+}
+
+/* And every other one says that it has none, in a line of its own, and where its value comes from is as before. */
+static void
+test_every_other_option_says_that_it_has_none(void **state) {
+    (void)state;
+    char conf[4096] = "", names[4096] = "";
+    for (size_t i = 0; i < ctl_nrows; i++) {
+        lunalloc_row_t row;
+        char text[64];
+        if (is_option(i, true, &row)) {
+            other_value(&row, text, sizeof text);
+            add_pair(row.name, text, conf, names);
+        }
+    }
+    outcome_t out = in_new_process(names, "LUNALLOC_CONF", conf);
+    assert_child_well(&out);
+    for (size_t i = 0; i < ctl_nrows; i++) {
+        lunalloc_row_t row;
+        char pair[64], says[128];
+        if (is_option(i, true, &row)) {
+            other_value(&row, pair, sizeof pair);
+            snprintf(says, sizeof says, "lunalloc: LUNALLOC_CONF: '%s:%s' has no effect here: ", row.name + 4, pair);
+            assert_int_equal(lines_with(out.text, says), 1);
+        }
+    }
+    assert_int_equal(lines_with(out.text, "(environment)"), 0);
+    assert_int_equal(2 * lines_with(out.text, "(default)"), lines_with(out.text, ""));
+}
+
+/* jemalloc's older name: a logarithm. */
+static void
+test_lg_tcache_max(void **state) {
+    (void)state;
+    assert_malloc_conf("lg_tcache_max:13", "opt.tcache_max arenas.tcache_max",
+                       "opt.tcache_max=8192(environment)\narenas.tcache_max=8192(environment)\n");
+    assert_malloc_conf("lg_tcache_max:0", "arenas.tcache_max", "arenas.tcache_max=8(environment)\n");
+    assert_malloc_conf("lg_tcache_max:23", "opt.tcache_max", "opt.tcache_max=8388608(environment)\n");
+    assert_malloc_conf(
+        "lg_tcache_max:24,lg_tcache_max:x", "opt.tcache_max",
+        "lunalloc: MALLOC_CONF: Out-of-range conf value: 'lg_tcache_max:24' is out of range; allowed: a "
+        "number from 0 to 23\n"
+        "lunalloc: MALLOC_CONF: 'lg_tcache_max:x' is not a number of this kind; allowed: a number from 0 "
+        "to 23\nopt.tcache_max=32768(default)\n");
+}
+
+/* jemalloc's variables are read before this library's own of the same kind. */
+static void
+test_precedence(void **state) {
+    (void)state;
+    setenv("MALLOC_CONF", "tcache_nslots:256,dirty_max:2M,lg_prof_sample:5", 1);
+    outcome_t out =
+        in_new_process("opt.tcache_nslots opt.dirty_max opt.lg_prof_sample", "LUNALLOC_CONF", "tcache_nslots:64");
+    unsetenv("MALLOC_CONF");
+    assert_child_well(&out);
+    assert_string_equal(out.text, "opt.tcache_nslots=64(environment)\nopt.dirty_max=2097152(environment)\n"
+                                  "opt.lg_prof_sample=5(environment)\n");
+}
+
+/* What is out of range counts as bad, whoever's name the variable has. */
+static void
+test_abort_on_out_of_range(void **state) {
+    (void)state;
+    outcome_t out = in_new_process("opt.narenas", "MALLOC_CONF", "abort_conf:true,dirty_decay_ms:-5");
+    assert_misuse(&out, "Out-of-range conf value: 'dirty_decay_ms:-5'");
+}
+
+/* ---- the machine's file ---- */
+
+/* Not the machine's own: this name, in the current folder. */
+extern const char system_config_path[];
+const char system_config_path[] = "lunalloc-test.conf";
+
+static char home[4096];
+static char folder[] = "/tmp/lunalloc-conf-XXXXXX";
+
+static int
+enter_folder(void **state) {
+    (void)state;
+    strcpy(folder + strlen(folder) - 6, "XXXXXX");
+    return getcwd(home, sizeof home) == NULL || mkdtemp(folder) == NULL || chdir(folder) != 0;
+}
+
+static int
+leave_folder(void **state) {
+    (void)state;
+    unlink(system_config_path);
+    return chdir(home) != 0 || rmdir(folder) != 0;
+}
+
+static void
+assert_conf_file(const char *names, const char *expected) {
+    assert_conf(NULL, names, expected);
+    unlink(system_config_path);
+}
+
+static void
+write_conf_file(const char *text, size_t len) {
+    FILE *file = fopen(system_config_path, "w");
+    assert_non_null(file);
+    assert_int_equal(fwrite(text, 1, len, file), len);
+    fclose(file);
+}
+
+static void
+test_conf_file(void **state) {
+    (void)state;
+    static const char text[] = "# the machine's\n\nnarenas:3\r\n  dirty_decay_ms:500 # half a second, or so\n"
+                               "tcache_bytes:4K,prof_prefix:/tmp/a#b,muzzy_decay_ms:7\n#narenas:9\n,\nthp:never#";
+    write_conf_file(text, sizeof text - 1);
+    assert_conf_file("opt.narenas opt.dirty_decay_ms opt.tcache_bytes opt.prof_prefix opt.muzzy_decay_ms opt.thp",
+                     "lunalloc: lunalloc-test.conf: 'thp:never#' allowed: default, always, never\n"
+                     "opt.narenas=3(file)\nopt.dirty_decay_ms=500(file)\nopt.tcache_bytes=4096(file)\n"
+                     "opt.prof_prefix=/tmp/a#b(file)\nopt.muzzy_decay_ms=7(file)\nopt.thp=default(default)\n");
+    write_conf_file("narenas:2", 9);
+    assert_conf("muzzy_decay_ms:8", "opt.narenas opt.muzzy_decay_ms",
+                "opt.narenas=2(file)\nopt.muzzy_decay_ms=8(environment)\n");
+    write_conf_file("", 0);
+    assert_conf_file("opt.narenas", "opt.narenas=0(default)\n");
+}
+
+/* Of any length: a page to the byte, and what begins before the 4,096th byte and ends behind it. */
+static void
+test_conf_file_of_any_length(void **state) {
+    (void)state;
+    static const size_t before[] = {4074, 4075, 4090, 8192 - 21, 100000};
+    static char text[110000];
+    for (unsigned i = 0; i < sizeof before / sizeof before[0]; i++) {
+        memset(text, '#', before[i]);
+        strcpy(text + before[i], "\ndirty_decay_ms:12000");
+        write_conf_file(text, strlen(text));
+        assert_conf_file("opt.dirty_decay_ms", "opt.dirty_decay_ms=12000(file)\n");
+    }
+}
+
+/* A link's target is the text itself. */
+static void
+test_conf_link(void **state) {
+    (void)state;
+    assert_int_equal(symlink("narenas:3,dirty_decay_ms:0x10", system_config_path), 0);
+    assert_conf_file("opt.narenas opt.dirty_decay_ms", "opt.narenas=3(file)\nopt.dirty_decay_ms=16(file)\n");
+    static char target[4000];
+    memset(target, ',', sizeof target - 1);
+    memcpy(target + sizeof target - 1 - 9, "narenas:5", 9);
+    assert_int_equal(symlink(target, system_config_path), 0);
+    assert_conf_file("opt.narenas", "opt.narenas=5(file)\n");
+}
+
+/* Nothing else there is read, and nothing waits. */
+static void
+test_conf_file_that_is_none(void **state) {
+    (void)state;
+    assert_int_equal(mkfifo(system_config_path, 0600), 0);
+    assert_conf_file("opt.narenas", "opt.narenas=0(default)\n");
+    assert_int_equal(mkdir(system_config_path, 0700), 0);
+    assert_conf(NULL, "opt.narenas", "opt.narenas=0(default)\n");
+    rmdir(system_config_path);
+}
+
+/* All of it is shown. */
+static void
+test_confirm_conf_file(void **state) {
+    (void)state;
+    static char text[3000] = "confirm_conf:true\n#";
+    memset(text + strlen(text), 'x', 2000);
+    strcat(text, "end\n");
+    write_conf_file(text, strlen(text));
+    outcome_t out = in_new_process("version", "LUNALLOC_CONF", NULL);
+    unlink(system_config_path);
+    assert_child_well(&out);
+    assert_non_null(strstr(out.text, "lunalloc: lunalloc-test.conf: \"confirm_conf:true\n#xxx"));
+    assert_non_null(strstr(out.text, "xxxend\n\"\nlunalloc: lunalloc_conf: \""));
 }
 
 static void
@@ -252,16 +555,16 @@ test_confirm_conf(void **state) {
 static void
 test_every_option_takes_its_default(void **state) {
     (void)state;
+    static char conf[8192];
     for (size_t i = 0; i < ctl_nrows; i++) {
         const ctl_row_t *row = &ctl_rows[i];
         if (strncmp(row->name, "opt.", 4) == 0 && row->fallback[0] != '\0') {
-            char conf[128];
-            snprintf(conf, sizeof conf, "%s:%s", row->name + 4, row->fallback);
-            outcome_t out = in_new_process("version", "MALLOC_CONF", conf);
-            assert_child_well(&out);
-            assert_string_equal(out.text, "version=" LUNALLOC_VERSION "(default)\n");
+            snprintf(conf + strlen(conf), sizeof conf - strlen(conf), "%s:%s,", row->name + 4, row->fallback);
         }
     }
+    outcome_t out = in_new_process("version", "MALLOC_CONF", conf);
+    assert_child_well(&out);
+    assert_string_equal(out.text, "version=" LUNALLOC_VERSION "(default)\n");
 }
 
 /* ---- slab_sizes ---- */
@@ -423,6 +726,17 @@ main(int argc, char **argv) {
         cmocka_unit_test(test_abort_conf),
         cmocka_unit_test(test_malloc_conf),
         cmocka_unit_test(test_neutral_conf),
+        cmocka_unit_test(test_every_option_is_taken),
+        cmocka_unit_test(test_every_other_option_says_that_it_has_none),
+        cmocka_unit_test(test_every_range_is_taken_to_its_ends),
+        cmocka_unit_test(test_lg_tcache_max),
+        cmocka_unit_test(test_precedence),
+        cmocka_unit_test(test_abort_on_out_of_range),
+        cmocka_unit_test_setup_teardown(test_conf_file, enter_folder, leave_folder),
+        cmocka_unit_test_setup_teardown(test_conf_file_of_any_length, enter_folder, leave_folder),
+        cmocka_unit_test_setup_teardown(test_conf_link, enter_folder, leave_folder),
+        cmocka_unit_test_setup_teardown(test_conf_file_that_is_none, enter_folder, leave_folder),
+        cmocka_unit_test_setup_teardown(test_confirm_conf_file, enter_folder, leave_folder),
         cmocka_unit_test(test_confirm_conf),
         cmocka_unit_test(test_every_option_takes_its_default),
         cmocka_unit_test(test_slab_sizes_by_conf),

@@ -70,6 +70,28 @@ test_fractions(void **state) {
     refuses(&bytes_row, "0.00000001K", "not a number");
 }
 
+/* As in C, and as jemalloc reads them. */
+static void
+test_radices(void **state) {
+    (void)state;
+    lunalloc_value_t value;
+    accepts_u(&count_row, "0x10", 16);
+    accepts_u(&count_row, "0XfF", 255);
+    accepts_u(&count_row, "010", 8);
+    accepts_u(&bytes_row, "0x10K", 16384);
+    accepts_u(&bytes_row, "0xffffffffffffffff", UINT64_MAX);
+    accepts_u(&bytes_row, "00", 0);
+    accepts_u(&bytes_row, "0.5K", 512);
+    assert_true(parse(&ms_row, "-0x1", &value));
+    assert_int_equal(value.v.i, -1);
+    refuses(&bytes_row, "0x10000000000000000", "not a number");
+    refuses(&count_row, "0x", "not a number");
+    refuses(&count_row, "0xg", "not a number");
+    refuses(&count_row, "08", "not a number");
+    refuses(&count_row, "0x1.8", "not a number");
+    refuses(&count_row, "1f", "not a number");
+}
+
 static void
 test_times(void **state) {
     (void)state;
@@ -124,7 +146,7 @@ test_overflow(void **state) {
 static void
 test_nonsense(void **state) {
     (void)state;
-    const char *const texts[] = {"",    " ",   "abc", "K",   "-",    "--1", "+1",  "1x", "0x10",
+    const char *const texts[] = {"",    " ",   "abc", "K",   "-",    "--1", "+1",  "1x", "0x",
                                  "1e3", "1 2", "1KK", "1K ", "\xff", "1\n", "nan", "１", "1KBB"};
     for (unsigned i = 0; i < sizeof texts / sizeof texts[0]; i++) {
         refuses(&bytes_row, texts[i], "not a number");
@@ -227,12 +249,29 @@ test_distance_of_long_names(void **state) {
     assert_int_equal(text_distance("x", longer), UINT32_MAX);
 }
 
+/* What is near: a third of the last components, and one letter of the shortest. */
+static void
+test_nearness(void **state) {
+    (void)state;
+    assert_int_equal(text_nearness("opt.naernas", "opt.narenas"), 2);
+    assert_int_equal(text_nearness("opt.agent", "opt.abort"), UINT32_MAX);
+    assert_int_equal(text_nearness("opt.bogus", "opt.abort"), UINT32_MAX);
+    assert_int_equal(text_nearness("opt.tst", "opt.dss"), UINT32_MAX);
+    assert_int_equal(text_nearness("opt.x", "opt.hpa"), UINT32_MAX);
+    assert_int_equal(text_nearness("opt.thq", "opt.thp"), 1);
+    assert_int_equal(text_nearness("stats.arenas.0.xyz", "stats.arenas.0.dss"), UINT32_MAX);
+    assert_int_equal(text_nearness("stats.arenas.0.dirty_decay", "stats.arenas.0.dirty_decay_ms"), 3);
+    assert_int_equal(text_nearness("epoch", "epoch"), 0);
+    assert_int_equal(text_nearness("sats.active", "stats.active"), 1);
+}
+
 int
 main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_byte_suffixes),
         cmocka_unit_test(test_fractions),
         cmocka_unit_test(test_times),
+        cmocka_unit_test(test_radices),
         cmocka_unit_test(test_ranges),
         cmocka_unit_test(test_overflow),
         cmocka_unit_test(test_nonsense),
@@ -240,6 +279,7 @@ main(void) {
         cmocka_unit_test(test_truth),
         cmocka_unit_test(test_round_trip),
         cmocka_unit_test(test_distance),
+        cmocka_unit_test(test_nearness),
         cmocka_unit_test(test_distance_of_long_names),
     };
     return cmocka_run_group_tests_name("text", tests, NULL, NULL);

@@ -65,7 +65,8 @@ count_samples(void) {
     return sum_samples(any_sample, NULL).count;
 }
 
-/* On, with a mean of 2^lg bytes from sample to sample, and nothing known. 0: all that is allocated is sampled. */
+/* On, with a mean of 2^lg bytes from sample to sample, and nothing known. 0: all that is allocated is sampled, or all
+ * but one in exp(size). */
 static inline void
 profile(unsigned lg) {
     assert_int_equal(prof_set_active(true), 0);
@@ -80,7 +81,7 @@ profile_off(void **state) {
     return 0;
 }
 
-/* An allocation that is sampled: at lg 0, the first one. */
+/* An allocation that is sampled: one of the first that follow a countdown's end. */
 static inline void *
 sampled_malloc(size_t size) {
     for (size_t i = 0; i < 4 * TCACHE_PERIOD; i++) {

@@ -1,0 +1,422 @@
+/*
+ * options_test.c -- options do what they say. This program runs itself again with LUNALLOC_CONF set and the name of a
+ * case; the case asserts what is different in that process.
+ */
+#include "support.h"
+
+#include "arena/arenas.h"
+#include "base/sc.h"
+
+#include <errno.h>
+
+static uint64_t
+number(const char *name) {
+    lunalloc_value_t value;
+    char message[256] = "";
+    if (lunalloc_ctl_get(name, &value, message, sizeof message) != 0) {
+        dprintf(STDERR_FILENO, "%s\n", message);
+        _exit(1);
+    }
+    return value.type == LUNALLOC_BOOL ? value.v.b : value.v.u;
+}
+
+/* The same of a name with a number in it. */
+static uint64_t
+number_of(const char *format, unsigned i) {
+    char name[96];
+    snprintf(name, sizeof name, format, i);
+    return number(name);
+}
+
+static unsigned
+arena_of(const void *ptr) {
+    unsigned arena = UINT32_MAX;
+    size_t len = sizeof arena;
+    child_assert(mallctl("arenas.lookup", &arena, &len, &ptr, sizeof ptr) == 0);
+    return arena;
+}
+
+static void *
+touched(size_t size) {
+    char *ptr = lunalloc_malloc(size);
+    child_assert(ptr != NULL);
+    memset(ptr, 0x5a, size);
+    return ptr;
+}
+
+/* ---- zero_realloc ---- */
+
+static void
+zero_realloc_frees(void) {
+    void *small = touched(100), *large = touched(100000);
+    errno = 0;
+    child_assert(lunalloc_realloc(small, 0) == NULL && lunalloc_realloc(large, 0) == NULL && errno == 0);
+    child_assert(number("stats.zero_reallocs") == 2);
+    child_assert(number("thread.allocated") == number("thread.deallocated"));
+}
+
+static void
+zero_realloc_allocates(void) {
+    void *small = touched(100), *large = touched(100000);
+    small = lunalloc_realloc(small, 0);
+    large = lunalloc_realloc(large, 0);
+    child_assert(small != NULL && large != NULL);
+    child_assert(lunalloc_usable_size(small) == 8 && lunalloc_usable_size(large) == 8);
+    child_assert(*(char *)small == 0x5a && *(char *)large == 0x5a);
+    child_assert(number("stats.zero_reallocs") == 2);
+    child_assert(lunalloc_realloc(NULL, 0) != NULL && number("stats.zero_reallocs") == 2);
+}
+
+static void
+zero_realloc_ends_the_process(void) {
+    child_assert(lunalloc_realloc(NULL, 0) != NULL);
+    lunalloc_realloc(touched(100), 0);
+}
+
+/* ---- tcache_max ---- */
+
+/* Live objects of a small class, as its slabs have it: what a cache holds counts. */
+static uint64_t
+taken(size_t size) {
+    char name[96];
+    snprintf(name, sizeof name, "stats.arenas.0.bins.%u.curregs", (unsigned)sc_index(size));
+    must_set("epoch", "1");
+    return number(name);
+}
+
+static void
+come_and_go(size_t size, unsigned n) {
+    void *ptrs[64];
+    for (unsigned i = 0; i < n; i++) {
+        ptrs[i] = touched(size);
+    }
+    for (unsigned i = 0; i < n; i++) {
+        lunalloc_free(ptrs[i]);
+    }
+}
+
+static void
+small_classes_above_are_not_cached(void) {
+    child_assert(number("opt.tcache_max") == 1000 && number("arenas.tcache_max") == 1024);
+    child_assert(number("arenas.tcache_largest") == 1024 && number("arenas.nhbins") == sc_index(1024) + 1);
+    child_assert(number("thread.tcache.max") == 1024);
+    uint64_t cached = taken(1024), uncached = taken(1280);
+    come_and_go(1024, 40);
+    come_and_go(1280, 40);
+    child_assert(taken(1024) > cached && taken(1280) == uncached);
+    must_set("arenas.tcache_largest", "1280");
+    come_and_go(1280, 40);
+    child_assert(taken(1280) > uncached && number("arenas.tcache_max") == 1280);
+    must_set("arenas.tcache_largest", "1024");
+    child_assert(taken(1280) == uncached);
+}
+
+static void
+one_class_at_least_is_cached(void) {
+    child_assert(number("arenas.tcache_max") == 8 && number("arenas.nhbins") == 1);
+    come_and_go(16, 60);
+    come_and_go(8, 60);
+    child_assert(taken(16) == 0 && taken(8) > 0);
+}
+
+/* ---- oversize_threshold ---- */
+
+static void
+oversize_ones_have_an_arena(void) {
+    unsigned own = (unsigned)number("thread.arena");
+    uint64_t narenas = number("arenas.narenas");
+    void *small = touched(100), *below = touched(917504), *at = touched(1 << 20), *above = touched(5 << 20);
+    unsigned apart = arena_of(at);
+    child_assert(arena_of(small) == own && arena_of(below) == own);
+    child_assert(apart != own && arena_of(above) == apart && number("arenas.narenas") == narenas + 1);
+    void *named = lunalloc_mallocx(2 << 20, MALLOCX_ARENA(own));
+    child_assert(arena_of(named) == own);
+    child_assert(number_of("arena.%u.dirty_decay_ms", apart) == 0 && number_of("arena.%u.muzzy_decay_ms", apart) == 0);
+    lunalloc_free(at);
+    lunalloc_free(above);
+    child_assert(number_of("stats.arenas.%u.pdirty", apart) == 0);
+    below = lunalloc_realloc(below, 3 << 20);
+    child_assert(arena_of(below) == apart && ((char *)below)[917503] == 0x5a);
+    below = lunalloc_realloc(below, 6 << 20);
+    child_assert(arena_of(below) == apart && ((char *)below)[917503] == 0x5a);
+    void *aligned = lunalloc_aligned_alloc(4 << 20, 1 << 20), *zeroed = lunalloc_calloc(1 << 20, 1);
+    child_assert(arena_of(aligned) == apart && arena_of(zeroed) == apart && *(char *)zeroed == 0);
+}
+
+/* It serves nobody who did not ask, and is nobody's to end. */
+static void
+oversize_arena_is_not_to_be_destroyed(void) {
+    char name[64];
+    const char *const actions[] = {"reset", "destroy"};
+    void *ptr = touched(2 << 20);
+    for (unsigned i = 0; i < 2; i++) {
+        snprintf(name, sizeof name, "arena.%u.%s", arena_of(ptr), actions[i]);
+        child_assert(mallctl(name, NULL, NULL, NULL, 0) == EFAULT);
+    }
+    unsigned manual;
+    size_t len = sizeof manual;
+    child_assert(mallctl("arenas.create", &manual, &len, NULL, 0) == 0);
+    child_assert(mallctl("thread.arena", NULL, NULL, &manual, sizeof manual) == 0);
+    child_assert(arena_of(touched(2 << 20)) == manual);
+}
+
+static void
+without_decay_nothing_goes(void) {
+    void *ptr = touched(2 << 20);
+    unsigned apart = arena_of(ptr);
+    child_assert(number_of("arena.%u.dirty_decay_ms", apart) == UINT64_MAX);
+    lunalloc_free(ptr);
+    child_assert(number_of("stats.arenas.%u.pdirty", apart) == 512);
+}
+
+static uint64_t
+dirty_after_free(size_t size) {
+    void *ptr = touched(size);
+    must_set("arena.0.purge", NULL);
+    lunalloc_free(ptr);
+    return number("stats.arenas.0.pdirty") * number("arenas.page");
+}
+
+/* Live, and for one arena: what is freed goes at once. */
+static void
+oversize_of_an_arena(void) {
+    child_assert(number("arena.0.oversize_threshold") == 0);
+    child_assert(dirty_after_free(2 << 20) == 2 << 20);
+    must_set("arena.0.oversize_threshold", "1M");
+    child_assert(number("arena.0.oversize_threshold") == 1 << 20);
+    uint64_t before = number("stats.arenas.0.dirty_npurge");
+    child_assert(dirty_after_free(2 << 20) == 0 && dirty_after_free(1 << 20) == 0);
+    child_assert(number("stats.arenas.0.dirty_npurge") >= before + 2);
+    child_assert(dirty_after_free(917504) == 917504);
+    must_set("arena.0.dirty_decay_ms", "-1");
+    child_assert(dirty_after_free(2 << 20) == 2 << 20);
+    must_set("arena.4096.oversize_threshold", "0");
+    must_set("arena.0.dirty_decay_ms", "10000");
+    child_assert(dirty_after_free(2 << 20) == 2 << 20);
+}
+
+/* ---- retain ---- */
+
+static uint64_t
+mapped_of_peak(size_t size) {
+    void *ptr = touched(size);
+    uint64_t with = number("stats.arenas.0.mapped") + number("stats.arenas.0.retained");
+    lunalloc_free(ptr);
+    must_set("arena.0.purge", NULL);
+    return with - (number("stats.arenas.0.mapped") + number("stats.arenas.0.retained"));
+}
+
+static void
+address_space_is_kept(void) {
+    child_assert(mapped_of_peak(8 << 20) == 0 && mapped_of_peak(20 << 20) == 0);
+}
+
+static void
+address_space_goes(void) {
+    for (unsigned i = 0; i < 3; i++) {
+        child_assert(mapped_of_peak(8 << 20) >= 8 << 20 && mapped_of_peak(20 << 20) >= 20 << 20);
+    }
+    must_set("arena.0.oversize_threshold", "1M");
+    uint64_t regions = number("stats.mapped") + number("stats.retained");
+    lunalloc_free(touched(16 << 20));
+    child_assert(number("stats.mapped") + number("stats.retained") <= regions);
+}
+
+/* ---- lg_extent_max_active_fit ---- */
+
+/* A free run of 4 MiB that is dirty, then allocations of n KiB: is it cut for them? */
+static bool
+cuts_for(size_t size) {
+    lunalloc_free(touched(4 << 20));
+    uint64_t dirty = number("stats.arenas.0.pdirty");
+    void *ptr = lunalloc_malloc(size);
+    bool cut = number("stats.arenas.0.pdirty") < dirty;
+    lunalloc_free(ptr);
+    must_set("arena.0.purge", NULL);
+    return cut;
+}
+
+static void
+large_extents_are_not_cut(void) {
+    child_assert(!cuts_for(65536) && !cuts_for(1 << 19) && cuts_for(1 << 20) && cuts_for(3 << 20));
+    must_set("arena.0.purge", NULL);
+    lunalloc_free(touched(32 << 20));
+    uint64_t dirty = number("stats.arenas.0.pdirty");
+    lunalloc_malloc(2 << 20);
+    child_assert(number("stats.arenas.0.pdirty") == dirty);
+}
+
+static void
+any_extent_is_cut(void) {
+    child_assert(cuts_for(65536) && cuts_for(1 << 19) && cuts_for(1 << 20));
+}
+
+/* ---- stats_interval ---- */
+
+static void *
+allocate_mebibytes(void *n) {
+    for (unsigned i = 0; i < *(unsigned *)n * 16; i++) {
+        lunalloc_free(lunalloc_malloc(65536));
+    }
+    return NULL;
+}
+
+static void
+sixteen_mebibytes(void) {
+    unsigned n = 16;
+    allocate_mebibytes(&n);
+}
+
+/* No thread allocates an interval's bytes alone. */
+static void
+sixteen_threads_of_a_mebibyte(void) {
+    unsigned n = 1;
+    for (unsigned i = 0; i < 16; i++) {
+        pthread_t thread;
+        child_assert(pthread_create(&thread, NULL, allocate_mebibytes, &n) == 0);
+        child_assert(pthread_join(thread, NULL) == 0);
+    }
+}
+
+/* ---- cases ---- */
+
+static const struct {
+    const char *name;
+    void (*run)(void);
+} cases[] = {
+    {"zero_realloc_frees", zero_realloc_frees},
+    {"zero_realloc_allocates", zero_realloc_allocates},
+    {"zero_realloc_ends_the_process", zero_realloc_ends_the_process},
+    {"small_classes_above_are_not_cached", small_classes_above_are_not_cached},
+    {"one_class_at_least_is_cached", one_class_at_least_is_cached},
+    {"oversize_ones_have_an_arena", oversize_ones_have_an_arena},
+    {"oversize_arena_is_not_to_be_destroyed", oversize_arena_is_not_to_be_destroyed},
+    {"without_decay_nothing_goes", without_decay_nothing_goes},
+    {"oversize_of_an_arena", oversize_of_an_arena},
+    {"address_space_is_kept", address_space_is_kept},
+    {"address_space_goes", address_space_goes},
+    {"large_extents_are_not_cut", large_extents_are_not_cut},
+    {"any_extent_is_cut", any_extent_is_cut},
+    {"sixteen_mebibytes", sixteen_mebibytes},
+    {"sixteen_threads_of_a_mebibyte", sixteen_threads_of_a_mebibyte},
+};
+
+static int
+run_case(const char *name) {
+    for (unsigned i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        if (strcmp(cases[i].name, name) == 0) {
+            cases[i].run();
+            return 0;
+        }
+    }
+    return 2;
+}
+
+static void
+holds(const char *name, const char *conf) {
+    outcome_t out = in_new_process(name, "LUNALLOC_CONF", conf);
+    assert_child_well(&out);
+    assert_string_equal(out.text, "");
+}
+
+static void
+test_zero_realloc(void **state) {
+    (void)state;
+    holds("zero_realloc_frees", NULL);
+    holds("zero_realloc_frees", "zero_realloc:free");
+    holds("zero_realloc_allocates", "zero_realloc:alloc");
+    outcome_t out = in_new_process("zero_realloc_ends_the_process", "LUNALLOC_CONF", "zero_realloc:abort");
+    assert_misuse(&out, "realloc to size 0, with zero_realloc:abort");
+}
+
+static void
+test_tcache_max_of_small_classes(void **state) {
+    (void)state;
+    if (config_torture) {
+        skip();
+    }
+    holds("small_classes_above_are_not_cached", "tcache_max:1000");
+    holds("one_class_at_least_is_cached", "tcache_max:0");
+}
+
+static void
+test_oversize_threshold(void **state) {
+    (void)state;
+    holds("oversize_ones_have_an_arena", "oversize_threshold:1M");
+    holds("oversize_ones_have_an_arena", "oversize_threshold:983041");
+    holds("oversize_arena_is_not_to_be_destroyed", "oversize_threshold:1M");
+    holds("without_decay_nothing_goes", "oversize_threshold:1M,dirty_decay_ms:-1");
+}
+
+static void
+test_oversize_threshold_of_an_arena(void **state) {
+    (void)state;
+    holds("oversize_of_an_arena", "narenas:1");
+}
+
+static void
+test_retain(void **state) {
+    (void)state;
+    holds("address_space_is_kept", "narenas:1");
+    holds("address_space_goes", "narenas:1,retain:false");
+}
+
+static void
+test_lg_extent_max_active_fit(void **state) {
+    (void)state;
+    if (config_torture) {
+        skip();
+    }
+    holds("large_extents_are_not_cut", "narenas:1,lg_extent_max_active_fit:2");
+    holds("any_extent_is_cut", "narenas:1");
+}
+
+static unsigned
+count(const char *text, const char *word) {
+    unsigned n = 0;
+    for (const char *at = text; (at = strstr(at, word)) != NULL; at += strlen(word)) {
+        n++;
+    }
+    return n;
+}
+
+static void
+assert_reports(const char *name, const char *conf, unsigned least, unsigned most) {
+    outcome_t out = in_new_process(name, "LUNALLOC_CONF", conf);
+    assert_child_well(&out);
+    unsigned n = count(out.text, "Begin lunalloc statistics");
+    if (n < least || n > most) {
+        fail_msg("%s, %s: %u reports", name, conf, n);
+    }
+}
+
+/* Of 16 MiB and what the process allocates beside; a report takes some 1,600 bytes of the 8,192 that are read. */
+static void
+test_stats_interval(void **state) {
+    (void)state;
+    assert_reports("sixteen_mebibytes", NULL, 0, 0);
+    assert_reports("sixteen_mebibytes", "stats_interval:4M,stats_interval_opts:gmdablxe", 3, 4);
+    assert_reports("sixteen_threads_of_a_mebibyte", "stats_interval:4M,stats_interval_opts:gmdablxe", 3, 4);
+    assert_reports("sixteen_mebibytes", "stats_interval:1G,stats_interval_opts:gmdablxe", 0, 0);
+    outcome_t out =
+        in_new_process("sixteen_mebibytes", "LUNALLOC_CONF", "stats_interval:10M,stats_interval_opts:Jmdablxe");
+    assert_child_well(&out);
+    assert_int_equal(out.text[0], '{');
+}
+
+int
+main(int argc, char **argv) {
+    if (argc > 1) {
+        return run_case(argv[1]);
+    }
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_zero_realloc),
+        cmocka_unit_test(test_tcache_max_of_small_classes),
+        cmocka_unit_test(test_oversize_threshold),
+        cmocka_unit_test(test_oversize_threshold_of_an_arena),
+        cmocka_unit_test(test_retain),
+        cmocka_unit_test(test_lg_extent_max_active_fit),
+        cmocka_unit_test(test_stats_interval),
+    };
+    return cmocka_run_group_tests_name("options", tests, NULL, NULL);
+}
