@@ -6,10 +6,15 @@
  * asked about.
  *
  * Which allocation is next to be sampled is drawn without memory of earlier ones: a class's countdown may start again
- * at any time, and be of any length.
+ * at any time, and be of any length. Draws depend on the switch and the rate, never on the thread: an allocation whose
+ * turn it is in a thread that is not to be sampled (`wants`) is made as any other.
+ *
+ * sample_generation tells countdowns that were drawn before a change of switch or rate: they are of no use after it.
+ * Each cache remembers the generation of its countdowns; the thread that makes a change draws again at once, others
+ * when they next follow (thread/follow.h), and what was due in a countdown of old does not become a sample.
  *
  * Synchronization: `sampler` is filled before sampling is first switched on, and stays; `sampling` may change at any
- * time. Threads follow when their present countdowns end.
+ * time, and sample_changed() is called after it has.
  */
 #ifndef LUNALLOC_ARENA_SAMPLE_H
 #define LUNALLOC_ARENA_SAMPLE_H
@@ -20,6 +25,8 @@
 typedef struct {
     /* How many allocations of a class from now on the next sample is, 1 .. most; 0: none of these is sampled. */
     uint32_t (*until)(uint32_t szind, uint32_t most);
+    /* Is the calling thread to be sampled now? Asked before an allocation is made as a sample. */
+    bool (*wants)(void);
     /* The record of an allocation that was just made; NULL: it is not sampled after all. */
     void *(*allocated)(const extent_t *e);
     /* It is being freed. */
@@ -30,6 +37,18 @@ typedef struct {
 
 extern const sampler_t *_Atomic sampler;
 extern _Atomic bool sampling;
+extern _Atomic uint32_t sample_generation;
+
+/* What was written before is seen by each thread that sees the new generation. */
+static inline void
+sample_changed(void) {
+    atomic_fetch_add_explicit(&sample_generation, 1, memory_order_release);
+}
+
+static inline uint32_t
+sample_latest(void) {
+    return atomic_get_acquire(&sample_generation);
+}
 
 static inline const sampler_t *
 sampler_get(void) {
@@ -50,7 +69,8 @@ sample_now(uint32_t szind) {
     return UNLIKELY(atomic_get(&sampling)) && sampler_get()->until(szind, 1) == 1;
 }
 
-/* An allocation of any class that is sampled. NULL: there is none, without memory or for want of a record. */
+/* An allocation of any class that is sampled. NULL: there is none, without memory, for want of a record, or because the
+ * thread is not to be sampled. */
 void *arena_malloc_sampled(arena_t *arena, uint32_t szind, size_t alignment, bool *zeroed);
 
 #endif

@@ -10,7 +10,7 @@
 #include "observe/prof_stack.h"
 #include "observe/prof_table.h"
 #include "os/system.h"
-#include "thread/thread.h"
+#include "thread/follow.h"
 
 #include <errno.h>
 #include <string.h>
@@ -86,14 +86,17 @@ take_drawn(prof_thread_t *thread, uint32_t szind, uint32_t most, unsigned lg) {
 
 static uint32_t
 until(uint32_t szind, uint32_t most) {
-    const thread_t *self = thread_self;
-    prof_thread_t *thread = self->prof;
+    prof_thread_t *thread = record();
     unsigned lg = atomic_get(&lg_sample);
-    if (atomic_get(&self->unsampled) || (thread != NULL && thread->busy)) {
-        return 0;
-    }
     return thread != NULL && szind < CACHE_BINS ? take_drawn(thread, szind, most, lg)
                                                 : prof_draw(sc_size(szind), most, lg);
+}
+
+/* Neither a thread that is left out, nor what is allocated for the profiler itself. */
+static bool
+wants(void) {
+    const prof_thread_t *thread = record();
+    return prof_thread_active() && (thread == NULL || !thread->busy);
 }
 
 static prof_sample_t *
@@ -140,6 +143,7 @@ thread_ended(void *state) {
 
 static const sampler_t prof_sampler = {
     .until = until,
+    .wants = wants,
     .allocated = allocated,
     .freed = freed,
     .thread_ended = thread_ended,
@@ -163,12 +167,20 @@ prepare(void) {
     return 0;
 }
 
+/* The switch, or the rate: countdowns that were drawn before are of no use, the calling thread's from now on. */
+static void
+changed(void) {
+    sample_changed();
+    threads_ask();
+}
+
 int
 prof_set_active(bool active) {
     thread_get();
     int error = active ? prepare() : 0;
     if (error == 0) {
         atomic_set_release(&sampling, active);
+        changed();
     }
     return error;
 }
@@ -181,6 +193,7 @@ prof_lg_sample(void) {
 void
 prof_reset(unsigned lg) {
     atomic_set(&lg_sample, lg);
+    changed();
     prof_dump_lock();
     prof_table_reset();
     prof_dump_unlock();

@@ -64,9 +64,12 @@ mean_bytes(unsigned lg) {
     return mean;
 }
 
-/* -ln u >= 1 - u: what is beyond that already needs no logarithm. */
+/* At a mean of one byte each is a sample. -ln u >= 1 - u: what is beyond that already needs no logarithm. */
 uint32_t
 prof_draw(size_t size, uint32_t most, unsigned lg) {
+    if (lg == 0) {
+        return 1;
+    }
     double uniform = (double)(int64_t)((random_bits() >> 11) + 1) * 0x1p-53;
     double allocations = mean_bytes(lg) / (double)(int64_t)size;
     double least = (1 - uniform) * allocations;
@@ -76,5 +79,5 @@ prof_draw(size_t size, uint32_t most, unsigned lg) {
 
 double
 prof_weight(size_t size, unsigned lg) {
-    return 1 / one_minus_exp((double)size / mean_bytes(lg));
+    return lg == 0 ? 1 : 1 / one_minus_exp((double)size / mean_bytes(lg));
 }

@@ -4,7 +4,7 @@
  * With one sample in 2^lg bytes on average, an allocation of `size` bytes is sampled with p = 1 - exp(-size / 2^lg),
  * whatever came before; and n of them in a row are not with (1 - p)^n = exp(-n size / 2^lg). So the bytes up to the
  * next sample, which are exponential, tell how many allocations of a class are before it. A sample stands for 1 / p
- * allocations. Thread-safe.
+ * allocations. At lg 0 all are sampled: p = 1. Thread-safe.
  */
 #ifndef LUNALLOC_OBSERVE_PROF_DRAW_H
 #define LUNALLOC_OBSERVE_PROF_DRAW_H

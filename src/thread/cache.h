@@ -43,6 +43,7 @@ typedef struct {
     uint32_t sweep;                /* Synchronization: the user; the bin that the collector looks at next. */
     uint64_t due;                  /* Synchronization: the user; bit i: the end of bin i's present countdown is a sample
                                       (arena/sample.h). */
+    uint32_t drawn;                /* Synchronization: the user; sample_generation of the present countdowns. */
 
     /* Synchronization: the user: these fields. */
     uint64_t used;     /* bit i: an object of bin i's class was asked for or freed here */

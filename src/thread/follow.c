@@ -26,6 +26,7 @@ thread_serve(thread_t *thread) {
     }
     thread_refit(thread);
     quarantine_fit(thread);
+    tcache_redraw(&thread->cache);
 }
 
 void

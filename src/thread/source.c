@@ -33,9 +33,13 @@ static void *
 alloc_cached(thread_t *thread, source_t source, uint32_t szind) {
     void *ptr;
     bool looked = source.cache == &thread->cache && sc.size[szind] <= SC_LOOKUP_MAX;
-    return !looked && cache_bin_pop(&source.cache->bins[szind + 1], &ptr)
-               ? ptr
-               : tcache_alloc_slow(thread, source.cache, source.arena, szind);
+    if (!looked) {
+        tcache_redraw(source.cache);
+        if (cache_bin_pop(&source.cache->bins[szind + 1], &ptr)) {
+            return ptr;
+        }
+    }
+    return tcache_alloc_slow(thread, source.cache, source.arena, szind);
 }
 
 static void *

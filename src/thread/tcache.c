@@ -268,18 +268,45 @@ next_period(cache_t *cache, uint32_t bin_index) {
     return period;
 }
 
-/* True if the countdown that has ended ends in a sample. */
-static bool
-restart_countdown(cache_t *cache, uint32_t bin_index) {
+/* A bin's countdown starts again, whether or not the present one has ended. */
+static void
+start_countdown(cache_t *cache, uint32_t bin_index) {
     cache_bin_t *bin = &cache->bins[bin_index];
     cache_cold_t *cold = &cache->cold[bin_index];
-    bool due = (cache->due >> bin_index & 1) != 0;
-    uint32_t period = next_period(cache, bin_index);
-    uint64_t nrequests = atomic_get(&cold->nrequests);
-    atomic_set_release(&cold->nrequests, nrequests | RESTARTING);
+    uint32_t period = next_period(cache, bin_index), left = bin->remain;
+    uint64_t requests = atomic_get(&cold->nrequests) - left;
+    atomic_set_release(&cold->nrequests, requests | RESTARTING);
     __atomic_store_n(&bin->remain, period, __ATOMIC_RELEASE);
-    atomic_set_release(&cold->nrequests, nrequests + period);
-    cache->counted += sc.size[bin_index - 1] * period;
+    atomic_set_release(&cold->nrequests, requests + period);
+    if ((cache->used >> bin_index & 1) != 0) {
+        cache->counted += sc.size[bin_index - 1] * ((uint64_t)period - left);
+    }
+}
+
+static COLD void
+redraw(cache_t *cache) {
+    cache->drawn = sample_latest();
+    for (uint32_t i = 1; i < CACHE_BINS; i++) {
+        start_countdown(cache, i);
+    }
+}
+
+void
+tcache_redraw(cache_t *cache) {
+    if (UNLIKELY(cache->drawn != sample_latest())) {
+        redraw(cache);
+    }
+}
+
+/* A countdown has ended. True if it ends in a sample. */
+static NOINLINE bool
+restart_countdown(cache_t *cache, uint32_t bin_index) {
+    if (UNLIKELY(cache->drawn != sample_latest())) {
+        redraw(cache);
+        return sample_now(bin_index - 1);
+    }
+    bool due = (cache->due >> bin_index & 1) != 0;
+    start_countdown(cache, bin_index);
     return due;
 }
 
@@ -345,11 +372,7 @@ grow_on_overflow(cache_t *cache, uint32_t szind) {
 void
 tcache_open(cache_t *cache) {
     witness_no_core_lock();
-    for (uint32_t i = 1; i < CACHE_BINS; i++) {
-        uint32_t period = next_period(cache, i);
-        cache->bins[i].remain = period;
-        atomic_set(&cache->cold[i].nrequests, period);
-    }
+    redraw(cache);
 }
 
 /* Past the stack. NULL: there is none. */

@@ -65,8 +65,7 @@ count_samples(void) {
     return sum_samples(any_sample, NULL).count;
 }
 
-/* On, with a mean of 2^lg bytes from sample to sample, and nothing known. 0: all that is allocated is sampled, or all
- * but one in exp(size). */
+/* On, with a mean of 2^lg bytes from sample to sample, and nothing known. 0: all that is allocated is sampled. */
 static inline void
 profile(unsigned lg) {
     assert_int_equal(prof_set_active(true), 0);
@@ -81,7 +80,7 @@ profile_off(void **state) {
     return 0;
 }
 
-/* An allocation that is sampled: one of the first that follow a countdown's end. */
+/* An allocation that is sampled: at lg 0, the first one. */
 static inline void *
 sampled_malloc(size_t size) {
     for (size_t i = 0; i < 4 * TCACHE_PERIOD; i++) {

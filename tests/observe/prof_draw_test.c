@@ -9,7 +9,7 @@ static const size_t sizes[] = {8, 16, 48, 320, 4096, 40960, 1 << 20, 1 << 27};
 
 static double
 probability(size_t size, unsigned lg) {
-    return -expm1(-(double)size / exp2(lg));
+    return lg == 0 ? 1 : -expm1(-(double)size / exp2(lg));
 }
 
 static void

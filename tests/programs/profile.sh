@@ -42,6 +42,32 @@ for flags in "-O2 -fno-omit-frame-pointer" "-O2 -fomit-frame-pointer" "-O0"; do
     done
 done
 
+# Few allocations of a class, from the program's first on: all are there at a rate of 0, and their bytes at others.
+cat >"$work/few.c" <<'END'
+#include <stdlib.h>
+void *kept[2000];
+int main(int argc, char **argv) {
+    (void)argc;
+    for (int i = 0; i < atoi(argv[1]); i++) kept[i] = malloc((size_t)atoi(argv[2]));
+    return 0;
+}
+END
+${CC:-cc} -O1 -fno-builtin -o "$work/few" "$work/few.c"
+# few RATE COUNT SIZE LINE TOTAL -- what is said at exit begins with LINE; the tool says TOTAL.
+few() {
+    rm -f "$work"/few.*.heap
+    LUNALLOC_CONF=prof:true,prof_final:true,prof_leak:true,lg_prof_sample:$1,prof_prefix:$work/few \
+        preloaded "$work/few" "$2" "$3" >"$work/details" 2>&1
+    google-pprof --text "$work/few" "$work"/few.*.f.heap >>"$work/details" 2>/dev/null
+    if grep -q "^lunalloc: leak: $4" "$work/details" && grep -qx "Total: $5" "$work/details"; then
+        ok "$2 allocations of $3 bytes at a rate of 2^$1"
+    else
+        fail "$2 allocations of $3 bytes at a rate of 2^$1" "$work/details"
+    fi
+}
+few 0 400 30000 "about 13107200 bytes in 400 allocations live at exit, by 400 samples" "12.5 MB"
+few 10 2000 10000 "about 20[45][0-9]* bytes in" "19.5 MB"
+
 # profiled NAME COMMAND... -- does the same as without the library, profiled; and a profile is there at its end.
 profiled() {
     local -x LUNALLOC_CONF=$conf,prof_prefix:$work/profiled
