@@ -13,8 +13,8 @@
  * Each cache remembers the generation of its countdowns; the thread that makes a change draws again at once, others
  * when they next follow (thread/follow.h), and what was due in a countdown of old does not become a sample.
  *
- * Synchronization: `sampler` is filled before sampling is first switched on, and stays; `sampling` may change at any
- * time, and sample_changed() is called after it has.
+ * Synchronization: `sampler` is filled before sampling is first switched on, and before anything is kept for a thread,
+ * and stays; `sampling` may change at any time, and sample_changed() is called after it has.
  */
 #ifndef LUNALLOC_ARENA_SAMPLE_H
 #define LUNALLOC_ARENA_SAMPLE_H

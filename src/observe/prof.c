@@ -22,6 +22,8 @@ static _Atomic unsigned lg_sample = DEFAULT_LG_PROF_SAMPLE; /* Synchronization: 
 static _Atomic bool gdump;                                  /* Synchronization: any thread. */
 _Atomic bool prof_begun;
 
+static const sampler_t prof_sampler;
+
 /* ---- threads ---- */
 
 /* What the calling thread is known as; NULL: it is not known yet, or it is no thread that could be. */
@@ -30,10 +32,12 @@ record(void) {
     return thread_self->prof;
 }
 
+/* Its end is told to the sampler: also where sampling was never switched on. */
 static prof_thread_t *
 record_or_new(void) {
     thread_t *thread = thread_self;
     if (thread->prof == NULL && thread != &thread_gone && thread != &thread_unborn) {
+        atomic_set_release(&sampler, &prof_sampler);
         thread->prof = prof_thread_new(thread->id);
     }
     return thread->prof;

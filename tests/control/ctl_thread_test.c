@@ -2,6 +2,7 @@
  * codes. */
 #include "../api/support.h"
 #include "arena/arenas.h"
+#include "arena/sample.h"
 #include "base/sc.h"
 #include "thread/thread.h"
 
@@ -72,6 +73,37 @@ test_explicit_caches_bad_input(void **state) {
         assert_int_equal(write_unsigned(names[i], UINT32_MAX), EFAULT);
     }
 }
+
+/* ---- profiling, where nobody has switched it on ---- */
+
+static void *
+use_profile_controls(void *arg) {
+    const char *name = "worker", *read = NULL;
+    const bool *gdump = arg;
+    size_t len = sizeof read, lg = 19;
+    thread_assert(mallctl("thread.prof.name", NULL, NULL, &name, sizeof name) == 0);
+    thread_assert(mallctl("thread.prof.name", &read, &len, NULL, 0) == 0 && strcmp(read, "worker") == 0);
+    thread_assert(mallctl("thread.prof.active", NULL, NULL, &(bool){false}, sizeof(bool)) == 0);
+    thread_assert(mallctl("prof.gdump", NULL, NULL, arg, sizeof *gdump) == 0);
+    thread_assert(mallctl("prof.reset", NULL, NULL, &lg, sizeof lg) == 0);
+    lunalloc_free(lunalloc_malloc(4 << 20));
+    lunalloc_free(lunalloc_malloc(8));
+    return NULL;
+}
+
+/* What is kept for a thread is given back at its end, by a profiler that never sampled. */
+static void
+test_named_thread_ends_without_sampling(void **state) {
+    (void)state;
+    assert_null(atomic_get(&sampler));
+    bool gdump[] = {true, false};
+    for (unsigned i = 0; i < 2; i++) {
+        run_thread(use_profile_controls, &gdump[i]);
+    }
+    assert_false(atomic_get(&sampling));
+}
+
+/* ---- bytes ---- */
 
 /* In a thread of its own, which has not allocated. */
 static void *
@@ -207,6 +239,7 @@ test_batch_by_name(void **state) {
 int
 main(void) {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_named_thread_ends_without_sampling),
         cmocka_unit_test(test_explicit_caches),
         cmocka_unit_test(test_explicit_caches_bad_input),
         cmocka_unit_test(test_bytes),
