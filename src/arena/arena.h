@@ -64,6 +64,9 @@ void arena_delete_slabs(list_t *emptied);
 void arena_flush(void **ptrs, uint32_t n);
 /* The extent of an allocation that lives; anything else is misuse and ends the process with a message naming `what`. */
 extent_t *arena_extent_of(const void *ptr, const char *what);
+/* Misuse unless this is the address of an allocation in that extent, which a free would take: for who takes it and
+ * frees it later. */
+void arena_expect_live(const extent_t *e, const void *ptr);
 void arena_free_large(extent_t *e);
 /* The same by address: one inside a large allocation is misuse. */
 void arena_free_large_ptr(const void *ptr);

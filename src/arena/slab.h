@@ -20,15 +20,16 @@ slab_regind(const extent_t *slab, uintptr_t ptr) {
     return div_by(ptr - slab->addr, sc.magic[slab->szind]);
 }
 
-/* Is ptr, an address within the slab, that of a region? */
-static inline bool
-slab_begins(const extent_t *slab, const void *ptr) {
-    uint32_t i;
-    return div_exactly((uintptr_t)ptr - slab->addr, sc.magic[slab->szind], &i) && i < slab->nregs;
-}
-
 /* Misuse that only a slow look can see: an address inside a region, past the last one, or already free. */
 _Noreturn COLD void slab_reject(const extent_t *slab, const void *ptr);
+
+/* Is ptr the address of a region in use? */
+static inline bool
+slab_lives(const extent_t *slab, const void *ptr) REQUIRES(role_bin) {
+    uint32_t i;
+    return div_exactly((uintptr_t)ptr - slab->addr, sc.magic[slab->szind], &i) && i < slab->nregs &&
+           (slab->free_regs[i / 64] >> (i % 64) & 1) == 0;
+}
 
 /* Takes back one region. */
 static inline void

@@ -162,6 +162,29 @@ arena_drain(arena_t *arena) {
     pa_purge_all(&arena->pages);
 }
 
+/* A slab may change its bin until that one's lock is held. */
+static bool
+region_lives(const extent_t *slab, const void *ptr) {
+    for (bin_t *bin; (bin = atomic_get(&slab->bin)) != NULL;) {
+        bin_lock(bin);
+        bool same = atomic_get(&slab->bin) == bin;
+        bool lives = same && slab_lives(slab, ptr);
+        bin_unlock(bin);
+        if (same) {
+            return lives;
+        }
+    }
+    return false;
+}
+
+void
+arena_expect_live(const extent_t *e, const void *ptr) {
+    witness_no_core_lock();
+    if (UNLIKELY(e->slab ? !region_lives(e, ptr) : (uintptr_t)ptr != e->addr)) {
+        reject(e, ptr);
+    }
+}
+
 extent_t *
 arena_extent_of(const void *ptr, const char *what) {
     extent_t *e = pagemap_extent((uintptr_t)ptr);

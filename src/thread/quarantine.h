@@ -2,12 +2,13 @@
  * quarantine.h -- freed objects that wait, oldest first, before they may be used again: of each thread, up to the
  * bytes that options.modes says and QUARANTINE_MOST objects.
  *
- * Each is filled with JUNK_FREED when it enters and must still be when it leaves: else it was written to after it was
- * freed, which is misuse; so is a second free while it waits. Not for objects that are larger than the limit, of manual
- * arenas (which may be reset at any time), samples of the profiler, or what is freed inside of a hook.
+ * What enters is an allocation that lives: the caller has checked it (arena_expect_live). It is filled with JUNK_FREED
+ * and must still be when it leaves: else it was written to after it was freed, which is misuse; so is a second free
+ * while it waits. Not for objects that are larger than the limit, of manual arenas (which may be reset at any time),
+ * samples of the profiler, or what is freed inside of a hook.
  *
- * What waits counts as cached. It goes back to its arena when the thread's cache is flushed, when the limit falls, and
- * when the thread ends.
+ * What waits counts as cached. It goes back to its arena when the thread's cache is flushed, when the limit falls,
+ * when the thread ends, and when the thread finds no memory.
  */
 #ifndef LUNALLOC_THREAD_QUARANTINE_H
 #define LUNALLOC_THREAD_QUARANTINE_H

@@ -76,19 +76,11 @@ source_alloc(thread_t *thread, source_t source, uint32_t szind, size_t alignment
 
 /* ---- frees ---- */
 
-static bool
-begins(const extent_t *e, const void *ptr) {
-    return e->slab ? slab_begins(e, ptr) : (uintptr_t)ptr == e->addr;
-}
-
-/* What is done to an object's contents. True: it waits in quarantine, and that was all. An address inside of an
- * allocation is found out where it goes. */
+/* What is done to an object's contents, once it is known to be one. True: it waits in quarantine, and that was all. */
 static COLD bool
 freed_in_modes(thread_t *thread, uint64_t modes, void *ptr) {
     const extent_t *e = arena_extent_of(ptr, "free");
-    if (!begins(e, ptr)) {
-        return false;
-    }
+    arena_expect_live(e, ptr);
     size_t size = sc.size[e->szind];
     if (quarantine_enter(thread, e, ptr)) {
         thread_event(thread);

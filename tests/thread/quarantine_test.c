@@ -2,8 +2,10 @@
  */
 #include "../api/support.h"
 #include "extent/metadata.h"
+#include "os/fault.h"
 #include "thread/modes.h"
 #include "thread/quarantine.h"
+#include "thread/tcache.h"
 
 #define SIZE 1536
 
@@ -260,6 +262,51 @@ test_interior(void **state) {
     }
 }
 
+/* The only object of its class, and an address a page behind it: a region that nobody has, or no region at all. */
+static void
+free_a_page_behind(void *arg) {
+    size_t size = *(size_t *)arg;
+    tcache_flush(&thread_get()->cache);
+    limit(1 << 20);
+    char *ptr = lunalloc_malloc(size);
+    lunalloc_free(ptr + 4096);
+    write(STDERR_FILENO, "went on\n", 8);
+}
+
+/* A free of an address that is none is found at once, as without quarantine, and by the thread that is to blame. */
+static void
+test_free_of_what_is_not_allocated(void **state) {
+    (void)state;
+    static size_t sizes[] = {16, 32, 64, 256, 512, SIZE, 14336, 30000, 100000};
+    for (unsigned i = 0; i < sizeof sizes / sizeof sizes[0]; i++) {
+        outcome_t out = in_child(free_a_page_behind, &sizes[i]);
+        assert_misuse(&out, "free");
+        assert_null(strstr(out.text, "went on"));
+    }
+}
+
+/* The same where the region was freed before the mode was on. */
+static void
+free_again_in_mode(void *arg) {
+    void *ptr = lunalloc_malloc(*(size_t *)arg);
+    lunalloc_free(ptr);
+    tcache_flush(&thread_get()->cache);
+    limit(1 << 20);
+    lunalloc_free(ptr);
+    write(STDERR_FILENO, "went on\n", 8);
+}
+
+static void
+test_double_free_across_the_switch(void **state) {
+    (void)state;
+    static size_t sizes[] = {16, 256, SIZE, 100000};
+    for (unsigned i = 0; i < sizeof sizes / sizeof sizes[0]; i++) {
+        outcome_t out = in_child(free_again_in_mode, &sizes[i]);
+        assert_misuse(&out, "");
+        assert_null(strstr(out.text, "went on"));
+    }
+}
+
 /* What is all junk by the application's own will is no second free. */
 static void
 test_own_junk(void **state) {
@@ -271,6 +318,51 @@ test_own_junk(void **state) {
         lunalloc_free(ptr);
     }
     limit(0);
+}
+
+/* ---- without memory ---- */
+
+static bool
+refuse_fresh(fault_kind_t kind) {
+    return kind == fault_map || kind == fault_commit;
+}
+
+/* What waits serves before memory has run out: small objects and large ones, most of all that may wait. */
+static void
+use_all_again(void *arg) {
+    size_t size = *(size_t *)arg;
+    enum {
+        N = 64
+    };
+    void *ptrs[N];
+    limit(1 << 30);
+    for (unsigned i = 0; i < N; i++) {
+        ptrs[i] = lunalloc_malloc(size);
+    }
+    atomic_set(&fault_slot, refuse_fresh);
+    unsigned more = 0;
+    for (; more < 100000 && lunalloc_malloc(size) != NULL; more++) {
+    }
+    child_assert(more < 100000);
+    atomic_set(&fault_slot, NULL);
+    for (unsigned i = 0; i < N; i++) {
+        lunalloc_free(ptrs[i]);
+    }
+    child_assert(waiting(size) == N);
+    atomic_set(&fault_slot, refuse_fresh);
+    child_assert(lunalloc_malloc(size) != NULL);
+    child_assert(waiting(size) == 0);
+    atomic_set(&fault_slot, NULL);
+}
+
+static void
+test_what_waits_serves_when_memory_runs_out(void **state) {
+    (void)state;
+    static size_t sizes[] = {SIZE, 30000, 1 << 20};
+    for (unsigned i = 0; i < sizeof sizes / sizeof sizes[0]; i++) {
+        outcome_t out = in_child(use_all_again, &sizes[i]);
+        assert_child_well(&out);
+    }
 }
 
 /* ---- threads ---- */
@@ -335,6 +427,9 @@ main(void) {
         TEST(test_write_after_free),
         TEST(test_double_free),
         TEST(test_own_junk),
+        TEST(test_free_of_what_is_not_allocated),
+        TEST(test_double_free_across_the_switch),
+        TEST(test_what_waits_serves_when_memory_runs_out),
         TEST(test_thread_exit),
         TEST(test_fork),
     };
