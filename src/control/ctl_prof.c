@@ -110,6 +110,8 @@ static const struct {
     {ENOSPC, "no space is left"},
     {EFBIG, "no space is left"},
     {ENAMETOOLONG, "the name is too long"},
+    {ENXIO, "nobody reads there"},
+    {EPIPE, "nobody reads there"},
     {ENOSYS, "no zlib (libz.so.1) is here"},
 };
 

@@ -84,8 +84,8 @@ ends_in(const char *name, const char *end) {
 }
 
 static int
-write_file(const char *name) REQUIRES(role_dump) {
-    int error = file_begin(&file, name);
+write_file(const char *name, file_way_t way) REQUIRES(role_dump) {
+    int error = file_begin(&file, name, way);
     if (error == 0) {
         if (ends_in(name, ".gz")) {
             file_compress(&file);
@@ -108,7 +108,7 @@ prof_dump(const char *name) {
         gzip_load();
     }
     prof_dump_lock();
-    int error = write_file(name != NULL ? name : next_name(BY_REQUEST));
+    int error = name != NULL ? write_file(name, file_in_place) : write_file(next_name(BY_REQUEST), file_aside);
     prof_dump_unlock();
     if (!nested) {
         prof_leave();
@@ -120,7 +120,7 @@ prof_dump(const char *name) {
 static void
 dump_at(occasion_t occasion) EXCLUDES(role_dump) {
     if (dump_try()) {
-        write_file(next_name(occasion));
+        write_file(next_name(occasion), file_aside);
         prof_dump_unlock();
     }
 }

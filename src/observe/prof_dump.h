@@ -2,9 +2,10 @@
  * prof_dump.h -- profiles as files: when one is written, and under which name.
  *
  * A file whose name ends in ".pb" is a protocol buffer of pprof's (prof_proto.c), any other one text (prof_text.c);
- * with ".gz" after that it is compressed, if zlib is here. It is written aside and renamed, so there is a whole one or
- * none. One is written at a time; who is told to by an event (an interval, a new high) while another one is being
- * written, on whatever thread, leaves it at that. Writing takes no memory from the arenas.
+ * with ".gz" after that it is compressed, if zlib is here. A new file is written aside and renamed, so there is a whole one
+ * or none. What a caller names and is there, such as a device or the file of a descriptor, is written in place
+ * (os/file.h). One is written at a time: an event (an interval, a new high) while another one is being written, on
+ * whatever thread, writes none. Writing takes no memory from the arenas.
  */
 #ifndef LUNALLOC_OBSERVE_PROF_DUMP_H
 #define LUNALLOC_OBSERVE_PROF_DUMP_H
@@ -18,7 +19,8 @@
 void prof_dump_lock(void) ACQUIRE(role_dump);
 void prof_dump_unlock(void) RELEASE(role_dump);
 
-/* NULL: PREFIX.PROCESS.NUMBER.mNUMBER.heap. 0, or why there is no such file: an errno value. */
+/* NULL: PREFIX.PROCESS.NUMBER.mNUMBER.heap, replacing what has this name. 0, or why there is no such file: an errno
+ * value. */
 int prof_dump(const char *name) EXCLUDES(role_dump);
 /* So many bytes more have been allocated, by estimate: a dump is due each 2^options.lg_prof_interval bytes. */
 void prof_dump_allocated(double bytes) EXCLUDES(role_dump);

@@ -10,7 +10,8 @@ file_process(void) {
 }
 
 int
-file_begin(file_t *file, const char *name) {
+file_begin(file_t *file, const char *name, file_way_t way) {
+    (void)way;
     file->name = name;
     file->error = ENOSYS;
     return ENOSYS;

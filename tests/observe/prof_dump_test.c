@@ -7,6 +7,7 @@
 #include "os/gzip.h"
 
 #include <dirent.h>
+#include <fcntl.h>
 #include <math.h>
 #include <sys/stat.h>
 
@@ -369,22 +370,119 @@ test_unwritable_path_leaves_nothing(void **state) {
     assert_non_null(strstr(message, "there is no such folder"));
 }
 
-/* What was there under the name stays until the new file is whole. */
-static void
-test_full_device_leaves_what_was_there(void **state) {
-    (void)state;
+static int
+dump_limited(void) {
     struct rlimit before, none = {0, 0};
-    assert_int_equal(prof_dump("a.heap"), 0);
-    signal(SIGXFSZ, SIG_IGN);
     getrlimit(RLIMIT_FSIZE, &before);
     none.rlim_max = before.rlim_max;
     setrlimit(RLIMIT_FSIZE, &none);
     int error = prof_dump("a.heap");
     setrlimit(RLIMIT_FSIZE, &before);
-    assert_int_equal(error, EFBIG);
-    assert_int_equal(count_files("", false), 1);
+    return error;
+}
+
+/* Neither a new file nor half of one in the place of an old one; and no signal ends the process. */
+static void
+test_full_device_leaves_nothing(void **state) {
+    (void)state;
     struct stat st;
+    assert_int_equal(dump_limited(), EFBIG);
+    assert_int_equal(count_files("", false), 0);
+    assert_int_equal(prof_dump("a.heap"), 0);
     assert_true(stat("a.heap", &st) == 0 && st.st_size > 0);
+    assert_int_equal(dump_limited(), EFBIG);
+    assert_int_equal(count_files("", false), 1);
+    assert_true(stat("a.heap", &st) == 0 && st.st_size == 0);
+}
+
+/* A name that the caller gives is written in place: its link, its file's mode, its open descriptor. */
+static void
+test_named_file_stays_what_it_is(void **state) {
+    (void)state;
+    struct stat st;
+    char text[16] = "";
+    int fd = open("a.heap", O_RDWR | O_CREAT | O_EXCL, 0600);
+    assert_true(fd >= 0);
+    assert_int_equal(symlink("a.heap", "b.heap"), 0);
+    assert_int_equal(prof_dump("b.heap"), 0);
+    assert_int_equal(pread(fd, text, 13, 0), 13);
+    assert_string_equal(text, "heap profile:");
+    close(fd);
+    assert_int_equal(lstat("b.heap", &st), 0);
+    assert_true(S_ISLNK(st.st_mode));
+    assert_int_equal(stat("b.heap", &st), 0);
+    assert_int_equal(st.st_mode & 0777, 0600);
+    assert_int_equal(mkfifo("c.heap", 0600), 0);
+    alarm(60);
+    assert_int_equal(prof_dump("c.heap"), ENXIO);
+    alarm(0);
+    assert_int_equal(count_files("", false), 3);
+    char message[256];
+    assert_int_equal(lunalloc_ctl_set("prof.dump", "c.heap", message, sizeof message), EFAULT);
+    assert_non_null(strstr(message, "nobody reads there"));
+}
+
+/* A name that counts up can be foreseen: a link that somebody has put there is replaced, and not followed. */
+static void
+test_own_names_do_not_follow_links(void **state) {
+    (void)state;
+    struct stat st;
+    char name[64];
+    unsigned number = 0, request = 0;
+    assert_true(prof_dump_set_prefix("own"));
+    assert_int_equal(prof_dump(NULL), 0);
+    DIR *dir = opendir(".");
+    for (struct dirent *entry; (entry = readdir(dir)) != NULL;) {
+        sscanf(entry->d_name, "own.%*u.%u.m%u.heap", &number, &request);
+    }
+    closedir(dir);
+    snprintf(name, sizeof name, "own.%d.%u.m%u.heap", getpid(), number + 1, request + 1);
+    assert_int_equal(symlink("victim", name), 0);
+    assert_int_equal(prof_dump(NULL), 0);
+    assert_int_equal(count_files("victim", false), 0);
+    assert_true(lstat(name, &st) == 0 && S_ISREG(st.st_mode));
+}
+
+/* ---- cancellation ---- */
+
+static void *
+dump_cancelled(void *arg) {
+    pthread_cancel(pthread_self());
+    *(int *)arg = prof_dump("a.pb.gz") | prof_dump("a.heap");
+    prof_dump_allocated((double)(UINT64_C(1) << 40));
+    pthread_testcancel();
+    *(int *)arg = -1;
+    return NULL;
+}
+
+/* The lowest descriptor that is free. */
+static int
+free_descriptor(void) {
+    int fd = dup(STDERR_FILENO);
+    close(fd);
+    return fd;
+}
+
+/* A thread that is to be cancelled is cancelled after the dump, not in the middle of it. */
+static void
+test_dump_is_no_cancellation_point(void **state) {
+    (void)state;
+    pthread_t thread;
+    void *result;
+    int error = -2, fd = free_descriptor();
+    profile(10);
+    options.lg_prof_interval = 20;
+    gzip_load();
+    assert_int_equal(pthread_create(&thread, NULL, dump_cancelled, &error), 0);
+    pthread_join(thread, &result);
+    assert_ptr_equal(result, PTHREAD_CANCELED);
+    assert_true(error == 0 || (error == ENOSYS && !gzip_load()));
+    assert_int_equal(free_descriptor(), fd);
+    assert_true(lock_try(prof_dump_mutex()));
+    lock_release(prof_dump_mutex());
+    size_t len;
+    assert_non_null(strstr((char *)read_whole("a.heap", &len), "\nMAPPED_LIBRARIES:\n"));
+    assert_int_equal(count_files(".i", false), 1);
 }
 
 /* ---- occasions ---- */
@@ -411,6 +509,25 @@ test_interval(void **state) {
         lunalloc_free(lunalloc_malloc(1 << 17));
     }
     assert_in_range(count_files(".i", false), 7, 8);
+}
+
+/* What is over an interval counts for the next one. */
+static void
+test_interval_keeps_the_remainder(void **state) {
+    (void)state;
+    double interval = (double)(UINT64_C(1) << 40);
+    profile(10);
+    options.lg_prof_interval = 40;
+    prof_dump_allocated(interval / 4);
+    assert_int_equal(count_files(".i", false), 0);
+    prof_dump_allocated(interval * 1.25);
+    assert_int_equal(count_files(".i", false), 1);
+    prof_dump_allocated(interval / 2);
+    assert_int_equal(count_files(".i", false), 2);
+    prof_dump_allocated(interval / 2);
+    assert_int_equal(count_files(".i", false), 2);
+    prof_dump_allocated(interval / 2);
+    assert_int_equal(count_files(".i", false), 3);
 }
 
 /* Allocates what raises the high-water mark. */
@@ -528,9 +645,13 @@ main(int argc, char **argv) {
         cmocka_unit_test_teardown(test_protocol_buffer_is_scaled, clean),
         cmocka_unit_test_teardown(test_compressed_profile, clean),
         cmocka_unit_test_teardown(test_unwritable_path_leaves_nothing, clean),
-        cmocka_unit_test_teardown(test_full_device_leaves_what_was_there, clean),
+        cmocka_unit_test_teardown(test_full_device_leaves_nothing, clean),
+        cmocka_unit_test_teardown(test_named_file_stays_what_it_is, clean),
+        cmocka_unit_test_teardown(test_dump_is_no_cancellation_point, clean),
         cmocka_unit_test_teardown(test_names_count_up, clean),
+        cmocka_unit_test_teardown(test_own_names_do_not_follow_links, clean),
         cmocka_unit_test_teardown(test_interval, clean),
+        cmocka_unit_test_teardown(test_interval_keeps_the_remainder, clean),
         cmocka_unit_test_teardown(test_gdump_at_each_new_high, clean),
         cmocka_unit_test_teardown(test_gdump_that_allocates_does_not_recur, clean),
         cmocka_unit_test_teardown(test_gdump_while_others_dump, clean),
