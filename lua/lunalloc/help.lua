@@ -86,7 +86,8 @@ help.functions = {
         "Forgets all samples, and sets the rate." },
     ["la.prof.dump"] = { "la.prof.dump([path]) -> true | nil, message, code",
         "Writes a profile: text that jeprof and google-pprof read, or pprof's protocol buffer if the path\n" ..
-        "ends in .pb; compressed, if zlib is there, with .gz after that. Without a path: a name that counts up.",
+        "ends in .pb; compressed, if zlib is there, with .gz after that. A file, link, FIFO or device\n" ..
+        "that is there is written in place. Without a path: a name that counts up.",
         'la.prof.dump "heap.pb.gz"' },
     ["la.prof.top"] = { "la.prof.top{by=, min_age=, n=} -> array of {samples=, objects=, bytes=, oldest=, ...}",
         "What lives, in groups, most bytes first. by: \"stack\", \"class\", \"arena\" or \"thread\"; min_age: only\n" ..

@@ -7,6 +7,7 @@
 #include "observe/prof.h"
 #include "observe/prof_dump.h"
 #include "os/pages.h"
+#include "os/system.h"
 #include "thread/caches.h"
 #include "thread/thread.h"
 
@@ -48,6 +49,7 @@ postfork_parent(void) {
 static void
 postfork_child(void) {
     postfork(true);
+    system_forked();
 }
 
 /* What pthread_atfork calls, where the C library is glibc: its own code is linked behind all of ours, into pages that a

@@ -31,6 +31,14 @@ auto_arenas(void) {
     return n < ARENAS_MAX_AUTO ? n : ARENAS_MAX_AUTO;
 }
 
+/* What a report at exit needs of the system beyond memory and write: a process may have forbidden itself the rest by
+ * then. */
+static void
+prepare_report(void) {
+    system_keep_error();
+    pages_huge_size();
+}
+
 static void
 boot(void) {
     check_sink = message_write;
@@ -38,8 +46,8 @@ boot(void) {
     conf_read();
     sc_boot((sc_config_t){.lg_page = lg_floor(pages_size()), .lg_quantum = options.lg_quantum, .lg_ngroup = 2});
     conf_apply();
-    if (options.stats_print) {
-        system_keep_error();
+    if (options.stats_print || options.prof_leak) {
+        prepare_report();
     }
     if (!arenas_boot(auto_arenas())) {
         misuse("no memory to start with", NULL, "");

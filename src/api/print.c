@@ -4,6 +4,7 @@
 #include "base/options.h"
 #include "control/report.h"
 #include "lunalloc.h"
+#include "os/system.h"
 
 #include <errno.h>
 #include <string.h>
@@ -43,6 +44,7 @@ print_in_passing(void) {
 __attribute__((destructor)) static void
 print_at_exit(void) {
     if (options.stats_print) {
+        system_error_at_exit();
         malloc_stats_print(NULL, NULL, options.stats_print_opts);
     }
 }

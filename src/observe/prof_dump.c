@@ -181,6 +181,7 @@ at_exit(void) {
         dump_at(BY_FINAL);
     }
     if (options.prof_leak) {
+        system_error_at_exit();
         report_leaks();
     }
     if (!nested) {

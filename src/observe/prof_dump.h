@@ -2,8 +2,8 @@
  * prof_dump.h -- profiles as files: when one is written, and under which name.
  *
  * A file whose name ends in ".pb" is a protocol buffer of pprof's (prof_proto.c), any other one text (prof_text.c);
- * with ".gz" after that it is compressed, if zlib is here. A new file is written aside and renamed, so there is a whole one
- * or none. What a caller names and is there, such as a device or the file of a descriptor, is written in place
+ * with ".gz" after that it is compressed, if zlib is here. A new file is written aside and renamed, so there is a whole
+ * one or none. What a caller names and is there, such as a device or the file of a descriptor, is written in place
  * (os/file.h). One is written at a time: an event (an interval, a new high) while another one is being written, on
  * whatever thread, writes none. Writing takes no memory from the arenas.
  */

@@ -7,8 +7,9 @@
  *   MAPPED_LIBRARIES:
  *   what /proc/self/maps says
  *
- * Counts are those of samples; a reader scales them up by the rate. Threads are comments to it. There is no file that
- * google-pprof reads and jeprof shows by thread: google-pprof takes a file for a heap profile only if its first line
+ * Counts are those of samples; a reader scales them up by the rate. Threads are comments to it. jemalloc's manual has
+ * another form ("heap_v2/RATE" first, and lines "t*: ...", "t1: ..." after each stack), which jeprof shows by thread
+ * and google-pprof cannot read. No file is both: google-pprof takes a file for a heap profile only if its first line
  * that is no %command begins with "heap profile:", be it behind a section of symbols, and whatever begins so jeprof
  * takes for one without threads.
  */

@@ -34,8 +34,8 @@ typedef struct {
     char buf[4096];
 } file_t;
 
-/* 0 or an error; after an error nothing has changed, and the file is not to be used. ENXIO: a FIFO that nobody reads, or
- * a socket. What is there stays until the first bytes are written. By the thread that ends it. */
+/* 0 or an error; after an error nothing has changed, and the file is not to be used. ENXIO: a FIFO that nobody reads,
+ * or a socket. What is there stays until the first bytes are written. The thread that begins a file ends it. */
 int file_begin(file_t *file, const char *name, file_way_t way);
 /* Before anything is written: it will be compressed. Without zlib, an error at the end. */
 void file_compress(file_t *file);

@@ -49,7 +49,8 @@ typedef enum {
     pages_thp_never
 } pages_thp_t;
 
-/* Bytes of a huge page, a power of two, where the system backs memory by such as it is touched; 0 where it does not. */
+/* Bytes of a huge page, a power of two, where the system backs memory by such as it is touched; 0 where it does not.
+ * The first call may read a file. */
 size_t pages_huge_size(void);
 /* False where the system has no such choice. What was chosen cannot be taken back to the default. */
 bool pages_thp(void *addr, size_t size, pages_thp_t mode);

@@ -4,6 +4,7 @@
  */
 #include "os/pages.h"
 
+#include "base/atomic.h"
 #include "base/bits.h"
 #include "os/call.h"
 #include "os/fault.h"
@@ -113,8 +114,11 @@ pages_unguard(void *addr, size_t size) {
     return call_protect(addr, size, PROT_READ | PROT_WRITE);
 }
 
-size_t
-pages_huge_size(void) {
+/* Synchronization: any thread; the size + 1, or 0 if it has not been asked for. */
+static _Atomic size_t huge_size;
+
+static size_t
+read_huge_size(void) {
     char text[32];
     size_t size = 0;
     size_t len = system_read_config("/sys/kernel/mm/transparent_hugepage/hpage_pmd_size", text, sizeof text);
@@ -122,6 +126,16 @@ pages_huge_size(void) {
         size = size * 10 + (size_t)(text[i] - '0');
     }
     return is_pow2(size) && size > pages_size() ? size : 0;
+}
+
+size_t
+pages_huge_size(void) {
+    size_t known = atomic_get(&huge_size);
+    if (known == 0) {
+        known = read_huge_size() + 1;
+        atomic_set(&huge_size, known);
+    }
+    return known - 1;
 }
 
 bool

@@ -12,9 +12,14 @@ uint32_t system_thread_id(void);
 _Noreturn void system_exit(int status);
 /* Writes text to standard error, all of it if possible. Async-signal-safe. */
 void system_write_error(const char *text, size_t len);
-/* What is written to standard error when the process has closed it goes to where it leads now; for that a file stays
- * open. Once. */
+/* What is written at exit will go to where standard error leads now, whatever descriptor 2 is by then; nowhere, if it
+ * is closed now. For that a copy of it stays open. Once, at boot. */
 void system_keep_error(void);
+/* From now on lines go there. No call to the system is made: a process may have forbidden itself all but writing. */
+void system_error_at_exit(void);
+/* In the child of a fork: it keeps a copy only of a regular file, and what it writes at exit goes to descriptor 2. A
+ * daemon's caller waits until all copies of a pipe are closed. */
+void system_forked(void);
 /* An environment variable, or NULL; always NULL in a process that runs with more rights than its user's. */
 const char *system_env(const char *name);
 /* The configuration that the application has compiled in, as its variable `const char *lunalloc_conf`; or NULL. */

@@ -76,46 +76,54 @@ system_exit(int status) {
     }
 }
 
-/* Beyond the descriptors that programs expect to get, and within any usual limit. */
-#define KEPT_ERROR_MIN 200
+/* ---- standard error ---- */
 
-/* Constant after boot. */
-static struct {
-    int fd; /* 0: none */
-    dev_t device;
-    ino_t inode;
-} kept_error;
+/* The first number to be tried for a copy of descriptor 2: beyond those that programs close one by one, and within what
+ * a table of a usual process has room for. */
+#define KEPT_ERROR 1000
+
+/* Synchronization: constant but for boot, fork and exit: these variables. */
+static int error_fd = STDERR_FILENO;   /* where lines go */
+static int kept_error = STDERR_FILENO; /* where they go at exit; negative: nowhere */
+static bool kept_by_child;
+
+static bool
+is_regular(int fd, struct stat *st) {
+    return CALL(SYS_fstat, fd, st) == 0 && S_ISREG(st->st_mode);
+}
 
 void
 system_keep_error(void) {
-    int saved = errno;
     struct stat st;
-    int fd = (int)syscall(SYS_fcntl, STDERR_FILENO, F_DUPFD_CLOEXEC, KEPT_ERROR_MIN);
-    if (fd > 0 && fstat(fd, &st) == 0) {
-        kept_error.fd = fd;
-        kept_error.device = st.st_dev;
-        kept_error.inode = st.st_ino;
+    long fd = -EINVAL;
+    for (int least = KEPT_ERROR; fd == -EINVAL && least > STDERR_FILENO; least /= 4) {
+        fd = CALL(SYS_fcntl, STDERR_FILENO, F_DUPFD_CLOEXEC, least);
     }
-    errno = saved;
+    if (fd >= 0 || fd == -EBADF) {
+        kept_error = (int)fd;
+        kept_by_child = is_regular((int)fd, &st);
+    }
 }
 
-/* Not where the process has closed the kept one, too, and opened something else under its number. */
-static int
-error_fd(void) {
-    struct stat st;
-    bool closed = kept_error.fd != 0 && syscall(SYS_fcntl, STDERR_FILENO, F_GETFD) < 0 && errno == EBADF;
-    bool there =
-        closed && fstat(kept_error.fd, &st) == 0 && st.st_dev == kept_error.device && st.st_ino == kept_error.inode;
-    return there ? kept_error.fd : STDERR_FILENO;
+void
+system_error_at_exit(void) {
+    error_fd = kept_error;
+}
+
+/* A daemon's caller may be waiting for the end of a pipe, of a socket, or of a terminal. */
+void
+system_forked(void) {
+    if (kept_error > STDERR_FILENO && !kept_by_child) {
+        CALL(SYS_close, kept_error);
+        kept_error = STDERR_FILENO;
+    }
 }
 
 void
 system_write_error(const char *text, size_t len) {
-    int saved = errno;
-    int fd = error_fd();
     while (len > 0) {
-        ssize_t n = write(fd, text, len);
-        if (n < 0 && errno == EINTR) {
+        long n = CALL(SYS_write, error_fd, text, len);
+        if (n == -EINTR) {
             continue;
         }
         if (n <= 0) {
@@ -124,7 +132,6 @@ system_write_error(const char *text, size_t len) {
         text += n;
         len -= (size_t)n;
     }
-    errno = saved;
 }
 
 /* Reads environ itself: getenv may be somebody's wrapper that allocates. */
@@ -140,11 +147,6 @@ system_env(const char *name) {
         }
     }
     return NULL;
-}
-
-static bool
-is_regular(int fd, struct stat *st) {
-    return CALL(SYS_fstat, fd, st) == 0 && S_ISREG(st->st_mode);
 }
 
 static int

@@ -73,6 +73,14 @@ void
 system_keep_error(void) {
 }
 
+void
+system_error_at_exit(void) {
+}
+
+void
+system_forked(void) {
+}
+
 /* The C library's copy, because what the system hands out has no lasting address. Names have no case here, and there
  * are no set-uid processes. */
 const char *

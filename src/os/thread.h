@@ -23,7 +23,7 @@ typedef struct {
 /* Runs run(arg) in a new thread. Calls malloc, which may come back here: no lock that malloc takes is held. False if
  * the system refuses. */
 bool os_thread_start(os_thread_t *thread, const char *name, void (*run)(void *), void *arg);
-/* Waits until run has returned. */
+/* Waits until run has returned. No cancellation point. */
 void os_thread_join(os_thread_t *thread);
 bool os_thread_is_self(const os_thread_t *thread);
 /* Lets others run. */

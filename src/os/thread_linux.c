@@ -52,9 +52,13 @@ os_thread_start(os_thread_t *thread, const char *name, void (*run)(void *), void
     return created;
 }
 
+/* pthread_join is a cancellation point, and who waits here has a lock. */
 void
 os_thread_join(os_thread_t *thread) {
+    int before;
+    pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &before);
     pthread_join(thread->id, NULL);
+    pthread_setcancelstate(before, NULL);
 }
 
 bool

@@ -31,6 +31,34 @@ test_background_threads_on_and_off_live(void **state) {
     assert_true(purgers_become(0));
 }
 
+static void *
+switch_off_cancelled(void *arg) {
+    char message[256];
+    pthread_cancel(pthread_self());
+    *(int *)arg = lunalloc_ctl_set("background_thread", "false", message, sizeof message);
+    pthread_testcancel();
+    *(int *)arg = -1;
+    return NULL;
+}
+
+/* A thread that is to be cancelled first waits for the end of the other one: it has a lock. */
+static void
+test_switching_off_is_no_cancellation_point(void **state) {
+    (void)state;
+    pthread_t thread;
+    void *result;
+    int error = -2;
+    must_set("background_thread", "true");
+    make_dirty();
+    assert_true(purgers_become(1));
+    assert_int_equal(pthread_create(&thread, NULL, switch_off_cancelled, &error), 0);
+    pthread_join(thread, &result);
+    assert_ptr_equal(result, PTHREAD_CANCELED);
+    assert_int_equal(error, 0);
+    assert_true(purgers_become(0));
+    must_set("background_thread", "true");
+}
+
 /* jemalloc's way of asking, with its types. */
 static void
 test_mallctl(void **state) {
@@ -312,6 +340,7 @@ main(void) {
         cmocka_unit_test(test_wake_time),
         TEST(test_background_threads_none_when_off),
         TEST(test_background_threads_on_and_off_live),
+        TEST(test_switching_off_is_no_cancellation_point),
         TEST(test_mallctl),
         TEST(test_all_signals_are_blocked),
         TEST(test_bad_values),

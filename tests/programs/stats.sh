@@ -43,40 +43,145 @@ ends() { # ends NAME OPTS LINE
     if [ "$(report "$2" | tail -n 1)" = "$3" ]; then ok "$1"; else fail "$1: does not end in '$3'"; fi
 }
 
-cat >"$work/closing.c" <<'EOF'
+cat >"$work/ending.c" <<'EOF'
 #include <fcntl.h>
+#include <linux/filter.h>
+#include <linux/seccomp.h>
+#include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
-/* Closes standard error; with a file named, everything else too, and opens that file under every number. */
+#define ALLOW(name) BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_##name, 0, 1), BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW)
+
+/* From here on there are memory, write and exit. */
+static void sandbox(void) {
+    struct sock_filter steps[] = {
+        BPF_STMT(BPF_LD | BPF_W | BPF_ABS, 0), /* the number */
+        ALLOW(write), ALLOW(mmap), ALLOW(munmap), ALLOW(exit_group),
+        BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_KILL_PROCESS),
+    };
+    struct sock_fprog program = {sizeof steps / sizeof *steps, steps};
+    if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0 || prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program) != 0)
+        _exit(77);
+}
+
+/* Closes all descriptors and opens a file under each number. */
+static void take_all(const char *path) {
+    for (int fd = 2; fd < 1000; fd++) close(fd);
+    for (int fd = 2; fd >= 0 && fd < 999;) fd = open(path, O_WRONLY | O_CREAT | O_APPEND, 0600);
+}
+
+static void take_two(const char *path) {
+    close(2);
+    if (open(path, O_WRONLY | O_CREAT | O_APPEND, 0600) != 2) _exit(1);
+}
+
+/* The parent ends at once, without a report; the child lives until there is an end of standard input. */
+static void daemonize(void) {
+    char byte;
+    if (fork() != 0) _exit(0);
+    close(1);
+    close(2);
+    if (read(0, &byte, 1) < 0) _exit(1);
+    _exit(0);
+}
+
+/* The exit status is the child's. */
+static void fork_child(void) {
+    int status = 0;
+    pid_t pid = fork();
+    if (pid == 0) return;
+    waitpid(pid, &status, 0);
+    _exit(WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status));
+}
+
 int main(int argc, char **argv) {
     free(malloc(100));
-    if (argc > 1) {
-        for (int fd = 2; fd < 1000; fd++) close(fd);
-        for (int fd = 2; fd >= 0 && fd < 999;) fd = open(argv[1], O_WRONLY | O_CREAT | O_APPEND, 0600);
+    for (char *step = argv[1]; *step != '\0'; step++) {
+        switch (*step) {
+        case 'a': take_all(argv[2]); break;
+        case 'c': close(2); break;
+        case 'd': daemonize(); break;
+        case 'f': fork_child(); break;
+        case 's': sandbox(); break;
+        case 't': take_two(argv[2]); break;
+        }
     }
-    close(2);
-    return 0;
+    return argc > 9;
 }
 EOF
-${CC:-cc} -o "$work/closing" "$work/closing.c"
+${CC:-cc} -o "$work/ending" "$work/ending.c"
 
-# closing FILE... -- its report
-closing() {
-    LUNALLOC_CONF=stats_print:true preloaded "$work/closing" "$@" 2>&1 >/dev/null
+# ending STEPS [FILE] -- the report of a program that takes these steps before it ends; its status in $work/status.
+ending() {
+    LUNALLOC_CONF=${settings-stats_print:true} preloaded "$work/ending" "$@" 2>&1 >/dev/null
+    echo $? >"$work/status"
 }
 
-if [ "$(closing | tail -n 1)" = "--- End lunalloc statistics ---" ]; then
-    ok "a program that closes standard error"
+# reports NAME STEPS [FILE] -- it ends well, with a whole report where standard error led at its start, and nothing in
+# the file.
+reports() {
+    local name=$1 last
+    shift
+    last=$(ending "$@" | tail -n 1)
+    if [ "$(cat "$work/status")" = 77 ]; then
+        skipped=$((skipped + 1))
+        echo "skip $name: no seccomp here"
+    elif [ "$(cat "$work/status")" != 0 ] || [ "$last" != "--- End lunalloc statistics ---" ]; then
+        fail "$name: status $(cat "$work/status"), the last line is '$last'"
+    elif [ $# -gt 1 ] && { [ ! -e "$2" ] || [ -s "$2" ]; }; then
+        fail "$name: a report in a file of the program's"
+    else
+        ok "$name"
+    fi
+}
+
+reports "a program that ends" ""
+reports "a program that closes standard error" c
+reports "a program whose file has the descriptor's number" t "$work/two"
+reports "a program whose file has every number" a "$work/all"
+reports "a program that may only write" s
+reports "and one that has closed standard error" cs
+reports "a child of a fork" f
+reports "a child that may only write" fs
+
+# Started without standard error, a program has none, whatever has its number.
+LUNALLOC_CONF=stats_print:true preloaded "$work/ending" t "$work/none" 2>&-
+if [ -e "$work/none" ] && [ ! -s "$work/none" ]; then
+    ok "no report without standard error"
 else
-    fail "a program that closes standard error: no report"
+    fail "no report without standard error: it is in a file of the program's"
 fi
-closing "$work/other"
-if [ -e "$work/other" ] && [ ! -s "$work/other" ]; then
-    ok "no report into a file that has the descriptor's number"
+
+# A daemon's caller waits until all copies of the pipe are closed: the output ends while the daemon still lives.
+mkfifo "$work/life"
+exec 9<>"$work/life"
+if LUNALLOC_CONF=stats_print:true LD_PRELOAD=$library timeout 60 "$work/ending" d <"$work/life" 2>&1 |
+    timeout 20 cat >/dev/null; then
+    ok "a daemon's caller does not wait for it"
 else
-    fail "a report in a file of the program's"
+    fail "a daemon's caller waits for it"
 fi
+exec 9>&-
+
+# The programs of GNU close standard error themselves at exit.
+if LUNALLOC_CONF=stats_print:true preloaded ls / 2>&1 >/dev/null | grep -q "End lunalloc statistics"; then
+    ok "a report of ls"
+else
+    fail "no report of ls"
+fi
+
+# What has leaked is said in the same place.
+if settings=prof_leak:true,lg_prof_sample:10 ending t "$work/leak" | grep -q '^lunalloc: leak: '; then
+    ok "leaks, where a file has the descriptor's number"
+else
+    fail "no leaks said where a file has the descriptor's number"
+fi
+if [ ! -s "$work/leak" ]; then ok "and not in the file"; else fail "leaks said in a file of the program's"; fi
 
 ends OpenMetrics O "# EOF"
 ends text "" "--- End lunalloc statistics ---"
