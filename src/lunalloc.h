@@ -101,9 +101,14 @@ LUNALLOC_API bool lunalloc_replaced(void);
 /*
  * jemalloc's control interface, with its names, types and errors. 0, or EINVAL (size of a value, or the value itself),
  * ENOENT (no such name, index or mib), EPERM (read of a write-only name, write of a read-only one), EFAULT (a decay
- * time or limit out of range, all arenas where one is meant, an arena that cannot be reset), EAGAIN (not possible now).
- * Nothing is written, to the caller or here, if there is an error. Sums, such as "stats.allocated", are those
- * of the beginning of an epoch: writing "epoch" begins a new one.
+ * time or limit out of range, an arena that is not there or may not be reset, all arenas where one is meant), EAGAIN
+ * (not possible now). Nothing is written, to the caller or here, if there is an error, with one exception: where
+ * *oldlenp is not the size of the value, as much of it as fits is copied, *oldlenp becomes what was copied, and the
+ * error is EINVAL. Sums, such as "stats.allocated", are those of the beginning of an epoch: writing "epoch" begins a
+ * new one.
+ *
+ * The index 4096 means all arenas, 4097 in statistics all that were destroyed. For purge, decay, dss, initialized and
+ * statistics, the number of arenas (arenas.narenas) means all of them, too.
  *
  * A mib of the first components of a name is made by giving the first components only, or a *miblenp that is smaller
  * than the name has components; it can be completed with what follows in the mib of any longer name.
@@ -190,7 +195,8 @@ LUNALLOC_API int lunalloc_ctl_source(const char *name, const char **source);
  * is open.
  */
 LUNALLOC_API size_t lunalloc_ctl_limit(const char *name);
-/* The nearest known name to `name` into buf (always terminated); false if nothing is near. */
+/* The nearest known name to `name` into buf, cut to fit and terminated (of size 0: not touched); false if nothing is
+ * near. */
 LUNALLOC_API bool lunalloc_ctl_suggest(const char *name, char *buf, size_t size);
 /*
  * Reads or writes by name. A value is written as text: "true", "500", "-1", and for bytes and times also "64M", "1.5G",
@@ -311,7 +317,8 @@ LUNALLOC_API size_t lunalloc_prof_samples(lunalloc_sample_cursor_t *cursor, luna
  */
 typedef struct {
     uint64_t time;      /* monotonic clock, ns */
-    uint64_t allocated; /* in use by the application (not what thread caches hold) */
+    uint64_t allocated; /* in use by the application (not what thread caches hold; of one arena: what the caches of its
+                           own threads hold is taken off) */
     uint64_t cached;    /* free, held by thread caches (all arenas only; 0 for one) */
     uint64_t active;    /* pages of active extents */
     uint64_t dirty;

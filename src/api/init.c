@@ -49,7 +49,8 @@ boot(void) {
     if (options.stats_print || options.prof_leak) {
         prepare_report();
     }
-    if (!arenas_boot(auto_arenas())) {
+    options.narenas = auto_arenas();
+    if (!arenas_boot(options.narenas)) {
         misuse("no memory to start with", NULL, "");
     }
     if (options.stats_interval >= 0) {

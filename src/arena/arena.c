@@ -96,6 +96,7 @@ arena_use_defaults(arena_t *arena, uint64_t now) {
     atomic_set_release(&arena->pages.hooks, NULL);
     atomic_set(&arena->pages.guard, false);
     atomic_set(&arena->pages.oversize, options.oversize_threshold);
+    atomic_set(&arena->pages.grow_limit, 0);
     atomic_set(&arena->pages.dirty_max, atomic_get(&options.dirty_max));
     pa_set_decay_ms(&arena->pages, extent_dirty, atomic_get(&options.dirty_decay_ms), now);
     pa_set_decay_ms(&arena->pages, extent_muzzy, atomic_get(&options.muzzy_decay_ms), now);

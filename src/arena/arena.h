@@ -44,6 +44,12 @@ void arena_use_defaults(arena_t *arena, uint64_t now);
 /* A number for a thread, by which it keeps to one shard of each class; they are given in turn. */
 uint32_t arena_seat(arena_t *arena);
 
+/* Requests that no thread's cache counts: of an arena that was named, or of a thread without a cache. */
+static inline void
+arena_count_requests(arena_t *arena, uint32_t szind, uint64_t n) {
+    atomic_add(&arena->nrequests[szind], n);
+}
+
 /* Up to n regions of a small class into out, ascending within a slab, from the slabs that the seat's shard and surplus
  * ones have. Asks no hook. */
 uint32_t arena_take(arena_t *arena, uint32_t szind, uint32_t seat, uint32_t n, void **out);

@@ -19,6 +19,7 @@ static _Atomic uint32_t count;      /* Synchronization: written under the lock, 
 static _Atomic uint32_t nauto;      /* Synchronization: as count. */
 static _Atomic uint32_t generation; /* Synchronization: as count; rises with each change of nauto. */
 static _Atomic(arena_t *) oversize; /* Synchronization: written under the lock, once, read at any time. */
+static _Atomic uint32_t ndestroyed; /* Synchronization: as count. */
 static _Atomic(arena_t *) plain;    /* Synchronization: any thread; what arenas_without_hooks found last. */
 
 /* Slot -> index + 1 of its automatic arena; 0 until it is made. */
@@ -37,6 +38,11 @@ arenas_unlock(void) RELEASE(role_arenas) NO_THREAD_SAFETY {
 uint32_t
 arenas_count(void) {
     return atomic_get_acquire(&count);
+}
+
+uint32_t
+arenas_ndestroyed(void) {
+    return atomic_get(&ndestroyed);
 }
 
 uint32_t
@@ -460,6 +466,7 @@ static void
 end_clearing(uint32_t index, arena_life_t now) {
     arenas_lock();
     atomic_set(&arenas_get(index)->life, now);
+    atomic_set(&ndestroyed, atomic_get(&ndestroyed) + (now == arena_destroyed));
     arenas_unlock();
 }
 

@@ -39,6 +39,8 @@ bool arenas_outgrows(const arena_t *arena, uint32_t szind);
 bool arenas_boot(uint32_t nauto);
 /* One more than the highest index that was ever made or kept. */
 uint32_t arenas_count(void);
+/* How many arenas have been destroyed so far. */
+uint32_t arenas_ndestroyed(void);
 /* Slots in use; changes with the generation. n: 1 .. ARENAS_MAX_AUTO. */
 uint32_t arenas_nauto(void);
 void arenas_set_nauto(uint32_t n) EXCLUDES(role_arenas);

@@ -84,7 +84,7 @@ typedef struct {
     bool prof_thread_active_init; /* threads are sampled from their start */
     size_t lg_prof_sample;        /* mean bytes from sample to sample */
     int64_t lg_prof_interval;     /* bytes allocated from dump to dump; -1: none */
-    uint32_t narenas;             /* automatic arenas; 0: one for two processors */
+    uint32_t narenas;             /* automatic arenas; 0, until boot: one for two processors */
     uint32_t lg_quantum;          /* 3 or 4 */
     zero_realloc_t zero_realloc;
     bool retain;                               /* address space in which nothing lives is kept for reuse */
@@ -92,18 +92,18 @@ typedef struct {
     size_t oversize_threshold;                 /* bytes; as large or larger ones have an arena of their own; 0: none */
     int64_t stats_interval;                    /* bytes allocated from report to report; -1: none */
     char stats_interval_opts[OPTION_TEXT_MAX]; /* as stats_print_opts */
+    size_t max_background_threads;             /* 1 .. BACKGROUND_MAX; no more can be asked for later */
 
     /* Synchronization: live: any thread writes and reads these fields, each for itself. */
-    _Atomic uint64_t modes;                /* MODE_... bits; the rest: bytes of a thread's quarantine */
-    _Atomic size_t tcache_max;             /* bytes; larger requests are not cached */
-    _Atomic uint32_t tcache_nslots;        /* most objects of one class in one thread's cache */
-    _Atomic size_t tcache_bytes;           /* most bytes of one class in one thread's cache */
-    _Atomic size_t retain_grow_limit;      /* bytes; the size that the growth of regions stops at */
-    _Atomic int64_t dirty_decay_ms;        /* for new arenas; -1 never, 0 at once */
-    _Atomic int64_t muzzy_decay_ms;        /* for new arenas */
-    _Atomic int64_t dirty_max;             /* for new arenas; bytes; -1 no limit */
-    _Atomic uint32_t thp;                  /* for new arenas; pages_thp_t; 0: default */
-    _Atomic size_t max_background_threads; /* 1 .. BACKGROUND_MAX */
+    _Atomic uint64_t modes;           /* MODE_... bits; the rest: bytes of a thread's quarantine */
+    _Atomic size_t tcache_max;        /* bytes; larger requests are not cached */
+    _Atomic uint32_t tcache_nslots;   /* most objects of one class in one thread's cache */
+    _Atomic size_t tcache_bytes;      /* most bytes of one class in one thread's cache */
+    _Atomic size_t retain_grow_limit; /* bytes; the size that the growth of regions stops at */
+    _Atomic int64_t dirty_decay_ms;   /* for new arenas; -1 never, 0 at once */
+    _Atomic int64_t muzzy_decay_ms;   /* for new arenas */
+    _Atomic int64_t dirty_max;        /* for new arenas; bytes; -1 no limit */
+    _Atomic uint32_t thp;             /* for new arenas; pages_thp_t; 0: default */
 } options_t;
 
 extern options_t options;

@@ -26,6 +26,7 @@ static worker_t workers[BACKGROUND_MAX];
 static lock_t lock = LOCK_INITIALIZER(RANK_BACKGROUND);
 static _Atomic bool allowed;      /* Synchronization: any thread; never becomes false. */
 static _Atomic uint64_t retry_at; /* Synchronization: any thread; ns. */
+static _Atomic size_t most;       /* Synchronization: any thread; 0: as the option says. */
 
 static void
 background_lock(void) ACQUIRE(role_background) NO_THREAD_SAFETY {
@@ -47,9 +48,15 @@ is_running(const worker_t *worker) {
     return atomic_get_acquire(&worker->running);
 }
 
+size_t
+background_max(void) {
+    size_t n = atomic_get(&most);
+    return n != 0 ? n : options.max_background_threads;
+}
+
 static worker_t *
 own_server(uint32_t arena) {
-    return &workers[arena % atomic_get(&options.max_background_threads)];
+    return &workers[arena % background_max()];
 }
 
 static worker_t *
@@ -226,11 +233,14 @@ background_set(bool on) {
 /* The arenas are shared out anew: everybody looks. */
 int
 background_set_max(size_t n) {
+    if (n > options.max_background_threads) {
+        return EINVAL;
+    }
     if (is_worker()) {
         return EDEADLK;
     }
     background_lock();
-    atomic_set(&options.max_background_threads, n);
+    atomic_set(&most, n);
     end_from(n);
     for (size_t i = 0; i < n; i++) {
         bell_ring(&workers[i].bell);

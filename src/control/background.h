@@ -2,7 +2,7 @@
  * background.h -- threads that purge by decay, so that the application's threads need not, and an idle process gives
  * its memory back.
  *
- * Arena i is served by thread i modulo options.max_background_threads, or by thread 0 as long as that one is not there.
+ * Arena i is served by thread i modulo background_max(), or by thread 0 as long as that one is not there.
  * A thread sleeps until the curves of its arenas make enough pages due, however long that is; it is woken when pages
  * come where there were none, or many more than there were, and when a decay time changes. Nothing polls.
  *
@@ -28,7 +28,9 @@ bool background_is_on(void);
 /* On: thread 0 is there when this returns. Off: none is. 0, EAGAIN if the system refuses a thread (nothing has
  * changed), EDEADLK from one of these threads (in an extent hook). */
 int background_set(bool on);
-/* 1 .. BACKGROUND_MAX. Threads beyond the new number have ended when this returns. 0 or EDEADLK. */
+/* 1 .. options.max_background_threads; that many from the start. */
+size_t background_max(void);
+/* Threads beyond the new number have ended when this returns. 0, EINVAL beyond the option, or EDEADLK. */
 int background_set_max(size_t n);
 
 typedef struct {

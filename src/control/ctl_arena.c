@@ -2,7 +2,9 @@
 #include "control/ctl_arena.h"
 
 #include "base/options.h"
+#include "control/ctl_epoch.h"
 #include "control/ctl_words.h"
+#include "observe/stats.h"
 #include "os/clock.h"
 
 #include <errno.h>
@@ -56,16 +58,16 @@ ctl_one_arena(const ctl_call_t *call, fmt_t *why) {
     return arena;
 }
 
+/* In mallctl's sense, an arena exists if it did when the epoch began, and still does. */
 int
 read_arena_initialized(const ctl_call_t *call, lunalloc_value_t *value, fmt_t *why) {
-    if (call->index[0] == CTL_ALL_ARENAS) {
-        value->v.b = true;
-        return 0;
+    size_t index = call->index[0];
+    bool several = index == CTL_ALL_ARENAS || (call->snapshot && index == STATS_DESTROYED);
+    if (!several && index >= arenas_count()) {
+        return ctl_no_such_arena(why, index);
     }
-    if (call->index[0] >= arenas_count()) {
-        return ctl_no_such_arena(why, call->index[0]);
-    }
-    value->v.b = arenas_alive((uint32_t)call->index[0]);
+    bool alive = several ? index == CTL_ALL_ARENAS || arenas_ndestroyed() > 0 : arenas_alive((uint32_t)index);
+    value->v.b = alive && (several || !call->snapshot || ctl_epoch_began_with((uint32_t)index));
     return 0;
 }
 
@@ -259,15 +261,19 @@ write_arena_action(const ctl_call_t *call, const lunalloc_value_t *value, fmt_t 
 
 int
 read_arena_grow_limit(const ctl_call_t *call, lunalloc_value_t *value, fmt_t *why) {
-    value->v.u = atomic_get(&options.retain_grow_limit);
-    return ctl_one_arena(call, why) == NULL ? ENOENT : 0;
+    arena_t *arena = ctl_one_arena(call, why);
+    value->v.u = arena == NULL ? 0 : pa_grow_limit(&arena->pages);
+    return arena == NULL ? ENOENT : 0;
 }
 
 int
 write_arena_grow_limit(const ctl_call_t *call, const lunalloc_value_t *value, fmt_t *why) {
-    if (ctl_one_arena(call, why) == NULL) {
+    arena_t *arena = ctl_one_arena(call, why);
+    if (arena == NULL) {
         return ENOENT;
     }
-    atomic_set(&options.retain_grow_limit, value->v.u);
+    size_t npages = value->v.u / sc.page;
+    size_t limit = npages == 0 ? 1 : sc_page_class_npages(sc_page_class_floor(npages));
+    atomic_set(&arena->pages.grow_limit, limit * sc.page);
     return 0;
 }

@@ -2,6 +2,7 @@
 #include "control/ctl_arenas.h"
 
 #include "control/ctl_arena.h"
+#include "control/ctl_epoch.h"
 #include "control/ctl_io.h"
 #include "control/ctl_source.h"
 #include "observe/walk.h"
@@ -128,6 +129,7 @@ create(extent_hooks_t *hooks, fmt_t *why) {
         pa_set_hooks(&arena->pages, hooks);
     }
     ctl_forget_arena(arena->index);
+    ctl_epoch_forget(arena->index);
     ctl_forget_name(arena->index);
     return arena;
 }
@@ -145,7 +147,10 @@ static int
 create_for(const ctl_io_t *io, bool with_hooks, extent_hooks_t *hooks) {
     char buf[64];
     fmt_t why = fmt_begin(buf, sizeof buf);
-    if (!ctl_takes(io, sizeof(unsigned)) || (with_hooks && (hooks == NULL || hooks->alloc == NULL))) {
+    if (!ctl_takes(io, sizeof(unsigned))) {
+        return ctl_put_nothing(io);
+    }
+    if (with_hooks && (hooks == NULL || hooks->alloc == NULL)) {
         return EINVAL;
     }
     const arena_t *arena = create(hooks, &why);
@@ -156,7 +161,7 @@ int
 exchange_arenas_create(const ctl_call_t *call, const ctl_io_t *io) {
     (void)call;
     extent_hooks_t *hooks = NULL;
-    bool given = ctl_gives(io);
+    bool given = io->newp != NULL;
     return given && !ctl_take(io, &hooks, sizeof hooks) ? EINVAL : create_for(io, given, hooks);
 }
 
@@ -165,10 +170,11 @@ exchange_arenas_create_ext(const ctl_call_t *call, const ctl_io_t *io) {
     (void)call;
     struct {
         extent_hooks_t *hooks;
-        bool metadata_use_hooks;
+        unsigned char metadata_use_hooks; /* a bool of the caller's */
     } config = {0};
-    return ctl_gives(io) && !ctl_take(io, &config, sizeof config) ? EINVAL
-                                                                  : create_for(io, config.hooks != NULL, config.hooks);
+    return io->newp != NULL && !ctl_take(io, &config, sizeof config)
+               ? EINVAL
+               : create_for(io, config.hooks != NULL, config.hooks);
 }
 
 int
@@ -176,7 +182,7 @@ exchange_arenas_lookup(const ctl_call_t *call, const ctl_io_t *io) {
     (void)call;
     void *ptr;
     lunalloc_location_t at;
-    bool asked = ctl_takes(io, sizeof(unsigned)) && ctl_take(io, &ptr, sizeof ptr);
+    bool asked = io->oldp != NULL && io->oldlenp != NULL && ctl_take(io, &ptr, sizeof ptr);
     if (!asked || walk_find((uintptr_t)ptr, &at) != 0 || at.extent.state != LUNALLOC_ACTIVE) {
         return EINVAL;
     }

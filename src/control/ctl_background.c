@@ -1,4 +1,5 @@
 /* ctl_background.c -- background threads by name. */
+#include "base/options.h"
 #include "control/background.h"
 #include "control/ctl_row.h"
 
@@ -32,9 +33,22 @@ write_background(const ctl_call_t *call, const lunalloc_value_t *value, fmt_t *w
 }
 
 int
+read_max_background(const ctl_call_t *call, lunalloc_value_t *value, fmt_t *why) {
+    (void)call;
+    (void)why;
+    value->v.u = background_max();
+    return 0;
+}
+
+int
 write_max_background(const ctl_call_t *call, const lunalloc_value_t *value, fmt_t *why) {
     (void)call;
-    return switched(background_set_max(value->v.u), why);
+    int error = background_set_max(value->v.u);
+    if (error == EINVAL) {
+        fmt_str(why, "more than opt.max_background_threads; allowed: 1 to ");
+        fmt_u64(why, options.max_background_threads);
+    }
+    return switched(error, why);
 }
 
 int

@@ -25,6 +25,9 @@ _Static_assert(sizeof(lunalloc_stats_t) <= sizeof(stats_arena_t), "and so do the
 static _Atomic uint64_t epoch = 1;            /* Synchronization: any thread. */
 static slot_t *_Atomic slots[SLOT_TOTAL + 1]; /* Synchronization: set once from NULL. */
 
+/* Bit i: arena i was alive when the epoch began. Synchronization: any thread. */
+static _Atomic uint64_t begun_with[ARENAS_MAX / 64];
+
 static void
 fill(slot_t *slot, const void *record, size_t size) {
     uint64_t sums[NSUMS];
@@ -59,20 +62,41 @@ begin_epoch(void) {
         return;
     }
     for (uint32_t i = 0; i < snapshot->narenas; i++) {
-        keep(snapshot->arenas[i].index, &snapshot->arenas[i].arena, sizeof(stats_arena_t));
+        uint32_t index = snapshot->arenas[i].index;
+        keep(index, &snapshot->arenas[i].arena, sizeof(stats_arena_t));
+        if (snapshot->arenas[i].alive) {
+            atomic_fetch_or_explicit(&begun_with[index / 64], UINT64_C(1) << index % 64, memory_order_relaxed);
+        }
     }
     keep(SLOT_MERGED, &snapshot->merged.arena, sizeof(stats_arena_t));
     keep(SLOT_TOTAL, &snapshot->process.total, sizeof(lunalloc_stats_t));
     stats_snapshot_free(snapshot);
 }
 
+static void
+begin_first(void) {
+    if (UNLIKELY(atomic_get_acquire(&slots[SLOT_TOTAL]) == NULL)) {
+        begin_epoch();
+    }
+}
+
+bool
+ctl_epoch_began_with(uint32_t index) {
+    begin_first();
+    return (atomic_get(&begun_with[index / 64]) >> index % 64 & 1) != 0;
+}
+
+void
+ctl_epoch_forget(uint32_t index) {
+    begin_first();
+    atomic_fetch_and_explicit(&begun_with[index / 64], ~(UINT64_C(1) << index % 64), memory_order_relaxed);
+}
+
 /* The slot of an arena that was there when the epoch began, or that was made since; NULL without memory. */
 static slot_t *
 slot_of(uint32_t index) {
     stats_arena_t arena;
-    if (UNLIKELY(atomic_get_acquire(&slots[SLOT_TOTAL]) == NULL)) {
-        begin_epoch();
-    }
+    begin_first();
     if (UNLIKELY(atomic_get_acquire(&slots[index]) == NULL) && stats_get(record_arena, index, 0, &arena) == 0) {
         keep(index, &arena, sizeof arena);
     }

@@ -16,5 +16,9 @@
 uint64_t ctl_arena_sum(const ctl_call_t *call, uint32_t index, size_t offset);
 /* A field of lunalloc_stats_t of all arenas. */
 uint64_t ctl_total(const ctl_call_t *call, size_t offset);
+/* Was this arena alive when the epoch began? */
+bool ctl_epoch_began_with(uint32_t index);
+/* An arena of this index was made: it is another one than that of the epoch. */
+void ctl_epoch_forget(uint32_t index);
 
 #endif

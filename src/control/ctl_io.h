@@ -4,6 +4,7 @@
 
 #include "control/ctl_row.h"
 
+#include <errno.h>
 #include <string.h>
 
 /* Does the caller want an old value, and has it room for exactly this much? */
@@ -12,10 +13,23 @@ ctl_takes(const ctl_io_t *io, size_t size) {
     return io->oldp != NULL && io->oldlenp != NULL && *io->oldlenp == size;
 }
 
+/* Copies an old value, or as much of it as the caller has room for: then EINVAL. */
 static inline int
 ctl_put(const ctl_io_t *io, const void *value, size_t size) {
-    memcpy(io->oldp, value, size);
-    return 0;
+    size_t room = *io->oldlenp;
+    size_t n = room < size ? room : size;
+    memcpy(io->oldp, value, n);
+    *io->oldlenp = n;
+    return room == size ? 0 : EINVAL;
+}
+
+/* EINVAL for a call that does nothing since nobody would learn of it: nothing is copied. */
+static inline int
+ctl_put_nothing(const ctl_io_t *io) {
+    if (io->oldlenp != NULL) {
+        *io->oldlenp = 0;
+    }
+    return EINVAL;
 }
 
 /* Does the caller give a new value? */

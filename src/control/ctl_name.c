@@ -71,12 +71,15 @@ exchange_arena_name(const ctl_call_t *call, const ctl_io_t *io) {
     char *out;
     const char *text = NULL;
     bool reads = io->oldp != NULL && io->oldlenp != NULL;
-    if ((reads && !ctl_takes(io, sizeof out)) || (ctl_gives(io) && !ctl_take(io, &text, sizeof text))) {
+    if ((reads && !ctl_takes(io, sizeof out)) || (io->newp != NULL && !ctl_take(io, &text, sizeof text))) {
         return EINVAL;
     }
-    if (reads) {
+    char old[NAME_SIZE];
+    strcpy(old, name_of(arena->index));
+    int error = io->newp != NULL ? set_name(arena->index, text) : 0;
+    if (reads && error == 0) {
         memcpy(&out, io->oldp, sizeof out);
-        strcpy(out, name_of(arena->index));
+        strcpy(out, old);
     }
-    return ctl_gives(io) ? set_name(arena->index, text) : 0;
+    return error;
 }

@@ -224,18 +224,28 @@ ctl_limit(const char *name) {
     return 0;
 }
 
+bool
+ctl_is_of(const ctl_row_t *row, const char *subtree) {
+    return strncmp(row->name, subtree, strlen(subtree)) == 0;
+}
+
+/* As jemalloc has it: the number of arenas is an index too, and stands for all of them where several may be meant. */
 static bool
-takes_all_arenas(const char *pattern) {
-    return strncmp(pattern, "arena.", 6) == 0 || strncmp(pattern, "stats.arenas.", 13) == 0 ||
-           strncmp(pattern, "experimental.arenas.", 20) == 0;
+arena_in_reach(const ctl_row_t *row, size_t index) {
+    uint32_t count = arenas_count();
+    if (index >= count) {
+        bool settings = !ctl_is_of(row, CTL_STATS_ARENAS);
+        return index == count || index == CTL_ALL_ARENAS ||
+               (index == STATS_DESTROYED && (settings || arenas_ndestroyed() > 0));
+    }
+    return ctl_is_of(row, CTL_ARENA) || arenas_get((uint32_t)index) == NULL || arenas_alive((uint32_t)index);
 }
 
 bool
 ctl_in_reach(const ctl_row_t *row, unsigned k, size_t index) {
-    const char *place = index_place(row->name, k);
-    bool all = k == 0 && index == CTL_ALL_ARENAS && takes_all_arenas(row->name);
-    all = all || (k == 0 && index == STATS_DESTROYED && strncmp(row->name, "stats.arenas.", 13) == 0);
-    return all || index < limit_of(row->name, place);
+    bool arenas =
+        ctl_is_of(row, CTL_ARENA) || ctl_is_of(row, CTL_STATS_ARENAS) || ctl_is_of(row, CTL_EXPERIMENTAL_ARENAS);
+    return k == 0 && arenas ? arena_in_reach(row, index) : index < limit_of(row->name, index_place(row->name, k));
 }
 
 /* ---- suggestions ---- */
@@ -262,17 +272,20 @@ instantiate(const char *pattern, const char *name, char *buf, size_t size) {
 
 bool
 ctl_suggest(const char *name, char *buf, size_t size) {
-    char candidate[TEXT_MAX_NAME + 1];
+    char candidate[TEXT_MAX_NAME + 2], nearest[TEXT_MAX_NAME + 2] = "";
     uint32_t best = UINT32_MAX;
-    fmt_t out = fmt_begin(buf, size);
     for (size_t i = 0; i < ctl_nrows; i++) {
         instantiate(ctl_rows[i].name, name, candidate, sizeof candidate);
         uint32_t distance = text_nearness(name, candidate);
         if (distance < best) {
             best = distance;
-            out = fmt_begin(buf, size);
-            fmt_str(&out, candidate);
+            strcpy(nearest, candidate);
         }
+    }
+    if (size > 0) {
+        size_t len = strlen(nearest) < size ? strlen(nearest) : size - 1;
+        memcpy(buf, nearest, len);
+        buf[len] = '\0';
     }
     return best != UINT32_MAX;
 }

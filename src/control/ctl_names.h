@@ -21,6 +21,12 @@ typedef struct {
 int ctl_resolve(const char *name, bool patterns, ctl_name_t *out);
 /* As ctl_resolve; or a name that begins with the first n components of this one, of which `out` then tells. ENOENT. */
 int ctl_resolve_prefix(const char *name, size_t n, ctl_name_t *out);
+/* Subtrees whose first index is an arena. */
+#define CTL_ARENA               "arena.<i>."
+#define CTL_STATS_ARENAS        "stats.arenas.<i>."
+#define CTL_EXPERIMENTAL_ARENAS "experimental.arenas.<i>."
+
+bool ctl_is_of(const ctl_row_t *row, const char *subtree);
 /* Does the row's k-th index take this number, now? */
 bool ctl_in_reach(const ctl_row_t *row, unsigned k, size_t index);
 

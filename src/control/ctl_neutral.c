@@ -107,14 +107,14 @@ int
 exchange_hooks_install(const ctl_call_t *call, const ctl_io_t *io) {
     (void)call;
     void *functions[4];
-    return ctl_takes(io, sizeof(void *)) && ctl_take(io, functions, sizeof functions) ? EAGAIN : EINVAL;
+    return ctl_takes(io, sizeof(void *)) && ctl_take(io, functions, sizeof functions) ? ENOENT : EINVAL;
 }
 
 int
 write_hooks_remove(const ctl_call_t *call, const lunalloc_value_t *value, fmt_t *why) {
     (void)call;
-    fmt_str(why, value->v.p == NULL ? "no hook is given" : "");
-    return value->v.p == NULL ? EINVAL : 0;
+    fmt_str(why, value->v.p == NULL ? "no hook is given" : "no hook is installed");
+    return value->v.p == NULL ? EINVAL : ENOENT;
 }
 
 int
@@ -129,7 +129,7 @@ exchange_activity_callback(const ctl_call_t *call, const ctl_io_t *io) {
     const void *none[2] = {NULL, NULL};
     void *given[2];
     bool reads = io->oldp != NULL && io->oldlenp != NULL;
-    if ((reads && !ctl_takes(io, sizeof none)) || (ctl_gives(io) && !ctl_take(io, given, sizeof given))) {
+    if (io->newp != NULL && !ctl_take(io, given, sizeof given)) {
         return EINVAL;
     }
     if (ctl_gives(io) && (given[0] != NULL || given[1] != NULL)) {

@@ -74,7 +74,7 @@ struct ctl_row {
     char applies[12];
     char fallback[12];
     int64_t min, max;    /* equal: there is no range */
-    uint8_t range_error; /* of a mallctl out of range: EINVAL, or EFAULT where jemalloc has that */
+    uint8_t range_error; /* a mallctl's for a refused value: EINVAL, or EFAULT where jemalloc has that */
     uint8_t type;        /* lunalloc_type_t */
     uint8_t read;        /* ctl_reader_t */
     uint8_t write;       /* ctl_writer_t */

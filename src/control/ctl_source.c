@@ -14,7 +14,7 @@ static _Atomic uint64_t written[ARENAS_MAX];
 
 static bool
 is_of_arena(const ctl_name_t *name) {
-    return name->nindices > 0 && strncmp(name->row->name, "arena.<i>.", 10) == 0;
+    return name->nindices > 0 && ctl_is_of(name->row, CTL_ARENA);
 }
 
 /* The label of a name that is none of an arena's. */
@@ -34,7 +34,7 @@ label_of(const ctl_name_t *name) {
 static uint64_t
 bit_of(const ctl_row_t *row) {
     const ctl_row_t *first = row;
-    while (first > ctl_rows && strncmp(first[-1].name, "arena.<i>.", 10) == 0) {
+    while (first > ctl_rows && ctl_is_of(first - 1, CTL_ARENA)) {
         first--;
     }
     return UINT64_C(1) << ((row - first) & 63);

@@ -104,7 +104,7 @@ exchange_tcache_create(const ctl_call_t *call, const ctl_io_t *io) {
     fmt_t why = fmt_begin(buf, sizeof buf);
     unsigned id;
     if (!ctl_takes(io, sizeof id)) {
-        return EINVAL;
+        return ctl_put_nothing(io);
     }
     int error = read_tcache_create(call, &value, &why);
     id = (unsigned)value.v.u;
@@ -139,7 +139,7 @@ int
 exchange_ncached_max(const ctl_call_t *call, const ctl_io_t *io) {
     (void)call;
     size_t size, most = 0;
-    if (!ctl_takes(io, sizeof most) || !ctl_take(io, &size, sizeof size)) {
+    if (io->oldp == NULL || io->oldlenp == NULL || !ctl_take(io, &size, sizeof size)) {
         return EINVAL;
     }
     if (size <= SC_LARGE_MAX && sc_index(size) < thread_nclasses(thread_get())) {
@@ -157,7 +157,10 @@ exchange_batch_alloc(const ctl_call_t *call, const ctl_io_t *io) {
         size_t size;
         int flags;
     } packet;
-    if (!ctl_takes(io, sizeof(size_t)) || !ctl_take(io, &packet, sizeof packet)) {
+    if (!ctl_takes(io, sizeof(size_t))) {
+        return ctl_put_nothing(io);
+    }
+    if (!ctl_take(io, &packet, sizeof packet)) {
         return EINVAL;
     }
     size_t filled = flags_alloc_batch(thread_get(), packet.ptrs, packet.n, packet.size, packet.flags);

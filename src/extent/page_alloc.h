@@ -14,7 +14,7 @@
  * before retained ones alone (combine.c).
  *
  * A free extent merges with free neighbours of the same collection, the same committed-ness and the same region (a head
- * never merges leftward). Regions grow geometrically up to options.retain_grow_limit;
+ * never merges leftward). Regions grow geometrically up to pa_grow_limit;
  * when the system refuses, regions that are wholly retained are given back and the smallest sufficient region is
  * tried.
  *
@@ -37,6 +37,7 @@
 #ifndef LUNALLOC_EXTENT_PAGE_ALLOC_H
 #define LUNALLOC_EXTENT_PAGE_ALLOC_H
 
+#include "base/options.h"
 #include "extent/decay.h"
 #include "extent/extents.h"
 #include "extent/hooks.h"
@@ -82,6 +83,7 @@ typedef struct {
     _Atomic int64_t dirty_max;      /* Synchronization: any thread; bytes, -1 no limit. */
     _Atomic size_t oversize;        /* Synchronization: any thread; bytes; what is freed of this size or more is purged
                                        at once; 0: nothing is. */
+    _Atomic size_t grow_limit;      /* Synchronization: any thread; bytes; 0: options.retain_grow_limit. */
     _Atomic bool drained; /* Synchronization: written under dirty.lock, read at any time; nothing stays free. */
     _Atomic size_t alarm; /* Synchronization: any thread; more decaying pages than this wake the purger. */
 
@@ -100,6 +102,13 @@ typedef struct {
 static inline size_t
 pa_unit(page_alloc_t *pa) {
     return atomic_get(&pa->dirty.unit);
+}
+
+/* The size at which the growth of regions stops: the arena's own, or that of all. */
+static inline size_t
+pa_grow_limit(page_alloc_t *pa) {
+    size_t own = atomic_get(&pa->grow_limit);
+    return own != 0 ? own : atomic_get(&options.retain_grow_limit);
 }
 
 static inline extent_hooks_t *

@@ -17,7 +17,7 @@ static size_t
 next_region_size(page_alloc_t *pa, size_t size) {
     extents_lock(&pa->retained);
     size_t next = pa->next_size;
-    size_t limit = align_up(atomic_get(&options.retain_grow_limit), sc.page);
+    size_t limit = align_up(pa_grow_limit(pa), sc.page);
     if (next < limit && !config_torture && options.retain) {
         pa->next_size = next * 2 < limit ? next * 2 : limit;
     }

@@ -79,7 +79,9 @@ requests_of_all(requests_t *out) {
 void
 requests_add(const requests_t *requests, stats_arena_t *out) {
     for (uint32_t i = 0; i < sc.nsizes; i++) {
-        *(sc_is_small(i) ? &out->small.nrequests : &out->large.nrequests) += requests->n[i];
+        stats_sizes_t *sizes = sc_is_small(i) ? &out->small : &out->large;
+        sizes->nrequests += requests->n[i];
+        sizes->allocated -= requests->cached[i] * sc.size[i];
     }
     out->tcache_bytes = requests->cached_bytes;
 }

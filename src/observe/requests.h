@@ -25,7 +25,8 @@ void requests_of(const arena_t *arena, requests_t *out) REQUIRES(role_threads);
 void requests_count(const arena_t *arena, requests_t *requests) REQUIRES(role_threads);
 /* Of all threads; takes the lock. */
 void requests_of_all(requests_t *out) EXCLUDES(role_threads);
-/* Into the sums of the arena. */
+/* Into the sums of the arena, which begin with this: what is in caches is taken off what is allocated, which may be
+ * below zero until the arena's own objects are added. */
 void requests_add(const requests_t *requests, stats_arena_t *out);
 
 #endif

@@ -223,11 +223,26 @@ void
 stats_read_sums(arena_t *arena, stats_arena_t *out, stats_bin_t *bins, stats_large_t *large) {
     read_small(arena, out, bins);
     read_all_large(arena, out, large);
-    out->allocated = out->small.allocated + out->large.allocated;
     read_pages(&arena->pages, out);
     read_purges(&arena->pages, out);
     out->nthreads = atomic_get(&arena->nthreads);
     out->base = sizeof *arena + sc.nsmall * sizeof arena->bins[0] + bytes_of_shards(arena);
+}
+
+/* ---- what is allocated ---- */
+
+/* Below zero is 0. */
+static void
+clamp(uint64_t *bytes) {
+    *bytes = (int64_t)*bytes < 0 ? 0 : *bytes;
+}
+
+/* Caches of an arena's threads may hold another arena's objects, and were read before the arena. */
+void
+stats_finish_allocated(stats_arena_t *arena) {
+    clamp(&arena->small.allocated);
+    clamp(&arena->large.allocated);
+    arena->allocated = arena->small.allocated + arena->large.allocated;
 }
 
 /* ---- decay, before these locks are taken ---- */
@@ -358,6 +373,9 @@ stats_get(record_t record, size_t index, size_t row, void *out) {
             found++ == 0 ? (void)memcpy(out, &one, size) : figures_merge(record, out, &one);
         }
     }
+    if (record == record_arena) {
+        stats_finish_allocated(out);
+    }
     return found > 0 || several ? 0 : ENOENT;
 }
 
@@ -433,11 +451,9 @@ stats_total(const stats_arena_t *arena, lunalloc_stats_t *out) {
     };
 }
 
-/* The caches were read before the arenas: some of what they held may have gone back by then. */
 void
 stats_finish_total(uint64_t cached, uint64_t narenas, uint64_t nthreads, lunalloc_stats_t *out) {
     out->cached = cached;
-    out->allocated -= cached < out->allocated ? cached : out->allocated;
     out->narenas = narenas;
     out->nthreads = nthreads;
     out->metadata = metadata_bytes();

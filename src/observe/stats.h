@@ -87,6 +87,8 @@ void stats_read_large(const arena_t *arena, uint32_t szind, stats_large_t *out) 
 void stats_read_extents(arena_t *arena, uint32_t class, stats_extents_t *out) REQUIRES(role_extents);
 void stats_read_sums(arena_t *arena, stats_arena_t *out, stats_bin_t *bins, stats_large_t *large)
     REQUIRES(role_bin, role_extents);
+/* After all that adds to it, for one arena or several merged: what of it is in use by the application. */
+void stats_finish_allocated(stats_arena_t *arena);
 void stats_read_times(arena_t *arena, stats_arena_t *out) EXCLUDES(role_decay, role_bin, role_extents);
 /* The public structure of one arena, or of all of them merged; and what all of them have in common. */
 void stats_total(const stats_arena_t *arena, lunalloc_stats_t *out);

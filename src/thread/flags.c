@@ -81,7 +81,9 @@ take_run(thread_t *thread, const request_t *request, void **ptrs, size_t n) {
     for (uint32_t i = 0; i < got; i++) {
         fill(ptrs[i], size, request->zero);
     }
-    thread_count_uncached(request->szind, got);
+    if (got > 0) {
+        arena_count_requests(arena, request->szind, got);
+    }
     meter_add_direct(&thread->meter, got * size, 0);
     thread_follow(thread);
     thread_event(thread);

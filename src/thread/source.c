@@ -11,22 +11,30 @@
 
 #include <string.h>
 
-/* Without a cache. */
 static void *
-alloc_direct(thread_t *thread, arena_t *wanted, uint32_t szind, size_t alignment, bool *zeroed) {
-    thread_count_uncached(szind, 1);
-    thread_follow(thread);
-    thread_event(thread);
-    arena_t *arena = thread_source(thread, wanted, szind);
-    if (UNLIKELY(arena == NULL)) {
-        return NULL;
-    }
+take_direct(thread_t *thread, arena_t *arena, uint32_t szind, size_t alignment, bool *zeroed) {
     void *ptr = sample_now(szind) ? arena_malloc_sampled(arena, szind, alignment, zeroed) : NULL;
     if (ptr == NULL && !sc_is_small(szind)) {
         return arena_malloc_large(arena, szind, alignment, zeroed);
     }
     *zeroed = *zeroed && ptr != NULL;
     return ptr != NULL ? ptr : arena_malloc_small(arena, szind, thread->seat);
+}
+
+/* Without a cache. */
+static void *
+alloc_direct(thread_t *thread, arena_t *wanted, uint32_t szind, size_t alignment, bool *zeroed) {
+    thread_follow(thread);
+    thread_event(thread);
+    arena_t *arena = thread_source(thread, wanted, szind);
+    if (UNLIKELY(arena == NULL)) {
+        return NULL;
+    }
+    void *ptr = take_direct(thread, arena, szind, alignment, zeroed);
+    if (ptr != NULL) {
+        arena_count_requests(arena, szind, 1);
+    }
+    return ptr;
 }
 
 static void *

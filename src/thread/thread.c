@@ -265,12 +265,6 @@ thread_each(void (*visit)(const thread_t *thread, void *context), void *context)
 }
 
 void
-thread_count_uncached(uint32_t szind, uint64_t n) {
-    arena_t *arena = atomic_get(&thread_self->arena);
-    atomic_add(&(arena != NULL ? arena : arenas_get(0))->nrequests[szind], n);
-}
-
-void
 thread_count_zero_realloc(void) {
     atomic_add(&zero_reallocs, 1);
 }

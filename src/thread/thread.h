@@ -76,8 +76,6 @@ void threads_lock(void) ACQUIRE(role_threads);
 void threads_unlock(void) RELEASE(role_threads);
 /* Calls visit for each thread. */
 void thread_each(void (*visit)(const thread_t *thread, void *context), void *context) REQUIRES(role_threads);
-/* Requests of the calling thread's that no living cache counts. */
-void thread_count_uncached(uint32_t szind, uint64_t n);
 /* A call of realloc with a pointer and size 0; and how many there were. */
 void thread_count_zero_realloc(void);
 uint64_t thread_zero_reallocs(void);

@@ -215,7 +215,8 @@ test_bad_arena_extent_hooks(void **state) {
     size_t size = sizeof hooks;
     assert_int_equal(mallctl("arena.0.extent_hooks", &hooks, &size, NULL, 0), 0);
     for (unsigned i = 0; i < sizeof indices / sizeof indices[0]; i++) {
-        assert_int_equal(write_hooks(indices[i], hooks), strcmp(indices[i], "4096") == 0 ? EFAULT : ENOENT);
+        bool several = strncmp(indices[i], "409", 3) == 0 && strcmp(indices[i], "4095") != 0;
+        assert_int_equal(write_hooks(indices[i], hooks), several ? EFAULT : ENOENT);
     }
     assert_int_equal(write_hooks("0", NULL), EINVAL);
     assert_int_equal(write_hooks("0", &none), EINVAL);

@@ -160,11 +160,14 @@ test_wrong_sizes(void **state) {
     assert_int_equal(get_ssize("arena.0.dirty_decay_ms"), before);
 }
 
-/* A length without a value is no value: nothing is read from a null pointer. */
+/* A length without a value is no value: nothing is read from a null pointer, and nothing is written. */
 static void
 write_from_null(void *arg) {
     (void)arg;
-    child_assert(mallctl("arena.0.dirty_decay_ms", NULL, NULL, NULL, sizeof(ssize_t)) == EINVAL);
+    ssize_t before = get_ssize("arena.0.dirty_decay_ms");
+    child_assert(mallctl("arena.0.dirty_decay_ms", NULL, NULL, NULL, sizeof(ssize_t)) == 0);
+    child_assert(get_ssize("arena.0.dirty_decay_ms") == before);
+    child_assert(mallctl("arenas.page", NULL, NULL, NULL, sizeof(size_t)) == EPERM);
 }
 
 static void
@@ -221,7 +224,7 @@ test_unknown(void **state) {
         "epoch.",
         "Epoch",
         "arena.99999999999999999999.purge",
-        "arena.4097.purge",
+        "arena.4098.purge",
         "arena.4095.purge",
         "arenas.bin.999.size",
         "stats.arenas.0.bins.999.nmalloc",
@@ -254,7 +257,7 @@ test_ranges(void **state) {
     size_t slab_size = sc.page + 1;
     assert_int_equal(mallctl("arenas.bin.3.slab_size", NULL, NULL, &slab_size, sizeof slab_size), EINVAL);
     unsigned arena = 4000;
-    assert_int_equal(mallctl("thread.arena", NULL, NULL, &arena, sizeof arena), EINVAL);
+    assert_int_equal(mallctl("thread.arena", NULL, NULL, &arena, sizeof arena), EFAULT);
 }
 
 /* ---- mibs ---- */
@@ -291,7 +294,7 @@ test_mib_arena_index(void **state) {
     (void)state;
     size_t mib[8], len = 8;
     assert_int_equal(mallctlnametomib("stats.arenas.0.active", mib, &len), 0);
-    const size_t bad[] = {arenas_count(), ARENAS_MAX - 1, UINT32_MAX, (size_t)1 << 32, SIZE_MAX};
+    const size_t bad[] = {arenas_count() + 1, ARENAS_MAX - 1, UINT32_MAX, (size_t)1 << 32, SIZE_MAX};
     for (unsigned i = 0; i < 5; i++) {
         uint64_t value;
         size_t size = sizeof value;
@@ -386,7 +389,7 @@ test_all_arenas(void **state) {
         char name[64];
         snprintf(name, sizeof name, "arena.%u.destroy", made[i]);
         assert_int_equal(mallctl(name, NULL, NULL, NULL, 0), 0);
-        assert_int_equal(mallctl(name, NULL, NULL, NULL, 0), ENOENT);
+        assert_int_equal(mallctl(name, NULL, NULL, NULL, 0), EFAULT);
     }
 }
 
@@ -650,6 +653,44 @@ test_suggestions_of_all(void **state) {
     }
 }
 
+/* Into a buffer of any size: what fits, terminated, and not a byte more. */
+static void
+test_suggestion_sizes(void **state) {
+    (void)state;
+    static const char nearest[] = "arena.0.purge";
+    for (size_t size = 0; size <= sizeof nearest + 1; size++) {
+        char buf[32], expected[32];
+        memset(buf, '?', sizeof buf);
+        memset(expected, '?', sizeof expected);
+        snprintf(expected, size, "%s", nearest);
+        assert_true(lunalloc_ctl_suggest("arena.0.purg", buf, size));
+        assert_memory_equal(buf, expected, sizeof buf);
+    }
+}
+
+/* So it is with messages, which are cut at any place. */
+static void
+test_message_sizes(void **state) {
+    (void)state;
+    static const char whole[] = "no control 'arena.0.purg'; did you mean 'arena.0.purge'?";
+    lunalloc_value_t value;
+    for (size_t size = 0; size < sizeof whole + 8; size++) {
+        char message[80];
+        for (unsigned set = 0; set < 2; set++) {
+            memset(message, '~', sizeof message);
+            int error = set ? lunalloc_ctl_set("arena.0.purg", NULL, message, size)
+                            : lunalloc_ctl_get("arena.0.purg", &value, message, size);
+            assert_int_equal(error, ENOENT);
+            size_t len = size == 0 ? 0 : strnlen(message, size);
+            assert_true(size == 0 || (len < size && strncmp(message, whole, len) == 0));
+            assert_true(size < sizeof whole + 2 || len == sizeof whole - 1);
+            for (size_t i = size; i < sizeof message; i++) {
+                assert_int_equal(message[i], '~');
+            }
+        }
+    }
+}
+
 /* 10 KB of letters, of digits, of dots, of a true prefix. */
 static void
 test_long_names(void **state) {
@@ -708,6 +749,8 @@ main(void) {
         cmocka_unit_test(test_limits),
         cmocka_unit_test(test_suggestions),
         cmocka_unit_test(test_suggestions_of_all),
+        cmocka_unit_test(test_suggestion_sizes),
+        cmocka_unit_test(test_message_sizes),
         cmocka_unit_test(test_long_names),
     };
     return cmocka_run_group_tests_name("ctl", tests, boot_allocator, NULL);

@@ -69,7 +69,7 @@ assert_totals(const stats_snapshot_t *snapshot) {
     assert_int_equal(total->cached, sum->tcache_bytes);
     assert_int_equal(total->narenas, snapshot->narenas);
     assert_int_equal(total->nrequests, sum->small.nrequests + sum->large.nrequests);
-    assert_true(total->allocated + total->cached >= sum->allocated);
+    assert_int_equal(total->allocated, sum->allocated);
 }
 
 static void
@@ -88,6 +88,8 @@ assert_bins(const stats_detail_t *detail) {
         small.nflushes += bin->nflushes;
         nslabs += bin->curslabs;
     }
+    assert_true(detail->arena.small.allocated <= small.allocated);
+    small.allocated = detail->arena.small.allocated;
     assert_memory_equal(&small, &detail->arena.small, sizeof small);
     assert_int_equal(nslabs, detail->arena.nslabs);
 }
@@ -102,9 +104,18 @@ assert_large(const stats_detail_t *detail) {
         nmalloc += large->nmalloc;
         nrequests += large->nrequests;
     }
-    assert_int_equal(allocated, detail->arena.large.allocated);
+    assert_true(detail->arena.large.allocated <= allocated);
     assert_int_equal(nmalloc, detail->arena.large.nmalloc);
     assert_int_equal(nrequests, detail->arena.large.nrequests);
+}
+
+static uint64_t
+bytes_out(const stats_detail_t *detail) {
+    uint64_t bytes = 0;
+    for (uint32_t i = 0; i < sc.nsizes; i++) {
+        bytes += sc.size[i] * (sc_is_small(i) ? detail->bins[i].curregs : detail->large[i - sc.nsmall].curlextents);
+    }
+    return bytes;
 }
 
 /* Free extents by page class are all the free pages. */
@@ -140,6 +151,55 @@ assert_picture(const stats_snapshot_t *snapshot) {
     assert_arena(&snapshot->merged);
     assert_all_merged(snapshot);
     assert_totals(snapshot);
+}
+
+/* ---- what is allocated ---- */
+
+enum {
+    NCACHED = 40
+};
+
+static void *cached[NCACHED];
+static _Atomic bool cached_seen;
+
+/* What another arena's objects are in when this thread's caches hold them. */
+static void *
+free_here(void *arg) {
+    for (unsigned i = 0; i < NCACHED; i++) {
+        lunalloc_free(cached[i]);
+    }
+    atomic_set((_Atomic bool *)arg, true);
+    while (!atomic_get(&cached_seen)) {
+        nap(1);
+    }
+    return NULL;
+}
+
+/* Nothing that caches hold, whatever thread caches it: each arena has 0 or more, and all of them the process's sum. */
+static void
+test_allocated_is_one_sum(void **state) {
+    (void)state;
+    uint32_t nauto = arenas_nauto();
+    _Atomic bool freed = false;
+    pthread_t thread;
+    for (unsigned i = 0; i < NCACHED; i++) {
+        cached[i] = lunalloc_malloc(i % 2 == 0 ? 1000 : 20000);
+    }
+    stats_snapshot_t *before = take();
+    arenas_set_nauto(nauto + 1); /* the thread begins in an arena of its own, which is empty */
+    assert_int_equal(pthread_create(&thread, NULL, free_here, &freed), 0);
+    while (!atomic_get(&freed)) {
+        nap(1);
+    }
+    stats_snapshot_t *after = take();
+    atomic_set(&cached_seen, true);
+    assert_int_equal(pthread_join(thread, NULL), 0);
+    assert_true(after->process.total.cached >= before->process.total.cached + NCACHED / 2 * sc.size[sc_index(1000)]);
+    assert_picture(after);
+    assert_int_equal(after->merged.arena.allocated + after->merged.arena.tcache_bytes, bytes_out(&after->merged));
+    arenas_set_nauto(nauto);
+    stats_snapshot_free(before);
+    stats_snapshot_free(after);
 }
 
 /* ---- under load ---- */
@@ -417,6 +477,7 @@ main(void) {
         cmocka_unit_test(test_unknown),
         cmocka_unit_test(test_hit_ratio),
         cmocka_unit_test(test_requests_of_arenas),
+        cmocka_unit_test(test_allocated_is_one_sum),
         cmocka_unit_test(test_zero_reallocs),
         cmocka_unit_test(test_equations_under_load),
     };
