@@ -57,6 +57,7 @@ session() {
     commands | cli | cksum
     cli dbsize
     cli info memory | tr -d '\r' | grep -cE '^(used_memory|used_memory_rss|allocator_allocated|mem_allocator):'
+    cli memory purge
     cli info stats | tr -d '\r' | grep -E '^(total_error_replies|expired_keys|evicted_keys):'
     cli shutdown nosave
     wait $pid
