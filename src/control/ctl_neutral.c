@@ -132,7 +132,7 @@ exchange_activity_callback(const ctl_call_t *call, const ctl_io_t *io) {
     if (io->newp != NULL && !ctl_take(io, given, sizeof given)) {
         return EINVAL;
     }
-    if (ctl_gives(io) && (given[0] != NULL || given[1] != NULL)) {
+    if (io->newp != NULL && (given[0] != NULL || given[1] != NULL)) {
         return ENOENT;
     }
     return reads ? ctl_put(io, none, sizeof none) : 0;
