@@ -1,4 +1,9 @@
-/* fork_linux.c -- every lock is held across fork, outermost first, so that the child's structures are whole. */
+/*
+ * fork_linux.c -- every lock is held across fork, outermost first, so that the child's structures are whole.
+ *
+ * "Prepare" handlers run in the reverse order of their registration, the others in that order. Ours are registered as
+ * early as can be, so that few run while the locks are held; these can allocate all the same (lock_fork_begin).
+ */
 #include "api/init.h"
 #include "arena/arenas.h"
 #include "control/background.h"
@@ -15,6 +20,7 @@
 
 static void
 prefork(void) {
+    init_prefork();
     prof_dump_prefork();
     background_prefork();
     thread_prefork();
@@ -25,10 +31,12 @@ prefork(void) {
     prof_prefork();
     metadata_prefork();
     pages_prefork();
+    lock_fork_begin();
 }
 
 static void
 postfork(bool child) {
+    lock_fork_end();
     pages_postfork(child);
     metadata_postfork(child);
     prof_postfork(child);
@@ -39,6 +47,7 @@ postfork(bool child) {
     thread_postfork(child);
     background_postfork(child);
     prof_dump_postfork(child);
+    init_postfork(child);
 }
 
 static void
@@ -58,8 +67,18 @@ int __register_atfork(void (*prepare)(void), void (*parent)(void), void (*child)
     __attribute__((weak));
 extern void *__dso_handle __attribute__((visibility("hidden")));
 
+/* In the order of constructors before all others' of the program or library that this one is part of. */
+__attribute__((constructor(101))) static void
+register_early(void) {
+    fork_boot();
+}
+
 void
 fork_boot(void) {
+    static _Atomic bool registered;
+    if (atomic_exchange_explicit(&registered, true, memory_order_relaxed)) {
+        return;
+    }
     if (__register_atfork != NULL) {
         __register_atfork(prefork, postfork_parent, postfork_child, __dso_handle);
     } else {

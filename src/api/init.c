@@ -98,3 +98,13 @@ init_boot_once(void) {
         }
     }
 }
+
+void
+init_prefork(void) {
+    lock_prefork(&lock);
+}
+
+void
+init_postfork(bool child) {
+    lock_postfork(&lock, child);
+}

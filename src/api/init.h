@@ -22,7 +22,9 @@ init_boot(void) {
 void init_unload(void);
 /* Writes the report of opt.stats_interval. */
 void print_in_passing(void);
-/* Registers the fork handlers, on systems that fork. */
+/* Registers the fork handlers, on systems that fork. Once: calls after the first do nothing. */
 void fork_boot(void);
+void init_prefork(void);
+void init_postfork(bool child);
 
 #endif

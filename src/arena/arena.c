@@ -103,16 +103,11 @@ arena_use_defaults(arena_t *arena, uint64_t now) {
     pa_set_thp(&arena->pages, (pages_thp_t)atomic_get(&options.thp));
 }
 
-static void
-lock_bins(arena_t *arena) NO_THREAD_SAFETY {
+void
+arena_lock_bins(arena_t *arena) NO_THREAD_SAFETY {
     for (uint32_t i = 0; i < sc.nsmall; i++) {
         shards_lock_all(&arena->bins[i]);
     }
-}
-
-void
-arena_lock_bins(arena_t *arena) NO_THREAD_SAFETY {
-    lock_bins(arena);
 }
 
 void
@@ -129,7 +124,9 @@ arena_prefork(arena_t *arena, lock_rank_t rank) {
         pa_prefork_decay(&arena->pages);
         break;
     case RANK_BIN:
-        lock_bins(arena);
+        for (uint32_t i = 0; i < sc.nsmall; i++) {
+            shards_prefork(&arena->bins[i]);
+        }
         break;
     case RANK_DIRTY:
         pa_prefork_extents(&arena->pages, extent_dirty);
@@ -144,9 +141,9 @@ arena_prefork(arena_t *arena, lock_rank_t rank) {
 }
 
 void
-arena_postfork(arena_t *arena, bool child) NO_THREAD_SAFETY {
+arena_postfork(arena_t *arena, bool child) {
     pa_postfork(&arena->pages, child);
     for (uint32_t i = 0; i < sc.nsmall; i++) {
-        child ? shards_reset_all(&arena->bins[i]) : shards_unlock_all(&arena->bins[i]);
+        shards_postfork(&arena->bins[i], child);
     }
 }

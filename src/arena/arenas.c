@@ -513,7 +513,7 @@ arenas_mutex(void) {
 
 void
 arenas_prefork(void) {
-    lock_acquire(&lock);
+    lock_prefork(&lock);
     for (lock_rank_t rank = RANK_DECAY; rank <= RANK_RETAINED; rank++) {
         for (uint32_t i = 0; i < arenas_count(); i++) {
             if (arenas_get(i) != NULL) {
@@ -530,5 +530,5 @@ arenas_postfork(bool child) {
             arena_postfork(arenas_get(i), child);
         }
     }
-    child ? lock_reset(&lock) : lock_release(&lock);
+    lock_postfork(&lock, child);
 }

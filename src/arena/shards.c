@@ -95,23 +95,28 @@ shards_lock_all(bin_t *first) NO_THREAD_SAFETY {
 }
 
 /* The first one last: it keeps the number of those that were made. */
-static inline void
-each_backward(bin_t *first, void (*visit)(lock_t *)) {
-    for (uint32_t k = shards_single(first) ? 0 : SHARDS_MAX - 1; k > 0; k--) {
-        bin_t *bin = shards_get(first, k);
-        if (bin != NULL) {
-            visit(&bin->lock);
-        }
-    }
-    visit(&first->lock);
-}
-
 void
 shards_unlock_all(bin_t *first) NO_THREAD_SAFETY {
-    each_backward(first, lock_release);
+    for (uint32_t k = shards_single(first) ? 0 : SHARDS_MAX - 1; k > 0; k--) {
+        if (shards_get(first, k) != NULL) {
+            lock_release(&shards_get(first, k)->lock);
+        }
+    }
+    lock_release(&first->lock);
 }
 
 void
-shards_reset_all(bin_t *first) {
-    each_backward(first, lock_reset);
+shards_prefork(bin_t *first) {
+    bin_t *bin;
+    for (uint32_t k = 0; (bin = shards_next(first, &k)) != NULL;) {
+        lock_prefork_sibling(&bin->lock);
+    }
+}
+
+void
+shards_postfork(bin_t *first, bool child) {
+    bin_t *bin;
+    for (uint32_t k = 0; (bin = shards_next(first, &k)) != NULL;) {
+        lock_postfork(&bin->lock, child);
+    }
 }

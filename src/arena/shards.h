@@ -80,7 +80,8 @@ size_t shards_bytes(bin_t *first);
 /* Every shard that was made; while they are locked, no other is. */
 void shards_lock_all(bin_t *first) ACQUIRE(role_bin);
 void shards_unlock_all(bin_t *first) RELEASE(role_bin);
-/* In the child of a fork, instead. */
-void shards_reset_all(bin_t *first);
+
+void shards_prefork(bin_t *first);
+void shards_postfork(bin_t *first, bool child);
 
 #endif

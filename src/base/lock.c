@@ -14,7 +14,7 @@ static __thread char mark __attribute__((tls_model("initial-exec")));
 void
 lock_init(lock_t *lock, lock_rank_t rank) {
     memset(lock, 0, sizeof *lock);
-    lock->rank = rank;
+    lock->rank = (uint8_t)rank;
 }
 
 static inline void
@@ -26,9 +26,36 @@ count(lock_t *lock) {
     }
 }
 
+/* Between lock_fork_begin and lock_fork_end the forking thread's mark, else 0. */
+static _Atomic uintptr_t forker;
+
+static bool
+is_forker(void) {
+    return atomic_get(&forker) == (uintptr_t)&mark;
+}
+
+/* The fields of one who holds it for a fork are looked at by no other thread. */
+static COLD bool
+enter(lock_t *lock) {
+    if (!is_forker() || !lock->forking) {
+        return false;
+    }
+    lock->entered++;
+    return true;
+}
+
+static COLD bool
+leave(lock_t *lock) {
+    if (!is_forker() || lock->entered == 0) {
+        return false;
+    }
+    lock->entered--;
+    return true;
+}
+
 static inline void
 acquire(lock_t *lock) {
-    if (UNLIKELY(!lock_take(lock))) {
+    if (UNLIKELY(!lock_take(lock)) && LIKELY(!enter(lock))) {
         lock_contend(lock);
     }
     count(lock);
@@ -36,16 +63,16 @@ acquire(lock_t *lock) {
 
 void
 lock_acquire(lock_t *lock) {
-    witness_before_acquire(lock->rank);
+    witness_before_acquire((lock_rank_t)lock->rank);
     acquire(lock);
-    witness_acquired(lock->rank);
+    witness_acquired((lock_rank_t)lock->rank);
 }
 
 void
 lock_acquire_sibling(lock_t *lock) {
-    witness_before_acquire_sibling(lock->rank);
+    witness_before_acquire_sibling((lock_rank_t)lock->rank);
     acquire(lock);
-    witness_acquired(lock->rank);
+    witness_acquired((lock_rank_t)lock->rank);
 }
 
 bool
@@ -54,24 +81,59 @@ lock_try(lock_t *lock) {
         return false;
     }
     count(lock);
-    witness_acquired(lock->rank);
+    witness_acquired((lock_rank_t)lock->rank);
     return true;
 }
 
 void
 lock_release(lock_t *lock) {
-    witness_released(lock->rank);
+    witness_released((lock_rank_t)lock->rank);
+    if (UNLIKELY(atomic_get(&forker) != 0) && leave(lock)) {
+        return;
+    }
     if (UNLIKELY(atomic_exchange_explicit(&lock->state, LOCK_FREE, memory_order_release) == LOCK_AWAITED)) {
         lock_wake(lock);
     }
 }
 
+/* ---- fork ---- */
+
+void
+lock_prefork(lock_t *lock) {
+    lock_acquire(lock);
+    lock->forking = true;
+}
+
+void
+lock_prefork_sibling(lock_t *lock) {
+    lock_acquire_sibling(lock);
+    lock->forking = true;
+}
+
+void
+lock_fork_begin(void) {
+    witness_forget();
+    atomic_set(&forker, (uintptr_t)&mark);
+}
+
+void
+lock_fork_end(void) {
+    atomic_set(&forker, 0);
+}
+
 /* Who slept on it is not in the child. */
 void
-lock_reset(lock_t *lock) {
-    witness_released(lock->rank);
-    atomic_set(&lock->nsleepers, 0);
-    atomic_set_release(&lock->state, LOCK_FREE);
+lock_postfork(lock_t *lock, bool child) {
+    if (!lock->forking) {
+        return;
+    }
+    lock->forking = false;
+    if (child) {
+        atomic_set(&lock->nsleepers, 0);
+    }
+    if (atomic_exchange_explicit(&lock->state, LOCK_FREE, memory_order_release) == LOCK_AWAITED && !child) {
+        lock_wake(lock);
+    }
 }
 
 void

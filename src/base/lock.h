@@ -66,7 +66,9 @@ typedef enum {
 /* Counts are the holder's to write, unless said otherwise. */
 typedef struct {
     _Atomic uint32_t state;        /* Synchronization: any thread; a lock_state_t. */
-    lock_rank_t rank;              /* Synchronization: constant. */
+    uint8_t rank;                  /* Synchronization: constant; a lock_rank_t. */
+    bool forking;                  /* Synchronization: the holder; taken by lock_prefork. */
+    uint16_t entered;              /* Synchronization: the holder; how often, since then, by the same thread. */
     _Atomic uintptr_t owner;       /* Synchronization: the holder writes, any reads; the latest one's mark. */
     _Atomic uint64_t nops;         /* Synchronization: as owner. */
     _Atomic uint64_t nswitches;    /* Synchronization: as owner. */
@@ -107,8 +109,22 @@ void lock_release(lock_t *lock);
 /* Like lock_acquire, but a lock of the same rank may be held: only for taking one kind of lock of all arenas, by
  * index. */
 void lock_acquire_sibling(lock_t *lock);
-/* In the child of a fork: makes a lock that the forking thread held usable again. */
-void lock_reset(lock_t *lock);
+
+/*
+ * Fork. The forking thread takes every lock of the process, so that no structure is half changed in the child. But
+ * handlers of the application's that were registered before ours run while all are held: "prepare" after our own,
+ * "parent" and "child" before it. They may allocate. So from lock_fork_begin to lock_fork_end, the thread that holds
+ * the locks enters those that it took by lock_prefork once more, by lock_acquire, while everybody else waits. What each
+ * lock guards is whole then, since it was free before. The witness begins with nothing held.
+ */
+void lock_prefork(lock_t *lock);
+/* Like lock_acquire_sibling. */
+void lock_prefork_sibling(lock_t *lock);
+void lock_fork_begin(void);
+void lock_fork_end(void);
+/* After it, by the forking thread: gives back what lock_prefork took, and nothing else. In the child too, where those
+ * who waited for the lock are not there. */
+void lock_postfork(lock_t *lock, bool child);
 
 /* Any thread may ask; each figure is exact, not all of them of the same instant. */
 void lock_stats(const lock_t *lock, lock_stats_t *out);

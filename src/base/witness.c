@@ -8,6 +8,8 @@
 #include "base/check.h"
 #include "base/fmt.h"
 
+#include <string.h>
+
 #if LUNALLOC_DEBUG
 
 static const char *const names[RANK_COUNT] = {
@@ -102,6 +104,11 @@ witness_released(lock_rank_t rank) {
         violation(names[rank], " released", "; only what is held may be released", RANK_COUNT);
     }
     held[rank]--;
+}
+
+void
+witness_forget(void) {
+    memset(held, 0, sizeof held);
 }
 
 void

@@ -12,6 +12,8 @@ void witness_before_acquire(lock_rank_t rank);
 void witness_before_acquire_sibling(lock_rank_t rank);
 void witness_acquired(lock_rank_t rank);
 void witness_released(lock_rank_t rank);
+/* The calling thread holds every lock for a fork, and begins anew. */
+void witness_forget(void);
 /* Stops, naming the function, unless the calling thread holds no lock of the core. */
 void witness_entry(const char *function);
 /* Stands at the entry of every allocation and deallocation (scripts/check-entries). */
@@ -34,6 +36,9 @@ witness_acquired(lock_rank_t rank) {
 static inline void
 witness_released(lock_rank_t rank) {
     (void)rank;
+}
+static inline void
+witness_forget(void) {
 }
 static inline void
 witness_no_core_lock(void) {

@@ -282,10 +282,10 @@ background_mutex(void) {
 
 void
 background_prefork(void) {
-    lock_acquire(&lock);
+    lock_prefork(&lock);
     for (size_t i = 0; i < BACKGROUND_MAX; i++) {
         if (is_running(&workers[i])) {
-            lock_acquire_sibling(&workers[i].round);
+            lock_prefork_sibling(&workers[i].round);
         }
     }
 }
@@ -295,21 +295,16 @@ static void
 forget(worker_t *worker) {
     worker->thread = (os_thread_t){0};
     worker->bell = (bell_t){0};
-    lock_reset(&worker->round);
     atomic_set(&worker->running, false);
 }
 
 void
 background_postfork(bool child) {
     for (size_t i = 0; i < BACKGROUND_MAX; i++) {
-        if (!is_running(&workers[i])) {
-            continue;
-        }
-        if (child) {
+        lock_postfork(&workers[i].round, child);
+        if (child && is_running(&workers[i])) {
             forget(&workers[i]);
-        } else {
-            lock_release(&workers[i].round);
         }
     }
-    child ? lock_reset(&lock) : lock_release(&lock);
+    lock_postfork(&lock, child);
 }

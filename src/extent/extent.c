@@ -69,10 +69,10 @@ extent_mutex(void) {
 
 void
 extent_prefork(void) {
-    lock_acquire(&lock);
+    lock_prefork(&lock);
 }
 
 void
 extent_postfork(bool child) {
-    child ? lock_reset(&lock) : lock_release(&lock);
+    lock_postfork(&lock, child);
 }

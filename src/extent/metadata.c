@@ -113,10 +113,10 @@ metadata_mutex(void) {
 
 void
 metadata_prefork(void) {
-    lock_acquire(&lock);
+    lock_prefork(&lock);
 }
 
 void
 metadata_postfork(bool child) {
-    child ? lock_reset(&lock) : lock_release(&lock);
+    lock_postfork(&lock, child);
 }

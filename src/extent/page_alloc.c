@@ -363,7 +363,7 @@ pa_unlock_layout(page_alloc_t *pa) NO_THREAD_SAFETY {
 
 void
 pa_prefork_decay(page_alloc_t *pa) {
-    lock_acquire_sibling(&pa->decay_lock);
+    lock_prefork_sibling(&pa->decay_lock);
 }
 
 static extents_t *
@@ -373,13 +373,13 @@ collection(page_alloc_t *pa, extent_state_t state) {
 
 void
 pa_prefork_extents(page_alloc_t *pa, extent_state_t state) {
-    lock_acquire_sibling(&collection(pa, state)->lock);
+    lock_prefork_sibling(&collection(pa, state)->lock);
 }
 
 void
 pa_postfork(page_alloc_t *pa, bool child) {
     lock_t *locks[] = {&pa->retained.lock, &pa->muzzy.lock, &pa->dirty.lock, &pa->decay_lock};
     for (unsigned i = 0; i < 4; i++) {
-        child ? lock_reset(locks[i]) : lock_release(locks[i]);
+        lock_postfork(locks[i], child);
     }
 }

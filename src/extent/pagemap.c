@@ -96,10 +96,10 @@ pagemap_mutex(void) {
 
 void
 pagemap_prefork(void) {
-    lock_acquire(&lock);
+    lock_prefork(&lock);
 }
 
 void
 pagemap_postfork(bool child) {
-    child ? lock_reset(&lock) : lock_release(&lock);
+    lock_postfork(&lock, child);
 }

@@ -198,10 +198,10 @@ prof_dump_mutex(void) {
 
 void
 prof_dump_prefork(void) {
-    lock_acquire(&lock);
+    lock_prefork(&lock);
 }
 
 void
 prof_dump_postfork(bool child) {
-    child ? lock_reset(&lock) : lock_release(&lock);
+    lock_postfork(&lock, child);
 }

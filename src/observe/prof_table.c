@@ -424,10 +424,10 @@ prof_table_mutex(void) {
 
 void
 prof_table_prefork(void) {
-    lock_acquire(&lock);
+    lock_prefork(&lock);
 }
 
 void
 prof_table_postfork(bool child) {
-    child ? lock_reset(&lock) : lock_release(&lock);
+    lock_postfork(&lock, child);
 }

@@ -383,12 +383,12 @@ pages_thp(void *addr, size_t size, pages_thp_t mode) {
 
 void
 pages_prefork(void) {
-    lock_acquire(&lock);
+    lock_prefork(&lock);
 }
 
 void
 pages_postfork(bool child) {
-    child ? lock_reset(&lock) : lock_release(&lock);
+    lock_postfork(&lock, child);
 }
 
 /* ---- for tests ---- */

@@ -127,10 +127,10 @@ caches_each(void (*visit)(const cache_t *cache, void *context), void *context) {
 
 void
 caches_prefork(void) {
-    lock_acquire(&lock);
+    lock_prefork(&lock);
 }
 
 void
 caches_postfork(bool child) {
-    child ? lock_reset(&lock) : lock_release(&lock);
+    lock_postfork(&lock, child);
 }

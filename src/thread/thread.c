@@ -281,7 +281,7 @@ threads_mutex(void) {
 
 void
 thread_prefork(void) {
-    lock_acquire(&lock);
+    lock_prefork(&lock);
 }
 
 /* In the child only the forking thread lives on; what the others had cached is lost to it. */
@@ -302,8 +302,6 @@ void
 thread_postfork(bool child) {
     if (child) {
         forget_others();
-        lock_reset(&lock);
-    } else {
-        lock_release(&lock);
     }
+    lock_postfork(&lock, child);
 }

@@ -237,38 +237,93 @@ test_counts_of_waiting(void **state) {
     assert_true(stats.total_wait_ns >= 2 * 20000000 && stats.total_wait_ns <= 2 * stats.max_wait_ns);
 }
 
-/* The child inherits the lock held, resets it, and can use it. */
+/* The child inherits the lock held, gives it back, and can use it. */
 static int
-use_after_reset(void *argument) {
+use_in_child(void *argument) {
     lock_t *lock = argument;
     if (lock_try(lock)) {
         return 1;
     }
-    lock_reset(lock);
+    lock_postfork(lock, true);
     lock_acquire(lock);
     lock_release(lock);
     return lock_try(lock) ? 0 : 2;
 }
 
 static void
-test_reset_after_fork(void **state) {
+test_held_across_fork(void **state) {
+    (void)state;
+    lock_t lock;
+    lock_init(&lock, RANK_BOOT);
+    lock_prefork(&lock);
+    lock_fork_begin();
+    child_t child = run_child(use_in_child, &lock);
+    lock_fork_end();
+    lock_postfork(&lock, false);
+    assert_int_equal(child.status, 0);
+    assert_true(other_thread_gets(&lock));
+}
+
+/* Between lock_fork_begin and lock_fork_end the holder enters again, in any order and depth; others wait throughout,
+ * and a lock that was not taken for the fork is what it always is. */
+static void
+test_entered_while_held_for_fork(void **state) {
+    (void)state;
+    lock_t held[2], other;
+    lock_init(&held[0], RANK_BOOT);
+    lock_init(&held[1], RANK_BOOT);
+    lock_init(&other, RANK_BOOT);
+    lock_prefork(&held[0]);
+    lock_prefork_sibling(&held[1]);
+    lock_fork_begin();
+    for (unsigned i = 0; i < 3; i++) {
+        lock_acquire(&held[1]);
+        lock_acquire_sibling(&held[0]);
+        lock_acquire_sibling(&held[1]);
+        lock_release(&held[0]);
+        lock_release(&held[1]);
+        lock_release(&held[1]);
+        lock_acquire(&other);
+        assert_false(other_thread_gets(&other));
+        lock_release(&other);
+        assert_true(other_thread_gets(&other));
+        assert_false(other_thread_gets(&held[0]) || other_thread_gets(&held[1]));
+    }
+    lock_fork_end();
+    assert_false(other_thread_gets(&held[0]) || other_thread_gets(&held[1]));
+    lock_postfork(&held[1], false);
+    assert_true(other_thread_gets(&held[1]));
+    assert_false(other_thread_gets(&held[0]));
+    lock_postfork(&held[0], false);
+    assert_true(other_thread_gets(&held[0]));
+}
+
+/* What was made or taken meanwhile is its holder's. */
+static void
+test_postfork_gives_back_what_prefork_took(void **state) {
     (void)state;
     lock_t lock;
     lock_init(&lock, RANK_BOOT);
     lock_acquire(&lock);
-    child_t child = run_child(use_after_reset, &lock);
+    lock_postfork(&lock, false);
+    assert_false(other_thread_gets(&lock));
     lock_release(&lock);
-    assert_int_equal(child.status, 0);
     assert_true(other_thread_gets(&lock));
 }
 
 int
 main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_mutual_exclusion),     cmocka_unit_test(test_try),
-        cmocka_unit_test(test_ranks_in_order),       cmocka_unit_test(test_siblings),
-        cmocka_unit_test(test_counts_of_one_thread), cmocka_unit_test(test_counts_of_waiting),
-        cmocka_unit_test(test_reset_after_fork),     cmocka_unit_test(test_crowd),
+        cmocka_unit_test(test_mutual_exclusion),
+        cmocka_unit_test(test_try),
+        cmocka_unit_test(test_ranks_in_order),
+        cmocka_unit_test(test_siblings),
+        cmocka_unit_test(test_counts_of_one_thread),
+        cmocka_unit_test(test_counts_of_waiting),
+        cmocka_unit_test(test_held_across_fork),
+        cmocka_unit_test(test_crowd),
+        cmocka_unit_test(test_entered_while_held_for_fork),
+        cmocka_unit_test(test_postfork_gives_back_what_prefork_took),
     };
     return cmocka_run_group_tests_name("base/lock", tests, boot_allocator, NULL);
 }
