@@ -26,13 +26,13 @@ check_name(lua_State *L, int arg) {
     return name;
 }
 
+/* With the library's own words. */
 static int
 fail_unknown(lua_State *L, const lunalloc_api_t *api, const char *name) {
-    char near[256];
-    if (api->ctl_suggest(name, near, sizeof(near))) {
-        return core_fail(L, "ENOENT", "no control '%s'; did you mean '%s'?", name, near);
-    }
-    return core_fail(L, "ENOENT", "no control '%s'", name);
+    char message[MESSAGE_SIZE] = "";
+    lunalloc_value_t value;
+    api->ctl_get(name, &value, message, sizeof(message));
+    return core_fail(L, "ENOENT", "%s", message);
 }
 
 static void
@@ -124,13 +124,16 @@ set(lua_State *L) {
 
 static void
 push_row(lua_State *L, const lunalloc_row_t *row) {
-    lua_createtable(L, 0, 11);
+    lua_createtable(L, 0, 12);
     core_set_string(L, "name", row->name);
     core_set_string(L, "type", type_names[row->type]);
     core_set_string(L, "unit", row->unit);
     core_set_string(L, "access", row->access);
     core_set_string(L, "applies", row->applies);
     core_set_string(L, "doc", row->doc);
+    if (row->live[0] != '\0') {
+        core_set_string(L, "live", row->live);
+    }
     if (row->ranged) {
         core_set_integer(L, "min", row->min);
         core_set_integer(L, "max", row->max);

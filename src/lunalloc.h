@@ -180,6 +180,7 @@ typedef struct {
     int64_t min, max;
     const char *fallback; /* the default as text; "" if it has none */
     const char *doc;      /* one line */
+    const char *live;     /* the control that changes live what this one tells or presets, with <i>; "" if none does */
 } lunalloc_row_t;
 
 /* Number of rows; a row by its position 0 .. count - 1 (ENOENT past the end). Rows are grouped by subtree, sorted. */

@@ -34,7 +34,8 @@ help.functions = {
         "An unknown name raises an error that suggests the nearest known one.",
         "la.ctl.arena[0].dirty_decay_ms = 500; la.ctl.arena[0].purge()" },
     ["la.describe"] = { "la.describe(name) -> table | nil, message, code",
-        "Everything known of a control: name, type, unit, access, applies, min, max, default, value, source, doc.",
+        "Everything known of a control: name, type, unit, access, applies, min, max, default, value, source, doc,\n" ..
+        "and live: the control that changes live what is fixed here.",
         'la.describe "arena.0.dirty_decay_ms"' },
     ["la.names"] = { "for name in la.names([pattern]) do ... end",
         "Iterates over the names of all controls, or those that contain or match the pattern. <i> stands for an index.",
@@ -151,8 +152,8 @@ ones only, so that one that is still used in part is not broken. Faster over lar
 Settings at the start of a program are pairs in an environment variable; what holds from the start has a name opt.*:
   LUNALLOC_CONF="dirty_decay_ms:500,narenas:4" program
   for name in la.names "^opt%." do print(name) end
-MALLOC_CONF, with jemalloc's settings, is read before it. A pair that is wrong is reported on stderr and skipped; the
-others still apply.]],
+MALLOC_CONF, with jemalloc's settings, is read before it, and /etc/lunalloc.conf before both: pairs separated by commas
+or lines, # begins a comment. A pair that is wrong, or has no effect here, is reported on stderr; the others apply.]],
     units = [[
 Sizes: 4096, "64K", "1.5M", "2G" (powers of 1024). Times: "10s", "250ms".
 A plain number is in the control's own unit, which la.describe tells.]],
@@ -192,12 +193,25 @@ topics    ]]
 
 -- ---- a control -----------------------------------------------------------------------------------------------------
 
+-- Units that a number is not written with.
+local UNNAMED <const> = { [""] = true, flag = true, text = true, count = true }
+
 local function amount(value, unit)
     if unit == "bytes" and math.type(value) == "integer" and value >= 1024 then
         return ("%d (%s)"):format(value, units.human(value))
     end
-    local named = unit and unit ~= "" and unit ~= "flag" and unit ~= "text" and type(value) == "number"
+    local named = unit and not UNNAMED[unit] and type(value) == "number"
     return named and ("%s %s"):format(value, unit) or tostring(value)
+end
+
+-- "0 to 256", "-1 to 1000000 ms", "4096 (4.0 KiB) or more"
+local function range_text(row)
+    local most = amount(row.max, row.unit)
+    if row.max == math.maxinteger then
+        return amount(row.min, row.unit) .. " or more"
+    end
+    local both = row.unit ~= "bytes" and tostring(row.min) or amount(row.min, row.unit)
+    return ("%s to %s"):format(both, most)
 end
 
 local ACCESS <const> = { ["r-"] = "read only", rw = "read and write", ["-w"] = "write only" }
@@ -209,9 +223,10 @@ local function control_text(row)
     end
     add("value", row.value ~= nil and ("%s, source: %s"):format(amount(row.value, row.unit), row.source or "?"))
     add("type", row.access == "--" and row.type or ("%s, %s"):format(row.type, ACCESS[row.access] or row.access))
-    add("range", row.min and ("%s to %s"):format(amount(row.min, row.unit), amount(row.max, row.unit)))
+    add("range", row.min and range_text(row))
     add("default", row.default ~= nil and row.default ~= "" and amount(row.default, row.unit))
     add("applies", row.applies and row.applies ~= "" and row.applies)
+    add("live", row.live)
     return table.concat(lines, "\n")
 end
 

@@ -38,10 +38,26 @@ unknown(const char *name, fmt_t *out) {
     return ENOENT;
 }
 
-/* A name that is known but for its indices, or not at all. */
+/* The beginning of names: it has no value of its own. */
+static int
+group(const char *name, fmt_t *out) {
+    char member[TEXT_MAX_NAME + 1];
+    fmt_str(out, name);
+    fmt_str(out, " is a group of controls");
+    if (ctl_member(name, member, sizeof member)) {
+        fmt_str(out, ", such as ");
+        fmt_str(out, member);
+    }
+    return ENOENT;
+}
+
+/* A name that is known but for its indices, or the beginning of some, or not at all. */
 static int
 unresolved(const char *name, fmt_t *out) {
     ctl_name_t pattern;
+    if (ctl_is_group(name)) {
+        return group(name, out);
+    }
     if (ctl_resolve(name, true, &pattern) != 0) {
         return unknown(name, out);
     }
@@ -54,8 +70,14 @@ static int
 denied(const ctl_name_t *name, const char *what, fmt_t *out) {
     fmt_str(out, name->row->name);
     fmt_str(out, what);
+    const char *live = ctl_live(name->row->name);
     if (strcmp(name->row->applies, "boot") == 0) {
         fmt_str(out, "; it is fixed at start: set it in LUNALLOC_CONF");
+    }
+    if (live[0] != '\0') {
+        fmt_str(out, "; ");
+        fmt_str(out, live);
+        fmt_str(out, " changes it live");
     }
     return EPERM;
 }

@@ -248,6 +248,47 @@ ctl_in_reach(const ctl_row_t *row, unsigned k, size_t index) {
     return k == 0 && arenas ? arena_in_reach(row, index) : index < limit_of(row->name, index_place(row->name, k));
 }
 
+/* ---- groups ---- */
+
+/* The first row of which a name is a proper beginning; what is left of the row's then. NULL if there is none. */
+static const char *
+find_member(const char *name, ctl_name_t *out, size_t *row) {
+    for (*row = 0; *row < ctl_nrows; ++*row) {
+        const char *rest = match_prefix(ctl_rows[*row].name, name, SIZE_MAX, out);
+        if (rest != NULL && *rest == '.') {
+            set_row(out, *row);
+            return rest;
+        }
+    }
+    return NULL;
+}
+
+bool
+ctl_is_group(const char *name) {
+    ctl_name_t begun;
+    size_t row;
+    if (find_member(name, &begun, &row) == NULL) {
+        return false;
+    }
+    for (unsigned k = 0; k < begun.nindices; k++) {
+        if (!ctl_in_reach(begun.row, k, begun.call.index[k])) {
+            return false;
+        }
+    }
+    return true;
+}
+
+bool
+ctl_member(const char *group, char *buf, size_t size) {
+    ctl_name_t begun;
+    size_t row;
+    const char *rest = find_member(group, &begun, &row);
+    fmt_t out = fmt_begin(buf, size);
+    fmt_str(&out, group);
+    fmt_str(&out, rest == NULL ? "" : rest);
+    return rest != NULL;
+}
+
 /* ---- suggestions ---- */
 
 /* The pattern with the name's own numbers in the places of its indices. */

@@ -30,6 +30,10 @@ bool ctl_is_of(const ctl_row_t *row, const char *subtree);
 /* Does the row's k-th index take this number, now? */
 bool ctl_in_reach(const ctl_row_t *row, unsigned k, size_t index);
 
+/* Do longer names begin with all components of this one, whose indices are in reach or left open? */
+bool ctl_is_group(const char *name);
+/* The first of them into buf. False if there is none. */
+bool ctl_member(const char *group, char *buf, size_t size);
 size_t ctl_limit(const char *name);
 bool ctl_suggest(const char *name, char *buf, size_t size);
 

@@ -144,8 +144,7 @@ int
 write_prof_reset(const ctl_call_t *call, const lunalloc_value_t *value, fmt_t *why) {
     (void)call;
     (void)why;
-    uint64_t lg = value == NULL ? prof_lg_sample() : value->v.u;
-    prof_reset(lg < PROF_LG_MAX ? (unsigned)lg : PROF_LG_MAX);
+    prof_reset(value == NULL ? prof_lg_sample() : (unsigned)value->v.u);
     return 0;
 }
 

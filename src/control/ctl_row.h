@@ -89,6 +89,8 @@ _Static_assert(sizeof(ctl_row_t) == 256, "rows are found by a shift");
 extern const ctl_row_t ctl_rows[];
 extern const size_t ctl_nrows;
 
+/* The control that changes live what a row's name only tells; "" if there is none. */
+const char *ctl_live(const char *name);
 /* The row as the public interface has it. */
 lunalloc_row_t ctl_public_row(const ctl_row_t *row);
 /* The position of a row by its pattern; ctl_nrows if there is none. */

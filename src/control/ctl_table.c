@@ -7,6 +7,7 @@
 #include "control/ctl_locks.h"
 #include "control/ctl_prof.h"
 #include "control/ctl_words.h"
+#include "observe/prof_draw.h"
 #include "thread/meter.h"
 
 #include <errno.h>
@@ -40,6 +41,7 @@ ctl_public_row(const ctl_row_t *row) {
         .max = row->max,
         .fallback = row->fallback,
         .doc = row->doc,
+        .live = row->access[1] == 'w' && strcmp(row->applies, "live") == 0 ? "" : ctl_live(row->name),
     };
 }
 

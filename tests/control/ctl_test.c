@@ -612,6 +612,102 @@ test_limits(void **state) {
     assert_int_equal(lunalloc_ctl_limit("no.such.name"), 0);
 }
 
+/* ---- what the messages say ---- */
+
+static void
+assert_says(const char *name, int expected, const char *message) {
+    char said[256] = "";
+    lunalloc_value_t value;
+    int error = lunalloc_ctl_get(name, &value, said, sizeof said);
+    assert_int_equal(error, expected);
+    assert_string_equal(said, message);
+}
+
+static void
+assert_set_says(const char *name, const char *text, int expected, const char *message) {
+    char said[256] = "";
+    int error = lunalloc_ctl_set(name, text, said, sizeof said);
+    assert_int_equal(error, expected);
+    assert_string_equal(said, message);
+}
+
+/* Every proper beginning of every name, at index 0, is a group, and says so. */
+static void
+test_groups(void **state) {
+    (void)state;
+    assert_says("arena.0", ENOENT, "arena.0 is a group of controls, such as arena.0.decay");
+    assert_says("arena", ENOENT, "arena is a group of controls, such as arena.<i>.decay");
+    assert_says("stats.arenas.0.bins.3", ENOENT,
+                "stats.arenas.0.bins.3 is a group of controls, such as stats.arenas.0.bins.3.curregs");
+    assert_says("arenas.bin.<i>", ENOENT, "arenas.bin.<i> is a group of controls, such as arenas.bin.<i>.nregs");
+    assert_says("arena.0.", ENOENT, "no control 'arena.0.'");
+    assert_says("arena.999", ENOENT, "no control 'arena.999'");
+    assert_says("aren", ENOENT, "no control 'aren'");
+    assert_says("", ENOENT, "no control ''");
+    assert_set_says("arena.0", "1", ENOENT, "arena.0 is a group of controls, such as arena.0.decay");
+    for (size_t i = 0; i < ctl_nrows; i++) {
+        char name[128], said[256];
+        lunalloc_value_t value;
+        size_t n = 0;
+        for (const char *at = ctl_rows[i].name; *at != '\0'; at++) {
+            if (*at == '.') {
+                name[n] = '\0';
+                assert_int_equal(lunalloc_ctl_get(name, &value, said, sizeof said), ENOENT);
+                assert_non_null(strstr(said, " is a group of controls, such as "));
+            }
+            name[n++] = *at == '<' ? '0' : *at;
+            at += *at == '<' ? 2 : 0;
+        }
+    }
+}
+
+static void
+test_live_forms_are_named(void **state) {
+    (void)state;
+    assert_set_says(
+        "opt.narenas", "4", EPERM,
+        "opt.narenas is read-only; it is fixed at start: set it in LUNALLOC_CONF; arenas.nauto changes it live");
+    assert_set_says("opt.dirty_decay_ms", "4", EPERM,
+                    "opt.dirty_decay_ms is read-only; it is fixed at start: set it in LUNALLOC_CONF; "
+                    "arena.<i>.dirty_decay_ms changes it live");
+    assert_set_says("opt.lg_quantum", "4", EPERM,
+                    "opt.lg_quantum is read-only; it is fixed at start: set it in LUNALLOC_CONF");
+    assert_set_says("arenas.tcache_max", "4", EPERM,
+                    "arenas.tcache_max is read-only; arenas.tcache_largest changes it live");
+    assert_set_says("arenas.nbins", "4", EPERM, "arenas.nbins is read-only");
+}
+
+/* A write that has no effect is refused; of what holds anyway, it is none. */
+static void
+test_neutral_writes(void **state) {
+    (void)state;
+    void (*callbacks[2])(void) = {NULL, NULL};
+    assert_int_equal(mallctl("experimental.thread.activity_callback", NULL, NULL, callbacks, sizeof callbacks), 0);
+    callbacks[0] = abort;
+    assert_int_equal(mallctl("experimental.thread.activity_callback", NULL, NULL, callbacks, sizeof callbacks), ENOENT);
+    assert_set_says("thread.tcache.ncached_max.write", "8-128:1", ENOENT,
+                    "thread.tcache.ncached_max.write: '8-128:1' cannot be set: it has no effect here: "
+                    "arenas.tcache_nslots and arenas.tcache_bytes are the limits of all caches; ENOENT if written");
+    assert_set_says("prof.log_stop", NULL, EFAULT, "prof.log_stop: nothing is being logged");
+}
+
+/* Out of range by any way: refused, and the rate stays. */
+static void
+test_prof_reset_range(void **state) {
+    (void)state;
+    lunalloc_value_t value;
+    size_t lg = 100;
+    assert_int_equal(mallctl("prof.reset", NULL, NULL, &lg, sizeof lg), EINVAL);
+    assert_set_says("prof.reset", "64", EINVAL, "prof.reset: '64' is out of range; allowed: a number from 0 to 63");
+    assert_int_equal(lunalloc_ctl_get("prof.lg_sample", &value, NULL, 0), 0);
+    assert_int_equal(value.v.u, 19);
+    lg = 63;
+    assert_int_equal(mallctl("prof.reset", NULL, NULL, &lg, sizeof lg), 0);
+    assert_int_equal(lunalloc_ctl_get("prof.lg_sample", &value, NULL, 0), 0);
+    assert_int_equal(value.v.u, 63);
+    must_set("prof.reset", "19");
+}
+
 /* ---- suggestions ---- */
 
 static void
@@ -632,6 +728,9 @@ test_suggestions(void **state) {
     assert_suggests("arena.3.dirty_decay", "arena.3.dirty_decay_ms");
     assert_suggests("stats.arenas.1.bins.7.nmaloc", "stats.arenas.1.bins.7.nmalloc");
     assert_suggests("opt.narena", "opt.narenas");
+    assert_suggests("bogus", NULL);
+    assert_suggests("opt.agent", NULL);
+    assert_suggests("stats.arenas.0.xyz", NULL);
     assert_suggests("quite.something.else.altogether", NULL);
     char tiny[4] = {'x', 'x', 'x', 'x'};
     lunalloc_ctl_suggest("stats.allocate", tiny, 3);
@@ -722,6 +821,10 @@ int
 main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_types),
+        cmocka_unit_test(test_groups),
+        cmocka_unit_test(test_live_forms_are_named),
+        cmocka_unit_test(test_neutral_writes),
+        cmocka_unit_test(test_prof_reset_range),
         cmocka_unit_test(test_read_and_write),
         cmocka_unit_test(test_epoch_counts),
         cmocka_unit_test(test_epoch_keeps_sums),

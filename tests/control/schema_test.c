@@ -236,7 +236,8 @@ test_ranges(void **state) {
             continue;
         }
         at_zero(row->name, name);
-        assert_int_equal(lunalloc_ctl_get(name, &before, NULL, 0), 0);
+        before.v.u = after.v.u = 0;
+        assert_int_equal(lunalloc_ctl_get(name, &before, NULL, 0), reads(row) ? 0 : EPERM);
         if (row->min > INT64_MIN) {
             snprintf(text, sizeof text, "%lld", (long long)row->min - 1);
             assert_int_equal(lunalloc_ctl_set(name, text, message, sizeof message), EINVAL);
@@ -247,8 +248,103 @@ test_ranges(void **state) {
             assert_int_equal(lunalloc_ctl_set(name, text, message, sizeof message), EINVAL);
             assert_non_null(strstr(message, "allowed: "));
         }
-        assert_int_equal(lunalloc_ctl_get(name, &after, NULL, 0), 0);
+        assert_int_equal(lunalloc_ctl_get(name, &after, NULL, 0), reads(row) ? 0 : EPERM);
         assert_int_equal(after.v.u, before.v.u);
+    }
+}
+
+/* What is in force is the class, and classes end. */
+static bool
+in_force(const lunalloc_row_t *row, int64_t given, const lunalloc_value_t *value) {
+    bool rounds = strcmp(row->name, "arenas.tcache_largest") == 0;
+    return rounds ? value->v.i > 0 && (value->v.i < given || given == 0) : value->v.i == given;
+}
+
+/* Both ends of the range of what is live are taken, read so, and go again. */
+static void
+test_ends_of_ranges(void **state) {
+    (void)state;
+    FOR_EACH_ROW(row) {
+        char name[TEXT_MAX_NAME + 1], text[32], before_text[32];
+        lunalloc_value_t before, after;
+        if (!writes(row) || !reads(row) || !row->ranged) {
+            continue;
+        }
+        at_zero(row->name, name);
+        assert_int_equal(lunalloc_ctl_get(name, &before, NULL, 0), 0);
+        for (unsigned k = 0; k < 2; k++) {
+            int64_t end = k == 0 ? row->min : row->max;
+            snprintf(text, sizeof text, "%lld", (long long)end);
+            must_set(name, text);
+            assert_int_equal(lunalloc_ctl_get(name, &after, NULL, 0), 0);
+            if (!in_force(row, end, &after)) {
+                fail_msg("%s = %s reads %lld", name, text, (long long)after.v.i);
+            }
+            lunalloc_free(lunalloc_malloc(100000));
+        }
+        snprintf(before_text, sizeof before_text, "%lld", (long long)before.v.i);
+        must_set(name, before_text);
+    }
+}
+
+/* Every switch can be put to both sides, and reads so. */
+static void
+test_switches(void **state) {
+    (void)state;
+    FOR_EACH_ROW(row) {
+        char name[TEXT_MAX_NAME + 1];
+        lunalloc_value_t before, after;
+        if (!writes(row) || !reads(row) || row->type != LUNALLOC_BOOL) {
+            continue;
+        }
+        at_zero(row->name, name);
+        assert_int_equal(lunalloc_ctl_get(name, &before, NULL, 0), 0);
+        must_set(name, before.v.b ? "false" : "true");
+        assert_int_equal(lunalloc_ctl_get(name, &after, NULL, 0), 0);
+        assert_int_equal(after.v.b, !before.v.b);
+        must_set(name, before.v.b ? "true" : "false");
+        assert_int_equal(lunalloc_ctl_get(name, &after, NULL, 0), 0);
+        assert_int_equal(after.v.b, before.v.b);
+    }
+}
+
+static bool
+is_live(const lunalloc_row_t *row) {
+    return writes(row) && (strcmp(row->applies, "live") == 0 || strcmp(row->applies, "new slabs") == 0);
+}
+
+/* A row that is named as the live form of another is there, and live; the other is not. */
+static void
+test_live_forms(void **state) {
+    (void)state;
+    unsigned n = 0;
+    FOR_EACH_ROW(row) {
+        lunalloc_row_t live;
+        if (row->live[0] != '\0') {
+            assert_int_equal(lunalloc_ctl_describe(row->live, &live), 0);
+            assert_string_equal(live.name, row->live);
+            assert_true(is_live(&live) && !is_live(row));
+            assert_string_equal(live.live, "");
+            n++;
+        }
+    }
+    assert_int_equal(n, 25);
+}
+
+/* An option whose name a live control ends in has that, or another one, as its live form. */
+static void
+test_options_with_a_live_form_say_so(void **state) {
+    (void)state;
+    FOR_EACH_ROW(row) {
+        char option[TEXT_MAX_NAME + 1];
+        lunalloc_row_t named;
+        const char *last = strrchr(row->name, '.');
+        snprintf(option, sizeof option, "opt.%s", last == NULL ? row->name : last + 1);
+        bool other = !is_live(row) || strncmp(row->name, "opt.", 4) == 0 || lunalloc_ctl_describe(option, &named) != 0;
+        bool neutral = !other && strncmp(named.doc, "neutral: ", 9) == 0;
+        if (!other && !neutral && named.live[0] == '\0' && strcmp(option, "opt.oversize_threshold") != 0) {
+            fail_msg("%s does not say that %s is live", option, row->name);
+        }
     }
 }
 
@@ -268,6 +364,10 @@ main(int argc, char **argv) {
         cmocka_unit_test(test_write_all),
         cmocka_unit_test(test_fallbacks),
         cmocka_unit_test(test_ranges),
+        cmocka_unit_test(test_ends_of_ranges),
+        cmocka_unit_test(test_switches),
+        cmocka_unit_test(test_live_forms),
+        cmocka_unit_test(test_options_with_a_live_form_say_so),
     };
     return cmocka_run_group_tests_name("schema", tests, boot_allocator, NULL);
 }

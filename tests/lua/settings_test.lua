@@ -74,6 +74,18 @@ test("a bad name fails with a message and a code", function()
     test.fails("ENOENT", ".", la.get "")
     test.fails("ENOENT", "did you mean 'arena%.[^']+dirty_decay_ms'", la.describe "arena.0.dirty_decay_mss")
     test.fails("ENOENT", "arena", la.get "arena.99999.dirty_decay_ms")
+    test.fails("ENOENT", "^no control 'bogus'$", la.get "bogus")
+    local group = "^arena%.0 is a group of controls, such as arena%.0%.decay$"
+    test.fails("ENOENT", group, la.get "arena.0")
+    test.fails("ENOENT", group, la.set("arena.0", 1))
+    test.fails("ENOENT", group, la.describe "arena.0")
+end)
+
+test("what is fixed says what is live", function()
+    test.fails("EPERM", "; arenas%.nauto changes it live$", la.set("opt.narenas", 4))
+    test.equal(la.describe "opt.narenas".live, "arenas.nauto")
+    test.equal(la.describe "opt.lg_quantum".live, nil)
+    test.equal(la.describe(DECAY).live, nil)
 end)
 
 test("a bad value fails and changes nothing", keeping(function()
