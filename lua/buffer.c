@@ -15,22 +15,19 @@ typedef struct {
 } buffer_t;
 
 static buffer_t *
-check_live(lua_State *L) {
-    buffer_t *buffer = luaL_checkudata(L, 1, CORE_BUFFER);
+check_live(lua_State *L, const char *call) {
+    buffer_t *buffer = core_check_self(L, CORE_BUFFER, call);
     if (buffer->block == NULL) {
         luaL_error(L, "this buffer was freed");
     }
     return buffer;
 }
 
-void *
-core_buffer_address(lua_State *L, int arg) {
-    buffer_t *buffer = luaL_testudata(L, arg, CORE_BUFFER);
-    if (buffer == NULL) {
-        return NULL;
-    }
-    luaL_argcheck(L, buffer->block != NULL, arg, "this buffer was freed");
-    return buffer->block;
+bool
+core_buffer_address(lua_State *L, int arg, const void **address) {
+    const buffer_t *buffer = luaL_testudata(L, arg, CORE_BUFFER);
+    *address = buffer == NULL ? NULL : buffer->block;
+    return buffer != NULL;
 }
 
 static void *
@@ -50,7 +47,7 @@ check_alignment(lua_State *L, int arg, size_t *alignment) {
     if (lua_type(L, arg) == LUA_TNUMBER && lua_tonumber(L, arg) <= 0) {
         value = 0;
     } else {
-        int failed = core_to_size(L, arg, &value);
+        int failed = core_to_size(L, "buffer", arg, arg, &value);
         if (failed != 0) {
             return failed;
         }
@@ -67,7 +64,7 @@ static int
 buffer_new(lua_State *L) {
     const lunalloc_api_t *api = loader_api();
     size_t size, alignment = 0;
-    int failed = core_to_size(L, 1, &size);
+    int failed = core_to_size(L, "buffer", 1, 1, &size);
     if (failed == 0 && !lua_isnoneornil(L, 2)) {
         failed = check_alignment(L, 2, &alignment);
     }
@@ -86,42 +83,44 @@ buffer_new(lua_State *L) {
 
 static int
 buffer_addr(lua_State *L) {
-    lua_pushinteger(L, (lua_Integer)(uintptr_t)check_live(L)->block);
+    lua_pushinteger(L, (lua_Integer)(uintptr_t)check_live(L, "buffer:addr")->block);
     return 1;
 }
 
 static int
 buffer_size(lua_State *L) {
-    lua_pushinteger(L, (lua_Integer)check_live(L)->size);
+    lua_pushinteger(L, (lua_Integer)check_live(L, "buffer:size")->size);
     return 1;
 }
 
 /* usable(): what the block really holds, its class's size */
 static int
 buffer_usable(lua_State *L) {
-    lua_pushinteger(L, (lua_Integer)loader_api()->usable_size(check_live(L)->block));
+    lua_pushinteger(L, (lua_Integer)loader_api()->usable_size(check_live(L, "buffer:usable")->block));
     return 1;
 }
 
 /* A byte: 0 to 255, or a string of one character. */
 static int
 check_byte(lua_State *L, int arg) {
-    if (lua_type(L, arg) == LUA_TSTRING) {
-        size_t length;
-        const char *text = lua_tolstring(L, arg, &length);
-        luaL_argcheck(L, length == 1, arg, "one character, or 0 to 255, expected");
-        return (unsigned char)text[0];
+    int integer = 0;
+    lua_Integer byte = lua_tointegerx(L, arg, &integer);
+    if (lua_type(L, arg) == LUA_TSTRING && lua_rawlen(L, arg) == 1) {
+        return (unsigned char)lua_tostring(L, arg)[0];
+    } else if (lua_type(L, arg) != LUA_TNUMBER && lua_type(L, arg) != LUA_TSTRING) {
+        core_bad_type(L, "buffer:fill", 1, arg, "one character, or 0 to 255,");
+    } else if (lua_type(L, arg) == LUA_TSTRING || !integer || byte < 0 || byte > 255) {
+        core_bad_argument(L, "buffer:fill", 1, "one character, or 0 to 255, expected");
     }
-    lua_Integer byte = luaL_checkinteger(L, arg);
-    luaL_argcheck(L, byte >= 0 && byte <= 255, arg, "one character, or 0 to 255, expected");
     return (int)byte;
 }
 
 /* fill(byte): every byte of the size asked for; returns the buffer */
 static int
 buffer_fill(lua_State *L) {
-    buffer_t *buffer = check_live(L);
-    memset(buffer->block, check_byte(L, 2), buffer->size);
+    buffer_t *buffer = check_live(L, "buffer:fill");
+    int byte = check_byte(L, 2);
+    memset(buffer->block, byte, buffer->size);
     lua_settop(L, 1);
     return 1;
 }
@@ -144,9 +143,9 @@ resized_block(const lunalloc_api_t *api, const buffer_t *buffer, size_t size) {
 /* resize(size): the buffer, or nil, message, code, and then the old block stands */
 static int
 buffer_resize(lua_State *L) {
-    buffer_t *buffer = check_live(L);
+    buffer_t *buffer = check_live(L, "buffer:resize");
     size_t size;
-    int failed = core_to_size(L, 2, &size);
+    int failed = core_to_size(L, "buffer:resize", 1, 2, &size);
     if (failed != 0) {
         return failed;
     }
@@ -174,7 +173,7 @@ buffer_release(lua_State *L) {
 
 static int
 buffer_free(lua_State *L) {
-    check_live(L);
+    check_live(L, "buffer:free");
     return buffer_release(L);
 }
 

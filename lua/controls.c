@@ -4,6 +4,7 @@
  */
 #include "core.h"
 
+#include <stdio.h>
 #include <string.h>
 
 enum {
@@ -18,11 +19,14 @@ static const char *const type_names[] = {
 
 /* A control's name. One with a zero byte inside is no name, and must not pass for the part before it. */
 static const char *
-check_name(lua_State *L, int arg) {
-    size_t length;
-    luaL_checktype(L, arg, LUA_TSTRING);
-    const char *name = lua_tolstring(L, arg, &length);
-    luaL_argcheck(L, strlen(name) == length, arg, "a name without zero bytes expected");
+check_name(lua_State *L, const char *call) {
+    if (lua_type(L, 1) != LUA_TSTRING) {
+        core_bad_type(L, call, 1, 1, "string");
+    }
+    const char *name = lua_tostring(L, 1);
+    if (strlen(name) != lua_rawlen(L, 1)) {
+        core_bad_argument(L, call, 1, "a name without zero bytes expected");
+    }
     return name;
 }
 
@@ -65,7 +69,7 @@ push_value(lua_State *L, const lunalloc_value_t *value) {
 static int
 get(lua_State *L) {
     const lunalloc_api_t *api = loader_api();
-    const char *name = check_name(L, 1);
+    const char *name = check_name(L, "get");
     char message[MESSAGE_SIZE] = "";
     lunalloc_value_t value;
     if (api == NULL) {
@@ -79,37 +83,58 @@ get(lua_State *L) {
     return 1;
 }
 
-/* The value at `arg` as the text that the allocator parses; NULL for none. May replace the value in its slot. */
-static const char *
-check_text(lua_State *L, int arg) {
-    switch (lua_type(L, arg)) {
-    case LUA_TNONE:
-    case LUA_TNIL:
-        return NULL;
-    case LUA_TBOOLEAN:
-        return lua_toboolean(L, arg) ? "true" : "false";
-    case LUA_TNUMBER:
-        if (!lua_isinteger(L, arg)) {
-            lua_Integer whole;
-            if (lua_numbertointeger(lua_tonumber(L, arg), &whole) && (lua_Number)whole == lua_tonumber(L, arg)) {
-                lua_pushinteger(L, whole);
-                lua_replace(L, arg);
-            }
-        }
-        return lua_tostring(L, arg);
-    case LUA_TSTRING:
-        return check_name(L, arg);
+bool
+core_push_text(lua_State *L, const lunalloc_value_t *value) {
+    char digits[32];
+    switch (value->type) {
+    case LUNALLOC_BOOL:
+        lua_pushstring(L, value->v.b ? "true" : "false");
+        return true;
+    case LUNALLOC_UNSIGNED:
+    case LUNALLOC_SIZE:
+    case LUNALLOC_U64:
+        snprintf(digits, sizeof(digits), "%llu", (unsigned long long)value->v.u);
+        lua_pushstring(L, digits);
+        return true;
+    case LUNALLOC_SSIZE:
+        lua_pushfstring(L, "%I", (LUAI_UACINT)value->v.i);
+        return true;
+    case LUNALLOC_STRING:
+        lua_pushstring(L, value->v.s != NULL ? value->v.s : "");
+        return true;
     default:
-        luaL_typeerror(L, arg, "boolean, number or string");
-        return NULL;
+        return false;
     }
+}
+
+const char *
+core_check_text(lua_State *L, const char *call, int arg, int stack) {
+    int type = lua_type(L, stack);
+    if (type == LUA_TNONE || type == LUA_TNIL) {
+        return NULL;
+    } else if (type == LUA_TBOOLEAN) {
+        return lua_toboolean(L, stack) ? "true" : "false";
+    } else if (type != LUA_TNUMBER && type != LUA_TSTRING) {
+        core_bad_type(L, call, arg, stack, "boolean, number or string");
+    }
+    lua_Integer whole;
+    if (type == LUA_TNUMBER && lua_numbertointeger(lua_tonumber(L, stack), &whole) && !lua_isinteger(L, stack) &&
+        (lua_Number)whole == lua_tonumber(L, stack)) {
+        lua_pushinteger(L, whole);
+        lua_replace(L, stack);
+    }
+    const char *text = lua_tostring(L, stack);
+    if (strlen(text) != lua_rawlen(L, stack)) {
+        core_bad_argument(L, call, arg, "a value without zero bytes expected");
+    }
+    return text;
 }
 
 static int
 set(lua_State *L) {
     const lunalloc_api_t *api = loader_api();
-    const char *name = check_name(L, 1);
-    const char *text = check_text(L, 2);
+    const char *name = check_name(L, "set");
+    const char *text = core_check_text(L, "set", 2, 2);
     char message[MESSAGE_SIZE] = "";
     if (api == NULL) {
         return core_not_loaded(L);
@@ -147,7 +172,7 @@ push_row(lua_State *L, const lunalloc_row_t *row) {
 static int
 row_of(lua_State *L) {
     const lunalloc_api_t *api = loader_api();
-    const char *name = check_name(L, 1);
+    const char *name = check_name(L, "describe");
     lunalloc_row_t row;
     if (api == NULL) {
         return core_not_loaded(L);
@@ -181,7 +206,7 @@ rows(lua_State *L) {
 static int
 source(lua_State *L) {
     const lunalloc_api_t *api = loader_api();
-    const char *name = check_name(L, 1);
+    const char *name = check_name(L, "source");
     const char *where;
     if (api == NULL) {
         return core_not_loaded(L);
@@ -196,7 +221,7 @@ source(lua_State *L) {
 static int
 limit(lua_State *L) {
     const lunalloc_api_t *api = loader_api();
-    const char *name = check_name(L, 1);
+    const char *name = check_name(L, "limit");
     if (api == NULL) {
         return core_not_loaded(L);
     }
@@ -208,7 +233,7 @@ limit(lua_State *L) {
 static int
 suggest(lua_State *L) {
     const lunalloc_api_t *api = loader_api();
-    const char *name = check_name(L, 1);
+    const char *name = check_name(L, "suggest");
     char near[256];
     if (api == NULL) {
         return core_not_loaded(L);

@@ -22,6 +22,8 @@ open_core(lua_State *L) {
     core_open_units(L);
     core_open_hooks(L);
     core_open_samples(L);
+    core_open_with(L);
+    core_open_arenas(L);
     luaopen_lunalloc_workload(L);
     lua_setfield(L, -2, "workload");
     return 1;

@@ -20,12 +20,11 @@ typedef struct {
     size_t min_size; /* bytes */
 } filter_t;
 
-/* The batch is the userdata's user value, dropped when the walk ends; 0 <= next <= n <= BATCH. */
+/* The batch is the userdata's user value, and nil once the walk is over; 0 <= next <= n <= BATCH. */
 typedef struct {
     lunalloc_cursor_t cursor;
     filter_t filter;
     size_t next, n;
-    lunalloc_extent_t *batch; /* NULL once the walk is over */
 } walker_t;
 
 /* NULL-terminated for luaL_checkoption, in the order of lunalloc_state_t. */
@@ -50,7 +49,7 @@ set_extent(lua_State *L, const lunalloc_extent_t *extent) {
         core_set_integer(L, "szind", extent->szind);
     } else {
         lua_pushnil(L);
-        lua_setfield(L, -2, "szind");
+        core_set_value(L, "szind");
     }
     core_set_boolean(L, "slab", extent->slab);
     core_set_integer(L, "nfree", extent->nfree);
@@ -84,7 +83,7 @@ check_filter(lua_State *L, int first, filter_t *filter) {
     filter->slab = any_slab ? -1 : lua_toboolean(L, first + 1);
     filter->szind = core_opt_index(L, first + 3, LUNALLOC_NONE);
     filter->min_size = 0;
-    return lua_isnoneornil(L, first + 2) ? 0 : core_to_size(L, first + 2, &filter->min_size);
+    return lua_isnoneornil(L, first + 2) ? 0 : core_to_size(L, "extents", 1, first + 2, &filter->min_size);
 }
 
 /* extents(arena, state, slab, min_size, szind): a walker; nil means any */
@@ -102,7 +101,7 @@ extents(lua_State *L) {
     walker_t *walker = lua_newuserdatauv(L, sizeof(*walker), 1);
     *walker = (walker_t){.cursor = {.arena = arena}, .filter = filter};
     luaL_setmetatable(L, CORE_WALKER);
-    walker->batch = lua_newuserdatauv(L, BATCH * sizeof(*walker->batch), 0);
+    lua_newuserdatauv(L, BATCH * sizeof(lunalloc_extent_t), 0);
     lua_setiuservalue(L, -2, 1);
     return 1;
 }
@@ -110,60 +109,70 @@ extents(lua_State *L) {
 /* The walker is at 1. Ends the walk and lets the batch be collected. */
 static int
 walker_close(lua_State *L) {
-    walker_t *walker = luaL_checkudata(L, 1, CORE_WALKER);
-    walker->batch = NULL;
+    core_check_self(L, CORE_WALKER, "walker:close");
     lua_pushnil(L);
     lua_setiuservalue(L, 1, 1);
     return 0;
 }
 
-/* The next wanted extent, copying a new batch when this one is used up; NULL at the end. */
-static const lunalloc_extent_t *
-advance(walker_t *walker) {
+/* Finds the next wanted extent, copying a new batch when this one is used up; false at the end. */
+static bool
+find_next(walker_t *walker, lunalloc_extent_t *batch, lunalloc_extent_t *found) {
     const lunalloc_api_t *api = loader_api();
-    while (walker->batch != NULL) {
+    do {
         while (walker->next < walker->n) {
-            const lunalloc_extent_t *extent = &walker->batch[walker->next++];
+            const lunalloc_extent_t *extent = &batch[walker->next++];
             if (matches(&walker->filter, extent)) {
-                return extent;
+                *found = *extent;
+                return true;
             }
         }
         walker->next = 0;
-        walker->n = api->extents(&walker->cursor, walker->batch, BATCH, NULL);
-        if (walker->n == 0) {
-            break;
-        }
+        walker->n = api->extents(&walker->cursor, batch, BATCH, NULL);
+    } while (walker->n != 0);
+    return false;
+}
+
+/* The walker at 1 steps on. What it finds is a copy, since the walker can be closed as soon as Lua allocates. */
+static bool
+advance(lua_State *L, lunalloc_extent_t *found) {
+    walker_t *walker = core_check_self(L, CORE_WALKER, "walker:next");
+    lua_getiuservalue(L, 1, 1);
+    lunalloc_extent_t *batch = lua_touserdata(L, -1);
+    lua_pop(L, 1);
+    if (batch != NULL && find_next(walker, batch, found)) {
+        return true;
     }
-    return NULL;
+    walker_close(L);
+    return false;
 }
 
 /* next(walker): a new table, or nil at the end */
 static int
 walker_next(lua_State *L) {
-    walker_t *walker = luaL_checkudata(L, 1, CORE_WALKER);
-    const lunalloc_extent_t *extent = advance(walker);
-    if (extent == NULL) {
-        walker_close(L);
+    lunalloc_extent_t extent;
+    if (advance(L, &extent)) {
+        core_push_extent(L, &extent);
+    } else {
         lua_pushnil(L);
-        return 1;
     }
-    core_push_extent(L, extent);
     return 1;
 }
 
-/* fill(walker, table): the next extent's fields in that table; false at the end */
+/* fill(walker, table): the next extent's fields in that plain table; false at the end */
 static int
 walker_fill(lua_State *L) {
-    walker_t *walker = luaL_checkudata(L, 1, CORE_WALKER);
-    luaL_checktype(L, 2, LUA_TTABLE);
-    const lunalloc_extent_t *extent = advance(walker);
-    if (extent == NULL) {
-        walker_close(L);
-    } else {
-        lua_settop(L, 2);
-        set_extent(L, extent);
+    lunalloc_extent_t extent;
+    core_check_self(L, CORE_WALKER, "walker:fill");
+    if (!lua_istable(L, 2)) {
+        return core_bad_type(L, "walker:fill", 1, 2, "table");
     }
-    lua_pushboolean(L, extent != NULL);
+    lua_settop(L, 2);
+    bool found = advance(L, &extent);
+    if (found) {
+        set_extent(L, &extent);
+    }
+    lua_pushboolean(L, found);
     return 1;
 }
 
@@ -204,8 +213,9 @@ walk(lua_State *L) {
 
 static int
 walker_tostring(lua_State *L) {
-    const walker_t *walker = luaL_checkudata(L, 1, CORE_WALKER);
-    lua_pushfstring(L, "extents walker: %p%s", (const void *)walker, walker->batch == NULL ? " (ended)" : "");
+    const void *walker = luaL_checkudata(L, 1, CORE_WALKER);
+    bool ended = lua_getiuservalue(L, 1, 1) != LUA_TUSERDATA;
+    lua_pushfstring(L, "extents walker: %p%s", walker, ended ? " (ended)" : "");
     return 1;
 }
 

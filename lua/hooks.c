@@ -8,12 +8,14 @@
  */
 #include "core.h"
 
+#include <errno.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 
 enum {
-    NARENAS = 4096
+    NARENAS = 4096,
+    MESSAGE_SIZE = 512
 };
 
 typedef enum {
@@ -152,32 +154,53 @@ restart(counting_t *c, extent_hooks_t *original) {
     atomic_store_explicit(&c->original, original, memory_order_release);
 }
 
-/* 0, or the number of results of a failure. */
+/* 0, or an errno value and a line. So do the next two. */
 static int
-read_hooks(lua_State *L, const lunalloc_api_t *api, uint32_t arena, extent_hooks_t **hooks) {
-    char name[64], message[256] = "";
+read_hooks(const lunalloc_api_t *api, uint32_t arena, extent_hooks_t **hooks, char *message, size_t size) {
+    char name[64];
     lunalloc_value_t value;
     snprintf(name, sizeof(name), "arena.%u.extent_hooks", arena);
-    int error = api->ctl_get(name, &value, message, sizeof(message));
+    int error = api->ctl_get(name, &value, message, size);
     *hooks = error == 0 ? value.v.p : NULL;
-    return error == 0 ? 0 : core_fail_errno(L, error, message);
+    return error;
 }
 
 /* mallctl is a name that other allocators have too: whether ours was called, the reading tells. */
 static int
-write_hooks(lua_State *L, const lunalloc_api_t *api, uint32_t arena, extent_hooks_t *hooks) {
+write_hooks(const lunalloc_api_t *api, uint32_t arena, extent_hooks_t *hooks, char *message, size_t size) {
     char name[64];
     extent_hooks_t *now;
     snprintf(name, sizeof(name), "arena.%u.extent_hooks", arena);
     int error = api->mallctl(name, NULL, NULL, &hooks, sizeof(hooks));
     if (error != 0) {
-        return core_fail_errno(L, error, "the arena refuses these hooks");
+        snprintf(message, size, "the arena refuses these hooks");
+        return error;
     }
-    int failure = read_hooks(L, api, arena, &now);
-    if (failure == 0 && now != hooks) {
-        return core_fail(L, "ENOSYS", "the mallctl of this process belongs to another allocator");
+    error = read_hooks(api, arena, &now, message, size);
+    if (error == 0 && now != hooks) {
+        snprintf(message, size, "the mallctl of this process belongs to another allocator");
+        return ENOSYS;
     }
-    return failure;
+    return error;
+}
+
+int
+core_count_hooks(const lunalloc_api_t *api, uint32_t arena, char *message, size_t message_size) {
+    extent_hooks_t *original;
+    int error = read_hooks(api, arena, &original, message, message_size);
+    if (error != 0) {
+        return error;
+    }
+    counting_t *c = record_of(arena);
+    if (c == NULL) {
+        snprintf(message, message_size, "no memory to count in");
+        return ENOMEM;
+    }
+    if (original == &c->hooks) {
+        return 0;
+    }
+    restart(c, original);
+    return write_hooks(api, arena, &c->hooks, message, message_size);
 }
 
 static uint32_t
@@ -192,24 +215,13 @@ static int
 hooks_count(lua_State *L) {
     const lunalloc_api_t *api = loader_api();
     uint32_t arena = check_arena(L, 1);
-    extent_hooks_t *original;
+    char message[MESSAGE_SIZE] = "";
     if (api == NULL) {
         return core_not_loaded(L);
     }
-    int failure = read_hooks(L, api, arena, &original);
-    if (failure != 0) {
-        return failure;
-    }
-    counting_t *c = record_of(arena);
-    if (c == NULL) {
-        return core_fail(L, "ENOMEM", "no memory to count in");
-    }
-    if (original != &c->hooks) {
-        restart(c, original);
-        failure = write_hooks(L, api, arena, &c->hooks);
-    }
-    if (failure != 0) {
-        return failure;
+    int error = core_count_hooks(api, arena, message, sizeof(message));
+    if (error != 0) {
+        return core_fail_errno(L, error, message);
     }
     lua_pushboolean(L, 1);
     return 1;
@@ -220,7 +232,7 @@ push_counts(lua_State *L, const _Atomic uint64_t *counts) {
     lua_createtable(L, 0, NKINDS + 1);
     for (int kind = 0; kind < NKINDS; kind++) {
         core_push_unsigned(L, atomic_load_explicit(&counts[kind], memory_order_relaxed));
-        lua_setfield(L, -2, kind_names[kind]);
+        core_set_value(L, kind_names[kind]);
     }
 }
 
@@ -229,13 +241,14 @@ static int
 hooks_counts(lua_State *L) {
     const lunalloc_api_t *api = loader_api();
     uint32_t arena = check_arena(L, 1);
+    char message[MESSAGE_SIZE] = "";
     extent_hooks_t *now;
     if (api == NULL) {
         return core_not_loaded(L);
     }
-    int failure = read_hooks(L, api, arena, &now);
-    if (failure != 0) {
-        return failure;
+    int error = read_hooks(api, arena, &now, message, sizeof(message));
+    if (error != 0) {
+        return core_fail_errno(L, error, message);
     }
     counting_t *c = atomic_load_explicit(&counters[arena], memory_order_acquire);
     if (c == NULL || now != &c->hooks) {
@@ -244,7 +257,7 @@ hooks_counts(lua_State *L) {
     }
     push_counts(L, c->calls);
     push_counts(L, c->bytes);
-    lua_setfield(L, -2, "bytes");
+    core_set_value(L, "bytes");
     return 1;
 }
 

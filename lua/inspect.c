@@ -15,7 +15,7 @@ push_class(lua_State *L, const lunalloc_sizeclass_t *sc) {
     core_set_integer(L, "ndelta", sc->ndelta);
     core_set_integer(L, "cached_max", sc->cached_max);
     lua_pushnumber(L, sc->max_waste);
-    lua_setfield(L, -2, "max_waste");
+    core_set_value(L, "max_waste");
 }
 
 /* sizeclasses(): all of them, small first; class i is at i + 1 */
@@ -43,7 +43,7 @@ sizeclass(lua_State *L) {
     const lunalloc_api_t *api = loader_api();
     size_t size;
     lunalloc_sizeclass_t sc;
-    int failed = core_to_size(L, 1, &size);
+    int failed = core_to_size(L, "sizeclass", 1, 1, &size);
     if (failed != 0) {
         return failed;
     }
@@ -63,20 +63,19 @@ sizeclass(lua_State *L) {
 
 /* An integer, a light userdata, or one of our buffers. */
 static const void *
-check_address(lua_State *L, int arg) {
-    switch (lua_type(L, arg)) {
-    case LUA_TNUMBER:
-        return (const void *)(uintptr_t)luaL_checkinteger(L, arg);
-    case LUA_TLIGHTUSERDATA:
-        return lua_touserdata(L, arg);
-    default: {
-        const void *address = core_buffer_address(L, arg);
-        if (address == NULL) {
-            luaL_typeerror(L, arg, "address (integer, buffer or light userdata)");
-        }
+check_address(lua_State *L) {
+    int integer = 0;
+    const void *address = (const void *)(uintptr_t)lua_tointegerx(L, 1, &integer);
+    if (lua_type(L, 1) == LUA_TNUMBER && integer) {
         return address;
+    } else if (lua_islightuserdata(L, 1)) {
+        return lua_touserdata(L, 1);
+    } else if (!core_buffer_address(L, 1, &address)) {
+        core_bad_type(L, "find", 1, 1, "address (integer, buffer or light userdata)");
+    } else if (address == NULL) {
+        core_bad_argument(L, "find", 1, "this buffer was freed");
     }
-    }
+    return address;
 }
 
 static void
@@ -84,13 +83,13 @@ push_location(lua_State *L, const lunalloc_api_t *api, const lunalloc_location_t
     lunalloc_sizeclass_t sc;
     lua_createtable(L, 0, 9);
     core_push_extent(L, &at->extent);
-    lua_setfield(L, -2, "extent");
+    core_set_value(L, "extent");
     core_set_string(L, "state", core_state_name(at->extent.state));
     core_set_integer(L, "arena", at->extent.arena);
     core_set_boolean(L, "allocated", at->allocated);
     if (at->extent.szind != LUNALLOC_NONE && api->sizeclass(at->extent.szind, &sc) == 0) {
         push_class(L, &sc);
-        lua_setfield(L, -2, "class");
+        core_set_value(L, "class");
         core_set_integer(L, "szind", at->extent.szind);
         core_set_integer(L, "region", at->region);
         core_set_integer(L, "region_addr", (lua_Integer)at->region_addr);
@@ -101,7 +100,7 @@ push_location(lua_State *L, const lunalloc_api_t *api, const lunalloc_location_t
 static int
 find(lua_State *L) {
     const lunalloc_api_t *api = loader_api();
-    const void *address = check_address(L, 1);
+    const void *address = check_address(L);
     lunalloc_location_t at;
     if (api == NULL) {
         return core_not_loaded(L);

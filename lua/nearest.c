@@ -65,16 +65,16 @@ static int
 nearest_of(lua_State *L) {
     const char *word = luaL_checkstring(L, 1);
     luaL_checktype(L, 2, LUA_TTABLE);
-    lua_Integer n = luaL_len(L, 2);
-    luaL_argcheck(L, n >= 0 && n <= 1 << 20, 2, "too many candidates");
-    const char **candidates = lua_newuserdatauv(L, (size_t)n * sizeof(*candidates) + 1, 0);
-    for (lua_Integer i = 0; i < n; i++) {
-        lua_rawgeti(L, 2, i + 1);
+    size_t n = lua_rawlen(L, 2);
+    luaL_argcheck(L, n <= 1 << 20, 2, "too many candidates");
+    const char **candidates = lua_newuserdatauv(L, n * sizeof(*candidates) + 1, 0);
+    for (size_t i = 0; i < n; i++) {
+        lua_rawgeti(L, 2, (lua_Integer)i + 1);
         luaL_argcheck(L, lua_type(L, -1) == LUA_TSTRING, 2, "an array of strings expected");
         candidates[i] = lua_tostring(L, -1); /* kept alive by the array */
         lua_pop(L, 1);
     }
-    lua_pushstring(L, core_nearest(word, candidates, (size_t)n)); /* NULL pushes nil */
+    lua_pushstring(L, core_nearest(word, candidates, n)); /* NULL pushes nil */
     return 1;
 }
 

@@ -66,7 +66,10 @@ format_of(const char *opts) {
 static int
 report(lua_State *L) {
     const lunalloc_api_t *api = loader_api();
-    const char *opts = luaL_optstring(L, 1, "");
+    const char *opts = lua_isnoneornil(L, 1) ? "" : lua_tostring(L, 1);
+    if (opts == NULL) {
+        return core_bad_type(L, "stats_print", 1, 1, "string");
+    }
     collected_t collected = {0};
     if (api == NULL) {
         return core_not_loaded(L);
@@ -84,7 +87,7 @@ set_residency(lua_State *L, const char *name, const lunalloc_residency_t *reside
     lua_createtable(L, 0, 2);
     core_set_integer(L, "counted", (lua_Integer)residency->counted);
     core_set_integer(L, "resident", (lua_Integer)residency->resident);
-    lua_setfield(L, -2, name);
+    core_set_value(L, name);
 }
 
 /* reconcile(): a table with the fields of lunalloc_reconciliation_t */

@@ -26,6 +26,10 @@ errno_name(int error) {
         return "EFAULT";
     case EBUSY:
         return "EBUSY";
+    case ENOSYS:
+        return "ENOSYS";
+    case ESRCH:
+        return "ESRCH";
     default:
         return "EUNKNOWN";
     }
@@ -71,21 +75,47 @@ core_push_unsigned(lua_State *L, uint64_t value) {
 }
 
 void
+core_set_value(lua_State *L, const char *name) {
+    lua_pushstring(L, name);
+    lua_insert(L, -2);
+    lua_rawset(L, -3);
+}
+
+void
 core_set_integer(lua_State *L, const char *name, lua_Integer value) {
     lua_pushinteger(L, value);
-    lua_setfield(L, -2, name);
+    core_set_value(L, name);
 }
 
 void
 core_set_boolean(lua_State *L, const char *name, bool value) {
     lua_pushboolean(L, value);
-    lua_setfield(L, -2, name);
+    core_set_value(L, name);
 }
 
 void
 core_set_string(lua_State *L, const char *name, const char *value) {
     lua_pushstring(L, value);
-    lua_setfield(L, -2, name);
+    core_set_value(L, name);
+}
+
+int
+core_bad_argument(lua_State *L, const char *call, int arg, const char *why) {
+    return luaL_error(L, "bad argument #%d to '%s' (%s)", arg, call, why);
+}
+
+int
+core_bad_type(lua_State *L, const char *call, int arg, int stack, const char *what) {
+    return core_bad_argument(L, call, arg, lua_pushfstring(L, "%s expected, got %s", what, luaL_typename(L, stack)));
+}
+
+void *
+core_check_self(lua_State *L, const char *type, const char *call) {
+    void *self = luaL_testudata(L, 1, type);
+    if (self == NULL) {
+        luaL_error(L, "calling '%s' on bad self (%s expected, got %s)", call, type, luaL_typename(L, 1));
+    }
+    return self;
 }
 
 uint32_t

@@ -32,9 +32,9 @@ push_sample(lua_State *L, const lunalloc_sample_t *sample) {
     core_set_string(L, "thread", sample->thread_name);
     core_set_integer(L, "time", (lua_Integer)sample->time);
     lua_pushnumber(L, sample->weight);
-    lua_setfield(L, -2, "weight");
+    core_set_value(L, "weight");
     push_stack(L, sample);
-    lua_setfield(L, -2, "stack");
+    core_set_value(L, "stack");
 }
 
 /* samples([place]): a batch, an array of tables; and the place where the next one begins, or nil: there is none */

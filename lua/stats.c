@@ -105,10 +105,19 @@ row_of(const snapshot_t *snapshot, const row_view_t *view) {
     return row;
 }
 
+/* The key at 2, of what is indexed by names. */
+static const char *
+check_field(lua_State *L, const char *what) {
+    if (!lua_isstring(L, 2)) {
+        luaL_error(L, "%s is indexed by names of its fields, not by a %s", what, luaL_typename(L, 2));
+    }
+    return lua_tostring(L, 2);
+}
+
 static int
 row_index(lua_State *L) {
     const row_view_t *view = luaL_checkudata(L, 1, CORE_SNAPSHOT_ROW);
-    const char *name = luaL_checkstring(L, 2);
+    const char *name = check_field(L, "this row of the statistics");
     const snapshot_t *snapshot = push_snapshot_of(L);
     snapshot_row_t row = row_of(snapshot, view);
     uint32_t word = snapshot_row_word(&row, name);
@@ -163,7 +172,13 @@ absent_class(lua_State *L, const snapshot_t *snapshot, lua_Integer szind, int sn
 static int
 rows_index(lua_State *L) {
     const rows_view_t *view = luaL_checkudata(L, 1, CORE_SNAPSHOT_ROWS);
-    lua_Integer key = luaL_checkinteger(L, 2);
+    int integer = 0;
+    lua_settop(L, 2);
+    lua_Integer key = lua_tointegerx(L, 2, &integer);
+    if (!integer) {
+        return luaL_error(L, "rows of the statistics are indexed by the number of %s, not by '%s'",
+                          view->kind == SNAPSHOT_CLASS ? "a size class" : "an arena", luaL_tolstring(L, 2, NULL));
+    }
     const snapshot_t *snapshot = push_snapshot_of(L);
     uint32_t position = snapshot_position(snapshot, view->kind, (uint64_t)key);
     if (position < snapshot_nrows(snapshot, view->kind)) {
@@ -217,14 +232,15 @@ push_part(lua_State *L, const snapshot_t *snapshot, const char *name) {
 static int
 snapshot_index(lua_State *L) {
     const snapshot_t *snapshot = check_snapshot(L, 1);
-    const char *name = luaL_checkstring(L, 2);
+    const char *what = snapshot->difference ? "a difference" : "a snapshot";
+    const char *name = check_field(L, what);
     static const row_view_t total = {.kind = SNAPSHOT_TOTAL};
     snapshot_row_t row = row_of(snapshot, &total);
     uint32_t word = snapshot_row_word(&row, name);
     if (word < row.nwords) {
         push_word(L, snapshot, &row, &total, word);
     } else if (!push_part(L, snapshot, name) && lua_getfield(L, lua_upvalueindex(1), name) == LUA_TNIL) {
-        return raise_unknown(L, snapshot->difference ? "a difference" : "a snapshot", name, &row, part_count(snapshot));
+        return raise_unknown(L, what, name, &row, part_count(snapshot));
     }
     return 1;
 }
@@ -266,8 +282,13 @@ push_block(lua_State *L, uint32_t narenas, uint32_t nclasses) {
 /* later - earlier */
 static int
 snapshot_sub(lua_State *L) {
-    const snapshot_t *later = check_snapshot(L, 1);
-    const snapshot_t *earlier = check_snapshot(L, 2);
+    const snapshot_t *later = luaL_testudata(L, 1, CORE_SNAPSHOT);
+    const snapshot_t *earlier = luaL_testudata(L, 2, CORE_SNAPSHOT);
+    if (later == NULL || earlier == NULL) {
+        return luaL_error(L, "a difference is taken between two snapshots, not between a %s and a %s",
+                          later == NULL ? luaL_typename(L, 1) : "snapshot",
+                          earlier == NULL ? luaL_typename(L, 2) : "snapshot");
+    }
     if (later->difference || earlier->difference) {
         return luaL_error(L, "a difference is taken between two snapshots, not between differences");
     }

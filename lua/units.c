@@ -60,29 +60,29 @@ parse(lua_State *L, const char *text, size_t *size) {
 }
 
 int
-core_to_size(lua_State *L, int arg, size_t *size) {
-    int type = lua_type(L, arg);
+core_to_size(lua_State *L, const char *call, int arg, int stack, size_t *size) {
+    int type = lua_type(L, stack);
     int whole = 0;
     if (type == LUA_TNUMBER) {
-        lua_Integer integer = lua_tointegerx(L, arg, &whole);
+        lua_Integer integer = lua_tointegerx(L, stack, &whole);
         if (whole && integer >= 0) {
             *size = (size_t)integer;
             return 0;
         }
     } else if (type != LUA_TSTRING) {
-        return luaL_typeerror(L, arg, "size (number, or text such as '64K')");
-    } else if (strlen(lua_tostring(L, arg)) == lua_rawlen(L, arg) && parse(L, lua_tostring(L, arg), size)) {
+        return core_bad_type(L, call, arg, stack, "size (number, or text such as '64K')");
+    } else if (strlen(lua_tostring(L, stack)) == lua_rawlen(L, stack) && parse(L, lua_tostring(L, stack), size)) {
         return 0;
     }
     return core_fail(L, "EINVAL", "bad size '%s': whole bytes are needed, 0 or more, or text such as 64K, 1.5M, 2G",
-                     luaL_tolstring(L, arg, NULL));
+                     luaL_tolstring(L, stack, NULL));
 }
 
 /* bytes(value): an integer */
 static int
 bytes(lua_State *L) {
     size_t size;
-    int failed = core_to_size(L, 1, &size);
+    int failed = core_to_size(L, "bytes", 1, 1, &size);
     if (failed != 0) {
         return failed;
     }

@@ -1,5 +1,7 @@
 --- Arenas as objects: la.arena(i), la.arenas(), la.arena.create{...}.
 
+local check = require "lunalloc.check"
+
 local Arena = { __name = "lunalloc.arena" }
 Arena.__index = Arena
 
@@ -16,27 +18,32 @@ function Arena:__tostring()
     return "arena " .. self.index
 end
 
-function Arena:extents(filter)
+--- The conditions, of this arena only.
+local function of_arena(conditions, index)
     local mine = {}
-    for key, value in pairs(filter or {}) do
+    for key, value in pairs(conditions or {}) do
         mine[key] = value
     end
-    mine.arena = self.index
-    return self.api.extents(mine)
+    mine.arena = index
+    return mine
+end
+
+function Arena:extents(filter)
+    check.self(self, Arena, "arena:extents")
+    check.table(filter or {}, "arena:extents", 1, "a table of conditions")
+    return self.api.extents(of_arena(filter, self.index))
 end
 
 function Arena:extents_summary(options)
-    local mine = {}
-    for key, value in pairs(options or {}) do
-        mine[key] = value
-    end
-    mine.arena = self.index
-    return self.api.extents_summary(mine)
+    check.self(self, Arena, "arena:extents_summary")
+    check.table(options or {}, "arena:extents_summary", 1, "a table of conditions")
+    return self.api.extents_summary(of_arena(options, self.index))
 end
 
 --- A method that does the arena's action of that name.
 local function action(name)
     return function(self)
+        check.self(self, Arena, "arena:" .. name)
         return self.backend.set(("arena.%d.%s"):format(self.index, name))
     end
 end
@@ -48,11 +55,13 @@ Arena.destroy = action "destroy"
 
 --- Makes the calling thread allocate from this arena.
 function Arena:bind()
+    check.self(self, Arena, "arena:bind")
     return self.backend.set("thread.arena", self.index)
 end
 
 --- How often its counting hooks were called: {alloc=, dalloc=, ...}, and in `bytes` for how many; nil if it has none.
 function Arena:hooks()
+    check.self(self, Arena, "arena:hooks")
     if not self.backend.hooks_counts then
         return nil, "hooks: their counts can be read only in the process that they belong to", "ENOSYS"
     end
@@ -61,6 +70,7 @@ end
 
 --- A snapshot of this arena's counters alone.
 function Arena:stats()
+    check.self(self, Arena, "arena:stats")
     return self.backend.stats(self.index)
 end
 
@@ -98,24 +108,9 @@ local function all_arenas(api, backend)
     return list
 end
 
---- Raises two calls up unless `settings` is a table of name = value.
-local function check_types(settings)
-    if type(settings) ~= "table" then
-        error(("arena.create: a table of settings expected, got %s"):format(type(settings)), 3)
-    end
-    for key in pairs(settings) do
-        if type(key) ~= "string" then
-            error(("arena.create: the name of a setting expected, got %s"):format(type(key)), 3)
-        end
-    end
-end
-
---- Raises two calls up if `name` is neither nil nor the name of hooks that there are.
-local function check_hooks(name)
-    if name ~= nil and name ~= "counting" then
-        local shown = type(name) == "string" and ("'%s'"):format(name) or type(name)
-        error(("arena.create: no hooks %s; allowed: 'counting'"):format(shown), 3)
-    end
+--- The name of hooks that there are, or nil.
+local function is_hooks(name)
+    return name == nil or name == "counting"
 end
 
 --- The settings that are controls.
@@ -144,53 +139,26 @@ local function check_settings(backend, settings)
     return keys
 end
 
---- The primitive that gives an arena the hooks of this name; nil, message, code if they must be elsewhere.
-local function hooks_setter(backend, name)
-    if not name then
-        return function()
-            return true
-        end
-    end
-    if not backend.hooks_count then
-        return nil, "arena.create: hooks are code, and run only in the process that creates the arena", "ENOSYS"
-    end
-    return backend.hooks_count
-end
-
---- Gives a new arena its hooks and settings; true, or nil, message, code.
-local function configure(backend, index, set_hooks, keys, settings)
-    local ok, message, code = set_hooks(index)
-    for _, key in ipairs(keys) do
-        if not ok then
-            break
-        end
-        ok, message, code = backend.set(("arena.%d.%s"):format(index, key), settings[key])
-    end
-    return ok, message, code
-end
-
 --- Creates an arena with these settings and hooks; what is refused leaves no arena behind.
 local function create_arena(api, backend, settings, hooks)
-    local set_hooks, problem, errno = hooks_setter(backend, hooks)
-    if not set_hooks then
-        return nil, problem, errno
+    if hooks and not backend.hooks_counts then
+        return nil, "arena.create: hooks are code, and run only in the process that creates the arena", "ENOSYS"
     end
     local keys, message, code = check_settings(backend, settings)
     if not keys then
         return nil, message, code
     end
-    local index
-    index, message, code = backend.get("arenas.create")
+    local values = {}
+    for i, key in ipairs(keys) do
+        values[i] = settings[key]
+    end
+    local object, index = new_arena(api, backend, 0), nil -- beforehand: an arena that nobody holds is never destroyed
+    index, message, code = backend.arena_create(keys, values, hooks ~= nil)
     if not index then
         return nil, message, code
     end
-    local ok
-    ok, message, code = configure(backend, index, set_hooks, keys, settings)
-    if not ok then
-        backend.set(("arena.%d.destroy"):format(index))
-        return nil, message, code
-    end
-    return new_arena(api, backend, index)
+    object.index = index
+    return object
 end
 
 local arena = {}
@@ -199,16 +167,17 @@ local arena = {}
 function arena.install(api, backend)
     api.arena = setmetatable({
         create = function(settings)
-            settings = settings or {}
-            check_types(settings)
-            check_hooks(settings.hooks)
+            settings = settings == nil and {} or settings
+            check.table(settings, "arena.create", 1, "a table of settings")
+            check.settings(settings, "arena.create", "the name of a setting")
+            local hooks = settings.hooks
+            check.that(is_hooks(hooks), "arena.create", 1,
+                ("there are no hooks '%s'; allowed: 'counting'"):format(tostring(hooks)))
             return create_arena(api, backend, without_hooks(settings), settings.hooks)
         end,
     }, {
         __call = function(_, index)
-            if math.type(index) ~= "integer" then
-                error(("arena: an index expected, got %s"):format(type(index)), 2)
-            end
+            check.that(math.type(index) == "integer", "arena", 1, ("an index expected, got %s"):format(type(index)))
             return get_arena(api, backend, index)
         end,
     })

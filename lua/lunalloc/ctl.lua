@@ -4,6 +4,7 @@
 --- holds are proxies: empty tables that stand for a node at a concrete path, so that every access is checked and live.
 
 local core = require "lunalloc.core"
+local check = require "lunalloc.check"
 local schema = require "lunalloc.schema"
 
 local ALL_ARENAS = 4096 -- as in jemalloc: arena.4096.purge is for every arena
@@ -55,7 +56,7 @@ local function sample(node)
 end
 
 local function join(path, word)
-    return path == "" and tostring(word) or path .. "." .. word
+    return path == "" and tostring(word) or path .. "." .. tostring(word)
 end
 
 -- ---- a tree over one backend ----
@@ -83,7 +84,7 @@ end
 local function unknown(tree, node, path, word)
     local name = join(path, word)
     local near = core.nearest(tostring(word), node.order)
-    near = near and join(path, near) or tree.backend.suggest(name)
+    near = near and join(path, near) or not name:find("\0", 1, true) and tree.backend.suggest(name)
     return ("no control '%s'%s"):format(name, near and ("; did you mean '%s'?"):format(near) or "")
 end
 
@@ -112,7 +113,7 @@ function Tree:resolve(node, path, key)
     if type(key) == "number" then
         return self:step(node, path, math.tointeger(key) or key)
     elseif type(key) ~= "string" then
-        return nil, ("no control '%s.%s'"):format(path, tostring(key))
+        return nil, ("no control '%s'"):format(join(path, tostring(key)))
     end
     if not key:find("^[^.]+") or key:find("%.$") or key:find("..", 1, true) then
         return nil, unknown(self, node, path, key)
@@ -206,8 +207,9 @@ local function refusal(node, path, value)
             join(path, sample(node)))
     elseif schema.is_action(node.row) then
         return ("'%s' is an action: call it, with ()"):format(path)
-    elseif type(value) ~= "boolean" and type(value) ~= "number" and type(value) ~= "string" then
-        return ("'%s' takes a boolean, number or string, not %s"):format(path, type(value))
+    elseif not check.is_value(value) then
+        return ("'%s' takes a boolean, number or string, not %s"):format(path,
+            type(value) == "string" and "one with zero bytes" or type(value))
     end
 end
 

@@ -6,6 +6,8 @@
 
 local core = require "lunalloc.core"
 
+local INDEX_END <const> = 0xffffffff -- stands for none
+
 local states = { "active", "dirty", "muzzy", "retained", "busy" }
 local filters = { "arena", "state", "slab", "min_size", "szind" }
 local fields = { "addr", "size", "state", "arena", "szind", "slab", "nfree", "nregs", "sn", "is_head", "committed",
@@ -32,7 +34,7 @@ end
 
 local function check_index(filter, name, level)
     local value = filter[name]
-    if value ~= nil and not (math.type(value) == "integer" and value >= 0) then
+    if value ~= nil and not (math.type(value) == "integer" and value >= 0 and value < INDEX_END) then
         error(("extents: %s must be an index, 0 or more, not '%s'"):format(name, tostring(value)), level + 1)
     end
 end
@@ -52,6 +54,10 @@ local function check_filter(filter, extra, level)
     end
     if filter.slab ~= nil and type(filter.slab) ~= "boolean" then
         error(("extents: slab must be true or false, not '%s'"):format(tostring(filter.slab)), level + 1)
+    end
+    if filter.min_size ~= nil and type(filter.min_size) ~= "number" and type(filter.min_size) ~= "string" then
+        error(("extents: min_size is a size, as a number or text such as '64K', not '%s'"):format(
+            tostring(filter.min_size)), level + 1)
     end
     check_index(filter, "arena", level + 1)
     check_index(filter, "szind", level + 1)
@@ -94,7 +100,7 @@ local extents = {}
 --- Adds the functions to `api`.
 function extents.install(api, backend)
     function api.extents(filter)
-        filter = filter or {}
+        filter = filter == nil and {} or filter
         check_filter(filter, nil, 2)
         local walker, message, code = open_walker(backend, filter)
         if not walker then
@@ -105,7 +111,7 @@ function extents.install(api, backend)
 
     --- { [value of the field] = {count, bytes} }; extents without a size class are under "none".
     function api.extents_summary(options)
-        options = options or {}
+        options = options == nil and {} or options
         check_filter(options, "by", 2)
         local by = options.by == nil and "state" or options.by
         check_one_of(fields, by, "field", 2)

@@ -4,6 +4,10 @@
 ---     la.prof.top{ by = "stack", min_age = "10s", n = 10 }
 ---     la.prof.dump "heap.pb.gz"          la.prof.reset()
 
+local check = require "lunalloc.check"
+
+local MAX_LG_SAMPLE <const> = 63
+
 local groupings = { "stack", "class", "arena", "thread" }
 local seconds_of = { [""] = 1, ms = 1 / 1000, s = 1, m = 60, h = 3600 }
 
@@ -103,6 +107,25 @@ local function check_options(options, allowed, what)
     end
 end
 
+--- nil, or the binary logarithm of a number of bytes, also as text.
+local function is_rate(lg_sample)
+    local number = math.tointeger(tonumber(lg_sample))
+    return lg_sample == nil or number ~= nil and number >= 0 and number <= MAX_LG_SAMPLE
+end
+
+local function check_rate(lg_sample)
+    if not is_rate(lg_sample) then
+        error(("prof.start: lg_sample is a whole number from 0 to %d, not '%s'"):format(MAX_LG_SAMPLE,
+            tostring(lg_sample)), 3)
+    end
+end
+
+local function check_count(n)
+    if n ~= nil and not (math.type(n) == "integer" and n >= 0) then
+        error(("prof.top: n is a whole number, 0 or more, not '%s'"):format(tostring(n)), 3)
+    end
+end
+
 local function check_grouping(by)
     if not keys[by] then
         error(("prof.top: by is one of %s, not '%s'"):format(table.concat(groupings, ", "), tostring(by)), 3)
@@ -117,14 +140,17 @@ function prof.install(api, backend)
 
     --- Forgets all samples; lg_sample sets the rate: one in 2^lg_sample bytes.
     function api.prof.reset(lg_sample)
+        check.that(is_rate(lg_sample), "prof.reset", 1, ("a whole number from 0 to %d expected, got '%s'"):format(
+            MAX_LG_SAMPLE, tostring(lg_sample)))
         return backend.set("prof.reset", lg_sample)
     end
 
     --- Begins with nothing known.
     function api.prof.start(options)
-        options = options or {}
+        options = options == nil and {} or options
         check_options(options, { lg_sample = true }, "start")
-        local ok, message, code = api.prof.reset(options.lg_sample)
+        check_rate(options.lg_sample)
+        local ok, message, code = backend.set("prof.reset", options.lg_sample)
         if not ok then
             return nil, message, code
         end
@@ -139,16 +165,20 @@ function prof.install(api, backend)
     --- Text, or a protocol buffer if the path ends in ".pb"; compressed with ".gz" after that. Without a path, a name
     --- that counts up.
     function api.prof.dump(path)
+        if path ~= nil then
+            check.text(path, "prof.dump", 1, "a path")
+        end
         return backend.set("prof.dump", path)
     end
 
     --- Groups of what lives, most bytes first: { samples=, objects=, bytes=, oldest= } and what they have in common.
     function api.prof.top(options)
-        options = options or {}
+        options = options == nil and {} or options
         check_options(options, { by = true, min_age = true, n = true }, "top")
-        local by = options.by or "stack"
+        local by = options.by == nil and "stack" or options.by
         check_grouping(by)
-        local min_age = options.min_age and to_seconds(options.min_age, 2) or 0
+        check_count(options.n)
+        local min_age = options.min_age ~= nil and to_seconds(options.min_age, 2) or 0
         local stats, message, code = backend.stats()
         if not stats then
             return nil, message, code

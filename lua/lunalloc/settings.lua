@@ -1,74 +1,7 @@
 --- Controls by name: get, set, describe, names, with.
 
+local check = require "lunalloc.check"
 local schema = require "lunalloc.schema"
-
-local Guard = { __name = "lunalloc.with" }
-Guard.__index = Guard
-
---- Puts the old values back, last one first. Every one is tried; what failed is returned, one line each.
-local function put_back(guard)
-    local failures = {}
-    for i = #guard.names, 1, -1 do
-        local ok, message = guard.set(guard.names[i], guard.old[i])
-        if not ok then
-            failures[#failures + 1] = message
-        end
-    end
-    guard.names = {}
-    return failures
-end
-
---- Restores the old settings now; again does nothing.
-function Guard:restore()
-    local failures = put_back(self)
-    if #failures > 0 then
-        error("could not restore: " .. table.concat(failures, "; "), 2)
-    end
-end
-
-Guard.__close = Guard.restore
-
-function Guard:__tostring()
-    return ("with: %d settings to restore"):format(#self.names)
-end
-
---- The names, in an order that is the same every time. Raises two calls up if one is no name.
-local function sorted_names(settings)
-    if type(settings) ~= "table" then
-        error(("with: a table of name = value expected, got %s"):format(type(settings)), 3)
-    end
-    local names = {}
-    for name in pairs(settings) do
-        if type(name) ~= "string" then
-            error(("with: the name of a control expected, got %s"):format(type(name)), 3)
-        end
-        names[#names + 1] = name
-    end
-    table.sort(names)
-    return names
-end
-
---- Applies settings[name] for each name. All or none: nil, message, code if one is refused.
-local function apply(backend, names, settings)
-    local old = {}
-    for i, name in ipairs(names) do
-        local value, message, code = backend.get(name)
-        if value == nil then
-            return nil, message, code
-        end
-        old[i] = value
-    end
-    local guard = setmetatable({ set = backend.set, names = {}, old = old }, Guard)
-    for i, name in ipairs(names) do
-        local ok, message, code = backend.set(name, settings[name])
-        if not ok then
-            put_back(guard)
-            return nil, message, code
-        end
-        guard.names[i] = name
-    end
-    return guard
-end
 
 local function describe(backend, name)
     local row, message, code = backend.row(name)
@@ -85,25 +18,41 @@ local function describe(backend, name)
     return row
 end
 
---- Iterates the names of all rows that contain `pattern`, or match it as a Lua pattern.
-local function names(backend, pattern)
-    if pattern ~= nil then
-        string.find("", pattern) -- raises if it is malformed
-    end
-    local rows, message, code = backend.rows()
-    if not rows then
-        return nil, message, code
-    end
-    local i = 0
-    return function()
-        while i < #rows do
-            i = i + 1
-            local name = rows[i].name
-            if not pattern or name:find(pattern, 1, true) or name:find(pattern) then
-                return name
-            end
+--- True if the name contains the pattern, or matches it as a Lua pattern. Raises where that is malformed.
+local function matches(name, pattern)
+    return name:find(pattern, 1, true) ~= nil or name:find(pattern) ~= nil
+end
+
+--- The names of the rows that match, in their order. Raises without a position if the pattern is malformed.
+local function select_names(rows, pattern)
+    local list = {}
+    for _, row in ipairs(rows) do
+        if not pattern or matches(row.name, pattern) then
+            list[#list + 1] = row.name
         end
     end
+    return list
+end
+
+local function iterate(list)
+    local i = 0
+    return function()
+        i = i + 1
+        return list[i]
+    end
+end
+
+--- The names, sorted, and their values in that order.
+local function sorted(settings)
+    local names, values = {}, {}
+    for name in pairs(settings) do
+        names[#names + 1] = name
+    end
+    table.sort(names)
+    for i, name in ipairs(names) do
+        values[i] = settings[name]
+    end
+    return names, values
 end
 
 local settings = {}
@@ -114,17 +63,30 @@ function settings.install(api, backend)
     api.set = backend.set
 
     function api.describe(name)
+        check.text(name, "describe", 1)
         return describe(backend, name)
     end
 
+    --- Iterates the names of all rows that contain `pattern`, or match it as a Lua pattern.
     function api.names(pattern)
-        return names(backend, pattern)
+        if pattern ~= nil then
+            check.text(pattern, "names", 1)
+        end
+        local rows, message, code = backend.rows()
+        if not rows then
+            return nil, message, code
+        end
+        local ok, list = pcall(select_names, rows, pattern)
+        check.that(ok, "names", 1, not ok and tostring(list):gsub("^.-:%d+: ", "") or nil)
+        return iterate(list)
     end
 
-    --- Settings for a scope: local _ <close> = la.with { ["arena.0.dirty_decay_ms"] = 0 }
+    --- Settings for a scope: local _ <close> = la.with { ["arena.0.dirty_decay_ms"] = 0 }. All or none: nil, message,
+    --- code if one is refused. What it returns restores the old values when it is closed, or by :restore().
     function api.with(changes)
-        local changed = sorted_names(changes)
-        return apply(backend, changed, changes)
+        check.table(changes, "with", 1, "a table of name = value")
+        check.settings(changes, "with", "the name of a control")
+        return backend.with(sorted(changes))
     end
 end
 

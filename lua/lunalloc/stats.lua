@@ -1,6 +1,7 @@
 --- How snapshots of the counters print, iterate and become JSON. What they hold is the core's business (lua/stats.c).
 
 local core = require "lunalloc.core"
+local check = require "lunalloc.check"
 local units = require "lunalloc.units"
 
 local types = core.stats_types
@@ -150,6 +151,7 @@ end
 
 --- The counters of a snapshot; a difference has none that count from the start.
 local function to_openmetrics(snapshot)
+    check.self(snapshot, types.snapshot, "snapshot:toopenmetrics")
     local names, lines = keys(snapshot), {}
     if names[#names] == "rates" then
         error("a difference has no metrics: their counters count from the start", 2)
@@ -163,7 +165,10 @@ end
 
 types.snapshot.__pairs = iterate
 types.snapshot.__tostring = snapshot_text
-types.snapshot.methods.tojson = to_json
+types.snapshot.methods.tojson = function(snapshot)
+    check.self(snapshot, types.snapshot, "snapshot:tojson")
+    return to_json(snapshot)
+end
 types.snapshot.methods.toopenmetrics = to_openmetrics
 types.rows.__pairs = iterate
 types.rows.__tostring = rows_text
@@ -181,11 +186,19 @@ function stats.install(api, backend)
 
     --- Writes all statistics to the present output file; letters as malloc_stats_print's.
     function api.stats_print(opts)
+        if opts ~= nil then
+            check.text(opts, "stats_print", 1)
+        end
         local text, message, code = backend.report(opts)
         if not text then
             return nil, message, code
         end
-        io.write(text)
+        local ok, written, why = pcall(io.write, text)
+        if not ok then
+            error("stats_print: " .. written, 2)
+        elseif not written then
+            return nil, "stats_print: " .. why, "EIO"
+        end
         return true
     end
 

@@ -28,6 +28,7 @@
 --- blocks allocated from then on, and so the live memory.
 
 local core = require "lunalloc.core"
+local check = require "lunalloc.check"
 local spec = require "lunalloc.workload_spec"
 local report = require "lunalloc.workload_report"
 
@@ -48,6 +49,7 @@ end
 
 --- Starts the threads and returns the workload: nil, message, code if it is running already or the system refuses.
 function Workload:start()
+    check.self(self, Workload, "workload:start")
     local ok, message, code = self.run_.start(self.run_)
     if not ok then
         return nil, message, code
@@ -58,6 +60,9 @@ end
 
 --- Waits until it is over, or for `seconds`; true if it is over. Can be interrupted.
 function Workload:wait(seconds)
+    check.self(self, Workload, "workload:wait")
+    check.that(seconds == nil or math.type(seconds) and seconds >= 0, "workload:wait", 1,
+        ("a number of seconds, 0 or more, expected, got '%s'"):format(tostring(seconds)))
     if not self.started then
         return nil, "the workload was not started", "EINVAL"
     end
@@ -81,21 +86,25 @@ end
 
 --- Runs it to its end and returns the result. An error thrown meanwhile (Ctrl-C) stops the threads first.
 function Workload:run()
+    check.self(self, Workload, "workload:run")
+    local ran = false
+    local guard <close> = setmetatable({}, { __close = function(_, problem)
+        if problem ~= nil and ran then
+            abort(self)
+        end
+    end })
     local ok, message, code = self:start()
     if not ok then
         return nil, message, code
     end
-    local guard <close> = setmetatable({}, { __close = function(_, problem)
-        if problem ~= nil then
-            abort(self)
-        end
-    end })
+    ran = true
     self:wait()
     return self:result()
 end
 
 --- Ends it early; waits until all its memory is freed. Returns the result.
 function Workload:stop()
+    check.self(self, Workload, "workload:stop")
     if not self.started then
         return nil, "the workload was not started", "EINVAL"
     end
@@ -106,6 +115,8 @@ end
 
 --- Changes it while it runs: scale, rate, set, mark, as in a phase. True, or nil, message, code.
 function Workload:set(changes)
+    check.self(self, Workload, "workload:set")
+    check.table(changes, "workload:set", 1, "a table of changes")
     local change = at_caller(spec.change, changes)
     if not self.started then
         return nil, "the workload was not started", "EINVAL"
@@ -115,11 +126,13 @@ end
 
 --- What it does now: state ("idle", "running", "freeing", "done"), elapsed, ops, ops_per_s, live, blocks, rss, ...
 function Workload:status()
+    check.self(self, Workload, "workload:status")
     return report.status(self.run_:status() or { state = "idle" })
 end
 
 --- What happened so far: array of {t, rss, live, ops, allocated, active, dirty, muzzy, retained, fragmentation, mark}.
 function Workload:timeline()
+    check.self(self, Workload, "workload:timeline")
     return self.run_:timeline()
 end
 
@@ -147,9 +160,13 @@ end
 
 --- The result of the run; nil, message, code while there is none.
 function Workload:result()
-    local result = self.started and self.run_:result()
+    check.self(self, Workload, "workload:result")
+    if not self.started then
+        return nil, "the workload was not started", "EAGAIN"
+    end
+    local result, message, code = self.run_:result()
     if not result then
-        return nil, self.started and "the workload is still running" or "the workload was not started", "EAGAIN"
+        return nil, message, code
     end
     for key, value in pairs(self.run_:info()) do
         result[key] = value
@@ -167,6 +184,7 @@ end
 
 --- What is known without running it: plan_hash, expected_live (bytes), threads, producers, allocator.
 function Workload:info()
+    check.self(self, Workload, "workload:info")
     return self.run_:info()
 end
 

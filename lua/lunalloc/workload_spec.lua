@@ -7,6 +7,7 @@
 --- integers. The texts of distributions pass through: the core parses those, in one place.
 
 local core = require "lunalloc.core"
+local check = require "lunalloc.check"
 
 local spec = {}
 
@@ -124,7 +125,7 @@ local function text(value, path)
 end
 
 local function dist(value, path)
-    if type(value) == "string" then
+    if type(value) == "string" and not value:find("\0", 1, true) then
         return value
     elseif math.type(value) == "integer" then
         return tostring(value)
@@ -247,14 +248,14 @@ local function control_text(value, path)
     if math.type(value) == "float" and math.tointeger(value) then
         value = math.tointeger(value)
     end
-    if type(value) == "boolean" or type(value) == "number" or type(value) == "string" then
+    if check.is_value(value) then
         return tostring(value)
     end
-    fail("%s = %s: a boolean, a number or a text expected", path, shown(value))
+    fail("%s = %s: a boolean, a number or a text without zero bytes expected", path, shown(value))
 end
 
 local function read_setting(name, value, path)
-    if type(name) ~= "string" then
+    if type(name) ~= "string" or name:find("\0", 1, true) then
         fail("%s: names of controls expected, got %s", path, shown(name))
     end
     local row, message = core.row(name)

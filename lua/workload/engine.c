@@ -7,6 +7,9 @@
  *   FREEING   shared.release is set: workers free what they hold and end; the conductor joins them
  *   DONE      histograms and faults of workers may be read; only the conductor's own thread is left to join
  *
+ * In a child of fork ("inherited") mutex and condition are left alone: they are as some thread had them that is not
+ * there; so is the timeline, unless the run was over. The workers' counters and the lists of mappings are whole always.
+ *
  * The mutex guards state, timeline and the fields marked (m). It is not held while a control is written or an allocator
  * is asked to do anything but count. Workers never take it in the measured loop.
  */
@@ -18,8 +21,11 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "forks.h"
+
 struct engine {
-    region_t region; /* of this structure too */
+    region_t region;     /* of this structure too */
+    uint32_t generation; /* of forks, when the threads were made */
     const plan_t *plan;
     heap_t heap;
     shared_t shared;
@@ -43,6 +49,30 @@ struct engine {
 static const uint64_t guard_interval = 20000000;
 
 static const uint64_t never = UINT64_MAX;
+
+static bool
+inherited(const engine_t *engine) {
+    return engine->generation != forks_generation();
+}
+
+bool
+engine_lost(const engine_t *engine) {
+    return inherited(engine) && engine->state != ENGINE_DONE;
+}
+
+static void
+lock(engine_t *engine) {
+    if (!inherited(engine)) {
+        pthread_mutex_lock(&engine->mutex);
+    }
+}
+
+static void
+unlock(engine_t *engine) {
+    if (!inherited(engine)) {
+        pthread_mutex_unlock(&engine->mutex);
+    }
+}
 
 static uint64_t
 since_start(const engine_t *engine) {
@@ -120,6 +150,8 @@ change_setting(engine_t *engine, const plan_setting_t *setting, char *message, s
     }
     if (error == 0) {
         snprintf(mark, sizeof(mark), "%s = %s", setting->name, setting->value == NULL ? "()" : setting->value);
+    } else if (strstr(message, setting->name) != NULL) {
+        snprintf(mark, sizeof(mark), "failed: %s", message);
     } else {
         snprintf(mark, sizeof(mark), "failed: %s: %s", setting->name, message);
     }
@@ -131,6 +163,10 @@ int
 engine_change(engine_t *engine, const plan_phase_t *change, char *message, size_t message_size) {
     char ignored[TIMELINE_MARK_SIZE];
     int first = 0;
+    if (inherited(engine)) {
+        snprintf(message, message_size, "the workload belongs to the parent of this process");
+        return ESRCH;
+    }
     change_number(engine, "scale", &engine->shared.scale, change->scale);
     change_number(engine, "rate", &engine->shared.rate, change->rate);
     for (size_t i = 0; i < change->nsettings; i++) {
@@ -177,10 +213,10 @@ sleep_until(engine_t *engine, uint64_t time) {
 }
 
 static void
-apply_due_phases(engine_t *engine) {
+apply_due_phases(engine_t *engine, uint64_t now) {
     const plan_t *plan = engine->plan;
     char message[TIMELINE_MARK_SIZE];
-    while (engine->next_phase < plan->nphases && plan->phases[engine->next_phase].at <= since_start(engine)) {
+    while (engine->next_phase < plan->nphases && plan->phases[engine->next_phase].at <= now) {
         if (engine_change(engine, &plan->phases[engine->next_phase++], message, sizeof(message)) != 0) {
             pthread_mutex_lock(&engine->mutex);
             engine->failed_sets++;
@@ -208,8 +244,8 @@ guard_live(engine_t *engine) {
 
 /* Stops the workers when the duration is over. */
 static void
-check_duration(engine_t *engine) {
-    if (engine->plan->duration != 0 && since_start(engine) >= engine->plan->duration) {
+check_duration(engine_t *engine, uint64_t now) {
+    if (engine->plan->duration != 0 && now >= engine->plan->duration) {
         atomic_store_explicit(&engine->shared.stop, true, memory_order_relaxed);
     }
 }
@@ -256,10 +292,11 @@ conduct(void *arg) {
     engine_t *engine = arg;
     atomic_store_explicit(&engine->shared.go, true, memory_order_release);
     while (producing(engine)) {
-        apply_due_phases(engine);
+        uint64_t now = since_start(engine); /* one for all, so that no phase before the end is left out */
+        apply_due_phases(engine, now);
         add_due_entry(engine);
         guard_live(engine);
-        check_duration(engine);
+        check_duration(engine, now);
         sleep_until(engine, next_event(engine));
     }
     release_workers(engine);
@@ -277,6 +314,7 @@ engine_create(const plan_t *plan, const heap_t *heap) {
         return NULL;
     }
     engine->region.chunks = region.chunks;
+    engine->generation = forks_generation();
     engine->plan = plan;
     engine->heap = *heap;
     engine->threads = region_alloc(&engine->region, plan->threads * sizeof(*engine->threads));
@@ -355,6 +393,15 @@ create_threads_without_signals(engine_t *engine) {
     return error;
 }
 
+/* A condition is not destroyed while a thread waits, and after a fork it looks so for ever. */
+static void
+dispose_locks(engine_t *engine) {
+    if (!inherited(engine)) {
+        pthread_cond_destroy(&engine->changed);
+        pthread_mutex_destroy(&engine->mutex);
+    }
+}
+
 /* After the threads are gone. */
 static void
 dispose(engine_t *engine) {
@@ -364,16 +411,16 @@ dispose(engine_t *engine) {
         }
     }
     timeline_close(&engine->timeline);
-    pthread_cond_destroy(&engine->changed);
-    pthread_mutex_destroy(&engine->mutex);
+    dispose_locks(engine);
     region_t region = {.chunks = engine->region.chunks}; /* the engine itself goes with it */
     region_free(&region);
 }
 
 engine_t *
 engine_start(const plan_t *plan, const heap_t *heap, char *message, size_t message_size) {
+    int watched = forks_watch();
     engine_t *engine = engine_create(plan, heap);
-    int error = engine == NULL ? ENOMEM : prepare(engine);
+    int error = engine == NULL ? ENOMEM : watched != 0 ? watched : prepare(engine);
     if (error == 0) {
         error = create_threads_without_signals(engine);
     }
@@ -394,6 +441,9 @@ bool
 engine_wait(engine_t *engine, uint64_t ns) {
     struct timespec deadline = timespec_at(clock_ns() + min(ns, (uint64_t)1 << 60));
     int error = 0;
+    if (inherited(engine)) {
+        return true;
+    }
     pthread_mutex_lock(&engine->mutex);
     while (engine->state != ENGINE_DONE && error == 0) {
         error = pthread_cond_timedwait(&engine->changed, &engine->mutex, &deadline);
@@ -405,6 +455,9 @@ engine_wait(engine_t *engine, uint64_t ns) {
 
 void
 engine_stop(engine_t *engine) {
+    if (inherited(engine)) {
+        return;
+    }
     pthread_mutex_lock(&engine->mutex);
     engine->stop_asked = true;
     atomic_store_explicit(&engine->shared.stop, true, memory_order_relaxed);
@@ -423,12 +476,23 @@ end_of_operations(const engine_t *engine) {
     return end - engine->t0;
 }
 
-void
-engine_status(engine_t *engine, engine_status_t *out) {
+/* The file that the timeline reads RSS from is the parent's after a fork. */
+static void
+read_state(engine_t *engine, engine_status_t *out) {
+    if (inherited(engine)) {
+        out->state = ENGINE_DONE;
+        out->rss = 0;
+        return;
+    }
     pthread_mutex_lock(&engine->mutex);
     out->state = engine->state;
     out->rss = timeline_rss(&engine->timeline);
     pthread_mutex_unlock(&engine->mutex);
+}
+
+void
+engine_status(engine_t *engine, engine_status_t *out) {
+    read_state(engine, out);
     uint64_t ns = out->state == ENGINE_RUNNING ? since_start(engine) : end_of_operations(engine);
     out->seconds = (double)ns / 1e9;
     out->scale = atomic_load_explicit(&engine->shared.scale, memory_order_relaxed);
@@ -446,13 +510,22 @@ engine_status(engine_t *engine, engine_status_t *out) {
     }
 }
 
+void
+engine_timeline_size(engine_t *engine, size_t *nentries, size_t *nmarks) {
+    lock(engine);
+    *nentries = engine_lost(engine) ? 0 : engine->timeline.n;
+    *nmarks = engine_lost(engine) ? 0 : engine->timeline.nmarks;
+    unlock(engine);
+}
+
 size_t
 engine_timeline(engine_t *engine, size_t from, timeline_entry_t *out, size_t n) {
-    pthread_mutex_lock(&engine->mutex);
-    size_t available = from < engine->timeline.n ? engine->timeline.n - from : 0;
+    lock(engine);
+    size_t known = engine_lost(engine) ? 0 : engine->timeline.n;
+    size_t available = from < known ? known - from : 0;
     n = n < available ? n : available;
     memcpy(out, engine->timeline.entries + from, n * sizeof(*out));
-    pthread_mutex_unlock(&engine->mutex);
+    unlock(engine);
     return n;
 }
 
@@ -475,7 +548,7 @@ bool
 engine_result(engine_t *engine, engine_result_t *out) {
     memset(out, 0, sizeof(*out));
     engine_status(engine, &out->total);
-    if (out->total.state != ENGINE_DONE) {
+    if (out->total.state != ENGINE_DONE || engine_lost(engine)) {
         return false;
     }
     merge_workers(engine, out);
@@ -489,7 +562,9 @@ engine_result(engine_t *engine, engine_result_t *out) {
 
 void
 engine_destroy(engine_t *engine) {
-    engine_stop(engine);
-    pthread_join(engine->conductor, NULL);
+    if (!inherited(engine)) {
+        engine_stop(engine);
+        pthread_join(engine->conductor, NULL);
+    }
     dispose(engine);
 }

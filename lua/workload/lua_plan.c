@@ -18,10 +18,17 @@ malformed(lua_State *L, const char *name) {
     abort(); /* luaL_error does not return, which its declaration does not say */
 }
 
+/* Pushes the field, raw, and returns its type. */
+static int
+push_field(lua_State *L, int index, const char *name) {
+    lua_pushstring(L, name);
+    return lua_rawget(L, index);
+}
+
 static lua_Integer
 integer_field(lua_State *L, int index, const char *name, lua_Integer least, lua_Integer most) {
     int is_integer;
-    lua_getfield(L, index, name);
+    push_field(L, index, name);
     lua_Integer value = lua_tointegerx(L, -1, &is_integer);
     if (!is_integer || value < least || value > most) {
         malformed(L, name);
@@ -33,7 +40,7 @@ integer_field(lua_State *L, int index, const char *name, lua_Integer least, lua_
 static double
 number_field(lua_State *L, int index, const char *name, double least, double most) {
     int is_number;
-    lua_getfield(L, index, name);
+    push_field(L, index, name);
     double value = lua_tonumberx(L, -1, &is_number);
     if (!is_number || !(value >= least && value <= most)) {
         malformed(L, name);
@@ -45,27 +52,37 @@ number_field(lua_State *L, int index, const char *name, double least, double mos
 /* nil: `missing`. */
 static double
 opt_number_field(lua_State *L, int index, const char *name, double least, double most, double missing) {
-    bool absent = lua_getfield(L, index, name) == LUA_TNIL;
+    bool absent = push_field(L, index, name) == LUA_TNIL;
     lua_pop(L, 1);
     return absent ? missing : number_field(L, index, name, least, most);
 }
 
-/* The string belongs to the table. NULL if the field is nil and may be. */
+/* Pushes the string, which is what keeps it. NULL if the field is nil and may be. */
 static const char *
-string_field(lua_State *L, int index, const char *name, bool optional) {
-    int type = lua_getfield(L, index, name);
+push_string(lua_State *L, int index, const char *name, bool optional) {
+    int type = push_field(L, index, name);
     if (type != LUA_TSTRING && !(optional && type == LUA_TNIL)) {
         malformed(L, name);
     }
-    const char *text = lua_tostring(L, -1);
-    lua_pop(L, 1);
+    return lua_tostring(L, -1);
+}
+
+/* The string, which the array at `keeper` is made to keep. */
+static const char *
+kept_string(lua_State *L, int index, const char *name, bool optional, int keeper) {
+    const char *text = push_string(L, index, name, optional);
+    if (text == NULL) {
+        lua_pop(L, 1);
+    } else {
+        lua_rawseti(L, keeper, (lua_Integer)lua_rawlen(L, keeper) + 1);
+    }
     return text;
 }
 
 /* Pushes the table; its length, 0 .. most. */
 static size_t
 push_array(lua_State *L, int index, const char *name, size_t most) {
-    if (lua_getfield(L, index, name) != LUA_TTABLE || lua_rawlen(L, -1) > most) {
+    if (push_field(L, index, name) != LUA_TTABLE || lua_rawlen(L, -1) > most) {
         malformed(L, name);
     }
     return lua_rawlen(L, -1);
@@ -84,7 +101,7 @@ push_element(lua_State *L, int index, size_t i, const char *name) {
 /* `on`: an array of thread numbers from 1; nil means all. */
 static void
 read_threads(lua_State *L, int index, plan_row_t *row) {
-    if (lua_getfield(L, index, "on") == LUA_TNIL) {
+    if (push_field(L, index, "on") == LUA_TNIL) {
         memset(row->on, 0xff, sizeof(row->on));
         lua_pop(L, 1);
         return;
@@ -126,9 +143,10 @@ static int
 read_dist(lua_State *L, int index, size_t i, plan_t *plan, dist_use_t use, char *message, size_t message_size) {
     char why[512];
     const char *name = use == DIST_SIZE ? "size" : "lifetime";
-    const char *text = string_field(L, index, name, false);
+    const char *text = push_string(L, index, name, false);
     dist_t *dist = use == DIST_SIZE ? &plan->rows[i].size : &plan->rows[i].lifetime;
     int error = dist_parse(dist, text, use, &plan->region, why, sizeof(why));
+    lua_pop(L, 1);
     if (error != 0) {
         snprintf(message, message_size, "mix[%zu]: %s", i + 1, why);
     }
@@ -160,30 +178,34 @@ read_rows(lua_State *L, int index, plan_t *plan, char *message, size_t message_s
 
 /* `set`: an array of { name, value }; value nil: an action. */
 static void
-read_settings(lua_State *L, int index, plan_phase_t *change) {
-    size_t n = push_array(L, index, "set", 10000);
-    int array = lua_gettop(L);
-    plan_setting_t *settings = lua_newuserdatauv(L, n * sizeof(*settings) + 1, 0);
+read_settings(lua_State *L, int array, plan_setting_t *settings, size_t n, int keeper) {
     for (size_t i = 0; i < n; i++) {
         int pair = push_element(L, array, i, "set");
-        settings[i].name = string_field(L, pair, "name", false);
-        settings[i].value = string_field(L, pair, "value", true);
+        settings[i].name = kept_string(L, pair, "name", false, keeper);
+        settings[i].value = kept_string(L, pair, "value", true, keeper);
         lua_pop(L, 1);
     }
-    lua_remove(L, array);
-    change->settings = settings;
-    change->nsettings = n;
 }
 
 void
 lua_plan_read_change(lua_State *L, int index, plan_phase_t *change) {
     index = lua_absindex(L, index);
-    luaL_checkstack(L, 8, NULL);
+    luaL_checkstack(L, 10, NULL);
+    size_t n = push_array(L, index, "set", 10000);
+    int array = lua_gettop(L), keeper = array + 1;
+    lua_createtable(L, 2 * (int)n + 1, 0);
+    plan_setting_t *settings = lua_newuserdatauv(L, n * sizeof(*settings) + 1, 1);
     *change = (plan_phase_t){.at = (uint64_t)opt_number_field(L, index, "at", 0, 1e18, 0),
                              .scale = opt_number_field(L, index, "scale", 0, 1e9, -1),
                              .rate = opt_number_field(L, index, "rate", 0, 1e12, -1),
-                             .mark = string_field(L, index, "mark", true)};
-    read_settings(L, index, change);
+                             .mark = kept_string(L, index, "mark", true, keeper),
+                             .settings = settings,
+                             .nsettings = n};
+    read_settings(L, array, settings, n, keeper);
+    lua_pushvalue(L, keeper);
+    lua_setiuservalue(L, -2, 1);
+    lua_replace(L, array);
+    lua_settop(L, array);
 }
 
 /* Moves what the phase points to from Lua's memory to the plan's. */
@@ -230,7 +252,7 @@ read_run(lua_State *L, int index, plan_t *plan) {
     plan->sample = (uint32_t)integer_field(L, index, "sample", 1, 1 << 30);
     plan->live_max = (uint64_t)integer_field(L, index, "live_max", 0, most);
     plan->interval = (uint64_t)integer_field(L, index, "interval", 1000000, most);
-    lua_getfield(L, index, "verify");
+    push_field(L, index, "verify");
     plan->verify = lua_toboolean(L, -1);
     lua_pop(L, 1);
 }

@@ -10,13 +10,13 @@
 static void
 set_unsigned(lua_State *L, const char *name, uint64_t value) {
     core_push_unsigned(L, value);
-    lua_setfield(L, -2, name);
+    core_set_value(L, name);
 }
 
 static void
 set_number(lua_State *L, const char *name, double value) {
     lua_pushnumber(L, value);
-    lua_setfield(L, -2, name);
+    core_set_value(L, name);
 }
 
 static void
@@ -25,7 +25,7 @@ set_calls(lua_State *L, const engine_status_t *status) {
     for (size_t kind = 0; kind < CALL_KINDS; kind++) {
         set_unsigned(L, call_names[kind], status->calls[kind]);
     }
-    lua_setfield(L, -2, "calls");
+    core_set_value(L, "calls");
 }
 
 void
@@ -72,16 +72,11 @@ push_entry(lua_State *L, const timeline_entry_t *entry) {
 }
 
 void
-lua_report_timeline(lua_State *L, engine_t *engine) {
-    timeline_entry_t batch[64];
-    size_t from = 0, n;
-    lua_newtable(L);
-    while ((n = engine_timeline(engine, from, batch, sizeof(batch) / sizeof(batch[0]))) > 0) {
-        for (size_t i = 0; i < n; i++) {
-            push_entry(L, &batch[i]);
-            lua_rawseti(L, -2, (lua_Integer)(from + i) + 1);
-        }
-        from += n;
+lua_report_timeline(lua_State *L, const timeline_entry_t *entries, size_t n) {
+    lua_createtable(L, (int)n, 0);
+    for (size_t i = 0; i < n; i++) {
+        push_entry(L, &entries[i]);
+        lua_rawseti(L, -2, (lua_Integer)i + 1);
     }
 }
 
@@ -105,10 +100,10 @@ set_latency(lua_State *L, const engine_result_t *result) {
     for (size_t kind = 0; kind < CALL_KINDS; kind++) {
         if (result->latency[kind].count != 0) {
             push_latency(L, &result->latency[kind]);
-            lua_setfield(L, -2, call_names[kind]);
+            core_set_value(L, call_names[kind]);
         }
     }
-    lua_setfield(L, -2, "latency");
+    core_set_value(L, "latency");
 }
 
 static void
@@ -146,7 +141,7 @@ set_verify(lua_State *L, const engine_result_t *result) {
         describe_fault(&result->fault, text, sizeof(text));
         core_set_string(L, "first", text);
     }
-    lua_setfield(L, -2, "verify");
+    core_set_value(L, "verify");
 }
 
 void
@@ -154,11 +149,10 @@ lua_report_result(lua_State *L, const engine_result_t *result) {
     char hash[20];
     lua_report_status(L, &result->total);
     lua_pushnil(L);
-    lua_setfield(L, -2, "state");
-    lua_getfield(L, -1, "elapsed");
-    lua_setfield(L, -2, "seconds");
+    core_set_value(L, "state");
+    set_number(L, "seconds", result->total.seconds);
     lua_pushnil(L);
-    lua_setfield(L, -2, "elapsed");
+    core_set_value(L, "elapsed");
     set_latency(L, result);
     set_verify(L, result);
     set_unsigned(L, "clock_ns", result->clock_cost);

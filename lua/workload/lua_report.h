@@ -10,7 +10,7 @@
 
 /* Each pushes one table. */
 void lua_report_status(lua_State *L, const engine_status_t *status);
-void lua_report_timeline(lua_State *L, engine_t *engine);
+void lua_report_timeline(lua_State *L, const timeline_entry_t *entries, size_t n);
 void lua_report_result(lua_State *L, const engine_result_t *result);
 
 #endif

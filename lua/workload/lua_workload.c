@@ -1,12 +1,14 @@
 /*
  * lua_workload.c -- the workload engine as seen from Lua: `lunalloc.core.workload`, on which lua/lunalloc/workload.lua
- * builds la.workload. One userdata holds a plan and, once started, its run.
+ * builds la.workload. One userdata stands for a plan and, once started, its run.
  *
  *   create(description, allocator)   allocator: "lunalloc" or "process"
  *   w:start() w:wait(seconds) w:stop() w:change(change) w:status() w:timeline() w:result() w:info()
  *
  * wait() blocks; the Lua layer calls it in slices, since hooks (Ctrl-C) run only in Lua code. Collecting the userdata
- * stops the run and joins its threads.
+ * stops the run and joins its threads. A finalizer that runs later may still hold it: every use raises then.
+ *
+ * The engine is replaced when the workload is started again, which any finalizer may do: see core.h.
  */
 #include <errno.h>
 #include <lauxlib.h>
@@ -25,7 +27,12 @@ enum {
     MESSAGE_SIZE = 640
 };
 
+/*
+ * The userdata is a pointer to this, NULL once it was collected. It lies in memory of its own, not in Lua's: the
+ * threads read the plan, and what a finalizer creates while its state is closed is freed by Lua without a finalizer.
+ */
 typedef struct {
+    region_t region; /* of this structure */
     plan_t plan;
     heap_t heap;
     engine_t *engine; /* NULL before the first start */
@@ -71,9 +78,18 @@ choose_heap(heap_t *heap, bool process) {
 
 /* ---- life ---- */
 
+static workload_t **
+check_handle(lua_State *L) {
+    return luaL_checkudata(L, 1, WORKLOAD_TYPE);
+}
+
 static workload_t *
 check_workload(lua_State *L) {
-    return luaL_checkudata(L, 1, WORKLOAD_TYPE);
+    workload_t *workload = *check_handle(L);
+    if (workload == NULL) {
+        luaL_error(L, "this workload was collected");
+    }
+    return workload;
 }
 
 static engine_t *
@@ -91,11 +107,26 @@ drop_engine(workload_t *workload) {
     }
 }
 
+static workload_t *
+workload_new(void) {
+    region_t region = {0};
+    workload_t *workload = region_alloc(&region, sizeof(*workload));
+    if (workload != NULL) {
+        workload->region.chunks = region.chunks;
+    }
+    return workload;
+}
+
 static int
 workload_gc(lua_State *L) {
-    workload_t *workload = check_workload(L);
-    drop_engine(workload);
-    plan_free(&workload->plan);
+    workload_t **handle = check_handle(L), *workload = *handle;
+    *handle = NULL;
+    if (workload != NULL) {
+        drop_engine(workload);
+        plan_free(&workload->plan);
+        region_t region = {.chunks = workload->region.chunks}; /* the workload itself goes with it */
+        region_free(&region);
+    }
     return 0;
 }
 
@@ -105,9 +136,13 @@ workload_create(lua_State *L) {
     char message[MESSAGE_SIZE];
     luaL_checktype(L, 1, LUA_TTABLE);
     bool process = luaL_checkoption(L, 2, NULL, allocators) == 1;
-    workload_t *workload = lua_newuserdatauv(L, sizeof(*workload), 0);
-    memset(workload, 0, sizeof(*workload));
+    workload_t **handle = lua_newuserdatauv(L, sizeof(*handle), 0);
+    *handle = NULL;
     luaL_setmetatable(L, WORKLOAD_TYPE);
+    workload_t *workload = *handle = workload_new();
+    if (workload == NULL) {
+        return core_fail(L, "ENOMEM", "no memory for a workload");
+    }
     if (!choose_heap(&workload->heap, process)) {
         return core_not_loaded(L);
     }
@@ -134,10 +169,9 @@ workload_start(lua_State *L) {
 /* wait(seconds) -> true if the run is over */
 static int
 workload_wait(lua_State *L) {
-    engine_t *engine = check_engine(L);
     double seconds = luaL_checknumber(L, 2);
     luaL_argcheck(L, seconds >= 0, 2, "0 or more seconds expected");
-    lua_pushboolean(L, engine_wait(engine, (uint64_t)(fmin(seconds, 1e9) * 1e9)));
+    lua_pushboolean(L, engine_wait(check_engine(L), (uint64_t)(fmin(seconds, 1e9) * 1e9)));
     return 1;
 }
 
@@ -151,12 +185,11 @@ workload_stop(lua_State *L) {
 
 static int
 workload_change(lua_State *L) {
-    engine_t *engine = check_engine(L);
     char message[MESSAGE_SIZE] = "";
     plan_phase_t change;
     luaL_checktype(L, 2, LUA_TTABLE);
     lua_plan_read_change(L, 2, &change);
-    int error = engine_change(engine, &change, message, sizeof(message));
+    int error = engine_change(check_engine(L), &change, message, sizeof(message));
     if (error != 0) {
         return core_fail_errno(L, error, message);
     }
@@ -177,25 +210,44 @@ workload_status(lua_State *L) {
     return 1;
 }
 
+/* Pushes a copy of the timeline as of now, marks included: the engine may be gone when Lua allocates. */
+static size_t
+push_timeline(lua_State *L, const timeline_entry_t **out) {
+    size_t n, nmarks, used = 0;
+    engine_timeline_size(check_engine(L), &n, &nmarks);
+    timeline_entry_t *entries = lua_newuserdatauv(L, n * sizeof(*entries) + nmarks * TIMELINE_MARK_SIZE + 1, 0);
+    char(*marks)[TIMELINE_MARK_SIZE] = (char(*)[TIMELINE_MARK_SIZE])(entries + n);
+    n = engine_timeline(check_engine(L), 0, entries, n);
+    for (size_t i = 0; i < n; i++) {
+        if (entries[i].mark != NULL && used == nmarks) {
+            n = i; /* what was added meanwhile is left for the next time */
+        } else if (entries[i].mark != NULL) {
+            entries[i].mark = strcpy(marks[used++], entries[i].mark);
+        }
+    }
+    *out = entries;
+    return n;
+}
+
 static int
 workload_timeline(lua_State *L) {
-    workload_t *workload = check_workload(L);
-    if (workload->engine == NULL) {
-        lua_newtable(L);
-    } else {
-        lua_report_timeline(L, workload->engine);
-    }
+    const timeline_entry_t *entries = NULL;
+    bool started = check_workload(L)->engine != NULL;
+    size_t n = started ? push_timeline(L, &entries) : 0;
+    lua_report_timeline(L, entries, n);
     return 1;
 }
 
-/* The result, or nil while the run is not over. */
+/* The result; nil, message, code if there is none. */
 static int
 workload_result(lua_State *L) {
-    engine_t *engine = check_engine(L);
     engine_result_t *result = lua_newuserdatauv(L, sizeof(*result), 0); /* too large for a thread's small stack */
+    engine_t *engine = check_engine(L);
+    if (engine_lost(engine)) {
+        return core_fail(L, "ESRCH", "the workload runs in the parent of this process");
+    }
     if (!engine_result(engine, result)) {
-        lua_pushnil(L);
-        return 1;
+        return core_fail(L, "EAGAIN", "the workload is still running");
     }
     lua_report_result(L, result);
     return 1;
@@ -204,23 +256,23 @@ workload_result(lua_State *L) {
 /* What is known before the start. */
 static int
 workload_info(lua_State *L) {
-    const workload_t *workload = check_workload(L);
     char hash[20];
-    snprintf(hash, sizeof(hash), "%016llx", (unsigned long long)workload->plan.hash);
-    lua_newtable(L);
+    lua_createtable(L, 0, 5);
+    const workload_t workload = *check_workload(L);
+    snprintf(hash, sizeof(hash), "%016llx", (unsigned long long)workload.plan.hash);
     core_set_string(L, "plan_hash", hash);
-    core_set_string(L, "allocator", workload->heap.name);
-    core_set_integer(L, "threads", workload->plan.threads);
-    core_set_integer(L, "producers", workload->plan.producers);
-    lua_pushnumber(L, workload->plan.expected);
-    lua_setfield(L, -2, "expected_live");
+    core_set_string(L, "allocator", workload.heap.name);
+    core_set_integer(L, "threads", workload.plan.threads);
+    core_set_integer(L, "producers", workload.plan.producers);
+    lua_pushnumber(L, workload.plan.expected);
+    core_set_value(L, "expected_live");
     return 1;
 }
 
 static int
 workload_tostring(lua_State *L) {
-    const workload_t *workload = check_workload(L);
-    lua_pushfstring(L, "%s: %p", WORKLOAD_TYPE, (const void *)workload);
+    const void *handle = check_handle(L);
+    lua_pushfstring(L, "%s: %p", WORKLOAD_TYPE, handle);
     return 1;
 }
 
@@ -241,6 +293,6 @@ luaopen_lunalloc_workload(lua_State *L) {
     core_new_type(L, WORKLOAD_TYPE, metamethods, methods);
     lua_createtable(L, 0, 1);
     lua_pushcfunction(L, workload_create);
-    lua_setfield(L, -2, "create");
+    core_set_value(L, "create");
     return 1;
 }

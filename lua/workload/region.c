@@ -66,12 +66,10 @@ region_string(region_t *region, const char *text) {
 
 void
 region_free(region_t *region) {
-    region_chunk_t *chunk = region->chunks;
-    while (chunk != NULL) {
-        region_chunk_t *next = chunk->next;
+    while (region->chunks != NULL) {
+        region_chunk_t *chunk = region->chunks;
+        region->chunks = chunk->next; /* first: a fork meanwhile must not see a chunk that is gone */
         munmap(chunk, chunk->size);
-        chunk = next;
     }
-    region->chunks = NULL;
     atomic_store_explicit(&region->used, 0, memory_order_relaxed);
 }

@@ -54,7 +54,7 @@ test("rows of arenas and classes", function()
         test.equal(s.classes[i].szind, i)
         test.equal(s.classes[i].nmalloc >= 0, true)
     end
-    test.raises("number expected", function()
+    test.raises("indexed by the number of a size class, not by .x.", function()
         return s.classes.x
     end)
 end)
@@ -114,10 +114,10 @@ test("only two snapshots have a difference", function()
     test.raises("not between differences", function()
         return (s - s) - s
     end)
-    test.raises("lunalloc.snapshot expected", function()
+    test.raises("not between a snapshot and a number", function()
         return s - 1
     end)
-    test.raises("lunalloc.snapshot expected", function()
+    test.raises("not between a number and a snapshot", function()
         return 1 - s
     end)
     test.equal((s - s).seconds, 0)

@@ -13,7 +13,7 @@ local function busy_process()
     return la.workload {
         threads = 4,
         seed = 7,
-        duration = "60s",
+        duration = "forever",
         mix = {
             { weight = 90, size = "uniform(16,4096)", lifetime = "exp(2000)", free_by = { other = 0.2 } },
             { weight = 10, size = "uniform(16K,512K)", lifetime = "exp(50)" },

@@ -1,0 +1,64 @@
+--- Complaints about arguments, by the name of the function that the user called and at the line of the call. An error
+--- of the core's, or of Lua's own library, would name a primitive and a line in here.
+---
+--- Every check is called by the public function itself, whose caller is meant.
+
+local check = {}
+
+local CALLER <const> = 4 -- of the public function: complain(), the check and the function itself are 1 to 3
+
+--- Called by a check itself, and by nothing that it calls.
+local function complain(call, n, why)
+    error(("bad argument #%d to '%s' (%s)"):format(n, call, why), CALLER)
+end
+
+--- The condition holds.
+function check.that(condition, call, n, why)
+    if not condition then
+        complain(call, n, why)
+    end
+end
+
+--- A table; `what` says of what.
+function check.table(value, call, n, what)
+    if type(value) ~= "table" then
+        complain(call, n, ("%s expected, got %s"):format(what, type(value)))
+    end
+end
+
+--- A text; the C library would cut it at a zero byte.
+function check.text(value, call, n, what)
+    if type(value) ~= "string" then
+        complain(call, n, ("%s expected, got %s"):format(what or "string", type(value)))
+    elseif value:find("\0", 1, true) then
+        complain(call, n, (what or "a string") .. " without zero bytes expected")
+    end
+end
+
+--- True of what the allocator takes as a control's value.
+function check.is_value(value)
+    local kind = type(value)
+    return kind == "boolean" or kind == "number" or kind == "string" and not value:find("\0", 1, true)
+end
+
+--- A table of name = value, a name being `what`: "the name of a control".
+function check.settings(settings, call, what)
+    for name, value in pairs(settings) do
+        if type(name) ~= "string" or name:find("\0", 1, true) then
+            complain(call, 1, ("%s expected, got %s"):format(what, type(name)))
+        elseif not check.is_value(value) then
+            complain(call, 1, ("%s takes a boolean, number or string, not %s"):format(name,
+                type(value) == "string" and "one with zero bytes" or type(value)))
+        end
+    end
+end
+
+--- The object of a method; what it is called with a dot, it lacks.
+function check.self(self, metatable, call)
+    if getmetatable(self) ~= metatable then
+        error(("calling '%s' on bad self (%s expected, got %s): it is called with a colon"):format(call,
+            metatable.__name, type(self)), 3)
+    end
+end
+
+return check

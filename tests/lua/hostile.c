@@ -1,0 +1,208 @@
+/*
+ * hostile.c -- a Lua host that makes things hard for the module. It runs the tests of tests/lua/hostile/ (or the files
+ * that it is given) under the harness, in a state whose memory is watched:
+ *
+ *   - freed memory is overwritten at once and kept for a while, so who reads it reads nonsense, and who writes to it is
+ *     found out when it is really freed; every realloc moves;
+ *   - allocations fail from the n-th on, where a test asks for it.
+ *
+ * The tests find these functions in the global table `hostile`:
+ *
+ *   attempt(n, f, ...)   pcall(f, ...) with n allocations that succeed: whether more were asked for, pcall's results
+ *   fork(f, ...)         f in a child of fork, which then closes the state; "exit 0", "signal 14"
+ *   state(code, ...)     runs code in a state of its own, and closes it; true, or nil and a message
+ */
+#include <lauxlib.h>
+#include <lua.h>
+#include <lualib.h>
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+enum {
+    KEPT = 1 << 14,
+    FREED = 0xdd,
+    CHILD_SECONDS = 30
+};
+
+/* ---- memory ---- */
+
+/* A ring of freed blocks. */
+static struct {
+    unsigned char *block;
+    size_t size;
+} kept[KEPT];
+static size_t nfreed;
+
+static long allowed = -1; /* allocations that may still succeed; -1: all */
+static bool refused;
+
+static void
+really_free(unsigned char *block, size_t size) {
+    for (size_t i = 0; i < size; i++) {
+        if (block[i] != FREED) {
+            fprintf(stderr, "FAILED: byte %zu of %zu bytes was written after they were freed\n", i, size);
+            abort();
+        }
+    }
+    free(block);
+}
+
+static void
+retire(void *block, size_t size) {
+    if (block != NULL) {
+        size_t place = nfreed++ % KEPT;
+        if (kept[place].block != NULL) {
+            really_free(kept[place].block, kept[place].size);
+        }
+        memset(block, FREED, size);
+        kept[place].block = block;
+        kept[place].size = size;
+    }
+}
+
+/* Shrinking never fails, as Lua may assume. */
+static bool
+refuse(const void *old, size_t old_size, size_t size) {
+    if (allowed < 0 || (old != NULL && size <= old_size)) {
+        return false;
+    }
+    if (allowed == 0) {
+        refused = true;
+        return true;
+    }
+    allowed--;
+    return false;
+}
+
+static void *
+allocate(void *opaque, void *old, size_t old_size, size_t size) {
+    (void)opaque;
+    if (size != 0 && refuse(old, old_size, size)) {
+        return NULL;
+    }
+    void *block = size == 0 ? NULL : malloc(size);
+    if (block != NULL && old != NULL) {
+        memcpy(block, old, old_size < size ? old_size : size);
+    }
+    if (block != NULL || size == 0) {
+        retire(old, old_size);
+    }
+    return block;
+}
+
+/* ---- what tests can do ---- */
+
+static int
+attempt(lua_State *L) {
+    lua_Integer n = luaL_checkinteger(L, 1);
+    lua_remove(L, 1);
+    luaL_checkstack(L, 100, NULL);
+    refused = false;
+    allowed = (long)n;
+    int status = lua_pcall(L, lua_gettop(L) - 1, LUA_MULTRET, 0);
+    allowed = -1;
+    lua_pushboolean(L, status == LUA_OK);
+    lua_insert(L, 1);
+    lua_pushboolean(L, refused);
+    lua_insert(L, 1);
+    return lua_gettop(L);
+}
+
+static _Noreturn void
+child(lua_State *L) {
+    alarm(CHILD_SECONDS); /* only against hanging */
+    bool ok = lua_pcall(L, lua_gettop(L) - 1, 0, 0) == LUA_OK;
+    if (!ok) {
+        fprintf(stderr, "child: %s\n", lua_tostring(L, -1));
+    }
+    lua_close(L);
+    fflush(stdout);
+    _exit(ok ? EXIT_SUCCESS : EXIT_FAILURE);
+}
+
+static int
+do_fork(lua_State *L) {
+    luaL_checktype(L, 1, LUA_TFUNCTION);
+    fflush(stdout);
+    pid_t pid = fork();
+    int status;
+    if (pid == 0) {
+        child(L);
+    }
+    if (pid < 0 || waitpid(pid, &status, 0) != pid) {
+        return luaL_error(L, "no child");
+    }
+    lua_pushfstring(L, WIFEXITED(status) ? "exit %d" : "signal %d",
+                    WIFEXITED(status) ? WEXITSTATUS(status) : WTERMSIG(status));
+    return 1;
+}
+
+static void open_host(lua_State *L);
+
+static int
+run_state(lua_State *L) {
+    char problem[256] = "no memory for a state";
+    size_t size;
+    const char *code = luaL_checklstring(L, 1, &size);
+    lua_State *other = lua_newstate(allocate, NULL);
+    bool ok = other != NULL;
+    if (ok) {
+        open_host(other);
+        ok = luaL_loadbuffer(other, code, size, "=state") == LUA_OK && lua_pcall(other, 0, 0, 0) == LUA_OK;
+        snprintf(problem, sizeof(problem), "%s", ok ? "" : lua_tostring(other, -1));
+        lua_close(other);
+    }
+    lua_pushboolean(L, ok);
+    lua_pushstring(L, problem);
+    return 2;
+}
+
+/* ---- the host ---- */
+
+static void
+open_host(lua_State *L) {
+    static const luaL_Reg functions[] = {
+        {"attempt", attempt},
+        {"fork", do_fork},
+        {"state", run_state},
+        {NULL, NULL},
+    };
+    luaL_openlibs(L);
+    luaL_newlib(L, functions);
+    lua_setglobal(L, "hostile");
+}
+
+/* arg = { [0] = the harness, the files } */
+static void
+set_arguments(lua_State *L, const char *const *files) {
+    lua_newtable(L);
+    lua_pushliteral(L, "tests/lua/run.lua");
+    lua_rawseti(L, -2, 0);
+    for (lua_Integer i = 0; files[i] != NULL; i++) {
+        lua_pushstring(L, files[i]);
+        lua_rawseti(L, -2, i + 1);
+    }
+    lua_setglobal(L, "arg");
+}
+
+int
+main(int argc, char **argv) {
+    static const char *const all[] = {"tests/lua/hostile/freed_test.lua", "tests/lua/hostile/memory_test.lua",
+                                      "tests/lua/hostile/fork_test.lua", NULL};
+    lua_State *L = lua_newstate(allocate, NULL);
+    if (L == NULL) {
+        return EXIT_FAILURE;
+    }
+    open_host(L);
+    set_arguments(L, argc > 1 ? (const char *const *)argv + 1 : all);
+    if (luaL_dofile(L, "tests/lua/run.lua") != LUA_OK) { /* it ends the process itself */
+        fprintf(stderr, "%s\n", lua_tostring(L, -1));
+    }
+    return EXIT_FAILURE;
+}
