@@ -18,8 +18,9 @@ ifeq ($(filter $(VARIANT),$(VARIANTS)),)
 $(error VARIANT=$(VARIANT) is unknown; allowed: $(VARIANTS))
 endif
 
+# regions is the debug build with another page layer (PAGES, below), so it links debug's objects.
 B       := build$(if $(filter-out release,$(VARIANT)),/$(VARIANT))
-O       := $(B)/obj
+O       := build$(if $(filter-out release,$(VARIANT)),/$(VARIANT:regions=debug))/obj
 VERSION := $(shell sed -n 's/^.define LUNALLOC_VERSION "\(.*\)"/\1/p' src/lunalloc.h)
 
 # The allocator's layers; a folder includes only from those to its left (scripts/check-layers).
@@ -56,6 +57,7 @@ SELDOM_SRC  := $(filter src/control/background.c src/control/conf.c src/os/% \
                    $(filter-out src/os/clock_linux.c src/os/lock.c,$(LIB_SRC)))
 SELDOM_OBJ  := $(SELDOM_SRC:%.c=$O/%.o)
 MODULE_OBJ  := $(MODULE_SRC:%.c=$O/%.o)
+UNIT_OBJ    := $(UNIT_SRC:%.c=$O/%.o)
 CONSOLE_OBJ := $(CONSOLE_SRC:%.c=$O/%.o)
 
 SO       := $B/liblunalloc.so
@@ -188,41 +190,41 @@ flags:
 
 # Objects are rebuilt when the flags change, products when the list of sources does.
 $O/flags: stamp = $(CC) $(ALL_CFLAGS) $(LIB_CFLAGS) $(LUA_CFLAGS) $(CFLAGS)
-$O/files: stamp = $(LIB_SRC) $(MODULE_SRC) $(CONSOLE_SRC) $(LDFLAGS)
-$O/flags $O/files: FORCE
+$B/files: stamp = $(LIB_SRC) $(MODULE_SRC) $(CONSOLE_SRC) $(LDFLAGS)
+$O/flags $B/files: FORCE
 	@mkdir -p $(@D)
 	@echo '$(stamp)' | cmp -s - $@ || echo '$(stamp)' > $@
 
 $(LIB_OBJ): LAYER_CFLAGS := $(LIB_CFLAGS)
 $(SELDOM_OBJ): LAYER_CFLAGS := $(LIB_CFLAGS) $(if $(filter release,$(VARIANT)),-Os)
 $(MODULE_OBJ): LAYER_CFLAGS := $(LUA_CFLAGS) -fvisibility=hidden
-$(CONSOLE_OBJ): LAYER_CFLAGS := $(LUA_CFLAGS)
+$(CONSOLE_OBJ) $(UNIT_OBJ): LAYER_CFLAGS := $(LUA_CFLAGS)
 
 $O/%.o: %.c $O/flags
 	@mkdir -p $(@D)
 	$(call say,CC,$<)$(CC) $(ALL_CFLAGS) $(LAYER_CFLAGS) $(CFLAGS) -MMD -MP -c -o $@ $<
 
 # nodelete: thread-exit handlers and live blocks outlive any dlclose.
-$(SO): $(LIB_OBJ) $O/files
+$(SO): $(LIB_OBJ) $B/files
 	$(call say,LINK,$@)$(CC) -shared $(LDFLAGS) -Wl,-soname,liblunalloc.so -Wl,-z,nodelete -Wl,-z,max-page-size=65536 \
 	    -Wl,-fini=init_unload \
 	    -o $@ $(LIB_OBJ)
 
 # One relocatable object whose hidden symbols have become local: a program that links it sees the public names only.
 # -d: so that common symbols can.
-$(ARCHIVE): $(LIB_OBJ) $O/files
-	$(call say,AR,$@)$(CC) -r -Wl,-d -nostdlib -o $O/lunalloc.o $(LIB_OBJ)
-	@objcopy --localize-hidden $O/lunalloc.o
+$(ARCHIVE): $(LIB_OBJ) $B/files
+	$(call say,AR,$@)$(CC) -r -Wl,-d -nostdlib -o $B/lunalloc.o $(LIB_OBJ)
+	@objcopy --localize-hidden $B/lunalloc.o
 	@rm -f $@
-	@ar rcs $@ $O/lunalloc.o
+	@ar rcs $@ $B/lunalloc.o
 
 # Neither liblua nor the allocator is linked: the module uses those of the process that loads it.
-$(MODULE): $(MODULE_OBJ) $O/files
+$(MODULE): $(MODULE_OBJ) $B/files
 	@mkdir -p $(@D)
 	$(call say,LINK,$@)$(CC) -shared $(LDFLAGS) -Wl,-z,nodelete -o $@ $(MODULE_OBJ) -lm
 
 # The allocator comes before libc in the order of symbol search, so that the console itself runs on it.
-$(CONSOLE): $(CONSOLE_OBJ) $(SO) $O/files
+$(CONSOLE): $(CONSOLE_OBJ) $(SO) $B/files
 	$(call say,LINK,$@)$(CC) $(LDFLAGS) -Wl,-E -Wl,-rpath,'$$ORIGIN:$$ORIGIN/../lib' -o $@ $(CONSOLE_OBJ) \
 	    -Wl,--no-as-needed -L$B -llunalloc $(LUA_LIBS) -lreadline
 
@@ -235,11 +237,11 @@ $(PAGE): console/lunalloc.1
 # Test programs. A unit test links every object of the allocator, so that it reaches hidden functions too.
 TEST_CFLAGS = $(ALL_CFLAGS) $(LUA_CFLAGS) $(CFLAGS) -MMD -MP -MF $@.d
 
-$(UNIT): $B/%: %.c $(LIB_OBJ) $O/flags $O/files
+$(UNIT): $B/%: $O/%.o $(LIB_OBJ) $B/files
 	@mkdir -p $(@D)
-	$(call say,TEST,$@)$(CC) $(TEST_CFLAGS) $(LDFLAGS) -o $@ $< $(LIB_OBJ) -lcmocka -lm
+	$(call say,TEST,$@)$(CC) $(LDFLAGS) -o $@ $< $(LIB_OBJ) -lcmocka -lm
 
-$(WORKLOAD): $B/%: %.c $(MODULE_OBJ) $O/flags $O/files
+$(WORKLOAD): $B/%: %.c $(MODULE_OBJ) $O/flags $B/files
 	@mkdir -p $(@D)
 	$(call say,TEST,$@)$(CC) $(TEST_CFLAGS) $(LDFLAGS) -o $@ $< $(MODULE_OBJ) -lcmocka $(LUA_LIBS) -lm
 
@@ -274,7 +276,7 @@ build/bench/patterns: $(wildcard scripts/bench/patterns*.c) scripts/bench/patter
 	@mkdir -p $(@D)
 	$(call say,BENCH,$@)$(CC) $(BENCH_CFLAGS) -o $@ $(filter %.c,$^)
 
--include $(LIB_OBJ:.o=.d) $(MODULE_OBJ:.o=.d) $(CONSOLE_OBJ:.o=.d)
--include $(addsuffix .d,$(UNIT) $(WORKLOAD) $(FAULTY) $(LUA_HOST) $(PROGRAMS))
+-include $(LIB_OBJ:.o=.d) $(MODULE_OBJ:.o=.d) $(CONSOLE_OBJ:.o=.d) $(UNIT_OBJ:.o=.d)
+-include $(addsuffix .d,$(WORKLOAD) $(FAULTY) $(LUA_HOST) $(PROGRAMS))
 
 include tests/windows/rules.mk

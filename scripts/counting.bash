@@ -1,11 +1,16 @@
 # counting.bash -- runs test programs and counts what they report; sourced by scripts/test and scripts/test-windows.
 #
-# The sourcing script sets: make, jobs, logs (a folder), limit (seconds, against hanging). It reads: suite_passed,
-# suite_failed, suite_skipped, failed_programs.
+# The sourcing script sets: make, jobs, logs (a folder), limit (seconds, against hanging), and at_once: how many
+# programs run at the same time. Results are printed in the order in which the programs were started.
+# It reads, after `settle`: total_passed, total_failed, total_skipped, failed_programs.
 # shellcheck shell=bash disable=SC2154
 
+total_passed=0 total_failed=0 total_skipped=0
 suite_passed=0 suite_failed=0 suite_skipped=0
 failed_programs=()
+waiting=() # in order: "begin SUITE", "end SUITE", "program NAME"
+
+# ---- results --------------------------------------------------------------------------------------------------------
 
 # Prints "passed failed skipped" as a log reports them: its last closing line, or else the sum of cmocka's summaries.
 tally() {
@@ -30,10 +35,13 @@ explain() {
     esac
 }
 
-# record NAME STATUS LOG [SECONDS] -- adds one finished program to the counts and prints its line (and its log, if it
-# failed; and how long it took, if long).
-record() {
-    local name=$1 status=$2 log=$3 seconds=${4-0} passed failed skipped why='' mark=ok
+log_of() { echo "$logs/${1//[\/ ]/_}.log"; }
+
+# Adds one finished program to the counts and prints its line: and its log, if it failed; and how long it took, if long.
+print_program() {
+    local name=$1 log status seconds passed failed skipped why='' mark=ok
+    log=$(log_of "$name")
+    read -r status seconds _ <"$log.status"
     read -r passed failed skipped < <(tally "$log")
     if [ "$status" != 0 ]; then
         why=$(explain "$status")
@@ -45,7 +53,7 @@ record() {
         mark=FAIL
         failed_programs+=("$name")
     fi
-    [ "$seconds" -lt 10 ] || why="${why:+$why, }$seconds s"
+    [ "${seconds%.*}" -lt 10 ] || why="${why:+$why, }${seconds%.*} s"
     printf '%-4s %-44s %4d passed%s%s%s\n' "$mark" "$name" "$passed" \
         "$([ "$failed" = 0 ] || echo ", $failed failed")" "$([ "$skipped" = 0 ] || echo ", $skipped skipped")" \
         "${why:+ ($why)}"
@@ -53,26 +61,103 @@ record() {
     suite_passed=$((suite_passed + passed))
     suite_failed=$((suite_failed + failed))
     suite_skipped=$((suite_skipped + skipped))
+    total_passed=$((total_passed + passed))
+    total_failed=$((total_failed + failed))
+    total_skipped=$((total_skipped + skipped))
 }
 
 show_skips() {
     grep -E '^ *skip|^\[  SKIPPED \] [a-z]' "$1" | sort -u | sed 's/^ */     | /'
 }
 
-# run NAME COMMAND... -- runs one test program.
-run() {
-    local name=$1 log began=$SECONDS
-    log=$logs/${name//[\/ ]/_}.log
+print_begin() {
+    suite_passed=0 suite_failed=0 suite_skipped=0
+    echo "== $1"
+}
+
+print_end() {
+    if [ $((suite_passed + suite_failed + suite_skipped)) = 0 ]; then
+        echo "FAIL $1: there is no test in this suite"
+        failed_programs+=("$1")
+        suite_failed=1
+        total_failed=$((total_failed + 1))
+    fi
+    printf '   %s: %d passed, %d failed, %d skipped\n\n' "$1" "$suite_passed" "$suite_failed" "$suite_skipped"
+}
+
+# ---- running --------------------------------------------------------------------------------------------------------
+
+# Prints what is waiting, up to the first program that still runs.
+print_finished() {
+    local kind name
+    while [ ${#waiting[@]} != 0 ]; do
+        kind=${waiting[0]%% *} name=${waiting[0]#* }
+        [ "$kind" != program ] || [ -e "$(log_of "$name").status" ] || return
+        "print_$kind" "$name"
+        waiting=("${waiting[@]:1}")
+    done
+}
+
+# Waits until fewer than that many programs run.
+wait_for_fewer() {
+    while
+        print_finished
+        [ "$(jobs -rp | wc -l)" -ge "$1" ]
+    do
+        wait -n
+    done
+}
+
+# Everything that was started has ended and is printed.
+settle() {
+    wait_for_fewer 1
+    wait
+    print_finished
+}
+
+begin_suite() { waiting+=("begin $1"); }
+end_suite() { waiting+=("end $1"); }
+
+# record NAME STATUS -- a program has already run, and left its log.
+record() {
+    echo "$2 0" >"$(log_of "$1").status"
+    waiting+=("program $1")
+}
+
+# Runs a program and writes beside its log: its exit status, and the seconds that it took, by the clock, of the
+# processors for itself and for the system. (In a file of another name first: who reads must find it whole.)
+run_here() {
+    local log=$1 status TIMEFORMAT='%R %U %S'
     shift
-    timeout -k 10 "$limit" "$@" >"$log" 2>&1 </dev/null
-    record "$name" $? "$log" $((SECONDS - began))
+    { time timeout -k 10 "$limit" "$@" >"$log" 2>&1 </dev/null; } 2>"$log.time"
+    status=$?
+    echo "$status $(tail -n 1 "$log.time")" >"$log.time"
+    mv "$log.time" "$log.status"
+}
+
+# run NAME COMMAND... -- starts one test program as soon as fewer than at_once run.
+run() {
+    local name=$1 log
+    log=$(log_of "$name")
+    shift
+    wait_for_fewer "$at_once"
+    rm -f "$log.status"
+    waiting+=("program $name")
+    run_here "$log" "$@" &
+}
+
+# run_alone NAME COMMAND... -- one that measures: while it runs, no other does.
+run_alone() {
+    wait_for_fewer 1
+    run "$@"
+    wait_for_fewer 1
 }
 
 # build NAME MAKE-ARGUMENTS... -- counts only if it fails; goes on to whatever could be built.
 build() {
-    local log=$logs/build-$1.log status
+    local name="build $1" status
     shift
-    $make --no-print-directory -k -j"$jobs" "$@" >"$log" 2>&1
+    $make --no-print-directory -k -j"$jobs" "$@" >"$(log_of "$name")" 2>&1
     status=$?
-    [ $status = 0 ] || record "build $*" $status "$log"
+    [ $status = 0 ] || record "$name" $status
 }

@@ -23,7 +23,7 @@ static arena_t *manual[NMANUAL];
 
 static unsigned
 operations(void) {
-    return config_tsan || config_asan ? 15000 : config_torture ? 30000 : 150000;
+    return config_tsan || config_asan ? 15000 : config_torture ? 20000 : 60000;
 }
 
 /* ---- the load ---- */

@@ -12,7 +12,7 @@
 #define NTHREADS 4
 #define NHELD    100
 #define NMAIL    32
-#define NROUNDS  (config_tsan || config_asan || config_torture ? 12 : 40)
+#define NROUNDS  (config_tsan || config_asan || config_torture ? 8 : 16)
 
 static _Atomic bool stop;
 
@@ -41,7 +41,7 @@ behind(void) {
 /* All threads are at work, and so come to a slow path. */
 static void
 end_change(unsigned byte) {
-    for (unsigned i = 0; i < 20000 && behind() > 0; i++) {
+    for (unsigned i = 0; i < 60000 && behind() > 0; i++) {
         nap(1);
     }
     assert_int_equal(behind(), 0);

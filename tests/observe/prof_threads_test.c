@@ -120,9 +120,9 @@ test_every_switch_under_load(void **state) {
     snprintf(dump_name, sizeof dump_name, "/tmp/prof_threads_test.%d", getpid());
     prof_dump_set_prefix(dump_name);
     start_load();
-    for (unsigned i = 0; i < 300; i++) {
+    for (unsigned i = 0; i < 100; i++) {
         switch_once(&seed);
-        if (config_debug && i % 50 == 0) {
+        if (config_debug && i % 20 == 0) {
             arena_check(arenas_get(0));
         }
     }
@@ -281,7 +281,7 @@ test_fork_under_load(void **state) {
     (void)state;
     start_load();
     profile(6);
-    for (unsigned i = 0; i < 20; i++) {
+    for (unsigned i = 0; i < 8; i++) {
         uint64_t at = clock_ns();
         outcome_t out = in_child(use_in_child, NULL);
         assert_child_well(&out);
