@@ -115,6 +115,7 @@ write_opt_thp(const ctl_call_t *call, const lunalloc_value_t *value, fmt_t *why)
     if (!ctl_choose(ctl_thp_words, value->v.s, &mode, why)) {
         return EINVAL;
     }
+    pages_huge_size(); /* is known before an allocation makes an arena */
     atomic_set(&options.thp, mode);
     return 0;
 }

@@ -2,7 +2,8 @@
  * extent.h -- the central type, and the vocabulary of the page layer.
  *
  *   page        the system's page (sc.page bytes)
- *   region      what one call to the system's mapping returned; given back whole; never merged with another. (Inside
+ *   region      what one call to the system's mapping returned; given back whole; never merged with another. Where
+ *               pages in the middle were lost (os/pages.h, pages_move), the two sides are regions of one sn. (Inside
  *               a slab, "region" also means one object's place; the context tells, and code says `reg` there.)
  *   extent      a run of pages within one region, with a descriptor outside of the run: the unit of everything here
  *   slab        an active extent cut into equal regions of one small size class
@@ -30,7 +31,8 @@
  *   szind != SC_NONE  <=>  state == active
  *   not committed  =>  state == retained (or busy)
  *   slab  =>  state == active, nregs = extent_usable / sc.size[szind], nfree = number of bits set in free_regs
- *   is_head  <=>  addr is the start of its region;  sn is equal within a region and differs between regions
+ *   is_head  <=>  addr is the start of its region;  sn is equal within a region and differs between regions, but for
+ *   the sides of a loss
  */
 #ifndef LUNALLOC_EXTENT_EXTENT_H
 #define LUNALLOC_EXTENT_EXTENT_H
@@ -55,7 +57,7 @@ typedef struct extent {
     _Atomic uint32_t owner;               /* Synchronization: atomic; arena << 4 | state, by the protocol above. */
     uint32_t szind;                       /* Synchronization: layout rule; SC_NONE without live allocations. */
     bool slab;                            /* Synchronization: layout rule. */
-    bool is_head;                         /* Synchronization: constant while registered. */
+    bool is_head;                         /* Synchronization: layout rule. */
     bool committed;                       /* Synchronization: layout rule. */
     bool guarded;                         /* Synchronization: layout rule; active, and its last page is a guard. */
     bool zeroed;                          /* Synchronization: layout rule; known to read as zeros. */

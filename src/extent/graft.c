@@ -11,6 +11,7 @@
 #include "extent/page_alloc.h"
 
 #include "base/witness.h"
+#include "extent/mappings.h"
 
 /* Each piece that is moved becomes a mapping of its own, and every processor that runs the process has to forget its
  * old address: smaller ones are not worth that. */
@@ -69,30 +70,65 @@ let_go(page_alloc_t *pa, extent_t *donor, bool moved) {
     extents_unlock(x);
 }
 
-bool
-pa_graft(page_alloc_t *pa, extent_t *e, size_t from) {
-    witness_no_core_lock();
-    size_t done = from;
-    bool moved = pa_may_graft(pa, e->size - from);
+/* Moves a donor's memory to [e + done, + size). False: that range is lost. */
+static bool
+move_in(page_alloc_t *pa, extent_t *e, size_t done, extent_t *donor, bool *moved) {
+    uintptr_t to = e->addr + done;
+    size_t size = donor->size;
+    bool lost;
+    *moved = pages_move((void *)donor->addr, (void *)to, size, &lost);
+    if (*moved) {
+        mappings_moved(to, size);
+        atomic_add(&pa->grafted, size);
+    }
+    let_go(pa, donor, *moved);
+    return !lost;
+}
+
+/* What surely is still ours of an extent goes back to the system, the rest stays what it is. */
+static void
+lose(page_alloc_t *pa, extent_t *e, size_t from, size_t size, region_t *record) {
+    uintptr_t addr = e->addr, behind = addr + from + size, end = extent_end(e);
+    pa_lose(pa, e, record);
+    if (from > 0) {
+        pages_unmap((void *)addr, from);
+    }
+    if (behind < end) {
+        pages_unmap((void *)behind, end - behind);
+    }
+}
+
+/* As long as there are donors. False: e is lost, and the record is gone. */
+static bool
+fill_with_donors(page_alloc_t *pa, extent_t *e, size_t done, region_t *record, bool *touched) {
+    bool moved = true;
     extent_t *donor;
     while (moved && e->size - done >= GRAFT_MIN && (donor = take_donor(pa, e->size - done, e)) != NULL) {
         size_t size = donor->size;
-        moved = pages_move((void *)donor->addr, (void *)(e->addr + done), size);
-        let_go(pa, donor, moved);
-        atomic_add(&pa->grafted, moved ? size : 0);
+        *touched = true;
+        if (!move_in(pa, e, done, donor, &moved)) {
+            lose(pa, e, done, size, record);
+            return false;
+        }
         done += size;
     }
-    return done > from;
+    return true;
 }
 
-/* What has not been moved is where it was, and zero at the other place. */
-static void
-take_rest_along(extent_t *to, const extent_t *from) {
-    uint64_t *words = (uint64_t *)to->addr;
-    const uint64_t *left = (const uint64_t *)from->addr;
-    for (size_t i = 0; i < from->size / sizeof *left; i++) {
-        words[i] |= left[i];
+bool
+pa_graft(page_alloc_t *pa, extent_t *e, size_t from, bool *touched) {
+    witness_no_core_lock();
+    *touched = false;
+    bool may = pa_may_graft(pa, e->size - from) && mappings_may_move(e->addr, e->size);
+    region_t *record = may ? pa_new_record() : NULL;
+    if (record == NULL) {
+        return true;
     }
+    bool there = fill_with_donors(pa, e, from, record, touched);
+    if (there) {
+        pa_delete_record(record);
+    }
+    return there;
 }
 
 /* Not where copying is as cheap, because dirty pages fit, nor where the new place is to have a guard. */
@@ -107,25 +143,47 @@ may_relocate(page_alloc_t *pa, size_t from, size_t to) {
     return !fits;
 }
 
+/* A place to move to: as much of it as is needed reads as zeros, the rest may have got memory of donors. */
+static extent_t *
+take_place(page_alloc_t *pa, const extent_t *e, size_t size, uint32_t szind) {
+    bool zeroed, touched;
+    extent_t *to = may_relocate(pa, e->size, size) ? pa_alloc_untouched(pa, size, szind, &zeroed) : NULL;
+    if (to != NULL && !(zeroed && mappings_may_move(to->addr, size))) {
+        pa_dalloc(pa, to);
+        return NULL;
+    }
+    return to != NULL && pa_graft(pa, to, e->size, &touched) ? to : NULL;
+}
+
+/* What the system does not move is copied, to the same place. False: that is lost. */
+static bool
+carry(page_alloc_t *pa, extent_t *e, extent_t *to) {
+    bool moved;
+    if (!pages_carry((void *)e->addr, e->size, (void *)to->addr, to->size, &moved)) {
+        return false;
+    }
+    mappings_carried(e->addr, to->addr, e->size);
+    atomic_add(&pa->relocated, moved ? e->size : 0);
+    if (moved) {
+        let_go(pa, e, true);
+    } else {
+        pa_dalloc(pa, e);
+    }
+    return true;
+}
+
 extent_t *
 pa_relocate(page_alloc_t *pa, extent_t *e, size_t size, uint32_t szind) {
     witness_no_core_lock();
-    bool zeroed;
-    extent_t *to = may_relocate(pa, e->size, size) ? pa_alloc_untouched(pa, size, szind, &zeroed) : NULL;
-    if (to != NULL && !zeroed) {
-        pa_dalloc(pa, to);
-        to = NULL;
-    }
-    if (to == NULL) {
+    region_t *record = pa_new_record();
+    extent_t *to = record == NULL ? NULL : take_place(pa, e, size, szind);
+    if (to != NULL && !carry(pa, e, to)) {
+        pa_lose(pa, to, record);
         return NULL;
     }
-    bool moved = pages_move((void *)e->addr, (void *)to->addr, e->size);
-    if (!moved) {
-        take_rest_along(to, e);
+    if (record != NULL) {
+        pa_delete_record(record);
     }
-    atomic_add(&pa->relocated, moved ? e->size : 0);
-    pa_graft(pa, to, e->size);
-    let_go(pa, e, moved);
     pa_freshened(pa);
     return to;
 }

@@ -7,6 +7,7 @@
 #include "base/check.h"
 #include "base/options.h"
 #include "base/witness.h"
+#include "extent/mappings.h"
 #include "extent/pagemap.h"
 
 #define REGION_MIN ((size_t)1 << 20)
@@ -126,9 +127,11 @@ take_fresh(page_alloc_t *pa, size_t size, size_t alignment, uint32_t szind, bool
         return commit_and_activate(pa, &pa->dirty, e, szind, slab, zeroed);
     }
     e = take_untouched(pa, size, alignment, szind, slab, zeroed);
-    if (e != NULL && graft && pa_graft(pa, e, 0)) {
-        *zeroed = false;
+    bool touched = false;
+    if (e != NULL && graft && !pa_graft(pa, e, 0, &touched)) {
+        return take_untouched(pa, size, alignment, szind, slab, zeroed);
     }
+    *zeroed = *zeroed && !touched;
     return e;
 }
 
@@ -158,29 +161,68 @@ set_guarded(page_alloc_t *pa, extent_t *e, bool guarded) {
     atomic_add(&pa->nguards, guarded ? 1 : (size_t)-1);
 }
 
-/* An extent whose last page, beyond what was asked for, is a guard. Without one where the system refuses it (there is a
- * limit on mappings). */
+/* Makes the last page a guard. False: there are too many, or the system refuses. */
+static bool
+add_guard(page_alloc_t *pa, extent_t *e) {
+    bool done = mappings_add_guard();
+    if (done && !pages_guard(guard_page(e), sc.page)) {
+        mappings_remove_guard();
+        done = false;
+    }
+    if (done) {
+        set_guarded(pa, e, true);
+    }
+    return done;
+}
+
+/* An extent whose last page, beyond what was asked for, is a guard; NULL if that cannot be. */
 static extent_t *
 alloc_guarded(page_alloc_t *pa, size_t size, size_t alignment, uint32_t szind, bool slab, bool *zeroed) {
-    extent_t *e = take_or_grow(pa, size + sc.page, alignment, szind, slab, zeroed);
-    if (e == NULL) {
+    if (!mappings_has_guards()) {
         return NULL;
     }
-    if (pages_guard(guard_page(e), sc.page)) {
-        set_guarded(pa, e, true);
-    } else if (!pa_shrink(pa, e, size, szind)) {
+    extent_t *e = take_or_grow(pa, size + sc.page, alignment, szind, slab, zeroed);
+    if (e != NULL && !add_guard(pa, e) && !pa_shrink(pa, e, size, szind)) {
         pa_dalloc(pa, e);
-        return NULL;
+        e = NULL;
     }
     return e;
 }
 
-static void
-remove_guard(page_alloc_t *pa, extent_t *e) {
-    if (!pages_unguard(guard_page(e), sc.page)) {
-        fatal("the system does not make a guard page accessible again");
+/* With a guard if there is to be one and can be; without one rather than not at all. */
+static extent_t *
+alloc_wanting_guard(page_alloc_t *pa, size_t size, size_t alignment, uint32_t szind, bool slab, bool *zeroed) {
+    bool wanted = *zeroed;
+    extent_t *e = alloc_guarded(pa, size, alignment, szind, slab, zeroed);
+    if (e == NULL) {
+        *zeroed = wanted;
+        e = take_or_grow(pa, size, alignment, szind, slab, zeroed);
     }
+    atomic_add(&pa->nunguarded, e != NULL && !e->guarded);
+    return e;
+}
+
+/* Where a guard cannot be made accessible, as when RLIMIT_DATA has been lowered, all of e has to be committed anew. */
+static void
+retain_uncommitted(page_alloc_t *pa, extent_t *e) {
+    bool given = pages_decommit((void *)e->addr, e->size) || pages_purge_forced((void *)e->addr, e->size);
+    extents_lock(&pa->retained);
+    e->committed = false;
+    e->zeroed = given;
+    pa_insert(pa, &pa->retained, e);
+    extents_unlock(&pa->retained);
+}
+
+static void
+free_guarded(page_alloc_t *pa, extent_t *e) {
+    bool accessible = pages_unguard(guard_page(e), sc.page);
     set_guarded(pa, e, false);
+    mappings_remove_guard();
+    if (accessible) {
+        pa_dalloc(pa, e);
+    } else {
+        retain_uncommitted(pa, e);
+    }
 }
 
 extent_t *
@@ -188,7 +230,7 @@ pa_alloc(page_alloc_t *pa, size_t size, size_t alignment, uint32_t szind, bool s
     witness_no_core_lock();
     start_purger();
     bool guard = UNLIKELY(atomic_get(&pa->guard)) && pa_hooks(pa) == NULL;
-    extent_t *e = guard ? alloc_guarded(pa, size, alignment, szind, slab, zeroed)
+    extent_t *e = guard ? alloc_wanting_guard(pa, size, alignment, szind, slab, zeroed)
                         : take_or_grow(pa, size, alignment, szind, slab, zeroed);
     check(e == NULL || (extent_usable(e) == size && (e->addr & (alignment - 1)) == 0));
     return e;
@@ -214,7 +256,8 @@ void
 pa_dalloc(page_alloc_t *pa, extent_t *e) {
     witness_no_core_lock();
     if (UNLIKELY(e->guarded)) {
-        remove_guard(pa, e);
+        free_guarded(pa, e);
+        return;
     }
     if (UNLIKELY(pa_unit(pa) != 0)) {
         pa_gather(pa, e->addr, extent_end(e));
@@ -274,10 +317,8 @@ take_behind_any(page_alloc_t *pa, uintptr_t addr, size_t want) {
         }
         extents_unlock(&pa->retained);
     }
-    if (e != NULL && x == &pa->retained && e->size == want) {
-        pa_graft(pa, e, 0);
-    }
-    return e;
+    bool touched;
+    return e != NULL && x == &pa->retained && e->size == want && !pa_graft(pa, e, 0, &touched) ? NULL : e;
 }
 
 /* Appends busy `piece` to busy `run`; if that is refused, both become free again. */

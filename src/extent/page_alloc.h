@@ -44,10 +44,10 @@
 #include "os/pages.h"
 
 typedef struct region {
-    /* Synchronization: constant while it is in its arena's list: these fields. */
+    /* Synchronization: retained.lock while it is in its arena's list: these fields. */
     uintptr_t addr;
     size_t size;
-    uint64_t sn; /* rises from region to region of an arena */
+    uint64_t sn; /* rises from region to region of an arena; equal, with a rising addr, where a loss divides them */
 
     struct region *next GUARDED_BY(role_extents); /* the next younger one; under retained.lock */
 } region_t;
@@ -87,15 +87,16 @@ typedef struct {
     _Atomic bool drained; /* Synchronization: written under dirty.lock, read at any time; nothing stays free. */
     _Atomic size_t alarm; /* Synchronization: any thread; more decaying pages than this wake the purger. */
 
-    _Atomic uint32_t thp;       /* Synchronization: any thread; pages_thp_t. */
-    _Atomic size_t peak;        /* Synchronization: any thread; pages; most that were resident (pa_freshened). */
-    _Atomic bool guard;         /* Synchronization: any thread; extents made from now on end with a guard page. */
-    _Atomic size_t nguards;     /* Synchronization: any thread adds; guard pages that are there. */
-    purges_t dirty_purges;      /* Synchronization: its own. */
-    purges_t muzzy_purges;      /* Synchronization: its own. */
-    _Atomic uint64_t purged;    /* Synchronization: any thread adds; bytes given back for good. */
-    _Atomic uint64_t grafted;   /* Synchronization: any thread adds; bytes moved by pa_graft. */
-    _Atomic uint64_t relocated; /* Synchronization: any thread adds; bytes moved by pa_relocate. */
+    _Atomic uint32_t thp;        /* Synchronization: any thread; pages_thp_t. */
+    _Atomic size_t peak;         /* Synchronization: any thread; pages; most that were resident (pa_freshened). */
+    _Atomic bool guard;          /* Synchronization: any thread; extents made from now on end with a guard page. */
+    _Atomic size_t nguards;      /* Synchronization: any thread adds; guard pages that are there. */
+    _Atomic uint64_t nunguarded; /* Synchronization: any thread adds; guards that there could not be. */
+    purges_t dirty_purges;       /* Synchronization: its own. */
+    purges_t muzzy_purges;       /* Synchronization: its own. */
+    _Atomic uint64_t purged;     /* Synchronization: any thread adds; bytes given back for good. */
+    _Atomic uint64_t grafted;    /* Synchronization: any thread adds; bytes moved by pa_graft. */
+    _Atomic uint64_t relocated;  /* Synchronization: any thread adds; bytes moved by pa_relocate. */
 } page_alloc_t;
 
 /* 0: the arena does not pack. */
@@ -159,9 +160,15 @@ extent_t *pa_combine(page_alloc_t *pa, size_t size) EXCLUDES(role_extents);
 extent_t *pa_alloc_untouched(page_alloc_t *pa, size_t size, uint32_t szind, bool *zeroed);
 /* Is it worth trying for an allocation of that size? */
 bool pa_may_graft(page_alloc_t *pa, size_t size);
-/* Moves the memory of dirty extents to e, busy or the caller's, whose bytes behind `from` are fresh. True: they do not
- * read as zeros any more. */
-bool pa_graft(page_alloc_t *pa, extent_t *e, size_t from) EXCLUDES(role_extents);
+/* Moves the memory of dirty extents to e, busy or the caller's, whose bytes behind `from` are fresh. *touched: they do
+ * not read as zeros any more. False: e is lost, and its descriptor is gone. */
+bool pa_graft(page_alloc_t *pa, extent_t *e, size_t from, bool *touched) EXCLUDES(role_extents);
+/* A record for pa_lose, which takes it, and its way back; NULL without memory. */
+region_t *pa_new_record(void);
+void pa_delete_record(region_t *record);
+/* Forgets e, the caller's or busy, without a class: some of its pages were lost. The region that they were in goes on
+ * at both sides of it. */
+void pa_lose(page_alloc_t *pa, extent_t *e, region_t *record) EXCLUDES(role_extents);
 /* A busy extent that is a whole new region of at least `size` bytes (or exactly so many) at an alignment. NULL if there
  * is no memory. */
 extent_t *pa_new_region(page_alloc_t *pa, size_t size, size_t alignment, bool exact);

@@ -70,7 +70,8 @@ static void
 check_regions(const page_alloc_t *pa, layout_tally_t *tally) REQUIRES(role_extents) {
     const region_t *last = NULL;
     for (const region_t *region = pa->regions; region != NULL; last = region, region = region->next) {
-        check(region->sn < pa->next_sn && (last == NULL || last->sn < region->sn));
+        check(region->sn < pa->next_sn);
+        check(last == NULL || last->sn < region->sn || (last->sn == region->sn && last->addr < region->addr));
         check_region(pa, region, tally);
         tally->mapped += region->size;
         tally->nregions++;

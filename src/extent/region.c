@@ -5,12 +5,25 @@
 #include "base/options.h"
 #include "base/witness.h"
 #include "extent/highwater.h"
+#include "extent/mappings.h"
 #include "extent/metadata.h"
 #include "extent/pagemap.h"
 #include "os/thread.h"
 
 #define LG_REGION_RECORD 6
 _Static_assert(sizeof(region_t) <= 1U << LG_REGION_RECORD, "a region's record fits its block");
+
+region_t *
+pa_new_record(void) {
+    witness_no_core_lock();
+    return metadata_take(LG_REGION_RECORD);
+}
+
+void
+pa_delete_record(region_t *record) {
+    witness_no_core_lock();
+    metadata_give(record, LG_REGION_RECORD);
+}
 
 /* The size of the next region: doubling up to the limit, never less than what is asked for. */
 static size_t
@@ -71,7 +84,10 @@ ask(page_alloc_t *pa, size_t size, size_t alignment, grant_t *grant) {
     if (grant->addr == NULL) {
         return false;
     }
-    if (!sane(grant, alignment) || (pa_hooks(pa) != NULL && in_use(pa, grant))) {
+    if (LIKELY(pa_hooks(pa) == NULL)) {
+        return sane(grant, alignment); /* not in a range that is just being lost */
+    }
+    if (!sane(grant, alignment) || in_use(pa, grant)) {
         warn("the alloc hook of an arena returned memory that is misaligned, out of range or in use; it is not used");
         return false;
     }
@@ -155,7 +171,7 @@ enter_region(page_alloc_t *pa, region_t *region, extent_t *e, const grant_t *gra
 extent_t *
 pa_new_region(page_alloc_t *pa, size_t size, size_t alignment, bool exact) {
     witness_no_core_lock();
-    region_t *region = metadata_take(LG_REGION_RECORD);
+    region_t *region = pa_new_record();
     extent_t *e = extent_new();
     grant_t grant;
     bool granted = region != NULL && e != NULL && get_region(pa, size, alignment, exact, &grant);
@@ -172,7 +188,7 @@ pa_new_region(page_alloc_t *pa, size_t size, size_t alignment, bool exact) {
         extent_delete(e);
     }
     if (region != NULL) {
-        metadata_give(region, LG_REGION_RECORD);
+        pa_delete_record(region);
     }
     return NULL;
 }
@@ -188,6 +204,72 @@ delist(page_alloc_t *pa, region_t **link, region_t *previous) REQUIRES(role_exte
     counter_add(&pa->mapped, -region->size);
     counter_add(&pa->nregions, (size_t)-1);
 }
+
+/* ---- losses ---- */
+
+/* The link to the region that an address lies in, and the region before it. */
+static region_t **
+link_of(page_alloc_t *pa, uintptr_t addr, region_t **previous) REQUIRES(role_extents) {
+    region_t **link = &pa->regions;
+    *previous = NULL;
+    while (addr - (*link)->addr >= (*link)->size) {
+        *previous = *link;
+        link = &(*link)->next;
+    }
+    return link;
+}
+
+/* What lies behind `addr` in a region becomes one of its own. */
+static void
+divide(page_alloc_t *pa, region_t *region, uintptr_t addr, region_t *rest) REQUIRES(role_extents) {
+    rest->addr = addr;
+    rest->size = region->addr + region->size - addr;
+    rest->sn = region->sn;
+    rest->next = region->next;
+    region->size -= rest->size;
+    region->next = rest;
+    pa->last_region = pa->last_region == region ? rest : pa->last_region;
+    counter_add(&pa->nregions, 1);
+    pagemap_extent(addr)->is_head = true;
+}
+
+/* Takes [addr, end) out of its region. Returns the record that is left over, if one is. */
+static region_t *
+cut_out(page_alloc_t *pa, uintptr_t addr, uintptr_t end, region_t *record) REQUIRES(role_extents) {
+    region_t *previous, **link = link_of(pa, addr, &previous), *region = *link;
+    if (end < region->addr + region->size) {
+        divide(pa, region, end, record);
+        record = NULL;
+    }
+    if (addr > region->addr) {
+        region->size -= end - addr;
+        counter_add(&pa->mapped, addr - end);
+        return record;
+    }
+    delist(pa, link, previous);
+    if (record == NULL) {
+        return region;
+    }
+    metadata_give(region, LG_REGION_RECORD);
+    return record;
+}
+
+void
+pa_lose(page_alloc_t *pa, extent_t *e, region_t *record) {
+    witness_no_core_lock();
+    pa_lock_layout(pa);
+    pagemap_set_boundary(e->addr, e->size, NULL);
+    record = cut_out(pa, e->addr, extent_end(e), record);
+    pa_unlock_layout(pa);
+    mappings_unmapped(e->addr, e->size);
+    highwater_sub(e->size);
+    extent_delete(e);
+    if (record != NULL) {
+        pa_delete_record(record);
+    }
+}
+
+/* ---- the way back ---- */
 
 /* Is all of it retained? In one extent, or in several: committed and decommitted ones do not merge, and an arena's
  * hooks may refuse to. */
@@ -255,7 +337,7 @@ forget(detached_t *old) {
         list_remove(&e->link);
         extent_delete(e);
     }
-    metadata_give(old->region, LG_REGION_RECORD);
+    pa_delete_record(old->region);
 }
 
 /* The first extent of the region that starts at or after addr; NULL at its end. */
@@ -323,6 +405,7 @@ pa_release_unused(page_alloc_t *pa) {
     for (detached_t old; detach_unused(pa, end, &old);) {
         region_t *region = old.region;
         if (hook_dalloc(pa_hooks(pa), (void *)region->addr, region->size, old.committed, pa->arena)) {
+            mappings_unmapped(region->addr, region->size);
             highwater_sub(region->size);
             forget(&old);
             any = true;
@@ -339,6 +422,7 @@ release_unused_for_good(page_alloc_t *pa) {
     for (detached_t old; detach_unused(pa, UINT64_MAX, &old);) {
         region_t *region = old.region;
         hook_destroy(pa_hooks(pa), (void *)region->addr, region->size, old.committed, pa->arena);
+        mappings_unmapped(region->addr, region->size);
         highwater_sub(region->size);
         forget(&old);
     }

@@ -82,6 +82,7 @@ static const figure_t arena[] = {
     {"nslabs", "", "", offsetof(stats_arena_t, nslabs), figure_gauge, figure_sum},
     {"nextents", "", "", offsetof(stats_arena_t, nextents), figure_gauge, figure_sum},
     {"nguards", "", "", offsetof(stats_arena_t, nguards), figure_gauge, figure_sum},
+    {"nunguarded", "", "", offsetof(stats_arena_t, nunguarded), figure_counter, figure_sum},
     {"npurges", "", "", offsetof(stats_arena_t, npurges), figure_counter, figure_sum},
     {"nmadvise", "", "", offsetof(stats_arena_t, nmadvise), figure_counter, figure_sum},
     {"purged", "", "", offsetof(stats_arena_t, purged), figure_counter, figure_sum},

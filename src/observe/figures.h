@@ -65,6 +65,7 @@ typedef struct {
     uint64_t extent_avail; /* spare descriptors */
     uint64_t tcache_bytes; /* in the caches of its threads, whatever arena it came from */
     uint64_t nregions, nslabs, nextents, nguards;
+    uint64_t nunguarded;                /* extents that were to have a guard and have none */
     uint64_t npurges, nmadvise, purged; /* dirty and muzzy; purged: bytes given back */
     uint64_t grafted, relocated;        /* bytes whose memory was moved: of free extents, of allocations */
 } stats_arena_t;

@@ -192,6 +192,7 @@ read_pages(page_alloc_t *pa, stats_arena_t *out) REQUIRES(role_extents) {
     out->extent_avail = pa->dirty.nspare + pa->muzzy.nspare + pa->retained.nspare;
     out->nregions = atomic_get(&pa->nregions);
     out->nguards = atomic_get(&pa->nguards);
+    out->nunguarded = atomic_get(&pa->nunguarded);
 }
 
 static uint64_t

@@ -16,7 +16,12 @@ typedef enum {
     fault_commit,
     fault_decommit,
     fault_purge,
-    fault_move,
+    fault_forget,   /* purging seems to succeed, and does nothing */
+    fault_move,     /* memory is not moved, */
+    fault_stranded, /* or not after its target has been unmapped, */
+    fault_refill,   /* and the hole cannot be filled */
+    fault_guard,
+    fault_unguard,
     fault_metadata,
     fault_kinds
 } fault_kind_t;

@@ -31,14 +31,24 @@ bool pages_purge_lazy(void *addr, size_t size);
 /* Gives the memory back at once; the pages stay accessible and read as zeros. */
 bool pages_purge_forced(void *addr, size_t size);
 
-/* The memory of committed pages becomes that of others, without a fault: what those held is gone, and `from` reads as
- * zeros and takes no memory. They may lie in different regions and do not overlap. If it fails midway, both are as
- * accessible as before, with undefined contents. */
-bool pages_move(void *from, void *to, size_t size);
-/* Whether that is worth trying. */
+/*
+ * The memory of committed pages becomes that of others, without a fault: what those held is gone, and `from` reads as
+ * zeros and takes no memory. They may lie in different regions and do not overlap. False: both are as accessible as
+ * before, with undefined contents; but if *lost, `to` may be another's mapping by now, or none: none of its pages may
+ * be touched or unmapped any more.
+ */
+bool pages_move(void *from, void *to, size_t size, bool *lost);
+/*
+ * The contents of `from` become those of the start of `to`, whose pages read as zeros before, if need be by copying.
+ * *moved: `from` reads as zeros then and takes no memory; else its contents are undefined. False: `from` is as it was,
+ * and all of `to` is lost.
+ */
+bool pages_carry(void *from, size_t size, void *to, size_t to_size, bool *moved);
+/* Whether these are worth trying. */
 bool pages_can_move(void);
 
-/* Guards: makes committed pages inaccessible, whatever they hold, and accessible again. */
+/* Guards: makes committed pages inaccessible, whatever they hold, and accessible again. Where that is refused, they can
+ * be decommitted, or, if the system has no use for that, purged; then pages_commit makes them accessible. */
 bool pages_guard(void *addr, size_t size);
 bool pages_unguard(void *addr, size_t size);
 

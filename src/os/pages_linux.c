@@ -1,6 +1,7 @@
 /*
- * pages_linux.c -- mmap and madvise. Memory is committed by the system on first touch, so commit and decommit do
- * nothing. Without MAP_NORESERVE, so that what the system could never back is refused at once, as with other mallocs.
+ * pages_linux.c -- mmap and madvise. Memory is committed by the system on first touch, so decommit does nothing, and
+ * commit is for guards that could not be taken away. Without MAP_NORESERVE, so that what the system could never back is
+ * refused at once, as with other mallocs.
  */
 #include "os/pages.h"
 
@@ -60,16 +61,17 @@ pages_reserve(size_t size, size_t alignment, bool *committed) {
     return pages_map(size, alignment);
 }
 
+/* Part of a mapping is not unmapped where there may be no more of them: at least the memory goes. */
 void
 pages_unmap(void *addr, size_t size) {
-    call_unmap(addr, size);
+    if (UNLIKELY(!call_unmap(addr, size))) {
+        call_advise(addr, size, MADV_DONTNEED);
+    }
 }
 
 bool
 pages_commit(void *addr, size_t size) {
-    (void)addr;
-    (void)size;
-    return !fault(fault_commit);
+    return !fault(fault_commit) && call_protect(addr, size, PROT_READ | PROT_WRITE);
 }
 
 bool
@@ -89,14 +91,56 @@ pages_purge_lazy(void *addr, size_t size) {
     return advise(addr, size, MADV_FREE);
 }
 
-bool
-pages_purge_forced(void *addr, size_t size) {
-    return advise(addr, size, MADV_DONTNEED);
+/* Some systems accept the advice and do nothing (emulators; WSL 1). */
+static bool
+forget(void *addr, size_t size) {
+    return fault(fault_forget) || call_advise(addr, size, MADV_DONTNEED);
+}
+
+/* A page of its own is written, given back and read. */
+static bool
+try_forgetting(void) {
+    size_t page = pages_size();
+    volatile char *trial = map(page);
+    if (trial == NULL) {
+        return false;
+    }
+    trial[1] = 1;
+    bool zero = forget((void *)trial, page) && trial[1] == 0;
+    call_unmap((void *)trial, page);
+    return zero;
+}
+
+typedef enum {
+    untried,
+    forgets,
+    keeps
+} forgetting_t;
+
+static _Atomic uint32_t forgetting; /* Synchronization: any thread; a forgetting_t. */
+
+static COLD bool
+forgets_after_trial(void) {
+    bool does = try_forgetting();
+    atomic_set(&forgetting, does ? forgets : keeps);
+    return does;
 }
 
 bool
-pages_move(void *from, void *to, size_t size) {
-    return remap(from, to, size);
+pages_purge_forced(void *addr, size_t size) {
+    uint32_t known = atomic_get(&forgetting);
+    return (known == forgets || (known == untried && forgets_after_trial())) && !fault(fault_purge) &&
+           forget(addr, size);
+}
+
+bool
+pages_move(void *from, void *to, size_t size, bool *lost) {
+    return remap(from, to, size, lost);
+}
+
+bool
+pages_carry(void *from, size_t size, void *to, size_t to_size, bool *moved) {
+    return remap_carry(from, size, to, to_size, moved);
 }
 
 bool
@@ -106,12 +150,12 @@ pages_can_move(void) {
 
 bool
 pages_guard(void *addr, size_t size) {
-    return call_protect(addr, size, PROT_NONE);
+    return !fault(fault_guard) && call_protect(addr, size, PROT_NONE);
 }
 
 bool
 pages_unguard(void *addr, size_t size) {
-    return call_protect(addr, size, PROT_READ | PROT_WRITE);
+    return !fault(fault_unguard) && call_protect(addr, size, PROT_READ | PROT_WRITE);
 }
 
 /* Synchronization: any thread; the size + 1, or 0 if it has not been asked for. */

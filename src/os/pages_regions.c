@@ -335,11 +335,20 @@ pages_purge_forced(void *addr, size_t size) {
 
 /* VirtualAlloc has no such thing. */
 bool
-pages_move(void *from, void *to, size_t size) {
+pages_move(void *from, void *to, size_t size, bool *lost) {
     (void)from;
     (void)to;
     (void)size;
+    *lost = false;
     return false;
+}
+
+bool
+pages_carry(void *from, size_t size, void *to, size_t to_size, bool *moved) {
+    (void)to_size;
+    *moved = false;
+    memcpy(to, from, size);
+    return true;
 }
 
 bool
@@ -360,12 +369,12 @@ protect(const char *call, void *addr, size_t size, int protection) {
 
 bool
 pages_guard(void *addr, size_t size) {
-    return protect("guard", addr, size, PROT_NONE);
+    return !fault(fault_guard) && protect("guard", addr, size, PROT_NONE);
 }
 
 bool
 pages_unguard(void *addr, size_t size) {
-    return protect("unguard", addr, size, PROT_READ | PROT_WRITE);
+    return !fault(fault_unguard) && protect("unguard", addr, size, PROT_READ | PROT_WRITE);
 }
 
 size_t

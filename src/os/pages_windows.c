@@ -11,6 +11,7 @@
 
 #include "base/bits.h"
 
+#include <string.h>
 #include <windows.h>
 
 /* How often an aligned place may be lost to another thread. */
@@ -105,11 +106,20 @@ pages_purge_forced(void *addr, size_t size) {
 
 /* VirtualAlloc has no such thing. */
 bool
-pages_move(void *from, void *to, size_t size) {
+pages_move(void *from, void *to, size_t size, bool *lost) {
     (void)from;
     (void)to;
     (void)size;
+    *lost = false;
     return false;
+}
+
+bool
+pages_carry(void *from, size_t size, void *to, size_t to_size, bool *moved) {
+    (void)to_size;
+    *moved = false;
+    memcpy(to, from, size);
+    return true;
 }
 
 bool

@@ -1,12 +1,12 @@
 /*
- * remap_linux.c -- mremap(MREMAP_DONTUNMAP): page table entries change their place, and both ranges stay mapped.
+ * remap_linux.c -- mremap: page table entries change their place.
  *
- * Only where a range may consist of several mappings (since Linux 6.17), since what has been moved is one of its own:
- * that is tried out. And only where nothing can be refused after the target has been unmapped, as it is where memory
- * must be promised (overcommit_memory 2).
+ * With MREMAP_DONTUNMAP both ranges stay mapped. What has been moved is a mapping of its own, so a move must take a
+ * range that consists of several: the system does since Linux 6.17. If it fails midway, nobody knows how far it got.
+ * So memory whose contents matter is carried mapping by mapping, each of them wholly or not at all.
  *
- * A process may have 65,530 mappings, of which it needs some itself. They are counted from time to time, and while
- * there are too many, no more are made.
+ * All that is tried out once, and what counts is what can be seen afterwards: an emulator may let the call succeed and
+ * forget about the range that was left.
  */
 #include "os/remap.h"
 
@@ -15,68 +15,39 @@
 #include "os/fault.h"
 #include "os/pages.h"
 
-#include <fcntl.h>
-
-#define MAPPINGS_MAX 16384
-/* Questions from count to count. */
-#define PERIOD 1024
+#include <string.h>
 
 typedef enum {
     untried,
     able,
-    crowded,
     unable
 } state_t;
 
-static _Atomic uint32_t state;  /* Synchronization: any thread; a state_t. */
-static _Atomic uint32_t nasked; /* Synchronization: any thread adds. */
+static _Atomic uint32_t state; /* Synchronization: any thread; a state_t; stays unable. */
 
-static size_t
-read_chunk(int fd, char *buf, size_t size) {
-    long n;
-    do {
-        n = CALL(SYS_read, fd, buf, size);
-    } while (n == -EINTR);
-    return n > 0 ? (size_t)n : 0;
-}
-
-static int
-open_file(const char *path) {
-    return (int)CALL(SYS_openat, AT_FDCWD, path, O_RDONLY | O_CLOEXEC);
-}
-
-static void
-close_file(int fd) {
-    CALL(SYS_close, fd);
+/* Maps a range that nobody has mapped. False: refused, or something is there. */
+static bool
+map_there(char *at, size_t size) {
+    char *got = call_map(at, size, PROT_READ | PROT_WRITE, MAP_FIXED_NOREPLACE);
+    if (got != at && got != NULL) {
+        call_unmap(got, size); /* by a system that does not know the flag */
+    }
+    return got == at;
 }
 
 static bool
-promises_memory(void) {
-    char mode = '2';
-    int fd = open_file("/proc/sys/vm/overcommit_memory");
-    if (fd >= 0) {
-        read_chunk(fd, &mode, 1);
-        close_file(fd);
-    }
-    return mode == '2';
+fill(char *at, size_t size) {
+    return !fault(fault_refill) && map_there(at, size);
 }
 
-/* One a line. SIZE_MAX if that cannot be known. */
-static size_t
-count_mappings(void) {
-    char buf[4096];
-    size_t n, count = 0;
-    int fd = open_file("/proc/self/maps");
-    if (fd < 0) {
-        return SIZE_MAX;
+/* What the system does when it refuses late. */
+static bool
+stranded(char *to, size_t size) {
+    bool yes = fault(fault_stranded);
+    if (UNLIKELY(yes)) {
+        call_unmap(to, size);
     }
-    while ((n = read_chunk(fd, buf, sizeof buf)) > 0) {
-        for (size_t i = 0; i < n; i++) {
-            count += buf[i] == '\n';
-        }
-    }
-    close_file(fd);
-    return count;
+    return yes;
 }
 
 static bool
@@ -84,54 +55,146 @@ enter(char *from, char *to, size_t size) {
     return call_remap(from, size, size, MREMAP_MAYMOVE | MREMAP_FIXED | MREMAP_DONTUNMAP, to) == to;
 }
 
-/* Two pages that are two mappings. If it fails, the target may be anybody's. */
+/* Is that one mapping, or part of one? One that is to grow must be. It cannot where something lies behind it. */
 static bool
-moves_several(void) {
+is_one(char *at, size_t size) {
     size_t page = pages_size();
-    char *from = call_map(NULL, 4 * page, PROT_READ | PROT_WRITE, 0);
-    if (from == NULL) {
-        return false;
+    long result = CALL(SYS_mremap, at, size, size + page, 0, 0);
+    if (result == (long)at) {
+        call_unmap(at + size, page);
     }
-    bool done = call_protect(from, page, PROT_READ) && enter(from, from + 2 * page, 2 * page);
-    call_unmap(from, done ? 4 * page : 2 * page);
+    return result != -EFAULT;
+}
+
+/* The part of [at, + size) that is one mapping: halving finds where it ends. */
+static size_t
+mapping_size(char *at, size_t size) {
+    size_t page = pages_size();
+    if (is_one(at, size)) {
+        return size;
+    }
+    size_t low = 1, high = size / page;
+    while (high - low > 1) {
+        size_t middle = (low + high) / 2;
+        if (is_one(at, middle * page)) {
+            low = middle;
+        } else {
+            high = middle;
+        }
+    }
+    return low * page;
+}
+
+/* ---- the trial ---- */
+
+static bool
+holds(const char *at, size_t size, char value) {
+    bool same = true;
+    for (size_t i = 0; i < size; i += pages_size() / 2) {
+        same = same && ((const volatile char *)at)[i] == value;
+    }
+    return same;
+}
+
+/* It can be written, and given back. */
+static bool
+works(char *at, size_t size) {
+    memset(at, 3, size);
+    return (fault(fault_forget) || call_advise(at, size, MADV_DONTNEED)) && holds(at, size, 0);
+}
+
+/* Of four pages the first two, which are two mappings, move to the others. */
+static bool
+moves_several(char *from, char *to, size_t page) {
+    memset(from, 1, 2 * page);
+    memset(to, 2, 2 * page);
+    return call_protect(from, page, PROT_READ) && enter(from, to, 2 * page) && holds(to, 2 * page, 1) &&
+           holds(from, 2 * page, 0);
+}
+
+/* Then the others are two. */
+static bool
+sees_several(char *from, char *to, size_t page) {
+    return mapping_size(to, 2 * page) == page && call_protect(to, page, PROT_READ | PROT_WRITE) &&
+           call_protect(from, page, PROT_READ | PROT_WRITE) && works(from, 2 * page) && works(to, 2 * page);
+}
+
+/* If it fails, what was the target may be anybody's: then the pages stay. */
+bool
+remap_try(void) {
+    size_t page = pages_size();
+    char *from = call_map(NULL, 4 * page, PROT_READ | PROT_WRITE, 0), *to = from + 2 * page;
+    bool done = from != NULL && moves_several(from, to, page) && sees_several(from, to, page);
+    if (done) {
+        call_unmap(from, 4 * page);
+    }
     return done;
 }
 
-static state_t
-examine(void) {
-    uint32_t known = atomic_get(&state);
-    if (known == unable || (known == untried && (promises_memory() || !moves_several()))) {
-        return unable;
-    }
-    return count_mappings() > MAPPINGS_MAX ? crowded : able;
+static COLD bool
+able_after_trial(void) {
+    uint32_t now = remap_try() ? able : unable, before = untried;
+    atomic_compare_exchange_strong_explicit(&state, &before, now, memory_order_relaxed, memory_order_relaxed);
+    return atomic_get(&state) == able;
 }
 
 bool
 remap_able(void) {
-    if (UNLIKELY(atomic_get(&state) != unable && atomic_add(&nasked, 1) % PERIOD == 0)) {
-        atomic_set(&state, (uint32_t)examine());
-    }
-    return atomic_get(&state) == able;
+    uint32_t known = atomic_get(&state);
+    return UNLIKELY(known == untried) ? able_after_trial() : known == able;
 }
 
-/* Fills what a failure may have left unmapped; page by page, since mappings that are there stay. */
-static void
-fill_holes(char *at, size_t size) {
-    size_t page = pages_size();
-    for (size_t done = 0; done < size; done += page) {
-        call_map(at + done, page, PROT_READ | PROT_WRITE, MAP_FIXED_NOREPLACE);
+/* ---- moving ---- */
+
+/* False: refused, and then *lost says whether the target is still there. One that was unmapped, and that no other
+ * thread has taken, is ours again. */
+static bool
+enter_or_lose(char *from, char *to, size_t size, bool *lost) {
+    bool late = stranded(to, size);
+    bool done = !late && enter(from, to, size);
+    if (UNLIKELY(!done)) {
+        *lost = !fill(to, size);
+    }
+    if (UNLIKELY(!done && !late)) {
+        atomic_set(&state, unable);
+    }
+    return done;
+}
+
+bool
+remap(void *from, void *to, size_t size, bool *lost) {
+    *lost = false;
+    return !fault(fault_move) && enter_or_lose(from, to, size, lost);
+}
+
+/* Of `to`, [gone, + size) is lost. The rest goes back to the system, after what it got has gone back to `from`. */
+static COLD void
+bring_back(char *from, char *to, size_t to_size, char *gone, size_t size) {
+    size_t done = (size_t)(gone - to), behind = (size_t)(to + to_size - (gone + size));
+    if (done > 0) {
+        memcpy(from, to, done);
+        call_unmap(to, done);
+    }
+    if (behind > 0) {
+        call_unmap(gone + size, behind);
     }
 }
 
 bool
-remap(void *from, void *to, size_t size) {
-    if (fault(fault_move)) {
-        return false;
+remap_carry(void *from, size_t size, void *to, size_t to_size, bool *moved) {
+    bool lost = false;
+    size_t done = 0;
+    *moved = !fault(fault_move);
+    while (*moved && done < size) {
+        char *source = (char *)from + done, *target = (char *)to + done;
+        size_t part = mapping_size(source, size - done);
+        *moved = enter_or_lose(source, target, part, &lost);
+        if (lost) {
+            bring_back(from, to, to_size, target, part);
+            return false;
+        }
+        done += *moved ? part : 0;
     }
-    bool done = enter(from, to, size);
-    if (UNLIKELY(!done)) {
-        fill_holes(to, size);
-        atomic_set(&state, unable);
-    }
-    return done;
+    memcpy((char *)to + done, (const char *)from + done, size - done);
+    return true;
 }

@@ -53,6 +53,7 @@ static void *block, *large, *out;
 static bool zeroed, committed;
 static list_t emptied = {&emptied, &emptied};
 static const size_t large_size = (size_t)1 << 20;
+static region_t record;
 
 static extent_t *
 extent(void) {
@@ -230,9 +231,12 @@ ENTRY(pa_expand, &arena->pages, extent(), large_size * 2, sc_index(large_size * 
 ENTRY(pa_shrink, &arena->pages, extent(), large_size / 2, sc_index(large_size / 2))
 ENTRY(pa_combine, &arena->pages, large_size)
 ENTRY(pa_may_graft, &arena->pages, large_size)
-ENTRY(pa_graft, &arena->pages, extent(), 0)
+ENTRY(pa_graft, &arena->pages, extent(), 0, &committed)
 ENTRY(pa_relocate, &arena->pages, extent(), large_size * 2, sc_index(large_size * 2))
 ENTRY(pa_alloc_untouched, &arena->pages, large_size, large_class(), &zeroed)
+ENTRY(pa_lose, &arena->pages, extent(), &record)
+ENTRY(pa_new_record)
+ENTRY(pa_delete_record, &record)
 ENTRY(pa_new_region, &arena->pages, large_size, sc.page, false)
 ENTRY(pa_release_unused, &arena->pages)
 ENTRY(pa_release_all, &arena->pages)

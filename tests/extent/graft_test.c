@@ -4,7 +4,10 @@
  */
 #include "pages.h"
 
+#include "extent/highwater.h"
 #include "os/fault.h"
+
+#include <sys/mman.h>
 
 static page_alloc_t pa;
 
@@ -399,12 +402,193 @@ test_without_descriptors(void **state) {
     const size_t dirty = atomic_get(&pa.dirty.npages);
     e->size = (PIECE / 2) * sc.page; /* as if it were smaller than any donor */
     atomic_set(&fault_slot, no_metadata);
-    pa_graft(&pa, e, 0);
+    bool touched;
+    assert_true(pa_graft(&pa, e, 0, &touched));
+    assert_false(touched);
     atomic_set(&fault_slot, NULL);
     e->size = ROOM * sc.page;
     assert_int_equal(atomic_get(&pa.dirty.npages), dirty);
     check_pages(&pa, (ROOM + 2 * WALL) * sc.page);
     end_with(&row, e);
+}
+
+/* ---- losses: a move is refused after its target has been unmapped ---- */
+
+static bool
+late_and_no_refill(fault_kind_t kind) {
+    return kind == fault_stranded || kind == fault_refill;
+}
+
+static bool
+late_only(fault_kind_t kind) {
+    return kind == fault_stranded;
+}
+
+static bool
+is_mapped(uintptr_t addr, size_t npages) {
+    unsigned char in_core[8 * PIECE];
+    return mincore((void *)addr, npages * sc.page, in_core) == 0;
+}
+
+/* An allocation whose range is lost gets another one; the lost one belongs to no region any more. */
+static void
+test_loss_of_an_allocation(void **state) {
+    (void)state;
+    row_t row = make_movable_row();
+    size_t mapped = atomic_get(&pa.mapped), nregions = atomic_get(&pa.nregions), mark = highwater_mark();
+    bool zeroed = false;
+    atomic_set(&fault_slot, late_and_no_refill);
+    extent_t *e = take(ROOM, &zeroed);
+    atomic_set(&fault_slot, NULL);
+    assert_non_null(e);
+    assert_true(e->addr != row.room);
+    fill(e, 8);
+    assert_false(is_mapped(row.room, ROOM));
+    assert_null(pagemap_extent(row.room));
+    assert_null(pagemap_extent(row.room + (ROOM - 1) * sc.page));
+    assert_int_equal(atomic_get(&pa.dirty.npages), 2 * PIECE);
+    layout_t layout = check_pages(&pa, (ROOM + 2 * WALL) * sc.page);
+    assert_true(layout.nregions >= nregions + 1);
+    assert_true(layout.mapped >= mapped - ROOM * sc.page);
+    assert_true(highwater_mark() >= mark);
+    end_with(&row, e);
+}
+
+/* A hole that could be filled again is none. */
+static void
+test_no_loss_where_the_hole_is_filled(void **state) {
+    (void)state;
+    row_t row = make_movable_row();
+    bool zeroed = false;
+    atomic_set(&fault_slot, late_only);
+    extent_t *e = take(ROOM, &zeroed);
+    atomic_set(&fault_slot, NULL);
+    assert_int_equal(e->addr, row.room);
+    fill(e, 8);
+    assert_int_equal(grafted_pages(), 0);
+    check_pages(&pa, (ROOM + 2 * WALL) * sc.page);
+    end_with(&row, e);
+}
+
+/* The pages behind an allocation are lost: it does not grow there, and keeps its contents. */
+static void
+test_loss_behind_an_allocation(void **state) {
+    (void)state;
+    row_t row = make_movable_row();
+    bool zeroed = true;
+    extent_t *e = take(PIECE + 1, &zeroed);
+    fill(e, 6);
+    atomic_set(&fault_slot, late_and_no_refill);
+    assert_false(pa_expand(&pa, e, ROOM * sc.page, sc_index(ROOM * sc.page)));
+    atomic_set(&fault_slot, NULL);
+    assert_true(holds(e->addr, PIECE + 1, 6));
+    assert_null(pagemap_extent(extent_end(e)));
+    check_pages(&pa, (PIECE + 1 + 2 * WALL) * sc.page);
+    end_with(&row, e);
+}
+
+/* The place that it would have moved to is lost: it stays where it is. */
+static void
+test_loss_of_a_place(void **state) {
+    (void)state;
+    row_t row = make_movable_row();
+    extent_t *e = make_large(7);
+    atomic_set(&fault_slot, late_and_no_refill);
+    assert_null(pa_relocate(&pa, e, LARGE * sc.page, sc_index(LARGE * sc.page)));
+    atomic_set(&fault_slot, NULL);
+    assert_true(holds(e->addr, ROOM, 7));
+    assert_int_equal(atomic_get(&pa.relocated), 0);
+    check_pages(&pa, (ROOM + 2 * WALL) * sc.page);
+    end_with(&row, e);
+}
+
+static unsigned moves_to_come;
+
+static bool
+late_after_some(fault_kind_t kind) {
+    if (kind == fault_stranded && moves_to_come > 0) {
+        moves_to_come--;
+        return false;
+    }
+    return kind == fault_stranded || kind == fault_refill;
+}
+
+/* What moved before does so in vain; what is surely ours goes back to the system. */
+static void
+test_loss_after_a_move(void **state) {
+    (void)state;
+    row_t row = make_movable_row();
+    bool zeroed = false;
+    moves_to_come = 1;
+    atomic_set(&fault_slot, late_after_some);
+    extent_t *e = take(ROOM, &zeroed);
+    atomic_set(&fault_slot, NULL);
+    assert_non_null(e);
+    for (size_t i = 0; i < ROOM; i++) {
+        assert_false(is_mapped(row.room + i * sc.page, 1));
+    }
+    check_pages(&pa, (ROOM + 2 * WALL) * sc.page);
+    end_with(&row, e);
+}
+
+static bool
+late_once(fault_kind_t kind) {
+    return kind == fault_stranded && moves_to_come-- == 0;
+}
+
+/* A relocation that moved its first part only: the rest is copied behind it, and the first part is not copied over. */
+static void
+test_relocation_that_moves_its_first_part_only(void **state) {
+    (void)state;
+    row_t row = make_movable_row();
+    bool zeroed = false;
+    extent_t *e = take(ROOM, &zeroed); /* two pieces and what is fresh: several mappings */
+    assert_int_equal(grafted_pages(), 2 * PIECE);
+    fill(e, 7);
+    moves_to_come = 1;
+    atomic_set(&fault_slot, late_once);
+    extent_t *to = pa_relocate(&pa, e, LARGE * sc.page, sc_index(LARGE * sc.page));
+    atomic_set(&fault_slot, NULL);
+    assert_relocated(to, row.room);
+    assert_int_equal(atomic_get(&pa.relocated), 0);
+    end_with(&row, to);
+}
+
+/* Whole regions, the front of one, and its end: what is left is in order, and goes back. */
+static void
+test_loss_at_each_end_of_a_region(void **state) {
+    (void)state;
+    if (!pages_can_move()) {
+        print_message("skip: memory cannot be moved here\n");
+        skip();
+    }
+    pages_begin(&pa, -1, 0);
+    for (unsigned which = 0; which < 4; which++) {
+        extent_t *all = pa_new_region(&pa, 64 * sc.page, sc.page, true), *e[3] = {all, NULL, NULL};
+        extents_lock(&pa.dirty);
+        e[1] = which == 3 ? NULL : pa_split(&pa, &pa.dirty, all, 16 * sc.page);
+        e[2] = which == 3 ? NULL : pa_split(&pa, &pa.dirty, e[1], 16 * sc.page);
+        extents_unlock(&pa.dirty);
+        extent_t *gone = e[which % 3];
+        uintptr_t addr = gone->addr;
+        size_t size = gone->size;
+        pa_lose(&pa, gone, pa_new_record());
+        assert_null(pagemap_extent(addr));
+        pages_unmap((void *)addr, size);
+        for (unsigned i = 0; i < 3 && which < 3; i++) {
+            if (i != which) {
+                extents_lock(&pa.retained);
+                pa_insert(&pa, &pa.retained, e[i]);
+                extents_unlock(&pa.retained);
+            }
+        }
+        layout_t layout = check_pages(&pa, 0);
+        assert_int_equal(layout.mapped, which == 3 ? 0 : 64 * sc.page - size);
+        assert_int_equal(layout.nregions, which == 1 ? 2 : which == 3 ? 0 : 1);
+        assert_int_equal(pa_release_unused(&pa), which < 3);
+        assert_int_equal(atomic_get(&pa.mapped), 0);
+    }
+    pages_end(&pa);
 }
 
 int
@@ -427,6 +611,13 @@ main(void) {
         cmocka_unit_test(test_not_with_hooks),
         cmocka_unit_test(test_refused),
         cmocka_unit_test(test_without_descriptors),
+        cmocka_unit_test(test_loss_of_an_allocation),
+        cmocka_unit_test(test_no_loss_where_the_hole_is_filled),
+        cmocka_unit_test(test_loss_behind_an_allocation),
+        cmocka_unit_test(test_loss_of_a_place),
+        cmocka_unit_test(test_loss_after_a_move),
+        cmocka_unit_test(test_relocation_that_moves_its_first_part_only),
+        cmocka_unit_test(test_loss_at_each_end_of_a_region),
     };
     return cmocka_run_group_tests_name("extent/graft", tests, boot_allocator, NULL);
 }

@@ -62,7 +62,7 @@ walk(page_alloc_t *pa) {
         layout.mapped += r->size;
         layout.nregions++;
         walk_region(r, &layout);
-        if (r->next != NULL && r->next->sn <= r->sn) {
+        if (r->next != NULL && (r->next->sn < r->sn || (r->next->sn == r->sn && r->next->addr < r->addr))) {
             layout.broken = "serial numbers do not rise";
         }
     }

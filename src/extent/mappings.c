@@ -1,0 +1,142 @@
+/* mappings.c -- two levels of bits, as the page map has entries: a static root, and leaves that are made at need. */
+#include "extent/mappings.h"
+
+#include "base/atomic.h"
+#include "extent/metadata.h"
+#include "extent/pagemap.h"
+
+#define LG_WORD    6
+#define LEAF_BYTES ((size_t)1 << (LG_LEAF - 3))
+
+typedef _Atomic uint64_t word_t;
+
+/* Sparse: common, as pagemap_classes is. Written once each, read at any time. */
+__attribute__((common)) word_t *_Atomic mappings_leaf[PAGEMAP_ROOTS];
+
+static _Atomic size_t nborders; /* Synchronization: any thread adds. */
+static _Atomic size_t nguards;  /* Synchronization: any thread adds. */
+
+static bool
+ensure_leaf(uintptr_t root) {
+    if (LIKELY(atomic_get_acquire(&mappings_leaf[root]) != NULL)) {
+        return true;
+    }
+    word_t *none = NULL, *leaf = metadata_alloc(LEAF_BYTES, CACHELINE);
+    if (leaf != NULL && !atomic_compare_exchange_strong_explicit(&mappings_leaf[root], &none, leaf,
+                                                                 memory_order_release, memory_order_relaxed)) {
+        metadata_give(leaf, LG_LEAF - 3);
+    }
+    return leaf != NULL;
+}
+
+bool
+mappings_may_move(uintptr_t addr, size_t size) {
+    bool may = atomic_get(&nborders) < MAPPINGS_BORDERS;
+    for (uintptr_t root = addr >> LG_LEAF_SPAN; may && root <= (addr + size) >> LG_LEAF_SPAN; root++) {
+        may = ensure_leaf(root);
+    }
+    return may;
+}
+
+/* The word that has a granule's bit; NULL if nothing is marked there. */
+static word_t *
+word_of(uintptr_t granule) {
+    word_t *leaf = atomic_get_acquire(&mappings_leaf[granule >> LG_LEAF]);
+    return leaf == NULL ? NULL : &leaf[(granule & ((1U << LG_LEAF) - 1)) >> LG_WORD];
+}
+
+static void
+count(size_t n, bool more) {
+    if (n != 0) {
+        atomic_add(&nborders, more ? n : -n);
+    }
+}
+
+static void
+set(uintptr_t addr) {
+    uintptr_t granule = addr >> LG_GRANULE;
+    word_t *word = word_of(granule);
+    uint64_t bit = UINT64_C(1) << (granule & 63);
+    if (word != NULL) {
+        count((atomic_fetch_or_explicit(word, bit, memory_order_relaxed) & bit) == 0, true);
+    }
+}
+
+/* Granules first .. last of one word. */
+static void
+clear_in_word(uintptr_t first, uintptr_t last) {
+    word_t *word = word_of(first);
+    uint64_t mask = UINT64_MAX >> (63 - (last - first)) << (first & 63);
+    if (word != NULL && (atomic_get(word) & mask) != 0) {
+        uint64_t old = atomic_fetch_and_explicit(word, ~mask, memory_order_relaxed);
+        count((size_t)__builtin_popcountll(old & mask), false);
+    }
+}
+
+/* Borders at from, and beyond it, below to. */
+static void
+clear(uintptr_t from, uintptr_t to) {
+    uintptr_t first = from >> LG_GRANULE, end = to >> LG_GRANULE;
+    while (first < end) {
+        uintptr_t last = (first | 63) < end - 1 ? (first | 63) : end - 1;
+        clear_in_word(first, last);
+        first = last + 1;
+    }
+}
+
+void
+mappings_moved(uintptr_t addr, size_t size) {
+    clear(addr + ((uintptr_t)1 << LG_GRANULE), addr + size);
+    set(addr);
+    set(addr + size);
+}
+
+/* Granules of the word of `granule`, from it on, that have borders; bit 0 is its own. */
+static uint64_t
+borders_from(uintptr_t granule) {
+    word_t *word = word_of(granule);
+    return word == NULL ? 0 : atomic_get(word) >> (granule & 63);
+}
+
+void
+mappings_carried(uintptr_t from, uintptr_t to, size_t size) {
+    uintptr_t first = from >> LG_GRANULE, end = (from + size) >> LG_GRANULE;
+    mappings_moved(to, size);
+    for (uintptr_t granule = first; granule < end; granule = (granule | 63) + 1) {
+        uint64_t rest = borders_from(granule);
+        for (uintptr_t at = granule; rest != 0 && at < end; at++, rest >>= 1) {
+            if ((rest & 1) != 0) {
+                set(to + ((at - first) << LG_GRANULE));
+            }
+        }
+    }
+}
+
+void
+mappings_unmapped(uintptr_t addr, size_t size) {
+    clear(addr, addr + size);
+}
+
+size_t
+mappings_borders(void) {
+    return atomic_get(&nborders);
+}
+
+bool
+mappings_has_guards(void) {
+    return atomic_get(&nguards) < MAPPINGS_GUARDS;
+}
+
+bool
+mappings_add_guard(void) {
+    bool may = atomic_add(&nguards, 1) < MAPPINGS_GUARDS;
+    if (!may) {
+        mappings_remove_guard();
+    }
+    return may;
+}
+
+void
+mappings_remove_guard(void) {
+    atomic_sub(&nguards, 1);
+}
