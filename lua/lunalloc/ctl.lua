@@ -229,6 +229,13 @@ function Proxy:__newindex(key, value)
     end
 end
 
+--- The same for a list: nil if reading it has a price.
+local function listed(tree, node, path)
+    if is_group(node) or schema.is_action(node.row) or schema.is_free_to_read(node.row) then
+        return (value_at(tree, node, path))
+    end
+end
+
 --- Children by name, in the schema's order, then by index. A value that cannot be read now is nil.
 function Proxy:__pairs()
     local place = check_place(self, 4) -- pairs() itself is between
@@ -239,10 +246,10 @@ function Proxy:__pairs()
         i = i + 1
         if i <= n then
             local word = node.order[i]
-            return word, (value_at(tree, node.children[word], join(path, word)))
+            return word, listed(tree, node.children[word], join(path, word))
         elseif i <= n + limit then
             local index = i - n - 1
-            return index, (value_at(tree, node.index, join(path, index)))
+            return index, listed(tree, node.index, join(path, index))
         end
     end
 end

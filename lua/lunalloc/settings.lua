@@ -9,9 +9,10 @@ local function describe(backend, name)
         return nil, message, code
     end
     local concrete = not schema.is_pattern(name)
+    local free_to_read = concrete and schema.is_free_to_read(row)
     row.pattern, row.name = row.name, name
     row.default = schema.typed(row, row.default)
-    if concrete and row.access:sub(1, 1) == "r" and not schema.is_action { type = row.type, name = row.pattern } then
+    if free_to_read then
         row.value = backend.get(name)
         row.source = backend.source(name)
     end

@@ -34,10 +34,51 @@ alloc(thread_t *thread, uint32_t szind, size_t alignment, bool *zeroed) {
     return UNLIKELY(ptr == NULL) ? out_of_memory() : ptr;
 }
 
+/* ---- hits of a thread whose every call is seen: the fast paths on its own cache, and its meter ---- */
+
+static inline cache_bin_t *
+own_bin(thread_t *thread, size_t bin_offset) {
+    return (cache_bin_t *)(void *)((char *)thread + bin_offset);
+}
+
+static inline size_t
+size_of_bin(size_t bin_offset) {
+    return sc.size[(bin_offset >> LG_CACHE_BIN) - 1];
+}
+
+static inline bool
+seen_malloc(thread_t *thread, size_t size, void **ptr) {
+    if (LIKELY(thread->front == NULL) || size > SC_LOOKUP_MAX) {
+        return false;
+    }
+    size_t bin_offset = sc_bin_offset(size);
+    bool hit = cache_bin_pop(own_bin(thread, bin_offset), ptr);
+    if (LIKELY(hit)) {
+        meter_note(thread, size_of_bin(bin_offset), 0);
+    }
+    return hit;
+}
+
+static inline bool
+seen_free(thread_t *thread, uint32_t class, void *ptr) {
+    size_t bin_offset = (size_t) class << LG_CACHE_BIN;
+    if (LIKELY(thread->front == NULL) || class == 0 || !cache_bin_push(own_bin(thread, bin_offset), ptr)) {
+        return false;
+    }
+    meter_note(thread, 0, size_of_bin(bin_offset));
+    return true;
+}
+
+/* ---- */
+
 void *
 slow_malloc(size_t size) {
     bool zeroed = false;
+    void *ptr;
     thread_t *thread = slow_self();
+    if (seen_malloc(thread, size, &ptr)) {
+        return ptr;
+    }
     return size > SC_LARGE_MAX ? out_of_memory() : alloc(thread, sc_index(size), 1, &zeroed);
 }
 
@@ -131,5 +172,8 @@ slow_free(void *ptr) {
     }
     thread_t *thread = slow_self();
     uint32_t class = (uintptr_t)ptr >> LG_VADDR == 0 ? pagemap_class(ptr) : 0;
+    if (seen_free(thread, class, ptr)) {
+        return;
+    }
     source_free(thread, &thread->cache, class != 0 ? class - 1 : SC_NONE, ptr);
 }

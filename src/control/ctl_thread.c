@@ -55,8 +55,10 @@ read_thread_deallocated(const ctl_call_t *call, lunalloc_value_t *value, fmt_t *
 
 int
 read_thread_bytesp(const ctl_call_t *call, lunalloc_value_t *value, fmt_t *why) {
-    (void)why;
-    meter_watch(thread_get());
+    if (!meter_begin(thread_get())) {
+        fmt_str(why, "there is no memory to count the thread's calls one by one");
+        return EAGAIN;
+    }
     value->v.p = total(call);
     return 0;
 }

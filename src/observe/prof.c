@@ -29,13 +29,13 @@ static const sampler_t prof_sampler;
 /* What the calling thread is known as; NULL: it is not known yet, or it is no thread that could be. */
 static prof_thread_t *
 record(void) {
-    return thread_self->prof;
+    return thread_here()->prof;
 }
 
 /* Its end is told to the sampler: also where sampling was never switched on. */
 static prof_thread_t *
 record_or_new(void) {
-    thread_t *thread = thread_self;
+    thread_t *thread = thread_here();
     if (thread->prof == NULL && thread != &thread_gone && thread != &thread_unborn) {
         atomic_set_release(&sampler, &prof_sampler);
         thread->prof = prof_thread_new(thread->id);
@@ -60,7 +60,7 @@ prof_leave(void) {
 
 bool
 prof_thread_active(void) {
-    return !atomic_get(&thread_self->unsampled);
+    return !atomic_get(&thread_here()->unsampled);
 }
 
 /* For a control: the calling thread is one, and the table is there. */

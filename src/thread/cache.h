@@ -38,6 +38,8 @@ cache_slots(const cache_cold_t *cold) {
 
 typedef struct {
     cache_bin_t bins[CACHE_BINS];  /* Synchronization: one user at a time; see cache_bin.h. 0 stays zeroed. */
+    struct thread *_Atomic owner;  /* Synchronization: constant; the thread whose own one it is, or NULL. Behind the
+                                      bins: see thread.h. */
     cache_cold_t cold[CACHE_BINS]; /* Synchronization: one user at a time; nrequests is read by others. */
     uint32_t ncached;              /* Synchronization: the user; classes below this szind are cached, 0: none. */
     uint32_t sweep;                /* Synchronization: the user; the bin that the collector looks at next. */

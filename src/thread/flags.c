@@ -85,6 +85,7 @@ take_run(thread_t *thread, const request_t *request, void **ptrs, size_t n) {
         arena_count_requests(arena, request->szind, got);
     }
     meter_add_direct(&thread->meter, got * size, 0);
+    meter_note(thread, got * size, 0);
     thread_follow(thread);
     thread_event(thread);
     return got;
@@ -111,6 +112,5 @@ flags_alloc_batch(thread_t *thread, void **ptrs, size_t n, size_t size, int flag
         }
         filled += got;
     }
-    meter_update_watched(thread);
     return filled;
 }

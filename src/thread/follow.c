@@ -33,7 +33,7 @@ void
 threads_ask(void) {
     request_all();
     if (thread_self != &thread_unborn) {
-        thread_follow(thread_self);
+        thread_follow(thread_here());
     }
 }
 

@@ -15,13 +15,19 @@ meter_freed(thread_t *thread) {
     return meter->freed = atomic_get(&meter->direct_freed) + tcache_freed(&thread->cache);
 }
 
-void
-meter_update(thread_t *thread) {
-    meter_t *meter = &thread->meter;
-    int64_t now = (int64_t)(meter_allocated(thread) - meter_freed(thread) - meter->base);
+static inline void
+raise_peak(meter_t *meter) {
+    int64_t now = (int64_t)(meter->allocated - meter->freed - meter->base);
     if (now > (int64_t)meter->peak) {
         meter->peak = (uint64_t)now;
     }
+}
+
+void
+meter_update(thread_t *thread) {
+    meter_allocated(thread);
+    meter_freed(thread);
+    raise_peak(&thread->meter);
 }
 
 /* ---- reports ---- */
@@ -73,22 +79,48 @@ add_up(meter_t *meter) {
     }
 }
 
+/* ---- watched ---- */
+
+static inline void
+report(meter_t *meter) {
+    if (UNLIKELY(meter_reports()) && !hooks_running()) {
+        add_up(meter);
+    }
+}
+
 /* Inside of a hook, an allocation is under way whose request is counted and whose object is not: that would look like a
  * free. */
 void
 meter_update_watched(thread_t *thread) {
-    if (UNLIKELY(thread->meter.watched) && !hooks_running()) {
+    if (!hooks_running()) {
         meter_update(thread);
-        if (UNLIKELY(meter_reports())) {
-            add_up(&thread->meter);
-        }
+        report(&thread->meter);
     }
+}
+
+void
+meter_note_watched(thread_t *thread, uint64_t allocated, uint64_t freed) {
+    meter_t *meter = &thread->meter;
+    if (!meter->metered) {
+        meter_update_watched(thread);
+        return;
+    }
+    meter->allocated += allocated;
+    meter->freed += freed;
+    raise_peak(meter);
+    report(meter);
 }
 
 void
 meter_watch(thread_t *thread) {
     meter_update(thread);
     thread->meter.watched = true;
+}
+
+bool
+meter_begin(thread_t *thread) {
+    meter_watch(thread);
+    return thread->meter.metered = thread_see_calls(thread);
 }
 
 void

@@ -4,8 +4,11 @@
  * Nothing is counted on the fast path:
  *   allocated = requested from the thread's cache (tcache.h) + direct_allocated
  *   freed     = freed into it + direct_freed
- * A reading is exact; it takes half a nanosecond for each class that the thread has used. Who keeps the address of
- * a total, or asks for the peak, makes the thread *watched*: from then on each slow-path event (at most TCACHE_PERIOD
+ * A reading is exact; it takes half a nanosecond for each class that the thread has used.
+ *
+ * A thread is *metered* once it has asked for the address of a total: each of its calls takes a slow path from then on
+ * (thread_see_calls) and adds its size, so that the totals are exact at every moment, and the peak is. A thread is
+ * *watched* that has only asked for the peak, or while reports are due: each slow-path event (at most TCACHE_PERIOD
  * allocations of a class, or a stack's frees, apart) brings the totals up to date.
  */
 #ifndef LUNALLOC_THREAD_METER_H
@@ -26,7 +29,8 @@ typedef struct {
     uint64_t base;     /* allocated - freed when the peak was reset; wraps */
     uint64_t peak;     /* most of allocated - freed - base at an update, 0 at least */
     uint64_t reported; /* of allocated: what has been added up for reports */
-    bool watched;
+    bool watched;      /* slow paths bring these up to date */
+    bool metered;      /* watched, and every call takes one */
 } meter_t;
 
 /* Reports each time that all threads together have allocated so many bytes; the caller holds no lock. Its function is
@@ -42,10 +46,14 @@ uint64_t meter_allocated(thread_t *thread);
 uint64_t meter_freed(thread_t *thread);
 /* Brings both and the peak up to date. */
 void meter_update(thread_t *thread);
-/* The same at the end of a slow path, if the thread is watched. */
-void meter_update_watched(thread_t *thread);
+/* The same at the end of a slow path of a watched thread. */
+COLD void meter_update_watched(thread_t *thread);
+/* The same where nothing has changed since the last time but that so many bytes were allocated or freed. */
+NOINLINE void meter_note_watched(thread_t *thread, uint64_t allocated, uint64_t freed);
 /* The calling thread is watched from now on. */
 void meter_watch(thread_t *thread);
+/* It is metered from now on. False without memory. */
+bool meter_begin(thread_t *thread);
 void meter_reset_peak(thread_t *thread);
 
 static inline void

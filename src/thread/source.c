@@ -64,21 +64,31 @@ alloc_once(thread_t *thread, source_t source, uint32_t szind, size_t alignment, 
 }
 
 /* Making room for a second try asks hooks: not inside of one. */
+static COLD void *
+try_again(thread_t *thread, source_t source, uint32_t szind, size_t alignment, bool *zeroed) {
+    if (!hooks_running()) {
+        arenas_release_unused();
+        quarantine_flush(thread);
+    }
+    void *ptr = alloc_once(thread, source, szind, alignment, zeroed);
+    if (thread->meter.watched) {
+        meter_update_watched(thread);
+    }
+    return ptr;
+}
+
 void *
 source_alloc(thread_t *thread, source_t source, uint32_t szind, size_t alignment, bool *zeroed) {
     witness_no_core_lock();
     void *ptr = alloc_once(thread, source, szind, alignment, zeroed);
-    if (UNLIKELY(ptr == NULL)) {
-        if (!hooks_running()) {
-            arenas_release_unused();
-            quarantine_flush(thread);
-        }
-        ptr = alloc_once(thread, source, szind, alignment, zeroed);
+    if (LIKELY(ptr != NULL)) {
+        meter_note(thread, sc.size[szind], 0);
+    } else {
+        ptr = try_again(thread, source, szind, alignment, zeroed);
     }
     if (LIKELY(ptr != NULL)) {
         modes_allocated(ptr, sc.size[szind], zeroed);
     }
-    meter_update_watched(thread);
     return ptr;
 }
 
@@ -93,6 +103,7 @@ freed_in_modes(thread_t *thread, uint64_t modes, void *ptr) {
     if (quarantine_enter(thread, e, ptr)) {
         thread_event(thread);
         meter_add_direct(&thread->meter, 0, size);
+        meter_note(thread, 0, size);
         return true;
     }
     if ((modes & MODE_JUNK_FREE) != 0) {
@@ -112,6 +123,7 @@ free_direct(thread_t *thread, void *ptr) {
         arena_free_large_ptr(ptr);
     }
     meter_add_direct(&thread->meter, 0, size);
+    meter_note(thread, 0, size);
 }
 
 static void
@@ -122,6 +134,7 @@ free_cached(thread_t *thread, cache_t *cache, uint32_t szind, void *ptr) {
     if (cache != &thread->cache) {
         meter_add_direct(&thread->meter, 0, sc.size[szind]);
     }
+    meter_note(thread, 0, sc.size[szind]);
 }
 
 void
@@ -137,13 +150,13 @@ source_free(thread_t *thread, cache_t *cache, uint32_t szind, void *ptr) {
     } else {
         free_direct(thread, ptr);
     }
-    meter_update_watched(thread);
 }
 
 static void
 note_resized(thread_t *thread, const extent_t *e, size_t old, size_t size) {
     bool zeroed = false;
     meter_add_direct(&thread->meter, size, old);
+    meter_note(thread, size, old);
     if (size > old) {
         modes_allocated((char *)e->addr + old, size - old, &zeroed);
     }

@@ -13,6 +13,9 @@
 
 #define LG_THREAD 12
 _Static_assert(sizeof(thread_t) <= 1U << LG_THREAD, "a thread fits its block");
+/* A front: bins, and the owner behind them. */
+#define LG_FRONT 11
+_Static_assert(offsetof(cache_t, owner) + sizeof(void *) <= 1U << LG_FRONT, "a front fits its block");
 /* Slow-path events between two looks at the clock, and at one bin of the cache. */
 #define EVENTS_PER_TICK 16
 
@@ -77,6 +80,7 @@ set_arena(thread_t *thread, arena_t *arena) {
 static thread_t *
 gone(void) {
     atomic_set(&thread_gone.arena, arenas_get(0));
+    atomic_set(&thread_gone.cache.owner, &thread_gone);
     return &thread_gone;
 }
 
@@ -93,6 +97,9 @@ on_exit_of_thread(void *value) {
     if (thread->prof != NULL) {
         sampler_get()->thread_ended(thread->prof);
     }
+    if (thread->front != NULL) {
+        metadata_give(thread->front, LG_FRONT);
+    }
     metadata_give(thread, LG_THREAD);
 }
 
@@ -104,6 +111,7 @@ thread_new(arena_t *arena) {
     }
     memset(thread, 0, sizeof *thread);
     tcache_open(&thread->cache);
+    atomic_set(&thread->cache.owner, thread);
     atomic_set(&thread->arena, arena);
     thread->seat = arena_seat(arena);
     thread->id = system_thread_id();
@@ -146,8 +154,24 @@ thread_begin(void) {
 
 thread_t *
 thread_get(void) {
-    thread_t *thread = thread_self;
-    return LIKELY(thread != &thread_unborn) ? thread : thread_begin();
+    thread_t *thread = atomic_get(&thread_self->cache.owner);
+    return LIKELY(thread != NULL) ? thread : thread_begin();
+}
+
+bool
+thread_see_calls(thread_t *thread) {
+    if (thread == &thread_gone || thread->front != NULL) {
+        return true;
+    }
+    thread_t *front = metadata_take(LG_FRONT);
+    if (front == NULL) {
+        return false;
+    }
+    memset(front, 0, 1U << LG_FRONT);
+    atomic_set(&front->cache.owner, thread);
+    thread->front = front;
+    thread_self = front;
+    return true;
 }
 
 uint32_t
@@ -290,7 +314,7 @@ forget_others(void) NO_THREAD_SAFETY {
     list_init(&threads);
     arenas_unbind_all();
     meter_forget_report();
-    thread_t *self = thread_self;
+    thread_t *self = thread_here();
     if (self != &thread_unborn && self != &thread_gone) {
         self->id = system_thread_id();
         list_push_back(&threads, &self->link);

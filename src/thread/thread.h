@@ -5,6 +5,10 @@
  * it is one instruction and a dlopen'ed library still finds room). It starts at thread_unborn, whose zeroed bins are
  * empty and full: the first call of a thread takes the slow path and thread_get makes it a thread of its own. After
  * thread exit it is thread_gone: allocation still works, uncached.
+ *
+ * A thread whose every call must be seen (thread_see_calls) has thread_self at a *front*: zeroed bins, and behind them
+ * the owner, as a cache begins. Each call then takes a slow path, which finds the thread through the owner and serves
+ * from its cache as the fast path would have. So only slow paths tell fronts and threads apart, by one load.
  */
 #ifndef LUNALLOC_THREAD_THREAD_H
 #define LUNALLOC_THREAD_THREAD_H
@@ -28,6 +32,7 @@ typedef struct thread {
     struct quarantine *_Atomic quarantine; /* Synchronization: the owner writes, any thread reads; see quarantine.h;
                                               NULL until there is one. */
     meter_t meter;                         /* Synchronization: the owner; see meter.h. */
+    void *front;                           /* Synchronization: the owner; where thread_self is instead, or NULL. */
     void *prof;             /* Synchronization: the owner; what the profiler keeps for it, NULL until there is any. */
     _Atomic bool unsampled; /* Synchronization: the owner (of thread_unborn, any thread); profiling leaves it out. */
     list_t link GUARDED_BY(role_threads);
@@ -38,9 +43,25 @@ extern thread_t thread_unborn, thread_gone;
 /* As threads are born; thread_unborn has the same. Any thread writes. */
 extern _Atomic bool thread_born_unsampled;
 
+/* The calling thread; thread_unborn before its first call. */
+static inline thread_t *
+thread_here(void) {
+    thread_t *owner = atomic_get(&thread_self->cache.owner);
+    return LIKELY(owner != NULL) ? owner : &thread_unborn;
+}
+
 /* The calling thread, made on its first call. Never NULL: without memory it is thread_gone, uncached. Boot has
  * finished. */
 thread_t *thread_get(void);
+/* From now on each call of the calling thread's takes a slow path, as all do after its end. False without memory. */
+bool thread_see_calls(thread_t *thread);
+/* The calling thread has allocated and freed so many bytes: for its meter, if it is watched. */
+static inline void
+meter_note(thread_t *thread, uint64_t allocated, uint64_t freed) {
+    if (UNLIKELY(thread->meter.watched)) {
+        meter_note_watched(thread, allocated, freed);
+    }
+}
 /* Once, at boot, by the first thread. */
 void thread_boot(void);
 

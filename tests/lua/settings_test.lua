@@ -21,6 +21,21 @@ test("what the module says of itself", function()
     test.equal(type(la.replaced), "boolean")
 end)
 
+-- Who keeps the address of a thread's totals pays for each call: only get asks for it.
+test("no list reads what has a price", function()
+    local row = la.describe "thread.allocatedp"
+    test.equal(row.value, nil)
+    test.equal(row.access, "r-")
+    local names, values = {}, {}
+    for name, value in pairs(la.ctl.thread) do
+        names[name], values[name] = true, value
+    end
+    test.equal(names.deallocatedp, true)
+    test.equal(values.deallocatedp, nil)
+    test.equal(math.type(values.deallocated), "integer")
+    test.equal(math.type(la.get "thread.deallocatedp"), "integer")
+end)
+
 test("get is typed", function()
     test.equal(math.type(la.get(DECAY)), "integer")
     test.equal(type(la.get "version"), "string")

@@ -203,7 +203,7 @@ test_largest_size(void **state) {
     assert_true(slots_of(50000) > 0);
     assert_ptr_equal(lunalloc_malloc(50000), ptr);
     must_set("arenas.tcache_largest", "0");
-    assert_int_equal(get("arenas.tcache_max"), sc.small_max);
+    assert_int_equal(get("arenas.tcache_max"), sc.size[0]);
     lunalloc_free(ptr);
     assert_int_equal(slots_of(50000), 0);
     must_set("thread.tcache.max", "4096");

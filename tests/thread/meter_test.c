@@ -3,7 +3,10 @@
  * seen through a pointer; and the peak. Each test works in a thread of its own, which begins with nothing.
  */
 #include "../api/support.h"
+#include "extent/metadata.h"
+#include "os/fault.h"
 #include "thread/caches.h"
+#include "thread/modes.h"
 #include "thread/tcache.h"
 #include "thread/thread.h"
 
@@ -92,6 +95,15 @@ step(model_t *model) {
     }
 }
 
+/* What is seen through a pointer that was asked for once. */
+static const uint64_t *
+total(const char *name) {
+    const uint64_t *at = NULL;
+    size_t len = sizeof at;
+    thread_assert(mallctl(name, &at, &len, NULL, 0) == 0 && at != NULL);
+    return at;
+}
+
 static void
 assert_meter(const model_t *model) {
     meter_update(thread_get());
@@ -126,6 +138,140 @@ test_exact_on_every_path(void **state) {
     (void)state;
     static model_t model;
     run_thread(every_path, &model);
+}
+
+/* ---- seen through pointers ---- */
+
+static void
+note_peak(const model_t *model, uint64_t *peak) {
+    uint64_t held = model->allocated - model->freed;
+    *peak = held > *peak ? held : *peak;
+}
+
+/* After each call, with nobody asking: whatever path it took, and when one of them switches caches and modes. */
+static void *
+every_moment(void *arg) {
+    model_t *model = arg;
+    void *before[8];
+    for (unsigned i = 0; i < 8; i++) {
+        before[i] = lunalloc_malloc((size_t)100 << i);
+        model->allocated += sallocx(before[i], 0);
+    }
+    model->seed = 12;
+    model->cache = (int)caches_create();
+    const uint64_t *allocated = total("thread.allocatedp"), *freed = total("thread.deallocatedp");
+    thread_assert(*allocated == model->allocated && *freed == 0);
+    uint64_t peak = 0;
+    note_peak(model, &peak);
+    for (unsigned n = 0; n < STEPS / (config_debug ? 4 : 1); n++) {
+        step(model);
+        thread_assert(*allocated == model->allocated && *freed == model->freed);
+        note_peak(model, &peak);
+        if (n % 1024 == 0) {
+            modes_set(MODES_ALL, n % 4096 == 0 ? MODE_JUNK_FREE : n % 2048 == 0 ? 1 << 20 : 0);
+            assert_meter(model);
+        }
+    }
+    modes_set(MODES_ALL, 0);
+    for (unsigned i = 0; i < 8; i++) {
+        model->freed += sallocx(before[i], 0);
+        lunalloc_free(before[i]);
+        thread_assert(*allocated == model->allocated && *freed == model->freed);
+    }
+    assert_meter(model);
+    thread_assert(total("thread.allocatedp") == allocated);
+    thread_assert(caches_destroy((uint32_t)model->cache));
+    return NULL;
+}
+
+static void
+test_pointers_show_every_call(void **state) {
+    (void)state;
+    static model_t model;
+    run_thread(every_moment, &model);
+}
+
+/* Without success it counts on both sides. */
+static bool
+refuse(fault_kind_t kind) {
+    (void)kind;
+    return true;
+}
+
+static void *
+without_memory(void *arg) {
+    const uint64_t *allocated = total("thread.allocatedp"), *freed = total("thread.deallocatedp");
+    void *kept = lunalloc_malloc(48);
+    uint64_t held = *allocated - *freed;
+    thread_assert(held == sc_round(48));
+    atomic_set(&fault_slot, refuse);
+    for (unsigned i = 0; i < 10; i++) {
+        thread_assert(lunalloc_malloc((size_t)1 << 33) == NULL);
+        thread_assert(*allocated - *freed == held);
+        thread_assert(*allocated == meter_allocated(thread_get()) && *freed == meter_freed(thread_get()));
+    }
+    atomic_set(&fault_slot, NULL);
+    lunalloc_free(kept);
+    thread_assert(*allocated == *freed);
+    return arg;
+}
+
+static void
+test_failures_count_on_both_sides(void **state) {
+    (void)state;
+    run_thread(without_memory, NULL);
+}
+
+/* The peak of such a thread is the highest that it was, not that at a slow path. */
+static void *
+exact_peak(void *arg) {
+    void *ptrs[50];
+    uint64_t size = sc_round(64);
+    total("thread.allocatedp");
+    meter_reset_peak(thread_get());
+    for (unsigned round = 0; round < 5; round++) {
+        for (unsigned i = 0; i < 50; i++) {
+            ptrs[i] = lunalloc_malloc(64);
+        }
+        for (unsigned i = 0; i < 50; i++) {
+            lunalloc_free(ptrs[i]);
+        }
+        thread_assert(thread_get()->meter.peak == 50 * size);
+    }
+    return arg;
+}
+
+static void
+test_peak_between_slow_paths(void **state) {
+    (void)state;
+    run_thread(exact_peak, NULL);
+}
+
+/* What a thread has for it is given back at its end; its cache is used as before. */
+static void *
+ask_and_end(void *arg) {
+    total("thread.allocatedp");
+    uint32_t szind = sc_index(100);
+    void *first = lunalloc_malloc(100);
+    lunalloc_free(first);
+    void *second = lunalloc_malloc(100);
+    thread_assert(config_torture || second == first);
+    lunalloc_free(second);
+    thread_assert(!options.tcache || tcache_requests(&thread_get()->cache, szind) == 2);
+    return arg;
+}
+
+static void
+test_threads_leave_nothing_behind(void **state) {
+    (void)state;
+    for (unsigned i = 0; i < 5; i++) {
+        run_thread(ask_and_end, NULL);
+    }
+    size_t metadata = metadata_bytes();
+    for (unsigned i = 0; i < 100; i++) {
+        run_thread(ask_and_end, NULL);
+    }
+    assert_int_equal(metadata_bytes(), metadata);
 }
 
 /* ---- other threads' objects ---- */
@@ -212,10 +358,10 @@ test_peak(void **state) {
 int
 main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_exact_on_every_path),
-        cmocka_unit_test(test_frees_count_for_who_frees),
-        cmocka_unit_test(test_watched_totals_follow),
-        cmocka_unit_test(test_peak),
+        cmocka_unit_test(test_exact_on_every_path),          cmocka_unit_test(test_pointers_show_every_call),
+        cmocka_unit_test(test_failures_count_on_both_sides), cmocka_unit_test(test_peak_between_slow_paths),
+        cmocka_unit_test(test_threads_leave_nothing_behind), cmocka_unit_test(test_frees_count_for_who_frees),
+        cmocka_unit_test(test_watched_totals_follow),        cmocka_unit_test(test_peak),
     };
     return cmocka_run_group_tests_name("meter", tests, boot_allocator, NULL);
 }
