@@ -107,8 +107,9 @@ parse_value(const lunalloc_row_t *row, span_t text, char *buf, lunalloc_value_t 
     if (row->type == LUNALLOC_STRING) {
         return parse_string(text, buf, value, why) ? text_good : text_malformed;
     }
-    if (is_word(text, "default") && row->fallback[0] != '\0') {
-        text = (span_t){row->fallback, strlen(row->fallback)};
+    if (is_word(text, "default")) {
+        const char *fallback = row->fallback[0] != '\0' ? row->fallback : "0"; /* one that depends on the machine */
+        text = (span_t){fallback, strlen(fallback)};
     }
     return text_read(row, text.text, text.len, value, why);
 }

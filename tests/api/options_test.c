@@ -8,6 +8,7 @@
 #include "base/sc.h"
 
 #include <errno.h>
+#include <stdatomic.h>
 
 static uint64_t
 number(const char *name) {
@@ -246,6 +247,17 @@ large_extents_are_not_cut(void) {
     child_assert(number("stats.arenas.0.pdirty") == dirty);
 }
 
+/* Retained ones are, whatever their size: no region is added for a small allocation. */
+static void
+retained_extents_are_cut(void) {
+    lunalloc_free(touched(64 << 20));
+    must_set("arena.0.purge", NULL);
+    uint64_t regions = number("stats.arenas.0.nregions");
+    lunalloc_malloc(65536);
+    lunalloc_malloc(1 << 20);
+    child_assert(number("stats.arenas.0.nregions") == regions);
+}
+
 static void
 any_extent_is_cut(void) {
     child_assert(cuts_for(65536) && cuts_for(1 << 19) && cuts_for(1 << 20));
@@ -278,6 +290,42 @@ sixteen_threads_of_a_mebibyte(void) {
     }
 }
 
+/* ---- a fork while another thread writes a report ---- */
+
+/* The application's, which this case alone sets. */
+extern void (*malloc_message)(void *opaque, const char *text);
+__attribute__((visibility("default"))) void (*malloc_message)(void *opaque, const char *text);
+
+static int begun[2], go_on[2];
+static _Atomic unsigned nreports;
+
+static void
+wait_in_first_report(void *opaque, const char *text) {
+    (void)opaque;
+    char byte = 0;
+    if (strstr(text, "Begin") != NULL && atomic_fetch_add(&nreports, 1) == 0) {
+        child_assert(write(begun[1], &byte, 1) == 1 && read(go_on[0], &byte, 1) == 1);
+    }
+}
+
+static void
+child_of_fork_reports(void) {
+    pthread_t thread;
+    unsigned n = 4;
+    char byte = 0;
+    child_assert(pipe(begun) == 0 && pipe(go_on) == 0);
+    malloc_message = wait_in_first_report;
+    child_assert(pthread_create(&thread, NULL, allocate_mebibytes, &n) == 0 && read(begun[0], &byte, 1) == 1);
+    int status = 1;
+    pid_t pid = fork();
+    if (pid == 0) {
+        sixteen_mebibytes();
+        _exit(nreports > 1 ? 0 : 1);
+    }
+    child_assert(write(go_on[1], &byte, 1) == 1 && pthread_join(thread, NULL) == 0);
+    child_assert(waitpid(pid, &status, 0) == pid && status == 0);
+}
+
 /* ---- cases ---- */
 
 static const struct {
@@ -296,9 +344,11 @@ static const struct {
     {"address_space_is_kept", address_space_is_kept},
     {"address_space_goes", address_space_goes},
     {"large_extents_are_not_cut", large_extents_are_not_cut},
+    {"retained_extents_are_cut", retained_extents_are_cut},
     {"any_extent_is_cut", any_extent_is_cut},
     {"sixteen_mebibytes", sixteen_mebibytes},
     {"sixteen_threads_of_a_mebibyte", sixteen_threads_of_a_mebibyte},
+    {"child_of_fork_reports", child_of_fork_reports},
 };
 
 static int
@@ -368,6 +418,7 @@ test_lg_extent_max_active_fit(void **state) {
         skip();
     }
     holds("large_extents_are_not_cut", "narenas:1,lg_extent_max_active_fit:2");
+    holds("retained_extents_are_cut", "narenas:1,lg_extent_max_active_fit:0");
     holds("any_extent_is_cut", "narenas:1");
 }
 
@@ -402,6 +453,7 @@ test_stats_interval(void **state) {
         in_new_process("sixteen_mebibytes", "LUNALLOC_CONF", "stats_interval:10M,stats_interval_opts:Jmdablxe");
     assert_child_well(&out);
     assert_int_equal(out.text[0], '{');
+    holds("child_of_fork_reports", "stats_interval:2M");
 }
 
 int

@@ -77,22 +77,40 @@ test_thp_by_conf(void **state) {
                 "arena.0.thp=never(environment)\n");
 }
 
+/* As many as there are by default, however that is said. */
+static void
+test_narenas_by_default(void **state) {
+    (void)state;
+    outcome_t unset = in_new_process("arenas.narenas", "LUNALLOC_CONF", NULL);
+    assert_child_well(&unset);
+    char *source = strstr(unset.text, "(default)");
+    assert_non_null(source);
+    *source = '\0';
+    static const char *const same[] = {"narenas:0", "narenas:3,narenas:default", "narenas:3,narenas:0"};
+    for (unsigned i = 0; i < sizeof same / sizeof same[0]; i++) {
+        outcome_t out = in_new_process("arenas.narenas", "LUNALLOC_CONF", same[i]);
+        assert_child_well(&out);
+        assert_memory_equal(out.text, unset.text, strlen(unset.text));
+        assert_int_equal(out.text[strlen(unset.text)], '(');
+    }
+}
+
 /* Blanks, empty pairs, and the order of equal names: the last one wins. */
 static void
 test_forms(void **state) {
     (void)state;
-    assert_conf("", "opt.narenas", "opt.narenas=0(default)\n");
+    assert_conf("", "opt.quarantine", "opt.quarantine=0(default)\n");
     assert_conf(" , ,,\t narenas : 2 ,\n", "opt.narenas", "opt.narenas=2(environment)\n");
     assert_conf("narenas:2,narenas:5", "opt.narenas", "opt.narenas=5(environment)\n");
-    assert_conf(NULL, "opt.narenas", "opt.narenas=0(default)\n");
+    assert_conf(NULL, "opt.quarantine", "opt.quarantine=0(default)\n");
 }
 
 /* The environment wins over the application's symbol, which wins over the default. */
 static void
 test_sources(void **state) {
     (void)state;
-    assert_conf(NULL, "opt.tcache_nslots opt.dirty_max opt.narenas",
-                "opt.tcache_nslots=32(symbol)\nopt.dirty_max=1048576(symbol)\nopt.narenas=0(default)\n");
+    assert_conf(NULL, "opt.tcache_nslots opt.dirty_max opt.quarantine",
+                "opt.tcache_nslots=32(symbol)\nopt.dirty_max=1048576(symbol)\nopt.quarantine=0(default)\n");
     assert_conf(
         "tcache_nslots:64", "opt.tcache_nslots arenas.tcache_nslots opt.dirty_max",
         "opt.tcache_nslots=64(environment)\narenas.tcache_nslots=64(environment)\nopt.dirty_max=1048576(symbol)\n");
@@ -140,6 +158,8 @@ test_bad(void **state) {
     assert_bad("narenas:many", "'narenas:many' is not a number");
     assert_bad("tcache:perhaps", "true or false");
     assert_bad("lg_quantum:5", "a number from 3 to 4");
+    assert_bad("lg_quantum:1", "a number from 3 to 4");
+    assert_bad("lg_quantum:2", "a number from 3 to 4");
     assert_bad("dirty_decay_ms:-2", "out of range");
     assert_bad("narenas=4", "is no pair");
     assert_bad("opt.narenas:4", "is no option");
@@ -198,7 +218,8 @@ test_malloc_conf(void **state) {
     (void)state;
     assert_malloc_conf("dirty_decay_ms:-1,narenas:2", "opt.dirty_decay_ms opt.narenas",
                        "opt.dirty_decay_ms=-1(environment)\nopt.narenas=2(environment)\n");
-    assert_malloc_conf("narenas:default,tcache_max:8388608", "opt.tcache_max", "opt.tcache_max=8388608(environment)\n");
+    assert_malloc_conf("narenas:3,narenas:default,tcache_max:8388608", "opt.tcache_max",
+                       "opt.tcache_max=8388608(environment)\n");
     assert_malloc_conf(
         "dirty_decay_ms:-5,lg_quantum:60", "opt.dirty_decay_ms opt.lg_quantum",
         "lunalloc: MALLOC_CONF: Out-of-range conf value: 'dirty_decay_ms:-5' is out of range; allowed: a "
@@ -351,9 +372,11 @@ test_every_option_is_taken(void **state) {
     assert_all_read_so(other_of_profiles);
 }
 
+/* But for narenas, of which 0 is not what it reads as. */
 static bool
 least(const lunalloc_row_t *row, char *value, size_t size) {
-    snprintf(value, size, "%lld", (long long)row->min);
+    bool counts = strcmp(row->name, "opt.narenas") == 0;
+    snprintf(value, size, "%lld", (long long)row->min + counts);
     return row->ranged;
 }
 
@@ -487,7 +510,7 @@ test_conf_file(void **state) {
     assert_conf("muzzy_decay_ms:8", "opt.narenas opt.muzzy_decay_ms",
                 "opt.narenas=2(file)\nopt.muzzy_decay_ms=8(environment)\n");
     write_conf_file("", 0);
-    assert_conf_file("opt.narenas", "opt.narenas=0(default)\n");
+    assert_conf_file("opt.quarantine", "opt.quarantine=0(default)\n");
 }
 
 /* Of any length: a page to the byte, and what begins before the 4,096th byte and ends behind it. */
@@ -522,9 +545,9 @@ static void
 test_conf_file_that_is_none(void **state) {
     (void)state;
     assert_int_equal(mkfifo(system_config_path, 0600), 0);
-    assert_conf_file("opt.narenas", "opt.narenas=0(default)\n");
+    assert_conf_file("opt.quarantine", "opt.quarantine=0(default)\n");
     assert_int_equal(mkdir(system_config_path, 0700), 0);
-    assert_conf(NULL, "opt.narenas", "opt.narenas=0(default)\n");
+    assert_conf(NULL, "opt.quarantine", "opt.quarantine=0(default)\n");
     rmdir(system_config_path);
 }
 
@@ -718,6 +741,7 @@ main(int argc, char **argv) {
     }
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_good),
+        cmocka_unit_test(test_narenas_by_default),
         cmocka_unit_test(test_forms),
         cmocka_unit_test(test_sources),
         cmocka_unit_test(test_bad),
