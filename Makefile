@@ -35,7 +35,7 @@ EXCLUDED := $(OTHERS:%=src/os/pages_%.c) $(OTHERS:%=tests/os/pages_%_test.c) $(w
 # lies within the first ones, and the pages of the rest are not mapped before use.
 LINKED       := base os extent arena thread api control observe
 LATE_SRC     := $(wildcard $(patsubst %,src/%.c,os/cfi os/file_* os/gzip_* os/library_* os/unwind_* arena/arena_check \
-                   extent/page_check api/control api/cxx api/extended))
+                   extent/page_check api/control api/cxx api/early api/extended))
 EARLY_SRC    := $(filter-out $(LATE_SRC),$(wildcard $(LINKED:%=src/%/*.c)))
 LIB_SRC      := $(filter-out $(EXCLUDED),$(EARLY_SRC) $(LATE_SRC))
 MODULE_SRC   := $(wildcard lua/*.c lua/workload/*.c)
@@ -46,6 +46,7 @@ WORKLOAD_SRC := $(wildcard tests/workload/*_test.c)
 FAULTY_SRC   := $(filter-out $(WORKLOAD_SRC),$(wildcard tests/workload/*.c))
 LUA_HOST_SRC := $(wildcard tests/lua/*.c)
 PROGRAM_SRC  := $(wildcard tests/programs/*.c tests/programs/*.cpp)
+PRELOAD_SRC  := $(wildcard tests/programs/preloaded/*.c)
 
 LIB_OBJ     := $(LIB_SRC:%.c=$O/%.o)
 # Compiled for size, because fewer pages of small programs are the library's then: what malloc and free run at most once
@@ -72,6 +73,7 @@ FAULTY   := $(FAULTY_SRC:%.c=$B/%.so)
 LUA_HOST := $(LUA_HOST_SRC:%.c=$B/%)
 BENCHES  := build/bench/run build/bench/patterns
 PROGRAMS := $(addprefix $B/,$(basename $(PROGRAM_SRC))) $B/tests/programs/static
+PRELOADS := $(PRELOAD_SRC:%.c=$B/%.so)
 
 # ---- flags ----------------------------------------------------------------------------------------------------------
 
@@ -171,7 +173,7 @@ clean:
 
 # What scripts/test builds: `unit` in every variant, `programs` in regions, `tests` in release.
 unit: $(UNIT)
-programs: $(PROGRAMS)
+programs: $(PROGRAMS) $(PRELOADS)
 tests: all unit benches $(WORKLOAD) $(FAULTY) $(LUA_HOST) programs
 # What `make bench` measures with: it knows nothing of the allocator.
 benches: $(BENCHES)
@@ -245,7 +247,7 @@ $(WORKLOAD): $B/%: %.c $(MODULE_OBJ) $O/flags $B/files
 	@mkdir -p $(@D)
 	$(call say,TEST,$@)$(CC) $(TEST_CFLAGS) $(LDFLAGS) -o $@ $< $(MODULE_OBJ) -lcmocka $(LUA_LIBS) -lm
 
-$(FAULTY): $B/%.so: %.c $O/flags
+$(FAULTY) $(PRELOADS): $B/%.so: %.c $O/flags
 	@mkdir -p $(@D)
 	$(call say,TEST,$@)$(CC) $(TEST_CFLAGS) $(LDFLAGS) -shared -o $@ $<
 
@@ -277,6 +279,4 @@ build/bench/patterns: $(wildcard scripts/bench/patterns*.c) scripts/bench/patter
 	$(call say,BENCH,$@)$(CC) $(BENCH_CFLAGS) -o $@ $(filter %.c,$^)
 
 -include $(LIB_OBJ:.o=.d) $(MODULE_OBJ:.o=.d) $(CONSOLE_OBJ:.o=.d) $(UNIT_OBJ:.o=.d)
--include $(addsuffix .d,$(WORKLOAD) $(FAULTY) $(LUA_HOST) $(PROGRAMS))
-
-include tests/windows/rules.mk
+-include $(addsuffix .d,$(WORKLOAD) $(FAULTY) $(LUA_HOST) $(PROGRAMS) $(PRELOADS))

@@ -3,6 +3,7 @@
  *
  * Where flags name neither a cache nor an arena, the fast paths serve; all else is made out first (thread/flags.h).
  */
+#include "api/early.h"
 #include "api/entry.h"
 #include "api/free.h"
 #include "base/witness.h"
@@ -17,6 +18,9 @@ void *
 mallocx_slow(size_t size, int flags) {
     request_t request;
     thread_t *thread = slow_self();
+    if (UNLIKELY(thread == NULL)) {
+        return early_alloc(size, flags_alignment(flags));
+    }
     return flags_request(thread, size, flags, &request) ? flags_alloc(thread, &request) : NULL;
 }
 

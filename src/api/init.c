@@ -82,12 +82,20 @@ void
 init_unload(void) {
 }
 
-void
+/* Whoever boots: the address of its thread_self. */
+static _Atomic uintptr_t booter;
+
+bool
 init_boot_once(void) {
+    if (atomic_get(&booter) == (uintptr_t)&thread_self) {
+        return false;
+    }
     lock_acquire(&lock);
     bool first = !atomic_get(&init_done);
     if (first) {
+        atomic_set(&booter, (uintptr_t)&thread_self);
         boot();
+        atomic_set(&booter, 0);
         atomic_set_release(&init_done, true);
     }
     lock_release(&lock);
@@ -97,6 +105,7 @@ init_boot_once(void) {
             begin_profile();
         }
     }
+    return true;
 }
 
 void

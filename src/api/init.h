@@ -6,15 +6,13 @@
 
 extern _Atomic bool init_done; /* Synchronization: written under the lock of boot, read at any time. */
 
-void init_boot_once(void);
+bool init_boot_once(void);
 
-/* Returns when the allocator is ready; thread-safe. Ends the process with a message if the system has no memory at
- * all. */
-static inline void
+/* True when the allocator is ready; thread-safe. Ends the process with a message if the system has no memory at all.
+ * False if it is boot itself that calls, which allocates by early.h. */
+static inline bool
 init_boot(void) {
-    if (UNLIKELY(!atomic_get_acquire(&init_done))) {
-        init_boot_once();
-    }
+    return LIKELY(atomic_get_acquire(&init_done)) || init_boot_once();
 }
 
 /* Does nothing, at unload: the linker puts it in the place of the C library's function, which does nothing either, but

@@ -1,6 +1,7 @@
 /* slow.c -- what the fast paths hand over: birth of threads, refills, large sizes, alignment, resizing, misuse. */
 #include "api/slow.h"
 
+#include "api/early.h"
 #include "api/fast.h"
 #include "api/init.h"
 #include "base/check.h"
@@ -15,10 +16,8 @@
 thread_t *
 slow_self(void) {
     witness_no_core_lock();
-    if (UNLIKELY(thread_self == &thread_unborn)) {
-        init_boot();
-    }
-    return thread_get();
+    bool booted = LIKELY(thread_self != &thread_unborn) || init_boot();
+    return LIKELY(booted) ? thread_get() : NULL;
 }
 
 static COLD void *
@@ -76,6 +75,9 @@ slow_malloc(size_t size) {
     bool zeroed = false;
     void *ptr;
     thread_t *thread = slow_self();
+    if (UNLIKELY(thread == NULL)) {
+        return early_alloc(size, 1);
+    }
     if (seen_malloc(thread, size, &ptr)) {
         return ptr;
     }
@@ -86,6 +88,9 @@ void *
 slow_calloc(size_t size) {
     bool zeroed = true;
     thread_t *thread = slow_self();
+    if (UNLIKELY(thread == NULL)) {
+        return early_alloc(size, 1);
+    }
     void *ptr = size > SC_LARGE_MAX ? out_of_memory() : alloc(thread, sc_index(size), 1, &zeroed);
     if (ptr != NULL && !zeroed) {
         memset(ptr, 0, size);
@@ -99,6 +104,9 @@ slow_aligned(size_t alignment, size_t size) {
     size_t place;
     void *ptr;
     thread_t *thread = slow_self();
+    if (UNLIKELY(thread == NULL)) {
+        return early_alloc(size, alignment);
+    }
     uint32_t szind = sc_index_aligned(size, alignment, &place);
     if (szind == SC_NONE) {
         return out_of_memory();
@@ -110,6 +118,9 @@ size_t
 slow_usable_size(const void *ptr) {
     witness_no_core_lock();
     uint32_t class = pagemap_class(ptr);
+    if (UNLIKELY(class == 0) && early_has(ptr)) {
+        return early_size(ptr);
+    }
     return sc.size[class != 0 ? class - 1 : source_extent(ptr, "usable size")->szind];
 }
 
@@ -147,6 +158,9 @@ slow_realloc(void *ptr, size_t size) {
         }
         size = 1;
     }
+    if (UNLIKELY(early_has(ptr))) {
+        return move(ptr, early_size(ptr), size);
+    }
     if (size > SC_LARGE_MAX) {
         return out_of_memory();
     }
@@ -172,6 +186,12 @@ slow_free(void *ptr) {
     }
     thread_t *thread = slow_self();
     uint32_t class = (uintptr_t)ptr >> LG_VADDR == 0 ? pagemap_class(ptr) : 0;
+    if (UNLIKELY(class == 0) && early_has(ptr)) {
+        if (thread == NULL) {
+            early_free(ptr);
+        }
+        return;
+    }
     if (seen_free(thread, class, ptr)) {
         return;
     }

@@ -4,7 +4,7 @@
 
 #include "thread/thread.h"
 
-/* The calling thread; boots the allocator if this is the first call of all. */
+/* The calling thread; boots the allocator if this is the first call of all. NULL if boot itself calls (early.h). */
 thread_t *slow_self(void);
 
 NOINLINE void *slow_malloc(size_t size);

@@ -14,9 +14,16 @@
 
 #include <sys/auxv.h>
 
+/* The C library is asked at boot only: a preloaded library may answer in its place, and allocate. */
 size_t
 pages_size(void) {
-    return getauxval(AT_PAGESZ);
+    static _Atomic size_t known;
+    size_t size = atomic_get(&known);
+    if (UNLIKELY(size == 0)) {
+        size = getauxval(AT_PAGESZ);
+        atomic_set(&known, size);
+    }
+    return size;
 }
 
 static void *

@@ -12,6 +12,7 @@
  *
  * Synchronization: one lock, held across the system calls; it is the innermost of all.
  */
+#include "os/call.h"
 #include "os/pages_regions.h"
 
 #include "base/bits.h"
@@ -44,15 +45,20 @@ static _Atomic bool lazy_works = true;
 
 size_t
 pages_size(void) {
-    return getauxval(AT_PAGESZ);
+    static _Atomic size_t known;
+    size_t size = atomic_get(&known);
+    if (UNLIKELY(size == 0)) {
+        size = getauxval(AT_PAGESZ);
+        atomic_set(&known, size);
+    }
+    return size;
 }
 
 /* ---- the system ---- */
 
 static void *
 map_at(uintptr_t place, size_t size, int protection, int flags) {
-    void *addr = mmap((void *)place, size, protection, MAP_PRIVATE | MAP_ANONYMOUS | flags, -1, 0);
-    return addr == MAP_FAILED ? NULL : addr;
+    return call_map((void *)place, size, protection, flags);
 }
 
 static void *
@@ -70,9 +76,9 @@ map_anywhere(size_t size, size_t alignment) {
     }
     uintptr_t start = align_up(base, alignment);
     if (start > base) {
-        munmap((void *)base, start - base);
+        call_unmap((void *)base, start - base);
     }
-    munmap((void *)(start + size), base + total - (start + size));
+    call_unmap((void *)(start + size), base + total - (start + size));
     return start;
 }
 
@@ -81,7 +87,7 @@ static void
 find_gap(void) {
     void *gap = map_at(0, GAP, PROT_NONE, 0);
     if (gap != NULL) {
-        munmap(gap, GAP);
+        call_unmap(gap, GAP);
     }
     next_place = (uintptr_t)gap;
 }
@@ -130,8 +136,8 @@ make_room(void) {
     }
     size_t bytes = capacity * sizeof *table;
     size_t wanted = bytes == 0 ? pages_size() : bytes * 2;
-    void *grown = bytes == 0 ? map(wanted) : mremap(table, bytes, wanted, MREMAP_MAYMOVE);
-    if (grown == NULL || grown == MAP_FAILED) {
+    void *grown = bytes == 0 ? map(wanted) : call_remap(table, bytes, wanted, MREMAP_MAYMOVE, NULL);
+    if (grown == NULL) {
         return false;
     }
     table = grown;
@@ -159,7 +165,7 @@ enter(uintptr_t addr, size_t size) {
 
 static void
 leave(record_t *region) {
-    munmap(region->decommitted, bitmap_bytes(region->size));
+    call_unmap(region->decommitted, bitmap_bytes(region->size));
     size_t at = (size_t)(region - table);
     count--;
     memmove(region, region + 1, (count - at) * sizeof *table);
@@ -225,7 +231,7 @@ static void *
 map_locked(size_t size, size_t alignment) {
     uintptr_t addr = map_region(size, alignment);
     if (addr != 0 && !enter(addr, size)) {
-        munmap((void *)addr, size);
+        call_unmap((void *)addr, size);
         return NULL;
     }
     return (void *)addr;
@@ -262,7 +268,7 @@ pages_unmap(void *addr, size_t size) {
         broken("release", "leaves part of its region", (uintptr_t)addr, size);
     }
     leave(region);
-    munmap(addr, size);
+    call_unmap(addr, size);
     lock_release(&lock);
     errno = saved;
 }
@@ -271,7 +277,7 @@ static bool
 commit_locked(void *addr, size_t size) {
     record_t *region = region_of("commit", (uintptr_t)addr, size);
     demand("commit", region, (uintptr_t)addr, size, true);
-    if (fault(fault_commit) || mprotect(addr, size, PROT_READ | PROT_WRITE) != 0) {
+    if (fault(fault_commit) || !call_protect(addr, size, PROT_READ | PROT_WRITE)) {
         return false;
     }
     note(region, (uintptr_t)addr, size, false);
@@ -293,11 +299,11 @@ static bool
 decommit_locked(void *addr, size_t size) {
     record_t *region = region_of("decommit", (uintptr_t)addr, size);
     demand("decommit", region, (uintptr_t)addr, size, false);
-    if (fault(fault_decommit) || mprotect(addr, size, PROT_NONE) != 0) {
+    if (fault(fault_decommit) || !call_protect(addr, size, PROT_NONE)) {
         return false;
     }
-    if (madvise(addr, size, MADV_DONTNEED) != 0) {
-        mprotect(addr, size, PROT_READ | PROT_WRITE);
+    if (!call_advise(addr, size, MADV_DONTNEED)) {
+        call_protect(addr, size, PROT_READ | PROT_WRITE);
         return false;
     }
     note(region, (uintptr_t)addr, size, true);
@@ -319,7 +325,7 @@ pages_purge_lazy(void *addr, size_t size) {
     int saved = errno;
     lock_acquire(&lock);
     demand("lazy purge", region_of("lazy purge", (uintptr_t)addr, size), (uintptr_t)addr, size, false);
-    bool done = atomic_get(&lazy_works) && !fault(fault_purge) && madvise(addr, size, MADV_FREE) == 0;
+    bool done = atomic_get(&lazy_works) && !fault(fault_purge) && call_advise(addr, size, MADV_FREE);
     lock_release(&lock);
     errno = saved;
     return done;
@@ -361,7 +367,7 @@ protect(const char *call, void *addr, size_t size, int protection) {
     int saved = errno;
     lock_acquire(&lock);
     demand(call, region_of(call, (uintptr_t)addr, size), (uintptr_t)addr, size, false);
-    bool done = mprotect(addr, size, protection) == 0;
+    bool done = call_protect(addr, size, protection);
     lock_release(&lock);
     errno = saved;
     return done;

@@ -131,10 +131,14 @@ begin(thread_t *thread) {
     system_at_thread_exit(thread);
 }
 
+/* From the first thread's birth on its own calls of the allocator work: system_thread_exit_boot may make some. */
 void
 thread_boot(void) {
-    system_thread_exit_boot(on_exit_of_thread);
     thread_t *first = thread_new(arenas_bind_auto());
+    if (first != NULL) {
+        thread_self = first;
+    }
+    system_thread_exit_boot(on_exit_of_thread);
     if (first != NULL) {
         begin(first);
     }

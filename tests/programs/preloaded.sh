@@ -1,0 +1,33 @@
+#!/usr/bin/env bash
+# Beside other preloaded libraries, which take over functions of the C library and allocate in them, or answer as the
+# C library does not.
+. "${0%/*}/common.bash"
+
+wrappers=$build/tests/programs/preloaded/wrappers.so
+
+# beside ORDER NAME... -- a threaded program and a short one behave as they do without, while these functions allocate.
+# The library has something to say at boot, and starts its thread.
+beside() {
+    local order=$1 status
+    shift
+    for program in "$built/fork_threads" "$built/early_constructor"; do
+        timeout -s KILL 20 env WRAPPED="$*" LUNALLOC_CONF=no_such_setting:1,background_thread:true,narenas:2 \
+            LD_PRELOAD="$order" "$program" >"$work/out" 2>"$work/err" </dev/null
+        status=$?
+        if [ $status != 0 ] || ! grep -q no_such_setting "$work/err"; then
+            cat "$work/out" >>"$work/err"
+            fail "${program##*/} while $* allocate: status $status" "$work/err"
+            return
+        fi
+    done
+    ok "while $* allocate"
+}
+
+all=$(sed -n 's/^WRAP([^,]*, \([a-z_]*\),.*/\1/p' "$here/preloaded/wrappers.c")
+beside "$wrappers $library" $all open mremap syscall malloc_message
+beside "$library $wrappers" $all open mremap syscall malloc_message
+
+LD_PRELOAD="$build/tests/programs/preloaded/still_clock.so $library" \
+    LUNALLOC_CONF=background_thread:true,dirty_decay_ms:100,muzzy_decay_ms:0,narenas:1 \
+    works "clocks stand still: locks are waited for, idle memory is given back" timeout -s KILL 30 "$built/idle_decay"
+finish
