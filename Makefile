@@ -202,6 +202,22 @@ $(SELDOM_OBJ): LAYER_CFLAGS := $(LIB_CFLAGS) $(if $(filter release,$(VARIANT)),-
 $(MODULE_OBJ): LAYER_CFLAGS := $(LUA_CFLAGS) -fvisibility=hidden
 $(CONSOLE_OBJ) $(UNIT_OBJ): LAYER_CFLAGS := $(LUA_CFLAGS)
 
+# What a newcomer's machine may lack: one line says which command installs it.
+PROBE_lua      := /lua5.4/lua.h
+PROBE_readline := /readline/readline.h
+PROBE_cmocka   := /cmocka.h
+$O/have-%:
+	@mkdir -p $(@D)
+	@printf '%s\n' '#if !__has_include(<$(or $(HEADER),$(PROBE_$*:/%=%))>)' '#error' '#endif' | \
+	    $(CC) $(LUA_CFLAGS) $(CFLAGS) -E -x c -o /dev/null - 2>/dev/null || \
+	    { scripts/bootstrap --hint $(PROBE_$*) >&2; exit 1; }
+	@touch $@
+$O/have-lua: HEADER := lua.h
+$(MODULE_OBJ): | $O/have-lua
+$(CONSOLE_OBJ): | $O/have-lua $O/have-readline
+$(LUA_HOST): | $O/have-lua
+$(UNIT_OBJ) $(WORKLOAD): | $O/have-cmocka
+
 $O/%.o: %.c $O/flags
 	@mkdir -p $(@D)
 	$(call say,CC,$<)$(CC) $(ALL_CFLAGS) $(LAYER_CFLAGS) $(CFLAGS) -MMD -MP -c -o $@ $<

@@ -124,13 +124,22 @@ record() {
     waiting+=("program $1")
 }
 
-# Runs a program and writes beside its log: its exit status, and the seconds that it took, by the clock, of the
-# processors for itself and for the system. (In a file of another name first: who reads must find it whole.)
+# Runs a program, whose temporary folder must be empty at its end, and writes beside its log: its exit status, and the
+# seconds that it took, by the clock, of the processors for itself and for the system. (In a file of another name
+# first: who reads must find it whole.)
 run_here() {
-    local log=$1 status TIMEFORMAT='%R %U %S'
+    local log=$1 status left TIMEFORMAT='%R %U %S'
+    local -x TMPDIR
+    TMPDIR=$(mktemp -d)
     shift
     { time timeout -k 10 "$limit" "$@" >"$log" 2>&1 </dev/null; } 2>"$log.time"
     status=$?
+    left=$(ls -A "$TMPDIR")
+    rm -rf "$TMPDIR"
+    if [ -n "$left" ] && [ $status = 0 ]; then
+        echo "left in its temporary folder: $left" >>"$log"
+        status=1
+    fi
     echo "$status $(tail -n 1 "$log.time")" >"$log.time"
     mv "$log.time" "$log.status"
 }
