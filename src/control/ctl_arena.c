@@ -62,12 +62,12 @@ ctl_one_arena(const ctl_call_t *call, fmt_t *why) {
 int
 read_arena_initialized(const ctl_call_t *call, lunalloc_value_t *value, fmt_t *why) {
     size_t index = call->index[0];
-    bool several = index == CTL_ALL_ARENAS || (call->snapshot && index == STATS_DESTROYED);
+    bool several = index == CTL_ALL_ARENAS || (call->typed && index == STATS_DESTROYED);
     if (!several && index >= arenas_count()) {
         return ctl_no_such_arena(why, index);
     }
     bool alive = several ? index == CTL_ALL_ARENAS || arenas_ndestroyed() > 0 : arenas_alive((uint32_t)index);
-    value->v.b = alive && (several || !call->snapshot || ctl_epoch_began_with((uint32_t)index));
+    value->v.b = alive && (several || !call->typed || ctl_epoch_began_with((uint32_t)index));
     return 0;
 }
 

@@ -106,7 +106,7 @@ slot_of(uint32_t index) {
 uint64_t
 ctl_arena_sum(const ctl_call_t *call, uint32_t index, size_t offset) {
     stats_arena_t arena;
-    const slot_t *slot = call->snapshot && index <= SLOT_MERGED ? slot_of(index) : NULL;
+    const slot_t *slot = call->typed && index <= SLOT_MERGED ? slot_of(index) : NULL;
     if (slot != NULL) {
         return atomic_get(&slot->sums[offset / sizeof(uint64_t)]);
     }
@@ -117,7 +117,7 @@ ctl_arena_sum(const ctl_call_t *call, uint32_t index, size_t offset) {
 uint64_t
 ctl_total(const ctl_call_t *call, size_t offset) {
     lunalloc_stats_t stats;
-    const slot_t *slot = call->snapshot ? slot_of(SLOT_TOTAL) : NULL;
+    const slot_t *slot = call->typed ? slot_of(SLOT_TOTAL) : NULL;
     if (slot != NULL) {
         return atomic_get(&slot->sums[offset / sizeof(uint64_t)]);
     }

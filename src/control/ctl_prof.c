@@ -210,7 +210,7 @@ write_thread_prof_name(const ctl_call_t *call, const lunalloc_value_t *value, fm
     (void)call;
     int error = value->v.s == NULL ? EINVAL : prof_thread_set_name(value->v.s);
     if (error == EINVAL) {
-        fmt_str(why, "allowed: printable ASCII, at most 95 bytes");
+        fmt_str(why, "allowed: printable ASCII and tabs, at most 95 bytes");
     }
     return no_memory(error, why);
 }

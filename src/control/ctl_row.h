@@ -24,7 +24,7 @@ typedef struct {
     const ctl_row_t *row;
     size_t index[CTL_MAX_INDICES]; /* of <i>, <j> */
     uintptr_t arg;                 /* the row's */
-    bool snapshot;                 /* sums are to be those of the last epoch (ctl_epoch.h) */
+    bool typed;                    /* by mallctl: sums are those of the last epoch (ctl_epoch.h) */
 } ctl_call_t;
 
 /* The arguments of a mallctl. */

@@ -38,7 +38,7 @@ read_cache_stats(const ctl_call_t *call, lunalloc_value_t *value, fmt_t *why) {
 static bool
 is_there(const ctl_call_t *call, fmt_t *why) {
     size_t index = call->index[0];
-    bool there = index == STATS_MERGED || (index == STATS_DESTROYED && (!call->snapshot || arenas_ndestroyed() > 0)) ||
+    bool there = index == STATS_MERGED || (index == STATS_DESTROYED && (!call->typed || arenas_ndestroyed() > 0)) ||
                  (index < ARENAS_MAX && arenas_want((uint32_t)index));
     if (!there) {
         ctl_no_such_arena(why, index);

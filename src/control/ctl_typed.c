@@ -186,7 +186,7 @@ failed(ctl_name_t *name, const ctl_io_t *io, int error) {
 
 static inline int
 access_name(ctl_name_t *name, const ctl_io_t *io) {
-    name->call.snapshot = true;
+    name->call.typed = true;
     int error = access_once(name, io);
     return LIKELY(error == 0) ? 0 : failed(name, io, error);
 }

@@ -242,7 +242,7 @@ prof_thread_get_name(void) {
 static bool
 is_good_name(const char *name) {
     size_t len = 0;
-    while (len < PROF_NAME_MAX && name[len] >= ' ' && name[len] <= '~') {
+    while (len < PROF_NAME_MAX && ((name[len] >= ' ' && name[len] <= '~') || name[len] == '\t')) {
         len++;
     }
     return len < PROF_NAME_MAX && name[len] == '\0';

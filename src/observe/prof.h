@@ -45,7 +45,7 @@ void prof_set_thread_active_init(bool active);
 bool prof_thread_active(void);
 void prof_thread_set_active(bool active);
 const char *prof_thread_get_name(void);
-/* 0; EINVAL: longer than PROF_NAME_MAX - 1, or not printable; EAGAIN. */
+/* 0; EINVAL: longer than PROF_NAME_MAX - 1, or neither printable nor a tab; EAGAIN. */
 int prof_thread_set_name(const char *name);
 
 /* Marks the calling thread busy; returns whether it was so. Nothing is done for a thread that is gone: always busy. */

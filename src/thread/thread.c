@@ -190,6 +190,11 @@ thread_is_cached(const thread_t *thread) {
     return able && !thread->uncached && options.tcache;
 }
 
+bool
+thread_has_no_cache(const thread_t *thread) {
+    return thread->uncached || !options.tcache;
+}
+
 void
 thread_refit(thread_t *thread) {
     bool on = thread_is_cached(thread) && modes_on(MODES_ALL) == 0;

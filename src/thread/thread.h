@@ -78,6 +78,8 @@ void thread_set_most_cached(thread_t *thread, uint32_t n);
 uint32_t thread_nclasses(const thread_t *thread);
 /* Is it on? Also where a mode (modes.h) keeps it empty. */
 bool thread_is_cached(const thread_t *thread);
+/* Was it switched off, for this thread or for all? In a manual arena, a thread has none without that. */
+bool thread_has_no_cache(const thread_t *thread);
 /* Fits the calling thread's cache to what it may cover and hold by now; it holds nothing while a mode is on. */
 void thread_refit(thread_t *thread);
 /* Moves the calling thread to another automatic arena, if their number has changed and it should. True if it moved; its

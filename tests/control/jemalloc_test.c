@@ -538,6 +538,17 @@ test_errors(void **state) {
     assert_int_equal(mallctl("thread.prof.name", &old, &len, &name, sizeof name), EPERM);
     assert_int_equal(mallctl("thread.prof.name", &old, &len, NULL, 0), 0);
     assert_string_equal(old, "");
+    name = "a\tname";
+    assert_int_equal(mallctl("thread.prof.name", NULL, NULL, &name, sizeof name), 0);
+    assert_int_equal(mallctl("thread.prof.name", &old, &len, NULL, 0), 0);
+    assert_string_equal(old, name);
+    bool on = false, was;
+    size_t flag = 1;
+    assert_int_equal(mallctl("thread.tcache.flush", NULL, NULL, NULL, 0), 0);
+    assert_int_equal(mallctl("thread.tcache.enabled", &was, &flag, &on, 1), 0);
+    assert_int_equal(mallctl("thread.tcache.flush", NULL, NULL, NULL, 0), EFAULT);
+    assert_int_equal(lunalloc_ctl_set("thread.tcache.flush", NULL, NULL, 0), 0);
+    assert_int_equal(mallctl("thread.tcache.enabled", NULL, NULL, &was, 1), 0);
     assert_int_equal(mallctl("opt.max_background_threads", &max, &max_len, NULL, 0), 0);
     assert_int_equal(mallctl("max_background_threads", NULL, NULL, &max, sizeof max), 0);
     size_t more = max + 1;

@@ -1,6 +1,7 @@
 /* report_test.c -- the report's formats: complete, well-formed, in pieces; and what its letters leave out. */
 #include "../api/support.h"
 #include "arena/arenas.h"
+#include "base/options.h"
 #include "control/ctl_row.h"
 #include "control/report.h"
 
@@ -164,6 +165,18 @@ test_json(void **state) {
     assert_true(npieces > 10);
 }
 
+/* A setting is quoted as JSON wants it, whatever is in it. */
+static void
+test_json_of_any_text(void **state) {
+    (void)state;
+    char before[sizeof options.stats_print_opts];
+    strcpy(before, options.stats_print_opts);
+    strcpy(options.stats_print_opts, "a\"b\\c\nd\te\"");
+    assert_json(NULL);
+    assert_non_null(strstr(text, "\"stats_print_opts\":\"a\\\"b\\\\c\\nd e\\\"\","));
+    strcpy(options.stats_print_opts, before);
+}
+
 /* Each letter leaves its part out, and whatever is left is well-formed; letters that mean nothing are ignored. */
 static void
 test_letters(void **state) {
@@ -296,6 +309,32 @@ test_openmetrics(void **state) {
     assert_null(strstr(report(LUNALLOC_OPENMETRICS, "a"), "arena="));
 }
 
+static bool
+is_used(const stats_bin_t *bin) {
+    return (bin->nmalloc | bin->nrequests | bin->nslabs) != 0;
+}
+
+/* A class has samples of all its figures if it was ever used, and none if not. */
+static void
+test_openmetrics_leaves_out_zeros(void **state) {
+    (void)state;
+    static const char *const families[] = {"nmalloc_total", "curregs", "nreslabs_total", "mutex_num_ops_total"};
+    unsigned nused = 0;
+    lunalloc_free(lunalloc_malloc(1));
+    report(LUNALLOC_OPENMETRICS, NULL);
+    for (uint32_t i = 0; i < sc.nsmall; i++) {
+        stats_bin_t bin;
+        assert_int_equal(stats_get(record_bin, 0, i, &bin), 0);
+        for (unsigned k = 0; k < sizeof families / sizeof families[0]; k++) {
+            char sample[96];
+            snprintf(sample, sizeof sample, "\nlunalloc_arenas_bins_%s{arena=\"0\",bin=\"%u\"} ", families[k], i);
+            assert_int_equal(count(text, sample), is_used(&bin));
+        }
+        nused += is_used(&bin);
+    }
+    assert_true(nused > 0 && nused < sc.nsmall);
+}
+
 /* ---- who calls ---- */
 
 static void
@@ -360,9 +399,11 @@ main(int argc, char **argv) {
         cmocka_unit_test(test_every_figure_is_a_control),
         cmocka_unit_test(test_every_figure_in_every_format),
         cmocka_unit_test(test_json),
+        cmocka_unit_test(test_json_of_any_text),
         cmocka_unit_test(test_letters),
         cmocka_unit_test(test_text),
         cmocka_unit_test(test_openmetrics),
+        cmocka_unit_test(test_openmetrics_leaves_out_zeros),
         cmocka_unit_test(test_destinations),
         cmocka_unit_test(test_bad_arguments),
         cmocka_unit_test(test_at_exit),

@@ -182,6 +182,9 @@ test_allocated_is_one_sum(void **state) {
     uint32_t nauto = arenas_nauto();
     _Atomic bool freed = false;
     pthread_t thread;
+    arena_t *other = arenas_create();
+    assert_non_null(mallocx(1000, MALLOCX_ARENA(other->index)));
+    assert_non_null(mallocx(30000, MALLOCX_ARENA(other->index)));
     for (unsigned i = 0; i < NCACHED; i++) {
         cached[i] = lunalloc_malloc(i % 2 == 0 ? 1000 : 20000);
     }
@@ -198,8 +201,43 @@ test_allocated_is_one_sum(void **state) {
     assert_picture(after);
     assert_int_equal(after->merged.arena.allocated + after->merged.arena.tcache_bytes, bytes_out(&after->merged));
     arenas_set_nauto(nauto);
+    assert_int_equal(arenas_destroy(other->index), 0);
     stats_snapshot_free(before);
     stats_snapshot_free(after);
+}
+
+/* ---- how figures of several arenas become one ---- */
+
+static arena_t *
+arena_with_dirty(int64_t decay_ms) {
+    arena_t *arena = arenas_create();
+    bool zeroed = false;
+    pa_set_decay_ms(&arena->pages, extent_dirty, decay_ms, clock_coarse_ns());
+    arena_free_large_ptr(arena_malloc_large(arena, sc_index(1000 * sc.page), sc.page, &zeroed));
+    return arena;
+}
+
+/* Pages add up; without a limit in one arena there is none in all; what is due first is due; the oldest's age. */
+static void
+test_kinds_of_mergers(void **state) {
+    (void)state;
+    arena_t *never = arena_with_dirty(-1), *soon = arena_with_dirty(100000), *late = arena_with_dirty(900000);
+    stats_arena_t one[3], all;
+    assert_int_equal(stats_get(record_arena, never->index, 0, &one[0]), 0);
+    assert_int_equal(stats_get(record_arena, soon->index, 0, &one[1]), 0);
+    assert_int_equal(stats_get(record_arena, late->index, 0, &one[2]), 0);
+    assert_int_equal(stats_get(record_arena, STATS_MERGED, 0, &all), 0);
+    assert_true(all.dirty.npages >= one[0].dirty.npages + one[1].dirty.npages + one[2].dirty.npages);
+    assert_true(all.dirty.allowed == FIGURE_NEVER && all.dirty.decay_ms == FIGURE_NEVER);
+    assert_true(one[1].dirty.due_ms < one[2].dirty.due_ms && all.dirty.due_ms <= one[1].dirty.due_ms);
+    pa_set_decay_ms(&never->pages, extent_dirty, 500000, clock_coarse_ns());
+    assert_int_equal(stats_get(record_arena, STATS_MERGED, 0, &all), 0);
+    assert_true(all.dirty.allowed != FIGURE_NEVER &&
+                all.dirty.allowed >= one[1].dirty.allowed + one[2].dirty.allowed / 2);
+    assert_true(all.uptime >= one[0].uptime && all.uptime < one[0].uptime * 1000 + UINT64_C(600000000000));
+    assert_int_equal(arenas_destroy(never->index), 0);
+    assert_int_equal(arenas_destroy(soon->index), 0);
+    assert_int_equal(arenas_destroy(late->index), 0);
 }
 
 /* ---- under load ---- */
@@ -478,6 +516,7 @@ main(void) {
         cmocka_unit_test(test_hit_ratio),
         cmocka_unit_test(test_requests_of_arenas),
         cmocka_unit_test(test_allocated_is_one_sum),
+        cmocka_unit_test(test_kinds_of_mergers),
         cmocka_unit_test(test_zero_reallocs),
         cmocka_unit_test(test_equations_under_load),
     };
