@@ -30,6 +30,9 @@
 
 /* ---- results (result.c) ---- */
 
+/* Pushes the text with its control characters as '?': a message is one line, whatever name it repeats. */
+const char *core_push_line(lua_State *L, const char *text);
+
 /* Push nil, message, code; return 3. */
 int core_fail(lua_State *L, const char *code, const char *format, ...) __attribute__((format(printf, 3, 4)));
 int core_fail_errno(lua_State *L, int error, const char *message);

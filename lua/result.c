@@ -3,6 +3,7 @@
  */
 #include "core.h"
 
+#include <ctype.h>
 #include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -35,6 +36,17 @@ errno_name(int error) {
     }
 }
 
+const char *
+core_push_line(lua_State *L, const char *text) {
+    luaL_Buffer buffer;
+    luaL_buffinit(L, &buffer);
+    for (; *text != '\0'; text++) {
+        luaL_addchar(&buffer, iscntrl((unsigned char)*text) ? '?' : *text);
+    }
+    luaL_pushresult(&buffer);
+    return lua_tostring(L, -1);
+}
+
 int
 core_fail(lua_State *L, const char *code, const char *format, ...) {
     char message[512];
@@ -43,7 +55,7 @@ core_fail(lua_State *L, const char *code, const char *format, ...) {
     vsnprintf(message, sizeof(message), format, args);
     va_end(args);
     lua_pushnil(L);
-    lua_pushstring(L, message);
+    core_push_line(L, message);
     lua_pushstring(L, code);
     return 3;
 }
@@ -51,7 +63,7 @@ core_fail(lua_State *L, const char *code, const char *format, ...) {
 int
 core_fail_errno(lua_State *L, int error, const char *message) {
     lua_pushnil(L);
-    lua_pushstring(L, message[0] != '\0' ? message : strerror(error));
+    core_push_line(L, message[0] != '\0' ? message : strerror(error));
     lua_pushstring(L, errno_name(error));
     return 3;
 }

@@ -77,9 +77,9 @@ raise_unknown(lua_State *L, const char *what, const char *name, const snapshot_r
     }
     const char *near = core_nearest(name, known, n);
     if (near != NULL) {
-        return luaL_error(L, "no field '%s' in %s; did you mean '%s'?", name, what, near);
+        return luaL_error(L, "no field '%s' in %s; did you mean '%s'?", core_push_line(L, name), what, near);
     }
-    return luaL_error(L, "no field '%s' in %s", name, what);
+    return luaL_error(L, "no field '%s' in %s", core_push_line(L, name), what);
 }
 
 /* ---- a row ---- */
@@ -177,7 +177,8 @@ rows_index(lua_State *L) {
     lua_Integer key = lua_tointegerx(L, 2, &integer);
     if (!integer) {
         return luaL_error(L, "rows of the statistics are indexed by the number of %s, not by '%s'",
-                          view->kind == SNAPSHOT_CLASS ? "a size class" : "an arena", luaL_tolstring(L, 2, NULL));
+                          view->kind == SNAPSHOT_CLASS ? "a size class" : "an arena",
+                          core_push_line(L, lua_isstring(L, 2) ? lua_tostring(L, 2) : luaL_typename(L, 2)));
     }
     const snapshot_t *snapshot = push_snapshot_of(L);
     uint32_t position = snapshot_position(snapshot, view->kind, (uint64_t)key);

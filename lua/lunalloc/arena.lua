@@ -30,13 +30,13 @@ end
 
 function Arena:extents(filter)
     check.self(self, Arena, "arena:extents")
-    check.table(filter or {}, "arena:extents", 1, "a table of conditions")
+    check.table(filter == nil and {} or filter, "arena:extents", 1, "a table of conditions")
     return self.api.extents(of_arena(filter, self.index))
 end
 
 function Arena:extents_summary(options)
     check.self(self, Arena, "arena:extents_summary")
-    check.table(options or {}, "arena:extents_summary", 1, "a table of conditions")
+    check.table(options == nil and {} or options, "arena:extents_summary", 1, "a table of conditions")
     return self.api.extents_summary(of_arena(options, self.index))
 end
 
@@ -167,12 +167,12 @@ local arena = {}
 function arena.install(api, backend)
     api.arena = setmetatable({
         create = function(settings)
-            settings = settings == nil and {} or settings
+            settings = settings == nil and {} or check.plain(settings)
             check.table(settings, "arena.create", 1, "a table of settings")
             check.settings(settings, "arena.create", "the name of a setting")
             local hooks = settings.hooks
             check.that(is_hooks(hooks), "arena.create", 1,
-                ("there are no hooks '%s'; allowed: 'counting'"):format(tostring(hooks)))
+                ("there are no hooks %s; allowed: 'counting'"):format(check.shown(hooks)))
             return create_arena(api, backend, without_hooks(settings), settings.hooks)
         end,
     }, {

@@ -5,6 +5,22 @@
 
 local check = {}
 
+local SHOWN <const> = 80
+
+--- A value as part of a line: text in quotes, cut if it is long, and only the kind of what is no plain value.
+function check.shown(value)
+    local kind = type(value)
+    if kind == "string" then
+        local start = value:sub(1, SHOWN):gsub("%c", function(c)
+            return ("\\%d"):format(c:byte())
+        end)
+        return ("'%s%s'"):format(start, #value > SHOWN and "..." or "")
+    elseif kind == "number" or kind == "boolean" or kind == "nil" then
+        return tostring(value)
+    end
+    return "a " .. kind
+end
+
 local CALLER <const> = 4 -- of the public function: complain(), the check and the function itself are 1 to 3
 
 --- Called by a check itself, and by nothing that it calls.
@@ -35,6 +51,19 @@ function check.text(value, call, n, what)
     end
 end
 
+--- A plain copy of what is in a table: each value is read once, so what was checked is what is used. Anything else, and
+--- nil, stays as it is.
+function check.plain(t)
+    if type(t) ~= "table" then
+        return t
+    end
+    local copy = {}
+    for key, value in pairs(t) do
+        copy[key] = value
+    end
+    return copy
+end
+
 --- True of what the allocator takes as a control's value.
 function check.is_value(value)
     local kind = type(value)
@@ -47,7 +76,7 @@ function check.settings(settings, call, what)
         if type(name) ~= "string" or name:find("\0", 1, true) then
             complain(call, 1, ("%s expected, got %s"):format(what, type(name)))
         elseif not check.is_value(value) then
-            complain(call, 1, ("%s takes a boolean, number or string, not %s"):format(name,
+            complain(call, 1, ("%s takes a boolean, number or string, not %s"):format(check.shown(name),
                 type(value) == "string" and "one with zero bytes" or type(value)))
         end
     end

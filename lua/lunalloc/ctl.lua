@@ -85,7 +85,7 @@ local function unknown(tree, node, path, word)
     local name = join(path, word)
     local near = core.nearest(tostring(word), node.order)
     near = near and join(path, near) or not name:find("\0", 1, true) and tree.backend.suggest(name)
-    return ("no control '%s'%s"):format(name, near and ("; did you mean '%s'?"):format(near) or "")
+    return ("no control %s%s"):format(check.shown(name), near and ("; did you mean '%s'?"):format(near) or "")
 end
 
 local function takes_all(path)
@@ -113,7 +113,7 @@ function Tree:resolve(node, path, key)
     if type(key) == "number" then
         return self:step(node, path, math.tointeger(key) or key)
     elseif type(key) ~= "string" then
-        return nil, ("no control '%s'"):format(join(path, tostring(key)))
+        return nil, ("no control: the name of one expected, got %s"):format(check.shown(key))
     end
     if not key:find("^[^.]+") or key:find("%.$") or key:find("..", 1, true) then
         return nil, unknown(self, node, path, key)

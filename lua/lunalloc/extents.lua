@@ -5,6 +5,7 @@
 --- its own locals.)
 
 local core = require "lunalloc.core"
+local check = require "lunalloc.check"
 
 local INDEX_END <const> = 0xffffffff -- stands for none
 
@@ -28,14 +29,14 @@ local function check_one_of(list, word, what, level)
         return
     end
     local near = type(word) == "string" and core.nearest(word, list)
-    error(("extents: no %s '%s'%s (there are: %s)"):format(what, tostring(word),
+    error(("extents: no %s %s%s (there are: %s)"):format(what, check.shown(word),
         near and ("; did you mean '%s'?"):format(near) or "", table.concat(list, ", ")), level + 1)
 end
 
 local function check_index(filter, name, level)
     local value = filter[name]
     if value ~= nil and not (math.type(value) == "integer" and value >= 0 and value < INDEX_END) then
-        error(("extents: %s must be an index, 0 or more, not '%s'"):format(name, tostring(value)), level + 1)
+        error(("extents: %s must be an index, 0 or more, not %s"):format(name, check.shown(value)), level + 1)
     end
 end
 
@@ -53,11 +54,11 @@ local function check_filter(filter, extra, level)
         check_one_of(states, filter.state, "state", level + 1)
     end
     if filter.slab ~= nil and type(filter.slab) ~= "boolean" then
-        error(("extents: slab must be true or false, not '%s'"):format(tostring(filter.slab)), level + 1)
+        error(("extents: slab must be true or false, not %s"):format(check.shown(filter.slab)), level + 1)
     end
     if filter.min_size ~= nil and type(filter.min_size) ~= "number" and type(filter.min_size) ~= "string" then
-        error(("extents: min_size is a size, as a number or text such as '64K', not '%s'"):format(
-            tostring(filter.min_size)), level + 1)
+        error(("extents: min_size is a size, as a number or text such as '64K', not %s"):format(
+            check.shown(filter.min_size)), level + 1)
     end
     check_index(filter, "arena", level + 1)
     check_index(filter, "szind", level + 1)
@@ -100,7 +101,7 @@ local extents = {}
 --- Adds the functions to `api`.
 function extents.install(api, backend)
     function api.extents(filter)
-        filter = filter == nil and {} or filter
+        filter = filter == nil and {} or check.plain(filter)
         check_filter(filter, nil, 2)
         local walker, message, code = open_walker(backend, filter)
         if not walker then
@@ -111,7 +112,7 @@ function extents.install(api, backend)
 
     --- { [value of the field] = {count, bytes} }; extents without a size class are under "none".
     function api.extents_summary(options)
-        options = options == nil and {} or options
+        options = options == nil and {} or check.plain(options)
         check_filter(options, "by", 2)
         local by = options.by == nil and "state" or options.by
         check_one_of(fields, by, "field", 2)

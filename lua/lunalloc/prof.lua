@@ -6,8 +6,6 @@
 
 local check = require "lunalloc.check"
 
-local MAX_LG_SAMPLE <const> = 63
-
 local groupings = { "stack", "class", "arena", "thread" }
 local seconds_of = { [""] = 1, ms = 1 / 1000, s = 1, m = 60, h = 3600 }
 
@@ -16,7 +14,7 @@ local function to_seconds(age, level)
     local number, unit = tostring(age):match "^([%d.]+)(%a*)$"
     local seconds = tonumber(number) and seconds_of[unit]
     if not seconds then
-        error(("prof.top: min_age is a number of seconds or a text like \"10s\", not '%s'"):format(tostring(age)),
+        error(("prof.top: min_age is a number of seconds or a text like \"10s\", not %s"):format(check.shown(age)),
             level + 1)
     end
     return tonumber(number) * seconds
@@ -102,33 +100,31 @@ local function check_options(options, allowed, what)
     end
     for name in pairs(options) do
         if not allowed[name] then
-            error(("prof.%s: no option '%s'"):format(what, tostring(name)), 3)
+            error(("prof.%s: no option %s"):format(what, check.shown(name)), 3)
         end
     end
 end
 
---- nil, or the binary logarithm of a number of bytes, also as text.
+--- nil, or what may be the binary logarithm of a number of bytes; the allocator says which are.
 local function is_rate(lg_sample)
-    local number = math.tointeger(tonumber(lg_sample))
-    return lg_sample == nil or number ~= nil and number >= 0 and number <= MAX_LG_SAMPLE
+    return lg_sample == nil or type(lg_sample) ~= "boolean" and check.is_value(lg_sample)
 end
 
 local function check_rate(lg_sample)
     if not is_rate(lg_sample) then
-        error(("prof.start: lg_sample is a whole number from 0 to %d, not '%s'"):format(MAX_LG_SAMPLE,
-            tostring(lg_sample)), 3)
+        error(("prof.start: lg_sample is a whole number, not %s"):format(check.shown(lg_sample)), 3)
     end
 end
 
 local function check_count(n)
     if n ~= nil and not (math.type(n) == "integer" and n >= 0) then
-        error(("prof.top: n is a whole number, 0 or more, not '%s'"):format(tostring(n)), 3)
+        error(("prof.top: n is a whole number, 0 or more, not %s"):format(check.shown(n)), 3)
     end
 end
 
 local function check_grouping(by)
     if not keys[by] then
-        error(("prof.top: by is one of %s, not '%s'"):format(table.concat(groupings, ", "), tostring(by)), 3)
+        error(("prof.top: by is one of %s, not %s"):format(table.concat(groupings, ", "), check.shown(by)), 3)
     end
 end
 
@@ -140,14 +136,14 @@ function prof.install(api, backend)
 
     --- Forgets all samples; lg_sample sets the rate: one in 2^lg_sample bytes.
     function api.prof.reset(lg_sample)
-        check.that(is_rate(lg_sample), "prof.reset", 1, ("a whole number from 0 to %d expected, got '%s'"):format(
-            MAX_LG_SAMPLE, tostring(lg_sample)))
+        check.that(is_rate(lg_sample), "prof.reset", 1, ("a whole number expected, got %s"):format(
+            check.shown(lg_sample)))
         return backend.set("prof.reset", lg_sample)
     end
 
     --- Begins with nothing known.
     function api.prof.start(options)
-        options = options == nil and {} or options
+        options = options == nil and {} or check.plain(options)
         check_options(options, { lg_sample = true }, "start")
         check_rate(options.lg_sample)
         local ok, message, code = backend.set("prof.reset", options.lg_sample)
@@ -173,7 +169,7 @@ function prof.install(api, backend)
 
     --- Groups of what lives, most bytes first: { samples=, objects=, bytes=, oldest= } and what they have in common.
     function api.prof.top(options)
-        options = options == nil and {} or options
+        options = options == nil and {} or check.plain(options)
         check_options(options, { by = true, min_age = true, n = true }, "top")
         local by = options.by == nil and "stack" or options.by
         check_grouping(by)

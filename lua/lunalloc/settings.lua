@@ -86,6 +86,7 @@ function settings.install(api, backend)
     --- code if one is refused. What it returns restores the old values when it is closed, or by :restore().
     function api.with(changes)
         check.table(changes, "with", 1, "a table of name = value")
+        changes = check.plain(changes)
         check.settings(changes, "with", "the name of a control")
         return backend.with(sorted(changes))
     end

@@ -62,7 +62,7 @@ end
 function Workload:wait(seconds)
     check.self(self, Workload, "workload:wait")
     check.that(seconds == nil or math.type(seconds) and seconds >= 0, "workload:wait", 1,
-        ("a number of seconds, 0 or more, expected, got '%s'"):format(tostring(seconds)))
+        ("a number of seconds, 0 or more, expected, got %s"):format(check.shown(seconds)))
     if not self.started then
         return nil, "the workload was not started", "EINVAL"
     end

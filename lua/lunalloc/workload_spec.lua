@@ -27,7 +27,7 @@ local function fail(format, ...)
 end
 
 local function shown(value)
-    return type(value) == "string" and ("%q"):format(value) or tostring(value)
+    return (check.shown(value):gsub("^'(.*)'$", '"%1"'))
 end
 
 local function sorted_keys(t)

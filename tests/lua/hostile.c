@@ -194,7 +194,7 @@ set_arguments(lua_State *L, const char *const *files) {
 int
 main(int argc, char **argv) {
     static const char *const all[] = {"tests/lua/hostile/freed_test.lua", "tests/lua/hostile/memory_test.lua",
-                                      "tests/lua/hostile/fork_test.lua", NULL};
+                                      "tests/lua/hostile/fork_test.lua", "tests/lua/hostile/random_test.lua", NULL};
     lua_State *L = lua_newstate(allocate, NULL);
     if (L == NULL) {
         return EXIT_FAILURE;

@@ -118,9 +118,9 @@ test("a workload that finalizers start again while its timeline is read", functi
             w:wait()
         end
     end, function()
-        for i = 1, 40 do
+        for i = 1, 24 do
             assert(w:start():wait())
-            for _ = 1, 20 do
+            for _ = 1, 10 do
                 assert(w:set { mark = MARK })
             end
             left = i

@@ -3,12 +3,16 @@
 
 local test = ...
 local la = require "lunalloc"
+local core = require "lunalloc.core"
 
 local MOST <const> = 2000
 
---- Tries f, which returns what undoes it, with more and more memory. When it runs out, unchanged() must hold.
-local function sweep(unchanged, f)
-    for n = 0, MOST do
+--- Tries f with more and more memory. When it runs out, unchanged() must hold. From `fine` allocations on, in steps.
+local function sweep(unchanged, f, fine)
+    local n, step = -1, 1
+    while n < MOST do
+        step = n >= (fine or MOST) and n // 8 or 1
+        n = n + step
         local refused, ok, result, message = hostile.attempt(n, f)
         if ok and not refused then
             assert(result, message)
@@ -19,7 +23,6 @@ local function sweep(unchanged, f)
         if ok and result then
             return n -- it did without
         end
-        collectgarbage()
         unchanged(n)
     end
     error "it never succeeds"
@@ -163,16 +166,25 @@ end
 local MIX <const> = { { size = 64, lifetime = 10 } }
 
 test("a workload is made and started, or leaves nothing", function()
-    local before = nthreads()
-    sweep(function()
-        assert_threads(before)
-    end, function()
-        local w = la.workload { duration = "forever", rate = 100, mix = MIX }
-        w:start()
-        getmetatable(w).__close(w)
-        return true
+    local before, w = nthreads(), nil
+    local function unchanged()
+        test.equal(nthreads(), before)
+    end
+    local description = { duration = "forever", rate = 100, mix = MIX, live_max = "1G", interval = 1 }
+    sweep(unchanged, function()
+        w = la.workload(description)
+        return w
+    end, 20)
+    local canonical, allocator = require "lunalloc.workload_spec".compile(description)
+    sweep(unchanged, function()
+        return core.workload.create(canonical, allocator)
     end)
-    collectgarbage()
+    sweep(function()
+        test.equal(w:status().state, "idle")
+    end, function()
+        return w:start()
+    end)
+    w:stop()
     assert_threads(before)
 end)
 
@@ -211,6 +223,7 @@ test("buffers, walkers, snapshots and reports raise, and leave nothing", functio
     end
     local before = live()
     local function unchanged(n)
+        collectgarbage()
         test.equal(live(), before, "after allocation " .. n)
     end
     sweep(unchanged, function()
@@ -223,13 +236,13 @@ test("buffers, walkers, snapshots and reports raise, and leave nothing", functio
             n = n + 1
         end
         return n > 0 and la.extents_summary { by = "szind" }
-    end)
+    end, 20)
     sweep(unchanged, function()
         return tostring(la.stats() - la.stats())
-    end)
+    end, 20)
     sweep(unchanged, function()
         return la.describe(DECAY) and la.find(la.buffer(10)) and la.sizeclass(10)
-    end)
+    end, 20)
     collectgarbage()
     test.equal(live(), before)
 end)
