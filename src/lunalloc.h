@@ -145,7 +145,9 @@ typedef struct {
  * live. The types and the sense of results are jemalloc's: a bool hook returns true if it did NOT do
  * what was asked, and then it must have changed nothing; a NULL member is never asked and counts as a refusal. alloc
  * must be there. It returns NULL, or memory of that size at that alignment, and tells whether it reads as zeros and
- * is committed; new_addr is always NULL. dalloc and destroy get whole results of alloc only.
+ * is committed; new_addr is always NULL. dalloc and destroy get whole results of alloc only: dalloc each one that is
+ * wholly free once its pages have been purged, destroy all that are left when the arena is destroyed, or dalloc if
+ * there is no destroy.
  *
  * No lock of an arena, bin or collection is held while a hook runs, and it may itself allocate and free: what it
  * allocates comes from an arena without hooks. The structure stays in use until the arena has been destroyed or given

@@ -61,6 +61,8 @@ uint32_t arena_fill(arena_t *arena, uint32_t szind, uint32_t seat, uint32_t n, v
 void *arena_malloc_small(arena_t *arena, uint32_t szind, uint32_t seat);
 /* A large allocation at an alignment (a power of two); *zeroed as for pa_alloc. NULL without memory. */
 void *arena_malloc_large(arena_t *arena, uint32_t szind, size_t alignment, bool *zeroed);
+/* The same of this arena's own memory only. */
+void *arena_malloc_large_in(arena_t *arena, uint32_t szind, size_t alignment, bool *zeroed);
 
 /* Gives n pointers back to the arenas that they came from, in any mix of small classes and arenas. Clobbers ptrs. Asks
  * no hook: slabs that nothing lives in any more are appended to `emptied`, for arena_delete_slabs. */

@@ -2,7 +2,8 @@
  * large.c -- allocations that are an extent of their own. Part of arena.h's contract.
  *
  * What caches do not take may come from another automatic arena: pages that are resident there serve before pages are
- * touched here that are not. Such an allocation belongs to the arena that it came from, and goes back there.
+ * touched here that are not. Such an allocation belongs to the arena that it came from, and goes back there. Not where
+ * an arena was named.
  */
 #include "arena/arenas.h"
 #include "arena/sample.h"
@@ -43,16 +44,20 @@ reuse(arena_t **arena, size_t size, size_t alignment, uint32_t szind, bool *zero
     return e;
 }
 
-void *
-arena_malloc_large(arena_t *arena, uint32_t szind, size_t alignment, bool *zeroed) {
-    witness_no_core_lock();
-    size_t size = align_up(sc.size[szind], sc.page);
+/* From resident pages of any arena, if it may be. */
+static extent_t *
+from_any(arena_t **arena, uint32_t szind, size_t alignment, bool *zeroed) {
+    bool guard = atomic_get(&(*arena)->pages.guard);
+    bool anywhere = sc.size[szind] > atomic_get(&options.tcache_max) && !guard && shares(*arena, *arena);
+    return anywhere ? reuse(arena, align_up(sc.size[szind], sc.page), alignment, szind, zeroed) : NULL;
+}
+
+static void *
+malloc_large(arena_t *arena, uint32_t szind, size_t alignment, bool *zeroed, bool only) {
     alignment = alignment < sc.page ? sc.page : alignment;
-    bool guard = atomic_get(&arena->pages.guard);
-    bool anywhere = sc.size[szind] > atomic_get(&options.tcache_max) && !guard && shares(arena, arena);
-    extent_t *e = anywhere ? reuse(&arena, size, alignment, szind, zeroed) : NULL;
+    extent_t *e = only ? NULL : from_any(&arena, szind, alignment, zeroed);
     if (e == NULL) {
-        e = pa_alloc(&arena->pages, size, alignment, szind, false, zeroed);
+        e = pa_alloc(&arena->pages, align_up(sc.size[szind], sc.page), alignment, szind, false, zeroed);
     }
     if (e == NULL) {
         return NULL;
@@ -61,6 +66,18 @@ arena_malloc_large(arena_t *arena, uint32_t szind, size_t alignment, bool *zeroe
     pagemap_set_class(e->addr, cached_class(arena, szind));
     atomic_add(&arena->nmalloc_large[szind], 1);
     return (void *)e->addr;
+}
+
+void *
+arena_malloc_large(arena_t *arena, uint32_t szind, size_t alignment, bool *zeroed) {
+    witness_no_core_lock();
+    return malloc_large(arena, szind, alignment, zeroed, false);
+}
+
+void *
+arena_malloc_large_in(arena_t *arena, uint32_t szind, size_t alignment, bool *zeroed) {
+    witness_no_core_lock();
+    return malloc_large(arena, szind, alignment, zeroed, true);
 }
 
 void

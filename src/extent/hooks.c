@@ -57,6 +57,8 @@ hook_destroy(extent_hooks_t *hooks, void *addr, size_t size, bool committed, uin
         depth++;
         hooks->destroy(hooks, addr, size, committed, arena);
         depth--;
+    } else {
+        hook_dalloc(hooks, addr, size, committed, arena);
     }
 }
 

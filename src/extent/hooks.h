@@ -24,7 +24,8 @@ extern extent_hooks_t hooks_system;
 void *hook_alloc(extent_hooks_t *hooks, size_t size, size_t alignment, bool *zeroed, bool *committed, uint32_t arena);
 /* Gives a whole region back. */
 bool hook_dalloc(extent_hooks_t *hooks, void *addr, size_t size, bool committed, uint32_t arena);
-/* The same for an arena that is being destroyed: cannot be refused. */
+/* The same for an arena that is being destroyed: by the hook for that, or dalloc if there is none. Cannot be refused:
+ * what is not taken is the application's. */
 void hook_destroy(extent_hooks_t *hooks, void *addr, size_t size, bool committed, uint32_t arena);
 bool hook_commit(extent_hooks_t *hooks, void *addr, size_t size, uint32_t arena);
 bool hook_decommit(extent_hooks_t *hooks, void *addr, size_t size, uint32_t arena);

@@ -252,6 +252,16 @@ purge_batch(page_alloc_t *pa, extents_t *x, quota_t *quota) {
     return true;
 }
 
+/* Regions that are wholly retained now. The system's are kept, unless opt.retain is off; an arena's own hooks are
+ * asked, if they can take any back. */
+static void
+give_regions_back(page_alloc_t *pa) {
+    const extent_hooks_t *hooks = pa_hooks(pa);
+    if (UNLIKELY(hooks == NULL ? !options.retain : hooks->dalloc != NULL)) {
+        pa_release_unused(pa);
+    }
+}
+
 /* The curve is read anew for each batch, since its time may change meanwhile. */
 static void
 purge_quota(page_alloc_t *pa, extents_t *x, quota_t quota) {
@@ -263,8 +273,8 @@ purge_quota(page_alloc_t *pa, extents_t *x, quota_t quota) {
         }
     }
     atomic_add(&purges_of(pa, x)->npurges, any);
-    if (UNLIKELY(any && !options.retain)) {
-        pa_release_unused(pa);
+    if (any) {
+        give_regions_back(pa);
     }
 }
 
@@ -279,9 +289,7 @@ pa_purge_freed(page_alloc_t *pa, extent_t *e) {
     extents_unlock(&pa->dirty);
     purge_one(pa, &pa->dirty, e, false);
     atomic_add(&pa->dirty_purges.npurges, 1);
-    if (UNLIKELY(!options.retain)) {
-        pa_release_unused(pa);
-    }
+    give_regions_back(pa);
 }
 
 /* Whatever the ages. What comes meanwhile stays: it is for those who bring it. */

@@ -12,10 +12,11 @@
 #include <string.h>
 
 static void *
-take_direct(thread_t *thread, arena_t *arena, uint32_t szind, size_t alignment, bool *zeroed) {
+take_direct(thread_t *thread, arena_t *arena, bool named, uint32_t szind, size_t alignment, bool *zeroed) {
     void *ptr = sample_now(szind) ? arena_malloc_sampled(arena, szind, alignment, zeroed) : NULL;
     if (ptr == NULL && !sc_is_small(szind)) {
-        return arena_malloc_large(arena, szind, alignment, zeroed);
+        return named ? arena_malloc_large_in(arena, szind, alignment, zeroed)
+                     : arena_malloc_large(arena, szind, alignment, zeroed);
     }
     *zeroed = *zeroed && ptr != NULL;
     return ptr != NULL ? ptr : arena_malloc_small(arena, szind, thread->seat);
@@ -30,7 +31,7 @@ alloc_direct(thread_t *thread, arena_t *wanted, uint32_t szind, size_t alignment
     if (UNLIKELY(arena == NULL)) {
         return NULL;
     }
-    void *ptr = take_direct(thread, arena, szind, alignment, zeroed);
+    void *ptr = take_direct(thread, arena, wanted != NULL || thread->chose, szind, alignment, zeroed);
     if (ptr != NULL) {
         arena_count_requests(arena, szind, 1);
     }

@@ -220,7 +220,11 @@ thread_set_most_cached(thread_t *thread, uint32_t n) {
 void
 thread_bind(thread_t *thread, arena_t *arena) {
     arena_t *old = atomic_get(&thread->arena);
-    if (arena == old || thread == &thread_gone) {
+    if (thread == &thread_gone) {
+        return;
+    }
+    thread->chose = true;
+    if (arena == old) {
         return;
     }
     arenas_bind(arena);
@@ -272,6 +276,7 @@ thread_rebind(thread_t *thread) {
     thread->generation = generation;
     arena_t *arena = arenas_rebind(old);
     if (arena != old) {
+        thread->chose = false;
         set_arena(thread, arena);
     }
     return arena != old;

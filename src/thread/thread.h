@@ -27,6 +27,7 @@ typedef struct thread {
     uint32_t ticks;          /* Synchronization: the owner; slow-path events so far. */
     uint32_t flushed;        /* Synchronization: the owner; follow.c's count of flushes that it has done. */
     bool uncached;           /* Synchronization: the owner; its cache is turned off. */
+    bool chose;              /* Synchronization: the owner; it has named its arena. */
     _Atomic uint32_t served; /* Synchronization: the owner writes, any thread reads; the request word (follow.h) when it
                                 was last looked at. */
     struct quarantine *_Atomic quarantine; /* Synchronization: the owner writes, any thread reads; see quarantine.h;
@@ -65,7 +66,8 @@ meter_note(thread_t *thread, uint64_t allocated, uint64_t freed) {
 /* Once, at boot, by the first thread. */
 void thread_boot(void);
 
-/* Binds the calling thread to an arena that is alive and stays so; a manual one switches its cache off. */
+/* Binds the calling thread to the arena that it names, which is alive and stays so; a manual one switches its cache
+ * off. */
 void thread_bind(thread_t *thread, arena_t *arena);
 /* Where the calling thread's allocations of a class come from now: the arena that it wants (NULL: its own, or that for
  * oversize ones), or, inside of a hook, one without hooks. NULL without memory. */

@@ -175,6 +175,22 @@ test_large_resize_in_place(void **state) {
     assert_true(grown > 0 && shrunk > 0);
 }
 
+/* As much more as there may be is tried first; what was asked for at least is there. */
+static void
+test_resize_in_place_with_any_extra(void **state) {
+    (void)state;
+    size_t size = (size_t)1 << 20;
+    for (unsigned i = 0; i < 20; i++) {
+        char *ptr = mallocx(8 * size, 0);
+        assert_int_equal(xallocx(ptr, size, 0, 0), size);
+        size_t after = xallocx(ptr, size + 1, SIZE_MAX, 0);
+        assert_true(after >= nallocx(size + 1, 0));
+        after = xallocx(ptr, 3 * size, SIZE_MAX - 3 * size, 0);
+        assert_true(after >= 3 * size);
+        dallocx(ptr, 0);
+    }
+}
+
 /* What is not at the alignment that is asked for stays as it is. */
 static void
 test_resize_in_place_asks_for_alignment(void **state) {
@@ -448,6 +464,7 @@ main(void) {
         cmocka_unit_test(test_zeros),
         cmocka_unit_test(test_small_stay_as_they_are),
         cmocka_unit_test(test_large_resize_in_place),
+        cmocka_unit_test(test_resize_in_place_with_any_extra),
         cmocka_unit_test(test_resize_in_place_asks_for_alignment),
         cmocka_unit_test(test_arena_by_number),
         cmocka_unit_test(test_explicit_cache_holds_what_is_freed),

@@ -5,6 +5,7 @@
 #include "../api/support.h"
 #include "arena/arenas.h"
 #include "extent/pagemap.h"
+#include "lunalloc.h"
 
 #define SIZE ((size_t)4 << 20)
 
@@ -114,6 +115,60 @@ test_hooks_set_an_arena_apart(void **state) {
     atomic_set_release(&first->pages.hooks, NULL);
 }
 
+/* Its pages would be backed differently. */
+static void
+test_another_thp_mode_sets_an_arena_apart(void **state) {
+    (void)state;
+    atomic_set(&first->pages.thp, pages_thp_never);
+    assert_comes_from(second, SIZE, second);
+    atomic_set(&first->pages.thp, pages_thp_default);
+    atomic_set(&second->pages.thp, pages_thp_never);
+    assert_comes_from(second, SIZE, second);
+    atomic_set(&second->pages.thp, pages_thp_default);
+}
+
+/* In flags, or by the thread. */
+static void
+test_an_arena_that_is_named_takes_its_own_memory(void **state) {
+    (void)state;
+    int flags = MALLOCX_ARENA(second->index) | MALLOCX_TCACHE_NONE;
+    char *ptr = mallocx(SIZE, flags);
+    assert_int_equal(arena_of(ptr), second->index);
+    memset(ptr, 5, SIZE);
+    ptr = rallocx(ptr, SIZE * 3, flags);
+    assert_int_equal(arena_of(ptr), second->index);
+    assert_true(all_bytes(ptr, SIZE, 5));
+    dallocx(ptr, flags);
+    pa_purge_all(&second->pages);
+    lunalloc_ctl_set("thread.arena", second->index == 1 ? "1" : "0", NULL, 0);
+    ptr = lunalloc_malloc(SIZE);
+    assert_int_equal(arena_of(ptr), second->index);
+    lunalloc_free(ptr);
+    lunalloc_ctl_set("thread.arena", "0", NULL, 0);
+}
+
+/* A block that grows lies in the arena that is named then, wherever it was before. */
+static void
+test_growth_into_another_arena(void **state) {
+    (void)state;
+    void *walls[64];
+    unsigned nwalls = 0;
+    char *ptr = mallocx(SIZE, MALLOCX_ARENA(first->index));
+    memset(ptr, 6, SIZE);
+    while (xallocx(ptr, SIZE + SIZE / 4, 0, 0) > SIZE && nwalls < 64) { /* until there is no room */
+        xallocx(ptr, SIZE, 0, 0);
+        walls[nwalls++] = mallocx(SIZE / 4, MALLOCX_ARENA(first->index));
+    }
+    assert_int_equal(sallocx(ptr, 0), SIZE);
+    ptr = rallocx(ptr, SIZE * 4, MALLOCX_ARENA(second->index));
+    assert_int_equal(arena_of(ptr), second->index);
+    assert_true(all_bytes(ptr, SIZE, 6));
+    dallocx(ptr, 0);
+    while (nwalls > 0) {
+        dallocx(walls[--nwalls], 0);
+    }
+}
+
 int
 main(void) {
     const struct CMUnitTest tests[] = {
@@ -123,6 +178,9 @@ main(void) {
         cmocka_unit_test_setup(test_a_manual_arena_keeps_to_itself, make_dirty),
         cmocka_unit_test_setup(test_a_guard_needs_an_extent_of_its_own, make_dirty),
         cmocka_unit_test_setup(test_hooks_set_an_arena_apart, make_dirty),
+        cmocka_unit_test_setup(test_another_thp_mode_sets_an_arena_apart, make_dirty),
+        cmocka_unit_test_setup(test_an_arena_that_is_named_takes_its_own_memory, make_dirty),
+        cmocka_unit_test_setup(test_growth_into_another_arena, make_dirty),
     };
     return cmocka_run_group_tests_name("arena/large", tests, make_arenas, NULL);
 }

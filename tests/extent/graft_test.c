@@ -2,6 +2,7 @@
  * graft_test.c -- large allocations that get the memory of dirty extents which are too small for them, or take their
  * own to another place. Sizes in pages. That random operations keep the structure sound is page_alloc_test.c's.
  */
+#include "../base/bytes.h"
 #include "pages.h"
 
 #include "extent/highwater.h"
@@ -34,13 +35,7 @@ fill(const extent_t *e, unsigned char value) {
 
 static bool
 holds(uintptr_t addr, size_t npages, unsigned char value) {
-    const unsigned char *bytes = (const unsigned char *)addr;
-    for (size_t i = 0; i < npages * sc.page; i++) {
-        if (bytes[i] != value) {
-            return false;
-        }
-    }
-    return true;
+    return all_bytes((const void *)addr, npages * sc.page, value);
 }
 
 /* dirty 1, wall, retained room, wall, dirty 2: 1 and 2 are also what their bytes hold. */

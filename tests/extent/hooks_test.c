@@ -75,27 +75,45 @@ test_hook_alloc_nonsense(void **state) {
 
 /* ---- dalloc, destroy ---- */
 
+/* A region that is wholly retained is offered at once. */
 static void
 test_dalloc_refused(void **state) {
     (void)state;
     begin(0);
     extent_t *e = alloc_pages(&pa, 40);
     uint64_t sn = e->sn;
-    pa_dalloc(&pa, e);
-    pa_purge_all(&pa);
     refuse(kind_dalloc, true);
-    assert_false(pa_release_unused(&pa));
+    pa_dalloc(&pa, e);
+    assert_int_equal(provider.calls[kind_dalloc], 0);
+    pa_purge_all(&pa);
     assert_int_equal(provider.calls[kind_dalloc], 1);
+    assert_false(pa_release_unused(&pa));
+    assert_int_equal(provider.calls[kind_dalloc], 2);
     layout_t layout = settled(0);
     assert_int_equal(layout.bytes[extent_retained], layout.mapped);
     e = alloc_pages(&pa, 40);
     assert_true(e->sn > sn);
     assert_int_equal(provider.calls[kind_alloc], 1);
     pa_dalloc(&pa, e);
-    pa_purge_all(&pa);
     refuse(kind_dalloc, false);
-    assert_true(pa_release_unused(&pa));
+    pa_purge_all(&pa);
+    assert_int_equal(provider.done[kind_dalloc], 1);
     assert_int_equal(atomic_get(&pa.mapped), 0);
+    assert_int_equal(provider.bytes_held, 0);
+    end();
+}
+
+/* What is in use in part stays whole. */
+static void
+test_dalloc_of_whole_regions_only(void **state) {
+    (void)state;
+    begin(0);
+    extent_t *e = with_dirty_behind(16);
+    pa_purge_all(&pa);
+    assert_int_equal(provider.calls[kind_dalloc], 0);
+    pa_dalloc(&pa, e);
+    pa_purge_all(&pa);
+    assert_int_equal(provider.done[kind_dalloc], 1);
     end();
 }
 
@@ -107,8 +125,25 @@ test_destroy(void **state) {
     refuse(kind_dalloc, true);
     pa_dalloc(&pa, alloc_pages(&pa, 40));
     end();
-    assert_int_equal(provider.calls[kind_dalloc], 0);
+    assert_int_equal(provider.done[kind_dalloc], 0);
     assert_int_equal(provider.done[kind_destroy], provider.done[kind_alloc]);
+}
+
+/* Without that one, it is dalloc that takes all back. */
+static void
+test_destroy_without_a_hook_for_it(void **state) {
+    (void)state;
+    begin(0);
+    provider.hooks = (extent_hooks_t){.alloc = do_alloc, .dalloc = do_dalloc};
+    refuse(kind_dalloc, true);
+    extent_t *e = alloc_pages(&pa, 40);
+    pa_dalloc(&pa, alloc_pages(&pa, 8));
+    pa_dalloc(&pa, e);
+    pa_purge_all(&pa);
+    assert_int_equal(atomic_get(&pa.nregions), 2);
+    refuse(kind_dalloc, false);
+    end();
+    assert_int_equal(provider.done[kind_dalloc], 2);
 }
 
 /* ---- commit, decommit ---- */
@@ -291,6 +326,7 @@ purge_and_look(bool lazily, bool *zeroed) {
     extent_t *e = alloc_pages(&pa, 32);
     memset((void *)e->addr, 0xa5, e->size);
     pa_dalloc(&pa, e);
+    refuse(kind_dalloc, true);
     if (lazily) {
         pa_set_decay_ms(&pa, extent_dirty, 0, 0);
     } else {
@@ -308,7 +344,7 @@ test_purge_refused_altogether(void **state) {
     (void)state;
     bool zeroed = false;
     begin(0);
-    provider.refused = 1U << kind_purge_lazy | 1U << kind_purge_forced | 1U << kind_decommit;
+    provider.refused |= 1U << kind_purge_lazy | 1U << kind_purge_forced | 1U << kind_decommit;
     purge_and_look(false, &zeroed);
     assert_false(zeroed);
     assert_int_equal(provider.calls[kind_purge_lazy], 0);
@@ -364,7 +400,9 @@ main(void) {
         cmocka_unit_test(test_alloc_refused),
         cmocka_unit_test(test_hook_alloc_nonsense),
         cmocka_unit_test(test_dalloc_refused),
+        cmocka_unit_test(test_dalloc_of_whole_regions_only),
         cmocka_unit_test(test_destroy),
+        cmocka_unit_test(test_destroy_without_a_hook_for_it),
         cmocka_unit_test(test_commit_refused),
         cmocka_unit_test(test_commit_refused_in_expand),
         cmocka_unit_test(test_split_refused),
