@@ -22,11 +22,13 @@ bool (*prof_is_entry)(uintptr_t start);
  *   loose | address  | special | by fp | up / 8  | 8 - saved / 8, or 0
  *
  * loose: its object may be unloaded. special: where up is 0, the lowest bits tell whether the frame is the outermost
- * one, else there is no rule; where it is not, the function is an entry. An address of a process is below 2^47.
+ * one, or the address no code that is known, else there is no rule; where it is not, the function is an entry. An
+ * address of a process's code is below 2^47.
  */
 #define SAVED      UINT64_C(7)
 #define UP         (UINT64_C(0x3fff) & ~SAVED)
 #define OUTERMOST  SAVED
+#define NO_CODE    UINT64_C(1)
 #define BY_FP      (UINT64_C(1) << 14)
 #define SPECIAL    (UINT64_C(1) << 15)
 #define LG_ADDRESS 16
@@ -67,8 +69,11 @@ pack(const cfi_rule_t *rule) {
     if (rule->kind == CFI_OUTERMOST) {
         return SPECIAL | OUTERMOST;
     }
-    if (rule->kind == CFI_UNKNOWN || rule->up == 0 || (rule->up & ~UP) != 0 || rule->saved % 8 != 0 ||
-        rule->saved / 8 > SAVED) {
+    if (rule->kind == CFI_NONE) {
+        return SPECIAL | NO_CODE;
+    }
+    bool plain = rule->kind == CFI_BY_SP || rule->kind == CFI_BY_FP;
+    if (!plain || rule->up == 0 || (rule->up & ~UP) != 0 || rule->saved % 8 != 0 || rule->saved / 8 > SAVED) {
         return SPECIAL;
     }
     return (rule->kind == CFI_BY_FP ? BY_FP : 0) | rule->up | (8 - rule->saved / 8) % 8;
@@ -80,8 +85,12 @@ typedef struct {
     uint32_t i;
 } found_t;
 
+/* An address that has no place in a word is that of no code. */
 static found_t
 learn(book_t *b, uintptr_t ip) {
+    if (UNLIKELY(ip >> (63 - LG_ADDRESS) != 0)) {
+        return (found_t){.word = SPECIAL | NO_CODE};
+    }
     unwind_rule_t rule = unwind_rule(ip);
     bool entry = prof_is_entry != NULL && prof_is_entry(rule.start);
     found_t new = {
@@ -159,11 +168,21 @@ typedef struct {
     uintptr_t ip, sp, fp;
 } state_t;
 
-/* How many addresses there are if a walk ends at a frame without a caller, as a rule says; 0: only the unwinder knows.
- * The last address is 0 where no outermost frame is told. */
+/* Addresses that are shown of n the last of which is no code: all but that one, unless there is no other. */
+static uint32_t
+without_last(uint32_t n) {
+    return n > 1 ? n - 1 : n;
+}
+
+/* How many addresses there are if a walk ends here, as a rule says; 0: only the unwinder knows. The last address is 0
+ * where no outermost frame is told. */
 static uint32_t
 end_of_walk(uint64_t rule, uintptr_t ip, uint32_t n) {
-    return ip == 0 ? n - 1 : (rule & SAVED) == OUTERMOST ? n : 0;
+    if (ip == 0) {
+        return n - 1;
+    }
+    uint64_t end = rule & SAVED;
+    return end == OUTERMOST ? n : end == NO_CODE ? without_last(n) : 0;
 }
 
 /* From a frame outwards; 0 if that needs the unwinder. */
@@ -235,7 +254,8 @@ prof_stack_unwind(uintptr_t *ips, uintptr_t *top) {
     if (n > 0) {
         raise_top(top, frames[0].sp, frames[n - 1].sp);
     }
-    n = n - own < LUNALLOC_STACK_MAX ? n - own : LUNALLOC_STACK_MAX;
+    n = n > own && frames[n - 1].no_code ? without_last(n - own) : n - own;
+    n = n < LUNALLOC_STACK_MAX ? n : LUNALLOC_STACK_MAX;
     for (uint32_t i = 0; i < n; i++) {
         ips[i] = frames[own + i].ip;
     }

@@ -9,7 +9,8 @@
  *   the caller's [ frame pointer ] ... [ return address ][ stack pointer after the return ...
  *
  * a stack is followed from word to word. A frame that has no such rule leaves its stack to the unwinder. Both ways read
- * the same words and give the same stack; rules are forgotten when the set of loaded objects changes.
+ * the same words and give the same stack; rules are forgotten when the set of loaded objects changes. A stack ends at
+ * an address that is no code that the unwinder knows (os/unwind.h); it is shown only where there is no other.
  *
  * Nothing is read but between the frame of prof_stack_capture and the outermost one that the unwinder saw on the
  * thread's stack, which are at most STACK_SPAN apart. Where no rules are known (not x86-64), the unwinder finds all

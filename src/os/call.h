@@ -95,6 +95,12 @@ call_protect(void *addr, size_t size, int protection) {
     return CALL(SYS_mprotect, addr, size, protection) == 0;
 }
 
+/* May this address be read? Asked with a call that fails in any case: with EFAULT if not. */
+static inline bool
+call_can_read(uintptr_t addr) {
+    return CALL(SYS_rt_sigprocmask, -1, addr, 0, sizeof(uint64_t)) != -EFAULT;
+}
+
 /* mremap with all five arguments; NULL if it is refused. */
 static inline void *
 call_remap(void *from, size_t old_size, size_t new_size, int flags, void *to) {

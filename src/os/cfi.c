@@ -54,6 +54,7 @@ enum {
 
 #define REMEMBERED_MAX 4
 #define NO_REGISTER    UINT64_MAX
+#define NOT_SAID       (UINT64_MAX - 1)
 
 typedef enum {
     KEPT, /* in its register */
@@ -68,7 +69,7 @@ typedef struct {
 } place_t;
 
 typedef struct {
-    uint64_t base; /* the register that the end is counted from */
+    uint64_t base; /* the register that the end is counted from; NO_REGISTER: an expression's; NOT_SAID */
     int64_t up;
     place_t fp, ip;
 } row_t;
@@ -79,7 +80,7 @@ typedef struct {
     int64_t data_unit;
     row_t row, first, remembered[REMEMBERED_MAX];
     uint32_t nremembered;
-    bool done, failed;
+    bool done, failed, signal;
 } machine_t;
 
 /* ---- bytes ---- */
@@ -326,8 +327,10 @@ take_additions(machine_t *m, const char *letters) {
             take_bytes(m, 1);
         } else if (*letters == 'P') {
             skip_address(m, take_bytes(m, 1));
+        } else if (*letters == 'S') {
+            m->signal = true;
         } else {
-            m->failed = true; /* 'S': a signal's frame */
+            m->failed = true;
         }
     }
     return form;
@@ -369,7 +372,7 @@ rule_of(const row_t *row) {
     cfi_rule_t rule = {.kind = CFI_UNKNOWN};
     bool by_sp = row->base == STACK_POINTER, by_fp = row->base == FRAME_POINTER;
     bool linked = row->ip.where == SAVED && row->ip.offset == -(int64_t)sizeof(uintptr_t);
-    if (row->ip.where == LOST) {
+    if (row->ip.where == LOST || row->base == NOT_SAID) {
         rule.kind = CFI_OUTERMOST;
     } else if ((by_sp || by_fp) && linked && row->fp.where != ELSEWHERE && row->up > 0 && row->up <= INT32_MAX) {
         rule.kind = by_sp ? CFI_BY_SP : CFI_BY_FP;
@@ -381,9 +384,12 @@ rule_of(const row_t *row) {
 
 cfi_rule_t
 cfi_rule(const uint8_t *fde, uintptr_t offset) {
-    machine_t m = {.left = offset, .failed = !REGISTERS_KNOWN};
+    machine_t m = {.left = offset, .row.base = NOT_SAID, .failed = !REGISTERS_KNOWN};
     if (!m.failed) {
         run_entry(&m, fde);
+    }
+    if (m.signal) {
+        return (cfi_rule_t){.kind = CFI_SIGNAL};
     }
     if (m.failed) {
         m.row = (row_t){.base = NO_REGISTER};

@@ -18,7 +18,9 @@ typedef enum {
     CFI_UNKNOWN, /* only the unwinder can tell */
     CFI_BY_SP,
     CFI_BY_FP,
-    CFI_OUTERMOST /* there is no caller */
+    CFI_OUTERMOST, /* there is no caller, or no word of where its frame is (LuaJIT's compiled code) */
+    CFI_SIGNAL,    /* what was interrupted goes on where the kernel has put it */
+    CFI_NONE       /* nothing is known of code at this address, if there is any */
 } cfi_kind_t;
 
 typedef struct {

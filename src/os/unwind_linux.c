@@ -2,13 +2,19 @@
 #include "os/unwind.h"
 
 #include "base/atomic.h"
+#include "base/bits.h"
+#include "os/call.h"
 #include "os/library.h"
 
 #include <link.h>
+#include <string.h>
+#include <ucontext.h>
 #include <unwind.h>
 
 typedef _Unwind_Reason_Code backtrace_t(_Unwind_Trace_Fn visit, void *context);
 typedef _Unwind_Word get_t(struct _Unwind_Context *context);
+typedef _Unwind_Word get_exact_t(struct _Unwind_Context *context, int *exact);
+typedef _Unwind_Word get_register_t(struct _Unwind_Context *context, int number);
 /* What a table's entry is relative to; the function's start. */
 typedef struct {
     void *text, *data, *function;
@@ -18,7 +24,9 @@ typedef int visit_object_t(struct dl_phdr_info *object, size_t size, void *conte
 typedef int each_object_t(visit_object_t *visit, void *context);
 
 /* Synchronization: `trace` publishes the others, which are constant then. */
-static get_t *get_ip, *get_sp, *get_start;
+static get_t *get_sp, *get_start;
+static get_exact_t *get_ip;
+static get_register_t *get_register;
 static find_entry_t *find_entry;
 static each_object_t *each_object;
 static backtrace_t *_Atomic trace;
@@ -26,22 +34,92 @@ static backtrace_t *_Atomic trace;
 typedef struct {
     frame_t *frames;
     uint32_t n, most;
+    uintptr_t page; /* the last one that was found readable */
 } walk_t;
+
+/* ---- where a frame's caller goes on ---- */
+
+#if defined(__x86_64__)
+#define INTERRUPTED   offsetof(ucontext_t, uc_mcontext.gregs[REG_RIP]) /* from a signal frame's stack pointer */
+#define FRAME_POINTER 6
+#else
+#define INTERRUPTED   0
+#define FRAME_POINTER 0
+#endif
+
+/* Of a word on a stack; words of one page are asked about once. */
+static bool
+is_readable(walk_t *walk, uintptr_t addr) {
+    uintptr_t page = align_down(addr, (uintptr_t)1 << LG_GRANULE);
+    if (addr % sizeof addr != 0 || (page != walk->page && !call_can_read(page))) {
+        return false;
+    }
+    walk->page = page;
+    return true;
+}
+
+/* Of the code at an address, or before a return address. */
+static cfi_rule_t
+rule_at(uintptr_t addr) {
+    bases_t bases = {0};
+    const uint8_t *entry = find_entry((const void *)addr, &bases);
+    return entry == NULL ? (cfi_rule_t){.kind = CFI_NONE} : cfi_rule(entry, addr - (uintptr_t)bases.function);
+}
+
+/* Where the return address is that a frame has, 0 if its rule does not tell. */
+static uintptr_t
+link_of(struct _Unwind_Context *context, const cfi_rule_t *rule) {
+    switch (rule->kind) {
+    case CFI_BY_SP:
+        return get_sp(context) + rule->up - sizeof(uintptr_t);
+    case CFI_BY_FP:
+        return get_register(context, FRAME_POINTER) + rule->up - sizeof(uintptr_t);
+    case CFI_SIGNAL:
+        return INTERRUPTED != 0 ? get_sp(context) + INTERRUPTED : 0;
+    default:
+        return 0;
+    }
+}
+
+static void
+push(walk_t *walk, frame_t frame) {
+    if (walk->n < walk->most) {
+        walk->frames[walk->n++] = frame;
+    }
+}
+
+/* May the unwinder look at the caller of a frame? Where it is no code that is known, that is the last address. */
+static bool
+has_caller(walk_t *walk, struct _Unwind_Context *context, uintptr_t addr) {
+    cfi_rule_t rule = rule_at(addr);
+    uintptr_t link = link_of(context, &rule), next;
+    if (link == 0) {
+        return rule.kind == CFI_UNKNOWN;
+    }
+    if (!is_readable(walk, link)) {
+        return false;
+    }
+    memcpy(&next, (const void *)link, sizeof next);
+    bool known = next == 0 || rule_at(next - (rule.kind != CFI_SIGNAL)).kind != CFI_NONE;
+    if (!known) {
+        push(walk, (frame_t){.ip = next, .sp = link + sizeof next, .no_code = true});
+    }
+    return known;
+}
 
 static _Unwind_Reason_Code
 visit(struct _Unwind_Context *context, void *argument) {
     walk_t *walk = argument;
-    uintptr_t ip = get_ip(context);
+    int exact = 0;
+    uintptr_t ip = get_ip(context, &exact);
     if (ip == 0 || walk->n == walk->most) {
         return _URC_NORMAL_STOP;
     }
-    walk->frames[walk->n++] = (frame_t){
-        .ip = ip,
-        .start = get_start(context),
-        .sp = get_sp(context),
-    };
-    return _URC_NO_REASON;
+    push(walk, (frame_t){.ip = ip, .start = get_start(context), .sp = get_sp(context)});
+    return has_caller(walk, context, ip - (exact == 0)) ? _URC_NO_REASON : _URC_NORMAL_STOP;
 }
+
+/* ---- walks ---- */
 
 bool
 unwind_load(void) {
@@ -53,14 +131,15 @@ unwind_load(void) {
     if (library == NULL) {
         return false;
     }
-    library_find(library, "_Unwind_GetIP", &get_ip);
+    library_find(library, "_Unwind_GetIPInfo", &get_ip);
+    library_find(library, "_Unwind_GetGR", &get_register);
     library_find(library, "_Unwind_GetCFA", &get_sp);
     library_find(library, "_Unwind_Find_FDE", &find_entry);
     library_find(NULL, "dl_iterate_phdr", &each_object);
     library_find(library, "_Unwind_GetRegionStart", &get_start);
     library_find(library, "_Unwind_Backtrace", &found);
-    if (get_ip == NULL || get_sp == NULL || find_entry == NULL || each_object == NULL || get_start == NULL ||
-        found == NULL) {
+    if (get_ip == NULL || get_register == NULL || get_sp == NULL || find_entry == NULL || each_object == NULL ||
+        get_start == NULL || found == NULL) {
         return false;
     }
     frame_t first;
@@ -116,8 +195,8 @@ unwind_rule_t
 unwind_rule(uintptr_t ip) {
     bases_t bases = {0};
     search_t search = {.ip = ip - 1};
-    unwind_rule_t rule = {.cfi.kind = CFI_UNKNOWN};
     const uint8_t *entry = find_entry((const void *)search.ip, &bases);
+    unwind_rule_t rule = {.cfi.kind = entry == NULL ? CFI_NONE : CFI_UNKNOWN};
     if (entry != NULL && each_object(search_object, &search) != 0) {
         rule.start = (uintptr_t)bases.function;
         rule.stays = search.stays;

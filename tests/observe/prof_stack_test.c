@@ -1,12 +1,17 @@
 /* prof_stack_test.c -- both ways along a stack give the same addresses, whatever the functions on it are like. */
 #include "prof.h"
 
+#include "api/entry.h"
 #include "observe/prof_stack.h"
 
 #include <alloca.h>
+#include <dlfcn.h>
+#include <setjmp.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
+#include <ucontext.h>
 
 typedef struct {
     uintptr_t ips[2][LUNALLOC_STACK_MAX];
@@ -253,6 +258,210 @@ test_deep_stacks_need_no_unwinder(void **state) {
 #endif
 }
 
+#ifdef __x86_64__
+/* ---- stacks that end in no code that any rule is known of ---- */
+
+static ucontext_t outside, inside;
+static stacks_t on_coroutine;
+static uintptr_t top_on_coroutine;
+
+static __attribute__((noinline)) void
+coroutine(void) {
+    with_variable_frame(&on_coroutine, &top_on_coroutine, 4);
+    swapcontext(&inside, &outside);
+}
+
+/* A stack as programs make them: what is above its first frame is not a return address, or one of another kind. */
+static void
+run_coroutine(void *stack, size_t size, uintptr_t above) {
+    getcontext(&inside);
+    inside.uc_stack = (stack_t){.ss_sp = stack, .ss_size = size};
+    makecontext(&inside, coroutine, 0);
+    uintptr_t *slot = (uintptr_t *)(uintptr_t)inside.uc_mcontext.gregs[REG_RSP]; /* NOLINT: the context's own */
+    *slot = above;
+    swapcontext(&outside, &inside);
+}
+
+static bool
+is_within(uintptr_t ip, uintptr_t function) {
+    return ip - function < 512;
+}
+
+static unsigned char *
+map(int protection) {
+    void *page = mmap(NULL, 4096, protection, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    assert_true(page != MAP_FAILED);
+    return page;
+}
+
+static void
+test_hand_made_stacks_end_at_their_first_frame(void **state) {
+    (void)state;
+    static unsigned char stack[64 << 10];
+    unsigned char *closed = map(PROT_NONE), *code = map(PROT_READ | PROT_WRITE | PROT_EXEC);
+    const uintptr_t above[] = {0,
+                               1,
+                               0xdead,
+                               UINTPTR_MAX,
+                               UINT64_C(0xdeadbeefdeadbeef),
+                               (uintptr_t)closed + 8,
+                               (uintptr_t)code + 8,
+                               (uintptr_t)stack,
+                               UINT64_C(1) << 63 | (uintptr_t)coroutine};
+    for (unsigned i = 0; i < sizeof above / sizeof *above; i++) {
+        for (unsigned round = 0; round < 3; round++) {
+            top_on_coroutine = round == 0 ? 0 : top_on_coroutine;
+            run_coroutine(stack, sizeof stack, above[i]);
+            check_same(&on_coroutine);
+            for (unsigned way = 0; way < 2; way++) {
+                uint32_t n = on_coroutine.n[way];
+                assert_true(n > 4 && is_within(on_coroutine.ips[way][n - 1], (uintptr_t)coroutine));
+            }
+            assert_false(round > 0 && above[i] != 0 && on_coroutine.unwound);
+        }
+    }
+    munmap(closed, 4096);
+    munmap(code, 4096);
+}
+
+/* The first frame lies at the very end of what is mapped. */
+static void
+test_hand_made_stacks_at_the_end_of_memory(void **state) {
+    (void)state;
+    enum {
+        SIZE = 16 << 12
+    };
+    unsigned char *stack = mmap(NULL, SIZE + 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    assert_true(stack != MAP_FAILED && mprotect(stack + SIZE, 4096, PROT_NONE) == 0);
+    top_on_coroutine = 0;
+    run_coroutine(stack, SIZE, 0xdead);
+    check_same(&on_coroutine);
+    munmap(stack, SIZE + 4096);
+}
+
+/* Code that was made at run time, and says nothing of its frames: f(argument). */
+typedef void *made_t(size_t argument, void *(*f)(size_t));
+
+static unsigned char *
+make_code(const void *bytes, size_t n) {
+    return memcpy(map(PROT_READ | PROT_WRITE | PROT_EXEC), bytes, n);
+}
+
+static made_t *
+make_caller(void) {
+    static const unsigned char bytes[] = {0x48, 0x83, 0xec, 0x08, 0x48, 0x89, 0xf0,
+                                          0xff, 0xd0, 0x48, 0x83, 0xc4, 0x08, 0xc3};
+    made_t *made;
+    unsigned char *code = make_code(bytes, sizeof bytes);
+    memcpy(&made, &code, sizeof made);
+    return made;
+}
+
+static stacks_t below_made;
+
+static void *
+capture_below_made(size_t depth) {
+    static uintptr_t top;
+    with_many_registers(&below_made, &top, (unsigned)depth);
+    return NULL;
+}
+
+static void
+test_made_code_is_where_a_stack_ends(void **state) {
+    (void)state;
+    made_t *made = make_caller();
+    for (unsigned i = 0; i < 4; i++) {
+        made(i, capture_below_made);
+        check_same(&below_made);
+        for (unsigned way = 0; way < 2; way++) {
+            assert_true(is_within(below_made.ips[way][below_made.n[way] - 1], (uintptr_t)capture_below_made));
+        }
+    }
+}
+
+/* The same of code with a table entry that does not say where frames end, as LuaJIT's compiled code has it. */
+static void
+test_made_code_with_an_empty_rule(void **state) {
+    (void)state;
+    /* A common part of 20 bytes, then the entry, whose code begins at byte 28 and has the length at 36; an end. */
+    static uint8_t table[52] = {[0] = 16, 0, 0, 0,    0,  0, 0,         0,         1,        'z',
+                                'R',      0, 1, 0x78, 16, 1, [20] = 24, [24] = 24, [36] = 64};
+    made_t *made = make_caller();
+    void (*change[2])(const void *) = {NULL, NULL};
+    void *library = dlopen("libgcc_s.so.1", RTLD_NOW);
+    *(void **)&change[0] = dlsym(library, "__register_frame");
+    *(void **)&change[1] = dlsym(library, "__deregister_frame");
+    assert_true(change[0] != NULL && change[1] != NULL);
+    memcpy(table + 28, &made, sizeof made);
+    change[0](table);
+    for (unsigned i = 0; i < 4; i++) {
+        made(i, capture_below_made);
+        check_same(&below_made);
+        assert_true(is_within(below_made.ips[0][below_made.n[0] - 1], (uintptr_t)made));
+    }
+    change[1](table);
+    dlclose(library);
+}
+
+/* Its own calls of the allocator are samples like others, of a stack of one address. */
+static void
+test_made_code_that_allocates(void **state) {
+    (void)state;
+    made_t *made = make_caller();
+    prof_is_entry = entry_is;
+    profile(0);
+    for (unsigned i = 0; i < 4; i++) {
+        void *block = made(100 + i, lunalloc_malloc);
+        lunalloc_sample_cursor_t cursor = {0};
+        lunalloc_sample_t *samples = samples_buffer();
+        assert_int_equal(lunalloc_prof_samples(&cursor, samples, 64), 1);
+        assert_ptr_equal((void *)samples[0].addr, block);
+        assert_int_equal(samples[0].depth, 1);
+        lunalloc_free(block);
+    }
+    profile_off(NULL);
+    prof_is_entry = count_asked;
+}
+
+/* Interrupted in such code, or where there is none. */
+static sigjmp_buf before_jump;
+
+static void
+handle_and_leave(int number) {
+    handle(number);
+    siglongjmp(before_jump, 1);
+}
+
+static void
+check_handler(int signal, void (*handler)(int), const void *at) {
+    stack_t own = {.ss_size = 256 << 10, .ss_sp = malloc(256 << 10)}, old;
+    struct sigaction action = {.sa_handler = handler, .sa_flags = SA_ONSTACK}, before;
+    void (*made)(void);
+    memcpy(&made, &at, sizeof made);
+    assert_int_equal(sigaltstack(&own, &old), 0);
+    sigaction(signal, &action, &before);
+    for (volatile unsigned i = 0; i < 3; i++) {
+        if (sigsetjmp(before_jump, 1) == 0) {
+            made();
+        }
+        check_same(&in_handler);
+        assert_true(in_handler.n[0] > 5);
+    }
+    sigaction(signal, &before, NULL);
+    assert_int_equal(sigaltstack(&old, NULL), 0);
+    free(own.ss_sp);
+}
+
+static void
+test_signals_in_made_code_and_nowhere(void **state) {
+    (void)state;
+    static const unsigned char trap[] = {0xcc, 0xc3};
+    check_handler(SIGTRAP, handle, make_code(trap, sizeof trap));
+    check_handler(SIGSEGV, handle_and_leave, (void *)0xdead000);
+    check_handler(SIGSEGV, handle_and_leave, map(PROT_NONE));
+}
+#endif
+
 static int
 begin(void **state) {
     boot_allocator(state);
@@ -270,6 +479,14 @@ main(void) {
         cmocka_unit_test(test_signal_handlers_on_a_stack_of_their_own),
         cmocka_unit_test(test_deep_stacks_are_cut),
         cmocka_unit_test(test_deep_stacks_need_no_unwinder),
+#ifdef __x86_64__
+        cmocka_unit_test(test_hand_made_stacks_end_at_their_first_frame),
+        cmocka_unit_test(test_hand_made_stacks_at_the_end_of_memory),
+        cmocka_unit_test(test_made_code_is_where_a_stack_ends),
+        cmocka_unit_test(test_made_code_with_an_empty_rule),
+        cmocka_unit_test(test_made_code_that_allocates),
+        cmocka_unit_test(test_signals_in_made_code_and_nowhere),
+#endif
     };
     return cmocka_run_group_tests_name("observe/prof_stack", tests, begin, NULL);
 }
