@@ -3,7 +3,7 @@
  *
  * A debug hook is the one thing that a signal handler may set in a Lua state, and it is per coroutine. So the
  * coroutines that are being resumed right now are kept in a chain on the C stack (`frame_t`): coroutine.resume and
- * coroutine.wrap are wrapped by functions that push and pop a frame. The handler arms every state of the chain, since
+ * coroutine.wrap are replaced by functions that push and pop a frame. The handler arms every state of the chain, since
  * it cannot know which one will be the next to run a Lua instruction.
  */
 #include "interrupt.h"
@@ -137,67 +137,121 @@ interrupt_die(void) {
 
 /* ---- coroutines ------------------------------------------------------------------------------------------------- */
 
-/* Calls the function under the `nargs` arguments on the top of L with co's frame in the chain; returns its results. */
-static int
-call_in_frame(lua_State *L, lua_State *co, int nargs) {
-    int base = lua_gettop(L) - nargs - 1;
-    frame_t frame = {.L = co, .outer = innermost};
+static void
+enter_frame(frame_t *frame) {
     atomic_signal_fence(memory_order_release); /* the handler must not see a half-written frame */
-    innermost = &frame;
-    int status = lua_pcall(L, nargs, LUA_MULTRET, 0);
-    innermost = frame.outer;
-    disarm(co);
-    return status == LUA_OK ? lua_gettop(L) - base : lua_error(L);
+    innermost = frame;
 }
 
-/* coroutine.resume; upvalue 1 is the original. */
+static void
+leave_frame(frame_t *frame) {
+    innermost = frame->outer;
+    disarm(frame->L);
+}
+
+/*
+ * Resumes co with the nargs values on the top of L, which it takes, with co's frame in the chain; moves what co yields,
+ * returns or fails with to L. Returns how many values that are, or -1 for one error value.
+ *
+ * By lua_resume itself: a protected call around the library's function would take one more level of the 200 that Lua
+ * has for nested calls from C, and no error may jump over the frame.
+ */
+static int
+resume(lua_State *L, lua_State *co, int nargs) {
+    int nresults;
+    if (!lua_checkstack(co, nargs)) {
+        lua_pushliteral(L, "too many arguments to resume");
+        return -1;
+    }
+    lua_xmove(L, co, nargs);
+    frame_t frame = {.L = co, .outer = innermost};
+    enter_frame(&frame);
+    int status = lua_resume(co, L, nargs, &nresults);
+    leave_frame(&frame);
+    if (status != LUA_OK && status != LUA_YIELD) {
+        lua_xmove(co, L, 1);
+        return -1;
+    }
+    if (!lua_checkstack(L, nresults + 1)) {
+        lua_pop(co, nresults);
+        lua_pushliteral(L, "too many results to resume");
+        return -1;
+    }
+    lua_xmove(co, L, nresults);
+    return nresults;
+}
+
+/* coroutine.resume */
 static int
 tracked_resume(lua_State *L) {
     lua_State *co = lua_tothread(L, 1);
     luaL_argexpected(L, co != NULL, 1, "coroutine");
-    lua_pushvalue(L, lua_upvalueindex(1));
-    lua_insert(L, 1);
-    return call_in_frame(L, co, lua_gettop(L) - 1);
+    int n = resume(L, co, lua_gettop(L) - 1);
+    lua_pushboolean(L, n >= 0);
+    n = n < 0 ? 1 : n;
+    lua_insert(L, -(n + 1));
+    return n + 1;
 }
 
-/* What coroutine.wrap returns; upvalues: the original function, its coroutine. */
+static int
+close_thread(lua_State *L, lua_State *co) {
+#if LUA_VERSION_RELEASE_NUM >= 50406
+    return lua_closethread(co, L);
+#else
+    (void)L;
+    return lua_resetthread(co);
+#endif
+}
+
+/* Closes a coroutine that has failed with the error on the top of L; its to-be-closed variables may replace the error.
+ * Returns the status. One that could not be resumed stays as it is. */
+static int
+close_failed(lua_State *L, lua_State *co) {
+    int status = lua_status(co);
+    if (status == LUA_OK || status == LUA_YIELD) {
+        return status;
+    }
+    lua_xmove(L, co, 1);
+    frame_t frame = {.L = co, .outer = innermost};
+    enter_frame(&frame);
+    status = close_thread(L, co);
+    leave_frame(&frame);
+    lua_xmove(co, L, 1);
+    return status;
+}
+
+/* What coroutine.wrap returns; its upvalue is the coroutine. A message says where the call was, as the library's do. */
 static int
 tracked_call(lua_State *L) {
-    lua_State *co = lua_tothread(L, lua_upvalueindex(2));
-    lua_pushvalue(L, lua_upvalueindex(1));
-    lua_insert(L, 1);
-    return call_in_frame(L, co, lua_gettop(L) - 1);
+    lua_State *co = lua_tothread(L, lua_upvalueindex(1));
+    int n = resume(L, co, lua_gettop(L));
+    if (n >= 0) {
+        return n;
+    }
+    if (close_failed(L, co) != LUA_ERRMEM && lua_type(L, -1) == LUA_TSTRING) {
+        luaL_where(L, 1);
+        lua_insert(L, -2);
+        lua_concat(L, 2);
+    }
+    return lua_error(L);
 }
 
-/* coroutine.wrap; upvalue 1 is the original, whose result keeps its coroutine as its first upvalue. */
+/* coroutine.wrap */
 static int
 tracked_wrap(lua_State *L) {
     luaL_checktype(L, 1, LUA_TFUNCTION);
-    lua_settop(L, 1);
-    lua_pushvalue(L, lua_upvalueindex(1));
+    lua_State *co = lua_newthread(L);
     lua_pushvalue(L, 1);
-    lua_call(L, 1, 1);
-    if (lua_getupvalue(L, -1, 1) == NULL || !lua_isthread(L, -1)) {
-        lua_settop(L, 2); /* another coroutine library: works as it is, only deaf to Ctrl-C */
-        return 1;
-    }
-    lua_pushcclosure(L, tracked_call, 2);
+    lua_xmove(L, co, 1);
+    lua_pushcclosure(L, tracked_call, 1);
     return 1;
-}
-
-/* coroutine[name] = wrapper, with the original as its upvalue; the coroutine table is on the top of the stack. */
-static void
-track(lua_State *L, const char *name, lua_CFunction wrapper) {
-    lua_getfield(L, -1, name);
-    lua_pushcclosure(L, wrapper, 1);
-    lua_setfield(L, -2, name);
 }
 
 void
 interrupt_setup(lua_State *L) {
+    static const luaL_Reg functions[] = {{"resume", tracked_resume}, {"wrap", tracked_wrap}, {NULL, NULL}};
     lua_getglobal(L, "coroutine");
-    track(L, "resume", tracked_resume);
-    track(L, "wrap", tracked_wrap);
+    luaL_setfuncs(L, functions, 0);
     lua_pop(L, 1);
     struct sigaction action = {.sa_handler = on_sigint}; /* no SA_RESTART: a blocking read or sleep must return */
     sigemptyset(&action.sa_mask);

@@ -25,7 +25,8 @@ typedef struct {
 
 static int
 map_file(const char *path, const char **text, size_t *size, char *message, size_t message_size) {
-    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    /* A FIFO is refused, not waited for. */
+    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
     struct stat status;
     if (fd < 0 || fstat(fd, &status) != 0) {
         int error = errno;

@@ -170,4 +170,29 @@ false	bad argument #1 to '[^']*' \(function expected[^)]*\)
 true	true
 1	end$"
 
+cat >"$scratch/deep.lua" <<'LUA'
+local depth = 0
+local function by_wrap() depth = depth + 1 return coroutine.wrap(by_wrap)() end
+local function by_resume() depth = depth + 1 return assert(coroutine.resume(coroutine.create(by_resume))) end
+print(select(2, pcall(by_wrap)):match "[^:]*$", depth)
+depth = 0
+print(select(2, pcall(by_resume)):match "[^:]*$", depth)
+-- Each of these takes from the one before it.
+local function filter(from) return coroutine.wrap(function() for x in from do coroutine.yield(x + 1) end end) end
+local chain = coroutine.wrap(function() for i = 1, 3 do coroutine.yield(i) end end)
+for i = 1, 95 do chain = filter(chain) end
+print(chain(), chain(), chain())
+-- What is to be closed is, and its error is the one that shows.
+local failing = coroutine.wrap(function()
+    local held <close> = setmetatable({}, { __close = function() error("from close", 0) end })
+    error("first")
+end)
+print(pcall(failing))
+print(pcall(failing))
+LUA
+stock=$(lua5.4 "$scratch/deep.lua" 2>&1)
+batch "$scratch/deep.lua" </dev/null
+check "coroutines nest as deep as in the stock interpreter" "$out" "$stock"
+check_match "chains of them too" "$out" $'\n96\t97\t98\n'
+
 finish

@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "workload/dist.h"
@@ -290,6 +291,21 @@ test_bad_histograms(void **state) {
     assert_string_equal(message, "cannot open /no/such/file: No such file or directory");
 }
 
+/* Nobody writes to it: that is no reason to wait. */
+static void
+test_histogram_of_a_fifo(void **state) {
+    (void)state;
+    char text[128];
+    const char *path = write_file("");
+    snprintf(text, sizeof(text), "histogram(%s)", path);
+    assert_int_equal(unlink(path), 0);
+    assert_int_equal(mkfifo(path, 0600), 0);
+    alarm(60);
+    refuse(text, DIST_SIZE, "is empty or not a regular file");
+    alarm(0);
+    unlink(path);
+}
+
 static int
 free_region(void **state) {
     (void)state;
@@ -312,6 +328,7 @@ main(void) {
         cmocka_unit_test(test_pure),
         cmocka_unit_test(test_histogram),
         cmocka_unit_test(test_bad_histograms),
+        cmocka_unit_test(test_histogram_of_a_fifo),
     };
     return cmocka_run_group_tests_name("workload/dist", tests, NULL, free_region);
 }
