@@ -83,13 +83,18 @@ print_version(void) {
     printf("lunalloc %s, %s\n", LUNALLOC_VERSION, LUA_RELEASE);
 }
 
-static void
-run_prompt(lua_State *L, bool greet) {
+/* Who types at a terminal has seen the errors; for a script that pipes input in, they are the result. */
+static status_t
+run_prompt(lua_State *L, bool greet, status_t before) {
     if (greet && terminal_editable()) {
         print_version();
         puts("'la' is the module. help() explains, Tab completes, Ctrl-D leaves.");
     }
-    repl_run(L);
+    status_t status = repl_run(L);
+    if (isatty(STDIN_FILENO)) {
+        return STATUS_OK;
+    }
+    return before != STATUS_OK ? before : status;
 }
 
 static status_t
@@ -102,8 +107,7 @@ run_session(lua_State *L, const session_t *session) {
     bool nothing = options->script == 0 && options->nactions == 0 && !options->tour;
     bool on_terminal = isatty(STDIN_FILENO);
     if (options->interactive || (options->tour && on_terminal) || (nothing && on_terminal)) {
-        run_prompt(L, nothing);
-        return STATUS_OK;
+        return run_prompt(L, nothing, status);
     }
     return nothing ? run_file(L, NULL, 0) : status;
 }

@@ -1,72 +1,37 @@
 /*
  * repl.c -- see repl.h.
  *
- * The Lua stack of the loop: at most the input (a string that grows line by line), then what became of it (a function,
- * its results, or a message). It is empty between inputs.
+ * The Lua stack of the loop: at most the input (a string that grows line by line), then what it was cut into (an array)
+ * or a message, then a function or its results. It is empty between inputs.
  */
 #include "repl.h"
 
+#include "input.h"
 #include "line.h"
-#include "run.h"
 
-#include <lauxlib.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-static const char chunk_name[] = "=input";
-
-/* The lexer ran out of text: more of it may make it right. */
-static bool
-is_cut_short(lua_State *L, int status) {
-    static const char mark[] = "<eof>";
-    size_t length;
-    const char *message = lua_tolstring(L, -1, &length);
-    size_t tail = sizeof mark - 1;
-    return status == LUA_ERRSYNTAX && length >= tail && strcmp(message + length - tail, mark) == 0;
-}
-
-typedef enum {
-    INPUT_READY,
-    INPUT_INCOMPLETE,
-    INPUT_WRONG
-} input_t;
-
-/*
- * Compiles the input at stack index 1, as an expression if it is one, else as statements. Leaves the function, or the
- * message about the statements, on the top.
- */
-static input_t
-compile(lua_State *L) {
-    const char *text = lua_tostring(L, 1);
-    const char *expression = lua_pushfstring(L, "return %s", text);
-    int status = luaL_loadbuffer(L, expression, strlen(expression), chunk_name);
-    bool incomplete = is_cut_short(L, status);
-    lua_remove(L, -2);
-    if (status == LUA_OK) {
-        return INPUT_READY;
-    }
-    lua_pop(L, 1);
-    status = luaL_loadbuffer(L, text, strlen(text), chunk_name);
-    if (status == LUA_OK) {
-        return INPUT_READY;
-    }
-    return incomplete || is_cut_short(L, status) ? INPUT_INCOMPLETE : INPUT_WRONG;
+/* Reports the message on the top, and pops it. */
+static status_t
+fail(lua_State *L, status_t status) {
+    run_report(L);
+    return status;
 }
 
 /* Prints the values at stack indices first .. top by lunalloc.show, and pops them. */
-static void
+static status_t
 print_values(lua_State *L, int first) {
     int count = lua_gettop(L) - first + 1;
     if (count == 0) {
-        return;
+        return STATUS_OK;
     }
     if (!lua_checkstack(L, LUA_MINSTACK)) {
         lua_settop(L, first - 1);
         lua_pushliteral(L, "too many values to print");
-        run_report(L);
-        return;
+        return fail(L, STATUS_SCRIPT);
     }
     lua_getglobal(L, "require");
     lua_pushliteral(L, "lunalloc.show");
@@ -77,50 +42,39 @@ print_values(lua_State *L, int first) {
         lua_insert(L, first);
         status = run_call(L, count, 0);
     }
-    if (status != STATUS_OK) {
-        run_report(L);
-    }
+    return status == STATUS_OK ? status : fail(L, status);
 }
 
-/* Runs the compiled input on the top of the stack; prints what it returns or the error. */
-static void
+/* Runs the function on the top of the stack; prints what it returns or the error. */
+static status_t
 evaluate(lua_State *L) {
     int first = lua_gettop(L);
-    if (run_call(L, 0, LUA_MULTRET) == STATUS_OK) {
-        print_values(L, first);
-    } else {
-        run_report(L);
-    }
+    status_t status = run_call(L, 0, LUA_MULTRET);
+    return status == STATUS_OK ? print_values(L, first) : fail(L, status);
 }
 
-static void
+static status_t
 show_help(lua_State *L, const char *word) {
     lua_getglobal(L, "help");
     lua_pushstring(L, word);
-    if (run_call(L, 1, 0) != STATUS_OK) {
-        run_report(L);
-    }
+    status_t status = run_call(L, 1, 0);
+    return status == STATUS_OK ? status : fail(L, status);
 }
 
-typedef enum {
-    GO_ON,
-    QUIT
-} verdict_t;
-
-/* A line that starts with a dot; no Lua statement does. */
-static verdict_t
-command(lua_State *L, const char *line) {
+/* A dot command. *quit: the loop is to end. */
+static status_t
+command(lua_State *L, const char *line, bool *quit) {
     size_t length = strcspn(line, " \t");
     const char *word = line + length + strspn(line + length, " \t");
-    if (strncmp(line, ".quit", length) == 0 && length == 5) {
-        return QUIT;
+    *quit = strncmp(line, ".quit", length) == 0 && length == 5;
+    if (*quit) {
+        return STATUS_OK;
     }
     if (strncmp(line, ".help", length) == 0 && length == 5) {
-        show_help(L, word[0] != '\0' ? word : NULL);
-    } else {
-        fprintf(stderr, "lunalloc: unknown command '%.*s'; there are .help [WORD] and .quit\n", (int)length, line);
+        return show_help(L, word[0] != '\0' ? word : NULL);
     }
-    return GO_ON;
+    fprintf(stderr, "lunalloc: unknown command '%.*s'; there are .help [WORD] and .quit\n", (int)length, line);
+    return STATUS_USAGE;
 }
 
 /* Appends a line to the input at stack index 1. */
@@ -136,20 +90,25 @@ append_line(lua_State *L, char *line) {
     free(line);
 }
 
+/* Runs what is in the array at stack index 2, in turn, until something fails: the rest may rely on it. */
+static status_t
+run_all(lua_State *L, bool *quit) {
+    status_t status = STATUS_OK;
+    lua_Integer count = (lua_Integer)lua_rawlen(L, 2);
+    for (lua_Integer i = 1; i <= count && status == STATUS_OK && !*quit; i++) {
+        lua_settop(L, 2);
+        bool is_command = lua_rawgeti(L, 2, i) == LUA_TSTRING;
+        status = is_command ? command(L, lua_tostring(L, -1), quit) : evaluate(L);
+    }
+    return status;
+}
+
 /* The input at stack index 1 is as long as it will get: runs it. */
-static verdict_t
-process(lua_State *L) {
-    const char *text = lua_tostring(L, 1);
-    line_remember(text);
-    if (text[0] == '.') {
-        return command(L, text);
-    }
-    if (compile(L) == INPUT_READY) {
-        evaluate(L);
-    } else {
-        run_report(L);
-    }
-    return GO_ON;
+static status_t
+process(lua_State *L, bool *quit) {
+    lua_settop(L, 1);
+    line_remember(lua_tostring(L, 1));
+    return input_compile(L) == INPUT_READY ? run_all(L, quit) : fail(L, STATUS_SCRIPT);
 }
 
 /* Reads one input, of as many lines as it takes, to stack index 1. */
@@ -166,26 +125,25 @@ read_input(lua_State *L) {
             return LINE_TEXT; /* what there is, so that its error shows; the next read meets the end again */
         }
         append_line(L, line);
-        if (lua_tostring(L, 1)[0] == '.' || compile(L) != INPUT_INCOMPLETE) {
+        if (input_compile(L) != INPUT_INCOMPLETE) {
             return LINE_TEXT;
         }
         prompt = PROMPT_MORE;
     }
 }
 
-void
+status_t
 repl_run(lua_State *L) {
     line_open(L);
-    verdict_t verdict = GO_ON;
-    while (verdict == GO_ON) {
+    bool quit = false;
+    status_t first = STATUS_OK;
+    while (!quit) {
         lua_settop(L, 0);
-        line_status_t status = read_input(L);
-        lua_settop(L, status == LINE_TEXT ? 1 : 0);
-        if (status == LINE_TEXT) {
-            verdict = process(L);
-        } else if (status == LINE_END) {
-            verdict = QUIT;
-        }
+        line_status_t read = read_input(L);
+        status_t status = read == LINE_TEXT ? process(L, &quit) : STATUS_OK;
+        quit = quit || read == LINE_END;
+        first = first == STATUS_OK ? status : first;
     }
     lua_settop(L, 0);
+    return first;
 }

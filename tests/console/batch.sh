@@ -50,13 +50,28 @@ check "an empty input is an empty script" "$out/$err/$status" "//0"
 batch -i <<<$'1 + 1\nx = {\n1}\n#x, "two"\nerror "lost"\nla._VERSION == nil'
 check "-i without a terminal prints values and no prompt" "$out" $'2\n1\ttwo\nfalse'
 check_match "-i goes on after an error" "$err" "^lunalloc: input:1: lost"
-check "-i ends well" "$status" 0
+check "and has status 3 at the end" "$status" 3
+
+for input in 'error()' 'x = = 1' 'x = (' 'setmetatable({}, {__tostring = error})'; do
+    batch -i <<<"$input"$'\n"on", 1'
+    check "-i: $input is a script error" "$status" 3
+done
+batch -i <<<$'1\n.5\n.quit\nerror()'
+check "-i: input that is right ends well" "$out/$err/$status" $'1\n0.5//0'
+batch -i <<<$'.nonsense\nerror()'
+check_match "-i: an unknown command is an own error, the first one counts" "$err/$status" "'.nonsense'.*/1$"
+batch -i -e 'os.exit(4)' <<<'error()'
+check "-i: os.exit gives its status" "$status" 4
+batch -i "$scratch/none.lua" <<<'error()'
+check "-i: what failed before counts" "$status" 1
+batch -i <<<'os.exit(7)'
+check "-i: os.exit in the input, too" "$status" 7
 
 batch -i <<<'x = ('
 check_match "-i: an input cut short by the end is an error" "$err" "near <eof>"
 
 batch -i -e 'error "first"' <<<'"prompt"'
-check "-i prompts after a script that failed" "$out" "prompt"
+check "-i prompts after a script that failed" "$out/$status" "prompt/3"
 
 # ---- failures and exit statuses ----
 

@@ -106,6 +106,51 @@ pty_send '.quit\r'
 pty_end
 check ".quit ends well" "$status" 0
 
+# ---- several lines at once ----
+
+# paste TEXT -- as a terminal sends it that marks what is pasted; and Enter.
+paste() {
+    pty_send "\x1b[200~$1\x1b[201~\r"
+}
+
+TERM=xterm pty_start
+pty_expect "a terminal that marks what is pasted" "?2004h"
+paste '1 + 1\r2 + 2\r\r"three"\r'
+pty_expect "expressions are printed in turn" $'2\r\n4\r\nthree\r\n'
+paste 'x = 20\rfor i = 1, 2 do\r  x = x + i\r\r  end\rx\rx * 2'
+pty_expect "statements and expressions" $'23\r\n46\r\n'
+paste '"four"\r5\rlocal y = 5\rlocal z = y * 2\ry + z'
+pty_expect "a local lives until the end of what is pasted" $'four\r\n5\r\n15\r\n'
+paste 'local function f() return "f", 2 end\rf()'
+pty_expect "a call at the end is printed" $'f\t2\r\n'
+paste 's = ("ab")\r  :rep(2)\r  :upper()'
+paste 'local y = 5\ry\ry = 6'
+pty_expect "if only the last line is an expression" $'nil\r\n'
+paste 's'
+pty_expect "lines that do not stand alone are one chunk" $'ABAB\r\n'
+paste '("x")\r:rep(3)\r'
+pty_expect "or one expression" $'xxx\r\n'
+paste '"one"\r.help decay\r"two"'
+pty_expect "a command between them" $'one\r\n'
+pty_expect "is run in its turn" "dirty_decay_ms"
+pty_expect "before what follows" $'two\r\n'
+paste 'before = 1\r"wrong" = 1\rafter = 1'
+pty_expect "with a syntax error nothing is run, and its line is said" "lunalloc: input:2:"
+paste 'before, after'
+pty_expect "indeed nothing" $'nil\tnil\r\n'
+paste '"first"\rerror "second"\rafter = 1'
+pty_expect "up to the first error" $'first\r\n'
+pty_expect "which says its line" "lunalloc: input:2: second"
+paste '"after", after'
+pty_expect "and no further" $'after\tnil\r\n'
+paste '"begun"\rfunction g()\r'
+pty_expect "what is not complete" ">>"
+paste 'return "whole" end\rg()'
+pty_expect "goes on" $'begun\r\nwhole\r\n'
+pty_send '.quit\r'
+pty_end
+check "and it ends well" "$status" 0
+
 # ---- history ----
 
 history=$HOME/.local/state/lunalloc/history

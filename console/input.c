@@ -1,0 +1,214 @@
+/*
+ * input.c -- see input.h.
+ */
+#include "input.h"
+
+#include <ctype.h>
+#include <lauxlib.h>
+#include <string.h>
+
+static const char chunk_name[] = "=input";
+
+/* A run of whole lines of the text, in bytes from its start; `line` is the number of lines before it. */
+typedef struct {
+    size_t from, to, line;
+} piece_t;
+
+/* What a cut of the text into pieces has found. */
+typedef struct {
+    input_t state;
+    size_t count;
+    piece_t last;       /* the last one that is not blank */
+    piece_t local;      /* the first one that begins with "local", */
+    size_t local_index; /* and its place in the array; 0 if there is none */
+} cut_t;
+
+bool
+input_is_command(const char *line) {
+    return line[0] == '.' && isalpha((unsigned char)line[1]);
+}
+
+/* The lexer ran out of text: more of it may make it right. */
+static bool
+is_cut_short(lua_State *L, int status) {
+    static const char mark[] = "<eof>";
+    size_t length;
+    const char *message = lua_tolstring(L, -1, &length);
+    size_t tail = sizeof mark - 1;
+    return status == LUA_ERRSYNTAX && length >= tail && strcmp(message + length - tail, mark) == 0;
+}
+
+/* ---- one piece -------------------------------------------------------------------------------------------------- */
+
+/* Compiles text[from .. to) with `inserted` at `at`, under the line numbers of the whole. Pushes the function or the
+ * message. */
+static int
+load(lua_State *L, const piece_t *piece, size_t at, const char *inserted) {
+    const char *text = lua_tostring(L, 1);
+    luaL_Buffer buffer;
+    luaL_buffinit(L, &buffer);
+    for (size_t i = 0; i < piece->line; i++) {
+        luaL_addchar(&buffer, '\n');
+    }
+    luaL_addlstring(&buffer, text + piece->from, at - piece->from);
+    luaL_addstring(&buffer, inserted);
+    luaL_addlstring(&buffer, text + at, piece->to - at);
+    luaL_pushresult(&buffer);
+    size_t length;
+    const char *source = lua_tolstring(L, -1, &length);
+    int status = luaL_loadbuffer(L, source, length, chunk_name);
+    lua_remove(L, -2);
+    return status;
+}
+
+/* As an expression if it is one, else as statements. Pushes the function, or the message about the statements. */
+static input_t
+compile(lua_State *L, const piece_t *piece) {
+    int status = load(L, piece, piece->from, "return ");
+    bool incomplete = is_cut_short(L, status);
+    if (status == LUA_OK) {
+        return INPUT_READY;
+    }
+    lua_pop(L, 1);
+    status = load(L, piece, piece->from, "");
+    if (status == LUA_OK) {
+        return INPUT_READY;
+    }
+    return incomplete || is_cut_short(L, status) ? INPUT_INCOMPLETE : INPUT_WRONG;
+}
+
+/* Pushes the function, or a string for a command. */
+static input_t
+take(lua_State *L, const piece_t *piece) {
+    const char *line = lua_tostring(L, 1) + piece->from;
+    if (input_is_command(line)) {
+        lua_pushlstring(L, line, strcspn(line, "\n"));
+        return INPUT_READY;
+    }
+    return compile(L, piece);
+}
+
+/* ---- several ---------------------------------------------------------------------------------------------------- */
+
+static bool
+is_blank(const char *text, const piece_t *piece) {
+    size_t i = piece->from;
+    while (i < piece->to && isspace((unsigned char)text[i])) {
+        i++;
+    }
+    return i == piece->to;
+}
+
+static bool
+begins_with_local(const char *text, const piece_t *piece) {
+    const char *word = text + piece->from + strspn(text + piece->from, " \t");
+    return strncmp(word, "local", 5) == 0 && isspace((unsigned char)word[5]);
+}
+
+/* Appends the function on the top to the array under it. */
+static void
+append(lua_State *L, cut_t *cut, const piece_t *piece) {
+    const char *text = lua_tostring(L, 1);
+    if (is_blank(text, piece)) {
+        lua_pop(L, 1);
+        return;
+    }
+    lua_rawseti(L, -2, (lua_Integer)++cut->count);
+    cut->last = *piece;
+    if (cut->local_index == 0 && begins_with_local(text, piece)) {
+        cut->local = *piece;
+        cut->local_index = cut->count;
+    }
+}
+
+/* Cuts the text into pieces, each as short as it can be; pushes the array, or the message about the first that is
+ * wrong. */
+static cut_t
+cut_up(lua_State *L) {
+    const char *text = lua_tostring(L, 1);
+    cut_t cut = {.state = INPUT_READY};
+    piece_t piece = {0};
+    lua_newtable(L);
+    for (size_t at = 0, line = 0; text[at] != '\0' && cut.state != INPUT_WRONG;) {
+        at += strcspn(text + at, "\n");
+        piece.to = at;
+        at += text[at] == '\n';
+        line++;
+        cut.state = take(L, &piece);
+        if (cut.state == INPUT_READY) {
+            append(L, &cut, &piece);
+            piece = (piece_t){.from = at, .line = line};
+        } else if (text[at] != '\0' && cut.state == INPUT_INCOMPLETE) {
+            lua_pop(L, 1);
+        }
+    }
+    if (cut.state != INPUT_READY) {
+        lua_replace(L, -2);
+    }
+    return cut;
+}
+
+/* Pushes the piece as one chunk, with an expression in it from `at` on if there is one; nothing if it is no chunk. */
+static bool
+join(lua_State *L, const piece_t *piece, size_t at) {
+    int status = load(L, piece, at, "return ");
+    if (status != LUA_OK) {
+        lua_pop(L, 1);
+        status = load(L, piece, at, "");
+    }
+    if (status != LUA_OK) {
+        lua_pop(L, 1);
+    }
+    return status == LUA_OK;
+}
+
+/* From the first "local" on, the pieces in the array on the top become one chunk, if they can. */
+static void
+join_locals(lua_State *L, const cut_t *cut, size_t end) {
+    piece_t rest = {.from = cut->local.from, .to = end, .line = cut->local.line};
+    if (cut->local_index == 0 || cut->local_index == cut->count || !join(L, &rest, cut->last.from)) {
+        return;
+    }
+    lua_rawseti(L, -2, (lua_Integer)cut->local_index);
+    for (size_t i = cut->local_index + 1; i <= cut->count; i++) {
+        lua_pushnil(L);
+        lua_rawseti(L, -2, (lua_Integer)i);
+    }
+}
+
+static input_t
+compile_several(lua_State *L, const piece_t *whole) {
+    input_t state = compile(L, whole);
+    if (state == INPUT_INCOMPLETE) {
+        return state;
+    }
+    lua_pop(L, 1);
+    cut_t cut = cut_up(L);
+    if (cut.state == INPUT_READY) {
+        join_locals(L, &cut, whole->to);
+    } else if (join(L, whole, 0)) {
+        lua_replace(L, -2);
+        lua_createtable(L, 1, 0);
+        lua_insert(L, -2);
+        lua_rawseti(L, -2, 1);
+        return INPUT_READY;
+    }
+    return cut.state;
+}
+
+input_t
+input_compile(lua_State *L) {
+    const char *text = lua_tostring(L, 1);
+    piece_t whole = {.to = strlen(text)};
+    if (strchr(text, '\n') != NULL) {
+        return compile_several(L, &whole);
+    }
+    lua_newtable(L);
+    input_t state = take(L, &whole);
+    if (state == INPUT_READY) {
+        lua_rawseti(L, -2, 1);
+    } else {
+        lua_replace(L, -2);
+    }
+    return state;
+}
