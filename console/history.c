@@ -85,9 +85,27 @@ make_folders(void) {
     return true;
 }
 
+static void
+give_up(const char *why) {
+    if (path[0] != '\0') {
+        fprintf(stderr, "lunalloc: history is not kept: %s: %s\n", path, why);
+    }
+    path[0] = '\0';
+}
+
+/* The file's descriptor; or -1, and history is given up. What is no file, as a FIFO, is not waited for. */
 static int
-open_file(const char *name, int flags) {
-    return open(name, flags | O_CREAT | O_CLOEXEC, 0600);
+open_file(int flags) {
+    struct stat status;
+    int fd = open(path, flags | O_CREAT | O_CLOEXEC | O_NONBLOCK | O_NOCTTY, 0600);
+    if (fd < 0) {
+        give_up(strerror(errno));
+    } else if (fstat(fd, &status) != 0 || !S_ISREG(status.st_mode)) {
+        give_up("not a regular file");
+        close(fd);
+        fd = -1;
+    }
+    return fd;
 }
 
 static bool
@@ -113,31 +131,32 @@ write_entry(int fd, const char *text) {
     return done;
 }
 
-static void
-give_up(const char *why) {
-    if (path[0] != '\0') {
-        fprintf(stderr, "lunalloc: history is not kept: %s: %s\n", path, why);
+/* An editor may have left the last line without its newline: it would be one with what is appended. */
+static bool
+end_last_line(int fd) {
+    char last = '\n';
+    off_t size = lseek(fd, 0, SEEK_END);
+    if (size > 0 && pread(fd, &last, 1, size - 1) != 1) {
+        return false;
     }
-    path[0] = '\0';
+    return last == '\n' || write_all(fd, "\n");
 }
 
-/* Replaces the file by readline's list, which is bounded. A crash on the way leaves the old file. */
+/* Writes readline's list, which is bounded, over the file, which stays what it is, be it at the end of a link. The list
+ * is a part of what was there, so there is room, and a crash on the way leaves entries that are there twice. */
 static void
 rewrite(void) {
-    char temporary[PATH_MAX + 8];
-    snprintf(temporary, sizeof temporary, "%s.new", path);
-    int fd = open_file(temporary, O_WRONLY | O_TRUNC);
-    if (fd < 0) {
-        return;
-    }
-    bool done = true;
+    int fd = open_file(O_WRONLY);
+    bool done = fd >= 0;
     HIST_ENTRY **entries = history_list();
     for (int i = 0; entries != NULL && entries[i] != NULL && done; i++) {
         done = write_entry(fd, entries[i]->line);
     }
-    close(fd);
-    if (!done || rename(temporary, path) != 0) {
-        unlink(temporary);
+    if (done && ftruncate(fd, lseek(fd, 0, SEEK_CUR)) != 0) {
+        give_up(strerror(errno));
+    }
+    if (fd >= 0) {
+        close(fd);
     }
 }
 
@@ -165,10 +184,13 @@ history_open(void) {
     if (!find_path()) {
         return;
     }
-    int fd = make_folders() ? open_file(path, O_RDWR | O_APPEND) : -1;
+    if (!make_folders()) {
+        give_up(strerror(errno));
+        return;
+    }
+    int fd = open_file(O_RDWR | O_APPEND);
     FILE *file = fd >= 0 ? fdopen(fd, "r+") : NULL;
     if (file == NULL) {
-        give_up(strerror(errno));
         return;
     }
     if (read_entries(file) > HISTORY_MAX + TRIM_SLACK) {
@@ -197,11 +219,12 @@ history_record(const char *text) {
     if (path[0] == '\0') {
         return;
     }
-    int fd = open_file(path, O_WRONLY | O_APPEND);
-    if (fd < 0 || !write_entry(fd, text)) {
+    int fd = open_file(O_RDWR | O_APPEND);
+    if (fd < 0) {
+        return;
+    }
+    if (!end_last_line(fd) || !write_entry(fd, text)) {
         give_up(strerror(errno));
     }
-    if (fd >= 0) {
-        close(fd);
-    }
+    close(fd);
 }

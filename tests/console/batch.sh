@@ -113,6 +113,12 @@ for wrong in -x --nothing -; do
 done
 batch --tour x </dev/null
 check_match "bad usage: --tour x" "$err/$status" "^lunalloc: --tour .*/1$"
+for wrong in "-e x" "-l string" "-ex"; do
+    batch --tour $wrong </dev/null
+    check_match "bad usage: --tour $wrong" "$out/$err/$status" "^/lunalloc: --tour .*/1$"
+    batch $wrong --tour </dev/null
+    check_match "bad usage: $wrong --tour" "$out/$err/$status" "^/lunalloc: --tour .*/1$"
+done
 
 for number in 0 1 4 77; do
     batch -e "os.exit($number)" </dev/null

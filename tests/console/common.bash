@@ -12,7 +12,7 @@
 set -u
 cd "$(dirname "${BASH_SOURCE[0]}")/../.." || exit 1
 console=${LUNALLOC_CONSOLE:-$PWD/build/lunalloc}
-patience=60 # seconds; only against hanging
+patience=${PATIENCE:-60} # seconds; only against hanging
 
 scratch=$(mktemp -d)
 trap 'rm -rf "$scratch"' EXIT
@@ -99,7 +99,7 @@ pty_expect() {
 pty_end() {
     local start=$SECONDS
     while pty_read; do
-        [ $((SECONDS - start)) -le "$patience" ] || break
+        [ $((SECONDS - start)) -le "$patience" ] || kill "$pty_pid"
     done
     exec {pty_in}>&- {pty_out}<&-
     wait "$pty_pid"

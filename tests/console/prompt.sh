@@ -97,6 +97,22 @@ pty_expect "a workload that is waited for" $'\ngo\r\n'
 pty_send '\x03'
 pty_expect "is interrupted by Ctrl-C" "interrupted!"
 pty_expect "and the prompt is back" "$prompt"
+# The pattern takes for ever, in C.
+pty_send 'print("pp"); ("a"):rep(1000):find((".-"):rep(20) .. "b")\r'
+pty_expect "a long call of C code" $'\npp\r\n'
+warning="(C code is running: once more ends lunalloc)"
+for _ in $(seq 100); do # two that come at once are one signal
+    pty_send '\x03'
+    pty_read
+    [[ $pty_seen == *"$warning"* ]] && break
+done
+pty_expect "the second Ctrl-C says what the third will do" "$warning"
+pty_send '\x03'
+pty_end
+check "and the third ends the process by SIGINT" "$status" 130
+
+pty_start
+pty_expect "another prompt" "$prompt"
 pty_send 'print("zz") require("lunalloc.console").sleep(1000)\r'
 pty_expect "a sleep" $'\nzz\r\n'
 pty_send '\x03'
@@ -181,6 +197,60 @@ pty_expect "a long history" "$prompt"
 pty_send '.quit\r'
 pty_end
 check "is cut to 5000 entries and the new one" "$(wc -l <"$history") $(tail -n 2 "$history" | xargs)" "5001 7000 .quit"
+
+# session TEXT [TEXT] -- types it at a new prompt, and what is given as second after that; leaves.
+session() {
+    local text
+    pty_start
+    pty_expect "a session for '$1'" "$prompt"
+    for text in "$@"; do
+        pty_send "$text"
+        pty_expect "and '$text'" "$prompt"
+    done
+    pty_send '\x04'
+    pty_end
+}
+
+# The shell's quoting, printf's and Lua's: the entry is "a\\b", "c\nd".
+entry='"a\\\\b", "c\\nd"'
+session "$entry"'\r'
+check "backslashes are doubled in the file" "$(tail -n 1 "$history")" '"a\\\\b", "c\\nd"'
+pty_start
+pty_expect "a session after it" "$prompt"
+pty_send '\x10\r'
+pty_expect "recalls them as they were" $'\na\\b\r\nc\r\nd\r\n'
+pty_send '\x04'
+pty_end
+
+printf 'first\nlast without a newline' >"$history"
+session '"added"\r'
+check "an entry is added to a last line without a newline" "$(cat "$history")" \
+    $'first\nlast without a newline\n"added"'
+
+seq 1 7000 >"$scratch/elsewhere"
+chmod 640 "$scratch/elsewhere"
+ln -sf "$scratch/elsewhere" "$history"
+session '"added"\r'
+check "a long history at the end of a link is cut there" "$(readlink "$history") $(stat -c %a "$scratch/elsewhere")" \
+    "$scratch/elsewhere 640"
+check "to so many entries" "$(wc -l <"$history") $(sed -n 1p "$history") $(tail -n 1 "$history")" '5001 2001 "added"'
+
+rm "$history"
+mkfifo "$history"
+pty_start
+pty_expect "a FIFO is no history" "history is not kept: $history: not a regular file"
+pty_expect "and is not waited for" "$prompt"
+pty_send '"typed"\r'
+pty_expect "nor at an entry" $'typed\r\n'"$prompt"
+pty_send '\x04'
+pty_end
+rm "$history"
+
+(
+    cd "$scratch" || exit
+    XDG_STATE_HOME=relative script -qec "$console" /dev/null <<<'.quit' >/dev/null 2>&1
+)
+check "a relative XDG_STATE_HOME is as good as none" "$(ls -d "$scratch/relative" 2>/dev/null)/$(cat "$history")" "/.quit"
 
 XDG_STATE_HOME=$scratch/state
 export XDG_STATE_HOME
