@@ -250,7 +250,8 @@ rm "$history"
     cd "$scratch" || exit
     XDG_STATE_HOME=relative script -qec "$console" /dev/null <<<'.quit' >/dev/null 2>&1
 )
-check "a relative XDG_STATE_HOME is as good as none" "$(ls -d "$scratch/relative" 2>/dev/null)/$(cat "$history")" "/.quit"
+check "a relative XDG_STATE_HOME makes no folder" "$(ls -d "$scratch/relative" 2>/dev/null)" ""
+check "and is as good as none" "$(cat "$history")" ".quit"
 
 XDG_STATE_HOME=$scratch/state
 export XDG_STATE_HOME
