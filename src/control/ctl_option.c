@@ -1,6 +1,7 @@
 /* ctl_option.c -- options: fields of options_t, whose offset is the row's arg. */
 #include "base/options.h"
 #include "control/ctl_neutral.h"
+#include "control/ctl_start.h"
 #include "control/ctl_words.h"
 #include "thread/follow.h"
 
@@ -21,22 +22,34 @@ read_option(const ctl_call_t *call, lunalloc_value_t *value, fmt_t *why) {
         value->v.b = *(bool *)field;
         break;
     case LUNALLOC_UNSIGNED:
-        value->v.u = atomic_get((_Atomic uint32_t *)(void *)field);
+        value->v.u = ctl_start_value(call->row, call->arg, atomic_get((_Atomic uint32_t *)(void *)field));
         break;
     case LUNALLOC_STRING:
         value->v.s = field;
         break;
     default:
-        value->v.u = atomic_get((_Atomic uint64_t *)(void *)field);
+        value->v.u = ctl_start_value(call->row, call->arg, atomic_get((_Atomic uint64_t *)(void *)field));
         break;
     }
     return 0;
+}
+
+/* A live name of an option is written. */
+static void
+keep_start(const ctl_call_t *call, lunalloc_type_t type) {
+    const char *field = option_field(call);
+    uint64_t now = type == LUNALLOC_UNSIGNED ? atomic_get((const _Atomic uint32_t *)(const void *)field)
+                                             : atomic_get((const _Atomic uint64_t *)(const void *)field);
+    ctl_start_keep(call->arg, now);
 }
 
 int
 write_option(const ctl_call_t *call, const lunalloc_value_t *value, fmt_t *why) {
     (void)why;
     char *field = option_field(call);
+    if (call->row->access[1] == 'w') {
+        keep_start(call, value->type);
+    }
     switch (value->type) {
     case LUNALLOC_BOOL:
         *(bool *)field = value->v.b;

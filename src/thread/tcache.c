@@ -12,15 +12,12 @@
 #define LG_SLOTS_MIN 3
 /* From here on a refill's or flush's fixed cost is a few instructions an object. */
 #define LG_SLOTS_ONE_WAY 7
-/* Whatever the limits. */
+/* Whatever the limit of bytes. */
 #define SLOTS_ALWAYS 4
 #define LG_SLOT      3
 
 uint32_t
 tcache_nclasses(void) {
-    if (!options.tcache) {
-        return 0;
-    }
     uint32_t n = sc_index(atomic_get(&options.tcache_max)) + 1;
     return n < CACHE_BINS - 1 ? n : CACHE_BINS - 1;
 }
@@ -29,10 +26,11 @@ tcache_nclasses(void) {
 static bool
 allowed(uint32_t szind, uint32_t lg) {
     size_t n = (size_t)1 << lg;
-    if (config_torture || n <= SLOTS_ALWAYS) {
-        return !config_torture || lg == 0;
+    if (config_torture) {
+        return lg == 0;
     }
-    return n <= atomic_get(&options.tcache_nslots) && n * sc.size[szind] <= atomic_get(&options.tcache_bytes);
+    bool bytes = n <= SLOTS_ALWAYS || n * sc.size[szind] <= atomic_get(&options.tcache_bytes);
+    return bytes && n <= atomic_get(&options.tcache_nslots);
 }
 
 uint32_t

@@ -21,7 +21,7 @@
 void tcache_open(cache_t *cache);
 /* Starts all countdowns again if switch or rate of sampling have changed since they were drawn. */
 void tcache_redraw(cache_t *cache);
-/* How many classes a cache covers: those up to options.tcache_max, 0 if caches are off. */
+/* How many classes a cache covers: those up to options.tcache_max. */
 uint32_t tcache_nclasses(void);
 /* Most objects of a class in one cache: options.tcache_nslots and tcache_bytes, rounded to a power of two. */
 uint32_t tcache_max_slots(uint32_t szind);

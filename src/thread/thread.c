@@ -118,6 +118,7 @@ thread_new(arena_t *arena) {
     atomic_set(&thread->unsampled, atomic_get(&thread_born_unsampled));
     thread->generation = arenas_generation();
     thread->most_cached = CACHE_BINS;
+    thread->uncached = !options.tcache;
     thread->meter.watched = meter_reports();
     thread_refit(thread);
     return thread;
@@ -187,7 +188,7 @@ thread_nclasses(const thread_t *thread) {
 bool
 thread_is_cached(const thread_t *thread) {
     bool able = thread != &thread_gone && !atomic_get(&atomic_get(&thread->arena)->manual);
-    return able && !thread->uncached && options.tcache;
+    return able && !thread->uncached;
 }
 
 bool

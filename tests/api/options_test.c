@@ -120,6 +120,80 @@ one_class_at_least_is_cached(void) {
     child_assert(taken(16) == 0 && taken(8) > 0);
 }
 
+/* It is what threads begin with; each may have its own, and explicit ones are there. */
+static void
+caches_are_on_request(void) {
+    unsigned cache;
+    size_t len = sizeof cache;
+    child_assert(number("opt.tcache") == 0 && number("thread.tcache.enabled") == 0);
+    come_and_go(64, 40);
+    child_assert(taken(64) == 0);
+    child_assert(mallctl("tcache.create", &cache, &len, NULL, 0) == 0);
+    for (unsigned i = 0; i < 10; i++) {
+        lunalloc_dallocx(lunalloc_mallocx(64, MALLOCX_TCACHE(cache)), MALLOCX_TCACHE(cache));
+    }
+    child_assert(taken(64) > 0);
+    must_set("thread.tcache.enabled", "true");
+    child_assert(number("thread.tcache.enabled") == 1);
+    come_and_go(128, 40);
+    child_assert(taken(128) > 0 && number("opt.tcache") == 0);
+}
+
+/* As many as a power of two below the limit. */
+static uint64_t
+most_slots(size_t size) {
+    lunalloc_sizeclass_t class;
+    child_assert(lunalloc_sizeclass_of(size, &class) == 0);
+    return class.cached_max;
+}
+
+static void
+stacks_are_as_small_as_asked(void) {
+    static const struct {
+        const char *nslots;
+        unsigned most;
+    } limits[] = {{"1", 1}, {"2", 2}, {"3", 2}, {"4", 4}, {"7", 4}, {"1024", 1024}};
+    for (unsigned i = 0; i < sizeof limits / sizeof limits[0]; i++) {
+        must_set("arenas.tcache_nslots", limits[i].nslots);
+        child_assert(most_slots(64) == limits[i].most);
+        come_and_go(64, 60);
+        child_assert(limits[i].most > 4 || taken(64) <= limits[i].most);
+    }
+    must_set("arenas.tcache_bytes", "0");
+    child_assert(most_slots(64) == 4 && most_slots(32768) == 4);
+}
+
+/* ---- opt.* are what holds at the start ---- */
+
+static void
+options_stay_as_they_were(void) {
+    static const char *const live[][3] = {{"arenas.dirty_decay_ms", "77", "opt.dirty_decay_ms"},
+                                          {"arenas.muzzy_decay_ms", "77", "opt.muzzy_decay_ms"},
+                                          {"arenas.dirty_max", "77", "opt.dirty_max"},
+                                          {"arenas.retain_grow_limit", "7777777", "opt.retain_grow_limit"},
+                                          {"arenas.tcache_bytes", "77", "opt.tcache_bytes"},
+                                          {"arenas.tcache_largest", "128", "opt.tcache_max"},
+                                          {"arenas.tcache_nslots", "77", "opt.tcache_nslots"},
+                                          {"arenas.quarantine", "72", "opt.quarantine"},
+                                          {"arenas.zero", "1", "opt.zero"},
+                                          {"arenas.nauto", "7", "opt.narenas"}};
+    for (unsigned i = 0; i < sizeof live / sizeof live[0]; i++) {
+        uint64_t before = number(live[i][2]), given = strtoull(live[i][1], NULL, 10);
+        const char *source;
+        child_assert(before != given);
+        for (unsigned k = 0; k < 2; k++) {
+            must_set(live[i][0], live[i][1]);
+            child_assert(number(live[i][0]) == given && number(live[i][2]) == before);
+        }
+        child_assert(lunalloc_ctl_source(live[i][0], &source) == 0 && strcmp(source, "live") == 0);
+        child_assert(lunalloc_ctl_source(live[i][2], &source) == 0 && strcmp(source, "live") != 0);
+    }
+    lunalloc_value_t junk;
+    must_set("arenas.junk", "alloc");
+    child_assert(lunalloc_ctl_get("opt.junk", &junk, NULL, 0) == 0 && strcmp(junk.v.s, "free") == 0);
+    child_assert(lunalloc_ctl_get("arenas.junk", &junk, NULL, 0) == 0 && strcmp(junk.v.s, "alloc") == 0);
+}
+
 /* ---- oversize_threshold ---- */
 
 static void
@@ -337,6 +411,9 @@ static const struct {
     {"zero_realloc_ends_the_process", zero_realloc_ends_the_process},
     {"small_classes_above_are_not_cached", small_classes_above_are_not_cached},
     {"one_class_at_least_is_cached", one_class_at_least_is_cached},
+    {"caches_are_on_request", caches_are_on_request},
+    {"stacks_are_as_small_as_asked", stacks_are_as_small_as_asked},
+    {"options_stay_as_they_were", options_stay_as_they_were},
     {"oversize_ones_have_an_arena", oversize_ones_have_an_arena},
     {"oversize_arena_is_not_to_be_destroyed", oversize_arena_is_not_to_be_destroyed},
     {"without_decay_nothing_goes", without_decay_nothing_goes},
@@ -380,13 +457,21 @@ test_zero_realloc(void **state) {
 }
 
 static void
-test_tcache_max_of_small_classes(void **state) {
+test_caches(void **state) {
     (void)state;
     if (config_torture) {
         skip();
     }
     holds("small_classes_above_are_not_cached", "tcache_max:1000");
     holds("one_class_at_least_is_cached", "tcache_max:0");
+    holds("caches_are_on_request", "tcache:false");
+    holds("stacks_are_as_small_as_asked", NULL);
+}
+
+static void
+test_options_stay_as_they_were(void **state) {
+    (void)state;
+    holds("options_stay_as_they_were", "tcache_nslots:12,dirty_decay_ms:0x11,junk:free");
 }
 
 static void
@@ -463,7 +548,8 @@ main(int argc, char **argv) {
     }
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_zero_realloc),
-        cmocka_unit_test(test_tcache_max_of_small_classes),
+        cmocka_unit_test(test_caches),
+        cmocka_unit_test(test_options_stay_as_they_were),
         cmocka_unit_test(test_oversize_threshold),
         cmocka_unit_test(test_oversize_threshold_of_an_arena),
         cmocka_unit_test(test_retain),

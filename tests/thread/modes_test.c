@@ -252,7 +252,8 @@ report_word(void *arg) {
     for (unsigned i = 0; i < 4; i++) {
         static const char *const words[] = {"true", "alloc", "free", "false"};
         child_assert(lunalloc_ctl_set("arenas.junk", words[i], NULL, 0) == 0);
-        child_assert(lunalloc_ctl_get("opt.junk", &value, NULL, 0) == 0 && strcmp(value.v.s, words[i]) == 0);
+        child_assert(lunalloc_ctl_get("arenas.junk", &value, NULL, 0) == 0 && strcmp(value.v.s, words[i]) == 0);
+        child_assert(lunalloc_ctl_get("opt.junk", &value, NULL, 0) == 0 && strcmp(value.v.s, "false") == 0);
     }
     child_assert(lunalloc_ctl_set("arenas.junk", "maybe", NULL, 0) != 0);
     child_assert(lunalloc_ctl_set("arenas.quarantine", "13", NULL, 0) == 0);
