@@ -35,7 +35,7 @@ EXCLUDED := $(OTHERS:%=src/os/pages_%.c) $(OTHERS:%=tests/os/pages_%_test.c) $(w
 # lies within the first ones, and the pages of the rest are not mapped before use.
 LINKED       := base os extent arena thread api control observe
 LATE_SRC     := $(wildcard $(patsubst %,src/%.c,os/cfi os/file_* os/gzip_* os/library_* os/unwind_* arena/arena_check \
-                   extent/page_check api/control api/cxx api/early api/extended))
+                   extent/page_check api/control api/cxx api/early api/extended api/glibc))
 EARLY_SRC    := $(filter-out $(LATE_SRC),$(wildcard $(LINKED:%=src/%/*.c)))
 LIB_SRC      := $(filter-out $(EXCLUDED),$(EARLY_SRC) $(LATE_SRC))
 MODULE_SRC   := $(wildcard lua/*.c lua/workload/*.c)
@@ -72,7 +72,7 @@ WORKLOAD := $(WORKLOAD_SRC:%.c=$B/%)
 FAULTY   := $(FAULTY_SRC:%.c=$B/%.so)
 LUA_HOST := $(LUA_HOST_SRC:%.c=$B/%)
 BENCHES  := build/bench/run build/bench/patterns
-PROGRAMS := $(addprefix $B/,$(basename $(PROGRAM_SRC))) $B/tests/programs/static
+PROGRAMS := $(addprefix $B/,$(basename $(PROGRAM_SRC))) $B/tests/programs/static $B/tests/programs/static_libc
 PRELOADS := $(PRELOAD_SRC:%.c=$B/%.so)
 
 # ---- flags ----------------------------------------------------------------------------------------------------------
@@ -283,6 +283,11 @@ $B/tests/programs/%: tests/programs/%.cpp $O/flags
 $B/tests/programs/static: tests/programs/key_destructor.c $(ARCHIVE)
 	@mkdir -p $(@D)
 	$(call say,TEST,$@)$(CC) $(TEST_CFLAGS) $(LDFLAGS) -o $@ $< $(ARCHIVE)
+
+# The same with the C library linked in, too: its own references to its allocator are ours.
+$B/tests/programs/static_libc: tests/programs/key_destructor.c $(ARCHIVE)
+	@mkdir -p $(@D)
+	$(call say,TEST,$@)$(CC) $(TEST_CFLAGS) $(LDFLAGS) -static -o $@ $< $(ARCHIVE)
 
 BENCH_CFLAGS := -std=gnu11 -O2 -g $(WARNINGS) -D_GNU_SOURCE -pthread $(OPAQUE)
 

@@ -103,6 +103,16 @@ lunalloc_aligned_alloc(size_t alignment, size_t size) {
 }
 
 #if LUNALLOC_REPLACE
+/* As glibc's: at the next power of two. */
+static void *
+lunalloc_memalign(size_t alignment, size_t size) {
+    witness_no_core_lock();
+    if (alignment <= sizeof(max_align_t)) {
+        return lunalloc_malloc(size);
+    }
+    return alignment > SIZE_MAX / 2 + 1 ? bad_alignment() : slow_aligned((size_t)1 << lg_ceil(alignment), size);
+}
+
 static void *
 lunalloc_valloc(size_t size) {
     return slow_aligned(pages_size(), size);
@@ -134,11 +144,20 @@ void *realloc(void *ptr, size_t size) REPLACES(realloc);
 void *reallocarray(void *ptr, size_t count, size_t size) REPLACES(reallocarray);
 int posix_memalign(void **out, size_t alignment, size_t size) REPLACES(posix_memalign);
 void *aligned_alloc(size_t alignment, size_t size) REPLACES(aligned_alloc);
-void *memalign(size_t alignment, size_t size) REPLACES(aligned_alloc);
+void *memalign(size_t alignment, size_t size) REPLACES(memalign);
 void *valloc(size_t size) REPLACES(valloc);
 void *pvalloc(size_t size) REPLACES(pvalloc);
 size_t malloc_usable_size(void *ptr) REPLACES(usable_size);
 void cfree(void *ptr) REPLACES(free);
 void free_sized(void *ptr, size_t size) REPLACES(free_sized);
 void free_aligned_sized(void *ptr, size_t alignment, size_t size) REPLACES(free_aligned_sized);
+
+/* glibc's own names for the same, which some programs call beside free. */
+void *__libc_malloc(size_t size) REPLACES(malloc);
+void __libc_free(void *ptr) REPLACES(free);
+void *__libc_calloc(size_t count, size_t size) REPLACES(calloc);
+void *__libc_realloc(void *ptr, size_t size) REPLACES(realloc);
+void *__libc_memalign(size_t alignment, size_t size) REPLACES(memalign);
+void *__libc_valloc(size_t size) REPLACES(valloc);
+void *__libc_pvalloc(size_t size) REPLACES(pvalloc);
 #endif

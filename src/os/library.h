@@ -7,8 +7,8 @@
 /* Stays open; its handle. May load objects and so allocate; no lock is held that other threads take while they load an
  * object. NULL: it is not here, or the program has no dynamic linking. */
 void *library_open(const char *name);
-/* Writes the address of a function to a pointer to such, NULL if it is not there. library NULL: of any that is loaded;
- * the program has dynamic linking. */
+/* Writes the address of a function to a pointer to such, NULL if it is not there. library NULL: of any that is
+ * loaded. */
 void library_find(void *library, const char *name, void *function);
 
 #endif

@@ -11,14 +11,12 @@ typedef void *open_t(const char *name, int flags);
 /* POSIX promises that an address from dlsym is a function's; ISO C has no conversion. */
 void
 library_find(void *library, const char *name, void *function) {
-    *(void **)function = dlsym(library == NULL ? RTLD_DEFAULT : library, name);
+    *(void **)function = dlsym == NULL ? NULL : dlsym(library == NULL ? RTLD_DEFAULT : library, name);
 }
 
 void *
 library_open(const char *name) {
-    open_t *open = NULL;
-    if (dlsym != NULL) {
-        library_find(NULL, "dlopen", &open);
-    }
+    open_t *open;
+    library_find(NULL, "dlopen", &open);
     return open == NULL ? NULL : open(name, RTLD_NOW | RTLD_LOCAL);
 }

@@ -108,6 +108,20 @@ ENTRY(aligned_alloc, 64, 128)
 ENTRY(memalign, 64, 100)
 ENTRY(valloc, 100)
 ENTRY(pvalloc, 100)
+void *__libc_malloc(size_t size);
+void __libc_free(void *ptr);
+void *__libc_calloc(size_t count, size_t size);
+void *__libc_realloc(void *ptr, size_t size);
+void *__libc_memalign(size_t alignment, size_t size);
+void *__libc_valloc(size_t size);
+void *__libc_pvalloc(size_t size);
+ENTRY(__libc_malloc, 24)
+ENTRY(__libc_free, block)
+ENTRY(__libc_calloc, 3, 8)
+ENTRY(__libc_realloc, block, 200)
+ENTRY(__libc_memalign, 48, 100)
+ENTRY(__libc_valloc, 100)
+ENTRY(__libc_pvalloc, 100)
 ENTRY(malloc_usable_size, block)
 
 /* C++'s, by their names in the binary. */

@@ -23,10 +23,12 @@ LD_PRELOAD=$library works "out of memory, and back" limited 300000 "$built/out_o
 LD_PRELOAD=$library works "a bad setting with stderr closed" no_stderr "$built/early_constructor"
 works "loaded with dlopen beside another malloc" "$built/dlopened" "$library"
 
-works "statically linked" "$built/static"
-if LUNALLOC_CONF=no_such_setting:1 "$built/static" 2>&1 | grep -q no_such_setting; then
-    ok "the static program runs on the library"
-else
-    fail "the static program runs on the library: no warning about a bad LUNALLOC_CONF"
-fi
+for program in static static_libc; do
+    works "$program: linked in" "$built/$program"
+    if LUNALLOC_CONF=no_such_setting:1 "$built/$program" 2>&1 | grep -q no_such_setting; then
+        ok "$program runs on the library"
+    else
+        fail "$program runs on the library: no warning about a bad LUNALLOC_CONF"
+    fi
+done
 finish
