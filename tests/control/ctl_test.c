@@ -817,9 +817,46 @@ test_long_names(void **state) {
     }
 }
 
+/* ---- names of arenas ---- */
+
+static void
+name_is(uint32_t arena, const char *wanted) {
+    char name[64];
+    lunalloc_value_t value;
+    snprintf(name, sizeof name, "arena.%u.name", arena);
+    assert_int_equal(lunalloc_ctl_get(name, &value, NULL, 0), 0);
+    assert_string_equal(value.v.s, wanted);
+}
+
+/* One that was destroyed takes its name along: the next of its number has none; nor is another one's touched. */
+static void
+test_names_of_arenas_end_with_them(void **state) {
+    (void)state;
+    uint32_t other = get_unsigned("arenas.create"), index = get_unsigned("arenas.create");
+    char name[64], text[32];
+    const char *fresh = "mine", *kept = "other";
+    snprintf(name, sizeof name, "arena.%u.name", index);
+    lunalloc_value_t value;
+    assert_int_equal(lunalloc_ctl_get(name, &value, NULL, 0), 0);
+    snprintf(text, sizeof text, "%s", value.v.s);
+    assert_int_equal(mallctl(name, NULL, NULL, &fresh, sizeof fresh), 0);
+    name_is(index, "mine");
+    snprintf(name, sizeof name, "arena.%u.name", other);
+    assert_int_equal(mallctl(name, NULL, NULL, &kept, sizeof kept), 0);
+    snprintf(name, sizeof name, "arena.%u.destroy", index);
+    assert_int_equal(mallctl(name, NULL, NULL, NULL, 0), 0);
+    assert_int_equal(get_unsigned("arenas.create"), index);
+    name_is(index, text);
+    name_is(other, "other");
+    assert_int_equal(mallctl(name, NULL, NULL, NULL, 0), 0);
+    snprintf(name, sizeof name, "arena.%u.destroy", other);
+    assert_int_equal(mallctl(name, NULL, NULL, NULL, 0), 0);
+}
+
 int
 main(void) {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_names_of_arenas_end_with_them),
         cmocka_unit_test(test_types),
         cmocka_unit_test(test_groups),
         cmocka_unit_test(test_live_forms_are_named),

@@ -135,6 +135,81 @@ test_destroyed(void **state) {
     assert_int_equal(lunalloc_find(p, &at), ENOENT);
 }
 
+/* ---- freed and used again between two looks ---- */
+
+typedef struct {
+    void *ptr;
+    int error;
+    _Atomic bool locked;
+    lunalloc_location_t at;
+} question_t;
+
+static void *
+ask(void *arg) {
+    question_t *question = arg;
+    while (!atomic_get(&question->locked)) {
+        sched_yield();
+    }
+    question->error = lunalloc_find(question->ptr, &question->at);
+    return NULL;
+}
+
+/* The extent has been seen, and its arena's layout is waited for: then this happens to it. */
+static int
+ask_meanwhile(void *ptr, void (*happens)(extent_t *e)) NO_THREAD_SAFETY {
+    question_t question = {.ptr = ptr};
+    pthread_t thread;
+    extent_t *e = pagemap_extent((uintptr_t)ptr);
+    assert_int_equal(pthread_create(&thread, NULL, ask, &question), 0);
+    pa_lock_layout(&arena->pages);
+    atomic_set(&question.locked, true);
+    while (atomic_get(&arena->pages.dirty.lock.nsleepers) == 0) {
+        sched_yield();
+    }
+    happens(e);
+    pa_unlock_layout(&arena->pages);
+    assert_int_equal(pthread_join(thread, NULL), 0);
+    return question.error;
+}
+
+static void
+nothing(extent_t *e) {
+    (void)e;
+}
+
+static void
+forgotten(extent_t *e) {
+    pagemap_set_boundary(e->addr, e->size, NULL);
+}
+
+/* The descriptor is another extent's, behind this one; in the page map it is still at the old place. */
+static void
+used_elsewhere(extent_t *e) {
+    e->addr += e->size;
+}
+
+static void
+in_another_arena(extent_t *e) {
+    atomic_set(&e->owner, extent_owner(0, extent_active));
+}
+
+static void
+test_freed_and_used_again_meanwhile(void **state) {
+    (void)state;
+    bool zeroed = false;
+    char *p = arena_malloc_large(arena, sc.nsmall + 3, 1, &zeroed);
+    extent_t *e = pagemap_extent((uintptr_t)p), before = *e;
+    assert_int_equal(ask_meanwhile(p, nothing), 0);
+    assert_int_equal(ask_meanwhile(p, forgotten), ENOENT);
+    pagemap_set_boundary(e->addr, e->size, e);
+    assert_int_equal(ask_meanwhile(p, used_elsewhere), ENOENT);
+    e->addr = before.addr;
+    assert_int_equal(ask_meanwhile(p, in_another_arena), ENOENT);
+    atomic_set(&e->owner, atomic_get(&before.owner));
+    assert_int_equal(ask_meanwhile(p, nothing), 0);
+    arena_free_large_ptr(p);
+}
+
 /* ---- under load ---- */
 
 #define NSLOTS 2000
@@ -192,8 +267,13 @@ test_under_load(void **state) {
 int
 main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_small),   cmocka_unit_test(test_large),     cmocka_unit_test(test_free_pages),
-        cmocka_unit_test(test_foreign), cmocka_unit_test(test_destroyed), cmocka_unit_test(test_under_load),
+        cmocka_unit_test(test_small),
+        cmocka_unit_test(test_large),
+        cmocka_unit_test(test_free_pages),
+        cmocka_unit_test(test_foreign),
+        cmocka_unit_test(test_destroyed),
+        cmocka_unit_test(test_under_load),
+        cmocka_unit_test(test_freed_and_used_again_meanwhile),
     };
     return cmocka_run_group_tests_name("find", tests, make_arena, NULL);
 }

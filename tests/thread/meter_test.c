@@ -4,6 +4,7 @@
  */
 #include "../api/support.h"
 #include "extent/metadata.h"
+#include "observe/prof.h"
 #include "os/fault.h"
 #include "thread/caches.h"
 #include "thread/modes.h"
@@ -148,7 +149,7 @@ note_peak(const model_t *model, uint64_t *peak) {
     *peak = held > *peak ? held : *peak;
 }
 
-/* After each call, with nobody asking: whatever path it took, and when one of them switches caches and modes. */
+/* After each call, with nobody asking: whatever path it took, and when caches, modes and sampling are switched. */
 static void *
 every_moment(void *arg) {
     model_t *model = arg;
@@ -171,8 +172,13 @@ every_moment(void *arg) {
             modes_set(MODES_ALL, n % 4096 == 0 ? MODE_JUNK_FREE : n % 2048 == 0 ? 1 << 20 : 0);
             assert_meter(model);
         }
+        if (n % 500 == 0) {
+            thread_assert(prof_set_active(n % 1000 == 0) == 0);
+            prof_reset(8 + n % 3);
+        }
     }
     modes_set(MODES_ALL, 0);
+    prof_set_active(false);
     for (unsigned i = 0; i < 8; i++) {
         model->freed += sallocx(before[i], 0);
         lunalloc_free(before[i]);
@@ -188,6 +194,8 @@ static void
 test_pointers_show_every_call(void **state) {
     (void)state;
     static model_t model;
+    assert_int_equal(prof_set_active(true), 0); /* what it loads is not this test's */
+    prof_set_active(false);
     run_thread(every_moment, &model);
 }
 

@@ -2,6 +2,7 @@
  */
 #include "../api/support.h"
 #include "extent/metadata.h"
+#include "extent/pagemap.h"
 #include "os/fault.h"
 #include "thread/modes.h"
 #include "thread/quarantine.h"
@@ -285,6 +286,31 @@ test_free_of_what_is_not_allocated(void **state) {
     }
 }
 
+/* The bytes of a slab that are behind its last region. */
+static void
+free_tail(void *arg) {
+    limit(1 << 20);
+    char *ptr = lunalloc_malloc(*(size_t *)arg);
+    const extent_t *slab = pagemap_extent((uintptr_t)ptr);
+    size_t end = slab->nregs * sc.size[slab->szind];
+    child_assert(slab->slab && end < slab->size);
+    lunalloc_free((char *)slab->addr + end);
+    write(STDERR_FILENO, "went on\n", 8);
+}
+
+static void
+test_free_of_a_slabs_tail(void **state) {
+    (void)state;
+    static size_t size;
+    for (uint32_t i = 0; i < sc.nsmall; i++) {
+        size = sc.size[i];
+        if (sc.slab_size[i] % size != 0) {
+            outcome_t out = in_child(free_tail, &size);
+            assert_misuse(&out, "free of an address inside");
+        }
+    }
+}
+
 /* The same where the region was freed before the mode was on. */
 static void
 free_again_in_mode(void *arg) {
@@ -429,6 +455,7 @@ main(void) {
         TEST(test_own_junk),
         TEST(test_free_of_what_is_not_allocated),
         TEST(test_double_free_across_the_switch),
+        TEST(test_free_of_a_slabs_tail),
         TEST(test_what_waits_serves_when_memory_runs_out),
         TEST(test_thread_exit),
         TEST(test_fork),
