@@ -110,6 +110,45 @@ test("it is found beside an installed module, and in a build tree", function()
     test.equal(run(build, "", report), "true\tfalse\n")
 end)
 
+test("a wrong LUNALLOC_SO is refused, though a good library lies beside the module", function()
+    local so = library() or test.skip "liblunalloc.so is not mapped here"
+    local at <close> = tree()
+    sh(("cp %s %s/lib/liblunalloc.so"):format(so, at.path))
+    test.equal(run(at, "LUNALLOC_SO=/nowhere/liblunalloc.so", ABSENT), "as documented\n")
+    local report = [[local la = require "lunalloc"; print(la.loaded, (select(2, la.get "version")))]]
+    test.match(run(at, "LUNALLOC_SO=libm.so.6", report), "^false\t.*libm.so.6 has no symbol lunalloc_malloc")
+    test.equal(run(at, "LUNALLOC_SO=", report):match "^%a+", "true")
+end)
+
+--- A library that is preloaded before the allocator and names so many statistics, or nil without a compiler.
+local function renaming_library(at, n)
+    local file <close> = assert(io.open(at.path .. "/names.c", "w"))
+    file:write(("static const char *names[%d] = {"):format(n + 1), ('"x",'):rep(n), "0};\n",
+        "const char *const *lunalloc_stats_names(void) { return (const char *const *)names; }\n")
+    file:close()
+    local path = at.path .. "/names.so"
+    return sh(("cc -shared -fPIC -o %s %s/names.c && echo done"):format(path, at.path)):find "done" and path
+end
+
+test("a library with one statistic more or less is refused", function()
+    local so = library() or test.skip "liblunalloc.so is not mapped here"
+    local at <close> = tree()
+    local n = 0
+    for _, value in pairs(require "lunalloc".stats()) do
+        n = n + (math.type(value) == "integer" and 1 or 0)
+    end
+    local report = [[local la = require "lunalloc"; print(la.loaded, (select(2, la.get "version")))]]
+    for more = -1, 1 do
+        local names = renaming_library(at, n + more) or test.skip "there is no cc"
+        local out = run(at, ("LD_PRELOAD='%s %s'"):format(names, so), report)
+        if more == 0 then
+            test.match(out, "^true\t")
+        else
+            test.match(out, "^false\t.*the allocator in this process is another version than this module")
+        end
+    end
+end)
+
 test("LUNALLOC_SO and LD_PRELOAD", function()
     local so = library() or test.skip "liblunalloc.so is not mapped here"
     local at <close> = tree()

@@ -28,6 +28,19 @@ test("sizes as text", function()
     end
 end)
 
+test("every unit of size", function()
+    local core = require "lunalloc.core"
+    for i, unit in ipairs { "K", "M", "G", "T" } do
+        for _, text in ipairs { "1" .. unit, "1" .. unit:lower(), "1 " .. unit .. "B", "1.0" .. unit .. "iB" } do
+            test.equal(core.bytes(text), 1 << 10 * i, text)
+        end
+        test.equal(core.bytes("2.5" .. unit), 5 << 10 * i - 1)
+    end
+    test.equal(core.bytes "1T", 1099511627776)
+    test.fails("EINVAL", "bad size", core.bytes "1P")
+    test.fails("EINVAL", "bad size", core.bytes "9999999T")
+end)
+
 test("alignment", function()
     for _, alignment in ipairs { 1, 2, 16, 64, 4096, "64K", 1 << 21 } do
         local buffer <close> = assert(la.buffer(1000, alignment))

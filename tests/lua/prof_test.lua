@@ -60,6 +60,29 @@ test("groups by stack, arena and thread; the largest first", function()
     la.prof.stop()
 end)
 
+test("one large sample among many small ones comes first", function()
+    assert(la.prof.start { lg_sample = 10 })
+    local small, large = allocate(3000, 100), allocate(1, "8M")
+    local groups = assert(la.prof.top { by = "class", n = 1000 })
+    local szind, size = la.sizeclass "8M"
+    test.equal(groups[1].szind, szind)
+    test.equal(groups[1].samples, 1)
+    test.equal(groups[1].bytes >= size, true)
+    local others = assert(group_of(groups, "szind", (la.sizeclass(100))))
+    test.equal(others.samples > 50, true)
+    test.equal(others.bytes > 150000 and others.bytes < 600000, true, "bytes of the small ones")
+    test.equal(others.objects > others.samples, true)
+    for i = 2, #groups do
+        test.equal(groups[i - 1].bytes >= groups[i].bytes, true, "order")
+    end
+    test.equal(#la.prof.top { by = "class", n = 1 }, 1)
+    test.equal(la.prof.top({ by = "class", n = 1 })[1].szind, szind)
+    test.equal(#la.prof.top { by = "class", n = 0 }, 0)
+    free(small)
+    free(large)
+    assert(la.prof.stop())
+end)
+
 test("only what is old enough", function()
     la.prof.start { lg_sample = 0 }
     local blocks = allocate(10, 70000)

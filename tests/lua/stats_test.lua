@@ -109,6 +109,22 @@ test("rates are of cumulative counters, per second", function()
     test.equal(n, 8)
 end)
 
+test("a difference keeps what says which row it is", function()
+    local arena = assert(la.arena.create {})
+    local buffer <close> = la.buffer(5000)
+    local before = la.stats()
+    assert(buffer:resize "100K")
+    local difference = la.stats() - before
+    test.equal(difference.arenas[arena.index].arena, arena.index)
+    test.equal(difference.arenas[0].arena, 0)
+    for _, bytes in ipairs { 5000, "100K" } do
+        local szind, size = la.sizeclass(bytes)
+        test.equal(difference.classes[szind].szind, szind)
+        test.equal(difference.classes[szind].size, size)
+    end
+    assert(arena:destroy())
+end)
+
 test("only two snapshots have a difference", function()
     local s = la.stats()
     test.raises("not between differences", function()

@@ -214,6 +214,20 @@ test_mean(void **state) {
 }
 
 /* Draws depend on the random number only. */
+/* Draws are rounded, not cut: the mean of a narrow curve is its middle to a twentieth of a unit. */
+static void
+test_mean_of_narrow_curves(void **state) {
+    (void)state;
+    static const char *const texts[] = {"normal(1000,2)", "normal(1000,0.7)", "lognormal(1000,0.002)"};
+    for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++) {
+        dist_t dist = parse(texts[i], DIST_SIZE);
+        double mean = dist_mean(&dist);
+        if (fabs(mean - 1000) > 0.05) {
+            fail_msg("the mean of %s is %g", texts[i], mean);
+        }
+    }
+}
+
 static void
 test_pure(void **state) {
     (void)state;
@@ -325,6 +339,7 @@ main(void) {
         cmocka_unit_test(test_lognormal_follows_curve),
         cmocka_unit_test(test_truncation),
         cmocka_unit_test(test_mean),
+        cmocka_unit_test(test_mean_of_narrow_curves),
         cmocka_unit_test(test_pure),
         cmocka_unit_test(test_histogram),
         cmocka_unit_test(test_bad_histograms),

@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -148,6 +149,234 @@ test_steady_state(void **state) {
     assert_true(engine_result(engine, &result));
     engine_destroy(engine);
     assert_balanced();
+}
+
+/* ---- traits ---- */
+
+/* A heap that knows of each block which thread allocated it and whether it was resized. */
+typedef struct {
+    pthread_t allocated_by;
+    bool resized;
+} traits_t;
+
+enum {
+    TRAITS_SIZE = 64 /* what is before each block */
+};
+
+static atomic_ulong nresized, nhanded, nboth;
+
+static void *
+traits_malloc(size_t size) {
+    traits_t *traits = malloc(TRAITS_SIZE + size);
+    *traits = (traits_t){.allocated_by = pthread_self()};
+    return (char *)traits + TRAITS_SIZE;
+}
+
+static void *
+traits_realloc(void *ptr, size_t size) {
+    traits_t *traits = realloc((char *)ptr - TRAITS_SIZE, TRAITS_SIZE + size);
+    traits->resized = true;
+    return (char *)traits + TRAITS_SIZE;
+}
+
+static void
+traits_free(void *ptr) {
+    traits_t *traits = (traits_t *)(void *)((char *)ptr - TRAITS_SIZE);
+    bool handed = !pthread_equal(traits->allocated_by, pthread_self());
+    atomic_fetch_add(&nresized, traits->resized);
+    atomic_fetch_add(&nhanded, handed);
+    atomic_fetch_add(&nboth, traits->resized && handed);
+    free(traits);
+}
+
+/* Who frees a block and whether it is resized are drawn apart: half and half makes a quarter that is both. */
+static void
+test_traits_are_independent(void **state) {
+    (void)state;
+    heap_t heap = {.name = "traits", .malloc = traits_malloc, .realloc = traits_realloc, .free = traits_free};
+    describe(3, 20000, "100", "10");
+    plan.rows[0].other = plan_share(0.5);
+    plan.rows[0].resized = plan_share(0.5);
+    run(&heap);
+    assert_in_range(nresized, 20000 * 0.47, 20000 * 0.53);
+    assert_in_range(nhanded, 20000 * 0.47, 20000 * 0.53);
+    assert_in_range(nboth, 20000 * 0.23, 20000 * 0.27);
+    assert_int_equal(result.total.errors, 0);
+}
+
+/* scale = 2 doubles lifetimes from then on, and so what lives. */
+static void
+test_scale(void **state) {
+    (void)state;
+    heap_t heap = counting_heap();
+    plan_phase_t change = {.scale = 2, .rate = -1};
+    describe(1, 0, "100", "300");
+    engine_t *engine = start(&heap);
+    engine_status_t status;
+    for (uint64_t ops = 0; ops < 10000; ops = status.ops) {
+        if (ops == 0) {
+            assert_int_equal(engine_change(engine, &change, message, sizeof(message)), 0);
+        }
+        engine_wait(engine, 1000000);
+        engine_status(engine, &status);
+    }
+    engine_stop(engine);
+    assert_true(engine_wait(engine, forever));
+    timeline_entry_t entries[2];
+    size_t n, nmarks;
+    engine_timeline_size(engine, &n, &nmarks);
+    assert_int_equal(engine_timeline(engine, n - 2, entries, 2), 2);
+    assert_string_equal(entries[0].mark, "end of operations");
+    assert_int_equal(entries[0].live, 2 * 300 * 100);
+    assert_true(engine_result(engine, &result));
+    engine_destroy(engine);
+    assert_balanced();
+}
+
+/* ---- the plan's hash ---- */
+
+/* Changes one thing of the plan that determines the run; false if there are no more. */
+static bool
+alter(int what) {
+    static const plan_setting_t set[] = {{"a", "1"}}, other_name[] = {{"b", "1"}}, other_value[] = {{"a", "2"}};
+    plan_row_t *row = &plan.rows[0];
+    plan_phase_t *phase = &plan.phases[0];
+    plan.nphases = 1;
+    *phase = (plan_phase_t){.at = 5, .scale = 1, .rate = 2, .settings = set, .nsettings = 1, .mark = "m"};
+    switch (what) {
+    case 0:
+        return true;
+    case 1:
+        plan.threads = 4;
+        return true;
+    case 2:
+        plan.seed = 2;
+        return true;
+    case 3:
+        plan.duration = 1000;
+        return true;
+    case 4:
+        plan.ops = 101;
+        return true;
+    case 5:
+        plan.rate = 1;
+        return true;
+    case 6:
+        plan.verify = false;
+        return true;
+    case 7:
+        row->weight = 2;
+        return true;
+    case 8:
+        *row = row_of("101", "50");
+        return true;
+    case 9:
+        *row = row_of("100", "51");
+        return true;
+    case 10:
+        *row = row_of("100", "fifo(50)");
+        return true;
+    case 11:
+        row->other = plan_share(0.5);
+        return true;
+    case 12:
+        row->other = plan_share(0.5);
+        row->freer = 1;
+        return true;
+    case 13:
+        row->other = plan_share(0.5);
+        row->freer = 2;
+        return true;
+    case 14:
+        row->touch = 0.5;
+        return true;
+    case 15:
+        row->writes = 2;
+        return true;
+    case 16:
+        row->resized = plan_share(0.5);
+        return true;
+    case 17:
+        row->resized = plan_share(0.5);
+        row->resizes = 2;
+        return true;
+    case 18:
+        row->resized = plan_share(0.5);
+        row->grow = 2;
+        return true;
+    case 19:
+        row->zeroed = plan_share(0.5);
+        return true;
+    case 20:
+        row->align = 64;
+        return true;
+    case 21:
+        row->on[0] = 1;
+        return true;
+    case 22:
+        phase->at = 6;
+        return true;
+    case 23:
+        phase->scale = 2;
+        return true;
+    case 24:
+        phase->rate = 3;
+        return true;
+    case 25:
+        phase->settings = other_name;
+        return true;
+    case 26:
+        phase->settings = other_value;
+        return true;
+    case 27:
+        phase->nsettings = 0;
+        return true;
+    case 28:
+        phase->mark = "n";
+        return true;
+    case 29:
+        phase->mark = NULL;
+        return true;
+    case 30:
+        plan.nphases = 0;
+        return true;
+    case 31:
+        *row = row_of("uniform(100,200)", "50");
+        return true;
+    case 32:
+        *row = row_of("exp(100)", "50");
+        return true;
+    case 33:
+        *row = row_of("normal(100,10)", "50");
+        return true;
+    case 34:
+        *row = row_of("normal(100,20)", "50");
+        return true;
+    default:
+        return false;
+    }
+}
+
+/* Whatever determines the run is in the hash: no two of these are equal. */
+static void
+test_hash_of_each_part(void **state) {
+    (void)state;
+    uint64_t hashes[64];
+    int n = 0;
+    for (;; n++) {
+        describe(3, 100, "100", "50");
+        if (!alter(n)) {
+            break;
+        }
+        assert_true(plan_finish(&plan, message, sizeof(message)));
+        hashes[n] = plan.hash;
+        for (int i = 0; i < n; i++) {
+            if (hashes[i] == hashes[n]) {
+                fail_msg("changes %d and %d have the same hash", i, n);
+            }
+        }
+    }
+    assert_true(n > 30);
 }
 
 /* Threads that have no row only free. */
@@ -358,6 +587,32 @@ test_timeline_is_bounded(void **state) {
     timeline_close(&timeline);
 }
 
+/* The peak is that of all entries, also of those before the last. */
+static void
+test_timeline_peak(void **state) {
+    (void)state;
+    enum {
+        SIZE = 32 << 20
+    };
+    timeline_t timeline = {.statm = -1};
+    heap_t heap = counting_heap();
+    uint64_t most = 0;
+    assert_int_equal(timeline_open(&timeline, &heap, 1), 0);
+    for (uint64_t i = 0; i < 6; i++) {
+        void *block = mmap(NULL, SIZE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+        assert_true(block != MAP_FAILED);
+        memset(block, 1, i == 2 ? SIZE : 1);
+        timeline_add(&timeline, (timeline_entry_t){.time = i});
+        munmap(block, SIZE);
+    }
+    for (size_t i = 0; i < timeline.n; i++) {
+        most = timeline.entries[i].rss > most ? timeline.entries[i].rss : most;
+    }
+    assert_int_equal(timeline.peak_rss, most);
+    assert_true(most > timeline.entries[0].rss + SIZE / 2 && most > timeline.entries[5].rss + SIZE / 2);
+    timeline_close(&timeline);
+}
+
 /* ---- forks ---- */
 
 /* What a child of fork does with a run of its parent's; it must not hang, which the alarm ends. */
@@ -480,6 +735,9 @@ main(void) {
         cmocka_unit_test(test_ops_are_made),
         cmocka_unit_test(test_everything_at_once),
         cmocka_unit_test(test_steady_state),
+        cmocka_unit_test(test_traits_are_independent),
+        cmocka_unit_test(test_scale),
+        cmocka_unit_test(test_hash_of_each_part),
         cmocka_unit_test(test_producer_and_consumer),
         cmocka_unit_test(test_same_seed_same_sequence),
         cmocka_unit_test(test_duration),
@@ -490,6 +748,7 @@ main(void) {
         cmocka_unit_test(test_phases),
         cmocka_unit_test(test_change),
         cmocka_unit_test(test_timeline_is_bounded),
+        cmocka_unit_test(test_timeline_peak),
         cmocka_unit_test(test_fork),
         cmocka_unit_test(test_signals_are_blocked),
         cmocka_unit_test(test_refused_plans),

@@ -99,6 +99,77 @@ test("the same seed makes the same plan and the same sizes", function()
     assert(a.plan_hash ~= d.plan_hash and a.sizes_hash ~= d.sizes_hash)
 end)
 
+test("the peak of memory is that of the whole timeline", function()
+    local r = workload(describe { interval = "1ms", ops = 400, mix = { { size = "256K", lifetime = "forever" } } })()
+    local peak = 0
+    for _, entry in ipairs(r.timeline) do
+        peak = math.max(peak, entry.rss)
+    end
+    test.equal(r.peak_rss, peak)
+    test.equal(peak > r.timeline[#r.timeline].rss, true)
+end)
+
+--- What the process had resident before all runs, as rss_per_live tells: the engine's own memory is not in it.
+local function base_of(r)
+    local last = r.timeline[#r.timeline - 1]
+    return last.rss - last.engine - r.rss_per_live * last.live, last
+end
+
+test("memory per live byte leaves out the engine's descriptions", function()
+    local large = workload(describe { ops = 100000, mix = { { size = 4096, lifetime = "forever", touch = 0 } } })()
+    local small = workload(describe { ops = 1000, mix = { { size = "1M", lifetime = 100 } } })()
+    local with_large, last = base_of(large)
+    test.equal(last.engine > 6000000, true)
+    test.equal(math.abs(with_large - base_of(small)) < 1000, true, "the same base")
+    test.equal(with_large <= large.base_rss + 1, true)
+end)
+
+test("times and sizes with each unit", function()
+    local spec = require "lunalloc.workload_spec"
+    for text, ns in pairs { ["7ns"] = 7, ["2us"] = 2000, ["3ms"] = 3000000, ["4s"] = 4000000000, ["5m"] = 300000000000,
+        ["6min"] = 360000000000, ["1h"] = 3600000000000, ["1.5 s"] = 1500000000, ["0.5h"] = 1800000000000 } do
+        test.equal(spec.time(text), ns, text)
+        test.equal(spec.compile({ duration = text }).duration, ns, text)
+    end
+    test.equal(spec.time(2), 2000000000)
+    test.equal(spec.time "2", nil)
+    for text, bytes in pairs { ["1"] = 1, ["2K"] = 2048, ["3M"] = 3 << 20, ["4G"] = 4 << 30, ["5T"] = 5 << 40,
+        ["1.5K"] = 1536, ["2KiB"] = 2048, ["2KB"] = 2048, ["2k"] = 2048 } do
+        test.equal(spec.size(text), bytes, text)
+    end
+end)
+
+test("defaults", function()
+    local spec = require "lunalloc.workload_spec"
+    local run = spec.compile {}
+    test.equal(run.duration, 10000000000)
+    test.equal(run.interval, 40000000)
+    test.equal(run.threads, 1)
+    test.equal(run.seed, 1)
+    test.equal(run.sample, 16)
+    test.equal(run.rate, 0)
+    test.equal(run.verify, false)
+    test.equal(run.live_max >= 1 << 20, true)
+    test.equal(#run.mix, 3)
+    test.equal(run.mix[1].weight, 70)
+    test.equal(spec.compile({ ops = 10 }).duration, 0)
+    test.equal(spec.compile({ duration = "forever" }).interval, 100000000)
+    test.equal(spec.compile({ duration = "1s" }).interval, 20000000)
+    test.equal(spec.compile({ duration = "1h" }).interval, 1000000000)
+    test.equal(spec.compile({ interval = 0 }).interval, 1000000)
+    local row = spec.compile({ mix = { { size = 1, lifetime = 2 } } }).mix[1]
+    test.shape(row, [[weight:integer size:string lifetime:string other:integer thread:integer touch:integer
+        writes:integer realloc:integer resizes:integer grow:integer zero:integer align:integer]])
+    test.equal(row.weight + row.touch + row.writes + row.resizes, 4)
+    test.equal(row.other + row.thread + row.realloc + row.grow + row.zero + row.align, 0)
+    row = spec.compile({ threads = 2, mix = { { size = 1, lifetime = 2, free_by = { thread = 2 }, realloc = 0.5,
+        align = 1 } } }).mix[1]
+    test.equal(row.other, 1)
+    test.equal(row.thread, 2)
+    test.equal(row.realloc, 0.5)
+    test.equal(row.align, 8)
+end)
+
 test("the default description is enough", function()
     local w = workload { duration = "100ms" }
     test.match(tostring(w), "workload of 1 thread on %a+, about .* live in the steady state, plan %x+; idle")
