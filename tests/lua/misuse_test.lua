@@ -150,6 +150,22 @@ test("extents, size classes, addresses", function()
     refuse("arena", la.extents, { arena = 5000 })
 end)
 
+test("a table is read once, as pairs() shows it", function()
+    local reads = 0
+    local function odd(t)
+        return setmetatable(t, { __index = function()
+            reads = reads + 1
+            return "odd"
+        end })
+    end
+    assert(la.extents(odd {}))
+    assert(la.extents_summary(odd { by = "szind" }))
+    assert(la.with(odd { ["arena.0.dirty_decay_ms"] = 5 })):restore()
+    assert(assert(la.arena.create(odd { dirty_decay_ms = 5 })):destroy())
+    assert(la.prof.top(odd { by = "class" }))
+    test.equal(reads, 0)
+end)
+
 test("arenas", function()
     refuse_all("arena", la.arena, function(value)
         return value == 0

@@ -203,6 +203,21 @@ test("with restores on scope exit", keeping(function()
     test.equal(la.get(DECAY), 4000)
 end))
 
+test("with restores large values, words and negative ones", function()
+    local name = "arenas.quarantine"
+    for _, values in ipairs { { "arenas.quarantine", 8 << 30, 0 }, { "arenas.junk", "alloc", false },
+        { "arenas.dirty_max", -1, "1M" }, { DECAY, -1, 5 } } do
+        local outer <close> = assert(la.with { [values[1]] = values[2] })
+        do
+            local inner <close> = assert(la.with { [values[1]] = values[3] })
+            test.equal(la.get(values[1]) ~= values[2], true)
+            test.equal(inner ~= outer, true)
+        end
+        test.equal(la.get(values[1]), values[2])
+    end
+    test.equal(la.get(name), 0)
+end)
+
 test("with restores when the scope is left by an error", keeping(function()
     assert(la.set(DECAY, 4000))
     test.raises("out", function()
