@@ -460,13 +460,15 @@ test_live_max(void **state) {
     (void)state;
     heap_t heap = counting_heap();
     describe(1, 0, "1000", "forever");
-    plan.live_max = 1 << 16;
+    plan.rate = 1000;
+    plan.live_max = 20000; /* bytes, not blocks */
     engine_t *engine = start(&heap);
     engine_status_t status = {0};
-    while (status.capped == 0) {
+    while (status.capped == 0 && status.live_blocks < 10000) {
         engine_wait(engine, 1000000);
         engine_status(engine, &status);
     }
+    assert_true(status.capped != 0);
     engine_stop(engine);
     assert_true(engine_wait(engine, forever));
     assert_true(engine_result(engine, &result));
@@ -485,6 +487,47 @@ test_open_loop(void **state) {
     assert_int_equal(result.total.ops, 4000);
     assert_true(result.total.seconds >= 0.19);
     assert_balanced();
+}
+
+static void *
+slow_aligned(size_t align, size_t size) {
+    if (atomic_load(&ncalls[CALL_ALIGNED]) == 0) {
+        usleep(60000);
+    }
+    return counting_aligned(align, size);
+}
+
+/* How far behind: the furthest of all threads, here the first, which is held up. */
+static void
+test_lag(void **state) {
+    (void)state;
+    heap_t heap = counting_heap();
+    heap.aligned_alloc = slow_aligned;
+    describe(2, 200, "64", "10");
+    assert_true(plan_reserve(&plan, 2, 0));
+    for (uint64_t i = 0; i < 2; i++) {
+        plan.rows[i] = row_of("64", "10");
+        memset(plan.rows[i].on, 0, sizeof(plan.rows[i].on));
+        plan.rows[i].on[0] = (uint64_t)1 << i;
+    }
+    plan.rows[0].align = 64;
+    plan.rate = 20000;
+    run(&heap);
+    assert_true(result.max_lag >= 50000000);
+    assert_balanced();
+}
+
+/* A phase at the very end is applied, however late the conductor wakes. */
+static void
+test_phase_at_the_end(void **state) {
+    (void)state;
+    heap_t heap = counting_heap();
+    describe(1, 0, "64", "10");
+    plan.duration = 30000000;
+    plan.nphases = 1;
+    plan.phases[0] = (plan_phase_t){.at = 30000000, .scale = 2, .rate = -1};
+    run(&heap);
+    assert_true(result.total.scale == 2);
 }
 
 /* ---- settings ---- */
@@ -745,6 +788,8 @@ main(void) {
         cmocka_unit_test(test_destroy_while_running),
         cmocka_unit_test(test_live_max),
         cmocka_unit_test(test_open_loop),
+        cmocka_unit_test(test_lag),
+        cmocka_unit_test(test_phase_at_the_end),
         cmocka_unit_test(test_phases),
         cmocka_unit_test(test_change),
         cmocka_unit_test(test_timeline_is_bounded),

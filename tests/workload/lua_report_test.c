@@ -65,16 +65,19 @@ test_percentiles(void **state) {
     assert_int_equal(lua_getfield(L, 2, "malloc"), LUA_TNIL);
 }
 
-/* A tail of one in 500: p99 is below it, p99.9 is in it. */
+/* A tail of one in 500: p99 is below it, p99.9 is in it. One in 2000: p99.9 is below it, too. */
 static void
 test_tail(void **state) {
     (void)state;
     for (int i = 0; i < 10000; i++) {
         histogram_add(&result.latency[CALL_MALLOC], i % 500 == 0 ? 1000000 : 100);
+        histogram_add(&result.latency[CALL_FREE], i % 2000 == 0 ? 1000000 : 100);
     }
     lua_report_result(L, &result);
     assert_true(number("latency", "malloc", "p99") == 100);
     assert_within(number("latency", "malloc", "p99_9"), 1000000, 0.009);
+    assert_true(number("latency", "free", "p99_9") == 100);
+    assert_true(number("latency", "free", "max") == 1000000);
 }
 
 static void

@@ -170,6 +170,19 @@ test("defaults", function()
     test.equal(row.align, 8)
 end)
 
+test("what is expected to live is told beforehand", function()
+    local function expected(mix, threads)
+        return workload { ops = 1, threads = threads, mix = mix }:info().expected_live
+    end
+    test.equal(expected { { size = 100, lifetime = 50 } }, 5000.0)
+    test.equal(expected({ { size = 100, lifetime = 50 } }, 3), 15000.0)
+    test.equal(expected { { size = 100, lifetime = "fifo(50)" }, { weight = 3, size = 10, lifetime = 100 } }, 5750.0)
+    test.equal(expected({ { size = 100, lifetime = 50, on = 2 } }, 3), 5000.0)
+    test.equal(expected { { size = 100, lifetime = 50 }, { size = 1, lifetime = "forever" } }, math.huge)
+    test.match(tostring(workload(describe { mix = { { size = 1, lifetime = "forever" } } })), "growing without end")
+    test.match(tostring(workload(describe { mix = { { size = 1024, lifetime = 10 } } })), "about 10.0 KiB live")
+end)
+
 test("the default description is enough", function()
     local w = workload { duration = "100ms" }
     test.match(tostring(w), "workload of 1 thread on %a+, about .* live in the steady state, plan %x+; idle")

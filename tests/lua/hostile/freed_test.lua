@@ -138,6 +138,28 @@ test("a workload that finalizers start again while its timeline is read", functi
     end)
 end)
 
+-- As its own finalizer would, while another reference to it is in use.
+test("a workload that is collected while it is asked", function()
+    for _, method in ipairs { "timeline", "result", "info", "status", "set" } do
+        for n = 1, 8 do
+            local w = la.workload { ops = 10, mix = MIX }
+            assert(w:run())
+            local left = n
+            local ok, message
+            under_finalizers(function()
+                left = left - 1
+                if left == 0 then
+                    getmetatable(w.run_).__gc(w.run_)
+                end
+            end, function()
+                ok, message = pcall(w[method], w, { mark = MARK })
+                local _ = {}
+            end)
+            test.equal(ok or message:find "this workload was collected" ~= nil, true, message)
+        end
+    end
+end)
+
 test("a change whose table has metamethods is read raw", function()
     local w <close> = forever():start()
     local change = setmetatable({ set = {} }, { __index = function(_, key)
