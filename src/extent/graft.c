@@ -119,7 +119,7 @@ bool
 pa_graft(page_alloc_t *pa, extent_t *e, size_t from, bool *touched) {
     witness_no_core_lock();
     *touched = false;
-    bool may = pa_may_graft(pa, e->size - from) && mappings_may_move(e->addr, e->size);
+    bool may = pa_may_graft(pa, e->size - from) && mappings_may_move();
     region_t *record = may ? pa_new_record() : NULL;
     if (record == NULL) {
         return true;
@@ -148,7 +148,7 @@ static extent_t *
 take_place(page_alloc_t *pa, const extent_t *e, size_t size, uint32_t szind) {
     bool zeroed, touched;
     extent_t *to = may_relocate(pa, e->size, size) ? pa_alloc_untouched(pa, size, szind, &zeroed) : NULL;
-    if (to != NULL && !(zeroed && mappings_may_move(to->addr, size))) {
+    if (to != NULL && !(zeroed && mappings_may_move())) {
         pa_dalloc(pa, to);
         return NULL;
     }

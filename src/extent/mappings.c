@@ -1,48 +1,24 @@
-/* mappings.c -- two levels of bits, as the page map has entries: a static root, and leaves that are made at need. */
+/* mappings.c -- the bits, which lie beside the page map's entries. */
 #include "extent/mappings.h"
 
 #include "base/atomic.h"
-#include "extent/metadata.h"
 #include "extent/pagemap.h"
-
-#define LG_WORD    6
-#define LEAF_BYTES ((size_t)1 << (LG_LEAF - 3))
-
-typedef _Atomic uint64_t word_t;
-
-/* Sparse: common, as pagemap_classes is. Written once each, read at any time. */
-__attribute__((common)) word_t *_Atomic mappings_leaf[PAGEMAP_ROOTS];
 
 static _Atomic size_t nborders; /* Synchronization: any thread adds. */
 static _Atomic size_t nguards;  /* Synchronization: any thread adds. */
 
-static bool
-ensure_leaf(uintptr_t root) {
-    if (LIKELY(atomic_get_acquire(&mappings_leaf[root]) != NULL)) {
-        return true;
-    }
-    word_t *none = NULL, *leaf = metadata_alloc(LEAF_BYTES, CACHELINE);
-    if (leaf != NULL && !atomic_compare_exchange_strong_explicit(&mappings_leaf[root], &none, leaf,
-                                                                 memory_order_release, memory_order_relaxed)) {
-        metadata_give(leaf, LG_LEAF - 3);
-    }
-    return leaf != NULL;
-}
-
 bool
-mappings_may_move(uintptr_t addr, size_t size) {
-    bool may = atomic_get(&nborders) < MAPPINGS_BORDERS;
-    for (uintptr_t root = addr >> LG_LEAF_SPAN; may && root <= (addr + size) >> LG_LEAF_SPAN; root++) {
-        may = ensure_leaf(root);
-    }
-    return may;
+mappings_may_move(void) {
+    return atomic_get(&nborders) < MAPPINGS_BORDERS;
 }
 
-/* The word that has a granule's bit; NULL if nothing is marked there. */
+typedef _Atomic uint64_t word_t;
+
+/* The word that has a granule's bit; NULL beyond what was ever ours, where the last border may be. */
 static word_t *
 word_of(uintptr_t granule) {
-    word_t *leaf = atomic_get_acquire(&mappings_leaf[granule >> LG_LEAF]);
-    return leaf == NULL ? NULL : &leaf[(granule & ((1U << LG_LEAF) - 1)) >> LG_WORD];
+    uintptr_t leaf = atomic_get_acquire(&pagemap_classes.leaf[granule >> LG_LEAF]);
+    return leaf == 0 ? NULL : &pagemap_bits_at(leaf)[(granule & ((1U << LG_LEAF) - 1)) / 64];
 }
 
 static void

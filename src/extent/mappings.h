@@ -7,7 +7,7 @@
  * bit per page says which pages begin with one. Borders go when a later move covers them, and with their region. A
  * guard page is a mapping, and cuts another in two.
  *
- * Thread-safe; takes no lock but that of the metadata, when a new part of the address space is marked.
+ * Thread-safe; takes no lock. Addresses are those of regions, or the end of one.
  */
 #ifndef LUNALLOC_EXTENT_MAPPINGS_H
 #define LUNALLOC_EXTENT_MAPPINGS_H
@@ -18,8 +18,8 @@
 #define MAPPINGS_BORDERS ((size_t)16384)
 #define MAPPINGS_GUARDS  ((size_t)16384)
 
-/* May memory be moved to this range? False if there are too many borders, or without memory for the bits. */
-bool mappings_may_move(uintptr_t addr, size_t size);
+/* False: there are too many borders. */
+bool mappings_may_move(void);
 /* The range has become one mapping; or as many as another; or it is not mapped any more. */
 void mappings_moved(uintptr_t addr, size_t size);
 void mappings_carried(uintptr_t from, uintptr_t to, size_t size);

@@ -12,10 +12,10 @@
 __attribute__((common)) pagemap_classes_t pagemap_classes;
 static lock_t lock = LOCK_INITIALIZER(RANK_PAGEMAP);
 
-/* Both leaves of one root entry. */
+/* Both leaves of one root entry, and the bits. */
 static bool
 make_leaf(uintptr_t root) {
-    char *leaves = pages_map(PAGEMAP_EXTENTS_BYTES + LEAF_ENTRIES * sizeof(uint16_t), pages_size());
+    char *leaves = pages_map(PAGEMAP_EXTENTS_BYTES + LEAF_ENTRIES * sizeof(uint16_t) + LEAF_ENTRIES / 8, pages_size());
     if (leaves == NULL) {
         return false;
     }

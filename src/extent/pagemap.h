@@ -11,7 +11,8 @@
  * The root holds offsets from an all-zero leaf, so that an address that never was ours reads 0 through an untouched
  * root:
  *   class(addr) = zero_leaf[leaf[addr >> 30] + (addr >> 12) % 2^18], in units of the leaf's entries
- * The extents of a root entry lie just before its classes, in one mapping.
+ * The extents of a root entry lie just before its classes, in one mapping; behind them lies a bit for each granule,
+ * which is mappings.h's.
  *
  * Synchronization: entries are written by whoever owns the extent (layout rule, extent.h); leaves are created under
  * RANK_PAGEMAP and never removed. Entries are atomic; the fast path's reads rely on the application's own
@@ -67,6 +68,12 @@ typedef _Atomic(extent_t *) pagemap_entry_t;
 static inline pagemap_entry_t *
 pagemap_extents_at(uintptr_t classes) {
     return (pagemap_entry_t *)((uintptr_t)pagemap_class_at(classes) - PAGEMAP_EXTENTS_BYTES);
+}
+
+/* Behind it, a bit per granule. */
+static inline _Atomic uint64_t *
+pagemap_bits_at(uintptr_t classes) {
+    return (_Atomic uint64_t *)(uintptr_t)pagemap_class_at(classes + ((uintptr_t)1 << LG_LEAF));
 }
 
 /* The descriptor registered at this address's granule, or NULL. Any address may be asked. */

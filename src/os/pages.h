@@ -17,8 +17,9 @@ size_t pages_size(void);
 
 /* Reserves and commits: readable, writable, reads as zeros. alignment: a power of two. NULL if there is no memory. */
 void *pages_map(size_t size, size_t alignment);
-/* The same for a region that will be used bit by bit: where memory must be promised before it is touched, only the
- * addresses are reserved, *committed is false, and pages_commit comes before any use. */
+/* The same for a region that will be used bit by bit: where memory must be promised before it is touched, or is locked
+ * as soon as it is accessible (mlockall), only the addresses are reserved, *committed is false, and pages_commit comes
+ * before any use. */
 void *pages_reserve(size_t size, size_t alignment, bool *committed);
 void pages_unmap(void *addr, size_t size);
 

@@ -1,7 +1,7 @@
 /*
  * pages_linux.c -- mmap and madvise. Memory is committed by the system on first touch, so decommit does nothing, and
- * commit is for guards that could not be taken away. Without MAP_NORESERVE, so that what the system could never back is
- * refused at once, as with other mallocs.
+ * commit is for guards that could not be taken away, and for processes that lock their memory. Without MAP_NORESERVE,
+ * so that what the system could never back is refused at once, as with other mallocs.
  */
 #include "os/pages.h"
 
@@ -27,15 +27,15 @@ pages_size(void) {
 }
 
 static void *
-map(size_t size) {
-    return call_map(NULL, size, PROT_READ | PROT_WRITE, 0);
+map(size_t size, int protection) {
+    return call_map(NULL, size, protection, 0);
 }
 
 /* Maps more than is asked for and gives back what stands out on either side. */
 static void *
-map_trimmed(size_t size, size_t alignment) {
+map_trimmed(size_t size, size_t alignment, int protection) {
     size_t total = size + alignment;
-    uintptr_t base = total < size ? 0 : (uintptr_t)map(total);
+    uintptr_t base = total < size ? 0 : (uintptr_t)map(total, protection);
     if (base == 0) {
         return NULL;
     }
@@ -49,23 +49,70 @@ map_trimmed(size_t size, size_t alignment) {
     return (void *)start;
 }
 
-void *
-pages_map(size_t size, size_t alignment) {
+static void *
+map_aligned(size_t size, size_t alignment, int protection) {
     if (fault(fault_map)) {
         return NULL;
     }
-    void *addr = map(size);
+    void *addr = map(size, protection);
     if (addr != NULL && ((uintptr_t)addr & (alignment - 1)) != 0) {
         call_unmap(addr, size);
-        addr = map_trimmed(size, alignment);
+        addr = map_trimmed(size, alignment, protection);
     }
+    return addr;
+}
+
+/* ---- locked memory ---- */
+
+/* Linux 5.18; not in older headers. */
+#define ADVICE_DONTNEED_LOCKED 24
+
+/* After mlockall(MCL_FUTURE) what is mapped is locked, and resident at once if it is accessible. This advice is refused
+ * then; to a page that has just been mapped it does nothing. */
+static bool
+is_locked(void *addr) {
+    return CALL(SYS_madvise, addr, pages_size(), MADV_DONTNEED) == -EINVAL;
+}
+
+/* Gives pages back, whether they are locked or not. */
+static bool
+drop(void *addr, size_t size) {
+    return call_advise(addr, size, MADV_DONTNEED) || call_advise(addr, size, ADVICE_DONTNEED_LOCKED);
+}
+
+/* Much of it may never be touched. */
+void *
+pages_map(size_t size, size_t alignment) {
+    void *addr = map_aligned(size, alignment, PROT_READ | PROT_WRITE);
+    if (addr != NULL && UNLIKELY(is_locked(addr))) {
+        drop(addr, size);
+    }
+    return addr;
+}
+
+static _Atomic bool locks; /* Synchronization: any thread; the last region was locked. */
+
+/* What is committed is resident then, as the application wants it; what is not takes no memory. */
+static void *
+reserve_inaccessible(size_t size, size_t alignment, bool *committed) {
+    void *addr = map_aligned(size, alignment, PROT_NONE);
+    *committed = false;
+    atomic_set(&locks, addr != NULL && is_locked(addr));
     return addr;
 }
 
 void *
 pages_reserve(size_t size, size_t alignment, bool *committed) {
     *committed = true;
-    return pages_map(size, alignment);
+    if (UNLIKELY(atomic_get(&locks))) {
+        return reserve_inaccessible(size, alignment, committed);
+    }
+    void *addr = map_aligned(size, alignment, PROT_READ | PROT_WRITE);
+    if (addr == NULL || LIKELY(!is_locked(addr))) {
+        return addr;
+    }
+    call_unmap(addr, size);
+    return reserve_inaccessible(size, alignment, committed);
 }
 
 /* Part of a mapping is not unmapped where there may be no more of them: at least the memory goes. */
@@ -101,14 +148,14 @@ pages_purge_lazy(void *addr, size_t size) {
 /* Some systems accept the advice and do nothing (emulators; WSL 1). */
 static bool
 forget(void *addr, size_t size) {
-    return fault(fault_forget) || call_advise(addr, size, MADV_DONTNEED);
+    return fault(fault_forget) || drop(addr, size);
 }
 
 /* A page of its own is written, given back and read. */
 static bool
 try_forgetting(void) {
     size_t page = pages_size();
-    volatile char *trial = map(page);
+    volatile char *trial = map(page, PROT_READ | PROT_WRITE);
     if (trial == NULL) {
         return false;
     }

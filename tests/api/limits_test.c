@@ -238,6 +238,88 @@ test_guards_are_left_out_rather_than_memory(void **state) {
     assert_child_well(&out);
 }
 
+/* ---- memory that is locked ---- */
+
+enum {
+    NLOCKED = 4096 /* of a page each */
+};
+
+/* Of this process, bytes; no allocation on the way. */
+static size_t
+resident_bytes(void) {
+    char text[128] = "";
+    size_t total = 0, resident = 0;
+    FILE *file = fopen("/proc/self/statm", "r");
+    child_assert(file != NULL);
+    setvbuf(file, NULL, _IONBF, 0);
+    child_assert(fgets(text, sizeof text, file) != NULL);
+    fclose(file);
+    child_assert(sscanf(text, "%zu %zu", &total, &resident) == 2);
+    return resident * pages_size();
+}
+
+/* Linux 5.18. */
+#define ADVICE_DONTNEED_LOCKED 24
+
+/* 77: it cannot be seen here, because pages are not given back at all, or locked ones never, or locking is not
+ * allowed. */
+static void
+lock_all(void) {
+    char *page = pages_map(sc.page, sc.page);
+    child_assert(page != NULL);
+    *page = 1;
+    bool gives = pages_purge_forced(page, sc.page);
+    if (!gives || mlockall(MCL_FUTURE) != 0 || madvise(page, sc.page, ADVICE_DONTNEED_LOCKED) != 0) {
+        _exit(77);
+    }
+    void *much = mmap(NULL, 256 * MEBIBYTE, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    if (much == MAP_FAILED) {
+        _exit(77);
+    }
+    munmap(much, 256 * MEBIBYTE);
+}
+
+/* What is resident is what was handed out, and as much as that goes back. */
+static void
+use_locked_memory(void *context) {
+    static void *blocks[NLOCKED];
+    (void)context;
+    lunalloc_free(lunalloc_malloc(1));
+    child_assert(lunalloc_ctl_set("thread.arena", "0", NULL, 0) == 0);
+    lock_all();
+    size_t before = resident_bytes(), used = NLOCKED * sc.page;
+    for (unsigned i = 0; i < NLOCKED; i++) {
+        blocks[i] = lunalloc_malloc(sc.page);
+        child_assert(blocks[i] != NULL);
+        memset(blocks[i], 1, sc.page);
+    }
+    size_t live = resident_bytes() - before;
+    child_assert(live >= used && live < used + 3 * MEBIBYTE);
+    for (unsigned i = 0; i < NLOCKED; i++) {
+        lunalloc_free(blocks[i]);
+    }
+    child_assert(lunalloc_ctl_set("thread.tcache.flush", NULL, NULL, 0) == 0);
+    purge();
+    child_assert(resident_bytes() < before + 3 * MEBIBYTE);
+    unsigned char *zeros = lunalloc_calloc(1, 2 * MEBIBYTE);
+    child_assert(filled_with(zeros, 2 * MEBIBYTE, 0));
+    child_assert(munlockall() == 0);
+    lunalloc_free(zeros);
+    lunalloc_free(lunalloc_malloc(64 * MEBIBYTE));
+}
+
+static void
+test_locked_memory_is_no_more_than_is_used(void **state) {
+    (void)state;
+    require_bare();
+    outcome_t out = in_child(use_locked_memory, NULL);
+    if (WIFEXITED(out.status) && WEXITSTATUS(out.status) == 77) {
+        print_message("skip: locked memory is not given back here, or may not be locked\n");
+        skip();
+    }
+    assert_child_well(&out);
+}
+
 int
 main(void) {
     const struct CMUnitTest tests[] = {
@@ -245,6 +327,7 @@ main(void) {
         cmocka_unit_test(test_guard_that_cannot_be_taken_away),
         cmocka_unit_test(test_no_file_is_opened_after_boot),
         cmocka_unit_test(test_guards_are_left_out_rather_than_memory),
+        cmocka_unit_test(test_locked_memory_is_no_more_than_is_used),
     };
     return cmocka_run_group_tests_name("api/limits", tests, NULL, NULL);
 }
