@@ -183,12 +183,15 @@ take_back(char *addr, size_t size) {
     demand(munmap(addr, size) == 0, "munmap");
 }
 
+/* Deallocations are refused, so that regions are destroyed with their arena. */
+static _Atomic bool refuse_dalloc;
+
 static bool
 own_dalloc(extent_hooks_t *hooks, void *addr, size_t size, bool committed, unsigned arena) {
     (void)hooks;
     (void)committed;
     (void)arena;
-    if (enter(kind_dalloc)) {
+    if (enter(kind_dalloc) || atomic_get(&refuse_dalloc)) {
         return true;
     }
     take_back(addr, size);
@@ -553,6 +556,8 @@ test_extent_hooks_no_lock_held_allocate_sleep_refuse(void **state) {
     assert_int_equal(lunalloc_stats(arena, &stats), 0);
     assert_int_equal(stats.allocated, 0);
     assert_int_equal(stats.nregions, ngrants);
+    assert_true(ngrants > 0);
+    atomic_set(&refuse_dalloc, true);
     set_arena("destroy", NULL);
     assert_int_equal(ngrants, 0);
     assert_int_equal(ngiven, nreturned);

@@ -19,7 +19,7 @@ print 'pieces ', scalar(@pieces), ' ', length(join('', @pieces)), "\n";
 # Nested hashes, filled, thinned out, refilled.
 my %tree;
 for my $round (1 .. 3) {
-    for (1 .. 30_000) {
+    for (1 .. 15_000) {
         push @{ $tree{ next_random(500) }{ 'k' . next_random(100) } }, 'v' x next_random(50);
     }
     delete $tree{ next_random(500) } for 1 .. 200;
