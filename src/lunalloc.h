@@ -104,7 +104,7 @@ LUNALLOC_API bool lunalloc_replaced(void);
  * time or limit out of range, an arena that is not there or may not be reset, all arenas where one is meant), EAGAIN
  * (not possible now). Nothing is written, to the caller or here, if there is an error, with one exception: where
  * *oldlenp is not the size of the value, as much of it as fits is copied, *oldlenp becomes what was copied, and the
- * error is EINVAL. Sums, such as "stats.allocated", are those of the beginning of an epoch: writing "epoch" begins a
+ * error is EINVAL. Statistics of arenas and of all are those of the beginning of an epoch: writing "epoch" begins a
  * new one.
  *
  * The index 4096 means all arenas, 4097 in statistics all that were destroyed. For purge, decay, dss, initialized and

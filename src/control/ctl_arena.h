@@ -18,6 +18,8 @@ int ctl_no_such(fmt_t *why, const char *what, size_t index);
 int ctl_no_such_arena(fmt_t *why, size_t index);
 /* The one arena that a call's first index names, made if it is an automatic one; NULL with the reason in `why`. */
 arena_t *ctl_one_arena(const ctl_call_t *call, fmt_t *why);
+/* Does the call's first index name an arena that is alive, or several? If not, the reason is in `why`. */
+bool ctl_has_stats(const ctl_call_t *call, fmt_t *why);
 /* An arena of this index was made: it has no name. */
 void ctl_forget_name(uint32_t index);
 

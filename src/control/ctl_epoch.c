@@ -4,7 +4,6 @@
 #include "base/atomic.h"
 #include "control/ctl_arena.h"
 #include "extent/metadata.h"
-#include "observe/stats.h"
 
 #include <errno.h>
 #include <string.h>
@@ -70,6 +69,7 @@ begin_epoch(void) {
     }
     keep(SLOT_MERGED, &snapshot->merged.arena, sizeof(stats_arena_t));
     keep(SLOT_TOTAL, &snapshot->process.total, sizeof(lunalloc_stats_t));
+    ctl_epoch_keep_rows(snapshot);
     stats_snapshot_free(snapshot);
 }
 
@@ -88,8 +88,13 @@ ctl_epoch_began_with(uint32_t index) {
 
 void
 ctl_epoch_forget(uint32_t index) {
+    stats_arena_t arena;
     begin_first();
     atomic_fetch_and_explicit(&begun_with[index / 64], ~(UINT64_C(1) << index % 64), memory_order_relaxed);
+    if (atomic_get_acquire(&slots[index]) != NULL && stats_get(record_arena, index, 0, &arena) == 0) {
+        keep(index, &arena, sizeof arena);
+    }
+    ctl_epoch_renew_rows(index);
 }
 
 /* The slot of an arena that was there when the epoch began, or that was made since; NULL without memory. */

@@ -3,10 +3,13 @@
 
 #include "control/background.h"
 #include "control/ctl_arena.h"
+#include "control/ctl_epoch.h"
 #include "extent/metadata.h"
 #include "extent/pagemap.h"
 #include "observe/prof_dump.h"
 #include "observe/prof_table.h"
+
+#include <errno.h>
 
 const char process_lock_names[PROCESS_LOCKS][20] = {"background_thread", "threads",  "arenas", "descriptors",
                                                     "pagemap",           "metadata", "prof",   "prof_dump"};
@@ -50,9 +53,15 @@ read_lock_stats(const ctl_call_t *call, lunalloc_value_t *value, fmt_t *why) {
 int
 read_arena_lock_stats(const ctl_call_t *call, lunalloc_value_t *value, fmt_t *why) {
     stats_lock_t stats;
-    int error = stats_get(record_lock, call->index[0], call->arg >> 8, &stats);
-    value->v.u = figure_of(call, &stats);
-    return error == 0 ? 0 : ctl_no_such_arena(why, call->index[0]);
+    uint32_t index = (uint32_t)call->index[0], row = (uint32_t)(call->arg >> 8);
+    if (!ctl_has_stats(call, why)) {
+        return ENOENT;
+    }
+    if (!call->typed || !ctl_epoch_row(record_lock, index, row, call->arg & 0xff, &value->v.u)) {
+        stats_get(record_lock, index, row, &stats);
+        value->v.u = figure_of(call, &stats);
+    }
+    return 0;
 }
 
 /* Each for itself, since they are taken one at a time. */

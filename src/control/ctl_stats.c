@@ -34,9 +34,8 @@ read_cache_stats(const ctl_call_t *call, lunalloc_value_t *value, fmt_t *why) {
     return 0;
 }
 
-/* An arena that is alive, or several. */
-static bool
-is_there(const ctl_call_t *call, fmt_t *why) {
+bool
+ctl_has_stats(const ctl_call_t *call, fmt_t *why) {
     size_t index = call->index[0];
     bool there = index == STATS_MERGED || (index == STATS_DESTROYED && (!call->typed || arenas_ndestroyed() > 0)) ||
                  (index < ARENAS_MAX && arenas_want((uint32_t)index));
@@ -50,8 +49,14 @@ is_there(const ctl_call_t *call, fmt_t *why) {
 static int
 read_figure(record_t record, const ctl_call_t *call, lunalloc_value_t *value, fmt_t *why) {
     size_t row = call->index[1];
-    if (!is_there(call, why)) {
+    if (!ctl_has_stats(call, why)) {
         return ENOENT;
+    }
+    if (row >= stats_nrows(record)) {
+        return ctl_no_such(why, "class", row);
+    }
+    if (call->typed && ctl_epoch_row(record, (uint32_t)call->index[0], (uint32_t)row, call->arg, &value->v.u)) {
+        return 0;
     }
     int error = stats_get_figure(record, call->index[0], row, call->arg, &value->v.u);
     return error == 0 ? 0 : ctl_no_such(why, "class", row);
@@ -59,7 +64,7 @@ read_figure(record_t record, const ctl_call_t *call, lunalloc_value_t *value, fm
 
 int
 read_arena_stats(const ctl_call_t *call, lunalloc_value_t *value, fmt_t *why) {
-    if (!is_there(call, why)) {
+    if (!ctl_has_stats(call, why)) {
         return ENOENT;
     }
     value->v.u = ctl_arena_sum(call, (uint32_t)call->index[0], call->arg);
@@ -108,11 +113,11 @@ read_zero_reallocs(const ctl_call_t *call, lunalloc_value_t *value, fmt_t *why) 
 int
 read_stats_neutral(const ctl_call_t *call, lunalloc_value_t *value, fmt_t *why) {
     value->v.u = 0;
-    return is_there(call, why) ? 0 : ENOENT;
+    return ctl_has_stats(call, why) ? 0 : ENOENT;
 }
 
 int
 read_stats_dss(const ctl_call_t *call, lunalloc_value_t *value, fmt_t *why) {
     value->v.s = ctl_neutral_words[WORDS_DSS][0];
-    return is_there(call, why) ? 0 : ENOENT;
+    return ctl_has_stats(call, why) ? 0 : ENOENT;
 }

@@ -122,6 +122,52 @@ test_epoch_keeps_sums(void **state) {
     lunalloc_free(p);
 }
 
+/* So do the figures of classes, free extents and locks, of one arena and of all; for text they are of the moment. */
+static void
+test_epoch_keeps_rows(void **state) {
+    (void)state;
+    char names[8][64];
+    static const char *const forms[] = {"stats.arenas.%u.bins.%u.nmalloc", "stats.arenas.%u.lextents.%u.nmalloc",
+                                        "stats.arenas.%u.bins.%u.nrequests",
+                                        "stats.arenas.%u.mutexes.extents_dirty.num_ops"};
+    const unsigned rows[] = {sc_index(500), sc_index(1 << 20) - sc.nsmall, sc_index(500), 0};
+    uint64_t any = 1, were[8];
+    assert_int_equal(mallctl("epoch", NULL, NULL, &any, sizeof any), 0);
+    for (unsigned i = 0; i < 8; i++) {
+        snprintf(names[i], sizeof names[i], forms[i / 2], i % 2 == 0 ? 0 : 4096, rows[i / 2]);
+        were[i] = get_of_epoch(names[i]);
+    }
+    lunalloc_free(lunalloc_malloc(1 << 20));
+    dallocx(mallocx(500, MALLOCX_TCACHE_NONE), MALLOCX_TCACHE_NONE);
+    for (unsigned i = 0; i < 8; i++) {
+        assert_int_equal(get_of_epoch(names[i]), were[i]);
+        assert_true(get_now(names[i]) > were[i]);
+    }
+    assert_int_equal(mallctl("epoch", NULL, NULL, &any, sizeof any), 0);
+    for (unsigned i = 0; i < 8; i++) {
+        assert_true(get_of_epoch(names[i]) > were[i]);
+    }
+}
+
+/* An arena of an index that is used again is not told the figures that the other one had. */
+static void
+test_epoch_of_a_used_index(void **state) {
+    (void)state;
+    char sum[64], row[64], destroy[64];
+    unsigned arena = get_unsigned("arenas.create");
+    snprintf(sum, sizeof sum, "stats.arenas.%u.active", arena);
+    snprintf(row, sizeof row, "stats.arenas.%u.lextents.%u.curlextents", arena, sc_index(1 << 20) - sc.nsmall);
+    snprintf(destroy, sizeof destroy, "arena.%u.destroy", arena);
+    assert_non_null(mallocx(1 << 20, MALLOCX_ARENA(arena)));
+    assert_true(get_u64(sum) >= 1 << 20);
+    assert_int_equal(get_u64(row), 1);
+    assert_int_equal(mallctl(destroy, NULL, NULL, NULL, 0), 0);
+    assert_int_equal(get_unsigned("arenas.create"), arena);
+    assert_int_equal(get_of_epoch(sum), 0);
+    assert_int_equal(get_of_epoch(row), 0);
+    assert_int_equal(mallctl(destroy, NULL, NULL, NULL, 0), 0);
+}
+
 /* The number of active pages can be read without asking: it moves with the epoch. */
 static void
 test_epoch_moves_pactivep(void **state) {
@@ -865,6 +911,8 @@ main(void) {
         cmocka_unit_test(test_read_and_write),
         cmocka_unit_test(test_epoch_counts),
         cmocka_unit_test(test_epoch_keeps_sums),
+        cmocka_unit_test(test_epoch_keeps_rows),
+        cmocka_unit_test(test_epoch_of_a_used_index),
         cmocka_unit_test(test_epoch_moves_pactivep),
         cmocka_unit_test(test_wrong_sizes),
         cmocka_unit_test(test_null_value),

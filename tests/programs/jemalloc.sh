@@ -16,8 +16,6 @@ differs=(
     'opt\.(utrace|xmalloc|lg_san_uaf_align) ' 'prof\.stats\.(bins|lextents)\.0\.'
     # one rule for all that is read only, written only, or an action
     'experimental\.arenas\.0\.pactivep ' 'experimental\.hooks\.' 'prof\.log_st(art|op) ' 'stats\.mutexes\.reset '
-    # read at the moment, not as of the epoch
-    'stats\.arenas\.0\.mutexes\.'
 )
 
 # answers LIBRARY FILE
