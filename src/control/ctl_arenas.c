@@ -128,6 +128,7 @@ create(extent_hooks_t *hooks, fmt_t *why) {
     if (hooks != NULL && hooks != &hooks_system) {
         pa_set_hooks(&arena->pages, hooks);
     }
+    stats_begin_life(arena->index);
     ctl_forget_arena(arena->index);
     ctl_epoch_forget(arena->index);
     ctl_forget_name(arena->index);

@@ -221,6 +221,7 @@ stats_snapshot(void) {
     }
     share_allocated(snapshot);
     merge_all(snapshot);
+    stats_share_lives(snapshot);
     fill_caches(snapshot, &caches);
     stats_total(&snapshot->merged.arena, &snapshot->process.total);
     stats_finish_total(caches.cached_bytes, snapshot->narenas, caches.nthreads, &snapshot->process.total);

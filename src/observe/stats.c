@@ -357,6 +357,19 @@ is_meant(size_t index, uint32_t arena) {
     return index == STATS_MERGED || index == arena || (index == STATS_DESTROYED && !arenas_alive(arena));
 }
 
+/* Earlier arenas of an index that is used again belong to the destroyed ones. */
+static void
+share_lives(record_t record, size_t index, uint32_t row, void *out) {
+    if (index < ARENAS_MAX) {
+        stats_take_off_earlier((uint32_t)index, record, row, out);
+    }
+    for (uint32_t i = 0; index == STATS_DESTROYED && i < arenas_count(); i++) {
+        if (arenas_alive(i)) {
+            stats_put_on_earlier(i, record, row, out);
+        }
+    }
+}
+
 int
 stats_get(record_t record, size_t index, size_t row, void *out) {
     uint32_t n, found = 0;
@@ -377,6 +390,7 @@ stats_get(record_t record, size_t index, size_t row, void *out) {
     if (record == record_arena) {
         stats_finish_allocated(out);
     }
+    share_lives(record, index, (uint32_t)row, out);
     return found > 0 || several ? 0 : ENOENT;
 }
 
@@ -418,6 +432,8 @@ stats_get_figure(record_t record, size_t index, size_t row, size_t offset, uint6
         if (error != 0) {
             return error;
         }
+    } else {
+        stats_take_off_earlier((uint32_t)index, record, (uint32_t)row, &any);
     }
     *out = *(const uint64_t *)(const void *)((const char *)&any + offset);
     return 0;

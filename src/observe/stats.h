@@ -72,7 +72,17 @@ void stats_read_cache(uint32_t szind, stats_cache_t *out);
 /* How many rows a record has in an arena. */
 uint32_t stats_nrows(record_t record);
 
-/* ---- between stats.c and snapshot.c ---- */
+/* An arena of this index was made, and nobody knows it yet: what is told of it from now on begins at 0. Without memory,
+ * it goes on where the last one ended. */
+void stats_begin_life(uint32_t index);
+
+/* ---- between stats.c, snapshot.c and lives.c ---- */
+
+/* What earlier arenas of the index have counted, of one record: off the present one's, or on those of the destroyed. */
+void stats_take_off_earlier(uint32_t index, record_t record, uint32_t row, void *out);
+void stats_put_on_earlier(uint32_t index, record_t record, uint32_t row, void *out);
+/* The same for a picture, whose merged figures have them. */
+void stats_share_lives(stats_snapshot_t *snapshot);
 
 /* While they are held, no page and no region of a slab changes hands. */
 void stats_lock_arena(arena_t *arena) ACQUIRE(role_bin, role_extents);

@@ -369,6 +369,10 @@ test_mib_forms(void **state) {
     }
     mib[0] = SIZE_MAX;
     assert_int_equal(mallctlbymib(mib, 1, &value, &size, NULL, 0), ENOENT);
+    len = 8;
+    assert_int_equal(mallctlnametomib("stats.active", mib, &len), 0);
+    mib[len] = mib[len - 1];
+    assert_int_equal(mallctlbymib(mib, len + 1, &value, &size, NULL, 0), ENOENT);
     mib[0] = mib[1] = SIZE_MAX - 1;
     len = 1;
     assert_int_equal(mallctlnametomib("arena.0.dirty_decay_ms", mib, &len), 0);

@@ -418,12 +418,13 @@ static void
 test_number_of_arenas_means_all(void **state) {
     (void)state;
     static const char *const purges[] = {"arena.%u.purge", "arena.%u.decay"};
-    unsigned n = arenas_count();
+    unsigned other = create(), n = arenas_count();
     bool initialized = false;
+    void *held = mallocx(1 << 20, MALLOCX_ARENA(other));
     const char *dss = NULL, *disabled = "disabled";
     size_t one, all;
     for (unsigned i = 0; i < 3; i++) {
-        lunalloc_free(lunalloc_malloc(1 << 20));
+        dallocx(mallocx(1 << 20, MALLOCX_ARENA(other)), 0);
         assert_true(dirty_pages() > 0);
         assert_int_equal(i == 0   ? act(purges[0], n)
                          : i == 1 ? act_by_mib("arena.0.purge", n)
@@ -445,6 +446,8 @@ test_number_of_arenas_means_all(void **state) {
     assert_int_equal(read_at("stats.arenas.%u.bins.0.nmalloc", n, &one, sizeof one), 0);
     assert_int_equal(act(purges[0], n + 1), ENOENT);
     assert_int_equal(read_at("stats.arenas.%u.pactive", n + 1, &one, sizeof one), ENOENT);
+    dallocx(held, 0);
+    assert_int_equal(act("arena.%u.destroy", other), 0);
 }
 
 /* Where one arena is meant, neither all nor a destroyed one is it; there is nothing to give back in the latter. */
@@ -631,6 +634,54 @@ test_requests_of_a_named_arena(void **state) {
     assert_int_equal(act("arena.%u.destroy", arena), 0);
 }
 
+/* An arena begins with nothing counted, whatever arena had its index before; that one's counts are the destroyed ones'. */
+static void
+test_used_index_begins_at_0(void **state) {
+    (void)state;
+    static const char *const counters[] = {"stats.arenas.%u.small.nmalloc",       "stats.arenas.%u.small.ndalloc",
+                                           "stats.arenas.%u.small.nrequests",     "stats.arenas.%u.large.nmalloc",
+                                           "stats.arenas.%u.lextents.20.nmalloc", "stats.arenas.%u.bins.7.nmalloc",
+                                           "stats.arenas.%u.bins.7.nslabs",       "stats.arenas.%u.large.nrequests"};
+    enum {
+        N = sizeof counters / sizeof counters[0]
+    };
+    uint64_t gone[N], all[N];
+    for (unsigned life = 0; life < 3; life++) {
+        unsigned arena = create();
+        for (unsigned i = 0; i < N; i++) {
+            assert_int_equal(figure(counters[i], arena), 0);
+        }
+        for (unsigned i = 0; i < 5; i++) {
+            assert_non_null(mallocx(sc.size[7], MALLOCX_ARENA(arena)));
+            assert_non_null(mallocx(sc.size[sc.nsmall + 20], MALLOCX_ARENA(arena)));
+        }
+        assert_int_equal(figure("stats.arenas.%u.small.nmalloc", arena), 5);
+        assert_int_equal(figure("stats.arenas.%u.bins.7.nmalloc", arena), 5);
+        assert_int_equal(figure("stats.arenas.%u.lextents.20.nrequests", arena), 5);
+        assert_int_equal(figure("stats.arenas.%u.bins.7.curregs", arena), 5);
+        lunalloc_class_stats_t class;
+        assert_int_equal(lunalloc_class_stats(arena, 7, &class), 0);
+        assert_true(class.nmalloc == 5 && class.nrequests == 5);
+        assert_int_equal(act("arena.%u.destroy", arena), 0);
+        for (unsigned i = 0; i < N; i++) {
+            uint64_t now = figure(counters[i], 4097), of_all = figure(counters[i], 4096);
+            assert_true(life == 0 || (now > gone[i] && of_all >= all[i] + now - gone[i]));
+            gone[i] = now;
+            all[i] = of_all;
+        }
+        assert_int_equal(create(), arena); /* the counts of the destroyed ones stay while another one has the index */
+        for (unsigned i = 0; i < N; i++) {
+            lunalloc_value_t value;
+            char name[64];
+            snprintf(name, sizeof name, counters[i], 4097);
+            assert_int_equal(figure(counters[i], 4097), gone[i]);
+            assert_int_equal(lunalloc_ctl_get(name, &value, NULL, 0), 0);
+            assert_int_equal(value.v.u, gone[i]);
+        }
+        assert_int_equal(act("arena.%u.destroy", arena), 0);
+    }
+}
+
 static void
 test_grow_limit_of_one_arena(void **state) {
     (void)state;
@@ -692,6 +743,7 @@ main(void) {
         cmocka_unit_test(test_old_value_of_a_refused_write),
         cmocka_unit_test(test_bool_of_3),
         cmocka_unit_test(test_requests_of_a_named_arena),
+        cmocka_unit_test(test_used_index_begins_at_0),
         cmocka_unit_test(test_grow_limit_of_one_arena),
         cmocka_unit_test(test_opt_narenas_is_in_force),
         cmocka_unit_test(test_no_hooks_of_calls),

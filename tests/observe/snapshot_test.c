@@ -161,18 +161,39 @@ enum {
 
 static void *cached[NCACHED];
 static _Atomic bool cached_seen;
+static _Atomic unsigned nwaiting;
 
-/* What another arena's objects are in when this thread's caches hold them. */
+/* Has allocated, so that it has an arena; frees what it is to free; and waits. */
 static void *
 free_here(void *arg) {
-    for (unsigned i = 0; i < NCACHED; i++) {
+    lunalloc_free(lunalloc_malloc(64));
+    for (unsigned i = 0; arg != NULL && i < NCACHED; i++) {
         lunalloc_free(cached[i]);
     }
-    atomic_set((_Atomic bool *)arg, true);
+    atomic_add(&nwaiting, 1);
     while (!atomic_get(&cached_seen)) {
         nap(1);
     }
     return NULL;
+}
+
+static void
+start_one(pthread_t *thread, void *arg, unsigned n) {
+    assert_int_equal(pthread_create(thread, NULL, free_here, arg), 0);
+    while (atomic_get(&nwaiting) < n) {
+        nap(1);
+    }
+}
+
+/* One by one, too, none is below zero. */
+static void
+assert_each_is_allocated(void) {
+    for (uint32_t i = 0; i < arenas_count(); i++) {
+        stats_arena_t arena;
+        if (stats_get(record_arena, i, 0, &arena) == 0) {
+            assert_true(arena.small.allocated <= arena.active && arena.large.allocated <= arena.active);
+        }
+    }
 }
 
 /* Nothing that caches hold, whatever thread caches it: each arena has 0 or more, and all of them the process's sum. */
@@ -180,8 +201,7 @@ static void
 test_allocated_is_one_sum(void **state) {
     (void)state;
     uint32_t nauto = arenas_nauto();
-    _Atomic bool freed = false;
-    pthread_t thread;
+    pthread_t threads[2];
     arena_t *other = arenas_create();
     assert_non_null(mallocx(1000, MALLOCX_ARENA(other->index)));
     assert_non_null(mallocx(30000, MALLOCX_ARENA(other->index)));
@@ -189,14 +209,14 @@ test_allocated_is_one_sum(void **state) {
         cached[i] = lunalloc_malloc(i % 2 == 0 ? 1000 : 20000);
     }
     stats_snapshot_t *before = take();
-    arenas_set_nauto(nauto + 1); /* the thread begins in an arena of its own, which is empty */
-    assert_int_equal(pthread_create(&thread, NULL, free_here, &freed), 0);
-    while (!atomic_get(&freed)) {
-        nap(1);
-    }
+    arenas_set_nauto(nauto + 1);
+    start_one(&threads[0], NULL, 1);
+    start_one(&threads[1], cached, 2); /* in an arena of its own, since the first one has two threads */
     stats_snapshot_t *after = take();
+    assert_each_is_allocated();
     atomic_set(&cached_seen, true);
-    assert_int_equal(pthread_join(thread, NULL), 0);
+    assert_int_equal(pthread_join(threads[0], NULL), 0);
+    assert_int_equal(pthread_join(threads[1], NULL), 0);
     assert_true(after->process.total.cached >= before->process.total.cached + NCACHED / 2 * sc.size[sc_index(1000)]);
     assert_picture(after);
     assert_int_equal(after->merged.arena.allocated + after->merged.arena.tcache_bytes, bytes_out(&after->merged));
