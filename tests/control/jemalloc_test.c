@@ -634,7 +634,8 @@ test_requests_of_a_named_arena(void **state) {
     assert_int_equal(act("arena.%u.destroy", arena), 0);
 }
 
-/* An arena begins with nothing counted, whatever arena had its index before; that one's counts are the destroyed ones'. */
+/* An arena begins with nothing counted, whatever arena had its index before; what that one counted stays with the
+ * destroyed ones. */
 static void
 test_used_index_begins_at_0(void **state) {
     (void)state;
