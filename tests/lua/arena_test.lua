@@ -58,6 +58,15 @@ test("create with settings, use, destroy", function()
     assert(arena:destroy())
 end)
 
+test("an index past the last arena", function()
+    local narenas = la.get "arenas.narenas"
+    local range = ("the index goes from 0 to %d$"):format(narenas - 1)
+    test.fails("ENOENT", range, la.arena(narenas))
+    test.fails("ENOENT", range, la.arena(-1))
+    test.fails("ENOENT", range, la.arena(math.mininteger))
+    assert(la.arena(narenas - 1) or narenas > 1)
+end)
+
 test("create without settings", function()
     local arena = assert(la.arena.create())
     assert(arena:destroy())

@@ -144,6 +144,23 @@ test("arenas.create is an action of the tree", function()
     assert(la.set(("arena.%d.destroy"):format(index)))
 end)
 
+test("what is probably meant", function()
+    local nearest = require "lunalloc.core".nearest
+    for _, case in ipairs {
+        { "ab", { "ba" }, "ba" }, -- a swap is one error
+        { "ab", { "xy" }, nil },
+        { "purgee", { "merge", "purge", "decay" }, "purge" },
+        { "prge", { "merge", "purge" }, "purge" },
+        { "pxrge", { "merge", "purge" }, "purge" },
+        { "dirty_decay", { "dirty_decay_ms", "muzzy_decay_ms" }, "dirty_decay_ms" },
+        { "zzzzzz", { "dirty", "muzzy" }, nil },
+        { "", { "a" }, nil },
+        { ("x"):rep(65), { ("x"):rep(64) }, nil },
+    } do
+        test.equal(nearest(case[1], case[2]), case[3], case[1])
+    end
+end)
+
 test("tostring is one bounded line", function()
     test.match(tostring(ctl), "^ctl {")
     test.match(tostring(ctl.arena), "^arena%[0%.%.%d+%]")

@@ -179,6 +179,48 @@ test("sizeclass", function()
     test.raises("size .* expected, got no value", la.sizeclass)
 end)
 
+--- More than two batches of extents, by address.
+local function many()
+    local buffers, by_address = {}, {}
+    for i = 1, 600 do
+        buffers[i] = assert(la.buffer "64K")
+        by_address[la.find(buffers[i]).extent.addr] = 0
+    end
+    return buffers, by_address
+end
+
+test("each of many extents is met once", function()
+    local buffers, met = many()
+    for extent in la.extents() do
+        if met[extent.addr] then
+            met[extent.addr] = met[extent.addr] + 1
+        end
+    end
+    for address, n in pairs(met) do
+        test.equal(n, 1, ("extent at 0x%x"):format(address))
+    end
+    local szind = la.sizeclass "64K"
+    local group = la.extents_summary { by = "szind" }[szind]
+    test.equal(group.count >= 600, true)
+    test.equal(group.bytes >= 600 << 16, true)
+    test.equal(group.bytes, group.count * la.find(buffers[1]).extent.size)
+end)
+
+test("a size is a lower bound, itself included", function()
+    local extent = la.find(large).extent
+    local function met(size)
+        for candidate in la.extents { min_size = size, state = "active" } do
+            if candidate.addr == extent.addr then
+                return true
+            end
+        end
+        return false
+    end
+    test.equal(met(extent.size - 1), true)
+    test.equal(met(extent.size), true)
+    test.equal(met(extent.size + 1), false)
+end)
+
 test("find", function()
     local at = assert(la.find(small))
     test.shape(at, "extent:table state:string arena:integer allocated:boolean class:table szind:integer " ..

@@ -5,9 +5,9 @@
 local test = ...
 local la = require "lunalloc"
 
-local WRONG <const> = { false, true, 0, -1, 1.5, 1e300, 0 / 0, math.mininteger, math.maxinteger, "", "x", "\0", "1\0",
-    ("long"):rep(100), {}, { 1 }, { x = 1 }, { [{}] = 1 }, print, coroutine.create(print), io.stdout,
-    setmetatable({}, { __index = {}, __name = "odd" }), la.ctl, la.stats() }
+local WRONG <const> = { false, true, 0, -1, 1.5, 1e300, 0 / 0, math.mininteger, math.maxinteger, "", "x", "\0",
+    "1\0", "two\nlines", ("long"):rep(100), {}, { 1 }, { x = 1 }, { [{}] = 1 }, print, coroutine.create(print),
+    io.stdout, setmetatable({}, { __index = {}, __name = "odd" }), la.ctl, la.stats() }
 
 --- What misuse could change.
 local function picture()

@@ -122,6 +122,80 @@ test("reset sets the rate, and forgets", function()
     la.prof.reset(19)
 end)
 
+-- ---- samples made by hand -----------------------------------------------------------------------------------------
+
+local SECOND <const> = 1000000000
+
+--- The module's profiling over samples of these { age in seconds, size, weight }, in batches of three.
+local function prof_over(list)
+    local now = 1000000 * SECOND
+    local backend = {
+        stats = function()
+            return { time = now }
+        end,
+        symbol = function(address)
+            return "f" .. address
+        end,
+        samples = function(place)
+            local from, batch = place or 1, {}
+            for i = from, math.min(from + 2, #list) do
+                local age, size, weight = table.unpack(list[i])
+                batch[#batch + 1] = { time = now - math.floor(age * SECOND), size = size, weight = weight, szind = size,
+                    arena = size % 2, tid = 7, thread = "t", stack = { size, 1 } }
+            end
+            return batch, #batch == 3 and from + 3 or nil
+        end,
+    }
+    local api = {}
+    require "lunalloc.prof".install(api, backend)
+    return api.prof
+end
+
+test("every sample of every batch is counted", function()
+    for n = 0, 10 do
+        local list = {}
+        for i = 1, n do
+            list[i] = { i, 100, 2.5 }
+        end
+        local groups = prof_over(list).top { by = "class" }
+        test.equal(#groups, n == 0 and 0 or 1)
+        if n > 0 then
+            test.equal(groups[1].samples, n)
+            test.equal(groups[1].objects, math.floor(2.5 * n + 0.5))
+            test.equal(groups[1].bytes, 250 * n)
+            test.equal(groups[1].oldest, n + 0.0)
+        end
+    end
+end)
+
+test("ages with each unit", function()
+    local list = { { 0.4, 1, 1 }, { 0.6, 1, 1 }, { 50, 1, 1 }, { 70, 1, 1 }, { 3500, 1, 1 }, { 3700, 1, 1 } }
+    for age, samples in pairs { ["500ms"] = 5, ["0.5"] = 5, ["0.5s"] = 5, ["60s"] = 3, [60] = 3, ["1m"] = 3,
+        ["1h"] = 1, [0] = 6, ["60m"] = 1 } do
+        test.equal(prof_over(list).top({ min_age = age, by = "class" })[1].samples, samples, age)
+    end
+    test.equal(#prof_over(list).top { min_age = "2h" }, 0)
+end)
+
+test("what groups have in common", function()
+    local list = { { 1, 10, 1 }, { 2, 10, 1 }, { 3, 11, 1 }, { 4, 12, 10 } }
+    local prof = prof_over(list)
+    local by_stack = prof.top {}
+    test.equal(#by_stack, 3)
+    test.equal(table.concat(by_stack[1].stack, " "), "f12 f1")
+    test.equal(by_stack[1].bytes, 120)
+    test.equal(by_stack[2].bytes, 20)
+    test.equal(by_stack[3].bytes, 11)
+    local by_arena = prof.top { by = "arena" }
+    test.equal(#by_arena, 2)
+    test.equal(by_arena[1].arena, 0)
+    test.equal(by_arena[1].bytes, 140)
+    local by_thread = prof.top { by = "thread" }
+    test.equal(#by_thread, 1)
+    test.equal(by_thread[1].tid .. by_thread[1].thread, "7t")
+    test.equal(prof.top({ by = "class", n = 2 })[2].szind, 10)
+end)
+
 test("misuse raises", function()
     test.raises("prof_test.lua:%d+: prof.top: by is one of stack, class, arena, thread, not 'size'", function()
         la.prof.top { by = "size" }

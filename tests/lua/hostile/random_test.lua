@@ -30,7 +30,11 @@ table.sort(kinds)
 local function keep(kind, object)
     if object ~= nil then
         local objects = pool[kind]
-        objects[#objects < POOL and #objects + 1 or random(POOL)] = object
+        local place = #objects < POOL and #objects + 1 or random(POOL)
+        if kind == "arena" and objects[place] and objects[place] ~= object then
+            objects[place]:destroy() -- nothing is bound to it
+        end
+        objects[place] = object
     end
     return object
 end
@@ -41,8 +45,10 @@ local SCALARS <const> = { 0, 1, 2, 3, 10, 64, 100, 4096, -1, 1.5, 2.0, 1e300, -0
     "exp(100)", "fifo(10)", "uniform(1,100)", "lognormal(64,1)", "forever", "active",
     "dirty", "state", "stack", "thread", "counting", "arena.0.dirty_decay_ms", "stats.allocated", "arenas.junk" }
 
--- What these do to a process, or to its files, is not for a test: used memory is taken, a dump is written.
-local DANGEROUS <const> = { "dump", "prefix", "extent_hooks", "thread%.arena", "reset$", "destroy$", "%.log_", "idle" }
+-- What these do to a process, or to its files, is not for a test: used memory is taken, a dump is written; and many
+-- arenas make everything slow.
+local DANGEROUS <const> = { "dump", "prefix", "extent_hooks", "thread%.arena", "reset$", "destroy$", "%.log_", "idle",
+    "create$", "nauto", "narenas" }
 
 local names = {}
 for name in la.names() do
