@@ -5,6 +5,7 @@
 #include "base/check.h"
 #include "base/fmt.h"
 #include "base/sc.h"
+#include "control/text.h"
 
 #include <string.h>
 
@@ -26,16 +27,16 @@ typedef struct {
     uint64_t n;
 } piece_t;
 
-/* Reads a decimal number and the character that must follow it. NULL if it is not there. */
+/* Reads a number and the character that must follow it. NULL if it is not there. */
 static const char *
 scan(const char *at, const char *end, char after, uint64_t *number) {
-    const char *first = at;
-    *number = 0;
-    for (; at < end && *at >= '0' && *at <= '9' && *number < NUMBER_MAX; at++) {
-        *number = *number * 10 + (uint64_t)(*at - '0');
+    size_t used;
+    if (!text_whole(at, (size_t)(end - at), number, &used) || *number >= NUMBER_MAX) {
+        return NULL;
     }
+    at += used;
     bool ended = after == '\0' ? at == end : at < end && *at == after;
-    return at == first || !ended ? NULL : after == '\0' ? at : at + 1;
+    return !ended ? NULL : after == '\0' ? at : at + 1;
 }
 
 static bool

@@ -112,6 +112,7 @@ static const struct {
     {ENAMETOOLONG, "the name is too long"},
     {ENXIO, "nobody reads there"},
     {EPIPE, "nobody reads there"},
+    {EINVAL, "the prefix is empty"},
     {ENOSYS, "no zlib (libz.so.1) is here"},
 };
 

@@ -102,6 +102,12 @@ scan(const char *text, size_t len, uint64_t *value, uint64_t *divisor, size_t *u
     return ndigits > 0;
 }
 
+bool
+text_whole(const char *text, size_t len, uint64_t *value, size_t *used) {
+    uint64_t divisor;
+    return scan(text, len, value, &divisor, used) && text[*used - 1] != '.' && divisor == 1;
+}
+
 static bool
 parse_number(const suffix_t *suffixes, const char *text, size_t len, bool *negative, uint64_t *value) {
     *negative = len > 0 && text[0] == '-';

@@ -22,9 +22,10 @@ typedef enum {
 } occasion_t;
 
 static lock_t lock = LOCK_INITIALIZER(RANK_DUMP);
-static char prefix[PROF_PREFIX_MAX] GUARDED_BY(role_dump); /* "": options.prof_prefix */
-static uint64_t number GUARDED_BY(role_dump);              /* of dumps so far */
-static uint64_t numbers[OCCASIONS] GUARDED_BY(role_dump);  /* by occasion */
+static char prefix[PROF_PREFIX_MAX] GUARDED_BY(role_dump);
+static bool prefix_given GUARDED_BY(role_dump);           /* else it is options.prof_prefix */
+static uint64_t number GUARDED_BY(role_dump);             /* of dumps so far */
+static uint64_t numbers[OCCASIONS] GUARDED_BY(role_dump); /* by occasion */
 static file_t file GUARDED_BY(role_dump);
 static char name_buf[FILE_NAME_MAX] GUARDED_BY(role_dump);
 static _Atomic uint64_t allocated; /* Synchronization: any thread; bytes since the last dump of an interval. */
@@ -46,11 +47,16 @@ prof_dump_unlock(void) NO_THREAD_SAFETY {
 
 /* ---- names ---- */
 
+static const char *
+present_prefix(void) REQUIRES(role_dump) {
+    return prefix_given ? prefix : options.prof_prefix;
+}
+
 /* PREFIX.PROCESS.NUMBER.LETTER[NUMBER].heap */
 static const char *
 next_name(occasion_t occasion) REQUIRES(role_dump) {
     fmt_t out = fmt_begin(name_buf, sizeof name_buf);
-    fmt_str(&out, prefix[0] == '\0' ? options.prof_prefix : prefix);
+    fmt_str(&out, present_prefix());
     fmt_char(&out, '.');
     fmt_u64(&out, file_process());
     fmt_char(&out, '.');
@@ -71,6 +77,7 @@ prof_dump_set_prefix(const char *text) {
     }
     prof_dump_lock();
     strcpy(prefix, text);
+    prefix_given = true;
     prof_dump_unlock();
     return true;
 }
@@ -101,6 +108,12 @@ write_file(const char *name, file_way_t way) REQUIRES(role_dump) {
     return error;
 }
 
+/* Not with an empty prefix. */
+static int
+write_next(occasion_t occasion) REQUIRES(role_dump) {
+    return present_prefix()[0] == '\0' ? EINVAL : write_file(next_name(occasion), file_aside);
+}
+
 int
 prof_dump(const char *name) {
     bool nested = prof_enter();
@@ -108,7 +121,7 @@ prof_dump(const char *name) {
         gzip_load();
     }
     prof_dump_lock();
-    int error = name != NULL ? write_file(name, file_in_place) : write_file(next_name(BY_REQUEST), file_aside);
+    int error = name != NULL ? write_file(name, file_in_place) : write_next(BY_REQUEST);
     prof_dump_unlock();
     if (!nested) {
         prof_leave();
@@ -120,7 +133,7 @@ prof_dump(const char *name) {
 static void
 dump_at(occasion_t occasion) EXCLUDES(role_dump) {
     if (dump_try()) {
-        write_file(next_name(occasion), file_aside);
+        write_next(occasion);
         prof_dump_unlock();
     }
 }

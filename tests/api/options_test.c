@@ -337,6 +337,32 @@ any_extent_is_cut(void) {
     child_assert(cuts_for(65536) && cuts_for(1 << 19) && cuts_for(1 << 20));
 }
 
+/* ---- prof_prefix ---- */
+
+/* Of the folder nothing is known but that it is empty in the end. */
+static void
+without_prefix_none_is_written(void) {
+    char folder[] = "/tmp/lunalloc-options-XXXXXX";
+    const char *prefix = "p", *none = "";
+    child_assert(mkdtemp(folder) != NULL && chdir(folder) == 0);
+    child_assert(mallctl("prof.dump", NULL, NULL, NULL, 0) == EFAULT);
+    child_assert(mallctl("prof.prefix", NULL, NULL, &prefix, sizeof prefix) == 0);
+    child_assert(mallctl("prof.dump", NULL, NULL, NULL, 0) == 0);
+    char name[64];
+    snprintf(name, sizeof name, "p.%d.0.m0.heap", (int)getpid());
+    child_assert(unlink(name) == 0);
+    child_assert(mallctl("prof.prefix", NULL, NULL, &none, sizeof none) == 0);
+    child_assert(mallctl("prof.dump", NULL, NULL, NULL, 0) == EFAULT);
+    child_assert(rmdir(folder) == 0);
+}
+
+static void
+prefix_can_be_taken_away(void) {
+    const char *none = "";
+    child_assert(mallctl("prof.prefix", NULL, NULL, &none, sizeof none) == 0);
+    child_assert(mallctl("prof.dump", NULL, NULL, NULL, 0) == EFAULT);
+}
+
 /* ---- stats_interval ---- */
 
 static void *
@@ -423,6 +449,8 @@ static const struct {
     {"large_extents_are_not_cut", large_extents_are_not_cut},
     {"retained_extents_are_cut", retained_extents_are_cut},
     {"any_extent_is_cut", any_extent_is_cut},
+    {"without_prefix_none_is_written", without_prefix_none_is_written},
+    {"prefix_can_be_taken_away", prefix_can_be_taken_away},
     {"sixteen_mebibytes", sixteen_mebibytes},
     {"sixteen_threads_of_a_mebibyte", sixteen_threads_of_a_mebibyte},
     {"child_of_fork_reports", child_of_fork_reports},
@@ -507,6 +535,14 @@ test_lg_extent_max_active_fit(void **state) {
     holds("any_extent_is_cut", "narenas:1");
 }
 
+static void
+test_prof_prefix(void **state) {
+    (void)state;
+    holds("prefix_can_be_taken_away", "prof:true");
+    holds("without_prefix_none_is_written",
+          "prof:true,prof_prefix:,prof_gdump:true,lg_prof_interval:10,lg_prof_sample:0");
+}
+
 static unsigned
 count(const char *text, const char *word) {
     unsigned n = 0;
@@ -554,6 +590,7 @@ main(int argc, char **argv) {
         cmocka_unit_test(test_oversize_threshold_of_an_arena),
         cmocka_unit_test(test_retain),
         cmocka_unit_test(test_lg_extent_max_active_fit),
+        cmocka_unit_test(test_prof_prefix),
         cmocka_unit_test(test_stats_interval),
     };
     return cmocka_run_group_tests_name("options", tests, NULL, NULL);

@@ -649,6 +649,8 @@ test_bin_shards_by_conf(void **state) {
                 "arenas.bin.34.nshards arenas.bin.35.nshards",
                 "arenas.bin.0.nshards=3(environment)\narenas.bin.1.nshards=1(default)\n"
                 "arenas.bin.34.nshards=1(default)\narenas.bin.35.nshards=5(environment)\n");
+    assert_conf("bin_shards:0x11-0x20:0x3|060-0x30:010", "arenas.bin.2.nshards arenas.bin.3.nshards",
+                "arenas.bin.2.nshards=3(environment)\narenas.bin.3.nshards=8(environment)\n");
     outcome_t out = in_new_process("arenas.bin.1.nshards", "MALLOC_CONF", "bin_shards:1-160:16|129-512:4|256-256:8");
     assert_child_well(&out);
     assert_string_equal(out.text, "arenas.bin.1.nshards=16(environment)\n");
@@ -703,9 +705,9 @@ test_bad_slab_sizes(void **state) {
     if (sysconf(_SC_PAGESIZE) != 4096) {
         skip();
     }
-    static const char *const unreadable[] = {
-        "x",        "64",       "64-",       "64-80",    "64-80:", "64:4",   "-80:4",
-        "64-80:4x", "64-80:-4", "64-80:4:5", " 64-80:4", "",       "64-80:K"};
+    static const char *const unreadable[] = {"x",         "64",       "64-",       "64-80",   "64-80:",   "64:4",
+                                             "-80:4",     "64-80.:4", "64-80.5:4", "64-0x:4", "64-80:4x", "64-80:-4",
+                                             "64-80:4:5", " 64-80:4", "",          "64-80:K"};
     for (unsigned i = 0; i < sizeof unreadable / sizeof unreadable[0]; i++) {
         assert_bad_piece(unreadable[i], "is no slab size");
     }
@@ -715,6 +717,7 @@ test_bad_slab_sizes(void **state) {
     assert_bad_piece("64-14337:1",
                      "has sizes that slabs do not serve; allowed: from-to:pages, with 1 <= from <= to <= 14336");
     assert_bad_piece("64-99999999999999999999999:1", "is no slab size");
+    assert_bad_piece("64-80:0x10000000000000", "is no slab size");
     char text[400];
     memset(text, '1', sizeof text - 1);
     text[sizeof text - 1] = '\0';

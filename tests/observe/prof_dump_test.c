@@ -48,7 +48,7 @@ leave_folder(void **state) {
 static int
 clean(void **state) {
     prof_set_gdump(false);
-    prof_dump_set_prefix("");
+    prof_dump_set_prefix("jeprof");
     options.lg_prof_interval = -1;
     options.prof_accum = false;
     count_files("", true);
