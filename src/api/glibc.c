@@ -6,7 +6,6 @@
  */
 #include "arena/arenas.h"
 #include "base/fmt.h"
-#include "base/witness.h"
 #include "lunalloc.h"
 #include "os/library.h"
 
@@ -21,7 +20,6 @@
 /* `pad`, what glibc leaves at the top of its heap, has no meaning here. 1 if there was anything to give back. */
 static int
 lunalloc_trim(size_t pad) {
-    witness_no_core_lock();
     lunalloc_stats_t before, after;
     (void)pad;
     lunalloc_ctl_set("thread.tcache.flush", NULL, NULL, 0);

@@ -27,8 +27,8 @@ void prof_dump_allocated(double bytes) EXCLUDES(role_dump);
 /* highwater_slot_t. */
 void prof_dump_high(size_t mapped) EXCLUDES(role_dump);
 
-/* How names begin from now on, in place of options.prof_prefix; "": nothing is dumped that is not given a name, which is
- * EINVAL. False if it is too long. */
+/* How names begin from now on, in place of options.prof_prefix; "": nothing is dumped that is not given a name, which
+ * is EINVAL. False if it is too long. */
 bool prof_dump_set_prefix(const char *prefix) EXCLUDES(role_dump);
 
 /* For its figures. */
