@@ -324,7 +324,17 @@ test_hand_made_stacks_end_at_their_first_frame(void **state) {
     munmap(code, 4096);
 }
 
-/* The first frame lies at the very end of what is mapped. */
+/* A first frame whose return address would lie beyond its stack: it was jumped to. It calls what is in a register. */
+void first_frame(void);
+__asm__(".text\n"
+        ".type first_frame, @function\n"
+        "first_frame:\n"
+        ".cfi_startproc\n"
+        "call *%rbx\n"
+        "ud2\n"
+        ".cfi_endproc\n"
+        ".size first_frame, . - first_frame\n");
+
 static void
 test_hand_made_stacks_at_the_end_of_memory(void **state) {
     (void)state;
@@ -333,9 +343,16 @@ test_hand_made_stacks_at_the_end_of_memory(void **state) {
     };
     unsigned char *stack = mmap(NULL, SIZE + 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     assert_true(stack != MAP_FAILED && mprotect(stack + SIZE, 4096, PROT_NONE) == 0);
-    top_on_coroutine = 0;
-    run_coroutine(stack, SIZE, 0xdead);
-    check_same(&on_coroutine);
+    for (unsigned i = 0; i < 3; i++) {
+        top_on_coroutine = i == 0 ? 0 : top_on_coroutine;
+        getcontext(&inside);
+        inside.uc_mcontext.gregs[REG_RSP] = (greg_t)(uintptr_t)(stack + SIZE);
+        inside.uc_mcontext.gregs[REG_RIP] = (greg_t)(uintptr_t)first_frame;
+        inside.uc_mcontext.gregs[REG_RBX] = (greg_t)(uintptr_t)coroutine;
+        swapcontext(&outside, &inside);
+        check_same(&on_coroutine);
+        assert_true(is_within(on_coroutine.ips[0][on_coroutine.n[0] - 1], (uintptr_t)first_frame));
+    }
     munmap(stack, SIZE + 4096);
 }
 

@@ -2,6 +2,7 @@
 #include "prof.h"
 
 #include "../base/breathe.h"
+#include "extent/metadata.h"
 #include "observe/prof_dump.h"
 
 #include <glob.h>
@@ -185,6 +186,32 @@ test_thread_switch(void **state) {
     run_thread(allocate_by_default, state);
 }
 
+/* What is kept for a thread goes with it, or with the last of its samples, which may outlive it. */
+static void *
+leave_a_sample(void *block) {
+    *(void **)block = lunalloc_malloc(5000);
+    return NULL;
+}
+
+static size_t
+metadata_after_threads(unsigned n) {
+    for (unsigned i = 0; i < n; i++) {
+        void *block = NULL;
+        run_thread(leave_a_sample, &block);
+        assert_true(is_sampled(block));
+        lunalloc_free(block);
+    }
+    return metadata_bytes();
+}
+
+static void
+test_samples_outlive_threads(void **state) {
+    (void)state;
+    profile(0);
+    size_t before = metadata_after_threads(20);
+    assert_int_equal(metadata_after_threads(200), before);
+}
+
 /* Born while threads were not sampled: the change that it makes is for others. */
 static void *
 born_unsampled(void *arg) {
@@ -298,6 +325,7 @@ main(void) {
         cmocka_unit_test_teardown(test_threads_follow_the_switch, profile_off),
         cmocka_unit_test_teardown(test_thread_switch, profile_off),
         cmocka_unit_test_teardown(test_threads_stay_as_they_were_born, profile_off),
+        cmocka_unit_test_teardown(test_samples_outlive_threads, profile_off),
         cmocka_unit_test_teardown(test_thread_names, profile_off),
         cmocka_unit_test_teardown(test_threads_come_and_go, profile_off),
         cmocka_unit_test_teardown(test_fork_under_load, profile_off),

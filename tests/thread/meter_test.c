@@ -209,18 +209,28 @@ refuse(fault_kind_t kind) {
 static void *
 without_memory(void *arg) {
     const uint64_t *allocated = total("thread.allocatedp"), *freed = total("thread.deallocatedp");
-    void *kept = lunalloc_malloc(48);
-    uint64_t held = *allocated - *freed;
-    thread_assert(held == sc_round(48));
-    atomic_set(&fault_slot, refuse);
-    for (unsigned i = 0; i < 10; i++) {
-        thread_assert(lunalloc_malloc((size_t)1 << 33) == NULL);
-        thread_assert(*allocated - *freed == held);
-        thread_assert(*allocated == meter_allocated(thread_get()) && *freed == meter_freed(thread_get()));
+    static const size_t sizes[] = {48, 2000, 30000, (size_t)1 << 33};
+    for (unsigned i = 0; i < sizeof sizes / sizeof sizes[0]; i++) {
+        void *list = NULL, *ptr;
+        uint64_t held = *allocated - *freed;
+        atomic_set(&fault_slot, refuse);
+        for (; (ptr = lunalloc_malloc(sizes[i])) != NULL; list = ptr) {
+            *(void **)ptr = list;
+            held += sc_round(sizes[i]);
+            thread_assert(*allocated - *freed == held);
+        }
+        for (unsigned k = 0; k < 3; k++) {
+            thread_assert(lunalloc_malloc(sizes[i]) == NULL && *allocated - *freed == held);
+            uint64_t seen[2] = {*allocated, *freed};
+            thread_assert(seen[0] == meter_allocated(thread_get()) && seen[1] == meter_freed(thread_get()));
+        }
+        atomic_set(&fault_slot, NULL);
+        for (; list != NULL; list = ptr) {
+            ptr = *(void **)list;
+            lunalloc_free(list);
+        }
+        thread_assert(*allocated == *freed);
     }
-    atomic_set(&fault_slot, NULL);
-    lunalloc_free(kept);
-    thread_assert(*allocated == *freed);
     return arg;
 }
 

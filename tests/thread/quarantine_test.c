@@ -125,6 +125,36 @@ test_ways_out(void **state) {
     assert_int_equal(waiting(SIZE) + waiting(50000), 0);
 }
 
+/* Also where the ring grows while the oldest one is not in its first place. */
+static void
+test_order_is_kept_when_there_are_more(void **state) {
+    (void)state;
+    enum {
+        FEW = 8,
+        FIRST = 40,
+        N = 140
+    };
+    unsigned char *ptrs[N];
+    for (unsigned i = 0; i < N; i++) {
+        ptrs[i] = lunalloc_malloc(SIZE);
+    }
+    limit(FEW * SIZE);
+    for (unsigned i = 0; i < FIRST; i++) {
+        lunalloc_free(ptrs[i]);
+    }
+    limit(N * SIZE);
+    for (unsigned i = FIRST; i < N; i++) {
+        lunalloc_free(ptrs[i]);
+    }
+    assert_int_equal(waiting(SIZE), N - FIRST + FEW);
+    for (unsigned i = FIRST - FEW; i + 1 < N; i++) {
+        assert_int_equal(*ptrs[i], JUNK_FREED);
+        limit((N - i - 1) * SIZE);
+        assert_int_equal(*ptrs[i], JUNK_ALLOCATED);
+        assert_int_equal(*ptrs[i + 1], JUNK_FREED);
+    }
+}
+
 /* The number of objects is limited, too. */
 static void
 test_many_small(void **state) {
@@ -445,6 +475,7 @@ main(void) {
         TEST(test_oldest_leaves_first),
         TEST(test_counted),
         TEST(test_ways_out),
+        TEST(test_order_is_kept_when_there_are_more),
         TEST(test_many_small),
         TEST(test_too_large),
         TEST(test_manual_arenas),
