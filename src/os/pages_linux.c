@@ -3,6 +3,7 @@
  * commit is for guards that could not be taken away, and for processes that lock their memory. Without MAP_NORESERVE,
  * so that what the system could never back is refused at once, as with other mallocs.
  */
+#include "os/pages_linux.h"
 #include "os/pages.h"
 
 #include "base/atomic.h"
@@ -152,8 +153,8 @@ forget(void *addr, size_t size) {
 }
 
 /* A page of its own is written, given back and read. */
-static bool
-try_forgetting(void) {
+bool
+pages_linux_try_forgetting(void) {
     size_t page = pages_size();
     volatile char *trial = map(page, PROT_READ | PROT_WRITE);
     if (trial == NULL) {
@@ -175,7 +176,7 @@ static _Atomic uint32_t forgetting; /* Synchronization: any thread; a forgetting
 
 static COLD bool
 forgets_after_trial(void) {
-    bool does = try_forgetting();
+    bool does = pages_linux_try_forgetting();
     atomic_set(&forgetting, does ? forgets : keeps);
     return does;
 }

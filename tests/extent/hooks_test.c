@@ -352,6 +352,8 @@ test_purge_refused_altogether(void **state) {
     assert_int_equal(provider.calls[kind_decommit], 1);
     assert_int_equal(provider.calls[kind_commit], 0);
     assert_int_equal(atomic_get(&pa.purged), 0); /* nothing was given back */
+    assert_int_equal(atomic_get(&pa.dirty_purges.npages), 0);
+    assert_int_equal(atomic_get(&pa.dirty_purges.nmadvise), 1);
     end();
 }
 

@@ -72,6 +72,18 @@ test_bytes(void **state) {
     assert_in_range(after - before, 100 * 1000 - pages_size(), 100 * 1007 + pages_size());
 }
 
+/* What alignment skips is handed out to nobody, and resident all the same. */
+static void
+test_gaps_are_counted(void **state) {
+    (void)state;
+    allocate(1, pages_size(), 1);
+    size_t before = metadata_bytes();
+    for (unsigned i = 0; i < 50; i++) {
+        allocate(8, pages_size(), 1);
+    }
+    assert_in_range(metadata_bytes() - before, 48 * pages_size(), 50 * pages_size()); /* less at the end of a mapping */
+}
+
 static void
 test_take_and_give(void **state) {
     (void)state;
@@ -138,11 +150,9 @@ test_threads(void **state) {
 int
 main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_alloc),
-        cmocka_unit_test(test_large),
-        cmocka_unit_test(test_bytes),
-        cmocka_unit_test(test_take_and_give),
-        cmocka_unit_test(test_sizes_do_not_mix),
+        cmocka_unit_test(test_alloc),         cmocka_unit_test(test_large),
+        cmocka_unit_test(test_bytes),         cmocka_unit_test(test_gaps_are_counted),
+        cmocka_unit_test(test_take_and_give), cmocka_unit_test(test_sizes_do_not_mix),
         cmocka_unit_test(test_threads),
     };
     return cmocka_run_group_tests_name("extent/metadata", tests, boot_allocator, NULL);

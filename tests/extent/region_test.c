@@ -5,6 +5,8 @@
 #include "pages.h"
 
 #include "base/options.h"
+#include "extent/highwater.h"
+#include "extent/metadata.h"
 
 #include <fcntl.h>
 #include <stdlib.h>
@@ -314,6 +316,46 @@ test_impossible(void **state) {
     pages_end(&pa);
 }
 
+/* ---- nothing is left behind ---- */
+
+static void
+use_and_purge(void) {
+    extent_t *e = alloc_pages(&pa, 300);
+    assert_non_null(e);
+    pa_dalloc(&pa, e);
+    pa_purge_all(&pa);
+}
+
+/* A region that came and went, many times: records, descriptors and the sum of what is mapped are as before. */
+static void
+come_and_go(bool destroyed) {
+    size_t metadata = 0, mark = 0;
+    for (unsigned i = 0; i < 400; i++) {
+        use_and_purge();
+        if (destroyed) {
+            pa_release_all(&pa);
+        } else {
+            assert_true(pa_release_unused(&pa));
+        }
+        assert_int_equal(atomic_get(&pa.mapped), 0);
+        if (i == 0) {
+            metadata = metadata_bytes();
+            mark = highwater_mark();
+        }
+    }
+    assert_int_equal(metadata_bytes(), metadata);
+    assert_int_equal(highwater_mark(), mark);
+}
+
+static void
+test_regions_come_and_go(void **state) {
+    (void)state;
+    pages_begin(&pa, -1, 0);
+    come_and_go(false);
+    come_and_go(true);
+    pages_end(&pa);
+}
+
 int
 main(void) {
     const struct CMUnitTest tests[] = {
@@ -326,6 +368,7 @@ main(void) {
         cmocka_unit_test(test_out_of_memory),
         cmocka_unit_test(test_work_without_memory),
         cmocka_unit_test(test_impossible),
+        cmocka_unit_test_setup_teardown(test_regions_come_and_go, smallest_regions, restore_limit),
     };
     return cmocka_run_group_tests_name("extent/region", tests, boot_allocator, NULL);
 }
