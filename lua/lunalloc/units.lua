@@ -8,7 +8,7 @@ local names = { "KiB", "MiB", "GiB", "TiB", "PiB" }
 function units.human(bytes)
     local magnitude, unit = math.abs(bytes), "B"
     for _, name in ipairs(names) do
-        if magnitude < 1024 then
+        if magnitude < 1023.5 then -- from there on it would be shown as 1024
             break
         end
         magnitude, unit = magnitude / 1024, name

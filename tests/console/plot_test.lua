@@ -34,6 +34,37 @@ test("a ramp rises from the lower left to the upper right", function()
     test.match(lines[#lines], "^%* r 10$")
 end)
 
+-- The y axis of a picture of one value, from the top: "8 6 4 2 0".
+local function y_axis(value, height, unit)
+    local labels = {}
+    for _, line in ipairs(lines_of(ascii { series = { { values = { 0, value } } }, height = height, unit = unit })) do
+        labels[#labels + 1] = line:match "^ *(%-?%d[^+|]-)%+"
+    end
+    return table.concat(labels, " ")
+end
+
+test("the y axis has steps of 1, 2 or 5 and ends at or above the largest value", function()
+    test.equal(y_axis(7, 12), "8 6 4 2 0")
+    test.equal(y_axis(8, 12), "8 6 4 2 0")
+    test.equal(y_axis(8.01, 12), "10 5 0")
+    test.equal(y_axis(4, 12), "4 3 2 1 0")
+    test.equal(y_axis(70, 12), "80 60 40 20 0")
+    test.equal(y_axis(17, 12), "20 15 10 5 0")
+    test.equal(y_axis(41, 12), "60 40 20 0")
+    test.equal(y_axis(0.7, 12), "0.8 0.6 0.4 0.2 0")
+    test.equal(y_axis(-7, 12), "0 -2 -4 -6 -8")
+    test.equal(y_axis(7, 3), "10 0")
+    test.equal(y_axis(70000, 12), "80k 60k 40k 20k 0")
+    test.equal(y_axis(5 << 20, 12, "bytes"), "6 MiB 4 MiB 2 MiB 0 B")
+end)
+
+test("the x axis has such steps, too", function()
+    local text = ascii { series = { { values = { 0, 1, 2 } } }, x = { 0, 3.5, 7 }, width = 60 }
+    test.match(text, "\n +0s +2s +4s +6s$")
+    text = ascii { series = { { values = ramp(8) } }, width = 60 }
+    test.match(text, "\n +2 +4 +6 +8$")
+end)
+
 test("no line is wider than asked, in every mode", function()
     local values = {}
     for i = 1, 500 do

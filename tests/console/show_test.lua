@@ -2,6 +2,7 @@
 
 local test = ...
 local show = require "lunalloc.show"
+local units = require "lunalloc.units"
 
 test("plain values stand as they are", function()
     test.equal(show.text(1, "two", nil, true, 0.5), "1\ttwo\tnil\ttrue\t0.5")
@@ -37,6 +38,41 @@ end)
 test("a text is quoted inside a table, whatever its bytes", function()
     test.equal(show.text { "a\n\0\"\\" }, [[{"a\n\0\"\\"}]])
     test.equal(show.text { "\xff\x1b" }, [[{"\xff\27"}]])
+end)
+
+test("numbers in tables have six digits", function()
+    test.equal(show.text { 1.23456, 1.234567, 100.0, 3, 1 / 0, -0.5 }, "{1.23456, 1.23457, 100, 3, inf, -0.5}")
+    test.equal(show.text { { x = 1.23456 }, { x = 2.5 } }, "      x\n1.23456\n    2.5")
+end)
+
+test("bytes in readable units have three digits, whatever rounding does", function()
+    local texts = {
+        [0] = "0 B", [1023] = "1023 B", [1024] = "1.00 KiB", [10233] = "9.99 KiB", [10237] = "10.0 KiB",
+        [102338] = "99.9 KiB", [102349] = "100 KiB", [1047961] = "1023 KiB", [1048167] = "1.00 MiB",
+        [1048575] = "1.00 MiB", [1 << 20] = "1.00 MiB", [1 << 50] = "1.00 PiB", [1 << 60] = "1024 PiB",
+        [-10237] = "-10.0 KiB",
+    }
+    for bytes, text in pairs(texts) do
+        test.equal(units.human(bytes), text)
+    end
+    test.match(show.text { resident = 10237 << 10, name = ("n"):rep(70) }, "%-%- 10%.0 MiB\n")
+    test.match(show.text { resident = 10240, name = ("n"):rep(70) }, "%-%- 10%.0 KiB\n")
+    test.equal(show.text({ resident = 10239, name = ("n"):rep(70) }):find("KiB", 1, true), nil)
+end)
+
+test("grids and arrays are shown up to their bounds", function()
+    local rows, items = {}, {}
+    for i = 1, 40 do
+        rows[i] = { i = i }
+    end
+    for i = 1, 200 do
+        items[i] = i
+    end
+    test.equal(show.text(rows):find("more", 1, true), nil)
+    test.equal(show.text(items):find("more", 1, true), nil)
+    rows[41], items[201] = { i = 41 }, 201
+    test.match(show.text(rows), "\n... 1 more$")
+    test.match(show.text(items), "%.%.%. 1 more")
 end)
 
 test("records are a grid, numbers to the right", function()

@@ -124,13 +124,45 @@ test_gdump_only_at_new_highs(void **state) {
     end();
 }
 
+static size_t told_last;
+
+static void
+note(size_t mapped) {
+    atomic_add(&entered, 1);
+    told_last = mapped;
+}
+
+/* What comes and goes below the mark, or up to it, is not told. The last test: it raises the mark. */
+static void
+test_gdump_not_below_the_mark(void **state) {
+    (void)state;
+    size_t size = highwater_mark() + BIG;
+    atomic_set(&entered, 0);
+    highwater_set_slot(note);
+    highwater_add(size);
+    assert_int_equal(atomic_get(&entered), 1);
+    size_t mark = highwater_mark();
+    assert_int_equal(told_last, mark);
+    highwater_sub(size);
+    highwater_add(size / 2);
+    highwater_sub(size / 2);
+    highwater_add(size);
+    assert_int_equal(atomic_get(&entered), 1);
+    assert_int_equal(highwater_mark(), mark);
+    highwater_add(1);
+    assert_int_equal(atomic_get(&entered), 2);
+    assert_int_equal(told_last, mark + 1);
+    highwater_set_slot(NULL);
+    highwater_sub(size + 1);
+    assert_int_equal(highwater_mark(), mark + 1);
+}
+
 int
 main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_gdump_by_its_own_allocation),
-        cmocka_unit_test(test_gdump_inside_an_internal_allocation),
-        cmocka_unit_test(test_gdump_by_two_threads_at_once),
-        cmocka_unit_test(test_gdump_only_at_new_highs),
+        cmocka_unit_test(test_gdump_by_its_own_allocation),  cmocka_unit_test(test_gdump_inside_an_internal_allocation),
+        cmocka_unit_test(test_gdump_by_two_threads_at_once), cmocka_unit_test(test_gdump_only_at_new_highs),
+        cmocka_unit_test(test_gdump_not_below_the_mark),
     };
     return cmocka_run_group_tests_name("extent/highwater", tests, boot_allocator, NULL);
 }
