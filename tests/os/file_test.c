@@ -167,6 +167,9 @@ test_in_place_keeps_file_mode_and_descriptor(void **state) {
     assert_int_equal(after.st_mode, before.st_mode);
     assert_int_equal(write_bytes("old", file_in_place, 0), 0);
     assert_text(fd, "");
+    assert_int_equal(write_bytes("old", file_in_place, 10000), 0);
+    assert_text(fd, "012345678901234567890123456789012345678901234567890123456789012");
+    assert_int_equal(size_of("old"), 10000);
     close(fd);
     assert_no_rest("old");
 }
@@ -281,7 +284,7 @@ test_fifo_without_a_reader(void **state) {
     (void)state;
     struct stat st;
     assert_int_equal(mkfifo("fifo", 0600), 0);
-    alarm(60);
+    alarm(20);
     assert_int_equal(write_bytes("fifo", file_in_place, 5), ENXIO);
     alarm(0);
     assert_int_equal(stat("fifo", &st), 0);
@@ -412,6 +415,35 @@ test_names_that_cannot_be(void **state) {
     assert_no_rest(".");
 }
 
+/* ---- mappings ---- */
+
+typedef struct {
+    size_t lines, bytes, odd;
+} mappings_t;
+
+static void
+add_mapping(const char *text, void *context) {
+    mappings_t *sum = context;
+    unsigned long start, limit;
+    char permissions[5];
+    sum->lines++;
+    sum->bytes += strlen(text);
+    sum->odd += sscanf(text, "%lx-%lx %4s ", &start, &limit, permissions) != 3 || start >= limit;
+}
+
+/* Whatever the buffer, lines are whole. */
+static void
+test_mappings_by_small_pieces(void **state) {
+    (void)state;
+    static char small[600], large[1 << 16];
+    mappings_t by_small = {0}, by_large = {0};
+    file_mappings(small, sizeof small, add_mapping, &by_small);
+    file_mappings(large, sizeof large, add_mapping, &by_large);
+    assert_true(by_large.lines > 10);
+    assert_int_equal(by_large.odd, 0);
+    assert_memory_equal(&by_small, &by_large, sizeof by_small);
+}
+
 /* ---- cancellation ---- */
 
 static void
@@ -468,6 +500,7 @@ main(void) {
         cmocka_unit_test_teardown(test_no_room_leaves_nothing, clean),
         cmocka_unit_test_teardown(test_early_failure_changes_nothing, clean),
         cmocka_unit_test_teardown(test_names_that_cannot_be, clean),
+        cmocka_unit_test_teardown(test_mappings_by_small_pieces, clean),
         cmocka_unit_test_teardown(test_no_cancellation_point, clean),
     };
     return cmocka_run_group_tests_name("os/file", tests, enter_folder, leave_folder);

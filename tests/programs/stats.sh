@@ -168,6 +168,18 @@ else
 fi
 exec 9>&-
 
+# A program that is started by exec does not have the copy.
+descriptors() {
+    bash -c 'LD_PRELOAD= exec ls /proc/self/fd' 2>/dev/null
+}
+descriptors >"$work/plain"
+LUNALLOC_CONF=stats_print:true LD_PRELOAD=$library descriptors >"$work/ours"
+if [ -s "$work/plain" ] && diff "$work/plain" "$work/ours" >"$work/details"; then
+    ok "exec closes the copy"
+else
+    fail "exec does not close the copy" "$work/details"
+fi
+
 # The programs of GNU close standard error themselves at exit.
 if LUNALLOC_CONF=stats_print:true preloaded ls / 2>&1 >/dev/null | grep -q "End lunalloc statistics"; then
     ok "a report of ls"
