@@ -2,55 +2,11 @@
  * conf_test.c -- configuration at start. This program runs itself again with LUNALLOC_CONF set and an argument; the new
  * process reports what became of the options, the parent asserts that and what was said on standard error.
  */
-#include "../api/support.h"
-#include "control/conf.h"
-
-#include <errno.h>
-#include <sys/stat.h>
+#include "conf.h"
 
 /* An application's own setting; weaker than the environment. */
 extern const char *lunalloc_conf;
 __attribute__((visibility("default"))) const char *lunalloc_conf = "tcache_nslots:32,dirty_max:1M,slab_sizes:129-160:4";
-
-/* What the ends of a block hold before it is written to, and after it is freed. */
-static void
-report_contents(void) {
-    volatile unsigned char *ptr = lunalloc_malloc(1536);
-    dprintf(STDERR_FILENO, "fresh %02x %02x", ptr[0], ptr[1535]);
-    lunalloc_free((void *)ptr);
-    dprintf(STDERR_FILENO, " freed %02x %02x\n", ptr[0], ptr[1535]);
-}
-
-/* Prints the argument "name name ..." as "name=value(source)" lines, and "contents" as contents. */
-static int
-report(char *names) {
-    for (char *name = strtok(names, " "); name != NULL; name = strtok(NULL, " ")) {
-        lunalloc_value_t value;
-        const char *source;
-        if (strcmp(name, "contents") == 0) {
-            report_contents();
-            continue;
-        }
-        if (lunalloc_ctl_get(name, &value, NULL, 0) != 0 || lunalloc_ctl_source(name, &source) != 0) {
-            return 1;
-        }
-        if (value.type == LUNALLOC_STRING) {
-            dprintf(STDERR_FILENO, "%s=%s(%s)\n", name, value.v.s, source);
-            continue;
-        }
-        long long number = value.type == LUNALLOC_BOOL ? value.v.b : (long long)value.v.i;
-        dprintf(STDERR_FILENO, "%s=%lld(%s)\n", name, number, source);
-    }
-    return 0;
-}
-
-/* With this configuration, the options read so, after these complaints: `expected` is all of standard error. */
-static void
-assert_conf(const char *conf, const char *names, const char *expected) {
-    outcome_t out = in_new_process(names, "LUNALLOC_CONF", conf);
-    assert_child_well(&out);
-    assert_string_equal(out.text, expected);
-}
 
 static void
 test_good(void **state) {
@@ -114,17 +70,6 @@ test_sources(void **state) {
     assert_conf(
         "tcache_nslots:64", "opt.tcache_nslots arenas.tcache_nslots opt.dirty_max",
         "opt.tcache_nslots=64(environment)\narenas.tcache_nslots=64(environment)\nopt.dirty_max=1048576(symbol)\n");
-}
-
-/* Lines of a text that hold a word. */
-static unsigned
-lines_with(const char *text, const char *word) {
-    unsigned n = 0;
-    for (const char *line = text; *line != '\0'; line = strchr(line, '\n') + 1) {
-        const char *found = strstr(line, word);
-        n += found != NULL && found < strchr(line, '\n');
-    }
-    return n;
 }
 
 /* A bad pair: one line that names it and says `because`; the good pair after it still applies. */
@@ -459,113 +404,6 @@ test_abort_on_out_of_range(void **state) {
     assert_misuse(&out, "Out-of-range conf value: 'dirty_decay_ms:-5'");
 }
 
-/* ---- the machine's file ---- */
-
-/* Not the machine's own: this name, in the current folder. */
-extern const char system_config_path[];
-const char system_config_path[] = "lunalloc-test.conf";
-
-static char home[4096];
-static char folder[] = "/tmp/lunalloc-conf-XXXXXX";
-
-static int
-enter_folder(void **state) {
-    (void)state;
-    strcpy(folder + strlen(folder) - 6, "XXXXXX");
-    return getcwd(home, sizeof home) == NULL || mkdtemp(folder) == NULL || chdir(folder) != 0;
-}
-
-static int
-leave_folder(void **state) {
-    (void)state;
-    unlink(system_config_path);
-    return chdir(home) != 0 || rmdir(folder) != 0;
-}
-
-static void
-assert_conf_file(const char *names, const char *expected) {
-    assert_conf(NULL, names, expected);
-    unlink(system_config_path);
-}
-
-static void
-write_conf_file(const char *text, size_t len) {
-    FILE *file = fopen(system_config_path, "w");
-    assert_non_null(file);
-    assert_int_equal(fwrite(text, 1, len, file), len);
-    fclose(file);
-}
-
-static void
-test_conf_file(void **state) {
-    (void)state;
-    static const char text[] = "# the machine's\n\nnarenas:3\r\n  dirty_decay_ms:500 # half a second, or so\n"
-                               "tcache_bytes:4K,prof_prefix:/tmp/a#b,muzzy_decay_ms:7\n#narenas:9\n,\nthp:never#";
-    write_conf_file(text, sizeof text - 1);
-    assert_conf_file("opt.narenas opt.dirty_decay_ms opt.tcache_bytes opt.prof_prefix opt.muzzy_decay_ms opt.thp",
-                     "lunalloc: lunalloc-test.conf: 'thp:never#' allowed: default, always, never\n"
-                     "opt.narenas=3(file)\nopt.dirty_decay_ms=500(file)\nopt.tcache_bytes=4096(file)\n"
-                     "opt.prof_prefix=/tmp/a#b(file)\nopt.muzzy_decay_ms=7(file)\nopt.thp=default(default)\n");
-    write_conf_file("narenas:2", 9);
-    assert_conf("muzzy_decay_ms:8", "opt.narenas opt.muzzy_decay_ms",
-                "opt.narenas=2(file)\nopt.muzzy_decay_ms=8(environment)\n");
-    write_conf_file("", 0);
-    assert_conf_file("opt.quarantine", "opt.quarantine=0(default)\n");
-}
-
-/* Of any length: a page to the byte, and what begins before the 4,096th byte and ends behind it. */
-static void
-test_conf_file_of_any_length(void **state) {
-    (void)state;
-    static const size_t before[] = {4074, 4075, 4090, 8192 - 21, 100000};
-    static char text[110000];
-    for (unsigned i = 0; i < sizeof before / sizeof before[0]; i++) {
-        memset(text, '#', before[i]);
-        strcpy(text + before[i], "\ndirty_decay_ms:12000");
-        write_conf_file(text, strlen(text));
-        assert_conf_file("opt.dirty_decay_ms", "opt.dirty_decay_ms=12000(file)\n");
-    }
-}
-
-/* A link's target is the text itself. */
-static void
-test_conf_link(void **state) {
-    (void)state;
-    assert_int_equal(symlink("narenas:3,dirty_decay_ms:0x10", system_config_path), 0);
-    assert_conf_file("opt.narenas opt.dirty_decay_ms", "opt.narenas=3(file)\nopt.dirty_decay_ms=16(file)\n");
-    static char target[4000];
-    memset(target, ',', sizeof target - 1);
-    memcpy(target + sizeof target - 1 - 9, "narenas:5", 9);
-    assert_int_equal(symlink(target, system_config_path), 0);
-    assert_conf_file("opt.narenas", "opt.narenas=5(file)\n");
-}
-
-/* Nothing else there is read, and nothing waits. */
-static void
-test_conf_file_that_is_none(void **state) {
-    (void)state;
-    assert_int_equal(mkfifo(system_config_path, 0600), 0);
-    assert_conf_file("opt.quarantine", "opt.quarantine=0(default)\n");
-    assert_int_equal(mkdir(system_config_path, 0700), 0);
-    assert_conf(NULL, "opt.quarantine", "opt.quarantine=0(default)\n");
-    rmdir(system_config_path);
-}
-
-/* All of it is shown. */
-static void
-test_confirm_conf_file(void **state) {
-    (void)state;
-    static char text[3000] = "confirm_conf:true\n#";
-    memset(text + strlen(text), 'x', 2000);
-    strcat(text, "end\n");
-    write_conf_file(text, strlen(text));
-    outcome_t out = in_new_process("version", "LUNALLOC_CONF", NULL);
-    unlink(system_config_path);
-    assert_child_well(&out);
-    assert_non_null(strstr(out.text, "lunalloc: lunalloc-test.conf: \"confirm_conf:true\n#xxx"));
-    assert_non_null(strstr(out.text, "xxxend\n\"\nlunalloc: lunalloc_conf: \""));
-}
-
 static void
 test_confirm_conf(void **state) {
     (void)state;
@@ -759,11 +597,6 @@ main(int argc, char **argv) {
         cmocka_unit_test(test_lg_tcache_max),
         cmocka_unit_test(test_precedence),
         cmocka_unit_test(test_abort_on_out_of_range),
-        cmocka_unit_test_setup_teardown(test_conf_file, enter_folder, leave_folder),
-        cmocka_unit_test_setup_teardown(test_conf_file_of_any_length, enter_folder, leave_folder),
-        cmocka_unit_test_setup_teardown(test_conf_link, enter_folder, leave_folder),
-        cmocka_unit_test_setup_teardown(test_conf_file_that_is_none, enter_folder, leave_folder),
-        cmocka_unit_test_setup_teardown(test_confirm_conf_file, enter_folder, leave_folder),
         cmocka_unit_test(test_confirm_conf),
         cmocka_unit_test(test_every_option_takes_its_default),
         cmocka_unit_test(test_slab_sizes_by_conf),

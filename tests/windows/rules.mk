@@ -6,14 +6,16 @@ WINDOWS_CC := x86_64-w64-mingw32-gcc-posix
 W          := build/windows/$(VARIANT)
 
 # Tests of what Windows does not have: Linux's pages and calls (tests/windows has its own), standard names that are
-# replaced, fork, variables that an application defines, threads and guards seen in /proc, hooks that map memory,
-# profiles as files and by frame pointers; and the sweep of refusals, which is of no system (and long under Wine).
+# replaced, fork, variables that an application defines, links as configuration, threads and guards seen in /proc,
+# hooks that map memory, profiles as files and by frame pointers; and the sweep of refusals, which is of no system (and
+# long under Wine).
 WINDOWS_WITHOUT := tests/os/pages_test.c tests/os/remap_test.c tests/os/system_test.c tests/os/file_test.c \
                    tests/api/standard_test.c tests/api/fork_test.c tests/control/background_test.c \
-                   tests/control/background_process_test.c \
+                   tests/control/background_process_test.c tests/control/conf_file_test.c \
                    tests/api/oom_sweep_test.c tests/api/guard_test.c tests/api/hooks_stress_test.c \
-                   tests/api/application_test.c tests/control/report_test.c tests/observe/prof_dump_test.c \
-                   tests/observe/prof_stack_test.c tests/observe/prof_threads_test.c tests/observe/reconcile_test.c
+                   tests/api/application_test.c tests/api/options_test.c tests/control/report_test.c \
+                   tests/observe/prof_dump_test.c tests/observe/prof_stack_test.c \
+                   tests/observe/prof_threads_test.c tests/observe/reconcile_test.c
 
 WINDOWS_SRC  := $(filter-out $(wildcard $(LAYERS:%=src/%/*_linux.c)) src/os/pages_regions.c, \
                   $(wildcard $(LAYERS:%=src/%/*.c)))
