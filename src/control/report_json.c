@@ -2,6 +2,8 @@
  * report_json.c -- {"jemalloc": {version, config, opt, arenas, stats, "stats.arenas": {merged, destroyed, 0, ...}}}:
  * jemalloc's keys. Numbered rows are arrays, in which the index is the class; named rows are objects.
  */
+#include "control/ctl_names.h"
+#include "control/ctl_words.h"
 #include "control/report.h"
 
 #include <string.h>
@@ -178,10 +180,30 @@ put_section(report_t *r, const section_t *section, const stats_detail_t *detail)
     }
 }
 
+/* jemalloc's keys of an arena that are no figures here: those without a meaning, and one that has another name. */
+static void
+put_other_keys(report_t *r, const stats_detail_t *detail) {
+    size_t len = strlen(CTL_STATS_ARENAS);
+    for (const ctl_row_t *row = ctl_rows; row < ctl_rows + ctl_nrows; row++) {
+        bool plain = ctl_is_of(row, CTL_STATS_ARENAS) && strchr(row->name + len, '.') == NULL;
+        if (plain && row->read == CTL_READ_read_stats_neutral) {
+            key(r, row->name + len);
+            emit_char(&r->out, '0');
+        }
+    }
+    key(r, "dss");
+    emit_quoted(&r->out, ctl_neutral_words[WORDS_DSS][0]);
+    key(r, "uptime_ns");
+    emit_u64(&r->out, detail->arena.uptime);
+}
+
 /* The sections of the process (detail NULL), or of one arena. */
 static void
 put_sections(report_t *r, const char *name, const stats_detail_t *detail) {
     open_object(r, name);
+    if (detail != NULL) {
+        put_other_keys(r, detail);
+    }
     for (uint32_t i = 0; i < REPORT_SECTIONS; i++) {
         const section_t *section = &report_sections[i];
         if (section->of_arena == (detail != NULL) && !report_omits(r, section->letter)) {
@@ -194,11 +216,15 @@ put_sections(report_t *r, const char *name, const stats_detail_t *detail) {
 static void
 put_arenas(report_t *r) {
     const stats_snapshot_t *snapshot = r->snapshot;
+    bool destroyed = !report_omits(r, 'd') && snapshot->ndestroyed > 0;
+    if (report_omits(r, 'm') && !destroyed && report_omits(r, 'a')) {
+        return;
+    }
     open_object(r, "stats.arenas");
     if (!report_omits(r, 'm')) {
         put_sections(r, "merged", &snapshot->merged);
     }
-    if (!report_omits(r, 'd') && snapshot->ndestroyed > 0) {
+    if (destroyed) {
         put_sections(r, "destroyed", &snapshot->destroyed);
     }
     for (uint32_t i = 0; i < snapshot->narenas && !report_omits(r, 'a'); i++) {

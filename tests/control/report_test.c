@@ -151,6 +151,11 @@ test_json(void **state) {
                                        "\"stats.arenas\":{\"merged\":{",
                                        "\"0\":{",
                                        "\"small\":{\"allocated\":",
+                                       "\"uptime_ns\":",
+                                       "\"dss\":\"disabled\"",
+                                       "\"internal\":0",
+                                       "\"tcache_stashed_bytes\":0",
+                                       "\"abandoned_vm\":0",
                                        "\"mutexes\":{",
                                        "\"bins\":[{",
                                        "\"mutex\":{\"num_ops\":",
@@ -195,6 +200,7 @@ test_letters(void **state) {
     }
     assert_json("gmdablxe");
     assert_non_null(strstr(text, "\"allocated\":"));
+    assert_null(strstr(text, "\"stats.arenas\":"));
     arena_t *arena = arenas_create();
     assert_int_equal(arenas_destroy(arena->index), 0);
     assert_json("");
