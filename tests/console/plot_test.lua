@@ -151,7 +151,36 @@ end)
 
 test("a gap is a gap", function()
     local text = ascii { series = { { values = { 1, 1, 0 / 0, 1, 1 } } }, width = 50, height = 2 }
-    test.match(text, "%*+%s+%*+")
+    test.match(text, "%+%*+ +%*+ %* series 1")
+end)
+
+test("each dot has its own bit", function()
+    local function only_dot(values, height)
+        return plot { series = { { values = values } }, mode = "braille", width = 12, height = height, colour = false }
+    end
+    test.match(only_dot { 0 }, "⡀")
+    test.match(only_dot { 0 / 0, 0, 0 / 0, 0 }, "⡀ +⢀\n")
+    test.match(only_dot { 0 / 0, 1, 0 / 0, 1 }, "⠁ +⠈\n")
+end)
+
+test("labels of series that end at one place stand below each other", function()
+    local one = { 1, 1 }
+    local text = ascii { series = { { name = "a", values = one }, { name = "b", values = one } }, width = 70 }
+    test.match(text, " %* a 1\n[^\n]* o b 1\n")
+end)
+
+test("a mark beyond the axis has no line", function()
+    local text = ascii { series = { { values = ramp(3) } }, marks = { { x = 99, label = "late" } }, width = 40 }
+    test.equal(text:find(":", 1, true), nil)
+end)
+
+test("thousands from ten of them on", function()
+    local function top(value)
+        return ascii { series = { { values = { value } } }, width = 40, height = 3 }:match "^ *(%S+)%+"
+    end
+    test.equal(top(5000), "5000")
+    test.equal(top(10000), "10k")
+    test.equal(top(20000), "20k")
 end)
 
 test("misuse raises and says what is allowed", function()
