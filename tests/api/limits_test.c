@@ -5,6 +5,7 @@
 #include "support.h"
 
 #include "arena/arenas.h"
+#include "extent/pagemap.h"
 #include "os/pages.h"
 
 #include <errno.h>
@@ -170,7 +171,7 @@ work_in_sandbox(void *mode) {
     lunalloc_free(lunalloc_malloc(1));
     child_assert(lunalloc_ctl_set("arena.0.guard", mode != NULL ? "true" : "false", NULL, 0) == 0);
     allow_memory_only();
-    for (unsigned i = 0; i < 1300; i++) {
+    for (unsigned i = 0; i < (mode != NULL ? 200 : 1300); i++) {
         unsigned char **p = &blocks[rnd_below(&seed, 6)];
         size_t size = MEBIBYTE + rnd_below(&seed, 6 * MEBIBYTE);
         if (i % 3 == 0) {
@@ -228,6 +229,9 @@ allocate_guarded(void *context) {
         lunalloc_free(blocks[i]);
     }
     child_assert(atomic_get(&pages->nguards) < 100);
+    blocks[0] = lunalloc_malloc(MEBIBYTE); /* there is room for guards again */
+    child_assert(pagemap_extent((uintptr_t)blocks[0])->guarded);
+    lunalloc_free(blocks[0]);
 }
 
 static void

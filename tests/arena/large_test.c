@@ -101,6 +101,7 @@ test_a_guard_needs_an_extent_of_its_own(void **state) {
     atomic_set(&second->pages.guard, true);
     assert_comes_from(second, SIZE, second);
     atomic_set(&second->pages.guard, false);
+    pa_purge_all(&second->pages);
     atomic_set(&first->pages.guard, true);
     assert_comes_from(second, SIZE, second);
     atomic_set(&first->pages.guard, false);
@@ -122,6 +123,7 @@ test_another_thp_mode_sets_an_arena_apart(void **state) {
     atomic_set(&first->pages.thp, pages_thp_never);
     assert_comes_from(second, SIZE, second);
     atomic_set(&first->pages.thp, pages_thp_default);
+    pa_purge_all(&second->pages);
     atomic_set(&second->pages.thp, pages_thp_never);
     assert_comes_from(second, SIZE, second);
     atomic_set(&second->pages.thp, pages_thp_default);

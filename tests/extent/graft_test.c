@@ -379,6 +379,10 @@ test_refused(void **state) {
     assert_true(!zeroed || holds(e->addr, ROOM, 0));
     assert_int_equal(grafted_pages(), 0);
     check_pages(&pa, (ROOM + 2 * WALL) * sc.page);
+    zeroed = true;
+    extent_t *donor = take(PIECE, &zeroed); /* dirty still */
+    assert_true(!zeroed || holds(donor->addr, PIECE, 0));
+    pa_dalloc(&pa, donor);
     end_with(&row, e);
 }
 

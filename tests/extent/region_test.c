@@ -316,6 +316,24 @@ test_impossible(void **state) {
     pages_end(&pa);
 }
 
+/* The same where the free part is in front. */
+static void
+test_region_used_at_its_end_stays(void **state) {
+    (void)state;
+    pages_begin(&pa, -1, 0);
+    pa_dalloc(&pa, alloc_pages(&pa, 300));
+    extent_t *front = alloc_unmoved(&pa, 100), *back = alloc_unmoved(&pa, 200);
+    assert_int_equal(extent_end(front), back->addr);
+    memset((void *)back->addr, 1, back->size);
+    pa_dalloc(&pa, front);
+    pa_purge_all(&pa);
+    assert_false(pa_release_unused(&pa));
+    assert_true(is_mapped(back->addr, back->size));
+    check_pages(&pa, 200 * sc.page);
+    pa_dalloc(&pa, back);
+    pages_end(&pa);
+}
+
 /* ---- nothing is left behind ---- */
 
 static void
@@ -368,6 +386,7 @@ main(void) {
         cmocka_unit_test(test_out_of_memory),
         cmocka_unit_test(test_work_without_memory),
         cmocka_unit_test(test_impossible),
+        cmocka_unit_test_setup_teardown(test_region_used_at_its_end_stays, smallest_regions, restore_limit),
         cmocka_unit_test_setup_teardown(test_regions_come_and_go, smallest_regions, restore_limit),
     };
     return cmocka_run_group_tests_name("extent/region", tests, boot_allocator, NULL);

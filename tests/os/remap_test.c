@@ -6,7 +6,9 @@
 #include "os/remap.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <sys/mman.h>
+#include <sys/utsname.h>
 
 enum {
     NPAGES = 64
@@ -38,6 +40,21 @@ need_able(void) {
         print_message("skip: this system does not move memory\n");
         skip();
     }
+}
+
+/* Where the system can, it is used: else all tests here would be skipped. */
+static void
+test_able_since_linux_6_17(void **state) {
+    (void)state;
+    struct utsname system;
+    unsigned major = 0, minor = 0;
+    assert_int_equal(uname(&system), 0);
+    assert_int_equal(sscanf(system.release, "%u.%u", &major, &minor), 2);
+    if (major < 6 || (major == 6 && minor < 17)) {
+        print_message("skip: Linux %u.%u\n", major, minor);
+        skip();
+    }
+    assert_true(remap_able());
 }
 
 static bool
@@ -354,6 +371,7 @@ test_failure(void **state) {
 int
 main(void) {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_able_since_linux_6_17),
         cmocka_unit_test(test_trial_looks_at_contents),
         cmocka_unit_test(test_moves),
         cmocka_unit_test(test_moves_pieces),
