@@ -67,6 +67,24 @@ test("an index past the last arena", function()
     assert(la.arena(narenas - 1) or narenas > 1)
 end)
 
+test("an arena's extents are its own", function()
+    local used <close> = assert(la.buffer "64K")
+    local arena = assert(la.arena.create {})
+    local index = la.find(used).arena
+    local n = 0
+    for extent in la.arena(index):extents() do
+        test.equal(extent.arena, index)
+        n = n + 1
+    end
+    test.equal(n > 0, true)
+    for _ in arena:extents() do
+        error "a new arena has none"
+    end
+    test.equal(next(arena:extents_summary { by = "arena" }), nil)
+    test.equal(la.arena(index):extents_summary({ by = "arena" })[arena.index], nil)
+    assert(arena:destroy())
+end)
+
 test("create without settings", function()
     local arena = assert(la.arena.create())
     assert(arena:destroy())

@@ -144,6 +144,14 @@ test("arenas.create is an action of the tree", function()
     assert(la.set(("arena.%d.destroy"):format(index)))
 end)
 
+test("all arenas have an index only where arenas do", function()
+    test.equal(type(ctl.arena[4096].purge), "function")
+    test.equal(math.type(ctl.stats.arenas[4096].active), "integer")
+    test.raises("the index goes from 0 to %d+", function()
+        return ctl.arenas.bin[4096]
+    end)
+end)
+
 test("what is probably meant", function()
     local nearest = require "lunalloc.core".nearest
     for _, case in ipairs {

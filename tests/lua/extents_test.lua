@@ -235,6 +235,25 @@ test("find", function()
     test.equal(inside.extent.slab, false)
 end)
 
+test("a freed block is not allocated once the cache is flushed", function()
+    local kept, freed = assert(la.buffer(5000)), assert(la.buffer(5000))
+    local address = freed:addr()
+    test.equal(la.find(address).allocated, true)
+    freed:free()
+    test.equal(la.set "thread.tcache.flush", true)
+    test.equal(la.find(kept).allocated, true)
+    local at = la.find(address)
+    test.equal(at == nil or at.allocated == false or la.replaced, true)
+end)
+
+test("the largest size class is named", function()
+    local classes = la.sizeclasses()
+    local largest = classes[#classes].size
+    test.fails("ENOENT", ("no size class for %d bytes; the largest holds %d$"):format(largest + 1, largest),
+        la.sizeclass(largest + 1))
+    test.equal(select(2, la.sizeclass(largest)), largest)
+end)
+
 test("find fails on what is not ours", function()
     test.fails("ENOENT", "no memory of this allocator", la.find(0))
     test.fails("ENOENT", "no memory of this allocator", la.find(4096))

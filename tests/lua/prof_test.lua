@@ -122,6 +122,16 @@ test("reset sets the rate, and forgets", function()
     la.prof.reset(19)
 end)
 
+test("addresses by name", function()
+    local core = require "lunalloc.core"
+    local path = assert(package.searchpath("lunalloc.core", package.cpath))
+    local open = assert(package.loadlib(path, "luaopen_lunalloc_core"))
+    local address = math.tointeger(tostring(open):match "0x%x+")
+    test.equal(core.symbol(address), "luaopen_lunalloc_core+0x0")
+    test.equal(core.symbol(address + 5), "luaopen_lunalloc_core+0x5")
+    test.equal(core.symbol(16), "0x10")
+end)
+
 -- ---- samples made by hand -----------------------------------------------------------------------------------------
 
 local SECOND <const> = 1000000000

@@ -213,6 +213,33 @@ test("tostring is aligned text for people", function()
     test.match(tostring(s.classes), "^%d+ rows: ")
 end)
 
+--- 12,345
+local function grouped(number)
+    local text, n = tostring(number), nil
+    repeat
+        text, n = text:gsub("^(%-?%d+)(%d%d%d)", "%1,%2")
+    until n == 0
+    return text
+end
+
+test("counts and sizes as people read them", function()
+    local before, buffers = la.stats(), {}
+    for i = 1, 3000 do
+        buffers[i] = la.buffer(100)
+    end
+    local after = la.stats()
+    for _, s in ipairs { after, after - before, before - after } do
+        test.match(tostring(s), "nmalloc +" .. grouped(s.nmalloc):gsub("%-", "%%-") .. "%s")
+    end
+    test.equal(after.nmalloc >= 3000 and #buffers == 3000, true)
+    local human = require "lunalloc.units".human
+    for bytes, text in pairs { [0] = "0 B", [1023] = "1023 B", [1024] = "1.00 KiB", [1536] = "1.50 KiB",
+        [10237] = "10.0 KiB", [10230] = "9.99 KiB", [102390] = "100 KiB", [-2048] = "-2.00 KiB",
+        [1 << 20] = "1.00 MiB", [5 << 40] = "5.00 TiB" } do
+        test.equal(human(bytes), text)
+    end
+end)
+
 test("a view outlives its snapshot", function()
     local row = la.stats().arenas[0]
     local rates = (la.stats() - la.stats()).rates
@@ -250,6 +277,17 @@ local function printed(opts)
     file:seek "set"
     return file:read "a"
 end
+
+test("a report arrives whole", function()
+    local text = require "lunalloc.core".report ""
+    test.match(text, "^___ Begin lunalloc statistics ___\n.*\n%-%-%- End lunalloc statistics %-%-%-\n$")
+    local n = 0
+    for name, value in text:gmatch "\n  (opt%.[%w_]+): ([^\n]*)" do
+        n = n + 1
+        test.equal(tostring(la.get(name)), value, name)
+    end
+    test.equal(n > 50, true)
+end)
 
 test("stats_print in three formats", function()
     test.match(printed(), "^___ Begin lunalloc statistics ___\n.*\n%-%-%- End lunalloc statistics %-%-%-\n$")

@@ -36,8 +36,11 @@ counting_calloc(size_t n, size_t size) {
     return count(CALL_CALLOC, calloc(n, size), 1);
 }
 
+static atomic_ulong nbad; /* calls that C does not allow */
+
 static void *
 counting_aligned(size_t align, size_t size) {
+    atomic_fetch_add(&nbad, size % align != 0);
     return count(CALL_ALIGNED, aligned_alloc(align, size), 1);
 }
 
@@ -73,6 +76,7 @@ assert_balanced(void) {
         assert_int_equal(result.total.calls[i], atomic_load(&ncalls[i]));
     }
     assert_int_equal(atomic_load(&nlive), 0);
+    assert_int_equal(atomic_load(&nbad), 0);
     assert_int_equal(result.total.live_bytes, 0);
     assert_int_equal(result.total.live_blocks, 0);
     assert_int_equal(result.total.errors, 0);
@@ -471,6 +475,12 @@ test_live_max(void **state) {
     assert_true(status.capped != 0);
     engine_stop(engine);
     assert_true(engine_wait(engine, forever));
+    timeline_entry_t entries[2];
+    size_t n, nmarks;
+    engine_timeline_size(engine, &n, &nmarks);
+    assert_int_equal(engine_timeline(engine, n - 2, entries, 2), 2);
+    engine_status(engine, &status);
+    assert_int_equal(entries[0].live, (status.ops - status.capped) * 1000); /* those were freed at once */
     assert_true(engine_result(engine, &result));
     engine_destroy(engine);
     assert_balanced();

@@ -134,6 +134,26 @@ test_misalignment_is_found(void **state) {
     assert_int_equal(result.total.errors, 100);
 }
 
+/* Each size has the alignment of the largest object that fits, up to 16. */
+static void
+test_alignment_that_is_due(void **state) {
+    (void)state;
+    static const struct {
+        size_t shift;
+        const char *size;
+        size_t due; /* 0: it is aligned enough */
+    } cases[] = {{8, "16", 16}, {8, "15", 0}, {4, "8", 8}, {4, "7", 0},
+                 {2, "4", 4},   {2, "3", 0},  {1, "2", 2}, {1, "1", 0}};
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        heap_t heap = pool_heap();
+        shift = cases[i].shift;
+        describe(1, 10, cases[i].size, "3");
+        run(&heap);
+        assert_int_equal(result.total.errors, cases[i].due == 0 ? 0 : 10);
+        assert_int_equal(result.fault.offset, cases[i].due);
+    }
+}
+
 /* What is 8-byte aligned will do for 8 bytes. */
 static void
 test_small_alignment_is_enough(void **state) {
@@ -167,6 +187,7 @@ main(void) {
         cmocka_unit_test(test_dirty_calloc_is_found),
         cmocka_unit_test(test_lossy_realloc_is_found),
         cmocka_unit_test(test_misalignment_is_found),
+        cmocka_unit_test(test_alignment_that_is_due),
         cmocka_unit_test(test_small_alignment_is_enough),
         cmocka_unit_test(test_failures_are_counted),
     };
