@@ -55,15 +55,14 @@ enter(char *from, char *to, size_t size) {
     return call_remap(from, size, size, MREMAP_MAYMOVE | MREMAP_FIXED | MREMAP_DONTUNMAP, to) == to;
 }
 
-/* Is that one mapping, or part of one? One that is to grow must be. It cannot where something lies behind it. */
+/* More than there is room for behind any mapping, and less than the system finds absurd. */
+#define TOO_MUCH ((size_t)1 << (LG_VADDR - 1))
+
+/* Is that one mapping, or part of one? One that is to grow must be, before anything else is looked at; and so much it
+ * cannot grow. */
 static bool
 is_one(char *at, size_t size) {
-    size_t page = pages_size();
-    long result = CALL(SYS_mremap, at, size, size + page, 0, 0);
-    if (result == (long)at) {
-        call_unmap(at + size, page);
-    }
-    return result != -EFAULT;
+    return CALL(SYS_mremap, at, size, size + TOO_MUCH, 0, 0) != -EFAULT;
 }
 
 /* The part of [at, + size) that is one mapping: halving finds where it ends. */
