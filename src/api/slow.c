@@ -91,7 +91,11 @@ slow_calloc(size_t size) {
     if (UNLIKELY(thread == NULL)) {
         return early_alloc(size, 1);
     }
-    void *ptr = size > SC_LARGE_MAX ? out_of_memory() : alloc(thread, sc_index(size), 1, &zeroed);
+    void *ptr;
+    if (seen_malloc(thread, size, &ptr)) {
+        return memset(ptr, 0, size);
+    }
+    ptr = size > SC_LARGE_MAX ? out_of_memory() : alloc(thread, sc_index(size), 1, &zeroed);
     if (ptr != NULL && !zeroed) {
         memset(ptr, 0, size);
     }
@@ -111,7 +115,8 @@ slow_aligned(size_t alignment, size_t size) {
     if (szind == SC_NONE) {
         return out_of_memory();
     }
-    return place == 1 && fast_malloc(sc.size[szind], &ptr) ? ptr : alloc(thread, szind, place, &zeroed);
+    bool hit = place == 1 && (fast_malloc(sc.size[szind], &ptr) || seen_malloc(thread, sc.size[szind], &ptr));
+    return hit ? ptr : alloc(thread, szind, place, &zeroed);
 }
 
 size_t

@@ -49,7 +49,9 @@ enum {
     EXPRESSION = 0x10,
     OFFSET_SIGNED = 0x11,
     VAL_EXPRESSION = 0x16,
-    ARGS_SIZE = 0x2e
+    ARGS_SIZE = 0x2e,
+    BASE_REGISTER = 0x70, /* in expressions: a register and a signed number */
+    DEREF = 0x06          /* in expressions */
 };
 
 #define REMEMBERED_MAX 4
@@ -71,6 +73,7 @@ typedef struct {
 typedef struct {
     uint64_t base; /* the register that the end is counted from; NO_REGISTER: an expression's; NOT_SAID */
     int64_t up;
+    bool through; /* the end is what lies there */
     place_t fp, ip;
 } row_t;
 
@@ -201,9 +204,26 @@ recall(machine_t *m) {
     }
 }
 
+/* An expression for the end. Of these only "what lies at a register and a number" has a rule. */
+static void
+take_end(machine_t *m) {
+    uint64_t length = take_unsigned(m);
+    machine_t block = *m;
+    skip(m, length);
+    block.end = m->at;
+    uint64_t first = take_bytes(&block, 1);
+    int64_t up = take_signed(&block);
+    bool through = take_bytes(&block, 1) == DEREF && block.at == block.end && !block.failed;
+    bool known = through && first >= BASE_REGISTER && first < BASE_REGISTER + 32;
+    m->row.base = known ? first - BASE_REGISTER : NO_REGISTER;
+    m->row.up = up;
+    m->row.through = known;
+}
+
 /* The instructions that change the end of the frame. */
 static void
 step_end(machine_t *m, uint8_t instruction) {
+    m->row.through = false;
     if (instruction == DEF_CFA || instruction == DEF_CFA_REGISTER) {
         m->row.base = take_unsigned(m);
     }
@@ -211,8 +231,7 @@ step_end(machine_t *m, uint8_t instruction) {
         m->row.up = (int64_t)take_unsigned(m);
     }
     if (instruction == DEF_CFA_EXPRESSION) {
-        m->row.base = NO_REGISTER;
-        skip_block(m);
+        take_end(m);
     }
 }
 
@@ -367,6 +386,11 @@ run_entry(machine_t *m, const uint8_t *fde) {
     run(m);
 }
 
+static bool
+fits(int64_t up) {
+    return up >= INT32_MIN && up <= INT32_MAX;
+}
+
 static cfi_rule_t
 rule_of(const row_t *row) {
     cfi_rule_t rule = {.kind = CFI_UNKNOWN};
@@ -374,7 +398,10 @@ rule_of(const row_t *row) {
     bool linked = row->ip.where == SAVED && row->ip.offset == -(int64_t)sizeof(uintptr_t);
     if (row->ip.where == LOST || row->base == NOT_SAID) {
         rule.kind = CFI_OUTERMOST;
-    } else if ((by_sp || by_fp) && linked && row->fp.where != ELSEWHERE && row->up > 0 && row->up <= INT32_MAX) {
+    } else if (row->through) {
+        rule.kind = by_fp && linked && fits(row->up) ? CFI_THROUGH_FP : CFI_UNKNOWN;
+        rule.up = rule.kind == CFI_UNKNOWN ? 0 : (uint32_t)row->up;
+    } else if ((by_sp || by_fp) && linked && row->fp.where != ELSEWHERE && row->up > 0 && fits(row->up)) {
         rule.kind = by_sp ? CFI_BY_SP : CFI_BY_FP;
         rule.up = (uint32_t)row->up;
         rule.saved = row->fp.where == SAVED ? (uint32_t)-row->fp.offset : 0;

@@ -7,7 +7,8 @@
  *   the return address into the caller is the word below the end
  *   the caller's frame pointer is still in its register, or lies `saved` bytes below the end
  *
- * Everything else (frames of signals, expressions) is left to the unwinder.
+ * Everything else (frames of signals, expressions) is left to the unwinder; of what is usual among that, it is told
+ * where the return address is.
  */
 #ifndef LUNALLOC_OS_CFI_H
 #define LUNALLOC_OS_CFI_H
@@ -18,9 +19,10 @@ typedef enum {
     CFI_UNKNOWN, /* only the unwinder can tell */
     CFI_BY_SP,
     CFI_BY_FP,
-    CFI_OUTERMOST, /* there is no caller, or no word of where its frame is (LuaJIT's compiled code) */
-    CFI_SIGNAL,    /* what was interrupted goes on where the kernel has put it */
-    CFI_NONE       /* nothing is known of code at this address, if there is any */
+    CFI_THROUGH_FP, /* the end is in memory, at frame pointer + up (a difference): the function aligned its stack */
+    CFI_OUTERMOST,  /* there is no caller, or no word of where its frame is (LuaJIT's compiled code) */
+    CFI_SIGNAL,     /* what was interrupted goes on where the kernel has put it */
+    CFI_NONE        /* nothing is known of code at this address, if there is any */
 } cfi_kind_t;
 
 typedef struct {

@@ -66,14 +66,25 @@ rule_at(uintptr_t addr) {
     return entry == NULL ? (cfi_rule_t){.kind = CFI_NONE} : cfi_rule(entry, addr - (uintptr_t)bases.function);
 }
 
+static uintptr_t
+word_at(uintptr_t addr) {
+    uintptr_t word;
+    memcpy(&word, (const void *)addr, sizeof word);
+    return word;
+}
+
 /* Where the return address is that a frame has, 0 if its rule does not tell. */
 static uintptr_t
-link_of(struct _Unwind_Context *context, const cfi_rule_t *rule) {
+link_of(walk_t *walk, struct _Unwind_Context *context, const cfi_rule_t *rule) {
+    uintptr_t at;
     switch (rule->kind) {
     case CFI_BY_SP:
         return get_sp(context) + rule->up - sizeof(uintptr_t);
     case CFI_BY_FP:
         return get_register(context, FRAME_POINTER) + rule->up - sizeof(uintptr_t);
+    case CFI_THROUGH_FP:
+        at = get_register(context, FRAME_POINTER) + (uintptr_t)(int32_t)rule->up;
+        return is_readable(walk, at) ? word_at(at) - sizeof(uintptr_t) : 0;
     case CFI_SIGNAL:
         return INTERRUPTED != 0 ? get_sp(context) + INTERRUPTED : 0;
     default:
@@ -92,14 +103,14 @@ push(walk_t *walk, frame_t frame) {
 static bool
 has_caller(walk_t *walk, struct _Unwind_Context *context, uintptr_t addr) {
     cfi_rule_t rule = rule_at(addr);
-    uintptr_t link = link_of(context, &rule), next;
+    uintptr_t link = link_of(walk, context, &rule);
     if (link == 0) {
         return rule.kind == CFI_UNKNOWN;
     }
     if (!is_readable(walk, link)) {
         return false;
     }
-    memcpy(&next, (const void *)link, sizeof next);
+    uintptr_t next = word_at(link);
     bool known = next == 0 || rule_at(next - (rule.kind != CFI_SIGNAL)).kind != CFI_NONE;
     if (!known) {
         push(walk, (frame_t){.ip = next, .sp = link + sizeof next, .no_code = true});

@@ -177,6 +177,16 @@ test_both_ways_agree_in_the_first_thread(void **state) {
     }
 }
 
+/* The stack goes on beyond those: to the test that is being run. */
+static bool
+shows(const stacks_t *stacks, uintptr_t function) {
+    bool shown = false;
+    for (uint32_t i = 0; i < stacks->n[0]; i++) {
+        shown |= stacks->ips[0][i] - function < 1024;
+    }
+    return shown;
+}
+
 static void
 test_frames_without_a_rule(void **state) {
     (void)state;
@@ -185,6 +195,7 @@ test_frames_without_a_rule(void **state) {
     for (unsigned depth = 0; depth < 20; depth++) {
         with_aligned_frame(&stacks, &top, depth);
         check_same(&stacks);
+        assert_true(shows(&stacks, (uintptr_t)test_frames_without_a_rule));
         with_large_frame(&stacks, &top, depth);
         check_same(&stacks);
         assert_true(stacks.unwound);
@@ -271,12 +282,23 @@ coroutine(void) {
     swapcontext(&inside, &outside);
 }
 
+/* The same with a frame whose end only memory tells. */
+static __attribute__((noinline, force_align_arg_pointer)) void
+aligning_coroutine(void) {
+    volatile char aligned[64] __attribute__((aligned(64))) = {0};
+    volatile char *room = alloca(top_on_coroutine % 64 + 8);
+    room[0] = aligned[0];
+    with_variable_frame(&on_coroutine, &top_on_coroutine, 4);
+    aligned[1] = room[0];
+    swapcontext(&inside, &outside);
+}
+
 /* A stack as programs make them: what is above its first frame is not a return address, or one of another kind. */
 static void
-run_coroutine(void *stack, size_t size, uintptr_t above) {
+run_coroutine(void (*body)(void), void *stack, size_t size, uintptr_t above) {
     getcontext(&inside);
     inside.uc_stack = (stack_t){.ss_sp = stack, .ss_size = size};
-    makecontext(&inside, coroutine, 0);
+    makecontext(&inside, body, 0);
     uintptr_t *slot = (uintptr_t *)(uintptr_t)inside.uc_mcontext.gregs[REG_RSP]; /* NOLINT: the context's own */
     *slot = above;
     swapcontext(&outside, &inside);
@@ -295,9 +317,23 @@ map(int protection) {
 }
 
 static void
+check_coroutine(void (*body)(void), uintptr_t above, bool ruled) {
+    static unsigned char stack[64 << 10];
+    for (unsigned round = 0; round < 3; round++) {
+        top_on_coroutine = round == 0 ? 0 : top_on_coroutine;
+        run_coroutine(body, stack, sizeof stack, above);
+        check_same(&on_coroutine);
+        for (unsigned way = 0; way < 2; way++) {
+            uint32_t n = on_coroutine.n[way];
+            assert_true(n > 4 && is_within(on_coroutine.ips[way][n - 1], (uintptr_t)body));
+        }
+        assert_false(ruled && round > 0 && on_coroutine.unwound);
+    }
+}
+
+static void
 test_hand_made_stacks_end_at_their_first_frame(void **state) {
     (void)state;
-    static unsigned char stack[64 << 10];
     unsigned char *closed = map(PROT_NONE), *code = map(PROT_READ | PROT_WRITE | PROT_EXEC);
     const uintptr_t above[] = {0,
                                1,
@@ -306,19 +342,11 @@ test_hand_made_stacks_end_at_their_first_frame(void **state) {
                                UINT64_C(0xdeadbeefdeadbeef),
                                (uintptr_t)closed + 8,
                                (uintptr_t)code + 8,
-                               (uintptr_t)stack,
+                               (uintptr_t)&code,
                                UINT64_C(1) << 63 | (uintptr_t)coroutine};
     for (unsigned i = 0; i < sizeof above / sizeof *above; i++) {
-        for (unsigned round = 0; round < 3; round++) {
-            top_on_coroutine = round == 0 ? 0 : top_on_coroutine;
-            run_coroutine(stack, sizeof stack, above[i]);
-            check_same(&on_coroutine);
-            for (unsigned way = 0; way < 2; way++) {
-                uint32_t n = on_coroutine.n[way];
-                assert_true(n > 4 && is_within(on_coroutine.ips[way][n - 1], (uintptr_t)coroutine));
-            }
-            assert_false(round > 0 && above[i] != 0 && on_coroutine.unwound);
-        }
+        check_coroutine(coroutine, above[i], above[i] != 0);
+        check_coroutine(aligning_coroutine, above[i], false);
     }
     munmap(closed, 4096);
     munmap(code, 4096);

@@ -15,7 +15,8 @@
 #define DEF_CFA(reg, n)       0x0c, (reg), (n)
 #define DEF_CFA_REGISTER(reg) 0x0d, (reg)
 #define DEF_CFA_OFFSET(n)     0x0e, (n)
-#define DEF_CFA_EXPRESSION    0x0f, 3, 0x76, 0x78, 0x06
+#define DEF_CFA_EXPRESSION    0x0f, 3, 0x77, 0x78, 0x22 /* the unwinder's */
+#define DEF_CFA_THROUGH(reg)  0x0f, 3, 0x70 | (reg), 0x78, 0x06
 #define OFFSET(reg, n)        0x80 | (reg), (n) /* n times -8 */
 #define OFFSET_EXTENDED       0x05
 #define OFFSET_SIGNED         0x11
@@ -206,6 +207,22 @@ test_only_the_unwinder_can_tell(void **state) {
     IS(nowhere, 0, CFI_UNKNOWN, 0, 0);
 }
 
+/* A function that has aligned its stack keeps what the stack pointer was; anything else of that form has no rule. */
+static void
+test_end_in_memory(void **state) {
+    (void)state;
+    made_t made = {COMMON(PUSHED), OWN(ADVANCE(1), DEF_CFA_THROUGH(RBP), ADVANCE(1), DEF_CFA(RSP, 8), ADVANCE(1),
+                                       DEF_CFA_THROUGH(RSP), ADVANCE(1), 0x0f, 4, 0x76, 0x78, 0x06, 0x06, ADVANCE(1),
+                                       0x0f, 3, 0x76, 0x78, 0x96, ADVANCE(1), 0x0f, 4, 0x76, 0xf8, 0x7e, 0x06)};
+    IS(made, 0, CFI_BY_SP, 8, 0);
+    IS(made, 1, CFI_THROUGH_FP, (uint32_t)-8, 0);
+    IS(made, 2, CFI_BY_SP, 8, 0);
+    IS(made, 3, CFI_UNKNOWN, 0, 0);
+    IS(made, 4, CFI_UNKNOWN, 0, 0);
+    IS(made, 5, CFI_UNKNOWN, 0, 0);
+    IS(made, 6, CFI_THROUGH_FP, (uint32_t)-136, 0);
+}
+
 static void
 test_no_caller(void **state) {
     (void)state;
@@ -251,6 +268,7 @@ main(void) {
         cmocka_unit_test(test_remember),
         cmocka_unit_test(test_instructions_without_effect),
         cmocka_unit_test(test_only_the_unwinder_can_tell),
+        cmocka_unit_test(test_end_in_memory),
         cmocka_unit_test(test_no_caller),
         cmocka_unit_test(test_signal_frames),
         cmocka_unit_test(test_malformed),
