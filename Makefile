@@ -34,8 +34,10 @@ EXCLUDED := $(OTHERS:%=src/os/pages_%.c) $(OTHERS:%=tests/os/pages_%_test.c) $(w
 # Linked in this order, from a multiple of the 64 KiB that the system maps at a first touch: what every process runs
 # lies within the first ones, and the pages of the rest are not mapped before use.
 LINKED       := base os extent arena thread api control observe
-LATE_SRC     := $(wildcard $(patsubst %,src/%.c,os/cfi os/file_* os/gzip_* os/library_* os/unwind_* arena/arena_check \
-                   extent/page_check api/control api/cxx api/early api/extended api/glibc))
+LATE_SRC     := $(wildcard $(patsubst %,src/%.c,os/cfi os/file_* os/gzip_* os/library_* os/process_* os/unwind_* \
+                   arena/arena_check arena/sample arena/shards extent/page_check thread/caches thread/flags \
+                   thread/quarantine control/class_ranges api/control api/cxx api/entry api/extended api/glibc \
+                   api/message api/replaced))
 EARLY_SRC    := $(filter-out $(LATE_SRC),$(wildcard $(LINKED:%=src/%/*.c)))
 LIB_SRC      := $(filter-out $(EXCLUDED),$(EARLY_SRC) $(LATE_SRC))
 MODULE_SRC   := $(wildcard lua/*.c lua/workload/*.c)
@@ -94,8 +96,9 @@ OPTIMISE      := $(if $(filter release,$(VARIANT)),-O2 -g,-O1 -g -fno-omit-frame
 OPAQUE := $(addprefix -fno-builtin-,malloc calloc realloc free aligned_alloc posix_memalign memalign)
 
 ALL_CFLAGS  = -std=gnu11 $(OPTIMISE) $(WARNINGS) -fPIC -pthread $(OPAQUE) $(SANITIZE) $(DEFINES) $(INCLUDES)
-# Stores merged into vectors are loaded from constants, whose pages a small program need not touch (startup-cost).
-LIB_CFLAGS := -fvisibility=hidden -fno-semantic-interposition -ftls-model=initial-exec -fno-tree-slp-vectorize
+# Stores merged into vectors are loaded from constants, and stubs of imported functions are code, whose pages a small
+# program need not touch (startup-cost).
+LIB_CFLAGS := -fvisibility=hidden -fno-semantic-interposition -ftls-model=initial-exec -fno-tree-slp-vectorize -fno-plt
 LUA_CFLAGS := $(shell pkg-config --cflags $(LUA_PC) 2>/dev/null || echo -I/usr/include/lua5.4)
 LUA_LIBS   := $(shell pkg-config --libs $(LUA_PC) 2>/dev/null || echo -llua5.4)
 LDFLAGS     = -pthread $(SANITIZE) -Wl,-z,now -Wl,-z,relro
@@ -222,11 +225,10 @@ $O/%.o: %.c $O/flags
 	@mkdir -p $(@D)
 	$(call say,CC,$<)$(CC) $(ALL_CFLAGS) $(LAYER_CFLAGS) $(CFLAGS) -MMD -MP -c -o $@ $<
 
-# nodelete: thread-exit handlers and live blocks outlive any dlclose.
-$(SO): $(LIB_OBJ) $B/files
+# nodelete: thread-exit handlers and live blocks outlive any dlclose. nostartfiles: theirs would run in every process.
+$(SO): $(LIB_OBJ) $B/files src/at_load.ld
 	$(call say,LINK,$@)$(CC) -shared $(LDFLAGS) -Wl,-soname,liblunalloc.so -Wl,-z,nodelete -Wl,-z,max-page-size=65536 \
-	    -Wl,-fini=init_unload \
-	    -o $@ $(LIB_OBJ)
+	    -nostartfiles -Wl,-T,src/at_load.ld -o $@ $(LIB_OBJ)
 
 # One relocatable object whose hidden symbols have become local: a program that links it sees the public names only.
 # -d: so that common symbols can.

@@ -65,15 +65,17 @@ postfork_child(void) {
  * small program touches for nothing else. */
 int __register_atfork(void (*prepare)(void), void (*parent)(void), void (*child)(void), void *library)
     __attribute__((weak));
-extern void *__dso_handle __attribute__((visibility("hidden")));
+/* Whose handlers these are; NULL: they stay for good, as the library does. The start files define it where they are
+ * linked. */
+__attribute__((weak, visibility("hidden"))) void *__dso_handle;
 
 /* In the order of constructors before all others' of the program or library that this one is part of. */
-__attribute__((constructor(101))) static void
+__attribute__((constructor(101))) static AT_LOAD void
 register_early(void) {
     fork_boot();
 }
 
-void
+AT_LOAD void
 fork_boot(void) {
     static _Atomic bool registered;
     if (atomic_exchange_explicit(&registered, true, memory_order_relaxed)) {

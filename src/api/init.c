@@ -69,17 +69,13 @@ begin_profile(void) {
 }
 
 /* Runs after the constructors of the libraries that this one needs, the C library among them. */
-__attribute__((constructor)) static void
+__attribute__((constructor)) static AT_LOAD void
 loaded(void) {
     background_allow();
     atomic_set(&libraries_loaded, true);
     if (atomic_get_acquire(&init_done)) {
         begin_profile();
     }
-}
-
-void
-init_unload(void) {
 }
 
 /* Whoever boots: the address of its thread_self. */

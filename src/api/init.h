@@ -15,9 +15,6 @@ init_boot(void) {
     return LIKELY(atomic_get_acquire(&init_done)) || init_boot_once();
 }
 
-/* Does nothing, at unload: the linker puts it in the place of the C library's function, which does nothing either, but
- * is linked behind all other code, on pages that a small program touches for nothing else. */
-void init_unload(void);
 /* Writes the report of opt.stats_interval. */
 void print_in_passing(void);
 /* Registers the fork handlers, on systems that fork. Once: calls after the first do nothing. */

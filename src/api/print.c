@@ -40,11 +40,16 @@ print_in_passing(void) {
     malloc_stats_print(NULL, NULL, options.stats_interval_opts);
 }
 
-/* A process that never allocated has no statistics, and has not read its options. */
-__attribute__((destructor)) static void
+static NOINLINE void
 print_at_exit(void) {
+    system_error_at_exit();
+    malloc_stats_print(NULL, NULL, options.stats_print_opts);
+}
+
+/* A process that never allocated has no statistics, and has not read its options. */
+__attribute__((destructor)) static AT_LOAD void
+exits(void) {
     if (options.stats_print) {
-        system_error_at_exit();
-        malloc_stats_print(NULL, NULL, options.stats_print_opts);
+        print_at_exit();
     }
 }

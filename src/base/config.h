@@ -31,10 +31,13 @@ static const bool config_tsan = LUNALLOC_TSAN != 0;
 /* The standard names (malloc, free, ...) are defined. */
 static const bool config_replace = LUNALLOC_REPLACE != 0;
 
-#define LIKELY(x)     __builtin_expect(!!(x), 1)
-#define UNLIKELY(x)   __builtin_expect(!!(x), 0)
-#define NOINLINE      __attribute__((noinline))
-#define COLD          __attribute__((noinline, cold))
+#define LIKELY(x)   __builtin_expect(!!(x), 1)
+#define UNLIKELY(x) __builtin_expect(!!(x), 0)
+#define NOINLINE    __attribute__((noinline))
+#define COLD        __attribute__((noinline, cold))
+/* Runs in every process that loads the library, even if it never allocates: such code has a page of its own, which is
+ * all of the library's code that a small program touches then (src/at_load.ld). */
+#define AT_LOAD       __attribute__((noinline, section("at_load")))
 #define ALWAYS_INLINE static inline __attribute__((always_inline))
 #define CACHELINE     64
 

@@ -268,7 +268,7 @@ background_boot(void) {
     }
 }
 
-void
+AT_LOAD void
 background_allow(void) {
     atomic_set(&allowed, true);
 }

@@ -184,11 +184,8 @@ report_leaks(void) {
     }
 }
 
-__attribute__((destructor)) static void
-at_exit(void) {
-    if (!prof_has_begun()) {
-        return;
-    }
+static NOINLINE void
+dump_at_exit(void) {
     bool nested = prof_enter();
     if (options.prof_final) {
         dump_at(BY_FINAL);
@@ -199,6 +196,13 @@ at_exit(void) {
     }
     if (!nested) {
         prof_leave();
+    }
+}
+
+__attribute__((destructor)) static AT_LOAD void
+exits(void) {
+    if (prof_has_begun()) {
+        dump_at_exit();
     }
 }
 
