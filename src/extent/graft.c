@@ -185,5 +185,8 @@ pa_relocate(page_alloc_t *pa, extent_t *e, size_t size, uint32_t szind) {
         pa_delete_record(record);
     }
     pa_freshened(pa);
+    if (to != NULL) {
+        pa_note_retained(pa);
+    }
     return to;
 }

@@ -175,6 +175,10 @@ extent_t *pa_new_region(page_alloc_t *pa, size_t size, size_t alignment, bool ex
 /* Gives back all regions that are wholly retained. True if there was one. */
 bool pa_release_unused(page_alloc_t *pa);
 
+/* After pages became retained: gives back the regions that are wholly so, unless they are to be kept. The system's are,
+ * with opt.retain; an arena's own hooks are asked, if they can take any back. */
+void pa_note_retained(page_alloc_t *pa);
+
 /* Is any of this memory in one of the arena's regions? */
 bool pa_overlaps(page_alloc_t *pa, uintptr_t addr, size_t size);
 /* The same of all arenas; empty (NULL) unless the layer above fills it. Asked about what an alloc hook returned. */

@@ -252,10 +252,9 @@ purge_batch(page_alloc_t *pa, extents_t *x, quota_t *quota) {
     return true;
 }
 
-/* Regions that are wholly retained now. The system's are kept, unless opt.retain is off; an arena's own hooks are
- * asked, if they can take any back. */
-static void
-give_regions_back(page_alloc_t *pa) {
+void
+pa_note_retained(page_alloc_t *pa) {
+    witness_no_core_lock();
     const extent_hooks_t *hooks = pa_hooks(pa);
     if (UNLIKELY(hooks == NULL ? !options.retain : hooks->dalloc != NULL)) {
         pa_release_unused(pa);
@@ -274,7 +273,7 @@ purge_quota(page_alloc_t *pa, extents_t *x, quota_t quota) {
     }
     atomic_add(&purges_of(pa, x)->npurges, any);
     if (any) {
-        give_regions_back(pa);
+        pa_note_retained(pa);
     }
 }
 
@@ -289,7 +288,7 @@ pa_purge_freed(page_alloc_t *pa, extent_t *e) {
     extents_unlock(&pa->dirty);
     purge_one(pa, &pa->dirty, e, false);
     atomic_add(&pa->dirty_purges.npurges, 1);
-    give_regions_back(pa);
+    pa_note_retained(pa);
 }
 
 /* Whatever the ages. What comes meanwhile stays: it is for those who bring it. */

@@ -291,6 +291,15 @@ address_space_goes(void) {
     for (unsigned i = 0; i < 3; i++) {
         child_assert(mapped_of_peak(8 << 20) >= 8 << 20 && mapped_of_peak(20 << 20) >= 20 << 20);
     }
+    char *growing = touched(8 << 20);
+    uint64_t mapped = number("stats.mapped") + number("stats.retained");
+    growing = lunalloc_realloc(growing, 40 << 20);
+    child_assert(growing != NULL && growing[(8 << 20) - 1] == 0x5a);
+    if (number("stats.arenas.0.relocated") > 0) {
+        child_assert(number("stats.mapped") + number("stats.retained") <= mapped + (33 << 20));
+    }
+    lunalloc_free(growing);
+    must_set("arena.0.purge", NULL);
     must_set("arena.0.oversize_threshold", "1M");
     uint64_t regions = number("stats.mapped") + number("stats.retained");
     lunalloc_free(touched(16 << 20));
