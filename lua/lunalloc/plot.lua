@@ -9,6 +9,8 @@
 --- A picture is drawn on a raster of dots, several to a character cell: 2 x 4 in braille, 2 x 2 in quadrant blocks, one
 --- in ASCII. Row 0 is the top one. Where there is no colour, series differ by their dashes (dots) or letters (ASCII).
 
+local shown = require "lunalloc.check".shown
+
 local MODES <const> = { braille = true, blocks = true, ascii = true }
 local KEYS <const> = { series = true, x = true, marks = true, title = true, unit = true, width = true, height = true,
     mode = true, colour = true }
@@ -47,13 +49,13 @@ end
 
 local function check_size(value, what)
     check(value == nil or (math.tointeger(value) and value > 0 and value <= 1000),
-        "%s must be an integer from 1 to 1000, not %s", what, tostring(value))
+        "%s must be an integer from 1 to 1000, not %s", what, shown(value))
 end
 
 local function check_options(options)
     check(type(options) == "table", "takes a table, not %s", type(options))
     for key in pairs(options) do
-        check(KEYS[key], "unknown key '%s'; known: series x marks title unit width height mode colour", tostring(key))
+        check(KEYS[key], "unknown key %s; known: series x marks title unit width height mode colour", shown(key))
     end
     check(type(options.series) == "table", "series must be an array of {name=, values=}")
     for i, series in ipairs(options.series) do
@@ -63,11 +65,17 @@ local function check_options(options)
     if options.x ~= nil then
         check_numbers(options.x, "x")
     end
+    check(options.marks == nil or type(options.marks) == "table", "marks must be an array of {x=, label=}, not %s",
+        type(options.marks))
     for i, mark in ipairs(options.marks or {}) do
         check(type(mark) == "table" and type(mark.x) == "number", "marks[%d] must be a table {x=, label=}", i)
     end
-    check(options.mode == nil or MODES[options.mode], "mode must be braille, blocks or ascii, not '%s'",
-        tostring(options.mode))
+    check(options.mode == nil or MODES[options.mode], "mode must be braille, blocks or ascii, not %s",
+        shown(options.mode))
+    for _, key in ipairs { "title", "unit" } do
+        check(options[key] == nil or type(options[key]) == "string", "%s must be a text, not %s", key,
+            type(options[key]))
+    end
     check_size(options.width, "width")
     check_size(options.height, "height")
 end

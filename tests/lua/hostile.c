@@ -27,7 +27,7 @@
 enum {
     KEPT = 1 << 14,
     FREED = 0xdd,
-    CHILD_SECONDS = 30
+    CHILD_SECONDS = 100
 };
 
 /* ---- memory ---- */

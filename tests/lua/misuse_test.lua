@@ -285,6 +285,15 @@ test("workloads", function()
     test.equal(w:run().ops, 10)
 end)
 
+test("pictures", function()
+    refuse_all("plot", la.plot, never)
+    for _, key in ipairs { "series", "x", "marks", "title", "unit", "width", "height", "mode" } do
+        for _, value in ipairs { false, -1, 1.5, print, la.stats(), { "x" }, { { x = "x" } } } do
+            refuse("plot", la.plot, { series = key ~= "series" and {} or value, [key] = value })
+        end
+    end
+end)
+
 test("guards", function()
     local guard <close> = la.with {}
     refuse_all("guard:restore", guard.restore, never)
