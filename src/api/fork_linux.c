@@ -13,6 +13,7 @@
 #include "observe/prof_dump.h"
 #include "os/pages.h"
 #include "os/system.h"
+#include "os/unwind.h"
 #include "thread/caches.h"
 #include "thread/thread.h"
 
@@ -57,6 +58,7 @@ postfork_parent(void) {
 
 static void
 postfork_child(void) {
+    unwind_forked();
     postfork(true);
     system_forked();
 }

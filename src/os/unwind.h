@@ -41,7 +41,11 @@ typedef struct {
 /* Of a return address in a loaded object. Of any other one, CFI_NONE if nothing is known of it, else CFI_UNKNOWN: code
  * that was made at run time may go without a trace. May allocate. */
 unwind_rule_t unwind_rule(uintptr_t ip);
-/* Another number whenever an object has been loaded or unloaded since. */
+/* Another number whenever an object has been loaded or unloaded since, or may have been. */
 uint64_t unwind_changes(void);
+
+/* In the child of a fork. If another thread was asking about loaded objects at that moment, their list stays locked:
+ * no address in one that may be unloaded has a rule then, and each of these stacks is the unwinder's work. */
+void unwind_forked(void);
 
 #endif

@@ -28,7 +28,7 @@ static get_t *get_sp, *get_start;
 static get_exact_t *get_ip;
 static get_register_t *get_register;
 static find_entry_t *find_entry;
-static each_object_t *each_object;
+static each_object_t *iterate_objects;
 static backtrace_t *_Atomic trace;
 
 typedef struct {
@@ -146,10 +146,10 @@ unwind_load(void) {
     library_find(library, "_Unwind_GetGR", &get_register);
     library_find(library, "_Unwind_GetCFA", &get_sp);
     library_find(library, "_Unwind_Find_FDE", &find_entry);
-    library_find(NULL, "dl_iterate_phdr", &each_object);
+    library_find(NULL, "dl_iterate_phdr", &iterate_objects);
     library_find(library, "_Unwind_GetRegionStart", &get_start);
     library_find(library, "_Unwind_Backtrace", &found);
-    if (get_ip == NULL || get_register == NULL || get_sp == NULL || find_entry == NULL || each_object == NULL ||
+    if (get_ip == NULL || get_register == NULL || get_sp == NULL || find_entry == NULL || iterate_objects == NULL ||
         get_start == NULL || found == NULL) {
         return false;
     }
@@ -167,6 +167,30 @@ unwind(frame_t *frames, uint32_t n) {
         found(visit, &walk);
     }
     return walk.n;
+}
+
+/* ---- loaded objects ---- */
+
+static _Atomic uint32_t niterating; /* Synchronization: any thread; threads that may hold the lock of their list. */
+static _Atomic bool list_locked;    /* Synchronization: written in the child of a fork; it is locked for good. */
+
+/* What the last visit returned; 0 where the list cannot be looked at. */
+static int
+each_object(visit_object_t *visit_object, void *context) {
+    if (UNLIKELY(atomic_get(&list_locked))) {
+        return 0;
+    }
+    atomic_add(&niterating, 1);
+    int result = iterate_objects(visit_object, context);
+    atomic_sub(&niterating, 1);
+    return result;
+}
+
+void
+unwind_forked(void) {
+    if (atomic_exchange_explicit(&niterating, 0, memory_order_relaxed) != 0) {
+        atomic_set(&list_locked, true);
+    }
 }
 
 /* ---- rules ---- */
@@ -195,7 +219,7 @@ search_object(struct dl_phdr_info *object, size_t size, void *context) {
     (void)size;
     search_t *search = context;
     bool found = contains(object, search->ip);
-    search->stays = found && (search->before == 0 || contains(object, (uintptr_t)each_object) ||
+    search->stays = found && (search->before == 0 || contains(object, (uintptr_t)iterate_objects) ||
                               contains(object, (uintptr_t)search_object));
     search->before++;
     return found;
@@ -226,7 +250,7 @@ take_changes(struct dl_phdr_info *object, size_t size, void *context) {
 
 uint64_t
 unwind_changes(void) {
+    static _Atomic uint64_t nunknown;
     uint64_t changes = 0;
-    each_object(take_changes, &changes);
-    return changes;
+    return each_object(take_changes, &changes) != 0 ? changes : ~atomic_add(&nunknown, 1);
 }

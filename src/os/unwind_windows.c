@@ -30,3 +30,7 @@ uint64_t
 unwind_changes(void) {
     return 0;
 }
+
+void
+unwind_forked(void) {
+}

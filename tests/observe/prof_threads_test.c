@@ -4,6 +4,7 @@
 #include "../base/breathe.h"
 #include "extent/metadata.h"
 #include "observe/prof_dump.h"
+#include "os/unwind.h"
 
 #include <glob.h>
 
@@ -318,6 +319,44 @@ test_fork_under_load(void **state) {
     remove_dumps();
 }
 
+static _Atomic bool looking;
+
+static void *
+look_at_objects(void *arg) {
+    (void)arg;
+    while (atomic_get(&looking)) {
+        unwind_changes();
+    }
+    return NULL;
+}
+
+/* Some of the children are made while the thread holds the lock of loaded objects. */
+static void
+look_in_child(void *arg) {
+    (void)arg;
+    alarm(20);
+    unwind_changes();
+    unwind_rule((uintptr_t)look_in_child + 1);
+    use_in_child(arg);
+}
+
+static void
+test_fork_while_a_thread_looks_at_objects(void **state) {
+    (void)state;
+    pthread_t thread;
+    profile(6);
+    assert_true(unwind_load());
+    atomic_set(&looking, true);
+    assert_int_equal(pthread_create(&thread, NULL, look_at_objects, NULL), 0);
+    for (unsigned i = 0; i < 32; i++) {
+        outcome_t out = in_child(look_in_child, NULL);
+        assert_child_well(&out);
+    }
+    atomic_set(&looking, false);
+    pthread_join(thread, NULL);
+    remove_dumps();
+}
+
 int
 main(void) {
     const struct CMUnitTest tests[] = {
@@ -329,6 +368,7 @@ main(void) {
         cmocka_unit_test_teardown(test_thread_names, profile_off),
         cmocka_unit_test_teardown(test_threads_come_and_go, profile_off),
         cmocka_unit_test_teardown(test_fork_under_load, profile_off),
+        cmocka_unit_test_teardown(test_fork_while_a_thread_looks_at_objects, profile_off),
     };
     return cmocka_run_group_tests_name("observe/prof_threads", tests, boot_allocator, NULL);
 }
