@@ -2,6 +2,7 @@
 #include "prof.h"
 #include "../arena/check.h"
 
+#include "observe/prof_dump.h"
 #include "thread/caches.h"
 
 #include <math.h>
@@ -343,6 +344,46 @@ test_reset_and_destroyed_arenas_forget_their_samples(void **state) {
     assert_int_equal(sum_samples(in_arena, &in.arena).count, 0);
 }
 
+/* ---- stacks ---- */
+
+static unsigned
+count_stacks(void) {
+    unsigned n = 0;
+    prof_dump_lock();
+    for (const prof_stack_t *stack = prof_table_stacks(); stack != NULL; stack = stack->older) {
+        n++;
+    }
+    prof_dump_unlock();
+    return n;
+}
+
+/* Many of the same depth, which share buckets of the table: each sample is its own stack's, and stays it. */
+static void
+test_stacks_are_told_apart(void **state) {
+    (void)state;
+    enum {
+        N = 3000
+    };
+    static prof_sample_t *samples[2][N];
+    const prof_allocation_t what = {.addr = 4096, .size = 64, .szind = sc_index(64), .weight = 1};
+    profile(0);
+    prof_set_active(false);
+    prof_thread_t *thread = prof_thread_new(1);
+    for (unsigned i = 0; i < 2 * N; i++) {
+        uintptr_t ips[] = {4096 + i % N, 77};
+        samples[i / N][i % N] = prof_table_add(thread, &what, ips, 2);
+        assert_non_null(samples[i / N][i % N]);
+    }
+    assert_int_equal(count_stacks(), N);
+    for (unsigned i = 0; i < 2 * N; i++) {
+        prof_table_remove(samples[i / N][i % N]);
+    }
+    prof_thread_end(thread);
+    assert_int_equal(count_stacks(), N);
+    prof_reset(0);
+    assert_int_equal(count_stacks(), 0);
+}
+
 /* ---- by class, by name ---- */
 
 /* Samples, and their bytes, of the i-th small or large class. */
@@ -391,6 +432,7 @@ main(void) {
         cmocka_unit_test_teardown(test_growth_in_place_is_sampled, profile_off),
         cmocka_unit_test_teardown(test_arenas_hold_their_invariants_with_samples, profile_off),
         cmocka_unit_test_teardown(test_class_statistics_count_samples, profile_off),
+        cmocka_unit_test_teardown(test_stacks_are_told_apart, profile_off),
         cmocka_unit_test_teardown(test_samples_by_class, profile_off),
         cmocka_unit_test_teardown(test_reset_and_destroyed_arenas_forget_their_samples, profile_off),
     };
