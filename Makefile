@@ -303,3 +303,5 @@ build/bench/patterns: $(wildcard scripts/bench/patterns*.c) scripts/bench/patter
 
 -include $(LIB_OBJ:.o=.d) $(MODULE_OBJ:.o=.d) $(CONSOLE_OBJ:.o=.d) $(UNIT_OBJ:.o=.d)
 -include $(addsuffix .d,$(WORKLOAD) $(FAULTY) $(LUA_HOST) $(PROGRAMS) $(PRELOADS))
+
+include tests/windows/rules.mk
