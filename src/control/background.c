@@ -5,6 +5,7 @@
 #include "base/options.h"
 #include "os/clock.h"
 #include "os/thread.h"
+#include "thread/thread.h"
 
 #include <errno.h>
 
@@ -16,7 +17,8 @@ typedef struct {
     os_thread_t thread;     /* Synchronization: role_background; its own. */
     bell_t bell;            /* Synchronization: its own. */
     lock_t round;           /* Synchronization: its own; held while a system arena is purged. */
-    _Atomic bool running;   /* Synchronization: written under role_background, read at any time. */
+    _Atomic bool running;   /* Synchronization: written under role_background, read at any time; to be joined. */
+    _Atomic bool ended;     /* Synchronization: the thread sets it, as its last act, who starts it clears it. */
     _Atomic bool stop;      /* Synchronization: written under role_background, read at any time. */
     _Atomic uint64_t runs;  /* Synchronization: the thread writes, read at any time. */
     _Atomic uint64_t slept; /* Synchronization: as runs; ns. */
@@ -45,7 +47,7 @@ background_unlock(void) RELEASE(role_background) NO_THREAD_SAFETY {
 
 static bool
 is_running(const worker_t *worker) {
-    return atomic_get_acquire(&worker->running);
+    return atomic_get_acquire(&worker->running) && !atomic_get_acquire(&worker->ended);
 }
 
 size_t
@@ -125,17 +127,28 @@ work(void *arg) {
         bell_wait(&worker->bell, background_wake_time(now, due));
         counter_add(&worker->slept, clock_ns() - now);
     }
+    atomic_set_release(&worker->ended, true);
 }
 
 /* ---- start and end ---- */
+
+static void
+join(worker_t *worker) REQUIRES(role_background) {
+    if (atomic_get(&worker->running)) {
+        os_thread_join(&worker->thread);
+        atomic_set_release(&worker->running, false);
+    }
+}
 
 static bool
 start(worker_t *worker) {
     if (is_running(worker)) {
         return true;
     }
+    join(worker);
     lock_init(&worker->round, RANK_ROUND);
     atomic_set(&worker->stop, false);
+    atomic_set(&worker->ended, false);
     atomic_set_release(&worker->running, true);
     if (!os_thread_start(&worker->thread, "lunalloc_purge", work, worker)) {
         atomic_set_release(&worker->running, false);
@@ -145,16 +158,18 @@ start(worker_t *worker) {
 }
 
 static void
-end_from(size_t first) REQUIRES(role_background) {
+dismiss_from(size_t first) REQUIRES(role_background) {
     for (size_t i = first; i < BACKGROUND_MAX; i++) {
         atomic_set(&workers[i].stop, true);
         bell_ring(&workers[i].bell);
     }
+}
+
+static void
+end_from(size_t first) REQUIRES(role_background) {
+    dismiss_from(first);
     for (size_t i = first; i < BACKGROUND_MAX; i++) {
-        if (is_running(&workers[i])) {
-            os_thread_join(&workers[i].thread);
-            atomic_set_release(&workers[i].running, false);
-        }
+        join(&workers[i]);
     }
 }
 
@@ -166,6 +181,31 @@ is_worker(void) {
         }
     }
     return false;
+}
+
+/* ---- the process's last thread ---- */
+
+static void
+look_for_application(const thread_t *thread, void *found) {
+    bool own = false;
+    for (size_t i = 0; i < BACKGROUND_MAX; i++) {
+        own = own || atomic_get(&workers[i].thread.self) == thread->id;
+    }
+    *(bool *)found = *(bool *)found || !own;
+}
+
+/* None is left of those that have allocated: should there be others, the next one that does starts a thread again. If
+ * the lock is taken, a thread of the application's has it. */
+static void
+dismiss_if_alone(void) {
+    bool found = false;
+    threads_lock();
+    thread_each(look_for_application, &found);
+    threads_unlock();
+    if (!found && background_try()) {
+        dismiss_from(0);
+        background_unlock();
+    }
 }
 
 /* ---- what the page layer calls ---- */
@@ -200,6 +240,7 @@ background_is_on(void) {
 static int
 switch_on(void) REQUIRES(role_background) {
     bool was_on = background_is_on();
+    atomic_set_release(&threads_fewer, dismiss_if_alone);
     atomic_set_release(&pa_purger, &purger);
     if (start(&workers[0])) {
         return 0;
@@ -264,6 +305,7 @@ background_stats(background_stats_t *out) {
 void
 background_boot(void) {
     if (options.background_thread) {
+        atomic_set_release(&threads_fewer, dismiss_if_alone);
         atomic_set_release(&pa_purger, &purger);
     }
 }
@@ -302,7 +344,7 @@ void
 background_postfork(bool child) {
     for (size_t i = 0; i < BACKGROUND_MAX; i++) {
         lock_postfork(&workers[i].round, child);
-        if (child && is_running(&workers[i])) {
+        if (child && atomic_get(&workers[i].running)) {
             forget(&workers[i]);
         }
     }

@@ -7,8 +7,12 @@
  * come where there were none, or many more than there were, and when a decay time changes. Nothing polls.
  *
  * Thread 0 starts when it is switched on; at boot and in the child of a fork not yet, but when pages are next taken
- * from the system or from the free ones. Until then the application's threads go on purging. Thread 0 starts the
- * others, each when an arena of its own has pages to purge. Off: none is there, and nothing is done for them.
+ * from the system or from the free ones, and the arena has a mebibyte of pages. Until then the application's threads go
+ * on purging. Thread 0 starts the others, each when an arena of its own has pages to purge. Off: none is there, and
+ * nothing is done for them.
+ *
+ * A process ends when its last thread ends, and these count: when no other is left that has allocated, they end, too.
+ * The next page that is taken starts thread 0 again.
  *
  * Thread-safe. A fork waits until no system arena is being purged here, so that no page is in transit in the child.
  */

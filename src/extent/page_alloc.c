@@ -96,12 +96,15 @@ grow(page_alloc_t *pa, size_t size, size_t alignment, uint32_t szind, bool slab,
     return e == NULL ? NULL : commit_and_activate(pa, &pa->retained, e, szind, slab, zeroed);
 }
 
+/* With less, a process need not have a second thread: some system calls insist on a single one. */
+#define PURGER_WORTH ((size_t)1 << 20)
+
 /* Here, and not where pages are freed: a thread may be freeing inside of its system's own thread management, whose
- * locks the start of a thread would need. */
+ * locks the start of a thread would need. So it starts before there is anything to purge, once enough may be. */
 static inline void
-start_purger(void) {
+start_purger(page_alloc_t *pa, size_t size) {
     const pa_purger_t *purger = atomic_get_acquire(&pa_purger);
-    if (UNLIKELY(purger != NULL)) {
+    if (UNLIKELY(purger != NULL) && (pa_resident_pages(pa) << sc.config.lg_page) + size >= PURGER_WORTH) {
         purger->start();
     }
 }
@@ -228,7 +231,7 @@ free_guarded(page_alloc_t *pa, extent_t *e) {
 extent_t *
 pa_alloc(page_alloc_t *pa, size_t size, size_t alignment, uint32_t szind, bool slab, bool *zeroed) {
     witness_no_core_lock();
-    start_purger();
+    start_purger(pa, size);
     bool guard = UNLIKELY(atomic_get(&pa->guard)) && pa_hooks(pa) == NULL;
     extent_t *e = guard ? alloc_wanting_guard(pa, size, alignment, szind, slab, zeroed)
                         : take_or_grow(pa, size, alignment, szind, slab, zeroed);
@@ -242,7 +245,7 @@ pa_reuse(page_alloc_t *pa, size_t size, size_t alignment, uint32_t szind, bool *
     if (atomic_get(&pa->guard) || atomic_get(&pa->dirty.npages) < size >> sc.config.lg_page) {
         return NULL;
     }
-    start_purger();
+    start_purger(pa, size);
     return take(pa, &pa->dirty, size, alignment, szind, false, zeroed);
 }
 

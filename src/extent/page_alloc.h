@@ -190,9 +190,15 @@ extern bool (*_Atomic pa_overlaps_any)(uintptr_t addr, size_t size);
  */
 typedef struct {
     bool (*runs)(void);           /* it is there: the application's threads need not purge */
-    void (*start)(void);          /* pages are being taken, some will come back; often */
+    void (*start)(void);          /* pages are being taken, a mebibyte or more may come back; often */
     void (*wake)(uint32_t arena); /* this arena's pages may be due sooner than pa_background said */
 } pa_purger_t;
+
+/* Active, dirty and muzzy ones. */
+static inline size_t
+pa_resident_pages(page_alloc_t *pa) {
+    return (atomic_get(&pa->mapped) >> sc.config.lg_page) - atomic_get(&pa->retained.npages);
+}
 
 /* Empty (NULL) unless the layers above fill it; whoever they set is there for good. */
 extern const pa_purger_t *_Atomic pa_purger;

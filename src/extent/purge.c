@@ -319,23 +319,18 @@ purge_over_cap(page_alloc_t *pa) {
     }
 }
 
-static size_t
-resident_pages(page_alloc_t *pa) {
-    return (atomic_get(&pa->mapped) >> sc.config.lg_page) - atomic_get(&pa->retained.npages);
-}
-
 void
 pa_freshened(page_alloc_t *pa) {
     witness_no_core_lock();
     size_t peak = atomic_get(&pa->peak);
-    size_t now = resident_pages(pa);
+    size_t now = pa_resident_pages(pa);
     if (now < peak + LEAST_PAGES + peak / PEAK_SLACK) {
         return;
     }
     if (atomic_get(&pa->dirty_decay_ms) >= 0 && extents_purgeable(&pa->dirty) > 0) {
         quota_t quota = {.budget = now - peak, .least = 1, .idle = IDLE_EXTENTS + atomic_get(&pa->dirty.count)};
         purge_quota(pa, &pa->dirty, quota);
-        now = resident_pages(pa);
+        now = pa_resident_pages(pa);
     }
     atomic_set(&pa->peak, now > peak ? now : peak);
 }

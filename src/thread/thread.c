@@ -27,6 +27,8 @@ _Atomic bool thread_born_unsampled;
 
 static lock_t lock = LOCK_INITIALIZER(RANK_THREADS);
 static list_t threads GUARDED_BY(role_threads) = {&threads, &threads};
+static uint32_t nthreads GUARDED_BY(role_threads);
+void (*_Atomic threads_fewer)(void);
 /* Any thread adds. */
 static _Atomic uint64_t zero_reallocs;
 
@@ -44,6 +46,7 @@ static void
 enlist(thread_t *thread) {
     threads_lock();
     list_push_back(&threads, &thread->link);
+    nthreads++;
     threads_unlock();
 }
 
@@ -59,12 +62,23 @@ hand_over_requests(const thread_t *thread, arena_t *to, arena_t *from) REQUIRES(
     }
 }
 
-static void
+/* Returns how many are left. */
+static uint32_t
 delist(thread_t *thread) {
     threads_lock();
     list_remove(&thread->link);
+    uint32_t left = --nthreads;
     hand_over_requests(thread, atomic_get(&thread->arena), NULL);
     threads_unlock();
+    return left;
+}
+
+static void
+tell_fewer(uint32_t left) {
+    void (*told)(void) = atomic_get_acquire(&threads_fewer);
+    if (left <= THREADS_FEW && told != NULL) {
+        told();
+    }
 }
 
 static void
@@ -90,7 +104,7 @@ on_exit_of_thread(void *value) {
     thread_t *thread = value;
     thread_set_cached(thread, false);
     quarantine_flush(thread);
-    delist(thread);
+    uint32_t left = delist(thread);
     quarantine_delete(thread);
     arenas_unbind(atomic_get(&thread->arena));
     thread_self = gone();
@@ -101,6 +115,7 @@ on_exit_of_thread(void *value) {
         metadata_give(thread->front, LG_FRONT);
     }
     metadata_give(thread, LG_THREAD);
+    tell_fewer(left);
 }
 
 static thread_t *
@@ -327,12 +342,14 @@ thread_prefork(void) {
 static void
 forget_others(void) NO_THREAD_SAFETY {
     list_init(&threads);
+    nthreads = 0;
     arenas_unbind_all();
     meter_forget_report();
     thread_t *self = thread_here();
     if (self != &thread_unborn && self != &thread_gone) {
         self->id = system_thread_id();
         list_push_back(&threads, &self->link);
+        nthreads = 1;
         arenas_bind(atomic_get(&self->arena));
     }
 }

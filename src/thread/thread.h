@@ -88,6 +88,11 @@ void thread_refit(thread_t *thread);
  * cache is to be flushed then. */
 bool thread_rebind(thread_t *thread);
 
+/* Empty (NULL) unless the layers above fill it: called when a thread has ended that allocated, and few are left that
+ * did. No lock is held. */
+extern void (*_Atomic threads_fewer)(void);
+#define THREADS_FEW 128
+
 /* Counts a slow-path event: from time to time decay moves on, here and in one other arena, and one bin of the cache
  * is looked at. */
 void thread_event(thread_t *thread);

@@ -5,6 +5,7 @@
 #include "background.h"
 
 #include <errno.h>
+#include <signal.h>
 #include <sys/resource.h>
 
 /* Threads of a child may get the numbers of those that the fork left behind, which ThreadSanitizer takes for dead. */
@@ -286,7 +287,10 @@ static unsigned during_constructors;
 
 /* Before the library's own constructor, whatever is allocated. */
 __attribute__((constructor(101))) static void
-early(void) {
+early(int argc) {
+    if (argc > 2) {
+        return;
+    }
     lunalloc_free(lunalloc_malloc(BLOCK));
     during_constructors = (unsigned)number("stats.background_thread.num_threads");
 }
@@ -310,6 +314,99 @@ new_process(void) {
     return 0;
 }
 
+/* An alarm would reach no thread: those of the library take no signal. */
+static void
+kill_if_it_hangs(void) {
+    pid_t process = getpid();
+    if (fork() == 0) {
+        for (int fd = 0; fd < 100; fd++) {
+            close(fd);
+        }
+        for (unsigned ms = 0; ms < PATIENCE && getppid() == process; ms += 20) {
+            nap(20);
+        }
+        if (getppid() == process) {
+            kill(process, SIGKILL);
+        }
+        _exit(0);
+    }
+}
+
+static int
+main_thread_leaves(void *arg) {
+    (void)arg;
+    must_set("arena.4096.dirty_decay_ms", "1000000");
+    must_set("background_thread", "true");
+    make_dirty();
+    child_check(purgers_become(1));
+    kill_if_it_hangs();
+    pthread_exit(NULL);
+}
+
+static void *
+works_on(void *arg) {
+    nap(30);
+    make_dirty();
+    if (number("background_thread") != 1 || !purgers_become(1)) {
+        _exit(3);
+    }
+    return arg;
+}
+
+/* Those that live on are served until they end, too. */
+static int
+main_thread_leaves_another(void *arg) {
+    pthread_t thread;
+    child_check(pthread_create(&thread, NULL, works_on, arg) == 0);
+    return main_thread_leaves(arg);
+}
+
+/* The process ends with its last thread of its own, as POSIX has it. */
+static void
+test_background_threads_keep_no_process_alive(void **state) {
+    (void)state;
+    need_threads_after_fork();
+    if (LUNALLOC_ASAN) {
+        print_message("skip: the sanitizer reports what the main thread left behind when it ended\n");
+        skip();
+    }
+    assert_child_succeeds(main_thread_leaves, NULL);
+    assert_child_succeeds(main_thread_leaves_another, NULL);
+}
+
+static int
+small_process(void *arg) {
+    (void)arg;
+    void *blocks[20];
+    for (unsigned round = 0; round < 50; round++) {
+        for (unsigned i = 0; i < 20; i++) {
+            blocks[i] = lunalloc_malloc((i + 1) * 1000);
+        }
+        for (unsigned i = 0; i < 20; i++) {
+            lunalloc_free(blocks[i]);
+        }
+    }
+    child_check(number("background_thread") == 1 && all_threads() == 1);
+    lunalloc_free(lunalloc_malloc(BLOCK));
+    child_check(purgers_become(1));
+    return 0;
+}
+
+static int
+small_new_process(void *arg) {
+    (void)arg;
+    setenv("LUNALLOC_CONF", "background_thread:true", 1);
+    execl("/proc/self/exe", "background_test", "--new-process", "small", (char *)NULL);
+    return 127;
+}
+
+/* A process with hardly any memory has one thread, which some system calls insist on (unshare of a user namespace). */
+static void
+test_no_thread_for_little_memory(void **state) {
+    (void)state;
+    assert_child_succeeds(small_new_process, NULL);
+}
+
 /* Not before the process has loaded its libraries; then when memory is taken. It ends by exit, with the thread on. */
 static void
 test_background_threads_start_lazily_after_boot(void **state) {
@@ -329,14 +426,20 @@ test_background_threads_start_lazily_after_boot(void **state) {
 
 int
 main(int argc, char **argv) {
-    if (argc == 2 && strcmp(argv[1], "--new-process") == 0) {
-        return new_process();
+    if (argc > 1 && strcmp(argv[1], "--new-process") == 0) {
+        return argc > 2 ? small_process(NULL) : new_process();
     }
     const struct CMUnitTest tests[] = {
-        TEST(test_refused_thread),        TEST(test_background_threads_survive_fork),
-        TEST(test_fork_while_purging),    TEST(test_background_threads_survive_fork_under_load),
-        TEST(test_start_in_fork_handler), TEST(test_hook_cannot_switch_off),
-        TEST(test_off_waits_for_the_end), TEST(test_background_threads_start_lazily_after_boot),
+        TEST(test_refused_thread),
+        TEST(test_background_threads_survive_fork),
+        TEST(test_fork_while_purging),
+        TEST(test_background_threads_survive_fork_under_load),
+        TEST(test_start_in_fork_handler),
+        TEST(test_hook_cannot_switch_off),
+        TEST(test_off_waits_for_the_end),
+        TEST(test_background_threads_start_lazily_after_boot),
+        TEST(test_no_thread_for_little_memory),
+        TEST(test_background_threads_keep_no_process_alive),
     };
     pthread_atfork(NULL, NULL, in_child_of_fork);
     return cmocka_run_group_tests_name("control/background_process", tests, boot_allocator, NULL);

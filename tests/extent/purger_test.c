@@ -79,13 +79,25 @@ free_all(extent_t **e, unsigned n) {
 
 /* ---- starts and wakes ---- */
 
+/* When a mebibyte is there or wanted; where pages are taken, not where they are freed. */
 static void
 test_background_starts_lazily(void **state) {
     (void)state;
+    size_t mebibyte = ((size_t)1 << 20) / pages_size();
     begin(1000, 0);
-    extent_t *e = alloc_pages(&pa, 5);
+    extent_t *little = alloc_pages(&pa, 5);
+    extent_t *rest = alloc_pages(&pa, mebibyte - 5 - 1);
+    assert_int_equal(nstarts, 0);
+    extent_t *last = alloc_pages(&pa, 1);
     assert_int_equal(nstarts, 1);
-    pa_dalloc(&pa, e);
+    pa_dalloc(&pa, little);
+    pa_dalloc(&pa, rest);
+    pa_dalloc(&pa, last);
+    assert_int_equal(nstarts, 1);
+    end();
+    begin(1000, 0);
+    nstarts = 0;
+    pa_dalloc(&pa, alloc_pages(&pa, mebibyte));
     assert_int_equal(nstarts, 1);
     end();
 }
