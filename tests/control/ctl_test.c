@@ -840,6 +840,62 @@ test_message_sizes(void **state) {
     }
 }
 
+/* Where there is room for nothing, or for one: no more is written, and walks of one reach all. */
+static void
+test_room_for_nothing_or_one(void **state) {
+    (void)state;
+    lunalloc_cursor_t cursor = {.arena = LUNALLOC_ALL};
+    lunalloc_sample_cursor_t samples = {0};
+    lunalloc_extent_t extents[2];
+    unsigned char untouched[sizeof extents[0]];
+    size_t mib[2] = {7, 7}, len = 0, none = 0, one = 0, all = 0, n;
+    char byte = 0x5a;
+    memset(extents, 0x5a, sizeof extents);
+    memset(untouched, 0x5a, sizeof untouched);
+    assert_int_equal(lunalloc_extents(&cursor, NULL, 0, NULL), 0);
+    assert_int_equal(lunalloc_prof_samples(&samples, NULL, 0), 0);
+    assert_int_equal(lunalloc_batch_alloc(NULL, 0, 100, 0), 0);
+    assert_int_equal(mallctl("epoch", &byte, &none, NULL, 0), EINVAL);
+    assert_true(byte == 0x5a && none == 0);
+    assert_int_equal(mallctlnametomib("epoch", mib, &len), 0);
+    assert_true(len == 0 && mib[0] == 7);
+    len = 1;
+    assert_int_equal(mallctlnametomib("arenas.nbins", mib, &len), 0);
+    assert_true(len == 1 && mib[1] == 7);
+    cursor = (lunalloc_cursor_t){.arena = LUNALLOC_ALL};
+    while (lunalloc_extents(&cursor, extents, 1, NULL) == 1) {
+        one++;
+    }
+    assert_memory_equal(&extents[1], untouched, sizeof untouched);
+    cursor = (lunalloc_cursor_t){.arena = LUNALLOC_ALL};
+    while ((n = lunalloc_extents(&cursor, extents, 2, NULL)) > 0) {
+        all += n;
+    }
+    assert_true(one > 0 && one == all);
+}
+
+/* Numbers that are none of ours. */
+static void
+test_numbers_from_outside(void **state) {
+    (void)state;
+    lunalloc_sizeclass_t class;
+    lunalloc_class_stats_t class_stats;
+    lunalloc_stats_t stats;
+    lunalloc_location_t at;
+    lunalloc_cursor_t nowhere = {.arena = ARENAS_MAX - 1};
+    lunalloc_extent_t extent;
+    assert_int_equal(lunalloc_sizeclass(sc.nsizes, &class), ENOENT);
+    assert_int_equal(lunalloc_sizeclass(UINT32_MAX, &class), ENOENT);
+    assert_int_equal(lunalloc_sizeclass_of(SIZE_MAX, &class), ENOENT);
+    assert_int_equal(lunalloc_stats(ARENAS_MAX - 1, &stats), ENOENT);
+    assert_int_equal(lunalloc_stats(UINT32_MAX - 1, &stats), ENOENT);
+    assert_int_equal(lunalloc_class_stats(0, sc.nsizes, &class_stats), ENOENT);
+    assert_int_equal(lunalloc_class_stats(UINT32_MAX - 1, 0, &class_stats), ENOENT);
+    assert_int_equal(lunalloc_find(NULL, &at), ENOENT);
+    assert_int_equal(lunalloc_find((void *)UINTPTR_MAX, &at), ENOENT);
+    assert_int_equal(lunalloc_extents(&nowhere, &extent, 1, NULL), 0);
+}
+
 /* 10 KB of letters, of digits, of dots, of a true prefix. */
 static void
 test_long_names(void **state) {
@@ -943,6 +999,8 @@ main(void) {
         cmocka_unit_test(test_suggestions_of_all),
         cmocka_unit_test(test_suggestion_sizes),
         cmocka_unit_test(test_message_sizes),
+        cmocka_unit_test(test_room_for_nothing_or_one),
+        cmocka_unit_test(test_numbers_from_outside),
         cmocka_unit_test(test_long_names),
     };
     return cmocka_run_group_tests_name("ctl", tests, boot_allocator, NULL);
