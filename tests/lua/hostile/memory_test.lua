@@ -246,3 +246,29 @@ test("buffers, walkers, snapshots and reports raise, and leave nothing", functio
     collectgarbage()
     test.equal(live(), before)
 end)
+
+test("a state that had no memory for the module gets it later, whole", function()
+    local ok, problem = hostile.state [[
+        local n, tries, ok, la = 0, 0, nil, nil
+        repeat
+            local _
+            _, ok, la = hostile.attempt(n, require, "lunalloc")
+            n, tries = n + n // 8 + 1, tries + 1
+        until ok
+        assert(tries > 30, "it takes that little")
+        local buffer <close> = assert(la.buffer(100)):fill(1)
+        assert(tostring(buffer):find "100 bytes")
+        assert(getmetatable(buffer).__gc and getmetatable(buffer).__close)
+        for _ in la.extents() do end
+        assert(tostring(la.stats() - la.stats()):find "allocated")
+        assert((la.stats() - la.stats()):tojson():find "^{")
+        assert(la.with { ["arena.0.dirty_decay_ms"] = la.get "arena.0.dirty_decay_ms" }):restore()
+        local w <close> = la.workload { ops = 10, mix = { { size = 10, lifetime = 10 } } }
+        assert(w:run().ops == 10)
+        assert(getmetatable(w.run_).__gc)
+        for name in la.names() do
+            assert(la.describe(name))
+        end
+    ]]
+    test.equal(ok, true, problem)
+end)
