@@ -72,12 +72,12 @@ typedef struct {
     unsigned long long live, bytes, accum, accum_bytes;
 } line_t;
 
-/* The header's sums are those of the lines. */
+/* The header's sums are those of the stacks' lines, and what lives is that of the threads'. */
 static void
 check_text(const char *name, size_t count, bool accum) {
     size_t len;
     char *text = (char *)read_whole(name, &len);
-    line_t total = {0}, sum = {0}, one;
+    line_t total = {0}, sum = {0}, threads = {0}, one;
     unsigned long long rate;
     assert_int_equal(sscanf(text, "heap profile: %llu: %llu [%llu: %llu] @ heap_v2/%llu\n", &total.live, &total.bytes,
                             &total.accum, &total.accum_bytes, &rate),
@@ -94,9 +94,14 @@ check_text(const char *name, size_t count, bool accum) {
             sum.bytes += one.bytes;
             sum.accum += one.accum;
             sum.accum_bytes += one.accum_bytes;
+        } else if (sscanf(line, "# thread %*u: %llu: %llu [", &one.live, &one.bytes) == 2) {
+            threads.live += one.live;
+            threads.bytes += one.bytes;
         }
     }
     assert_memory_equal(&sum, &total, sizeof sum);
+    assert_int_equal(threads.live, total.live);
+    assert_int_equal(threads.bytes, total.bytes);
     assert_int_equal(total.live, count);
     assert_true(accum ? total.accum > total.live : total.accum == 0);
 }
@@ -224,10 +229,12 @@ static void
 check_sample(bytes_t in) {
     for (field_t f; next_field(&in, &f);) {
         size_t k = 0;
+        uint64_t inner = 0;
         for (bytes_t packed = f.inside; packed.at < packed.end; k++) {
             uint64_t value = varint(&packed);
             if (f.number == 1) {
-                assert_true(has_location(value));
+                assert_true(has_location(value) && value != inner);
+                inner = value;
             } else {
                 proto.sums[k] += value;
             }
@@ -422,6 +429,17 @@ test_named_file_stays_what_it_is(void **state) {
     assert_non_null(strstr(message, "nobody reads there"));
 }
 
+static void
+test_prefix_has_a_longest(void **state) {
+    (void)state;
+    char name[PROF_PREFIX_MAX + 1];
+    memset(name, 'p', sizeof name);
+    name[PROF_PREFIX_MAX] = '\0';
+    assert_false(prof_dump_set_prefix(name));
+    name[PROF_PREFIX_MAX - 1] = '\0';
+    assert_true(prof_dump_set_prefix(name));
+}
+
 /* A name that counts up can be foreseen: a link that somebody has put there is replaced, and not followed. */
 static void
 test_own_names_do_not_follow_links(void **state) {
@@ -517,6 +535,9 @@ test_interval_keeps_the_remainder(void **state) {
     (void)state;
     double interval = (double)(UINT64_C(1) << 40);
     profile(10);
+    options.lg_prof_interval = 0;
+    prof_dump_allocated(1); /* nothing is left over */
+    count_files(".i", true);
     options.lg_prof_interval = 40;
     prof_dump_allocated(interval / 4);
     assert_int_equal(count_files(".i", false), 0);
@@ -630,6 +651,7 @@ test_leak_report(void **state) {
     assert_true(WIFEXITED(out.status) && WEXITSTATUS(out.status) == 1);
     out = in_new_process("leak", "LUNALLOC_CONF", "prof_leak:true,prof_leak_error:true,prof_active:false");
     assert_child_well(&out);
+    assert_int_equal(count_files(".heap", false), 0);
 }
 
 int
@@ -649,6 +671,7 @@ main(int argc, char **argv) {
         cmocka_unit_test_teardown(test_named_file_stays_what_it_is, clean),
         cmocka_unit_test_teardown(test_dump_is_no_cancellation_point, clean),
         cmocka_unit_test_teardown(test_names_count_up, clean),
+        cmocka_unit_test_teardown(test_prefix_has_a_longest, clean),
         cmocka_unit_test_teardown(test_own_names_do_not_follow_links, clean),
         cmocka_unit_test_teardown(test_interval, clean),
         cmocka_unit_test_teardown(test_interval_keeps_the_remainder, clean),
