@@ -175,6 +175,7 @@ print(select(2, coroutine.resume(co, "x", "y")):match "xy$", coroutine.status(co
 local gen = coroutine.wrap(function() for i = 1, 3 do coroutine.yield(i, nil) end end)
 print(gen(), select("#", gen()), gen())
 print(pcall(coroutine.wrap(function() error { 1 } end)))
+print(coroutine.resume(coroutine.create(function() end)))
 print(pcall(coroutine.resume, 1))
 print(pcall(coroutine.wrap, 1))
 print(coroutine.wrap(function() return coroutine.isyieldable(), coroutine.running() ~= nil end)())
@@ -186,6 +187,7 @@ check_match "coroutines" "$out" "^true	3
 xy	dead	false	cannot resume dead coroutine
 1	2	3	nil
 false	table: 0x[0-9a-f]+
+true
 false	bad argument #1 to '[^']*' \(coroutine expected[^)]*\)
 false	bad argument #1 to '[^']*' \(function expected[^)]*\)
 true	true
