@@ -207,10 +207,12 @@ test_calloc_zero(void **state) {
 
 /* ---- realloc ---- */
 
-/* From each class to each other one, contents kept as far as both reach. */
+/* From each class to each other one, contents kept as far as both reach; and nothing is left. */
 static void
 test_realloc_pairs(void **state) {
     (void)state;
+    lunalloc_stats_t before, after;
+    lunalloc_stats(LUNALLOC_ALL, &before);
     uint32_t n = classes_up_to(config_asan || config_tsan ? 60000 : 200000);
     for (uint32_t from = 0; from < n; from++) {
         for (uint32_t to = 0; to < n; to++) {
@@ -226,6 +228,8 @@ test_realloc_pairs(void **state) {
             lunalloc_free(p);
         }
     }
+    lunalloc_stats(LUNALLOC_ALL, &after);
+    assert_int_equal(after.allocated, before.allocated);
 }
 
 /* Grown byte by byte and in strides, as programs grow buffers. */

@@ -335,9 +335,29 @@ test_flush_misuse_in_batch(void **state) {
     arena_check(arenas[0]);
 }
 
+/* A fill that finds no region adds a slab and fills again; what took something counts, once. */
+static void
+test_fills_counted(void **state) {
+    (void)state;
+    const uint32_t szind = sc_index(200);
+    arena_t *arena = arenas_create();
+    assert_non_null(arena);
+    void *out[2];
+    assert_int_equal(arena_take(arena, szind, 0, 1, out), 0);
+    assert_int_equal(atomic_get(&arena->bins[szind].nfills), 0);
+    assert_int_equal(arena_fill(arena, szind, 0, 2, out), 2);
+    assert_int_equal(atomic_get(&arena->bins[szind].nfills), 1);
+    assert_int_equal(atomic_get(&arena->bins[szind].nmalloc), 2);
+    arena_flush(out, 2);
+    assert_int_equal(atomic_get(&arena->bins[szind].nflushes), 1);
+    assert_int_equal(atomic_get(&arena->bins[szind].ndalloc), 2);
+    assert_int_equal(arenas_destroy(arena->index), 0);
+}
+
 int
 main(void) {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_fills_counted),
         cmocka_unit_test(test_fill_flush),
         cmocka_unit_test(test_large_alignments),
         cmocka_unit_test(test_large_zeroed),

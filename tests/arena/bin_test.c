@@ -186,6 +186,7 @@ test_fullest_first(void **state) {
             assert_ptr_equal(slab_of(rig.out[i]), slabs[order[k]]);
         }
     }
+    assert_int_equal(atomic_get(&rig.bin.nreslabs), 3);
     assert_int_equal(pop(1), 0);
     verify();
     rig_end();

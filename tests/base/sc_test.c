@@ -180,6 +180,10 @@ body_set_slab_size(void) {
         check_set_slab_size(i, 0, false);
         check_set_slab_size(i, SIZE_MAX - sc.page + 1, false);
     }
+    for (uint32_t i = 0; i < sc.nsmall; i++) {
+        check_set_slab_size(i, sc_nearest_slab_size(i, 0), true);
+        check_set_slab_size(i, sc_nearest_slab_size(i, SIZE_MAX), true);
+    }
     expect(!sc_set_slab_size(sc.nsmall, 8 * sc.page), "large classes have no slabs", sc.nsmall, 0);
     expect(!sc_set_slab_size(UINT32_MAX, 8 * sc.page), "no such class", UINT32_MAX, 0);
 }
@@ -188,6 +192,28 @@ static void
 test_set_slab_size(void **state) {
     (void)state;
     for_each_configuration(body_set_slab_size);
+}
+
+/* Slabs serve alignments up to a page; what is larger is placed. */
+static void
+body_aligned(void) {
+    size_t place = 0;
+    for (size_t alignment = 1; alignment <= sc.page; alignment *= 2) {
+        uint32_t i = sc_index_aligned(1, alignment, &place);
+        expect(i == sc_index(alignment) && place == 1, "a small aligned size", alignment, i);
+    }
+    uint32_t i = sc_index_aligned(1, 2 * sc.page, &place);
+    expect(i == sc.nsmall && place == 2 * sc.page, "an alignment of two pages", i, place);
+    i = sc_index_aligned(sc.small_max, sc.page, &place);
+    expect(sc_size(i) >= sc.small_max && sc_size(i) <= 2 * sc.small_max, "the largest small size", i, place);
+    expect(sc_index_aligned(SC_LARGE_MAX + 1, 1, &place) == SC_NONE, "too large", SC_LARGE_MAX, 0);
+    expect(sc_index_aligned(1, SC_LARGE_MAX * 2, &place) == SC_NONE, "too large an alignment", SC_LARGE_MAX, 0);
+}
+
+static void
+test_index_aligned(void **state) {
+    (void)state;
+    for_each_configuration(body_aligned);
 }
 
 /* Places in a list of ascending sizes: the last that is <= n, the first that is >= n. */
@@ -239,6 +265,7 @@ main(void) {
         cmocka_unit_test(test_decompose),
         cmocka_unit_test(test_slab_sizes_at_boot),
         cmocka_unit_test(test_set_slab_size),
+        cmocka_unit_test(test_index_aligned),
         cmocka_unit_test(test_page_classes),
     };
     return cmocka_run_group_tests_name("base/sc", tests, NULL, NULL);

@@ -31,6 +31,8 @@ pty_expect "a run-time error has a traceback" "stack traceback:"
 pty_expect "and the prompt is back" "$prompt"
 pty_send '.nonsense\r'
 pty_expect "an unknown command says what there is" "unknown command '.nonsense'; there are .help [WORD] and .quit"
+pty_send '.qui\r'
+pty_expect "so does the beginning of one" "unknown command '.qui'"
 pty_expect "and the prompt is back" "$prompt"
 pty_send '.help decay\r'
 pty_expect ".help explains" "dirty_decay_ms"
@@ -177,6 +179,7 @@ pty_start
 pty_expect "a second session" "$prompt"
 pty_send '"marked " .. 1\r'
 pty_expect "with an entry" "marked 1"
+pty_send '   \r'
 pty_expect "and the prompt is back" "$prompt"
 pty_send '\x04'
 pty_end

@@ -37,6 +37,28 @@ count(const char *haystack, const char *needle) {
     return n;
 }
 
+/* ---- figures as text ---- */
+
+static const char *
+figure_text(figure_kind_t kind, uint64_t value) {
+    emit_t out;
+    len = npieces = 0;
+    emit_begin(&out, collect, text);
+    emit_figure(&out, kind, value);
+    emit_end(&out);
+    return text;
+}
+
+static void
+test_figures_as_text(void **state) {
+    (void)state;
+    assert_string_equal(figure_text(figure_ratio, 0), "0.000000");
+    assert_string_equal(figure_text(figure_ratio, 987654), "0.987654");
+    assert_string_equal(figure_text(figure_ratio, 12999999), "12.999999");
+    assert_string_equal(figure_text(figure_ratio, FIGURE_NEVER), "-1");
+    assert_string_equal(figure_text(figure_counter, 987654), "987654");
+}
+
 /* ---- what a figure is called ---- */
 
 /* Every figure has its control, in each section: there its meaning is said. */
@@ -410,6 +432,7 @@ main(int argc, char **argv) {
         cmocka_unit_test(test_text),
         cmocka_unit_test(test_openmetrics),
         cmocka_unit_test(test_openmetrics_leaves_out_zeros),
+        cmocka_unit_test(test_figures_as_text),
         cmocka_unit_test(test_destinations),
         cmocka_unit_test(test_bad_arguments),
         cmocka_unit_test(test_at_exit),

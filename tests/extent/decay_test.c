@@ -373,6 +373,24 @@ test_repeated_change_lets_time_pass(void **state) {
     assert_in_range(decay_limit(&decay), 0, 10);
 }
 
+/* The first step after which so many pages are too many: there they are, and just before they are not. */
+static void
+test_due(void **state) {
+    (void)state;
+    const size_t npages = 100000, least[] = {1, 1000, 50000, 99999, 100000};
+    decay_t decay;
+    decay_init(&decay, 10 * DECAY_STEPS, 0);
+    decay_advance(&decay, 0, npages);
+    for (unsigned i = 0; i < sizeof least / sizeof least[0]; i++) {
+        uint64_t due = decay_due(&decay, least[i]);
+        decay_t at = decay, before = decay;
+        decay_advance(&at, due, npages);
+        decay_advance(&before, due - 1, npages);
+        assert_true(decay_limit(&at) <= npages - least[i]);
+        assert_true(decay_limit(&before) > npages - least[i]);
+    }
+}
+
 int
 main(void) {
     const struct CMUnitTest tests[] = {
@@ -392,6 +410,7 @@ main(void) {
         cmocka_unit_test(test_change_from_and_to_never),
         cmocka_unit_test(test_change_from_and_to_at_once),
         cmocka_unit_test(test_repeated_change_lets_time_pass),
+        cmocka_unit_test(test_due),
     };
     return cmocka_run_group_tests_name("extent/decay", tests, NULL, NULL);
 }

@@ -457,6 +457,31 @@ test_spare_descriptors(void **state) {
     assert_int_equal(x.nspare, 0);
 }
 
+/* Parts of units and whole ones stand on two lists; when the unit changes, the order of age is that of both. */
+static void
+test_unit_keeps_the_order_of_age(void **state) {
+    (void)state;
+    const size_t npages[] = {1, 8, 1, 8, 8, 1};
+    extent_t *e[LENGTH(npages)];
+    begin();
+    extents_lock(&x);
+    extents_set_unit(&x, 4 * sc.page);
+    for (unsigned i = 0; i < LENGTH(npages); i++) {
+        e[i] = new_extent(BASE + i * ITEM_SPAN, npages[i], i);
+        extents_insert(&x, e[i]);
+    }
+    assert_ptr_equal(extents_oldest(&x), e[1]);
+    assert_ptr_equal(extents_oldest_partial(&x), e[0]);
+    extents_set_unit(&x, 0);
+    for (unsigned i = 0; i < LENGTH(npages); i++) {
+        assert_ptr_equal(extents_oldest(&x), e[i]);
+        extents_remove(&x, e[i]);
+        drop_extent(e[i]);
+    }
+    assert_null(extents_oldest(&x));
+    extents_unlock(&x);
+}
+
 int
 main(void) {
     const struct CMUnitTest tests[] = {
@@ -468,6 +493,7 @@ main(void) {
         cmocka_unit_test(test_neighbours),
         cmocka_unit_test(test_extents_t_checker_finds_damage),
         cmocka_unit_test(test_spare_descriptors),
+        cmocka_unit_test(test_unit_keeps_the_order_of_age),
     };
     return cmocka_run_group_tests_name("extent/extents", tests, boot_allocator, NULL);
 }

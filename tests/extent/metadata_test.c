@@ -4,6 +4,7 @@
 
 #include "base/bits.h"
 #include "extent/metadata.h"
+#include "os/fault.h"
 #include "os/pages.h"
 
 #include <pthread.h>
@@ -147,13 +148,33 @@ test_threads(void **state) {
     }
 }
 
+static _Atomic unsigned nmaps;
+
+static bool
+count_maps(fault_kind_t kind) {
+    atomic_add(&nmaps, kind == fault_map);
+    return false;
+}
+
+/* Mappings double, so that much metadata is in few of them. */
+static void
+test_mappings_double(void **state) {
+    (void)state;
+    atomic_set_release(&fault_slot, count_maps);
+    for (unsigned i = 0; i < 1000; i++) {
+        assert_non_null(metadata_alloc((size_t)32 << 10, 64));
+    }
+    atomic_set_release(&fault_slot, NULL);
+    assert_in_range(atomic_get(&nmaps), 1, 12);
+}
+
 int
 main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_alloc),         cmocka_unit_test(test_large),
         cmocka_unit_test(test_bytes),         cmocka_unit_test(test_gaps_are_counted),
         cmocka_unit_test(test_take_and_give), cmocka_unit_test(test_sizes_do_not_mix),
-        cmocka_unit_test(test_threads),
+        cmocka_unit_test(test_threads),       cmocka_unit_test(test_mappings_double),
     };
     return cmocka_run_group_tests_name("extent/metadata", tests, boot_allocator, NULL);
 }

@@ -4,6 +4,7 @@
  */
 #include "../api/support.h"
 #include "base/options.h"
+#include "extent/metadata.h"
 #include "thread/tcache.h"
 
 #define MAX_PTRS 20000
@@ -59,6 +60,8 @@ limits(void *arg) {
         thread_assert(!config_torture || max == 1);
     }
     thread_assert(tcache_nclasses() >= sc.nsmall && tcache_nclasses() < CACHE_BINS);
+    thread_assert(tcache_nclasses() == CACHE_BINS - 1 ||
+                  sc.size[tcache_nclasses() - 1] >= atomic_get(&options.tcache_max));
     return arg;
 }
 
@@ -84,6 +87,20 @@ growth(void *arg) {
         thread_assert(nslots(szind) == max);
     }
     return arg;
+}
+
+/* The stack that a larger one replaces is used again: forty threads need what a few need. */
+static void
+test_replaced_stacks_are_used_again(void **state) {
+    (void)state;
+    size_t before = 0;
+    for (unsigned i = 0; i < 40; i++) {
+        run_thread(growth, NULL);
+        if (i == 4) {
+            before = metadata_bytes();
+        }
+    }
+    assert_true(metadata_bytes() - before < 16 << 10);
 }
 
 static void
@@ -494,6 +511,7 @@ main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_limits),
         cmocka_unit_test(test_growth),
+        cmocka_unit_test(test_replaced_stacks_are_used_again),
         cmocka_unit_test(test_refill_doubles),
         cmocka_unit_test(test_refill_halves_where_objects_come_back),
         cmocka_unit_test(test_stack_of_who_only_frees_stays_small),
