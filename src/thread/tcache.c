@@ -223,7 +223,7 @@ static void *
 take_one(cache_t *cache, arena_t *arena, uint32_t szind, uint32_t seat) {
     bool zeroed = false;
     void *ptr = sc_is_small(szind) ? arena_malloc_small(arena, szind, seat)
-                                   : arena_malloc_large(arena, szind, sc.page, &zeroed);
+                                   : arena_malloc_large_in(arena, szind, sc.page, &zeroed);
     note_returned(cache, szind, -(ptr != NULL));
     return ptr;
 }
