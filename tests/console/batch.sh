@@ -58,6 +58,8 @@ for input in 'error()' 'x = = 1' 'x = (' 'setmetatable({}, {__tostring = error})
 done
 batch -i <<<$'1\n.5\n.quit\nerror()'
 check "-i: input that is right ends well" "$out/$err/$status" $'1\n0.5//0'
+batch -i <<<$'.q\n.quits\n"on"'
+check_match "-i: .quit is not known by its beginning" "$out/$err/$status" "^on/.*'\.q'.*'\.quits'.*/1$"
 batch -i <<<$'.nonsense\nerror()'
 check_match "-i: an unknown command is an own error, the first one counts" "$err/$status" "'.nonsense'.*/1$"
 batch -i -e 'os.exit(4)' <<<'error()'
