@@ -37,7 +37,7 @@ LINKED       := base os extent arena thread api control observe
 LATE_SRC     := $(wildcard $(patsubst %,src/%.c,os/cfi os/file_* os/gzip_* os/library_* os/process_* os/unwind_* \
                    arena/arena_check arena/sample arena/shards extent/page_check thread/caches thread/flags \
                    thread/quarantine control/class_ranges api/control api/cxx api/entry api/extended api/glibc \
-                   api/message api/replaced))
+                   api/message api/replaced os/cgroup_*))
 EARLY_SRC    := $(filter-out $(LATE_SRC),$(wildcard $(LINKED:%=src/%/*.c)))
 LIB_SRC      := $(filter-out $(EXCLUDED),$(EARLY_SRC) $(LATE_SRC))
 MODULE_SRC   := $(wildcard lua/*.c lua/workload/*.c)

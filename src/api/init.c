@@ -11,6 +11,7 @@
 #include "control/conf.h"
 #include "observe/prof.h"
 #include "observe/prof_stack.h"
+#include "os/cgroup.h"
 #include "os/clock.h"
 #include "os/pages.h"
 #include "os/system.h"
@@ -24,10 +25,20 @@ _Atomic bool init_done;
  * partly used slabs and free pages of its own: scripts/sweep, opt.narenas. */
 #define PROCESSORS_PER_ARENA 2
 
+/* A quota is looked up only where it could make a difference: it costs some calls of the system. */
+static uint32_t
+usable_processors(void) {
+    uint32_t n = system_ncpus();
+    uint32_t quota = n > PROCESSORS_PER_ARENA ? cgroup_own_ncpus() : n;
+    return quota < n ? quota : n;
+}
+
 static uint32_t
 auto_arenas(void) {
-    uint32_t rounded_up = (system_ncpus() + PROCESSORS_PER_ARENA - 1) / PROCESSORS_PER_ARENA;
-    uint32_t n = options.narenas != 0 ? options.narenas : rounded_up;
+    uint32_t n = options.narenas;
+    if (n == 0) {
+        n = (usable_processors() + PROCESSORS_PER_ARENA - 1) / PROCESSORS_PER_ARENA;
+    }
     return n < ARENAS_MAX_AUTO ? n : ARENAS_MAX_AUTO;
 }
 
