@@ -363,6 +363,21 @@ test_openmetrics_leaves_out_zeros(void **state) {
     assert_true(nused > 0 && nused < sc.nsmall);
 }
 
+/* An arena is there from its creation to its end. */
+static void
+test_openmetrics_of_arenas_that_live(void **state) {
+    (void)state;
+    char label[32];
+    const arena_t *arena = arenas_create();
+    assert_non_null(arena);
+    unsigned index = arena->index;
+    snprintf(label, sizeof label, "{arena=\"%u\"", index);
+    assert_true(count(report(LUNALLOC_OPENMETRICS, NULL), label) > 0);
+    assert_int_equal(arenas_destroy(index), 0);
+    assert_int_equal(count(report(LUNALLOC_OPENMETRICS, NULL), label), 0);
+    assert_true(count(text, "{arena=\"0\"") > 0);
+}
+
 /* ---- who calls ---- */
 
 static void
@@ -432,6 +447,7 @@ main(int argc, char **argv) {
         cmocka_unit_test(test_text),
         cmocka_unit_test(test_openmetrics),
         cmocka_unit_test(test_openmetrics_leaves_out_zeros),
+        cmocka_unit_test(test_openmetrics_of_arenas_that_live),
         cmocka_unit_test(test_figures_as_text),
         cmocka_unit_test(test_destinations),
         cmocka_unit_test(test_bad_arguments),
