@@ -304,10 +304,16 @@ common(const char *a, const char *b) {
     return n;
 }
 
+/* What both begin with makes no difference; each byte that one is longer by is an edit. */
 uint32_t
 text_nearness(const char *name, const char *known) {
     size_t same = common(name, known);
-    size_t edits = (strlen(name + same) + 1) / 3;
-    uint32_t distance = text_distance(name, known);
-    return distance <= (edits < 1 ? 1 : edits) ? distance : UINT32_MAX;
+    size_t n = strlen(name + same), m = strlen(known + same);
+    size_t edits = (n + 1) / 3;
+    edits = edits < 1 ? 1 : edits;
+    if ((n > m ? n - m : m - n) > edits) {
+        return UINT32_MAX;
+    }
+    uint32_t distance = text_distance(name + same, known + same);
+    return distance <= edits ? distance : UINT32_MAX;
 }

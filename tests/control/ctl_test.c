@@ -700,7 +700,9 @@ test_groups(void **state) {
         lunalloc_value_t value;
         size_t n = 0;
         for (const char *at = ctl_rows[i].name; *at != '\0'; at++) {
-            if (*at == '.') {
+            bool known =
+                i > 0 && strncmp(ctl_rows[i].name, ctl_rows[i - 1].name, (size_t)(at - ctl_rows[i].name) + 1) == 0;
+            if (*at == '.' && !known) {
                 name[n] = '\0';
                 assert_int_equal(lunalloc_ctl_get(name, &value, said, sizeof said), ENOENT);
                 assert_non_null(strstr(said, " is a group of controls, such as "));
@@ -791,7 +793,8 @@ test_suggestions(void **state) {
 static void
 test_suggestions_of_all(void **state) {
     (void)state;
-    for (size_t i = 0; i < ctl_nrows; i++) {
+    const size_t step = config_asan || config_tsan ? 7 : 1; /* each name takes a while there */
+    for (size_t i = 0; i < ctl_nrows; i += step) {
         const char *name = ctl_rows[i].name;
         size_t n = strlen(name);
         for (size_t k = i % 32; k < n; k += 32) {
