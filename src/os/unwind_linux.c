@@ -62,8 +62,9 @@ is_readable(walk_t *walk, uintptr_t addr) {
 static cfi_rule_t
 rule_at(uintptr_t addr) {
     bases_t bases = {0};
+    cfi_rule_t none = {.kind = CFI_NONE};
     const uint8_t *entry = find_entry((const void *)addr, &bases);
-    return entry == NULL ? (cfi_rule_t){.kind = CFI_NONE} : cfi_rule(entry, addr - (uintptr_t)bases.function);
+    return entry == NULL ? none : cfi_rule(entry, addr - (uintptr_t)bases.function);
 }
 
 static uintptr_t
