@@ -37,7 +37,7 @@ LINKED       := base os extent arena thread api control observe
 LATE_SRC     := $(wildcard $(patsubst %,src/%.c,os/cfi os/file_* os/gzip_* os/library_* os/process_* os/unwind_* \
                    arena/arena_check arena/sample arena/shards extent/page_check thread/caches thread/flags \
                    thread/quarantine control/class_ranges api/control api/cxx api/entry api/extended api/glibc \
-                   api/message api/replaced os/cgroup_*))
+                   api/message api/replaced api/dlopen_* os/cgroup_*))
 EARLY_SRC    := $(filter-out $(LATE_SRC),$(wildcard $(LINKED:%=src/%/*.c)))
 LIB_SRC      := $(filter-out $(EXCLUDED),$(EARLY_SRC) $(LATE_SRC))
 MODULE_SRC   := $(wildcard lua/*.c lua/workload/*.c)
@@ -234,7 +234,7 @@ $(SO): $(LIB_OBJ) $B/files src/at_load.ld
 # -d: so that common symbols can.
 $(ARCHIVE): $(LIB_OBJ) $B/files
 	$(call say,AR,$@)$(CC) -r -Wl,-d -nostdlib -o $B/lunalloc.o $(LIB_OBJ)
-	@objcopy --localize-hidden $B/lunalloc.o
+	@objcopy --localize-hidden --localize-symbol=dlopen $B/lunalloc.o
 	@rm -f $@
 	@ar rcs $@ $B/lunalloc.o
 

@@ -8,6 +8,7 @@ options_t options = {
     .abort = DEFAULT_ABORT,
     .abort_conf = DEFAULT_ABORT_CONF,
     .confirm_conf = DEFAULT_CONFIRM_CONF,
+    .dlopen_deepbind = DEFAULT_DLOPEN_DEEPBIND,
     .tcache = DEFAULT_TCACHE,
     .narenas = DEFAULT_NARENAS,
     .lg_quantum = DEFAULT_LG_QUANTUM,

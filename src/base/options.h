@@ -13,6 +13,7 @@
 #define DEFAULT_ABORT             false
 #define DEFAULT_ABORT_CONF        false
 #define DEFAULT_CONFIRM_CONF      false
+#define DEFAULT_DLOPEN_DEEPBIND   false
 #define DEFAULT_STATS_PRINT       false
 #define DEFAULT_TCACHE            true
 #define DEFAULT_NARENAS           0
@@ -72,6 +73,7 @@ typedef struct {
     bool abort;                             /* any warning about the configuration aborts */
     bool abort_conf;                        /* a bad configuration pair aborts instead of being skipped */
     bool confirm_conf;                      /* configurations are printed as they are found */
+    bool dlopen_deepbind;                   /* dlopen keeps RTLD_DEEPBIND */
     bool tcache;                            /* threads have caches */
     bool background_thread;                 /* threads purge in the background */
     bool prof;                              /* profile from the start, if prof_active: observe/prof.h */

@@ -4,6 +4,9 @@
 
 #include <stddef.h>
 
+/* The flag of dlopen with which an object searches its own libraries first. */
+extern const int library_deepbind;
+
 /* Stays open; its handle. May load objects and so allocate; no lock is held that other threads take while they load an
  * object. NULL: it is not here, or the program has no dynamic linking. */
 void *library_open(const char *name);

@@ -6,6 +6,8 @@
 /* A program without dynamic linking has none. */
 #pragma weak dlsym
 
+const int library_deepbind = RTLD_DEEPBIND;
+
 typedef void *open_t(const char *name, int flags);
 
 /* POSIX promises that an address from dlsym is a function's; ISO C has no conversion. */

@@ -30,4 +30,39 @@ beside "$library $wrappers" $all open mremap syscall malloc_message
 LD_PRELOAD="$build/tests/programs/preloaded/still_clock.so $library" \
     LUNALLOC_CONF=background_thread:true,dirty_decay_ms:100,muzzy_decay_ms:0,narenas:1 \
     works "clocks stand still: locks are waited for, idle memory is given back" timeout -s KILL 30 "$built/idle_decay"
+# An object that is found by its loader's RUNPATH only, opened with RTLD_DEEPBIND, exchanges blocks with it.
+mkdir "$work/only"
+cat >"$work/only/object.c" <<'END'
+#include <stdlib.h>
+void *give(void) { return malloc(100); }
+void take(void *block) { free(block); }
+END
+cat >"$work/loader.c" <<'END'
+#include <dlfcn.h>
+#include <stdlib.h>
+int main(void) {
+    void *object = dlopen("libobject.so", RTLD_NOW | RTLD_DEEPBIND);
+    if (object == NULL) {
+        return 2;
+    }
+    void *(*give)(void) = (void *(*)(void))dlsym(object, "give");
+    void (*take)(void *) = (void (*)(void *))dlsym(object, "take");
+    free(give());
+    take(malloc(100));
+    return 0;
+}
+END
+cc -shared -fPIC -o "$work/only/libobject.so" "$work/only/object.c"
+# shellcheck disable=SC2016
+cc -D_GNU_SOURCE -o "$work/loader" "$work/loader.c" -Wl,--enable-new-dtags,-rpath,'$ORIGIN/only'
+LD_PRELOAD=$library works "RTLD_DEEPBIND is dropped, and the caller's RUNPATH is searched" "$work/loader"
+(
+    ulimit -c 0
+    LUNALLOC_CONF=dlopen_deepbind:true LD_PRELOAD=$library "$work/loader"
+) >"$work/out" 2>&1
+if [ $? -gt 100 ]; then
+    ok "dlopen_deepbind:true keeps it"
+else
+    fail "dlopen_deepbind:true keeps it: the program lives" "$work/out"
+fi
 finish
