@@ -6,7 +6,7 @@ local la = require "lunalloc"
 local core = require "lunalloc.core"
 
 local ROUNDS <const> = 20
-local OPERATIONS <const> = 150000
+local OPERATIONS <const> = 100000
 local MAX <const> = 1 << 18
 
 local function busy_process()
@@ -16,7 +16,7 @@ local function busy_process()
         duration = "forever",
         mix = {
             { weight = 90, size = "uniform(16,4096)", lifetime = "exp(2000)", free_by = { other = 0.2 } },
-            { weight = 10, size = "uniform(16K,512K)", lifetime = "exp(50)", touch = 0.05 },
+            { weight = 10, size = "uniform(16K,512K)", lifetime = "exp(50)", touch = 0.01 },
         },
     }
 end
