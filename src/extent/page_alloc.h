@@ -174,6 +174,8 @@ void pa_lose(page_alloc_t *pa, extent_t *e, region_t *record) EXCLUDES(role_exte
 extent_t *pa_new_region(page_alloc_t *pa, size_t size, size_t alignment, bool exact);
 /* Gives back all regions that are wholly retained. True if there was one. */
 bool pa_release_unused(page_alloc_t *pa);
+/* The same after each purge: ends when one is refused, since the next one would be, too, and all of them every time. */
+void pa_offer_unused(page_alloc_t *pa);
 
 /* After pages became retained: gives back the regions that are wholly so, unless they are to be kept. The system's are,
  * with opt.retain; an arena's own hooks are asked, if they can take any back. */

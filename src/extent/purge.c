@@ -257,7 +257,7 @@ pa_note_retained(page_alloc_t *pa) {
     witness_no_core_lock();
     const extent_hooks_t *hooks = pa_hooks(pa);
     if (UNLIKELY(hooks == NULL ? !options.retain : hooks->dalloc != NULL)) {
-        pa_release_unused(pa);
+        pa_offer_unused(pa);
     }
 }
 

@@ -396,6 +396,20 @@ take_back(page_alloc_t *pa, detached_t *old) {
     extents_unlock(&pa->retained);
 }
 
+/* Offers a region to its provider, who may refuse to take it back. */
+static bool
+give_back(page_alloc_t *pa, detached_t *old) {
+    region_t *region = old->region;
+    if (!hook_dalloc(pa_hooks(pa), (void *)region->addr, region->size, old->committed, pa->arena)) {
+        take_back(pa, old);
+        return false;
+    }
+    mappings_unmapped(region->addr, region->size);
+    highwater_sub(region->size);
+    forget(old);
+    return true;
+}
+
 /* Regions that are there now, oldest first; one that its provider keeps comes back younger. */
 bool
 pa_release_unused(page_alloc_t *pa) {
@@ -403,17 +417,18 @@ pa_release_unused(page_alloc_t *pa) {
     bool any = false;
     uint64_t end = youngest_sn(pa);
     for (detached_t old; detach_unused(pa, end, &old);) {
-        region_t *region = old.region;
-        if (hook_dalloc(pa_hooks(pa), (void *)region->addr, region->size, old.committed, pa->arena)) {
-            mappings_unmapped(region->addr, region->size);
-            highwater_sub(region->size);
-            forget(&old);
-            any = true;
-        } else {
-            take_back(pa, &old);
-        }
+        any = give_back(pa, &old) || any;
     }
     return any;
+}
+
+void
+pa_offer_unused(page_alloc_t *pa) {
+    witness_no_core_lock();
+    uint64_t end = youngest_sn(pa);
+    detached_t old;
+    while (detach_unused(pa, end, &old) && give_back(pa, &old)) {
+    }
 }
 
 static void

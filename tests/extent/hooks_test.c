@@ -103,6 +103,30 @@ test_dalloc_refused(void **state) {
     end();
 }
 
+/* One that refuses is asked about one region at a purge, and about another at the next. */
+static void
+test_dalloc_refused_is_asked_once_a_purge(void **state) {
+    (void)state;
+    extent_t *e[20];
+    begin(0);
+    provider.hooks.split = NULL; /* a region each */
+    refuse(kind_dalloc, true);
+    for (unsigned i = 0; i < 20; i++) {
+        e[i] = alloc_pages(&pa, 8 + i);
+    }
+    for (unsigned i = 0; i < 20; i++) {
+        pa_dalloc(&pa, e[i]);
+        pa_purge_all(&pa);
+    }
+    assert_int_equal(provider.calls[kind_dalloc], 20);
+    assert_int_equal(atomic_get(&pa.nregions), 20);
+    refuse(kind_dalloc, false);
+    pa_dalloc(&pa, alloc_pages(&pa, 8));
+    pa_purge_all(&pa);
+    assert_int_equal(atomic_get(&pa.nregions), 0);
+    end();
+}
+
 /* What is in use in part stays whole. */
 static void
 test_dalloc_of_whole_regions_only(void **state) {
@@ -402,6 +426,7 @@ main(void) {
         cmocka_unit_test(test_alloc_refused),
         cmocka_unit_test(test_hook_alloc_nonsense),
         cmocka_unit_test(test_dalloc_refused),
+        cmocka_unit_test(test_dalloc_refused_is_asked_once_a_purge),
         cmocka_unit_test(test_dalloc_of_whole_regions_only),
         cmocka_unit_test(test_destroy),
         cmocka_unit_test(test_destroy_without_a_hook_for_it),
