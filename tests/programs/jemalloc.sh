@@ -18,11 +18,12 @@ differs=(
     'experimental\.arenas\.0\.pactivep ' 'experimental\.hooks\.' 'prof\.log_st(art|op) ' 'stats\.mutexes\.reset '
 )
 
-# answers LIBRARY FILE
-answers() {
+# answers LIBRARY FILE -- in a folder of its own: prof.dump leaves profiles there.
+answers() (
+    cd "$work" || exit 1
     LD_PRELOAD=$1 MALLOC_CONF=prof:true,prof_active:false timeout 60 "$built/ctl_answers" "$names" |
         grep -Ev "$(IFS='|'; echo "^(${differs[*]})")" >"$2"
-}
+)
 
 if [ -z "$peer" ]; then
     skipped=$((skipped + 1))

@@ -89,12 +89,12 @@ growth(void *arg) {
     return arg;
 }
 
-/* The stack that a larger one replaces is used again: forty threads need what a few need. */
+/* The stack that a larger one replaces is used again: twelve threads need what a few need. */
 static void
 test_replaced_stacks_are_used_again(void **state) {
     (void)state;
     size_t before = 0;
-    for (unsigned i = 0; i < 40; i++) {
+    for (unsigned i = 0; i < 12; i++) {
         run_thread(growth, NULL);
         if (i == 4) {
             before = metadata_bytes();
