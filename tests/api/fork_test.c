@@ -43,6 +43,16 @@ load(void *arg) {
     return NULL;
 }
 
+/* Threads that arenas count as bound to them. */
+static uint64_t
+nbound(void) {
+    uint64_t n = 0;
+    for (uint32_t i = 0; i < arenas_count(); i++) {
+        n += arenas_get(i) == NULL ? 0 : atomic_get(&arenas_get(i)->nthreads);
+    }
+    return n;
+}
+
 /* What the parent held is there with its contents; everything works, and nobody but this thread is counted. */
 static void
 live_in_child(void *arg) {
@@ -55,6 +65,7 @@ live_in_child(void *arg) {
     lunalloc_stats_t stats;
     child_assert(lunalloc_stats(LUNALLOC_ALL, &stats) == 0);
     child_assert(stats.nthreads == 1 && stats.allocated <= stats.active);
+    child_assert(nbound() == 1);
     child_assert(lunalloc_ctl_set("arena.4096.purge", NULL, NULL, 0) == 0);
     release(held);
     check_arenas();

@@ -70,6 +70,7 @@ test_pvalloc_edges(void **state) {
     size_t page = (size_t)sysconf(_SC_PAGESIZE);
     void *p = pvalloc(0);
     assert_ours(p, page, page);
+    assert_int_equal(malloc_usable_size(p), page);
     free(p);
     for (size_t less = 0; less < 2 * page; less += page - 1) {
         errno = 0;

@@ -319,6 +319,31 @@ test_more_slots_than_indices(void **state) {
     assert_child_well(&out);
 }
 
+/* To change places with a thread that is there gains nothing: only a difference of two is worth a move. The process's
+ * first thread does not count. */
+static void
+test_no_move_without_gain(void **state) {
+    (void)state;
+    arenas_set_nauto(2);
+    arena_t *first = arenas_get(0), *second = arenas_want(1);
+    uint32_t there = atomic_get(&first->nthreads);
+    assert_int_equal(there, 1);
+    assert_int_equal(atomic_get(&second->nthreads), 0);
+    arenas_bind(first);
+    arenas_bind(second);
+    arenas_bind(second);
+    assert_ptr_equal(arenas_rebind(second), second);
+    arenas_bind(second);
+    assert_ptr_equal(arenas_rebind(second), first);
+    assert_int_equal(atomic_get(&first->nthreads), 3);
+    assert_int_equal(atomic_get(&second->nthreads), 2);
+    arenas_unbind(first);
+    arenas_unbind(first);
+    arenas_unbind(second);
+    arenas_unbind(second);
+    arenas_set_nauto(1);
+}
+
 int
 main(void) {
     const struct CMUnitTest tests[] = {
@@ -327,6 +352,7 @@ main(void) {
         cmocka_unit_test(test_drained_arenas_give_memory_back),
         cmocka_unit_test(test_kept_while_bound),
         cmocka_unit_test(test_refilled),
+        cmocka_unit_test(test_no_move_without_gain),
         cmocka_unit_test(test_drained_arenas_give_memory_back_with_their_last_thread),
         cmocka_unit_test(test_arenas_automatic_number_live_threads_rebind),
     };

@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <signal.h>
 #include <sys/resource.h>
+#include <sys/wait.h>
 
 /* Threads of a child may get the numbers of those that the fork left behind, which ThreadSanitizer takes for dead. */
 static void
@@ -140,6 +141,24 @@ test_start_in_fork_handler(void **state) {
     allocate_after_fork = false;
 }
 
+/* An alarm would reach no thread: those of the library take no signal. */
+static void
+kill_if_it_hangs(void) {
+    pid_t process = getpid();
+    if (fork() == 0) {
+        for (int fd = 0; fd < 100; fd++) {
+            close(fd);
+        }
+        for (unsigned ms = 0; ms < PATIENCE && getppid() == process; ms += 20) {
+            nap(20);
+        }
+        if (getppid() == process) {
+            kill(process, SIGKILL);
+        }
+        _exit(0);
+    }
+}
+
 /* ---- extent hooks ---- */
 
 static _Atomic int hook_result;
@@ -211,6 +230,45 @@ test_hook_cannot_switch_off(void **state) {
     assert_int_equal(number("background_thread"), 1);
     must_set("background_thread", "false");
     unhook(index, old);
+}
+
+static _Atomic int nforked;
+
+/* In the background thread: a child that allocates and ends well. */
+static bool
+forking_purge(extent_hooks_t *hooks, void *addr, size_t size, size_t offset, size_t length, unsigned arena) {
+    (void)hooks, (void)addr, (void)size, (void)offset, (void)length, (void)arena;
+    if (!pthread_equal(pthread_self(), hook_owner) && atomic_get(&nforked) == 0) {
+        int status = 1;
+        pid_t pid = fork();
+        if (pid == 0) {
+            lunalloc_free(lunalloc_malloc(100));
+            _exit(0);
+        }
+        atomic_set(&nforked, pid > 0 && waitpid(pid, &status, 0) == pid && status == 0 ? 1 : 2);
+    }
+    return true;
+}
+
+static int
+hook_forks(void *arg) {
+    (void)arg;
+    extent_hooks_t hooks;
+    unsigned index = dirty_arena();
+    hook_purging(index, &hooks, forking_purge);
+    must_set("background_thread", "true");
+    set_dirty_decay(index, "300");
+    kill_if_it_hangs();
+    child_check(becomes(&nforked, 1));
+    return 0;
+}
+
+/* No lock that a fork takes is held while a hook runs. */
+static void
+test_hook_forks(void **state) {
+    (void)state;
+    need_threads_after_fork();
+    assert_child_succeeds(hook_forks, NULL);
 }
 
 static _Atomic int entered, left;
@@ -312,24 +370,6 @@ new_process(void) {
     child_check(purgers_become(number("opt.background_thread") ? 1 : 0));
     make_dirty();
     return 0;
-}
-
-/* An alarm would reach no thread: those of the library take no signal. */
-static void
-kill_if_it_hangs(void) {
-    pid_t process = getpid();
-    if (fork() == 0) {
-        for (int fd = 0; fd < 100; fd++) {
-            close(fd);
-        }
-        for (unsigned ms = 0; ms < PATIENCE && getppid() == process; ms += 20) {
-            nap(20);
-        }
-        if (getppid() == process) {
-            kill(process, SIGKILL);
-        }
-        _exit(0);
-    }
 }
 
 static int
@@ -438,6 +478,7 @@ main(int argc, char **argv) {
         TEST(test_hook_cannot_switch_off),
         TEST(test_off_waits_for_the_end),
         TEST(test_background_threads_start_lazily_after_boot),
+        TEST(test_hook_forks),
         TEST(test_no_thread_for_little_memory),
         TEST(test_background_threads_keep_no_process_alive),
     };

@@ -132,14 +132,31 @@ test_unknown(void **state) {
     }
 }
 
+/* Muzzy pages may be gone at any time: they are mapped, not resident. */
+static void
+test_resident_leaves_muzzy_out(void **state) {
+    (void)state;
+    bool zeroed = false;
+    arena_t *arena = arenas_create();
+    pa_set_decay_ms(&arena->pages, extent_muzzy, -1, 0);
+    void *block = arena_malloc_large(arena, sc_index((size_t)4 << 20), 1, &zeroed);
+    assert_non_null(block);
+    arena_free_large_ptr(block);
+    pa_set_decay_ms(&arena->pages, extent_dirty, 0, 0);
+    lunalloc_stats_t stats;
+    assert_int_equal(lunalloc_stats(arena->index, &stats), 0);
+    assert_true(stats.muzzy >= (size_t)4 << 20);
+    assert_int_equal(stats.resident, stats.active + stats.dirty);
+    assert_int_equal(stats.mapped, stats.active + stats.dirty + stats.muzzy);
+    assert_int_equal(arenas_destroy(arena->index), 0);
+}
+
 int
 main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_merged_and_destroyed),
-        cmocka_unit_test(test_locks_of_an_arena),
-        cmocka_unit_test(test_locks_of_the_process),
-        cmocka_unit_test(test_epoch),
-        cmocka_unit_test(test_unknown),
+        cmocka_unit_test(test_merged_and_destroyed),      cmocka_unit_test(test_locks_of_an_arena),
+        cmocka_unit_test(test_locks_of_the_process),      cmocka_unit_test(test_epoch),
+        cmocka_unit_test(test_resident_leaves_muzzy_out), cmocka_unit_test(test_unknown),
     };
     return cmocka_run_group_tests_name("ctl_stats", tests, boot_allocator, NULL);
 }

@@ -4,6 +4,7 @@
  */
 #include "../api/support.h"
 #include "extent/metadata.h"
+#include "os/clock.h"
 #include "thread/tcache.h"
 
 #include <pthread.h>
@@ -260,6 +261,29 @@ test_counts_agree(void **state) {
     }
 }
 
+/* An arena that no thread is bound to gives its pages back by the events of others' threads. */
+static void
+test_quiet_arenas_are_ticked(void **state) {
+    (void)state;
+    bool zeroed = false;
+    arena_t *quiet = arenas_create();
+    assert_non_null(quiet);
+    pa_set_decay_ms(&quiet->pages, extent_dirty, 5, clock_coarse_ns());
+    pa_set_decay_ms(&quiet->pages, extent_muzzy, 0, clock_coarse_ns());
+    void *block = arena_malloc_large(quiet, sc_index((size_t)4 << 20), 1, &zeroed);
+    assert_non_null(block);
+    arena_free_large_ptr(block);
+    assert_true(atomic_get(&quiet->pages.dirty.npages) > 0);
+    for (unsigned i = 0; i < 10000 && atomic_get(&quiet->pages.dirty.npages) > 0; i++) {
+        for (unsigned k = 0; k < 100; k++) {
+            thread_event(thread_get());
+        }
+        nanosleep(&(struct timespec){.tv_nsec = 1000000}, NULL);
+    }
+    assert_int_equal(atomic_get(&quiet->pages.dirty.npages), 0);
+    assert_int_equal(arenas_destroy(quiet->index), 0);
+}
+
 int
 main(void) {
     const struct CMUnitTest tests[] = {
@@ -271,6 +295,7 @@ main(void) {
         cmocka_unit_test(test_late_free),
         cmocka_unit_test(test_metadata_stays),
         cmocka_unit_test(test_bind),
+        cmocka_unit_test(test_quiet_arenas_are_ticked),
     };
     return cmocka_run_group_tests_name("thread", tests, boot_allocator, NULL);
 }
