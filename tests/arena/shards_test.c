@@ -250,6 +250,7 @@ test_shards_serve_again_when_the_number_rises(void **state) {
     fill(1, n - 1);
     const bin_t *shard = shards_get(first, 1);
     size_t bytes = metadata_bytes(), shard_bytes = shards_bytes(first);
+    assert_int_equal((shard_bytes - sizeof(struct shards)) % sizeof(bin_t), 0);
     for (unsigned round = 0; round < 20; round++) {
         arenas_set_nshards(SZIND, 1 + round % 2);
         void *p = arena_malloc_small(arena, SZIND, 1);

@@ -305,6 +305,14 @@ check "gets no escape sequence" "${pty_seen//[!$'\x1b']/}" ""
 pty_send '\x04'
 pty_end
 
+pty_start
+pty_expect "an input" "$prompt"
+pty_send 'for i = 1, 2 do\r'
+pty_expect "is continued" " >> "
+pty_send '\x04'
+pty_expect "Ctrl-D in its middle says what is missing" "'end' expected"
+pty_end
+
 # ---- a script on a terminal ----
 
 pty_start -e 'print("running") while true do end'

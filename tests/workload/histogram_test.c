@@ -107,14 +107,27 @@ test_merge(void **state) {
     assert_memory_equal(&a, &both, sizeof(a));
 }
 
+/* The least value that at least such a share of all is not above. */
+static void
+test_percentiles_of_ten(void **state) {
+    (void)state;
+    static histogram_t histogram;
+    histogram = (histogram_t){0};
+    for (uint64_t value = 1; value <= 10; value++) {
+        histogram_add(&histogram, value);
+    }
+    assert_int_equal(histogram_percentile(&histogram, 0.5), 5);
+    assert_int_equal(histogram_percentile(&histogram, 0.51), 6);
+    assert_int_equal(histogram_percentile(&histogram, 0.91), 10);
+    assert_int_equal(histogram_percentile(&histogram, 0.99), 10);
+}
+
 int
 main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_every_magnitude),
-        cmocka_unit_test(test_percentiles_of_many),
-        cmocka_unit_test(test_empty_and_extreme),
-        cmocka_unit_test(test_never_above_max),
-        cmocka_unit_test(test_merge),
+        cmocka_unit_test(test_every_magnitude),    cmocka_unit_test(test_percentiles_of_many),
+        cmocka_unit_test(test_percentiles_of_ten), cmocka_unit_test(test_empty_and_extreme),
+        cmocka_unit_test(test_never_above_max),    cmocka_unit_test(test_merge),
     };
     return cmocka_run_group_tests_name("workload/histogram", tests, NULL, NULL);
 }

@@ -71,6 +71,7 @@ test_cut(void **state) {
     for (size_t size = 1; size <= MAX; size++) {
         assert_int_equal(pattern_check(bytes, pattern_cut(span, size), 5, &expected), PATTERN_OK);
         assert_true(pattern_cut(span, size).head == (size < 64 ? size : 64));
+        assert_int_equal(pattern_cut(pattern_span(MAX + 1, 0.5, true), size).tail, 0);
     }
 }
 
