@@ -210,12 +210,20 @@ static void
 test_mallinfo(void **state) {
     (void)state;
     require_replaced();
+    assert_int_equal(lunalloc_ctl_set("arena.4096.muzzy_decay_ms", "-1", NULL, 0), 0);
+    assert_int_equal(lunalloc_ctl_set("arena.4096.dirty_decay_ms", "0", NULL, 0), 0);
+    void *volatile muzzy = malloc((size_t)4 << 20);
+    free(muzzy);
     struct mallinfo2 before = mallinfo2();
     size_t size = (size_t)10 << 20;
     void *volatile p = malloc(size);
     struct mallinfo2 during = mallinfo2();
     struct mallinfo small = older_mallinfo();
     lunalloc_stats_t stats = all_stats();
+    void *volatile more = malloc((size_t)4 << 20);
+    free(more);
+    assert_true(all_stats().muzzy > 0);
+    assert_int_equal(mallinfo2().arena, all_stats().active + all_stats().dirty + all_stats().muzzy);
     assert_int_equal(during.uordblks, stats.allocated);
     assert_int_equal(during.uordblks - before.uordblks, malloc_usable_size(p));
     assert_int_equal(during.arena, stats.active + stats.dirty + stats.muzzy);
