@@ -26,6 +26,10 @@ beside() {
 all=$(sed -n 's/^WRAP([^,]*, \([a-z_]*\),.*/\1/p' "$here/preloaded/wrappers.c")
 beside "$wrappers $library" $all open mremap syscall malloc_message
 beside "$library $wrappers" $all open mremap syscall malloc_message
+# What boot calls, alone: with the others, boot begins inside of a function that allocates already.
+beside "$wrappers $library" getauxval
+beside "$wrappers $library" pthread_key_create
+beside "$wrappers $library" malloc_message
 
 LD_PRELOAD="$build/tests/programs/preloaded/still_clock.so $library" \
     LUNALLOC_CONF=background_thread:true,dirty_decay_ms:100,muzzy_decay_ms:0,narenas:1 \
