@@ -724,6 +724,9 @@ test_live_forms_are_named(void **state) {
                     "arena.<i>.dirty_decay_ms changes it live");
     assert_set_says("opt.lg_quantum", "4", EPERM,
                     "opt.lg_quantum is read-only; it is fixed at start: set it in LUNALLOC_CONF");
+    assert_set_says(
+        "opt.percpu_arena", "4", EPERM,
+        "opt.percpu_arena is read-only; it has no effect here: arenas belong to threads, not to processors");
     assert_set_says("arenas.tcache_max", "4", EPERM,
                     "arenas.tcache_max is read-only; arenas.tcache_largest changes it live");
     assert_set_says("arenas.nbins", "4", EPERM, "arenas.nbins is read-only");
