@@ -238,7 +238,9 @@ test("start, status, set, timeline, stop", function()
     until status.blocks > 0
     assert(status.ops > 0 and status.elapsed > 0 and status.live > 0 and status.blocks > 0 and status.rss > 0)
     test.match(tostring(status), "^running: ")
+    local before = w:status().elapsed
     test.equal(w:set { scale = 3, rate = 1000, mark = "slower" }, true)
+    local after = w:status().elapsed
     test.equal(w:status().scale, 3.0)
     test.equal(w:status().rate, 1000.0)
     assert(#w:timeline() > 0)
@@ -248,9 +250,11 @@ test("start, status, set, timeline, stop", function()
     assert_threads_gone()
     local marks = {}
     for _, mark in ipairs(r.marks) do
-        marks[mark.mark] = true
+        marks[mark.mark] = mark.t
     end
-    assert(marks["scale = 3"] and marks["rate = 1000"] and marks.slower)
+    for _, name in ipairs { "scale = 3", "rate = 1000", "slower" } do
+        assert(before <= marks[name] and marks[name] <= after, name)
+    end
     test.equal(w:start(), w) -- it can be run again
     assert(w:stop().ops >= 0)
 end)
