@@ -155,13 +155,6 @@ run() {
     run_here "$log" "$@" &
 }
 
-# run_alone NAME COMMAND... -- one that measures: while it runs, no other does.
-run_alone() {
-    wait_for_fewer 1
-    run "$@"
-    wait_for_fewer 1
-}
-
 # build NAME MAKE-ARGUMENTS... -- counts only if it fails; goes on to whatever could be built.
 build() {
     local name="build $1" status

@@ -21,7 +21,7 @@
 
 static unsigned
 operations(void) {
-    return config_tsan || config_asan || config_torture ? 20000 : 50000;
+    return config_tsan ? 10000 : config_asan || config_torture ? 20000 : 50000;
 }
 
 /* Also inside of hooks, which must not be left by a jump. */

@@ -21,9 +21,9 @@
 #define STACK        ((size_t)256 << 10)
 #define ARENAS_SEEN  64
 #define CHECKS_LIMIT 4
-/* Every n where the build asserts what it does, or has other limits; elsewhere every third, and every tenth under
+/* Every n where the build asserts what it does, or has other limits; elsewhere every third, and every fortieth under
  * ThreadSanitizer, which looks for something else and is slow. */
-#define STRIDE (config_tsan ? 10 : config_asan || !config_debug ? 3 : 1)
+#define STRIDE (config_tsan ? 40 : config_asan || !config_debug ? 3 : 1)
 /* Rounds of which one ends with a workload that nothing is refused to. */
 #define ROUNDS_TO_RECOVERY 8
 /* Bytes at either end of a block that carry a pattern. */

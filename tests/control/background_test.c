@@ -272,7 +272,7 @@ test_background_threads_on_and_off_under_load(void **state) {
     pthread_t threads[WORKERS];
     must_set("arena.4096.dirty_decay_ms", "5");
     begin_load(threads);
-    for (unsigned i = 0; i < 200; i++) {
+    for (unsigned i = 0; i < (config_tsan ? 50 : 200); i++) {
         must_set("background_thread", "true");
         assert_int_equal(number("stats.background_thread.num_threads") > 0, true);
         must_set("max_background_threads", i % 2 == 0 ? "1" : "4");

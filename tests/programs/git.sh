@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# git: clone and gc of the project itself, with its child processes and packing threads.
+# git: clone and gc of the project's last commits, with its child processes and packing threads.
 . "${0%/*}/common.bash"
 need git
 unset "${!GIT_@}"
@@ -27,7 +27,7 @@ fi
 
 # Prints what the repository holds, not how it is packed: with threads, deltas depend on timing.
 clone_and_gc() {
-    git clone -q --no-local "$origin" clone && cd clone &&
+    git clone -q --no-local --depth 40 "file://$origin" clone && cd clone &&
         git gc -q --aggressive --prune=now && git fsck --full --strict &&
         git log --stat --format='%H %T %s' && git rev-list --objects --all | sort &&
         git count-objects -v | grep -E '^(count|in-pack|packs|garbage)' &&

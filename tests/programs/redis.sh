@@ -49,7 +49,7 @@ commands() {
 session() {
     start_server || { cat "$work/server.log"; return 1; }
     [ -z "${LD_PRELOAD-}" ] || grep -c "$(basename "$library")" "/proc/$pid/maps" >"$work/mapped"
-    redis-benchmark -s "$socket" -q -n 10000 -c 50 -P 4 -d 200 -r 1 \
+    redis-benchmark -s "$socket" -q -n 5000 -c 50 -P 4 -d 200 -r 1 \
         -t set,get,incr,lpush,rpop,sadd,hset,zadd,lrange_100,mset | tr '\r' '\n' |
         sed -n '/requests per second/s/:.*//p'
     cli dbsize
