@@ -639,10 +639,6 @@ test_requests_of_a_named_arena(void **state) {
 static void
 test_used_index_begins_at_0(void **state) {
     (void)state;
-#ifdef _WIN32
-    print_message("skip: by now Wine refuses any VirtualAlloc (error 87)\n");
-    skip();
-#endif
     static const char *const counters[] = {"stats.arenas.%u.small.nmalloc",       "stats.arenas.%u.small.ndalloc",
                                            "stats.arenas.%u.small.nrequests",     "stats.arenas.%u.large.nmalloc",
                                            "stats.arenas.%u.lextents.20.nmalloc", "stats.arenas.%u.bins.7.nmalloc",

@@ -7,12 +7,14 @@ W          := build/windows/$(VARIANT)
 
 # Tests of what Windows does not have: Linux's pages and calls (tests/windows has its own), standard names that are
 # replaced, fork, variables that an application defines, links as configuration, threads and guards seen in /proc,
-# hooks that map memory, profiles as files and by frame pointers; and the sweep of refusals, which is of no system (and
-# long under Wine).
+# hooks that map memory, profiles as files and by frame pointers; and what is of no system and long under Wine: the
+# sweep of refusals, and jemalloc's names at every length, during which Wine begins to refuse memory (VirtualAlloc of a
+# mebibyte: error 87).
 WINDOWS_WITHOUT := tests/os/pages_test.c tests/os/pages_linux_test.c tests/os/remap_test.c tests/os/system_test.c \
                    tests/os/file_test.c tests/os/gzip_test.c tests/api/limits_test.c \
                    tests/os/cgroup_test.c tests/api/stack_test.c \
                    tests/api/standard_test.c tests/api/fork_test.c tests/control/background_test.c \
+                   tests/control/jemalloc_test.c \
                    tests/control/background_process_test.c tests/control/conf_file_test.c \
                    tests/api/oom_sweep_test.c tests/api/guard_test.c tests/api/hooks_stress_test.c \
                    tests/api/application_test.c tests/api/options_test.c tests/control/report_test.c \
