@@ -18,9 +18,10 @@ ifeq ($(filter $(VARIANT),$(VARIANTS)),)
 $(error VARIANT=$(VARIANT) is unknown; allowed: $(VARIANTS))
 endif
 
-# regions is the debug build with another page layer (PAGES, below), so it links debug's objects.
+# regions is the debug build with another page layer (PAGES, below), torture with other limits (LIMITS): they link
+# debug's objects.
 B       := build$(if $(filter-out release,$(VARIANT)),/$(VARIANT))
-O       := build$(if $(filter-out release,$(VARIANT)),/$(VARIANT:regions=debug))/obj
+O       := build$(if $(filter-out release,$(VARIANT)),/$(patsubst torture,debug,$(VARIANT:regions=debug)))/obj
 VERSION := $(shell sed -n 's/^.define LUNALLOC_VERSION "\(.*\)"/\1/p' src/lunalloc.h)
 
 # The allocator's layers; a folder includes only from those to its left (scripts/check-layers).
@@ -29,7 +30,10 @@ LAYERS   := base os extent arena thread observe control api
 # `regions` is a debug build under VirtualAlloc's rules. What is Windows' own is built by tests/windows/rules.mk.
 PAGES    := $(if $(filter regions,$(VARIANT)),regions,linux)
 OTHERS   := $(filter-out $(PAGES),linux regions)
-EXCLUDED := $(OTHERS:%=src/os/pages_%.c) $(OTHERS:%=tests/os/pages_%_test.c) $(wildcard $(LAYERS:%=src/%/*_windows.c))
+# Limits of structures (src/base/config.h): a constant in release, else said by the one that is linked.
+LIMITS   := $(if $(filter release,$(VARIANT)),,$(if $(filter torture,$(VARIANT)),tiny,usual))
+EXCLUDED := $(OTHERS:%=src/os/pages_%.c) $(OTHERS:%=tests/os/pages_%_test.c) $(wildcard $(LAYERS:%=src/%/*_windows.c)) \
+            $(patsubst %,src/base/limits_%.c,$(filter-out $(LIMITS),tiny usual))
 
 # Linked in this order, from a multiple of the 64 KiB that the system maps at a first touch: what every process runs
 # lies within the first ones, and the pages of the rest are not mapped before use.
@@ -44,6 +48,10 @@ MODULE_SRC   := $(wildcard lua/*.c lua/workload/*.c)
 CONSOLE_SRC  := $(wildcard console/*.c)
 MODULE_LUA   := $(wildcard lua/lunalloc/*.lua lua/lunalloc/*/*.lua)
 UNIT_SRC     := $(filter-out $(EXCLUDED),$(wildcard $(LAYERS:%=tests/%/*_test.c)))
+# ThreadSanitizer finds nothing in a program of one thread that debug does not.
+ifeq ($(VARIANT),tsan)
+UNIT_SRC     := $(shell grep -lE 'pthread_create|run_thread|begin_load|background' $(UNIT_SRC))
+endif
 WORKLOAD_SRC := $(wildcard tests/workload/*_test.c)
 FAULTY_SRC   := $(filter-out $(WORKLOAD_SRC),$(wildcard tests/workload/*.c))
 LUA_HOST_SRC := $(wildcard tests/lua/*.c)
@@ -82,7 +90,7 @@ PRELOADS := $(PRELOAD_SRC:%.c=$B/%.so)
 is        = $(if $(filter $(1),$(VARIANT)),1,0)
 WARNINGS := -Wall -Wextra -Wconversion -Wshadow -Wundef
 DEFINES   = -D_GNU_SOURCE -DLUNALLOC_DEBUG=$(call is,debug torture asan tsan regions) \
-            -DLUNALLOC_TORTURE=$(call is,torture) -DLUNALLOC_ASAN=$(call is,asan) -DLUNALLOC_TSAN=$(call is,tsan) \
+            -DLUNALLOC_ASAN=$(call is,asan) -DLUNALLOC_TSAN=$(call is,tsan) \
             -DLUNALLOC_REPLACE=$(call is,release debug torture regions)
 INCLUDES := -Isrc -Ilua
 

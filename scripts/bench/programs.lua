@@ -14,7 +14,7 @@ local function here(context, name)
     return context.root .. "/scripts/bench/work/" .. name
 end
 
-local C_FLAGS <const> = { "-std=gnu11", "-D_GNU_SOURCE", "-DLUNALLOC_DEBUG=0", "-DLUNALLOC_TORTURE=0",
+local C_FLAGS <const> = { "-std=gnu11", "-D_GNU_SOURCE", "-DLUNALLOC_DEBUG=0",
     "-DLUNALLOC_ASAN=0", "-DLUNALLOC_TSAN=0", "-DLUNALLOC_REPLACE=1" }
 
 local function with_flags(context, first, ...)

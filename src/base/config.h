@@ -12,9 +12,6 @@
 #ifndef LUNALLOC_DEBUG
 #define LUNALLOC_DEBUG 0
 #endif
-#ifndef LUNALLOC_TORTURE
-#define LUNALLOC_TORTURE 0
-#endif
 #ifndef LUNALLOC_TSAN
 #define LUNALLOC_TSAN 0
 #endif
@@ -24,8 +21,13 @@
 
 /* Assertions, the witness and the whole-structure checkers. */
 static const bool config_debug = LUNALLOC_DEBUG != 0;
-/* Tiny limits everywhere: caches of one or two objects, descriptors and regions in the smallest batches. */
-static const bool config_torture = LUNALLOC_TORTURE != 0;
+/* Tiny limits everywhere: caches of one or two objects, descriptors and regions in the smallest batches. All but
+ * release builds share their objects, and link limits_tiny.c or limits_usual.c. */
+#if LUNALLOC_DEBUG
+extern const bool config_torture;
+#else
+static const bool config_torture = false;
+#endif
 /* Built with ThreadSanitizer: the owner's side of racy-by-design counters becomes atomic too. */
 static const bool config_tsan = LUNALLOC_TSAN != 0;
 /* The standard names (malloc, free, ...) are defined. */

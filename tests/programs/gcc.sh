@@ -4,7 +4,7 @@
 need gcc
 cd "$root" || exit 1
 
-flags="-std=gnu11 -D_GNU_SOURCE -DLUNALLOC_DEBUG=0 -DLUNALLOC_TORTURE=0 -DLUNALLOC_ASAN=0 -DLUNALLOC_TSAN=0
+flags="-std=gnu11 -D_GNU_SOURCE -DLUNALLOC_DEBUG=0 -DLUNALLOC_ASAN=0 -DLUNALLOC_TSAN=0
     -DLUNALLOC_REPLACE=1 -I$root/src -I$root/lua $(pkg-config --cflags lua5.4)"
 largest=$(find src lua console -name '*.c' ! -name '*_windows.c' -printf '%s %p\n' | sort -n | tail -n 1)
 largest=${largest#* }

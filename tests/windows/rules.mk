@@ -11,7 +11,7 @@ W          := build/windows/$(VARIANT)
 # sweep of refusals, and jemalloc's names at every length, during which Wine begins to refuse memory (VirtualAlloc of a
 # mebibyte: error 87).
 WINDOWS_WITHOUT := tests/os/pages_test.c tests/os/pages_linux_test.c tests/os/remap_test.c tests/os/system_test.c \
-                   tests/os/file_test.c tests/os/gzip_test.c tests/api/limits_test.c \
+                   tests/os/file_test.c tests/os/gzip_test.c tests/os/lock_sleep_test.c tests/api/limits_test.c \
                    tests/os/cgroup_test.c tests/api/stack_test.c \
                    tests/api/standard_test.c tests/api/fork_test.c tests/control/background_test.c \
                    tests/control/jemalloc_test.c \
@@ -21,7 +21,8 @@ WINDOWS_WITHOUT := tests/os/pages_test.c tests/os/pages_linux_test.c tests/os/re
                    tests/observe/prof_dump_test.c tests/observe/prof_stack_test.c \
                    tests/observe/prof_threads_test.c tests/observe/reconcile_test.c
 
-WINDOWS_SRC  := $(filter-out $(wildcard $(LAYERS:%=src/%/*_linux.c)) src/os/pages_regions.c, \
+WINDOWS_SRC  := $(filter-out $(wildcard $(LAYERS:%=src/%/*_linux.c)) src/os/pages_regions.c \
+                  $(filter src/base/%,$(EXCLUDED)), \
                   $(wildcard $(LAYERS:%=src/%/*.c)))
 WINDOWS_TEST := $(filter-out $(WINDOWS_WITHOUT),$(UNIT_SRC)) $(wildcard tests/windows/*_test.c)
 WINDOWS_HELP := $(filter-out $(WINDOWS_TEST),$(wildcard tests/windows/*.c))
