@@ -39,7 +39,7 @@ EXCLUDED := $(OTHERS:%=src/os/pages_%.c) $(OTHERS:%=tests/os/pages_%_test.c) $(w
 # lies within the first ones, and the pages of the rest are not mapped before use.
 LINKED       := base os extent arena thread api control observe
 LATE_SRC     := $(wildcard $(patsubst %,src/%.c,os/cfi os/file_* os/gzip_* os/library_* os/process_* os/unwind_* \
-                   arena/arena_check arena/sample arena/shards extent/page_check thread/caches thread/flags \
+                   arena/arena_check arena/sample arena/shards extent/page_check thread/tcaches thread/flags \
                    thread/quarantine control/class_ranges api/control api/cxx api/entry api/extended api/glibc \
                    api/message api/replaced api/dlopen_* os/cgroup_*))
 EARLY_SRC    := $(filter-out $(LATE_SRC),$(wildcard $(LINKED:%=src/%/*.c)))
@@ -62,9 +62,9 @@ LIB_OBJ     := $(LIB_SRC:%.c=$O/%.o)
 # Compiled for size, because fewer pages of small programs are the library's then: what malloc and free run at most once
 # in a fill, a flush or a large allocation, and what only modes run.
 SELDOM_SRC  := $(filter src/control/background.c src/control/conf.c src/os/% \
-                   $(addprefix src/extent/,decay.c hooks.c metadata.c pack.c page_check.c purge.c region.c) \
+                   $(addprefix src/extent/,decay.c hooks.c metadata.c hugepage.c page_check.c purge.c region.c) \
                    $(addprefix src/arena/,arena.c arena_check.c arenas.c) \
-                   $(addprefix src/thread/,caches.c follow.c modes.c quarantine.c thread.c), \
+                   $(addprefix src/thread/,tcaches.c refresh.c modes.c quarantine.c thread.c), \
                    $(filter-out src/os/clock_linux.c src/os/lock.c,$(LIB_SRC)))
 SELDOM_OBJ  := $(SELDOM_SRC:%.c=$O/%.o)
 MODULE_OBJ  := $(MODULE_SRC:%.c=$O/%.o)
@@ -117,7 +117,7 @@ say = $(if $V,,@echo '  $(1)' '$(2)' &&)
 
 .DELETE_ON_ERROR:
 .PHONY: all run test test-windows check mutate format bench bench-quick install uninstall env clean help bootstrap FORCE
-.PHONY: tests unit programs benches flags sources-of-unit objects-of-lib
+.PHONY: tests unit programs benches objects flags sources-of-unit objects-of-lib objects-of-module
 
 all: $(SO) $(ARCHIVE) $(MODULE) $(CONSOLE) $(PAGE) $(LUACATS)
 
@@ -194,6 +194,9 @@ sources-of-unit:
 	@echo $(UNIT_SRC)
 objects-of-lib:
 	@echo $(LIB_OBJ)
+objects-of-module:
+	@echo $(MODULE_OBJ)
+objects: $(LIB_OBJ) $(MODULE_OBJ)
 
 # What scripts/check compiles with.
 flags:

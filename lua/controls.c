@@ -163,8 +163,8 @@ push_row(lua_State *L, const lunalloc_row_t *row) {
         core_set_integer(L, "min", row->min);
         core_set_integer(L, "max", row->max);
     }
-    if (row->fallback[0] != '\0') {
-        core_set_string(L, "default", row->fallback);
+    if (row->default_text[0] != '\0') {
+        core_set_string(L, "default", row->default_text);
     }
 }
 

@@ -180,9 +180,9 @@ typedef struct {
         *applies; /* when a write takes effect: "live", "new arenas", "new slabs", "boot"; "" if it is not writable */
     bool ranged;  /* min and max hold */
     int64_t min, max;
-    const char *fallback; /* the default as text; "" if it has none */
-    const char *doc;      /* one line */
-    const char *live;     /* the control that changes live what this one tells or presets, with <i>; "" if none does */
+    const char *default_text; /* the default as text; "" if it has none */
+    const char *doc;          /* one line */
+    const char *live; /* the control that changes live what this one tells or presets, with <i>; "" if none does */
 } lunalloc_row_t;
 
 /* Number of rows; a row by its position 0 .. count - 1 (ENOENT past the end). Rows are grouped by subtree, sorted. */

@@ -38,7 +38,7 @@ lunalloc_mallocx(size_t size, int flags) {
 /* What a cache that was named takes, that is, whatever is no sample; SC_NONE. */
 static uint32_t
 class_for_any(const void *ptr) {
-    const extent_t *e = source_extent(ptr, "free");
+    const extent_t *e = dispatch_extent(ptr, "free");
     return e->slab || e->sample == NULL ? e->szind : SC_NONE;
 }
 
@@ -46,7 +46,7 @@ class_for_any(const void *ptr) {
 static void
 free_into(thread_t *thread, cache_t *cache, void *ptr) {
     uint32_t szind = cache == &thread->cache ? pagemap_class(ptr) - 1 : class_for_any(ptr);
-    source_free(thread, cache, szind, ptr);
+    dispatch_free(thread, cache, szind, ptr);
 }
 
 static bool
@@ -66,7 +66,7 @@ static void *
 move(thread_t *thread, const request_t *request, void *ptr, size_t old_size) {
     bool zeroed = false;
     size_t size = sc.size[request->szind];
-    void *to = source_alloc(thread, request->source, request->szind, request->place, &zeroed);
+    void *to = dispatch_alloc(thread, request->source, request->szind, request->place, &zeroed);
     if (to == NULL) {
         return NULL;
     }
@@ -85,18 +85,18 @@ resize_large(thread_t *thread, extent_t *e, const request_t *request) {
     if (e->slab || sc_is_small(request->szind)) {
         return NULL;
     }
-    if (is_aligned(ptr, request->alignment) && source_resize(thread, e, request->szind)) {
+    if (is_aligned(ptr, request->alignment) && dispatch_resize(thread, e, request->szind)) {
         return ptr;
     }
     bool anywhere = request->alignment <= sc.page && request->source.arena == NULL;
-    return anywhere ? source_relocate(thread, e, request->szind) : NULL;
+    return anywhere ? dispatch_relocate(thread, e, request->szind) : NULL;
 }
 
 void *
 rallocx_slow(void *ptr, size_t size, int flags) {
     request_t request;
     thread_t *thread = slow_self();
-    extent_t *e = source_extent(ptr, "rallocx");
+    extent_t *e = dispatch_extent(ptr, "rallocx");
     if (!flags_request(thread, size, flags, &request)) {
         return NULL;
     }
@@ -123,9 +123,9 @@ lunalloc_rallocx(void *ptr, size_t size, int flags) {
 
 static void
 resize_between(thread_t *thread, extent_t *e, uint32_t least, uint32_t most) {
-    bool done = e->szind == most || source_resize(thread, e, most);
+    bool done = e->szind == most || dispatch_resize(thread, e, most);
     if (!done && e->szind < least) {
-        source_resize(thread, e, least);
+        dispatch_resize(thread, e, least);
     }
 }
 
@@ -144,7 +144,7 @@ size_t
 lunalloc_xallocx(void *ptr, size_t size, size_t extra, int flags) {
     witness_no_core_lock();
     thread_t *thread = slow_self();
-    extent_t *e = source_extent(ptr, "xallocx");
+    extent_t *e = dispatch_extent(ptr, "xallocx");
     size_t old_size = sc.size[e->szind];
     if (size <= SC_LARGE_MAX && is_aligned(ptr, flags_alignment(flags))) {
         resize_in_place(thread, e, size, extra);

@@ -14,7 +14,7 @@
 #include "os/pages.h"
 #include "os/system.h"
 #include "os/unwind.h"
-#include "thread/caches.h"
+#include "thread/tcaches.h"
 #include "thread/thread.h"
 
 #include <pthread.h>
@@ -25,7 +25,7 @@ prefork(void) {
     prof_dump_prefork();
     background_prefork();
     thread_prefork();
-    caches_prefork();
+    tcaches_prefork();
     arenas_prefork();
     extent_prefork();
     pagemap_prefork();
@@ -44,7 +44,7 @@ postfork(bool child) {
     pagemap_postfork(child);
     extent_postfork(child);
     arenas_postfork(child);
-    caches_postfork(child);
+    tcaches_postfork(child);
     thread_postfork(child);
     background_postfork(child);
     prof_dump_postfork(child);

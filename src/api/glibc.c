@@ -92,7 +92,7 @@ put_sized(fmt_t *out, const char *element, const char *type, uint64_t count, uin
 }
 
 static void
-put_figures(fmt_t *out, const lunalloc_stats_t *stats) {
+put_counters(fmt_t *out, const lunalloc_stats_t *stats) {
     put_sized(out, "total", "fast", 0, stats->cached);
     put_sized(out, "total", "rest", stats->nextents, stats->dirty + stats->muzzy);
     put_sized(out, "system", "current", UINT64_MAX, held(stats));
@@ -111,7 +111,7 @@ put_arenas(put_text_t *put, FILE *stream) {
             fmt_str(&out, "<heap nr=\"");
             fmt_u64(&out, i);
             fmt_str(&out, "\">\n<sizes>\n</sizes>\n");
-            put_figures(&out, &stats);
+            put_counters(&out, &stats);
             fmt_str(&out, "</heap>\n");
             put(text, stream);
         }
@@ -134,7 +134,7 @@ lunalloc_info(int none, FILE *stream) {
     put_arenas(put, stream);
     lunalloc_stats(LUNALLOC_ALL, &stats);
     fmt_t out = fmt_begin(text, sizeof text);
-    put_figures(&out, &stats);
+    put_counters(&out, &stats);
     fmt_str(&out, "</malloc>\n");
     put(text, stream);
     return 0;

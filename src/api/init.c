@@ -65,7 +65,7 @@ boot(void) {
         misuse("no memory to start with", NULL, "");
     }
     if (options.stats_interval >= 0) {
-        meter_report_each((uint64_t)options.stats_interval, print_in_passing);
+        byte_counters_report_each((uint64_t)options.stats_interval, print_in_passing);
     }
     thread_boot();
     background_boot();

@@ -8,7 +8,7 @@
 #include "base/options.h"
 #include "base/witness.h"
 #include "extent/pagemap.h"
-#include "thread/source.h"
+#include "thread/dispatch.h"
 
 #include <errno.h>
 #include <string.h>
@@ -16,7 +16,7 @@
 thread_t *
 slow_self(void) {
     witness_no_core_lock();
-    bool booted = LIKELY(thread_self != &thread_unborn) || init_boot();
+    bool booted = LIKELY(thread_self != &thread_uninitialised) || init_boot();
     return LIKELY(booted) ? thread_get() : NULL;
 }
 
@@ -29,7 +29,7 @@ out_of_memory(void) {
 /* From the thread's own cache and arena. */
 static void *
 alloc(thread_t *thread, uint32_t szind, size_t alignment, bool *zeroed) {
-    void *ptr = source_alloc(thread, (source_t){.cache = &thread->cache}, szind, alignment, zeroed);
+    void *ptr = dispatch_alloc(thread, (source_t){.cache = &thread->cache}, szind, alignment, zeroed);
     return UNLIKELY(ptr == NULL) ? out_of_memory() : ptr;
 }
 
@@ -53,7 +53,7 @@ seen_malloc(thread_t *thread, size_t size, void **ptr) {
     size_t bin_offset = sc_bin_offset(size);
     bool hit = cache_bin_pop(own_bin(thread, bin_offset), ptr);
     if (LIKELY(hit)) {
-        meter_note(thread, size_of_bin(bin_offset), 0);
+        byte_counters_note(thread, size_of_bin(bin_offset), 0);
     }
     return hit;
 }
@@ -64,7 +64,7 @@ seen_free(thread_t *thread, uint32_t class, void *ptr) {
     if (LIKELY(thread->front == NULL) || class == 0 || !cache_bin_push(own_bin(thread, bin_offset), ptr)) {
         return false;
     }
-    meter_note(thread, 0, size_of_bin(bin_offset));
+    byte_counters_note(thread, 0, size_of_bin(bin_offset));
     return true;
 }
 
@@ -126,7 +126,7 @@ slow_usable_size(const void *ptr) {
     if (UNLIKELY(class == 0) && early_has(ptr)) {
         return early_size(ptr);
     }
-    return sc.size[class != 0 ? class - 1 : source_extent(ptr, "usable size")->szind];
+    return sc.size[class != 0 ? class - 1 : dispatch_extent(ptr, "usable size")->szind];
 }
 
 static void *
@@ -169,17 +169,17 @@ slow_realloc(void *ptr, size_t size) {
     if (size > SC_LARGE_MAX) {
         return out_of_memory();
     }
-    extent_t *e = source_extent(ptr, "realloc");
+    extent_t *e = dispatch_extent(ptr, "realloc");
     size_t old_size = sc.size[e->szind];
     uint32_t szind = sc_index(size);
     if (szind == e->szind) {
         return ptr;
     }
     bool large = !e->slab && !sc_is_small(szind);
-    if (large && source_resize(thread, e, szind)) {
+    if (large && dispatch_resize(thread, e, szind)) {
         return ptr;
     }
-    void *to = large ? source_relocate(thread, e, szind) : NULL;
+    void *to = large ? dispatch_relocate(thread, e, szind) : NULL;
     return to != NULL ? to : move(ptr, old_size, size);
 }
 
@@ -200,5 +200,5 @@ slow_free(void *ptr) {
     if (seen_free(thread, class, ptr)) {
         return;
     }
-    source_free(thread, &thread->cache, class != 0 ? class - 1 : SC_NONE, ptr);
+    dispatch_free(thread, &thread->cache, class != 0 ? class - 1 : SC_NONE, ptr);
 }

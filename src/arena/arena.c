@@ -27,8 +27,8 @@ arena_new(uint32_t index, bool manual) {
 }
 
 uint32_t
-arena_seat(arena_t *arena) {
-    return atomic_add(&arena->nseats, 1);
+arena_assign_bin_shard(arena_t *arena) {
+    return atomic_add(&arena->nshards_assigned, 1);
 }
 
 /* Takes a slab out of its bin. False if that was done by another thread, which found it empty: then its descriptor may

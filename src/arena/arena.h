@@ -26,7 +26,7 @@ typedef struct arena {
     _Atomic bool manual; /* Synchronization: written while nothing lives in it, read at any time; made by request, not
                             for automatic binding; never cached. */
     _Atomic uint32_t nthreads;                    /* Synchronization: any thread; threads bound to it. */
-    _Atomic uint32_t nseats;                      /* Synchronization: any thread adds; seats given so far. */
+    _Atomic uint32_t nshards_assigned;            /* Synchronization: any thread adds; seats given so far. */
     _Atomic uint64_t nmalloc_large[SC_MAX_SIZES]; /* Synchronization: any thread adds; by szind, samples of small
                                                      classes too. */
     _Atomic uint64_t ndalloc_large[SC_MAX_SIZES]; /* Synchronization: as nmalloc_large. */
@@ -42,7 +42,7 @@ arena_t *arena_new(uint32_t index, bool manual);
 void arena_use_defaults(arena_t *arena, uint64_t now);
 
 /* A number for a thread, by which it keeps to one shard of each class; they are given in turn. */
-uint32_t arena_seat(arena_t *arena);
+uint32_t arena_assign_bin_shard(arena_t *arena);
 
 /* Requests that no thread's cache counts: of an arena that was named, or of a thread without a cache. */
 static inline void
@@ -50,15 +50,15 @@ arena_count_requests(arena_t *arena, uint32_t szind, uint64_t n) {
     atomic_add(&arena->nrequests[szind], n);
 }
 
-/* Up to n regions of a small class into out, ascending within a slab, from the slabs that the seat's shard and surplus
+/* Up to n regions of a small class into out, ascending within a slab, from the slabs that the bin_shard's shard and surplus
  * ones have. Asks no hook. */
-uint32_t arena_take(arena_t *arena, uint32_t szind, uint32_t seat, uint32_t n, void **out);
+uint32_t arena_take(arena_t *arena, uint32_t szind, uint32_t bin_shard, uint32_t n, void **out);
 /* One more slab for a class; others may take its regions first. False without memory. */
-bool arena_add_slab(arena_t *arena, uint32_t szind, uint32_t seat);
+bool arena_add_slab(arena_t *arena, uint32_t szind, uint32_t bin_shard);
 /* As arena_take, with new slabs too; failing that, from any shard: fewer than n only without memory. */
-uint32_t arena_fill(arena_t *arena, uint32_t szind, uint32_t seat, uint32_t n, void **out);
+uint32_t arena_fill(arena_t *arena, uint32_t szind, uint32_t bin_shard, uint32_t n, void **out);
 /* One region of a small class, without a cache. NULL without memory. */
-void *arena_malloc_small(arena_t *arena, uint32_t szind, uint32_t seat);
+void *arena_malloc_small(arena_t *arena, uint32_t szind, uint32_t bin_shard);
 /* A large allocation at an alignment (a power of two); *zeroed as for pa_alloc. NULL without memory. */
 void *arena_malloc_large(arena_t *arena, uint32_t szind, size_t alignment, bool *zeroed);
 /* The same of this arena's own memory only. */

@@ -3,7 +3,7 @@
 
 #include "base/check.h"
 #include "base/options.h"
-#include "base/request.h"
+#include "base/generation.h"
 #include "base/witness.h"
 #include "os/clock.h"
 
@@ -20,7 +20,7 @@ static _Atomic uint32_t nauto;      /* Synchronization: as count. */
 static _Atomic uint32_t generation; /* Synchronization: as count; rises with each change of nauto. */
 static _Atomic(arena_t *) oversize; /* Synchronization: written under the lock, once, read at any time. */
 static _Atomic uint32_t ndestroyed; /* Synchronization: as count. */
-static _Atomic(arena_t *) plain;    /* Synchronization: any thread; what arenas_without_hooks found last. */
+static _Atomic(arena_t *) fallback; /* Synchronization: any thread; what arenas_fallback found last. */
 
 /* Slot -> index + 1 of its automatic arena; 0 until it is made. */
 static uint32_t slots[ARENAS_MAX_AUTO] GUARDED_BY(role_arenas);
@@ -217,24 +217,24 @@ slot_of(const arena_t *arena) REQUIRES(role_arenas) {
 
 /* Its slot is not in use, and no thread is bound to it. */
 static bool
-is_drained(const arena_t *arena) REQUIRES(role_arenas) {
+wants_no_retain(const arena_t *arena) REQUIRES(role_arenas) {
     uint32_t slot = slot_of(arena);
     return slot < ARENAS_MAX_AUTO && slot >= atomic_get(&nauto) && atomic_get(&arena->nthreads) == 0;
 }
 
 /* After a change of its threads, or of the slots in use. */
 static void
-note_drained(arena_t *arena) REQUIRES(role_arenas) {
-    bool drained = is_drained(arena);
-    if (drained != atomic_get(&arena->pages.drained)) {
-        pa_set_drained(&arena->pages, drained);
+update_no_retain(arena_t *arena) REQUIRES(role_arenas) {
+    bool no_retain = wants_no_retain(arena);
+    if (no_retain != atomic_get(&arena->pages.no_retain)) {
+        pa_set_no_retain(&arena->pages, no_retain);
     }
 }
 
 /* This may run hooks, which may allocate: no lock is held. */
 static void
 drain(arena_t *arena) EXCLUDES(role_arenas) {
-    if (atomic_get(&arena->pages.drained)) {
+    if (atomic_get(&arena->pages.no_retain)) {
         arena_drain(arena);
     }
 }
@@ -242,13 +242,13 @@ drain(arena_t *arena) EXCLUDES(role_arenas) {
 static void
 count_thread(arena_t *arena) REQUIRES(role_arenas) {
     atomic_add(&arena->nthreads, 1);
-    note_drained(arena);
+    update_no_retain(arena);
 }
 
 static void
 discount_thread(arena_t *arena) REQUIRES(role_arenas) {
     atomic_sub(&arena->nthreads, 1);
-    note_drained(arena);
+    update_no_retain(arena);
 }
 
 arena_t *
@@ -317,10 +317,10 @@ arenas_set_nauto(uint32_t n) {
     arenas_lock();
     atomic_set(&nauto, n);
     atomic_add(&generation, 1);
-    request_all();
+    config_generation_bump();
     for (uint32_t slot = 0; slot < ARENAS_MAX_AUTO; slot++) {
         if (in_slot(slot) != NULL) {
-            note_drained(in_slot(slot));
+            update_no_retain(in_slot(slot));
         }
     }
     arenas_unlock();
@@ -348,7 +348,7 @@ arenas_unbind_all(void) {
     for (uint32_t i = 0; i < arenas_count(); i++) {
         if (arenas_get(i) != NULL) {
             atomic_set(&arenas_get(i)->nthreads, 0);
-            note_drained(arenas_get(i));
+            update_no_retain(arenas_get(i));
         }
     }
     arenas_unlock();
@@ -388,14 +388,14 @@ find_plain(void) REQUIRES(role_arenas) {
 }
 
 arena_t *
-arenas_without_hooks(void) {
+arenas_fallback(void) {
     witness_no_core_lock();
-    arena_t *arena = atomic_get_acquire(&plain);
+    arena_t *arena = atomic_get_acquire(&fallback);
     if (arena == NULL || has_hooks(arena)) {
         arenas_lock();
         arena = find_plain();
         arenas_unlock();
-        atomic_set_release(&plain, arena);
+        atomic_set_release(&fallback, arena);
     }
     return arena;
 }

@@ -2,9 +2,9 @@
  * arenas.h -- the table of arenas: creation, binding of threads, destruction.
  *
  * Automatic arenas serve threads that did not ask for one. They fill numbered slots, made when a thread first needs
- * them; how many slots are in use may change at any time. Threads are asked to notice (base/request.h), by a generation
+ * them; how many slots are in use may change at any time. Threads are asked to notice (base/generation.h), by a generation
  * number: those of a retired slot move away, and others move if that evens out the load. A retired arena keeps what
- * lives in it; it is used again when the number rises. Once its last thread has left it is *drained*: what is free
+ * lives in it; it is used again when the number rises. Once its last thread has left it is *no_retain*: what is free
  * there goes back to the system at once, whatever its decay times.
  *
  * Manual arenas are made by request and used only by threads that ask. Indices of destroyed arenas are used again.
@@ -71,7 +71,7 @@ void arenas_unbind_all(void) EXCLUDES(role_arenas);
 extern _Atomic bool arenas_uncached_made;
 
 /* An automatic arena that takes its memory from the system; for allocations inside of hooks. NULL without memory. */
-arena_t *arenas_without_hooks(void) EXCLUDES(role_arenas);
+arena_t *arenas_fallback(void) EXCLUDES(role_arenas);
 
 /* Gives regions back that hold nothing, of all arenas, purging first. True if there were any. */
 bool arenas_release_unused(void);

@@ -106,7 +106,7 @@ bin_add_slab(bin_t *bin, extent_t *slab) {
 }
 
 void
-bin_rise(bin_t *bin, extent_t *slab, list_t *emptied) {
+bin_rebucket(bin_t *bin, extent_t *slab, list_t *emptied) {
     if (slab->limit != LIMIT_FULL) {
         leave(bin, slab);
     }

@@ -58,7 +58,7 @@ uint32_t bin_pop(bin_t *bin, uint32_t n, void **out) REQUIRES(role_bin);
 /* Adds a slab with all regions free. */
 void bin_add_slab(bin_t *bin, extent_t *slab) REQUIRES(role_bin);
 /* Moves a slab whose limit has been reached to the bucket that it belongs to; or, if it is empty, to `emptied`. */
-void bin_rise(bin_t *bin, extent_t *slab, list_t *emptied) REQUIRES(role_bin);
+void bin_rebucket(bin_t *bin, extent_t *slab, list_t *emptied) REQUIRES(role_bin);
 /* No slab is the current one afterwards. */
 void bin_retire(bin_t *bin) REQUIRES(role_bin);
 /* A slab without live regions, which leaves the bin; NULL if there is none. Retires the current one. */
@@ -77,7 +77,7 @@ bin_push(bin_t *bin, extent_t *slab, void *const *ptrs, size_t n, list_t *emptie
         slab_push(slab, ptrs[0]);
     }
     if (UNLIKELY(atomic_get(&slab->nfree) >= slab->limit)) {
-        bin_rise(bin, slab, emptied);
+        bin_rebucket(bin, slab, emptied);
     }
     return pushed;
 }

@@ -11,7 +11,7 @@
  *
  * sample_generation tells countdowns that were drawn before a change of switch or rate: they are of no use after it.
  * Each cache remembers the generation of its countdowns; the thread that makes a change draws again at once, others
- * when they next follow (thread/follow.h), and what was due in a countdown of old does not become a sample.
+ * when they next follow (thread/refresh.h), and what was due in a countdown of old does not become a sample.
  *
  * Synchronization: `sampler` is filled before sampling is first switched on, and before anything is kept for a thread,
  * and stays; `sampling` may change at any time, and sample_changed() is called after it has.

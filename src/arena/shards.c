@@ -50,9 +50,9 @@ want(bin_t *first, uint32_t k) {
 /* Who lowers the number takes the locks of the shards that become surplus afterwards: whoever has one of them locked
  * before that still sees it in use, and who comes later sees the new number. */
 bin_t *
-shards_lock_slow(bin_t *first, uint32_t szind, uint32_t seat) NO_THREAD_SAFETY {
+shards_lock_slow(bin_t *first, uint32_t szind, uint32_t bin_shard) NO_THREAD_SAFETY {
     for (;;) {
-        uint32_t k = seat % shards_number(szind);
+        uint32_t k = bin_shard % shards_number(szind);
         bin_t *bin = want(first, k);
         bin_lock(bin);
         if (k < shards_number(szind)) {

@@ -2,7 +2,7 @@
  * shards.h -- the bins of one small class in one arena. With more than one, threads of the arena take regions under
  * locks of their own.
  *
- * A class has the same number of shards in every arena. A thread takes from the shard of its seat (arena_seat) modulo
+ * A class has the same number of shards in every arena. A thread takes from the shard of its bin_shard (arena_assign_bin_shard) modulo
  * that number. A slab stays with the shard that it was added to, whoever frees into it: the extent's `bin` says which.
  *
  * The first shard is the arena's own bin, by which the others are found. They are made when they are first wanted and
@@ -58,14 +58,14 @@ shards_next(bin_t *first, uint32_t *k) {
     return shards_single(first) ? NULL : shards_next_slow(first, k);
 }
 
-bin_t *shards_lock_slow(bin_t *first, uint32_t szind, uint32_t seat) ACQUIRE(role_bin);
+bin_t *shards_lock_slow(bin_t *first, uint32_t szind, uint32_t bin_shard) ACQUIRE(role_bin);
 
-/* Locks the shard that a seat takes from, made if need be: the first one without memory. It is no surplus one while it
+/* Locks the shard that a bin_shard takes from, made if need be: the first one without memory. It is no surplus one while it
  * is held. */
 static inline bin_t *
-shards_lock(bin_t *first, uint32_t szind, uint32_t seat) ACQUIRE(role_bin) NO_THREAD_SAFETY {
+shards_lock(bin_t *first, uint32_t szind, uint32_t bin_shard) ACQUIRE(role_bin) NO_THREAD_SAFETY {
     if (UNLIKELY(atomic_get(&shards_beyond_first[szind]) != 0)) {
-        return shards_lock_slow(first, szind, seat);
+        return shards_lock_slow(first, szind, bin_shard);
     }
     bin_lock(first);
     return first;

@@ -23,10 +23,10 @@ slab_delete(arena_t *arena, extent_t *slab) {
 }
 
 uint32_t
-arena_take(arena_t *arena, uint32_t szind, uint32_t seat, uint32_t n, void **out) {
+arena_take(arena_t *arena, uint32_t szind, uint32_t bin_shard, uint32_t n, void **out) {
     bin_t *first = &arena->bins[szind];
     witness_no_core_lock();
-    bin_t *bin = shards_lock(first, szind, seat);
+    bin_t *bin = shards_lock(first, szind, bin_shard);
     uint32_t got = bin_pop(bin, n, out);
     counter_add(&bin->nfills, got > 0);
     bin_unlock(bin);
@@ -37,32 +37,32 @@ arena_take(arena_t *arena, uint32_t szind, uint32_t seat, uint32_t n, void **out
 }
 
 bool
-arena_add_slab(arena_t *arena, uint32_t szind, uint32_t seat) {
+arena_add_slab(arena_t *arena, uint32_t szind, uint32_t bin_shard) {
     witness_no_core_lock();
     extent_t *slab = slab_new(arena, szind);
     if (slab == NULL) {
         return false;
     }
-    bin_t *bin = shards_lock(&arena->bins[szind], szind, seat);
+    bin_t *bin = shards_lock(&arena->bins[szind], szind, bin_shard);
     bin_add_slab(bin, slab);
     bin_unlock(bin);
     return true;
 }
 
 uint32_t
-arena_fill(arena_t *arena, uint32_t szind, uint32_t seat, uint32_t n, void **out) {
+arena_fill(arena_t *arena, uint32_t szind, uint32_t bin_shard, uint32_t n, void **out) {
     witness_no_core_lock();
-    uint32_t got = arena_take(arena, szind, seat, n, out);
-    while (got < n && arena_add_slab(arena, szind, seat)) {
-        got += arena_take(arena, szind, seat, n - got, out + got);
+    uint32_t got = arena_take(arena, szind, bin_shard, n, out);
+    while (got < n && arena_add_slab(arena, szind, bin_shard)) {
+        got += arena_take(arena, szind, bin_shard, n - got, out + got);
     }
     return got == n ? n : got + shards_take(&arena->bins[szind], 0, n - got, out + got);
 }
 
 void *
-arena_malloc_small(arena_t *arena, uint32_t szind, uint32_t seat) {
+arena_malloc_small(arena_t *arena, uint32_t szind, uint32_t bin_shard) {
     void *ptr;
-    return arena_fill(arena, szind, seat, 1, &ptr) == 1 ? ptr : NULL;
+    return arena_fill(arena, szind, bin_shard, 1, &ptr) == 1 ? ptr : NULL;
 }
 
 /* Gives back those of ptrs that belong to one bin, keeps the others in front; returns how many were kept. */

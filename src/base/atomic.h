@@ -28,6 +28,6 @@
  * A relaxed load that the compiler may fold into the instruction that uses it, as it never does with an atomic: for the
  * words of the fast paths whose every value, old or new, is a right one. A sanitizer is shown the atomic.
  */
-#define racy_get(p) (config_tsan ? atomic_get(p) : *(const __typeof__(atomic_get(p)) *)(const volatile void *)(p))
+#define relaxed_read(p) (config_tsan ? atomic_get(p) : *(const __typeof__(atomic_get(p)) *)(const volatile void *)(p))
 
 #endif

@@ -41,7 +41,7 @@ typedef enum {
     RANK_BACKGROUND,
     RANK_ROUND,
     RANK_THREADS,
-    RANK_CACHES,
+    RANK_TCACHES,
     RANK_ARENAS,
     RANK_CORE,
     RANK_DECAY = RANK_CORE,
@@ -96,7 +96,7 @@ typedef struct CAPABILITY("mutex") {
     char unused;
 } lock_role_t;
 
-extern lock_role_t role_background, role_threads, role_caches, role_arenas, role_decay, role_bin, role_extents,
+extern lock_role_t role_background, role_threads, role_tcaches, role_arenas, role_decay, role_bin, role_extents,
     role_descriptors, role_pagemap, role_prof, role_dump, role_metadata;
 
 #define LOCK_INITIALIZER(r)                                                                                            \

@@ -71,7 +71,7 @@ size_t sc_nearest_slab_size(uint32_t szind, size_t slab_size);
 /* Where a thread's cache keeps the class of a request of up to SC_LOOKUP_MAX bytes. */
 ALWAYS_INLINE size_t
 sc_bin_offset(size_t size) {
-    return racy_get(&sc.bin_offset[(size + 7) >> 3]);
+    return relaxed_read(&sc.bin_offset[(size + 7) >> 3]);
 }
 
 static inline uint32_t

@@ -16,7 +16,7 @@ static const char *const names[RANK_COUNT] = {
     [RANK_NONE] = "none",         [RANK_BOOT] = "boot",
     [RANK_DUMP] = "dump",         [RANK_BACKGROUND] = "background",
     [RANK_ROUND] = "round",       [RANK_THREADS] = "threads",
-    [RANK_CACHES] = "caches",     [RANK_ARENAS] = "arenas",
+    [RANK_TCACHES] = "caches",    [RANK_ARENAS] = "arenas",
     [RANK_DECAY] = "decay",       [RANK_BIN] = "bin",
     [RANK_DIRTY] = "dirty",       [RANK_MUZZY] = "muzzy",
     [RANK_RETAINED] = "retained", [RANK_DESCRIPTORS] = "descriptors",

@@ -14,14 +14,14 @@
 #define RETRY_AFTER UINT64_C(1000000000)
 
 typedef struct {
-    os_thread_t thread;     /* Synchronization: role_background; its own. */
-    bell_t bell;            /* Synchronization: its own. */
-    lock_t round;           /* Synchronization: its own; held while a system arena is purged. */
-    _Atomic bool running;   /* Synchronization: written under role_background, read at any time; to be joined. */
-    _Atomic bool ended;     /* Synchronization: the thread sets it, as its last act, who starts it clears it. */
-    _Atomic bool stop;      /* Synchronization: written under role_background, read at any time. */
-    _Atomic uint64_t runs;  /* Synchronization: the thread writes, read at any time. */
-    _Atomic uint64_t slept; /* Synchronization: as runs; ns. */
+    os_thread_t thread;        /* Synchronization: role_background; its own. */
+    event_count_t event_count; /* Synchronization: its own. */
+    lock_t round;              /* Synchronization: its own; held while a system arena is purged. */
+    _Atomic bool running;      /* Synchronization: written under role_background, read at any time; to be joined. */
+    _Atomic bool ended;        /* Synchronization: the thread sets it, as its last act, who starts it clears it. */
+    _Atomic bool stop;         /* Synchronization: written under role_background, read at any time. */
+    _Atomic uint64_t runs;     /* Synchronization: the thread writes, read at any time. */
+    _Atomic uint64_t slept;    /* Synchronization: as runs; ns. */
 } worker_t;
 
 static worker_t workers[BACKGROUND_MAX];
@@ -124,7 +124,7 @@ work(void *arg) {
         uint64_t due = go_round(worker);
         uint64_t now = clock_ns();
         counter_add(&worker->runs, 1);
-        bell_wait(&worker->bell, background_wake_time(now, due));
+        event_count_wait(&worker->event_count, background_wake_time(now, due));
         counter_add(&worker->slept, clock_ns() - now);
     }
     atomic_set_release(&worker->ended, true);
@@ -161,7 +161,7 @@ static void
 dismiss_from(size_t first) REQUIRES(role_background) {
     for (size_t i = first; i < BACKGROUND_MAX; i++) {
         atomic_set(&workers[i].stop, true);
-        bell_ring(&workers[i].bell);
+        event_count_notify(&workers[i].event_count);
     }
 }
 
@@ -225,7 +225,7 @@ purger_start(void) {
 
 static void
 purger_wake(uint32_t arena) {
-    bell_ring(&server_of(arena)->bell);
+    event_count_notify(&server_of(arena)->event_count);
 }
 
 static const pa_purger_t purger = {.runs = purger_runs, .start = purger_start, .wake = purger_wake};
@@ -284,7 +284,7 @@ background_set_max(size_t n) {
     atomic_set(&most, n);
     end_from(n);
     for (size_t i = 0; i < n; i++) {
-        bell_ring(&workers[i].bell);
+        event_count_notify(&workers[i].event_count);
     }
     background_unlock();
     return 0;
@@ -336,7 +336,7 @@ background_prefork(void) {
 static void
 forget(worker_t *worker) {
     worker->thread = (os_thread_t){0};
-    worker->bell = (bell_t){0};
+    worker->event_count = (event_count_t){0};
     atomic_set(&worker->running, false);
 }
 

@@ -5,7 +5,7 @@
 #include "base/check.h"
 #include "base/options.h"
 #include "control/class_ranges.h"
-#include "control/ctl_neutral.h"
+#include "control/ctl_unsupported.h"
 #include "control/text.h"
 #include "os/system.h"
 
@@ -108,7 +108,8 @@ parse_value(const lunalloc_row_t *row, span_t text, char *buf, lunalloc_value_t 
         return parse_string(text, buf, value, why) ? text_good : text_malformed;
     }
     if (is_word(text, "default")) {
-        const char *fallback = row->fallback[0] != '\0' ? row->fallback : "0"; /* one that depends on the machine */
+        const char *fallback =
+            row->default_text[0] != '\0' ? row->default_text : "0"; /* one that depends on the machine */
         text = (span_t){fallback, strlen(fallback)};
     }
     return text_read(row, text.text, text.len, value, why);
@@ -145,10 +146,10 @@ read_value(const pair_t *pair, const lunalloc_row_t *row, char *buf, lunalloc_va
 
 /* What was given is what an option without effect reads as anyway, or this is said. */
 static void
-note_neutral(const pair_t *pair, const ctl_row_t *row, const lunalloc_value_t *value) {
-    if (!ctl_is_neutral(row, value)) {
+note_unsupported(const pair_t *pair, const ctl_row_t *row, const lunalloc_value_t *value) {
+    if (!ctl_is_unsupported(row, value)) {
         fmt_str(pair->why, "has no effect here: ");
-        fmt_str(pair->why, ctl_neutral_reason(row));
+        fmt_str(pair->why, ctl_unsupported_reason(row));
         warn(pair->why->buf);
     }
 }
@@ -159,8 +160,8 @@ store(const pair_t *pair, const ctl_row_t *row, const lunalloc_value_t *value) {
     if (ctl_store_option(row, value, pair->why) != 0) {
         return false;
     }
-    if (row->read == CTL_READ_read_neutral) {
-        note_neutral(pair, row, value);
+    if (row->read == CTL_READ_read_unsupported) {
+        note_unsupported(pair, row, value);
     } else {
         ctl_set_source(row, pair->place->source);
     }
@@ -177,7 +178,7 @@ apply_lg_tcache_max(const pair_t *pair) {
                                .unit = "log2 bytes",
                                .ranged = true,
                                .max = lg_floor((uint64_t)row->max),
-                               .fallback = ""};
+                               .default_text = ""};
     lunalloc_value_t value;
     if (!read_value(pair, &lg, NULL, &value)) {
         return false;

@@ -1,7 +1,7 @@
 /* ctl.c -- access by text, with messages. Access by C types is ctl_typed.c's. */
 #include "control/ctl.h"
 
-#include "control/ctl_neutral.h"
+#include "control/ctl_unsupported.h"
 #include "control/text.h"
 
 #include <errno.h>
@@ -72,9 +72,9 @@ denied(const ctl_name_t *name, const char *what, fmt_t *out) {
     fmt_str(out, name->row->name);
     fmt_str(out, what);
     const char *live = ctl_live(name->row->name);
-    if (name->row->read == CTL_READ_read_neutral) {
+    if (name->row->read == CTL_READ_read_unsupported) {
         fmt_str(out, "; it has no effect here: ");
-        fmt_str(out, ctl_neutral_reason(name->row));
+        fmt_str(out, ctl_unsupported_reason(name->row));
     } else if (strcmp(name->row->applies, "boot") == 0) {
         fmt_str(out, "; it is fixed at start: set it in LUNALLOC_CONF");
     }

@@ -3,7 +3,7 @@
 
 #include "base/options.h"
 #include "control/ctl_epoch.h"
-#include "control/ctl_words.h"
+#include "control/ctl_keywords.h"
 #include "observe/stats.h"
 #include "os/clock.h"
 

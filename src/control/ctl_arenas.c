@@ -7,7 +7,7 @@
 #include "control/ctl_source.h"
 #include "observe/walk.h"
 #include "os/pages.h"
-#include "thread/follow.h"
+#include "thread/refresh.h"
 #include "thread/tcache.h"
 
 #include <errno.h>
@@ -111,7 +111,7 @@ write_nauto(const ctl_call_t *call, const lunalloc_value_t *value, fmt_t *why) {
     (void)call;
     (void)why;
     arenas_set_nauto((uint32_t)value->v.u);
-    thread_follow(thread_get());
+    thread_refresh(thread_get());
     return 0;
 }
 

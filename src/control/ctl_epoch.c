@@ -45,11 +45,11 @@ keep(uint32_t index, const void *record, size_t size) {
         fill(slot, record, size);
         return;
     }
-    slot = metadata_take(LG_SLOT);
+    slot = metadata_block_alloc(LG_SLOT);
     if (slot != NULL) {
         fill(slot, record, size);
         if (!atomic_compare_exchange_strong(&slots[index], &other, slot)) {
-            metadata_give(slot, LG_SLOT);
+            metadata_block_free(slot, LG_SLOT);
         }
     }
 }

@@ -36,11 +36,11 @@ fill(block_t *block, const stats_detail_t *detail) {
 
 static void
 make_block(uint32_t index, const stats_detail_t *detail) {
-    block_t *other = NULL, *block = metadata_take(LG_BLOCK);
+    block_t *other = NULL, *block = metadata_block_alloc(LG_BLOCK);
     if (block != NULL) {
         fill(block, detail);
         if (!atomic_compare_exchange_strong(&blocks[index], &other, block)) {
-            metadata_give(block, LG_BLOCK);
+            metadata_block_free(block, LG_BLOCK);
         }
     }
 }

@@ -37,7 +37,7 @@ process_lock(process_lock_t which) {
 }
 
 static uint64_t
-figure_of(const ctl_call_t *call, const stats_lock_t *stats) {
+counter_of(const ctl_call_t *call, const stats_lock_t *stats) {
     return ctl_field_at(stats, call->arg & 0xff);
 }
 
@@ -46,7 +46,7 @@ read_lock_stats(const ctl_call_t *call, lunalloc_value_t *value, fmt_t *why) {
     (void)why;
     stats_lock_t stats;
     stats_read_lock(process_lock((process_lock_t)(call->arg >> 8)), &stats);
-    value->v.u = figure_of(call, &stats);
+    value->v.u = counter_of(call, &stats);
     return 0;
 }
 
@@ -59,7 +59,7 @@ read_arena_lock_stats(const ctl_call_t *call, lunalloc_value_t *value, fmt_t *wh
     }
     if (!call->typed || !ctl_epoch_row(record_lock, index, row, call->arg & 0xff, &value->v.u)) {
         stats_get(record_lock, index, row, &stats);
-        value->v.u = figure_of(call, &stats);
+        value->v.u = counter_of(call, &stats);
     }
     return 0;
 }

@@ -1,7 +1,7 @@
 /* ctl_modes.c -- junk, zero and quarantine (thread/modes.h), under their live names and as options. */
 #include "base/bits.h"
 #include "control/ctl_start.h"
-#include "control/ctl_words.h"
+#include "control/ctl_keywords.h"
 #include "thread/modes.h"
 
 #include <errno.h>

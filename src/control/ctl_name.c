@@ -23,7 +23,7 @@ name_of(uint32_t index) {
 static char *
 block_of(uint32_t index) {
     char *old = atomic_get_acquire(&names[index]);
-    char *fresh = old == NULL ? metadata_take(LG_NAME) : NULL;
+    char *fresh = old == NULL ? metadata_block_alloc(LG_NAME) : NULL;
     if (fresh == NULL) {
         return old;
     }
@@ -31,7 +31,7 @@ block_of(uint32_t index) {
     if (atomic_compare_exchange_strong(&names[index], &old, fresh)) {
         return fresh;
     }
-    metadata_give(fresh, LG_NAME);
+    metadata_block_free(fresh, LG_NAME);
     return old;
 }
 

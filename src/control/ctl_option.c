@@ -1,9 +1,9 @@
 /* ctl_option.c -- options: fields of options_t, whose offset is the row's arg. */
 #include "base/options.h"
-#include "control/ctl_neutral.h"
+#include "control/ctl_unsupported.h"
 #include "control/ctl_start.h"
-#include "control/ctl_words.h"
-#include "thread/follow.h"
+#include "control/ctl_keywords.h"
+#include "thread/refresh.h"
 
 #include <errno.h>
 #include <string.h>
@@ -71,7 +71,7 @@ write_option(const ctl_call_t *call, const lunalloc_value_t *value, fmt_t *why) 
 int
 write_limit(const ctl_call_t *call, const lunalloc_value_t *value, fmt_t *why) {
     int error = write_option(call, value, why);
-    threads_ask();
+    threads_request_refresh();
     return error;
 }
 
@@ -97,8 +97,8 @@ int
 ctl_store_option(const ctl_row_t *row, const lunalloc_value_t *value, fmt_t *why) {
     ctl_call_t call = {.row = row, .arg = row->arg};
     switch (row->read) {
-    case CTL_READ_read_neutral:
-        return ctl_neutral_takes(row, value, why) ? 0 : EINVAL;
+    case CTL_READ_read_unsupported:
+        return ctl_unsupported_takes(row, value, why) ? 0 : EINVAL;
     case CTL_READ_read_junk:
         return write_junk(&call, value, why);
     case CTL_READ_read_zero:

@@ -72,7 +72,7 @@ struct ctl_row {
     char unit[12];
     char access[4];
     char applies[12];
-    char fallback[12];
+    char default_text[12];
     int64_t min, max;    /* equal: there is no range */
     uint8_t range_error; /* a mallctl's for a refused value: EINVAL, or EFAULT where jemalloc has that */
     uint8_t type;        /* lunalloc_type_t */

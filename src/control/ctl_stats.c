@@ -1,7 +1,7 @@
 /* ctl_stats.c -- statistics by name. */
 #include "control/ctl_arena.h"
 #include "control/ctl_epoch.h"
-#include "control/ctl_words.h"
+#include "control/ctl_keywords.h"
 #include "extent/highwater.h"
 #include "observe/stats.h"
 
@@ -47,7 +47,7 @@ ctl_has_stats(const ctl_call_t *call, fmt_t *why) {
 
 /* One figure of a record, of class index[1]. */
 static int
-read_figure(record_t record, const ctl_call_t *call, lunalloc_value_t *value, fmt_t *why) {
+read_counter(record_t record, const ctl_call_t *call, lunalloc_value_t *value, fmt_t *why) {
     size_t row = call->index[1];
     if (!ctl_has_stats(call, why)) {
         return ENOENT;
@@ -58,7 +58,7 @@ read_figure(record_t record, const ctl_call_t *call, lunalloc_value_t *value, fm
     if (call->typed && ctl_epoch_row(record, (uint32_t)call->index[0], (uint32_t)row, call->arg, &value->v.u)) {
         return 0;
     }
-    int error = stats_get_figure(record, call->index[0], row, call->arg, &value->v.u);
+    int error = stats_get_counter(record, call->index[0], row, call->arg, &value->v.u);
     return error == 0 ? 0 : ctl_no_such(why, "class", row);
 }
 
@@ -81,17 +81,17 @@ read_arena_pages(const ctl_call_t *call, lunalloc_value_t *value, fmt_t *why) {
 
 int
 read_bin_stats(const ctl_call_t *call, lunalloc_value_t *value, fmt_t *why) {
-    return read_figure(record_bin, call, value, why);
+    return read_counter(record_bin, call, value, why);
 }
 
 int
 read_large_stats(const ctl_call_t *call, lunalloc_value_t *value, fmt_t *why) {
-    return read_figure(record_large, call, value, why);
+    return read_counter(record_large, call, value, why);
 }
 
 int
 read_extents_stats(const ctl_call_t *call, lunalloc_value_t *value, fmt_t *why) {
-    return read_figure(record_extents, call, value, why);
+    return read_counter(record_extents, call, value, why);
 }
 
 int
@@ -111,13 +111,13 @@ read_zero_reallocs(const ctl_call_t *call, lunalloc_value_t *value, fmt_t *why) 
 }
 
 int
-read_stats_neutral(const ctl_call_t *call, lunalloc_value_t *value, fmt_t *why) {
+read_stats_unsupported(const ctl_call_t *call, lunalloc_value_t *value, fmt_t *why) {
     value->v.u = 0;
     return ctl_has_stats(call, why) ? 0 : ENOENT;
 }
 
 int
 read_stats_dss(const ctl_call_t *call, lunalloc_value_t *value, fmt_t *why) {
-    value->v.s = ctl_neutral_words[WORDS_DSS][0];
+    value->v.s = ctl_unsupported_keywords[KEYWORDS_DSS][0];
     return ctl_has_stats(call, why) ? 0 : ENOENT;
 }

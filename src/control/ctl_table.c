@@ -6,9 +6,9 @@
 #include "control/ctl_config.h"
 #include "control/ctl_locks.h"
 #include "control/ctl_prof.h"
-#include "control/ctl_words.h"
+#include "control/ctl_keywords.h"
 #include "observe/prof_draw.h"
-#include "thread/meter.h"
+#include "thread/byte_counters.h"
 
 #include <errno.h>
 #include <limits.h>
@@ -39,7 +39,7 @@ ctl_public_row(const ctl_row_t *row) {
         .ranged = row->min != row->max,
         .min = row->min,
         .max = row->max,
-        .fallback = row->fallback,
+        .default_text = row->default_text,
         .doc = row->doc,
         .live = row->access[1] == 'w' && strcmp(row->applies, "live") == 0 ? "" : ctl_live(row->name),
     };

@@ -1,8 +1,8 @@
 /* ctl_tcache.c -- caches by name: the calling thread's own, explicit ones, and the allocation of batches past them. */
 #include "control/ctl_io.h"
-#include "thread/caches.h"
+#include "thread/tcaches.h"
 #include "thread/flags.h"
-#include "thread/follow.h"
+#include "thread/refresh.h"
 #include "thread/tcache.h"
 
 #include <errno.h>
@@ -44,7 +44,7 @@ write_all_tcaches_flush(const ctl_call_t *call, const lunalloc_value_t *value, f
     (void)call;
     (void)value;
     (void)why;
-    threads_ask_flush();
+    threads_request_flush();
     return 0;
 }
 
@@ -52,7 +52,7 @@ int
 read_nbehind(const ctl_call_t *call, lunalloc_value_t *value, fmt_t *why) {
     (void)call;
     (void)why;
-    value->v.u = threads_behind();
+    value->v.u = threads_stale();
     return 0;
 }
 
@@ -92,7 +92,7 @@ int
 read_tcache_create(const ctl_call_t *call, lunalloc_value_t *value, fmt_t *why) {
     (void)call;
     value->v.u = caches_create();
-    if (value->v.u == CACHES_MAX) {
+    if (value->v.u == TCACHES_MAX) {
         fmt_str(why, "no memory for a cache, or no number: there are 4094");
         return EFAULT;
     }
@@ -114,7 +114,7 @@ exchange_tcache_create(const ctl_call_t *call, const ctl_io_t *io) {
     return error != 0 ? error : ctl_put(io, &id, sizeof id);
 }
 
-/* Calls a function of caches.h for the number that is written; EFAULT if there is no such cache. */
+/* Calls a function of tcaches.h for the number that is written; EFAULT if there is no such cache. */
 static int
 with_number(const ctl_io_t *io, bool (*call)(uint32_t id)) {
     unsigned id;
@@ -133,7 +133,7 @@ exchange_tcache_destroy(const ctl_call_t *call, const ctl_io_t *io) {
 int
 exchange_tcache_flush(const ctl_call_t *call, const ctl_io_t *io) {
     (void)call;
-    return with_number(io, caches_flush);
+    return with_number(io, tcaches_flush);
 }
 
 /* ---- rows of two types ---- */

@@ -1,7 +1,7 @@
 /* ctl_thread.c -- the calling thread by name: its arena, and what it has allocated and freed. */
 #include "control/ctl_arena.h"
 #include "os/clock.h"
-#include "thread/follow.h"
+#include "thread/refresh.h"
 
 #include <errno.h>
 
@@ -34,14 +34,14 @@ write_thread_arena(const ctl_call_t *call, const lunalloc_value_t *value, fmt_t 
 
 static uint64_t *
 total(const ctl_call_t *call) {
-    return (uint64_t *)(void *)((char *)&thread_get()->meter + call->arg);
+    return (uint64_t *)(void *)((char *)&thread_get()->bytes + call->arg);
 }
 
 int
 read_thread_allocated(const ctl_call_t *call, lunalloc_value_t *value, fmt_t *why) {
     (void)call;
     (void)why;
-    value->v.u = meter_allocated(thread_get());
+    value->v.u = byte_counters_allocated(thread_get());
     return 0;
 }
 
@@ -49,13 +49,13 @@ int
 read_thread_deallocated(const ctl_call_t *call, lunalloc_value_t *value, fmt_t *why) {
     (void)call;
     (void)why;
-    value->v.u = meter_freed(thread_get());
+    value->v.u = byte_counters_freed(thread_get());
     return 0;
 }
 
 int
 read_thread_bytesp(const ctl_call_t *call, lunalloc_value_t *value, fmt_t *why) {
-    if (!meter_begin(thread_get())) {
+    if (!byte_counters_begin(thread_get())) {
         fmt_str(why, "there is no memory to count the thread's calls one by one");
         return EAGAIN;
     }
@@ -67,8 +67,8 @@ int
 read_thread_peak(const ctl_call_t *call, lunalloc_value_t *value, fmt_t *why) {
     (void)call;
     (void)why;
-    meter_watch(thread_get());
-    value->v.u = thread_get()->meter.peak;
+    byte_counters_watch(thread_get());
+    value->v.u = thread_get()->bytes.peak;
     return 0;
 }
 
@@ -77,7 +77,7 @@ write_thread_peak_reset(const ctl_call_t *call, const lunalloc_value_t *value, f
     (void)call;
     (void)value;
     (void)why;
-    meter_reset_peak(thread_get());
+    byte_counters_reset_peak(thread_get());
     return 0;
 }
 

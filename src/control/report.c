@@ -24,13 +24,13 @@ report_omits(const report_t *report, char letter) {
 }
 
 static bool
-is_lock_figure(const figure_t *figure) {
+is_lock_counter(const counter_row_t *figure) {
     return strncmp(figure->name, "mutex.", 6) == 0;
 }
 
 bool
-report_shows(const report_t *report, const figure_t *figure) {
-    return !(is_lock_figure(figure) && report_omits(report, 'x'));
+report_shows(const report_t *report, const counter_row_t *figure) {
+    return !(is_lock_counter(figure) && report_omits(report, 'x'));
 }
 
 uint32_t
@@ -75,9 +75,9 @@ section_row_size(const section_t *section, uint32_t row) {
 bool
 section_row_empty(const section_t *section, const void *record) {
     uint32_t n;
-    const figure_t *figures = figures_of((record_t)section->record, &n);
+    const counter_row_t *figures = counters_of((record_t)section->record, &n);
     for (uint32_t i = 0; i < n; i++) {
-        if (!is_lock_figure(&figures[i]) && figure_get(&figures[i], record) != 0) {
+        if (!is_lock_counter(&figures[i]) && counter_value(&figures[i], record) != 0) {
             return false;
         }
     }
@@ -86,7 +86,7 @@ section_row_empty(const section_t *section, const void *record) {
 
 /* Of named rows, what their docs have in common: what stands behind the row's own. */
 const char *
-section_doc(const section_t *section, const figure_t *figure) {
+section_doc(const section_t *section, const counter_row_t *figure) {
     char name[CTL_NAME_MAX + 2];
     const char *row_name = section_row_name(section, 0);
     fmt_t out = fmt_begin(name, sizeof name);

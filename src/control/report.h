@@ -2,7 +2,7 @@
  * report.h -- all statistics as text, JSON or OpenMetrics.
  *
  * One list of sections says what there is (report_sections); each format walks it once. A section is a record
- * (observe/figures.h) of the process or of each arena, in one or several rows; what a figure means is said by its row
+ * (observe/counters.h) of the process or of each arena, in one or several rows; what a figure means is said by its row
  * of the schema. Settings are the schema's own rows.
  */
 #ifndef LUNALLOC_CONTROL_REPORT_H
@@ -36,7 +36,7 @@ typedef struct {
 /* Is a part with this letter to be left out? */
 bool report_omits(const report_t *report, char letter);
 /* Is this figure shown, where its section is? Locks' are not with the letter x. */
-bool report_shows(const report_t *report, const figure_t *figure);
+bool report_shows(const report_t *report, const counter_row_t *figure);
 
 /* The rows of a section; detail: the arena, or NULL for the process. */
 uint32_t section_nrows(const section_t *section);
@@ -48,7 +48,7 @@ size_t section_row_size(const section_t *section, uint32_t row);
 bool section_row_empty(const section_t *section, const void *record);
 
 /* What a figure means: the doc of its control. */
-const char *section_doc(const section_t *section, const figure_t *figure);
+const char *section_doc(const section_t *section, const counter_row_t *figure);
 
 /* Visits the settings whose name begins with a prefix and has no index. */
 typedef void report_setting_t(report_t *report, const char *name, const lunalloc_value_t *value);

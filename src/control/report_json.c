@@ -3,7 +3,7 @@
  * jemalloc's keys. Numbered rows are arrays, in which the index is the class; named rows are objects.
  */
 #include "control/ctl_names.h"
-#include "control/ctl_words.h"
+#include "control/ctl_keywords.h"
 #include "control/report.h"
 
 #include <string.h>
@@ -111,14 +111,14 @@ put_general(report_t *r) {
 
 /* Length of the group of a figure "group.name"; 0 if it is in none. */
 static size_t
-group_length(const figure_t *figure) {
+group_length(const counter_row_t *figure) {
     const char *dot = strchr(figure->name, '.');
     return dot == NULL ? 0 : (size_t)(dot - figure->name);
 }
 
 /* Between figures: closes a group, and opens the next one. */
 static void
-change_group(report_t *r, const figure_t *from, const figure_t *to) {
+change_group(report_t *r, const counter_row_t *from, const counter_row_t *to) {
     size_t old = from == NULL ? 0 : group_length(from);
     size_t len = to == NULL ? 0 : group_length(to);
     if (len == old && (len == 0 || strncmp(from->name, to->name, len) == 0)) {
@@ -133,16 +133,16 @@ change_group(report_t *r, const figure_t *from, const figure_t *to) {
 }
 
 static void
-put_figures(report_t *r, const section_t *section, const void *record) {
+put_counters(report_t *r, const section_t *section, const void *record) {
     uint32_t n;
-    const figure_t *last = NULL;
-    const figure_t *figures = figures_of((record_t)section->record, &n);
+    const counter_row_t *last = NULL;
+    const counter_row_t *figures = counters_of((record_t)section->record, &n);
     for (uint32_t i = 0; i < n; i++) {
         if (report_shows(r, &figures[i])) {
             size_t len = group_length(&figures[i]);
             change_group(r, last, &figures[i]);
             key(r, figures[i].name + len + (len > 0));
-            emit_figure(&r->out, (figure_kind_t)figures[i].kind, figure_get(&figures[i], record));
+            emit_counter(&r->out, (counter_kind_t)figures[i].kind, counter_value(&figures[i], record));
             last = &figures[i];
         }
     }
@@ -160,7 +160,7 @@ put_rows(report_t *r, const section_t *section, const stats_detail_t *detail) {
             separate(r);
         }
         emit_char(&r->out, '{');
-        put_figures(r, section, section_row(r, section, detail, i));
+        put_counters(r, section, section_row(r, section, detail, i));
         emit_char(&r->out, '}');
     }
     emit_char(&r->out, named ? '}' : ']');
@@ -169,13 +169,13 @@ put_rows(report_t *r, const section_t *section, const stats_detail_t *detail) {
 static void
 put_section(report_t *r, const section_t *section, const stats_detail_t *detail) {
     if (section->key[0] == '\0') {
-        put_figures(r, section, section_row(r, section, detail, 0));
+        put_counters(r, section, section_row(r, section, detail, 0));
     } else if (section->label[0] != '\0') {
         key(r, section->key);
         put_rows(r, section, detail);
     } else {
         open_object(r, section->key);
-        put_figures(r, section, section_row(r, section, detail, 0));
+        put_counters(r, section, section_row(r, section, detail, 0));
         emit_char(&r->out, '}');
     }
 }
@@ -186,13 +186,13 @@ put_other_keys(report_t *r, const stats_detail_t *detail) {
     size_t len = strlen(CTL_STATS_ARENAS);
     for (const ctl_row_t *row = ctl_rows; row < ctl_rows + ctl_nrows; row++) {
         bool plain = ctl_is_of(row, CTL_STATS_ARENAS) && strchr(row->name + len, '.') == NULL;
-        if (plain && row->read == CTL_READ_read_stats_neutral) {
+        if (plain && row->read == CTL_READ_read_stats_unsupported) {
             key(r, row->name + len);
             emit_char(&r->out, '0');
         }
     }
     key(r, "dss");
-    emit_quoted(&r->out, ctl_neutral_words[WORDS_DSS][0]);
+    emit_quoted(&r->out, ctl_unsupported_keywords[KEYWORDS_DSS][0]);
     key(r, "uptime_ns");
     emit_u64(&r->out, detail->arena.uptime);
 }

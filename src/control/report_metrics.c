@@ -8,7 +8,7 @@
 
 /* "stats.arenas.<i>.bins.<j>." and "mutex.num_ops": lunalloc_arenas_bins_mutex_num_ops. */
 static void
-put_family(report_t *r, const section_t *section, const figure_t *figure) {
+put_family(report_t *r, const section_t *section, const counter_row_t *figure) {
     emit_str(&r->out, "lunalloc_");
     for (const char *at = section->pattern + strlen("stats."); *at != '\0'; at++) {
         if (*at == '<') {
@@ -23,10 +23,10 @@ put_family(report_t *r, const section_t *section, const figure_t *figure) {
 }
 
 static void
-put_head(report_t *r, const section_t *section, const figure_t *figure) {
+put_head(report_t *r, const section_t *section, const counter_row_t *figure) {
     emit_str(&r->out, "# TYPE ");
     put_family(r, section, figure);
-    emit_str(&r->out, figure->kind == figure_counter ? " counter\n# HELP " : " gauge\n# HELP ");
+    emit_str(&r->out, figure->kind == counter_cumulative ? " counter\n# HELP " : " gauge\n# HELP ");
     put_family(r, section, figure);
     emit_char(&r->out, ' ');
     emit_str(&r->out, section_doc(section, figure));
@@ -63,7 +63,7 @@ put_labels(report_t *r, const section_t *section, const stats_detail_t *detail, 
 }
 
 static void
-put_samples(report_t *r, const section_t *section, const figure_t *figure, const stats_detail_t *detail) {
+put_samples(report_t *r, const section_t *section, const counter_row_t *figure, const stats_detail_t *detail) {
     bool several = section->label[0] != '\0';
     for (uint32_t i = 0; i < (several ? section_nrows(section) : 1); i++) {
         const void *record = section_row(r, section, detail, i);
@@ -71,16 +71,16 @@ put_samples(report_t *r, const section_t *section, const figure_t *figure, const
             continue;
         }
         put_family(r, section, figure);
-        emit_str(&r->out, figure->kind == figure_counter ? "_total" : "");
+        emit_str(&r->out, figure->kind == counter_cumulative ? "_total" : "");
         put_labels(r, section, detail, i);
         emit_char(&r->out, ' ');
-        emit_figure(&r->out, (figure_kind_t)figure->kind, figure_get(figure, record));
+        emit_counter(&r->out, (counter_kind_t)figure->kind, counter_value(figure, record));
         emit_char(&r->out, '\n');
     }
 }
 
 static void
-put_metric(report_t *r, const section_t *section, const figure_t *figure) {
+put_metric(report_t *r, const section_t *section, const counter_row_t *figure) {
     put_head(r, section, figure);
     if (!section->of_arena) {
         put_samples(r, section, figure, NULL);
@@ -94,7 +94,7 @@ put_metric(report_t *r, const section_t *section, const figure_t *figure) {
 }
 
 static bool
-is_left_out(const report_t *r, const section_t *section, const figure_t *figure) {
+is_left_out(const report_t *r, const section_t *section, const counter_row_t *figure) {
     return report_omits(r, section->letter) || (section->of_arena && report_omits(r, 'a')) || !report_shows(r, figure);
 }
 
@@ -107,7 +107,7 @@ report_metrics(report_t *r) {
     }
     for (uint32_t i = 0; i < REPORT_SECTIONS; i++) {
         uint32_t n;
-        const figure_t *figures = figures_of((record_t)report_sections[i].record, &n);
+        const counter_row_t *figures = counters_of((record_t)report_sections[i].record, &n);
         for (uint32_t k = 0; k < n; k++) {
             if (!is_left_out(r, &report_sections[i], &figures[k])) {
                 put_metric(r, &report_sections[i], &figures[k]);

@@ -12,7 +12,7 @@
 #define COLUMN 14
 
 static const char *
-column_of(const figure_t *figure) {
+column_of(const counter_row_t *figure) {
     return figure->column[0] != '\0' ? figure->column : figure->name;
 }
 
@@ -40,18 +40,18 @@ put_settings(report_t *r, const char *title, const char *prefix) {
 /* ---- one record ---- */
 
 static void
-put_line(report_t *r, const figure_t *figure, const void *record) {
+put_line(report_t *r, const counter_row_t *figure, const void *record) {
     emit_str(&r->out, figure->name);
     emit_char(&r->out, ':');
     size_t len = strlen(figure->name) + 1;
     unsigned width = (unsigned)(len < 34 ? 34 - len : 1);
-    emit_figure_cell(&r->out, width, (figure_kind_t)figure->kind, figure_get(figure, record));
+    emit_counter_cell(&r->out, width, (counter_kind_t)figure->kind, counter_value(figure, record));
     emit_char(&r->out, '\n');
 }
 
 /* How many figures from the first one on are of its row. */
 static uint32_t
-row_length(const figure_t *figures, uint32_t n) {
+row_length(const counter_row_t *figures, uint32_t n) {
     uint32_t i = 1;
     while (i < n && strcmp(figures[i].row, figures[0].row) == 0) {
         i++;
@@ -61,7 +61,7 @@ row_length(const figure_t *figures, uint32_t n) {
 
 /* Figures that are a row of a table: the header comes before its first row. */
 static void
-put_row_of(report_t *r, const figure_t *figures, uint32_t n, bool first, const void *record) {
+put_row_of(report_t *r, const counter_row_t *figures, uint32_t n, bool first, const void *record) {
     if (first) {
         emit_cell(&r->out, 10, strcmp(figures[0].column, "time") == 0 ? "decaying:" : "");
         for (uint32_t i = 0; i < n; i++) {
@@ -72,7 +72,7 @@ put_row_of(report_t *r, const figure_t *figures, uint32_t n, bool first, const v
     emit_cell(&r->out, 9, figures[0].row);
     emit_char(&r->out, ':');
     for (uint32_t i = 0; i < n; i++) {
-        emit_figure_cell(&r->out, COLUMN, (figure_kind_t)figures[i].kind, figure_get(&figures[i], record));
+        emit_counter_cell(&r->out, COLUMN, (counter_kind_t)figures[i].kind, counter_value(&figures[i], record));
     }
     emit_char(&r->out, '\n');
 }
@@ -80,7 +80,7 @@ put_row_of(report_t *r, const figure_t *figures, uint32_t n, bool first, const v
 static void
 put_record(report_t *r, const section_t *section, const void *record) {
     uint32_t n;
-    const figure_t *figures = figures_of((record_t)section->record, &n);
+    const counter_row_t *figures = counters_of((record_t)section->record, &n);
     const char *table = "";
     for (uint32_t i = 0; i < n; i++) {
         if (figures[i].row[0] == '\0') {
@@ -97,7 +97,7 @@ put_record(report_t *r, const section_t *section, const void *record) {
 /* ---- several rows ---- */
 
 static void
-put_header(report_t *r, const section_t *section, const figure_t *figures, uint32_t n) {
+put_header(report_t *r, const section_t *section, const counter_row_t *figures, uint32_t n) {
     bool named = section_row_name(section, 0) != NULL;
     emit_str(&r->out, section->key);
     emit_char(&r->out, ':');
@@ -118,16 +118,17 @@ put_row_head(report_t *r, const section_t *section, uint32_t row) {
         emit_cell(&r->out, 26, name);
         return;
     }
-    emit_figure_cell(&r->out, 21, figure_gauge, section_row_size(section, row));
-    emit_figure_cell(&r->out, 5, figure_gauge, row);
+    emit_counter_cell(&r->out, 21, counter_gauge, section_row_size(section, row));
+    emit_counter_cell(&r->out, 5, counter_gauge, row);
 }
 
 static void
-put_row(report_t *r, const section_t *section, const figure_t *figures, uint32_t n, uint32_t row, const void *record) {
+put_row(report_t *r, const section_t *section, const counter_row_t *figures, uint32_t n, uint32_t row,
+        const void *record) {
     put_row_head(r, section, row);
     for (uint32_t i = 0; i < n; i++) {
         if (report_shows(r, &figures[i])) {
-            emit_figure_cell(&r->out, COLUMN, (figure_kind_t)figures[i].kind, figure_get(&figures[i], record));
+            emit_counter_cell(&r->out, COLUMN, (counter_kind_t)figures[i].kind, counter_value(&figures[i], record));
         }
     }
     emit_char(&r->out, '\n');
@@ -137,7 +138,7 @@ static void
 put_rows(report_t *r, const section_t *section, const stats_detail_t *detail) {
     uint32_t n;
     bool gap = false;
-    const figure_t *figures = figures_of((record_t)section->record, &n);
+    const counter_row_t *figures = counters_of((record_t)section->record, &n);
     put_header(r, section, figures, n);
     for (uint32_t i = 0; i < section_nrows(section); i++) {
         const void *record = section_row(r, section, detail, i);

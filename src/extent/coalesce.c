@@ -37,7 +37,7 @@ cut(page_alloc_t *pa, extent_t *e, extent_t *rest, size_t size_a) REQUIRES(role_
     rest->committed = e->committed;
     rest->zeroed = e->zeroed;
     rest->sn = e->sn;
-    rest->lru = 0;
+    rest->lru_stamp = 0;
     e->size = size_a;
     register_extent(e);
     register_extent(rest);

@@ -70,8 +70,8 @@ typedef struct extent {
     void
         *sample; /* Synchronization: who owns the allocation; the profiler's record of it (arena/sample.h), or NULL. Set
                      in every active extent that is no slab. */
-    uint64_t lru GUARDED_BY(role_extents);    /* order of entry into the collection */
-    heap_node_t fit GUARDED_BY(role_extents); /* in the collection's heap */
+    uint64_t lru_stamp GUARDED_BY(role_extents); /* order of entry into the collection */
+    heap_node_t fit GUARDED_BY(role_extents);    /* in the collection's heap */
     list_t link; /* Synchronization: the collection's lock (LRU, spare), the bin's lock (occupancy), or the
                     descriptors' (supply). */
     uint64_t free_regs[] GUARDED_BY(role_bin); /* bit i set <=> region i of the slab is free */

@@ -58,7 +58,7 @@ first_on(const list_t *list) {
 void
 extents_insert(extents_t *x, extent_t *e) {
     enter(x, e);
-    e->lru = x->next_stamp++;
+    e->lru_stamp = x->next_stamp++;
     list_push_back(list_of(x, e), &e->link);
 }
 
@@ -67,7 +67,7 @@ extents_insert_oldest(extents_t *x, extent_t *e) {
     list_t *list = list_of(x, e);
     const extent_t *oldest = first_on(list);
     enter(x, e);
-    e->lru = oldest == NULL ? x->next_stamp++ : oldest->lru - 1;
+    e->lru_stamp = oldest == NULL ? x->next_stamp++ : oldest->lru_stamp - 1;
     list_push_front(list, &e->link);
 }
 
@@ -80,7 +80,7 @@ extents_remove(extents_t *x, extent_t *e) {
         bitmap_del(x->nonempty, i);
     }
     list_remove(&e->link);
-    e->lru = 0;
+    e->lru_stamp = 0;
     counter_add(&x->npages, -extent_npages(e));
     counter_add(&x->count, (size_t)-1);
     if (UNLIKELY(atomic_get(&x->unit) != 0)) {
@@ -115,7 +115,7 @@ static extent_t *
 pop_oldest(extents_t *x) REQUIRES(role_extents) {
     extent_t *a = extents_oldest(x);
     extent_t *b = extents_oldest_partial(x);
-    extent_t *e = a == NULL || (b != NULL && b->lru < a->lru) ? b : a;
+    extent_t *e = a == NULL || (b != NULL && b->lru_stamp < a->lru_stamp) ? b : a;
     if (e != NULL) {
         extents_remove(x, e);
     }
@@ -235,11 +235,11 @@ check_list(extents_t *x, const list_t *list, extents_tally_t *tally) REQUIRES(ro
     for (const list_t *at = list->next; at != list; at = at->next) {
         const extent_t *e = container_of(at, extent_t, link);
         check(at->next->prev == at && at->prev->next == at);
-        check(e->lru > stamp && e->lru < x->next_stamp);
+        check(e->lru_stamp > stamp && e->lru_stamp < x->next_stamp);
         check_member(x, e);
         check(list_of(x, e) == list);
         nwhole += extents_whole(x, e);
-        stamp = e->lru;
+        stamp = e->lru_stamp;
         extents_count(tally, e);
     }
     return nwhole;

@@ -90,7 +90,7 @@ extent_t *extents_oldest_partial(extents_t *x) REQUIRES(role_extents);
 /* How many times a member has come since e did, which counts. */
 static inline uint64_t
 extents_age(const extents_t *x, const extent_t *e) REQUIRES(role_extents) {
-    return x->next_stamp - e->lru;
+    return x->next_stamp - e->lru_stamp;
 }
 
 /* Changes the unit; the members keep their order. */

@@ -5,7 +5,7 @@
 #include "os/pages.h"
 
 /* Calls of hooks that this thread is in. Not a field of the thread's own structure: threads that have ended, whose last
- * destructors may still free, share one (thread_gone). */
+ * destructors may still free, share one (thread_exited). */
 static __thread unsigned depth __attribute__((tls_model("initial-exec")));
 
 bool

@@ -75,7 +75,7 @@ metadata_alloc(size_t size, size_t alignment) {
 }
 
 void *
-metadata_take(unsigned lg) {
+metadata_block_alloc(unsigned lg) {
     if (fault(fault_metadata)) {
         return NULL;
     }
@@ -92,7 +92,7 @@ metadata_take(unsigned lg) {
 }
 
 void
-metadata_give(void *block, unsigned lg) {
+metadata_block_free(void *block, unsigned lg) {
     lg = lg < METADATA_LG_MIN ? METADATA_LG_MIN : lg;
     free_block_t *node = block;
     metadata_lock();

@@ -17,8 +17,8 @@ void *metadata_alloc(size_t size, size_t alignment) EXCLUDES(role_metadata);
 /* A block of 2^lg bytes (6 <= lg <= METADATA_LG_MAX), contents undefined, aligned to a cache line; and its way back. */
 #define METADATA_LG_MIN 6
 #define METADATA_LG_MAX 16
-void *metadata_take(unsigned lg) EXCLUDES(role_metadata);
-void metadata_give(void *block, unsigned lg) EXCLUDES(role_metadata);
+void *metadata_block_alloc(unsigned lg) EXCLUDES(role_metadata);
+void metadata_block_free(void *block, unsigned lg) EXCLUDES(role_metadata);
 
 /* Bytes handed out by metadata_alloc so far, rounded up to whole pages: an upper bound of what is resident. */
 size_t metadata_bytes(void);

@@ -1,6 +1,6 @@
 /*
  * page_alloc.c -- allocation, deallocation, and resizing in place. Cutting and joining are coalesce.c's, regions
- * region.c's, purging purge.c's, huge pages pack.c's, checking page_check.c's.
+ * region.c's, purging purge.c's, huge pages hugepage.c's, checking page_check.c's.
  */
 #include "extent/page_alloc.h"
 
@@ -124,14 +124,14 @@ pa_alloc_untouched(page_alloc_t *pa, size_t size, uint32_t szind, bool *zeroed) 
 /* Pages of which some at least are not resident where they are. */
 static extent_t *
 take_fresh(page_alloc_t *pa, size_t size, size_t alignment, uint32_t szind, bool slab, bool *zeroed) {
-    bool graft = !*zeroed && pa_may_graft(pa, size);
-    extent_t *e = graft || alignment > sc.page ? NULL : pa_combine(pa, size);
+    bool remap = !*zeroed && pa_may_remap(pa, size);
+    extent_t *e = remap || alignment > sc.page ? NULL : pa_coalesce_across(pa, size);
     if (e != NULL) {
         return commit_and_activate(pa, &pa->dirty, e, szind, slab, zeroed);
     }
     e = take_untouched(pa, size, alignment, szind, slab, zeroed);
     bool touched = false;
-    if (e != NULL && graft && !pa_graft(pa, e, 0, &touched)) {
+    if (e != NULL && remap && !pa_remap(pa, e, 0, &touched)) {
         return take_untouched(pa, size, alignment, szind, slab, zeroed);
     }
     *zeroed = *zeroed && !touched;
@@ -146,7 +146,7 @@ take_or_grow(page_alloc_t *pa, size_t size, size_t alignment, uint32_t szind, bo
     }
     if (e == NULL) {
         e = take_fresh(pa, size, alignment, szind, slab, zeroed);
-        pa_freshened(pa);
+        pa_trim_to_peak(pa);
     }
     return e;
 }
@@ -252,7 +252,7 @@ pa_reuse(page_alloc_t *pa, size_t size, size_t alignment, uint32_t szind, bool *
 /* To be purged at once, where anything ever is, and huge pages are not to stay whole. A threshold of 0 wraps. */
 static inline bool
 is_oversize(page_alloc_t *pa, const extent_t *e) {
-    return atomic_get(&pa->oversize) - 1 < e->size && atomic_get(&pa->dirty_decay_ms) >= 0 && pa_unit(pa) == 0;
+    return atomic_get(&pa->oversize) - 1 < e->size && atomic_get(&pa->dirty_decay_ms) >= 0 && pa_hugepage_size(pa) == 0;
 }
 
 void
@@ -262,7 +262,7 @@ pa_dalloc(page_alloc_t *pa, extent_t *e) {
         free_guarded(pa, e);
         return;
     }
-    if (UNLIKELY(pa_unit(pa) != 0)) {
+    if (UNLIKELY(pa_hugepage_size(pa) != 0)) {
         pa_gather(pa, e->addr, extent_end(e));
     }
     if (UNLIKELY(is_oversize(pa, e))) {
@@ -321,7 +321,7 @@ take_behind_any(page_alloc_t *pa, uintptr_t addr, size_t want) {
         extents_unlock(&pa->retained);
     }
     bool touched;
-    return e != NULL && x == &pa->retained && e->size == want && !pa_graft(pa, e, 0, &touched) ? NULL : e;
+    return e != NULL && x == &pa->retained && e->size == want && !pa_remap(pa, e, 0, &touched) ? NULL : e;
 }
 
 /* Appends busy `piece` to busy `run`; if that is refused, both become free again. */
@@ -368,14 +368,14 @@ pa_expand(page_alloc_t *pa, extent_t *e, size_t size, uint32_t szind) {
     if (!joined) {
         pa_dalloc(pa, run);
     }
-    pa_freshened(pa);
+    pa_trim_to_peak(pa);
     return joined;
 }
 
 bool
 pa_shrink(page_alloc_t *pa, extent_t *e, size_t size, uint32_t szind) {
     witness_no_core_lock();
-    if (UNLIKELY(pa_unit(pa) != 0)) {
+    if (UNLIKELY(pa_hugepage_size(pa) != 0)) {
         pa_gather(pa, e->addr + size, extent_end(e));
     }
     extents_lock(&pa->dirty);

@@ -10,15 +10,15 @@
  *
  * An allocation takes the best fit from the first collection that has one, cuts off what it does not need and leaves
  * that where it came from. A large one that finds no fit takes retained pages, and the memory of dirty extents that are
- * too small is moved there (graft.c). Where that cannot be, dirty pages together with the free ones beside them come
- * before retained ones alone (combine.c).
+ * too small is moved there (remap.c). Where that cannot be, dirty pages together with the free ones beside them come
+ * before retained ones alone (coalesce_across.c).
  *
  * A free extent merges with free neighbours of the same collection, the same committed-ness and the same region (a head
  * never merges leftward). Regions grow geometrically up to pa_grow_limit;
  * when the system refuses, regions that are wholly retained are given back and the smallest sufficient region is
  * tried.
  *
- * Fresh pages that would raise the arena's peak are paid for with dirty ones that nobody seems to need (pa_freshened).
+ * Fresh pages that would raise the arena's peak are paid for with dirty ones that nobody seems to need (pa_trim_to_peak).
  *
  * No lock is held while the system is asked to map, commit or purge: the extents concerned are busy meanwhile.
  *
@@ -84,24 +84,24 @@ typedef struct {
     _Atomic size_t oversize;        /* Synchronization: any thread; bytes; what is freed of this size or more is purged
                                        at once; 0: nothing is. */
     _Atomic size_t grow_limit;      /* Synchronization: any thread; bytes; 0: options.retain_grow_limit. */
-    _Atomic bool drained; /* Synchronization: written under dirty.lock, read at any time; nothing stays free. */
-    _Atomic size_t alarm; /* Synchronization: any thread; more decaying pages than this wake the purger. */
+    _Atomic bool no_retain; /* Synchronization: written under dirty.lock, read at any time; nothing stays free. */
+    _Atomic size_t wake_threshold; /* Synchronization: any thread; more decaying pages than this wake the purger. */
 
     _Atomic uint32_t thp;        /* Synchronization: any thread; pages_thp_t. */
-    _Atomic size_t peak;         /* Synchronization: any thread; pages; most that were resident (pa_freshened). */
+    _Atomic size_t peak;         /* Synchronization: any thread; pages; most that were resident (pa_trim_to_peak). */
     _Atomic bool guard;          /* Synchronization: any thread; extents made from now on end with a guard page. */
     _Atomic size_t nguards;      /* Synchronization: any thread adds; guard pages that are there. */
     _Atomic uint64_t nunguarded; /* Synchronization: any thread adds; guards that there could not be. */
     purges_t dirty_purges;       /* Synchronization: its own. */
     purges_t muzzy_purges;       /* Synchronization: its own. */
     _Atomic uint64_t purged;     /* Synchronization: any thread adds; bytes given back for good. */
-    _Atomic uint64_t grafted;    /* Synchronization: any thread adds; bytes moved by pa_graft. */
+    _Atomic uint64_t remapped;   /* Synchronization: any thread adds; bytes moved by pa_remap. */
     _Atomic uint64_t relocated;  /* Synchronization: any thread adds; bytes moved by pa_relocate. */
 } page_alloc_t;
 
 /* 0: the arena does not pack. */
 static inline size_t
-pa_unit(page_alloc_t *pa) {
+pa_hugepage_size(page_alloc_t *pa) {
     return atomic_get(&pa->dirty.unit);
 }
 
@@ -155,14 +155,14 @@ extent_t *pa_fit(page_alloc_t *pa, extents_t *x, size_t size, size_t alignment) 
 /* Cuts [addr, addr + size) out of busy e and puts what is left over into x. NULL: all of e is there. */
 extent_t *pa_carve(page_alloc_t *pa, extents_t *x, extent_t *e, uintptr_t addr, size_t size) REQUIRES(role_extents);
 /* A busy, committed extent of dirty pages with other free ones beside them; NULL if there is no such place. */
-extent_t *pa_combine(page_alloc_t *pa, size_t size) EXCLUDES(role_extents);
+extent_t *pa_coalesce_across(page_alloc_t *pa, size_t size) EXCLUDES(role_extents);
 /* An active extent of pages that are not resident, without a guard: for large allocations. */
 extent_t *pa_alloc_untouched(page_alloc_t *pa, size_t size, uint32_t szind, bool *zeroed);
 /* Is it worth trying for an allocation of that size? */
-bool pa_may_graft(page_alloc_t *pa, size_t size);
+bool pa_may_remap(page_alloc_t *pa, size_t size);
 /* Moves the memory of dirty extents to e, busy or the caller's, whose bytes behind `from` are fresh. *touched: they do
  * not read as zeros any more. False: e is lost, and its descriptor is gone. */
-bool pa_graft(page_alloc_t *pa, extent_t *e, size_t from, bool *touched) EXCLUDES(role_extents);
+bool pa_remap(page_alloc_t *pa, extent_t *e, size_t from, bool *touched) EXCLUDES(role_extents);
 /* A record for pa_lose, which takes it, and its way back; NULL without memory. */
 region_t *pa_new_record(void);
 void pa_delete_record(region_t *record);
@@ -222,18 +222,18 @@ void pa_decay(page_alloc_t *pa, uint64_t now);
 uint64_t pa_background(page_alloc_t *pa, uint64_t now);
 /* Purges every dirty and muzzy page. */
 void pa_purge_all(page_alloc_t *pa);
-/* After pages became dirty: purges at once if the decay time is 0, the cap is exceeded, or the arena is drained. */
+/* After pages became dirty: purges at once if the decay time is 0, the cap is exceeded, or the arena is no_retain. */
 void pa_dirtied(page_alloc_t *pa);
 /* Instead of that: purges a freed extent, the caller's, at once. */
 void pa_purge_freed(page_alloc_t *pa, extent_t *e) EXCLUDES(role_extents);
-/* A drained arena keeps no free pages, whatever its decay times. The caller purges those that are there. */
-void pa_set_drained(page_alloc_t *pa, bool drained) EXCLUDES(role_extents);
+/* A no_retain arena keeps no free pages, whatever its decay times. The caller purges those that are there. */
+void pa_set_no_retain(page_alloc_t *pa, bool no_retain) EXCLUDES(role_extents);
 /*
  * After pages were taken that were not resident. If notably more are resident than ever before, as many dirty pages are
  * purged of extents that have lain idle: not reused while as many extents came as there are dirty ones, and a few more.
  * So the peak follows the active pages, and those that are in circulation stay. Not if dirty pages never decay.
  */
-void pa_freshened(page_alloc_t *pa);
+void pa_trim_to_peak(page_alloc_t *pa);
 /* Changes a decay time (state: dirty or muzzy), live. ms: -1 .. DECAY_MS_MAX. */
 void pa_set_decay_ms(page_alloc_t *pa, extent_state_t state, int64_t ms, uint64_t now);
 
@@ -246,7 +246,7 @@ typedef struct {
 
 pa_forecast_t pa_forecast(page_alloc_t *pa, extent_state_t state, uint64_t now) EXCLUDES(role_decay);
 
-/* Huge pages: pack.c. */
+/* Huge pages: hugepage.c. */
 
 /* How huge pages are used: for the regions that are there, and those to come. With `always` the arena packs, where the
  * system has huge pages; that begins with a purge of all that is free. */

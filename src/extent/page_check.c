@@ -30,7 +30,7 @@ check_descriptor(const page_alloc_t *pa, const region_t *region, const extent_t 
     check((e->szind != SC_NONE) == (state == extent_active));
     check(!e->slab || (state == extent_active && sc_is_small(e->szind)));
     check(e->committed || (state != extent_active && state != extent_dirty && state != extent_muzzy));
-    check((e->lru != 0) == (state != extent_active && state != extent_busy));
+    check((e->lru_stamp != 0) == (state != extent_active && state != extent_busy));
 }
 
 static bool

@@ -47,8 +47,8 @@ ALWAYS_INLINE size_t
 pagemap_bin_offset(const void *ptr) {
     uintptr_t addr = (uintptr_t)ptr;
     size_t place = addr >> LG_GRANULE & ((1U << LG_LEAF) - 1);
-    place += racy_get(&pagemap_classes.leaf[addr >> LG_LEAF_SPAN]);
-    return racy_get(pagemap_class_at(place));
+    place += relaxed_read(&pagemap_classes.leaf[addr >> LG_LEAF_SPAN]);
+    return relaxed_read(pagemap_class_at(place));
 }
 
 /* The same as a bin index: szind + 1, or 0. */

@@ -18,7 +18,7 @@
 /* An extent is idle if so many came after it, and as many more as there are. */
 #define IDLE_EXTENTS 16
 /* The purger is woken when there are twice as many decaying pages as when it looked, and this many more. */
-#define ALARM_PAGES 1024
+#define WAKE_PAGES 1024
 
 const pa_purger_t *_Atomic pa_purger;
 
@@ -320,7 +320,7 @@ purge_over_cap(page_alloc_t *pa) {
 }
 
 void
-pa_freshened(page_alloc_t *pa) {
+pa_trim_to_peak(page_alloc_t *pa) {
     witness_no_core_lock();
     size_t peak = atomic_get(&pa->peak);
     size_t now = pa_resident_pages(pa);
@@ -352,23 +352,23 @@ wake_purger(page_alloc_t *pa) {
 }
 
 /*
- * After pages came. Either this thread's read-modify-write of the alarm comes after the purger's in watch(), and sees
+ * After pages came. Either this thread's read-modify-write of the wake_threshold comes after the purger's in watch(), and sees
  * the number that it set; or it comes before, and then the purger sees the pages.
  */
 static void
-raise_alarm(page_alloc_t *pa) {
-    size_t alarm = atomic_fetch_add_explicit(&pa->alarm, 0, memory_order_acq_rel);
-    if (decaying_pages(pa) > alarm &&
-        atomic_exchange_explicit(&pa->alarm, SIZE_MAX, memory_order_acq_rel) != SIZE_MAX) {
+wake_beyond_threshold(page_alloc_t *pa) {
+    size_t wake_threshold = atomic_fetch_add_explicit(&pa->wake_threshold, 0, memory_order_acq_rel);
+    if (decaying_pages(pa) > wake_threshold &&
+        atomic_exchange_explicit(&pa->wake_threshold, SIZE_MAX, memory_order_acq_rel) != SIZE_MAX) {
         wake_purger(pa);
     }
 }
 
-/* Sets the alarm, and tells when pages will be due. */
+/* Sets the wake_threshold, and tells when pages will be due. */
 static uint64_t
 watch(page_alloc_t *pa, uint64_t now) {
     size_t quiet = 0;
-    atomic_exchange_explicit(&pa->alarm, quiet, memory_order_acq_rel);
+    atomic_exchange_explicit(&pa->wake_threshold, quiet, memory_order_acq_rel);
     pa_lock_decay(pa);
     advance(pa, &pa->dirty, now);
     advance(pa, &pa->muzzy, now);
@@ -378,8 +378,8 @@ watch(page_alloc_t *pa, uint64_t now) {
     pa_unlock_decay(pa);
     uint64_t due = dirty < muzzy ? dirty : muzzy;
     if (due != UINT64_MAX) {
-        atomic_compare_exchange_strong_explicit(&pa->alarm, &quiet, 2 * npages + ALARM_PAGES, memory_order_acq_rel,
-                                                memory_order_relaxed);
+        atomic_compare_exchange_strong_explicit(&pa->wake_threshold, &quiet, 2 * npages + WAKE_PAGES,
+                                                memory_order_acq_rel, memory_order_relaxed);
     }
     return due;
 }
@@ -436,10 +436,10 @@ pa_purge_all(page_alloc_t *pa) {
 
 /* Under the lock, so that pages that come before are there for who purges next, and who brings some later sees it. */
 void
-pa_set_drained(page_alloc_t *pa, bool drained) {
+pa_set_no_retain(page_alloc_t *pa, bool no_retain) {
     witness_no_core_lock();
     extents_lock(&pa->dirty);
-    atomic_set(&pa->drained, drained);
+    atomic_set(&pa->no_retain, no_retain);
     extents_unlock(&pa->dirty);
 }
 
@@ -459,7 +459,7 @@ void
 pa_dirtied(page_alloc_t *pa) {
     witness_no_core_lock();
     note_dirtied(pa);
-    if (UNLIKELY(atomic_get(&pa->drained))) {
+    if (UNLIKELY(atomic_get(&pa->no_retain))) {
         pa_purge_all(pa);
     } else if (UNLIKELY(atomic_get(&pa->dirty_decay_ms) == 0)) {
         purge_dirty_to(pa, 0);
@@ -467,7 +467,7 @@ pa_dirtied(page_alloc_t *pa) {
         purge_over_cap(pa);
     }
     if (UNLIKELY(atomic_get(&pa_purger) != NULL)) {
-        raise_alarm(pa);
+        wake_beyond_threshold(pa);
     }
 }
 

@@ -16,13 +16,13 @@ _Static_assert(sizeof(region_t) <= 1U << LG_REGION_RECORD, "a region's record fi
 region_t *
 pa_new_record(void) {
     witness_no_core_lock();
-    return metadata_take(LG_REGION_RECORD);
+    return metadata_block_alloc(LG_REGION_RECORD);
 }
 
 void
 pa_delete_record(region_t *record) {
     witness_no_core_lock();
-    metadata_give(record, LG_REGION_RECORD);
+    metadata_block_free(record, LG_REGION_RECORD);
 }
 
 /* The size of the next region: doubling up to the limit, never less than what is asked for. */
@@ -111,7 +111,7 @@ get_units(page_alloc_t *pa, size_t least, size_t alignment, size_t unit, bool ex
 /* Of whole units, aligned to them, where there are any; if they cannot be had, of pages. */
 static bool
 get_region(page_alloc_t *pa, size_t least, size_t alignment, bool exact, grant_t *grant) {
-    size_t unit = exact ? 0 : pa_unit(pa);
+    size_t unit = exact ? 0 : pa_hugepage_size(pa);
     if (UNLIKELY(unit != 0)) {
         size_t strictest = alignment > unit ? alignment : unit;
         if (get_units(pa, align_up(least, unit), strictest, unit, false, grant)) {
@@ -131,7 +131,7 @@ fill_descriptor(page_alloc_t *pa, extent_t *e, const grant_t *grant) REQUIRES(ro
     e->is_head = true;
     e->committed = grant->committed;
     e->zeroed = grant->zeroed;
-    e->lru = 0;
+    e->lru_stamp = 0;
 }
 
 /* Appends a region, whose place is set, to the list, as the youngest. */
@@ -250,7 +250,7 @@ cut_out(page_alloc_t *pa, uintptr_t addr, uintptr_t end, region_t *record) REQUI
     if (record == NULL) {
         return region;
     }
-    metadata_give(region, LG_REGION_RECORD);
+    metadata_block_free(region, LG_REGION_RECORD);
     return record;
 }
 

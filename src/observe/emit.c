@@ -80,10 +80,10 @@ put_ratio(fmt_t *text, uint64_t millionths) {
 }
 
 static void
-put_figure(fmt_t *text, figure_kind_t kind, uint64_t value) {
-    if (value == FIGURE_NEVER) {
+put_counter(fmt_t *text, counter_kind_t kind, uint64_t value) {
+    if (value == COUNTER_NEVER) {
         fmt_str(text, "-1");
-    } else if (kind == figure_ratio) {
+    } else if (kind == counter_ratio) {
         put_ratio(text, value);
     } else {
         fmt_u64(text, value);
@@ -91,18 +91,18 @@ put_figure(fmt_t *text, figure_kind_t kind, uint64_t value) {
 }
 
 void
-emit_figure(emit_t *out, figure_kind_t kind, uint64_t value) {
+emit_counter(emit_t *out, counter_kind_t kind, uint64_t value) {
     char buf[32];
     fmt_t text = fmt_begin(buf, sizeof buf);
-    put_figure(&text, kind, value);
+    put_counter(&text, kind, value);
     emit_str(out, buf);
 }
 
 void
-emit_figure_cell(emit_t *out, unsigned width, figure_kind_t kind, uint64_t value) {
+emit_counter_cell(emit_t *out, unsigned width, counter_kind_t kind, uint64_t value) {
     char buf[32];
     fmt_t text = fmt_begin(buf, sizeof buf);
-    put_figure(&text, kind, value);
+    put_counter(&text, kind, value);
     emit_cell(out, width, buf);
 }
 

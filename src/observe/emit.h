@@ -5,7 +5,7 @@
 #define LUNALLOC_OBSERVE_EMIT_H
 
 #include "lunalloc.h"
-#include "observe/figures.h"
+#include "observe/counters.h"
 
 /* A piece, terminator included. */
 #define EMIT_PIECE 1024
@@ -28,10 +28,10 @@ void emit_str(emit_t *out, const char *text);
 void emit_u64(emit_t *out, uint64_t value);
 /* In quotes, as JSON and OpenMetrics both have it. */
 void emit_quoted(emit_t *out, const char *text);
-/* A figure's value: -1 for FIGURE_NEVER, a ratio as 0.998750. */
-void emit_figure(emit_t *out, figure_kind_t kind, uint64_t value);
+/* A figure's value: -1 for COUNTER_NEVER, a ratio as 0.998750. */
+void emit_counter(emit_t *out, counter_kind_t kind, uint64_t value);
 /* The same, or text, right-aligned in so many columns; more if it is longer, but never touching what is before it. */
-void emit_figure_cell(emit_t *out, unsigned width, figure_kind_t kind, uint64_t value);
+void emit_counter_cell(emit_t *out, unsigned width, counter_kind_t kind, uint64_t value);
 void emit_cell(emit_t *out, unsigned width, const char *text);
 
 #endif

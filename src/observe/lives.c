@@ -23,8 +23,9 @@ _Static_assert(sizeof(block_t) <= 1 << LG_BLOCK, "a picture fits its block");
 static block_t *_Atomic blocks[ARENAS_MAX]; /* Synchronization: set once from NULL. */
 
 static bool
-is_of_lives(record_t record, const figure_t *figure) {
-    return figure->kind == figure_counter && !(record == record_bin && figure->offset >= offsetof(stats_bin_t, mutex));
+is_of_lives(record_t record, const counter_row_t *figure) {
+    return figure->kind == counter_cumulative &&
+           !(record == record_bin && figure->offset >= offsetof(stats_bin_t, mutex));
 }
 
 static _Atomic uint64_t *
@@ -37,7 +38,7 @@ kept_row(block_t *block, record_t record, uint32_t row) {
 static void
 each_counter(record_t record, uint64_t *words, _Atomic uint64_t *kept, void (*change)(uint64_t *, _Atomic uint64_t *)) {
     uint32_t n;
-    const figure_t *figures = figures_of(record, &n);
+    const counter_row_t *figures = counters_of(record, &n);
     for (uint32_t i = 0; i < n; i++) {
         if (is_of_lives(record, &figures[i])) {
             change(&words[i], &kept[i]);
@@ -104,7 +105,7 @@ static block_t *
 block_of(uint32_t index) {
     block_t *block = atomic_get_acquire(&blocks[index]);
     if (block == NULL) {
-        block = metadata_take(LG_BLOCK);
+        block = metadata_block_alloc(LG_BLOCK);
     }
     if (block != NULL && atomic_get_acquire(&blocks[index]) == NULL) {
         memset(block, 0, sizeof *block);

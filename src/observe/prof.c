@@ -10,7 +10,7 @@
 #include "observe/prof_stack.h"
 #include "observe/prof_table.h"
 #include "os/system.h"
-#include "thread/follow.h"
+#include "thread/refresh.h"
 
 #include <errno.h>
 #include <string.h>
@@ -36,7 +36,7 @@ record(void) {
 static prof_thread_t *
 record_or_new(void) {
     thread_t *thread = thread_here();
-    if (thread->prof == NULL && thread != &thread_gone && thread != &thread_unborn) {
+    if (thread->prof == NULL && thread != &thread_exited && thread != &thread_uninitialised) {
         atomic_set_release(&sampler, &prof_sampler);
         thread->prof = prof_thread_new(thread->id);
     }
@@ -175,7 +175,7 @@ prepare(void) {
 static void
 changed(void) {
     sample_changed();
-    threads_ask();
+    threads_request_refresh();
 }
 
 int
@@ -222,13 +222,13 @@ prof_thread_active_init(void) {
 void
 prof_set_thread_active_init(bool active) {
     atomic_set(&thread_born_unsampled, !active);
-    atomic_set(&thread_unborn.unsampled, !active);
+    atomic_set(&thread_uninitialised.unsampled, !active);
 }
 
 void
 prof_thread_set_active(bool active) {
     thread_t *self = thread_get();
-    if (self != &thread_gone) {
+    if (self != &thread_exited) {
         atomic_set(&self->unsampled, !active);
     }
 }

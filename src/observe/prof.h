@@ -3,7 +3,7 @@
  *
  * While it is off nothing is done for it but a test where a countdown starts again (arena/sample.h). Switched on or
  * off, or given another rate, it acts on the calling thread's next allocation. Other threads follow at a slow path
- * (thread/follow.h): what one of them allocates meanwhile, at most TCACHE_PERIOD allocations of each class, is left
+ * (thread/refresh.h): what one of them allocates meanwhile, at most TCACHE_PERIOD allocations of each class, is left
  * out. A thread's own switch acts at once. A thread that begins while it is on is sampled from its first allocation.
  * Allocations that were sampled are followed until they are freed, also when it is off again.
  *

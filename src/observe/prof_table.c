@@ -115,7 +115,7 @@ count_in(prof_sums_t *sums, const prof_tally_t *tally) {
 prof_thread_t *
 prof_thread_new(uint32_t id) {
     table_t *t = the_table();
-    prof_thread_t *thread = t == NULL ? NULL : metadata_take(LG_THREAD);
+    prof_thread_t *thread = t == NULL ? NULL : metadata_block_alloc(LG_THREAD);
     if (thread == NULL) {
         return NULL;
     }
@@ -131,7 +131,7 @@ static void
 drop_if_done(prof_thread_t *thread) REQUIRES(role_prof) {
     if (thread->ended && thread->sums.live.count == 0) {
         list_remove(&thread->link);
-        metadata_give(thread, LG_THREAD);
+        metadata_block_free(thread, LG_THREAD);
     }
 }
 
@@ -169,7 +169,7 @@ lg_bytes(uint32_t depth) {
 
 static prof_stack_t *
 stack_new(table_t *t, uint64_t hash, const uintptr_t *ips, uint32_t n) REQUIRES(role_prof) {
-    prof_stack_t *stack = metadata_take(lg_bytes(n));
+    prof_stack_t *stack = metadata_block_alloc(lg_bytes(n));
     if (stack != NULL) {
         memset(stack, 0, sizeof *stack);
         memcpy(stack->ips, ips, n * sizeof *ips);
@@ -204,7 +204,7 @@ spare(table_t *t, prof_sample_t *sample) REQUIRES(role_prof) {
 
 static bool
 more_samples(table_t *t) REQUIRES(role_prof) {
-    prof_sample_t *chunk = t->nchunks < CHUNKS_MAX ? metadata_take(LG_CHUNK) : NULL;
+    prof_sample_t *chunk = t->nchunks < CHUNKS_MAX ? metadata_block_alloc(LG_CHUNK) : NULL;
     if (chunk == NULL) {
         return false;
     }
@@ -286,7 +286,7 @@ forget_stacks(table_t *t) REQUIRES(role_prof) {
     for (prof_stack_t *stack = t->newest, *older; stack != NULL; stack = older) {
         older = stack->older;
         t->buckets[stack->hash % BUCKETS] = NULL;
-        metadata_give(stack, lg_bytes(stack->depth));
+        metadata_block_free(stack, lg_bytes(stack->depth));
     }
     t->newest = NULL;
 }

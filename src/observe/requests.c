@@ -1,7 +1,7 @@
 /* requests.c -- counts of threads' caches. */
 #include "observe/requests.h"
 
-#include "thread/caches.h"
+#include "thread/tcaches.h"
 #include "thread/quarantine.h"
 #include "thread/tcache.h"
 

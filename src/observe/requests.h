@@ -7,7 +7,7 @@
 #ifndef LUNALLOC_OBSERVE_REQUESTS_H
 #define LUNALLOC_OBSERVE_REQUESTS_H
 
-#include "observe/figures.h"
+#include "observe/counters.h"
 #include "thread/thread.h"
 
 typedef struct {

@@ -76,21 +76,21 @@ read_arena(arena_t *arena, stats_detail_t *out) {
 static void
 merge_rows(stats_detail_t *into, const stats_detail_t *from) {
     for (uint32_t i = 0; i < STATS_LOCKS; i++) {
-        figures_merge(record_lock, &into->locks[i], &from->locks[i]);
+        counters_merge(record_lock, &into->locks[i], &from->locks[i]);
     }
     for (uint32_t i = 0; i < sc.nsmall; i++) {
         if (from->bins[i].nslabs != 0 || from->bins[i].nrequests != 0 || from->bins[i].mutex.num_ops != 0) {
-            figures_merge(record_bin, &into->bins[i], &from->bins[i]);
+            counters_merge(record_bin, &into->bins[i], &from->bins[i]);
         }
     }
     for (uint32_t i = 0; i < stats_nrows(record_large); i++) {
         if (from->large[i].nmalloc != 0 || from->large[i].nrequests != 0) {
-            figures_merge(record_large, &into->large[i], &from->large[i]);
+            counters_merge(record_large, &into->large[i], &from->large[i]);
         }
     }
     for (uint32_t i = 0; i < SC_NPAGE_CLASSES; i++) {
         if (has_extents(&from->extents[i])) {
-            figures_merge(record_extents, &into->extents[i], &from->extents[i]);
+            counters_merge(record_extents, &into->extents[i], &from->extents[i]);
         }
     }
 }
@@ -100,7 +100,7 @@ merge(stats_detail_t *into, uint32_t n, const stats_detail_t *from) {
     if (n == 0) {
         into->arena = from->arena;
     } else {
-        figures_merge(record_arena, &into->arena, &from->arena);
+        counters_merge(record_arena, &into->arena, &from->arena);
     }
     merge_rows(into, from);
 }

@@ -104,7 +104,7 @@ read_shard_locks(bin_t *first, stats_lock_t *out) {
     for (uint32_t k = 1; (bin = shards_next(first, &k)) != NULL;) {
         stats_lock_t other;
         stats_read_lock(&bin->lock, &other);
-        figures_merge(record_lock, out, &other);
+        counters_merge(record_lock, out, &other);
     }
 }
 
@@ -216,7 +216,7 @@ read_purges(page_alloc_t *pa, stats_arena_t *out) {
     out->npurges = out->dirty.npurge + out->muzzy.npurge;
     out->nmadvise = out->dirty.nmadvise + out->muzzy.nmadvise;
     out->purged = atomic_get(&pa->purged);
-    out->grafted = atomic_get(&pa->grafted);
+    out->remapped = atomic_get(&pa->remapped);
     out->relocated = atomic_get(&pa->relocated);
 }
 
@@ -250,7 +250,7 @@ stats_finish_allocated(stats_arena_t *arena) {
 
 static uint64_t
 ms_until(uint64_t due, uint64_t now) {
-    return due == UINT64_MAX ? FIGURE_NEVER : due > now ? (due - now + NS_PER_MS - 1) / NS_PER_MS : 0;
+    return due == UINT64_MAX ? COUNTER_NEVER : due > now ? (due - now + NS_PER_MS - 1) / NS_PER_MS : 0;
 }
 
 static void
@@ -258,7 +258,7 @@ read_decay(arena_t *arena, extent_state_t state, uint64_t now, stats_decay_t *ou
     pa_forecast_t forecast = pa_forecast(&arena->pages, state, now);
     bool dirty = state == extent_dirty;
     out->decay_ms = (uint64_t)atomic_get(dirty ? &arena->pages.dirty_decay_ms : &arena->pages.muzzy_decay_ms);
-    out->allowed = forecast.allowed == SIZE_MAX ? FIGURE_NEVER : forecast.allowed * sc.page;
+    out->allowed = forecast.allowed == SIZE_MAX ? COUNTER_NEVER : forecast.allowed * sc.page;
     out->over = forecast.over * sc.page;
     out->due_ms = ms_until(forecast.due, now);
 }
@@ -374,7 +374,7 @@ int
 stats_get(record_t record, size_t index, size_t row, void *out) {
     uint32_t n, found = 0;
     any_record_t one;
-    const figure_t *last = figures_of(record, &n) + n - 1;
+    const counter_row_t *last = counters_of(record, &n) + n - 1;
     size_t size = last->offset + sizeof(uint64_t);
     bool several = index == STATS_MERGED || index == STATS_DESTROYED;
     if (row >= stats_nrows(record) || (!several && index >= ARENAS_MAX)) {
@@ -384,7 +384,7 @@ stats_get(record_t record, size_t index, size_t row, void *out) {
     for (uint32_t i = several ? 0 : (uint32_t)index; i < (several ? arenas_count() : index + 1); i++) {
         if (arenas_get(i) != NULL && is_meant(index, i)) {
             read_record(record, arenas_get(i), (uint32_t)row, &one);
-            found++ == 0 ? (void)memcpy(out, &one, size) : figures_merge(record, out, &one);
+            found++ == 0 ? (void)memcpy(out, &one, size) : counters_merge(record, out, &one);
         }
     }
     if (record == record_arena) {
@@ -395,7 +395,7 @@ stats_get(record_t record, size_t index, size_t row, void *out) {
 }
 
 static void
-read_bin_figure(arena_t *arena, uint32_t szind, size_t offset, stats_bin_t *out) {
+read_bin_counter(arena_t *arena, uint32_t szind, size_t offset, stats_bin_t *out) {
     if (offset >= offsetof(stats_bin_t, mutex)) {
         read_shard_locks(&arena->bins[szind], &out->mutex);
     } else if (offset == offsetof(stats_bin_t, curregs)) {
@@ -411,7 +411,7 @@ read_bin_figure(arena_t *arena, uint32_t szind, size_t offset, stats_bin_t *out)
 static bool
 read_cheaply(record_t record, arena_t *arena, uint32_t row, size_t offset, any_record_t *out) {
     if (record == record_bin && offset != offsetof(stats_bin_t, nrequests)) {
-        read_bin_figure(arena, row, offset, &out->bin);
+        read_bin_counter(arena, row, offset, &out->bin);
         return true;
     }
     if (record == record_large && offset != offsetof(stats_large_t, nrequests)) {
@@ -424,7 +424,7 @@ read_cheaply(record_t record, arena_t *arena, uint32_t row, size_t offset, any_r
 }
 
 int
-stats_get_figure(record_t record, size_t index, size_t row, size_t offset, uint64_t *out) {
+stats_get_counter(record_t record, size_t index, size_t row, size_t offset, uint64_t *out) {
     any_record_t any;
     arena_t *arena = index < ARENAS_MAX && row < stats_nrows(record) ? arenas_get((uint32_t)index) : NULL;
     if (arena == NULL || !read_cheaply(record, arena, (uint32_t)row, offset, &any)) {

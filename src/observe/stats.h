@@ -13,7 +13,7 @@
 
 #include "arena/arenas.h"
 #include "lunalloc.h"
-#include "observe/figures.h"
+#include "observe/counters.h"
 #include "thread/thread.h"
 
 /* In the place of an arena's index. */
@@ -66,7 +66,7 @@ void stats_snapshot_free(stats_snapshot_t *snapshot);
 /* One record of an arena, of STATS_MERGED or STATS_DESTROYED: row is the class. 0, or ENOENT. */
 int stats_get(record_t record, size_t arena, size_t row, void *out);
 /* One figure of a class, by its offset; of one arena, it costs no more than that. */
-int stats_get_figure(record_t record, size_t arena, size_t row, size_t offset, uint64_t *out);
+int stats_get_counter(record_t record, size_t arena, size_t row, size_t offset, uint64_t *out);
 /* Of one class in all caches; szind < stats_nrows(record_cache). */
 void stats_read_cache(uint32_t szind, stats_cache_t *out);
 /* How many rows a record has in an arena. */

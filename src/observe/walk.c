@@ -33,7 +33,7 @@ copy(const extent_t *e, lunalloc_extent_t *out) REQUIRES(role_extents) {
         .committed = e->committed,
         .zeroed = e->zeroed,
         .sn = e->sn,
-        .lru = e->lru,
+        .lru = e->lru_stamp,
     };
     if (e->slab) {
         out->nregs = sc_nregs(e->szind, extent_usable(e));

@@ -37,11 +37,11 @@ void os_wake_one(_Atomic uint32_t *word);
 /* Silent when zeroed; that also puts one back that a fork has copied. */
 typedef struct {
     _Atomic uint32_t rung; /* Synchronization: any thread. */
-} bell_t;
+} event_count_t;
 
 /* Wakes the thread that waits, or the next one that will. Takes no lock; what was written before is seen after. */
-void bell_ring(bell_t *bell);
+void event_count_notify(event_count_t *event_count);
 /* Until it rings, or clock_ns() reaches `until` (UINT64_MAX: never). Silent afterwards. */
-void bell_wait(bell_t *bell, uint64_t until);
+void event_count_wait(event_count_t *event_count, uint64_t until);
 
 #endif

@@ -82,26 +82,27 @@ os_wake_one(_Atomic uint32_t *word) {
 }
 
 void
-bell_ring(bell_t *bell) {
-    if (atomic_exchange_explicit(&bell->rung, 1, memory_order_release) == 0) {
-        os_wake_one(&bell->rung);
+event_count_notify(event_count_t *event_count) {
+    if (atomic_exchange_explicit(&event_count->rung, 1, memory_order_release) == 0) {
+        os_wake_one(&event_count->rung);
     }
 }
 
 /* False if the time is over. It is what is left of it that the kernel is told: our clock and its need not agree on what
  * time it is, as where ours cannot be read. */
 static bool
-sleep_while_silent(bell_t *bell, uint64_t until) {
+sleep_while_silent(event_count_t *event_count, uint64_t until) {
     uint64_t now = clock_ns();
     uint64_t left = until > now ? until - now : 0;
     struct timespec time = {.tv_sec = (time_t)(left / 1000000000U), .tv_nsec = (long)(left % 1000000000U)};
     struct timespec *limit = until == UINT64_MAX ? NULL : &time;
-    long result = CALL(SYS_futex, &bell->rung, FUTEX_WAIT_PRIVATE, 0, limit);
+    long result = CALL(SYS_futex, &event_count->rung, FUTEX_WAIT_PRIVATE, 0, limit);
     return result == 0 || result == -EAGAIN || result == -EINTR;
 }
 
 void
-bell_wait(bell_t *bell, uint64_t until) {
-    while (atomic_exchange_explicit(&bell->rung, 0, memory_order_acquire) == 0 && sleep_while_silent(bell, until)) {
+event_count_wait(event_count_t *event_count, uint64_t until) {
+    while (atomic_exchange_explicit(&event_count->rung, 0, memory_order_acquire) == 0 &&
+           sleep_while_silent(event_count, until)) {
     }
 }

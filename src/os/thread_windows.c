@@ -51,9 +51,9 @@ os_wake_one(_Atomic uint32_t *word) {
 }
 
 void
-bell_ring(bell_t *bell) {
-    if (atomic_exchange_explicit(&bell->rung, 1, memory_order_release) == 0) {
-        os_wake_one(&bell->rung);
+event_count_notify(event_count_t *event_count) {
+    if (atomic_exchange_explicit(&event_count->rung, 1, memory_order_release) == 0) {
+        os_wake_one(&event_count->rung);
     }
 }
 
@@ -65,13 +65,13 @@ time_left(uint64_t until, uint64_t now) {
 }
 
 void
-bell_wait(bell_t *bell, uint64_t until) {
+event_count_wait(event_count_t *event_count, uint64_t until) {
     uint32_t silent = 0;
-    while (atomic_exchange_explicit(&bell->rung, 0, memory_order_acquire) == 0) {
+    while (atomic_exchange_explicit(&event_count->rung, 0, memory_order_acquire) == 0) {
         uint64_t now = clock_ns();
         if (now >= until) {
             return;
         }
-        WaitOnAddress((volatile void *)&bell->rung, &silent, sizeof silent, time_left(until, now));
+        WaitOnAddress((volatile void *)&event_count->rung, &silent, sizeof silent, time_left(until, now));
     }
 }

@@ -1,6 +1,6 @@
 /*
  * cache.h -- a cache: for each class a stack of free objects, and what that needs off the hot path. A thread has one of
- * its own (thread.h); others are made by request (caches.h). What is done with them: tcache.h.
+ * its own (thread.h); others are made by request (tcaches.h). What is done with them: tcache.h.
  *
  * Objects are conserved, class by class, over the life of a cache:
  *   held = taken from arenas + freed into it - allocated from it - returned to arenas
@@ -20,9 +20,9 @@ typedef struct {
     /* Synchronization: the cache's user alone: these fields. */
     void **slots;        /* the stack's memory, 2^lg_slots pointers; NULL until first used */
     uint8_t lg_slots;    /* read by any thread, for statistics */
-    uint8_t lg_fill;     /* 2^lg_fill objects were asked for by the last refill */
-    uint16_t given;      /* objects on the stack after it */
-    uint32_t refilled;   /* requests then */
+    uint8_t fill_shift;  /* 2^fill_shift objects were asked for by the last refill */
+    uint16_t last_fill;  /* objects on the stack after it */
+    uint32_t fill_mark;  /* requests then */
     uint32_t overflowed; /* requests when the stack last ran over */
     uint32_t seen;       /* requests when the collector last looked */
 

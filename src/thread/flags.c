@@ -3,8 +3,8 @@
 
 #include "arena/sample.h"
 #include "base/witness.h"
-#include "thread/caches.h"
-#include "thread/follow.h"
+#include "thread/tcaches.h"
+#include "thread/refresh.h"
 #include "thread/modes.h"
 
 #include <string.h>
@@ -26,7 +26,7 @@ named_cache(int flags) {
 cache_t *
 flags_cache(thread_t *thread, int flags) {
     uint32_t named = named_cache(flags);
-    return named == 0 ? &thread->cache : named == 1 ? NULL : caches_get(named - 2);
+    return named == 0 ? &thread->cache : named == 1 ? NULL : tcaches_get(named - 2);
 }
 
 /* False if a cache or an arena is named that is not there. */
@@ -50,7 +50,7 @@ void *
 flags_alloc(thread_t *thread, const request_t *request) {
     witness_no_core_lock();
     bool zeroed = request->zero;
-    void *ptr = source_alloc(thread, request->source, request->szind, request->place, &zeroed);
+    void *ptr = dispatch_alloc(thread, request->source, request->szind, request->place, &zeroed);
     if (ptr != NULL && request->zero && !zeroed) {
         memset(ptr, 0, sc.size[request->szind]);
     }
@@ -73,7 +73,7 @@ take_run(thread_t *thread, const request_t *request, void **ptrs, size_t n) {
     bool due, zeroed = false;
     uint32_t want = sample_countdown(request->szind, n < RUN ? (uint32_t)n : RUN, &due);
     size_t size = sc.size[request->szind];
-    uint32_t got = arena == NULL ? 0 : arena_fill(arena, request->szind, thread->seat, want - due, ptrs);
+    uint32_t got = arena == NULL ? 0 : arena_fill(arena, request->szind, thread->bin_shard, want - due, ptrs);
     if (UNLIKELY(due) && got == want - 1) {
         ptrs[got] = arena_malloc_sampled(arena, request->szind, sc.page, &zeroed);
         got += ptrs[got] != NULL;
@@ -84,9 +84,9 @@ take_run(thread_t *thread, const request_t *request, void **ptrs, size_t n) {
     if (got > 0) {
         arena_count_requests(arena, request->szind, got);
     }
-    meter_add_direct(&thread->meter, got * size, 0);
-    meter_note(thread, got * size, 0);
-    thread_follow(thread);
+    byte_counters_add_direct(&thread->bytes, got * size, 0);
+    byte_counters_note(thread, got * size, 0);
+    thread_refresh(thread);
     thread_event(thread);
     return got;
 }

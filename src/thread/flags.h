@@ -10,7 +10,7 @@
 #ifndef LUNALLOC_THREAD_FLAGS_H
 #define LUNALLOC_THREAD_FLAGS_H
 
-#include "thread/source.h"
+#include "thread/dispatch.h"
 
 #define FLAGS_LG_ALIGN 0x3f
 #define FLAGS_ZERO     0x40

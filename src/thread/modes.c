@@ -1,7 +1,7 @@
 /* modes.c -- the switch, and what is allocated. */
 #include "thread/modes.h"
 
-#include "thread/follow.h"
+#include "thread/refresh.h"
 
 #include <string.h>
 
@@ -11,7 +11,7 @@ modes_set(uint64_t mask, uint64_t modes) {
     while (!atomic_compare_exchange_weak_explicit(&options.modes, &old, (old & ~mask) | (modes & mask),
                                                   memory_order_relaxed, memory_order_relaxed)) {
     }
-    threads_ask();
+    threads_request_refresh();
 }
 
 void

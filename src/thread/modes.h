@@ -3,7 +3,7 @@
  *
  * While any mode is on, threads' caches are off (thread_refit): every call then takes a slow path, which sees to it;
  * with all modes off, nothing of them is left on any path of a hit. A thread follows a change within the bound of
- * follow.h. Explicit caches stay on: all of their calls come here anyway.
+ * refresh.h. Explicit caches stay on: all of their calls come here anyway.
  *
  *   junk        what is allocated holds JUNK_ALLOCATED, what is freed JUNK_FREED, in all of its usable size
  *   zero        what is allocated reads as zeros; it goes before junk

@@ -86,7 +86,7 @@ check_is_new(const quarantine_t *q, const void *ptr, size_t size) {
 static quarantine_t *
 quarantine_of(thread_t *thread) {
     quarantine_t *q = atomic_get(&thread->quarantine);
-    if (q == NULL && (q = metadata_take(LG_QUARANTINE)) != NULL) {
+    if (q == NULL && (q = metadata_block_alloc(LG_QUARANTINE)) != NULL) {
         memset(q, 0, sizeof *q);
         atomic_set_release(&thread->quarantine, q);
     }
@@ -97,7 +97,7 @@ quarantine_of(thread_t *thread) {
 static bool
 grow(quarantine_t *q) {
     uint32_t lg = q->ring == NULL ? LG_RING_MIN : q->lg + 1;
-    void **ring = lg > LG_RING_MAX ? NULL : metadata_take(lg + LG_SLOT);
+    void **ring = lg > LG_RING_MAX ? NULL : metadata_block_alloc(lg + LG_SLOT);
     if (ring == NULL) {
         return false;
     }
@@ -105,7 +105,7 @@ grow(quarantine_t *q) {
         ring[i] = *slot(q, i);
     }
     if (q->ring != NULL) {
-        metadata_give(q->ring, q->lg + LG_SLOT);
+        metadata_block_free(q->ring, q->lg + LG_SLOT);
     }
     q->ring = ring;
     q->lg = lg;
@@ -116,7 +116,7 @@ grow(quarantine_t *q) {
 static void
 drop_ring(quarantine_t *q) {
     if (q->ring != NULL) {
-        metadata_give(q->ring, q->lg + LG_SLOT);
+        metadata_block_free(q->ring, q->lg + LG_SLOT);
         q->ring = NULL;
     }
 }
@@ -170,7 +170,7 @@ make_room(quarantine_t *q, size_t size, uint64_t limit) {
 
 static bool
 takes(const thread_t *thread, const extent_t *e, uint64_t limit) {
-    return thread != &thread_gone && !hooks_running() && sc.size[e->szind] <= limit &&
+    return thread != &thread_exited && !hooks_running() && sc.size[e->szind] <= limit &&
            !atomic_get(&arenas_get(extent_arena(e))->manual) && (e->slab || e->sample == NULL);
 }
 
@@ -215,7 +215,7 @@ void
 quarantine_delete(thread_t *thread) {
     quarantine_t *q = atomic_get(&thread->quarantine);
     if (q != NULL) {
-        metadata_give(q, LG_QUARANTINE);
+        metadata_block_free(q, LG_QUARANTINE);
     }
 }
 

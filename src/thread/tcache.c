@@ -5,7 +5,7 @@
 #include "base/options.h"
 #include "base/witness.h"
 #include "extent/metadata.h"
-#include "thread/follow.h"
+#include "thread/refresh.h"
 
 #include <string.h>
 
@@ -88,7 +88,7 @@ note_returned(cache_t *cache, uint32_t szind, int64_t n) {
 static NOINLINE bool
 replace_stack(cache_bin_t *bin, cache_cold_t *cold, uint32_t lg) {
     cache_cold_t old = {.slots = cold->slots, .lg_slots = cold->lg_slots};
-    void **slots = metadata_take(lg + LG_SLOT);
+    void **slots = metadata_block_alloc(lg + LG_SLOT);
     if (slots == NULL) {
         return false;
     }
@@ -101,9 +101,9 @@ replace_stack(cache_bin_t *bin, cache_cold_t *cold, uint32_t lg) {
     }
     set_bounds(bin, cold, head);
     if (old.slots == NULL) {
-        cold->lg_fill = 0;
+        cold->fill_shift = 0;
     } else {
-        metadata_give(old.slots, old.lg_slots + LG_SLOT);
+        metadata_block_free(old.slots, old.lg_slots + LG_SLOT);
     }
     return true;
 }
@@ -197,7 +197,7 @@ missing(const cache_bin_t *bin, const cache_cold_t *cold, uint32_t szind) {
     }
     uint32_t least = least_fill(cold, szind);
     uint32_t half = (1U << cold->lg_slots) / 2;
-    uint32_t want = 1U << cold->lg_fill;
+    uint32_t want = 1U << cold->fill_shift;
     uint32_t count = cache_bin_count(bin);
     want = want < half ? want : half;
     want = want < least ? least : want;
@@ -206,10 +206,10 @@ missing(const cache_bin_t *bin, const cache_cold_t *cold, uint32_t szind) {
 
 /* Puts n objects on a stack that has room, or as many as the arena has at hand; returns how many. */
 static uint32_t
-stack_up(cache_t *cache, arena_t *arena, uint32_t szind, uint32_t seat, uint32_t n) {
+stack_up(cache_t *cache, arena_t *arena, uint32_t szind, uint32_t bin_shard, uint32_t n) {
     cache_bin_t *bin = &cache->bins[szind + 1];
     void **head = cache_bin_head(bin);
-    uint32_t got = arena_take(arena, szind, seat, n, head - n);
+    uint32_t got = arena_take(arena, szind, bin_shard, n, head - n);
     if (got < n) {
         memmove(head - got, head - n, got * sizeof *head);
     }
@@ -220,9 +220,9 @@ stack_up(cache_t *cache, arena_t *arena, uint32_t szind, uint32_t seat, uint32_t
 
 /* One object for the caller, past the stack. NULL without memory. */
 static void *
-take_one(cache_t *cache, arena_t *arena, uint32_t szind, uint32_t seat) {
+take_one(cache_t *cache, arena_t *arena, uint32_t szind, uint32_t bin_shard) {
     bool zeroed = false;
-    void *ptr = sc_is_small(szind) ? arena_malloc_small(arena, szind, seat)
+    void *ptr = sc_is_small(szind) ? arena_malloc_small(arena, szind, bin_shard)
                                    : arena_malloc_large_in(arena, szind, sc.page, &zeroed);
     note_returned(cache, szind, -(ptr != NULL));
     return ptr;
@@ -233,21 +233,21 @@ take_one(cache_t *cache, arena_t *arena, uint32_t szind, uint32_t seat) {
  * may allocate and so change the stack: it is looked at again after each.
  */
 static void *
-refill(cache_t *cache, arena_t *arena, uint32_t szind, uint32_t seat) {
+refill(cache_t *cache, arena_t *arena, uint32_t szind, uint32_t bin_shard) {
     cache_bin_t *bin = &cache->bins[szind + 1];
     const cache_cold_t *cold = &cache->cold[szind + 1];
     if (UNLIKELY(arena == NULL)) {
         return NULL;
     }
     if (!sc_is_small(szind)) {
-        return take_one(cache, arena, szind, seat);
+        return take_one(cache, arena, szind, bin_shard);
     }
     uint32_t n;
-    while ((n = missing(bin, cold, szind)) > 0 && stack_up(cache, arena, szind, seat, n) < n &&
-           arena_add_slab(arena, szind, seat)) {
+    while ((n = missing(bin, cold, szind)) > 0 && stack_up(cache, arena, szind, bin_shard, n) < n &&
+           arena_add_slab(arena, szind, bin_shard)) {
     }
     void *ptr = NULL;
-    return pop_uncounted(bin, &ptr) ? ptr : take_one(cache, arena, szind, seat);
+    return pop_uncounted(bin, &ptr) ? ptr : take_one(cache, arena, szind, bin_shard);
 }
 
 /*
@@ -336,7 +336,7 @@ tcache_requests(const cache_t *cache, uint32_t szind) {
 /* Has hardly anything been freed into the stack since the last refill? */
 static bool
 bursting(const cache_cold_t *cold, uint32_t requests) {
-    return requests - cold->refilled <= 2 * (cold->given + 1U);
+    return requests - cold->fill_mark <= 2 * (cold->last_fill + 1U);
 }
 
 /*
@@ -350,9 +350,9 @@ adapt(cache_t *cache, uint32_t szind) {
     if (cold->slots == NULL) {
         grow(cache, szind);
     } else if (!bursting(cold, (uint32_t)tcache_requests(cache, szind))) {
-        cold->lg_fill = (uint8_t)(cold->lg_fill - (cold->lg_fill > 0));
-    } else if (cold->lg_fill + 1 < cold->lg_slots || (cold->lg_slots < LG_SLOTS_ONE_WAY && grow(cache, szind))) {
-        cold->lg_fill++;
+        cold->fill_shift = (uint8_t)(cold->fill_shift - (cold->fill_shift > 0));
+    } else if (cold->fill_shift + 1 < cold->lg_slots || (cold->lg_slots < LG_SLOTS_ONE_WAY && grow(cache, szind))) {
+        cold->fill_shift++;
     }
 }
 
@@ -388,23 +388,23 @@ tcache_alloc_slow(thread_t *thread, cache_t *cache, arena_t *arena, uint32_t szi
     cache_bin_t *bin = &cache->bins[szind + 1];
     cache_cold_t *cold = &cache->cold[szind + 1];
     bool due = count_request(cache, szind + 1);
-    thread_follow(thread);
+    thread_refresh(thread);
     thread_event(thread);
     void *ptr = UNLIKELY(due) ? sampled(cache, thread_source(thread, arena, szind), szind) : NULL;
     if (UNLIKELY(ptr != NULL) || pop_uncounted(bin, &ptr)) {
         return ptr;
     }
     adapt(cache, szind);
-    ptr = refill(cache, thread_source(thread, arena, szind), szind, thread->seat);
-    cold->refilled = (uint32_t)tcache_requests(cache, szind);
-    cold->given = (uint16_t)cache_bin_count(bin);
+    ptr = refill(cache, thread_source(thread, arena, szind), szind, thread->bin_shard);
+    cold->fill_mark = (uint32_t)tcache_requests(cache, szind);
+    cold->last_fill = (uint16_t)cache_bin_count(bin);
     return ptr;
 }
 
 /* The first object of a class that is freed into a cache from which none was allocated: it is another thread's, and
  * what shares a line with it may be, too. It goes back, so that the first refill brings a line of the cache's own. */
 static bool
-is_gift(const cache_t *cache, uint32_t szind) {
+is_foreign_first(const cache_t *cache, uint32_t szind) {
     return sc.size[szind] < CACHELINE && (cache->used >> (szind + 1) & 1) == 0;
 }
 
@@ -414,15 +414,15 @@ tcache_free_slow(thread_t *thread, cache_t *cache, uint32_t szind, void *ptr) {
     thread_event(thread);
     cache_bin_t *bin = &cache->bins[szind + 1];
     const cache_cold_t *cold = &cache->cold[szind + 1];
-    bool gift = is_gift(cache, szind);
+    bool foreign_first = is_foreign_first(cache, szind);
     use(cache, szind + 1);
-    if (!gift && (cache_bin_push(bin, ptr) || (grow_on_overflow(cache, szind) && cache_bin_push(bin, ptr)))) {
+    if (!foreign_first && (cache_bin_push(bin, ptr) || (grow_on_overflow(cache, szind) && cache_bin_push(bin, ptr)))) {
         return;
     }
     if (cold->slots != NULL) {
         flush_bin(cache, szind, (1U << cold->lg_slots) / 2);
     }
-    if (gift || !cache_bin_push(bin, ptr)) {
+    if (foreign_first || !cache_bin_push(bin, ptr)) {
         note_returned(cache, szind, 1);
         give_back(szind, ptr);
     }
@@ -435,7 +435,7 @@ close_bin(cache_t *cache, uint32_t szind) {
     cache_cold_t *cold = &cache->cold[szind + 1];
     flush_bin(cache, szind, 0);
     if (cold->slots != NULL) {
-        metadata_give(cold->slots, cold->lg_slots + LG_SLOT);
+        metadata_block_free(cold->slots, cold->lg_slots + LG_SLOT);
         cold->slots = NULL;
         bin->full = 0;
         __atomic_store_n(&bin->empty, 0, __ATOMIC_RELAXED);
@@ -480,7 +480,7 @@ tcache_collect(cache_t *cache) {
     if (cold->slots != NULL && cold->seen == requests) {
         uint32_t keep = cache_bin_count(&cache->bins[i + 1]) / 2;
         keep > 0 ? flush_bin(cache, i, keep) : close_bin(cache, i);
-        cold->lg_fill = 0;
+        cold->fill_shift = 0;
     }
     cold->seen = requests;
 }

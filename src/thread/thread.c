@@ -20,8 +20,8 @@ _Static_assert(offsetof(cache_t, owner) + sizeof(void *) <= 1U << LG_FRONT, "a f
 #define EVENTS_PER_TICK 16
 
 /* Seldom written, and so behind the variables that every process writes: common symbols come last. */
-__attribute__((common)) thread_t thread_unborn, thread_gone;
-__thread thread_t *thread_self __attribute__((tls_model("initial-exec"), visibility("hidden"))) = &thread_unborn;
+__attribute__((common)) thread_t thread_uninitialised, thread_exited;
+__thread thread_t *thread_self __attribute__((tls_model("initial-exec"), visibility("hidden"))) = &thread_uninitialised;
 
 _Atomic bool thread_born_unsampled;
 
@@ -86,19 +86,19 @@ set_arena(thread_t *thread, arena_t *arena) {
     threads_lock();
     hand_over_requests(thread, atomic_get(&thread->arena), arena);
     atomic_set(&thread->arena, arena);
-    thread->seat = arena_seat(arena);
+    thread->bin_shard = arena_assign_bin_shard(arena);
     threads_unlock();
 }
 
 /* It serves any number of threads, all from arena 0. */
 static thread_t *
 gone(void) {
-    atomic_set(&thread_gone.arena, arenas_get(0));
-    atomic_set(&thread_gone.cache.owner, &thread_gone);
-    return &thread_gone;
+    atomic_set(&thread_exited.arena, arenas_get(0));
+    atomic_set(&thread_exited.cache.owner, &thread_exited);
+    return &thread_exited;
 }
 
-/* `value` is the thread; runs when it ends, and frees that come later find thread_gone. */
+/* `value` is the thread; runs when it ends, and frees that come later find thread_exited. */
 static void
 on_exit_of_thread(void *value) {
     thread_t *thread = value;
@@ -112,15 +112,15 @@ on_exit_of_thread(void *value) {
         sampler_get()->thread_ended(thread->prof);
     }
     if (thread->front != NULL) {
-        metadata_give(thread->front, LG_FRONT);
+        metadata_block_free(thread->front, LG_FRONT);
     }
-    metadata_give(thread, LG_THREAD);
+    metadata_block_free(thread, LG_THREAD);
     tell_fewer(left);
 }
 
 static thread_t *
 thread_new(arena_t *arena) {
-    thread_t *thread = metadata_take(LG_THREAD);
+    thread_t *thread = metadata_block_alloc(LG_THREAD);
     if (thread == NULL) {
         return NULL;
     }
@@ -128,13 +128,13 @@ thread_new(arena_t *arena) {
     tcache_open(&thread->cache);
     atomic_set(&thread->cache.owner, thread);
     atomic_set(&thread->arena, arena);
-    thread->seat = arena_seat(arena);
+    thread->bin_shard = arena_assign_bin_shard(arena);
     thread->id = system_thread_id();
     atomic_set(&thread->unsampled, atomic_get(&thread_born_unsampled));
-    thread->generation = arenas_generation();
+    thread->arenas_generation = arenas_generation();
     thread->most_cached = CACHE_BINS;
     thread->uncached = !options.tcache;
-    thread->meter.watched = meter_reports();
+    thread->bytes.watched = byte_counters_reports();
     thread_refit(thread);
     return thread;
 }
@@ -180,10 +180,10 @@ thread_get(void) {
 
 bool
 thread_see_calls(thread_t *thread) {
-    if (thread == &thread_gone || thread->front != NULL) {
+    if (thread == &thread_exited || thread->front != NULL) {
         return true;
     }
-    thread_t *front = metadata_take(LG_FRONT);
+    thread_t *front = metadata_block_alloc(LG_FRONT);
     if (front == NULL) {
         return false;
     }
@@ -202,7 +202,7 @@ thread_nclasses(const thread_t *thread) {
 
 bool
 thread_is_cached(const thread_t *thread) {
-    bool able = thread != &thread_gone && !atomic_get(&atomic_get(&thread->arena)->manual);
+    bool able = thread != &thread_exited && !atomic_get(&atomic_get(&thread->arena)->manual);
     return able && !thread->uncached;
 }
 
@@ -219,7 +219,7 @@ thread_refit(thread_t *thread) {
 
 void
 thread_set_cached(thread_t *thread, bool on) {
-    if (thread != &thread_gone) {
+    if (thread != &thread_exited) {
         thread->uncached = !on;
         thread_refit(thread);
     }
@@ -227,7 +227,7 @@ thread_set_cached(thread_t *thread, bool on) {
 
 void
 thread_set_most_cached(thread_t *thread, uint32_t n) {
-    if (thread != &thread_gone) {
+    if (thread != &thread_exited) {
         thread->most_cached = n;
         thread_refit(thread);
     }
@@ -236,7 +236,7 @@ thread_set_most_cached(thread_t *thread, uint32_t n) {
 void
 thread_bind(thread_t *thread, arena_t *arena) {
     arena_t *old = atomic_get(&thread->arena);
-    if (thread == &thread_gone) {
+    if (thread == &thread_exited) {
         return;
     }
     thread->chose = true;
@@ -260,7 +260,7 @@ oversize_source(arena_t *own) {
 arena_t *
 thread_source(thread_t *thread, arena_t *wanted, uint32_t szind) {
     if (UNLIKELY(hooks_running())) {
-        return arenas_without_hooks();
+        return arenas_fallback();
     }
     if (wanted != NULL) {
         return wanted;
@@ -286,10 +286,10 @@ bool
 thread_rebind(thread_t *thread) {
     arena_t *old = atomic_get(&thread->arena);
     uint32_t generation = arenas_generation();
-    if (thread->generation == generation) {
+    if (thread->arenas_generation == generation) {
         return false;
     }
-    thread->generation = generation;
+    thread->arenas_generation = generation;
     arena_t *arena = arenas_rebind(old);
     if (arena != old) {
         thread->chose = false;
@@ -300,7 +300,7 @@ thread_rebind(thread_t *thread) {
 
 void
 thread_event(thread_t *thread) {
-    if (thread == &thread_gone || UNLIKELY(hooks_running())) {
+    if (thread == &thread_exited || UNLIKELY(hooks_running())) {
         return;
     }
     if (++thread->ticks % EVENTS_PER_TICK == 0) {
@@ -344,9 +344,9 @@ forget_others(void) NO_THREAD_SAFETY {
     list_init(&threads);
     nthreads = 0;
     arenas_unbind_all();
-    meter_forget_report();
+    byte_counters_forget_report();
     thread_t *self = thread_here();
-    if (self != &thread_unborn && self != &thread_gone) {
+    if (self != &thread_uninitialised && self != &thread_exited) {
         self->id = system_thread_id();
         list_push_back(&threads, &self->link);
         nthreads = 1;

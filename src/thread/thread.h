@@ -2,9 +2,9 @@
  * thread.h -- what each thread has: a cache, and an arena that it allocates from.
  *
  * The only thread-local variable of the fast path is the 8-byte pointer thread_self (initial-exec, so that reading
- * it is one instruction and a dlopen'ed library still finds room). It starts at thread_unborn, whose zeroed bins are
+ * it is one instruction and a dlopen'ed library still finds room). It starts at thread_uninitialised, whose zeroed bins are
  * empty and full: the first call of a thread takes the slow path and thread_get makes it a thread of its own. After
- * thread exit it is thread_gone: allocation still works, uncached.
+ * thread exit it is thread_exited: allocation still works, uncached.
  *
  * A thread whose every call must be seen (thread_see_calls) has thread_self at a *front*: zeroed bins, and behind them
  * the owner, as a cache begins. Each call then takes a slow path, which finds the thread through the owner and serves
@@ -15,52 +15,52 @@
 
 #include "arena/arenas.h"
 #include "thread/cache.h"
-#include "thread/meter.h"
+#include "thread/byte_counters.h"
 
 typedef struct thread {
-    cache_t cache;           /* Synchronization: the owner; see cache.h. First: offset 0 on the fast path. */
-    arena_t *_Atomic arena;  /* Synchronization: the owner writes. */
-    uint32_t most_cached;    /* Synchronization: the owner; most classes that its cache may cover. */
-    uint32_t generation;     /* Synchronization: the owner; of the number of arenas, when it was last looked at. */
-    uint32_t seat;           /* Synchronization: the owner; in its arena (arena_seat). */
-    uint32_t id;             /* Synchronization: constant (a fork sets it anew); the system's number. */
-    uint32_t ticks;          /* Synchronization: the owner; slow-path events so far. */
-    uint32_t flushed;        /* Synchronization: the owner; follow.c's count of flushes that it has done. */
-    bool uncached;           /* Synchronization: the owner; its cache is turned off. */
-    bool chose;              /* Synchronization: the owner; it has named its arena. */
-    _Atomic uint32_t served; /* Synchronization: the owner writes, any thread reads; the request word (follow.h) when it
-                                was last looked at. */
+    cache_t cache;              /* Synchronization: the owner; see cache.h. First: offset 0 on the fast path. */
+    arena_t *_Atomic arena;     /* Synchronization: the owner writes. */
+    uint32_t most_cached;       /* Synchronization: the owner; most classes that its cache may cover. */
+    uint32_t arenas_generation; /* Synchronization: the owner; arenas_generation() as it saw it last. */
+    uint32_t bin_shard;         /* Synchronization: the owner; in its arena (arena_assign_bin_shard). */
+    uint32_t id;                /* Synchronization: constant (a fork sets it anew); the system's number. */
+    uint32_t ticks;             /* Synchronization: the owner; slow-path events so far. */
+    uint32_t flushed;           /* Synchronization: the owner; refresh.c's count of flushes that it has done. */
+    bool uncached;              /* Synchronization: the owner; its cache is turned off. */
+    bool chose;                 /* Synchronization: the owner; it has named its arena. */
+    _Atomic uint32_t config_generation; /* Synchronization: the owner writes, any thread reads; as seen last. */
     struct quarantine *_Atomic quarantine; /* Synchronization: the owner writes, any thread reads; see quarantine.h;
                                               NULL until there is one. */
-    meter_t meter;                         /* Synchronization: the owner; see meter.h. */
+    byte_counters_t bytes;                 /* Synchronization: the owner; see byte_counters.h. */
     void *front;                           /* Synchronization: the owner; where thread_self is instead, or NULL. */
-    void *prof;             /* Synchronization: the owner; what the profiler keeps for it, NULL until there is any. */
-    _Atomic bool unsampled; /* Synchronization: the owner (of thread_unborn, any thread); profiling leaves it out. */
+    void *prof; /* Synchronization: the owner; what the profiler keeps for it, NULL until there is any. */
+    _Atomic bool
+        unsampled; /* Synchronization: the owner (of thread_uninitialised, any thread); profiling leaves it out. */
     list_t link GUARDED_BY(role_threads);
 } thread_t;
 
 extern __thread thread_t *thread_self __attribute__((tls_model("initial-exec"), visibility("hidden")));
-extern thread_t thread_unborn, thread_gone;
-/* As threads are born; thread_unborn has the same. Any thread writes. */
+extern thread_t thread_uninitialised, thread_exited;
+/* As threads are born; thread_uninitialised has the same. Any thread writes. */
 extern _Atomic bool thread_born_unsampled;
 
-/* The calling thread; thread_unborn before its first call. */
+/* The calling thread; thread_uninitialised before its first call. */
 static inline thread_t *
 thread_here(void) {
     thread_t *owner = atomic_get(&thread_self->cache.owner);
-    return LIKELY(owner != NULL) ? owner : &thread_unborn;
+    return LIKELY(owner != NULL) ? owner : &thread_uninitialised;
 }
 
-/* The calling thread, made on its first call. Never NULL: without memory it is thread_gone, uncached. Boot has
+/* The calling thread, made on its first call. Never NULL: without memory it is thread_exited, uncached. Boot has
  * finished. */
 thread_t *thread_get(void);
 /* From now on each call of the calling thread's takes a slow path, as all do after its end. False without memory. */
 bool thread_see_calls(thread_t *thread);
 /* The calling thread has allocated and freed so many bytes: for its meter, if it is watched. */
 static inline void
-meter_note(thread_t *thread, uint64_t allocated, uint64_t freed) {
-    if (UNLIKELY(thread->meter.watched)) {
-        meter_note_watched(thread, allocated, freed);
+byte_counters_note(thread_t *thread, uint64_t allocated, uint64_t freed) {
+    if (UNLIKELY(thread->bytes.watched)) {
+        byte_counters_note_watched(thread, allocated, freed);
     }
 }
 /* Once, at boot, by the first thread. */

@@ -10,9 +10,9 @@
 #include "api/slow.h"
 #include "arena/sample.h"
 #include "base/witness.h"
-#include "thread/caches.h"
+#include "thread/tcaches.h"
 #include "thread/flags.h"
-#include "thread/follow.h"
+#include "thread/refresh.h"
 #include "thread/quarantine.h"
 #include "thread/tcache.h"
 
@@ -186,10 +186,10 @@ ENTRY(slow_aligned, 64, 100)
 ENTRY(slow_realloc, block, 200)
 ENTRY(slow_free, block)
 ENTRY(slow_usable_size, block)
-ENTRY(source_alloc, thread, (source_t){.cache = &thread->cache}, 0, 1, &zeroed)
-ENTRY(source_free, thread, &thread->cache, sc_index(24), block)
-ENTRY(source_resize, thread, extent(), large_class() - 1)
-ENTRY(source_relocate, thread, extent(), large_class() + 1)
+ENTRY(dispatch_alloc, thread, (source_t){.cache = &thread->cache}, 0, 1, &zeroed)
+ENTRY(dispatch_free, thread, &thread->cache, sc_index(24), block)
+ENTRY(dispatch_resize, thread, extent(), large_class() - 1)
+ENTRY(dispatch_relocate, thread, extent(), large_class() + 1)
 ENTRY(tcache_alloc_slow, thread, &thread->cache, NULL, 0)
 ENTRY(tcache_free_slow, thread, &thread->cache, sc_index(24), block)
 ENTRY(tcache_open, &thread->cache)
@@ -203,7 +203,7 @@ ENTRY(tcache_collect, &thread->cache)
 ENTRY(flags_alloc, thread, &(request_t){.place = 1})
 ENTRY(flags_alloc_batch, thread, &out, 1, 24, 0)
 ENTRY(caches_create)
-ENTRY(caches_flush, 0)
+ENTRY(tcaches_flush, 0)
 ENTRY(caches_destroy, 0)
 
 /* ---- internal: arenas ---- */
@@ -234,7 +234,7 @@ ENTRY(arenas_rebind, arena)
 ENTRY(arenas_reset, 0)
 ENTRY(arenas_destroy, 0)
 ENTRY(arenas_release_unused)
-ENTRY(arenas_without_hooks)
+ENTRY(arenas_fallback)
 
 /* ---- internal: pages ---- */
 
@@ -244,9 +244,9 @@ ENTRY(pa_dalloc, &arena->pages, extent())
 ENTRY(pa_purge_freed, &arena->pages, extent())
 ENTRY(pa_expand, &arena->pages, extent(), large_size * 2, sc_index(large_size * 2))
 ENTRY(pa_shrink, &arena->pages, extent(), large_size / 2, sc_index(large_size / 2))
-ENTRY(pa_combine, &arena->pages, large_size)
-ENTRY(pa_may_graft, &arena->pages, large_size)
-ENTRY(pa_graft, &arena->pages, extent(), 0, &committed)
+ENTRY(pa_coalesce_across, &arena->pages, large_size)
+ENTRY(pa_may_remap, &arena->pages, large_size)
+ENTRY(pa_remap, &arena->pages, extent(), 0, &committed)
 ENTRY(pa_relocate, &arena->pages, extent(), large_size * 2, sc_index(large_size * 2))
 ENTRY(pa_alloc_untouched, &arena->pages, large_size, large_class(), &zeroed)
 ENTRY(pa_lose, &arena->pages, extent(), &record)
@@ -262,8 +262,8 @@ ENTRY(pa_decay, &arena->pages, 0)
 ENTRY(pa_background, &arena->pages, 0)
 ENTRY(pa_purge_all, &arena->pages)
 ENTRY(pa_dirtied, &arena->pages)
-ENTRY(pa_freshened, &arena->pages)
-ENTRY(pa_set_drained, &arena->pages, false)
+ENTRY(pa_trim_to_peak, &arena->pages)
+ENTRY(pa_set_no_retain, &arena->pages, false)
 ENTRY(pa_set_thp, &arena->pages, pages_thp_default)
 ENTRY(pa_set_hooks, &arena->pages, NULL)
 ENTRY(pa_advise_huge, &arena->pages, arena->pages.regions)

@@ -8,7 +8,7 @@
 #include "arena/arenas.h"
 #include "base/sc.h"
 #include "os/fault.h"
-#include "thread/caches.h"
+#include "thread/tcaches.h"
 
 #define BLOCKS  300
 #define NCACHES 3
@@ -157,7 +157,7 @@ static void
 step(void) {
     size_t i = rnd_below(&seed, BLOCKS), what = rnd_below(&seed, 100);
     if (what == 0) {
-        assert_true(caches_flush(caches[rnd_below(&seed, NCACHES)]));
+        assert_true(tcaches_flush(caches[rnd_below(&seed, NCACHES)]));
     } else if (blocks[i].ptr == NULL) {
         size_t n = 1;
         while (n < 8 && i + n < BLOCKS && blocks[i + n].ptr == NULL) {
@@ -176,7 +176,7 @@ begin(uint64_t first_seed) {
     seed = first_seed;
     for (unsigned i = 0; i < NCACHES; i++) {
         caches[i] = caches_create();
-        assert_in_range(caches[i], 0, CACHES_MAX - 1);
+        assert_in_range(caches[i], 0, TCACHES_MAX - 1);
     }
     for (unsigned i = 0; i < NARENAS; i++) {
         arenas[i] = arenas_create()->index;
@@ -258,8 +258,8 @@ test_caches_are_made_whole_or_not(void **state) {
         atomic_set_release(&fault_slot, refuse_from);
         id[n] = caches_create();
         atomic_set_release(&fault_slot, NULL);
-        failed += id[n] == CACHES_MAX;
-        n += id[n] != CACHES_MAX;
+        failed += id[n] == TCACHES_MAX;
+        n += id[n] != TCACHES_MAX;
     }
     while (n > 0) {
         void *ptr = mallocx(100, MALLOCX_TCACHE((int)id[--n]));

@@ -7,12 +7,12 @@
 #include "arena/arenas.h"
 #include "base/sc.h"
 #include "os/fault.h"
-#include "thread/caches.h"
+#include "thread/tcaches.h"
 #include "thread/tcache.h"
 #include "thread/thread.h"
 
 #define MANY      3000
-#define NO_CACHE  MALLOCX_TCACHE(CACHES_MAX - 1)
+#define NO_CACHE  MALLOCX_TCACHE(TCACHES_MAX - 1)
 #define NO_ARENA  MALLOCX_ARENA(ARENAS_MAX - 2)
 #define TOO_LARGE ((size_t)1 << 60)
 
@@ -247,13 +247,13 @@ test_arena_by_number(void **state) {
 static int
 new_cache(void) {
     uint32_t id = caches_create();
-    assert_in_range(id, 0, CACHES_MAX - 1);
+    assert_in_range(id, 0, TCACHES_MAX - 1);
     return (int)id;
 }
 
 static uint32_t
 held(int id, size_t size) {
-    return cache_bin_count(&caches_get((uint32_t)id)->bins[sc_index(size) + 1]);
+    return cache_bin_count(&tcaches_get((uint32_t)id)->bins[sc_index(size) + 1]);
 }
 
 /* What is freed into a cache comes out of it, last in, first out; and the thread's own sees none of it. */
@@ -282,11 +282,11 @@ test_explicit_cache_holds_what_is_freed(void **state) {
         sdallocx(ptrs[i], 100, MALLOCX_TCACHE(id));
     }
     dallocx(own, 0);
-    assert_true(caches_flush((uint32_t)id));
+    assert_true(tcaches_flush((uint32_t)id));
     assert_int_equal(held(id, 100), 0);
     assert_true(caches_destroy((uint32_t)id));
     assert_null(mallocx(100, MALLOCX_TCACHE(id)));
-    assert_false(caches_flush((uint32_t)id));
+    assert_false(tcaches_flush((uint32_t)id));
     assert_false(caches_destroy((uint32_t)id));
 }
 
@@ -307,7 +307,7 @@ test_explicit_cache_of_a_manual_arena(void **state) {
         }
     }
     assert_true(config_torture || held(id, 16) > 0);
-    assert_true(caches_flush((uint32_t)id));
+    assert_true(tcaches_flush((uint32_t)id));
     lunalloc_stats_t stats;
     assert_int_equal(lunalloc_stats(arena, &stats), 0);
     assert_int_equal(stats.nmalloc, stats.ndalloc);
@@ -356,13 +356,13 @@ test_cache_numbers(void **state) {
     assert_true(caches_destroy((uint32_t)a));
     assert_true(caches_destroy((uint32_t)b));
     uint32_t n = 0;
-    while (caches_create() < CACHES_MAX) {
+    while (caches_create() < TCACHES_MAX) {
         n++;
     }
-    assert_int_equal(n, CACHES_MAX);
-    void *ptr = mallocx(50, MALLOCX_TCACHE((int)CACHES_MAX - 1));
+    assert_int_equal(n, TCACHES_MAX);
+    void *ptr = mallocx(50, MALLOCX_TCACHE((int)TCACHES_MAX - 1));
     assert_non_null(ptr);
-    dallocx(ptr, MALLOCX_TCACHE((int)CACHES_MAX - 1));
+    dallocx(ptr, MALLOCX_TCACHE((int)TCACHES_MAX - 1));
     while (n > 0) {
         assert_true(caches_destroy(--n));
     }
@@ -378,7 +378,7 @@ use_and_destroy(void *arg) {
         memset(ptr, 1, 1 + i);
         dallocx(ptr, MALLOCX_TCACHE(id));
     }
-    child_assert(caches_create() < CACHES_MAX);
+    child_assert(caches_create() < TCACHES_MAX);
     child_assert(caches_destroy((uint32_t)id));
 }
 

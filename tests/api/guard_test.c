@@ -214,7 +214,7 @@ test_thp_mode_always_keeps_huge_pages_whole_in_smaps(void **state) {
         memset(blocks[i], 1, BLOCK);
     }
     size_t before = huge_kib_around(blocks);
-    if (pa_unit(&arena->pages) == 0 || before == 0) {
+    if (pa_hugepage_size(&arena->pages) == 0 || before == 0) {
         print_message("skip: the system had no huge page to give\n");
         arenas_destroy(arena->index);
         skip();
@@ -257,7 +257,7 @@ test_thp_mode_of_new_arenas(void **state) {
         arena_t *arena = new_arena();
         get_thp(arena, mode, sizeof mode);
         assert_string_equal(mode, modes[i]);
-        assert_int_equal(pa_unit(&arena->pages), i == 0 ? pages_huge_size() : 0);
+        assert_int_equal(pa_hugepage_size(&arena->pages), i == 0 ? pages_huge_size() : 0);
         get_thp(before, mode, sizeof mode);
         assert_string_equal(mode, "default");
         assert_int_equal(arenas_destroy(arena->index), 0);

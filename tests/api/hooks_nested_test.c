@@ -177,7 +177,7 @@ test_all_arenas_have_hooks(void **state) {
         }
     }
     uint32_t arena = begin(5000000);
-    arena_t *plain = arenas_without_hooks();
+    arena_t *plain = arenas_fallback();
     assert_non_null(plain);
     assert_true(plain->index >= n && plain->index != arena);
     assert_false(plain->manual);
@@ -185,7 +185,7 @@ test_all_arenas_have_hooks(void **state) {
     assert_true(ncalls > 0);
     assert_int_equal(nested_arena, plain->index);
     assert_int_equal(atomic_get(&plain->nthreads), 0);
-    assert_ptr_equal(arenas_without_hooks(), plain);
+    assert_ptr_equal(arenas_fallback(), plain);
     for (uint32_t i = 0; i < n; i++) {
         if (arenas_want(i) != NULL && !arenas_get(i)->manual) {
             write_hooks(i, original);

@@ -1,5 +1,5 @@
 /*
- * nauto_test.c -- the number of automatic arenas changes live: threads spread and gather, drained arenas give their
+ * nauto_test.c -- the number of automatic arenas changes live: threads spread and gather, no_retain arenas give their
  * memory back, indices are shared with manual arenas. Threads are counts here where that is enough.
  */
 #include "../api/support.h"
@@ -82,7 +82,7 @@ test_arenas_automatic_number_live_threads_rebind(void **state) {
     arenas_set_nauto(before);
 }
 
-/* ---- drained arenas ---- */
+/* ---- no_retain arenas ---- */
 
 static lunalloc_stats_t
 stats_of(const arena_t *arena) {

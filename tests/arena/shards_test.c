@@ -38,8 +38,8 @@ regs_in_slab(void) {
 }
 
 static void
-fill(uint32_t seat, uint32_t n) {
-    assert_int_equal(arena_fill(arena, SZIND, seat, n, ptrs[seat]), n);
+fill(uint32_t bin_shard, uint32_t n) {
+    assert_int_equal(arena_fill(arena, SZIND, bin_shard, n, ptrs[bin_shard]), n);
 }
 
 static const bin_t *
@@ -165,10 +165,10 @@ test_figures_are_sums_over_shards(void **state) {
     arenas_set_nshards(SZIND, 3);
     uint32_t n = regs_in_slab();
     lunalloc_class_stats_t before = class_stats(), after;
-    for (uint32_t seat = 0; seat < 3; seat++) {
+    for (uint32_t bin_shard = 0; bin_shard < 3; bin_shard++) {
         void *more[2];
-        assert_int_equal(arena_fill(arena, SZIND, seat, n, ptrs[0]), n);
-        assert_int_equal(arena_fill(arena, SZIND, seat, 2, more), 2);
+        assert_int_equal(arena_fill(arena, SZIND, bin_shard, n, ptrs[0]), n);
+        assert_int_equal(arena_fill(arena, SZIND, bin_shard, 2, more), 2);
         arena_flush(more, 1);
     }
     after = class_stats();
@@ -183,7 +183,7 @@ test_figures_are_sums_over_shards(void **state) {
     assert_true(atomic_get(&first->lock.nops) < lock_ops());
     uint64_t ops;
     size_t offset = offsetof(stats_bin_t, mutex.num_ops);
-    assert_int_equal(stats_get_figure(record_bin, arena->index, SZIND, offset, &ops), 0);
+    assert_int_equal(stats_get_counter(record_bin, arena->index, SZIND, offset, &ops), 0);
     assert_int_equal(ops, lock_ops());
     assert_int_equal(arenas_reset(arena->index), 0);
 }
@@ -268,9 +268,9 @@ static void
 test_drain_covers_every_shard(void **state) {
     (void)state;
     arenas_set_nshards(SZIND, SHARDS_MAX);
-    for (uint32_t seat = 0; seat < SHARDS_MAX; seat++) {
-        void *p = arena_malloc_small(arena, SZIND, seat);
-        assert_ptr_equal(bin_of(p), shards_get(first, seat));
+    for (uint32_t bin_shard = 0; bin_shard < SHARDS_MAX; bin_shard++) {
+        void *p = arena_malloc_small(arena, SZIND, bin_shard);
+        assert_ptr_equal(bin_of(p), shards_get(first, bin_shard));
         arena_flush(&p, 1);
     }
     arena_check(arena);
@@ -401,8 +401,8 @@ test_without_memory_for_a_slab_any_shard_serves(void **state) {
 static void
 use_in_child(void *arg) {
     (void)arg;
-    for (uint32_t seat = 0; seat < 4; seat++) {
-        void *p = arena_malloc_small(arena, SZIND, seat);
+    for (uint32_t bin_shard = 0; bin_shard < 4; bin_shard++) {
+        void *p = arena_malloc_small(arena, SZIND, bin_shard);
         child_assert(p != NULL);
         arena_flush(&p, 1);
     }
@@ -427,7 +427,7 @@ test_shards_are_whole_in_the_child_of_a_fork(void **state) {
 static void *
 note_seat(void *arg) {
     lunalloc_free(lunalloc_malloc(1));
-    *(uint32_t *)arg = thread_get()->seat;
+    *(uint32_t *)arg = thread_get()->bin_shard;
     return NULL;
 }
 
@@ -446,7 +446,7 @@ test_threads_of_an_arena_are_spread(void **state) {
     arenas_set_nauto(before);
 }
 
-/* With and without a cache, regions come from the shard of the thread's seat. */
+/* With and without a cache, regions come from the shard of the thread's bin_shard. */
 static void *
 allocate_both_ways(void *arg) {
     (void)arg;
@@ -454,7 +454,7 @@ allocate_both_ways(void *arg) {
         lunalloc_ctl_set("thread.tcache.enabled", on ? "true" : "false", NULL, 0);
         void *p = lunalloc_malloc(sc.size[SZIND]);
         thread_t *self = thread_get();
-        bin_t *of_seat = shards_get(&atomic_get(&self->arena)->bins[SZIND], self->seat % 8);
+        bin_t *of_seat = shards_get(&atomic_get(&self->arena)->bins[SZIND], self->bin_shard % 8);
         thread_assert(p != NULL && of_seat != NULL && bin_of(p) == of_seat);
         lunalloc_free(p);
     }

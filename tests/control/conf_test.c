@@ -234,8 +234,8 @@ other_value(const lunalloc_row_t *row, char *text, size_t size) {
     for (unsigned i = 0; i < sizeof words / sizeof words[0]; i++) {
         value = strcmp(words[i].name, row->name) == 0 ? words[i].value : value;
     }
-    bool is_true = strcmp(row->fallback, "true") == 0;
-    long long number = strtoll(row->fallback, NULL, 10);
+    bool is_true = strcmp(row->default_text, "true") == 0;
+    long long number = strtoll(row->default_text, NULL, 10);
     value = value != NULL ? value : row->type != LUNALLOC_BOOL ? NULL : is_true ? "false" : "true";
     if (value != NULL) {
         snprintf(text, size, "%s", value);
@@ -248,7 +248,8 @@ other_value(const lunalloc_row_t *row, char *text, size_t size) {
 static bool
 is_option(size_t i, bool neutral, lunalloc_row_t *row) {
     *row = ctl_public_row(&ctl_rows[i]);
-    return i < ctl_nrows && strncmp(row->name, "opt.", 4) == 0 && neutral == (strncmp(row->doc, "neutral: ", 9) == 0);
+    return i < ctl_nrows && strncmp(row->name, "opt.", 4) == 0 &&
+           neutral == (strncmp(row->doc, "unsupported: ", 9) == 0);
 }
 
 /* One option more for the process of both texts. */
@@ -419,8 +420,8 @@ test_every_option_takes_its_default(void **state) {
     static char conf[8192];
     for (size_t i = 0; i < ctl_nrows; i++) {
         const ctl_row_t *row = &ctl_rows[i];
-        if (strncmp(row->name, "opt.", 4) == 0 && row->fallback[0] != '\0') {
-            snprintf(conf + strlen(conf), sizeof conf - strlen(conf), "%s:%s,", row->name + 4, row->fallback);
+        if (strncmp(row->name, "opt.", 4) == 0 && row->default_text[0] != '\0') {
+            snprintf(conf + strlen(conf), sizeof conf - strlen(conf), "%s:%s,", row->name + 4, row->default_text);
         }
     }
     outcome_t out = in_new_process("version", "MALLOC_CONF", conf);

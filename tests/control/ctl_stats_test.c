@@ -7,7 +7,7 @@
 #include <errno.h>
 
 static uint64_t
-read_figure(const char *format, size_t index) {
+read_counter(const char *format, size_t index) {
     char name[96], message[256];
     lunalloc_value_t value;
     snprintf(name, sizeof name, format, index);
@@ -22,17 +22,17 @@ static void
 test_merged_and_destroyed(void **state) {
     (void)state;
     arena_t *arena = arenas_create();
-    uint64_t others = read_figure("stats.arenas.%zu.bins.0.nmalloc", 4097);
-    uint64_t before = read_figure("stats.arenas.%zu.bins.0.nmalloc", arena->index);
+    uint64_t others = read_counter("stats.arenas.%zu.bins.0.nmalloc", 4097);
+    uint64_t before = read_counter("stats.arenas.%zu.bins.0.nmalloc", arena->index);
     void *ptr;
     assert_int_equal(arena_fill(arena, 0, 0, 1, &ptr), 1);
-    assert_int_equal(read_figure("stats.arenas.%zu.bins.0.nmalloc", arena->index), before + 1);
-    assert_true(read_figure("stats.arenas.%zu.small.nmalloc", 4096) > before);
-    assert_true(read_figure("stats.arenas.%zu.active", 4096) >= read_figure("stats.arenas.%zu.active", arena->index));
+    assert_int_equal(read_counter("stats.arenas.%zu.bins.0.nmalloc", arena->index), before + 1);
+    assert_true(read_counter("stats.arenas.%zu.small.nmalloc", 4096) > before);
+    assert_true(read_counter("stats.arenas.%zu.active", 4096) >= read_counter("stats.arenas.%zu.active", arena->index));
     uint32_t index = arena->index;
     assert_int_equal(arenas_destroy(index), 0);
-    assert_int_equal(read_figure("stats.arenas.%zu.bins.0.nmalloc", 4097), others + before + 1);
-    assert_int_equal(read_figure("stats.arenas.%zu.active", 4097), 0);
+    assert_int_equal(read_counter("stats.arenas.%zu.bins.0.nmalloc", 4097), others + before + 1);
+    assert_int_equal(read_counter("stats.arenas.%zu.active", 4097), 0);
 }
 
 /* A bin's lock is counted, and so are those of the page layer; after a reset they start anew. */
@@ -42,19 +42,19 @@ test_locks_of_an_arena(void **state) {
     static void *ptrs[1000];
     arena_t *arena = arenas_create();
     size_t i = arena->index;
-    uint64_t bin = read_figure("stats.arenas.%zu.bins.3.mutex.num_ops", i);
-    uint64_t dirty = read_figure("stats.arenas.%zu.mutexes.extents_dirty.num_ops", i);
+    uint64_t bin = read_counter("stats.arenas.%zu.bins.3.mutex.num_ops", i);
+    uint64_t dirty = read_counter("stats.arenas.%zu.mutexes.extents_dirty.num_ops", i);
     for (unsigned k = 0; k < 1000; k++) {
         bool zeroed = false;
         assert_int_equal(arena_fill(arena, 3, 0, 1, &ptrs[k]), 1);
         arena_free_large_ptr(arena_malloc_large(arena, sc.nsmall, sc.page, &zeroed));
     }
-    assert_true(read_figure("stats.arenas.%zu.bins.3.mutex.num_ops", i) >= bin + 1000);
-    assert_true(read_figure("stats.arenas.%zu.mutexes.extents_dirty.num_ops", i) >= dirty + 1000);
+    assert_true(read_counter("stats.arenas.%zu.bins.3.mutex.num_ops", i) >= bin + 1000);
+    assert_true(read_counter("stats.arenas.%zu.mutexes.extents_dirty.num_ops", i) >= dirty + 1000);
     assert_int_equal(lunalloc_ctl_set("stats.mutexes.reset", NULL, NULL, 0), 0);
-    assert_true(read_figure("stats.arenas.%zu.bins.3.mutex.num_ops", i) < 1000);
-    assert_true(read_figure("stats.arenas.%zu.mutexes.extents_dirty.num_ops", i) < 1000);
-    assert_int_equal(read_figure("stats.arenas.%zu.mutexes.large.num_ops", i), 0);
+    assert_true(read_counter("stats.arenas.%zu.bins.3.mutex.num_ops", i) < 1000);
+    assert_true(read_counter("stats.arenas.%zu.mutexes.extents_dirty.num_ops", i) < 1000);
+    assert_int_equal(read_counter("stats.arenas.%zu.mutexes.large.num_ops", i), 0);
     assert_int_equal(arenas_destroy(arena->index), 0);
 }
 
@@ -71,10 +71,10 @@ take_each(void *arg) {
 }
 
 static uint64_t
-figure_of_lock(unsigned lock, const char *figure) {
+counter_of_lock(unsigned lock, const char *figure) {
     char name[96];
     snprintf(name, sizeof name, "stats.mutexes.%.20s.%.20s", process_lock_names[lock], figure);
-    return read_figure(name, 0);
+    return read_counter(name, 0);
 }
 
 static void
@@ -83,13 +83,13 @@ test_locks_of_the_process(void **state) {
     uint64_t nops[PROCESS_LOCKS], nswitches[PROCESS_LOCKS];
     take_each(NULL);
     for (unsigned i = 0; i < PROCESS_LOCKS; i++) {
-        nops[i] = figure_of_lock(i, "num_ops");
-        nswitches[i] = figure_of_lock(i, "num_owner_switch");
+        nops[i] = counter_of_lock(i, "num_ops");
+        nswitches[i] = counter_of_lock(i, "num_owner_switch");
     }
     run_thread(take_each, NULL);
     for (unsigned i = 0; i < PROCESS_LOCKS; i++) {
-        assert_true(figure_of_lock(i, "num_ops") > nops[i]);
-        assert_true(figure_of_lock(i, "num_owner_switch") > nswitches[i]);
+        assert_true(counter_of_lock(i, "num_ops") > nops[i]);
+        assert_true(counter_of_lock(i, "num_owner_switch") > nswitches[i]);
     }
 }
 

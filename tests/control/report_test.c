@@ -40,11 +40,11 @@ count(const char *haystack, const char *needle) {
 /* ---- figures as text ---- */
 
 static const char *
-figure_text(figure_kind_t kind, uint64_t value) {
+figure_text(counter_kind_t kind, uint64_t value) {
     emit_t out;
     len = npieces = 0;
     emit_begin(&out, collect, text);
-    emit_figure(&out, kind, value);
+    emit_counter(&out, kind, value);
     emit_end(&out);
     return text;
 }
@@ -52,11 +52,11 @@ figure_text(figure_kind_t kind, uint64_t value) {
 static void
 test_figures_as_text(void **state) {
     (void)state;
-    assert_string_equal(figure_text(figure_ratio, 0), "0.000000");
-    assert_string_equal(figure_text(figure_ratio, 987654), "0.987654");
-    assert_string_equal(figure_text(figure_ratio, 12999999), "12.999999");
-    assert_string_equal(figure_text(figure_ratio, FIGURE_NEVER), "-1");
-    assert_string_equal(figure_text(figure_counter, 987654), "987654");
+    assert_string_equal(figure_text(counter_ratio, 0), "0.000000");
+    assert_string_equal(figure_text(counter_ratio, 987654), "0.987654");
+    assert_string_equal(figure_text(counter_ratio, 12999999), "12.999999");
+    assert_string_equal(figure_text(counter_ratio, COUNTER_NEVER), "-1");
+    assert_string_equal(figure_text(counter_cumulative, 987654), "987654");
 }
 
 /* ---- what a figure is called ---- */
@@ -68,7 +68,7 @@ test_every_figure_is_a_control(void **state) {
     for (unsigned k = 0; k < REPORT_SECTIONS; k++) {
         const section_t *section = &report_sections[k];
         uint32_t n;
-        const figure_t *figures = figures_of((record_t)section->record, &n);
+        const counter_row_t *figures = counters_of((record_t)section->record, &n);
         for (uint32_t i = 0; i < n; i++) {
             if (section_doc(section, &figures[i])[0] == '\0') {
                 fail_msg("%s%s is no control", section->pattern, figures[i].name);
@@ -79,7 +79,7 @@ test_every_figure_is_a_control(void **state) {
 
 /* Names that a figure has in a format. */
 static bool
-is_named(lunalloc_format_t format, const figure_t *figure) {
+is_named(lunalloc_format_t format, const counter_row_t *figure) {
     char name[64];
     const char *dot = strchr(figure->name, '.');
     const char *last = dot == NULL ? figure->name : dot + 1;
@@ -96,7 +96,7 @@ test_every_figure_in_every_format(void **state) {
         report((lunalloc_format_t)format, "");
         for (unsigned k = 0; k < REPORT_SECTIONS; k++) {
             uint32_t n;
-            const figure_t *figures = figures_of((record_t)report_sections[k].record, &n);
+            const counter_row_t *figures = counters_of((record_t)report_sections[k].record, &n);
             for (uint32_t i = 0; i < n; i++) {
                 if (!is_named((lunalloc_format_t)format, &figures[i])) {
                     fail_msg("format %u lacks %s%s", format, report_sections[k].pattern, figures[i].name);

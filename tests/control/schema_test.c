@@ -104,7 +104,7 @@ test_texts_fit(void **state) {
         assert_non_null(memchr(row->unit, 0, sizeof row->unit));
         assert_non_null(memchr(row->access, 0, sizeof row->access));
         assert_non_null(memchr(row->applies, 0, sizeof row->applies));
-        assert_non_null(memchr(row->fallback, 0, sizeof row->fallback));
+        assert_non_null(memchr(row->default_text, 0, sizeof row->default_text));
     }
 }
 
@@ -172,7 +172,7 @@ test_write_all(void **state) {
             assert_int_equal(lunalloc_ctl_get(name, &value, message, sizeof message), EPERM);
         } else if (ctl_exchanges(&ctl_rows[ctl_row_named(row->name)]) || (writes(row) && !reads(row))) {
             bool by_text = row->type == LUNALLOC_STRING && !ctl_exchanges(&ctl_rows[ctl_row_named(row->name)]);
-            int expected = !by_text ? EINVAL : strncmp(row->doc, "neutral: ", 9) == 0 ? ENOENT : 0;
+            int expected = !by_text ? EINVAL : strncmp(row->doc, "unsupported: ", 9) == 0 ? ENOENT : 0;
             assert_int_equal(lunalloc_ctl_set(name, "1", message, sizeof message), expected);
         } else if (writes(row)) {
             assert_int_equal(lunalloc_ctl_get(name, &value, message, sizeof message), 0);
@@ -203,15 +203,15 @@ print_defaults(void) {
     FOR_EACH_ROW(row) {
         char name[TEXT_MAX_NAME + 1], why[256];
         lunalloc_value_t value, fallback;
-        if (row->fallback[0] == '\0') {
+        if (row->default_text[0] == '\0') {
             continue;
         }
         fmt_t out = fmt_begin(why, sizeof why);
         at_zero(row->name, name);
-        bool same = text_parse(row, row->fallback, strlen(row->fallback), &fallback, &out) &&
+        bool same = text_parse(row, row->default_text, strlen(row->default_text), &fallback, &out) &&
                     lunalloc_ctl_get(name, &value, NULL, 0) == 0 && same_value(&value, &fallback);
         if (!same) {
-            dprintf(STDERR_FILENO, "%s is not %s\n", name, row->fallback);
+            dprintf(STDERR_FILENO, "%s is not %s\n", name, row->default_text);
             wrong = 1;
         }
     }
@@ -352,7 +352,7 @@ test_options_with_a_live_form_say_so(void **state) {
         const char *last = strrchr(row->name, '.');
         snprintf(option, sizeof option, "opt.%s", last == NULL ? row->name : last + 1);
         bool other = !is_live(row) || strncmp(row->name, "opt.", 4) == 0 || lunalloc_ctl_describe(option, &named) != 0;
-        bool neutral = !other && strncmp(named.doc, "neutral: ", 9) == 0;
+        bool neutral = !other && strncmp(named.doc, "unsupported: ", 9) == 0;
         if (!other && !neutral && named.live[0] == '\0' && strcmp(option, "opt.oversize_threshold") != 0) {
             fail_msg("%s does not say that %s is live", option, row->name);
         }

@@ -380,7 +380,7 @@ steal_state(void *e) {
 
 static int
 spoil_stamp(void *e) NO_THREAD_SAFETY {
-    ((extent_t *)e)->lru = 0;
+    ((extent_t *)e)->lru_stamp = 0;
     return check_collection(e);
 }
 

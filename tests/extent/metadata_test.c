@@ -89,7 +89,7 @@ static void
 test_take_and_give(void **state) {
     (void)state;
     for (unsigned lg = METADATA_LG_MIN; lg <= METADATA_LG_MAX; lg++) {
-        unsigned char *a = metadata_take(lg), *b = metadata_take(lg);
+        unsigned char *a = metadata_block_alloc(lg), *b = metadata_block_alloc(lg);
         assert_non_null(a);
         assert_non_null(b);
         assert_int_equal((uintptr_t)a % CACHELINE, 0);
@@ -98,9 +98,9 @@ test_take_and_give(void **state) {
         memset(a, 0xff, (size_t)1 << lg);
         memset(b, 0xff, (size_t)1 << lg);
         size_t before = metadata_bytes();
-        metadata_give(a, lg);
-        metadata_give(b, lg);
-        unsigned char *c = metadata_take(lg), *d = metadata_take(lg);
+        metadata_block_free(a, lg);
+        metadata_block_free(b, lg);
+        unsigned char *c = metadata_block_alloc(lg), *d = metadata_block_alloc(lg);
         assert_true((c == a && d == b) || (c == b && d == a));
         assert_int_equal(metadata_bytes(), before);
     }
@@ -110,11 +110,11 @@ test_take_and_give(void **state) {
 static void
 test_sizes_do_not_mix(void **state) {
     (void)state;
-    void *small = metadata_take(8);
-    metadata_give(small, 8);
-    void *large = metadata_take(9);
+    void *small = metadata_block_alloc(8);
+    metadata_block_free(small, 8);
+    void *large = metadata_block_alloc(9);
     assert_ptr_not_equal(large, small);
-    assert_ptr_equal(metadata_take(8), small);
+    assert_ptr_equal(metadata_block_alloc(8), small);
 }
 
 /* Takes and gives without end; each block is its holder's alone. */
@@ -124,12 +124,12 @@ churn(void *argument) {
     unsigned char mark = (unsigned char)(uintptr_t)argument;
     for (unsigned i = 0; i < 5000; i++) {
         unsigned lg = METADATA_LG_MIN + random_below(&seed, 4);
-        unsigned char *block = metadata_take(lg);
+        unsigned char *block = metadata_block_alloc(lg);
         memset(block, mark, (size_t)1 << lg);
         if (!all_bytes(block, (size_t)1 << lg, mark)) {
             return block;
         }
-        metadata_give(block, lg);
+        metadata_block_free(block, lg);
     }
     return NULL;
 }

@@ -150,7 +150,7 @@ dirty_decommitted(void) {
 
 static void
 stamp_on_active(void) NO_THREAD_SAFETY {
-    made.large->lru = 77;
+    made.large->lru_stamp = 77;
 }
 
 static void
@@ -171,7 +171,7 @@ one_sided_link(void) NO_THREAD_SAFETY {
 
 static void
 stamps_out_of_order(void) NO_THREAD_SAFETY {
-    made.dirty->lru = made.older_dirty->lru - 1;
+    made.dirty->lru_stamp = made.older_dirty->lru_stamp - 1;
 }
 
 static void
@@ -307,13 +307,13 @@ static const struct {
     {"slab of a large class", slab_of_large_class, "sc_is_small(e->szind)"},
     {"active, decommitted", active_decommitted, "e->committed ||"},
     {"dirty, decommitted", dirty_decommitted, "e->committed ||"},
-    {"stamp on active", stamp_on_active, "(e->lru != 0) =="},
+    {"stamp on active", stamp_on_active, "(e->lru_stamp != 0) =="},
     {"not in the list", unlisted, "a->count == b->count"},
     {"in another list", listed_elsewhere, "a->count == b->count"},
     {"one-sided link", one_sided_link, "at->next->prev == at"},
-    {"stamps out of order", stamps_out_of_order, "e->lru > stamp"},
+    {"stamps out of order", stamps_out_of_order, "e->lru_stamp > stamp"},
     {"other state", other_state, "a->count == b->count"},
-    {"free turned active", free_turned_active, "(e->lru != 0) =="},
+    {"free turned active", free_turned_active, "(e->lru_stamp != 0) =="},
     {"heap lost", heap_lost, "a->count == b->count"},
     {"heap out of order", heap_out_of_order, "!older_or_lower(child, node)"},
     {"child lost", heap_child_lost, "a->count == b->count"},

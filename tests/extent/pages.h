@@ -122,7 +122,7 @@ pages_end(page_alloc_t *pa) {
     check_pages(pa, 0);
 }
 
-/* Zeros are wanted, so that no memory is moved there (graft.c) where the system could. */
+/* Zeros are wanted, so that no memory is moved there (remap.c) where the system could. */
 static inline extent_t *
 alloc_unmoved(page_alloc_t *pa, size_t npages) {
     bool zeroed = true;

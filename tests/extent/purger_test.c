@@ -174,17 +174,17 @@ test_wake_by_muzzy_pages(void **state) {
     end();
 }
 
-/* No purger: nobody is called, and no alarm is kept. */
+/* No purger: nobody is called, and no wake_threshold is kept. */
 static void
 test_background_costs_nothing_when_off(void **state) {
     (void)state;
     begin(1000, 0);
     atomic_set_release(&pa_purger, NULL);
-    size_t alarm = atomic_get(&pa.alarm);
+    size_t wake_threshold = atomic_get(&pa.wake_threshold);
     pa_dalloc(&pa, alloc_pages(&pa, 50));
     pa_set_decay_ms(&pa, extent_dirty, 500, 0);
     assert_int_equal(nstarts + nwakes, 0);
-    assert_int_equal(atomic_get(&pa.alarm), alarm);
+    assert_int_equal(atomic_get(&pa.wake_threshold), wake_threshold);
     end();
 }
 

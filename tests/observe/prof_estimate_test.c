@@ -7,7 +7,7 @@
  */
 #include "prof.h"
 
-#include "thread/caches.h"
+#include "thread/tcaches.h"
 
 #include <math.h>
 

@@ -3,7 +3,7 @@
 #include "../arena/check.h"
 
 #include "observe/prof_dump.h"
-#include "thread/caches.h"
+#include "thread/tcaches.h"
 
 #include <math.h>
 

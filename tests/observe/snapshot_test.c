@@ -17,26 +17,26 @@ take(void) {
 /* ---- what holds in every picture ---- */
 
 static uint64_t
-merge_word(const figure_t *figure, uint64_t a, uint64_t b) {
+merge_word(const counter_row_t *figure, uint64_t a, uint64_t b) {
     switch (figure->merge) {
-    case figure_max:
+    case counter_max:
         return a > b ? a : b;
-    case figure_min:
+    case counter_min:
         return a < b ? a : b;
-    case figure_limit:
-        return a == FIGURE_NEVER || b == FIGURE_NEVER ? FIGURE_NEVER : a + b;
+    case counter_limit:
+        return a == COUNTER_NEVER || b == COUNTER_NEVER ? COUNTER_NEVER : a + b;
     default:
         return a + b;
     }
 }
 
 static void
-assert_merged(const stats_snapshot_t *snapshot, record_t record, uint32_t row, const figure_t *figure) {
-    uint64_t all = figure_get(figure, stats_detail_row(&snapshot->arenas[0], record, row));
+assert_merged(const stats_snapshot_t *snapshot, record_t record, uint32_t row, const counter_row_t *figure) {
+    uint64_t all = counter_value(figure, stats_detail_row(&snapshot->arenas[0], record, row));
     for (uint32_t i = 1; i < snapshot->narenas; i++) {
-        all = merge_word(figure, all, figure_get(figure, stats_detail_row(&snapshot->arenas[i], record, row)));
+        all = merge_word(figure, all, counter_value(figure, stats_detail_row(&snapshot->arenas[i], record, row)));
     }
-    if (figure_get(figure, stats_detail_row(&snapshot->merged, record, row)) != all) {
+    if (counter_value(figure, stats_detail_row(&snapshot->merged, record, row)) != all) {
         fail_msg("record %u, row %u: %s is not the merger of the arenas'", (unsigned)record, row, figure->name);
     }
 }
@@ -47,7 +47,7 @@ assert_all_merged(const stats_snapshot_t *snapshot) {
     static const record_t records[] = {record_arena, record_lock, record_bin, record_large, record_extents};
     for (unsigned k = 0; k < sizeof records / sizeof records[0]; k++) {
         uint32_t n;
-        const figure_t *figures = figures_of(records[k], &n);
+        const counter_row_t *figures = counters_of(records[k], &n);
         for (uint32_t row = 0; row < stats_nrows(records[k]); row++) {
             for (uint32_t i = 0; i < n; i++) {
                 assert_merged(snapshot, records[k], row, &figures[i]);
@@ -123,7 +123,7 @@ static void
 assert_extents(const stats_detail_t *detail) {
     stats_extents_t sum = {0};
     for (uint32_t i = 0; i < SC_NPAGE_CLASSES; i++) {
-        figures_merge(record_extents, &sum, &detail->extents[i]);
+        counters_merge(record_extents, &sum, &detail->extents[i]);
     }
     assert_int_equal(sum.dirty_bytes, detail->arena.dirty.npages * sc.page);
     assert_int_equal(sum.muzzy_bytes, detail->arena.muzzy.npages * sc.page);
@@ -248,11 +248,11 @@ test_kinds_of_mergers(void **state) {
     assert_int_equal(stats_get(record_arena, late->index, 0, &one[2]), 0);
     assert_int_equal(stats_get(record_arena, STATS_MERGED, 0, &all), 0);
     assert_true(all.dirty.npages >= one[0].dirty.npages + one[1].dirty.npages + one[2].dirty.npages);
-    assert_true(all.dirty.allowed == FIGURE_NEVER && all.dirty.decay_ms == FIGURE_NEVER);
+    assert_true(all.dirty.allowed == COUNTER_NEVER && all.dirty.decay_ms == COUNTER_NEVER);
     assert_true(one[1].dirty.due_ms < one[2].dirty.due_ms && all.dirty.due_ms <= one[1].dirty.due_ms);
     pa_set_decay_ms(&never->pages, extent_dirty, 500000, clock_coarse_ns());
     assert_int_equal(stats_get(record_arena, STATS_MERGED, 0, &all), 0);
-    assert_true(all.dirty.allowed != FIGURE_NEVER &&
+    assert_true(all.dirty.allowed != COUNTER_NEVER &&
                 all.dirty.allowed >= one[1].dirty.allowed + one[2].dirty.allowed / 2);
     assert_true(all.uptime >= one[0].uptime && all.uptime < one[0].uptime * 1000 + UINT64_C(600000000000));
     assert_int_equal(arenas_destroy(never->index), 0);
@@ -379,7 +379,7 @@ test_decay(void **state) {
     assert_int_equal(stats_get(record_arena, arena->index, 0, &stats), 0);
     size_t dirty = stats.dirty.npages;
     assert_true(dirty >= NPAGES);
-    assert_true(stats.dirty.allowed == FIGURE_NEVER && stats.dirty.due_ms == FIGURE_NEVER);
+    assert_true(stats.dirty.allowed == COUNTER_NEVER && stats.dirty.due_ms == COUNTER_NEVER);
     assert_int_equal((int64_t)stats.dirty.decay_ms, -1);
     assert_int_equal(stats.dirty.over, 0);
     pa_set_decay_ms(pa, extent_dirty, 1000000, clock_coarse_ns());

@@ -1,5 +1,5 @@
 /* lock_sleep_test.c -- a thread that waits long for a lock gives its processor away. */
-#include "testing.h"
+#include "../base/testing.h"
 
 #include "base/lock.h"
 

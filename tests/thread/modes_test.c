@@ -1,6 +1,6 @@
 /* modes_test.c -- junk and zero, exactly: each way in and out, with the modes on, and nothing of them when off. */
 #include "../api/support.h"
-#include "thread/follow.h"
+#include "thread/refresh.h"
 #include "thread/modes.h"
 #include "thread/tcache.h"
 

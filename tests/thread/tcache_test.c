@@ -443,13 +443,13 @@ test_threads_do_not_begin_on_one_line(void **state) {
 }
 
 typedef struct {
-    void *gift, *first;
+    void *foreign_first, *first;
 } trade_t;
 
 static void *
 trade(void *arg) {
     trade_t *t = arg;
-    lunalloc_free(t->gift);
+    lunalloc_free(t->foreign_first);
     t->first = lunalloc_malloc(8);
     pthread_barrier_wait(&all_have_one);
     return t;
@@ -491,7 +491,7 @@ test_gifts_do_not_share_lines(void **state) {
     uint32_t line = crowded_line(MANY);
     pthread_barrier_init(&all_have_one, NULL, SIDE_BY_SIDE);
     for (unsigned i = 0; i < SIDE_BY_SIDE; i++) {
-        trades[i].gift = ptrs[line + i];
+        trades[i].foreign_first = ptrs[line + i];
         assert_int_equal(pthread_create(&threads[i], NULL, trade, &trades[i]), 0);
     }
     for (unsigned i = 0; i < SIDE_BY_SIDE; i++) {

@@ -235,8 +235,8 @@ test_self(void **state) {
     assert_ptr_equal(self, thread_get());
     assert_ptr_equal(self, thread_self);
     assert_int_equal(self->id, gettid());
-    assert_ptr_not_equal(self, &thread_unborn);
-    assert_ptr_not_equal(self, &thread_gone);
+    assert_ptr_not_equal(self, &thread_uninitialised);
+    assert_ptr_not_equal(self, &thread_exited);
 }
 
 static void

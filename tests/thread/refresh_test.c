@@ -1,8 +1,8 @@
-/* follow_test.c -- a thread that is asked follows within the bound, and only then; what it then holds. */
+/* refresh_test.c -- a thread that is asked follows within the bound, and only then; what it then holds. */
 #include "../api/support.h"
 #include "base/options.h"
-#include "thread/caches.h"
-#include "thread/follow.h"
+#include "thread/tcaches.h"
+#include "thread/refresh.h"
 #include "thread/modes.h"
 #include "thread/tcache.h"
 
@@ -45,10 +45,10 @@ be_asked(void *arg) {
     for (unsigned i = 0; i < 10; i++) {
         hit();
     }
-    uint32_t served = atomic_get(&thread_get()->served);
+    uint32_t served = atomic_get(&thread_get()->config_generation);
     atomic_set_release(&turns->stage, 1);
     await(turns, 2);
-    while (atomic_get(&thread_self->served) == served && turns->nops < 10000) {
+    while (atomic_get(&thread_self->config_generation) == served && turns->nops < 10000) {
         turns->act();
         turns->nops++;
     }
@@ -63,18 +63,18 @@ assert_follows(void (*act)(void), unsigned most) {
     pthread_t thread;
     assert_int_equal(pthread_create(&thread, NULL, be_asked, &turns), 0);
     await(&turns, 1);
-    uint32_t before = threads_behind();
+    uint32_t before = threads_stale();
     must_set("arenas.junk", "alloc");
-    assert_int_equal(threads_behind(), before + 1);
+    assert_int_equal(threads_stale(), before + 1);
     atomic_set_release(&turns.stage, 2);
     await(&turns, 3);
-    assert_int_equal(threads_behind(), 0);
+    assert_int_equal(threads_stale(), 0);
     assert_in_range(turns.nops, 1, most);
     must_set("arenas.junk", "false");
-    assert_int_equal(threads_behind(), 1);
+    assert_int_equal(threads_stale(), 1);
     atomic_set_release(&turns.stage, 4);
     assert_int_equal(pthread_join(thread, NULL), 0);
-    assert_int_equal(threads_behind(), 0);
+    assert_int_equal(threads_stale(), 0);
 }
 
 static void
@@ -219,9 +219,9 @@ test_explicit_caches(void **state) {
     (void)state;
     uint32_t id = caches_create();
     must_set("arenas.tcache_largest", "16K");
-    assert_true(caches_get(id)->ncached > tcache_nclasses());
-    assert_true(caches_flush(id));
-    assert_int_equal(caches_get(id)->ncached, tcache_nclasses());
+    assert_true(tcaches_get(id)->ncached > tcache_nclasses());
+    assert_true(tcaches_flush(id));
+    assert_int_equal(tcaches_get(id)->ncached, tcache_nclasses());
     assert_true(caches_destroy(id));
 }
 
@@ -258,11 +258,11 @@ test_flush(void **state) {
     assert_int_equal(pthread_create(&thread, NULL, fill_and_follow, &turns), 0);
     await(&turns, 1);
     must_set("arenas.tcache_flush", NULL);
-    assert_int_equal(threads_behind(), 1);
+    assert_int_equal(threads_stale(), 1);
     assert_true(cached() > 10000);
     atomic_set_release(&turns.stage, 2);
     await(&turns, 3);
-    assert_int_equal(threads_behind(), 0);
+    assert_int_equal(threads_stale(), 0);
     assert_int_equal(cached(), 0);
     atomic_set_release(&turns.stage, 4);
     assert_int_equal(pthread_join(thread, NULL), 0);
@@ -271,9 +271,9 @@ test_flush(void **state) {
 /* A new thread has nothing to catch up with. */
 static void *
 begin(void *arg) {
-    thread_assert(threads_behind() == 0);
+    thread_assert(threads_stale() == 0);
     hit();
-    thread_assert(threads_behind() == 0);
+    thread_assert(threads_stale() == 0);
     return arg;
 }
 

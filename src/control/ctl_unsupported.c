@@ -1,15 +1,15 @@
-/* ctl_neutral.c -- names of jemalloc's that have no effect here: they read as the row's fallback, and refuse to be
+/* ctl_unsupported.c -- names of jemalloc's that have no effect here: they read as the row's fallback, and refuse to be
  * anything else. */
-#include "control/ctl_neutral.h"
+#include "control/ctl_unsupported.h"
 
 #include "control/ctl_arena.h"
 #include "control/ctl_io.h"
-#include "control/ctl_words.h"
+#include "control/ctl_keywords.h"
 #include "control/text.h"
 
 #include <errno.h>
 
-#define NEUTRAL "neutral: "
+#define UNSUPPORTED "unsupported: "
 
 /* What a row reads as. */
 static void
@@ -18,23 +18,23 @@ fallback_of(const ctl_row_t *row, lunalloc_value_t *value) {
     fmt_t why = fmt_begin(spare, sizeof spare);
     lunalloc_row_t public = ctl_public_row(row);
     if (row->type == LUNALLOC_STRING) {
-        value->v.s = row->fallback;
-    } else if (row->fallback[0] == '\0') {
+        value->v.s = row->default_text;
+    } else if (row->default_text[0] == '\0') {
         value->v.p = NULL;
     } else {
-        text_parse(&public, row->fallback, strlen(row->fallback), value, &why);
+        text_parse(&public, row->default_text, strlen(row->default_text), value, &why);
     }
 }
 
 int
-read_neutral(const ctl_call_t *call, lunalloc_value_t *value, fmt_t *why) {
+read_unsupported(const ctl_call_t *call, lunalloc_value_t *value, fmt_t *why) {
     (void)why;
     fallback_of(call->row, value);
     return 0;
 }
 
 bool
-ctl_is_neutral(const ctl_row_t *row, const lunalloc_value_t *value) {
+ctl_is_unsupported(const ctl_row_t *row, const lunalloc_value_t *value) {
     lunalloc_value_t fallback = {.type = (lunalloc_type_t)row->type};
     fallback_of(row, &fallback);
     return row->type == LUNALLOC_STRING ? value->v.s != NULL && strcmp(value->v.s, fallback.v.s) == 0
@@ -43,31 +43,31 @@ ctl_is_neutral(const ctl_row_t *row, const lunalloc_value_t *value) {
 }
 
 const char *
-ctl_neutral_reason(const ctl_row_t *row) {
-    return row->doc + strlen(NEUTRAL);
+ctl_unsupported_reason(const ctl_row_t *row) {
+    return row->doc + strlen(UNSUPPORTED);
 }
 
 bool
-ctl_neutral_takes(const ctl_row_t *row, const lunalloc_value_t *value, fmt_t *why) {
+ctl_unsupported_takes(const ctl_row_t *row, const lunalloc_value_t *value, fmt_t *why) {
     uint32_t number;
-    bool words = row->type == LUNALLOC_STRING && row->arg != WORDS_ANY;
-    return !words || ctl_choose(ctl_neutral_words[row->arg], value->v.s, &number, why);
+    bool words = row->type == LUNALLOC_STRING && row->arg != KEYWORDS_ANY;
+    return !words || ctl_choose(ctl_unsupported_keywords[row->arg], value->v.s, &number, why);
 }
 
 /* ENOENT is what jemalloc says where it was built without something. */
 int
-write_neutral(const ctl_call_t *call, const lunalloc_value_t *value, fmt_t *why) {
-    if (ctl_is_neutral(call->row, value)) {
+write_unsupported(const ctl_call_t *call, const lunalloc_value_t *value, fmt_t *why) {
+    if (ctl_is_unsupported(call->row, value)) {
         return 0;
     }
     fmt_str(why, "it has no effect here: ");
-    fmt_str(why, ctl_neutral_reason(call->row));
+    fmt_str(why, ctl_unsupported_reason(call->row));
     return ENOENT;
 }
 
 int
 read_arena_dss(const ctl_call_t *call, lunalloc_value_t *value, fmt_t *why) {
-    value->v.s = ctl_neutral_words[WORDS_DSS][0];
+    value->v.s = ctl_unsupported_keywords[KEYWORDS_DSS][0];
     return call->index[0] == CTL_ALL_ARENAS || ctl_one_arena(call, why) != NULL ? 0 : ENOENT;
 }
 
@@ -77,7 +77,7 @@ write_arena_dss(const ctl_call_t *call, const lunalloc_value_t *value, fmt_t *wh
     if (call->index[0] != CTL_ALL_ARENAS && ctl_one_arena(call, why) == NULL) {
         return ENOENT;
     }
-    if (!ctl_choose(ctl_neutral_words[WORDS_DSS], value->v.s, &mode, why)) {
+    if (!ctl_choose(ctl_unsupported_keywords[KEYWORDS_DSS], value->v.s, &mode, why)) {
         return EINVAL;
     }
     if (mode != 0) {

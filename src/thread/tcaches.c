@@ -1,5 +1,5 @@
-/* caches.c -- the table of explicit caches, made when the first one is. */
-#include "thread/caches.h"
+/* tcaches.c -- the table of explicit caches, made when the first one is. */
+#include "thread/tcaches.h"
 
 #include "base/witness.h"
 #include "extent/metadata.h"
@@ -12,35 +12,35 @@ _Static_assert(sizeof(cache_t) <= 1U << LG_CACHE, "a cache fits its block");
 
 typedef cache_t *_Atomic entry_t;
 
-static lock_t lock = LOCK_INITIALIZER(RANK_CACHES);
+static lock_t lock = LOCK_INITIALIZER(RANK_TCACHES);
 static entry_t
     *_Atomic table; /* Synchronization: written once, under the lock, as its entries are; read at any time. */
 
 static void
-caches_lock(void) ACQUIRE(role_caches) NO_THREAD_SAFETY {
+caches_lock(void) ACQUIRE(role_tcaches) NO_THREAD_SAFETY {
     lock_acquire(&lock);
 }
 
 static void
-caches_unlock(void) RELEASE(role_caches) NO_THREAD_SAFETY {
+caches_unlock(void) RELEASE(role_tcaches) NO_THREAD_SAFETY {
     lock_release(&lock);
 }
 
 /* NULL without memory. */
 static entry_t *
-make_table(void) REQUIRES(role_caches) {
+make_table(void) REQUIRES(role_tcaches) {
     if (atomic_get(&table) == NULL) {
-        atomic_set_release(&table, metadata_alloc(CACHES_MAX * sizeof(entry_t), CACHELINE));
+        atomic_set_release(&table, metadata_alloc(TCACHES_MAX * sizeof(entry_t), CACHELINE));
     }
     return atomic_get(&table);
 }
 
-/* The lowest number that is free; CACHES_MAX if there is none. */
+/* The lowest number that is free; TCACHES_MAX if there is none. */
 static uint32_t
-free_number(void) REQUIRES(role_caches) {
+free_number(void) REQUIRES(role_tcaches) {
     const entry_t *entries = make_table();
-    uint32_t id = entries == NULL ? CACHES_MAX : 0;
-    while (id < CACHES_MAX && atomic_get(&entries[id]) != NULL) {
+    uint32_t id = entries == NULL ? TCACHES_MAX : 0;
+    while (id < TCACHES_MAX && atomic_get(&entries[id]) != NULL) {
         id++;
     }
     return id;
@@ -48,7 +48,7 @@ free_number(void) REQUIRES(role_caches) {
 
 static cache_t *
 cache_new(void) {
-    cache_t *cache = metadata_take(LG_CACHE);
+    cache_t *cache = metadata_block_alloc(LG_CACHE);
     if (cache != NULL) {
         memset(cache, 0, sizeof *cache);
         tcache_open(cache);
@@ -62,24 +62,24 @@ caches_create(void) {
     witness_no_core_lock();
     caches_lock();
     uint32_t id = free_number();
-    cache_t *cache = id < CACHES_MAX ? cache_new() : NULL;
+    cache_t *cache = id < TCACHES_MAX ? cache_new() : NULL;
     if (cache != NULL) {
         atomic_set_release(&atomic_get(&table)[id], cache);
     }
     caches_unlock();
-    return cache != NULL ? id : CACHES_MAX;
+    return cache != NULL ? id : TCACHES_MAX;
 }
 
 cache_t *
-caches_get(uint32_t id) {
+tcaches_get(uint32_t id) {
     entry_t *entries = atomic_get_acquire(&table);
-    return entries != NULL && id < CACHES_MAX ? atomic_get_acquire(&entries[id]) : NULL;
+    return entries != NULL && id < TCACHES_MAX ? atomic_get_acquire(&entries[id]) : NULL;
 }
 
 bool
-caches_flush(uint32_t id) {
+tcaches_flush(uint32_t id) {
     witness_no_core_lock();
-    cache_t *cache = caches_get(id);
+    cache_t *cache = tcaches_get(id);
     if (cache != NULL) {
         tcache_flush(cache);
         tcache_fit(cache, tcache_nclasses());
@@ -91,7 +91,7 @@ caches_flush(uint32_t id) {
 static cache_t *
 take_out(uint32_t id) {
     caches_lock();
-    cache_t *cache = caches_get(id);
+    cache_t *cache = tcaches_get(id);
     if (cache != NULL) {
         atomic_set(&atomic_get(&table)[id], NULL);
         for (uint32_t i = 0; i + 1 < CACHE_BINS; i++) {
@@ -108,7 +108,7 @@ caches_destroy(uint32_t id) {
     cache_t *cache = take_out(id);
     if (cache != NULL) {
         tcache_fit(cache, 0);
-        metadata_give(cache, LG_CACHE);
+        metadata_block_free(cache, LG_CACHE);
     }
     return cache != NULL;
 }
@@ -117,7 +117,7 @@ void
 caches_each(void (*visit)(const cache_t *cache, void *context), void *context) {
     caches_lock();
     const entry_t *entries = atomic_get(&table);
-    for (uint32_t id = 0; entries != NULL && id < CACHES_MAX; id++) {
+    for (uint32_t id = 0; entries != NULL && id < TCACHES_MAX; id++) {
         if (atomic_get(&entries[id]) != NULL) {
             visit(atomic_get(&entries[id]), context);
         }
@@ -126,11 +126,11 @@ caches_each(void (*visit)(const cache_t *cache, void *context), void *context) {
 }
 
 void
-caches_prefork(void) {
+tcaches_prefork(void) {
     lock_prefork(&lock);
 }
 
 void
-caches_postfork(bool child) {
+tcaches_postfork(bool child) {
     lock_postfork(&lock, child);
 }

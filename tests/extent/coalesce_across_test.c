@@ -1,5 +1,5 @@
 /*
- * combine_test.c -- allocations that take dirty pages together with the free pages beside them. Sizes in pages. That
+ * coalesce_across_test.c -- allocations that take dirty pages together with the free pages beside them. Sizes in pages. That
  * random operations keep the structure sound is page_alloc_test.c's.
  */
 #include "pages.h"
@@ -198,7 +198,7 @@ test_hooks_that_come_meanwhile(void **state) {
     need_committed();
     row_t row = make_row(true, false);
     atomic_set(&fault_slot, set_hooks);
-    extent_t *e = pa_combine(&pa, (PIECE + 4) * sc.page);
+    extent_t *e = pa_coalesce_across(&pa, (PIECE + 4) * sc.page);
     atomic_set(&fault_slot, NULL);
     assert_ptr_equal(pa_hooks(&pa), &late_hooks);
     atomic_set_release(&pa.hooks, NULL);

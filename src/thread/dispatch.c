@@ -1,10 +1,10 @@
-/* source.c -- from caches and arenas to callers, and back. */
-#include "thread/source.h"
+/* dispatch.c -- from caches and arenas to callers, and back. */
+#include "thread/dispatch.h"
 
 #include "arena/sample.h"
 #include "base/check.h"
 #include "base/witness.h"
-#include "thread/follow.h"
+#include "thread/refresh.h"
 #include "thread/modes.h"
 #include "thread/quarantine.h"
 #include "thread/tcache.h"
@@ -19,13 +19,13 @@ take_direct(thread_t *thread, arena_t *arena, bool named, uint32_t szind, size_t
                      : arena_malloc_large(arena, szind, alignment, zeroed);
     }
     *zeroed = *zeroed && ptr != NULL;
-    return ptr != NULL ? ptr : arena_malloc_small(arena, szind, thread->seat);
+    return ptr != NULL ? ptr : arena_malloc_small(arena, szind, thread->bin_shard);
 }
 
 /* Without a cache. */
 static void *
 alloc_direct(thread_t *thread, arena_t *wanted, uint32_t szind, size_t alignment, bool *zeroed) {
-    thread_follow(thread);
+    thread_refresh(thread);
     thread_event(thread);
     arena_t *arena = thread_source(thread, wanted, szind);
     if (UNLIKELY(arena == NULL)) {
@@ -59,7 +59,7 @@ alloc_once(thread_t *thread, source_t source, uint32_t szind, size_t alignment, 
         cached ? alloc_cached(thread, source, szind) : alloc_direct(thread, source.arena, szind, alignment, zeroed);
     *zeroed = *zeroed && !cached;
     if (!own && ptr != NULL) {
-        meter_add_direct(&thread->meter, sc.size[szind], 0);
+        byte_counters_add_direct(&thread->bytes, sc.size[szind], 0);
     }
     return ptr;
 }
@@ -72,18 +72,18 @@ try_again(thread_t *thread, source_t source, uint32_t szind, size_t alignment, b
         quarantine_flush(thread);
     }
     void *ptr = alloc_once(thread, source, szind, alignment, zeroed);
-    if (thread->meter.watched) {
-        meter_update_watched(thread);
+    if (thread->bytes.watched) {
+        byte_counters_update_watched(thread);
     }
     return ptr;
 }
 
 void *
-source_alloc(thread_t *thread, source_t source, uint32_t szind, size_t alignment, bool *zeroed) {
+dispatch_alloc(thread_t *thread, source_t source, uint32_t szind, size_t alignment, bool *zeroed) {
     witness_no_core_lock();
     void *ptr = alloc_once(thread, source, szind, alignment, zeroed);
     if (LIKELY(ptr != NULL)) {
-        meter_note(thread, sc.size[szind], 0);
+        byte_counters_note(thread, sc.size[szind], 0);
     } else {
         ptr = try_again(thread, source, szind, alignment, zeroed);
     }
@@ -103,8 +103,8 @@ freed_in_modes(thread_t *thread, uint64_t modes, void *ptr) {
     size_t size = sc.size[e->szind];
     if (quarantine_enter(thread, e, ptr)) {
         thread_event(thread);
-        meter_add_direct(&thread->meter, 0, size);
-        meter_note(thread, 0, size);
+        byte_counters_add_direct(&thread->bytes, 0, size);
+        byte_counters_note(thread, 0, size);
         return true;
     }
     if ((modes & MODE_JUNK_FREE) != 0) {
@@ -123,8 +123,8 @@ free_direct(thread_t *thread, void *ptr) {
     } else {
         arena_free_large_ptr(ptr);
     }
-    meter_add_direct(&thread->meter, 0, size);
-    meter_note(thread, 0, size);
+    byte_counters_add_direct(&thread->bytes, 0, size);
+    byte_counters_note(thread, 0, size);
 }
 
 static void
@@ -133,15 +133,15 @@ free_cached(thread_t *thread, cache_t *cache, uint32_t szind, void *ptr) {
         tcache_free_slow(thread, cache, szind, ptr);
     }
     if (cache != &thread->cache) {
-        meter_add_direct(&thread->meter, 0, sc.size[szind]);
+        byte_counters_add_direct(&thread->bytes, 0, sc.size[szind]);
     }
-    meter_note(thread, 0, sc.size[szind]);
+    byte_counters_note(thread, 0, sc.size[szind]);
 }
 
 void
-source_free(thread_t *thread, cache_t *cache, uint32_t szind, void *ptr) {
+dispatch_free(thread_t *thread, cache_t *cache, uint32_t szind, void *ptr) {
     witness_no_core_lock();
-    thread_follow(thread);
+    thread_refresh(thread);
     uint64_t modes = modes_on(MODES_OF_FREE);
     if (UNLIKELY(modes != 0) && freed_in_modes(thread, modes, ptr)) {
         return;
@@ -156,15 +156,15 @@ source_free(thread_t *thread, cache_t *cache, uint32_t szind, void *ptr) {
 static void
 note_resized(thread_t *thread, const extent_t *e, size_t old, size_t size) {
     bool zeroed = false;
-    meter_add_direct(&thread->meter, size, old);
-    meter_note(thread, size, old);
+    byte_counters_add_direct(&thread->bytes, size, old);
+    byte_counters_note(thread, size, old);
     if (size > old) {
         modes_allocated((char *)e->addr + old, size - old, &zeroed);
     }
 }
 
 bool
-source_resize(thread_t *thread, extent_t *e, uint32_t szind) {
+dispatch_resize(thread_t *thread, extent_t *e, uint32_t szind) {
     witness_no_core_lock();
     size_t old = sc.size[e->szind], size = sc.size[szind];
     if (size < old && modes_on(MODES_OF_FREE) != 0) {
@@ -178,7 +178,7 @@ source_resize(thread_t *thread, extent_t *e, uint32_t szind) {
 }
 
 void *
-source_relocate(thread_t *thread, extent_t *e, uint32_t szind) {
+dispatch_relocate(thread_t *thread, extent_t *e, uint32_t szind) {
     witness_no_core_lock();
     size_t old = sc.size[e->szind];
     const extent_t *to = modes_on(MODES_OF_FREE) != 0 ? NULL : arena_relocate_large(e, szind);
@@ -190,7 +190,7 @@ source_relocate(thread_t *thread, extent_t *e, uint32_t szind) {
 }
 
 extent_t *
-source_extent(const void *ptr, const char *what) {
+dispatch_extent(const void *ptr, const char *what) {
     extent_t *e = arena_extent_of(ptr, what);
     if (UNLIKELY(!e->slab && (uintptr_t)ptr != e->addr)) {
         misuse("use of an address inside an allocation", ptr, "");

@@ -1,12 +1,12 @@
 /*
- * meter_test.c -- what a thread has allocated and freed: exact at every reading, whatever path each call took; what is
+ * byte_counters_test.c -- what a thread has allocated and freed: exact at every reading, whatever path each call took; what is
  * seen through a pointer; and the peak. Each test works in a thread of its own, which begins with nothing.
  */
 #include "../api/support.h"
 #include "extent/metadata.h"
 #include "observe/prof.h"
 #include "os/fault.h"
-#include "thread/caches.h"
+#include "thread/tcaches.h"
 #include "thread/modes.h"
 #include "thread/tcache.h"
 #include "thread/thread.h"
@@ -107,9 +107,9 @@ total(const char *name) {
 
 static void
 assert_meter(const model_t *model) {
-    meter_update(thread_get());
-    thread_assert(thread_get()->meter.allocated == model->allocated);
-    thread_assert(thread_get()->meter.freed == model->freed);
+    byte_counters_update(thread_get());
+    thread_assert(thread_get()->bytes.allocated == model->allocated);
+    thread_assert(thread_get()->bytes.freed == model->freed);
 }
 
 static void *
@@ -222,7 +222,8 @@ without_memory(void *arg) {
         for (unsigned k = 0; k < 3; k++) {
             thread_assert(lunalloc_malloc(sizes[i]) == NULL && *allocated - *freed == held);
             uint64_t seen[2] = {*allocated, *freed};
-            thread_assert(seen[0] == meter_allocated(thread_get()) && seen[1] == meter_freed(thread_get()));
+            thread_assert(seen[0] == byte_counters_allocated(thread_get()) &&
+                          seen[1] == byte_counters_freed(thread_get()));
         }
         atomic_set(&fault_slot, NULL);
         for (; list != NULL; list = ptr) {
@@ -246,7 +247,7 @@ exact_peak(void *arg) {
     void *ptrs[50];
     uint64_t size = sc_round(64);
     total("thread.allocatedp");
-    meter_reset_peak(thread_get());
+    byte_counters_reset_peak(thread_get());
     for (unsigned round = 0; round < 5; round++) {
         for (unsigned i = 0; i < 50; i++) {
             ptrs[i] = lunalloc_malloc(64);
@@ -254,7 +255,7 @@ exact_peak(void *arg) {
         for (unsigned i = 0; i < 50; i++) {
             lunalloc_free(ptrs[i]);
         }
-        thread_assert(thread_get()->meter.peak == 50 * size);
+        thread_assert(thread_get()->bytes.peak == 50 * size);
     }
     return arg;
 }
@@ -301,9 +302,9 @@ free_gifts(void *arg) {
     for (unsigned i = 0; i < 1000; i++) {
         lunalloc_free(gifts[i]);
     }
-    meter_update(thread_get());
-    thread_assert(thread_get()->meter.allocated == 0);
-    thread_assert(thread_get()->meter.freed == 1000 * sc.size[sc_index(100)]);
+    byte_counters_update(thread_get());
+    thread_assert(thread_get()->bytes.allocated == 0);
+    thread_assert(thread_get()->bytes.freed == 1000 * sc.size[sc_index(100)]);
     return arg;
 }
 
@@ -321,16 +322,16 @@ test_frees_count_for_who_frees(void **state) {
 /* Totals seen through a pointer never fall, are never ahead, and follow within a countdown. */
 static void *
 follow(void *arg) {
-    meter_watch(thread_get());
-    const meter_t *meter = &thread_get()->meter;
+    byte_counters_watch(thread_get());
+    const byte_counters_t *bytes = &thread_get()->bytes;
     uint64_t made = 0, allocated = 0, freed = 0, size = sc.size[sc_index(48)];
-    uint64_t begun = meter->allocated;
+    uint64_t begun = bytes->allocated;
     for (unsigned n = 0; n < 20 * TCACHE_PERIOD; n++) {
         lunalloc_free(lunalloc_malloc(48));
         made++;
-        thread_assert(meter->allocated >= allocated && meter->freed >= freed);
-        allocated = meter->allocated;
-        freed = meter->freed;
+        thread_assert(bytes->allocated >= allocated && bytes->freed >= freed);
+        allocated = bytes->allocated;
+        freed = bytes->freed;
         thread_assert(allocated - begun <= made * size && freed <= allocated);
         thread_assert(allocated - begun + TCACHE_PERIOD * size >= made * size);
     }
@@ -347,7 +348,7 @@ static void *
 climb(void *arg) {
     void *ptrs[100];
     thread_t *self = thread_get();
-    meter_reset_peak(self);
+    byte_counters_reset_peak(self);
     for (unsigned round = 0; round < 3; round++) {
         for (unsigned i = 0; i < 100; i++) {
             ptrs[i] = lunalloc_malloc(100000);
@@ -357,15 +358,15 @@ climb(void *arg) {
         }
     }
     uint64_t top = 100 * sc.size[sc_index(100000)];
-    meter_update(self);
-    thread_assert(self->meter.peak == top);
+    byte_counters_update(self);
+    thread_assert(self->bytes.peak == top);
     void *held = lunalloc_malloc(300000); /* what is held at a reset is not of the next peak */
-    meter_reset_peak(self);
-    thread_assert(self->meter.peak == 0);
+    byte_counters_reset_peak(self);
+    thread_assert(self->bytes.peak == 0);
     lunalloc_free(lunalloc_malloc(100000));
     lunalloc_free(held);
-    meter_update(self);
-    thread_assert(self->meter.peak == sc.size[sc_index(100000)]);
+    byte_counters_update(self);
+    thread_assert(self->bytes.peak == sc.size[sc_index(100000)]);
     return arg;
 }
 

@@ -1,5 +1,5 @@
 /*
- * combine.c -- a run of pages out of neighbours in different states: where no dirty extent is large enough, a dirty one
+ * coalesce_across.c -- a run of pages out of neighbours in different states: where no dirty extent is large enough, a dirty one
  * together with the free pages beside it, so that fewer pages are touched for the first time. Part of page_alloc.h's
  * contract.
  *
@@ -108,7 +108,7 @@ take_window(page_alloc_t *pa, const window_t *window, size_t size) REQUIRES(role
 }
 
 extent_t *
-pa_combine(page_alloc_t *pa, size_t size) {
+pa_coalesce_across(page_alloc_t *pa, size_t size) {
     witness_no_core_lock();
     if (pa_hooks(pa) != NULL || atomic_get(&pa->dirty.npages) < (size >> sc.config.lg_page) / SHARE + 1) {
         return NULL;

@@ -1,17 +1,17 @@
 /*
- * figures.h -- the figures: records of 64-bit words, and the description of each word.
+ * counters.h -- the figures: records of 64-bit words, and the description of each word.
  *
  * A record's description is the only list of its figures: the merging of arenas, the controls stats.*, and every format
  * of the report go by it. What a figure means is said once, by the row of its control (control/schema.def).
  */
-#ifndef LUNALLOC_OBSERVE_FIGURES_H
-#define LUNALLOC_OBSERVE_FIGURES_H
+#ifndef LUNALLOC_OBSERVE_COUNTERS_H
+#define LUNALLOC_OBSERVE_COUNTERS_H
 
 #include "base/sc.h"
 #include "lunalloc.h"
 
 /* "Never", "no limit": shown as -1. */
-#define FIGURE_NEVER UINT64_MAX
+#define COUNTER_NEVER UINT64_MAX
 
 typedef struct {
     lunalloc_stats_t total;
@@ -67,7 +67,7 @@ typedef struct {
     uint64_t nregions, nslabs, nextents, nguards;
     uint64_t nunguarded;                /* extents that were to have a guard and have none */
     uint64_t npurges, nmadvise, purged; /* dirty and muzzy; purged: bytes given back */
-    uint64_t grafted, relocated;        /* bytes whose memory was moved: of free extents, of allocations */
+    uint64_t remapped, relocated;       /* bytes whose memory was moved: of free extents, of allocations */
 } stats_arena_t;
 
 /* One class in the caches of all threads; hit_ratio in millionths of the requests. */
@@ -76,18 +76,18 @@ typedef struct {
 } stats_cache_t;
 
 typedef enum {
-    figure_gauge,
-    figure_counter,
-    figure_ratio /* millionths */
-} figure_kind_t;
+    counter_gauge,
+    counter_cumulative,
+    counter_ratio /* millionths */
+} counter_kind_t;
 
 /* How the same figure of several arenas becomes one. */
 typedef enum {
-    figure_sum,
-    figure_limit, /* a sum, unless one is FIGURE_NEVER */
-    figure_max,
-    figure_min
-} figure_merge_t;
+    counter_sum,
+    counter_limit, /* a sum, unless one is COUNTER_NEVER */
+    counter_max,
+    counter_min
+} counter_merge_t;
 
 /* Arrays, not pointers, so that the descriptions need no relocation. Figures with a row stand in the text report in
  * tables: those of one row follow each other, and a row whose first column is the last row's continues its table. */
@@ -98,7 +98,7 @@ typedef struct {
     uint16_t offset;
     uint8_t kind;
     uint8_t merge;
-} figure_t;
+} counter_row_t;
 
 typedef enum {
     record_process,
@@ -113,14 +113,14 @@ typedef enum {
 } record_t;
 
 /* The description of a record, in the order of its words. */
-const figure_t *figures_of(record_t record, uint32_t *n);
+const counter_row_t *counters_of(record_t record, uint32_t *n);
 
 static inline uint64_t
-figure_get(const figure_t *figure, const void *record) {
+counter_value(const counter_row_t *figure, const void *record) {
     return *(const uint64_t *)(const void *)((const char *)record + figure->offset);
 }
 
 /* into becomes the merger of both. */
-void figures_merge(record_t record, void *into, const void *from);
+void counters_merge(record_t record, void *into, const void *from);
 
 #endif

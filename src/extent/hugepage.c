@@ -1,4 +1,4 @@
-/* pack.c -- huge pages: whom the system is told to give them, and how free pages gather in them. Part of page_alloc.h's
+/* hugepage.c -- huge pages: whom the system is told to give them, and how free pages gather in them. Part of page_alloc.h's
  * contract. */
 #include "extent/page_alloc.h"
 
@@ -24,7 +24,7 @@ pa_advise_huge(page_alloc_t *pa, const region_t *region) {
 static void
 set_unit(page_alloc_t *pa, size_t huge) REQUIRES(role_extents) {
     size_t unit = atomic_get(&pa->thp) == pages_thp_always && pa_hooks(pa) == NULL ? huge : 0;
-    if (unit != pa_unit(pa)) {
+    if (unit != pa_hugepage_size(pa)) {
         extents_set_unit(&pa->dirty, unit);
         extents_set_unit(&pa->muzzy, unit);
     }
@@ -34,7 +34,7 @@ set_unit(page_alloc_t *pa, size_t huge) REQUIRES(role_extents) {
  * of. */
 static void
 begin_or_end(page_alloc_t *pa, size_t before) {
-    size_t unit = pa_unit(pa);
+    size_t unit = pa_hugepage_size(pa);
     if (before == 0 && unit != 0) {
         pa_purge_all(pa);
     } else if (before != unit) {
@@ -47,7 +47,7 @@ pa_set_thp(page_alloc_t *pa, pages_thp_t mode) {
     witness_no_core_lock();
     size_t huge = mode == pages_thp_always ? pages_huge_size() : 0;
     pa_lock_layout(pa);
-    size_t before = pa_unit(pa);
+    size_t before = pa_hugepage_size(pa);
     atomic_set(&pa->thp, (uint32_t)mode);
     set_unit(pa, huge);
     for (const region_t *region = pa->regions; region != NULL; region = region->next) {
@@ -62,7 +62,7 @@ pa_set_hooks(page_alloc_t *pa, extent_hooks_t *hooks) {
     witness_no_core_lock();
     size_t huge = hooks == NULL ? pages_huge_size() : 0;
     pa_lock_layout(pa);
-    size_t before = pa_unit(pa);
+    size_t before = pa_hugepage_size(pa);
     atomic_set_release(&pa->hooks, hooks);
     set_unit(pa, huge);
     pa_unlock_layout(pa);
@@ -110,8 +110,8 @@ gather_one(page_alloc_t *pa, extents_t *x, uintptr_t *from, uintptr_t *to, size_
 void
 pa_gather(page_alloc_t *pa, uintptr_t from, uintptr_t to) {
     witness_no_core_lock();
-    size_t unit = pa_unit(pa);
-    while (unit != 0 && !atomic_get(&pa->drained) &&
+    size_t unit = pa_hugepage_size(pa);
+    while (unit != 0 && !atomic_get(&pa->no_retain) &&
            (gather_one(pa, &pa->muzzy, &from, &to, unit) || gather_one(pa, &pa->retained, &from, &to, unit))) {
     }
 }

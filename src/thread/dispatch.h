@@ -1,11 +1,11 @@
 /*
- * source.h -- where an allocation comes from: a cache or none, an arena; and the way back. The slow paths that the
+ * dispatch.h -- where an allocation comes from: a cache or none, an arena; and the way back. The slow paths that the
  * entry points share.
  *
  * The calling thread's own functions; on entry no lock of the core is held.
  */
-#ifndef LUNALLOC_THREAD_SOURCE_H
-#define LUNALLOC_THREAD_SOURCE_H
+#ifndef LUNALLOC_THREAD_DISPATCH_H
+#define LUNALLOC_THREAD_DISPATCH_H
 
 #include "thread/thread.h"
 
@@ -21,15 +21,15 @@ typedef struct {
  * The fast path has looked into the thread's own cache, if the class is one that it serves, and may have counted a
  * bin's allocations down to 0.
  */
-void *source_alloc(thread_t *thread, source_t source, uint32_t szind, size_t alignment, bool *zeroed);
+void *dispatch_alloc(thread_t *thread, source_t source, uint32_t szind, size_t alignment, bool *zeroed);
 /* Frees an object of a class into a cache. SC_NONE, or a class that the cache does not take: straight to its arena. */
-void source_free(thread_t *thread, cache_t *cache, uint32_t szind, void *ptr);
+void dispatch_free(thread_t *thread, cache_t *cache, uint32_t szind, void *ptr);
 /* Resizes a large allocation in place to a large class. False: nothing changed. */
-bool source_resize(thread_t *thread, extent_t *e, uint32_t szind);
+bool dispatch_resize(thread_t *thread, extent_t *e, uint32_t szind);
 /* Lets it grow to a large class elsewhere in its arena, without copying; returns its new address. NULL where that
  * cannot be: nothing changed. */
-void *source_relocate(thread_t *thread, extent_t *e, uint32_t szind);
+void *dispatch_relocate(thread_t *thread, extent_t *e, uint32_t szind);
 /* The extent of an allocation that lives, large ones by their first address; else misuse, naming `what`. */
-extent_t *source_extent(const void *ptr, const char *what);
+extent_t *dispatch_extent(const void *ptr, const char *what);
 
 #endif

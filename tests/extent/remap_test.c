@@ -1,5 +1,5 @@
 /*
- * graft_test.c -- large allocations that get the memory of dirty extents which are too small for them, or take their
+ * remap_test.c -- large allocations that get the memory of dirty extents which are too small for them, or take their
  * own to another place. Sizes in pages. That random operations keep the structure sound is page_alloc_test.c's.
  */
 #include "../base/bytes.h"
@@ -86,14 +86,14 @@ end_with(const row_t *row, extent_t *e) {
 }
 
 static size_t
-grafted_pages(void) {
-    return atomic_get(&pa.grafted) / sc.page;
+remapped_pages(void) {
+    return atomic_get(&pa.remapped) / sc.page;
 }
 
 static void
 assert_untouched(void) {
     assert_int_equal(atomic_get(&pa.dirty.npages), 2 * PIECE);
-    assert_int_equal(grafted_pages(), 0);
+    assert_int_equal(remapped_pages(), 0);
 }
 
 static void
@@ -104,7 +104,7 @@ test_memory_moves(void **state) {
     extent_t *e = take(ROOM, &zeroed);
     assert_int_equal(e->addr, row.room);
     assert_false(zeroed);
-    assert_int_equal(grafted_pages(), 2 * PIECE);
+    assert_int_equal(remapped_pages(), 2 * PIECE);
     assert_int_equal(atomic_get(&pa.dirty.npages), 0);
     unsigned char front = *(unsigned char *)e->addr;
     assert_true(front == 1 || front == 2);
@@ -141,8 +141,8 @@ test_part_of_a_donor(void **state) {
     bool zeroed = false;
     size_t most = PIECE + PIECE / 2;
     extent_t *e = take(most, &zeroed);
-    assert_true(grafted_pages() == most || config_torture);
-    assert_int_equal(atomic_get(&pa.dirty.npages), 2 * PIECE - grafted_pages());
+    assert_true(remapped_pages() == most || config_torture);
+    assert_int_equal(atomic_get(&pa.dirty.npages), 2 * PIECE - remapped_pages());
     check_pages(&pa, (most + 2 * WALL) * sc.page);
     end_with(&row, e);
 }
@@ -157,7 +157,7 @@ test_moved_memory_moves_again(void **state) {
     fill(e, 5);
     pa_dalloc(&pa, e);
     e = take(ROOM + WALL, &zeroed);
-    assert_int_equal(grafted_pages(), 2 * PIECE + ROOM);
+    assert_int_equal(remapped_pages(), 2 * PIECE + ROOM);
     assert_true(holds(e->addr, ROOM, 5));
     check_pages(&pa, (ROOM + 3 * WALL) * sc.page);
     end_with(&row, e);
@@ -170,10 +170,10 @@ test_growth_in_place(void **state) {
     bool zeroed = true;
     extent_t *e = take(PIECE + 1, &zeroed); /* from the room */
     assert_int_equal(e->addr, row.room);
-    assert_int_equal(grafted_pages(), 0);
+    assert_int_equal(remapped_pages(), 0);
     fill(e, 6);
     assert_true(pa_expand(&pa, e, ROOM * sc.page, sc_index(ROOM * sc.page)));
-    assert_int_equal(grafted_pages(), 2 * PIECE);
+    assert_int_equal(remapped_pages(), 2 * PIECE);
     assert_true(holds(e->addr, PIECE + 1, 6));
     check_pages(&pa, (ROOM + 2 * WALL) * sc.page);
     end_with(&row, e);
@@ -187,7 +187,7 @@ test_growth_that_fails(void **state) {
     bool zeroed = true;
     extent_t *e = take(PIECE + 1, &zeroed);
     assert_false(pa_expand(&pa, e, (ROOM + 1) * sc.page, sc_index((ROOM + 1) * sc.page)));
-    assert_int_equal(grafted_pages(), 0);
+    assert_int_equal(remapped_pages(), 0);
     check_pages(&pa, (PIECE + 1 + 2 * WALL) * sc.page);
     end_with(&row, e);
 }
@@ -219,7 +219,7 @@ test_growth_that_is_refused(void **state) {
     assert_false(pa_expand(&pa, e, ROOM * sc.page, sc_index(ROOM * sc.page)));
     atomic_set(&fault_slot, NULL);
     atomic_set_release(&pa.hooks, NULL);
-    assert_int_equal(grafted_pages(), 2 * PIECE);
+    assert_int_equal(remapped_pages(), 2 * PIECE);
     zeroed = true;
     extent_t *rest = take(ROOM - PIECE - 1, &zeroed);
     assert_true(!zeroed || holds(rest->addr, ROOM - PIECE - 1, 0));
@@ -265,7 +265,7 @@ test_relocation(void **state) {
     extent_t *to = pa_relocate(&pa, e, LARGE * sc.page, sc_index(LARGE * sc.page));
     assert_relocated(to, row.room);
     assert_int_equal(atomic_get(&pa.relocated), ROOM * sc.page);
-    assert_int_equal(grafted_pages(), 2 * PIECE);
+    assert_int_equal(remapped_pages(), 2 * PIECE);
     assert_int_equal(atomic_get(&pa.dirty.npages), 0);
     assert_true(holds(row.room, ROOM, 0));
     end_with(&row, to);
@@ -349,7 +349,7 @@ test_not_for_small_ones(void **state) {
     extent_t *a = alloc_pages(&pa, PIECE), *b = alloc_pages(&pa, PIECE);
     pa_dalloc(&pa, b);
     extent_t *c = alloc_pages(&pa, PIECE - 1), *d = alloc_pages(&pa, PIECE / 4);
-    assert_int_equal(grafted_pages(), 0);
+    assert_int_equal(remapped_pages(), 0);
     pa_dalloc(&pa, a);
     pa_dalloc(&pa, c);
     end_with(&row, d);
@@ -362,7 +362,7 @@ test_not_with_hooks(void **state) {
     (void)state;
     row_t row = make_row();
     atomic_set_release(&pa.hooks, &plain_hooks);
-    assert_false(pa_may_graft(&pa, ROOM * sc.page));
+    assert_false(pa_may_remap(&pa, ROOM * sc.page));
     atomic_set_release(&pa.hooks, NULL);
     end_with(&row, alloc_pages(&pa, 1));
 }
@@ -377,7 +377,7 @@ test_refused(void **state) {
     atomic_set(&fault_slot, NULL);
     assert_non_null(e);
     assert_true(!zeroed || holds(e->addr, ROOM, 0));
-    assert_int_equal(grafted_pages(), 0);
+    assert_int_equal(remapped_pages(), 0);
     check_pages(&pa, (ROOM + 2 * WALL) * sc.page);
     zeroed = true;
     extent_t *donor = take(PIECE, &zeroed); /* dirty still */
@@ -402,7 +402,7 @@ test_without_descriptors(void **state) {
     e->size = (PIECE / 2) * sc.page; /* as if it were smaller than any donor */
     atomic_set(&fault_slot, no_metadata);
     bool touched;
-    assert_true(pa_graft(&pa, e, 0, &touched));
+    assert_true(pa_remap(&pa, e, 0, &touched));
     assert_false(touched);
     atomic_set(&fault_slot, NULL);
     e->size = ROOM * sc.page;
@@ -464,7 +464,7 @@ test_no_loss_where_the_hole_is_filled(void **state) {
     atomic_set(&fault_slot, NULL);
     assert_int_equal(e->addr, row.room);
     fill(e, 8);
-    assert_int_equal(grafted_pages(), 0);
+    assert_int_equal(remapped_pages(), 0);
     check_pages(&pa, (ROOM + 2 * WALL) * sc.page);
     end_with(&row, e);
 }
@@ -542,7 +542,7 @@ test_relocation_that_moves_its_first_part_only(void **state) {
     row_t row = make_movable_row();
     bool zeroed = false;
     extent_t *e = take(ROOM, &zeroed); /* two pieces and what is fresh: several mappings */
-    assert_int_equal(grafted_pages(), 2 * PIECE);
+    assert_int_equal(remapped_pages(), 2 * PIECE);
     fill(e, 7);
     moves_to_come = 1;
     atomic_set(&fault_slot, late_once);
@@ -618,5 +618,5 @@ main(void) {
         cmocka_unit_test(test_relocation_that_moves_its_first_part_only),
         cmocka_unit_test(test_loss_at_each_end_of_a_region),
     };
-    return cmocka_run_group_tests_name("extent/graft", tests, boot_allocator, NULL);
+    return cmocka_run_group_tests_name("extent/remap", tests, boot_allocator, NULL);
 }

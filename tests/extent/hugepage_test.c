@@ -1,4 +1,4 @@
-/* pack_test.c -- an arena that packs for huge pages, with small units that the tests set themselves: regions, what
+/* hugepage_test.c -- an arena that packs for huge pages, with small units that the tests set themselves: regions, what
  * decay and the cap take, what an explicit purge takes, and that nothing which is free stays in the end. */
 #include "pages.h"
 
@@ -295,14 +295,14 @@ test_mode_and_hooks(void **state) {
     pages_begin(&pa, -1, 0);
     pa_dalloc(&pa, alloc_pages(&pa, 5));
     pa_set_thp(&pa, pages_thp_always);
-    assert_int_equal(pa_unit(&pa), huge);
+    assert_int_equal(pa_hugepage_size(&pa), huge);
     assert_int_equal(ndirty(), huge == 0 ? 5 : 0);
     pa_set_hooks(&pa, &hooks_system);
-    assert_int_equal(pa_unit(&pa), 0);
+    assert_int_equal(pa_hugepage_size(&pa), 0);
     pa_set_hooks(&pa, NULL);
-    assert_int_equal(pa_unit(&pa), huge);
+    assert_int_equal(pa_hugepage_size(&pa), huge);
     pa_set_thp(&pa, pages_thp_never);
-    assert_int_equal(pa_unit(&pa), 0);
+    assert_int_equal(pa_hugepage_size(&pa), 0);
     end();
 }
 

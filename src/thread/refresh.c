@@ -1,5 +1,5 @@
-/* follow.c -- what threads do when all are asked. */
-#include "thread/follow.h"
+/* refresh.c -- what threads do when all are asked. */
+#include "thread/refresh.h"
 
 #include "thread/quarantine.h"
 #include "thread/tcache.h"
@@ -14,11 +14,11 @@ thread_flush(thread_t *thread) {
 
 /* The word first: what is asked meanwhile is another time's. */
 void
-thread_serve(thread_t *thread) {
-    if (thread == &thread_gone || hooks_running()) {
+thread_refresh_slow(thread_t *thread) {
+    if (thread == &thread_exited || hooks_running()) {
         return;
     }
-    atomic_set(&thread->served, request_latest());
+    atomic_set(&thread->config_generation, config_generation_latest());
     uint32_t wanted = atomic_get(&flushes);
     if (thread_rebind(thread) || thread->flushed != wanted) {
         thread->flushed = wanted;
@@ -30,27 +30,27 @@ thread_serve(thread_t *thread) {
 }
 
 void
-threads_ask(void) {
-    request_all();
-    if (thread_self != &thread_unborn) {
-        thread_follow(thread_here());
+threads_request_refresh(void) {
+    config_generation_bump();
+    if (thread_self != &thread_uninitialised) {
+        thread_refresh(thread_here());
     }
 }
 
 void
-threads_ask_flush(void) {
+threads_request_flush(void) {
     atomic_add(&flushes, 1);
-    threads_ask();
+    threads_request_refresh();
 }
 
 static void
 add_behind(const thread_t *thread, void *context) {
     uint32_t *n = context;
-    *n += atomic_get(&thread->served) != request_latest();
+    *n += atomic_get(&thread->config_generation) != config_generation_latest();
 }
 
 uint32_t
-threads_behind(void) {
+threads_stale(void) {
     uint32_t n = 0;
     threads_lock();
     thread_each(add_behind, &n);

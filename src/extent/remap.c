@@ -1,5 +1,5 @@
 /*
- * graft.c -- memory that changes its address: the system enters it elsewhere, in some microseconds for any size, where
+ * remap.c -- memory that changes its address: the system enters it elsewhere, in some microseconds for any size, where
  * fresh pages take a fault each, and copying reads and writes every byte. Part of page_alloc.h's contract.
  *
  * A large allocation gets the memory of dirty extents that are too small for it. One that grows and has no room takes
@@ -15,18 +15,18 @@
 
 /* Each piece that is moved becomes a mapping of its own, and every processor that runs the process has to forget its
  * old address: smaller ones are not worth that. */
-#define GRAFT_MIN (config_torture ? sc.page : (size_t)1 << 20)
+#define REMAP_MIN (config_torture ? sc.page : (size_t)1 << 20)
 
 bool
-pa_may_graft(page_alloc_t *pa, size_t size) {
+pa_may_remap(page_alloc_t *pa, size_t size) {
     witness_no_core_lock();
-    return size >= GRAFT_MIN && pa_hooks(pa) == NULL && pa_unit(pa) == 0 && pages_can_move();
+    return size >= REMAP_MIN && pa_hooks(pa) == NULL && pa_hugepage_size(pa) == 0 && pages_can_move();
 }
 
 /* The first member of a class of at most that many pages, the largest such; NULL if all are too small. */
 static extent_t *
 largest_within(extents_t *x, size_t npages) REQUIRES(role_extents) {
-    uint32_t least = sc_page_class_floor(GRAFT_MIN >> sc.config.lg_page);
+    uint32_t least = sc_page_class_floor(REMAP_MIN >> sc.config.lg_page);
     for (uint32_t i = sc_page_class_floor(npages) + 1; i-- > least;) {
         if (bitmap_has(x->nonempty, i)) {
             return container_of(heap_first(&x->heaps[i]), extent_t, fit);
@@ -79,7 +79,7 @@ move_in(page_alloc_t *pa, extent_t *e, size_t done, extent_t *donor, bool *moved
     *moved = pages_move((void *)donor->addr, (void *)to, size, &lost);
     if (*moved) {
         mappings_moved(to, size);
-        atomic_add(&pa->grafted, size);
+        atomic_add(&pa->remapped, size);
     }
     let_go(pa, donor, *moved);
     return !lost;
@@ -103,7 +103,7 @@ static bool
 fill_with_donors(page_alloc_t *pa, extent_t *e, size_t done, region_t *record, bool *touched) {
     bool moved = true;
     extent_t *donor;
-    while (moved && e->size - done >= GRAFT_MIN && (donor = take_donor(pa, e->size - done, e)) != NULL) {
+    while (moved && e->size - done >= REMAP_MIN && (donor = take_donor(pa, e->size - done, e)) != NULL) {
         size_t size = donor->size;
         *touched = true;
         if (!move_in(pa, e, done, donor, &moved)) {
@@ -116,10 +116,10 @@ fill_with_donors(page_alloc_t *pa, extent_t *e, size_t done, region_t *record, b
 }
 
 bool
-pa_graft(page_alloc_t *pa, extent_t *e, size_t from, bool *touched) {
+pa_remap(page_alloc_t *pa, extent_t *e, size_t from, bool *touched) {
     witness_no_core_lock();
     *touched = false;
-    bool may = pa_may_graft(pa, e->size - from) && mappings_may_move();
+    bool may = pa_may_remap(pa, e->size - from) && mappings_may_move();
     region_t *record = may ? pa_new_record() : NULL;
     if (record == NULL) {
         return true;
@@ -134,7 +134,7 @@ pa_graft(page_alloc_t *pa, extent_t *e, size_t from, bool *touched) {
 /* Not where copying is as cheap, because dirty pages fit, nor where the new place is to have a guard. */
 static bool
 may_relocate(page_alloc_t *pa, size_t from, size_t to) {
-    if (atomic_get(&pa->guard) || !pa_may_graft(pa, from)) {
+    if (atomic_get(&pa->guard) || !pa_may_remap(pa, from)) {
         return false;
     }
     extents_lock(&pa->dirty);
@@ -152,7 +152,7 @@ take_place(page_alloc_t *pa, const extent_t *e, size_t size, uint32_t szind) {
         pa_dalloc(pa, to);
         return NULL;
     }
-    return to != NULL && pa_graft(pa, to, e->size, &touched) ? to : NULL;
+    return to != NULL && pa_remap(pa, to, e->size, &touched) ? to : NULL;
 }
 
 /* What the system does not move is copied, to the same place. False: that is lost. */
@@ -184,7 +184,7 @@ pa_relocate(page_alloc_t *pa, extent_t *e, size_t size, uint32_t szind) {
     if (record != NULL) {
         pa_delete_record(record);
     }
-    pa_freshened(pa);
+    pa_trim_to_peak(pa);
     if (to != NULL) {
         pa_note_retained(pa);
     }
