@@ -18,25 +18,25 @@ ifeq ($(filter $(VARIANT),$(VARIANTS)),)
 $(error VARIANT=$(VARIANT) is unknown; allowed: $(VARIANTS))
 endif
 
-# regions is the debug build with another page layer (PAGES, below), torture with other limits (LIMITS): they link
-# debug's objects.
+# regions is the debug build with another page layer (PAGES, below), torture is the debug build with other limits
+# (LIMITS). Both link debug's objects.
 B       := build$(if $(filter-out release,$(VARIANT)),/$(VARIANT))
 O       := build$(if $(filter-out release,$(VARIANT)),/$(patsubst torture,debug,$(VARIANT:regions=debug)))/obj
 VERSION := $(shell sed -n 's/^.define LUNALLOC_VERSION "\(.*\)"/\1/p' src/lunalloc.h)
 
-# The allocator's layers; a folder includes only from those to its left (scripts/check-layers).
+# The allocator's layers. A folder includes only from folders to its left (scripts/check-layers).
 LAYERS   := base os extent arena thread observe control api
-# Implementations of the page contract (src/os/pages.h): one is linked, and only its own tests are built. The variant
-# `regions` is a debug build under VirtualAlloc's rules. What is Windows' own is built by tests/windows/rules.mk.
+# Implementations of the page contract (src/os/pages.h). One is linked, and only its tests are built. The variant
+# `regions` obeys VirtualAlloc's rules on Linux. tests/windows/rules.mk builds the files for Windows.
 PAGES    := $(if $(filter regions,$(VARIANT)),regions,linux)
 OTHERS   := $(filter-out $(PAGES),linux regions)
-# Limits of structures (src/base/config.h): a constant in release, else said by the one that is linked.
+# Limits of structures (src/base/config.h): a constant in release builds, else set by the file that is linked.
 LIMITS   := $(if $(filter release,$(VARIANT)),,$(if $(filter torture,$(VARIANT)),tiny,usual))
 EXCLUDED := $(OTHERS:%=src/os/pages_%.c) $(OTHERS:%=tests/os/pages_%_test.c) $(wildcard $(LAYERS:%=src/%/*_windows.c)) \
             $(patsubst %,src/base/limits_%.c,$(filter-out $(LIMITS),tiny usual))
 
-# Linked in this order, from a multiple of the 64 KiB that the system maps at a first touch: what every process runs
-# lies within the first ones, and the pages of the rest are not mapped before use.
+# The link order. The kernel maps 64 KiB of code at the first touch. The text section begins at a multiple of 64 KiB and
+# starts with the code that every process runs, so a small program maps little more than that code.
 LINKED       := base os extent arena thread api control observe
 LATE_SRC     := $(wildcard $(patsubst %,src/%.c,os/cfi os/file_* os/gzip_* os/library_* os/process_* os/unwind_* \
                    arena/arena_check arena/sample arena/shards extent/page_check thread/tcaches thread/flags \
@@ -48,7 +48,7 @@ MODULE_SRC   := $(wildcard lua/*.c lua/workload/*.c)
 CONSOLE_SRC  := $(wildcard console/*.c)
 MODULE_LUA   := $(wildcard lua/lunalloc/*.lua lua/lunalloc/*/*.lua)
 UNIT_SRC     := $(filter-out $(EXCLUDED),$(wildcard $(LAYERS:%=tests/%/*_test.c)))
-# ThreadSanitizer finds nothing in a program of one thread that debug does not.
+# ThreadSanitizer finds data races, and a program of one thread has none: debug runs those.
 ifeq ($(VARIANT),tsan)
 UNIT_SRC     := $(shell grep -lE 'pthread_create|run_thread|begin_load|background' $(UNIT_SRC))
 endif
@@ -59,8 +59,8 @@ PROGRAM_SRC  := $(wildcard tests/programs/*.c tests/programs/*.cpp)
 PRELOAD_SRC  := $(wildcard tests/programs/preloaded/*.c)
 
 LIB_OBJ     := $(LIB_SRC:%.c=$O/%.o)
-# Compiled for size, because fewer pages of small programs are the library's then: what malloc and free run at most once
-# in a fill, a flush or a large allocation, and what only modes run.
+# Compiled for size, so that small programs map fewer pages of the library: code that runs at most once in a fill, a
+# flush or a large allocation, and code that only modes run (junk, zero, quarantine).
 SELDOM_SRC  := $(filter src/control/background.c src/control/conf.c src/os/% \
                    $(addprefix src/extent/,decay.c hooks.c metadata.c hugepage.c page_check.c purge.c region.c) \
                    $(addprefix src/arena/,arena.c arena_check.c arenas.c) \
@@ -99,13 +99,13 @@ SANITIZE_tsan := -fsanitize=thread
 SANITIZE      := $(SANITIZE_$(VARIANT))
 OPTIMISE      := $(if $(filter release,$(VARIANT)),-O2 -g,-O1 -g -fno-omit-frame-pointer)
 
-# The compiler must not treat our own malloc as the libc's: it would fold malloc + memset into calloc (inside calloc),
-# and drop malloc/free pairs (in tests).
+# Without these flags the compiler takes our malloc for the C library's: it folds malloc + memset into calloc (inside
+# calloc itself), and drops malloc/free pairs (in tests).
 OPAQUE := $(addprefix -fno-builtin-,malloc calloc realloc free aligned_alloc posix_memalign memalign)
 
 ALL_CFLAGS  = -std=gnu11 $(OPTIMISE) $(WARNINGS) -fPIC -pthread $(OPAQUE) $(SANITIZE) $(DEFINES) $(INCLUDES)
-# Stores merged into vectors are loaded from constants, and stubs of imported functions are code, whose pages a small
-# program need not touch (startup-cost).
+# Two flags save pages in small programs (startup-cost): vectorised stores would load constants from a page of their
+# own, and PLT stubs would occupy a page of code.
 LIB_CFLAGS := -fvisibility=hidden -fno-semantic-interposition -ftls-model=initial-exec -fno-tree-slp-vectorize -fno-plt
 LUA_CFLAGS := $(shell pkg-config --cflags $(LUA_PC) 2>/dev/null || echo -I/usr/include/lua5.4)
 LUA_LIBS   := $(shell pkg-config --libs $(LUA_PC) 2>/dev/null || echo -llua5.4)
@@ -186,10 +186,10 @@ clean:
 unit: $(UNIT)
 programs: $(PROGRAMS) $(PRELOADS)
 tests: all unit benches $(WORKLOAD) $(FAULTY) $(LUA_HOST) programs
-# What `make bench` measures with: it knows nothing of the allocator.
+# The programs of `make bench`. They know nothing of the allocator.
 benches: $(BENCHES)
 
-# What the scripts ask: the unit tests of a variant, and what they are linked with.
+# Lists for scripts: the unit tests of a variant, and the objects that they and the module are linked from.
 sources-of-unit:
 	@echo $(UNIT_SRC)
 objects-of-lib:
@@ -198,7 +198,7 @@ objects-of-module:
 	@echo $(MODULE_OBJ)
 objects: $(LIB_OBJ) $(MODULE_OBJ)
 
-# What scripts/check compiles with.
+# The flags with which scripts/check compiles.
 flags:
 	@echo '-std=gnu11 $(WARNINGS) $(DEFINES) $(INCLUDES) $(LUA_CFLAGS)'
 
@@ -216,7 +216,7 @@ $(SELDOM_OBJ): LAYER_CFLAGS := $(LIB_CFLAGS) $(if $(filter release,$(VARIANT)),-
 $(MODULE_OBJ): LAYER_CFLAGS := $(LUA_CFLAGS) -fvisibility=hidden
 $(CONSOLE_OBJ) $(UNIT_OBJ): LAYER_CFLAGS := $(LUA_CFLAGS)
 
-# What a newcomer's machine may lack: one line says which command installs it.
+# Headers that a new machine may lack. If one is missing, a line names the command that installs it.
 PROBE_lua      := /lua5.4/lua.h
 PROBE_readline := /readline/readline.h
 PROBE_cmocka   := /cmocka.h
@@ -236,36 +236,37 @@ $O/%.o: %.c $O/flags
 	@mkdir -p $(@D)
 	$(call say,CC,$<)$(CC) $(ALL_CFLAGS) $(LAYER_CFLAGS) $(CFLAGS) -MMD -MP -c -o $@ $<
 
-# nodelete: thread-exit handlers and live blocks outlive any dlclose. nostartfiles: theirs would run in every process.
+# nodelete: thread-exit handlers and live blocks outlive any dlclose. nostartfiles: the C library's start files would
+# add code that every process runs.
 $(SO): $(LIB_OBJ) $B/files src/at_load.ld
 	$(call say,LINK,$@)$(CC) -shared $(LDFLAGS) -Wl,-soname,liblunalloc.so -Wl,-z,nodelete -Wl,-z,max-page-size=65536 \
 	    -nostartfiles -Wl,-T,src/at_load.ld -o $@ $(LIB_OBJ)
 
-# One relocatable object whose hidden symbols have become local: a program that links it sees the public names only.
-# -d: so that common symbols can.
+# One relocatable object. Its hidden symbols are made local, so that a program that links it sees the public names only.
+# -d turns common symbols into definitions, which objcopy can make local.
 $(ARCHIVE): $(LIB_OBJ) $B/files
 	$(call say,AR,$@)$(CC) -r -Wl,-d -nostdlib -o $B/lunalloc.o $(LIB_OBJ)
 	@objcopy --localize-hidden --localize-symbol=dlopen $B/lunalloc.o
 	@rm -f $@
 	@ar rcs $@ $B/lunalloc.o
 
-# Neither liblua nor the allocator is linked: the module uses those of the process that loads it.
+# The module links neither liblua nor the allocator: it uses those of the process that loads it.
 $(MODULE): $(MODULE_OBJ) $B/files
 	@mkdir -p $(@D)
 	$(call say,LINK,$@)$(CC) -shared $(LDFLAGS) -Wl,-z,nodelete -o $@ $(MODULE_OBJ) -lm
 
-# The allocator comes before libc in the order of symbol search, so that the console itself runs on it.
+# The allocator precedes libc in the order of symbol search, so the console itself runs on it.
 $(CONSOLE): $(CONSOLE_OBJ) $(SO) $B/files
 	$(call say,LINK,$@)$(CC) $(LDFLAGS) -Wl,-E -Wl,-rpath,'$$ORIGIN:$$ORIGIN/../lib' -o $@ $(CONSOLE_OBJ) \
 	    -Wl,--no-as-needed -L$B -llunalloc $(LUA_LIBS) -lreadline
 
-# What the schema says, for readers and for editors.
+# The schema as text: a manual page, and definitions for language servers.
 $(PAGE) $(LUACATS): scripts/reference tests/control/jemalloc-names.tsv $(MODULE_LUA) $(MODULE) $(CONSOLE)
 	@mkdir -p $(@D)
 	$(call say,DOC,$@)$(CONSOLE) scripts/reference $(if $(filter $(PAGE),$@),man console/lunalloc.1,luacats) > $@
 $(PAGE): console/lunalloc.1
 
-# Test programs. A unit test links every object of the allocator, so that it reaches hidden functions too.
+# Test programs. A unit test links every object of the allocator, so it can call hidden functions.
 TEST_CFLAGS = $(ALL_CFLAGS) $(LUA_CFLAGS) $(CFLAGS) -MMD -MP -MF $@.d
 
 $(UNIT): $B/%: $O/%.o $(LIB_OBJ) $B/files
@@ -292,12 +293,12 @@ $B/tests/programs/%: tests/programs/%.cpp $O/flags
 	@mkdir -p $(@D)
 	$(call say,TEST,$@)$(CXX) -std=c++17 -O2 -g -Wall -Wextra -pthread $(SANITIZE) -o $@ $<
 
-# The same thread program with the allocator linked in from the archive.
+# A program of threads, linked with the archive.
 $B/tests/programs/static: tests/programs/key_destructor.c $(ARCHIVE)
 	@mkdir -p $(@D)
 	$(call say,TEST,$@)$(CC) $(TEST_CFLAGS) $(LDFLAGS) -o $@ $< $(ARCHIVE)
 
-# The same with the C library linked in, too: its own references to its allocator are ours.
+# The same program with a static C library: the library's own calls of malloc reach our functions.
 $B/tests/programs/static_libc: tests/programs/key_destructor.c $(ARCHIVE)
 	@mkdir -p $(@D)
 	$(call say,TEST,$@)$(CC) $(TEST_CFLAGS) $(LDFLAGS) -static -o $@ $< $(ARCHIVE)
