@@ -18,16 +18,16 @@
 #include "thread/byte_counters.h"
 
 typedef struct thread {
-    cache_t cache;              /* Synchronization: the owner; see cache.h. First: offset 0 on the fast path. */
-    arena_t *_Atomic arena;     /* Synchronization: the owner writes. */
-    uint32_t most_cached;       /* Synchronization: the owner; most classes that its cache may cover. */
-    uint32_t arenas_generation; /* Synchronization: the owner; arenas_generation() as it saw it last. */
-    uint32_t bin_shard;         /* Synchronization: the owner; in its arena (arena_assign_bin_shard). */
-    uint32_t id;                /* Synchronization: constant (a fork sets it anew); the system's number. */
-    uint32_t ticks;             /* Synchronization: the owner; slow-path events so far. */
-    uint32_t flushed;           /* Synchronization: the owner; refresh.c's count of flushes that it has done. */
-    bool uncached;              /* Synchronization: the owner; its cache is turned off. */
-    bool chose;                 /* Synchronization: the owner; it has named its arena. */
+    cache_t cache;                      /* Synchronization: the owner; see cache.h. First: offset 0 on the fast path. */
+    arena_t *_Atomic arena;             /* Synchronization: the owner writes. */
+    uint32_t most_cached;               /* Synchronization: the owner; most classes that its cache may cover. */
+    uint32_t arenas_generation;         /* Synchronization: the owner; arenas_generation() as it saw it last. */
+    uint32_t bin_shard;                 /* Synchronization: the owner; in its arena (arena_assign_bin_shard). */
+    uint32_t id;                        /* Synchronization: constant (a fork sets it anew); the system's number. */
+    uint32_t ticks;                     /* Synchronization: the owner; slow-path events so far. */
+    uint32_t flushed;                   /* Synchronization: the owner; refresh.c's count of flushes that it has done. */
+    bool uncached;                      /* Synchronization: the owner; its cache is turned off. */
+    bool chose;                         /* Synchronization: the owner; it has named its arena. */
     _Atomic uint32_t config_generation; /* Synchronization: the owner writes, any thread reads; as seen last. */
     struct quarantine *_Atomic quarantine; /* Synchronization: the owner writes, any thread reads; see quarantine.h;
                                               NULL until there is one. */
