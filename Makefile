@@ -45,6 +45,8 @@ LATE_SRC     := $(wildcard $(patsubst %,src/%.c,os/cfi os/file_* os/gzip_* os/li
 EARLY_SRC    := $(filter-out $(LATE_SRC),$(wildcard $(LINKED:%=src/%/*.c)))
 LIB_SRC      := $(filter-out $(EXCLUDED),$(EARLY_SRC) $(LATE_SRC))
 MODULE_SRC   := $(wildcard lua/*.c lua/workload/*.c)
+# Linked into the module, too, which has no other part of the allocator.
+SHARED_SRC   := src/base/nearest.c src/base/units.c
 CONSOLE_SRC  := $(wildcard console/*.c)
 MODULE_LUA   := $(wildcard lua/lunalloc/*.lua lua/lunalloc/*/*.lua)
 UNIT_SRC     := $(filter-out $(EXCLUDED),$(wildcard $(LAYERS:%=tests/%/*_test.c)))
@@ -68,6 +70,7 @@ SELDOM_SRC  := $(filter src/control/background.c src/control/conf.c src/os/% \
                    $(filter-out src/os/clock_linux.c src/os/lock.c,$(LIB_SRC)))
 SELDOM_OBJ  := $(SELDOM_SRC:%.c=$O/%.o)
 MODULE_OBJ  := $(MODULE_SRC:%.c=$O/%.o)
+SHARED_OBJ  := $(SHARED_SRC:%.c=$O/%.o)
 UNIT_OBJ    := $(UNIT_SRC:%.c=$O/%.o)
 CONSOLE_OBJ := $(CONSOLE_SRC:%.c=$O/%.o)
 
@@ -251,9 +254,9 @@ $(ARCHIVE): $(LIB_OBJ) $B/files
 	@ar rcs $@ $B/lunalloc.o
 
 # The module links neither liblua nor the allocator: it uses those of the process that loads it.
-$(MODULE): $(MODULE_OBJ) $B/files
+$(MODULE): $(MODULE_OBJ) $(SHARED_OBJ) $B/files
 	@mkdir -p $(@D)
-	$(call say,LINK,$@)$(CC) -shared $(LDFLAGS) -Wl,-z,nodelete -o $@ $(MODULE_OBJ) -lm
+	$(call say,LINK,$@)$(CC) -shared $(LDFLAGS) -Wl,-z,nodelete -o $@ $(MODULE_OBJ) $(SHARED_OBJ) -lm
 
 # The allocator precedes libc in the order of symbol search, so the console itself runs on it.
 $(CONSOLE): $(CONSOLE_OBJ) $(SO) $B/files
@@ -273,9 +276,9 @@ $(UNIT): $B/%: $O/%.o $(LIB_OBJ) $B/files
 	@mkdir -p $(@D)
 	$(call say,TEST,$@)$(CC) $(LDFLAGS) -o $@ $< $(LIB_OBJ) -lcmocka -lm
 
-$(WORKLOAD): $B/%: %.c $(MODULE_OBJ) $O/flags $B/files
+$(WORKLOAD): $B/%: %.c $(MODULE_OBJ) $(SHARED_OBJ) $O/flags $B/files
 	@mkdir -p $(@D)
-	$(call say,TEST,$@)$(CC) $(TEST_CFLAGS) $(LDFLAGS) -o $@ $< $(MODULE_OBJ) -lcmocka $(LUA_LIBS) -lm
+	$(call say,TEST,$@)$(CC) $(TEST_CFLAGS) $(LDFLAGS) -o $@ $< $(MODULE_OBJ) $(SHARED_OBJ) -lcmocka $(LUA_LIBS) -lm
 
 $(FAULTY) $(PRELOADS): $B/%.so: %.c $O/flags
 	@mkdir -p $(@D)

@@ -1,60 +1,16 @@
-/*
- * nearest.c -- "did you mean ...?": the candidate within a small edit distance of a word.
- */
+/* nearest.c -- "did you mean ...?": the candidate that is nearest to a word (base/nearest.h). */
+#include "base/nearest.h"
 #include "core.h"
-
-#include <string.h>
-
-enum {
-    WORD_MAX = 64
-}; /* longer words get no suggestion */
-
-static size_t
-smaller(size_t a, size_t b) {
-    return a < b ? a : b;
-}
-
-/*
- * Optimal string alignment distance: insertions, deletions, substitutions and swaps of neighbours, one each. Three rows
- * of the usual matrix: line i, the one above it, and the one above that (for swaps).
- */
-static size_t
-distance(const char *a, size_t na, const char *b, size_t nb) {
-    size_t storage[3][WORD_MAX + 1];
-    size_t *above2 = storage[0], *above = storage[1], *line = storage[2];
-    for (size_t j = 0; j <= nb; j++) {
-        above[j] = j;
-    }
-    for (size_t i = 1; i <= na; i++) {
-        line[0] = i;
-        for (size_t j = 1; j <= nb; j++) {
-            size_t changed = above[j - 1] + (a[i - 1] != b[j - 1]);
-            line[j] = smaller(changed, smaller(above[j], line[j - 1]) + 1);
-            if (i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1]) {
-                line[j] = smaller(line[j], above2[j - 2] + 1);
-            }
-        }
-        size_t *oldest = above2;
-        above2 = above;
-        above = line;
-        line = oldest;
-    }
-    return above[nb];
-}
 
 const char *
 core_nearest(const char *word, const char *const *candidates, size_t n) {
-    size_t length = strlen(word);
-    size_t best = length / 3 + 2; /* at most a third of the letters wrong, and one in the shortest words */
+    uint32_t least = NEAREST_NONE;
     const char *nearest = NULL;
-    for (size_t i = 0; i < n && length <= WORD_MAX; i++) {
-        size_t other = strlen(candidates[i]);
-        if (other <= WORD_MAX) {
-            size_t d = distance(word, length, candidates[i], other);
-            if (d < best && d < other) {
-                best = d;
-                nearest = candidates[i];
-            }
+    for (size_t i = 0; i < n; i++) {
+        uint32_t distance = nearest_distance(word, candidates[i]);
+        if (distance < least) {
+            least = distance;
+            nearest = candidates[i];
         }
     }
     return nearest;

@@ -5,7 +5,7 @@
 #include "base/check.h"
 #include "base/fmt.h"
 #include "base/sc.h"
-#include "control/text.h"
+#include "base/units.h"
 
 #include <string.h>
 
@@ -31,7 +31,7 @@ typedef struct {
 static const char *
 scan(const char *at, const char *end, char after, uint64_t *number) {
     size_t used;
-    if (!text_whole(at, (size_t)(end - at), number, &used) || *number >= NUMBER_MAX) {
+    if (!units_parse_whole(at, (size_t)(end - at), number, &used) || *number >= NUMBER_MAX) {
         return NULL;
     }
     at += used;

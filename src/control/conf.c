@@ -3,6 +3,7 @@
 
 #include "base/bits.h"
 #include "base/check.h"
+#include "base/nearest.h"
 #include "base/options.h"
 #include "control/class_ranges.h"
 #include "control/ctl_unsupported.h"
@@ -66,10 +67,10 @@ put_name(fmt_t *out, const char *prefix, span_t name) {
 static void
 put_nearest(fmt_t *out, const char *name) {
     const char *best = NULL;
-    uint32_t least = UINT32_MAX;
+    uint32_t least = NEAREST_NONE;
     for (size_t i = 0; i < ctl_nrows; i++) {
         const char *row = ctl_rows[i].name;
-        uint32_t distance = strncmp(row, "opt.", 4) == 0 ? text_nearness(name, row) : UINT32_MAX;
+        uint32_t distance = strncmp(row, "opt.", 4) == 0 ? nearest_distance(name, row) : NEAREST_NONE;
         if (distance < least) {
             least = distance;
             best = row + 4;

@@ -5,6 +5,7 @@
 #include "control/ctl_names.h"
 
 #include "arena/arenas.h"
+#include "base/nearest.h"
 #include "control/text.h"
 #include "observe/stats.h"
 #include "thread/tcache.h"
@@ -314,10 +315,10 @@ instantiate(const char *pattern, const char *name, char *buf, size_t size) {
 bool
 ctl_suggest(const char *name, char *buf, size_t size) {
     char candidate[TEXT_MAX_NAME + 2], nearest[TEXT_MAX_NAME + 2] = "";
-    uint32_t best = UINT32_MAX;
+    uint32_t best = NEAREST_NONE;
     for (size_t i = 0; i < ctl_nrows; i++) {
         instantiate(ctl_rows[i].name, name, candidate, sizeof candidate);
-        uint32_t distance = text_nearness(name, candidate);
+        uint32_t distance = nearest_distance(name, candidate);
         if (distance < best) {
             best = distance;
             strcpy(nearest, candidate);
@@ -328,5 +329,5 @@ ctl_suggest(const char *name, char *buf, size_t size) {
         memcpy(buf, nearest, len);
         buf[len] = '\0';
     }
-    return best != UINT32_MAX;
+    return best != NEAREST_NONE;
 }

@@ -19,15 +19,9 @@ text_result_t text_read(const lunalloc_row_t *row, const char *text, size_t len,
 bool text_parse(const lunalloc_row_t *row, const char *text, size_t len, lunalloc_value_t *value, fmt_t *why);
 /* Is a typed value within the row's range? False: as above. */
 bool text_in_range(const lunalloc_row_t *row, const lunalloc_value_t *value, fmt_t *why);
-/* The whole number, of any radix, that begins a text, and its length; false on overflow or if there is none. */
-bool text_whole(const char *text, size_t len, uint64_t *value, size_t *used);
 void text_put(fmt_t *out, const lunalloc_value_t *value);
-/* Edits that turn a into b: insertions, deletions, replacements. Names of up to TEXT_MAX_NAME bytes, else
- * UINT32_MAX. */
+
+/* Bytes of a control's name, with numbers in the place of its indices. */
 #define TEXT_MAX_NAME 96
-uint32_t text_distance(const char *a, const char *b);
-/* The same, of a name that was mistyped to one that there is; UINT32_MAX if that is not near: a third of what follows
- * the components that both begin with may differ. */
-uint32_t text_nearness(const char *name, const char *known);
 
 #endif

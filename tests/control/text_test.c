@@ -1,4 +1,4 @@
-/* text_test.c -- values as people write them: suffixes, fractions, overflow, ranges, spelling distance. */
+/* text_test.c -- values as people write them: suffixes, fractions, overflow, ranges. */
 #include "../api/support.h"
 #include "control/text.h"
 
@@ -203,84 +203,13 @@ test_round_trip(void **state) {
     }
 }
 
-/* ---- distance ---- */
-
-/* By the definition, without a table. */
-static uint32_t
-plain_distance(const char *a, const char *b) {
-    if (*a == '\0' || *b == '\0') {
-        return (uint32_t)(strlen(a) + strlen(b));
-    }
-    uint32_t best = plain_distance(a + 1, b + 1) + (*a != *b);
-    uint32_t other = plain_distance(a + 1, b) + 1;
-    best = other < best ? other : best;
-    other = plain_distance(a, b + 1) + 1;
-    return other < best ? other : best;
-}
-
-static void
-test_distance(void **state) {
-    (void)state;
-    uint64_t seed = 3;
-    for (unsigned i = 0; i < 300; i++) {
-        char words[2][7];
-        for (unsigned w = 0; w < 2; w++) {
-            size_t n = rnd_below(&seed, 7);
-            for (size_t k = 0; k < n; k++) {
-                words[w][k] = (char)('a' + rnd_below(&seed, 3));
-            }
-            words[w][n] = '\0';
-        }
-        assert_int_equal(text_distance(words[0], words[1]), plain_distance(words[0], words[1]));
-    }
-    assert_int_equal(text_distance("Narenas", "narenas"), 0);
-}
-
-static void
-test_distance_of_long_names(void **state) {
-    (void)state;
-    char longest[TEXT_MAX_NAME + 1], longer[TEXT_MAX_NAME + 2];
-    memset(longest, 'x', sizeof longest);
-    memset(longer, 'x', sizeof longer);
-    longest[TEXT_MAX_NAME] = longer[TEXT_MAX_NAME + 1] = '\0';
-    assert_int_equal(text_distance(longest, "x"), TEXT_MAX_NAME - 1);
-    assert_int_equal(text_distance(longest, longest), 0);
-    assert_int_equal(text_distance(longer, "x"), UINT32_MAX);
-    assert_int_equal(text_distance("x", longer), UINT32_MAX);
-}
-
-/* What is near: a third of the last components, and one letter of the shortest. */
-static void
-test_nearness(void **state) {
-    (void)state;
-    assert_int_equal(text_nearness("opt.naernas", "opt.narenas"), 2);
-    assert_int_equal(text_nearness("opt.agent", "opt.abort"), UINT32_MAX);
-    assert_int_equal(text_nearness("opt.bogus", "opt.abort"), UINT32_MAX);
-    assert_int_equal(text_nearness("opt.tst", "opt.dss"), UINT32_MAX);
-    assert_int_equal(text_nearness("opt.x", "opt.hpa"), UINT32_MAX);
-    assert_int_equal(text_nearness("opt.thq", "opt.thp"), 1);
-    assert_int_equal(text_nearness("stats.arenas.0.xyz", "stats.arenas.0.dss"), UINT32_MAX);
-    assert_int_equal(text_nearness("stats.arenas.0.dirty_decay", "stats.arenas.0.dirty_decay_ms"), 3);
-    assert_int_equal(text_nearness("epoch", "epoch"), 0);
-    assert_int_equal(text_nearness("sats.active", "stats.active"), 1);
-}
-
 int
 main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_byte_suffixes),
-        cmocka_unit_test(test_fractions),
-        cmocka_unit_test(test_times),
-        cmocka_unit_test(test_radices),
-        cmocka_unit_test(test_ranges),
-        cmocka_unit_test(test_overflow),
-        cmocka_unit_test(test_nonsense),
-        cmocka_unit_test(test_length),
-        cmocka_unit_test(test_truth),
+        cmocka_unit_test(test_byte_suffixes), cmocka_unit_test(test_fractions), cmocka_unit_test(test_times),
+        cmocka_unit_test(test_radices),       cmocka_unit_test(test_ranges),    cmocka_unit_test(test_overflow),
+        cmocka_unit_test(test_nonsense),      cmocka_unit_test(test_length),    cmocka_unit_test(test_truth),
         cmocka_unit_test(test_round_trip),
-        cmocka_unit_test(test_distance),
-        cmocka_unit_test(test_nearness),
-        cmocka_unit_test(test_distance_of_long_names),
     };
     return cmocka_run_group_tests_name("text", tests, NULL, NULL);
 }

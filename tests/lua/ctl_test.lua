@@ -163,7 +163,8 @@ test("what is probably meant", function()
         { "dirty_decay", { "dirty_decay_ms", "muzzy_decay_ms" }, "dirty_decay_ms" },
         { "zzzzzz", { "dirty", "muzzy" }, nil },
         { "", { "a" }, nil },
-        { ("x"):rep(65), { ("x"):rep(64) }, nil },
+        { ("x"):rep(96), { ("x"):rep(95) }, ("x"):rep(95) },
+        { ("x"):rep(97), { ("x"):rep(96) }, nil },
     } do
         test.equal(nearest(case[1], case[2]), case[3], case[1])
     end
