@@ -6,7 +6,6 @@
 #include "control/ctl.h"
 #include "lunalloc.h"
 #include "observe/prof_table.h"
-#include "observe/reconcile.h"
 #include "observe/stats.h"
 #include "observe/walk.h"
 #include "thread/tcache.h"
@@ -150,7 +149,7 @@ lunalloc_class_stats(uint32_t arena, uint32_t szind, lunalloc_class_stats_t *out
 int
 lunalloc_reconcile(lunalloc_reconciliation_t *out) {
     init_boot();
-    return reconcile(out);
+    return walk_reconcile(out);
 }
 
 size_t

@@ -23,8 +23,9 @@
 
 /* Called with no lock of the core held; they take none but leaves, and may call malloc. */
 typedef struct {
-    /* How many allocations of a class from now on the next sample is, 1 .. most; 0: none of these is sampled. */
-    uint32_t (*until)(uint32_t szind, uint32_t most);
+    /* The sampling distance: the next sample is the n-th allocation of the class from now on, n = 1 .. most; 0: none of
+     * the next `most` is one. */
+    uint32_t (*distance)(uint32_t szind, uint32_t most);
     /* Is the calling thread to be sampled now? Asked before an allocation is made as a sample. */
     bool (*wants)(void);
     /* The record of an allocation that was just made; NULL: it is not sampled after all. */
@@ -58,7 +59,7 @@ sampler_get(void) {
 /* How many allocations of a class the next countdown lasts, 1 .. most; *due tells whether its end is a sample. */
 static inline uint32_t
 sample_countdown(uint32_t szind, uint32_t most, bool *due) {
-    uint32_t n = UNLIKELY(atomic_get(&sampling)) ? sampler_get()->until(szind, most) : 0;
+    uint32_t n = UNLIKELY(atomic_get(&sampling)) ? sampler_get()->distance(szind, most) : 0;
     *due = n != 0;
     return n != 0 ? n : most;
 }
@@ -66,7 +67,7 @@ sample_countdown(uint32_t szind, uint32_t most, bool *due) {
 /* Is this one to be sampled? For allocations that no countdown counts. */
 static inline bool
 sample_now(uint32_t szind) {
-    return UNLIKELY(atomic_get(&sampling)) && sampler_get()->until(szind, 1) == 1;
+    return UNLIKELY(atomic_get(&sampling)) && sampler_get()->distance(szind, 1) == 1;
 }
 
 /* An allocation of any class that is sampled. NULL: there is none, without memory, for want of a record, or because the

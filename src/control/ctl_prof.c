@@ -5,7 +5,7 @@
 #include "base/sc.h"
 #include "control/ctl_io.h"
 #include "observe/prof.h"
-#include "observe/prof_draw.h"
+#include "observe/prof_sampling.h"
 #include "observe/prof_dump.h"
 #include "observe/prof_table.h"
 

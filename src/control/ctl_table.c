@@ -7,7 +7,7 @@
 #include "control/ctl_locks.h"
 #include "control/ctl_prof.h"
 #include "control/ctl_keywords.h"
-#include "observe/prof_draw.h"
+#include "observe/prof_sampling.h"
 #include "thread/byte_counters.h"
 
 #include <errno.h>

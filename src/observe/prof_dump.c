@@ -1,18 +1,18 @@
-/* prof_dump.c -- names, numbers, occasions. */
+/* prof_dump.c -- names of dumps, their events, and what happens at exit. */
 #include "observe/prof_dump.h"
 
 #include "base/atomic.h"
 #include "base/check.h"
 #include "base/fmt.h"
 #include "base/options.h"
-#include "observe/prof.h"
 #include "observe/prof_format.h"
+#include "observe/prof_state.h"
 #include "os/system.h"
 
 #include <errno.h>
 #include <string.h>
 
-/* The letters of jemalloc's names. */
+/* Why a dump is written. */
 typedef enum {
     BY_FINAL,
     BY_INTERVAL,
@@ -23,12 +23,12 @@ typedef enum {
 
 static lock_t lock = LOCK_INITIALIZER(RANK_DUMP);
 static char prefix[PROF_PREFIX_MAX] GUARDED_BY(role_dump);
-static bool prefix_given GUARDED_BY(role_dump);           /* else it is options.prof_prefix */
-static uint64_t number GUARDED_BY(role_dump);             /* of dumps so far */
+static bool prefix_given GUARDED_BY(role_dump);           /* else options.prof_prefix is used */
+static uint64_t number GUARDED_BY(role_dump);             /* dumps so far */
 static uint64_t numbers[OCCASIONS] GUARDED_BY(role_dump); /* by occasion */
 static file_t file GUARDED_BY(role_dump);
 static char name_buf[FILE_NAME_MAX] GUARDED_BY(role_dump);
-static _Atomic uint64_t allocated; /* Synchronization: any thread; bytes since the last dump of an interval. */
+static _Atomic uint64_t allocated; /* Synchronization: any thread; bytes since the last dump by interval. */
 
 void
 prof_dump_lock(void) NO_THREAD_SAFETY {
@@ -52,7 +52,7 @@ present_prefix(void) REQUIRES(role_dump) {
     return prefix_given ? prefix : options.prof_prefix;
 }
 
-/* PREFIX.PROCESS.NUMBER.LETTER[NUMBER].heap */
+/* PREFIX.PROCESS.NUMBER.LETTER[NUMBER].heap; the letters are jemalloc's. */
 static const char *
 next_name(occasion_t occasion) REQUIRES(role_dump) {
     fmt_t out = fmt_begin(name_buf, sizeof name_buf);
@@ -99,7 +99,7 @@ write_file(const char *name, file_way_t way) REQUIRES(role_dump) {
         }
         prof_sums_t totals = prof_table_copy();
         if (ends_in(name, ".pb") || ends_in(name, ".pb.gz")) {
-            prof_write_proto(&file, &totals);
+            prof_write_proto(&file);
         } else {
             prof_write_text(&file, &totals);
         }
@@ -108,7 +108,7 @@ write_file(const char *name, file_way_t way) REQUIRES(role_dump) {
     return error;
 }
 
-/* Not with an empty prefix. */
+/* Writes a dump under the next numbered name, unless the prefix is empty. */
 static int
 write_next(occasion_t occasion) REQUIRES(role_dump) {
     return present_prefix()[0] == '\0' ? EINVAL : write_file(next_name(occasion), file_aside);
@@ -129,7 +129,7 @@ prof_dump(const char *name) {
     return error;
 }
 
-/* At an event, on a thread that is busy for the profiler already. */
+/* Writes a dump at an event, unless another one is being written. The thread is marked busy. */
 static void
 dump_at(occasion_t occasion) EXCLUDES(role_dump) {
     if (dump_try()) {
@@ -138,7 +138,7 @@ dump_at(occasion_t occasion) EXCLUDES(role_dump) {
     }
 }
 
-/* Several threads may find the interval over: one of them takes it. */
+/* Several threads may see that the interval is over; the one whose exchange succeeds writes the dump. */
 void
 prof_dump_allocated(double bytes) {
     if (options.lg_prof_interval < 0) {

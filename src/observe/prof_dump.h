@@ -1,11 +1,17 @@
 /*
- * prof_dump.h -- profiles as files: when one is written, and under which name.
+ * prof_dump.h -- writes profiles to files: on request, each 2^lg_prof_interval bytes, at a new high of mapped memory,
+ * and at exit.
  *
- * A file whose name ends in ".pb" is a protocol buffer of pprof's (prof_proto.c), any other one text (prof_text.c);
- * with ".gz" after that it is compressed, if zlib is here. A new file is written aside and renamed, so there is a whole
- * one or none. What a caller names and is there, such as a device or the file of a descriptor, is written in place
- * (os/file.h). One is written at a time: an event (an interval, a new high) while another one is being written, on
- * whatever thread, writes none. Writing takes no memory from the arenas.
+ * The name chooses the format: a protocol buffer of pprof's if it ends in ".pb" (prof_proto.c), else text
+ * (prof_text.c). A further ".gz" compresses it, if zlib can be loaded. A dump without a name is PREFIX.PROCESS.
+ * NUMBER.LETTER[NUMBER].heap, with jemalloc's letters: i interval, m request, u high, f exit.
+ *
+ * A new file is written aside and renamed, so that there is a whole file or none. If the caller names something that
+ * exists, such as a device or /dev/fd/N, it is written in place (os/file.h).
+ *
+ * One dump is written at a time. A dump that becomes due at an event (interval, high, exit) while another one is being
+ * written, on any thread, is skipped. Writing a dump takes no memory from the arenas. Thread-safe; takes RANK_DUMP, and
+ * RANK_PROF under it.
  */
 #ifndef LUNALLOC_OBSERVE_PROF_DUMP_H
 #define LUNALLOC_OBSERVE_PROF_DUMP_H
@@ -16,22 +22,24 @@
 
 #define PROF_PREFIX_MAX 256
 
+/* While it is held, no dump is written, and stacks are not freed. */
 void prof_dump_lock(void) ACQUIRE(role_dump);
 void prof_dump_unlock(void) RELEASE(role_dump);
 
-/* NULL: PREFIX.PROCESS.NUMBER.mNUMBER.heap, replacing what has this name. 0, or why there is no such file: an errno
- * value. */
+/* Writes a dump; name NULL: under the next name of its own, replacing a file of that name. 0, or the errno value that
+ * says why there is no such file. */
 int prof_dump(const char *name) EXCLUDES(role_dump);
-/* So many bytes more have been allocated, by estimate: a dump is due each 2^options.lg_prof_interval bytes. */
+/* Adds to the estimate of the bytes allocated; writes a dump if the interval is over. The caller has marked the thread
+ * busy. */
 void prof_dump_allocated(double bytes) EXCLUDES(role_dump);
-/* highwater_slot_t. */
+/* Writes a dump at a new high: a highwater_slot_t. */
 void prof_dump_high(size_t mapped) EXCLUDES(role_dump);
 
-/* How names begin from now on, in place of options.prof_prefix; "": nothing is dumped that is not given a name, which
- * is EINVAL. False if it is too long. */
+/* Changes the prefix of names, which is options.prof_prefix at first. With "", only dumps that are given a name are
+ * written; others fail with EINVAL. False if it is too long. */
 bool prof_dump_set_prefix(const char *prefix) EXCLUDES(role_dump);
 
-/* For its figures. */
+/* The lock, so that its counters can be read. */
 lock_t *prof_dump_mutex(void);
 
 void prof_dump_prefork(void);

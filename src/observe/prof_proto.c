@@ -1,13 +1,15 @@
 /*
- * prof_proto.c -- pprof's profile.proto. The encoding's whole of it that is used: a field is a key (number << 3 | kind)
- * and a varint (kind 0), or a length and so many bytes (kind 2): text, a message, or the varints of a repeated field.
+ * prof_proto.c -- writes a profile as a protocol buffer, pprof's profile.proto.
  *
- * A location's number is its address. Values are estimates of what the samples stand for.
+ * Only a part of the encoding is needed. A field is a key (number << 3 | kind), and then a varint (kind 0), or a length
+ * and that many bytes (kind 2): a text, a message, or the varints of a repeated field.
+ *
+ * Each address of a stack is a location, whose number is that address. Values are estimates of all allocations, not
+ * counts of samples.
  */
 #include "base/bits.h"
-#include "base/options.h"
-#include "observe/prof.h"
 #include "observe/prof_format.h"
+#include "observe/prof_state.h"
 #include "os/clock.h"
 #include "os/pages.h"
 
@@ -40,7 +42,7 @@ enum {
 
 #define VARINT_MAX 10
 
-/* A message, or the inside of a field, that is being put together. */
+/* A message, or the content of a field, under construction. */
 typedef struct {
     size_t len;
     uint8_t bytes[(LUNALLOC_STACK_MAX + 8) * VARINT_MAX];
@@ -57,9 +59,9 @@ static char lines[4096 + 256];
 typedef struct {
     file_t *file;
     uint64_t nstrings;
-    range_t *mappings; /* pages of our own, mappings_max of them */
+    range_t *mappings; /* room for mappings_max, in pages of its own */
     size_t nmappings, mappings_max;
-    uintptr_t *seen; /* addresses whose locations are written: a hash table of 2^lg_seen, 0 is free */
+    uintptr_t *seen; /* addresses whose locations are written: a hash table of 2^lg_seen entries, 0 is free */
     unsigned lg_seen;
 } writer_t;
 
@@ -110,7 +112,7 @@ write_field(file_t *file, unsigned number, uint64_t value) {
     message.len = 0;
 }
 
-/* Its number. The first one is to be empty. */
+/* Writes a string and returns its number. The format wants the first string to be empty. */
 static uint64_t
 write_string(writer_t *w, const char *text) {
     write_bytes(w->file, PROFILE_STRING, text, strlen(text));
@@ -141,7 +143,7 @@ parse_hex(const char **at) {
     }
 }
 
-/* "START-LIMIT PERMISSIONS OFFSET DEVICE INODE   PATH" */
+/* Writes a mapping if it is executable. The line: "START-LIMIT PERMISSIONS OFFSET DEVICE INODE   PATH". */
 static void
 write_mapping(const char *line, void *context) {
     writer_t *w = context;
@@ -166,7 +168,7 @@ write_mapping(const char *line, void *context) {
     write_message(w->file, PROFILE_MAPPING);
 }
 
-/* The number of the mapping that an address is in; 0 if there is none. They are in ascending order. */
+/* The number of the mapping that contains an address; 0 if none does. Mappings are in ascending order. */
 static uint64_t
 mapping_of(const writer_t *w, uintptr_t addr) {
     size_t low = 0, high = w->nmappings;
@@ -183,9 +185,9 @@ mapping_of(const writer_t *w, uintptr_t addr) {
 
 /* ---- locations and samples ---- */
 
-/* True the first time. There is always room. */
+/* Notes an address; true the first time. The table always has room (seen_bytes). */
 static bool
-see(writer_t *w, uintptr_t addr) {
+note_seen(writer_t *w, uintptr_t addr) {
     size_t mask = ((size_t)1 << w->lg_seen) - 1;
     size_t i = (addr * UINT64_C(0x9e3779b97f4a7c15)) >> (64 - w->lg_seen);
     while (w->seen[i] != 0 && w->seen[i] != addr) {
@@ -196,10 +198,10 @@ see(writer_t *w, uintptr_t addr) {
     return first;
 }
 
-/* What is on a stack is where a call returns to: the call is before it. */
+/* The address on a stack is where a call returns to, so the call itself is one byte before it. */
 static void
 write_location(writer_t *w, uintptr_t ip) {
-    if (see(w, ip)) {
+    if (note_seen(w, ip)) {
         put_field(&message, LOCATION_ID, ip);
         put_field(&message, LOCATION_MAPPING, mapping_of(w, ip - 1));
         put_field(&message, LOCATION_ADDRESS, ip - 1);
@@ -231,11 +233,6 @@ write_stack(writer_t *w, const prof_stack_t *stack) REQUIRES(role_dump) {
     write_message(w->file, PROFILE_SAMPLE);
 }
 
-static bool
-is_shown(const prof_stack_t *stack) REQUIRES(role_dump) {
-    return stack->copy.live.count > 0 || (options.prof_accum && stack->copy.accum.count > 0);
-}
-
 static void
 write_types(writer_t *w) {
     write_string(w, "");
@@ -252,12 +249,12 @@ write_types(writer_t *w) {
 
 /* ---- the whole ---- */
 
-/* Room for every address of every stack, at most half full. */
+/* The size of the table of addresses: at most half full, if all addresses of all stacks differ. */
 static size_t
 seen_bytes(writer_t *w) REQUIRES(role_dump) {
     size_t n = 512;
     for (const prof_stack_t *stack = prof_table_stacks(); stack != NULL; stack = stack->older) {
-        n += is_shown(stack) ? stack->depth : 0;
+        n += prof_format_shows(stack) ? stack->depth : 0;
     }
     w->lg_seen = lg_ceil(n * 2);
     return align_up(sizeof(uintptr_t) << w->lg_seen, pages_size());
@@ -266,8 +263,7 @@ seen_bytes(writer_t *w) REQUIRES(role_dump) {
 #define MAPPINGS_BYTES ((size_t)1 << 20)
 
 void
-prof_write_proto(file_t *file, const prof_sums_t *totals) {
-    (void)totals;
+prof_write_proto(file_t *file) {
     writer_t w = {.file = file, .mappings_max = MAPPINGS_BYTES / sizeof(range_t)};
     size_t seen = seen_bytes(&w);
     w.mappings = pages_map(MAPPINGS_BYTES, pages_size());
@@ -276,7 +272,7 @@ prof_write_proto(file_t *file, const prof_sums_t *totals) {
         write_types(&w);
         file_mappings(lines, sizeof lines, write_mapping, &w);
         for (const prof_stack_t *stack = prof_table_stacks(); stack != NULL; stack = stack->older) {
-            if (is_shown(stack)) {
+            if (prof_format_shows(stack)) {
                 write_stack(&w, stack);
             }
         }

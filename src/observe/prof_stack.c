@@ -1,4 +1,4 @@
-/* prof_stack.c -- the two ways along a stack: by rules that are remembered, and by the unwinder. */
+/* prof_stack.c -- walks a stack by cached rules, and by the unwinder where a frame has no rule. */
 #include "observe/prof_stack.h"
 
 #include "base/atomic.h"
@@ -6,7 +6,7 @@
 
 #include <string.h>
 
-/* The allocator's own frames, on any path from an entry point to a sample. */
+/* The most frames of the allocator itself, on any path from an entry point to a sample. */
 #define OWN_MAX    24
 #define FRAMES_MAX (LUNALLOC_STACK_MAX + OWN_MAX)
 #define STACK_SPAN ((uintptr_t)8 << 20)
@@ -16,14 +16,15 @@ bool (*prof_is_entry)(uintptr_t start);
 /* ---- rules ---- */
 
 /*
- * A rule with its return address, in one word, so that it is read and written whole; bytes of up are multiples of 8:
+ * A rule and its return address in one word, so that they are read and written together. `up`, the distance to the
+ * caller's frame, is a multiple of 8 bytes:
  *
- *   63    | 62 .. 16 | 15      | 14    | 13 .. 3 | 2 .. 0
- *   loose | address  | special | by fp | up / 8  | 8 - saved / 8, or 0
+ *   63       | 62 .. 16 | 15      | 14    | 13 .. 3 | 2 .. 0
+ *   volatile | address  | special | by fp | up / 8  | 8 - saved / 8, or 0
  *
- * loose: its object may be unloaded. special: where up is 0, the lowest bits tell whether the frame is the outermost
- * one, or the address no code that is known, else there is no rule; where it is not, the function is an entry. An
- * address of a process's code is below 2^47.
+ * volatile: the object of this code can be unloaded. special, with up = 0: the walk ends here, and the lowest bits say
+ * why: this is the outermost frame (OUTERMOST), the address is no known code (NO_CODE), or there is no rule (0).
+ * special, with up > 0: the function is an entry point of the allocator. Code of a process lies below 2^47.
  */
 #define SAVED      UINT64_C(7)
 #define UP         (UINT64_C(0x3fff) & ~SAVED)
@@ -32,129 +33,131 @@ bool (*prof_is_entry)(uintptr_t start);
 #define BY_FP      (UINT64_C(1) << 14)
 #define SPECIAL    (UINT64_C(1) << 15)
 #define LG_ADDRESS 16
-#define LOOSE      (UINT64_C(1) << 63)
+#define VOLATILE   (UINT64_C(1) << 63)
 
 #define LG_RULES 14
 
-/* A rule, and the number of the one that was followed next last time. */
 typedef struct {
     /* Synchronization: any thread: these fields. */
-    _Atomic uint64_t word;
-    _Atomic uint32_t next;
+    _Atomic uint64_t word; /* the rule */
+    _Atomic uint32_t next; /* number of the rule that followed it in the last walk */
 } rule_t;
 
 /*
- * In the order in which they are learned, so that those of one stack lie side by side and share lines of memory: each
- * leads to the next. Where that leads elsewhere, a rule is found by its address's hash. When there is no room left,
- * newcomers take the places of the first. What is found is right if it has the address.
+ * The cache of rules. They lie in the order in which they were inserted, so the rules of one stack lie side by side and
+ * share cache lines, and each one points to its successor. Where that is the wrong one, the rule is looked up by the
+ * hash of its address. When the cache is full, new rules replace the oldest. A rule that was found is right if its
+ * address is; another thread may replace it at any time.
  */
 typedef struct {
     /* Synchronization: any thread: these fields. */
-    rule_t rules[1 << LG_RULES];            /* number 0 is of address 0, and leads to where walks begin */
-    _Atomic uint16_t places[1 << LG_RULES]; /* numbers of rules, by hash */
-    _Atomic uint32_t nlearned;
-} book_t;
+    rule_t rules[1 << LG_RULES];           /* number 0 has address 0; its successor is where walks begin */
+    _Atomic uint16_t slots[1 << LG_RULES]; /* numbers of rules, by hash */
+    _Atomic uint32_t ninserted;
+} rule_cache_t;
 
-static book_t *_Atomic book; /* Synchronization: written once, read at any time. */
-/* unwind_changes() that the loose rules are of. What is on a thread's stack stays loaded while it looks. */
-static _Atomic uint64_t changes; /* Synchronization: any thread, when it has cleared the rules. */
+static rule_cache_t *_Atomic rule_cache; /* Synchronization: written once, read at any time. */
+/* The value of unwind_changes() at which the volatile rules were inserted. Code on the calling thread's own stack stays
+ * loaded during its walk. Synchronization: any thread, after it has dropped the volatile rules. */
+static _Atomic uint64_t loaded_set;
 
 static inline _Atomic uint16_t *
-place_of(book_t *b, uintptr_t ip) {
-    return &b->places[ip * UINT64_C(0x9e3779b97f4a7c15) >> (64 - LG_RULES)];
+slot_of(rule_cache_t *cache, uintptr_t ip) {
+    return &cache->slots[ip * UINT64_C(0x9e3779b97f4a7c15) >> (64 - LG_RULES)];
 }
 
 static uint64_t
-pack(const cfi_rule_t *rule) {
+encode(const cfi_rule_t *rule) {
     if (rule->kind == CFI_OUTERMOST) {
         return SPECIAL | OUTERMOST;
     }
     if (rule->kind == CFI_NONE) {
         return SPECIAL | NO_CODE;
     }
-    bool plain = rule->kind == CFI_BY_SP || rule->kind == CFI_BY_FP;
-    if (!plain || rule->up == 0 || (rule->up & ~UP) != 0 || rule->saved % 8 != 0 || rule->saved / 8 > SAVED) {
+    bool simple = rule->kind == CFI_BY_SP || rule->kind == CFI_BY_FP;
+    if (!simple || rule->up == 0 || (rule->up & ~UP) != 0 || rule->saved % 8 != 0 || rule->saved / 8 > SAVED) {
         return SPECIAL;
     }
     return (rule->kind == CFI_BY_FP ? BY_FP : 0) | rule->up | (8 - rule->saved / 8) % 8;
 }
 
-/* A rule as it was read: others may have taken its place since. */
+/* A copy of a rule, and its number: another rule may have taken its place since. */
 typedef struct {
     uint64_t word;
     uint32_t i;
 } found_t;
 
-/* An address that has no place in a word is that of no code. */
+/* Inserts the rule of an address. An address too large for the word belongs to no code. */
 static found_t
-learn(book_t *b, uintptr_t ip) {
+rule_insert(rule_cache_t *cache, uintptr_t ip) {
     if (UNLIKELY(ip >> (63 - LG_ADDRESS) != 0)) {
         return (found_t){.word = SPECIAL | NO_CODE};
     }
     unwind_rule_t rule = unwind_rule(ip);
     bool entry = prof_is_entry != NULL && prof_is_entry(rule.start);
     found_t new = {
-        .word = (rule.stays ? 0 : LOOSE) | ip << LG_ADDRESS | (entry ? SPECIAL : 0) | pack(&rule.cfi),
-        .i = 1 + atomic_add(&b->nlearned, 1) % ((1U << LG_RULES) - 1),
+        .word = (rule.stays ? 0 : VOLATILE) | ip << LG_ADDRESS | (entry ? SPECIAL : 0) | encode(&rule.cfi),
+        .i = 1 + atomic_add(&cache->ninserted, 1) % ((1U << LG_RULES) - 1),
     };
-    atomic_set(&b->rules[new.i].word, new.word);
-    atomic_set(place_of(b, ip), (uint16_t) new.i);
+    atomic_set(&cache->rules[new.i].word, new.word);
+    atomic_set(slot_of(cache, ip), (uint16_t) new.i);
     return new;
 }
 
-/* Where another object is loaded, an address may have another rule. */
+/* After a change of the loaded objects an address may belong to other code. */
 static void
-forget_unloaded(book_t *b) {
-    uint64_t present = unwind_changes();
-    if (atomic_get_acquire(&changes) == present) {
+drop_volatile_rules(rule_cache_t *cache) {
+    uint64_t now = unwind_changes();
+    if (atomic_get_acquire(&loaded_set) == now) {
         return;
     }
     for (size_t i = 0; i < (size_t)1 << LG_RULES; i++) {
-        if ((atomic_get(&b->rules[i].word) & LOOSE) != 0) {
-            atomic_set(&b->rules[i].word, 0);
+        if ((atomic_get(&cache->rules[i].word) & VOLATILE) != 0) {
+            atomic_set(&cache->rules[i].word, 0);
         }
     }
-    atomic_set_release(&changes, present);
+    atomic_set_release(&loaded_set, now);
 }
 
 static inline found_t
-rule_numbered(const book_t *b, uint32_t i) {
-    return (found_t){.word = atomic_get(&b->rules[i].word), .i = i};
+rule_numbered(const rule_cache_t *cache, uint32_t i) {
+    return (found_t){.word = atomic_get(&cache->rules[i].word), .i = i};
 }
 
-/* A rule that does not come next, is loose, or is not there. *checked: what was unloaded is forgotten. */
+/* Finds a rule that is not the expected successor, is volatile, or is missing. *checked: this walk has dropped volatile
+ * rules that are out of date. */
 static NOINLINE found_t
-look_up(book_t *b, uintptr_t ip, bool *checked) {
-    found_t found = rule_numbered(b, atomic_get(place_of(b, ip)));
+rule_find(rule_cache_t *cache, uintptr_t ip, bool *checked) {
+    found_t found = rule_numbered(cache, atomic_get(slot_of(cache, ip)));
     if (found.word >> LG_ADDRESS == ip) {
         return found;
     }
     if (!*checked) {
-        forget_unloaded(b);
+        drop_volatile_rules(cache);
         *checked = true;
-        found = rule_numbered(b, found.i);
+        found = rule_numbered(cache, found.i);
     }
-    return (found.word & ~LOOSE) >> LG_ADDRESS == ip ? found : learn(b, ip);
+    return (found.word & ~VOLATILE) >> LG_ADDRESS == ip ? found : rule_insert(cache, ip);
 }
 
-/* The rule of an address; *from led to it, and then is it. Where a function calls itself, that is the same one, which
- * goes on leading to the function's caller. */
+/* The rule of the next address of a walk; *last is the rule before it, and then this one. Where a function calls
+ * itself, the rule is the same again; its successor stays the rule of the function's caller. */
 static inline uint64_t
-rule_of(book_t *b, rule_t **from, uintptr_t ip, bool *checked) {
-    found_t found = rule_numbered(b, atomic_get(&(*from)->next));
+rule_next(rule_cache_t *cache, rule_t **last, uintptr_t ip, bool *checked) {
+    found_t found = rule_numbered(cache, atomic_get(&(*last)->next));
     if (UNLIKELY(found.word >> LG_ADDRESS != ip)) {
-        uint64_t same = atomic_get(&(*from)->word);
+        uint64_t same = atomic_get(&(*last)->word);
         if (same >> LG_ADDRESS == ip) {
             return same;
         }
-        found = look_up(b, ip, checked);
-        atomic_set(&(*from)->next, found.i);
+        found = rule_find(cache, ip, checked);
+        atomic_set(&(*last)->next, found.i);
     }
-    *from = &b->rules[found.i];
+    *last = &cache->rules[found.i];
     return found.word;
 }
 
-/* ---- by rules ---- */
+/* ---- the walk by rules ---- */
 
 static inline uintptr_t
 word_at(uintptr_t addr) {
@@ -163,21 +166,21 @@ word_at(uintptr_t addr) {
     return word;
 }
 
-/* A frame, between calls. */
+/* A frame, as it is at its return address. */
 typedef struct {
     uintptr_t ip, sp, fp;
 } state_t;
 
-/* Addresses that are shown of n the last of which is no code: all but that one, unless there is no other. */
+/* How many of n addresses are shown if the last one is no code: all but that one, unless it is the only one. */
 static uint32_t
 without_last(uint32_t n) {
     return n > 1 ? n - 1 : n;
 }
 
-/* How many addresses there are if a walk ends here, as a rule says; 0: only the unwinder knows. The last address is 0
- * where no outermost frame is told. */
+/* How many addresses a walk has that ends at this rule; 0: only the unwinder knows. On a stack whose outermost frame is
+ * not marked, the last address is 0. */
 static uint32_t
-end_of_walk(uint64_t rule, uintptr_t ip, uint32_t n) {
+length_at_end(uint64_t rule, uintptr_t ip, uint32_t n) {
     if (ip == 0) {
         return n - 1;
     }
@@ -185,20 +188,20 @@ end_of_walk(uint64_t rule, uintptr_t ip, uint32_t n) {
     return end == OUTERMOST ? n : end == NO_CODE ? without_last(n) : 0;
 }
 
-/* From a frame outwards; 0 if that needs the unwinder. */
+/* Walks from a frame outwards; 0 if a frame needs the unwinder. */
 static uint32_t
-follow(state_t at, uintptr_t top, uintptr_t *ips) {
-    book_t *b = atomic_get_acquire(&book);
-    rule_t *known = &b->rules[0];
+walk_by_rules(state_t at, uintptr_t top, uintptr_t *ips) {
+    rule_cache_t *cache = atomic_get_acquire(&rule_cache);
+    rule_t *last = &cache->rules[0];
     uint32_t n = 0, own = OWN_MAX;
     bool checked = false;
     while (n < LUNALLOC_STACK_MAX) {
-        uint64_t rule = rule_of(b, &known, at.ip, &checked);
+        uint64_t rule = rule_next(cache, &last, at.ip, &checked);
         uintptr_t up = rule & UP;
         ips[n++] = at.ip;
         if (UNLIKELY((rule & SPECIAL) != 0)) {
             if (up == 0) {
-                return end_of_walk(rule, at.ip, n);
+                return length_at_end(rule, at.ip, n);
             }
             if (n <= own) {
                 own -= n;
@@ -220,9 +223,9 @@ follow(state_t at, uintptr_t top, uintptr_t *ips) {
     return n;
 }
 
-/* ---- by the unwinder ---- */
+/* ---- the walk by the unwinder ---- */
 
-/* How many frames are the allocator's. */
+/* How many of the innermost frames belong to the allocator. */
 static uint32_t
 own_frames(const frame_t *frames, uint32_t n) {
     uint32_t own = 0;
@@ -232,13 +235,13 @@ own_frames(const frame_t *frames, uint32_t n) {
     return own;
 }
 
-/* Is an address on the stack below top? */
+/* Does the address lie below top, on the same stack? */
 static bool
 is_near(uintptr_t addr, uintptr_t top) {
     return addr < top && top - addr < STACK_SPAN;
 }
 
-/* Of a stack that is too deep to be seen whole, it is as far as was ever seen. */
+/* If the stack is too deep to be seen whole, top is the outermost frame ever seen on it. */
 static void
 raise_top(uintptr_t *top, uintptr_t sp, uintptr_t outermost) {
     if (!is_near(sp, *top) || outermost > *top) {
@@ -262,25 +265,26 @@ prof_stack_unwind(uintptr_t *ips, uintptr_t *top) {
     return n;
 }
 
-/* ---- both ---- */
+/* ---- either ---- */
 
 bool
 prof_stack_prepare(void) {
-    book_t *b = atomic_get(&book);
-    if (b == NULL && (b = metadata_alloc(sizeof *b, CACHELINE)) != NULL) {
-        atomic_set(&b->rules[0].word, SPECIAL);
-        atomic_set_release(&book, b);
+    rule_cache_t *cache = atomic_get(&rule_cache);
+    if (cache == NULL && (cache = metadata_alloc(sizeof *cache, CACHELINE)) != NULL) {
+        atomic_set(&cache->rules[0].word, SPECIAL);
+        atomic_set_release(&rule_cache, cache);
     }
-    return b != NULL && unwind_load();
+    return cache != NULL && unwind_load();
 }
 
-/* Its own frame is one by frame pointer, whatever it was compiled with. */
+/* __builtin_frame_address makes this function keep a frame pointer, however the file is compiled. */
 uint32_t
 prof_stack_capture(uintptr_t *ips, uintptr_t *top) {
     uintptr_t fp = (uintptr_t)__builtin_frame_address(0);
     uint32_t n = 0;
     if (is_near(fp, *top)) {
-        n = follow((state_t){.ip = word_at(fp + sizeof fp), .sp = fp + 2 * sizeof fp, .fp = word_at(fp)}, *top, ips);
+        state_t here = {.ip = word_at(fp + sizeof fp), .sp = fp + 2 * sizeof fp, .fp = word_at(fp)};
+        n = walk_by_rules(here, *top, ips);
     }
     return n > 0 ? n : prof_stack_unwind(ips, top);
 }

@@ -1,4 +1,4 @@
-/* prof_table.c -- stacks by hash, samples by number. */
+/* prof_table.c -- a hash table of stacks, chunks of samples, a list of threads; all under one lock. */
 #include "observe/prof_table.h"
 
 #include "base/atomic.h"
@@ -17,24 +17,24 @@
 
 struct prof_sample {
     /* Synchronization: role_prof: these fields. */
-    prof_allocation_t what; /* what.addr is 0 while the record is spare */
+    prof_allocation_t what; /* what.addr is 0 while the record is unused */
     union {
         uint64_t time;       /* ns, by clock_coarse_ns */
-        prof_sample_t *next; /* of a spare record */
+        prof_sample_t *next; /* of an unused record: the next one */
     };
     prof_thread_t *thread;
-    prof_stack_t *stack; /* NULL: forgotten */
+    prof_stack_t *stack; /* NULL: taken before the last reset */
 };
 _Static_assert(sizeof(prof_sample_t) <= CACHELINE, "a sample touches one line");
 _Static_assert(sizeof(prof_thread_t) <= 1U << LG_THREAD, "a thread's record fits its block");
 
-/* Touched as it fills up. */
+/* The table. Its pages are touched only as it fills up. */
 typedef struct {
     /* Synchronization: role_prof: these fields. */
     prof_stack_t *buckets[BUCKETS];
     prof_sample_t *chunks[CHUNKS_MAX];
     uint32_t nchunks;
-    prof_sample_t *spare;
+    prof_sample_t *unused;
     prof_stack_t *newest;
     list_t threads;
     prof_class_t classes[SC_MAX_SIZES];
@@ -82,7 +82,7 @@ add(prof_tally_t *to, const prof_tally_t *from) {
     to->size += from->size;
 }
 
-/* What nothing is left of is 0, whatever was lost in rounding. */
+/* When the count reaches 0, the sums are set to exactly 0, dropping rounding error. */
 static void
 subtract(prof_tally_t *from, const prof_tally_t *what) {
     from->count -= what->count;
@@ -196,32 +196,32 @@ stack_of(table_t *t, const uintptr_t *ips, uint32_t n) REQUIRES(role_prof) {
 /* ---- samples ---- */
 
 static void
-spare(table_t *t, prof_sample_t *sample) REQUIRES(role_prof) {
+sample_free(table_t *t, prof_sample_t *sample) REQUIRES(role_prof) {
     sample->what.addr = 0;
-    sample->next = t->spare;
-    t->spare = sample;
+    sample->next = t->unused;
+    t->unused = sample;
 }
 
 static bool
-more_samples(table_t *t) REQUIRES(role_prof) {
+add_chunk(table_t *t) REQUIRES(role_prof) {
     prof_sample_t *chunk = t->nchunks < CHUNKS_MAX ? metadata_block_alloc(LG_CHUNK) : NULL;
     if (chunk == NULL) {
         return false;
     }
     t->chunks[t->nchunks++] = chunk;
     for (size_t i = CHUNK; i > 0; i--) {
-        spare(t, &chunk[i - 1]);
+        sample_free(t, &chunk[i - 1]);
     }
     return true;
 }
 
 static prof_sample_t *
 sample_new(table_t *t) REQUIRES(role_prof) {
-    if (t->spare == NULL && !more_samples(t)) {
+    if (t->unused == NULL && !add_chunk(t)) {
         return NULL;
     }
-    prof_sample_t *sample = t->spare;
-    t->spare = sample->next;
+    prof_sample_t *sample = t->unused;
+    t->unused = sample->next;
     return sample;
 }
 
@@ -259,13 +259,13 @@ prof_table_remove(prof_sample_t *sample) {
         the_table()->classes[sample->what.szind].live--;
         drop_if_done(sample->thread);
     }
-    spare(the_table(), sample);
+    sample_free(the_table(), sample);
     table_unlock();
 }
 
 /* ---- all of them ---- */
 
-/* The sample of a number, if it lives and counts. */
+/* The i-th sample, if it is live and was taken since the last reset; else NULL. */
 static prof_sample_t *
 sample_at(const table_t *t, uint64_t i) REQUIRES(role_prof) {
     prof_sample_t *sample = &t->chunks[i / CHUNK][i % CHUNK];
@@ -382,7 +382,7 @@ prof_table_class(uint32_t szind) {
 }
 
 static void
-show(const prof_sample_t *sample, lunalloc_sample_t *out) REQUIRES(role_prof) {
+copy_sample(const prof_sample_t *sample, lunalloc_sample_t *out) REQUIRES(role_prof) {
     *out = (lunalloc_sample_t){
         .addr = sample->what.addr,
         .size = sample->what.size,
@@ -408,7 +408,7 @@ prof_table_samples(lunalloc_sample_cursor_t *cursor, lunalloc_sample_t *out, siz
     for (uint64_t end = t->nchunks * CHUNK; cursor->next < end && got < n; cursor->next++) {
         const prof_sample_t *sample = sample_at(t, cursor->next);
         if (sample != NULL) {
-            show(sample, &out[got++]);
+            copy_sample(sample, &out[got++]);
         }
     }
     table_unlock();

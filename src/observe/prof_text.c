@@ -1,22 +1,21 @@
 /*
- * prof_text.c -- one line for each stack:
+ * prof_text.c -- writes a profile as text, one line for each stack:
  *
  *   heap profile: LIVE: BYTES [ACCUM: BYTES] @ heap_v2/RATE
  *   # thread ID: LIVE: BYTES [ACCUM: BYTES] NAME
  *   LIVE: BYTES [ACCUM: BYTES] @ 0xIP 0xIP ...
  *   MAPPED_LIBRARIES:
- *   what /proc/self/maps says
+ *   the lines of /proc/self/maps
  *
- * Counts are those of samples; a reader scales them up by the rate. Threads are comments to it. jemalloc's manual has
- * another form ("heap_v2/RATE" first, and lines "t*: ...", "t1: ..." after each stack), which jeprof shows by thread
- * and google-pprof cannot read. No file is both: google-pprof takes a file for a heap profile only if its first line
- * that is no %command begins with "heap profile:", be it behind a section of symbols, and whatever begins so jeprof
- * takes for one without threads.
+ * LIVE and ACCUM count samples, and BYTES are the samples' sizes; readers scale them up by RATE. To readers, the lines of
+ * threads are comments. jemalloc's own form has "heap_v2/RATE" in front and lines "t*: ...", "t1: ..." after each stack;
+ * jeprof shows it by thread, and google-pprof cannot read it. One file cannot be both: google-pprof accepts a file only
+ * if its first line that is no %command, after a section of symbols if there is one, begins with "heap profile:"; and
+ * jeprof does not look for threads in a file that begins like that.
  */
 #include "base/fmt.h"
-#include "base/options.h"
-#include "observe/prof.h"
 #include "observe/prof_format.h"
+#include "observe/prof_state.h"
 
 #include <string.h>
 
@@ -31,7 +30,7 @@ put_pair(fmt_t *out, const prof_tally_t *tally, bool shown) {
     fmt_u64(out, shown ? tally->bytes : 0);
 }
 
-/* Without opt.prof_accum, what was allocated in all reads 0. */
+/* Without opt.prof_accum, the second pair is 0. */
 static void
 put_sums(fmt_t *out, const prof_sums_t *sums) {
     put_pair(out, &sums->live, true);
@@ -94,7 +93,7 @@ prof_write_text(file_t *file, const prof_sums_t *totals) {
         write_thread(file, &thread);
     }
     for (const prof_stack_t *stack = prof_table_stacks(); stack != NULL; stack = stack->older) {
-        if (stack->copy.live.count > 0 || (options.prof_accum && stack->copy.accum.count > 0)) {
+        if (prof_format_shows(stack)) {
             write_stack(file, stack);
         }
     }

@@ -1,20 +1,20 @@
-/*
- * walk.c -- a batch is copied with the arena's three collection locks held: then no boundary, state or class of its
- * extents changes (extent.h, layout rule), so each page of a region is in exactly one of the copies. Between batches
- * anything may change; the walk goes on at the first extent that starts at or after the place where it stopped.
- */
+/* walk.c -- walks extents, finds the extent of an address, and compares both with what the system has resident. */
 #include "observe/walk.h"
 
 #include "arena/arenas.h"
 #include "arena/slab.h"
+#include "extent/metadata.h"
 #include "extent/pagemap.h"
+#include "os/process.h"
 
 #include <errno.h>
 #include <string.h>
 
 #define GRANULE ((uintptr_t)1 << LG_GRANULE)
+/* Extents that a reconciliation copies at a time. */
+#define BATCH 64
 
-/* Of one that no bin counts, which may not have been made out yet (slab_init), all regions are free. */
+/* A slab that is not in a bin may not be initialised yet (slab_init): all its regions count as free. */
 static uint32_t
 nfree(const extent_t *slab, uint32_t nregs) {
     return atomic_get_acquire(&slab->bin) == NULL ? nregs : atomic_get(&slab->nfree);
@@ -84,7 +84,8 @@ walk_extents(lunalloc_cursor_t *cursor, lunalloc_extent_t *out, size_t n, lunall
     return 0;
 }
 
-/* The registered extent whose first granule is at or before addr: only a large one has unregistered granules inside. */
+/* The extent registered at the last granule at or before addr. Only inside of large extents are granules unregistered,
+ * so it is the only one that can cover addr. */
 static const extent_t *
 before(uintptr_t addr) {
     for (uintptr_t at = align_down(addr, GRANULE); at >= GRANULE; at -= GRANULE) {
@@ -101,7 +102,8 @@ covers(const extent_t *e, uintptr_t addr) {
     return e != NULL && addr >= e->addr && addr < extent_end(e);
 }
 
-/* Works on the copy: the slab itself may be gone by now. Nothing lives in one that no bin counts. */
+/* Fills in the region. Works on the copy, since the slab itself may be freed by now. A slab that is not in a bin has no
+ * live region. */
 static void
 locate_reg(const extent_t *slab, uintptr_t addr, lunalloc_location_t *out) {
     const lunalloc_extent_t *e = &out->extent;
@@ -127,7 +129,8 @@ locate(const extent_t *e, lunalloc_location_t *out) REQUIRES(role_extents) {
     }
 }
 
-/* A slab's bin lock ranks before the layout's: the slab is looked at first, and again under the layout's locks. */
+/* Finds the extent without a lock, then checks under the locks that it still covers the address. The bin's lock ranks
+ * before these, so the slab's regions are read after their release. */
 int
 walk_find(uintptr_t addr, lunalloc_location_t *out) {
     memset(out, 0, sizeof *out);
@@ -146,4 +149,62 @@ walk_find(uintptr_t addr, lunalloc_location_t *out) {
         locate_reg(e, addr, out);
     }
     return found ? 0 : ENOENT;
+}
+
+/* ---- beside the system's figures ---- */
+
+static lunalloc_residency_t *
+residency_of(lunalloc_reconciliation_t *out, lunalloc_state_t state) {
+    switch (state) {
+    case LUNALLOC_DIRTY:
+        return &out->dirty;
+    case LUNALLOC_MUZZY:
+        return &out->muzzy;
+    case LUNALLOC_RETAINED:
+        return &out->retained;
+    default:
+        return &out->active;
+    }
+}
+
+/* Adds up all extents. An extent may be reused or unmapped between the walk and the question to the system: then what
+ * the system says is about other pages, or none. */
+static void
+add_extents(lunalloc_reconciliation_t *out) {
+    lunalloc_extent_t batch[BATCH];
+    lunalloc_cursor_t cursor = {.arena = LUNALLOC_ALL};
+    size_t n;
+    while ((n = walk_extents(&cursor, batch, BATCH, NULL)) > 0) {
+        for (size_t i = 0; i < n; i++) {
+            lunalloc_residency_t *state = residency_of(out, batch[i].state);
+            state->counted += batch[i].size;
+            state->resident += process_resident((const void *)batch[i].addr, batch[i].size);
+        }
+    }
+}
+
+/* a - b, or 0. */
+static uint64_t
+less(uint64_t a, uint64_t b) {
+    return a > b ? a - b : 0;
+}
+
+int
+walk_reconcile(lunalloc_reconciliation_t *out) {
+    process_memory_t process;
+    *out = (lunalloc_reconciliation_t){0};
+    if (!process_memory(&process)) {
+        return ENOSYS;
+    }
+    add_extents(out);
+    out->metadata = metadata_bytes();
+    out->rss = process.rss;
+    out->anonymous = process.anonymous;
+    out->lazy_free = process.lazy_free;
+    out->swap = process.swap;
+    out->file = less(process.rss, process.anonymous);
+    out->explained =
+        out->active.resident + out->dirty.resident + out->muzzy.resident + out->retained.resident + out->metadata;
+    out->unexplained = less(process.anonymous, out->explained);
+    return 0;
 }

@@ -7,7 +7,7 @@
 #include "base/options.h"
 #include "extent/pagemap.h"
 #include "observe/prof.h"
-#include "observe/prof_draw.h"
+#include "observe/prof_sampling.h"
 #include "observe/prof_table.h"
 #include "thread/tcache.h"
 

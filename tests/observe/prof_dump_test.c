@@ -321,7 +321,7 @@ test_protocol_buffer_is_scaled(void **state) {
     }
     assert_int_equal(prof_dump("a.pb"), 0);
     read_proto("a.pb");
-    double p = 1 / prof_weight(256, 12);
+    double p = 1 / prof_sampling_weight(256, 12);
     assert_true(fabs((double)proto.sums[0] - N) < 6 * sqrt(N * (1 - p) / p) + TCACHE_PERIOD);
     for (size_t i = 0; i < N; i++) {
         lunalloc_free(kept[i]);

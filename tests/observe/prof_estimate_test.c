@@ -74,7 +74,7 @@ check_load(size_t size, unsigned lg, alloc_t *alloc, round_t *round) {
     }
     uint32_t szind = sc_index(size);
     sum_t sum = sum_samples(has_szind, &szind);
-    double n = (double)load.n, p = 1 / prof_weight(sc.size[szind], lg);
+    double n = (double)load.n, p = 1 / prof_sampling_weight(sc.size[szind], lg);
     if (fabs(sum.objects - n) > tolerance(n, p)) {
         fail_msg("size %zu, lg %u: %g of %g, sigma %g", size, lg, sum.objects, n, sqrt(n * (1 - p) / p));
     }
@@ -86,7 +86,7 @@ check_load(size_t size, unsigned lg, alloc_t *alloc, round_t *round) {
 
 static void
 check_rounds(alloc_t *alloc, round_t *round) {
-    prof_draw_seed(7);
+    prof_sampling_seed(7);
     for (size_t i = 0; i < LENGTH(sizes); i++) {
         for (size_t k = 0; k < LENGTH(rates); k++) {
             check_load(sizes[i], rates[k], alloc, round);
@@ -126,9 +126,9 @@ static void
 test_rate_changed(void **state) {
     (void)state;
     static const unsigned before[] = {0, 10, 30, PROF_LG_MAX};
-    prof_draw_seed(9);
+    prof_sampling_seed(9);
     for (size_t i = 0; i < LENGTH(sizes); i++) {
-        double found = 0, n = 0, p = 1 / prof_weight(sc.size[sc_index(sizes[i])], 12);
+        double found = 0, n = 0, p = 1 / prof_sampling_weight(sc.size[sc_index(sizes[i])], 12);
         for (unsigned round = 0; round < ROUNDS * 4; round++) {
             load_t load = {.size = sizes[i], .alloc = lunalloc_malloc, .k = 12, .n = 0};
             profile(before[round % LENGTH(before)]);
@@ -362,7 +362,7 @@ test_totals(void **state) {
     (void)state;
     static void *blocks[2000];
     uint32_t szind = sc_index(10000);
-    prof_draw_seed(3);
+    prof_sampling_seed(3);
     profile(10);
     for (size_t i = 0; i < LENGTH(blocks); i++) {
         blocks[i] = lunalloc_malloc(10000);

@@ -43,7 +43,7 @@ check_estimate(size_t size, unsigned lg) {
     run_thread(allocate_load, &load);
     uint32_t szind = sc_index(size);
     sum_t sum = sum_samples(has_szind, &szind);
-    double p = 1 / prof_weight(sc.size[szind], lg);
+    double p = 1 / prof_sampling_weight(sc.size[szind], lg);
     double sigma = sqrt((double)load.n * (1 - p) / p);
     if (fabs(sum.objects - (double)load.n) > 6 * sigma + 1e-6 * (double)load.n + 3) {
         fail_msg("size %zu, lg %u: %g of %zu, sigma %g", size, lg, sum.objects, load.n, sigma);
@@ -58,7 +58,7 @@ check_estimate(size_t size, unsigned lg) {
 static void
 test_estimates_are_within_six_sigma(void **state) {
     (void)state;
-    prof_draw_seed(7);
+    prof_sampling_seed(7);
     for (size_t i = 0; i < NSIZES; i++) {
         check_estimate(sizes[i], 10);
         check_estimate(sizes[i], 16);
@@ -197,10 +197,10 @@ test_batches_are_sampled(void **state) {
     };
     static void *blocks[N];
     uint32_t szind = sc_index(64);
-    prof_draw_seed(9);
+    prof_sampling_seed(9);
     profile(12);
     assert_int_equal(lunalloc_batch_alloc(blocks, N, 64, 0), N);
-    double p = 1 / prof_weight(64, 12);
+    double p = 1 / prof_sampling_weight(64, 12);
     assert_true(fabs(sum_samples(has_szind, &szind).objects - N) < 6 * sqrt(N * (1 - p) / p));
     for (size_t i = 0; i < N; i++) {
         lunalloc_free(blocks[i]);

@@ -1,6 +1,6 @@
 /* reconcile_test.c -- the allocator's figures beside the system's: what is touched is resident, what is not is not. */
 #include "../api/support.h"
-#include "observe/reconcile.h"
+#include "observe/walk.h"
 #include "arena/arenas.h"
 #include "os/clock.h"
 #include "os/process.h"

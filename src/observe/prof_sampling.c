@@ -1,9 +1,9 @@
 /*
- * prof_draw.c -- random numbers by counting and mixing (splitmix64: G. Steele, D. Lea, C. Flood, "Fast splittable
- * pseudorandom number generators", OOPSLA 2014), and the two functions of the mathematical library that are needed:
- * that library is not.
+ * prof_sampling.c -- the random numbers and the two functions of the mathematical library that sampling needs, so that
+ * the allocator does not depend on that library. Numbers are made by counting and mixing (splitmix64: G. Steele,
+ * D. Lea, C. Flood, "Fast splittable pseudorandom number generators", OOPSLA 2014): one atomic addition each.
  */
-#include "observe/prof_draw.h"
+#include "observe/prof_sampling.h"
 
 #include "base/atomic.h"
 
@@ -15,7 +15,7 @@
 static _Atomic uint64_t counter = GOLDEN;
 
 void
-prof_draw_seed(uint64_t seed) {
+prof_sampling_seed(uint64_t seed) {
     atomic_set(&counter, seed);
 }
 
@@ -41,7 +41,7 @@ minus_ln(double x) {
     return -(exponent * LN_2 + 2 * t * series);
 }
 
-/* 1 - exp(-x), x >= 0: by its series near 0, from where q(2x) = q(x) (2 - q(x)). */
+/* q(x) = 1 - exp(-x), x >= 0: by its series near 0, and from there by q(2x) = q(x) (2 - q(x)). */
 static double
 one_minus_exp(double x) {
     unsigned doublings = 0;
@@ -64,9 +64,10 @@ mean_bytes(unsigned lg) {
     return mean;
 }
 
-/* At a mean of one byte each is a sample. -ln u >= 1 - u: what is beyond that already needs no logarithm. */
+/* At lg 0 every allocation is a sample. -ln u >= 1 - u, so if that lower bound already exceeds `most`, the logarithm is
+ * not needed. */
 uint32_t
-prof_draw(size_t size, uint32_t most, unsigned lg) {
+prof_sampling_distance(size_t size, uint32_t most, unsigned lg) {
     if (lg == 0) {
         return 1;
     }
@@ -78,6 +79,6 @@ prof_draw(size_t size, uint32_t most, unsigned lg) {
 }
 
 double
-prof_weight(size_t size, unsigned lg) {
+prof_sampling_weight(size_t size, unsigned lg) {
     return lg == 0 ? 1 : 1 / one_minus_exp((double)size / mean_bytes(lg));
 }

@@ -1,6 +1,6 @@
-/* prof_draw_test.c -- the distribution of samples, against the mathematical library and against its own promise. */
+/* prof_sampling_test.c -- the distribution of samples, against the mathematical library and against its own promise. */
 #include "../api/support.h"
-#include "observe/prof_draw.h"
+#include "observe/prof_sampling.h"
 
 #include <math.h>
 
@@ -18,7 +18,7 @@ test_weight_is_one_in_p(void **state) {
     for (unsigned lg = 0; lg <= PROF_LG_MAX; lg++) {
         for (size_t i = 0; i < NSIZES; i++) {
             double expected = 1 / probability(sizes[i], lg);
-            double got = prof_weight(sizes[i], lg);
+            double got = prof_sampling_weight(sizes[i], lg);
             if (fabs(got / expected - 1) > 1e-9) {
                 fail_msg("size %zu, lg %u: %.17g, not %.17g", sizes[i], lg, got, expected);
             }
@@ -32,7 +32,7 @@ count_samples(size_t size, unsigned lg, uint64_t n, uint32_t most) {
     uint64_t samples = 0;
     for (uint64_t left = n; left > 0;) {
         uint32_t period = left < most ? (uint32_t)left : most;
-        uint32_t at = prof_draw(size, period, lg);
+        uint32_t at = prof_sampling_distance(size, period, lg);
         assert_true(at <= period);
         samples += at != 0;
         left -= at != 0 ? at : period;
@@ -46,7 +46,7 @@ test_samples_are_binomial_however_countdowns_are_cut(void **state) {
     (void)state;
     static const uint32_t cuts[] = {1, 7, 512, 100000};
     uint64_t n = 200000;
-    prof_draw_seed(1);
+    prof_sampling_seed(1);
     for (size_t i = 0; i < NSIZES; i++) {
         for (unsigned lg = 8; lg <= 24; lg += 4) {
             for (size_t k = 0; k < sizeof cuts / sizeof *cuts; k++) {
@@ -64,13 +64,13 @@ static void
 test_same_seed_same_draws(void **state) {
     (void)state;
     uint32_t first[100];
-    prof_draw_seed(42);
+    prof_sampling_seed(42);
     for (size_t i = 0; i < 100; i++) {
-        first[i] = prof_draw(100, UINT32_MAX, 16);
+        first[i] = prof_sampling_distance(100, UINT32_MAX, 16);
     }
-    prof_draw_seed(42);
+    prof_sampling_seed(42);
     for (size_t i = 0; i < 100; i++) {
-        assert_int_equal(prof_draw(100, UINT32_MAX, 16), first[i]);
+        assert_int_equal(prof_sampling_distance(100, UINT32_MAX, 16), first[i]);
     }
 }
 
@@ -81,5 +81,5 @@ main(void) {
         cmocka_unit_test(test_samples_are_binomial_however_countdowns_are_cut),
         cmocka_unit_test(test_same_seed_same_draws),
     };
-    return cmocka_run_group_tests_name("observe/prof_draw", tests, NULL, NULL);
+    return cmocka_run_group_tests_name("observe/prof_sampling", tests, NULL, NULL);
 }
