@@ -17,7 +17,7 @@
 #define LUNALLOC_ARENA_BIN_H
 
 #include "arena/slab.h"
-#include "base/lock.h"
+#include "os/lock.h"
 
 #define BIN_BUCKETS 8
 /* In no bucket: the current slab never moves, a full one with its first free region. */

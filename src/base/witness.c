@@ -1,7 +1,6 @@
 /*
- * witness.c -- per-thread count of held locks by rank (debug builds only).
- *
- * A violation ends the process with one line, which says what was done, what is held, and the order.
+ * witness.c -- each thread counts the locks that it holds, by rank (debug builds only). A violation aborts with one line:
+ * what was done, what is held, and which ranks the order allows.
  */
 #include "base/witness.h"
 
@@ -9,6 +8,9 @@
 #include "base/fmt.h"
 
 #include <string.h>
+
+lock_role_t role_background, role_threads, role_tcaches, role_arenas, role_decay, role_bin, role_extents,
+    role_descriptors, role_pagemap, role_prof, role_dump, role_metadata;
 
 #if LUNALLOC_DEBUG
 
@@ -54,7 +56,7 @@ list_held(fmt_t *out) {
     fmt_str(out, holds_from(RANK_NONE) ? " held" : " nothing held");
 }
 
-/* "lock order: SUBJECT VERB while HELD... held; RULE RANKS...", where the ranks are those from `listed` on. */
+/* Prints "lock order: SUBJECT VERB while HELD... held; RULE RANKS...", with the ranks from `listed` on, and aborts. */
 static _Noreturn COLD void
 violation(const char *subject, const char *verb, const char *rule, unsigned listed) {
     char buf[512];
@@ -72,7 +74,7 @@ violation(const char *subject, const char *verb, const char *rule, unsigned list
     fatal(buf);
 }
 
-/* `rank` was asked for, where only those from `first_allowed` on may be. */
+/* `rank` is taken, but only ranks from `first_allowed` on may be. */
 static _Noreturn COLD void
 taken_too_late(lock_rank_t rank, unsigned first_allowed) {
     const char *rule = first_allowed < RANK_COUNT ? "; allowed then:" : "; no other may be taken then";

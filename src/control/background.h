@@ -19,7 +19,7 @@
 #ifndef LUNALLOC_CONTROL_BACKGROUND_H
 #define LUNALLOC_CONTROL_BACKGROUND_H
 
-#include "base/lock.h"
+#include "os/lock.h"
 
 #define BACKGROUND_MAX 64
 

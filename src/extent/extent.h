@@ -40,7 +40,7 @@
 #include "base/atomic.h"
 #include "base/heap.h"
 #include "base/list.h"
-#include "base/lock.h"
+#include "os/lock.h"
 #include "base/sc.h"
 
 typedef enum {

@@ -23,7 +23,7 @@
 #define LUNALLOC_EXTENT_EXTENTS_H
 
 #include "base/bitmap.h"
-#include "base/lock.h"
+#include "os/lock.h"
 #include "extent/extent.h"
 
 /* Descriptors that cutting and joining here keep at hand, so that the supply of all arenas is seldom asked. */

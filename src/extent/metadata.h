@@ -9,7 +9,7 @@
 #define LUNALLOC_EXTENT_METADATA_H
 
 #include "base/config.h"
-#include "base/lock.h"
+#include "os/lock.h"
 
 /* Zeroed memory; alignment a power of two up to the page size. NULL if the system has none. */
 void *metadata_alloc(size_t size, size_t alignment) EXCLUDES(role_metadata);

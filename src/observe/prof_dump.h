@@ -16,7 +16,7 @@
 #ifndef LUNALLOC_OBSERVE_PROF_DUMP_H
 #define LUNALLOC_OBSERVE_PROF_DUMP_H
 
-#include "base/lock.h"
+#include "os/lock.h"
 
 #include <stddef.h>
 

@@ -19,7 +19,7 @@
 #define LUNALLOC_OBSERVE_PROF_TABLE_H
 
 #include "base/list.h"
-#include "base/lock.h"
+#include "os/lock.h"
 #include "lunalloc.h"
 
 #define PROF_NAME_MAX 96

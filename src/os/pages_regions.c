@@ -18,7 +18,7 @@
 #include "base/bits.h"
 #include "base/check.h"
 #include "base/fmt.h"
-#include "base/lock.h"
+#include "os/lock.h"
 #include "os/fault.h"
 #include "os/pages.h"
 

@@ -9,7 +9,7 @@
 #ifndef LUNALLOC_THREAD_TCACHES_H
 #define LUNALLOC_THREAD_TCACHES_H
 
-#include "base/lock.h"
+#include "os/lock.h"
 #include "thread/cache.h"
 
 /* Numbers are below this: what the flags of an allocation have room for (flags.h). */

@@ -302,7 +302,7 @@ test_lowered_while_a_thread_waits_for_the_shard(void **state) NO_THREAD_SAFETY {
     assert_int_equal(pthread_create(&thread, NULL, allocate_on_seat_1, &may), 0);
     bin_lock(shard);
     atomic_set_release(&may, true);
-    while (atomic_get(&shard->lock.state) != LOCK_AWAITED) {
+    while (atomic_get(&shard->lock.state) != LOCK_CONTENDED) {
         nap(1);
     }
     atomic_set(&shards_beyond_first[SZIND], 0);
@@ -338,7 +338,7 @@ test_drained_while_a_reset_waits_for_the_bin(void **state) NO_THREAD_SAFETY {
     assert_int_equal(pthread_create(&thread, NULL, reset_arena, &may), 0);
     bin_lock(first);
     atomic_set_release(&may, true);
-    while (atomic_get(&first->lock.state) != LOCK_AWAITED) {
+    while (atomic_get(&first->lock.state) != LOCK_CONTENDED) {
         nap(1);
     }
     list_push_back(&emptied, &bin_take_empty(first)->link);

@@ -4,7 +4,7 @@
  */
 #include "testing.h"
 
-#include "base/witness.h"
+#include "os/lock.h"
 
 #include <stdio.h>
 

@@ -1,7 +1,7 @@
 /* lock_sleep_test.c -- a thread that waits long for a lock gives its processor away. */
 #include "../base/testing.h"
 
-#include "base/lock.h"
+#include "os/lock.h"
 
 #include <pthread.h>
 #include <sys/resource.h>

@@ -1,8 +1,8 @@
 /* lock_test.c -- mutual exclusion, trying, siblings, what a lock counts, and locks that a fork finds held. */
-#include "breathe.h"
-#include "testing.h"
+#include "../base/breathe.h"
+#include "../base/testing.h"
 
-#include "base/lock.h"
+#include "os/lock.h"
 
 #include <pthread.h>
 #include <sched.h>
@@ -325,5 +325,5 @@ main(void) {
         cmocka_unit_test(test_entered_while_held_for_fork),
         cmocka_unit_test(test_postfork_gives_back_what_prefork_took),
     };
-    return cmocka_run_group_tests_name("base/lock", tests, boot_allocator, NULL);
+    return cmocka_run_group_tests_name("os/lock", tests, boot_allocator, NULL);
 }
