@@ -1,9 +1,9 @@
 /*
  * complete.c -- see complete.h.
  *
- * Readline's own idea of words is switched off: the "word" is the whole line up to the cursor, lunalloc.complete
- * decides how much of its end is to be replaced, and candidates are handed to readline as whole lines. What the user
- * sees listed is a text that Lua made (names, with the values of controls beside them).
+ * Readline's own division into words is switched off: the "word" is the whole line up to the cursor. lunalloc.complete
+ * decides how much of its end is replaced, and readline gets each candidate as a whole line. The list that the user
+ * sees is a text made in Lua: names, with the values of controls beside them.
  */
 #include "complete.h"
 
@@ -19,17 +19,18 @@
 static lua_State *state;
 
 /*
- * The answer of lunalloc.complete, a table, while readline asks for it piece by piece; LUA_NOREF otherwise:
- *     from     byte position in the line from which the candidates replace it
+ * Registry reference of the table that lunalloc.complete returned, while readline fetches the candidates one by one;
+ * LUA_NOREF otherwise. Its fields:
+ *     from     byte position in the line; a candidate replaces the line from there on
  *     [1..n]   the candidates
- *     listing  what to show if there are several; a text with newlines
+ *     listing  the text to show if there are several candidates; may have newlines
  *     hint     one line about the only candidate, or nil
- *     append   what follows the only candidate ('"' or nothing)
+ *     append   a character to insert after the only candidate ('"'), or nil
  */
 static int answer = LUA_NOREF;
 static char *listing;
 
-/* Replaces the answer by lunalloc.complete(line); false, with nothing kept, if that fails. */
+/* Replaces the answer with that for this line. False if the Lua call fails: then there is no answer. */
 static bool
 ask(lua_State *L, const char *line, size_t length) {
     luaL_unref(L, LUA_REGISTRYINDEX, answer);
@@ -47,7 +48,7 @@ ask(lua_State *L, const char *line, size_t length) {
     return false;
 }
 
-/* A copy of the answer's string field, to be freed, or NULL. */
+/* A copy of a string field of the answer; NULL if it has none. The caller frees it. */
 static char *
 answer_text(lua_State *L, const char *field) {
     lua_rawgeti(L, LUA_REGISTRYINDEX, answer);
@@ -58,7 +59,7 @@ answer_text(lua_State *L, const char *field) {
     return copy;
 }
 
-/* Candidate i as a whole line, to be freed by readline; NULL past the last. */
+/* Candidate i as a whole line; NULL past the last one. Readline frees it. */
 static char *
 candidate(lua_State *L, const char *line, int i) {
     lua_rawgeti(L, LUA_REGISTRYINDEX, answer);
@@ -75,7 +76,7 @@ candidate(lua_State *L, const char *line, int i) {
     return whole;
 }
 
-/* Readline's generator: `again` is 0 on the first call for a line. */
+/* Readline calls this for one candidate after another; `again` is 0 on the first call for a line. */
 static char *
 next_candidate(const char *line, int again) {
     static int position;
@@ -83,7 +84,7 @@ next_candidate(const char *line, int again) {
     return candidate(state, line, position);
 }
 
-/* Prints `text` below the line being edited, and has the prompt drawn again under it. */
+/* Prints `text` below the line that is being edited; readline redraws the prompt under it. */
 static void
 print_below(const char *text) {
     rl_crlf();
@@ -113,11 +114,11 @@ finish_single(lua_State *L) {
     free(append);
 }
 
-/* Readline's entry: start is always 0. */
+/* Readline calls this when Tab is pressed. `start` is always 0, since the word is the whole line. */
 static char **
 attempt(const char *text, int start, int end) {
     (void)start;
-    rl_attempted_completion_over = 1; /* never file names */
+    rl_attempted_completion_over = 1; /* do not complete file names */
     rl_completion_append_character = '\0';
     if (!ask(state, text, (size_t)end)) {
         return NULL;
@@ -137,5 +138,5 @@ complete_open(lua_State *L) {
     rl_completer_word_break_characters = "";
     rl_attempted_completion_function = attempt;
     rl_completion_display_matches_hook = show_listing;
-    rl_completion_query_items = 0; /* lists are bounded already */
+    rl_completion_query_items = 0; /* never ask "Display all ...?": lunalloc.complete bounds its lists */
 }

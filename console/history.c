@@ -15,14 +15,14 @@
 #include <readline/history.h>
 
 enum {
-    TRIM_SLACK = 500 /* the file is rewritten when it exceeds HISTORY_MAX by this */
+    TRIM_SLACK = 500 /* the file is rewritten when it has more than HISTORY_MAX + TRIM_SLACK entries */
 };
 
-static char path[PATH_MAX]; /* empty: nothing is kept */
+static char path[PATH_MAX]; /* of the file; empty: the history is in memory only */
 
 /* ---- the entry's form in the file ------------------------------------------------------------------------------- */
 
-/* The file's line for an entry, with its newline; to be freed. NULL without memory. */
+/* Makes the file's line for an entry, newline included; the caller frees it. NULL if there is no memory. */
 static char *
 encode(const char *text) {
     char *line = malloc(2 * strlen(text) + 2);
@@ -39,7 +39,7 @@ encode(const char *text) {
     return line;
 }
 
-/* The reverse, in place. */
+/* Turns a line of the file back into the entry, in place. */
 static void
 decode(char *line) {
     char *out = line;
@@ -60,7 +60,7 @@ set_path(const char *base, const char *tail) {
     return n > 0 && (size_t)n < sizeof path;
 }
 
-/* The XDG rule: a relative XDG_STATE_HOME is as good as none. */
+/* By the XDG specification, a relative XDG_STATE_HOME is ignored. */
 static bool
 find_path(void) {
     const char *state = getenv("XDG_STATE_HOME");
@@ -71,7 +71,7 @@ find_path(void) {
     return home != NULL && home[0] == '/' && set_path(home, "/.local/state/lunalloc/history");
 }
 
-/* Makes the folders above the file that are missing, private ones. */
+/* Creates the missing folders above the file, with mode 0700. */
 static bool
 make_folders(void) {
     for (char *slash = strchr(path + 1, '/'); slash != NULL; slash = strchr(slash + 1, '/')) {
@@ -93,7 +93,8 @@ give_up(const char *why) {
     path[0] = '\0';
 }
 
-/* The file's descriptor; or -1, and history is given up. What is no file, as a FIFO, is not waited for. */
+/* Opens the file. On failure gives the history up and returns -1. O_NONBLOCK: if the path is a FIFO, open must not wait
+ * for its other end. */
 static int
 open_file(int flags) {
     struct stat status;
@@ -131,7 +132,7 @@ write_entry(int fd, const char *text) {
     return done;
 }
 
-/* An editor may have left the last line without its newline: it would be one with what is appended. */
+/* Adds the newline that an editor may have left off the last line; without it, the next entry would join that line. */
 static bool
 end_last_line(int fd) {
     char last = '\n';
@@ -142,8 +143,8 @@ end_last_line(int fd) {
     return last == '\n' || write_all(fd, "\n");
 }
 
-/* Writes readline's list, which is bounded, over the file, which stays what it is, be it at the end of a link. The list
- * is a part of what was there, so there is room, and a crash on the way leaves entries that are there twice. */
+/* Overwrites the file with readline's list, which is bounded. Writing in place keeps a symbolic link a link. The list
+ * is a part of the file's old content, so the file system has room; a crash half-way leaves some entries twice. */
 static void
 rewrite(void) {
     int fd = open_file(O_WRONLY);
@@ -160,7 +161,7 @@ rewrite(void) {
     }
 }
 
-/* Returns the number of entries in the file. */
+/* Reads all entries into readline's list; returns how many the file has. */
 static int
 read_entries(FILE *file) {
     char *line = NULL;

@@ -9,18 +9,18 @@
 
 static const char chunk_name[] = "=input";
 
-/* A run of whole lines of the text, in bytes from its start; `line` is the number of lines before it. */
+/* A run of whole lines: bytes from .. to of the text. `line` is the number of lines before it. */
 typedef struct {
     size_t from, to, line;
 } piece_t;
 
-/* What a cut of the text into pieces has found. */
+/* The result of cutting the text into pieces. */
 typedef struct {
     input_t state;
-    size_t count;
-    piece_t last;       /* the last one that is not blank */
-    piece_t local;      /* the first one that begins with "local", */
-    size_t local_index; /* and its place in the array; 0 if there is none */
+    size_t count;       /* of pieces that are not blank */
+    piece_t last;       /* the last of these */
+    piece_t local;      /* the first one that begins with "local" */
+    size_t local_index; /* its index in the array; 0: no piece begins with "local" */
 } cut_t;
 
 bool
@@ -28,7 +28,7 @@ input_is_command(const char *line) {
     return line[0] == '.' && isalpha((unsigned char)line[1]);
 }
 
-/* The lexer ran out of text: more of it may make it right. */
+/* Did the parser reach the end of the text too early? Then more lines may complete it. */
 static bool
 is_cut_short(lua_State *L, int status) {
     static const char mark[] = "<eof>";
@@ -40,8 +40,8 @@ is_cut_short(lua_State *L, int status) {
 
 /* ---- one piece -------------------------------------------------------------------------------------------------- */
 
-/* Compiles text[from .. to) with `inserted` at `at`, under the line numbers of the whole. Pushes the function or the
- * message. */
+/* Compiles a piece with the text `inserted` at byte `at`. Newlines in front keep the input's line numbers. Pushes the
+ * function, or the message. */
 static int
 load(lua_State *L, const piece_t *piece, size_t at, const char *inserted) {
     const char *text = lua_tostring(L, 1);
@@ -61,7 +61,8 @@ load(lua_State *L, const piece_t *piece, size_t at, const char *inserted) {
     return status;
 }
 
-/* As an expression if it is one, else as statements. Pushes the function, or the message about the statements. */
+/* Compiles a piece as an expression if it is one, else as statements. Pushes the function, or the message that
+ * compiling the statements gave. */
 static input_t
 compile(lua_State *L, const piece_t *piece) {
     int status = load(L, piece, piece->from, "return ");
@@ -77,9 +78,9 @@ compile(lua_State *L, const piece_t *piece) {
     return incomplete || is_cut_short(L, status) ? INPUT_INCOMPLETE : INPUT_WRONG;
 }
 
-/* Pushes the function, or a string for a command. */
+/* Pushes the function of a piece, or its first line if that is a dot command. */
 static input_t
-take(lua_State *L, const piece_t *piece) {
+compile_piece(lua_State *L, const piece_t *piece) {
     const char *line = lua_tostring(L, 1) + piece->from;
     if (input_is_command(line)) {
         lua_pushlstring(L, line, strcspn(line, "\n"));
@@ -105,7 +106,7 @@ begins_with_local(const char *text, const piece_t *piece) {
     return strncmp(word, "local", 5) == 0 && isspace((unsigned char)word[5]);
 }
 
-/* Appends the function on the top to the array under it. */
+/* Appends the function on the top of the stack to the array below it, unless the piece is blank. */
 static void
 append(lua_State *L, cut_t *cut, const piece_t *piece) {
     const char *text = lua_tostring(L, 1);
@@ -121,8 +122,8 @@ append(lua_State *L, cut_t *cut, const piece_t *piece) {
     }
 }
 
-/* Cuts the text into pieces, each as short as it can be; pushes the array, or the message about the first that is
- * wrong. */
+/* Cuts the text into pieces, each as short as possible. Pushes the array, or the message about the first wrong
+ * piece. */
 static cut_t
 cut_up(lua_State *L) {
     const char *text = lua_tostring(L, 1);
@@ -134,7 +135,7 @@ cut_up(lua_State *L) {
         piece.to = at;
         at += text[at] == '\n';
         line++;
-        cut.state = take(L, &piece);
+        cut.state = compile_piece(L, &piece);
         if (cut.state == INPUT_READY) {
             append(L, &cut, &piece);
             piece = (piece_t){.from = at, .line = line};
@@ -148,7 +149,8 @@ cut_up(lua_State *L) {
     return cut;
 }
 
-/* Pushes the piece as one chunk, with an expression in it from `at` on if there is one; nothing if it is no chunk. */
+/* Compiles several lines as one chunk, in which the text from `at` on may be an expression. Pushes the function; pushes
+ * nothing and returns false if it does not compile. */
 static bool
 join(lua_State *L, const piece_t *piece, size_t at) {
     int status = load(L, piece, at, "return ");
@@ -162,7 +164,8 @@ join(lua_State *L, const piece_t *piece, size_t at) {
     return status == LUA_OK;
 }
 
-/* From the first "local" on, the pieces in the array on the top become one chunk, if they can. */
+/* Replaces the pieces from the first "local" on by one chunk, in the array on the top of the stack, if that
+ * compiles. */
 static void
 join_locals(lua_State *L, const cut_t *cut, size_t end) {
     piece_t rest = {.from = cut->local.from, .to = end, .line = cut->local.line};
@@ -204,7 +207,7 @@ input_compile(lua_State *L) {
         return compile_several(L, &whole);
     }
     lua_newtable(L);
-    input_t state = take(L, &whole);
+    input_t state = compile_piece(L, &whole);
     if (state == INPUT_READY) {
         lua_rawseti(L, -2, 1);
     } else {

@@ -1,11 +1,14 @@
 /*
- * input.h -- what was entered at the prompt, cut into what is run in turn.
+ * input.h -- compiles an input: cuts the text entered at the prompt into pieces that are run one after the other.
  *
- * An input is one expression or chunk, of as many lines as it takes; or, if it was pasted, several of them, each of
- * whole lines, with dot commands between them. Each is as short as it can be. If the lines do not stand alone, as in a
- * call that is continued by ":method()" in the next line, the whole is one chunk. From the first one that begins with
- * "local" on, the rest is one chunk if it can be, since the variable is for what follows; its last line may be an
- * expression.
+ * An input that was typed is one piece: an expression or a chunk, of one or more lines. A pasted input can have several
+ * pieces, each of whole lines, and dot commands between them. The rules:
+ *
+ *   - A piece ends with the first line that makes it complete.
+ *   - If a line makes no piece of its own, such as ":method()" that continues the call in the line before it, the whole
+ *     input is one chunk.
+ *   - From the first piece that begins with "local", the rest of the input is one chunk if it compiles as one, since a
+ *     local variable ends with its chunk. The last line of that chunk may be an expression.
  */
 #ifndef CONSOLE_INPUT_H
 #define CONSOLE_INPUT_H
@@ -15,15 +18,15 @@
 
 typedef enum {
     INPUT_READY,
-    INPUT_INCOMPLETE, /* more text may make it right */
+    INPUT_INCOMPLETE, /* more lines may complete it */
     INPUT_WRONG
 } input_t;
 
-/* Compiles the text at stack index 1. INPUT_READY: pushes an array, of functions, and of strings for dot commands, in
- * the order in which they are to be run. Otherwise pushes a message. */
+/* Compiles the text at stack index 1. On INPUT_READY pushes an array of the pieces in the order in which they run: a
+ * function for Lua code, a string for a dot command. Otherwise pushes an error message. */
 input_t input_compile(lua_State *L);
 
-/* A dot and a letter; no Lua statement begins so. */
+/* Is this a dot command? It begins with a dot and a letter, which no Lua statement does. */
 bool input_is_command(const char *line);
 
 #endif

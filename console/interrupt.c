@@ -1,10 +1,10 @@
 /*
  * interrupt.c -- from SIGINT to a Lua error; see interrupt.h for the rules.
  *
- * A debug hook is the one thing that a signal handler may set in a Lua state, and it is per coroutine. So the
- * coroutines that are being resumed right now are kept in a chain on the C stack (`frame_t`): coroutine.resume and
- * coroutine.wrap are replaced by functions that push and pop a frame. The handler arms every state of the chain, since
- * it cannot know which one will be the next to run a Lua instruction.
+ * A debug hook is the only thing that a signal handler may set in a Lua state, and each coroutine has its own hook. So
+ * coroutine.resume and coroutine.wrap are replaced by functions that keep a chain of the coroutines being resumed, one
+ * frame_t on the C stack each. The handler arms every state of the chain (sets its hook), since it cannot know which
+ * one runs the next Lua instruction.
  */
 #include "interrupt.h"
 
@@ -14,21 +14,21 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-/* A state that is executing; the innermost is first. Lives on the C stack of its resume. */
+/* A state that is executing, on the C stack of the function that resumed it. The innermost one is first. */
 typedef struct frame {
     lua_State *L;
     struct frame *outer;
 } frame_t;
 
 enum {
-    KILL_AT = 3 /* SIGINTs that Lua did not get to see: the last one ends the process */
+    KILL_AT = 3 /* this many SIGINTs without a Lua instruction between them end the process */
 };
 
 static frame_t *volatile innermost;        /* NULL: no Lua runs. Written by the main thread, read by the handler */
 static frame_t main_frame;                 /* the outermost one */
 static int depth;                          /* nesting of interrupt_enter */
-static volatile sig_atomic_t requests;     /* SIGINTs in the present outermost call */
-static volatile sig_atomic_t undelivered;  /* of these, since the hook last ran */
+static volatile sig_atomic_t requests;     /* SIGINTs during the current outermost call */
+static volatile sig_atomic_t undelivered;  /* those since the hook last ran */
 static volatile sig_atomic_t prompt_break; /* SIGINTs while no Lua ran: 0 or 1 */
 
 static void stop_hook(lua_State *L, lua_Debug *ar);
@@ -52,7 +52,8 @@ disarm_chain(void) {
     }
 }
 
-/* Runs at the next Lua instruction. From the second request on it stays armed: no pcall keeps the script alive. */
+/* The hook, which runs before the next Lua instruction. From the second request on it stays armed, so that the error is
+ * raised again in each pcall that catches it. */
 static void
 stop_hook(lua_State *L, lua_Debug *ar) {
     (void)ar;
@@ -72,7 +73,7 @@ say(const char *text, size_t length) {
 
 static void
 on_sigint(int signal_number) {
-    static const char waiting[] = "\n(C code is running: once more ends lunalloc)\n";
+    static const char waiting[] = "\n(C code is running: Ctrl-C once more ends lunalloc)\n";
     if (innermost == NULL) {
         prompt_break = 1;
         return;
@@ -150,11 +151,11 @@ leave_frame(frame_t *frame) {
 }
 
 /*
- * Resumes co with the nargs values on the top of L, which it takes, with co's frame in the chain; moves what co yields,
- * returns or fails with to L. Returns how many values that are, or -1 for one error value.
+ * Resumes co with the nargs values on the top of L, which are popped, while co's frame is in the chain. Moves the
+ * values that co yields or returns, or its error value, to L. Returns how many values there are; -1 for an error value.
  *
- * By lua_resume itself: a protected call around the library's function would take one more level of the 200 that Lua
- * has for nested calls from C, and no error may jump over the frame.
+ * It calls lua_resume and not the library's coroutine.resume in a protected call: that would use one more of the 200
+ * levels that Lua has for nested calls from C. lua_resume raises no error, so nothing jumps over the frame.
  */
 static int
 resume(lua_State *L, lua_State *co, int nargs) {
@@ -204,7 +205,7 @@ close_thread(lua_State *L, lua_State *co) {
 }
 
 /* Closes a coroutine that has failed with the error on the top of L; its to-be-closed variables may replace the error.
- * Returns the status. One that could not be resumed stays as it is. */
+ * Returns its status. A coroutine that could not be resumed at all is left alone. */
 static int
 close_failed(lua_State *L, lua_State *co) {
     int status = lua_status(co);
@@ -220,7 +221,8 @@ close_failed(lua_State *L, lua_State *co) {
     return status;
 }
 
-/* What coroutine.wrap returns; its upvalue is the coroutine. A message says where the call was, as the library's do. */
+/* The function that coroutine.wrap returns; its upvalue is the coroutine. It adds the place of the call to an error
+ * message, as the library's function does. */
 static int
 tracked_call(lua_State *L) {
     lua_State *co = lua_tothread(L, lua_upvalueindex(1));

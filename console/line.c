@@ -1,11 +1,11 @@
 /*
  * line.c -- see line.h.
  *
- * On a terminal this drives readline's callback interface, which hands control back after every key: a blocking
- * readline() could not drop its line on Ctrl-C without a longjmp out of a signal handler. Between keys the process
- * sleeps in poll. Readline keeps its own handlers installed meanwhile (terminal modes on Ctrl-Z, resizing); they only
- * take a note, which rl_check_signals acts upon: for SIGINT it calls ours, which sets the flag that interrupt_take
- * reads.
+ * On a terminal this uses readline's callback interface, which returns after every key: a blocking readline() could
+ * drop its line on Ctrl-C only by a longjmp out of a signal handler. Between keys the process sleeps in poll.
+ * Readline's own signal handlers stay installed (they restore terminal modes on Ctrl-Z, and notice resizing). They only
+ * set a flag; rl_check_signals then does the work. For SIGINT it calls the handler of interrupt.c, which sets the flag
+ * that interrupt_take reads.
  */
 #include "line.h"
 
@@ -26,17 +26,17 @@
 #include <readline/readline.h>
 
 static const char *const plain_prompts[] = {[PROMPT_FIRST] = "lunalloc> ", [PROMPT_MORE] = "       >> "};
-/* \001 and \002 tell readline that what is between them takes no room. */
+/* \001 and \002 tell readline that the bytes between them take no room on the screen. */
 static const char *const colour_prompts[] = {[PROMPT_FIRST] = "\001\033[1;36m\002lunalloc>\001\033[0m\002 ",
                                              [PROMPT_MORE] = "\001\033[36m\002       >>\001\033[0m\002 "};
 
 static bool editing;
 
-/* What readline's callback left. */
+/* Set by readline's callback: the line is complete, and its text (NULL at the end of input). */
 static bool finished;
 static char *received;
 
-static volatile sig_atomic_t continued; /* the process was stopped: the shell has written over the line */
+static volatile sig_atomic_t continued; /* SIGCONT: the process was stopped, and the shell has written over the line */
 
 static void
 on_line(char *text) {
@@ -46,8 +46,8 @@ on_line(char *text) {
 }
 
 /*
- * For reads in the middle of a key sequence or a question of readline's ("Display all 120 possibilities?"): Ctrl-C
- * reads as Ctrl-G, which aborts any of them; the flag stays set for the loop below.
+ * Reads one key for readline. If Ctrl-C arrives in the middle of a key sequence, or while readline waits for the answer
+ * to a question, it is read as Ctrl-G, which aborts either. The flag stays set for edit_line.
  */
 static int
 read_key(FILE *in) {
@@ -74,8 +74,8 @@ on_continue(int signal_number) {
 }
 
 /*
- * Sleeps until there is input (true) or a signal came. Signals that came are acted upon before any input is read: a
- * Ctrl-C is not to drop what was typed after it.
+ * Sleeps until there is input (true) or a signal arrives. Signals are handled before any input is read: Ctrl-C must not
+ * drop keys that were typed after it.
  */
 static bool
 wait_for_key(void) {
@@ -120,7 +120,7 @@ edit_line(const char *prompt, char **text) {
     return LINE_TEXT;
 }
 
-/* Without readline. The prompt goes to stderr, and only to a terminal, so that stdout has nothing but results. */
+/* Reads without readline. The prompt is written to stderr, and only to a terminal, so that stdout has results only. */
 static line_status_t
 plain_line(const char *prompt, char **text) {
     if (isatty(STDIN_FILENO) && isatty(STDERR_FILENO)) {

@@ -1,5 +1,5 @@
 /*
- * line.h -- reads one line from the user: with readline on a terminal, plainly otherwise.
+ * line.h -- reads one line of input: with readline on a terminal, with getline otherwise.
  */
 #ifndef CONSOLE_LINE_H
 #define CONSOLE_LINE_H
@@ -9,21 +9,21 @@
 typedef enum {
     LINE_TEXT,
     LINE_END,        /* end of input */
-    LINE_INTERRUPTED /* Ctrl-C: what was typed is gone */
+    LINE_INTERRUPTED /* Ctrl-C: the typed line is dropped */
 } line_status_t;
 
 typedef enum {
     PROMPT_FIRST, /* a new input */
-    PROMPT_MORE   /* an input that goes on */
+    PROMPT_MORE   /* a further line of the same input */
 } line_prompt_t;
 
-/* Once, before the first line: history, completion against the globals of L. */
+/* Call once, before the first line: sets up history, and completion from the globals of L. */
 void line_open(lua_State *L);
 
-/* On LINE_TEXT, *text is the line without its newline, to be freed by the caller. */
+/* On LINE_TEXT, *text is the line without its newline; the caller frees it. */
 line_status_t line_read(line_prompt_t prompt, char **text);
 
-/* A whole input was entered: remembers it. */
+/* Adds a whole input, of one or more lines, to the history. */
 void line_remember(const char *text);
 
 #endif

@@ -1,6 +1,6 @@
 # bash completion for lunalloc: its options, then Lua scripts, then any files as the script's arguments.
 
-# Is there a script before the word that is being completed? Sets nothing.
+# Is there a script before the word that is being completed? Changes no variable.
 _lunalloc_has_script() {
     local i
     for ((i = 1; i < COMP_CWORD; i++)); do

@@ -2,9 +2,12 @@
  * main.c -- the lunalloc console: a Lua 5.4 interpreter whose own malloc is lunalloc (it links the shared library),
  * with the module preset as the global `la`, and a prompt.
  *
- * The parts: options (command line), paths (where the module is), run (protected calls), interrupt (Ctrl-C), repl over
- * line over readline, history and complete, terminal. What can be done in Lua is: lunalloc.show prints values,
- * lunalloc.complete finds completions, lunalloc.help answers help(), lunalloc.tour is the tour.
+ * The parts, each with its header: options (the command line), paths (finds the module), run (protected calls),
+ * interrupt (Ctrl-C), repl (the prompt), which uses input (compiles the text) and line (reads it); line uses readline,
+ * history and complete; terminal (size and colour).
+ *
+ * The rest is written in Lua: lunalloc.show prints values, lunalloc.complete finds completions, lunalloc.help answers
+ * help(), lunalloc.tour is the guided tour.
  */
 #include "interrupt.h"
 #include "options.h"
@@ -31,7 +34,8 @@ typedef struct {
 
 /* ---- the state -------------------------------------------------------------------------------------------------- */
 
-/* global `arg`: the script at 0, its arguments above, what came before it below; without a script, the program at 0. */
+/* Sets the global `arg` as lua does: the script at 0, its arguments after it, the program and its options at negative
+ * indices. Without a script, the program is at 0. */
 static void
 set_arguments(lua_State *L, const session_t *session) {
     int script = session->options.script;
@@ -43,7 +47,7 @@ set_arguments(lua_State *L, const session_t *session) {
     lua_setglobal(L, "arg");
 }
 
-/* The globals `la` and `help`. */
+/* Sets the globals `la` and `help`. */
 static status_t
 open_module(lua_State *L) {
     luaL_requiref(L, "lunalloc.console", terminal_open, 0);
@@ -52,7 +56,7 @@ open_module(lua_State *L) {
     return run_string(L, preset, "=(start)") == STATUS_OK ? STATUS_OK : STATUS_USAGE;
 }
 
-/* ---- what was asked for ----------------------------------------------------------------------------------------- */
+/* ---- the parts of a session -------------------------------------------------------------------------------------- */
 
 static status_t
 run_actions(lua_State *L, const session_t *session) {
@@ -83,7 +87,8 @@ print_version(void) {
     printf("lunalloc %s, %s\n", LUNALLOC_VERSION, LUA_RELEASE);
 }
 
-/* Who types at a terminal has seen the errors; for a script that pipes input in, they are the result. */
+/* Runs the prompt. On a terminal the status is 0, since the user has seen every error. Input from a pipe gives the
+ * status of the first failure. */
 static status_t
 run_prompt(lua_State *L, bool greet, status_t before) {
     if (greet && terminal_editable()) {
@@ -112,7 +117,7 @@ run_session(lua_State *L, const session_t *session) {
     return nothing ? run_file(L, NULL, 0) : status;
 }
 
-/* The whole of the work in a protected call, so that a lack of memory anywhere is an error like others. */
+/* All work is done inside this protected call, so that running out of memory is a Lua error like any other. */
 static int
 protected_main(lua_State *L) {
     session_t *session = lua_touserdata(L, 1);
@@ -128,7 +133,8 @@ protected_main(lua_State *L) {
     return 0;
 }
 
-/* What was printed must have arrived. An earlier failure has left only its flag, not its reason. */
+/* Output that cannot be written is an error. Of a failure before this flush only the stream's flag is known, not the
+ * reason. */
 static status_t
 flush_output(status_t status) {
     bool failed_before = ferror(stdout) != 0;

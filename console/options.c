@@ -28,8 +28,8 @@ is_flag(const char *argument, const char *brief, const char *full) {
     return (brief != NULL && strcmp(argument, brief) == 0) || strcmp(argument, full) == 0;
 }
 
-/* The value of -e or -l at argv[i]: glued on ("-eCODE") or the next argument, which *used counts. NULL if it is
- * missing. */
+/* The value of the -e or -l at argv[i]: the rest of this argument ("-eCODE"), or the next one. *used: how many
+ * arguments option and value are. NULL if the value is missing. */
 static const char *
 option_value(char **argv, int i, int *used) {
     bool glued = argv[i][2] != '\0';
@@ -42,7 +42,7 @@ takes_value(const char *argument) {
     return argument[0] == '-' && (argument[1] == 'e' || argument[1] == 'l');
 }
 
-/* Takes the options at argv[i]; returns how many arguments they were, 0 if they are bad. */
+/* Parses the option at argv[i]. Returns how many arguments it takes, 0 if it is invalid. */
 static int
 parse_option(char **argv, int i, options_t *options) {
     const char *argument = argv[i];

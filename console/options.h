@@ -1,9 +1,10 @@
 /*
- * options.h -- the console's command line, as plain data.
+ * options.h -- parses the console's command line into plain data.
  *
  *     lunalloc [-e CODE | -l MODULE | -i]... [--] [SCRIPT [ARGS...] | -]
  *
- * Parsing has no effects but for the error line: nothing runs before the whole line is known to be good.
+ * Parsing only fills the structure, or prints one error line: nothing runs before the whole command line is known to be
+ * valid.
  */
 #ifndef CONSOLE_OPTIONS_H
 #define CONSOLE_OPTIONS_H
@@ -14,10 +15,10 @@ typedef struct {
     bool help;
     bool version;
     bool tour;
-    bool interactive; /* -i: a prompt follows whatever else was asked for */
-    int nactions;     /* -e and -l, which stand in argv[1 .. end) in their order */
-    int end;          /* index of the first argument that is no option; argc if there is none */
-    int script;       /* index of the script's name ("-" is standard input); 0 if there is none */
+    bool interactive; /* -i: prompt after the script or code */
+    int nactions;     /* how many -e and -l there are; they stand in argv[1 .. end), in order */
+    int end;          /* index in argv of the first argument that is not an option; argc without one */
+    int script;       /* index in argv of the script's name ("-" is standard input); 0 without a script */
 } options_t;
 
 typedef enum {
@@ -27,16 +28,17 @@ typedef enum {
 
 typedef struct {
     action_kind_t kind;
-    const char *text; /* the code, or the module's name; points into argv */
+    const char *text; /* the code, or the name of the module; points into argv */
 } action_t;
 
-/* Fills `options`. On a bad line prints one line on stderr (what, and what is allowed) and returns false. */
+/* Fills `options`. If the command line is invalid, prints one line on stderr (the reason, and what is allowed) and
+ * returns false. */
 bool options_parse(int argc, char **argv, options_t *options);
 
-/* Steps through the -e and -l of a parsed line: start with *cursor = 1; false at the end. */
+/* Gets the next -e or -l of a parsed command line. Start with *cursor = 1; false after the last one. */
 bool options_next_action(char **argv, const options_t *options, int *cursor, action_t *action);
 
-/* The text that -h prints. */
+/* The text of -h. */
 extern const char options_usage[];
 
 #endif

@@ -1,10 +1,10 @@
 /*
- * paths.c -- the module's folders relative to the executable.
+ * paths.c -- the module's folders, relative to the executable:
  *
  *     tree       BUILD/lunalloc            BUILD/lua/?.so            ../lua/?.lua, or ../../lua/?.lua for build/VARIANT
  *     installed  PREFIX/bin/lunalloc       PREFIX/lib/lua/5.4/?.so   PREFIX/share/lua/5.4/?.lua
  *
- * A folder goes on the path only if the module is in it, so nothing of a user's other trees is picked up by accident.
+ * A folder is added only if it contains the module, so that no other files are found there by accident.
  */
 #include "paths.h"
 
@@ -19,7 +19,7 @@ static const char *const c_folders[] = {"lua", "../lib/lua/5.4"};
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 
-/* The folder of the running executable, in `folder`; false if the system does not tell. */
+/* Writes the folder of the running executable to `folder`; false if the system does not know it. */
 static bool
 executable_folder(char *folder, size_t size) {
     ssize_t n = readlink("/proc/self/exe", folder, size - 1);
@@ -35,7 +35,7 @@ executable_folder(char *folder, size_t size) {
     return true;
 }
 
-/* Pushes "HERE/FOLDER/" if `file` exists in it, else nothing. */
+/* Pushes "HERE/FOLDER/" if that folder has `file`; otherwise pushes nothing and returns false. */
 static bool
 push_folder(lua_State *L, const char *here, const char *folder, const char *file) {
     const char *path = lua_pushfstring(L, "%s/%s/%s", here, folder, file);

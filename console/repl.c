@@ -1,8 +1,8 @@
 /*
  * repl.c -- see repl.h.
  *
- * The Lua stack of the loop: at most the input (a string that grows line by line), then what it was cut into (an array)
- * or a message, then a function or its results. It is empty between inputs.
+ * The Lua stack within the loop, from the bottom: the input (a string that grows line by line); the array of its
+ * pieces, or an error message; the function that runs, or its results. It is empty between inputs.
  */
 #include "repl.h"
 
@@ -14,14 +14,14 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Reports the message on the top, and pops it. */
+/* Prints the error message on the top of the stack, pops it, and returns the status. */
 static status_t
 fail(lua_State *L, status_t status) {
     run_report(L);
     return status;
 }
 
-/* Prints the values at stack indices first .. top by lunalloc.show, and pops them. */
+/* Prints the values at stack indices first .. top with lunalloc.show, and pops them. */
 static status_t
 print_values(lua_State *L, int first) {
     int count = lua_gettop(L) - first + 1;
@@ -45,7 +45,7 @@ print_values(lua_State *L, int first) {
     return status == STATUS_OK ? status : fail(L, status);
 }
 
-/* Runs the function on the top of the stack; prints what it returns or the error. */
+/* Runs the function on the top of the stack; prints its results, or its error. */
 static status_t
 evaluate(lua_State *L) {
     int first = lua_gettop(L);
@@ -61,7 +61,7 @@ show_help(lua_State *L, const char *word) {
     return status == STATUS_OK ? status : fail(L, status);
 }
 
-/* A dot command. *quit: the loop is to end. */
+/* Runs a dot command. *quit becomes true if it ends the prompt. */
 static status_t
 command(lua_State *L, const char *line, bool *quit) {
     size_t length = strcspn(line, " \t");
@@ -73,7 +73,7 @@ command(lua_State *L, const char *line, bool *quit) {
     if (strncmp(line, ".help", length) == 0 && length == 5) {
         return show_help(L, word[0] != '\0' ? word : NULL);
     }
-    fprintf(stderr, "lunalloc: unknown command '%.*s'; there are .help [WORD] and .quit\n", (int)length, line);
+    fprintf(stderr, "lunalloc: unknown command '%.*s'; the commands are .help [WORD] and .quit\n", (int)length, line);
     return STATUS_USAGE;
 }
 
@@ -90,7 +90,8 @@ append_line(lua_State *L, char *line) {
     free(line);
 }
 
-/* Runs what is in the array at stack index 2, in turn, until something fails: the rest may rely on it. */
+/* Runs the pieces in the array at stack index 2 one after the other, up to the first that fails: later ones may depend
+ * on it. */
 static status_t
 run_all(lua_State *L, bool *quit) {
     status_t status = STATUS_OK;
@@ -103,15 +104,15 @@ run_all(lua_State *L, bool *quit) {
     return status;
 }
 
-/* The input at stack index 1 is as long as it will get: runs it. */
+/* Runs the input at stack index 1, which has all its lines. */
 static status_t
-process(lua_State *L, bool *quit) {
+run_input(lua_State *L, bool *quit) {
     lua_settop(L, 1);
     line_remember(lua_tostring(L, 1));
     return input_compile(L) == INPUT_READY ? run_all(L, quit) : fail(L, STATUS_SCRIPT);
 }
 
-/* Reads one input, of as many lines as it takes, to stack index 1. */
+/* Reads one input, of one or more lines, to stack index 1. */
 static line_status_t
 read_input(lua_State *L) {
     char *line;
@@ -122,7 +123,7 @@ read_input(lua_State *L) {
             return status;
         }
         if (status == LINE_END) {
-            return LINE_TEXT; /* what there is, so that its error shows; the next read meets the end again */
+            return LINE_TEXT; /* an incomplete input is run, to show its error; the next read finds the end again */
         }
         append_line(L, line);
         if (input_compile(L) != INPUT_INCOMPLETE) {
@@ -140,7 +141,7 @@ repl_run(lua_State *L) {
     while (!quit) {
         lua_settop(L, 0);
         line_status_t read = read_input(L);
-        status_t status = read == LINE_TEXT ? process(L, &quit) : STATUS_OK;
+        status_t status = read == LINE_TEXT ? run_input(L, &quit) : STATUS_OK;
         quit = quit || read == LINE_END;
         first = first == STATUS_OK ? status : first;
     }

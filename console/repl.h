@@ -1,5 +1,5 @@
 /*
- * repl.h -- the prompt.
+ * repl.h -- the prompt: reads inputs, runs them and prints their values.
  */
 #ifndef CONSOLE_REPL_H
 #define CONSOLE_REPL_H
@@ -9,9 +9,9 @@
 #include <lua.h>
 
 /*
- * Reads, evaluates and prints until the end of the input. An input that is an expression has its values printed; one
- * that is not complete goes on in the next line; what was pasted is run piece by piece (input.h); errors are reported
- * on stderr. ".help" and ".quit" are commands. Returns the status of the first input that failed.
+ * Runs inputs until the end of standard input or ".quit". The values of an expression are printed. An incomplete input
+ * continues in the next line, and a pasted one is run piece by piece (input.h). ".help [WORD]" and ".quit" are
+ * commands. Errors are printed on stderr. Returns the status of the first input that failed; STATUS_OK if none did.
  */
 status_t repl_run(lua_State *L);
 

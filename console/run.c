@@ -9,7 +9,7 @@
 #include <stdio.h>
 #include <string.h>
 
-/* Any error value to a string: itself, its __tostring, or a description. */
+/* The text of an error value: itself if it is a string, the result of its __tostring, or a description of its type. */
 static const char *
 message_text(lua_State *L, int index) {
     const char *text = lua_tostring(L, index);
@@ -19,7 +19,7 @@ message_text(lua_State *L, int index) {
     return text != NULL ? text : lua_pushfstring(L, "(error object is a %s value)", luaL_typename(L, index));
 }
 
-/* lua_pcall's message handler. */
+/* The message handler of lua_pcall. */
 static int
 add_traceback(lua_State *L) {
     luaL_traceback(L, L, message_text(L, 1), 1);
@@ -50,7 +50,7 @@ run_report(lua_State *L) {
     lua_pop(L, 1);
 }
 
-/* Reports unless all is well. */
+/* Prints the error, if there is one; returns the status. */
 static status_t
 reported(lua_State *L, status_t status) {
     if (status != STATUS_OK) {

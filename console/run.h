@@ -1,32 +1,34 @@
 /*
- * run.h -- protected calls into Lua, with tracebacks on stderr and Ctrl-C.
+ * run.h -- runs Lua code in protected calls: errors get a traceback, and Ctrl-C stops the code.
  */
 #ifndef CONSOLE_RUN_H
 #define CONSOLE_RUN_H
 
 #include <lua.h>
 
-/* The process's exit status. A script's os.exit(n) gives n; 4 is by convention "a limit was missed". */
+/* The exit status of the process. os.exit(n) in a script gives n; by convention 4 means that a limit was missed. */
 typedef enum {
     STATUS_OK = 0,
-    STATUS_USAGE = 1,      /* the console's own error: bad command line, unreadable script, no module */
-    STATUS_SCRIPT = 3,     /* an error in Lua code; it has been reported */
-    STATUS_INTERRUPTED = 5 /* never an exit status: the process ends by SIGINT */
+    STATUS_USAGE = 1,      /* an error of the console: bad command line, unreadable script, module not found */
+    STATUS_SCRIPT = 3,     /* an error in Lua code; it has been printed */
+    STATUS_INTERRUPTED = 5 /* Ctrl-C; not an exit status, since the process ends by SIGINT */
 } status_t;
 
 /*
- * lua_pcall, with a traceback added to a string message and Ctrl-C made an error. On failure the message is on the
- * top of the stack. STATUS_OK, STATUS_SCRIPT or STATUS_INTERRUPTED.
+ * Like lua_pcall, but adds a traceback to the error message, and raises an error on Ctrl-C. Returns STATUS_OK,
+ * STATUS_SCRIPT or STATUS_INTERRUPTED; on failure the message is on the top of the stack.
  */
 status_t run_call(lua_State *L, int nargs, int nresults);
 
-/* Prints the message on the top of the stack as "lunalloc: MESSAGE" to stderr and pops it. */
+/* Prints "lunalloc: MESSAGE" on stderr, where MESSAGE is on the top of the stack, and pops it. */
 void run_report(lua_State *L);
 
-/* Compile and run, reporting errors. `text` is one -e; `name` is a script file, or NULL for standard input. */
+/* These compile and run code, and print its errors. */
+/* The code `text`; `chunk_name` is for messages. */
 status_t run_string(lua_State *L, const char *text, const char *chunk_name);
-status_t run_file(lua_State *L, const char *name, int nargs); /* its arguments are on the top of the stack; pops them */
-/* global MODULE = require "MODULE" */
+/* A script file, or standard input if name is NULL. Its nargs arguments are on the top of the stack and are popped. */
+status_t run_file(lua_State *L, const char *name, int nargs);
+/* Sets the global MODULE to require "MODULE". */
 status_t run_require(lua_State *L, const char *module);
 
 #endif

@@ -1,5 +1,5 @@
 /*
- * terminal.c -- size, colour and patience; see terminal.h.
+ * terminal.c -- see terminal.h.
  */
 #include "terminal.h"
 
@@ -23,7 +23,7 @@ terminal_colour(void) {
     return isatty(STDOUT_FILENO) && !dumb && (no_colour == NULL || no_colour[0] == '\0');
 }
 
-/* A positive number from the environment, else `fallback`. */
+/* The value of an environment variable if it is a number from 1 to 9,999, else `fallback`. */
 static int
 environment_number(const char *name, int fallback) {
     const char *text = getenv(name);

@@ -1,5 +1,5 @@
 /*
- * terminal.h -- what the console knows about its terminal, for C and, as the module "lunalloc.console", for Lua.
+ * terminal.h -- the size and abilities of the terminal: functions for C, and the module "lunalloc.console" for Lua.
  */
 #ifndef CONSOLE_TERMINAL_H
 #define CONSOLE_TERMINAL_H
@@ -7,15 +7,18 @@
 #include <lua.h>
 #include <stdbool.h>
 
-/* Standard input and output are both a terminal: lines can be edited. */
+/* Can lines be edited? Only if standard input and output are both terminals. */
 bool terminal_editable(void);
 
-/* Escape sequences are welcome on standard output: a terminal, not a dumb one, and NO_COLOR is unset or empty. */
+/* May output be coloured? Only if standard output is a terminal, TERM is set and not "dumb", and NO_COLOR is unset or
+ * empty. */
 bool terminal_colour(void);
 
 /*
- * The module: tty, colour (booleans about standard output), width(), height() (cells; COLUMNS and LINES where there is
- * no terminal; 80 x 24 failing both), sleep(seconds) (returns early on Ctrl-C).
+ * Opens the Lua module:
+ *     tty, colour        booleans about standard output
+ *     width(), height()  of the terminal in cells; without a terminal COLUMNS and LINES, or else 80 and 24
+ *     sleep(seconds)     returns early, with false, on a signal such as Ctrl-C
  */
 int terminal_open(lua_State *L);
 

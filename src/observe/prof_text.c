@@ -7,11 +7,11 @@
  *   MAPPED_LIBRARIES:
  *   the lines of /proc/self/maps
  *
- * LIVE and ACCUM count samples, and BYTES are the samples' sizes; readers scale them up by RATE. To readers, the lines of
- * threads are comments. jemalloc's own form has "heap_v2/RATE" in front and lines "t*: ...", "t1: ..." after each stack;
- * jeprof shows it by thread, and google-pprof cannot read it. One file cannot be both: google-pprof accepts a file only
- * if its first line that is no %command, after a section of symbols if there is one, begins with "heap profile:"; and
- * jeprof does not look for threads in a file that begins like that.
+ * LIVE and ACCUM count samples, and BYTES are the samples' sizes; readers scale them up by RATE. To readers, the lines
+ * of threads are comments. jemalloc's own form has "heap_v2/RATE" in front and lines "t*: ...", "t1: ..." after each
+ * stack; jeprof shows it by thread, and google-pprof cannot read it. One file cannot be both: google-pprof accepts a
+ * file only if its first line that is no %command, after a section of symbols if there is one, begins with "heap
+ * profile:"; and jeprof does not look for threads in a file that begins like that.
  */
 #include "base/fmt.h"
 #include "observe/prof_format.h"

@@ -21,7 +21,8 @@
 size_t walk_extents(lunalloc_cursor_t *cursor, lunalloc_extent_t *out, size_t n, lunalloc_page_totals_t *totals);
 /* 0, or ENOENT if the address is no memory of the allocator. */
 int walk_find(uintptr_t addr, lunalloc_location_t *out);
-/* Walks all extents and asks the system page by page which are resident. 0, or ENOSYS where the system does not tell. */
+/* Walks all extents and asks the system page by page which are resident. 0, or ENOSYS where the system does not
+ * tell. */
 int walk_reconcile(lunalloc_reconciliation_t *out);
 
 #endif

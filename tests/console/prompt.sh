@@ -30,7 +30,7 @@ pty_send 'nothing.field\r'
 pty_expect "a run-time error has a traceback" "stack traceback:"
 pty_expect "and the prompt is back" "$prompt"
 pty_send '.nonsense\r'
-pty_expect "an unknown command says what there is" "unknown command '.nonsense'; there are .help [WORD] and .quit"
+pty_expect "the commands are named" "unknown command '.nonsense'; the commands are .help [WORD] and .quit"
 pty_send '.qui\r'
 pty_expect "so does the beginning of one" "unknown command '.qui'"
 pty_expect "and the prompt is back" "$prompt"
@@ -102,7 +102,7 @@ pty_expect "and the prompt is back" "$prompt"
 # The pattern takes for ever, in C.
 pty_send 'print("pp"); ("a"):rep(1000):find((".-"):rep(20) .. "b")\r'
 pty_expect "a long call of C code" $'\npp\r\n'
-warning="(C code is running: once more ends lunalloc)"
+warning="(C code is running: Ctrl-C once more ends lunalloc)"
 for _ in $(seq 100); do # two that come at once are one signal
     pty_send '\x03'
     pty_read
