@@ -5,6 +5,8 @@
 #include "api/message.h"
 
 #include "arena/arenas.h"
+#include "arena/arenas_bind.h"
+#include "arena/arenas_special.h"
 #include "base/check.h"
 #include "base/options.h"
 #include "control/background.h"
@@ -67,6 +69,8 @@ boot(void) {
     if (options.stats_interval >= 0) {
         byte_counters_report_each((uint64_t)options.stats_interval, print_in_passing);
     }
+    arenas_bind_boot(options.narenas);
+    arenas_oversize_boot();
     thread_boot();
     background_boot();
     prof_is_entry = entry_is;

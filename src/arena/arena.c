@@ -1,12 +1,9 @@
-/* arena.c -- an arena's life and its fork. Its checker is arena_check.c's, small allocations are small.c's, large
- * ones large.c's. */
+/* arena.c -- an arena's creation, its defaults, and its locks for a still picture and for fork. */
 #include "arena/arena.h"
 
-#include "base/check.h"
 #include "base/options.h"
 #include "base/witness.h"
 #include "extent/metadata.h"
-#include "extent/pagemap.h"
 #include "os/clock.h"
 
 arena_t *
@@ -29,64 +26,6 @@ arena_new(uint32_t index, bool manual) {
 uint32_t
 arena_assign_bin_shard(arena_t *arena) {
     return atomic_add(&arena->nshards_assigned, 1);
-}
-
-/* Takes a slab out of its bin. False if that was done by another thread, which found it empty: then its descriptor may
- * be another arena's by now. */
-static bool
-forget(const arena_t *arena, extent_t *slab) {
-    bool mine = false;
-    bin_t *bin = atomic_get(&slab->bin);
-    if (bin != NULL) {
-        bin_lock(bin);
-        mine = atomic_get(&slab->bin) == bin && extent_arena(slab) == arena->index;
-        if (mine) {
-            bin_forget(bin, slab);
-        }
-        bin_unlock(bin);
-    }
-    return mine;
-}
-
-/* Frees one active extent whatever it holds. */
-static void
-reclaim(arena_t *arena, extent_t *e, bool slab) {
-    if (!slab) {
-        arena_free_large(e);
-    } else if (forget(arena, e)) {
-        pagemap_clear_slab(e);
-        pa_dalloc(&arena->pages, e);
-    }
-}
-
-/* The first active extent at or after a place, and whether it is a slab; NULL at the end. */
-static extent_t *
-next_active(page_alloc_t *pa, pa_place_t *place, bool *slab) {
-    pa_lock_layout(pa);
-    extent_t *e = pa_next_extent(pa, place);
-    while (e != NULL && extent_state(e) != extent_active) {
-        e = pa_next_extent(pa, place);
-    }
-    *slab = e != NULL && e->slab;
-    pa_unlock_layout(pa);
-    return e;
-}
-
-void
-arena_reset(arena_t *arena) {
-    witness_no_core_lock();
-    pa_place_t place = {0};
-    bool slab;
-    for (extent_t *e; (e = next_active(&arena->pages, &place, &slab)) != NULL;) {
-        reclaim(arena, e, slab);
-    }
-}
-
-void
-arena_clear(arena_t *arena) {
-    witness_no_core_lock();
-    arena_reset(arena);
-    pa_release_all(&arena->pages);
 }
 
 void

@@ -1,104 +1,127 @@
 /*
- * arena.h -- an independent allocator: bins of small classes and large allocations over its own pages.
+ * arena.h -- one arena: an independent allocator over its own pages.
  *
- * Threads call it through their caches (thread/), in batches; nothing here knows threads. Every pointer carries its
- * arena in its extent, so any thread may free anything.
+ * Use it to fill and flush thread caches (thread/), which call it in batches, and to allocate or free without a cache.
+ * arenas.h finds and makes arenas; nothing here knows threads.
+ *
+ *   small.c   small allocations: regions of slabs, from the bins of their class (bin.h)
+ *   large.c   large allocations: an extent each
+ *   free.c    frees, by address alone: the page map leads to the extent, which names its arena and, for a slab, its
+ *             bin; so any thread frees any pointer
+ *   arena.c   creation, defaults, locks for fork
  *
  * Thread-safe. On entry no lock of the core is held.
  */
 #ifndef LUNALLOC_ARENA_ARENA_H
 #define LUNALLOC_ARENA_ARENA_H
 
-#include "arena/shards.h"
+#include "arena/bin.h"
 #include "extent/page_alloc.h"
 
-/* Clearing: its memory is being given back, by a thread that holds no lock. */
 typedef enum {
     arena_living,
-    arena_clearing,
+    arena_clearing, /* reset or destruction is under way, in a thread that holds no lock */
     arena_destroyed
 } arena_life_t;
 
 typedef struct arena {
     uint32_t index;            /* Synchronization: constant. */
-    _Atomic uint64_t created;  /* Synchronization: written while nothing lives in it, read at any time; ns. */
-    _Atomic arena_life_t life; /* Synchronization: written under the arenas' lock, read at any time. */
-    _Atomic bool manual; /* Synchronization: written while nothing lives in it, read at any time; made by request, not
-                            for automatic binding; never cached. */
-    _Atomic uint32_t nthreads;                    /* Synchronization: any thread; threads bound to it. */
-    _Atomic uint32_t nshards_assigned;            /* Synchronization: any thread adds; seats given so far. */
-    _Atomic uint64_t nmalloc_large[SC_MAX_SIZES]; /* Synchronization: any thread adds; by szind, samples of small
-                                                     classes too. */
+    _Atomic uint64_t created;  /* Synchronization: written while it is empty, read at any time; ns. */
+    _Atomic arena_life_t life; /* Synchronization: written under the table's lock (arenas.h), read at any time. */
+    _Atomic bool manual;       /* Synchronization: as created; made by request: no thread is bound to it
+                                  automatically, and caches take none of its memory. */
+    _Atomic uint32_t nthreads; /* Synchronization: any thread; threads bound to it. */
+    _Atomic uint32_t nshards_assigned;            /* Synchronization: any thread adds; bin shard indices given out. */
+    _Atomic uint64_t nmalloc_large[SC_MAX_SIZES]; /* Synchronization: any thread adds; by szind; sampled allocations of
+                                                     small classes are counted here, too. */
     _Atomic uint64_t ndalloc_large[SC_MAX_SIZES]; /* Synchronization: as nmalloc_large. */
-    _Atomic uint64_t nrequests[SC_MAX_SIZES];     /* Synchronization: any thread adds; requests by szind that no living
-                                                     thread's cache counts. */
+    _Atomic uint64_t nrequests[SC_MAX_SIZES];     /* Synchronization: any thread adds; by szind; requests that no
+                                                     existing cache counts. */
     page_alloc_t pages;                           /* Synchronization: its own. */
-    bin_t bins[]; /* Synchronization: their own; sc.nsmall of them, the first shard of each class. */
+    bin_t bins[]; /* Synchronization: their own; sc.nsmall of them: the first shard of each small class. */
 } arena_t;
 
-/* A new arena in metadata; NULL without memory. */
+/* A new arena, in metadata; NULL if memory is exhausted. */
 arena_t *arena_new(uint32_t index, bool manual);
-/* Hooks, decay times and cap as new arenas get them; its life begins. */
+/* Sets hooks, decay times and limits to the defaults of new arenas, and the time of creation to `now`. */
 void arena_use_defaults(arena_t *arena, uint64_t now);
 
-/* A number for a thread, by which it keeps to one shard of each class; they are given in turn. */
+/* The bin shard index of a new thread: 0, 1, 2 ... in turn. The thread keeps it, and takes from shard index % number of
+ * shards of each class. */
 uint32_t arena_assign_bin_shard(arena_t *arena);
 
-/* Requests that no thread's cache counts: of an arena that was named, or of a thread without a cache. */
+/* Counts requests that no cache counts: those that name an arena, or of a thread without a cache. */
 static inline void
 arena_count_requests(arena_t *arena, uint32_t szind, uint64_t n) {
     atomic_add(&arena->nrequests[szind], n);
 }
 
-/* Up to n regions of a small class into out, ascending within a slab, from the slabs that the bin_shard's shard and surplus
- * ones have. Asks no hook. */
-uint32_t arena_take(arena_t *arena, uint32_t szind, uint32_t bin_shard, uint32_t n, void **out);
-/* One more slab for a class; others may take its regions first. False without memory. */
-bool arena_add_slab(arena_t *arena, uint32_t szind, uint32_t bin_shard);
-/* As arena_take, with new slabs too; failing that, from any shard: fewer than n only without memory. */
-uint32_t arena_fill(arena_t *arena, uint32_t szind, uint32_t bin_shard, uint32_t n, void **out);
-/* One region of a small class, without a cache. NULL without memory. */
-void *arena_malloc_small(arena_t *arena, uint32_t szind, uint32_t bin_shard);
-/* A large allocation at an alignment (a power of two); *zeroed as for pa_alloc. NULL without memory. */
-void *arena_malloc_large(arena_t *arena, uint32_t szind, size_t alignment, bool *zeroed);
-/* The same of this arena's own memory only. */
-void *arena_malloc_large_in(arena_t *arena, uint32_t szind, size_t alignment, bool *zeroed);
+/* ---- small allocations: small.c ---- */
 
-/* Gives n pointers back to the arenas that they came from, in any mix of small classes and arenas. Clobbers ptrs. Asks
- * no hook: slabs that nothing lives in any more are appended to `emptied`, for arena_delete_slabs. */
-void arena_push(void **ptrs, uint32_t n, list_t *emptied);
-void arena_delete_slabs(list_t *emptied);
-/* Both. */
-void arena_flush(void **ptrs, uint32_t n);
-/* The extent of an allocation that lives; anything else is misuse and ends the process with a message naming `what`. */
-extent_t *arena_extent_of(const void *ptr, const char *what);
-/* Misuse unless this is the address of an allocation in that extent, which a free would take: for who takes it and
- * frees it later. */
-void arena_expect_live(const extent_t *e, const void *ptr);
+/* Takes up to n regions of a small class from the existing slabs of the thread's bin shard and of surplus shards
+ * (bin.h); ascending within a slab. Returns how many. Calls no hook. */
+uint32_t arena_take(arena_t *arena, uint32_t szind, uint32_t bin_shard, uint32_t n, void **out);
+/* Adds a slab to a bin shard; another thread may take its regions first. False if memory is exhausted. */
+bool arena_add_slab(arena_t *arena, uint32_t szind, uint32_t bin_shard);
+/* Takes n regions: as arena_take, then from new slabs, then from any shard. Fewer only if memory is exhausted. */
+uint32_t arena_fill(arena_t *arena, uint32_t szind, uint32_t bin_shard, uint32_t n, void **out);
+/* Takes one region; NULL if memory is exhausted. */
+void *arena_malloc_small(arena_t *arena, uint32_t szind, uint32_t bin_shard);
+/* Gives a slab that has left its bin back to the page layer. */
+void arena_delete_slab(arena_t *arena, extent_t *slab);
+/* Gives empty slabs back, and all free pages to the system. For an arena that no thread allocates from. */
+void arena_drain(arena_t *arena);
+/* Gives empty slabs of a class's surplus shards back; those shards have no current slab afterwards. */
+void arena_drain_surplus(arena_t *arena, uint32_t szind);
+
+/* ---- large allocations: large.c ---- */
+
+/* A large allocation at an alignment (a power of two); *zeroed as for pa_alloc. Resident free pages of another automatic
+ * arena may serve it: then it belongs to that one. NULL if memory is exhausted. */
+void *arena_malloc_large(arena_t *arena, uint32_t szind, size_t alignment, bool *zeroed);
+/* The same from this arena alone: for requests that name it. */
+void *arena_malloc_large_in(arena_t *arena, uint32_t szind, size_t alignment, bool *zeroed);
+/* A sampled allocation of any class (sample.h), which is an extent of its own. NULL: allocate an ordinary one instead.
+ * The thread is not to be sampled, the profiler has no record for it, or memory is exhausted. */
+void *arena_malloc_sampled(arena_t *arena, uint32_t szind, size_t alignment, bool *zeroed);
+/* Frees an extent that is no slab. */
 void arena_free_large(extent_t *e);
-/* The same by address: one inside a large allocation is misuse. */
-void arena_free_large_ptr(const void *ptr);
 
 /* Resizes a large allocation in place to a large class. False: nothing changed. */
 bool arena_resize_large(extent_t *e, uint32_t szind);
-/* Lets it grow to a large class at another place, in the same arena, without copying. Returns its extent there, the old
- * one is free; NULL where that cannot be: nothing changed. */
+/* Grows a large allocation by remapping its pages to another address of the same arena: nothing is copied. Returns the
+ * new extent, the old one is free. NULL: nothing changed. */
 extent_t *arena_relocate_large(extent_t *e, uint32_t szind);
 
-/* Gives everything back in which nothing lives, empty slabs too. For an arena that no thread allocates from. */
-void arena_drain(arena_t *arena);
-/* Gives back what is empty in surplus shards of a class, and leaves no current slab there. */
-void arena_drain_surplus(arena_t *arena, uint32_t szind);
-/* Frees everything that lives in a manual arena. Nobody uses its memory any more. */
+/* ---- frees: free.c ---- */
+
+/* Frees one allocation of any class, past all caches. An address inside an allocation is misuse. */
+void arena_free(void *ptr);
+/* Frees n small allocations of any mix of classes and arenas. Clobbers ptrs. */
+void arena_flush(void **ptrs, uint32_t n);
+/* The two halves of arena_flush, for a caller that has work to do before hooks may run. arena_push calls no hook: it
+ * appends slabs that became empty to `emptied`, which arena_delete_slabs gives back. */
+void arena_push(void **ptrs, uint32_t n, list_t *emptied);
+void arena_delete_slabs(list_t *emptied);
+
+/* The extent of an existing allocation; any other address is misuse, which ends the process with a message that begins
+ * with `what`. */
+extent_t *arena_extent_of(const void *ptr, const char *what);
+/* Misuse unless ptr is an allocation that a free would accept now: for a caller that takes it and frees it later. */
+void arena_expect_live(const extent_t *e, const void *ptr);
+
+/* ---- the whole arena ---- */
+
+/* Frees all active extents, with all that lives in them; arena_clear gives all regions back, too. Nobody may use the
+ * arena meanwhile (arenas_reset.c). */
 void arena_reset(arena_t *arena);
-/* Resets it and gives its regions back. */
 void arena_clear(arena_t *arena);
 
-/* All locks of its bins, of every shard: no region comes or goes between bins and caches. */
+/* The locks of all bins, of every shard: no region moves between bins and caches meanwhile. */
 void arena_lock_bins(arena_t *arena) ACQUIRE(role_bin);
 void arena_unlock_bins(arena_t *arena) RELEASE(role_bin);
 
-/* Stops at the first broken invariant. Debug builds. */
+/* Stops at the first broken invariant (arena_check.c). Debug builds. */
 void arena_check(arena_t *arena);
 
 void arena_prefork(arena_t *arena, lock_rank_t rank);

@@ -1,37 +1,21 @@
 /*
- * arena_check.c -- the checker of a whole arena. Part of arena.h's contract.
+ * arena_check.c -- checks that an arena's bins and its extents agree. Part of arena.h's contract.
  *
- * With every bin and the layout locked, nothing that bins and pages say of each other is in motion but slabs that are
- * in no bin (yet, or any more): what the page layer's checker has to leave open for them is proved here for all others,
- * full slabs among them, which only the walk over the extents finds. It is done once for each number that a shard of
- * any class has.
+ * With every bin and the layout locked, bins and extents stand still, except for slabs that are in no bin (not added
+ * yet, or taken out). The page layer's checker knows nothing of bins; here every slab that is in a bin is checked
+ * against it, full slabs too, which only the walk over the extents finds. One walk for each shard number in use tallies
+ * the slabs of that number's shards.
  */
 #include "arena/arena.h"
 #include "base/check.h"
 #include "extent/pagemap.h"
 
-/* One bin's slabs as the extents show them. Tallies are of shards of one number, by class. */
+/* One bin's slabs, as the walk over the extents finds them. `tallies` holds those of one shard number, by class. */
 typedef struct {
     uint64_t nslabs, nnonfull, curregs;
 } bin_tally_t;
 
-static void
-lock_all(arena_t *arena) ACQUIRE(role_bin, role_extents) NO_THREAD_SAFETY {
-    for (uint32_t i = 0; i < sc.nsmall; i++) {
-        shards_lock_all(&arena->bins[i]);
-    }
-    pa_lock_layout(&arena->pages);
-}
-
-static void
-unlock_all(arena_t *arena) RELEASE(role_bin, role_extents) NO_THREAD_SAFETY {
-    pa_unlock_layout(&arena->pages);
-    for (uint32_t i = sc.nsmall; i > 0; i--) {
-        shards_unlock_all(&arena->bins[i - 1]);
-    }
-}
-
-/* A pointer to anywhere in a slab leads to the slab, and to its class unless caches must not have it. */
+/* Every granule of a slab leads to the slab, and to its class unless the arena is manual: then to 0. */
 static void
 check_slab(arena_t *arena, const extent_t *slab, bin_tally_t *tallies) REQUIRES(role_bin, role_extents) {
     const bin_t *bin = atomic_get(&slab->bin);
@@ -48,8 +32,8 @@ check_slab(arena_t *arena, const extent_t *slab, bin_tally_t *tallies) REQUIRES(
     tally->curregs += slab->nregs - nfree;
 }
 
-/* It has the pages of its class, no more; but for the page of a guard that is just being set or taken away. A small
- * class is a sample's (arena/sample.h), which caches do not take. */
+/* A large allocation has exactly the pages of its class, or one more while its guard page is being set or removed. A
+ * small class is that of a sampled allocation (sample.h), which caches do not take. */
 static void
 check_large(const arena_t *arena, const extent_t *e) REQUIRES(role_extents) {
     size_t size = align_up(sc.size[e->szind], sc.page);
@@ -58,7 +42,7 @@ check_large(const arena_t *arena, const extent_t *e) REQUIRES(role_extents) {
     check(!atomic_get(&arena->manual) || pagemap_class((void *)e->addr) == 0);
 }
 
-/* A slab's bin is one of its class in its arena. */
+/* The number of the shard that counts a slab: one of its class, in its arena. */
 static uint32_t
 shard_of(arena_t *arena, const extent_t *slab) REQUIRES(role_bin, role_extents) {
     uint32_t k = 0;
@@ -69,7 +53,7 @@ shard_of(arena_t *arena, const extent_t *slab) REQUIRES(role_bin, role_extents) 
     return k;
 }
 
-/* All large allocations, and the slabs of shards of one number. */
+/* Checks all large allocations, and the slabs in shards of one number. */
 static void
 check_active(arena_t *arena, uint32_t shard, bin_tally_t *tallies) REQUIRES(role_bin, role_extents) {
     pa_place_t place = {0};
@@ -90,7 +74,7 @@ check_bin(bin_t *bin, const bin_tally_t *tally) REQUIRES(role_bin) {
     check(tally->curregs == atomic_get(&bin->nmalloc) - atomic_get(&bin->ndalloc));
 }
 
-/* False if there is none of this number. */
+/* Whether any class has a shard of this number. */
 static bool
 has_shards(arena_t *arena, uint32_t shard) {
     bool has = false;
@@ -113,12 +97,14 @@ check_shards(arena_t *arena, uint32_t shard) REQUIRES(role_bin, role_extents) {
 
 void
 arena_check(arena_t *arena) {
-    lock_all(arena);
+    arena_lock_bins(arena);
+    pa_lock_layout(&arena->pages);
     pa_check_locked(&arena->pages);
     for (uint32_t shard = 0; shard < SHARDS_MAX; shard++) {
         if (has_shards(arena, shard)) {
             check_shards(arena, shard);
         }
     }
-    unlock_all(arena);
+    pa_unlock_layout(&arena->pages);
+    arena_unlock_bins(arena);
 }

@@ -1,9 +1,9 @@
-/* bin.c -- the current slab and the occupancy buckets. */
+/* bin.c -- one bin: the current slab and the occupancy buckets. */
 #include "arena/bin.h"
 
 #include "base/check.h"
 
-/* Nothing is written where nobody looks: a class that is never used costs no page. */
+/* In release builds zeros are a valid bin. Nothing is written, so a class that is never used costs no page. */
 void
 bin_init(bin_t *bin) {
     if (config_debug) {
@@ -12,7 +12,7 @@ bin_init(bin_t *bin) {
 }
 
 static bool
-has(const bin_t *bin, uint32_t bucket) REQUIRES(role_bin) {
+has_slabs(const bin_t *bin, uint32_t bucket) REQUIRES(role_bin) {
     return (bin->buckets >> bucket & 1) != 0;
 }
 
@@ -30,11 +30,11 @@ limit_of(uint32_t bucket, uint32_t nregs) {
 }
 
 static void
-enter(bin_t *bin, extent_t *slab) REQUIRES(role_bin) {
+bin_enter_bucket(bin_t *bin, extent_t *slab) REQUIRES(role_bin) {
     slab->bucket = bucket_of(atomic_get(&slab->nfree), slab->nregs);
     slab->limit = limit_of(slab->bucket, slab->nregs);
     list_t *bucket = &bin->nonfull[slab->bucket];
-    if (!has(bin, slab->bucket)) {
+    if (!has_slabs(bin, slab->bucket)) {
         list_init(bucket);
         bin->buckets |= 1U << slab->bucket;
     }
@@ -43,7 +43,7 @@ enter(bin_t *bin, extent_t *slab) REQUIRES(role_bin) {
 }
 
 static void
-leave(bin_t *bin, extent_t *slab) REQUIRES(role_bin) {
+bin_leave_bucket(bin_t *bin, extent_t *slab) REQUIRES(role_bin) {
     list_remove(&slab->link);
     if (list_empty(&bin->nonfull[slab->bucket])) {
         bin->buckets &= ~(1U << slab->bucket);
@@ -51,14 +51,14 @@ leave(bin_t *bin, extent_t *slab) REQUIRES(role_bin) {
     counter_add(&bin->nnonfull, (uint64_t)-1);
 }
 
-/* The bin does not count a slab any more. */
+/* The bin stops counting a slab. */
 static void
-uncount(bin_t *bin, extent_t *slab) REQUIRES(role_bin) {
+bin_uncount(bin_t *bin, extent_t *slab) REQUIRES(role_bin) {
     atomic_set(&slab->bin, NULL);
     counter_add(&bin->nslabs, (uint64_t)-1);
 }
 
-/* The current slab, if there is one, is full. */
+/* The current slab so far, if any, is full. */
 static void
 set_current(bin_t *bin, extent_t *slab) REQUIRES(role_bin) {
     if (bin->current != NULL) {
@@ -68,14 +68,14 @@ set_current(bin_t *bin, extent_t *slab) REQUIRES(role_bin) {
     bin->current = slab;
 }
 
-/* The fullest slab that has a free region becomes the current one. False if there is none. */
+/* Makes the fullest slab that has a free region the current one. False if there is none. */
 static bool
 next_current(bin_t *bin) REQUIRES(role_bin) {
     if (bin->buckets == 0) {
         return false;
     }
     extent_t *slab = container_of(bin->nonfull[trailing_zeros(bin->buckets)].next, extent_t, link);
-    leave(bin, slab);
+    bin_leave_bucket(bin, slab);
     set_current(bin, slab);
     counter_add(&bin->nreslabs, 1);
     return true;
@@ -95,25 +95,25 @@ bin_pop(bin_t *bin, uint32_t n, void **out) {
 
 void
 bin_add_slab(bin_t *bin, extent_t *slab) {
-    atomic_set_release(&slab->bin, bin); /* who sees it sees nfree */
+    atomic_set_release(&slab->bin, bin); /* a thread that reads it sees nfree, too */
     counter_add(&bin->nslabs, 1);
     counter_add(&bin->nslabs_made, 1);
     if (bin->current == NULL || atomic_get(&bin->current->nfree) == 0) {
         set_current(bin, slab);
     } else {
-        enter(bin, slab);
+        bin_enter_bucket(bin, slab);
     }
 }
 
 void
 bin_rebucket(bin_t *bin, extent_t *slab, list_t *emptied) {
     if (slab->limit != LIMIT_FULL) {
-        leave(bin, slab);
+        bin_leave_bucket(bin, slab);
     }
     if (atomic_get(&slab->nfree) < slab->nregs) {
-        enter(bin, slab);
+        bin_enter_bucket(bin, slab);
     } else {
-        uncount(bin, slab);
+        bin_uncount(bin, slab);
         list_push_back(emptied, &slab->link);
     }
 }
@@ -123,22 +123,22 @@ bin_retire(bin_t *bin) {
     extent_t *slab = bin->current;
     bin->current = NULL;
     if (slab != NULL && atomic_get(&slab->nfree) > 0) {
-        enter(bin, slab);
+        bin_enter_bucket(bin, slab);
     } else if (slab != NULL) {
         slab->limit = LIMIT_FULL;
     }
 }
 
-/* Only the current slab can be empty, and those that were added and never used: these are in the last bucket. */
+/* Only the current slab can be empty, and slabs that were added but never used: these are in the last bucket. */
 extent_t *
 bin_take_empty(bin_t *bin) {
     bin_retire(bin);
     list_t *last = &bin->nonfull[BIN_BUCKETS - 1];
-    for (list_t *at = last->next; has(bin, BIN_BUCKETS - 1) && at != last; at = at->next) {
+    for (list_t *at = last->next; has_slabs(bin, BIN_BUCKETS - 1) && at != last; at = at->next) {
         extent_t *slab = container_of(at, extent_t, link);
         if (atomic_get(&slab->nfree) == slab->nregs) {
-            leave(bin, slab);
-            uncount(bin, slab);
+            bin_leave_bucket(bin, slab);
+            bin_uncount(bin, slab);
             return slab;
         }
     }
@@ -151,10 +151,10 @@ bin_forget(bin_t *bin, extent_t *slab) {
     if (slab == bin->current) {
         bin->current = NULL;
     } else if (nfree > 0) {
-        leave(bin, slab);
+        bin_leave_bucket(bin, slab);
     }
     counter_add(&bin->ndalloc, slab->nregs - nfree);
-    uncount(bin, slab);
+    bin_uncount(bin, slab);
 }
 
 static bool
@@ -179,8 +179,8 @@ bin_check_slab(const bin_t *bin, const extent_t *slab) {
 static void
 check_bucket(const bin_t *bin, uint32_t b, uint64_t *nnonfull) REQUIRES(role_bin) {
     const list_t *bucket = &bin->nonfull[b];
-    check(has(bin, b) == (bucket->next != NULL && !list_empty(bucket)));
-    for (const list_t *at = bucket->next; has(bin, b) && at != bucket; at = at->next) {
+    check(has_slabs(bin, b) == (bucket->next != NULL && !list_empty(bucket)));
+    for (const list_t *at = bucket->next; has_slabs(bin, b) && at != bucket; at = at->next) {
         const extent_t *slab = container_of(at, extent_t, link);
         bin_check_slab(bin, slab);
         check(slab->bucket == b && bucket_of(atomic_get(&slab->nfree), slab->nregs) == b);

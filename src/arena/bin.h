@@ -1,17 +1,33 @@
 /*
- * bin.h -- slabs of one small class in one arena: all of them, or a shard's (arena/shards.h).
+ * bin.h -- the slabs of one small class in one arena, and the shards into which a class's bin can be divided.
  *
- * Regions come from the current slab, then from the fullest slab that has a free one (so that sparse slabs drain and go
- * back to the page layer), then from a new slab. Non-full slabs other than the current one sit in occupancy buckets.
+ * Use a bin to take free regions of a class (bin_pop) and to give them back (bin_push), with its lock held; small.c and
+ * free.c do so for whole arenas. Regions are taken from the current slab, then from the fullest slab that has a free
+ * one, then from a new slab: so sparse slabs drain and return to the page layer. Non-full slabs other than the current
+ * one are kept in occupancy buckets.
+ *
+ * Bin shards. A class has the same number of shards in every arena, 1 .. SHARDS_MAX, changeable at any time. Each shard
+ * is a bin with a lock of its own. A thread takes regions from the shard (its bin shard index) % number. A slab stays
+ * with the shard that it was added to, whichever thread frees into it: the extent's `bin` says which. The first shard is
+ * the arena's own bin; it leads to the others, which are made at first use and never given back.
+ *
+ * Shards beyond the number are *surplus*: they get no new slab and have no current one, so their slabs leave as they
+ * become empty; and their free regions are taken before any other shard gets a new slab. When the number rises again
+ * they serve again, with the slabs that they still hold.
+ *
+ * What shards are for: threads without caches, which meet at a bin with every call (FIGURE). The most is jemalloc's
+ * (opt.bin_shards). The default is one.
+ *
+ * Thread-safe. Locks of several shards of a class are taken in the order of their numbers.
  *
  * Invariants (bin_check, under the lock)
  *   a slab is in bucket b  <=>  it is not current and nfree > 0, b = bucket_of(nfree, nregs)
  *   a slab's limit = the nfree that takes it out of bucket b: the least of bucket b + 1, or nregs; LIMIT_CURRENT or
- *   LIMIT_FULL in no bucket
+ *   LIMIT_FULL if it is in no bucket
  *   bit b of buckets  <=>  nonfull[b] is not empty;  a list that was never used is all zeros
- *   a full slab is on no list;  one that becomes empty leaves the bin at once, unless it is the current one
+ *   a full slab is on no list;  a slab that becomes empty leaves the bin at once, unless it is the current one
  *   curregs = nmalloc - ndalloc = sum of (nregs - nfree) over the slabs;  nslabs = their number (arena_check)
- *   a slab's bin is the one that counts it, NULL if there is none
+ *   slab->bin = the bin that counts the slab, NULL if none does
  */
 #ifndef LUNALLOC_ARENA_BIN_H
 #define LUNALLOC_ARENA_BIN_H
@@ -20,7 +36,7 @@
 #include "os/lock.h"
 
 #define BIN_BUCKETS 8
-/* In no bucket: the current slab never moves, a full one with its first free region. */
+/* Limits of slabs in no bucket: the current slab never moves, a full one moves with its first free region. */
 #define LIMIT_CURRENT UINT32_MAX
 #define LIMIT_FULL    0
 
@@ -37,8 +53,11 @@ typedef struct bin {
     _Atomic uint64_t nslabs_made;                     /* Synchronization: as nmalloc; cumulative. */
     _Atomic uint64_t nreslabs;                        /* Synchronization: as nmalloc; changes of the current slab. */
     _Atomic uint64_t nnonfull;                        /* Synchronization: as nmalloc. */
-    struct shards *_Atomic others; /* Synchronization: as nmalloc; the shards of which this is the first, or NULL. */
+    struct shards
+        *_Atomic others; /* Synchronization: as nmalloc; of a first shard: the others, NULL if none is made. */
 } __attribute__((aligned(CACHELINE))) bin_t;
+
+/* ---- one bin: bin.c ---- */
 
 /* The bin is zeroed. */
 void bin_init(bin_t *bin);
@@ -53,21 +72,20 @@ bin_unlock(bin_t *bin) RELEASE(role_bin) NO_THREAD_SAFETY {
     lock_release(&bin->lock);
 }
 
-/* Up to n regions from the slabs that are there; returns how many. */
+/* Takes up to n regions from the slabs that the bin has; returns how many. */
 uint32_t bin_pop(bin_t *bin, uint32_t n, void **out) REQUIRES(role_bin);
 /* Adds a slab with all regions free. */
 void bin_add_slab(bin_t *bin, extent_t *slab) REQUIRES(role_bin);
-/* Moves a slab whose limit has been reached to the bucket that it belongs to; or, if it is empty, to `emptied`. */
+/* Moves a slab that reached its limit to the bucket for its nfree; an empty slab leaves the bin for `emptied`. */
 void bin_rebucket(bin_t *bin, extent_t *slab, list_t *emptied) REQUIRES(role_bin);
-/* No slab is the current one afterwards. */
+/* Leaves the bin without a current slab. */
 void bin_retire(bin_t *bin) REQUIRES(role_bin);
-/* A slab without live regions, which leaves the bin; NULL if there is none. Retires the current one. */
+/* Retires the current slab, and takes an empty slab out of the bin; NULL if there is none. */
 extent_t *bin_take_empty(bin_t *bin) REQUIRES(role_bin);
-/* Takes a slab away, whatever is in use of it: that counts as given back. */
+/* Takes a slab out of the bin, live regions and all: these count as freed. */
 void bin_forget(bin_t *bin, extent_t *slab) REQUIRES(role_bin);
-/* Takes back the first of n pointers, which points into the slab, and perhaps some that follow; returns how many,
- * which the caller adds to ndalloc. A slab that this makes empty leaves the bin and is appended to `emptied`, unless it
- * is the current one. */
+/* Frees the first of n pointers, which points into the slab, and perhaps some that follow; returns how many, which the
+ * caller adds to ndalloc. A slab that becomes empty leaves the bin for `emptied`, unless it is the current one. */
 static inline uint32_t
 bin_push(bin_t *bin, extent_t *slab, void *const *ptrs, size_t n, list_t *emptied) REQUIRES(role_bin) {
     uint32_t pushed = 1;
@@ -86,5 +104,73 @@ bin_push(bin_t *bin, extent_t *slab, void *const *ptrs, size_t n, list_t *emptie
 void bin_check(bin_t *bin) REQUIRES(role_bin);
 /* The same for one of its slabs, also a full one. */
 void bin_check_slab(const bin_t *bin, const extent_t *slab) REQUIRES(role_bin);
+
+/* ---- the shards of a class in an arena, by the first one: shards.c ---- */
+
+#define SHARDS_MAX 64
+
+/* The shards after the first; NULL until they are made. */
+struct shards {
+    bin_t *_Atomic bin[SHARDS_MAX - 1]; /* Synchronization: written under the first one's lock, read at any time. */
+};
+
+/* By class, the number of shards less one. */
+extern _Atomic uint8_t shards_beyond_first[SC_MAX_SMALL]; /* Synchronization: any thread writes and reads. */
+
+static inline uint32_t
+shards_number(uint32_t szind) {
+    return atomic_get(&shards_beyond_first[szind]) + 1U;
+}
+
+/* Shard k of 0 .. SHARDS_MAX - 1; NULL if it was never made. */
+static inline bin_t *
+shards_get(bin_t *first, uint32_t k) {
+    struct shards *others = atomic_get_acquire(&first->others);
+    return k == 0 ? first : others == NULL ? NULL : atomic_get_acquire(&others->bin[k - 1]);
+}
+
+static inline bool
+shards_single(bin_t *first) {
+    return LIKELY(atomic_get_acquire(&first->others) == NULL);
+}
+
+bin_t *shards_next_slow(bin_t *first, uint32_t *k);
+
+/* To walk over the shards that were made, start with *k = 0 and call until NULL: returns shard *k or the next one that
+ * was made, and sets *k to the number after it. */
+static inline bin_t *
+shards_next(bin_t *first, uint32_t *k) {
+    if (*k == 0) {
+        *k = 1;
+        return first;
+    }
+    return shards_single(first) ? NULL : shards_next_slow(first, k);
+}
+
+bin_t *shards_lock_slow(bin_t *first, uint32_t szind, uint32_t bin_shard) ACQUIRE(role_bin);
+
+/* Locks the shard that a bin shard index takes from; makes it if need be, and locks the first one if memory is
+ * exhausted. It does not become surplus while its lock is held. */
+static inline bin_t *
+shards_lock(bin_t *first, uint32_t szind, uint32_t bin_shard) ACQUIRE(role_bin) NO_THREAD_SAFETY {
+    if (UNLIKELY(atomic_get(&shards_beyond_first[szind]) != 0)) {
+        return shards_lock_slow(first, szind, bin_shard);
+    }
+    bin_lock(first);
+    return first;
+}
+
+/* Takes up to n regions from the shards of number `from` on, and leaves them without a current slab; returns how many. */
+uint32_t shards_take(bin_t *first, uint32_t from, uint32_t n, void **out) EXCLUDES(role_bin);
+
+/* Bytes of metadata for the shards after the first. */
+size_t shards_bytes(bin_t *first);
+
+/* Locks every shard that was made; no shard is made until they are unlocked. */
+void shards_lock_all(bin_t *first) ACQUIRE(role_bin);
+void shards_unlock_all(bin_t *first) RELEASE(role_bin);
+
+void shards_prefork(bin_t *first);
+void shards_postfork(bin_t *first, bool child);
 
 #endif

@@ -1,42 +1,45 @@
 /*
- * large.c -- allocations that are an extent of their own. Part of arena.h's contract.
+ * large.c -- large allocations: an extent each. Part of arena.h's contract.
  *
- * What caches do not take may come from another automatic arena: pages that are resident there serve before pages are
- * touched here that are not. Such an allocation belongs to the arena that it came from, and goes back there. Not where
- * an arena was named.
+ * An allocation that caches do not take may be served by another automatic arena: its resident free pages are better
+ * than pages of this arena that have to be touched first. Such an allocation belongs to the arena that served it, and
+ * returns there. Requests that name an arena (arena_malloc_large_in) use that one alone.
  */
-#include "arena/arenas.h"
+#include "arena/arenas_special.h"
 #include "arena/sample.h"
-#include "base/check.h"
 #include "base/options.h"
 #include "base/witness.h"
 #include "extent/pagemap.h"
 
-/* Other arenas that are looked at. */
-#define SHARING 8
+/* How many other arenas are tried for resident pages. */
+#define REUSE_ARENAS 8
 
-/* What the page map says of a large allocation: a cache may take it, whatever the present limits are, or 0. */
+/* The class of a large allocation in the page map: caches may take it, whatever the present limits are; 0: they may
+ * not. */
 static uint8_t
 cached_class(const arena_t *arena, uint32_t szind) {
     return atomic_get(&arena->manual) || szind + 1 >= CACHE_BINS ? 0 : (uint8_t)(szind + 1);
 }
 
-/* Only arenas that get their memory from the system, and in the same way. */
+/* ---- allocation ---- */
+
+/* Arenas share pages if both get them from the system, and with the same use of huge pages. */
 static bool
-shares(arena_t *arena, arena_t *other) {
+shares_pages(arena_t *arena, arena_t *other) {
     return other != NULL && !atomic_get(&other->manual) && pa_hooks(&other->pages) == NULL &&
            atomic_get(&other->pages.thp) == atomic_get(&arena->pages.thp);
 }
 
-/* Resident pages of this arena, or else of one of the next in the table, which *arena then is. NULL if none fit. */
+/* Takes resident pages of this arena, or else of one of the next ones in the table: *arena becomes the one that served.
+ * NULL if none fit. */
 static extent_t *
-reuse(arena_t **arena, size_t size, size_t alignment, uint32_t szind, bool *zeroed) {
+reuse_resident(arena_t **arena, size_t size, size_t alignment, uint32_t szind, bool *zeroed) {
     arena_t *own = *arena;
     uint32_t count = arenas_count();
     extent_t *e = NULL;
-    for (uint32_t i = 0; e == NULL && i < count && i <= SHARING; i++) {
+    for (uint32_t i = 0; e == NULL && i < count && i <= REUSE_ARENAS; i++) {
         arena_t *other = arenas_get((own->index + i) % count);
-        if (shares(own, other)) {
+        if (shares_pages(own, other)) {
             e = pa_reuse(&other->pages, size, alignment, szind, zeroed);
             *arena = e == NULL ? own : other;
         }
@@ -44,18 +47,19 @@ reuse(arena_t **arena, size_t size, size_t alignment, uint32_t szind, bool *zero
     return e;
 }
 
-/* From resident pages of any arena, if it may be. */
+/* The same, if any arena may serve the allocation. */
 static extent_t *
-from_any(arena_t **arena, uint32_t szind, size_t alignment, bool *zeroed) {
+alloc_anywhere(arena_t **arena, uint32_t szind, size_t alignment, bool *zeroed) {
     bool guard = atomic_get(&(*arena)->pages.guard);
-    bool anywhere = sc.size[szind] > atomic_get(&options.tcache_max) && !guard && shares(*arena, *arena);
-    return anywhere ? reuse(arena, align_up(sc.size[szind], sc.page), alignment, szind, zeroed) : NULL;
+    bool anywhere = sc.size[szind] > atomic_get(&options.tcache_max) && !guard && shares_pages(*arena, *arena);
+    return anywhere ? reuse_resident(arena, align_up(sc.size[szind], sc.page), alignment, szind, zeroed) : NULL;
 }
 
+/* named: the request names this arena. */
 static void *
-malloc_large(arena_t *arena, uint32_t szind, size_t alignment, bool *zeroed, bool only) {
+malloc_large(arena_t *arena, uint32_t szind, size_t alignment, bool *zeroed, bool named) {
     alignment = alignment < sc.page ? sc.page : alignment;
-    extent_t *e = only ? NULL : from_any(&arena, szind, alignment, zeroed);
+    extent_t *e = named ? NULL : alloc_anywhere(&arena, szind, alignment, zeroed);
     if (e == NULL) {
         e = pa_alloc(&arena->pages, align_up(sc.size[szind], sc.page), alignment, szind, false, zeroed);
     }
@@ -80,6 +84,26 @@ arena_malloc_large_in(arena_t *arena, uint32_t szind, size_t alignment, bool *ze
     return malloc_large(arena, szind, alignment, zeroed, true);
 }
 
+void *
+arena_malloc_sampled(arena_t *arena, uint32_t szind, size_t alignment, bool *zeroed) {
+    witness_no_core_lock();
+    if (!sampler_get()->wants()) {
+        return NULL;
+    }
+    size_t size = align_up(sc.size[szind], sc.page);
+    extent_t *e = pa_alloc(&arena->pages, size, alignment < sc.page ? sc.page : alignment, szind, false, zeroed);
+    if (e == NULL) {
+        return NULL;
+    }
+    atomic_add(&arena->nmalloc_large[szind], 1);
+    e->sample = sampler_get()->allocated(e);
+    if (e->sample == NULL) {
+        arena_free_large(e);
+        return NULL;
+    }
+    return (void *)e->addr;
+}
+
 void
 arena_free_large(extent_t *e) {
     witness_no_core_lock();
@@ -92,19 +116,17 @@ arena_free_large(extent_t *e) {
     pa_dalloc(&arena->pages, e);
 }
 
-void
-arena_free_large_ptr(const void *ptr) {
-    witness_no_core_lock();
-    extent_t *e = arena_extent_of(ptr, "free");
-    if (UNLIKELY((uintptr_t)ptr != e->addr)) {
-        misuse("free of an address inside an allocation", ptr, "");
-    }
-    arena_free_large(e);
+/* ---- resizing ---- */
+
+/* Never resize or move a sampled allocation: the sample belongs to its old size. Guarded extents keep their guard. */
+static bool
+is_fixed(const extent_t *e) {
+    return e->guarded || e->sample != NULL;
 }
 
-/* After a change of size, which counts as a new allocation: it may be sampled. Caches take those that are not. */
+/* A change of size counts as a new allocation, which may be sampled; caches take it if it is not. */
 static void
-resized(const arena_t *arena, extent_t *e) {
+publish_resized(const arena_t *arena, extent_t *e) {
     e->sample = sample_now(e->szind) ? sampler_get()->allocated(e) : NULL;
     pagemap_set_class(e->addr, e->sample == NULL ? cached_class(arena, e->szind) : 0);
 }
@@ -115,13 +137,13 @@ count_resized(arena_t *arena, uint32_t from, uint32_t to) {
     atomic_add(&arena->nmalloc_large[to], 1);
 }
 
-/* A sampled one stays as it is: it is another allocation's turn to be drawn. What is counted as allocated never exceeds
- * the active pages: a shrinking is counted before, and back if refused. */
+/* Allocated bytes never exceed active pages in the counters: growth is counted afterwards, shrinking before, and back
+ * again if it is refused. */
 bool
 arena_resize_large(extent_t *e, uint32_t szind) {
     witness_no_core_lock();
     arena_t *arena = arenas_get(extent_arena(e));
-    if (e->guarded || e->sample != NULL) {
+    if (is_fixed(e)) {
         return false;
     }
     size_t size = sc.size[szind];
@@ -136,7 +158,7 @@ arena_resize_large(extent_t *e, uint32_t szind) {
         count_resized(arena, grows ? old : szind, grows ? szind : old);
     }
     if (done) {
-        resized(arena, e);
+        publish_resized(arena, e);
     } else {
         pagemap_set_class(e->addr, cached_class(arena, old));
     }
@@ -147,7 +169,7 @@ extent_t *
 arena_relocate_large(extent_t *e, uint32_t szind) {
     witness_no_core_lock();
     arena_t *arena = arenas_get(extent_arena(e));
-    if (e->guarded || e->sample != NULL || sc.size[szind] <= e->size || arenas_outgrows(arena, szind)) {
+    if (is_fixed(e) || sc.size[szind] <= e->size || arenas_outgrows(arena, szind)) {
         return NULL;
     }
     uint32_t old = e->szind;
@@ -158,6 +180,6 @@ arena_relocate_large(extent_t *e, uint32_t szind) {
         return NULL;
     }
     count_resized(arena, old, szind);
-    resized(arena, to);
+    publish_resized(arena, to);
     return to;
 }

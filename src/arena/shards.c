@@ -1,6 +1,5 @@
-/* shards.c -- finding and making a class's shards. */
-#include "arena/shards.h"
-
+/* shards.c -- finding, making and locking a class's bin shards. Part of bin.h's contract. */
+#include "arena/bin.h"
 #include "extent/metadata.h"
 
 _Atomic uint8_t shards_beyond_first[SC_MAX_SMALL];
@@ -24,9 +23,9 @@ make_table(bin_t *first) REQUIRES(role_bin) {
     return others;
 }
 
-/* NULL without memory. */
+/* NULL if memory is exhausted. */
 static bin_t *
-make(bin_t *first, uint32_t k) REQUIRES(role_bin) {
+make_shard(bin_t *first, uint32_t k) REQUIRES(role_bin) {
     struct shards *others = make_table(first);
     bin_t *bin = shards_get(first, k);
     if (bin == NULL && others != NULL && (bin = metadata_alloc(sizeof *bin, CACHELINE)) != NULL) {
@@ -36,24 +35,25 @@ make(bin_t *first, uint32_t k) REQUIRES(role_bin) {
     return bin;
 }
 
+/* Shard k, made if need be; the first shard if memory is exhausted. */
 static bin_t *
-want(bin_t *first, uint32_t k) {
+want_shard(bin_t *first, uint32_t k) {
     bin_t *bin = shards_get(first, k);
     if (bin == NULL) {
         bin_lock(first);
-        bin = make(first, k);
+        bin = make_shard(first, k);
         bin_unlock(first);
     }
     return bin != NULL ? bin : first;
 }
 
-/* Who lowers the number takes the locks of the shards that become surplus afterwards: whoever has one of them locked
- * before that still sees it in use, and who comes later sees the new number. */
+/* A thread that lowers the number stores it first, and then takes the lock of each shard that becomes surplus. So a
+ * thread that locked the shard before still finds it in use, and one that locks it later reads the new number. */
 bin_t *
 shards_lock_slow(bin_t *first, uint32_t szind, uint32_t bin_shard) NO_THREAD_SAFETY {
     for (;;) {
         uint32_t k = bin_shard % shards_number(szind);
-        bin_t *bin = want(first, k);
+        bin_t *bin = want_shard(first, k);
         bin_lock(bin);
         if (k < shards_number(szind)) {
             return bin;
@@ -94,7 +94,7 @@ shards_lock_all(bin_t *first) NO_THREAD_SAFETY {
     }
 }
 
-/* The first one last: it keeps the number of those that were made. */
+/* The first one last: under its lock shards are made, which this walk would find unlocked. */
 void
 shards_unlock_all(bin_t *first) NO_THREAD_SAFETY {
     for (uint32_t k = shards_single(first) ? 0 : SHARDS_MAX - 1; k > 0; k--) {

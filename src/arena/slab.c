@@ -14,13 +14,13 @@ slab_init(extent_t *slab) NO_THREAD_SAFETY {
     }
 }
 
-/* No bit between the lowest and the highest is missing, and they are enough to make it worth knowing. */
+/* Whether the bits set are consecutive, and enough of them to make a loop without bit scans worth its test. */
 static bool
 is_long_run(uint64_t bits) {
     return (bits & bits << 8) != 0 && (bits & (bits + (bits & -bits))) == 0;
 }
 
-/* Moves up to n of the regions that a word says are free into out; the first of its 64 is at `base`. */
+/* Takes up to n of the free regions of one word of the bitmap, whose first region is at `base`; returns how many. */
 static uint32_t
 pop_word(uint64_t *word, uint32_t n, uintptr_t base, size_t size, void **out) {
     uint64_t bits = *word;
@@ -43,7 +43,7 @@ pop_word(uint64_t *word, uint32_t n, uintptr_t base, size_t size, void **out) {
     return (uint32_t)(at - out);
 }
 
-/* The free regions that begin a cache line of which no region is in use, n > 1 regions to a line. */
+/* Of a word's free regions, those that begin a cache line of n > 1 regions that are all free. */
 static uint64_t
 free_lines(uint64_t bits, uint32_t n) {
     for (uint32_t k = 1; k < n; k *= 2) {
@@ -52,7 +52,7 @@ free_lines(uint64_t bits, uint32_t n) {
     return bits & UINT64_MAX / ((UINT64_C(1) << n) - 1);
 }
 
-/* Takes the n regions of the first line that is wholly free. False if there is none. */
+/* Takes the n regions of the first cache line that is wholly free. False if there is none. */
 static bool
 pop_line(extent_t *slab, uint32_t n, void **out) REQUIRES(role_bin) {
     for (uint32_t w = 0; w * 64 < slab->nregs; w++) {
@@ -109,7 +109,7 @@ evenly_spaced(void *const *ptrs, uint32_t n, uintptr_t step) {
     return n + (uint32_t)k;
 }
 
-/* n > 0 regions from `first` on become free; all of them are in use. */
+/* Frees n > 0 regions from `first` on; misuse if one of them is free already. */
 static void
 set_free(extent_t *slab, uint32_t first, uint32_t n) REQUIRES(role_bin) {
     counter_add(&slab->nfree, n);

@@ -1,6 +1,10 @@
 /*
- * slab.h -- regions within a slab: a bitmap of free ones in the extent's descriptor, so that neither allocation nor
- * deallocation touches the memory itself. What reads or writes the bitmap requires the lock of the slab's bin.
+ * slab.h -- a slab: an extent cut into equal regions of one small class.
+ *
+ * Use it to take free regions from a slab and to give them back; bin.h chooses the slab. A bitmap in the extent's
+ * descriptor says which regions are free, so neither allocation nor deallocation touches the memory itself.
+ *
+ * Reading or writing the bitmap requires the lock of the slab's bin.
  */
 #ifndef LUNALLOC_ARENA_SLAB_H
 #define LUNALLOC_ARENA_SLAB_H
@@ -8,10 +12,11 @@
 #include "base/div.h"
 #include "extent/extent.h"
 
-/* All regions free. The slab is not published yet: no lock. */
+/* Makes all regions free. The slab is not published yet: no lock is needed. */
 void slab_init(extent_t *slab);
-/* Moves up to n free regions into out, ascending and the lowest there are; returns how many. If n regions fill a cache
- * line, those of the first line that is wholly free, if there is one: it is a thread's first refill. */
+/* Takes up to n free regions, the lowest ones, in ascending order; returns how many. If n regions fill exactly a cache
+ * line, as in a thread's first refill, it prefers a line of which all regions are free, so that no two threads share
+ * it. */
 uint32_t slab_pop(extent_t *slab, uint32_t n, void **out) REQUIRES(role_bin);
 
 /* Index of the region that contains ptr, an address within the slab: by reciprocal multiplication (div.h). */
@@ -20,10 +25,10 @@ slab_regind(const extent_t *slab, uintptr_t ptr) {
     return div_by(ptr - slab->addr, sc.magic[slab->szind]);
 }
 
-/* Misuse that only a slow look can see: an address inside a region, past the last one, or already free. */
+/* Ends the process: ptr is inside a region, past the last one, or free already. Hits of a cache do not notice that. */
 _Noreturn COLD void slab_reject(const extent_t *slab, const void *ptr);
 
-/* Is ptr the address of a region in use? */
+/* Whether ptr is the address of a region in use. */
 static inline bool
 slab_lives(const extent_t *slab, const void *ptr) REQUIRES(role_bin) {
     uint32_t i;
@@ -31,7 +36,7 @@ slab_lives(const extent_t *slab, const void *ptr) REQUIRES(role_bin) {
            (slab->free_regs[i / 64] >> (i % 64) & 1) == 0;
 }
 
-/* Takes back one region. */
+/* Frees one region. */
 static inline void
 slab_push(extent_t *slab, const void *ptr) REQUIRES(role_bin) {
     uint32_t i;
@@ -51,8 +56,8 @@ slab_are_neighbours(const extent_t *slab, const void *a, const void *b) {
     return step == size || step == -size;
 }
 
-/* The first two of n pointers are neighbours: takes them back, and those that follow in the same direction, one after
- * the other; returns how many. */
+/* Frees the first two of n pointers, which are neighbours, and those that follow in the same direction without a gap;
+ * returns how many. */
 uint32_t slab_push_run(extent_t *slab, void *const *ptrs, uint32_t n) REQUIRES(role_bin);
 
 #endif

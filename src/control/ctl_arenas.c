@@ -1,6 +1,7 @@
 /* ctl_arenas.c -- what all arenas have in common, and the size classes. */
 #include "control/ctl_arenas.h"
 
+#include "arena/arenas_bind.h"
 #include "control/ctl_arena.h"
 #include "control/ctl_epoch.h"
 #include "control/ctl_io.h"

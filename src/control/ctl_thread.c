@@ -1,5 +1,6 @@
 /* ctl_thread.c -- the calling thread by name: its arena, and what it has allocated and freed. */
 #include "control/ctl_arena.h"
+#include "arena/arenas_bind.h"
 #include "os/clock.h"
 #include "thread/refresh.h"
 

@@ -118,11 +118,7 @@ free_direct(thread_t *thread, void *ptr) {
     thread_event(thread);
     const extent_t *e = arena_extent_of(ptr, "free");
     size_t size = sc.size[e->szind];
-    if (e->slab) {
-        arena_flush(&ptr, 1);
-    } else {
-        arena_free_large_ptr(ptr);
-    }
+    arena_free(ptr);
     byte_counters_add_direct(&thread->bytes, 0, size);
     byte_counters_note(thread, 0, size);
 }

@@ -133,18 +133,14 @@ push(quarantine_t *q, void *ptr, uint32_t szind) {
 static void
 leave(quarantine_t *q) {
     void *ptr = *slot(q, 0);
-    extent_t *e = arena_extent_of(ptr, "free");
+    const extent_t *e = arena_extent_of(ptr, "free");
     q->first++;
     q->n--;
     q->bytes -= sc.size[e->szind];
     counter_add(&q->held[e->szind], -1U);
     check_unwritten(ptr, sc.size[e->szind]);
     *(unsigned char *)ptr = JUNK_ALLOCATED;
-    if (e->slab) {
-        arena_flush(&ptr, 1);
-    } else {
-        arena_free_large(e);
-    }
+    arena_free(ptr);
 }
 
 /* Lets those leave that are more than so many bytes. */

@@ -117,15 +117,6 @@ grow(cache_t *cache, uint32_t szind) {
     return szind < cache->ncached && next_size(cold, szind, &lg) && replace_stack(&cache->bins[szind + 1], cold, lg);
 }
 
-static void
-give_back(uint32_t szind, void *ptr) {
-    if (sc_is_small(szind)) {
-        arena_flush(&ptr, 1);
-    } else {
-        arena_free_large_ptr(ptr);
-    }
-}
-
 /* The n oldest objects leave a stack; their slots are the others' now. */
 static void
 forget_oldest(cache_bin_t *bin, uint32_t n) {
@@ -145,9 +136,9 @@ flush_small(cache_bin_t *bin, const cache_cold_t *cold, uint32_t n) {
 
 static void
 flush_large(cache_bin_t *bin, const cache_cold_t *cold) {
-    const void *ptr = end_of(cold)[-1];
+    void *ptr = end_of(cold)[-1];
     forget_oldest(bin, 1);
-    arena_free_large_ptr(ptr);
+    arena_free(ptr);
 }
 
 /* Gives all but the `keep` newest objects back. What may run hooks, which may allocate, comes when they have left the
@@ -424,7 +415,7 @@ tcache_free_slow(thread_t *thread, cache_t *cache, uint32_t szind, void *ptr) {
     }
     if (foreign_first || !cache_bin_push(bin, ptr)) {
         note_returned(cache, szind, 1);
-        give_back(szind, ptr);
+        arena_free(ptr);
     }
 }
 

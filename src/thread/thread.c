@@ -1,6 +1,8 @@
 /* thread.c -- birth, binding, events and exit of threads. */
 #include "thread/thread.h"
 
+#include "arena/arenas_bind.h"
+#include "arena/arenas_special.h"
 #include "arena/sample.h"
 #include "extent/metadata.h"
 #include "os/clock.h"

@@ -8,6 +8,8 @@
 #include "api/entry.h"
 #include "api/fast.h"
 #include "api/slow.h"
+#include "arena/arenas_bind.h"
+#include "arena/arenas_special.h"
 #include "arena/sample.h"
 #include "base/witness.h"
 #include "thread/tcaches.h"
@@ -217,9 +219,10 @@ ENTRY(arena_malloc_small, arena, 0, 0)
 ENTRY(arena_malloc_large, arena, large_class(), 4096, &zeroed)
 ENTRY(arena_malloc_large_in, arena, large_class(), 4096, &zeroed)
 ENTRY(arena_push, &block, 1, &emptied)
+ENTRY(arena_delete_slab, arena, extent())
 ENTRY(arena_delete_slabs, &emptied)
 ENTRY(arena_flush, &block, 1)
-ENTRY(arena_free_large_ptr, large)
+ENTRY(arena_free, large)
 ENTRY(arena_expect_live, extent(), large)
 ENTRY(arena_free_large, extent())
 ENTRY(arena_resize_large, extent(), large_class() - 1)
@@ -235,6 +238,7 @@ ENTRY(arenas_reset, 0)
 ENTRY(arenas_destroy, 0)
 ENTRY(arenas_release_unused)
 ENTRY(arenas_fallback)
+ENTRY(arenas_oversize)
 
 /* ---- internal: pages ---- */
 

@@ -2,6 +2,7 @@
  * hooks_nested_test.c -- what happens to an allocation inside of a hook: it comes from an arena without hooks,
  * whichever arena the thread is bound to, and so leads to no further hook; not even if there is no memory for it.
  */
+#include "arena/arenas_special.h"
 #include "support.h"
 
 #include "arena/arenas.h"

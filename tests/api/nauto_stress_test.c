@@ -3,6 +3,7 @@
  * threads, with manual arenas made and destroyed and processes forked in between. Threads spread and gather; no block
  * is lost or overwritten; and in the end the arenas that are out of use hold nothing.
  */
+#include "arena/arenas_bind.h"
 #include "mail.h"
 #include "../arena/check.h"
 

@@ -170,7 +170,7 @@ static const struct {
     {"full slab listed", full_listed, "is_linked(slab) =="},
     {"nonfull slab not listed", nonfull_unlisted, "is_linked(slab) =="},
     {"wrong bucket", wrong_bucket, "slab->bucket == b"},
-    {"bit of a bucket", bucket_bit, "has(bin, b) =="},
+    {"bit of a bucket", bucket_bit, "has_slabs(bin, b) =="},
     {"current slab forgotten", current_gone, "is_linked(slab) =="},
     {"slab not counted", left_bin, "tally->nslabs == "},
     {"bin of another class", bin_of_other_class, "k < SHARDS_MAX"},

@@ -4,6 +4,7 @@
  */
 #include "../api/support.h"
 #include "arena/arenas.h"
+#include "arena/arenas_bind.h"
 #include "observe/stats.h"
 #include "base/options.h"
 #include "os/clock.h"

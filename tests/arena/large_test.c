@@ -44,7 +44,7 @@ make_dirty(void **state) {
     pa_purge_all(&second->pages);
     void *ptr = take(first, SIZE);
     assert_int_equal(arena_of(ptr), first->index);
-    arena_free_large_ptr(ptr);
+    arena_free(ptr);
     return 0;
 }
 
@@ -52,7 +52,7 @@ static void
 assert_comes_from(arena_t *arena, size_t size, const arena_t *expected) {
     void *ptr = take(arena, size);
     assert_int_equal(arena_of(ptr), expected->index);
-    arena_free_large_ptr(ptr);
+    arena_free(ptr);
 }
 
 static void
@@ -62,7 +62,7 @@ test_resident_pages_of_another_arena_serve_first(void **state) {
     void *ptr = take(second, SIZE);
     assert_int_equal(arena_of(ptr), first->index);
     assert_int_equal(atomic_get(&first->pages.dirty.npages), dirty - SIZE / sc.page);
-    arena_free_large_ptr(ptr);
+    arena_free(ptr);
     assert_int_equal(atomic_get(&first->pages.dirty.npages), dirty);
 }
 
@@ -71,8 +71,8 @@ test_own_pages_come_before_those_of_others(void **state) {
     (void)state;
     void *theirs = take(first, SIZE);
     void *own = take(second, SIZE);
-    arena_free_large_ptr(theirs);
-    arena_free_large_ptr(own);
+    arena_free(theirs);
+    arena_free(own);
     assert_comes_from(second, SIZE, second);
 }
 

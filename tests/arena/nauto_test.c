@@ -4,6 +4,7 @@
  */
 #include "../api/support.h"
 #include "arena/arenas.h"
+#include "arena/arenas_bind.h"
 #include "extent/pagemap.h"
 #include "observe/stats.h"
 #include "os/clock.h"
@@ -129,8 +130,7 @@ fill(arena_t *arena) {
 static void
 free_blocks(unsigned from, unsigned to) {
     for (unsigned i = from; i < to; i++) {
-        extent_t *e = arena_extent_of(blocks[i], "test");
-        e->slab ? arena_flush(&blocks[i], 1) : arena_free_large(e);
+        arena_free(blocks[i]);
     }
 }
 

@@ -6,6 +6,7 @@
  */
 #include "../api/mail.h"
 #include "arena/arenas.h"
+#include "arena/arenas_bind.h"
 
 #define NTHREADS 6
 #define NHELD    300

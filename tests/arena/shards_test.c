@@ -5,6 +5,7 @@
  */
 #include "../api/support.h"
 #include "arena/arenas.h"
+#include "arena/arenas_bind.h"
 #include "extent/metadata.h"
 #include "observe/stats.h"
 #include "os/fault.h"

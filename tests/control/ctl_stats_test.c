@@ -47,7 +47,7 @@ test_locks_of_an_arena(void **state) {
     for (unsigned k = 0; k < 1000; k++) {
         bool zeroed = false;
         assert_int_equal(arena_fill(arena, 3, 0, 1, &ptrs[k]), 1);
-        arena_free_large_ptr(arena_malloc_large(arena, sc.nsmall, sc.page, &zeroed));
+        arena_free(arena_malloc_large(arena, sc.nsmall, sc.page, &zeroed));
     }
     assert_true(read_counter("stats.arenas.%zu.bins.3.mutex.num_ops", i) >= bin + 1000);
     assert_true(read_counter("stats.arenas.%zu.mutexes.extents_dirty.num_ops", i) >= dirty + 1000);
@@ -141,7 +141,7 @@ test_resident_leaves_muzzy_out(void **state) {
     pa_set_decay_ms(&arena->pages, extent_muzzy, -1, 0);
     void *block = arena_malloc_large(arena, sc_index((size_t)4 << 20), 1, &zeroed);
     assert_non_null(block);
-    arena_free_large_ptr(block);
+    arena_free(block);
     pa_set_decay_ms(&arena->pages, extent_dirty, 0, 0);
     lunalloc_stats_t stats;
     assert_int_equal(lunalloc_stats(arena->index, &stats), 0);

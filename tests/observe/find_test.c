@@ -207,7 +207,7 @@ test_freed_and_used_again_meanwhile(void **state) {
     assert_int_equal(ask_meanwhile(p, in_another_arena), ENOENT);
     atomic_set(&e->owner, atomic_get(&before.owner));
     assert_int_equal(ask_meanwhile(p, nothing), 0);
-    arena_free_large_ptr(p);
+    arena_free(p);
 }
 
 /* ---- under load ---- */

@@ -1,4 +1,5 @@
 /* prof_test.c -- sampling: how much of it, what is sampled, and that samples are allocations like others. */
+#include "arena/arenas_bind.h"
 #include "prof.h"
 #include "../arena/check.h"
 

@@ -58,7 +58,7 @@ test_states(void **state) {
     assert_near(touched.active.resident - got.active.resident, SIZE / 2);
     assert_near_outside(touched.rss - got.rss, SIZE / 2);
     assert_near_outside(touched.unexplained, none.unexplained);
-    arena_free_large_ptr(block);
+    arena_free(block);
     lunalloc_reconciliation_t freed = take();
     assert_near(freed.dirty.counted - touched.dirty.counted, SIZE);
     assert_near(freed.dirty.resident - touched.dirty.resident, SIZE / 2);
@@ -82,7 +82,7 @@ test_lazy_free(void **state) {
     char *block = arena_malloc_large(arena, sc_index(SIZE), sc.page, &zeroed);
     memset(block, 1, SIZE);
     pa_set_decay_ms(&arena->pages, extent_dirty, 0, clock_coarse_ns());
-    arena_free_large_ptr(block);
+    arena_free(block);
     lunalloc_reconciliation_t lazy = take();
     if (lazy.muzzy.counted - none.muzzy.counted < SIZE) {
         skip(); /* a system that does not purge lazily */

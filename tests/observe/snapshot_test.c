@@ -1,6 +1,7 @@
 /* snapshot_test.c -- pictures of everything: equations between figures, in each picture, whatever threads do. */
 #include "../api/support.h"
 #include "arena/arenas.h"
+#include "arena/arenas_bind.h"
 #include "observe/stats.h"
 #include "os/clock.h"
 #include "thread/tcache.h"
@@ -233,7 +234,7 @@ arena_with_dirty(int64_t decay_ms) {
     arena_t *arena = arenas_create();
     bool zeroed = false;
     pa_set_decay_ms(&arena->pages, extent_dirty, decay_ms, clock_coarse_ns());
-    arena_free_large_ptr(arena_malloc_large(arena, sc_index(1000 * sc.page), sc.page, &zeroed));
+    arena_free(arena_malloc_large(arena, sc_index(1000 * sc.page), sc.page, &zeroed));
     return arena;
 }
 
@@ -341,7 +342,7 @@ test_extents_by_class(void **state) {
     }
     stats_snapshot_t *before = take();
     for (unsigned i = 0; i < 8; i += 2) {
-        arena_free_large_ptr(blocks[i]);
+        arena_free(blocks[i]);
     }
     stats_snapshot_t *after = take();
     for (unsigned npages = 4; npages <= 6; npages++) {
@@ -375,7 +376,7 @@ test_decay(void **state) {
     assert_int_equal(stats_get(record_arena, arena->index, 0, &old), 0);
     pa_set_decay_ms(pa, extent_dirty, -1, clock_coarse_ns());
     void *block = arena_malloc_large(arena, sc_index(NPAGES * sc.page), sc.page, &zeroed);
-    arena_free_large_ptr(block);
+    arena_free(block);
     assert_int_equal(stats_get(record_arena, arena->index, 0, &stats), 0);
     size_t dirty = stats.dirty.npages;
     assert_true(dirty >= NPAGES);

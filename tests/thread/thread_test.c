@@ -3,6 +3,7 @@
  * threads that ever lived leaves no trace in metadata.
  */
 #include "../api/support.h"
+#include "arena/arenas_bind.h"
 #include "extent/metadata.h"
 #include "os/clock.h"
 #include "thread/tcache.h"
@@ -272,7 +273,7 @@ test_quiet_arenas_are_ticked(void **state) {
     pa_set_decay_ms(&quiet->pages, extent_muzzy, 0, clock_coarse_ns());
     void *block = arena_malloc_large(quiet, sc_index((size_t)4 << 20), 1, &zeroed);
     assert_non_null(block);
-    arena_free_large_ptr(block);
+    arena_free(block);
     assert_true(atomic_get(&quiet->pages.dirty.npages) > 0);
     for (unsigned i = 0; i < 10000 && atomic_get(&quiet->pages.dirty.npages) > 0; i++) {
         for (unsigned k = 0; k < 100; k++) {
