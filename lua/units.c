@@ -1,81 +1,60 @@
 /*
- * units.c -- sizes as scripts write them: 65536, 64K, "1.5M".
+ * units.c -- quantities that scripts write as text ("64K", "1.5M", "250ms", "50k/s", "75%"), for the C and the Lua half of
+ * the module. The grammar is that of base/units.h.
  */
 #include "core.h"
 
-#include <ctype.h>
-#include <string.h>
+#include <math.h>
 
-enum {
-    NUMBER_MAX = 32
-};
+#include "base/units.h"
 
-/* The power of two that a suffix stands for, ignoring case: "", K, KB, KiB, and so on; -1 if it is none. */
-static int
-suffix_shift(const char *suffix) {
-    static const char letters[] = "KMGT";
-    size_t length = strlen(suffix);
-    if (length == 0 || (length == 1 && toupper((unsigned char)suffix[0]) == 'B')) {
-        return 0;
+/* The text at `stack` without the blanks around it; one with a zero byte is left long, and so is no quantity. */
+static const char *
+trimmed(lua_State *L, int stack, size_t *length) {
+    const char *text = lua_tolstring(L, stack, length);
+    while (*length > 0 && text[*length - 1] == ' ') {
+        --*length;
     }
-    const char *letter = strchr(letters, toupper((unsigned char)suffix[0]));
-    const char *rest = suffix + 1;
-    bool unit = rest[0] == '\0' || (toupper((unsigned char)rest[0]) == 'B' && rest[1] == '\0') ||
-                (tolower((unsigned char)rest[0]) == 'i' && toupper((unsigned char)rest[1]) == 'B' && rest[2] == '\0');
-    return letter != NULL && unit ? 10 * (int)(letter - letters + 1) : -1;
+    while (*length > 0 && *text == ' ') {
+        text++;
+        --*length;
+    }
+    return text;
 }
 
-/* A number that is not negative, scaled; a fraction of a byte is dropped. False if it does not fit. */
 static bool
-scale(lua_State *L, int shift, size_t *size) {
-    int whole;
-    lua_Integer integer = lua_tointegerx(L, -1, &whole);
-    lua_Number scaled = lua_tonumber(L, -1) * (lua_Number)((lua_Integer)1 << shift);
-    if (!(scaled >= 0 && scaled < 0x1p63)) {
-        return false;
-    }
-    *size = whole ? (size_t)integer << shift : (size_t)scaled;
-    return true;
+read_whole(lua_State *L, units_t units, int stack, uint64_t *value) {
+    size_t length;
+    const char *text = trimmed(L, stack, &length);
+    return units_parse(units, text, length, value) && *value <= INT64_MAX;
 }
 
-/* Text of digits, perhaps a fraction, perhaps blanks and a suffix. */
 static bool
-parse(lua_State *L, const char *text, size_t *size) {
-    char number[NUMBER_MAX];
-    text += strspn(text, " ");
-    size_t length = strspn(text, "0123456789.");
-    const char *suffix = text + length + strspn(text + length, " ");
-    int shift = suffix_shift(suffix);
-    if (length == 0 || length >= sizeof(number) || shift < 0) {
-        return false;
-    }
-    memcpy(number, text, length);
-    number[length] = '\0';
-    if (lua_stringtonumber(L, number) == 0) { /* Lua's parser, which no locale changes; pushes the number */
-        return false;
-    }
-    bool fits = scale(L, shift, size);
-    lua_pop(L, 1);
-    return fits;
+read_real(lua_State *L, units_t units, int stack, double *value) {
+    size_t length;
+    const char *text = trimmed(L, stack, &length);
+    return units_parse_real(units, text, length, value) && *value >= 0 && isfinite(*value);
 }
 
 int
 core_to_size(lua_State *L, const char *call, int arg, int stack, size_t *size) {
-    int type = lua_type(L, stack);
-    int whole = 0;
+    int type = lua_type(L, stack), whole = 0;
+    uint64_t bytes = 0;
     if (type == LUA_TNUMBER) {
         lua_Integer integer = lua_tointegerx(L, stack, &whole);
-        if (whole && integer >= 0) {
-            *size = (size_t)integer;
-            return 0;
-        }
-    } else if (type != LUA_TSTRING) {
+        whole = whole && integer >= 0;
+        bytes = (uint64_t)integer;
+    } else if (type == LUA_TSTRING) {
+        whole = read_whole(L, UNITS_BYTES, stack, &bytes);
+    } else {
         return core_bad_type(L, call, arg, stack, "size (number, or text such as '64K')");
-    } else if (strlen(lua_tostring(L, stack)) == lua_rawlen(L, stack) && parse(L, lua_tostring(L, stack), size)) {
-        return 0;
     }
-    return core_fail(L, "EINVAL", "bad size '%s': whole bytes are needed, 0 or more, or text such as 64K, 1.5M, 2G",
-                     luaL_tolstring(L, stack, NULL));
+    if (!whole) {
+        return core_fail(L, "EINVAL", "bad size '%s': whole bytes are needed, 0 or more, or text such as 64K, 1.5M, 2G",
+                         luaL_tolstring(L, stack, NULL));
+    }
+    *size = (size_t)bytes;
+    return 0;
 }
 
 /* bytes(value): an integer */
@@ -90,8 +69,28 @@ bytes(lua_State *L) {
     return 1;
 }
 
+/* quantity(kind, text): an integer of bytes, ns ("time": a number alone is seconds) or ones ("count"); a float ("rate",
+ * "ratio"); nil if the text is no such quantity */
+static int
+quantity(lua_State *L) {
+    static const char *const kinds[] = {"bytes", "time", "count", "rate", "ratio", NULL};
+    static const units_t all[] = {UNITS_BYTES, UNITS_NS, UNITS_COUNT, UNITS_RATE, UNITS_RATIO};
+    units_t units = all[luaL_checkoption(L, 1, NULL, kinds)];
+    double real = 0;
+    uint64_t whole = 0;
+    luaL_checktype(L, 2, LUA_TSTRING);
+    if (units == UNITS_RATE || units == UNITS_RATIO) {
+        bool good = read_real(L, units, 2, &real);
+        lua_pushnumber(L, real);
+        return good;
+    }
+    bool good = read_whole(L, units, 2, &whole);
+    lua_pushinteger(L, (lua_Integer)whole);
+    return good;
+}
+
 void
 core_open_units(lua_State *L) {
-    lua_pushcfunction(L, bytes);
-    lua_setfield(L, -2, "bytes");
+    static const luaL_Reg functions[] = {{"bytes", bytes}, {"quantity", quantity}, {NULL, NULL}};
+    luaL_setfuncs(L, functions, 0);
 }

@@ -10,6 +10,7 @@
 --- in ASCII. Row 0 is the top one. Where there is no colour, series differ by their dashes (dots) or letters (ASCII).
 
 local shown = require "lunalloc.check".shown
+local units = require "lunalloc.units"
 
 local MODES <const> = { braille = true, blocks = true, ascii = true }
 local KEYS <const> = { series = true, x = true, marks = true, title = true, unit = true, width = true, height = true,
@@ -157,38 +158,6 @@ local function place(scale, value, last)
     return math.floor(math.max(0, math.min(last, at)) + 0.5)
 end
 
--- ---- numbers as text -----------------------------------------------------------------------------------------------
-
-local BYTE_UNITS <const> = { "B", "KiB", "MiB", "GiB", "TiB", "PiB" }
-local DECIMAL_UNITS <const> = { "", "k", "M", "G", "T" }
-
--- Scales a magnitude down by `base`; the units that the value then is in.
-local function reduce(magnitude, base, units)
-    local i = 1
-    while magnitude >= base and i < #units do
-        magnitude, i = magnitude / base, i + 1
-    end
-    return magnitude, units[i]
-end
-
-local function number_text(value, unit)
-    local sign = value < 0 and "-" or ""
-    if unit == "bytes" then
-        local magnitude, name = reduce(math.abs(value), 1024, BYTE_UNITS)
-        return ("%s%.3g %s"):format(sign, magnitude, name)
-    end
-    local magnitude, suffix = reduce(math.abs(value), 10000, { "" })
-    if magnitude >= 10000 then
-        magnitude, suffix = reduce(magnitude, 1000, DECIMAL_UNITS)
-    end
-    return ("%s%.4g%s%s"):format(sign, magnitude, suffix, unit and " " .. unit or "")
-end
-
--- %.3g turns 1000 .. 1023 into 1e+03.
-local function value_text(value, unit)
-    return (number_text(value, unit):gsub("1e%+03", "1000"):gsub("1.0(%d)e%+03", "10%10"))
-end
-
 -- ---- the raster ----------------------------------------------------------------------------------------------------
 
 local Raster = {}
@@ -286,7 +255,7 @@ end
 local function label_of(picture, i)
     local series = picture.series[i]
     local value = last_finite(series.values)
-    local text = series_name(series, i) .. (value and " " .. value_text(value, picture.unit) or "")
+    local text = series_name(series, i) .. (value and " " .. units.short(value, picture.unit) or "")
     return picture.mode == "ascii" and LETTERS[(i - 1) % #LETTERS + 1] .. " " .. text or text
 end
 
@@ -315,7 +284,7 @@ local function y_labels(picture)
     for i = 0, math.floor((y.high - y.low) / y.step + 0.5) do
         local value = y.low + i * y.step
         local row = (picture.raster.last_y - place(y, value, picture.raster.last_y)) // picture.style.down
-        labels[row] = value_text(value, picture.unit)
+        labels[row] = units.short(value, picture.unit)
     end
     return labels
 end
@@ -471,7 +440,7 @@ end
 local function widest_tick(picture)
     local widest, y = 0, picture.y
     for i = 0, math.floor((y.high - y.low) / y.step + 0.5) do
-        widest = math.max(widest, width_of(value_text(y.low + i * y.step, picture.unit)))
+        widest = math.max(widest, width_of(units.short(y.low + i * y.step, picture.unit)))
     end
     return widest
 end

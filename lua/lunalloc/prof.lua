@@ -5,19 +5,17 @@
 ---     la.prof.dump "heap.pb.gz"          la.prof.reset()
 
 local check = require "lunalloc.check"
+local units = require "lunalloc.units"
 
 local groupings = { "stack", "class", "arena", "thread" }
-local seconds_of = { [""] = 1, ms = 1 / 1000, s = 1, m = 60, h = 3600 }
 
---- Seconds, from a number or a text such as "500ms", "10s", "2m".
-local function to_seconds(age, level)
-    local number, unit = tostring(age):match "^([%d.]+)(%a*)$"
-    local seconds = tonumber(number) and seconds_of[unit]
-    if not seconds then
-        error(("prof.top: min_age is a number of seconds or a text like \"10s\", not %s"):format(check.shown(age)),
-            level + 1)
+--- Nanoseconds, from seconds or a text such as "500ms", "10s", "2m".
+local function check_age(age)
+    local ns = units.time(age)
+    if not ns then
+        error(("prof.top: min_age is a number of %s, not %s"):format(units.ACCEPTED.time, check.shown(age)), 3)
     end
-    return tonumber(number) * seconds
+    return ns
 end
 
 --- Iterates over all samples, batch by batch.
@@ -67,7 +65,7 @@ local function collect(backend, by, min_age, now)
     local groups, list = {}, {}
     for sample in each_sample(backend) do
         local age = (now - sample.time) / 1e9
-        if age >= min_age then
+        if age * 1e9 >= min_age then
             local key = keys[by](sample)
             local group = groups[key]
             if not group then
@@ -174,7 +172,7 @@ function prof.install(api, backend)
         local by = options.by == nil and "stack" or options.by
         check_grouping(by)
         check_count(options.n)
-        local min_age = options.min_age ~= nil and to_seconds(options.min_age, 2) or 0
+        local min_age = options.min_age ~= nil and check_age(options.min_age) or 0
         local stats, message, code = backend.stats()
         if not stats then
             return nil, message, code

@@ -29,6 +29,7 @@
 
 local core = require "lunalloc.core"
 local check = require "lunalloc.check"
+local units = require "lunalloc.units"
 local spec = require "lunalloc.workload_spec"
 local report = require "lunalloc.workload_report"
 
@@ -58,15 +59,16 @@ function Workload:start()
     return self
 end
 
---- Waits until it is over, or for `seconds`; true if it is over. Can be interrupted.
-function Workload:wait(seconds)
+--- Waits until it is over, or for `time` (seconds, or "100ms"); true if it is over. Can be interrupted.
+function Workload:wait(time)
     check.self(self, Workload, "workload:wait")
-    check.that(seconds == nil or math.type(seconds) and seconds >= 0, "workload:wait", 1,
-        ("a number of seconds, 0 or more, expected, got %s"):format(check.shown(seconds)))
+    local ns = units.time(time)
+    check.that(time == nil or ns or math.type(time) and time > 0, "workload:wait", 1,
+        ("a time expected: %s; got %s"):format(units.ACCEPTED.time, check.shown(time)))
     if not self.started then
         return nil, "the workload was not started", "EINVAL"
     end
-    local left = seconds or math.huge
+    local left = ns and ns / 1e9 or math.huge
     while not self.run_:wait(math.max(0, math.min(SLICE, left))) do
         left = left - SLICE
         if left <= 0 then

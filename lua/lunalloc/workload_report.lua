@@ -6,31 +6,7 @@ local report = {}
 
 local human = units.human
 
--- ---- quantities ----------------------------------------------------------------------------------------------------
-
---- "1.23 us" from ns; three digits.
-function report.time(ns)
-    local value, unit = ns, "ns"
-    for _, larger in ipairs { "us", "ms", "s" } do
-        if value < 1000 then
-            break
-        end
-        value, unit = value / 1000, larger
-    end
-    return unit == "ns" and ("%d ns"):format(math.floor(value + 0.5)) or ("%.3g %s"):format(value, unit)
-end
-
---- "12.3 M" from a count.
-function report.count(n)
-    local value, unit = n, ""
-    for _, larger in ipairs { " k", " M", " G", " T" } do
-        if math.abs(value) < 1000 then
-            break
-        end
-        value, unit = value / 1000, larger
-    end
-    return unit == "" and ("%d"):format(math.floor(value + 0.5)) or ("%.4g%s"):format(value, unit)
-end
+report.time, report.count = units.human_time, units.human_count
 
 local function plural(n, word)
     return ("%d %s%s"):format(n, word, n == 1 and "" or "s")

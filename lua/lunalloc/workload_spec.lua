@@ -8,6 +8,7 @@
 
 local core = require "lunalloc.core"
 local check = require "lunalloc.check"
+local units = require "lunalloc.units"
 
 local spec = {}
 
@@ -49,45 +50,14 @@ end
 -- ---- kinds of values -----------------------------------------------------------------------------------------------
 -- A kind turns a value into its canonical form, or complains about it under its path ("mix[2].touch").
 
-local TIMES <const> = { ns = 1, us = 1e3, ms = 1e6, s = 1e9, m = 60e9, min = 60e9, h = 3600e9 }
-local SIZES <const> = { [""] = 1, K = 1 << 10, M = 1 << 20, G = 1 << 30, T = 1 << 40 }
-
---- Number and unit of "1.5M" or "10 s"; a plain number gives the unit nil.
-local function split(value)
-    if type(value) == "number" then
-        return value
-    elseif type(value) == "string" then
-        local number, unit = value:match "^%s*([%d.]+[eE]?%d*)%s*(%a*)%s*$"
-        return tonumber(number), unit
-    end
-end
-
---- A time in seconds or as "250ms"; in ns, or nil.
-function spec.time(value)
-    local number, unit = split(value)
-    local factor = unit == nil and TIMES.s or TIMES[unit]
-    if number and factor and number >= 0 and number * factor < HUGE then
-        return math.floor(number * factor + 0.5)
-    end
-end
-
---- A number of bytes or "64K"; in bytes, or nil.
-function spec.size(value)
-    local number, unit = split(value)
-    local factor = unit == nil and 1 or SIZES[unit:gsub("i?B$", ""):upper()]
-    if number and factor and number >= 0 and number * factor < HUGE then
-        return math.floor(number * factor + 0.5)
-    end
-end
+spec.time, spec.size = units.time, units.size
 
 local function time(value, path)
-    return spec.time(value) or fail('%s = %s: a time expected: seconds, or a text such as "10s", "250ms", "5us", "2m"',
-        path, shown(value))
+    return units.time(value) or fail("%s = %s: a time expected: %s", path, shown(value), units.ACCEPTED.time)
 end
 
 local function size(value, path)
-    return spec.size(value) or fail('%s = %s: a size expected: bytes, or a text such as "64K", "1.5M", "2G"', path,
-        shown(value))
+    return units.size(value) or fail("%s = %s: a size expected: %s", path, shown(value), units.ACCEPTED.bytes)
 end
 
 --- A number of least .. most.
@@ -100,20 +70,55 @@ local function number(least, most)
     end
 end
 
---- A whole number of least .. most; 1e7 is one.
-local function count(least, most)
+--- A ratio of least .. most, also as "75%".
+local function ratio(least, most)
     return function(value, path)
-        local whole = type(value) == "number" and math.tointeger(value)
-        if whole and whole >= least and whole <= most then
-            return whole
+        local found = units.ratio(value)
+        if found and found >= least and found <= most then
+            return found
         end
-        local range = least >= 0 and (" from %d"):format(least) or ""
-        range = range .. (most < HUGE and (" to %d"):format(most) or "")
-        fail("%s = %s: a whole number%s expected", path, shown(value), range)
+        fail("%s = %s: a number from %g to %g expected, %s", path, shown(value), least, most, units.ACCEPTED.ratio)
     end
 end
 
-local share = number(0, 1)
+--- Operations per second, also as "50k": 0 .. 1e12.
+local function rate(value, path)
+    local found = units.rate(value)
+    if found and found <= 1e12 then
+        return found
+    end
+    fail("%s = %s: a number from 0 to 1e12 expected, %s", path, shown(value), units.ACCEPTED.rate)
+end
+
+local function whole_range(least, most)
+    local range = least >= 0 and (" from %d"):format(least) or ""
+    return range .. (most < HUGE and (" to %d"):format(most) or "")
+end
+
+--- A whole number of least .. most that is no amount, such as a thread's number; 2.0 is one.
+local function whole(least, most)
+    return function(value, path)
+        local found = type(value) == "number" and math.tointeger(value)
+        if found and found >= least and found <= most then
+            return found
+        end
+        fail("%s = %s: a whole number%s expected", path, shown(value), whole_range(least, most))
+    end
+end
+
+--- An amount of least .. most, also as "50k"; 1e7 is one.
+local function count(least, most)
+    return function(value, path)
+        local found = units.count(value)
+        if found and found >= least and found <= most then
+            return found
+        end
+        fail("%s = %s: a whole number%s expected, %s", path, shown(value), whole_range(least, most),
+            units.ACCEPTED.count)
+    end
+end
+
+local share = ratio(0, 1)
 
 local function flag(value, path)
     return type(value) == "boolean" and value or value ~= false
@@ -150,7 +155,7 @@ local function array(value, path)
 end
 
 local function alignment(value, path)
-    local bytes = spec.size(value)
+    local bytes = units.size(value)
     if bytes and bytes >= 1 and bytes <= 1 << 30 and bytes & (bytes - 1) == 0 then
         return math.max(bytes, 8)
     end
@@ -162,7 +167,7 @@ local function threads(value, path)
     local list = type(value) == "table" and value or { value }
     local numbers = {}
     for i = 1, #list do
-        numbers[i] = count(1, 512)(list[i], path)
+        numbers[i] = whole(1, 512)(list[i], path)
     end
     if #numbers == 0 then
         fail("%s = %s: a thread's number, or an array of them, expected", path, shown(value))
@@ -193,7 +198,7 @@ local function read(t, fields, path)
     return result
 end
 
-local FREE_BY <const> = { other = { share }, thread = { count(1, 512) } }
+local FREE_BY <const> = { other = { share }, thread = { whole(1, 512) } }
 
 --- free_by = {other = 0.1}: that share is freed by another thread; {thread = 2}: all, or that share, by thread 2.
 local function free_by(value, path)
@@ -201,7 +206,7 @@ local function free_by(value, path)
     return { other = result.other or (result.thread and 1 or 0), thread = result.thread or 0 }
 end
 
-local REALLOC <const> = { share = { share, 1 }, times = { count(1, 1000), 1 }, grow = { number(0.001, 1000), 0 } }
+local REALLOC <const> = { share = { share, 1 }, times = { count(1, 1000), 1 }, grow = { ratio(0.001, 1000), 0 } }
 
 --- realloc = 0.3: that share of the blocks is resized once; or {share =, times =, grow = factor}.
 local function realloc(value, path)
@@ -286,8 +291,8 @@ local function read_settings(value, path)
 end
 
 local CHANGE <const> = {
-    scale = { number(0, 1e6) },
-    rate = { number(0, 1e12) },
+    scale = { ratio(0, 1e6) },
+    rate = { rate },
     set = { read_settings, {} },
     mark = { text },
 }
@@ -326,10 +331,10 @@ local LIMIT_NAMES <const> = "rss/live, peak_rss, failures, ops_per_s, and CALL.p
 
 -- name = { kind, what a result has to compare, true if more is better }
 local LIMITS <const> = {
-    ["rss/live"] = { number(0, 1e12), function(result) return result.rss_per_live end },
+    ["rss/live"] = { ratio(0, 1e12), function(result) return result.rss_per_live end },
     peak_rss = { size, function(result) return result.peak_rss end },
     failures = { count(0, HUGE), function(result) return result.failures end },
-    ops_per_s = { number(0, 1e12), function(result) return result.ops_per_s end, true },
+    ops_per_s = { rate, function(result) return result.ops_per_s end, true },
 }
 for _, call in ipairs(CALLS) do
     for name, field in pairs(PERCENTILES) do
@@ -377,11 +382,11 @@ local function allocator(value, path)
 end
 
 local RUN <const> = {
-    threads = { count(1, 512), 1 },
-    seed = { count(math.mininteger, math.maxinteger), 1 },
+    threads = { whole(1, 512), 1 },
+    seed = { whole(math.mininteger, math.maxinteger), 1 },
     duration = { duration },
     ops = { count(1, HUGE), 0 },
-    rate = { number(0, 1e12), 0 },
+    rate = { rate, 0 },
     mix = { read_mix },
     phases = { read_phases, {} },
     verify = { flag, false },

@@ -49,62 +49,14 @@ typedef struct {
 
 /* ---- numbers ---- */
 
-static int
-digit_value(const char *p, const char *end) {
-    return p < end && *p >= '0' && *p <= '9' ? *p - '0' : -1;
-}
-
-static const char *
-parse_digits(const char *p, const char *end, double *value, int *ndigits) {
-    int digit;
-    for (*ndigits = 0; (digit = digit_value(p, end)) >= 0; p++, ++*ndigits) {
-        *value = *value * 10 + digit;
-    }
-    return p;
-}
-
-/* "K", "KB", "KiB" (case of the first letter does not matter) are all 1024. */
-static const char *
-parse_suffix(const char *p, const char *end, double *value) {
-    static const char units[] = "KMGT";
-    const char *unit = p < end ? strchr(units, toupper((unsigned char)*p)) : NULL;
-    if (unit == NULL || *unit == '\0') {
-        return p;
-    }
-    *value = ldexp(*value, 10 * (int)(unit - units + 1));
-    p++;
-    if (p < end && *p == 'i') {
-        p++;
-    }
-    return p < end && *p == 'B' ? p + 1 : p;
-}
-
-/* Not strtod: its decimal point depends on the host program's locale. */
 bool
-dist_number(const char *text, const char *end, double *value) {
-    bool below_zero = text < end && *text == '-';
-    const char *p = below_zero ? text + 1 : text;
-    int whole = 0, places = 0, exponent_digits = 0;
-    double exponent = 0;
-    *value = 0;
-    p = parse_digits(p, end, value, &whole);
-    if (p < end && *p == '.') {
-        p = parse_digits(p + 1, end, value, &places);
-    }
-    if (whole + places == 0) {
-        return false;
-    }
-    if (p < end && (*p == 'e' || *p == 'E')) {
-        bool negative = p + 1 < end && p[1] == '-';
-        bool sign = negative || (p + 1 < end && p[1] == '+');
-        p = parse_digits(p + (sign ? 2 : 1), end, &exponent, &exponent_digits);
-        if (exponent_digits == 0) {
-            return false;
-        }
-        exponent = negative ? -exponent : exponent;
-    }
-    *value *= pow(10, exponent - places) * (below_zero ? -1 : 1);
-    return parse_suffix(p, end, value) == end && isfinite(*value);
+dist_number(units_t units, const char *text, const char *end, double *value) {
+    return units_parse_real(units, text, (size_t)(end - text), value) && isfinite(*value);
+}
+
+static units_t
+units_of(dist_use_t use) {
+    return use == DIST_SIZE ? UNITS_BYTES : UNITS_COUNT;
 }
 
 /* ---- messages ---- */
@@ -176,9 +128,9 @@ parse_args(const parser_t *parser, const shape_t *shape, const char *p, const ch
         if (*nargs == shape->max_args) {
             return complain(parser, "too many arguments; allowed: %s", shape->usage);
         }
-        if (!dist_number(arg, arg_end, &args[*nargs])) {
-            return complain(parser, "\"%.*s\" is not a number; allowed: digits with an optional K, M, G or T",
-                            (int)(arg_end - arg), arg);
+        if (!dist_number(units_of(parser->use), arg, arg_end, &args[*nargs])) {
+            return complain(parser, "\"%.*s\" is not a number; allowed: a number%s", (int)(arg_end - arg), arg,
+                            units_allowed(units_of(parser->use)));
         }
         ++*nargs;
         p = comma == NULL ? end : comma + 1;
@@ -301,7 +253,7 @@ dist_parse(dist_t *dist, const char *text, dist_use_t use, region_t *region, cha
     if (start == end) {
         return complain_unknown(&parser);
     }
-    if (dist_number(start, end, &dist->a)) {
+    if (dist_number(units_of(use), start, end, &dist->a)) {
         return finish_bounds(&parser, dist, dist->a, dist->a);
     }
     return parse_call(&parser, dist, start, end, region);

@@ -21,6 +21,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "base/units.h"
 #include "prng.h"
 #include "region.h"
 
@@ -88,8 +89,8 @@ uint64_t dist_draw(const dist_t *dist, uint64_t random);
 /* The average of what is drawn, to about 1%. */
 double dist_mean(const dist_t *dist);
 
-/* A number as it is written in distributions: "4096", "-1.5e6", "64K", "1.5MiB". False if it is none. */
-bool dist_number(const char *text, const char *end, double *value);
+/* A number as it is written in distributions: "4096", "-1.5e6", "64K", "1.5MiB". False if it is none, or not finite. */
+bool dist_number(units_t units, const char *text, const char *end, double *value);
 
 /* dist_curve.c: fills in p_least, p_span and curve. ERANGE if next to nothing of the curve lies within the bounds. */
 int dist_curve_compile(dist_t *dist, region_t *region);

@@ -75,7 +75,7 @@ parse_line(const char *p, const char *end, entry_t *entry) {
     const char *count = skip_blanks(size_end, end);
     const char *count_end = word_end(count, end);
     double size;
-    if (!dist_number(p, size_end, &size) || !dist_number(count, count_end, &entry->weight) ||
+    if (!dist_number(UNITS_BYTES, p, size_end, &size) || !dist_number(UNITS_COUNT, count, count_end, &entry->weight) ||
         skip_blanks(count_end, end) != end || entry->weight < 0 || size < 1 || size > (double)DIST_MAX_SIZE) {
         return -1;
     }

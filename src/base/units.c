@@ -1,7 +1,11 @@
-/* units.c -- tables of units, and the scanner of digits. */
+/* units.c -- tables of units, and the scanner of numbers. */
 #include "base/units.h"
 
 #include <string.h>
+
+enum {
+    EXPONENT_MAX = 1000 /* of ten; a larger one counts as this: the value is 0 or does not fit either way */
+};
 
 typedef struct {
     char name[4];
@@ -28,145 +32,265 @@ static const unit_t times[] = {
     {"", 0},
 };
 
+/* In parts of which a ratio of 1 has this many: those behind the point are 16 bits, and a percent is a whole number. */
+#define RATIO_ONE (UINT64_C(100) << 16)
+
+static const unit_t ratios[] = {{"%", RATIO_ONE / 100}, {"", 0}};
+
 static const unit_t none[] = {{"", 0}};
 
-/* What each kind of number takes. */
+/* The factors of each kind. */
 static const struct {
-    uint64_t plain; /* the factor of a number without a unit */
-    uint64_t own;   /* the factor that the value is counted in */
+    uint64_t plain; /* of a number without a unit */
+    uint64_t own;   /* that a whole value is counted in */
+    uint64_t real;  /* that a value with a fraction is counted in */
     char allowed[48];
 } kinds[] = {
-    [UNITS_NONE] = {1, 1, ""},
-    [UNITS_COUNT] = {1, 1, ", with k, M, G or T for thousands"},
-    [UNITS_BYTES] = {1, 1, ", with K, M, G or T for bytes"},
-    [UNITS_MS] = {1000000, 1000000, ", in ms or with us, s, m, h or d"},
-    [UNITS_NS] = {1000000000, 1, ", in s or with us, ms, m, h or d"},
-    [UNITS_RATIO] = {1 << 16, 1, ""},
+    [UNITS_NONE] = {1, 1, 1, ""},
+    [UNITS_COUNT] = {1, 1, 1, ", with k, M, G or T for thousands"},
+    [UNITS_RATE] = {1, 1, 1, ", with k, M, G or T for thousands"},
+    [UNITS_BYTES] = {1, 1, 1, ", with K, M, G or T for bytes"},
+    [UNITS_MS] = {1000000, 1000000, 1000000, ", in ms or with ns, us, s, m, h or d"},
+    [UNITS_NS] = {1000000000, 1, 1, ", in s or with ns, us, ms, m, h or d"},
+    [UNITS_RATIO] = {RATIO_ONE, RATIO_ONE >> 16, RATIO_ONE, ", or with % for hundredths"},
 };
 
 static const unit_t *
 table_of(units_t units) {
     switch (units) {
     case UNITS_COUNT:
+    case UNITS_RATE:
         return counts;
     case UNITS_BYTES:
         return bytes;
     case UNITS_MS:
     case UNITS_NS:
         return times;
+    case UNITS_RATIO:
+        return ratios;
     default:
         return none;
     }
 }
+
+/* ---- text ---- */
+
+/* The part of the text that is not read yet. */
+typedef struct {
+    const char *at, *end;
+} rest_t;
 
 static char
 lower(char c) {
     return c >= 'A' && c <= 'Z' ? (char)(c - 'A' + 'a') : c;
 }
 
+/* The next byte in lower case; '\0' at the end. */
+static char
+peek(const rest_t *rest) {
+    return rest->at < rest->end ? lower(*rest->at) : '\0';
+}
+
+/* Moves past the next byte if it is c, in either case. */
 static bool
-is_unit(const char *name, const char *text, size_t len) {
-    for (size_t i = 0; i < len; i++) {
-        if (name[i] == '\0' || lower(name[i]) != lower(text[i])) {
+accept(rest_t *rest, char c) {
+    bool is = rest->at < rest->end && peek(rest) == lower(c);
+    rest->at += is;
+    return is;
+}
+
+/* The value of the next digit; 16 if it is none. */
+static unsigned
+digit(const rest_t *rest) {
+    char c = peek(rest);
+    return c >= '0' && c <= '9' ? (unsigned)(c - '0') : c >= 'a' && c <= 'f' ? (unsigned)(c - 'a') + 10 : 16;
+}
+
+/* ---- numbers ---- */
+
+/* The quantity digits * 10^exponent * factor. */
+typedef struct {
+    uint64_t digits;
+    int exponent;
+    bool cut;   /* digits before the point were dropped: they do not fit in 64 bits */
+    bool plain; /* without a unit */
+    uint64_t factor;
+} number_t;
+
+/* Digits of the radix; false on overflow, or if there are none. */
+static bool
+scan_whole(rest_t *rest, unsigned radix, uint64_t *value) {
+    const char *start = rest->at;
+    for (*value = 0; digit(rest) < radix; rest->at++) {
+        if (__builtin_mul_overflow(*value, radix, value) ||
+            __builtin_add_overflow(*value, (uint64_t)digit(rest), value)) {
             return false;
         }
     }
-    return name[len] == '\0';
+    return rest->at > start;
 }
 
-/* The factor of a unit, 0 if there is none of that name. */
-static uint64_t
-find(units_t units, const char *text, size_t len) {
-    if (len == 0) {
-        return kinds[units].plain;
+/* As C writes them: 0x.. is hexadecimal, 0.. octal. Moves past the 0x. */
+static unsigned
+scan_radix(rest_t *rest) {
+    rest_t after = *rest;
+    bool zero = accept(&after, '0');
+    bool octal = zero && digit(&after) < 10;
+    if (zero && accept(&after, 'x')) {
+        *rest = after;
+        return 16;
     }
+    return octal ? 8 : 10;
+}
+
+/* Decimal digits with at most one point. The first digit that does not fit is dropped, and so are all that follow. */
+static bool
+scan_decimal(rest_t *rest, number_t *number) {
+    bool point = false, full = false;
+    for (unsigned ndigits = 0;; rest->at++) {
+        if (!point && peek(rest) == '.') {
+            point = true;
+            continue;
+        }
+        if (digit(rest) >= 10) {
+            return ndigits > 0;
+        }
+        uint64_t value;
+        full = full || __builtin_mul_overflow(number->digits, 10, &value) ||
+               __builtin_add_overflow(value, (uint64_t)digit(rest), &value);
+        number->digits = full ? number->digits : value;
+        number->exponent += full - point;
+        number->cut = number->cut || (full && !point);
+        ndigits++;
+    }
+}
+
+/* "e-3". An e without digits is left where it is: it is no unit either. */
+static void
+scan_exponent(rest_t *rest, number_t *number) {
+    rest_t after = *rest;
+    int exponent = 0;
+    if (!accept(&after, 'e')) {
+        return;
+    }
+    bool negative = accept(&after, '-');
+    if (!negative) {
+        accept(&after, '+');
+    }
+    for (; digit(&after) < 10; after.at++) {
+        exponent = exponent * 10 + (int)digit(&after);
+        exponent = exponent < EXPONENT_MAX ? exponent : EXPONENT_MAX;
+        rest->at = after.at + 1;
+    }
+    number->exponent += negative ? -exponent : exponent;
+}
+
+static bool
+scan_number(rest_t *rest, number_t *number) {
+    unsigned radix = scan_radix(rest);
+    if (radix != 10) {
+        return scan_whole(rest, radix, &number->digits);
+    }
+    if (!scan_decimal(rest, number)) {
+        return false;
+    }
+    scan_exponent(rest, number);
+    return true;
+}
+
+static bool
+is_unit(const char *name, rest_t rest) {
+    while (*name != '\0' && accept(&rest, *name)) {
+        name++;
+    }
+    return *name == '\0' && rest.at == rest.end;
+}
+
+/* The factor of the unit that is the rest, 0 if there is none of that name. */
+static uint64_t
+find(units_t units, const rest_t *rest) {
     const unit_t *unit = table_of(units);
-    while (unit->factor != 0 && !is_unit(unit->name, text, len)) {
+    while (unit->factor != 0 && !is_unit(unit->name, *rest)) {
         unit++;
     }
     return unit->factor;
 }
 
-/* ---- digits ---- */
-
-/* 16 or above: no digit. */
-static unsigned
-digit_of(char c) {
-    char small = lower(c);
-    return c >= '0' && c <= '9'           ? (unsigned)(c - '0')
-           : small >= 'a' && small <= 'f' ? (unsigned)(small - 'a') + 10
-                                          : 16;
-}
-
-/* As C writes them: 0x.. is hexadecimal, 0.. octal. Returns the bytes of the prefix. */
-static size_t
-radix_of(const char *text, size_t len, unsigned *radix) {
-    bool zero = len > 1 && text[0] == '0';
-    bool hex = zero && lower(text[1]) == 'x';
-    *radix = hex ? 16 : zero && digit_of(text[1]) < 10 ? 8 : 10;
-    return hex ? 2 : *radix == 8 ? 1 : 0;
-}
-
-/* digits [. digits] -> value / divisor, and how many bytes they are; false on overflow, without a digit, and with more
- * than 6 digits behind the point. */
 static bool
-scan(const char *text, size_t len, uint64_t *value, uint64_t *divisor, size_t *used) {
-    unsigned radix;
-    size_t i = radix_of(text, len, &radix);
-    bool point = false;
-    unsigned ndigits = 0;
-    *value = 0;
-    *divisor = 1;
-    for (; i < len; i++) {
-        if (text[i] == '.' && !point && ndigits > 0 && radix == 10) {
-            point = true;
-            continue;
-        }
-        unsigned digit = digit_of(text[i]);
-        if (digit >= radix) {
-            break;
-        }
-        if (__builtin_mul_overflow(*value, radix, value) || __builtin_add_overflow(*value, (uint64_t)digit, value)) {
-            return false;
-        }
-        *divisor *= point ? 10 : 1;
-        ndigits++;
-        if (*divisor > 1000000) {
-            return false;
-        }
+scan(units_t units, const char *text, size_t len, number_t *number) {
+    rest_t rest = {text, text + len};
+    *number = (number_t){.digits = 0};
+    if (!scan_number(&rest, number)) {
+        return false;
     }
-    *used = i;
-    return ndigits > 0;
+    if (units == UNITS_RATE && rest.end - rest.at >= 2 && memcmp(rest.end - 2, "/s", 2) == 0) {
+        rest.end -= 2;
+    }
+    while (accept(&rest, ' ')) {
+    }
+    number->plain = rest.at == rest.end;
+    number->factor = number->plain ? kinds[units].plain : find(units, &rest);
+    return number->factor != 0;
 }
 
 /* ---- the interface ---- */
 
-bool
-units_parse_whole(const char *text, size_t len, uint64_t *value, size_t *used) {
-    uint64_t divisor;
-    return scan(text, len, value, &divisor, used) && text[*used - 1] != '.' && divisor == 1;
+/* The quantity, in the kind's smallest parts, is *above / *below. False if it is too large. */
+static bool
+as_fraction(const number_t *number, unsigned __int128 *above, unsigned __int128 *below) {
+    *above = (unsigned __int128)number->digits * number->factor;
+    for (int e = number->exponent; e > 0 && *above != 0; e--) {
+        if (__builtin_mul_overflow(*above, 10, above)) {
+            return false;
+        }
+    }
+    /* Dividing further than this leaves nothing of any dividend. */
+    for (int e = number->exponent; e < 0 && *below <= ~(unsigned __int128)0 / 10; e++) {
+        *below *= 10;
+    }
+    return !number->cut;
 }
 
 bool
 units_parse(units_t units, const char *text, size_t len, uint64_t *value) {
-    uint64_t number, divisor;
-    size_t used;
-    if (!scan(text, len, &number, &divisor, &used)) {
+    number_t number;
+    uint64_t own = kinds[units].own;
+    unsigned __int128 above, below = own;
+    if (!scan(units, text, len, &number) || !as_fraction(&number, &above, &below)) {
         return false;
     }
-    while (used < len && text[used] == ' ') {
-        used++;
-    }
-    uint64_t factor = find(units, text + used, len - used), own = kinds[units].own;
-    unsigned __int128 scaled = (unsigned __int128)number * factor / (divisor * own);
-    bool whole = divisor == 1 || factor > own;
-    *value = (uint64_t)scaled;
-    return factor != 0 && whole && scaled <= UINT64_MAX && (scaled != 0 || number == 0);
+    bool time = units == UNITS_MS || units == UNITS_NS;
+    bool rest = above % below != 0;
+    bool divided = rest && number.factor == own && (number.plain || !time);
+    unsigned __int128 whole = above / below + (rest && time);
+    *value = (uint64_t)whole;
+    return whole <= UINT64_MAX && !divided && (whole != 0 || !rest);
 }
 
-uint64_t
-units_factor(units_t units, const char *unit, size_t len) {
-    return find(units, unit, len) / kinds[units].own;
+bool
+units_parse_real(units_t units, const char *text, size_t len, double *value) {
+    number_t number;
+    bool negative = len > 0 && text[0] == '-';
+    if (!scan(units, text + negative, len - negative, &number)) {
+        return false;
+    }
+    double power = 1;
+    int size = number.exponent < 0 ? -number.exponent : number.exponent;
+    for (int e = 0; e < size; e++) {
+        power *= 10;
+    }
+    double digits = (double)number.digits;
+    digits = number.exponent < 0 ? digits / power : number.digits == 0 ? 0 : digits * power;
+    *value = digits * ((double)number.factor / (double)kinds[units].real) * (negative ? -1 : 1);
+    return true;
+}
+
+bool
+units_parse_whole(const char *text, size_t len, uint64_t *value, size_t *used) {
+    rest_t rest = {text, text + len};
+    bool good = scan_whole(&rest, scan_radix(&rest), value);
+    *used = (size_t)(rest.at - text);
+    return good;
 }
 
 const char *

@@ -1,19 +1,20 @@
 /*
- * units.h -- numbers with units as people write them: "500", "0x1f", "017", "64M", "1.5 GiB", "10s", "250ms", "50k".
+ * units.h -- quantities as people write them: "500", "64M", "1.5 GiB", "10s", "250us", "50k/s", "75%", "0x1f".
  *
- * The one parser of such text: configuration, controls and the Lua module all use it, so a text means the same
- * everywhere. The module links nothing of the allocator, so units.c is compiled into both and needs the C library alone.
- * No allocation, no locale. Letters may be of either case; blanks may stand before the unit.
+ * Use it wherever a text stands for a size, a time, a count, a rate or a ratio. Configuration, controls and the Lua
+ * module all do, so a text means the same everywhere; there is no other parser of units. The module links nothing of the
+ * allocator, so units.c is compiled into both and needs the C library alone. No allocation, no locale.
  *
- *   UNITS_NONE    a whole number
+ *   QUANTITY = NUMBER [blanks] [UNIT]          letters may be of either case
+ *   NUMBER   = digits ["." digits] ["e" ["+" | "-"] digits] | "." digits ... | "0x" hexadecimal digits | "0" octal digits
+ *
+ *   UNITS_NONE    no unit
  *   UNITS_COUNT   k M G T: powers of 1000
+ *   UNITS_RATE    the same, with or without "/s"
  *   UNITS_BYTES   K M G T, also KB and KiB and so on: powers of 1024; B: 1
  *   UNITS_MS      ns us ms s m min h d; without a unit ms. The value is in milliseconds.
  *   UNITS_NS      the same; without a unit s. The value is in nanoseconds.
- *   UNITS_RATIO   a fraction; the value has 16 bits behind the point
- *
- * A fraction ("1.5G") is cut to a whole value. It is refused where the unit is the value's own ("1.5" bytes), and where
- * nothing is left of it ("0.1us" in milliseconds).
+ *   UNITS_RATIO   %. A whole value has 16 bits behind the point.
  */
 #ifndef LUNALLOC_BASE_UNITS_H
 #define LUNALLOC_BASE_UNITS_H
@@ -25,24 +26,28 @@
 typedef enum {
     UNITS_NONE,
     UNITS_COUNT,
+    UNITS_RATE,
     UNITS_BYTES,
     UNITS_MS,
     UNITS_NS,
     UNITS_RATIO
 } units_t;
 
-/* Parses all of len bytes: digits [. digits] [blanks] [unit], no sign. Numbers without a fraction may be hexadecimal
- * (0x..) or octal (0..). False if the text is none of these, or if the value does not fit. */
+/*
+ * Parses all of len bytes, which have no sign, into a whole value. A fraction of it ("0.1K") is cut off, but times are
+ * rounded up: a wait is never shorter than written. False if the text is no such quantity, if the value does not fit, if
+ * a fraction is written in the value's own unit ("1.5" bytes), or if nothing would be left ("0.0001K").
+ */
 bool units_parse(units_t units, const char *text, size_t len, uint64_t *value);
+
+/* Parses all of len bytes, which may begin with "-", into a value that keeps its fraction; a ratio of "75%" is 0.75.
+ * False if the text is no such quantity. Infinite if the value is too large. */
+bool units_parse_real(units_t units, const char *text, size_t len, double *value);
 
 /* Parses the whole number, of any radix, at the start of a text; *used: its length. False on overflow or without one. */
 bool units_parse_whole(const char *text, size_t len, uint64_t *value, size_t *used);
 
-/* How many of the value's own unit a unit is: 1024 for "K" of bytes, 1000 for "s" in milliseconds, 1 for none; 0 if it
- * is no such unit or smaller than the value's own. For parsers of other forms of numbers. */
-uint64_t units_factor(units_t units, const char *unit, size_t len);
-
-/* What a refusal says of the units: ", with K, M, G or T for bytes"; "" for plain numbers. */
+/* The end of a refusal, which names the units: ", with K, M, G or T for bytes"; "" for plain numbers. */
 const char *units_allowed(units_t units);
 
 #endif

@@ -5,12 +5,15 @@
 
 #include <string.h>
 
+/* Thousands are no unit of a count that stays below them. */
 static units_t
 units_of(const lunalloc_row_t *row) {
-    return strcmp(row->unit, "bytes") == 0   ? UNITS_BYTES
-           : strcmp(row->unit, "ms") == 0    ? UNITS_MS
-           : strcmp(row->unit, "ratio") == 0 ? UNITS_RATIO
-                                             : UNITS_NONE;
+    bool few = row->ranged && row->max < 1000;
+    return strcmp(row->unit, "bytes") == 0           ? UNITS_BYTES
+           : strcmp(row->unit, "ms") == 0            ? UNITS_MS
+           : strcmp(row->unit, "ratio") == 0         ? UNITS_RATIO
+           : strcmp(row->unit, "count") == 0 && !few ? UNITS_COUNT
+                                                     : UNITS_NONE;
 }
 
 static char

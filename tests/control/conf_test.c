@@ -168,7 +168,7 @@ test_malloc_conf(void **state) {
     assert_malloc_conf(
         "dirty_decay_ms:-5,lg_quantum:60", "opt.dirty_decay_ms opt.lg_quantum",
         "lunalloc: MALLOC_CONF: Out-of-range conf value: 'dirty_decay_ms:-5' is out of range; allowed: a "
-        "number from -1 to 1000000000000, in ms or with us, s, m, h or d\n"
+        "number from -1 to 1000000000000, in ms or with ns, us, s, m, h or d\n"
         "lunalloc: MALLOC_CONF: Out-of-range conf value: 'lg_quantum:60' is out of range; allowed: a "
         "number from 3 to 4\nopt.dirty_decay_ms=10000(default)\nopt.lg_quantum=4(default)\n");
     assert_malloc_conf("lg_prof_sample:0x10,narenas:010", "opt.lg_prof_sample opt.narenas",

@@ -61,12 +61,14 @@ test_fractions(void **state) {
     accepts_u(&bytes_row, "0.5K", 512);
     accepts_u(&bytes_row, "0.25M", 1 << 18);
     accepts_u(&bytes_row, "0.001K", 1);
+    accepts_u(&bytes_row, ".5K", 512);
+    accepts_u(&bytes_row, "1e3", 1000);
+    accepts_u(&bytes_row, "1.5e1K", 15360);
     accepts_u(&ms_row, "1.5s", 1500);
     accepts_u(&ms_row, "0.25m", 15000);
     refuses(&bytes_row, "1.5", "not a number");
     refuses(&count_row, "1.5", "not a number");
     refuses(&bytes_row, "1.2.3K", "not a number");
-    refuses(&bytes_row, ".5K", "not a number");
     refuses(&bytes_row, "0.00000001K", "not a number");
 }
 
@@ -107,7 +109,10 @@ test_times(void **state) {
     assert_int_equal(value.v.i, 0);
     refuses(&ms_row, "10K", "not a number");
     refuses(&bytes_row, "10s", "not a number");
-    refuses(&count_row, "10K", "not a number");
+    refuses(&count_row, "10K", "out of range");
+    accepts_u(&count_row, "4k", 4000);
+    accepts_u(&ms_row, "5us", 1);
+    refuses(&plain_row, "10K", "not a number");
 }
 
 static void
@@ -146,8 +151,8 @@ test_overflow(void **state) {
 static void
 test_nonsense(void **state) {
     (void)state;
-    const char *const texts[] = {"",    " ",   "abc", "K",   "-",    "--1", "+1",  "1x", "0x",
-                                 "1e3", "1 2", "1KK", "1K ", "\xff", "1\n", "nan", "１", "1KBB"};
+    const char *const texts[] = {"",   " ",   "abc", "K",   "-",    "--1", "+1",  "1x", "0x",
+                                 "1e", "1 2", "1KK", "1K ", "\xff", "1\n", "nan", "１", "1KBB"};
     for (unsigned i = 0; i < sizeof texts / sizeof texts[0]; i++) {
         refuses(&bytes_row, texts[i], "not a number");
         refuses(&ms_row, texts[i], "not a number");

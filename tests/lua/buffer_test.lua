@@ -62,7 +62,7 @@ test("bad sizes", function()
     test.fails("EINVAL", "bad size '64Q'", la.buffer "64Q")
     test.fails("EINVAL", "bad size ''", la.buffer "")
     test.fails("EINVAL", "bad size", la.buffer(0 / 0))
-    for _, text in ipairs { "K", "-5", "0x10", "1e3", "1..5K", "5 5", "64KK", "64iB", "1\0", ("9"):rep(40) } do
+    for _, text in ipairs { "K", "-5", "0x", "1e", "1..5K", "5 5", "64KK", "64iB", "1\0", ("9"):rep(40) } do
         test.fails("EINVAL", "bad size", la.buffer(text))
     end
     test.raises("size .* expected, got nil", la.buffer, nil)

@@ -57,15 +57,15 @@ test_numbers(void **state) {
         double value;
     } good[] = {{"0", 0},       {"4096", 4096}, {"1.5", 1.5},    {"1e3", 1000},       {"2.5e-1", 0.25},
                 {"64K", 65536}, {"64k", 65536}, {"1M", 1048576}, {"1.5MiB", 1572864}, {"2GB", 2147483648.0},
-                {"-3", -3},     {".5", 0.5}};
-    static const char *const bad[] = {"", "-", ".", "e3", "1e", "1x", "1KK", "0x10", "1 K", "K", "nan", "inf", "1e999"};
+                {"-3", -3},     {".5", 0.5},    {"1 K", 1024},   {"0x10", 16}};
+    static const char *const bad[] = {"", "-", ".", "e3", "1e", "1x", "1KK", "0x", "1 2", "K", "nan", "inf", "1e999"};
     double value;
     for (size_t i = 0; i < sizeof(good) / sizeof(good[0]); i++) {
-        assert_true(dist_number(good[i].text, good[i].text + strlen(good[i].text), &value));
+        assert_true(dist_number(UNITS_BYTES, good[i].text, good[i].text + strlen(good[i].text), &value));
         assert_true(fabs(value - good[i].value) <= 1e-12 * fabs(good[i].value));
     }
     for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
-        assert_false(dist_number(bad[i], bad[i] + strlen(bad[i]), &value));
+        assert_false(dist_number(UNITS_BYTES, bad[i], bad[i] + strlen(bad[i]), &value));
     }
 }
 

@@ -97,7 +97,7 @@ test("counts and times as text", function()
         test.equal(report.count(n), text)
     end
     for ns, text in pairs { [0] = "0 ns", [999] = "999 ns", [1000] = "1 us", [1500] = "1.5 us", [2000000] = "2 ms",
-        [3600000000] = "3.6 s", [3600000000000] = "3.6e+03 s" } do
+        [3600000000] = "3.6 s", [3600000000000] = "3600 s" } do
         test.equal(report.time(ns), text)
     end
 end)
@@ -143,7 +143,7 @@ test("times and sizes with each unit", function()
         test.equal(spec.compile({ duration = text }).duration, ns, text)
     end
     test.equal(spec.time(2), 2000000000)
-    test.equal(spec.time "2", nil)
+    test.equal(spec.time "2", 2000000000)
     for text, bytes in pairs { ["1"] = 1, ["2K"] = 2048, ["3M"] = 3 << 20, ["4G"] = 4 << 30, ["5T"] = 5 << 40,
         ["1.5K"] = 1536, ["2KiB"] = 2048, ["2KB"] = 2048, ["2k"] = 2048 } do
         test.equal(spec.size(text), bytes, text)
