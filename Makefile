@@ -80,6 +80,7 @@ MODULE   := $B/lua/lunalloc/core.so
 CONSOLE  := $B/lunalloc
 PAGE     := $B/lunalloc.1
 LUACATS  := $B/luacats/lunalloc.lua
+SCHEMA   := $O/control/schema_sorted.def
 UNIT     := $(UNIT_SRC:%.c=$B/%)
 WORKLOAD := $(WORKLOAD_SRC:%.c=$B/%)
 FAULTY   := $(FAULTY_SRC:%.c=$B/%.so)
@@ -95,7 +96,7 @@ WARNINGS := -Wall -Wextra -Wconversion -Wshadow -Wundef
 DEFINES   = -D_GNU_SOURCE -DLUNALLOC_DEBUG=$(call is,debug torture asan tsan regions) \
             -DLUNALLOC_ASAN=$(call is,asan) -DLUNALLOC_TSAN=$(call is,tsan) \
             -DLUNALLOC_REPLACE=$(call is,release debug torture regions)
-INCLUDES := -Isrc -Ilua
+INCLUDES := -Isrc -Ilua -I$O
 
 SANITIZE_asan := -fsanitize=address,undefined -fno-sanitize-recover=undefined
 SANITIZE_tsan := -fsanitize=thread
@@ -201,8 +202,8 @@ objects-of-module:
 	@echo $(MODULE_OBJ)
 objects: $(LIB_OBJ) $(MODULE_OBJ)
 
-# The flags with which scripts/check compiles.
-flags:
+# The flags with which scripts/check compiles, and what they find.
+flags: $(SCHEMA)
 	@echo '-std=gnu11 $(WARNINGS) $(DEFINES) $(INCLUDES) $(LUA_CFLAGS)'
 
 # ---- rules ----------------------------------------------------------------------------------------------------------
@@ -238,6 +239,19 @@ $(UNIT_OBJ) $(WORKLOAD): | $O/have-cmocka
 $O/%.o: %.c $O/flags
 	@mkdir -p $(@D)
 	$(call say,CC,$<)$(CC) $(ALL_CFLAGS) $(LAYER_CFLAGS) $(CFLAGS) -MMD -MP -c -o $@ $<
+
+# The schema's rows, sorted by name, because they are looked up by bisection: src/control/schema.def has them in any
+# order, and many are made from lists. CTL(...) of each row stays as it is, every other macro is expanded, and adjacent
+# strings are joined.
+define sort_schema
+	@mkdir -p $(@D)
+	@$(1) -std=gnu11 -E -P $(DEFINES) $(INCLUDES) '-DCTL(...)=@CTL(__VA_ARGS__)' -imacros base/options.h \
+	    -MMD -MP -MF $@.d -MT $@ -x c $< >$@.rows
+	@tr '\n@' ' \n' <$@.rows | sed -e 1d -e 's/" "//g' | LC_ALL=C sort >$@
+endef
+$(SCHEMA): src/control/schema.def $O/flags
+	$(call sort_schema,$(CC))
+$O/src/control/ctl_table.o: $(SCHEMA)
 
 # nodelete: thread-exit handlers and live blocks outlive any dlclose. nostartfiles: the C library's start files would
 # add code that every process runs.
@@ -316,7 +330,7 @@ build/bench/patterns: $(wildcard scripts/bench/patterns*.c) scripts/bench/patter
 	@mkdir -p $(@D)
 	$(call say,BENCH,$@)$(CC) $(BENCH_CFLAGS) -o $@ $(filter %.c,$^)
 
--include $(LIB_OBJ:.o=.d) $(MODULE_OBJ:.o=.d) $(CONSOLE_OBJ:.o=.d) $(UNIT_OBJ:.o=.d)
+-include $(SCHEMA).d $(LIB_OBJ:.o=.d) $(MODULE_OBJ:.o=.d) $(CONSOLE_OBJ:.o=.d) $(UNIT_OBJ:.o=.d)
 -include $(addsuffix .d,$(WORKLOAD) $(FAULTY) $(LUA_HOST) $(PROGRAMS) $(PRELOADS))
 
 include tests/windows/rules.mk

@@ -291,9 +291,9 @@ background_set_max(size_t n) {
 }
 
 void
-background_stats(background_stats_t *out) {
+background_stats(stats_background_t *out) {
     uint64_t slept = 0;
-    *out = (background_stats_t){0};
+    *out = (stats_background_t){0};
     for (size_t i = 0; i < BACKGROUND_MAX; i++) {
         out->num_threads += is_running(&workers[i]);
         out->num_runs += atomic_get(&workers[i].runs);

@@ -19,6 +19,7 @@
 #ifndef LUNALLOC_CONTROL_BACKGROUND_H
 #define LUNALLOC_CONTROL_BACKGROUND_H
 
+#include "observe/counters.h"
 #include "os/lock.h"
 
 #define BACKGROUND_MAX 64
@@ -37,13 +38,8 @@ size_t background_max(void);
 /* Threads beyond the new number have ended when this returns. 0, EINVAL beyond the option, or EDEADLK. */
 int background_set_max(size_t n);
 
-typedef struct {
-    size_t num_threads;    /* that are there */
-    uint64_t num_runs;     /* rounds through the arenas */
-    uint64_t run_interval; /* mean sleep between them, ns */
-} background_stats_t;
-
-void background_stats(background_stats_t *out);
+/* Counts of all threads together. */
+void background_stats(stats_background_t *out);
 
 /* When to wake at `now` if pages are due at `due`: not sooner than a millisecond from now. */
 uint64_t background_wake_time(uint64_t now, uint64_t due);

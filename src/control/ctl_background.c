@@ -54,7 +54,7 @@ write_max_background(const ctl_call_t *call, const lunalloc_value_t *value, fmt_
 int
 read_background_stats(const ctl_call_t *call, lunalloc_value_t *value, fmt_t *why) {
     (void)why;
-    background_stats_t stats;
+    stats_background_t stats;
     background_stats(&stats);
     value->v.u = ctl_field_at(&stats, call->arg);
     return 0;

@@ -1,4 +1,4 @@
-/* ctl_table.c -- the table, made from schema.def, and the calls of what its rows name. */
+/* ctl_table.c -- the table, made from schema.def, which the build sorts; and the calls of what its rows name. */
 #include "base/options.h"
 #include "control/background.h"
 #include "control/ctl_arena.h"
@@ -22,7 +22,7 @@
     {name, doc, unit, access, applies, fallback, range, LUNALLOC_##type, CTL_READ_##read, CTL_WRITE_##write, arg},
 
 const ctl_row_t ctl_rows[] = {
-#include "control/schema.def"
+#include "control/schema_sorted.def"
 };
 
 const size_t ctl_nrows = sizeof ctl_rows / sizeof ctl_rows[0];

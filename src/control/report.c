@@ -122,13 +122,7 @@ report_settings(report_t *report, const char *prefix, report_setting_t *visit) {
 
 static void
 read_process(report_t *report) {
-    background_stats_t background;
-    background_stats(&background);
-    report->background = (stats_background_t){
-        .num_threads = background.num_threads,
-        .num_runs = background.num_runs,
-        .run_interval = background.run_interval,
-    };
+    background_stats(&report->background);
     for (uint32_t i = 0; i < PROCESS_LOCKS; i++) {
         stats_read_lock(process_lock((process_lock_t)i), &report->locks[i]);
     }

@@ -1,8 +1,9 @@
 /*
- * counters.h -- the figures: records of 64-bit words, and the description of each word.
+ * counters.h -- the statistics' structures, and a description of each of their words.
  *
- * A record's description is the only list of its figures: the merging of arenas, the controls stats.*, and every format
- * of the report go by it. What a figure means is said once, by the row of its control (control/schema.def).
+ * Use it to work on counters without naming them: merge the counters of several arenas, or print all of a structure.
+ * Structures and descriptions are made from the list observe/counters.def. A structure is a record of 64-bit words. For
+ * each word, its description says the name, the kind, how several arenas' values merge, and the place in the text report.
  */
 #ifndef LUNALLOC_OBSERVE_COUNTERS_H
 #define LUNALLOC_OBSERVE_COUNTERS_H
@@ -13,67 +14,74 @@
 /* "Never", "no limit": shown as -1. */
 #define COUNTER_NEVER UINT64_MAX
 
+/* ---- the structures ---- */
+
+/* The process as a whole. */
 typedef struct {
     lunalloc_stats_t total;
-    uint64_t highwater;
-    uint64_t zero_reallocs;
-    uint64_t metadata_thp; /* 0: not told apart */
+#define PROCESS(name, ...) uint64_t name;
+#include "observe/counters.def"
 } stats_process_t;
 
 typedef struct {
-    uint64_t num_threads, num_runs, run_interval;
+#define BACKGROUND(name, ...) uint64_t name;
+#include "observe/counters.def"
 } stats_background_t;
 
+/* One lock, or several merged. */
 typedef struct {
     /* Synchronization: a copy, the reader's: these fields; ns. */
-    uint64_t num_ops, num_wait, num_spin_acq, num_owner_switch, total_wait_time, max_wait_time, max_num_thds;
+#define LOCK(name, ...) uint64_t name;
+#include "observe/counters.def"
 } stats_lock_t;
 
+/* One small class of an arena: its bin, all shards together. */
 typedef struct {
-    uint64_t nmalloc, ndalloc, nrequests, curregs, nfills, nflushes;
-    uint64_t nslabs, nreslabs; /* cumulative: made; changes of the current one */
-    uint64_t curslabs, nonfull_slabs;
+#define BIN(name, ...) uint64_t name;
+#include "observe/counters.def"
     stats_lock_t mutex;
 } stats_bin_t;
 
+/* One large class of an arena. */
 typedef struct {
-    uint64_t nmalloc, ndalloc, nrequests, curlextents;
+#define LARGE(name, ...) uint64_t name;
+#include "observe/counters.def"
 } stats_large_t;
 
-/* Free extents of one page class. */
+/* Free extents of one page class of an arena. */
 typedef struct {
-    uint64_t ndirty, dirty_bytes, nmuzzy, muzzy_bytes, nretained, retained_bytes;
+#define EXTENTS(name, ...) uint64_t name;
+#include "observe/counters.def"
 } stats_extents_t;
 
-/* Of dirty or muzzy pages. */
+/* Dirty or muzzy pages of an arena; allowed and over are bytes, npages and purged are pages. */
 typedef struct {
-    uint64_t decay_ms, npages, npurge, nmadvise, purged; /* purged: pages */
-    uint64_t allowed, over;                              /* bytes that the curve leaves, and beyond it */
-    uint64_t due_ms;                                     /* until time alone makes some due */
+#define STAGE(name, ...) uint64_t name;
+#include "observe/counters.def"
 } stats_decay_t;
 
-/* Of small or large allocations. */
+/* Small or large allocations of an arena. */
 typedef struct {
-    uint64_t allocated, nmalloc, ndalloc, nrequests, nfills, nflushes;
+#define SIZES(name, ...) uint64_t name;
+#include "observe/counters.def"
 } stats_sizes_t;
 
 typedef struct {
-    uint64_t nthreads, uptime;
+#define ARENA_AGE(name, ...) uint64_t name;
+#include "observe/counters.def"
     stats_decay_t dirty, muzzy;
     stats_sizes_t small, large;
-    uint64_t allocated, active, pactive, mapped, retained, resident, base;
-    uint64_t extent_avail; /* spare descriptors */
-    uint64_t tcache_bytes; /* in the caches of its threads, whatever arena it came from */
-    uint64_t nregions, nslabs, nextents, nguards;
-    uint64_t nunguarded;                /* extents that were to have a guard and have none */
-    uint64_t npurges, nmadvise, purged; /* dirty and muzzy; purged: bytes given back */
-    uint64_t remapped, relocated;       /* bytes whose memory was moved: of free extents, of allocations */
+#define ARENA(name, ...) uint64_t name;
+#include "observe/counters.def"
 } stats_arena_t;
 
-/* One class in the caches of all threads; hit_ratio in millionths of the requests. */
+/* One class in the caches of all threads. */
 typedef struct {
-    uint64_t cached, nrequests, nfills, nflushes, hit_ratio;
+#define CACHE(name, ...) uint64_t name;
+#include "observe/counters.def"
 } stats_cache_t;
+
+/* ---- their descriptions ---- */
 
 typedef enum {
     counter_gauge,
@@ -81,7 +89,7 @@ typedef enum {
     counter_ratio /* millionths */
 } counter_kind_t;
 
-/* How the same figure of several arenas becomes one. */
+/* How the same counter of several arenas becomes one. */
 typedef enum {
     counter_sum,
     counter_limit, /* a sum, unless one is COUNTER_NEVER */
@@ -89,8 +97,9 @@ typedef enum {
     counter_min
 } counter_merge_t;
 
-/* Arrays, not pointers, so that the descriptions need no relocation. Figures with a row stand in the text report in
- * tables: those of one row follow each other, and a row whose first column is the last row's continues its table. */
+/* One word. Arrays, not pointers, so that the descriptions need no relocation. Counters with a row stand in the text
+ * report in tables: those of one row follow each other, and a row whose first column is the last row's continues its
+ * table. */
 typedef struct {
     char name[28]; /* of the control, behind the record's own prefix */
     char row[8];
@@ -116,11 +125,11 @@ typedef enum {
 const counter_row_t *counters_of(record_t record, uint32_t *n);
 
 static inline uint64_t
-counter_value(const counter_row_t *figure, const void *record) {
-    return *(const uint64_t *)(const void *)((const char *)record + figure->offset);
+counter_value(const counter_row_t *counter, const void *record) {
+    return *(const uint64_t *)(const void *)((const char *)record + counter->offset);
 }
 
-/* into becomes the merger of both. */
+/* into = the counters of both, merged. */
 void counters_merge(record_t record, void *into, const void *from);
 
 #endif

@@ -152,16 +152,26 @@ merge_all(stats_snapshot_t *snapshot) {
 
 #define RATIO_ONE UINT64_C(1000000)
 
-/* What a fill or a large allocation served was no hit; nor was what never met a cache. */
+/* A request that a fill or a large allocation served was no hit; nor was one that never met a cache. */
+static uint64_t
+ratio_of_hits(uint64_t nrequests, uint64_t nmisses) {
+    uint64_t hits = nrequests > nmisses ? nrequests - nmisses : 0;
+    return nrequests == 0 ? 0 : hits * RATIO_ONE / nrequests;
+}
+
 static stats_cache_t
-cache_of(uint64_t cached, uint64_t nrequests, uint64_t nfills, uint64_t nflushes) {
-    uint64_t hits = nrequests > nfills ? nrequests - nfills : 0;
+cache_of_bin(uint64_t cached, stats_bin_t bin) {
     return (stats_cache_t){
-        .cached = cached,
-        .nrequests = nrequests,
-        .nfills = nfills,
-        .nflushes = nflushes,
-        .hit_ratio = nrequests == 0 ? 0 : hits * RATIO_ONE / nrequests,
+#define CACHE(name, type, unit, kind, from_bin, ...) .name = from_bin,
+#include "observe/counters.def"
+    };
+}
+
+static stats_cache_t
+cache_of_large(uint64_t cached, stats_large_t large) {
+    return (stats_cache_t){
+#define CACHE(name, type, unit, kind, from_bin, from_large, ...) .name = from_large,
+#include "observe/counters.def"
     };
 }
 
@@ -173,21 +183,18 @@ stats_read_cache(uint32_t szind, stats_cache_t *out) {
     requests_of_all(&requests);
     if (sc_is_small(szind)) {
         stats_get(record_bin, STATS_MERGED, szind, &bin);
-        *out = cache_of(requests.cached[szind], bin.nrequests, bin.nfills, bin.nflushes);
+        *out = cache_of_bin(requests.cached[szind], bin);
     } else {
         stats_get(record_large, STATS_MERGED, szind - sc.nsmall, &large);
-        *out = cache_of(requests.cached[szind], large.nrequests, large.nmalloc, large.ndalloc);
+        *out = cache_of_large(requests.cached[szind], large);
     }
 }
 
 static void
 fill_caches(stats_snapshot_t *snapshot, const requests_t *caches) {
     for (uint32_t i = 0; i < tcache_nclasses(); i++) {
-        const stats_bin_t *bin = &snapshot->merged.bins[i];
-        const stats_large_t *large = &snapshot->merged.large[sc_is_small(i) ? 0 : i - sc.nsmall];
-        snapshot->caches[i] = sc_is_small(i)
-                                  ? cache_of(caches->cached[i], bin->nrequests, bin->nfills, bin->nflushes)
-                                  : cache_of(caches->cached[i], large->nrequests, large->nmalloc, large->ndalloc);
+        snapshot->caches[i] = sc_is_small(i) ? cache_of_bin(caches->cached[i], snapshot->merged.bins[i])
+                                             : cache_of_large(caches->cached[i], snapshot->merged.large[i - sc.nsmall]);
     }
 }
 

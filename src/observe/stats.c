@@ -20,13 +20,8 @@ stats_read_lock(const lock_t *lock, stats_lock_t *out) {
     lock_stats_t stats;
     lock_stats(lock, &stats);
     *out = (stats_lock_t){
-        .num_ops = stats.num_ops,
-        .num_wait = stats.num_wait,
-        .num_spin_acq = stats.num_spin_acq,
-        .num_owner_switch = stats.num_owner_switch,
-        .total_wait_time = stats.total_wait_ns,
-        .max_wait_time = stats.max_wait_ns,
-        .max_num_thds = stats.max_num_thds,
+#define LOCK(name, type, unit, kind, merge, column, from, ...) .name = from,
+#include "observe/counters.def"
     };
 }
 
@@ -74,14 +69,8 @@ stats_unlock_arena(arena_t *arena) {
 
 static void
 add_shard(const bin_t *bin, stats_bin_t *out) {
-    out->nmalloc += atomic_get(&bin->nmalloc);
-    out->ndalloc += atomic_get(&bin->ndalloc);
-    out->nfills += atomic_get(&bin->nfills);
-    out->nflushes += atomic_get(&bin->nflushes);
-    out->nslabs += atomic_get(&bin->nslabs_made);
-    out->nreslabs += atomic_get(&bin->nreslabs);
-    out->curslabs += atomic_get(&bin->nslabs);
-    out->nonfull_slabs += atomic_get(&bin->nnonfull);
+#define BIN(name, type, unit, kind, column, from, ...) out->name += from;
+#include "observe/counters.def"
 }
 
 /* With samples, which are extents of their own: deallocations first (stats_read_large). Each count is right by itself;
@@ -122,23 +111,47 @@ void
 stats_read_large(const arena_t *arena, uint32_t szind, stats_large_t *out) {
     uint64_t ndalloc = atomic_get(&arena->ndalloc_large[szind]);
     uint64_t nmalloc = atomic_get(&arena->nmalloc_large[szind]);
-    *out = (stats_large_t){.nmalloc = nmalloc, .ndalloc = ndalloc, .curlextents = nmalloc - ndalloc};
+    *out = (stats_large_t){
+#define LARGE(name, type, unit, kind, from, ...) .name = from,
+#include "observe/counters.def"
+    };
 }
 
-static void
-read_extents_of(extents_t *x, uint32_t class, uint64_t *count, uint64_t *bytes) REQUIRES(role_extents) {
+/* What a collection holds of one page class. */
+typedef struct {
+    uint64_t count, bytes;
+} class_holding_t;
+
+static class_holding_t
+holding_of(extents_t *x, uint32_t class) REQUIRES(role_extents) {
     size_t n, npages;
     extents_of_class(x, class, &n, &npages);
-    *count = n;
-    *bytes = npages * sc.page;
+    return (class_holding_t){n, npages * sc.page};
 }
 
 void
 stats_read_extents(arena_t *arena, uint32_t class, stats_extents_t *out) {
     page_alloc_t *pa = &arena->pages;
-    read_extents_of(&pa->dirty, class, &out->ndirty, &out->dirty_bytes);
-    read_extents_of(&pa->muzzy, class, &out->nmuzzy, &out->muzzy_bytes);
-    read_extents_of(&pa->retained, class, &out->nretained, &out->retained_bytes);
+    class_holding_t dirty = holding_of(&pa->dirty, class);
+    class_holding_t muzzy = holding_of(&pa->muzzy, class);
+    class_holding_t retained = holding_of(&pa->retained, class);
+    *out = (stats_extents_t){
+#define EXTENTS(name, type, unit, kind, column, from, ...) .name = from,
+#include "observe/counters.def"
+    };
+}
+
+/* Adds a class to the sums of small allocations; then of large ones. */
+static void
+add_bin(stats_bin_t bin, uint32_t szind, stats_sizes_t *out) {
+#define SIZES(name, type, unit, kind, column, from_bin, ...) out->name += from_bin;
+#include "observe/counters.def"
+}
+
+static void
+add_large(stats_large_t large, uint32_t szind, stats_sizes_t *out) {
+#define SIZES(name, type, unit, kind, column, from_bin, from_large, ...) out->name += from_large;
+#include "observe/counters.def"
 }
 
 static void
@@ -146,11 +159,7 @@ read_small(arena_t *arena, stats_arena_t *out, stats_bin_t *rows) REQUIRES(role_
     for (uint32_t i = 0; i < sc.nsmall; i++) {
         stats_bin_t bin;
         stats_read_bin(arena, i, &bin);
-        out->small.allocated += bin.curregs * sc.size[i];
-        out->small.nmalloc += bin.nmalloc;
-        out->small.ndalloc += bin.ndalloc;
-        out->small.nfills += bin.nfills;
-        out->small.nflushes += bin.nflushes;
+        add_bin(bin, i, &out->small);
         out->nslabs += bin.curslabs;
         if (rows != NULL) {
             bin.nrequests = rows[i].nrequests;
@@ -165,34 +174,22 @@ read_all_large(const arena_t *arena, stats_arena_t *out, stats_large_t *rows) RE
     for (uint32_t i = sc.nsmall; i < sc.nsizes; i++) {
         stats_large_t large;
         stats_read_large(arena, i, &large);
-        out->large.allocated += large.curlextents * sc.size[i];
-        out->large.nmalloc += large.nmalloc;
-        out->large.ndalloc += large.ndalloc;
+        add_large(large, i, &out->large);
         if (rows != NULL && large.nmalloc != 0) {
             large.nrequests = rows[i - sc.nsmall].nrequests;
             rows[i - sc.nsmall] = large;
         }
     }
-    out->large.nfills = out->large.nmalloc;
-    out->large.nflushes = out->large.ndalloc;
 }
 
-static void
-read_pages(page_alloc_t *pa, stats_arena_t *out) REQUIRES(role_extents) {
-    size_t dirty = atomic_get(&pa->dirty.npages) * sc.page;
-    size_t muzzy = atomic_get(&pa->muzzy.npages) * sc.page;
-    out->dirty.npages = dirty / sc.page;
-    out->muzzy.npages = muzzy / sc.page;
-    out->retained = atomic_get(&pa->retained.npages) * sc.page;
-    out->active = atomic_get(&pa->mapped) - dirty - muzzy - out->retained;
-    out->pactive = out->active / sc.page;
-    out->resident = out->active + dirty;
-    out->mapped = out->active + dirty + muzzy;
-    out->nextents = atomic_get(&pa->dirty.count) + atomic_get(&pa->muzzy.count) + atomic_get(&pa->retained.count);
-    out->extent_avail = pa->dirty.nspare + pa->muzzy.nspare + pa->retained.nspare;
-    out->nregions = atomic_get(&pa->nregions);
-    out->nguards = atomic_get(&pa->nguards);
-    out->nunguarded = atomic_get(&pa->nunguarded);
+static uint64_t
+free_pages(const page_alloc_t *pa) {
+    return atomic_get(&pa->dirty.npages) + atomic_get(&pa->muzzy.npages) + atomic_get(&pa->retained.npages);
+}
+
+static uint64_t
+free_extents(const page_alloc_t *pa) {
+    return atomic_get(&pa->dirty.count) + atomic_get(&pa->muzzy.count) + atomic_get(&pa->retained.count);
 }
 
 static uint64_t
@@ -205,29 +202,22 @@ bytes_of_shards(arena_t *arena) {
 }
 
 static void
-read_purges(page_alloc_t *pa, stats_arena_t *out) {
-    const purges_t *from[] = {&pa->dirty_purges, &pa->muzzy_purges};
-    stats_decay_t *to[] = {&out->dirty, &out->muzzy};
-    for (unsigned i = 0; i < 2; i++) {
-        to[i]->npurge = atomic_get(&from[i]->npurges);
-        to[i]->nmadvise = atomic_get(&from[i]->nmadvise);
-        to[i]->purged = atomic_get(&from[i]->npages);
-    }
-    out->npurges = out->dirty.npurge + out->muzzy.npurge;
-    out->nmadvise = out->dirty.nmadvise + out->muzzy.nmadvise;
-    out->purged = atomic_get(&pa->purged);
-    out->remapped = atomic_get(&pa->remapped);
-    out->relocated = atomic_get(&pa->relocated);
+add_stage(const extents_t *pages, const purges_t *purges, stats_decay_t *out) {
+    out->npages = atomic_get(&pages->npages);
+#define STAGE(name, control, type, unit, kind, merge, column, from, ...) out->name += from;
+#include "observe/counters.def"
 }
 
 void
 stats_read_sums(arena_t *arena, stats_arena_t *out, stats_bin_t *bins, stats_large_t *large) {
+    page_alloc_t *pa = &arena->pages;
     read_small(arena, out, bins);
     read_all_large(arena, out, large);
-    read_pages(&arena->pages, out);
-    read_purges(&arena->pages, out);
-    out->nthreads = atomic_get(&arena->nthreads);
-    out->base = sizeof *arena + sc.nsmall * sizeof arena->bins[0] + bytes_of_shards(arena);
+    add_stage(&pa->dirty, &pa->dirty_purges, &out->dirty);
+    add_stage(&pa->muzzy, &pa->muzzy_purges, &out->muzzy);
+#define ARENA_AGE(name, type, unit, kind, merge, from, ...) out->name += from;
+#define ARENA(name, type, unit, kind, merge, from, ...)     out->name += from;
+#include "observe/counters.def"
 }
 
 /* ---- what is allocated ---- */
@@ -444,27 +434,8 @@ stats_get_counter(record_t record, size_t index, size_t row, size_t offset, uint
 void
 stats_total(const stats_arena_t *arena, lunalloc_stats_t *out) {
     *out = (lunalloc_stats_t){
-        .time = clock_ns(),
-        .allocated = arena->allocated,
-        .active = arena->active,
-        .dirty = arena->dirty.npages * sc.page,
-        .muzzy = arena->muzzy.npages * sc.page,
-        .retained = arena->retained,
-        .resident = arena->resident,
-        .mapped = arena->mapped,
-        .narenas = 1,
-        .nthreads = arena->nthreads,
-        .nregions = arena->nregions,
-        .nslabs = arena->nslabs,
-        .nextents = arena->nextents,
-        .nmalloc = arena->small.nmalloc + arena->large.nmalloc,
-        .ndalloc = arena->small.ndalloc + arena->large.ndalloc,
-        .nrequests = arena->small.nrequests + arena->large.nrequests,
-        .nfills = arena->small.nfills,
-        .nflushes = arena->small.nflushes,
-        .npurges = arena->npurges,
-        .nmadvise = arena->nmadvise,
-        .purged = arena->purged,
+#define TOTAL(name, type, unit, kind, merge, from, ...) .name = from,
+#include "observe/counters.def"
     };
 }
 
@@ -513,14 +484,8 @@ read_bin_class(size_t index, uint32_t szind, lunalloc_class_stats_t *out) {
     stats_bin_t bin;
     int error = stats_get(record_bin, index, szind, &bin);
     *out = (lunalloc_class_stats_t){
-        .nmalloc = bin.nmalloc,
-        .ndalloc = bin.ndalloc,
-        .nrequests = bin.nrequests,
-        .nfills = bin.nfills,
-        .nflushes = bin.nflushes,
-        .curregs = bin.curregs,
-        .nslabs = bin.curslabs,
-        .nonfull = bin.nonfull_slabs,
+#define CLASS(name, unit, kind, from_bin, ...) .name = from_bin,
+#include "observe/counters.def"
     };
     return error;
 }
@@ -530,10 +495,8 @@ read_large_class(size_t index, uint32_t szind, lunalloc_class_stats_t *out) {
     stats_large_t large;
     int error = stats_get(record_large, index, szind - sc.nsmall, &large);
     *out = (lunalloc_class_stats_t){
-        .nmalloc = large.nmalloc,
-        .ndalloc = large.ndalloc,
-        .nrequests = large.nrequests,
-        .curregs = large.curlextents,
+#define CLASS(name, unit, kind, from_bin, from_large, ...) .name = from_large,
+#include "observe/counters.def"
     };
     return error;
 }

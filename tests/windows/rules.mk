@@ -34,7 +34,7 @@ WINDOWS_TESTS := $(WINDOWS_TEST:%.c=$W/%.exe)
 # Every use of pages goes through the guard (tests/windows/guard.c) on its way to the system.
 WINDOWS_GUARDED := pages_unmap pages_commit pages_decommit pages_purge_lazy
 
-WINDOWS_CFLAGS  = -std=gnu11 -O1 -g -pthread $(WARNINGS) -Werror $(WINDOWS_DEFINES) $(INCLUDES)
+WINDOWS_CFLAGS  = -std=gnu11 -O1 -g -pthread $(WARNINGS) -Werror $(WINDOWS_DEFINES) -I$W $(INCLUDES)
 WINDOWS_DEFINES = $(filter-out -DLUNALLOC_REPLACE=%,$(DEFINES)) -DLUNALLOC_REPLACE=0 -D__USE_MINGW_ANSI_STDIO=1
 # The C library's types differ from POSIX's in width (read, write); the tests are checked for conversions on Linux.
 WINDOWS_TEST_CFLAGS := -Wno-conversion -Wno-maybe-uninitialized -Itests/windows -include tests/windows/posix.h
@@ -61,6 +61,10 @@ $W/flags: FORCE
 $W/src/%.o: src/%.c $W/flags
 	@mkdir -p $(@D)
 	$(call say,CC,$@)$(WINDOWS_CC) $(WINDOWS_CFLAGS) -MMD -MP -c -o $@ $<
+
+$W/src/control/ctl_table.o: $W/control/schema_sorted.def
+$W/control/schema_sorted.def: src/control/schema.def $W/flags
+	$(call sort_schema,$(WINDOWS_CC))
 
 $W/tests/%.o: tests/%.c $W/flags
 	@mkdir -p $(@D)
