@@ -40,8 +40,8 @@ EXCLUDED := $(OTHERS:%=src/os/pages_%.c) $(OTHERS:%=tests/os/pages_%_test.c) $(w
 LINKED       := base os extent arena thread api control observe
 LATE_SRC     := $(wildcard $(patsubst %,src/%.c,os/cfi os/file_* os/gzip_* os/library_* os/process_* os/unwind_* \
                    arena/arena_check arena/arenas_reset arena/sample arena/shards extent/page_check thread/tcaches \
-                   thread/flags thread/quarantine control/class_ranges api/control api/cxx api/entry api/extended api/glibc \
-                   api/message api/replaced api/dlopen_* os/cgroup_*))
+                   thread/flags thread/quarantine control/class_ranges api/control api/cxx api/entry api/extended \
+                   api/glibc api/message api/replaced api/dlopen_* os/cgroup_*))
 EARLY_SRC    := $(filter-out $(LATE_SRC),$(wildcard $(LINKED:%=src/%/*.c)))
 LIB_SRC      := $(filter-out $(EXCLUDED),$(EARLY_SRC) $(LATE_SRC))
 MODULE_SRC   := $(wildcard lua/*.c lua/workload/*.c)
@@ -65,7 +65,8 @@ LIB_OBJ     := $(LIB_SRC:%.c=$O/%.o)
 # flush or a large allocation, and code that only modes run (junk, zero, quarantine).
 SELDOM_SRC  := $(filter src/control/background.c src/control/conf.c src/os/% \
                    $(addprefix src/extent/,decay.c hooks.c metadata.c hugepage.c page_check.c purge.c region.c) \
-                   $(addprefix src/arena/,arena.c arena_check.c arenas.c arenas_bind.c arenas_reset.c arenas_special.c) \
+                   $(addprefix src/arena/,arena.c arena_check.c arenas.c arenas_bind.c arenas_reset.c \
+                       arenas_special.c) \
                    $(addprefix src/thread/,tcaches.c refresh.c modes.c quarantine.c thread.c), \
                    $(filter-out src/os/clock_linux.c src/os/lock.c,$(LIB_SRC)))
 SELDOM_OBJ  := $(SELDOM_SRC:%.c=$O/%.o)

@@ -76,8 +76,8 @@ void arena_drain_surplus(arena_t *arena, uint32_t szind);
 
 /* ---- large allocations: large.c ---- */
 
-/* A large allocation at an alignment (a power of two); *zeroed as for pa_alloc. Resident free pages of another automatic
- * arena may serve it: then it belongs to that one. NULL if memory is exhausted. */
+/* A large allocation at an alignment (a power of two); *zeroed as for pa_alloc. Resident free pages of another
+ * automatic arena may serve it: then it belongs to that one. NULL if memory is exhausted. */
 void *arena_malloc_large(arena_t *arena, uint32_t szind, size_t alignment, bool *zeroed);
 /* The same from this arena alone: for requests that name it. */
 void *arena_malloc_large_in(arena_t *arena, uint32_t szind, size_t alignment, bool *zeroed);

@@ -7,11 +7,11 @@
 
 /* Sparse: common, as pagemap_classes is. */
 __attribute__((common)) _Atomic(arena_t *) arenas_table[ARENAS_MAX];
+_Atomic uint32_t arenas_end;
 _Atomic bool arenas_uncached_made;
 
 static lock_t table_lock = LOCK_INITIALIZER(RANK_ARENAS);
-static _Atomic uint32_t count;      /* Synchronization: written under the lock, read at any time. */
-static _Atomic uint32_t ndestroyed; /* Synchronization: as count. */
+static _Atomic uint32_t ndestroyed; /* Synchronization: written under the lock, read at any time. */
 
 /* ---- under the lock ---- */
 
@@ -40,22 +40,22 @@ arenas_make_locked(uint32_t index, bool manual) {
     }
     atomic_set_release(&arena->life, arena_living);
     atomic_set_release(&arenas_table[index], arena);
-    if (index >= atomic_get(&count)) {
-        atomic_set_release(&count, index + 1);
+    if (index >= atomic_get(&arenas_end)) {
+        atomic_set_release(&arenas_end, index + 1);
     }
     return arena;
 }
 
 bool
 arenas_alive_locked(uint32_t index) {
-    const arena_t *arena = index < atomic_get(&count) ? atomic_get(&arenas_table[index]) : NULL;
+    const arena_t *arena = index < atomic_get(&arenas_end) ? atomic_get(&arenas_table[index]) : NULL;
     return arena != NULL && atomic_get(&arena->life) == arena_living;
 }
 
 /* For an automatic arena that is not made yet. */
 static bool
 is_reserved(uint32_t index) REQUIRES(role_arenas) {
-    return index < atomic_get(&count) && atomic_get(&arenas_table[index]) == NULL;
+    return index < atomic_get(&arenas_end) && atomic_get(&arenas_table[index]) == NULL;
 }
 
 arena_t *
@@ -87,11 +87,6 @@ arenas_set_life_locked(arena_t *arena, arena_life_t life) {
 }
 
 /* ---- one arena ---- */
-
-uint32_t
-arenas_count(void) {
-    return atomic_get_acquire(&count);
-}
 
 uint32_t
 arenas_ndestroyed(void) {
@@ -135,7 +130,7 @@ arenas_create(void) {
 static bool
 overlaps_any(uintptr_t addr, size_t size) {
     bool found = false;
-    for (uint32_t i = 0; i < atomic_get(&count) && !found; i++) {
+    for (uint32_t i = 0; i < atomic_get(&arenas_end) && !found; i++) {
         arena_t *arena = arenas_get(i);
         found = arena != NULL && pa_overlaps(&arena->pages, addr, size);
     }
@@ -147,7 +142,7 @@ arenas_boot(uint32_t nauto) {
     atomic_set_release(&pa_overlaps_any, overlaps_any);
     arenas_lock();
     bool made = arenas_make_locked(0, false) != NULL;
-    atomic_set_release(&count, nauto);
+    atomic_set_release(&arenas_end, nauto);
     arenas_unlock();
     return made;
 }

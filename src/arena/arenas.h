@@ -25,27 +25,36 @@ arenas_get(uint32_t index) {
     return index < ARENAS_MAX ? atomic_get_acquire(&arenas_table[index]) : NULL;
 }
 
+/* Synchronization: written under the table's lock, read at any time. */
+extern _Atomic uint32_t arenas_end;
+
+/* One more than the highest index that was ever made or reserved. */
+static inline uint32_t
+arenas_count(void) {
+    return atomic_get_acquire(&arenas_end);
+}
+
 /* Makes arena 0 and reserves the indices 0 .. nauto - 1 for automatic arenas. False if memory is exhausted. Boot
  * only. */
 bool arenas_boot(uint32_t nauto);
 
-/* One more than the highest index that was ever made or reserved. */
-uint32_t arenas_count(void);
 /* How many arenas have been destroyed so far. */
 uint32_t arenas_ndestroyed(void);
 bool arenas_alive(uint32_t index) EXCLUDES(role_arenas);
-/* The arena of an index if it is alive; makes it if the index is reserved. NULL if neither, or if memory is exhausted. */
+/* The arena of an index if it is alive; makes it if the index is reserved. NULL if neither, or if memory is
+ * exhausted. */
 arena_t *arenas_want(uint32_t index) EXCLUDES(role_arenas);
 /* A new manual arena; NULL if memory is exhausted or ARENAS_MAX are in use. */
 arena_t *arenas_create(void) EXCLUDES(role_arenas);
 
 /* Frees everything that lives in a manual arena; arenas_destroy gives its address space back, too, and frees its index.
- * Nobody may use the arena's memory meanwhile or afterwards. 0; EINVAL unless it is a living manual arena other than the
- * oversize one (arenas_special.h); EAGAIN while threads are bound to it. */
+ * Nobody may use the arena's memory meanwhile or afterwards. 0; EINVAL unless it is a living manual arena other than
+ * the oversize one (arenas_special.h); EAGAIN while threads are bound to it. */
 int arenas_reset(uint32_t index) EXCLUDES(role_arenas);
 int arenas_destroy(uint32_t index) EXCLUDES(role_arenas);
 
-/* True once a manual arena was made or an allocation sampled: some memory must not enter caches from then on. Relaxed. */
+/* True once a manual arena was made or an allocation sampled: some memory must not enter caches from then on.
+ * Relaxed. */
 extern _Atomic bool arenas_uncached_made;
 
 /* Sets the number of bin shards of a small class in all arenas (1 .. SHARDS_MAX), and gives back empty slabs of shards

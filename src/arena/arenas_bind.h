@@ -36,8 +36,8 @@ arena_t *arenas_bind_to(uint32_t index) EXCLUDES(role_arenas);
 /* Binds a thread to an arena, or unbinds it. */
 void arenas_bind(arena_t *arena) EXCLUDES(role_arenas);
 void arenas_unbind(arena_t *arena) EXCLUDES(role_arenas);
-/* Moves a thread from its automatic arena to where it should be now, and returns that arena: the same one if the load is
- * even, or if the arena is a manual one. */
+/* Moves a thread from its automatic arena to where it should be now, and returns that arena: the same one if the load
+ * is even, or if the arena is a manual one. */
 arena_t *arenas_rebind(arena_t *arena) EXCLUDES(role_arenas);
 /* Unbinds all threads: in the child of a fork, which has none of them. */
 void arenas_unbind_all(void) EXCLUDES(role_arenas);

@@ -5,16 +5,18 @@
  * cache counts; where either says that a sample is due, try arena_malloc_sampled (arena.h) first. While nothing is
  * sampled each costs a load and a branch.
  *
- * A sampled allocation, of a small class too, is an extent of its own, whose `sample` is the profiler's record. Its class
- * in the page map is 0, so no cache takes it: only the slow path of a free meets it, and other objects carry no mark.
+ * A sampled allocation, of a small class too, is an extent of its own, whose `sample` is the profiler's record. Its
+ * class in the page map is 0, so no cache takes it: only the slow path of a free meets it, and other objects carry no
+ * mark.
  *
  * The distance to the next sample is memoryless: a class's countdown may start again at any time, and last for any
- * length. It depends on the switch and the rate, never on the thread: where a sample is due in a thread that is not to be
- * sampled (`wants`), an ordinary allocation is made.
+ * length. It depends on the switch and the rate, never on the thread: where a sample is due in a thread that is not to
+ * be sampled (`wants`), an ordinary allocation is made.
  *
  * A change of switch or rate makes countdowns that were drawn before it worthless: sample_changed() raises
- * sample_generation. Each cache remembers the generation of its countdowns. The thread that makes the change draws again
- * at once, others when they refresh (thread/refresh.h); a sample that was due by an outdated countdown is not taken.
+ * sample_generation. Each cache remembers the generation of its countdowns. The thread that makes the change draws
+ * again at once, others when they refresh (thread/refresh.h); a sample that was due by an outdated countdown is not
+ * taken.
  *
  * Synchronization: `sampler` is filled before sampling is first switched on and before the profiler keeps a state for
  * any thread, and never changes after that. `sampling` may change at any time; sample_changed() follows each change.

@@ -1,5 +1,5 @@
 /*
- * nauto_test.c -- the number of automatic arenas changes live: threads spread and gather, no_retain arenas give their
+ * nauto_test.c -- the number of automatic arenas changes live: threads spread and gather, no-retain arenas give their
  * memory back, indices are shared with manual arenas. Threads are counts here where that is enough.
  */
 #include "../api/support.h"
@@ -83,7 +83,7 @@ test_arenas_automatic_number_live_threads_rebind(void **state) {
     arenas_set_nauto(before);
 }
 
-/* ---- no_retain arenas ---- */
+/* ---- no-retain arenas ---- */
 
 static lunalloc_stats_t
 stats_of(const arena_t *arena) {
@@ -136,7 +136,7 @@ free_blocks(unsigned from, unsigned to) {
 
 /* What is free goes when the slot goes out of use; what is freed later goes at once. */
 static void
-test_drained_arenas_give_memory_back(void **state) {
+test_no_retain_arenas_give_memory_back(void **state) {
     (void)state;
     uint32_t before = arenas_nauto();
     arena_t *arena = second_arena();
@@ -225,7 +225,7 @@ cache_and_end(void *arg) {
 }
 
 static void
-test_drained_arenas_give_memory_back_with_their_last_thread(void **state) {
+test_no_retain_arenas_give_memory_back_with_their_last_thread(void **state) {
     (void)state;
     uint32_t before = arenas_nauto();
     arena_t *arena = second_arena();
@@ -349,11 +349,11 @@ main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_index_of_destroyed),
         cmocka_unit_test(test_more_slots_than_indices),
-        cmocka_unit_test(test_drained_arenas_give_memory_back),
+        cmocka_unit_test(test_no_retain_arenas_give_memory_back),
         cmocka_unit_test(test_kept_while_bound),
         cmocka_unit_test(test_refilled),
         cmocka_unit_test(test_no_move_without_gain),
-        cmocka_unit_test(test_drained_arenas_give_memory_back_with_their_last_thread),
+        cmocka_unit_test(test_no_retain_arenas_give_memory_back_with_their_last_thread),
         cmocka_unit_test(test_arenas_automatic_number_live_threads_rebind),
     };
     return cmocka_run_group_tests_name("nauto", tests, boot_allocator, NULL);

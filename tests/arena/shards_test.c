@@ -70,7 +70,7 @@ assert_all_in(uint32_t shard, void *const *from, uint32_t n) {
 }
 
 static void
-test_slabs_belong_to_the_shard_of_a_seat(void **state) {
+test_slabs_belong_to_their_bin_shard(void **state) {
     (void)state;
     uint32_t n = 2 * regs_in_slab();
     assert_null(shards_get(first, 1));
@@ -282,7 +282,7 @@ test_drain_covers_every_shard(void **state) {
 }
 
 static void *
-allocate_on_seat_1(void *arg) {
+allocate_in_bin_shard_1(void *arg) {
     for (_Atomic bool *may = arg; !atomic_get_acquire(may);) {
         nap(1);
     }
@@ -300,7 +300,7 @@ test_lowered_while_a_thread_waits_for_the_shard(void **state) NO_THREAD_SAFETY {
     bin_t *shard = shards_get(first, 1);
     pthread_t thread;
     _Atomic bool may = false;
-    assert_int_equal(pthread_create(&thread, NULL, allocate_on_seat_1, &may), 0);
+    assert_int_equal(pthread_create(&thread, NULL, allocate_in_bin_shard_1, &may), 0);
     bin_lock(shard);
     atomic_set_release(&may, true);
     while (atomic_get(&shard->lock.state) != LOCK_CONTENDED) {
@@ -423,31 +423,32 @@ test_shards_are_whole_in_the_child_of_a_fork(void **state) {
     assert_int_equal(arenas_reset(arena->index), 0);
 }
 
-/* ---- seats ---- */
+/* ---- bin shard indices ---- */
 
 static void *
-note_seat(void *arg) {
+note_bin_shard(void *arg) {
     lunalloc_free(lunalloc_malloc(1));
     *(uint32_t *)arg = thread_get()->bin_shard;
     return NULL;
 }
 
-/* Threads that one arena gets one after the other sit side by side; each of two shards gets half of them. */
+/* Threads that one arena gets one after the other get successive bin shard indices; each of two shards gets half of
+ * them. */
 static void
 test_threads_of_an_arena_are_spread(void **state) {
     (void)state;
-    uint32_t before = arenas_nauto(), seats[6];
+    uint32_t before = arenas_nauto(), bin_shards[6];
     arenas_set_nauto(1);
     for (unsigned i = 0; i < 6; i++) {
-        run_thread(note_seat, &seats[i]);
+        run_thread(note_bin_shard, &bin_shards[i]);
     }
     for (unsigned i = 1; i < 6; i++) {
-        assert_int_equal(seats[i], seats[i - 1] + 1);
+        assert_int_equal(bin_shards[i], bin_shards[i - 1] + 1);
     }
     arenas_set_nauto(before);
 }
 
-/* With and without a cache, regions come from the shard of the thread's bin_shard. */
+/* With and without a cache, regions come from the shard of the thread's bin shard index. */
 static void *
 allocate_both_ways(void *arg) {
     (void)arg;
@@ -455,8 +456,8 @@ allocate_both_ways(void *arg) {
         lunalloc_ctl_set("thread.tcache.enabled", on ? "true" : "false", NULL, 0);
         void *p = lunalloc_malloc(sc.size[SZIND]);
         thread_t *self = thread_get();
-        bin_t *of_seat = shards_get(&atomic_get(&self->arena)->bins[SZIND], self->bin_shard % 8);
-        thread_assert(p != NULL && of_seat != NULL && bin_of(p) == of_seat);
+        bin_t *own_shard = shards_get(&atomic_get(&self->arena)->bins[SZIND], self->bin_shard % 8);
+        thread_assert(p != NULL && own_shard != NULL && bin_of(p) == own_shard);
         lunalloc_free(p);
     }
     return NULL;
@@ -476,7 +477,7 @@ test_threads_take_from_their_seats_shard(void **state) {
 int
 main(void) {
     const struct CMUnitTest tests[] = {
-        TEST(test_slabs_belong_to_the_shard_of_a_seat),
+        TEST(test_slabs_belong_to_their_bin_shard),
         TEST(test_a_flush_finds_each_shard),
         TEST(test_a_double_free_into_an_emptied_slab),
         TEST(test_an_arena_of_shards_is_reset),
