@@ -8,7 +8,6 @@
  */
 #include "api/init.h"
 #include "base/options.h"
-#include "os/library.h"
 #include "os/system.h"
 
 #if LUNALLOC_REPLACE
@@ -39,7 +38,7 @@ find_next(void) {
 static COLD int
 without_deepbind(int flags) {
     bool read = init_boot();
-    return read && options.dlopen_deepbind ? flags : flags & ~library_deepbind;
+    return read && options.dlopen_deepbind ? flags : flags & ~system_deepbind;
 }
 
 static void *
@@ -53,7 +52,7 @@ __attribute__((visibility("default"))) JUMPS void *
 dlopen(const char *name, int flags) {
     open_t *found = find_next();
     found = found == NULL ? not_there : found;
-    flags = (flags & library_deepbind) != 0 ? without_deepbind(flags) : flags;
+    flags = (flags & system_deepbind) != 0 ? without_deepbind(flags) : flags;
     JUMP return found(name, flags);
 }
 #endif

@@ -7,7 +7,7 @@
 #include "arena/arenas.h"
 #include "base/fmt.h"
 #include "lunalloc.h"
-#include "os/library.h"
+#include "os/system.h"
 
 #include <errno.h>
 #include <limits.h>
@@ -125,7 +125,7 @@ lunalloc_info(int none, FILE *stream) {
     char text[512];
     put_text_t *put = NULL;
     lunalloc_stats_t stats = {0};
-    library_find(NULL, "fputs", &put);
+    system_find_function(NULL, "fputs", &put);
     if (none != 0 || put == NULL) {
         errno = none != 0 ? EINVAL : ENOSYS;
         return -1;

@@ -13,9 +13,9 @@
 #include "control/conf.h"
 #include "observe/prof.h"
 #include "observe/prof_stack.h"
-#include "os/cgroup.h"
 #include "os/clock.h"
 #include "os/pages.h"
+#include "os/process.h"
 #include "os/system.h"
 #include "thread/thread.h"
 

@@ -8,6 +8,7 @@
 #include "control/class_ranges.h"
 #include "control/ctl_unsupported.h"
 #include "control/text.h"
+#include "os/pages.h"
 #include "os/system.h"
 
 #include <stdlib.h>
@@ -287,11 +288,11 @@ variable_of(const place_t *place) {
     return place->jemallocs ? system_application_malloc_conf() : system_application_conf();
 }
 
-/* The configuration there, NULL if there is none; a file's is in `file`. */
+/* The configuration there, NULL if there is none; `file` is the file's. */
 static const char *
-text_at(const place_t *place, const system_text_t *file) {
+text_at(const place_t *place, const char *file) {
     if (place->source == source_file) {
-        return file->text;
+        return file;
     }
     return place->source == source_symbol ? variable_of(place) : system_env(place->name);
 }
@@ -310,7 +311,7 @@ confirm(const place_t *place, const char *text) {
 }
 
 static unsigned
-read_all(const system_text_t *file) {
+read_all(const char *file) {
     const char *texts[NPLACES];
     unsigned nbad = 0;
     for (size_t i = 0; i < NPLACES; i++) {
@@ -325,11 +326,29 @@ read_all(const system_text_t *file) {
     return nbad;
 }
 
+/* Maps the text of the machine's file; NULL if there is none, or no memory. */
+static char *
+map_file(size_t *mapped) {
+    size_t size;
+    if (!system_find_config(system_config_path, &size)) {
+        return NULL;
+    }
+    *mapped = align_up(size + 1, pages_size());
+    char *text = pages_map(*mapped, pages_size());
+    if (text != NULL) {
+        system_read_config(system_config_path, text, *mapped);
+    }
+    return text;
+}
+
 void
 conf_read(void) {
-    system_text_t file = system_open_config(system_config_path);
-    unsigned nbad = read_all(&file);
-    system_close_config(&file);
+    size_t mapped = 0;
+    char *file = map_file(&mapped);
+    unsigned nbad = read_all(file);
+    if (file != NULL) {
+        pages_unmap(file, mapped);
+    }
     abort_if(nbad > 0);
 }
 

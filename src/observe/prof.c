@@ -7,7 +7,7 @@
 #include "observe/prof_dump.h"
 #include "observe/prof_sampling.h"
 #include "observe/prof_stack.h"
-#include "os/system.h"
+#include "os/thread.h"
 #include "thread/refresh.h"
 
 #include <errno.h>
@@ -218,6 +218,6 @@ void
 prof_postfork(bool child) {
     prof_table_postfork(child);
     if (child && prof_thread_here() != NULL) {
-        prof_thread_here()->id = system_thread_id();
+        prof_thread_here()->id = os_thread_id();
     }
 }

@@ -12,6 +12,7 @@
 #include "observe/prof_state.h"
 #include "os/clock.h"
 #include "os/pages.h"
+#include "os/process.h"
 
 #include <errno.h>
 #include <string.h>
@@ -270,7 +271,7 @@ prof_write_proto(file_t *file) {
     w.seen = pages_map(seen, pages_size());
     if (w.mappings != NULL && w.seen != NULL) {
         write_types(&w);
-        file_mappings(lines, sizeof lines, write_mapping, &w);
+        process_mappings(lines, sizeof lines, write_mapping, &w);
         for (const prof_stack_t *stack = prof_table_stacks(); stack != NULL; stack = stack->older) {
             if (prof_format_shows(stack)) {
                 write_stack(&w, stack);

@@ -16,6 +16,7 @@
 #include "base/fmt.h"
 #include "observe/prof_format.h"
 #include "observe/prof_state.h"
+#include "os/process.h"
 
 #include <string.h>
 
@@ -98,5 +99,5 @@ prof_write_text(file_t *file, const prof_sums_t *totals) {
         }
     }
     write_mapping("\nMAPPED_LIBRARIES:", file);
-    file_mappings(line_buf, sizeof line_buf, write_mapping, file);
+    process_mappings(line_buf, sizeof line_buf, write_mapping, file);
 }

@@ -1,7 +1,11 @@
 /*
- * file.h -- files that are written, and what is mapped. Allocates nothing; nothing here is a cancellation point, and
- * no signal that a write raises (SIGPIPE, SIGXFSZ) reaches the process. errno values as results; errno itself is left
- * alone.
+ * file.h -- writes a file that is either whole or not there. For profiles and other dumps.
+ *
+ *   file_t f;
+ *   if (file_begin(&f, name, file_aside) == 0) { file_write(&f, ...); error = file_end(&f); }
+ *
+ * Allocates nothing and is no cancellation point. A signal that a write raises (SIGPIPE, SIGXFSZ) does not reach the
+ * process. Results are errno values; errno itself is kept. The thread that begins a file also ends it.
  */
 #ifndef LUNALLOC_OS_FILE_H
 #define LUNALLOC_OS_FILE_H
@@ -11,46 +15,39 @@
 #define FILE_NAME_MAX 4096
 
 typedef enum {
-    /* The name is ours. The file is written aside, under the name with ".<process>.tmp" after it, and then takes its
-     * name: there is a whole one or none, and nobody can have prepared another file under the name. */
+    /* For a name that the allocator makes. The file is written under a temporary name, NAME.<process>.tmp, and then
+     * renamed, so a whole file appears or none; and no file that somebody has prepared under the name is followed. */
     file_aside,
-    /* The name is the user's. What has it stays what it is, a device, a FIFO, a link, the file of a descriptor, and
-     * keeps its mode and owner: it is written in place, in the stead of its content. A new one is written aside. */
+    /* For a name that the user gives. What has the name stays what it is (a device, a FIFO, a link, the file of a
+     * descriptor) and keeps its mode and owner: its content is replaced in place. If nothing has the name, the file is
+     * written aside. */
     file_in_place
 } file_way_t;
 
 typedef struct {
     int fd;
     int error;        /* the first one; 0 */
-    size_t len;       /* of buf, bytes */
-    const char *name; /* stays valid until the end */
+    size_t len;       /* bytes in buf */
+    const char *name; /* must stay valid until file_end */
     bool compressed;
     bool in_place;
-    bool made;        /* in place: it was not there, but at the end of a link */
-    bool began;       /* something has been written; in place: what was there is gone */
-    uint64_t signals; /* that the thread had blocked before */
+    bool made;        /* in place: the name is a link whose target did not exist */
+    bool began;       /* something has been written; in place: the old content is gone */
+    uint64_t signals; /* signals that the thread had blocked before */
     gzip_t gzip;
     char aside[FILE_NAME_MAX + 32];
     char buf[4096];
 } file_t;
 
-/* 0 or an error; after an error nothing has changed, and the file is not to be used. ENXIO: a FIFO that nobody reads,
- * or a socket. What is there stays until the first bytes are written. The thread that begins a file ends it. */
+/* Opens the file. 0 or an error; after an error nothing has changed, and the file must not be used. ENXIO: the name is
+ * a FIFO that nobody reads, or a socket. Old content stays until the first bytes are written. */
 int file_begin(file_t *file, const char *name, file_way_t way);
-/* Before anything is written: it will be compressed. Without zlib, an error at the end. */
+/* Compresses what will be written; call it before the first file_write. Without zlib, file_end returns an error. */
 void file_compress(file_t *file);
-/* Errors are kept for the end. */
+/* Errors are kept for file_end. */
 void file_write(file_t *file, const void *data, size_t len);
-/* 0, or the first error. Then a new file is not there; one that was is as before, or if writing in place has begun,
- * empty. */
+/* Closes the file. 0, or the first error; then a new file does not exist, and an existing one is as it was, or empty if
+ * writing in place had begun. */
 int file_end(file_t *file);
-
-/* Calls visit with each line, terminated and without its newline, of what is mapped into this process, as /proc has it;
- * nothing where the system does not say. buf is for the lines; what does not fit is cut. */
-typedef void visit_line_t(const char *line, void *context);
-void file_mappings(char *buf, size_t size, visit_line_t *visit, void *context);
-
-/* This process's number. */
-uint32_t file_process(void);
 
 #endif

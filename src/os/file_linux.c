@@ -3,6 +3,7 @@
 
 #include "base/fmt.h"
 #include "os/call.h"
+#include "os/process.h"
 
 #include <fcntl.h>
 #include <signal.h>
@@ -14,11 +15,6 @@
  * terminal does not become the process's own. */
 #define OPEN_ANY (O_WRONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK)
 #define OPEN_NEW (O_WRONLY | O_CLOEXEC | O_CREAT | O_EXCL | O_NOFOLLOW)
-
-uint32_t
-file_process(void) {
-    return (uint32_t)CALL(SYS_getpid);
-}
 
 /* A descriptor, or a negative error. */
 static int
@@ -70,7 +66,7 @@ open_aside(file_t *file) {
     fmt_t out = fmt_begin(file->aside, sizeof file->aside);
     fmt_str(&out, file->name);
     fmt_char(&out, '.');
-    fmt_u64(&out, file_process());
+    fmt_u64(&out, process_id());
     fmt_str(&out, ".tmp");
     int fd = open_file(file->aside, OPEN_NEW);
     if (fd == -EEXIST && remove_file(file->aside) == 0) {
@@ -235,33 +231,4 @@ file_end(file_t *file) {
     file->in_place ? end_in_place(file) : end_aside(file);
     unblock_signals(file);
     return file->error;
-}
-
-/* ---- mappings ---- */
-
-/* Hands the whole lines of a buffer over, and moves the rest to its start; returns the rest's length. */
-static size_t
-hand_over(char *buf, size_t len, size_t size, visit_line_t *visit, void *context) {
-    char *at = buf, *end = buf + len, *newline;
-    while ((newline = memchr(at, '\n', (size_t)(end - at))) != NULL) {
-        *newline = '\0';
-        visit(at, context);
-        at = newline + 1;
-    }
-    size_t rest = (size_t)(end - at);
-    memmove(buf, at, rest);
-    return rest < size ? rest : 0;
-}
-
-void
-file_mappings(char *buf, size_t size, visit_line_t *visit, void *context) {
-    int fd = open_file("/proc/self/maps", O_RDONLY | O_CLOEXEC);
-    size_t len = 0;
-    long n;
-    while (fd >= 0 && ((n = CALL(SYS_read, fd, buf + len, size - len)) > 0 || n == -EINTR)) {
-        len = hand_over(buf, len + (n > 0 ? (size_t)n : 0), size, visit, context);
-    }
-    if (fd >= 0) {
-        CALL(SYS_close, fd);
-    }
 }

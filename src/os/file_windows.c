@@ -2,12 +2,6 @@
 #include "os/file.h"
 
 #include <errno.h>
-#include <process.h>
-
-uint32_t
-file_process(void) {
-    return (uint32_t)_getpid();
-}
 
 int
 file_begin(file_t *file, const char *name, file_way_t way) {
@@ -27,14 +21,6 @@ file_write(file_t *file, const void *data, size_t len) {
     (void)file;
     (void)data;
     (void)len;
-}
-
-void
-file_mappings(char *buf, size_t size, visit_line_t *visit, void *context) {
-    (void)buf;
-    (void)size;
-    (void)visit;
-    (void)context;
 }
 
 int

@@ -1,6 +1,7 @@
 /*
- * gzip.h -- compression by zlib, if it is here: libz.so.1 is loaded when it is first wanted. Takes no memory from the
- * arenas but for that.
+ * gzip.h -- compresses a stream into gzip's format with zlib, if that is installed (libz.so.1, loaded on first use).
+ * Used by file.h. zlib's working memory is mapped for as long as the stream lasts; loading zlib may allocate, nothing
+ * else here does.
  */
 #ifndef LUNALLOC_OS_GZIP_H
 #define LUNALLOC_OS_GZIP_H
@@ -24,23 +25,24 @@ typedef struct {
     unsigned long adler, reserved;
 } gzip_stream_t;
 
-/* The caller's alone. */
+/* One stream; not synchronised. */
 typedef struct {
     gzip_stream_t stream;
-    uint8_t *memory; /* mapped for zlib; `used` bytes of it are in use */
-    size_t used;
+    uint8_t *memory; /* mapped for zlib */
+    size_t used;     /* bytes of memory that zlib has taken */
     uint8_t out[4096];
 } gzip_t;
 
+/* Gets compressed bytes. */
 typedef void gzip_put_t(void *context, const void *data, size_t len);
 
-/* Finds zlib; see library_open. False: it is not here. Once it was true, it stays. */
+/* Loads zlib (system_open_library says when that is allowed). False if it is not installed. Once true, always true. */
 bool gzip_load(void);
-/* 0; ENOSYS without zlib, ENOMEM: then the stream is not to be used. */
+/* 0; ENOSYS without zlib, or ENOMEM: then the stream must not be used. */
 int gzip_begin(gzip_t *gzip);
-/* Compresses, and hands what comes out to put. */
+/* Compresses data, and hands output to put as it is produced. */
 void gzip_write(gzip_t *gzip, const void *data, size_t len, gzip_put_t *put, void *context);
-/* The rest comes out. */
+/* Hands the rest of the output to put, and unmaps zlib's memory. */
 void gzip_end(gzip_t *gzip, gzip_put_t *put, void *context);
 
 #endif

@@ -3,8 +3,8 @@
 
 #include "base/atomic.h"
 #include "base/bits.h"
-#include "os/library.h"
 #include "os/pages.h"
+#include "os/system.h"
 
 #include <errno.h>
 #include <string.h>
@@ -38,14 +38,14 @@ gzip_load(void) {
     if (atomic_get_acquire(&begin) != NULL) {
         return true;
     }
-    void *library = library_open("libz.so.1");
+    void *library = system_open_library("libz.so.1");
     if (library == NULL) {
         return false;
     }
     begin_t *found;
-    library_find(library, "deflate", &deflate);
-    library_find(library, "deflateEnd", &end);
-    library_find(library, "deflateInit2_", &found);
+    system_find_function(library, "deflate", &deflate);
+    system_find_function(library, "deflateEnd", &end);
+    system_find_function(library, "deflateInit2_", &found);
     if (deflate == NULL || end == NULL || found == NULL) {
         return false;
     }

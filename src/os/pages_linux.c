@@ -3,7 +3,6 @@
  * commit is for guards that could not be taken away, and for processes that lock their memory. Without MAP_NORESERVE,
  * so that what the system could never back is refused at once, as with other mallocs.
  */
-#include "os/pages_linux.h"
 #include "os/pages.h"
 
 #include "base/atomic.h"
@@ -12,20 +11,6 @@
 #include "os/fault.h"
 #include "os/remap.h"
 #include "os/system.h"
-
-#include <sys/auxv.h>
-
-/* The C library is asked at boot only: a preloaded library may answer in its place, and allocate. */
-size_t
-pages_size(void) {
-    static _Atomic size_t known;
-    size_t size = atomic_get(&known);
-    if (UNLIKELY(size == 0)) {
-        size = getauxval(AT_PAGESZ);
-        atomic_set(&known, size);
-    }
-    return size;
-}
 
 static void *
 map(size_t size, int protection) {
@@ -154,7 +139,7 @@ forget(void *addr, size_t size) {
 
 /* A page of its own is written, given back and read. */
 bool
-pages_linux_try_forgetting(void) {
+pages_linux_try_purge(void) {
     size_t page = pages_size();
     volatile char *trial = map(page, PROT_READ | PROT_WRITE);
     if (trial == NULL) {
@@ -176,7 +161,7 @@ static _Atomic uint32_t forgetting; /* Synchronization: any thread; a forgetting
 
 static COLD bool
 forgets_after_trial(void) {
-    bool does = pages_linux_try_forgetting();
+    bool does = pages_linux_try_purge();
     atomic_set(&forgetting, does ? forgets : keeps);
     return does;
 }
@@ -220,7 +205,7 @@ static size_t
 read_huge_size(void) {
     char text[32];
     size_t size = 0;
-    size_t len = system_read_config("/sys/kernel/mm/transparent_hugepage/hpage_pmd_size", text, sizeof text);
+    size_t len = system_read_file("/sys/kernel/mm/transparent_hugepage/hpage_pmd_size", text, sizeof text);
     for (size_t i = 0; i < len && text[i] >= '0' && text[i] <= '9'; i++) {
         size = size * 10 + (size_t)(text[i] - '0');
     }

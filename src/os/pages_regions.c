@@ -13,7 +13,6 @@
  * Synchronization: one lock, held across the system calls; it is the innermost of all.
  */
 #include "os/call.h"
-#include "os/pages_regions.h"
 
 #include "base/bits.h"
 #include "base/check.h"
@@ -24,7 +23,6 @@
 
 #include <errno.h>
 #include <string.h>
-#include <sys/auxv.h>
 #include <sys/mman.h>
 
 /* Address space that one search finds for the regions to come. */
@@ -42,17 +40,6 @@ static size_t count;         /* Synchronization: lock. */
 static size_t capacity;      /* Synchronization: lock. */
 static uintptr_t next_place; /* Synchronization: lock; where the last region ends; 0: no gap is known. */
 static _Atomic bool lazy_works = true;
-
-size_t
-pages_size(void) {
-    static _Atomic size_t known;
-    size_t size = atomic_get(&known);
-    if (UNLIKELY(size == 0)) {
-        size = getauxval(AT_PAGESZ);
-        atomic_set(&known, size);
-    }
-    return size;
-}
 
 /* ---- the system ---- */
 

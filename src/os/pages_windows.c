@@ -17,13 +17,6 @@
 /* How often an aligned place may be lost to another thread. */
 #define ATTEMPTS 16
 
-size_t
-pages_size(void) {
-    SYSTEM_INFO info;
-    GetSystemInfo(&info);
-    return info.dwPageSize;
-}
-
 static void *
 allocate(void *at, size_t size, DWORD how) {
     DWORD saved = GetLastError();

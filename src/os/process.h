@@ -1,21 +1,49 @@
-/* process.h -- what the system says of this process's memory. Thread-safe, allocates nothing. */
+/*
+ * process.h -- what the system says of this process: its memory, its mappings, and how many processors its control
+ * group lets it use. For reports, profiles and the default number of arenas; never on a path of malloc. Thread-safe,
+ * allocates nothing.
+ */
 #ifndef LUNALLOC_OS_PROCESS_H
 #define LUNALLOC_OS_PROCESS_H
 
 #include "base/config.h"
 
+#include <limits.h>
+
+/* The process's number. */
+uint32_t process_id(void);
+
 /* Bytes. */
 typedef struct {
     /* Synchronization: a copy, the reader's: these fields. */
     size_t rss;
-    size_t anonymous; /* of that; the rest are pages of files */
-    size_t lazy_free; /* anonymous pages that the system takes when it needs memory */
+    size_t anonymous; /* part of rss; the rest are pages of files */
+    size_t lazy_free; /* part of anonymous: pages that the system takes when it needs memory */
     size_t swap;
 } process_memory_t;
 
 /* False where the system does not tell. */
 bool process_memory(process_memory_t *out);
-/* Bytes of whole pages that are resident; of what is not mapped any more, 0. */
+/* Bytes of [addr, addr + size) on whole pages that are resident; 0 if any of it is not mapped. */
 size_t process_resident(const void *addr, size_t size);
+
+/* Calls visit for each line of /proc/self/maps, terminated and without its newline; for none where the system has no
+ * such file. buf holds the lines; of a line that does not fit, only the end is
+ * passed. */
+typedef void process_visit_line_t(const char *line, void *context);
+void process_mappings(char *buf, size_t size, process_visit_line_t *visit, void *context);
+
+/*
+ * Processors that the quota of a control group (containers: --cpus=2) lets a process use: rounded up, at least 1;
+ * CGROUP_UNLIMITED without a quota. A group and each one above it may have a quota; the least counts. In version 2 it
+ * is cpu.max, "QUOTA PERIOD" or "max PERIOD"; in version 1 cpu.cfs_quota_us (-1: none) and cpu.cfs_period_us, below the
+ * controller's own mount.
+ */
+#define CGROUP_UNLIMITED UINT_MAX
+
+/* membership: the text of /proc/self/cgroup; mount: where control groups are mounted. */
+unsigned cgroup_ncpus(const char *membership, const char *mount);
+/* For this process. */
+unsigned cgroup_own_ncpus(void);
 
 #endif

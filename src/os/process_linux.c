@@ -1,64 +1,69 @@
-/* process_linux.c -- /proc/self/smaps_rollup, and mincore. */
+/*
+ * process_linux.c -- /proc/self, mincore, and the files of control groups. A control group is a folder; its quota holds
+ * for the groups in it, so the search goes from the process's group up to the root.
+ */
 #include "os/process.h"
 
+#include "base/fmt.h"
 #include "os/call.h"
 #include "os/pages.h"
+#include "os/system.h"
 
 #include <fcntl.h>
 #include <string.h>
 
-/* Some 25 lines. */
+/* Bytes of /proc/self/smaps_rollup: some 25 lines. */
 #define ROLLUP_MAX 4096
-/* Pages that one call looks at. */
-#define LOOK 1024
+/* Pages that one call of mincore tests. */
+#define MINCORE_PAGES 1024
+#define PATH_BYTES    512
 
-static size_t
-read_all(const char *path, char *buf, size_t size) {
-    size_t len = 0;
-    long n = 0;
-    int fd = (int)CALL(SYS_openat, AT_FDCWD, path, O_RDONLY | O_CLOEXEC);
-    while (fd >= 0 && (n = CALL(SYS_read, fd, buf + len, size - 1 - len)) > 0) {
-        len += (size_t)n;
-    }
-    if (fd >= 0) {
-        CALL(SYS_close, fd);
-    }
-    buf[len] = '\0';
-    return len;
+uint32_t
+process_id(void) {
+    return (uint32_t)CALL(SYS_getpid);
 }
 
-/* The bytes of a line "\nName:    123 kB"; 0 if there is none. */
+/* The number at *at, 0 if there is none; moves *at behind it. */
+static uint64_t
+take_number(const char **at) {
+    uint64_t value = 0;
+    for (; **at >= '0' && **at <= '9'; ++*at) {
+        value = value * 10 + (uint64_t)(**at - '0');
+    }
+    return value;
+}
+
+/* ---- memory ---- */
+
+/* The bytes in a line "\nName:    123 kB"; 0 if there is no such line. */
 static size_t
-field(const char *text, const char *name) {
+rollup_field(const char *text, const char *name) {
     const char *at = strstr(text, name);
-    size_t kib = 0;
     if (at == NULL) {
         return 0;
     }
     at += strlen(name);
     at += strspn(at, " ");
-    for (; *at >= '0' && *at <= '9'; at++) {
-        kib = kib * 10 + (size_t)(*at - '0');
-    }
-    return kib << 10;
+    return (size_t)take_number(&at) << 10;
 }
 
 bool
 process_memory(process_memory_t *out) {
     char text[ROLLUP_MAX];
-    size_t len = read_all("/proc/self/smaps_rollup", text, sizeof text);
+    size_t len = system_read_file("/proc/self/smaps_rollup", text, sizeof text);
     *out = (process_memory_t){
-        .rss = field(text, "\nRss:"),
-        .anonymous = field(text, "\nAnonymous:"),
-        .lazy_free = field(text, "\nLazyFree:"),
-        .swap = field(text, "\nSwap:"),
+        .rss = rollup_field(text, "\nRss:"),
+        .anonymous = rollup_field(text, "\nAnonymous:"),
+        .lazy_free = rollup_field(text, "\nLazyFree:"),
+        .swap = rollup_field(text, "\nSwap:"),
     };
     return len > 0;
 }
 
+/* For at most MINCORE_PAGES pages. */
 static size_t
-look(const char *addr, size_t npages, size_t page) {
-    unsigned char resident[LOOK];
+resident_of(const char *addr, size_t npages, size_t page) {
+    unsigned char resident[MINCORE_PAGES];
     size_t n = 0;
     if (CALL(SYS_mincore, addr, npages * page, resident) != 0) {
         return 0;
@@ -74,8 +79,140 @@ process_resident(const void *addr, size_t size) {
     size_t page = pages_size();
     size_t npages = size / page;
     size_t sum = 0;
-    for (size_t i = 0; i < npages; i += LOOK) {
-        sum += look((const char *)addr + i * page, npages - i < LOOK ? npages - i : LOOK, page);
+    for (size_t i = 0; i < npages; i += MINCORE_PAGES) {
+        size_t n = npages - i < MINCORE_PAGES ? npages - i : MINCORE_PAGES;
+        sum += resident_of((const char *)addr + i * page, n, page);
     }
     return sum;
+}
+
+/* ---- mappings ---- */
+
+/* Hands the whole lines of a buffer over and moves the rest to its start; returns the rest's length. */
+static size_t
+hand_over(char *buf, size_t len, size_t size, process_visit_line_t *visit, void *context) {
+    char *at = buf, *end = buf + len, *newline;
+    while ((newline = memchr(at, '\n', (size_t)(end - at))) != NULL) {
+        *newline = '\0';
+        visit(at, context);
+        at = newline + 1;
+    }
+    size_t rest = (size_t)(end - at);
+    memmove(buf, at, rest);
+    return rest < size ? rest : 0;
+}
+
+void
+process_mappings(char *buf, size_t size, process_visit_line_t *visit, void *context) {
+    int fd = (int)CALL(SYS_openat, AT_FDCWD, "/proc/self/maps", O_RDONLY | O_CLOEXEC);
+    size_t len = 0;
+    long n;
+    while (fd >= 0 && ((n = CALL(SYS_read, fd, buf + len, size - len)) > 0 || n == -EINTR)) {
+        len = hand_over(buf, len + (n > 0 ? (size_t)n : 0), size, visit, context);
+    }
+    if (fd >= 0) {
+        CALL(SYS_close, fd);
+    }
+}
+
+/* ---- control groups ---- */
+
+static unsigned
+processors(uint64_t quota, uint64_t period) {
+    if (quota == 0 || period == 0) {
+        return CGROUP_UNLIMITED;
+    }
+    uint64_t n = (quota + period - 1) / period;
+    return n < CGROUP_UNLIMITED ? (unsigned)n : CGROUP_UNLIMITED;
+}
+
+/* The text of a file of the group: it begins with a number, or with "max" or "-1". */
+static const char *
+read_group_file(const char *group, size_t len, const char *file, char *text, size_t size) {
+    char path[PATH_BYTES];
+    fmt_t out = fmt_begin(path, sizeof path);
+    fmt_mem(&out, group, len);
+    fmt_str(&out, file);
+    system_read_file(path, text, size);
+    return text;
+}
+
+/* The quota of one group, in processors. v2: the group is of control groups version 2. */
+static unsigned
+quota_of(const char *group, size_t len, bool v2) {
+    char text[64], other[32];
+    const char *at = read_group_file(group, len, v2 ? "/cpu.max" : "/cpu.cfs_quota_us", text, sizeof text);
+    uint64_t quota = take_number(&at);
+    if (v2) {
+        at += *at == ' ';
+    } else if (quota != 0) {
+        at = read_group_file(group, len, "/cpu.cfs_period_us", other, sizeof other);
+    }
+    return quota == 0 ? CGROUP_UNLIMITED : processors(quota, take_number(&at));
+}
+
+/* The least quota of the group and those above it, up to the mount. A group that is not visible here (it belongs to
+ * another namespace) has none. */
+static unsigned
+least_quota(const char *mount, const char *group, size_t len, bool v2) {
+    char path[PATH_BYTES - 32];
+    fmt_t out = fmt_begin(path, sizeof path);
+    fmt_str(&out, mount);
+    size_t top = out.len;
+    fmt_mem(&out, group, len == 1 ? 0 : len);
+    unsigned least = CGROUP_UNLIMITED;
+    for (size_t end = out.len;; end--) {
+        if (end == top || path[end] == '/' || path[end] == '\0') {
+            unsigned n = quota_of(path, end, v2);
+            least = n < least ? n : least;
+        }
+        if (end == top) {
+            return least;
+        }
+    }
+}
+
+/* A line is "0::GROUP" in version 2, "NUMBER:CONTROLLERS:GROUP" in version 1. */
+static unsigned
+ncpus_by_line(const char *line, size_t len, const char *mount) {
+    char path[PATH_BYTES - 64];
+    const char *controllers = memchr(line, ':', len);
+    const char *group =
+        controllers == NULL ? NULL : memchr(controllers + 1, ':', len - (size_t)(controllers + 1 - line));
+    if (group == NULL) {
+        return CGROUP_UNLIMITED;
+    }
+    size_t n = (size_t)(group - controllers - 1);
+    size_t rest = len - (size_t)(group + 1 - line);
+    if (n == 0) {
+        return least_quota(mount, group + 1, rest, true);
+    }
+    bool cpu = (n == 3 && memcmp(controllers, ":cpu", 4) == 0) ||
+               (n > 3 && (memcmp(controllers, ":cpu,", 5) == 0 || memcmp(group - 4, ",cpu", 4) == 0));
+    fmt_t out = fmt_begin(path, sizeof path);
+    fmt_str(&out, mount);
+    fmt_char(&out, '/');
+    fmt_mem(&out, controllers + 1, n);
+    return cpu ? least_quota(path, group + 1, rest, false) : CGROUP_UNLIMITED;
+}
+
+unsigned
+cgroup_ncpus(const char *membership, const char *mount) {
+    unsigned least = CGROUP_UNLIMITED;
+    while (*membership != '\0') {
+        size_t len = strcspn(membership, "\n");
+        unsigned n = ncpus_by_line(membership, len, mount);
+        least = n < least ? n : least;
+        membership += len;
+        membership += *membership == '\n';
+    }
+    return least;
+}
+
+unsigned
+cgroup_own_ncpus(void) {
+    char membership[1024];
+    return system_read_file("/proc/self/cgroup", membership, sizeof membership) == 0
+               ? CGROUP_UNLIMITED
+               : cgroup_ncpus(membership, "/sys/fs/cgroup");
 }

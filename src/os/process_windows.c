@@ -1,5 +1,12 @@
-/* process_windows.c -- nothing that could be compared is told. */
+/* process_windows.c -- the process's number; the rest is not known there. */
 #include "os/process.h"
+
+#include <process.h>
+
+uint32_t
+process_id(void) {
+    return (uint32_t)_getpid();
+}
 
 bool
 process_memory(process_memory_t *out) {
@@ -12,4 +19,24 @@ process_resident(const void *addr, size_t size) {
     (void)addr;
     (void)size;
     return 0;
+}
+
+void
+process_mappings(char *buf, size_t size, process_visit_line_t *visit, void *context) {
+    (void)buf;
+    (void)size;
+    (void)visit;
+    (void)context;
+}
+
+unsigned
+cgroup_ncpus(const char *membership, const char *mount) {
+    (void)membership;
+    (void)mount;
+    return CGROUP_UNLIMITED;
+}
+
+unsigned
+cgroup_own_ncpus(void) {
+    return CGROUP_UNLIMITED;
 }

@@ -1,7 +1,7 @@
-/* system_linux.c -- POSIX and Linux calls that are neither pages nor clocks. */
+/* system_linux.c -- the process and its system through Linux' calls and the C library. */
 #include "os/system.h"
 
-#include "base/bits.h"
+#include "base/atomic.h"
 #include "os/call.h"
 #include "os/pages.h"
 
@@ -13,44 +13,23 @@
 #include <sys/auxv.h>
 #include <sys/stat.h>
 
-/* Weak, so that a test may have a place of its own. */
-__attribute__((weak)) BOOT_CONSTANT const char system_config_path[] = "/etc/lunalloc.conf";
-
-/* Its address is null if nobody defines it. */
-extern const char *lunalloc_conf __attribute__((weak, visibility("default")));
-
-const char *
-system_application_conf(void) {
-    return &lunalloc_conf != NULL ? lunalloc_conf : NULL;
+/* Asks the C library at boot only: a preloaded library may answer in its place, and allocate. */
+size_t
+pages_size(void) {
+    static _Atomic size_t known;
+    size_t size = atomic_get(&known);
+    if (UNLIKELY(size == 0)) {
+        size = getauxval(AT_PAGESZ);
+        atomic_set(&known, size);
+    }
+    return size;
 }
 
-/* More words than a mask of the kernel's has (CONFIG_NR_CPUS is at most 8,192). */
+/* More words than a mask of the kernel has (CONFIG_NR_CPUS is at most 8,192). */
 #define MASK_WORDS (8192 / 64)
 
-/* Weak, so that an application may define them as its own, or set these. */
-const char *malloc_conf __attribute__((weak, visibility("default")));
-system_message_t *malloc_message __attribute__((weak, visibility("default")));
-
-const char *
-system_application_malloc_conf(void) {
-    return malloc_conf;
-}
-
-system_message_t *
-system_application_message(void) {
-    return malloc_message;
-}
-
-/* Not there in a program without shared libraries. */
-#pragma weak dlsym
-
-void *
-system_next_symbol(const char *name) {
-    return dlsym != NULL ? dlsym(RTLD_NEXT, name) : NULL;
-}
-
-/* The system call gives the mask's bytes. Not by the C library's function, whose page a small program touches for
- * nothing else. */
+/* The system call returns the mask's bytes. The C library's function would touch a page of a small program that nothing
+ * else touches. */
 unsigned
 system_ncpus(void) {
     uint64_t mask[MASK_WORDS];
@@ -64,11 +43,6 @@ system_ncpus(void) {
     return n < 1 ? 1 : n;
 }
 
-uint32_t
-system_thread_id(void) {
-    return (uint32_t)CALL(SYS_gettid);
-}
-
 void
 system_exit(int status) {
     for (;;) {
@@ -78,8 +52,8 @@ system_exit(int status) {
 
 /* ---- standard error ---- */
 
-/* The first number to be tried for a copy of descriptor 2: beyond those that programs close one by one, and within what
- * a table of a usual process has room for. */
+/* The first number to try for the copy of descriptor 2: above those that programs close one by one, and within the usual
+ * limit on descriptors. */
 #define KEPT_ERROR 1000
 
 /* Synchronization: constant but for boot, fork and exit: these variables. */
@@ -110,7 +84,7 @@ system_error_at_exit(void) {
     error_fd = kept_error;
 }
 
-/* A daemon's caller may be waiting for the end of a pipe, of a socket, or of a terminal. */
+/* A daemon's caller may be waiting for the end of a pipe, a socket or a terminal. */
 void
 system_forked(void) {
     if (kept_error > STDERR_FILENO && !kept_by_child) {
@@ -134,7 +108,34 @@ system_write_error(const char *text, size_t len) {
     }
 }
 
-/* Reads environ itself: getenv may be somebody's wrapper that allocates. */
+/* ---- sources of the configuration ---- */
+
+/* Weak, so that a test may have a file of its own. */
+__attribute__((weak)) BOOT_CONSTANT const char system_config_path[] = "/etc/lunalloc.conf";
+
+/* Its address is null unless the application defines it. */
+extern const char *lunalloc_conf __attribute__((weak, visibility("default")));
+
+/* Weak, so that the application may define them, or assign to ours. */
+const char *malloc_conf __attribute__((weak, visibility("default")));
+system_message_t *malloc_message __attribute__((weak, visibility("default")));
+
+const char *
+system_application_conf(void) {
+    return &lunalloc_conf != NULL ? lunalloc_conf : NULL;
+}
+
+const char *
+system_application_malloc_conf(void) {
+    return malloc_conf;
+}
+
+system_message_t *
+system_application_message(void) {
+    return malloc_message;
+}
+
+/* Reads environ itself: a preloaded library may have replaced getenv with one that allocates. */
 const char *
 system_env(const char *name) {
     if (getauxval(AT_SECURE) != 0 || environ == NULL) {
@@ -154,7 +155,7 @@ open_to_read(const char *path) {
     return (int)CALL(SYS_openat, AT_FDCWD, path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
 }
 
-/* Until the end, or until the buffer is full but for a terminator. */
+/* Reads until the end, or until the buffer is full but for a terminator. */
 static size_t
 read_whole(int fd, char *buf, size_t size) {
     size_t len = 0;
@@ -163,77 +164,83 @@ read_whole(int fd, char *buf, size_t size) {
         n = CALL(SYS_read, fd, buf + len, size - 1 - len);
         len += n > 0 ? (size_t)n : 0;
     }
-    buf[len] = '\0';
     return len;
 }
 
+/* The text of a file; 0 if it cannot be opened or, on demand, is not a regular file. */
 static size_t
-read_file(const char *path, char *buf, size_t size) {
+read_file(const char *path, bool regular, char *buf, size_t size) {
     struct stat st;
     int fd = open_to_read(path);
     if (fd < 0) {
         return 0;
     }
-    size_t len = is_regular(fd, &st) ? read_whole(fd, buf, size) : 0;
+    size_t len = !regular || is_regular(fd, &st) ? read_whole(fd, buf, size) : 0;
     CALL(SYS_close, fd);
     return len;
 }
 
-/* Room for a text of that size; NULL without memory. */
-static char *
-map_text(size_t size, system_text_t *out) {
-    out->mapped = align_up(size + 1, pages_size());
-    return pages_map(out->mapped, pages_size());
-}
-
-static system_text_t
-open_file(const char *path) {
-    system_text_t out = {.text = NULL};
+static bool
+find_file(const char *path, size_t *size) {
     struct stat st;
     int fd = open_to_read(path);
     if (fd < 0) {
-        return out;
+        return false;
     }
-    char *text = is_regular(fd, &st) ? map_text((size_t)st.st_size, &out) : NULL;
-    if (text != NULL) {
-        read_whole(fd, text, out.mapped);
-    }
+    bool found = is_regular(fd, &st);
+    *size = found ? (size_t)st.st_size : 0;
     CALL(SYS_close, fd);
-    out.text = text;
-    return out;
+    return found;
 }
 
-static system_text_t
-open_link(const char *path) {
-    system_text_t out;
-    char *text = map_text(PATH_MAX, &out);
-    if (text != NULL) {
-        long n = CALL(SYS_readlinkat, AT_FDCWD, path, text, PATH_MAX);
-        text[n > 0 ? n : 0] = '\0';
-    }
-    out.text = text;
-    return out;
-}
-
-/* One byte tells what is there, without a buffer. */
-system_text_t
-system_open_config(const char *path) {
+/* Reading one byte tells whether the path is a link (n > 0), something else (EINVAL), or nothing. */
+bool
+system_find_config(const char *path, size_t *size) {
     char first;
     long n = CALL(SYS_readlinkat, AT_FDCWD, path, &first, 1);
-    return n > 0 ? open_link(path) : n == -EINVAL ? open_file(path) : (system_text_t){.text = NULL};
-}
-
-void
-system_close_config(const system_text_t *text) {
-    if (text->text != NULL) {
-        pages_unmap((void *)(uintptr_t)text->text, text->mapped);
-    }
+    *size = PATH_MAX;
+    return n > 0 || (n == -EINVAL && find_file(path, size));
 }
 
 size_t
 system_read_config(const char *path, char *buf, size_t size) {
     long n = CALL(SYS_readlinkat, AT_FDCWD, path, buf, size - 1);
-    size_t len = n > 0 ? (size_t)n : n == -EINVAL ? read_file(path, buf, size) : 0;
+    size_t len = n > 0 ? (size_t)n : n == -EINVAL ? read_file(path, true, buf, size) : 0;
     buf[len] = '\0';
     return len;
+}
+
+size_t
+system_read_file(const char *path, char *buf, size_t size) {
+    size_t len = read_file(path, false, buf, size);
+    buf[len] = '\0';
+    return len;
+}
+
+/* ---- libraries ---- */
+
+/* NULL in a program without dynamic linking. */
+#pragma weak dlsym
+
+const int system_deepbind = RTLD_DEEPBIND;
+
+typedef void *open_t(const char *name, int flags);
+
+void *
+system_next_symbol(const char *name) {
+    return dlsym != NULL ? dlsym(RTLD_NEXT, name) : NULL;
+}
+
+/* POSIX promises that an address from dlsym may be a function's; ISO C has no such conversion. */
+void
+system_find_function(void *library, const char *name, void *function) {
+    *(void **)function = dlsym == NULL ? NULL : dlsym(library == NULL ? RTLD_DEFAULT : library, name);
+}
+
+/* dlopen is looked up here, because a reference to it would be resolved in every process. */
+void *
+system_open_library(const char *name) {
+    open_t *open;
+    system_find_function(NULL, "dlopen", &open);
+    return open == NULL ? NULL : open(name, RTLD_NOW | RTLD_LOCAL);
 }

@@ -1,7 +1,6 @@
 /* system_windows.c -- Windows calls that are neither pages nor clocks. */
 #include "os/system.h"
 
-#include "base/bits.h"
 #include "os/pages.h"
 
 #include <stdlib.h>
@@ -35,6 +34,13 @@ system_next_symbol(const char *name) {
     return NULL;
 }
 
+size_t
+pages_size(void) {
+    SYSTEM_INFO info;
+    GetSystemInfo(&info);
+    return info.dwPageSize;
+}
+
 unsigned
 system_ncpus(void) {
     DWORD_PTR process;
@@ -44,11 +50,6 @@ system_ncpus(void) {
     }
     int n = __builtin_popcountll(process);
     return n < 1 ? 1 : (unsigned)n;
-}
-
-uint32_t
-system_thread_id(void) {
-    return GetCurrentThreadId();
 }
 
 void
@@ -94,49 +95,47 @@ system_env(const char *name) {
     return NULL;
 }
 
-static DWORD
-read_file(HANDLE file, char *buf, size_t size) {
-    DWORD n = 0;
-    return GetFileType(file) == FILE_TYPE_DISK && ReadFile(file, buf, (DWORD)size, &n, NULL) != 0 ? n : 0;
+/* Opens a file on a disk; INVALID_HANDLE_VALUE if there is none. */
+static HANDLE
+open_to_read(const char *path) {
+    HANDLE file = CreateFileA(path, GENERIC_READ, FILE_SHARE_READ, NULL, OPEN_EXISTING, FILE_ATTRIBUTE_NORMAL, NULL);
+    if (file != INVALID_HANDLE_VALUE && GetFileType(file) != FILE_TYPE_DISK) {
+        CloseHandle(file);
+        return INVALID_HANDLE_VALUE;
+    }
+    return file;
 }
 
-/* A link has to lead to a file here, so there is no text in it to be read. */
-system_text_t
-system_open_config(const char *path) {
+/* Links must lead to a file here, so they hold no text of their own. */
+bool
+system_find_config(const char *path, size_t *size) {
     DWORD saved = GetLastError();
-    system_text_t out = {.text = NULL};
-    HANDLE file = CreateFileA(path, GENERIC_READ, FILE_SHARE_READ, NULL, OPEN_EXISTING, FILE_ATTRIBUTE_NORMAL, NULL);
+    HANDLE file = open_to_read(path);
+    DWORD found = INVALID_FILE_SIZE;
     if (file != INVALID_HANDLE_VALUE) {
-        DWORD size = GetFileType(file) == FILE_TYPE_DISK ? GetFileSize(file, NULL) : INVALID_FILE_SIZE;
-        out.mapped = size == INVALID_FILE_SIZE ? 0 : align_up((size_t)size + 1, pages_size());
-        char *text = out.mapped == 0 ? NULL : pages_map(out.mapped, pages_size());
-        if (text != NULL) {
-            text[read_file(file, text, out.mapped - 1)] = '\0';
-        }
-        out.text = text;
+        found = GetFileSize(file, NULL);
         CloseHandle(file);
     }
     SetLastError(saved);
-    return out;
-}
-
-void
-system_close_config(const system_text_t *text) {
-    if (text->text != NULL) {
-        pages_unmap((void *)(uintptr_t)text->text, text->mapped);
-    }
+    *size = found;
+    return found != INVALID_FILE_SIZE;
 }
 
 size_t
 system_read_config(const char *path, char *buf, size_t size) {
     DWORD saved = GetLastError();
-    size_t len = 0;
-    HANDLE file = CreateFileA(path, GENERIC_READ, FILE_SHARE_READ, NULL, OPEN_EXISTING, FILE_ATTRIBUTE_NORMAL, NULL);
+    DWORD n = 0;
+    HANDLE file = open_to_read(path);
     if (file != INVALID_HANDLE_VALUE) {
-        len = read_file(file, buf, size - 1);
+        n = ReadFile(file, buf, (DWORD)(size - 1), &n, NULL) != 0 ? n : 0;
         CloseHandle(file);
     }
-    buf[len] = '\0';
+    buf[n] = '\0';
     SetLastError(saved);
-    return len;
+    return n;
+}
+
+size_t
+system_read_file(const char *path, char *buf, size_t size) {
+    return system_read_config(path, buf, size);
 }

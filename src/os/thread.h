@@ -1,7 +1,7 @@
 /*
- * thread.h -- threads of the allocator's own, and the bells that they sleep by.
- *
- * Such a thread has a small stack and takes no signal. It is not one of thread/thread.h's, unless it allocates.
+ * thread.h -- threads as the system has them: the calling thread's number and exit; threads that the allocator starts
+ * for itself (background purging); and how threads sleep and wake each other. What the allocator keeps for each thread
+ * is in thread/thread.h.
  */
 #ifndef LUNALLOC_OS_THREAD_H
 #define LUNALLOC_OS_THREAD_H
@@ -10,38 +10,62 @@
 
 #include <pthread.h>
 
-/* Stays where it is until it has been joined. */
+/* ---- the calling thread ---- */
+
+/* Its number as the system's tools show it. */
+uint32_t os_thread_id(void);
+/* Lets other threads run. */
+void os_thread_yield(void);
+/* Sets the function that thread exit calls. Once, at boot. False if the system refuses. */
+bool os_thread_exit_boot(void (*destroy)(void *));
+/* From now on the calling thread's exit calls destroy(value); NULL cancels that. May allocate. */
+bool os_thread_at_exit(void *value);
+
+/*
+ * ---- threads of the allocator's own ----
+ *
+ * They have small stacks and take no signals. They have no entry in thread/thread.h unless they allocate.
+ */
+
+/* Must not move until the thread has been joined. */
 typedef struct {
-    pthread_t id;        /* Synchronization: who starts and joins it. */
-    const char *name;    /* Synchronization: constant while it runs; at most 15 characters, as tools show it. */
-    void (*run)(void *); /* Synchronization: constant while it runs. */
-    void *arg;           /* Synchronization: constant while it runs. */
-    _Atomic uint32_t
-        self; /* Synchronization: the thread itself writes; its number in the system, 0 if it is not there. */
+    pthread_t id;          /* Synchronization: used only by the thread that starts and joins it. */
+    const char *name;      /* Synchronization: constant while it runs; at most 15 characters, as tools show it. */
+    void (*run)(void *);   /* Synchronization: constant while it runs. */
+    void *arg;             /* Synchronization: constant while it runs. */
+    _Atomic uint32_t self; /* Synchronization: written by the thread itself, read by any; its os_thread_id(), 0 when it
+                            * does not run. */
 } os_thread_t;
 
-/* Runs run(arg) in a new thread. Calls malloc, which may come back here: no lock that malloc takes is held. False if
- * the system refuses. */
+/* Runs run(arg) in a new thread. Calls malloc, so the caller holds no lock that malloc takes. False if the system
+ * refuses. */
 bool os_thread_start(os_thread_t *thread, const char *name, void (*run)(void *), void *arg);
 /* Waits until run has returned. No cancellation point. */
 void os_thread_join(os_thread_t *thread);
 bool os_thread_is_self(const os_thread_t *thread);
-/* Lets others run. */
-void os_thread_yield(void);
 
-/* Sleeps while *word == value, until os_wake_one; may also return for no reason. Keeps errno. */
+/* ---- sleeping on a word ---- */
+
+/* Sleeps while *word == value, until os_wake_one. May return spuriously. Keeps errno. */
 void os_sleep_on(_Atomic uint32_t *word, uint32_t value);
 /* Wakes one thread that sleeps on the word. Keeps errno. */
 void os_wake_one(_Atomic uint32_t *word);
 
-/* Silent when zeroed; that also puts one back that a fork has copied. */
+/*
+ * ---- event count ----
+ *
+ * Lets one thread sleep until another has something for it, without losing a wake-up: a notification that comes before
+ * the wait ends that wait at once. Notifications do not add up; the count is 0 or 1. Any thread notifies, one thread
+ * waits. All zeros is the initial state, and resets an event count that a fork has copied.
+ */
 typedef struct {
-    _Atomic uint32_t rung; /* Synchronization: any thread. */
+    _Atomic uint32_t pending; /* Synchronization: any thread; 1: notified since the last wait ended, else 0. */
 } event_count_t;
 
-/* Wakes the thread that waits, or the next one that will. Takes no lock; what was written before is seen after. */
+/* Wakes the thread that waits, or ends the next wait. Takes no lock. What the caller wrote before is visible to the
+ * thread after its wait (release, acquire). */
 void event_count_notify(event_count_t *event_count);
-/* Until it rings, or clock_ns() reaches `until` (UINT64_MAX: never). Silent afterwards. */
+/* Sleeps until a notification is pending or clock_ns() reaches `until` (UINT64_MAX: no limit), and clears it. */
 void event_count_wait(event_count_t *event_count, uint64_t until);
 
 #endif

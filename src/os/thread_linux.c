@@ -3,20 +3,31 @@
 
 #include "os/call.h"
 #include "os/clock.h"
-#include "os/system.h"
 
 #include <linux/futex.h>
 #include <signal.h>
 #include <sys/prctl.h>
 #include <time.h>
 
-/* For purging, and an application's extent hooks; more than the system's least, which counts thread-local data. */
+uint32_t
+os_thread_id(void) {
+    return (uint32_t)CALL(SYS_gettid);
+}
+
+void
+os_thread_yield(void) {
+    CALL(SYS_sched_yield);
+}
+
+/* ---- threads of the allocator's own ---- */
+
+/* For purging, and for an application's extent hooks. Added to the system's minimum, which includes thread-local data. */
 #define STACK_BYTES ((size_t)256 << 10)
 
 static void *
 begin(void *arg) {
     os_thread_t *thread = arg;
-    atomic_set(&thread->self, system_thread_id());
+    atomic_set(&thread->self, os_thread_id());
     CALL(SYS_prctl, PR_SET_NAME, thread->name);
     thread->run(thread->arg);
     atomic_set(&thread->self, 0);
@@ -36,7 +47,7 @@ create(os_thread_t *thread) {
     return created;
 }
 
-/* A thread starts with its creator's signal mask. */
+/* Blocks all signals around the creation, because a thread starts with its creator's signal mask. */
 bool
 os_thread_start(os_thread_t *thread, const char *name, void (*run)(void *), void *arg) {
     sigset_t all, before;
@@ -52,7 +63,7 @@ os_thread_start(os_thread_t *thread, const char *name, void (*run)(void *), void
     return created;
 }
 
-/* pthread_join is a cancellation point, and who waits here has a lock. */
+/* pthread_join is a cancellation point, and the caller may hold a lock. */
 void
 os_thread_join(os_thread_t *thread) {
     int before;
@@ -61,15 +72,7 @@ os_thread_join(os_thread_t *thread) {
     pthread_setcancelstate(before, NULL);
 }
 
-bool
-os_thread_is_self(const os_thread_t *thread) {
-    return atomic_get(&thread->self) == system_thread_id();
-}
-
-void
-os_thread_yield(void) {
-    CALL(SYS_sched_yield);
-}
+/* ---- sleeping ---- */
 
 void
 os_sleep_on(_Atomic uint32_t *word, uint32_t value) {
@@ -81,28 +84,21 @@ os_wake_one(_Atomic uint32_t *word) {
     CALL(SYS_futex, word, FUTEX_WAKE_PRIVATE, 1);
 }
 
-void
-event_count_notify(event_count_t *event_count) {
-    if (atomic_exchange_explicit(&event_count->rung, 1, memory_order_release) == 0) {
-        os_wake_one(&event_count->rung);
-    }
-}
-
-/* False if the time is over. It is what is left of it that the kernel is told: our clock and its need not agree on what
- * time it is, as where ours cannot be read. */
+/* False if the time is over. The kernel is told the time that is left, because its clock and ours may differ, as where
+ * ours cannot be read. */
 static bool
-sleep_while_silent(event_count_t *event_count, uint64_t until) {
+sleep_while_not_pending(event_count_t *event_count, uint64_t until) {
     uint64_t now = clock_ns();
     uint64_t left = until > now ? until - now : 0;
     struct timespec time = {.tv_sec = (time_t)(left / 1000000000U), .tv_nsec = (long)(left % 1000000000U)};
     struct timespec *limit = until == UINT64_MAX ? NULL : &time;
-    long result = CALL(SYS_futex, &event_count->rung, FUTEX_WAIT_PRIVATE, 0, limit);
+    long result = CALL(SYS_futex, &event_count->pending, FUTEX_WAIT_PRIVATE, 0, limit);
     return result == 0 || result == -EAGAIN || result == -EINTR;
 }
 
 void
 event_count_wait(event_count_t *event_count, uint64_t until) {
-    while (atomic_exchange_explicit(&event_count->rung, 0, memory_order_acquire) == 0 &&
-           sleep_while_silent(event_count, until)) {
+    while (atomic_exchange_explicit(&event_count->pending, 0, memory_order_acquire) == 0 &&
+           sleep_while_not_pending(event_count, until)) {
     }
 }

@@ -2,16 +2,20 @@
 #include "os/thread.h"
 
 #include "os/clock.h"
-#include "os/system.h"
 
 #include <windows.h>
 
 #define NS_PER_MS 1000000U
 
+uint32_t
+os_thread_id(void) {
+    return GetCurrentThreadId();
+}
+
 static void *
 begin(void *arg) {
     os_thread_t *thread = arg;
-    atomic_set(&thread->self, system_thread_id());
+    atomic_set(&thread->self, os_thread_id());
     thread->run(thread->arg);
     atomic_set(&thread->self, 0);
     return NULL;
@@ -30,11 +34,6 @@ os_thread_join(os_thread_t *thread) {
     pthread_join(thread->id, NULL);
 }
 
-bool
-os_thread_is_self(const os_thread_t *thread) {
-    return atomic_get(&thread->self) == system_thread_id();
-}
-
 void
 os_thread_yield(void) {
     SwitchToThread();
@@ -50,13 +49,6 @@ os_wake_one(_Atomic uint32_t *word) {
     WakeByAddressSingle((void *)word);
 }
 
-void
-event_count_notify(event_count_t *event_count) {
-    if (atomic_exchange_explicit(&event_count->rung, 1, memory_order_release) == 0) {
-        os_wake_one(&event_count->rung);
-    }
-}
-
 /* Milliseconds from now on, rounded up; INFINITE for never. */
 static DWORD
 time_left(uint64_t until, uint64_t now) {
@@ -66,12 +58,12 @@ time_left(uint64_t until, uint64_t now) {
 
 void
 event_count_wait(event_count_t *event_count, uint64_t until) {
-    uint32_t silent = 0;
-    while (atomic_exchange_explicit(&event_count->rung, 0, memory_order_acquire) == 0) {
+    uint32_t not_pending = 0;
+    while (atomic_exchange_explicit(&event_count->pending, 0, memory_order_acquire) == 0) {
         uint64_t now = clock_ns();
         if (now >= until) {
             return;
         }
-        WaitOnAddress((volatile void *)&event_count->rung, &silent, sizeof silent, time_left(until, now));
+        WaitOnAddress((volatile void *)&event_count->pending, &not_pending, sizeof not_pending, time_left(until, now));
     }
 }

@@ -4,7 +4,7 @@
 #include "base/atomic.h"
 #include "base/bits.h"
 #include "os/call.h"
-#include "os/library.h"
+#include "os/system.h"
 
 #include <link.h>
 #include <string.h>
@@ -139,17 +139,17 @@ unwind_load(void) {
         return true;
     }
     backtrace_t *found;
-    void *library = library_open("libgcc_s.so.1");
+    void *library = system_open_library("libgcc_s.so.1");
     if (library == NULL) {
         return false;
     }
-    library_find(library, "_Unwind_GetIPInfo", &get_ip);
-    library_find(library, "_Unwind_GetGR", &get_register);
-    library_find(library, "_Unwind_GetCFA", &get_sp);
-    library_find(library, "_Unwind_Find_FDE", &find_entry);
-    library_find(NULL, "dl_iterate_phdr", &iterate_objects);
-    library_find(library, "_Unwind_GetRegionStart", &get_start);
-    library_find(library, "_Unwind_Backtrace", &found);
+    system_find_function(library, "_Unwind_GetIPInfo", &get_ip);
+    system_find_function(library, "_Unwind_GetGR", &get_register);
+    system_find_function(library, "_Unwind_GetCFA", &get_sp);
+    system_find_function(library, "_Unwind_Find_FDE", &find_entry);
+    system_find_function(NULL, "dl_iterate_phdr", &iterate_objects);
+    system_find_function(library, "_Unwind_GetRegionStart", &get_start);
+    system_find_function(library, "_Unwind_Backtrace", &found);
     if (get_ip == NULL || get_register == NULL || get_sp == NULL || find_entry == NULL || iterate_objects == NULL ||
         get_start == NULL || found == NULL) {
         return false;

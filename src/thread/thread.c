@@ -6,7 +6,7 @@
 #include "arena/sample.h"
 #include "extent/metadata.h"
 #include "os/clock.h"
-#include "os/system.h"
+#include "os/thread.h"
 #include "thread/modes.h"
 #include "thread/quarantine.h"
 #include "thread/tcache.h"
@@ -131,7 +131,7 @@ thread_new(arena_t *arena) {
     atomic_set(&thread->cache.owner, thread);
     atomic_set(&thread->arena, arena);
     thread->bin_shard = arena_assign_bin_shard(arena);
-    thread->id = system_thread_id();
+    thread->id = os_thread_id();
     atomic_set(&thread->unsampled, atomic_get(&thread_born_unsampled));
     thread->arenas_generation = arenas_generation();
     thread->most_cached = CACHE_BINS;
@@ -146,17 +146,17 @@ static void
 begin(thread_t *thread) {
     thread_self = thread;
     enlist(thread);
-    system_at_thread_exit(thread);
+    os_thread_at_exit(thread);
 }
 
-/* From the first thread's birth on its own calls of the allocator work: system_thread_exit_boot may make some. */
+/* From the first thread's birth on its own calls of the allocator work: os_thread_exit_boot may make some. */
 void
 thread_boot(void) {
     thread_t *first = thread_new(arenas_bind_auto());
     if (first != NULL) {
         thread_self = first;
     }
-    system_thread_exit_boot(on_exit_of_thread);
+    os_thread_exit_boot(on_exit_of_thread);
     if (first != NULL) {
         begin(first);
     }
@@ -349,7 +349,7 @@ forget_others(void) NO_THREAD_SAFETY {
     byte_counters_forget_report();
     thread_t *self = thread_here();
     if (self != &thread_uninitialised && self != &thread_exited) {
-        self->id = system_thread_id();
+        self->id = os_thread_id();
         list_push_back(&threads, &self->link);
         nthreads = 1;
         arenas_bind(atomic_get(&self->arena));

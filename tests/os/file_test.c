@@ -2,6 +2,7 @@
 #include "../base/testing.h"
 
 #include "os/file.h"
+#include "os/process.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -415,35 +416,6 @@ test_names_that_cannot_be(void **state) {
     assert_no_rest(".");
 }
 
-/* ---- mappings ---- */
-
-typedef struct {
-    size_t lines, bytes, odd;
-} mappings_t;
-
-static void
-add_mapping(const char *text, void *context) {
-    mappings_t *sum = context;
-    unsigned long start, limit;
-    char permissions[5];
-    sum->lines++;
-    sum->bytes += strlen(text);
-    sum->odd += sscanf(text, "%lx-%lx %4s ", &start, &limit, permissions) != 3 || start >= limit;
-}
-
-/* Whatever the buffer, lines are whole. */
-static void
-test_mappings_by_small_pieces(void **state) {
-    (void)state;
-    static char small[600], large[1 << 16];
-    mappings_t by_small = {0}, by_large = {0};
-    file_mappings(small, sizeof small, add_mapping, &by_small);
-    file_mappings(large, sizeof large, add_mapping, &by_large);
-    assert_true(by_large.lines > 10);
-    assert_int_equal(by_large.odd, 0);
-    assert_memory_equal(&by_small, &by_large, sizeof by_small);
-}
-
 /* ---- cancellation ---- */
 
 static void
@@ -459,7 +431,7 @@ static void *
 write_cancelled(void *argument) {
     pthread_cancel(pthread_self());
     *(int *)argument = write_bytes("new", file_aside, 100000) + write_bytes("old", file_in_place, 100000);
-    file_mappings(line, sizeof line, count_line, &nlines);
+    process_mappings(line, sizeof line, count_line, &nlines);
     pthread_testcancel();
     *(int *)argument = -1;
     return NULL;
@@ -500,7 +472,6 @@ main(void) {
         cmocka_unit_test_teardown(test_no_room_leaves_nothing, clean),
         cmocka_unit_test_teardown(test_early_failure_changes_nothing, clean),
         cmocka_unit_test_teardown(test_names_that_cannot_be, clean),
-        cmocka_unit_test_teardown(test_mappings_by_small_pieces, clean),
         cmocka_unit_test_teardown(test_no_cancellation_point, clean),
     };
     return cmocka_run_group_tests_name("os/file", tests, enter_folder, leave_folder);

@@ -4,7 +4,6 @@
 
 #include "os/fault.h"
 #include "os/pages.h"
-#include "os/pages_linux.h"
 
 #include <sys/mman.h>
 
@@ -17,9 +16,9 @@ forgets_to_forget(fault_kind_t kind) {
 static void
 test_giving_back_is_looked_at(void **state) {
     (void)state;
-    assert_true(pages_linux_try_forgetting());
+    assert_true(pages_linux_try_purge());
     atomic_set(&fault_slot, forgets_to_forget);
-    bool forgets = pages_linux_try_forgetting();
+    bool forgets = pages_linux_try_purge();
     atomic_set(&fault_slot, NULL);
     assert_false(forgets);
 }

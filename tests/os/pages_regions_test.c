@@ -2,7 +2,6 @@
 #include "../base/testing.h"
 
 #include "os/pages.h"
-#include "os/pages_regions.h"
 
 #include <pthread.h>
 

@@ -2,6 +2,7 @@
 #include "../base/testing.h"
 
 #include "os/system.h"
+#include "os/thread.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -65,7 +66,7 @@ test_ncpus(void **state) {
 
 static void *
 store_thread_id(void *id) {
-    *(uint32_t *)id = system_thread_id();
+    *(uint32_t *)id = os_thread_id();
     return NULL;
 }
 
@@ -74,7 +75,7 @@ test_thread_id(void **state) {
     (void)state;
     pthread_t thread;
     uint32_t other = 0;
-    assert_int_equal(system_thread_id(), getpid());
+    assert_int_equal(os_thread_id(), getpid());
     assert_int_equal(pthread_create(&thread, NULL, store_thread_id, &other), 0);
     pthread_join(thread, NULL);
     assert_int_not_equal(other, 0);

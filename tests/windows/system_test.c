@@ -2,6 +2,7 @@
 #include "../base/testing.h"
 
 #include "os/system.h"
+#include "os/thread.h"
 
 #include <pthread.h>
 #include <stdio.h>
@@ -30,7 +31,7 @@ test_application_conf(void **state) {
 static void
 test_thread_id(void **state) {
     (void)state;
-    HANDLE self = OpenThread(THREAD_QUERY_LIMITED_INFORMATION, FALSE, system_thread_id());
+    HANDLE self = OpenThread(THREAD_QUERY_LIMITED_INFORMATION, FALSE, os_thread_id());
     assert_non_null(self);
     assert_int_equal(GetThreadId(self), GetCurrentThreadId());
     CloseHandle(self);

@@ -1,13 +1,44 @@
-/* cgroup_test.c -- quotas of both versions, in folders that stand for the mounts. */
+/* process_test.c -- mappings; quotas of control groups of both versions, in folders that stand for the mounts. */
 #include "../base/testing.h"
 
-#include "os/cgroup.h"
+#include "os/process.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
+
+/* ---- mappings ---- */
+
+typedef struct {
+    size_t lines, bytes, odd;
+} mappings_t;
+
+static void
+add_mapping(const char *text, void *context) {
+    mappings_t *sum = context;
+    unsigned long start, limit;
+    char permissions[5];
+    sum->lines++;
+    sum->bytes += strlen(text);
+    sum->odd += sscanf(text, "%lx-%lx %4s ", &start, &limit, permissions) != 3 || start >= limit;
+}
+
+/* Whatever the buffer, lines are whole. */
+static void
+test_mappings_by_small_pieces(void **state) {
+    (void)state;
+    static char small[600], large[1 << 16];
+    mappings_t by_small = {0}, by_large = {0};
+    process_mappings(small, sizeof small, add_mapping, &by_small);
+    process_mappings(large, sizeof large, add_mapping, &by_large);
+    assert_true(by_large.lines > 10);
+    assert_int_equal(by_large.odd, 0);
+    assert_memory_equal(&by_small, &by_large, sizeof by_small);
+}
+
+/* ---- control groups ---- */
 
 static char mount[64];
 
@@ -114,10 +145,11 @@ test_bad_text(void **state) {
 int
 main(void) {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_mappings_by_small_pieces),
         TEST(test_version_2),
         TEST(test_least_of_those_above),
         TEST(test_version_1),
         TEST(test_bad_text),
     };
-    return cmocka_run_group_tests_name("os/cgroup", tests, NULL, NULL);
+    return cmocka_run_group_tests_name("os/process", tests, NULL, NULL);
 }
