@@ -1,19 +1,32 @@
 /*
- * calls.h -- the calls to the allocator under test: counted all, timed some.
+ * calls.h -- the allocator under test, and calls to it: all are counted, some are timed.
  *
- * One call in `sample`, on average, is timed: reading the clock twice costs more than a fast malloc, so timing each
- * would make the throughput that of the clock. The gaps between timed calls are random (their own generator, so that
- * timing does not change the sequence of requests), lest the samples fall into step with the mix. The clock's own cost
- * is subtracted.
+ * Workers allocate and free through calls_malloc() and the functions beside it. The allocator is a table of entry points
+ * that the caller chooses: lunalloc's own, the process's malloc, or (in tests) one that misbehaves on purpose.
+ *
+ * One call in `sample`, on average, is timed. Reading the clock twice costs more than a fast malloc, so a run that timed
+ * each call would measure the clock. The gaps between timed calls are random, so that the samples do not fall into step
+ * with the mix; they have their own generator, so that timing does not change the sequence of requests. The clock's own
+ * cost is subtracted.
  */
 #ifndef WORKLOAD_CALLS_H
 #define WORKLOAD_CALLS_H
 
-#include "clock.h"
-#include "counter.h"
-#include "heap.h"
-#include "histogram.h"
+#include "lunalloc.h"
+#include "measure.h"
 #include "prng.h"
+
+typedef struct {
+    const char *name; /* shown in results; static */
+    void *(*malloc)(size_t size);
+    void *(*calloc)(size_t count, size_t size);
+    void *(*aligned_alloc)(size_t alignment, size_t size);
+    void *(*realloc)(void *ptr, size_t size);
+    void (*free)(void *ptr);
+    /* lunalloc's counters and controls, for the timeline and the phases; NULL if it is not in this process. */
+    int (*stats)(uint32_t arena, lunalloc_stats_t *out);
+    int (*set)(const char *name, const char *text, char *message, size_t message_size);
+} heap_t;
 
 typedef enum {
     CALL_MALLOC,
@@ -27,7 +40,7 @@ typedef enum {
 /* Names in results: "malloc", "calloc", "aligned_alloc", "realloc", "free". */
 extern const char *const call_names[CALL_KINDS];
 
-/* Owned by one thread; counts may be read by any. */
+/* The calls of one thread. It alone writes them; any thread may read the counts. */
 typedef struct {
     heap_t heap;
     uint64_t clock_cost; /* ns */
@@ -38,13 +51,14 @@ typedef struct {
     histogram_t latency[CALL_KINDS]; /* ns */
 } calls_t;
 
+/* `stream` chooses the sequence of gaps between timed calls. */
 void calls_init(calls_t *calls, const heap_t *heap, uint32_t sample, uint64_t clock_cost, uint64_t stream);
 
 /* Slow paths of the two functions below. */
 void calls_next_sample(calls_t *calls);
 void calls_record(calls_t *calls, call_t kind, uint64_t start);
 
-/* 0, or the time at which this call, which is to be timed, starts. */
+/* The time at which this call starts, if it is to be timed; else 0. */
 static inline uint64_t
 calls_begin(calls_t *calls, call_t kind) {
     counter_add(&calls->count[kind], 1);

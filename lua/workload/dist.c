@@ -49,11 +49,6 @@ typedef struct {
 
 /* ---- numbers ---- */
 
-bool
-dist_number(units_t units, const char *text, const char *end, double *value) {
-    return units_parse_real(units, text, (size_t)(end - text), value) && isfinite(*value);
-}
-
 static units_t
 units_of(dist_use_t use) {
     return use == DIST_SIZE ? UNITS_BYTES : UNITS_COUNT;

@@ -17,6 +17,7 @@
 #ifndef WORKLOAD_DIST_H
 #define WORKLOAD_DIST_H
 
+#include <math.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -90,7 +91,10 @@ uint64_t dist_draw(const dist_t *dist, uint64_t random);
 double dist_mean(const dist_t *dist);
 
 /* A number as it is written in distributions: "4096", "-1.5e6", "64K", "1.5MiB". False if it is none, or not finite. */
-bool dist_number(units_t units, const char *text, const char *end, double *value);
+static inline bool
+dist_number(units_t units, const char *text, const char *end, double *value) {
+    return units_parse_real(units, text, (size_t)(end - text), value) && isfinite(*value);
+}
 
 /* dist_curve.c: fills in p_least, p_span and curve. ERANGE if next to nothing of the curve lies within the bounds. */
 int dist_curve_compile(dist_t *dist, region_t *region);

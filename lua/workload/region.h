@@ -9,7 +9,7 @@
 
 #include <stddef.h>
 
-#include "counter.h"
+#include "measure.h"
 
 enum {
     REGION_ALIGN = 64

@@ -7,7 +7,7 @@
 #ifndef WORKLOAD_TIMELINE_H
 #define WORKLOAD_TIMELINE_H
 
-#include "heap.h"
+#include "calls.h"
 #include "region.h"
 
 enum {

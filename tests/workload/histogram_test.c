@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "workload/histogram.h"
+#include "workload/measure.h"
 #include "workload/prng.h"
 
 /* Of the value: half a bucket, and half a unit of rounding. */

@@ -1,0 +1,204 @@
+/*
+ * block.c -- contents, freeing, handing over and resizing of blocks. See block.h.
+ */
+#include "block.h"
+
+#include <math.h>
+#include <sched.h>
+#include <string.h>
+
+/* ---- descriptions ---- */
+
+block_t *
+block_new(worker_t *worker) {
+    block_t *block = worker->spare;
+    if (block == NULL) {
+        return region_alloc(&worker->region, sizeof(*block));
+    }
+    worker->spare = block->next;
+    return block;
+}
+
+void
+block_recycle(worker_t *worker, block_t *block) {
+    block->next = worker->spare;
+    worker->spare = block;
+}
+
+/* ---- contents ---- */
+
+static parcel_t
+parcel_of(const block_t *block) {
+    return (parcel_t){.ptr = block->ptr, .size = block->size, .id = block->id, .row = block->row};
+}
+
+static void
+report(worker_t *worker, fault_kind_t kind, const parcel_t *block, size_t offset, uint8_t expected, uint8_t found) {
+    counter_add(&worker->errors, 1);
+    if (worker->fault.kind == FAULT_NONE) {
+        worker->fault = (fault_t){.kind = kind,
+                                  .row = block->row,
+                                  .thread = (uint32_t)(block->id >> 48),
+                                  .ptr = block->ptr,
+                                  .size = block->size,
+                                  .offset = offset,
+                                  .expected = expected,
+                                  .found = found};
+    }
+}
+
+static pattern_span_t
+span_of(const worker_t *worker, const parcel_t *block) {
+    return pattern_span(block->size, worker->plan->rows[block->row].touch, worker->plan->verify);
+}
+
+static void
+check_contents(worker_t *worker, fault_kind_t kind, const parcel_t *block, pattern_span_t span, uint64_t key) {
+    uint8_t expected = 0;
+    size_t bad = pattern_check(block->ptr, span, key, &expected);
+    counter_add(&worker->checked, 1);
+    if (bad != PATTERN_OK) {
+        report(worker, kind, block, bad, expected, ((const uint8_t *)block->ptr)[bad]);
+    }
+}
+
+/* What C asks of an allocation: alignment for every object that fits, so the largest power of two up to 16. */
+static size_t
+alignment_due(const plan_row_t *row, size_t size) {
+    if (row->align != 0 || size == 0) {
+        return row->align != 0 ? row->align : 1;
+    }
+    return size >= 16 ? 16 : (size_t)1 << (63 - __builtin_clzll(size));
+}
+
+static void
+check_fresh(worker_t *worker, const parcel_t *block, bool zeroed) {
+    size_t due = alignment_due(&worker->plan->rows[block->row], block->size);
+    if ((uintptr_t)block->ptr % due != 0) {
+        report(worker, FAULT_ALIGNMENT, block, due, 0, 0);
+    }
+    size_t bad = zeroed ? pattern_check_zero(block->ptr, block->size) : PATTERN_OK;
+    if (bad != PATTERN_OK) {
+        report(worker, FAULT_NOT_ZERO, block, bad, 0, ((const uint8_t *)block->ptr)[bad]);
+    }
+}
+
+/* Writes the block as often as the row says; with verification, at least once, and last what can be checked later. */
+static void
+write_contents(worker_t *worker, const parcel_t *block) {
+    pattern_span_t span = span_of(worker, block);
+    uint32_t writes = worker->plan->rows[block->row].writes;
+    for (uint32_t i = 1; i < writes; i++) {
+        memset(block->ptr, (int)i, span.head);
+        __asm__ volatile("" ::"r"(block->ptr) : "memory"); /* no write may be optimised away */
+    }
+    if (worker->plan->verify) {
+        pattern_fill(block->ptr, span, pattern_key(block->ptr, block->id));
+    } else if (writes > 0) {
+        memset(block->ptr, (int)writes, span.head);
+    }
+}
+
+void
+block_write(worker_t *worker, const block_t *block, bool zeroed) {
+    parcel_t parcel = parcel_of(block);
+    if (worker->plan->verify) {
+        check_fresh(worker, &parcel, zeroed);
+    }
+    write_contents(worker, &parcel);
+}
+
+/* ---- freeing ---- */
+
+static void
+free_parcel(worker_t *worker, const parcel_t *block) {
+    if (worker->plan->verify) {
+        check_contents(worker, FAULT_CONTENTS, block, span_of(worker, block), pattern_key(block->ptr, block->id));
+    }
+    calls_free(&worker->calls, block->ptr);
+    counter_add(&worker->live_bytes, -(uint64_t)block->size);
+    counter_add(&worker->live_blocks, -(uint64_t)1);
+}
+
+bool
+block_serve_inbox(worker_t *worker) {
+    parcel_t parcel;
+    bool any = false;
+    while (ring_pop(&worker->inbox, &parcel)) {
+        free_parcel(worker, &parcel);
+        any = true;
+    }
+    return any;
+}
+
+static void
+hand_over(worker_t *worker, const block_t *block) {
+    parcel_t parcel = parcel_of(block);
+    ring_t *inbox = &worker->shared->workers[block->freer]->inbox;
+    while (!ring_push(inbox, &parcel)) {
+        if (!block_serve_inbox(worker)) {
+            sched_yield();
+        }
+    }
+    counter_add(&worker->handed, 1);
+}
+
+void
+block_end(worker_t *worker, block_t *block) {
+    if (block->freer != worker->index) {
+        hand_over(worker, block);
+    } else {
+        parcel_t parcel = parcel_of(block);
+        free_parcel(worker, &parcel);
+    }
+    block_recycle(worker, block);
+}
+
+void
+block_free_list(worker_t *worker, block_t *block) {
+    for (; block != NULL; block = block->next) {
+        parcel_t parcel = parcel_of(block);
+        free_parcel(worker, &parcel);
+    }
+}
+
+/* ---- resizing ---- */
+
+static size_t
+next_size(const plan_row_t *row, const block_t *block) {
+    if (row->grow == 0) { /* derived from the block, not from the worker's sequence: see operation.c */
+        return dist_draw(&row->size, prng_mix(block->id ^ ((uint64_t)block->resizes << 40)));
+    }
+    double size = ceil((double)block->size * row->grow);
+    return size < 1 ? 1 : size > (double)DIST_MAX_SIZE ? DIST_MAX_SIZE : (size_t)size;
+}
+
+/* After a realloc: what was written must have moved along. Then the whole is written anew, as at first. */
+static void
+rewrite(worker_t *worker, const parcel_t *old, const block_t *block) {
+    parcel_t fresh = parcel_of(block);
+    if (worker->plan->verify) {
+        pattern_span_t kept = pattern_cut(span_of(worker, old), fresh.size);
+        check_contents(worker, FAULT_REALLOC, &fresh, kept, pattern_key(old->ptr, old->id));
+        check_fresh(worker, &fresh, false);
+    }
+    write_contents(worker, &fresh);
+}
+
+void
+block_resize(worker_t *worker, block_t *block) {
+    parcel_t old = parcel_of(block);
+    if (worker->plan->verify) {
+        check_contents(worker, FAULT_CONTENTS, &old, span_of(worker, &old), pattern_key(old.ptr, old.id));
+    }
+    size_t size = next_size(&worker->plan->rows[block->row], block);
+    void *ptr = calls_realloc(&worker->calls, block->ptr, size);
+    if (ptr == NULL) {
+        counter_add(&worker->failures, 1);
+        return;
+    }
+    counter_add(&worker->live_bytes, (uint64_t)size - block->size);
+    block->ptr = ptr;
+    block->size = size;
+    rewrite(worker, &old, block);
+}

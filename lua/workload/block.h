@@ -1,0 +1,37 @@
+/*
+ * block.h -- the life of a block: it is written, resized, and freed by its own or by another thread.
+ *
+ * operation.c creates blocks and decides when something happens to them; here is what happens. With verification, each
+ * step checks the contents and reports the first fault in worker->fault. A worker calls these functions for itself only.
+ */
+#ifndef WORKLOAD_BLOCK_H
+#define WORKLOAD_BLOCK_H
+
+#include "worker.h"
+
+/* A description for a new block; NULL if the engine has no memory. */
+block_t *block_new(worker_t *worker);
+
+/* Takes a description back, for reuse. */
+void block_recycle(worker_t *worker, block_t *block);
+
+/* Writes the contents of a new block. Before that it checks the alignment, and that a zeroed block is zero. */
+void block_write(worker_t *worker, const block_t *block, bool zeroed);
+
+/* Gives the block its next size by realloc, and writes it anew. A block that realloc refuses stays as it is. */
+void block_resize(worker_t *worker, block_t *block);
+
+/*
+ * Ends the block's life: this thread frees it, or hands it over to the one that frees it. If that thread's inbox is full,
+ * the sender waits, as at a real queue. It serves its own inbox meanwhile, so two threads that fill each other's inboxes
+ * do not wait forever; and no worker ends while another is still producing.
+ */
+void block_end(worker_t *worker, block_t *block);
+
+/* Frees what other threads handed over; false if there was nothing. */
+bool block_serve_inbox(worker_t *worker);
+
+/* Frees each block of a list that is linked by next, also those that another thread should have freed. */
+void block_free_list(worker_t *worker, block_t *block);
+
+#endif

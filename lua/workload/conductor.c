@@ -1,0 +1,193 @@
+/*
+ * conductor.c -- the thread that leads a run, and the changes that it and users make to a run.
+ *
+ * The conductor starts the workers, keeps the timeline, applies the phases, stops the workers when the duration is over,
+ * and joins them. It sleeps until the next of these is due.
+ */
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "run.h"
+
+/* How often live_max is checked, ns. */
+static const uint64_t guard_interval = 20000000;
+
+static const uint64_t never = UINT64_MAX;
+
+/* ---- changes ---- */
+
+static void
+change_number(engine_t *engine, const char *name, _Atomic double *where, double value) {
+    char mark[64];
+    if (value >= 0) {
+        atomic_store_explicit(where, value, memory_order_relaxed);
+        snprintf(mark, sizeof(mark), "%s = %g", name, value);
+        run_add_entry(engine, mark);
+    }
+}
+
+/* The entry comes after the write, so that its effect, if immediate, is in it. */
+static int
+change_setting(engine_t *engine, const plan_setting_t *setting, char *message, size_t message_size) {
+    char mark[TIMELINE_MARK_SIZE];
+    int error = engine->heap.set == NULL ? ENOENT : 0;
+    snprintf(message, message_size, "lunalloc is not loaded");
+    if (error == 0) {
+        error = engine->heap.set(setting->name, setting->value, message, message_size);
+    }
+    if (error == 0) {
+        snprintf(mark, sizeof(mark), "%s = %s", setting->name, setting->value == NULL ? "()" : setting->value);
+    } else if (strstr(message, setting->name) != NULL) {
+        snprintf(mark, sizeof(mark), "failed: %s", message);
+    } else {
+        snprintf(mark, sizeof(mark), "failed: %s: %s", setting->name, message);
+    }
+    run_add_entry(engine, mark);
+    return error;
+}
+
+int
+engine_change(engine_t *engine, const plan_phase_t *change, char *message, size_t message_size) {
+    char ignored[TIMELINE_MARK_SIZE];
+    int first = 0;
+    if (run_inherited(engine)) {
+        snprintf(message, message_size, "the workload belongs to the parent of this process");
+        return ESRCH;
+    }
+    change_number(engine, "scale", &engine->shared.scale, change->scale);
+    change_number(engine, "rate", &engine->shared.rate, change->rate);
+    for (size_t i = 0; i < change->nsettings; i++) {
+        int error = first == 0 ? change_setting(engine, &change->settings[i], message, message_size)
+                               : change_setting(engine, &change->settings[i], ignored, sizeof(ignored));
+        first = first == 0 ? error : first;
+    }
+    if (change->mark != NULL) {
+        run_add_entry(engine, change->mark);
+    }
+    return first;
+}
+
+/* ---- the conductor ---- */
+
+static bool
+producing(const engine_t *engine) {
+    return atomic_load_explicit(&engine->shared.producing, memory_order_acquire) != 0;
+}
+
+/* shared_t.idle: the conductor has something to do. */
+void
+run_wake(void *context) {
+    engine_t *engine = context;
+    pthread_mutex_lock(&engine->mutex);
+    pthread_cond_broadcast(&engine->changed);
+    pthread_mutex_unlock(&engine->mutex);
+}
+
+static struct timespec
+timespec_at(uint64_t ns) {
+    return (struct timespec){.tv_sec = (time_t)(ns / 1000000000u), .tv_nsec = (long)(ns % 1000000000u)};
+}
+
+/* Until `time` (ns from the start), or until the workers are idle. */
+static void
+sleep_until(engine_t *engine, uint64_t time) {
+    struct timespec deadline = timespec_at(engine->t0 + time);
+    pthread_mutex_lock(&engine->mutex);
+    if (producing(engine)) {
+        pthread_cond_timedwait(&engine->changed, &engine->mutex, &deadline);
+    }
+    pthread_mutex_unlock(&engine->mutex);
+}
+
+static void
+apply_due_phases(engine_t *engine, uint64_t now) {
+    const plan_t *plan = engine->plan;
+    char message[TIMELINE_MARK_SIZE];
+    while (engine->next_phase < plan->nphases && plan->phases[engine->next_phase].at <= now) {
+        if (engine_change(engine, &plan->phases[engine->next_phase++], message, sizeof(message)) != 0) {
+            pthread_mutex_lock(&engine->mutex);
+            engine->failed_sets++;
+            pthread_mutex_unlock(&engine->mutex);
+        }
+    }
+}
+
+static void
+add_due_entry(engine_t *engine) {
+    pthread_mutex_lock(&engine->mutex);
+    uint64_t now = run_time(engine);
+    if (now >= engine->next_entry) {
+        run_add_entry_locked(engine, NULL);
+        engine->next_entry = now + engine->timeline.interval;
+    }
+    pthread_mutex_unlock(&engine->mutex);
+}
+
+static void
+guard_live(engine_t *engine) {
+    bool full = run_live_bytes(engine) > engine->plan->live_max;
+    atomic_store_explicit(&engine->shared.full, full, memory_order_relaxed);
+}
+
+/* Stops the workers when the duration is over. */
+static void
+check_duration(engine_t *engine, uint64_t now) {
+    if (engine->plan->duration != 0 && now >= engine->plan->duration) {
+        atomic_store_explicit(&engine->shared.stop, true, memory_order_relaxed);
+    }
+}
+
+static uint64_t
+min(uint64_t a, uint64_t b) {
+    return a < b ? a : b;
+}
+
+static uint64_t
+next_event(const engine_t *engine) {
+    const plan_t *plan = engine->plan;
+    uint64_t next = min(run_time(engine) + guard_interval, engine->next_entry);
+    next = min(next, plan->duration == 0 ? never : plan->duration);
+    return min(next, engine->next_phase == plan->nphases ? never : plan->phases[engine->next_phase].at);
+}
+
+static void
+enter(engine_t *engine, engine_state_t state) {
+    pthread_mutex_lock(&engine->mutex);
+    engine->state = state;
+    pthread_cond_broadcast(&engine->changed);
+    pthread_mutex_unlock(&engine->mutex);
+}
+
+/* The last entry with everything live, then the first with nothing. */
+static void
+release_workers(engine_t *engine) {
+    pthread_mutex_lock(&engine->mutex);
+    engine->ended_by_plan = !engine->stop_asked;
+    run_add_entry_locked(engine, "end of operations");
+    pthread_mutex_unlock(&engine->mutex);
+    enter(engine, ENGINE_FREEING);
+    atomic_store_explicit(&engine->shared.release, true, memory_order_release);
+    for (uint32_t i = 0; i < engine->plan->threads; i++) {
+        pthread_join(engine->threads[i], NULL);
+        worker_shrink(engine->shared.workers[i]);
+    }
+    run_add_entry(engine, "everything freed");
+}
+
+void *
+run_conduct(void *arg) {
+    engine_t *engine = arg;
+    atomic_store_explicit(&engine->shared.go, true, memory_order_release);
+    while (producing(engine)) {
+        uint64_t now = run_time(engine); /* one for all, so that no phase before the end is left out */
+        apply_due_phases(engine, now);
+        add_due_entry(engine);
+        guard_live(engine);
+        check_duration(engine, now);
+        sleep_until(engine, next_event(engine));
+    }
+    release_workers(engine);
+    enter(engine, ENGINE_DONE);
+    return NULL;
+}

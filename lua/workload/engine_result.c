@@ -1,0 +1,115 @@
+/*
+ * engine_result.c -- what a run did so far: its status, its timeline, its result. See engine.h.
+ */
+#include <string.h>
+
+#include "run.h"
+
+static void
+lock(engine_t *engine) {
+    if (!run_inherited(engine)) {
+        pthread_mutex_lock(&engine->mutex);
+    }
+}
+
+static void
+unlock(engine_t *engine) {
+    if (!run_inherited(engine)) {
+        pthread_mutex_unlock(&engine->mutex);
+    }
+}
+
+/* When the last worker ended its operations, ns from the start. */
+static uint64_t
+end_of_operations(const engine_t *engine) {
+    uint64_t end = engine->t0;
+    for (uint32_t i = 0; i < engine->plan->threads; i++) {
+        const worker_t *worker = engine->shared.workers[i];
+        end = worker->quota != 0 && worker->ended > end ? worker->ended : end;
+    }
+    return end - engine->t0;
+}
+
+/* The file that the timeline reads RSS from is the parent's after a fork. */
+static void
+read_state(engine_t *engine, engine_status_t *out) {
+    if (run_inherited(engine)) {
+        out->state = ENGINE_DONE;
+        out->rss = 0;
+        return;
+    }
+    pthread_mutex_lock(&engine->mutex);
+    out->state = engine->state;
+    out->rss = timeline_rss(&engine->timeline);
+    pthread_mutex_unlock(&engine->mutex);
+}
+
+void
+engine_status(engine_t *engine, engine_status_t *out) {
+    read_state(engine, out);
+    uint64_t ns = out->state == ENGINE_RUNNING ? run_time(engine) : end_of_operations(engine);
+    out->seconds = (double)ns / 1e9;
+    out->scale = atomic_load_explicit(&engine->shared.scale, memory_order_relaxed);
+    out->rate = atomic_load_explicit(&engine->shared.rate, memory_order_relaxed);
+    out->ops = run_sum(engine, offsetof(worker_t, ops));
+    out->live_bytes = run_live_bytes(engine);
+    out->live_blocks = run_live_blocks(engine);
+    out->failures = run_sum(engine, offsetof(worker_t, failures));
+    out->capped = run_sum(engine, offsetof(worker_t, capped));
+    out->handed = run_sum(engine, offsetof(worker_t, handed));
+    out->checked = run_sum(engine, offsetof(worker_t, checked));
+    out->errors = run_sum(engine, offsetof(worker_t, errors));
+    for (size_t kind = 0; kind < CALL_KINDS; kind++) {
+        out->calls[kind] = run_sum(engine, offsetof(worker_t, calls.count) + kind * sizeof(counter_t));
+    }
+}
+
+void
+engine_timeline_size(engine_t *engine, size_t *nentries, size_t *nmarks) {
+    lock(engine);
+    *nentries = engine_lost(engine) ? 0 : engine->timeline.n;
+    *nmarks = engine_lost(engine) ? 0 : engine->timeline.nmarks;
+    unlock(engine);
+}
+
+size_t
+engine_timeline(engine_t *engine, size_t from, timeline_entry_t *out, size_t n) {
+    lock(engine);
+    size_t known = engine_lost(engine) ? 0 : engine->timeline.n;
+    size_t available = from < known ? known - from : 0;
+    n = n < available ? n : available;
+    memcpy(out, engine->timeline.entries + from, n * sizeof(*out));
+    unlock(engine);
+    return n;
+}
+
+static void
+merge_workers(const engine_t *engine, engine_result_t *out) {
+    for (uint32_t i = 0; i < engine->plan->threads; i++) {
+        const worker_t *worker = engine->shared.workers[i];
+        for (size_t kind = 0; kind < CALL_KINDS; kind++) {
+            histogram_merge(&out->latency[kind], &worker->calls.latency[kind]);
+        }
+        out->hash = prng_mix(out->hash ^ worker->hash);
+        out->max_lag = worker->max_lag > out->max_lag ? worker->max_lag : out->max_lag;
+        if (out->fault.kind == FAULT_NONE) {
+            out->fault = worker->fault;
+        }
+    }
+}
+
+bool
+engine_result(engine_t *engine, engine_result_t *out) {
+    memset(out, 0, sizeof(*out));
+    engine_status(engine, &out->total);
+    if (out->total.state != ENGINE_DONE || engine_lost(engine)) {
+        return false;
+    }
+    merge_workers(engine, out);
+    out->clock_cost = engine->clock_cost;
+    out->peak_rss = engine->timeline.peak_rss;
+    out->base_rss = engine->base_rss;
+    out->failed_sets = engine->failed_sets;
+    out->stopped = !engine->ended_by_plan;
+    return true;
+}

@@ -1,0 +1,171 @@
+/*
+ * operation.c -- the steps of an operation, in this order:
+ *
+ *   draw row, size, lifetime, traits -> allocate -> write contents -> clocks tick: blocks that are due are resized,
+ *   freed, or handed to another thread -> the new block starts to age -> free what other threads handed over
+ *
+ * Each operation draws the same number of random numbers, whatever its outcome. So the sequence of requests depends on
+ * seed and plan alone, not on time or on what the allocator answers.
+ */
+#include "operation.h"
+
+#include "block.h"
+
+/* Beyond any run's length, and far enough from the end of 64 bits for sums. */
+static const uint64_t max_life = (uint64_t)1 << 60;
+
+/* ---- ageing ---- */
+
+/* Hangs the block up until its next resize, or its end. Resizes are spread evenly, at most one per operation. */
+static void
+schedule(wheel_t *wheel, block_t *block) {
+    uint64_t gap = (block->death - wheel->now) / (block->resizes + 1u);
+    block->when = wheel->now + (gap == 0 ? 1 : gap);
+    wheel_add(wheel, block);
+}
+
+static void
+event(worker_t *worker, wheel_t *wheel, block_t *block) {
+    if (block->when >= block->death) {
+        block_end(worker, block);
+        return;
+    }
+    block_resize(worker, block);
+    block->resizes--;
+    schedule(wheel, block);
+}
+
+static void
+tick(worker_t *worker, wheel_t *wheel) {
+    block_t *block = wheel_tick(wheel);
+    while (block != NULL) {
+        block_t *next = block->next;
+        event(worker, wheel, block);
+        block = next;
+    }
+}
+
+static uint64_t
+scaled_lifetime(worker_t *worker, const dist_t *lifetime, uint64_t random) {
+    uint64_t life = dist_draw(lifetime, random);
+    double scale = atomic_load_explicit(&worker->shared->scale, memory_order_relaxed);
+    double scaled = (double)life * scale;
+    return scaled < (double)max_life ? (uint64_t)scaled : max_life;
+}
+
+/* Gives the new block its lifetime. */
+static void
+start_ageing(worker_t *worker, const worker_row_t *row, block_t *block, uint64_t random) {
+    if (atomic_load_explicit(&worker->shared->full, memory_order_relaxed)) {
+        counter_add(&worker->capped, 1);
+        block_end(worker, block);
+    } else if (row->wheel == NULL) {
+        block->next = worker->forever;
+        worker->forever = block;
+    } else {
+        uint64_t life = scaled_lifetime(worker, &row->row->lifetime, random);
+        block->death = row->wheel->now + life;
+        if (life == 0) {
+            block_end(worker, block);
+        } else {
+            schedule(row->wheel, block);
+        }
+    }
+}
+
+/* ---- an operation ---- */
+
+/* The random numbers of one operation. */
+typedef struct {
+    uint64_t choice, size, lifetime, traits;
+} draws_t;
+
+static draws_t
+draw(worker_t *worker) {
+    draws_t draws;
+    draws.choice = prng_next(&worker->prng);
+    draws.size = prng_next(&worker->prng);
+    draws.lifetime = prng_next(&worker->prng);
+    draws.traits = prng_next(&worker->prng);
+    return draws;
+}
+
+static uint32_t
+choose_row(const worker_t *worker, uint32_t random) {
+    uint32_t i = 0;
+    while (random >= worker->rows[i].upto) {
+        i++;
+    }
+    return i;
+}
+
+static uint16_t
+choose_freer(const worker_t *worker, const plan_row_t *row, uint64_t traits) {
+    if ((uint32_t)traits >= row->other) {
+        return (uint16_t)worker->index;
+    }
+    if (row->freer != PLAN_ANY_OTHER) {
+        return (uint16_t)row->freer;
+    }
+    uint64_t other = prng_below(prng_mix(traits), worker->plan->threads - 1);
+    return (uint16_t)(other + (other >= worker->index));
+}
+
+static size_t
+request_size(const plan_row_t *row, uint64_t random) {
+    size_t size = dist_draw(&row->size, random);
+    return row->align == 0 ? size : (size + row->align - 1) & ~(row->align - 1);
+}
+
+static void *
+allocate(worker_t *worker, const plan_row_t *row, size_t size, bool zeroed) {
+    if (row->align != 0) {
+        return calls_aligned(&worker->calls, row->align, size);
+    }
+    return zeroed ? calls_calloc(&worker->calls, size) : calls_malloc(&worker->calls, size);
+}
+
+/* The new block, with its contents; NULL if the allocator, or the engine, has no memory. */
+static block_t *
+make_block(worker_t *worker, uint32_t row_index, const draws_t *draws) {
+    const plan_row_t *row = &worker->plan->rows[row_index];
+    size_t size = request_size(row, draws->size);
+    bool zeroed = (uint32_t)draws->choice < row->zeroed;
+    worker->hash = prng_mix(worker->hash ^ size);
+    block_t *block = block_new(worker);
+    void *ptr = block == NULL ? NULL : allocate(worker, row, size, zeroed);
+    if (ptr == NULL) {
+        counter_add(&worker->failures, 1);
+        if (block != NULL) {
+            block_recycle(worker, block);
+        }
+        return NULL;
+    }
+    block->ptr = ptr;
+    block->size = size;
+    block->id = (uint64_t)worker->index << 48 | counter_get(&worker->ops);
+    block->row = row_index;
+    block->freer = choose_freer(worker, row, draws->traits);
+    block->resizes = (uint32_t)(draws->traits >> 32) < row->resized ? (uint16_t)row->resizes : 0;
+    counter_add(&worker->live_bytes, size);
+    counter_add(&worker->live_blocks, 1);
+    block_write(worker, block, zeroed);
+    return block;
+}
+
+void
+operation_run(worker_t *worker) {
+    draws_t draws = draw(worker);
+    uint32_t row_index = choose_row(worker, (uint32_t)(draws.choice >> 32));
+    const worker_row_t *row = &worker->rows[row_index];
+    block_t *block = make_block(worker, row_index, &draws);
+    tick(worker, worker->wheel);
+    if (row->own_wheel) {
+        tick(worker, row->wheel);
+    }
+    if (block != NULL) {
+        start_ageing(worker, row, block, draws.lifetime);
+    }
+    block_serve_inbox(worker);
+    counter_add(&worker->ops, 1);
+}
