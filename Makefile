@@ -39,7 +39,7 @@ EXCLUDED := $(OTHERS:%=src/os/pages_%.c) $(OTHERS:%=tests/os/pages_%_test.c) $(w
 # starts with the code that every process runs, so a small program maps little more than that code.
 LINKED       := base os extent arena thread api control observe
 LATE_SRC     := $(wildcard $(patsubst %,src/%.c,os/cfi os/file_* os/gzip_* os/process_* os/unwind_* \
-                   arena/arena_check arena/arenas_reset arena/sample arena/shards extent/page_check thread/tcaches \
+                   arena/arena_check arena/arenas_reset arena/shards extent/page_check thread/tcaches \
                    thread/flags thread/quarantine control/class_ranges api/control api/cxx api/entry api/extended \
                    api/glibc api/message api/replaced api/dlopen_*))
 EARLY_SRC    := $(filter-out $(LATE_SRC),$(wildcard $(LINKED:%=src/%/*.c)))

@@ -1,4 +1,9 @@
-/* bin.c -- one bin: the current slab and the occupancy buckets. */
+/*
+ * bin.c -- one bin: the current slab and the occupancy buckets.
+ *
+ * A slab changes its bucket only when its nfree reaches its limit, so most frees cost one comparison (bin_push).
+ * Allocation empties the current slab before it takes the next one, which leaves its bucket then.
+ */
 #include "arena/bin.h"
 
 #include "base/check.h"
@@ -11,6 +16,7 @@ bin_init(bin_t *bin) {
     }
 }
 
+/* A bucket's list is initialised when its bit is first set: a zeroed bin needs no other preparation. */
 static bool
 has_slabs(const bin_t *bin, uint32_t bucket) REQUIRES(role_bin) {
     return (bin->buckets >> bucket & 1) != 0;
@@ -29,6 +35,7 @@ limit_of(uint32_t bucket, uint32_t nregs) {
     return ((bucket + 1) * nregs + BIN_BUCKETS - 1) / BIN_BUCKETS;
 }
 
+/* Puts a slab that is neither current nor full into the bucket for its nfree. */
 static void
 bin_enter_bucket(bin_t *bin, extent_t *slab) REQUIRES(role_bin) {
     slab->bucket = bucket_of(atomic_get(&slab->nfree), slab->nregs);
@@ -42,6 +49,7 @@ bin_enter_bucket(bin_t *bin, extent_t *slab) REQUIRES(role_bin) {
     counter_add(&bin->nnonfull, 1);
 }
 
+/* Takes a slab out of its bucket; the caller sets its limit anew. */
 static void
 bin_leave_bucket(bin_t *bin, extent_t *slab) REQUIRES(role_bin) {
     list_remove(&slab->link);
@@ -105,6 +113,7 @@ bin_add_slab(bin_t *bin, extent_t *slab) {
     }
 }
 
+/* A slab whose limit is LIMIT_FULL is on no list: this free gave it its first free region. */
 void
 bin_rebucket(bin_t *bin, extent_t *slab, list_t *emptied) {
     if (slab->limit != LIMIT_FULL) {
@@ -157,6 +166,7 @@ bin_forget(bin_t *bin, extent_t *slab) {
     bin_uncount(bin, slab);
 }
 
+/* list_remove leaves an element linked to itself. */
 static bool
 is_linked(const extent_t *slab) {
     return slab->link.next != &slab->link;

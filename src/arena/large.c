@@ -21,6 +21,11 @@ cached_class(const arena_t *arena, uint32_t szind) {
     return atomic_get(&arena->manual) || szind + 1 >= CACHE_BINS ? 0 : (uint8_t)(szind + 1);
 }
 
+/* The slot of sample.h, empty until a profiler fills it. */
+const sampler_t *_Atomic sampler;
+_Atomic bool sampling;
+_Atomic uint32_t sample_generation;
+
 /* ---- allocation ---- */
 
 /* Arenas share pages if both get them from the system, and with the same use of huge pages. */

@@ -1,4 +1,7 @@
-/* slab.c -- bulk work on a slab's bitmap. */
+/*
+ * slab.c -- work on a slab's bitmap, in bulk: a refill takes many regions of a word at once, and a flush gives back
+ * runs of neighbours, as programs that free in the order of allocation produce them.
+ */
 #include "arena/slab.h"
 
 #include "base/check.h"
@@ -14,7 +17,8 @@ slab_init(extent_t *slab) NO_THREAD_SAFETY {
     }
 }
 
-/* Whether the bits set are consecutive, and enough of them to make a loop without bit scans worth its test. */
+/* Whether the bits set are consecutive, and enough of them to make a loop without bit scans worth its test. Adding the
+ * lowest bit carries through the whole run, so that none of its bits remain if there is one run only. */
 static bool
 is_long_run(uint64_t bits) {
     return (bits & bits << 8) != 0 && (bits & (bits + (bits & -bits))) == 0;
@@ -43,7 +47,8 @@ pop_word(uint64_t *word, uint32_t n, uintptr_t base, size_t size, void **out) {
     return (uint32_t)(at - out);
 }
 
-/* Of a word's free regions, those that begin a cache line of n > 1 regions that are all free. */
+/* Of a word's free regions, those that begin a cache line of n > 1 regions (a power of two) that are all free. After
+ * the loop bit i says that regions i .. i + n - 1 are free; the mask keeps multiples of n. */
 static uint64_t
 free_lines(uint64_t bits, uint32_t n) {
     for (uint32_t k = 1; k < n; k *= 2) {
@@ -96,7 +101,7 @@ slab_reject(const extent_t *slab, const void *ptr) {
            "(found when a thread cache gave it back)");
 }
 
-/* How many of n pointers are spaced by `step` bytes. */
+/* How many of n pointers, from the first on, are spaced by `step` bytes. */
 static uint32_t
 evenly_spaced(void *const *ptrs, uint32_t n, uintptr_t step) {
     void *const *end = ptrs + n;
@@ -135,6 +140,7 @@ slab_push_run(extent_t *slab, void *const *ptrs, uint32_t n) {
         slab_reject(slab, ptrs[0]);
     }
     bool up = step == sc.size[slab->szind];
+    /* Regions from i to the slab's end in that direction. */
     uint32_t room = up ? slab->nregs - i : i + 1;
     uint32_t k = evenly_spaced(ptrs, n < room ? n : room, step);
     set_free(slab, up ? i : i + 1 - k, k);
