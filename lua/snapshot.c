@@ -1,28 +1,41 @@
-/*
- * snapshot.c -- taking snapshots of the counters and subtracting them. No Lua here.
- */
+/* snapshot.c -- takes snapshots of the counters and subtracts them. No Lua here. */
 #include "snapshot.h"
 
 #include <errno.h>
 #include <string.h>
 
-static const char *const arena_keys[] = {"arena"};
-static const char *const class_keys[] = {"szind", "size"};
-static const char *const class_names[] = {"nmalloc", "ndalloc", "nrequests", "nfills", "nflushes",
-                                          "curregs", "cached",  "nslabs",    "nonfull"};
-static const char *const cumulative_names[] = {"nmalloc",  "ndalloc", "nrequests", "nfills",
-                                               "nflushes", "npurges", "nmadvise",  "purged"};
+/* ---- what the words are ---- */
 
-_Static_assert(sizeof(class_names) / sizeof(class_names[0]) == SNAPSHOT_NCLASS, "a name for each counter of a class");
+enum {
+    is_gauge = false,
+    is_cumulative = true
+};
 
-/* The kinds of row, apart from the names of the statistics, which come from the allocator. */
+static const snapshot_word_t arena_keys[] = {{"arena", "count", "", false}};
+static const snapshot_word_t class_keys[] = {{"szind", "count", "", false},
+                                             {"size", "bytes", "size of the class", false}};
+
+static const snapshot_word_t totals[] = {
+#define TOTAL(name, type, unit, kind, merge, from, doc) {#name, unit, doc, is_##kind},
+#include "observe/counters.def"
+};
+
+static const snapshot_word_t classes[] = {
+#define CLASS(name, unit, kind, bin, large, doc) {#name, unit, doc, is_##kind},
+#include "observe/counters.def"
+};
+
+_Static_assert(sizeof(totals) / sizeof(totals[0]) == SNAPSHOT_NSTATS, "each counter is in the list");
+_Static_assert(sizeof(classes) / sizeof(classes[0]) == SNAPSHOT_NCLASS, "each counter of a class is in the list");
+
+/* The kinds of row. */
 static const struct {
-    const char *const *key_names;
+    const snapshot_word_t *keys, *counters;
     uint32_t nkeys, nwords;
 } shapes[] = {
-    [SNAPSHOT_TOTAL] = {NULL, 0, SNAPSHOT_NSTATS},
-    [SNAPSHOT_ARENA] = {arena_keys, 1, 1 + SNAPSHOT_NSTATS},
-    [SNAPSHOT_CLASS] = {class_keys, 2, 2 + SNAPSHOT_NCLASS},
+    [SNAPSHOT_TOTAL] = {NULL, totals, 0, SNAPSHOT_NSTATS},
+    [SNAPSHOT_ARENA] = {arena_keys, totals, 1, 1 + SNAPSHOT_NSTATS},
+    [SNAPSHOT_CLASS] = {class_keys, classes, 2, 2 + SNAPSHOT_NCLASS},
 };
 
 /* ---- rows ---- */
@@ -42,8 +55,8 @@ row_start(const snapshot_t *snapshot, snapshot_kind_t kind, uint32_t position) {
 snapshot_row_t
 snapshot_row(const snapshot_t *snapshot, snapshot_kind_t kind, uint32_t position) {
     return (snapshot_row_t){
-        .key_names = shapes[kind].key_names,
-        .counter_names = kind == SNAPSHOT_CLASS ? class_names : snapshot->stats_names,
+        .keys = shapes[kind].keys,
+        .counters = shapes[kind].counters,
         .nkeys = shapes[kind].nkeys,
         .nwords = shapes[kind].nwords,
         .words = &snapshot->words[row_start(snapshot, kind, position)],
@@ -73,28 +86,30 @@ snapshot_position(const snapshot_t *snapshot, snapshot_kind_t kind, uint64_t key
     return n;
 }
 
-const char *
-snapshot_row_name(const snapshot_row_t *row, uint32_t word) {
-    return word < row->nkeys ? row->key_names[word] : row->counter_names[word - row->nkeys];
+const snapshot_word_t *
+snapshot_word(const snapshot_row_t *row, uint32_t i) {
+    return i < row->nkeys ? &row->keys[i] : &row->counters[i - row->nkeys];
 }
 
 uint32_t
 snapshot_row_word(const snapshot_row_t *row, const char *name) {
     uint32_t word = 0;
-    while (word < row->nwords && strcmp(snapshot_row_name(row, word), name) != 0) {
+    while (word < row->nwords && strcmp(snapshot_word(row, word)->name, name) != 0) {
         word++;
     }
     return word;
 }
 
-bool
-snapshot_cumulative(const char *name) {
-    for (size_t i = 0; i < sizeof(cumulative_names) / sizeof(cumulative_names[0]); i++) {
-        if (strcmp(name, cumulative_names[i]) == 0) {
-            return true;
-        }
-    }
-    return false;
+/* The first counter is the time, in ns. */
+double
+snapshot_seconds(const snapshot_t *difference) {
+    return (double)(int64_t)difference->words[0] / 1e9;
+}
+
+double
+snapshot_rate(const snapshot_t *difference, const snapshot_row_t *row, uint32_t i) {
+    double elapsed = snapshot_seconds(difference);
+    return elapsed > 0 ? (double)(int64_t)row->words[i] / elapsed : 0;
 }
 
 /* ---- taking ---- */
@@ -162,7 +177,7 @@ take_classes(const lunalloc_api_t *api, const snapshot_plan_t *plan, snapshot_t 
 void
 snapshot_take(const lunalloc_api_t *api, const snapshot_plan_t *plan, snapshot_t *out) {
     lunalloc_stats_t total = {0};
-    *out = (snapshot_t){.stats_names = api->stats_names(), .nsizes = plan->nsizes};
+    *out = (snapshot_t){.nsizes = plan->nsizes};
     api->stats(plan->scope, &total); /* an arena destroyed since the plan reads as zeros */
     memcpy(out->words, &total, sizeof(total));
     take_arenas(api, plan->narenas, out);
@@ -193,7 +208,6 @@ subtract_rows(const snapshot_t *later, const snapshot_t *earlier, snapshot_kind_
 void
 snapshot_subtract(const snapshot_t *later, const snapshot_t *earlier, snapshot_t *out) {
     *out = (snapshot_t){
-        .stats_names = later->stats_names,
         .difference = true,
         .nsizes = later->nsizes,
         .narenas = later->narenas,

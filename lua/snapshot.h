@@ -1,14 +1,17 @@
 /*
  * snapshot.h -- a snapshot of the counters as one flat block, and the difference of two.
  *
- * Layout of words[], in 64-bit words (what is in [] is a key: which arena, which class; it is never subtracted):
+ * la.stats() makes one; `later - earlier` is a difference. Reading, subtracting and printing work on rows of words, and
+ * name no counter: names, units and kinds come from the allocator's list (observe/counters.def).
  *
- *     total row     | statistics                                  NSTATS
- *     arena rows    | [arena] statistics                          narenas  x (1 + NSTATS)
- *     class rows    | [szind] [size] class statistics             nclasses x (2 + NCLASS)
+ * Layout of words[], in 64-bit words; [] is a key, which says what the row is of and is never subtracted:
  *
- * Rows are ascending by their first key. Only classes that were ever used have a row: the others are all zero. In a
- * difference the words are signed (two's complement).
+ *     total row     | counters                                    NSTATS
+ *     arena rows    | [arena] counters                            narenas  x (1 + NSTATS)
+ *     class rows    | [szind] [size] counters of a class          nclasses x (2 + NCLASS)
+ *
+ * Rows ascend by their first key. Only classes that were ever used have a row; the others are all zero. In a difference
+ * the words are signed (two's complement).
  */
 #ifndef LUNALLOC_LUA_SNAPSHOT_H
 #define LUNALLOC_LUA_SNAPSHOT_H
@@ -29,14 +32,13 @@ typedef enum {
 } snapshot_kind_t;
 
 typedef struct {
-    const char *const *stats_names; /* of the total row; static */
     bool difference;
     uint32_t nsizes; /* of the allocator: how many rows of classes there could be */
     uint32_t narenas, nclasses;
     uint64_t words[];
 } snapshot_t;
 
-/* What is to be taken: found out first, so that the block can be made of the right size. */
+/* The size of a snapshot, found out before its block is allocated. */
 typedef struct {
     uint32_t scope; /* an arena, or LUNALLOC_ALL */
     uint32_t nsizes;
@@ -49,16 +51,24 @@ typedef struct {
 int snapshot_plan(const lunalloc_api_t *api, uint32_t scope, snapshot_plan_t *plan);
 /* Bytes of a block with so many rows. */
 size_t snapshot_size(uint32_t narenas, uint32_t nclasses);
-/* Fills a block of snapshot_size(plan) bytes. Arenas that are gone by now have no row. */
+/* Fills a block of snapshot_size(plan) bytes. Arenas that were destroyed since the plan have no row. */
 void snapshot_take(const lunalloc_api_t *api, const snapshot_plan_t *plan, snapshot_t *out);
 /* out = later - earlier, with the rows of `later`; a row that `earlier` lacks counts from zero. */
 void snapshot_subtract(const snapshot_t *later, const snapshot_t *earlier, snapshot_t *out);
 
-/* One row. Its names are those of its keys, then those of its counters. */
+/* What one word is. */
 typedef struct {
-    const char *const *key_names;
-    const char *const *counter_names;
-    uint32_t nkeys, nwords;
+    const char *name;
+    const char *unit; /* "bytes", "count", "ns" */
+    const char *doc;
+    bool cumulative; /* never falls, so that it has a rate */
+} snapshot_word_t;
+
+/* One row: its keys, then its counters. */
+typedef struct {
+    const snapshot_word_t *keys;
+    const snapshot_word_t *counters;
+    uint32_t nkeys, nwords; /* nwords: keys and counters */
     const uint64_t *words;
 } snapshot_row_t;
 
@@ -68,11 +78,20 @@ uint32_t snapshot_nrows(const snapshot_t *snapshot, snapshot_kind_t kind);
 /* Position of the row whose first key is `key`; snapshot_nrows() if there is none. */
 uint32_t snapshot_position(const snapshot_t *snapshot, snapshot_kind_t kind, uint64_t key);
 
-const char *snapshot_row_name(const snapshot_row_t *row, uint32_t word);
+/* What word i of a row is. */
+const snapshot_word_t *snapshot_word(const snapshot_row_t *row, uint32_t i);
 /* The word called `name`; row->nwords if there is none. */
 uint32_t snapshot_row_word(const snapshot_row_t *row, const char *name);
 
-/* True of counters that only grow, so that a rate makes sense. */
-bool snapshot_cumulative(const char *name);
+/* Of a difference: seconds between its snapshots, and what a word changed by per second (0 if no time passed). */
+double snapshot_seconds(const snapshot_t *difference);
+double snapshot_rate(const snapshot_t *difference, const snapshot_row_t *row, uint32_t i);
+
+/* ---- snapshot_write.c: by the writers that the allocator's report uses ---- */
+
+/* {counters, "arenas":[...], "classes":[...]}; a difference has "seconds" and "rates" besides. */
+void snapshot_json(const snapshot_t *snapshot, lunalloc_write_t *write, void *opaque);
+/* OpenMetrics: the names of malloc_stats_print's format O where both have a counter. Not for differences. */
+void snapshot_openmetrics(const snapshot_t *snapshot, lunalloc_write_t *write, void *opaque);
 
 #endif

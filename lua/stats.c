@@ -1,9 +1,9 @@
 /*
  * stats.c -- snapshots as Lua values.
  *
- * A snapshot is one flat userdata (snapshot.h). What is read out of it (snapshot.arenas, snapshot.arenas[0],
- * difference.rates) are small views that keep the snapshot alive as their user value. How they print and what pairs()
- * yields is written in Lua (lunalloc/stats.lua), over the keys() primitive and the metatables that are exported here.
+ * A snapshot is one flat userdata (snapshot.h). Its parts (snapshot.arenas, snapshot.arenas[0], difference.rates) are
+ * small views that keep the snapshot alive as their user value. Lua code (lunalloc/stats.lua) prints them for people
+ * and yields pairs(), by the primitive stats_keys and the metatables that are exported here.
  */
 #include "core.h"
 
@@ -45,16 +45,10 @@ push_snapshot_of(lua_State *L) {
     return check_snapshot(L, -1);
 }
 
-static double
-seconds(const snapshot_t *difference) {
-    return (double)(int64_t)difference->words[0] / 1e9; /* the first counter is the time, in ns */
-}
-
 static void
 push_word(lua_State *L, const snapshot_t *snapshot, const snapshot_row_t *row, const row_view_t *view, uint32_t word) {
     if (view->rates) {
-        double elapsed = seconds(snapshot);
-        lua_pushnumber(L, elapsed > 0 ? (double)(int64_t)row->words[word] / elapsed : 0);
+        lua_pushnumber(L, snapshot_rate(snapshot, row, word));
     } else if (view->absent) {
         lua_pushinteger(L, word < row->nkeys ? (lua_Integer)view->keys[word] : 0);
     } else {
@@ -70,7 +64,7 @@ raise_unknown(lua_State *L, const char *what, const char *name, const snapshot_r
     const char *known[SNAPSHOT_NAMES_MAX + sizeof(parts) / sizeof(parts[0])];
     size_t n = 0;
     for (uint32_t i = 0; i < row->nwords; i++) {
-        known[n++] = snapshot_row_name(row, i);
+        known[n++] = snapshot_word(row, i)->name;
     }
     for (uint32_t i = 0; i < nparts; i++) {
         known[n++] = parts[i];
@@ -124,7 +118,7 @@ row_index(lua_State *L) {
     if (word == row.nwords) {
         return raise_unknown(L, "this row of the statistics", name, &row, 0);
     }
-    if (view->rates && !snapshot_cumulative(name)) {
+    if (view->rates && !snapshot_word(&row, word)->cumulative) {
         return luaL_error(L, "'%s' has no rate: only counters that never fall have one", name);
     }
     push_word(L, snapshot, &row, view, word);
@@ -136,9 +130,9 @@ push_row_keys(lua_State *L, const snapshot_row_t *row, bool cumulative_only) {
     lua_Integer n = 0;
     lua_createtable(L, (int)row->nwords, 0);
     for (uint32_t i = 0; i < row->nwords; i++) {
-        const char *name = snapshot_row_name(row, i);
-        if (!cumulative_only || snapshot_cumulative(name)) {
-            lua_pushstring(L, name);
+        const snapshot_word_t *word = snapshot_word(row, i);
+        if (!cumulative_only || word->cumulative) {
+            lua_pushstring(L, word->name);
             lua_rawseti(L, -2, ++n);
         }
     }
@@ -220,7 +214,7 @@ push_part(lua_State *L, const snapshot_t *snapshot, const char *name) {
     } else if (strcmp(name, "classes") == 0) {
         push_rows_view(L, 1, SNAPSHOT_CLASS);
     } else if (snapshot->difference && strcmp(name, "seconds") == 0) {
-        lua_pushnumber(L, seconds(snapshot));
+        lua_pushnumber(L, snapshot_seconds(snapshot));
     } else if (snapshot->difference && strcmp(name, "rates") == 0) {
         push_row_view(L, 1, SNAPSHOT_TOTAL, 0)->rates = true;
     } else {
@@ -272,6 +266,37 @@ stats_keys(lua_State *L) {
     }
     return 1;
 }
+
+/* ---- as text for programs ---- */
+
+static void
+collect(void *opaque, const char *piece) {
+    luaL_addstring(opaque, piece);
+}
+
+/* stats_json(snapshot) */
+static int
+stats_json(lua_State *L) {
+    const snapshot_t *snapshot = check_snapshot(L, 1);
+    luaL_Buffer text;
+    luaL_buffinit(L, &text);
+    snapshot_json(snapshot, collect, &text);
+    luaL_pushresult(&text);
+    return 1;
+}
+
+/* stats_openmetrics(snapshot); not of a difference */
+static int
+stats_openmetrics(lua_State *L) {
+    const snapshot_t *snapshot = check_snapshot(L, 1);
+    luaL_Buffer text;
+    luaL_buffinit(L, &text);
+    snapshot_openmetrics(snapshot, collect, &text);
+    luaL_pushresult(&text);
+    return 1;
+}
+
+/* ---- taking and subtracting ---- */
 
 static snapshot_t *
 push_block(lua_State *L, uint32_t narenas, uint32_t nclasses) {
@@ -328,15 +353,32 @@ open_snapshot_type(lua_State *L) {
     lua_pop(L, 1);
 }
 
+/* stats_units: the unit of each counter of the total, by name */
+static void
+set_units(lua_State *L) {
+    const snapshot_t none = {0};
+    snapshot_row_t row = snapshot_row(&none, SNAPSHOT_TOTAL, 0);
+    lua_createtable(L, 0, (int)row.nwords);
+    for (uint32_t i = 0; i < row.nwords; i++) {
+        core_set_string(L, snapshot_word(&row, i)->name, snapshot_word(&row, i)->unit);
+    }
+    lua_setfield(L, -2, "stats_units");
+}
+
 void
 core_open_stats(lua_State *L) {
-    static const luaL_Reg functions[] = {{"stats", stats}, {"stats_keys", stats_keys}, {NULL, NULL}};
+    static const luaL_Reg functions[] = {{"stats", stats},
+                                         {"stats_keys", stats_keys},
+                                         {"stats_json", stats_json},
+                                         {"stats_openmetrics", stats_openmetrics},
+                                         {NULL, NULL}};
     static const luaL_Reg row[] = {{"__index", row_index}, {NULL, NULL}};
     static const luaL_Reg rows[] = {{"__index", rows_index}, {"__len", rows_len}, {NULL, NULL}};
     open_snapshot_type(L);
     core_new_type(L, CORE_SNAPSHOT_ROW, row, NULL);
     core_new_type(L, CORE_SNAPSHOT_ROWS, rows, NULL);
     luaL_setfuncs(L, functions, 0);
+    set_units(L);
     lua_createtable(L, 0, 3);
     luaL_getmetatable(L, CORE_SNAPSHOT);
     lua_setfield(L, -2, "snapshot");

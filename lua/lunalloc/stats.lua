@@ -1,4 +1,5 @@
---- How snapshots of the counters print, iterate and become JSON. What they hold is the core's business (lua/stats.c).
+--- Snapshots of the counters: pairs(), text for people, and the functions of `la` that take and print them. The rest
+--- of a snapshot is the core's (lua/stats.c).
 
 local core = require "lunalloc.core"
 local check = require "lunalloc.check"
@@ -6,13 +7,7 @@ local units = require "lunalloc.units"
 
 local types = core.stats_types
 local keys = core.stats_keys
-
--- Counters that are neither bytes nor ns.
-local counts = {}
-for name in ([[narenas nthreads nregions nslabs nextents nmalloc ndalloc nrequests nfills nflushes npurges nmadvise]])
-    :gmatch("%a+") do
-    counts[name] = true
-end
+local unit_of = core.stats_units
 
 -- ---- pairs ----
 
@@ -26,38 +21,6 @@ local function iterate(object)
     end
 end
 
--- ---- JSON ----
-
---- A number as JSON has it, whatever the locale's decimal point; counters are integers already.
-local function json_number(number)
-    return math.type(number) == "integer" and tostring(number) or (("%.9g"):format(number):gsub(",", "."))
-end
-
-local to_json
-
-local function json_fields(object)
-    local fields = {}
-    for _, name in ipairs(keys(object)) do
-        fields[#fields + 1] = ('"%s":%s'):format(name, to_json(object[name]))
-    end
-    return "{" .. table.concat(fields, ",") .. "}"
-end
-
-local function json_rows(rows)
-    local list = {}
-    for _, index in ipairs(keys(rows)) do
-        list[#list + 1] = to_json(rows[index])
-    end
-    return "[" .. table.concat(list, ",") .. "]"
-end
-
-function to_json(value)
-    if type(value) == "number" then
-        return json_number(value)
-    end
-    return getmetatable(value) == types.rows and json_rows(value) or json_fields(value)
-end
-
 -- ---- text ----
 
 local function group_digits(number)
@@ -65,19 +28,20 @@ local function group_digits(number)
     return (digits:gsub("^(%-?),", "%1"))
 end
 
+local function amount(name, value)
+    if unit_of[name] == "ns" then
+        return ("%.3f s"):format(value / 1e9)
+    end
+    return unit_of[name] == "count" and group_digits(value) or units.human(value)
+end
+
 --- "allocated      1.52 MiB", "nmalloc        12,345     40.2/s", "purged     3.00 MiB     1.20 MiB/s"
 local function line(name, value, rate)
-    local shown
-    if name == "time" then
-        shown = ("%.3f s"):format(value / 1e9)
-    else
-        shown = counts[name] and group_digits(value) or units.human(value)
-    end
-    local text = ("%-12s %14s"):format(name, shown)
+    local text = ("%-12s %14s"):format(name, amount(name, value))
     if not rate then
         return text
     end
-    return ("%s  %14s/s"):format(text, counts[name] and ("%.1f"):format(rate) or units.human(rate))
+    return ("%s  %14s/s"):format(text, unit_of[name] == "count" and ("%.1f"):format(rate) or units.human(rate))
 end
 
 --- The counters that have a rate, as a set; empty unless the snapshot is a difference.
@@ -116,59 +80,26 @@ local function rows_text(rows)
     return ("%d rows: %s"):format(#keys(rows), table.concat(keys(rows), " "))
 end
 
--- ---- OpenMetrics ----
+-- ---- text for programs ----
 
-local cumulative = {}
-for name in ("nmalloc ndalloc nrequests nfills nflushes npurges nmadvise purged"):gmatch("%a+") do
-    cumulative[name] = true
+local function to_json(snapshot)
+    check.self(snapshot, types.snapshot, "snapshot:tojson")
+    return core.stats_json(snapshot)
 end
 
---- One family: a sample for each of the rows, which are { labels, object }.
-local function metric(lines, prefix, name, rows)
-    local family = "lunalloc_" .. prefix .. name
-    lines[#lines + 1] = ("# TYPE %s %s"):format(family, cumulative[name] and "counter" or "gauge")
-    for _, row in ipairs(rows) do
-        local suffix = cumulative[name] and "_total" or ""
-        lines[#lines + 1] = ("%s%s%s %s"):format(family, suffix, row[1], json_number(row[2][name]))
-    end
-end
-
-local function metrics(lines, prefix, rows, is_key)
-    for _, name in ipairs(rows[1] and keys(rows[1][2]) or {}) do
-        if not is_key[name] and type(rows[1][2][name]) == "number" then
-            metric(lines, prefix, name, rows)
-        end
-    end
-end
-
-local function labelled(rows, label)
-    local list = {}
-    for _, index in ipairs(keys(rows)) do
-        list[#list + 1] = { ('{%s="%d"}'):format(label, index), rows[index] }
-    end
-    return list
-end
-
---- The counters of a snapshot; a difference has none that count from the start.
+--- A difference has none: a counter of OpenMetrics counts from the start.
 local function to_openmetrics(snapshot)
     check.self(snapshot, types.snapshot, "snapshot:toopenmetrics")
-    local names, lines = keys(snapshot), {}
+    local names = keys(snapshot)
     if names[#names] == "rates" then
         error("a difference has no metrics: their counters count from the start", 2)
     end
-    metrics(lines, "", { { "", snapshot } }, {})
-    metrics(lines, "arena_", labelled(snapshot.arenas, "arena"), { arena = true })
-    metrics(lines, "class_", labelled(snapshot.classes, "class"), { szind = true })
-    lines[#lines + 1] = "# EOF\n"
-    return table.concat(lines, "\n")
+    return core.stats_openmetrics(snapshot)
 end
 
 types.snapshot.__pairs = iterate
 types.snapshot.__tostring = snapshot_text
-types.snapshot.methods.tojson = function(snapshot)
-    check.self(snapshot, types.snapshot, "snapshot:tojson")
-    return to_json(snapshot)
-end
+types.snapshot.methods.tojson = to_json
 types.snapshot.methods.toopenmetrics = to_openmetrics
 types.rows.__pairs = iterate
 types.rows.__tostring = rows_text

@@ -3,7 +3,7 @@
  * arena, with the names and the columns that readers of jemalloc's report know. Rows of classes that hold nothing are
  * a line "---".
  */
-#include "control/report.h"
+#include "control/report_sections.h"
 
 #include "control/text.h"
 
@@ -12,8 +12,8 @@
 #define COLUMN 14
 
 static const char *
-column_of(const counter_row_t *figure) {
-    return figure->column[0] != '\0' ? figure->column : figure->name;
+column_of(const counter_row_t *counter) {
+    return counter->column[0] != '\0' ? counter->column : counter->name;
 }
 
 /* ---- settings ---- */
@@ -40,20 +40,33 @@ put_settings(report_t *r, const char *title, const char *prefix) {
 /* ---- one record ---- */
 
 static void
-put_line(report_t *r, const counter_row_t *figure, const void *record) {
-    emit_str(&r->out, figure->name);
+put_number(report_t *r, unsigned width, uint64_t value, unsigned digits) {
+    char buf[32];
+    fmt_t text = fmt_begin(buf, sizeof buf);
+    emit_fixed_text(&text, value, digits);
+    emit_cell(&r->out, width, buf);
+}
+
+static void
+put_counter(report_t *r, unsigned width, const counter_row_t *counter, const void *record) {
+    put_number(r, width, counter_value(counter, record), counter_digits(counter));
+}
+
+static void
+put_line(report_t *r, const counter_row_t *counter, const void *record) {
+    emit_str(&r->out, counter->name);
     emit_char(&r->out, ':');
-    size_t len = strlen(figure->name) + 1;
+    size_t len = strlen(counter->name) + 1;
     unsigned width = (unsigned)(len < 34 ? 34 - len : 1);
-    emit_counter_cell(&r->out, width, (counter_kind_t)figure->kind, counter_value(figure, record));
+    put_counter(r, width, counter, record);
     emit_char(&r->out, '\n');
 }
 
-/* How many figures from the first one on are of its row. */
+/* How many counters from the first one on are of its row. */
 static uint32_t
-row_length(const counter_row_t *figures, uint32_t n) {
+row_length(const counter_row_t *counters, uint32_t n) {
     uint32_t i = 1;
-    while (i < n && strcmp(figures[i].row, figures[0].row) == 0) {
+    while (i < n && strcmp(counters[i].row, counters[0].row) == 0) {
         i++;
     }
     return i;
@@ -61,18 +74,18 @@ row_length(const counter_row_t *figures, uint32_t n) {
 
 /* Figures that are a row of a table: the header comes before its first row. */
 static void
-put_row_of(report_t *r, const counter_row_t *figures, uint32_t n, bool first, const void *record) {
+put_row_of(report_t *r, const counter_row_t *counters, uint32_t n, bool first, const void *record) {
     if (first) {
-        emit_cell(&r->out, 10, strcmp(figures[0].column, "time") == 0 ? "decaying:" : "");
+        emit_cell(&r->out, 10, strcmp(counters[0].column, "time") == 0 ? "decaying:" : "");
         for (uint32_t i = 0; i < n; i++) {
-            emit_cell(&r->out, COLUMN, figures[i].column);
+            emit_cell(&r->out, COLUMN, counters[i].column);
         }
         emit_char(&r->out, '\n');
     }
-    emit_cell(&r->out, 9, figures[0].row);
+    emit_cell(&r->out, 9, counters[0].row);
     emit_char(&r->out, ':');
     for (uint32_t i = 0; i < n; i++) {
-        emit_counter_cell(&r->out, COLUMN, (counter_kind_t)figures[i].kind, counter_value(&figures[i], record));
+        put_counter(r, COLUMN, &counters[i], record);
     }
     emit_char(&r->out, '\n');
 }
@@ -80,16 +93,16 @@ put_row_of(report_t *r, const counter_row_t *figures, uint32_t n, bool first, co
 static void
 put_record(report_t *r, const section_t *section, const void *record) {
     uint32_t n;
-    const counter_row_t *figures = counters_of((record_t)section->record, &n);
+    const counter_row_t *counters = counters_of((record_t)section->record, &n);
     const char *table = "";
     for (uint32_t i = 0; i < n; i++) {
-        if (figures[i].row[0] == '\0') {
-            put_line(r, &figures[i], record);
+        if (counters[i].row[0] == '\0') {
+            put_line(r, &counters[i], record);
             continue;
         }
-        uint32_t length = row_length(&figures[i], n - i);
-        put_row_of(r, &figures[i], length, strcmp(figures[i].column, table) != 0, record);
-        table = figures[i].column;
+        uint32_t length = row_length(&counters[i], n - i);
+        put_row_of(r, &counters[i], length, strcmp(counters[i].column, table) != 0, record);
+        table = counters[i].column;
         i += length - 1;
     }
 }
@@ -97,15 +110,15 @@ put_record(report_t *r, const section_t *section, const void *record) {
 /* ---- several rows ---- */
 
 static void
-put_header(report_t *r, const section_t *section, const counter_row_t *figures, uint32_t n) {
+put_header(report_t *r, const section_t *section, const counter_row_t *counters, uint32_t n) {
     bool named = section_row_name(section, 0) != NULL;
     emit_str(&r->out, section->key);
     emit_char(&r->out, ':');
     size_t len = strlen(section->key) + 1;
     emit_cell(&r->out, (unsigned)(26 - len), named ? "" : "size  ind");
     for (uint32_t i = 0; i < n; i++) {
-        if (report_shows(r, &figures[i])) {
-            emit_cell(&r->out, COLUMN, column_of(&figures[i]));
+        if (report_shows(r, &counters[i])) {
+            emit_cell(&r->out, COLUMN, column_of(&counters[i]));
         }
     }
     emit_char(&r->out, '\n');
@@ -118,17 +131,17 @@ put_row_head(report_t *r, const section_t *section, uint32_t row) {
         emit_cell(&r->out, 26, name);
         return;
     }
-    emit_counter_cell(&r->out, 21, counter_gauge, section_row_size(section, row));
-    emit_counter_cell(&r->out, 5, counter_gauge, row);
+    put_number(r, 21, section_row_size(section, row), 0);
+    put_number(r, 5, row, 0);
 }
 
 static void
-put_row(report_t *r, const section_t *section, const counter_row_t *figures, uint32_t n, uint32_t row,
+put_row(report_t *r, const section_t *section, const counter_row_t *counters, uint32_t n, uint32_t row,
         const void *record) {
     put_row_head(r, section, row);
     for (uint32_t i = 0; i < n; i++) {
-        if (report_shows(r, &figures[i])) {
-            emit_counter_cell(&r->out, COLUMN, (counter_kind_t)figures[i].kind, counter_value(&figures[i], record));
+        if (report_shows(r, &counters[i])) {
+            put_counter(r, COLUMN, &counters[i], record);
         }
     }
     emit_char(&r->out, '\n');
@@ -138,13 +151,13 @@ static void
 put_rows(report_t *r, const section_t *section, const stats_detail_t *detail) {
     uint32_t n;
     bool gap = false;
-    const counter_row_t *figures = counters_of((record_t)section->record, &n);
-    put_header(r, section, figures, n);
+    const counter_row_t *counters = counters_of((record_t)section->record, &n);
+    put_header(r, section, counters, n);
     for (uint32_t i = 0; i < section_nrows(section); i++) {
         const void *record = section_row(r, section, detail, i);
         bool empty = section_row_empty(section, record);
         if (!empty) {
-            put_row(r, section, figures, n, i, record);
+            put_row(r, section, counters, n, i, record);
         } else if (!gap) {
             emit_cell(&r->out, 26, "---\n");
         }

@@ -1,9 +1,10 @@
 /*
  * counters.h -- the statistics' structures, and a description of each of their words.
  *
- * Use it to work on counters without naming them: merge the counters of several arenas, or print all of a structure.
+ * Use it to work on counters without naming them: merge those of several arenas, or print all of a structure.
  * Structures and descriptions are made from the list observe/counters.def. A structure is a record of 64-bit words. For
- * each word, its description says the name, the kind, how several arenas' values merge, and the place in the text report.
+ * each word, its description says the name, the kind, how several arenas' values merge, and its place in the text
+ * report.
  */
 #ifndef LUNALLOC_OBSERVE_COUNTERS_H
 #define LUNALLOC_OBSERVE_COUNTERS_H
@@ -127,6 +128,12 @@ const counter_row_t *counters_of(record_t record, uint32_t *n);
 static inline uint64_t
 counter_value(const counter_row_t *counter, const void *record) {
     return *(const uint64_t *)(const void *)((const char *)record + counter->offset);
+}
+
+/* The decimals that its value is shown with: value / 10^digits. */
+static inline unsigned
+counter_digits(const counter_row_t *counter) {
+    return counter->kind == counter_ratio ? 6 : 0;
 }
 
 /* into = the counters of both, merged. */

@@ -1,11 +1,7 @@
-/* emit.c -- the buffer, and how numbers and quoted text look. */
+/* emit.c -- the buffer, and the look of numbers and quoted text. */
 #include "observe/emit.h"
 
-#include "base/fmt.h"
-
 #include <string.h>
-
-#define RATIO_DIGITS 6
 
 void
 emit_begin(emit_t *out, lunalloc_write_t *write, void *opaque) {
@@ -47,7 +43,13 @@ emit_u64(emit_t *out, uint64_t value) {
     emit_str(out, buf);
 }
 
-/* Other control characters do not occur in names and settings; they would be no JSON. */
+void
+emit_i64(emit_t *out, int64_t value) {
+    emit_str(out, value < 0 ? "-" : "");
+    emit_u64(out, value < 0 ? 0 - (uint64_t)value : (uint64_t)value);
+}
+
+/* Names and settings have no other control characters; as they are no JSON, they become blanks. */
 static void
 put_escaped(emit_t *out, char c) {
     if (c == '"' || c == '\\') {
@@ -69,41 +71,29 @@ emit_quoted(emit_t *out, const char *text) {
     emit_char(out, '"');
 }
 
-static void
-put_ratio(fmt_t *text, uint64_t millionths) {
-    uint64_t digit = 100000;
-    fmt_u64(text, millionths / 1000000);
-    fmt_char(text, '.');
-    for (unsigned i = 0; i < RATIO_DIGITS; i++, digit /= 10) {
-        fmt_char(text, (char)('0' + millionths / digit % 10));
+void
+emit_fixed_text(fmt_t *out, uint64_t value, unsigned digits) {
+    uint64_t one = 1;
+    for (unsigned i = 0; i < digits; i++) {
+        one *= 10;
     }
-}
-
-static void
-put_counter(fmt_t *text, counter_kind_t kind, uint64_t value) {
-    if (value == COUNTER_NEVER) {
-        fmt_str(text, "-1");
-    } else if (kind == counter_ratio) {
-        put_ratio(text, value);
-    } else {
-        fmt_u64(text, value);
+    if (value == UINT64_MAX) {
+        fmt_str(out, "-1");
+        return;
+    }
+    fmt_u64(out, value / one);
+    fmt_str(out, digits > 0 ? "." : "");
+    while ((one /= 10) > 0) {
+        fmt_char(out, (char)('0' + value / one % 10));
     }
 }
 
 void
-emit_counter(emit_t *out, counter_kind_t kind, uint64_t value) {
+emit_fixed(emit_t *out, uint64_t value, unsigned digits) {
     char buf[32];
     fmt_t text = fmt_begin(buf, sizeof buf);
-    put_counter(&text, kind, value);
+    emit_fixed_text(&text, value, digits);
     emit_str(out, buf);
-}
-
-void
-emit_counter_cell(emit_t *out, unsigned width, counter_kind_t kind, uint64_t value) {
-    char buf[32];
-    fmt_t text = fmt_begin(buf, sizeof buf);
-    put_counter(&text, kind, value);
-    emit_cell(out, width, buf);
 }
 
 void

@@ -1,37 +1,45 @@
 /*
- * emit.h -- text that is handed to a function in bounded pieces. No allocation, no stdio, no locale.
+ * emit.h -- text of any length, handed to a function in pieces.
+ *
+ * Use it to write a report without memory for the whole of it: begin, emit what there is to say, end. The text is
+ * collected in a buffer; whenever the buffer is full, the function gets it, terminated. No allocation, no stdio, no
+ * locale, so that a report can be written at exit and by a program that may only write. The Lua module is linked with
+ * emit.c, too (SHARED_SRC in the Makefile).
  */
 #ifndef LUNALLOC_OBSERVE_EMIT_H
 #define LUNALLOC_OBSERVE_EMIT_H
 
+#include "base/fmt.h"
 #include "lunalloc.h"
-#include "observe/counters.h"
 
-/* A piece, terminator included. */
+/* Bytes of a piece, terminator included. */
 #define EMIT_PIECE 1024
 
 typedef struct {
-    /* Synchronization: the reader's own: these fields. */
+    /* Synchronization: the writer's own: these fields. */
     lunalloc_write_t *write; /* gets terminated text */
     void *opaque;
     size_t len;
-    char last; /* character that was emitted; NUL: none yet */
+    char last; /* the character emitted last; NUL: none yet */
     char buf[EMIT_PIECE];
 } emit_t;
 
 void emit_begin(emit_t *out, lunalloc_write_t *write, void *opaque);
-/* Hands over what is left. */
+/* Hands over the rest. */
 void emit_end(emit_t *out);
 
 void emit_char(emit_t *out, char c);
 void emit_str(emit_t *out, const char *text);
 void emit_u64(emit_t *out, uint64_t value);
-/* In quotes, as JSON and OpenMetrics both have it. */
+void emit_i64(emit_t *out, int64_t value);
+/* value / 10^digits as a decimal fraction with that many digits: 998750, 6 is "0.998750". UINT64_MAX, which stands for
+ * "never" and "no limit" in counters, is "-1". */
+void emit_fixed(emit_t *out, uint64_t value, unsigned digits);
+/* The same into a buffer. */
+void emit_fixed_text(fmt_t *out, uint64_t value, unsigned digits);
+/* In quotes, escaped as JSON and OpenMetrics both want it. */
 void emit_quoted(emit_t *out, const char *text);
-/* A figure's value: -1 for COUNTER_NEVER, a ratio as 0.998750. */
-void emit_counter(emit_t *out, counter_kind_t kind, uint64_t value);
-/* The same, or text, right-aligned in so many columns; more if it is longer, but never touching what is before it. */
-void emit_counter_cell(emit_t *out, unsigned width, counter_kind_t kind, uint64_t value);
+/* Right-aligned in that many columns. Text that does not fit gets one blank in front, so that cells never touch. */
 void emit_cell(emit_t *out, unsigned width, const char *text);
 
 #endif

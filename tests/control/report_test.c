@@ -4,6 +4,7 @@
 #include "base/options.h"
 #include "control/ctl_row.h"
 #include "control/report.h"
+#include "control/report_sections.h"
 
 #include <errno.h>
 
@@ -37,14 +38,14 @@ count(const char *haystack, const char *needle) {
     return n;
 }
 
-/* ---- figures as text ---- */
+/* ---- counters as text ---- */
 
 static const char *
 figure_text(counter_kind_t kind, uint64_t value) {
     emit_t out;
     len = npieces = 0;
     emit_begin(&out, collect, text);
-    emit_counter(&out, kind, value);
+    emit_fixed(&out, value, counter_digits(&(counter_row_t){.kind = kind}));
     emit_end(&out);
     return text;
 }
@@ -85,6 +86,10 @@ is_named(lunalloc_format_t format, const counter_row_t *figure) {
     const char *last = dot == NULL ? figure->name : dot + 1;
     const char *column = figure->column[0] != '\0' ? figure->column : figure->name;
     snprintf(name, sizeof name, format == LUNALLOC_JSON ? "\"%s\":" : "%s", format == LUNALLOC_TEXT ? column : last);
+    char *ms = format == LUNALLOC_OPENMETRICS ? strstr(name, "_ms") : NULL;
+    if (ms != NULL) {
+        strcpy(ms, "_seconds"); /* base units */
+    }
     return strstr(text, name) != NULL;
 }
 
@@ -292,10 +297,23 @@ read_sample(metrics_t *m, const char *line) {
     m->nsamples++;
 }
 
+/* The unit is a base unit, and the end of the family's name. */
+static void
+read_unit(const metrics_t *m, const char *line) {
+    char name[96], unit[12], end[16];
+    assert_int_equal(sscanf(line, "# UNIT %95s %11s", name, unit), 2);
+    assert_string_equal(name, m->name);
+    assert_true(strcmp(unit, "bytes") == 0 || strcmp(unit, "seconds") == 0 || strcmp(unit, "ratio") == 0);
+    snprintf(end, sizeof end, "_%s", unit);
+    assert_string_equal(name + strlen(name) - strlen(end), end);
+}
+
 static void
 read_line(metrics_t *m, const char *line) {
     if (strncmp(line, "# TYPE ", 7) == 0) {
         open_family(m, line);
+    } else if (strncmp(line, "# UNIT ", 7) == 0) {
+        read_unit(m, line);
     } else if (strncmp(line, "# HELP ", 7) == 0) {
         assert_memory_equal(line + 7, m->name, strlen(m->name));
         assert_true(strlen(line) > 7 + strlen(m->name) + 1);
@@ -404,7 +422,7 @@ test_destinations(void **state) {
     malloc_message = keep_message;
     malloc_stats_print(NULL, NULL, "Ogmdablxe");
     malloc_message = NULL;
-    assert_memory_equal(text, "# TYPE lunalloc_time gauge\n", 27);
+    assert_memory_equal(text, "# TYPE lunalloc_time_seconds gauge\n", 35);
     outcome_t out = in_child(print_to_nobody, (char[]){"gmdablxe"});
     assert_child_well(&out);
     assert_memory_equal(out.text, "___ Begin lunalloc statistics ___\n", 34);

@@ -257,12 +257,14 @@ test("toopenmetrics: one family a counter, ended by EOF", function()
         test.equal(seen[family], nil, family)
         seen[family] = kind
     end
-    test.equal(seen.lunalloc_allocated, "gauge")
-    test.equal(seen.lunalloc_arena_nmalloc, "counter")
-    test.equal(seen.lunalloc_class_cached, "gauge")
-    test.match(text, "\nlunalloc_allocated " .. s.allocated .. "\n")
+    test.equal(seen.lunalloc_allocated_bytes, "gauge")
+    test.equal(seen.lunalloc_arenas_nmalloc, "counter")
+    test.equal(seen.lunalloc_classes_cached, "gauge")
+    test.match(text, "\nlunalloc_allocated_bytes " .. s.allocated .. "\n")
     test.match(text, "\nlunalloc_nmalloc_total " .. s.nmalloc .. "\n")
-    test.match(text, '\nlunalloc_arena_dirty{arena="0"} ' .. s.arenas[0].dirty .. "\n")
+    test.match(text, "\nlunalloc_time_seconds " .. ("%d%%.%09d"):format(s.time // 10 ^ 9, s.time % 10 ^ 9) .. "\n")
+    test.match(text, '\nlunalloc_arenas_dirty_bytes{arena="0"} ' .. s.arenas[0].dirty .. "\n")
+    test.match(text, '\n# UNIT lunalloc_classes_size_bytes bytes\n')
     test.raises("a difference has no metrics", function()
         return (la.stats() - s):toopenmetrics()
     end)
@@ -277,6 +279,20 @@ local function printed(opts)
     file:seek "set"
     return file:read "a"
 end
+
+test("both reports call a counter alike", function()
+    local seen, n = {}, 0
+    for family, kind in printed "O":gmatch("# TYPE (lunalloc_[^%s]+) (%S+)") do
+        seen[family] = kind
+    end
+    for family, kind in la.stats():toopenmetrics():gmatch("# TYPE (%S+) (%S+)") do
+        if seen[family] then
+            test.equal(kind, seen[family], family)
+            n = n + 1
+        end
+    end
+    test.equal(n > 30, true)
+end)
 
 test("a report arrives whole", function()
     local text = require "lunalloc.core".report ""
