@@ -67,7 +67,7 @@ SELDOM_SRC  := $(filter src/control/background.c src/control/conf.c src/os/% \
                    $(addprefix src/extent/,decay.c hooks.c metadata.c hugepage.c page_check.c purge.c region.c) \
                    $(addprefix src/arena/,arena.c arena_check.c arenas.c arenas_bind.c arenas_reset.c \
                        arenas_special.c) \
-                   $(addprefix src/thread/,tcaches.c refresh.c modes.c quarantine.c thread.c), \
+                   $(addprefix src/thread/,tcaches.c refresh.c quarantine.c thread.c thread_life.c), \
                    $(filter-out src/os/clock_linux.c src/os/lock.c,$(LIB_SRC)))
 SELDOM_OBJ  := $(SELDOM_SRC:%.c=$O/%.o)
 MODULE_OBJ  := $(MODULE_SRC:%.c=$O/%.o)

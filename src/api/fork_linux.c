@@ -15,7 +15,7 @@
 #include "os/system.h"
 #include "os/unwind.h"
 #include "thread/tcaches.h"
-#include "thread/thread.h"
+#include "thread/thread_life.h"
 
 #include <pthread.h>
 

@@ -17,7 +17,7 @@
 #include "os/pages.h"
 #include "os/process.h"
 #include "os/system.h"
-#include "thread/thread.h"
+#include "thread/thread_life.h"
 
 static lock_t lock = LOCK_INITIALIZER(RANK_BOOT);
 static _Atomic bool libraries_loaded; /* Synchronization: any thread; never becomes false. */

@@ -8,7 +8,8 @@
 #include "base/options.h"
 #include "base/witness.h"
 #include "extent/pagemap.h"
-#include "thread/dispatch.h"
+#include "thread/resize.h"
+#include "thread/thread_life.h"
 
 #include <errno.h>
 #include <string.h>
@@ -16,8 +17,11 @@
 thread_t *
 slow_self(void) {
     witness_no_core_lock();
-    bool booted = LIKELY(thread_self != &thread_uninitialised) || init_boot();
-    return LIKELY(booted) ? thread_get() : NULL;
+    thread_t *thread = atomic_get(&thread_self->cache.owner);
+    if (LIKELY(thread != NULL)) {
+        return thread;
+    }
+    return init_boot() ? thread_get() : NULL;
 }
 
 static COLD void *
@@ -26,14 +30,7 @@ out_of_memory(void) {
     return NULL;
 }
 
-/* From the thread's own cache and arena. */
-static void *
-alloc(thread_t *thread, uint32_t szind, size_t alignment, bool *zeroed) {
-    void *ptr = dispatch_alloc(thread, (source_t){.cache = &thread->cache}, szind, alignment, zeroed);
-    return UNLIKELY(ptr == NULL) ? out_of_memory() : ptr;
-}
-
-/* ---- hits of a thread whose every call is seen: the fast paths on its own cache, and its meter ---- */
+/* ---- hits of an exact thread (thread/byte_counters.h): the fast paths on its own cache, and its byte counters ---- */
 
 static inline cache_bin_t *
 own_bin(thread_t *thread, size_t bin_offset) {
@@ -46,7 +43,7 @@ size_of_bin(size_t bin_offset) {
 }
 
 static inline bool
-seen_malloc(thread_t *thread, size_t size, void **ptr) {
+exact_malloc(thread_t *thread, size_t size, void **ptr) {
     if (LIKELY(thread->front == NULL) || size > SC_LOOKUP_MAX) {
         return false;
     }
@@ -59,7 +56,7 @@ seen_malloc(thread_t *thread, size_t size, void **ptr) {
 }
 
 static inline bool
-seen_free(thread_t *thread, uint32_t class, void *ptr) {
+exact_free(thread_t *thread, uint32_t class, void *ptr) {
     size_t bin_offset = (size_t) class << LG_CACHE_BIN;
     if (LIKELY(thread->front == NULL) || class == 0 || !cache_bin_push(own_bin(thread, bin_offset), ptr)) {
         return false;
@@ -68,55 +65,58 @@ seen_free(thread_t *thread, uint32_t class, void *ptr) {
     return true;
 }
 
-/* ---- */
+/* ---- allocations ---- */
 
-void *
-slow_malloc(size_t size) {
-    bool zeroed = false;
+/* Allocates from the thread's own cache and arena. `placement`: see sc_index_aligned. */
+static void *
+alloc_class(thread_t *thread, uint32_t szind, size_t placement, bool *zeroed) {
+    void *ptr = dispatch_alloc(thread, (source_t){.cache = &thread->cache}, szind, placement, zeroed);
+    return UNLIKELY(ptr == NULL) ? out_of_memory() : ptr;
+}
+
+/* *zeroed as for dispatch_alloc. */
+static inline void *
+alloc_size(size_t size, bool *zeroed) {
     void *ptr;
     thread_t *thread = slow_self();
     if (UNLIKELY(thread == NULL)) {
         return early_alloc(size, 1);
     }
-    if (seen_malloc(thread, size, &ptr)) {
+    if (exact_malloc(thread, size, &ptr)) {
+        *zeroed = false;
         return ptr;
     }
-    return size > SC_LARGE_MAX ? out_of_memory() : alloc(thread, sc_index(size), 1, &zeroed);
+    return size > SC_LARGE_MAX ? out_of_memory() : alloc_class(thread, sc_index(size), 1, zeroed);
+}
+
+void *
+slow_malloc(size_t size) {
+    bool zeroed = false;
+    return alloc_size(size, &zeroed);
 }
 
 void *
 slow_calloc(size_t size) {
     bool zeroed = true;
-    thread_t *thread = slow_self();
-    if (UNLIKELY(thread == NULL)) {
-        return early_alloc(size, 1);
-    }
-    void *ptr;
-    if (seen_malloc(thread, size, &ptr)) {
-        return memset(ptr, 0, size);
-    }
-    ptr = size > SC_LARGE_MAX ? out_of_memory() : alloc(thread, sc_index(size), 1, &zeroed);
-    if (ptr != NULL && !zeroed) {
-        memset(ptr, 0, size);
-    }
-    return ptr;
+    void *ptr = alloc_size(size, &zeroed);
+    return ptr != NULL && !zeroed ? memset(ptr, 0, size) : ptr;
 }
 
 void *
 slow_aligned(size_t alignment, size_t size) {
     bool zeroed = false;
-    size_t place;
+    size_t placement;
     void *ptr;
     thread_t *thread = slow_self();
     if (UNLIKELY(thread == NULL)) {
         return early_alloc(size, alignment);
     }
-    uint32_t szind = sc_index_aligned(size, alignment, &place);
+    uint32_t szind = sc_index_aligned(size, alignment, &placement);
     if (szind == SC_NONE) {
         return out_of_memory();
     }
-    bool hit = place == 1 && (fast_malloc(sc.size[szind], &ptr) || seen_malloc(thread, sc.size[szind], &ptr));
-    return hit ? ptr : alloc(thread, szind, place, &zeroed);
+    bool hit = placement == 1 && (fast_malloc(sc.size[szind], &ptr) || exact_malloc(thread, sc.size[szind], &ptr));
+    return hit ? ptr : alloc_class(thread, szind, placement, &zeroed);
 }
 
 size_t
@@ -126,23 +126,23 @@ slow_usable_size(const void *ptr) {
     if (UNLIKELY(class == 0) && early_has(ptr)) {
         return early_size(ptr);
     }
-    return sc.size[class != 0 ? class - 1 : dispatch_extent(ptr, "usable size")->szind];
+    return sc.size[class != 0 ? class - 1 : resize_extent(ptr, "usable size")->szind];
 }
 
-static void *
-move(void *ptr, size_t old_size, size_t size) {
+/* ---- resizing ---- */
+
+/* A block of boot's own (early.h) moves to a block of the allocator. */
+static COLD void *
+move_early(const void *ptr, size_t size) {
+    size_t old_size = early_size(ptr);
     void *to = slow_malloc(size);
-    if (to != NULL) {
-        memcpy(to, ptr, old_size < size ? old_size : size);
-        slow_free(ptr);
-    }
-    return to;
+    return to != NULL ? memcpy(to, ptr, old_size < size ? old_size : size) : NULL;
 }
 
-/* realloc(ptr, 0): true if that was all. */
+/* realloc(ptr, 0), as opt.zero_realloc says. True if the block was freed: the call is complete then. */
 static COLD bool
 zero_realloc(void *ptr) {
-    thread_count_zero_realloc();
+    resize_count_zero_realloc();
     switch (options.zero_realloc) {
     case zero_realloc_alloc:
         return false;
@@ -164,24 +164,17 @@ slow_realloc(void *ptr, size_t size) {
         size = 1;
     }
     if (UNLIKELY(early_has(ptr))) {
-        return move(ptr, early_size(ptr), size);
+        return move_early(ptr, size);
     }
     if (size > SC_LARGE_MAX) {
         return out_of_memory();
     }
-    extent_t *e = dispatch_extent(ptr, "realloc");
-    size_t old_size = sc.size[e->szind];
-    uint32_t szind = sc_index(size);
-    if (szind == e->szind) {
-        return ptr;
-    }
-    bool large = !e->slab && !sc_is_small(szind);
-    if (large && dispatch_resize(thread, e, szind)) {
-        return ptr;
-    }
-    void *to = large ? dispatch_relocate(thread, e, szind) : NULL;
-    return to != NULL ? to : move(ptr, old_size, size);
+    request_t request = {.szind = sc_index(size), .alignment = 1, .placement = 1, .source = {.cache = &thread->cache}};
+    void *to = resize_block(thread, resize_extent(ptr, "realloc"), ptr, &request);
+    return UNLIKELY(to == NULL) ? out_of_memory() : to;
 }
+
+/* ---- frees ---- */
 
 void
 slow_free(void *ptr) {
@@ -197,7 +190,7 @@ slow_free(void *ptr) {
         }
         return;
     }
-    if (seen_free(thread, class, ptr)) {
+    if (exact_free(thread, class, ptr)) {
         return;
     }
     dispatch_free(thread, &thread->cache, class != 0 ? class - 1 : SC_NONE, ptr);

@@ -5,7 +5,7 @@
 #include "base/options.h"
 #include "os/clock.h"
 #include "os/thread.h"
-#include "thread/thread.h"
+#include "thread/thread_life.h"
 
 #include <errno.h>
 

@@ -10,6 +10,7 @@
 #include "os/pages.h"
 #include "thread/refresh.h"
 #include "thread/tcache.h"
+#include "thread/thread_life.h"
 
 #include <errno.h>
 

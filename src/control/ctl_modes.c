@@ -3,6 +3,7 @@
 #include "control/ctl_start.h"
 #include "control/ctl_keywords.h"
 #include "thread/modes.h"
+#include "thread/refresh.h"
 
 #include <errno.h>
 

@@ -4,6 +4,7 @@
 #include "control/ctl_keywords.h"
 #include "extent/highwater.h"
 #include "observe/stats.h"
+#include "thread/resize.h"
 
 #include <errno.h>
 
@@ -106,7 +107,7 @@ int
 read_zero_reallocs(const ctl_call_t *call, lunalloc_value_t *value, fmt_t *why) {
     (void)call;
     (void)why;
-    value->v.u = thread_zero_reallocs();
+    value->v.u = resize_zero_reallocs();
     return 0;
 }
 

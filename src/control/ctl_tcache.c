@@ -4,6 +4,7 @@
 #include "thread/flags.h"
 #include "thread/refresh.h"
 #include "thread/tcache.h"
+#include "thread/thread_life.h"
 
 #include <errno.h>
 
@@ -91,7 +92,7 @@ write_thread_tcache_max(const ctl_call_t *call, const lunalloc_value_t *value, f
 int
 read_tcache_create(const ctl_call_t *call, lunalloc_value_t *value, fmt_t *why) {
     (void)call;
-    value->v.u = caches_create();
+    value->v.u = tcaches_create();
     if (value->v.u == TCACHES_MAX) {
         fmt_str(why, "no memory for a cache, or no number: there are 4094");
         return EFAULT;
@@ -127,7 +128,7 @@ with_number(const ctl_io_t *io, bool (*call)(uint32_t id)) {
 int
 exchange_tcache_destroy(const ctl_call_t *call, const ctl_io_t *io) {
     (void)call;
-    return with_number(io, caches_destroy);
+    return with_number(io, tcaches_destroy);
 }
 
 int

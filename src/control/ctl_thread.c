@@ -3,6 +3,7 @@
 #include "arena/arenas_bind.h"
 #include "os/clock.h"
 #include "thread/refresh.h"
+#include "thread/thread_life.h"
 
 #include <errno.h>
 
@@ -56,7 +57,7 @@ read_thread_deallocated(const ctl_call_t *call, lunalloc_value_t *value, fmt_t *
 
 int
 read_thread_bytesp(const ctl_call_t *call, lunalloc_value_t *value, fmt_t *why) {
-    if (!byte_counters_begin(thread_get())) {
+    if (!byte_counters_make_exact(thread_get())) {
         fmt_str(why, "there is no memory to count the thread's calls one by one");
         return EAGAIN;
     }
@@ -68,7 +69,7 @@ int
 read_thread_peak(const ctl_call_t *call, lunalloc_value_t *value, fmt_t *why) {
     (void)call;
     (void)why;
-    byte_counters_watch(thread_get());
+    byte_counters_track(thread_get());
     value->v.u = thread_get()->bytes.peak;
     return 0;
 }

@@ -9,6 +9,7 @@
 #include "observe/prof_stack.h"
 #include "os/thread.h"
 #include "thread/refresh.h"
+#include "thread/thread_life.h"
 
 #include <errno.h>
 #include <string.h>

@@ -1,7 +1,7 @@
 /* prof_state.c -- the profiler's rate and switches, and the calling thread's record. */
 #include "observe/prof_state.h"
 
-#include "thread/thread.h"
+#include "thread/thread_life.h"
 
 static _Atomic unsigned lg_sample = DEFAULT_LG_PROF_SAMPLE; /* Synchronization: any thread. */
 _Atomic bool prof_begun;

@@ -53,7 +53,7 @@ requests_count(const arena_t *arena, requests_t *requests) {
     }
     thread_each(add_thread, requests);
     if (arena->index == 0) {
-        caches_each(add_cache, requests);
+        tcaches_each(add_cache, requests);
     }
 }
 

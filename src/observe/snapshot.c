@@ -3,6 +3,7 @@
 #include "observe/requests.h"
 #include "observe/stats.h"
 #include "os/pages.h"
+#include "thread/resize.h"
 #include "thread/tcache.h"
 
 /* The arenas that are there by now, up to n. */
@@ -233,7 +234,7 @@ stats_snapshot(void) {
     stats_total(&snapshot->merged.arena, &snapshot->process.total);
     stats_finish_total(caches.cached_bytes, snapshot->narenas, caches.nthreads, &snapshot->process.total);
     snapshot->process.highwater = highwater_mark();
-    snapshot->process.zero_reallocs = thread_zero_reallocs();
+    snapshot->process.zero_reallocs = resize_zero_reallocs();
     return snapshot;
 }
 

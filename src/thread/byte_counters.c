@@ -1,7 +1,9 @@
-/* byte_counters.c -- the sums, when they are asked for. */
+/* byte_counters.c -- totals on demand, peaks, and reports at intervals of bytes. */
 #include "thread/byte_counters.h"
 
-#include "thread/tcache.h"
+#include "extent/hooks.h"
+#include "thread/tcache_count.h"
+#include "thread/thread.h"
 
 uint64_t
 byte_counters_allocated(thread_t *thread) {
@@ -30,16 +32,35 @@ byte_counters_update(thread_t *thread) {
     raise_peak(&thread->bytes);
 }
 
+void
+byte_counters_track(thread_t *thread) {
+    byte_counters_update(thread);
+    thread->bytes.tracked = true;
+}
+
+bool
+byte_counters_make_exact(thread_t *thread) {
+    byte_counters_track(thread);
+    return thread->bytes.exact = thread_see_calls(thread);
+}
+
+void
+byte_counters_reset_peak(thread_t *thread) {
+    byte_counters_track(thread);
+    thread->bytes.base = thread->bytes.allocated - thread->bytes.freed;
+    thread->bytes.peak = 0;
+}
+
 /* ---- reports ---- */
 
-/* What a thread adds at a time, in parts of the interval. */
-#define LG_PARTS 6
+/* A thread adds its bytes to the total in steps of the interval / 2^LG_STEPS. */
+#define LG_STEPS 6
 
 static struct {
     uint64_t interval;      /* Synchronization: constant after boot; bytes. */
     void (*report)(void);   /* Synchronization: constant after boot; NULL: none. */
     _Atomic uint64_t total; /* Synchronization: any thread adds; bytes. */
-    _Atomic bool under_way; /* Synchronization: any thread. */
+    _Atomic bool running;   /* Synchronization: any thread. */
 } reports;
 
 void
@@ -55,21 +76,21 @@ byte_counters_reports(void) {
 
 void
 byte_counters_forget_report(void) {
-    atomic_set(&reports.under_way, false);
+    atomic_set(&reports.running, false);
 }
 
 static void
 report_once(void) {
-    if (!atomic_exchange_explicit(&reports.under_way, true, memory_order_acquire)) {
+    if (!atomic_exchange_explicit(&reports.running, true, memory_order_acquire)) {
         reports.report();
-        atomic_set_release(&reports.under_way, false);
+        atomic_set_release(&reports.running, false);
     }
 }
 
 static void
-add_up(byte_counters_t *bytes) {
+add_to_total(byte_counters_t *bytes) {
     uint64_t fresh = bytes->allocated - bytes->reported;
-    if (fresh <= reports.interval >> LG_PARTS) {
+    if (fresh <= reports.interval >> LG_STEPS) {
         return;
     }
     bytes->reported = bytes->allocated;
@@ -79,53 +100,32 @@ add_up(byte_counters_t *bytes) {
     }
 }
 
-/* ---- watched ---- */
-
 static inline void
-report(byte_counters_t *bytes) {
+report_if_due(byte_counters_t *bytes) {
     if (UNLIKELY(byte_counters_reports()) && !hooks_running()) {
-        add_up(bytes);
+        add_to_total(bytes);
     }
 }
 
-/* Inside of a hook, an allocation is under way whose request is counted and whose object is not: that would look like a
- * free. */
+/* ---- notes of the slow paths ---- */
+
 void
-byte_counters_update_watched(thread_t *thread) {
+byte_counters_update_tracked(thread_t *thread) {
     if (!hooks_running()) {
         byte_counters_update(thread);
-        report(&thread->bytes);
+        report_if_due(&thread->bytes);
     }
 }
 
 void
-byte_counters_note_watched(thread_t *thread, uint64_t allocated, uint64_t freed) {
+byte_counters_note(thread_t *thread, uint64_t allocated, uint64_t freed) {
     byte_counters_t *bytes = &thread->bytes;
-    if (!bytes->metered) {
-        byte_counters_update_watched(thread);
+    if (!bytes->exact) {
+        byte_counters_update_tracked(thread);
         return;
     }
     bytes->allocated += allocated;
     bytes->freed += freed;
     raise_peak(bytes);
-    report(bytes);
-}
-
-void
-byte_counters_watch(thread_t *thread) {
-    byte_counters_update(thread);
-    thread->bytes.watched = true;
-}
-
-bool
-byte_counters_begin(thread_t *thread) {
-    byte_counters_watch(thread);
-    return thread->bytes.metered = thread_see_calls(thread);
-}
-
-void
-byte_counters_reset_peak(thread_t *thread) {
-    byte_counters_watch(thread);
-    thread->bytes.base = thread->bytes.allocated - thread->bytes.freed;
-    thread->bytes.peak = 0;
+    report_if_due(bytes);
 }

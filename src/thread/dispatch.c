@@ -1,18 +1,115 @@
 /* dispatch.c -- from caches and arenas to callers, and back. */
 #include "thread/dispatch.h"
 
+#include "arena/arenas_special.h"
 #include "arena/sample.h"
-#include "base/check.h"
+#include "base/generation.h"
 #include "base/witness.h"
-#include "thread/refresh.h"
+#include "os/clock.h"
 #include "thread/modes.h"
 #include "thread/quarantine.h"
+#include "thread/refresh.h"
 #include "thread/tcache.h"
 
 #include <string.h>
 
+/* ---- what slow paths do beside their call ---- */
+
+/* Slow-path events between two ticks. */
+#define EVENTS_PER_TICK 16
+
+/* Advances decay in the thread's arena and in one other, in turn, because an arena whose threads are idle does not tick
+ * itself; and collects one bin of the cache. */
+static void
+tick(thread_t *thread) {
+    arena_t *own = atomic_get(&thread->arena);
+    arena_t *other = arenas_get(thread->ticks / EVENTS_PER_TICK % arenas_count());
+    if (pa_is_timed(&own->pages)) {
+        pa_tick(&own->pages, clock_coarse_ns());
+    }
+    if (other != NULL && other != own && pa_is_timed(&other->pages)) {
+        pa_tick(&other->pages, clock_coarse_ns());
+    }
+    if (thread->cache.ncached > 0) {
+        tcache_collect(&thread->cache);
+    }
+}
+
+static inline void
+count_event(thread_t *thread) {
+    if (thread == &thread_exited || UNLIKELY(hooks_running())) {
+        return;
+    }
+    if (++thread->ticks % EVENTS_PER_TICK == 0) {
+        tick(thread);
+    }
+}
+
+static inline void
+refresh_if_stale(thread_t *thread) {
+    if (UNLIKELY(atomic_get(&thread->config_generation) != config_generation_latest())) {
+        thread_refresh(thread);
+    }
+}
+
+void
+dispatch_housekeep(thread_t *thread) {
+    witness_no_core_lock();
+    refresh_if_stale(thread);
+    count_event(thread);
+}
+
+static inline void
+note_bytes(thread_t *thread, size_t allocated, size_t freed) {
+    if (UNLIKELY(thread->bytes.tracked)) {
+        byte_counters_note(thread, allocated, freed);
+    }
+}
+
+void
+dispatch_count_direct(thread_t *thread, size_t allocated, size_t freed) {
+    byte_counters_add_direct(&thread->bytes, allocated, freed);
+    note_bytes(thread, allocated, freed);
+}
+
+static inline bool
+modes_apply(void) {
+    return UNLIKELY(atomic_get(&options.modes) != 0);
+}
+
+COLD void
+dispatch_fill(void *at, size_t size, bool *zeroed) {
+    bool zero = modes_on(MODE_ZERO) != 0;
+    bool junk = modes_on(MODE_JUNK_ALLOC) != 0;
+    if ((zero && !*zeroed) || (junk && !zero)) {
+        memset(at, zero ? 0 : JUNK_ALLOCATED, size);
+        *zeroed = zero;
+    }
+}
+
+/* ---- allocations ---- */
+
+/* Threads that chose their arena stay with it. */
+static COLD arena_t *
+oversize_arena(arena_t *own) {
+    arena_t *arena = atomic_get(&own->manual) ? NULL : arenas_oversize();
+    return arena == NULL ? own : arena;
+}
+
+arena_t *
+dispatch_arena(thread_t *thread, arena_t *wanted, uint32_t szind) {
+    if (UNLIKELY(hooks_running())) {
+        return arenas_fallback();
+    }
+    if (wanted != NULL) {
+        return wanted;
+    }
+    arena_t *own = atomic_get(&thread->arena);
+    return LIKELY(szind < arenas_oversize_from) ? own : oversize_arena(own);
+}
+
 static void *
-take_direct(thread_t *thread, arena_t *arena, bool named, uint32_t szind, size_t alignment, bool *zeroed) {
+alloc_from_arena(thread_t *thread, arena_t *arena, bool named, uint32_t szind, size_t alignment, bool *zeroed) {
     void *ptr = sample_now(szind) ? arena_malloc_sampled(arena, szind, alignment, zeroed) : NULL;
     if (ptr == NULL && !sc_is_small(szind)) {
         return named ? arena_malloc_large_in(arena, szind, alignment, zeroed)
@@ -22,33 +119,43 @@ take_direct(thread_t *thread, arena_t *arena, bool named, uint32_t szind, size_t
     return ptr != NULL ? ptr : arena_malloc_small(arena, szind, thread->bin_shard);
 }
 
-/* Without a cache. */
 static void *
-alloc_direct(thread_t *thread, arena_t *wanted, uint32_t szind, size_t alignment, bool *zeroed) {
-    thread_refresh(thread);
-    thread_event(thread);
-    arena_t *arena = thread_source(thread, wanted, szind);
+alloc_uncached(thread_t *thread, arena_t *wanted, uint32_t szind, size_t alignment, bool *zeroed) {
+    refresh_if_stale(thread);
+    count_event(thread);
+    arena_t *arena = dispatch_arena(thread, wanted, szind);
     if (UNLIKELY(arena == NULL)) {
         return NULL;
     }
-    void *ptr = take_direct(thread, arena, wanted != NULL || thread->chose, szind, alignment, zeroed);
+    void *ptr = alloc_from_arena(thread, arena, wanted != NULL || thread->chose, szind, alignment, zeroed);
     if (ptr != NULL) {
         arena_count_requests(arena, szind, 1);
     }
     return ptr;
 }
 
+/* The bin is empty, or its countdown has ended. */
+static void *
+refill_cache(thread_t *thread, source_t source, uint32_t szind) {
+    bool sample = tcache_count_request(source.cache, szind);
+    refresh_if_stale(thread);
+    count_event(thread);
+    arena_t *arena = dispatch_arena(thread, source.arena, szind);
+    void *ptr = UNLIKELY(sample) ? tcache_alloc_sampled(source.cache, arena, szind) : NULL;
+    return LIKELY(ptr == NULL) ? tcache_alloc_slow(source.cache, arena, thread->bin_shard, szind) : ptr;
+}
+
 static void *
 alloc_cached(thread_t *thread, source_t source, uint32_t szind) {
     void *ptr;
-    bool looked = source.cache == &thread->cache && sc.size[szind] <= SC_LOOKUP_MAX;
-    if (!looked) {
+    bool tried = source.cache == &thread->cache && sc.size[szind] <= SC_LOOKUP_MAX;
+    if (!tried) {
         tcache_redraw(source.cache);
         if (cache_bin_pop(&source.cache->bins[szind + 1], &ptr)) {
             return ptr;
         }
     }
-    return tcache_alloc_slow(thread, source.cache, source.arena, szind);
+    return refill_cache(thread, source, szind);
 }
 
 static void *
@@ -56,7 +163,7 @@ alloc_once(thread_t *thread, source_t source, uint32_t szind, size_t alignment, 
     bool cached = source.cache != NULL && szind < source.cache->ncached && alignment <= sc.page;
     bool own = cached && source.cache == &thread->cache;
     void *ptr =
-        cached ? alloc_cached(thread, source, szind) : alloc_direct(thread, source.arena, szind, alignment, zeroed);
+        cached ? alloc_cached(thread, source, szind) : alloc_uncached(thread, source.arena, szind, alignment, zeroed);
     *zeroed = *zeroed && !cached;
     if (!own && ptr != NULL) {
         byte_counters_add_direct(&thread->bytes, sc.size[szind], 0);
@@ -64,16 +171,16 @@ alloc_once(thread_t *thread, source_t source, uint32_t szind, size_t alignment, 
     return ptr;
 }
 
-/* Making room for a second try asks hooks: not inside of one. */
+/* A second attempt. Giving memory back first calls hooks, so not inside of one. */
 static COLD void *
-try_again(thread_t *thread, source_t source, uint32_t szind, size_t alignment, bool *zeroed) {
+alloc_again(thread_t *thread, source_t source, uint32_t szind, size_t alignment, bool *zeroed) {
     if (!hooks_running()) {
         arenas_release_unused();
         quarantine_flush(thread);
     }
     void *ptr = alloc_once(thread, source, szind, alignment, zeroed);
-    if (thread->bytes.watched) {
-        byte_counters_update_watched(thread);
+    if (thread->bytes.tracked) {
+        byte_counters_update_tracked(thread);
     }
     return ptr;
 }
@@ -83,28 +190,32 @@ dispatch_alloc(thread_t *thread, source_t source, uint32_t szind, size_t alignme
     witness_no_core_lock();
     void *ptr = alloc_once(thread, source, szind, alignment, zeroed);
     if (LIKELY(ptr != NULL)) {
-        byte_counters_note(thread, sc.size[szind], 0);
+        note_bytes(thread, sc.size[szind], 0);
     } else {
-        ptr = try_again(thread, source, szind, alignment, zeroed);
+        ptr = alloc_again(thread, source, szind, alignment, zeroed);
     }
-    if (LIKELY(ptr != NULL)) {
-        modes_allocated(ptr, sc.size[szind], zeroed);
+    if (modes_apply() && ptr != NULL) {
+        dispatch_fill(ptr, sc.size[szind], zeroed);
     }
     return ptr;
 }
 
 /* ---- frees ---- */
 
-/* What is done to an object's contents, once it is known to be one. True: it waits in quarantine, and that was all. */
+/* Applies the modes of frees to an object, once it is known to be a live one. True if it waits in quarantine: the free
+ * is complete then. */
 static COLD bool
-freed_in_modes(thread_t *thread, uint64_t modes, void *ptr) {
+freed_in_modes(thread_t *thread, void *ptr) {
+    uint64_t modes = modes_on(MODES_OF_FREE);
+    if (modes == 0) {
+        return false;
+    }
     const extent_t *e = arena_extent_of(ptr, "free");
     arena_expect_live(e, ptr);
     size_t size = sc.size[e->szind];
-    if (quarantine_enter(thread, e, ptr)) {
-        thread_event(thread);
-        byte_counters_add_direct(&thread->bytes, 0, size);
-        byte_counters_note(thread, 0, size);
+    if (quarantine_add(thread, e, ptr)) {
+        count_event(thread);
+        dispatch_count_direct(thread, 0, size);
         return true;
     }
     if ((modes & MODE_JUNK_FREE) != 0) {
@@ -114,82 +225,36 @@ freed_in_modes(thread_t *thread, uint64_t modes, void *ptr) {
 }
 
 static void
-free_direct(thread_t *thread, void *ptr) {
-    thread_event(thread);
+free_uncached(thread_t *thread, void *ptr) {
+    count_event(thread);
     const extent_t *e = arena_extent_of(ptr, "free");
     size_t size = sc.size[e->szind];
     arena_free(ptr);
-    byte_counters_add_direct(&thread->bytes, 0, size);
-    byte_counters_note(thread, 0, size);
+    dispatch_count_direct(thread, 0, size);
 }
 
 static void
 free_cached(thread_t *thread, cache_t *cache, uint32_t szind, void *ptr) {
     if (!cache_bin_push(&cache->bins[szind + 1], ptr)) {
-        tcache_free_slow(thread, cache, szind, ptr);
+        count_event(thread);
+        tcache_free_slow(cache, szind, ptr);
     }
     if (cache != &thread->cache) {
         byte_counters_add_direct(&thread->bytes, 0, sc.size[szind]);
     }
-    byte_counters_note(thread, 0, sc.size[szind]);
+    note_bytes(thread, 0, sc.size[szind]);
 }
 
 void
 dispatch_free(thread_t *thread, cache_t *cache, uint32_t szind, void *ptr) {
     witness_no_core_lock();
-    thread_refresh(thread);
-    uint64_t modes = modes_on(MODES_OF_FREE);
-    if (UNLIKELY(modes != 0) && freed_in_modes(thread, modes, ptr)) {
+    refresh_if_stale(thread);
+    if (modes_apply() && freed_in_modes(thread, ptr)) {
         return;
     }
     if (cache != NULL && szind < cache->ncached) {
         free_cached(thread, cache, szind, ptr);
     } else {
-        free_direct(thread, ptr);
+        free_uncached(thread, ptr);
     }
-}
-
-static void
-note_resized(thread_t *thread, const extent_t *e, size_t old, size_t size) {
-    bool zeroed = false;
-    byte_counters_add_direct(&thread->bytes, size, old);
-    byte_counters_note(thread, size, old);
-    if (size > old) {
-        modes_allocated((char *)e->addr + old, size - old, &zeroed);
-    }
-}
-
-bool
-dispatch_resize(thread_t *thread, extent_t *e, uint32_t szind) {
-    witness_no_core_lock();
-    size_t old = sc.size[e->szind], size = sc.size[szind];
-    if (size < old && modes_on(MODES_OF_FREE) != 0) {
-        return false;
-    }
-    bool done = arena_resize_large(e, szind);
-    if (done) {
-        note_resized(thread, e, old, size);
-    }
-    return done;
-}
-
-void *
-dispatch_relocate(thread_t *thread, extent_t *e, uint32_t szind) {
-    witness_no_core_lock();
-    size_t old = sc.size[e->szind];
-    const extent_t *to = modes_on(MODES_OF_FREE) != 0 ? NULL : arena_relocate_large(e, szind);
-    if (to == NULL) {
-        return NULL;
-    }
-    note_resized(thread, to, old, sc.size[szind]);
-    return (void *)to->addr;
-}
-
-extent_t *
-dispatch_extent(const void *ptr, const char *what) {
-    extent_t *e = arena_extent_of(ptr, what);
-    if (UNLIKELY(!e->slab && (uintptr_t)ptr != e->addr)) {
-        misuse("use of an address inside an allocation", ptr, "");
-    }
-    return e;
 }

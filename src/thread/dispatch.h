@@ -1,6 +1,11 @@
 /*
- * dispatch.h -- where an allocation comes from: a cache or none, an arena; and the way back. The slow paths that the
- * entry points share.
+ * dispatch.h -- the slow paths of malloc and free, which all entry points share: they choose the cache and the arena
+ * that serve, apply the modes, and do what a thread does only now and then. Call dispatch_alloc where the fast path has
+ * failed or does not apply, dispatch_free likewise; to change an allocation's size: resize.h.
+ *
+ * Each slow path does these, in this order: it refreshes the thread if the config generation has changed (refresh.h);
+ * it counts a slow-path event, every 16th of which decays pages of arenas and collects one bin of the cache; it serves
+ * the call, from a cache (tcache.h) or straight from an arena; it adds to the byte counters; it applies the modes.
  *
  * The calling thread's own functions; on entry no lock of the core is held.
  */
@@ -9,27 +14,34 @@
 
 #include "thread/thread.h"
 
+/* The cache and the arena of a call. */
 typedef struct {
     cache_t *cache; /* the thread's own, an explicit one, or NULL: none */
-    arena_t *arena; /* where what the cache lacks comes from; NULL: the thread's */
+    arena_t *arena; /* serves what the cache lacks; NULL: the thread's */
 } source_t;
 
 /*
- * One object of a class, at an alignment (1: the class's); *zeroed: whether zeros are wanted, as for pa_alloc; set to
- * whether it reads as zeros. Tries again after giving back what the arenas do not use. NULL without memory.
+ * Allocates an object of a class, at an alignment (1: the class's own is enough). *zeroed says whether zeros are wanted
+ * and is set to whether the object reads as zeros. NULL if there is no memory, even after a second attempt, before which
+ * the arenas' unused regions and the thread's quarantine are given back.
  *
- * The fast path has looked into the thread's own cache, if the class is one that it serves, and may have counted a
- * bin's allocations down to 0.
+ * The fast path has tried the thread's own cache, if it serves the class, and may have counted the bin down to 0.
  */
 void *dispatch_alloc(thread_t *thread, source_t source, uint32_t szind, size_t alignment, bool *zeroed);
-/* Frees an object of a class into a cache. SC_NONE, or a class that the cache does not take: straight to its arena. */
+/* Frees an object into a cache; straight to its arena if `cache` is NULL or does not cover the class. szind: SC_NONE if
+ * the object must not enter a cache. */
 void dispatch_free(thread_t *thread, cache_t *cache, uint32_t szind, void *ptr);
-/* Resizes a large allocation in place to a large class. False: nothing changed. */
-bool dispatch_resize(thread_t *thread, extent_t *e, uint32_t szind);
-/* Lets it grow to a large class elsewhere in its arena, without copying; returns its new address. NULL where that
- * cannot be: nothing changed. */
-void *dispatch_relocate(thread_t *thread, extent_t *e, uint32_t szind);
-/* The extent of an allocation that lives, large ones by their first address; else misuse, naming `what`. */
-extent_t *dispatch_extent(const void *ptr, const char *what);
+
+/* ---- parts, for other slow paths ---- */
+
+/* Refreshes the thread if needed, and counts a slow-path event. */
+void dispatch_housekeep(thread_t *thread);
+/* The arena that serves a class now: `wanted` (NULL: the thread's own, or the one for oversize allocations), or, inside
+ * of a hook, one without hooks. NULL if there is no memory for that. */
+arena_t *dispatch_arena(thread_t *thread, arena_t *wanted, uint32_t szind);
+/* Adds bytes that the thread's cache was not involved in to its byte counters. */
+void dispatch_count_direct(thread_t *thread, size_t allocated, size_t freed);
+/* Fills new memory as the modes say. *zeroed says whether it reads as zeros, before and after. */
+void dispatch_fill(void *at, size_t size, bool *zeroed);
 
 #endif

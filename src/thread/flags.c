@@ -3,16 +3,15 @@
 
 #include "arena/sample.h"
 #include "base/witness.h"
-#include "thread/tcaches.h"
-#include "thread/refresh.h"
 #include "thread/modes.h"
+#include "thread/tcaches.h"
 
 #include <string.h>
 
-/* Most blocks of a batch that are taken at once: how long a bin's lock is held. */
-#define RUN 1024
+/* Most blocks of a batch that one acquisition of a bin's lock takes: it bounds how long others wait. */
+#define RUN_MAX 1024
 
-/* The numbers that stand in flags; 0 for none. */
+/* The numbers in flags; 0 for none. */
 static uint32_t
 named_arena(int flags) {
     return (uint32_t)flags >> 20;
@@ -29,9 +28,9 @@ flags_cache(thread_t *thread, int flags) {
     return named == 0 ? &thread->cache : named == 1 ? NULL : tcaches_get(named - 2);
 }
 
-/* False if a cache or an arena is named that is not there. */
+/* False if no cache or arena has the number in the flags. */
 static bool
-source_of(thread_t *thread, int flags, source_t *out) {
+flags_source(thread_t *thread, int flags, source_t *out) {
     uint32_t arena = named_arena(flags), cache = named_cache(flags);
     out->arena = arena == 0 ? NULL : arenas_want(arena - 1);
     out->cache = arena != 0 && cache == 0 ? NULL : flags_cache(thread, flags);
@@ -41,57 +40,65 @@ source_of(thread_t *thread, int flags, source_t *out) {
 bool
 flags_request(thread_t *thread, size_t size, int flags, request_t *out) {
     out->alignment = flags_alignment(flags);
-    out->szind = sc_index_aligned(size, out->alignment, &out->place);
+    out->szind = sc_index_aligned(size, out->alignment, &out->placement);
     out->zero = (flags & FLAGS_ZERO) != 0;
-    return out->szind != SC_NONE && source_of(thread, flags, &out->source);
+    return out->szind != SC_NONE && flags_source(thread, flags, &out->source);
 }
 
 void *
 flags_alloc(thread_t *thread, const request_t *request) {
     witness_no_core_lock();
     bool zeroed = request->zero;
-    void *ptr = dispatch_alloc(thread, request->source, request->szind, request->place, &zeroed);
+    void *ptr = dispatch_alloc(thread, request->source, request->szind, request->placement, &zeroed);
     if (ptr != NULL && request->zero && !zeroed) {
         memset(ptr, 0, sc.size[request->szind]);
     }
     return ptr;
 }
 
+/* ---- batches ---- */
+
 static void
-fill(void *ptr, size_t size, bool zero) {
+fill_block(void *ptr, size_t size, bool zero) {
     bool zeroed = false;
-    modes_allocated(ptr, size, &zeroed);
+    if (modes_on(MODES_OF_ALLOC) != 0) {
+        dispatch_fill(ptr, size, &zeroed);
+    }
     if (zero && !zeroed) {
         memset(ptr, 0, size);
     }
 }
 
-/* Up to n of a small class, from slabs. */
-static size_t
-take_run(thread_t *thread, const request_t *request, void **ptrs, size_t n) {
-    arena_t *arena = thread_source(thread, request->source.arena, request->szind);
+/* Takes up to n blocks of a small class from slabs; one of them may be a sample. Returns how many. */
+static uint32_t
+take_blocks(arena_t *arena, uint32_t bin_shard, uint32_t szind, void **ptrs, size_t n) {
     bool due, zeroed = false;
-    uint32_t want = sample_countdown(request->szind, n < RUN ? (uint32_t)n : RUN, &due);
-    size_t size = sc.size[request->szind];
-    uint32_t got = arena == NULL ? 0 : arena_fill(arena, request->szind, thread->bin_shard, want - due, ptrs);
+    uint32_t want = sample_countdown(szind, n < RUN_MAX ? (uint32_t)n : RUN_MAX, &due);
+    uint32_t got = arena_fill(arena, szind, bin_shard, want - due, ptrs);
     if (UNLIKELY(due) && got == want - 1) {
-        ptrs[got] = arena_malloc_sampled(arena, request->szind, sc.page, &zeroed);
+        ptrs[got] = arena_malloc_sampled(arena, szind, sc.page, &zeroed);
         got += ptrs[got] != NULL;
     }
+    return got;
+}
+
+static size_t
+alloc_run(thread_t *thread, const request_t *request, void **ptrs, size_t n) {
+    arena_t *arena = dispatch_arena(thread, request->source.arena, request->szind);
+    size_t size = sc.size[request->szind];
+    uint32_t got = arena == NULL ? 0 : take_blocks(arena, thread->bin_shard, request->szind, ptrs, n);
     for (uint32_t i = 0; i < got; i++) {
-        fill(ptrs[i], size, request->zero);
+        fill_block(ptrs[i], size, request->zero);
     }
     if (got > 0) {
         arena_count_requests(arena, request->szind, got);
     }
-    byte_counters_add_direct(&thread->bytes, got * size, 0);
-    byte_counters_note(thread, got * size, 0);
-    thread_refresh(thread);
-    thread_event(thread);
+    dispatch_count_direct(thread, got * size, 0);
+    dispatch_housekeep(thread);
     return got;
 }
 
-/* A single allocation tries harder for memory than a run does. */
+/* Where a run brings nothing, a single allocation tries harder for memory. */
 size_t
 flags_alloc_batch(thread_t *thread, void **ptrs, size_t n, size_t size, int flags) {
     witness_no_core_lock();
@@ -102,7 +109,7 @@ flags_alloc_batch(thread_t *thread, void **ptrs, size_t n, size_t size, int flag
     }
     request.source.cache = NULL;
     while (filled < n) {
-        size_t got = sc_is_small(request.szind) ? take_run(thread, &request, ptrs + filled, n - filled) : 0;
+        size_t got = sc_is_small(request.szind) ? alloc_run(thread, &request, ptrs + filled, n - filled) : 0;
         if (got == 0) {
             ptrs[filled] = flags_alloc(thread, &request);
             got = ptrs[filled] != NULL;

@@ -1,16 +1,17 @@
 /*
- * modes.h -- what may be done to memory as it is allocated and freed: junk, zeros, quarantine. Live for all threads.
+ * modes.h -- what is done to memory as it is allocated and freed: junk, zeros, quarantine. Modes change at any time, for
+ * all threads (modes_set in refresh.h); use this header to ask which are on.
  *
- * While any mode is on, threads' caches are off (thread_refit): every call then takes a slow path, which sees to it;
- * with all modes off, nothing of them is left on any path of a hit. A thread follows a change within the bound of
- * refresh.h. Explicit caches stay on: all of their calls come here anyway.
+ *   junk        allocated memory holds JUNK_ALLOCATED, freed memory JUNK_FREED, in all of its usable size
+ *   zero        allocated memory reads as zeros; it takes precedence over junk
+ *   quarantine  freed objects wait before they are used again (quarantine.h)
  *
- *   junk        what is allocated holds JUNK_ALLOCATED, what is freed JUNK_FREED, in all of its usable size
- *   zero        what is allocated reads as zeros; it goes before junk
- *   quarantine  what is freed waits before it is used again (quarantine.h)
+ * While any mode is on, threads' caches are off (thread_refit): every call then takes a slow path, which applies the
+ * modes (dispatch.c). While all are off, no hit costs anything. A thread sees a change within the bound of refresh.h.
+ * Explicit caches stay on: calls that name one always take a slow path.
  *
- * What grows in place gets its new part as an allocation would; nothing shrinks in place in a mode of frees, so that
- * what is given up is freed whole.
+ * An allocation that grows in place gets its new part filled as a new one would. Nothing shrinks in place in a mode of
+ * frees: it moves, so that the old block is freed whole.
  */
 #ifndef LUNALLOC_THREAD_MODES_H
 #define LUNALLOC_THREAD_MODES_H
@@ -24,23 +25,10 @@
 #define MODES_OF_ALLOC ((uint64_t)(MODE_JUNK_ALLOC | MODE_ZERO))
 #define MODES_OF_FREE  (~MODES_OF_ALLOC)
 
-/* Of those in the mask, which are on; 0 for none. */
+/* The modes of the mask that are on; 0 for none. For MODES_QUARANTINE: the limit of a thread's quarantine in bytes. */
 static inline uint64_t
 modes_on(uint64_t mask) {
     return atomic_get(&options.modes) & mask;
 }
-
-COLD void modes_fill(void *at, size_t size, bool *zeroed);
-
-/* Fills what was just allocated, or has been gained; *zeroed tells whether it reads as zeros. */
-static inline void
-modes_allocated(void *at, size_t size, bool *zeroed) {
-    if (UNLIKELY(modes_on(MODES_OF_ALLOC) != 0)) {
-        modes_fill(at, size, zeroed);
-    }
-}
-
-/* Sets those of the mask, for all threads: the calling one at once. May be called before boot. */
-void modes_set(uint64_t mask, uint64_t modes);
 
 #endif

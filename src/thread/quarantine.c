@@ -1,4 +1,4 @@
-/* quarantine.c -- a ring of pointers for each thread, made when the first object enters, and larger when it is full. */
+/* quarantine.c -- a ring of pointers for each thread: created when the first object enters, doubled when it is full. */
 #include "thread/quarantine.h"
 
 #include "base/check.h"
@@ -14,17 +14,18 @@
 #define LG_RING_MAX   METADATA_LG_MAX - LG_SLOT
 #define LG_QUARANTINE 11
 
-_Static_assert(QUARANTINE_MOST == 1U << (LG_RING_MAX), "a ring of this size can be had");
+_Static_assert(QUARANTINE_MAX_OBJECTS == 1U << (LG_RING_MAX), "metadata has blocks for the largest ring");
 
 typedef struct quarantine {
     /* Synchronization: the owner alone: these fields. */
-    void **ring;    /* 2^lg pointers; NULL while it is empty */
-    uint32_t lg;    /* of the ring */
-    uint32_t first; /* the oldest one's place */
-    uint32_t n;     /* objects */
-    uint64_t bytes; /* of them */
+    void **ring;    /* 2^lg pointers; may be NULL while no object waits */
+    uint32_t lg;    /* log2 of the ring's size */
+    uint32_t first; /* index of the oldest object, modulo 2^lg */
+    uint32_t n;     /* waiting objects */
+    uint64_t bytes; /* their usable sizes */
 
-    _Atomic uint32_t held[SC_MAX_SIZES]; /* Synchronization: the owner writes, any thread reads; objects by szind. */
+    _Atomic uint32_t
+        held[SC_MAX_SIZES]; /* Synchronization: the owner writes, any thread reads; waiting objects by szind. */
 } quarantine_t;
 _Static_assert(sizeof(quarantine_t) <= 1U << LG_QUARANTINE, "a quarantine fits its block");
 
@@ -35,7 +36,7 @@ slot(const quarantine_t *q, uint32_t i) {
 
 /* ---- contents ---- */
 
-/* The first of `size` bytes, a multiple of 8, that is no junk any more; `size` if there is none. */
+/* Offset of the first of `size` bytes that is not JUNK_FREED; `size` if all are. */
 static size_t
 first_written(const unsigned char *at, size_t size) {
     const uint64_t *words = (const void *)at;
@@ -49,7 +50,7 @@ first_written(const unsigned char *at, size_t size) {
 }
 
 static COLD void
-report_write(const void *ptr, size_t offset, size_t size) {
+report_write_after_free(const void *ptr, size_t offset, size_t size) {
     char buf[64];
     fmt_t detail = fmt_begin(buf, sizeof buf);
     fmt_str(&detail, "at byte ");
@@ -63,13 +64,13 @@ static void
 check_unwritten(const void *ptr, size_t size) {
     size_t offset = first_written(ptr, size);
     if (UNLIKELY(offset != size)) {
-        report_write(ptr, offset, size);
+        report_write_after_free(ptr, offset, size);
     }
 }
 
-/* Only what is all junk may be here already. */
+/* An object that waits is all junk, so the queue is searched only for one that is. */
 static void
-check_is_new(const quarantine_t *q, const void *ptr, size_t size) {
+check_not_waiting(const quarantine_t *q, const void *ptr, size_t size) {
     if (first_written(ptr, size) != size) {
         return;
     }
@@ -82,7 +83,7 @@ check_is_new(const quarantine_t *q, const void *ptr, size_t size) {
 
 /* ---- the ring ---- */
 
-/* NULL without memory. */
+/* The thread's quarantine, created on first use. NULL if there is no memory. */
 static quarantine_t *
 quarantine_of(thread_t *thread) {
     quarantine_t *q = atomic_get(&thread->quarantine);
@@ -93,9 +94,9 @@ quarantine_of(thread_t *thread) {
     return q;
 }
 
-/* Twice as large, or a first one. False if it may not be, or without memory. */
+/* Doubles the ring, or creates it. False if it has its largest size, or if there is no memory. */
 static bool
-grow(quarantine_t *q) {
+grow_ring(quarantine_t *q) {
     uint32_t lg = q->ring == NULL ? LG_RING_MIN : q->lg + 1;
     void **ring = lg > LG_RING_MAX ? NULL : metadata_block_alloc(lg + LG_SLOT);
     if (ring == NULL) {
@@ -114,7 +115,7 @@ grow(quarantine_t *q) {
 }
 
 static void
-drop_ring(quarantine_t *q) {
+delete_ring(quarantine_t *q) {
     if (q->ring != NULL) {
         metadata_block_free(q->ring, q->lg + LG_SLOT);
         q->ring = NULL;
@@ -128,10 +129,10 @@ push(quarantine_t *q, void *ptr, uint32_t szind) {
     counter_add(&q->held[szind], 1);
 }
 
-/* The oldest one goes back to its arena, which may run hooks, and so comes last. It is no longer all junk: when it is
- * allocated again, not written to and freed, nothing suggests that it is here already. */
+/* Checks the oldest object and returns it to its arena. That may run hooks, so it is the last step. The object is made to
+ * differ from junk: when it is allocated again and freed unwritten, it does not look like a waiting one. */
 static void
-leave(quarantine_t *q) {
+release_oldest(quarantine_t *q) {
     void *ptr = *slot(q, 0);
     const extent_t *e = arena_extent_of(ptr, "free");
     q->first++;
@@ -143,43 +144,43 @@ leave(quarantine_t *q) {
     arena_free(ptr);
 }
 
-/* Lets those leave that are more than so many bytes. */
+/* Releases the oldest objects until at most `bytes` wait. */
 static void
-leave_to(quarantine_t *q, uint64_t bytes) {
+release_to(quarantine_t *q, uint64_t bytes) {
     while (q->n > 0 && q->bytes > bytes) {
-        leave(q);
+        release_oldest(q);
     }
 }
 
-/* Room for one more, of `size` bytes. False without memory. */
+/* Makes room for one more object, of `size` bytes. False if there is no memory. */
 static bool
 make_room(quarantine_t *q, size_t size, uint64_t limit) {
-    leave_to(q, limit - size);
+    release_to(q, limit - size);
     bool full = q->ring == NULL || q->n == 1U << q->lg;
-    if (full && !grow(q) && q->n > 0) {
-        leave(q);
+    if (full && !grow_ring(q) && q->n > 0) {
+        release_oldest(q);
     }
     return q->ring != NULL;
 }
 
-/* ---- from outside ---- */
+/* ---- the thread's queue ---- */
 
 static bool
-takes(const thread_t *thread, const extent_t *e, uint64_t limit) {
+may_enter(const thread_t *thread, const extent_t *e, uint64_t limit) {
     return thread != &thread_exited && !hooks_running() && sc.size[e->szind] <= limit &&
            !atomic_get(&arenas_get(extent_arena(e))->manual) && (e->slab || e->sample == NULL);
 }
 
 bool
-quarantine_enter(thread_t *thread, const extent_t *e, void *ptr) {
+quarantine_add(thread_t *thread, const extent_t *e, void *ptr) {
     witness_no_core_lock();
     uint64_t limit = modes_on(MODES_QUARANTINE);
     size_t size = sc.size[e->szind];
-    quarantine_t *q = takes(thread, e, limit) ? quarantine_of(thread) : NULL;
+    quarantine_t *q = may_enter(thread, e, limit) ? quarantine_of(thread) : NULL;
     if (q == NULL) {
         return false;
     }
-    check_is_new(q, ptr, size);
+    check_not_waiting(q, ptr, size);
     if (!make_room(q, size, limit)) {
         return false;
     }
@@ -193,7 +194,7 @@ quarantine_fit(thread_t *thread) {
     witness_no_core_lock();
     quarantine_t *q = atomic_get(&thread->quarantine);
     if (q != NULL) {
-        leave_to(q, modes_on(MODES_QUARANTINE));
+        release_to(q, modes_on(MODES_QUARANTINE));
     }
 }
 
@@ -202,8 +203,8 @@ quarantine_flush(thread_t *thread) {
     witness_no_core_lock();
     quarantine_t *q = atomic_get(&thread->quarantine);
     if (q != NULL) {
-        leave_to(q, 0);
-        drop_ring(q);
+        release_to(q, 0);
+        delete_ring(q);
     }
 }
 

@@ -1,32 +1,35 @@
 /*
- * quarantine.h -- freed objects that wait, oldest first, before they may be used again: of each thread, up to the
- * bytes that options.modes says and QUARANTINE_MOST objects.
+ * quarantine.h -- freed objects that wait before they may be used again, so that writes after free and double frees are
+ * detected. Each thread has a queue, oldest first, of at most as many bytes as options.modes says and QUARANTINE_MAX_OBJECTS
+ * objects.
  *
- * What enters is an allocation that lives: the caller has checked it (arena_expect_live). It is filled with JUNK_FREED
- * and must still be when it leaves: else it was written to after it was freed, which is misuse; so is a second free
- * while it waits. Not for objects that are larger than the limit, of manual arenas (which may be reset at any time),
- * samples of the profiler, or what is freed inside of a hook.
+ * An object enters when it is freed, once the caller has checked that it is live (arena_expect_live). It is filled with
+ * JUNK_FREED. When it leaves, any other content is misuse, because it was written to after the free; a second free while
+ * it waits is misuse, too. These do not enter: objects larger than the limit, objects of manual arenas (which may be
+ * reset at any time), samples of the profiler, and objects freed inside of a hook.
  *
- * What waits counts as cached. It goes back to its arena when the thread's cache is flushed, when the limit falls,
- * when the thread ends, and when the thread finds no memory.
+ * Waiting objects count as cached. They return to their arenas when the thread's cache is flushed, when the limit falls,
+ * when the thread ends, and when it finds no memory.
+ *
+ * Synchronization: the owning thread; quarantine_count says otherwise.
  */
 #ifndef LUNALLOC_THREAD_QUARANTINE_H
 #define LUNALLOC_THREAD_QUARANTINE_H
 
 #include "thread/thread.h"
 
-#define QUARANTINE_MOST 8192
+#define QUARANTINE_MAX_OBJECTS 8192
 
-/* Takes what the calling thread frees. False: it does not. */
-bool quarantine_enter(thread_t *thread, const extent_t *e, void *ptr);
-/* Lets those leave that are too many for the present limit. */
+/* Takes an object that the calling thread frees. False if it may not enter, or if there is no memory for the queue. */
+bool quarantine_add(thread_t *thread, const extent_t *e, void *ptr);
+/* Releases the oldest objects until the rest fits the present limit. */
 void quarantine_fit(thread_t *thread);
-/* Lets all leave. */
+/* Releases all. */
 void quarantine_flush(thread_t *thread);
-/* Of a thread that has ended, and whose quarantine is empty. */
+/* Deletes the empty quarantine of a thread that has ended. */
 void quarantine_delete(thread_t *thread);
 
-/* Objects of a class that wait. Any thread may ask while the threads' lock is held. */
+/* Waiting objects of a class. Any thread may ask while it holds the threads' lock. */
 uint32_t quarantine_count(const thread_t *thread, uint32_t szind);
 
 #endif

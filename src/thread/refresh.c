@@ -1,10 +1,13 @@
-/* refresh.c -- what threads do when all are asked. */
+/* refresh.c -- requests to all threads, and what each does about them. */
 #include "thread/refresh.h"
 
+#include "base/generation.h"
+#include "base/options.h"
+#include "extent/hooks.h"
 #include "thread/quarantine.h"
 #include "thread/tcache.h"
 
-static _Atomic uint32_t flushes; /* Synchronization: any thread; how often they were asked for. */
+static _Atomic uint32_t flushes; /* Synchronization: any thread adds; how often a flush was requested. */
 
 void
 thread_flush(thread_t *thread) {
@@ -12,10 +15,15 @@ thread_flush(thread_t *thread) {
     quarantine_flush(thread);
 }
 
-/* The word first: what is asked meanwhile is another time's. */
+static bool
+is_stale(const thread_t *thread) {
+    return atomic_get(&thread->config_generation) != config_generation_latest();
+}
+
+/* The generation is stored first: a request that arrives meanwhile makes the thread stale again. */
 void
-thread_refresh_slow(thread_t *thread) {
-    if (thread == &thread_exited || hooks_running()) {
+thread_refresh(thread_t *thread) {
+    if (thread == &thread_exited || hooks_running() || !is_stale(thread)) {
         return;
     }
     atomic_set(&thread->config_generation, config_generation_latest());
@@ -43,17 +51,26 @@ threads_request_flush(void) {
     threads_request_refresh();
 }
 
+void
+modes_set(uint64_t mask, uint64_t modes) {
+    uint64_t old = atomic_get(&options.modes);
+    while (!atomic_compare_exchange_weak_explicit(&options.modes, &old, (old & ~mask) | (modes & mask),
+                                                  memory_order_relaxed, memory_order_relaxed)) {
+    }
+    threads_request_refresh();
+}
+
 static void
-add_behind(const thread_t *thread, void *context) {
+add_stale(const thread_t *thread, void *context) {
     uint32_t *n = context;
-    *n += atomic_get(&thread->config_generation) != config_generation_latest();
+    *n += is_stale(thread);
 }
 
 uint32_t
 threads_stale(void) {
     uint32_t n = 0;
     threads_lock();
-    thread_each(add_behind, &n);
+    thread_each(add_stale, &n);
     threads_unlock();
     return n;
 }

@@ -1,39 +1,39 @@
 /*
- * refresh.h -- what threads do when all are asked (base/generation.h): they move to another arena if their number has
- * changed, flush their caches if that was wanted, and fit caches and quarantine to the present limits and modes.
+ * refresh.h -- how a change of settings reaches all threads. Call threads_request_refresh after you changed a setting
+ * that threads cache (limits of caches, number of arenas, sampling), threads_request_flush to have all caches emptied,
+ * modes_set to change a mode.
  *
- * A thread follows at the start of its next slow path. A hit counts its bin down, so that is after no more than
- * TCACHE_PERIOD allocations of one class; or, where it only frees, when the stack of a class is full, after no more
- * than tcache_max_slots frees. One that sleeps follows when it allocates or frees again. Inside of a hook no thread
- * follows: an operation of its own is under way.
+ * Nobody writes to another thread's state: a request bumps the config generation (base/generation.h), and each thread
+ * compares it with the value it last saw at the start of its next slow path. If they differ, it moves to another arena
+ * if their number has changed, flushes its cache if that was requested, and fits cache and quarantine to the present
+ * limits and modes.
  *
- * Explicit caches have no thread that could be asked: their stacks grow by the present limits, and take back what is
- * too much when they are flushed.
+ * The bound: a hit counts its bin down, so a thread refreshes after at most TCACHE_PERIOD allocations of one class; if
+ * it only frees, when a stack is full, after at most tcache_max_slots frees. A thread that sleeps refreshes at its next
+ * call. Inside of a hook no thread refreshes: an operation of its own is under way.
+ *
+ * Explicit caches belong to no thread: their stacks grow by the present limits, and give back what exceeds these when
+ * they are flushed.
  */
 #ifndef LUNALLOC_THREAD_REFRESH_H
 #define LUNALLOC_THREAD_REFRESH_H
 
-#include "base/generation.h"
 #include "thread/thread.h"
 
-COLD void thread_refresh_slow(thread_t *thread);
-
-/* The calling thread does what it was asked for since it did so last. */
-static inline void
-thread_refresh(thread_t *thread) {
-    if (UNLIKELY(atomic_get(&thread->config_generation) != config_generation_latest())) {
-        thread_refresh_slow(thread);
-    }
-}
-
-/* Asks all threads to look at what has changed; the calling one follows at once. May be called before boot. */
-void threads_request_refresh(void);
-/* Asks them to give back what their caches and quarantines hold. */
-void threads_request_flush(void);
-/* Threads that have not come to a slow path since they were last asked. */
-uint32_t threads_stale(void) EXCLUDES(role_threads);
-
+/* The calling thread applies all that was requested since it last did. Slow paths call this when the config generation
+ * has changed. */
+COLD void thread_refresh(thread_t *thread);
 /* Gives back what the calling thread's cache and quarantine hold. */
 void thread_flush(thread_t *thread);
+
+/* Requests that all threads refresh; the calling one does at once. May be called before boot. */
+void threads_request_refresh(void);
+/* Requests that they flush, too. */
+void threads_request_flush(void);
+/* Sets the modes of the mask (modes.h), for all threads. May be called before boot. */
+void modes_set(uint64_t mask, uint64_t modes);
+
+/* Threads that have not refreshed since the last request. */
+uint32_t threads_stale(void) EXCLUDES(role_threads);
 
 #endif

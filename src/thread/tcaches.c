@@ -1,6 +1,7 @@
-/* tcaches.c -- the table of explicit caches, made when the first one is. */
+/* tcaches.c -- the table of explicit caches, created with the first one. */
 #include "thread/tcaches.h"
 
+#include "arena/arenas.h"
 #include "base/witness.h"
 #include "extent/metadata.h"
 #include "thread/tcache.h"
@@ -13,32 +14,32 @@ _Static_assert(sizeof(cache_t) <= 1U << LG_CACHE, "a cache fits its block");
 typedef cache_t *_Atomic entry_t;
 
 static lock_t lock = LOCK_INITIALIZER(RANK_TCACHES);
-static entry_t
-    *_Atomic table; /* Synchronization: written once, under the lock, as its entries are; read at any time. */
+/* Synchronization: written once, under the lock, as its entries are; read at any time. */
+static entry_t *_Atomic table;
 
 static void
-caches_lock(void) ACQUIRE(role_tcaches) NO_THREAD_SAFETY {
+tcaches_lock(void) ACQUIRE(role_tcaches) NO_THREAD_SAFETY {
     lock_acquire(&lock);
 }
 
 static void
-caches_unlock(void) RELEASE(role_tcaches) NO_THREAD_SAFETY {
+tcaches_unlock(void) RELEASE(role_tcaches) NO_THREAD_SAFETY {
     lock_release(&lock);
 }
 
-/* NULL without memory. */
+/* The table, created on first use. NULL if there is no memory. */
 static entry_t *
-make_table(void) REQUIRES(role_tcaches) {
+table_get(void) REQUIRES(role_tcaches) {
     if (atomic_get(&table) == NULL) {
         atomic_set_release(&table, metadata_alloc(TCACHES_MAX * sizeof(entry_t), CACHELINE));
     }
     return atomic_get(&table);
 }
 
-/* The lowest number that is free; TCACHES_MAX if there is none. */
+/* The lowest free number; TCACHES_MAX if there is none. */
 static uint32_t
 free_number(void) REQUIRES(role_tcaches) {
-    const entry_t *entries = make_table();
+    const entry_t *entries = table_get();
     uint32_t id = entries == NULL ? TCACHES_MAX : 0;
     while (id < TCACHES_MAX && atomic_get(&entries[id]) != NULL) {
         id++;
@@ -58,15 +59,15 @@ cache_new(void) {
 }
 
 uint32_t
-caches_create(void) {
+tcaches_create(void) {
     witness_no_core_lock();
-    caches_lock();
+    tcaches_lock();
     uint32_t id = free_number();
     cache_t *cache = id < TCACHES_MAX ? cache_new() : NULL;
     if (cache != NULL) {
         atomic_set_release(&atomic_get(&table)[id], cache);
     }
-    caches_unlock();
+    tcaches_unlock();
     return cache != NULL ? id : TCACHES_MAX;
 }
 
@@ -87,10 +88,10 @@ tcaches_flush(uint32_t id) {
     return cache != NULL;
 }
 
-/* Takes a cache out of the table; its requests go to arena 0's (arena_t's nrequests). NULL if there is none. */
+/* Removes a cache from the table and adds its requests to arena 0's (arena_t's nrequests). NULL if there is none. */
 static cache_t *
-take_out(uint32_t id) {
-    caches_lock();
+remove_from_table(uint32_t id) {
+    tcaches_lock();
     cache_t *cache = tcaches_get(id);
     if (cache != NULL) {
         atomic_set(&atomic_get(&table)[id], NULL);
@@ -98,14 +99,14 @@ take_out(uint32_t id) {
             atomic_add(&arenas_get(0)->nrequests[i], tcache_requests(cache, i));
         }
     }
-    caches_unlock();
+    tcaches_unlock();
     return cache;
 }
 
 bool
-caches_destroy(uint32_t id) {
+tcaches_destroy(uint32_t id) {
     witness_no_core_lock();
-    cache_t *cache = take_out(id);
+    cache_t *cache = remove_from_table(id);
     if (cache != NULL) {
         tcache_fit(cache, 0);
         metadata_block_free(cache, LG_CACHE);
@@ -114,15 +115,15 @@ caches_destroy(uint32_t id) {
 }
 
 void
-caches_each(void (*visit)(const cache_t *cache, void *context), void *context) {
-    caches_lock();
+tcaches_each(void (*visit)(const cache_t *cache, void *context), void *context) {
+    tcaches_lock();
     const entry_t *entries = atomic_get(&table);
     for (uint32_t id = 0; entries != NULL && id < TCACHES_MAX; id++) {
         if (atomic_get(&entries[id]) != NULL) {
             visit(atomic_get(&entries[id]), context);
         }
     }
-    caches_unlock();
+    tcaches_unlock();
 }
 
 void

@@ -1,10 +1,11 @@
 /*
- * tcaches.h -- explicit caches: made by request, known by a number, used by whichever thread names them.
+ * tcaches.h -- explicit caches ("tcache.create", MALLOCX_TCACHE): an application creates one, gets its number, and any
+ * thread may name that number in a call. Use one to keep a task's objects together, whatever thread runs it.
  *
- * The table is thread-safe; a cache itself is not: one call at a time allocates from it, frees into it, flushes or
- * destroys it, and that is the application's duty. It may hold objects of any arena, manual ones too, which are to be
- * flushed before such an arena is reset or destroyed. A cache that no thread was using during a fork serves the child,
- * too.
+ * The table of caches is thread-safe. A cache itself is not: the application sees to it that one call at a time allocates
+ * from it, frees into it, flushes or destroys it. It may hold objects of any arena; those of a manual arena must be
+ * flushed before that arena is reset or destroyed. After a fork, the child may use each cache that no thread was using
+ * then.
  */
 #ifndef LUNALLOC_THREAD_TCACHES_H
 #define LUNALLOC_THREAD_TCACHES_H
@@ -12,20 +13,20 @@
 #include "os/lock.h"
 #include "thread/cache.h"
 
-/* Numbers are below this: what the flags of an allocation have room for (flags.h). */
+/* Numbers are below this: an allocation's flags have room for no more (flags.h). */
 #define TCACHES_MAX 4094
 
-/* A new, empty cache; its number, TCACHES_MAX without memory or a free number. */
-uint32_t caches_create(void) EXCLUDES(role_tcaches);
-/* A cache by its number; NULL if there is none. Any number may be asked. */
+/* Creates an empty cache. Returns its number; TCACHES_MAX if there is no memory or no free number. */
+uint32_t tcaches_create(void) EXCLUDES(role_tcaches);
+/* A cache by its number, which may be any; NULL if there is none. */
 cache_t *tcaches_get(uint32_t id);
-/* Gives back what it holds. False if there is none. */
+/* Gives back all that a cache holds. False if there is no such cache. */
 bool tcaches_flush(uint32_t id);
-/* The same, and its number may be given to a new one. */
-bool caches_destroy(uint32_t id) EXCLUDES(role_tcaches);
+/* Flushes a cache and deletes it; a new one may get its number. False if there is no such cache. */
+bool tcaches_destroy(uint32_t id) EXCLUDES(role_tcaches);
 
-/* Calls visit for each, under the lock. */
-void caches_each(void (*visit)(const cache_t *cache, void *context), void *context) EXCLUDES(role_tcaches);
+/* Calls visit for each cache, under the table's lock. */
+void tcaches_each(void (*visit)(const cache_t *cache, void *context), void *context) EXCLUDES(role_tcaches);
 
 void tcaches_prefork(void);
 void tcaches_postfork(bool child);

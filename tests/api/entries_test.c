@@ -17,6 +17,7 @@
 #include "thread/refresh.h"
 #include "thread/quarantine.h"
 #include "thread/tcache.h"
+#include "thread/thread_life.h"
 
 #include <malloc.h>
 #include <stdlib.h>
@@ -190,23 +191,27 @@ ENTRY(slow_free, block)
 ENTRY(slow_usable_size, block)
 ENTRY(dispatch_alloc, thread, (source_t){.cache = &thread->cache}, 0, 1, &zeroed)
 ENTRY(dispatch_free, thread, &thread->cache, sc_index(24), block)
-ENTRY(dispatch_resize, thread, extent(), large_class() - 1)
-ENTRY(dispatch_relocate, thread, extent(), large_class() + 1)
-ENTRY(tcache_alloc_slow, thread, &thread->cache, NULL, 0)
-ENTRY(tcache_free_slow, thread, &thread->cache, sc_index(24), block)
+ENTRY(resize_in_place, thread, extent(), large_class() - 1)
+ENTRY(resize_block, thread, extent(), large,
+      &(request_t){.szind = large_class() + 1, .alignment = 1, .placement = 1, .source = {.cache = &thread->cache}})
+ENTRY(resize_free, thread, &thread->cache, block)
+ENTRY(dispatch_housekeep, thread)
+ENTRY(tcache_alloc_slow, &thread->cache, NULL, 0, 0)
+ENTRY(tcache_alloc_sampled, &thread->cache, NULL, 0)
+ENTRY(tcache_free_slow, &thread->cache, sc_index(24), block)
 ENTRY(tcache_open, &thread->cache)
 ENTRY(tcache_flush, &thread->cache)
 ENTRY(tcache_fit, &thread->cache, 0)
 ENTRY(thread_flush, thread)
-ENTRY(quarantine_enter, thread, extent(), large)
+ENTRY(quarantine_add, thread, extent(), large)
 ENTRY(quarantine_fit, thread)
 ENTRY(quarantine_flush, thread)
 ENTRY(tcache_collect, &thread->cache)
-ENTRY(flags_alloc, thread, &(request_t){.place = 1})
+ENTRY(flags_alloc, thread, &(request_t){.placement = 1})
 ENTRY(flags_alloc_batch, thread, &out, 1, 24, 0)
-ENTRY(caches_create)
+ENTRY(tcaches_create)
 ENTRY(tcaches_flush, 0)
-ENTRY(caches_destroy, 0)
+ENTRY(tcaches_destroy, 0)
 
 /* ---- internal: arenas ---- */
 

@@ -175,7 +175,7 @@ static void
 begin(uint64_t first_seed) {
     seed = first_seed;
     for (unsigned i = 0; i < NCACHES; i++) {
-        caches[i] = caches_create();
+        caches[i] = tcaches_create();
         assert_in_range(caches[i], 0, TCACHES_MAX - 1);
     }
     for (unsigned i = 0; i < NARENAS; i++) {
@@ -192,7 +192,7 @@ end(void) {
         }
     }
     for (unsigned i = 0; i < NCACHES; i++) {
-        assert_true(caches_destroy(caches[i]));
+        assert_true(tcaches_destroy(caches[i]));
     }
     for (unsigned i = 0; i < NARENAS; i++) {
         lunalloc_stats_t stats;
@@ -256,7 +256,7 @@ test_caches_are_made_whole_or_not(void **state) {
     for (first_refused = 0; n < 64; first_refused++) {
         asked = 0;
         atomic_set_release(&fault_slot, refuse_from);
-        id[n] = caches_create();
+        id[n] = tcaches_create();
         atomic_set_release(&fault_slot, NULL);
         failed += id[n] == TCACHES_MAX;
         n += id[n] != TCACHES_MAX;
@@ -265,7 +265,7 @@ test_caches_are_made_whole_or_not(void **state) {
         void *ptr = mallocx(100, MALLOCX_TCACHE((int)id[--n]));
         assert_non_null(ptr);
         dallocx(ptr, MALLOCX_TCACHE((int)id[n]));
-        assert_true(caches_destroy(id[n]));
+        assert_true(tcaches_destroy(id[n]));
     }
     assert_true(failed > 0);
 }

@@ -9,7 +9,7 @@
 #include "os/fault.h"
 #include "thread/tcaches.h"
 #include "thread/tcache.h"
-#include "thread/thread.h"
+#include "thread/thread_life.h"
 
 #define MANY      3000
 #define NO_CACHE  MALLOCX_TCACHE(TCACHES_MAX - 1)
@@ -246,7 +246,7 @@ test_arena_by_number(void **state) {
 
 static int
 new_cache(void) {
-    uint32_t id = caches_create();
+    uint32_t id = tcaches_create();
     assert_in_range(id, 0, TCACHES_MAX - 1);
     return (int)id;
 }
@@ -284,10 +284,10 @@ test_explicit_cache_holds_what_is_freed(void **state) {
     dallocx(own, 0);
     assert_true(tcaches_flush((uint32_t)id));
     assert_int_equal(held(id, 100), 0);
-    assert_true(caches_destroy((uint32_t)id));
+    assert_true(tcaches_destroy((uint32_t)id));
     assert_null(mallocx(100, MALLOCX_TCACHE(id)));
     assert_false(tcaches_flush((uint32_t)id));
-    assert_false(caches_destroy((uint32_t)id));
+    assert_false(tcaches_destroy((uint32_t)id));
 }
 
 /* A manual arena's objects, which no thread's cache takes. */
@@ -312,7 +312,7 @@ test_explicit_cache_of_a_manual_arena(void **state) {
     assert_int_equal(lunalloc_stats(arena, &stats), 0);
     assert_int_equal(stats.nmalloc, stats.ndalloc);
     assert_int_equal(arenas_destroy(arena), 0);
-    assert_true(caches_destroy((uint32_t)id));
+    assert_true(tcaches_destroy((uint32_t)id));
 }
 
 static uint64_t
@@ -341,7 +341,7 @@ test_explicit_cache_in_statistics(void **state) {
     }
     assert_int_equal(requests_of(3000), requests + MANY);
     assert_int_equal(cached_bytes(), cached + held(id, 3000) * nallocx(3000, 0));
-    assert_true(caches_destroy((uint32_t)id));
+    assert_true(tcaches_destroy((uint32_t)id));
     assert_int_equal(requests_of(3000), requests + MANY);
     assert_int_equal(cached_bytes(), cached);
 }
@@ -351,12 +351,12 @@ test_cache_numbers(void **state) {
     (void)state;
     int a = new_cache(), b = new_cache();
     assert_int_not_equal(a, b);
-    assert_true(caches_destroy((uint32_t)a));
+    assert_true(tcaches_destroy((uint32_t)a));
     assert_int_equal(new_cache(), a);
-    assert_true(caches_destroy((uint32_t)a));
-    assert_true(caches_destroy((uint32_t)b));
+    assert_true(tcaches_destroy((uint32_t)a));
+    assert_true(tcaches_destroy((uint32_t)b));
     uint32_t n = 0;
-    while (caches_create() < TCACHES_MAX) {
+    while (tcaches_create() < TCACHES_MAX) {
         n++;
     }
     assert_int_equal(n, TCACHES_MAX);
@@ -364,7 +364,7 @@ test_cache_numbers(void **state) {
     assert_non_null(ptr);
     dallocx(ptr, MALLOCX_TCACHE((int)TCACHES_MAX - 1));
     while (n > 0) {
-        assert_true(caches_destroy(--n));
+        assert_true(tcaches_destroy(--n));
     }
 }
 
@@ -378,8 +378,8 @@ use_and_destroy(void *arg) {
         memset(ptr, 1, 1 + i);
         dallocx(ptr, MALLOCX_TCACHE(id));
     }
-    child_assert(caches_create() < TCACHES_MAX);
-    child_assert(caches_destroy((uint32_t)id));
+    child_assert(tcaches_create() < TCACHES_MAX);
+    child_assert(tcaches_destroy((uint32_t)id));
 }
 
 static void

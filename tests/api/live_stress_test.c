@@ -8,6 +8,7 @@
 #include "extent/metadata.h"
 #include "thread/modes.h"
 #include "thread/tcache.h"
+#include "thread/thread.h"
 
 #define NTHREADS 4
 #define NHELD    100

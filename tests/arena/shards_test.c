@@ -9,7 +9,7 @@
 #include "extent/metadata.h"
 #include "observe/stats.h"
 #include "os/fault.h"
-#include "thread/thread.h"
+#include "thread/thread_life.h"
 
 #define SZIND    13
 #define MAX_PTRS 4096

@@ -4,7 +4,7 @@
 #include "arena/arenas.h"
 #include "arena/sample.h"
 #include "base/sc.h"
-#include "thread/thread.h"
+#include "thread/thread_life.h"
 
 #include <errno.h>
 

@@ -8,6 +8,7 @@
 #include "prof.h"
 
 #include "thread/tcaches.h"
+#include "thread/thread_life.h"
 
 #include <math.h>
 
@@ -282,7 +283,7 @@ grown(size_t size) {
 static void
 test_ways_to_allocate(void **state) {
     (void)state;
-    cache = caches_create();
+    cache = tcaches_create();
     manual = arenas_create()->index;
     check_rounds(by_explicit_cache, on_later);
     check_rounds(without_cache, on_later);
@@ -290,7 +291,7 @@ test_ways_to_allocate(void **state) {
     check_rounds(in_a_batch, on_later);
     check_rounds(lunalloc_malloc, on_later);
     assert_int_equal(arenas_destroy(manual), 0);
-    assert_true(caches_destroy(cache));
+    assert_true(tcaches_destroy(cache));
 }
 
 static void
@@ -320,9 +321,9 @@ explicit_after_a_thread_that_is_left_out(load_t *load) {
 static void
 test_explicit_cache_of_several_threads(void **state) {
     (void)state;
-    cache = caches_create();
+    cache = tcaches_create();
     check_rounds(by_explicit_cache, explicit_after_a_thread_that_is_left_out);
-    assert_true(caches_destroy(cache));
+    assert_true(tcaches_destroy(cache));
 }
 
 /* ---- every allocation ---- */
@@ -343,7 +344,7 @@ test_rate_0_is_every_allocation(void **state) {
     (void)state;
     alloc_t *const ways[] = {lunalloc_malloc, by_explicit_cache, without_cache, from_manual_arena,
                              aligned,         in_a_batch,        grown};
-    cache = caches_create();
+    cache = tcaches_create();
     manual = arenas_create()->index;
     for (size_t i = 0; i < LENGTH(ways); i++) {
         for (size_t k = 0; k < LENGTH(sizes); k++) {
@@ -354,7 +355,7 @@ test_rate_0_is_every_allocation(void **state) {
         }
     }
     assert_int_equal(arenas_destroy(manual), 0);
-    assert_true(caches_destroy(cache));
+    assert_true(tcaches_destroy(cache));
 }
 
 static void

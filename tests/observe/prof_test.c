@@ -5,6 +5,7 @@
 
 #include "observe/prof_dump.h"
 #include "thread/tcaches.h"
+#include "thread/thread_life.h"
 
 #include <math.h>
 
@@ -179,14 +180,14 @@ test_samples_are_freed_in_any_way(void **state) {
 static void
 test_explicit_caches_take_no_samples(void **state) {
     (void)state;
-    uint32_t cache = caches_create();
+    uint32_t cache = tcaches_create();
     profile(0);
     for (size_t i = 0; i < NSIZES; i++) {
         void *p = sampled_malloc(sizes[i]);
         lunalloc_dallocx(p, MALLOCX_TCACHE(cache));
         assert_false(is_sampled(p));
     }
-    assert_true(caches_destroy(cache));
+    assert_true(tcaches_destroy(cache));
 }
 
 /* A batch has as many samples as single calls would. */

@@ -2,6 +2,7 @@
 #include "prof.h"
 
 #include "../base/breathe.h"
+#include "arena/arenas.h"
 #include "extent/metadata.h"
 #include "observe/prof_dump.h"
 #include "os/unwind.h"

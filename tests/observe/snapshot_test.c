@@ -4,7 +4,9 @@
 #include "arena/arenas_bind.h"
 #include "observe/stats.h"
 #include "os/clock.h"
+#include "thread/resize.h"
 #include "thread/tcache.h"
+#include "thread/thread_life.h"
 
 #define NTHREADS 4
 
@@ -520,10 +522,10 @@ test_hit_ratio(void **state) {
 static void
 test_zero_reallocs(void **state) {
     (void)state;
-    uint64_t before = thread_zero_reallocs();
+    uint64_t before = resize_zero_reallocs();
     lunalloc_free(lunalloc_realloc(lunalloc_malloc(10), 0));
     lunalloc_free(lunalloc_realloc(NULL, 0));
-    assert_int_equal(thread_zero_reallocs() - before, 1);
+    assert_int_equal(resize_zero_reallocs() - before, 1);
 }
 
 int

@@ -3,6 +3,7 @@
 #include "arena/arenas.h"
 #include "observe/stats.h"
 #include "thread/tcache.h"
+#include "thread/thread_life.h"
 
 #include <errno.h>
 #include <sched.h>

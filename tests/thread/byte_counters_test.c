@@ -8,8 +8,9 @@
 #include "os/fault.h"
 #include "thread/tcaches.h"
 #include "thread/modes.h"
+#include "thread/refresh.h"
 #include "thread/tcache.h"
-#include "thread/thread.h"
+#include "thread/thread_life.h"
 
 #define BLOCKS 400
 #define STEPS  60000
@@ -116,7 +117,7 @@ static void *
 every_path(void *arg) {
     model_t *model = arg;
     model->seed = 11;
-    model->cache = (int)caches_create();
+    model->cache = (int)tcaches_create();
     for (unsigned n = 0; n < STEPS / (config_debug ? 4 : 1); n++) {
         step(model);
         if (n % 16 == 0) {
@@ -130,7 +131,7 @@ every_path(void *arg) {
     }
     assert_meter(model);
     thread_assert(model->allocated == model->freed);
-    thread_assert(caches_destroy((uint32_t)model->cache));
+    thread_assert(tcaches_destroy((uint32_t)model->cache));
     return NULL;
 }
 
@@ -159,7 +160,7 @@ every_moment(void *arg) {
         model->allocated += sallocx(before[i], 0);
     }
     model->seed = 12;
-    model->cache = (int)caches_create();
+    model->cache = (int)tcaches_create();
     const uint64_t *allocated = total("thread.allocatedp"), *freed = total("thread.deallocatedp");
     thread_assert(*allocated == model->allocated && *freed == 0);
     uint64_t peak = 0;
@@ -186,7 +187,7 @@ every_moment(void *arg) {
     }
     assert_meter(model);
     thread_assert(total("thread.allocatedp") == allocated);
-    thread_assert(caches_destroy((uint32_t)model->cache));
+    thread_assert(tcaches_destroy((uint32_t)model->cache));
     return NULL;
 }
 
@@ -322,7 +323,7 @@ test_frees_count_for_who_frees(void **state) {
 /* Totals seen through a pointer never fall, are never ahead, and follow within a countdown. */
 static void *
 follow(void *arg) {
-    byte_counters_watch(thread_get());
+    byte_counters_track(thread_get());
     const byte_counters_t *bytes = &thread_get()->bytes;
     uint64_t made = 0, allocated = 0, freed = 0, size = sc.size[sc_index(48)];
     uint64_t begun = bytes->allocated;

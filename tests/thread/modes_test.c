@@ -3,6 +3,7 @@
 #include "thread/refresh.h"
 #include "thread/modes.h"
 #include "thread/tcache.h"
+#include "thread/thread_life.h"
 
 #define SMALL 1500
 #define LARGE 200000

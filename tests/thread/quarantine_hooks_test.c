@@ -7,7 +7,9 @@
 #include "../arena/check.h"
 #include "os/fault.h"
 #include "thread/modes.h"
+#include "thread/refresh.h"
 #include "thread/quarantine.h"
+#include "thread/thread_life.h"
 
 #define LARGE 100000
 #define SMALL 1500

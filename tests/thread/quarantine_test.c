@@ -5,8 +5,10 @@
 #include "extent/pagemap.h"
 #include "os/fault.h"
 #include "thread/modes.h"
+#include "thread/refresh.h"
 #include "thread/quarantine.h"
 #include "thread/tcache.h"
+#include "thread/thread_life.h"
 
 #define SIZE 1536
 
@@ -159,15 +161,15 @@ test_order_is_kept_when_there_are_more(void **state) {
 static void
 test_many_small(void **state) {
     (void)state;
-    void **ptrs = lunalloc_malloc((QUARANTINE_MOST + 100) * sizeof *ptrs);
-    for (unsigned i = 0; i < QUARANTINE_MOST + 100; i++) {
+    void **ptrs = lunalloc_malloc((QUARANTINE_MAX_OBJECTS + 100) * sizeof *ptrs);
+    for (unsigned i = 0; i < QUARANTINE_MAX_OBJECTS + 100; i++) {
         ptrs[i] = lunalloc_malloc(16);
     }
     limit(1 << 30);
-    for (unsigned i = 0; i < QUARANTINE_MOST + 100; i++) {
+    for (unsigned i = 0; i < QUARANTINE_MAX_OBJECTS + 100; i++) {
         lunalloc_free(ptrs[i]);
     }
-    assert_int_equal(waiting(16), QUARANTINE_MOST);
+    assert_int_equal(waiting(16), QUARANTINE_MAX_OBJECTS);
     limit(0);
     lunalloc_free(ptrs);
 }

@@ -5,6 +5,7 @@
 #include "thread/refresh.h"
 #include "thread/modes.h"
 #include "thread/tcache.h"
+#include "thread/thread_life.h"
 
 #define SIZE 1536
 
@@ -217,12 +218,12 @@ test_largest_size(void **state) {
 static void
 test_explicit_caches(void **state) {
     (void)state;
-    uint32_t id = caches_create();
+    uint32_t id = tcaches_create();
     must_set("arenas.tcache_largest", "16K");
     assert_true(tcaches_get(id)->ncached > tcache_nclasses());
     assert_true(tcaches_flush(id));
     assert_int_equal(tcaches_get(id)->ncached, tcache_nclasses());
-    assert_true(caches_destroy(id));
+    assert_true(tcaches_destroy(id));
 }
 
 /* ---- flushes ---- */

@@ -6,6 +6,7 @@
 #include "base/options.h"
 #include "extent/metadata.h"
 #include "thread/tcache.h"
+#include "thread/thread_life.h"
 
 #define MAX_PTRS 20000
 

@@ -6,7 +6,9 @@
 #include "arena/arenas_bind.h"
 #include "extent/metadata.h"
 #include "os/clock.h"
+#include "thread/dispatch.h"
 #include "thread/tcache.h"
+#include "thread/thread_life.h"
 
 #include <pthread.h>
 
@@ -277,7 +279,7 @@ test_quiet_arenas_are_ticked(void **state) {
     assert_true(atomic_get(&quiet->pages.dirty.npages) > 0);
     for (unsigned i = 0; i < 10000 && atomic_get(&quiet->pages.dirty.npages) > 0; i++) {
         for (unsigned k = 0; k < 100; k++) {
-            thread_event(thread_get());
+            dispatch_housekeep(thread_get());
         }
         nanosleep(&(struct timespec){.tv_nsec = 1000000}, NULL);
     }

@@ -1,0 +1,147 @@
+/*
+ * tcache_depth.h -- the rules of adaptive depth: how many slots a stack of a cache has, and how many objects a refill
+ * brings. Read this to learn why a cache holds what it holds, or to tune it; how objects move is tcache.c's.
+ *
+ * A stack starts with 8 slots when its class is first used, and doubles while refills or overflows recur, up to
+ * tcache_max_slots. A refill asks for 2^fill_shift objects, up to half of the stack. In a burst of allocations (hardly
+ * anything was freed into the stack since the last refill) each refill asks for twice as many as the one before, and
+ * the stack grows with them; where objects are freed in between, each asks for half as many. No refill brings fewer
+ * objects than a cache line holds: threads that begin with a class side by side must not begin on one line. One-way
+ * traffic (a thread that only allocates, or only frees) passes through a stack of at most 128 slots: beyond that the
+ * fixed cost of a refill or flush is a few instructions an object, so only objects that return earn more slots. An
+ * overflow that may not grow the stack flushes its oldest half. The first object of a class that is freed into a cache
+ * from which none was allocated is foreign (another thread allocated it), and other threads may use the rest of its
+ * line: it goes back to its arena, so that the first refill brings a line of the cache's own. A class without a request
+ * since the collector last looked loses half of its objects, and with the last one its stack.
+ *
+ * Pure decisions on cache_cold_t: nothing here allocates or moves an object. Requests are compared by their low 32
+ * bits; a wrong comparison, once in 2^32 requests, costs a refill of another size. Synchronization: the cache's user.
+ */
+#ifndef LUNALLOC_THREAD_TCACHE_DEPTH_H
+#define LUNALLOC_THREAD_TCACHE_DEPTH_H
+
+#include "base/options.h"
+#include "base/sc.h"
+#include "thread/cache.h"
+
+/* Log2 of the slots of a first stack. */
+#define DEPTH_LG_FIRST 3
+/* Log2 of the most slots for one-way traffic. */
+#define DEPTH_LG_ONE_WAY 7
+/* A stack may have this many slots, however large the class is (options.tcache_bytes). */
+#define DEPTH_SLOTS_ALWAYS 4
+
+/* May a stack of this class have 2^lg slots? */
+static inline bool
+depth_allows(uint32_t szind, uint32_t lg) {
+    size_t n = (size_t)1 << lg;
+    if (config_torture) {
+        return lg == 0;
+    }
+    bool bytes = n <= DEPTH_SLOTS_ALWAYS || n * sc.size[szind] <= atomic_get(&options.tcache_bytes);
+    return bytes && n <= atomic_get(&options.tcache_nslots);
+}
+
+/* Sets *lg to the size of a bin's next stack: a first one, or twice the present one. False if it may not grow. */
+static inline bool
+depth_next(const cache_cold_t *cold, uint32_t szind, uint32_t *lg) {
+    if (cold->slots != NULL) {
+        *lg = cold->lg_slots + 1;
+        return depth_allows(szind, *lg);
+    }
+    *lg = DEPTH_LG_FIRST;
+    while (!depth_allows(szind, *lg)) {
+        --*lg;
+    }
+    return true;
+}
+
+/* ---- refills ---- */
+
+/* As many objects as a cache line holds parts of, if the stack has room for them. */
+static inline uint32_t
+depth_least_fill(const cache_cold_t *cold, uint32_t szind) {
+    uint32_t line = (uint32_t)((CACHELINE + sc.size[szind] - 1) / sc.size[szind]);
+    uint32_t room = 1U << cold->lg_slots;
+    return line < room ? line : room;
+}
+
+/* How many objects a refill must add to a stack that holds `count`; 0 without a stack. */
+static inline uint32_t
+depth_missing(const cache_cold_t *cold, uint32_t szind, uint32_t count) {
+    if (cold->slots == NULL) {
+        return 0;
+    }
+    uint32_t least = depth_least_fill(cold, szind);
+    uint32_t half = (1U << cold->lg_slots) / 2;
+    uint32_t want = 1U << cold->fill_shift;
+    want = want < half ? want : half;
+    want = want < least ? least : want;
+    return count < want ? want - count : 0;
+}
+
+/* Has hardly anything been freed into the stack since the last refill? */
+static inline bool
+depth_in_burst(const cache_cold_t *cold, uint32_t requests) {
+    return requests - cold->fill_mark <= 2 * (cold->last_fill + 1U);
+}
+
+/* Must the stack grow before the coming refill can ask for more? */
+static inline bool
+depth_refill_grows(const cache_cold_t *cold, uint32_t requests) {
+    return cold->fill_shift + 1 >= cold->lg_slots && cold->lg_slots < DEPTH_LG_ONE_WAY &&
+           depth_in_burst(cold, requests);
+}
+
+/* Sets how many objects the coming refill asks for. The stack has grown before, if it should and could. */
+static inline void
+depth_adapt_fill(cache_cold_t *cold, uint32_t requests) {
+    if (!depth_in_burst(cold, requests)) {
+        cold->fill_shift = (uint8_t)(cold->fill_shift - (cold->fill_shift > 0));
+    } else if (cold->fill_shift + 1 < cold->lg_slots) {
+        cold->fill_shift++;
+    }
+}
+
+/* Remembers a refill: `count` objects are on the stack after it. */
+static inline void
+depth_note_fill(cache_cold_t *cold, uint32_t requests, uint32_t count) {
+    cold->fill_mark = requests;
+    cold->last_fill = (uint16_t)count;
+}
+
+/* ---- frees ---- */
+
+/* May a full stack grow, rather than be flushed? Not without a request since the last overflow: that is one-way. */
+static inline bool
+depth_overflow_grows(cache_cold_t *cold, uint32_t requests) {
+    bool one_way = cold->lg_slots >= DEPTH_LG_ONE_WAY && requests == cold->overflowed;
+    cold->overflowed = requests;
+    return !one_way;
+}
+
+/* Objects that an overflow leaves in the stack. */
+static inline uint32_t
+depth_after_overflow(const cache_cold_t *cold) {
+    return (1U << cold->lg_slots) / 2;
+}
+
+/* Does the first object freed into a cache that never allocated its class go back to its arena? Objects that share no
+ * line stay. */
+static inline bool
+depth_foreign_first(const cache_t *cache, uint32_t szind) {
+    return sc.size[szind] < CACHELINE && !cache_uses(cache, szind);
+}
+
+/* ---- collection ---- */
+
+/* True if the class had no request since the last call: its next burst starts small. */
+static inline bool
+depth_is_idle(cache_cold_t *cold, uint32_t requests) {
+    bool idle = cold->slots != NULL && cold->seen == requests;
+    cold->seen = requests;
+    cold->fill_shift = idle ? 0 : cold->fill_shift;
+    return idle;
+}
+
+#endif
