@@ -1,5 +1,5 @@
 /*
- * embed.c -- a host that lets a Lua script decide how its memory is tuned: the script is called between rounds of work.
+ * embed.c -- a C program that embeds Lua and lets a script tune its memory: it calls the script between rounds of work.
  *
  *   cc embed.c $(pkg-config --cflags --libs lua5.4) -llunalloc -o embed && ./embed policy.lua
  */
@@ -10,7 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Something that needs much memory for a short while. */
+/* A round of work: allocates much memory, and frees it at once. */
 static void
 work(int round) {
     enum {
@@ -38,7 +38,7 @@ int
 main(int argc, char **argv) {
     lua_State *L = luaL_newstate();
     luaL_openlibs(L);
-    /* The script returns its policy: a function of the round. */
+    /* The script returns its policy, a function that takes the number of the round. */
     if (luaL_loadfile(L, argc > 1 ? argv[1] : "policy.lua") != LUA_OK || lua_pcall(L, 0, 1, 0) != LUA_OK) {
         return fail(L);
     }

@@ -1,5 +1,5 @@
 /*
- * hooks.c -- one arena takes its memory from a file: the system can write those pages out, whatever the swap.
+ * hooks.c -- an arena whose memory is a file, by extent hooks: the system can write its pages out without swap space.
  *   cc hooks.c -llunalloc -o hooks && ./hooks
  */
 #include <lunalloc.h>
@@ -11,10 +11,10 @@
 #include <unistd.h>
 
 static FILE *file;
-static char *last; /* region, and where it starts in the file; only one thread allocates here */
+static char *last; /* the last region, and its start in the file; no lock: a single thread allocates here */
 static off_t start, used;
 
-/* A region is a new piece of the file. That the other hooks are missing counts as a refusal. */
+/* A region is a new piece of the file. The allocator treats each missing hook as one that refuses. */
 static void *
 from_file(extent_hooks_t *hooks, void *new_addr, size_t size, size_t alignment, bool *zero, bool *commit,
           unsigned arena) {
@@ -32,7 +32,7 @@ from_file(extent_hooks_t *hooks, void *new_addr, size_t size, size_t alignment, 
     return last = addr;
 }
 
-/* "false" is "done": a region may be cut anywhere. */
+/* false means success: a region may be split anywhere. */
 static bool
 cut(extent_hooks_t *hooks, void *addr, size_t size, size_t a, size_t b, bool committed, unsigned arena) {
     (void)hooks, (void)addr, (void)size, (void)a, (void)b, (void)committed, (void)arena;
@@ -50,7 +50,7 @@ main(void) {
     }
     snprintf(name, sizeof name, "arena.%u.extent_hooks", arena);
     mallctl(name, NULL, NULL, &ours, sizeof ours);
-    mallctl("thread.arena", NULL, NULL, &arena, sizeof arena); /* this thread allocates there from now on */
+    mallctl("thread.arena", NULL, NULL, &arena, sizeof arena); /* binds this thread to the arena */
     char *volatile block = malloc(64 << 20);
     strcpy(block, "this text is there");
     pread(fileno(file), text, sizeof text - 1, start + (block - last));

@@ -1,7 +1,8 @@
--- policy.lua: called by embed.c after each round of work. Gives pages back only when many are free, and says so.
+-- policy.lua: a policy for embed.c, which calls it after each round of work. It gives free pages back to the system
+-- only when there are many of them, and prints how many.
 local la = require "lunalloc"
 
-local limit = 16 << 20 -- bytes of free pages that may stay
+local limit = 16 << 20 -- bytes of free pages that may stay resident
 
 return function(round)
     local before = la.stats()

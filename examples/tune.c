@@ -1,7 +1,7 @@
 /*
- * tune.c -- a C program that reads and sets the allocator by name.
+ * tune.c -- reads statistics and changes a setting of the allocator by name (mallctl, lunalloc_ctl_set).
  *
- *   cc tune.c -llunalloc -o tune        (or, against any malloc that has mallctl: LD_PRELOAD=liblunalloc.so)
+ *   cc tune.c -llunalloc -o tune && ./tune
  */
 #include <lunalloc.h>
 
@@ -14,7 +14,7 @@ read_size(const char *name) {
     size_t value = 0;
     size_t len = sizeof value;
     uint64_t any = 1;
-    mallctl("epoch", NULL, NULL, &any, sizeof any); /* statistics are those of the last epoch's beginning */
+    mallctl("epoch", NULL, NULL, &any, sizeof any); /* statistics are refreshed by a write to epoch */
     int error = mallctl(name, &value, &len, NULL, 0);
     if (error != 0) {
         fprintf(stderr, "%s: %s\n", name, strerror(error));

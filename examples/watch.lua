@@ -1,4 +1,4 @@
--- watch.lua [SECONDS]: prints what the allocator of this process holds while a load runs. For any Lua 5.4:
+-- watch.lua [SECONDS]: once a second prints the allocator's statistics while a load runs. For any Lua 5.4:
 --   lua5.4 watch.lua     LD_PRELOAD=liblunalloc.so lua5.4 watch.lua     lunalloc watch.lua
 local la = require "lunalloc"
 assert(la.loaded, "liblunalloc.so was not found; see LUNALLOC_SO")

@@ -1,6 +1,7 @@
 /*
- * bench-ctl.c -- how long the process's mallctl family takes: one line "name  nanoseconds" for each control and way to
- * ask, the least of several rounds; and "snapshot" with 64 arenas. scripts/bench-ctl preloads the allocators.
+ * bench-ctl.c [CALLS] -- the program of scripts/bench-ctl, which preloads the allocators: measures the mallctl family.
+ * Prints a line "FUNCTION NAME NANOSECONDS" for each control and function, the least of several rounds of CALLS calls
+ * (default 100,000); and one for a new epoch with 64 arenas.
  */
 #include <dlfcn.h>
 #include <stdint.h>
@@ -34,39 +35,39 @@ now(void) {
     return (uint64_t)t.tv_sec * 1000000000 + (uint64_t)t.tv_nsec;
 }
 
-/* What is asked, and by which way. */
+/* A control: its name, its MIB and the size of its value. */
 typedef struct {
     const char *name;
     size_t mib[8], len, size;
-} ask_t;
+} control_t;
 
 static int
-ask_by_name(ask_t *ask) {
+read_by_name(control_t *control) {
     uint64_t value;
-    size_t size = ask->size;
-    return ctl(ask->name, &value, &size, NULL, 0);
+    size_t size = control->size;
+    return ctl(control->name, &value, &size, NULL, 0);
 }
 
 static int
-ask_by_mib(ask_t *ask) {
+read_by_mib(control_t *control) {
     uint64_t value;
-    size_t size = ask->size;
-    return by_mib(ask->mib, ask->len, &value, &size, NULL, 0);
+    size_t size = control->size;
+    return by_mib(control->mib, control->len, &value, &size, NULL, 0);
 }
 
 static int
-ask_for_mib(ask_t *ask) {
-    ask->len = 8;
-    return to_mib(ask->name, ask->mib, &ask->len);
+name_to_mib(control_t *control) {
+    control->len = 8;
+    return to_mib(control->name, control->mib, &control->len);
 }
 
 static double
-least_ns(int (*call)(ask_t *), ask_t *ask, unsigned n) {
+least_ns(int (*call)(control_t *), control_t *control, unsigned n) {
     uint64_t least = UINT64_MAX;
     for (unsigned round = 0; round < ROUNDS; round++) {
         uint64_t start = now();
         for (unsigned i = 0; i < n; i++) {
-            call(ask);
+            call(control);
         }
         uint64_t took = now() - start;
         least = took < least ? took : least;
@@ -74,23 +75,23 @@ least_ns(int (*call)(ask_t *), ask_t *ask, unsigned n) {
     return (double)least / n;
 }
 
-/* The size of the value: what the control takes. */
+/* Finds the size of the value by trying, and the MIB. */
 static int
-prepare(ask_t *ask) {
+prepare(control_t *control) {
     static const size_t sizes[] = {8, 4, 1};
     for (unsigned i = 0; i < 3; i++) {
-        ask->size = sizes[i];
-        if (ask_by_name(ask) == 0) {
-            return ask_for_mib(ask);
+        control->size = sizes[i];
+        if (read_by_name(control) == 0) {
+            return name_to_mib(control);
         }
     }
     return -1;
 }
 
 static int
-new_epoch(ask_t *ask) {
+new_epoch(control_t *control) {
     uint64_t any = 1;
-    (void)ask;
+    (void)control;
     return ctl("epoch", NULL, NULL, &any, sizeof any);
 }
 
@@ -113,11 +114,11 @@ main(int argc, char **argv) {
         return 2;
     }
     for (unsigned i = 0; i < NNAMES; i++) {
-        ask_t ask = {.name = names[i]};
-        if (prepare(&ask) == 0) {
-            printf("mallctlbymib %s %.1f\n", names[i], least_ns(ask_by_mib, &ask, n));
-            printf("mallctl %s %.1f\n", names[i], least_ns(ask_by_name, &ask, n));
-            printf("mallctlnametomib %s %.1f\n", names[i], least_ns(ask_for_mib, &ask, n));
+        control_t control = {.name = names[i]};
+        if (prepare(&control) == 0) {
+            printf("mallctlbymib %s %.1f\n", names[i], least_ns(read_by_mib, &control, n));
+            printf("mallctl %s %.1f\n", names[i], least_ns(read_by_name, &control, n));
+            printf("mallctlnametomib %s %.1f\n", names[i], least_ns(name_to_mib, &control, n));
         }
     }
     make_arenas(64);

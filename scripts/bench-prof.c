@@ -1,9 +1,11 @@
 /*
- * bench-prof.c -- a loop of malloc and free, with profiling or without: bench-prof off|LG ROUNDS PAIRS
+ * bench-prof.c off|LG ROUNDS PAIRS -- the program of scripts/bench-prof: a loop of malloc and free, with or without
+ * profiling.
  *
  * Sizes are log-uniform from 16 bytes to 1 KiB (252 bytes in the mean), 4,096 blocks live, each replaced in random
- * order, some calls deep. Prints the nanoseconds of each round, of which half are with profiling; with 0 rounds the
- * loop runs once, as the first argument says. `counted` is what callgrind counts.
+ * order, some calls deep. Prints the nanoseconds of each round; every second round runs with profiling. With 0 rounds
+ * the loop runs once: without profiling if the first argument is `off`, else with it, one sample in 2^LG bytes on
+ * average. callgrind counts the function `counted`.
  */
 #include "lunalloc.h"
 
@@ -77,7 +79,7 @@ profile(bool on) {
     }
 }
 
-/* Off and on in turn, so that what the machine does meanwhile meets both alike. */
+/* Off and on in turn, so that other load on the machine affects both alike. */
 static void
 take_turns(size_t rounds, size_t pairs) {
     for (size_t i = 0; i < 2 * rounds; i++) {

@@ -1,14 +1,14 @@
 /*
- * bench-regind.c WAY PATTERN REPEATS -- computes the index of a region in its slab from an address, in one of several
- * ways; prints ns per index.
+ * bench-regind.c WAY PATTERN REPEATS -- the program of scripts/bench-regind: computes the index of a region in its slab
+ * from an address, and prints nanoseconds per index. WAY is one of:
  *
  *   division     a division by the class's size
  *   switch       a switch over the classes, in which the compiler reduces each division by a constant
- *   reciprocal   a multiplication by a constant computed at boot (base/div.h): what slab_regind does
+ *   reciprocal   a multiplication by a constant computed at boot (base/div.h), as in slab_regind
  *   nothing      the loop and its loads alone
  *
- * PATTERN: `one` (all addresses are of one class, as in a flush) or `mixed` (each is of a random class). The classes
- * are the allocator's; "cases.h" holds one `case` per class: scripts/bench-regind writes it.
+ * PATTERN is `one` (all addresses are of one class, as in a flush) or `mixed` (each is of a random class). The classes
+ * are the allocator's; "cases.h", which scripts/bench-regind writes, holds one `case` per class.
  */
 #include "base/div.h"
 #include "base/sc.h"
@@ -22,7 +22,7 @@ enum {
     N = 1 << 14
 };
 
-/* Addresses as offsets into their slabs. */
+/* Addresses, given as offsets into their slabs. */
 static struct { uint32_t szind, offset; } places[N];
 
 static inline uint32_t
@@ -52,7 +52,7 @@ by_nothing(uint32_t szind, uint32_t offset) {
     return szind ^ offset;
 }
 
-/* One loop per way, each with its way compiled in. */
+/* A loop for each way, into which the way is compiled. */
 ALWAYS_INLINE uint32_t
 loop(uint32_t (*way)(uint32_t szind, uint32_t offset)) {
     uint32_t sum = 0;
@@ -92,7 +92,7 @@ static const struct {
     {"nothing", loop_nothing},
 };
 
-/* What the compiler may not drop. */
+/* Keeps the compiler from dropping the result. */
 static volatile uint32_t sink;
 
 static void
@@ -106,7 +106,7 @@ fill_places(bool mixed) {
     }
 }
 
-/* All ways give what division gives, or there is nothing to compare. */
+/* Ends the process if a way gives another index than division. */
 static void
 check_ways(void) {
     for (unsigned i = 0; i < N; i++) {

@@ -1,8 +1,8 @@
 /*
- * bench-shards.c -- threads of one arena without caches, with 1 and with 2 shards a bin, in turn: one line
- * "shards  pairs  acquisitions  spins  sleeps  nanoseconds" a round. A pair is an allocation and the free of another
- * block of the thread; the figures are the bin's, the time is that of a pair. scripts/bench-shards preloads the
- * library.
+ * bench-shards.c ROUNDS -- the program of scripts/bench-shards, which preloads the library: threads of one arena
+ * without caches, with 1 and with 2 bin shards in turn. Prints a line for each round: "shards  pairs  acquisitions
+ * spins  sleeps  nanoseconds". A pair is an allocation and the free of another block of the thread; acquisitions, spins
+ * and sleeps are the counters of the bin's locks; the time is that of a pair.
  */
 #include <dlfcn.h>
 #include <pthread.h>
@@ -78,7 +78,7 @@ work(void *arg) {
     return arg;
 }
 
-/* The ith of those that this process may run on. */
+/* The ith of the processors that this process may run on. */
 static cpu_set_t
 processor(unsigned i) {
     cpu_set_t all, one;
@@ -92,7 +92,7 @@ processor(unsigned i) {
     return one;
 }
 
-/* Each has a processor of its own, if there are as many: else it is the scheduler that decides whether they meet. */
+/* Each thread gets a processor of its own if there are enough: else the scheduler decides whether threads meet. */
 static pthread_t
 start(unsigned i) {
     pthread_t thread;

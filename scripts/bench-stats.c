@@ -1,6 +1,7 @@
 /*
- * bench-stats.c NARENAS ROUNDS -- how long a picture of all statistics takes, in microseconds: the median, the lowest
- * and the highest of ROUNDS. Each arena has slabs of every small class, large allocations, and free extents between.
+ * bench-stats.c NARENAS ROUNDS -- the program of scripts/bench-stats: takes a snapshot of all statistics ROUNDS times,
+ * and prints the median, the lowest and the highest time in microseconds. Each arena has slabs of every small class,
+ * and large allocations with free extents between them.
  */
 #include "lunalloc.h"
 
@@ -23,7 +24,7 @@ now_us(void) {
     return (double)t.tv_sec * 1e6 + (double)t.tv_nsec / 1e3;
 }
 
-/* A new arena, in which much is allocated and every second large allocation is free again. */
+/* Makes an arena, allocates in it, and frees every second large allocation. */
 static void
 fill_arena(void) {
     static void *blocks[LARGE];

@@ -1,14 +1,14 @@
 /*
- * bench-thp.c -- bench-thp's own programs, run on whatever malloc the process has, and its measuring.
+ * bench-thp.c -- the programs of scripts/bench-thp, which run on the malloc that the process has, and its measurement.
  *
- *   run COMMAND...   runs a command; prints its processor time in seconds, page faults and peak RSS in KiB on standard
- *                    error, and passes its standard output on
+ *   run COMMAND...   runs a command, which keeps its standard output; prints its processor time in seconds, page
+ *                    faults and peak RSS in KiB on standard error
  *   chase            256 Ki nodes of 64 to 960 bytes in random order: 4 Mi steps from node to node
- *   shrink           the same nodes; of each run of 4 Ki nodes, by chance, one in eight stays, the others are freed,
- *                    and a second is waited; then 4 Mi steps over those that stayed
+ *   shrink           the same nodes; of each run of 4 Ki nodes a random eighth stays and the others are freed; then a
+ *                    second of waiting, and 4 Mi steps over the nodes that stayed
  *   churn            64 blocks of 64 KiB to 8 MiB, freed and refilled in random order, 1,000 times; all is written to
  *
- * The last three print the KiB that are resident at the end, and how many of them are huge pages.
+ * chase, shrink and churn print the KiB that are resident at the end, and how many of them are huge pages.
  */
 #include <stdbool.h>
 #include <stdint.h>
@@ -60,7 +60,7 @@ make_nodes(void) {
     }
 }
 
-/* Links the first n nodes to one ring, in random order. */
+/* Links the first n nodes into one ring, in random order. */
 static void
 link_ring(size_t n) {
     n = n == 0 ? 1 : n;

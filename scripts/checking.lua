@@ -1,8 +1,9 @@
--- checking.lua -- what the checks of the tree (check-...) share: its files, in order, and what a self-test expects.
+-- checking.lua -- functions that the checks of the tree (scripts/check-...) share: reading files, printing complaints,
+-- and comparing them in self-tests.
 
 local checking = {}
 
--- The text of each file that `find` finds, by its path.
+-- path -> text, for each file that `find` lists.
 function checking.read(arguments)
     local files = {}
     local list <close> = assert(io.popen("find " .. arguments))
@@ -23,7 +24,7 @@ function checking.sorted(set)
     return keys
 end
 
--- `files` with another text in the place of one, or with one more.
+-- A copy of `files` in which `path` has another text, or is added.
 function checking.with(files, path, text)
     local copy = {}
     for k, v in pairs(files) do
@@ -33,13 +34,13 @@ function checking.with(files, path, text)
     return copy
 end
 
--- The messages found must say this.
+-- Fails unless one of the messages found contains `message`.
 function checking.expect(found, message)
     local all = table.concat(found, "\n")
     assert(all:find(message, 1, true), ("expected \"%s\", found \"%s\""):format(message, all))
 end
 
--- Prints what was found, and a closing line if there is one; ends the program.
+-- Prints the messages found, then the closing line if given; exits 1 if there is any message, else 0.
 function checking.finish(found, closing)
     for _, message in ipairs(found) do
         print(message)

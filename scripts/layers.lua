@@ -1,4 +1,4 @@
--- layers.lua -- the allocator's layers, for the checks of the tree: a folder of src/ needs only those to its left.
+-- layers.lua -- the allocator's layers, for the checks of the tree: a folder of src/ needs only folders to its left.
 
 local layers = { names = { "base", "os", "extent", "arena", "thread", "observe", "control", "api" }, rank = {} }
 
@@ -6,7 +6,7 @@ for i, layer in ipairs(layers.names) do
     layers.rank[layer] = i
 end
 
--- The rank of a file of src/, which rises upward; nil of another file.
+-- The rank of the layer that a file belongs to, 1 for the lowest; nil for a file outside src/.
 function layers.rank_of(path)
     return layers.rank[path:match "^src/([^/]+)/"]
 end

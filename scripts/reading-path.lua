@@ -1,5 +1,5 @@
--- reading-path.lua -- a control's write under callgrind, for scripts/reading-path: what la.set() executes. Prints the
--- lines of the Lua layer, a line "PATH LINE" each; what is C goes to a dump of callgrind's.
+-- reading-path.lua -- the part of scripts/reading-path in Lua: runs la.set() under callgrind. Prints "PATH LINE" for each
+-- line of Lua that is executed; callgrind's dump has the lines of C.
 local la = require "lunalloc"
 local counting = require "reading_path"
 
@@ -9,7 +9,7 @@ local function write()
     assert(la.set(NAME, VALUE))
 end
 
-write() -- what is made at a first use is no part of the way
+write() -- not counted: a first use initialises
 counting.begin()
 write()
 counting.finish("a control's write")

@@ -1,17 +1,16 @@
 /*
- * startup-cost.c -- what a malloc costs a process that hardly uses it; run by startup-cost.
+ * startup-cost.c -- the program of scripts/startup-cost: measures what a malloc costs a process that hardly uses it.
  *
  *   runs ROUNDS LIBRARY... -- PROGRAM [ARGUMENT...]
- *       starts the program with each library preloaded in turn ("" is none), ROUNDS times over. A line for each
- *       library: page faults, microseconds from fork to exit, and how many microseconds more than
- *       with the first library in the same round (medians).
+ *       starts the program with each library preloaded in turn ("" is none), ROUNDS times over. Prints a line for each
+ *       library, of medians: page faults, microseconds from fork to exit, and how many microseconds more than with the
+ *       first library in the same round.
  *   objects N       allocates N objects of mixed small sizes, writes to them, and prints Rss, Pss and Private_Dirty in
  *                   KiB
- *   threads N       N threads use some memory, give it back and stay. Prints KiB of RSS per thread: after that; when
- *                   each has flushed its cache and free pages have been given back to the system; and when they have
- *                   ended
+ *   threads N       N threads allocate some memory, free it and stay. Prints KiB of RSS per thread at three moments:
+ *                   then; after each thread has flushed its cache and free pages have returned to the system; and after
+ *                   the threads have ended
  *   threads N bare  the same threads without a call of malloc
- *
  */
 #include <fcntl.h>
 #include <malloc.h>
@@ -103,7 +102,7 @@ runs(unsigned rounds, unsigned nlibraries, char **libraries, char **command) {
     return 0;
 }
 
-/* ---- what a process holds ---- */
+/* ---- memory of a process ---- */
 
 /* The sums of three fields of /proc/self/smaps_rollup, without a call of malloc. */
 static void
@@ -139,7 +138,7 @@ objects(unsigned n) {
 static bool bare;
 static pthread_barrier_t barrier;
 
-/* The ways to give back what the calling thread caches, and all free pages, where the allocator has them. */
+/* Flushes the calling thread's cache, or purges all free pages, if the allocator has a function for it. */
 extern int mallctl(const char *, void *, size_t *, void *, size_t) __attribute__((weak));
 extern void mi_collect(bool) __attribute__((weak));
 extern void MallocExtension_ReleaseFreeMemory(void) __attribute__((weak));
@@ -183,12 +182,12 @@ idle(void *unused) {
     if (!bare) {
         use();
     }
-    pthread_barrier_wait(&barrier); /* used */
+    pthread_barrier_wait(&barrier); /* all threads have used memory */
     pthread_barrier_wait(&barrier); /* measured */
     if (!bare) {
         flush();
     }
-    pthread_barrier_wait(&barrier); /* flushed */
+    pthread_barrier_wait(&barrier); /* all threads have flushed */
     pthread_barrier_wait(&barrier); /* measured */
     return unused;
 }
