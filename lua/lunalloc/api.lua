@@ -1,15 +1,16 @@
---- The public functions over a backend: one allocator, wherever it is.
+--- The public functions over a backend: the access to one allocator, in this process or elsewhere.
 ---
---- A backend is a table of primitives, which `lunalloc.core` is for this process:
+--- Use api.new(backend) to get a table such as `la` for another backend. A backend is a table of primitives; that of
+--- this process is `lunalloc.core`:
 ---
 ---     get(name)  set(name[, value])  row(name)  rows()  source(name)  limit(name)  suggest(name)
----     with(names, values)    sets all or none, and returns what puts them back: restore(), __close
----     arena_create(keys, values, counting)    a new arena's index, with all of its settings, or no arena
+---     with(names, values)    sets all or none, and returns a guard that restores them: restore(), __close
+---     arena_create(keys, values, counting)    creates an arena with all of these settings, or none: its index
 ---     extents(arena, state, slab, min_size, szind)    a walker: next(), fill(table), close()
 ---     find(address)  sizeclasses()  sizeclass(bytes)  stats([arena])  report([opts])  reconcile()
----     samples([place])    a batch, and the place of the next one;  symbol(address)
+---     samples([place])    a batch of samples, and the place of the next batch;  symbol(address)
 ---
---- Each returns nil, message, code on failure. Nothing here knows which process it is about.
+--- Each returns nil, message, code on failure. Nothing here knows which process the backend reaches.
 
 local api = {}
 

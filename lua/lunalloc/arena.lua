@@ -5,7 +5,7 @@ local check = require "lunalloc.check"
 local Arena = { __name = "lunalloc.arena" }
 Arena.__index = Arena
 
---- backend and api are those that the arena came from; two objects of one arena are equal.
+--- An object for the arena of that index. Two objects of one arena are equal.
 local function new_arena(api, backend, index)
     return setmetatable({ index = index, api = api, backend = backend }, Arena)
 end
@@ -18,7 +18,7 @@ function Arena:__tostring()
     return "arena " .. self.index
 end
 
---- The conditions, of this arena only.
+--- A copy of the conditions that selects this arena only.
 local function of_arena(conditions, index)
     local mine = {}
     for key, value in pairs(conditions or {}) do
@@ -40,7 +40,7 @@ function Arena:extents_summary(options)
     return self.api.extents_summary(of_arena(options, self.index))
 end
 
---- A method that does the arena's action of that name.
+--- A method that performs the arena's action of that name.
 local function action(name)
     return function(self)
         check.self(self, Arena, "arena:" .. name)
@@ -59,22 +59,22 @@ function Arena:bind()
     return self.backend.set("thread.arena", self.index)
 end
 
---- How often its counting hooks were called: {alloc=, dalloc=, ...}, and in `bytes` for how many; nil if it has none.
+--- The calls of its counting hooks: {alloc=, dalloc=, ...}, and in `bytes` their bytes. nil if it has no such hooks.
 function Arena:hooks()
     check.self(self, Arena, "arena:hooks")
     if not self.backend.hooks_counts then
-        return nil, "hooks: their counts can be read only in the process that they belong to", "ENOSYS"
+        return nil, "hooks: only their own process can read their counts", "ENOSYS"
     end
     return self.backend.hooks_counts(self.index)
 end
 
---- A snapshot of this arena's counters alone.
+--- A snapshot of the counters of this arena.
 function Arena:stats()
     check.self(self, Arena, "arena:stats")
     return self.backend.stats(self.index)
 end
 
---- An index is an arena if its controls answer: a destroyed one's do not.
+--- True of an index whose controls can be read. Those of a destroyed arena cannot.
 local function exists(backend, index)
     return backend.get(("arena.%d.dirty_decay_ms"):format(index))
 end
@@ -108,12 +108,12 @@ local function all_arenas(api, backend)
     return list
 end
 
---- The name of hooks that there are, or nil.
+--- True of nil, and of the name of known hooks.
 local function is_hooks(name)
     return name == nil or name == "counting"
 end
 
---- The settings that are controls.
+--- A copy of the settings without `hooks`, which is no control.
 local function without_hooks(settings)
     local controls = {}
     for key, value in pairs(settings) do
@@ -123,7 +123,7 @@ local function without_hooks(settings)
     return controls
 end
 
---- The settings' names, sorted, each known to be a control of arenas that can be written; nil, message, code.
+--- The names of the settings, sorted. nil, message, code unless each is a control of arenas that can be written.
 local function check_settings(backend, settings)
     local keys = {}
     for key in pairs(settings) do
@@ -139,10 +139,10 @@ local function check_settings(backend, settings)
     return keys
 end
 
---- Creates an arena with these settings and hooks; what is refused leaves no arena behind.
+--- Creates an arena with these settings and hooks. If a setting is refused, no arena remains.
 local function create_arena(api, backend, settings, hooks)
     if hooks and not backend.hooks_counts then
-        return nil, "arena.create: hooks are code, and run only in the process that creates the arena", "ENOSYS"
+        return nil, "arena.create: hooks are code: they run only in the process that creates the arena", "ENOSYS"
     end
     local keys, message, code = check_settings(backend, settings)
     if not keys then
@@ -152,7 +152,8 @@ local function create_arena(api, backend, settings, hooks)
     for i, key in ipairs(keys) do
         values[i] = settings[key]
     end
-    local object, index = new_arena(api, backend, 0), nil -- beforehand: an arena that nobody holds is never destroyed
+    local object = new_arena(api, backend, 0) -- first: without memory for it, nothing would destroy the new arena
+    local index
     index, message, code = backend.arena_create(keys, values, hooks ~= nil)
     if not index then
         return nil, message, code
@@ -163,7 +164,7 @@ end
 
 local arena = {}
 
---- Adds the functions to `api`; `api.arena` is called, and holds `create`.
+--- Adds the functions to `api`. `api.arena` can be called, and has the field `create`.
 function arena.install(api, backend)
     api.arena = setmetatable({
         create = function(settings)

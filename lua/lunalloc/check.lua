@@ -1,13 +1,13 @@
---- Complaints about arguments, by the name of the function that the user called and at the line of the call. An error
---- of the core's, or of Lua's own library, would name a primitive and a line in here.
+--- Checks of arguments. A complaint names the function that the user called, and the line of the user's call. An error
+--- from the core or from Lua's library would name a primitive, and a line of this module.
 ---
---- Every check is called by the public function itself, whose caller is meant.
+--- Only a public function itself calls a check: the error is raised at the line of that function's caller.
 
 local check = {}
 
 local SHOWN <const> = 80
 
---- A value as part of a line: text in quotes, cut if it is long, and only the kind of what is no plain value.
+--- A value as a part of a message: a string in quotes, cut if it is long; of a table and the like, only its type.
 function check.shown(value)
     local kind = type(value)
     if kind == "string" then
@@ -23,26 +23,26 @@ end
 
 local CALLER <const> = 4 -- of the public function: complain(), the check and the function itself are 1 to 3
 
---- Called by a check itself, and by nothing that it calls.
+--- Call it from a check itself, not from a function that a check calls: it counts levels.
 local function complain(call, n, why)
     error(("bad argument #%d to '%s' (%s)"):format(n, call, why), CALLER)
 end
 
---- The condition holds.
+--- Complains unless the condition is true.
 function check.that(condition, call, n, why)
     if not condition then
         complain(call, n, why)
     end
 end
 
---- A table; `what` says of what.
+--- Complains unless the value is a table; `what`: "a table of settings".
 function check.table(value, call, n, what)
     if type(value) ~= "table" then
         complain(call, n, ("%s expected, got %s"):format(what, type(value)))
     end
 end
 
---- A text; the C library would cut it at a zero byte.
+--- Complains unless the value is a string without zero bytes, at which the C library would cut it.
 function check.text(value, call, n, what)
     if type(value) ~= "string" then
         complain(call, n, ("%s expected, got %s"):format(what or "string", type(value)))
@@ -51,8 +51,8 @@ function check.text(value, call, n, what)
     end
 end
 
---- A plain copy of what is in a table: each value is read once, so what was checked is what is used. Anything else, and
---- nil, stays as it is.
+--- A plain copy of a table: each value is read once, so the value that was checked is the one that is used. Any other
+--- value is returned as it is.
 function check.plain(t)
     if type(t) ~= "table" then
         return t
@@ -64,13 +64,13 @@ function check.plain(t)
     return copy
 end
 
---- True of what the allocator takes as a control's value.
+--- True if the value can be that of a control: a boolean, a number, or a string without zero bytes.
 function check.is_value(value)
     local kind = type(value)
     return kind == "boolean" or kind == "number" or kind == "string" and not value:find("\0", 1, true)
 end
 
---- A table of name = value, a name being `what`: "the name of a control".
+--- Complains unless the table has names of controls as keys, and values for them; `what`: "the name of a control".
 function check.settings(settings, call, what)
     for name, value in pairs(settings) do
         if type(name) ~= "string" or name:find("\0", 1, true) then
@@ -82,7 +82,7 @@ function check.settings(settings, call, what)
     end
 end
 
---- The object of a method; what it is called with a dot, it lacks.
+--- Complains unless a method got its object, which it lacks if it was called with a dot.
 function check.self(self, metatable, call)
     if getmetatable(self) ~= metatable then
         error(("calling '%s' on bad self (%s expected, got %s): it is called with a colon"):format(call,

@@ -1,15 +1,14 @@
---- What may follow the text before the cursor.
+--- Completion: the texts that may follow the cursor. The console's Tab key calls it; any prompt can.
 ---
 ---     local complete = require "lunalloc.complete"
 ---     complete(line [, env])  ->  { "candidate", ..., from=, listing=, hint=, append= }
 ---
---- Each candidate may replace line:sub(from). `listing` is a text to show when there are several, `hint` one line about
---- the only one, `append` the character that ends the only one. The console's Tab key is this function; any prompt can
---- use it.
+--- Each candidate may replace line:sub(from). If there are several, `listing` is a text to show. If there is one,
+--- `hint` is a line about it, and `append` the character that ends it.
 ---
---- Completed are: keywords and globals of `env`; fields after "." and methods after ":" of a chain of names and
---- constant indices (nothing is called to find out, but metamethods of an object that enumerates itself by __pairs);
---- controls under la.ctl and inside string literals, with present values beside them; words that help "..." knows.
+--- It completes keywords and globals of `env`; fields after "." and methods after ":" of a chain of names and constant
+--- indices (it calls nothing but __pairs of an object that has it); controls under la.ctl and inside string literals,
+--- with their present values; and words that help "..." knows.
 
 local show = require "lunalloc.show"
 local units = require "lunalloc.units"
@@ -20,7 +19,7 @@ local MAX_LISTED <const> = 120
 local KEYWORDS <const> = [[and break do else elseif end false for function goto if in local nil not or repeat return
 then true until while]]
 
--- A candidate: text; value: what a control holds now, as text, or nil; closes: it is complete.
+-- A candidate: text; value: the present value of a control, as text, or nil; closes: true if the text is complete.
 local function candidate(text, value, closes)
     return { text = text, value = value, closes = closes }
 end
@@ -137,7 +136,7 @@ local function segments(name)
     return list
 end
 
--- How many indices the node of that path takes now.
+-- The number of indices that the node of that path takes now.
 local function index_count(la, path)
     local node = la.ctl
     local ok, count = pcall(function()
@@ -149,7 +148,7 @@ local function index_count(la, path)
     return ok and count or 0
 end
 
--- Does a pattern's segment ("arena", "<i>") admit a concrete one?
+-- True if a pattern's segment ("arena", "<i>") fits a concrete one.
 local function admits(pattern, segment)
     return pattern == segment or (pattern:find "^<" and segment:find "^%d+$") ~= nil
 end
@@ -174,7 +173,7 @@ end
 
 local TIME_UNITS <const> = { ms = true, us = true, ns = true, s = true }
 
--- The present value of a control as text. Actions and what cannot be read have none.
+-- The present value of a control as text; nil for actions and for controls that cannot be read.
 local function value_text(la, name)
     local row = la.describe(name)
     local value = row and row.value

@@ -1,7 +1,8 @@
 --- The tree of controls: la.ctl.arena[0].dirty_decay_ms = 500.
 ---
---- The schema's rows make a tree of nodes, once; a node is a word of a name, or the place of an index. What the user
---- holds are proxies: empty tables that stand for a node at a concrete path, so that every access is checked and live.
+--- The schema's rows become a tree of nodes, once. A node is one word of a name, or the place of an index. Users hold
+--- proxies: empty tables that stand for a node at a concrete path, so that every access is checked and reads the
+--- present value.
 
 local core = require "lunalloc.core"
 local check = require "lunalloc.check"
@@ -12,7 +13,7 @@ local TEXT_WIDTH = 110
 
 -- ---- nodes ----
 
---- word: its part of the name; order: its children's words, in the schema's order; index: the child for any index.
+--- word: its part of the name; order: the words of its children, in the schema's order; index: the child for any index.
 local function new_node(word)
     return { word = word, order = {}, children = {}, index = nil, row = nil }
 end
@@ -45,7 +46,7 @@ local function is_group(node)
     return node.index ~= nil or #node.order > 0
 end
 
---- The rest of some name below the node: "<i>.purge" below arena. With the node's path it asks for a limit.
+--- The rest of the first name below the node: "<i>.purge" below arena. backend.limit() takes the node's path with it.
 local function sample(node)
     local words = {}
     while is_group(node) do
@@ -64,7 +65,7 @@ end
 local Tree = {}
 Tree.__index = Tree
 
---- The root node; nil and a message if the backend has no rows to give.
+--- The root node; nil and a message if the backend cannot list its rows.
 function Tree:nodes()
     if not self.root then
         local rows, message = self.backend.rows()
@@ -76,7 +77,7 @@ function Tree:nodes()
     return self.root
 end
 
---- How many indices the node takes at this path.
+--- The number of indices that the node takes at this path.
 function Tree:limit(node, path)
     return self.backend.limit(join(path, sample(node)))
 end
@@ -108,7 +109,7 @@ function Tree:step(node, path, word)
     return nil, ("no control '%s': the index goes from 0 to %d"):format(join(path, word), n - 1)
 end
 
---- As step(), and `key` may be several words at once: "arena.0.dirty_decay_ms".
+--- As step(), for a key that may have several words: "arena.0.dirty_decay_ms".
 function Tree:resolve(node, path, key)
     if type(key) == "number" then
         return self:step(node, path, math.tointeger(key) or key)
@@ -129,7 +130,7 @@ end
 
 -- ---- proxies ----
 
---- What a proxy stands for; weak, so that proxies are ordinary garbage.
+--- proxy -> the node and path that it stands for. Weak, so that proxies are collected.
 local places = setmetatable({}, { __mode = "k" })
 local Proxy = { __name = "lunalloc.ctl" }
 
@@ -139,7 +140,7 @@ local function proxy(tree, node, path)
     return self
 end
 
---- The place of a proxy. The root's node is made on first use: nil and a message if that cannot be.
+--- The place of a proxy. The first use of the root builds the tree: nil and a message if that fails.
 local function find_place(self)
     local place = places[self]
     if not place.node then
@@ -152,13 +153,13 @@ local function find_place(self)
     return place
 end
 
---- As find_place(), for a metamethod: raises in the line that used the proxy, `level` calls up.
+--- As find_place(), for a metamethod: raises at the line that used the proxy, `level` calls up.
 local function check_place(self, level)
     local place, message = find_place(self)
     return place or error(message, level or 3)
 end
 
---- An action as a function. The tree raises; a call with a colon passes the group itself, which is no argument.
+--- An action as a function, which raises on failure. A call with a colon passes the group itself; that is no argument.
 local function action(tree, row, path)
     return function(argument)
         if argument ~= nil and not places[argument] then
@@ -229,14 +230,14 @@ function Proxy:__newindex(key, value)
     end
 end
 
---- The same for a list: nil if reading it has a price.
+--- As value_at(), for a list: nil if reading the value has a cost.
 local function listed(tree, node, path)
     if is_group(node) or schema.is_action(node.row) or schema.is_free_to_read(node.row) then
         return (value_at(tree, node, path))
     end
 end
 
---- Children by name, in the schema's order, then by index. A value that cannot be read now is nil.
+--- Iterates over the children: by name in the schema's order, then by index. A value that cannot be read now is nil.
 function Proxy:__pairs()
     local place = check_place(self, 4) -- pairs() itself is between
     local tree, node, path = place.tree, place.node, place.path
@@ -254,7 +255,7 @@ function Proxy:__pairs()
     end
 end
 
---- Of indexed groups: how many indices there are, from 0. Of others: how many children.
+--- The number of indices (from 0) of an indexed group; the number of children of any other.
 function Proxy:__len()
     local place = check_place(self)
     return place.node.index and place.tree:limit(place.node, place.path) or #place.node.order
@@ -304,7 +305,7 @@ end
 
 local ctl = {}
 
---- The root of a tree over `backend`, whose schema is asked for at the first access.
+--- The root of a tree over `backend`. The first access reads the schema.
 function ctl.new(backend)
     return proxy(setmetatable({ backend = backend }, Tree), nil, "")
 end

@@ -1,13 +1,13 @@
 --- Extents: the iterator, and counts grouped by any of their fields.
 ---
---- The iterator's walker is to be closed, so that a loop left early lets go of its batch at once. (Lua 5.4.4 closes it
---- too late, and may raise, where the body of a loop that breaks declares a <close> variable or makes a closure over
---- its own locals.)
+--- The iterator returns its walker as a to-be-closed value, so that a loop that ends early frees its batch at once.
+--- (Lua 5.4.4 closes it too late, and may raise, if the loop has a break, and its body declares a <close> variable or
+--- makes a closure over its locals.)
 
 local core = require "lunalloc.core"
 local check = require "lunalloc.check"
 
-local INDEX_END <const> = 0xffffffff -- stands for none
+local INDEX_END <const> = 0xffffffff -- in C, "no index"
 
 local states = { "active", "dirty", "muzzy", "retained", "busy" }
 local filters = { "arena", "state", "slab", "min_size", "szind" }
@@ -23,7 +23,7 @@ local function contains(list, word)
     return false
 end
 
---- Raises in the script's line unless `word` is in the list.
+--- Raises at the script's line, `level` calls up, unless `word` is in the list.
 local function check_one_of(list, word, what, level)
     if contains(list, word) then
         return
@@ -64,7 +64,7 @@ local function check_filter(filter, extra, level)
     check_index(filter, "szind", level + 1)
 end
 
---- A walker over what the filter selects; nil, message, code.
+--- A walker over the extents that the filter selects; nil, message, code.
 local function open_walker(backend, filter)
     local limit, message, code = backend.limit("arena.<i>.purge")
     if not limit then
@@ -75,7 +75,7 @@ local function open_walker(backend, filter)
     return backend.extents(filter.arena, filter.state, filter.slab, filter.min_size, filter.szind)
 end
 
---- The generic for calls this; it must not take the last extent for an argument.
+--- The generic `for` passes the last extent, too, which walker:next() must not get as an argument.
 local function next_extent(walker)
     return walker:next()
 end
@@ -110,7 +110,7 @@ function extents.install(api, backend)
         return next_extent, walker, nil, walker
     end
 
-    --- { [value of the field] = {count, bytes} }; extents without a size class are under "none".
+    --- { [value of the field] = {count, bytes} }. Extents without a size class have the key "none".
     function api.extents_summary(options)
         options = options == nil and {} or check.plain(options)
         check_filter(options, "by", 2)

@@ -1,14 +1,14 @@
---- help(x): what x is and how it is used. In the console this module is the global `help`.
+--- help(x): what x is and how to use it. In the console this module is the global `help`.
 ---
 ---     help()                     the overview
 ---     help(la.get)               a function, by value
 ---     help "stats"  help "la.stats"  help "w:run"   a function or method, by name
 ---     help "arena.0.dirty_decay_ms"                 a control: its row and its present value
----     help "decay"               a topic, or failing that everything that speaks of it
+---     help "decay"               a topic; for any other word, a search in all texts
 ---
----     help.text(x)  the text instead of printing it;  help.words()  the set of words it knows
+---     help.text(x)  returns the text instead;  help.words()  the set of words that it knows
 ---
---- The texts of functions stand here, in one table; those of controls come from the allocator's own schema.
+--- The texts of functions are in one table here; those of controls come from the allocator's schema.
 
 local show = require "lunalloc.show"
 local units = require "lunalloc.units"
@@ -21,27 +21,27 @@ local MAX_FOUND <const> = 30 -- lines of a search
 help.functions = {
     ["la._VERSION"] = { "la._VERSION", "The version, as a string." },
     ["la.loaded"] = { "la.loaded",
-        "True if the allocator is present in this process; without it most functions fail." },
+        "True if the allocator is in this process. Without it most functions fail with the code ENOSYS." },
     ["la.replaced"] = { "la.replaced",
-        "True if the allocator is this process's malloc (linked or preloaded), not only loaded beside it." },
+        "True if the allocator is this process's malloc (linked or preloaded). False if it is only loaded beside it." },
     ["la.get"] = { "la.get(name) -> value | nil, message, code",
         "Reads a control: a boolean, an integer or a string.", 'la.get "stats.allocated"' },
     ["la.set"] = { "la.set(name, value) -> true | nil, message, code",
-        "Writes a control. Sizes and times may be texts. Arena 4096 stands for all arenas.",
+        "Writes a control. Sizes, times and counts may be texts: help \"units\". Arena 4096 stands for all arenas.",
         'la.set("arena.4096.dirty_decay_ms", "2s")' },
     ["la.ctl"] = { "la.ctl.PATH  la.ctl.PATH = value  la.ctl.PATH()",
-        "The tree of controls: read by field, write by assignment, act by call; pairs() and # work on every group.\n" ..
+        "The tree of controls. Read a field, assign to it, or call an action; pairs() and # work on every group.\n" ..
         "An unknown name raises an error that suggests the nearest known one.",
         "la.ctl.arena[0].dirty_decay_ms = 500; la.ctl.arena[0].purge()" },
     ["la.describe"] = { "la.describe(name) -> table | nil, message, code",
-        "Everything known of a control: name, type, unit, access, applies, min, max, default, value, source, doc,\n" ..
-        "and live: the control that changes live what is fixed here.",
+        "Describes a control: name, type, unit, access, applies, min, max, default, value, source, doc.\n" ..
+        "live: the control that changes it in a running process, if this one is fixed at start.",
         'la.describe "arena.0.dirty_decay_ms"' },
     ["la.names"] = { "for name in la.names([pattern]) do ... end",
-        "Iterates over the names of all controls, or those that contain or match the pattern. <i> stands for an index.",
+        "Iterates over the names of controls that contain or match the pattern, or of all. <i> stands for an index.",
         'for name in la.names "decay" do print(name) end' },
     ["la.with"] = { "local guard <close> = la.with{[name] = value, ...}",
-        "Changes settings until the end of the block; then the old values are put back.",
+        "Changes settings until the end of the block, which restores the old values. Sets all of them or none.",
         'do local guard <close> = la.with{["arena.0.dirty_decay_ms"] = 0} --[[ ... ]] end' },
     ["la.sizeclasses"] = { "la.sizeclasses() -> array of tables",
         "The size classes, small first: index, size, slab_size, nregs, lg_group, ndelta, cached_max, max_waste.",
@@ -49,11 +49,11 @@ help.functions = {
     ["la.sizeclass"] = { "la.sizeclass(n) -> index, size", "The size class that serves a request of n bytes.",
         'la.sizeclass "100K"' },
     ["la.extents"] = { "for e in la.extents{arena=, state=, slab=, min_size=, szind=} do ... end",
-        "Walks the runs of pages, each a table: addr, size, state, arena, szind, slab, nfree, nregs, sn, is_head,\n" ..
-        "committed, zeroed, lru. All conditions may be left out. The states are active, dirty, muzzy, retained, busy.",
+        "Iterates over extents (runs of pages), as tables: addr, size, state, arena, szind, slab, nfree, nregs,\n" ..
+        "sn, is_head, committed, zeroed, lru. Conditions are optional. States: active, dirty, muzzy, retained, busy.",
         'for e in la.extents{state="dirty", min_size="1M"} do print(e.addr, e.size) end' },
     ["la.extents_summary"] = { "la.extents_summary{by=\"state\", ...} -> { [value] = {count=, bytes=}, ... }",
-        "Counts and bytes of extents grouped by one of their fields; takes the conditions of la.extents too.",
+        "Counts and bytes of extents, grouped by one of their fields. Takes the conditions of la.extents, too.",
         'la.extents_summary{by="szind", state="active"}' },
     ["la.find"] = { "la.find(addr) -> table | nil, message, code",
         "The extent, size class and region that an address (or a buffer) belongs to.",
@@ -62,103 +62,117 @@ help.functions = {
     ["la.arena"] = { "la.arena(i) -> arena | nil, message, code", "One arena as an object; see help \"arena objects\".",
         "la.arena(0):purge()" },
     ["la.arena.create"] = { "la.arena.create{setting = value, ...} -> arena | nil, message, code",
-        "A new arena; the settings are controls of arenas, such as dirty_decay_ms. With hooks = \"counting\" it\n" ..
-            "counts what it asks of the system: see a:hooks() in help \"arena objects\".",
+        "A new arena. Settings are controls of arenas, such as dirty_decay_ms. With hooks = \"counting\" it counts\n" ..
+            "its requests to the system: see a:hooks() in help \"arena objects\".",
         'la.arena.create{dirty_decay_ms = 0, hooks = "counting"}' },
     ["la.stats"] = { "la.stats() -> snapshot",
         "The counters at this instant, read by name: s.allocated, s.arenas[0].dirty, s.classes[5].nmalloc.\n" ..
         "later - earlier is a difference with .seconds and .rates; s:tojson(), s:toopenmetrics(), pairs(s), print(s).",
         "a = la.stats(); --[[ ... ]] print((la.stats() - a).rates.nrequests)" },
     ["la.stats_print"] = { "la.stats_print([opts]) -> true | nil, message, code",
-        "All statistics to io.output(): text; with J, JSON; with O, OpenMetrics. Other letters leave parts out:\n" ..
+        "Writes all statistics to io.output(): text; with J, JSON; with O, OpenMetrics. Other letters omit parts:\n" ..
             "g general, m merged arenas, d destroyed ones, a each arena, b bins, l large classes, x locks, e extents.",
         'la.stats_print "gablxe"' },
     ["la.reconcile"] = { "la.reconcile() -> table | nil, message, code",
-        "Pages by state, counted and resident (r.dirty.resident), beside the system's figures of the process: rss,\n" ..
-            "anonymous, file, lazy_free, swap; explained is resident and ours, unexplained is anonymous beyond that.",
+        "Pages by state, counted by the allocator, and how many are resident (r.dirty.resident); and\n" ..
+            "the process's rss, anonymous, file, lazy_free, swap. explained: resident pages of the allocator;\n" ..
+            "unexplained: other anonymous pages (stacks, data of libraries, other allocators).",
         "la.reconcile().unexplained" },
     ["la.prof"] = { "la.prof.start{lg_sample=} .stop() .top{} .dump(path) .reset()",
-        "Who allocated what lives, by samples: at any time, in any process; see help \"profiling\"." },
+        "A sampling heap profiler: which code allocated the blocks that are live. See help \"profiling\"." },
     ["la.prof.start"] = { "la.prof.start{lg_sample=} -> true | nil, message, code",
-        "Switches profiling on with nothing known: one sample in 2^lg_sample bytes.", "la.prof.start{lg_sample = 17}" },
+        "Forgets all samples and switches profiling on: one sample in 2^lg_sample bytes.",
+        "la.prof.start{lg_sample = 17}" },
     ["la.prof.stop"] = { "la.prof.stop() -> true | nil, message, code",
-        "Switches it off. What was sampled is followed further." },
+        "Stops sampling. Blocks that were sampled are still tracked until they are freed." },
     ["la.prof.reset"] = { "la.prof.reset([lg_sample]) -> true | nil, message, code",
-        "Forgets all samples, and sets the rate." },
+        "Forgets all samples, and sets the sampling rate if lg_sample is given." },
     ["la.prof.dump"] = { "la.prof.dump([path]) -> true | nil, message, code",
-        "Writes a profile: text that jeprof and google-pprof read, or pprof's protocol buffer if the path\n" ..
-        "ends in .pb; compressed, if zlib is there, with .gz after that. A file, link, FIFO or device\n" ..
-        "that is there is written in place. Without a path: a name that counts up.",
+        "Writes a profile: text for jeprof and google-pprof, or pprof's protocol buffer if the path ends in .pb.\n" ..
+        "A further .gz compresses it, if zlib is installed. An existing file, link, FIFO or device is written\n" ..
+        "in place. Without a path the file gets a name with a number that counts up.",
         'la.prof.dump "heap.pb.gz"' },
     ["la.prof.top"] = { "la.prof.top{by=, min_age=, n=} -> array of {samples=, objects=, bytes=, oldest=, ...}",
-        "What lives, in groups, most bytes first. by: \"stack\", \"class\", \"arena\" or \"thread\"; min_age: only\n" ..
-        "what is at least so old, in seconds or as text. objects and bytes are estimates, oldest is in seconds.",
+        "Live blocks in groups, most bytes first. by: \"stack\", \"class\", \"arena\" or \"thread\"; min_age: only\n" ..
+        "blocks of at least this age (seconds, or \"10s\"). objects and bytes are estimates, oldest is in seconds.",
         'la.prof.top{by = "class", min_age = "10s"}' },
     ["la.buffer"] = { "la.buffer(n [, align]) -> buffer | nil, message, code",
-        "A block of the allocator's memory to play with: :addr() :size() :fill(byte) :resize(n) :free().",
+        "Allocates a block for experiments: :addr() :size() :usable() :fill(byte) :resize(n) :free().",
         'b = la.buffer("1M"); la.find(b)' },
     ["la.workload"] = { "la.workload{threads=, seed=, duration= | ops=, mix={...}, phases={...}, verify=} -> workload",
-        "Describes an allocation load that C threads will run; see help \"workloads\".",
+        "Describes an allocation load, which threads in C run. See help \"workloads\".",
         'w = la.workload{threads=2, duration="1m", mix={{size="lognormal(64,1.2,4096)", lifetime="exp(1000)"}}}' },
     ["la.plot"] = {
         "la.plot{series={{name=, values=}, ...}, x=, marks=, title=, unit=, width=, height=, mode=} -> string",
-        "A picture of series over time. unit: \"bytes\" or any word; marks: { {x=, label=}, ... };\n" ..
-        "mode: \"braille\", \"blocks\" or \"ascii\" (chosen by the locale if left out).",
+        "Draws series over time, as a text. unit: \"bytes\" or any word; marks: { {x=, label=}, ... };\n" ..
+        "mode: \"braille\", \"blocks\" or \"ascii\" (default: by the locale).",
         'la.plot{series={{name="squares", values={1, 4, 9, 16, 25}}}}' },
     ["w:run"] = { "w:run() -> result", "Runs the workload to its end. Ctrl-C stops it." },
-    ["w:start"] = { "w:start() -> w", "Starts the workload and returns: the prompt stays usable." },
-    ["w:status"] = { "w:status() -> table", "How a started workload is doing: elapsed, ops, ops_per_s, rss, ..." },
-    ["w:set"] = { "w:set{scale=, rate=, ...}", "Changes a running workload." },
+    ["w:start"] = { "w:start() -> w", "Starts the workload in the background, and returns it." },
+    ["w:status"] = { "w:status() -> table",
+        "The state of a started workload: elapsed, ops, ops_per_s, live, rss, ..." },
+    ["w:set"] = { "w:set{scale=, rate=, set=, mark=}", "Changes a running workload, as a phase does.",
+        'w:set{rate = "50k"}' },
+    ["w:wait"] = { "w:wait([time]) -> boolean",
+        "Waits for the end, at most for that time (seconds, or \"100ms\"). True if the workload is over." },
     ["w:timeline"] = { "w:timeline() -> array",
-        "The samples so far: {t=, rss=, allocated=, active=, dirty=, muzzy=, retained=, mark=}." },
+        "Memory over time so far: {t=, rss=, allocated=, active=, dirty=, muzzy=, retained=, mark=}." },
     ["w:stop"] = { "w:stop() -> result", "Stops a started workload, frees its memory and returns its result." },
 }
 
 -- Words that are not functions.
 help.topics = {
     ["arena objects"] = [=[
-What la.arena(i), la.arenas() and la.arena.create{} give:
+la.arena(i), la.arenas() and la.arena.create{} return objects:
   a.index            a:extents{...}     a:stats()
-  a:purge()          gives all unused pages back to the system now
-  a:decay()          gives back those whose time has come
-  a:hooks()          what it asked of the system, if it was created with hooks = "counting": calls of each kind
+  a:purge()          returns all unused pages to the system now
+  a:decay()          returns the pages whose decay time is over
+  a:hooks()          requests to the system, if the arena was created with hooks = "counting": calls of each kind
                      {alloc=, dalloc=, destroy=, commit=, decommit=, purge_lazy=, purge_forced=, split=, merge=},
-                     and in .bytes how many bytes they were about; else nil
-  a:bind()           the calling thread allocates here from now on
-  a:reset()          frees everything that was allocated here    a:destroy()   and the arena itself
+                     and the same in .bytes; else nil
+  a:bind()           makes the calling thread allocate here from now on
+  a:reset()          frees every block of the arena            a:destroy()   frees the arena, too
   Settings: la.ctl.arena[i] ]=],
     decay = [[
-Memory that a program frees is first kept as dirty pages, since it will probably be wanted again soon. Decay gives pages
-back to the system along a smooth curve over dirty_decay_ms of not being used; lazily freed ones are then muzzy for
-muzzy_decay_ms. 0 gives back at once, -1 never.
+Pages that a program frees first stay resident, as dirty pages, since the program will probably need them again soon.
+Decay returns unused dirty pages to the system along a smooth curve over dirty_decay_ms. Pages that were returned lazily
+are then muzzy for muzzy_decay_ms. 0 returns pages at once, -1 never.
   la.ctl.arena[0].dirty_decay_ms = 500         live, for one arena
   la.set("arena.4096.dirty_decay_ms", 500)     for every arena
   la.arena(0):purge()                          all of it, once, now]],
     profiling = [[
-An allocation is sampled with a probability that grows with its size, one in 2^lg_sample bytes on average, and followed
-until it is freed, with the stack that it came from. Off, it costs nothing; it can be switched on at any time.
+The profiler samples one in 2^lg_sample allocated bytes on average, so a large block is sampled more probably than a
+small one. It keeps the stack of each sampled block until the block is freed. It costs nothing while it is off, and can
+be switched on at any time.
   la.prof.start()  ...  la.prof.top{by = "stack"}  la.prof.dump "heap.pb"  la.prof.stop()
   LUNALLOC_CONF="prof:true,prof_final:true" program     from the start, with a profile at exit
   google-pprof --text program FILE                      reads a dump
-  la.set("thread.prof.active", false)                   this thread is not sampled
+  la.set("thread.prof.active", false)                   exempts the calling thread
 examples/profile.lua finds a leak.]],
     thp = [[
-With thp "always" an arena asks the system for huge pages (2 MiB on most), and packs for them: decay gives back whole
-ones only, so that one that is still used in part is not broken. Faster over large heaps; more memory stays.
+With thp "always" an arena asks the system for huge pages (2 MiB on most systems) and is hugepage-aware: decay returns
+only whole huge pages, and breaks none that is partly used. This is faster with large heaps, and keeps more memory
+resident.
   LUNALLOC_CONF="thp:always" program           every arena, from the start
   la.set("arena.4096.thp", "always")           live
-  la.arena(0):purge()                          every free page, huge ones are broken]],
+  la.arena(0):purge()                          returns every free page, and breaks huge ones]],
     configuration = [[
-Settings at the start of a program are pairs in an environment variable; what holds from the start has a name opt.*:
+An environment variable sets options at the start of a program, as pairs. In the running program their names are opt.*:
   LUNALLOC_CONF="dirty_decay_ms:500,narenas:4" program
   for name in la.names "^opt%." do print(name) end
-MALLOC_CONF, with jemalloc's settings, is read before it, and /etc/lunalloc.conf before both: pairs separated by commas
-or lines, # begins a comment. A pair that is wrong, or has no effect here, is reported on stderr; the others apply.]],
+Sources are read in this order, later ones win: /etc/lunalloc.conf, MALLOC_CONF (jemalloc's options), LUNALLOC_CONF.
+Commas or newlines separate pairs, # begins a comment. A pair that is wrong or has no effect is reported on stderr; the
+others apply.]],
     units = [[
-Sizes: 4096, "64K", "1.5M", "2G" (powers of 1024). Times: "10s", "250ms".
-A plain number is in the control's own unit, which la.describe tells.]],
+Every function, control and configuration reads quantities alike, as numbers or as text:
+  sizes    4096  "64K"  "1.5 MiB"  "2G"         powers of 1024: K M G T
+  times    "10s"  "250ms"  "5us"  "2m"          ns us ms s m h d
+  counts   1000  "50k"  "1.5M"                  powers of 1000: k M G T
+  rates    "50k"  "1.5M/s"                      ratios   0.75  "75%"
+A plain number is in the control's own unit, which la.describe shows; elsewhere a time is in seconds.]],
     errors = [[
-Ordinary failures return nil, message, code; the code is ENOENT, EINVAL, EPERM, EAGAIN, ... Misuse, and la.ctl, raise.
+Ordinary failures return nil, message, code; the code is ENOENT, EINVAL, EPERM, EAGAIN, ... Misuse raises an error, and
+so does every failure of la.ctl.
   local v, message, code = la.get "no.such.control"]],
     workloads = [[
 w = la.workload{ threads = 2, seed = 1, duration = "1m",        -- or ops = 1e7
@@ -167,14 +181,15 @@ w = la.workload{ threads = 2, seed = 1, duration = "1m",        -- or ops = 1e7
   phases = { {at = "3s", scale = 2}, {at = "6s", set = {["arena.0.dirty_decay_ms"] = 0}} } }
 w:start()  w:status()  w:timeline()  w:set{scale = 0.5}  w:stop()      -- beside the prompt
 w:run()                                                                -- or to its end
-A lifetime is counted in later allocations of the same thread. The same seed makes the same plan.]],
+Lifetimes count later allocations of the same thread. The same seed makes the same sequence of requests.]],
     tour = [[
-lunalloc --tour starts a workload, plots its memory, changes a decay time live and shows what became of it.]],
+lunalloc --tour starts a workload, plots its memory, changes a decay time while it runs, and shows the effect.]],
     keys = [[
 Tab     completes names, fields, methods, and controls inside strings, with their present values
-Ctrl-C  interrupts what is running; at the prompt drops the line      Ctrl-D  leaves
+Ctrl-C  interrupts a running command; at the prompt, drops the line   Ctrl-D  leaves
 Ctrl-R  searches the history, which is kept in ~/.local/state/lunalloc/history (or under $XDG_STATE_HOME)
-An expression is printed; an input that is not complete goes on in the next line. .help WORD and .quit work too.]],
+The prompt prints the value of an expression. Incomplete input continues on the next line.
+.help WORD and .quit work, too.]],
 }
 
 local OVERVIEW <const> = [[
@@ -193,7 +208,7 @@ topics    ]]
 
 -- ---- a control -----------------------------------------------------------------------------------------------------
 
--- Units that a number is not written with.
+-- Units that are not written after a number.
 local UNNAMED <const> = { [""] = true, flag = true, text = true, count = true }
 
 local function amount(value, unit)
@@ -251,7 +266,7 @@ local function function_text(name)
     return table.concat(lines, "\n")
 end
 
--- A name as written, or without its "la." or "w:".
+-- The full name of a function that may be written without its "la." or "w:".
 local function function_name(word)
     for _, prefix in ipairs { "", "la.", "w:" } do
         if help.functions[prefix .. word] then
@@ -260,7 +275,7 @@ local function function_name(word)
     end
 end
 
--- The name under which the module has the value; what is loaded on demand is found only if it was loaded.
+-- The name of a value in the module, or nil. Parts that are loaded on demand are found only after that.
 local function name_of_value(value)
     local la = module() or {}
     if rawequal(value, la) then
@@ -312,7 +327,7 @@ local function search_text(word)
     table.sort(controls)
     local found = table.move(controls, 1, #controls, #functions + 1, functions)
     if #found == 0 then
-        return ("nothing is known about '%s'; help() lists what there is"):format(word)
+        return ("nothing is known about '%s'; help() lists all topics"):format(word)
     end
     local lines = table.move(found, 1, math.min(#found, MAX_FOUND), 1, {})
     if #found > MAX_FOUND then
@@ -345,7 +360,7 @@ local function word_text(word)
     return search_text(word)
 end
 
--- The path that a node of la.ctl gives first in its text.
+-- The path of a node of la.ctl, which is the first word of its text; nil for other values.
 local function control_name(value)
     local meta = getmetatable(value)
     if type(meta) == "table" and meta.__name == "lunalloc.ctl" then
@@ -360,7 +375,7 @@ local function value_text(value)
     elseif control_name(value) then
         return tostring(value) .. "\n\n" .. function_text("la.ctl")
     end
-    return ("%s\n  a %s; help() lists what there is"):format(show.text(value), type(value))
+    return ("%s\n  a %s; help() lists all topics"):format(show.text(value), type(value))
 end
 
 --- What help(x) prints.
@@ -371,7 +386,7 @@ function help.text(x)
     return type(x) == "string" and word_text(x) or value_text(x)
 end
 
---- The set of words that help knows by name, controls apart.
+--- The set of words that help knows by name, without those of controls.
 function help.words()
     local set = {}
     for name in pairs(help.functions) do

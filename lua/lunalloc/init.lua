@@ -1,11 +1,11 @@
---- lunalloc: see into and tune the allocator of this process.
+--- lunalloc: looks into the allocator of this process, and tunes it while it runs.
 ---
 ---     local la = require "lunalloc"
 ---     la.ctl.arena[0].dirty_decay_ms = 500
 ---     print(la.stats())
 ---
---- Ordinary failures return nil, message, code; misuse raises. Without the allocator in this process `la.loaded` is
---- false and the functions that need it fail with the code "ENOSYS".
+--- Ordinary failures return nil, message, code; misuse raises. If the allocator is not in this process, `la.loaded` is
+--- false, and the functions that need it fail with the code "ENOSYS".
 
 local core = require "lunalloc.core"
 
@@ -18,7 +18,7 @@ la.replaced = core.replaced
 --- An owned block of `size` bytes (or "64K"): :addr() :size() :usable() :fill(byte) :resize(size) :free().
 la.buffer = core.buffer
 
--- Parts that are large, or that most scripts do without, are loaded when first used.
+-- Parts that are large, or that few scripts use, are loaded at their first use.
 local lazy = { workload = "lunalloc.workload", plot = "lunalloc.plot" }
 
 return setmetatable(la, {

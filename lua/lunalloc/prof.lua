@@ -1,4 +1,4 @@
---- Profiling: who allocated what lives, by samples.
+--- The sampling heap profiler: which code allocated the blocks that are live.
 ---
 ---     la.prof.start{ lg_sample = 19 }    la.prof.stop()
 ---     la.prof.top{ by = "stack", min_age = "10s", n = 10 }
@@ -18,7 +18,7 @@ local function check_age(age)
     return ns
 end
 
---- Iterates over all samples, batch by batch.
+--- Iterates over all samples of live blocks. It reads them in batches.
 local function each_sample(backend)
     local batch, place = backend.samples()
     local i = 0
@@ -39,7 +39,7 @@ local keys = {
     thread = function(sample) return sample.tid end,
 }
 
---- What a group says of itself, from its first sample.
+--- The fields that the samples of a group have in common, from its first sample.
 local describe = {
     stack = function(sample, backend)
         local names = {}
@@ -60,7 +60,7 @@ local function add(group, sample, age)
     group.oldest = math.max(group.oldest, age)
 end
 
---- The groups of what is at least so old, as an array, most bytes first.
+--- The groups of blocks that are at least min_age (ns) old, as an array, most bytes first.
 local function collect(backend, by, min_age, now)
     local groups, list = {}, {}
     for sample in each_sample(backend) do
@@ -103,7 +103,7 @@ local function check_options(options, allowed, what)
     end
 end
 
---- nil, or what may be the binary logarithm of a number of bytes; the allocator says which are.
+--- True of nil, and of a value that can be a binary logarithm of bytes. The allocator checks its range.
 local function is_rate(lg_sample)
     return lg_sample == nil or type(lg_sample) ~= "boolean" and check.is_value(lg_sample)
 end
@@ -139,7 +139,7 @@ function prof.install(api, backend)
         return backend.set("prof.reset", lg_sample)
     end
 
-    --- Begins with nothing known.
+    --- Forgets all samples and begins to sample.
     function api.prof.start(options)
         options = options == nil and {} or check.plain(options)
         check_options(options, { lg_sample = true }, "start")
@@ -151,13 +151,13 @@ function prof.install(api, backend)
         return backend.set("prof.active", true)
     end
 
-    --- What was sampled is followed further.
+    --- Stops sampling. Blocks that were sampled are still tracked until they are freed.
     function api.prof.stop()
         return backend.set("prof.active", false)
     end
 
-    --- Text, or a protocol buffer if the path ends in ".pb"; compressed with ".gz" after that. Without a path, a name
-    --- that counts up.
+    --- Writes a profile: text, or a protocol buffer if the path ends in ".pb"; a further ".gz" compresses it. Without a
+    --- path the file gets a name with a number that counts up.
     function api.prof.dump(path)
         if path ~= nil then
             check.text(path, "prof.dump", 1, "a path")
@@ -165,7 +165,7 @@ function prof.install(api, backend)
         return backend.set("prof.dump", path)
     end
 
-    --- Groups of what lives, most bytes first: { samples=, objects=, bytes=, oldest= } and what they have in common.
+    --- Groups of live blocks, most bytes first: { samples=, objects=, bytes=, oldest= }, and the field that they share.
     function api.prof.top(options)
         options = options == nil and {} or check.plain(options)
         check_options(options, { by = true, min_age = true, n = true }, "top")

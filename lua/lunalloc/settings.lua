@@ -19,12 +19,12 @@ local function describe(backend, name)
     return row
 end
 
---- True if the name contains the pattern, or matches it as a Lua pattern. Raises where that is malformed.
+--- True if the name contains the text, or matches it as a Lua pattern. Raises if the pattern is malformed.
 local function matches(name, pattern)
     return name:find(pattern, 1, true) ~= nil or name:find(pattern) ~= nil
 end
 
---- The names of the rows that match, in their order. Raises without a position if the pattern is malformed.
+--- The names of the rows that match, in the rows' order. Raises without a position if the pattern is malformed.
 local function select_names(rows, pattern)
     local list = {}
     for _, row in ipairs(rows) do
@@ -68,7 +68,7 @@ function settings.install(api, backend)
         return describe(backend, name)
     end
 
-    --- Iterates the names of all rows that contain `pattern`, or match it as a Lua pattern.
+    --- Iterates over the names of all rows that contain `pattern`, or match it as a Lua pattern.
     function api.names(pattern)
         if pattern ~= nil then
             check.text(pattern, "names", 1)
@@ -82,8 +82,9 @@ function settings.install(api, backend)
         return iterate(list)
     end
 
-    --- Settings for a scope: local _ <close> = la.with { ["arena.0.dirty_decay_ms"] = 0 }. All or none: nil, message,
-    --- code if one is refused. What it returns restores the old values when it is closed, or by :restore().
+    --- Changes settings for a scope: local _ <close> = la.with { ["arena.0.dirty_decay_ms"] = 0 }. It changes all or,
+    --- if one is refused, none: nil, message, code. The guard restores the old values when it is closed, or by
+    --- :restore().
     function api.with(changes)
         check.table(changes, "with", 1, "a table of name = value")
         changes = check.plain(changes)

@@ -1,12 +1,12 @@
---- Values as a person wants to read them: what the console prints for an expression.
+--- Values as text for people: the console prints expressions with it.
 ---
 ---     show.text(...)               the values as one text
----     show.print(...)              prints it; nothing for no values
+---     show.print(...)              prints that text; prints nothing if there are no values
 ---     show.columns(words, width)   words in columns
 ---     show.width()                 of the terminal, in cells
 ---
---- Strings stand as they are (a plot must stay a plot), objects say what their __tostring says, and tables are opened
---- one level deep: sorted, bounded in length, records as a grid. None of it is meant for programs to read.
+--- A string is shown as it is (so that a plot remains a plot), an object by its __tostring. A table is shown one level
+--- deep, sorted and bounded in length; an array of records is a grid. Programs should not parse this.
 
 local units = require "lunalloc.units"
 
@@ -17,9 +17,9 @@ local MAX_ITEMS <const> = 200    -- of an array of plain values
 local MAX_ROWS <const> = 40      -- of a grid
 local MAX_TEXT <const> = 60      -- bytes of a string among other items
 local MAX_FIELD_TEXT <const> = 200 -- of a string that has a line for itself
-local MAX_KEYS <const> = 10000   -- that are looked at; a larger table is shown in part
+local MAX_KEYS <const> = 10000   -- that are read; of a larger table, only a part is shown
 
--- Fields that hold bytes wherever this project uses the name; large ones get a remark in a readable unit.
+-- Names of fields that always hold bytes. Large values get a remark in a readable unit.
 local BYTE_FIELDS = {}
 for name in ([[size slab_size bytes rss peak_rss allocated cached active dirty muzzy retained metadata resident mapped
 purged dirty_max]]):gmatch "%S+" do
@@ -87,7 +87,7 @@ local function one_line(text)
     return line
 end
 
--- Cuts before quoting, and never inside a UTF-8 sequence. Bytes that are not UTF-8 are escaped.
+-- Cut before it is quoted, and never inside a UTF-8 sequence. Bytes that are not UTF-8 are escaped.
 local function quoted(text, limit)
     local cut, is_utf8 = #text > limit, utf8.len(text)
     if cut then

@@ -1,32 +1,32 @@
---- The guided tour: a load runs beside it, a setting is changed under it, and memory goes back to the system.
+--- The guided tour: a workload runs, a setting is changed while it does, and memory returns to the system.
 ---
----     require "lunalloc.tour" ()        what lunalloc --tour does
+---     require "lunalloc.tour" ()        the same as lunalloc --tour
 ---
---- Each step is shown as one would type it, and exactly that text is run. What the steps define (w, picture, rss) stays
---- behind as globals for the prompt. On a terminal the steps are set apart by pauses; Ctrl-C skips the rest.
+--- Each step is printed as if it were typed, and exactly that text is run. The globals that the steps define (w,
+--- picture, rss) remain for the prompt. On a terminal there is a pause after each step; Ctrl-C skips the rest.
 
 local show = require "lunalloc.show"
 
 local PAUSE <const> = 1.2 -- seconds after each step, on a terminal
 
--- say: a remark before it; code: what is run; wait: seconds that the load needs before it; brisk: no pause after it,
--- since what the next one shows would fade.
+-- say: a remark before the step; code: the text that is run; wait: seconds before it, for the workload; brisk: no pause
+-- after it, because the next step shows an effect that fades.
 local STEPS <const> = {
     {
-        say = "This is a Lua prompt. Its own malloc is lunalloc, and 'la' is the way to look into it.",
+        say = "This is a Lua prompt. Its malloc is lunalloc, and 'la' is the module that looks into it.",
         code = [[la._VERSION, la.replaced]],
     },
     {
-        say = "Two threads in C start to allocate and free: mostly small blocks, some large ones.",
+        say = "Two threads in C begin to allocate and free: mostly small blocks, some large ones.",
         code = [[
 w = la.workload{ threads = 2, seed = 1, rate = 20000, duration = "forever", mix = {
     {weight = 9, size = "lognormal(64,1.2,4096)", lifetime = "exp(5000)"},
     {weight = 1, size = "uniform(16K,128K)", lifetime = "exp(5000)"} } }:start()]],
     },
-    { say = "The prompt stays free. How is the load doing?", wait = 2, code = [[w:status()]] },
+    { say = "They run in the background. Their state:", wait = 2, code = [[w:status()]] },
     { say = "The allocator's counters at this instant:", code = [[la.stats()]] },
     {
-        say = "What the system counts as resident memory of this process, in MiB:",
+        say = "A function for the resident memory of this process, in MiB:",
         code = [[
 function rss()
     for line in io.lines "/proc/self/smaps_rollup" do
@@ -37,7 +37,7 @@ end]],
     },
     { code = [[rss()]] },
     {
-        say = "And a picture of the workload's timeline:",
+        say = "A function that plots the workload's timeline:",
         code = [[
 function picture()
     local x, resident, active, dirty, marks = {}, {}, {}, {}, {}
@@ -52,39 +52,39 @@ end]],
     },
     { code = [[picture()]] },
     {
-        say = "Now the peak is over: blocks live a tenth as long. Their pages stay resident for a while:",
+        say = "Now blocks live a tenth as long, so most memory is freed. Its pages stay resident for a while:",
         code = [[w:set{scale = 0.1}]],
         brisk = true,
     },
     { wait = 1.5, code = [[before = rss(); return before]], brisk = true },
     {
-        say = "For how long, a setting of each arena says, in milliseconds:",
+        say = "Each arena has a setting for how long, in milliseconds:",
         code = [[la.ctl.arena[0].dirty_decay_ms]],
         brisk = true,
     },
     {
-        say = "It is changed live, here for all arenas at once (4096 means all), and the timeline gets a mark:",
+        say = "Change it while the workload runs, for all arenas (4096 means all), and mark the timeline:",
         code = [[la.set("arena.4096.dirty_decay_ms", 0)]],
         brisk = true,
     },
     { code = [[w:set{mark = "dirty_decay_ms = 0"}]] },
     {
-        say = "The memory is back with the system:",
+        say = "The pages went back to the system:",
         wait = 1.5,
         code = [[("resident memory: %d MiB -> %d MiB"):format(before, rss())]],
     },
     { code = [[picture()]] },
-    { say = "The smallest of the size classes that requests are rounded up to:",
+    { say = "Requests are rounded up to size classes. The smallest ones:",
         code = [[table.move(la.sizeclasses(), 1, 8, 1, {})]] },
-    { say = "All runs of pages, by what they are used for:", code = [[la.extents_summary{by = "state"}]] },
+    { say = "All extents (runs of pages), by state:", code = [[la.extents_summary{by = "state"}]] },
     { say = "Every setting explains itself:", code = [[la.describe "arena.0.dirty_decay_ms"]] },
-    { say = "What proved good here is one line for the program that needs it. Here, the default is put back.",
+    { say = "To keep such a setting, start your program with it. Here, restore the default.",
         code = [[print 'LUNALLOC_CONF="dirty_decay_ms:0" your-program']] },
     { code = [[la.set("arena.4096.dirty_decay_ms", "10s")]] },
 }
 
 local FAREWELL <const> = [[
-The load goes on beside the prompt. To try:
+The workload continues to run. Try:
   w:set{scale = 1}     then     w:set{scale = 0.1}     then     picture()
   la.arena(0):purge()      la.ctl.arena[0].<Tab>      la.get "stats.<Tab>      help()      w:stop()]]
 
@@ -94,7 +94,7 @@ local function styled(code, text)
     return console.colour and ("\27[%sm%s\27[0m"):format(code, text) or text
 end
 
--- The code as the prompt would show it while it is typed.
+-- Prints the code with the prompts before its lines.
 local function show_code(code)
     local prompt = "lunalloc> "
     for line in code:gmatch "[^\n]+" do
@@ -103,13 +103,13 @@ local function show_code(code)
     end
 end
 
--- As the prompt does: an expression's values are printed.
+-- Runs the code and prints the values of an expression, as the prompt does.
 local function run(code)
     local chunk = load("return " .. code, "=tour") or assert(load(code, "=tour"))
     show.print(chunk())
 end
 
--- Naps, so that Ctrl-C is soon heard.
+-- Sleeps in short naps: Ctrl-C takes effect between two of them.
 local function wait(seconds)
     local naps = math.ceil(seconds / 0.05)
     for _ = 1, naps do
@@ -117,7 +117,7 @@ local function wait(seconds)
     end
 end
 
-local function take(step)
+local function perform(step)
     if step.say then
         print(styled("1", "\n-- " .. step.say))
     end
@@ -133,12 +133,12 @@ end
 
 local function walk()
     for _, step in ipairs(STEPS) do
-        take(step)
+        perform(step)
     end
     if console.tty then
         print("\n" .. FAREWELL)
     else
-        take { say = "There is no terminal, so this is the end.", code = "w:stop()" }
+        perform { say = "This is no terminal, so the tour ends here.", code = "w:stop()" }
     end
 end
 

@@ -1,31 +1,32 @@
---- Allocation workloads: described here, run by threads in C (the engine is in lua/workload/).
+--- Allocation workloads: described in Lua, run by threads in C (the engine is in lua/workload/).
 ---
 ---     w = la.workload{ threads = 2, duration = "10s", mix = { {size = "exp(100)", lifetime = "exp(1000)"} } }
 ---     print(w:run())                        -- to its end; Ctrl-C stops it
----     w:start()  print(w:status())  w:set{scale = 2}  print(w:stop())      -- beside the prompt
+---     w:start()  print(w:status())  w:set{scale = 2}  print(w:stop())      -- in the background
 ---
---- Of the whole:
+--- Keys of the description:
 ---   threads   1 .. 512                      seed       the same seed and description: the same sequence of requests
----   duration  "10s" or "forever", or ops    ops        operations of all threads: an allocation and what follows
----   rate      operations per second of all threads whether or not the allocator keeps up; 0: as fast as it can
----   verify    true: contents, alignment, overlap and zeroing are checked (and each block is written)
+---   duration  "10s" or "forever", or ops    ops        operations of all threads; one is an allocation and its effects
+---   rate      operations per second of all threads, also if the allocator is slower; 0: as fast as possible
+---   verify    true: checks contents, alignment, overlap and zeroing (and writes each block)
 ---   limits    { ["rss/live"] = 1.3, ["malloc.p99.9"] = "5us", peak_rss =, failures =, ops_per_s = (at least) }
 ---   allocator "lunalloc" or "process"       sample     one call in this many is timed (16)
----   live_max  above it, new blocks are freed at once (half of the available memory)      interval   of the timeline
+---   live_max  while more is live, new blocks are freed at once (default: half of the available memory)
+---   interval  of the timeline
 ---
---- Of each row of mix:
+--- Keys of each row of mix:
 ---   weight    how often, relative to the other rows
 ---   size      bytes: n, "64K", "uniform(a,b)", "exp(mean)", "normal(mean,deviation)", "lognormal(median,sigma,max)",
 ---             "histogram(path)": a file of lines "size count"
 ---   lifetime  later operations of the same thread: n, the same distributions, "fifo(n)", "forever"
----   free_by   {other = 0.1}: that share is freed by any other thread; {thread = 2}: by that one
+---   free_by   {other = 0.1}: any other thread frees that share; {thread = 2}: that thread does
 ---   touch     part of the block that is written (1)           writes  how many times (1)
----   realloc   share of the blocks that is resized, to a new draw, in the middle of its life; or {share =, times =,
----             grow = 1.5}: that often, by that factor
+---   realloc   share of the blocks that is resized, to a newly drawn size, in the middle of its life; or
+---             {share =, times =, grow = 1.5}: so many times, by that factor
 ---   zero      share from calloc      align  from aligned_alloc      on  numbers of the threads that allocate it
 ---
---- A phase is {at = "3s", scale =, rate =, set = {[control] = value}, mark = "text"}; scale multiplies the lifetimes of
---- blocks allocated from then on, and so the live memory.
+--- A phase is {at = "3s", scale =, rate =, set = {[control] = value}, mark = "text"}. scale multiplies the lifetimes of
+--- blocks that are allocated from then on, and so the live memory. Quantities may be texts: see lunalloc/units.lua.
 
 local core = require "lunalloc.core"
 local check = require "lunalloc.check"
@@ -36,10 +37,10 @@ local report = require "lunalloc.workload_report"
 local Workload = { __name = "lunalloc.workload" }
 Workload.__index = Workload
 
--- Seconds that C waits at a time. Between slices Lua code runs, and with it the hooks that Ctrl-C sets.
+-- C waits in slices of so many seconds. Between them Lua code runs, and with it the hook that Ctrl-C sets.
 local SLICE <const> = 0.05
 
---- Calls f(...); what it raises is raised again with the position of the user's call.
+--- Calls f(...). If it raises, raises the same with the position of the user's call.
 local function at_caller(f, ...)
     local results = table.pack(pcall(f, ...))
     if not results[1] then
@@ -48,7 +49,7 @@ local function at_caller(f, ...)
     return table.unpack(results, 2, results.n)
 end
 
---- Starts the threads and returns the workload: nil, message, code if it is running already or the system refuses.
+--- Starts the threads and returns the workload; nil, message, code if it is running or the system refuses.
 function Workload:start()
     check.self(self, Workload, "workload:start")
     local ok, message, code = self.run_.start(self.run_)
@@ -59,7 +60,7 @@ function Workload:start()
     return self
 end
 
---- Waits until it is over, or for `time` (seconds, or "100ms"); true if it is over. Can be interrupted.
+--- Waits until it is over, or for `time` (seconds, or "100ms"); true if it is over. Ctrl-C interrupts it.
 function Workload:wait(time)
     check.self(self, Workload, "workload:wait")
     local ns = units.time(time)
@@ -78,7 +79,7 @@ function Workload:wait(time)
     return true
 end
 
---- Stops it if it still runs, and joins its threads; used when something is thrown past a run.
+--- Stops it if it runs, and joins its threads; for errors that leave a run.
 local function abort(self)
     if self.started then
         self.run_:stop()
@@ -86,7 +87,7 @@ local function abort(self)
     end
 end
 
---- Runs it to its end and returns the result. An error thrown meanwhile (Ctrl-C) stops the threads first.
+--- Runs it to its end and returns the result. An error meanwhile (Ctrl-C) stops the threads, then propagates.
 function Workload:run()
     check.self(self, Workload, "workload:run")
     local ran = false
@@ -104,7 +105,7 @@ function Workload:run()
     return self:result()
 end
 
---- Ends it early; waits until all its memory is freed. Returns the result.
+--- Ends it now, waits until all its memory is freed, and returns the result.
 function Workload:stop()
     check.self(self, Workload, "workload:stop")
     if not self.started then
@@ -126,13 +127,14 @@ function Workload:set(changes)
     return self.run_:change(change)
 end
 
---- What it does now: state ("idle", "running", "freeing", "done"), elapsed, ops, ops_per_s, live, blocks, rss, ...
+--- Its state now: state ("idle", "running", "freeing", "done"), elapsed, ops, ops_per_s, live, blocks, rss, ...
 function Workload:status()
     check.self(self, Workload, "workload:status")
     return report.status(self.run_:status() or { state = "idle" })
 end
 
---- What happened so far: array of {t, rss, live, ops, allocated, active, dirty, muzzy, retained, fragmentation, mark}.
+--- Memory over time so far: array of {t, rss, live, ops, allocated, active, dirty, muzzy, retained, fragmentation,
+--- mark}.
 function Workload:timeline()
     check.self(self, Workload, "workload:timeline")
     return self.run_:timeline()
@@ -148,10 +150,10 @@ local function marks_of(timeline)
     return marks
 end
 
--- RSS before the first run in this state. Later ones start with what the allocator kept of it, which is theirs to use.
+-- RSS before the first run in this Lua state. Later runs start with memory that the allocator kept, and may use it.
 local first_base = math.huge
 
---- Resident memory, without what was there before and the engine's own, per byte that lived; nil if nothing did.
+--- Resident memory per live byte, without the memory before the first run and the engine's own; nil if nothing lived.
 local function rss_per_live(result)
     local last = result.timeline[#result.timeline - 1] -- "end of operations"; the last one is "everything freed"
     first_base = math.min(first_base, result.base_rss)
@@ -160,7 +162,7 @@ local function rss_per_live(result)
     end
 end
 
---- The result of the run; nil, message, code while there is none.
+--- The result of the run; nil, message, code before its end.
 function Workload:result()
     check.self(self, Workload, "workload:result")
     if not self.started then
@@ -184,7 +186,7 @@ function Workload:result()
     return report.result(result)
 end
 
---- What is known without running it: plan_hash, expected_live (bytes), threads, producers, allocator.
+--- Facts that need no run: plan_hash, expected_live (bytes), threads, producers, allocator.
 function Workload:info()
     check.self(self, Workload, "workload:info")
     return self.run_:info()
@@ -197,7 +199,7 @@ function Workload:__tostring()
     return report.workload(self.run_:info(), self:status())
 end
 
---- Makes a workload of a description. Raises what is wrong with it; nil, message, code if a file or memory is missing.
+--- Makes a workload of a description. A wrong description raises; nil, message, code if a file or memory is missing.
 return function(description)
     local canonical, allocator, limits = at_caller(spec.compile, description)
     local run, message, code = core.workload.create(canonical, allocator)

@@ -1,4 +1,4 @@
---- How a workload, its state and its result read as text, and how a result is held against limits.
+--- A workload, its state and its result as text; and the check of a result against limits.
 
 local units = require "lunalloc.units"
 
@@ -14,7 +14,8 @@ end
 
 -- ---- limits --------------------------------------------------------------------------------------------------------
 
---- Adds result.limits, an array of { name, limit, value, ok }, and result.ok. A limit on what never happened is missed.
+--- Adds result.limits, an array of { name, limit, value, ok }, and result.ok. A limit on calls that never happened is
+--- missed.
 function report.judge(result, limits)
     result.ok = result.verify.errors == 0 and result.failed_sets == 0
     result.limits = {}
@@ -94,7 +95,7 @@ local function add_remarks(lines, result)
     if result.max_lag > 0 then
         lines[#lines + 1] = ("schedule   at worst %s behind"):format(report.time(result.max_lag * 1e9))
     end
-    for i = 1, #result.marks - 2 do -- the last two are the end of operations and of everything
+    for i = 1, #result.marks - 2 do -- the last two: "end of operations" and "everything freed"
         lines[#lines + 1] = ("mark       %6.2f s  %s"):format(result.marks[i].t, result.marks[i].mark)
     end
 end
@@ -120,7 +121,7 @@ function Result.__tostring(result)
     return table.concat(lines, "\n")
 end
 
---- Makes `result` print as a summary.
+--- Gives `result` a __tostring that prints a summary.
 function report.result(result)
     return setmetatable(result, Result)
 end

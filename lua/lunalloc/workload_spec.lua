@@ -1,10 +1,10 @@
---- What can be written in la.workload{...}: keys, types, units, defaults, and the complaints about anything else.
+--- The keys of la.workload{...}: their types, units and defaults, and the messages for wrong ones.
 ---
 ---     canonical, allocator, limits = spec.compile(description)     raises one line without a position
----     change = spec.change(settings)                               what w:set{} takes
+---     change = spec.change(settings)                               for w:set{}
 ---
---- A description is turned into the canonical table that the core reads: every key present, bytes and nanoseconds as
---- integers. The texts of distributions pass through: the core parses those, in one place.
+--- compile() turns a description into the canonical table that the core reads: every key is present, bytes and
+--- nanoseconds are integers. Distributions remain texts, which the core parses.
 
 local core = require "lunalloc.core"
 local check = require "lunalloc.check"
@@ -21,7 +21,7 @@ local DEFAULT_MIX <const> = {
     { weight = 1, size = "uniform(64K,1M)", lifetime = "exp(50)" },
 }
 
--- ---- complaints ----------------------------------------------------------------------------------------------------
+-- ---- messages ------------------------------------------------------------------------------------------------------
 
 local function fail(format, ...)
     error("workload: " .. format:format(...), 0)
@@ -48,7 +48,8 @@ local function fail_unknown(what, name, known, allowed)
 end
 
 -- ---- kinds of values -----------------------------------------------------------------------------------------------
--- A kind turns a value into its canonical form, or complains about it under its path ("mix[2].touch").
+-- A kind is a function (value, path) that returns the canonical value, or fails with a message that names the path
+-- ("mix[2].touch").
 
 spec.time, spec.size = units.time, units.size
 
@@ -177,7 +178,7 @@ end
 
 -- ---- tables of keys ------------------------------------------------------------------------------------------------
 
---- Checks `t` against `fields` (key = { kind, default }) and returns the canonical values.
+--- Checks the table `t` against `fields` (key = { kind, default }); returns the canonical values.
 local function read(t, fields, path)
     if type(t) ~= "table" then
         fail("%s = %s: a table {...} expected", path, shown(t))
@@ -200,7 +201,7 @@ end
 
 local FREE_BY <const> = { other = { share }, thread = { whole(1, 512) } }
 
---- free_by = {other = 0.1}: that share is freed by another thread; {thread = 2}: all, or that share, by thread 2.
+--- free_by = {other = 0.1}: any other thread frees that share; {thread = 2}: thread 2 frees all, or that share.
 local function free_by(value, path)
     local result = read(value, FREE_BY, path)
     return { other = result.other or (result.thread and 1 or 0), thread = result.thread or 0 }
@@ -248,7 +249,7 @@ end
 
 -- ---- changes -------------------------------------------------------------------------------------------------------
 
---- The value of a control as the text that the allocator parses.
+--- The value of a control as text, for the allocator to parse.
 local function control_text(value, path)
     if math.type(value) == "float" and math.tointeger(value) then
         value = math.tointeger(value)
@@ -275,7 +276,7 @@ local function read_setting(name, value, path)
     return { name = name, value = control_text(value, ("%s[%q]"):format(path, name)) }
 end
 
---- set = {["arena.0.dirty_decay_ms"] = 0}: in the order of the names.
+--- set = {["arena.0.dirty_decay_ms"] = 0}: an array in the order of the names.
 local function read_settings(value, path)
     if type(value) ~= "table" then
         fail("%s = %s: a table { [name] = value } expected", path, shown(value))
@@ -316,7 +317,7 @@ local function read_phases(value, path)
     return phases
 end
 
---- What w:set{} takes: a phase without a time.
+--- The canonical form of the argument of w:set{}: a phase without a time.
 function spec.change(settings)
     return read(settings, CHANGE, "")
 end
@@ -329,7 +330,7 @@ local PERCENTILES <const> = { p50 = "p50", p90 = "p90", p99 = "p99", ["p99.9"] =
 local LIMIT_NAMES <const> = "rss/live, peak_rss, failures, ops_per_s, and CALL.p50, .p90, .p99, .p99.9, .max, " ..
     ".mean, CALL being one of " .. table.concat(CALLS, ", ")
 
--- name = { kind, what a result has to compare, true if more is better }
+-- name = { kind, function that gets the value from a result, true if more is better }
 local LIMITS <const> = {
     ["rss/live"] = { ratio(0, 1e12), function(result) return result.rss_per_live end },
     peak_rss = { size, function(result) return result.peak_rss end },
@@ -344,7 +345,7 @@ for _, call in ipairs(CALLS) do
     end
 end
 
---- Limits in the order of their names: { name, limit, measure = function(result), least = true of a lower bound }.
+--- Limits in the order of their names: { name, limit, measure = function(result), least = true for a lower bound }.
 local function read_limits(value, path)
     if type(value) ~= "table" then
         fail("%s = %s: a table { [name] = limit } expected", path, shown(value))
@@ -397,7 +398,7 @@ local RUN <const> = {
     interval = { time },
 }
 
---- Half of the memory that the system has to give: a mistake in a lifetime must not take the machine down.
+--- Half of the available memory: a mistake in a lifetime must not take the machine down.
 local function default_live_max()
     local file = io.open "/proc/meminfo"
     local kib = file and file:read("a"):match "MemAvailable:%s*(%d+)"
@@ -407,7 +408,7 @@ local function default_live_max()
     return kib and math.tointeger(kib) * 512 or 1 << 30
 end
 
---- 250 entries over the duration, from 20 ms to 1 s apart.
+--- 250 entries over the duration, 20 ms to 1 s apart.
 local function default_interval(ns)
     return ns == 0 and 100000000 or math.max(20000000, math.min(1000000000, ns // 250))
 end

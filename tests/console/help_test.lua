@@ -47,7 +47,7 @@ end)
 test("a topic, a search, and what is unknown", function()
     test.match(help.text "decay", "dirty_decay_ms")
     test.match(help.text "instant", "la%.stats")
-    test.equal(help.text "qqxyzzy", "nothing is known about 'qqxyzzy'; help() lists what there is")
+    test.equal(help.text "qqxyzzy", "nothing is known about 'qqxyzzy'; help() lists all topics")
     test.match(help.text(42), "42\n  a number")
 end)
 

@@ -46,8 +46,10 @@ end
 
 --- What a process has that starts with the setting.
 local function conf_and_get(name, value)
-    local pipe <close> = assert(io.popen(("LUNALLOC_CONF='%s:%s' LD_PRELOAD='%s' ${LUA:-lua5.4} -e '%s' 2>&1"):format(name,
-        value, os.getenv "LUNALLOC_SO", ([[io.write(tostring(require "lunalloc".get "opt.%s"))]]):format(name))))
+    local script = ([[io.write(tostring(require "lunalloc".get "opt.%s"))]]):format(name)
+    local command = ("LUNALLOC_CONF='%s:%s' LD_PRELOAD='%s' lua5.4 -e '%s' 2>&1"):format(name, value,
+        os.getenv "LUNALLOC_SO", script)
+    local pipe <close> = assert(io.popen(command))
     return math.tointeger(pipe:read "a")
 end
 
