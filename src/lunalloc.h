@@ -1,16 +1,14 @@
 /*
- * lunalloc.h -- the whole public C interface of lunalloc, and nothing else.
+ * lunalloc.h -- the whole public C interface of lunalloc.
  *
- * Three groups:
- *   1. allocation: the standard names (malloc, free, ...) are replaced by linking or preloading; the lunalloc_ names
- *   below
- *      reach the same allocator where the standard names belong to somebody else (a dlopen'ed liblunalloc.so);
- *   2. controls: everything that can be read, set or done has a name; `mallctl` is jemalloc's calling convention, the
- *      lunalloc_ctl_ functions are the same table with self-description and text values;
- *   3. introspection: consistent copies of the allocator's structures, for tools.
+ *   1. Allocation. Linking or preloading the library replaces the standard names (malloc, free, ...). If another
+ *      allocator has those names, as where liblunalloc.so is dlopen'ed, the lunalloc_ names reach this one.
+ *   2. Controls. Every value that can be read or set, and every action, has a name. `mallctl` is jemalloc's calling
+ *      convention; the lunalloc_ctl_ functions use the same names, describe them, and take values as text.
+ *   3. Introspection, for tools: consistent copies of the allocator's structures, and statistics.
  *
- * Every function is thread-safe unless it says otherwise. "int" results are 0 or an errno value; errno itself is not
- * touched except by the allocation functions, which follow ISO C and POSIX.
+ * Every function is thread-safe unless it says otherwise. "int" results are 0 or an errno value. Only the allocation
+ * functions change errno itself, as ISO C and POSIX have it.
  */
 #ifndef LUNALLOC_H
 #define LUNALLOC_H
@@ -35,25 +33,26 @@ LUNALLOC_API void lunalloc_free(void *ptr);
 LUNALLOC_API int lunalloc_posix_memalign(void **out, size_t alignment, size_t size);
 LUNALLOC_API void *lunalloc_aligned_alloc(size_t alignment, size_t size);
 LUNALLOC_API size_t lunalloc_usable_size(const void *ptr);
-/* C23. `size` (and `alignment`) must be what was asked for at allocation; ptr may be NULL. */
+/* C23. `size` and `alignment` must be those of the allocation; ptr may be NULL. */
 LUNALLOC_API void lunalloc_free_sized(void *ptr, size_t size);
 LUNALLOC_API void lunalloc_free_aligned_sized(void *ptr, size_t alignment, size_t size);
 
-/* The standard names that a libc header may not declare. */
+/* The same under the standard names, which the C library's headers may not declare yet. */
 LUNALLOC_API void free_sized(void *ptr, size_t size);
 LUNALLOC_API void free_aligned_sized(void *ptr, size_t alignment, size_t size);
 
 /*
- * jemalloc's extended interface; each function has jemalloc's own name, too. `flags` is 0, or these joined by "|":
+ * jemalloc's extended interface, which is also defined under jemalloc's own names. `flags` is 0, or these joined by
+ * "|":
  *
  *   MALLOCX_LG_ALIGN(la), MALLOCX_ALIGN(a)  the address is a multiple of 2^la, or of a, a power of two
- *   MALLOCX_ZERO          all that is new reads as zeros, up to the usable size
- *   MALLOCX_TCACHE(id)    with the explicit cache of that number ("tcache.create") instead of the thread's own
- *   MALLOCX_TCACHE_NONE   without a cache
- *   MALLOCX_ARENA(i)      from that arena; without a cache, unless MALLOCX_TCACHE(id) names one, which then gives what
- *                         it holds first. Inside of an extent hook, from one without hooks
+ *   MALLOCX_ZERO          all new memory, up to the usable size, reads as zeros
+ *   MALLOCX_TCACHE(id)    uses this explicit tcache ("tcache.create") instead of the thread's cache
+ *   MALLOCX_TCACHE_NONE   uses no cache
+ *   MALLOCX_ARENA(i)      allocates from this arena, and uses no cache unless MALLOCX_TCACHE(id) names one; objects that
+ *                         the tcache holds are used first. Inside an extent hook, an arena without hooks serves instead
  *
- * A number that no arena or cache has is an allocation that fails (NULL), and a free without a cache.
+ * If no arena or tcache has the number, an allocation fails (NULL), and a free uses no cache.
  */
 #define MALLOCX_LG_ALIGN(la) ((int)(la))
 #define MALLOCX_ALIGN(a)     ((int)__builtin_ctzll((unsigned long long)(a)))
@@ -63,18 +62,19 @@ LUNALLOC_API void free_aligned_sized(void *ptr, size_t alignment, size_t size);
 #define MALLOCX_ARENA(i)     ((int)(((unsigned)(i) + 1) << 20))
 
 LUNALLOC_API void *lunalloc_mallocx(size_t size, int flags);
-/* Resizes, in place or by moving. NULL if that cannot be done: then the block is as it was. A size of 0 counts as 1. */
+/* Resizes in place or by moving. NULL if there is no memory: the block is unchanged. A size of 0 counts as 1. */
 LUNALLOC_API void *lunalloc_rallocx(void *ptr, size_t size, int flags);
-/* Resizes in place to `size` bytes at least, and to size + extra if that can be; returns the usable size afterwards,
- * less than `size` if it could not be done. */
+/* Resizes in place to at least `size` bytes, and to size + extra if possible. Returns the usable size afterwards, which
+ * is less than `size` if that was impossible. */
 LUNALLOC_API size_t lunalloc_xallocx(void *ptr, size_t size, size_t extra, int flags);
-/* Usable size of a block; and the one that lunalloc_mallocx would give, 0 if it is too large. */
+/* The usable size of a block; and of the block that lunalloc_mallocx would return, 0 if `size` is too large. */
 LUNALLOC_API size_t lunalloc_sallocx(const void *ptr, int flags);
 LUNALLOC_API size_t lunalloc_nallocx(size_t size, int flags);
-/* `size` is what was asked for or more, up to the usable size; the flags name the same alignment. ptr may be NULL. */
+/* `size`: from the size of the allocation up to the usable size. `flags`: the same alignment. ptr may be NULL. */
 LUNALLOC_API void lunalloc_dallocx(void *ptr, int flags);
 LUNALLOC_API void lunalloc_sdallocx(void *ptr, size_t size, int flags);
-/* Fills `ptrs` with up to n blocks of one kind, straight from an arena; returns how many: fewer only without memory. */
+/* Allocates n blocks of one size directly from an arena. Returns how many there are in `ptrs`: fewer than n only if
+ * memory is exhausted. */
 LUNALLOC_API size_t lunalloc_batch_alloc(void **ptrs, size_t n, size_t size, int flags);
 
 LUNALLOC_API void *mallocx(size_t size, int flags);
@@ -86,32 +86,38 @@ LUNALLOC_API void sdallocx(void *ptr, size_t size, int flags);
 LUNALLOC_API size_t nallocx(size_t size, int flags);
 
 /*
- * Variables that an application may define, or set: a configuration, read at start (as `const char *lunalloc_conf` is,
- * which it may define); and a function that gets each text that would else go to standard error. NULL: neither.
+ * Two variables that an application may define or set; NULL by default. malloc_conf is a configuration, which is read
+ * at the start; so is `const char *lunalloc_conf`, which an application may define. malloc_message gets each text that
+ * would otherwise be written to standard error.
  */
 typedef void lunalloc_message_t(void *opaque, const char *text);
 LUNALLOC_API extern const char *malloc_conf;
 LUNALLOC_API extern lunalloc_message_t *malloc_message;
 
-/* True if the process's malloc is this allocator (preloaded or linked), false if it was only dlopen'ed. */
+/* Is this allocator the malloc of the process (preloaded or linked)? False if it was only dlopen'ed. */
 LUNALLOC_API bool lunalloc_replaced(void);
 
 /* ---- 2. controls ------------------------------------------------------------------------------------------------ */
 
 /*
- * jemalloc's control interface, with its names, types and errors. 0, or EINVAL (size of a value, or the value itself),
- * ENOENT (no such name, index or mib), EPERM (read of a write-only name, write of a read-only one), EFAULT (a decay
- * time or limit out of range, an arena that is not there or may not be reset, all arenas where one is meant), EAGAIN
- * (not possible now). Nothing is written, to the caller or here, if there is an error, with one exception: where
- * *oldlenp is not the size of the value, as much of it as fits is copied, *oldlenp becomes what was copied, and the
- * error is EINVAL. Statistics of arenas and of all are those of the beginning of an epoch: writing "epoch" begins a
- * new one.
+ * jemalloc's control interface, with its names, types and errors:
  *
- * The index 4096 means all arenas, 4097 in statistics all that were destroyed. For purge, decay, dss, initialized and
- * statistics, the number of arenas (arenas.narenas) means all of them, too.
+ *   EINVAL  the size of the value is wrong, or the value itself
+ *   ENOENT  no such name, index or mib
+ *   EPERM   the name is write-only and was read, or read-only and was written
+ *   EFAULT  a decay time or limit is out of range; the arena does not exist or cannot be reset; the index stands for
+ *           all arenas where one is needed
+ *   EAGAIN  not possible now
  *
- * A mib of the first components of a name is made by giving the first components only, or a *miblenp that is smaller
- * than the name has components; it can be completed with what follows in the mib of any longer name.
+ * After an error nothing has changed, and nothing was returned, with one exception: if *oldlenp is not the size of the
+ * value, as much as fits is copied, *oldlenp becomes the number of bytes copied, and the error is EINVAL.
+ *
+ * Statistics of arenas, and of all together, are those of the beginning of the epoch; writing "epoch" begins a new one.
+ * The index 4096 stands for all arenas; in statistics, 4097 stands for all destroyed ones. For purge, decay, dss,
+ * initialized and statistics, the number of arenas (arenas.narenas) stands for all of them, too.
+ *
+ * To get the mib of a group of names, give the first components only, or a *miblenp smaller than the number of
+ * components. Complete it with the rest of the mib of any longer name.
  */
 LUNALLOC_API int mallctl(const char *name, void *oldp, size_t *oldlenp, void *newp, size_t newlen);
 LUNALLOC_API int mallctlnametomib(const char *name, size_t *mibp, size_t *miblenp);
@@ -122,11 +128,11 @@ typedef enum {
     LUNALLOC_BOOL,     /* bool */
     LUNALLOC_UNSIGNED, /* unsigned */
     LUNALLOC_SIZE,     /* size_t */
-    LUNALLOC_SSIZE,    /* ssize_t: -1 where it means "never" or "no limit" */
+    LUNALLOC_SSIZE,    /* ssize_t; -1 stands for "never" or "no limit" */
     LUNALLOC_U64,      /* uint64_t */
-    LUNALLOC_STRING,   /* const char *, static or valid until the next write of the same name */
-    LUNALLOC_POINTER,  /* void *; written from C only */
-    LUNALLOC_STRUCT    /* a C structure, or one type in and another out: through mallctl only */
+    LUNALLOC_STRING,   /* const char *; static, or valid until the next write of the same name */
+    LUNALLOC_POINTER,  /* void *; can be written from C only */
+    LUNALLOC_STRUCT    /* a C structure, or a different type in each direction: through mallctl only */
 } lunalloc_type_t;
 
 typedef struct {
@@ -141,18 +147,19 @@ typedef struct {
 } lunalloc_value_t;
 
 /*
- * Where an arena's regions come from and what happens to their pages; set through "arena.<i>.extent_hooks",
- * live. The types and the sense of results are jemalloc's: a bool hook returns true if it did NOT do
- * what was asked, and then it must have changed nothing; a NULL member is never asked and counts as a refusal. alloc
- * must be there. It returns NULL, or memory of that size at that alignment, and tells whether it reads as zeros and
- * is committed; new_addr is always NULL. dalloc and destroy get whole results of alloc only: dalloc each one that is
- * wholly free once its pages have been purged, destroy all that are left when the arena is destroyed, or dalloc if
- * there is no destroy.
+ * Extent hooks: functions of the application that provide an arena's memory instead of the system. Set them through
+ * "arena.<i>.extent_hooks", at any time. Types and results are jemalloc's: a bool hook returns true if it did NOT do
+ * its work, and must have changed nothing then. A member that is NULL always counts as having failed; only alloc is
+ * required.
  *
- * No lock of an arena, bin or collection is held while a hook runs, and it may itself allocate and free: what it
- * allocates comes from an arena without hooks. The structure stays in use until the arena has been destroyed or given
- * other hooks and every call that was running then has returned. Hooks that replace others get the regions that those
- * allocated.
+ *   alloc    returns memory of this size and alignment, or NULL, and says whether it reads as zeros and is committed;
+ *            new_addr is always NULL. Each result is a region
+ *   dalloc   gets a whole region that is wholly free, once its pages have been purged
+ *   destroy  gets the remaining regions when the arena is destroyed; if it is NULL, dalloc gets them
+ *
+ * A hook runs without any lock of an arena, bin or collection held. It may allocate and free: its own allocations are
+ * served by an arena without hooks. Keep the structure valid until the arena has been destroyed or got other hooks, and
+ * every call that was running then has returned. Hooks that replace others take over their regions.
  */
 typedef struct extent_hooks_s extent_hooks_t;
 struct extent_hooks_s {
@@ -172,57 +179,56 @@ struct extent_hooks_s {
 
 /* One row of the schema. Strings are static. */
 typedef struct {
-    const char *name; /* with <i>, <j> in the place of an index: "arena.<i>.dirty_decay_ms" */
+    const char *name; /* has <i>, <j> for indices: "arena.<i>.dirty_decay_ms" */
     lunalloc_type_t type;
     const char *unit;   /* "bytes", "ms", "ns", "count", "flag", "text", "" */
     const char *access; /* "r-", "rw", "-w", "--" (an action) */
-    const char
-        *applies; /* when a write takes effect: "live", "new arenas", "new slabs", "boot"; "" if it is not writable */
-    bool ranged;  /* min and max hold */
+    /* When a write takes effect: "live", "new arenas", "new slabs", "boot"; "" if it cannot be written. */
+    const char *applies;
+    bool ranged; /* values are within min .. max */
     int64_t min, max;
     const char *default_text; /* the default as text; "" if it has none */
     const char *doc;          /* one line */
-    const char *live; /* the control that changes live what this one tells or presets, with <i>; "" if none does */
+    const char *live; /* the control, with <i>, that changes this value while the process runs; "" if none does */
 } lunalloc_row_t;
 
 /* Number of rows; a row by its position 0 .. count - 1 (ENOENT past the end). Rows are grouped by subtree, sorted. */
 LUNALLOC_API size_t lunalloc_ctl_count(void);
 LUNALLOC_API int lunalloc_ctl_row(size_t position, lunalloc_row_t *row);
-/* The row that answers a concrete name ("arena.0.dirty_decay_ms") or a pattern ("arena.<i>.dirty_decay_ms"). ENOENT. */
+/* The row of a name ("arena.0.dirty_decay_ms") or a pattern ("arena.<i>.dirty_decay_ms"). ENOENT. */
 LUNALLOC_API int lunalloc_ctl_describe(const char *name, lunalloc_row_t *row);
-/* Where the present value comes from: "default", "file", "symbol", "environment" or "live". ENOENT. */
+/* The source of the current value: "default", "file", "symbol", "environment" or "live". ENOENT. */
 LUNALLOC_API int lunalloc_ctl_source(const char *name, const char **source);
 /*
- * How many values the first <i> (then <j>) of a pattern takes now, the outer index being fixed by `name`:
- * "arena.<i>.purge" -> number of arenas; "stats.arenas.0.bins.<j>.nmalloc" -> number of small classes. 0 if no index
- * is open.
+ * How many values the first open index of a pattern has now: "arena.<i>.purge" -> the number of arenas;
+ * "stats.arenas.0.bins.<j>.nmalloc" -> the number of small classes. 0 if no index is open.
  */
 LUNALLOC_API size_t lunalloc_ctl_limit(const char *name);
-/* The nearest known name to `name` into buf, cut to fit and terminated (of size 0: not touched); false if nothing is
- * near. */
+/* Writes the known name that is most similar to `name` to buf, cut to fit and terminated (nothing if size is 0). False
+ * if none is similar. */
 LUNALLOC_API bool lunalloc_ctl_suggest(const char *name, char *buf, size_t size);
 /*
- * Reads or writes by name. A value is written as text: "true", "500", "-1", and for bytes and times also "64M", "1.5G",
- * "10s", "250ms". An action is done by lunalloc_ctl_set(name, NULL, ...). On failure `message` (may be NULL) gets one
- * line: what, why, and what is allowed. ENOENT, EINVAL, EPERM, EAGAIN, as above.
+ * Reads or writes by name. A value is written as text: "true", "500", "-1"; bytes and times also "64M", "1.5G", "10s",
+ * "250ms". lunalloc_ctl_set(name, NULL, ...) does an action. On failure, `message` (may be NULL) gets one line: the
+ * name, the reason, and what is allowed. ENOENT, EINVAL, EPERM, EAGAIN, as above.
  */
 LUNALLOC_API int lunalloc_ctl_get(const char *name, lunalloc_value_t *value, char *message, size_t message_size);
 LUNALLOC_API int lunalloc_ctl_set(const char *name, const char *text, char *message, size_t message_size);
 
 /* ---- 3. introspection ------------------------------------------------------------------------------------------- */
 
-#define LUNALLOC_ALL  UINT32_MAX /* "all arenas", where an arena index is asked for */
-#define LUNALLOC_NONE UINT32_MAX /* "no size class" */
+#define LUNALLOC_ALL  UINT32_MAX /* as the index of an arena: all arenas */
+#define LUNALLOC_NONE UINT32_MAX /* as the index of a size class: no class */
 
 typedef enum {
     LUNALLOC_ACTIVE,   /* holds live allocations */
     LUNALLOC_DIRTY,    /* free, and its pages are still resident */
-    LUNALLOC_MUZZY,    /* free, and its pages were given back lazily (the system takes them when it needs them) */
-    LUNALLOC_RETAINED, /* free, only the address range is kept */
-    LUNALLOC_BUSY      /* in transition: between being taken from and put into a collection; counted as active */
+    LUNALLOC_MUZZY,    /* free, and purged lazily: the system takes the pages when it needs memory */
+    LUNALLOC_RETAINED, /* free, and only the address range is kept */
+    LUNALLOC_BUSY      /* in transit from one state to another; counted as active */
 } lunalloc_state_t;
 
-/* A run of pages: a copy of one descriptor. */
+/* An extent: a run of pages. This is a copy of its descriptor. */
 typedef struct {
     uintptr_t addr;
     size_t size; /* bytes, a multiple of the page size */
@@ -230,22 +236,22 @@ typedef struct {
     lunalloc_state_t state;
     uint32_t szind; /* size class index; LUNALLOC_NONE on every extent without live allocations */
     bool slab;      /* holds small regions */
-    bool is_head;   /* first extent of its region (of one mapping from the system) */
+    bool is_head;   /* the first extent of its region (one mapping from the system) */
     bool committed;
     bool zeroed;           /* known to read as zeros */
-    uint32_t nfree, nregs; /* of a slab: free regions, all regions; else 0 */
-    uint64_t sn;           /* serial number of its region's creation */
-    uint64_t lru;          /* of a free extent: order in which its collection is purged (lowest first); else 0 */
+    uint32_t nfree, nregs; /* of a slab: free regions and all regions; else 0 */
+    uint64_t sn;           /* serial number of its region */
+    uint64_t lru;          /* of a free extent: its collection is purged in this order, lowest first; else 0 */
 } lunalloc_extent_t;
 
 /*
- * Walks the extents of one arena (or LUNALLOC_ALL), regions in the order of their creation, extents in address order.
- * Start with cursor = {.arena = which}; each call copies up to n extents and returns how many, 0 at the end. A batch
- * is a consistent picture of its arena: no page is missing or counted twice within it. `totals`, if given, gets the
- * arena's own page counts of that same instant. No allocation, no lock held on return.
+ * Walks the extents of one arena or of all (LUNALLOC_ALL): regions in the order of their creation, and the extents of
+ * each in address order. Start with cursor = {.arena = index}. Each call copies up to n extents and returns how many; 0
+ * at the end. Within a batch, the copies are consistent: no page is missing or counted twice. `totals` (may be NULL)
+ * gets the arena's own page counts at the same instant. Allocates nothing; no lock is held on return.
  */
 typedef struct {
-    uint32_t arena;   /* which to walk; LUNALLOC_ALL */
+    uint32_t arena;   /* index, or LUNALLOC_ALL */
     uint32_t current; /* private */
     uint64_t region;  /* private */
     uintptr_t addr;   /* private */
@@ -259,13 +265,14 @@ typedef struct {
 LUNALLOC_API size_t lunalloc_extents(lunalloc_cursor_t *cursor, lunalloc_extent_t *out, size_t n,
                                      lunalloc_page_totals_t *totals);
 
-/* What an address belongs to. ENOENT if it is no memory of ours. */
+/* The extent and the allocation that an address belongs to. lunalloc_find: ENOENT if it is no memory of the
+ * allocator. */
 typedef struct {
     lunalloc_extent_t extent;
-    uint32_t region;       /* in a slab: index of the region; else 0 */
-    uintptr_t region_addr; /* where that region (or the large allocation) starts; 0 if the extent is free */
+    uint32_t region;       /* in a slab: the index of the region; else 0 */
+    uintptr_t region_addr; /* the start of that region or of the large allocation; 0 if the extent is free */
     size_t region_size;    /* usable size */
-    bool allocated;        /* the region is not in its slab's free set (it is in use, or in a thread's cache) */
+    bool allocated;        /* the region is in use or in a thread's cache: its slab does not have it as free */
 } lunalloc_location_t;
 
 LUNALLOC_API int lunalloc_find(const void *addr, lunalloc_location_t *out);
@@ -278,33 +285,34 @@ typedef struct {
     uint32_t lg_group; /* size = 2^lg_group + ndelta * 2^lg_delta */
     uint32_t lg_delta;
     uint32_t ndelta;
-    uint32_t cached_max; /* objects that one thread's cache may hold; 0 if the class is not cached */
+    uint32_t cached_max; /* the most objects that a thread's cache holds; 0 if the class is not cached */
     double max_waste;    /* worst internal fragmentation of the class: (size - smallest request) / size, 0 .. 1 */
 } lunalloc_sizeclass_t;
 
 LUNALLOC_API uint32_t lunalloc_nsizes(void);
-LUNALLOC_API int lunalloc_sizeclass(uint32_t index, lunalloc_sizeclass_t *out); /* ENOENT past the end */
-LUNALLOC_API int lunalloc_sizeclass_of(size_t size,
-                                       lunalloc_sizeclass_t *out); /* class of a request; ENOENT if too large */
+/* ENOENT past the end. */
+LUNALLOC_API int lunalloc_sizeclass(uint32_t index, lunalloc_sizeclass_t *out);
+/* The class that serves a request of this size; ENOENT if it is too large. */
+LUNALLOC_API int lunalloc_sizeclass_of(size_t size, lunalloc_sizeclass_t *out);
 
 /*
- * Sampled allocations that live, while profiling is on or after it was (control prof.active). Start with a zeroed
- * cursor; each call copies up to n and returns how many, 0 at the end. A batch is copied at one time; what comes or
- * goes between two may be met or not. No allocation, no lock held on return.
+ * Lists the live samples of the heap profiler (control prof.active), also after it was switched off. Start with a
+ * zeroed cursor. Each call copies up to n samples and returns how many; 0 at the end. A batch is copied at one instant;
+ * samples added or freed between two batches may be missed. Allocates nothing; no lock is held on return.
  */
 #define LUNALLOC_STACK_MAX       128
 #define LUNALLOC_THREAD_NAME_MAX 96
 
 typedef struct {
     uintptr_t addr;
-    size_t size;                                /* bytes: that of its class */
+    size_t size;                                /* bytes: the size of its class */
     uint32_t szind;                             /* size class index */
     uint32_t arena;                             /* index */
     uint32_t thread;                            /* the system's number of the thread that allocated it */
-    char thread_name[LUNALLOC_THREAD_NAME_MAX]; /* as thread.prof.name has it; "" if it has none */
-    uint64_t time;                              /* of its allocation; monotonic clock, ns, as in lunalloc_stats_t */
-    double weight;                              /* how many allocations like this one it stands for */
-    uint32_t depth;                             /* of the stack */
+    char thread_name[LUNALLOC_THREAD_NAME_MAX]; /* the value of thread.prof.name; "" if it has none */
+    uint64_t time;                              /* when it was allocated: monotonic clock, ns, as in lunalloc_stats_t */
+    double weight;                              /* how many allocations of its size it stands for */
+    uint32_t depth;                             /* how many addresses the stack has */
     uintptr_t stack[LUNALLOC_STACK_MAX];        /* return addresses, innermost first */
 } lunalloc_sample_t;
 
@@ -315,15 +323,16 @@ typedef struct {
 LUNALLOC_API size_t lunalloc_prof_samples(lunalloc_sample_cursor_t *cursor, lunalloc_sample_t *out, size_t n);
 
 /*
- * Counters, of one arena or of all. Every field is a uint64_t, in this order, so that tools can treat it as an array
- * with the names of lunalloc_stats_names(). Bytes unless said otherwise. allocated <= active <= resident.
+ * Statistics of one arena or of all. Every field is a uint64_t, so that tools can treat the structure as an array with
+ * the names of lunalloc_stats_names(). Bytes unless said otherwise. allocated <= active <= resident.
  */
 typedef struct {
-    uint64_t time;      /* monotonic clock, ns */
-    uint64_t allocated; /* in use by the application (not what thread caches hold; of one arena: what the caches of its
-                           own threads hold is taken off) */
-    uint64_t cached;    /* free, held by thread caches (all arenas only; 0 for one) */
-    uint64_t active;    /* pages of active extents */
+    uint64_t time; /* monotonic clock, ns */
+    uint64_t
+        allocated;   /* in use by the application. Objects in thread caches are not; for one arena, those in the caches
+                           of its own threads are subtracted */
+    uint64_t cached; /* in thread caches, free (all arenas only; 0 for one) */
+    uint64_t active; /* pages of active extents */
     uint64_t dirty;
     uint64_t muzzy;
     uint64_t retained;
@@ -331,26 +340,26 @@ typedef struct {
     uint64_t resident;  /* metadata + active + dirty */
     uint64_t mapped;    /* active + dirty + muzzy + metadata */
     uint64_t narenas;   /* count (1 for one arena) */
-    uint64_t nthreads;  /* count, bound to it */
+    uint64_t nthreads;  /* count of threads that are bound to it */
     uint64_t nregions;  /* count of mappings obtained from the system */
-    uint64_t nslabs;    /* count, present */
-    uint64_t nextents;  /* count of extents in the free collections */
-    uint64_t nmalloc;   /* cumulative: objects handed from arenas to callers or caches */
-    uint64_t ndalloc;   /* cumulative: objects that came back */
+    uint64_t nslabs;    /* count of slabs now */
+    uint64_t nextents;  /* count of free extents now */
+    uint64_t nmalloc;   /* cumulative: objects that left the arena, to callers or caches */
+    uint64_t ndalloc;   /* cumulative: objects that returned to it */
     uint64_t nrequests; /* cumulative: allocation requests served */
     uint64_t nfills;    /* cumulative: cache fills */
     uint64_t nflushes;  /* cumulative: cache flushes */
-    uint64_t npurges;   /* cumulative: decay or purge passes that gave pages back */
-    uint64_t nmadvise;  /* cumulative: system calls made by them */
-    uint64_t purged;    /* cumulative: bytes given back */
+    uint64_t npurges;   /* cumulative: decay or purge passes that returned pages to the system */
+    uint64_t nmadvise;  /* cumulative: system calls of these passes */
+    uint64_t purged;    /* cumulative: bytes that they returned */
 } lunalloc_stats_t;
 
 typedef struct {
     uint64_t nmalloc, ndalloc, nrequests, nfills, nflushes; /* cumulative */
-    uint64_t curregs;                                       /* objects out of the arena now: in use or cached */
+    uint64_t curregs;                                       /* objects outside of the arena now: in use or cached */
     uint64_t cached;                                        /* objects in thread caches (all arenas only) */
-    uint64_t nslabs;                                        /* slabs, present; 0 for large classes */
-    uint64_t nonfull;                                       /* of these, with a free region */
+    uint64_t nslabs;                                        /* slabs now; 0 for large classes */
+    uint64_t nonfull;                                       /* those that have a free region */
 } lunalloc_class_stats_t;
 
 LUNALLOC_API int lunalloc_stats(uint32_t arena, lunalloc_stats_t *out);                             /* ENOENT */
@@ -358,45 +367,47 @@ LUNALLOC_API int lunalloc_class_stats(uint32_t arena, uint32_t szind, lunalloc_c
 /* Field names of lunalloc_stats_t in order, NULL-terminated; static. */
 LUNALLOC_API const char *const *lunalloc_stats_names(void);
 
-/* Pages of one state, bytes: what the allocator counts, and what of it the system says is resident. */
+/* Bytes in one state: as the allocator counts them, and how many of these the system has resident. */
 typedef struct {
     uint64_t counted, resident;
 } lunalloc_residency_t;
 
-/* The allocator's figures beside those of /proc/self/smaps_rollup, bytes. rss = anonymous + file. */
+/* The allocator's figures beside those of /proc/self/smaps_rollup. Bytes; rss = anonymous + file. */
 typedef struct {
     lunalloc_residency_t active, dirty, muzzy, retained;
-    uint64_t metadata; /* at most so much of it is resident */
-    uint64_t rss;      /* of the process, and so are the next four */
+    uint64_t metadata; /* the allocator's own; at most this much is resident */
+    uint64_t rss;      /* this and the next four: of the process */
     uint64_t anonymous;
-    uint64_t file;      /* pages of files: code, and what the process has mapped */
-    uint64_t lazy_free; /* anonymous, but the system takes it when it needs memory: muzzy pages of ours, mostly */
+    uint64_t file; /* pages of files: code, and files that the process has mapped */
+    uint64_t
+        lazy_free; /* anonymous pages that the system takes when it needs memory: mostly the allocator's muzzy ones */
     uint64_t swap;
-    uint64_t explained;   /* what is resident of ours: all states and metadata */
-    uint64_t unexplained; /* anonymous beyond that: stacks, data of libraries, other allocators */
+    uint64_t explained;   /* resident memory of the allocator: all states, and metadata */
+    uint64_t unexplained; /* other anonymous memory: stacks, data of libraries, other allocators */
 } lunalloc_reconciliation_t;
 
-/* Walks all extents; whatever other threads do meanwhile is in one figure or in the other. 0, ENOSYS without /proc. */
+/* Walks all extents. A change that another thread makes meanwhile may be in one figure and not in another. 0, or ENOSYS
+ * without /proc. */
 LUNALLOC_API int lunalloc_reconcile(lunalloc_reconciliation_t *out);
 
-/* Gets a report in pieces, each terminated. It may allocate. */
+/* Receives a report in pieces, each of them a terminated string. It may allocate. */
 typedef void lunalloc_write_t(void *opaque, const char *text);
 
 typedef enum {
     LUNALLOC_TEXT,
     LUNALLOC_JSON,       /* {"jemalloc": {...}}, with jemalloc's keys */
-    LUNALLOC_OPENMETRICS /* one family of metrics for each figure, ended by "# EOF" */
+    LUNALLOC_OPENMETRICS /* a metric family for each figure; ends with "# EOF" */
 } lunalloc_format_t;
 
 /*
- * Writes all statistics, one picture of all arenas. Letters of opts (may be NULL) leave parts out: g general
+ * Writes all statistics, from one snapshot of all arenas. Each letter of opts (may be NULL) omits a part: g general
  * information, m merged arenas, d destroyed ones, a single ones, b bins, l large classes, x locks, e free extents;
- * others are ignored. 0, EINVAL (no such format), ENOMEM.
+ * other letters are ignored. 0, EINVAL (no such format), ENOMEM.
  */
 LUNALLOC_API int lunalloc_stats_write(lunalloc_format_t format, lunalloc_write_t *write, void *opaque,
                                       const char *opts);
-/* jemalloc's: as text, or with J among the letters as JSON, with O as OpenMetrics; if write is NULL, by malloc_message,
- * or else to standard error. */
+/* jemalloc's function: writes text; with J among the letters JSON, with O OpenMetrics. If write is NULL, the report
+ * goes to malloc_message, or else to standard error. */
 LUNALLOC_API void malloc_stats_print(lunalloc_write_t *write, void *opaque, const char *opts);
 
 #ifdef __cplusplus
