@@ -42,15 +42,14 @@ LUNALLOC_API void free_sized(void *ptr, size_t size);
 LUNALLOC_API void free_aligned_sized(void *ptr, size_t alignment, size_t size);
 
 /*
- * jemalloc's extended interface, which is also defined under jemalloc's own names. `flags` is 0, or these joined by
- * "|":
+ * jemalloc's extended interface, also under jemalloc's own names. `flags` is 0, or these joined by "|":
  *
  *   MALLOCX_LG_ALIGN(la), MALLOCX_ALIGN(a)  the address is a multiple of 2^la, or of a, a power of two
  *   MALLOCX_ZERO          all new memory, up to the usable size, reads as zeros
  *   MALLOCX_TCACHE(id)    uses this explicit tcache ("tcache.create") instead of the thread's cache
  *   MALLOCX_TCACHE_NONE   uses no cache
- *   MALLOCX_ARENA(i)      allocates from this arena, and uses no cache unless MALLOCX_TCACHE(id) names one; objects that
- *                         the tcache holds are used first. Inside an extent hook, an arena without hooks serves instead
+ *   MALLOCX_ARENA(i)      allocates from this arena, and uses no cache unless MALLOCX_TCACHE(id) names one: then its
+ *                         objects are used first. Inside an extent hook, an arena without hooks serves instead
  *
  * If no arena or tcache has the number, an allocation fails (NULL), and a free uses no cache.
  */
@@ -327,12 +326,11 @@ LUNALLOC_API size_t lunalloc_prof_samples(lunalloc_sample_cursor_t *cursor, luna
  * the names of lunalloc_stats_names(). Bytes unless said otherwise. allocated <= active <= resident.
  */
 typedef struct {
-    uint64_t time; /* monotonic clock, ns */
-    uint64_t
-        allocated;   /* in use by the application. Objects in thread caches are not; for one arena, those in the caches
-                           of its own threads are subtracted */
-    uint64_t cached; /* in thread caches, free (all arenas only; 0 for one) */
-    uint64_t active; /* pages of active extents */
+    uint64_t time;      /* monotonic clock, ns */
+    uint64_t allocated; /* in use by the application: without the objects in thread caches. For one arena, those in the
+                           caches of its own threads are subtracted */
+    uint64_t cached;    /* in thread caches, free (all arenas only; 0 for one) */
+    uint64_t active;    /* pages of active extents */
     uint64_t dirty;
     uint64_t muzzy;
     uint64_t retained;
@@ -378,9 +376,8 @@ typedef struct {
     uint64_t metadata; /* the allocator's own; at most this much is resident */
     uint64_t rss;      /* this and the next four: of the process */
     uint64_t anonymous;
-    uint64_t file; /* pages of files: code, and files that the process has mapped */
-    uint64_t
-        lazy_free; /* anonymous pages that the system takes when it needs memory: mostly the allocator's muzzy ones */
+    uint64_t file;      /* pages of files: code, and files that the process has mapped */
+    uint64_t lazy_free; /* anonymous pages that the system takes when it needs memory: mostly muzzy ones */
     uint64_t swap;
     uint64_t explained;   /* resident memory of the allocator: all states, and metadata */
     uint64_t unexplained; /* other anonymous memory: stacks, data of libraries, other allocators */
