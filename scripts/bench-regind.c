@@ -4,13 +4,13 @@
  *
  *   division     a division by the class's size
  *   switch       a switch over the classes, in which the compiler reduces each division by a constant
- *   reciprocal   a multiplication by a constant computed at boot (base/div.h), as in slab_regind
+ *   reciprocal   a multiplication by a constant computed at boot (base/bits.h), as in slab_regind
  *   nothing      the loop and its loads alone
  *
  * PATTERN is `one` (all addresses are of one class, as in a flush) or `mixed` (each is of a random class). The classes
  * are the allocator's; "cases.h", which scripts/bench-regind writes, holds one `case` per class.
  */
-#include "base/div.h"
+#include "base/bits.h"
 #include "base/sc.h"
 
 #include <stdio.h>

@@ -2,7 +2,7 @@
 #include "arena/arenas_bind.h"
 
 #include "arena/arenas_locked.h"
-#include "base/generation.h"
+#include "base/options.h"
 #include "base/witness.h"
 
 static _Atomic uint32_t nauto;      /* Synchronization: written under the table's lock, read at any time. */

@@ -5,7 +5,7 @@
  * *slots*, of which the first arenas_nauto() are in use; the arena of a slot is made when a thread first needs it.
  *
  * arenas_set_nauto changes the number at any time: it raises arenas_generation() and bumps the config generation
- * (base/generation.h). Each thread that sees the new number calls arenas_rebind, which moves it if its slot is retired,
+ * (base/options.h). Each thread that sees the new number calls arenas_rebind, which moves it if its slot is retired,
  * or if another slot has at least two threads fewer.
  *
  * A retired arena keeps its live allocations. When its last thread has left it becomes *no-retain*: free pages go back

@@ -9,7 +9,7 @@
 #ifndef LUNALLOC_ARENA_SLAB_H
 #define LUNALLOC_ARENA_SLAB_H
 
-#include "base/div.h"
+#include "base/bits.h"
 #include "extent/extent.h"
 
 /* Makes all regions free. The slab is not published yet: no lock is needed. */

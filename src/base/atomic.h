@@ -1,8 +1,9 @@
 /*
- * atomic.h -- C11 atomics with the order in the call's name.
+ * atomic.h -- C11 atomics with the memory order in the call's name. Use these instead of <stdatomic.h>'s own.
  *
- * load and store are relaxed: single words whose readers need no other memory to be visible. Where a word publishes
- * something, load_acquire and store_release say so at the call.
+ * atomic_get and atomic_set are relaxed: for single words whose readers rely on no other memory. Where a word publishes
+ * other memory, the writer uses atomic_set_release and the reader atomic_get_acquire. Read-modify-write operations with
+ * another order are written out at the call.
  */
 #ifndef LUNALLOC_BASE_ATOMIC_H
 #define LUNALLOC_BASE_ATOMIC_H
@@ -19,14 +20,14 @@
 #define atomic_sub(p, v)         atomic_fetch_sub_explicit((p), (v), memory_order_relaxed)
 
 /*
- * A counter with one writer at a time (the holder of a lock, the owner of a thread) and readers at any time: the writer
- * needs no locked instruction.
+ * Adds to a counter that has one writer at a time (the holder of a lock, the owner of a thread) and any number of
+ * readers. Needs no locked instruction.
  */
 #define counter_add(p, v) atomic_set((p), atomic_get(p) + (v))
 
 /*
- * A relaxed load that the compiler may fold into the instruction that uses it, as it never does with an atomic: for the
- * words of the fast paths whose every value, old or new, is a right one. A sanitizer is shown the atomic.
+ * A relaxed load on the fast paths. Compilers fold a plain load, but never an atomic one, into the instruction that
+ * uses the value. Only for words of which every value, old or new, is a right one. ThreadSanitizer sees an atomic load.
  */
 #define relaxed_read(p) (config_tsan ? atomic_get(p) : *(const __typeof__(atomic_get(p)) *)(const volatile void *)(p))
 

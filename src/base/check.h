@@ -1,26 +1,28 @@
 /*
- * check.h -- two grades of checks.
+ * check.h -- assertions, and the messages that end the process.
  *
- *   check(cond)   an invariant of ours; tested in debug builds only
- *   misuse(...)   the application broke a rule (double free, wild pointer): one line, then abort, in every build
+ *   check(cond)        an invariant of the allocator; tested in debug builds only
+ *   misuse(...)        the application broke a rule (double free, wild pointer): one line, then abort, in every build
+ *   warn(), fatal()    one line; fatal then aborts
  *
- * Messages go through `check_sink`, which boot fills (base knows no system calls); until then a failure aborts
- * silently.
+ * Messages go through `check_sink`, which boot sets, because base/ knows no system calls. Until then nothing is printed.
  */
 #ifndef LUNALLOC_BASE_CHECK_H
 #define LUNALLOC_BASE_CHECK_H
 
 #include "base/config.h"
 
-/* Writes `len` bytes of one line, which is terminated, somewhere visible. Async-signal-safe, if the application's
- * malloc_message is. Set once at boot. */
+/* Writes one line of `len` bytes, newline included and terminated, where the user sees it. Async-signal-safe if the
+ * application's malloc_message is. Set once, at boot. */
 extern void (*check_sink)(const char *text, size_t len);
 
+/* Prints "lunalloc: broken invariant: CONDITION (FILE:LINE)" and aborts. */
 _Noreturn COLD void check_failed(const char *condition, const char *file, unsigned line);
-/* `what` happened to `ptr`: prints "lunalloc: <what>: <ptr> <detail>" and aborts. */
+/* `what` happened to `ptr`: prints "lunalloc: WHAT: PTR DETAIL" and aborts. */
 _Noreturn COLD void misuse(const char *what, const void *ptr, const char *detail);
-/* Prints "lunalloc: <text>" as one line and goes on, or aborts. */
+/* Prints "lunalloc: TEXT". */
 COLD void warn(const char *text);
+/* Prints the same, and aborts. */
 _Noreturn COLD void fatal(const char *text);
 
 #define check(cond)                                                                                                    \

@@ -1,8 +1,9 @@
 /*
- * heap.h -- intrusive pairing heap with removal of any member.
+ * heap.h -- an intrusive pairing heap: a priority queue from which any member can be removed. Free extents of one size
+ * class are in such a heap (extent/extents.c). Not synchronised: its owner's lock guards it.
  *
- * insert O(1), first O(1), remove O(log n) amortised. The order is a function of the caller's. No synchronisation of
- * its own. Source: M. Fredman, R. Sedgewick, D. Sleator, R. Tarjan, "The pairing heap", Algorithmica 1 (1986).
+ * insert and first are O(1), remove is O(log n) amortised. The caller's `less` gives the order; it must be the same in
+ * every call. Source: M. Fredman, R. Sedgewick, D. Sleator, R. Tarjan, "The pairing heap", Algorithmica 1 (1986).
  */
 #ifndef LUNALLOC_BASE_HEAP_H
 #define LUNALLOC_BASE_HEAP_H
@@ -17,19 +18,21 @@ typedef struct heap_node {
     struct heap_node *prev;  /* previous sibling, or the parent of a first child; NULL for the root */
 } heap_node_t;
 
+/* Empty when zeroed. */
 typedef struct {
     heap_node_t *root; /* Synchronization: the caller's. */
 } heap_t;
 
 typedef bool heap_less_t(const heap_node_t *a, const heap_node_t *b);
 
+/* The least member; NULL if the heap is empty. */
 static inline heap_node_t *
 heap_first(const heap_t *heap) {
     return heap->root;
 }
 
-/* The next member in some order that starts at heap_first and meets each one once; NULL after the last. O(1) amortised
- * over all of them. The heap must not change meanwhile. */
+/* The member after `node` in an order that starts at heap_first and visits each member once; NULL after the last. O(1)
+ * amortised over all members. The heap must not change meanwhile. */
 const heap_node_t *heap_next(const heap_node_t *node);
 
 void heap_insert(heap_t *heap, heap_node_t *node, heap_less_t *less);

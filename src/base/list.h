@@ -1,6 +1,9 @@
 /*
- * list.h -- intrusive circular doubly-linked list. A list is a node that is its own head; an unlinked node points to
- * itself, so that removal is idempotent. No synchronisation of its own.
+ * list.h -- an intrusive doubly-linked list: put a list_t into each member, and use container_of to get from the node
+ * to the member. Not synchronised: its owner's lock guards it.
+ *
+ * The list is circular, and a list is a node of its own, the head. An unlinked node points to itself, so removing twice
+ * does no harm. Initialise every node with list_init.
  */
 #ifndef LUNALLOC_BASE_LIST_H
 #define LUNALLOC_BASE_LIST_H
@@ -9,7 +12,7 @@
 #include <stddef.h>
 
 typedef struct list {
-    struct list *prev, *next; /* Synchronization: that of the list that it is in. */
+    struct list *prev, *next; /* Synchronization: that of the list. */
 } list_t;
 
 /* The structure of which `node` is the member `field`. */

@@ -4,6 +4,8 @@
 #define TEXT(x)    TEXT_OF(x)
 #define TEXT_OF(x) #x
 
+_Atomic uint32_t config_generation;
+
 options_t options = {
     .abort = DEFAULT_ABORT,
     .abort_conf = DEFAULT_ABORT_CONF,

@@ -1,7 +1,10 @@
 /*
- * options.h -- settings as plain data, with their defaults. Parsed and checked in control/, read by the layers that
- * they concern. Fields marked `live` may change at any time and are atomic; the others are constant once boot has
- * finished.
+ * options.h -- the settings of the whole process as plain data, and their defaults. control/ parses and checks them;
+ * any layer reads the ones that concern it. To add an option: a field and a default here, and its row in
+ * the schema (control/schema/opt.def).
+ *
+ * A field marked `live` is atomic and may change at any time. All others are constant once boot has finished. A change
+ * that threads must take over from what they have cached also bumps the config generation, below.
  */
 #ifndef LUNALLOC_BASE_OPTIONS_H
 #define LUNALLOC_BASE_OPTIONS_H
@@ -49,7 +52,8 @@
 /* Most bytes of an option that is text, terminator included. */
 #define OPTION_TEXT_MAX 256
 
-/* How memory is treated as it comes and goes: thread/modes.h. Quarantines are of multiples of 8 bytes. */
+/* Bits of options.modes: what is done to memory when it is allocated and freed (thread/modes.h). The remaining bits are
+ * the bytes of a quarantine, a multiple of 8. */
 #define MODE_JUNK_ALLOC  1U
 #define MODE_JUNK_FREE   2U
 #define MODE_ZERO        4U
@@ -58,50 +62,50 @@
 
 /* What realloc does with a pointer and size 0. */
 typedef enum {
-    zero_realloc_free,  /* frees the block, and returns NULL */
+    zero_realloc_free,  /* frees the block and returns NULL */
     zero_realloc_alloc, /* resizes it as if to 1 byte */
     zero_realloc_abort
 } zero_realloc_t;
 
 typedef struct {
     /* Synchronization: written by boot, on one thread, then constant: these fields. */
-    char bin_shards[OPTION_TEXT_MAX];       /* as given: control/class_ranges.h */
+    char bin_shards[OPTION_TEXT_MAX];       /* as written by the user: control/class_ranges.h */
     char slab_sizes[OPTION_TEXT_MAX];       /* as bin_shards */
     char stats_print_opts[OPTION_TEXT_MAX]; /* letters, as malloc_stats_print's */
-    bool stats_print;                       /* a report at exit */
-    char prof_prefix[OPTION_TEXT_MAX];      /* with which names of dumps begin */
-    bool abort;                             /* any warning about the configuration aborts */
+    bool stats_print;                       /* print a report at exit */
+    char prof_prefix[OPTION_TEXT_MAX];      /* beginning of the names of dumps */
+    bool abort;                             /* a warning about the configuration aborts */
     bool abort_conf;                        /* a bad configuration pair aborts instead of being skipped */
-    bool confirm_conf;                      /* configurations are printed as they are found */
-    bool dlopen_deepbind;                   /* dlopen keeps RTLD_DEEPBIND */
+    bool confirm_conf;                      /* print each source of configuration as it is read */
+    bool dlopen_deepbind;                   /* let dlopen keep RTLD_DEEPBIND */
     bool tcache;                            /* threads have caches */
     bool background_thread;                 /* threads purge in the background */
     bool prof;                              /* profile from the start, if prof_active: observe/prof.h */
-    bool prof_accum;                        /* dumps also tell what was allocated in all */
+    bool prof_accum;                        /* dumps also contain all allocations since the start */
     bool prof_active;
     bool prof_final;              /* dump at exit */
-    bool prof_gdump;              /* dump at each new high of mapped memory, from the start */
-    bool prof_leak;               /* report at exit what lives */
-    bool prof_leak_error;         /* and exit with 1 if anything does */
+    bool prof_gdump;              /* dump at each new maximum of mapped memory, from the start */
+    bool prof_leak;               /* report at exit what has not been freed */
+    bool prof_leak_error;         /* and then exit with status 1 if there is any */
     bool prof_thread_active_init; /* threads are sampled from their start */
-    size_t lg_prof_sample;        /* mean bytes from sample to sample */
-    int64_t lg_prof_interval;     /* bytes allocated from dump to dump; -1: none */
-    uint32_t narenas;             /* automatic arenas; 0, until boot: one for two processors */
+    size_t lg_prof_sample;        /* log2 of the mean bytes between samples */
+    int64_t lg_prof_interval;     /* log2 of the bytes allocated between dumps; -1: no such dumps */
+    uint32_t narenas;             /* automatic arenas; 0 until boot decides: one for two processors */
     uint32_t lg_quantum;          /* 3 or 4 */
     zero_realloc_t zero_realloc;
-    bool retain;                               /* address space in which nothing lives is kept for reuse */
-    size_t lg_extent_max_active_fit;           /* dirty extents more than 2^this times as large are not cut */
-    size_t oversize_threshold;                 /* bytes; as large or larger ones have an arena of their own; 0: none */
-    int64_t stats_interval;                    /* bytes allocated from report to report; -1: none */
+    bool retain;                               /* keep address space without live extents for reuse */
+    size_t lg_extent_max_active_fit;           /* do not split a dirty extent more than 2^this times as large */
+    size_t oversize_threshold;                 /* bytes; larger or equal requests share an arena of their own; 0: off */
+    int64_t stats_interval;                    /* bytes allocated between reports; -1: no such reports */
     char stats_interval_opts[OPTION_TEXT_MAX]; /* as stats_print_opts */
-    size_t max_background_threads;             /* 1 .. BACKGROUND_MAX; no more can be asked for later */
+    size_t max_background_threads;             /* 1 .. BACKGROUND_MAX; bounds later changes, too */
 
     /* Synchronization: live: any thread writes and reads these fields, each for itself. */
-    _Atomic uint64_t modes;           /* MODE_... bits; the rest: bytes of a thread's quarantine */
+    _Atomic uint64_t modes;           /* MODE_... bits, and the bytes of a thread's quarantine */
     _Atomic size_t tcache_max;        /* bytes; larger requests are not cached */
     _Atomic uint32_t tcache_nslots;   /* most objects of one class in one thread's cache */
     _Atomic size_t tcache_bytes;      /* most bytes of one class in one thread's cache */
-    _Atomic size_t retain_grow_limit; /* bytes; the size that the growth of regions stops at */
+    _Atomic size_t retain_grow_limit; /* bytes; new regions do not grow beyond it */
     _Atomic int64_t dirty_decay_ms;   /* for new arenas; -1 never, 0 at once */
     _Atomic int64_t muzzy_decay_ms;   /* for new arenas */
     _Atomic int64_t dirty_max;        /* for new arenas; bytes; -1 no limit */
@@ -109,5 +113,23 @@ typedef struct {
 } options_t;
 
 extern options_t options;
+
+/*
+ * The config generation: how a change reaches threads that have cached what it changes. To change such a setting, store
+ * it, then bump the generation (release). Each thread compares the generation with the one it last saw, on its slow
+ * paths (acquire), and refreshes its caches when they differ (thread/refresh.h). So no thread writes to another
+ * thread's state, and the fast paths pay nothing.
+ */
+extern _Atomic uint32_t config_generation; /* Synchronization: any thread; only rises. */
+
+static inline void
+config_generation_bump(void) {
+    atomic_fetch_add_explicit(&config_generation, 1, memory_order_release);
+}
+
+static inline uint32_t
+config_generation_latest(void) {
+    return atomic_get_acquire(&config_generation);
+}
 
 #endif

@@ -2,7 +2,7 @@
 #include "base/sc.h"
 
 #include "base/check.h"
-#include "base/div.h"
+#include "base/bits.h"
 
 /* The search for a default slab size starts at this many regions, within the two bounds, and ends at twice the upper
  * one. */

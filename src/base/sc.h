@@ -1,16 +1,18 @@
 /*
- * sc.h -- size classes, computed once at boot from page size, quantum and group count; nothing else knows how.
+ * sc.h -- size classes: which size a request is rounded up to, and how large the slabs of each class are. Use it to go
+ * from a request to its class and back; nothing else knows the rule. Computed at boot from page size, quantum and group
+ * count.
  *
  *   tiny       8, 16, ... doubling below the quantum
  *   linear     quantum * (1 .. 2^lg_ngroup)
  *   geometric  2^g + n * 2^(g - lg_ngroup), n = 1 .. 2^lg_ngroup, for each doubling g
  *
- * A class below page << lg_ngroup is *small* (regions in slabs), the rest are *large* (extents of their own). `szind`
- * is a class's index in ascending size; a *bin index* is szind + 1, so that 0 can stand for "none" in the page map
- * and lookup.
+ * A class below page << lg_ngroup is *small*: its allocations are regions of slabs. The others are *large*: each
+ * allocation is an extent of its own. `szind` is a class's index in ascending size. A *bin index* is szind + 1, so that
+ * 0 can stand for "none" in the page map and in the lookup table.
  *
- * After sc_boot everything here is constant, except the slab sizes of new slabs (atomic, relaxed). bin_offset is read
- * before, too: a thread's first call may meet any part of it, and takes the slow path whatever it reads.
+ * After sc_boot everything here is constant, except the sizes of new slabs (atomic, relaxed). bin_offset is read before,
+ * too: a thread's first call may find it partly filled, and takes the slow path whatever it reads.
  */
 #ifndef LUNALLOC_BASE_SC_H
 #define LUNALLOC_BASE_SC_H
@@ -51,7 +53,7 @@ typedef struct {
     size_t size[SC_MAX_SIZES];
     uint64_t magic[SC_MAX_SMALL]; /* div_magic(size), for small classes */
 
-    _Atomic uint32_t slab_size[SC_MAX_SMALL]; /* Synchronization: any thread writes and reads; of new slabs. */
+    _Atomic uint32_t slab_size[SC_MAX_SMALL]; /* Synchronization: any thread writes and reads; bytes of new slabs. */
 } sc_t;
 
 extern sc_t sc;
@@ -62,13 +64,13 @@ void sc_boot(sc_config_t config);
 uint32_t sc_index_compute(size_t size);
 /* size = 2^lg_group + ndelta * 2^lg_delta. */
 void sc_decompose(uint32_t szind, uint32_t *lg_group, uint32_t *lg_delta, uint32_t *ndelta);
-/* Checks and sets the slab size of new slabs of a class, in bytes. False if it is no multiple of the page, holds no
- * region or too many. */
+/* Sets the size of new slabs of a class, in bytes. False if that is not a multiple of the page, or holds no region or
+ * too many. */
 bool sc_set_slab_size(uint32_t szind, size_t slab_size);
-/* The slab size nearest to this that a class may have. */
+/* The nearest slab size that a class may have. */
 size_t sc_nearest_slab_size(uint32_t szind, size_t slab_size);
 
-/* Where a thread's cache keeps the class of a request of up to SC_LOOKUP_MAX bytes. */
+/* Offset of the bin for a request of up to SC_LOOKUP_MAX bytes within a thread's cache (thread/cache_bin.h). */
 ALWAYS_INLINE size_t
 sc_bin_offset(size_t size) {
     return relaxed_read(&sc.bin_offset[(size + 7) >> 3]);
@@ -90,10 +92,12 @@ sc_is_small(uint32_t szind) {
 }
 
 /*
- * Class of a request at an alignment, a power of two; SC_NONE if it is too large. Up to a page: the class of the size
- * rounded up to the alignment, whose regions are then aligned, because the spacing of the classes there is a multiple
- * or a divisor of it and slabs start at pages; *place is 1. Beyond: a large class, and *place is the alignment that the
- * allocation's place must have.
+ * Class of a request with an alignment, a power of two; SC_NONE if it is too large. *place is the alignment that the
+ * caller must give the allocation's address.
+ *
+ * Up to a page: the class of the size rounded up to the alignment, and *place is 1. Its regions are aligned anyway,
+ * because slabs start at pages, and the spacing of the classes there is a multiple or a divisor of the alignment.
+ * Beyond a page: a large class, and *place is the alignment.
  */
 uint32_t sc_index_aligned(size_t size, size_t alignment, size_t *place);
 
@@ -108,13 +112,13 @@ sc_nregs(uint32_t szind, size_t slab_size) {
     return (uint32_t)(slab_size / sc.size[szind]);
 }
 
-/* Page classes: one index per 1, 2, 3 pages, then 2^lg_ngroup per doubling; sorts free extents by size. */
+/* Page classes, by which free extents are sorted: one for each of 1, 2, 3 pages, then 2^lg_ngroup for each doubling. */
 #define SC_NPAGE_CLASSES 160
 
 /* Largest page class whose size is <= npages (floor), or smallest >= npages (ceil). npages > 0. */
 uint32_t sc_page_class_floor(size_t npages);
 uint32_t sc_page_class_ceil(size_t npages);
-/* Pages of the smallest run of a class. */
+/* The smallest number of pages in a class. */
 size_t sc_page_class_npages(uint32_t class);
 
 #endif

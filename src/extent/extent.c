@@ -3,7 +3,7 @@
 #include "extent/extent.h"
 
 #include "extent/metadata.h"
-#include "os/fault.h"
+#include "os/pages.h"
 
 #define BATCH_BYTES 4096
 

@@ -3,7 +3,7 @@
 
 #include "base/check.h"
 #include "extent/pagemap.h"
-#include "os/fault.h"
+#include "os/pages.h"
 
 /* Stamps count up from here at the end of the LRU list and down at its front. */
 #define FIRST_STAMP (UINT64_C(1) << 62)

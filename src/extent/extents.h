@@ -22,7 +22,7 @@
 #ifndef LUNALLOC_EXTENT_EXTENTS_H
 #define LUNALLOC_EXTENT_EXTENTS_H
 
-#include "base/bitmap.h"
+#include "base/bits.h"
 #include "os/lock.h"
 #include "extent/extent.h"
 

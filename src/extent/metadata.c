@@ -3,7 +3,6 @@
 
 #include "base/atomic.h"
 #include "base/bits.h"
-#include "os/fault.h"
 #include "os/pages.h"
 
 /* The first mapping; later ones double up to the last. Untouched pages cost nothing. */

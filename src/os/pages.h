@@ -13,9 +13,9 @@
 #ifndef LUNALLOC_OS_PAGES_H
 #define LUNALLOC_OS_PAGES_H
 
-#include "base/config.h"
+#include "base/atomic.h"
 
-/* The system's page size, bytes. Defined in system_linux.c and system_windows.c, for all implementations. */
+/* The system's page size, bytes. */
 size_t pages_size(void);
 
 /* ---- regions ---- */
@@ -87,6 +87,37 @@ bool pages_thp(void *addr, size_t size, pages_thp_t mode);
 /* fork calls these while it holds every other lock of the allocator. */
 void pages_prefork(void);
 void pages_postfork(bool child);
+
+/*
+ * ---- fault injection ----
+ *
+ * The slot by which a test refuses memory; empty otherwise. The allocator calls fault() before each system call that may
+ * fail and before it hands out a piece of metadata. If the function in the slot returns true, the caller fails as if
+ * there were no memory.
+ *
+ * Synchronization: set while no other thread allocates. Any thread may call the function, with any lock held, so it
+ * must not allocate.
+ */
+typedef enum {
+    fault_map,
+    fault_commit,
+    fault_decommit,
+    fault_purge,
+    fault_forget,   /* purging returns true, and does nothing */
+    fault_move,     /* moving is refused */
+    fault_stranded, /* moving is refused after the target has been unmapped */
+    fault_refill,   /* the target cannot be mapped again */
+    fault_guard,
+    fault_unguard,
+    fault_metadata,
+    fault_kinds
+} fault_kind_t;
+
+typedef bool (*fault_fn_t)(fault_kind_t kind);
+extern _Atomic(fault_fn_t) fault_slot;
+
+/* False if the slot is empty. */
+bool fault(fault_kind_t kind);
 
 /* ---- for tests of one implementation ---- */
 

@@ -8,7 +8,6 @@
 #include "base/atomic.h"
 #include "base/bits.h"
 #include "os/call.h"
-#include "os/fault.h"
 #include "os/remap.h"
 #include "os/system.h"
 

@@ -18,7 +18,6 @@
 #include "base/check.h"
 #include "base/fmt.h"
 #include "os/lock.h"
-#include "os/fault.h"
 #include "os/pages.h"
 
 #include <errno.h>

@@ -12,7 +12,6 @@
 
 #include "base/atomic.h"
 #include "os/call.h"
-#include "os/fault.h"
 #include "os/pages.h"
 
 #include <string.h>

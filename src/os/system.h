@@ -8,6 +8,8 @@
 
 #include "base/config.h"
 
+/* Asks the system for its page size, bytes. Use pages_size() (os/pages.h), which remembers it. */
+size_t system_page_size(void);
 /* Processors that this process may run on, at least 1. */
 unsigned system_ncpus(void);
 /* Ends the process at once; no exit handler runs. */

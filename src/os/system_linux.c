@@ -1,9 +1,7 @@
 /* system_linux.c -- the process and its system through Linux' calls and the C library. */
 #include "os/system.h"
 
-#include "base/atomic.h"
 #include "os/call.h"
-#include "os/pages.h"
 
 #include <dlfcn.h>
 #include <errno.h>
@@ -13,16 +11,9 @@
 #include <sys/auxv.h>
 #include <sys/stat.h>
 
-/* Asks the C library at boot only: a preloaded library may answer in its place, and allocate. */
 size_t
-pages_size(void) {
-    static _Atomic size_t known;
-    size_t size = atomic_get(&known);
-    if (UNLIKELY(size == 0)) {
-        size = getauxval(AT_PAGESZ);
-        atomic_set(&known, size);
-    }
-    return size;
+system_page_size(void) {
+    return getauxval(AT_PAGESZ);
 }
 
 /* More words than a mask of the kernel has (CONFIG_NR_CPUS is at most 8,192). */

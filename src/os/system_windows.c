@@ -1,8 +1,6 @@
 /* system_windows.c -- Windows calls that are neither pages nor clocks. */
 #include "os/system.h"
 
-#include "os/pages.h"
-
 #include <stdlib.h>
 #include <string.h>
 #include <windows.h>
@@ -35,7 +33,7 @@ system_next_symbol(const char *name) {
 }
 
 size_t
-pages_size(void) {
+system_page_size(void) {
     SYSTEM_INFO info;
     GetSystemInfo(&info);
     return info.dwPageSize;

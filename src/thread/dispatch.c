@@ -3,7 +3,7 @@
 
 #include "arena/arenas_special.h"
 #include "arena/sample.h"
-#include "base/generation.h"
+#include "base/options.h"
 #include "base/witness.h"
 #include "os/clock.h"
 #include "thread/modes.h"

@@ -1,7 +1,6 @@
 /* refresh.c -- requests to all threads, and what each does about them. */
 #include "thread/refresh.h"
 
-#include "base/generation.h"
 #include "base/options.h"
 #include "extent/hooks.h"
 #include "thread/quarantine.h"

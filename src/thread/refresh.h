@@ -3,7 +3,7 @@
  * that threads cache (limits of caches, number of arenas, sampling), threads_request_flush to have all caches emptied,
  * modes_set to change a mode.
  *
- * Nobody writes to another thread's state: a request bumps the config generation (base/generation.h), and each thread
+ * Nobody writes to another thread's state: a request bumps the config generation (base/options.h), and each thread
  * compares it with the value it last saw at the start of its next slow path. If they differ, it moves to another arena
  * if their number has changed, flushes its cache if that was requested, and fits cache and quarantine to the present
  * limits and modes.

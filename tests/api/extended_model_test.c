@@ -7,7 +7,7 @@
 
 #include "arena/arenas.h"
 #include "base/sc.h"
-#include "os/fault.h"
+#include "os/pages.h"
 #include "thread/tcaches.h"
 
 #define BLOCKS  300

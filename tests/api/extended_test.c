@@ -6,7 +6,7 @@
 
 #include "arena/arenas.h"
 #include "base/sc.h"
-#include "os/fault.h"
+#include "os/pages.h"
 #include "thread/tcaches.h"
 #include "thread/tcache.h"
 #include "thread/thread_life.h"

@@ -7,7 +7,7 @@
 
 #include "arena/arenas.h"
 #include "os/clock.h"
-#include "os/fault.h"
+#include "os/pages.h"
 
 #define NBLOCKS 200
 

@@ -10,7 +10,6 @@
 #include "support.h"
 #include "../arena/check.h"
 
-#include "os/fault.h"
 #include "os/pages.h"
 
 #include <errno.h>

@@ -8,7 +8,7 @@
 #include "arena/arenas_bind.h"
 #include "extent/metadata.h"
 #include "observe/stats.h"
-#include "os/fault.h"
+#include "os/pages.h"
 #include "thread/thread_life.h"
 
 #define SZIND    13

@@ -4,7 +4,7 @@
  */
 #include "configurations.h"
 
-#include "base/div.h"
+#include "base/bits.h"
 
 /* Every size is tried up to here; beyond, those around each class. */
 #define EVERY_SIZE 65536

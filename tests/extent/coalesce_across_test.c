@@ -4,7 +4,7 @@
  */
 #include "pages.h"
 
-#include "os/fault.h"
+#include "os/pages.h"
 
 static page_alloc_t pa;
 

@@ -4,7 +4,7 @@
  */
 #include "provider.h"
 
-#include "os/fault.h"
+#include "os/pages.h"
 
 /* ---- alloc ---- */
 

@@ -4,7 +4,6 @@
 
 #include "base/bits.h"
 #include "extent/metadata.h"
-#include "os/fault.h"
 #include "os/pages.h"
 
 #include <pthread.h>

@@ -6,7 +6,7 @@
 #include "pages.h"
 
 #include "extent/highwater.h"
-#include "os/fault.h"
+#include "os/pages.h"
 
 #include <sys/mman.h>
 

@@ -2,7 +2,6 @@
 #include "../base/bytes.h"
 #include "../base/testing.h"
 
-#include "os/fault.h"
 #include "os/pages.h"
 
 #include <sys/mman.h>

@@ -1,7 +1,6 @@
 /* remap_test.c -- moving memory, and when it is not done. */
 #include "../base/testing.h"
 
-#include "os/fault.h"
 #include "os/pages.h"
 #include "os/remap.h"
 

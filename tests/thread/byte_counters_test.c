@@ -5,7 +5,7 @@
 #include "../api/support.h"
 #include "extent/metadata.h"
 #include "observe/prof.h"
-#include "os/fault.h"
+#include "os/pages.h"
 #include "thread/tcaches.h"
 #include "thread/modes.h"
 #include "thread/refresh.h"

@@ -5,7 +5,7 @@
  */
 #include "../api/support.h"
 #include "../arena/check.h"
-#include "os/fault.h"
+#include "os/pages.h"
 #include "thread/modes.h"
 #include "thread/refresh.h"
 #include "thread/quarantine.h"

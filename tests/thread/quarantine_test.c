@@ -3,7 +3,7 @@
 #include "../api/support.h"
 #include "extent/metadata.h"
 #include "extent/pagemap.h"
-#include "os/fault.h"
+#include "os/pages.h"
 #include "thread/modes.h"
 #include "thread/refresh.h"
 #include "thread/quarantine.h"
