@@ -1,8 +1,8 @@
 /*
- * callgrind-count.c -- the program that scripts/callgrind-count counts: malloc and free that hit the thread's cache.
+ * callgrind-count.c -- the program of scripts/callgrind-count: calls malloc and free that hit the thread's cache.
  *
- * For each size, first enough calls to fill the cache; then WINDOWS times a short window of CALLS pairs, and one long
- * run, each followed by a dump of the counters under the label "SIZE hit" or "SIZE run". Callgrind does the rest.
+ * For each size it makes enough calls to fill the cache, then WINDOWS short windows of CALLS pairs, then one long run.
+ * After each it makes callgrind dump its counters, under the label "SIZE hit" or "SIZE run".
  */
 #include <dlfcn.h>
 #include <stdio.h>
@@ -18,7 +18,7 @@ enum {
 
 static const size_t sizes[] = {8, 16, 64, 100, 256, 1024, 4096};
 
-/* DEPTH blocks at a time, so that the cache is neither full nor empty at any call. */
+/* Holds at most DEPTH blocks, so that the cache is neither full nor empty at any call. */
 __attribute__((noinline)) static void
 counted_calls(size_t size, int calls) {
     void *blocks[DEPTH];
@@ -39,7 +39,7 @@ dump(size_t size, const char *what) {
     CALLGRIND_DUMP_STATS_AT(label);
 }
 
-/* The sums of what this thread allocates and frees are to be exact at each call. */
+/* From the read of thread.allocatedp on, the thread's byte counters are exact after each call. */
 static int
 meter(void) {
     int (*ctl)(const char *, void *, size_t *, void *, size_t) = 0;

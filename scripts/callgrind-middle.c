@@ -1,17 +1,17 @@
 /*
- * callgrind-middle.c -- the program that scripts/callgrind-middle counts: batches too large for the thread's cache, so
- * that every object of them passes between cache and slab.
+ * callgrind-middle.c -- the program of scripts/callgrind-middle: allocates and frees batches that are too large for the
+ * thread's cache, so that each of their objects moves between cache and slab.
  *
- * First the slabs that a batch will use get one object each that stays, so that none is made or given back while
- * counting. For each size and pattern there are unmeasured rounds until the cache has its full depth, then ROUNDS
- * batches allocated and freed, and a dump of the counters under the label "SIZE PATTERN OBJECTS". Pairs that hit the
- * cache come first, under "SIZE hit OBJECTS": what a call costs that has nothing to do with slabs.
+ * First one object stays in each slab that a batch will use, so that no slab is made or given back while callgrind
+ * counts. Pairs that hit the cache give the cost of a call without slabs, under the label "SIZE hit OBJECTS". For each
+ * size and pattern, uncounted rounds let the cache grow to its full depth; then ROUNDS batches are allocated and freed,
+ * and the counters are dumped under the label "SIZE PATTERN OBJECTS".
  *
  *   order     freed in the order of allocation
  *   reverse   freed last to first
  *   shuffled  freed in random order: neighbours in the cache are in different slabs
- *   other     allocated by another thread, which has ended by the time of the frees
- *   pages     in order, and no object stays: slabs and their pages come and go
+ *   other     allocated by another thread, which has ended before the frees
+ *   pages     in order, and no object stays: slabs are made and given back, too
  */
 #include "lunalloc.h"
 
@@ -114,7 +114,7 @@ measure(const char *what, void (*allocate)(job_t *job), job_t *job, int rounds) 
     dump(what, job, job->n * (size_t)rounds);
 }
 
-/* The first object of each slab. */
+/* Keeps the first object of each slab. */
 static void
 pin(const job_t *job) {
     size_t nstay = 0, n = 0;

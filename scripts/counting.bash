@@ -1,8 +1,9 @@
-# counting.bash -- runs test programs and counts what they report; sourced by scripts/test and scripts/test-windows.
+# counting.bash -- runs test programs, several at once, and adds up the tests that they report. Sourced by scripts/test
+# and scripts/test-windows.
 #
-# The sourcing script sets: make, jobs, logs (a folder), limit (seconds, against hanging), and at_once: how many
-# programs run at the same time. Results are printed in the order in which the programs were started.
-# It reads, after `settle`: total_passed, total_failed, total_skipped, failed_programs.
+# The sourcing script sets: make, jobs, logs (a folder), limit (seconds after which a program is killed) and at_once
+# (how many programs run at the same time). It calls `run` for each program, then `settle`, and then reads total_passed,
+# total_failed, total_skipped and failed_programs. Results are printed in the order in which programs were started.
 # shellcheck shell=bash disable=SC2154
 
 total_passed=0 total_failed=0 total_skipped=0
@@ -12,7 +13,7 @@ waiting=() # in order: "begin SUITE", "end SUITE", "program NAME"
 
 # ---- results --------------------------------------------------------------------------------------------------------
 
-# Prints "passed failed skipped" as a log reports them: its last closing line, or else the sum of cmocka's summaries.
+# Prints "passed failed skipped" of a log, from its last closing line, or else the sum of cmocka's summaries.
 tally() {
     awk '
     match($0, /[0-9]+ passed, [0-9]+ failed(, [0-9]+ skipped)?/) {
@@ -25,7 +26,7 @@ tally() {
     END { print closing != "" ? closing : passed + 0 " " failed + 0 " " skipped + 0 }' "$1"
 }
 
-# Says in words why an exit status is a failure.
+# Prints why an exit status is a failure.
 explain() {
     case $1 in
     124 | 137) echo "no end after $limit s" ;;
@@ -37,7 +38,7 @@ explain() {
 
 log_of() { echo "$logs/${1//[\/ ]/_}.log"; }
 
-# Adds one finished program to the counts and prints its line: and its log, if it failed; and how long it took, if long.
+# Adds one finished program to the counts and prints its line: with the time if it took long, with the log if it failed.
 print_program() {
     local name=$1 log status seconds passed failed skipped why='' mark=ok
     log=$(log_of "$name")
@@ -87,7 +88,7 @@ print_end() {
 
 # ---- running --------------------------------------------------------------------------------------------------------
 
-# Prints what is waiting, up to the first program that still runs.
+# Prints the results that are due, up to the first program that still runs.
 print_finished() {
     local kind name
     while [ ${#waiting[@]} != 0 ]; do
@@ -98,7 +99,7 @@ print_finished() {
     done
 }
 
-# Waits until fewer than that many programs run.
+# Waits until fewer than $1 programs run.
 wait_for_fewer() {
     while
         print_finished
@@ -108,7 +109,7 @@ wait_for_fewer() {
     done
 }
 
-# Everything that was started has ended and is printed.
+# Waits until all programs have ended, and prints their results.
 settle() {
     wait_for_fewer 1
     wait
@@ -118,15 +119,15 @@ settle() {
 begin_suite() { waiting+=("begin $1"); }
 end_suite() { waiting+=("end $1"); }
 
-# record NAME STATUS -- a program has already run, and left its log.
+# record NAME STATUS -- adds a program that has already run and left its log.
 record() {
     echo "$2 0" >"$(log_of "$1").status"
     waiting+=("program $1")
 }
 
-# Runs a program, whose temporary folder must be empty at its end, and writes beside its log: its exit status, and the
-# seconds that it took, by the clock, of the processors for itself and for the system. (In a file of another name
-# first: who reads must find it whole.)
+# Runs a program. Its temporary folder must be empty at its end. Writes files beside its log: the exit status, and the
+# seconds that it took (elapsed, user and system time). They are written under another name first and then renamed, so
+# that a reader finds them whole.
 run_here() {
     local log=$1 status left TIMEFORMAT='%R %U %S'
     local -x TMPDIR
@@ -155,7 +156,7 @@ run() {
     run_here "$log" "$@" &
 }
 
-# build NAME MAKE-ARGUMENTS... -- counts only if it fails; goes on to whatever could be built.
+# build NAME MAKE-ARGUMENTS... -- runs make -k; counts as a failed test if it fails.
 build() {
     local name="build $1" status
     shift

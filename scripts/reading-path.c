@@ -1,8 +1,8 @@
 /*
- * reading-path.c -- the ways that scripts/reading-path follows, each between two of callgrind's dumps.
+ * reading-path.c -- the operations of scripts/reading-path, each between two of callgrind's dumps. Built twice:
  *
- *   program    the ways through malloc and free, one after the other
- *   module     a Lua module, "reading_path", whose begin() and finish(NAME) stand around what a script does
+ *   program    runs malloc and free, one operation after the other
+ *   module     a Lua module, "reading_path": a script calls begin() before an operation and finish(NAME) after it
  */
 #include <stdlib.h>
 #include <valgrind/callgrind.h>
@@ -48,7 +48,7 @@ luaopen_reading_path(lua_State *L) {
 }
 #else
 
-/* Small classes of 16 to 1,024 bytes in turn. */
+/* 16 to 1,024 bytes, in turn. */
 static size_t
 size_of(size_t i) {
     return 16 * (1 + i % 64);
@@ -68,7 +68,7 @@ drain(void) {
     }
 }
 
-/* The calling thread's cache holds some blocks of 16 bytes, and has room for more. */
+/* Afterwards the thread's cache holds some blocks of 16 bytes, and has room for more. */
 static void
 warm_up(void) {
     for (size_t i = 0; i < WARM; i++) {
