@@ -1,8 +1,8 @@
 /*
- * buffer.c -- an owned block of the allocator, to play with from Lua.
+ * buffer.c -- a block of the allocator that a Lua object owns, for experiments.
  *
- * A buffer frees its block when it is closed, collected, or told to. Contents are never read by Lua, so a buffer cannot
- * be used to read what a former owner of the memory left behind.
+ * A buffer frees its block when it is closed or collected, or by buffer:free(). Lua cannot read its contents, so a
+ * buffer does not reveal data of a former owner of the memory.
  */
 #include "core.h"
 
@@ -10,7 +10,7 @@
 
 typedef struct {
     void *block;      /* NULL: freed */
-    size_t size;      /* as asked for */
+    size_t size;      /* as requested */
     size_t alignment; /* 0: the allocator's own */
 } buffer_t;
 
@@ -31,13 +31,13 @@ core_buffer_address(lua_State *L, int arg, const void **address) {
 }
 
 static void *
-take_block(const lunalloc_api_t *api, size_t size, size_t alignment) {
+allocate_block(const lunalloc_api_t *api, size_t size, size_t alignment) {
     return alignment == 0 ? api->malloc(size) : api->aligned_alloc(alignment, size);
 }
 
 static int
 fail_memory(lua_State *L, size_t size) {
-    return core_fail(L, "ENOMEM", "no block of %zu bytes to be had", size);
+    return core_fail(L, "ENOMEM", "there is no memory for a block of %zu bytes", size);
 }
 
 /* 0, or 3 after pushing a failure. */
@@ -77,7 +77,7 @@ buffer_new(lua_State *L) {
     buffer_t *buffer = lua_newuserdatauv(L, sizeof(*buffer), 0);
     *buffer = (buffer_t){.size = size, .alignment = alignment};
     luaL_setmetatable(L, CORE_BUFFER);
-    buffer->block = take_block(api, size, buffer->alignment);
+    buffer->block = allocate_block(api, size, buffer->alignment);
     return buffer->block != NULL ? 1 : fail_memory(L, size);
 }
 
@@ -93,14 +93,14 @@ buffer_size(lua_State *L) {
     return 1;
 }
 
-/* usable(): what the block really holds, its class's size */
+/* usable(): the bytes that the block really has: the size of its class */
 static int
 buffer_usable(lua_State *L) {
     lua_pushinteger(L, (lua_Integer)loader_api()->usable_size(check_live(L, "buffer:usable")->block));
     return 1;
 }
 
-/* A byte: 0 to 255, or a string of one character. */
+/* The argument as a byte: 0 to 255, or a string of one character. */
 static int
 check_byte(lua_State *L, int arg) {
     int integer = 0;
@@ -115,7 +115,7 @@ check_byte(lua_State *L, int arg) {
     return (int)byte;
 }
 
-/* fill(byte): every byte of the size asked for; returns the buffer */
+/* fill(byte): sets every byte of the requested size; returns the buffer */
 static int
 buffer_fill(lua_State *L) {
     buffer_t *buffer = check_live(L, "buffer:fill");
@@ -125,14 +125,13 @@ buffer_fill(lua_State *L) {
     return 1;
 }
 
-/* realloc keeps contents but not an alignment; and realloc(p, 0) may free, where a buffer of 0 bytes is still a buffer.
- */
+/* realloc does not keep an alignment, and realloc(p, 0) may free, but a buffer of 0 bytes is still a buffer. */
 static void *
 resized_block(const lunalloc_api_t *api, const buffer_t *buffer, size_t size) {
     if (buffer->alignment == 0 && size != 0) {
         return api->realloc(buffer->block, size);
     }
-    void *block = take_block(api, size, buffer->alignment);
+    void *block = allocate_block(api, size, buffer->alignment);
     if (block != NULL) {
         memcpy(block, buffer->block, size < buffer->size ? size : buffer->size);
         api->free(buffer->block);
@@ -140,7 +139,7 @@ resized_block(const lunalloc_api_t *api, const buffer_t *buffer, size_t size) {
     return block;
 }
 
-/* resize(size): the buffer, or nil, message, code, and then the old block stands */
+/* resize(size): the buffer; or nil, message, code, with the old block unchanged */
 static int
 buffer_resize(lua_State *L) {
     buffer_t *buffer = check_live(L, "buffer:resize");
@@ -159,7 +158,7 @@ buffer_resize(lua_State *L) {
     return 1;
 }
 
-/* On __gc and __close: a buffer that was freed by hand is no error there. */
+/* For __gc and __close: does nothing to a buffer that buffer:free() has freed. */
 static int
 buffer_release(lua_State *L) {
     buffer_t *buffer = luaL_checkudata(L, 1, CORE_BUFFER);

@@ -1,6 +1,6 @@
 /*
- * core.c -- luaopen_lunalloc_core: the C half of the module. It gathers the primitives of the other files in one table,
- * which lua/lunalloc/init.lua hands to the public layer as the backend "this process".
+ * core.c -- luaopen_lunalloc_core. It gathers the primitives of the other files in one table, which
+ * lua/lunalloc/init.lua passes to the public layer as the backend for this process.
  */
 #include "core.h"
 

@@ -1,9 +1,9 @@
 /*
  * extents.c -- walks over extents.
  *
- * A walker copies a batch of extents at a time, each batch a consistent picture of its arena, and hands them out one by
- * one. No lock is held between calls, so Lua may take as long as it likes, allocate, and stop early. Extents that were
- * copied describe the past: what the allocator does meanwhile shows in the next batch.
+ * A walker copies a batch of extents, each batch a consistent picture of its arena, and returns them one by one. It
+ * holds no lock between calls, so Lua code may take its time, allocate, and stop early. A copied extent describes the
+ * past: the next batch shows what the allocator did meanwhile.
  */
 #include "core.h"
 
@@ -12,7 +12,7 @@ enum {
     WALK_MAX = 1 << 20
 };
 
-/* Which extents are wanted. */
+/* Which extents a walk returns. */
 typedef struct {
     int state;       /* a lunalloc_state_t; -1: any */
     int slab;        /* 0 or 1; -1: any */
@@ -20,7 +20,7 @@ typedef struct {
     size_t min_size; /* bytes */
 } filter_t;
 
-/* The batch is the userdata's user value, and nil once the walk is over; 0 <= next <= n <= BATCH. */
+/* The batch is the userdata's user value; nil after the end of the walk. 0 <= next <= n <= BATCH. */
 typedef struct {
     lunalloc_cursor_t cursor;
     filter_t filter;
@@ -38,7 +38,7 @@ core_state_name(lunalloc_state_t state) {
     return state <= LUNALLOC_BUSY ? state_names[state] : "unknown";
 }
 
-/* Fills the table at the top, which may hold another extent's fields. */
+/* Fills the table at the top, which may have the fields of another extent. */
 static void
 set_extent(lua_State *L, const lunalloc_extent_t *extent) {
     core_set_integer(L, "addr", (lua_Integer)extent->addr);
@@ -74,7 +74,7 @@ matches(const filter_t *filter, const lunalloc_extent_t *extent) {
            (filter->szind == LUNALLOC_NONE || filter->szind == extent->szind) && extent->size >= filter->min_size;
 }
 
-/* The conditions from `first` on: state, slab, min_size, szind. 0, or 3 after pushing a failure. */
+/* Reads the conditions at `first` and after it: state, slab, min_size, szind. 0, or 3 after pushing a failure. */
 static int
 check_filter(lua_State *L, int first, filter_t *filter) {
     bool any_state = lua_isnoneornil(L, first);
@@ -106,7 +106,7 @@ extents(lua_State *L) {
     return 1;
 }
 
-/* The walker is at 1. Ends the walk and lets the batch be collected. */
+/* Ends the walk of the walker at 1: its batch can be collected. */
 static int
 walker_close(lua_State *L) {
     core_check_self(L, CORE_WALKER, "walker:close");
@@ -115,7 +115,7 @@ walker_close(lua_State *L) {
     return 0;
 }
 
-/* Finds the next wanted extent, copying a new batch when this one is used up; false at the end. */
+/* Finds the next extent that fits the filter; copies a new batch after the last one of this. False at the end. */
 static bool
 find_next(walker_t *walker, lunalloc_extent_t *batch, lunalloc_extent_t *found) {
     const lunalloc_api_t *api = loader_api();
@@ -133,7 +133,7 @@ find_next(walker_t *walker, lunalloc_extent_t *batch, lunalloc_extent_t *found) 
     return false;
 }
 
-/* The walker at 1 steps on. What it finds is a copy, since the walker can be closed as soon as Lua allocates. */
+/* Moves the walker at 1 on. *found is a copy, since the walker can be closed when Lua next allocates. */
 static bool
 advance(lua_State *L, lunalloc_extent_t *found) {
     walker_t *walker = core_check_self(L, CORE_WALKER, "walker:next");
@@ -159,7 +159,7 @@ walker_next(lua_State *L) {
     return 1;
 }
 
-/* fill(walker, table): the next extent's fields in that plain table; false at the end */
+/* fill(walker, table): puts the next extent's fields into that plain table; false at the end */
 static int
 walker_fill(lua_State *L) {
     lunalloc_extent_t extent;
@@ -187,7 +187,7 @@ push_totals(lua_State *L, const lunalloc_page_totals_t *totals) {
     core_set_integer(L, "mapped", (lua_Integer)totals->mapped);
 }
 
-/* walk(arena, max): one batch of up to max extents of one arena, and that arena's own totals at the same instant */
+/* walk(arena, max): one batch of up to max extents of an arena, and that arena's totals at the same instant */
 static int
 walk(lua_State *L) {
     const lunalloc_api_t *api = loader_api();

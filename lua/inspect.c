@@ -1,5 +1,5 @@
 /*
- * inspect.c -- size classes, and what an address belongs to.
+ * inspect.c -- size classes, and the extent and region that an address belongs to.
  */
 #include "core.h"
 
@@ -18,7 +18,7 @@ push_class(lua_State *L, const lunalloc_sizeclass_t *sc) {
     core_set_value(L, "max_waste");
 }
 
-/* sizeclasses(): all of them, small first; class i is at i + 1 */
+/* sizeclasses(): an array of all classes, small first; class i is at i + 1 */
 static int
 sizeclasses(lua_State *L) {
     const lunalloc_api_t *api = loader_api();
@@ -37,7 +37,7 @@ sizeclasses(lua_State *L) {
     return 1;
 }
 
-/* sizeclass(n): index and usable size of the class that serves a request of n bytes */
+/* sizeclass(n): the index and the size of the class that serves a request of n bytes */
 static int
 sizeclass(lua_State *L) {
     const lunalloc_api_t *api = loader_api();
@@ -61,7 +61,7 @@ sizeclass(lua_State *L) {
     return 2;
 }
 
-/* An integer, a light userdata, or one of our buffers. */
+/* The argument as an address: an integer, a light userdata, or a buffer. */
 static const void *
 check_address(lua_State *L) {
     int integer = 0;

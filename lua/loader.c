@@ -1,16 +1,16 @@
 /*
  * loader.c -- finds the allocator and fills the table of its entry points.
  *
- * Search order, the first hit wins:
- *   1. symbols already in the process: preloaded, linked, or loaded globally by somebody else;
- *   2. the file that LUNALLOC_SO names; if it is set, it is the only candidate, so that a wrong path is reported and
- *      never silently replaced by another library;
+ * Search order; the first that is found is used:
+ *   1. symbols already in the process: preloaded, linked, or loaded globally by other code;
+ *   2. the file that LUNALLOC_SO names. If that is set, it is the only candidate, so that a wrong path is reported and
+ *      not silently replaced by another library;
  *   3. ../../liblunalloc.so from the module's own directory   (BUILD/lua/lunalloc/core.so -> BUILD/liblunalloc.so);
  *   4. ../../../liblunalloc.so from there                     (PREFIX/lib/lua/5.4/lunalloc/core.so -> PREFIX/lib);
  *   5. "liblunalloc.so" on the dynamic linker's own path.
  *
- * The library is loaded with local scope (its malloc must not capture later lookups of other modules) and never
- * unloaded: blocks and threads of it may outlive every lua_State.
+ * The library is loaded with local scope, since its malloc must not capture later lookups of other modules. It is never
+ * unloaded, since its blocks and threads may outlive every lua_State.
  */
 #ifndef _GNU_SOURCE
 #define _GNU_SOURCE /* dladdr, RTLD_DEFAULT, secure_getenv */
@@ -26,7 +26,7 @@
 #include <string.h>
 #include <unistd.h>
 
-/* dlsym's answers are stored through the members as if they were void *: POSIX guarantees that the sizes agree. */
+/* The members are filled as if they were void *: POSIX guarantees that pointers to functions have that size. */
 static const struct {
     const char *name;
     size_t offset;
@@ -74,7 +74,7 @@ static lunalloc_api_t table;
 static bool loaded;
 static char reason[PATH_MAX + 256];
 
-/* The first explanation stands: later candidates are more general, and what is wrong with them says less. */
+/* Keeps the first reason: later candidates are more general, and their failures say less. */
 __attribute__((format(printf, 1, 2))) static void
 explain(const char *format, ...) {
     if (reason[0] == '\0') {
@@ -85,7 +85,7 @@ explain(const char *format, ...) {
     }
 }
 
-/* True if the library's idea of the statistics is ours: it may have been built from another header. */
+/* True if the library counts as many statistics as this module: it may have been built from another header. */
 static bool
 same_layout(void) {
     const char *const *names = table.stats_names();
@@ -124,7 +124,7 @@ load_file(const char *path) {
     return resolve(handle, path);
 }
 
-/* `path` below the directory of this module's own file; not tried if there is no such file. */
+/* Loads `path`, relative to the directory of this module's file, if there is such a file. */
 static bool
 load_beside_module(const char *path) {
     Dl_info self;

@@ -1,9 +1,9 @@
 /*
- * loader.h -- the allocator as this module sees it: a table of entry points, found at run time.
+ * loader.h -- the allocator's entry points, found at run time.
  *
- * The module links neither liblua nor the allocator (two copies of either in one process would be two heaps), so each
- * function of lunalloc.h is reached through a pointer. The table is filled once per process, by the first caller, and
- * never changes afterwards; any thread may read it.
+ * Call the allocator through loader_api() only. The module links neither liblua nor the allocator, since two copies of
+ * either in one process would be two heaps; so each function of lunalloc.h is called through a pointer. The first
+ * caller in a process fills the table; it never changes afterwards, and any thread may read it.
  */
 #ifndef LUNALLOC_LUA_LOADER_H
 #define LUNALLOC_LUA_LOADER_H
@@ -11,7 +11,7 @@
 #include "lunalloc.h"
 
 typedef struct {
-    /* allocation: lunalloc's own heap, whoever owns the process's malloc */
+    /* allocation: lunalloc's heap, also if another allocator is the process's malloc */
     void *(*malloc)(size_t size);
     void *(*calloc)(size_t count, size_t size);
     void *(*realloc)(void *ptr, size_t size);
@@ -44,10 +44,10 @@ typedef struct {
     size_t (*prof_samples)(lunalloc_sample_cursor_t *cursor, lunalloc_sample_t *out, size_t n);
 } lunalloc_api_t;
 
-/* The allocator's entry points; NULL if this process has none and none could be loaded. */
+/* The entry points; NULL if the allocator is not in this process and could not be loaded. */
 const lunalloc_api_t *loader_api(void);
 
-/* Why loader_api() is NULL, in one line; "" if it is not. */
+/* One line that says why loader_api() is NULL; "" if it is not. */
 const char *loader_reason(void);
 
 #endif

@@ -1,5 +1,6 @@
 /*
- * result.c -- how the core talks to Lua: failures, integers, fields, checked arguments. See core.h for the conventions.
+ * result.c -- failures, integers, fields and checked arguments, for all files of the core. See core.h for the
+ * conventions.
  */
 #include "core.h"
 
@@ -9,7 +10,7 @@
 #include <stdio.h>
 #include <string.h>
 
-/* The codes that the allocator documents, under their names; anything else says so. */
+/* The names of the codes that the allocator documents; "EUNKNOWN" for any other. */
 static const char *
 errno_name(int error) {
     switch (error) {

@@ -1,4 +1,4 @@
-/* samples.c -- what the profiler knows: sampled allocations that live, and names of addresses. */
+/* samples.c -- the profiler's samples of live allocations, and the names of the functions at addresses. */
 #ifndef _GNU_SOURCE
 #define _GNU_SOURCE /* dladdr */
 #endif
@@ -37,7 +37,7 @@ push_sample(lua_State *L, const lunalloc_sample_t *sample) {
     core_set_value(L, "stack");
 }
 
-/* samples([place]): a batch, an array of tables; and the place where the next one begins, or nil: there is none */
+/* samples([place]): an array of tables, one batch; and the place where the next batch begins, or nil at the end */
 static int
 samples(lua_State *L) {
     const lunalloc_api_t *api = loader_api();
@@ -66,7 +66,7 @@ base_name(const char *path) {
     return slash != NULL ? slash + 1 : path;
 }
 
-/* symbol(address): "function+0x1f", or "library+0x1f00", or "0x1f00", as far as the dynamic linker knows */
+/* symbol(address): "function+0x1f"; "library+0x1f00" if the dynamic linker knows no function there; or "0x1f00" */
 static int
 symbol(lua_State *L) {
     uintptr_t addr = (uintptr_t)luaL_checkinteger(L, 1);

@@ -1,6 +1,6 @@
 /*
- * units.c -- quantities that scripts write as text ("64K", "1.5M", "250ms", "50k/s", "75%"), for the C and the Lua half of
- * the module. The grammar is that of base/units.h.
+ * units.c -- quantities that scripts write as text ("64K", "1.5M", "250ms", "50k/s", "75%"), for the C and the Lua half
+ * of the module. The grammar is that of base/units.h.
  */
 #include "core.h"
 
@@ -8,7 +8,7 @@
 
 #include "base/units.h"
 
-/* The text at `stack` without the blanks around it; one with a zero byte is left long, and so is no quantity. */
+/* The text at `stack` without the blanks around it. Its length counts zero bytes, with which it is no quantity. */
 static const char *
 trimmed(lua_State *L, int stack, size_t *length) {
     const char *text = lua_tolstring(L, stack, length);

@@ -62,7 +62,7 @@ check_contents(worker_t *worker, fault_kind_t kind, const parcel_t *block, patte
     }
 }
 
-/* What C asks of an allocation: alignment for every object that fits, so the largest power of two up to 16. */
+/* The alignment that C requires: that of every object which fits, so the largest power of two up to 16. */
 static size_t
 alignment_due(const plan_row_t *row, size_t size) {
     if (row->align != 0 || size == 0) {
@@ -83,7 +83,8 @@ check_fresh(worker_t *worker, const parcel_t *block, bool zeroed) {
     }
 }
 
-/* Writes the block as often as the row says; with verification, at least once, and last what can be checked later. */
+/* Writes the block as many times as the row says. With verification it writes at least once, the last time the pattern
+ * that is checked later. */
 static void
 write_contents(worker_t *worker, const parcel_t *block) {
     pattern_span_t span = span_of(worker, block);
@@ -173,7 +174,7 @@ next_size(const plan_row_t *row, const block_t *block) {
     return size < 1 ? 1 : size > (double)DIST_MAX_SIZE ? DIST_MAX_SIZE : (size_t)size;
 }
 
-/* After a realloc: what was written must have moved along. Then the whole is written anew, as at first. */
+/* After a realloc: checks that the old contents are in the new block, then writes new contents. */
 static void
 rewrite(worker_t *worker, const parcel_t *old, const block_t *block) {
     parcel_t fresh = parcel_of(block);

@@ -2,7 +2,8 @@
  * block.h -- the life of a block: it is written, resized, and freed by its own or by another thread.
  *
  * operation.c creates blocks and decides when something happens to them; here is what happens. With verification, each
- * step checks the contents and reports the first fault in worker->fault. A worker calls these functions for itself only.
+ * step checks the contents and reports the first fault in worker->fault. A worker calls these functions for itself
+ * only.
  */
 #ifndef WORKLOAD_BLOCK_H
 #define WORKLOAD_BLOCK_H
@@ -22,9 +23,9 @@ void block_write(worker_t *worker, const block_t *block, bool zeroed);
 void block_resize(worker_t *worker, block_t *block);
 
 /*
- * Ends the block's life: this thread frees it, or hands it over to the one that frees it. If that thread's inbox is full,
- * the sender waits, as at a real queue. It serves its own inbox meanwhile, so two threads that fill each other's inboxes
- * do not wait forever; and no worker ends while another is still producing.
+ * Ends the block's life: this thread frees it, or hands it over to the one that frees it. If that thread's inbox is
+ * full, the sender waits, as at a real queue. It serves its own inbox meanwhile, so two threads that fill each other's
+ * inboxes do not wait forever; and no worker ends while another is still producing.
  */
 void block_end(worker_t *worker, block_t *block);
 

@@ -1,13 +1,13 @@
 /*
  * calls.h -- the allocator under test, and calls to it: all are counted, some are timed.
  *
- * Workers allocate and free through calls_malloc() and the functions beside it. The allocator is a table of entry points
- * that the caller chooses: lunalloc's own, the process's malloc, or (in tests) one that misbehaves on purpose.
+ * Workers allocate and free through calls_malloc() and the functions beside it. The allocator is a table of entry
+ * points that the caller chooses: lunalloc's own, the process's malloc, or (in tests) one that misbehaves on purpose.
  *
- * One call in `sample`, on average, is timed. Reading the clock twice costs more than a fast malloc, so a run that timed
- * each call would measure the clock. The gaps between timed calls are random, so that the samples do not fall into step
- * with the mix; they have their own generator, so that timing does not change the sequence of requests. The clock's own
- * cost is subtracted.
+ * One call in `sample`, on average, is timed. Reading the clock twice costs more than a fast malloc, so a run that
+ * timed each call would measure the clock. The gaps between timed calls are random, so that the samples do not fall
+ * into step with the mix; they have their own generator, so that timing does not change the sequence of requests. The
+ * clock's own cost is subtracted.
  */
 #ifndef WORKLOAD_CALLS_H
 #define WORKLOAD_CALLS_H

@@ -1,8 +1,8 @@
 /*
  * conductor.c -- the thread that leads a run, and the changes that it and users make to a run.
  *
- * The conductor starts the workers, keeps the timeline, applies the phases, stops the workers when the duration is over,
- * and joins them. It sleeps until the next of these is due.
+ * The conductor starts the workers, keeps the timeline, applies the phases, stops the workers when the duration is
+ * over, and joins them. It sleeps until the next of these is due.
  */
 #include <errno.h>
 #include <stdio.h>
@@ -27,7 +27,7 @@ change_number(engine_t *engine, const char *name, _Atomic double *where, double 
     }
 }
 
-/* The entry comes after the write, so that its effect, if immediate, is in it. */
+/* The entry is added after the write, so that it shows an immediate effect. */
 static int
 change_setting(engine_t *engine, const plan_setting_t *setting, char *message, size_t message_size) {
     char mark[TIMELINE_MARK_SIZE];
@@ -75,7 +75,6 @@ producing(const engine_t *engine) {
     return atomic_load_explicit(&engine->shared.producing, memory_order_acquire) != 0;
 }
 
-/* shared_t.idle: the conductor has something to do. */
 void
 run_wake(void *context) {
     engine_t *engine = context;
@@ -89,7 +88,7 @@ timespec_at(uint64_t ns) {
     return (struct timespec){.tv_sec = (time_t)(ns / 1000000000u), .tv_nsec = (long)(ns % 1000000000u)};
 }
 
-/* Until `time` (ns from the start), or until the workers are idle. */
+/* Sleeps until `time` (ns from the start), or until the workers are idle. */
 static void
 sleep_until(engine_t *engine, uint64_t time) {
     struct timespec deadline = timespec_at(engine->t0 + time);
@@ -159,7 +158,7 @@ enter(engine_t *engine, engine_state_t state) {
     pthread_mutex_unlock(&engine->mutex);
 }
 
-/* The last entry with everything live, then the first with nothing. */
+/* Adds the last entry with live blocks, has them freed, and adds the first entry without. */
 static void
 release_workers(engine_t *engine) {
     pthread_mutex_lock(&engine->mutex);
@@ -180,7 +179,7 @@ run_conduct(void *arg) {
     engine_t *engine = arg;
     atomic_store_explicit(&engine->shared.go, true, memory_order_release);
     while (producing(engine)) {
-        uint64_t now = run_time(engine); /* one for all, so that no phase before the end is left out */
+        uint64_t now = run_time(engine); /* read once, so that no phase before the end is skipped */
         apply_due_phases(engine, now);
         add_due_entry(engine);
         guard_live(engine);

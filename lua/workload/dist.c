@@ -1,5 +1,5 @@
 /*
- * dist.c -- parsing and drawing of distributions. See dist.h for what can be written.
+ * dist.c -- parses distributions and draws from them. See dist.h for the forms.
  */
 #include "dist.h"
 
@@ -14,13 +14,13 @@ enum {
     MAX_ARGS = 3
 };
 
-/* What can be written: a name with min_args to max_args numbers (a histogram has a path instead). */
+/* A form of a distribution: a name with min_args to max_args numbers (a histogram has a path instead). */
 typedef struct {
     const char *name;
     dist_kind_t kind;
     int min_args, max_args;
-    bool size; /* may describe sizes; all may describe lifetimes but the histogram */
-    bool lifetime;
+    bool size;     /* allowed for sizes */
+    bool lifetime; /* allowed for lifetimes */
     const char *usage;
 } shape_t;
 
@@ -39,7 +39,7 @@ enum {
     NSHAPES = sizeof(shapes) / sizeof(shapes[0])
 };
 
-/* The text being parsed and where its complaint goes. */
+/* The text that is parsed, and the buffer for a message. */
 typedef struct {
     const char *text;
     dist_use_t use;
@@ -161,7 +161,7 @@ finish_bounds(const parser_t *parser, dist_t *dist, double least, double most) {
     return 0;
 }
 
-/* exp, normal, lognormal; args[shape->max_args - 1] is the optional bound. */
+/* Finishes exp, normal and lognormal; args[shape->max_args - 1] is the optional bound. */
 static int
 finish_curve(const parser_t *parser, const shape_t *shape, dist_t *dist, const double *args, int nargs,
              region_t *region) {

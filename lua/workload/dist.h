@@ -1,7 +1,9 @@
 /*
- * dist.h -- distributions: of sizes and of lifetimes, described by a short text.
+ * dist.h -- distributions of sizes and lifetimes, which a short text describes.
  *
- *   4096  "64K"  "fixed(4096)"      always this
+ * dist_parse() compiles a text, dist_draw() turns a random number into a value. The texts:
+ *
+ *   4096  "64K"  "fixed(4096)"      always this value
  *   "uniform(a,b)"                  every whole number from a to b
  *   "exp(mean[,max])"               exponential
  *   "normal(mean,deviation[,max])"
@@ -10,9 +12,11 @@
  *   "fifo(n)"                       lifetimes only: n later allocations *of the same row*, so a queue of n blocks
  *   "forever"                       lifetimes only: until the workload ends
  *
- * The curves are truncated to [least, max] (values beyond are redrawn, not piled up at the limit) and compiled into a
- * table of quantiles, so that a draw costs a few instructions whatever the curve is. A dist_t is immutable once parsed
- * and may be shared by threads.
+ * Numbers may have units: of sizes K, M, G and T are powers of 1024, of lifetimes k and so on are powers of 1000.
+ *
+ * The curves are truncated to [least, max]: values beyond are drawn again, they do not gather at the limit. A curve is
+ * compiled into a table of quantiles, so that each draw costs a few instructions. A parsed dist_t does not change, and
+ * threads may share it.
  */
 #ifndef WORKLOAD_DIST_H
 #define WORKLOAD_DIST_H
@@ -33,7 +37,7 @@ typedef enum {
     DIST_NORMAL,
     DIST_LOGNORMAL,
     DIST_HISTOGRAM,
-    DIST_FIFO, /* drawn as DIST_FIXED; the worker gives it a clock of its own */
+    DIST_FIFO, /* drawn as DIST_FIXED; its blocks age by a clock of their own */
     DIST_FOREVER
 } dist_kind_t;
 
@@ -52,8 +56,9 @@ enum {
 };
 
 /*
- * Quantiles. bulk[k] = Q(k / 256). The two outermost of its 256 intervals are too wide to interpolate, so each has 256
- * of its own: low[k] = Q(k / 65536), high[k] = Q((65280 + k) / 65536). The outermost of those are computed exactly.
+ * Quantiles: bulk[k] = Q(k / 256). The first and the last of its 256 intervals are too wide to interpolate, so each is
+ * divided into 256: low[k] = Q(k / 65536), high[k] = Q((65280 + k) / 65536). Values in the first and the last interval
+ * of these are computed exactly.
  */
 typedef struct {
     double bulk[DIST_CUTS + 1];
@@ -71,7 +76,7 @@ typedef struct {
 typedef struct {
     dist_kind_t kind;
     double a, b;            /* as in the text: mean, deviation ...; of a fixed one a = least = most */
-    uint64_t least, most;   /* bounds of what is drawn */
+    uint64_t least, most;   /* bounds of the values */
     double p_least, p_span; /* curves: the truncated curve is the share [p_least, p_least + p_span] of the full one */
     dist_curve_t *curve;    /* curves only */
     dist_column_t *columns; /* histograms only */
@@ -79,28 +84,28 @@ typedef struct {
 } dist_t;
 
 /*
- * Parses `text`; tables go into `region`. 0, or an errno value with one line in `message`: EINVAL (what is wrong and
- * what is allowed), ENOMEM, or what opening the file of a histogram gave.
+ * Parses `text`. Its tables are allocated from `region`. 0, or an errno value with one line in `message`: EINVAL (the
+ * mistake, and what is allowed), ENOMEM, or the error of opening a histogram's file.
  */
 int dist_parse(dist_t *dist, const char *text, dist_use_t use, region_t *region, char *message, size_t message_size);
 
-/* Turns a random number into a value. DIST_FOREVER has none: do not draw it. */
+/* Turns a random number into a value. Not for DIST_FOREVER, which has no values. */
 uint64_t dist_draw(const dist_t *dist, uint64_t random);
 
-/* The average of what is drawn, to about 1%. */
+/* The mean of the values, to about 1%. */
 double dist_mean(const dist_t *dist);
 
-/* A number as it is written in distributions: "4096", "-1.5e6", "64K", "1.5MiB". False if it is none, or not finite. */
+/* Reads a number of a distribution: "4096", "-1.5e6", "64K", "1.5MiB". False if the text is none, or not finite. */
 static inline bool
 dist_number(units_t units, const char *text, const char *end, double *value) {
     return units_parse_real(units, text, (size_t)(end - text), value) && isfinite(*value);
 }
 
-/* dist_curve.c: fills in p_least, p_span and curve. ERANGE if next to nothing of the curve lies within the bounds. */
+/* dist_curve.c: fills in p_least, p_span and curve. ERANGE if nearly all of the curve is beyond the bounds. */
 int dist_curve_compile(dist_t *dist, region_t *region);
 double dist_curve_draw(const dist_t *dist, uint64_t random);
 
-/* dist_histogram.c: reads the file and builds the columns. */
+/* dist_histogram.c: reads the file and builds the columns. As dist_parse(). */
 int dist_histogram_load(dist_t *dist, const char *path, region_t *region, char *message, size_t message_size);
 
 #endif

@@ -1,15 +1,15 @@
 /*
  * dist_curve.c -- the continuous distributions (exponential, normal, log-normal) as tables of quantiles.
  *
- * Everything follows from the cumulative distribution function F and its inverse Q of the three curves. Truncation to
- * [least, most] is a change of the argument: Q(p_least + p * p_span) for p in 0 .. 1.
+ * Each curve has a cumulative distribution function F and its inverse, the quantile function Q. Truncation to [least,
+ * most] changes the argument: Q(p_least + p * p_span) for p in 0 .. 1.
  */
 #include "dist.h"
 
 #include <errno.h>
 #include <math.h>
 
-/* Less than this share of the curve within the bounds is taken for a mistake in the description. */
+/* If less than this share of the curve is within the bounds, the description is taken for a mistake. */
 static const double min_share = 1e-6;
 
 static double
@@ -17,7 +17,7 @@ standard_normal_below(double z) {
     return 0.5 * erfc(-z / sqrt(2.0));
 }
 
-/* The inverse of the above, by bisection: it is used to fill tables and for one draw in 32768. */
+/* The inverse of that, by bisection. Tables are filled with it, and one draw in 32768 uses it. */
 static double
 standard_normal_quantile(double p) {
     double low = -40, high = 40;
@@ -32,7 +32,7 @@ standard_normal_quantile(double p) {
     return low;
 }
 
-/* F: the share of the full curve that lies below x. */
+/* F: the share of the full curve below x. */
 static double
 share_below(const dist_t *dist, double x) {
     switch (dist->kind) {

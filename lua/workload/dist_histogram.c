@@ -1,8 +1,8 @@
 /*
  * dist_histogram.c -- sizes from a file of lines "size count", drawn through an alias table.
  *
- * An alias table (A. J. Walker's method) turns n weights into n columns of equal height, each shared by at most two
- * values: a draw picks a column and one of its two values, and touches one cache line however long the file is.
+ * An alias table (A. J. Walker's method) turns n weights into n columns of equal height, each of which at most two
+ * values share. A draw chooses a column and one of its two values. It reads one cache line, also for a long file.
  */
 #include "dist.h"
 
@@ -64,7 +64,7 @@ word_end(const char *p, const char *end) {
     return p;
 }
 
-/* A line without its comment: 1 with *entry, 0 if it is blank, -1 if it is malformed. */
+/* Parses a line without its comment: 1 and *entry, 0 if it is blank, -1 if it is malformed. */
 static int
 parse_line(const char *p, const char *end, entry_t *entry) {
     p = skip_blanks(p, end);

@@ -38,7 +38,7 @@ engine_create(const plan_t *plan, const heap_t *heap) {
     return engine;
 }
 
-/* Every resource but threads. 0 or an errno value. */
+/* Gets every resource but the threads. 0 or an errno value. */
 static int
 prepare(engine_t *engine) {
     const plan_t *plan = engine->plan;
@@ -58,7 +58,7 @@ prepare(engine_t *engine) {
     return error;
 }
 
-/* Lets the workers that exist run through without an operation, and joins them. */
+/* Makes the workers that exist end without an operation, and joins them. */
 static void
 abandon(engine_t *engine, uint32_t nthreads) {
     atomic_store_explicit(&engine->shared.stop, true, memory_order_relaxed);
@@ -86,7 +86,7 @@ create_threads(engine_t *engine) {
     return error;
 }
 
-/* New threads inherit the mask. */
+/* New threads inherit the signal mask. */
 static int
 create_threads_without_signals(engine_t *engine) {
     sigset_t all, before;
@@ -97,7 +97,7 @@ create_threads_without_signals(engine_t *engine) {
     return error;
 }
 
-/* A condition is not destroyed while a thread waits, and after a fork it looks so for ever. */
+/* Destroying a condition waits for its waiters. In a child of fork these never wake, so there it is left alone. */
 static void
 dispose_locks(engine_t *engine) {
     if (!run_inherited(engine)) {
@@ -106,7 +106,7 @@ dispose_locks(engine_t *engine) {
     }
 }
 
-/* After the threads are gone. */
+/* Call it after the threads have ended. */
 static void
 dispose(engine_t *engine) {
     for (uint32_t i = 0; engine->shared.workers != NULL && i < engine->plan->threads; i++) {
@@ -116,7 +116,7 @@ dispose(engine_t *engine) {
     }
     timeline_close(&engine->timeline);
     dispose_locks(engine);
-    region_t region = {.chunks = engine->region.chunks}; /* the engine itself goes with it */
+    region_t region = {.chunks = engine->region.chunks}; /* a copy, since the engine itself is in the region */
     region_free(&region);
 }
 

@@ -1,13 +1,13 @@
 /*
- * engine.h -- a run of a plan: its threads, its conductor, its results.
+ * engine.h -- runs a plan: starts its threads, changes and stops it, and reports its results.
  *
- * One thread, the conductor, starts the workers, keeps the timeline, applies the phases and ends the run; then it joins
- * the workers. Everybody else only asks. All functions may be called from any thread, but for engine_destroy(), which
- * must be the last. All threads of a run block all signals.
+ * engine_start() makes one thread for each worker and one, the conductor, that leads the run: it starts the workers,
+ * keeps the timeline, applies the phases, ends the run and joins the workers. The functions here may be called from any
+ * thread; engine_destroy() must be the last call. All threads of a run block all signals.
  *
- * In a child of fork a run of the parent's is over: its threads are not there. What they had allocated stays
- * allocated, like all else that belongs to threads which a fork leaves behind; engine_destroy() gives back the engine's
- * own memory. Timeline and result are there if the run was over before.
+ * In a child of fork a run of the parent is over, since its threads do not exist there. Blocks that they had allocated
+ * remain allocated; engine_destroy() frees the engine's own memory. The timeline and the result can be read if the run
+ * was over before the fork.
  */
 #ifndef WORKLOAD_ENGINE_H
 #define WORKLOAD_ENGINE_H
@@ -50,35 +50,36 @@ typedef struct {
  * it. */
 engine_t *engine_start(const plan_t *plan, const heap_t *heap, char *message, size_t message_size);
 
-/* True in a child of fork, of a run that was not over. */
+/* True in a child of fork, if the run was not over. */
 bool engine_lost(const engine_t *engine);
 
 /* Waits until the run is over, for at most `ns`. True if it is. */
 bool engine_wait(engine_t *engine, uint64_t ns);
 
-/* Asks the run to end. engine_wait() tells when it has. */
+/* Makes the run end soon; engine_wait() waits for the end. */
 void engine_stop(engine_t *engine);
 
 /*
- * Changes a running workload; change->at is ignored. Each change is a mark on the timeline. 0, or the errno value of
- * the first setting that the allocator refused, with its line in `message`; the other changes are made. ESRCH, and no
- * change, in a child of fork.
+ * conductor.c: changes a running workload; change->at is ignored. Each change becomes a mark on the timeline. 0, or the
+ * errno value of the first setting that the allocator refused, with its message; the other changes are made. ESRCH, and
+ * no change, in a child of fork.
  */
 int engine_change(engine_t *engine, const plan_phase_t *change, char *message, size_t message_size);
 
+/* engine_result.c: the state now. */
 void engine_status(engine_t *engine, engine_status_t *out);
 
-/* How many entries the timeline has, and how many marks at most. */
+/* The number of entries of the timeline, and the largest number of marks among them. */
 void engine_timeline_size(engine_t *engine, size_t *nentries, size_t *nmarks);
 
-/* Copies up to n entries of the timeline from position `from`; returns how many. Marks are valid until
+/* Copies up to n entries of the timeline from position `from`, and returns their number. Marks are valid until
  * engine_destroy(). */
 size_t engine_timeline(engine_t *engine, size_t from, timeline_entry_t *out, size_t n);
 
-/* False if the run is not over, or is lost. */
+/* Fills `out`; false if the run is not over, or is lost. */
 bool engine_result(engine_t *engine, engine_result_t *out);
 
-/* Stops the run, waits for its end, and gives back everything that it used. */
+/* Stops the run, waits for its end, and frees all its resources. */
 void engine_destroy(engine_t *engine);
 
 #endif

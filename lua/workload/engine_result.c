@@ -19,7 +19,7 @@ unlock(engine_t *engine) {
     }
 }
 
-/* When the last worker ended its operations, ns from the start. */
+/* The time at which the last worker ended its operations, ns from the start. */
 static uint64_t
 end_of_operations(const engine_t *engine) {
     uint64_t end = engine->t0;
@@ -30,7 +30,7 @@ end_of_operations(const engine_t *engine) {
     return end - engine->t0;
 }
 
-/* The file that the timeline reads RSS from is the parent's after a fork. */
+/* In a child of fork the RSS is left out: the open file shows the parent's. */
 static void
 read_state(engine_t *engine, engine_status_t *out) {
     if (run_inherited(engine)) {

@@ -1,7 +1,7 @@
 /*
- * lua_plan.c -- see lua_plan.h.
+ * lua_plan.c -- makes a plan of a canonical description. See lua_workload.h.
  */
-#include "lua_plan.h"
+#include "lua_workload.h"
 
 #include <errno.h>
 #include <lauxlib.h>
@@ -49,7 +49,7 @@ number_field(lua_State *L, int index, const char *name, double least, double mos
     return value;
 }
 
-/* nil: `missing`. */
+/* As number_field(), or `missing` if the field is nil. */
 static double
 opt_number_field(lua_State *L, int index, const char *name, double least, double most, double missing) {
     bool absent = push_field(L, index, name) == LUA_TNIL;
@@ -57,7 +57,7 @@ opt_number_field(lua_State *L, int index, const char *name, double least, double
     return absent ? missing : number_field(L, index, name, least, most);
 }
 
-/* Pushes the string, which is what keeps it. NULL if the field is nil and may be. */
+/* Pushes the string: it is valid while it is on the stack. NULL if the field is nil, which `optional` allows. */
 static const char *
 push_string(lua_State *L, int index, const char *name, bool optional) {
     int type = push_field(L, index, name);
@@ -67,7 +67,7 @@ push_string(lua_State *L, int index, const char *name, bool optional) {
     return lua_tostring(L, -1);
 }
 
-/* The string, which the array at `keeper` is made to keep. */
+/* The string, which is added to the array at `keeper`: it is valid as long as that array. */
 static const char *
 kept_string(lua_State *L, int index, const char *name, bool optional, int keeper) {
     const char *text = push_string(L, index, name, optional);
@@ -79,7 +79,7 @@ kept_string(lua_State *L, int index, const char *name, bool optional, int keeper
     return text;
 }
 
-/* Pushes the table; its length, 0 .. most. */
+/* Pushes the table and returns its length, 0 .. most. */
 static size_t
 push_array(lua_State *L, int index, const char *name, size_t most) {
     if (push_field(L, index, name) != LUA_TTABLE || lua_rawlen(L, -1) > most) {
@@ -138,7 +138,7 @@ read_scalars(lua_State *L, int index, plan_row_t *row) {
     }
 }
 
-/* "mix[2]: <what dist_parse says>" */
+/* A message is that of dist_parse() after "mix[2]: ". */
 static int
 read_dist(lua_State *L, int index, size_t i, plan_t *plan, dist_use_t use, char *message, size_t message_size) {
     char why[512];
@@ -208,7 +208,7 @@ lua_plan_read_change(lua_State *L, int index, plan_phase_t *change) {
     lua_settop(L, array);
 }
 
-/* Moves what the phase points to from Lua's memory to the plan's. */
+/* Copies the strings and settings of the phase from Lua's memory to the plan's. */
 static bool
 own_phase(plan_t *plan, plan_phase_t *phase) {
     plan_setting_t *settings = region_alloc(&plan->region, phase->nsettings * sizeof(*settings));

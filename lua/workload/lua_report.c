@@ -1,7 +1,7 @@
 /*
- * lua_report.c -- see lua_report.h.
+ * lua_report.c -- status, timeline and result of a run as Lua tables. See lua_workload.h.
  */
-#include "lua_report.h"
+#include "lua_workload.h"
 
 #include <stdio.h>
 
@@ -93,7 +93,7 @@ push_latency(lua_State *L, const histogram_t *histogram) {
     core_set_string(L, "unit", "ns");
 }
 
-/* Only the kinds of which a call was timed. */
+/* Only the kinds that have timed calls. */
 static void
 set_latency(lua_State *L, const engine_result_t *result) {
     lua_newtable(L);

@@ -1,14 +1,15 @@
 /*
- * lua_workload.c -- the workload engine as seen from Lua: `lunalloc.core.workload`, on which lua/lunalloc/workload.lua
- * builds la.workload. One userdata stands for a plan and, once started, its run.
+ * lua_workload.c -- `lunalloc.core.workload`: the workload engine for Lua. lua/lunalloc/workload.lua makes la.workload
+ * of it. A userdata is a plan and, after its start, the run.
  *
  *   create(description, allocator)   allocator: "lunalloc" or "process"
  *   w:start() w:wait(seconds) w:stop() w:change(change) w:status() w:timeline() w:result() w:info()
  *
- * wait() blocks; the Lua layer calls it in slices, since hooks (Ctrl-C) run only in Lua code. Collecting the userdata
- * stops the run and joins its threads. A finalizer that runs later may still hold it: every use raises then.
+ * wait() blocks. The Lua layer calls it in slices, since the hook that Ctrl-C sets runs only in Lua code. Collecting
+ * the userdata stops the run and joins its threads. A finalizer that runs later may still hold the userdata: every use
+ * of it raises then.
  *
- * The engine is replaced when the workload is started again, which any finalizer may do: see core.h.
+ * A second start replaces the engine, and any finalizer may start a workload: see the rules in core.h.
  */
 #include <errno.h>
 #include <lauxlib.h>
@@ -18,8 +19,7 @@
 #include <string.h>
 
 #include "core.h"
-#include "lua_plan.h"
-#include "lua_report.h"
+#include "lua_workload.h"
 
 #define WORKLOAD_TYPE "lunalloc.workload.run"
 
@@ -28,8 +28,9 @@ enum {
 };
 
 /*
- * The userdata is a pointer to this, NULL once it was collected. It lies in memory of its own, not in Lua's: the
- * threads read the plan, and what a finalizer creates while its state is closed is freed by Lua without a finalizer.
+ * The userdata is a pointer to this structure, or NULL after it was collected. The structure is not in Lua's memory:
+ * Lua frees userdata that a finalizer creates while the state is closed without calling their finalizers, and the
+ * threads of a run would go on to read the plan.
  */
 typedef struct {
     region_t region; /* of this structure */
@@ -60,7 +61,7 @@ lunalloc_heap(const lunalloc_api_t *api) {
                     .free = api->free};
 }
 
-/* False if it is lunalloc that is wanted, and it is not here. */
+/* False if the heap must be lunalloc's, and lunalloc is not in this process. */
 static bool
 choose_heap(heap_t *heap, bool process) {
     const lunalloc_api_t *api = loader_api();
@@ -124,7 +125,7 @@ workload_gc(lua_State *L) {
     if (workload != NULL) {
         drop_engine(workload);
         plan_free(&workload->plan);
-        region_t region = {.chunks = workload->region.chunks}; /* the workload itself goes with it */
+        region_t region = {.chunks = workload->region.chunks}; /* a copy, since the workload itself is in the region */
         region_free(&region);
     }
     return 0;
@@ -181,7 +182,7 @@ workload_stop(lua_State *L) {
     return 0;
 }
 
-/* ---- asking and changing ---- */
+/* ---- changes and results ---- */
 
 static int
 workload_change(lua_State *L) {
@@ -210,7 +211,7 @@ workload_status(lua_State *L) {
     return 1;
 }
 
-/* Pushes a copy of the timeline as of now, marks included: the engine may be gone when Lua allocates. */
+/* Pushes a copy of the timeline with its marks: when Lua allocates, the engine may be destroyed. */
 static size_t
 push_timeline(lua_State *L, const timeline_entry_t **out) {
     size_t n, nmarks, used = 0;
@@ -220,7 +221,7 @@ push_timeline(lua_State *L, const timeline_entry_t **out) {
     n = engine_timeline(check_engine(L), 0, entries, n);
     for (size_t i = 0; i < n; i++) {
         if (entries[i].mark != NULL && used == nmarks) {
-            n = i; /* what was added meanwhile is left for the next time */
+            n = i; /* entries that were added meanwhile are left for the next call */
         } else if (entries[i].mark != NULL) {
             entries[i].mark = strcpy(marks[used++], entries[i].mark);
         }
@@ -238,7 +239,7 @@ workload_timeline(lua_State *L) {
     return 1;
 }
 
-/* The result; nil, message, code if there is none. */
+/* result() -> the result; nil, message, code before the end */
 static int
 workload_result(lua_State *L) {
     engine_result_t *result = lua_newuserdatauv(L, sizeof(*result), 0); /* too large for a thread's small stack */
@@ -253,7 +254,7 @@ workload_result(lua_State *L) {
     return 1;
 }
 
-/* What is known before the start. */
+/* info() -> facts that need no run */
 static int
 workload_info(lua_State *L) {
     char hash[20];

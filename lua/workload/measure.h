@@ -1,8 +1,8 @@
 /*
  * measure.h -- what a run measures with: a clock, counters, and histograms of durations.
  *
- * A worker counts its events in counters, which any thread may read while it runs, and puts the durations of timed calls
- * into histograms, which are read and merged after its thread has ended.
+ * A worker counts its events in counters, which any thread may read while it runs, and puts the durations of timed
+ * calls into histograms, which are read and merged after its thread has ended.
  *
  * A histogram is log-linear. Values below 2 * SUB have a bucket each; above that, every power of two is cut into SUB
  * equal buckets. So a bucket is never wider than 1/SUB of its lower bound, and a percentile (the middle of its bucket)

@@ -16,7 +16,8 @@ static const uint64_t max_life = (uint64_t)1 << 60;
 
 /* ---- ageing ---- */
 
-/* Hangs the block up until its next resize, or its end. Resizes are spread evenly, at most one per operation. */
+/* Puts the block into the wheel until its next resize, or its end. Resizes are spread evenly over its life, at most one
+ * per operation. */
 static void
 schedule(wheel_t *wheel, block_t *block) {
     uint64_t gap = (block->death - wheel->now) / (block->resizes + 1u);
@@ -53,7 +54,7 @@ scaled_lifetime(worker_t *worker, const dist_t *lifetime, uint64_t random) {
     return scaled < (double)max_life ? (uint64_t)scaled : max_life;
 }
 
-/* Gives the new block its lifetime. */
+/* Gives the new block its lifetime: 0 ends it at once. */
 static void
 start_ageing(worker_t *worker, const worker_row_t *row, block_t *block, uint64_t random) {
     if (atomic_load_explicit(&worker->shared->full, memory_order_relaxed)) {
@@ -125,7 +126,7 @@ allocate(worker_t *worker, const plan_row_t *row, size_t size, bool zeroed) {
     return zeroed ? calls_calloc(&worker->calls, size) : calls_malloc(&worker->calls, size);
 }
 
-/* The new block, with its contents; NULL if the allocator, or the engine, has no memory. */
+/* A new block with its contents; NULL if the allocator or the engine has no memory. */
 static block_t *
 make_block(worker_t *worker, uint32_t row_index, const draws_t *draws) {
     const plan_row_t *row = &worker->plan->rows[row_index];

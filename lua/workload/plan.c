@@ -1,5 +1,5 @@
 /*
- * plan.c -- see plan.h.
+ * plan.c -- checks a plan, and derives its quotas, its expected memory and its hash. See plan.h.
  */
 #include "plan.h"
 
@@ -67,7 +67,8 @@ thread_weight(const plan_t *plan, uint32_t thread) {
     return weight;
 }
 
-/* The sum over threads of the row's share in the thread's operations; in its own operations that share is 1. */
+/* The sum over threads of the row's share in the operations that age its blocks. A fifo's blocks age by the row's own
+ * operations, of which its share is 1. */
 static double
 row_share(const plan_t *plan, const plan_row_t *row) {
     double share = 0;
@@ -179,7 +180,7 @@ hash_plan(const plan_t *plan) {
 
 /* ---- finish ---- */
 
-/* Insertion sort: stable, so phases at the same time keep the order in which they are written. */
+/* Insertion sort: stable, so phases at the same time keep their written order. */
 static void
 sort_phases(plan_t *plan) {
     for (size_t i = 1; i < plan->nphases; i++) {

@@ -1,14 +1,14 @@
 /*
- * plan.h -- a workload's description, compiled: what the threads read while they run.
+ * plan.h -- a workload's description, compiled: the threads of a run read it.
  *
- * Vocabulary. One *operation* is one allocation with all that follows from it: its contents are written, it may be
- * resized, and at the end of its *lifetime*, a number of later operations of the same thread, it is freed by the same
- * or by another thread. A *row* is one kind of block of the mix; weights say how often each is allocated. A *phase*
- * changes settings at a time. The same description and seed give the same plan, and so the same sequence of requests
- * per thread.
+ * To make a plan, zero it, set its scalar fields, call plan_reserve(), fill in rows[] and phases[], and call
+ * plan_finish(), which checks it and derives the rest. After that it does not change, and threads may share it.
+ * lua_plan.c makes one from a Lua table.
  *
- * A plan is filled by plan_row(), plan_phase() and its scalar fields, then closed by plan_finish(); after that it does
- * not change and may be shared by threads.
+ * Vocabulary. An *operation* is one allocation and its effects: its contents are written, it may be resized, and at the
+ * end of its *lifetime* (a number of later operations of the same thread) it is freed by the same or by another thread.
+ * A *row* is one kind of block in the mix; weights say how often each is allocated. A *phase* changes settings at a
+ * given time. The same description and seed give the same plan, and the same sequence of requests per thread.
  */
 #ifndef WORKLOAD_PLAN_H
 #define WORKLOAD_PLAN_H
@@ -22,26 +22,26 @@ enum {
     PLAN_MAX_RESIZES = 1000
 };
 
-/* A share of 0 .. 1 as a bound for a 32-bit random number: the event happens if random < share. */
+/* A share 0 .. 1 as a bound for a 32-bit random number: the event happens if random < share. */
 typedef uint64_t plan_share_t;
 
 plan_share_t plan_share(double share);
 
-/* "Any thread but the block's own", as row.freer. */
+/* A value of row.freer: any thread but the block's own. */
 #define PLAN_ANY_OTHER UINT32_MAX
 
 typedef struct {
     double weight;
     dist_t size;                        /* bytes */
     dist_t lifetime;                    /* operations of the thread; DIST_FIFO: allocations of this row by the thread */
-    plan_share_t other;                 /* blocks that another thread frees */
+    plan_share_t other;                 /* of blocks that another thread frees */
     uint32_t freer;                     /* index of that thread, or PLAN_ANY_OTHER */
     double touch;                       /* part of the block that is written, 0 .. 1 */
     uint32_t writes;                    /* how many times it is written */
-    plan_share_t resized;               /* blocks that are resized during their life */
-    uint32_t resizes;                   /* how many times each of those */
+    plan_share_t resized;               /* of blocks that are resized during their life */
+    uint32_t resizes;                   /* how many times each of them */
     double grow;                        /* factor of each; 0: a new size is drawn */
-    plan_share_t zeroed;                /* blocks that come from calloc */
+    plan_share_t zeroed;                /* of blocks that are allocated by calloc */
     size_t align;                       /* from aligned_alloc with this alignment; 0: malloc */
     uint64_t on[PLAN_MAX_THREADS / 64]; /* bit i: thread i allocates from this row */
 } plan_row_t;
@@ -81,7 +81,7 @@ typedef struct {
     uint64_t hash;      /* of all of the above that determines the run */
 } plan_t;
 
-/* Make room for n rows or phases; false if there is no memory. */
+/* Makes zeroed arrays of rows and phases; false if there is no memory. */
 bool plan_reserve(plan_t *plan, size_t nrows, size_t nphases);
 
 static inline bool
@@ -89,12 +89,14 @@ plan_row_on(const plan_row_t *row, uint32_t thread) {
     return (row->on[thread / 64] >> (thread % 64)) & 1;
 }
 
-/* Checks the whole and derives the rest. False with one line in `message`. */
+/* Checks the plan, sorts the phases by time and derives the last fields. False, with one line in `message`, if the plan
+ * is wrong. */
 bool plan_finish(plan_t *plan, char *message, size_t message_size);
 
-/* How many operations thread `index` makes; UINT64_MAX if there is no end by count. */
+/* The number of operations of thread `index`; UINT64_MAX if there is no end by count. */
 uint64_t plan_quota(const plan_t *plan, uint32_t index);
 
+/* True if the thread allocates from some row. */
 bool plan_produces(const plan_t *plan, uint32_t thread);
 
 void plan_free(plan_t *plan);

@@ -1,8 +1,8 @@
 /*
- * prng.h -- the engine's source of random numbers: xoshiro256++ seeded by splitmix64.
+ * prng.h -- the engine's random numbers: xoshiro256++, seeded by splitmix64.
  *
- * Deterministic (the same seed and stream give the same numbers on every machine) and a few instructions long, since it
- * runs beside the calls that are measured. Not for secrets. A prng_t belongs to one thread.
+ * The same seed and stream give the same numbers on every machine. A number takes a few instructions, since workers
+ * draw them between the calls that are measured. Not for secrets. A prng_t belongs to one thread.
  */
 #ifndef WORKLOAD_PRNG_H
 #define WORKLOAD_PRNG_H
@@ -22,7 +22,7 @@ prng_mix(uint64_t x) {
     return x ^ (x >> 31);
 }
 
-/* Streams of one seed are independent of each other: one for each thread. */
+/* Begins a stream of the seed. Streams are independent of each other; each thread has its own. */
 static inline void
 prng_seed(prng_t *prng, uint64_t seed, uint64_t stream) {
     uint64_t x = prng_mix(seed) ^ prng_mix(~stream);

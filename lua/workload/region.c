@@ -1,5 +1,5 @@
 /*
- * region.c -- see region.h.
+ * region.c -- chunks of a region. See region.h.
  */
 #include "region.h"
 
@@ -11,7 +11,7 @@ enum {
     CHUNK_SIZE = 1 << 18
 };
 
-/* The head of a mapping; what it gives out follows. */
+/* The head of a mapping; the memory that it provides follows. */
 struct region_chunk {
     region_chunk_t *next;
     size_t size; /* bytes, of the mapping */
@@ -68,7 +68,7 @@ void
 region_free(region_t *region) {
     while (region->chunks != NULL) {
         region_chunk_t *chunk = region->chunks;
-        region->chunks = chunk->next; /* first: a fork meanwhile must not see a chunk that is gone */
+        region->chunks = chunk->next; /* first: after a fork in between, a child must not find an unmapped chunk */
         munmap(chunk, chunk->size);
     }
     atomic_store_explicit(&region->used, 0, memory_order_relaxed);

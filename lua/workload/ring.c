@@ -1,5 +1,5 @@
 /*
- * ring.c -- see ring.h.
+ * ring.c -- the producers' side of the ring. See ring.h.
  */
 #include "ring.h"
 
@@ -19,9 +19,9 @@ ring_push(ring_t *ring, const parcel_t *parcel) {
         ring_cell_t *cell = &ring->cells[position % RING_SIZE];
         uint64_t turn = atomic_load_explicit(&cell->turn, memory_order_acquire);
         if (turn < position) {
-            return false; /* still filled from the lap before */
+            return false; /* still filled from the previous lap */
         }
-        if (turn > position) { /* another producer has it; a failed exchange below reloads too */
+        if (turn > position) { /* another producer took it; a failed exchange below reloads, too */
             position = atomic_load_explicit(&ring->tail, memory_order_relaxed);
         } else if (atomic_compare_exchange_weak_explicit(&ring->tail, &position, position + 1, memory_order_relaxed,
                                                          memory_order_relaxed)) {

@@ -1,15 +1,14 @@
 /*
- * ring.h -- bounded queue by which threads hand blocks to the thread that shall free them: many producers, one
- * consumer.
+ * ring.h -- a bounded queue of blocks, from many producers to one consumer.
  *
- * Each cell carries a turn number, which says whose move it is (D. Vyukov's bounded queue, with the consumer's side
- * reduced to one thread):
+ * A worker pushes a block that another worker must free into that worker's ring. It is D. Vyukov's bounded queue, with
+ * one consumer. Each cell has a turn number:
  *
- *   turn == position               free, for the producer that takes this position of the tail
- *   turn == position + 1           filled, for the consumer
- *   turn == position + RING_SIZE   free again, for the next lap
+ *   turn == position               free: the producer that takes this position of the tail fills it
+ *   turn == position + 1           filled: the consumer takes it
+ *   turn == position + RING_SIZE   free for the next lap
  *
- * The store of a turn releases what was written to the cell, and to the block that it names; the load acquires it.
+ * The store of a turn releases the writes to the cell and to the block that it names; the load acquires them.
  */
 #ifndef WORKLOAD_RING_H
 #define WORKLOAD_RING_H
@@ -23,7 +22,7 @@ enum {
     RING_SIZE = 1024
 };
 
-/* A block on its way to the thread that frees it. */
+/* A block that is handed over to the thread that frees it. */
 typedef struct {
     void *ptr;
     size_t size;

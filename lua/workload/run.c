@@ -53,8 +53,8 @@ run_sum(const engine_t *engine, size_t offset) {
     return total;
 }
 
-/* Counters are read one after the other. Meanwhile a block may be handed over: its sender has subtracted it, its receiver
- * has not added it yet, and the sum can be below 0. */
+/* Counters are read one after the other. A block that is allocated by one thread and freed by another meanwhile may be
+ * subtracted, but not yet added: the sum can be below 0. */
 static uint64_t
 sum_not_negative(const engine_t *engine, size_t offset) {
     int64_t sum = (int64_t)run_sum(engine, offset);

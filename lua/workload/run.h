@@ -11,12 +11,12 @@
  *   FREEING   shared.release is set: workers free the blocks that they hold and end; the conductor joins them
  *   DONE      the histograms and faults of workers may be read; only the conductor's own thread is left to join
  *
- * The mutex guards the state, the timeline and the fields marked (m). It is not held while a control is written or while
- * the allocator does anything but count. Workers never take it in the measured loop.
+ * The mutex guards the state, the timeline and the fields marked (m). It is not held while a control is written or
+ * while the allocator does anything but count. Workers never take it in the measured loop.
  *
- * In a child of fork a run is "inherited". Its mutex and condition are left alone: a thread that does not exist there may
- * hold them. So is the timeline, unless the run was over. The workers' counters and the lists of mappings are always
- * whole.
+ * In a child of fork a run is "inherited". Its mutex and condition are left alone: a thread that does not exist there
+ * may hold them. So is the timeline, unless the run was over. The workers' counters and the lists of mappings are
+ * always whole.
  */
 #ifndef WORKLOAD_RUN_H
 #define WORKLOAD_RUN_H

@@ -1,8 +1,8 @@
 /*
- * timeline.c -- see timeline.h.
+ * timeline.c -- entries of a timeline. See timeline.h.
  *
- * RSS is read from statm, not smaps_rollup: the latter walks the page tables under the lock that page faults need, and
- * would disturb what it measures. (Where the kernel counts per thread first, statm lags by some pages a thread.)
+ * RSS is read from statm, not from smaps_rollup, which walks the page tables under a lock that page faults need, and so
+ * would disturb the run. (Kernels that first count per thread let statm lag by some pages a thread.)
  */
 #include "timeline.h"
 

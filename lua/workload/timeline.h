@@ -1,8 +1,9 @@
 /*
- * timeline.h -- what happened to memory over the time of a run, and the marks that say why.
+ * timeline.h -- memory over the time of a run, with marks at its changes.
  *
- * Bounded: when the entries are full, every second unmarked one is dropped and the interval doubles, so a run of any
- * length ends with an evenly spaced picture of the whole. The caller synchronises; the entries are in order of time.
+ * The engine adds an entry at each interval and each change. The number of entries is bounded: when they are full,
+ * every second entry without a mark is dropped and the interval doubles, so a run of any length has evenly spaced
+ * entries over all its time. Entries are in the order of time. The caller synchronises.
  */
 #ifndef WORKLOAD_TIMELINE_H
 #define WORKLOAD_TIMELINE_H
@@ -20,12 +21,12 @@ enum {
 typedef struct {
     uint64_t time;   /* ns from the start of the run */
     uint64_t rss;    /* resident memory of the process, from /proc/self/statm */
-    uint64_t live;   /* requested by the workload and not freed yet */
-    uint64_t engine; /* the engine's own descriptions of live blocks: part of rss, not of the workload */
+    uint64_t live;   /* requested by the workload and not yet freed */
+    uint64_t engine; /* the engine's descriptions of live blocks: a part of rss, but not of the workload */
     uint64_t ops;    /* count, operations so far */
-    bool allocator;  /* the following hold: lunalloc answered */
+    bool allocator;  /* lunalloc is present: the next fields are valid */
     uint64_t allocated, active, dirty, muzzy, retained; /* as in lunalloc_stats_t */
-    const char *mark;                                   /* what was done at this moment, or NULL */
+    const char *mark;                                   /* the change at this moment, or NULL */
 } timeline_entry_t;
 
 typedef struct {
@@ -39,16 +40,16 @@ typedef struct {
     int (*stats)(uint32_t arena, lunalloc_stats_t *out);
 } timeline_t;
 
-/* 0 or an errno value. `heap` is asked for its counters at each entry, if it has any. */
+/* Each entry will read the counters of `heap`, if it has any. 0 or an errno value. */
 int timeline_open(timeline_t *timeline, const heap_t *heap, uint64_t interval);
 
-/* Adds the rest of the entry: the caller gives time, live, engine and ops, and a mark (copied, cut if too long) or
- * NULL. */
+/* Adds an entry of which the caller sets time, live, engine, ops and mark; the rest is filled in. The mark is copied, and
+ * cut if it is too long. */
 void timeline_add(timeline_t *timeline, timeline_entry_t entry);
 
 void timeline_close(timeline_t *timeline);
 
-/* Resident memory of the process now, in bytes; 0 if it cannot be told. */
+/* Resident memory of the process now, in bytes; 0 if it is unknown. */
 uint64_t timeline_rss(const timeline_t *timeline);
 
 #endif

@@ -1,5 +1,5 @@
 /*
- * wheel.c -- see wheel.h.
+ * wheel.c -- slots and levels of the wheel. See wheel.h.
  */
 #include "wheel.h"
 
@@ -8,7 +8,7 @@ digit_of(uint64_t time, uint32_t level) {
     return (uint32_t)(time >> (level * WHEEL_LG_DIGIT)) % WHEEL_SLOTS;
 }
 
-/* The slot where a block with `when` hangs. when == now is allowed: its slot is the one that is taken next. */
+/* The slot of a block with `when`. when == now is allowed: its slot is the one that is emptied next. */
 static block_t **
 slot_for(wheel_t *wheel, uint64_t when) {
     uint64_t differing = when ^ wheel->now;
@@ -34,7 +34,7 @@ wheel_add(wheel_t *wheel, block_t *block) {
     push(slot_for(wheel, block->when), block);
 }
 
-/* Moves the blocks whose digit `level` has come down to lower levels. */
+/* Moves the blocks whose digit `level` is now's to lower levels. */
 static void
 cascade(wheel_t *wheel, uint32_t level) {
     block_t *block = take(&wheel->slot[level][digit_of(wheel->now, level)]);

@@ -1,9 +1,10 @@
 /*
- * wheel.h -- live blocks ordered by the time at which something happens to them: a hierarchical timing wheel.
+ * wheel.h -- live blocks, ordered by the time of their next event: a hierarchical timing wheel.
  *
- * Time is a count of allocations, not of seconds. A block that is due at `when` hangs in the slot of the highest
- * base-256 digit in which `when` differs from `now`; when that digit of `now` gets there, the slot's blocks move to
- * lower levels. Adding is O(1), and a block moves at most once a level. Belongs to one thread.
+ * A worker adds each block with the time of its next resize or of its end, and takes the blocks that are due out at
+ * each tick. Time counts allocations, not seconds. A block that is due at `when` is in the slot of the highest base-256
+ * digit in which `when` differs from `now`; when that digit of `now` reaches the block's, the blocks of the slot move
+ * to lower levels. Adding is O(1), and a block moves at most once per level. A wheel belongs to one thread.
  *
  * Invariant, for each block b in slot[level][digit]:
  *   b.when > now;  b.when and now agree in all digits above `level`;  digit `level` of b.when is `digit` and not now's.
@@ -14,7 +15,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* A live block. The description of a block is apart from the block, which the engine may never have touched. */
+/* The description of a live block. It is apart from the block, which the engine may never have touched. */
 typedef struct block block_t;
 
 struct block {
@@ -26,7 +27,7 @@ struct block {
     block_t *next;
     uint32_t row;     /* in the thread's rows */
     uint16_t freer;   /* index of the thread that frees it */
-    uint16_t resizes; /* still to come before death */
+    uint16_t resizes; /* that remain before death */
 };
 
 enum {
@@ -46,7 +47,7 @@ void wheel_add(wheel_t *wheel, block_t *block);
 /* Advances time by one and takes out the blocks that are due at the new time, linked by next. */
 block_t *wheel_tick(wheel_t *wheel);
 
-/* Takes out everything, linked by next, in no particular order. */
+/* Takes out all blocks, linked by next, in no particular order. */
 block_t *wheel_empty(wheel_t *wheel);
 
 #endif

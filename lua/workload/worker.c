@@ -16,7 +16,7 @@ stopped(const worker_t *worker) {
     return atomic_load_explicit(&worker->shared->stop, memory_order_relaxed);
 }
 
-/* A short wait in which other threads' blocks are not left lying. */
+/* Waits for a short time, or frees blocks that other threads handed over. */
 static void
 nap(worker_t *worker, uint64_t ns) {
     if (!block_serve_inbox(worker)) {
@@ -25,8 +25,8 @@ nap(worker_t *worker, uint64_t ns) {
 }
 
 /*
- * Open loop: operations fall due at a steady rate whether or not the ones before are done; what is late is made up for.
- * That keeps the load honest when the allocator stalls: a closed loop would just ask for less.
+ * Open loop: operations are due at a steady rate, also while earlier ones are not done; late ones follow at once. So
+ * the load stays the same when the allocator stalls. A closed loop would lower it, and hide the stall.
  */
 static void
 await_turn(worker_t *worker, double rate) {
@@ -58,7 +58,8 @@ produce(worker_t *worker) {
     worker->ended = clock_ns();
 }
 
-/* Says that this worker sends nothing more. The release makes what it sent visible to whoever sees the count at 0. */
+/* Declares that this worker hands nothing over any more. The release order makes its pushes visible to a thread that
+ * reads the count as 0. */
 static void
 stop_producing(worker_t *worker) {
     if (worker->quota != 0 && atomic_fetch_sub_explicit(&worker->shared->producing, 1, memory_order_acq_rel) == 1) {
@@ -66,7 +67,7 @@ stop_producing(worker_t *worker) {
     }
 }
 
-/* Frees every block, whoever should have. Not timed: it is no part of the workload. */
+/* Frees every block, also those that other threads should free. Not timed, since it is no part of the workload. */
 static void
 free_all(worker_t *worker) {
     worker->calls.countdown = UINT32_MAX;
@@ -98,7 +99,7 @@ worker_main(void *arg) {
 
 /* ---- creation ---- */
 
-/* Shares 0 .. 2^32 among the rows that this thread allocates from; the others get an empty interval. */
+/* Divides 0 .. 2^32 among the rows that this thread allocates from; the other rows get an empty interval. */
 static void
 divide_choice(worker_t *worker) {
     double total = 0, sum = 0;

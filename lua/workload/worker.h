@@ -1,11 +1,13 @@
 /*
  * worker.h -- one thread of a workload: the loop that is measured.
  *
- * Life of a worker: it waits for the start; makes its operations until its quota is done or it is told to stop; then
- * frees what others hand to it until all have come that far (`release`); then frees every block that it still holds.
+ * The engine creates a worker for each thread of the plan and starts worker_main(). The worker waits for the start. It
+ * performs operations until its quota is done or it must stop. Then it frees the blocks that other workers hand over,
+ * until all of them have ended their operations (`release`). Last, it frees every block that it still holds.
  *
- * What a worker writes is its own. Other threads push into `inbox`, and read the counters at any time and the rest
- * after they have joined it. No function here allocates from a heap other than the one under test, or uses stdio.
+ * Only the worker writes its fields, but for `inbox`, into which other workers push. Other threads may read the
+ * counters at any time, and the other fields after they have joined the worker. Nothing here allocates from a heap
+ * other than the one under test, or uses stdio.
  */
 #ifndef WORKLOAD_WORKER_H
 #define WORKLOAD_WORKER_H
@@ -18,12 +20,12 @@
 
 typedef struct worker worker_t;
 
-/* What all workers of a run share. Plain fields do not change after the threads are created. */
+/* Shared by all workers of a run. Fields that are not atomic do not change after the threads are created. */
 typedef struct {
     const plan_t *plan;
     worker_t **workers;          /* plan->threads of them */
     _Atomic bool go;             /* the start */
-    _Atomic bool stop;           /* make no further operation */
+    _Atomic bool stop;           /* no further operation */
     _Atomic bool release;        /* free everything and end; only after producing == 0 */
     _Atomic bool full;           /* plan->live_max is exceeded */
     _Atomic double scale;        /* plan_phase_t.scale */
@@ -41,13 +43,13 @@ typedef enum {
     FAULT_ALIGNMENT
 } fault_kind_t;
 
-/* The first thing that verification found. */
+/* The first fault that verification found. */
 typedef struct {
     fault_kind_t kind;
-    uint32_t row, thread; /* of the block; thread: which allocated it */
+    uint32_t row, thread; /* of the block; thread: the one that allocated it */
     const void *ptr;
     size_t size;
-    size_t offset; /* of the first bad byte; FAULT_ALIGNMENT: the alignment that was due */
+    size_t offset; /* of the first bad byte; FAULT_ALIGNMENT: the alignment that is required */
     uint8_t expected, found;
 } fault_t;
 
@@ -55,7 +57,7 @@ typedef struct {
 typedef struct {
     const plan_row_t *row;
     uint64_t upto;  /* chosen if a random 32-bit number is below this and not below the row's before */
-    wheel_t *wheel; /* by which its blocks age; NULL: they live forever */
+    wheel_t *wheel; /* the clock of its blocks; NULL: they live forever */
     bool own_wheel; /* the wheel counts this row's allocations, not the thread's */
 } worker_row_t;
 
@@ -69,34 +71,34 @@ struct worker {
     uint32_t nrows;
     wheel_t *wheel;   /* blocks that age with the thread's operations */
     block_t *forever; /* blocks that do not age */
-    block_t *spare;   /* descriptions for reuse */
+    block_t *spare;   /* descriptions to reuse */
     region_t region;  /* of descriptions and wheels */
     calls_t calls;
     double due;     /* open loop: when the next operation is due, ns; 0: not in an open loop */
     uint64_t ended; /* clock at the end of its operations */
     uint64_t hash;  /* over the sizes requested */
     fault_t fault;
-    uint64_t max_lag; /* open loop: the furthest that it fell behind, ns */
+    uint64_t max_lag; /* open loop: the longest delay of an operation, ns */
     counter_t ops;
-    counter_t live_bytes;      /* as requested; freed elsewhere counts negatively there: only the sum means something */
-    counter_t live_blocks;     /* likewise */
-    counter_t failures;        /* NULL returned */
-    counter_t capped;          /* freed at once because of live_max */
-    counter_t handed;          /* given to another thread to free */
+    counter_t live_bytes;  /* as requested. The thread that frees subtracts: only the sum over threads has a meaning */
+    counter_t live_blocks; /* likewise */
+    counter_t failures;    /* NULL returned */
+    counter_t capped;      /* blocks freed at once because of live_max */
+    counter_t handed;      /* blocks handed over to another thread */
     counter_t checked, errors; /* verification */
     _Alignas(64) ring_t inbox; /* blocks to free for others */
 };
 
-/* A zeroed worker of its own mappings, or NULL. */
+/* A new worker, in memory of its own; NULL if the system refuses. */
 worker_t *worker_create(shared_t *shared, uint32_t index, const heap_t *heap, uint64_t clock_cost);
 
 /* The thread's function; arg is the worker. */
 void *worker_main(void *arg);
 
-/* After it was joined: gives back its memory but for the counters, histograms and the fault. */
+/* Frees its memory, but for the counters, histograms and the fault. Call it after the thread was joined. */
 void worker_shrink(worker_t *worker);
 
-/* After it was joined, or never started. */
+/* Frees the worker. Call it after the thread was joined, or if it never started. */
 void worker_destroy(worker_t *worker);
 
 #endif

@@ -6,7 +6,7 @@
 #include <lauxlib.h>
 #include <string.h>
 
-#include "workload/lua_report.h"
+#include "workload/lua_workload.h"
 
 static lua_State *L;
 static engine_result_t result;
