@@ -91,6 +91,7 @@ ends_in(const char *name, const char *end) {
     return n >= m && strcmp(name + n - m, end) == 0;
 }
 
+/* Writes the profile as it is now. The name's ending chooses format and compression. */
 static int
 write_file(const char *name, file_way_t way) REQUIRES(role_dump) {
     int error = file_begin(&file, name, way);
@@ -165,6 +166,7 @@ prof_dump_high(size_t mapped) {
 
 /* ---- at exit ---- */
 
+/* One line on standard error; with opt.prof_leak_error, leaks change the exit status of the process to 1. */
 static void
 report_leaks(void) {
     prof_dump_lock();
@@ -200,6 +202,7 @@ dump_at_exit(void) {
     }
 }
 
+/* Runs in every process, so it lies on the page that is kept for such code (AT_LOAD); the rest lies elsewhere. */
 __attribute__((destructor)) static AT_LOAD void
 exits(void) {
     if (prof_has_begun()) {

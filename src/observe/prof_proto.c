@@ -82,6 +82,7 @@ put_field(part_t *part, unsigned number, uint64_t value) {
     put_varint(part, value);
 }
 
+/* Appends `inner` as a field, and empties it. */
 static void
 put_inner(part_t *part, unsigned number) {
     put_varint(part, number << 3 | 2);
@@ -100,6 +101,7 @@ write_bytes(file_t *file, unsigned number, const void *bytes, size_t len) {
     file_write(file, bytes, len);
 }
 
+/* Writes `message` as a field of the profile, and empties it. */
 static void
 write_message(file_t *file, unsigned number) {
     write_bytes(file, number, message.bytes, message.len);
@@ -215,6 +217,7 @@ rounded(double value) {
     return (uint64_t)(value + 0.5);
 }
 
+/* Writes the locations of a stack that are new, and then the stack as one sample. */
 static void
 write_stack(writer_t *w, const prof_stack_t *stack) REQUIRES(role_dump) {
     for (uint32_t i = 0; i < stack->depth; i++) {
@@ -234,6 +237,7 @@ write_stack(writer_t *w, const prof_stack_t *stack) REQUIRES(role_dump) {
     write_message(w->file, PROFILE_SAMPLE);
 }
 
+/* Writes what the values of samples are: pprof shows the last type by default. */
 static void
 write_types(writer_t *w) {
     write_string(w, "");

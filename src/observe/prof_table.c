@@ -1,4 +1,10 @@
-/* prof_table.c -- a hash table of stacks, chunks of samples, a list of threads; all under one lock. */
+/*
+ * prof_table.c -- a hash table of stacks, chunks of samples, a list of threads; all under one lock.
+ *
+ * A sample is added once in 2^lg bytes, so one lock for everything is enough. Samples lie in chunks of 32 KiB and are
+ * never returned to metadata: a freed one is used again. A sample's number (chunk, place in it) does not change, so a
+ * cursor over all samples is a number.
+ */
 #include "observe/prof_table.h"
 
 #include "base/atomic.h"
@@ -94,6 +100,7 @@ subtract(prof_tally_t *from, const prof_tally_t *what) {
     }
 }
 
+/* What one sample counts for. */
 static prof_tally_t
 tally_of(const prof_allocation_t *what) {
     return (prof_tally_t){
@@ -127,8 +134,9 @@ prof_thread_new(uint32_t id) {
     return thread;
 }
 
+/* Frees the record of a thread that has ended, once its last live sample is gone. */
 static void
-drop_if_done(prof_thread_t *thread) REQUIRES(role_prof) {
+free_if_done(prof_thread_t *thread) REQUIRES(role_prof) {
     if (thread->ended && thread->sums.live.count == 0) {
         list_remove(&thread->link);
         metadata_block_free(thread, LG_THREAD);
@@ -139,7 +147,7 @@ void
 prof_thread_end(prof_thread_t *thread) {
     table_lock();
     thread->ended = true;
-    drop_if_done(thread);
+    free_if_done(thread);
     table_unlock();
 }
 
@@ -161,6 +169,7 @@ hash_of(const uintptr_t *ips, uint32_t n) {
     return hash ^ hash >> 32;
 }
 
+/* The size of a stack's block, as metadata counts: log2 of bytes. */
 static unsigned
 lg_bytes(uint32_t depth) {
     unsigned lg = lg_ceil(sizeof(prof_stack_t) + depth * sizeof(uintptr_t));
@@ -182,6 +191,7 @@ stack_new(table_t *t, uint64_t hash, const uintptr_t *ips, uint32_t n) REQUIRES(
     return stack;
 }
 
+/* Finds the stack with these addresses, or makes it. */
 static prof_stack_t *
 stack_of(table_t *t, const uintptr_t *ips, uint32_t n) REQUIRES(role_prof) {
     uint64_t hash = hash_of(ips, n);
@@ -257,13 +267,13 @@ prof_table_remove(prof_sample_t *sample) {
         subtract(&sample->stack->sums.live, &tally);
         subtract(&sample->thread->sums.live, &tally);
         the_table()->classes[sample->what.szind].live--;
-        drop_if_done(sample->thread);
+        free_if_done(sample->thread);
     }
     sample_free(the_table(), sample);
     table_unlock();
 }
 
-/* ---- all of them ---- */
+/* ---- reset ---- */
 
 /* The i-th sample, if it is live and was taken since the last reset; else NULL. */
 static prof_sample_t *
@@ -272,6 +282,7 @@ sample_at(const table_t *t, uint64_t i) REQUIRES(role_prof) {
     return sample->what.addr != 0 && sample->stack != NULL ? sample : NULL;
 }
 
+/* Live samples stay, since their allocations point to them, but belong to no stack any more. */
 static void
 forget_samples(table_t *t) REQUIRES(role_prof) {
     for (uint64_t i = 0; i < t->nchunks * CHUNK; i++) {
@@ -297,7 +308,7 @@ forget_threads(table_t *t) REQUIRES(role_prof) {
         next = at->next;
         prof_thread_t *thread = container_of(at, prof_thread_t, link);
         thread->sums = (prof_sums_t){0};
-        drop_if_done(thread);
+        free_if_done(thread);
     }
 }
 
@@ -314,6 +325,8 @@ prof_table_reset(void) {
     memset(t->classes, 0, sizeof t->classes);
     table_unlock();
 }
+
+/* ---- copies for readers ---- */
 
 static void
 copy_all(table_t *t, prof_sums_t *sums) REQUIRES(role_prof, role_dump) {
@@ -343,6 +356,7 @@ prof_table_stacks(void) {
     return newest;
 }
 
+/* The i-th thread in the list that has samples; NULL if there are fewer. */
 static const prof_thread_t *
 thread_at(const table_t *t, size_t i) REQUIRES(role_prof) {
     for (const list_t *at = t->threads.next; at != &t->threads; at = at->next) {

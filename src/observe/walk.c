@@ -20,6 +20,8 @@ nfree(const extent_t *slab, uint32_t nregs) {
     return atomic_get_acquire(&slab->bin) == NULL ? nregs : atomic_get(&slab->nfree);
 }
 
+/* ---- the walk ---- */
+
 static void
 copy(const extent_t *e, lunalloc_extent_t *out) REQUIRES(role_extents) {
     *out = (lunalloc_extent_t){
@@ -41,6 +43,7 @@ copy(const extent_t *e, lunalloc_extent_t *out) REQUIRES(role_extents) {
     }
 }
 
+/* The arena's own counts. Under the three locks they agree with the extents. */
 static void
 copy_totals(page_alloc_t *pa, lunalloc_page_totals_t *totals) {
     totals->arena = pa->arena;
@@ -51,6 +54,7 @@ copy_totals(page_alloc_t *pa, lunalloc_page_totals_t *totals) {
     totals->active = totals->mapped - totals->dirty - totals->muzzy;
 }
 
+/* Copies up to n extents from the place of the cursor on, and moves the cursor behind them. */
 static size_t
 copy_arena(page_alloc_t *pa, lunalloc_cursor_t *cursor, lunalloc_extent_t *out, size_t n,
            lunalloc_page_totals_t *totals) {
@@ -83,6 +87,8 @@ walk_extents(lunalloc_cursor_t *cursor, lunalloc_extent_t *out, size_t n, lunall
     }
     return 0;
 }
+
+/* ---- the extent of an address ---- */
 
 /* The extent registered at the last granule at or before addr. Only inside of large extents are granules unregistered,
  * so it is the only one that can cover addr. */
