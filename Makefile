@@ -38,10 +38,10 @@ EXCLUDED := $(OTHERS:%=src/os/pages_%.c) $(OTHERS:%=tests/os/pages_%_test.c) $(w
 # The link order. The kernel maps 64 KiB of code at the first touch. The text section begins at a multiple of 64 KiB and
 # starts with the code that every process runs, so a small program maps little more than that code.
 LINKED       := base os extent arena thread api control observe
-LATE_SRC     := $(wildcard $(patsubst %,src/%.c,os/cfi os/file_* os/gzip_* os/process_* os/unwind_* \
-                   arena/arena_check arena/arenas_reset arena/shards extent/page_check thread/tcaches \
+LATE_SRC     := $(wildcard $(patsubst %,src/%.c,base/nearest base/units os/cfi os/file_* os/gzip_* os/process_* \
+                   os/unwind_* arena/arena_check arena/arenas_reset arena/shards extent/page_check thread/tcaches \
                    thread/flags thread/quarantine control/class_ranges api/control api/cxx api/entry api/extended \
-                   api/glibc api/message api/replaced api/dlopen_*))
+                   api/glibc api/print))
 EARLY_SRC    := $(filter-out $(LATE_SRC),$(wildcard $(LINKED:%=src/%/*.c)))
 LIB_SRC      := $(filter-out $(EXCLUDED),$(EARLY_SRC) $(LATE_SRC))
 MODULE_SRC   := $(wildcard lua/*.c lua/workload/*.c)

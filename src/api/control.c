@@ -1,9 +1,11 @@
 /*
- * control.c -- the public names of controls and introspection. Each makes sure that the allocator has booted, but none
- * makes the caller a thread with a cache and an arena: who only looks does not change what there is to see.
+ * control.c -- the public names of controls, introspection and reports. Each boots the allocator if need be, but none
+ * gives the calling thread a cache and an arena: a caller that only reads does not change what it reads.
  */
 #include "api/init.h"
+#include "api/print.h"
 #include "control/ctl.h"
+#include "control/report.h"
 #include "lunalloc.h"
 #include "observe/prof_table.h"
 #include "observe/stats.h"
@@ -11,6 +13,7 @@
 #include "thread/tcache.h"
 
 #include <errno.h>
+#include <stdlib.h>
 
 int
 mallctl(const char *name, void *oldp, size_t *oldlenp, void *newp, size_t newlen) {
@@ -165,4 +168,24 @@ lunalloc_stats_names(void) {
         "ndalloc",  "nrequests", "nfills",  "nflushes", "npurges",  "nmadvise", "purged",   NULL,
     };
     return names;
+}
+
+int
+lunalloc_stats_write(lunalloc_format_t format, lunalloc_write_t *write, void *opaque, const char *opts) {
+    init_boot();
+    return write == NULL ? EINVAL : report_write(format, write, opaque, opts);
+}
+
+void
+malloc_stats_print(lunalloc_write_t *write, void *opaque, const char *opts) {
+    init_boot();
+    print_report(write, opaque, opts);
+}
+
+/* This file defines no malloc, so the address is the one that the linker chose. */
+bool
+lunalloc_replaced(void) {
+    void *(*volatile in_process)(size_t) = malloc;
+    void *(*volatile own)(size_t) = lunalloc_malloc;
+    return in_process == own;
 }

@@ -8,7 +8,7 @@
  * library's own new(nothrow) do that around our new.
  */
 #include "api/entry.h"
-#include "api/free.h"
+#include "api/fast.h"
 #include "base/check.h"
 #include "lunalloc.h"
 #include "os/system.h"
@@ -117,7 +117,7 @@ lunalloc_delete_nothrow(void *ptr, const void *nothrow) {
 
 static void
 lunalloc_delete_sized(void *ptr, size_t size) {
-    free_block_of(ptr, size, 1);
+    free_block_sized(ptr, size, 1);
 }
 
 static void
@@ -135,7 +135,7 @@ lunalloc_delete_aligned_nothrow(void *ptr, size_t alignment, const void *nothrow
 
 static void
 lunalloc_delete_sized_aligned(void *ptr, size_t size, size_t alignment) {
-    free_block_of(ptr, size, alignment);
+    free_block_sized(ptr, size, alignment);
 }
 
 #define REPLACES(name) __attribute__((visibility("default"), alias("lunalloc_" #name)))

@@ -1,8 +1,13 @@
-/* entry.c -- the functions, by their addresses. */
+/* entry.c -- entry functions by their addresses; and the profiler's start, once the libraries are loaded. */
 #include "api/entry.h"
 
+#include "api/init.h"
 #include "api/slow.h"
+#include "base/options.h"
+#include "control/background.h"
 #include "lunalloc.h"
+#include "observe/prof.h"
+#include "observe/prof_stack.h"
 
 #define IS(function) (start == (uintptr_t)(function))
 
@@ -18,7 +23,7 @@ is_extended(uintptr_t start) {
            IS(lunalloc_xallocx) || IS(lunalloc_batch_alloc);
 }
 
-/* The operators of C++ are there where the standard names are. */
+/* C++'s operators exist where the standard names do. */
 static bool
 is_operator(uintptr_t start) {
 #if LUNALLOC_REPLACE
@@ -32,4 +37,19 @@ is_operator(uintptr_t start) {
 bool
 entry_is(uintptr_t start) {
     return is_standard(start) || is_extended(start) || is_operator(start);
+}
+
+static AT_LOAD void
+begin_profile(void) {
+    if (options.prof || options.prof_leak) {
+        prof_begin();
+    }
+}
+
+/* Runs after the constructors of the libraries that this one needs, the C library among them. */
+__attribute__((constructor)) static AT_LOAD void
+loaded(void) {
+    background_allow();
+    prof_is_entry = entry_is;
+    init_when_booted(begin_profile);
 }

@@ -3,9 +3,9 @@
  *
  * Where flags name neither a cache nor an arena, the fast paths serve; all else is made out first (thread/flags.h).
  */
-#include "api/early.h"
 #include "api/entry.h"
-#include "api/free.h"
+#include "api/fast.h"
+#include "api/init.h"
 #include "base/witness.h"
 #include "lunalloc.h"
 #include "thread/flags.h"
@@ -117,7 +117,7 @@ void
 lunalloc_sdallocx(void *ptr, size_t size, int flags) {
     witness_no_core_lock();
     if (LIKELY((flags & FLAGS_CACHE) == 0)) {
-        free_block_of(ptr, size, flags_alignment(flags));
+        free_block_sized(ptr, size, flags_alignment(flags));
     } else {
         dallocx_slow(ptr, flags);
     }

@@ -1,15 +1,16 @@
 /*
- * fast.h -- the two fast paths, whole: everything else is a slow path's business.
+ * fast.h -- the fast paths of malloc and free, complete: a hit of the thread's cache. Entry points try these, and call
+ * slow.h where they fail.
  *
- * Before boot, before a thread's first call, after its last, and whenever caching is off, thread_self leads to zeroed
- * bins: empty and full at once. No other test is needed.
+ * Before boot, before a thread's first call, after its last, and whenever caching is off, thread_self points to zeroed
+ * bins, which are empty and full at once: so no test but the bin's own is needed.
  */
 #ifndef LUNALLOC_API_FAST_H
 #define LUNALLOC_API_FAST_H
 
+#include "api/slow.h"
 #include "base/witness.h"
 #include "extent/pagemap.h"
-#include "thread/thread.h"
 
 ALWAYS_INLINE cache_bin_t *
 fast_bin(size_t bin_offset) {
@@ -28,15 +29,15 @@ fast_free(void *ptr) {
     return cache_bin_push(fast_bin(pagemap_bin_offset(ptr)), ptr);
 }
 
-/* The size that a request at an alignment is rounded up to (sc_index_aligned), if the fast paths serve it; else one
- * that they do not. */
+/* The size that a request at an alignment is rounded up to (sc_index_aligned); SIZE_MAX, which the fast paths do not
+ * serve, if they do not serve the request. */
 ALWAYS_INLINE size_t
 fast_rounded(size_t size, size_t alignment) {
     bool served = size <= SC_LOOKUP_MAX && alignment <= (size_t)1 << LG_GRANULE;
     return LIKELY(served) ? align_up(size + (size == 0), alignment) : SIZE_MAX;
 }
 
-/* The class comes from the size, not from the page map: unless some memory must not enter caches. */
+/* Takes the class from the size, without a look into the page map; not while some memory must not enter caches. */
 ALWAYS_INLINE bool
 fast_free_sized(void *ptr, size_t size) {
     witness_no_core_lock();
@@ -44,6 +45,23 @@ fast_free_sized(void *ptr, size_t size) {
         return false;
     }
     return cache_bin_push(fast_bin(sc_bin_offset(size)), ptr);
+}
+
+/* ---- frees, fast or slow ---- */
+
+ALWAYS_INLINE void
+free_block(void *ptr) {
+    if (UNLIKELY(!fast_free(ptr))) {
+        slow_free(ptr);
+    }
+}
+
+/* Size and alignment are those of the request; alignment 1: none. */
+ALWAYS_INLINE void
+free_block_sized(void *ptr, size_t size, size_t alignment) {
+    if (UNLIKELY(!fast_free_sized(ptr, alignment == 1 ? size : fast_rounded(size, alignment)))) {
+        slow_free(ptr);
+    }
 }
 
 #endif

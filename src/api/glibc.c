@@ -1,11 +1,14 @@
 /*
- * glibc.c -- what glibc offers beside allocation, under its names: figures, reports, settings and the return of free
- * memory. Without these, a program that asks is told of the C library's heap, which nobody uses.
+ * glibc.c -- functions of glibc beside allocation that are replaced, too: statistics, reports, settings, the return of
+ * free memory, and dlopen. Without these, a program that asks for statistics is told of the C library's heap, which
+ * nobody uses.
  *
- * mallopt sets what has a counterpart here, and returns 0 for all else.
+ * mallopt applies the parameters that have a counterpart here, and returns 0 for the others.
  */
+#include "api/init.h"
 #include "arena/arenas.h"
 #include "base/fmt.h"
+#include "base/options.h"
 #include "lunalloc.h"
 #include "os/system.h"
 
@@ -15,7 +18,7 @@
 
 #if LUNALLOC_REPLACE
 
-/* ---- giving back ---- */
+/* ---- the return of free memory ---- */
 
 /* `pad`, what glibc leaves at the top of its heap, has no meaning here. 1 if there was anything to give back. */
 static int
@@ -29,7 +32,7 @@ lunalloc_trim(size_t pad) {
     return after.dirty + after.muzzy < before.dirty + before.muzzy;
 }
 
-/* ---- figures ---- */
+/* ---- statistics ---- */
 
 static size_t
 held(const lunalloc_stats_t *stats) {
@@ -170,4 +173,58 @@ struct mallinfo mallinfo(void) REPLACES(mallinfo);
 void malloc_stats(void) REPLACES(print_stats);
 int malloc_info(int options, FILE *stream) REPLACES(info);
 int mallopt(int param, int value) REPLACES(mallopt);
+
+/*
+ * ---- dlopen, without RTLD_DEEPBIND ----
+ *
+ * With that flag, an object finds the C library's free before ours and passes blocks of ours to it: PHP's modules end
+ * their process that way. The C library's dlopen looks at its caller (its RUNPATH, its namespace), so ours ends in a
+ * jump, which leaves the caller visible. opt.dlopen_deepbind keeps the flag. A program that links the archive keeps the
+ * C library's dlopen.
+ */
+
+void *dlopen(const char *name, int flags);
+typedef void *open_t(const char *name, int flags);
+
+#ifdef __clang__
+#define JUMPS
+#define JUMP __attribute__((musttail))
+#else
+#define JUMPS __attribute__((optimize("optimize-sibling-calls")))
+#define JUMP
+#endif
+
+/* Synchronization: any thread; the C library's dlopen, found once. */
+static open_t *_Atomic next;
+
+static open_t *
+find_next(void) {
+    open_t *found = atomic_get(&next);
+    if (found == NULL) {
+        found = (open_t *)system_next_symbol("dlopen");
+        atomic_set(&next, found);
+    }
+    return found;
+}
+
+static COLD int
+without_deepbind(int flags) {
+    bool read = init_boot();
+    return read && options.dlopen_deepbind ? flags : flags & ~system_deepbind;
+}
+
+static void *
+open_nothing(const char *name, int flags) {
+    (void)name;
+    (void)flags;
+    return NULL;
+}
+
+__attribute__((visibility("default"))) JUMPS void *
+dlopen(const char *name, int flags) {
+    open_t *found = find_next();
+    found = found == NULL ? open_nothing : found;
+    flags = (flags & system_deepbind) != 0 ? without_deepbind(flags) : flags;
+    JUMP return found(name, flags);
+}
 #endif

@@ -1,9 +1,8 @@
-/* init.c -- the order of boot. Nothing called here allocates before thread_self is set. */
+/* init.c -- the order of boot, and early blocks. Nothing that boot calls allocates from the allocator before thread_self
+ * is set. */
 #include "api/init.h"
 
-#include "api/entry.h"
-#include "api/message.h"
-
+#include "api/print.h"
 #include "arena/arenas.h"
 #include "arena/arenas_bind.h"
 #include "arena/arenas_special.h"
@@ -11,17 +10,80 @@
 #include "base/options.h"
 #include "control/background.h"
 #include "control/conf.h"
-#include "observe/prof.h"
-#include "observe/prof_stack.h"
 #include "os/clock.h"
 #include "os/pages.h"
 #include "os/process.h"
 #include "os/system.h"
+#include "thread/byte_counters.h"
 #include "thread/thread_life.h"
 
+#include <errno.h>
+#include <string.h>
+
 static lock_t lock = LOCK_INITIALIZER(RANK_BOOT);
-static _Atomic bool libraries_loaded; /* Synchronization: any thread; never becomes false. */
+static void (*_Atomic when_booted)(void); /* Synchronization: written once; any thread reads. */
 _Atomic bool init_done;
+
+/* ---- early blocks ---- */
+
+/* Bytes of the region; pages that are never touched cost nothing. */
+#define REGION ((size_t)8 << 20)
+
+/* Synchronization: the thread that boots; constant afterwards. */
+static uintptr_t region; /* address; 0 until needed */
+static uintptr_t used;   /* bytes */
+
+typedef struct {
+    _Alignas(16) size_t size;
+} early_header_t;
+
+static early_header_t *
+header_of(const void *ptr) {
+    return (early_header_t *)(uintptr_t)ptr - 1;
+}
+
+/* From then on, sized frees look each block up: an early one must not enter a cache. */
+static bool
+region_ready(void) {
+    if (region == 0) {
+        region = (uintptr_t)pages_map(REGION, pages_size());
+        atomic_set(&arenas_uncached_made, true);
+    }
+    return region != 0;
+}
+
+void *
+early_alloc(size_t size, size_t alignment) {
+    if (size < REGION && alignment < REGION && region_ready()) {
+        uintptr_t start = align_up(region + used + sizeof(early_header_t), alignment < 16 ? 16 : alignment);
+        if (start + size <= region + REGION) {
+            used = start + size - region;
+            header_of((void *)start)->size = size;
+            return memset((void *)start, 0, size);
+        }
+    }
+    errno = ENOMEM;
+    return NULL;
+}
+
+bool
+early_has(const void *ptr) {
+    return (uintptr_t)ptr - region < used;
+}
+
+size_t
+early_size(const void *ptr) {
+    return header_of(ptr)->size;
+}
+
+void
+early_free(void *ptr) {
+    if ((uintptr_t)ptr + early_size(ptr) == region + used) {
+        used = (uintptr_t)header_of(ptr) - region;
+    }
+}
+
+/* ---- boot ---- */
 
 /* Caches leave an arena so little to do that several threads at once hardly meet there, while each further arena holds
  * partly used slabs and free pages of its own: scripts/sweep, opt.narenas. */
@@ -67,34 +129,30 @@ boot(void) {
         misuse("no memory to start with", NULL, "");
     }
     if (options.stats_interval >= 0) {
-        byte_counters_report_each((uint64_t)options.stats_interval, print_in_passing);
+        byte_counters_report_each((uint64_t)options.stats_interval, print_at_interval);
     }
     arenas_bind_boot(options.narenas);
     arenas_oversize_boot();
     thread_boot();
     background_boot();
-    prof_is_entry = entry_is;
 }
 
-static void
-begin_profile(void) {
-    if (options.prof || options.prof_leak) {
-        prof_begin();
-    }
-}
-
-/* Runs after the constructors of the libraries that this one needs, the C library among them. */
-__attribute__((constructor)) static AT_LOAD void
-loaded(void) {
-    background_allow();
-    atomic_set(&libraries_loaded, true);
-    if (atomic_get_acquire(&init_done)) {
-        begin_profile();
-    }
-}
-
-/* Whoever boots: the address of its thread_self. */
+/* The thread that boots, by the address of its thread_self; 0: none. */
 static _Atomic uintptr_t booter;
+
+static AT_LOAD void
+call_when_booted(void) {
+    void (*then)(void) = atomic_get_acquire(&when_booted);
+    if (then != NULL && atomic_get_acquire(&init_done)) {
+        then();
+    }
+}
+
+AT_LOAD void
+init_when_booted(void (*then)(void)) {
+    atomic_set_release(&when_booted, then);
+    call_when_booted();
+}
 
 bool
 init_boot_once(void) {
@@ -111,20 +169,14 @@ init_boot_once(void) {
     }
     lock_release(&lock);
     if (first) {
-        fork_boot();
-        if (atomic_get(&libraries_loaded)) {
-            begin_profile();
-        }
+        fork_boot(&lock);
+        call_when_booted();
     }
     return true;
 }
 
-void
-init_prefork(void) {
-    lock_prefork(&lock);
-}
-
-void
-init_postfork(bool child) {
-    lock_postfork(&lock, child);
+/* In the order of constructors before all others of the program or library that this one is part of. */
+__attribute__((constructor(101))) static AT_LOAD void
+register_early(void) {
+    fork_boot(&lock);
 }

@@ -4,7 +4,7 @@
  * Each exists under its lunalloc_ name; the standard names are aliases, defined only where this library is to replace
  * them. The declarations are our own, because a libc's carry attributes that an alias would have to repeat.
  */
-#include "api/free.h"
+#include "api/fast.h"
 #include "base/check.h"
 #include "base/witness.h"
 #include "lunalloc.h"
@@ -26,12 +26,12 @@ lunalloc_free(void *ptr) {
 
 void
 lunalloc_free_sized(void *ptr, size_t size) {
-    free_block_of(ptr, size, 1);
+    free_block_sized(ptr, size, 1);
 }
 
 void
 lunalloc_free_aligned_sized(void *ptr, size_t alignment, size_t size) {
-    free_block_of(ptr, size, alignment);
+    free_block_sized(ptr, size, alignment);
 }
 
 static void *

@@ -1,18 +1,20 @@
-/* print.c -- the report of all statistics: on request, and at exit. */
-#include "api/init.h"
-#include "api/message.h"
+/* print.c -- messages, and reports: on request, at intervals and at exit. */
+#include "api/print.h"
+
 #include "base/options.h"
 #include "control/report.h"
-#include "lunalloc.h"
 #include "os/system.h"
 
-#include <errno.h>
 #include <string.h>
 
-int
-lunalloc_stats_write(lunalloc_format_t format, lunalloc_write_t *write, void *opaque, const char *opts) {
-    init_boot();
-    return write == NULL ? EINVAL : report_write(format, write, opaque, opts);
+void
+message_write(const char *text, size_t len) {
+    system_message_t *write = system_application_message();
+    if (write != NULL) {
+        write(NULL, text);
+    } else {
+        system_write_error(text, len);
+    }
 }
 
 static void
@@ -27,8 +29,7 @@ format_of(const char *opts) {
 }
 
 void
-malloc_stats_print(lunalloc_write_t *write, void *opaque, const char *opts) {
-    init_boot();
+print_report(lunalloc_write_t *write, void *opaque, const char *opts) {
     write = write == NULL ? write_message : write;
     if (report_write(format_of(opts == NULL ? "" : opts), write, opaque, opts) != 0) {
         write(opaque, "lunalloc: no memory to read the statistics into\n");
@@ -36,14 +37,14 @@ malloc_stats_print(lunalloc_write_t *write, void *opaque, const char *opts) {
 }
 
 void
-print_in_passing(void) {
-    malloc_stats_print(NULL, NULL, options.stats_interval_opts);
+print_at_interval(void) {
+    print_report(NULL, NULL, options.stats_interval_opts);
 }
 
 static NOINLINE void
 print_at_exit(void) {
     system_error_at_exit();
-    malloc_stats_print(NULL, NULL, options.stats_print_opts);
+    print_report(NULL, NULL, options.stats_print_opts);
 }
 
 /* A process that never allocated has no statistics, and has not read its options. */

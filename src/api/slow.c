@@ -1,7 +1,6 @@
 /* slow.c -- what the fast paths hand over: birth of threads, refills, large sizes, alignment, resizing, misuse. */
 #include "api/slow.h"
 
-#include "api/early.h"
 #include "api/fast.h"
 #include "api/init.h"
 #include "base/check.h"

@@ -12,6 +12,9 @@
 
 /* The process's number. */
 uint32_t process_id(void);
+/* Registers functions that each fork calls: `prepare` before it, then `parent` and `child` in the two processes. For as
+ * long as the process lives. Does nothing on systems that do not fork. */
+void process_at_fork(void (*prepare)(void), void (*parent)(void), void (*child)(void));
 
 /* Bytes. */
 typedef struct {

@@ -8,6 +8,13 @@ process_id(void) {
     return (uint32_t)_getpid();
 }
 
+void
+process_at_fork(void (*prepare)(void), void (*parent)(void), void (*child)(void)) {
+    (void)prepare;
+    (void)parent;
+    (void)child;
+}
+
 bool
 process_memory(process_memory_t *out) {
     *out = (process_memory_t){0};
