@@ -242,17 +242,18 @@ $O/%.o: %.c $O/flags
 	$(call say,CC,$<)$(CC) $(ALL_CFLAGS) $(LAYER_CFLAGS) $(CFLAGS) -MMD -MP -c -o $@ $<
 
 # The schema's rows, sorted by name, because they are looked up by bisection: src/control/schema.def has them in any
-# order, and many are made from lists. CTL(...) of each row stays as it is, every other macro is expanded, and adjacent
-# strings are joined.
+# order, and many are made from lists. CTL_ROW(...) of each row stays as it is, every other macro is expanded, and
+# adjacent strings are joined. Unsupported rows (CTL_UNSUPPORTED_ROW) sort behind the others.
 define sort_schema
 	@mkdir -p $(@D)
-	@$(1) -std=gnu11 -E -P $(DEFINES) $(INCLUDES) '-DCTL(...)=@CTL(__VA_ARGS__)' -imacros base/options.h \
+	@$(1) -std=gnu11 -E -P $(DEFINES) $(INCLUDES) '-DCTL_ROW(...)=@CTL_ROW(__VA_ARGS__)' \
+	    '-DCTL_UNSUPPORTED_ROW(...)=@CTL_UNSUPPORTED_ROW(__VA_ARGS__)' -imacros base/options.h \
 	    -MMD -MP -MF $@.d -MT $@ -x c $< >$@.rows
 	@tr '\n@' ' \n' <$@.rows | sed -e 1d -e 's/" "//g' | LC_ALL=C sort >$@
 endef
 $(SCHEMA): src/control/schema.def $O/flags
 	$(call sort_schema,$(CC))
-$O/src/control/ctl_table.o: $(SCHEMA)
+$O/src/control/schema.o: $(SCHEMA)
 
 # nodelete: thread-exit handlers and live blocks outlive any dlclose. nostartfiles: the C library's start files would
 # add code that every process runs.

@@ -35,12 +35,12 @@ mallctlbymib(const size_t *mib, size_t miblen, void *oldp, size_t *oldlenp, void
 
 size_t
 lunalloc_ctl_count(void) {
-    return ctl_nrows;
+    return ctl_nsupported;
 }
 
 int
 lunalloc_ctl_row(size_t position, lunalloc_row_t *row) {
-    if (position >= ctl_nrows) {
+    if (position >= ctl_nsupported) {
         return ENOENT;
     }
     *row = ctl_public_row(&ctl_rows[position]);
@@ -52,7 +52,7 @@ lunalloc_ctl_describe(const char *name, lunalloc_row_t *row) {
     ctl_name_t resolved;
     int error = ctl_resolve(name, true, &resolved);
     if (error == 0) {
-        *row = ctl_public_row(resolved.row);
+        *row = ctl_public_row(resolved.call.row);
     }
     return error;
 }
@@ -88,7 +88,14 @@ lunalloc_ctl_get(const char *name, lunalloc_value_t *value, char *message, size_
 int
 lunalloc_ctl_set(const char *name, const char *text, char *message, size_t message_size) {
     init_boot();
-    return ctl_set(name, text, message, message_size);
+    lunalloc_value_t value = {.type = LUNALLOC_STRING, .v.s = text};
+    return ctl_set(name, text == NULL ? NULL : &value, message, message_size);
+}
+
+int
+lunalloc_ctl_write(const char *name, const lunalloc_value_t *value, char *message, size_t message_size) {
+    init_boot();
+    return ctl_set(name, value, message, message_size);
 }
 
 size_t

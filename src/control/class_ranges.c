@@ -6,6 +6,7 @@
 #include "base/fmt.h"
 #include "base/sc.h"
 #include "base/units.h"
+#include "control/ctl_args.h"
 
 #include <string.h>
 
@@ -123,7 +124,7 @@ apply_all(const option_t *option, const char *text, ctl_source_t source, set_t *
 static void
 set_slab_size(uint32_t szind, uint64_t n, ctl_source_t source) {
     sc_set_slab_size(szind, sc_nearest_slab_size(szind, n << sc.config.lg_page));
-    ctl_set_class_source(class_slab_size, szind, source);
+    ctl_set_class_source(BIN_SLAB_SIZE, szind, source);
 }
 
 unsigned
@@ -136,7 +137,7 @@ class_ranges_slab_sizes(const char *text, ctl_source_t source) {
 static void
 set_nshards(uint32_t szind, uint64_t n, ctl_source_t source) {
     arenas_set_nshards(szind, (uint32_t)n);
-    ctl_set_class_source(class_nshards, szind, source);
+    ctl_set_class_source(BIN_NSHARDS, szind, source);
 }
 
 unsigned

@@ -14,25 +14,25 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Where configurations come from, later ones winning. */
 typedef struct {
     char name[16]; /* empty: the machine's file */
-    ctl_source_t source;
+    ctl_source_t kind;
     bool jemallocs; /* the name is jemalloc's */
-} place_t;
+} config_source_t;
 
-BOOT_CONSTANT static const place_t places[] = {
+/* Read in this order: a later one overrides an earlier one. */
+BOOT_CONSTANT static const config_source_t sources[] = {
     {"", source_file, false},
     {"malloc_conf", source_symbol, true},
     {"lunalloc_conf", source_symbol, false},
     {"MALLOC_CONF", source_environment, true},
     {"LUNALLOC_CONF", source_environment, false},
 };
-#define NPLACES (sizeof places / sizeof places[0])
+#define NSOURCES (sizeof sources / sizeof sources[0])
 
 static const char *
-name_of(const place_t *place) {
-    return place->source == source_file ? system_config_path : place->name;
+name_of(const config_source_t *source) {
+    return source->kind == source_file ? system_config_path : source->name;
 }
 
 /* Part of the string. */
@@ -69,7 +69,7 @@ static void
 put_nearest(fmt_t *out, const char *name) {
     const char *best = NULL;
     uint32_t least = NEAREST_NONE;
-    for (size_t i = 0; i < ctl_nrows; i++) {
+    for (size_t i = 0; i < ctl_nsupported; i++) {
         const char *row = ctl_rows[i].name;
         uint32_t distance = strncmp(row, "opt.", 4) == 0 ? nearest_distance(name, row) : NEAREST_NONE;
         if (distance < least) {
@@ -105,22 +105,22 @@ is_word(span_t text, const char *word) {
 }
 
 static text_result_t
-parse_value(const lunalloc_row_t *row, span_t text, char *buf, lunalloc_value_t *value, fmt_t *why) {
+parse_value(const ctl_row_t *row, span_t text, char *buf, lunalloc_value_t *value, fmt_t *why) {
     if (row->type == LUNALLOC_STRING) {
         return parse_string(text, buf, value, why) ? text_good : text_malformed;
     }
     if (is_word(text, "default")) {
-        const char *fallback =
-            row->default_text[0] != '\0' ? row->default_text : "0"; /* one that depends on the machine */
-        text = (span_t){fallback, strlen(fallback)};
+        /* An empty default is one that depends on the machine; 0 stands for it. */
+        const char *default_text = row->default_text[0] != '\0' ? row->default_text : "0";
+        text = (span_t){default_text, strlen(default_text)};
     }
-    return text_read(row, text.text, text.len, value, why);
+    return text_parse(row, text.text, text.len, value, why);
 }
 
 /* A pair, taken apart, and where to complain of it. */
 typedef struct {
     span_t key, value;
-    const place_t *place;
+    const config_source_t *from;
     fmt_t *why;
 } pair_t;
 
@@ -133,7 +133,7 @@ put_pair(const pair_t *pair) {
 
 /* The value in its type; false with the reason. What jemalloc says of a number out of range, scripts may look for. */
 static bool
-read_value(const pair_t *pair, const lunalloc_row_t *row, char *buf, lunalloc_value_t *value) {
+read_value(const pair_t *pair, const ctl_row_t *row, char *buf, lunalloc_value_t *value) {
     size_t begun = pair->why->len;
     put_pair(pair);
     text_result_t result = parse_value(row, pair->value, buf, value, pair->why);
@@ -146,10 +146,10 @@ read_value(const pair_t *pair, const lunalloc_row_t *row, char *buf, lunalloc_va
     return result == text_good;
 }
 
-/* What was given is what an option without effect reads as anyway, or this is said. */
+/* Reports that a value of an unsupported option is ignored, unless it is what the option reads as anyway. */
 static void
-note_unsupported(const pair_t *pair, const ctl_row_t *row, const lunalloc_value_t *value) {
-    if (!ctl_is_unsupported(row, value)) {
+report_ignored(const pair_t *pair, const ctl_row_t *row, const lunalloc_value_t *value) {
+    if (!ctl_unsupported_reads(row, value)) {
         fmt_str(pair->why, "has no effect here: ");
         fmt_str(pair->why, ctl_unsupported_reason(row));
         warn(pair->why->buf);
@@ -159,13 +159,14 @@ note_unsupported(const pair_t *pair, const ctl_row_t *row, const lunalloc_value_
 /* Stores a value that fits; false with the reason. */
 static bool
 store(const pair_t *pair, const ctl_row_t *row, const lunalloc_value_t *value) {
-    if (ctl_store_option(row, value, pair->why) != 0) {
+    ctl_call_t call = {.row = row, .value = *value, .given = true, .why = pair->why};
+    if (ctl_run(row->store, &call) != 0) {
         return false;
     }
-    if (row->read == CTL_READ_read_unsupported) {
-        note_unsupported(pair, row, value);
+    if (!ctl_is_supported(row)) {
+        report_ignored(pair, row, value);
     } else {
-        ctl_set_source(row, pair->place->source);
+        ctl_set_option_source((ctl_option_t)row->option, pair->from->kind);
     }
     return true;
 }
@@ -175,12 +176,8 @@ static const char LG_TCACHE_MAX[] = "lg_tcache_max";
 
 static bool
 apply_lg_tcache_max(const pair_t *pair) {
-    const ctl_row_t *row = &ctl_rows[ctl_row_named("opt.tcache_max")];
-    const lunalloc_row_t lg = {.type = LUNALLOC_SIZE,
-                               .unit = "log2 bytes",
-                               .ranged = true,
-                               .max = lg_floor((uint64_t)row->max),
-                               .default_text = ""};
+    const ctl_row_t *row = ctl_row_named("opt.tcache_max");
+    const ctl_row_t lg = {.type = LUNALLOC_SIZE, .unit = "log2 bytes", .max = lg_floor((uint64_t)row->max)};
     lunalloc_value_t value;
     if (!read_value(pair, &lg, NULL, &value)) {
         return false;
@@ -193,8 +190,7 @@ static bool
 apply_option(const pair_t *pair, const ctl_row_t *row) {
     char string[OPTION_TEXT_MAX];
     lunalloc_value_t value;
-    lunalloc_row_t public = ctl_public_row(row);
-    return read_value(pair, &public, string, &value) && store(pair, row, &value);
+    return read_value(pair, row, string, &value) && store(pair, row, &value);
 }
 
 /* Applies one pair; false with the reason. */
@@ -203,9 +199,9 @@ apply(const pair_t *pair) {
     char name[TEXT_MAX_NAME + 1];
     fmt_t out = fmt_begin(name, sizeof name);
     put_name(&out, "opt.", pair->key);
-    size_t i = ctl_row_named(name);
-    if (i < ctl_nrows) {
-        return apply_option(pair, &ctl_rows[i]);
+    const ctl_row_t *row = ctl_row_named(name);
+    if (row != NULL) {
+        return apply_option(pair, row);
     }
     if (is_word(pair->key, LG_TCACHE_MAX)) {
         return apply_lg_tcache_max(pair);
@@ -217,7 +213,7 @@ apply(const pair_t *pair) {
 }
 
 static bool
-apply_text(span_t text, const place_t *place, fmt_t *why) {
+apply_text(span_t text, const config_source_t *source, fmt_t *why) {
     const char *colon = memchr(text.text, ':', text.len);
     if (colon == NULL) {
         put_name(why, "'", text);
@@ -228,7 +224,7 @@ apply_text(span_t text, const place_t *place, fmt_t *why) {
     pair_t pair = {
         .key = trim((span_t){text.text, n}),
         .value = trim((span_t){colon + 1, text.len - n - 1}),
-        .place = place,
+        .from = source,
         .why = why,
     };
     return apply(&pair);
@@ -260,15 +256,15 @@ next_of_string(const char **at) {
 
 /* Applies the pairs of one text; returns how many were bad. */
 static unsigned
-parse(const char *text, const place_t *place) {
+parse(const char *text, const config_source_t *source) {
     unsigned nbad = 0;
     while (*text != '\0') {
-        span_t pair = trim(place->source == source_file ? next_of_file(&text) : next_of_string(&text));
+        span_t pair = trim(source->kind == source_file ? next_of_file(&text) : next_of_string(&text));
         char buf[512];
         fmt_t why = fmt_begin(buf, sizeof buf);
-        fmt_str(&why, name_of(place));
+        fmt_str(&why, name_of(source));
         fmt_str(&why, ": ");
-        if (pair.len > 0 && !apply_text(pair, place, &why)) {
+        if (pair.len > 0 && !apply_text(pair, source, &why)) {
             warn(buf);
             nbad++;
         }
@@ -284,26 +280,26 @@ abort_if(bool bad) {
 }
 
 static const char *
-variable_of(const place_t *place) {
-    return place->jemallocs ? system_application_malloc_conf() : system_application_conf();
+variable_of(const config_source_t *source) {
+    return source->jemallocs ? system_application_malloc_conf() : system_application_conf();
 }
 
 /* The configuration there, NULL if there is none; `file` is the file's. */
 static const char *
-text_at(const place_t *place, const char *file) {
-    if (place->source == source_file) {
+text_at(const config_source_t *source, const char *file) {
+    if (source->kind == source_file) {
         return file;
     }
-    return place->source == source_symbol ? variable_of(place) : system_env(place->name);
+    return source->kind == source_symbol ? variable_of(source) : system_env(source->name);
 }
 
 /* In pieces: it may be of any length. */
 static void
-confirm(const place_t *place, const char *text) {
+confirm(const config_source_t *source, const char *text) {
     char buf[128];
     fmt_t line = fmt_begin(buf, sizeof buf);
     fmt_str(&line, "lunalloc: ");
-    fmt_str(&line, name_of(place));
+    fmt_str(&line, name_of(source));
     fmt_str(&line, ": \"");
     check_sink(buf, line.len);
     check_sink(text, strlen(text));
@@ -312,15 +308,15 @@ confirm(const place_t *place, const char *text) {
 
 static unsigned
 read_all(const char *file) {
-    const char *texts[NPLACES];
+    const char *texts[NSOURCES];
     unsigned nbad = 0;
-    for (size_t i = 0; i < NPLACES; i++) {
-        texts[i] = text_at(&places[i], file);
-        nbad += texts[i] == NULL ? 0 : parse(texts[i], &places[i]);
+    for (size_t i = 0; i < NSOURCES; i++) {
+        texts[i] = text_at(&sources[i], file);
+        nbad += texts[i] == NULL ? 0 : parse(texts[i], &sources[i]);
     }
-    for (size_t i = 0; options.confirm_conf && i < NPLACES; i++) {
+    for (size_t i = 0; options.confirm_conf && i < NSOURCES; i++) {
         if (texts[i] != NULL) {
-            confirm(&places[i], texts[i]);
+            confirm(&sources[i], texts[i]);
         }
     }
     return nbad;
@@ -352,17 +348,12 @@ conf_read(void) {
     abort_if(nbad > 0);
 }
 
-static ctl_source_t
-source_of(const char *option) {
-    return ctl_row_source(&ctl_rows[ctl_row_named(option)]);
-}
-
 void
 conf_apply(void) {
     if (options.slab_sizes[0] != '\0') {
-        abort_if(class_ranges_slab_sizes(options.slab_sizes, source_of("opt.slab_sizes")) > 0);
+        abort_if(class_ranges_slab_sizes(options.slab_sizes, ctl_option_source(option_slab_sizes)) > 0);
     }
     if (options.bin_shards[0] != '\0') {
-        abort_if(class_ranges_bin_shards(options.bin_shards, source_of("opt.bin_shards")) > 0);
+        abort_if(class_ranges_bin_shards(options.bin_shards, ctl_option_source(option_bin_shards)) > 0);
     }
 }

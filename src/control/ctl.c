@@ -1,4 +1,9 @@
-/* ctl.c -- access by text, with messages. Access by C types is ctl_typed.c's. */
+/*
+ * ctl.c -- access by name, with messages.
+ *
+ * What a handler says is a reason alone: "there is no arena 7". The message around it is made here, once an access has
+ * failed: "arena.7.purge: there is no arena 7".
+ */
 #include "control/ctl.h"
 
 #include "control/ctl_unsupported.h"
@@ -7,26 +12,10 @@
 #include <errno.h>
 #include <string.h>
 
-int
-ctl_write_checked(const ctl_name_t *name, const lunalloc_value_t *value, int range_error, fmt_t *why) {
-    lunalloc_row_t row = ctl_public_row(name->row);
-    if (!text_in_range(&row, value, why)) {
-        return range_error;
-    }
-    int error = ctl_row_write(&name->call, value, why);
-    if (error == 0) {
-        ctl_set_live(name);
-    }
-    return error == EINVAL ? range_error : error;
-}
-
-static fmt_t
-begin_message(char *message, size_t size, char *spare, size_t spare_size) {
-    return message != NULL && size > 0 ? fmt_begin(message, size) : fmt_begin(spare, spare_size);
-}
+/* ---- refusals before a handler runs ---- */
 
 static int
-unknown(const char *name, fmt_t *out) {
+refuse_unknown(const char *name, fmt_t *out) {
     char nearest[TEXT_MAX_NAME + 1];
     fmt_str(out, "no control '");
     fmt_str(out, name);
@@ -39,9 +28,8 @@ unknown(const char *name, fmt_t *out) {
     return ENOENT;
 }
 
-/* The beginning of names: it has no value of its own. */
 static int
-group(const char *name, fmt_t *out) {
+refuse_group(const char *name, fmt_t *out) {
     char member[TEXT_MAX_NAME + 1];
     fmt_str(out, name);
     fmt_str(out, " is a group of controls");
@@ -52,15 +40,15 @@ group(const char *name, fmt_t *out) {
     return ENOENT;
 }
 
-/* A name that is known but for its indices, or the beginning of some, or not at all. */
+/* A name that is the beginning of others, or a pattern whose indices are open, or unknown. */
 static int
-unresolved(const char *name, fmt_t *out) {
+refuse_unresolved(const char *name, fmt_t *out) {
     ctl_name_t pattern;
     if (ctl_is_group(name)) {
-        return group(name, out);
+        return refuse_group(name, out);
     }
     if (ctl_resolve(name, true, &pattern) != 0) {
-        return unknown(name, out);
+        return refuse_unknown(name, out);
     }
     fmt_str(out, name);
     fmt_str(out, " needs a number in the place of <i> or <j>");
@@ -68,14 +56,14 @@ unresolved(const char *name, fmt_t *out) {
 }
 
 static int
-denied(const ctl_name_t *name, const char *what, fmt_t *out) {
-    fmt_str(out, name->row->name);
+refuse_access(const ctl_row_t *row, const char *what, fmt_t *out) {
+    fmt_str(out, row->name);
     fmt_str(out, what);
-    const char *live = ctl_live(name->row->name);
-    if (name->row->read == CTL_READ_read_unsupported) {
+    const char *live = ctl_live(row);
+    if (!ctl_is_supported(row)) {
         fmt_str(out, "; it has no effect here: ");
-        fmt_str(out, ctl_unsupported_reason(name->row));
-    } else if (strcmp(name->row->applies, "boot") == 0) {
+        fmt_str(out, ctl_unsupported_reason(row));
+    } else if (strcmp(row->applies, "boot") == 0) {
         fmt_str(out, "; it is fixed at start: set it in LUNALLOC_CONF");
     }
     if (live[0] != '\0') {
@@ -87,73 +75,146 @@ denied(const ctl_name_t *name, const char *what, fmt_t *out) {
 }
 
 static int
-only_typed(const ctl_name_t *name, fmt_t *out) {
-    fmt_str(out, name->row->name);
+refuse_exchange(const ctl_row_t *row, fmt_t *out) {
+    fmt_str(out, row->name);
     fmt_str(out, " exchanges C values; allowed: mallctl, from C");
     return EINVAL;
 }
 
 static int
-unreadable(const ctl_name_t *name, fmt_t *out) {
-    if (ctl_exchanges(name->row)) {
-        return only_typed(name, out);
+refuse_read(const ctl_row_t *row, fmt_t *out) {
+    if (ctl_has(row, ctl_exchanges)) {
+        return refuse_exchange(row, out);
     }
-    bool action = name->row->type == LUNALLOC_VOID;
-    return denied(name, action ? " cannot be read: it is an action" : " cannot be read", out);
+    bool action = row->type == LUNALLOC_VOID;
+    return refuse_access(row, action ? " cannot be read: it is an action" : " cannot be read", out);
+}
+
+static bool
+lacks_value(const ctl_row_t *row, bool given) {
+    return !given && row->type != LUNALLOC_VOID && !ctl_has(row, ctl_performs);
+}
+
+/* 0 if the row can be written, with or without a value. */
+static int
+refuse_write(const char *name, const ctl_row_t *row, bool given, fmt_t *out) {
+    if (row->write == CTL_none) {
+        return refuse_access(row, " is read-only", out);
+    }
+    if (ctl_has(row, ctl_exchanges)) {
+        return refuse_exchange(row, out);
+    }
+    bool superfluous = given && row->type == LUNALLOC_VOID;
+    if (!superfluous && !lacks_value(row, given)) {
+        return 0;
+    }
+    fmt_str(out, name);
+    fmt_str(out, superfluous ? " is an action: it takes no value" : " needs a value");
+    return EINVAL;
+}
+
+/* ---- access ---- */
+
+#define REASON_SIZE 256
+
+/* The caller's buffer, or a spare one. */
+static fmt_t
+begin_message(char *message, size_t size, char *spare) {
+    return message != NULL && size > 0 ? fmt_begin(message, size) : fmt_begin(spare, REASON_SIZE);
+}
+
+/* "name: 'value' cannot be set: reason"; the value only of a write that has one, "cannot be set" only if a handler
+ * refused it. */
+static void
+put_failure(fmt_t *out, const char *name, const lunalloc_value_t *value, const char *verb, const fmt_t *why) {
+    fmt_str(out, name);
+    fmt_str(out, ": ");
+    if (value != NULL) {
+        fmt_char(out, '\'');
+        text_put(out, value);
+        fmt_str(out, "' ");
+        fmt_str(out, verb);
+    }
+    fmt_mem(out, why->buf, why->len);
 }
 
 int
 ctl_get(const char *name, lunalloc_value_t *value, char *message, size_t size) {
-    char spare[256];
-    fmt_t out = begin_message(message, size, spare, sizeof spare);
+    char spare[REASON_SIZE], reason[REASON_SIZE];
+    fmt_t out = begin_message(message, size, spare), why = fmt_begin(reason, sizeof reason);
     ctl_name_t resolved;
     if (ctl_resolve(name, false, &resolved) != 0) {
-        return unresolved(name, &out);
+        return refuse_unresolved(name, &out);
     }
-    if (resolved.row->read == CTL_READ_NULL) {
-        return unreadable(&resolved, &out);
+    ctl_call_t *call = &resolved.call;
+    if (call->row->read == CTL_none) {
+        return refuse_read(call->row, &out);
     }
-    *value = (lunalloc_value_t){.type = (lunalloc_type_t)resolved.row->type};
-    fmt_str(&out, name);
-    fmt_str(&out, ": ");
-    return ctl_row_read(&resolved.call, value, &out);
+    call->why = &why;
+    int error = ctl_read(call);
+    if (error != 0) {
+        put_failure(&out, name, NULL, "", &why);
+    }
+    *value = call->value;
+    return error;
+}
+
+static bool
+is_number(unsigned type) {
+    return type == LUNALLOC_UNSIGNED || type == LUNALLOC_SIZE || type == LUNALLOC_SSIZE || type == LUNALLOC_U64;
+}
+
+/* A value of the row's type, from one of the same kind. False if it does not fit, or is of another kind. */
+static bool
+convert(const ctl_row_t *row, const lunalloc_value_t *from, lunalloc_value_t *to) {
+    *to = *from;
+    to->type = (lunalloc_type_t)row->type;
+    if (row->type == LUNALLOC_BOOL) {
+        return from->type == LUNALLOC_BOOL;
+    }
+    bool signs_differ = (row->type == LUNALLOC_SSIZE) != (from->type == LUNALLOC_SSIZE);
+    return is_number(row->type) && is_number(from->type) && !(signs_differ && from->v.i < 0) && ctl_in_range(row, to);
+}
+
+/* The text of a value of another kind is read as what it says: "1" for true, a number for a string. */
+static bool
+convert_text(const ctl_row_t *row, const lunalloc_value_t *from, fmt_t *text, lunalloc_value_t *to, fmt_t *why) {
+    text_put(text, from);
+    const char *read = from->type == LUNALLOC_STRING ? from->v.s : text->buf;
+    return text_parse(row, read, strlen(read), to, why) == text_good;
 }
 
 static int
-set_text(const ctl_name_t *name, const char *text, fmt_t *why) {
-    lunalloc_value_t value;
-    fmt_char(why, '\'');
-    fmt_str(why, text);
-    fmt_str(why, "' ");
-    lunalloc_row_t row = ctl_public_row(name->row);
-    if (!text_parse(&row, text, strlen(text), &value, why)) {
+write_value(ctl_call_t *call, const lunalloc_value_t *value, const char **verb) {
+    char digits[32];
+    fmt_t text = fmt_begin(digits, sizeof digits);
+    if (!convert(call->row, value, &call->value) && !convert_text(call->row, value, &text, &call->value, call->why)) {
+        *verb = "";
         return EINVAL;
     }
-    fmt_str(why, "cannot be set: ");
-    return ctl_write_checked(name, &value, EINVAL, why);
+    return ctl_write(call);
 }
 
 int
-ctl_set(const char *name, const char *text, char *message, size_t size) {
-    char spare[256];
-    fmt_t out = begin_message(message, size, spare, sizeof spare);
+ctl_set(const char *name, const lunalloc_value_t *value, char *message, size_t size) {
+    char spare[REASON_SIZE], reason[REASON_SIZE];
+    fmt_t out = begin_message(message, size, spare), why = fmt_begin(reason, sizeof reason);
     ctl_name_t resolved;
     if (ctl_resolve(name, false, &resolved) != 0) {
-        return unresolved(name, &out);
+        return refuse_unresolved(name, &out);
     }
-    bool action = resolved.row->type == LUNALLOC_VOID;
-    if (resolved.row->write == CTL_WRITE_NULL) {
-        return denied(&resolved, " is read-only", &out);
+    ctl_call_t *call = &resolved.call;
+    value = value != NULL && value->type == LUNALLOC_STRING && value->v.s == NULL ? NULL : value;
+    int error = refuse_write(name, call->row, value != NULL, &out);
+    if (error != 0) {
+        return error;
     }
-    if (ctl_exchanges(resolved.row)) {
-        return only_typed(&resolved, &out);
+    const char *verb = "cannot be set: ";
+    call->why = &why;
+    call->given = value != NULL;
+    error = value != NULL ? write_value(call, value, &verb) : ctl_run(call->row->write, call);
+    if (error != 0) {
+        put_failure(&out, name, value, verb, &why);
     }
-    if (action != (text == NULL) && !(text == NULL && ctl_performs(resolved.row))) {
-        fmt_str(&out, name);
-        fmt_str(&out, action ? " is an action: it takes no value" : " needs a value");
-        return EINVAL;
-    }
-    fmt_str(&out, name);
-    fmt_str(&out, ": ");
-    return text == NULL ? ctl_row_write(&resolved.call, NULL, &out) : set_text(&resolved, text, &out);
+    return error;
 }

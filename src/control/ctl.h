@@ -1,22 +1,23 @@
 /*
- * ctl.h -- reading and writing by name. The contract of each function is that of the public function of the same
- * meaning in lunalloc.h. Thread-safe.
+ * ctl.h -- access to controls by name: with messages, and by jemalloc's calling convention. Thread-safe.
+ *
+ * The contract of each function is that of the public function of the same meaning in lunalloc.h.
  */
 #ifndef LUNALLOC_CONTROL_CTL_H
 #define LUNALLOC_CONTROL_CTL_H
 
-#include "control/ctl_mib.h"
+#include "control/ctl_browse.h"
 #include "control/ctl_source.h"
-
-/* ctl_typed.c */
-int ctl_bymib(const size_t *mib, size_t len, const ctl_io_t *io);
-int ctl_byname(const char *name, const ctl_io_t *io);
 
 /* ctl.c */
 int ctl_get(const char *name, lunalloc_value_t *value, char *message, size_t size);
-int ctl_set(const char *name, const char *text, char *message, size_t size);
-/* Between the two: a write of a value of the row's type, whose range is checked. range_error: what a value that is not
- * accepted is. */
-int ctl_write_checked(const ctl_name_t *name, const lunalloc_value_t *value, int range_error, fmt_t *why);
+/* Writes a value of any type that the row's type can be made of; NULL for an action. */
+int ctl_set(const char *name, const lunalloc_value_t *value, char *message, size_t size);
+
+/* mallctl.c */
+int ctl_bymib(const size_t *mib, size_t len, const ctl_io_t *io);
+int ctl_byname(const char *name, const ctl_io_t *io);
+/* A mib of a name, or of its first components; ENOENT. */
+int ctl_nametomib(const char *name, size_t *mib, size_t *len);
 
 #endif

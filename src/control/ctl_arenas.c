@@ -1,10 +1,10 @@
 /* ctl_arenas.c -- what all arenas have in common, and the size classes. */
-#include "control/ctl_arenas.h"
+#include "control/ctl_args.h"
 
 #include "arena/arenas_bind.h"
 #include "control/ctl_arena.h"
 #include "control/ctl_epoch.h"
-#include "control/ctl_io.h"
+#include "control/ctl_call.h"
 #include "control/ctl_source.h"
 #include "observe/walk.h"
 #include "os/pages.h"
@@ -31,50 +31,50 @@ bin_field(size_t szind, bin_field_t field) {
 }
 
 int
-read_bin(const ctl_call_t *call, lunalloc_value_t *value, fmt_t *why) {
+read_bin(ctl_call_t *call) {
     size_t i = call->index[0];
     if (i >= sc.nsmall) {
-        return ctl_no_such(why, "small class", i);
+        return ctl_no_such(call->why, "small class", i);
     }
-    value->v.u = bin_field(i, (bin_field_t)call->arg);
+    call->value.v.u = bin_field(i, (bin_field_t)call->row->arg);
     return 0;
 }
 
 int
-write_bin_slab_size(const ctl_call_t *call, const lunalloc_value_t *value, fmt_t *why) {
+write_bin_slab_size(ctl_call_t *call) {
     size_t i = call->index[0];
     if (i >= sc.nsmall) {
-        return ctl_no_such(why, "small class", i);
+        return ctl_no_such(call->why, "small class", i);
     }
-    if (!sc_set_slab_size((uint32_t)i, value->v.u)) {
-        fmt_str(why, "a slab is a multiple of the page (");
-        fmt_u64(why, sc.page);
-        fmt_str(why, ") that holds 1 to ");
-        fmt_u64(why, sc.max_regs);
-        fmt_str(why, " regions of ");
-        fmt_u64(why, sc.size[i]);
-        fmt_str(why, " bytes");
+    if (!sc_set_slab_size((uint32_t)i, call->value.v.u)) {
+        fmt_str(call->why, "a slab is a multiple of the page (");
+        fmt_u64(call->why, sc.page);
+        fmt_str(call->why, ") that holds 1 to ");
+        fmt_u64(call->why, sc.max_regs);
+        fmt_str(call->why, " regions of ");
+        fmt_u64(call->why, sc.size[i]);
+        fmt_str(call->why, " bytes");
         return EINVAL;
     }
     return 0;
 }
 
 int
-write_bin_nshards(const ctl_call_t *call, const lunalloc_value_t *value, fmt_t *why) {
+write_bin_nshards(ctl_call_t *call) {
     size_t i = call->index[0];
     if (i >= sc.nsmall) {
-        return ctl_no_such(why, "small class", i);
+        return ctl_no_such(call->why, "small class", i);
     }
-    arenas_set_nshards((uint32_t)i, (uint32_t)value->v.u);
+    arenas_set_nshards((uint32_t)i, (uint32_t)call->value.v.u);
     return 0;
 }
 
 int
-read_lextent(const ctl_call_t *call, lunalloc_value_t *value, fmt_t *why) {
+read_lextent(ctl_call_t *call) {
     if (call->index[0] >= sc.nsizes - sc.nsmall) {
-        return ctl_no_such(why, "large class", call->index[0]);
+        return ctl_no_such(call->why, "large class", call->index[0]);
     }
-    value->v.u = sc.size[sc.nsmall + call->index[0]];
+    call->value.v.u = sc.size[sc.nsmall + call->index[0]];
     return 0;
 }
 
@@ -102,22 +102,32 @@ number(number_t which) {
 }
 
 int
-read_number(const ctl_call_t *call, lunalloc_value_t *value, fmt_t *why) {
-    (void)why;
-    value->v.u = number((number_t)call->arg);
+read_number(ctl_call_t *call) {
+    call->value.v.u = number((number_t)call->row->arg);
     return 0;
 }
 
 int
-write_nauto(const ctl_call_t *call, const lunalloc_value_t *value, fmt_t *why) {
-    (void)call;
-    (void)why;
-    arenas_set_nauto((uint32_t)value->v.u);
+write_nauto(ctl_call_t *call) {
+    arenas_set_nauto((uint32_t)call->value.v.u);
     thread_refresh(thread_get());
     return 0;
 }
 
 /* ---- arenas made and found ---- */
+
+/* In mallctl's sense, an arena exists if it did when the epoch began, and still does. */
+int
+read_arena_initialized(ctl_call_t *call) {
+    size_t index = call->index[0];
+    bool several = index == CTL_ALL_ARENAS || (call->typed && index == STATS_DESTROYED);
+    if (!several && index >= arenas_count()) {
+        return ctl_no_such_arena(call->why, index);
+    }
+    bool alive = several ? index == CTL_ALL_ARENAS || arenas_ndestroyed() > 0 : arenas_alive((uint32_t)index);
+    call->value.v.b = alive && (several || !call->typed || ctl_epoch_began_with((uint32_t)index));
+    return 0;
+}
 
 /* NULL, with the reason in `why`. */
 static arena_t *
@@ -138,56 +148,51 @@ create(extent_hooks_t *hooks, fmt_t *why) {
 }
 
 int
-read_arenas_create(const ctl_call_t *call, lunalloc_value_t *value, fmt_t *why) {
-    (void)call;
-    const arena_t *arena = create(NULL, why);
-    value->v.u = arena == NULL ? 0 : arena->index;
+read_arenas_create(ctl_call_t *call) {
+    const arena_t *arena = create(NULL, call->why);
+    call->value.v.u = arena == NULL ? 0 : arena->index;
     return arena == NULL ? EAGAIN : 0;
 }
 
 /* Nothing is made that nobody learns of. */
 static int
-create_for(const ctl_io_t *io, bool with_hooks, extent_hooks_t *hooks) {
-    char buf[64];
-    fmt_t why = fmt_begin(buf, sizeof buf);
+create_for(const ctl_call_t *call, bool with_hooks, extent_hooks_t *hooks) {
+    const ctl_io_t *io = call->io;
     if (!ctl_takes(io, sizeof(unsigned))) {
         return ctl_put_nothing(io);
     }
     if (with_hooks && (hooks == NULL || hooks->alloc == NULL)) {
         return EINVAL;
     }
-    const arena_t *arena = create(hooks, &why);
+    const arena_t *arena = create(hooks, call->why);
     return arena == NULL ? EAGAIN : ctl_put(io, &arena->index, sizeof arena->index);
 }
 
 int
-exchange_arenas_create(const ctl_call_t *call, const ctl_io_t *io) {
-    (void)call;
+exchange_arenas_create(ctl_call_t *call) {
     extent_hooks_t *hooks = NULL;
-    bool given = io->newp != NULL;
-    return given && !ctl_take(io, &hooks, sizeof hooks) ? EINVAL : create_for(io, given, hooks);
+    bool given = call->io->newp != NULL;
+    return given && !ctl_take(call->io, &hooks, sizeof hooks) ? EINVAL : create_for(call, given, hooks);
 }
 
 int
-exchange_arenas_create_ext(const ctl_call_t *call, const ctl_io_t *io) {
-    (void)call;
+exchange_arenas_create_ext(ctl_call_t *call) {
     struct {
         extent_hooks_t *hooks;
         unsigned char metadata_use_hooks; /* a bool of the caller's */
     } config = {0};
-    return io->newp != NULL && !ctl_take(io, &config, sizeof config)
+    return call->io->newp != NULL && !ctl_take(call->io, &config, sizeof config)
                ? EINVAL
-               : create_for(io, config.hooks != NULL, config.hooks);
+               : create_for(call, config.hooks != NULL, config.hooks);
 }
 
 int
-exchange_arenas_lookup(const ctl_call_t *call, const ctl_io_t *io) {
-    (void)call;
+exchange_arenas_lookup(ctl_call_t *call) {
     void *ptr;
     lunalloc_location_t at;
-    bool asked = io->oldp != NULL && io->oldlenp != NULL && ctl_take(io, &ptr, sizeof ptr);
+    bool asked = call->io->oldp != NULL && call->io->oldlenp != NULL && ctl_take(call->io, &ptr, sizeof ptr);
     if (!asked || walk_find((uintptr_t)ptr, &at) != 0 || at.extent.state != LUNALLOC_ACTIVE) {
         return EINVAL;
     }
-    return ctl_put(io, &at.extent.arena, sizeof at.extent.arena);
+    return ctl_put(call->io, &at.extent.arena, sizeof at.extent.arena);
 }

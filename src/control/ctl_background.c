@@ -1,15 +1,13 @@
 /* ctl_background.c -- background threads by name. */
 #include "base/options.h"
 #include "control/background.h"
-#include "control/ctl_row.h"
+#include "control/ctl_call.h"
 
 #include <errno.h>
 
 int
-read_background(const ctl_call_t *call, lunalloc_value_t *value, fmt_t *why) {
-    (void)call;
-    (void)why;
-    value->v.b = background_is_on();
+read_background(ctl_call_t *call) {
+    call->value.v.b = background_is_on();
     return 0;
 }
 
@@ -27,35 +25,30 @@ switched(int error, fmt_t *why) {
 }
 
 int
-write_background(const ctl_call_t *call, const lunalloc_value_t *value, fmt_t *why) {
-    (void)call;
-    return switched(background_set(value->v.b), why);
+write_background(ctl_call_t *call) {
+    return switched(background_set(call->value.v.b), call->why);
 }
 
 int
-read_max_background(const ctl_call_t *call, lunalloc_value_t *value, fmt_t *why) {
-    (void)call;
-    (void)why;
-    value->v.u = background_max();
+read_max_background(ctl_call_t *call) {
+    call->value.v.u = background_max();
     return 0;
 }
 
 int
-write_max_background(const ctl_call_t *call, const lunalloc_value_t *value, fmt_t *why) {
-    (void)call;
-    int error = background_set_max(value->v.u);
+write_max_background(ctl_call_t *call) {
+    int error = background_set_max(call->value.v.u);
     if (error == EINVAL) {
-        fmt_str(why, "more than opt.max_background_threads; allowed: 1 to ");
-        fmt_u64(why, options.max_background_threads);
+        fmt_str(call->why, "more than opt.max_background_threads; allowed: 1 to ");
+        fmt_u64(call->why, options.max_background_threads);
     }
-    return switched(error, why);
+    return switched(error, call->why);
 }
 
 int
-read_background_stats(const ctl_call_t *call, lunalloc_value_t *value, fmt_t *why) {
-    (void)why;
+read_background_stats(ctl_call_t *call) {
     stats_background_t stats;
     background_stats(&stats);
-    value->v.u = ctl_field_at(&stats, call->arg);
+    call->value.v.u = ctl_field_at(&stats, call->row->arg);
     return 0;
 }

@@ -131,27 +131,23 @@ ctl_total(const ctl_call_t *call, size_t offset) {
 }
 
 int
-read_epoch(const ctl_call_t *call, lunalloc_value_t *value, fmt_t *why) {
-    (void)call;
-    (void)why;
-    value->v.u = atomic_get(&epoch);
+read_epoch(ctl_call_t *call) {
+    call->value.v.u = atomic_get(&epoch);
     return 0;
 }
 
 int
-write_epoch(const ctl_call_t *call, const lunalloc_value_t *value, fmt_t *why) {
+write_epoch(ctl_call_t *call) {
     (void)call;
-    (void)value;
-    (void)why;
     begin_epoch();
     atomic_add(&epoch, 1);
     return 0;
 }
 
 int
-read_pactivep(const ctl_call_t *call, lunalloc_value_t *value, fmt_t *why) {
-    const arena_t *arena = ctl_one_arena(call, why);
+read_pactivep(ctl_call_t *call) {
+    const arena_t *arena = ctl_one_arena(call);
     slot_t *slot = arena == NULL ? NULL : slot_of(arena->index);
-    value->v.p = slot == NULL ? NULL : (void *)&slot->sums[offsetof(stats_arena_t, pactive) / sizeof(uint64_t)];
+    call->value.v.p = slot == NULL ? NULL : (void *)&slot->sums[offsetof(stats_arena_t, pactive) / sizeof(uint64_t)];
     return arena == NULL ? ENOENT : slot == NULL ? EAGAIN : 0;
 }

@@ -9,7 +9,7 @@
 #ifndef LUNALLOC_CONTROL_CTL_EPOCH_H
 #define LUNALLOC_CONTROL_CTL_EPOCH_H
 
-#include "control/ctl_row.h"
+#include "control/ctl_call.h"
 #include "observe/stats.h"
 
 /* A field of stats_arena_t, by its offset, of an arena that is there, of STATS_MERGED or of STATS_DESTROYED, whose sums

@@ -38,38 +38,35 @@ process_lock(process_lock_t which) {
 
 static uint64_t
 counter_of(const ctl_call_t *call, const stats_lock_t *stats) {
-    return ctl_field_at(stats, call->arg & 0xff);
+    return ctl_field_at(stats, call->row->arg & 0xff);
 }
 
 int
-read_lock_stats(const ctl_call_t *call, lunalloc_value_t *value, fmt_t *why) {
-    (void)why;
+read_lock_stats(ctl_call_t *call) {
     stats_lock_t stats;
-    stats_read_lock(process_lock((process_lock_t)(call->arg >> 8)), &stats);
-    value->v.u = counter_of(call, &stats);
+    stats_read_lock(process_lock((process_lock_t)(call->row->arg >> 8)), &stats);
+    call->value.v.u = counter_of(call, &stats);
     return 0;
 }
 
 int
-read_arena_lock_stats(const ctl_call_t *call, lunalloc_value_t *value, fmt_t *why) {
+read_arena_lock_stats(ctl_call_t *call) {
     stats_lock_t stats;
-    uint32_t index = (uint32_t)call->index[0], row = (uint32_t)(call->arg >> 8);
-    if (!ctl_has_stats(call, why)) {
+    uint32_t index = (uint32_t)call->index[0], row = (uint32_t)(call->row->arg >> 8);
+    if (!ctl_has_stats(call)) {
         return ENOENT;
     }
-    if (!call->typed || !ctl_epoch_row(record_lock, index, row, call->arg & 0xff, &value->v.u)) {
+    if (!call->typed || !ctl_epoch_row(record_lock, index, row, call->row->arg & 0xff, &call->value.v.u)) {
         stats_get(record_lock, index, row, &stats);
-        value->v.u = counter_of(call, &stats);
+        call->value.v.u = counter_of(call, &stats);
     }
     return 0;
 }
 
 /* Each for itself, since they are taken one at a time. */
 int
-write_mutexes_reset(const ctl_call_t *call, const lunalloc_value_t *value, fmt_t *why) {
+write_mutexes_reset(ctl_call_t *call) {
     (void)call;
-    (void)value;
-    (void)why;
     for (uint32_t i = 0; i < PROCESS_LOCKS; i++) {
         lock_t *lock = process_lock((process_lock_t)i);
         lock_acquire(lock);

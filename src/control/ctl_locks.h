@@ -2,7 +2,7 @@
 #ifndef LUNALLOC_CONTROL_CTL_LOCKS_H
 #define LUNALLOC_CONTROL_CTL_LOCKS_H
 
-#include "control/ctl_row.h"
+#include "control/ctl_call.h"
 #include "observe/stats.h"
 
 typedef enum {

@@ -1,6 +1,6 @@
 /* ctl_name.c -- names that an application gives its arenas. */
 #include "control/ctl_arena.h"
-#include "control/ctl_io.h"
+#include "control/ctl_call.h"
 #include "extent/metadata.h"
 
 #include <errno.h>
@@ -36,9 +36,9 @@ block_of(uint32_t index) {
 }
 
 int
-read_arena_name(const ctl_call_t *call, lunalloc_value_t *value, fmt_t *why) {
-    const arena_t *arena = ctl_one_arena(call, why);
-    value->v.s = arena == NULL ? "" : name_of(arena->index);
+read_arena_name(ctl_call_t *call) {
+    const arena_t *arena = ctl_one_arena(call);
+    call->value.v.s = arena == NULL ? "" : name_of(arena->index);
     return arena == NULL ? ENOENT : 0;
 }
 
@@ -61,10 +61,9 @@ ctl_forget_name(uint32_t index) {
 
 /* The old value points to a pointer to the caller's buffer of NAME_SIZE bytes. */
 int
-exchange_arena_name(const ctl_call_t *call, const ctl_io_t *io) {
-    char buf[128];
-    fmt_t why = fmt_begin(buf, sizeof buf);
-    const arena_t *arena = ctl_one_arena(call, &why);
+exchange_arena_name(ctl_call_t *call) {
+    const ctl_io_t *io = call->io;
+    const arena_t *arena = ctl_one_arena(call);
     if (arena == NULL) {
         return ENOENT;
     }

@@ -1,40 +1,40 @@
 /*
- * ctl_names.h -- names, and what they stand for. The contract of each function is that of the public function of the
- * same meaning in lunalloc.h. Thread-safe.
+ * ctl_names.h -- from a name to its row and its indices. Private to control/. Thread-safe.
+ *
+ * ctl_resolve() turns "arena.3.purge" into the row "arena.<i>.purge" and the index 3: how every access begins.
+ * What else may be asked about names (limits of indices, groups, suggestions) is ctl_browse.h's.
  */
 #ifndef LUNALLOC_CONTROL_CTL_NAMES_H
 #define LUNALLOC_CONTROL_CTL_NAMES_H
 
-#include "control/ctl_row.h"
+#include "control/ctl_call.h"
 
 typedef struct {
-    const ctl_row_t *row;
-    ctl_call_t call;
-    bool whole;                      /* it is the row's, not only the beginning of it */
+    ctl_call_t call;                 /* the row and the indices; nothing else is filled in */
+    bool whole;                      /* the name is the row's, not only its first components */
     unsigned ncomponents;            /* parts between dots */
     unsigned nplaces;                /* of these, indices */
-    unsigned nindices;               /* that were given; fewer than places only if patterns are allowed */
+    unsigned nindices;               /* places whose number is given; a pattern leaves some open */
     unsigned place[CTL_MAX_INDICES]; /* which components they are, from 0 */
 } ctl_name_t;
 
-/* ENOENT. With patterns allowed, "<i>" stands for itself. */
+/* 0, or ENOENT. With patterns allowed, a component "<i>" stands for itself. */
 int ctl_resolve(const char *name, bool patterns, ctl_name_t *out);
-/* As ctl_resolve; or a name that begins with the first n components of this one, of which `out` then tells. ENOENT. */
+/* As ctl_resolve; or a row that begins with the first n components of the name, which `out` then describes. */
 int ctl_resolve_prefix(const char *name, size_t n, ctl_name_t *out);
-/* Subtrees whose first index is an arena. */
-#define CTL_ARENA               "arena.<i>."
-#define CTL_STATS_ARENAS        "stats.arenas.<i>."
-#define CTL_EXPERIMENTAL_ARENAS "experimental.arenas.<i>."
+/* The row of exactly this pattern; NULL if there is none. */
+const ctl_row_t *ctl_row_named(const char *pattern);
 
-bool ctl_is_of(const ctl_row_t *row, const char *subtree);
-/* Does the row's k-th index take this number, now? */
-bool ctl_in_reach(const ctl_row_t *row, unsigned k, size_t index);
+/* ---- components: the text between dots ---- */
 
-/* Do longer names begin with all components of this one, whose indices are in reach or left open? */
-bool ctl_is_group(const char *name);
-/* The first of them into buf. False if there is none. */
-bool ctl_member(const char *group, char *buf, size_t size);
-size_t ctl_limit(const char *name);
-bool ctl_suggest(const char *name, char *buf, size_t size);
+/* Bytes of the first one. */
+size_t ctl_component(const char *name);
+/* Is the first one of a pattern "<i>" or "<j>"? */
+bool ctl_is_index(const char *pattern);
+/* The number in len bytes of text: a decimal of at most 9 digits without leading zeros. */
+bool ctl_parse_index(const char *text, size_t len, size_t *index);
+/* Matches the first n components of a name, or all of them, with those of a pattern. Fills in `out` but for the row;
+ * returns what is left of the pattern, NULL if it does not match. */
+const char *ctl_match_prefix(const char *pattern, const char *name, size_t n, ctl_name_t *out);
 
 #endif

@@ -1,9 +1,9 @@
 /* ctl_prof.c -- profiling by name. */
-#include "control/ctl_prof.h"
+#include "control/ctl_args.h"
 
 #include "base/options.h"
 #include "base/sc.h"
-#include "control/ctl_io.h"
+#include "control/ctl_call.h"
 #include "observe/prof.h"
 #include "observe/prof_sampling.h"
 #include "observe/prof_dump.h"
@@ -20,78 +20,62 @@ no_memory(int error, fmt_t *why) {
 }
 
 int
-read_prof_active(const ctl_call_t *call, lunalloc_value_t *value, fmt_t *why) {
-    (void)call;
-    (void)why;
-    value->v.b = prof_is_active();
+read_prof_active(ctl_call_t *call) {
+    call->value.v.b = prof_is_active();
     return 0;
 }
 
 int
-write_prof_active(const ctl_call_t *call, const lunalloc_value_t *value, fmt_t *why) {
-    (void)call;
-    int error = prof_set_active(value->v.b);
+write_prof_active(ctl_call_t *call) {
+    int error = prof_set_active(call->value.v.b);
     if (error != 0) {
-        fmt_str(why, "there is no memory for the profile, or no unwinder (libgcc_s.so.1)");
+        fmt_str(call->why, "there is no memory for the profile, or no unwinder (libgcc_s.so.1)");
     }
     return error;
 }
 
 int
-read_prof_gdump(const ctl_call_t *call, lunalloc_value_t *value, fmt_t *why) {
-    (void)call;
-    (void)why;
-    value->v.b = prof_gdump();
+read_prof_gdump(ctl_call_t *call) {
+    call->value.v.b = prof_gdump();
     return 0;
 }
 
 int
-write_prof_gdump(const ctl_call_t *call, const lunalloc_value_t *value, fmt_t *why) {
-    (void)call;
-    (void)why;
-    prof_set_gdump(value->v.b);
+write_prof_gdump(ctl_call_t *call) {
+    prof_set_gdump(call->value.v.b);
     return 0;
 }
 
 int
-read_prof_thread_active_init(const ctl_call_t *call, lunalloc_value_t *value, fmt_t *why) {
-    (void)call;
-    (void)why;
-    value->v.b = prof_thread_active_init();
+read_prof_thread_active_init(ctl_call_t *call) {
+    call->value.v.b = prof_thread_active_init();
     return 0;
 }
 
 int
-write_prof_thread_active_init(const ctl_call_t *call, const lunalloc_value_t *value, fmt_t *why) {
-    (void)call;
-    (void)why;
-    prof_set_thread_active_init(value->v.b);
+write_prof_thread_active_init(ctl_call_t *call) {
+    prof_set_thread_active_init(call->value.v.b);
     return 0;
 }
 
 int
-read_prof_lg_sample(const ctl_call_t *call, lunalloc_value_t *value, fmt_t *why) {
-    (void)call;
-    (void)why;
-    value->v.u = prof_lg_sample();
+read_prof_lg_sample(ctl_call_t *call) {
+    call->value.v.u = prof_lg_sample();
     return 0;
 }
 
 int
-read_prof_interval(const ctl_call_t *call, lunalloc_value_t *value, fmt_t *why) {
-    (void)call;
-    (void)why;
-    value->v.u = options.lg_prof_interval < 0 ? 0 : UINT64_C(1) << options.lg_prof_interval;
+read_prof_interval(ctl_call_t *call) {
+    call->value.v.u = options.lg_prof_interval < 0 ? 0 : UINT64_C(1) << options.lg_prof_interval;
     return 0;
 }
 
 int
-write_prof_prefix(const ctl_call_t *call, const lunalloc_value_t *value, fmt_t *why) {
-    (void)call;
-    if (value->v.s == NULL || !prof_dump_set_prefix(value->v.s)) {
-        fmt_str(why, "allowed: at most ");
-        fmt_u64(why, PROF_PREFIX_MAX - 1);
-        fmt_str(why, " bytes");
+write_prof_prefix(ctl_call_t *call) {
+    if (call->value.v.s == NULL || !prof_dump_set_prefix(call->value.v.s)) {
+        fmt_str(call->why, "allowed: at most ");
+        fmt_u64(call->why, PROF_PREFIX_MAX - 1);
+        fmt_str(call->why, " bytes");
         return EFAULT;
     }
     return 0;
@@ -130,31 +114,20 @@ put_reason(fmt_t *why, int error) {
 
 /* EFAULT whatever the system said: that is in the reason. */
 int
-write_prof_dump(const ctl_call_t *call, const lunalloc_value_t *value, fmt_t *why) {
-    (void)call;
-    int error = prof_dump(value == NULL ? NULL : value->v.s);
+write_prof_dump(ctl_call_t *call) {
+    int error = prof_dump(!call->given ? NULL : call->value.v.s);
     if (error == 0) {
         return 0;
     }
-    fmt_str(why, "no profile was written: ");
-    put_reason(why, error);
+    fmt_str(call->why, "no profile was written: ");
+    put_reason(call->why, error);
     return EFAULT;
 }
 
 int
-write_prof_reset(const ctl_call_t *call, const lunalloc_value_t *value, fmt_t *why) {
-    (void)call;
-    (void)why;
-    prof_reset(value == NULL ? prof_lg_sample() : (unsigned)value->v.u);
+write_prof_reset(ctl_call_t *call) {
+    prof_reset(!call->given ? prof_lg_sample() : (unsigned)call->value.v.u);
     return 0;
-}
-
-int
-write_prof_log_stop(const ctl_call_t *call, const lunalloc_value_t *value, fmt_t *why) {
-    (void)call;
-    (void)value;
-    fmt_str(why, "nothing is being logged");
-    return EFAULT;
 }
 
 /* jemalloc's prof_stats_t. */
@@ -170,48 +143,41 @@ class_samples(uint32_t szind, bool accum) {
 }
 
 int
-exchange_prof_stats(const ctl_call_t *call, const ctl_io_t *io) {
-    bool large = (call->arg & PROF_STATS_LEXTENTS) != 0, accum = (call->arg & PROF_STATS_ACCUM) != 0;
+exchange_prof_stats(ctl_call_t *call) {
+    bool large = (call->row->arg & PROF_STATS_LEXTENTS) != 0, accum = (call->row->arg & PROF_STATS_ACCUM) != 0;
     if (call->index[0] >= (large ? sc.nsizes - sc.nsmall : sc.nsmall)) {
         return ENOENT;
     }
-    if (io->oldp == NULL || io->oldlenp == NULL) {
+    if (call->io->oldp == NULL || call->io->oldlenp == NULL) {
         return 0;
     }
     class_samples_t samples = class_samples((uint32_t)call->index[0] + (large ? sc.nsmall : 0), accum);
-    return ctl_put(io, &samples, sizeof samples);
+    return ctl_put(call->io, &samples, sizeof samples);
 }
 
 int
-read_thread_prof_active(const ctl_call_t *call, lunalloc_value_t *value, fmt_t *why) {
-    (void)call;
-    (void)why;
-    value->v.b = prof_thread_active();
+read_thread_prof_active(ctl_call_t *call) {
+    call->value.v.b = prof_thread_active();
     return 0;
 }
 
 int
-write_thread_prof_active(const ctl_call_t *call, const lunalloc_value_t *value, fmt_t *why) {
-    (void)call;
-    (void)why;
-    prof_thread_set_active(value->v.b);
+write_thread_prof_active(ctl_call_t *call) {
+    prof_thread_set_active(call->value.v.b);
     return 0;
 }
 
 int
-read_thread_prof_name(const ctl_call_t *call, lunalloc_value_t *value, fmt_t *why) {
-    (void)call;
-    (void)why;
-    value->v.s = prof_thread_get_name();
+read_thread_prof_name(ctl_call_t *call) {
+    call->value.v.s = prof_thread_get_name();
     return 0;
 }
 
 int
-write_thread_prof_name(const ctl_call_t *call, const lunalloc_value_t *value, fmt_t *why) {
-    (void)call;
-    int error = value->v.s == NULL ? EINVAL : prof_thread_set_name(value->v.s);
+write_thread_prof_name(ctl_call_t *call) {
+    int error = call->value.v.s == NULL ? EINVAL : prof_thread_set_name(call->value.v.s);
     if (error == EINVAL) {
-        fmt_str(why, "allowed: printable ASCII and tabs, at most 95 bytes");
+        fmt_str(call->why, "allowed: printable ASCII and tabs, at most 95 bytes");
     }
-    return no_memory(error, why);
+    return no_memory(error, call->why);
 }

@@ -1,114 +1,86 @@
-/* ctl_source.c -- a label for each row, for what each class has of its own, and for each setting of each arena. */
+/* ctl_source.c -- a label for each option, each other row, each class's settings and each arena's. */
 #include "control/ctl_source.h"
 
 #include "arena/arenas.h"
 #include "base/atomic.h"
+#include "control/ctl_args.h"
 
 #include <string.h>
 
-/* Relaxed: labels for people. */
-static _Atomic uint8_t sources[CTL_MAX_ROWS];
-static _Atomic uint8_t class_sources[class_nshards + 1][SC_MAX_SMALL];
-/* Bit k: row k of arena.<i>.* was written live, for this arena. */
-static _Atomic uint64_t written[ARENAS_MAX];
+/* Of ctl_source_t. Synchronization: relaxed; nothing depends on them. */
+static _Atomic uint8_t option_sources[OPTION_COUNT];
+static _Atomic uint8_t row_sources[CTL_MAX_ROWS];
+static _Atomic uint8_t class_sources[BIN_SLAB_SIZE + 1][SC_MAX_SMALL];
+/* Bit k: a row of arena.<i>.* whose position is k, modulo 64, was written for this arena. There are fewer than 64. */
+static _Atomic uint64_t arenas_written[ARENAS_MAX];
 
-static bool
-is_of_arena(const ctl_name_t *name) {
-    return name->nindices > 0 && ctl_is_of(name->row, CTL_ARENA);
-}
-
-/* The label of a name that is none of an arena's. */
-static _Atomic uint8_t *
-label_of(const ctl_name_t *name) {
-    size_t szind = name->nindices == 1 ? name->call.index[0] : SC_MAX_SMALL;
-    if (szind < SC_MAX_SMALL && strcmp(name->row->name, "arenas.bin.<i>.slab_size") == 0) {
-        return &class_sources[class_slab_size][szind];
-    }
-    if (szind < SC_MAX_SMALL && strcmp(name->row->name, "arenas.bin.<i>.nshards") == 0) {
-        return &class_sources[class_nshards][szind];
-    }
-    return &sources[name->row - ctl_rows];
-}
-
-/* The bit of a row among those of arena.<i>.*; there are no more than 64. */
 static uint64_t
-bit_of(const ctl_row_t *row) {
-    const ctl_row_t *first = row;
-    while (first > ctl_rows && ctl_is_of(first - 1, CTL_ARENA)) {
-        first--;
+arena_bit(const ctl_row_t *row) {
+    return UINT64_C(1) << ((row - ctl_rows) & 63);
+}
+
+/* The label of a row that is not an arena's. */
+static _Atomic uint8_t *
+label_of(const ctl_row_t *row, size_t index) {
+    if (ctl_has(row, ctl_of_class) && index < SC_MAX_SMALL) {
+        return &class_sources[row->arg][index];
     }
-    return UINT64_C(1) << ((row - first) & 63);
+    return ctl_is_option(row) ? &option_sources[row->option] : &row_sources[row - ctl_rows];
 }
 
 void
-ctl_set_source(const ctl_row_t *row, ctl_source_t source) {
-    atomic_set(&sources[row - ctl_rows], (uint8_t)source);
+ctl_set_option_source(ctl_option_t option, ctl_source_t source) {
+    atomic_set(&option_sources[option], (uint8_t)source);
 }
 
 ctl_source_t
-ctl_row_source(const ctl_row_t *row) {
-    return (ctl_source_t)atomic_get(&sources[row - ctl_rows]);
+ctl_option_source(ctl_option_t option) {
+    return (ctl_source_t)atomic_get(&option_sources[option]);
 }
 
 void
-ctl_set_class_source(ctl_class_t which, uint32_t szind, ctl_source_t source) {
-    atomic_set(&class_sources[which][szind], (uint8_t)source);
+ctl_set_class_source(unsigned field, uint32_t szind, ctl_source_t source) {
+    atomic_set(&class_sources[field][szind], (uint8_t)source);
 }
 
 static void
-set_arenas_live(const ctl_name_t *name) {
-    size_t index = name->call.index[0];
+set_arenas_live(const ctl_row_t *row, size_t index) {
     bool all = index == CTL_ALL_ARENAS;
     size_t end = all ? arenas_count() : index + 1;
     for (size_t i = all ? 0 : index; i < end && i < ARENAS_MAX; i++) {
-        atomic_fetch_or_explicit(&written[i], bit_of(name->row), memory_order_relaxed);
+        atomic_fetch_or_explicit(&arenas_written[i], arena_bit(row), memory_order_relaxed);
     }
 }
 
 void
-ctl_set_live(const ctl_name_t *name) {
-    if (is_of_arena(name)) {
-        set_arenas_live(name);
+ctl_set_live(const ctl_call_t *call) {
+    if (ctl_has(call->row, ctl_of_arena)) {
+        set_arenas_live(call->row, call->index[0]);
     } else {
-        atomic_set(label_of(name), (uint8_t)source_live);
+        atomic_set(label_of(call->row, call->index[0]), (uint8_t)source_live);
     }
 }
 
 void
 ctl_forget_arena(uint32_t index) {
-    atomic_set(&written[index], 0);
+    atomic_set(&arenas_written[index], 0);
 }
 
-/* The option that a live value started from: opt.X for any name that ends in X. NULL if there is none. */
-static const ctl_row_t *
-origin_of(const ctl_row_t *row) {
-    char name[CTL_NAME_MAX + 5];
-    const char *last = strrchr(row->name, '.');
-    fmt_t out = fmt_begin(name, sizeof name);
-    fmt_str(&out, "opt");
-    fmt_str(&out, last == NULL ? "" : last);
-    size_t i = ctl_row_named(name);
-    return i < ctl_nrows ? &ctl_rows[i] : NULL;
-}
-
-/* Of the name itself, its option aside. */
+/* The source of the name itself, whatever it starts from. A name with an open index is no class's and no arena's. */
 static ctl_source_t
 own_source(const ctl_name_t *name) {
-    if (is_of_arena(name)) {
-        size_t index = name->call.index[0];
-        bool live = index < ARENAS_MAX && (atomic_get(&written[index]) & bit_of(name->row)) != 0;
+    const ctl_row_t *row = name->call.row;
+    size_t index = name->nindices > 0 ? name->call.index[0] : SIZE_MAX;
+    if (ctl_has(row, ctl_of_arena)) {
+        bool live = index < ARENAS_MAX && (atomic_get(&arenas_written[index]) & arena_bit(row)) != 0;
         return live ? source_live : source_default;
     }
-    return (ctl_source_t)atomic_get(label_of(name));
+    return (ctl_source_t)atomic_get(label_of(row, index));
 }
 
 const char *
 ctl_source(const ctl_name_t *name) {
     static const char words[][12] = {"default", "file", "symbol", "environment", "live"};
     ctl_source_t source = own_source(name);
-    const ctl_row_t *origin = origin_of(name->row);
-    if (source == source_default && origin != NULL) {
-        source = ctl_row_source(origin);
-    }
-    return words[source];
+    return words[source == source_default ? ctl_option_source((ctl_option_t)name->call.row->option) : source];
 }

@@ -1,4 +1,9 @@
-/* ctl_source.h -- where values come from: labels for people, unordered. Private to control/. Thread-safe. */
+/*
+ * ctl_source.h -- where a control's value comes from: configuration sources and live writes. Private to control/.
+ *
+ * Configuration and writes record it; la.describe and lunalloc_ctl_source tell it. Sources are labels for people: they
+ * order nothing. Thread-safe.
+ */
 #ifndef LUNALLOC_CONTROL_CTL_SOURCE_H
 #define LUNALLOC_CONTROL_CTL_SOURCE_H
 
@@ -12,22 +17,19 @@ typedef enum {
     source_live
 } ctl_source_t;
 
-/* Of a row as a whole, such as an option. */
-void ctl_set_source(const ctl_row_t *row, ctl_source_t source);
-ctl_source_t ctl_row_source(const ctl_row_t *row);
-/* What a small class has of its own: arenas.bin.<szind>. */
-typedef enum {
-    class_slab_size,
-    class_nshards
-} ctl_class_t;
+/* A configuration set an option. */
+void ctl_set_option_source(ctl_option_t option, ctl_source_t source);
+ctl_source_t ctl_option_source(ctl_option_t option);
+/* A configuration set what a small class has of its own. field: BIN_SLAB_SIZE or BIN_NSHARDS. */
+void ctl_set_class_source(unsigned field, uint32_t szind, ctl_source_t source);
 
-void ctl_set_class_source(ctl_class_t which, uint32_t szind, ctl_source_t source);
-
-/* A name was written. */
-void ctl_set_live(const ctl_name_t *name);
-/* An arena of this index was made: what an earlier one was told no longer holds. */
+/* A control was written by name. */
+void ctl_set_live(const ctl_call_t *call);
+/* An arena of this index was created: what was written for an earlier one no longer holds. */
 void ctl_forget_arena(uint32_t index);
-/* "default", "file", "symbol", "environment", "live" */
+
+/* "default", "file", "symbol", "environment" or "live". A control that has not been written has the source of the
+ * option that it starts from. */
 const char *ctl_source(const ctl_name_t *name);
 
 #endif

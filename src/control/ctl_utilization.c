@@ -1,5 +1,5 @@
 /* ctl_utilization.c -- how full the extents of given allocations are: experimental.utilization.* */
-#include "control/ctl_io.h"
+#include "control/ctl_call.h"
 #include "observe/stats.h"
 #include "observe/walk.h"
 
@@ -45,30 +45,29 @@ add_bin_use(const lunalloc_location_t *at, use_t *use) {
 }
 
 int
-exchange_query(const ctl_call_t *call, const ctl_io_t *io) {
-    (void)call;
+exchange_query(ctl_call_t *call) {
     const void *ptr;
     lunalloc_location_t at;
     use_t use = {0};
-    if (!ctl_takes(io, sizeof use) || !ctl_take(io, &ptr, sizeof ptr)) {
+    if (!ctl_takes(call->io, sizeof use) || !ctl_take(call->io, &ptr, sizeof ptr)) {
         return EINVAL;
     }
     if (find(ptr, &at)) {
         use.extent = extent_use(&at);
         add_bin_use(&at, &use);
     }
-    return ctl_put(io, &use, sizeof use);
+    return ctl_put(call->io, &use, sizeof use);
 }
 
 int
-exchange_batch_query(const ctl_call_t *call, const ctl_io_t *io) {
-    (void)call;
-    size_t n = io->newlen / sizeof(void *);
-    if (n == 0 || io->newp == NULL || io->newlen % sizeof(void *) != 0 || !ctl_takes(io, n * sizeof(extent_use_t))) {
+exchange_batch_query(ctl_call_t *call) {
+    size_t n = call->io->newlen / sizeof(void *);
+    if (n == 0 || call->io->newp == NULL || call->io->newlen % sizeof(void *) != 0 ||
+        !ctl_takes(call->io, n * sizeof(extent_use_t))) {
         return EINVAL;
     }
-    void *const *ptrs = io->newp;
-    extent_use_t *out = io->oldp;
+    void *const *ptrs = call->io->newp;
+    extent_use_t *out = call->io->oldp;
     for (size_t i = 0; i < n; i++) {
         lunalloc_location_t at;
         out[i] = find(ptrs[i], &at) ? extent_use(&at) : (extent_use_t){0};

@@ -2,8 +2,8 @@
  * report_json.c -- {"jemalloc": {version, config, opt, arenas, stats, "stats.arenas": {merged, destroyed, 0, ...}}}:
  * jemalloc's keys. Numbered rows are arrays, in which the index is the class; named rows are objects.
  */
-#include "control/ctl_names.h"
-#include "control/ctl_keywords.h"
+#include "control/ctl_browse.h"
+#include "control/ctl_unsupported.h"
 #include "control/report_sections.h"
 #include "observe/json.h"
 
@@ -62,11 +62,10 @@ put_class(report_t *r, const char *pattern, size_t i) {
     json_open(&r->out, '{');
     for (const ctl_row_t *row = ctl_rows; row < ctl_rows + ctl_nrows; row++) {
         fmt_t why = fmt_begin(buf, sizeof buf);
-        ctl_call_t call = {.row = row, .index = {i}, .arg = row->arg};
-        lunalloc_value_t value = {.type = (lunalloc_type_t)row->type};
-        if (strncmp(row->name, pattern, len) == 0 && ctl_row_read(&call, &value, &why) == 0) {
+        ctl_call_t call = {.row = row, .index = {i}, .why = &why};
+        if (strncmp(row->name, pattern, len) == 0 && ctl_read(&call) == 0) {
             json_key(&r->out, row->name + len);
-            put_value(r, &value);
+            put_value(r, &call.value);
         }
     }
     close_object(r);
@@ -175,13 +174,13 @@ put_other_keys(report_t *r, const stats_detail_t *detail) {
     size_t len = strlen(CTL_STATS_ARENAS);
     for (const ctl_row_t *row = ctl_rows; row < ctl_rows + ctl_nrows; row++) {
         bool plain = ctl_is_of(row, CTL_STATS_ARENAS) && strchr(row->name + len, '.') == NULL;
-        if (plain && row->read == CTL_READ_read_stats_unsupported) {
+        if (plain && !ctl_is_supported(row) && row->type != LUNALLOC_STRING) {
             json_key(&r->out, row->name + len);
             json_u64(&r->out, 0);
         }
     }
     json_key(&r->out, "dss");
-    json_text(&r->out, ctl_unsupported_keywords[KEYWORDS_DSS][0]);
+    json_text(&r->out, ctl_dss_disabled);
     json_key(&r->out, "uptime_ns");
     json_u64(&r->out, detail->arena.uptime);
 }

@@ -1,6 +1,8 @@
 /* report_sections.c -- the list of sections, and access to their rows. */
 #include "control/report_sections.h"
 
+#include "control/ctl_names.h"
+
 #include <string.h>
 
 const section_t report_sections[REPORT_SECTIONS] = {
@@ -90,8 +92,7 @@ section_control(const section_t *section, const counter_row_t *counter) {
     fmt_str(&out, row_name == NULL ? "" : row_name);
     fmt_str(&out, row_name == NULL ? "" : ".");
     fmt_str(&out, counter->name);
-    size_t i = ctl_row_named(name);
-    return i < ctl_nrows ? &ctl_rows[i] : NULL;
+    return ctl_row_named(name);
 }
 
 /* The doc of a named row says the row in front of ": ". */
@@ -106,8 +107,8 @@ section_doc(const section_t *section, const counter_row_t *counter) {
 /* Reading arenas.create would make one. */
 static bool
 is_setting(const ctl_row_t *row, const char *prefix) {
-    return strncmp(row->name, prefix, strlen(prefix)) == 0 && strchr(row->name, '<') == NULL &&
-           row->read != CTL_READ_NULL && strcmp(row->name, "arenas.create") != 0;
+    return strncmp(row->name, prefix, strlen(prefix)) == 0 && strchr(row->name, '<') == NULL && row->read != CTL_none &&
+           strcmp(row->name, "arenas.create") != 0;
 }
 
 void
@@ -115,10 +116,9 @@ report_settings(report_t *report, const char *prefix, report_setting_t *visit) {
     for (size_t i = 0; i < ctl_nrows; i++) {
         char buf[128];
         fmt_t why = fmt_begin(buf, sizeof buf);
-        ctl_call_t call = {.row = &ctl_rows[i], .arg = ctl_rows[i].arg};
-        lunalloc_value_t value = {.type = (lunalloc_type_t)ctl_rows[i].type};
-        if (is_setting(&ctl_rows[i], prefix) && ctl_row_read(&call, &value, &why) == 0) {
-            visit(report, ctl_rows[i].name, &value);
+        ctl_call_t call = {.row = &ctl_rows[i], .why = &why};
+        if (is_setting(&ctl_rows[i], prefix) && ctl_read(&call) == 0) {
+            visit(report, ctl_rows[i].name, &call.value);
         }
     }
 }

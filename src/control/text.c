@@ -1,4 +1,4 @@
-/* text.c -- values by their rows: numbers with units, truth values, ranges. */
+/* text.c -- parsing and printing by the type and the unit of a row. */
 #include "control/text.h"
 
 #include "base/units.h"
@@ -7,14 +7,52 @@
 
 /* Thousands are no unit of a count that stays below them. */
 static units_t
-units_of(const lunalloc_row_t *row) {
-    bool few = row->ranged && row->max < 1000;
+units_of(const ctl_row_t *row) {
+    bool few = row->min != row->max && row->max < 1000;
     return strcmp(row->unit, "bytes") == 0           ? UNITS_BYTES
            : strcmp(row->unit, "ms") == 0            ? UNITS_MS
            : strcmp(row->unit, "ratio") == 0         ? UNITS_RATIO
            : strcmp(row->unit, "count") == 0 && !few ? UNITS_COUNT
                                                      : UNITS_NONE;
 }
+
+/* ---- refusals ---- */
+
+static void
+put_allowed(const ctl_row_t *row, fmt_t *why) {
+    fmt_str(why, "; allowed: ");
+    if (row->type == LUNALLOC_BOOL) {
+        fmt_str(why, "true or false");
+        return;
+    }
+    fmt_str(why, "a number");
+    if (row->min != row->max) {
+        fmt_str(why, " from ");
+        fmt_i64(why, row->min);
+        if (row->max != INT64_MAX) {
+            fmt_str(why, " to ");
+            fmt_i64(why, row->max);
+        } else {
+            fmt_str(why, " on");
+        }
+    }
+    fmt_str(why, units_allowed(units_of(row)));
+}
+
+static text_result_t
+malformed(const ctl_row_t *row, const char *what, fmt_t *why) {
+    fmt_str(why, what);
+    put_allowed(row, why);
+    return text_malformed;
+}
+
+static text_result_t
+out_of_range(const ctl_row_t *row, fmt_t *why) {
+    malformed(row, "is out of range", why);
+    return text_out_of_range;
+}
+
+/* ---- parsing ---- */
 
 static char
 lower(char c) {
@@ -33,7 +71,7 @@ same_word(const char *word, const char *text, size_t len) {
 
 static bool
 parse_bool(const char *text, size_t len, bool *value) {
-    static const char *const words[] = {"false", "true", "0", "1", "off", "on", "no", "yes"};
+    static const char words[][6] = {"false", "true", "0", "1", "off", "on", "no", "yes"};
     for (unsigned i = 0; i < sizeof words / sizeof words[0]; i++) {
         if (same_word(words[i], text, len)) {
             *value = i % 2 == 1;
@@ -43,61 +81,8 @@ parse_bool(const char *text, size_t len, bool *value) {
     return false;
 }
 
-static void
-allowed(const lunalloc_row_t *row, fmt_t *why) {
-    fmt_str(why, "; allowed: ");
-    if (row->type == LUNALLOC_BOOL) {
-        fmt_str(why, "true or false");
-        return;
-    }
-    fmt_str(why, "a number");
-    if (row->ranged) {
-        fmt_str(why, " from ");
-        fmt_i64(why, row->min);
-        if (row->max != INT64_MAX) {
-            fmt_str(why, " to ");
-            fmt_i64(why, row->max);
-        } else {
-            fmt_str(why, " on");
-        }
-    }
-    fmt_str(why, units_allowed(units_of(row)));
-}
-
 static text_result_t
-malformed(const lunalloc_row_t *row, const char *what, fmt_t *why) {
-    fmt_str(why, what);
-    allowed(row, why);
-    return text_malformed;
-}
-
-static text_result_t
-out_of_range(const lunalloc_row_t *row, fmt_t *why) {
-    malformed(row, "is out of range", why);
-    return text_out_of_range;
-}
-
-static bool
-fits_range(const lunalloc_row_t *row, const lunalloc_value_t *value) {
-    bool fits = true;
-    if (value->type == LUNALLOC_UNSIGNED) {
-        fits = value->v.u <= UINT32_MAX;
-    }
-    if (row->ranged && value->type == LUNALLOC_SSIZE) {
-        fits = value->v.i >= row->min && value->v.i <= row->max;
-    } else if (row->ranged && value->type != LUNALLOC_BOOL) {
-        fits = fits && value->v.u >= (uint64_t)row->min && value->v.u <= (uint64_t)row->max;
-    }
-    return fits;
-}
-
-bool
-text_in_range(const lunalloc_row_t *row, const lunalloc_value_t *value, fmt_t *why) {
-    return fits_range(row, value) || out_of_range(row, why) == text_good;
-}
-
-static text_result_t
-read_number(const lunalloc_row_t *row, const char *text, size_t len, lunalloc_value_t *value, fmt_t *why) {
+parse_number(const ctl_row_t *row, const char *text, size_t len, lunalloc_value_t *value, fmt_t *why) {
     bool negative = len > 0 && text[0] == '-';
     uint64_t number;
     if (!units_parse(units_of(row), text + negative, len - negative, &number)) {
@@ -110,12 +95,12 @@ read_number(const lunalloc_row_t *row, const char *text, size_t len, lunalloc_va
     } else {
         value->v.u = number;
     }
-    return fits_range(row, value) ? text_good : out_of_range(row, why);
+    return ctl_in_range(row, value) ? text_good : out_of_range(row, why);
 }
 
 text_result_t
-text_read(const lunalloc_row_t *row, const char *text, size_t len, lunalloc_value_t *value, fmt_t *why) {
-    value->type = row->type;
+text_parse(const ctl_row_t *row, const char *text, size_t len, lunalloc_value_t *value, fmt_t *why) {
+    value->type = (lunalloc_type_t)row->type;
     switch (row->type) {
     case LUNALLOC_POINTER:
     case LUNALLOC_STRUCT:
@@ -127,14 +112,11 @@ text_read(const lunalloc_row_t *row, const char *text, size_t len, lunalloc_valu
     case LUNALLOC_BOOL:
         return parse_bool(text, len, &value->v.b) ? text_good : malformed(row, "is not a truth value", why);
     default:
-        return read_number(row, text, len, value, why);
+        return parse_number(row, text, len, value, why);
     }
 }
 
-bool
-text_parse(const lunalloc_row_t *row, const char *text, size_t len, lunalloc_value_t *value, fmt_t *why) {
-    return text_read(row, text, len, value, why) == text_good;
-}
+/* ---- printing ---- */
 
 void
 text_put(fmt_t *out, const lunalloc_value_t *value) {

@@ -1,10 +1,13 @@
-/* text.h -- values as people write them: "true", "500", "0x1f", "017", "-1", "64M", "1.5G", "10s". No allocation, no
- * locale. */
+/*
+ * text.h -- values as text: what a configuration, lunalloc_ctl_set() and the console give and print.
+ *
+ * A text is parsed for a row, whose type, unit and range it must fit: "true", "500", "0x1f", "-1", "64M", "1.5G", "10s"
+ * (base/units.h). No allocation, no locale.
+ */
 #ifndef LUNALLOC_CONTROL_TEXT_H
 #define LUNALLOC_CONTROL_TEXT_H
 
-#include "base/fmt.h"
-#include "lunalloc.h"
+#include "control/schema.h"
 
 typedef enum {
     text_good,
@@ -12,16 +15,14 @@ typedef enum {
     text_out_of_range
 } text_result_t;
 
-/* Parses len bytes of text (a string's must be terminated) for a row, checking type and range. Unless it is good, `why`
- * says what is wrong and what is allowed. */
-text_result_t text_read(const lunalloc_row_t *row, const char *text, size_t len, lunalloc_value_t *value, fmt_t *why);
-/* Is it good? */
-bool text_parse(const lunalloc_row_t *row, const char *text, size_t len, lunalloc_value_t *value, fmt_t *why);
-/* Is a typed value within the row's range? False: as above. */
-bool text_in_range(const lunalloc_row_t *row, const lunalloc_value_t *value, fmt_t *why);
+/* Parses len bytes of text; a string's text must be terminated, and stays the caller's. Unless it is good, appends what
+ * is wrong and what is allowed to `why`. */
+text_result_t text_parse(const ctl_row_t *row, const char *text, size_t len, lunalloc_value_t *value, fmt_t *why);
+
+/* Appends a value that text_parse() reads as the same value; nothing for an action or a structure. */
 void text_put(fmt_t *out, const lunalloc_value_t *value);
 
-/* Bytes of a control's name, with numbers in the place of its indices. */
+/* Bytes of a control's name with numbers in the place of its indices. */
 #define TEXT_MAX_NAME 96
 
 #endif

@@ -207,7 +207,7 @@ test_modes_by_conf(void **state) {
 /* What has no effect here reads as it did, from where it did, and that is said; unless it is what holds anyway. It is
  * nothing bad. */
 static void
-test_neutral_conf(void **state) {
+test_unsupported_conf(void **state) {
     (void)state;
     assert_malloc_conf(
         "abort_conf:true,hpa:true,percpu_arena:phycpu,hpa_dirty_mult:0.25", "opt.hpa opt.percpu_arena",
@@ -246,10 +246,10 @@ other_value(const lunalloc_row_t *row, char *text, size_t size) {
 
 /* Is the i-th row an option, and has it no effect? */
 static bool
-is_option(size_t i, bool neutral, lunalloc_row_t *row) {
+is_option(size_t i, bool unsupported, lunalloc_row_t *row) {
     *row = ctl_public_row(&ctl_rows[i]);
     return i < ctl_nrows && strncmp(row->name, "opt.", 4) == 0 &&
-           neutral == (strncmp(row->doc, "unsupported: ", 9) == 0);
+           unsupported == (strncmp(row->doc, "unsupported: ", 9) == 0);
 }
 
 /* One option more for the process of both texts. */
@@ -591,7 +591,7 @@ main(int argc, char **argv) {
         cmocka_unit_test(test_long_pair),
         cmocka_unit_test(test_abort_conf),
         cmocka_unit_test(test_malloc_conf),
-        cmocka_unit_test(test_neutral_conf),
+        cmocka_unit_test(test_unsupported_conf),
         cmocka_unit_test(test_every_option_is_taken),
         cmocka_unit_test(test_every_other_option_says_that_it_has_none),
         cmocka_unit_test(test_every_range_is_taken_to_its_ends),

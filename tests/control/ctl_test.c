@@ -734,7 +734,7 @@ test_live_forms_are_named(void **state) {
 
 /* A write that has no effect is refused; of what holds anyway, it is none. */
 static void
-test_neutral_writes(void **state) {
+test_unsupported_writes(void **state) {
     (void)state;
     void (*callbacks[2])(void) = {NULL, NULL};
     assert_int_equal(mallctl("experimental.thread.activity_callback", NULL, NULL, callbacks, sizeof callbacks), 0);
@@ -747,6 +747,104 @@ test_neutral_writes(void **state) {
 }
 
 /* Out of range by any way: refused, and the rate stays. */
+static void
+assert_write_says(const char *name, lunalloc_value_t value, int expected, const char *message) {
+    char said[256] = "";
+    assert_int_equal(lunalloc_ctl_write(name, &value, said, sizeof said), expected);
+    assert_string_equal(said, message);
+}
+
+#define U(n)  ((lunalloc_value_t){.type = LUNALLOC_U64, .v.u = n})
+#define I(n)  ((lunalloc_value_t){.type = LUNALLOC_SSIZE, .v.i = n})
+#define B(b_) ((lunalloc_value_t){.type = LUNALLOC_BOOL, .v.b = b_})
+#define S(s_) ((lunalloc_value_t){.type = LUNALLOC_STRING, .v.s = s_})
+
+static uint64_t
+now_of(const char *name) {
+    lunalloc_value_t value;
+    assert_int_equal(lunalloc_ctl_get(name, &value, NULL, 0), 0);
+    return value.type == LUNALLOC_BOOL ? value.v.b : value.v.u;
+}
+
+/* A number is taken by a control of any number's type that it fits, a boolean by one of booleans. */
+static void
+test_typed_writes(void **state) {
+    (void)state;
+    assert_write_says("arena.0.dirty_decay_ms", I(-1), 0, "");
+    assert_int_equal(now_of("arena.0.dirty_decay_ms"), (uint64_t)-1);
+    assert_write_says("arena.0.dirty_decay_ms", U(700), 0, "");
+    assert_int_equal(now_of("arena.0.dirty_decay_ms"), 700);
+    assert_write_says("arenas.tcache_nslots", I(7), 0, "");
+    assert_int_equal(now_of("arenas.tcache_nslots"), 7);
+    assert_write_says("arenas.zero", B(true), 0, "");
+    assert_int_equal(now_of("arenas.zero"), 1);
+    const char *source;
+    assert_int_equal(lunalloc_ctl_source("arenas.zero", &source), 0);
+    assert_string_equal(source, "live");
+    assert_write_says("arenas.zero", B(false), 0, "");
+    must_set("arenas.tcache_nslots", "1024");
+    must_set("arena.0.dirty_decay_ms", "10000");
+}
+
+/* What is no value of the control's kind is read as what it says. */
+static void
+test_typed_writes_of_other_kinds(void **state) {
+    (void)state;
+    assert_write_says("arenas.zero", U(1), 0, "");
+    assert_int_equal(now_of("arenas.zero"), 1);
+    assert_write_says("arenas.zero", S("off"), 0, "");
+    assert_int_equal(now_of("arenas.zero"), 0);
+    assert_write_says("arena.0.dirty_decay_ms", S("10s"), 0, "");
+    assert_int_equal(now_of("arena.0.dirty_decay_ms"), 10000);
+    assert_write_says("arenas.zero", U(2), EINVAL, "arenas.zero: '2' is not a truth value; allowed: true or false");
+    assert_write_says("arenas.nauto", B(true), EINVAL,
+                      "arenas.nauto: 'true' is not a number of this kind; allowed: a number from 1 to 256");
+    assert_write_says("arenas.junk", U(5), EINVAL, "arenas.junk: '5' cannot be set: allowed: false, true, alloc, free");
+    assert_write_says("arena.0.extent_hooks", U(5), EINVAL,
+                      "arena.0.extent_hooks: '5' is no way to give a pointer; allowed: mallctl, from C");
+}
+
+static void
+test_typed_writes_out_of_range(void **state) {
+    (void)state;
+    assert_write_says("arenas.tcache_nslots", I(-1), EINVAL,
+                      "arenas.tcache_nslots: '-1' is out of range; allowed: a number from 1 to 4096, with k, M, G or T "
+                      "for thousands");
+    assert_write_says("arenas.tcache_nslots", U(4097), EINVAL,
+                      "arenas.tcache_nslots: '4097' is out of range; allowed: a number from 1 to 4096, with k, M, G or "
+                      "T for thousands");
+    assert_write_says(
+        "arena.0.oversize_threshold", I(-1), EINVAL,
+        "arena.0.oversize_threshold: '-1' is out of range; allowed: a number, with K, M, G or T for bytes");
+    assert_write_says(
+        "arena.0.dirty_max", U(UINT64_MAX), EINVAL,
+        "arena.0.dirty_max: '18446744073709551615' is out of range; allowed: a number from -1 on, with K, "
+        "M, G or T for bytes");
+    assert_write_says("opt.lg_quantum", U(3), EPERM,
+                      "opt.lg_quantum is read-only; it is fixed at start: set it in LUNALLOC_CONF");
+    assert_write_says("arena.0.decay", U(3), EINVAL, "arena.0.decay is an action: it takes no value");
+    assert_int_equal(lunalloc_ctl_write("arena.0.decay", NULL, NULL, 0), 0);
+    assert_int_equal(lunalloc_ctl_write("arenas.zero", NULL, NULL, 0), EINVAL);
+    assert_int_equal(lunalloc_ctl_write("arenas.zero", &S(NULL), NULL, 0), EINVAL);
+}
+
+/* They are answered by name, and are in no list. */
+static void
+test_unsupported_names(void **state) {
+    (void)state;
+    char nearest[64];
+    lunalloc_row_t row;
+    lunalloc_value_t value;
+    assert_int_equal(lunalloc_ctl_get("opt.hpa", &value, NULL, 0), 0);
+    assert_false(value.v.b);
+    assert_int_equal(lunalloc_ctl_describe("opt.hpa", &row), 0);
+    assert_false(lunalloc_ctl_suggest("opt.percpu_aren", nearest, sizeof nearest));
+    for (size_t i = 0; lunalloc_ctl_row(i, &row) == 0; i++) {
+        assert_string_not_equal(row.name, "opt.hpa");
+        assert_null(strstr(row.doc, "unsupported"));
+    }
+}
+
 static void
 test_prof_reset_range(void **state) {
     (void)state;
@@ -792,12 +890,13 @@ test_suggestions(void **state) {
     assert_true(memchr(tiny, '\0', 3) != NULL && tiny[3] == 'x');
 }
 
-/* Every name with one letter missing, here in one name and there in the next, leads to a name that is as near. */
+/* Every supported name with one letter missing, here in one name and there in the next, leads to a name that is as
+ * near. */
 static void
 test_suggestions_of_all(void **state) {
     (void)state;
     const size_t step = config_asan || config_tsan ? 7 : 1; /* each name takes a while there */
-    for (size_t i = 0; i < ctl_nrows; i += step) {
+    for (size_t i = 0; i < ctl_nsupported; i += step) {
         const char *name = ctl_rows[i].name;
         size_t n = strlen(name);
         for (size_t k = i % 32; k < n; k += 32) {
@@ -972,7 +1071,11 @@ main(void) {
         cmocka_unit_test(test_types),
         cmocka_unit_test(test_groups),
         cmocka_unit_test(test_live_forms_are_named),
-        cmocka_unit_test(test_neutral_writes),
+        cmocka_unit_test(test_unsupported_writes),
+        cmocka_unit_test(test_unsupported_names),
+        cmocka_unit_test(test_typed_writes),
+        cmocka_unit_test(test_typed_writes_of_other_kinds),
+        cmocka_unit_test(test_typed_writes_out_of_range),
         cmocka_unit_test(test_prof_reset_range),
         cmocka_unit_test(test_read_and_write),
         cmocka_unit_test(test_epoch_counts),

@@ -2,7 +2,6 @@
 #include "../api/support.h"
 #include "arena/arenas.h"
 #include "base/options.h"
-#include "control/ctl_row.h"
 #include "control/report.h"
 #include "control/report_sections.h"
 

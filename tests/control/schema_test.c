@@ -1,6 +1,6 @@
 /* schema_test.c -- the table as data: order, names, and that each row does what its columns promise. */
 #include "../api/support.h"
-#include "control/ctl_row.h"
+#include "control/ctl_names.h"
 #include "control/text.h"
 
 #include <errno.h>
@@ -33,19 +33,19 @@ writes(const lunalloc_row_t *row) {
     return row->access[1] == 'w';
 }
 
-/* Byte order of whole names, a dot before any letter, keeps subtrees together; and no name stands twice. */
+/* Byte order of whole names, a dot before any letter, keeps subtrees together; and no name stands twice, not even once
+ * among the supported rows and once among the others. */
 static void
 test_sorted_and_unique(void **state) {
     (void)state;
-    const char *last = "";
-    FOR_EACH_ROW(row) {
-        if (strcmp(last, row->name) >= 0) {
-            fail_msg("%s does not come after %s", row->name, last);
+    for (size_t i = 1; i < ctl_nrows; i++) {
+        if (i != ctl_nsupported && strcmp(ctl_rows[i - 1].name, ctl_rows[i].name) >= 0) {
+            fail_msg("%s does not come after %s", ctl_rows[i].name, ctl_rows[i - 1].name);
         }
-        last = row->name;
+        assert_ptr_equal(ctl_row_named(ctl_rows[i].name), &ctl_rows[i]);
     }
-    assert_true(ctl_nrows > 50);
-    assert_int_equal(lunalloc_ctl_count(), ctl_nrows);
+    assert_true(ctl_nsupported > 50 && ctl_nsupported < ctl_nrows);
+    assert_int_equal(lunalloc_ctl_count(), ctl_nsupported);
 }
 
 static bool
@@ -82,15 +82,16 @@ test_functions_fit_access(void **state) {
     for (size_t i = 0; i < ctl_nrows; i++) {
         const ctl_row_t *row = &ctl_rows[i];
         lunalloc_row_t public = ctl_public_row(row);
-        assert_true(row->read != CTL_READ_NULL || ctl_exchanges(row) || !reads(&public));
-        assert_true(row->read == CTL_READ_NULL || reads(&public));
+        assert_true(row->read != CTL_none || ctl_has(row, ctl_exchanges) || !reads(&public));
+        assert_true(row->read == CTL_none || reads(&public));
         bool exchanged = row->type == LUNALLOC_STRUCT || strcmp(row->name, "tcache.create") == 0;
         bool written = writes(&public) || row->type == LUNALLOC_VOID || exchanged;
-        assert_int_equal(row->write != CTL_WRITE_NULL, written);
-        assert_int_equal(ctl_row_named(row->name), i);
+        assert_int_equal(row->write != CTL_none, written);
+        assert_int_equal(ctl_is_option(row), strncmp(row->name, "opt.", 4) == 0);
+        assert_int_equal(ctl_is_supported(row), strncmp(row->doc, "unsupported: ", 13) != 0);
     }
-    assert_int_equal(ctl_row_named("no.such.row"), ctl_nrows);
-    assert_int_equal(ctl_row_named(""), ctl_nrows);
+    assert_null(ctl_row_named("no.such.row"));
+    assert_null(ctl_row_named(""));
 }
 
 /* Each text ends within its field, and the columns are what the compiler left of them: no text was cut. */
@@ -108,14 +109,16 @@ test_texts_fit(void **state) {
     }
 }
 
-/* The public view is the same table, and a row is found by its pattern and by a concrete name. */
+/* The public view is the same table, but for the list, which has no unsupported rows; and a row is found by its pattern
+ * and by a concrete name. */
 static void
 test_public_view(void **state) {
     (void)state;
     lunalloc_row_t row, found;
     for (size_t i = 0; i < ctl_nrows; i++) {
         char name[TEXT_MAX_NAME + 1];
-        assert_int_equal(lunalloc_ctl_row(i, &row), 0);
+        assert_int_equal(lunalloc_ctl_row(i, &row), i < ctl_nsupported ? 0 : ENOENT);
+        row = ctl_public_row(&ctl_rows[i]);
         at_zero(row.name, name);
         assert_int_equal(lunalloc_ctl_describe(row.name, &found), 0);
         assert_ptr_equal(found.name, row.name);
@@ -126,11 +129,16 @@ test_public_view(void **state) {
     assert_int_equal(lunalloc_ctl_row(SIZE_MAX, &row), ENOENT);
 }
 
+static bool
+exchanges(const lunalloc_row_t *row) {
+    return ctl_has(ctl_row_named(row->name), ctl_exchanges);
+}
+
 /* A row of two types: by mallctl alone. */
 static bool
 exchanges_only(const lunalloc_row_t *row) {
-    const ctl_row_t *whole = &ctl_rows[ctl_row_named(row->name)];
-    return ctl_exchanges(whole) && whole->read == CTL_READ_NULL;
+    const ctl_row_t *whole = ctl_row_named(row->name);
+    return ctl_has(whole, ctl_exchanges) && whole->read == CTL_none;
 }
 
 /* Every readable row can be read at index 0 and gives a value of its type; the others say EPERM. */
@@ -170,8 +178,8 @@ test_write_all(void **state) {
             assert_int_equal(lunalloc_ctl_set(name, "1", message, sizeof message), EINVAL);
         } else if (strncmp(name, "prof.", 5) == 0 && !reads(row)) {
             assert_int_equal(lunalloc_ctl_get(name, &value, message, sizeof message), EPERM);
-        } else if (ctl_exchanges(&ctl_rows[ctl_row_named(row->name)]) || (writes(row) && !reads(row))) {
-            bool by_text = row->type == LUNALLOC_STRING && !ctl_exchanges(&ctl_rows[ctl_row_named(row->name)]);
+        } else if (exchanges(row) || (writes(row) && !reads(row))) {
+            bool by_text = row->type == LUNALLOC_STRING && !exchanges(row);
             int expected = !by_text ? EINVAL : strncmp(row->doc, "unsupported: ", 9) == 0 ? ENOENT : 0;
             assert_int_equal(lunalloc_ctl_set(name, "1", message, sizeof message), expected);
         } else if (writes(row)) {
@@ -179,7 +187,7 @@ test_write_all(void **state) {
             fmt_t out = fmt_begin(text, sizeof text);
             text_put(&out, &value);
             bool by_text = row->type != LUNALLOC_POINTER;
-            bool ignored = ctl_rows[ctl_row_named(row->name)].write == CTL_WRITE_write_no_profiler;
+            bool ignored = ctl_row_named(row->name)->write == CTL_write_no_profiler;
             int expected = !by_text ? EINVAL : ignored ? ENOENT : 0;
             assert_int_equal(lunalloc_ctl_set(name, text, message, sizeof message), expected);
             assert_int_equal(lunalloc_ctl_set(name, NULL, message, sizeof message), EINVAL);
@@ -208,7 +216,8 @@ print_defaults(void) {
         }
         fmt_t out = fmt_begin(why, sizeof why);
         at_zero(row->name, name);
-        bool same = text_parse(row, row->default_text, strlen(row->default_text), &fallback, &out) &&
+        bool same = text_parse(ctl_row_named(row->name), row->default_text, strlen(row->default_text), &fallback,
+                               &out) == text_good &&
                     lunalloc_ctl_get(name, &value, NULL, 0) == 0 && same_value(&value, &fallback);
         if (!same) {
             dprintf(STDERR_FILENO, "%s is not %s\n", name, row->default_text);
@@ -219,7 +228,7 @@ print_defaults(void) {
 }
 
 static void
-test_fallbacks(void **state) {
+test_defaults(void **state) {
     (void)state;
     outcome_t out = in_new_process("defaults", "LUNALLOC_CONF", NULL);
     assert_child_well(&out);
@@ -352,8 +361,8 @@ test_options_with_a_live_form_say_so(void **state) {
         const char *last = strrchr(row->name, '.');
         snprintf(option, sizeof option, "opt.%s", last == NULL ? row->name : last + 1);
         bool other = !is_live(row) || strncmp(row->name, "opt.", 4) == 0 || lunalloc_ctl_describe(option, &named) != 0;
-        bool neutral = !other && strncmp(named.doc, "unsupported: ", 9) == 0;
-        if (!other && !neutral && named.live[0] == '\0' && strcmp(option, "opt.oversize_threshold") != 0) {
+        bool unsupported = !other && strncmp(named.doc, "unsupported: ", 9) == 0;
+        if (!other && !unsupported && named.live[0] == '\0' && strcmp(option, "opt.oversize_threshold") != 0) {
             fail_msg("%s does not say that %s is live", option, row->name);
         }
     }
@@ -373,7 +382,7 @@ main(int argc, char **argv) {
         cmocka_unit_test(test_public_view),
         cmocka_unit_test(test_read_all),
         cmocka_unit_test(test_write_all),
-        cmocka_unit_test(test_fallbacks),
+        cmocka_unit_test(test_defaults),
         cmocka_unit_test(test_ranges),
         cmocka_unit_test(test_ends_of_ranges),
         cmocka_unit_test(test_switches),

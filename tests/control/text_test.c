@@ -2,24 +2,24 @@
 #include "../api/support.h"
 #include "control/text.h"
 
-static const lunalloc_row_t bytes_row = {.name = "b", .type = LUNALLOC_SIZE, .unit = "bytes", .access = "rw"};
-static const lunalloc_row_t ms_row = {
-    .name = "t", .type = LUNALLOC_SSIZE, .unit = "ms", .access = "rw", .ranged = true, .min = -1, .max = 1000000};
-static const lunalloc_row_t count_row = {
-    .name = "n", .type = LUNALLOC_UNSIGNED, .unit = "count", .access = "rw", .ranged = true, .min = 1, .max = 4096};
-static const lunalloc_row_t plain_row = {.name = "u", .type = LUNALLOC_UNSIGNED, .unit = "", .access = "rw"};
-static const lunalloc_row_t bool_row = {.name = "f", .type = LUNALLOC_BOOL, .unit = "flag", .access = "rw"};
+static const ctl_row_t bytes_row = {.name = "b", .type = LUNALLOC_SIZE, .unit = "bytes", .access = "rw"};
+static const ctl_row_t ms_row = {
+    .name = "t", .type = LUNALLOC_SSIZE, .unit = "ms", .access = "rw", .min = -1, .max = 1000000};
+static const ctl_row_t count_row = {
+    .name = "n", .type = LUNALLOC_UNSIGNED, .unit = "count", .access = "rw", .min = 1, .max = 4096};
+static const ctl_row_t plain_row = {.name = "u", .type = LUNALLOC_UNSIGNED, .unit = "", .access = "rw"};
+static const ctl_row_t bool_row = {.name = "f", .type = LUNALLOC_BOOL, .unit = "flag", .access = "rw"};
 
 static char reason[512];
 
 static bool
-parse(const lunalloc_row_t *row, const char *text, lunalloc_value_t *value) {
+parse(const ctl_row_t *row, const char *text, lunalloc_value_t *value) {
     fmt_t why = fmt_begin(reason, sizeof reason);
-    return text_parse(row, text, strlen(text), value, &why);
+    return text_parse(row, text, strlen(text), value, &why) == text_good;
 }
 
 static void
-accepts_u(const lunalloc_row_t *row, const char *text, uint64_t expected) {
+accepts_u(const ctl_row_t *row, const char *text, uint64_t expected) {
     lunalloc_value_t value;
     if (!parse(row, text, &value)) {
         fail_msg("'%s' was refused: %s", text, reason);
@@ -29,7 +29,7 @@ accepts_u(const lunalloc_row_t *row, const char *text, uint64_t expected) {
 }
 
 static void
-refuses(const lunalloc_row_t *row, const char *text, const char *because) {
+refuses(const ctl_row_t *row, const char *text, const char *because) {
     lunalloc_value_t value;
     if (parse(row, text, &value)) {
         fail_msg("'%s' was taken", text);
@@ -166,11 +166,11 @@ test_length(void **state) {
     (void)state;
     lunalloc_value_t value;
     fmt_t why = fmt_begin(reason, sizeof reason);
-    assert_true(text_parse(&bytes_row, "12345", 2, &value, &why));
+    assert_int_equal(text_parse(&bytes_row, "12345", 2, &value, &why), text_good);
     assert_int_equal(value.v.u, 12);
-    assert_true(text_parse(&bytes_row, "4K,narenas", 2, &value, &why));
+    assert_int_equal(text_parse(&bytes_row, "4K,narenas", 2, &value, &why), text_good);
     assert_int_equal(value.v.u, 4096);
-    assert_false(text_parse(&bytes_row, "4", 0, &value, &why));
+    assert_int_equal(text_parse(&bytes_row, "4", 0, &value, &why), text_malformed);
 }
 
 static void

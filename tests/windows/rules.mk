@@ -62,7 +62,7 @@ $W/src/%.o: src/%.c $W/flags
 	@mkdir -p $(@D)
 	$(call say,CC,$@)$(WINDOWS_CC) $(WINDOWS_CFLAGS) -MMD -MP -c -o $@ $<
 
-$W/src/control/ctl_table.o: $W/control/schema_sorted.def
+$W/src/control/schema.o: $W/control/schema_sorted.def
 $W/control/schema_sorted.def: src/control/schema.def $W/flags
 	$(call sort_schema,$(WINDOWS_CC))
 

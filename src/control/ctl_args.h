@@ -1,0 +1,59 @@
+/* ctl_args.h -- what the column arg of the schema tells handlers, where it is neither an offset nor a number of theirs.
+ * Private to control/. */
+#ifndef LUNALLOC_CONTROL_CTL_ARGS_H
+#define LUNALLOC_CONTROL_CTL_ARGS_H
+
+/* arena.<i>.decay and so on */
+typedef enum {
+    ARENA_DECAY,
+    ARENA_PURGE,
+    ARENA_RESET,
+    ARENA_DESTROY
+} arena_action_t;
+
+/* arenas.bin.<i>.* */
+typedef enum {
+    BIN_NREGS,
+    BIN_NSHARDS,
+    BIN_SIZE,
+    BIN_SLAB_SIZE
+} bin_field_t;
+
+/* Numbers that hold for all arenas, arenas.*. */
+typedef enum {
+    NUMBER_ARENAS,
+    NUMBER_AUTO,
+    NUMBER_BINS,
+    NUMBER_CACHED,
+    NUMBER_HUGEPAGE,
+    NUMBER_LEXTENTS,
+    NUMBER_PAGE,
+    NUMBER_QUANTUM
+} number_t;
+
+/* How the library was built, config.*. */
+typedef enum {
+    CONFIG_YES,
+    CONFIG_DEBUG,
+    CONFIG_TORTURE
+} config_field_t;
+
+/* prof.stats.*: one of each pair. */
+enum {
+    PROF_STATS_BINS = 0,
+    PROF_STATS_LEXTENTS = 1,
+    PROF_STATS_LIVE = 0,
+    PROF_STATS_ACCUM = 2
+};
+
+/* The keywords that an unsupported option may be given (ctl_unsupported.h). */
+typedef enum {
+    KEYWORDS_ANY,
+    KEYWORDS_DSS,
+    KEYWORDS_HUGIFY,
+    KEYWORDS_METADATA_THP,
+    KEYWORDS_PERCPU,
+    KEYWORDS_COUNT
+} ctl_keywords_t;
+
+#endif
