@@ -1,4 +1,4 @@
--- Input files for programs: generated once, the same everywhere.
+-- Input files for programs: generated at first use, with the same contents on every machine.
 
 local json = require "json"
 local system = require "system"
@@ -15,7 +15,7 @@ local function generator()
     end
 end
 
---- Words by something like Zipf's law.
+--- Words whose frequencies follow roughly Zipf's law.
 local function words()
     local random, lines = generator(), {}
     for i = 1, 60000 do
@@ -43,7 +43,7 @@ end
 
 local FILES <const> = { ["words.txt"] = words, ["records.json"] = records }
 
---- The path of a file in the folder; written if it is not there.
+--- The path of a file in the folder; writes the file if it is missing.
 function data.file(folder, name)
     local path = folder .. "/" .. name
     if not system.exists(path) then

@@ -1,4 +1,4 @@
--- Takes the samples: one unmeasured round, in which system calls are counted, then measured rounds, interleaved.
+-- Takes the samples: one unmeasured round, which counts system calls, then measured rounds, interleaved.
 --
 -- A result is {row, samples = {allocator -> array of sample}, calls = {allocator -> {name -> count}}, failed =
 -- {allocator -> why}}; a sample is {wall_ns, user_us, sys_us, peak_kib, faults}.
@@ -7,10 +7,10 @@ local system = require "system"
 
 local measure = {}
 
-local LIMIT <const> = 60 -- seconds a run
+local LIMIT <const> = 60 -- seconds for a run
 local PRETOUCH_MAX <const> = 2 << 20 -- KiB
 local CALLS <const> = "madvise,munmap,mmap,mremap"
--- What would configure an allocator from outside, or change who it is.
+-- Environment variables that would configure an allocator, or replace it.
 local CLEARED <const> = { "LD_PRELOAD", "LUNALLOC_CONF", "MALLOC_CONF", "MIMALLOC_VERBOSE", "GLIBC_TUNABLES",
     "MALLOC_ARENA_MAX", "LUNALLOC_SO" }
 
@@ -24,14 +24,14 @@ local function strace_words(strace, trace)
     return strace, "-f", "-c", "--seccomp-bpf", "-e", "trace=" .. CALLS, "-o", trace
 end
 
---- The strace of this machine, if it is there and may trace.
+--- The path of strace; nil if it is not installed or must not trace.
 function measure.strace(context)
     local strace = context.find "strace"
     local works = strace and os.execute(system.command { strace_words(strace, "/dev/null") } .. " true 2>/dev/null")
     return works and strace or nil
 end
 
---- The words that run `row` on `allocator`; under strace, which writes to the file `trace`, if that is given.
+--- The command that runs `row` on `allocator`; with `trace`, under strace, which writes to that file.
 local function words_of(context, row, allocator, trace)
     local words = { context.build .. "/run", "-t", LIMIT, "-o", context.scratch .. "/stderr" }
     for _, name in ipairs(CLEARED) do
@@ -59,7 +59,7 @@ local function words_of(context, row, allocator, trace)
     return words
 end
 
---- A sample; or nil and why.
+--- A sample; or nil and the reason.
 local function run(context, row, allocator, trace)
     os.remove(context.scratch .. "/stderr")
     local line = system.output(system.command(words_of(context, row, allocator, trace)))
@@ -87,7 +87,7 @@ function measure.parse_calls(text)
     return calls
 end
 
---- The unmeasured run.
+--- The unmeasured run of a row on an allocator.
 local function warm_up(context, result, allocator)
     local trace = context.strace and context.scratch .. "/calls"
     local sample, why = run(context, result.row, allocator, trace)
@@ -121,7 +121,7 @@ local function new_result(row, allocators)
     return result
 end
 
---- rounds: how many are measured. progress(round, row) is called before each row.
+--- rounds: the number of measured ones. Calls progress(round, row) before each row.
 function measure.all(context, rows, allocators, rounds, progress)
     local results = {}
     for i, row in ipairs(rows) do

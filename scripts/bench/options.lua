@@ -1,21 +1,21 @@
--- The command line of the bench: what is asked for, or one line about what is wrong with it.
+-- The command line of the bench: parses it, or raises a message of one line about its first mistake.
 
 local options = {}
 
 options.HELP = [[
 usage: scripts/bench/bench [OPTION...]
   --quick            fewer and shorter rows, fewer rounds: about two minutes
-  --only LIST        these rows alone: names, groups or Lua patterns, separated by commas
-  --rounds N         measured rounds (5; quick: 3), after one that is not measured
-  --add NAME=LIB     one more allocator, a library to preload; NAME="LIB VAR=VALUE ..." sets its environment too.
-                     Names that begin with "lunalloc" are not peers
-  --allocators LIST  these allocators alone, separated by commas
-  --clock WHICH      what "time" is: wall (default), or cpu (user + system) where other programs are running
-  --out FILE         the JSON (build/bench.json)
-  --no-calls         do not count system calls in the unmeasured round (as when strace is missing)
-  --percent N        of the work of each row (100; quick: 30); live memory stays, mostly
-  --list             the rows and the allocators found, and nothing else
-  --help             this
+  --only LIST        run only these rows: names, groups or Lua patterns, separated by commas
+  --rounds N         number of measured rounds (default 5; quick: 3); one more, not measured, precedes them
+  --add NAME=LIB     add an allocator, a library to preload; NAME="LIB VAR=VALUE ..." also sets its environment.
+                     A name that begins with "lunalloc" is not a peer
+  --allocators LIST  run only these allocators, separated by commas
+  --clock WHICH      what "time" means: wall (default), or cpu (user + system), for a machine that is not idle
+  --out FILE         write the JSON there (default build/bench.json)
+  --no-calls         do not count system calls (as if strace were missing)
+  --percent N        do N % of the work of each row (default 100; quick: 30), mostly with the same live memory
+  --list             list the rows and the allocators found, and run nothing
+  --help             print this text
 ]]
 
 local function fail(format, ...)

@@ -1,6 +1,6 @@
 /*
- * patterns.c -- patterns NAME [PERCENT]: runs one pattern of allocation on whatever malloc the process has.
- * `patterns --list` prints their names and what they do. Nothing is measured here: run.c does that, from outside.
+ * patterns.c -- patterns NAME [PERCENT]: runs one pattern of allocation on the malloc that the process has.
+ * `patterns --list` prints the names of the patterns, and what they do. run.c measures them, from outside.
  */
 #include "patterns.h"
 

@@ -1,9 +1,9 @@
 /*
- * patterns.h -- what the patterns of allocation share.
+ * patterns.h -- helpers for the patterns of allocation, and the rules for writing one.
  *
- * A pattern does the same work whatever malloc is: its sizes, orders and counts come from fixed seeds and constants,
- * and nothing in it looks at a clock, at the number of processors, or at addresses. It uses the standard names only,
- * and writes to every block that it gets. `percent` scales the amount of work, not the amount of live memory.
+ * A pattern does the same work on every malloc: its sizes, orders and counts derive from fixed seeds and constants, and
+ * nothing in it depends on a clock, on the number of processors, or on addresses. It calls the standard functions only,
+ * and writes to every block that it allocates. `percent` scales the amount of work, not the amount of live memory.
  */
 #ifndef BENCH_PATTERNS_H
 #define BENCH_PATTERNS_H
@@ -17,19 +17,19 @@ typedef struct {
     const char *doc;
 } pattern_t;
 
-/* Each ends with a row without a name. */
+/* The patterns of each file; the last element has no name. */
 extern const pattern_t small_patterns[], travel_patterns[], thread_patterns[], large_patterns[];
 
-/* A thread's function, called with the thread's number. */
+/* The function that a thread runs; it gets the thread's number, 0 .. n - 1. */
 typedef void (*worker_t)(size_t number, void *context);
 
-/* Runs so many threads at once, and waits for their ends. */
+/* Runs n threads at once, and waits until they end. */
 void run_threads(size_t n, worker_t worker, void *context);
 
-/* Ends the process: no memory, or no thread. */
+/* Ends the process with a message: memory or threads are exhausted. */
 _Noreturn void give_up(const char *what);
 
-/* A block whose first byte is written, or every page of it; a block that was resized. */
+/* malloc or realloc that never fails: give_up. filled writes to the first byte, filled_pages to each page. */
 char *filled(size_t size);
 char *resized(char *block, size_t size);
 char *filled_pages(size_t size);
@@ -55,7 +55,7 @@ below(uint64_t random, size_t n) {
     return (size_t)((random >> 32) * n >> 32);
 }
 
-/* low << 0 .. doublings: between any two powers of two as likely as between any others. */
+/* A size from low to low << doublings, log-uniform: it is as likely between any two successive powers of two. */
 static inline size_t
 log_uniform(uint64_t *state, size_t low, size_t doublings) {
     size_t base = low << below(next_random(state), doublings);

@@ -1,11 +1,11 @@
 /*
- * patterns_large.c -- blocks of whole pages: what decides is how pages are reused, given back and faulted in again.
+ * patterns_large.c -- blocks of whole pages: they measure how pages are reused, given back and faulted in again.
  */
 #include "patterns.h"
 
 #include <stdlib.h>
 
-/* ---- large and huge: replaced at random, every page written ---- */
+/* ---- large and huge: blocks replaced in random order, every page written ---- */
 
 enum {
     LARGE_THREADS = 4,
@@ -49,7 +49,7 @@ run_huge(size_t percent) {
     }
 }
 
-/* ---- realloc: vectors that grow by half until they are given up ---- */
+/* ---- realloc: vectors that grow by half until they are freed ---- */
 
 enum {
     VECTORS = 64,

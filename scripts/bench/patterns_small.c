@@ -1,17 +1,17 @@
 /*
- * patterns_small.c -- one thread, small blocks: the cost of the calls themselves, and of the layout they lead to.
+ * patterns_small.c -- one thread and small blocks: they measure the calls themselves, and the layout that results.
  */
 #include "patterns.h"
 
 #include <stdlib.h>
 
 enum {
-    PAIRS = 600000, /* these are per percent */
+    PAIRS = 600000, /* per percent, and so are the next ones */
     RANDOM_OPS = 120000,
     MIXED_OPS = 200000,
     CALLOC_OPS = 30000,
     ALIGNED_OPS = 120000,
-    BULK_ROUNDS = 400, /* this is for 100 percent */
+    BULK_ROUNDS = 400, /* for 100 percent */
     RANDOM_SLOTS = 1 << 16,
     BULK_SLOTS = 1 << 16,
     MIXED_SLOTS = 1 << 12
@@ -67,7 +67,7 @@ run_bulk(size_t percent) {
     }
 }
 
-/* The block must be used: the compiler knows what calloc's memory holds. */
+/* Uses the block, since the compiler knows what calloc's memory holds and could drop the call. */
 static void
 run_calloc(size_t percent) {
     uint64_t state = seed_of(2);
@@ -101,7 +101,7 @@ run_aligned(size_t percent) {
 }
 
 const pattern_t small_patterns[] = {
-    {"pair", run_pair, "one block of 64 B, over and over"},
+    {"pair", run_pair, "one block of 64 B, allocated and freed again and again"},
     {"random", run_random, "64 Ki slots, freed and refilled in random order with 16 B to 2 KiB"},
     {"mixed", run_mixed, "4 Ki slots, freed and refilled in random order with 8 B to 4 KiB, small ones more often"},
     {"bulk", run_bulk, "64 Ki blocks of 32 B, then all of them freed, again and again"},

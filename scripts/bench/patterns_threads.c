@@ -1,6 +1,6 @@
 /*
- * patterns_threads.c -- threads that come and go, that share cache lines, that sit idle; and the same total work on
- * ever more of them.
+ * patterns_threads.c -- threads that start and end, that share cache lines, or that are idle; and the same total work
+ * on more and more threads.
  */
 #include "patterns.h"
 
@@ -14,8 +14,8 @@ enum {
     CHURN_ROUNDS = 112,
     CHURN_THREADS = 8,
     CHURN_SLOTS = 1 << 14,
-    CHURN_KEPT = 40,  /* per percent: what a thread leaves behind, in the slots, at the height of a wave */
-    CHURN_OPS = 120,  /* per percent: what it allocates and frees itself */
+    CHURN_KEPT = 40,  /* per percent: blocks that a thread leaves behind in the slots, at the peak of a wave */
+    CHURN_OPS = 120,  /* per percent: blocks that it allocates and frees itself */
     CHURN_PERIOD = 16 /* rounds of a wave: the live set grows for half of them, then shrinks */
 };
 
@@ -86,28 +86,28 @@ run_sharing_active(size_t percent) {
 
 typedef struct {
     size_t percent;
-    char *gifts[SHARERS];
-} gifts_t;
+    char *blocks[SHARERS];
+} first_blocks_t;
 
-/* What the thread frees lies beside another thread's gift; what it gets for it should not. */
+/* The thread frees a block beside another thread's; the blocks that it then allocates should not be beside that one. */
 static void
 passive_worker(size_t number, void *context) {
-    gifts_t *gifts = context;
-    write_often(gifts->gifts[number]);
-    free(gifts->gifts[number]);
-    sharing_worker(number, &gifts->percent);
+    first_blocks_t *first = context;
+    write_often(first->blocks[number]);
+    free(first->blocks[number]);
+    sharing_worker(number, &first->percent);
 }
 
 static void
 run_sharing_passive(size_t percent) {
-    gifts_t gifts = {percent, {NULL}};
+    first_blocks_t first = {percent, {NULL}};
     for (size_t i = 0; i < SHARERS; i++) {
-        gifts.gifts[i] = filled(SHARED_SIZE);
+        first.blocks[i] = filled(SHARED_SIZE);
     }
-    run_threads(SHARERS, passive_worker, &gifts);
+    run_threads(SHARERS, passive_worker, &first);
 }
 
-/* ---- idle: what a thread costs that has allocated a little and waits ---- */
+/* ---- idle: the cost of a thread that has allocated a little and waits ---- */
 
 enum {
     IDLE_THREADS = 512,
@@ -198,7 +198,7 @@ const pattern_t thread_patterns[] = {
     {"churn", run_churn, "112 rounds of 8 threads; the blocks that they leave behind grow in number, then shrink"},
     {"sharing_active", run_sharing_active, "2 threads write 200 times to each 8-byte block that they allocate"},
     {"sharing_passive", run_sharing_passive, "the same, after freeing a block of the main thread beside the other's"},
-    {"idle", run_idle, "512 threads that allocate 50 small blocks, free half of them and wait"},
+    {"idle", run_idle, "512 threads that allocate 50 small blocks each, free half of them and wait"},
     {"threads_1", run_threads_1, "random replacement of 16 B to 1 KiB in 256 slots a thread, on 1 thread"},
     {"threads_2", run_threads_2, "the same total on 2 threads"},
     {"threads_8", run_threads_8, "the same total on 8 threads"},

@@ -1,5 +1,5 @@
 /*
- * patterns_travel.c -- blocks that live for a batch, or are freed by another thread than the one that allocated them.
+ * patterns_travel.c -- blocks that live for a batch, or that another thread frees than allocated them.
  */
 #include "patterns.h"
 
@@ -7,7 +7,7 @@
 #include <stdatomic.h>
 #include <stdlib.h>
 
-/* ---- batches: each thread for itself ---- */
+/* ---- batches: each thread frees its own blocks ---- */
 
 enum {
     BATCH_THREADS = 2,
@@ -70,7 +70,7 @@ put(queue_t *queue, char **batch) {
     pthread_mutex_unlock(&queue->mutex);
 }
 
-/* NULL when there will be no more. */
+/* NULL when no batch will follow. */
 static char **
 take(queue_t *queue) {
     char **batch = NULL;
@@ -134,7 +134,7 @@ run_remote(size_t percent) {
     run_threads(2 * PRODUCERS, remote_worker, &queue);
 }
 
-/* ---- server: a thread replaces blocks for a while, then a successor inherits them ---- */
+/* ---- server: a thread replaces blocks for a while, then ends and leaves them to the next one ---- */
 
 enum {
     LINES = 4, /* of succession */
@@ -160,7 +160,7 @@ serve(void *argument) {
     return NULL;
 }
 
-/* A detached thread would outlive the count of generations: each is joined before the next one starts. */
+/* Joins each thread before the next one starts, so that the number of threads is exact. */
 static void
 server_line(size_t number, void *context) {
     estate_t *estate = (estate_t *)filled(sizeof *estate);
@@ -183,7 +183,7 @@ run_server(size_t percent) {
     run_threads(LINES, server_line, &percent);
 }
 
-/* ---- exchange: blocks wander between threads through shared slots ---- */
+/* ---- exchange: blocks move between threads through shared slots ---- */
 
 enum {
     EXCHANGERS = 4,
@@ -213,7 +213,7 @@ run_exchange(size_t percent) {
 const pattern_t travel_patterns[] = {
     {"batches", run_batches, "2 threads: batches of 500 to 4,000 mixed small blocks, freed in another order"},
     {"remote", run_remote, "2 threads allocate batches of 128 blocks, 2 others free them"},
-    {"server", run_server, "4 lines of threads: each replaces random blocks that it inherits from the one before"},
+    {"server", run_server, "4 lines of threads: each replaces random blocks that the one before left to it"},
     {"exchange", run_exchange, "4 threads swap blocks of 16 B to 2 KiB through 4 Ki shared slots"},
     {NULL, NULL, NULL},
 };

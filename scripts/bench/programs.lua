@@ -1,10 +1,9 @@
--- Real programs, from Debian. Each row: name, doc, needs (programs), quick (also a row of the short bench), and
--- command(context): argv, or nil and why it can't run; and {input =, environment =, times =, socket =, client =} (see
--- run.c). The context has find(program), root, scratch (a folder), data(name) (a generated file, see data.lua) and
--- scaled(n).
+-- Rows of the bench that run real programs, from Debian. A row has a name, a doc, needs (programs), quick (whether the
+-- short bench runs it), and command(context), which returns argv, or nil and the reason why it can't run; and a table
+-- {input =, environment =, times =, socket =, client =} (see run.c). The context has find(program), root, scratch (a
+-- folder), data(name) (a generated file, see data.lua) and scaled(n).
 --
--- redis-server is the same program as redis-check-rdb, by the name that it is called with; Debian's package of that
--- name would start a service.
+-- redis-server is the program redis-check-rdb under another name. Debian's package redis-server would start a service.
 
 local system = require "system"
 
@@ -148,7 +147,7 @@ local rows = {
     },
 }
 
---- The rows whose programs are here; and array of {name =, why =} of the others.
+--- The rows whose programs are installed; and an array of {name =, why =} of the others.
 function programs.rows(context)
     local found, skipped = {}, {}
     for _, row in ipairs(rows) do

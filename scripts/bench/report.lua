@@ -1,13 +1,13 @@
--- From samples to figures, to tables, to JSON. How to read the tables stands in `bench`.
+-- Turns samples into medians, tables and JSON. `bench` says how to read the tables.
 
-local figures = require "figures"
+local statistics = require "statistics"
 local json = require "json"
 
 local report = {}
 
 local WIDTH <const> = 120
 local NAME <const> = 20 -- columns of the row's name
-local LIMIT <const> = 1.15 -- rows in which lunalloc takes longer than this times the best peer are named
+local LIMIT <const> = 1.15 -- the report names rows in which lunalloc takes longer than this times the best peer
 
 local function is_ours(name)
     return name:find "^lunalloc" ~= nil
@@ -17,7 +17,7 @@ local function is_peer(name)
     return not is_ours(name)
 end
 
--- ---- figures of a row ----------------------------------------------------------------------------------------------
+-- ---- statistics of a row -------------------------------------------------------------------------------------------
 
 local function column(samples, value)
     local list = {}
@@ -41,8 +41,8 @@ local function condense(result, names, clock)
         result[quantity] = {}
         for _, name in ipairs(names) do
             local list = column(result.samples[name], value)
-            result[quantity][name] = #list > 0 and figures.median(list) or nil
-            result.spread[name] = quantity == "time" and #list > 0 and figures.spread(list) or result.spread[name]
+            result[quantity][name] = #list > 0 and statistics.median(list) or nil
+            result.spread[name] = quantity == "time" and #list > 0 and statistics.spread(list) or result.spread[name]
         end
     end
     result.complete = next(result.failed) == nil
@@ -62,10 +62,10 @@ local function head(out, title, names, width)
     out(table.concat(line))
 end
 
---- The ratio to the best peer's median (to the best, without peers), and what the row's best peer took.
+--- A line of ratios to the best peer's median (without peers: to the best), and that median.
 local function ratio_row(out, result, names, quantity, format, scale, width, spread)
-    local _, base = figures.lowest(result[quantity], is_peer)
-    local _, best = figures.lowest(result[quantity])
+    local _, base = statistics.lowest(result[quantity], is_peer)
+    local _, best = statistics.lowest(result[quantity])
     base = base or best
     local line = { ("%-" .. NAME .. "s"):format(result.row.name), cell(9, base and format:format(base / scale) or "-") }
     for _, name in ipairs(names) do
@@ -128,13 +128,13 @@ end
 
 local GROUPS <const> = { "pattern", "scenario", "program" }
 
---- group or "all" -> allocator -> {time, rss, product}; with the number of rows.
+--- group or "all" -> { rows = number of rows, of = allocator -> {time, rss, product} }.
 local function all_means(results, names)
     local means = {}
     for _, group in ipairs { "all", table.unpack(GROUPS) } do
         local rows = complete_rows(results, group ~= "all" and group or nil)
         if #rows > 0 then
-            means[group] = { rows = #rows, of = figures.geomeans(rows, names) }
+            means[group] = { rows = #rows, of = statistics.geomeans(rows, names) }
         end
     end
     return means
@@ -164,10 +164,10 @@ local function means_of(quantity, mean)
     return values
 end
 
---- Our geometric mean of a quantity over all rows, beside the lowest of the peers'.
+--- Prints lunalloc's geometric mean of a quantity over all rows, and its ratio to the lowest peer's.
 local function print_verdict(out, quantity, means, names)
     local values = means_of(quantity, means.all)
-    local peer, lowest = figures.lowest(values, is_peer)
+    local peer, lowest = statistics.lowest(values, is_peer)
     for _, name in ipairs(names) do
         if peer and is_ours(name) then
             out(("%s: %s geomean %.3f = %.3f x the lowest peer's (%s %.3f)"):format(name, quantity, values[name],
@@ -180,7 +180,7 @@ local function print_slow_rows(out, results, names)
     for _, name in ipairs(names) do
         local slow = {}
         for _, result in ipairs(results) do
-            local _, best = figures.lowest(result.time, is_peer)
+            local _, best = statistics.lowest(result.time, is_peer)
             if best and result.time[name] and result.time[name] > LIMIT * best then
                 slow[#slow + 1] = ("%s %.2f"):format(result.row.name, result.time[name] / best)
             end
@@ -203,7 +203,7 @@ local function print_failures(out, results, names)
     end
 end
 
---- Prints everything through out(line). Returns the geometric means.
+--- Prints the report by calls of out(line). Returns the geometric means.
 function report.print(out, results, names, clock)
     for _, result in ipairs(results) do
         condense(result, names, clock)

@@ -1,5 +1,5 @@
--- The rows of the bench: patterns (C, patterns.c), scenarios (scripts/scenarios/ with a fixed number of operations) and
--- programs. A row is {name, group, doc, quick, argv, input, environment, times, socket, client}.
+-- The rows of the bench: patterns (patterns.c), scenarios (scripts/scenarios/, with a fixed number of operations) and
+-- programs (programs.lua). A row is {name, group, doc, quick, argv, input, environment, times, socket, client}.
 
 local data = require "data"
 local programs = require "programs"
@@ -7,11 +7,11 @@ local system = require "system"
 
 local rows = {}
 
--- Rows of the short bench.
+-- Patterns of the short bench.
 local QUICK_PATTERNS <const> = { pair = true, random = true, bulk = true, batches = true, remote = true, server = true,
     churn = true, large = true, huge = true, realloc = true, idle = true, threads_2 = true, threads_64 = true }
 
--- File, operations, times, quick.
+-- Scenarios: file, operations, times, quick.
 local SCENARIOS <const> = {
     { "cache_line_sharing", 400000, 1 },
     { "cross_thread_bleed", 2000000, 1, true },
@@ -31,7 +31,7 @@ local function add_patterns(list, context)
     end
 end
 
---- The module's own library must not come in beside the allocator under test.
+--- LUNALLOC_SO keeps the module from loading its own library beside the allocator under test.
 local function scenario_environment(root)
     return { "LUA_PATH=" .. root .. "/lua/?.lua;" .. root .. "/lua/?/init.lua",
         "LUA_CPATH=" .. root .. "/build/lua/?.so", "LUNALLOC_SO=/nonexistent" }
@@ -65,7 +65,7 @@ local function wanted(row, options)
     return false
 end
 
---- root, build, scratch: folders; percent: of the work of the full bench.
+--- root: the tree. percent: share of the work of the full bench.
 function rows.context(root, percent)
     local context = { root = root, build = root .. "/build/bench", scratch = root .. "/build/bench/scratch" }
     local found = {}
@@ -84,7 +84,7 @@ function rows.context(root, percent)
     return context
 end
 
---- All rows that the options ask for and that can run here; and array of {name =, why =} of those that can't.
+--- The rows that the options select and that can run here; and an array of {name =, why =} of those that can't.
 function rows.list(context, options)
     local all, skipped, list = {}, {}, {}
     add_patterns(all, context)

@@ -1,24 +1,24 @@
 /*
- * run.c -- runs a command on a given allocator and prints what it took, on one line:
+ * run.c -- runs a command on a given allocator, measures it, and prints one line:
  *
  *     status wall_ns user_us sys_us peak_rss_kib faults
  *
  *     run [OPTION...] -- COMMAND [ARGUMENT...] [-- CLIENT [ARGUMENT...]]
  *
- *   -l LIBRARY      preloaded into the command and into what it starts
- *   -e NAME=VALUE   added to the command's environment; NAME alone is taken out of it
- *   -p KIB          touch and give back this much memory first: on a virtual machine the first touch of memory that the
- *                   host has taken back costs many times a page fault, and would fall on whoever comes first
- *   -n TIMES        runs the command so often, one after the other: times and faults are sums, the peak is the largest
+ *   -l LIBRARY      preloads it into the command and into the processes that the command starts
+ *   -e NAME=VALUE   sets a variable in the command's environment; NAME alone removes one
+ *   -p KIB          first touches this much memory and gives it back: on a virtual machine the first touch of memory
+ *                   that the host has reclaimed costs many times a page fault, and would be charged to the first row
+ *   -n TIMES        runs the command TIMES times in succession: times and faults are sums, the peak is the largest
  *   -i FILE         standard input (default: /dev/null)
  *   -o FILE         standard error (default: /dev/null); standard output always goes to /dev/null
  *   -t SECONDS      kills the command after that time (default 60); its status is then 137
- *   -s SOCKET       the command is a server: as soon as it listens on this socket, CLIENT runs, on the system's malloc;
- *                   the wall time is the client's, everything else is the server's, which is ended by SIGTERM to its
- *                   process group (the command may be a tracer, which does not pass it on)
+ *   -s SOCKET       the command is a server: when it listens on this socket, CLIENT runs, on the system's malloc. The
+ *                   wall time is the client's; all else is the server's. At the end the server's process group gets
+ *                   SIGTERM (the group, since the command may be a tracer, which does not pass the signal on)
  *
- * Times, peak and faults are those of the command and of all its children that it has waited for; the peak is that of
- * the largest of them. `status` is an exit status, or 128 + signal. A command must not fork away.
+ * Times, peak and faults are those of the command and of all children that it has waited for; the peak is that of the
+ * largest of them. `status` is an exit status, or 128 + signal. A command must not leave processes behind.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -61,7 +61,7 @@ typedef struct {
     long peak_kib, faults;
 } usage_t;
 
-/* The command and the client, each the leader of a process group: what the alarm kills. */
+/* The command and the client, each the leader of a process group. The alarm kills these groups. */
 static volatile pid_t running[2];
 
 static void
@@ -77,7 +77,7 @@ now(void) {
     return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
 }
 
-/* On the alarm, which then comes back every second, should one of them have been about to start; or to the end. */
+/* Called on the alarm, which then repeats every second, in case one of them was about to start; and at the end. */
 static void
 kill_running(int signal) {
     for (int i = 0; i < 2; i++) {
@@ -144,7 +144,7 @@ start(char **command, bool tested) {
     return pid;
 }
 
-/* In a child of its own: what this process has touched would count as the peak of those that it starts. */
+/* Runs in a child of its own: the peak of a process includes what it inherits from the process that starts it. */
 static void
 pretouch(size_t kib) {
     pid_t pid = fork();

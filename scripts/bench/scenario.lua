@@ -1,9 +1,9 @@
--- scenario.lua FILE OPS [TIMES] -- runs a script of scripts/scenarios/ with a fixed number of operations in place of
--- its duration, on the malloc of this process, so that its time can be compared.
+-- scenario.lua FILE OPS [TIMES] -- runs a script of scripts/scenarios/ with a fixed number of operations instead of a
+-- duration, on the malloc of this process, so that its time can be compared.
 --
--- The script meets a module whose workload{} is this file's: without duration, rate and phases (which are given in
--- times), OPS operations long unless the script counts them itself; where all blocks have one size above a page, as
--- many fewer, so that as many bytes are written. A workload that the script starts by run() is run TIMES times.
+-- It replaces workload{} of the module that the script loads. Duration, rate and phases, which depend on time, are
+-- dropped, and the workload is OPS operations long, unless the script sets `ops`. If all blocks have one size above a
+-- page, there are fewer operations in proportion, so that as many bytes are written. run() runs a workload TIMES times.
 
 local la = require "lunalloc"
 

@@ -1,4 +1,4 @@
--- What the bench asks of the machine: files, programs, the output of commands, what it runs on.
+-- Access of the bench to the machine: files, programs, the output of commands, the machine's description.
 
 local system = {}
 
@@ -14,7 +14,7 @@ function system.command(words)
     return table.concat(quoted, " ")
 end
 
---- Standard output of a shell command without its last newline; "" if there is none.
+--- The standard output of a shell command without its last newline.
 function system.output(command)
     local pipe <close> = assert(io.popen(command .. " 2>/dev/null"))
     return (pipe:read "a":gsub("\n$", ""))
@@ -35,7 +35,8 @@ function system.exists(path)
     return file ~= nil
 end
 
---- Where a program is; in the system's own folders first, where no wrapper of a version manager is in the way.
+--- The path of a program; nil if there is none. The system's own folders are searched first, since elsewhere a version
+--- manager's wrapper may have the name.
 function system.find(program)
     for _, folder in ipairs { "/usr/bin/", "/bin/", "/usr/local/bin/" } do
         if system.exists(folder .. program) then
@@ -46,7 +47,7 @@ function system.find(program)
     return path ~= "" and path or nil
 end
 
---- The path of a shared library that the dynamic linker knows by this name.
+--- The path of a shared library that the dynamic linker finds by this name; nil if there is none.
 function system.library(soname)
     local cache = system.output "/sbin/ldconfig -p"
     for line in cache:gmatch "[^\n]+" do
@@ -57,7 +58,7 @@ function system.library(soname)
     end
 end
 
---- Debian's package and version of a file, or nil.
+--- The Debian package of a file, and its version; nil if no package has it.
 function system.package(path)
     local real = system.output("realpath " .. system.quote(path))
     for _, candidate in ipairs { real, (real:gsub("^/usr", "")) } do

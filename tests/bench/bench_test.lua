@@ -6,7 +6,7 @@ local test = ...
 local root = io.popen("pwd"):read "l"
 package.path = root .. "/scripts/bench/?.lua;" .. package.path
 
-local figures = require "figures"
+local statistics = require "statistics"
 local json = require "json"
 local measure = require "measure"
 local report = require "report"
@@ -32,25 +32,25 @@ end
 -- ---- arithmetic ----------------------------------------------------------------------------------------------------
 
 test("median and spread", function()
-    near(figures.median { 3, 1, 2 }, 2)
-    near(figures.median { 4, 1, 2, 3 }, 2.5)
-    near(figures.median { 7 }, 7)
-    near(figures.spread { 8, 10, 13 }, 0.5)
-    near(figures.spread { 0, 0 }, 0)
+    near(statistics.median { 3, 1, 2 }, 2)
+    near(statistics.median { 4, 1, 2, 3 }, 2.5)
+    near(statistics.median { 7 }, 7)
+    near(statistics.spread { 8, 10, 13 }, 0.5)
+    near(statistics.spread { 0, 0 }, 0)
 end)
 
 test("geometric mean", function()
-    near(figures.geomean { 2, 8 }, 4)
-    near(figures.geomean { 1, 10, 100 }, 10)
-    test.equal(figures.geomean {}, nil)
+    near(statistics.geomean { 2, 8 }, 4)
+    near(statistics.geomean { 1, 10, 100 }, 10)
+    test.equal(statistics.geomean {}, nil)
 end)
 
 test("the lowest value, of those allowed", function()
-    local name, value = figures.lowest { a = 3, b = 2, c = 2 }
+    local name, value = statistics.lowest { a = 3, b = 2, c = 2 }
     test.equal(name, "b")
     test.equal(value, 2)
-    test.equal((figures.lowest({ a = 3, b = 2 }, function(n) return n ~= "b" end)), "a")
-    test.equal(figures.lowest({ a = 3 }, function() return false end), nil)
+    test.equal((statistics.lowest({ a = 3, b = 2 }, function(n) return n ~= "b" end)), "a")
+    test.equal(statistics.lowest({ a = 3 }, function() return false end), nil)
 end)
 
 test("means of ratios to the best of each row", function()
@@ -58,7 +58,7 @@ test("means of ratios to the best of each row", function()
         { time = { x = 1, y = 4 }, rss = { x = 20, y = 10 } },
         { time = { x = 3, y = 3 }, rss = { x = 80, y = 10 } },
     }
-    local means = figures.geomeans(rows, { "x", "y" })
+    local means = statistics.geomeans(rows, { "x", "y" })
     near(means.x.time, 1)
     near(means.y.time, 2)
     near(means.x.rss, 4)

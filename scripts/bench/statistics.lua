@@ -1,9 +1,9 @@
--- The arithmetic of the bench: medians, spreads, ratios, geometric means. Knows nothing of how samples are taken.
+-- The arithmetic of the bench: medians, spreads, ratios, geometric means. measure.lua takes the samples.
 
-local figures = {}
+local statistics = {}
 
---- The middle one; of an even number, the mean of the two in the middle.
-function figures.median(samples)
+--- The middle value; the mean of the two in the middle if their number is even.
+function statistics.median(samples)
     local sorted = table.move(samples, 1, #samples, 1, {})
     table.sort(sorted)
     local n = #sorted
@@ -11,13 +11,13 @@ function figures.median(samples)
 end
 
 --- (max - min) / median
-function figures.spread(samples)
+function statistics.spread(samples)
     local low, high = math.min(table.unpack(samples)), math.max(table.unpack(samples))
-    return high == low and 0.0 or (high - low) / figures.median(samples)
+    return high == low and 0.0 or (high - low) / statistics.median(samples)
 end
 
---- nil of an empty list.
-function figures.geomean(values)
+--- The geometric mean; nil for an empty list.
+function statistics.geomean(values)
     local sum = 0.0
     for _, value in ipairs(values) do
         sum = sum + math.log(value)
@@ -25,8 +25,9 @@ function figures.geomean(values)
     return #values > 0 and math.exp(sum / #values) or nil
 end
 
---- The name with the lowest value, and the value; `allowed(name)` leaves names out. By name among equals.
-function figures.lowest(values, allowed)
+--- The name with the lowest value, and the value; the first name in order among equals. Skips names for which
+--- `allowed(name)` is false.
+function statistics.lowest(values, allowed)
     local best
     for name, value in pairs(values) do
         if (not allowed or allowed(name)) and
@@ -38,18 +39,18 @@ function figures.lowest(values, allowed)
 end
 
 --- Geometric means over rows. rows: array of {time = {allocator -> value}, rss = {...}}, each with all allocators.
---- Returns allocator -> {time, rss, product}: means of the ratio to the best of each row.
-function figures.geomeans(rows, allocators)
+--- Returns allocator -> {time, rss, product}: means of the ratios to the best of each row.
+function statistics.geomeans(rows, allocators)
     local means = {}
     for _, name in ipairs(allocators) do
         local mean = {}
         for _, quantity in ipairs { "time", "rss" } do
             local ratios = {}
             for _, row in ipairs(rows) do
-                local _, best = figures.lowest(row[quantity])
+                local _, best = statistics.lowest(row[quantity])
                 ratios[#ratios + 1] = row[quantity][name] / best
             end
-            mean[quantity] = figures.geomean(ratios)
+            mean[quantity] = statistics.geomean(ratios)
         end
         mean.product = mean.time and mean.time * mean.rss
         means[name] = mean
@@ -57,4 +58,4 @@ function figures.geomeans(rows, allocators)
     return means
 end
 
-return figures
+return statistics
