@@ -1,6 +1,5 @@
--- Cross-thread bleed: every thread frees half of its blocks in another thread, so memory that one thread's cache
--- gives out comes back to another's. An allocator that never returns it to where it came from grows without end:
--- watch RSS/live.
+-- Cross-thread bleed: another thread frees half of each thread's blocks, so memory that one thread's cache gives out
+-- returns to another's. An allocator that never returns it to its origin grows without end: watch RSS/live.
 --
 --     lunalloc scripts/scenarios/cross_thread_bleed.lua [duration]
 

@@ -1,5 +1,5 @@
--- Fragmentation bomb: fill memory with small blocks of which one in fifty is to stay, let the others die, and go on
--- with another size. The survivors hold on to pages that nothing else fits into: watch fragmentation and RSS/live.
+-- Fragmentation bomb: memory is filled with small blocks of which one in fifty stays; the others die, and the load goes
+-- on with blocks that die young. The survivors keep pages that serve little else: watch fragmentation and RSS/live.
 --
 --     lunalloc scripts/scenarios/fragmentation_bomb.lua [duration]
 

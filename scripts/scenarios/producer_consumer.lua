@@ -1,5 +1,5 @@
--- Producer and consumer: threads 1 and 2 allocate messages and free none of them, thread 3 frees them all. Producers'
--- caches are always empty and the consumer's always full; the cost is in how blocks travel back.
+-- Producer and consumer: threads 1 and 2 allocate messages, thread 3 frees them all. The producers' caches are always
+-- empty and the consumer's is always full, so the cost is that of returning blocks.
 --
 --     lunalloc scripts/scenarios/producer_consumer.lua [duration]
 

@@ -1,5 +1,5 @@
--- Realloc growth: buffers that grow by half, 24 times, from 16 bytes to a few hundred KiB, as vectors and strings do;
--- 200 of them at a time in each thread, among short-lived small blocks that take the room behind them.
+-- Realloc growth: buffers grow by half, 24 times, from 16 bytes to a few hundred KiB, as vectors and strings do. Each
+-- thread has 200 of them at a time, among short-lived small blocks that occupy the memory behind them.
 --
 --     lunalloc scripts/scenarios/realloc_growth.lua [duration]
 

@@ -1,5 +1,5 @@
--- Size ramp: the same amount of memory in blocks of 16 bytes, then 64, 256, ... 1 MiB. Pages that held one size must
--- serve the next: what is kept for sizes that are out of use shows as RSS above that of the first step.
+-- Size ramp: the same amount of memory in blocks of 16 bytes, then 64, 256, ... 1 MiB. Pages of one size must serve the
+-- next: memory that is kept for sizes no longer in use shows as RSS above that of the first step.
 --
 --     lunalloc scripts/scenarios/size_ramp.lua [duration]
 

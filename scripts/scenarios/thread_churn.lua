@@ -1,6 +1,6 @@
--- Thread churn: rounds of 16 threads that live for a moment each, as a server does that starts a thread for a
--- request. What a thread's cache held must come back when the thread ends: RSS after the last round is compared with
--- RSS after the first quarter of them.
+-- Thread churn: rounds of 16 short-lived threads, as in a server that starts a thread for each request. The memory of a
+-- thread's cache must be reused after the thread has ended: RSS after the last round is compared with RSS after a
+-- quarter of the time.
 --
 --     lunalloc scripts/scenarios/thread_churn.lua [duration]
 
