@@ -37,7 +37,7 @@ allocate_block(const lunalloc_api_t *api, size_t size, size_t alignment) {
 
 static int
 fail_memory(lua_State *L, size_t size) {
-    return core_fail(L, "ENOMEM", "there is no memory for a block of %zu bytes", size);
+    return core_fail(L, "ENOMEM", "no block of %zu bytes is available", size);
 }
 
 /* 0, or 3 after pushing a failure. */

@@ -1,10 +1,9 @@
 /*
- * controls.c -- the controls as primitives: one function for each of lunalloc_ctl_*. What they mean together (the tree,
- * described values, settings restored on scope exit) is made of them in Lua.
+ * controls.c -- the controls as primitives: a function for each lunalloc_ctl_*(). Lua makes the tree of controls, the
+ * descriptions and completion of them; settings.c sets several at once.
  */
 #include "core.h"
 
-#include <stdio.h>
 #include <string.h>
 
 enum {
@@ -17,7 +16,7 @@ static const char *const type_names[] = {
     [LUNALLOC_STRING] = "string", [LUNALLOC_POINTER] = "pointer", [LUNALLOC_STRUCT] = "struct",
 };
 
-/* A control's name. One with a zero byte inside is no name, and must not pass for the part before it. */
+/* The name of a control, at 1. One with a zero byte raises: C would take the part before it for the name. */
 static const char *
 check_name(lua_State *L, const char *call) {
     if (lua_type(L, 1) != LUA_TSTRING) {
@@ -30,7 +29,7 @@ check_name(lua_State *L, const char *call) {
     return name;
 }
 
-/* With the library's own words. */
+/* Fails with the library's message. */
 static int
 fail_unknown(lua_State *L, const lunalloc_api_t *api, const char *name) {
     char message[MESSAGE_SIZE] = "";
@@ -84,62 +83,39 @@ get(lua_State *L) {
 }
 
 bool
-core_push_text(lua_State *L, const lunalloc_value_t *value) {
-    char digits[32];
-    switch (value->type) {
-    case LUNALLOC_BOOL:
-        lua_pushstring(L, value->v.b ? "true" : "false");
-        return true;
-    case LUNALLOC_UNSIGNED:
-    case LUNALLOC_SIZE:
-    case LUNALLOC_U64:
-        snprintf(digits, sizeof(digits), "%llu", (unsigned long long)value->v.u);
-        lua_pushstring(L, digits);
-        return true;
-    case LUNALLOC_SSIZE:
-        lua_pushfstring(L, "%I", (LUAI_UACINT)value->v.i);
-        return true;
-    case LUNALLOC_STRING:
-        lua_pushstring(L, value->v.s != NULL ? value->v.s : "");
-        return true;
-    default:
-        return false;
-    }
-}
-
-const char *
-core_check_text(lua_State *L, const char *call, int arg, int stack) {
-    int type = lua_type(L, stack);
+core_to_value(lua_State *L, const char *call, int arg, int stack, lunalloc_value_t *value) {
+    int type = lua_type(L, stack), whole;
+    lua_Integer integer = lua_tointegerx(L, stack, &whole);
     if (type == LUA_TNONE || type == LUA_TNIL) {
-        return NULL;
+        return false;
     } else if (type == LUA_TBOOLEAN) {
-        return lua_toboolean(L, stack) ? "true" : "false";
+        *value = (lunalloc_value_t){.type = LUNALLOC_BOOL, .v.b = lua_toboolean(L, stack)};
+        return true;
+    } else if (type == LUA_TNUMBER && whole) {
+        *value = (lunalloc_value_t){.type = LUNALLOC_SSIZE, .v.i = integer};
+        return true;
     } else if (type != LUA_TNUMBER && type != LUA_TSTRING) {
         core_bad_type(L, call, arg, stack, "boolean, number or string");
     }
-    lua_Integer whole;
-    if (type == LUA_TNUMBER && lua_numbertointeger(lua_tonumber(L, stack), &whole) && !lua_isinteger(L, stack) &&
-        (lua_Number)whole == lua_tonumber(L, stack)) {
-        lua_pushinteger(L, whole);
-        lua_replace(L, stack);
-    }
-    const char *text = lua_tostring(L, stack);
-    if (strlen(text) != lua_rawlen(L, stack)) {
+    *value = (lunalloc_value_t){.type = LUNALLOC_STRING, .v.s = lua_tostring(L, stack)};
+    if (strlen(value->v.s) != lua_rawlen(L, stack)) {
         core_bad_argument(L, call, arg, "a value without zero bytes expected");
     }
-    return text;
+    return true;
 }
 
+/* set(name[, value]): true; an action has no value */
 static int
 set(lua_State *L) {
     const lunalloc_api_t *api = loader_api();
     const char *name = check_name(L, "set");
-    const char *text = core_check_text(L, "set", 2, 2);
+    lunalloc_value_t value;
+    bool given = core_to_value(L, "set", 2, 2, &value);
     char message[MESSAGE_SIZE] = "";
     if (api == NULL) {
         return core_not_loaded(L);
     }
-    int error = api->ctl_set(name, text, message, sizeof(message));
+    int error = api->ctl_write(name, given ? &value : NULL, message, sizeof(message));
     if (error != 0) {
         return core_fail_errno(L, error, message);
     }
@@ -168,7 +144,7 @@ push_row(lua_State *L, const lunalloc_row_t *row) {
     }
 }
 
-/* row(name): the row that answers a name or a pattern */
+/* row(name): the row of a name or a pattern */
 static int
 row_of(lua_State *L) {
     const lunalloc_api_t *api = loader_api();
@@ -184,7 +160,7 @@ row_of(lua_State *L) {
     return 1;
 }
 
-/* rows(): all of them, in the schema's order */
+/* rows(): an array of all rows, in the schema's order */
 static int
 rows(lua_State *L) {
     const lunalloc_api_t *api = loader_api();
@@ -229,7 +205,7 @@ limit(lua_State *L) {
     return 1;
 }
 
-/* suggest(name): the nearest known name, or nil */
+/* suggest(name): the known name that is nearest, or nil */
 static int
 suggest(lua_State *L) {
     const lunalloc_api_t *api = loader_api();

@@ -18,12 +18,10 @@ open_core(lua_State *L) {
     core_open_stats(L);
     core_open_report(L);
     core_open_buffer(L);
-    core_open_nearest(L);
-    core_open_units(L);
+    core_open_spelling(L);
     core_open_hooks(L);
     core_open_samples(L);
-    core_open_with(L);
-    core_open_arenas(L);
+    core_open_settings(L);
     luaopen_lunalloc_workload(L);
     lua_setfield(L, -2, "workload");
     return 1;

@@ -70,7 +70,7 @@ uint32_t core_opt_index(lua_State *L, int arg, uint32_t fallback);
 void core_new_type(lua_State *L, const char *type, const luaL_Reg *metamethods, const luaL_Reg *methods);
 
 /*
- * units.c: reads a number of bytes, also as text ("64K"), at `stack`. 0, or 3 after pushing a failure. Raises, as
+ * spelling.c: reads a number of bytes, also as text ("64K"), at `stack`. 0, or 3 after pushing a failure. Raises, as
  * argument `arg` of `call`, if the value is neither a number nor a string.
  */
 int core_to_size(lua_State *L, const char *call, int arg, int stack, size_t *size);
@@ -83,12 +83,10 @@ void core_open_inspect(lua_State *L);
 void core_open_stats(lua_State *L);
 void core_open_report(lua_State *L);
 void core_open_buffer(lua_State *L);
-void core_open_nearest(lua_State *L);
-void core_open_units(lua_State *L);
+void core_open_spelling(lua_State *L);
 void core_open_hooks(lua_State *L);
 void core_open_samples(lua_State *L);
-void core_open_with(lua_State *L);
-void core_open_arenas(lua_State *L);
+void core_open_settings(lua_State *L);
 
 /* The workload engine (workload/lua_workload.c): pushes its table. */
 int luaopen_lunalloc_workload(lua_State *L);
@@ -96,12 +94,11 @@ int luaopen_lunalloc_workload(lua_State *L);
 /* ---- shared between parts ---- */
 
 /*
- * controls.c: the value at `stack` as the text that the allocator parses; NULL for none. May replace it in its slot.
- * Raises if it can be none, as argument `arg` of `call`.
+ * controls.c: the Lua value at `stack` as one for lunalloc_ctl_write(): booleans and whole numbers typed, other numbers
+ * and strings as text, which is valid while it is in its slot. False for nil or none: an action has no value. Raises, as
+ * argument `arg` of `call`, if the value is of another type.
  */
-const char *core_check_text(lua_State *L, const char *call, int arg, int stack);
-/* controls.c: pushes a control's value as such a text; false, and nothing, if it has none. */
-bool core_push_text(lua_State *L, const lunalloc_value_t *value);
+bool core_to_value(lua_State *L, const char *call, int arg, int stack, lunalloc_value_t *value);
 
 /* hooks.c: gives the arena counting hooks. 0, or an errno value and one line in `message`. */
 int core_count_hooks(const lunalloc_api_t *api, uint32_t arena, char *message, size_t message_size);
@@ -113,7 +110,7 @@ const char *core_state_name(lunalloc_state_t state);
 /* buffer.c: true if the value at `arg` is a buffer. *address: its block, or NULL if it was freed. */
 bool core_buffer_address(lua_State *L, int arg, const void **address);
 
-/* nearest.c: the one of n candidates that a mistyped `word` probably means; NULL if none is near. */
+/* spelling.c: the one of n candidates that a mistyped `word` probably means; NULL if none is near. */
 const char *core_nearest(const char *word, const char *const *candidates, size_t n);
 
 #endif

@@ -14,10 +14,15 @@
 
 local api = {}
 
-local parts = { "settings", "inspect", "extents", "arena", "stats", "prof" }
+local parts = { "settings", "extents", "arena", "stats", "prof" }
 
 function api.new(backend)
-    local new = { ctl = require("lunalloc.ctl").new(backend) }
+    local new = {
+        ctl = require("lunalloc.ctl").new(backend),
+        sizeclasses = backend.sizeclasses, -- an array of tables; class i is at i + 1
+        sizeclass = backend.sizeclass, -- the index and the size of the class for a request of n bytes, or "64K"
+        find = backend.find, -- the extent, class and region of an address: an integer, buffer or light userdata
+    }
     for _, part in ipairs(parts) do
         require("lunalloc." .. part).install(new, backend)
     end

@@ -151,7 +151,7 @@ next_event(const engine_t *engine) {
 }
 
 static void
-enter(engine_t *engine, engine_state_t state) {
+enter_state(engine_t *engine, engine_state_t state) {
     pthread_mutex_lock(&engine->mutex);
     engine->state = state;
     pthread_cond_broadcast(&engine->changed);
@@ -165,7 +165,7 @@ release_workers(engine_t *engine) {
     engine->ended_by_plan = !engine->stop_asked;
     run_add_entry_locked(engine, "end of operations");
     pthread_mutex_unlock(&engine->mutex);
-    enter(engine, ENGINE_FREEING);
+    enter_state(engine, ENGINE_FREEING);
     atomic_store_explicit(&engine->shared.release, true, memory_order_release);
     for (uint32_t i = 0; i < engine->plan->threads; i++) {
         pthread_join(engine->threads[i], NULL);
@@ -187,6 +187,6 @@ run_conduct(void *arg) {
         sleep_until(engine, next_event(engine));
     }
     release_workers(engine);
-    enter(engine, ENGINE_DONE);
+    enter_state(engine, ENGINE_DONE);
     return NULL;
 }

@@ -17,13 +17,13 @@ slot_for(wheel_t *wheel, uint64_t when) {
 }
 
 static void
-push(block_t **list, block_t *block) {
+wheel_push(block_t **list, block_t *block) {
     block->next = *list;
     *list = block;
 }
 
 static block_t *
-take(block_t **list) {
+wheel_take(block_t **list) {
     block_t *blocks = *list;
     *list = NULL;
     return blocks;
@@ -31,13 +31,13 @@ take(block_t **list) {
 
 void
 wheel_add(wheel_t *wheel, block_t *block) {
-    push(slot_for(wheel, block->when), block);
+    wheel_push(slot_for(wheel, block->when), block);
 }
 
 /* Moves the blocks whose digit `level` is now's to lower levels. */
 static void
 cascade(wheel_t *wheel, uint32_t level) {
-    block_t *block = take(&wheel->slot[level][digit_of(wheel->now, level)]);
+    block_t *block = wheel_take(&wheel->slot[level][digit_of(wheel->now, level)]);
     while (block != NULL) {
         block_t *next = block->next;
         wheel_add(wheel, block);
@@ -51,7 +51,7 @@ wheel_tick(wheel_t *wheel) {
     for (uint32_t level = 0; level + 1 < WHEEL_LEVELS && digit_of(wheel->now, level) == 0; level++) {
         cascade(wheel, level + 1);
     }
-    return take(&wheel->slot[0][digit_of(wheel->now, 0)]);
+    return wheel_take(&wheel->slot[0][digit_of(wheel->now, 0)]);
 }
 
 block_t *
@@ -59,10 +59,10 @@ wheel_empty(wheel_t *wheel) {
     block_t *all = NULL;
     for (uint32_t level = 0; level < WHEEL_LEVELS; level++) {
         for (uint32_t i = 0; i < WHEEL_SLOTS; i++) {
-            block_t *block = take(&wheel->slot[level][i]);
+            block_t *block = wheel_take(&wheel->slot[level][i]);
             while (block != NULL) {
                 block_t *next = block->next;
-                push(&all, block);
+                wheel_push(&all, block);
                 block = next;
             }
         }

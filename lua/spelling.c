@@ -1,12 +1,16 @@
 /*
- * units.c -- quantities that scripts write as text ("64K", "1.5M", "250ms", "50k/s", "75%"), for the C and the Lua half
- * of the module. The grammar is that of base/units.h.
+ * spelling.c -- texts as scripts spell them: quantities ("64K", "250ms", "50k/s", "75%"), and names that may be mistyped.
+ *
+ * The grammar of quantities is that of base/units.h, the distance of names that of base/nearest.h: the allocator reads
+ * its configuration with the same two files, which the module links, too.
  */
-#include "core.h"
-
 #include <math.h>
 
+#include "base/nearest.h"
 #include "base/units.h"
+#include "core.h"
+
+/* ---- quantities ---- */
 
 /* The text at `stack` without the blanks around it. Its length counts zero bytes, with which it is no quantity. */
 static const char *
@@ -89,8 +93,43 @@ quantity(lua_State *L) {
     return good;
 }
 
+/* ---- names ---- */
+
+const char *
+core_nearest(const char *word, const char *const *candidates, size_t n) {
+    uint32_t least = NEAREST_NONE;
+    const char *nearest = NULL;
+    for (size_t i = 0; i < n; i++) {
+        uint32_t distance = nearest_distance(word, candidates[i]);
+        if (distance < least) {
+            least = distance;
+            nearest = candidates[i];
+        }
+    }
+    return nearest;
+}
+
+/* nearest(word, array of strings): one of them, or nil */
+static int
+nearest_of(lua_State *L) {
+    const char *word = luaL_checkstring(L, 1);
+    luaL_checktype(L, 2, LUA_TTABLE);
+    size_t n = lua_rawlen(L, 2);
+    luaL_argcheck(L, n <= 1 << 20, 2, "too many candidates");
+    const char **candidates = lua_newuserdatauv(L, n * sizeof(*candidates) + 1, 0);
+    for (size_t i = 0; i < n; i++) {
+        lua_rawgeti(L, 2, (lua_Integer)i + 1);
+        luaL_argcheck(L, lua_type(L, -1) == LUA_TSTRING, 2, "an array of strings expected");
+        candidates[i] = lua_tostring(L, -1); /* kept alive by the array */
+        lua_pop(L, 1);
+    }
+    lua_pushstring(L, core_nearest(word, candidates, n)); /* NULL pushes nil */
+    return 1;
+}
+
 void
-core_open_units(lua_State *L) {
-    static const luaL_Reg functions[] = {{"bytes", bytes}, {"quantity", quantity}, {NULL, NULL}};
+core_open_spelling(lua_State *L) {
+    static const luaL_Reg functions[] = {
+        {"bytes", bytes}, {"quantity", quantity}, {"nearest", nearest_of}, {NULL, NULL}};
     luaL_setfuncs(L, functions, 0);
 }
