@@ -1,5 +1,5 @@
--- profile.lua [PROFILE]: finds a leak. It profiles its own process while a load runs and something leaks beside it, shows
--- the stacks of the oldest allocations, and writes a profile. For any Lua 5.4:
+-- profile.lua [PROFILE]: finds a leak. It profiles its own process while a load runs and something leaks beside it,
+-- shows the stacks of the oldest allocations, and writes a profile. For any Lua 5.4:
 --   LD_PRELOAD=liblunalloc.so lua5.4 profile.lua leak.heap     lunalloc profile.lua
 local la = require "lunalloc"
 assert(la.loaded, "liblunalloc.so was not found; see LUNALLOC_SO")

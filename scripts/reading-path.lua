@@ -1,5 +1,5 @@
--- reading-path.lua -- the part of scripts/reading-path in Lua: runs la.set() under callgrind. Prints "PATH LINE" for each
--- line of Lua that is executed; callgrind's dump has the lines of C.
+-- reading-path.lua -- the part of scripts/reading-path in Lua: runs la.set() under callgrind. Prints "PATH LINE" for
+-- each line of Lua that is executed; callgrind's dump has the lines of C.
 local la = require "lunalloc"
 local counting = require "reading_path"
 

@@ -1,7 +1,7 @@
 -- Cache-line sharing: a thread writes a hundred times to each of its tiny blocks, and another thread frees half of
--- them. If the allocator gives parts of one cache line to two threads, also by reuse of freed parts, their writes compete
--- for the line (false sharing). The same load on one thread is the reference: with a processor for each thread, each of two
--- threads should be about as fast.
+-- them. If the allocator gives parts of one cache line to two threads, also by reuse of freed parts, their writes
+-- compete for the line (false sharing). The same load on one thread is the reference: with a processor for each thread,
+-- each of two threads should be about as fast.
 --
 --     lunalloc scripts/scenarios/cache_line_sharing.lua [duration]
 
