@@ -191,8 +191,8 @@ typedef struct {
     const char *live; /* the control, with <i>, that changes this value while the process runs; "" if none does */
 } lunalloc_row_t;
 
-/* Number of rows; a row by its position 0 .. count - 1 (ENOENT past the end). Rows are grouped by subtree, sorted.
- * jemalloc's names that have no meaning here are not among them; lunalloc_ctl_describe() knows them by name. */
+/* The number of rows, and a row by its position 0 .. count - 1 (ENOENT past the end). Rows are sorted, subtree by
+ * subtree. jemalloc's names that have no meaning here are not among them; lunalloc_ctl_describe() knows them by name. */
 LUNALLOC_API size_t lunalloc_ctl_count(void);
 LUNALLOC_API int lunalloc_ctl_row(size_t position, lunalloc_row_t *row);
 /* The row of a name ("arena.0.dirty_decay_ms") or a pattern ("arena.<i>.dirty_decay_ms"). ENOENT. */
@@ -215,8 +215,8 @@ LUNALLOC_API bool lunalloc_ctl_suggest(const char *name, char *buf, size_t size)
 LUNALLOC_API int lunalloc_ctl_get(const char *name, lunalloc_value_t *value, char *message, size_t message_size);
 LUNALLOC_API int lunalloc_ctl_set(const char *name, const char *text, char *message, size_t message_size);
 /*
- * The same for a value that is no text. Its type need not be the control's: a whole number of any type is taken where it
- * fits, LUNALLOC_STRING is read as lunalloc_ctl_set() reads it, and NULL does an action. Numbers and booleans are not
+ * Writes a typed value instead of text. Its type need not be the control's: a whole number of any type is accepted if it
+ * fits, and a LUNALLOC_STRING is parsed as by lunalloc_ctl_set(). NULL does an action. Numbers and booleans are not
  * turned into text on the way.
  */
 LUNALLOC_API int lunalloc_ctl_write(const char *name, const lunalloc_value_t *value, char *message,
