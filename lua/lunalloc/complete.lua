@@ -153,7 +153,7 @@ local function admits(pattern, segment)
     return pattern == segment or (pattern:find "^<" and segment:find "^%d+$") ~= nil
 end
 
--- The segments that may follow `path`, each -> true if a control's name ends with it; and the index segment, if any.
+-- The segments that may follow `path`: segment -> true if a control's name ends with it; and the index segment, or nil.
 local function next_segments(la, path)
     local found, index = {}, nil
     for name in la.names() do
@@ -171,20 +171,14 @@ local function next_segments(la, path)
     return found, index
 end
 
-local TIME_UNITS <const> = { ms = true, us = true, ns = true, s = true }
-
 -- The present value of a control as text; nil for actions and for controls that cannot be read.
 local function value_text(la, name)
     local row = la.describe(name)
     local value = row and row.value
     if value == nil then
         return nil
-    elseif row.unit == "bytes" and math.type(value) == "integer" and value >= 1024 then
-        return ("%d (%s)"):format(value, units.human(value))
-    elseif TIME_UNITS[row.unit] and value ~= -1 then
-        return ("%s %s"):format(value, row.unit)
     end
-    return tostring(value)
+    return units.amount(value, row.unit)
 end
 
 local function sorted_keys(set)
@@ -247,7 +241,7 @@ local function enumerates_itself(value)
     return type(meta) == "table" and meta.__pairs ~= nil
 end
 
--- value[key] without running anybody's code, unless the object enumerates itself.
+-- value[key], raw: no other code runs. An object with __pairs is indexed as usual.
 local function field(value, key)
     for _ = 1, 100 do
         local own = type(value) == "table" and rawget(value, key)
@@ -272,7 +266,7 @@ local function add_key(set, key, value, functions_only)
     end
 end
 
--- What the object's own iterator gives; it may fail, or never end.
+-- The keys that the object's own iterator returns, a bounded number of them; it may fail, or never end.
 local function add_enumerated(set, value, functions_only)
     pcall(function()
         local count = 0
@@ -376,7 +370,7 @@ end
 
 -- ---- the three kinds of place --------------------------------------------------------------------------------------
 
--- Each gives the candidates, the position that they replace from, and what ends the only one.
+-- Each returns the candidates, the position from which they replace the line, and the character that ends a single one.
 
 local function complete_code(line, env)
     local code, partial = line:match "^(.*)%[%s*(%d*)$"
@@ -431,9 +425,9 @@ local function complete_command(line)
     return from_set({ [".help"] = true, [".quit"] = true }, line), 1
 end
 
--- ---- the answer ----------------------------------------------------------------------------------------------------
+-- ---- the result ----------------------------------------------------------------------------------------------------
 
--- Controls one a line with their values, other words in columns.
+-- Controls one per line with their values; other words in columns.
 local function listing(list)
     local widest, any_value = 0, false
     for i = 1, math.min(#list, MAX_LISTED) do

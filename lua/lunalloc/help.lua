@@ -208,16 +208,7 @@ topics    ]]
 
 -- ---- a control -----------------------------------------------------------------------------------------------------
 
--- Units that are not written after a number.
-local UNNAMED <const> = { [""] = true, flag = true, text = true, count = true }
-
-local function amount(value, unit)
-    if unit == "bytes" and math.type(value) == "integer" and value >= 1024 then
-        return ("%d (%s)"):format(value, units.human(value))
-    end
-    local named = unit and not UNNAMED[unit] and type(value) == "number"
-    return named and ("%s %s"):format(value, unit) or tostring(value)
-end
+local amount = units.amount
 
 -- "0 to 256", "-1 to 1000000 ms", "4096 (4.0 KiB) or more"
 local function range_text(row)

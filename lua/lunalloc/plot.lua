@@ -6,8 +6,8 @@
 ---           title = "", unit = "bytes", width = 80, height = 12,
 ---           mode = "braille" | "blocks" | "ascii", colour = true }   ->  a text without a last newline
 ---
---- A picture is drawn on a raster of dots, several to a character cell: 2 x 4 in braille, 2 x 2 in quadrant blocks, one
---- in ASCII. Row 0 is the top one. Where there is no colour, series differ by their dashes (dots) or letters (ASCII).
+--- The picture is a raster of dots, of which a character cell has several: 2 x 4 in braille, 2 x 2 in quadrant blocks,
+--- one in ASCII. Row 0 is at the top. Without colour, series differ by their dashes (dots) or letters (ASCII).
 
 local shown = require "lunalloc.check".shown
 local units = require "lunalloc.units"
@@ -23,7 +23,7 @@ local LETTERS <const> = { "*", "o", "+", "x", "#", "@" }
 local DASHES <const> = { { on = 1, period = 1 }, { on = 4, period = 7 }, { on = 1, period = 3 }, { on = 6, period = 8 },
     { on = 2, period = 4 }, { on = 1, period = 5 } }
 
--- What lines and axes are made of.
+-- The characters of lines and axes, and the dots of a cell.
 local STYLES <const> = {
     braille = { across = 2, down = 4, axis = "│", tick = "┤", corner = "└", line = "─", x_tick = "┬", mark = "┆",
         arrow = "▼" },
@@ -100,7 +100,7 @@ end
 
 -- ---- scales --------------------------------------------------------------------------------------------------------
 
--- Larger magnitudes could overflow in differences; they are treated like infinities and NaN, as gaps.
+-- The differences of larger magnitudes could overflow: these are gaps, as infinities and NaN are.
 local function is_finite(value)
     return value > -1e300 and value < 1e300
 end
@@ -119,8 +119,8 @@ local function extent(arrays)
     return low, high
 end
 
--- The least step of a pleasant size that covers `span` with at most `count` steps.
-local function pleasant_step(span, count, binary)
+-- The smallest round step that covers `span` with at most `count` steps.
+local function round_step(span, count, binary)
     local rough = span / count
     if binary then
         return rough <= 1 and 1.0 or 2.0 ^ math.ceil(math.log(rough, 2) - 1e-9)
@@ -140,7 +140,7 @@ local function y_scale(low, high, height, binary)
     if top == bottom then
         top = bottom + 1
     end
-    local step = pleasant_step(top - bottom, math.max(1, height // 3), binary)
+    local step = round_step(top - bottom, math.max(1, height // 3), binary)
     return { low = math.floor(bottom / step + 1e-9) * step, high = math.ceil(top / step - 1e-9) * step, step = step }
 end
 
@@ -148,7 +148,7 @@ local function x_scale(low, high, columns, whole)
     if high == low then
         high = low + 1
     end
-    local step = pleasant_step(high - low, math.max(1, columns // 10), false)
+    local step = round_step(high - low, math.max(1, columns // 10), false)
     return { low = low, high = high, step = whole and math.max(step, 1) or step }
 end
 
@@ -251,7 +251,7 @@ local function last_finite(values)
     end
 end
 
--- "resident 72 MiB", and in ASCII the letter that draws it.
+-- "resident 72 MiB", in ASCII after the letter that draws the series.
 local function label_of(picture, i)
     local series = picture.series[i]
     local value = last_finite(series.values)
@@ -299,7 +299,7 @@ local function mark_columns(picture)
     return columns
 end
 
--- Adjacent cells of one series are painted together.
+-- Adjacent cells of one series get one colour sequence.
 local function raster_row(picture, row, marks)
     local parts, run, owner = {}, {}, nil
     for column = 0, picture.columns do
@@ -314,7 +314,7 @@ local function raster_row(picture, row, marks)
     return table.concat(parts)
 end
 
--- row -> number of the series whose label stands beside it: where the series ends, or the nearest row that is free.
+-- row -> number of the series whose label is beside it: the row where the series ends, or the nearest free one.
 local function label_rows(picture)
     local rows, last = {}, picture.rows - 1
     for i, series in ipairs(picture.series) do
@@ -348,7 +348,7 @@ local function body_lines(picture)
     return lines
 end
 
--- Puts `text` into the sparse row `cells` at a column, unless something is there.
+-- Puts `text` into the sparse row `cells` at a column, if those cells are free.
 local function put(cells, column, text, width)
     local length = width_of(text)
     if column < 0 or column + length > width then
@@ -377,7 +377,7 @@ end
 -- The axis line, and the numbers below it.
 local function axis_lines(picture)
     local style, ticks, numbers = picture.style, {}, {}
-    local width = picture.columns + 8 -- a number may stick out to the right
+    local width = picture.columns + 8 -- a number may extend beyond the raster
     local scale = picture.x
     for i = math.ceil(scale.low / scale.step - 1e-9), math.floor(scale.high / scale.step + 1e-9) do
         local column = place(scale, i * scale.step, picture.columns - 1)
@@ -445,7 +445,7 @@ local function widest_tick(picture)
     return widest
 end
 
--- Divides the width between y labels, raster and names; a narrow picture gives up the names first, then the labels.
+-- Divides the width between y labels, raster and names. A narrow picture drops the names first, then the labels.
 local function lay_out(picture, width)
     picture.margin = widest_tick(picture)
     local beside = widest_label(picture) + 1
@@ -487,7 +487,7 @@ local function all_values(series)
     return arrays
 end
 
--- The lines under the title; nil if there is not one point.
+-- The lines under the title; nil if there are no points.
 local function picture_lines(picture, width)
     local low, high = extent(all_values(picture.series))
     local first, last = extent { picture.x_values }

@@ -8,6 +8,7 @@
 --- A string is shown as it is (so that a plot remains a plot), an object by its __tostring. A table is shown one level
 --- deep, sorted and bounded in length; an array of records is a grid. Programs should not parse this.
 
+local core = require "lunalloc.core"
 local units = require "lunalloc.units"
 
 local show = {}
@@ -19,14 +20,13 @@ local MAX_TEXT <const> = 60      -- bytes of a string among other items
 local MAX_FIELD_TEXT <const> = 200 -- of a string that has a line for itself
 local MAX_KEYS <const> = 10000   -- that are read; of a larger table, only a part is shown
 
--- Names of fields that always hold bytes. Large values get a remark in a readable unit.
-local BYTE_FIELDS = {}
-for name in ([[size slab_size bytes rss peak_rss allocated cached active dirty muzzy retained metadata resident mapped
-purged dirty_max]]):gmatch "%S+" do
-    BYTE_FIELDS[name] = true
+-- Names of fields that always hold bytes: counters and others. Large values get a remark in a readable unit.
+local BYTE_FIELDS = { size = true, slab_size = true, bytes = true, rss = true, peak_rss = true, dirty_max = true }
+for name, unit in pairs(core.stats_units) do
+    BYTE_FIELDS[name] = BYTE_FIELDS[name] or unit == "bytes"
 end
 
--- Columns of a grid that come first, in this order; the others follow by name.
+-- The first columns of a grid, in this order; the others follow by name.
 local COLUMN_RANK = {}
 do
     local rank = 0
@@ -173,8 +173,8 @@ local function is_record(value)
     return true
 end
 
--- The rows of a table that reads best as a grid: an array of records, or records by name (whose key is then the first
--- column). Each row is {key=, record=}; nil if the table is neither.
+-- The rows of a table that is shown as a grid: an array of records, or records by name, whose keys are the first
+-- column. Each row is {key=, record=}; nil if the table is neither.
 local function grid_rows(t)
     local n, keys, rows = rawlen(t), other_keys(t), {}
     if n + #keys < 2 or (n > 0 and #keys > 0) then
@@ -217,7 +217,7 @@ local function grid_cell(name, value)
     return type(value) == "string" and one_line(value) or cell(value)
 end
 
--- The cells of one column, padded, with its head. `get` gives the value of a row.
+-- The cells of one column, padded, with its head. get(row) returns the value.
 local function grid_column(rows, shown, name, get)
     local cells, numeric, width = { name }, true, #name
     for i = 1, shown do
@@ -232,7 +232,7 @@ local function grid_column(rows, shown, name, get)
     return cells
 end
 
--- Bytes again in a readable unit, if the column has large ones.
+-- A further column with the bytes in a readable unit; nil if none of them is large.
 local function human_column(rows, shown, name)
     local cells, width, any = { "" }, 0, false
     for i = 1, shown do
@@ -272,7 +272,7 @@ local function grid_text(rows)
     return table.concat(lines, "\n")
 end
 
--- Items separated by commas, in as many lines of `width` as they take.
+-- Items separated by commas, in lines of `width`.
 local function filled(items, width)
     local lines, line = {}, "  "
     for i, item in ipairs(items) do

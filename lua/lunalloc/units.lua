@@ -111,7 +111,18 @@ function units.human_count(n)
     return n < 0 and "-" .. text or text
 end
 
---- As short as an axis needs it: "1.5 KiB" of "bytes"; of other units four digits, and from 10,000 on "12k ops".
+-- Units of controls that are written after a number.
+local WRITTEN <const> = { ns = true, us = true, ms = true, s = true }
+
+--- The value of a control with its unit: "65536 (64.0 KiB)", "500 ms"; -1, which means never or no limit, without one.
+function units.amount(value, unit)
+    if unit == "bytes" and math.type(value) == "integer" and value >= 1024 then
+        return ("%d (%s)"):format(value, units.human(value))
+    end
+    return WRITTEN[unit] and value ~= -1 and ("%s %s"):format(value, unit) or tostring(value)
+end
+
+--- For the labels of an axis: "1.5 KiB" of "bytes"; of other units four digits, and from 10,000 on "12k ops".
 function units.short(value, unit)
     local sign = value < 0 and "-" or ""
     if unit == "bytes" then

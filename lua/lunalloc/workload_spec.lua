@@ -51,8 +51,6 @@ end
 -- A kind is a function (value, path) that returns the canonical value, or fails with a message that names the path
 -- ("mix[2].touch").
 
-spec.time, spec.size = units.time, units.size
-
 local function time(value, path)
     return units.time(value) or fail("%s = %s: a time expected: %s", path, shown(value), units.ACCEPTED.time)
 end

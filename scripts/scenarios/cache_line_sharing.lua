@@ -6,9 +6,9 @@
 --     lunalloc scripts/scenarios/cache_line_sharing.lua [duration]
 
 local la = require "lunalloc"
-local spec = require "lunalloc.workload_spec"
+local units = require "lunalloc.units"
 
-local seconds = assert(spec.time(arg[1] or "4s"), "a duration such as 4s expected") / 1e9
+local seconds = assert(units.time(arg[1] or "4s"), "a duration such as 4s expected") / 1e9
 
 local function run(threads)
     return assert(la.workload {

@@ -4,9 +4,9 @@
 --     lunalloc scripts/scenarios/fragmentation_bomb.lua [duration]
 
 local la = require "lunalloc"
-local spec = require "lunalloc.workload_spec"
+local units = require "lunalloc.units"
 
-local seconds = assert(spec.time(arg[1] or "6s"), "a duration such as 6s expected") / 1e9
+local seconds = assert(units.time(arg[1] or "6s"), "a duration such as 6s expected") / 1e9
 local result = assert(la.workload {
     threads = 2,
     duration = seconds,

@@ -4,11 +4,11 @@
 --     lunalloc scripts/scenarios/size_ramp.lua [duration]
 
 local la = require "lunalloc"
-local spec = require "lunalloc.workload_spec"
+local units = require "lunalloc.units"
 
 local LIVE <const> = 32 << 20 -- bytes, at each step
 local STEPS <const> = 9
-local seconds = assert(spec.time(arg[1] or "9s"), "a duration such as 9s expected") / 1e9
+local seconds = assert(units.time(arg[1] or "9s"), "a duration such as 9s expected") / 1e9
 
 print "    size     ops/s   malloc p50   malloc p99     RSS MiB   RSS/live"
 for step = 0, STEPS - 1 do

@@ -5,9 +5,9 @@
 --     lunalloc scripts/scenarios/thread_churn.lua [duration]
 
 local la = require "lunalloc"
-local spec = require "lunalloc.workload_spec"
+local units = require "lunalloc.units"
 
-local seconds = assert(spec.time(arg[1] or "5s"), "a duration such as 5s expected") / 1e9
+local seconds = assert(units.time(arg[1] or "5s"), "a duration such as 5s expected") / 1e9
 local round = assert(la.workload { threads = 16, ops = 32000, interval = "1s", limits = { failures = 0 } })
 
 local total, rounds, early, result = 0, 0, nil, nil

@@ -137,16 +137,17 @@ end)
 
 test("times and sizes with each unit", function()
     local spec = require "lunalloc.workload_spec"
+    local units = require "lunalloc.units"
     for text, ns in pairs { ["7ns"] = 7, ["2us"] = 2000, ["3ms"] = 3000000, ["4s"] = 4000000000, ["5m"] = 300000000000,
         ["6min"] = 360000000000, ["1h"] = 3600000000000, ["1.5 s"] = 1500000000, ["0.5h"] = 1800000000000 } do
-        test.equal(spec.time(text), ns, text)
+        test.equal(units.time(text), ns, text)
         test.equal(spec.compile({ duration = text }).duration, ns, text)
     end
-    test.equal(spec.time(2), 2000000000)
-    test.equal(spec.time "2", 2000000000)
+    test.equal(units.time(2), 2000000000)
+    test.equal(units.time "2", 2000000000)
     for text, bytes in pairs { ["1"] = 1, ["2K"] = 2048, ["3M"] = 3 << 20, ["4G"] = 4 << 30, ["5T"] = 5 << 40,
         ["1.5K"] = 1536, ["2KiB"] = 2048, ["2KB"] = 2048, ["2k"] = 2048 } do
-        test.equal(spec.size(text), bytes, text)
+        test.equal(units.size(text), bytes, text)
     end
 end)
 
