@@ -64,7 +64,9 @@ LIB_OBJ     := $(LIB_SRC:%.c=$O/%.o)
 # Compiled for size, so that small programs map fewer pages of the library: code that runs at most once in a fill, a
 # flush or a large allocation, and code that only modes run (junk, zero, quarantine).
 SELDOM_SRC  := $(filter src/control/background.c src/control/conf.c src/os/% \
-                   $(addprefix src/extent/,decay.c hooks.c metadata.c hugepage.c page_check.c purge.c region.c) \
+                   $(addprefix src/extent/,decay.c decay_pass.c dirty_limits.c hooks.c \
+                      hugepage.c metadata.c page_check.c purge.c purger.c region.c region_release.c stage.c \
+                      trim_to_peak.c) \
                    $(addprefix src/arena/,arena.c arena_check.c arenas.c arenas_bind.c arenas_reset.c \
                        arenas_special.c) \
                    $(addprefix src/thread/,tcaches.c refresh.c quarantine.c thread.c thread_life.c), \

@@ -3,6 +3,8 @@
 
 #include "base/options.h"
 #include "base/witness.h"
+#include "extent/decay_pass.h"
+#include "extent/hugepage.h"
 #include "extent/metadata.h"
 #include "os/clock.h"
 

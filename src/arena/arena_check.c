@@ -8,6 +8,7 @@
  */
 #include "arena/arena.h"
 #include "base/check.h"
+#include "extent/page_check.h"
 #include "extent/pagemap.h"
 
 /* One bin's slabs, as the walk over the extents finds them. `tallies` holds those of one shard number, by class. */

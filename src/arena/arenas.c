@@ -3,6 +3,7 @@
 
 #include "arena/arenas_locked.h"
 #include "base/witness.h"
+#include "extent/region_release.h"
 #include "os/clock.h"
 
 /* Sparse: common, as pagemap_classes is. */

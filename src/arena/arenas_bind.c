@@ -4,6 +4,7 @@
 #include "arena/arenas_locked.h"
 #include "base/options.h"
 #include "base/witness.h"
+#include "extent/dirty_limits.h"
 
 static _Atomic uint32_t nauto;      /* Synchronization: written under the table's lock, read at any time. */
 static _Atomic uint32_t generation; /* Synchronization: as nauto. */

@@ -4,6 +4,7 @@
 #include "arena/arenas_locked.h"
 #include "base/options.h"
 #include "base/witness.h"
+#include "extent/decay_pass.h"
 #include "os/clock.h"
 
 /* ---- the fallback arena ---- */
@@ -59,10 +60,10 @@ arenas_oversize_boot(void) {
 static void
 purge_at_once(arena_t *arena, uint64_t now) {
     page_alloc_t *pa = &arena->pages;
-    if (atomic_get(&pa->dirty_decay_ms) > 0) {
+    if (atomic_get(&pa->dirty.decay_ms) > 0) {
         pa_set_decay_ms(pa, extent_dirty, 0, now);
     }
-    if (atomic_get(&pa->muzzy_decay_ms) > 0) {
+    if (atomic_get(&pa->muzzy.decay_ms) > 0) {
         pa_set_decay_ms(pa, extent_muzzy, 0, now);
     }
 }

@@ -10,6 +10,7 @@
 #include "base/options.h"
 #include "base/witness.h"
 #include "extent/pagemap.h"
+#include "extent/resize.h"
 
 /* How many other arenas are tried for resident pages. */
 #define REUSE_ARENAS 8
@@ -38,14 +39,14 @@ shares_pages(arena_t *arena, arena_t *other) {
 /* Takes resident pages of this arena, or else of one of the next ones in the table: *arena becomes the one that served.
  * NULL if none fit. */
 static extent_t *
-reuse_resident(arena_t **arena, size_t size, size_t alignment, uint32_t szind, bool *zeroed) {
+reuse_resident(arena_t **arena, pa_request_t *request) {
     arena_t *own = *arena;
     uint32_t count = arenas_count();
     extent_t *e = NULL;
     for (uint32_t i = 0; e == NULL && i < count && i <= REUSE_ARENAS; i++) {
         arena_t *other = arenas_get((own->index + i) % count);
         if (shares_pages(own, other)) {
-            e = pa_reuse(&other->pages, size, alignment, szind, zeroed);
+            e = pa_reuse(&other->pages, request);
             *arena = e == NULL ? own : other;
         }
     }
@@ -54,20 +55,31 @@ reuse_resident(arena_t **arena, size_t size, size_t alignment, uint32_t szind, b
 
 /* The same, if any arena may serve the allocation. */
 static extent_t *
-alloc_anywhere(arena_t **arena, uint32_t szind, size_t alignment, bool *zeroed) {
+alloc_anywhere(arena_t **arena, pa_request_t *request) {
     bool guard = atomic_get(&(*arena)->pages.guard);
-    bool anywhere = sc.size[szind] > atomic_get(&options.tcache_max) && !guard && shares_pages(*arena, *arena);
-    return anywhere ? reuse_resident(arena, align_up(sc.size[szind], sc.page), alignment, szind, zeroed) : NULL;
+    bool uncached = sc.size[request->szind] > atomic_get(&options.tcache_max);
+    return uncached && !guard && shares_pages(*arena, *arena) ? reuse_resident(arena, request) : NULL;
+}
+
+static pa_request_t
+page_request(uint32_t szind, size_t alignment, bool zeroed) {
+    return (pa_request_t){
+        .size = align_up(sc.size[szind], sc.page),
+        .alignment = alignment < sc.page ? sc.page : alignment,
+        .szind = szind,
+        .zeroed = zeroed,
+    };
 }
 
 /* named: the request names this arena. */
 static void *
 malloc_large(arena_t *arena, uint32_t szind, size_t alignment, bool *zeroed, bool named) {
-    alignment = alignment < sc.page ? sc.page : alignment;
-    extent_t *e = named ? NULL : alloc_anywhere(&arena, szind, alignment, zeroed);
+    pa_request_t request = page_request(szind, alignment, *zeroed);
+    extent_t *e = named ? NULL : alloc_anywhere(&arena, &request);
     if (e == NULL) {
-        e = pa_alloc(&arena->pages, align_up(sc.size[szind], sc.page), alignment, szind, false, zeroed);
+        e = pa_alloc(&arena->pages, &request);
     }
+    *zeroed = request.zeroed;
     if (e == NULL) {
         return NULL;
     }
@@ -95,8 +107,9 @@ arena_malloc_sampled(arena_t *arena, uint32_t szind, size_t alignment, bool *zer
     if (!sampler_get()->wants()) {
         return NULL;
     }
-    size_t size = align_up(sc.size[szind], sc.page);
-    extent_t *e = pa_alloc(&arena->pages, size, alignment < sc.page ? sc.page : alignment, szind, false, zeroed);
+    pa_request_t request = page_request(szind, alignment, *zeroed);
+    extent_t *e = pa_alloc(&arena->pages, &request);
+    *zeroed = request.zeroed;
     if (e == NULL) {
         return NULL;
     }

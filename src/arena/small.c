@@ -6,14 +6,15 @@
 #include "arena/arena.h"
 #include "base/witness.h"
 #include "extent/pagemap.h"
+#include "extent/purge.h"
 
 /* ---- slabs ---- */
 
 static extent_t *
 slab_new(arena_t *arena, uint32_t szind) {
-    bool zeroed = false;
-    size_t size = atomic_get(&sc.slab_size[szind]);
-    extent_t *slab = pa_alloc(&arena->pages, size, sc.page, szind, true, &zeroed);
+    pa_request_t request = {
+        .size = atomic_get(&sc.slab_size[szind]), .alignment = sc.page, .szind = szind, .slab = true};
+    extent_t *slab = pa_alloc(&arena->pages, &request);
     if (slab != NULL) {
         slab_init(slab);
         pagemap_set_slab(slab, atomic_get(&arena->manual) ? 0 : (uint8_t)(szind + 1));

@@ -3,6 +3,8 @@
 
 #include "arena/arenas.h"
 #include "base/options.h"
+#include "extent/decay_pass.h"
+#include "extent/purger.h"
 #include "os/clock.h"
 #include "os/thread.h"
 #include "thread/thread_life.h"

@@ -3,6 +3,10 @@
 
 #include "control/ctl_args.h"
 #include "control/ctl_option.h"
+#include "extent/decay_pass.h"
+#include "extent/dirty_limits.h"
+#include "extent/hugepage.h"
+#include "extent/purge.h"
 #include "os/clock.h"
 
 #include <errno.h>
@@ -81,7 +85,7 @@ read_arena_decay(ctl_call_t *call) {
         return ENOENT;
     }
     page_alloc_t *pa = &arena->pages;
-    call->value.v.i = atomic_get(call->row->arg == extent_dirty ? &pa->dirty_decay_ms : &pa->muzzy_decay_ms);
+    call->value.v.i = atomic_get(&pa_stage(pa, (extent_state_t)call->row->arg)->decay_ms);
     return 0;
 }
 

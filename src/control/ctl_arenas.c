@@ -6,6 +6,7 @@
 #include "control/ctl_epoch.h"
 #include "control/ctl_call.h"
 #include "control/ctl_source.h"
+#include "extent/hugepage.h"
 #include "observe/walk.h"
 #include "os/pages.h"
 #include "thread/refresh.h"

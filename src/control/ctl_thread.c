@@ -1,6 +1,7 @@
 /* ctl_thread.c -- the calling thread by name: its arena, and what it has allocated and freed. */
 #include "arena/arenas_bind.h"
 #include "control/ctl_arena.h"
+#include "extent/decay_pass.h"
 #include "os/clock.h"
 #include "thread/refresh.h"
 #include "thread/thread_life.h"

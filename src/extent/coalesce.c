@@ -1,13 +1,9 @@
-/*
- * coalesce.c -- cutting and joining extents. Part of page_alloc.h's contract.
- *
- * Each function runs with the lock of collection x held, and lets go of it while an arena's own hooks are asked: the
- * extents concerned are then busy or the caller's, and everything read from x before is read again. Two edits of the
- * layout are atomic under the lock: a descriptor's size together with the boundaries in the page map.
- */
-#include "extent/page_alloc.h"
+/* coalesce.c -- cuts, joins and merges. Two edits of the layout are atomic under the lock: that of a descriptor's size,
+ * together with that of its boundaries in the page map. */
+#include "extent/coalesce.h"
 
 #include "base/check.h"
+#include "base/witness.h"
 #include "extent/pagemap.h"
 
 static void
@@ -28,7 +24,7 @@ split_allowed(page_alloc_t *pa, extents_t *x, const extent_t *e, size_t size_a) 
 }
 
 static void
-cut(page_alloc_t *pa, extent_t *e, extent_t *rest, size_t size_a) REQUIRES(role_extents) {
+split_into(page_alloc_t *pa, extent_t *e, extent_t *rest, size_t size_a) REQUIRES(role_extents) {
     rest->addr = e->addr + size_a;
     rest->size = e->size - size_a;
     atomic_set(&rest->owner, extent_owner(pa->arena, extent_busy));
@@ -53,15 +49,15 @@ pa_split(page_alloc_t *pa, extents_t *x, extent_t *e, size_t size_a) {
         extents_delete_descriptor(x, rest);
         return NULL;
     }
-    cut(pa, e, rest, size_a);
+    split_into(pa, e, rest, size_a);
     return rest;
 }
 
 extent_t *
-pa_split_unasked(page_alloc_t *pa, extents_t *x, extent_t *e, size_t size_a) {
+pa_split_no_hook(page_alloc_t *pa, extents_t *x, extent_t *e, size_t size_a) {
     extent_t *rest = extents_new_descriptor(x);
     if (rest != NULL) {
-        cut(pa, e, rest, size_a);
+        split_into(pa, e, rest, size_a);
     }
     return rest;
 }
@@ -79,7 +75,7 @@ join_allowed(page_alloc_t *pa, extents_t *x, const extent_t *a, const extent_t *
 }
 
 void
-pa_join_unasked(extents_t *x, extent_t *a, extent_t *b) {
+pa_join_no_hook(extents_t *x, extent_t *a, extent_t *b) {
     check(extent_end(a) == b->addr && !b->is_head && a->sn == b->sn);
     pagemap_set_boundary(a->addr, a->size, NULL);
     pagemap_set_boundary(b->addr, b->size, NULL);
@@ -93,7 +89,7 @@ bool
 pa_join(page_alloc_t *pa, extents_t *x, extent_t *a, extent_t *b) {
     bool allowed = join_allowed(pa, x, a, b);
     if (allowed) {
-        pa_join_unasked(x, a, b);
+        pa_join_no_hook(x, a, b);
     }
     return allowed;
 }
@@ -112,9 +108,9 @@ right_of(extents_t *x, const extent_t *e) REQUIRES(role_extents) {
     return right != NULL && !right->is_head && right->committed == e->committed ? right : NULL;
 }
 
-/* Joins busy e with one neighbour; *e becomes the result. False if there is none or the joining was refused. */
+/* Joins busy e with one neighbour; *e becomes the result. False if there is none, or if the merge hook refuses. */
 static bool
-join_one(page_alloc_t *pa, extents_t *x, extent_t **e) REQUIRES(role_extents) {
+merge_one(page_alloc_t *pa, extents_t *x, extent_t **e) REQUIRES(role_extents) {
     extent_t *left = left_of(x, *e);
     extent_t *neighbour = left != NULL ? left : right_of(x, *e);
     if (neighbour == NULL) {
@@ -131,17 +127,23 @@ join_one(page_alloc_t *pa, extents_t *x, extent_t **e) REQUIRES(role_extents) {
     return true;
 }
 
-/* No class from now on: merging may let go of the lock, and others see e. */
+/* e has no class from now on: a merge hook may run, without the lock, before e is a member. */
 void
 pa_insert(page_alloc_t *pa, extents_t *x, extent_t *e) {
-    e->szind = SC_NONE;
-    e->slab = false;
-    extent_set_state(e, extent_busy);
-    e->szind = SC_NONE; /* now: a hook may be asked, without the lock, before e is a member */
-    e->slab = false;
-    while (join_one(pa, x, &e)) {
+    extent_set_busy(e);
+    while (merge_one(pa, x, &e)) {
     }
     extents_insert(x, e);
+}
+
+void
+pa_put(page_alloc_t *pa, extents_t *x, extent_t *e, bool committed, bool zeroed) {
+    witness_no_core_lock();
+    extents_lock(x);
+    e->committed = committed;
+    e->zeroed = zeroed;
+    pa_insert(pa, x, e);
+    extents_unlock(x);
 }
 
 extent_t *

@@ -1,30 +1,32 @@
 /*
- * extent.h -- the central type, and the vocabulary of the page layer.
+ * extent.h -- the central type, and the vocabulary of the page layer. Read it first.
  *
  *   page        the system's page (sc.page bytes)
- *   region      what one call to the system's mapping returned; given back whole; never merged with another. Where
- *               pages in the middle were lost (os/pages.h, pages_move), the two sides are regions of one sn. (Inside
- *               a slab, "region" also means one object's place; the context tells, and code says `reg` there.)
- *   extent      a run of pages within one region, with a descriptor outside of the run: the unit of everything here
+ *   region      the memory that one call of the system's mapping, or of an alloc hook, returned. It is given back whole
+ *               and never merged with another. Where pages in its middle were lost (os/pages.h, pages_move), the two
+ *               sides are regions of one sn. (In a slab, "region" also means the place of one object; code says `reg`
+ *               there.)
+ *   extent      a run of pages within one region, with a descriptor outside of the run
  *   slab        an active extent cut into equal regions of one small size class
  *   large       an active extent that is one allocation
  *   collection  an extents_t: all free extents of one arena in one state
+ *   head        the first extent of a region
  *
  * States
  *   active      holds live allocations, or is a slab; belongs to the layer above
  *   dirty       free, pages resident
  *   muzzy       free, pages given back lazily
  *   retained    free, only the address range is kept
- *   busy        in transit: taken from one place and not yet put into the next
+ *   busy        in transit: taken from one place and not yet in the next; belongs to the thread that took it
  *
- * Protocol. A descriptor in state s in {dirty, muzzy, retained} of arena a belongs to collection (a, s), and enters or
- * leaves that state only with that collection's lock held. A thread that holds the lock and reads owner = (a, s)
- * therefore knows that the extent is in the collection and stays there: neighbours are examined without any lock of
- * their own. An active or busy extent belongs to the thread that has it; nobody else touches it.
+ * Protocol. An extent in state s in {dirty, muzzy, retained} of arena a is a member of collection (a, s). It enters and
+ * leaves that state only while the collection's lock is held. So a thread that holds the lock and reads owner = (a, s)
+ * knows that the extent is a member and stays one: extents need no lock of their own. An active or busy extent belongs
+ * to the thread that has it; no other thread writes to its descriptor.
  *
  * Layout rule. addr, size, state, szind, slab, committed, zeroed, and the page map's boundary entries of a registered
- * extent are written only with *some* collection lock of its arena held. Who holds all three sees a still picture
- * (observe/walk.c).
+ * extent are written only while *some* collection lock of its arena is held. A thread that holds all three sees a still
+ * picture (observe/walk.c).
  *
  * Invariants
  *   size > 0, addr and size multiples of the page
@@ -65,11 +67,10 @@ typedef struct extent {
     _Atomic uint32_t nfree;               /* Synchronization: written under the bin's lock, read while `bin` is set. */
     uint32_t bucket GUARDED_BY(role_bin); /* which occupancy list of the bin it is on */
     uint32_t limit GUARDED_BY(role_bin);  /* it moves when nfree reaches this (arena/bin.h) */
-    struct bin *_Atomic bin; /* Synchronization: written under its lock, read at any time; NULL: none counts it. */
+    struct bin *_Atomic bin; /* Synchronization: written under its lock, read at any time; NULL: in no bin. */
     uint64_t sn;             /* Synchronization: constant while registered. */
-    void
-        *sample; /* Synchronization: who owns the allocation; the profiler's record of it (arena/sample.h), or NULL. Set
-                     in every active extent that is no slab. */
+    void *sample;            /* Synchronization: the owner of the allocation; the profiler's record of it, or NULL
+                                (arena/sample.h). Set in            every active extent that is no slab. */
     uint64_t lru_stamp GUARDED_BY(role_extents); /* order of entry into the collection */
     heap_node_t fit GUARDED_BY(role_extents);    /* in the collection's heap */
     list_t link; /* Synchronization: the collection's lock (LRU, spare), the bin's lock (occupancy), or the
@@ -102,7 +103,7 @@ extent_end(const extent_t *e) {
     return e->addr + e->size;
 }
 
-/* Bytes before a guard. */
+/* Bytes before the guard page, or all. */
 static inline size_t
 extent_usable(const extent_t *e) {
     return e->size - (e->guarded ? sc.page : 0);
@@ -113,14 +114,12 @@ extent_npages(const extent_t *e) {
     return e->size >> sc.config.lg_page;
 }
 
-/* Descriptors, recycled. Takes RANK_DESCRIPTORS. extent_new: fields are undefined except link; NULL without memory. */
-extent_t *extent_new(void);
-void extent_delete(extent_t *e);
-
-/* For its figures. */
-lock_t *extent_mutex(void);
-
-void extent_prefork(void);
-void extent_postfork(bool child);
+/* Makes an extent busy and takes its class: it is on its way to a collection. */
+static inline void
+extent_set_busy(extent_t *e) {
+    e->szind = SC_NONE;
+    e->slab = false;
+    extent_set_state(e, extent_busy);
+}
 
 #endif

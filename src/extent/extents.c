@@ -1,12 +1,18 @@
-/* extents.c -- heaps by page class, LRU, accounting. */
+/* extents.c -- heaps by page class, LRU lists, counters; the supply of descriptors. */
 #include "extent/extents.h"
 
 #include "base/check.h"
+#include "base/options.h"
+#include "extent/metadata.h"
 #include "extent/pagemap.h"
 #include "os/pages.h"
 
 /* Stamps count up from here at the end of the LRU list and down at its front. */
 #define FIRST_STAMP (UINT64_C(1) << 62)
+/* Descriptors are made in batches of so many bytes. */
+#define BATCH_BYTES 4096
+
+/* ---- members ----------------------------------------------------------------------------------------------------- */
 
 static bool
 older_or_lower(const heap_node_t *a, const heap_node_t *b) {
@@ -28,9 +34,9 @@ extents_init(extents_t *x, uint32_t arena, extent_state_t state, lock_rank_t ran
     extents_unlock(x);
 }
 
-/* Everything but the place in the LRU list. */
+/* All but the place in the LRU order. */
 static void
-enter(extents_t *x, extent_t *e) REQUIRES(role_extents) {
+extents_enter(extents_t *x, extent_t *e) REQUIRES(role_extents) {
     check(extent_state(e) == extent_busy && extent_arena(e) == x->arena);
     e->szind = SC_NONE;
     e->slab = false;
@@ -39,7 +45,7 @@ enter(extents_t *x, extent_t *e) REQUIRES(role_extents) {
     bitmap_add(x->nonempty, i);
     counter_add(&x->npages, extent_npages(e));
     counter_add(&x->count, 1);
-    if (UNLIKELY(atomic_get(&x->unit) != 0)) {
+    if (UNLIKELY(atomic_get(&x->hugepage) != 0)) {
         counter_add(&x->nwhole, extents_whole(x, e));
     }
     extent_set_state(e, x->state);
@@ -57,7 +63,7 @@ first_on(const list_t *list) {
 
 void
 extents_insert(extents_t *x, extent_t *e) {
-    enter(x, e);
+    extents_enter(x, e);
     e->lru_stamp = x->next_stamp++;
     list_push_back(list_of(x, e), &e->link);
 }
@@ -66,7 +72,7 @@ void
 extents_insert_oldest(extents_t *x, extent_t *e) {
     list_t *list = list_of(x, e);
     const extent_t *oldest = first_on(list);
-    enter(x, e);
+    extents_enter(x, e);
     e->lru_stamp = oldest == NULL ? x->next_stamp++ : oldest->lru_stamp - 1;
     list_push_front(list, &e->link);
 }
@@ -83,7 +89,7 @@ extents_remove(extents_t *x, extent_t *e) {
     e->lru_stamp = 0;
     counter_add(&x->npages, -extent_npages(e));
     counter_add(&x->count, (size_t)-1);
-    if (UNLIKELY(atomic_get(&x->unit) != 0)) {
+    if (UNLIKELY(atomic_get(&x->hugepage) != 0)) {
         counter_add(&x->nwhole, -extents_whole(x, e));
     }
     extent_set_state(e, extent_busy);
@@ -101,6 +107,13 @@ extents_fit(extents_t *x, size_t size, size_t alignment) {
 }
 
 extent_t *
+extents_fit_active(extents_t *x, size_t size, size_t alignment) {
+    extent_t *e = extents_fit(x, size, alignment);
+    bool cuts = e == NULL || e->size >> options.lg_extent_max_active_fit <= size || x->state != extent_dirty;
+    return LIKELY(cuts) ? e : NULL;
+}
+
+extent_t *
 extents_oldest(extents_t *x) {
     return first_on(&x->lru);
 }
@@ -110,7 +123,7 @@ extents_oldest_partial(extents_t *x) {
     return first_on(&x->partial);
 }
 
-/* The oldest member of all leaves. NULL if there is none. */
+/* Removes the oldest member of both lists. NULL if there is none. */
 static extent_t *
 pop_oldest(extents_t *x) REQUIRES(role_extents) {
     extent_t *a = extents_oldest(x);
@@ -123,13 +136,13 @@ pop_oldest(extents_t *x) REQUIRES(role_extents) {
 }
 
 void
-extents_set_unit(extents_t *x, size_t unit) {
+extents_set_hugepage(extents_t *x, size_t hugepage) {
     list_t members;
     list_init(&members);
     for (extent_t *e; (e = pop_oldest(x)) != NULL;) {
         list_push_back(&members, &e->link);
     }
-    atomic_set(&x->unit, unit);
+    atomic_set(&x->hugepage, hugepage);
     while (!list_empty(&members)) {
         extent_t *e = first_on(&members);
         list_remove(&e->link);
@@ -137,23 +150,106 @@ extents_set_unit(extents_t *x, size_t unit) {
     }
 }
 
-/* With the lock held, owner = (arena, state) proves membership, and membership makes addr and size stable. */
+/* With the lock held, owner = (arena, state) proves membership, and the addr and size of a member do not change. */
 static extent_t *
-member(const extents_t *x, uintptr_t addr) {
+member_at(const extents_t *x, uintptr_t addr) {
     extent_t *e = pagemap_extent(addr);
     return e != NULL && atomic_get(&e->owner) == extent_owner(x->arena, x->state) ? e : NULL;
 }
 
 extent_t *
 extents_member_ending(extents_t *x, uintptr_t addr) {
-    extent_t *e = member(x, addr - ((uintptr_t)1 << LG_GRANULE));
+    extent_t *e = member_at(x, addr - ((uintptr_t)1 << LG_GRANULE));
     return e != NULL && extent_end(e) == addr ? e : NULL;
 }
 
 extent_t *
 extents_member_starting(extents_t *x, uintptr_t addr) {
-    extent_t *e = member(x, addr);
+    extent_t *e = member_at(x, addr);
     return e != NULL && e->addr == addr ? e : NULL;
+}
+
+void
+extents_of_class(extents_t *x, uint32_t class, size_t *count, size_t *npages) {
+    *count = *npages = 0;
+    for (const heap_node_t *node = heap_first(&x->heaps[class]); node != NULL; node = heap_next(node)) {
+        ++*count;
+        *npages += extent_npages(container_of(node, extent_t, fit));
+    }
+}
+
+/* ---- descriptors ------------------------------------------------------------------------------------------------- */
+
+/* The supply of all arenas: one list. A descriptor's memory is never used for anything else, so a stale pointer still
+ * points to a descriptor. */
+static lock_t lock = LOCK_INITIALIZER(RANK_DESCRIPTORS);
+static list_t spare GUARDED_BY(role_descriptors) = {&spare, &spare};
+
+static void
+descriptors_lock(void) ACQUIRE(role_descriptors) NO_THREAD_SAFETY {
+    lock_acquire(&lock);
+}
+
+static void
+descriptors_unlock(void) RELEASE(role_descriptors) NO_THREAD_SAFETY {
+    lock_release(&lock);
+}
+
+static size_t
+descriptor_size(void) {
+    size_t bitmap = (size_t)((sc.max_regs + 63) / 64) * sizeof(uint64_t);
+    return align_up(sizeof(extent_t) + bitmap, CACHELINE);
+}
+
+/* Makes a batch of descriptors, and puts the lowest address in front. */
+static bool
+descriptors_refill(void) REQUIRES(role_descriptors) {
+    size_t each = descriptor_size();
+    size_t n = config_torture ? 1 : BATCH_BYTES / each;
+    char *batch = metadata_alloc(n * each, CACHELINE);
+    for (size_t i = 0; batch != NULL && i < n; i++) {
+        extent_t *e = (extent_t *)(void *)(batch + i * each);
+        list_push_back(&spare, &e->link);
+    }
+    return batch != NULL;
+}
+
+extent_t *
+extent_new(void) {
+    if (fault(fault_metadata)) {
+        return NULL;
+    }
+    extent_t *e = NULL;
+    descriptors_lock();
+    if (!list_empty(&spare) || descriptors_refill()) {
+        e = container_of(spare.next, extent_t, link);
+        list_remove(&e->link);
+    }
+    descriptors_unlock();
+    return e;
+}
+
+void
+extent_delete(extent_t *e) {
+    descriptors_lock();
+    atomic_set(&e->owner, extent_owner(0, extent_busy));
+    list_push_front(&spare, &e->link);
+    descriptors_unlock();
+}
+
+lock_t *
+extent_mutex(void) {
+    return &lock;
+}
+
+void
+extent_prefork(void) {
+    lock_prefork(&lock);
+}
+
+void
+extent_postfork(bool child) {
+    lock_postfork(&lock, child);
 }
 
 static extent_t *
@@ -190,107 +286,4 @@ extents_drop_spare(extents_t *x) {
         extent_delete(pop_spare(x));
     }
     extents_unlock(x);
-}
-
-void
-extents_of_class(extents_t *x, uint32_t class, size_t *count, size_t *npages) {
-    *count = *npages = 0;
-    for (const heap_node_t *node = heap_first(&x->heaps[class]); node != NULL; node = heap_next(node)) {
-        ++*count;
-        *npages += extent_npages(container_of(node, extent_t, fit));
-    }
-}
-
-/* The mixing keeps sums of different places apart: x -> x * odd ^ high half of it. */
-void
-extents_count(extents_tally_t *tally, const extent_t *e) {
-    uint64_t mixed = (uint64_t)e->addr * UINT64_C(0x9e3779b97f4a7c15);
-    tally->count++;
-    tally->npages += extent_npages(e);
-    tally->places += mixed ^ mixed >> 32;
-}
-
-void
-extents_check_same(const extents_tally_t *a, const extents_tally_t *b) {
-    check(a->count == b->count);
-    check(a->npages == b->npages);
-    check(a->places == b->places);
-}
-
-static void
-check_member(extents_t *x, const extent_t *e) REQUIRES(role_extents) {
-    check(atomic_get(&e->owner) == extent_owner(x->arena, x->state));
-    check(e->size > 0 && e->size % sc.page == 0 && e->addr % sc.page == 0);
-    check(e->szind == SC_NONE && !e->slab);
-    check(e->committed || x->state == extent_retained);
-    check(pagemap_extent(e->addr) == e);
-    check(pagemap_extent(extent_end(e) - ((uintptr_t)1 << LG_GRANULE)) == e);
-    check(pagemap_class((void *)e->addr) == 0);
-}
-
-static size_t
-check_list(extents_t *x, const list_t *list, extents_tally_t *tally) REQUIRES(role_extents) {
-    size_t nwhole = 0;
-    uint64_t stamp = 0;
-    for (const list_t *at = list->next; at != list; at = at->next) {
-        const extent_t *e = container_of(at, extent_t, link);
-        check(at->next->prev == at && at->prev->next == at);
-        check(e->lru_stamp > stamp && e->lru_stamp < x->next_stamp);
-        check_member(x, e);
-        check(list_of(x, e) == list);
-        nwhole += extents_whole(x, e);
-        stamp = e->lru_stamp;
-        extents_count(tally, e);
-    }
-    return nwhole;
-}
-
-/* Each link is mutual, and no child belongs before its parent. */
-static void
-check_node(const heap_t *heap, const heap_node_t *node) REQUIRES(role_extents) {
-    check(node->prev == NULL ? node == heap_first(heap) : node->prev->child == node || node->prev->next == node);
-    for (const heap_node_t *child = node->child; child != NULL; child = child->next) {
-        check(!older_or_lower(child, node));
-        check(child->next == NULL || child->next->prev == child);
-    }
-}
-
-static void
-check_heap(extents_t *x, uint32_t class, extents_tally_t *tally) REQUIRES(role_extents) {
-    const heap_t *heap = &x->heaps[class];
-    check(bitmap_has(x->nonempty, class) == (heap_first(heap) != NULL));
-    for (const heap_node_t *node = heap_first(heap); node != NULL; node = heap_next(node)) {
-        const extent_t *e = container_of(node, extent_t, fit);
-        check_node(heap, node);
-        check_member(x, e);
-        check(sc_page_class_floor(extent_npages(e)) == class);
-        extents_count(tally, e);
-    }
-}
-
-static void
-check_spare(extents_t *x) REQUIRES(role_extents) {
-    uint32_t n = 0;
-    for (const list_t *at = x->spare.next; at != &x->spare; at = at->next) {
-        check(extent_state(container_of(at, extent_t, link)) == extent_busy);
-        n++;
-    }
-    check(n == x->nspare && n <= EXTENTS_SPARE);
-}
-
-extents_tally_t
-extents_check(extents_t *x) {
-    check_spare(x);
-    extents_tally_t by_age = {0};
-    extents_tally_t by_size = {0};
-    size_t nwhole = check_list(x, &x->lru, &by_age);
-    nwhole += check_list(x, &x->partial, &by_age);
-    for (uint32_t class = 0; class < SC_NPAGE_CLASSES; class ++) {
-        check_heap(x, class, &by_size);
-    }
-    extents_check_same(&by_age, &by_size);
-    check(by_age.count == atomic_get(&x->count));
-    check(by_age.npages == atomic_get(&x->npages));
-    check(nwhole == extents_purgeable(x));
-    return by_age;
 }

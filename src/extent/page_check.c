@@ -1,17 +1,116 @@
-/*
- * page_check.c -- the checker of one arena's pages. Part of page_alloc.h's contract.
- *
- * With the whole layout locked it walks the regions granule by granule, and each collection by age and by size, and
- * compares. It proves each invariant of extent.h, extents.h and page_alloc.h that does not depend on what the layers
- * above do: of a slab that is just being made or taken apart, some granules may not be registered. Not for release
- * builds: what it costs is proportional to the address space.
- */
-#include "extent/page_alloc.h"
+/* page_check.c -- walks the regions and the collections, and compares. */
+#include "extent/page_check.h"
 
 #include "base/check.h"
 #include "extent/pagemap.h"
 
 #define GRANULE ((uintptr_t)1 << LG_GRANULE)
+
+/* ---- one collection ---------------------------------------------------------------------------------------------- */
+
+/* The mixing, x -> x * odd ^ high half of it, makes the sums over different sets of addresses differ. */
+void
+extents_count(extents_tally_t *tally, const extent_t *e) {
+    uint64_t mixed = (uint64_t)e->addr * UINT64_C(0x9e3779b97f4a7c15);
+    tally->count++;
+    tally->npages += extent_npages(e);
+    tally->places += mixed ^ mixed >> 32;
+}
+
+void
+extents_check_same(const extents_tally_t *a, const extents_tally_t *b) {
+    check(a->count == b->count);
+    check(a->npages == b->npages);
+    check(a->places == b->places);
+}
+
+static void
+check_member(extents_t *x, const extent_t *e) REQUIRES(role_extents) {
+    check(atomic_get(&e->owner) == extent_owner(x->arena, x->state));
+    check(e->size > 0 && e->size % sc.page == 0 && e->addr % sc.page == 0);
+    check(e->szind == SC_NONE && !e->slab);
+    check(e->committed || x->state == extent_retained);
+    check(pagemap_extent(e->addr) == e);
+    check(pagemap_extent(extent_end(e) - ((uintptr_t)1 << LG_GRANULE)) == e);
+    check(pagemap_class((void *)e->addr) == 0);
+}
+
+static size_t
+check_list(extents_t *x, const list_t *list, extents_tally_t *tally) REQUIRES(role_extents) {
+    size_t nwhole = 0;
+    uint64_t stamp = 0;
+    for (const list_t *at = list->next; at != list; at = at->next) {
+        const extent_t *e = container_of(at, extent_t, link);
+        check(at->next->prev == at && at->prev->next == at);
+        check(e->lru_stamp > stamp && e->lru_stamp < x->next_stamp);
+        check_member(x, e);
+        check(list == (extents_whole(x, e) > 0 ? &x->lru : &x->partial));
+        nwhole += extents_whole(x, e);
+        stamp = e->lru_stamp;
+        extents_count(tally, e);
+    }
+    return nwhole;
+}
+
+/* Does a belong after b in a heap, or at the same place? */
+static bool
+not_before(const heap_node_t *a, const heap_node_t *b) {
+    const extent_t *ea = container_of(a, extent_t, fit);
+    const extent_t *eb = container_of(b, extent_t, fit);
+    return ea->sn != eb->sn ? ea->sn > eb->sn : ea->addr >= eb->addr;
+}
+
+/* Each link is mutual, and no child belongs before its parent. */
+static void
+check_node(const heap_t *heap, const heap_node_t *node) REQUIRES(role_extents) {
+    check(node->prev == NULL ? node == heap_first(heap) : node->prev->child == node || node->prev->next == node);
+    for (const heap_node_t *child = node->child; child != NULL; child = child->next) {
+        check(not_before(child, node));
+        check(child->next == NULL || child->next->prev == child);
+    }
+}
+
+static void
+check_heap(extents_t *x, uint32_t class, extents_tally_t *tally) REQUIRES(role_extents) {
+    const heap_t *heap = &x->heaps[class];
+    check(bitmap_has(x->nonempty, class) == (heap_first(heap) != NULL));
+    for (const heap_node_t *node = heap_first(heap); node != NULL; node = heap_next(node)) {
+        const extent_t *e = container_of(node, extent_t, fit);
+        check_node(heap, node);
+        check_member(x, e);
+        check(sc_page_class_floor(extent_npages(e)) == class);
+        extents_count(tally, e);
+    }
+}
+
+static void
+check_spare(extents_t *x) REQUIRES(role_extents) {
+    uint32_t n = 0;
+    for (const list_t *at = x->spare.next; at != &x->spare; at = at->next) {
+        check(extent_state(container_of(at, extent_t, link)) == extent_busy);
+        n++;
+    }
+    check(n == x->nspare && n <= EXTENTS_SPARE);
+}
+
+extents_tally_t
+extents_check(extents_t *x) {
+    check_spare(x);
+    extents_tally_t by_age = {0};
+    extents_tally_t by_size = {0};
+    size_t nwhole = check_list(x, &x->lru, &by_age);
+    nwhole += check_list(x, &x->partial, &by_age);
+    for (uint32_t class = 0; class < SC_NPAGE_CLASSES; class ++) {
+        check_heap(x, class, &by_size);
+    }
+    extents_check_same(&by_age, &by_size);
+    check(by_age.count == atomic_get(&x->count));
+    check(by_age.npages == atomic_get(&x->npages));
+    check(nwhole == extents_purgeable(x));
+    return by_age;
+}
+
+/* ---- the regions ------------------------------------------------------------------------------------------------- */
 
 /* What the regions hold, by state. */
 typedef struct {
@@ -38,7 +137,7 @@ is_boundary(const extent_t *e, uintptr_t granule) {
     return granule == e->addr || granule + GRANULE == extent_end(e);
 }
 
-/* What the page map says of one granule of e: whose it is, and which class caches may take it for. */
+/* The page map's entries of one granule of e: its descriptor, and the class that caches may take it for. */
 static void
 check_granule(const extent_t *e, uintptr_t granule) REQUIRES(role_extents) {
     const extent_t *entry = pagemap_extent(granule);
@@ -85,7 +184,7 @@ pa_check_locked(page_alloc_t *pa) {
     check_regions(pa, &tally);
     check(tally.mapped == atomic_get(&pa->mapped));
     check(tally.nregions == atomic_get(&pa->nregions));
-    extents_t *collections[] = {&pa->dirty, &pa->muzzy, &pa->retained};
+    extents_t *collections[] = {&pa->dirty.extents, &pa->muzzy.extents, &pa->retained};
     for (unsigned i = 0; i < 3; i++) {
         extents_tally_t members = extents_check(collections[i]);
         extents_check_same(&members, &tally.states[collections[i]->state]);

@@ -55,7 +55,7 @@ static void
 read_extents(arena_t *arena, stats_detail_t *out) REQUIRES(role_extents) {
     const page_alloc_t *pa = &arena->pages;
     for (uint32_t i = 0; i < SC_NPAGE_CLASSES; i++) {
-        if (extents_has_class(&pa->dirty, i) || extents_has_class(&pa->muzzy, i) ||
+        if (extents_has_class(&pa->dirty.extents, i) || extents_has_class(&pa->muzzy.extents, i) ||
             extents_has_class(&pa->retained, i)) {
             stats_read_extents(arena, i, &out->extents[i]);
         }

@@ -1,6 +1,7 @@
 /* stats.c -- the records of one arena, and of several merged. Pictures of everything are snapshot.c's. */
 #include "observe/stats.h"
 
+#include "extent/decay_pass.h"
 #include "extent/metadata.h"
 #include "observe/requests.h"
 #include "os/clock.h"
@@ -29,8 +30,8 @@ void
 stats_read_locks(const arena_t *arena, stats_lock_t out[STATS_LOCKS]) {
     const page_alloc_t *pa = &arena->pages;
     stats_read_lock(&pa->decay_lock, &out[stats_lock_decay]);
-    stats_read_lock(&pa->dirty.lock, &out[stats_lock_dirty]);
-    stats_read_lock(&pa->muzzy.lock, &out[stats_lock_muzzy]);
+    stats_read_lock(&pa->dirty.extents.lock, &out[stats_lock_dirty]);
+    stats_read_lock(&pa->muzzy.extents.lock, &out[stats_lock_muzzy]);
     stats_read_lock(&pa->retained.lock, &out[stats_lock_retained]);
 }
 
@@ -47,8 +48,8 @@ stats_reset_locks(arena_t *arena) {
             lock_stats_reset(&bin->lock);
         }
     }
-    lock_stats_reset(&pa->dirty.lock);
-    lock_stats_reset(&pa->muzzy.lock);
+    lock_stats_reset(&pa->dirty.extents.lock);
+    lock_stats_reset(&pa->muzzy.extents.lock);
     lock_stats_reset(&pa->retained.lock);
     stats_unlock_arena(arena);
 }
@@ -132,8 +133,8 @@ holding_of(extents_t *x, uint32_t class) REQUIRES(role_extents) {
 void
 stats_read_extents(arena_t *arena, uint32_t class, stats_extents_t *out) {
     page_alloc_t *pa = &arena->pages;
-    class_holding_t dirty = holding_of(&pa->dirty, class);
-    class_holding_t muzzy = holding_of(&pa->muzzy, class);
+    class_holding_t dirty = holding_of(&pa->dirty.extents, class);
+    class_holding_t muzzy = holding_of(&pa->muzzy.extents, class);
     class_holding_t retained = holding_of(&pa->retained, class);
     *out = (stats_extents_t){
 #define EXTENTS(name, type, unit, kind, column, from, ...) .name = from,
@@ -184,12 +185,14 @@ read_all_large(const arena_t *arena, stats_arena_t *out, stats_large_t *rows) RE
 
 static uint64_t
 free_pages(const page_alloc_t *pa) {
-    return atomic_get(&pa->dirty.npages) + atomic_get(&pa->muzzy.npages) + atomic_get(&pa->retained.npages);
+    return atomic_get(&pa->dirty.extents.npages) + atomic_get(&pa->muzzy.extents.npages) +
+           atomic_get(&pa->retained.npages);
 }
 
 static uint64_t
 free_extents(const page_alloc_t *pa) {
-    return atomic_get(&pa->dirty.count) + atomic_get(&pa->muzzy.count) + atomic_get(&pa->retained.count);
+    return atomic_get(&pa->dirty.extents.count) + atomic_get(&pa->muzzy.extents.count) +
+           atomic_get(&pa->retained.count);
 }
 
 static uint64_t
@@ -202,7 +205,7 @@ bytes_of_shards(arena_t *arena) {
 }
 
 static void
-add_stage(const extents_t *pages, const purges_t *purges, stats_decay_t *out) {
+add_stage(const extents_t *pages, const purge_counters_t *purges, stats_decay_t *out) {
     out->npages = atomic_get(&pages->npages);
 #define STAGE(name, control, type, unit, kind, merge, column, from, ...) out->name += from;
 #include "observe/counters.def"
@@ -213,8 +216,8 @@ stats_read_sums(arena_t *arena, stats_arena_t *out, stats_bin_t *bins, stats_lar
     page_alloc_t *pa = &arena->pages;
     read_small(arena, out, bins);
     read_all_large(arena, out, large);
-    add_stage(&pa->dirty, &pa->dirty_purges, &out->dirty);
-    add_stage(&pa->muzzy, &pa->muzzy_purges, &out->muzzy);
+    add_stage(&pa->dirty.extents, &pa->dirty.purges, &out->dirty);
+    add_stage(&pa->muzzy.extents, &pa->muzzy.purges, &out->muzzy);
 #define ARENA_AGE(name, type, unit, kind, merge, from, ...) out->name += from;
 #define ARENA(name, type, unit, kind, merge, from, ...)     out->name += from;
 #include "observe/counters.def"
@@ -245,9 +248,8 @@ ms_until(uint64_t due, uint64_t now) {
 
 static void
 read_decay(arena_t *arena, extent_state_t state, uint64_t now, stats_decay_t *out) {
-    pa_forecast_t forecast = pa_forecast(&arena->pages, state, now);
-    bool dirty = state == extent_dirty;
-    out->decay_ms = (uint64_t)atomic_get(dirty ? &arena->pages.dirty_decay_ms : &arena->pages.muzzy_decay_ms);
+    stage_forecast_t forecast = pa_forecast(&arena->pages, state, now);
+    out->decay_ms = (uint64_t)atomic_get(&pa_stage(&arena->pages, state)->decay_ms);
     out->allowed = forecast.allowed == SIZE_MAX ? COUNTER_NEVER : forecast.allowed * sc.page;
     out->over = forecast.over * sc.page;
     out->due_ms = ms_until(forecast.due, now);

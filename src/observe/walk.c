@@ -47,8 +47,8 @@ copy(const extent_t *e, lunalloc_extent_t *out) REQUIRES(role_extents) {
 static void
 copy_totals(page_alloc_t *pa, lunalloc_page_totals_t *totals) {
     totals->arena = pa->arena;
-    totals->dirty = atomic_get(&pa->dirty.npages) * sc.page;
-    totals->muzzy = atomic_get(&pa->muzzy.npages) * sc.page;
+    totals->dirty = atomic_get(&pa->dirty.extents.npages) * sc.page;
+    totals->muzzy = atomic_get(&pa->muzzy.extents.npages) * sc.page;
     totals->retained = atomic_get(&pa->retained.npages) * sc.page;
     totals->mapped = atomic_get(&pa->mapped) - totals->retained;
     totals->active = totals->mapped - totals->dirty - totals->muzzy;

@@ -5,6 +5,7 @@
 #include "arena/sample.h"
 #include "base/options.h"
 #include "base/witness.h"
+#include "extent/decay_pass.h"
 #include "os/clock.h"
 #include "thread/modes.h"
 #include "thread/quarantine.h"

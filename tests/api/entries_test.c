@@ -12,6 +12,16 @@
 #include "arena/arenas_special.h"
 #include "arena/sample.h"
 #include "base/witness.h"
+#include "extent/coalesce.h"
+#include "extent/decay_pass.h"
+#include "extent/dirty_limits.h"
+#include "extent/hugepage.h"
+#include "extent/purge.h"
+#include "extent/region.h"
+#include "extent/region_release.h"
+#include "extent/remap.h"
+#include "extent/resize.h"
+#include "extent/trim_to_peak.h"
 #include "thread/tcaches.h"
 #include "thread/flags.h"
 #include "thread/refresh.h"
@@ -61,6 +71,13 @@ static region_t record;
 static extent_t *
 extent(void) {
     return pagemap_extent((uintptr_t)large);
+}
+
+static pa_request_t *
+page_request(void) {
+    static pa_request_t request;
+    request = (pa_request_t){.size = large_size, .alignment = sc.page, .szind = sc_index(large_size)};
+    return &request;
 }
 
 static uint32_t
@@ -247,8 +264,8 @@ ENTRY(arenas_oversize)
 
 /* ---- internal: pages ---- */
 
-ENTRY(pa_alloc, &arena->pages, large_size, sc.page, large_class(), false, &zeroed)
-ENTRY(pa_reuse, &arena->pages, large_size, sc.page, large_class(), &zeroed)
+ENTRY(pa_alloc, &arena->pages, page_request())
+ENTRY(pa_reuse, &arena->pages, page_request())
 ENTRY(pa_dalloc, &arena->pages, extent())
 ENTRY(pa_purge_freed, &arena->pages, extent())
 ENTRY(pa_expand, &arena->pages, extent(), large_size * 2, sc_index(large_size * 2))
@@ -257,14 +274,16 @@ ENTRY(pa_coalesce_across, &arena->pages, large_size)
 ENTRY(pa_may_remap, &arena->pages, large_size)
 ENTRY(pa_remap, &arena->pages, extent(), 0, &committed)
 ENTRY(pa_relocate, &arena->pages, extent(), large_size * 2, sc_index(large_size * 2))
-ENTRY(pa_alloc_untouched, &arena->pages, large_size, large_class(), &zeroed)
+ENTRY(pa_alloc_untouched, &arena->pages, page_request())
 ENTRY(pa_lose, &arena->pages, extent(), &record)
 ENTRY(pa_new_record)
 ENTRY(pa_delete_record, &record)
-ENTRY(pa_new_region, &arena->pages, large_size, sc.page, false)
+ENTRY(pa_new_region, &arena->pages, large_size, sc.page, false, pa_release_unused)
 ENTRY(pa_release_unused, &arena->pages)
 ENTRY(pa_offer_unused, &arena->pages)
 ENTRY(pa_note_retained, &arena->pages)
+ENTRY(pa_destroy_unused, &arena->pages)
+ENTRY(pa_put, &arena->pages, &arena->pages.retained, extent(), true, false)
 ENTRY(pa_release_all, &arena->pages)
 ENTRY(pa_tick, &arena->pages, 0)
 ENTRY(pa_decay, &arena->pages, 0)
@@ -275,7 +294,6 @@ ENTRY(pa_trim_to_peak, &arena->pages)
 ENTRY(pa_set_no_retain, &arena->pages, false)
 ENTRY(pa_set_thp, &arena->pages, pages_thp_default)
 ENTRY(pa_set_hooks, &arena->pages, NULL)
-ENTRY(pa_advise_huge, &arena->pages, arena->pages.regions)
 ENTRY(pa_gather, &arena->pages, 0, 0)
 ENTRY(pa_set_decay_ms, &arena->pages, extent_dirty, 1000, 0)
 ENTRY(hook_alloc, NULL, large_size, sc.page, &zeroed, &committed, 0)

@@ -3,6 +3,7 @@
 
 #include "arena/arenas.h"
 #include "extent/pagemap.h"
+#include "os/pages.h"
 
 #include <errno.h>
 
@@ -224,12 +225,12 @@ test_thp_mode_always_keeps_huge_pages_whole_in_smaps(void **state) {
     }
     assert_true(huge_kib_around(blocks) >= before);
     set(arena, "purge", NULL, 0);
-    assert_int_equal(atomic_get(&arena->pages.dirty.npages), 0);
+    assert_int_equal(atomic_get(&arena->pages.dirty.extents.npages), 0);
     assert_true(huge_kib_around(blocks) < before);
     for (unsigned i = 1; i < NBLOCKS; i += 2) {
         lunalloc_free(blocks[i]);
     }
-    assert_int_equal(atomic_get(&arena->pages.dirty.npages), 0);
+    assert_int_equal(atomic_get(&arena->pages.dirty.extents.npages), 0);
     assert_int_equal(huge_kib_around(blocks), 0);
     assert_int_equal(arenas_destroy(arena->index), 0);
 }

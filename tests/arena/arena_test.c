@@ -5,6 +5,7 @@
 #include "../api/support.h"
 #include "arena/arenas.h"
 #include "extent/pagemap.h"
+#include "extent/purge.h"
 #include "observe/stats.h"
 
 #define NARENAS  3

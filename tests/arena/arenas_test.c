@@ -7,6 +7,8 @@
 #include "arena/arenas_bind.h"
 #include "observe/stats.h"
 #include "base/options.h"
+#include "extent/decay_pass.h"
+#include "extent/purge.h"
 #include "os/clock.h"
 
 #include <errno.h>
@@ -131,7 +133,7 @@ test_destroyed_is_new(void **state) {
     assert_int_equal(stats.mapped + stats.retained + stats.nregions, 0);
     arena_t *again = arenas_create();
     assert_int_equal(again->index, arena->index);
-    assert_int_equal(atomic_get(&again->pages.dirty_decay_ms), DEFAULT_DIRTY_DECAY_MS);
+    assert_int_equal(atomic_get(&again->pages.dirty.decay_ms), DEFAULT_DIRTY_DECAY_MS);
     assert_int_equal(arenas_destroy(again->index), 0);
 }
 

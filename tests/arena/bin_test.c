@@ -2,6 +2,7 @@
 #include "../api/support.h"
 #include "arena/bin.h"
 #include "arena/slab.h"
+#include "extent/extents.h"
 
 #define FAKE_ADDR ((uintptr_t)1 << 40)
 #define MAX_SLABS 64

@@ -4,7 +4,10 @@
  */
 #include "../api/support.h"
 #include "arena/arenas.h"
+#include "extent/decay_pass.h"
 #include "extent/pagemap.h"
+#include "extent/purge.h"
+#include "os/pages.h"
 #include "lunalloc.h"
 
 #define SIZE ((size_t)4 << 20)
@@ -58,12 +61,12 @@ assert_comes_from(arena_t *arena, size_t size, const arena_t *expected) {
 static void
 test_resident_pages_of_another_arena_serve_first(void **state) {
     (void)state;
-    size_t dirty = atomic_get(&first->pages.dirty.npages);
+    size_t dirty = atomic_get(&first->pages.dirty.extents.npages);
     void *ptr = take(second, SIZE);
     assert_int_equal(arena_of(ptr), first->index);
-    assert_int_equal(atomic_get(&first->pages.dirty.npages), dirty - SIZE / sc.page);
+    assert_int_equal(atomic_get(&first->pages.dirty.extents.npages), dirty - SIZE / sc.page);
     arena_free(ptr);
-    assert_int_equal(atomic_get(&first->pages.dirty.npages), dirty);
+    assert_int_equal(atomic_get(&first->pages.dirty.extents.npages), dirty);
 }
 
 static void

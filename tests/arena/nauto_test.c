@@ -5,6 +5,7 @@
 #include "../api/support.h"
 #include "arena/arenas.h"
 #include "arena/arenas_bind.h"
+#include "extent/decay_pass.h"
 #include "extent/pagemap.h"
 #include "observe/stats.h"
 #include "os/clock.h"
@@ -196,7 +197,7 @@ test_refilled(void **state) {
     fill(arena);
     free_blocks(0, NBLOCKS);
     assert_true(stats_of(arena).dirty > 0);
-    assert_int_equal(atomic_get(&arena->pages.dirty_decay_ms), -1);
+    assert_int_equal(atomic_get(&arena->pages.dirty.decay_ms), -1);
     arenas_set_nauto(1);
     assert_int_equal(free_memory(arena), 0);
     arenas_set_nauto(before);

@@ -7,6 +7,7 @@
 #include "arena/arenas.h"
 #include "arena/arenas_bind.h"
 #include "extent/metadata.h"
+#include "extent/purge.h"
 #include "observe/stats.h"
 #include "os/pages.h"
 #include "thread/thread_life.h"

@@ -4,6 +4,7 @@
  */
 #include "../api/support.h"
 #include "arena/slab.h"
+#include "extent/extents.h"
 
 #define FAKE_ADDR ((uintptr_t)1 << 40)
 #define MAX_REGS  4096

@@ -2,6 +2,7 @@
 #include "background.h"
 
 #include "control/background.h"
+#include "extent/decay_pass.h"
 #include "os/clock.h"
 
 #include <errno.h>
@@ -227,16 +228,16 @@ test_ticks_do_not_purge(void **state) {
     make_dirty();
     settle();
     page_alloc_t *pa = &arenas_get(0)->pages;
-    size_t npages = atomic_get(&pa->dirty.npages);
+    size_t npages = atomic_get(&pa->dirty.extents.npages);
     uint64_t far = clock_ns() + UINT64_C(2000000000) * 1000000;
     assert_true(npages > 0);
     uint64_t deadline = atomic_get(&pa->deadline);
     pa_tick(pa, far);
-    assert_int_equal(atomic_get(&pa->dirty.npages), npages);
+    assert_int_equal(atomic_get(&pa->dirty.extents.npages), npages);
     assert_true(atomic_get(&pa->deadline) > deadline);
     must_set("background_thread", "false");
     pa_tick(pa, 2 * far);
-    assert_int_equal(atomic_get(&pa->dirty.npages), 0);
+    assert_int_equal(atomic_get(&pa->dirty.extents.npages), 0);
     must_set("arena.4096.dirty_decay_ms", "-1");
 }
 

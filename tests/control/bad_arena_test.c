@@ -38,8 +38,8 @@ take_picture(void) {
         if (arena != NULL) {
             picture.arenas[i].alive = arenas_alive(i);
             picture.arenas[i].manual = atomic_get(&arena->manual);
-            picture.arenas[i].dirty_ms = atomic_get(&arena->pages.dirty_decay_ms);
-            picture.arenas[i].muzzy_ms = atomic_get(&arena->pages.muzzy_decay_ms);
+            picture.arenas[i].dirty_ms = atomic_get(&arena->pages.dirty.decay_ms);
+            picture.arenas[i].muzzy_ms = atomic_get(&arena->pages.muzzy.decay_ms);
             picture.arenas[i].dirty_max = atomic_get(&arena->pages.dirty_max);
             picture.arenas[i].hooks = pa_hooks(&arena->pages);
             picture.arenas[i].guard = atomic_get(&arena->pages.guard);

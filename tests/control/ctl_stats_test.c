@@ -2,6 +2,7 @@
 #include "../api/support.h"
 #include "arena/arenas.h"
 #include "control/ctl_locks.h"
+#include "extent/decay_pass.h"
 #include "observe/stats.h"
 
 #include <errno.h>

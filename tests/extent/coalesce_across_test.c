@@ -1,10 +1,11 @@
 /*
- * coalesce_across_test.c -- allocations that take dirty pages together with the free pages beside them. Sizes in pages. That
- * random operations keep the structure sound is page_alloc_test.c's.
+ * coalesce_across_test.c -- allocations that take dirty pages together with the free pages beside them. Sizes in pages.
+ * That random operations keep the structure sound is page_alloc_test.c's.
  */
 #include "pages.h"
 
 #include "os/pages.h"
+#include "extent/coalesce.h"
 
 static page_alloc_t pa;
 
@@ -43,7 +44,7 @@ make_row(bool left_retained, bool right_retained) {
 
 static size_t
 dirty_pages(void) {
-    return atomic_get(&pa.dirty.npages);
+    return atomic_get(&pa.dirty.extents.npages);
 }
 
 static void
@@ -116,7 +117,7 @@ test_is_not_zeroed(void **state) {
     row_t row = make_row(false, true);
     bool zeroed = true;
     memset((void *)row.middle->addr, 0xa5, sc.page);
-    extent_t *e = pa_alloc(&pa, 2 * PIECE * sc.page, sc.page, sc_index(2 * PIECE * sc.page), false, &zeroed);
+    extent_t *e = alloc_extent(&pa, 2 * PIECE * sc.page, sc.page, sc_index(2 * PIECE * sc.page), false, &zeroed);
     assert_int_equal(e->addr, place(&row, PIECE));
     assert_false(zeroed);
     end_with(e, row.left);

@@ -5,6 +5,7 @@
 #include "../base/testing.h"
 
 #include "extent/extents.h"
+#include "extent/page_check.h"
 #include "extent/pagemap.h"
 
 #define ARENA      4001
@@ -465,14 +466,14 @@ test_unit_keeps_the_order_of_age(void **state) {
     extent_t *e[LENGTH(npages)];
     begin();
     extents_lock(&x);
-    extents_set_unit(&x, 4 * sc.page);
+    extents_set_hugepage(&x, 4 * sc.page);
     for (unsigned i = 0; i < LENGTH(npages); i++) {
         e[i] = new_extent(BASE + i * ITEM_SPAN, npages[i], i);
         extents_insert(&x, e[i]);
     }
     assert_ptr_equal(extents_oldest(&x), e[1]);
     assert_ptr_equal(extents_oldest_partial(&x), e[0]);
-    extents_set_unit(&x, 0);
+    extents_set_hugepage(&x, 0);
     for (unsigned i = 0; i < LENGTH(npages); i++) {
         assert_ptr_equal(extents_oldest(&x), e[i]);
         extents_remove(&x, e[i]);

@@ -198,7 +198,7 @@ test_system_wrapped(void **state) {
     assert_int_equal(write_hooks(name, &wrapper), 0);
     assert_ptr_equal(read_hooks(name), &wrapper);
     bool zeroed = false;
-    extent_t *e = pa_alloc(&arenas_get(index)->pages, 8 * sc.page, sc.page, sc_index(8 * sc.page), false, &zeroed);
+    extent_t *e = alloc_extent(&arenas_get(index)->pages, 8 * sc.page, sc.page, sc_index(8 * sc.page), false, &zeroed);
     assert_non_null(e);
     assert_int_equal(wrapped_allocs, 1);
     assert_int_equal(write_hooks(name, wrapped), 0);

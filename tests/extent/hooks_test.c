@@ -240,11 +240,11 @@ test_split_refused_in_purge(void **state) {
     (void)state;
     begin(0);
     pa_dalloc(&pa, alloc_pages(&pa, 64));
-    size_t dirty = atomic_get(&pa.dirty.npages);
+    size_t dirty = atomic_get(&pa.dirty.extents.npages);
     refuse(kind_split, true);
     atomic_set(&pa.dirty_max, (int64_t)(dirty / 2 * sc.page));
     pa_dirtied(&pa);
-    assert_int_equal(atomic_get(&pa.dirty.npages), 0);
+    assert_int_equal(atomic_get(&pa.dirty.extents.npages), 0);
     settled(0);
     end();
 }
@@ -357,7 +357,7 @@ purge_and_look(bool lazily, bool *zeroed) {
         pa_purge_all(&pa);
     }
     settled(0);
-    e = pa_alloc(&pa, 32 * sc.page, sc.page, sc_index(32 * sc.page), false, zeroed);
+    e = alloc_extent(&pa, 32 * sc.page, sc.page, sc_index(32 * sc.page), false, zeroed);
     assert_non_null(e);
     settled(32);
     pa_dalloc(&pa, e);
@@ -376,8 +376,8 @@ test_purge_refused_altogether(void **state) {
     assert_int_equal(provider.calls[kind_decommit], 1);
     assert_int_equal(provider.calls[kind_commit], 0);
     assert_int_equal(atomic_get(&pa.purged), 0); /* nothing was given back */
-    assert_int_equal(atomic_get(&pa.dirty_purges.npages), 0);
-    assert_int_equal(atomic_get(&pa.dirty_purges.nmadvise), 1);
+    assert_int_equal(atomic_get(&pa.dirty.purges.npages), 0);
+    assert_int_equal(atomic_get(&pa.dirty.purges.nmadvise), 1);
     end();
 }
 
@@ -403,7 +403,7 @@ test_purge_lazy_refused(void **state) {
     refuse(kind_purge_lazy, true);
     purge_and_look(true, &zeroed);
     assert_true(zeroed);
-    assert_int_equal(atomic_get(&pa.muzzy.npages), 0);
+    assert_int_equal(atomic_get(&pa.muzzy.extents.npages), 0);
     assert_true(provider.calls[kind_purge_lazy] > 0);
     assert_true(provider.done[kind_purge_forced] > 0);
     end();

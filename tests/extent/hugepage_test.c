@@ -18,8 +18,8 @@ begin(int64_t dirty_ms, int64_t muzzy_ms) {
     pages_begin(&pa, dirty_ms, muzzy_ms);
     unit = UNIT * sc.page;
     pa_lock_layout(&pa);
-    extents_set_unit(&pa.dirty, unit);
-    extents_set_unit(&pa.muzzy, unit);
+    extents_set_hugepage(&pa.dirty.extents, unit);
+    extents_set_hugepage(&pa.muzzy.extents, unit);
     pa_unlock_layout(&pa);
 }
 
@@ -31,12 +31,12 @@ end(void) {
 
 static size_t
 ndirty(void) {
-    return atomic_get(&pa.dirty.npages);
+    return atomic_get(&pa.dirty.extents.npages);
 }
 
 static uint64_t
 nmadvise(void) {
-    return atomic_get(&pa.dirty_purges.nmadvise) + atomic_get(&pa.muzzy_purges.nmadvise);
+    return atomic_get(&pa.dirty.purges.nmadvise) + atomic_get(&pa.muzzy.purges.nmadvise);
 }
 
 /* Where memory is committed before it is used, what is retained cannot be gathered, and no arena packs. */
@@ -54,9 +54,9 @@ static void
 alloc_run(extent_t **e, unsigned n) {
     pa_dalloc(&pa, alloc_aligned(&pa, n, unit));
     pa_purge_all(&pa);
-    atomic_set(&pa.dirty_purges.nmadvise, 0);
-    atomic_set(&pa.muzzy_purges.nmadvise, 0);
-    atomic_set(&pa.dirty_purges.npurges, 0);
+    atomic_set(&pa.dirty.purges.nmadvise, 0);
+    atomic_set(&pa.muzzy.purges.nmadvise, 0);
+    atomic_set(&pa.dirty.purges.npurges, 0);
     atomic_set(&pa.purged, 0);
     e[0] = alloc_aligned(&pa, 1, unit);
     for (unsigned i = 1; i < n; i++) {
@@ -102,7 +102,7 @@ test_decay_takes_whole_units(void **state) {
     }
     pa_decay(&pa, 0);
     assert_int_equal(ndirty(), 8 * UNIT - 4);
-    assert_int_equal(extents_purgeable(&pa.dirty), 4 * UNIT);
+    assert_int_equal(extents_purgeable(&pa.dirty.extents), 4 * UNIT);
     check_pages(&pa, 4 * sc.page);
     pa_decay(&pa, 2 * SECOND);
     assert_int_equal(ndirty(), 4 * (UNIT - 1));
@@ -114,7 +114,7 @@ test_decay_takes_whole_units(void **state) {
         assert_true(purged->size >= unit);
         pa_dalloc(&pa, e[2 * i * UNIT + 7]);
     }
-    assert_int_equal(extents_purgeable(&pa.dirty), 4 * UNIT);
+    assert_int_equal(extents_purgeable(&pa.dirty.extents), 4 * UNIT);
     pa_decay(&pa, 2 * SECOND);
     assert_int_equal(ndirty(), 4 * UNIT);
     pa_decay(&pa, 4 * SECOND);
@@ -139,7 +139,7 @@ test_decay_does_not_try_in_vain(void **state) {
     }
     assert_true(pa_background(&pa, 3 * SECOND) == UINT64_MAX);
     assert_int_equal(nmadvise(), 0);
-    assert_int_equal(atomic_get(&pa.dirty_purges.npurges), 0);
+    assert_int_equal(atomic_get(&pa.dirty.purges.npurges), 0);
     assert_int_equal(ndirty(), 8 * (UNIT - 1));
     for (unsigned i = 0; i < 8 * UNIT; i += UNIT) {
         pa_dalloc(&pa, e[i]);
@@ -204,7 +204,7 @@ test_cap(void **state) {
     assert_int_equal(ndirty(), 8 * (UNIT - 1));
     for (unsigned i = 0; i < 8 * UNIT; i += UNIT) {
         pa_dalloc(&pa, e[i]);
-        assert_true(extents_purgeable(&pa.dirty) < UNIT);
+        assert_true(extents_purgeable(&pa.dirty.extents) < UNIT);
     }
     assert_int_equal(ndirty(), 0);
     end();
@@ -248,13 +248,13 @@ test_rest_of_a_fresh_unit_comes_along(void **state) {
     extent_t *e = alloc_aligned(&pa, 3, unit);
     extent_t *next = alloc_aligned(&pa, 3, 4 * unit);
     pa_dalloc(&pa, e);
-    assert_int_equal(extents_purgeable(&pa.dirty), UNIT);
+    assert_int_equal(extents_purgeable(&pa.dirty.extents), UNIT);
     assert_int_equal(ndirty(), UNIT);
     assert_true(pa_shrink(&pa, next, sc.page, sc_index(sc.page)));
-    assert_int_equal(extents_purgeable(&pa.dirty), UNIT);
+    assert_int_equal(extents_purgeable(&pa.dirty.extents), UNIT);
     assert_int_equal(ndirty(), 2 * UNIT - 1);
     pa_dalloc(&pa, next);
-    assert_int_equal(extents_purgeable(&pa.dirty), 2 * UNIT);
+    assert_int_equal(extents_purgeable(&pa.dirty.extents), 2 * UNIT);
     end();
 }
 
@@ -273,12 +273,12 @@ test_unit_changes(void **state) {
     static const size_t shares[] = {0, 1, 4, 2, 64, 0};
     for (unsigned i = 0; i < 6; i++) {
         pa_lock_layout(&pa);
-        extents_set_unit(&pa.dirty, shares[i] * unit / 4);
+        extents_set_hugepage(&pa.dirty.extents, shares[i] * unit / 4);
         pa_unlock_layout(&pa);
         check_pages(&pa, (UNIT + 3) * sc.page);
-        assert_true(shares[i] > 1 || extents_purgeable(&pa.dirty) > 0);
+        assert_true(shares[i] > 1 || extents_purgeable(&pa.dirty.extents) > 0);
     }
-    assert_int_equal(extents_purgeable(&pa.dirty), ndirty());
+    assert_int_equal(extents_purgeable(&pa.dirty.extents), ndirty());
     for (unsigned i = 0; i < 4 * UNIT; i++) {
         if (i >= 3 * UNIT || i % UNIT == 5) {
             pa_dalloc(&pa, e[i]);
@@ -370,7 +370,7 @@ live(uint64_t seed, int64_t muzzy_ms) {
         pa_decay(&pa, life.now);
     }
     if (!commits()) {
-        assert_int_equal(ndirty() + atomic_get(&pa.muzzy.npages), 0);
+        assert_int_equal(ndirty() + atomic_get(&pa.muzzy.extents.npages), 0);
     }
     end();
 }

@@ -70,7 +70,7 @@ do_alloc(world_t *world, slot_t *slot) {
     size_t size = random_pages(world) * sc.page;
     size_t alignment = random_below(&world->seed, 4) == 0 ? sc.page << random_below(&world->seed, 10) : sc.page;
     uint32_t szind = slab ? random_below(&world->seed, sc.nsmall) : sc_index(size);
-    extent_t *e = pa_alloc(&pa, size, alignment, szind, slab, &zeroed);
+    extent_t *e = alloc_extent(&pa, size, alignment, szind, slab, &zeroed);
     assert_non_null(e);
     assert_int_equal(e->size, size);
     assert_int_equal(e->addr & (alignment - 1), 0);
@@ -237,15 +237,15 @@ test_zeroed(void **state) {
     (void)state;
     bool zeroed = false;
     pages_begin(&pa, -1, 0);
-    extent_t *e = pa_alloc(&pa, 16 * sc.page, sc.page, sc_index(16 * sc.page), false, &zeroed);
+    extent_t *e = alloc_extent(&pa, 16 * sc.page, sc.page, sc_index(16 * sc.page), false, &zeroed);
     assert_true(zeroed && reads_as_zeros(e));
     memset((void *)e->addr, 0xff, e->size);
     pa_dalloc(&pa, e);
-    e = pa_alloc(&pa, 16 * sc.page, sc.page, sc_index(16 * sc.page), false, &zeroed);
+    e = alloc_extent(&pa, 16 * sc.page, sc.page, sc_index(16 * sc.page), false, &zeroed);
     assert_false(zeroed);
     pa_dalloc(&pa, e);
     pa_purge_all(&pa);
-    e = pa_alloc(&pa, 16 * sc.page, sc.page, sc_index(16 * sc.page), false, &zeroed);
+    e = alloc_extent(&pa, 16 * sc.page, sc.page, sc_index(16 * sc.page), false, &zeroed);
     assert_true(zeroed && reads_as_zeros(e));
     pa_dalloc(&pa, e);
     pages_end(&pa);
@@ -296,15 +296,15 @@ test_order_of_sources(void **state) {
     uintptr_t muzzy = e[1]->addr, dirty = e[3]->addr;
     pa_dalloc(&pa, e[1]);
     pa_set_decay_ms(&pa, extent_dirty, 0, 0);
-    bool has_muzzy = atomic_get(&pa.muzzy.npages) == 8;
+    bool has_muzzy = atomic_get(&pa.muzzy.extents.npages) == 8;
     pa_set_decay_ms(&pa, extent_dirty, -1, 0);
     pa_dalloc(&pa, e[3]);
-    assert_int_equal(atomic_get(&pa.dirty.npages), 8);
+    assert_int_equal(atomic_get(&pa.dirty.extents.npages), 8);
     e[3] = alloc_pages(&pa, 8);
     assert_int_equal(e[3]->addr, dirty);
     e[1] = alloc_pages(&pa, 8);
     assert_true(!has_muzzy || e[1]->addr == muzzy);
-    assert_int_equal(atomic_get(&pa.muzzy.npages), 0);
+    assert_int_equal(atomic_get(&pa.muzzy.extents.npages), 0);
     for (unsigned i = 0; i < 5; i++) {
         pa_dalloc(&pa, e[i]);
     }
@@ -447,7 +447,7 @@ test_szind_of_large_and_profile_promoted(void **state) {
     pages_begin(&pa, -1, 0);
     for (unsigned i = 0; i < 5; i++) {
         size_t size = align_up(sc.size[szinds[i]], sc.page);
-        e[i] = pa_alloc(&pa, size, sc.page, szinds[i], false, &zeroed);
+        e[i] = alloc_extent(&pa, size, sc.page, szinds[i], false, &zeroed);
         assert_non_null(e[i]);
     }
     check_pages(&pa, walk(&pa).bytes[extent_active]);

@@ -36,7 +36,7 @@ make_layout(void) {
         row[i] = alloc_pages(&pa, 8);
         assert_non_null(row[i]);
     }
-    made.slab = pa_alloc(&pa, 3 * sc.page, sc.page, 5, true, &zeroed);
+    made.slab = alloc_extent(&pa, 3 * sc.page, sc.page, 5, true, &zeroed);
     assert_non_null(made.slab);
     pagemap_set_slab(made.slab, 6);
     pa_dalloc(&pa, row[1]);
@@ -45,9 +45,9 @@ make_layout(void) {
     pa_dalloc(&pa, row[3]);
     pa_dalloc(&pa, row[5]);
     made.large = row[0];
-    made.muzzy = first_member(&pa.muzzy);
-    made.older_dirty = first_member(&pa.dirty);
-    made.dirty = last_member(&pa.dirty);
+    made.muzzy = first_member(&pa.muzzy.extents);
+    made.older_dirty = first_member(&pa.dirty.extents);
+    made.dirty = last_member(&pa.dirty.extents);
     made.retained = first_member(&pa.retained);
 }
 
@@ -161,12 +161,12 @@ unlisted(void) {
 static void
 listed_elsewhere(void) NO_THREAD_SAFETY {
     list_remove(&made.dirty->link);
-    list_push_back(&pa.muzzy.lru, &made.dirty->link);
+    list_push_back(&pa.muzzy.extents.lru, &made.dirty->link);
 }
 
 static void
 one_sided_link(void) NO_THREAD_SAFETY {
-    made.dirty->link.prev = &pa.muzzy.lru;
+    made.dirty->link.prev = &pa.muzzy.extents.lru;
 }
 
 static void
@@ -188,14 +188,14 @@ free_turned_active(void) {
 static void
 heap_lost(void) NO_THREAD_SAFETY {
     uint32_t class = sc_page_class_floor(extent_npages(made.muzzy));
-    pa.muzzy.heaps[class].root = NULL;
-    bitmap_del(pa.muzzy.nonempty, class);
+    pa.muzzy.extents.heaps[class].root = NULL;
+    bitmap_del(pa.muzzy.extents.nonempty, class);
 }
 
 /* Two nodes change places. */
 static void
 heap_out_of_order(void) NO_THREAD_SAFETY {
-    heap_t *heap = &pa.dirty.heaps[sc_page_class_floor(8)];
+    heap_t *heap = &pa.dirty.extents.heaps[sc_page_class_floor(8)];
     heap_node_t *lower = heap->root, *upper = lower->child;
     *upper = (heap_node_t){.child = lower};
     *lower = (heap_node_t){.prev = upper};
@@ -204,27 +204,27 @@ heap_out_of_order(void) NO_THREAD_SAFETY {
 
 static void
 heap_child_lost(void) NO_THREAD_SAFETY {
-    pa.dirty.heaps[sc_page_class_floor(8)].root->child = NULL;
+    pa.dirty.extents.heaps[sc_page_class_floor(8)].root->child = NULL;
 }
 
 static void
 heap_link(void) NO_THREAD_SAFETY {
-    pa.dirty.heaps[sc_page_class_floor(8)].root->child->prev = NULL;
+    pa.dirty.extents.heaps[sc_page_class_floor(8)].root->child->prev = NULL;
 }
 
 static void
 bit_lost(void) NO_THREAD_SAFETY {
-    bitmap_del(pa.muzzy.nonempty, sc_page_class_floor(extent_npages(made.muzzy)));
+    bitmap_del(pa.muzzy.extents.nonempty, sc_page_class_floor(extent_npages(made.muzzy)));
 }
 
 static void
 bit_too_many(void) NO_THREAD_SAFETY {
-    bitmap_add(pa.dirty.nonempty, SC_NPAGE_CLASSES - 1);
+    bitmap_add(pa.dirty.extents.nonempty, SC_NPAGE_CLASSES - 1);
 }
 
 static void
 npages_wrong(void) {
-    counter_add(&pa.dirty.npages, 1);
+    counter_add(&pa.dirty.extents.npages, 1);
 }
 
 static void
@@ -315,7 +315,7 @@ static const struct {
     {"other state", other_state, "a->count == b->count"},
     {"free turned active", free_turned_active, "(e->lru_stamp != 0) =="},
     {"heap lost", heap_lost, "a->count == b->count"},
-    {"heap out of order", heap_out_of_order, "!older_or_lower(child, node)"},
+    {"heap out of order", heap_out_of_order, "not_before(child, node)"},
     {"child lost", heap_child_lost, "a->count == b->count"},
     {"heap link", heap_link, "node->prev == NULL ? node == heap_first(heap)"},
     {"bit lost", bit_lost, "bitmap_has(x->nonempty, class)"},

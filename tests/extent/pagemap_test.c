@@ -5,6 +5,7 @@
 #include "../base/testing.h"
 
 #include "extent/pagemap.h"
+#include "extent/extents.h"
 
 /* Roots that no mapping of a test process reaches. */
 #define ROOT(i) ((uintptr_t)(300 + (i)) << LG_LEAF_SPAN)

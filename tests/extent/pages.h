@@ -7,8 +7,15 @@
 
 #include "../base/testing.h"
 
+#include "extent/decay_pass.h"
+#include "extent/dirty_limits.h"
+#include "extent/hugepage.h"
 #include "extent/page_alloc.h"
+#include "extent/page_check.h"
 #include "extent/pagemap.h"
+#include "extent/purge.h"
+#include "extent/region_release.h"
+#include "extent/resize.h"
 
 #include <stdlib.h>
 
@@ -66,8 +73,8 @@ walk(page_alloc_t *pa) {
             layout.broken = "serial numbers do not rise";
         }
     }
-    if (layout.broken == NULL && (layout.bytes[extent_dirty] != atomic_get(&pa->dirty.npages) * sc.page ||
-                                  layout.bytes[extent_muzzy] != atomic_get(&pa->muzzy.npages) * sc.page ||
+    if (layout.broken == NULL && (layout.bytes[extent_dirty] != atomic_get(&pa->dirty.extents.npages) * sc.page ||
+                                  layout.bytes[extent_muzzy] != atomic_get(&pa->muzzy.extents.npages) * sc.page ||
                                   layout.bytes[extent_retained] != atomic_get(&pa->retained.npages) * sc.page ||
                                   layout.mapped != atomic_get(&pa->mapped))) {
         layout.broken = "the accounts do not agree with the layout";
@@ -122,17 +129,25 @@ pages_end(page_alloc_t *pa) {
     check_pages(pa, 0);
 }
 
+static inline extent_t *
+alloc_extent(page_alloc_t *pa, size_t size, size_t alignment, uint32_t szind, bool slab, bool *zeroed) {
+    pa_request_t request = {.size = size, .alignment = alignment, .szind = szind, .slab = slab, .zeroed = *zeroed};
+    extent_t *e = pa_alloc(pa, &request);
+    *zeroed = request.zeroed;
+    return e;
+}
+
 /* Zeros are wanted, so that no memory is moved there (remap.c) where the system could. */
 static inline extent_t *
 alloc_unmoved(page_alloc_t *pa, size_t npages) {
     bool zeroed = true;
-    return pa_alloc(pa, npages * sc.page, sc.page, sc_index(npages * sc.page), false, &zeroed);
+    return alloc_extent(pa, npages * sc.page, sc.page, sc_index(npages * sc.page), false, &zeroed);
 }
 
 static inline extent_t *
 alloc_aligned(page_alloc_t *pa, size_t npages, size_t alignment) {
     bool zeroed = false;
-    return pa_alloc(pa, npages * sc.page, alignment, sc_index(npages * sc.page), false, &zeroed);
+    return alloc_extent(pa, npages * sc.page, alignment, sc_index(npages * sc.page), false, &zeroed);
 }
 
 static inline extent_t *

@@ -13,7 +13,7 @@ static extent_t *live[EXTENTS];
 
 static size_t
 ndirty(void) {
-    return atomic_get(&pa.dirty.npages);
+    return atomic_get(&pa.dirty.extents.npages);
 }
 
 static size_t

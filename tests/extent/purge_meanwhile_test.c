@@ -16,7 +16,7 @@ static void (*meanwhile)(void); /* what the next purge's hook does first */
 
 static size_t
 ndirty(void) {
-    return atomic_get(&pa.dirty.npages);
+    return atomic_get(&pa.dirty.extents.npages);
 }
 
 static bool

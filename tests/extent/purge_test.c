@@ -12,12 +12,12 @@ static page_alloc_t pa;
 
 static size_t
 ndirty(void) {
-    return atomic_get(&pa.dirty.npages);
+    return atomic_get(&pa.dirty.extents.npages);
 }
 
 static size_t
 nmuzzy(void) {
-    return atomic_get(&pa.muzzy.npages);
+    return atomic_get(&pa.muzzy.extents.npages);
 }
 
 /* Does this system purge lazily? If not, nothing is ever muzzy. */
@@ -156,7 +156,7 @@ test_decay_time_live(void **state) {
     pages_begin(&pa, -1, 0);
     free_many();
     pa_set_decay_ms(&pa, extent_dirty, 1000, 5 * SECOND);
-    assert_int_equal(atomic_get(&pa.dirty_decay_ms), 1000);
+    assert_int_equal(atomic_get(&pa.dirty.decay_ms), 1000);
     assert_int_equal(ndirty(), EXTENTS * EACH);
     pa_set_decay_ms(&pa, extent_dirty, 0, 5 * SECOND);
     assert_int_equal(ndirty(), 0);
@@ -359,10 +359,10 @@ test_counters(void **state) {
     pa_dalloc(&pa, whole);
     pa_purge_all(&pa);
     assert_int_equal(atomic_get(&pa.purged), 64 * sc.page);
-    assert_int_equal(atomic_get(&pa.dirty_purges.npurges), 1);
-    assert_int_equal(atomic_get(&pa.dirty_purges.nmadvise), 1);
+    assert_int_equal(atomic_get(&pa.dirty.purges.npurges), 1);
+    assert_int_equal(atomic_get(&pa.dirty.purges.nmadvise), 1);
     pa_purge_all(&pa);
-    assert_int_equal(atomic_get(&pa.dirty_purges.npurges), 1);
+    assert_int_equal(atomic_get(&pa.dirty.purges.npurges), 1);
     pages_end(&pa);
 }
 
@@ -373,7 +373,7 @@ test_muzzy_pages_are_timed(void **state) {
     pages_begin(&pa, 0, 1000);
     assert_false(pa_is_timed(&pa));
     pa_dalloc(&pa, alloc_pages(&pa, 64));
-    assert_true(pa_is_timed(&pa) || atomic_get(&pa.muzzy.npages) == 0);
+    assert_true(pa_is_timed(&pa) || atomic_get(&pa.muzzy.extents.npages) == 0);
     pa_purge_all(&pa);
     pages_end(&pa);
 }

@@ -5,6 +5,7 @@
 #include "pages.h"
 
 #include "base/witness.h"
+#include "extent/purger.h"
 #include "os/pages.h"
 
 #define MS     UINT64_C(1000000)
@@ -53,12 +54,12 @@ end(void) {
 
 static size_t
 ndirty(void) {
-    return atomic_get(&pa.dirty.npages);
+    return atomic_get(&pa.dirty.extents.npages);
 }
 
 static size_t
 nfree(void) {
-    return ndirty() + atomic_get(&pa.muzzy.npages);
+    return ndirty() + atomic_get(&pa.muzzy.extents.npages);
 }
 
 /* n extents of `each` pages, with a live page behind every one, so that they do not merge. */
@@ -361,7 +362,7 @@ test_batched_purging_of_neighbours(void **state) {
     pa_purge_all(&pa);
     assert_int_equal(ncalls, 1);
     assert_int_equal(nbytes, 200 * sc.page);
-    assert_int_equal(atomic_get(&pa.dirty_purges.nmadvise), 1);
+    assert_int_equal(atomic_get(&pa.dirty.purges.nmadvise), 1);
     end();
 }
 
@@ -376,8 +377,8 @@ test_one_call_for_each_extent(void **state) {
     pa_purge_all(&pa);
     assert_int_equal(ncalls, 100);
     assert_int_equal(nbytes, 300 * sc.page);
-    assert_int_equal(atomic_get(&pa.dirty_purges.nmadvise), 100);
-    assert_int_equal(atomic_get(&pa.dirty_purges.npurges), 1);
+    assert_int_equal(atomic_get(&pa.dirty.purges.nmadvise), 100);
+    assert_int_equal(atomic_get(&pa.dirty.purges.npurges), 1);
     free_all(live, 100);
     end();
 }
@@ -392,7 +393,7 @@ test_no_small_calls(void **state) {
     run_purger(&end_time);
     assert_int_equal(nbytes, 1000 * sc.page);
     assert_in_range(ncalls, 10, 1000 / 16 + 1);
-    assert_int_equal(atomic_get(&pa.dirty_purges.nmadvise), ncalls);
+    assert_int_equal(atomic_get(&pa.dirty.purges.nmadvise), ncalls);
     end();
 }
 

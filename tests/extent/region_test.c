@@ -305,8 +305,8 @@ test_impossible(void **state) {
     (void)state;
     bool zeroed = false;
     pages_begin(&pa, -1, 0);
-    assert_null(pa_alloc(&pa, SC_LARGE_MAX, SC_LARGE_MAX, sc_index(SC_LARGE_MAX), false, &zeroed));
-    assert_null(pa_alloc(&pa, sc.page, SC_LARGE_MAX * 2, sc_index(sc.page), false, &zeroed));
+    assert_null(alloc_extent(&pa, SC_LARGE_MAX, SC_LARGE_MAX, sc_index(SC_LARGE_MAX), false, &zeroed));
+    assert_null(alloc_extent(&pa, sc.page, SC_LARGE_MAX * 2, sc_index(sc.page), false, &zeroed));
     check_pages(&pa, 0);
     extent_t *e = alloc_pages(&pa, 10);
     assert_non_null(e);

@@ -7,6 +7,9 @@
 
 #include "extent/highwater.h"
 #include "os/pages.h"
+#include "extent/coalesce.h"
+#include "extent/region.h"
+#include "extent/remap.h"
 
 #include <sys/mman.h>
 
@@ -25,7 +28,7 @@ typedef struct {
 
 static extent_t *
 take(size_t npages, bool *zeroed) {
-    return pa_alloc(&pa, npages * sc.page, sc.page, sc_index(npages * sc.page), false, zeroed);
+    return alloc_extent(&pa, npages * sc.page, sc.page, sc_index(npages * sc.page), false, zeroed);
 }
 
 static void
@@ -57,7 +60,7 @@ make_row(void) {
     pa_purge_all(&pa);
     pa_dalloc(&pa, first);
     pa_dalloc(&pa, last);
-    assert_int_equal(atomic_get(&pa.dirty.npages), 2 * PIECE);
+    assert_int_equal(atomic_get(&pa.dirty.extents.npages), 2 * PIECE);
     return row;
 }
 
@@ -92,7 +95,7 @@ remapped_pages(void) {
 
 static void
 assert_untouched(void) {
-    assert_int_equal(atomic_get(&pa.dirty.npages), 2 * PIECE);
+    assert_int_equal(atomic_get(&pa.dirty.extents.npages), 2 * PIECE);
     assert_int_equal(remapped_pages(), 0);
 }
 
@@ -105,7 +108,7 @@ test_memory_moves(void **state) {
     assert_int_equal(e->addr, row.room);
     assert_false(zeroed);
     assert_int_equal(remapped_pages(), 2 * PIECE);
-    assert_int_equal(atomic_get(&pa.dirty.npages), 0);
+    assert_int_equal(atomic_get(&pa.dirty.extents.npages), 0);
     unsigned char front = *(unsigned char *)e->addr;
     assert_true(front == 1 || front == 2);
     assert_true(holds(e->addr, PIECE, front));
@@ -142,7 +145,7 @@ test_part_of_a_donor(void **state) {
     size_t most = PIECE + PIECE / 2;
     extent_t *e = take(most, &zeroed);
     assert_true(remapped_pages() == most || config_torture);
-    assert_int_equal(atomic_get(&pa.dirty.npages), 2 * PIECE - remapped_pages());
+    assert_int_equal(atomic_get(&pa.dirty.extents.npages), 2 * PIECE - remapped_pages());
     check_pages(&pa, (most + 2 * WALL) * sc.page);
     end_with(&row, e);
 }
@@ -266,7 +269,7 @@ test_relocation(void **state) {
     assert_relocated(to, row.room);
     assert_int_equal(atomic_get(&pa.relocated), ROOM * sc.page);
     assert_int_equal(remapped_pages(), 2 * PIECE);
-    assert_int_equal(atomic_get(&pa.dirty.npages), 0);
+    assert_int_equal(atomic_get(&pa.dirty.extents.npages), 0);
     assert_true(holds(row.room, ROOM, 0));
     end_with(&row, to);
 }
@@ -398,7 +401,7 @@ test_without_descriptors(void **state) {
     row_t row = make_movable_row();
     bool zeroed = true;
     extent_t *e = take(ROOM, &zeroed);
-    const size_t dirty = atomic_get(&pa.dirty.npages);
+    const size_t dirty = atomic_get(&pa.dirty.extents.npages);
     e->size = (PIECE / 2) * sc.page; /* as if it were smaller than any donor */
     atomic_set(&fault_slot, no_metadata);
     bool touched;
@@ -406,7 +409,7 @@ test_without_descriptors(void **state) {
     assert_false(touched);
     atomic_set(&fault_slot, NULL);
     e->size = ROOM * sc.page;
-    assert_int_equal(atomic_get(&pa.dirty.npages), dirty);
+    assert_int_equal(atomic_get(&pa.dirty.extents.npages), dirty);
     check_pages(&pa, (ROOM + 2 * WALL) * sc.page);
     end_with(&row, e);
 }
@@ -445,7 +448,7 @@ test_loss_of_an_allocation(void **state) {
     assert_false(is_mapped(row.room, ROOM));
     assert_null(pagemap_extent(row.room));
     assert_null(pagemap_extent(row.room + (ROOM - 1) * sc.page));
-    assert_int_equal(atomic_get(&pa.dirty.npages), 2 * PIECE);
+    assert_int_equal(atomic_get(&pa.dirty.extents.npages), 2 * PIECE);
     layout_t layout = check_pages(&pa, (ROOM + 2 * WALL) * sc.page);
     assert_true(layout.nregions >= nregions + 1);
     assert_true(layout.mapped >= mapped - ROOM * sc.page);
@@ -563,11 +566,11 @@ test_loss_at_each_end_of_a_region(void **state) {
     }
     pages_begin(&pa, -1, 0);
     for (unsigned which = 0; which < 4; which++) {
-        extent_t *all = pa_new_region(&pa, 64 * sc.page, sc.page, true), *e[3] = {all, NULL, NULL};
-        extents_lock(&pa.dirty);
-        e[1] = which == 3 ? NULL : pa_split(&pa, &pa.dirty, all, 16 * sc.page);
-        e[2] = which == 3 ? NULL : pa_split(&pa, &pa.dirty, e[1], 16 * sc.page);
-        extents_unlock(&pa.dirty);
+        extent_t *all = pa_new_region(&pa, 64 * sc.page, sc.page, true, pa_release_unused), *e[3] = {all, NULL, NULL};
+        extents_lock(&pa.dirty.extents);
+        e[1] = which == 3 ? NULL : pa_split(&pa, &pa.dirty.extents, all, 16 * sc.page);
+        e[2] = which == 3 ? NULL : pa_split(&pa, &pa.dirty.extents, e[1], 16 * sc.page);
+        extents_unlock(&pa.dirty.extents);
         extent_t *gone = e[which % 3];
         uintptr_t addr = gone->addr;
         size_t size = gone->size;

@@ -163,7 +163,7 @@ ask_meanwhile(void *ptr, void (*happens)(extent_t *e)) NO_THREAD_SAFETY {
     assert_int_equal(pthread_create(&thread, NULL, ask, &question), 0);
     pa_lock_layout(&arena->pages);
     atomic_set(&question.locked, true);
-    while (atomic_get(&arena->pages.dirty.lock.nsleepers) == 0) {
+    while (atomic_get(&arena->pages.dirty.extents.lock.nsleepers) == 0) {
         sched_yield();
     }
     happens(e);

@@ -2,7 +2,10 @@
 #include "../api/support.h"
 #include "observe/walk.h"
 #include "arena/arenas.h"
+#include "extent/decay_pass.h"
+#include "extent/purge.h"
 #include "os/clock.h"
+#include "os/pages.h"
 #include "os/process.h"
 
 #include <errno.h>

@@ -2,6 +2,8 @@
 #include "../api/support.h"
 #include "arena/arenas.h"
 #include "arena/arenas_bind.h"
+#include "extent/decay_pass.h"
+#include "extent/purge.h"
 #include "observe/stats.h"
 #include "os/clock.h"
 #include "thread/resize.h"

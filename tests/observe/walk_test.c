@@ -5,6 +5,7 @@
 #include "../api/support.h"
 #include "arena/arenas.h"
 #include "arena/slab.h"
+#include "extent/decay_pass.h"
 #include "os/clock.h"
 
 #include <sched.h>
@@ -293,12 +294,12 @@ test_nothing_to_walk(void **state) {
 static void
 test_slab_that_no_bin_counts(void **state) {
     (void)state;
-    bool zeroed = false;
     lunalloc_page_totals_t totals;
     lunalloc_location_t location;
+    pa_request_t request = {.size = sc.slab_size[3], .alignment = sc.page, .szind = 3, .slab = true};
     arena_t *arena = arenas_create();
     assert_non_null(arena);
-    extent_t *slab = pa_alloc(&arena->pages, sc.slab_size[3], sc.page, 3, true, &zeroed);
+    extent_t *slab = pa_alloc(&arena->pages, &request);
     assert_non_null(slab);
     atomic_set(&slab->nfree, 123456); /* as its descriptor's last use left it */
     assert_picture(picture(arena->index, &totals), &totals);

@@ -4,6 +4,7 @@
  */
 #include "../api/support.h"
 #include "arena/arenas_bind.h"
+#include "extent/decay_pass.h"
 #include "extent/metadata.h"
 #include "os/clock.h"
 #include "thread/dispatch.h"
@@ -276,14 +277,14 @@ test_quiet_arenas_are_ticked(void **state) {
     void *block = arena_malloc_large(quiet, sc_index((size_t)4 << 20), 1, &zeroed);
     assert_non_null(block);
     arena_free(block);
-    assert_true(atomic_get(&quiet->pages.dirty.npages) > 0);
-    for (unsigned i = 0; i < 10000 && atomic_get(&quiet->pages.dirty.npages) > 0; i++) {
+    assert_true(atomic_get(&quiet->pages.dirty.extents.npages) > 0);
+    for (unsigned i = 0; i < 10000 && atomic_get(&quiet->pages.dirty.extents.npages) > 0; i++) {
         for (unsigned k = 0; k < 100; k++) {
             dispatch_housekeep(thread_get());
         }
         nanosleep(&(struct timespec){.tv_nsec = 1000000}, NULL);
     }
-    assert_int_equal(atomic_get(&quiet->pages.dirty.npages), 0);
+    assert_int_equal(atomic_get(&quiet->pages.dirty.extents.npages), 0);
     assert_int_equal(arenas_destroy(quiet->index), 0);
 }
 

@@ -7,6 +7,7 @@
 #include "../extent/pages.h"
 
 #include "base/options.h"
+#include "extent/resize.h"
 #include "guard.h"
 
 #include <pthread.h>
