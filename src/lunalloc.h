@@ -192,7 +192,8 @@ typedef struct {
 } lunalloc_row_t;
 
 /* The number of rows, and a row by its position 0 .. count - 1 (ENOENT past the end). Rows are sorted, subtree by
- * subtree. jemalloc's names that have no meaning here are not among them; lunalloc_ctl_describe() knows them by name. */
+ * subtree. jemalloc's names that have no meaning here are not among them; lunalloc_ctl_describe() knows them by
+ * name. */
 LUNALLOC_API size_t lunalloc_ctl_count(void);
 LUNALLOC_API int lunalloc_ctl_row(size_t position, lunalloc_row_t *row);
 /* The row of a name ("arena.0.dirty_decay_ms") or a pattern ("arena.<i>.dirty_decay_ms"). ENOENT. */
@@ -215,8 +216,8 @@ LUNALLOC_API bool lunalloc_ctl_suggest(const char *name, char *buf, size_t size)
 LUNALLOC_API int lunalloc_ctl_get(const char *name, lunalloc_value_t *value, char *message, size_t message_size);
 LUNALLOC_API int lunalloc_ctl_set(const char *name, const char *text, char *message, size_t message_size);
 /*
- * Writes a typed value instead of text. Its type need not be the control's: a whole number of any type is accepted if it
- * fits, and a LUNALLOC_STRING is parsed as by lunalloc_ctl_set(). NULL does an action. Numbers and booleans are not
+ * Writes a typed value instead of text. Its type need not be the control's: a whole number of any type is accepted if
+ * it fits, and a LUNALLOC_STRING is parsed as by lunalloc_ctl_set(). NULL does an action. Numbers and booleans are not
  * turned into text on the way.
  */
 LUNALLOC_API int lunalloc_ctl_write(const char *name, const lunalloc_value_t *value, char *message,
