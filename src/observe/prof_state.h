@@ -39,7 +39,7 @@ void prof_set_lg_sample(unsigned lg);
 /* Is the calling thread sampled while the profiler is on? */
 bool prof_thread_active(void);
 void prof_thread_set_active(bool active);
-/* The same, as threads have it that start from now on. */
+/* The same for threads that start from now on. */
 bool prof_thread_active_init(void);
 void prof_set_thread_active_init(bool active);
 
