@@ -1,4 +1,4 @@
-/* check.c -- reporting of broken invariants and of misuse. */
+/* check.c -- builds the lines that check.h describes, without malloc. */
 #include "base/check.h"
 
 #include "base/fmt.h"

@@ -7,7 +7,7 @@ fmt_begin(char *buf, size_t size) {
     return (fmt_t){.buf = buf, .size = size, .len = 0};
 }
 
-/* Bytes left for text; the last one before the terminator is open to a newline only. */
+/* Bytes left for text. The last one before the terminator is reserved for a newline. */
 static size_t
 room(const fmt_t *out, char c) {
     size_t kept = c == '\n' ? 1 : 2;

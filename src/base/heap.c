@@ -1,7 +1,7 @@
 /* heap.c -- pairing heap: two-pass merging of a removed node's children. */
 #include "base/heap.h"
 
-/* Makes the larger of two roots the first child of the smaller; returns the smaller. Either may be NULL. */
+/* Makes the larger of two roots the first child of the smaller, and returns the smaller. Either may be NULL. */
 static heap_node_t *
 meld(heap_node_t *a, heap_node_t *b, heap_less_t *less) {
     if (a == NULL || b == NULL) {
@@ -60,7 +60,7 @@ cut(heap_node_t *node) {
     }
 }
 
-/* The parent, found by way of the first sibling; NULL for the root. */
+/* The parent: the first sibling's `prev`. NULL for the root. */
 static const heap_node_t *
 parent_of(const heap_node_t *node) {
     while (node->prev != NULL && node->prev->child != node) {
@@ -69,7 +69,7 @@ parent_of(const heap_node_t *node) {
     return node->prev;
 }
 
-/* A parent before its children, and a node's children before its next sibling. */
+/* In preorder: a node, its children, its next sibling. */
 const heap_node_t *
 heap_next(const heap_node_t *node) {
     if (node->child != NULL) {

@@ -1,4 +1,4 @@
-/* options.c -- the settings, at their defaults until configuration is read. */
+/* options.c -- the settings, at their defaults until control/ has read the configuration. */
 #include "base/options.h"
 
 #define TEXT(x)    TEXT_OF(x)

@@ -1,11 +1,11 @@
-/* sc.c -- the arithmetic of size classes and slab sizes. */
+/* sc.c -- the rules of size classes and of slab sizes. */
 #include "base/sc.h"
 
 #include "base/check.h"
 #include "base/bits.h"
 
-/* The search for a default slab size starts at this many regions, within the two bounds, and ends at twice the upper
- * one. */
+/* Default slab sizes: the search starts at the size of SLAB_REGS_AIM regions, clamped to the two bounds, and ends at
+ * twice its start or four regions, whichever is more. */
 #define SLAB_REGS_AIM  16
 #define SLAB_MIN_BYTES 8192
 #define SLAB_AIM_BYTES 16384
@@ -89,7 +89,7 @@ slab_size_valid(uint32_t szind, size_t slab_size) {
     return slab_size % sc.page == 0 && nregs >= 1 && nregs <= sc.max_regs && slab_size < DIV_MAX_N;
 }
 
-/* Bytes where the search for a slab size starts. */
+/* The size at which the search for a slab size starts, bytes. */
 static size_t
 slab_size_low(size_t size) {
     size_t low = size * SLAB_REGS_AIM;
@@ -101,8 +101,8 @@ slab_size_low(size_t size) {
 }
 
 /*
- * The smallest slab from there on that wastes little; failing that, the one that wastes the smallest share. Only
- * sizes that are page classes: a free extent of one is found by a search for that size (extents_fit).
+ * The smallest slab size from slab_size_low on that wastes little; if none does, the one that wastes the smallest share.
+ * Only sizes that are page classes, because a search for such a size finds a free extent of that size (extents_fit).
  */
 static uint32_t
 default_slab_size(uint32_t szind) {
@@ -195,7 +195,7 @@ sc_page_class_ceil(size_t npages) {
     return npages == 1 ? 0 : sc_page_class_floor(npages - 1) + 1;
 }
 
-/* The reverse of sc_page_class_floor. */
+/* The inverse of sc_page_class_floor. */
 size_t
 sc_page_class_npages(uint32_t class) {
     unsigned g = sc.config.lg_ngroup;

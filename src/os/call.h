@@ -1,9 +1,10 @@
 /*
- * call.h -- system calls of Linux by the processor's own instruction. The C library's functions of these names may be
- * replaced by a preloaded library (uid_wrapper, torsocks, libfaketime), whose own allocate: under our locks that is a
- * deadlock, and at boot an endless recursion. They are cancellation points, and set errno; none of these does either.
+ * call.h -- Linux only: system calls by the processor's own instruction. os/ uses these instead of the C library's
+ * functions, because a preloaded library (uid_wrapper, torsocks, libfaketime) may replace those with functions that
+ * allocate: under our locks that is a deadlock, and at boot an endless recursion. Also, the C library's functions are
+ * cancellation points and set errno; these are not, and do not.
  *
- * A call returns what the kernel does: the result, or the negative error number.
+ * A call returns what the kernel returns: the result, or the negative error number.
  */
 #ifndef LUNALLOC_OS_CALL_H
 #define LUNALLOC_OS_CALL_H
@@ -57,14 +58,18 @@ call(long number, long a, long b, long c, long d, long e, long f) {
 #define CALL_PADDED(n, a, b, c, d, e, f, ...)                                                                          \
     call((long)(n), (long)(a), (long)(b), (long)(c), (long)(d), (long)(e), (long)(f))
 
-/* ThreadSanitizer must see mappings come and go: there it is the C library's functions that are called. */
+/* ---- memory ----
+ *
+ * ThreadSanitizer has to see what is mapped and unmapped, so in its builds these call the C library. */
+
+/* Restores errno; returns whether the call succeeded. */
 static inline bool
 call_in_library(long result, int saved) {
     errno = saved;
     return result == 0;
 }
 
-/* Private memory of no file; NULL if it is refused. */
+/* Maps private anonymous memory; NULL if the system refuses. */
 static inline void *
 call_map(void *addr, size_t size, int protection, int flags) {
     int saved = config_tsan ? errno : 0;
@@ -95,13 +100,13 @@ call_protect(void *addr, size_t size, int protection) {
     return CALL(SYS_mprotect, addr, size, protection) == 0;
 }
 
-/* May this address be read? Asked with a call that fails in any case: with EFAULT if not. */
+/* Whether the word at an address can be read. The call always fails; with EFAULT if the kernel cannot read there. */
 static inline bool
 call_can_read(uintptr_t addr) {
     return CALL(SYS_rt_sigprocmask, -1, addr, 0, sizeof(uint64_t)) != -EFAULT;
 }
 
-/* mremap with all five arguments; NULL if it is refused. */
+/* mremap with all five arguments; NULL if the system refuses. */
 static inline void *
 call_remap(void *from, size_t old_size, size_t new_size, int flags, void *to) {
     long mapped = CALL(SYS_mremap, from, old_size, new_size, flags, to);

@@ -1,16 +1,17 @@
 /*
- * cfi.c -- the instructions of unwind tables (DWARF 5, section 6.4; Linux Standard Base, "Exception Frames"), carried
- * out for the two registers that are wanted.
+ * cfi.c -- executes the instructions of unwind tables (DWARF 5, section 6.4; Linux Standard Base, "Exception Frames"),
+ * for two registers only: the frame pointer and the return address.
  *
- * An entry (FDE) has a common part (CIE), whose instructions come first. Each instruction changes a row of rules, or
- * says at how many bytes of code after the last one the next rows begin.
+ * A function's entry (FDE) refers to a common part (CIE), whose instructions are executed first. Each instruction
+ * changes the current row of rules, or advances the address from which the row holds. Execution ends at the address
+ * that the rule is wanted for.
  */
 #include "os/cfi.h"
 
 #include <limits.h>
 #include <string.h>
 
-/* Numbers of registers in unwind tables. Where none are known, no rule is, and these are of no register. */
+/* Numbers of registers in unwind tables. On other processors every rule is CFI_UNKNOWN, and these match no register. */
 #if defined(__x86_64__)
 enum {
     REGISTERS_KNOWN = 1,
@@ -28,7 +29,7 @@ enum {
 #endif
 
 enum {
-    ADVANCE_HIGH = 1, /* in the two high bits; the low ones are an operand */
+    ADVANCE_HIGH = 1, /* this and the next two: in the two high bits; the low bits are an operand */
     OFFSET_HIGH = 2,
     RESTORE_HIGH = 3,
     NOP = 0x00,
@@ -58,28 +59,29 @@ enum {
 #define NO_REGISTER    UINT64_MAX
 #define NOT_SAID       (UINT64_MAX - 1)
 
+/* Where the caller's value of a register is. */
 typedef enum {
-    KEPT, /* in its register */
-    SAVED,
-    LOST, /* undefined */
-    ELSEWHERE
+    KEPT,     /* in the register itself */
+    SAVED,    /* in memory, at an offset from the end of the frame */
+    LOST,     /* nowhere: undefined */
+    ELSEWHERE /* in another register, or where an expression says */
 } where_t;
 
 typedef struct {
     where_t where;
-    int64_t offset; /* SAVED: from the end of the frame */
+    int64_t offset; /* if SAVED */
 } place_t;
 
 typedef struct {
-    uint64_t base; /* the register that the end is counted from; NO_REGISTER: an expression's; NOT_SAID */
+    uint64_t base; /* end = this register + up; NO_REGISTER: an expression gives the end; NOT_SAID: nothing does */
     int64_t up;
-    bool through; /* the end is what lies there */
+    bool through; /* the end is the word in memory at that address */
     place_t fp, ip;
 } row_t;
 
 typedef struct {
     const uint8_t *at, *end;
-    uint64_t code_unit, left; /* bytes of code before the address, from where the present row begins */
+    uint64_t code_unit, left; /* left: bytes of code from the start of the current row to the wanted address */
     int64_t data_unit;
     row_t row, first, remembered[REMEMBERED_MAX];
     uint32_t nremembered;
@@ -140,7 +142,7 @@ skip_block(machine_t *m) {
     skip(m, take_unsigned(m));
 }
 
-/* An address in the form that a byte of the common part tells. */
+/* Skips an address; `form`, a byte of the common part, gives its size and encoding. */
 static void
 skip_address(machine_t *m, uint64_t form) {
     static const uint8_t sizes[16] = {[0] = 8, [2] = 2, [3] = 4, [4] = 8, [10] = 2, [11] = 4, [12] = 8};
@@ -160,7 +162,8 @@ advance(machine_t *m, uint64_t units) {
     }
 }
 
-/* What becomes of a register; of others than the two it is not wanted, and a stack pointer has no rule of its own. */
+/* Sets a register's place in the current row. Fails for the stack pointer, which has no rule of its own; ignores all
+ * registers but the two. */
 static void
 set(machine_t *m, uint64_t number, place_t place) {
     if (number == FRAME_POINTER) {
@@ -204,7 +207,7 @@ recall(machine_t *m) {
     }
 }
 
-/* An expression for the end. Of these only "what lies at a register and a number" has a rule. */
+/* An expression for the end of the frame. The only one with a rule is "the word at register + number". */
 static void
 take_end(machine_t *m) {
     uint64_t length = take_unsigned(m);
@@ -220,7 +223,7 @@ take_end(machine_t *m) {
     m->row.through = known;
 }
 
-/* The instructions that change the end of the frame. */
+/* Instructions that define the end of the frame. */
 static void
 step_end(machine_t *m, uint8_t instruction) {
     m->row.through = false;
@@ -235,7 +238,7 @@ step_end(machine_t *m, uint8_t instruction) {
     }
 }
 
-/* Those that begin with the number of a register. */
+/* Instructions whose first operand is the number of a register. */
 static void
 step_register(machine_t *m, uint8_t instruction) {
     uint64_t number = take_unsigned(m);
@@ -324,7 +327,7 @@ run(machine_t *m) {
 
 /* ---- entries ---- */
 
-/* Opens the entry or common part that begins at its length. */
+/* Opens an entry or a common part; both begin with their length. */
 static void
 open_part(machine_t *m, const uint8_t *part) {
     uint32_t length;
@@ -334,7 +337,7 @@ open_part(machine_t *m, const uint8_t *part) {
     m->end = m->at + (m->failed ? 0 : length);
 }
 
-/* What the letters of a common part add; returns the form of addresses. */
+/* Reads what the letters of a common part announce; returns the form of addresses. */
 static uint64_t
 take_additions(machine_t *m, const char *letters) {
     uint64_t form = 0;
@@ -355,7 +358,7 @@ take_additions(machine_t *m, const char *letters) {
     return form;
 }
 
-/* Runs the common part; returns the form of addresses. */
+/* Executes the common part; returns the form of addresses. */
 static uint64_t
 run_common(machine_t *m, const uint8_t *part) {
     open_part(m, part);

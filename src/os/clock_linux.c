@@ -1,10 +1,10 @@
 /*
- * clock_linux.c -- the kernel's clocks, read through the vDSO: code of the kernel's that is mapped into every process,
- * an ELF image whose address the process was started with.
+ * clock_linux.c -- reads the kernel's clocks through the vDSO: code of the kernel that is mapped into every process, an
+ * ELF image whose address the process gets at its start. Without a vDSO, or without the function in it, a clock is read
+ * by a system call.
  *
- * Not by the C library's clock_gettime, which also looks there: a preloaded library may replace that (libfaketime), so
- * that it stands still, jumps, fails, or allocates. Sleeps are timed by the kernel's clock anyway. Where there is no
- * vDSO, or not this function in it, a clock is read by a system call.
+ * Why not the C library's clock_gettime, which does the same: a preloaded library (libfaketime) may replace it with one
+ * that stands still, jumps, fails or allocates, while the kernel times sleeps by its own clock.
  */
 #include "os/clock.h"
 
@@ -25,7 +25,7 @@ typedef int read_t(clockid_t id, struct timespec *t);
 #endif
 
 typedef struct {
-    uintptr_t bias; /* what is added to addresses in the image */
+    uintptr_t bias; /* added to an address in the image gives the address in memory */
     const ElfW(Dyn) * dynamic;
 } image_t;
 
@@ -55,7 +55,7 @@ image_at(uintptr_t base) {
     return image;
 }
 
-/* What the dynamic section says of a tag; NULL if nothing. */
+/* The address that the dynamic section has for a tag; NULL if it has none. */
 static const void *
 entry(const image_t *image, ElfW(Sxword) tag) {
     const ElfW(Dyn) *at = image->dynamic;
@@ -68,6 +68,7 @@ entry(const image_t *image, ElfW(Sxword) tag) {
     return NULL;
 }
 
+/* The vDSO's function; the system call if it has none. */
 static read_t *
 find(uintptr_t base) {
     image_t image = image_at(base);
@@ -92,7 +93,7 @@ read_first(clockid_t id, struct timespec *t) {
     return found(id, t);
 }
 
-/* 0 where the kernel has no such clock, or a sandbox forbids it: time then stands still. */
+/* 0 where the kernel has no such clock or a sandbox forbids it. */
 static uint64_t
 nanoseconds(read_t *read, clockid_t id) {
     struct timespec t = {0};

@@ -1,9 +1,9 @@
-/* clock_windows.c -- clock_gettime, which mingw-w64 has. */
+/* clock_windows.c -- reads the clocks by mingw-w64's clock_gettime. */
 #include "os/clock.h"
 
 #include <time.h>
 
-/* 0 where the system has no such clock: time then stands still. */
+/* 0 where the system has no such clock. */
 static uint64_t
 read_clock(clockid_t id) {
     struct timespec t;

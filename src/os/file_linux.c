@@ -1,4 +1,7 @@
-/* file_linux.c -- open, write, rename, by number: system calls are no cancellation points, the C library's are. */
+/*
+ * file_linux.c -- open, write, rename, by system calls (os/call.h), which are no cancellation points. While a file is
+ * open, its thread blocks the signals that a write may raise.
+ */
 #include "os/file.h"
 
 #include "base/fmt.h"
@@ -11,8 +14,8 @@
 
 #define MODE 0644
 
-/* Whatever is opened by a name that may lead anywhere: a FIFO without a reader is refused and not waited for, and a
- * terminal does not become the process's own. */
+/* For names that may lead anywhere: opening a FIFO without a reader fails instead of waiting, and a terminal does not
+ * become the process's controlling terminal. */
 #define OPEN_ANY (O_WRONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK)
 #define OPEN_NEW (O_WRONLY | O_CLOEXEC | O_CREAT | O_EXCL | O_NOFOLLOW)
 
@@ -39,7 +42,7 @@ block_signals(file_t *file) {
     CALL(SYS_rt_sigprocmask, SIG_BLOCK, &of_writes, &file->signals, sizeof of_writes);
 }
 
-/* What a write has raised is taken away, unless the thread itself had blocked it. */
+/* Discards a signal that a write has raised, unless the thread itself had blocked that signal before. */
 static void
 unblock_signals(const file_t *file) {
     uint64_t mine = of_writes & ~file->signals;
@@ -60,7 +63,7 @@ is_link(const char *name) {
     return CALL(SYS_readlinkat, AT_FDCWD, name, &target, 1) > 0;
 }
 
-/* A file that was left under the name, by a process of this number that ended on the way, is in the way. */
+/* Replaces a temporary file that an earlier process of the same number has left. */
 static int
 open_aside(file_t *file) {
     fmt_t out = fmt_begin(file->aside, sizeof file->aside);
@@ -75,7 +78,7 @@ open_aside(file_t *file) {
     return fd;
 }
 
-/* What has the name; what a link would lead to, if it were there; or else a new file. */
+/* Opens what has the name, or creates the missing target of a link; else opens a new file aside. */
 static int
 open_named(file_t *file) {
     int fd = open_file(file->name, OPEN_ANY);
@@ -88,7 +91,7 @@ open_named(file_t *file) {
     }
     file->in_place = true;
     if (fd >= 0) {
-        CALL(SYS_fcntl, fd, F_SETFL, 0); /* writes wait for a reader that is slow */
+        CALL(SYS_fcntl, fd, F_SETFL, 0); /* no O_NONBLOCK: writes wait for a slow reader */
     }
     return fd;
 }
@@ -113,7 +116,7 @@ file_begin(file_t *file, const char *name, file_way_t way) {
 
 /* ---- writing ---- */
 
-/* The first bytes take the place of what was there. What has no length (EINVAL) is written to as it is. */
+/* Empties a file that is written in place, before its first bytes. EINVAL: it has no length (a device, a FIFO). */
 static void
 begin_writing(file_t *file) {
     long result = file->in_place && !file->began ? CALL(SYS_ftruncate, file->fd, 0) : 0;
@@ -125,7 +128,7 @@ begin_writing(file_t *file) {
 }
 
 static void
-put(void *context, const void *data, size_t len) {
+file_put(void *context, const void *data, size_t len) {
     file_t *file = context;
     const char *at = data;
     if (file->error == 0) {
@@ -143,11 +146,11 @@ put(void *context, const void *data, size_t len) {
 }
 
 static void
-flush(file_t *file) {
+file_flush(file_t *file) {
     if (file->compressed) {
-        gzip_write(&file->gzip, file->buf, file->len, put, file);
+        gzip_write(&file->gzip, file->buf, file->len, file_put, file);
     } else {
-        put(file, file->buf, file->len);
+        file_put(file, file->buf, file->len);
     }
     file->len = 0;
 }
@@ -170,14 +173,14 @@ file_write(file_t *file, const void *data, size_t len) {
         from += n;
         len -= n;
         if (file->len == sizeof file->buf) {
-            flush(file);
+            file_flush(file);
         }
     }
 }
 
 /* ---- the end ---- */
 
-/* What a link led to, and was not there: by the name that the system has for the open file. */
+/* Removes the target of a link that did not exist before, by the name that /proc has for the open file. */
 static void
 remove_made(file_t *file) {
     char self[64];
@@ -191,7 +194,7 @@ remove_made(file_t *file) {
     }
 }
 
-/* Some file systems say only here that there is no room. EINTR: it is closed. */
+/* Some file systems report only here that there is no room. EINTR: the file is closed. */
 static void
 close_file(file_t *file) {
     long result = CALL(SYS_close, file->fd);
@@ -200,7 +203,7 @@ close_file(file_t *file) {
     }
 }
 
-/* What is not whole goes while the descriptor is there to name it by. */
+/* Removes or empties a partial file while the descriptor still identifies it. */
 static void
 end_in_place(file_t *file) {
     if (file->error != 0 && file->made) {
@@ -224,9 +227,9 @@ end_aside(file_t *file) {
 
 int
 file_end(file_t *file) {
-    flush(file);
+    file_flush(file);
     if (file->compressed) {
-        gzip_end(&file->gzip, put, file);
+        gzip_end(&file->gzip, file_put, file);
     }
     file->in_place ? end_in_place(file) : end_aside(file);
     unblock_signals(file);

@@ -1,4 +1,4 @@
-/* file_windows.c -- files are not written there: the allocator is only tested on it. */
+/* file_windows.c -- no files: on Windows the allocator is only tested. */
 #include "os/file.h"
 
 #include <errno.h>

@@ -1,4 +1,4 @@
-/* gzip_linux.c -- zlib's functions, and memory for them that is mapped for as long as a stream lasts. */
+/* gzip_linux.c -- looks up zlib's functions, and maps memory for them for as long as a stream lasts. */
 #include "os/gzip.h"
 
 #include "base/atomic.h"
@@ -9,10 +9,10 @@
 #include <errno.h>
 #include <string.h>
 
-/* zlib takes some 270 KB with the settings below, and pages count when they are written. */
+/* Bytes mapped for zlib. With the settings below it takes some 270 KB; pages that it does not write take no memory. */
 #define MEMORY ((size_t)2 << 20)
 
-/* zlib's numbers. */
+/* zlib's constants. */
 enum {
     OK = 0,
     NO_FLUSH = 0,
@@ -54,7 +54,7 @@ gzip_load(void) {
 }
 
 static void *
-take(void *context, unsigned items, unsigned size) {
+gzip_alloc(void *context, unsigned items, unsigned size) {
     gzip_t *gzip = context;
     size_t bytes = align_up((size_t)items * size, CACHELINE);
     if (bytes > MEMORY - gzip->used) {
@@ -65,9 +65,9 @@ take(void *context, unsigned items, unsigned size) {
     return at;
 }
 
-/* All at once, at the end. */
+/* gzip_end unmaps all at once. */
 static void
-give(void *context, void *address) {
+gzip_free(void *context, void *address) {
     (void)context;
     (void)address;
 }
@@ -83,7 +83,7 @@ gzip_begin(gzip_t *gzip) {
     if (gzip->memory == NULL) {
         return ENOMEM;
     }
-    gzip->stream = (gzip_stream_t){.zalloc = take, .zfree = give, .opaque = gzip};
+    gzip->stream = (gzip_stream_t){.zalloc = gzip_alloc, .zfree = gzip_free, .opaque = gzip};
     if (found(&gzip->stream, LEVEL, DEFLATED, GZIP_WINDOW, MEMORY_LEVEL, 0, "1", sizeof gzip->stream) != OK) {
         pages_unmap(gzip->memory, MEMORY);
         return ENOMEM;
@@ -92,7 +92,7 @@ gzip_begin(gzip_t *gzip) {
 }
 
 static void
-run(gzip_t *gzip, int flush, gzip_put_t *put, void *context) {
+gzip_run(gzip_t *gzip, int flush, gzip_put_t *put, void *context) {
     do {
         gzip->stream.next_out = gzip->out;
         gzip->stream.avail_out = sizeof gzip->out;
@@ -105,13 +105,13 @@ void
 gzip_write(gzip_t *gzip, const void *data, size_t len, gzip_put_t *put, void *context) {
     gzip->stream.next_in = data;
     gzip->stream.avail_in = (unsigned)len;
-    run(gzip, NO_FLUSH, put, context);
+    gzip_run(gzip, NO_FLUSH, put, context);
 }
 
 void
 gzip_end(gzip_t *gzip, gzip_put_t *put, void *context) {
     gzip->stream.avail_in = 0;
-    run(gzip, FINISH, put, context);
+    gzip_run(gzip, FINISH, put, context);
     end(&gzip->stream);
     pages_unmap(gzip->memory, MEMORY);
 }

@@ -1,4 +1,4 @@
-/* gzip_windows.c -- no compression there: no files are written. */
+/* gzip_windows.c -- no compression: no files are written on Windows. */
 #include "os/gzip.h"
 
 #include <errno.h>

@@ -103,10 +103,10 @@ typedef enum {
     fault_commit,
     fault_decommit,
     fault_purge,
-    fault_forget,   /* purging returns true, and does nothing */
-    fault_move,     /* moving is refused */
-    fault_stranded, /* moving is refused after the target has been unmapped */
-    fault_refill,   /* the target cannot be mapped again */
+    fault_ineffective, /* purging returns true, and does nothing */
+    fault_move,        /* moving is refused */
+    fault_stranded,    /* moving is refused after the target has been unmapped */
+    fault_refill,      /* the target cannot be mapped again */
     fault_guard,
     fault_unguard,
     fault_metadata,

@@ -1,7 +1,9 @@
 /*
- * pages_linux.c -- mmap and madvise. Memory is committed by the system on first touch, so decommit does nothing, and
- * commit is for guards that could not be taken away, and for processes that lock their memory. Without MAP_NORESERVE,
- * so that what the system could never back is refused at once, as with other mallocs.
+ * pages_linux.c -- the page contract by mmap, madvise and mprotect.
+ *
+ * Linux commits memory at the first touch. So decommit is refused, and commit is only needed for guards that could not
+ * be removed, and in processes that lock their memory. Mappings are made without MAP_NORESERVE, so that a request that
+ * the system could never back fails at once, as with other mallocs.
  */
 #include "os/pages.h"
 
@@ -12,15 +14,15 @@
 #include "os/system.h"
 
 static void *
-map(size_t size, int protection) {
+map_anonymous(size_t size, int protection) {
     return call_map(NULL, size, protection, 0);
 }
 
-/* Maps more than is asked for and gives back what stands out on either side. */
+/* Maps more than needed and unmaps what lies before and behind the aligned part. */
 static void *
 map_trimmed(size_t size, size_t alignment, int protection) {
     size_t total = size + alignment;
-    uintptr_t base = total < size ? 0 : (uintptr_t)map(total, protection);
+    uintptr_t base = total < size ? 0 : (uintptr_t)map_anonymous(total, protection);
     if (base == 0) {
         return NULL;
     }
@@ -39,7 +41,7 @@ map_aligned(size_t size, size_t alignment, int protection) {
     if (fault(fault_map)) {
         return NULL;
     }
-    void *addr = map(size, protection);
+    void *addr = map_anonymous(size, protection);
     if (addr != NULL && ((uintptr_t)addr & (alignment - 1)) != 0) {
         call_unmap(addr, size);
         addr = map_trimmed(size, alignment, protection);
@@ -52,32 +54,34 @@ map_aligned(size_t size, size_t alignment, int protection) {
 /* Linux 5.18; not in older headers. */
 #define ADVICE_DONTNEED_LOCKED 24
 
-/* After mlockall(MCL_FUTURE) what is mapped is locked, and resident at once if it is accessible. This advice is refused
- * then; to a page that has just been mapped it does nothing. */
+/* After mlockall(MCL_FUTURE), a new mapping is locked, and resident at once if it is accessible. The kernel refuses this
+ * advice for locked pages; for a page that has just been mapped the advice does nothing. */
 static bool
 is_locked(void *addr) {
     return CALL(SYS_madvise, addr, pages_size(), MADV_DONTNEED) == -EINVAL;
 }
 
-/* Gives pages back, whether they are locked or not. */
+/* Returns the memory of pages, whether they are locked or not. */
 static bool
-drop(void *addr, size_t size) {
+discard(void *addr, size_t size) {
     return call_advise(addr, size, MADV_DONTNEED) || call_advise(addr, size, ADVICE_DONTNEED_LOCKED);
 }
 
-/* Much of it may never be touched. */
+/* In a process that locks its memory the pages are resident now. They are discarded, because many may never be
+ * touched. */
 void *
 pages_map(size_t size, size_t alignment) {
     void *addr = map_aligned(size, alignment, PROT_READ | PROT_WRITE);
     if (addr != NULL && UNLIKELY(is_locked(addr))) {
-        drop(addr, size);
+        discard(addr, size);
     }
     return addr;
 }
 
-static _Atomic bool locks; /* Synchronization: any thread; the last region was locked. */
+static _Atomic bool locks; /* Synchronization: any thread; whether the last new region was locked. */
 
-/* What is committed is resident then, as the application wants it; what is not takes no memory. */
+/* For a process that locks its memory: committed pages are resident, as the application wants it; reserved pages take
+ * no memory. */
 static void *
 reserve_inaccessible(size_t size, size_t alignment, bool *committed) {
     void *addr = map_aligned(size, alignment, PROT_NONE);
@@ -100,7 +104,7 @@ pages_reserve(size_t size, size_t alignment, bool *committed) {
     return reserve_inaccessible(size, alignment, committed);
 }
 
-/* Part of a mapping is not unmapped where there may be no more of them: at least the memory goes. */
+/* Unmapping part of a mapping fails at the limit on the number of mappings. Then at least return the memory. */
 void
 pages_unmap(void *addr, size_t size) {
     if (UNLIKELY(!call_unmap(addr, size))) {
@@ -130,46 +134,47 @@ pages_purge_lazy(void *addr, size_t size) {
     return advise(addr, size, MADV_FREE);
 }
 
-/* Some systems accept the advice and do nothing (emulators; WSL 1). */
+/* Returns true without effect on some systems (emulators; WSL 1), and where a test says so. */
 static bool
-forget(void *addr, size_t size) {
-    return fault(fault_forget) || drop(addr, size);
+purge_now(void *addr, size_t size) {
+    return fault(fault_ineffective) || discard(addr, size);
 }
 
-/* A page of its own is written, given back and read. */
+/* Writes, purges and reads a page mapped for that. */
 bool
 pages_linux_try_purge(void) {
     size_t page = pages_size();
-    volatile char *trial = map(page, PROT_READ | PROT_WRITE);
+    volatile char *trial = map_anonymous(page, PROT_READ | PROT_WRITE);
     if (trial == NULL) {
         return false;
     }
     trial[1] = 1;
-    bool zero = forget((void *)trial, page) && trial[1] == 0;
+    bool zero = purge_now((void *)trial, page) && trial[1] == 0;
     call_unmap((void *)trial, page);
     return zero;
 }
 
+/* Whether purged pages read as zeros. */
 typedef enum {
-    untried,
-    forgets,
-    keeps
-} forgetting_t;
+    purge_untried,
+    purge_works,
+    purge_ineffective
+} purge_effect_t;
 
-static _Atomic uint32_t forgetting; /* Synchronization: any thread; a forgetting_t. */
+static _Atomic uint32_t purge_effect; /* Synchronization: any thread; a purge_effect_t. */
 
 static COLD bool
-forgets_after_trial(void) {
-    bool does = pages_linux_try_purge();
-    atomic_set(&forgetting, does ? forgets : keeps);
-    return does;
+purge_works_after_trial(void) {
+    bool works = pages_linux_try_purge();
+    atomic_set(&purge_effect, works ? purge_works : purge_ineffective);
+    return works;
 }
 
 bool
 pages_purge_forced(void *addr, size_t size) {
-    uint32_t known = atomic_get(&forgetting);
-    return (known == forgets || (known == untried && forgets_after_trial())) && !fault(fault_purge) &&
-           forget(addr, size);
+    uint32_t known = atomic_get(&purge_effect);
+    return (known == purge_works || (known == purge_untried && purge_works_after_trial())) && !fault(fault_purge) &&
+           purge_now(addr, size);
 }
 
 bool
@@ -197,7 +202,7 @@ pages_unguard(void *addr, size_t size) {
     return !fault(fault_unguard) && call_protect(addr, size, PROT_READ | PROT_WRITE);
 }
 
-/* Synchronization: any thread; the size + 1, or 0 if it has not been asked for. */
+/* Synchronization: any thread; the size + 1, or 0 if it has not been read yet. */
 static _Atomic size_t huge_size;
 
 static size_t

@@ -1,14 +1,14 @@
 /*
- * pages_regions.c -- Linux memory under VirtualAlloc's rules, so that every test can run under them.
+ * pages_regions.c -- Linux memory under VirtualAlloc's rules. `make test` runs every unit test on it, too (variant
+ * `regions`), so that a violation of the page contract is found without Windows.
  *
- * It keeps a table of its regions, sorted by address, and for each a bit per page: decommitted. A call that
- * VirtualAlloc would refuse, or that the contract forbids, ends the process with one line: one that leaves its region,
- * that touches memory of no region, that releases part of a region, that commits what is committed or uses what is
- * not. Decommitted pages are really inaccessible. There is no forced purge, so that the way down always leads through
- * decommit and the way up through commit.
+ * It keeps a table of its regions, sorted by address, and one bit for each page: decommitted. A call that VirtualAlloc
+ * would refuse, or that the contract forbids, ends the process with one line: a call that leaves its region, touches
+ * memory of no region, releases part of a region, commits committed pages, or uses decommitted ones. Decommitted pages
+ * are really inaccessible. Forced purges are refused, so pages always pass through decommit and commit.
  *
- * A region is placed right behind the one before it, so that extents of different regions are neighbours as often as
- * can be, and any merge across that border is found.
+ * Each region is placed right behind the one before. So extents of different regions are neighbours as often as
+ * possible, and any merge across their border is found.
  *
  * Synchronization: one lock, held across the system calls; it is the innermost of all.
  */
@@ -24,20 +24,20 @@
 #include <string.h>
 #include <sys/mman.h>
 
-/* Address space that one search finds for the regions to come. */
+/* Bytes of unmapped address space that one search looks for, to place regions in. */
 #define GAP ((size_t)1 << 34)
 
 typedef struct {
     uintptr_t addr;
     size_t size;
     uint64_t *decommitted; /* a bit per page */
-} record_t;
+} mapped_region_t;
 
 static lock_t lock = LOCK_INITIALIZER(RANK_REGIONS);
-static record_t *table;      /* Synchronization: lock; sorted by address. */
-static size_t count;         /* Synchronization: lock. */
-static size_t capacity;      /* Synchronization: lock. */
-static uintptr_t next_place; /* Synchronization: lock; where the last region ends; 0: no gap is known. */
+static mapped_region_t *table; /* Synchronization: lock; sorted by address. */
+static size_t count;           /* Synchronization: lock. */
+static size_t capacity;        /* Synchronization: lock. */
+static uintptr_t next_place;   /* Synchronization: lock; the end of the last region; 0: no gap is known. */
 static _Atomic bool lazy_works = true;
 
 /* ---- the system ---- */
@@ -48,15 +48,15 @@ map_at(uintptr_t place, size_t size, int protection, int flags) {
 }
 
 static void *
-map(size_t size) {
+map_anywhere(size_t size) {
     return map_at(0, size, PROT_READ | PROT_WRITE, 0);
 }
 
-/* Maps more than is asked for and gives back what stands out on either side. */
+/* Maps more than needed and unmaps what lies before and behind the aligned part. */
 static uintptr_t
-map_anywhere(size_t size, size_t alignment) {
+map_trimmed(size_t size, size_t alignment) {
     size_t total = size + alignment;
-    uintptr_t base = total < size ? 0 : (uintptr_t)map(total);
+    uintptr_t base = total < size ? 0 : (uintptr_t)map_anywhere(total);
     if (base == 0) {
         return 0;
     }
@@ -68,7 +68,7 @@ map_anywhere(size_t size, size_t alignment) {
     return start;
 }
 
-/* Takes a look at where there is much room. */
+/* Finds GAP bytes of unmapped address space. */
 static void
 find_gap(void) {
     void *gap = map_at(0, GAP, PROT_NONE, 0);
@@ -78,7 +78,7 @@ find_gap(void) {
     next_place = (uintptr_t)gap;
 }
 
-/* 0 if something else is there. */
+/* Maps behind the last region; 0 if something else is mapped there. */
 static uintptr_t
 map_behind_last(size_t size, size_t alignment) {
     uintptr_t place = align_up(next_place, alignment);
@@ -92,7 +92,7 @@ map_region(size_t size, size_t alignment) {
         find_gap();
         addr = map_behind_last(size, alignment);
     }
-    addr = addr == 0 ? map_anywhere(size, alignment) : addr;
+    addr = addr == 0 ? map_trimmed(size, alignment) : addr;
     next_place = addr == 0 ? next_place : addr + size;
     return addr;
 }
@@ -122,7 +122,7 @@ make_room(void) {
     }
     size_t bytes = capacity * sizeof *table;
     size_t wanted = bytes == 0 ? pages_size() : bytes * 2;
-    void *grown = bytes == 0 ? map(wanted) : call_remap(table, bytes, wanted, MREMAP_MAYMOVE, NULL);
+    void *grown = bytes == 0 ? map_anywhere(wanted) : call_remap(table, bytes, wanted, MREMAP_MAYMOVE, NULL);
     if (grown == NULL) {
         return false;
     }
@@ -137,20 +137,20 @@ bitmap_bytes(size_t size) {
 }
 
 static bool
-enter(uintptr_t addr, size_t size) {
-    uint64_t *bits = make_room() ? map(bitmap_bytes(size)) : NULL;
+region_insert(uintptr_t addr, size_t size) {
+    uint64_t *bits = make_room() ? map_anywhere(bitmap_bytes(size)) : NULL;
     if (bits == NULL) {
         return false;
     }
     size_t at = search(addr);
     memmove(&table[at + 1], &table[at], (count - at) * sizeof *table);
-    table[at] = (record_t){.addr = addr, .size = size, .decommitted = bits};
+    table[at] = (mapped_region_t){.addr = addr, .size = size, .decommitted = bits};
     count++;
     return true;
 }
 
 static void
-leave(record_t *region) {
+region_remove(mapped_region_t *region) {
     call_unmap(region->decommitted, bitmap_bytes(region->size));
     size_t at = (size_t)(region - table);
     count--;
@@ -174,7 +174,7 @@ broken(const char *call, const char *rule, uintptr_t addr, size_t size) {
 }
 
 /* The one region that contains [addr, addr + size). */
-static record_t *
+static mapped_region_t *
 region_of(const char *call, uintptr_t addr, size_t size) {
     if (size == 0 || ((addr | size) & (pages_size() - 1)) != 0) {
         broken(call, "is not of whole pages", addr, size);
@@ -190,9 +190,9 @@ region_of(const char *call, uintptr_t addr, size_t size) {
     return &table[at];
 }
 
-/* Pages from..end of a region must all be decommitted, or none of them. */
+/* Ends the process unless all pages of a range are decommitted, or all committed. */
 static void
-demand(const char *call, const record_t *region, uintptr_t addr, size_t size, bool decommitted) {
+demand(const char *call, const mapped_region_t *region, uintptr_t addr, size_t size, bool decommitted) {
     size_t end = (addr + size - region->addr) / pages_size();
     for (size_t i = (addr - region->addr) / pages_size(); i < end; i++) {
         bool is = (region->decommitted[i / 64] >> (i % 64) & 1) != 0;
@@ -202,8 +202,9 @@ demand(const char *call, const record_t *region, uintptr_t addr, size_t size, bo
     }
 }
 
+/* Marks the pages of a range as decommitted or committed. */
 static void
-note(record_t *region, uintptr_t addr, size_t size, bool decommitted) {
+set_decommitted(mapped_region_t *region, uintptr_t addr, size_t size, bool decommitted) {
     size_t end = (addr + size - region->addr) / pages_size();
     for (size_t i = (addr - region->addr) / pages_size(); i < end; i++) {
         uint64_t bit = UINT64_C(1) << (i % 64);
@@ -216,7 +217,7 @@ note(record_t *region, uintptr_t addr, size_t size, bool decommitted) {
 static void *
 map_locked(size_t size, size_t alignment) {
     uintptr_t addr = map_region(size, alignment);
-    if (addr != 0 && !enter(addr, size)) {
+    if (addr != 0 && !region_insert(addr, size)) {
         call_unmap((void *)addr, size);
         return NULL;
     }
@@ -237,7 +238,7 @@ pages_map(size_t size, size_t alignment) {
     return addr;
 }
 
-/* As VirtualAlloc does: addresses first, memory when it is asked for. */
+/* Addresses without memory, as VirtualAlloc reserves them. */
 void *
 pages_reserve(size_t size, size_t alignment, bool *committed) {
     void *addr = pages_map(size, alignment);
@@ -249,11 +250,11 @@ void
 pages_unmap(void *addr, size_t size) {
     int saved = errno;
     lock_acquire(&lock);
-    record_t *region = region_of("release", (uintptr_t)addr, size);
+    mapped_region_t *region = region_of("release", (uintptr_t)addr, size);
     if (region->addr != (uintptr_t)addr || region->size != size) {
         broken("release", "leaves part of its region", (uintptr_t)addr, size);
     }
-    leave(region);
+    region_remove(region);
     call_unmap(addr, size);
     lock_release(&lock);
     errno = saved;
@@ -261,12 +262,12 @@ pages_unmap(void *addr, size_t size) {
 
 static bool
 commit_locked(void *addr, size_t size) {
-    record_t *region = region_of("commit", (uintptr_t)addr, size);
+    mapped_region_t *region = region_of("commit", (uintptr_t)addr, size);
     demand("commit", region, (uintptr_t)addr, size, true);
     if (fault(fault_commit) || !call_protect(addr, size, PROT_READ | PROT_WRITE)) {
         return false;
     }
-    note(region, (uintptr_t)addr, size, false);
+    set_decommitted(region, (uintptr_t)addr, size, false);
     return true;
 }
 
@@ -280,10 +281,10 @@ pages_commit(void *addr, size_t size) {
     return done;
 }
 
-/* Protection first: it may fail, by the limit on mappings, and then the contents must still be there. */
+/* Changes the protection first: that may fail at the limit on mappings, and then the contents must be intact. */
 static bool
 decommit_locked(void *addr, size_t size) {
-    record_t *region = region_of("decommit", (uintptr_t)addr, size);
+    mapped_region_t *region = region_of("decommit", (uintptr_t)addr, size);
     demand("decommit", region, (uintptr_t)addr, size, false);
     if (fault(fault_decommit) || !call_protect(addr, size, PROT_NONE)) {
         return false;
@@ -292,7 +293,7 @@ decommit_locked(void *addr, size_t size) {
         call_protect(addr, size, PROT_READ | PROT_WRITE);
         return false;
     }
-    note(region, (uintptr_t)addr, size, true);
+    set_decommitted(region, (uintptr_t)addr, size, true);
     return true;
 }
 
@@ -325,7 +326,7 @@ pages_purge_forced(void *addr, size_t size) {
     return false;
 }
 
-/* VirtualAlloc has no such thing. */
+/* VirtualAlloc cannot move memory. */
 bool
 pages_move(void *from, void *to, size_t size, bool *lost) {
     (void)from;

@@ -1,11 +1,11 @@
 /*
- * pages_windows.c -- VirtualAlloc and VirtualFree.
+ * pages_windows.c -- the page contract by VirtualAlloc and VirtualFree.
  *
- * Memory is promised when it is committed, so regions are reserved and their pages committed as they come into use.
- * One call made a region, and no later call may span two of them, however close they lie. No call gives memory back
- * and leaves its pages accessible: pages_purge_forced refuses, and the page layer decommits instead.
+ * Windows promises memory when it is committed, so regions are reserved, and their pages committed before use. A region
+ * is what one call has reserved; no later call may span two regions, even if they touch. No call returns memory and
+ * leaves its pages accessible: pages_purge_forced refuses, and the page layer decommits instead.
  *
- * The thread's last error code is the application's, and is kept.
+ * The thread's last error code belongs to the application, and is kept.
  */
 #include "os/pages.h"
 
@@ -14,7 +14,7 @@
 #include <string.h>
 #include <windows.h>
 
-/* How often an aligned place may be lost to another thread. */
+/* Attempts to get an aligned address before another thread takes it. */
 #define ATTEMPTS 16
 
 static void *
@@ -33,8 +33,8 @@ release(void *addr, size_t size, DWORD how) {
     return done;
 }
 
-/* A region cannot be trimmed, so a larger one only shows where there is room. Another thread may take that place
- * before we do; then the search starts again. */
+/* A region cannot be trimmed. So reserve a larger one to find room, release it, and reserve the aligned part. Another
+ * thread may take that address in between; then try again. */
 static void *
 allocate_aligned(size_t size, size_t alignment, DWORD how) {
     size_t total = size + alignment;
@@ -97,7 +97,7 @@ pages_purge_forced(void *addr, size_t size) {
     return false;
 }
 
-/* VirtualAlloc has no such thing. */
+/* VirtualAlloc cannot move memory. */
 bool
 pages_move(void *from, void *to, size_t size, bool *lost) {
     (void)from;
@@ -144,7 +144,7 @@ pages_huge_size(void) {
     return 0;
 }
 
-/* Large pages are a privilege here, and asked for when memory is reserved. */
+/* Large pages need a privilege here, and are requested when memory is reserved. */
 bool
 pages_thp(void *addr, size_t size, pages_thp_t mode) {
     (void)addr;

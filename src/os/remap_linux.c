@@ -1,12 +1,13 @@
 /*
- * remap_linux.c -- mremap: page table entries change their place.
+ * remap_linux.c -- mremap moves page table entries, not bytes.
  *
- * With MREMAP_DONTUNMAP both ranges stay mapped. What has been moved is a mapping of its own, so a move must take a
- * range that consists of several: the system does since Linux 6.17. If it fails midway, nobody knows how far it got.
- * So memory whose contents matter is carried mapping by mapping, each of them wholly or not at all.
+ * With MREMAP_DONTUNMAP both ranges stay mapped. Moved memory is a mapping of its own afterwards, so later moves meet
+ * ranges that consist of several mappings; the kernel moves such ranges since Linux 6.17. If a move of several fails
+ * midway, the caller cannot know how far it got. So memory whose contents matter is moved mapping by mapping, each
+ * wholly or not at all (remap_carry).
  *
- * All that is tried out once, and what counts is what can be seen afterwards: an emulator may let the call succeed and
- * forget about the range that was left.
+ * remap_try tries all this once and judges by what memory holds afterwards, not by results: an emulator may return
+ * success and leave the old range unmapped.
  */
 #include "os/remap.h"
 
@@ -16,30 +17,32 @@
 
 #include <string.h>
 
+/* Whether the system can move memory. */
 typedef enum {
     untried,
     able,
     unable
 } state_t;
 
-static _Atomic uint32_t state; /* Synchronization: any thread; a state_t; stays unable. */
+static _Atomic uint32_t state; /* Synchronization: any thread; a state_t; once unable, always unable. */
 
-/* Maps a range that nobody has mapped. False: refused, or something is there. */
+/* Maps an unmapped range. False if the system refuses, or if any of it is mapped. */
 static bool
 map_there(char *at, size_t size) {
     char *got = call_map(at, size, PROT_READ | PROT_WRITE, MAP_FIXED_NOREPLACE);
     if (got != at && got != NULL) {
-        call_unmap(got, size); /* by a system that does not know the flag */
+        call_unmap(got, size); /* a system that does not know the flag maps elsewhere */
     }
     return got == at;
 }
 
+/* Maps the target again after a refused move has unmapped it. */
 static bool
-fill(char *at, size_t size) {
+fill_hole(char *at, size_t size) {
     return !fault(fault_refill) && map_there(at, size);
 }
 
-/* What the system does when it refuses late. */
+/* On a test's demand: unmaps the target, as the kernel does when it refuses a move late. */
 static bool
 stranded(char *to, size_t size) {
     bool yes = fault(fault_stranded);
@@ -50,21 +53,21 @@ stranded(char *to, size_t size) {
 }
 
 static bool
-enter(char *from, char *to, size_t size) {
+move_mappings(char *from, char *to, size_t size) {
     return call_remap(from, size, size, MREMAP_MAYMOVE | MREMAP_FIXED | MREMAP_DONTUNMAP, to) == to;
 }
 
-/* More than there is room for behind any mapping, and less than the system finds absurd. */
+/* More than there is room for behind any mapping, and less than the kernel rejects as an invalid size. */
 #define TOO_MUCH ((size_t)1 << (LG_VADDR - 1))
 
-/* Is that one mapping, or part of one? One that is to grow must be, before anything else is looked at; and so much it
- * cannot grow. */
+/* Whether the range is one mapping, or part of one. Asks the kernel to grow it by TOO_MUCH, which always fails: with
+ * EFAULT, before any other check, if the range is not within one mapping. */
 static bool
 is_one(char *at, size_t size) {
     return CALL(SYS_mremap, at, size, size + TOO_MUCH, 0, 0) != -EFAULT;
 }
 
-/* The part of [at, + size) that is one mapping: halving finds where it ends. */
+/* How much of [at, at + size) is one mapping. Bisects the pages. */
 static size_t
 mapping_size(char *at, size_t size) {
     size_t page = pages_size();
@@ -85,6 +88,7 @@ mapping_size(char *at, size_t size) {
 
 /* ---- the trial ---- */
 
+/* Whether each page of the range holds the value. */
 static bool
 holds(const char *at, size_t size, char value) {
     bool same = true;
@@ -94,30 +98,30 @@ holds(const char *at, size_t size, char value) {
     return same;
 }
 
-/* It can be written, and given back. */
+/* Whether the range can be written and purged. */
 static bool
 works(char *at, size_t size) {
     memset(at, 3, size);
-    return (fault(fault_forget) || call_advise(at, size, MADV_DONTNEED)) && holds(at, size, 0);
+    return (fault(fault_ineffective) || call_advise(at, size, MADV_DONTNEED)) && holds(at, size, 0);
 }
 
-/* Of four pages the first two, which are two mappings, move to the others. */
+/* Makes the first two of four pages two mappings, and moves them to the other two. */
 static bool
 moves_several(char *from, char *to, size_t page) {
     memset(from, 1, 2 * page);
     memset(to, 2, 2 * page);
-    return call_protect(from, page, PROT_READ) && enter(from, to, 2 * page) && holds(to, 2 * page, 1) &&
+    return call_protect(from, page, PROT_READ) && move_mappings(from, to, 2 * page) && holds(to, 2 * page, 1) &&
            holds(from, 2 * page, 0);
 }
 
-/* Then the others are two. */
+/* Whether the target is two mappings then, and all four pages can be used. */
 static bool
 sees_several(char *from, char *to, size_t page) {
     return mapping_size(to, 2 * page) == page && call_protect(to, page, PROT_READ | PROT_WRITE) &&
            call_protect(from, page, PROT_READ | PROT_WRITE) && works(from, 2 * page) && works(to, 2 * page);
 }
 
-/* If it fails, what was the target may be anybody's: then the pages stay. */
+/* If the trial fails, the target may be another thread's mapping by now, so nothing is unmapped. */
 bool
 remap_try(void) {
     size_t page = pages_size();
@@ -144,14 +148,14 @@ remap_able(void) {
 
 /* ---- moving ---- */
 
-/* False: refused, and then *lost says whether the target is still there. One that was unmapped, and that no other
- * thread has taken, is ours again. */
+/* False if the system refuses; *lost says whether the target is lost. A target that the kernel has unmapped is mapped
+ * again unless another thread has mapped something there. */
 static bool
-enter_or_lose(char *from, char *to, size_t size, bool *lost) {
+move_or_lose(char *from, char *to, size_t size, bool *lost) {
     bool late = stranded(to, size);
-    bool done = !late && enter(from, to, size);
+    bool done = !late && move_mappings(from, to, size);
     if (UNLIKELY(!done)) {
-        *lost = !fill(to, size);
+        *lost = !fill_hole(to, size);
     }
     if (UNLIKELY(!done && !late)) {
         atomic_set(&state, unable);
@@ -162,10 +166,10 @@ enter_or_lose(char *from, char *to, size_t size, bool *lost) {
 bool
 remap(void *from, void *to, size_t size, bool *lost) {
     *lost = false;
-    return !fault(fault_move) && enter_or_lose(from, to, size, lost);
+    return !fault(fault_move) && move_or_lose(from, to, size, lost);
 }
 
-/* Of `to`, [gone, + size) is lost. The rest goes back to the system, after what it got has gone back to `from`. */
+/* [gone, gone + size) of `to` is lost. Copies what has been moved back to `from`, and unmaps the rest of `to`. */
 static COLD void
 bring_back(char *from, char *to, size_t to_size, char *gone, size_t size) {
     size_t done = (size_t)(gone - to), behind = (size_t)(to + to_size - (gone + size));
@@ -186,7 +190,7 @@ remap_carry(void *from, size_t size, void *to, size_t to_size, bool *moved) {
     while (*moved && done < size) {
         char *source = (char *)from + done, *target = (char *)to + done;
         size_t part = mapping_size(source, size - done);
-        *moved = enter_or_lose(source, target, part, &lost);
+        *moved = move_or_lose(source, target, part, &lost);
         if (lost) {
             bring_back(from, to, to_size, target, part);
             return false;

@@ -1,14 +1,14 @@
-/* system_windows.c -- Windows calls that are neither pages nor clocks. */
+/* system_windows.c -- the process and its system through Windows' calls and the C library. */
 #include "os/system.h"
 
 #include <stdlib.h>
 #include <string.h>
 #include <windows.h>
 
-/* Anybody may make folders beside C:\Windows, but not files in it. */
+/* Any user may create folders beside C:\Windows, but no files in it. */
 const char system_config_path[] = "C:\\Windows\\lunalloc.conf";
 
-/* Weak references to variables do not link here, weak definitions do; a definition of the application's own wins. */
+/* A weak definition, because weak references to variables do not link here. The application's definition replaces it. */
 const char *lunalloc_conf __attribute__((weak));
 
 const char *
@@ -67,7 +67,7 @@ system_write_error(const char *text, size_t len) {
     SetLastError(saved);
 }
 
-/* A handle that is closed is no place to write to any more. */
+/* A closed handle cannot be written to, so there is no copy to keep. */
 void
 system_keep_error(void) {
 }
@@ -80,8 +80,8 @@ void
 system_forked(void) {
 }
 
-/* The C library's copy, because what the system hands out has no lasting address. Names have no case here, and there
- * are no set-uid processes. */
+/* From the C library's copy of the environment, because the system's has no lasting address. Names are compared without
+ * case, and no process runs with more rights than its user. */
 const char *
 system_env(const char *name) {
     size_t len = strlen(name);

@@ -1,4 +1,4 @@
-/* thread_windows.c -- winpthreads, and waiting on an address. Threads have no signals to block and no names to show. */
+/* thread_windows.c -- winpthreads, and WaitOnAddress. Threads have no signals to block and no names that tools show. */
 #include "os/thread.h"
 
 #include "os/clock.h"
@@ -49,7 +49,7 @@ os_wake_one(_Atomic uint32_t *word) {
     WakeByAddressSingle((void *)word);
 }
 
-/* Milliseconds from now on, rounded up; INFINITE for never. */
+/* Milliseconds until then, rounded up; INFINITE for no limit. */
 static DWORD
 time_left(uint64_t until, uint64_t now) {
     uint64_t ms = (until - now + NS_PER_MS - 1) / NS_PER_MS;

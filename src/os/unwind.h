@@ -1,17 +1,18 @@
 /*
- * unwind.h -- the frames of the calling thread, as the system's unwinder finds them.
+ * unwind.h -- the stack of the calling thread: its frames as the system's unwinder finds them, and the rule by which a
+ * frame is left (cfi.h). For the profiler, which follows most frames by rules and calls the unwinder for the rest.
  *
- * A stack ends where its next return address is not code that rules are known of: 0, code that was made at run time
- * without a word (LuaJIT's), or no code at all, as on stacks that were made by hand. The system's unwinder would read
- * the bytes at such an address, and those above the stack; so it is stopped a frame before. Where a frame's own rule is
- * more than cfi.h knows of, only it can tell what comes next.
+ * A stack ends where its next return address is not code that an unwind table is known for: 0; code generated at run
+ * time without a table (LuaJIT's); or no code at all, as on stacks built by hand. The system's unwinder would read the
+ * bytes at such an address, and those above the stack, so unwind() stops it a frame earlier. Only where a frame's own
+ * rule is CFI_UNKNOWN, the unwinder alone can tell what comes next.
  *
- * Where the C library finds the unwind tables of an address without a lock (glibc since 2.35, with gcc's since 12),
- * neither does unwinding take one. Older ones take the lock of the list of loaded objects; so does, on any of them,
- * unwind_changes, once a sample whose stack leads through an object that may be unloaded. It is a recursive lock, so a
- * thread that allocates while it loads an object gets it; and since a thread unwinds with no lock of the allocator's
- * held, waiting for a thread that has it ends. Only an application that allocates with a lock of its own held, and
- * takes that lock inside of dl_iterate_phdr, could stop itself there.
+ * Locks of the C library. glibc since 2.35, with gcc's unwinder since 12, finds the tables of an address without a
+ * lock, so unwinding takes none. Older ones take the lock of the list of loaded objects; and on any version
+ * unwind_changes takes it, once for each sample whose stack leads through an object that may be unloaded. That lock is
+ * recursive, so a thread that allocates while it loads an object gets it; and since a thread unwinds with no lock of
+ * the allocator held, waiting for another thread that holds it ends. Only an application that allocates with a lock of
+ * its own held, and takes the same lock inside dl_iterate_phdr, could deadlock there.
  */
 #ifndef LUNALLOC_OS_UNWIND_H
 #define LUNALLOC_OS_UNWIND_H
@@ -19,17 +20,17 @@
 #include "os/cfi.h"
 
 typedef struct {
-    uintptr_t ip;    /* where this frame goes on */
+    uintptr_t ip;    /* the address at which this frame continues */
     uintptr_t start; /* of its function; 0 if unknown */
-    uintptr_t sp;    /* its stack pointer there */
-    bool no_code;    /* the stack ends here: ip is no code that is known */
+    uintptr_t sp;    /* its stack pointer at ip */
+    bool no_code;    /* the stack ends here: no table is known for ip */
 } frame_t;
 
-/* Finds the unwinder and lets it set itself up, which may load objects and so allocate. False if there is none; what
- * unwind finds then is nothing. Once it was true, it stays. */
+/* Loads the unwinder and lets it initialise itself, which may load objects and so allocate. False if there is none:
+ * then unwind finds no frames. Once true, always true. */
 bool unwind_load(void);
-/* Up to n frames, innermost first, the caller's own among them; last the address that the stack ends at, if that is
- * no_code. May allocate. */
+/* Up to n frames, innermost first, starting with the caller's own. If the stack ends at an address without a table,
+ * that address is the last one, with no_code set. May allocate. */
 uint32_t unwind(frame_t *frames, uint32_t n);
 
 typedef struct {
@@ -38,14 +39,14 @@ typedef struct {
     bool stays;      /* its object is not unloaded before the process ends */
 } unwind_rule_t;
 
-/* Of a return address in a loaded object. Of any other one, CFI_NONE if nothing is known of it, else CFI_UNKNOWN: code
- * that was made at run time may go without a trace. May allocate. */
+/* The rule of a return address in a loaded object. For any other address: CFI_NONE if no table is known for it, else
+ * CFI_UNKNOWN, because code generated at run time may disappear unnoticed. May allocate. */
 unwind_rule_t unwind_rule(uintptr_t ip);
-/* Another number whenever an object has been loaded or unloaded since, or may have been. */
+/* A number that differs from the last one if an object has been loaded or unloaded since, or may have been. */
 uint64_t unwind_changes(void);
 
-/* In the child of a fork. If another thread was asking about loaded objects at that moment, their list stays locked:
- * no address in one that may be unloaded has a rule then, and each of these stacks is the unwinder's work. */
+/* In the child of a fork. If another thread was reading the list of loaded objects at that moment, its lock stays taken
+ * for good: then no address in an object that may be unloaded has a rule, and the unwinder follows such stacks. */
 void unwind_forked(void);
 
 #endif

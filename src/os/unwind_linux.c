@@ -1,4 +1,4 @@
-/* unwind_linux.c -- the compiler's unwinder, which is loaded when it is first wanted: the library does not need it. */
+/* unwind_linux.c -- the compiler's unwinder (libgcc_s), loaded when profiling begins: the library does not link it. */
 #include "os/unwind.h"
 
 #include "base/atomic.h"
@@ -15,7 +15,7 @@ typedef _Unwind_Reason_Code backtrace_t(_Unwind_Trace_Fn visit, void *context);
 typedef _Unwind_Word get_t(struct _Unwind_Context *context);
 typedef _Unwind_Word get_exact_t(struct _Unwind_Context *context, int *exact);
 typedef _Unwind_Word get_register_t(struct _Unwind_Context *context, int number);
-/* What a table's entry is relative to; the function's start. */
+/* The bases that addresses in a table are relative to, and the start of the function. */
 typedef struct {
     void *text, *data, *function;
 } bases_t;
@@ -23,7 +23,7 @@ typedef const uint8_t *find_entry_t(const void *addr, bases_t *bases);
 typedef int visit_object_t(struct dl_phdr_info *object, size_t size, void *context);
 typedef int each_object_t(visit_object_t *visit, void *context);
 
-/* Synchronization: `trace` publishes the others, which are constant then. */
+/* Synchronization: `trace` publishes the others, which are constant from then on. */
 static get_t *get_sp, *get_start;
 static get_exact_t *get_ip;
 static get_register_t *get_register;
@@ -34,20 +34,20 @@ static backtrace_t *_Atomic trace;
 typedef struct {
     frame_t *frames;
     uint32_t n, most;
-    uintptr_t page; /* the last one that was found readable */
+    uintptr_t page; /* the last page that was found readable */
 } walk_t;
 
-/* ---- where a frame's caller goes on ---- */
+/* ---- the return address of a frame ---- */
 
 #if defined(__x86_64__)
-#define INTERRUPTED   offsetof(ucontext_t, uc_mcontext.gregs[REG_RIP]) /* from a signal frame's stack pointer */
+#define INTERRUPTED   offsetof(ucontext_t, uc_mcontext.gregs[REG_RIP]) /* of the saved address in a signal's frame */
 #define FRAME_POINTER 6
 #else
 #define INTERRUPTED   0
 #define FRAME_POINTER 0
 #endif
 
-/* Of a word on a stack; words of one page are asked about once. */
+/* Whether a word of a stack can be read. Asks the kernel once for consecutive words of one page. */
 static bool
 is_readable(walk_t *walk, uintptr_t addr) {
     uintptr_t page = align_down(addr, (uintptr_t)1 << LG_GRANULE);
@@ -58,7 +58,7 @@ is_readable(walk_t *walk, uintptr_t addr) {
     return true;
 }
 
-/* Of the code at an address, or before a return address. */
+/* The rule at an address of code. For a return address, pass the address of the call before it. */
 static cfi_rule_t
 rule_at(uintptr_t addr) {
     bases_t bases = {0};
@@ -74,7 +74,7 @@ word_at(uintptr_t addr) {
     return word;
 }
 
-/* Where the return address is that a frame has, 0 if its rule does not tell. */
+/* The place of a frame's return address; 0 if its rule does not tell. */
 static uintptr_t
 link_of(walk_t *walk, struct _Unwind_Context *context, const cfi_rule_t *rule) {
     uintptr_t at;
@@ -100,7 +100,8 @@ push(walk_t *walk, frame_t frame) {
     }
 }
 
-/* May the unwinder look at the caller of a frame? Where it is no code that is known, that is the last address. */
+/* Whether the unwinder may follow the frame to its caller. If the return address has no table, pushes it as the last
+ * frame. */
 static bool
 has_caller(walk_t *walk, struct _Unwind_Context *context, uintptr_t addr) {
     cfi_rule_t rule = rule_at(addr);
@@ -131,7 +132,7 @@ visit(struct _Unwind_Context *context, void *argument) {
     return has_caller(walk, context, ip - (exact == 0)) ? _URC_NO_REASON : _URC_NORMAL_STOP;
 }
 
-/* ---- walks ---- */
+/* ---- walking the stack ---- */
 
 bool
 unwind_load(void) {
@@ -172,10 +173,11 @@ unwind(frame_t *frames, uint32_t n) {
 
 /* ---- loaded objects ---- */
 
-static _Atomic uint32_t niterating; /* Synchronization: any thread; threads that may hold the lock of their list. */
-static _Atomic bool list_locked;    /* Synchronization: written in the child of a fork; it is locked for good. */
+static _Atomic uint32_t
+    niterating; /* Synchronization: any thread; threads that may hold the lock of the list of objects. */
+static _Atomic bool list_locked; /* Synchronization: written in the child of a fork; that lock stays taken for good. */
 
-/* What the last visit returned; 0 where the list cannot be looked at. */
+/* Visits objects until a visit returns nonzero, and returns that; 0 if none does or the list is locked for good. */
 static int
 each_object(visit_object_t *visit_object, void *context) {
     if (UNLIKELY(atomic_get(&list_locked))) {
@@ -198,7 +200,7 @@ unwind_forked(void) {
 
 typedef struct {
     uintptr_t ip;
-    uint32_t before; /* objects that were looked at before the one with ip */
+    uint32_t before; /* objects visited before the one that contains ip */
     bool stays;
 } search_t;
 
@@ -213,8 +215,8 @@ contains(const struct dl_phdr_info *object, uintptr_t addr) {
     return false;
 }
 
-/* Ends at the object that the address is in. The program, which comes first, the C library and this very object are not
- * unloaded before the process ends. */
+/* Ends the search at the object that contains the address. Three objects are not unloaded before the process ends: the
+ * program, which is the first of the list, the C library, and the object of this function. */
 static int
 search_object(struct dl_phdr_info *object, size_t size, void *context) {
     (void)size;
@@ -226,7 +228,7 @@ search_object(struct dl_phdr_info *object, size_t size, void *context) {
     return found;
 }
 
-/* What a return address is in is the call before it. */
+/* Looks up ip - 1, an address in the call: the call may be its function's last instruction. */
 unwind_rule_t
 unwind_rule(uintptr_t ip) {
     bases_t bases = {0};
@@ -241,7 +243,7 @@ unwind_rule(uintptr_t ip) {
     return rule;
 }
 
-/* Each object is told the same. */
+/* The counts of loads and unloads are the same for every object. */
 static int
 take_changes(struct dl_phdr_info *object, size_t size, void *context) {
     (void)size;

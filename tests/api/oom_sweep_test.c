@@ -41,7 +41,7 @@ static _Atomic uint64_t refused, refused_by_kind[fault_kinds];
 static bool
 refuse(fault_kind_t kind) {
     fault_kind_t only = atomic_get(&asked_kind);
-    if ((only != fault_kinds && only != kind) || kind == fault_forget) {
+    if ((only != fault_kinds && only != kind) || kind == fault_ineffective) {
         return false;
     }
     uint64_t n = atomic_add(&asked, 1);
@@ -584,7 +584,7 @@ test_out_of_memory_at_start(void **state) {
 /* Only asked by arenas with guards, or after another refusal; and a lie, which is not refused. */
 static bool
 is_apart(fault_kind_t kind) {
-    return kind == fault_guard || kind == fault_unguard || kind == fault_refill || kind == fault_forget;
+    return kind == fault_guard || kind == fault_unguard || kind == fault_refill || kind == fault_ineffective;
 }
 
 /* Both sweeps together have refused every kind of thing that this system is asked for. */

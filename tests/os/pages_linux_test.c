@@ -8,7 +8,7 @@
 
 static bool
 forgets_to_forget(fault_kind_t kind) {
-    return kind == fault_forget;
+    return kind == fault_ineffective;
 }
 
 /* The advice seems to be taken, and the pages keep what they hold. */

@@ -338,7 +338,7 @@ test_carry_into_a_hole_that_is_taken(void **state) {
 /* The system says that it gave pages back, and did not: some emulators after a move. */
 static bool
 forgets_to_forget(fault_kind_t kind) {
-    return kind == fault_forget;
+    return kind == fault_ineffective;
 }
 
 static void
