@@ -400,6 +400,29 @@ test_without_memory_for_a_slab_any_shard_serves(void **state) {
 
 /* ---- fork ---- */
 
+/* A fork takes the lock of every shard, and gives each back. */
+static void
+test_a_fork_holds_every_shard(void **state) {
+    (void)state;
+    arenas_set_nshards(SZIND, 4);
+    fill(0, 1);
+    for (uint32_t k = 1; k < 4; k++) {
+        void *p = arena_malloc_small(arena, SZIND, k);
+        arena_flush(&p, 1);
+    }
+    shards_prefork(first);
+    bool held[4];
+    for (uint32_t k = 0; k < 4; k++) {
+        held[k] = atomic_get(&shards_get(first, k)->lock.state) != LOCK_FREE;
+    }
+    shards_postfork(first, false);
+    for (uint32_t k = 0; k < 4; k++) {
+        assert_true(held[k]);
+        assert_int_equal(atomic_get(&shards_get(first, k)->lock.state), LOCK_FREE);
+    }
+    arena_flush(ptrs[0], 1);
+}
+
 static void
 use_in_child(void *arg) {
     (void)arg;
@@ -492,6 +515,7 @@ main(void) {
         TEST(test_drained_while_a_reset_waits_for_the_bin),
         TEST(test_without_memory_for_a_shard_the_first_one_serves),
         TEST(test_without_memory_for_a_slab_any_shard_serves),
+        TEST(test_a_fork_holds_every_shard),
         TEST(test_shards_are_whole_in_the_child_of_a_fork),
         TEST(test_threads_of_an_arena_are_spread),
         TEST(test_threads_take_from_their_seats_shard),
