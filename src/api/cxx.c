@@ -1,11 +1,11 @@
 /*
- * cxx.c -- C++'s operators new and delete, in C, by the names that the Itanium ABI gives them: Znw and Zna are new and
+ * cxx.c -- C++'s operators new and delete, written in C. Their names are the Itanium ABI's: Znw and Zna are new and
  * new[], Zdl and Zda are delete and delete[]; m is a size, St11align_val_t an alignment, RKSt9nothrow_t "nothrow".
  *
- * Without memory, new calls the installed new_handler until there is some, or until there is no handler: then it throws
- * std::bad_alloc. All of that is the C++ library's, which is not linked: where it is not there, the process ends with a
- * message. A handler may throw, which C cannot catch; so new(nothrow), where a handler is installed, lets the C++
- * library's own new(nothrow) do that around our new.
+ * If there is no memory, new calls the installed new_handler and tries again; if none is installed, it throws
+ * std::bad_alloc. Handler and exception belong to the C++ library, which is not linked: in a process without one, the
+ * process ends with a message. A handler may throw, and C cannot catch. So if one is installed, new(nothrow) calls the
+ * C++ library's own new(nothrow), which catches what our new throws.
  */
 #include "api/entry.h"
 #include "api/fast.h"
@@ -18,11 +18,11 @@ typedef void new_handler_t(void);
 typedef void *new_nothrow_t(size_t size, const void *nothrow);
 typedef void *new_aligned_nothrow_t(size_t size, size_t alignment, const void *nothrow);
 
-#define IF_THERE __attribute__((weak, visibility("default")))
+#define IF_LINKED __attribute__((weak, visibility("default")))
 
 /* std::get_new_handler, std::__throw_bad_alloc. */
-extern new_handler_t *_ZSt15get_new_handlerv(void) IF_THERE;
-extern _Noreturn void _ZSt17__throw_bad_allocv(void) IF_THERE;
+extern new_handler_t *_ZSt15get_new_handlerv(void) IF_LINKED;
+extern _Noreturn void _ZSt17__throw_bad_allocv(void) IF_LINKED;
 
 static new_handler_t *
 installed_handler(void) {
@@ -37,9 +37,9 @@ throw_bad_alloc(void) {
     _ZSt17__throw_bad_allocv();
 }
 
-/* Calls the handler, so that it is worth trying again; or does not return. */
+/* Calls the handler: if it returns, the allocation is worth another attempt. */
 static COLD void
-ask_handler(void) {
+call_handler(void) {
     new_handler_t *handler = installed_handler();
     if (handler != NULL) {
         handler();
@@ -52,7 +52,7 @@ void *
 new_slow(size_t size) {
     void *ptr;
     while (UNLIKELY((ptr = slow_malloc(size)) == NULL)) {
-        ask_handler();
+        call_handler();
     }
     return ptr;
 }
@@ -67,12 +67,12 @@ static void *
 lunalloc_new_aligned(size_t size, size_t alignment) {
     void *ptr;
     while (UNLIKELY((ptr = slow_aligned(alignment, size)) == NULL)) {
-        ask_handler();
+        call_handler();
     }
     return ptr;
 }
 
-/* The C++ library's function of the same name; NULL if there is none, or no handler to call. */
+/* The C++ library's function of this name; NULL if there is none, or if no handler is installed. */
 static COLD void *
 library_new(const char *name) {
     return installed_handler() != NULL ? system_next_symbol(name) : NULL;

@@ -1,7 +1,8 @@
 /*
- * extended.c -- jemalloc's extended interface: allocation with flags, resizing in place, real sizes, batches.
+ * extended.c -- jemalloc's extended interface: allocation with flags, resizing in place, usable sizes, batches.
  *
- * Where flags name neither a cache nor an arena, the fast paths serve; all else is made out first (thread/flags.h).
+ * Calls whose flags name neither a cache nor an arena try the fast paths; the others are translated into requests first
+ * (thread/flags.h).
  */
 #include "api/entry.h"
 #include "api/fast.h"
@@ -12,7 +13,8 @@
 
 #include <string.h>
 
-#define PLAIN (FLAGS_LG_ALIGN | FLAGS_ZERO)
+/* Flags that the fast paths can serve. */
+#define FAST_FLAGS (FLAGS_LG_ALIGN | FLAGS_ZERO)
 
 void *
 mallocx_slow(size_t size, int flags) {
@@ -29,7 +31,7 @@ lunalloc_mallocx(size_t size, int flags) {
     witness_no_core_lock();
     void *ptr;
     size_t rounded = flags == 0 ? size : fast_rounded(size, flags_alignment(flags));
-    if (LIKELY((flags & ~PLAIN) == 0) && LIKELY(fast_malloc(rounded, &ptr))) {
+    if (LIKELY((flags & ~FAST_FLAGS) == 0) && LIKELY(fast_malloc(rounded, &ptr))) {
         return UNLIKELY((flags & FLAGS_ZERO) != 0) ? memset(ptr, 0, sc_round(rounded)) : ptr;
     }
     return mallocx_slow(size, flags);
@@ -53,6 +55,7 @@ lunalloc_rallocx(void *ptr, size_t size, int flags) {
     return ptr == NULL ? mallocx_slow(size, flags) : rallocx_slow(ptr, size, flags);
 }
 
+/* Tries the largest class first, then the least one. */
 static void
 resize_between(thread_t *thread, extent_t *e, uint32_t least, uint32_t most) {
     bool done = e->szind == most || resize_in_place(thread, e, most);

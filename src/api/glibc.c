@@ -20,7 +20,8 @@
 
 /* ---- the return of free memory ---- */
 
-/* `pad`, what glibc leaves at the top of its heap, has no meaning here. 1 if there was anything to give back. */
+/* Purges all free pages. `pad`, the bytes that glibc keeps at the top of its heap, has no meaning here. 1 if any pages
+ * were purged. */
 static int
 lunalloc_trim(size_t pad) {
     lunalloc_stats_t before, after;
@@ -58,7 +59,7 @@ clipped(size_t value) {
     return value < INT_MAX ? (int)value : INT_MAX;
 }
 
-/* The older form, in which more than 2 GiB read as 2 GiB. */
+/* The older form, of type int: more than 2 GiB read as 2 GiB. */
 static struct mallinfo
 lunalloc_mallinfo(void) {
     struct mallinfo2 info = lunalloc_mallinfo2();
@@ -121,8 +122,8 @@ put_arenas(put_text_t *put, FILE *stream) {
     }
 }
 
-/* XML of glibc's form: an arena is a heap. Standard output functions are looked up here: no process refers to them that
- * does not call this. */
+/* Writes XML in glibc's form; an arena is a heap. fputs is looked up at the call, so that no other process pays for a
+ * reference to it. */
 static int
 lunalloc_info(int none, FILE *stream) {
     char text[512];

@@ -85,11 +85,11 @@ early_free(void *ptr) {
 
 /* ---- boot ---- */
 
-/* Caches leave an arena so little to do that several threads at once hardly meet there, while each further arena holds
- * partly used slabs and free pages of its own: scripts/sweep, opt.narenas. */
+/* Thread caches leave an arena little to do, so several running threads hardly contend for one, while each further arena
+ * costs partly used slabs and free pages of its own (measured by scripts/sweep, opt.narenas). */
 #define PROCESSORS_PER_ARENA 2
 
-/* A quota is looked up only where it could make a difference: it costs some calls of the system. */
+/* The quota of a control group costs some system calls, so it is read only if it can change the number of arenas. */
 static uint32_t
 usable_processors(void) {
     uint32_t n = system_ncpus();
@@ -106,8 +106,8 @@ auto_arenas(void) {
     return n < ARENAS_MAX_AUTO ? n : ARENAS_MAX_AUTO;
 }
 
-/* What a report at exit needs of the system beyond memory and write: a process may have forbidden itself the rest by
- * then. */
+/* Gets what a report at exit needs from the system, except memory and write: by then the process may have forbidden
+ * itself other system calls. */
 static void
 prepare_report(void) {
     system_keep_error();
@@ -175,7 +175,7 @@ init_boot_once(void) {
     return true;
 }
 
-/* In the order of constructors before all others of the program or library that this one is part of. */
+/* Runs before all other constructors of the program or library that this file is part of. */
 __attribute__((constructor(101))) static AT_LOAD void
 register_early(void) {
     fork_boot(&lock);

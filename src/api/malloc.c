@@ -1,8 +1,10 @@
 /*
- * malloc.c -- the entry points: ISO C, POSIX and the traditional names.
+ * malloc.c -- the entry points of ISO C and POSIX, and the traditional ones. Each tries the fast path (fast.h), then
+ * calls the slow one (slow.h).
  *
- * Each exists under its lunalloc_ name; the standard names are aliases, defined only where this library is to replace
- * them. The declarations are our own, because a libc's carry attributes that an alias would have to repeat.
+ * Each has a lunalloc_ name; the standard names are aliases of these, defined only in variants that replace the C
+ * library's allocator. The aliases are declared here, because the C library's declarations have attributes that an alias
+ * would have to repeat.
  */
 #include "api/fast.h"
 #include "base/check.h"
@@ -103,7 +105,7 @@ lunalloc_aligned_alloc(size_t alignment, size_t size) {
 }
 
 #if LUNALLOC_REPLACE
-/* As glibc's: at the next power of two. */
+/* As in glibc, an alignment that is no power of two is rounded up to one. */
 static void *
 lunalloc_memalign(size_t alignment, size_t size) {
     witness_no_core_lock();
@@ -118,7 +120,7 @@ lunalloc_valloc(size_t size) {
     return slow_aligned(pages_size(), size);
 }
 
-/* Whole pages, at least one. */
+/* The size is rounded up to whole pages, at least one. */
 static void *
 lunalloc_pvalloc(size_t size) {
     witness_no_core_lock();
@@ -152,7 +154,7 @@ void cfree(void *ptr) REPLACES(free);
 void free_sized(void *ptr, size_t size) REPLACES(free_sized);
 void free_aligned_sized(void *ptr, size_t alignment, size_t size) REPLACES(free_aligned_sized);
 
-/* glibc's own names for the same, which some programs call beside free. */
+/* glibc's own names of the same functions, which some programs call. */
 void *__libc_malloc(size_t size) REPLACES(malloc);
 void __libc_free(void *ptr) REPLACES(free);
 void *__libc_calloc(size_t count, size_t size) REPLACES(calloc);

@@ -1,4 +1,4 @@
-/* slow.c -- what the fast paths hand over: birth of threads, refills, large sizes, alignment, resizing, misuse. */
+/* slow.c -- allocations, resizing and frees that miss the fast path. */
 #include "api/slow.h"
 
 #include "api/fast.h"
@@ -66,7 +66,7 @@ exact_free(thread_t *thread, uint32_t class, void *ptr) {
 
 /* ---- allocations ---- */
 
-/* Allocates from the thread's own cache and arena. `placement`: see sc_index_aligned. */
+/* Allocates from the thread's own cache and arena. `placement`: the alignment beyond the class's (sc_index_aligned). */
 static void *
 alloc_class(thread_t *thread, uint32_t szind, size_t placement, bool *zeroed) {
     void *ptr = dispatch_alloc(thread, (source_t){.cache = &thread->cache}, szind, placement, zeroed);
@@ -130,7 +130,7 @@ slow_usable_size(const void *ptr) {
 
 /* ---- resizing ---- */
 
-/* A block of boot's own (early.h) moves to a block of the allocator. */
+/* Moves an early block (init.h) to a block of the allocator; nobody reuses its memory. */
 static COLD void *
 move_early(const void *ptr, size_t size) {
     size_t old_size = early_size(ptr);

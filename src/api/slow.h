@@ -1,18 +1,29 @@
-/* slow.h -- the slow paths behind the entry points. Thread-safe. They set errno to ENOMEM where they return NULL. */
+/*
+ * slow.h -- the slow paths of the standard functions. Entry points call these where the fast path (fast.h) failed or does
+ * not apply: at a thread's first call, for a refill or flush of its cache, for large sizes, alignments and resizing, and
+ * for misuse. The work is done by thread/dispatch.h and thread/resize.h.
+ *
+ * Thread-safe. Allocations that return NULL set errno to ENOMEM.
+ */
 #ifndef LUNALLOC_API_SLOW_H
 #define LUNALLOC_API_SLOW_H
 
 #include "thread/thread.h"
 
-/* The calling thread; boots the allocator if this is the first call of all. NULL if boot itself calls (early.h). */
+/* The calling thread, with a state of its own; boots the allocator if this is the process's first call. NULL if boot
+ * itself calls: serve from early blocks then (init.h). */
 thread_t *slow_self(void);
 
 NOINLINE void *slow_malloc(size_t size);
+/* Zeroed memory. */
 NOINLINE void *slow_calloc(size_t size);
+/* alignment: a power of two. */
 NOINLINE void *slow_aligned(size_t alignment, size_t size);
+/* ptr is a live allocation. Size 0: as opt.zero_realloc says. */
 NOINLINE void *slow_realloc(void *ptr, size_t size);
+/* ptr may be NULL. */
 NOINLINE void slow_free(void *ptr);
-/* Usable size of an allocation that lives. */
+/* Usable size of a live allocation. */
 size_t slow_usable_size(const void *ptr);
 
 #endif

@@ -56,10 +56,4 @@ typedef struct {
 } cache_t;
 _Static_assert(CACHE_BINS <= 64, "a bit for each bin");
 
-/* Has the cache served or taken an object of this class? */
-static inline bool
-cache_uses(const cache_t *cache, uint32_t szind) {
-    return (cache->used >> (szind + 1) & 1) != 0;
-}
-
 #endif

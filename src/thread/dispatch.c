@@ -22,7 +22,7 @@
 /* Advances decay in the thread's arena and in one other, in turn, because an arena whose threads are idle does not tick
  * itself; and collects one bin of the cache. */
 static void
-tick(thread_t *thread) {
+dispatch_tick(thread_t *thread) {
     arena_t *own = atomic_get(&thread->arena);
     arena_t *other = arenas_get(thread->ticks / EVENTS_PER_TICK % arenas_count());
     if (pa_is_timed(&own->pages)) {
@@ -42,7 +42,7 @@ count_event(thread_t *thread) {
         return;
     }
     if (++thread->ticks % EVENTS_PER_TICK == 0) {
-        tick(thread);
+        dispatch_tick(thread);
     }
 }
 

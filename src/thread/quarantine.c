@@ -123,7 +123,7 @@ delete_ring(quarantine_t *q) {
 }
 
 static void
-push(quarantine_t *q, void *ptr, uint32_t szind) {
+ring_push(quarantine_t *q, void *ptr, uint32_t szind) {
     *slot(q, q->n++) = ptr;
     q->bytes += sc.size[szind];
     counter_add(&q->held[szind], 1);
@@ -185,7 +185,7 @@ quarantine_add(thread_t *thread, const extent_t *e, void *ptr) {
         return false;
     }
     memset(ptr, JUNK_FREED, size);
-    push(q, ptr, e->szind);
+    ring_push(q, ptr, e->szind);
     return true;
 }
 

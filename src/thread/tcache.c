@@ -259,8 +259,9 @@ void
 tcache_free_slow(cache_t *cache, uint32_t szind, void *ptr) {
     witness_no_core_lock();
     const cache_cold_t *cold = &cache->cold[szind + 1];
-    bool foreign_first = depth_foreign_first(cache, szind);
-    if (UNLIKELY(!cache_uses(cache, szind))) {
+    bool used = (cache->used >> (szind + 1) & 1) != 0;
+    bool foreign_first = depth_foreign_first(used, szind);
+    if (UNLIKELY(!used)) {
         tcache_count_first_use(cache, szind);
     }
     if (!foreign_first && push_or_grow(cache, szind, ptr)) {

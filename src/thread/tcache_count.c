@@ -6,6 +6,11 @@
 /* In nrequests, while a countdown starts again: it is the number of requests already. */
 #define RESTARTING (UINT64_C(1) << 63)
 
+static bool
+is_used(const cache_t *cache, uint32_t bin_index) {
+    return (cache->used >> bin_index & 1) != 0;
+}
+
 /* ---- countdowns ---- */
 
 /* Draws the length of a bin's next countdown, and notes whether its end is a sample. */
@@ -27,7 +32,7 @@ start_countdown(cache_t *cache, uint32_t bin_index) {
     atomic_set_release(&cold->nrequests, requests | RESTARTING);
     __atomic_store_n(&bin->remain, period, __ATOMIC_RELEASE);
     atomic_set_release(&cold->nrequests, requests + period);
-    if (cache_uses(cache, bin_index - 1)) {
+    if (is_used(cache, bin_index)) {
         cache->counted += sc.size[bin_index - 1] * ((uint64_t)period - left);
     }
 }
@@ -70,7 +75,7 @@ tcache_count_first_use(cache_t *cache, uint32_t szind) {
 bool
 tcache_count_request(cache_t *cache, uint32_t szind) {
     cache_bin_t *bin = &cache->bins[szind + 1];
-    if (UNLIKELY(!cache_uses(cache, szind))) {
+    if (UNLIKELY(!is_used(cache, szind + 1))) {
         tcache_count_first_use(cache, szind);
     }
     bool ended = bin->remain == 0 || cache_bin_count_down(bin);

@@ -126,11 +126,11 @@ depth_after_overflow(const cache_cold_t *cold) {
     return (1U << cold->lg_slots) / 2;
 }
 
-/* Does the first object freed into a cache that never allocated its class go back to its arena? Objects that share no
- * line stay. */
+/* Does an object go back to its arena, as the first that is freed into a cache whose class was not `used`? One that
+ * shares no line stays. */
 static inline bool
-depth_foreign_first(const cache_t *cache, uint32_t szind) {
-    return sc.size[szind] < CACHELINE && !cache_uses(cache, szind);
+depth_foreign_first(bool used, uint32_t szind) {
+    return sc.size[szind] < CACHELINE && !used;
 }
 
 /* ---- collection ---- */

@@ -1,6 +1,6 @@
 /*
- * byte_counters_test.c -- what a thread has allocated and freed: exact at every reading, whatever path each call took; what is
- * seen through a pointer; and the peak. Each test works in a thread of its own, which begins with nothing.
+ * byte_counters_test.c -- bytes that a thread has allocated and freed: exact at every reading, whatever path each call took;
+ * the totals read through pointers; and the peak. Each test works in a thread of its own, which begins with nothing.
  */
 #include "../api/support.h"
 #include "extent/metadata.h"
@@ -107,7 +107,7 @@ total(const char *name) {
 }
 
 static void
-assert_meter(const model_t *model) {
+assert_counters(const model_t *model) {
     byte_counters_update(thread_get());
     thread_assert(thread_get()->bytes.allocated == model->allocated);
     thread_assert(thread_get()->bytes.freed == model->freed);
@@ -121,7 +121,7 @@ every_path(void *arg) {
     for (unsigned n = 0; n < STEPS / (config_debug ? 4 : 1); n++) {
         step(model);
         if (n % 16 == 0) {
-            assert_meter(model);
+            assert_counters(model);
         }
     }
     for (unsigned i = 0; i < BLOCKS; i++) {
@@ -129,7 +129,7 @@ every_path(void *arg) {
             release(model, i);
         }
     }
-    assert_meter(model);
+    assert_counters(model);
     thread_assert(model->allocated == model->freed);
     thread_assert(tcaches_destroy((uint32_t)model->cache));
     return NULL;
@@ -171,7 +171,7 @@ every_moment(void *arg) {
         note_peak(model, &peak);
         if (n % 1024 == 0) {
             modes_set(MODES_ALL, n % 4096 == 0 ? MODE_JUNK_FREE : n % 2048 == 0 ? 1 << 20 : 0);
-            assert_meter(model);
+            assert_counters(model);
         }
         if (n % 500 == 0) {
             thread_assert(prof_set_active(n % 1000 == 0) == 0);
@@ -185,7 +185,7 @@ every_moment(void *arg) {
         lunalloc_free(before[i]);
         thread_assert(*allocated == model->allocated && *freed == model->freed);
     }
-    assert_meter(model);
+    assert_counters(model);
     thread_assert(total("thread.allocatedp") == allocated);
     thread_assert(tcaches_destroy((uint32_t)model->cache));
     return NULL;
@@ -267,7 +267,7 @@ test_peak_between_slow_paths(void **state) {
     run_thread(exact_peak, NULL);
 }
 
-/* What a thread has for it is given back at its end; its cache is used as before. */
+/* A thread gives its front back when it ends; its cache is used as before. */
 static void *
 ask_and_end(void *arg) {
     total("thread.allocatedp");
@@ -318,11 +318,11 @@ test_frees_count_for_who_frees(void **state) {
     run_thread(free_gifts, NULL);
 }
 
-/* ---- watched ---- */
+/* ---- tracked ---- */
 
-/* Totals seen through a pointer never fall, are never ahead, and follow within a countdown. */
+/* Totals of a tracked thread never fall, are never ahead, and are updated within a countdown. */
 static void *
-follow(void *arg) {
+read_tracked(void *arg) {
     byte_counters_track(thread_get());
     const byte_counters_t *bytes = &thread_get()->bytes;
     uint64_t made = 0, allocated = 0, freed = 0, size = sc.size[sc_index(48)];
@@ -340,9 +340,9 @@ follow(void *arg) {
 }
 
 static void
-test_watched_totals_follow(void **state) {
+test_tracked_totals(void **state) {
     (void)state;
-    run_thread(follow, NULL);
+    run_thread(read_tracked, NULL);
 }
 
 static void *
@@ -380,10 +380,14 @@ test_peak(void **state) {
 int
 main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_exact_on_every_path),          cmocka_unit_test(test_pointers_show_every_call),
-        cmocka_unit_test(test_failures_count_on_both_sides), cmocka_unit_test(test_peak_between_slow_paths),
-        cmocka_unit_test(test_threads_leave_nothing_behind), cmocka_unit_test(test_frees_count_for_who_frees),
-        cmocka_unit_test(test_watched_totals_follow),        cmocka_unit_test(test_peak),
+        cmocka_unit_test(test_exact_on_every_path),
+        cmocka_unit_test(test_pointers_show_every_call),
+        cmocka_unit_test(test_failures_count_on_both_sides),
+        cmocka_unit_test(test_peak_between_slow_paths),
+        cmocka_unit_test(test_threads_leave_nothing_behind),
+        cmocka_unit_test(test_frees_count_for_who_frees),
+        cmocka_unit_test(test_tracked_totals),
+        cmocka_unit_test(test_peak),
     };
-    return cmocka_run_group_tests_name("meter", tests, boot_allocator, NULL);
+    return cmocka_run_group_tests_name("byte_counters", tests, boot_allocator, NULL);
 }

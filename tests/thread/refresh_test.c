@@ -1,4 +1,4 @@
-/* refresh_test.c -- a thread that is asked follows within the bound, and only then; what it then holds. */
+/* refresh_test.c -- a thread refreshes within the bound after a request, and not before; what it holds then. */
 #include "../api/support.h"
 #include "base/options.h"
 #include "thread/tcaches.h"
@@ -19,7 +19,7 @@ to_defaults(void **state) {
     return 0;
 }
 
-/* ---- the bound: a thread that another one asks ---- */
+/* ---- the bound: a request of another thread ---- */
 
 typedef struct {
     _Atomic unsigned stage; /* the threads take turns: each moves it on and waits for the other */
@@ -39,17 +39,17 @@ hit(void) {
     lunalloc_free(lunalloc_malloc(SIZE));
 }
 
-/* Hits its cache until it has noticed; and counts. */
+/* Acts until its config generation changes, and counts. */
 static void *
-be_asked(void *arg) {
+wait_for_request(void *arg) {
     turns_t *turns = arg;
     for (unsigned i = 0; i < 10; i++) {
         hit();
     }
-    uint32_t served = atomic_get(&thread_get()->config_generation);
+    uint32_t seen = atomic_get(&thread_get()->config_generation);
     atomic_set_release(&turns->stage, 1);
     await(turns, 2);
-    while (atomic_get(&thread_self->config_generation) == served && turns->nops < 10000) {
+    while (atomic_get(&thread_self->config_generation) == seen && turns->nops < 10000) {
         turns->act();
         turns->nops++;
     }
@@ -59,10 +59,10 @@ be_asked(void *arg) {
 }
 
 static void
-assert_follows(void (*act)(void), unsigned most) {
+assert_refreshes(void (*act)(void), unsigned most) {
     turns_t turns = {.act = act};
     pthread_t thread;
-    assert_int_equal(pthread_create(&thread, NULL, be_asked, &turns), 0);
+    assert_int_equal(pthread_create(&thread, NULL, wait_for_request, &turns), 0);
     await(&turns, 1);
     uint32_t before = threads_stale();
     must_set("arenas.junk", "alloc");
@@ -97,31 +97,31 @@ give_pool(void) {
 }
 
 static void
-test_follows_within_a_countdown(void **state) {
+test_refreshes_within_a_countdown(void **state) {
     (void)state;
-    assert_follows(hit, TCACHE_PERIOD);
+    assert_refreshes(hit, TCACHE_PERIOD);
 }
 
 static void
-test_follows_when_it_only_allocates(void **state) {
+test_refreshes_when_it_only_allocates(void **state) {
     (void)state;
-    assert_follows(allocate, TCACHE_PERIOD);
+    assert_refreshes(allocate, TCACHE_PERIOD);
 }
 
 static void
-test_follows_without_a_cache(void **state) {
+test_refreshes_without_a_cache(void **state) {
     (void)state;
-    assert_follows(allocate_uncached, 1);
+    assert_refreshes(allocate_uncached, 1);
 }
 
 static void
-test_follows_when_it_only_frees(void **state) {
+test_refreshes_when_it_only_frees(void **state) {
     (void)state;
     for (unsigned i = 0; i < 2048; i++) {
         pool[i] = lunalloc_malloc(SIZE);
     }
     atomic_set(&npool, 2048);
-    assert_follows(give_pool, tcache_max_slots(sc_index(SIZE)) + 1);
+    assert_refreshes(give_pool, tcache_max_slots(sc_index(SIZE)) + 1);
     while (atomic_get(&npool) > 0) {
         give_pool();
     }
@@ -214,7 +214,7 @@ test_largest_size(void **state) {
     assert_int_equal(thread_get()->cache.ncached, tcache_nclasses());
 }
 
-/* An explicit cache follows when it is flushed. */
+/* An explicit cache is fitted to the limits when it is flushed. */
 static void
 test_explicit_caches(void **state) {
     (void)state;
@@ -236,7 +236,7 @@ cached(void) {
 }
 
 static void *
-fill_and_follow(void *arg) {
+fill_and_refresh(void *arg) {
     turns_t *turns = arg;
     for (size_t size = 8; size < 20000; size *= 2) {
         lunalloc_free(lunalloc_malloc(size));
@@ -249,14 +249,14 @@ fill_and_follow(void *arg) {
     return NULL;
 }
 
-/* A thread that sleeps keeps what it has; it gives it back when it comes. */
+/* A sleeping thread keeps what it has, and gives it back at its next slow path. */
 static void
 test_flush(void **state) {
     (void)state;
     turns_t turns = {0};
     pthread_t thread;
     must_set("thread.tcache.flush", NULL);
-    assert_int_equal(pthread_create(&thread, NULL, fill_and_follow, &turns), 0);
+    assert_int_equal(pthread_create(&thread, NULL, fill_and_refresh, &turns), 0);
     await(&turns, 1);
     must_set("arenas.tcache_flush", NULL);
     assert_int_equal(threads_stale(), 1);
@@ -269,7 +269,7 @@ test_flush(void **state) {
     assert_int_equal(pthread_join(thread, NULL), 0);
 }
 
-/* A new thread has nothing to catch up with. */
+/* A new thread is not stale. */
 static void *
 begin(void *arg) {
     thread_assert(threads_stale() == 0);
@@ -290,10 +290,10 @@ test_new_threads(void **state) {
 int
 main(void) {
     const struct CMUnitTest tests[] = {
-        TEST(test_follows_within_a_countdown),
-        TEST(test_follows_when_it_only_allocates),
-        TEST(test_follows_when_it_only_frees),
-        TEST(test_follows_without_a_cache),
+        TEST(test_refreshes_within_a_countdown),
+        TEST(test_refreshes_when_it_only_allocates),
+        TEST(test_refreshes_when_it_only_frees),
+        TEST(test_refreshes_without_a_cache),
         TEST(test_limits_of_stacks),
         TEST(test_limits_leave_the_rest),
         TEST(test_largest_size),
@@ -301,5 +301,5 @@ main(void) {
         TEST(test_flush),
         TEST(test_new_threads),
     };
-    return cmocka_run_group_tests_name("follow", tests, boot_allocator, NULL);
+    return cmocka_run_group_tests_name("refresh", tests, boot_allocator, NULL);
 }
