@@ -152,3 +152,13 @@ pages_thp(void *addr, size_t size, pages_thp_t mode) {
     (void)mode;
     return false;
 }
+
+/* Windows has no fork. */
+void
+pages_prefork(void) {
+}
+
+void
+pages_postfork(bool child) {
+    (void)child;
+}

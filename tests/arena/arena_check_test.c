@@ -2,7 +2,7 @@
  * arena_check_test.c -- the checker of a whole arena finds what bins, slabs, large allocations and page map can have
  * wrong between them. A child spoils one thing, and must abort with the condition that names it.
  *
- * And: an extent that is no longer live has no class, also in the eyes of who checks while hooks are asked.
+ * And: an extent that is no longer live has no class, also for a checker that runs inside a hook.
  */
 #include "../api/support.h"
 #include "arena/arenas.h"
@@ -239,7 +239,7 @@ checking_merge(extent_hooks_t *hooks, void *a, size_t size_a, void *b, size_t si
     return false;
 }
 
-/* Blocks that come back next to free ones are merged, which asks the hook, which checks the arena. */
+/* Freed blocks merge with free ones beside them, which calls the hook, which checks the arena. */
 static void
 test_szind_valid_only_while_live_in_hooks(void **state) {
     (void)state;

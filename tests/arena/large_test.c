@@ -1,6 +1,6 @@
 /*
- * large_test.c -- large allocations and resident pages of other arenas: who takes them, and who does not. Resizing in
- * place is arena_test.c's.
+ * large_test.c -- large allocations and resident pages of other arenas: which allocations use them, and which do not.
+ * arena_test.c tests resizing in place.
  */
 #include "../api/support.h"
 #include "arena/arenas.h"

@@ -60,7 +60,7 @@ test_slab_regind_each_class_region_and_interior_pointer(void **state) {
     for_each_configuration(body_default_slabs);
 }
 
-/* Of those that configuration may ask for. */
+/* Of the sizes that configuration allows. */
 static size_t
 largest_slab(uint32_t szind) {
     size_t size = DIV_MAX_N - sc.page;

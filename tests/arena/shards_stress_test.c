@@ -45,7 +45,7 @@ use_manual(arena_t *arena, uint64_t *seed) {
     arena_flush(ptrs, (uint32_t)rnd_below(seed, 201));
 }
 
-/* Slabs without regions in use are taken away by who lowers the number while they are reset. */
+/* Manual arenas are reset while the thread that lowers the number of shards takes their empty slabs away. */
 static void *
 use_manuals(void *arg) {
     uint64_t seed = 77;

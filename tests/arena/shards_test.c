@@ -1,7 +1,7 @@
 /*
- * shards_test.c -- bins in shards: which one regions come from and go back to, sums over them, what becomes of them
- * when their number falls and rises, without memory, and in the child of a fork. Arenas are manual ones, so that no
- * other thread's cache and no libc call has a part in them.
+ * shards_test.c -- bin shards: which one regions are taken from and returned to, sums of their counters, and their
+ * slabs when the number falls and rises, when memory is exhausted, and in the child of a fork. Arenas are manual ones,
+ * so that no other thread's cache and no call of libc uses them.
  */
 #include "../api/support.h"
 #include "arena/arenas.h"
@@ -162,7 +162,7 @@ lock_ops(void) {
 }
 
 static void
-test_figures_are_sums_over_shards(void **state) {
+test_counters_are_sums_over_shards(void **state) {
     (void)state;
     arenas_set_nshards(SZIND, 3);
     uint32_t n = regs_in_slab();
@@ -191,7 +191,7 @@ test_figures_are_sums_over_shards(void **state) {
 }
 
 static void
-test_reset_begins_the_figures_of_every_lock_anew(void **state) {
+test_reset_clears_the_counters_of_every_lock(void **state) {
     (void)state;
     arenas_set_nshards(SZIND, 3);
     assert_true(lock_ops() > 0);
@@ -327,7 +327,7 @@ reset_arena(void *arg) {
     return NULL;
 }
 
-/* A reset has come to an empty slab and waits for its bin; when it gets it, a drain has taken the slab away. */
+/* A reset waits for the bin of an empty slab; when it gets the lock, a drain has taken the slab away. */
 static void
 test_drained_while_a_reset_waits_for_the_bin(void **state) NO_THREAD_SAFETY {
     (void)state;
@@ -352,7 +352,7 @@ test_drained_while_a_reset_waits_for_the_bin(void **state) NO_THREAD_SAFETY {
     assert_int_equal(slabs_in(0), 0);
 }
 
-/* ---- without memory ---- */
+/* ---- memory is exhausted ---- */
 
 static bool
 refuse_all(fault_kind_t kind) {
@@ -505,8 +505,8 @@ main(void) {
         TEST(test_a_flush_finds_each_shard),
         TEST(test_a_double_free_into_an_emptied_slab),
         TEST(test_an_arena_of_shards_is_reset),
-        TEST(test_figures_are_sums_over_shards),
-        TEST(test_reset_begins_the_figures_of_every_lock_anew),
+        TEST(test_counters_are_sums_over_shards),
+        TEST(test_reset_clears_the_counters_of_every_lock),
         TEST(test_lowering_gives_empty_slabs_back),
         TEST(test_surplus_shards_are_used_up_first),
         TEST(test_shards_serve_again_when_the_number_rises),
