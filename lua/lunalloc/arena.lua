@@ -84,7 +84,7 @@ local function get_arena(api, backend, index)
     if not limit then
         return nil, message, code
     elseif index < 0 or index >= limit then
-        return nil, ("no arena %d: the index goes from 0 to %d"):format(index, limit - 1), "ENOENT"
+        return nil, ("no arena %d: an index is 0 to %d"):format(index, limit - 1), "ENOENT"
     end
     local found
     found, message, code = exists(backend, index)

@@ -106,7 +106,7 @@ function Tree:step(node, path, word)
     if i >= 0 and i < n or i == ALL_ARENAS and takes_all(path) then
         return node.index, join(path, i)
     end
-    return nil, ("no control '%s': the index goes from 0 to %d"):format(join(path, word), n - 1)
+    return nil, ("no control '%s': an index is 0 to %d"):format(join(path, word), n - 1)
 end
 
 --- As step(), for a key that may have several words: "arena.0.dirty_decay_ms".

@@ -70,7 +70,7 @@ local function open_walker(backend, filter)
     if not limit then
         return nil, message, code
     elseif filter.arena and filter.arena >= limit then
-        return nil, ("no arena %d: the index goes from 0 to %d"):format(filter.arena, limit - 1), "ENOENT"
+        return nil, ("no arena %d: an index is 0 to %d"):format(filter.arena, limit - 1), "ENOENT"
     end
     return backend.extents(filter.arena, filter.state, filter.slab, filter.min_size, filter.szind)
 end

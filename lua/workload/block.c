@@ -163,6 +163,13 @@ block_free_list(worker_t *worker, block_t *block) {
     }
 }
 
+void
+block_nap(worker_t *worker, uint64_t ns) {
+    if (!block_serve_inbox(worker)) {
+        clock_sleep(ns);
+    }
+}
+
 /* ---- resizing ---- */
 
 static size_t

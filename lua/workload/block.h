@@ -32,6 +32,9 @@ void block_end(worker_t *worker, block_t *block);
 /* Frees what other threads handed over; false if there was nothing. */
 bool block_serve_inbox(worker_t *worker);
 
+/* Serves the inbox; if it is empty, sleeps for about `ns`. */
+void block_nap(worker_t *worker, uint64_t ns);
+
 /* Frees each block of a list that is linked by next, also those that another thread should have freed. */
 void block_free_list(worker_t *worker, block_t *block);
 

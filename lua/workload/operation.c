@@ -1,5 +1,5 @@
 /*
- * operation.c -- the steps of an operation, in this order:
+ * operation.c -- the measured loop. An operation has these steps, in this order:
  *
  *   draw row, size, lifetime, traits -> allocate -> write contents -> clocks tick: blocks that are due are resized,
  *   freed, or handed to another thread -> the new block starts to age -> free what other threads handed over
@@ -154,8 +154,8 @@ make_block(worker_t *worker, uint32_t row_index, const draws_t *draws) {
     return block;
 }
 
-void
-operation_run(worker_t *worker) {
+static void
+operate(worker_t *worker) {
     draws_t draws = draw(worker);
     uint32_t row_index = choose_row(worker, (uint32_t)(draws.choice >> 32));
     const worker_row_t *row = &worker->rows[row_index];
@@ -169,4 +169,45 @@ operation_run(worker_t *worker) {
     }
     block_serve_inbox(worker);
     counter_add(&worker->ops, 1);
+}
+
+/* ---- the loop ---- */
+
+static bool
+stopped(const worker_t *worker) {
+    return atomic_load_explicit(&worker->shared->stop, memory_order_relaxed);
+}
+
+/*
+ * Open loop: operations are due at a steady rate, also while earlier ones are not done; late ones follow at once. So
+ * the load stays the same when the allocator stalls. A closed loop would lower it, and hide the stall.
+ */
+static void
+await_turn(worker_t *worker, double rate) {
+    uint64_t now = clock_ns();
+    if (worker->due == 0) {
+        worker->due = (double)now;
+    }
+    while ((double)now < worker->due && !stopped(worker)) {
+        double left = worker->due - (double)now;
+        block_nap(worker, left > 1e6 ? 1000000 : (uint64_t)left);
+        now = clock_ns();
+    }
+    uint64_t lag = (double)now > worker->due ? (uint64_t)((double)now - worker->due) : 0;
+    worker->max_lag = lag > worker->max_lag ? lag : worker->max_lag;
+    worker->due += 1e9 * worker->plan->producers / rate;
+}
+
+void
+operation_produce(worker_t *worker) {
+    for (uint64_t i = 0; i < worker->quota && !stopped(worker); i++) {
+        double rate = atomic_load_explicit(&worker->shared->rate, memory_order_relaxed);
+        if (rate > 0) {
+            await_turn(worker, rate);
+        } else {
+            worker->due = 0;
+        }
+        operate(worker);
+    }
+    worker->ended = clock_ns();
 }

@@ -1,12 +1,15 @@
 /*
- * operation.h -- one operation of a worker: the unit that a workload counts, and that `rate` and `ops` speak of.
+ * operation.h -- the measured loop of a worker: operations, at their pace.
+ *
+ * An operation allocates and writes one block, lets older blocks age by one, and frees the blocks that other threads
+ * handed over. `ops` and `rate` count operations.
  */
 #ifndef WORKLOAD_OPERATION_H
 #define WORKLOAD_OPERATION_H
 
 #include "worker.h"
 
-/* Allocates and writes one block, lets older blocks age by one operation, and frees what other threads handed over. */
-void operation_run(worker_t *worker);
+/* Performs operations until the worker's quota is done or it must stop. */
+void operation_produce(worker_t *worker);
 
 #endif

@@ -1,5 +1,5 @@
 /*
- * worker.c -- a worker's thread: the measured loop, its pace, its end; and the creation of workers. See worker.h.
+ * worker.c -- the life of a worker's thread, and the creation of workers. See worker.h.
  */
 #include "worker.h"
 
@@ -9,54 +9,7 @@
 #include "block.h"
 #include "operation.h"
 
-/* ---- the loop ---- */
-
-static bool
-stopped(const worker_t *worker) {
-    return atomic_load_explicit(&worker->shared->stop, memory_order_relaxed);
-}
-
-/* Waits for a short time, or frees blocks that other threads handed over. */
-static void
-nap(worker_t *worker, uint64_t ns) {
-    if (!block_serve_inbox(worker)) {
-        clock_sleep(ns);
-    }
-}
-
-/*
- * Open loop: operations are due at a steady rate, also while earlier ones are not done; late ones follow at once. So
- * the load stays the same when the allocator stalls. A closed loop would lower it, and hide the stall.
- */
-static void
-await_turn(worker_t *worker, double rate) {
-    uint64_t now = clock_ns();
-    if (worker->due == 0) {
-        worker->due = (double)now;
-    }
-    while ((double)now < worker->due && !stopped(worker)) {
-        double left = worker->due - (double)now;
-        nap(worker, left > 1e6 ? 1000000 : (uint64_t)left);
-        now = clock_ns();
-    }
-    uint64_t lag = (double)now > worker->due ? (uint64_t)((double)now - worker->due) : 0;
-    worker->max_lag = lag > worker->max_lag ? lag : worker->max_lag;
-    worker->due += 1e9 * worker->plan->producers / rate;
-}
-
-static void
-produce(worker_t *worker) {
-    for (uint64_t i = 0; i < worker->quota && !stopped(worker); i++) {
-        double rate = atomic_load_explicit(&worker->shared->rate, memory_order_relaxed);
-        if (rate > 0) {
-            await_turn(worker, rate);
-        } else {
-            worker->due = 0;
-        }
-        operation_run(worker);
-    }
-    worker->ended = clock_ns();
-}
+/* ---- the thread ---- */
 
 /* Declares that this worker hands nothing over any more. The release order makes its pushes visible to a thread that
  * reads the count as 0. */
@@ -88,10 +41,10 @@ worker_main(void *arg) {
     while (!atomic_load_explicit(&worker->shared->go, memory_order_acquire)) {
         clock_sleep(20000);
     }
-    produce(worker);
+    operation_produce(worker);
     stop_producing(worker);
     while (!atomic_load_explicit(&worker->shared->release, memory_order_acquire)) {
-        nap(worker, 50000);
+        block_nap(worker, 50000);
     }
     free_all(worker);
     return NULL;

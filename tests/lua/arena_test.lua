@@ -17,7 +17,7 @@ end)
 
 test("arena(i)", function()
     test.equal(la.arena(0).index, 0)
-    test.fails("ENOENT", "no arena 99999: the index goes from 0 to %d+", la.arena(99999))
+    test.fails("ENOENT", "no arena 99999: an index is 0 to %d+", la.arena(99999))
     test.fails("ENOENT", "no arena %-1", la.arena(-1))
     test.raises("arena_test.lua:%d+: bad argument #1 to 'arena' %(an index expected, got nil", function()
         la.arena()
@@ -60,7 +60,7 @@ end)
 
 test("an index past the last arena", function()
     local narenas = la.get "arenas.narenas"
-    local range = ("the index goes from 0 to %d$"):format(narenas - 1)
+    local range = ("an index is 0 to %d$"):format(narenas - 1)
     test.fails("ENOENT", range, la.arena(narenas))
     test.fails("ENOENT", range, la.arena(-1))
     test.fails("ENOENT", range, la.arena(math.mininteger))

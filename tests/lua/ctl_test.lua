@@ -54,7 +54,7 @@ test("odd keys raise", function()
             return ctl.arena[key]
         end)
     end
-    test.raises("no control 'arena%.%d+': the index goes from 0 to %d+", function()
+    test.raises("no control 'arena%.%d+': an index is 0 to %d+", function()
         return ctl.arena[#ctl.arena]
     end)
 end)
@@ -147,7 +147,7 @@ end)
 test("all arenas have an index only where arenas do", function()
     test.equal(type(ctl.arena[4096].purge), "function")
     test.equal(math.type(ctl.stats.arenas[4096].active), "integer")
-    test.raises("the index goes from 0 to %d+", function()
+    test.raises("an index is 0 to %d+", function()
         return ctl.arenas.bin[4096]
     end)
 end)

@@ -63,7 +63,7 @@ test("bad filters", function()
     test.raises("table of conditions expected", la.extents, 0)
     test.raises("no condition 'by'", la.extents, { by = "state" })
     test.fails("EINVAL", "bad size 'big'", la.extents { min_size = "big" })
-    test.fails("ENOENT", "no arena 99999: the index goes from 0 to %d+", la.extents { arena = 99999 })
+    test.fails("ENOENT", "no arena 99999: an index is 0 to %d+", la.extents { arena = 99999 })
 end)
 
 test("an iteration closed early is over", function()
