@@ -170,9 +170,9 @@ lunalloc_prof_samples(lunalloc_sample_cursor_t *cursor, lunalloc_sample_t *out, 
 const char *const *
 lunalloc_stats_names(void) {
     static const char *const names[] = {
-        "time",     "allocated", "cached",  "active",   "dirty",    "muzzy",    "retained", "metadata",
-        "resident", "mapped",    "narenas", "nthreads", "nregions", "nslabs",   "nextents", "nmalloc",
-        "ndalloc",  "nrequests", "nfills",  "nflushes", "npurges",  "nmadvise", "purged",   NULL,
+#define TOTAL(name, ...) #name,
+#include "observe/counters.def"
+        NULL,
     };
     return names;
 }

@@ -10,6 +10,7 @@
 #define LUNALLOC_CONTROL_CTL_EPOCH_H
 
 #include "control/ctl_call.h"
+#include "observe/snapshot.h"
 #include "observe/stats.h"
 
 /* A field of stats_arena_t, by its offset, of an arena that is there, of STATS_MERGED or of STATS_DESTROYED, whose sums

@@ -8,6 +8,8 @@
 #include "extent/pagemap.h"
 #include "observe/prof_dump.h"
 #include "observe/prof_table.h"
+#include "observe/stats.h"
+#include "thread/thread.h"
 
 #include <errno.h>
 

@@ -3,7 +3,7 @@
 #define LUNALLOC_CONTROL_CTL_LOCKS_H
 
 #include "control/ctl_call.h"
-#include "observe/stats.h"
+#include "observe/arena_stats.h"
 
 typedef enum {
     process_lock_background_thread,

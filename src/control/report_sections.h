@@ -10,7 +10,7 @@
 
 #include "control/ctl_locks.h"
 #include "observe/emit.h"
-#include "observe/stats.h"
+#include "observe/snapshot.h"
 
 typedef struct {
     char key[20];     /* in JSON, and the title in text; "": the counters stand by themselves */

@@ -138,5 +138,4 @@ counter_digits(const counter_row_t *counter) {
 
 /* into = the counters of both, merged. */
 void counters_merge(record_t record, void *into, const void *from);
-
 #endif

@@ -7,7 +7,7 @@
 
 #include <string.h>
 
-/* A count read while its owner moves the stack may be off: no more than a stack can hold is believed. */
+/* A count that is read while the owner moves its stack may be wrong: never take more than a stack can hold. */
 static uint64_t
 count_cached(const cache_t *cache, uint32_t szind) {
     uint32_t n = cache_bin_count(&cache->bins[szind + 1]);
@@ -84,4 +84,14 @@ requests_add(const requests_t *requests, stats_arena_t *out) {
         sizes->allocated -= requests->cached[i] * sc.size[i];
     }
     out->tcache_bytes = requests->cached_bytes;
+}
+
+void
+requests_add_bin(const requests_t *requests, uint32_t szind, stats_bin_t *out) {
+    out->nrequests += requests->n[szind];
+}
+
+void
+requests_add_large(const requests_t *requests, uint32_t szind, stats_large_t *out) {
+    out->nrequests += requests->n[szind];
 }

@@ -1,8 +1,9 @@
 /*
- * requests.h -- what threads' caches count and hold, by the arena that the threads belong to. Private to observe/.
+ * requests.h -- counts of threads' caches, by the arena that the threads belong to. Private to observe/.
  *
- * The sum over all arenas is all that was ever asked for: threads that have ended have left their counts to an arena.
- * Explicit caches belong to arena 0.
+ * Caches count requests, and hold objects that are free; a thread that ends leaves its counts to its arena. Explicit
+ * caches belong to arena 0. Summed over all arenas, the requests are all that were ever made. To read them at one
+ * instant, hold role_threads, before the arenas are locked.
  */
 #ifndef LUNALLOC_OBSERVE_REQUESTS_H
 #define LUNALLOC_OBSERVE_REQUESTS_H
@@ -19,14 +20,18 @@ typedef struct {
     uint64_t nthreads;
 } requests_t;
 
-/* Of the threads of one arena. */
+/* Counts of the threads of one arena. */
 void requests_of(const arena_t *arena, requests_t *out) REQUIRES(role_threads);
-/* The same, added to what is there. */
+/* The same, added to *requests. */
 void requests_count(const arena_t *arena, requests_t *requests) REQUIRES(role_threads);
-/* Of all threads; takes the lock. */
+/* Counts of all threads; takes the lock. */
 void requests_of_all(requests_t *out) EXCLUDES(role_threads);
-/* Into the sums of the arena, which begin with this: what is in caches is taken off what is allocated, which may be
- * below zero until the arena's own objects are added. */
+
+/* Into the sums of the arena, before the arena's own are added: cached objects are taken off what is allocated, which
+ * may be below zero until then. */
 void requests_add(const requests_t *requests, stats_arena_t *out);
+/* Into the row of a class. */
+void requests_add_bin(const requests_t *requests, uint32_t szind, stats_bin_t *out);
+void requests_add_large(const requests_t *requests, uint32_t szind, stats_large_t *out);
 
 #endif

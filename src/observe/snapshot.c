@@ -1,12 +1,16 @@
-/* snapshot.c -- everything at once. Part of stats.h's contract. */
+/* snapshot.c -- reads all arenas, then sums. */
+#include "observe/snapshot.h"
+
 #include "extent/highwater.h"
+#include "observe/arena_stats.h"
+#include "observe/past.h"
 #include "observe/requests.h"
 #include "observe/stats.h"
 #include "os/pages.h"
 #include "thread/resize.h"
 #include "thread/tcache.h"
 
-/* The arenas that are there by now, up to n. */
+/* The first n arenas: more may have been created since they were counted. */
 static void
 list_arenas(stats_snapshot_t *snapshot, uint32_t n) {
     for (uint32_t i = 0; i < arenas_count() && snapshot->narenas < n; i++) {
@@ -21,14 +25,16 @@ list_arenas(stats_snapshot_t *snapshot, uint32_t n) {
 static void
 fill_requests(const requests_t *requests, stats_detail_t *out) {
     for (uint32_t i = 0; i < sc.nsizes; i++) {
-        if (requests->n[i] != 0) {
-            *(sc_is_small(i) ? &out->bins[i].nrequests : &out->large[i - sc.nsmall].nrequests) = requests->n[i];
+        if (requests->n[i] != 0 && sc_is_small(i)) {
+            requests_add_bin(requests, i, &out->bins[i]);
+        } else if (requests->n[i] != 0) {
+            requests_add_large(requests, i, &out->large[i - sc.nsmall]);
         }
     }
     requests_add(requests, &out->arena);
 }
 
-/* All arenas under one lock of the threads. What the caches hold is left in `all`. */
+/* All arenas under one lock of the threads. Adds up in *all what the caches hold. */
 static void
 read_requests(stats_snapshot_t *snapshot, requests_t *all) {
     threads_lock();
@@ -43,11 +49,6 @@ read_requests(stats_snapshot_t *snapshot, requests_t *all) {
         }
     }
     threads_unlock();
-}
-
-static bool
-has_extents(const stats_extents_t *extents) {
-    return (extents->ndirty | extents->nmuzzy | extents->nretained) != 0;
 }
 
 /* The mapping reads as zeros: pages of classes without extents are not touched. */
@@ -74,18 +75,33 @@ read_arena(arena_t *arena, stats_detail_t *out) {
 
 /* ---- sums ---- */
 
+static bool
+large_was_used(const stats_large_t *row) {
+    uint64_t any = 0;
+#define LARGE(name, type, unit, kind, ...) any |= counter_##kind == counter_cumulative ? row->name : 0;
+#include "observe/counters.def"
+    return any != 0;
+}
+
+static bool
+has_extents(const stats_extents_t *row) {
+    uint64_t any = 0;
+#define EXTENTS(name, type, unit, ...) any |= unit[0] == 'c' ? row->name : 0; /* counts, not bytes */
+#include "observe/counters.def"
+    return any != 0;
+}
+
+/* Every bin's lock has been taken, at least by this snapshot: no row is empty. */
 static void
 merge_rows(stats_detail_t *into, const stats_detail_t *from) {
     for (uint32_t i = 0; i < STATS_LOCKS; i++) {
         counters_merge(record_lock, &into->locks[i], &from->locks[i]);
     }
     for (uint32_t i = 0; i < sc.nsmall; i++) {
-        if (from->bins[i].nslabs != 0 || from->bins[i].nrequests != 0 || from->bins[i].mutex.num_ops != 0) {
-            counters_merge(record_bin, &into->bins[i], &from->bins[i]);
-        }
+        counters_merge(record_bin, &into->bins[i], &from->bins[i]);
     }
     for (uint32_t i = 0; i < stats_nrows(record_large); i++) {
-        if (from->large[i].nmalloc != 0 || from->large[i].nrequests != 0) {
+        if (large_was_used(&from->large[i])) {
             counters_merge(record_large, &into->large[i], &from->large[i]);
         }
     }
@@ -111,7 +127,7 @@ sizes_of(stats_detail_t *detail, bool large) {
     return large ? &detail->arena.large : &detail->arena.small;
 }
 
-/* What one arena has below zero is taken off the others. */
+/* Takes off the others what one arena has below zero. */
 static void
 share_sizes(stats_snapshot_t *snapshot, bool large) {
     uint64_t below = 0;
@@ -151,51 +167,24 @@ merge_all(stats_snapshot_t *snapshot) {
     }
 }
 
-#define RATIO_ONE UINT64_C(1000000)
-
-/* A request that a fill or a large allocation served was no hit; nor was one that never met a cache. */
-static uint64_t
-ratio_of_hits(uint64_t nrequests, uint64_t nmisses) {
-    uint64_t hits = nrequests > nmisses ? nrequests - nmisses : 0;
-    return nrequests == 0 ? 0 : hits * RATIO_ONE / nrequests;
-}
-
-static stats_cache_t
-cache_of_bin(uint64_t cached, stats_bin_t bin) {
-    return (stats_cache_t){
-#define CACHE(name, type, unit, kind, from_bin, ...) .name = from_bin,
-#include "observe/counters.def"
-    };
-}
-
-static stats_cache_t
-cache_of_large(uint64_t cached, stats_large_t large) {
-    return (stats_cache_t){
-#define CACHE(name, type, unit, kind, from_bin, from_large, ...) .name = from_large,
-#include "observe/counters.def"
-    };
-}
-
-void
-stats_read_cache(uint32_t szind, stats_cache_t *out) {
-    requests_t requests;
-    stats_bin_t bin;
-    stats_large_t large;
-    requests_of_all(&requests);
-    if (sc_is_small(szind)) {
-        stats_get(record_bin, STATS_MERGED, szind, &bin);
-        *out = cache_of_bin(requests.cached[szind], bin);
-    } else {
-        stats_get(record_large, STATS_MERGED, szind - sc.nsmall, &large);
-        *out = cache_of_large(requests.cached[szind], large);
+/* Counters of past arenas belong to the destroyed ones. */
+static void
+share_past(stats_snapshot_t *snapshot) {
+    for (uint32_t i = 0; i < snapshot->narenas; i++) {
+        stats_detail_t *detail = &snapshot->arenas[i];
+        if (detail->alive && past_exists(detail->index)) {
+            past_add_all(detail->index, &snapshot->destroyed);
+            past_subtract_all(detail->index, detail);
+        }
     }
 }
 
 static void
 fill_caches(stats_snapshot_t *snapshot, const requests_t *caches) {
     for (uint32_t i = 0; i < tcache_nclasses(); i++) {
-        snapshot->caches[i] = sc_is_small(i) ? cache_of_bin(caches->cached[i], snapshot->merged.bins[i])
-                                             : cache_of_large(caches->cached[i], snapshot->merged.large[i - sc.nsmall]);
+        snapshot->caches[i] = sc_is_small(i)
+                                  ? stats_cache_of_bin(caches->cached[i], snapshot->merged.bins[i])
+                                  : stats_cache_of_large(caches->cached[i], snapshot->merged.large[i - sc.nsmall]);
     }
 }
 
@@ -229,16 +218,33 @@ stats_snapshot(void) {
     }
     share_allocated(snapshot);
     merge_all(snapshot);
-    stats_share_lives(snapshot);
+    share_past(snapshot);
     fill_caches(snapshot, &caches);
     stats_total(&snapshot->merged.arena, &snapshot->process.total);
     stats_finish_total(caches.cached_bytes, snapshot->narenas, caches.nthreads, &snapshot->process.total);
-    snapshot->process.highwater = highwater_mark();
-    snapshot->process.zero_reallocs = resize_zero_reallocs();
+#define PROCESS(name, type, unit, kind, read, from, ...) snapshot->process.name = from;
+#include "observe/counters.def"
     return snapshot;
 }
 
 void
 stats_snapshot_free(stats_snapshot_t *snapshot) {
     pages_unmap(snapshot, snapshot->size);
+}
+
+/* ---- an index that is used again ---- */
+
+void
+stats_begin_life(uint32_t index) {
+    stats_arena_t arena;
+    bool used = stats_get(record_arena, index, 0, &arena) == 0 && past_counted(&arena);
+    stats_snapshot_t *snapshot = used ? stats_snapshot() : NULL;
+    for (uint32_t i = 0; snapshot != NULL && i < snapshot->narenas; i++) {
+        if (snapshot->arenas[i].index == index) {
+            past_keep(&snapshot->arenas[i]);
+        }
+    }
+    if (snapshot != NULL) {
+        stats_snapshot_free(snapshot);
+    }
 }

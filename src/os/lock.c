@@ -234,13 +234,13 @@ lock_postfork(lock_t *lock, bool child) {
 
 void
 lock_stats(const lock_t *lock, lock_stats_t *out) {
-    *out = (lock_stats_t){.num_ops = atomic_get(&lock->nops),
-                          .num_wait = atomic_get(&lock->nwaits),
-                          .num_spin_acq = atomic_get(&lock->nspins),
-                          .num_owner_switch = atomic_get(&lock->nswitches),
-                          .total_wait_ns = atomic_get(&lock->wait_ns),
+    *out = (lock_stats_t){.nops = atomic_get(&lock->nops),
+                          .nwaits = atomic_get(&lock->nwaits),
+                          .nspins = atomic_get(&lock->nspins),
+                          .nswitches = atomic_get(&lock->nswitches),
+                          .wait_ns = atomic_get(&lock->wait_ns),
                           .max_wait_ns = atomic_get(&lock->max_wait_ns),
-                          .max_num_thds = atomic_get(&lock->max_sleepers)};
+                          .max_sleepers = atomic_get(&lock->max_sleepers)};
 }
 
 void

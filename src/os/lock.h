@@ -52,13 +52,13 @@ void lock_acquire_sibling(lock_t *lock);
 
 /* What happened to a lock since it was initialised, or since lock_stats_reset. */
 typedef struct {
-    uint64_t num_ops;          /* acquisitions */
-    uint64_t num_wait;         /* acquisitions that slept */
-    uint64_t num_spin_acq;     /* acquisitions that polled, but did not sleep */
-    uint64_t num_owner_switch; /* acquisitions by another thread than the one before */
-    uint64_t total_wait_ns;    /* nanoseconds asleep */
-    uint64_t max_wait_ns;      /* longest sleep */
-    uint32_t max_num_thds;     /* most threads that slept at the same time */
+    uint64_t nops;         /* acquisitions */
+    uint64_t nwaits;       /* acquisitions that slept */
+    uint64_t nspins;       /* acquisitions that polled, but did not sleep */
+    uint64_t nswitches;    /* acquisitions by another thread than the one before */
+    uint64_t wait_ns;      /* nanoseconds asleep */
+    uint64_t max_wait_ns;  /* longest sleep */
+    uint32_t max_sleepers; /* most threads that slept at the same time */
 } lock_stats_t;
 
 /* Any thread may call it, without the lock. Each count is exact; together they are not a snapshot. */

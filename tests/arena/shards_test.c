@@ -8,6 +8,7 @@
 #include "arena/arenas_bind.h"
 #include "extent/metadata.h"
 #include "extent/purge.h"
+#include "observe/arena_stats.h"
 #include "observe/stats.h"
 #include "os/pages.h"
 #include "thread/thread_life.h"

@@ -1,4 +1,4 @@
-/* ctl_stats_test.c -- statistics by name: merged and destroyed arenas, figures of locks and their reset. */
+/* ctl_stats_test.c -- statistics by name: merged and destroyed arenas, counters of locks and their reset. */
 #include "../api/support.h"
 #include "arena/arenas.h"
 #include "control/ctl_locks.h"
@@ -72,9 +72,9 @@ take_each(void *arg) {
 }
 
 static uint64_t
-counter_of_lock(unsigned lock, const char *figure) {
+counter_of_lock(unsigned lock, const char *counter) {
     char name[96];
-    snprintf(name, sizeof name, "stats.mutexes.%.20s.%.20s", process_lock_names[lock], figure);
+    snprintf(name, sizeof name, "stats.mutexes.%.20s.%.20s", process_lock_names[lock], counter);
     return read_counter(name, 0);
 }
 
@@ -94,7 +94,7 @@ test_locks_of_the_process(void **state) {
     }
 }
 
-/* By mallctl, a picture of one epoch: figures that belong together do, though much happens between the questions. */
+/* By mallctl, a picture of one epoch: counters that belong together do, though much happens between the questions. */
 static void
 test_epoch(void **state) {
     (void)state;

@@ -4,6 +4,7 @@
 #include "base/options.h"
 #include "control/report.h"
 #include "control/report_sections.h"
+#include "observe/stats.h"
 
 #include <errno.h>
 
@@ -59,31 +60,31 @@ test_figures_as_text(void **state) {
     assert_string_equal(figure_text(counter_cumulative, 987654), "987654");
 }
 
-/* ---- what a figure is called ---- */
+/* ---- what a counter is called ---- */
 
-/* Every figure has its control, in each section: there its meaning is said. */
+/* Every counter has its control, in each section: there its meaning is said. */
 static void
 test_every_figure_is_a_control(void **state) {
     (void)state;
     for (unsigned k = 0; k < REPORT_SECTIONS; k++) {
         const section_t *section = &report_sections[k];
         uint32_t n;
-        const counter_row_t *figures = counters_of((record_t)section->record, &n);
+        const counter_row_t *counters = counters_of((record_t)section->record, &n);
         for (uint32_t i = 0; i < n; i++) {
-            if (section_doc(section, &figures[i])[0] == '\0') {
-                fail_msg("%s%s is no control", section->pattern, figures[i].name);
+            if (section_doc(section, &counters[i])[0] == '\0') {
+                fail_msg("%s%s is no control", section->pattern, counters[i].name);
             }
         }
     }
 }
 
-/* Names that a figure has in a format. */
+/* Names that a counter has in a format. */
 static bool
-is_named(lunalloc_format_t format, const counter_row_t *figure) {
+is_named(lunalloc_format_t format, const counter_row_t *counter) {
     char name[64];
-    const char *dot = strchr(figure->name, '.');
-    const char *last = dot == NULL ? figure->name : dot + 1;
-    const char *column = figure->column[0] != '\0' ? figure->column : figure->name;
+    const char *dot = strchr(counter->name, '.');
+    const char *last = dot == NULL ? counter->name : dot + 1;
+    const char *column = counter->column[0] != '\0' ? counter->column : counter->name;
     snprintf(name, sizeof name, format == LUNALLOC_JSON ? "\"%s\":" : "%s", format == LUNALLOC_TEXT ? column : last);
     char *ms = format == LUNALLOC_OPENMETRICS ? strstr(name, "_ms") : NULL;
     if (ms != NULL) {
@@ -92,7 +93,7 @@ is_named(lunalloc_format_t format, const counter_row_t *figure) {
     return strstr(text, name) != NULL;
 }
 
-/* No figure is in one format only. */
+/* No counter is in one format only. */
 static void
 test_every_figure_in_every_format(void **state) {
     (void)state;
@@ -100,10 +101,10 @@ test_every_figure_in_every_format(void **state) {
         report((lunalloc_format_t)format, "");
         for (unsigned k = 0; k < REPORT_SECTIONS; k++) {
             uint32_t n;
-            const counter_row_t *figures = counters_of((record_t)report_sections[k].record, &n);
+            const counter_row_t *counters = counters_of((record_t)report_sections[k].record, &n);
             for (uint32_t i = 0; i < n; i++) {
-                if (!is_named((lunalloc_format_t)format, &figures[i])) {
-                    fail_msg("format %u lacks %s%s", format, report_sections[k].pattern, figures[i].name);
+                if (!is_named((lunalloc_format_t)format, &counters[i])) {
+                    fail_msg("format %u lacks %s%s", format, report_sections[k].pattern, counters[i].name);
                 }
             }
         }
@@ -359,7 +360,7 @@ is_used(const stats_bin_t *bin) {
     return (bin->nmalloc | bin->nrequests | bin->nslabs) != 0;
 }
 
-/* A class has samples of all its figures if it was ever used, and none if not. */
+/* A class has samples of all its counters if it was ever used, and none if not. */
 static void
 test_openmetrics_leaves_out_zeros(void **state) {
     (void)state;

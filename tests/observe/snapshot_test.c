@@ -1,9 +1,10 @@
-/* snapshot_test.c -- pictures of everything: equations between figures, in each picture, whatever threads do. */
+/* snapshot_test.c -- pictures of everything: equations between counters, in each picture, whatever threads do. */
 #include "../api/support.h"
 #include "arena/arenas.h"
 #include "arena/arenas_bind.h"
 #include "extent/decay_pass.h"
 #include "extent/purge.h"
+#include "observe/snapshot.h"
 #include "observe/stats.h"
 #include "os/clock.h"
 #include "thread/resize.h"
@@ -22,8 +23,8 @@ take(void) {
 /* ---- what holds in every picture ---- */
 
 static uint64_t
-merge_word(const counter_row_t *figure, uint64_t a, uint64_t b) {
-    switch (figure->merge) {
+merge_word(const counter_row_t *counter, uint64_t a, uint64_t b) {
+    switch (counter->merge) {
     case counter_max:
         return a > b ? a : b;
     case counter_min:
@@ -36,26 +37,26 @@ merge_word(const counter_row_t *figure, uint64_t a, uint64_t b) {
 }
 
 static void
-assert_merged(const stats_snapshot_t *snapshot, record_t record, uint32_t row, const counter_row_t *figure) {
-    uint64_t all = counter_value(figure, stats_detail_row(&snapshot->arenas[0], record, row));
+assert_merged(const stats_snapshot_t *snapshot, record_t record, uint32_t row, const counter_row_t *counter) {
+    uint64_t all = counter_value(counter, stats_detail_row(&snapshot->arenas[0], record, row));
     for (uint32_t i = 1; i < snapshot->narenas; i++) {
-        all = merge_word(figure, all, counter_value(figure, stats_detail_row(&snapshot->arenas[i], record, row)));
+        all = merge_word(counter, all, counter_value(counter, stats_detail_row(&snapshot->arenas[i], record, row)));
     }
-    if (counter_value(figure, stats_detail_row(&snapshot->merged, record, row)) != all) {
-        fail_msg("record %u, row %u: %s is not the merger of the arenas'", (unsigned)record, row, figure->name);
+    if (counter_value(counter, stats_detail_row(&snapshot->merged, record, row)) != all) {
+        fail_msg("record %u, row %u: %s is not the merger of the arenas'", (unsigned)record, row, counter->name);
     }
 }
 
-/* Every figure of the merged arenas is made of those of the arenas. */
+/* Every counter of the merged arenas is made of those of the arenas. */
 static void
 assert_all_merged(const stats_snapshot_t *snapshot) {
     static const record_t records[] = {record_arena, record_lock, record_bin, record_large, record_extents};
     for (unsigned k = 0; k < sizeof records / sizeof records[0]; k++) {
         uint32_t n;
-        const counter_row_t *figures = counters_of(records[k], &n);
+        const counter_row_t *counters = counters_of(records[k], &n);
         for (uint32_t row = 0; row < stats_nrows(records[k]); row++) {
             for (uint32_t i = 0; i < n; i++) {
-                assert_merged(snapshot, records[k], row, &figures[i]);
+                assert_merged(snapshot, records[k], row, &counters[i]);
             }
         }
     }
@@ -231,7 +232,7 @@ test_allocated_is_one_sum(void **state) {
     stats_snapshot_free(after);
 }
 
-/* ---- how figures of several arenas become one ---- */
+/* ---- how counters of several arenas become one ---- */
 
 static arena_t *
 arena_with_dirty(int64_t decay_ms) {
@@ -431,7 +432,7 @@ test_slabs(void **state) {
     assert_int_equal(arenas_destroy(arena->index), 0);
 }
 
-/* The figures of destroyed arenas are found under 4097, and with all others under 4096. */
+/* The counters of destroyed arenas are found under 4097, and with all others under 4096. */
 static void
 test_destroyed(void **state) {
     (void)state;

@@ -53,7 +53,7 @@ test_allocated_exact(void **state) {
     assert_int_equal(stats.cached, 0);
 }
 
-/* In a manual arena there is no cache, so its own figure is exact as well. */
+/* In a manual arena there is no cache, so its own counter is exact as well. */
 static void
 test_allocated_of_one_arena(void **state) {
     (void)state;

@@ -98,11 +98,11 @@ test_crowd(void **state) {
     }
     lock_stats(&counter_lock, &stats);
     assert_int_equal(counter, ntaken);
-    assert_int_equal(stats.num_ops, ntaken);
-    assert_true(stats.num_wait > 0 && stats.num_wait + stats.num_spin_acq <= ntaken);
-    assert_true(stats.num_owner_switch >= CROWD && stats.num_owner_switch <= ntaken);
+    assert_int_equal(stats.nops, ntaken);
+    assert_true(stats.nwaits > 0 && stats.nwaits + stats.nspins <= ntaken);
+    assert_true(stats.nswitches >= CROWD && stats.nswitches <= ntaken);
     /* All of them: who has been woken counts as waiting until it says that it has the lock. */
-    assert_true(stats.max_num_thds > 0 && stats.max_num_thds <= CROWD);
+    assert_true(stats.max_sleepers > 0 && stats.max_sleepers <= CROWD);
     assert_int_equal(atomic_get(&counter_lock.nsleepers), 0);
     assert_int_equal(atomic_get(&counter_lock.state), LOCK_FREE);
 }
@@ -192,15 +192,15 @@ test_counts_of_one_thread(void **state) {
     assert_false(other_thread_gets(&lock)); /* which is no acquisition */
     lock_release(&lock);
     lock_stats_t stats = stats_of(&lock);
-    assert_int_equal(stats.num_ops, 4);
-    assert_int_equal(stats.num_owner_switch, 1);
-    assert_int_equal(stats.num_wait + stats.num_spin_acq + stats.total_wait_ns + stats.max_num_thds, 0);
+    assert_int_equal(stats.nops, 4);
+    assert_int_equal(stats.nswitches, 1);
+    assert_int_equal(stats.nwaits + stats.nspins + stats.wait_ns + stats.max_sleepers, 0);
     assert_true(other_thread_gets(&lock));
-    assert_int_equal(stats_of(&lock).num_owner_switch, 2);
+    assert_int_equal(stats_of(&lock).nswitches, 2);
     lock_acquire(&lock);
     lock_stats_reset(&lock);
     lock_release(&lock);
-    assert_int_equal(stats_of(&lock).num_ops, 0);
+    assert_int_equal(stats_of(&lock).nops, 0);
 }
 
 static void *
@@ -229,12 +229,12 @@ test_counts_of_waiting(void **state) {
         pthread_join(threads[i], NULL);
     }
     lock_stats_t stats = stats_of(&lock);
-    assert_int_equal(stats.num_ops, 3);
-    assert_int_equal(stats.num_wait, 2);
-    assert_int_equal(stats.num_spin_acq, 0);
-    assert_int_equal(stats.max_num_thds, 2);
+    assert_int_equal(stats.nops, 3);
+    assert_int_equal(stats.nwaits, 2);
+    assert_int_equal(stats.nspins, 0);
+    assert_int_equal(stats.max_sleepers, 2);
     assert_true(stats.max_wait_ns >= 20000000);
-    assert_true(stats.total_wait_ns >= 2 * 20000000 && stats.total_wait_ns <= 2 * stats.max_wait_ns);
+    assert_true(stats.wait_ns >= 2 * 20000000 && stats.wait_ns <= 2 * stats.max_wait_ns);
 }
 
 /* The child inherits the lock held, gives it back, and can use it. */

@@ -1,0 +1,35 @@
+/*
+ * snapshot.h -- all statistics at once.
+ *
+ * Use it for what shows or keeps everything: reports, epochs. Each arena is read at one instant (arena_stats.h), and the
+ * totals and merged arenas are sums of the arenas in the snapshot. Requests and thread caches are read before, at one
+ * instant of their own: what a cache holds may have been returned by then, so in each record and in every sum of
+ * records allocated <= active <= resident <= mapped + metadata, whatever other threads do.
+ *
+ * Thread-safe; takes RANK_THREADS and RANK_ARENAS, one after the other, and the locks of one arena at a time.
+ */
+#ifndef LUNALLOC_OBSERVE_SNAPSHOT_H
+#define LUNALLOC_OBSERVE_SNAPSHOT_H
+
+#include "observe/detail.h"
+
+typedef struct {
+    size_t size; /* of the mapping that this lies in */
+    stats_process_t process;
+    stats_cache_t caches[CACHE_BINS];
+    uint32_t ndestroyed;
+    uint32_t narenas;
+    stats_detail_t merged;
+    stats_detail_t destroyed;
+    stats_detail_t arenas[]; /* ascending by index */
+} stats_snapshot_t;
+
+/* In a mapping of its own, so that reading statistics does not change them. NULL without memory. */
+stats_snapshot_t *stats_snapshot(void);
+void stats_snapshot_free(stats_snapshot_t *snapshot);
+
+/* Call it when an arena was created at this index, before any thread knows it: its counters start at 0 for readers.
+ * Without memory, they continue those of the index's past arenas. */
+void stats_begin_life(uint32_t index);
+
+#endif
