@@ -114,7 +114,12 @@ parse_value(const ctl_row_t *row, span_t text, char *buf, lunalloc_value_t *valu
         const char *default_text = row->default_text[0] != '\0' ? row->default_text : "0";
         text = (span_t){default_text, strlen(default_text)};
     }
-    return text_parse(row, text.text, text.len, value, why);
+    text_result_t result = text_parse(row, text.text, text.len, value, why);
+    if (result == text_good && !ctl_in_range(row, value)) {
+        text_refuse_range(row, why);
+        return text_out_of_range;
+    }
+    return result;
 }
 
 /* A pair, taken apart, and where to complain of it. */

@@ -90,12 +90,86 @@ refuse_read(const ctl_row_t *row, fmt_t *out) {
     return refuse_access(row, action ? " cannot be read: it is an action" : " cannot be read", out);
 }
 
+/* ---- messages ---- */
+
+#define REASON_SIZE 256
+
+/* How far an access came that failed. */
+typedef enum {
+    failed_name,    /* the name has no row */
+    failed_access,  /* the row cannot be accessed in this way */
+    failed_value,   /* the value is none of the row's */
+    failed_handler, /* what the handler says */
+} failure_t;
+
+/* A buffer for a message: the caller's, or a spare one. */
+static fmt_t
+begin_message(char *message, size_t size, char *spare) {
+    return message != NULL && size > 0 ? fmt_begin(message, size) : fmt_begin(spare, REASON_SIZE);
+}
+
+/* "name: 'value' cannot be set: reason" */
+static void
+put_failure(fmt_t *out, const char *name, const lunalloc_value_t *value, failure_t failure, const fmt_t *why) {
+    fmt_str(out, name);
+    fmt_str(out, ": ");
+    if (value != NULL) {
+        fmt_char(out, '\'');
+        text_put(out, value);
+        fmt_str(out, failure == failed_handler ? "' cannot be set: " : "' ");
+    }
+    fmt_mem(out, why->buf, why->len);
+}
+
+/* ---- reading ---- */
+
+static COLD int
+explain_read(const char *name, const ctl_call_t *call, failure_t failure, int error, fmt_t *out) {
+    switch (failure) {
+    case failed_name:
+        return refuse_unresolved(name, out);
+    case failed_access:
+        return refuse_read(call->row, out);
+    default:
+        put_failure(out, name, NULL, failure, call->why);
+        return error;
+    }
+}
+
+/* The handler's reasons need no buffer until it fails: fmt_t is filled in as it is. */
+int
+ctl_get(const char *name, lunalloc_value_t *value, char *message, size_t size) {
+    char spare[REASON_SIZE], reason[REASON_SIZE];
+    fmt_t why = {.buf = reason, .size = sizeof reason};
+    ctl_name_t resolved;
+    ctl_call_t *call = &resolved.call;
+    failure_t failure = failed_name;
+    int error = ctl_resolve(name, false, &resolved);
+    call->why = &why;
+    if (error == 0) {
+        failure = call->row->read == CTL_none ? failed_access : failed_handler;
+        error = ctl_read(call);
+        *value = call->value;
+    }
+    if (error != 0) {
+        fmt_t out = begin_message(message, size, spare);
+        return explain_read(name, call, failure, error, &out);
+    }
+    return 0;
+}
+
+/* ---- writing ---- */
+
 static bool
 lacks_value(const ctl_row_t *row, bool given) {
     return !given && row->type != LUNALLOC_VOID && !ctl_has(row, ctl_performs);
 }
 
-/* 0 if the row can be written, with or without a value. */
+static bool
+is_superfluous(const ctl_row_t *row, bool given) {
+    return given && row->type == LUNALLOC_VOID;
+}
+
 static int
 refuse_write(const char *name, const ctl_row_t *row, bool given, fmt_t *out) {
     if (row->write == CTL_none) {
@@ -104,59 +178,23 @@ refuse_write(const char *name, const ctl_row_t *row, bool given, fmt_t *out) {
     if (ctl_has(row, ctl_exchanges)) {
         return refuse_exchange(row, out);
     }
-    bool superfluous = given && row->type == LUNALLOC_VOID;
-    if (!superfluous && !lacks_value(row, given)) {
-        return 0;
-    }
     fmt_str(out, name);
-    fmt_str(out, superfluous ? " is an action: it takes no value" : " needs a value");
+    fmt_str(out, is_superfluous(row, given) ? " is an action: it takes no value" : " needs a value");
     return EINVAL;
 }
 
-/* ---- access ---- */
-
-#define REASON_SIZE 256
-
-/* The caller's buffer, or a spare one. */
-static fmt_t
-begin_message(char *message, size_t size, char *spare) {
-    return message != NULL && size > 0 ? fmt_begin(message, size) : fmt_begin(spare, REASON_SIZE);
-}
-
-/* "name: 'value' cannot be set: reason"; the value only of a write that has one, "cannot be set" only if a handler
- * refused it. */
-static void
-put_failure(fmt_t *out, const char *name, const lunalloc_value_t *value, const char *verb, const fmt_t *why) {
-    fmt_str(out, name);
-    fmt_str(out, ": ");
-    if (value != NULL) {
-        fmt_char(out, '\'');
-        text_put(out, value);
-        fmt_str(out, "' ");
-        fmt_str(out, verb);
+static COLD int
+explain_write(const char *name, const ctl_call_t *call, const lunalloc_value_t *value, failure_t failure, int error,
+              fmt_t *out) {
+    switch (failure) {
+    case failed_name:
+        return refuse_unresolved(name, out);
+    case failed_access:
+        return refuse_write(name, call->row, value != NULL, out);
+    default:
+        put_failure(out, name, value, failure, call->why);
+        return error;
     }
-    fmt_mem(out, why->buf, why->len);
-}
-
-int
-ctl_get(const char *name, lunalloc_value_t *value, char *message, size_t size) {
-    char spare[REASON_SIZE], reason[REASON_SIZE];
-    fmt_t out = begin_message(message, size, spare), why = fmt_begin(reason, sizeof reason);
-    ctl_name_t resolved;
-    if (ctl_resolve(name, false, &resolved) != 0) {
-        return refuse_unresolved(name, &out);
-    }
-    ctl_call_t *call = &resolved.call;
-    if (call->row->read == CTL_none) {
-        return refuse_read(call->row, &out);
-    }
-    call->why = &why;
-    int error = ctl_read(call);
-    if (error != 0) {
-        put_failure(&out, name, NULL, "", &why);
-    }
-    *value = call->value;
-    return error;
 }
 
 static bool
@@ -164,7 +202,7 @@ is_number(unsigned type) {
     return type == LUNALLOC_UNSIGNED || type == LUNALLOC_SIZE || type == LUNALLOC_SSIZE || type == LUNALLOC_U64;
 }
 
-/* A value of the row's type, from one of the same kind. False if it does not fit, or is of another kind. */
+/* A value of the row's type, from one of the same kind. False if it is of another kind, or does not fit the type. */
 static bool
 convert(const ctl_row_t *row, const lunalloc_value_t *from, lunalloc_value_t *to) {
     *to = *from;
@@ -173,10 +211,11 @@ convert(const ctl_row_t *row, const lunalloc_value_t *from, lunalloc_value_t *to
         return from->type == LUNALLOC_BOOL;
     }
     bool signs_differ = (row->type == LUNALLOC_SSIZE) != (from->type == LUNALLOC_SSIZE);
-    return is_number(row->type) && is_number(from->type) && !(signs_differ && from->v.i < 0) && ctl_in_range(row, to);
+    return is_number(row->type) && is_number(from->type) && !(signs_differ && from->v.i < 0);
 }
 
-/* The text of a value of another kind is read as what it says: "1" for true, a number for a string. */
+/* A value of another kind is read as what it says: the text "64M", the number 1 for true, any number as a string. text:
+ * a buffer that outlives `to`. */
 static bool
 convert_text(const ctl_row_t *row, const lunalloc_value_t *from, fmt_t *text, lunalloc_value_t *to, fmt_t *why) {
     text_put(text, from);
@@ -185,36 +224,51 @@ convert_text(const ctl_row_t *row, const lunalloc_value_t *from, fmt_t *text, lu
 }
 
 static int
-write_value(ctl_call_t *call, const lunalloc_value_t *value, const char **verb) {
+write_value(ctl_call_t *call, const lunalloc_value_t *value, failure_t *failure) {
     char digits[32];
-    fmt_t text = fmt_begin(digits, sizeof digits);
+    fmt_t text = {.buf = digits, .size = sizeof digits};
+    *failure = failed_value;
     if (!convert(call->row, value, &call->value) && !convert_text(call->row, value, &text, &call->value, call->why)) {
-        *verb = "";
         return EINVAL;
     }
-    return ctl_write(call);
+    int error = ctl_write(call);
+    if (error == ERANGE) {
+        text_refuse_range(call->row, call->why);
+        return EINVAL;
+    }
+    *failure = failed_handler;
+    return error;
+}
+
+static int
+write_resolved(ctl_call_t *call, const lunalloc_value_t *value, failure_t *failure) {
+    const ctl_row_t *row = call->row;
+    bool given = value != NULL;
+    if (row->write == CTL_none || ctl_has(row, ctl_exchanges) || lacks_value(row, given) ||
+        is_superfluous(row, given)) {
+        *failure = failed_access;
+        return EPERM;
+    }
+    call->given = given;
+    *failure = failed_handler;
+    return given ? write_value(call, value, failure) : ctl_run(row->write, call);
 }
 
 int
 ctl_set(const char *name, const lunalloc_value_t *value, char *message, size_t size) {
     char spare[REASON_SIZE], reason[REASON_SIZE];
-    fmt_t out = begin_message(message, size, spare), why = fmt_begin(reason, sizeof reason);
+    fmt_t why = {.buf = reason, .size = sizeof reason};
     ctl_name_t resolved;
-    if (ctl_resolve(name, false, &resolved) != 0) {
-        return refuse_unresolved(name, &out);
-    }
-    ctl_call_t *call = &resolved.call;
+    failure_t failure = failed_name;
+    int error = ctl_resolve(name, false, &resolved);
+    resolved.call.why = &why;
     value = value != NULL && value->type == LUNALLOC_STRING && value->v.s == NULL ? NULL : value;
-    int error = refuse_write(name, call->row, value != NULL, &out);
-    if (error != 0) {
-        return error;
+    if (error == 0) {
+        error = write_resolved(&resolved.call, value, &failure);
     }
-    const char *verb = "cannot be set: ";
-    call->why = &why;
-    call->given = value != NULL;
-    error = value != NULL ? write_value(call, value, &verb) : ctl_run(call->row->write, call);
     if (error != 0) {
-        put_failure(&out, name, value, verb, &why);
+        fmt_t out = begin_message(message, size, spare);
+        return explain_write(name, &resolved.call, value, failure, error, &out);
     }
-    return error;
+    return 0;
 }

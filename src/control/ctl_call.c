@@ -15,8 +15,23 @@ ctl_run(unsigned handler, ctl_call_t *call) {
     }
 }
 
+bool
+ctl_in_range(const ctl_row_t *row, const lunalloc_value_t *value) {
+    bool ranged = row->min != row->max;
+    if (row->type == LUNALLOC_SSIZE) {
+        return !ranged || (value->v.i >= row->min && value->v.i <= row->max);
+    }
+    if (row->type == LUNALLOC_UNSIGNED && value->v.u > UINT32_MAX) {
+        return false;
+    }
+    return !ranged || (value->v.u >= (uint64_t)row->min && value->v.u <= (uint64_t)row->max);
+}
+
 int
 ctl_write(ctl_call_t *call) {
+    if (!ctl_in_range(call->row, &call->value)) {
+        return ERANGE;
+    }
     call->given = true;
     int error = ctl_run(call->row->write, call);
     if (error == 0) {

@@ -48,7 +48,11 @@ ctl_read(ctl_call_t *call) {
     return ctl_run(call->row->read, call);
 }
 
-/* Writes the call's value, whose range has been checked, and remembers that it was written live. */
+/* Is a value of the row's type one that it takes? */
+bool ctl_in_range(const ctl_row_t *row, const lunalloc_value_t *value);
+
+/* Checks the range of the call's value, writes it, and remembers that it was written live. ERANGE if it is out of
+ * range; else as the handler. */
 int ctl_write(ctl_call_t *call);
 
 /* The counter at an offset of a structure. */

@@ -150,12 +150,9 @@ get_new(const ctl_row_t *row, const ctl_io_t *io, lunalloc_value_t *value) {
 
 static int
 write_new(ctl_call_t *call, const lunalloc_value_t *value) {
-    if (!ctl_in_range(call->row, value)) {
-        return call->row->range_error;
-    }
     call->value = *value;
     int error = ctl_write(call);
-    return error == EINVAL ? call->row->range_error : error;
+    return error == EINVAL || error == ERANGE ? call->row->range_error : error;
 }
 
 /* Reads the old value, then writes the new one, or the other way round if the row says so (ctl_writes_first). */

@@ -87,28 +87,12 @@ ctl_is_supported(const ctl_row_t *row) {
     return row < ctl_rows + ctl_nsupported;
 }
 
-static inline bool
-ctl_has(const ctl_row_t *row, ctl_trait_t trait) {
-    return (row->traits & trait) != 0;
-}
+#define ctl_has(row, trait) (((row)->traits & (trait)) != 0)
 
 /* Does the row have a value that a configuration sets? */
 static inline bool
 ctl_is_option(const ctl_row_t *row) {
     return row->store != CTL_none;
-}
-
-/* Is a value of the row's type one that it takes? */
-static inline bool
-ctl_in_range(const ctl_row_t *row, const lunalloc_value_t *value) {
-    bool ranged = row->min != row->max;
-    if (row->type == LUNALLOC_SSIZE) {
-        return !ranged || (value->v.i >= row->min && value->v.i <= row->max);
-    }
-    if (row->type == LUNALLOC_UNSIGNED && value->v.u > UINT32_MAX) {
-        return false;
-    }
-    return !ranged || (value->v.u >= (uint64_t)row->min && value->v.u <= (uint64_t)row->max);
 }
 
 /* The control that changes live what the row only tells or presets; "" if there is none. */

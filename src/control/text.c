@@ -46,10 +46,9 @@ malformed(const ctl_row_t *row, const char *what, fmt_t *why) {
     return text_malformed;
 }
 
-static text_result_t
-out_of_range(const ctl_row_t *row, fmt_t *why) {
+void
+text_refuse_range(const ctl_row_t *row, fmt_t *why) {
     malformed(row, "is out of range", why);
-    return text_out_of_range;
 }
 
 /* ---- parsing ---- */
@@ -91,11 +90,12 @@ parse_number(const ctl_row_t *row, const char *text, size_t len, lunalloc_value_
     if (row->type == LUNALLOC_SSIZE && number <= INT64_MAX) {
         value->v.i = negative ? -(int64_t)number : (int64_t)number;
     } else if ((negative && number != 0) || row->type == LUNALLOC_SSIZE) {
-        return out_of_range(row, why);
+        text_refuse_range(row, why);
+        return text_out_of_range;
     } else {
         value->v.u = number;
     }
-    return ctl_in_range(row, value) ? text_good : out_of_range(row, why);
+    return text_good;
 }
 
 text_result_t

@@ -12,12 +12,15 @@
 typedef enum {
     text_good,
     text_malformed,
-    text_out_of_range
+    text_out_of_range /* of the type; the row's own range is not checked (ctl_write, ctl_in_range) */
 } text_result_t;
 
 /* Parses len bytes of text; a string's text must be terminated, and stays the caller's. Unless it is good, appends what
  * is wrong and what is allowed to `why`. */
 text_result_t text_parse(const ctl_row_t *row, const char *text, size_t len, lunalloc_value_t *value, fmt_t *why);
+
+/* Appends that a value is out of the row's range, and what is allowed. */
+void text_refuse_range(const ctl_row_t *row, fmt_t *why);
 
 /* Appends a value that text_parse() reads as the same value; nothing for an action or a structure. */
 void text_put(fmt_t *out, const lunalloc_value_t *value);

@@ -1,5 +1,6 @@
 /* text_test.c -- values as people write them: suffixes, fractions, overflow, ranges. */
 #include "../api/support.h"
+#include "control/ctl_call.h"
 #include "control/text.h"
 
 static const ctl_row_t bytes_row = {.name = "b", .type = LUNALLOC_SIZE, .unit = "bytes", .access = "rw"};
@@ -15,7 +16,14 @@ static char reason[512];
 static bool
 parse(const ctl_row_t *row, const char *text, lunalloc_value_t *value) {
     fmt_t why = fmt_begin(reason, sizeof reason);
-    return text_parse(row, text, strlen(text), value, &why) == text_good;
+    if (text_parse(row, text, strlen(text), value, &why) != text_good) {
+        return false;
+    }
+    if (row->type != LUNALLOC_BOOL && !ctl_in_range(row, value)) {
+        text_refuse_range(row, &why);
+        return false;
+    }
+    return true;
 }
 
 static void
