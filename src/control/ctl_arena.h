@@ -13,7 +13,5 @@ int ctl_no_such_arena(fmt_t *why, size_t index);
 arena_t *ctl_one_arena(const ctl_call_t *call);
 /* Does the call's first index name an arena that is alive, or several? If not, the reason is in `why`. */
 bool ctl_has_stats(const ctl_call_t *call);
-/* An arena of this index was made: it has no name. */
-void ctl_forget_name(uint32_t index);
 
 #endif

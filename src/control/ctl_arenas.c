@@ -1,12 +1,11 @@
-/* ctl_arenas.c -- what all arenas have in common, and the size classes. */
-#include "control/ctl_args.h"
-
+/* ctl_arenas.c -- arenas.*: size classes, limits of all arenas, creation; and the names of arenas. */
 #include "arena/arenas_bind.h"
+#include "control/ctl_args.h"
 #include "control/ctl_arena.h"
 #include "control/ctl_epoch.h"
-#include "control/ctl_call.h"
 #include "control/ctl_source.h"
 #include "extent/hugepage.h"
+#include "extent/metadata.h"
 #include "observe/walk.h"
 #include "os/pages.h"
 #include "thread/refresh.h"
@@ -14,6 +13,8 @@
 #include "thread/thread_life.h"
 
 #include <errno.h>
+
+/* ---- size classes, and numbers that hold for all arenas ---- */
 
 static uint64_t
 bin_field(size_t szind, bin_field_t field) {
@@ -115,9 +116,90 @@ write_nauto(ctl_call_t *call) {
     return 0;
 }
 
-/* ---- arenas made and found ---- */
+/* ---- names of arenas ---- */
 
-/* In mallctl's sense, an arena exists if it did when the epoch began, and still does. */
+/* Bytes of a name, with its terminator. */
+#define NAME_SIZE 32
+#define LG_NAME   METADATA_LG_MIN
+
+/* Synchronization: set once from NULL, any thread; the text may be read while it is written, and is always terminated:
+ * its last byte is never touched. */
+static char *_Atomic arena_names[ARENAS_MAX];
+
+static const char *
+name_of(uint32_t index) {
+    const char *name = atomic_get_acquire(&arena_names[index]);
+    return name == NULL ? "" : name;
+}
+
+/* The block of an arena's name, allocated at its first use; NULL if out of memory. */
+static char *
+name_block(uint32_t index) {
+    char *old = atomic_get_acquire(&arena_names[index]);
+    char *fresh = old == NULL ? metadata_block_alloc(LG_NAME) : NULL;
+    if (fresh == NULL) {
+        return old;
+    }
+    memset(fresh, 0, (size_t)1 << LG_NAME);
+    if (atomic_compare_exchange_strong(&arena_names[index], &old, fresh)) {
+        return fresh;
+    }
+    metadata_block_free(fresh, LG_NAME);
+    return old;
+}
+
+int
+read_arena_name(ctl_call_t *call) {
+    const arena_t *arena = ctl_one_arena(call);
+    call->value.v.s = arena == NULL ? "" : name_of(arena->index);
+    return arena == NULL ? ENOENT : 0;
+}
+
+static int
+set_name(uint32_t index, const char *text) {
+    char *block = text == NULL || strlen(text) >= NAME_SIZE ? NULL : name_block(index);
+    if (block == NULL) {
+        return text == NULL || strlen(text) >= NAME_SIZE ? EINVAL : EAGAIN;
+    }
+    memcpy(block, text, strlen(text) + 1);
+    return 0;
+}
+
+static void
+forget_name(uint32_t index) {
+    if (atomic_get_acquire(&arena_names[index]) != NULL) {
+        set_name(index, "");
+    }
+}
+
+/* As in jemalloc, the caller gives the address of a pointer to a buffer of NAME_SIZE bytes, into which the old name is
+ * copied. */
+int
+exchange_arena_name(ctl_call_t *call) {
+    const ctl_io_t *io = call->io;
+    const arena_t *arena = ctl_one_arena(call);
+    if (arena == NULL) {
+        return ENOENT;
+    }
+    char *out;
+    const char *text = NULL;
+    bool reads = io->oldp != NULL && io->oldlenp != NULL;
+    if ((reads && !ctl_takes(io, sizeof out)) || (io->newp != NULL && !ctl_take(io, &text, sizeof text))) {
+        return EINVAL;
+    }
+    char old[NAME_SIZE];
+    strcpy(old, name_of(arena->index));
+    int error = io->newp != NULL ? set_name(arena->index, text) : 0;
+    if (reads && error == 0) {
+        memcpy(&out, io->oldp, sizeof out);
+        strcpy(out, old);
+    }
+    return error;
+}
+
+/* ---- creating and finding arenas ---- */
+
+/* For mallctl, an arena exists if it existed when the epoch began, and still does. */
 int
 read_arena_initialized(ctl_call_t *call) {
     size_t index = call->index[0];
@@ -130,9 +212,9 @@ read_arena_initialized(ctl_call_t *call) {
     return 0;
 }
 
-/* NULL, with the reason in `why`. */
+/* A new manual arena, without what is remembered of an earlier one of its index. NULL, with the reason in `why`. */
 static arena_t *
-create(extent_hooks_t *hooks, fmt_t *why) {
+create_arena(extent_hooks_t *hooks, fmt_t *why) {
     arena_t *arena = arenas_create();
     if (arena == NULL) {
         fmt_str(why, "no memory, or 4096 arenas are in use");
@@ -144,18 +226,18 @@ create(extent_hooks_t *hooks, fmt_t *why) {
     stats_begin_life(arena->index);
     ctl_forget_arena(arena->index);
     ctl_epoch_forget(arena->index);
-    ctl_forget_name(arena->index);
+    forget_name(arena->index);
     return arena;
 }
 
 int
 read_arenas_create(ctl_call_t *call) {
-    const arena_t *arena = create(NULL, call->why);
+    const arena_t *arena = create_arena(NULL, call->why);
     call->value.v.u = arena == NULL ? 0 : arena->index;
     return arena == NULL ? EAGAIN : 0;
 }
 
-/* Nothing is made that nobody learns of. */
+/* Creates no arena if the caller has no room for its index. */
 static int
 create_for(const ctl_call_t *call, bool with_hooks, extent_hooks_t *hooks) {
     const ctl_io_t *io = call->io;
@@ -165,7 +247,7 @@ create_for(const ctl_call_t *call, bool with_hooks, extent_hooks_t *hooks) {
     if (with_hooks && (hooks == NULL || hooks->alloc == NULL)) {
         return EINVAL;
     }
-    const arena_t *arena = create(hooks, call->why);
+    const arena_t *arena = create_arena(hooks, call->why);
     return arena == NULL ? EAGAIN : ctl_put(io, &arena->index, sizeof arena->index);
 }
 

@@ -1,21 +1,46 @@
-/* ctl_utilization.c -- how full the extents of given allocations are: experimental.utilization.* */
+/* ctl_experimental.c -- experimental.*: allocation in batches, and how full the extents of given allocations are. */
 #include "control/ctl_call.h"
 #include "observe/stats.h"
 #include "observe/walk.h"
+#include "thread/flags.h"
+#include "thread/thread_life.h"
 
 #include <errno.h>
 
+/* ---- batches ---- */
+
+int
+exchange_batch_alloc(ctl_call_t *call) {
+    struct {
+        void **ptrs;
+        size_t n;
+        size_t size;
+        int flags;
+    } packet;
+    if (!ctl_takes(call->io, sizeof(size_t))) {
+        return ctl_put_nothing(call->io);
+    }
+    if (!ctl_take(call->io, &packet, sizeof packet)) {
+        return EINVAL;
+    }
+    size_t filled = flags_alloc_batch(thread_get(), packet.ptrs, packet.n, packet.size, packet.flags);
+    return ctl_put(call->io, &filled, sizeof filled);
+}
+
+/* ---- utilization ---- */
+
+/* What jemalloc tells of an extent and of the bin that it belongs to. */
 typedef struct {
     size_t nfree, nregs, size;
 } extent_use_t;
 
 typedef struct {
-    void *current; /* NULL: which slab a bin cuts from is not told */
+    void *current; /* always NULL; in jemalloc, the slab that the bin allocates from */
     extent_use_t extent;
     size_t bin_nfree, bin_nregs;
 } use_t;
 
-/* All zeros for what is no allocation. */
+/* All zeros where there is no allocation. */
 static extent_use_t
 extent_use(const lunalloc_location_t *at) {
     if (at->extent.state != LUNALLOC_ACTIVE) {
@@ -33,7 +58,7 @@ find(const void *ptr, lunalloc_location_t *at) {
     return walk_find((uintptr_t)ptr, at) == 0;
 }
 
-/* Slabs whose size was changed count as the others. */
+/* An estimate if the slab size of the class was changed: all its slabs are counted as if they had the size of this one. */
 static void
 add_bin_use(const lunalloc_location_t *at, use_t *use) {
     lunalloc_class_stats_t stats;
