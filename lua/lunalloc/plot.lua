@@ -6,11 +6,11 @@
 ---           title = "", unit = "bytes", width = 80, height = 12,
 ---           mode = "braille" | "blocks" | "ascii", colour = true }   ->  a text without a last newline
 ---
---- The picture is a raster of dots, of which a character cell has several: 2 x 4 in braille, 2 x 2 in quadrant blocks,
---- one in ASCII. Row 0 is at the top. Without colour, series differ by their dashes (dots) or letters (ASCII).
+--- Without colour, series differ by their dashes (dots) or letters (ASCII). The dots are in lunalloc/plot_raster.lua.
 
 local shown = require "lunalloc.check".shown
 local units = require "lunalloc.units"
+local raster = require "lunalloc.plot_raster"
 
 local MODES <const> = { braille = true, blocks = true, ascii = true }
 local KEYS <const> = { series = true, x = true, marks = true, title = true, unit = true, width = true, height = true,
@@ -18,21 +18,6 @@ local KEYS <const> = { series = true, x = true, marks = true, title = true, unit
 
 local MIN_COLUMNS <const> = 10 -- of the raster itself, in cells
 local COLOURS <const> = { 36, 33, 35, 32, 34, 31 }
-local LETTERS <const> = { "*", "o", "+", "x", "#", "@" }
--- Of every `period` dot columns, the first `on` are drawn.
-local DASHES <const> = { { on = 1, period = 1 }, { on = 4, period = 7 }, { on = 1, period = 3 }, { on = 6, period = 8 },
-    { on = 2, period = 4 }, { on = 1, period = 5 } }
-
--- The characters of lines and axes, and the dots of a cell.
-local STYLES <const> = {
-    braille = { across = 2, down = 4, axis = "│", tick = "┤", corner = "└", line = "─", x_tick = "┬", mark = "┆",
-        arrow = "▼" },
-    blocks = { across = 2, down = 2, axis = "│", tick = "┤", corner = "└", line = "─", x_tick = "┬", mark = "┆",
-        arrow = "▼" },
-    ascii = { across = 1, down = 1, axis = "|", tick = "+", corner = "+", line = "-", x_tick = "+", mark = ":",
-        arrow = "v" },
-}
-
 -- ---- arguments -----------------------------------------------------------------------------------------------------
 
 local function check(condition, text, ...)
@@ -98,121 +83,6 @@ local function default_mode()
     return os.getenv "TERM" == "linux" and "blocks" or "braille" -- the text console's fonts have no braille
 end
 
--- ---- scales --------------------------------------------------------------------------------------------------------
-
--- The differences of larger magnitudes could overflow: these are gaps, as infinities and NaN are.
-local function is_finite(value)
-    return value > -1e300 and value < 1e300
-end
-
--- The smallest and largest finite value of the arrays, as floats; nil if there is none.
-local function extent(arrays)
-    local low, high
-    for _, array in ipairs(arrays) do
-        for _, value in ipairs(array) do
-            if is_finite(value) then
-                low = math.min(low or value, value) + 0.0
-                high = math.max(high or value, value) + 0.0
-            end
-        end
-    end
-    return low, high
-end
-
--- The smallest round step that covers `span` with at most `count` steps.
-local function round_step(span, count, binary)
-    local rough = span / count
-    if binary then
-        return rough <= 1 and 1.0 or 2.0 ^ math.ceil(math.log(rough, 2) - 1e-9)
-    end
-    local power = 10.0 ^ math.floor(math.log(rough, 10))
-    for _, factor in ipairs { 1, 2, 5 } do
-        if factor * power >= rough * (1 - 1e-9) then
-            return factor * power
-        end
-    end
-    return 10 * power
-end
-
--- {low=, high=, step=}: from 0, unless there are negative values, to a multiple of the step.
-local function y_scale(low, high, height, binary)
-    local bottom, top = math.min(low, 0), math.max(high, 0)
-    if top == bottom then
-        top = bottom + 1
-    end
-    local step = round_step(top - bottom, math.max(1, height // 3), binary)
-    return { low = math.floor(bottom / step + 1e-9) * step, high = math.ceil(top / step - 1e-9) * step, step = step }
-end
-
-local function x_scale(low, high, columns, whole)
-    if high == low then
-        high = low + 1
-    end
-    local step = round_step(high - low, math.max(1, columns // 10), false)
-    return { low = low, high = high, step = whole and math.max(step, 1) or step }
-end
-
--- Position of a value on 0 .. last.
-local function place(scale, value, last)
-    local at = (value - scale.low) / (scale.high - scale.low) * last
-    return math.floor(math.max(0, math.min(last, at)) + 0.5)
-end
-
--- ---- the raster ----------------------------------------------------------------------------------------------------
-
-local Raster = {}
-Raster.__index = Raster
-
--- cells[row * columns + column + 1] = {mask of dots, number of the series that drew last}
-local function new_raster(columns, rows, style)
-    return setmetatable({
-        columns = columns, rows = rows, style = style, cells = {},
-        last_x = columns * style.across - 1, last_y = rows * style.down - 1,
-    }, Raster)
-end
-
-function Raster:dot(x, y, owner)
-    local style = self.style
-    local at = y // style.down * self.columns + x // style.across + 1
-    local cell = self.cells[at] or { mask = 0 }
-    cell.mask = cell.mask | 1 << (y % style.down * style.across + x % style.across)
-    cell.owner = owner
-    self.cells[at] = cell
-end
-
--- A straight line of dots; in dashes along x.
-function Raster:line(x0, y0, x1, y1, owner, dash)
-    local steps = math.max(math.abs(x1 - x0), math.abs(y1 - y0), 1)
-    for i = 0, steps do
-        local x = x0 + math.floor((x1 - x0) * i / steps + 0.5)
-        if x % dash.period < dash.on then
-            self:dot(x, y0 + math.floor((y1 - y0) * i / steps + 0.5), owner)
-        end
-    end
-end
-
--- Bit i of a mask is the dot at (i % 2, i // 2); these are the same dots' bits in U+2800 ...
-local BRAILLE_BITS <const> = { 0x01, 0x08, 0x02, 0x10, 0x04, 0x20, 0x40, 0x80 }
--- ... and the sixteen quadrant blocks by mask.
-local QUADRANTS = {}
-for _, code in utf8.codes " ▘▝▀▖▌▞▛▗▚▐▜▄▙▟█" do
-    QUADRANTS[#QUADRANTS + 1] = utf8.char(code)
-end
-
-local function braille(mask)
-    local bits = 0
-    for i, bit in ipairs(BRAILLE_BITS) do
-        bits = bits | (mask >> (i - 1) & 1) * bit
-    end
-    return utf8.char(0x2800 + bits)
-end
-
-local GLYPHS <const> = {
-    braille = function(cell) return braille(cell.mask) end,
-    blocks = function(cell) return QUADRANTS[cell.mask + 1] end,
-    ascii = function(cell) return LETTERS[(cell.owner - 1) % #LETTERS + 1] end,
-}
-
 -- ---- text with colours ---------------------------------------------------------------------------------------------
 
 local function painted(text, owner, colour)
@@ -245,7 +115,7 @@ end
 
 local function last_finite(values)
     for i = #values, 1, -1 do
-        if is_finite(values[i]) then
+        if raster.is_finite(values[i]) then
             return values[i]
         end
     end
@@ -256,20 +126,20 @@ local function label_of(picture, i)
     local series = picture.series[i]
     local value = last_finite(series.values)
     local text = series_name(series, i) .. (value and " " .. units.short(value, picture.unit) or "")
-    return picture.mode == "ascii" and LETTERS[(i - 1) % #LETTERS + 1] .. " " .. text or text
+    return picture.mode == "ascii" and raster.LETTERS[(i - 1) % #raster.LETTERS + 1] .. " " .. text or text
 end
 
 local function draw_series(picture, i)
-    local raster, values = picture.raster, picture.series[i].values
+    local dots, values = picture.raster, picture.series[i].values
     local plain = picture.colour or picture.mode == "ascii"
-    local dash = plain and DASHES[1] or DASHES[(i - 1) % #DASHES + 1]
+    local dash = plain and raster.DASHES[1] or raster.DASHES[(i - 1) % #raster.DASHES + 1]
     local from_x, from_y
     for n, value in ipairs(values) do
         local x_value = picture.x_values[n]
-        if is_finite(value) and x_value and is_finite(x_value) then
-            local x = place(picture.x, x_value, raster.last_x)
-            local y = raster.last_y - place(picture.y, value, raster.last_y)
-            raster:line(from_x or x, from_y or y, x, y, i, dash)
+        if raster.is_finite(value) and x_value and raster.is_finite(x_value) then
+            local x = raster.place(picture.x, x_value, dots.last_x)
+            local y = dots.last_y - raster.place(picture.y, value, dots.last_y)
+            dots:line(from_x or x, from_y or y, x, y, i, dash)
             from_x, from_y = x, y
         else
             from_x, from_y = nil, nil
@@ -283,7 +153,7 @@ local function y_labels(picture)
     local y = picture.y
     for i = 0, math.floor((y.high - y.low) / y.step + 0.5) do
         local value = y.low + i * y.step
-        local row = (picture.raster.last_y - place(y, value, picture.raster.last_y)) // picture.style.down
+        local row = (picture.raster.last_y - raster.place(y, value, picture.raster.last_y)) // picture.style.down
         labels[row] = units.short(value, picture.unit)
     end
     return labels
@@ -292,8 +162,8 @@ end
 local function mark_columns(picture)
     local columns = {}
     for _, mark in ipairs(picture.marks) do
-        if is_finite(mark.x) and mark.x >= picture.x.low and mark.x <= picture.x.high then
-            columns[place(picture.x, mark.x, picture.columns - 1)] = true
+        if raster.is_finite(mark.x) and mark.x >= picture.x.low and mark.x <= picture.x.high then
+            columns[raster.place(picture.x, mark.x, picture.columns - 1)] = true
         end
     end
     return columns
@@ -309,7 +179,7 @@ local function raster_row(picture, row, marks)
             parts[#parts + 1] = painted(table.concat(run), owner, picture.colour)
             run, owner = {}, next_owner
         end
-        run[#run + 1] = next_owner and GLYPHS[picture.mode](cell) or marks[column] and picture.style.mark or " "
+        run[#run + 1] = next_owner and raster.GLYPHS[picture.mode](cell) or marks[column] and picture.style.mark or " "
     end
     return table.concat(parts)
 end
@@ -319,7 +189,7 @@ local function label_rows(picture)
     local rows, last = {}, picture.rows - 1
     for i, series in ipairs(picture.series) do
         local value = last_finite(series.values)
-        local wanted = value and last - place(picture.y, value, last) or last
+        local wanted = value and last - raster.place(picture.y, value, last) or last
         for distance = 0, last do
             local above, below = wanted - distance, wanted + distance
             local free = above >= 0 and not rows[above] and above or below <= last and not rows[below] and below
@@ -380,7 +250,7 @@ local function axis_lines(picture)
     local width = picture.columns + 8 -- a number may extend beyond the raster
     local scale = picture.x
     for i = math.ceil(scale.low / scale.step - 1e-9), math.floor(scale.high / scale.step + 1e-9) do
-        local column = place(scale, i * scale.step, picture.columns - 1)
+        local column = raster.place(scale, i * scale.step, picture.columns - 1)
         local text = ("%.4g%s"):format(i * scale.step, picture.x_unit)
         if put(numbers, math.max(0, column - #text // 2), text, width) then
             ticks[column] = style.x_tick
@@ -398,8 +268,8 @@ end
 local function mark_lines(picture)
     local rows = {}
     for _, mark in ipairs(picture.marks) do
-        if is_finite(mark.x) and mark.x >= picture.x.low and mark.x <= picture.x.high then
-            local column = place(picture.x, mark.x, picture.columns - 1)
+        if raster.is_finite(mark.x) and mark.x >= picture.x.low and mark.x <= picture.x.high then
+            local column = raster.place(picture.x, mark.x, picture.columns - 1)
             local label = cut(tostring(mark.label or ""), picture.columns - 2)
             local right, left = picture.style.arrow .. " " .. label, label .. " " .. picture.style.arrow
             local row = 1
@@ -473,7 +343,8 @@ local function new_picture(options, console)
     end
     local mode = options.mode or default_mode()
     return {
-        series = options.series, marks = options.marks or {}, unit = options.unit, mode = mode, style = STYLES[mode],
+        series = options.series, marks = options.marks or {}, unit = options.unit, mode = mode,
+        style = raster.STYLES[mode],
         colour = colour, rows = options.height or 12, x_values = options.x or sample_numbers(options.series),
         x_unit = options.x and "s" or "",
     }
@@ -489,15 +360,15 @@ end
 
 -- The lines under the title; nil if there are no points.
 local function picture_lines(picture, width)
-    local low, high = extent(all_values(picture.series))
-    local first, last = extent { picture.x_values }
+    local low, high = raster.extent(all_values(picture.series))
+    local first, last = raster.extent { picture.x_values }
     if not low or not first then
         return nil
     end
-    picture.y = y_scale(low, high, picture.rows, picture.unit == "bytes")
+    picture.y = raster.y_scale(low, high, picture.rows, picture.unit == "bytes")
     lay_out(picture, width)
-    picture.x = x_scale(first, last, picture.columns, picture.x_unit == "")
-    picture.raster = new_raster(picture.columns, picture.rows, picture.style)
+    picture.x = raster.x_scale(first, last, picture.columns, picture.x_unit == "")
+    picture.raster = raster.new(picture.columns, picture.rows, picture.mode)
     for i = #picture.series, 1, -1 do
         draw_series(picture, i)
     end
