@@ -61,7 +61,7 @@ LUNALLOC_API void free_aligned_sized(void *ptr, size_t alignment, size_t size);
 #define MALLOCX_ARENA(i)     ((int)(((unsigned)(i) + 1) << 20))
 
 LUNALLOC_API void *lunalloc_mallocx(size_t size, int flags);
-/* Resizes in place or by moving. NULL if there is no memory: the block is unchanged. A size of 0 counts as 1. */
+/* Resizes in place or by moving. NULL if memory is exhausted: the block is unchanged. A size of 0 counts as 1. */
 LUNALLOC_API void *lunalloc_rallocx(void *ptr, size_t size, int flags);
 /* Resizes in place to at least `size` bytes, and to size + extra if possible. Returns the usable size afterwards, which
  * is less than `size` if that was impossible. */

@@ -23,7 +23,8 @@
  * libraries are loaded. */
 void prof_begin(void);
 
-/* Switches profiling on or off. 0; EAGAIN without memory or without an unwinder: nothing has changed. */
+/* Switches profiling on or off. 0; EAGAIN if memory is exhausted or there is no unwinder: nothing
+ * has changed. */
 int prof_set_active(bool active);
 /* Forgets all samples and sets the rate: one sample in 2^lg bytes, lg = 0 .. PROF_LG_MAX. */
 void prof_reset(unsigned lg);
@@ -33,8 +34,8 @@ void prof_set_gdump(bool on);
 
 /* The calling thread's name in profiles; "" if it has none. */
 const char *prof_thread_get_name(void);
-/* 0; EINVAL if the name has PROF_NAME_MAX or more bytes, or one that is neither printable nor a tab; EAGAIN without
- * memory. */
+/* 0; EINVAL if the name has PROF_NAME_MAX or more bytes, or one that is neither printable nor a tab; EAGAIN if memory
+ * is exhausted. */
 int prof_thread_set_name(const char *name);
 
 void prof_prefork(void);

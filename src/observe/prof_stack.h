@@ -15,7 +15,7 @@
  *     every machine but x86-64. It is correct for every frame but slow: it reads the unwind table of each frame anew.
  *
  * Rules earn their lines (this file and os/cfi.c) because the unwinder alone is too slow to leave profiling on. With
- * one sample in 512 KiB, a loop of malloc and free of 252 bytes takes 2.1 % more instructions with rules, and 126 to
+ * one sample in 512 KiB, a loop of malloc and free of 252 bytes takes 2.2 % more instructions with rules, and 126 to
  * 150 % more (over 80 us a sample) with the unwinder alone (scripts/bench-prof).
  *
  * A walk by rules reads only words between the frame of prof_stack_capture and the outermost frame that the unwinder
@@ -35,7 +35,8 @@
  * such function are left out. Empty (NULL): nothing is left out. */
 extern bool (*prof_is_entry)(uintptr_t start);
 
-/* To be called before the first capture; may load objects and allocate. False without memory or without an unwinder. */
+/* Call it before the first capture; it may load objects and allocate. False if memory is exhausted or there is no
+ * unwinder. */
 bool prof_stack_prepare(void);
 /* Captures up to LUNALLOC_STACK_MAX addresses and returns how many. *top belongs to the thread and is kept from call to
  * call, 0 at first: the outermost frame seen so far. */

@@ -45,8 +45,8 @@ void prof_set_thread_active_init(bool active);
 
 /* The calling thread's record; NULL if it has none yet. */
 prof_thread_t *prof_thread_here(void);
-/* Makes the record if it is missing; NULL before the table is made, without memory, and for a thread that has not
- * allocated yet or has ended. */
+/* Makes the record if it is missing. NULL if there is no table yet, if memory is exhausted, or for a thread that has
+ * not allocated yet or has ended. */
 prof_thread_t *prof_thread_here_or_new(void);
 
 /* Marks the calling thread busy, and returns whether it was already. Only a caller that gets false calls prof_leave. A

@@ -77,15 +77,16 @@ typedef struct {
     double weight; /* how many allocations it stands for */
 } prof_allocation_t;
 
-/* Makes the table, once. False without memory. */
+/* Makes the table, once. False if memory is exhausted. */
 bool prof_table_make(void);
 
-/* Makes a thread's record; NULL without memory or without a table. The thread owns it until prof_thread_end. */
+/* Makes a thread's record; NULL if memory is exhausted or there is no table. The thread owns it until prof_thread_end.
+ */
 prof_thread_t *prof_thread_new(uint32_t id);
 void prof_thread_end(prof_thread_t *thread);
 void prof_thread_name(prof_thread_t *thread, const char *name);
 
-/* Adds a sample; NULL without memory. */
+/* Adds a sample; NULL if memory is exhausted. */
 prof_sample_t *prof_table_add(prof_thread_t *thread, const prof_allocation_t *what, const uintptr_t *ips, uint32_t n);
 void prof_table_remove(prof_sample_t *sample);
 /* Forgets all samples and stacks; threads stay, with sums of 0. */
