@@ -412,10 +412,12 @@ test_a_fork_holds_every_shard(void **state) {
         arena_flush(&p, 1);
     }
     shards_prefork(first);
+    lock_fork_begin();
     bool held[4];
     for (uint32_t k = 0; k < 4; k++) {
         held[k] = atomic_get(&shards_get(first, k)->lock.state) != LOCK_FREE;
     }
+    lock_fork_end();
     shards_postfork(first, false);
     for (uint32_t k = 0; k < 4; k++) {
         assert_true(held[k]);
@@ -489,7 +491,7 @@ allocate_both_ways(void *arg) {
 }
 
 static void
-test_threads_take_from_their_seats_shard(void **state) {
+test_threads_take_from_their_bin_shard(void **state) {
     (void)state;
     arenas_set_nshards(SZIND, 8);
     for (unsigned i = 0; i < 9; i++) {
@@ -519,7 +521,7 @@ main(void) {
         TEST(test_a_fork_holds_every_shard),
         TEST(test_shards_are_whole_in_the_child_of_a_fork),
         TEST(test_threads_of_an_arena_are_spread),
-        TEST(test_threads_take_from_their_seats_shard),
+        TEST(test_threads_take_from_their_bin_shard),
     };
     return cmocka_run_group_tests_name("shards", tests, NULL, NULL);
 }
