@@ -35,7 +35,7 @@ typedef struct arena {
     _Atomic uint64_t nmalloc_large[SC_MAX_SIZES]; /* Synchronization: any thread adds; by szind; sampled allocations of
                                                      small classes are counted here, too. */
     _Atomic uint64_t ndalloc_large[SC_MAX_SIZES]; /* Synchronization: as nmalloc_large. */
-    _Atomic uint64_t nrequests[SC_MAX_SIZES];     /* Synchronization: any thread adds; by szind; requests that no
+    _Atomic uint64_t requests[SC_MAX_SIZES];      /* Synchronization: any thread adds; by szind; requests that no
                                                      existing cache counts. */
     page_alloc_t pages;                           /* Synchronization: its own. */
     bin_t bins[]; /* Synchronization: their own; sc.nsmall of them: the first shard of each small class. */
@@ -53,7 +53,7 @@ uint32_t arena_assign_bin_shard(arena_t *arena);
 /* Counts requests that no cache counts: those that name an arena, or of a thread without a cache. */
 static inline void
 arena_count_requests(arena_t *arena, uint32_t szind, uint64_t n) {
-    atomic_add(&arena->nrequests[szind], n);
+    atomic_add(&arena->requests[szind], n);
 }
 
 /* ---- small allocations: small.c ---- */

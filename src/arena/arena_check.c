@@ -13,7 +13,7 @@
 
 /* One bin's slabs, as the walk over the extents finds them. `tallies` holds those of one shard number, by class. */
 typedef struct {
-    uint64_t nslabs, nnonfull, curregs;
+    uint64_t nslabs, nnonfull, nregs_out;
 } bin_tally_t;
 
 /* Every granule of a slab leads to the slab, and to its class unless the arena is manual: then to 0. */
@@ -30,7 +30,7 @@ check_slab(arena_t *arena, const extent_t *slab, bin_tally_t *tallies) REQUIRES(
     bin_check_slab(bin, slab);
     tally->nslabs++;
     tally->nnonfull += slab != bin->current && nfree > 0;
-    tally->curregs += slab->nregs - nfree;
+    tally->nregs_out += slab->nregs - nfree;
 }
 
 /* A large allocation has exactly the pages of its class, or one more while its guard page is being set or removed. A
@@ -72,7 +72,7 @@ check_bin(bin_t *bin, const bin_tally_t *tally) REQUIRES(role_bin) {
     bin_check(bin);
     check(tally->nslabs == atomic_get(&bin->nslabs));
     check(tally->nnonfull == atomic_get(&bin->nnonfull));
-    check(tally->curregs == atomic_get(&bin->nmalloc) - atomic_get(&bin->ndalloc));
+    check(tally->nregs_out == bin_nregs_out(bin));
 }
 
 /* Whether any class has a shard of this number. */

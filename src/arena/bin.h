@@ -88,6 +88,24 @@ bin_push(bin_t *bin, extent_t *slab, void *const *ptrs, size_t n, list_t *emptie
     return pushed;
 }
 
+/* Regions out of the bin: in use, or in caches. */
+static inline uint64_t
+bin_nregs_out(const bin_t *bin) REQUIRES(role_bin) {
+    return atomic_get(&bin->nmalloc) - atomic_get(&bin->ndalloc);
+}
+
+/* Counts a fill that took n regions, unless it found none; and a flush that returned n. */
+static inline void
+bin_count_fill(bin_t *bin, uint32_t n) REQUIRES(role_bin) {
+    counter_add(&bin->nfills, n > 0);
+}
+
+static inline void
+bin_count_flush(bin_t *bin, uint64_t n) REQUIRES(role_bin) {
+    counter_add(&bin->nflushes, 1);
+    counter_add(&bin->ndalloc, n);
+}
+
 /* Stops at the first broken invariant that the bin alone can show. Debug builds. */
 void bin_check(bin_t *bin) REQUIRES(role_bin);
 /* The same for one of its slabs, also a full one. */

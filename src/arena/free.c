@@ -40,8 +40,7 @@ flush_bin(bin_t *bin, void **ptrs, uint32_t n, list_t *emptied) {
             at += bin_push(bin, slab, at, (size_t)(end - at), emptied);
         }
     }
-    counter_add(&bin->nflushes, 1);
-    counter_add(&bin->ndalloc, (uint64_t)(end - kept));
+    bin_count_flush(bin, (uint64_t)(end - kept));
     bin_unlock(bin);
     return (uint32_t)(kept - ptrs);
 }

@@ -50,7 +50,7 @@ arena_take(arena_t *arena, uint32_t szind, uint32_t bin_shard, uint32_t n, void 
     witness_no_core_lock();
     bin_t *bin = shards_lock(first, szind, bin_shard);
     uint32_t got = bin_pop(bin, n, out);
-    counter_add(&bin->nfills, got > 0);
+    bin_count_fill(bin, got);
     bin_unlock(bin);
     if (got < n && UNLIKELY(!shards_single(first))) {
         got += shards_take(first, shards_number(szind), n - got, out + got);

@@ -15,7 +15,7 @@ set_guarded(page_alloc_t *pa, extent_t *e, bool guarded) {
     extents_lock(&pa->dirty.extents);
     e->guarded = guarded;
     extents_unlock(&pa->dirty.extents);
-    atomic_add(&pa->nguards, guarded ? 1 : (size_t)-1);
+    atomic_add(&pa->guard_pages, guarded ? 1 : (size_t)-1);
 }
 
 bool

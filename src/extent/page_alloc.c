@@ -153,7 +153,7 @@ alloc_wanting_guard(page_alloc_t *pa, pa_request_t *request) {
     } else {
         request->zeroed = zeroed;
     }
-    atomic_add(&pa->nunguarded, e != NULL && !e->guarded);
+    atomic_add(&pa->missing_guards, e != NULL && !e->guarded);
     return e;
 }
 

@@ -55,11 +55,11 @@ typedef struct {
     _Atomic size_t peak;           /* Synchronization: any thread; pages; most that were resident (trim_to_peak.h). */
 
     /* Synchronization: any thread adds: these fields, the counters. */
-    _Atomic size_t nguards;      /* guard pages now */
-    _Atomic uint64_t nunguarded; /* guards that could not be made */
-    _Atomic uint64_t purged;     /* bytes that were given back for good */
-    _Atomic uint64_t remapped;   /* bytes that pa_remap moved */
-    _Atomic uint64_t relocated;  /* bytes that pa_relocate moved */
+    _Atomic size_t guard_pages;       /* in place */
+    _Atomic uint64_t missing_guards;  /* guards that could not be made */
+    _Atomic uint64_t purged_bytes;    /* given back to the system */
+    _Atomic uint64_t remapped_bytes;  /* moved by pa_remap */
+    _Atomic uint64_t relocated_bytes; /* moved by pa_relocate */
 } page_alloc_t;
 
 /* Zeroed memory becomes the state of an arena without pages. Until decay times are set, pages are purged at once. */

@@ -102,10 +102,10 @@ static void
 purge_extent(page_alloc_t *pa, stage_t *stage, extent_t *e, bool lazily) {
     purge_result_t result = purge_pages(pa, e, lazily);
     bool for_good = result == purged_forced || result == purged_decommitted;
-    atomic_add(&stage->purges.nmadvise, 1);
+    atomic_add(&stage->purges.ncalls, 1);
     atomic_add(&stage->purges.npages, result == purge_refused ? 0 : extent_npages(e));
     if (for_good) {
-        atomic_add(&pa->purged, e->size);
+        atomic_add(&pa->purged_bytes, e->size);
     }
     extents_t *to = result == purged_lazily ? &stage->next->extents : &pa->retained;
     pa_put(pa, to, e, result != purged_decommitted, for_good);
@@ -173,7 +173,7 @@ purge_by_quota(page_alloc_t *pa, stage_t *stage, purge_quota_t quota) {
             quota = quota_due(pa, stage, quota.now, quota.budget);
         }
     }
-    atomic_add(&stage->purges.npurges, any);
+    atomic_add(&stage->purges.npasses, any);
     if (any) {
         pa_note_retained(pa);
     }
@@ -212,6 +212,6 @@ pa_purge_freed(page_alloc_t *pa, extent_t *e) {
     extent_set_busy(e);
     extents_unlock(&pa->dirty.extents);
     purge_extent(pa, &pa->dirty, e, false);
-    atomic_add(&pa->dirty.purges.npurges, 1);
+    atomic_add(&pa->dirty.purges.npasses, 1);
     pa_note_retained(pa);
 }

@@ -62,7 +62,7 @@ move_in(page_alloc_t *pa, extent_t *e, size_t done, extent_t *donor, bool *moved
     *moved = pages_move((void *)donor->addr, (void *)to, size, &lost);
     if (*moved) {
         mappings_moved(to, size);
-        atomic_add(&pa->remapped, size);
+        atomic_add(&pa->remapped_bytes, size);
     }
     pa_put(pa, *moved ? &pa->retained : &pa->dirty.extents, donor, true, *moved);
     return !lost;

@@ -150,7 +150,7 @@ move_to(page_alloc_t *pa, extent_t *e, extent_t *to) {
         return false;
     }
     mappings_carried(e->addr, to->addr, e->size);
-    atomic_add(&pa->relocated, moved ? e->size : 0);
+    atomic_add(&pa->relocated_bytes, moved ? e->size : 0);
     if (moved) {
         pa_put(pa, &pa->retained, e, true, true);
     } else {

@@ -21,8 +21,8 @@
 /* What was purged from one stage. */
 typedef struct {
     /* Synchronization: any thread adds: these fields. */
-    _Atomic uint64_t npurges;  /* passes that took something */
-    _Atomic uint64_t nmadvise; /* calls of the system or of hooks */
+    _Atomic uint64_t npasses; /* passes that took pages */
+    _Atomic uint64_t ncalls;  /* calls of the system or of hooks */
     _Atomic uint64_t npages;
 } purge_counters_t;
 

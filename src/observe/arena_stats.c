@@ -2,6 +2,7 @@
 #include "observe/arena_stats.h"
 
 #include "extent/decay_pass.h"
+#include "observe/requests.h"
 #include "os/clock.h"
 
 #define NS_PER_MS 1000000U
@@ -171,7 +172,7 @@ read_small(arena_t *arena, stats_arena_t *out, stats_bin_t *rows) REQUIRES(role_
         add_bin(bin, i, &out->small);
         out->nslabs += bin.curslabs;
         if (rows != NULL) {
-            bin.nrequests = rows[i].nrequests;
+            requests_copy_bin(&rows[i], &bin);
             rows[i] = bin;
         }
     }
@@ -185,7 +186,7 @@ read_all_large(const arena_t *arena, stats_arena_t *out, stats_large_t *rows) RE
         stats_read_large(arena, i, &large);
         add_large(large, i, &out->large);
         if (rows != NULL && extents_were_taken(arena, i)) {
-            large.nrequests = rows[i - sc.nsmall].nrequests;
+            requests_copy_large(&rows[i - sc.nsmall], &large);
             rows[i - sc.nsmall] = large;
         }
     }

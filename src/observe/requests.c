@@ -49,7 +49,7 @@ void
 requests_count(const arena_t *arena, requests_t *requests) {
     requests->arena = arena;
     for (uint32_t i = 0; i < sc.nsizes; i++) {
-        requests->n[i] += atomic_get(&arena->nrequests[i]);
+        requests->n[i] += atomic_get(&arena->requests[i]);
     }
     thread_each(add_thread, requests);
     if (arena->index == 0) {

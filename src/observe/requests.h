@@ -30,6 +30,17 @@ void requests_of_all(requests_t *out) EXCLUDES(role_threads);
 /* Into the sums of the arena, before the arena's own are added: cached objects are taken off what is allocated, which
  * may be below zero until then. */
 void requests_add(const requests_t *requests, stats_arena_t *out);
+/* Copies the requests of a row. */
+static inline void
+requests_copy_bin(const stats_bin_t *from, stats_bin_t *to) {
+    to->nrequests = from->nrequests;
+}
+
+static inline void
+requests_copy_large(const stats_large_t *from, stats_large_t *to) {
+    to->nrequests = from->nrequests;
+}
+
 /* Into the row of a class. */
 void requests_add_bin(const requests_t *requests, uint32_t szind, stats_bin_t *out);
 void requests_add_large(const requests_t *requests, uint32_t szind, stats_large_t *out);

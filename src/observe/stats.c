@@ -177,9 +177,9 @@ stats_get_counter(record_t record, size_t index, size_t row, size_t offset, uint
 
 /* A request that a fill or a large allocation served was no hit; nor was one that never met a cache. */
 static uint64_t
-ratio_of_hits(uint64_t nrequests, uint64_t nmisses) {
-    uint64_t hits = nrequests > nmisses ? nrequests - nmisses : 0;
-    return nrequests == 0 ? 0 : hits * RATIO_ONE / nrequests;
+ratio_of_hits(uint64_t all, uint64_t misses) {
+    uint64_t hits = all > misses ? all - misses : 0;
+    return all == 0 ? 0 : hits * RATIO_ONE / all;
 }
 
 stats_cache_t

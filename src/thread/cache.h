@@ -27,8 +27,8 @@ typedef struct {
     uint32_t overflowed; /* requests when the stack last overflowed */
     uint32_t seen;       /* requests when the collector last looked */
 
-    _Atomic uint64_t nrequests; /* Synchronization: the user writes, any thread reads; allocations counted when the
-                                   present countdown ends. */
+    _Atomic uint64_t count_at_end; /* Synchronization: the user writes, any thread reads; requests, once the present
+                                      countdown has ended. */
 } cache_cold_t;
 
 /* Most objects that the stack holds. Any thread may ask while the stack exists. */
@@ -42,7 +42,7 @@ typedef struct {
                                       szind + 1 is a class's. */
     struct thread *_Atomic owner;  /* Synchronization: constant; the thread whose own cache this is, or NULL. It stands
                                       behind the bins: see thread.h. */
-    cache_cold_t cold[CACHE_BINS]; /* Synchronization: one user at a time; nrequests is read by others. */
+    cache_cold_t cold[CACHE_BINS]; /* Synchronization: one user at a time; count_at_end is read by others. */
     uint32_t ncached;              /* Synchronization: the user; classes below this szind are cached, 0: none. */
     uint32_t sweep;                /* Synchronization: the user; szind of the bin that the collector looks at next. */
     uint64_t due;                  /* Synchronization: the user; bit i: the end of bin i's present countdown is a sample

@@ -35,7 +35,7 @@ tcache_open(cache_t *cache) {
 /* As tcache_requests: the cache's user never meets a countdown that is starting again, and the low bits suffice. */
 static inline uint32_t
 own_requests(const cache_t *cache, uint32_t szind) {
-    return (uint32_t)atomic_get(&cache->cold[szind + 1].nrequests) - cache->bins[szind + 1].remain;
+    return (uint32_t)atomic_get(&cache->cold[szind + 1].count_at_end) - cache->bins[szind + 1].remain;
 }
 
 /* Counts n objects of a class that go back to an arena; or, n being negative, are taken from one. */

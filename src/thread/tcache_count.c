@@ -3,7 +3,7 @@
 
 #include "arena/sample.h"
 
-/* In nrequests, while a countdown starts again: it is the number of requests already. */
+/* In count_at_end, while a countdown starts again: it is the number of requests already. */
 #define RESTARTING (UINT64_C(1) << 63)
 
 static bool
@@ -28,10 +28,10 @@ start_countdown(cache_t *cache, uint32_t bin_index) {
     cache_bin_t *bin = &cache->bins[bin_index];
     cache_cold_t *cold = &cache->cold[bin_index];
     uint32_t period = next_period(cache, bin_index), left = bin->remain;
-    uint64_t requests = atomic_get(&cold->nrequests) - left;
-    atomic_set_release(&cold->nrequests, requests | RESTARTING);
+    uint64_t requests = atomic_get(&cold->count_at_end) - left;
+    atomic_set_release(&cold->count_at_end, requests | RESTARTING);
     __atomic_store_n(&bin->remain, period, __ATOMIC_RELEASE);
-    atomic_set_release(&cold->nrequests, requests + period);
+    atomic_set_release(&cold->count_at_end, requests + period);
     if (is_used(cache, bin_index)) {
         cache->counted += sc.size[bin_index - 1] * ((uint64_t)period - left);
     }
@@ -69,7 +69,7 @@ restart_countdown(cache_t *cache, uint32_t bin_index) {
 void
 tcache_count_first_use(cache_t *cache, uint32_t szind) {
     cache->used |= UINT64_C(1) << (szind + 1);
-    cache->counted += sc.size[szind] * atomic_get(&cache->cold[szind + 1].nrequests);
+    cache->counted += sc.size[szind] * atomic_get(&cache->cold[szind + 1].count_at_end);
 }
 
 bool
@@ -87,13 +87,13 @@ tcache_requests(const cache_t *cache, uint32_t szind) {
     const cache_bin_t *bin = &cache->bins[szind + 1];
     const cache_cold_t *cold = &cache->cold[szind + 1];
     for (;;) {
-        uint64_t nrequests = atomic_get_acquire(&cold->nrequests);
-        if ((nrequests & RESTARTING) != 0) {
-            return nrequests & ~RESTARTING;
+        uint64_t at_end = atomic_get_acquire(&cold->count_at_end);
+        if ((at_end & RESTARTING) != 0) {
+            return at_end & ~RESTARTING;
         }
         uint32_t remain = __atomic_load_n(&bin->remain, __ATOMIC_ACQUIRE);
-        if (atomic_get_acquire(&cold->nrequests) == nrequests) {
-            return nrequests - remain;
+        if (atomic_get_acquire(&cold->count_at_end) == at_end) {
+            return at_end - remain;
         }
     }
 }

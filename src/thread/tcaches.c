@@ -88,7 +88,7 @@ tcaches_flush(uint32_t id) {
     return cache != NULL;
 }
 
-/* Removes a cache from the table and adds its requests to arena 0's (arena_t's nrequests). NULL if there is none. */
+/* Removes a cache from the table and adds its requests to arena 0's (arena_t's requests). NULL if there is none. */
 static cache_t *
 remove_from_table(uint32_t id) {
     tcaches_lock();
@@ -96,7 +96,7 @@ remove_from_table(uint32_t id) {
     if (cache != NULL) {
         atomic_set(&atomic_get(&table)[id], NULL);
         for (uint32_t i = 0; i + 1 < CACHE_BINS; i++) {
-            atomic_add(&arenas_get(0)->nrequests[i], tcache_requests(cache, i));
+            atomic_add(&arenas_get(0)->requests[i], tcache_requests(cache, i));
         }
     }
     tcaches_unlock();

@@ -43,9 +43,9 @@ static void
 hand_over_requests(const thread_t *thread, arena_t *to, arena_t *from) REQUIRES(role_threads) {
     for (uint32_t i = 0; i + 1 < CACHE_BINS; i++) {
         uint64_t n = tcache_requests(&thread->cache, i);
-        atomic_add(&to->nrequests[i], n);
+        atomic_add(&to->requests[i], n);
         if (from != NULL) {
-            atomic_sub(&from->nrequests[i], n);
+            atomic_sub(&from->requests[i], n);
         }
     }
 }

@@ -88,7 +88,7 @@ void thread_delete_front(thread_t *thread);
 
 /*
  * While the lock is held, no thread begins, ends or changes its arena. Then the requests of a class by the threads of an
- * arena are, modulo 2^64, the sum of what their caches count and what the arena does (arena_t's nrequests): a thread that
+ * arena are, modulo 2^64, the sum of what their caches count and what the arena does (arena_t's requests): a thread that
  * moves subtracts what its cache has counted from the new arena's and adds it to the old one's.
  */
 void threads_lock(void) ACQUIRE(role_threads);

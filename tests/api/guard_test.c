@@ -70,15 +70,15 @@ test_guard_pages_counted_in_smaps(void **state) {
         assert_non_null(blocks[i]);
         memset(blocks[i], 1, sc.size[szind]);
     }
-    size_t nguards = atomic_get(&arena->pages.nguards);
+    size_t nguards = atomic_get(&arena->pages.guard_pages);
     assert_true(nguards >= MAX_BLOCKS / 2);
     assert_int_equal(inaccessible_pages(arena), nguards);
     arena_check(arena);
     for (unsigned i = 0; i < MAX_BLOCKS; i++) {
         lunalloc_free(blocks[i]);
     }
-    assert_true(atomic_get(&arena->pages.nguards) <= sc.nsmall);
-    assert_int_equal(inaccessible_pages(arena), atomic_get(&arena->pages.nguards));
+    assert_true(atomic_get(&arena->pages.guard_pages) <= sc.nsmall);
+    assert_int_equal(inaccessible_pages(arena), atomic_get(&arena->pages.guard_pages));
     arena_check(arena);
     assert_int_equal(arenas_destroy(arena->index), 0);
 }
@@ -119,7 +119,7 @@ test_guard_pages_live(void **state) {
     lunalloc_free(with);
     lunalloc_free(before);
     lunalloc_free(after);
-    assert_int_equal(atomic_get(&arena->pages.nguards), 0);
+    assert_int_equal(atomic_get(&arena->pages.guard_pages), 0);
     assert_int_equal(arenas_destroy(arena->index), 0);
 }
 

@@ -154,15 +154,15 @@ test_no_decay_inside(void **state) {
     for (unsigned i = 0; i < NBLOCKS; i += 2) {
         lunalloc_free(blocks[i]); /* none beside another: more than one pass takes together */
     }
-    uint64_t npurges = atomic_get(&pa->dirty.purges.npurges);
+    uint64_t npurges = atomic_get(&pa->dirty.purges.npasses);
     nested_times = 50;
     pa_set_decay_ms(pa, extent_dirty, 1, clock_coarse_ns());
-    for (unsigned i = 0; i < 1000 && atomic_get(&pa->dirty.purges.npurges) == npurges; i++) {
+    for (unsigned i = 0; i < 1000 && atomic_get(&pa->dirty.purges.npasses) == npurges; i++) {
         usleep(2000);
         lunalloc_free(lunalloc_malloc(100000));
     }
     nested_times = 1;
-    assert_true(atomic_get(&pa->dirty.purges.npurges) > npurges);
+    assert_true(atomic_get(&pa->dirty.purges.npasses) > npurges);
     for (unsigned i = 1; i < NBLOCKS; i += 2) {
         lunalloc_free(blocks[i]);
     }

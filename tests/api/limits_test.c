@@ -113,11 +113,11 @@ free_guarded_below_limit(void *resource) {
     unsigned char *p = lunalloc_malloc(MEBIBYTE);
     memset(p, 1, MEBIBYTE);
     page_alloc_t *pages = &arenas_get(0)->pages;
-    size_t nguards = atomic_get(&pages->nguards), retained = atomic_get(&pages->retained.npages);
+    size_t nguards = atomic_get(&pages->guard_pages), retained = atomic_get(&pages->retained.npages);
     getrlimit((__rlimit_resource_t)(uintptr_t)resource, &before);
     lower((__rlimit_resource_t)(uintptr_t)resource);
     lunalloc_free(p);
-    child_assert(atomic_get(&pages->nguards) == nguards - 1);
+    child_assert(atomic_get(&pages->guard_pages) == nguards - 1);
     child_assert(atomic_get(&pages->retained.npages) == retained + MEBIBYTE / sc.page + 1);
     setrlimit((__rlimit_resource_t)(uintptr_t)resource, &before);
     child_assert(lunalloc_ctl_set("arena.4096.guard", "false", NULL, 0) == 0);
@@ -220,15 +220,15 @@ allocate_guarded(void *context) {
         blocks[i] = lunalloc_malloc(20000);
         child_assert(blocks[i] != NULL);
     }
-    size_t nguards = atomic_get(&pages->nguards);
+    size_t nguards = atomic_get(&pages->guard_pages);
     child_assert(nguards > 0 && nguards < NBLOCKS);
-    child_assert(nguards + atomic_get(&pages->nunguarded) >= NBLOCKS);
+    child_assert(nguards + atomic_get(&pages->missing_guards) >= NBLOCKS);
     char *other = mmap(NULL, sc.page, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     child_assert(other != MAP_FAILED); /* there are mappings left */
     for (unsigned i = 0; i < NBLOCKS; i++) {
         lunalloc_free(blocks[i]);
     }
-    child_assert(atomic_get(&pages->nguards) < 100);
+    child_assert(atomic_get(&pages->guard_pages) < 100);
     blocks[0] = lunalloc_malloc(MEBIBYTE); /* there is room for guards again */
     child_assert(pagemap_extent((uintptr_t)blocks[0])->guarded);
     lunalloc_free(blocks[0]);

@@ -375,9 +375,9 @@ test_purge_refused_altogether(void **state) {
     assert_int_equal(provider.calls[kind_purge_forced], 1);
     assert_int_equal(provider.calls[kind_decommit], 1);
     assert_int_equal(provider.calls[kind_commit], 0);
-    assert_int_equal(atomic_get(&pa.purged), 0); /* nothing was given back */
+    assert_int_equal(atomic_get(&pa.purged_bytes), 0); /* nothing was given back */
     assert_int_equal(atomic_get(&pa.dirty.purges.npages), 0);
-    assert_int_equal(atomic_get(&pa.dirty.purges.nmadvise), 1);
+    assert_int_equal(atomic_get(&pa.dirty.purges.ncalls), 1);
     end();
 }
 
@@ -391,7 +391,7 @@ test_purge_forced_refused(void **state) {
     assert_true(zeroed);
     assert_int_equal(provider.done[kind_decommit], 1);
     assert_int_equal(provider.done[kind_commit], 1);
-    assert_int_equal(atomic_get(&pa.purged), 32 * sc.page);
+    assert_int_equal(atomic_get(&pa.purged_bytes), 32 * sc.page);
     end();
 }
 
@@ -416,7 +416,7 @@ test_purge_lazy(void **state) {
     begin(1000);
     purge_and_look(true, &zeroed);
     assert_false(zeroed);
-    assert_int_equal(atomic_get(&pa.purged), 0);
+    assert_int_equal(atomic_get(&pa.purged_bytes), 0);
     end();
 }
 

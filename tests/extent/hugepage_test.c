@@ -36,7 +36,7 @@ ndirty(void) {
 
 static uint64_t
 nmadvise(void) {
-    return atomic_get(&pa.dirty.purges.nmadvise) + atomic_get(&pa.muzzy.purges.nmadvise);
+    return atomic_get(&pa.dirty.purges.ncalls) + atomic_get(&pa.muzzy.purges.ncalls);
 }
 
 /* Where memory is committed before it is used, what is retained cannot be gathered, and no arena packs. */
@@ -54,10 +54,10 @@ static void
 alloc_run(extent_t **e, unsigned n) {
     pa_dalloc(&pa, alloc_aligned(&pa, n, unit));
     pa_purge_all(&pa);
-    atomic_set(&pa.dirty.purges.nmadvise, 0);
-    atomic_set(&pa.muzzy.purges.nmadvise, 0);
-    atomic_set(&pa.dirty.purges.npurges, 0);
-    atomic_set(&pa.purged, 0);
+    atomic_set(&pa.dirty.purges.ncalls, 0);
+    atomic_set(&pa.muzzy.purges.ncalls, 0);
+    atomic_set(&pa.dirty.purges.npasses, 0);
+    atomic_set(&pa.purged_bytes, 0);
     e[0] = alloc_aligned(&pa, 1, unit);
     for (unsigned i = 1; i < n; i++) {
         e[i] = alloc_pages(&pa, 1);
@@ -106,7 +106,7 @@ test_decay_takes_whole_units(void **state) {
     check_pages(&pa, 4 * sc.page);
     pa_decay(&pa, 2 * SECOND);
     assert_int_equal(ndirty(), 4 * (UNIT - 1));
-    assert_int_equal(atomic_get(&pa.purged), 4 * unit);
+    assert_int_equal(atomic_get(&pa.purged_bytes), 4 * unit);
     check_pages(&pa, 4 * sc.page);
     for (unsigned i = 0; i < 4; i++) {
         const extent_t *purged = extent_at(start + (2 * i + 1) * unit);
@@ -139,7 +139,7 @@ test_decay_does_not_try_in_vain(void **state) {
     }
     assert_true(pa_background(&pa, 3 * SECOND) == UINT64_MAX);
     assert_int_equal(nmadvise(), 0);
-    assert_int_equal(atomic_get(&pa.dirty.purges.npurges), 0);
+    assert_int_equal(atomic_get(&pa.dirty.purges.npasses), 0);
     assert_int_equal(ndirty(), 8 * (UNIT - 1));
     for (unsigned i = 0; i < 8 * UNIT; i += UNIT) {
         pa_dalloc(&pa, e[i]);
@@ -222,7 +222,7 @@ test_purge_takes_everything(void **state) {
     }
     pa_purge_all(&pa);
     assert_int_equal(ndirty(), 0);
-    assert_int_equal(atomic_get(&pa.purged), 2 * UNIT * sc.page);
+    assert_int_equal(atomic_get(&pa.purged_bytes), 2 * UNIT * sc.page);
     check_pages(&pa, 2 * UNIT * sc.page);
     for (unsigned i = 1; i < 4 * UNIT; i += 2) {
         pa_dalloc(&pa, e[i]);
@@ -331,9 +331,9 @@ step(life_t *life) {
     uint32_t what = below(life, 100);
     extent_t *e = life->e[i];
     if (what == 0) {
-        uint64_t purged = atomic_get(&pa.purged);
+        uint64_t purged = atomic_get(&pa.purged_bytes);
         pa_purge_all(&pa);
-        life->asked += atomic_get(&pa.purged) - purged;
+        life->asked += atomic_get(&pa.purged_bytes) - purged;
     } else if (what < 6) {
         life->now += below(life, 200) * MS;
         pa_decay(&pa, life->now);
@@ -356,7 +356,7 @@ live(uint64_t seed, int64_t muzzy_ms) {
     begin(1000, muzzy_ms);
     for (unsigned n = 0; n < 20000; n++) {
         step(&life);
-        assert_int_equal((atomic_get(&pa.purged) - life.asked) % unit, 0);
+        assert_int_equal((atomic_get(&pa.purged_bytes) - life.asked) % unit, 0);
         if (n % 500 == 0) {
             check_pages(&pa, walk(&pa).bytes[extent_active]);
         }

@@ -63,7 +63,7 @@ test_peak_is_paid_for_with_idle_pages(void **state) {
     extent_t *large = alloc_unmoved(&pa, LARGE);
     assert_int_equal(ndirty(), EACH);
     assert_int_equal(resident(), before + LARGE - (EXTENTS - 1) * EACH);
-    assert_int_equal(atomic_get(&pa.purged), (EXTENTS - 1) * EACH * sc.page);
+    assert_int_equal(atomic_get(&pa.purged_bytes), (EXTENTS - 1) * EACH * sc.page);
     pa_dalloc(&pa, large);
     end();
 }
@@ -89,9 +89,9 @@ test_a_little_more_is_free(void **state) {
     begin_with_dirty(10000);
     circulate();
     extent_t *large = alloc_unmoved(&pa, 2 * EACH - 1);
-    assert_int_equal(atomic_get(&pa.purged), 0);
+    assert_int_equal(atomic_get(&pa.purged_bytes), 0);
     extent_t *more = alloc_unmoved(&pa, 2 * EACH);
-    assert_int_equal(atomic_get(&pa.purged), (4 * EACH - 1) * sc.page);
+    assert_int_equal(atomic_get(&pa.purged_bytes), (4 * EACH - 1) * sc.page);
     pa_dalloc(&pa, large);
     pa_dalloc(&pa, more);
     end();

@@ -61,7 +61,7 @@ test_at_once(void **state) {
     memset((void *)e->addr, 1, e->size);
     pa_dalloc(&pa, e);
     assert_int_equal(ndirty() + nmuzzy(), 0);
-    assert_true(atomic_get(&pa.purged) >= 5 * sc.page);
+    assert_true(atomic_get(&pa.purged_bytes) >= 5 * sc.page);
     free_many();
     assert_int_equal(ndirty() + nmuzzy(), 0);
     pages_end(&pa);
@@ -207,11 +207,11 @@ check_change_under_load(uint64_t now, int64_t ms) {
     pa_decay(&pa, 0);
     size_t most = due(EXTENTS * EACH, now, ms);
     pa_set_decay_ms(&pa, extent_dirty, ms, now);
-    assert_in_range(atomic_get(&pa.purged) / sc.page, 1, most);
+    assert_in_range(atomic_get(&pa.purged_bytes) / sc.page, 1, most);
     assert_int_equal(ncoming, 0);
-    assert_int_equal(ndirty(), (EXTENTS + COMING) * EACH - atomic_get(&pa.purged) / sc.page);
+    assert_int_equal(ndirty(), (EXTENTS + COMING) * EACH - atomic_get(&pa.purged_bytes) / sc.page);
     pa_decay(&pa, now);
-    assert_in_range(atomic_get(&pa.purged) / sc.page, 1, most);
+    assert_in_range(atomic_get(&pa.purged_bytes) / sc.page, 1, most);
     check_pages(&pa, 0);
     atomic_set_release(&pa.hooks, NULL);
     pages_end(&pa);
@@ -358,11 +358,11 @@ test_counters(void **state) {
     extent_t *whole = alloc_pages(&pa, 64);
     pa_dalloc(&pa, whole);
     pa_purge_all(&pa);
-    assert_int_equal(atomic_get(&pa.purged), 64 * sc.page);
-    assert_int_equal(atomic_get(&pa.dirty.purges.npurges), 1);
-    assert_int_equal(atomic_get(&pa.dirty.purges.nmadvise), 1);
+    assert_int_equal(atomic_get(&pa.purged_bytes), 64 * sc.page);
+    assert_int_equal(atomic_get(&pa.dirty.purges.npasses), 1);
+    assert_int_equal(atomic_get(&pa.dirty.purges.ncalls), 1);
     pa_purge_all(&pa);
-    assert_int_equal(atomic_get(&pa.dirty.purges.npurges), 1);
+    assert_int_equal(atomic_get(&pa.dirty.purges.npasses), 1);
     pages_end(&pa);
 }
 

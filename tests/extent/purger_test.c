@@ -244,7 +244,7 @@ check_sleeps(size_t npages, unsigned least, unsigned most) {
     assert_in_range(rounds, least, most);
     assert_int_equal(ndirty(), 0);
     assert_true(end_time >= 500 * MS && end_time <= SECOND);
-    assert_int_equal(atomic_get(&pa.purged), npages * sc.page);
+    assert_int_equal(atomic_get(&pa.purged_bytes), npages * sc.page);
     end();
 }
 
@@ -362,7 +362,7 @@ test_batched_purging_of_neighbours(void **state) {
     pa_purge_all(&pa);
     assert_int_equal(ncalls, 1);
     assert_int_equal(nbytes, 200 * sc.page);
-    assert_int_equal(atomic_get(&pa.dirty.purges.nmadvise), 1);
+    assert_int_equal(atomic_get(&pa.dirty.purges.ncalls), 1);
     end();
 }
 
@@ -377,8 +377,8 @@ test_one_call_for_each_extent(void **state) {
     pa_purge_all(&pa);
     assert_int_equal(ncalls, 100);
     assert_int_equal(nbytes, 300 * sc.page);
-    assert_int_equal(atomic_get(&pa.dirty.purges.nmadvise), 100);
-    assert_int_equal(atomic_get(&pa.dirty.purges.npurges), 1);
+    assert_int_equal(atomic_get(&pa.dirty.purges.ncalls), 100);
+    assert_int_equal(atomic_get(&pa.dirty.purges.npasses), 1);
     free_all(live, 100);
     end();
 }
@@ -393,7 +393,7 @@ test_no_small_calls(void **state) {
     run_purger(&end_time);
     assert_int_equal(nbytes, 1000 * sc.page);
     assert_in_range(ncalls, 10, 1000 / 16 + 1);
-    assert_int_equal(atomic_get(&pa.dirty.purges.nmadvise), ncalls);
+    assert_int_equal(atomic_get(&pa.dirty.purges.ncalls), ncalls);
     end();
 }
 

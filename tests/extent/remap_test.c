@@ -90,7 +90,7 @@ end_with(const row_t *row, extent_t *e) {
 
 static size_t
 remapped_pages(void) {
-    return atomic_get(&pa.remapped) / sc.page;
+    return atomic_get(&pa.remapped_bytes) / sc.page;
 }
 
 static void
@@ -267,7 +267,7 @@ test_relocation(void **state) {
     extent_t *e = make_large(7);
     extent_t *to = pa_relocate(&pa, e, LARGE * sc.page, sc_index(LARGE * sc.page));
     assert_relocated(to, row.room);
-    assert_int_equal(atomic_get(&pa.relocated), ROOM * sc.page);
+    assert_int_equal(atomic_get(&pa.relocated_bytes), ROOM * sc.page);
     assert_int_equal(remapped_pages(), 2 * PIECE);
     assert_int_equal(atomic_get(&pa.dirty.extents.npages), 0);
     assert_true(holds(row.room, ROOM, 0));
@@ -284,7 +284,7 @@ test_relocation_is_refused(void **state) {
     extent_t *to = pa_relocate(&pa, e, LARGE * sc.page, sc_index(LARGE * sc.page));
     atomic_set(&fault_slot, NULL);
     assert_relocated(to, row.room);
-    assert_int_equal(atomic_get(&pa.relocated), 0);
+    assert_int_equal(atomic_get(&pa.relocated_bytes), 0);
     end_with(&row, to);
 }
 
@@ -499,7 +499,7 @@ test_loss_of_a_place(void **state) {
     assert_null(pa_relocate(&pa, e, LARGE * sc.page, sc_index(LARGE * sc.page)));
     atomic_set(&fault_slot, NULL);
     assert_true(holds(e->addr, ROOM, 7));
-    assert_int_equal(atomic_get(&pa.relocated), 0);
+    assert_int_equal(atomic_get(&pa.relocated_bytes), 0);
     check_pages(&pa, (ROOM + 2 * WALL) * sc.page);
     end_with(&row, e);
 }
@@ -552,7 +552,7 @@ test_relocation_that_moves_its_first_part_only(void **state) {
     extent_t *to = pa_relocate(&pa, e, LARGE * sc.page, sc_index(LARGE * sc.page));
     atomic_set(&fault_slot, NULL);
     assert_relocated(to, row.room);
-    assert_int_equal(atomic_get(&pa.relocated), 0);
+    assert_int_equal(atomic_get(&pa.relocated_bytes), 0);
     end_with(&row, to);
 }
 
