@@ -60,6 +60,8 @@ test("set takes booleans", function()
     test.equal(la.get "thread.tcache.enabled", false)
     test.equal(la.set("thread.tcache.enabled", true), true)
     test.equal(la.get "thread.tcache.enabled", true)
+    test.equal(la.set("thread.tcache.enabled", 0.0), true) -- a whole number, as the text "0"
+    test.equal(la.get "thread.tcache.enabled", false)
     assert(la.set("thread.tcache.enabled", old))
 end)
 

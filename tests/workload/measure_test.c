@@ -1,5 +1,5 @@
 /*
- * histogram_test.c -- percentiles stay within the promised error, whatever the magnitude; merging loses nothing.
+ * measure_test.c -- percentiles stay within the promised error, whatever the magnitude; merging loses nothing.
  */
 #include "cmocka_all.h"
 
@@ -129,5 +129,5 @@ main(void) {
         cmocka_unit_test(test_percentiles_of_ten), cmocka_unit_test(test_empty_and_extreme),
         cmocka_unit_test(test_never_above_max),    cmocka_unit_test(test_merge),
     };
-    return cmocka_run_group_tests_name("workload/histogram", tests, NULL, NULL);
+    return cmocka_run_group_tests_name("workload/measure", tests, NULL, NULL);
 }
