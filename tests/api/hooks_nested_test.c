@@ -115,7 +115,7 @@ no_memory_inside(fault_kind_t kind) {
     return kind == fault_metadata && depth > 0;
 }
 
-/* Without memory inside of a hook, nothing is given back to make room: that would ask hooks again. */
+/* Without memory inside of a hook, nothing is given back to make room: that would call hooks again. */
 static void
 test_no_memory(void **state) {
     (void)state;

@@ -149,7 +149,7 @@ within_one(const char *addr, size_t size) {
         found = addr >= grants[i].addr && addr + size <= grants[i].addr + grants[i].size;
     }
     pthread_mutex_unlock(&grants_mutex);
-    demand(found, "a hook was asked about pages that are not of one region");
+    demand(found, "a hook was called for pages that are not of one region");
 }
 
 /* Some of it is accessible, some must be committed first; some reads as zeros, some does not. */

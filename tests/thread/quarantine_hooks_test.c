@@ -124,7 +124,7 @@ end(void **state) {
 
 /* ---- an automatic arena with hooks ---- */
 
-/* What waits is in use: no hook is asked before it leaves. */
+/* Waiting objects are in use: no hook is called before they leave. */
 static void
 test_what_waits_leaves_by_hooks(void **state) {
     (void)state;
@@ -142,7 +142,7 @@ test_what_waits_leaves_by_hooks(void **state) {
     assert_true(wrapped[0].npurges > before);
 }
 
-/* The hooks that are asked are those of the moment. */
+/* The hooks that are called are the present ones. */
 static void
 test_hooks_replaced_meanwhile(void **state) {
     (void)state;
@@ -225,7 +225,7 @@ ask_for_too_much(void) {
     wrong |= lunalloc_malloc((size_t)1 << 30) != NULL;
 }
 
-/* Without memory inside of a hook, nothing leaves to make room: that would ask hooks again. */
+/* Without memory inside of a hook, nothing leaves to make room: that would call hooks again. */
 static void
 test_no_memory_inside(void **state) {
     (void)state;
