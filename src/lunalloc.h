@@ -26,12 +26,20 @@ extern "C" {
 
 /* ---- 1. allocation ---------------------------------------------------------------------------------------------- */
 
+/*
+ * As ISO C and POSIX have them; sizes and alignments are in bytes. If there is no memory, or the size is too large, the
+ * result is NULL and errno ENOMEM. A size of 0 is served as 1, except by realloc with a block: opt.zero_realloc says
+ * whether that frees the block and returns NULL (the default), allocates, or aborts.
+ */
 LUNALLOC_API void *lunalloc_malloc(size_t size);
 LUNALLOC_API void *lunalloc_calloc(size_t count, size_t size);
 LUNALLOC_API void *lunalloc_realloc(void *ptr, size_t size);
 LUNALLOC_API void lunalloc_free(void *ptr);
+/* alignment: a power of two, at least sizeof(void *). 0, or EINVAL or ENOMEM; then *out and errno are unchanged. */
 LUNALLOC_API int lunalloc_posix_memalign(void **out, size_t alignment, size_t size);
+/* alignment: a power of two, or else NULL and EINVAL. size need not be a multiple of it. */
 LUNALLOC_API void *lunalloc_aligned_alloc(size_t alignment, size_t size);
+/* Bytes of a block that may be used: at least as many as were requested. 0 for NULL. */
 LUNALLOC_API size_t lunalloc_usable_size(const void *ptr);
 /* C23. `size` and `alignment` must be those of the allocation; ptr may be NULL. */
 LUNALLOC_API void lunalloc_free_sized(void *ptr, size_t size);
@@ -60,6 +68,8 @@ LUNALLOC_API void free_aligned_sized(void *ptr, size_t alignment, size_t size);
 #define MALLOCX_TCACHE_NONE  MALLOCX_TCACHE(-1)
 #define MALLOCX_ARENA(i)     ((int)(((unsigned)(i) + 1) << 20))
 
+/* Allocates. NULL if there is no memory or `size` is too large; errno is not set, here and below. A size of 0 counts as
+ * 1. */
 LUNALLOC_API void *lunalloc_mallocx(size_t size, int flags);
 /* Resizes in place or by moving. NULL if memory is exhausted: the block is unchanged. A size of 0 counts as 1. */
 LUNALLOC_API void *lunalloc_rallocx(void *ptr, size_t size, int flags);

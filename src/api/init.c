@@ -1,5 +1,5 @@
-/* init.c -- the order of boot, and early blocks. Nothing that boot calls allocates from the allocator before thread_self
- * is set. */
+/* init.c -- the order of boot, and early blocks. Nothing that boot calls allocates from the allocator before
+ * thread_self is set. */
 #include "api/init.h"
 
 #include "api/print.h"
@@ -85,8 +85,8 @@ early_free(void *ptr) {
 
 /* ---- boot ---- */
 
-/* Thread caches leave an arena little to do, so several running threads hardly contend for one, while each further arena
- * costs partly used slabs and free pages of its own (measured by scripts/sweep, opt.narenas). */
+/* Thread caches leave an arena little to do, so several running threads hardly contend for one, while each further
+ * arena costs partly used slabs and free pages of its own (measured by scripts/sweep, opt.narenas). */
 #define PROCESSORS_PER_ARENA 2
 
 /* The quota of a control group costs some system calls, so it is read only if it can change the number of arenas. */

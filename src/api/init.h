@@ -3,9 +3,9 @@
  * the time until then. Each entry point that may be the first calls init_boot.
  *
  * Early blocks. Boot itself may bring allocations about: a function of the C library that it calls may be a preloaded
- * library's, and the application's malloc_message may do anything. These blocks come from one region of addresses, front
- * to back, each with its size before it. Freed memory is reused only if it was the last block. Early blocks outlive boot
- * and may be freed at any time: after boot, a free leaves them alone.
+ * library's, and the application's malloc_message may do anything. These blocks come from one region of addresses,
+ * front to back, each with its size before it. Freed memory is reused only if it was the last block. Early blocks
+ * outlive boot and may be freed at any time: after boot, a free leaves them alone.
  *
  * Synchronization: init_boot is thread-safe. The thread that boots allocates and frees early blocks; later, any thread
  * may ask for their sizes.

@@ -3,8 +3,8 @@
  * calls the slow one (slow.h).
  *
  * Each has a lunalloc_ name; the standard names are aliases of these, defined only in variants that replace the C
- * library's allocator. The aliases are declared here, because the C library's declarations have attributes that an alias
- * would have to repeat.
+ * library's allocator. The aliases are declared here, because the C library's declarations have attributes that an
+ * alias would have to repeat.
  */
 #include "api/fast.h"
 #include "base/check.h"

@@ -23,6 +23,7 @@ write_message(void *opaque, const char *text) {
     message_write(text, strlen(text));
 }
 
+/* J chooses JSON, O OpenMetrics. */
 static lunalloc_format_t
 format_of(const char *opts) {
     return strchr(opts, 'J') != NULL ? LUNALLOC_JSON : strchr(opts, 'O') != NULL ? LUNALLOC_OPENMETRICS : LUNALLOC_TEXT;

@@ -101,6 +101,7 @@ slow_calloc(size_t size) {
     return ptr != NULL && !zeroed ? memset(ptr, 0, size) : ptr;
 }
 
+/* Aligned requests have no fast path of their own: a class that is aligned enough is tried here first. */
 void *
 slow_aligned(size_t alignment, size_t size) {
     bool zeroed = false;
@@ -118,6 +119,7 @@ slow_aligned(size_t alignment, size_t size) {
     return hit ? ptr : alloc_class(thread, szind, placement, &zeroed);
 }
 
+/* The page map has the class of each object that may enter a thread's cache, and 0 of others. */
 size_t
 slow_usable_size(const void *ptr) {
     witness_no_core_lock();
@@ -175,6 +177,7 @@ slow_realloc(void *ptr, size_t size) {
 
 /* ---- frees ---- */
 
+/* An address beyond LG_VADDR bits is misuse, which dispatch_free reports; the page map would be read out of bounds. */
 void
 slow_free(void *ptr) {
     witness_no_core_lock();

@@ -1,7 +1,7 @@
 /*
- * slow.h -- the slow paths of the standard functions. Entry points call these where the fast path (fast.h) failed or does
- * not apply: at a thread's first call, for a refill or flush of its cache, for large sizes, alignments and resizing, and
- * for misuse. The work is done by thread/dispatch.h and thread/resize.h.
+ * slow.h -- the slow paths of the standard functions. Entry points call these where the fast path (fast.h) failed or
+ * does not apply: at a thread's first call, for a refill or flush of its cache, for large sizes, alignments and
+ * resizing, and for misuse. The work is done by thread/dispatch.h and thread/resize.h.
  *
  * Thread-safe. Allocations that return NULL set errno to ENOMEM.
  */

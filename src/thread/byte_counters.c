@@ -79,6 +79,7 @@ byte_counters_forget_report(void) {
     atomic_set(&reports.running, false);
 }
 
+/* A report may allocate, so the next one may fall due while it runs: it is skipped. */
 static void
 report_once(void) {
     if (!atomic_exchange_explicit(&reports.running, true, memory_order_acquire)) {
@@ -117,6 +118,7 @@ byte_counters_update_tracked(thread_t *thread) {
     }
 }
 
+/* An exact thread adds; for others a note only says when to compute the totals. */
 void
 byte_counters_note(thread_t *thread, uint64_t allocated, uint64_t freed) {
     byte_counters_t *bytes = &thread->bytes;

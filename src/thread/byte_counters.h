@@ -1,6 +1,6 @@
 /*
- * byte_counters.h -- how many bytes a thread has allocated and freed, and its peak of bytes in use. Use it for per-thread
- * statistics (thread.allocated, thread.peak) and for reports at intervals of bytes (opt.stats_interval).
+ * byte_counters.h -- how many bytes a thread has allocated and freed, and its peak of bytes in use. Use it for
+ * per-thread statistics (thread.allocated, thread.peak) and for reports at intervals of bytes (opt.stats_interval).
  *
  * The hot path counts nothing; a reading computes the totals:
  *   allocated = requested from the thread's cache (tcache_count.h) + direct_allocated
@@ -8,9 +8,9 @@
  * A reading is exact, and takes half a nanosecond for each class that the thread has used.
  *
  * A thread is *exact* once it has asked for the address of a total: from then on each of its calls takes a slow path
- * (thread_see_calls) and adds its size, so that the totals and the peak in memory are exact at every moment. A thread is
- * *tracked* once it has asked for its peak, and also while reports are due: each slow path updates the totals, at most
- * TCACHE_PERIOD allocations of a class, or a stack of frees, apart. An exact thread is tracked, too.
+ * (thread_see_calls) and adds its size, so that the totals and the peak in memory are exact at every moment. A thread
+ * is *tracked* once it has asked for its peak, and also while reports are due: each slow path updates the totals, at
+ * most TCACHE_PERIOD allocations of a class, or a stack of frees, apart. An exact thread is tracked, too.
  *
  * The calling thread's own functions, unless said otherwise.
  */
@@ -67,8 +67,8 @@ COLD void byte_counters_update_tracked(thread_t *thread);
 
 /* ---- reports ---- */
 
-/* Has `report` called each time that all threads together have allocated `interval` bytes more; no lock is held then,
- * and the next call waits until it has returned. Boot only, before the first thread; all threads are tracked then. */
+/* Has `report` called each time that all threads together have allocated `interval` bytes more. No lock is held then; a
+ * report that falls due while one runs is skipped. Boot only, before the first thread: all threads are tracked then. */
 void byte_counters_report_each(uint64_t interval, void (*report)(void));
 /* Is a report set? Any thread. */
 bool byte_counters_reports(void);

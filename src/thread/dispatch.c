@@ -1,4 +1,12 @@
-/* dispatch.c -- from caches and arenas to callers, and back. */
+/*
+ * dispatch.c -- from caches and arenas to callers, and back.
+ *
+ * How an allocation is served, first match first:
+ *   cached    the cache covers the class: pop; else refill from the arena (tcache.c). The object is a sample if a
+ *             countdown has ended that says so
+ *   uncached  straight from the arena: a sample, a large or a small object
+ *   again     the same, after all unused memory was given back
+ */
 #include "thread/dispatch.h"
 
 #include "arena/arenas_special.h"
@@ -36,6 +44,8 @@ dispatch_tick(thread_t *thread) {
     }
 }
 
+/* Counts a slow-path event. Not inside of a hook: a tick could call hooks again. thread_exited is shared by threads, so
+ * it never ticks. */
 static inline void
 count_event(thread_t *thread) {
     if (thread == &thread_exited || UNLIKELY(hooks_running())) {
@@ -46,6 +56,7 @@ count_event(thread_t *thread) {
     }
 }
 
+/* One load and one compare where nothing has changed. */
 static inline void
 refresh_if_stale(thread_t *thread) {
     if (UNLIKELY(atomic_get(&thread->config_generation) != config_generation_latest())) {
@@ -60,6 +71,7 @@ dispatch_housekeep(thread_t *thread) {
     count_event(thread);
 }
 
+/* Adds bytes to the counters of a tracked thread. Others compute their totals on demand (byte_counters.h). */
 static inline void
 note_bytes(thread_t *thread, size_t allocated, size_t freed) {
     if (UNLIKELY(thread->bytes.tracked)) {
@@ -73,11 +85,13 @@ dispatch_count_direct(thread_t *thread, size_t allocated, size_t freed) {
     note_bytes(thread, allocated, freed);
 }
 
+/* Is any mode on? One test keeps all modes off the common path. */
 static inline bool
 modes_apply(void) {
     return UNLIKELY(atomic_get(&options.modes) != 0);
 }
 
+/* Zeros take precedence over junk. Memory that reads as zeros already is not written. */
 COLD void
 dispatch_fill(void *at, size_t size, bool *zeroed) {
     bool zero = modes_on(MODE_ZERO) != 0;
@@ -109,6 +123,8 @@ dispatch_arena(thread_t *thread, arena_t *wanted, uint32_t szind) {
     return LIKELY(szind < arenas_oversize_from) ? own : oversize_arena(own);
 }
 
+/* A sample, if the profiler draws this allocation; else a large or a small object. `named`: the caller or the thread
+ * chose this arena, so a large allocation may not come from another one. */
 static void *
 alloc_from_arena(thread_t *thread, arena_t *arena, bool named, uint32_t szind, size_t alignment, bool *zeroed) {
     void *ptr = sample_now(szind) ? arena_malloc_sampled(arena, szind, alignment, zeroed) : NULL;
@@ -120,6 +136,7 @@ alloc_from_arena(thread_t *thread, arena_t *arena, bool named, uint32_t szind, s
     return ptr != NULL ? ptr : arena_malloc_small(arena, szind, thread->bin_shard);
 }
 
+/* Counts the request itself: no cache does. */
 static void *
 alloc_uncached(thread_t *thread, arena_t *wanted, uint32_t szind, size_t alignment, bool *zeroed) {
     refresh_if_stale(thread);
@@ -146,6 +163,8 @@ refill_cache(thread_t *thread, source_t source, uint32_t szind) {
     return LIKELY(ptr == NULL) ? tcache_alloc_slow(source.cache, arena, thread->bin_shard, szind) : ptr;
 }
 
+/* The fast path has tried the thread's own cache for sizes up to SC_LOOKUP_MAX. In other cases the cache is tried here,
+ * after countdowns that predate a change of sampling have been drawn again. */
 static void *
 alloc_cached(thread_t *thread, source_t source, uint32_t szind) {
     void *ptr;
@@ -159,6 +178,7 @@ alloc_cached(thread_t *thread, source_t source, uint32_t szind) {
     return refill_cache(thread, source, szind);
 }
 
+/* One attempt. A request that needs more alignment than a page bypasses the cache. */
 static void *
 alloc_once(thread_t *thread, source_t source, uint32_t szind, size_t alignment, bool *zeroed) {
     bool cached = source.cache != NULL && szind < source.cache->ncached && alignment <= sc.page;
@@ -225,6 +245,7 @@ freed_in_modes(thread_t *thread, void *ptr) {
     return false;
 }
 
+/* Straight to the arena, whatever the object's class; any address that is not a live allocation is misuse. */
 static void
 free_uncached(thread_t *thread, void *ptr) {
     count_event(thread);
@@ -234,6 +255,7 @@ free_uncached(thread_t *thread, void *ptr) {
     dispatch_count_direct(thread, 0, size);
 }
 
+/* An event is counted only if the stack is full: the push of an exact thread or an explicit cache is a hit. */
 static void
 free_cached(thread_t *thread, cache_t *cache, uint32_t szind, void *ptr) {
     if (!cache_bin_push(&cache->bins[szind + 1], ptr)) {

@@ -22,8 +22,8 @@ typedef struct {
 
 /*
  * Allocates an object of a class, at an alignment (1: the class's own is enough). *zeroed says whether zeros are wanted
- * and is set to whether the object reads as zeros. NULL if there is no memory, even after a second attempt, before which
- * the arenas' unused regions and the thread's quarantine are given back.
+ * and is set to whether the object reads as zeros. NULL if there is no memory, even after a second attempt, before
+ * which the arenas' unused regions and the thread's quarantine are given back.
  *
  * The fast path has tried the thread's own cache, if it serves the class, and may have counted the bin down to 0.
  */

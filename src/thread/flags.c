@@ -58,6 +58,7 @@ flags_alloc(thread_t *thread, const request_t *request) {
 
 /* ---- batches ---- */
 
+/* As dispatch_alloc does it for a single block. */
 static void
 fill_block(void *ptr, size_t size, bool zero) {
     bool zeroed = false;
@@ -82,6 +83,7 @@ take_blocks(arena_t *arena, uint32_t bin_shard, uint32_t szind, void **ptrs, siz
     return got;
 }
 
+/* Up to n blocks of a small class, with what each slow path does beside them. Returns how many. */
 static size_t
 alloc_run(thread_t *thread, const request_t *request, void **ptrs, size_t n) {
     arena_t *arena = dispatch_arena(thread, request->source.arena, request->szind);

@@ -1,6 +1,6 @@
 /*
- * flags.h -- the extended requests (lunalloc.h: MALLOCX_...): turns flags into a request, and serves it. Use it behind
- * the functions that take flags.
+ * flags.h -- the extended requests (lunalloc.h: MALLOCX_...): turns flags into a request and serves it. Each
+ * entry point that takes flags calls these.
  *
  *    31        20 19         8 7 6 5         0
  *   [ arena + 1  | cache + 2  |.|z| lg(align) ]
@@ -31,8 +31,8 @@ bool flags_request(thread_t *thread, size_t size, int flags, request_t *out);
 /* Allocates as requested. NULL if there is no memory. */
 void *flags_alloc(thread_t *thread, const request_t *request);
 /*
- * Fills ptrs with up to n blocks of one kind, straight from the slabs of an arena, in runs: a bin's lock is acquired once
- * for many blocks. Returns how many; fewer than n only if flags_request fails, or if there is no memory.
+ * Fills ptrs with up to n blocks of one kind, straight from the slabs of an arena, in runs: a bin's lock is acquired
+ * once for many blocks. Returns how many; fewer than n only if flags_request fails, or if there is no memory.
  */
 size_t flags_alloc_batch(thread_t *thread, void **ptrs, size_t n, size_t size, int flags);
 

@@ -129,8 +129,8 @@ ring_push(quarantine_t *q, void *ptr, uint32_t szind) {
     counter_add(&q->held[szind], 1);
 }
 
-/* Checks the oldest object and returns it to its arena. That may run hooks, so it is the last step. The object is made to
- * differ from junk: when it is allocated again and freed unwritten, it does not look like a waiting one. */
+/* Checks the oldest object and returns it to its arena. That may run hooks, so it is the last step. The object is made
+ * to differ from junk: when it is allocated again and freed unwritten, it does not look like a waiting one. */
 static void
 release_oldest(quarantine_t *q) {
     void *ptr = *slot(q, 0);

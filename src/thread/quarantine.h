@@ -1,15 +1,15 @@
 /*
  * quarantine.h -- freed objects that wait before they may be used again, so that writes after free and double frees are
- * detected. Each thread has a queue, oldest first, of at most as many bytes as options.modes says and QUARANTINE_MAX_OBJECTS
- * objects.
+ * detected. Each thread has a queue, oldest first, of at most as many bytes as options.modes says and
+ * QUARANTINE_MAX_OBJECTS objects.
  *
  * An object enters when it is freed, once the caller has checked that it is live (arena_expect_live). It is filled with
- * JUNK_FREED. When it leaves, any other content is misuse, because it was written to after the free; a second free while
- * it waits is misuse, too. These do not enter: objects larger than the limit, objects of manual arenas (which may be
- * reset at any time), samples of the profiler, and objects freed inside of a hook.
+ * JUNK_FREED. When it leaves, any other content is misuse, because it was written to after the free; a second free
+ * while it waits is misuse, too. These do not enter: objects larger than the limit, objects of manual arenas (which may
+ * be reset at any time), samples of the profiler, and objects freed inside of a hook.
  *
- * Waiting objects count as cached. They return to their arenas when the thread's cache is flushed, when the limit falls,
- * when the thread ends, and when it finds no memory.
+ * Waiting objects count as cached. They return to their arenas when the thread's cache is flushed, when the limit
+ * falls, when the thread ends, and when it finds no memory.
  *
  * Synchronization: the owning thread; quarantine_count says otherwise.
  */

@@ -36,6 +36,7 @@ thread_refresh(thread_t *thread) {
     tcache_redraw(&thread->cache);
 }
 
+/* A caller without a state, as before boot, has nothing to refresh. */
 void
 threads_request_refresh(void) {
     config_generation_bump();
@@ -50,6 +51,7 @@ threads_request_flush(void) {
     threads_request_refresh();
 }
 
+/* Other modes may change at the same time, on other threads. */
 void
 modes_set(uint64_t mask, uint64_t modes) {
     uint64_t old = atomic_get(&options.modes);

@@ -60,6 +60,7 @@ note_resized(thread_t *thread, const extent_t *e, size_t old, size_t size) {
     }
 }
 
+/* In a mode of frees nothing shrinks in place: the old block must be freed whole (modes.h). */
 bool
 resize_in_place(thread_t *thread, extent_t *e, uint32_t szind) {
     witness_no_core_lock();
@@ -106,6 +107,7 @@ resize_large(thread_t *thread, extent_t *e, const request_t *request) {
     return anywhere ? resize_by_remap(thread, e, request->szind) : NULL;
 }
 
+/* The old block stays whole until the copy is complete, so a failure changes nothing. */
 static void *
 resize_by_copy(thread_t *thread, const request_t *request, void *ptr, size_t old_size) {
     bool zeroed = false;

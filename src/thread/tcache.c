@@ -1,4 +1,10 @@
-/* tcache.c -- objects between the stacks of a cache and the arenas. */
+/*
+ * tcache.c -- moves objects between the stacks of a cache and the arenas, in batches: a refill or a flush takes a bin's
+ * lock once for many objects.
+ *
+ * Functions of arenas may run extent hooks, and a hook may allocate from this cache or free into it. So the stack is
+ * consistent before each such call, and is read again after it.
+ */
 #include "thread/tcache.h"
 
 #include "arena/sample.h"
@@ -51,6 +57,7 @@ stack_end(const cache_cold_t *cold) {
     return cold->slots + ((size_t)1 << cold->lg_slots);
 }
 
+/* Readers on other threads load head and empty one by one (cache_bin.h), so each is stored whole. */
 static void
 set_bounds(cache_bin_t *bin, const cache_cold_t *cold, void **head) {
     bin->full = (uint16_t)(uintptr_t)cold->slots;
@@ -101,6 +108,7 @@ drop_oldest(cache_bin_t *bin, uint32_t n) {
     cache_bin_set_head(bin, head + n);
 }
 
+/* Slabs that become empty are deleted after the objects have left the stack. */
 static void
 flush_small(cache_bin_t *bin, const cache_cold_t *cold, uint32_t n) {
     list_t emptied;
@@ -189,8 +197,8 @@ alloc_past_stack(cache_t *cache, arena_t *arena, uint32_t bin_shard, uint32_t sz
 }
 
 /*
- * One object for the caller and more for the stack, if there is one. A new slab may run hooks, which may allocate and so
- * change the stack: what is missing is computed again after each.
+ * One object for the caller and more for the stack, if there is one. A new slab may run hooks, which may allocate and
+ * so change the stack: what is missing is computed again after each.
  */
 static void *
 refill(cache_t *cache, arena_t *arena, uint32_t bin_shard, uint32_t szind) {
@@ -255,6 +263,8 @@ push_or_grow(cache_t *cache, uint32_t szind, void *ptr) {
                                         grow_stack(cache, szind) && cache_bin_push(bin, ptr));
 }
 
+/* Push; else grow and push; else flush half and push. What still does not fit goes to its arena: a cache without memory
+ * for a stack passes everything on. */
 void
 tcache_free_slow(cache_t *cache, uint32_t szind, void *ptr) {
     witness_no_core_lock();

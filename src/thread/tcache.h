@@ -1,7 +1,7 @@
 /*
  * tcache.h -- the mechanics of a cache (cache.h): fill, grow, flush, fit and collect its stacks. Call these where the
- * hot path found a bin empty or full, or where a cache must give back what it holds. Which arena serves, and what else a
- * slow path does, the caller decides (dispatch.h); when stacks grow and how much a refill brings: tcache_depth.h.
+ * hot path found a bin empty or full, or where a cache must give back what it holds. Which arena serves, and what else
+ * a slow path does, the caller decides (dispatch.h); when stacks grow and how much a refill brings: tcache_depth.h.
  *
  * One thread at a time uses a cache: its own, or an explicit one.
  */

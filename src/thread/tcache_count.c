@@ -1,4 +1,9 @@
-/* tcache_count.c -- countdowns of allocations, and the sums that follow from them. */
+/*
+ * tcache_count.c -- countdowns of allocations, and the sums that are computed from them.
+ *
+ * A bin's `remain` falls by one with each allocation. A countdown starts again with remain = period and nrequests =
+ * requests + period, so requests = nrequests - remain holds before and after.
+ */
 #include "thread/tcache_count.h"
 
 #include "arena/sample.h"
@@ -66,6 +71,7 @@ restart_countdown(cache_t *cache, uint32_t bin_index) {
 
 /* ---- requests ---- */
 
+/* `counted` includes the whole of the present countdown; tcache_requested subtracts its rest. */
 void
 tcache_count_first_use(cache_t *cache, uint32_t szind) {
     cache->used |= UINT64_C(1) << (szind + 1);
@@ -82,6 +88,8 @@ tcache_count_request(cache_t *cache, uint32_t szind) {
     return UNLIKELY(ended) && restart_countdown(cache, szind + 1);
 }
 
+/* Reads again if a countdown started meanwhile. The acquire loads order both reads of nrequests around that of
+ * remain. */
 uint64_t
 tcache_requests(const cache_t *cache, uint32_t szind) {
     const cache_bin_t *bin = &cache->bins[szind + 1];

@@ -2,10 +2,10 @@
  * tcaches.h -- explicit caches ("tcache.create", MALLOCX_TCACHE): an application creates one, gets its number, and any
  * thread may name that number in a call. Use one to keep a task's objects together, whatever thread runs it.
  *
- * The table of caches is thread-safe. A cache itself is not: the application sees to it that one call at a time allocates
- * from it, frees into it, flushes or destroys it. It may hold objects of any arena; those of a manual arena must be
- * flushed before that arena is reset or destroyed. After a fork, the child may use each cache that no thread was using
- * then.
+ * The table of caches is thread-safe. A cache itself is not: the application sees to it that one call at a time
+ * allocates from it, frees into it, flushes or destroys it. It may hold objects of any arena; those of a manual arena
+ * must be flushed before that arena is reset or destroyed. After a fork, the child may use each cache that no thread
+ * was using then.
  */
 #ifndef LUNALLOC_THREAD_TCACHES_H
 #define LUNALLOC_THREAD_TCACHES_H

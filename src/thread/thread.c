@@ -80,6 +80,7 @@ threads_prefork(void) {
     lock_prefork(&lock);
 }
 
+/* Only one thread exists and it holds the lock, through the fork. */
 static void
 keep_only(thread_t *only) NO_THREAD_SAFETY {
     list_init(&threads);
@@ -117,6 +118,7 @@ thread_has_no_cache(const thread_t *thread) {
     return thread->uncached || !options.tcache;
 }
 
+/* A mode must see every call, so it keeps the cache at no class. */
 void
 thread_refit(thread_t *thread) {
     bool on = thread_is_cached(thread) && modes_on(MODES_ALL) == 0;
@@ -139,6 +141,7 @@ thread_set_most_cached(thread_t *thread, uint32_t n) {
     }
 }
 
+/* Zeroed bins are empty and full, so both fast paths fail on a front. */
 bool
 thread_see_calls(thread_t *thread) {
     if (thread == &thread_exited || thread->front != NULL) {
@@ -164,6 +167,7 @@ thread_delete_front(thread_t *thread) {
 
 /* ---- the thread's arena ---- */
 
+/* Under the threads' lock, so that sums of requests over threads and arenas stay exact (threads_lock). */
 static void
 set_arena(thread_t *thread, arena_t *arena) {
     threads_lock();
@@ -173,6 +177,7 @@ set_arena(thread_t *thread, arena_t *arena) {
     threads_unlock();
 }
 
+/* The cache is emptied, so that the next allocations are the new arena's. */
 void
 thread_bind(thread_t *thread, arena_t *arena) {
     arena_t *old = atomic_get(&thread->arena);

@@ -3,16 +3,16 @@
  * threads. Use thread_self on fast paths, thread_here or thread_get (thread_life.h) elsewhere.
  *
  * The only thread-local variable of the fast path is the 8-byte pointer thread_self (initial-exec: reading it is one
- * instruction, and a dlopen'ed library still finds room). It starts at thread_uninitialised, whose zeroed bins are empty
- * and full: a thread's first call takes the slow path, and thread_get gives the thread a state of its own. After the
- * thread's exit it is thread_exited: allocation still works, uncached.
+ * instruction, and a dlopen'ed library still finds room). It starts at thread_uninitialised, whose zeroed bins are
+ * empty and full: a thread's first call takes the slow path, and thread_get gives the thread a state of its own. After
+ * the thread's exit it is thread_exited: allocation still works, uncached.
  *
  * A thread whose every call must be seen (thread_see_calls) has thread_self at a *front*: zeroed bins, and behind them
  * the owner, laid out as a cache begins. Each call then takes a slow path, which finds the thread through the owner and
  * serves from its cache as the fast path would have. So only slow paths tell fronts from threads, by one load.
  *
  *   thread_self -> thread_uninitialised   owner NULL
- *   thread_self -> thread                 owner = thread, which thread_exited is, too
+ *   thread_self -> thread                 owner = thread; likewise for thread_exited
  *   thread_self -> front                  owner = thread, thread->front = front
  *
  * Synchronization: functions that take a thread_t * are the calling thread's own, unless said otherwise.
@@ -87,9 +87,9 @@ void thread_delete_front(thread_t *thread);
 /* ---- all threads ---- */
 
 /*
- * While the lock is held, no thread begins, ends or changes its arena. Then the requests of a class by the threads of an
- * arena are, modulo 2^64, the sum of what their caches count and what the arena does (arena_t's requests): a thread that
- * moves subtracts what its cache has counted from the new arena's and adds it to the old one's.
+ * While the lock is held, no thread begins, ends or changes its arena. Then the requests of a class by the threads of
+ * an arena are, modulo 2^64, the sum of what their caches count and what the arena does (arena_t's requests): a thread
+ * that moves subtracts what its cache has counted from the new arena's and adds it to the old one's.
  */
 void threads_lock(void) ACQUIRE(role_threads);
 void threads_unlock(void) RELEASE(role_threads);

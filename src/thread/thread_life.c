@@ -55,6 +55,8 @@ thread_end(void *value) {
 
 /* ---- birth ---- */
 
+/* The state of a thread, not listed yet. NULL if there is no memory. Its config generation is 0: its first slow path
+ * refreshes it. */
 static thread_t *
 thread_new(arena_t *arena) {
     thread_t *thread = metadata_block_alloc(LG_THREAD);
@@ -97,6 +99,7 @@ thread_boot(void) {
     }
 }
 
+/* Without memory the present call runs as thread_exited; the next one tries again. */
 thread_t *
 thread_begin(void) {
     arena_t *arena = arenas_bind_auto();

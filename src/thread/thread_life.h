@@ -1,6 +1,6 @@
 /*
- * thread_life.h -- birth and end of threads: a thread gets its state (thread.h) at its first slow path and loses it when
- * it exits; a fork leaves one thread in the child. Use thread_get where the calling thread must have a state.
+ * thread_life.h -- birth and end of threads: a thread gets its state (thread.h) at its first slow path and loses it
+ * when it exits; a fork leaves one thread in the child. Use thread_get where the calling thread must have a state.
  */
 #ifndef LUNALLOC_THREAD_THREAD_LIFE_H
 #define LUNALLOC_THREAD_THREAD_LIFE_H
@@ -23,8 +23,8 @@ void thread_boot(void);
 /* Do new threads start with `unsampled` set? thread_uninitialised has the same. Any thread writes. */
 extern _Atomic bool thread_born_unsampled;
 
-/* Empty (NULL) unless the layers above fill it: called when a thread has ended that had a state, and at most THREADS_FEW
- * are left. No lock is held. */
+/* Empty (NULL) unless the layers above fill it: called when a thread has ended that had a state, and at most
+ * THREADS_FEW are left. No lock is held. */
 extern void (*_Atomic threads_fewer)(void);
 #define THREADS_FEW 128
 

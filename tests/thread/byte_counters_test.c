@@ -1,6 +1,7 @@
 /*
- * byte_counters_test.c -- bytes that a thread has allocated and freed: exact at every reading, whatever path each call took;
- * the totals read through pointers; and the peak. Each test works in a thread of its own, which begins with nothing.
+ * byte_counters_test.c -- bytes that a thread has allocated and freed: exact at every reading, whatever path each call
+ * took; the totals read through pointers; and the peak. Each test works in a thread of its own, which begins with
+ * nothing.
  */
 #include "../api/support.h"
 #include "extent/metadata.h"
