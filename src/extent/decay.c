@@ -7,7 +7,7 @@
 #define LG_WEIGHT 20
 
 /*
- * h(i / DECAY_STEPS) in fixed point of LG_WEIGHT bits, by integers alone:
+ * The curve, h(i / DECAY_STEPS), in fixed point of LG_WEIGHT bits, by integers alone:
  * h = i^3 * (6 i^2 - 15 i N + 10 N^2) / N^5 with N = DECAY_STEPS; the product stays below 2^62 for N = 200.
  */
 static uint64_t
@@ -31,24 +31,26 @@ decay_init(decay_t *decay, int64_t ms, uint64_t now) {
     decay->epoch = now;
 }
 
-/* Pages that came since the last look are the youngest. Pages that went are taken from the youngest on. */
+/* Pages that entered since the latest advance are the youngest. Pages that were reused are taken from the youngest
+ * slots. */
 static void
 account(decay_t *decay, size_t npages) {
     if (npages >= decay->last) {
         decay->backlog[0] += npages - decay->last;
     } else {
-        size_t gone = decay->last - npages;
-        for (unsigned i = 0; i < DECAY_STEPS && gone > 0; i++) {
-            size_t here = decay->backlog[i] < gone ? decay->backlog[i] : gone;
+        size_t reused = decay->last - npages;
+        for (unsigned i = 0; i < DECAY_STEPS && reused > 0; i++) {
+            size_t here = decay->backlog[i] < reused ? decay->backlog[i] : reused;
             decay->backlog[i] -= here;
-            gone -= here;
+            reused -= here;
         }
     }
     decay->last = npages;
 }
 
+/* Every page becomes so many steps older. */
 static void
-shift(decay_t *decay, uint64_t steps) {
+shift_backlog(decay_t *decay, uint64_t steps) {
     unsigned n = steps < DECAY_STEPS ? (unsigned)steps : DECAY_STEPS;
     memmove(decay->backlog + n, decay->backlog, (DECAY_STEPS - n) * sizeof decay->backlog[0]);
     memset(decay->backlog, 0, n * sizeof decay->backlog[0]);
@@ -59,19 +61,19 @@ decay_advance(decay_t *decay, uint64_t now, size_t npages) {
     uint64_t steps = now < decay->epoch ? 0 : (now - decay->epoch) / decay->interval;
     if (steps > 0) {
         decay->epoch += steps * decay->interval;
-        shift(decay, steps);
+        shift_backlog(decay, steps);
     }
     account(decay, npages);
     return steps > 0;
 }
 
-/* Pages of slot i came at some time within a step: they are at least so old. */
+/* The least age of the pages of slot i, which entered at some time within a step. */
 static uint64_t
 least_age(const decay_t *decay, unsigned i, uint64_t now) {
     return i == 0 || now < decay->epoch ? 0 : now - decay->epoch + (i - 1) * decay->interval;
 }
 
-/* Who sets the time that is set already does not stop it. Ages are rounded down: a change never makes a page older. */
+/* Setting the same time again and again does not stop decay. Ages are rounded down: a change makes no page older. */
 void
 decay_set(decay_t *decay, int64_t ms, uint64_t now, size_t npages) {
     decay_advance(decay, now, npages);
@@ -92,7 +94,7 @@ decay_set(decay_t *decay, int64_t ms, uint64_t now, size_t npages) {
     }
 }
 
-/* What the curve will leave in so many steps, to the nearest page: a lone page stays for half of the time. ms > 0. */
+/* The limit after so many steps, rounded to the nearest page: a lone page stays for half of the decay time. ms > 0. */
 static size_t
 limit_after(const decay_t *decay, unsigned steps) {
     uint64_t sum = 0;
@@ -120,7 +122,7 @@ decay_deadline(const decay_t *decay) {
     return decay->ms > 0 ? decay->epoch + decay->interval : UINT64_MAX;
 }
 
-/* The limit falls from step to step, down to 0: halving finds the first one that is low enough. */
+/* The limit falls from step to step, down to 0: a binary search finds the first step where it is low enough. */
 uint64_t
 decay_due(const decay_t *decay, size_t least) {
     if (decay->ms <= 0 || decay->last == 0) {

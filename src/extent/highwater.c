@@ -1,17 +1,17 @@
-/* highwater.c -- one sum, its maximum, and who is told. */
+/* highwater.c -- one sum, its maximum, and the slot. */
 #include "extent/highwater.h"
 
 static _Atomic size_t mapped;
 static _Atomic size_t mark;
-static _Atomic(highwater_slot_t *) told;
-static _Atomic bool telling; /* set while the slot runs, on whatever thread */
+static _Atomic(highwater_slot_t *) highwater_slot;
+static _Atomic bool running; /* set while the slot runs, on any thread */
 
 void
 highwater_set_slot(highwater_slot_t *slot) {
-    atomic_set_release(&told, slot);
+    atomic_set_release(&highwater_slot, slot);
 }
 
-/* True if `now` is higher than ever. */
+/* Raises the maximum. True if `now` is a new one. */
 static bool
 raise_mark(size_t now) {
     size_t old = atomic_get(&mark);
@@ -26,13 +26,13 @@ raise_mark(size_t now) {
 void
 highwater_add(size_t size) {
     size_t now = atomic_add(&mapped, size) + size;
-    highwater_slot_t *slot = atomic_get_acquire(&told);
+    highwater_slot_t *slot = atomic_get_acquire(&highwater_slot);
     if (!raise_mark(now) || slot == NULL) {
         return;
     }
-    if (!atomic_exchange_explicit(&telling, true, memory_order_acquire)) {
+    if (!atomic_exchange_explicit(&running, true, memory_order_acquire)) {
         slot(now);
-        atomic_set_release(&telling, false);
+        atomic_set_release(&running, false);
     }
 }
 

@@ -1,9 +1,12 @@
 /*
- * highwater.h -- the address space mapped by all arenas together, and a slot that is told of each new high.
+ * highwater.h -- the address space mapped by all arenas together, and a slot that is called at each new maximum.
  *
- * The slot runs on the thread whose allocation mapped the region, without any lock of the core, perhaps in the middle
- * of an internal allocation. It may allocate and free, and so map regions itself: while it runs, on whatever thread,
- * further highs are recorded but not told. So it is never entered twice and never waited for. Thread-safe.
+ * The profiler fills the slot, to dump a profile at each new maximum (prof.gdump). The slot runs on the thread whose
+ * allocation mapped a region, without locks of the core, perhaps in the middle of an internal allocation. It may
+ * allocate and free, and so map regions itself. While it runs, on any thread, further maxima are recorded, and the slot
+ * is not called for them: it is never entered twice, and no thread waits for it.
+ *
+ * Thread-safe.
  */
 #ifndef LUNALLOC_EXTENT_HIGHWATER_H
 #define LUNALLOC_EXTENT_HIGHWATER_H
@@ -12,14 +15,14 @@
 
 typedef void highwater_slot_t(size_t mapped);
 
-/* Empty by default; whoever fills it keeps the function valid. */
+/* Empty by default. The function stays valid forever. */
 void highwater_set_slot(highwater_slot_t *slot);
 
-/* Called by region.c, without locks, after a region came or went; bytes. */
+/* Called without locks after a region was mapped (or unmapped); bytes. */
 void highwater_add(size_t size);
 void highwater_sub(size_t size);
 
-/* Highest sum so far, bytes. */
+/* The maximum so far, bytes. */
 size_t highwater_mark(void);
 
 #endif

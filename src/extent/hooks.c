@@ -1,11 +1,11 @@
-/* hooks.c -- the system, or the application, behind one set of functions. */
+/* hooks.c -- calls the system or the application's hooks; the system's operations in the types of hooks. */
 #include "extent/hooks.h"
 
 #include "base/witness.h"
 #include "os/pages.h"
 
-/* Calls of hooks that this thread is in. Not a field of the thread's own structure: threads that have ended, whose last
- * destructors may still free, share one (thread_exited). */
+/* How many calls of hooks this thread is in. Not a field of the thread's structure: threads that have exited, whose
+ * last destructors may still free, share one (thread_exited). */
 static __thread unsigned depth __attribute__((tls_model("initial-exec")));
 
 bool
@@ -13,8 +13,9 @@ hooks_running(void) {
     return depth > 0;
 }
 
+/* After a hook returned: leaves it, and inverts its answer. */
 static bool
-done(bool refused) {
+hook_done(bool refused) {
     depth--;
     return !refused;
 }
@@ -45,7 +46,7 @@ hook_dalloc(extent_hooks_t *hooks, void *addr, size_t size, bool committed, uint
         return false;
     }
     depth++;
-    return done(hooks->dalloc(hooks, addr, size, committed, arena));
+    return hook_done(hooks->dalloc(hooks, addr, size, committed, arena));
 }
 
 void
@@ -72,7 +73,7 @@ hook_commit(extent_hooks_t *hooks, void *addr, size_t size, uint32_t arena) {
         return false;
     }
     depth++;
-    return done(hooks->commit(hooks, addr, size, 0, size, arena));
+    return hook_done(hooks->commit(hooks, addr, size, 0, size, arena));
 }
 
 bool
@@ -85,7 +86,7 @@ hook_decommit(extent_hooks_t *hooks, void *addr, size_t size, uint32_t arena) {
         return false;
     }
     depth++;
-    return done(hooks->decommit(hooks, addr, size, 0, size, arena));
+    return hook_done(hooks->decommit(hooks, addr, size, 0, size, arena));
 }
 
 bool
@@ -98,7 +99,7 @@ hook_purge_lazy(extent_hooks_t *hooks, void *addr, size_t size, uint32_t arena) 
         return false;
     }
     depth++;
-    return done(hooks->purge_lazy(hooks, addr, size, 0, size, arena));
+    return hook_done(hooks->purge_lazy(hooks, addr, size, 0, size, arena));
 }
 
 bool
@@ -111,7 +112,7 @@ hook_purge_forced(extent_hooks_t *hooks, void *addr, size_t size, uint32_t arena
         return false;
     }
     depth++;
-    return done(hooks->purge_forced(hooks, addr, size, 0, size, arena));
+    return hook_done(hooks->purge_forced(hooks, addr, size, 0, size, arena));
 }
 
 bool
@@ -121,7 +122,7 @@ hook_split(extent_hooks_t *hooks, void *addr, size_t size, size_t size_a, bool c
         return false;
     }
     depth++;
-    return done(hooks->split(hooks, addr, size, size_a, size - size_a, committed, arena));
+    return hook_done(hooks->split(hooks, addr, size, size_a, size - size_a, committed, arena));
 }
 
 bool
@@ -131,10 +132,10 @@ hook_merge(extent_hooks_t *hooks, void *a, size_t size_a, void *b, size_t size_b
         return false;
     }
     depth++;
-    return done(hooks->merge(hooks, a, size_a, b, size_b, committed, arena));
+    return hook_done(hooks->merge(hooks, a, size_a, b, size_b, committed, arena));
 }
 
-/* ---- the system, in the types of an application's hooks: true means "not done" ---- */
+/* ---- the system's operations as hooks: true means "refused" ------------------------------------------------------ */
 
 static void *
 system_alloc(extent_hooks_t *hooks, void *new_addr, size_t size, size_t alignment, bool *zero, bool *commit,

@@ -1,4 +1,4 @@
-/* mappings.c -- the bits, which lie beside the page map's entries. */
+/* mappings.c -- the borders' bits, which are beside the page map's entries, and two counters. */
 #include "extent/mappings.h"
 
 #include "base/atomic.h"
@@ -14,7 +14,7 @@ mappings_may_move(void) {
 
 typedef _Atomic uint64_t word_t;
 
-/* The word that has a granule's bit; NULL beyond what was ever ours, where the last border may be. */
+/* The word with a granule's bit. NULL where no region ever was: the last border may be there. */
 static word_t *
 word_of(uintptr_t granule) {
     uintptr_t leaf = atomic_get_acquire(&pagemap_classes.leaf[granule >> LG_LEAF]);
@@ -22,36 +22,36 @@ word_of(uintptr_t granule) {
 }
 
 static void
-count(size_t n, bool more) {
+count_borders(size_t n, bool more) {
     if (n != 0) {
         atomic_add(&nborders, more ? n : -n);
     }
 }
 
 static void
-set(uintptr_t addr) {
+set_border(uintptr_t addr) {
     uintptr_t granule = addr >> LG_GRANULE;
     word_t *word = word_of(granule);
     uint64_t bit = UINT64_C(1) << (granule & 63);
     if (word != NULL) {
-        count((atomic_fetch_or_explicit(word, bit, memory_order_relaxed) & bit) == 0, true);
+        count_borders((atomic_fetch_or_explicit(word, bit, memory_order_relaxed) & bit) == 0, true);
     }
 }
 
-/* Granules first .. last of one word. */
+/* Removes the borders of granules first .. last, of one word. */
 static void
 clear_in_word(uintptr_t first, uintptr_t last) {
     word_t *word = word_of(first);
     uint64_t mask = UINT64_MAX >> (63 - (last - first)) << (first & 63);
     if (word != NULL && (atomic_get(word) & mask) != 0) {
         uint64_t old = atomic_fetch_and_explicit(word, ~mask, memory_order_relaxed);
-        count((size_t)__builtin_popcountll(old & mask), false);
+        count_borders((size_t)__builtin_popcountll(old & mask), false);
     }
 }
 
-/* Borders at from, and beyond it, below to. */
+/* Removes the borders in [from, to). */
 static void
-clear(uintptr_t from, uintptr_t to) {
+clear_borders(uintptr_t from, uintptr_t to) {
     uintptr_t first = from >> LG_GRANULE, end = to >> LG_GRANULE;
     while (first < end) {
         uintptr_t last = (first | 63) < end - 1 ? (first | 63) : end - 1;
@@ -62,12 +62,12 @@ clear(uintptr_t from, uintptr_t to) {
 
 void
 mappings_moved(uintptr_t addr, size_t size) {
-    clear(addr + ((uintptr_t)1 << LG_GRANULE), addr + size);
-    set(addr);
-    set(addr + size);
+    clear_borders(addr + ((uintptr_t)1 << LG_GRANULE), addr + size);
+    set_border(addr);
+    set_border(addr + size);
 }
 
-/* Granules of the word of `granule`, from it on, that have borders; bit 0 is its own. */
+/* The bits of a granule and of those after it in its word; bit 0 is its own. */
 static uint64_t
 borders_from(uintptr_t granule) {
     word_t *word = word_of(granule);
@@ -82,7 +82,7 @@ mappings_carried(uintptr_t from, uintptr_t to, size_t size) {
         uint64_t rest = borders_from(granule);
         for (uintptr_t at = granule; rest != 0 && at < end; at++, rest >>= 1) {
             if ((rest & 1) != 0) {
-                set(to + ((at - first) << LG_GRANULE));
+                set_border(to + ((at - first) << LG_GRANULE));
             }
         }
     }
@@ -90,7 +90,7 @@ mappings_carried(uintptr_t from, uintptr_t to, size_t size) {
 
 void
 mappings_unmapped(uintptr_t addr, size_t size) {
-    clear(addr, addr + size);
+    clear_borders(addr, addr + size);
 }
 
 size_t

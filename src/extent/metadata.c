@@ -5,9 +5,10 @@
 #include "base/bits.h"
 #include "os/pages.h"
 
-/* The first mapping; later ones double up to the last. Untouched pages cost nothing. */
-#define BLOCK_MIN ((size_t)256 << 10)
-#define BLOCK_MAX ((size_t)8 << 20)
+/* The size of the first mapping; each one after it is twice as large, up to the largest. Untouched pages cost nothing.
+ */
+#define MAPPING_MIN ((size_t)256 << 10)
+#define MAPPING_MAX ((size_t)8 << 20)
 
 typedef struct free_block {
     struct free_block *next;
@@ -16,7 +17,7 @@ typedef struct free_block {
 static lock_t lock = LOCK_INITIALIZER(RANK_METADATA);
 static uintptr_t bump GUARDED_BY(role_metadata);
 static uintptr_t bump_end GUARDED_BY(role_metadata);
-static size_t next_block GUARDED_BY(role_metadata) = BLOCK_MIN;
+static size_t next_mapping GUARDED_BY(role_metadata) = MAPPING_MIN;
 static free_block_t *recycled[METADATA_LG_MAX + 1] GUARDED_BY(role_metadata);
 /* Written under the lock, read at any time. */
 static _Atomic size_t bytes;
@@ -31,20 +32,21 @@ metadata_unlock(void) RELEASE(role_metadata) NO_THREAD_SAFETY {
     lock_release(&lock);
 }
 
+/* Maps memory for `size` bytes and more. The end of the mapping before is wasted. */
 static bool
-new_block(size_t size) REQUIRES(role_metadata) {
-    size_t want = size > next_block ? align_up(size, BLOCK_MIN) : next_block;
-    void *block = pages_map(want, pages_size());
-    if (block == NULL && want > size) {
+map_more(size_t size) REQUIRES(role_metadata) {
+    size_t want = size > next_mapping ? align_up(size, MAPPING_MIN) : next_mapping;
+    void *mapping = pages_map(want, pages_size());
+    if (mapping == NULL && want > size) {
         want = align_up(size, pages_size());
-        block = pages_map(want, pages_size());
+        mapping = pages_map(want, pages_size());
     }
-    if (block == NULL) {
+    if (mapping == NULL) {
         return false;
     }
-    bump = (uintptr_t)block;
+    bump = (uintptr_t)mapping;
     bump_end = bump + want;
-    next_block = next_block * 2 > BLOCK_MAX ? BLOCK_MAX : next_block * 2;
+    next_mapping = next_mapping * 2 > MAPPING_MAX ? MAPPING_MAX : next_mapping * 2;
     return true;
 }
 
@@ -52,7 +54,7 @@ static void *
 bump_alloc(size_t size, size_t alignment) REQUIRES(role_metadata) {
     uintptr_t start = align_up(bump, alignment);
     if (bump == 0 || start + size > bump_end) {
-        if (!new_block(size)) {
+        if (!map_more(size)) {
             return NULL;
         }
         start = bump;

@@ -1,4 +1,4 @@
-/* pagemap.c -- the leaves and what is written into them. */
+/* pagemap.c -- makes leaves, and writes entries. */
 #include "extent/pagemap.h"
 
 #include "base/check.h"
@@ -8,11 +8,11 @@
 #define LEAF_ENTRIES ((size_t)1 << LG_LEAF)
 #define GRANULE      ((size_t)1 << LG_GRANULE)
 
-/* Sparse, and so behind the variables that every process touches: common symbols come last. */
+/* Mostly untouched. Common symbols are linked last, so it is not among the variables that every process touches. */
 __attribute__((common)) pagemap_classes_t pagemap_classes;
 static lock_t lock = LOCK_INITIALIZER(RANK_PAGEMAP);
 
-/* Both leaves of one root entry, and the bits. */
+/* Maps both leaves of one root entry, and the bits. */
 static bool
 make_leaf(uintptr_t root) {
     char *leaves = pages_map(PAGEMAP_EXTENTS_BYTES + LEAF_ENTRIES * sizeof(uint16_t) + LEAF_ENTRIES / 8, pages_size());

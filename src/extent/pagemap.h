@@ -1,22 +1,24 @@
 /*
- * pagemap.h -- address -> size class in three loads without a test; address -> descriptor.
+ * pagemap.h -- the page map: address -> size class in three loads without a branch; address -> descriptor.
  *
- * Two levels, per granule of 2^12 bytes: a static root indexed by addr >> 30, leaves of 2^18 entries made when a region
- * appears. Two kinds of leaf:
- *   classes   two bytes: the bin index (szind + 1) << LG_CACHE_BIN if a pointer here may go to a thread's cache, else
- *             0. Set for every granule of a slab, and for the first granule of a large allocation that caches take.
- *   extents   a pointer to the descriptor: for the first and the last granule of every registered extent, and for
- *             every granule of a slab.
+ * free() looks up the class, slow paths look up the descriptor, and merging finds an extent's neighbours.
  *
- * The root holds offsets from an all-zero leaf, so that an address that never was ours reads 0 through an untouched
- * root:
- *   class(addr) = zero_leaf[leaf[addr >> 30] + (addr >> 12) % 2^18], in units of the leaf's entries
- * The extents of a root entry lie just before its classes, in one mapping; behind them lies a bit for each granule,
- * which is mappings.h's.
+ * Two levels, per granule of 2^12 bytes: a static root indexed by addr >> 30, and leaves of 2^18 entries, which are
+ * made when a region is mapped. Two kinds of leaf: classes   two bytes: the bin index (szind + 1) << LG_CACHE_BIN if a
+ * pointer here may enter a thread's cache, else 0. Set for every granule of a slab, and for the first granule of a
+ * large allocation that caches take. extents   a pointer to the descriptor: for the first and the last granule of every
+ * extent, and for every granule of a slab.
  *
- * Synchronization: entries are written by whoever owns the extent (layout rule, extent.h); leaves are created under
- * RANK_PAGEMAP and never removed. Entries are atomic; the fast path's reads rely on the application's own
- * synchronisation when a pointer passes between threads.
+ * The root has offsets from an all-zero leaf, in entries. So an address that never was in a region reads class 0
+ * through a root entry of 0: class(addr) = zero_leaf[leaf[addr >> 30] + (addr >> 12) % 2^18] One mapping has both
+ * leaves of a root entry, and a bit per granule, which is used by mappings.h:
+ *
+ *   | extents: 2^18 pointers | classes: 2^18 x 2 bytes | 2^18 bits |
+ *                            ^ leaf[root]
+ *
+ * Synchronization: entries are atomic, and written by the owner of the extent (layout rule, extent.h). Leaves are made
+ * under RANK_PAGEMAP and never removed. The fast path's reads rely on the application's own synchronisation when a
+ * pointer passes between threads.
  */
 #ifndef LUNALLOC_EXTENT_PAGEMAP_H
 #define LUNALLOC_EXTENT_PAGEMAP_H
@@ -35,14 +37,13 @@ typedef struct {
 
 extern pagemap_classes_t pagemap_classes;
 
-/* An entry by its distance from the zero leaf, which it need not be part of: computed as integers, which may wrap. */
+/* The entry at a distance from the zero leaf, which it need not be part of: computed with integers, which may wrap. */
 ALWAYS_INLINE _Atomic uint16_t *
 pagemap_class_at(uintptr_t place) {
     return (_Atomic uint16_t *)((uintptr_t)pagemap_classes.zero_leaf + place * sizeof(uint16_t));
 }
 
-/* Where a thread's cache keeps the class of this pointer's allocation; 0 if caches do not take it. ptr must be below
- * 2^47. */
+/* The offset of this pointer's bin in a thread's cache; 0 if caches do not take it. ptr must be below 2^47. */
 ALWAYS_INLINE size_t
 pagemap_bin_offset(const void *ptr) {
     uintptr_t addr = (uintptr_t)ptr;
@@ -57,26 +58,26 @@ pagemap_class(const void *ptr) {
     return (uint32_t)(pagemap_bin_offset(ptr) >> LG_CACHE_BIN);
 }
 
-/* Makes sure that [addr, addr + size) has leaves. False without memory. */
+/* Makes the leaves of [addr, addr + size). False without memory. */
 bool pagemap_ensure(uintptr_t addr, size_t size);
 
 typedef _Atomic(extent_t *) pagemap_entry_t;
 
 #define PAGEMAP_EXTENTS_BYTES (sizeof(pagemap_entry_t) << LG_LEAF)
 
-/* The leaf of extents that belongs to a leaf of classes. */
+/* The leaf of extents beside a leaf of classes. */
 static inline pagemap_entry_t *
 pagemap_extents_at(uintptr_t classes) {
     return (pagemap_entry_t *)((uintptr_t)pagemap_class_at(classes) - PAGEMAP_EXTENTS_BYTES);
 }
 
-/* Behind it, a bit per granule. */
+/* The bits after it, one per granule. */
 static inline _Atomic uint64_t *
 pagemap_bits_at(uintptr_t classes) {
     return (_Atomic uint64_t *)(uintptr_t)pagemap_class_at(classes + ((uintptr_t)1 << LG_LEAF));
 }
 
-/* The descriptor registered at this address's granule, or NULL. Any address may be asked. */
+/* The descriptor in the entry of this address's granule, or NULL. For any address. */
 static inline extent_t *
 pagemap_extent(uintptr_t addr) {
     uintptr_t root = addr >> LG_LEAF_SPAN;
@@ -89,15 +90,16 @@ pagemap_extent(uintptr_t addr) {
                : atomic_get_acquire(&pagemap_extents_at(leaf)[addr >> LG_GRANULE & ((1U << LG_LEAF) - 1)]);
 }
 
-/* The first and last granule of [addr, addr + size); e may be NULL. */
+/* Sets the entries of the first and the last granule of [addr, addr + size); e may be NULL. */
 void pagemap_set_boundary(uintptr_t addr, size_t size, extent_t *e);
-/* Every granule of a slab, and its class bytes; and the reverse, which leaves the boundary registered. */
+/* Sets both entries of every granule of a slab; and clears them again, but for the descriptor of its first and last
+ * granule. */
 void pagemap_set_slab(extent_t *e, uint8_t bin_index);
 void pagemap_clear_slab(const extent_t *e);
-/* The class byte of an address's granule; 0 for none. */
+/* Sets the class of an address's granule; 0: none. */
 void pagemap_set_class(uintptr_t addr, uint8_t bin_index);
 
-/* For its figures. */
+/* The lock, for its counters. */
 lock_t *pagemap_mutex(void);
 
 void pagemap_prefork(void);
