@@ -1,5 +1,5 @@
 /*
- * guard.h -- guard pages: the last page of an extent, beyond the size that was asked for, which faults when touched.
+ * guard.h -- guard pages: the last page of an extent, beyond the requested size, which faults when touched.
  *
  * For arenas with the `guard` setting, whose pages are the system's. A guard page is a mapping of its own, of which a
  * process may have a limited number (mappings.h): where that is used up, an extent has none and counts in nunguarded.

@@ -57,7 +57,7 @@ end_with(extent_t *a, extent_t *b) {
     pages_end(&pa);
 }
 
-/* Where retained pages are not committed, nothing is combined. */
+/* Where retained pages are not committed, there is no cross-state coalescing. */
 static void
 need_committed(void) {
     row_t row = make_row(true, false);
@@ -192,7 +192,7 @@ set_hooks(fault_kind_t kind) {
     return false;
 }
 
-/* Hooks that come while the layout is locked are not asked: they would be, with locks held. */
+/* Hooks that are set while the layout is locked are not called: locks would be held. */
 static void
 test_hooks_that_come_meanwhile(void **state) {
     (void)state;
@@ -221,5 +221,5 @@ main(void) {
         cmocka_unit_test(test_without_descriptors),
         cmocka_unit_test(test_hooks_that_come_meanwhile),
     };
-    return cmocka_run_group_tests_name("extent/combine", tests, boot_allocator, NULL);
+    return cmocka_run_group_tests_name("extent/coalesce_across", tests, boot_allocator, NULL);
 }

@@ -360,7 +360,7 @@ test_change_from_and_to_at_once(void **state) {
     assert_in_range(decay_limit(&decay), 299, 300);
 }
 
-/* Somebody who sets the time again and again, faster than a step lasts, must not stop time. */
+/* Setting the time again and again, faster than a step lasts, must not stop decay. */
 static void
 test_repeated_change_lets_time_pass(void **state) {
     (void)state;

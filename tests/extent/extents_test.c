@@ -193,7 +193,7 @@ check_members(void) {
 }
 
 static void
-ask(model_t *model) {
+query(model_t *model) {
     size_t npages = 1 + random_below(&model->seed, random_below(&model->seed, 2) == 0 ? 20 : 1200);
     size_t alignment = sc.page << (random_below(&model->seed, 3) == 0 ? random_below(&model->seed, 8) : 0);
     extent_t *e = fit(npages, alignment);
@@ -224,7 +224,7 @@ test_extents_t_best_fit_lru_and_page_accounting_against_model(void **state) {
     for (unsigned i = 0; i < OPERATIONS; i++) {
         item_t *item = &model.items[random_below(&model.seed, ITEMS)];
         item->member ? leave(item) : enter(&model, item);
-        ask(&model);
+        query(&model);
         if (i % 50 == 0) {
             check_members();
         }
@@ -434,7 +434,7 @@ test_extents_t_checker_finds_damage(void **state) {
 /* ---- spare descriptors ---- */
 
 /* Descriptors that come back are kept, no more than the limit, and go out again, the last one first; so that the
- * supply is not asked. */
+ * common supply is not used. */
 static void
 test_spare_descriptors(void **state) {
     (void)state;
@@ -458,7 +458,8 @@ test_spare_descriptors(void **state) {
     assert_int_equal(x.nspare, 0);
 }
 
-/* Parts of units and whole ones stand on two lists; when the unit changes, the order of age is that of both. */
+/* Members with and without whole huge pages are on two lists; when the hugepage size changes, both keep the order of
+ * age. */
 static void
 test_unit_keeps_the_order_of_age(void **state) {
     (void)state;

@@ -66,7 +66,7 @@ test_gdump_by_its_own_allocation(void **state) {
     end();
 }
 
-/* Slabs, caches, descriptors: whatever asks for the region, the dump may ask for the same thing again. */
+/* Slabs, caches, descriptors: the dump may need the very thing for which the region is mapped. */
 static void
 test_gdump_inside_an_internal_allocation(void **state) {
     (void)state;

@@ -70,7 +70,7 @@ test_members_missing(void **state) {
     }
 }
 
-/* What cannot be cut is asked for in the size that is needed. */
+/* A region that cannot be split is mapped in the size that is needed. */
 static void
 test_regions_without_split(void **state) {
     (void)state;
@@ -83,7 +83,7 @@ test_regions_without_split(void **state) {
     end();
 }
 
-/* Nothing but alloc: destruction leaves the memory to whoever gave it. */
+/* Nothing but alloc: destruction leaves the memory to its provider. */
 static void *given[4096];
 static size_t given_sizes[4096];
 static unsigned ngiven;

@@ -103,7 +103,7 @@ test_dalloc_refused(void **state) {
     end();
 }
 
-/* One that refuses is asked about one region at a purge, and about another at the next. */
+/* A hook that refuses is called for one region at a purge, and for another one at the next. */
 static void
 test_dalloc_refused_is_asked_once_a_purge(void **state) {
     (void)state;
@@ -141,7 +141,7 @@ test_dalloc_of_whole_regions_only(void **state) {
     end();
 }
 
-/* Destruction asks another hook, which cannot refuse. */
+/* Destruction calls another hook, which cannot refuse. */
 static void
 test_destroy(void **state) {
     (void)state;
@@ -249,7 +249,7 @@ test_split_refused_in_purge(void **state) {
     end();
 }
 
-/* Who is asked to split, and agrees, must not find that it did not happen: the descriptor is there before. */
+/* A split that the hook agreed to always happens: the descriptor is allocated before. */
 static bool
 no_metadata(fault_kind_t kind) {
     return kind == fault_metadata;
@@ -273,7 +273,7 @@ test_split_without_memory(void **state) {
 
 /* ---- merge ---- */
 
-/* Three neighbours are freed, the middle one last; which of its sides is asked first is no matter. */
+/* Three neighbours are freed, the middle one last; which of its sides is merged first does not matter. */
 static void
 free_three(bool left, bool right) {
     extent_t *e[3];

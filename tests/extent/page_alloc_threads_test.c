@@ -14,7 +14,7 @@
 #define OPERATIONS 20000
 
 static page_alloc_t pa;
-/* Whoever takes an extent out of a slot owns it. */
+/* The thread that takes an extent out of a slot owns it. */
 static extent_t *_Atomic slots[SLOTS];
 static atomic_bool finished;
 static atomic_uint damaged, refused;

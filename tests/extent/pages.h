@@ -60,7 +60,7 @@ walk_region(const region_t *region, layout_t *layout) {
     }
 }
 
-/* Reads the whole layout, with the locks held, so that it may be asked at any time. */
+/* Reads the whole layout, with the locks held, so that it may be read at any time. */
 static inline layout_t
 walk(page_alloc_t *pa) {
     layout_t layout = {.broken = NULL};

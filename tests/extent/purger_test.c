@@ -1,6 +1,6 @@
 /*
- * purger_test.c -- what a background purger is told and what it is asked to wait for, with a purger that only counts,
- * and with times that are made up; and what the calls that give memory back look like from outside.
+ * purger_test.c -- when the background thread is started and woken, and how long it may sleep, with a purger that only
+ * counts, and with times that are made up; and what the calls that give memory back look like from outside.
  */
 #include "pages.h"
 

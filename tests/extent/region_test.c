@@ -18,7 +18,7 @@
 static page_alloc_t pa;
 static size_t saved_limit;
 
-/* A growth limit of its own for one test: regions no larger than what is asked for. */
+/* A growth limit of its own for one test: regions no larger than the allocation. */
 static int
 smallest_regions(void **state) {
     (void)state;

@@ -33,7 +33,7 @@ fill(extent_t **extents) {
     }
 }
 
-/* One extent per region; each region is as large as the allocation that asked for it. */
+/* One extent per region; each region is as large as its allocation. */
 static void
 fill_regions(extent_t **extents) {
     size_t limit = atomic_get(&options.retain_grow_limit);

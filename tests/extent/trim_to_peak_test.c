@@ -1,6 +1,6 @@
 /*
- * peak_test.c -- fresh pages that would raise an arena's peak are paid for with dirty pages that have lain idle; what
- * is in circulation stays, and below the peak nothing is purged.
+ * trim_to_peak_test.c -- fresh pages that would raise an arena's peak are paid for with dirty pages that have lain
+ * idle; what is in circulation stays, and below the peak nothing is purged.
  */
 #include "pages.h"
 
@@ -150,5 +150,5 @@ main(void) {
         cmocka_unit_test(test_below_the_peak_nothing_is_purged),
         cmocka_unit_test(test_pages_that_never_decay_are_no_payment),
     };
-    return cmocka_run_group_tests_name("extent/peak", tests, boot_allocator, NULL);
+    return cmocka_run_group_tests_name("extent/trim_to_peak", tests, boot_allocator, NULL);
 }
