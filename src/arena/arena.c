@@ -8,6 +8,7 @@
 #include "extent/metadata.h"
 #include "os/clock.h"
 
+/* Metadata is zeroed, which is the initial state of counters and, in release builds, of bins. */
 arena_t *
 arena_new(uint32_t index, bool manual) {
     witness_no_core_lock();
@@ -30,6 +31,7 @@ arena_assign_bin_shard(arena_t *arena) {
     return atomic_add(&arena->nshards_assigned, 1);
 }
 
+/* Also for an index that is used again: the destroyed arena may have had other settings. */
 void
 arena_use_defaults(arena_t *arena, uint64_t now) {
     witness_no_core_lock();
@@ -44,6 +46,7 @@ arena_use_defaults(arena_t *arena, uint64_t now) {
     pa_set_thp(&arena->pages, (pages_thp_t)atomic_get(&options.thp));
 }
 
+/* All bins have one rank: their locks are taken in the order of classes, and of shards within a class. */
 void
 arena_lock_bins(arena_t *arena) NO_THREAD_SAFETY {
     for (uint32_t i = 0; i < sc.nsmall; i++) {
@@ -58,6 +61,7 @@ arena_unlock_bins(arena_t *arena) NO_THREAD_SAFETY {
     }
 }
 
+/* Takes the locks of one rank, so that the caller can take those of all arenas before it goes on to the next rank. */
 void
 arena_prefork(arena_t *arena, lock_rank_t rank) {
     switch (rank) {

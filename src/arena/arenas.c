@@ -26,6 +26,8 @@ arenas_unlock(void) NO_THREAD_SAFETY {
     lock_release(&table_lock);
 }
 
+/* The index of a destroyed arena keeps its arena_t, which gets the defaults again. The count rises last, so that a walk
+ * over the table finds the arena. */
 arena_t *
 arenas_make_locked(uint32_t index, bool manual) {
     arena_t *arena = atomic_get(&arenas_table[index]);
@@ -128,6 +130,7 @@ arenas_create(void) {
 
 /* ---- all arenas ---- */
 
+/* Fills the slot pa_overlaps_any: an arena's alloc hook must not return memory that any arena has. */
 static bool
 overlaps_any(uintptr_t addr, size_t size) {
     bool found = false;
@@ -148,6 +151,7 @@ arenas_boot(uint32_t nauto) {
     return made;
 }
 
+/* The number is stored before the locks of surplus shards are taken: see shards_lock_slow. */
 void
 arenas_set_nshards(uint32_t szind, uint32_t n) {
     witness_no_core_lock();
@@ -178,6 +182,7 @@ arenas_mutex(void) {
     return &table_lock;
 }
 
+/* Ranks rise over all arenas. */
 void
 arenas_prefork(void) {
     lock_prefork(&table_lock);

@@ -126,6 +126,7 @@ discount_thread(arena_t *arena) REQUIRES(role_arenas) {
     update_no_retain(arena);
 }
 
+/* Arena 0 serves if the slot's arena cannot be made. */
 arena_t *
 arenas_bind_auto(void) {
     arenas_lock();
@@ -186,6 +187,7 @@ arenas_rebind(arena_t *arena) {
     return target;
 }
 
+/* The config generation is raised last (release): a thread that sees it sees nauto and generation, too. */
 void
 arenas_set_nauto(uint32_t n) {
     witness_no_core_lock();

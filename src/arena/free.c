@@ -27,7 +27,8 @@ reject_free(const extent_t *e, const void *ptr) {
 
 /* ---- small allocations ---- */
 
-/* Frees those of ptrs that belong to one bin, moves the others to the front; returns how many these are. */
+/* Frees those of ptrs that belong to one bin, moves the others to the front; returns how many these are. A slab whose
+ * `bin` is this one stays in the bin while its lock is held. */
 static uint32_t
 flush_bin(bin_t *bin, void **ptrs, uint32_t n, list_t *emptied) {
     void **end = ptrs + n, **kept = ptrs;
@@ -45,6 +46,8 @@ flush_bin(bin_t *bin, void **ptrs, uint32_t n, list_t *emptied) {
     return (uint32_t)(kept - ptrs);
 }
 
+/* Takes each bin's lock once, for all of the pointers that belong there. The first pointer's bin is read without a
+ * lock, and checked under it (flush_bin): a slab that has left the bin meanwhile is looked up again. */
 void
 arena_push(void **ptrs, uint32_t n, list_t *emptied) {
     witness_no_core_lock();

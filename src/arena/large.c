@@ -122,6 +122,7 @@ arena_malloc_sampled(arena_t *arena, uint32_t szind, size_t alignment, bool *zer
     return (void *)e->addr;
 }
 
+/* pa_dalloc requires that the class has been cleared. */
 void
 arena_free_large(extent_t *e) {
     witness_no_core_lock();

@@ -13,6 +13,7 @@ shards_next_slow(bin_t *first, uint32_t *k) {
     return bin;
 }
 
+/* The table of the other shards; NULL if memory is exhausted. */
 static struct shards *
 make_table(bin_t *first) REQUIRES(role_bin) {
     struct shards *others = atomic_get(&first->others);
@@ -62,6 +63,7 @@ shards_lock_slow(bin_t *first, uint32_t szind, uint32_t bin_shard) NO_THREAD_SAF
     }
 }
 
+/* nslabs is read without the lock, so that shards without slabs are not locked. */
 uint32_t
 shards_take(bin_t *first, uint32_t from, uint32_t n, void **out) {
     uint32_t got = 0;

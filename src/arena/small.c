@@ -44,6 +44,7 @@ arena_delete_slab(arena_t *arena, extent_t *slab) {
 
 /* ---- regions ---- */
 
+/* A fill that finds no region is not counted: the caller adds a slab, and tries again. */
 uint32_t
 arena_take(arena_t *arena, uint32_t szind, uint32_t bin_shard, uint32_t n, void **out) {
     bin_t *first = &arena->bins[szind];
@@ -58,6 +59,7 @@ arena_take(arena_t *arena, uint32_t szind, uint32_t bin_shard, uint32_t n, void 
     return got;
 }
 
+/* The last resort, regions of any shard, is for exhausted memory alone: else threads would share shards. */
 uint32_t
 arena_fill(arena_t *arena, uint32_t szind, uint32_t bin_shard, uint32_t n, void **out) {
     witness_no_core_lock();
@@ -76,6 +78,7 @@ arena_malloc_small(arena_t *arena, uint32_t szind, uint32_t bin_shard) {
 
 /* ---- draining ---- */
 
+/* Takes one slab at a time, since giving it back may run hooks, which must not find the bin locked. */
 static void
 drain_bin(arena_t *arena, bin_t *bin) {
     extent_t *slab;
