@@ -1,4 +1,4 @@
-/* background.c -- the threads: their start and end, their rounds, fork. */
+/* background.c -- the threads: their rounds, their start and end, the end of the process, fork. */
 #include "control/background.h"
 
 #include "arena/arenas.h"
@@ -11,26 +11,27 @@
 
 #include <errno.h>
 
+/* ns */
 #define LEAST_SLEEP UINT64_C(1000000)
-/* When the system refused a thread, it is not asked again for so long. */
+/* After the system has refused a thread, the next attempt is made no sooner than this; ns. */
 #define RETRY_AFTER UINT64_C(1000000000)
 
 typedef struct {
-    os_thread_t thread;        /* Synchronization: role_background; its own. */
-    event_count_t event_count; /* Synchronization: its own. */
-    lock_t round;              /* Synchronization: its own; held while a system arena is purged. */
-    _Atomic bool running;      /* Synchronization: written under role_background, read at any time; to be joined. */
-    _Atomic bool ended;        /* Synchronization: the thread sets it, as its last act, who starts it clears it. */
-    _Atomic bool stop;         /* Synchronization: written under role_background, read at any time. */
-    _Atomic uint64_t runs;     /* Synchronization: the thread writes, read at any time. */
-    _Atomic uint64_t slept;    /* Synchronization: as runs; ns. */
+    os_thread_t thread;        /* Synchronization: role_background. */
+    event_count_t event_count; /* the thread sleeps on it. Synchronization: its own. */
+    lock_t round;              /* held while an arena of the system's memory is purged. Synchronization: its own. */
+    _Atomic bool running;      /* started, and not joined yet. Synchronization: written under role_background. */
+    _Atomic bool ended;        /* the thread's last act. Synchronization: set by the thread, cleared when it starts. */
+    _Atomic bool stop;         /* the thread is to end. Synchronization: written under role_background. */
+    _Atomic uint64_t runs;     /* rounds so far. Synchronization: written by the thread. */
+    _Atomic uint64_t slept;    /* ns so far. Synchronization: written by the thread. */
 } worker_t;
 
 static worker_t workers[BACKGROUND_MAX];
 static lock_t lock = LOCK_INITIALIZER(RANK_BACKGROUND);
-static _Atomic bool allowed;      /* Synchronization: any thread; never becomes false. */
-static _Atomic uint64_t retry_at; /* Synchronization: any thread; ns. */
-static _Atomic size_t most;       /* Synchronization: any thread; 0: as the option says. */
+static _Atomic bool allowed;      /* threads may start. Synchronization: any thread; never becomes false. */
+static _Atomic uint64_t retry_at; /* no thread starts before, ns. Synchronization: any thread. */
+static _Atomic size_t most;       /* as set by a control; 0: as the option says. Synchronization: any thread. */
 
 static void
 background_lock(void) ACQUIRE(role_background) NO_THREAD_SAFETY {
@@ -58,11 +59,13 @@ background_max(void) {
     return n != 0 ? n : options.max_background_threads;
 }
 
+/* The thread that an arena is assigned to, whether it runs or not. */
 static worker_t *
 own_server(uint32_t arena) {
     return &workers[arena % background_max()];
 }
 
+/* The thread that purges an arena now. */
 static worker_t *
 server_of(uint32_t arena) {
     worker_t *own = own_server(arena);
@@ -76,20 +79,20 @@ background_wake_time(uint64_t now, uint64_t due) {
 
 /* ---- a thread's rounds ---- */
 
-static bool start(worker_t *worker) REQUIRES(role_background);
+static bool start_worker(worker_t *worker) REQUIRES(role_background);
 
-/* Never waits for the lock: who holds it may be waiting for the calling thread's end. */
+/* Never waits for the lock: its holder may be waiting for the calling thread to end. */
 static void
-start_if_free(worker_t *worker) {
+start_worker_if_free(worker_t *worker) {
     if (background_try()) {
         if (background_is_on()) {
-            start(worker);
+            start_worker(worker);
         }
         background_unlock();
     }
 }
 
-/* An application's hooks may do anything, also fork: they run without the lock that fork takes. */
+/* Extent hooks are the application's and may do anything, fork included: they run without the lock that fork takes. */
 static uint64_t
 purge_arena(worker_t *worker, arena_t *arena) {
     if (pa_hooks(&arena->pages) != NULL) {
@@ -101,9 +104,9 @@ purge_arena(worker_t *worker, arena_t *arena) {
     return due;
 }
 
-/* One round through the arenas that this thread serves; when the next one is due. */
+/* Purges each arena that this thread serves. Returns when the next round is due. */
 static uint64_t
-go_round(worker_t *worker) {
+purge_round(worker_t *worker) {
     uint64_t earliest = UINT64_MAX;
     for (uint32_t i = 0; i < arenas_count(); i++) {
         arena_t *arena = arenas_get(i);
@@ -112,7 +115,7 @@ go_round(worker_t *worker) {
         }
         uint64_t due = purge_arena(worker, arena);
         if (due != UINT64_MAX && !is_running(own_server(i))) {
-            start_if_free(own_server(i));
+            start_worker_if_free(own_server(i));
         }
         earliest = due < earliest ? due : earliest;
     }
@@ -120,10 +123,10 @@ go_round(worker_t *worker) {
 }
 
 static void
-work(void *arg) {
+background_work(void *arg) {
     worker_t *worker = arg;
     while (!atomic_get(&worker->stop)) {
-        uint64_t due = go_round(worker);
+        uint64_t due = purge_round(worker);
         uint64_t now = clock_ns();
         counter_add(&worker->runs, 1);
         event_count_wait(&worker->event_count, background_wake_time(now, due));
@@ -135,7 +138,7 @@ work(void *arg) {
 /* ---- start and end ---- */
 
 static void
-join(worker_t *worker) REQUIRES(role_background) {
+join_worker(worker_t *worker) REQUIRES(role_background) {
     if (atomic_get(&worker->running)) {
         os_thread_join(&worker->thread);
         atomic_set_release(&worker->running, false);
@@ -143,24 +146,25 @@ join(worker_t *worker) REQUIRES(role_background) {
 }
 
 static bool
-start(worker_t *worker) {
+start_worker(worker_t *worker) {
     if (is_running(worker)) {
         return true;
     }
-    join(worker);
+    join_worker(worker);
     lock_init(&worker->round, RANK_ROUND);
     atomic_set(&worker->stop, false);
     atomic_set(&worker->ended, false);
     atomic_set_release(&worker->running, true);
-    if (!os_thread_start(&worker->thread, "lunalloc_purge", work, worker)) {
+    if (!os_thread_start(&worker->thread, "lunalloc_purge", background_work, worker)) {
         atomic_set_release(&worker->running, false);
         atomic_set(&retry_at, clock_ns() + RETRY_AFTER);
     }
     return is_running(worker);
 }
 
+/* Tells the threads from `first` on to end, and waits for none. */
 static void
-dismiss_from(size_t first) REQUIRES(role_background) {
+stop_from(size_t first) REQUIRES(role_background) {
     for (size_t i = first; i < BACKGROUND_MAX; i++) {
         atomic_set(&workers[i].stop, true);
         event_count_notify(&workers[i].event_count);
@@ -169,12 +173,13 @@ dismiss_from(size_t first) REQUIRES(role_background) {
 
 static void
 end_from(size_t first) REQUIRES(role_background) {
-    dismiss_from(first);
+    stop_from(first);
     for (size_t i = first; i < BACKGROUND_MAX; i++) {
-        join(&workers[i]);
+        join_worker(&workers[i]);
     }
 }
 
+/* Is the calling thread one of them? */
 static bool
 is_worker(void) {
     for (size_t i = 0; i < BACKGROUND_MAX; i++) {
@@ -188,7 +193,7 @@ is_worker(void) {
 /* ---- the process's last thread ---- */
 
 static void
-look_for_application(const thread_t *thread, void *found) {
+find_application_thread(const thread_t *thread, void *found) {
     bool own = false;
     for (size_t i = 0; i < BACKGROUND_MAX; i++) {
         own = own || atomic_get(&workers[i].thread.self) == thread->id;
@@ -196,16 +201,17 @@ look_for_application(const thread_t *thread, void *found) {
     *(bool *)found = *(bool *)found || !own;
 }
 
-/* None is left of those that have allocated: should there be others, the next one that does starts a thread again. If
- * the lock is taken, a thread of the application's has it. */
+/* Called when a thread has ended. If no thread of the application's is left that has allocated, stops the background
+ * threads, so that the process can end. Should others exist after all, the next one that takes pages starts thread 0
+ * again. If the lock is taken, its holder is a thread of the application's. */
 static void
-dismiss_if_alone(void) {
+stop_if_alone(void) {
     bool found = false;
     threads_lock();
-    thread_each(look_for_application, &found);
+    thread_each(find_application_thread, &found);
     threads_unlock();
     if (!found && background_try()) {
-        dismiss_from(0);
+        stop_from(0);
         background_unlock();
     }
 }
@@ -221,7 +227,7 @@ static void
 purger_start(void) {
     bool wanted = !is_running(&workers[0]) && atomic_get(&allowed);
     if (UNLIKELY(wanted) && clock_coarse_ns() >= atomic_get(&retry_at)) {
-        start_if_free(&workers[0]);
+        start_worker_if_free(&workers[0]);
     }
 }
 
@@ -239,12 +245,13 @@ background_is_on(void) {
     return atomic_get(&pa_purger) != NULL;
 }
 
+/* 0, or EAGAIN: then it is as on or off as it was. */
 static int
 switch_on(void) REQUIRES(role_background) {
     bool was_on = background_is_on();
-    atomic_set_release(&threads_fewer, dismiss_if_alone);
+    atomic_set_release(&threads_fewer, stop_if_alone);
     atomic_set_release(&pa_purger, &purger);
-    if (start(&workers[0])) {
+    if (start_worker(&workers[0])) {
         return 0;
     }
     atomic_set_release(&pa_purger, was_on ? &purger : NULL);
@@ -273,7 +280,7 @@ background_set(bool on) {
     return error;
 }
 
-/* The arenas are shared out anew: everybody looks. */
+/* Each arena may be served by another thread now, so all of them make a round. */
 int
 background_set_max(size_t n) {
     if (n > options.max_background_threads) {
@@ -307,7 +314,7 @@ background_stats(stats_background_t *out) {
 void
 background_boot(void) {
     if (options.background_thread) {
-        atomic_set_release(&threads_fewer, dismiss_if_alone);
+        atomic_set_release(&threads_fewer, stop_if_alone);
         atomic_set_release(&pa_purger, &purger);
     }
 }
@@ -334,9 +341,9 @@ background_prefork(void) {
     }
 }
 
-/* In the child no thread is there. */
+/* In the child of a fork no background thread exists. */
 static void
-forget(worker_t *worker) {
+forget_worker(worker_t *worker) {
     worker->thread = (os_thread_t){0};
     worker->event_count = (event_count_t){0};
     atomic_set(&worker->running, false);
@@ -347,7 +354,7 @@ background_postfork(bool child) {
     for (size_t i = 0; i < BACKGROUND_MAX; i++) {
         lock_postfork(&workers[i].round, child);
         if (child && atomic_get(&workers[i].running)) {
-            forget(&workers[i]);
+            forget_worker(&workers[i]);
         }
     }
     lock_postfork(&lock, child);

@@ -2,19 +2,23 @@
  * background.h -- threads that purge by decay, so that the application's threads need not, and an idle process gives
  * its memory back.
  *
- * Arena i is served by thread i modulo background_max(), or by thread 0 as long as that one is not there.
- * A thread sleeps until the curves of its arenas make enough pages due, however long that is; it is woken when pages
- * come where there were none, or many more than there were, and when a decay time changes. Nothing polls.
+ * Boot and the control background_thread switch them on and off; the page layer asks for them through pa_purger. Thread
+ * i modulo background_max() serves arena i; thread 0 serves it while that thread does not run.
  *
- * Thread 0 starts when it is switched on; at boot and in the child of a fork not yet, but when pages are next taken
- * from the system or from the free ones, and the arena has a mebibyte of pages. Until then the application's threads go
- * on purging. Thread 0 starts the others, each when an arena of its own has pages to purge. Off: none is there, and
- * nothing is done for them.
+ * Sleep. A thread sleeps until the decay curves of its arenas make enough pages due, however long that is. It is woken
+ * when an arena without free pages gets some, when there are many more than before, and when a decay time changes.
+ * Nothing polls.
  *
- * A process ends when its last thread ends, and these count: when no other is left that has allocated, they end, too.
- * The next page that is taken starts thread 0 again.
+ * Start. Switching on starts thread 0 at once. At boot, and in the child of a fork, it starts later: when an arena that
+ * has a mebibyte of pages next takes some, from the system or from its free ones. Until then the application's threads
+ * purge. Thread 0 starts each other thread when an arena of that one first has pages to purge. Switched off, no thread
+ * runs, and nothing is done for them.
  *
- * Thread-safe. A fork waits until no system arena is being purged here, so that no page is in transit in the child.
+ * End. A process ends when its last thread ends, and these are threads, too. So they end when no other thread that has
+ * allocated is left. The next page that is taken starts thread 0 again.
+ *
+ * Thread-safe. A fork waits until no background thread purges an arena of the system's memory, so that no page is in
+ * transit in the child.
  */
 #ifndef LUNALLOC_CONTROL_BACKGROUND_H
 #define LUNALLOC_CONTROL_BACKGROUND_H
@@ -24,27 +28,27 @@
 
 #define BACKGROUND_MAX 64
 
-/* At boot: switches on if the options say so. Starts nothing. */
+/* At boot: switches on if the options say so. Starts no thread. */
 void background_boot(void);
-/* The process is past the loading of its libraries: threads may be started from now on. */
+/* The process has loaded its libraries: threads may start from now on. */
 void background_allow(void);
 
 bool background_is_on(void);
-/* On: thread 0 is there when this returns. Off: none is. 0, EAGAIN if the system refuses a thread (nothing has
- * changed), EDEADLK from one of these threads (in an extent hook). */
+/* On: thread 0 runs when this returns. Off: none runs. 0, EAGAIN if the system refuses a thread (nothing has changed),
+ * or EDEADLK if a background thread calls it (from an extent hook), which cannot wait for its own end. */
 int background_set(bool on);
-/* 1 .. options.max_background_threads; that many from the start. */
+/* The most threads, 1 .. options.max_background_threads, which it is at the start. */
 size_t background_max(void);
-/* Threads beyond the new number have ended when this returns. 0, EINVAL beyond the option, or EDEADLK. */
+/* Threads beyond the new number have ended when this returns. 0, EINVAL if it is more than the option, or EDEADLK. */
 int background_set_max(size_t n);
 
 /* Counts of all threads together. */
 void background_stats(stats_background_t *out);
 
-/* When to wake at `now` if pages are due at `due`: not sooner than a millisecond from now. */
+/* When a thread that goes to sleep at `now` wakes if pages are due at `due`: in a millisecond at the earliest. */
 uint64_t background_wake_time(uint64_t now, uint64_t due);
 
-/* For its figures. */
+/* The lock of starting and ending threads, whose counters are a control. */
 lock_t *background_mutex(void);
 
 void background_prefork(void);

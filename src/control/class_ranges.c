@@ -1,4 +1,4 @@
-/* class_ranges.c -- pieces of three numbers. */
+/* class_ranges.c -- parsing "from-to:n|...", and setting what n says for each class of the range. */
 #include "control/class_ranges.h"
 
 #include "arena/arenas.h"
@@ -10,17 +10,17 @@
 
 #include <string.h>
 
-/* More than any size, and still far from overflow. */
+/* More than any size, and small enough that no sum of two overflows. */
 #define NUMBER_MAX ((uint64_t)1 << 40)
 
-/* An option in words, and what it takes. */
+/* How messages speak of an option, and what it takes. */
 typedef struct {
     char name[12];
-    char value[20];   /* what n says */
+    char value[20];   /* what a piece sets */
     char unit[8];     /* of n */
-    char allowed[20]; /* n */
+    char allowed[20]; /* values of n */
     uint64_t most;    /* the largest n */
-    bool clips;       /* sizes that slabs do not serve are left out, not refused */
+    bool clips;       /* sizes that slabs do not serve are ignored, not refused */
 } option_t;
 
 typedef struct {
@@ -28,9 +28,9 @@ typedef struct {
     uint64_t n;
 } piece_t;
 
-/* Reads a number and the character that must follow it. NULL if it is not there. */
+/* Parses a number and the character that must follow it, '\0' for the end. Returns what follows; NULL if malformed. */
 static const char *
-scan(const char *at, const char *end, char after, uint64_t *number) {
+parse_number(const char *at, const char *end, char after, uint64_t *number) {
     size_t used;
     if (!units_parse_whole(at, (size_t)(end - at), number, &used) || *number >= NUMBER_MAX) {
         return NULL;
@@ -41,16 +41,16 @@ scan(const char *at, const char *end, char after, uint64_t *number) {
 }
 
 static bool
-parse(const char *text, size_t len, piece_t *piece) {
+parse_piece(const char *text, size_t len, piece_t *piece) {
     const char *end = text + len;
-    const char *at = scan(text, end, '-', &piece->from);
-    at = at == NULL ? NULL : scan(at, end, ':', &piece->to);
-    return at != NULL && scan(at, end, '\0', &piece->n) != NULL;
+    const char *at = parse_number(text, end, '-', &piece->from);
+    at = at == NULL ? NULL : parse_number(at, end, ':', &piece->to);
+    return at != NULL && parse_number(at, end, '\0', &piece->n) != NULL;
 }
 
-/* Says what is wrong with a piece; false if nothing is. */
+/* Appends what is wrong with a piece; false if nothing is. */
 static bool
-faulty(const option_t *option, bool parsed, const piece_t *piece, fmt_t *out) {
+put_fault(const option_t *option, bool parsed, const piece_t *piece, fmt_t *out) {
     if (!parsed) {
         fmt_str(out, "is no ");
         fmt_str(out, option->value);
@@ -77,7 +77,7 @@ put_allowed(const option_t *option, fmt_t *out) {
     fmt_str(out, option->allowed);
 }
 
-/* Reads one piece. False if it is bad, which is reported. */
+/* Parses one piece. If it is bad, reports that and returns false. */
 static bool
 read_piece(const option_t *option, const char *text, size_t len, piece_t *piece) {
     char buf[512];
@@ -86,7 +86,7 @@ read_piece(const option_t *option, const char *text, size_t len, piece_t *piece)
     fmt_str(&out, ": '");
     fmt_mem(&out, text, len);
     fmt_str(&out, "' ");
-    bool bad = faulty(option, parse(text, len, piece), piece, &out);
+    bool bad = put_fault(option, parse_piece(text, len, piece), piece, &out);
     if (bad) {
         put_allowed(option, &out);
         warn(buf);
@@ -97,7 +97,7 @@ read_piece(const option_t *option, const char *text, size_t len, piece_t *piece)
 typedef void set_t(uint32_t szind, uint64_t n, ctl_source_t source);
 
 static void
-apply(const piece_t *piece, ctl_source_t source, set_t *set) {
+apply_piece(const piece_t *piece, ctl_source_t source, set_t *set) {
     uint64_t to = piece->to < sc.small_max ? piece->to : sc.small_max;
     for (uint64_t szind = piece->from > to ? sc.nsmall : sc_index(piece->from); szind <= sc_index(to); szind++) {
         set((uint32_t)szind, piece->n, source);
@@ -111,7 +111,7 @@ apply_all(const option_t *option, const char *text, ctl_source_t source, set_t *
         piece_t piece;
         size_t len = strcspn(text, "|");
         if (read_piece(option, text, len, &piece)) {
-            apply(&piece, source, set);
+            apply_piece(&piece, source, set);
         } else {
             nbad++;
         }

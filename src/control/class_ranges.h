@@ -1,19 +1,19 @@
 /*
- * class_ranges.h -- options that set something for ranges of small classes: from-to:n|from-to:n ...
+ * class_ranges.h -- the options that set something for ranges of small classes: from-to:n|from-to:n ...
  *
- *   slab_sizes    n pages, or as near as the class allows (at least one region, at most sc.max_regs)
- *   bin_shards    n shards, 1 .. SHARDS_MAX; sizes beyond the largest small class are none of its, as in jemalloc
+ *   slab_sizes    slabs of n pages, or as near as the class allows (1 to sc.max_regs regions)
+ *   bin_shards    n bin shards, 1 .. SHARDS_MAX; as in jemalloc, sizes above the largest small class are left out
  *
- * Each piece is for every class that serves requests of from .. to bytes. Where ranges overlap the last one counts. A
- * bad piece is reported on one line and skipped, the rest applies. What is set comes from where the option came from,
- * and says so (ctl_source.h).
+ * A piece is for every class that serves requests of from .. to bytes. Where ranges overlap, the last one counts. A bad
+ * piece is reported on one line and skipped, and the rest applies. Each class that is set gets the option's source
+ * (ctl_source.h).
  */
 #ifndef LUNALLOC_CONTROL_CLASS_RANGES_H
 #define LUNALLOC_CONTROL_CLASS_RANGES_H
 
-#include "control/ctl.h"
+#include "control/ctl_source.h"
 
-/* After sc_boot, before the first slab. They return how many pieces were bad. */
+/* To be called after sc_boot and before the first slab exists. They return the number of bad pieces. */
 unsigned class_ranges_slab_sizes(const char *text, ctl_source_t source);
 unsigned class_ranges_bin_shards(const char *text, ctl_source_t source);
 

@@ -1,4 +1,4 @@
-/* conf.c -- pairs of name and value. */
+/* conf.c -- sources, pairs and values of the configuration. */
 #include "control/conf.h"
 
 #include "base/bits.h"
@@ -30,12 +30,15 @@ BOOT_CONSTANT static const config_source_t sources[] = {
 };
 #define NSOURCES (sizeof sources / sizeof sources[0])
 
+/* How messages name a source. */
 static const char *
 name_of(const config_source_t *source) {
     return source->kind == source_file ? system_config_path : source->name;
 }
 
-/* Part of the string. */
+/* ---- parts of a text ---- */
+
+/* Part of a text, which is not terminated. */
 typedef struct {
     const char *text;
     size_t len;
@@ -64,7 +67,9 @@ put_name(fmt_t *out, const char *prefix, span_t name) {
     fmt_mem(out, name.text, name.len);
 }
 
-/* The nearest option to a name, without its "opt.". */
+/* ---- one pair ---- */
+
+/* Appends the option, without its "opt.", that is nearest to a name. */
 static void
 put_nearest(fmt_t *out, const char *name) {
     const char *best = NULL;
@@ -84,7 +89,7 @@ put_nearest(fmt_t *out, const char *name) {
     }
 }
 
-/* A value that is text: terminated, and not too long. */
+/* A value that is text, terminated in buf. */
 static bool
 parse_string(span_t text, char *buf, lunalloc_value_t *value, fmt_t *why) {
     if (text.len >= OPTION_TEXT_MAX) {
@@ -122,11 +127,11 @@ parse_value(const ctl_row_t *row, span_t text, char *buf, lunalloc_value_t *valu
     return result;
 }
 
-/* A pair, taken apart, and where to complain of it. */
+/* A pair, and the message that is reported if it is bad. */
 typedef struct {
     span_t key, value;
     const config_source_t *from;
-    fmt_t *why;
+    fmt_t *why; /* begins with the source's name */
 } pair_t;
 
 static void
@@ -136,7 +141,8 @@ put_pair(const pair_t *pair) {
     fmt_str(pair->why, "' ");
 }
 
-/* The value in its type; false with the reason. What jemalloc says of a number out of range, scripts may look for. */
+/* Parses the value; false with the reason. A number out of range is reported in jemalloc's words, since scripts may look
+ * for them. */
 static bool
 read_value(const pair_t *pair, const ctl_row_t *row, char *buf, lunalloc_value_t *value) {
     size_t begun = pair->why->len;
@@ -176,7 +182,7 @@ store(const pair_t *pair, const ctl_row_t *row, const lunalloc_value_t *value) {
     return true;
 }
 
-/* jemalloc's older name of tcache_max, whose value is the logarithm. */
+/* jemalloc's older name of tcache_max. Its value is a logarithm. */
 static const char LG_TCACHE_MAX[] = "lg_tcache_max";
 
 static bool
@@ -198,9 +204,9 @@ apply_option(const pair_t *pair, const ctl_row_t *row) {
     return read_value(pair, row, string, &value) && store(pair, row, &value);
 }
 
-/* Applies one pair; false with the reason. */
+/* Applies a pair; false with the reason. */
 static bool
-apply(const pair_t *pair) {
+apply_pair(const pair_t *pair) {
     char name[TEXT_MAX_NAME + 1];
     fmt_t out = fmt_begin(name, sizeof name);
     put_name(&out, "opt.", pair->key);
@@ -217,6 +223,7 @@ apply(const pair_t *pair) {
     return false;
 }
 
+/* Splits "name:value" and applies it; false with the reason. */
 static bool
 apply_text(span_t text, const config_source_t *source, fmt_t *why) {
     const char *colon = memchr(text.text, ':', text.len);
@@ -232,10 +239,13 @@ apply_text(span_t text, const config_source_t *source, fmt_t *why) {
         .from = source,
         .why = why,
     };
-    return apply(&pair);
+    return apply_pair(&pair);
 }
 
-/* A file has lines, each of pairs, and what follows a '#' that stands alone or before a pair is a comment. */
+/* ---- one text ---- */
+
+/* Takes the next pair of a file. It ends at a comma or with the line; a '#' at its start or behind a blank begins a
+ * comment, which goes on to the end of the line. */
 static span_t
 next_of_file(const char **at) {
     span_t pair = {*at, strcspn(*at, ",\n")};
@@ -251,6 +261,7 @@ next_of_file(const char **at) {
     return pair;
 }
 
+/* Takes the next pair of another source. */
 static span_t
 next_of_string(const char **at) {
     span_t pair = {*at, strcspn(*at, ",")};
@@ -259,9 +270,9 @@ next_of_string(const char **at) {
     return pair;
 }
 
-/* Applies the pairs of one text; returns how many were bad. */
+/* Applies the pairs of one source; returns the number of bad ones. */
 static unsigned
-parse(const char *text, const config_source_t *source) {
+apply_source(const char *text, const config_source_t *source) {
     unsigned nbad = 0;
     while (*text != '\0') {
         span_t pair = trim(source->kind == source_file ? next_of_file(&text) : next_of_string(&text));
@@ -277,6 +288,8 @@ parse(const char *text, const config_source_t *source) {
     return nbad;
 }
 
+/* ---- all sources ---- */
+
 static void
 abort_if(bool bad) {
     if (bad && (options.abort || options.abort_conf)) {
@@ -289,7 +302,7 @@ variable_of(const config_source_t *source) {
     return source->jemallocs ? system_application_malloc_conf() : system_application_conf();
 }
 
-/* The configuration there, NULL if there is none; `file` is the file's. */
+/* The text of a source, NULL if it has none; `file` is the file's. */
 static const char *
 text_at(const config_source_t *source, const char *file) {
     if (source->kind == source_file) {
@@ -298,9 +311,9 @@ text_at(const config_source_t *source, const char *file) {
     return source->kind == source_symbol ? variable_of(source) : system_env(source->name);
 }
 
-/* In pieces: it may be of any length. */
+/* Prints what a source says (confirm_conf). In pieces, since the text may be of any length. */
 static void
-confirm(const config_source_t *source, const char *text) {
+print_source(const config_source_t *source, const char *text) {
     char buf[128];
     fmt_t line = fmt_begin(buf, sizeof buf);
     fmt_str(&line, "lunalloc: ");
@@ -311,23 +324,24 @@ confirm(const config_source_t *source, const char *text) {
     check_sink("\"\n", 2);
 }
 
+/* Returns the number of bad pairs. */
 static unsigned
 read_all(const char *file) {
     const char *texts[NSOURCES];
     unsigned nbad = 0;
     for (size_t i = 0; i < NSOURCES; i++) {
         texts[i] = text_at(&sources[i], file);
-        nbad += texts[i] == NULL ? 0 : parse(texts[i], &sources[i]);
+        nbad += texts[i] == NULL ? 0 : apply_source(texts[i], &sources[i]);
     }
     for (size_t i = 0; options.confirm_conf && i < NSOURCES; i++) {
         if (texts[i] != NULL) {
-            confirm(&sources[i], texts[i]);
+            print_source(&sources[i], texts[i]);
         }
     }
     return nbad;
 }
 
-/* Maps the text of the machine's file; NULL if there is none, or no memory. */
+/* Maps the text of the machine's file; NULL if there is no file, or no memory. */
 static char *
 map_file(size_t *mapped) {
     size_t size;

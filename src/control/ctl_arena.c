@@ -1,4 +1,4 @@
-/* ctl_arena.c -- arenas by name: decay, caps, hooks, guards, huge pages, actions. */
+/* ctl_arena.c -- arena.<i>.*: decay, limits, hooks, guards, huge pages, actions. */
 #include "control/ctl_arena.h"
 
 #include "control/ctl_args.h"
@@ -10,6 +10,8 @@
 #include "os/clock.h"
 
 #include <errno.h>
+
+/* ---- which arena ---- */
 
 int
 ctl_no_such(fmt_t *why, const char *what, size_t index) {
@@ -32,7 +34,7 @@ ctl_no_such_arena(fmt_t *why, size_t index) {
     return ENOENT;
 }
 
-/* The arenas that an index means: [*from, *to). False if there are none. */
+/* The arenas that the call's index means: [*from, *to). False, with the reason, if there are none. */
 static bool
 arena_range(const ctl_call_t *call, uint32_t *from, uint32_t *to) {
     size_t index = call->index[0];
@@ -51,7 +53,7 @@ ctl_one_arena(const ctl_call_t *call) {
     size_t index = call->index[0];
     arena_t *arena = index < ARENAS_MAX ? arenas_get((uint32_t)index) : NULL;
     if (LIKELY(arena != NULL && !atomic_get(&arena->manual))) {
-        return arena; /* an automatic arena is never destroyed */
+        return arena; /* an automatic arena is never destroyed, so it needs no further check */
     }
     arena = index < ARENAS_MAX ? arenas_want((uint32_t)index) : NULL;
     if (arena == NULL) {
@@ -59,6 +61,8 @@ ctl_one_arena(const ctl_call_t *call) {
     }
     return arena;
 }
+
+/* ---- settings ---- */
 
 typedef void apply_t(arena_t *arena, const ctl_call_t *call);
 
@@ -140,6 +144,7 @@ write_arena_oversize(ctl_call_t *call) {
     return to_arenas(call, apply_oversize);
 }
 
+/* An arena without hooks of its own reads as having the system's. */
 int
 read_extent_hooks(ctl_call_t *call) {
     arena_t *arena = ctl_one_arena(call);
@@ -208,8 +213,30 @@ write_arena_thp(ctl_call_t *call) {
     return 0;
 }
 
-/* mallctl's error for an arena that may not be cleared is jemalloc's; a reset of one that threads allocate from may
- * succeed later. */
+int
+read_arena_grow_limit(ctl_call_t *call) {
+    arena_t *arena = ctl_one_arena(call);
+    call->value.v.u = arena == NULL ? 0 : pa_grow_limit(&arena->pages);
+    return arena == NULL ? ENOENT : 0;
+}
+
+/* Rounded down to a class of pages, and one page at least. */
+int
+write_arena_grow_limit(ctl_call_t *call) {
+    arena_t *arena = ctl_one_arena(call);
+    if (arena == NULL) {
+        return ENOENT;
+    }
+    size_t npages = call->value.v.u / sc.page;
+    size_t limit = npages == 0 ? 1 : sc_page_class_npages(sc_page_class_floor(npages));
+    atomic_set(&arena->pages.grow_limit, limit * sc.page);
+    return 0;
+}
+
+/* ---- actions ---- */
+
+/* As in jemalloc, mallctl fails with EFAULT for an arena that may not be reset or destroyed; but with EAGAIN for a reset
+ * while threads allocate from the arena, which may succeed later. */
 static int
 clear_error(const ctl_call_t *call, arena_action_t action, int error) {
     bool refused = error == EINVAL || (error == EAGAIN && action == ARENA_DESTROY);
@@ -231,6 +258,7 @@ clear_arena(const ctl_call_t *call, arena_action_t action) {
     return clear_error(call, action, error);
 }
 
+/* Decay and purge skip arenas that do not exist; reset and destroy are for one arena. */
 int
 write_arena_action(ctl_call_t *call) {
     uint32_t from, to;
@@ -249,24 +277,5 @@ write_arena_action(ctl_call_t *call) {
             pa_decay(&arena->pages, clock_ns());
         }
     }
-    return 0;
-}
-
-int
-read_arena_grow_limit(ctl_call_t *call) {
-    arena_t *arena = ctl_one_arena(call);
-    call->value.v.u = arena == NULL ? 0 : pa_grow_limit(&arena->pages);
-    return arena == NULL ? ENOENT : 0;
-}
-
-int
-write_arena_grow_limit(ctl_call_t *call) {
-    arena_t *arena = ctl_one_arena(call);
-    if (arena == NULL) {
-        return ENOENT;
-    }
-    size_t npages = call->value.v.u / sc.page;
-    size_t limit = npages == 0 ? 1 : sc_page_class_npages(sc_page_class_floor(npages));
-    atomic_set(&arena->pages.grow_limit, limit * sc.page);
     return 0;
 }

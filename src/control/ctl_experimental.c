@@ -58,7 +58,7 @@ find(const void *ptr, lunalloc_location_t *at) {
     return walk_find((uintptr_t)ptr, at) == 0;
 }
 
-/* An estimate if the slab size of the class was changed: all its slabs are counted as if they had the size of this one. */
+/* An estimate if the class has slabs of several sizes: each is counted as if it had the size of this one. */
 static void
 add_bin_use(const lunalloc_location_t *at, use_t *use) {
     lunalloc_class_stats_t stats;

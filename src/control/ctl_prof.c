@@ -1,8 +1,7 @@
-/* ctl_prof.c -- profiling by name. */
-#include "control/ctl_args.h"
-
+/* ctl_prof.c -- prof.*, and what thread.prof.* says of the calling thread: the heap profiler. */
 #include "base/options.h"
 #include "base/sc.h"
+#include "control/ctl_args.h"
 #include "control/ctl_call.h"
 #include "observe/prof.h"
 #include "observe/prof_sampling.h"
@@ -11,13 +10,7 @@
 
 #include <errno.h>
 
-static int
-no_memory(int error, fmt_t *why) {
-    if (error == EAGAIN) {
-        fmt_str(why, "there is no memory for the profile");
-    }
-    return error;
-}
+/* ---- switches and rates ---- */
 
 int
 read_prof_active(ctl_call_t *call) {
@@ -81,7 +74,9 @@ write_prof_prefix(ctl_call_t *call) {
     return 0;
 }
 
-/* Constant data without addresses, as the schema is. */
+/* ---- dumps ---- */
+
+/* What an errno value means for a dump. Constant data without addresses, as the schema is. */
 static const struct {
     int error;
     char text[28];
@@ -94,10 +89,10 @@ static const struct {
     {ENOSPC, "no space is left"},
     {EFBIG, "no space is left"},
     {ENAMETOOLONG, "the name is too long"},
-    {ENXIO, "nobody reads there"},
-    {EPIPE, "nobody reads there"},
+    {ENXIO, "no process reads it"},
+    {EPIPE, "no process reads it"},
     {EINVAL, "the prefix is empty"},
-    {ENOSYS, "no zlib (libz.so.1) is here"},
+    {ENOSYS, "zlib (libz.so.1) is missing"},
 };
 
 static void
@@ -112,7 +107,7 @@ put_reason(fmt_t *why, int error) {
     fmt_i64(why, error);
 }
 
-/* EFAULT whatever the system said: that is in the reason. */
+/* As in jemalloc, EFAULT whatever went wrong; the reason says what. */
 int
 write_prof_dump(ctl_call_t *call) {
     int error = prof_dump(!call->given ? NULL : call->value.v.s);
@@ -123,6 +118,8 @@ write_prof_dump(ctl_call_t *call) {
     put_reason(call->why, error);
     return EFAULT;
 }
+
+/* ---- samples ---- */
 
 int
 write_prof_reset(ctl_call_t *call) {
@@ -155,6 +152,8 @@ exchange_prof_stats(ctl_call_t *call) {
     return ctl_put(call->io, &samples, sizeof samples);
 }
 
+/* ---- the calling thread ---- */
+
 int
 read_thread_prof_active(ctl_call_t *call) {
     call->value.v.b = prof_thread_active();
@@ -173,11 +172,20 @@ read_thread_prof_name(ctl_call_t *call) {
     return 0;
 }
 
+/* Appends the reason of EAGAIN. */
+static int
+explain_memory(int error, fmt_t *why) {
+    if (error == EAGAIN) {
+        fmt_str(why, "there is no memory for the profile");
+    }
+    return error;
+}
+
 int
 write_thread_prof_name(ctl_call_t *call) {
     int error = call->value.v.s == NULL ? EINVAL : prof_thread_set_name(call->value.v.s);
     if (error == EINVAL) {
         fmt_str(call->why, "allowed: printable ASCII and tabs, at most 95 bytes");
     }
-    return no_memory(error, call->why);
+    return explain_memory(error, call->why);
 }

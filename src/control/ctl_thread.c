@@ -1,6 +1,6 @@
 /*
- * ctl_thread.c -- thread.*, tcache.* and what arenas.* says of caches: the calling thread's arena, counters and cache, the
- * caches of all threads, and explicit caches.
+ * ctl_thread.c -- thread.*, tcache.*, and arenas.* as far as it is about caches: the calling thread's arena, counters
+ * and cache, the caches of all threads, and explicit caches.
  */
 #include "arena/arenas_bind.h"
 #include "control/ctl_arena.h"

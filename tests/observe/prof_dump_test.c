@@ -426,7 +426,7 @@ test_named_file_stays_what_it_is(void **state) {
     assert_int_equal(count_files("", false), 3);
     char message[256];
     assert_int_equal(lunalloc_ctl_set("prof.dump", "c.heap", message, sizeof message), EFAULT);
-    assert_non_null(strstr(message, "nobody reads there"));
+    assert_non_null(strstr(message, "no process reads it"));
 }
 
 static void
