@@ -255,7 +255,7 @@ free_uncached(thread_t *thread, void *ptr) {
     dispatch_count_direct(thread, 0, size);
 }
 
-/* An event is counted only if the stack is full: the push of an exact thread or an explicit cache is a hit. */
+/* An event is counted only if the stack is full: the push of an exact thread or an explicit tcache is a hit. */
 static void
 free_cached(thread_t *thread, cache_t *cache, uint32_t szind, void *ptr) {
     if (!cache_bin_push(&cache->bins[szind + 1], ptr)) {

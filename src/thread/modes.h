@@ -8,7 +8,7 @@
  *
  * While any mode is on, threads' caches are off (thread_refit): every call then takes a slow path, which applies the
  * modes (dispatch.c). While all are off, no hit costs anything. A thread sees a change within the bound of refresh.h.
- * Explicit caches stay on: calls that name one always take a slow path.
+ * Explicit tcaches stay on: calls that name one always take a slow path.
  *
  * An allocation that grows in place gets its new part filled as a new one would. Nothing shrinks in place in a mode of
  * frees: it moves, so that the old block is freed whole.

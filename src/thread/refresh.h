@@ -12,7 +12,7 @@
  * it only frees, when a stack is full, after at most tcache_max_slots frees. A thread that sleeps refreshes at its next
  * call. Inside of a hook no thread refreshes: an operation of its own is under way.
  *
- * Explicit caches belong to no thread: their stacks grow by the present limits, and give back what exceeds these when
+ * Explicit tcaches belong to no thread: their stacks grow by the present limits, and give back what exceeds these when
  * they are flushed.
  */
 #ifndef LUNALLOC_THREAD_REFRESH_H

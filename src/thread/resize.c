@@ -29,7 +29,7 @@ resize_extent(const void *ptr, const char *what) {
     return e;
 }
 
-/* The class by which an explicit cache takes an object; SC_NONE for a sample. */
+/* The class by which an explicit tcache takes an object; SC_NONE for a sample. */
 static uint32_t
 class_for_explicit_cache(const void *ptr) {
     const extent_t *e = resize_extent(ptr, "free");

@@ -5,8 +5,8 @@
  * Each bin counts its allocations down (cache_bin.h): nothing else is counted on the hot path. A countdown lasts
  * TCACHE_PERIOD allocations, or fewer where its end is an allocation that the profiler samples (arena/sample.h).
  *   requests of a class = count_at_end - remain
- * Both change when a countdown starts again; in between, a mark in count_at_end says that it is the difference already. So
- * a reader on another thread sees a count that is exact and never falls.
+ * Both change when a countdown starts again; in between, a mark in count_at_end says that it is the difference already.
+ * So a reader on another thread sees a count that is exact and never falls.
  *
  * Synchronization: the cache's user calls these; only tcache_requests may be called by any thread.
  */

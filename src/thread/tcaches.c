@@ -1,4 +1,4 @@
-/* tcaches.c -- the table of explicit caches, created with the first one. */
+/* tcaches.c -- the table of explicit tcaches, created with the first one. */
 #include "thread/tcaches.h"
 
 #include "arena/arenas.h"

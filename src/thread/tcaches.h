@@ -1,5 +1,5 @@
 /*
- * tcaches.h -- explicit caches ("tcache.create", MALLOCX_TCACHE): an application creates one, gets its number, and any
+ * tcaches.h -- explicit tcaches ("tcache.create", MALLOCX_TCACHE): an application creates one, gets its number, and any
  * thread may name that number in a call. Use one to keep a task's objects together, whatever thread runs it.
  *
  * The table of caches is thread-safe. A cache itself is not: the application sees to it that one call at a time

@@ -1,5 +1,5 @@
 /*
- * extended_test.c -- jemalloc's extended interface: flags, sizes, resizing in place, explicit caches and arenas by
+ * extended_test.c -- jemalloc's extended interface: flags, sizes, resizing in place, explicit tcaches and arenas by
  * number, batches; a random sequence of all calls against a model; and refusals of memory at every point.
  */
 #include "support.h"
@@ -242,7 +242,7 @@ test_arena_by_number(void **state) {
     assert_null(mallocx(16, MALLOCX_ARENA(arena)));
 }
 
-/* ---- explicit caches ---- */
+/* ---- explicit tcaches ---- */
 
 static int
 new_cache(void) {
@@ -329,7 +329,7 @@ requests_of(size_t size) {
     return stats.nrequests;
 }
 
-/* Statistics count what explicit caches hold, and their requests, beyond their life. */
+/* Statistics count what explicit tcaches hold, and their requests, beyond their life. */
 static void
 test_explicit_cache_in_statistics(void **state) {
     (void)state;

@@ -81,7 +81,7 @@ static unsigned char *_Atomic mail[NMAIL]; /* blocks that another thread frees: 
 
 typedef struct {
     uint64_t seed;
-    int cache; /* flags of its explicit cache */
+    int cache; /* flags of its explicit tcache */
     block_t held[NHELD];
     _Atomic uint64_t nchecked;
 } worker_t;

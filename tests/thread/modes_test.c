@@ -64,7 +64,7 @@ assert_batch_filled(unsigned char byte) {
     }
 }
 
-/* An explicit cache stays on, and what it gives is filled. */
+/* An explicit tcache stays on, and what it gives is filled. */
 static void
 assert_cache_filled(unsigned char byte) {
     unsigned id;

@@ -203,7 +203,7 @@ test_manual_arenas(void **state) {
     }
 }
 
-/* ---- explicit caches ---- */
+/* ---- explicit tcaches ---- */
 
 static void
 test_explicit_caches(void **state) {

@@ -214,7 +214,7 @@ test_largest_size(void **state) {
     assert_int_equal(thread_get()->cache.ncached, tcache_nclasses());
 }
 
-/* An explicit cache is fitted to the limits when it is flushed. */
+/* An explicit tcache is fitted to the limits when it is flushed. */
 static void
 test_explicit_caches(void **state) {
     (void)state;
