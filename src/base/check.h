@@ -5,7 +5,8 @@
  *   misuse(...)        the application broke a rule (double free, wild pointer): one line, then abort, in every build
  *   warn(), fatal()    one line; fatal then aborts
  *
- * Messages go through `check_sink`, which boot sets, because base/ knows no system calls. Until then nothing is printed.
+ * Messages go through `check_sink`, which boot sets, because base/ makes no system calls. Before that, nothing is
+ * printed.
  */
 #ifndef LUNALLOC_BASE_CHECK_H
 #define LUNALLOC_BASE_CHECK_H

@@ -53,7 +53,7 @@ static const bool config_replace = LUNALLOC_REPLACE != 0;
 
 /* log2 of the page map's granule: 4 KiB whatever the system's page size, so that the fast path shifts by a constant. */
 #define LG_GRANULE 12
-/* The fast path reads a bin index as an offset into a thread's cache: bin_index << LG_CACHE_BIN (thread/cache_bin.h). */
+/* The fast path has a bin index as an offset into a thread's cache: bin_index << LG_CACHE_BIN (thread/cache_bin.h). */
 #define LG_CACHE_BIN 4
 /* Number of bin indices (szind + 1) that a thread's cache has a bin for; index 0 stands for "none". */
 #define CACHE_BINS 64

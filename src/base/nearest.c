@@ -20,7 +20,8 @@ least(uint32_t a, uint32_t b) {
     return a < b ? a : b;
 }
 
-/* Line i of the usual matrix, from the two lines above it: line[j] is the distance of a's first i bytes to b's first j. */
+/* Line i of the usual matrix, from the two lines above it: line[j] is the distance from a's first i bytes to b's first
+ * j. */
 static void
 fill_line(const char *a, uint32_t i, const char *b, uint32_t *line, const uint32_t *above, const uint32_t *above2) {
     line[0] = i;

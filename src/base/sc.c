@@ -101,8 +101,9 @@ slab_size_low(size_t size) {
 }
 
 /*
- * The smallest slab size from slab_size_low on that wastes little; if none does, the one that wastes the smallest share.
- * Only sizes that are page classes, because a search for such a size finds a free extent of that size (extents_fit).
+ * The smallest slab size from slab_size_low on that wastes little; if none does, the one that wastes the smallest
+ * share. Only sizes that are page classes, because a search for such a size finds a free extent of that size
+ * (extents_fit).
  */
 static uint32_t
 default_slab_size(uint32_t szind) {

@@ -11,8 +11,8 @@
  * allocation is an extent of its own. `szind` is a class's index in ascending size. A *bin index* is szind + 1, so that
  * 0 can stand for "none" in the page map and in the lookup table.
  *
- * After sc_boot everything here is constant, except the sizes of new slabs (atomic, relaxed). bin_offset is read before,
- * too: a thread's first call may find it partly filled, and takes the slow path whatever it reads.
+ * After sc_boot everything here is constant, except the sizes of new slabs (atomic, relaxed). bin_offset is also read
+ * before: a thread's first call may find it partly filled, and takes the slow path whatever it reads.
  */
 #ifndef LUNALLOC_BASE_SC_H
 #define LUNALLOC_BASE_SC_H

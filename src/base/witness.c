@@ -1,6 +1,6 @@
 /*
- * witness.c -- each thread counts the locks that it holds, by rank (debug builds only). A violation aborts with one line:
- * what was done, what is held, and which ranks the order allows.
+ * witness.c -- each thread counts the locks that it holds, by rank (debug builds only). A violation aborts with one
+ * line: what was done, what is held, and which ranks the order allows.
  */
 #include "base/witness.h"
 

@@ -4,8 +4,8 @@
  *
  * One enum ranks every lock, outermost first. A thread takes locks in strictly rising rank. Two checks:
  *
- *   the witness    debug builds count the locks that each thread holds, by rank, and abort at the first violation of the
- *                  order; in release builds its functions are empty
+ *   the witness    debug builds count the locks that each thread holds, by rank, and abort at the first violation of
+ *                  the order; in release builds its functions are empty
  *   annotations    clang's thread-safety analysis checks GUARDED_BY, REQUIRES and EXCLUDES at compile time
  *                  (scripts/check warnings)
  *

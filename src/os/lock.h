@@ -2,11 +2,14 @@
  * lock.h -- the library's mutex. Use one for shared state that a single atomic cannot hold. Each lock has a rank, which
  * says what may be held when it is taken (base/witness.h).
  *
- * A lock is one word and a few counts. To take a free lock is one compare-and-swap, to release it one exchange. A thread
- * that finds it held polls it three times, then sleeps on the word (os/thread.h). Not recursive, except across a fork;
- * not fair.
+ * A lock is one word and a few counts. To take a free lock is one compare-and-swap, to release it one exchange. A
+ * thread that finds it held polls it three times, then sleeps on the word (os/thread.h). Not recursive, except across a
+ * fork; not fair.
  *
- * Each lock has jemalloc's seven mutex statistics (stats.mutexes, stats.arenas.<i>.mutexes).
+ * Each lock has jemalloc's seven mutex statistics (stats.mutexes, stats.arenas.<i>.mutexes). They are the only way to
+ * see where threads wait, so that one can add bin shards or arenas: bench-shards reads them. They cost 8 instructions
+ * an acquisition and 64 bytes a lock. That is 0.1 % of all instructions in pattern `mixed` of the bench, and at most
+ * 3 % of those that fill a cache from slabs (callgrind-middle: objects of 1 KiB on fresh pages).
  */
 #ifndef LUNALLOC_OS_LOCK_H
 #define LUNALLOC_OS_LOCK_H

@@ -91,9 +91,9 @@ void pages_postfork(bool child);
 /*
  * ---- fault injection ----
  *
- * The slot by which a test refuses memory; empty otherwise. The allocator calls fault() before each system call that may
- * fail and before it hands out a piece of metadata. If the function in the slot returns true, the caller fails as if
- * there were no memory.
+ * The slot by which a test refuses memory; empty otherwise. The allocator calls fault() before each system call that
+ * may fail and before it hands out a piece of metadata. If the function in the slot returns true, the caller fails as
+ * if there were no memory.
  *
  * Synchronization: set while no other thread allocates. Any thread may call the function, with any lock held, so it
  * must not allocate.

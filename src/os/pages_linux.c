@@ -54,8 +54,8 @@ map_aligned(size_t size, size_t alignment, int protection) {
 /* Linux 5.18; not in older headers. */
 #define ADVICE_DONTNEED_LOCKED 24
 
-/* After mlockall(MCL_FUTURE), a new mapping is locked, and resident at once if it is accessible. The kernel refuses this
- * advice for locked pages; for a page that has just been mapped the advice does nothing. */
+/* After mlockall(MCL_FUTURE), a new mapping is locked, and resident at once if it is accessible. The kernel refuses
+ * this advice for locked pages; for a page that has just been mapped the advice does nothing. */
 static bool
 is_locked(void *addr) {
     return CALL(SYS_madvise, addr, pages_size(), MADV_DONTNEED) == -EINVAL;

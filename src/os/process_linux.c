@@ -24,8 +24,8 @@ process_id(void) {
     return (uint32_t)CALL(SYS_getpid);
 }
 
-/* What pthread_atfork calls, where the C library is glibc. pthread_atfork itself would be linked into the library, behind
- * all of its code, in a page that a small program touches for nothing else. */
+/* What pthread_atfork calls, where the C library is glibc. pthread_atfork itself would be linked into the library,
+ * behind all of its code, in a page that a small program touches for nothing else. */
 int __register_atfork(void (*prepare)(void), void (*parent)(void), void (*child)(void), void *library)
     __attribute__((weak));
 /* The library that the handlers belong to; NULL: they stay for good, as the library does. The start files define it

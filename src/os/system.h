@@ -56,7 +56,8 @@ size_t system_read_file(const char *path, char *buf, size_t size);
 /* A function of this name in a library that the process searches after this one; NULL if there is none. */
 void *system_next_symbol(const char *name);
 /* Loads a library for good and returns its handle; NULL if it is not installed, or the program has no dynamic linking.
- * May load other objects and so allocate: the caller holds no lock that another thread takes while it loads an object. */
+ * May load other objects and so allocate: the caller holds no lock that another thread takes while it loads an
+ * object. */
 void *system_open_library(const char *name);
 /* Stores the address of a function in *function, a pointer to a function; NULL if there is none. library NULL: searches
  * all that are loaded. */

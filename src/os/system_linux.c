@@ -43,8 +43,8 @@ system_exit(int status) {
 
 /* ---- standard error ---- */
 
-/* The first number to try for the copy of descriptor 2: above those that programs close one by one, and within the usual
- * limit on descriptors. */
+/* The first number to try for the copy of descriptor 2: above those that programs close one by one, and within the
+ * usual limit on descriptors. */
 #define KEPT_ERROR 1000
 
 /* Synchronization: constant but for boot, fork and exit: these variables. */

@@ -8,7 +8,7 @@
 /* Any user may create folders beside C:\Windows, but no files in it. */
 const char system_config_path[] = "C:\\Windows\\lunalloc.conf";
 
-/* A weak definition, because weak references to variables do not link here. The application's definition replaces it. */
+/* A weak definition, which the application's replaces: weak references to variables do not link here. */
 const char *lunalloc_conf __attribute__((weak));
 
 const char *

@@ -21,7 +21,7 @@ os_thread_yield(void) {
 
 /* ---- threads of the allocator's own ---- */
 
-/* For purging, and for an application's extent hooks. Added to the system's minimum, which includes thread-local data. */
+/* For purging and an application's extent hooks; added to the system's minimum, which includes thread-local data. */
 #define STACK_BYTES ((size_t)256 << 10)
 
 static void *

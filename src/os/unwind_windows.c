@@ -1,4 +1,4 @@
-/* unwind_windows.c -- the system's own stack walk. It tells no functions and no stack pointers, and there are no rules. */
+/* unwind_windows.c -- the system's own stack walk, which tells no functions and no stack pointers; no rules. */
 #include "os/unwind.h"
 
 #include <windows.h>
