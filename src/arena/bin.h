@@ -14,7 +14,7 @@
  *   LIMIT_FULL if it is in no bucket
  *   bit b of buckets  <=>  nonfull[b] is not empty;  a list that was never used is all zeros
  *   a full slab is on no list;  a slab that becomes empty leaves the bin at once, unless it is the current one
- *   curregs = nmalloc - ndalloc = sum of (nregs - nfree) over the slabs;  nslabs = their number (arena_check)
+ *   nregs_out = nmalloc - ndalloc = sum of (nregs - nfree) over the slabs;  nslabs = their number (arena_check)
  *   slab->bin = the bin that counts the slab, NULL if none does
  */
 #ifndef LUNALLOC_ARENA_BIN_H

@@ -177,7 +177,7 @@ static const struct {
     {"slab of another shard", other_shard, "tally->nslabs == "},
     {"nslabs", nslabs_wrong, "tally->nslabs == "},
     {"nnonfull", nnonfull_wrong, "nnonfull == atomic_get(&bin->nnonfull)"},
-    {"nmalloc", nmalloc_wrong, "tally->curregs == "},
+    {"nmalloc", nmalloc_wrong, "tally->nregs_out == "},
     {"granule of a slab", granule_missing, "pagemap_extent(granule) == slab"},
     {"class in a manual arena", class_in_manual, "pagemap_class((void *)granule) == class"},
     {"large class in a manual arena", large_in_manual, "pagemap_class((void *)e->addr) == 0"},
