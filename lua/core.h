@@ -95,8 +95,8 @@ int luaopen_lunalloc_workload(lua_State *L);
 
 /*
  * controls.c: the Lua value at `stack` as one for lunalloc_ctl_write(): booleans and whole numbers typed, other numbers
- * and strings as text, which is valid while it is in its slot. False for nil or none: an action has no value. Raises, as
- * argument `arg` of `call`, if the value is of another type.
+ * and strings as text, which is valid while it is in its slot. False for nil or none: an action has no value. Raises,
+ * as argument `arg` of `call`, if the value is of another type.
  */
 bool core_to_value(lua_State *L, const char *call, int arg, int stack, lunalloc_value_t *value);
 

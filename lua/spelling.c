@@ -1,5 +1,6 @@
 /*
- * spelling.c -- texts as scripts spell them: quantities ("64K", "250ms", "50k/s", "75%"), and names that may be mistyped.
+ * spelling.c -- texts as scripts spell them: quantities ("64K", "250ms", "50k/s", "75%"), and names, which may be
+ * mistyped.
  *
  * The grammar of quantities is that of base/units.h, the distance of names that of base/nearest.h: the allocator reads
  * its configuration with the same two files, which the module links, too.

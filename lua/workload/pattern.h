@@ -17,7 +17,7 @@ typedef struct {
     size_t size, head, tail; /* head + tail <= size */
 } pattern_span_t;
 
-/* The part of a block of `size` bytes that is written if the share `touch` of it is; `tail`: always its last 8 bytes. */
+/* The part of a block of `size` bytes that is written if the share `touch` of it is; `tail`: and its last 8 bytes. */
 pattern_span_t pattern_span(size_t size, double touch, bool tail);
 
 /* The part of a span that remains when the block becomes `size` bytes long. */

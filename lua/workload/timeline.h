@@ -43,8 +43,8 @@ typedef struct {
 /* Each entry will read the counters of `heap`, if it has any. 0 or an errno value. */
 int timeline_open(timeline_t *timeline, const heap_t *heap, uint64_t interval);
 
-/* Adds an entry of which the caller sets time, live, engine, ops and mark; the rest is filled in. The mark is copied, and
- * cut if it is too long. */
+/* Adds an entry of which the caller sets time, live, engine, ops and mark; the rest is filled in. The mark is copied,
+ * and cut if it is too long. */
 void timeline_add(timeline_t *timeline, timeline_entry_t entry);
 
 void timeline_close(timeline_t *timeline);
