@@ -11,6 +11,7 @@ register_extent(extent_t *e) {
     pagemap_set_boundary(e->addr, e->size, e);
 }
 
+/* Calls the split hook, if the arena has one, without the lock. */
 static bool
 split_allowed(page_alloc_t *pa, extents_t *x, const extent_t *e, size_t size_a) REQUIRES(role_extents) {
     extent_hooks_t *hooks = pa_hooks(pa);
@@ -23,6 +24,7 @@ split_allowed(page_alloc_t *pa, extents_t *x, const extent_t *e, size_t size_a) 
     return allowed;
 }
 
+/* Splits e: `rest` becomes the descriptor of what follows the first size_a bytes. */
 static void
 split_into(page_alloc_t *pa, extent_t *e, extent_t *rest, size_t size_a) REQUIRES(role_extents) {
     rest->addr = e->addr + size_a;
@@ -39,6 +41,7 @@ split_into(page_alloc_t *pa, extent_t *e, extent_t *rest, size_t size_a) REQUIRE
     register_extent(rest);
 }
 
+/* The descriptor is allocated first: a split that the hook agreed to must happen. */
 extent_t *
 pa_split(page_alloc_t *pa, extents_t *x, extent_t *e, size_t size_a) {
     extent_t *rest = extents_new_descriptor(x);
@@ -62,6 +65,7 @@ pa_split_no_hook(page_alloc_t *pa, extents_t *x, extent_t *e, size_t size_a) {
     return rest;
 }
 
+/* Calls the merge hook, if the arena has one, without the lock. */
 static bool
 join_allowed(page_alloc_t *pa, extents_t *x, const extent_t *a, const extent_t *b) REQUIRES(role_extents) {
     extent_hooks_t *hooks = pa_hooks(pa);
@@ -146,6 +150,7 @@ pa_put(page_alloc_t *pa, extents_t *x, extent_t *e, bool committed, bool zeroed)
     extents_unlock(x);
 }
 
+/* First what precedes the part is cut off, then what follows it. Each rest is merged with its neighbours in x. */
 extent_t *
 pa_carve(page_alloc_t *pa, extents_t *x, extent_t *e, uintptr_t addr, size_t size) {
     if (addr > e->addr) {

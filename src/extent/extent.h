@@ -70,7 +70,7 @@ typedef struct extent {
     struct bin *_Atomic bin; /* Synchronization: written under its lock, read at any time; NULL: in no bin. */
     uint64_t sn;             /* Synchronization: constant while registered. */
     void *sample;            /* Synchronization: the owner of the allocation; the profiler's record of it, or NULL
-                                (arena/sample.h). Set in            every active extent that is no slab. */
+                                (arena/sample.h). Set in every active extent that is not a slab. */
     uint64_t lru_stamp GUARDED_BY(role_extents); /* order of entry into the collection */
     heap_node_t fit GUARDED_BY(role_extents);    /* in the collection's heap */
     list_t link; /* Synchronization: the collection's lock (LRU, spare), the bin's lock (occupancy), or the

@@ -14,6 +14,8 @@
 
 /* ---- members ----------------------------------------------------------------------------------------------------- */
 
+/* The order of a heap: the oldest region first, then the lowest address. So allocations gather in old regions, and
+ * young ones become free as a whole. */
 static bool
 older_or_lower(const heap_node_t *a, const heap_node_t *b) {
     const extent_t *ea = container_of(a, extent_t, fit);
@@ -51,6 +53,7 @@ extents_enter(extents_t *x, extent_t *e) REQUIRES(role_extents) {
     extent_set_state(e, x->state);
 }
 
+/* The list for e: only members with purgeable pages are in the LRU list itself. */
 static list_t *
 list_of(extents_t *x, const extent_t *e) REQUIRES(role_extents) {
     return LIKELY(extents_whole(x, e) > 0) ? &x->lru : &x->partial;
@@ -68,6 +71,7 @@ extents_insert(extents_t *x, extent_t *e) {
     list_push_back(list_of(x, e), &e->link);
 }
 
+/* Its stamp is just below that of the oldest member, so that stamps rise along the list. */
 void
 extents_insert_oldest(extents_t *x, extent_t *e) {
     list_t *list = list_of(x, e);
@@ -95,6 +99,8 @@ extents_remove(extents_t *x, extent_t *e) {
     extent_set_state(e, extent_busy);
 }
 
+/* A class that holds the size at any address of its extents is searched: each member of it fits, and of those the first
+ * one in the heap is taken. */
 extent_t *
 extents_fit(extents_t *x, size_t size, size_t alignment) {
     size_t worst = size + alignment - sc.page;
@@ -106,6 +112,7 @@ extents_fit(extents_t *x, size_t size, size_t alignment) {
     return i == SC_NPAGE_CLASSES ? NULL : container_of(heap_first(&x->heaps[i]), extent_t, fit);
 }
 
+/* Cutting a small allocation out of a large dirty extent would leave none for large allocations. */
 extent_t *
 extents_fit_active(extents_t *x, size_t size, size_t alignment) {
     extent_t *e = extents_fit(x, size, alignment);

@@ -135,8 +135,7 @@ lock_t *extent_mutex(void);
 void extent_prefork(void);
 void extent_postfork(bool child);
 
-/* Allocates and frees a descriptor, as extent_new and extent_delete do: from the collection's spare ones if possible.
- */
+/* The same from the spare descriptors of a collection, if it has any. */
 extent_t *extents_new_descriptor(extents_t *x) REQUIRES(role_extents);
 void extents_delete_descriptor(extents_t *x, extent_t *e) REQUIRES(role_extents);
 /* Frees the spare descriptors. */

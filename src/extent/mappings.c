@@ -74,6 +74,7 @@ borders_from(uintptr_t granule) {
     return word == NULL ? 0 : atomic_get(word) >> (granule & 63);
 }
 
+/* Borders inside of the old range have moved along: each one is set at its distance from the start. */
 void
 mappings_carried(uintptr_t from, uintptr_t to, size_t size) {
     uintptr_t first = from >> LG_GRANULE, end = (from + size) >> LG_GRANULE;

@@ -50,6 +50,7 @@ map_more(size_t size) REQUIRES(role_metadata) {
     return true;
 }
 
+/* What alignment leaves unused before the block is wasted, and counted as allocated. */
 static void *
 bump_alloc(size_t size, size_t alignment) REQUIRES(role_metadata) {
     uintptr_t start = align_up(bump, alignment);

@@ -17,6 +17,7 @@
 
 /* ---- one source of pages ----------------------------------------------------------------------------------------- */
 
+/* Makes e active, with the request's class, and tells whether it reads as zeros. The user writes to it from now on. */
 static void
 activate(extent_t *e, pa_request_t *request) REQUIRES(role_extents) {
     e->szind = request->szind;
@@ -42,6 +43,7 @@ commit_and_activate(page_alloc_t *pa, extents_t *x, extent_t *e, pa_request_t *r
     return committed ? e : NULL;
 }
 
+/* The best fit of one collection, cut to size. The collection is not locked if it is empty. */
 static extent_t *
 alloc_from(page_alloc_t *pa, extents_t *x, pa_request_t *request) {
     if (atomic_get(&x->count) == 0) {
@@ -109,6 +111,7 @@ alloc_fresh(page_alloc_t *pa, pa_request_t *request) {
     return e == NULL ? pa_alloc_untouched(pa, request) : commit_and_activate(pa, &pa->dirty.extents, e, request);
 }
 
+/* Dirty pages first, since they are resident; muzzy ones may still be. */
 static extent_t *
 alloc_from_any(page_alloc_t *pa, pa_request_t *request) {
     extent_t *e = alloc_from(pa, &pa->dirty.extents, request);
@@ -157,6 +160,7 @@ alloc_wanting_guard(page_alloc_t *pa, pa_request_t *request) {
     return e;
 }
 
+/* The extent is freed together with its guard page. */
 static void
 dalloc_guarded(page_alloc_t *pa, extent_t *e) {
     if (guard_remove(pa, e)) {
@@ -168,6 +172,7 @@ dalloc_guarded(page_alloc_t *pa, extent_t *e) {
 
 /* ---- entries ----------------------------------------------------------------------------------------------------- */
 
+/* Without a background thread this is a load and a test. */
 static inline void
 start_purger(page_alloc_t *pa, size_t size) {
     if (UNLIKELY(atomic_get(&pa_purger) != NULL)) {
@@ -234,6 +239,7 @@ pa_shrink(page_alloc_t *pa, extent_t *e, size_t size, uint32_t szind) {
     return rest != NULL;
 }
 
+/* Free pages become retained, and regions that are wholly retained are destroyed. */
 static void
 purge_and_release_unused(page_alloc_t *pa) {
     pa_purge_all(pa);

@@ -1,9 +1,9 @@
 /*
  * page_alloc.h -- allocates and frees runs of pages for one arena: slabs, and large allocations.
  *
- * The contract of the page layer for the layers above. An extent (extent.h) is allocated, may be resized, and is freed;
- * here are all calls for that. Settings, counters and locks are in page_state.h, what gives pages back to the system is
- * in purge.h, decay_pass.h and dirty_limits.h, huge pages are in hugepage.h.
+ * The contract of the page layer for the arena layer. An extent (extent.h) is allocated, may be shrunk or grown
+ * (resize.h), and is freed. Counters, settings and locks are in page_state.h, huge pages in hugepage.h; how pages are
+ * given back to the system is in purge.h.
  *
  *                 alloc                    dalloc
  *   dirty   ------------------> active ------------> dirty
@@ -43,11 +43,10 @@ typedef struct {
 extent_t *pa_alloc(page_alloc_t *pa, pa_request_t *request);
 /* The same, for a large allocation, from dirty pages alone. NULL if none fit, or if the arena makes guard pages. */
 extent_t *pa_reuse(page_alloc_t *pa, pa_request_t *request);
-/* The same, for a large allocation, of pages that are not resident, and without a guard page. */
+/* The same, for resize.c, of pages that are not resident, and without a guard page. */
 extent_t *pa_alloc_untouched(page_alloc_t *pa, pa_request_t *request);
 
-/* Frees what pa_alloc returned. The extent's classes, and the interior of a slab, have been cleared from the page map.
- */
+/* Frees what pa_alloc returned. The caller has cleared its class, and the interior of a slab, from the page map. */
 void pa_dalloc(page_alloc_t *pa, extent_t *e);
 /* Frees the end of e, so that `size` bytes are left, and sets the szind. False: nothing changed. */
 bool pa_shrink(page_alloc_t *pa, extent_t *e, size_t size, uint32_t szind);

@@ -1,4 +1,4 @@
-/* page_state.c -- one arena's pages: the beginning, the locks, the walk. */
+/* page_state.c -- one arena's pages: initialisation, the walk, the locks. */
 #include "extent/page_state.h"
 
 #include "extent/pagemap.h"

@@ -24,6 +24,7 @@ make_leaf(uintptr_t root) {
     return true;
 }
 
+/* Most calls find the leaf made. Two threads that do not are serialised by the lock. */
 static bool
 ensure_root(uintptr_t root) {
     if (atomic_get_acquire(&pagemap_classes.leaf[root]) != 0) {

@@ -4,14 +4,16 @@
  * free() looks up the class, slow paths look up the descriptor, and merging finds an extent's neighbours.
  *
  * Two levels, per granule of 2^12 bytes: a static root indexed by addr >> 30, and leaves of 2^18 entries, which are
- * made when a region is mapped. Two kinds of leaf: classes   two bytes: the bin index (szind + 1) << LG_CACHE_BIN if a
- * pointer here may enter a thread's cache, else 0. Set for every granule of a slab, and for the first granule of a
- * large allocation that caches take. extents   a pointer to the descriptor: for the first and the last granule of every
- * extent, and for every granule of a slab.
+ * made when a region is mapped. Two kinds of leaf:
+ *   classes   two bytes: the bin index (szind + 1) << LG_CACHE_BIN if a pointer here may enter a thread's cache, else
+ *             0. Set for every granule of a slab, and for the first granule of a large allocation that caches take.
+ *   extents   a pointer to the descriptor: for the first and the last granule of every extent, and for every granule
+ *             of a slab.
  *
  * The root has offsets from an all-zero leaf, in entries. So an address that never was in a region reads class 0
- * through a root entry of 0: class(addr) = zero_leaf[leaf[addr >> 30] + (addr >> 12) % 2^18] One mapping has both
- * leaves of a root entry, and a bit per granule, which is used by mappings.h:
+ * through a root entry of 0:
+ *   class(addr) = zero_leaf[leaf[addr >> 30] + (addr >> 12) % 2^18]
+ * One mapping has both leaves of a root entry, and a bit per granule, which is used by mappings.h:
  *
  *   | extents: 2^18 pointers | classes: 2^18 x 2 bytes | 2^18 bits |
  *                            ^ leaf[root]

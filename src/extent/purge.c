@@ -26,7 +26,7 @@ pages_to_take(const extents_t *x, const purge_quota_t *quota) {
 /* Cuts `size` bytes that end at `end` out of busy e. The rest stays in x, and as old as it was. Without memory for a
  * descriptor more than `size` is cut out. */
 static extent_t *
-cut_out(page_alloc_t *pa, extents_t *x, extent_t *e, uintptr_t end, size_t size) REQUIRES(role_extents) {
+purge_cut_out(page_alloc_t *pa, extents_t *x, extent_t *e, uintptr_t end, size_t size) REQUIRES(role_extents) {
     if (extent_end(e) > end) {
         extent_t *rest = pa_split(pa, x, e, end - e->addr);
         if (rest == NULL) {
@@ -51,9 +51,10 @@ take_oldest(page_alloc_t *pa, extents_t *x, size_t most, bool all) REQUIRES(role
     size_t npages = all ? extent_npages(e) : extents_whole(x, e);
     size_t hugepage = atomic_get(&x->hugepage);
     size_t unit = all || hugepage == 0 ? sc.page : hugepage;
-    return cut_out(pa, x, e, align_down(extent_end(e), unit), (npages < most ? npages : most) * sc.page);
+    return purge_cut_out(pa, x, e, align_down(extent_end(e), unit), (npages < most ? npages : most) * sc.page);
 }
 
+/* Has the oldest extent of the stage lain idle for as long as the quota demands? */
 static bool
 is_idle(const extents_t *x, const extent_t *oldest, const purge_quota_t *quota) REQUIRES(role_extents) {
     return LIKELY(quota->idle == 0) || (oldest != NULL && extents_age(x, oldest) > quota->idle);
@@ -84,6 +85,7 @@ typedef enum {
     purge_refused
 } purge_result_t;
 
+/* Tries the ways of giving pages back, from the cheapest on: lazily if allowed, forced, decommit. */
 static purge_result_t
 purge_pages(page_alloc_t *pa, const extent_t *e, bool lazily) {
     extent_hooks_t *hooks = pa_hooks(pa);
@@ -191,6 +193,7 @@ purge_down_to(page_alloc_t *pa, stage_t *stage, size_t keep) {
     purge_by_quota(pa, stage, quota);
 }
 
+/* Purges all pages of a stage, those of partly used huge pages included. */
 static void
 purge_to_last_page(page_alloc_t *pa, stage_t *stage) {
     purge_quota_t quota = {.keep = 0, .budget = atomic_get(&stage->extents.npages), .least = 1, .all = true};

@@ -88,7 +88,7 @@ typedef struct {
 
 /* Is this memory usable: aligned, at user addresses, and not ours already? */
 static bool
-sane(const grant_t *grant, size_t alignment) {
+grant_is_sane(const grant_t *grant, size_t alignment) {
     uintptr_t addr = (uintptr_t)grant->addr;
     return (addr & (alignment - 1)) == 0 && addr != 0 && addr + grant->size > addr &&
            (addr + grant->size) >> LG_VADDR == 0 && pagemap_extent(addr) == NULL &&
@@ -97,12 +97,13 @@ sane(const grant_t *grant, size_t alignment) {
 
 /* The page map does not have the inner pages of extents: the lists of regions do. */
 static bool
-in_use(page_alloc_t *pa, const grant_t *grant) {
+grant_is_in_use(page_alloc_t *pa, const grant_t *grant) {
     bool (*any)(uintptr_t, size_t) = atomic_get_acquire(&pa_overlaps_any);
     uintptr_t addr = (uintptr_t)grant->addr;
     return pa_overlaps(pa, addr, grant->size) || (any != NULL && any(addr, grant->size));
 }
 
+/* Calls the provider, and checks what it returned. */
 static bool
 get_memory(page_alloc_t *pa, size_t size, size_t alignment, grant_t *grant) {
     grant->size = size;
@@ -111,15 +112,16 @@ get_memory(page_alloc_t *pa, size_t size, size_t alignment, grant_t *grant) {
         return false;
     }
     if (LIKELY(pa_hooks(pa) == NULL)) {
-        return sane(grant, alignment); /* false: it is in a range that is just being lost */
+        return grant_is_sane(grant, alignment); /* false: it is in a range that is just being lost */
     }
-    if (!sane(grant, alignment) || in_use(pa, grant)) {
+    if (!grant_is_sane(grant, alignment) || grant_is_in_use(pa, grant)) {
         warn("the alloc hook of an arena returned memory that is misaligned, out of range or in use; it is not used");
         return false;
     }
     return true;
 }
 
+/* Hooks without split cannot cut an allocation out of a larger region. */
 static bool
 can_split(page_alloc_t *pa) {
     const extent_hooks_t *hooks = pa_hooks(pa);
@@ -148,6 +150,7 @@ get_region(page_alloc_t *pa, size_t least, size_t alignment, bool exact, make_ro
     return get_multiple(pa, least, alignment, sc.page, exact, make_room, grant);
 }
 
+/* The descriptor of the one extent that fills a new region. */
 static void
 fill_descriptor(page_alloc_t *pa, extent_t *e, const grant_t *grant) REQUIRES(role_extents) {
     e->addr = (uintptr_t)grant->addr;
@@ -173,6 +176,7 @@ enter_region(page_alloc_t *pa, region_t *region, extent_t *e, const grant_t *gra
     extents_unlock(&pa->retained);
 }
 
+/* Record and descriptor are allocated first: memory that the provider returned must not be lost for want of them. */
 extent_t *
 pa_new_region(page_alloc_t *pa, size_t size, size_t alignment, bool exact, make_room_t *make_room) {
     witness_no_core_lock();

@@ -1,5 +1,4 @@
-/* region_release.c -- unused regions are taken out of the arena and offered to their provider; lost pages are cut out.
- */
+/* region_release.c -- takes unused regions out of the arena and offers them to their provider; cuts out lost pages. */
 #include "extent/region_release.h"
 
 #include "base/options.h"
@@ -31,6 +30,7 @@ typedef struct {
     bool committed; /* all of it */
 } detached_t;
 
+/* Takes the extents of an unused region out of the retained collection and the page map. */
 static void
 detach_extents(page_alloc_t *pa, detached_t *out) REQUIRES(role_extents) {
     uintptr_t end = out->region->addr + out->region->size;
@@ -100,6 +100,7 @@ reattach(page_alloc_t *pa, detached_t *old) {
     extents_unlock(&pa->retained);
 }
 
+/* Offers a detached region to its provider. False: it was refused, and is attached again. */
 static bool
 give_back(page_alloc_t *pa, detached_t *old) {
     region_t *region = old->region;
@@ -175,7 +176,7 @@ link_of(page_alloc_t *pa, uintptr_t addr, region_t **previous) REQUIRES(role_ext
 
 /* What follows `addr` in a region becomes a region of its own. */
 static void
-divide(page_alloc_t *pa, region_t *region, uintptr_t addr, region_t *rest) REQUIRES(role_extents) {
+region_divide(page_alloc_t *pa, region_t *region, uintptr_t addr, region_t *rest) REQUIRES(role_extents) {
     rest->addr = addr;
     rest->size = region->addr + region->size - addr;
     rest->sn = region->sn;
@@ -189,10 +190,10 @@ divide(page_alloc_t *pa, region_t *region, uintptr_t addr, region_t *rest) REQUI
 
 /* Takes [addr, end) out of its region. Returns a record that is not used any more, if there is one. */
 static region_t *
-cut_out(page_alloc_t *pa, uintptr_t addr, uintptr_t end, region_t *record) REQUIRES(role_extents) {
+region_cut_out(page_alloc_t *pa, uintptr_t addr, uintptr_t end, region_t *record) REQUIRES(role_extents) {
     region_t *previous, **link = link_of(pa, addr, &previous), *region = *link;
     if (end < region->addr + region->size) {
-        divide(pa, region, end, record);
+        region_divide(pa, region, end, record);
         record = NULL;
     }
     if (addr > region->addr) {
@@ -208,12 +209,13 @@ cut_out(page_alloc_t *pa, uintptr_t addr, uintptr_t end, region_t *record) REQUI
     return record;
 }
 
+/* The layout is locked as a whole: regions, page map and descriptors change together. */
 void
 pa_lose(page_alloc_t *pa, extent_t *e, region_t *record) {
     witness_no_core_lock();
     pa_lock_layout(pa);
     pagemap_set_boundary(e->addr, e->size, NULL);
-    record = cut_out(pa, e->addr, extent_end(e), record);
+    record = region_cut_out(pa, e->addr, extent_end(e), record);
     pa_unlock_layout(pa);
     mappings_unmapped(e->addr, e->size);
     highwater_sub(e->size);

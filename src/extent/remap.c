@@ -70,7 +70,7 @@ move_in(page_alloc_t *pa, extent_t *e, size_t done, extent_t *donor, bool *moved
 
 /* [e + from, + size) is lost. The rest of e goes back to the system. */
 static void
-lose(page_alloc_t *pa, extent_t *e, size_t from, size_t size, region_t *record) {
+remap_lose(page_alloc_t *pa, extent_t *e, size_t from, size_t size, region_t *record) {
     uintptr_t addr = e->addr, behind = addr + from + size, end = extent_end(e);
     pa_lose(pa, e, record);
     if (from > 0) {
@@ -90,7 +90,7 @@ fill_with_donors(page_alloc_t *pa, extent_t *e, size_t done, region_t *record, b
         size_t size = donor->size;
         *touched = true;
         if (!move_in(pa, e, done, donor, &moved)) {
-            lose(pa, e, done, size, record);
+            remap_lose(pa, e, done, size, record);
             return false;
         }
         done += size;
@@ -98,6 +98,7 @@ fill_with_donors(page_alloc_t *pa, extent_t *e, size_t done, region_t *record, b
     return true;
 }
 
+/* The record that a loss needs is allocated before any memory moves. Without one, nothing moves. */
 bool
 pa_remap(page_alloc_t *pa, extent_t *e, size_t from, bool *touched) {
     witness_no_core_lock();

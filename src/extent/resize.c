@@ -45,7 +45,7 @@ collection_at(page_alloc_t *pa, uintptr_t addr) {
 
 /* Commits busy e. If that is refused, e becomes free, and NULL is returned. */
 static extent_t *
-commit(page_alloc_t *pa, extent_t *e) {
+commit_piece(page_alloc_t *pa, extent_t *e) {
     bool committed = e->committed || hook_commit(pa_hooks(pa), (void *)e->addr, e->size, pa->arena);
     if (!committed) {
         pa_put(pa, &pa->retained, e, false, e->zeroed);
@@ -63,7 +63,7 @@ static extent_t *
 take_piece(page_alloc_t *pa, uintptr_t addr, size_t most) {
     extents_t *x = collection_at(pa, addr);
     extent_t *e = x == NULL ? NULL : take_starting(pa, x, addr, most);
-    e = e == NULL || e->committed ? e : commit(pa, e);
+    e = e == NULL || e->committed ? e : commit_piece(pa, e);
     bool touched;
     return e != NULL && x == &pa->retained && e->size == most && !pa_remap(pa, e, 0, &touched) ? NULL : e;
 }
@@ -159,6 +159,7 @@ move_to(page_alloc_t *pa, extent_t *e, extent_t *to) {
     return true;
 }
 
+/* The record that a loss needs is allocated before any memory moves. */
 extent_t *
 pa_relocate(page_alloc_t *pa, extent_t *e, size_t size, uint32_t szind) {
     witness_no_core_lock();
