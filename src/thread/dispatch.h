@@ -3,9 +3,11 @@
  * that serve, apply the modes, and do what a thread does only now and then. Call dispatch_alloc where the fast path has
  * failed or does not apply, dispatch_free likewise; to change an allocation's size: resize.h.
  *
- * Each slow path does these, in this order: it refreshes the thread if the config generation has changed (refresh.h);
- * it counts a slow-path event, every 16th of which decays pages of arenas and collects one bin of the cache; it serves
- * the call, from a cache (tcache.h) or straight from an arena; it adds to the byte counters; it applies the modes.
+ * Besides serving the call, from a cache (tcache.h) or straight from an arena, each slow path
+ *   - refreshes the thread, if the config generation has changed (refresh.h);
+ *   - counts a slow-path event: every 16th decays pages of arenas and collects one bin of the cache;
+ *   - applies the modes (modes.h): to new memory last, to a freed object first;
+ *   - updates the byte counters of a tracked thread (byte_counters.h).
  *
  * The calling thread's own functions; on entry no lock of the core is held.
  */

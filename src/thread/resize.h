@@ -1,8 +1,8 @@
 /*
  * resize.h -- changes the size of an allocation: the one realloc, which all entry points share.
  *
- * The cheapest way that works is taken: a large allocation grows or shrinks in place; or its pages are remapped to
- * another address; else the contents are copied to a new allocation.
+ * It takes the cheapest way that works: a large allocation grows or shrinks in place; or its pages are remapped to
+ * another address; or the contents are copied to a new allocation, and the old one is freed.
  *
  * The calling thread's own functions; on entry no lock of the core is held.
  */
@@ -11,7 +11,7 @@
 
 #include "thread/dispatch.h"
 
-/* What a caller of an extended function requests. */
+/* A request for a block, decoded. */
 typedef struct {
     uint32_t szind;
     size_t alignment; /* of the address */
@@ -23,8 +23,8 @@ typedef struct {
 /* The extent of a live allocation, a large one by its first address; anything else is misuse, and `what` names the
  * call. */
 extent_t *resize_extent(const void *ptr, const char *what);
-/* Frees an allocation into a cache: its class must be one that the page map lets into the thread's own cache, while an
- * explicit one takes any object but samples. */
+/* Frees an allocation into a cache, NULL: into its arena. The thread's own cache takes the objects whose class the page
+ * map tells, an explicit tcache any object but samples; the rest return to their arenas. */
 void resize_free(thread_t *thread, cache_t *cache, void *ptr);
 
 /* Resizes a large allocation in place to a large class. False if that is impossible: nothing has changed. */

@@ -2,17 +2,20 @@
  * tcache_depth.h -- the rules of adaptive depth: how many slots a stack of a cache has, and how many objects a refill
  * brings. Read this to learn why a cache holds what it holds, or to tune it; how objects move is tcache.c's.
  *
- * A stack starts with 8 slots when its class is first used, and doubles while refills or overflows recur, up to
- * tcache_max_slots. A refill asks for 2^fill_shift objects, up to half of the stack. In a burst of allocations (hardly
- * anything was freed into the stack since the last refill) each refill asks for twice as many as the one before, and
- * the stack grows with them; where objects are freed in between, each asks for half as many. No refill brings fewer
- * objects than a cache line holds: threads that begin with a class side by side must not begin on one line. One-way
- * traffic (a thread that only allocates, or only frees) passes through a stack of at most 128 slots: beyond that the
- * fixed cost of a refill or flush is a few instructions an object, so only objects that return earn more slots. An
- * overflow that may not grow the stack flushes its oldest half. The first object of a class that is freed into a cache
- * from which none was allocated is foreign (another thread allocated it), and other threads may use the rest of its
- * line: it goes back to its arena, so that the first refill brings a line of the cache's own. A class without a request
- * since the collector last looked loses half of its objects, and with the last one its stack.
+ *   first use      A stack starts with 8 slots, or as many as its class may have (tcache_max_slots).
+ *   refill         A refill asks for 2^fill_shift objects: at most half of the stack, and no fewer than a cache line
+ *                  holds, so that threads that begin with a class side by side do not begin on one line.
+ *   burst          If hardly anything was freed into the stack since the last refill, the next one asks for twice as
+ *                  many objects, and the stack doubles to make room. Otherwise the next one asks for half as many.
+ *   overflow       A stack that is full at a free doubles; if it may not, its oldest half is flushed.
+ *   one way        A thread that only allocates, or only frees, gets a stack of at most 128 slots: with more, a refill's
+ *                  or flush's fixed cost, a few instructions an object, hardly falls. More slots are for objects that
+ *                  return.
+ *   foreign first  The first object of a class that is freed into a cache from which none was allocated belongs to
+ *                  another thread, and so may its neighbours on the cache line. It goes back to its arena, and the
+ *                  first refill then brings a line of the cache's own.
+ *   collection     A class without a request since the collector last looked loses half of its objects, and with the
+ *                  last one its stack.
  *
  * Pure decisions on cache_cold_t: nothing here allocates or moves an object. Requests are compared by their low 32
  * bits; a wrong comparison, once in 2^32 requests, costs a refill of another size. Synchronization: the cache's user.
