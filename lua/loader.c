@@ -47,7 +47,6 @@ static const struct {
     {"lunalloc_ctl_suggest", offsetof(lunalloc_api_t, ctl_suggest)},
     {"lunalloc_ctl_get", offsetof(lunalloc_api_t, ctl_get)},
     {"mallctl", offsetof(lunalloc_api_t, mallctl)},
-    {"lunalloc_ctl_set", offsetof(lunalloc_api_t, ctl_set)},
     {"lunalloc_ctl_write", offsetof(lunalloc_api_t, ctl_write)},
     {"lunalloc_extents", offsetof(lunalloc_api_t, extents)},
     {"lunalloc_find", offsetof(lunalloc_api_t, find)},

@@ -29,7 +29,6 @@ typedef struct {
     bool (*ctl_suggest)(const char *name, char *buf, size_t size);
     int (*ctl_get)(const char *name, lunalloc_value_t *value, char *message, size_t message_size);
     int (*mallctl)(const char *name, void *oldp, size_t *oldlenp, void *newp, size_t newlen);
-    int (*ctl_set)(const char *name, const char *text, char *message, size_t message_size);
     int (*ctl_write)(const char *name, const lunalloc_value_t *value, char *message, size_t message_size);
     /* introspection */
     size_t (*extents)(lunalloc_cursor_t *cursor, lunalloc_extent_t *out, size_t n, lunalloc_page_totals_t *totals);

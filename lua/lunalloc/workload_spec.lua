@@ -247,13 +247,10 @@ end
 
 -- ---- changes -------------------------------------------------------------------------------------------------------
 
---- The value of a control as text, for the allocator to parse.
-local function control_text(value, path)
-    if math.type(value) == "float" and math.tointeger(value) then
-        value = math.tointeger(value)
-    end
+--- The value of a control.
+local function control_value(value, path)
     if check.is_value(value) then
-        return tostring(value)
+        return value
     end
     fail("%s = %s: a boolean, a number or a text without zero bytes expected", path, shown(value))
 end
@@ -271,7 +268,7 @@ local function read_setting(name, value, path)
     elseif row.access:sub(2, 2) ~= "w" then
         fail("%s: %s cannot be written", path, name)
     end
-    return { name = name, value = control_text(value, ("%s[%q]"):format(path, name)) }
+    return { name = name, value = control_value(value, ("%s[%q]"):format(path, name)) }
 end
 
 --- set = {["arena.0.dirty_decay_ms"] = 0}: an array in the order of the names.

@@ -25,7 +25,7 @@ typedef struct {
     void (*free)(void *ptr);
     /* lunalloc's counters and controls, for the timeline and the phases; NULL if it is not in this process. */
     int (*stats)(uint32_t arena, lunalloc_stats_t *out);
-    int (*set)(const char *name, const char *text, char *message, size_t message_size);
+    int (*set)(const char *name, const lunalloc_value_t *value, char *message, size_t message_size);
 } heap_t;
 
 typedef enum {

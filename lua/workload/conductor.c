@@ -30,14 +30,15 @@ change_number(engine_t *engine, const char *name, _Atomic double *where, double 
 /* The entry is added after the write, so that it shows an immediate effect. */
 static int
 change_setting(engine_t *engine, const plan_setting_t *setting, char *message, size_t message_size) {
-    char mark[TIMELINE_MARK_SIZE];
+    char mark[TIMELINE_MARK_SIZE], text[TIMELINE_MARK_SIZE / 2];
     int error = engine->heap.set == NULL ? ENOENT : 0;
     snprintf(message, message_size, "lunalloc is not loaded");
     if (error == 0) {
-        error = engine->heap.set(setting->name, setting->value, message, message_size);
+        error = engine->heap.set(setting->name, setting->given ? &setting->value : NULL, message, message_size);
     }
     if (error == 0) {
-        snprintf(mark, sizeof(mark), "%s = %s", setting->name, setting->value == NULL ? "()" : setting->value);
+        plan_setting_text(setting, text, sizeof(text));
+        snprintf(mark, sizeof(mark), "%s = %s", setting->name, text);
     } else if (strstr(message, setting->name) != NULL) {
         snprintf(mark, sizeof(mark), "failed: %s", message);
     } else {

@@ -10,6 +10,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "core.h"
+
 /* ---- fields of the table at `index` ---- */
 
 static _Noreturn void
@@ -182,7 +184,9 @@ read_settings(lua_State *L, int array, plan_setting_t *settings, size_t n, int k
     for (size_t i = 0; i < n; i++) {
         int pair = push_element(L, array, i, "set");
         settings[i].name = kept_string(L, pair, "name", false, keeper);
-        settings[i].value = kept_string(L, pair, "value", true, keeper);
+        push_field(L, pair, "value");
+        settings[i].given = core_to_value(L, "workload", 1, lua_gettop(L), &settings[i].value);
+        lua_rawseti(L, keeper, (lua_Integer)lua_rawlen(L, keeper) + 1);
         lua_pop(L, 1);
     }
 }
@@ -214,10 +218,13 @@ own_phase(plan_t *plan, plan_phase_t *phase) {
     plan_setting_t *settings = region_alloc(&plan->region, phase->nsettings * sizeof(*settings));
     bool ok = settings != NULL;
     for (size_t i = 0; ok && i < phase->nsettings; i++) {
-        const char *value = phase->settings[i].value;
-        settings[i].name = region_string(&plan->region, phase->settings[i].name);
-        settings[i].value = value == NULL ? NULL : region_string(&plan->region, value);
-        ok = settings[i].name != NULL && (value == NULL || settings[i].value != NULL);
+        settings[i] = phase->settings[i];
+        settings[i].name = region_string(&plan->region, settings[i].name);
+        ok = settings[i].name != NULL;
+        if (ok && settings[i].given && settings[i].value.type == LUNALLOC_STRING) {
+            settings[i].value.v.s = region_string(&plan->region, settings[i].value.v.s);
+            ok = settings[i].value.v.s != NULL;
+        }
     }
     const char *mark = phase->mark;
     phase->mark = mark == NULL ? NULL : region_string(&plan->region, mark);

@@ -72,7 +72,7 @@ choose_heap(heap_t *heap, bool process) {
     if (api != NULL) {
         *heap = process ? *heap : lunalloc_heap(api);
         heap->stats = api->stats;
-        heap->set = api->ctl_set;
+        heap->set = api->ctl_write;
     }
     return true;
 }

@@ -55,6 +55,19 @@ plan_quota(const plan_t *plan, uint32_t index) {
     return plan->ops / plan->producers + (before < plan->ops % plan->producers);
 }
 
+void
+plan_setting_text(const plan_setting_t *setting, char *text, size_t size) {
+    if (!setting->given) {
+        snprintf(text, size, "()");
+    } else if (setting->value.type == LUNALLOC_BOOL) {
+        snprintf(text, size, "%s", setting->value.v.b ? "true" : "false");
+    } else if (setting->value.type == LUNALLOC_STRING) {
+        snprintf(text, size, "%s", setting->value.v.s);
+    } else {
+        snprintf(text, size, "%lld", (long long)setting->value.v.i);
+    }
+}
+
 /* ---- expected live bytes ---- */
 
 /* The weight of the rows that `thread` allocates from. */
@@ -122,6 +135,16 @@ hash_string(uint64_t hash, const char *text) {
 }
 
 static uint64_t
+hash_value(uint64_t hash, const plan_setting_t *setting) {
+    if (setting->given && setting->value.type == LUNALLOC_STRING) {
+        return hash_string(hash, setting->value.v.s);
+    }
+    char text[32];
+    plan_setting_text(setting, text, sizeof(text));
+    return hash_string(hash, text);
+}
+
+static uint64_t
 hash_dist(uint64_t hash, const dist_t *dist) {
     hash = hash_integer(hash, dist->kind);
     hash = hash_double(hash, dist->a);
@@ -155,7 +178,7 @@ hash_phase(uint64_t hash, const plan_phase_t *phase) {
     hash = hash_double(hash, phase->rate);
     for (size_t i = 0; i < phase->nsettings; i++) {
         hash = hash_string(hash, phase->settings[i].name);
-        hash = hash_string(hash, phase->settings[i].value);
+        hash = hash_value(hash, &phase->settings[i]);
     }
     return hash_string(hash, phase->mark);
 }

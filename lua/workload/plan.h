@@ -14,6 +14,7 @@
 #define WORKLOAD_PLAN_H
 
 #include "dist.h"
+#include "lunalloc.h"
 
 enum {
     PLAN_MAX_THREADS = 512,
@@ -46,8 +47,11 @@ typedef struct {
     uint64_t on[PLAN_MAX_THREADS / 64]; /* bit i: thread i allocates from this row */
 } plan_row_t;
 
+/* A control and its new value: a boolean, a signed integer or a text. */
 typedef struct {
-    const char *name, *value;
+    const char *name;
+    bool given; /* false: an action, which takes no value */
+    lunalloc_value_t value;
 } plan_setting_t;
 
 /* A change: of the running workload, of the allocator, or none (only a mark on the timeline). */
@@ -88,6 +92,9 @@ static inline bool
 plan_row_on(const plan_row_t *row, uint32_t thread) {
     return (row->on[thread / 64] >> (thread % 64)) & 1;
 }
+
+/* Writes the value as text, as in marks of the timeline: "500"; "()" for an action. */
+void plan_setting_text(const plan_setting_t *setting, char *text, size_t size);
 
 /* Checks the plan, sorts the phases by time and derives the last fields. False, with one line in `message`, if the plan
  * is wrong. */

@@ -237,12 +237,29 @@ test_scale(void **state) {
     assert_balanced();
 }
 
+/* Settings: name = value. */
+#define NUMBER(setting, number)                                                                                        \
+    {                                                                                                                  \
+        .name = (setting), .given = true, .value = {.type = LUNALLOC_SSIZE, .v.i = (number) }                          \
+    }
+#define TEXT(setting, text)                                                                                            \
+    {                                                                                                                  \
+        .name = (setting), .given = true, .value = {.type = LUNALLOC_STRING, .v.s = (text) }                           \
+    }
+#define TRUTH(setting, truth)                                                                                          \
+    {                                                                                                                  \
+        .name = (setting), .given = true, .value = {.type = LUNALLOC_BOOL, .v.b = (truth) }                            \
+    }
+#define ACTION(setting)                                                                                                \
+    { .name = (setting) }
+
 /* ---- the plan's hash ---- */
 
 /* Changes one thing of the plan that determines the run; false if there are no more. */
 static bool
 alter(int what) {
-    static const plan_setting_t set[] = {{"a", "1"}}, other_name[] = {{"b", "1"}}, other_value[] = {{"a", "2"}};
+    static const plan_setting_t set[] = {NUMBER("a", 1)}, other_name[] = {NUMBER("b", 1)};
+    static const plan_setting_t other_value[] = {NUMBER("a", 2)};
     plan_row_t *row = &plan.rows[0];
     plan_phase_t *phase = &plan.phases[0];
     plan.nphases = 1;
@@ -545,9 +562,13 @@ test_phase_at_the_end(void **state) {
 static char written[256];
 
 static int
-fake_set(const char *name, const char *value, char *why, size_t size) {
+fake_set(const char *name, const lunalloc_value_t *value, char *why, size_t size) {
+    char text[32];
     size_t used = strlen(written);
-    snprintf(written + used, sizeof(written) - used, "%s=%s;", name, value == NULL ? "()" : value);
+    plan_setting_t setting = {.given = value != NULL};
+    setting.value = value != NULL ? *value : setting.value;
+    plan_setting_text(&setting, text, sizeof(text));
+    snprintf(written + used, sizeof(written) - used, "%s=%s;", name, text);
     if (strcmp(name, "bad") == 0) {
         snprintf(why, size, "no control 'bad'");
         return ENOENT;
@@ -568,7 +589,8 @@ count_marks(engine_t *engine, const char *mark) {
 static void
 test_phases(void **state) {
     (void)state;
-    static const plan_setting_t first[] = {{"a.b", "1"}, {"a.purge", NULL}}, second[] = {{"bad", "2"}, {"c", "3"}};
+    static const plan_setting_t first[] = {NUMBER("a.b", 1), ACTION("a.purge")};
+    static const plan_setting_t second[] = {TEXT("bad", "2"), TRUTH("c", true)};
     heap_t heap = counting_heap();
     heap.set = fake_set;
     written[0] = '\0';
@@ -580,7 +602,7 @@ test_phases(void **state) {
         .at = 20000000, .scale = -1, .rate = 5000, .settings = first, .nsettings = 2, .mark = "half time"};
     engine_t *engine = start(&heap);
     assert_true(engine_wait(engine, forever));
-    assert_string_equal(written, "a.b=1;a.purge=();bad=2;c=3;");
+    assert_string_equal(written, "a.b=1;a.purge=();bad=2;c=true;");
     assert_int_equal(count_marks(engine, "a.b = 1"), 1);
     assert_int_equal(count_marks(engine, "a.purge = ()"), 1);
     assert_int_equal(count_marks(engine, "half time"), 1);
@@ -597,7 +619,7 @@ test_phases(void **state) {
 static void
 test_change(void **state) {
     (void)state;
-    static const plan_setting_t settings[] = {{"bad", "1"}, {"good", "2"}};
+    static const plan_setting_t settings[] = {NUMBER("bad", -1), TEXT("good", "2s")};
     plan_phase_t change = {.scale = 0, .rate = -1, .settings = settings, .nsettings = 2, .mark = "now"};
     heap_t heap = counting_heap();
     describe(1, 0, "64", "1000");
@@ -610,7 +632,7 @@ test_change(void **state) {
     engine = start(&heap);
     assert_int_equal(engine_change(engine, &change, message, sizeof(message)), ENOENT);
     assert_string_equal(message, "no control 'bad'");
-    assert_string_equal(written, "bad=1;good=2;");
+    assert_string_equal(written, "bad=-1;good=2s;");
     assert_int_equal(count_marks(engine, "now"), 1);
     engine_destroy(engine);
     assert_int_equal(atomic_load(&nlive), 0);
