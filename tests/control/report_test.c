@@ -45,7 +45,7 @@ figure_text(counter_kind_t kind, uint64_t value) {
     emit_t out;
     len = npieces = 0;
     emit_begin(&out, collect, text);
-    emit_fixed(&out, value, counter_digits(&(counter_row_t){.kind = kind}));
+    emit_fixed(&out, value, counter_digits(&(counter_row_t){.kind = (uint8_t)kind}));
     emit_end(&out);
     return text;
 }
