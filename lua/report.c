@@ -1,7 +1,8 @@
 /*
- * report.c -- the allocator's own reports as Lua strings, and its figures beside the system's.
+ * report.c -- the allocator's own reports as Lua strings, and its counters beside the system's.
  *
- * The text is collected in memory of C's: an error of Lua's in the middle would leave the allocator's picture behind.
+ * The text is collected with malloc, not in a Lua buffer: an error of Lua's in the middle of a report would leak the
+ * allocator's snapshot.
  */
 #include "core.h"
 
@@ -11,7 +12,7 @@
 typedef struct {
     char *text;
     size_t len, size;
-    bool failed; /* without memory */
+    bool failed; /* out of memory */
 } collected_t;
 
 static bool
@@ -40,7 +41,7 @@ collect(void *opaque, const char *piece) {
     }
 }
 
-/* Runs protected, so that the text is freed whatever happens. */
+/* Runs in protected mode, so that the caller can free the text after an error. */
 static int
 push_text(lua_State *L) {
     const collected_t *from = lua_touserdata(L, 1);

@@ -159,7 +159,7 @@ take_arenas(const lunalloc_api_t *api, uint32_t n, snapshot_t *out) {
     }
 }
 
-/* The counters of a used class only grow, so a class that was used when the plan was made still is. */
+/* Counters of a used class never fall to zero, so a class that was used at the time of the plan still is. */
 static void
 take_classes(const lunalloc_api_t *api, const snapshot_plan_t *plan, snapshot_t *out) {
     for (uint32_t i = 0; i < plan->nclasses; i++) {

@@ -25,7 +25,7 @@ typedef struct {
     uint64_t keys[2];
 } row_view_t;
 
-/* Beside the counters. The last two are a difference's own. */
+/* What a snapshot has besides counters. Only a difference has the last two. */
 static const char *const parts[] = {"arenas", "classes", "seconds", "rates"};
 
 static uint32_t
@@ -38,7 +38,7 @@ check_snapshot(lua_State *L, int arg) {
     return luaL_checkudata(L, arg, CORE_SNAPSHOT);
 }
 
-/* The snapshot of the view at 1, left at the top of the stack. */
+/* The snapshot of the view at 1, which is left at the top of the stack. */
 static const snapshot_t *
 push_snapshot_of(lua_State *L) {
     lua_getiuservalue(L, 1, 1);
@@ -58,7 +58,7 @@ push_word(lua_State *L, const snapshot_t *snapshot, const snapshot_row_t *row, c
 
 /* ---- errors ---- */
 
-/* Raises: `name` is none of the row's counters, nor of `nparts` of the parts. */
+/* Raises an error: `name` is neither a counter of the row nor one of the first `nparts` parts. */
 static int
 raise_unknown(lua_State *L, const char *what, const char *name, const snapshot_row_t *row, uint32_t nparts) {
     const char *known[SNAPSHOT_NAMES_MAX + sizeof(parts) / sizeof(parts[0])];
@@ -99,7 +99,7 @@ row_of(const snapshot_t *snapshot, const row_view_t *view) {
     return row;
 }
 
-/* The key at 2, of what is indexed by names. */
+/* The key at 2, which must be a name. `what`: the indexed object, for the message. */
 static const char *
 check_field(lua_State *L, const char *what) {
     if (!lua_isstring(L, 2)) {
@@ -267,7 +267,7 @@ stats_keys(lua_State *L) {
     return 1;
 }
 
-/* ---- as text for programs ---- */
+/* ---- JSON and OpenMetrics ---- */
 
 static void
 collect(void *opaque, const char *piece) {

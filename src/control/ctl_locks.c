@@ -1,4 +1,4 @@
-/* ctl_locks.c -- figures of locks by name. */
+/* ctl_locks.c -- the controls of locks' counters. */
 #include "control/ctl_locks.h"
 
 #include "control/background.h"
@@ -13,28 +13,20 @@
 
 #include <errno.h>
 
-const char process_lock_names[PROCESS_LOCKS][20] = {"background_thread", "threads",  "arenas", "descriptors",
-                                                    "pagemap",           "metadata", "prof",   "prof_dump"};
+const char process_lock_names[PROCESS_LOCKS][20] = {
+#define PROCESS_LOCK(name, lock) #name,
+#include "control/process_locks.def"
+};
 
 lock_t *
 process_lock(process_lock_t which) {
     switch (which) {
-    case process_lock_background_thread:
-        return background_mutex();
-    case process_lock_threads:
-        return threads_mutex();
-    case process_lock_arenas:
-        return arenas_mutex();
-    case process_lock_descriptors:
-        return extent_mutex();
-    case process_lock_pagemap:
-        return pagemap_mutex();
-    case process_lock_metadata:
-        return metadata_mutex();
-    case process_lock_prof:
-        return prof_table_mutex();
+#define PROCESS_LOCK(name, lock)                                                                                       \
+    case process_lock_##name:                                                                                          \
+        return lock;
+#include "control/process_locks.def"
     default:
-        return prof_dump_mutex();
+        return NULL;
     }
 }
 
@@ -65,7 +57,7 @@ read_arena_lock_stats(ctl_call_t *call) {
     return 0;
 }
 
-/* Each for itself, since they are taken one at a time. */
+/* Takes the locks one at a time. */
 int
 write_mutexes_reset(ctl_call_t *call) {
     (void)call;

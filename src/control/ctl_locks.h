@@ -1,4 +1,8 @@
-/* ctl_locks.h -- the locks of the process as a whole, by the names that their figures have. Private to control/. */
+/*
+ * ctl_locks.h -- the locks of the process, by number and by the names in stats.mutexes.*. Private to control/.
+ *
+ * Locks of arenas are stats_lock_index_t's (observe/detail.h).
+ */
 #ifndef LUNALLOC_CONTROL_CTL_LOCKS_H
 #define LUNALLOC_CONTROL_CTL_LOCKS_H
 
@@ -6,14 +10,8 @@
 #include "observe/arena_stats.h"
 
 typedef enum {
-    process_lock_background_thread,
-    process_lock_threads,
-    process_lock_arenas,
-    process_lock_descriptors,
-    process_lock_pagemap,
-    process_lock_metadata,
-    process_lock_prof,
-    process_lock_prof_dump,
+#define PROCESS_LOCK(name, lock) process_lock_##name,
+#include "control/process_locks.def"
     PROCESS_LOCKS
 } process_lock_t;
 
@@ -21,7 +19,7 @@ extern const char process_lock_names[PROCESS_LOCKS][20];
 
 lock_t *process_lock(process_lock_t which);
 
-/* A row's arg: a lock, and a figure's offset in stats_lock_t. */
+/* A row's arg: the number of a lock, and the offset of a counter in stats_lock_t. */
 #define CTL_LOCK(lock, offset) ((uint32_t)(lock) << 8 | (uint32_t)(offset))
 
 #endif

@@ -1,4 +1,4 @@
-/* ctl_stats.c -- statistics by name. */
+/* ctl_stats.c -- the controls stats.*, but for locks. A row's arg is the offset of its word. */
 #include "control/ctl_arena.h"
 #include "control/ctl_epoch.h"
 #include "extent/highwater.h"
@@ -43,7 +43,7 @@ ctl_has_stats(const ctl_call_t *call) {
     return there;
 }
 
-/* One figure of a record, of class index[1]. */
+/* One counter of a record, of class index[1]. */
 static int
 read_counter(record_t record, ctl_call_t *call) {
     size_t row = call->index[1];
@@ -70,7 +70,7 @@ read_arena_stats(ctl_call_t *call) {
     return 0;
 }
 
-/* In bytes what the record has in pages. */
+/* Bytes of what the record has in pages. */
 int
 read_arena_pages(ctl_call_t *call) {
     int error = read_arena_stats(call);

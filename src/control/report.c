@@ -1,4 +1,4 @@
-/* report.c -- takes the picture and calls a format's writer. */
+/* report.c -- takes the snapshot and calls a format's writer. */
 #include "control/report.h"
 
 #include "control/background.h"

@@ -1,5 +1,5 @@
 /*
- * report.h -- all statistics as text, JSON or OpenMetrics, from one picture of all arenas.
+ * report.h -- all statistics as text, JSON or OpenMetrics, from one snapshot of all arenas.
  *
  * The one entry is report_write. The parts of the report are in report_sections.h; each format is a file that walks
  * them: report_text.c, report_json.c, report_metrics.c.

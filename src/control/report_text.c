@@ -62,7 +62,7 @@ put_line(report_t *r, const counter_row_t *counter, const void *record) {
     emit_char(&r->out, '\n');
 }
 
-/* How many counters from the first one on are of its row. */
+/* The number of counters, from the first one on, that share its row. */
 static uint32_t
 row_length(const counter_row_t *counters, uint32_t n) {
     uint32_t i = 1;
@@ -72,7 +72,7 @@ row_length(const counter_row_t *counters, uint32_t n) {
     return i;
 }
 
-/* Figures that are a row of a table: the header comes before its first row. */
+/* Counters that are one row of a table, with the table's header before its first row. */
 static void
 put_row_of(report_t *r, const counter_row_t *counters, uint32_t n, bool first, const void *record) {
     if (first) {
@@ -204,7 +204,7 @@ put_arenas(report_t *r) {
     }
 }
 
-/* "Allocated: 1, active: 2, ...": a line that tools look for. */
+/* "Allocated: 1, active: 2, ...": a line that tools parse. */
 static void
 put_headline(report_t *r) {
     const lunalloc_stats_t *total = &r->snapshot->process.total;

@@ -241,13 +241,14 @@ stats_read_sums(arena_t *arena, stats_arena_t *out, stats_bin_t *bins, stats_lar
 
 /* ---- what is allocated ---- */
 
-/* Below zero is 0. */
+/* A negative number becomes 0. */
 static void
 clamp(uint64_t *bytes) {
     *bytes = (int64_t)*bytes < 0 ? 0 : *bytes;
 }
 
-/* Caches of an arena's threads may hold another arena's objects, and were read before the arena. */
+/* Caches of an arena's threads may hold another arena's objects, and they were read before the arena: what is in use
+ * may be negative. */
 void
 stats_finish_allocated(stats_arena_t *arena) {
     clamp(&arena->small.allocated);

@@ -1,10 +1,10 @@
 /*
  * emit.h -- text of any length, handed to a function in pieces.
  *
- * Use it to write a report without memory for the whole of it: begin, emit what there is to say, end. The text is
- * collected in a buffer; whenever the buffer is full, the function gets it, terminated. No allocation, no stdio, no
- * locale, so that a report can be written at exit and by a program that may only write. The Lua module is linked with
- * emit.c, too (SHARED_SRC in the Makefile).
+ * Use it to write a report that need not fit in memory: begin, emit, end. The text is collected in a buffer; whenever
+ * the buffer is full, the function gets it, terminated. No allocation, no stdio, no locale, so that a report can be
+ * written at exit and by a program that may only write. The Lua module is linked with emit.c, too (SHARED_SRC in the
+ * Makefile).
  */
 #ifndef LUNALLOC_OBSERVE_EMIT_H
 #define LUNALLOC_OBSERVE_EMIT_H

@@ -3,8 +3,8 @@
  *
  * Counters of an arena structure never fall, and a structure is used again with its index. So when an arena is created
  * at a used index, past_keep copies what the structure has counted so far. Afterwards, the copy is subtracted from the
- * arena's counters, which start at 0 for the reader, and added to those of the destroyed arenas. Only cumulative counters
- * are treated so; those of locks belong to the locks, and can be reset.
+ * arena's counters, which start at 0 for the reader, and added to those of the destroyed arenas. Only cumulative
+ * counters are treated so; those of locks belong to the locks, and can be reset.
  *
  * Thread-safe: reads need no lock; past_keep is called before any thread knows the new arena.
  */

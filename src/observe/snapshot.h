@@ -1,8 +1,8 @@
 /*
  * snapshot.h -- all statistics at once.
  *
- * Use it for what shows or keeps everything: reports, epochs. Each arena is read at one instant (arena_stats.h), and the
- * totals and merged arenas are sums of the arenas in the snapshot. Requests and thread caches are read before, at one
+ * Use it to show or to keep everything: reports and epochs do. Each arena is read at one instant (arena_stats.h); the
+ * totals and the merged arenas are sums of the arenas in the snapshot. Requests and thread caches are read before, at one
  * instant of their own: what a cache holds may have been returned by then, so in each record and in every sum of
  * records allocated <= active <= resident <= mapped + metadata, whatever other threads do.
  *
