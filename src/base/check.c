@@ -7,6 +7,7 @@
 
 void (*check_sink)(const char *text, size_t len);
 
+/* Ends the line and hands it to the sink. */
 static void
 emit(fmt_t *line) {
     fmt_char(line, '\n');

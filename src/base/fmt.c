@@ -1,4 +1,4 @@
-/* fmt.c -- text into a bounded buffer. */
+/* fmt.c -- appends characters one by one, so that every function is cut at the same place. */
 #include "base/fmt.h"
 
 fmt_t
@@ -36,6 +36,7 @@ fmt_str(fmt_t *out, const char *text) {
     }
 }
 
+/* Collects the digits from the last one on; 20 are enough for 2^64 - 1 in decimal. */
 static void
 digits(fmt_t *out, uint64_t value, unsigned radix) {
     char text[20];

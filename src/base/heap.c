@@ -48,6 +48,7 @@ meld_siblings(heap_node_t *first, heap_less_t *less) {
     return root;
 }
 
+/* Unlinks a node that is not the root from its parent and siblings; it keeps its children. */
 static void
 cut(heap_node_t *node) {
     if (node->prev->child == node) {
@@ -87,6 +88,7 @@ heap_insert(heap_t *heap, heap_node_t *node, heap_less_t *less) {
     heap->root = meld(heap->root, node, less);
 }
 
+/* The children of a removed node become one heap, which takes the root's place or is melded with the root. */
 void
 heap_remove(heap_t *heap, heap_node_t *node, heap_less_t *less) {
     heap_node_t *orphans = meld_siblings(node->child, less);

@@ -127,9 +127,4 @@ config_generation_bump(void) {
     atomic_fetch_add_explicit(&config_generation, 1, memory_order_release);
 }
 
-static inline uint32_t
-config_generation_latest(void) {
-    return atomic_get_acquire(&config_generation);
-}
-
 #endif

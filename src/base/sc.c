@@ -15,11 +15,13 @@
 
 sc_t sc;
 
+/* log2 of the largest linear class: the quantum times 2^lg_ngroup. */
 static unsigned
 lg_linear_max(void) {
     return sc.config.lg_quantum + sc.config.lg_ngroup;
 }
 
+/* The definition of the classes: tiny, linear, geometric (sc.h), by index. */
 static size_t
 size_of_index(uint32_t szind) {
     if (szind < sc.ntiny) {
@@ -35,6 +37,7 @@ size_of_index(uint32_t szind) {
     return ((size_t)1 << lg_base) + (ndelta << (lg_base - sc.config.lg_ngroup));
 }
 
+/* The inverse of size_of_index, rounded up to a class. */
 uint32_t
 sc_index_compute(size_t size) {
     if (size <= ((size_t)1 << sc.config.lg_quantum) / 2) {
@@ -83,6 +86,7 @@ is_page_class(size_t npages) {
     return sc_page_class_floor(npages) == sc_page_class_ceil(npages);
 }
 
+/* Whole pages, at least one region and at most max_regs, and small enough for division by multiplication (bits.h). */
 static bool
 slab_size_valid(uint32_t szind, size_t slab_size) {
     size_t nregs = slab_size / sc.size[szind];
@@ -156,6 +160,7 @@ fill_sizes(void) {
     sc.small_max = sc.size[sc.nsmall - 1];
 }
 
+/* Entry i serves requests of 8 * i - 7 .. 8 * i bytes: the first class that is not smaller than 8 * i. */
 static void
 fill_bin_offsets(void) {
     for (uint32_t i = 0, szind = 0; i <= SC_LOOKUP_MAX / 8; i++) {
@@ -181,6 +186,8 @@ sc_boot(sc_config_t config) {
     }
 }
 
+/* Up to 2^(g + 1) pages each number is a class, index npages - 1. Beyond, each doubling has 2^g classes, and the page
+ * count shifted right gives the place within the doubling. */
 uint32_t
 sc_page_class_floor(size_t npages) {
     unsigned lg = lg_floor(npages);

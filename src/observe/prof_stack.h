@@ -15,8 +15,8 @@
  *     every machine but x86-64. It is correct for every frame but slow: it reads the unwind table of each frame anew.
  *
  * Rules earn their lines (this file and os/cfi.c) because the unwinder alone is too slow to leave profiling on. With
- * one sample in 512 KiB, a loop of malloc and free of 252 bytes takes 2.2 % more instructions with rules, and 33 to 38 %
- * more with the unwinder alone (scripts/bench-prof).
+ * one sample in 512 KiB, a loop of malloc and free of 252 bytes takes 2.2 % more instructions with rules, and 33 to
+ * 38 % more with the unwinder alone (scripts/bench-prof).
  *
  * A walk by rules reads only words between the frame of prof_stack_capture and the outermost frame that the unwinder
  * has seen on this thread's stack, which are at most STACK_SPAN apart. A stack ends at an address that belongs to no

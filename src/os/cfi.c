@@ -90,6 +90,7 @@ typedef struct {
 
 /* ---- bytes ---- */
 
+/* A little-endian number of n bytes. Fails at the end of the part; then it is 0. */
 static uint64_t
 take_bytes(machine_t *m, size_t n) {
     uint64_t value = 0;
@@ -102,6 +103,7 @@ take_bytes(machine_t *m, size_t n) {
     return value;
 }
 
+/* LEB128: seven bits a byte, the low ones first; the high bit says that another byte follows. *bits: how many. */
 static uint64_t
 take_leb(machine_t *m, unsigned *bits) {
     uint64_t value = 0, byte;
@@ -152,6 +154,7 @@ skip_address(machine_t *m, uint64_t form) {
 
 /* ---- instructions ---- */
 
+/* The next row begins `units` later; done if that is behind the wanted address. */
 static void
 advance(machine_t *m, uint64_t units) {
     uint64_t bytes = units * m->code_unit;
@@ -175,6 +178,7 @@ set(machine_t *m, uint64_t number, place_t place) {
     }
 }
 
+/* The register's place becomes what the common part says. */
 static void
 restore(machine_t *m, uint64_t number) {
     if (number == FRAME_POINTER) {
@@ -184,11 +188,13 @@ restore(machine_t *m, uint64_t number) {
     }
 }
 
+/* The register is saved at a distance, in data units, from the end of the frame. */
 static void
 set_saved(machine_t *m, uint64_t number, int64_t units) {
     set(m, number, (place_t){.where = SAVED, .offset = units * m->data_unit});
 }
 
+/* Compilers save the row before an early return in the middle of a function, and recall it after. */
 static void
 remember(machine_t *m) {
     if (m->nremembered == REMEMBERED_MAX) {
@@ -269,6 +275,7 @@ step_register(machine_t *m, uint8_t instruction) {
     }
 }
 
+/* The rest: padding, advances, the stack of rows. Any unknown instruction fails. */
 static void
 step_plain(machine_t *m, uint8_t instruction) {
     switch (instruction) {
@@ -376,6 +383,8 @@ run_common(machine_t *m, const uint8_t *part) {
     return form;
 }
 
+/* Executes the common part, then the entry: distance to the common part, start and size of the function, a block of
+ * additions, instructions. */
 static void
 run_entry(machine_t *m, const uint8_t *fde) {
     uint32_t distance;
@@ -394,6 +403,7 @@ fits(int64_t up) {
     return up >= INT32_MIN && up <= INT32_MAX;
 }
 
+/* The rule that a row amounts to; CFI_UNKNOWN unless the return address is the word below the end. */
 static cfi_rule_t
 rule_of(const row_t *row) {
     cfi_rule_t rule = {.kind = CFI_UNKNOWN};

@@ -40,6 +40,7 @@ read_by_call(clockid_t id, struct timespec *t) {
     return (int)CALL(SYS_clock_gettime, id, t);
 }
 
+/* Reads the image's program headers. */
 static image_t
 image_at(uintptr_t base) {
     const ElfW(Ehdr) *header = (const void *)base;
@@ -83,6 +84,7 @@ find(uintptr_t base) {
     return read_by_call;
 }
 
+/* The first reading after boot looks the function up; later ones call it directly. */
 static int
 read_first(clockid_t id, struct timespec *t) {
     if (vdso == 0) {

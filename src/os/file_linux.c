@@ -155,6 +155,7 @@ file_flush(file_t *file) {
     file->len = 0;
 }
 
+/* A failure is the file's first error, so nothing is written. */
 void
 file_compress(file_t *file) {
     int error = gzip_begin(&file->gzip);
@@ -214,6 +215,7 @@ end_in_place(file_t *file) {
     close_file(file);
 }
 
+/* The rename makes the file appear, whole. */
 static void
 end_aside(file_t *file) {
     close_file(file);

@@ -24,6 +24,7 @@ os_thread_yield(void) {
 /* For purging and an application's extent hooks; added to the system's minimum, which includes thread-local data. */
 #define STACK_BYTES ((size_t)256 << 10)
 
+/* What a new thread runs first: it publishes its number and names itself. */
 static void *
 begin(void *arg) {
     os_thread_t *thread = arg;

@@ -120,6 +120,7 @@ has_caller(walk_t *walk, struct _Unwind_Context *context, uintptr_t addr) {
     return known;
 }
 
+/* Called by the unwinder for each frame, innermost first. */
 static _Unwind_Reason_Code
 visit(struct _Unwind_Context *context, void *argument) {
     walk_t *walk = argument;
@@ -134,6 +135,7 @@ visit(struct _Unwind_Context *context, void *argument) {
 
 /* ---- walking the stack ---- */
 
+/* Walks one frame before it publishes, so that the unwinder initialises itself now and not in a sample. */
 bool
 unwind_load(void) {
     if (atomic_get_acquire(&trace) != NULL) {
@@ -173,8 +175,7 @@ unwind(frame_t *frames, uint32_t n) {
 
 /* ---- loaded objects ---- */
 
-static _Atomic uint32_t
-    niterating; /* Synchronization: any thread; threads that may hold the lock of the list of objects. */
+static _Atomic uint32_t niterating; /* Synchronization: any thread; threads that may hold the lock of the list. */
 static _Atomic bool list_locked; /* Synchronization: written in the child of a fork; that lock stays taken for good. */
 
 /* Visits objects until a visit returns nonzero, and returns that; 0 if none does or the list is locked for good. */
@@ -189,6 +190,7 @@ each_object(visit_object_t *visit_object, void *context) {
     return result;
 }
 
+/* Only the forking thread exists now. If another one was counted, it may have held the lock. */
 void
 unwind_forked(void) {
     if (atomic_exchange_explicit(&niterating, 0, memory_order_relaxed) != 0) {

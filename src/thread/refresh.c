@@ -16,7 +16,7 @@ thread_flush(thread_t *thread) {
 
 static bool
 is_stale(const thread_t *thread) {
-    return atomic_get(&thread->config_generation) != config_generation_latest();
+    return atomic_get(&thread->config_generation) != atomic_get_acquire(&config_generation);
 }
 
 /* The generation is stored first: a request that arrives meanwhile makes the thread stale again. */
@@ -25,7 +25,7 @@ thread_refresh(thread_t *thread) {
     if (thread == &thread_exited || hooks_running() || !is_stale(thread)) {
         return;
     }
-    atomic_set(&thread->config_generation, config_generation_latest());
+    atomic_set(&thread->config_generation, atomic_get_acquire(&config_generation));
     uint32_t wanted = atomic_get(&flushes);
     if (thread_rebind(thread) || thread->flushed != wanted) {
         thread->flushed = wanted;

@@ -21,7 +21,7 @@ count_sleeps(void *sleeps) {
     return NULL;
 }
 
-/* One waiter finds the lock held, the other finds it awaited by the first. */
+/* One waiter finds the lock held, the other finds it contended. */
 static void
 test_waiters_sleep(void **state) {
     (void)state;

@@ -1,5 +1,5 @@
-/* cmocka.c -- assertions that jump out of the test, and a runner that counts. Tests run one after the other, on one
- * thread; assertions on other threads are not caught, as with cmocka. */
+/* cmocka.c -- a failed assertion jumps out of the test; the runner counts results. Tests run one after the other, on
+ * one thread; assertions on other threads are not caught, as with cmocka. */
 #include <cmocka.h>
 
 #include <setjmp.h>

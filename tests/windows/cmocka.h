@@ -1,7 +1,8 @@
 /*
- * cmocka.h -- the part of cmocka's interface that this tree's tests use, for a system that cmocka is not packaged for.
- * Names, arguments and the lines of the summary are cmocka's, so that the same test sources compile and the same script
- * counts them. Not here: mocks, expectations, checks of allocations, signals turned into failures.
+ * cmocka.h -- the part of cmocka's interface that this tree's tests use, for Windows, where cmocka is not packaged.
+ * Names, arguments and the lines of the summary are cmocka's, so the same test sources compile and the same script
+ * counts their results. It has no mocks, no expectations, no checks of allocations, and does not turn signals into
+ * failures.
  */
 #ifndef TESTS_WINDOWS_CMOCKA_H
 #define TESTS_WINDOWS_CMOCKA_H
@@ -28,7 +29,7 @@ struct CMUnitTest {
 #define CM_TEST(f, setup, down, state)                                                                                 \
     { #f, f, setup, down, state }
 
-/* Where an assertion stands, and its text. */
+/* The place of an assertion, and its text. */
 typedef struct {
     const char *file;
     int line;

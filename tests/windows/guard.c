@@ -1,4 +1,4 @@
-/* guard.c -- asks the system itself (VirtualQuery) where its regions are. */
+/* guard.c -- asks the system (VirtualQuery) where its regions are. */
 #include "guard.h"
 
 #include "base/atomic.h"

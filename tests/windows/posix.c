@@ -1,4 +1,4 @@
-/* posix.c -- POSIX calls by way of the C library and Windows, or a skipped test. */
+/* posix.c -- POSIX functions by the C library and Windows' calls, or a skipped test. */
 #include "posix.h"
 
 #include <cmocka.h>

@@ -1,7 +1,7 @@
 /*
- * posix.h -- what the tests name of POSIX and Windows does not have; every test sees it. What can be done there, is
- * done. What cannot (a second process that begins as a copy, limits on a process) skips the test that asks for it,
- * naming what is missing.
+ * posix.h -- the functions of POSIX that tests call and Windows lacks. Every test program for Windows includes it. Some
+ * functions do their work by Windows' means. The others (fork, limits on a process) skip the calling test and name what
+ * is missing.
  */
 #ifndef TESTS_WINDOWS_POSIX_H
 #define TESTS_WINDOWS_POSIX_H
@@ -9,17 +9,17 @@
 #include <stddef.h>
 #include <sys/types.h>
 
-/* Done. */
+/* These work. */
 int pipe(int ends[2]);
 int setenv(const char *name, const char *value, int overwrite);
 int unsetenv(const char *name);
 int dprintf(int fd, const char *format, ...) __attribute__((format(gnu_printf, 2, 3)));
 pid_t gettid(void);
 long sysconf(int name); /* _SC_PAGESIZE only */
-/* 0 if there is a region at addr, whatever `present` is told; -1 if there is none. */
+/* 0 if a region contains addr (*present is always 0); -1 if none does. */
 int mincore(void *addr, size_t length, unsigned char *present);
 
-/* Skips. */
+/* These skip the test. */
 int fork(void);
 pid_t waitpid(pid_t pid, int *status, int how);
 unsigned alarm(unsigned seconds);
@@ -29,7 +29,7 @@ struct rlimit {
 typedef size_t rlim_t;
 int setrlimit(int resource, const struct rlimit *limit);
 
-/* The only monotonic clock; clock_coarse_ns reads it too. */
+/* There is one monotonic clock; clock_coarse_ns reads it, too. */
 #define CLOCK_MONOTONIC_COARSE CLOCK_MONOTONIC
 
 #define _SC_PAGESIZE        0

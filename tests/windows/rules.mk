@@ -1,15 +1,15 @@
-# rules.mk -- cross-builds the allocator and its unit tests for 64-bit Windows, into build/windows/VARIANT; the Makefile
-# includes it, scripts/test-windows runs what it builds. Objects and programs only: no DLL, because nothing there would
-# take malloc from it.
+# rules.mk -- cross-builds the allocator and its unit tests for 64-bit Windows, into build/windows/VARIANT. The Makefile
+# includes it; scripts/test-windows runs the programs. There is no DLL, because no program on Windows would take malloc
+# from it.
 
 WINDOWS_CC := x86_64-w64-mingw32-gcc-posix
 W          := build/windows/$(VARIANT)
 
-# Tests of what Windows does not have: Linux's pages and calls (tests/windows has its own), standard names that are
-# replaced, fork, variables that an application defines, links as configuration, threads and guards seen in /proc,
-# hooks that map memory, profiles as files and by frame pointers; and what is of no system and long under Wine: the
-# sweep of refusals, and jemalloc's names at every length, during which Wine begins to refuse memory (VirtualAlloc of a
-# mebibyte: error 87).
+# Tests that are not built for Windows. Most test what Windows lacks: Linux's pages and calls (tests/windows has its own
+# tests), replaced standard names, fork, variables that an application defines, links as configuration, threads and
+# guards seen in /proc, hooks that map memory, profiles as files and by frame pointers. Two need no particular system,
+# but take long under Wine: the out-of-memory sweep, and jemalloc's names at every length, during which Wine begins to
+# refuse memory (VirtualAlloc of a mebibyte: error 87).
 WINDOWS_WITHOUT := tests/os/pages_test.c tests/os/pages_linux_test.c tests/os/remap_test.c tests/os/system_test.c \
                    tests/os/file_test.c tests/os/gzip_test.c tests/os/lock_sleep_test.c tests/api/limits_test.c \
                    tests/os/process_test.c tests/api/stack_test.c \
@@ -31,24 +31,24 @@ WINDOWS_OBJ   := $(WINDOWS_SRC:%.c=$W/%.o)
 WINDOWS_AID   := $(WINDOWS_HELP:%.c=$W/%.o)
 WINDOWS_TESTS := $(WINDOWS_TEST:%.c=$W/%.exe)
 
-# Every use of pages goes through the guard (tests/windows/guard.c) on its way to the system.
+# Calls of these go through the guard (tests/windows/guard.c).
 WINDOWS_GUARDED := pages_unmap pages_commit pages_decommit pages_purge_lazy
 
 WINDOWS_CFLAGS  = -std=gnu11 -O1 -g -pthread $(WARNINGS) -Werror $(WINDOWS_DEFINES) -I$W $(INCLUDES)
 WINDOWS_DEFINES = $(filter-out -DLUNALLOC_REPLACE=%,$(DEFINES)) -DLUNALLOC_REPLACE=0 -D__USE_MINGW_ANSI_STDIO=1
-# The C library's types differ from POSIX's in width (read, write); the tests are checked for conversions on Linux.
+# The C library's types differ in width from POSIX's (read, write), so conversions are checked on Linux only.
 WINDOWS_TEST_CFLAGS := -Wno-conversion -Wno-maybe-uninitialized -Itests/windows -include tests/windows/posix.h
 WINDOWS_LDFLAGS = -static $(WINDOWS_GUARDED:%=-Wl,--wrap=%)
 # Last on a link line: waiting on addresses (src/os/thread_windows.c).
 WINDOWS_LIBS := -lsynchronization
 
-# The same test of regions with a page layer that merges them: the guard must end it (scripts/test-windows).
+# The test of regions again, with a page layer that wrongly merges regions: the guard must end it (scripts/test-windows).
 WINDOWS_HEADLESS := $W/headless/regions_test.exe
 
 .PHONY: windows windows-list
 windows: $(WINDOWS_TESTS) $(WINDOWS_HEADLESS)
 
-# What to run, and what is left out.
+# Prints which tests to run, and which are left out.
 windows-list:
 	@printf 'run %s\n' $(WINDOWS_TEST)
 	@printf 'without %s\n' $(WINDOWS_WITHOUT)
@@ -75,7 +75,7 @@ $W/%.exe: %.c $(WINDOWS_OBJ) $(WINDOWS_AID) $W/flags
 	$(call say,TEST,$@)$(WINDOWS_CC) $(WINDOWS_CFLAGS) $(WINDOWS_TEST_CFLAGS) $(WINDOWS_LDFLAGS) -MMD -MP -MF $@.d \
 	    -o $@ $< $(WINDOWS_AID) $(WINDOWS_OBJ) $(WINDOWS_LIBS)
 
-# Heads and serial numbers are no longer looked at.
+# The faulty page layer: coalesce.c without its tests of heads and serial numbers.
 $W/headless/coalesce.c: src/extent/coalesce.c $W/flags
 	@mkdir -p $(@D)
 	@sed -e 's/e->is_head ? NULL : //' -e 's/ && !right->is_head//' -e 's/ && !b->is_head && a->sn == b->sn//' $< > $@
