@@ -14,6 +14,7 @@ typedef struct {
     size_t alignment; /* 0: the allocator's own */
 } buffer_t;
 
+/* The buffer at 1, whose block is live; raises if it was freed. `call`: the public name of the method. */
 static buffer_t *
 check_live(lua_State *L, const char *call) {
     buffer_t *buffer = core_check_self(L, CORE_BUFFER, call);
@@ -30,6 +31,7 @@ core_buffer_address(lua_State *L, int arg, const void **address) {
     return buffer != NULL;
 }
 
+/* An alignment of 0 leaves the choice to the allocator. */
 static void *
 allocate_block(const lunalloc_api_t *api, size_t size, size_t alignment) {
     return alignment == 0 ? api->malloc(size) : api->aligned_alloc(alignment, size);
@@ -81,12 +83,14 @@ buffer_new(lua_State *L) {
     return buffer->block != NULL ? 1 : fail_memory(L, size);
 }
 
+/* addr(): the address of the block, as an integer */
 static int
 buffer_addr(lua_State *L) {
     lua_pushinteger(L, (lua_Integer)(uintptr_t)check_live(L, "buffer:addr")->block);
     return 1;
 }
 
+/* size(), #buffer: the requested bytes */
 static int
 buffer_size(lua_State *L) {
     lua_pushinteger(L, (lua_Integer)check_live(L, "buffer:size")->size);
@@ -170,6 +174,7 @@ buffer_release(lua_State *L) {
     return 0;
 }
 
+/* free(): frees the block; raises if it was freed already */
 static int
 buffer_free(lua_State *L) {
     check_live(L, "buffer:free");

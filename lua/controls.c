@@ -38,6 +38,7 @@ fail_unknown(lua_State *L, const lunalloc_api_t *api, const char *name) {
     return core_fail(L, "ENOENT", "%s", message);
 }
 
+/* Pushes the value as the Lua type that fits it; an address as an integer. */
 static void
 push_value(lua_State *L, const lunalloc_value_t *value) {
     switch (value->type) {
@@ -65,6 +66,7 @@ push_value(lua_State *L, const lunalloc_value_t *value) {
     }
 }
 
+/* get(name): the value of a control; reading arenas.create or tcache.create creates one */
 static int
 get(lua_State *L) {
     const lunalloc_api_t *api = loader_api();
@@ -123,6 +125,7 @@ set(lua_State *L) {
     return 1;
 }
 
+/* Pushes the row as a table. Fields that do not apply (live, min, max, default) are nil. */
 static void
 push_row(lua_State *L, const lunalloc_row_t *row) {
     lua_createtable(L, 0, 12);
@@ -179,6 +182,7 @@ rows(lua_State *L) {
     return 1;
 }
 
+/* source(name): where the present value is from: "default", "file", "symbol", "environment" or "live" */
 static int
 source(lua_State *L) {
     const lunalloc_api_t *api = loader_api();
@@ -194,6 +198,7 @@ source(lua_State *L) {
     return 1;
 }
 
+/* limit(name): how many values the first open index of the name has now */
 static int
 limit(lua_State *L) {
     const lunalloc_api_t *api = loader_api();

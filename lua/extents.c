@@ -67,6 +67,7 @@ core_push_extent(lua_State *L, const lunalloc_extent_t *extent) {
     set_extent(L, extent);
 }
 
+/* True if the extent fits all conditions. */
 static bool
 matches(const filter_t *filter, const lunalloc_extent_t *extent) {
     return (filter->state < 0 || filter->state == (int)extent->state) &&

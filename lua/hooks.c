@@ -58,6 +58,7 @@ count(extent_hooks_t *hooks, kind_t kind, size_t bytes) {
     return atomic_load_explicit(&c->original, memory_order_acquire);
 }
 
+/* The nine hooks count and pass the call on. A hook that the original lacks counts as one that refuses. */
 static void *
 count_alloc(extent_hooks_t *hooks, void *new_addr, size_t size, size_t alignment, bool *zero, bool *commit,
             unsigned arena) {
@@ -207,6 +208,7 @@ core_count_hooks(const lunalloc_api_t *api, uint32_t arena, char *message, size_
     return write_hooks(api, arena, &c->hooks, message, message_size);
 }
 
+/* The argument as the index of an arena that can have a record. */
 static uint32_t
 check_arena(lua_State *L, int arg) {
     lua_Integer arena = luaL_checkinteger(L, arg);
@@ -231,6 +233,7 @@ hooks_count(lua_State *L) {
     return 1;
 }
 
+/* Pushes a table: kind of call -> count. */
 static void
 push_counts(lua_State *L, const _Atomic uint64_t *counts) {
     lua_createtable(L, 0, NKINDS + 1);

@@ -3,6 +3,7 @@
  */
 #include "core.h"
 
+/* Pushes the table that la.sizeclasses() and la.find() have for a class. */
 static void
 push_class(lua_State *L, const lunalloc_sizeclass_t *sc) {
     lua_createtable(L, 0, 9);
@@ -78,6 +79,7 @@ check_address(lua_State *L) {
     return address;
 }
 
+/* Pushes the result of find(). Fields of the class and the region are absent in a free extent. */
 static void
 push_location(lua_State *L, const lunalloc_api_t *api, const lunalloc_location_t *at) {
     lunalloc_sizeclass_t sc;
@@ -97,6 +99,7 @@ push_location(lua_State *L, const lunalloc_api_t *api, const lunalloc_location_t
     }
 }
 
+/* find(address): the extent, class and region of an address */
 static int
 find(lua_State *L) {
     const lunalloc_api_t *api = loader_api();

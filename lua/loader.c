@@ -96,6 +96,8 @@ same_layout(void) {
     return n == sizeof(lunalloc_stats_t) / sizeof(uint64_t);
 }
 
+/* Fills the table with the symbols of `handle`. False, with a reason, if one is missing or the library is another
+ * version. */
 static bool
 resolve(void *handle, const char *origin) {
     for (size_t i = 0; i < NSYMBOLS; i++) {
@@ -114,6 +116,7 @@ resolve(void *handle, const char *origin) {
     return true;
 }
 
+/* Opens a library and resolves its symbols. */
 static bool
 load_file(const char *path) {
     void *handle = dlopen(path, RTLD_NOW | RTLD_LOCAL | RTLD_NODELETE);
@@ -141,6 +144,7 @@ load_beside_module(const char *path) {
     return access(candidate, R_OK) == 0 && load_file(candidate);
 }
 
+/* Tries the candidates in the order that the head of this file gives. */
 static bool
 find_and_load(void) {
     if (dlsym(RTLD_DEFAULT, "lunalloc_ctl_get") != NULL) {
@@ -154,6 +158,7 @@ find_and_load(void) {
            load_file("liblunalloc.so");
 }
 
+/* The function of pthread_once. A reason of a failed candidate is dropped if a later one succeeds. */
 static void
 load(void) {
     loaded = find_and_load();

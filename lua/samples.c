@@ -12,6 +12,7 @@ enum {
     BATCH = 32
 };
 
+/* Pushes the stack as an array of return addresses, innermost first. */
 static void
 push_stack(lua_State *L, const lunalloc_sample_t *sample) {
     lua_createtable(L, (int)sample->depth, 0);

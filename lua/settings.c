@@ -21,6 +21,7 @@ typedef struct {
     lunalloc_value_t value;
 } setting_t;
 
+/* Writes the control `name`, which may be longer than setting->name. 0, or an errno value and a line. */
 static int
 write_setting(const char *name, const setting_t *setting, char *message, size_t size) {
     return loader_api()->ctl_write(name, setting->given ? &setting->value : NULL, message, size);
@@ -34,6 +35,7 @@ keep(lua_State *L, int keeper) {
     lua_rawseti(L, keeper, (lua_Integer)lua_rawlen(L, keeper) + 1);
 }
 
+/* Reads the name at the top and pops it; the table at `keeper` keeps it. */
 static void
 read_name(lua_State *L, const char *call, int keeper, setting_t *setting) {
     if (lua_type(L, -1) != LUA_TSTRING || strlen(lua_tostring(L, -1)) != lua_rawlen(L, -1)) {
@@ -101,6 +103,7 @@ guard_tostring(lua_State *L) {
     return 1;
 }
 
+/* Pointers and structures are exchanged by mallctl alone. */
 static bool
 can_be_written(lunalloc_type_t type) {
     return type != LUNALLOC_VOID && type != LUNALLOC_POINTER && type != LUNALLOC_STRUCT;

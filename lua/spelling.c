@@ -27,6 +27,7 @@ trimmed(lua_State *L, int stack, size_t *length) {
     return text;
 }
 
+/* Reads the text at `stack` as a whole quantity that a Lua integer can hold. */
 static bool
 read_whole(lua_State *L, units_t units, int stack, uint64_t *value) {
     size_t length;
@@ -34,6 +35,7 @@ read_whole(lua_State *L, units_t units, int stack, uint64_t *value) {
     return units_parse(units, text, length, value) && *value <= INT64_MAX;
 }
 
+/* Reads the text at `stack` as a finite quantity, 0 or more. */
 static bool
 read_real(lua_State *L, units_t units, int stack, double *value) {
     size_t length;

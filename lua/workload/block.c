@@ -27,11 +27,13 @@ block_recycle(worker_t *worker, block_t *block) {
 
 /* ---- contents ---- */
 
+/* The part of a description that another thread needs, and that survives the description. */
 static parcel_t
 parcel_of(const block_t *block) {
     return (parcel_t){.ptr = block->ptr, .size = block->size, .id = block->id, .row = block->row};
 }
 
+/* Counts a fault, and keeps it if it is the first. */
 static void
 report(worker_t *worker, fault_kind_t kind, const parcel_t *block, size_t offset, uint8_t expected, uint8_t found) {
     counter_add(&worker->errors, 1);
@@ -47,11 +49,13 @@ report(worker_t *worker, fault_kind_t kind, const parcel_t *block, size_t offset
     }
 }
 
+/* The bytes of the block that are written and checked. */
 static pattern_span_t
 span_of(const worker_t *worker, const parcel_t *block) {
     return pattern_span(block->size, worker->plan->rows[block->row].touch, worker->plan->verify);
 }
 
+/* Compares the contents with the pattern of `key`. */
 static void
 check_contents(worker_t *worker, fault_kind_t kind, const parcel_t *block, pattern_span_t span, uint64_t key) {
     uint8_t expected = 0;
@@ -71,6 +75,7 @@ alignment_due(const plan_row_t *row, size_t size) {
     return size >= 16 ? 16 : (size_t)1 << (63 - __builtin_clzll(size));
 }
 
+/* Checks a block that the allocator just returned. */
 static void
 check_fresh(worker_t *worker, const parcel_t *block, bool zeroed) {
     size_t due = alignment_due(&worker->plan->rows[block->row], block->size);
@@ -111,6 +116,7 @@ block_write(worker_t *worker, const block_t *block, bool zeroed) {
 
 /* ---- freeing ---- */
 
+/* Frees a block of this or of another thread, after a check of its contents. */
 static void
 free_parcel(worker_t *worker, const parcel_t *block) {
     if (worker->plan->verify) {
@@ -132,6 +138,7 @@ block_serve_inbox(worker_t *worker) {
     return any;
 }
 
+/* Pushes the block into the inbox of the thread that frees it. */
 static void
 hand_over(worker_t *worker, const block_t *block) {
     parcel_t parcel = parcel_of(block);
@@ -172,6 +179,7 @@ block_nap(worker_t *worker, uint64_t ns) {
 
 /* ---- resizing ---- */
 
+/* The size that a resize gives: the next step of growth, or a new draw. */
 static size_t
 next_size(const plan_row_t *row, const block_t *block) {
     if (row->grow == 0) { /* derived from the block, not from the worker's sequence: see operation.c */

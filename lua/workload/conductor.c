@@ -17,6 +17,7 @@ static const uint64_t never = UINT64_MAX;
 
 /* ---- changes ---- */
 
+/* Stores a new scale or rate and marks it; a value below 0 means no change. */
 static void
 change_number(engine_t *engine, const char *name, _Atomic double *where, double value) {
     char mark[64];
@@ -71,6 +72,7 @@ engine_change(engine_t *engine, const plan_phase_t *change, char *message, size_
 
 /* ---- the conductor ---- */
 
+/* Acquire: when it is false, all blocks that workers handed over are visible. */
 static bool
 producing(const engine_t *engine) {
     return atomic_load_explicit(&engine->shared.producing, memory_order_acquire) != 0;
@@ -100,6 +102,7 @@ sleep_until(engine_t *engine, uint64_t time) {
     pthread_mutex_unlock(&engine->mutex);
 }
 
+/* Applies the phases whose time has passed, in their order. */
 static void
 apply_due_phases(engine_t *engine, uint64_t now) {
     const plan_t *plan = engine->plan;
@@ -113,6 +116,7 @@ apply_due_phases(engine_t *engine, uint64_t now) {
     }
 }
 
+/* Adds an entry without a mark if the interval is over. */
 static void
 add_due_entry(engine_t *engine) {
     pthread_mutex_lock(&engine->mutex);
@@ -124,6 +128,7 @@ add_due_entry(engine_t *engine) {
     pthread_mutex_unlock(&engine->mutex);
 }
 
+/* Sets or clears `full`, by which workers free new blocks at once. */
 static void
 guard_live(engine_t *engine) {
     bool full = run_live_bytes(engine) > engine->plan->live_max;
@@ -143,6 +148,7 @@ min(uint64_t a, uint64_t b) {
     return a < b ? a : b;
 }
 
+/* The time, in ns from the start, of the first of all that the conductor waits for. */
 static uint64_t
 next_event(const engine_t *engine) {
     const plan_t *plan = engine->plan;
@@ -151,6 +157,7 @@ next_event(const engine_t *engine) {
     return min(next, engine->next_phase == plan->nphases ? never : plan->phases[engine->next_phase].at);
 }
 
+/* Sets the state and wakes the threads that wait for it. */
 static void
 enter_state(engine_t *engine, engine_state_t state) {
     pthread_mutex_lock(&engine->mutex);

@@ -77,6 +77,7 @@ static int __attribute__((format(printf, 2, 3))) complain(const parser_t *parser
     return EINVAL;
 }
 
+/* The message that lists all forms. */
 static int
 complain_unknown(const parser_t *parser) {
     char allowed[256] = "a number";
@@ -91,6 +92,7 @@ complain_unknown(const parser_t *parser) {
 
 /* ---- parsing ---- */
 
+/* Moves both ends of [p, *end) past blanks; returns the new start. */
 static const char *
 trim(const char *p, const char **end) {
     while (p < *end && isspace((unsigned char)*p)) {
@@ -102,6 +104,7 @@ trim(const char *p, const char **end) {
     return p;
 }
 
+/* The form of that name, if it is allowed for this use. */
 static const shape_t *
 find_shape(const char *name, size_t length, dist_use_t use) {
     for (size_t i = 0; i < NSHAPES; i++) {
@@ -148,6 +151,7 @@ check_range(const parser_t *parser, double value, const char *what) {
                     parser->use == DIST_SIZE ? "1 to 1T (bytes)" : "0 to 1T (allocations)");
 }
 
+/* Sets the bounds of a distribution, after a check of their range and order. */
 static int
 finish_bounds(const parser_t *parser, dist_t *dist, double least, double most) {
     if (check_range(parser, least, "the value") != 0 || check_range(parser, most, "the value") != 0) {
@@ -198,6 +202,7 @@ finish(const parser_t *parser, const shape_t *shape, dist_t *dist, const double 
     }
 }
 
+/* The argument is a path, which may have commas and blanks inside. */
 static int
 parse_histogram(const parser_t *parser, dist_t *dist, const char *p, const char *end, region_t *region) {
     char path[4096];
@@ -211,6 +216,7 @@ parse_histogram(const parser_t *parser, dist_t *dist, const char *p, const char 
     return dist_histogram_load(dist, path, region, parser->message, parser->message_size);
 }
 
+/* "name(arguments)", or a name alone. */
 static int
 parse_call(const parser_t *parser, dist_t *dist, const char *p, const char *end, region_t *region) {
     const char *open = memchr(p, '(', (size_t)(end - p));
@@ -264,6 +270,7 @@ clamp_rounded(const dist_t *dist, double value) {
     return value >= (double)dist->most ? dist->most : (uint64_t)(value + 0.5);
 }
 
+/* The value of an alias table for a random number: high bits choose the column, low bits the side of its cut. */
 static uint64_t
 draw_column(const dist_t *dist, uint64_t random) {
     unsigned __int128 scaled = (unsigned __int128)random * dist->ncolumns;

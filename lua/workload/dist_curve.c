@@ -12,6 +12,7 @@
 /* If less than this share of the curve is within the bounds, the description is taken for a mistake. */
 static const double min_share = 1e-6;
 
+/* The share of the standard normal distribution below z. */
 static double
 standard_normal_below(double z) {
     return 0.5 * erfc(-z / sqrt(2.0));
@@ -59,6 +60,7 @@ quantile(const dist_t *dist, double share) {
     }
 }
 
+/* Fills a table with the quantiles of [from, to], evenly spaced. */
 static void
 fill(const dist_t *dist, double *table, double from, double to) {
     for (int k = 0; k <= DIST_CUTS; k++) {

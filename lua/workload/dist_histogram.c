@@ -23,6 +23,7 @@ typedef struct {
     double weight;
 } entry_t;
 
+/* Maps a regular file that is not empty. Any other gets a message. */
 static int
 map_file(const char *path, const char **text, size_t *size, char *message, size_t message_size) {
     /* A FIFO is refused, not waited for. */
@@ -56,6 +57,7 @@ skip_blanks(const char *p, const char *end) {
     return p;
 }
 
+/* The end of the word that starts at p. */
 static const char *
 word_end(const char *p, const char *end) {
     while (p < end && *p != ' ' && *p != '\t' && *p != '\r') {
@@ -143,6 +145,7 @@ build_columns(dist_t *dist, entry_t *entries, size_t n, region_t *region) {
     return 0;
 }
 
+/* Counts the lines, parses them into an array of that size, and builds the columns from it. */
 static int
 read_entries(dist_t *dist, const char *path, const char *text, size_t size, region_t *region, char *message,
              size_t message_size) {

@@ -10,6 +10,7 @@
 
 /* ---- starting ---- */
 
+/* The engine, in a region of its own; NULL if there is no memory. Its arrays may be NULL, which prepare() checks. */
 static engine_t *
 engine_create(const plan_t *plan, const heap_t *heap) {
     region_t region = {0};
@@ -69,6 +70,7 @@ abandon(engine_t *engine, uint32_t nthreads) {
     }
 }
 
+/* Creates the workers, which wait for `go`, then the conductor, which sets it. */
 static int
 create_threads(engine_t *engine) {
     for (uint32_t i = 0; i < engine->plan->threads; i++) {

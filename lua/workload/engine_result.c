@@ -5,6 +5,7 @@
 
 #include "run.h"
 
+/* In a child of fork nothing else runs, and the mutex may be held forever: it is not taken. */
 static void
 lock(engine_t *engine) {
     if (!run_inherited(engine)) {
@@ -83,6 +84,7 @@ engine_timeline(engine_t *engine, size_t from, timeline_entry_t *out, size_t n) 
     return n;
 }
 
+/* Adds up the results of the workers, whose threads have ended. */
 static void
 merge_workers(const engine_t *engine, engine_result_t *out) {
     for (uint32_t i = 0; i < engine->plan->threads; i++) {

@@ -27,6 +27,7 @@ push_field(lua_State *L, int index, const char *name) {
     return lua_rawget(L, index);
 }
 
+/* The field as an integer of least .. most. */
 static lua_Integer
 integer_field(lua_State *L, int index, const char *name, lua_Integer least, lua_Integer most) {
     int is_integer;
@@ -39,6 +40,7 @@ integer_field(lua_State *L, int index, const char *name, lua_Integer least, lua_
     return value;
 }
 
+/* The field as a number of least .. most. */
 static double
 number_field(lua_State *L, int index, const char *name, double least, double most) {
     int is_number;
@@ -90,6 +92,7 @@ push_array(lua_State *L, int index, const char *name, size_t most) {
     return lua_rawlen(L, -1);
 }
 
+/* Pushes element i, counted from 0, of the array at `index`, which must be a table; returns its place. */
 static int
 push_element(lua_State *L, int index, size_t i, const char *name) {
     if (lua_rawgeti(L, index, (lua_Integer)i + 1) != LUA_TTABLE) {
@@ -122,6 +125,7 @@ read_threads(lua_State *L, int index, plan_row_t *row) {
     lua_pop(L, 1);
 }
 
+/* Reads the fields of a row that are numbers. */
 static void
 read_scalars(lua_State *L, int index, plan_row_t *row) {
     row->weight = number_field(L, index, "weight", 0, 1e12);
@@ -232,6 +236,7 @@ own_phase(plan_t *plan, plan_phase_t *phase) {
     return ok && (mark == NULL || phase->mark != NULL);
 }
 
+/* Reads all phases. 0 or ENOMEM. */
 static int
 read_phases(lua_State *L, int index, plan_t *plan) {
     push_array(L, index, "phases", PLAN_MAX_PHASES);
@@ -248,6 +253,7 @@ read_phases(lua_State *L, int index, plan_t *plan) {
 
 /* ---- the whole ---- */
 
+/* Reads the fields of the whole description. */
 static void
 read_run(lua_State *L, int index, plan_t *plan) {
     const lua_Integer most = (lua_Integer)1 << 62;

@@ -19,6 +19,7 @@ set_number(lua_State *L, const char *name, double value) {
     core_set_value(L, name);
 }
 
+/* status.calls: the number of calls of each kind. */
 static void
 set_calls(lua_State *L, const engine_status_t *status) {
     lua_createtable(L, 0, CALL_KINDS);
@@ -50,6 +51,7 @@ lua_report_status(lua_State *L, const engine_status_t *status) {
     set_calls(L, status);
 }
 
+/* Pushes an entry of the timeline. Fields of the allocator are absent without lunalloc. */
 static void
 push_entry(lua_State *L, const timeline_entry_t *entry) {
     lua_createtable(L, 0, 12);
@@ -80,6 +82,7 @@ lua_report_timeline(lua_State *L, const timeline_entry_t *entries, size_t n) {
     }
 }
 
+/* Pushes the percentiles of one kind of call, in ns. */
 static void
 push_latency(lua_State *L, const histogram_t *histogram) {
     lua_createtable(L, 0, 8);
@@ -106,6 +109,7 @@ set_latency(lua_State *L, const engine_result_t *result) {
     core_set_value(L, "latency");
 }
 
+/* Writes the fault as one line: its kind, its position and its block. */
 static void
 describe_fault(const fault_t *fault, char *text, size_t size) {
     char block[128];
@@ -131,6 +135,7 @@ describe_fault(const fault_t *fault, char *text, size_t size) {
     }
 }
 
+/* result.verify: the number of checks and of errors, and the first error. */
 static void
 set_verify(lua_State *L, const engine_result_t *result) {
     char text[512];

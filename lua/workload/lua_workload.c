@@ -41,6 +41,7 @@ typedef struct {
 
 /* ---- which allocator ---- */
 
+/* The process's malloc, whichever allocator that is. */
 static heap_t
 process_heap(void) {
     return (heap_t){.name = "process",
@@ -51,6 +52,7 @@ process_heap(void) {
                     .free = free};
 }
 
+/* lunalloc's own entry points. */
 static heap_t
 lunalloc_heap(const lunalloc_api_t *api) {
     return (heap_t){.name = "lunalloc",
@@ -79,11 +81,13 @@ choose_heap(heap_t *heap, bool process) {
 
 /* ---- life ---- */
 
+/* The handle at 1, also of a workload that was collected. */
 static workload_t **
 check_handle(lua_State *L) {
     return luaL_checkudata(L, 1, WORKLOAD_TYPE);
 }
 
+/* The workload at 1; raises if it was collected. */
 static workload_t *
 check_workload(lua_State *L) {
     workload_t *workload = *check_handle(L);
@@ -93,6 +97,7 @@ check_workload(lua_State *L) {
     return workload;
 }
 
+/* The engine of the workload at 1; raises before the first start. */
 static engine_t *
 check_engine(lua_State *L) {
     workload_t *workload = check_workload(L);
@@ -100,6 +105,7 @@ check_engine(lua_State *L) {
     return workload->engine;
 }
 
+/* Stops and frees the run, if there is one. */
 static void
 drop_engine(workload_t *workload) {
     if (workload->engine != NULL) {
@@ -108,6 +114,7 @@ drop_engine(workload_t *workload) {
     }
 }
 
+/* A workload without a plan, at the start of its own region; NULL if the system has no memory. */
 static workload_t *
 workload_new(void) {
     region_t region = {0};
@@ -131,6 +138,7 @@ workload_gc(lua_State *L) {
     return 0;
 }
 
+/* create(description, allocator): the userdata; nil, message, code */
 static int
 workload_create(lua_State *L) {
     static const char *const allocators[] = {"lunalloc", "process", NULL};
@@ -151,6 +159,7 @@ workload_create(lua_State *L) {
     return error == 0 ? 1 : core_fail_errno(L, error, message);
 }
 
+/* start(): true; nil, message, code, also if it runs already */
 static int
 workload_start(lua_State *L) {
     workload_t *workload = check_workload(L);
@@ -176,6 +185,7 @@ workload_wait(lua_State *L) {
     return 1;
 }
 
+/* stop(): makes the run end; wait() waits for that */
 static int
 workload_stop(lua_State *L) {
     engine_stop(check_engine(L));
@@ -184,6 +194,7 @@ workload_stop(lua_State *L) {
 
 /* ---- changes and results ---- */
 
+/* change(change): true; nil, message, code of the first refused setting */
 static int
 workload_change(lua_State *L) {
     char message[MESSAGE_SIZE] = "";
@@ -198,6 +209,7 @@ workload_change(lua_State *L) {
     return 1;
 }
 
+/* status(): a table; nil before the first start */
 static int
 workload_status(lua_State *L) {
     workload_t *workload = check_workload(L);
@@ -230,6 +242,7 @@ push_timeline(lua_State *L, const timeline_entry_t **out) {
     return n;
 }
 
+/* timeline(): an array; empty before the first start */
 static int
 workload_timeline(lua_State *L) {
     const timeline_entry_t *entries = NULL;

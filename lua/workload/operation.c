@@ -25,6 +25,7 @@ schedule(wheel_t *wheel, block_t *block) {
     wheel_add(wheel, block);
 }
 
+/* The block is due: its life ends, or it is resized and put back into the wheel. */
 static void
 event(worker_t *worker, wheel_t *wheel, block_t *block) {
     if (block->when >= block->death) {
@@ -36,6 +37,7 @@ event(worker_t *worker, wheel_t *wheel, block_t *block) {
     schedule(wheel, block);
 }
 
+/* Advances the wheel by one and serves the blocks that are due. */
 static void
 tick(worker_t *worker, wheel_t *wheel) {
     block_t *block = wheel_tick(wheel);
@@ -46,6 +48,7 @@ tick(worker_t *worker, wheel_t *wheel) {
     }
 }
 
+/* A lifetime in operations, multiplied by the present scale. */
 static uint64_t
 scaled_lifetime(worker_t *worker, const dist_t *lifetime, uint64_t random) {
     uint64_t life = dist_draw(lifetime, random);
@@ -81,6 +84,7 @@ typedef struct {
     uint64_t choice, size, lifetime, traits;
 } draws_t;
 
+/* Always four numbers, in this order. */
 static draws_t
 draw(worker_t *worker) {
     draws_t draws;
@@ -91,6 +95,7 @@ draw(worker_t *worker) {
     return draws;
 }
 
+/* The row whose interval has the number. */
 static uint32_t
 choose_row(const worker_t *worker, uint32_t random) {
     uint32_t i = 0;
@@ -100,6 +105,7 @@ choose_row(const worker_t *worker, uint32_t random) {
     return i;
 }
 
+/* The index of the thread that will free the block. */
 static uint16_t
 choose_freer(const worker_t *worker, const plan_row_t *row, uint64_t traits) {
     if ((uint32_t)traits >= row->other) {
@@ -112,6 +118,7 @@ choose_freer(const worker_t *worker, const plan_row_t *row, uint64_t traits) {
     return (uint16_t)(other + (other >= worker->index));
 }
 
+/* The size of the request: aligned_alloc takes multiples of the alignment only. */
 static size_t
 request_size(const plan_row_t *row, uint64_t random) {
     size_t size = dist_draw(&row->size, random);
@@ -154,6 +161,7 @@ make_block(worker_t *worker, uint32_t row_index, const draws_t *draws) {
     return block;
 }
 
+/* The order of the steps is that at the head of this file. */
 static void
 operate(worker_t *worker) {
     draws_t draws = draw(worker);

@@ -31,6 +31,7 @@ plan_produces(const plan_t *plan, uint32_t thread) {
     return false;
 }
 
+/* The number of threads that allocate from some row. */
 static uint32_t
 count_producers(const plan_t *plan) {
     uint32_t n = 0;
@@ -134,6 +135,7 @@ hash_string(uint64_t hash, const char *text) {
     return text == NULL ? hash_integer(hash, 0) : hash_bytes(hash, text, strlen(text) + 1);
 }
 
+/* Hashes the text of the value: 500 and "500" are the same setting. */
 static uint64_t
 hash_value(uint64_t hash, const plan_setting_t *setting) {
     if (setting->given && setting->value.type == LUNALLOC_STRING) {
@@ -154,6 +156,7 @@ hash_dist(uint64_t hash, const dist_t *dist) {
     return hash_bytes(hash, dist->columns, dist->ncolumns * sizeof(*dist->columns));
 }
 
+/* Every field of a row that influences the requests. */
 static uint64_t
 hash_row(uint64_t hash, const plan_row_t *row) {
     hash = hash_double(hash, row->weight);
@@ -183,6 +186,7 @@ hash_phase(uint64_t hash, const plan_phase_t *phase) {
     return hash_string(hash, phase->mark);
 }
 
+/* Not in the hash: sample, live_max and interval, which do not determine the requests. */
 static uint64_t
 hash_plan(const plan_t *plan) {
     uint64_t hash = 0xcbf29ce484222325u;
@@ -216,6 +220,7 @@ sort_phases(plan_t *plan) {
     }
 }
 
+/* Checks combinations of fields that a single field cannot show. */
 static bool
 check_row(const plan_t *plan, size_t i, char *message, size_t message_size) {
     const plan_row_t *row = &plan->rows[i];

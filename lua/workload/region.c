@@ -23,6 +23,7 @@ round_up(size_t size) {
     return (size + REGION_ALIGN - 1) & ~(size_t)(REGION_ALIGN - 1);
 }
 
+/* Maps a chunk with room for `need` bytes. The rest of the chunk before it is not used any more. */
 static region_chunk_t *
 add_chunk(region_t *region, size_t need) {
     size_t head = round_up(sizeof(region_chunk_t));

@@ -11,6 +11,7 @@ static _Atomic uint32_t generation;
 static pthread_once_t once = PTHREAD_ONCE_INIT;
 static int watch_error; /* of registering the handler; written under `once` */
 
+/* Runs in each child of fork. */
 static void
 count_fork(void) {
     atomic_fetch_add_explicit(&generation, 1, memory_order_relaxed);

@@ -63,6 +63,7 @@ thin_out(timeline_t *timeline) {
     timeline->interval *= 2;
 }
 
+/* A copy of the mark in the timeline's region; NULL beyond the largest number of marks. */
 static const char *
 keep_mark(timeline_t *timeline, const char *mark) {
     char text[TIMELINE_MARK_SIZE];
@@ -76,6 +77,7 @@ keep_mark(timeline_t *timeline, const char *mark) {
     return region_string(&timeline->region, text);
 }
 
+/* Fills in lunalloc's counters, if it is present. */
 static void
 read_allocator(timeline_t *timeline, timeline_entry_t *entry) {
     lunalloc_stats_t stats;

@@ -3,6 +3,7 @@
  */
 #include "wheel.h"
 
+/* Digit `level`, base 256, of a time. */
 static uint32_t
 digit_of(uint64_t time, uint32_t level) {
     return (uint32_t)(time >> (level * WHEEL_LG_DIGIT)) % WHEEL_SLOTS;

@@ -71,6 +71,7 @@ divide_choice(worker_t *worker) {
     }
 }
 
+/* Chooses the clock by which the blocks of the row age. False without memory for it. */
 static bool
 prepare_row(worker_t *worker, worker_row_t *row) {
     switch (row->row->lifetime.kind) {
@@ -86,6 +87,7 @@ prepare_row(worker_t *worker, worker_row_t *row) {
     }
 }
 
+/* Makes the rows and wheels. False without memory for them. */
 static bool
 prepare(worker_t *worker) {
     const plan_t *plan = worker->plan;
