@@ -40,9 +40,9 @@ EXCLUDED := $(OTHERS:%=src/os/pages_%.c) $(OTHERS:%=tests/os/pages_%_test.c) $(w
 # alphabetical order (startup-cost, RSS of a program that allocates one object, mean of 60 runs).
 LINKED       := base os extent arena thread api control observe
 LATE_SRC     := $(wildcard $(patsubst %,src/%.c,base/nearest base/units os/cfi os/file_* os/gzip_* os/process_* \
-                   os/unwind_* arena/arena_check arena/arenas_reset arena/shards extent/page_check thread/tcaches \
-                   thread/flags thread/quarantine control/class_ranges api/control api/cxx api/entry api/extended \
-                   api/glibc api/print))
+                   os/unwind_* arena/arena_check arena/arenas_reset arena/shards extent/page_check \
+                   thread/byte_counters thread/flags thread/quarantine thread/tcaches control/class_ranges api/control \
+                   api/cxx api/entry api/extended api/glibc api/print))
 EARLY_SRC    := $(filter-out $(LATE_SRC),$(wildcard $(LINKED:%=src/%/*.c)))
 LIB_SRC      := $(filter-out $(EXCLUDED),$(EARLY_SRC) $(LATE_SRC))
 MODULE_SRC   := $(wildcard lua/*.c lua/workload/*.c)

@@ -1,6 +1,6 @@
 /*
  * control.c -- the public names of controls, introspection and reports. Each boots the allocator if need be, but none
- * gives the calling thread a cache and an arena: a caller that only reads does not change what it reads.
+ * gives the calling thread a cache and an arena: reading statistics does not change them.
  */
 #include "api/init.h"
 #include "api/print.h"

@@ -1,7 +1,7 @@
 /*
  * glibc.c -- functions of glibc beside allocation that are replaced, too: statistics, reports, settings, the return of
- * free memory, and dlopen. Without these, a program that asks for statistics is told of the C library's heap, which
- * nobody uses.
+ * free memory, and dlopen. Without these, a program that reads statistics would get those of the C library's unused
+ * heap.
  *
  * mallopt applies the parameters that have a counterpart here, and returns 0 for the others.
  */

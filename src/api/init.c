@@ -106,8 +106,8 @@ auto_arenas(void) {
     return n < ARENAS_MAX_AUTO ? n : ARENAS_MAX_AUTO;
 }
 
-/* Gets what a report at exit needs from the system, except memory and write: by then the process may have forbidden
- * itself other system calls. */
+/* Reads from the system all that a report at exit needs, except memory and write: by then the process may have
+ * forbidden itself other system calls. */
 static void
 prepare_report(void) {
     system_keep_error();

@@ -132,7 +132,7 @@ slow_usable_size(const void *ptr) {
 
 /* ---- resizing ---- */
 
-/* Moves an early block (init.h) to a block of the allocator; nobody reuses its memory. */
+/* Moves an early block (init.h) to a block of the allocator. Its memory is not reused. */
 static COLD void *
 move_early(const void *ptr, size_t size) {
     size_t old_size = early_size(ptr);

@@ -63,15 +63,13 @@ static struct {
     _Atomic bool running;   /* Synchronization: any thread. */
 } reports;
 
+bool byte_counters_reports;
+
 void
 byte_counters_report_each(uint64_t interval, void (*report)(void)) {
     reports.interval = interval < 1 ? 1 : interval;
     reports.report = report;
-}
-
-bool
-byte_counters_reports(void) {
-    return reports.report != NULL;
+    byte_counters_reports = true;
 }
 
 void
@@ -103,7 +101,7 @@ add_to_total(byte_counters_t *bytes) {
 
 static inline void
 report_if_due(byte_counters_t *bytes) {
-    if (UNLIKELY(byte_counters_reports()) && !hooks_running()) {
+    if (UNLIKELY(byte_counters_reports) && !hooks_running()) {
         add_to_total(bytes);
     }
 }

@@ -7,9 +7,9 @@
  *   freed     = freed into it + direct_freed
  * A reading is exact, and takes half a nanosecond for each class that the thread has used.
  *
- * A thread is *exact* once it has asked for the address of a total: from then on each of its calls takes a slow path
+ * A thread is *exact* once it has requested the address of a total: from then on each of its calls takes a slow path
  * (thread_see_calls) and adds its size, so that the totals and the peak in memory are exact at every moment. A thread
- * is *tracked* once it has asked for its peak, and also while reports are due: each slow path updates the totals, at
+ * is *tracked* once it has read its peak, and also while reports are due: each slow path updates the totals, at
  * most TCACHE_PERIOD allocations of a class, or a stack of frees, apart. An exact thread is tracked, too.
  *
  * The calling thread's own functions, unless said otherwise.
@@ -47,7 +47,7 @@ void byte_counters_update(thread_t *thread);
 void byte_counters_track(thread_t *thread);
 /* Makes it exact from now on. False if there is no memory. */
 bool byte_counters_make_exact(thread_t *thread);
-/* Tracks it, and starts a new peak at what is in use now. */
+/* Tracks it, and starts a new peak at the bytes in use now. */
 void byte_counters_reset_peak(thread_t *thread);
 
 /* ---- notes of the slow paths ---- */
@@ -70,8 +70,8 @@ COLD void byte_counters_update_tracked(thread_t *thread);
 /* Has `report` called each time that all threads together have allocated `interval` bytes more. No lock is held then; a
  * report that falls due while one runs is skipped. Boot only, before the first thread: all threads are tracked then. */
 void byte_counters_report_each(uint64_t interval, void (*report)(void));
-/* Is a report set? Any thread. */
-bool byte_counters_reports(void);
+/* Is a report set? Synchronization: constant after boot. */
+extern bool byte_counters_reports;
 /* In the child of a fork: a report that was running on another thread is not any more. */
 void byte_counters_forget_report(void);
 

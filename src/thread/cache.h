@@ -21,7 +21,7 @@ typedef struct {
     /* Synchronization: the cache's user alone: these fields. */
     void **slots;        /* the stack's memory, 2^lg_slots pointers; NULL until first used */
     uint8_t lg_slots;    /* read by any thread, for statistics */
-    uint8_t fill_shift;  /* the last refill asked for 2^fill_shift objects */
+    uint8_t fill_shift;  /* the last refill requested 2^fill_shift objects */
     uint16_t last_fill;  /* objects on the stack after it */
     uint32_t fill_mark;  /* requests at that time */
     uint32_t overflowed; /* requests when the stack last overflowed */

@@ -1,7 +1,7 @@
 /*
  * dispatch.h -- the slow paths of malloc and free, which all entry points share: they choose the cache and the arena
- * that serve, apply the modes, and do what a thread does only now and then. Call dispatch_alloc where the fast path has
- * failed or does not apply, dispatch_free likewise; to change an allocation's size: resize.h.
+ * that serve, apply the modes, and do the work that a thread does only from time to time. Call dispatch_alloc where the
+ * fast path has failed or does not apply, dispatch_free likewise; to change an allocation's size: resize.h.
  *
  * Besides serving the call, from a cache (tcache.h) or straight from an arena, each slow path
  *   - refreshes the thread, if the config generation has changed (refresh.h);
@@ -19,7 +19,7 @@
 /* The cache and the arena of a call. */
 typedef struct {
     cache_t *cache; /* the thread's own, an explicit one, or NULL: none */
-    arena_t *arena; /* serves what the cache lacks; NULL: the thread's */
+    arena_t *arena; /* refills the cache; NULL: the thread's arena */
 } source_t;
 
 /*

@@ -1,6 +1,6 @@
 /*
- * modes.h -- what is done to memory as it is allocated and freed: junk, zeros, quarantine. Modes change at any time,
- * for all threads (modes_set in refresh.h); use this header to ask which are on.
+ * modes.h -- the modes that change memory as it is allocated and freed: junk, zeros, quarantine. Modes change at any
+ * time, for all threads (modes_set in refresh.h); use this header to ask which are on.
  *
  *   junk        allocated memory holds JUNK_ALLOCATED, freed memory JUNK_FREED, in all of its usable size
  *   zero        allocated memory reads as zeros; it takes precedence over junk

@@ -12,8 +12,8 @@
  * it only frees, when a stack is full, after at most tcache_max_slots frees. A thread that sleeps refreshes at its next
  * call. Inside of a hook no thread refreshes: an operation of its own is under way.
  *
- * Explicit tcaches belong to no thread: their stacks grow by the present limits, and give back what exceeds these when
- * they are flushed.
+ * Explicit tcaches belong to no thread: their stacks grow by the present limits, and those beyond the limits are given
+ * back at a flush.
  */
 #ifndef LUNALLOC_THREAD_REFRESH_H
 #define LUNALLOC_THREAD_REFRESH_H
@@ -23,7 +23,7 @@
 /* The calling thread applies all that was requested since it last did. Slow paths call this when the config generation
  * has changed. */
 COLD void thread_refresh(thread_t *thread);
-/* Gives back what the calling thread's cache and quarantine hold. */
+/* Empties the calling thread's cache and quarantine. */
 void thread_flush(thread_t *thread);
 
 /* Requests that all threads refresh; the calling one does at once. May be called before boot. */

@@ -50,7 +50,7 @@ zero_bytes(void *ptr, size_t from, size_t to) {
     }
 }
 
-/* Accounts for a large allocation that has another size now, and fills what it has gained. */
+/* Accounts for a large allocation that has another size now, and fills its new bytes. */
 static void
 note_resized(thread_t *thread, const extent_t *e, size_t old, size_t size) {
     bool zeroed = false;

@@ -198,7 +198,7 @@ alloc_past_stack(cache_t *cache, arena_t *arena, uint32_t bin_shard, uint32_t sz
 
 /*
  * One object for the caller and more for the stack, if there is one. A new slab may run hooks, which may allocate and
- * so change the stack: what is missing is computed again after each.
+ * so change the stack: the number of missing objects is computed again after each.
  */
 static void *
 refill(cache_t *cache, arena_t *arena, uint32_t bin_shard, uint32_t szind) {
@@ -263,8 +263,8 @@ push_or_grow(cache_t *cache, uint32_t szind, void *ptr) {
                                         grow_stack(cache, szind) && cache_bin_push(bin, ptr));
 }
 
-/* Push; else grow and push; else flush half and push. What still does not fit goes to its arena: a cache without memory
- * for a stack passes everything on. */
+/* Push; else grow and push; else flush half and push. An object that still does not fit returns to its arena: a cache
+ * without memory for a stack passes everything on. */
 void
 tcache_free_slow(cache_t *cache, uint32_t szind, void *ptr) {
     witness_no_core_lock();

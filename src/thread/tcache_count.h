@@ -1,6 +1,6 @@
 /*
- * tcache_count.h -- what a cache counts: requests, class by class, and bytes. Use it for statistics, and on the slow
- * path of an allocation, which counts the request before it serves it.
+ * tcache_count.h -- the counters of a cache: requests, class by class, and bytes. Use it for statistics, and on the
+ * slow path of an allocation, which counts the request before it serves it.
  *
  * Each bin counts its allocations down (cache_bin.h): nothing else is counted on the hot path. A countdown lasts
  * TCACHE_PERIOD allocations, or fewer where its end is an allocation that the profiler samples (arena/sample.h).
@@ -33,7 +33,7 @@ void tcache_redraw(cache_t *cache);
 uint64_t tcache_requests(const cache_t *cache, uint32_t szind);
 /* Bytes of all of these requests. */
 uint64_t tcache_requested(const cache_t *cache);
-/* Bytes of the objects freed into this cache and of failed requests: tcache_requested less this is what is in use. */
+/* Bytes of the objects freed into this cache and of failed requests: tcache_requested less this is the bytes in use. */
 uint64_t tcache_freed(const cache_t *cache);
 
 #endif

@@ -1,6 +1,6 @@
 /*
  * tcache_depth.h -- the rules of adaptive depth: how many slots a stack of a cache has, and how many objects a refill
- * brings. Read this to learn why a cache holds what it holds, or to tune it; how objects move is tcache.c's.
+ * brings. Read this to learn why a cache has its present depth, or to tune it; tcache.c moves the objects.
  *
  *   first use      A stack starts with 8 slots, or as many as its class may have (tcache_max_slots).
  *   refill         A refill asks for 2^fill_shift objects: at most half of the stack, and no fewer than a cache line
@@ -8,9 +8,8 @@
  *   burst          If hardly anything was freed into the stack since the last refill, the next one asks for twice as
  *                  many objects, and the stack doubles to make room. Otherwise the next one asks for half as many.
  *   overflow       A stack that is full at a free doubles; if it may not, its oldest half is flushed.
- *   one way        A thread that only allocates, or only frees, gets a stack of at most 128 slots: with more, a refill's
- *                  or flush's fixed cost, a few instructions an object, hardly falls. More slots are for objects that
- *                  return.
+ *   one way        A thread that only allocates, or only frees, gets a stack of at most 128 slots. By then the fixed
+ *                  cost of a refill or flush is a few instructions an object; more slots are for objects that return.
  *   foreign first  The first object of a class that is freed into a cache from which none was allocated belongs to
  *                  another thread, and so may its neighbours on the cache line. It goes back to its arena, and the
  *                  first refill then brings a line of the cache's own.

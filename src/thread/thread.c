@@ -38,7 +38,7 @@ threads_mutex(void) {
     return &lock;
 }
 
-/* Adds what the thread's cache has counted to one arena, and, unless it is NULL, subtracts it from the other. */
+/* Adds the requests that the thread's cache has counted to one arena, and subtracts them from the other unless NULL. */
 static void
 hand_over_requests(const thread_t *thread, arena_t *to, arena_t *from) REQUIRES(role_threads) {
     for (uint32_t i = 0; i + 1 < CACHE_BINS; i++) {

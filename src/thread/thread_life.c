@@ -73,7 +73,7 @@ thread_new(arena_t *arena) {
     thread->arenas_generation = arenas_generation();
     thread->most_cached = CACHE_BINS;
     thread->uncached = !options.tcache;
-    thread->bytes.tracked = byte_counters_reports();
+    thread->bytes.tracked = byte_counters_reports;
     thread_refit(thread);
     return thread;
 }
