@@ -5,7 +5,7 @@
  * process may have a limited number (mappings.h). Once that is used up, an extent has none, and is counted in
  * missing_guards.
  *
- * Called by page_alloc.c, without locks of the core.
+ * Called by page_alloc.c, without locks of the core. Internal to this folder.
  */
 #ifndef LUNALLOC_EXTENT_GUARD_H
 #define LUNALLOC_EXTENT_GUARD_H

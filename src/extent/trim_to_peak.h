@@ -9,7 +9,7 @@
  * Notably more is peak / 32 and 16 pages more (pa_exceeds_peak): each trim makes every processor that runs the process
  * forget addresses, so it has to be worth it.
  *
- * Thread-safe. On entry no lock of the core is held.
+ * Thread-safe. On entry no lock of the core is held. Internal to this folder.
  */
 #ifndef LUNALLOC_EXTENT_TRIM_TO_PEAK_H
 #define LUNALLOC_EXTENT_TRIM_TO_PEAK_H
