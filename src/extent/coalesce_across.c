@@ -66,7 +66,7 @@ find_window(page_alloc_t *pa, size_t size) REQUIRES(role_extents) {
     return window;
 }
 
-/* Takes the part of member e that is in [addr, addr + size), busy; the rest stays free. NULL without memory. */
+/* Takes the part of member e that is in [addr, addr + size), busy; the rest stays free. NULL: out of memory. */
 static extent_t *
 take_from(page_alloc_t *pa, extent_t *e, uintptr_t addr, size_t size) REQUIRES(role_extents) {
     extents_t *x = pa_extents(pa, extent_state(e));

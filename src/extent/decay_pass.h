@@ -23,7 +23,7 @@ uint64_t pa_background(page_alloc_t *pa, uint64_t now);
 /* Sets a decay time (state: dirty or muzzy), -1 .. DECAY_MS_MAX, and makes a pass. */
 void pa_set_decay_ms(page_alloc_t *pa, extent_state_t state, int64_t ms, uint64_t now);
 
-/* How the pages of a state (dirty or muzzy) stand to their curve at `now`. */
+/* Compares the pages of a state (dirty or muzzy) with their curve at `now`. */
 stage_forecast_t pa_forecast(page_alloc_t *pa, extent_state_t state, uint64_t now) EXCLUDES(role_decay);
 
 #endif

@@ -3,9 +3,9 @@
  * purges what is beyond the bounds:
  *
  *   cap              dirty_max bytes. A cap that is exceeded is undercut by 1/8, so that it is not hit again at once
- *   no retain        a setting of arenas that no thread uses any more: no free page is kept, whatever the decay times
- *   decay time 0     no dirty page is kept
- *   oversize         an extent of `oversize` bytes or more is purged as it is freed
+ *   no retain        a setting of arenas that no thread uses any more: no free page is kept, even if decay times are
+ * long decay time 0     no dirty page is kept oversize         an extent of `oversize` bytes or more is purged as it is
+ * freed
  *
  * Thread-safe. On entry no lock of the core is held.
  */

@@ -124,7 +124,7 @@ void extents_of_class(extents_t *x, uint32_t class, size_t *count, size_t *npage
 
 /* ---- descriptors ------------------------------------------------------------------------------------------------- */
 
-/* Allocates and frees descriptors. Takes RANK_DESCRIPTORS. A new one has undefined fields, but for link. NULL without
+/* Allocates and frees descriptors. Takes RANK_DESCRIPTORS. A new one has undefined fields, but for link. NULL: out of
  * memory. */
 extent_t *extent_new(void);
 void extent_delete(extent_t *e);

@@ -6,8 +6,8 @@
  *   - new regions consist of whole huge pages;
  *   - decay and cap count and purge whole huge pages only. One that is used in part stays whole, and its age as a free
  *     one starts when its last page is freed. pa_purge_all purges single pages, too;
- *   - what is freed makes the muzzy and retained pages beside it, in its huge page, dirty. They are resident anyway,
- * and so a huge page without live pages becomes one dirty extent, which can be purged.
+ *   - freeing pages makes the muzzy and retained pages beside them, in the same huge page, dirty. They are resident
+ *     anyway, and so a huge page without live pages becomes one dirty extent, which can be purged.
  *
  * Thread-safe. On entry no lock of the core is held.
  */

@@ -39,7 +39,7 @@ typedef struct {
     bool zeroed;      /* before: zeros are wanted, so that fresh pages are best; after: the extent reads as zeros */
 } pa_request_t;
 
-/* Returns an active extent of exactly that size and class; NULL without memory. */
+/* Returns an active extent of exactly that size and class; NULL: out of memory. */
 extent_t *pa_alloc(page_alloc_t *pa, pa_request_t *request);
 /* The same, for a large allocation, from dirty pages alone. NULL if none fit, or if the arena makes guard pages. */
 extent_t *pa_reuse(page_alloc_t *pa, pa_request_t *request);

@@ -116,7 +116,7 @@ pa_extents(page_alloc_t *pa, extent_state_t state) {
     return state == extent_retained ? &pa->retained : &pa_stage(pa, state)->extents;
 }
 
-/* A position in an arena's address space. It stays valid whatever happens to the extents there. */
+/* A position in an arena's address space. It stays valid when the extents there change. */
 typedef struct {
     uint64_t sn;    /* the region's serial number */
     uintptr_t addr; /* 0: its start */
@@ -131,8 +131,8 @@ extent_t *pa_next_extent(page_alloc_t *pa, pa_place_t *place) REQUIRES(role_exte
 
 /* Does this memory overlap one of the arena's regions? */
 bool pa_overlaps(page_alloc_t *pa, uintptr_t addr, size_t size);
-/* A slot: the same of all arenas. The arena layer fills it; NULL: only the own arena is looked at. It checks what an
- * alloc hook returned. */
+/* A slot: the same of all arenas, to check what an alloc hook returned. The arena layer fills it; NULL: only the own
+ * arena is checked. */
 extern bool (*_Atomic pa_overlaps_any)(uintptr_t addr, size_t size);
 
 /* ---- locks ------------------------------------------------------------------------------------------------------- */

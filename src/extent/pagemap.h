@@ -33,7 +33,7 @@
 
 typedef struct {
     _Atomic uintptr_t leaf[PAGEMAP_ROOTS];     /* Synchronization: written once each, under RANK_PAGEMAP, read at any
-                                                  time; wraps: a leaf may lie below the zero leaf. */
+                                                  time; wraps: a leaf may be below the zero leaf. */
     _Atomic uint16_t zero_leaf[1U << LG_LEAF]; /* Synchronization: constant. */
 } pagemap_classes_t;
 
@@ -60,7 +60,7 @@ pagemap_class(const void *ptr) {
     return (uint32_t)(pagemap_bin_offset(ptr) >> LG_CACHE_BIN);
 }
 
-/* Makes the leaves of [addr, addr + size). False without memory. */
+/* Makes the leaves of [addr, addr + size). False: out of memory. */
 bool pagemap_ensure(uintptr_t addr, size_t size);
 
 typedef _Atomic(extent_t *) pagemap_entry_t;

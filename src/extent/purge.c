@@ -23,8 +23,8 @@ pages_to_take(const extents_t *x, const purge_quota_t *quota) {
     return LIKELY(hugepage == 0) ? over : align_up(over, hugepage);
 }
 
-/* Cuts `size` bytes that end at `end` out of busy e. The rest stays in x, and as old as it was. Without memory for a
- * descriptor more than `size` is cut out. */
+/* Cuts `size` bytes that end at `end` out of busy e. The rest stays in x, and as old as it was. If no
+ * descriptor can be allocated, more than `size` is cut out. */
 static extent_t *
 purge_cut_out(page_alloc_t *pa, extents_t *x, extent_t *e, uintptr_t end, size_t size) REQUIRES(role_extents) {
     if (extent_end(e) > end) {

@@ -1,6 +1,6 @@
 /*
- * purge.h -- purging: free pages are given back to the system, dirty -> muzzy -> retained. The mechanism only; what is
- * to be purged, and when, is decided by the policies:
+ * purge.h -- purging: free pages are given back to the system, dirty -> muzzy -> retained. This is the
+ * mechanism. Policies decide what is purged, and when:
  *
  *   decay_pass.h     what a decay curve does not allow any more
  *   dirty_limits.h   dirty pages beyond a cap, or in an arena that retains none; large extents as they are freed

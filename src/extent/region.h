@@ -15,13 +15,13 @@
 /* Makes room in the address space after the provider refused; true if it is worth trying again. */
 typedef bool make_room_t(page_alloc_t *pa);
 
-/* Returns a busy extent that is a whole new region of at least `size` bytes (exact: just so many) at an alignment. NULL
- * without memory. */
+/* Returns a busy extent that is a whole new region of at least `size` bytes (exact: just so many) at an alignment.
+ * NULL: out of memory. */
 extent_t *pa_new_region(page_alloc_t *pa, size_t size, size_t alignment, bool exact, make_room_t *make_room);
 
 /* A record is a block of metadata of 2^LG_REGION_RECORD bytes. */
 #define LG_REGION_RECORD 6
-/* Allocates and frees a region's record. NULL without memory. */
+/* Allocates and frees a region's record. NULL: out of memory. */
 region_t *pa_new_record(void);
 void pa_delete_record(region_t *record);
 

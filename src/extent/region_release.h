@@ -19,8 +19,8 @@ bool pa_release_unused(page_alloc_t *pa);
 /* The same, but ends at the first one that is refused: a provider that refuses one is likely to refuse all, and would
  * be called for all of them after each purge. */
 void pa_offer_unused(page_alloc_t *pa);
-/* Call it after pages became retained. Gives back wholly retained regions, unless they are to be kept: the system's
- * are, with opt.retain; others if the arena's hooks have no dalloc. */
+/* Call it after pages became retained. Gives back wholly retained regions, unless they are kept: the system's are
+ * kept with opt.retain, those of hooks if there is no dalloc hook. */
 void pa_note_retained(page_alloc_t *pa);
 /* Gives back all wholly retained regions of an arena that is being destroyed: none can be refused (hook_destroy). */
 void pa_destroy_unused(page_alloc_t *pa);

@@ -26,8 +26,8 @@ largest_within(extents_t *x, size_t npages) REQUIRES(role_extents) {
     return NULL;
 }
 
-/* Cuts busy e to `size` bytes; the rest stays in x. Without memory for a descriptor all of e does, and NULL is
- * returned. */
+/* Cuts busy e to `size` bytes; the rest stays in x. NULL if no descriptor can be allocated: all of
+ * e stays. */
 static extent_t *
 cut_to_size(page_alloc_t *pa, extents_t *x, extent_t *e, size_t size) REQUIRES(role_extents) {
     extent_t *rest = pa_split_no_hook(pa, x, e, size);

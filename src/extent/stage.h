@@ -18,7 +18,7 @@
 #include "extent/decay.h"
 #include "extent/extents.h"
 
-/* What was purged from one stage. */
+/* Counters of purges from one stage. */
 typedef struct {
     /* Synchronization: any thread adds: these fields. */
     _Atomic uint64_t npasses; /* passes that took pages */
@@ -32,7 +32,7 @@ typedef struct stage {
     decay_t decay GUARDED_BY(role_decay); /* the curve */
     _Atomic int64_t decay_ms;             /* Synchronization: written under decay_lock, read at any time; decay.ms. */
     _Atomic uint64_t entered_at;          /* Synchronization: any thread; ns; when pages last entered; 0: never;
-                                             UINT64_MAX: not kept, since pages enter only while the curve is watched. */
+                                             UINT64_MAX: not kept, as for muzzy pages. */
     purge_counters_t purges;              /* Synchronization: its own. */
 } stage_t;
 
@@ -62,7 +62,7 @@ stage_decaying_pages(const stage_t *stage) {
     return atomic_get(&stage->decay_ms) > 0 ? extents_purgeable(&stage->extents) : 0;
 }
 
-/* How a stage stands to its curve at some time. */
+/* The pages of a stage, compared with its curve at some time. */
 typedef struct {
     size_t allowed; /* pages that may stay; SIZE_MAX: any number */
     size_t over;    /* pages beyond it, which the next pass purges */
