@@ -1,7 +1,7 @@
 /*
  * options.h -- the settings of the whole process as plain data, and their defaults. control/ parses and checks them;
- * any layer reads the ones that concern it. To add an option: a field and a default here, and its row in
- * the schema (control/schema/opt.def).
+ * any layer reads the ones that concern it. To add an option, add a field and a default here, and its row to the schema
+ * (control/schema/opt.def).
  *
  * A field marked `live` is atomic and may change at any time. All others are constant once boot has finished. A change
  * that threads must take over from what they have cached also bumps the config generation, below.

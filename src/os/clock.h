@@ -1,6 +1,8 @@
 /*
- * clock.h -- time in nanoseconds. Monotonic, from an arbitrary start, except clock_wall_ns. Thread-safe, allocates
- * nothing, keeps errno. A clock that cannot be read, as in a sandbox, reads 0 for ever: never wait for a clock alone.
+ * clock.h -- time in nanoseconds, for decay, waiting threads, reports and profiles. Monotonic, from an arbitrary start,
+ * except clock_wall_ns. Thread-safe, allocates nothing, keeps errno.
+ *
+ * A clock that cannot be read, as in a sandbox, reads 0 for ever: never wait for a clock alone.
  */
 #ifndef LUNALLOC_OS_CLOCK_H
 #define LUNALLOC_OS_CLOCK_H

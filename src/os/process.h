@@ -1,7 +1,7 @@
 /*
- * process.h -- what the system says of this process: its memory, its mappings, and how many processors its control
- * group lets it use. For reports, profiles and the default number of arenas; never on a path of malloc. Thread-safe,
- * allocates nothing.
+ * process.h -- this process as the system sees it: its number and forks, its memory and mappings, and how many
+ * processors its control group lets it use. For boot, reports, profiles and the default number of arenas; never on a
+ * path of malloc. Thread-safe, allocates nothing.
  */
 #ifndef LUNALLOC_OS_PROCESS_H
 #define LUNALLOC_OS_PROCESS_H
@@ -27,7 +27,8 @@ typedef struct {
 
 /* False where the system does not tell. */
 bool process_memory(process_memory_t *out);
-/* Bytes of [addr, addr + size) on whole pages that are resident; 0 if any of it is not mapped. */
+/* Bytes of [addr, addr + size) that are resident. Looks at 1,024 pages at a time, which count as 0 if any of them is not
+ * mapped. */
 size_t process_resident(const void *addr, size_t size);
 
 /* Calls visit for each line of /proc/self/maps, terminated and without its newline; for none where the system has no

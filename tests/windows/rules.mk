@@ -42,7 +42,7 @@ WINDOWS_LDFLAGS = -static $(WINDOWS_GUARDED:%=-Wl,--wrap=%)
 # Last on a link line: waiting on addresses (src/os/thread_windows.c).
 WINDOWS_LIBS := -lsynchronization
 
-# The test of regions again, with a page layer that wrongly merges regions: the guard must end it (scripts/test-windows).
+# The test of regions with a page layer that wrongly merges them: the guard must end it (scripts/test-windows).
 WINDOWS_HEADLESS := $W/headless/regions_test.exe
 
 .PHONY: windows windows-list
