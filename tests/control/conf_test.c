@@ -215,7 +215,7 @@ test_unsupported_conf(void **state) {
         "itself (thp:always)\n"
         "lunalloc: MALLOC_CONF: 'percpu_arena:phycpu' has no effect here: arenas belong to threads, not "
         "to processors\n"
-        "lunalloc: MALLOC_CONF: 'hpa_dirty_mult:0.25' has no effect here: of the hpa, which is not there\n"
+        "lunalloc: MALLOC_CONF: 'hpa_dirty_mult:0.25' has no effect here: there is no allocator of huge pages (hpa)\n"
         "opt.hpa=0(default)\nopt.percpu_arena=disabled(default)\n");
     assert_malloc_conf("hpa:false,percpu_arena:disabled,lg_san_uaf_align:-1,hpa_dirty_mult:0,mutex_max_spin:0x0",
                        "opt.hpa", "opt.hpa=0(default)\n");

@@ -742,7 +742,7 @@ test_unsupported_writes(void **state) {
     assert_int_equal(mallctl("experimental.thread.activity_callback", NULL, NULL, callbacks, sizeof callbacks), ENOENT);
     assert_set_says("thread.tcache.ncached_max.write", "8-128:1", ENOENT,
                     "thread.tcache.ncached_max.write: '8-128:1' cannot be set: it has no effect here: "
-                    "arenas.tcache_nslots and arenas.tcache_bytes are the limits of all caches; ENOENT if written");
+                    "arenas.tcache_nslots and arenas.tcache_bytes limit all caches; ENOENT if written");
     assert_set_says("prof.log_stop", NULL, EFAULT, "prof.log_stop: nothing is being logged");
 }
 
