@@ -109,6 +109,19 @@ function Tree:step(node, path, word)
     return nil, ("no control '%s': an index is 0 to %d"):format(join(path, word), n - 1)
 end
 
+--- The node and the path of a name that is in no list and is answered all the same: jemalloc's, without a meaning here.
+--- nil and the message for any other.
+function Tree:unlisted(name, message)
+    local plain = not name:find("\0", 1, true) and not schema.is_pattern(name)
+    local row = plain and self.backend.row(name)
+    if not row then
+        return nil, message
+    end
+    local node = new_node(name:match "[^.]+$")
+    node.row = row
+    return node, name
+end
+
 --- As step(), for a key that may have several words: "arena.0.dirty_decay_ms".
 function Tree:resolve(node, path, key)
     if type(key) == "number" then
@@ -119,10 +132,11 @@ function Tree:resolve(node, path, key)
     if not key:find("^[^.]+") or key:find("%.$") or key:find("..", 1, true) then
         return nil, unknown(self, node, path, key)
     end
+    local name = join(path, key)
     for word in key:gmatch("[^.]+") do
         node, path = self:step(node, path, word)
         if not node then
-            return nil, path -- a message
+            return self:unlisted(name, path) -- path is a message
         end
     end
     return node, path

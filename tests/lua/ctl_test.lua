@@ -152,6 +152,22 @@ test("all arenas have an index only where arenas do", function()
     end)
 end)
 
+test("jemalloc's names without a meaning here are answered, and listed nowhere", function()
+    test.equal(ctl.opt.hpa, false)
+    test.equal(ctl["opt.percpu_arena"], "disabled")
+    test.equal(ctl.stats.arenas[0].dss, "disabled")
+    test.equal(ctl.experimental["hooks.prof_dump"], 0)
+    for name in pairs(ctl.opt) do
+        test.equal(name:find "hpa", nil)
+    end
+    test.raises("no control 'opt%.hpb'", function()
+        return ctl.opt.hpb
+    end)
+    test.raises("no control 'opt%.x", function()
+        return ctl.opt["x\0y"]
+    end)
+end)
+
 test("what is probably meant", function()
     local nearest = require "lunalloc.core".nearest
     for _, case in ipairs {
