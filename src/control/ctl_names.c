@@ -125,10 +125,25 @@ ctl_row_named(const char *pattern) {
     return row != NULL ? row : find_row(pattern, ctl_nsupported, ctl_nrows);
 }
 
+/* Field by field: as a whole, the compiler zeroes it by "rep stos", which costs 10 ns to begin with. */
+static inline void
+begin_name(ctl_name_t *out, bool whole) {
+    out->call.row = NULL;
+    out->call.index[0] = out->call.index[1] = 0;
+    out->call.typed = out->call.given = false;
+    out->call.value.type = LUNALLOC_VOID;
+    out->call.value.v.u = 0;
+    out->call.io = NULL;
+    out->call.why = NULL;
+    out->whole = whole;
+    out->ncomponents = out->nplaces = out->nindices = 0;
+    out->place[0] = out->place[1] = 0;
+}
+
 int
 ctl_resolve(const char *name, bool patterns, ctl_name_t *out) {
     char pattern[CTL_NAME_MAX + 1];
-    *out = (ctl_name_t){.whole = true};
+    begin_name(out, true);
     out->call.row = put_pattern(name, patterns, out, pattern) ? ctl_row_named(pattern) : NULL;
     return out->call.row != NULL ? 0 : ENOENT;
 }
@@ -155,7 +170,7 @@ matches(const char *pattern, const char *name, ctl_name_t *out) {
 
 const char *
 ctl_match_prefix(const char *pattern, const char *name, size_t n, ctl_name_t *out) {
-    *out = (ctl_name_t){0};
+    begin_name(out, false);
     for (;;) {
         if (!matches(pattern, name, out)) {
             return NULL;
