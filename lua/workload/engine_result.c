@@ -7,14 +7,14 @@
 
 /* In a child of fork nothing else runs, and the mutex may be held forever: it is not taken. */
 static void
-lock(engine_t *engine) {
+lock_run(engine_t *engine) {
     if (!run_inherited(engine)) {
         pthread_mutex_lock(&engine->mutex);
     }
 }
 
 static void
-unlock(engine_t *engine) {
+unlock_run(engine_t *engine) {
     if (!run_inherited(engine)) {
         pthread_mutex_unlock(&engine->mutex);
     }
@@ -67,20 +67,20 @@ engine_status(engine_t *engine, engine_status_t *out) {
 
 void
 engine_timeline_size(engine_t *engine, size_t *nentries, size_t *nmarks) {
-    lock(engine);
+    lock_run(engine);
     *nentries = engine_lost(engine) ? 0 : engine->timeline.n;
     *nmarks = engine_lost(engine) ? 0 : engine->timeline.nmarks;
-    unlock(engine);
+    unlock_run(engine);
 }
 
 size_t
 engine_timeline(engine_t *engine, size_t from, timeline_entry_t *out, size_t n) {
-    lock(engine);
+    lock_run(engine);
     size_t known = engine_lost(engine) ? 0 : engine->timeline.n;
     size_t available = from < known ? known - from : 0;
     n = n < available ? n : available;
     memcpy(out, engine->timeline.entries + from, n * sizeof(*out));
-    unlock(engine);
+    unlock_run(engine);
     return n;
 }
 

@@ -146,6 +146,11 @@ test("a size is spelled the same everywhere", function()
     each(SIZES, { ["65536"] = 65536, ["64K"] = 65536, ["64k"] = 65536, ["64 KiB"] = 65536, ["1.5M"] = 1572864,
         ["0x10000"] = 65536, ["1e6"] = 1000000, ["2MB"] = 2097152, [".5K"] = 512, ["0.1M"] = 104857 })
     none(SIZES, { "64Q", "K", "1s", "1.5", "--1", "1P", "" })
+    test.equal(units.size "  64K ", 65536)
+    test.equal(core.bytes "  64K ", 65536)
+    test.equal(units.size "64K\0", nil)
+    test.equal(units.count(1.5), nil)
+    test.equal(select("#", core.quantity("rate", "-1")), 0)
 end)
 
 test("a time is spelled the same everywhere", function()

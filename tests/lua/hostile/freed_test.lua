@@ -198,6 +198,24 @@ test("a change's texts that finalizers take out of its tables", function()
     end
 end)
 
+test("texts of a plan are its own", function()
+    local name, ms = "arena.0.dirty_decay_ms", os.time() % 1000 + 1
+    local old <close> = assert(la.with { [name] = assert(la.get(name)) })
+    local run = assert(core.workload.create(require "lunalloc.workload_spec".compile { duration = "60ms", rate = 1000,
+        mix = MIX, phases = { { at = "30ms", set = { [name] = ms .. "ms" }, mark = "mark" .. ms } } }))
+    collectgarbage()
+    collectgarbage()
+    assert(run:start())
+    test.equal(run:wait(60), true)
+    local marks = {}
+    for _, entry in ipairs(run:timeline()) do
+        marks[#marks + 1] = entry.mark
+    end
+    test.equal(marks[1], name .. " = " .. ms .. "ms")
+    test.equal(marks[2], "mark" .. ms)
+    test.equal(la.get(name), ms)
+end)
+
 test("candidates of a typing error that a metamethod takes away", function()
     local list
     list = setmetatable({ "hello" .. os.time() }, { __len = function()
