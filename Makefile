@@ -40,7 +40,7 @@ EXCLUDED := $(OTHERS:%=src/os/pages_%.c) $(OTHERS:%=tests/os/pages_%_test.c) $(w
 # alphabetical order (startup-cost, RSS of a program that allocates one object, mean of 60 runs).
 LINKED       := base os extent arena thread api control observe
 LATE_SRC     := $(wildcard $(patsubst %,src/%.c,base/nearest base/units os/cfi os/file_* os/gzip_* os/process_* \
-                   os/unwind_* arena/arena_check arena/arenas_reset arena/shards extent/page_check \
+                   os/unwind_* arena/arena_check arena/arenas_reset arena/shards extent/guard extent/page_check \
                    thread/byte_counters thread/flags thread/quarantine thread/tcaches control/class_ranges api/control \
                    api/cxx api/entry api/extended api/glibc api/print))
 EARLY_SRC    := $(filter-out $(LATE_SRC),$(wildcard $(LINKED:%=src/%/*.c)))
@@ -66,7 +66,7 @@ LIB_OBJ     := $(LIB_SRC:%.c=$O/%.o)
 # flush or a large allocation, and code that only modes run (junk, zero, quarantine). 69 KiB less than at -O2, measured
 # in the same way.
 SELDOM_SRC  := $(filter src/control/background.c src/control/conf.c src/os/% \
-                   $(addprefix src/extent/,decay.c decay_pass.c dirty_limits.c hooks.c \
+                   $(addprefix src/extent/,decay.c decay_pass.c dirty_limits.c guard.c hooks.c \
                       hugepage.c metadata.c page_check.c purge.c purger.c region.c region_release.c stage.c \
                       trim_to_peak.c) \
                    $(addprefix src/arena/,arena.c arena_check.c arenas.c arenas_bind.c arenas_reset.c \

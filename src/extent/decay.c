@@ -11,7 +11,7 @@
  * h = i^3 * (6 i^2 - 15 i N + 10 N^2) / N^5 with N = DECAY_STEPS; the product stays below 2^62 for N = 200.
  */
 static uint64_t
-weight(uint64_t i) {
+curve_at(uint64_t i) {
     const uint64_t n = DECAY_STEPS;
     uint64_t polynomial = 6 * i * i + 10 * n * n - 15 * i * n;
     return (i * i * i * polynomial << LG_WEIGHT) / (n * n * n * n * n);
@@ -34,7 +34,7 @@ decay_init(decay_t *decay, int64_t ms, uint64_t now) {
 /* Pages that entered since the latest advance are the youngest. Pages that were reused are taken from the youngest
  * slots. */
 static void
-account(decay_t *decay, size_t npages) {
+account_pages(decay_t *decay, size_t npages) {
     if (npages >= decay->last) {
         decay->backlog[0] += npages - decay->last;
     } else {
@@ -63,7 +63,7 @@ decay_advance(decay_t *decay, uint64_t now, size_t npages) {
         decay->epoch += steps * decay->interval;
         shift_backlog(decay, steps);
     }
-    account(decay, npages);
+    account_pages(decay, npages);
     return steps > 0;
 }
 
@@ -99,7 +99,7 @@ static size_t
 limit_after(const decay_t *decay, unsigned steps) {
     uint64_t sum = 0;
     for (unsigned i = 0; i + steps < DECAY_STEPS; i++) {
-        sum += decay->backlog[i] == 0 ? 0 : decay->backlog[i] * weight(DECAY_STEPS - 1 - i - steps);
+        sum += decay->backlog[i] == 0 ? 0 : decay->backlog[i] * curve_at(DECAY_STEPS - 1 - i - steps);
     }
     return (size_t)((sum + (UINT64_C(1) << (LG_WEIGHT - 1))) >> LG_WEIGHT);
 }
