@@ -130,17 +130,31 @@ become(char **command, bool tested) {
     _exit(127);
 }
 
+static const int ending[] = {SIGALRM, SIGINT, SIGTERM};
+
+/* A signal that ends the runner waits until the new group is known, so that its handler leaves none alive. */
 static pid_t
 start(char **command, bool tested) {
+    sigset_t blocked, before;
+    sigemptyset(&blocked);
+    for (size_t i = 0; i < sizeof ending / sizeof ending[0]; i++) {
+        sigaddset(&blocked, ending[i]);
+    }
+    sigprocmask(SIG_BLOCK, &blocked, &before);
     pid_t pid = fork();
     if (pid < 0) {
         die("fork");
     }
     if (pid == 0) {
+        for (size_t i = 0; i < sizeof ending / sizeof ending[0]; i++) {
+            signal(ending[i], SIG_DFL);
+        }
+        sigprocmask(SIG_SETMASK, &before, NULL);
         become(command, tested);
     }
     setpgid(pid, pid);
     running[!tested] = pid;
+    sigprocmask(SIG_SETMASK, &before, NULL);
     return pid;
 }
 
@@ -317,9 +331,9 @@ main(int argc, char **argv) {
     if (options.pretouch_kib > 0) {
         pretouch(options.pretouch_kib);
     }
-    signal(SIGALRM, kill_running);
-    signal(SIGINT, kill_running);
-    signal(SIGTERM, kill_running);
+    for (size_t i = 0; i < sizeof ending / sizeof ending[0]; i++) {
+        signal(ending[i], kill_running);
+    }
     alarm(options.seconds);
     for (long i = 0; i < options.times && sum.status == 0; i++) {
         (options.socket != NULL ? run_server : run_command)(&sum);
