@@ -27,8 +27,8 @@ typedef struct {
 
 /* False where the system does not tell. */
 bool process_memory(process_memory_t *out);
-/* Bytes of [addr, addr + size) that are resident. Looks at 1,024 pages at a time, which count as 0 if any of them is not
- * mapped. */
+/* Bytes of [addr, addr + size) that are resident. Looks at 1,024 pages at a time, which count as 0 if any of them is
+ * not mapped. */
 size_t process_resident(const void *addr, size_t size);
 
 /* Calls visit for each line of /proc/self/maps, terminated and without its newline; for none where the system has no

@@ -1,4 +1,4 @@
-/* breathe.h -- pauses: for so long, and for who looks at a structure in a loop. */
+/* breathe.h -- pauses: of a given length, and between the rounds of a loop that reads a structure. */
 #ifndef TESTS_BASE_BREATHE_H
 #define TESTS_BASE_BREATHE_H
 
@@ -11,8 +11,8 @@ nap(unsigned ms) {
     nanosleep(&(struct timespec){(time_t)(ms / 1000), (long)(ms % 1000) * 1000000}, NULL);
 }
 
-/* Twice as long as the time since `began` (clock_ns): who came back at once would keep the structure's locks from those
- * who sleep on them. */
+/* Sleeps twice as long as the time since `began` (clock_ns). A loop without such a pause would keep the structure's
+ * locks from threads that sleep on them. */
 static inline void
 breathe(uint64_t began) {
     uint64_t ns = (clock_ns() - began) * 2;

@@ -1,4 +1,4 @@
-/* bytes.h -- what memory holds. */
+/* bytes.h -- whether all bytes of a block have one value. */
 #ifndef TESTS_BASE_BYTES_H
 #define TESTS_BASE_BYTES_H
 

@@ -2,8 +2,8 @@
  * configurations.h -- runs a body under every combination of page size and quantum.
  *
  * The allocator itself may be this process's malloc and reads the same table, so nothing may be allocated while another
- * configuration is in force: bodies note failures with `expect`, and cmocka hears of the first one when `sc` is
- * restored.
+ * configuration is in force. So bodies note failures with `expect`; after `sc` has been restored, the first one fails
+ * the test.
  */
 #ifndef TESTS_BASE_CONFIGURATIONS_H
 #define TESTS_BASE_CONFIGURATIONS_H
@@ -20,7 +20,7 @@ typedef struct {
 
 static failure_t failure;
 
-/* Notes the first failure: `at` says for which value, `got` what came out. */
+/* Notes the first failure: `at` is the input, `got` the result. */
 static inline void
 expect(bool condition, const char *what, uint64_t at, uint64_t got) {
     if (UNLIKELY(!condition) && failure.what == NULL) {

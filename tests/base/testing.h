@@ -1,6 +1,6 @@
 /*
  * testing.h -- what the unit tests of the lower layers share: cmocka, random numbers that are the same on every run,
- * and children for what is meant to end a process.
+ * and child processes for code that is meant to end its process.
  */
 #ifndef TESTS_BASE_TESTING_H
 #define TESTS_BASE_TESTING_H
