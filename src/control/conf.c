@@ -141,8 +141,8 @@ put_pair(const pair_t *pair) {
     fmt_str(pair->why, "' ");
 }
 
-/* Parses the value; false with the reason. A number out of range is reported in jemalloc's words, since scripts may look
- * for them. */
+/* Parses the value; false with the reason. A number out of range is reported in jemalloc's words: scripts may look for
+ * them. */
 static bool
 read_value(const pair_t *pair, const ctl_row_t *row, char *buf, lunalloc_value_t *value) {
     size_t begun = pair->why->len;

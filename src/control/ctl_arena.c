@@ -235,8 +235,8 @@ write_arena_grow_limit(ctl_call_t *call) {
 
 /* ---- actions ---- */
 
-/* As in jemalloc, mallctl fails with EFAULT for an arena that may not be reset or destroyed; but with EAGAIN for a reset
- * while threads allocate from the arena, which may succeed later. */
+/* As in jemalloc, mallctl fails with EFAULT for an arena that may not be reset or destroyed; but with EAGAIN for a
+ * reset while threads allocate from the arena, which may succeed later. */
 static int
 clear_error(const ctl_call_t *call, arena_action_t action, int error) {
     bool refused = error == EINVAL || (error == EAGAIN && action == ARENA_DESTROY);

@@ -17,10 +17,10 @@ follows(const char *whole, const char *place, const char *word) {
     return (size_t)(place - whole) >= n && strncmp(place - n, word, n) == 0;
 }
 
-/* jemalloc's classes of what there is none of here. */
+/* Of slabs of huge pages, which do not exist here; jemalloc has so many classes. */
 #define HUGE_SLAB_CLASSES 64
 
-/* How many values the index at `place` of a pattern takes: the component before it says of what. */
+/* How many values the index at `place` of a pattern takes. The component in front of it tells what is counted. */
 static size_t
 limit_of(const char *pattern, const char *place) {
     if (follows(pattern, place, "bin.") || follows(pattern, place, "bins.")) {
@@ -38,7 +38,7 @@ limit_of(const char *pattern, const char *place) {
     return follows(pattern, place, "nonfull_slabs.") ? HUGE_SLAB_CLASSES : arenas_count();
 }
 
-/* Where the k-th index of a pattern is; NULL if it has fewer. */
+/* The k-th index of a pattern; NULL if it has fewer. */
 static const char *
 index_place(const char *pattern, unsigned k) {
     const char *at = strchr(pattern, '<');
@@ -66,7 +66,7 @@ ctl_is_of(const ctl_row_t *row, const char *subtree) {
     return strncmp(row->name, subtree, strlen(subtree)) == 0;
 }
 
-/* As jemalloc has it: the number of arenas is an index too, and stands for all of them where several may be meant. */
+/* As in jemalloc, the number of arenas is an index, too: it stands for all arenas where several may be meant. */
 static bool
 arena_in_reach(const ctl_row_t *row, size_t index) {
     uint32_t count = arenas_count();
@@ -126,7 +126,7 @@ ctl_member(const char *group, char *buf, size_t size) {
 
 /* ---- suggestions ---- */
 
-/* The pattern with the name's own numbers in the places of its indices. */
+/* Writes a pattern into buf, with the numbers that the name has in the places of its indices. */
 static void
 instantiate(const char *pattern, const char *name, char *buf, size_t size) {
     fmt_t out = fmt_begin(buf, size);

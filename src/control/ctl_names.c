@@ -1,6 +1,4 @@
-/*
- * ctl_names.c -- a name with its numbers replaced by <i> and <j> is a row's pattern, which is found by bisection.
- */
+/* ctl_names.c -- replaces the numbers of a name by <i> and <j>, and finds the row of that pattern by bisection. */
 #include "control/ctl_names.h"
 
 #include <errno.h>
@@ -32,11 +30,11 @@ ctl_parse_index(const char *text, size_t len, size_t *index) {
 
 /* ---- whole names ---- */
 
-/* A name on its way to its pattern. */
+/* A name that is being turned into its pattern. */
 typedef struct {
-    const char *at; /* what is left of the name */
-    char *out;      /* where the pattern goes on */
-    char *end;      /* where its terminator fits at last */
+    const char *at; /* the rest of the name */
+    char *out;      /* the end of the pattern so far */
+    char *end;      /* the last byte of its buffer, for the terminator */
 } parse_t;
 
 static bool
@@ -44,7 +42,8 @@ begins_index(char c) {
     return (c >= '0' && c <= '9') || c == '<';
 }
 
-/* A number as <i>, then <j>; a component of a pattern stands for itself if that is allowed. False if neither. */
+/* Turns a number into <i>, the second one into <j>; keeps a component "<i>" if patterns are allowed. False for any
+ * other component. */
 static bool
 put_index(parse_t *parse, bool patterns, ctl_name_t *name) {
     size_t len = ctl_component(parse->at);
@@ -63,6 +62,7 @@ put_index(parse_t *parse, bool patterns, ctl_name_t *name) {
     return true;
 }
 
+/* Copies a component that is a word. False if the pattern gets too long. */
 static bool
 put_word(parse_t *parse) {
     while (*parse->at != '.' && *parse->at != '\0' && parse->out < parse->end) {
@@ -71,7 +71,7 @@ put_word(parse_t *parse) {
     return *parse->at == '.' || *parse->at == '\0';
 }
 
-/* The pattern of a name, and what the name says itself. False if no row has one of this form. */
+/* Makes the pattern of a name, and fills in components and indices. False if no row can have such a pattern. */
 static bool
 put_pattern(const char *text, bool patterns, ctl_name_t *name, char *pattern) {
     parse_t parse = {.at = text, .out = pattern, .end = pattern + CTL_NAME_MAX};
@@ -91,7 +91,8 @@ put_pattern(const char *text, bool patterns, ctl_name_t *name, char *pattern) {
     }
 }
 
-/* The first bytes of a name, as a number that is ordered as they are; zeros follow a shorter one. */
+/* The first eight bytes of a name as a number: comparing two numbers compares the bytes. A shorter name is followed by
+ * zeros. */
 static uint64_t
 beginning(const char *name) {
     uint64_t bytes;
@@ -99,7 +100,7 @@ beginning(const char *name) {
     return __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__ ? __builtin_bswap64(bytes) : bytes;
 }
 
-/* The row of that name among the sorted rows [from, to). */
+/* The row of that pattern among the sorted rows [from, to); NULL if there is none. */
 static const ctl_row_t *
 find_row(const char *pattern, size_t from, size_t to) {
     char begun[sizeof(uint64_t)] = "";
@@ -150,7 +151,7 @@ ctl_resolve(const char *name, bool patterns, ctl_name_t *out) {
 
 /* ---- prefixes ---- */
 
-/* Does one component of a name match the pattern's? Fills the next index. */
+/* Does the first component of a name match the pattern's? Fills in an index. */
 static bool
 matches(const char *pattern, const char *name, ctl_name_t *out) {
     size_t np = ctl_component(pattern);

@@ -115,7 +115,7 @@ write_prof_log_stop(ctl_call_t *call) {
 
 int
 write_no_profiler(ctl_call_t *call) {
-    fmt_str(call->why, "there is nothing that would call or record it");
+    fmt_str(call->why, "nothing here calls or records it");
     return ENOENT;
 }
 
@@ -133,7 +133,7 @@ exchange_hooks_install(ctl_call_t *call) {
 
 int
 write_hooks_remove(ctl_call_t *call) {
-    fmt_str(call->why, call->value.v.p == NULL ? "no hook is given" : "no hook is installed");
+    fmt_str(call->why, call->value.v.p == NULL ? "there is no hook to remove" : "no hook is installed");
     return call->value.v.p == NULL ? EINVAL : ENOENT;
 }
 

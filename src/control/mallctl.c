@@ -1,9 +1,9 @@
 /*
  * mallctl.c -- access by C types, by name and by mib: jemalloc's calling convention.
  *
- * A value that is read into a buffer of another length than its own is copied as far as both go; *oldlenp becomes what
- * was copied, and the call fails with EINVAL. A call that reads and writes does neither unless both can be done, and
- * fills the buffer for the old value only after the new one was accepted.
+ * If the buffer for the old value is not as long as the value, the call copies what fits, sets *oldlenp to that length,
+ * and fails with EINVAL. A call that reads and writes does neither unless both can be done, and fills the buffer only
+ * after the new value was accepted.
  */
 #include "control/ctl.h"
 
@@ -15,9 +15,9 @@
 /* ---- mibs: names as numbers ---- */
 
 /*
- * A component that is an index stands for itself. The last component says which row it is and where its indices are, so
- * that no text is read to find them; the others are 0. So a mib of the first components of a name ends in a component
- * that names no row, and can be completed with what follows in the mib of any longer name.
+ * A component of a mib is the index itself where the name has one, and 0 where it has a word. The last component tells
+ * the row and the places of its indices, so no text is compared to find them. A mib of the first components of a name
+ * ends in 0 or in an index; it can be completed with the following components of the mib of any longer name.
  *
  *   last = (position of the row + 1) << 20 | place of <j> << 10 | place of <i> << 5 | number of components
  */
@@ -66,8 +66,7 @@ ctl_nametomib(const char *name, size_t *mib, size_t *len) {
     return 0;
 }
 
-/* The name that a mib stands for; ENOENT. A last component that no ctl_nametomib gave makes it read no more than `len`
- * components either. */
+/* The name that a mib stands for; ENOENT. It reads no more than `len` components, whatever the last one is. */
 static inline int
 resolve_mib(const size_t *mib, size_t len, ctl_name_t *out) {
     size_t last = len == 0 ? 0 : mib[len - 1];
@@ -109,7 +108,7 @@ value_size(unsigned type) {
     return sizes[type];
 }
 
-/* The value in its C type, of which this is the size. */
+/* Copies the value in its C type, whose size is given. */
 static inline int
 put_old(const lunalloc_value_t *value, size_t size, const ctl_io_t *io) {
     unsigned narrow;
@@ -127,7 +126,7 @@ put_old(const lunalloc_value_t *value, size_t size, const ctl_io_t *io) {
     return ctl_put(io, from, size);
 }
 
-/* Bytes of a bool are not trusted to be 0 or 1: any but 0 is true. */
+/* The byte of a caller's bool may be any number; all but 0 are true. */
 static int
 get_new(const ctl_row_t *row, const ctl_io_t *io, lunalloc_value_t *value) {
     unsigned narrow;
@@ -210,7 +209,7 @@ access_any(ctl_name_t *name, const ctl_io_t *io) {
     return exchange_values(call, io, reads, writes);
 }
 
-/* What monitors do all the time: a value is read, nothing is written. */
+/* The fast way, for monitors: a value is read, nothing is written. */
 static bool
 only_reads(const ctl_row_t *row, const ctl_io_t *io) {
     return LIKELY(io->oldp != NULL && io->oldlenp != NULL && io->newp == NULL && io->newlen == 0) &&
