@@ -50,7 +50,7 @@ nearest_edits(const char *a, const char *b) {
     return lines[n % 3][m];
 }
 
-/* Bytes of the whole components, dots included, that both begin with. */
+/* Bytes of the leading components, dots included, that both names have in common. */
 static size_t
 common(const char *a, const char *b) {
     size_t n = 0;

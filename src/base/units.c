@@ -1,4 +1,4 @@
-/* units.c -- tables of units, and the scanner of numbers. */
+/* units.c -- tables of units, and a scanner that reads a number exactly: digits, an exponent of ten, a factor. */
 #include "base/units.h"
 
 #include <string.h>
@@ -9,7 +9,7 @@ enum {
 
 typedef struct {
     char name[4];
-    uint64_t factor; /* of bytes or objects 1; of times 1 ns */
+    uint64_t factor; /* bytes, objects, or nanoseconds in the unit; parts of a ratio */
 } unit_t;
 
 static const unit_t counts[] = {{"k", 1000}, {"M", 1000000}, {"G", 1000000000}, {"T", 1000000000000}, {"", 0}};
@@ -32,18 +32,18 @@ static const unit_t times[] = {
     {"", 0},
 };
 
-/* In parts of which a ratio of 1 has this many: those behind the point are 16 bits, and a percent is a whole number. */
+/* Parts of a ratio of 1. A whole value has 16 bits behind the point, and 1 % is a whole number of parts. */
 #define RATIO_ONE (UINT64_C(100) << 16)
 
 static const unit_t ratios[] = {{"%", RATIO_ONE / 100}, {"", 0}};
 
 static const unit_t none[] = {{"", 0}};
 
-/* The factors of each kind. */
+/* The factors of each kind of quantity. */
 static const struct {
-    uint64_t plain; /* of a number without a unit */
-    uint64_t own;   /* that a whole value is counted in */
-    uint64_t real;  /* that a value with a fraction is counted in */
+    uint64_t plain; /* factor of a number without a unit */
+    uint64_t own;   /* factor of the unit that a whole value counts */
+    uint64_t real;  /* factor of the unit that a value with a fraction counts */
     char allowed[48];
 } kinds[] = {
     [UNITS_NONE] = {1, 1, 1, ""},
@@ -113,7 +113,7 @@ typedef struct {
     uint64_t digits;
     int exponent;
     bool cut;   /* digits before the point were dropped: they do not fit in 64 bits */
-    bool plain; /* without a unit */
+    bool plain; /* no unit is given */
     uint64_t factor;
 } number_t;
 
@@ -130,7 +130,7 @@ scan_whole(rest_t *rest, unsigned radix, uint64_t *value) {
     return rest->at > start;
 }
 
-/* As C writes them: 0x.. is hexadecimal, 0.. octal. Moves past the 0x. */
+/* The radix, as C writes it: 0x.. is hexadecimal, 0.. octal. Moves past the 0x. */
 static unsigned
 scan_radix(rest_t *rest) {
     rest_t after = *rest;
@@ -165,7 +165,7 @@ scan_decimal(rest_t *rest, number_t *number) {
     }
 }
 
-/* "e-3". An e without digits is left where it is: it is no unit either. */
+/* An exponent such as "e-3". An e without digits is not read: the text is refused then, because no unit is called e. */
 static void
 scan_exponent(rest_t *rest, number_t *number) {
     rest_t after = *rest;
@@ -206,7 +206,7 @@ is_unit(const char *name, rest_t rest) {
     return *name == '\0' && rest.at == rest.end;
 }
 
-/* The factor of the unit that is the rest, 0 if there is none of that name. */
+/* The factor of the unit whose name is the rest of the text; 0 if no unit has that name. */
 static uint64_t
 find(units_t units, const rest_t *rest) {
     const unit_t *unit = table_of(units);
@@ -244,7 +244,7 @@ as_fraction(const number_t *number, unsigned __int128 *above, unsigned __int128 
             return false;
         }
     }
-    /* Dividing further than this leaves nothing of any dividend. */
+    /* Dividing by more powers of ten than this makes any dividend 0. */
     for (int e = number->exponent; e < 0 && *below <= ~(unsigned __int128)0 / 10; e++) {
         *below *= 10;
     }

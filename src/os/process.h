@@ -32,8 +32,7 @@ bool process_memory(process_memory_t *out);
 size_t process_resident(const void *addr, size_t size);
 
 /* Calls visit for each line of /proc/self/maps, terminated and without its newline; for none where the system has no
- * such file. buf holds the lines; of a line that does not fit, only the end is
- * passed. */
+ * such file. buf holds the lines; of a line that does not fit, only the end is passed. */
 typedef void process_visit_line_t(const char *line, void *context);
 void process_mappings(char *buf, size_t size, process_visit_line_t *visit, void *context);
 

@@ -54,9 +54,9 @@ void os_wake_one(_Atomic uint32_t *word);
 /*
  * ---- event count ----
  *
- * Lets one thread sleep until another has something for it, without losing a wake-up: a notification that comes before
- * the wait ends that wait at once. Notifications do not add up; the count is 0 or 1. Any thread notifies, one thread
- * waits. All zeros is the initial state, and resets an event count that a fork has copied.
+ * Lets one thread sleep until another has something for it, without losing a wake-up: a notification before the wait
+ * ends that wait at once. Notifications do not add up; the count is 0 or 1. Any thread notifies, one thread waits. All
+ * zeros is the initial state, and resets an event count that a fork has copied.
  */
 typedef struct {
     _Atomic uint32_t pending; /* Synchronization: any thread; 1: notified since the last wait ended, else 0. */

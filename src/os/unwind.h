@@ -5,7 +5,7 @@
  * A stack ends where its next return address is not code that an unwind table is known for: 0; code generated at run
  * time without a table (LuaJIT's); or no code at all, as on stacks built by hand. The system's unwinder would read the
  * bytes at such an address, and those above the stack, so unwind() stops it a frame earlier. Only where a frame's own
- * rule is CFI_UNKNOWN, the unwinder alone can tell what comes next.
+ * rule is CFI_UNKNOWN, the unwinder alone can tell what is next.
  *
  * Locks of the C library. glibc since 2.35, with gcc's unwinder since 12, finds the tables of an address without a
  * lock, so unwinding takes none. Older ones take the lock of the list of loaded objects; and on any version
