@@ -1,9 +1,9 @@
 /*
- * purge.h -- purging: free pages are given back to the system, dirty -> muzzy -> retained. This is the
- * mechanism. Policies decide what is purged, and when:
+ * purge.h -- purging: free pages are given back to the system, dirty -> muzzy -> retained. This is the mechanism;
+ * policies decide what is purged, and when:
  *
  *   decay_pass.h     what a decay curve does not allow any more
- *   dirty_limits.h   dirty pages beyond a cap, or in an arena that retains none; large extents as they are freed
+ *   dirty_limits.h   dirty pages beyond a cap; all pages of a no-retain arena; oversize extents as they are freed
  *   trim_to_peak.h   idle dirty pages, instead of a higher peak
  *   purger.h         when the background thread has to run a decay pass
  *   pa_purge_all     everything, on request

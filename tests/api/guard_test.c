@@ -199,7 +199,7 @@ huge_kib_around(char *const *blocks) {
     return most;
 }
 
-/* Of an arena that packs, every second block is freed: decay at once leaves the huge pages whole; a purge does not.
+/* In a hugepage-aware arena, every second block is freed: decay at once leaves the huge pages whole; a purge does not.
  * When all is free, decay gives all back. */
 static void
 test_thp_mode_always_keeps_huge_pages_whole_in_smaps(void **state) {

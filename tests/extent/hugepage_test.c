@@ -67,7 +67,7 @@ alloc_run(extent_t **e, unsigned n) {
 }
 
 static void
-test_regions_are_of_whole_units(void **state) {
+test_regions_are_of_whole_huge_pages(void **state) {
     (void)state;
     extent_t *e[20];
     begin(-1, 0);
@@ -89,7 +89,7 @@ test_regions_are_of_whole_units(void **state) {
 
 /* Eight huge pages; in every second one a page stays in use. Decay takes the others, whole. */
 static void
-test_decay_takes_whole_units(void **state) {
+test_decay_takes_whole_huge_pages(void **state) {
     (void)state;
     extent_t *e[8 * HUGE_NPAGES];
     begin(1000, 0);
@@ -151,7 +151,7 @@ test_decay_does_not_try_in_vain(void **state) {
 /* Whole huge pages along the curve, one system call for what lies together; each time that the purger is told to come,
  * there is something to do. */
 static void
-test_curve_in_units(void **state) {
+test_curve_in_huge_pages(void **state) {
     (void)state;
     begin(1000, 0);
     extent_t *e = alloc_aligned(&pa, 40 * HUGE_NPAGES, hugepage);
@@ -389,10 +389,10 @@ test_random_life(void **state) {
 int
 main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_regions_are_of_whole_units),
-        cmocka_unit_test(test_decay_takes_whole_units),
+        cmocka_unit_test(test_regions_are_of_whole_huge_pages),
+        cmocka_unit_test(test_decay_takes_whole_huge_pages),
         cmocka_unit_test(test_decay_does_not_try_in_vain),
-        cmocka_unit_test(test_curve_in_units),
+        cmocka_unit_test(test_curve_in_huge_pages),
         cmocka_unit_test(test_at_once),
         cmocka_unit_test(test_cap),
         cmocka_unit_test(test_purge_takes_everything),
