@@ -57,6 +57,7 @@ engine_change(engine_t *engine, const plan_phase_t *change, char *message, size_
         snprintf(message, message_size, "the workload belongs to the parent of this process");
         return ESRCH;
     }
+    /* Settings that follow a refused one are still written; the message is that of the first refused. */
     change_number(engine, "scale", &engine->shared.scale, change->scale);
     change_number(engine, "rate", &engine->shared.rate, change->rate);
     for (size_t i = 0; i < change->nsettings; i++) {

@@ -295,6 +295,7 @@ dist_draw(const dist_t *dist, uint64_t random) {
     }
 }
 
+/* The average of draws with evenly spaced random numbers. */
 double
 dist_mean(const dist_t *dist) {
     enum {

@@ -95,6 +95,8 @@ interpolate(const double *table, uint32_t i, uint32_t fraction, uint32_t bits) {
 
 double
 dist_curve_draw(const dist_t *dist, uint64_t random) {
+    /* The upper 32 bits of the random number are p. Its first 8 bits choose an interval; in the first and the last one,
+     * the next 8 bits choose one of that tail's. The bits that remain interpolate. */
     uint32_t p = (uint32_t)(random >> 32);
     uint32_t cut = p >> 24;
     if (cut != 0 && cut != DIST_CUTS - 1) {

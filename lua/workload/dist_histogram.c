@@ -130,6 +130,8 @@ build_columns(dist_t *dist, entry_t *entries, size_t n, region_t *region) {
         order[entries[i].weight < 1 ? low++ : --high] = (uint32_t)i;
         columns[i] = (dist_column_t){.cut = UINT64_MAX, .value = entries[i].value, .other = entries[i].value};
     }
+    /* Each step completes the column of a poor value, whose part above the cut goes to a rich value. A rich value that
+     * has become poor by that is treated as such. The factor is the largest double below 2^64. */
     while (low > 0 && high < n) {
         uint32_t poor = order[--low], rich = order[high];
         columns[poor].cut = (uint64_t)(entries[poor].weight * 18446744073709549568.0);

@@ -68,6 +68,7 @@ histogram_merge(histogram_t *into, const histogram_t *from) {
 
 uint64_t
 histogram_percentile(const histogram_t *histogram, double share) {
+    /* Walk to the bucket of that rank. Its middle may be beyond the largest value, and the last one has none. */
     uint64_t rank = (uint64_t)ceil(share * (double)histogram->count);
     uint64_t seen = 0;
     for (uint32_t i = 0; i < HISTOGRAM_BUCKETS; i++) {

@@ -1,5 +1,5 @@
 /*
- * pattern.c -- see pattern.h.
+ * pattern.c -- fills blocks and compares them, word by word. See pattern.h.
  */
 #include "pattern.h"
 
@@ -65,6 +65,7 @@ differing_byte(const unsigned char *found, uint64_t word, size_t length, uint8_t
     return PATTERN_OK;
 }
 
+/* The offset of the first byte that fill_words() would have written differently. Whole words are compared at once. */
 static size_t
 check_words(const unsigned char *from, size_t length, uint64_t key, size_t first, uint8_t *expected) {
     for (size_t i = 0; i * WORD < length; i++) {
@@ -107,6 +108,7 @@ pattern_check(const void *ptr, pattern_span_t span, uint64_t key, uint8_t *expec
 size_t
 pattern_check_zero(const void *ptr, size_t size) {
     const unsigned char *bytes = ptr;
+    /* All bytes are 0 if the first is, and each is equal to the next. */
     if (size == 0 || (bytes[0] == 0 && memcmp(bytes, bytes + 1, size - 1) == 0)) {
         return PATTERN_OK;
     }

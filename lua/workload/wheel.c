@@ -49,6 +49,7 @@ cascade(wheel_t *wheel, uint32_t level) {
 block_t *
 wheel_tick(wheel_t *wheel) {
     wheel->now++;
+    /* A digit that has wrapped to 0 has advanced the next one: the blocks of that one's new slot move down. */
     for (uint32_t level = 0; level + 1 < WHEEL_LEVELS && digit_of(wheel->now, level) == 0; level++) {
         cascade(wheel, level + 1);
     }

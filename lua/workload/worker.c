@@ -111,6 +111,7 @@ prepare(worker_t *worker) {
 
 worker_t *
 worker_create(shared_t *shared, uint32_t index, const heap_t *heap, uint64_t clock_cost) {
+    /* In a mapping of its own, not in its region, which worker_shrink() frees: the counters outlive it. */
     worker_t *worker = mmap(NULL, sizeof(*worker), PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     if (worker == MAP_FAILED) {
         return NULL;
