@@ -85,15 +85,20 @@ explain(const char *format, ...) {
     }
 }
 
-/* True if the library counts as many statistics as this module: it may have been built from another header. */
+/* True if the library has the same statistics as this module, in the same order: it may be another version. */
 static bool
 same_layout(void) {
+    static const char *const expected[] = {
+#define TOTAL(name, ...) #name,
+#include "observe/counters.def"
+        NULL,
+    };
     const char *const *names = table.stats_names();
-    size_t n = 0;
-    while (names[n] != NULL) {
-        n++;
+    size_t i = 0;
+    while (expected[i] != NULL && names[i] != NULL && strcmp(expected[i], names[i]) == 0) {
+        i++;
     }
-    return n == sizeof(lunalloc_stats_t) / sizeof(uint64_t);
+    return expected[i] == NULL && names[i] == NULL;
 }
 
 /* Fills the table with the symbols of `handle`. False, with a reason, if one is missing or the library is another

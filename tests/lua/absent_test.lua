@@ -120,28 +120,31 @@ test("a wrong LUNALLOC_SO is refused, though a good library lies beside the modu
     test.equal(run(at, "LUNALLOC_SO=", report):match "^%a+", "true")
 end)
 
---- A library that is preloaded before the allocator and names so many statistics, or nil without a compiler.
-local function renaming_library(at, n)
+--- A library that is preloaded before the allocator and has these names of statistics, or nil without a compiler.
+local function renaming_library(at, names)
     local file <close> = assert(io.open(at.path .. "/names.c", "w"))
-    file:write(("static const char *names[%d] = {"):format(n + 1), ('"x",'):rep(n), "0};\n",
+    file:write(('static const char *names[] = {"%s", 0};\n'):format(table.concat(names, '", "')),
         "const char *const *lunalloc_stats_names(void) { return (const char *const *)names; }\n")
     file:close()
     local path = at.path .. "/names.so"
     return sh(("cc -shared -fPIC -o %s %s/names.c && echo done"):format(path, at.path)):find "done" and path
 end
 
-test("a library with one statistic more or less is refused", function()
+test("a library with one statistic more or less, or another one, is refused", function()
     local so = library() or test.skip "liblunalloc.so is not mapped here"
     local at <close> = tree()
-    local n = 0
-    for _, value in pairs(require "lunalloc".stats()) do
-        n = n + (math.type(value) == "integer" and 1 or 0)
+    local names = {}
+    for name, value in pairs(require "lunalloc".stats()) do
+        names[#names + 1] = math.type(value) == "integer" and name or nil
     end
+    local n = #names
+    local less, more, other = { table.unpack(names, 1, n - 1) }, { table.unpack(names) }, { table.unpack(names) }
+    more[n + 1], other[n] = "x", "x"
     local report = [[local la = require "lunalloc"; print(la.loaded, (select(2, la.get "version")))]]
-    for more = -1, 1 do
-        local names = renaming_library(at, n + more) or test.skip "there is no cc"
-        local out = run(at, ("LD_PRELOAD='%s %s'"):format(names, so), report)
-        if more == 0 then
+    for _, case in ipairs { { names, true }, { less }, { more }, { other } } do
+        local library = renaming_library(at, case[1]) or test.skip "there is no cc"
+        local out = run(at, ("LD_PRELOAD='%s %s'"):format(library, so), report)
+        if case[2] then
             test.match(out, "^true\t")
         else
             test.match(out, "^false\t.*the allocator in this process is another version than this module")
