@@ -6,6 +6,7 @@
 #include "base/witness.h"
 #include "extent/pagemap.h"
 
+/* Enters both ends of e into the page map. */
 static void
 register_extent(extent_t *e) {
     pagemap_set_boundary(e->addr, e->size, e);

@@ -50,6 +50,7 @@ window_around(page_alloc_t *pa, extent_t *e, size_t size) REQUIRES(role_extents)
     return (window_t){.first = first, .addr = first == e ? e->addr : end - size};
 }
 
+/* Tries dirty extents, from the page class of the wanted size downward. */
 static window_t
 find_window(page_alloc_t *pa, size_t size) REQUIRES(role_extents) {
     window_t window = {.first = NULL};
@@ -84,6 +85,8 @@ take_from(page_alloc_t *pa, extent_t *e, uintptr_t addr, size_t size) REQUIRES(r
     return e;
 }
 
+/* Takes the pieces of a window from left to right and joins them. If one cannot be taken, those before it become dirty.
+ */
 static extent_t *
 take_window(page_alloc_t *pa, const window_t *window, size_t size) REQUIRES(role_extents) {
     extent_t *run = take_from(pa, window->first, window->addr, size);

@@ -202,6 +202,7 @@ descriptors_unlock(void) RELEASE(role_descriptors) NO_THREAD_SAFETY {
     lock_release(&lock);
 }
 
+/* With a bitmap for the slab that has the most regions. */
 static size_t
 descriptor_size(void) {
     size_t bitmap = (size_t)((sc.max_regs + 63) / 64) * sizeof(uint64_t);

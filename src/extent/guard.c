@@ -10,6 +10,7 @@ guard_page(const extent_t *e) {
     return (void *)(extent_end(e) - sc.page);
 }
 
+/* The field is written under a lock of extents, by the layout rule. */
 static void
 set_guarded(page_alloc_t *pa, extent_t *e, bool guarded) {
     extents_lock(&pa->dirty.extents);

@@ -137,6 +137,7 @@ hook_merge(extent_hooks_t *hooks, void *a, size_t size_a, void *b, size_t size_b
 
 /* ---- the system's operations as hooks: true means "refused" ------------------------------------------------------ */
 
+/* Refuses a wanted address: the system chooses. */
 static void *
 system_alloc(extent_hooks_t *hooks, void *new_addr, size_t size, size_t alignment, bool *zero, bool *commit,
              unsigned arena) {
@@ -192,6 +193,7 @@ system_purge_forced(extent_hooks_t *hooks, void *addr, size_t size, size_t offse
     return !pages_purge_forced((char *)addr + offset, length);
 }
 
+/* The system splits and merges anything; the sizes and addresses of the call are checked. */
 static bool
 system_split(extent_hooks_t *hooks, void *addr, size_t size, size_t size_a, size_t size_b, bool committed,
              unsigned arena) {

@@ -24,6 +24,7 @@ extents_check_same(const extents_tally_t *a, const extents_tally_t *b) {
     check(a->places == b->places);
 }
 
+/* What a membership demands of an extent. */
 static void
 check_member(extents_t *x, const extent_t *e) REQUIRES(role_extents) {
     check(atomic_get(&e->owner) == extent_owner(x->arena, x->state));
@@ -35,6 +36,7 @@ check_member(extents_t *x, const extent_t *e) REQUIRES(role_extents) {
     check(pagemap_class((void *)e->addr) == 0);
 }
 
+/* Stamps rise, and each member is on the list where it belongs. Returns the purgeable pages. */
 static size_t
 check_list(extents_t *x, const list_t *list, extents_tally_t *tally) REQUIRES(role_extents) {
     size_t nwhole = 0;
@@ -70,6 +72,7 @@ check_node(const heap_t *heap, const heap_node_t *node) REQUIRES(role_extents) {
     }
 }
 
+/* The heap of one page class, and its bit. */
 static void
 check_heap(extents_t *x, uint32_t class, extents_tally_t *tally) REQUIRES(role_extents) {
     const heap_t *heap = &x->heaps[class];
@@ -83,6 +86,7 @@ check_heap(extents_t *x, uint32_t class, extents_tally_t *tally) REQUIRES(role_e
     }
 }
 
+/* Spare descriptors are counted, and look busy to other threads. */
 static void
 check_spare(extents_t *x) REQUIRES(role_extents) {
     uint32_t n = 0;
@@ -119,6 +123,7 @@ typedef struct {
     size_t nregions;
 } layout_tally_t;
 
+/* The invariants of extent.h, of one extent. */
 static void
 check_descriptor(const page_alloc_t *pa, const region_t *region, const extent_t *e) REQUIRES(role_extents) {
     extent_state_t state = extent_state(e);
@@ -148,6 +153,7 @@ check_granule(const extent_t *e, uintptr_t granule) REQUIRES(role_extents) {
     check(class == 0 || (classed && class == e->szind + 1));
 }
 
+/* Extents follow each other without a gap, from the start of the region to its end. */
 static void
 check_region(const page_alloc_t *pa, const region_t *region, layout_tally_t *tally) REQUIRES(role_extents) {
     uintptr_t end = region->addr + region->size;
@@ -165,6 +171,7 @@ check_region(const page_alloc_t *pa, const region_t *region, layout_tally_t *tal
     }
 }
 
+/* Serial numbers rise along the list. */
 static void
 check_regions(const page_alloc_t *pa, layout_tally_t *tally) REQUIRES(role_extents) {
     const region_t *last = NULL;

@@ -33,6 +33,7 @@ pa_purger_wake(page_alloc_t *pa) {
     }
 }
 
+/* Pages that time makes due, of both stages. */
 static size_t
 decaying_pages(page_alloc_t *pa) {
     return stage_decaying_pages(&pa->dirty) + stage_decaying_pages(&pa->muzzy);
