@@ -1,5 +1,5 @@
 /*
- * ctl.c -- access by name, with messages.
+ * ctl.c -- running handlers, and access by name with messages.
  *
  * What a handler says is a reason alone: "there is no arena 7". The message around it is made here, once an access has
  * failed: "arena.7.purge: there is no arena 7".
@@ -11,6 +11,45 @@
 
 #include <errno.h>
 #include <string.h>
+
+/* ---- handlers ---- */
+
+int
+ctl_run(unsigned handler, ctl_call_t *call) {
+    switch ((ctl_handler_id_t)handler) {
+#define HANDLER(name)                                                                                                  \
+    case CTL_##name:                                                                                                   \
+        return name(call);
+#include "control/handlers.def"
+    default:
+        return EPERM;
+    }
+}
+
+bool
+ctl_in_range(const ctl_row_t *row, const lunalloc_value_t *value) {
+    bool ranged = row->min != row->max;
+    if (row->type == LUNALLOC_SSIZE) {
+        return !ranged || (value->v.i >= row->min && value->v.i <= row->max);
+    }
+    if (row->type == LUNALLOC_UNSIGNED && value->v.u > UINT32_MAX) {
+        return false;
+    }
+    return !ranged || (value->v.u >= (uint64_t)row->min && value->v.u <= (uint64_t)row->max);
+}
+
+int
+ctl_write(ctl_call_t *call) {
+    if (!ctl_in_range(call->row, &call->value)) {
+        return ERANGE;
+    }
+    call->given = true;
+    int error = ctl_run(call->row->write, call);
+    if (error == 0) {
+        ctl_set_live(call);
+    }
+    return error;
+}
 
 /* ---- refusals before a handler runs ---- */
 

@@ -34,20 +34,6 @@ ctl_no_such_arena(fmt_t *why, size_t index) {
     return ENOENT;
 }
 
-/* The arenas that the call's index means: [*from, *to). False, with the reason, if there are none. */
-static bool
-arena_range(const ctl_call_t *call, uint32_t *from, uint32_t *to) {
-    size_t index = call->index[0];
-    bool all = index == CTL_ALL_ARENAS;
-    *from = all ? 0 : (uint32_t)index;
-    *to = all ? arenas_count() : (uint32_t)index + 1;
-    if (!all && (index >= CTL_ALL_ARENAS || arenas_want((uint32_t)index) == NULL)) {
-        ctl_no_such_arena(call->why, index);
-        return false;
-    }
-    return true;
-}
-
 arena_t *
 ctl_one_arena(const ctl_call_t *call) {
     size_t index = call->index[0];
@@ -66,14 +52,18 @@ ctl_one_arena(const ctl_call_t *call) {
 
 typedef void apply_t(arena_t *arena, const ctl_call_t *call);
 
-/* Applies a write to each arena that the index means. */
+/* Applies a write to the arena that the index means, or to all of them. */
 static int
 to_arenas(const ctl_call_t *call, apply_t *apply) {
-    uint32_t from, to;
-    if (!arena_range(call, &from, &to)) {
-        return ENOENT;
+    if (call->index[0] != CTL_ALL_ARENAS) {
+        arena_t *arena = ctl_one_arena(call);
+        if (arena == NULL) {
+            return ENOENT;
+        }
+        apply(arena, call);
+        return 0;
     }
-    for (uint32_t i = from; i < to; i++) {
+    for (uint32_t i = 0; i < arenas_count(); i++) {
         arena_t *arena = arenas_want(i);
         if (arena != NULL) {
             apply(arena, call);
@@ -195,22 +185,23 @@ read_arena_thp(ctl_call_t *call) {
     return arena == NULL ? ENOENT : 0;
 }
 
+static void
+apply_thp(arena_t *arena, const ctl_call_t *call) {
+    pa_set_thp(&arena->pages, (pages_thp_t)call->value.v.u);
+}
+
+/* The arena is looked for first: a wrong keyword for an arena that does not exist is ENOENT. */
 int
 write_arena_thp(ctl_call_t *call) {
-    uint32_t from, to, mode;
-    if (!arena_range(call, &from, &to)) {
+    uint32_t mode;
+    if (call->index[0] != CTL_ALL_ARENAS && ctl_one_arena(call) == NULL) {
         return ENOENT;
     }
     if (!ctl_choose(ctl_thp_keywords, call->value.v.s, &mode, call->why)) {
         return EINVAL;
     }
-    for (uint32_t i = from; i < to; i++) {
-        arena_t *arena = arenas_want(i);
-        if (arena != NULL) {
-            pa_set_thp(&arena->pages, (pages_thp_t)mode);
-        }
-    }
-    return 0;
+    call->value.v.u = mode;
+    return to_arenas(call, apply_thp);
 }
 
 int
@@ -258,23 +249,32 @@ clear_arena(const ctl_call_t *call, arena_action_t action) {
     return clear_error(call, action, error);
 }
 
-/* Decay and purge skip arenas that do not exist; reset and destroy are for one arena. */
+static void
+give_back(arena_t *arena, arena_action_t action) {
+    if (action == ARENA_PURGE) {
+        pa_purge_all(&arena->pages);
+    } else {
+        pa_decay(&arena->pages, clock_ns());
+    }
+}
+
+/* For all arenas, decay and purge skip those that do not exist; reset and destroy are for one arena. */
 int
 write_arena_action(ctl_call_t *call) {
-    uint32_t from, to;
     arena_action_t action = (arena_action_t)call->row->arg;
     if (action == ARENA_RESET || action == ARENA_DESTROY) {
         return clear_arena(call, action);
     }
-    if (!arena_range(call, &from, &to)) {
-        return ENOENT;
+    if (call->index[0] != CTL_ALL_ARENAS) {
+        arena_t *arena = ctl_one_arena(call);
+        if (arena != NULL) {
+            give_back(arena, action);
+        }
+        return arena == NULL ? ENOENT : 0;
     }
-    for (uint32_t i = from; i < to; i++) {
-        arena_t *arena = arenas_get(i);
-        if (arena != NULL && action == ARENA_PURGE) {
-            pa_purge_all(&arena->pages);
-        } else if (arena != NULL) {
-            pa_decay(&arena->pages, clock_ns());
+    for (uint32_t i = 0; i < arenas_count(); i++) {
+        if (arenas_get(i) != NULL) {
+            give_back(arenas_get(i), action);
         }
     }
     return 0;

@@ -38,6 +38,8 @@ typedef int ctl_handler_t(ctl_call_t *call);
 #include "control/handlers.def"
 #undef HANDLER
 
+/* ---- running them (ctl.c) ---- */
+
 /* Runs a handler of the call's row: row->read, row->write or row->store. EPERM if it is CTL_none. */
 int ctl_run(unsigned handler, ctl_call_t *call);
 

@@ -16,9 +16,9 @@
 #define RANGE(min, max) min, max, EINVAL
 #define FAULT(min, max) min, max, EFAULT
 /* The order is ctl_row_t's. */
-#define CTL_ROW(name, type, unit, access, applies, range, fallback, doc, read, write, store, arg, option, traits)      \
-    {name,       doc,         unit,        access, applies,         fallback, LUNALLOC_##type,                         \
-     CTL_##read, CTL_##write, CTL_##store, range,  option_##option, traits,   arg},
+#define CTL_ROW(name, type, unit, access, applies, range, default_text, doc, read, write, store, arg, option, traits)  \
+    {name,       doc,         unit,        access, applies,         default_text, LUNALLOC_##type,                     \
+     CTL_##read, CTL_##write, CTL_##store, range,  option_##option, traits,       arg},
 #define CTL_UNSUPPORTED_ROW CTL_ROW
 
 const ctl_row_t ctl_rows[] = {
@@ -38,8 +38,8 @@ const size_t ctl_nsupported = 0
 
 /* What changes each option live. */
 static const char live_names[OPTION_COUNT][32] = {
-#define OPTION(name, type, unit, range, fallback, live, doc) [option_##name] = live,
-#define OPTION_AS(name, type, unit, access, applies, range, fallback, live, doc, read, write, store)                   \
+#define OPTION(name, type, unit, range, default_text, live, doc) [option_##name] = live,
+#define OPTION_AS(name, type, unit, access, applies, range, default_text, live, doc, read, write, store)               \
     [option_##name] = live,
 #include "control/schema/opt.def"
 };

@@ -397,7 +397,7 @@ test_precedence(void **state) {
                                   "opt.lg_prof_sample=5(environment)\n");
 }
 
-/* What is out of range counts as bad, whoever's name the variable has. */
+/* What is out of range counts as bad, whether the variable's name is jemalloc's or not. */
 static void
 test_abort_on_out_of_range(void **state) {
     (void)state;

@@ -122,7 +122,7 @@ test_epoch_keeps_sums(void **state) {
     lunalloc_free(p);
 }
 
-/* So do the figures of classes, free extents and locks, of one arena and of all; for text they are of the moment. */
+/* So do the counters of classes, free extents and locks, of one arena and of all; for text they are of the moment. */
 static void
 test_epoch_keeps_rows(void **state) {
     (void)state;
@@ -149,7 +149,7 @@ test_epoch_keeps_rows(void **state) {
     }
 }
 
-/* An arena of an index that is used again is not told the figures that the other one had. */
+/* An arena whose index is used again does not have the counters of the earlier one. */
 static void
 test_epoch_of_a_used_index(void **state) {
     (void)state;

@@ -601,10 +601,10 @@ test_bool_of_3(void **state) {
     assert_int_equal(old, 0);
 }
 
-/* ---- figures of one arena ---- */
+/* ---- counters of one arena ---- */
 
 static uint64_t
-figure(const char *pattern, unsigned index) {
+counter_now(const char *pattern, unsigned index) {
     uint64_t value;
     new_epoch();
     assert_int_equal(read_at(pattern, index, &value, sizeof value), 0);
@@ -616,18 +616,18 @@ static void
 test_requests_of_a_named_arena(void **state) {
     (void)state;
     unsigned arena = create();
-    uint64_t before = figure("stats.arenas.%u.small.nrequests", 4096);
+    uint64_t before = counter_now("stats.arenas.%u.small.nrequests", 4096);
     void *small = mallocx(100, MALLOCX_ARENA(arena) | MALLOCX_TCACHE_NONE),
          *large = mallocx(1 << 20, MALLOCX_ARENA(arena));
-    assert_int_equal(figure("stats.arenas.%u.small.nrequests", arena), 1);
-    assert_int_equal(figure("stats.arenas.%u.large.nrequests", arena), 1);
+    assert_int_equal(counter_now("stats.arenas.%u.small.nrequests", arena), 1);
+    assert_int_equal(counter_now("stats.arenas.%u.large.nrequests", arena), 1);
     void *own = mallocx(100, MALLOCX_TCACHE_NONE);
-    assert_int_equal(figure("stats.arenas.%u.small.nrequests", 4096), before + 2);
+    assert_int_equal(counter_now("stats.arenas.%u.small.nrequests", 4096), before + 2);
     void *batch[10];
     assert_int_equal(lunalloc_batch_alloc(batch, 10, 100, MALLOCX_ARENA(arena)), 10);
-    assert_int_equal(figure("stats.arenas.%u.small.nrequests", arena), 11);
+    assert_int_equal(counter_now("stats.arenas.%u.small.nrequests", arena), 11);
     assert_null(mallocx((size_t)1 << 45, MALLOCX_ARENA(arena)));
-    assert_int_equal(figure("stats.arenas.%u.large.nrequests", arena), 1);
+    assert_int_equal(counter_now("stats.arenas.%u.large.nrequests", arena), 1);
     dallocx(own, 0);
     dallocx(small, 0);
     dallocx(large, 0);
@@ -650,22 +650,22 @@ test_used_index_begins_at_0(void **state) {
     for (unsigned life = 0; life < 3; life++) {
         unsigned arena = create();
         for (unsigned i = 0; i < N; i++) {
-            assert_int_equal(figure(counters[i], arena), 0);
+            assert_int_equal(counter_now(counters[i], arena), 0);
         }
         for (unsigned i = 0; i < 5; i++) {
             assert_non_null(mallocx(sc.size[7], MALLOCX_ARENA(arena)));
             assert_non_null(mallocx(sc.size[sc.nsmall + 20], MALLOCX_ARENA(arena)));
         }
-        assert_int_equal(figure("stats.arenas.%u.small.nmalloc", arena), 5);
-        assert_int_equal(figure("stats.arenas.%u.bins.7.nmalloc", arena), 5);
-        assert_int_equal(figure("stats.arenas.%u.lextents.20.nrequests", arena), 5);
-        assert_int_equal(figure("stats.arenas.%u.bins.7.curregs", arena), 5);
+        assert_int_equal(counter_now("stats.arenas.%u.small.nmalloc", arena), 5);
+        assert_int_equal(counter_now("stats.arenas.%u.bins.7.nmalloc", arena), 5);
+        assert_int_equal(counter_now("stats.arenas.%u.lextents.20.nrequests", arena), 5);
+        assert_int_equal(counter_now("stats.arenas.%u.bins.7.curregs", arena), 5);
         lunalloc_class_stats_t class;
         assert_int_equal(lunalloc_class_stats(arena, 7, &class), 0);
         assert_true(class.nmalloc == 5 && class.nrequests == 5);
         assert_int_equal(act("arena.%u.destroy", arena), 0);
         for (unsigned i = 0; i < N; i++) {
-            uint64_t now = figure(counters[i], 4097), of_all = figure(counters[i], 4096);
+            uint64_t now = counter_now(counters[i], 4097), of_all = counter_now(counters[i], 4096);
             assert_true(life == 0 || (now > gone[i] && of_all >= all[i] + now - gone[i]));
             gone[i] = now;
             all[i] = of_all;
@@ -675,7 +675,7 @@ test_used_index_begins_at_0(void **state) {
             lunalloc_value_t value;
             char name[64];
             snprintf(name, sizeof name, counters[i], 4097);
-            assert_int_equal(figure(counters[i], 4097), gone[i]);
+            assert_int_equal(counter_now(counters[i], 4097), gone[i]);
             assert_int_equal(lunalloc_ctl_get(name, &value, NULL, 0), 0);
             assert_int_equal(value.v.u, gone[i]);
         }
@@ -687,18 +687,18 @@ static void
 test_grow_limit_of_one_arena(void **state) {
     (void)state;
     unsigned one = create(), other = create();
-    size_t limit = 5 * sc.page / 2, before = figure("arena.%u.retain_grow_limit", other);
+    size_t limit = 5 * sc.page / 2, before = counter_now("arena.%u.retain_grow_limit", other);
     char name[64];
     snprintf(name, sizeof name, "arena.%u.retain_grow_limit", one);
     assert_int_equal(mallctl(name, NULL, NULL, &limit, sizeof limit), 0);
-    assert_int_equal(figure("arena.%u.retain_grow_limit", one), 2 * sc.page);
-    assert_int_equal(figure("arena.%u.retain_grow_limit", other), before);
+    assert_int_equal(counter_now("arena.%u.retain_grow_limit", one), 2 * sc.page);
+    assert_int_equal(counter_now("arena.%u.retain_grow_limit", other), before);
     limit = 4095;
     assert_int_equal(mallctl(name, NULL, NULL, &limit, sizeof limit), EFAULT);
-    assert_int_equal(figure("arena.%u.retain_grow_limit", one), 2 * sc.page);
+    assert_int_equal(counter_now("arena.%u.retain_grow_limit", one), 2 * sc.page);
     assert_int_equal(act("arena.%u.destroy", one), 0);
     assert_int_equal(create(), one);
-    assert_int_equal(figure("arena.%u.retain_grow_limit", one), before);
+    assert_int_equal(counter_now("arena.%u.retain_grow_limit", one), before);
     assert_int_equal(act("arena.%u.destroy", one), 0);
     assert_int_equal(act("arena.%u.destroy", other), 0);
 }

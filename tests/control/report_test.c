@@ -41,7 +41,7 @@ count(const char *haystack, const char *needle) {
 /* ---- counters as text ---- */
 
 static const char *
-figure_text(counter_kind_t kind, uint64_t value) {
+counter_text(counter_kind_t kind, uint64_t value) {
     emit_t out;
     len = npieces = 0;
     emit_begin(&out, collect, text);
@@ -51,20 +51,20 @@ figure_text(counter_kind_t kind, uint64_t value) {
 }
 
 static void
-test_figures_as_text(void **state) {
+test_counters_as_text(void **state) {
     (void)state;
-    assert_string_equal(figure_text(counter_ratio, 0), "0.000000");
-    assert_string_equal(figure_text(counter_ratio, 987654), "0.987654");
-    assert_string_equal(figure_text(counter_ratio, 12999999), "12.999999");
-    assert_string_equal(figure_text(counter_ratio, COUNTER_NEVER), "-1");
-    assert_string_equal(figure_text(counter_cumulative, 987654), "987654");
+    assert_string_equal(counter_text(counter_ratio, 0), "0.000000");
+    assert_string_equal(counter_text(counter_ratio, 987654), "0.987654");
+    assert_string_equal(counter_text(counter_ratio, 12999999), "12.999999");
+    assert_string_equal(counter_text(counter_ratio, COUNTER_NEVER), "-1");
+    assert_string_equal(counter_text(counter_cumulative, 987654), "987654");
 }
 
 /* ---- what a counter is called ---- */
 
 /* Every counter has its control, in each section: there its meaning is said. */
 static void
-test_every_figure_is_a_control(void **state) {
+test_every_counter_is_a_control(void **state) {
     (void)state;
     for (unsigned k = 0; k < REPORT_SECTIONS; k++) {
         const section_t *section = &report_sections[k];
@@ -95,7 +95,7 @@ is_named(lunalloc_format_t format, const counter_row_t *counter) {
 
 /* No counter is in one format only. */
 static void
-test_every_figure_in_every_format(void **state) {
+test_every_counter_in_every_format(void **state) {
     (void)state;
     for (unsigned format = LUNALLOC_TEXT; format <= LUNALLOC_OPENMETRICS; format++) {
         report((lunalloc_format_t)format, "");
@@ -457,8 +457,8 @@ main(int argc, char **argv) {
         return 0;
     }
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_every_figure_is_a_control),
-        cmocka_unit_test(test_every_figure_in_every_format),
+        cmocka_unit_test(test_every_counter_is_a_control),
+        cmocka_unit_test(test_every_counter_in_every_format),
         cmocka_unit_test(test_json),
         cmocka_unit_test(test_json_of_any_text),
         cmocka_unit_test(test_letters),
@@ -466,7 +466,7 @@ main(int argc, char **argv) {
         cmocka_unit_test(test_openmetrics),
         cmocka_unit_test(test_openmetrics_leaves_out_zeros),
         cmocka_unit_test(test_openmetrics_of_arenas_that_live),
-        cmocka_unit_test(test_figures_as_text),
+        cmocka_unit_test(test_counters_as_text),
         cmocka_unit_test(test_destinations),
         cmocka_unit_test(test_bad_arguments),
         cmocka_unit_test(test_at_exit),
