@@ -41,6 +41,9 @@ void *
 rallocx_slow(void *ptr, size_t size, int flags) {
     request_t request;
     thread_t *thread = slow_self();
+    if (UNLIKELY(early_has(ptr))) {
+        return early_copy(mallocx_slow(size, flags), ptr, size);
+    }
     extent_t *e = resize_extent(ptr, "rallocx");
     if (!flags_request(thread, size, flags, &request)) {
         return NULL;
@@ -79,6 +82,9 @@ size_t
 lunalloc_xallocx(void *ptr, size_t size, size_t extra, int flags) {
     witness_no_core_lock();
     thread_t *thread = slow_self();
+    if (UNLIKELY(early_has(ptr))) {
+        return early_size(ptr);
+    }
     extent_t *e = resize_extent(ptr, "xallocx");
     size_t old_size = sc.size[e->szind];
     if (size <= SC_LARGE_MAX && ((uintptr_t)ptr & (flags_alignment(flags) - 1)) == 0) {
@@ -101,7 +107,9 @@ lunalloc_sallocx(const void *ptr, int flags) {
 static NOINLINE void
 dallocx_slow(void *ptr, int flags) {
     thread_t *thread = slow_self();
-    if (ptr != NULL) {
+    if (UNLIKELY(early_has(ptr))) {
+        slow_free(ptr);
+    } else if (ptr != NULL) {
         resize_free(thread, flags_cache(thread, flags), ptr);
     }
 }
@@ -138,7 +146,8 @@ lunalloc_nallocx(size_t size, int flags) {
 size_t
 lunalloc_batch_alloc(void **ptrs, size_t n, size_t size, int flags) {
     witness_no_core_lock();
-    return flags_alloc_batch(slow_self(), ptrs, n, size, flags);
+    thread_t *thread = slow_self();
+    return LIKELY(thread != NULL) ? flags_alloc_batch(thread, ptrs, n, size, flags) : 0;
 }
 
 #define REPLACES(name) __attribute__((visibility("default"), alias("lunalloc_" #name)))

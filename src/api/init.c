@@ -76,6 +76,12 @@ early_size(const void *ptr) {
     return header_of(ptr)->size;
 }
 
+void *
+early_copy(void *to, const void *ptr, size_t size) {
+    size_t old_size = early_size(ptr);
+    return to != NULL ? memcpy(to, ptr, old_size < size ? old_size : size) : NULL;
+}
+
 void
 early_free(void *ptr) {
     if ((uintptr_t)ptr + early_size(ptr) == region + used) {

@@ -38,6 +38,8 @@ void *early_alloc(size_t size, size_t alignment);
 bool early_has(const void *ptr);
 /* Bytes of an early block. */
 size_t early_size(const void *ptr);
+/* Copies the contents of an early block, at most `size` bytes, to a new block; returns that. NULL for NULL. */
+void *early_copy(void *to, const void *ptr, size_t size);
 /* Frees an early block, while boot runs. */
 void early_free(void *ptr);
 

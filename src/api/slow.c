@@ -132,14 +132,6 @@ slow_usable_size(const void *ptr) {
 
 /* ---- resizing ---- */
 
-/* Moves an early block (init.h) to a block of the allocator. Its memory is not reused. */
-static COLD void *
-move_early(const void *ptr, size_t size) {
-    size_t old_size = early_size(ptr);
-    void *to = slow_malloc(size);
-    return to != NULL ? memcpy(to, ptr, old_size < size ? old_size : size) : NULL;
-}
-
 /* realloc(ptr, 0), as opt.zero_realloc says. True if the block was freed: the call is complete then. */
 static COLD bool
 zero_realloc(void *ptr) {
@@ -165,7 +157,7 @@ slow_realloc(void *ptr, size_t size) {
         size = 1;
     }
     if (UNLIKELY(early_has(ptr))) {
-        return move_early(ptr, size);
+        return early_copy(slow_malloc(size), ptr, size);
     }
     if (size > SC_LARGE_MAX) {
         return out_of_memory();

@@ -4,6 +4,7 @@
  */
 #include "support.h"
 
+#include "api/init.h"
 #include "arena/arenas.h"
 #include "base/sc.h"
 #include "os/pages.h"
@@ -455,6 +456,36 @@ test_batches_come_in_runs(void **state) {
     }
 }
 
+/* Blocks that boot itself allocated (api/init.h) outlive it: each extended call accepts them. */
+static void
+use_early_blocks(void *arg) {
+    (void)arg;
+    char *grown = early_alloc(100, 16), *kept = early_alloc(100, 16), *freed = early_alloc(100, 16);
+    child_assert(grown != NULL && kept != NULL && freed != NULL);
+    memset(grown, 0x77, 100);
+    child_assert(sallocx(grown, 0) == 100);
+    child_assert(xallocx(kept, 200, 1000, MALLOCX_ZERO) == 100);
+    grown = rallocx(grown, 3000, MALLOCX_ALIGN(256) | MALLOCX_ZERO);
+    child_assert(grown != NULL && is_aligned(grown, 256) && !early_has(grown));
+    for (size_t i = 0; i < 3000; i++) {
+        child_assert(grown[i] == (i < 100 ? 0x77 : 0));
+    }
+    kept = rallocx(kept, 10, MALLOCX_TCACHE_NONE);
+    child_assert(kept != NULL && !early_has(kept));
+    dallocx(kept, MALLOCX_TCACHE_NONE);
+    dallocx(freed, MALLOCX_TCACHE_NONE);
+    dallocx(grown, 0);
+    freed = early_alloc(100, 16);
+    sdallocx(freed, 100, MALLOCX_TCACHE_NONE);
+}
+
+static void
+test_early_blocks(void **state) {
+    (void)state;
+    outcome_t out = in_child(use_early_blocks, NULL);
+    assert_child_well(&out);
+}
+
 int
 main(void) {
     const struct CMUnitTest tests[] = {
@@ -474,6 +505,7 @@ main(void) {
         cmocka_unit_test(test_explicit_cache_survives_fork),
         cmocka_unit_test(test_batches),
         cmocka_unit_test(test_batches_come_in_runs),
+        cmocka_unit_test(test_early_blocks),
     };
     return cmocka_run_group_tests_name("api/extended", tests, boot_allocator, NULL);
 }
