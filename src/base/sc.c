@@ -186,23 +186,6 @@ sc_boot(sc_config_t config) {
     }
 }
 
-/* Up to 2^(g + 1) pages each number is a class, index npages - 1. Beyond, each doubling has 2^g classes, and the page
- * count shifted right gives the place within the doubling. */
-uint32_t
-sc_page_class_floor(size_t npages) {
-    unsigned lg = lg_floor(npages);
-    unsigned g = sc.config.lg_ngroup;
-    if (lg <= g) {
-        return (uint32_t)npages - 1;
-    }
-    return (uint32_t)(((lg - g) << g) + (npages >> (lg - g)) - 1);
-}
-
-uint32_t
-sc_page_class_ceil(size_t npages) {
-    return npages == 1 ? 0 : sc_page_class_floor(npages - 1) + 1;
-}
-
 /* The inverse of sc_page_class_floor. */
 size_t
 sc_page_class_npages(uint32_t class) {

@@ -115,9 +115,22 @@ sc_nregs(uint32_t szind, size_t slab_size) {
 /* Page classes, by which free extents are sorted: one for each of 1, 2, 3 pages, then 2^lg_ngroup for each doubling. */
 #define SC_NPAGE_CLASSES 160
 
-/* Largest page class whose size is <= npages (floor), or smallest >= npages (ceil). npages > 0. */
-uint32_t sc_page_class_floor(size_t npages);
-uint32_t sc_page_class_ceil(size_t npages);
+/* The largest page class of at most npages pages; npages > 0. Up to 2^(g + 1) pages each number is a class, index
+ * npages - 1. Beyond, each doubling has 2^g classes, and the page count shifted right gives the place within the
+ * doubling. */
+static inline uint32_t
+sc_page_class_floor(size_t npages) {
+    unsigned lg = lg_floor(npages);
+    unsigned g = sc.config.lg_ngroup;
+    return lg <= g ? (uint32_t)npages - 1 : (uint32_t)(((lg - g) << g) + (npages >> (lg - g)) - 1);
+}
+
+/* The smallest page class of at least npages pages; npages > 0. */
+static inline uint32_t
+sc_page_class_ceil(size_t npages) {
+    return npages == 1 ? 0 : sc_page_class_floor(npages - 1) + 1;
+}
+
 /* The smallest number of pages in a class. */
 size_t sc_page_class_npages(uint32_t class);
 
