@@ -412,7 +412,7 @@ typedef void lunalloc_write_t(void *opaque, const char *text);
 typedef enum {
     LUNALLOC_TEXT,
     LUNALLOC_JSON,       /* {"jemalloc": {...}}, with jemalloc's keys */
-    LUNALLOC_OPENMETRICS /* a metric family for each figure; ends with "# EOF" */
+    LUNALLOC_OPENMETRICS /* a metric family for each counter; ends with "# EOF" */
 } lunalloc_format_t;
 
 /*

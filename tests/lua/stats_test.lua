@@ -184,6 +184,8 @@ local function parse_json(text, at)
 end
 
 test("tojson is valid and complete", function()
+    local small <close> = la.buffer(5000)
+    local large <close> = la.buffer "100K"
     local s = la.stats()
     local text = s:tojson()
     local value, ending = parse_json(text, 1)
@@ -192,6 +194,13 @@ test("tojson is valid and complete", function()
     test.equal(#value.arenas, #s.arenas)
     test.equal(value.arenas[1].arena, 0)
     test.equal(value.classes[1].size > 0, true)
+    local n = 0
+    for szind in pairs(s.classes) do
+        n = n + 1
+        test.equal(value.classes[n].szind, szind)
+        test.equal(value.classes[n].nmalloc, s.classes[szind].nmalloc)
+    end
+    test.equal(#value.classes, n)
     local difference = la.stats() - s
     local parsed = parse_json(difference:tojson(), 1)
     test.equal(math.abs(parsed.seconds - difference.seconds) < 1e-6, true)
@@ -265,6 +274,9 @@ test("toopenmetrics: one family a counter, ended by EOF", function()
     test.match(text, "\nlunalloc_time_seconds " .. ("%d%%.%09d"):format(s.time // 10 ^ 9, s.time % 10 ^ 9) .. "\n")
     test.match(text, '\nlunalloc_arenas_dirty_bytes{arena="0"} ' .. s.arenas[0].dirty .. "\n")
     test.match(text, '\n# UNIT lunalloc_classes_size_bytes bytes\n')
+    for szind, class in pairs(s.classes) do
+        test.match(text, ('\nlunalloc_classes_size_bytes{class="%d"} %d\n'):format(szind, class.size))
+    end
     test.raises("a difference has no metrics", function()
         return (la.stats() - s):toopenmetrics()
     end)
