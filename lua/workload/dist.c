@@ -181,7 +181,7 @@ finish_curve(const parser_t *parser, const shape_t *shape, dist_t *dist, const d
     dist->most = (uint64_t)most;
     int error = dist_curve_compile(dist, region);
     if (error == ERANGE) {
-        return complain(parser, "next to nothing of the curve lies between %u and %llu; allowed: at least a millionth",
+        return complain(parser, "almost nothing of the curve is between %u and %llu; allowed: at least a millionth",
                         (unsigned)dist->least, (unsigned long long)dist->most);
     }
     return error == 0 ? 0 : (complain(parser, "no memory for its table"), ENOMEM);

@@ -112,7 +112,7 @@ test_refused(void **state) {
     refuse("exp(-5)", DIST_SIZE, "out of range");
     refuse("exp(10,0)", DIST_SIZE, "max 0 is out of range");
     refuse("normal(10)", DIST_SIZE, "too few arguments");
-    refuse("normal(1M,1,100)", DIST_SIZE, "next to nothing of the curve lies between 1 and 100");
+    refuse("normal(1M,1,100)", DIST_SIZE, "almost nothing of the curve is between 1 and 100");
     refuse("uniform(7,3)", DIST_SIZE, "a <= b");
     refuse("uniform(0,3)", DIST_SIZE, "1 to 1T (bytes)");
     refuse("0", DIST_SIZE, "1 to 1T (bytes)");
