@@ -2,9 +2,9 @@
  * snapshot.h -- all statistics at once.
  *
  * Use it to show or to keep everything: reports and epochs do. Each arena is read at one instant (arena_stats.h); the
- * totals and the merged arenas are sums of the arenas in the snapshot. Requests and thread caches are read before, at one
- * instant of their own: what a cache holds may have been returned by then, so in each record and in every sum of
- * records allocated <= active <= resident <= mapped + metadata, whatever other threads do.
+ * totals and the merged arenas are sums of the arenas in the snapshot. Requests and thread caches are read before, at
+ * one instant of their own: an object in a cache may have been returned by then. So in each record, and in every sum of
+ * records, allocated <= active <= resident <= mapped + metadata, even while other threads allocate and free.
  *
  * Thread-safe; takes RANK_THREADS and RANK_ARENAS, one after the other, and the locks of one arena at a time.
  */
