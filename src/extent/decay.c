@@ -17,7 +17,7 @@ curve_at(uint64_t i) {
     return (i * i * i * polynomial << LG_WEIGHT) / (n * n * n * n * n);
 }
 
-/* A step lasts at least 1 ns, whatever the decay time. */
+/* A step lasts at least 1 ns. */
 static void
 set_interval(decay_t *decay, int64_t ms) {
     decay->ms = ms;
