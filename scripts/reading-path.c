@@ -8,6 +8,7 @@
 #include <valgrind/callgrind.h>
 
 #define NBLOCKS 3000
+#define SIZE    64
 #define WARM    64
 
 static void *blocks[NBLOCKS];
@@ -48,16 +49,10 @@ luaopen_reading_path(lua_State *L) {
 }
 #else
 
-/* 16 to 1,024 bytes, in turn. */
-static size_t
-size_of(size_t i) {
-    return 16 * (1 + i % 64);
-}
-
 static void
 fill(void) {
     for (size_t i = 0; i < NBLOCKS; i++) {
-        blocks[i] = malloc(size_of(i));
+        blocks[i] = malloc(SIZE);
     }
 }
 
