@@ -190,8 +190,6 @@ static NOINLINE int
 access_any(ctl_name_t *name, const ctl_io_t *io) {
     ctl_call_t *call = &name->call;
     const ctl_row_t *row = call->row;
-    char buf[256];
-    fmt_t why = fmt_begin(buf, sizeof buf);
     bool reads = io->oldp != NULL && io->oldlenp != NULL;
     bool writes = io->newp != NULL;
     if (!in_reach(name, SIZE_MAX)) {
@@ -200,7 +198,6 @@ access_any(ctl_name_t *name, const ctl_io_t *io) {
     if (may_access(row, io) != 0) {
         return EPERM;
     }
-    call->why = &why;
     call->io = io;
     call->given = false;
     if (ctl_has(row, ctl_exchanges) || row->type == LUNALLOC_VOID || (!writes && ctl_has(row, ctl_performs))) {
@@ -218,8 +215,6 @@ only_reads(const ctl_row_t *row, const ctl_io_t *io) {
 
 static inline int
 read_only(ctl_call_t *call, const ctl_io_t *io) {
-    fmt_t why = {.size = 0}; /* no room: there is no message */
-    call->why = &why;
     int error = ctl_read(call);
     return LIKELY(error == 0) ? put_old(&call->value, value_size(call->row->type), io) : error;
 }
@@ -264,16 +259,21 @@ access_name(ctl_name_t *name, const ctl_io_t *io) {
     return LIKELY(error == 0) ? 0 : failed(name, io, error);
 }
 
+/* A mallctl has no message, so the reasons of handlers get a buffer without room. */
 int
 ctl_byname(const char *name, const ctl_io_t *io) {
+    fmt_t no_reason = {.size = 0};
     ctl_name_t resolved;
     int error = ctl_resolve(name, false, &resolved);
+    resolved.call.why = &no_reason;
     return error != 0 ? error : access_name(&resolved, io);
 }
 
 int
 ctl_bymib(const size_t *mib, size_t len, const ctl_io_t *io) {
+    fmt_t no_reason = {.size = 0};
     ctl_name_t name;
     int error = resolve_mib(mib, len, &name);
+    name.call.why = &no_reason;
     return UNLIKELY(error != 0) ? error : access_name(&name, io);
 }
