@@ -11,7 +11,7 @@
 
 /* ctl.c */
 int ctl_get(const char *name, lunalloc_value_t *value, char *message, size_t size);
-/* Writes a value of any type that the row's type can be made of; NULL for an action. */
+/* Writes a value, of the row's type or of one that can be converted to it; NULL: does an action. */
 int ctl_set(const char *name, const lunalloc_value_t *value, char *message, size_t size);
 
 /* mallctl.c */

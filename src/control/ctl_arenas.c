@@ -273,8 +273,8 @@ int
 exchange_arenas_lookup(ctl_call_t *call) {
     void *ptr;
     lunalloc_location_t at;
-    bool asked = call->io->oldp != NULL && call->io->oldlenp != NULL && ctl_take(call->io, &ptr, sizeof ptr);
-    if (!asked || walk_find((uintptr_t)ptr, &at) != 0 || at.extent.state != LUNALLOC_ACTIVE) {
+    bool fits = call->io->oldp != NULL && call->io->oldlenp != NULL && ctl_take(call->io, &ptr, sizeof ptr);
+    if (!fits || walk_find((uintptr_t)ptr, &at) != 0 || at.extent.state != LUNALLOC_ACTIVE) {
         return EINVAL;
     }
     return ctl_put(call->io, &at.extent.arena, sizeof at.extent.arena);

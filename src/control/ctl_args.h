@@ -1,5 +1,7 @@
-/* ctl_args.h -- what the column arg of the schema tells handlers, where it is neither an offset nor a number of theirs.
- * Private to control/. */
+/*
+ * ctl_args.h -- names for the numbers in the schema's column arg: for handlers that serve several rows and tell them
+ * apart by it. Where arg is the offset of a field, the row says so itself. Private to control/.
+ */
 #ifndef LUNALLOC_CONTROL_CTL_ARGS_H
 #define LUNALLOC_CONTROL_CTL_ARGS_H
 

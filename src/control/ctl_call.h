@@ -21,6 +21,7 @@ typedef struct {
     size_t newlen;
 } ctl_io_t;
 
+/* One access: what it is about, and its value. */
 typedef struct {
     const ctl_row_t *row;
     size_t index[CTL_MAX_INDICES]; /* of <i>, <j> */
@@ -81,7 +82,7 @@ ctl_put(const ctl_io_t *io, const void *value, size_t size) {
     return room == size ? 0 : EINVAL;
 }
 
-/* EINVAL for a call that does nothing since nobody would learn of it: nothing is copied. */
+/* EINVAL, for a call that would create something and has no room for its number: copies nothing. */
 static inline int
 ctl_put_nothing(const ctl_io_t *io) {
     if (io->oldlenp != NULL) {

@@ -133,7 +133,7 @@ write_option(ctl_call_t *call) {
     return 0;
 }
 
-/* A limit of thread caches: each thread is told to refresh its copy. */
+/* A limit of thread caches, of which each thread has a copy: all of them refresh it at their next slow path. */
 int
 write_limit(ctl_call_t *call) {
     int error = write_option(call);

@@ -80,7 +80,7 @@ own_source(const ctl_name_t *name) {
 
 const char *
 ctl_source(const ctl_name_t *name) {
-    static const char words[][12] = {"default", "file", "symbol", "environment", "live"};
+    static const char names[][12] = {"default", "file", "symbol", "environment", "live"};
     ctl_source_t source = own_source(name);
-    return words[source == source_default ? ctl_option_source((ctl_option_t)name->call.row->option) : source];
+    return names[source == source_default ? ctl_option_source((ctl_option_t)name->call.row->option) : source];
 }

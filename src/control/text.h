@@ -1,7 +1,7 @@
 /*
- * text.h -- values as text: what a configuration, lunalloc_ctl_set() and the console give and print.
+ * text.h -- values as text: for configuration, for lunalloc_ctl_set(), and for messages that repeat a value.
  *
- * A text is parsed for a row, whose type, unit and range it must fit: "true", "500", "0x1f", "-1", "64M", "1.5G", "10s"
+ * A text is parsed for a row, whose type and unit it must fit: "true", "500", "0x1f", "-1", "64M", "1.5G", "10s"
  * (base/units.h). No allocation, no locale.
  */
 #ifndef LUNALLOC_CONTROL_TEXT_H

@@ -210,15 +210,15 @@ print_defaults(void) {
     int wrong = 0;
     FOR_EACH_ROW(row) {
         char name[TEXT_MAX_NAME + 1], why[256];
-        lunalloc_value_t value, fallback;
+        lunalloc_value_t value, default_value;
         if (row->default_text[0] == '\0') {
             continue;
         }
         fmt_t out = fmt_begin(why, sizeof why);
         at_zero(row->name, name);
-        bool same = text_parse(ctl_row_named(row->name), row->default_text, strlen(row->default_text), &fallback,
+        bool same = text_parse(ctl_row_named(row->name), row->default_text, strlen(row->default_text), &default_value,
                                &out) == text_good &&
-                    lunalloc_ctl_get(name, &value, NULL, 0) == 0 && same_value(&value, &fallback);
+                    lunalloc_ctl_get(name, &value, NULL, 0) == 0 && same_value(&value, &default_value);
         if (!same) {
             dprintf(STDERR_FILENO, "%s is not %s\n", name, row->default_text);
             wrong = 1;
