@@ -65,7 +65,7 @@ LIB_OBJ     := $(LIB_SRC:%.c=$O/%.o)
 # Compiled for size, so that small programs map fewer pages of the library: code that runs at most once in a fill, a
 # flush or a large allocation, and code that only modes run (junk, zero, quarantine). 69 KiB less than at -O2, measured
 # in the same way.
-SELDOM_SRC  := $(filter src/control/background.c src/control/conf.c src/os/% \
+SELDOM_SRC  := $(filter src/control/background.c src/control/conf% src/os/% \
                    $(addprefix src/extent/,decay.c decay_pass.c dirty_limits.c guard.c hooks.c \
                       hugepage.c metadata.c page_check.c purge.c purger.c region.c region_release.c stage.c \
                       trim_to_peak.c) \
