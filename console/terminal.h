@@ -1,5 +1,6 @@
 /*
- * terminal.h -- the size and abilities of the terminal: functions for C, and the module "lunalloc.console" for Lua.
+ * terminal.h -- the size and abilities of the terminal: functions for C, and the module "lunalloc.console" for Lua. Ask
+ * it before drawing: may lines be edited, may there be colour, how many columns are there?
  */
 #ifndef CONSOLE_TERMINAL_H
 #define CONSOLE_TERMINAL_H

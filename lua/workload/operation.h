@@ -1,5 +1,6 @@
 /*
- * operation.h -- the measured loop of a worker: operations, at their pace.
+ * operation.h -- the measured loop of a worker: operations, at their pace. A worker's thread calls it once
+ * (worker.c); what it measures is in the worker's histograms and counters.
  *
  * An operation allocates and writes one block, lets older blocks age by one, and frees the blocks that other threads
  * handed over. `ops` and `rate` count operations.
