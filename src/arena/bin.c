@@ -85,7 +85,7 @@ next_current(bin_t *bin) REQUIRES(role_bin) {
     extent_t *slab = container_of(bin->nonfull[trailing_zeros(bin->buckets)].next, extent_t, link);
     bin_leave_bucket(bin, slab);
     set_current(bin, slab);
-    counter_add(&bin->nreslabs, 1);
+    counter_add(&bin->slab_changes, 1);
     return true;
 }
 
@@ -97,7 +97,7 @@ bin_pop(bin_t *bin, uint32_t n, void **out) {
             got += slab_pop(bin->current, n - got, out + got);
         }
     } while (got < n && next_current(bin));
-    counter_add(&bin->nmalloc, got);
+    counter_add(&bin->regs_taken, got);
     return got;
 }
 
@@ -162,7 +162,7 @@ bin_forget(bin_t *bin, extent_t *slab) {
     } else if (nfree > 0) {
         bin_leave_bucket(bin, slab);
     }
-    counter_add(&bin->ndalloc, slab->nregs - nfree);
+    counter_add(&bin->regs_returned, slab->nregs - nfree);
     bin_uncount(bin, slab);
 }
 

@@ -14,7 +14,8 @@
  *   LIMIT_FULL if it is in no bucket
  *   bit b of buckets  <=>  nonfull[b] is not empty;  a list that was never used is all zeros
  *   a full slab is on no list;  a slab that becomes empty leaves the bin at once, unless it is the current one
- *   nregs_out = nmalloc - ndalloc = sum of (nregs - nfree) over the slabs;  nslabs = their number (arena_check)
+ *   nregs_out = regs_taken - regs_returned = sum of (nregs - nfree) over the slabs; nslabs = their number
+ *   (arena_check)
  *   slab->bin = the bin that counts the slab, NULL if none does
  */
 #ifndef LUNALLOC_ARENA_BIN_H
@@ -33,16 +34,16 @@ typedef struct bin {
     extent_t *current GUARDED_BY(role_bin);
     uint32_t buckets GUARDED_BY(role_bin);
     list_t nonfull[BIN_BUCKETS] GUARDED_BY(role_bin); /* by share of free regions: 0 is the fullest */
-    _Atomic uint64_t nmalloc;                         /* Synchronization: written under the lock, read at any time. */
-    _Atomic uint64_t ndalloc;                         /* Synchronization: as nmalloc. */
-    _Atomic uint64_t nfills;                          /* Synchronization: as nmalloc. */
-    _Atomic uint64_t nflushes;                        /* Synchronization: as nmalloc. */
-    _Atomic uint64_t nslabs;                          /* Synchronization: as nmalloc; present. */
-    _Atomic uint64_t nslabs_made;                     /* Synchronization: as nmalloc; cumulative. */
-    _Atomic uint64_t nreslabs;                        /* Synchronization: as nmalloc; changes of the current slab. */
-    _Atomic uint64_t nnonfull;                        /* Synchronization: as nmalloc. */
+    _Atomic uint64_t regs_taken;                      /* Synchronization: written under the lock, read at any time. */
+    _Atomic uint64_t regs_returned;                   /* Synchronization: as regs_taken. */
+    _Atomic uint64_t fills;                           /* Synchronization: as regs_taken. */
+    _Atomic uint64_t flushes;                         /* Synchronization: as regs_taken. */
+    _Atomic uint64_t nslabs;                          /* Synchronization: as regs_taken; present. */
+    _Atomic uint64_t nslabs_made;                     /* Synchronization: as regs_taken; cumulative. */
+    _Atomic uint64_t slab_changes;                    /* Synchronization: as regs_taken; changes of the current slab. */
+    _Atomic uint64_t nnonfull;                        /* Synchronization: as regs_taken. */
     struct shards
-        *_Atomic others; /* Synchronization: as nmalloc; of a first shard: the others, NULL if none is made. */
+        *_Atomic others; /* Synchronization: as regs_taken; of a first shard: the others, NULL if none is made. */
 } __attribute__((aligned(CACHELINE))) bin_t;
 
 /* ---- one bin: bin.c ---- */
@@ -72,8 +73,8 @@ void bin_retire(bin_t *bin) REQUIRES(role_bin);
 extent_t *bin_take_empty(bin_t *bin) REQUIRES(role_bin);
 /* Takes a slab out of the bin, live regions and all: these count as freed. */
 void bin_forget(bin_t *bin, extent_t *slab) REQUIRES(role_bin);
-/* Frees the first of n pointers, which points into the slab, and perhaps some that follow; returns how many, which the
- * caller adds to ndalloc. A slab that becomes empty leaves the bin for `emptied`, unless it is the current one. */
+/* Frees the first of n pointers, which points into the slab, and perhaps some that follow. Returns how many: the caller
+ * adds them to regs_returned. A slab that becomes empty leaves the bin for `emptied`, unless it is the current one. */
 static inline uint32_t
 bin_push(bin_t *bin, extent_t *slab, void *const *ptrs, size_t n, list_t *emptied) REQUIRES(role_bin) {
     uint32_t pushed = 1;
@@ -91,19 +92,19 @@ bin_push(bin_t *bin, extent_t *slab, void *const *ptrs, size_t n, list_t *emptie
 /* Regions out of the bin: in use, or in caches. */
 static inline uint64_t
 bin_nregs_out(const bin_t *bin) REQUIRES(role_bin) {
-    return atomic_get(&bin->nmalloc) - atomic_get(&bin->ndalloc);
+    return atomic_get(&bin->regs_taken) - atomic_get(&bin->regs_returned);
 }
 
 /* Counts a fill that took n regions, unless it found none; and a flush that returned n. */
 static inline void
 bin_count_fill(bin_t *bin, uint32_t n) REQUIRES(role_bin) {
-    counter_add(&bin->nfills, n > 0);
+    counter_add(&bin->fills, n > 0);
 }
 
 static inline void
 bin_count_flush(bin_t *bin, uint64_t n) REQUIRES(role_bin) {
-    counter_add(&bin->nflushes, 1);
-    counter_add(&bin->ndalloc, n);
+    counter_add(&bin->flushes, 1);
+    counter_add(&bin->regs_returned, n);
 }
 
 /* Stops at the first broken invariant that the bin alone can show. Debug builds. */

@@ -124,7 +124,7 @@ nnonfull_wrong(void) {
 
 static void
 nmalloc_wrong(void) {
-    counter_add(&made.bin->nmalloc, 1);
+    counter_add(&made.bin->regs_taken, 1);
 }
 
 static void

@@ -345,13 +345,13 @@ test_fills_counted(void **state) {
     assert_non_null(arena);
     void *out[2];
     assert_int_equal(arena_take(arena, szind, 0, 1, out), 0);
-    assert_int_equal(atomic_get(&arena->bins[szind].nfills), 0);
+    assert_int_equal(atomic_get(&arena->bins[szind].fills), 0);
     assert_int_equal(arena_fill(arena, szind, 0, 2, out), 2);
-    assert_int_equal(atomic_get(&arena->bins[szind].nfills), 1);
-    assert_int_equal(atomic_get(&arena->bins[szind].nmalloc), 2);
+    assert_int_equal(atomic_get(&arena->bins[szind].fills), 1);
+    assert_int_equal(atomic_get(&arena->bins[szind].regs_taken), 2);
     arena_flush(out, 2);
-    assert_int_equal(atomic_get(&arena->bins[szind].nflushes), 1);
-    assert_int_equal(atomic_get(&arena->bins[szind].ndalloc), 2);
+    assert_int_equal(atomic_get(&arena->bins[szind].flushes), 1);
+    assert_int_equal(atomic_get(&arena->bins[szind].regs_returned), 2);
     assert_int_equal(arenas_destroy(arena->index), 0);
 }
 

@@ -85,7 +85,7 @@ push_some(void **ptrs, uint32_t n) {
     bin_lock(&rig.bin);
     bool was_current = slab == rig.bin.current;
     uint32_t pushed = bin_push(&rig.bin, slab, ptrs, n, &emptied);
-    counter_add(&rig.bin.ndalloc, pushed);
+    counter_add(&rig.bin.regs_returned, pushed);
     bin_unlock(&rig.bin);
     assert_in_range(pushed, 1, n);
     assert_int_equal(atomic_get(&slab->nfree), before + pushed);
@@ -117,7 +117,7 @@ verify(void) NO_THREAD_SAFETY {
             nnonfull += slab != rig.bin.current && nfree > 0;
         }
     }
-    assert_int_equal(atomic_get(&rig.bin.nmalloc) - atomic_get(&rig.bin.ndalloc), used);
+    assert_int_equal(atomic_get(&rig.bin.regs_taken) - atomic_get(&rig.bin.regs_returned), used);
     assert_int_equal(used, rig.nout);
     assert_int_equal(atomic_get(&rig.bin.nslabs), nslabs);
     assert_int_equal(atomic_get(&rig.bin.nnonfull), nnonfull);
@@ -187,7 +187,7 @@ test_fullest_first(void **state) {
             assert_ptr_equal(slab_of(rig.out[i]), slabs[order[k]]);
         }
     }
-    assert_int_equal(atomic_get(&rig.bin.nreslabs), 3);
+    assert_int_equal(atomic_get(&rig.bin.slab_changes), 3);
     assert_int_equal(pop(1), 0);
     verify();
     rig_end();

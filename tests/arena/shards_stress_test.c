@@ -136,7 +136,7 @@ assert_surplus_shards_hold_nothing(void) {
     for (uint32_t szind = 0; szind < NCLASSES; szind++) {
         bin_t *bin;
         for (uint32_t k = 1; (bin = shards_next(&arenas_get(0)->bins[szind], &k)) != NULL;) {
-            assert_int_equal(atomic_get(&bin->nmalloc) - atomic_get(&bin->ndalloc), 0);
+            assert_int_equal(atomic_get(&bin->regs_taken) - atomic_get(&bin->regs_returned), 0);
             assert_int_equal(atomic_get(&bin->nslabs), 0);
         }
     }
