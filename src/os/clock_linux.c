@@ -32,7 +32,7 @@ typedef struct {
 static int read_by_call(clockid_t id, struct timespec *t);
 static int read_first(clockid_t id, struct timespec *t);
 
-static uintptr_t vdso;                      /* Synchronization: constant after boot; 0 if there is none. */
+static _Atomic uintptr_t vdso; /* Synchronization: boot writes; a thread that waits for boot may read meanwhile. */
 static read_t *_Atomic reader = read_first; /* Synchronization: any thread. */
 
 static int
@@ -87,10 +87,11 @@ find(uintptr_t base) {
 /* The first reading after boot looks the function up; later ones call it directly. */
 static int
 read_first(clockid_t id, struct timespec *t) {
-    if (vdso == 0) {
+    uintptr_t base = atomic_get(&vdso);
+    if (base == 0) {
         return read_by_call(id, t);
     }
-    read_t *found = find(vdso);
+    read_t *found = find(base);
     atomic_set(&reader, found);
     return found(id, t);
 }
@@ -104,7 +105,7 @@ nanoseconds(read_t *read, clockid_t id) {
 
 void
 clock_boot(void) {
-    vdso = __SIZEOF_LONG__ == 8 ? getauxval(AT_SYSINFO_EHDR) : 0;
+    atomic_set(&vdso, __SIZEOF_LONG__ == 8 ? getauxval(AT_SYSINFO_EHDR) : 0);
 }
 
 uint64_t
