@@ -274,26 +274,27 @@ collect(void *opaque, const char *piece) {
     luaL_addstring(opaque, piece);
 }
 
-/* stats_json(snapshot) */
+/* Returns to Lua what a writer makes of the snapshot at index 1. */
 static int
-stats_json(lua_State *L) {
+push_written(lua_State *L, void (*write)(const snapshot_t *, lunalloc_write_t *, void *)) {
     const snapshot_t *snapshot = check_snapshot(L, 1);
     luaL_Buffer text;
     luaL_buffinit(L, &text);
-    snapshot_json(snapshot, collect, &text);
+    write(snapshot, collect, &text);
     luaL_pushresult(&text);
     return 1;
+}
+
+/* stats_json(snapshot) */
+static int
+stats_json(lua_State *L) {
+    return push_written(L, snapshot_json);
 }
 
 /* stats_openmetrics(snapshot); not of a difference */
 static int
 stats_openmetrics(lua_State *L) {
-    const snapshot_t *snapshot = check_snapshot(L, 1);
-    luaL_Buffer text;
-    luaL_buffinit(L, &text);
-    snapshot_openmetrics(snapshot, collect, &text);
-    luaL_pushresult(&text);
-    return 1;
+    return push_written(L, snapshot_openmetrics);
 }
 
 /* ---- taking and subtracting ---- */

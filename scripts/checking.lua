@@ -14,6 +14,13 @@ function checking.read(arguments)
     return files
 end
 
+-- C code without comments; lines are kept.
+function checking.without_comments(text)
+    return (text:gsub("/%*.-%*/", function(comment)
+        return (comment:gsub("[^\n]", " "))
+    end))
+end
+
 -- The keys of a table, sorted.
 function checking.sorted(set)
     local keys = {}

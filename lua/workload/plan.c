@@ -21,7 +21,8 @@ plan_reserve(plan_t *plan, size_t nrows, size_t nphases) {
     return plan->rows != NULL && plan->phases != NULL;
 }
 
-bool
+/* True if the thread allocates from some row. */
+static bool
 plan_produces(const plan_t *plan, uint32_t thread) {
     for (size_t i = 0; i < plan->nrows; i++) {
         if (plan_row_on(&plan->rows[i], thread)) {

@@ -103,9 +103,6 @@ bool plan_finish(plan_t *plan, char *message, size_t message_size);
 /* The number of operations of thread `index`; UINT64_MAX if there is no end by count. */
 uint64_t plan_quota(const plan_t *plan, uint32_t index);
 
-/* True if the thread allocates from some row. */
-bool plan_produces(const plan_t *plan, uint32_t thread);
-
 void plan_free(plan_t *plan);
 
 #endif

@@ -45,8 +45,9 @@ add_thread(const thread_t *thread, void *context) {
     }
 }
 
-void
-requests_count(const arena_t *arena, requests_t *requests) {
+/* Adds the counts of the threads of one arena. */
+static void
+requests_count(const arena_t *arena, requests_t *requests) REQUIRES(role_threads) {
     requests->arena = arena;
     for (uint32_t i = 0; i < sc.nsizes; i++) {
         requests->n[i] += atomic_get(&arena->requests[i]);

@@ -22,8 +22,6 @@ typedef struct {
 
 /* Counts of the threads of one arena. */
 void requests_of(const arena_t *arena, requests_t *out) REQUIRES(role_threads);
-/* The same, added to *requests. */
-void requests_count(const arena_t *arena, requests_t *requests) REQUIRES(role_threads);
 /* Counts of all threads; takes the lock. */
 void requests_of_all(requests_t *out) EXCLUDES(role_threads);
 
