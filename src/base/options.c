@@ -4,7 +4,7 @@
 #define TEXT(x)    TEXT_OF(x)
 #define TEXT_OF(x) #x
 
-_Atomic uint32_t config_generation;
+config_generation_t config_generation;
 
 options_t options = {
     .abort = DEFAULT_ABORT,

@@ -119,12 +119,23 @@ extern options_t options;
  * it, then bump the generation (release). Each thread compares the generation with the one it last saw, on its slow
  * paths (acquire), and refreshes its caches when they differ (thread/refresh.h). So no thread writes to another
  * thread's state, and the fast paths pay nothing.
+ *
+ * Another process can write a request into this one (observe/target.h). It adds 1 to `requests`, which nothing in this
+ * process writes. Both parts are compared as one number, so threads notice a request without a second load.
  */
-extern _Atomic uint32_t config_generation; /* Synchronization: any thread; only rises. */
+typedef union {
+    _Atomic uint64_t both; /* Synchronization: any thread reads. */
+    struct {
+        _Atomic uint32_t changes;  /* Synchronization: any thread; only rises. */
+        _Atomic uint32_t requests; /* Synchronization: another process writes, any thread reads. */
+    } part;
+} config_generation_t;
+
+extern config_generation_t config_generation;
 
 static inline void
 config_generation_bump(void) {
-    atomic_fetch_add_explicit(&config_generation, 1, memory_order_release);
+    atomic_fetch_add_explicit(&config_generation.part.changes, 1, memory_order_release);
 }
 
 #endif

@@ -59,7 +59,7 @@ count_event(thread_t *thread) {
 /* One load and one compare where nothing has changed. */
 static inline void
 refresh_if_stale(thread_t *thread) {
-    if (UNLIKELY(atomic_get(&thread->config_generation) != atomic_get_acquire(&config_generation))) {
+    if (UNLIKELY(atomic_get(&thread->config_generation) != atomic_get_acquire(&config_generation.both))) {
         thread_refresh(thread);
     }
 }

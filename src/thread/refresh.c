@@ -6,6 +6,7 @@
 #include "thread/quarantine.h"
 #include "thread/tcache.h"
 
+void (*_Atomic threads_requested)(void);
 static _Atomic uint32_t flushes; /* Synchronization: any thread adds; how often a flush was requested. */
 
 void
@@ -16,7 +17,15 @@ thread_flush(thread_t *thread) {
 
 static bool
 is_stale(const thread_t *thread) {
-    return atomic_get(&thread->config_generation) != atomic_get_acquire(&config_generation);
+    return atomic_get(&thread->config_generation) != atomic_get_acquire(&config_generation.both);
+}
+
+static void
+call_threads_requested(void) {
+    void (*serve)(void) = atomic_get_acquire(&threads_requested);
+    if (serve != NULL) {
+        serve();
+    }
 }
 
 /* The generation is stored first: a request that arrives meanwhile makes the thread stale again. */
@@ -25,7 +34,9 @@ thread_refresh(thread_t *thread) {
     if (thread == &thread_exited || hooks_running() || !is_stale(thread)) {
         return;
     }
-    atomic_set(&thread->config_generation, atomic_get_acquire(&config_generation));
+    config_generation_t old = {.both = atomic_get(&thread->config_generation)};
+    config_generation_t now = {.both = atomic_get_acquire(&config_generation.both)};
+    atomic_set(&thread->config_generation, now.both);
     uint32_t wanted = atomic_get(&flushes);
     if (thread_rebind(thread) || thread->flushed != wanted) {
         thread->flushed = wanted;
@@ -34,6 +45,9 @@ thread_refresh(thread_t *thread) {
     thread_refit(thread);
     quarantine_fit(thread);
     tcache_redraw(&thread->cache);
+    if (old.part.requests != now.part.requests) {
+        call_threads_requested();
+    }
 }
 
 /* A caller without a state, as before boot, has nothing to refresh. */

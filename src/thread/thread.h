@@ -36,7 +36,7 @@ typedef struct thread {
     bool uncached;              /* Synchronization: the owner; its cache is turned off. */
     bool chose;                 /* Synchronization: the owner; it has named its arena. */
 
-    _Atomic uint32_t config_generation;    /* Synchronization: the owner writes, any thread reads; as seen last. */
+    _Atomic uint64_t config_generation;    /* Synchronization: the owner writes, any thread reads; as seen last. */
     struct quarantine *_Atomic quarantine; /* Synchronization: the owner writes, any thread reads; NULL until first
                                               used (quarantine.h). */
     byte_counters_t bytes;                 /* Synchronization: the owner; see byte_counters.h. */

@@ -46,7 +46,7 @@ wait_for_request(void *arg) {
     for (unsigned i = 0; i < 10; i++) {
         hit();
     }
-    uint32_t seen = atomic_get(&thread_get()->config_generation);
+    uint64_t seen = atomic_get(&thread_get()->config_generation);
     atomic_set_release(&turns->stage, 1);
     await(turns, 2);
     while (atomic_get(&thread_self->config_generation) == seen && turns->nops < 10000) {
@@ -287,9 +287,40 @@ test_new_threads(void **state) {
 
 #define TEST(function) cmocka_unit_test_setup_teardown(function, to_defaults, to_defaults)
 
+static _Atomic unsigned nserved;
+
+static void
+serve(void) {
+    atomic_add(&nserved, 1);
+}
+
+/* Another process adds 1 to the number of requests. */
+static void
+test_a_thread_notices_a_request(void **state) {
+    (void)state;
+    unsigned nops = 0;
+    atomic_set_release(&threads_requested, serve);
+    hit();
+    atomic_add(&config_generation.part.requests, 1);
+    while (atomic_get(&nserved) == 0 && nops < TCACHE_PERIOD + 1) {
+        hit();
+        nops++;
+    }
+    assert_int_equal(atomic_get(&nserved), 1);
+    for (unsigned i = 0; i < 2 * TCACHE_PERIOD; i++) {
+        hit();
+    }
+    assert_int_equal(atomic_get(&nserved), 1);
+    must_set("arenas.junk", "alloc");
+    must_set("arenas.junk", "false");
+    assert_int_equal(atomic_get(&nserved), 1);
+    atomic_set_release(&threads_requested, NULL);
+}
+
 int
 main(void) {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_a_thread_notices_a_request),
         TEST(test_refreshes_within_a_countdown),
         TEST(test_refreshes_when_it_only_allocates),
         TEST(test_refreshes_when_it_only_frees),
