@@ -41,13 +41,15 @@ EXCLUDED := $(OTHERS:%=src/os/pages_%.c) $(OTHERS:%=tests/os/pages_%_test.c) $(w
 LINKED       := base os extent arena thread api control observe
 LATE_SRC     := $(wildcard $(patsubst %,src/%.c,base/nearest base/units os/cfi os/file_* os/gzip_* os/process_* \
                    os/unwind_* arena/arena_check arena/arenas_reset arena/shards extent/guard extent/page_check \
-                   thread/byte_counters thread/flags thread/quarantine thread/tcaches control/class_ranges api/control \
+                   thread/byte_counters thread/flags thread/quarantine thread/tcaches control/class_ranges control/wire \
+                   api/control \
                    api/cxx api/entry api/extended api/glibc api/print))
 EARLY_SRC    := $(filter-out $(LATE_SRC),$(wildcard $(LINKED:%=src/%/*.c)))
 LIB_SRC      := $(filter-out $(EXCLUDED),$(EARLY_SRC) $(LATE_SRC))
 MODULE_SRC   := $(wildcard lua/*.c lua/workload/*.c)
 # Linked into the module, too, which has no other part of the allocator.
-SHARED_SRC   := $(addprefix src/,base/fmt.c base/nearest.c base/units.c observe/emit.c observe/json.c observe/metrics.c)
+SHARED_SRC   := $(addprefix src/,base/fmt.c base/nearest.c base/units.c observe/emit.c observe/json.c observe/metrics.c \
+                  control/wire.c)
 CONSOLE_SRC  := $(wildcard console/*.c)
 MODULE_LUA   := $(wildcard lua/lunalloc/*.lua lua/lunalloc/*/*.lua)
 UNIT_SRC     := $(filter-out $(EXCLUDED),$(wildcard $(LAYERS:%=tests/%/*_test.c)))
