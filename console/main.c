@@ -2,13 +2,14 @@
  * main.c -- the lunalloc console: a Lua 5.4 interpreter whose own malloc is lunalloc (it links the shared library),
  * with the module preset as the global `la`, and a prompt.
  *
- * The parts, each with its header: options (the command line), paths (finds the module), run (protected calls),
- * interrupt (Ctrl-C), repl (the prompt), which uses input (compiles the text) and line (reads it); line uses readline,
- * history and complete; terminal (size and colour).
+ * The parts, each with its header: options (the command line), command (subcommands), paths (finds the module), run
+ * (protected calls), interrupt (Ctrl-C), repl (the prompt), which uses input (compiles the text) and line (reads it);
+ * line uses readline, history and complete; terminal (size and colour).
  *
  * The rest is written in Lua: lunalloc.show prints values, lunalloc.complete finds completions, lunalloc.help answers
  * help(), lunalloc.tour is the guided tour.
  */
+#include "command.h"
 #include "interrupt.h"
 #include "options.h"
 #include "paths.h"
@@ -102,9 +103,31 @@ run_prompt(lua_State *L, bool greet, status_t before) {
     return before != STATUS_OK ? before : status;
 }
 
+/* Is the first word a subcommand? Then it has run, and *status is its exit status. */
+static bool
+ran_command(lua_State *L, const session_t *session, status_t *status) {
+    int script = session->options.script;
+    if (!session->options.word || !command_is_word(session->argv[script])) {
+        return false;
+    }
+    command_end_t end = command_run(L, session->argv + script, session->argc - script - 1, status);
+    if (end == COMMAND_PROMPT) {
+        *status = run_prompt(L, false, *status);
+    }
+    return end != COMMAND_SCRIPT;
+}
+
 static status_t
 run_session(lua_State *L, const session_t *session) {
     const options_t *options = &session->options;
+    status_t done;
+    if (options->help) {
+        fputs(options_usage, stdout);
+        return command_list(L);
+    }
+    if (ran_command(L, session, &done)) {
+        return done;
+    }
     status_t status = options->tour ? run_string(L, "require 'lunalloc.tour' ()", "=(tour)") : run_actions(L, session);
     if (status == STATUS_OK && options->script != 0) {
         status = run_script(L, session);
@@ -169,10 +192,6 @@ main(int argc, char **argv) {
     session_t session = {.argc = argc, .argv = argv};
     if (!options_parse(argc, argv, &session.options)) {
         return STATUS_USAGE;
-    }
-    if (session.options.help) {
-        fputs(options_usage, stdout);
-        return (int)flush_output(STATUS_OK);
     }
     if (session.options.version) {
         print_version();

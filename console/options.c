@@ -7,21 +7,25 @@
 #include <string.h>
 
 const char options_usage[] =
-    "usage: lunalloc [options] [script.lua [args] | -]\n"
+    "usage: lunalloc COMMAND [arguments]\n"
+    "       lunalloc [options] [script.lua [args] | -]\n"
     "\n"
-    "A Lua 5.4 prompt and script runner on the lunalloc allocator; the global 'la' is the lunalloc module.\n"
+    "Looks into processes that run on the lunalloc allocator. It is also a Lua 5.4 prompt and script runner on that\n"
+    "allocator; the global 'la' is the lunalloc module.\n"
     "\n"
     "  -e CODE        run CODE; may be repeated\n"
     "  -l MODULE      global MODULE = require \"MODULE\"; may be repeated\n"
     "  -i             prompt after the script or CODE\n"
     "  -              run standard input as the script\n"
-    "  --             end of the options\n"
+    "  --             end of the options; a word after it is a script, not a command\n"
     "      --tour     the guided tour, then the prompt\n"
     "  -v, --version  print the version\n"
     "  -h, --help     print this text\n"
     "\n"
     "Without a script or CODE: a prompt on a terminal, otherwise standard input is the script.\n"
-    "Exit status: 0 success, 1 usage or unreadable script, 3 script error; os.exit(n) gives n.\n";
+    "Exit status: 0 success, 1 usage, unreadable script or refused, 2 the process ended meanwhile, 3 script error,\n"
+    "4 a limit was missed; os.exit(n) gives n.\n"
+    "\n";
 
 static bool
 is_flag(const char *argument, const char *brief, const char *full) {
@@ -89,6 +93,7 @@ options_parse(int argc, char **argv, options_t *options) {
         i++;
     }
     options->script = i < argc ? i : 0;
+    options->word = i == 1 && i < argc;
     if (options->tour && (options->script != 0 || options->nactions > 0)) {
         fprintf(stderr, "lunalloc: --tour takes no script and no -e or -l\n");
         return false;

@@ -1,6 +1,7 @@
 /*
  * options.h -- parses the console's command line into plain data.
  *
+ *     lunalloc COMMAND [ARGS...]
  *     lunalloc [-e CODE | -l MODULE | -i]... [--] [SCRIPT [ARGS...] | -]
  *
  * Parsing only fills the structure, or prints one error line: nothing runs before the whole command line is known to be
@@ -19,6 +20,7 @@ typedef struct {
     int nactions;     /* how many -e and -l there are; they stand in argv[1 .. end), in order */
     int end;          /* index in argv of the first argument that is not an option; argc without one */
     int script;       /* index in argv of the script's name ("-" is standard input); 0 without a script */
+    bool word;        /* the script's name is the first argument, so it may be a subcommand's */
 } options_t;
 
 typedef enum {

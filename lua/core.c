@@ -22,6 +22,7 @@ open_core(lua_State *L) {
     core_open_hooks(L);
     core_open_samples(L);
     core_open_settings(L);
+    core_open_json(L);
     luaopen_lunalloc_workload(L);
     lua_setfield(L, -2, "workload");
     return 1;

@@ -1,62 +1,10 @@
 /*
  * report.c -- the allocator's own reports as Lua strings, and its counters beside the system's.
- *
- * The text is collected with malloc, not in a Lua buffer: an error of Lua's in the middle of a report would leak the
- * allocator's snapshot.
  */
+#include "collect.h"
 #include "core.h"
 
-#include <stdlib.h>
 #include <string.h>
-
-typedef struct {
-    char *text;
-    size_t len, size;
-    bool failed; /* out of memory */
-} collected_t;
-
-static bool
-make_room(collected_t *to, size_t n) {
-    if (to->len + n <= to->size) {
-        return true;
-    }
-    size_t size = to->size * 2 + n + 4096;
-    char *text = realloc(to->text, size);
-    if (text == NULL) {
-        to->failed = true;
-        return false;
-    }
-    to->text = text;
-    to->size = size;
-    return true;
-}
-
-static void
-collect(void *opaque, const char *piece) {
-    collected_t *to = opaque;
-    size_t n = strlen(piece);
-    if (!to->failed && make_room(to, n)) {
-        memcpy(to->text + to->len, piece, n);
-        to->len += n;
-    }
-}
-
-/* Runs in protected mode, so that the caller can free the text after an error. */
-static int
-push_text(lua_State *L) {
-    const collected_t *from = lua_touserdata(L, 1);
-    lua_pushlstring(L, from->text, from->len);
-    return 1;
-}
-
-static int
-push_collected(lua_State *L, collected_t *from) {
-    lua_pushcfunction(L, push_text);
-    lua_pushlightuserdata(L, from);
-    int status = lua_pcall(L, 1, 1, 0);
-    free(from->text);
-    return status == LUA_OK ? 1 : lua_error(L);
-}
 
 static lunalloc_format_t
 format_of(const char *opts) {
@@ -77,10 +25,10 @@ report(lua_State *L) {
     }
     int error = api->stats_write(format_of(opts), collect, &collected, opts);
     if (error != 0 || collected.failed) {
-        free(collected.text);
+        collected_free(&collected);
         return core_fail(L, "ENOMEM", "no memory for the report");
     }
-    return push_collected(L, &collected);
+    return collected_push(L, &collected);
 }
 
 static void
