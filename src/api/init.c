@@ -181,8 +181,13 @@ init_boot_once(void) {
     return true;
 }
 
-/* Runs before all other constructors of the program or library that this file is part of. */
+/* Runs before all other constructors of the program or library that this file is part of. The constructors of others may
+ * register handlers of fork before anything allocates, and ours are to be the first. Without such constructors, boot is
+ * early enough; and a process that never allocates does not touch the C library's code and data for it: 60 to 160 KiB
+ * less RSS. */
 __attribute__((constructor(101))) static AT_LOAD void
 register_early(void) {
-    fork_boot(&lock);
+    if (process_others_construct()) {
+        fork_boot(&lock);
+    }
 }
