@@ -21,6 +21,7 @@ open_core(lua_State *L) {
     core_open_spelling(L);
     core_open_hooks(L);
     core_open_samples(L);
+    core_open_pause(L);
     core_open_settings(L);
     core_open_json(L);
     luaopen_lunalloc_workload(L);

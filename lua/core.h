@@ -86,6 +86,7 @@ void core_open_buffer(lua_State *L);
 void core_open_spelling(lua_State *L);
 void core_open_hooks(lua_State *L);
 void core_open_samples(lua_State *L);
+void core_open_pause(lua_State *L);
 void core_open_settings(lua_State *L);
 void core_open_json(lua_State *L);
 

@@ -14,7 +14,7 @@
 
 local api = {}
 
-local parts = { "settings", "extents", "arena", "stats", "prof" }
+local parts = { "settings", "extents", "arena", "stats", "prof", "waste" }
 
 function api.new(backend)
     local new = {

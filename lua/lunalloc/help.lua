@@ -96,6 +96,15 @@ help.functions = {
         "Live blocks in groups, most bytes first. by: \"stack\", \"class\", \"arena\" or \"thread\"; min_age: only\n" ..
         "blocks of at least this age (seconds, or \"10s\"). objects and bytes are estimates, oldest is in seconds.",
         'la.prof.top{by = "class", min_age = "10s"}' },
+    ["la.prof.samples"] = { "for sample in la.prof.samples() do ... end",
+        "Iterates over the samples of live blocks, as tables: addr, size, szind, arena, tid, thread, time (ns),\n" ..
+        "weight (how many blocks it stands for) and stack (addresses, innermost first)." },
+    ["la.prof.symbols"] = { "la.prof.symbols(addresses) -> array", "The names of the functions at these addresses." },
+    ["la.waste"] = { "la.waste{by=, min_age=} -> array of {bytes=, free=, rest=, cached=, dirty=, muzzy=, ...}",
+        "Bytes held but not in use, most first; .total is their sum. by: \"arena\", \"class\" or, with profiling,\n" ..
+        "\"stack\": free regions are charged to the code whose old objects keep their slabs. free: regions of slabs;\n" ..
+        "rest: ends of slabs; cached: in thread caches; dirty, muzzy: free pages.",
+        'la.waste{by = "class"}' },
     ["la.buffer"] = { "la.buffer(n [, align]) -> buffer | nil, message, code",
         "Allocates a block for experiments: :addr() :size() :usable() :fill(byte) :resize(n) :free().",
         'b = la.buffer("1M"); la.find(b)' },

@@ -39,15 +39,18 @@ local keys = {
     thread = function(sample) return sample.tid end,
 }
 
+--- The names of the functions of a stack.
+local function symbols(backend, stack)
+    local names = {}
+    for i, address in ipairs(stack) do
+        names[i] = backend.symbol(address)
+    end
+    return names
+end
+
 --- The fields that the samples of a group have in common, from its first sample.
 local describe = {
-    stack = function(sample, backend)
-        local names = {}
-        for i, address in ipairs(sample.stack) do
-            names[i] = backend.symbol(address)
-        end
-        return { stack = names }
-    end,
+    stack = function(sample, backend) return { stack = symbols(backend, sample.stack) } end,
     class = function(sample) return { szind = sample.szind, size = sample.size } end,
     arena = function(sample) return { arena = sample.arena } end,
     thread = function(sample) return { tid = sample.tid, thread = sample.thread } end,
@@ -163,6 +166,18 @@ function prof.install(api, backend)
             check.text(path, "prof.dump", 1, "a path")
         end
         return backend.set("prof.dump", path)
+    end
+
+    --- Iterates over the samples of live blocks, as tables: addr, size, szind, arena, tid, thread, time (ns), weight
+    --- (how many blocks it stands for), stack (addresses, innermost first).
+    function api.prof.samples()
+        return each_sample(backend)
+    end
+
+    --- The names of the functions at these addresses, as an array.
+    function api.prof.symbols(addresses)
+        check.table(addresses, "prof.symbols", 1, "an array of addresses")
+        return symbols(backend, addresses)
     end
 
     --- Groups of live blocks, most bytes first: { samples=, objects=, bytes=, oldest= }, and the field that they share.
