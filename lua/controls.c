@@ -1,14 +1,11 @@
 /*
- * controls.c -- the controls as primitives: a function for each lunalloc_ctl_*(). Lua makes the tree of controls, the
+ * controls.c -- the controls as primitives: the operations of a target on them. Lua makes the tree of controls, the
  * descriptions and completion of them; settings.c sets several at once.
  */
 #include "core.h"
 
+#include <errno.h>
 #include <string.h>
-
-enum {
-    MESSAGE_SIZE = 512
-};
 
 static const char *const type_names[] = {
     [LUNALLOC_VOID] = "action",   [LUNALLOC_BOOL] = "bool",       [LUNALLOC_UNSIGNED] = "unsigned",
@@ -27,15 +24,6 @@ check_name(lua_State *L, const char *call) {
         core_bad_argument(L, call, 1, "a name without zero bytes expected");
     }
     return name;
-}
-
-/* Fails with the library's message. */
-static int
-fail_unknown(lua_State *L, const lunalloc_api_t *api, const char *name) {
-    char message[MESSAGE_SIZE] = "";
-    lunalloc_value_t value;
-    api->ctl_get(name, &value, message, sizeof(message));
-    return core_fail(L, "ENOENT", "%s", message);
 }
 
 /* Pushes the value as the Lua type that fits it; an address as an integer. */
@@ -69,16 +57,15 @@ push_value(lua_State *L, const lunalloc_value_t *value) {
 /* get(name): the value of a control; reading arenas.create or tcache.create creates one */
 static int
 get(lua_State *L) {
-    const lunalloc_api_t *api = loader_api();
+    target_handle_t *target = core_target(L);
     const char *name = check_name(L, "get");
-    char message[MESSAGE_SIZE] = "";
     lunalloc_value_t value;
-    if (api == NULL) {
+    if (target == NULL) {
         return core_not_loaded(L);
     }
-    int error = api->ctl_get(name, &value, message, sizeof(message));
+    int error = target->ops->get(target, name, &value);
     if (error != 0) {
-        return core_fail_errno(L, error, message);
+        return core_fail_target(L, error, target);
     }
     push_value(L, &value);
     return 1;
@@ -109,17 +96,16 @@ core_to_value(lua_State *L, const char *call, int arg, int stack, lunalloc_value
 /* set(name[, value]): true; an action has no value */
 static int
 set(lua_State *L) {
-    const lunalloc_api_t *api = loader_api();
+    target_handle_t *target = core_target(L);
     const char *name = check_name(L, "set");
     lunalloc_value_t value;
     bool given = core_to_value(L, "set", 2, 2, &value);
-    char message[MESSAGE_SIZE] = "";
-    if (api == NULL) {
+    if (target == NULL) {
         return core_not_loaded(L);
     }
-    int error = api->ctl_write(name, given ? &value : NULL, message, sizeof(message));
+    int error = target->ops->write(target, name, given ? &value : NULL);
     if (error != 0) {
-        return core_fail_errno(L, error, message);
+        return core_fail_target(L, error, target);
     }
     lua_pushboolean(L, 1);
     return 1;
@@ -150,14 +136,15 @@ push_row(lua_State *L, const lunalloc_row_t *row) {
 /* row(name): the row of a name or a pattern */
 static int
 row_of(lua_State *L) {
-    const lunalloc_api_t *api = loader_api();
+    target_handle_t *target = core_target(L);
     const char *name = check_name(L, "describe");
     lunalloc_row_t row;
-    if (api == NULL) {
+    if (target == NULL) {
         return core_not_loaded(L);
     }
-    if (api->ctl_describe(name, &row) != 0) {
-        return fail_unknown(L, api, name);
+    int error = target->ops->describe(target, name, &row);
+    if (error != 0) {
+        return core_fail_target(L, error, target);
     }
     push_row(L, &row);
     return 1;
@@ -166,33 +153,33 @@ row_of(lua_State *L) {
 /* rows(): an array of all rows, in the schema's order */
 static int
 rows(lua_State *L) {
-    const lunalloc_api_t *api = loader_api();
-    if (api == NULL) {
+    target_handle_t *target = core_target(L);
+    if (target == NULL) {
         return core_not_loaded(L);
     }
-    size_t n = api->ctl_count();
-    lua_createtable(L, (int)n, 0);
-    for (size_t i = 0; i < n; i++) {
-        lunalloc_row_t row;
-        if (api->ctl_row(i, &row) == 0) {
-            push_row(L, &row);
-            lua_rawseti(L, -2, (lua_Integer)i + 1);
-        }
+    lunalloc_row_t row;
+    size_t i = 0;
+    int error;
+    lua_newtable(L);
+    while ((error = target->ops->row(target, i, &row)) == 0) {
+        push_row(L, &row);
+        lua_rawseti(L, -2, (lua_Integer)++i);
     }
-    return 1;
+    return error == ENOENT ? 1 : core_fail_target(L, error, target);
 }
 
 /* source(name): where the present value is from: "default", "file", "symbol", "environment" or "live" */
 static int
 source(lua_State *L) {
-    const lunalloc_api_t *api = loader_api();
+    target_handle_t *target = core_target(L);
     const char *name = check_name(L, "source");
     const char *where;
-    if (api == NULL) {
+    if (target == NULL) {
         return core_not_loaded(L);
     }
-    if (api->ctl_source(name, &where) != 0) {
-        return fail_unknown(L, api, name);
+    int error = target->ops->source(target, name, &where);
+    if (error != 0) {
+        return core_fail_target(L, error, target);
     }
     lua_pushstring(L, where);
     return 1;
@@ -201,37 +188,45 @@ source(lua_State *L) {
 /* limit(name): how many values the first open index of the name has now */
 static int
 limit(lua_State *L) {
-    const lunalloc_api_t *api = loader_api();
+    target_handle_t *target = core_target(L);
     const char *name = check_name(L, "limit");
-    if (api == NULL) {
+    if (target == NULL) {
         return core_not_loaded(L);
     }
-    lua_pushinteger(L, (lua_Integer)api->ctl_limit(name));
+    size_t n;
+    int error = target->ops->limit(target, name, &n);
+    if (error != 0) {
+        return core_fail_target(L, error, target);
+    }
+    lua_pushinteger(L, (lua_Integer)n);
     return 1;
 }
 
 /* suggest(name): the known name that is nearest, or nil */
 static int
 suggest(lua_State *L) {
-    const lunalloc_api_t *api = loader_api();
+    target_handle_t *target = core_target(L);
     const char *name = check_name(L, "suggest");
     char near[256];
-    if (api == NULL) {
+    if (target == NULL) {
         return core_not_loaded(L);
     }
-    if (api->ctl_suggest(name, near, sizeof(near))) {
+    int error = target->ops->suggest(target, name, near, sizeof(near));
+    if (error == 0) {
         lua_pushstring(L, near);
-    } else {
+    } else if (error == ENOENT) {
         lua_pushnil(L);
+    } else {
+        return core_fail_target(L, error, target);
     }
     return 1;
 }
 
 void
-core_open_controls(lua_State *L) {
+core_add_controls(lua_State *L) {
     static const luaL_Reg functions[] = {
         {"get", get},       {"set", set},     {"row", row_of},      {"rows", rows},
         {"source", source}, {"limit", limit}, {"suggest", suggest}, {NULL, NULL},
     };
-    luaL_setfuncs(L, functions, 0);
+    core_add_functions(L, functions);
 }

@@ -1,28 +1,27 @@
 /*
  * core.c -- luaopen_lunalloc_core. It gathers the primitives of the other files in one table, which
- * lua/lunalloc/init.lua passes to the public layer as the backend for this process.
+ * lua/lunalloc/init.lua passes to the public layer as the backend for this process. `lunalloc.core` has besides what
+ * concerns no target, or this process alone.
  */
 #include "core.h"
 
 static int
 open_core(lua_State *L) {
     const lunalloc_api_t *api = loader_api();
-    lua_newtable(L);
+    core_open_target_type(L);
+    core_open_extents_type(L);
+    core_open_settings_type(L);
+    core_push_self(L);
+    core_push_backend(L);
     core_set_string(L, "version", LUNALLOC_VERSION);
     core_set_boolean(L, "loaded", api != NULL);
     core_set_boolean(L, "replaced", api != NULL && api->replaced());
     core_set_string(L, "reason", loader_reason());
-    core_open_controls(L);
-    core_open_extents(L);
-    core_open_inspect(L);
     core_open_stats(L);
-    core_open_report(L);
     core_open_buffer(L);
     core_open_spelling(L);
     core_open_hooks(L);
-    core_open_samples(L);
     core_open_pause(L);
-    core_open_settings(L);
     core_open_json(L);
     luaopen_lunalloc_workload(L);
     lua_setfield(L, -2, "workload");

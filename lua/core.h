@@ -23,11 +23,13 @@
 #include <lua.h>
 
 #include "loader.h"
+#include "target.h"
 
 /* Names of the metatables of full userdata. */
 #define CORE_BUFFER        "lunalloc.buffer"
 #define CORE_GUARD         "lunalloc.with"
 #define CORE_WALKER        "lunalloc.walker"
+#define CORE_TARGET        "lunalloc.target"
 #define CORE_SNAPSHOT      "lunalloc.snapshot"
 #define CORE_SNAPSHOT_ROW  "lunalloc.snapshot.row"
 #define CORE_SNAPSHOT_ROWS "lunalloc.snapshot.rows"
@@ -41,6 +43,9 @@ const char *core_push_line(lua_State *L, const char *text);
 int core_fail(lua_State *L, const char *code, const char *format, ...) __attribute__((format(printf, 3, 4)));
 int core_fail_errno(lua_State *L, int error, const char *message);
 int core_not_loaded(lua_State *L);
+
+/* As core_fail_errno, with the message of an operation of the target. */
+int core_fail_target(lua_State *L, int error, const target_handle_t *target);
 
 /* Pushes an integer, or a float if the value does not fit in Lua's signed integers. */
 void core_push_unsigned(lua_State *L, uint64_t value);
@@ -75,19 +80,49 @@ void core_new_type(lua_State *L, const char *type, const luaL_Reg *metamethods, 
  */
 int core_to_size(lua_State *L, const char *call, int arg, int stack, size_t *size);
 
-/* ---- parts: each adds its functions to the table at the top ---- */
+/* ---- targets (backend.c) ---- */
 
-void core_open_controls(lua_State *L);
-void core_open_extents(lua_State *L);
-void core_open_inspect(lua_State *L);
+/*
+ * The target of the running function, which is the first upvalue. NULL if it is this process and has no allocator: fail
+ * with core_not_loaded(). The handle is valid while the function runs, also if Lua code closes it meanwhile.
+ */
+target_handle_t *core_target(lua_State *L);
+/* Pushes the userdata of that target. An object that uses a target later keeps it as a user value or in a table. */
+void core_push_target(lua_State *L);
+/* The handle of the target's userdata at `stack`. NULL as above, and while the state ends. */
+target_handle_t *core_target_at(lua_State *L, int stack);
+/* Pushes a new userdata for a target, without a handle. Set *handle: __close closes it, and __gc frees it. */
+target_handle_t **core_new_target(lua_State *L);
+/* Pushes the userdata of the target that is this process. */
+void core_push_self(lua_State *L);
+/* Pushes the backend for the target at the top: the table of functions that lunalloc/api.lua describes. */
+void core_push_backend(lua_State *L);
+
+/* Adds functions for a target to the table at the top; the target's userdata is below it. */
+void core_add_functions(lua_State *L, const luaL_Reg *functions);
+
+/* ---- parts ---- */
+
+/* Each makes its types, once in a state. */
+void core_open_target_type(lua_State *L);
+void core_open_extents_type(lua_State *L);
+void core_open_settings_type(lua_State *L);
+
+/* Each adds its functions for a target to the table at the top; the target's userdata is below it. */
+void core_add_controls(lua_State *L);
+void core_add_extents(lua_State *L);
+void core_add_inspect(lua_State *L);
+void core_add_stats(lua_State *L);
+void core_add_report(lua_State *L);
+void core_add_samples(lua_State *L);
+void core_add_settings(lua_State *L);
+
+/* Each adds functions that are of this process or of none to the table at the top. */
 void core_open_stats(lua_State *L);
-void core_open_report(lua_State *L);
 void core_open_buffer(lua_State *L);
 void core_open_spelling(lua_State *L);
 void core_open_hooks(lua_State *L);
-void core_open_samples(lua_State *L);
 void core_open_pause(lua_State *L);
-void core_open_settings(lua_State *L);
 void core_open_json(lua_State *L);
 
 /* The workload engine (workload/lua_workload.c): pushes its table. */

@@ -7,6 +7,8 @@
  */
 #include "core.h"
 
+#include <errno.h>
+
 enum {
     BATCH = 256,
     WALK_MAX = 1 << 20
@@ -20,7 +22,7 @@ typedef struct {
     size_t min_size; /* bytes */
 } filter_t;
 
-/* The batch is the userdata's user value; nil after the end of the walk. 0 <= next <= n <= BATCH. */
+/* User value 1: the batch; nil after the end of the walk. 2: the target. 0 <= next <= n <= BATCH. */
 typedef struct {
     lunalloc_cursor_t cursor;
     filter_t filter;
@@ -96,14 +98,16 @@ extents(lua_State *L) {
     if (failed != 0) {
         return failed;
     }
-    if (loader_api() == NULL) {
+    if (core_target(L) == NULL) {
         return core_not_loaded(L);
     }
-    walker_t *walker = lua_newuserdatauv(L, sizeof(*walker), 1);
+    walker_t *walker = lua_newuserdatauv(L, sizeof(*walker), 2);
     *walker = (walker_t){.cursor = {.arena = arena}, .filter = filter};
     luaL_setmetatable(L, CORE_WALKER);
     lua_newuserdatauv(L, BATCH * sizeof(lunalloc_extent_t), 0);
     lua_setiuservalue(L, -2, 1);
+    core_push_target(L);
+    lua_setiuservalue(L, -2, 2);
     return 1;
 }
 
@@ -116,64 +120,81 @@ walker_close(lua_State *L) {
     return 0;
 }
 
-/* Finds the next extent that fits the filter; copies a new batch after the last one of this. False at the end. */
-static bool
-find_next(walker_t *walker, lunalloc_extent_t *batch, lunalloc_extent_t *found) {
-    const lunalloc_api_t *api = loader_api();
-    do {
+/*
+ * Finds the next extent that fits the filter; copies a new batch after the last one of this. 0; ENOENT at the end; or
+ * the error of the target.
+ */
+static int
+find_next(target_handle_t *target, walker_t *walker, lunalloc_extent_t *batch, lunalloc_extent_t *found) {
+    for (;;) {
         while (walker->next < walker->n) {
             const lunalloc_extent_t *extent = &batch[walker->next++];
             if (matches(&walker->filter, extent)) {
                 *found = *extent;
-                return true;
+                return 0;
             }
         }
-        walker->next = 0;
-        walker->n = api->extents(&walker->cursor, batch, BATCH, NULL);
-    } while (walker->n != 0);
-    return false;
+        walker->next = walker->n = 0;
+        int error = target->ops->extents(target, &walker->cursor, batch, BATCH, &walker->n, NULL);
+        if (error != 0 || walker->n == 0) {
+            return error != 0 ? error : ENOENT;
+        }
+    }
 }
 
-/* Moves the walker at 1 on. *found is a copy, since the walker can be closed when Lua next allocates. */
-static bool
-advance(lua_State *L, lunalloc_extent_t *found) {
+/*
+ * Moves the walker at 1 on. *found is a copy, since the walker can be closed when Lua next allocates. Returns as
+ * find_next(); a walk that has ended, or failed, is over.
+ */
+static int
+advance(lua_State *L, lunalloc_extent_t *found, const target_handle_t **of) {
     walker_t *walker = core_check_self(L, CORE_WALKER, "walker:next");
     lua_getiuservalue(L, 1, 1);
-    lunalloc_extent_t *batch = lua_touserdata(L, -1);
-    lua_pop(L, 1);
-    if (batch != NULL && find_next(walker, batch, found)) {
-        return true;
+    lua_getiuservalue(L, 1, 2);
+    lunalloc_extent_t *batch = lua_touserdata(L, -2);
+    target_handle_t *target = core_target_at(L, -1);
+    lua_pop(L, 2);
+    *of = target;
+    int error = batch == NULL || target == NULL ? ENOENT : find_next(target, walker, batch, found);
+    if (error != 0) {
+        walker_close(L);
     }
-    walker_close(L);
-    return false;
+    return error;
 }
 
-/* next(walker): a new table, or nil at the end */
+/* next(walker): a new table; nil at the end; nil, message, code if the target is lost on the way */
 static int
 walker_next(lua_State *L) {
     lunalloc_extent_t extent;
-    if (advance(L, &extent)) {
+    const target_handle_t *target;
+    int error = advance(L, &extent, &target);
+    if (error == 0) {
         core_push_extent(L, &extent);
-    } else {
+    } else if (error == ENOENT) {
         lua_pushnil(L);
+    } else {
+        return core_fail_target(L, error, target);
     }
     return 1;
 }
 
-/* fill(walker, table): puts the next extent's fields into that plain table; false at the end */
+/* fill(walker, table): puts the next extent's fields into that plain table; false at the end; nil, message, code */
 static int
 walker_fill(lua_State *L) {
     lunalloc_extent_t extent;
+    const target_handle_t *target;
     core_check_self(L, CORE_WALKER, "walker:fill");
     if (!lua_istable(L, 2)) {
         return core_bad_type(L, "walker:fill", 1, 2, "table");
     }
     lua_settop(L, 2);
-    bool found = advance(L, &extent);
-    if (found) {
+    int error = advance(L, &extent, &target);
+    if (error == 0) {
         set_extent(L, &extent);
+    } else if (error != ENOENT) {
+        return core_fail_target(L, error, target);
     }
-    lua_pushboolean(L, found);
+    lua_pushboolean(L, error == 0);
     return 1;
 }
 
@@ -191,18 +212,22 @@ push_totals(lua_State *L, const lunalloc_page_totals_t *totals) {
 /* walk(arena, max): one batch of up to max extents of an arena, and that arena's totals at the same instant */
 static int
 walk(lua_State *L) {
-    const lunalloc_api_t *api = loader_api();
+    target_handle_t *target = core_target(L);
     uint32_t arena = core_opt_index(L, 1, LUNALLOC_ALL);
     lua_Integer max = luaL_optinteger(L, 2, BATCH);
     luaL_argcheck(L, arena != LUNALLOC_ALL, 1, "the index of an arena expected");
     luaL_argcheck(L, max >= 1 && max <= WALK_MAX, 2, "1 to 1048576 extents expected");
-    if (api == NULL) {
+    if (target == NULL) {
         return core_not_loaded(L);
     }
     lunalloc_cursor_t cursor = {.arena = arena};
     lunalloc_page_totals_t totals = {.arena = arena};
     lunalloc_extent_t *batch = lua_newuserdatauv(L, (size_t)max * sizeof(*batch), 0);
-    size_t n = api->extents(&cursor, batch, (size_t)max, &totals);
+    size_t n;
+    int error = target->ops->extents(target, &cursor, batch, (size_t)max, &n, &totals);
+    if (error != 0) {
+        return core_fail_target(L, error, target);
+    }
     lua_createtable(L, (int)n, 0);
     for (size_t i = 0; i < n; i++) {
         core_push_extent(L, &batch[i]);
@@ -221,11 +246,15 @@ walker_tostring(lua_State *L) {
 }
 
 void
-core_open_extents(lua_State *L) {
+core_add_extents(lua_State *L) {
     static const luaL_Reg functions[] = {{"extents", extents}, {"walk", walk}, {NULL, NULL}};
+    core_add_functions(L, functions);
+}
+
+void
+core_open_extents_type(lua_State *L) {
     static const luaL_Reg methods[] = {
         {"next", walker_next}, {"fill", walker_fill}, {"close", walker_close}, {NULL, NULL}};
     static const luaL_Reg metamethods[] = {{"__close", walker_close}, {"__tostring", walker_tostring}, {NULL, NULL}};
     core_new_type(L, CORE_WALKER, metamethods, methods);
-    luaL_setfuncs(L, functions, 0);
 }

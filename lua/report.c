@@ -4,6 +4,7 @@
 #include "collect.h"
 #include "core.h"
 
+#include <errno.h>
 #include <string.h>
 
 static lunalloc_format_t
@@ -14,19 +15,22 @@ format_of(const char *opts) {
 /* report([opts]): all statistics; letters as malloc_stats_print's */
 static int
 report(lua_State *L) {
-    const lunalloc_api_t *api = loader_api();
+    target_handle_t *target = core_target(L);
     const char *opts = lua_isnoneornil(L, 1) ? "" : lua_tostring(L, 1);
     if (opts == NULL) {
         return core_bad_type(L, "stats_print", 1, 1, "string");
     }
     collected_t collected = {0};
-    if (api == NULL) {
+    if (target == NULL) {
         return core_not_loaded(L);
     }
-    int error = api->stats_write(format_of(opts), collect, &collected, opts);
-    if (error != 0 || collected.failed) {
+    int error = target->ops->report(target, format_of(opts), opts, collect, &collected);
+    if (error == 0 && collected.failed) {
+        error = target_fail(target, ENOMEM, "no memory for the report");
+    }
+    if (error != 0) {
         collected_free(&collected);
-        return core_fail(L, "ENOMEM", "no memory for the report");
+        return core_fail_target(L, error, target);
     }
     return collected_push(L, &collected);
 }
@@ -42,13 +46,14 @@ set_residency(lua_State *L, const char *name, const lunalloc_residency_t *reside
 /* reconcile(): a table with the fields of lunalloc_reconciliation_t */
 static int
 reconcile(lua_State *L) {
-    const lunalloc_api_t *api = loader_api();
+    target_handle_t *target = core_target(L);
     lunalloc_reconciliation_t r;
-    if (api == NULL) {
+    if (target == NULL) {
         return core_not_loaded(L);
     }
-    if (api->reconcile(&r) != 0) {
-        return core_fail(L, "ENOSYS", "the system has no /proc/self/smaps_rollup");
+    int error = target->ops->reconcile(target, &r);
+    if (error != 0) {
+        return core_fail_target(L, error, target);
     }
     lua_createtable(L, 0, 12);
     set_residency(L, "active", &r.active);
@@ -67,7 +72,7 @@ reconcile(lua_State *L) {
 }
 
 void
-core_open_report(lua_State *L) {
+core_add_report(lua_State *L) {
     static const luaL_Reg functions[] = {{"report", report}, {"reconcile", reconcile}, {NULL, NULL}};
-    luaL_setfuncs(L, functions, 0);
+    core_add_functions(L, functions);
 }

@@ -32,6 +32,12 @@ errno_name(int error) {
         return "ENOSYS";
     case ESRCH:
         return "ESRCH";
+    case ENOTSUP:
+        return "ENOTSUP";
+    case ETIMEDOUT:
+        return "ETIMEDOUT";
+    case EPROTO:
+        return "EPROTO";
     default:
         return "EUNKNOWN";
     }
@@ -67,6 +73,11 @@ core_fail_errno(lua_State *L, int error, const char *message) {
     core_push_line(L, message[0] != '\0' ? message : strerror(error));
     lua_pushstring(L, errno_name(error));
     return 3;
+}
+
+int
+core_fail_target(lua_State *L, int error, const target_handle_t *target) {
+    return core_fail_errno(L, error, target->message);
 }
 
 int

@@ -1,12 +1,5 @@
 /* samples.c -- the profiler's samples of live allocations, and the names of the functions at addresses. */
-#ifndef _GNU_SOURCE
-#define _GNU_SOURCE /* dladdr */
-#endif
 #include "core.h"
-
-#include <dlfcn.h>
-#include <stdio.h>
-#include <string.h>
 
 enum {
     BATCH = 32
@@ -41,19 +34,23 @@ push_sample(lua_State *L, const lunalloc_sample_t *sample) {
 /* samples([place]): an array of tables, one batch; and the place where the next batch begins, or nil at the end */
 static int
 samples(lua_State *L) {
-    const lunalloc_api_t *api = loader_api();
+    target_handle_t *target = core_target(L);
     lunalloc_sample_cursor_t cursor = {.next = (uint64_t)luaL_optinteger(L, 1, 0)};
-    if (api == NULL) {
+    if (target == NULL) {
         return core_not_loaded(L);
     }
     lunalloc_sample_t *batch = lua_newuserdatauv(L, BATCH * sizeof *batch, 0);
-    size_t n = api->prof_samples(&cursor, batch, BATCH);
+    size_t n;
+    int error = target->ops->samples(target, &cursor, batch, BATCH, &n);
+    if (error != 0) {
+        return core_fail_target(L, error, target);
+    }
     lua_createtable(L, (int)n, 0);
     for (size_t i = 0; i < n; i++) {
         push_sample(L, &batch[i]);
         lua_rawseti(L, -2, (lua_Integer)i + 1);
     }
-    if (n < BATCH) {
+    if (n == 0) {
         lua_pushnil(L);
     } else {
         lua_pushinteger(L, (lua_Integer)cursor.next);
@@ -61,33 +58,25 @@ samples(lua_State *L) {
     return 2;
 }
 
-static const char *
-base_name(const char *path) {
-    const char *slash = strrchr(path, '/');
-    return slash != NULL ? slash + 1 : path;
-}
-
-/* symbol(address): "function+0x1f"; "library+0x1f00" if the dynamic linker knows no function there; or "0x1f00" */
+/* symbol(address): "function+0x1f"; "library+0x1f00" if no function is known there; or "0x1f00" */
 static int
 symbol(lua_State *L) {
+    target_handle_t *target = core_target(L);
     uintptr_t addr = (uintptr_t)luaL_checkinteger(L, 1);
-    char offset[32];
-    Dl_info info;
-    bool known = dladdr((void *)addr, &info) != 0 && info.dli_fname != NULL;
-    bool named = known && info.dli_sname != NULL;
-    uintptr_t base = named ? (uintptr_t)info.dli_saddr : known ? (uintptr_t)info.dli_fbase : 0;
-    const char *name = named ? info.dli_sname : known ? base_name(info.dli_fname) : NULL;
-    snprintf(offset, sizeof offset, "0x%llx", (unsigned long long)(addr - base));
-    if (name == NULL) {
-        lua_pushstring(L, offset);
-    } else {
-        lua_pushfstring(L, "%s+%s", name, offset);
+    char name[512];
+    if (target == NULL) {
+        return core_not_loaded(L);
     }
+    int error = target->ops->symbol(target, addr, name, sizeof name);
+    if (error != 0) {
+        return core_fail_target(L, error, target);
+    }
+    lua_pushstring(L, name);
     return 1;
 }
 
 void
-core_open_samples(lua_State *L) {
+core_add_samples(lua_State *L) {
     static const luaL_Reg functions[] = {{"samples", samples}, {"symbol", symbol}, {NULL, NULL}};
-    luaL_setfuncs(L, functions, 0);
+    core_add_functions(L, functions);
 }

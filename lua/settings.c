@@ -21,10 +21,10 @@ typedef struct {
     lunalloc_value_t value;
 } setting_t;
 
-/* Writes the control `name`, which may be longer than setting->name. 0, or an errno value and a line. */
+/* Writes the control `name`, which may be longer than setting->name. */
 static int
-write_setting(const char *name, const setting_t *setting, char *message, size_t size) {
-    return loader_api()->ctl_write(name, setting->given ? &setting->value : NULL, message, size);
+write_setting(target_handle_t *target, const char *name, const setting_t *setting) {
+    return target->ops->write(target, name, setting->given ? &setting->value : NULL);
 }
 
 /* ---- reading settings from Lua ---- */
@@ -61,7 +61,7 @@ push_settings(lua_State *L, const char *call, int keeper, lua_Integer n) {
 
 /* ---- with: set until a guard is closed ---- */
 
-/* Its user value is the table that keeps the strings. */
+/* User value 1: the table that keeps the strings. 2: the target. */
 typedef struct {
     lua_Integer napplied; /* the first so many are set, and not yet restored */
     setting_t old[];
@@ -76,12 +76,11 @@ join(char *line, size_t size, const char *what) {
 
 /* Restores all old values, the last one first. The failures are joined in `message`. */
 static void
-restore(guard_t *guard, char *message, size_t size) {
-    char why[MESSAGE_SIZE] = "";
+restore(target_handle_t *target, guard_t *guard, char *message, size_t size) {
     message[0] = '\0';
     for (lua_Integer i = guard->napplied - 1; i >= 0; i--) {
-        if (write_setting(guard->old[i].name, &guard->old[i], why, sizeof(why)) != 0) {
-            join(message, size, why);
+        if (write_setting(target, guard->old[i].name, &guard->old[i]) != 0) {
+            join(message, size, target->message);
         }
     }
     guard->napplied = 0;
@@ -91,8 +90,12 @@ restore(guard_t *guard, char *message, size_t size) {
 static int
 guard_restore(lua_State *L) {
     guard_t *guard = core_check_self(L, CORE_GUARD, "guard:restore");
-    char message[MESSAGE_SIZE];
-    restore(guard, message, sizeof(message));
+    char message[MESSAGE_SIZE] = "";
+    lua_getiuservalue(L, 1, 2);
+    target_handle_t *target = core_target_at(L, -1);
+    if (target != NULL) { /* not after the end of the state */
+        restore(target, guard, message, sizeof(message));
+    }
     return message[0] == '\0' ? 0 : luaL_error(L, "could not restore: %s", message);
 }
 
@@ -111,14 +114,14 @@ can_be_written(lunalloc_type_t type) {
 
 /* Reads the present values into the guard. 0, or 3 after pushing a failure. */
 static int
-read_present(lua_State *L, int keeper, const setting_t *settings, lua_Integer n, guard_t *guard) {
-    char message[MESSAGE_SIZE] = "";
+read_present(lua_State *L, target_handle_t *target, int keeper, const setting_t *settings, lua_Integer n,
+             guard_t *guard) {
     for (lua_Integer i = 0; i < n; i++) {
         setting_t *old = &guard->old[i];
         *old = (setting_t){.name = settings[i].name, .given = true};
-        int error = loader_api()->ctl_get(old->name, &old->value, message, sizeof(message));
+        int error = target->ops->get(target, old->name, &old->value);
         if (error != 0) {
-            return core_fail_errno(L, error, message);
+            return core_fail_target(L, error, target);
         }
         if (!can_be_written(old->value.type)) {
             return core_fail(L, "EPERM", "%s cannot be restored: its value is a pointer or a structure", old->name);
@@ -131,18 +134,19 @@ read_present(lua_State *L, int keeper, const setting_t *settings, lua_Integer n,
     return 0;
 }
 
-/* Sets all. If one is refused, restores those before it: an errno value, and `message`. */
+/* Sets all. If one is refused, restores those before it: an errno value, and a line in `message`. */
 static int
-apply(guard_t *guard, const setting_t *settings, lua_Integer n, char *message, size_t size) {
+apply(target_handle_t *target, guard_t *guard, const setting_t *settings, lua_Integer n, char *message, size_t size) {
     char ignored[MESSAGE_SIZE];
     int error = 0;
     while (error == 0 && guard->napplied < n) {
         const setting_t *setting = &settings[guard->napplied];
-        error = write_setting(setting->name, setting, message, size);
+        error = write_setting(target, setting->name, setting);
         guard->napplied += error == 0;
     }
     if (error != 0) {
-        restore(guard, ignored, sizeof(ignored));
+        snprintf(message, size, "%s", target->message);
+        restore(target, guard, ignored, sizeof(ignored));
     }
     return error;
 }
@@ -156,21 +160,24 @@ with(lua_State *L) {
     luaL_checkstack(L, 20, NULL);
     lua_settop(L, 2);
     lua_Integer n = (lua_Integer)lua_rawlen(L, 1);
-    if (loader_api() == NULL) {
+    target_handle_t *target = core_target(L);
+    if (target == NULL) {
         return core_not_loaded(L);
     }
     lua_newtable(L);
     const setting_t *settings = push_settings(L, "with", 3, n);
-    guard_t *guard = lua_newuserdatauv(L, sizeof(*guard) + (size_t)n * sizeof(guard->old[0]), 1);
+    guard_t *guard = lua_newuserdatauv(L, sizeof(*guard) + (size_t)n * sizeof(guard->old[0]), 2);
     guard->napplied = 0;
     luaL_setmetatable(L, CORE_GUARD);
     lua_pushvalue(L, 3);
     lua_setiuservalue(L, -2, 1);
-    int failed = read_present(L, 3, settings, n, guard);
+    core_push_target(L);
+    lua_setiuservalue(L, -2, 2);
+    int failed = read_present(L, target, 3, settings, n, guard);
     if (failed != 0) {
         return failed;
     }
-    int error = apply(guard, settings, n, message, sizeof(message));
+    int error = apply(target, guard, settings, n, message, sizeof(message));
     return error == 0 ? 1 : core_fail_errno(L, error, message);
 }
 
@@ -178,29 +185,37 @@ with(lua_State *L) {
 
 /* arena.<arena>.<setting's name> = its value */
 static int
-set_of_arena(uint32_t arena, const setting_t *setting, char *message, size_t size) {
+set_of_arena(target_handle_t *target, uint32_t arena, const setting_t *setting) {
     char name[NAME_SIZE];
     snprintf(name, sizeof(name), "arena.%u.%s", (unsigned)arena, setting->name);
-    return write_setting(name, setting, message, size);
+    return write_setting(target, name, setting);
 }
 
-/* Creates an arena. 0, or an errno value and a line, and no arena remains. */
+/* Counting hooks are code of this process. */
 static int
-create_with(bool counting, const setting_t *settings, lua_Integer n, uint32_t *arena, char *message, size_t size) {
+count_hooks(target_handle_t *target, uint32_t arena) {
+    return core_count_hooks(loader_api(), arena, target->message, sizeof(target->message));
+}
+
+/* Creates an arena. 0, or an errno value and a line in `message`, and no arena remains. */
+static int
+create_with(target_handle_t *target, bool counting, const setting_t *settings, lua_Integer n, uint32_t *arena,
+            char *message, size_t size) {
     static const setting_t destroy = {.name = "destroy"};
-    char ignored[MESSAGE_SIZE];
-    lunalloc_value_t made;
-    int error = loader_api()->ctl_get("arenas.create", &made, message, size);
-    if (error != 0) {
-        return error;
+    lunalloc_value_t made = {0};
+    int error = target->ops->get(target, "arenas.create", &made);
+    if (error == 0) {
+        *arena = (uint32_t)made.v.u;
+        error = counting ? count_hooks(target, *arena) : 0;
     }
-    *arena = (uint32_t)made.v.u;
-    error = counting ? core_count_hooks(loader_api(), *arena, message, size) : 0;
     for (lua_Integer i = 0; i < n && error == 0; i++) {
-        error = set_of_arena(*arena, &settings[i], message, size);
+        error = set_of_arena(target, *arena, &settings[i]);
     }
     if (error != 0) {
-        set_of_arena(*arena, &destroy, ignored, sizeof(ignored));
+        snprintf(message, size, "%s", target->message);
+    }
+    if (error != 0 && made.type != LUNALLOC_VOID) {
+        set_of_arena(target, *arena, &destroy);
     }
     return error;
 }
@@ -210,7 +225,7 @@ create_with(bool counting, const setting_t *settings, lua_Integer n, uint32_t *a
 static int
 arena_create(lua_State *L) {
     char message[MESSAGE_SIZE] = "";
-    uint32_t arena;
+    uint32_t arena = 0;
     luaL_checktype(L, 1, LUA_TTABLE);
     luaL_checktype(L, 2, LUA_TTABLE);
     luaL_checkstack(L, 20, NULL);
@@ -219,10 +234,11 @@ arena_create(lua_State *L) {
     lua_newtable(L);
     lua_Integer n = (lua_Integer)lua_rawlen(L, 1);
     const setting_t *settings = push_settings(L, "arena.create", 3, n);
-    if (loader_api() == NULL) {
+    target_handle_t *target = core_target(L);
+    if (target == NULL) {
         return core_not_loaded(L);
     }
-    int error = create_with(counting, settings, n, &arena, message, sizeof(message));
+    int error = create_with(target, counting, settings, n, &arena, message, sizeof(message));
     if (error != 0) {
         return core_fail_errno(L, error, message);
     }
@@ -231,10 +247,14 @@ arena_create(lua_State *L) {
 }
 
 void
-core_open_settings(lua_State *L) {
+core_add_settings(lua_State *L) {
+    static const luaL_Reg functions[] = {{"with", with}, {"arena_create", arena_create}, {NULL, NULL}};
+    core_add_functions(L, functions);
+}
+
+void
+core_open_settings_type(lua_State *L) {
     static const luaL_Reg methods[] = {{"restore", guard_restore}, {NULL, NULL}};
     static const luaL_Reg metamethods[] = {{"__close", guard_restore}, {"__tostring", guard_tostring}, {NULL, NULL}};
-    static const luaL_Reg functions[] = {{"with", with}, {"arena_create", arena_create}, {NULL, NULL}};
     core_new_type(L, CORE_GUARD, metamethods, methods);
-    luaL_setfuncs(L, functions, 0);
 }

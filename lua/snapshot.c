@@ -52,6 +52,17 @@ row_start(const snapshot_t *snapshot, snapshot_kind_t kind, uint32_t position) {
     return start + (size_t)position * shapes[kind].nwords;
 }
 
+/* The sizes are behind the rows. */
+static uint64_t *
+sizes_of(snapshot_t *snapshot) {
+    return &snapshot->words[row_start(snapshot, SNAPSHOT_CLASS, snapshot->nclasses)];
+}
+
+uint64_t
+snapshot_class_size(const snapshot_t *snapshot, uint32_t szind) {
+    return snapshot->words[row_start(snapshot, SNAPSHOT_CLASS, snapshot->nclasses) + szind];
+}
+
 snapshot_row_t
 snapshot_row(const snapshot_t *snapshot, snapshot_kind_t kind, uint32_t position) {
     return (snapshot_row_t){
@@ -121,67 +132,73 @@ class_used(const lunalloc_class_stats_t *stats) {
 }
 
 int
-snapshot_plan(const lunalloc_api_t *api, uint32_t scope, snapshot_plan_t *plan) {
-    lunalloc_stats_t stats;
-    lunalloc_class_stats_t used;
-    int error = api->stats(scope, &stats);
-    if (error != 0) {
-        return error;
+snapshot_plan(target_handle_t *target, uint32_t scope, snapshot_plan_t *plan) {
+    size_t narenas = 0;
+    *plan = (snapshot_plan_t){.scope = scope};
+    int error = target->ops->nsizes(target, &plan->nsizes);
+    if (error == 0 && scope == LUNALLOC_ALL) {
+        error = target->ops->limit(target, "arena.<i>.purge", &narenas);
     }
-    plan->scope = scope;
-    plan->nsizes = api->nsizes() < SNAPSHOT_CLASSES_MAX ? api->nsizes() : SNAPSHOT_CLASSES_MAX;
-    plan->narenas = scope == LUNALLOC_ALL ? (uint32_t)api->ctl_limit("arena.<i>.purge") : 0;
-    plan->nclasses = 0;
-    for (uint32_t i = 0; i < plan->nsizes; i++) {
-        if (api->class_stats(scope, i, &used) == 0 && class_used(&used)) {
-            plan->class[plan->nclasses++] = (uint16_t)i;
-        }
+    plan->narenas = (uint32_t)narenas;
+    return error;
+}
+
+int
+snapshot_read(target_handle_t *target, snapshot_plan_t *plan) {
+    int error = target->ops->stats(target, plan->scope, &plan->total, plan->classes);
+    if (error == 0) {
+        error = target->ops->sizeclasses(target, plan->sizes);
     }
-    return 0;
+    for (uint32_t i = 0; i < plan->nsizes && error == 0; i++) {
+        plan->nclasses += class_used(&plan->classes[i]);
+    }
+    return error;
 }
 
 size_t
-snapshot_size(uint32_t narenas, uint32_t nclasses) {
+snapshot_size(uint32_t narenas, uint32_t nclasses, uint32_t nsizes) {
     size_t words = SNAPSHOT_NSTATS + (size_t)narenas * shapes[SNAPSHOT_ARENA].nwords +
-                   (size_t)nclasses * shapes[SNAPSHOT_CLASS].nwords;
+                   (size_t)nclasses * shapes[SNAPSHOT_CLASS].nwords + nsizes;
     return sizeof(snapshot_t) + words * sizeof(uint64_t);
 }
 
-static void
-take_arenas(const lunalloc_api_t *api, uint32_t n, snapshot_t *out) {
-    for (uint32_t i = 0; i < n; i++) {
+static int
+fill_arenas(target_handle_t *target, uint32_t n, snapshot_t *out) {
+    int error = 0;
+    for (uint32_t i = 0; i < n && (error == 0 || error == ENOENT); i++) {
         lunalloc_stats_t stats;
-        if (api->stats(i, &stats) == 0) {
+        error = target->ops->stats(target, i, &stats, NULL);
+        if (error == 0) {
             uint64_t *row = &out->words[row_start(out, SNAPSHOT_ARENA, out->narenas++)];
             row[0] = i;
             memcpy(row + 1, &stats, sizeof(stats));
         }
     }
+    return error == ENOENT ? 0 : error;
 }
 
-/* Counters of a used class never fall to zero, so a class that was used at the time of the plan still is. */
 static void
-take_classes(const lunalloc_api_t *api, const snapshot_plan_t *plan, snapshot_t *out) {
-    for (uint32_t i = 0; i < plan->nclasses; i++) {
-        lunalloc_class_stats_t stats;
-        lunalloc_sizeclass_t sc;
-        if (api->class_stats(plan->scope, plan->class[i], &stats) == 0 && api->sizeclass(plan->class[i], &sc) == 0) {
+fill_classes(const snapshot_plan_t *plan, snapshot_t *out) {
+    for (uint32_t i = 0; i < plan->nsizes; i++) {
+        if (class_used(&plan->classes[i])) {
             uint64_t *row = &out->words[row_start(out, SNAPSHOT_CLASS, out->nclasses++)];
-            row[0] = sc.index;
-            row[1] = sc.size;
-            memcpy(row + 2, &stats, sizeof(stats));
+            row[0] = i;
+            row[1] = plan->sizes[i].size;
+            memcpy(row + 2, &plan->classes[i], sizeof(plan->classes[i]));
         }
     }
 }
 
-void
-snapshot_take(const lunalloc_api_t *api, const snapshot_plan_t *plan, snapshot_t *out) {
-    lunalloc_stats_t total = {0};
+int
+snapshot_fill(target_handle_t *target, const snapshot_plan_t *plan, snapshot_t *out) {
     *out = (snapshot_t){.nsizes = plan->nsizes};
-    api->stats(plan->scope, &total); /* an arena destroyed since the plan reads as zeros */
-    memcpy(out->words, &total, sizeof(total));
-    take_arenas(api, plan->narenas, out);
-    take_classes(api, plan, out);
+    memcpy(out->words, &plan->total, sizeof(plan->total));
+    int error = fill_arenas(target, plan->narenas, out);
+    fill_classes(plan, out);
+    for (uint32_t i = 0; i < plan->nsizes; i++) {
+        sizes_of(out)[i] = plan->sizes[i].size;
+    }
+    return error;
 }
 
 /* ---- difference ---- */
@@ -216,4 +233,7 @@ snapshot_subtract(const snapshot_t *later, const snapshot_t *earlier, snapshot_t
     subtract_rows(later, earlier, SNAPSHOT_TOTAL, out);
     subtract_rows(later, earlier, SNAPSHOT_ARENA, out);
     subtract_rows(later, earlier, SNAPSHOT_CLASS, out);
+    for (uint32_t i = 0; i < later->nsizes; i++) {
+        sizes_of(out)[i] = snapshot_class_size(later, i);
+    }
 }

@@ -9,6 +9,7 @@
  *     total row     | counters                                    NSTATS
  *     arena rows    | [arena] counters                            narenas  x (1 + NSTATS)
  *     class rows    | [szind] [size] counters of a class          nclasses x (2 + NCLASS)
+ *     sizes         | of every class, used or not                 nsizes
  *
  * Rows ascend by their first key. Only classes that were ever used have a row; the others are all zero. In a difference
  * the words are signed (two's complement).
@@ -16,12 +17,11 @@
 #ifndef LUNALLOC_LUA_SNAPSHOT_H
 #define LUNALLOC_LUA_SNAPSHOT_H
 
-#include "loader.h"
+#include "target.h"
 
 enum {
     SNAPSHOT_NSTATS = sizeof(lunalloc_stats_t) / sizeof(uint64_t),
     SNAPSHOT_NCLASS = sizeof(lunalloc_class_stats_t) / sizeof(uint64_t),
-    SNAPSHOT_CLASSES_MAX = 1024,
     SNAPSHOT_NAMES_MAX = 2 + SNAPSHOT_NSTATS
 };
 
@@ -38,23 +38,33 @@ typedef struct {
     uint64_t words[];
 } snapshot_t;
 
-/* The size of a snapshot, found out before its block is allocated. */
+/*
+ * Taking a snapshot, in three steps; the caller allocates before the second and the third. snapshot_plan() finds out how
+ * much there is to read, and snapshot_read() reads the total and the classes. Then the number of rows is known, and
+ * snapshot_fill() reads the arenas, too, into the block. The first two fill a plan; it points to memory of the caller.
+ * Each returns 0, or the error of the target: ENOENT if there is no such arena.
+ */
 typedef struct {
     uint32_t scope; /* an arena, or LUNALLOC_ALL */
     uint32_t nsizes;
-    uint32_t narenas;                     /* rows of arenas; 0 if the scope is one */
-    uint32_t nclasses;                    /* used ones */
-    uint16_t class[SNAPSHOT_CLASSES_MAX]; /* their indices */
+    uint32_t narenas;  /* rows of arenas; 0 if the scope is one */
+    uint32_t nclasses; /* used ones */
+    lunalloc_stats_t total;
+    lunalloc_class_stats_t *classes; /* nsizes elements, given by the caller before snapshot_read */
+    lunalloc_sizeclass_t *sizes;     /* the same */
 } snapshot_plan_t;
 
-/* ENOENT if there is no such arena. */
-int snapshot_plan(const lunalloc_api_t *api, uint32_t scope, snapshot_plan_t *plan);
+int snapshot_plan(target_handle_t *target, uint32_t scope, snapshot_plan_t *plan);
+int snapshot_read(target_handle_t *target, snapshot_plan_t *plan);
 /* Bytes of a block with so many rows. */
-size_t snapshot_size(uint32_t narenas, uint32_t nclasses);
-/* Fills a block of snapshot_size(plan) bytes. Arenas that were destroyed since the plan have no row. */
-void snapshot_take(const lunalloc_api_t *api, const snapshot_plan_t *plan, snapshot_t *out);
+size_t snapshot_size(uint32_t narenas, uint32_t nclasses, uint32_t nsizes);
+/* Fills a block of snapshot_size() bytes. Arenas that were destroyed since the plan have no row. */
+int snapshot_fill(target_handle_t *target, const snapshot_plan_t *plan, snapshot_t *out);
 /* out = later - earlier, with the rows of `later`; a row that `earlier` lacks counts from zero. */
 void snapshot_subtract(const snapshot_t *later, const snapshot_t *earlier, snapshot_t *out);
+
+/* Bytes of the objects of a class, used or not. */
+uint64_t snapshot_class_size(const snapshot_t *snapshot, uint32_t szind);
 
 /* What one word is. */
 typedef struct {

@@ -151,14 +151,13 @@ push_rows_view(lua_State *L, int snapshot, snapshot_kind_t kind) {
 
 static bool
 absent_class(lua_State *L, const snapshot_t *snapshot, lua_Integer szind, int snapshot_at) {
-    lunalloc_sizeclass_t sc;
-    if (szind < 0 || szind >= snapshot->nsizes || loader_api()->sizeclass((uint32_t)szind, &sc) != 0) {
+    if (szind < 0 || szind >= snapshot->nsizes) {
         return false;
     }
     row_view_t *view = push_row_view(L, snapshot_at, SNAPSHOT_CLASS, 0);
     view->absent = true;
-    view->keys[0] = sc.index;
-    view->keys[1] = sc.size;
+    view->keys[0] = (uint64_t)szind;
+    view->keys[1] = snapshot_class_size(snapshot, (uint32_t)szind);
     return true;
 }
 
@@ -300,8 +299,8 @@ stats_openmetrics(lua_State *L) {
 /* ---- taking and subtracting ---- */
 
 static snapshot_t *
-push_block(lua_State *L, uint32_t narenas, uint32_t nclasses) {
-    snapshot_t *block = lua_newuserdatauv(L, snapshot_size(narenas, nclasses), 0);
+push_block(lua_State *L, uint32_t narenas, uint32_t nclasses, uint32_t nsizes) {
+    snapshot_t *block = lua_newuserdatauv(L, snapshot_size(narenas, nclasses, nsizes), 0);
     luaL_setmetatable(L, CORE_SNAPSHOT);
     return block;
 }
@@ -319,24 +318,29 @@ snapshot_sub(lua_State *L) {
     if (later->difference || earlier->difference) {
         return luaL_error(L, "a difference is taken between two snapshots, not between differences");
     }
-    snapshot_subtract(later, earlier, push_block(L, later->narenas, later->nclasses));
+    snapshot_subtract(later, earlier, push_block(L, later->narenas, later->nclasses, later->nsizes));
     return 1;
 }
 
 /* stats([arena]): a snapshot of everything, or of one arena */
 static int
 stats(lua_State *L) {
-    const lunalloc_api_t *api = loader_api();
+    target_handle_t *target = core_target(L);
     uint32_t scope = core_opt_index(L, 1, LUNALLOC_ALL);
     snapshot_plan_t plan;
-    if (api == NULL) {
+    if (target == NULL) {
         return core_not_loaded(L);
     }
-    if (snapshot_plan(api, scope, &plan) != 0) {
-        return core_fail(L, "ENOENT", "no arena %u", (unsigned)scope);
+    int error = snapshot_plan(target, scope, &plan);
+    if (error == 0) {
+        plan.classes = lua_newuserdatauv(L, plan.nsizes * sizeof(*plan.classes), 0);
+        plan.sizes = lua_newuserdatauv(L, plan.nsizes * sizeof(*plan.sizes), 0);
+        error = snapshot_read(target, &plan);
     }
-    snapshot_take(api, &plan, push_block(L, plan.narenas, plan.nclasses));
-    return 1;
+    if (error == 0) {
+        error = snapshot_fill(target, &plan, push_block(L, plan.narenas, plan.nclasses, plan.nsizes));
+    }
+    return error == 0 ? 1 : core_fail_target(L, error, target);
 }
 
 /* ---- types ---- */
@@ -367,12 +371,15 @@ set_units(lua_State *L) {
 }
 
 void
+core_add_stats(lua_State *L) {
+    static const luaL_Reg functions[] = {{"stats", stats}, {NULL, NULL}};
+    core_add_functions(L, functions);
+}
+
+void
 core_open_stats(lua_State *L) {
-    static const luaL_Reg functions[] = {{"stats", stats},
-                                         {"stats_keys", stats_keys},
-                                         {"stats_json", stats_json},
-                                         {"stats_openmetrics", stats_openmetrics},
-                                         {NULL, NULL}};
+    static const luaL_Reg functions[] = {
+        {"stats_keys", stats_keys}, {"stats_json", stats_json}, {"stats_openmetrics", stats_openmetrics}, {NULL, NULL}};
     static const luaL_Reg row[] = {{"__index", row_index}, {NULL, NULL}};
     static const luaL_Reg rows[] = {{"__index", rows_index}, {"__len", rows_len}, {NULL, NULL}};
     open_snapshot_type(L);

@@ -10,7 +10,8 @@
 ---     find(address)  sizeclasses()  sizeclass(bytes)  stats([arena])  report([opts])  reconcile()
 ---     samples([place])    a batch of samples, and the place of the next batch;  symbol(address)
 ---
---- Each returns nil, message, code on failure. Nothing here knows which process the backend reaches.
+--- Each returns nil, message, code on failure. Only that of this process has hooks_counts(arena). Nothing here knows
+--- which process the backend reaches.
 
 local api = {}
 
