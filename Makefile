@@ -33,7 +33,7 @@ OTHERS   := $(filter-out $(PAGES),linux regions)
 # Limits of structures (src/base/config.h): a constant in release builds, else set by the file that is linked.
 LIMITS   := $(if $(filter release,$(VARIANT)),,$(if $(filter torture,$(VARIANT)),tiny,usual))
 EXCLUDED := $(OTHERS:%=src/os/pages_%.c) $(OTHERS:%=tests/os/pages_%_test.c) $(wildcard $(LAYERS:%=src/%/*_windows.c)) \
-            $(patsubst %,src/base/limits_%.c,$(filter-out $(LIMITS),tiny usual))
+            $(patsubst %,src/base/limits_%.c,$(filter-out $(LIMITS),tiny usual)) src/api/fork_first_shared.c
 
 # The link order. The kernel maps 64 KiB of code at the first touch. The text section begins at a multiple of 64 KiB and
 # starts with the code that every process runs, so a small program maps little more than that code: 105 KiB less than in
@@ -64,6 +64,8 @@ PROGRAM_SRC  := $(wildcard tests/programs/*.c tests/programs/*.cpp)
 PRELOAD_SRC  := $(wildcard tests/programs/preloaded/*.c)
 
 LIB_OBJ     := $(LIB_SRC:%.c=$O/%.o)
+# The shared library has a file of its own in the place of another.
+SO_OBJ      := $(LIB_OBJ:%_archive.o=%_shared.o)
 # Compiled for size, so that small programs map fewer pages of the library: code that runs at most once in a fill, a
 # flush or a large allocation, and code that only modes run (junk, zero, quarantine). 69 KiB less than at -O2, measured
 # in the same way.
@@ -222,7 +224,7 @@ $O/flags $B/files: FORCE
 	@mkdir -p $(@D)
 	@echo '$(stamp)' | cmp -s - $@ || echo '$(stamp)' > $@
 
-$(LIB_OBJ): LAYER_CFLAGS := $(LIB_CFLAGS)
+$(LIB_OBJ) $(SO_OBJ): LAYER_CFLAGS := $(LIB_CFLAGS)
 $(SELDOM_OBJ): LAYER_CFLAGS := $(LIB_CFLAGS) $(if $(filter release,$(VARIANT)),-Os)
 $(MODULE_OBJ): LAYER_CFLAGS := $(LUA_CFLAGS) -fvisibility=hidden
 $(CONSOLE_OBJ) $(UNIT_OBJ): LAYER_CFLAGS := $(LUA_CFLAGS)
@@ -263,9 +265,9 @@ $O/src/control/schema.o: $(SCHEMA)
 
 # nodelete: thread-exit handlers and live blocks outlive any dlclose. nostartfiles: the C library's start files would
 # add code that every process runs, 62 KiB of RSS in one that never allocates.
-$(SO): $(LIB_OBJ) $B/files src/at_load.ld
+$(SO): $(SO_OBJ) $B/files src/at_load.ld
 	$(call say,LINK,$@)$(CC) -shared $(LDFLAGS) -Wl,-soname,liblunalloc.so -Wl,-z,nodelete -Wl,-z,max-page-size=65536 \
-	    -nostartfiles -Wl,-T,src/at_load.ld -o $@ $(LIB_OBJ)
+	    -nostartfiles -Wl,-T,src/at_load.ld -o $@ $(SO_OBJ)
 
 # One relocatable object. Its hidden symbols are made local, so that a program that links it sees the public names only.
 # -d turns common symbols into definitions, which objcopy can make local.
@@ -338,7 +340,7 @@ build/bench/patterns: $(wildcard scripts/bench/patterns*.c) scripts/bench/patter
 	@mkdir -p $(@D)
 	$(call say,BENCH,$@)$(CC) $(BENCH_CFLAGS) -o $@ $(filter %.c,$^)
 
--include $(SCHEMA).d $(LIB_OBJ:.o=.d) $(MODULE_OBJ:.o=.d) $(CONSOLE_OBJ:.o=.d) $(UNIT_OBJ:.o=.d)
+-include $(SCHEMA).d $(LIB_OBJ:.o=.d) $(SO_OBJ:.o=.d) $(MODULE_OBJ:.o=.d) $(CONSOLE_OBJ:.o=.d) $(UNIT_OBJ:.o=.d)
 -include $(addsuffix .d,$(WORKLOAD) $(FAULTY) $(LUA_HOST) $(PROGRAMS) $(PRELOADS))
 
 include tests/windows/rules.mk

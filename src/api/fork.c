@@ -66,7 +66,7 @@ postfork_child(void) {
     system_forked();
 }
 
-AT_LOAD void
+void
 fork_boot(lock_t *lock) {
     static _Atomic bool registered;
     if (!atomic_exchange_explicit(&registered, true, memory_order_relaxed)) {

@@ -160,11 +160,18 @@ init_when_booted(void (*then)(void)) {
     call_when_booted();
 }
 
+void
+init_at_fork(void) {
+    fork_boot(&lock);
+}
+
+/* The handlers of fork are registered first, so that no fork leaves the lock of boot taken in the child. */
 bool
 init_boot_once(void) {
     if (atomic_get(&booter) == (uintptr_t)&thread_self) {
         return false;
     }
+    init_at_fork();
     lock_acquire(&lock);
     bool first = !atomic_get(&init_done);
     if (first) {
@@ -175,19 +182,7 @@ init_boot_once(void) {
     }
     lock_release(&lock);
     if (first) {
-        fork_boot(&lock);
         call_when_booted();
     }
     return true;
-}
-
-/* Runs before all other constructors of the program or library that this file is part of. The constructors of others may
- * register handlers of fork before anything allocates, and ours are to be the first. Without such constructors, boot is
- * early enough; and a process that never allocates does not touch the C library's code and data for it: 60 to 160 KiB
- * less RSS. */
-__attribute__((constructor(101))) static AT_LOAD void
-register_early(void) {
-    if (process_others_construct()) {
-        fork_boot(&lock);
-    }
 }

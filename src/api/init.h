@@ -43,9 +43,11 @@ void *early_copy(void *to, const void *ptr, size_t size);
 /* Frees an early block, while boot runs. */
 void early_free(void *ptr);
 
-/* ---- fork.c ---- */
+/* ---- fork ---- */
 
-/* Registers the handlers of fork, which take the lock of boot first. Calls after the first do nothing. */
+/* Registers the handlers of fork, unless that has been done. Boot does, and fork_first_*.c before other handlers. */
+void init_at_fork(void);
+/* fork.c: the same, for init_at_fork; the handlers take the lock of boot first. */
 void fork_boot(lock_t *boot_lock);
 
 #endif

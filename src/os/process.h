@@ -15,10 +15,6 @@ uint32_t process_id(void);
 /* Registers functions that each fork calls: `prepare` before it, then `parent` and `child` in the two processes. For as
  * long as the process lives. Does nothing on systems that do not fork. */
 void process_at_fork(void (*prepare)(void), void (*parent)(void), void (*child)(void));
-/* May a constructor of another object run in this process? Such objects are the program and the libraries that it loads
- * at the start, except the C library. True where that is not known. */
-bool process_others_construct(void);
-
 /* Bytes. */
 typedef struct {
     /* Synchronization: a copy, the reader's: these fields. */

@@ -10,7 +10,6 @@
 #include "os/system.h"
 
 #include <fcntl.h>
-#include <pthread.h>
 #include <string.h>
 
 /* Bytes of /proc/self/smaps_rollup: some 25 lines. */
@@ -22,23 +21,6 @@
 uint32_t
 process_id(void) {
     return (uint32_t)CALL(SYS_getpid);
-}
-
-/* What pthread_atfork calls, where the C library is glibc. pthread_atfork itself would be linked into the library,
- * behind all of its code, in a page that a small program touches for nothing else. */
-int __register_atfork(void (*prepare)(void), void (*parent)(void), void (*child)(void), void *library)
-    __attribute__((weak));
-/* The library that the handlers belong to; NULL: they stay for good, as the library does. The start files define it
- * where they are linked. */
-__attribute__((weak, visibility("hidden"))) void *__dso_handle;
-
-AT_LOAD void
-process_at_fork(void (*prepare)(void), void (*parent)(void), void (*child)(void)) {
-    if (__register_atfork != NULL) {
-        __register_atfork(prepare, parent, child, __dso_handle);
-    } else {
-        pthread_atfork(prepare, parent, child);
-    }
 }
 
 /* The number at *at, 0 if there is none; moves *at behind it. */

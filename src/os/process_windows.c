@@ -16,11 +16,6 @@ process_at_fork(void (*prepare)(void), void (*parent)(void), void (*child)(void)
 }
 
 bool
-process_others_construct(void) {
-    return true;
-}
-
-bool
 process_memory(process_memory_t *out) {
     *out = (process_memory_t){0};
     return false;

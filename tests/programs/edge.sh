@@ -16,6 +16,7 @@ no_stderr() {
 taken_over "$built/early_constructor"
 same "allocation before main and after exit" "$built/early_constructor"
 same "fork while four threads allocate" "$built/fork_threads"
+same "fork after handlers that were registered before anything was allocated" "$built/fork_handlers"
 same "malloc and free in thread-specific destructors" "$built/key_destructor"
 same "address space limited to 150 MiB" limited 153600 "$built/key_destructor"
 same "address space limited to 64 MiB" limited 65536 "$built/early_constructor"
