@@ -3,9 +3,6 @@
 
 #include "base/options.h"
 
-/* The note refers to the structure by a name that no other library can take over. */
-extern target_t target_here __attribute__((alias("lunalloc_target"), visibility("hidden")));
-
 target_t lunalloc_target = {
     .magic = TARGET_MAGIC,
     .version = TARGET_VERSION,
@@ -14,8 +11,12 @@ target_t lunalloc_target = {
     .requests = (uint64_t)(uintptr_t)&config_generation.part.requests,
 };
 
-/* Sizes of the owner and of the content, and the type; the owner, padded to 4 bytes; the content. */
 #if defined(__ELF__)
+
+/* The note refers to the structure by a name that no other library can take over. */
+extern target_t target_here __attribute__((alias("lunalloc_target"), visibility("hidden")));
+
+/* Sizes of the owner and of the content, and the type; the owner, padded to 4 bytes; the content. */
 __asm__(".pushsection .note.lunalloc, \"a\", %note\n"
         ".balign 4\n"
         ".long 9, 8, 1\n"
@@ -23,4 +24,5 @@ __asm__(".pushsection .note.lunalloc, \"a\", %note\n"
         ".balign 4\n"
         ".quad target_here - .\n"
         ".popsection\n");
+
 #endif
