@@ -12,7 +12,8 @@ _Atomic uint32_t arenas_end;
 _Atomic bool arenas_uncached_made;
 
 static lock_t table_lock = LOCK_INITIALIZER(RANK_ARENAS);
-static _Atomic uint32_t ndestroyed; /* Synchronization: written under the lock, read at any time. */
+/* Not static: another process finds it (control/layout.def). */
+_Atomic uint32_t arenas_ndestroyed_count; /* Synchronization: written under the lock, read at any time. */
 
 /* ---- under the lock ---- */
 
@@ -86,14 +87,14 @@ arenas_free_index_locked(void) {
 void
 arenas_set_life_locked(arena_t *arena, arena_life_t life) {
     atomic_set(&arena->life, life);
-    atomic_set(&ndestroyed, atomic_get(&ndestroyed) + (life == arena_destroyed));
+    atomic_set(&arenas_ndestroyed_count, atomic_get(&arenas_ndestroyed_count) + (life == arena_destroyed));
 }
 
 /* ---- one arena ---- */
 
 uint32_t
 arenas_ndestroyed(void) {
-    return atomic_get(&ndestroyed);
+    return atomic_get(&arenas_ndestroyed_count);
 }
 
 bool

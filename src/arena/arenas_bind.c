@@ -6,8 +6,9 @@
 #include "base/witness.h"
 #include "extent/dirty_limits.h"
 
-static _Atomic uint32_t nauto;      /* Synchronization: written under the table's lock, read at any time. */
-static _Atomic uint32_t generation; /* Synchronization: as nauto. */
+/* Not static: another process finds it (control/layout.def). */
+_Atomic uint32_t arenas_nauto_count; /* Synchronization: written under the table's lock, read at any time. */
+static _Atomic uint32_t generation;  /* Synchronization: as nauto. */
 
 /* Slot -> index + 1 of its automatic arena; 0 until it has one. */
 static uint32_t slots[ARENAS_MAX_AUTO] GUARDED_BY(role_arenas);
@@ -15,7 +16,7 @@ static uint32_t slots[ARENAS_MAX_AUTO] GUARDED_BY(role_arenas);
 void
 arenas_bind_boot(uint32_t n) {
     arenas_lock();
-    atomic_set(&nauto, n);
+    atomic_set(&arenas_nauto_count, n);
     for (uint32_t i = 0; i < n; i++) {
         slots[i] = i + 1;
     }
@@ -24,7 +25,7 @@ arenas_bind_boot(uint32_t n) {
 
 uint32_t
 arenas_nauto(void) {
-    return atomic_get(&nauto);
+    return atomic_get(&arenas_nauto_count);
 }
 
 uint32_t
@@ -80,7 +81,7 @@ slot_load(uint32_t slot) REQUIRES(role_arenas) {
 static uint32_t
 least_loaded_slot(void) REQUIRES(role_arenas) {
     uint32_t best = 0;
-    for (uint32_t i = 1; i < atomic_get(&nauto); i++) {
+    for (uint32_t i = 1; i < atomic_get(&arenas_nauto_count); i++) {
         best = slot_load(i) < slot_load(best) && can_fill_slot(i) ? i : best;
     }
     return best;
@@ -92,7 +93,7 @@ least_loaded_slot(void) REQUIRES(role_arenas) {
 static bool
 wants_no_retain(const arena_t *arena) REQUIRES(role_arenas) {
     uint32_t slot = slot_of(arena);
-    return slot < ARENAS_MAX_AUTO && slot >= atomic_get(&nauto) && atomic_get(&arena->nthreads) == 0;
+    return slot < ARENAS_MAX_AUTO && slot >= atomic_get(&arenas_nauto_count) && atomic_get(&arena->nthreads) == 0;
 }
 
 /* After a change of its number of threads, or of nauto. */
@@ -167,7 +168,8 @@ arenas_unbind(arena_t *arena) {
 /* Whether a thread leaves one slot for another: if its own is retired, or if that evens out the load. */
 static bool
 should_move(uint32_t from, uint32_t to) REQUIRES(role_arenas) {
-    return from < ARENAS_MAX_AUTO && from != to && (from >= atomic_get(&nauto) || slot_load(from) > slot_load(to) + 1);
+    return from < ARENAS_MAX_AUTO && from != to &&
+           (from >= atomic_get(&arenas_nauto_count) || slot_load(from) > slot_load(to) + 1);
 }
 
 arena_t *
@@ -192,7 +194,7 @@ void
 arenas_set_nauto(uint32_t n) {
     witness_no_core_lock();
     arenas_lock();
-    atomic_set(&nauto, n);
+    atomic_set(&arenas_nauto_count, n);
     atomic_add(&generation, 1);
     config_generation_bump();
     for (uint32_t slot = 0; slot < ARENAS_MAX_AUTO; slot++) {

@@ -16,22 +16,12 @@
 /* After the system has refused a thread, the next attempt is made no sooner than this; ns. */
 #define RETRY_AFTER UINT64_C(1000000000)
 
-typedef struct {
-    os_thread_t thread;        /* Synchronization: role_background. */
-    event_count_t event_count; /* the thread sleeps on it. Synchronization: its own. */
-    lock_t round;              /* held while an arena of the system's memory is purged. Synchronization: its own. */
-    _Atomic bool running;      /* started, and not joined yet. Synchronization: written under role_background. */
-    _Atomic bool ended;        /* the thread's last act. Synchronization: set by the thread, cleared when it starts. */
-    _Atomic bool stop;         /* the thread is to end. Synchronization: written under role_background. */
-    _Atomic uint64_t runs;     /* rounds so far. Synchronization: written by the thread. */
-    _Atomic uint64_t slept;    /* ns so far. Synchronization: written by the thread. */
-} worker_t;
-
-static worker_t workers[BACKGROUND_MAX];
+/* Not static: another process finds it (control/layout.def). */
+worker_t background_workers[BACKGROUND_MAX];
 static lock_t lock = LOCK_INITIALIZER(RANK_BACKGROUND);
 static _Atomic bool allowed;      /* threads may start. Synchronization: any thread; never becomes false. */
 static _Atomic uint64_t retry_at; /* no thread starts before, ns. Synchronization: any thread. */
-static _Atomic size_t most;       /* as set by a control; 0: as the option says. Synchronization: any thread. */
+_Atomic size_t background_most;   /* as set by a control; 0: as the option says. Synchronization: any thread. */
 
 static void
 background_lock(void) ACQUIRE(role_background) NO_THREAD_SAFETY {
@@ -55,21 +45,21 @@ is_running(const worker_t *worker) {
 
 size_t
 background_max(void) {
-    size_t n = atomic_get(&most);
+    size_t n = atomic_get(&background_most);
     return n != 0 ? n : options.max_background_threads;
 }
 
 /* The thread that an arena is assigned to, whether it runs or not. */
 static worker_t *
 own_server(uint32_t arena) {
-    return &workers[arena % background_max()];
+    return &background_workers[arena % background_max()];
 }
 
 /* The thread that purges an arena now. */
 static worker_t *
 server_of(uint32_t arena) {
     worker_t *own = own_server(arena);
-    return is_running(own) ? own : &workers[0];
+    return is_running(own) ? own : &background_workers[0];
 }
 
 uint64_t
@@ -166,8 +156,8 @@ start_worker(worker_t *worker) {
 static void
 stop_from(size_t first) REQUIRES(role_background) {
     for (size_t i = first; i < BACKGROUND_MAX; i++) {
-        atomic_set(&workers[i].stop, true);
-        event_count_notify(&workers[i].event_count);
+        atomic_set(&background_workers[i].stop, true);
+        event_count_notify(&background_workers[i].event_count);
     }
 }
 
@@ -175,7 +165,7 @@ static void
 end_from(size_t first) REQUIRES(role_background) {
     stop_from(first);
     for (size_t i = first; i < BACKGROUND_MAX; i++) {
-        join_worker(&workers[i]);
+        join_worker(&background_workers[i]);
     }
 }
 
@@ -183,7 +173,7 @@ end_from(size_t first) REQUIRES(role_background) {
 static bool
 is_worker(void) {
     for (size_t i = 0; i < BACKGROUND_MAX; i++) {
-        if (is_running(&workers[i]) && os_thread_is_self(&workers[i].thread)) {
+        if (is_running(&background_workers[i]) && os_thread_is_self(&background_workers[i].thread)) {
             return true;
         }
     }
@@ -196,7 +186,7 @@ static void
 find_application_thread(const thread_t *thread, void *found) {
     bool own = false;
     for (size_t i = 0; i < BACKGROUND_MAX; i++) {
-        own = own || atomic_get(&workers[i].thread.self) == thread->id;
+        own = own || atomic_get(&background_workers[i].thread.self) == thread->id;
     }
     *(bool *)found = *(bool *)found || !own;
 }
@@ -220,14 +210,14 @@ stop_if_alone(void) {
 
 static bool
 purger_runs(void) {
-    return is_running(&workers[0]);
+    return is_running(&background_workers[0]);
 }
 
 static void
 purger_start(void) {
-    bool wanted = !is_running(&workers[0]) && atomic_get(&allowed);
+    bool wanted = !is_running(&background_workers[0]) && atomic_get(&allowed);
     if (UNLIKELY(wanted) && clock_coarse_ns() >= atomic_get(&retry_at)) {
-        start_worker_if_free(&workers[0]);
+        start_worker_if_free(&background_workers[0]);
     }
 }
 
@@ -251,7 +241,7 @@ switch_on(void) REQUIRES(role_background) {
     bool was_on = background_is_on();
     atomic_set_release(&threads_fewer, stop_if_alone);
     atomic_set_release(&pa_purger, &purger);
-    if (start_worker(&workers[0])) {
+    if (start_worker(&background_workers[0])) {
         return 0;
     }
     atomic_set_release(&pa_purger, was_on ? &purger : NULL);
@@ -290,10 +280,10 @@ background_set_max(size_t n) {
         return EDEADLK;
     }
     background_lock();
-    atomic_set(&most, n);
+    atomic_set(&background_most, n);
     end_from(n);
     for (size_t i = 0; i < n; i++) {
-        event_count_notify(&workers[i].event_count);
+        event_count_notify(&background_workers[i].event_count);
     }
     background_unlock();
     return 0;
@@ -304,9 +294,9 @@ background_stats(stats_background_t *out) {
     uint64_t slept = 0;
     *out = (stats_background_t){0};
     for (size_t i = 0; i < BACKGROUND_MAX; i++) {
-        out->num_threads += is_running(&workers[i]);
-        out->num_runs += atomic_get(&workers[i].runs);
-        slept += atomic_get(&workers[i].slept);
+        out->num_threads += is_running(&background_workers[i]);
+        out->num_runs += atomic_get(&background_workers[i].runs);
+        slept += atomic_get(&background_workers[i].slept);
     }
     out->run_interval = out->num_runs == 0 ? 0 : slept / out->num_runs;
 }
@@ -335,8 +325,8 @@ void
 background_prefork(void) {
     lock_prefork(&lock);
     for (size_t i = 0; i < BACKGROUND_MAX; i++) {
-        if (is_running(&workers[i])) {
-            lock_prefork_sibling(&workers[i].round);
+        if (is_running(&background_workers[i])) {
+            lock_prefork_sibling(&background_workers[i].round);
         }
     }
 }
@@ -352,9 +342,9 @@ forget_worker(worker_t *worker) {
 void
 background_postfork(bool child) {
     for (size_t i = 0; i < BACKGROUND_MAX; i++) {
-        lock_postfork(&workers[i].round, child);
-        if (child && atomic_get(&workers[i].running)) {
-            forget_worker(&workers[i]);
+        lock_postfork(&background_workers[i].round, child);
+        if (child && atomic_get(&background_workers[i].running)) {
+            forget_worker(&background_workers[i]);
         }
     }
     lock_postfork(&lock, child);

@@ -25,8 +25,21 @@
 
 #include "observe/counters.h"
 #include "os/lock.h"
+#include "os/thread.h"
 
 #define BACKGROUND_MAX 64
+
+/* One background thread. */
+typedef struct {
+    os_thread_t thread;        /* Synchronization: role_background. */
+    event_count_t event_count; /* the thread sleeps on it. Synchronization: its own. */
+    lock_t round;              /* held while an arena of the system's memory is purged. Synchronization: its own. */
+    _Atomic bool running;      /* started, and not joined yet. Synchronization: written under role_background. */
+    _Atomic bool ended;        /* the thread's last act. Synchronization: set by the thread, cleared when it starts. */
+    _Atomic bool stop;         /* the thread is to end. Synchronization: written under role_background. */
+    _Atomic uint64_t runs;     /* rounds so far. Synchronization: written by the thread. */
+    _Atomic uint64_t slept;    /* ns so far. Synchronization: written by the thread. */
+} worker_t;
 
 /* At boot: switches on if the options say so. Starts no thread. */
 void background_boot(void);

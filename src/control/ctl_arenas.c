@@ -124,24 +124,25 @@ write_nauto(ctl_call_t *call) {
 
 /* Synchronization: set once from NULL, any thread; the text may be read while it is written, and is always terminated:
  * its last byte is never touched. */
-static char *_Atomic arena_names[ARENAS_MAX];
+/* Not static: another process finds it (control/layout.def). */
+char *_Atomic ctl_arena_names[ARENAS_MAX];
 
 static const char *
 name_of(uint32_t index) {
-    const char *name = atomic_get_acquire(&arena_names[index]);
+    const char *name = atomic_get_acquire(&ctl_arena_names[index]);
     return name == NULL ? "" : name;
 }
 
 /* The block of an arena's name, allocated at its first use; NULL if out of memory. */
 static char *
 name_block(uint32_t index) {
-    char *old = atomic_get_acquire(&arena_names[index]);
+    char *old = atomic_get_acquire(&ctl_arena_names[index]);
     char *fresh = old == NULL ? metadata_block_alloc(LG_NAME) : NULL;
     if (fresh == NULL) {
         return old;
     }
     memset(fresh, 0, (size_t)1 << LG_NAME);
-    if (atomic_compare_exchange_strong(&arena_names[index], &old, fresh)) {
+    if (atomic_compare_exchange_strong(&ctl_arena_names[index], &old, fresh)) {
         return fresh;
     }
     metadata_block_free(fresh, LG_NAME);
@@ -167,7 +168,7 @@ set_name(uint32_t index, const char *text) {
 
 static void
 forget_name(uint32_t index) {
-    if (atomic_get_acquire(&arena_names[index]) != NULL) {
+    if (atomic_get_acquire(&ctl_arena_names[index]) != NULL) {
         set_name(index, "");
     }
 }

@@ -8,7 +8,8 @@
 #include <errno.h>
 #include <string.h>
 
-static _Atomic uint64_t epoch = 1; /* Synchronization: any thread. */
+/* Not static: another process finds it (control/layout.def). */
+_Atomic uint64_t ctl_epoch_number = 1; /* Synchronization: any thread. */
 
 /* Bit i: arena i was alive when the epoch began. Synchronization: any thread. */
 static _Atomic uint64_t begun_with[ARENAS_MAX / 64];
@@ -238,7 +239,7 @@ ctl_epoch_row(record_t record, uint32_t index, uint32_t row, size_t offset, uint
 
 int
 read_epoch(ctl_call_t *call) {
-    call->value.v.u = atomic_get(&epoch);
+    call->value.v.u = atomic_get(&ctl_epoch_number);
     return 0;
 }
 
@@ -246,7 +247,7 @@ int
 write_epoch(ctl_call_t *call) {
     (void)call;
     begin_epoch();
-    atomic_add(&epoch, 1);
+    atomic_add(&ctl_epoch_number, 1);
     return 0;
 }
 

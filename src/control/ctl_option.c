@@ -37,16 +37,8 @@ ctl_choose(const ctl_keyword_t *keywords, const char *text, uint32_t *number, fm
 
 /* ---- values at the start: opt.X tells them, whatever has been changed live since ---- */
 
-typedef enum {
-    start_unchanged,
-    start_being_kept,
-    start_kept
-} start_state_t;
-
-static struct {
-    _Atomic uint64_t value;
-    _Atomic uint32_t state; /* start_state_t; release: the value is stored */
-} starts[OPTION_COUNT];
+/* Not static: another process finds it (control/layout.def). */
+ctl_start_t ctl_option_starts[OPTION_COUNT];
 
 /* A live name: what it writes is not what the option was at the start. */
 static bool
@@ -60,18 +52,18 @@ static void
 keep_start(const ctl_row_t *row, uint64_t value) {
     uint32_t unchanged = start_unchanged;
     if (is_live(row) &&
-        atomic_compare_exchange_strong_explicit(&starts[row->option].state, &unchanged, start_being_kept,
+        atomic_compare_exchange_strong_explicit(&ctl_option_starts[row->option].state, &unchanged, start_being_kept,
                                                 memory_order_relaxed, memory_order_relaxed)) {
-        atomic_set(&starts[row->option].value, value);
-        atomic_set_release(&starts[row->option].state, start_kept);
+        atomic_set(&ctl_option_starts[row->option].value, value);
+        atomic_set_release(&ctl_option_starts[row->option].state, start_kept);
     }
 }
 
 /* What a row reads as: the option's value now, or, of a row that is not live, the one that was kept. */
 static uint64_t
 start_or(const ctl_row_t *row, uint64_t now) {
-    bool changed = !is_live(row) && atomic_get_acquire(&starts[row->option].state) == start_kept;
-    return changed ? atomic_get(&starts[row->option].value) : now;
+    bool changed = !is_live(row) && atomic_get_acquire(&ctl_option_starts[row->option].state) == start_kept;
+    return changed ? atomic_get(&ctl_option_starts[row->option].value) : now;
 }
 
 /* ---- fields ---- */

@@ -14,6 +14,18 @@
 /* Keywords in the order of the numbers that they stand for; an empty one ends the list. */
 typedef char ctl_keyword_t[12];
 
+/* The value that an option had at the start, once a live name has changed it. */
+typedef enum {
+    start_unchanged,
+    start_being_kept,
+    start_kept
+} start_state_t;
+
+typedef struct {
+    _Atomic uint64_t value; /* Synchronization: one thread writes, once; read when `state` says that it is kept. */
+    _Atomic uint32_t state; /* Synchronization: any thread; start_state_t; release: the value is stored. */
+} ctl_start_t;
+
 /* pages_thp_t */
 extern const ctl_keyword_t ctl_thp_keywords[];
 

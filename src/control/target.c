@@ -2,6 +2,7 @@
 #include "control/target.h"
 
 #include "base/options.h"
+#include "control/layout.h"
 
 target_t lunalloc_target = {
     .magic = TARGET_MAGIC,
@@ -9,6 +10,8 @@ target_t lunalloc_target = {
     .size = sizeof(target_t),
     .library = LUNALLOC_VERSION,
     .requests = (uint64_t)(uintptr_t)&config_generation.part.requests,
+    .layout = (uint64_t)(uintptr_t)&layout_table,
+    .variables = (uint64_t)(uintptr_t)layout_variables,
 };
 
 #if defined(__ELF__)

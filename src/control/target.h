@@ -48,6 +48,10 @@ typedef struct {
     _Atomic uint32_t agent;     /* agent_state_t */
     _Atomic uint32_t error;     /* errno value of AGENT_FAILED; else 0 */
     char socket[TARGET_SOCKET]; /* as this process sees it; valid while `agent` is AGENT_LISTENS */
+
+    /* Synchronization: constant: these fields; addresses (layout.h). */
+    uint64_t layout;    /* the table of layouts */
+    uint64_t variables; /* the distances of variables */
 } target_t;
 
 extern LUNALLOC_API target_t lunalloc_target;

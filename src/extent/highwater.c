@@ -2,7 +2,8 @@
 #include "extent/highwater.h"
 
 static _Atomic size_t mapped;
-static _Atomic size_t mark;
+/* Not static: another process finds it (control/layout.def). */
+_Atomic size_t highwater_most;
 static _Atomic(highwater_slot_t *) highwater_slot;
 static _Atomic bool running; /* set while the slot runs, on any thread */
 
@@ -14,9 +15,10 @@ highwater_set_slot(highwater_slot_t *slot) {
 /* Raises the maximum. True if `now` is a new one. */
 static bool
 raise_mark(size_t now) {
-    size_t old = atomic_get(&mark);
+    size_t old = atomic_get(&highwater_most);
     while (now > old) {
-        if (atomic_compare_exchange_weak_explicit(&mark, &old, now, memory_order_relaxed, memory_order_relaxed)) {
+        if (atomic_compare_exchange_weak_explicit(&highwater_most, &old, now, memory_order_relaxed,
+                                                  memory_order_relaxed)) {
             return true;
         }
     }
@@ -43,5 +45,5 @@ highwater_sub(size_t size) {
 
 size_t
 highwater_mark(void) {
-    return atomic_get(&mark);
+    return atomic_get(&highwater_most);
 }

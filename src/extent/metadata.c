@@ -20,7 +20,8 @@ static uintptr_t bump_end GUARDED_BY(role_metadata);
 static size_t next_mapping GUARDED_BY(role_metadata) = MAPPING_MIN;
 static free_block_t *recycled[METADATA_LG_MAX + 1] GUARDED_BY(role_metadata);
 /* Written under the lock, read at any time. */
-static _Atomic size_t bytes;
+/* Not static: another process finds it (control/layout.def). */
+_Atomic size_t metadata_used;
 
 static void
 metadata_lock(void) ACQUIRE(role_metadata) NO_THREAD_SAFETY {
@@ -60,7 +61,7 @@ bump_alloc(size_t size, size_t alignment) REQUIRES(role_metadata) {
         }
         start = bump;
     }
-    counter_add(&bytes, start + size - bump);
+    counter_add(&metadata_used, start + size - bump);
     bump = start + size;
     return (void *)start;
 }
@@ -105,7 +106,7 @@ metadata_block_free(void *block, unsigned lg) {
 
 size_t
 metadata_bytes(void) {
-    return align_up(atomic_get(&bytes), pages_size());
+    return align_up(atomic_get(&metadata_used), pages_size());
 }
 
 lock_t *

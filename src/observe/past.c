@@ -16,7 +16,8 @@ typedef struct {
 
 _Static_assert(sizeof(block_t) <= 1 << LG_BLOCK, "a copy fits its block");
 
-static block_t *_Atomic blocks[ARENAS_MAX]; /* Synchronization: set once from NULL. */
+/* Not static: another process finds it (control/layout.def). */
+block_t *_Atomic past_blocks[ARENAS_MAX]; /* Synchronization: set once from NULL. */
 
 typedef void change_t(uint64_t *word, _Atomic uint64_t *kept);
 
@@ -49,7 +50,7 @@ kept_row(block_t *block, record_t record, uint32_t row) {
 
 static block_t *
 block_of(uint32_t index) {
-    return index < ARENAS_MAX ? atomic_get_acquire(&blocks[index]) : NULL;
+    return index < ARENAS_MAX ? atomic_get_acquire(&past_blocks[index]) : NULL;
 }
 
 /* Calls change for each counter of a row. */
@@ -128,7 +129,7 @@ make_block(uint32_t index) {
     block_t *block = metadata_block_alloc(LG_BLOCK);
     if (block != NULL) {
         memset(block, 0, sizeof *block);
-        atomic_set_release(&blocks[index], block);
+        atomic_set_release(&past_blocks[index], block);
     }
     return block;
 }

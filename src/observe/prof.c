@@ -17,7 +17,8 @@
 /* A distance beyond this counts as "no sample". */
 #define DISTANCE_MAX (UINT32_C(1) << 31)
 
-static _Atomic bool gdump; /* Synchronization: any thread. */
+/* Not static: another process finds it (control/layout.def). */
+_Atomic bool prof_gdump_on; /* Synchronization: any thread. */
 
 /* ---- the sampler ---- */
 
@@ -152,12 +153,12 @@ prof_reset(unsigned lg) {
 
 bool
 prof_gdump(void) {
-    return atomic_get(&gdump);
+    return atomic_get(&prof_gdump_on);
 }
 
 void
 prof_set_gdump(bool on) {
-    atomic_set(&gdump, on);
+    atomic_set(&prof_gdump_on, on);
     highwater_set_slot(on ? prof_dump_high : NULL);
 }
 

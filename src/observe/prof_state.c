@@ -3,17 +3,18 @@
 
 #include "thread/thread_life.h"
 
-static _Atomic unsigned lg_sample = DEFAULT_LG_PROF_SAMPLE; /* Synchronization: any thread. */
+/* Not static: another process finds it (control/layout.def). */
+_Atomic unsigned prof_lg_sample_now = DEFAULT_LG_PROF_SAMPLE; /* Synchronization: any thread. */
 _Atomic bool prof_begun;
 
 unsigned
 prof_lg_sample(void) {
-    return atomic_get(&lg_sample);
+    return atomic_get(&prof_lg_sample_now);
 }
 
 void
 prof_set_lg_sample(unsigned lg) {
-    atomic_set(&lg_sample, lg);
+    atomic_set(&prof_lg_sample_now, lg);
 }
 
 /* ---- which threads are sampled ---- */

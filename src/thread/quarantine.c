@@ -16,17 +16,6 @@
 
 _Static_assert(QUARANTINE_MAX_OBJECTS == 1U << (LG_RING_MAX), "metadata has blocks for the largest ring");
 
-typedef struct quarantine {
-    /* Synchronization: the owner alone: these fields. */
-    void **ring;    /* 2^lg pointers; may be NULL while no object waits */
-    uint32_t lg;    /* log2 of the ring's size */
-    uint32_t first; /* index of the oldest object, modulo 2^lg */
-    uint32_t n;     /* waiting objects */
-    uint64_t bytes; /* their usable sizes */
-
-    _Atomic uint32_t
-        held[SC_MAX_SIZES]; /* Synchronization: the owner writes, any thread reads; waiting objects by szind. */
-} quarantine_t;
 _Static_assert(sizeof(quarantine_t) <= 1U << LG_QUARANTINE, "a quarantine fits its block");
 
 static void **

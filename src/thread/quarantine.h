@@ -20,6 +20,19 @@
 
 #define QUARANTINE_MAX_OBJECTS 8192
 
+/* One thread's queue: a ring of pointers. */
+typedef struct quarantine {
+    /* Synchronization: the owner alone: these fields. */
+    void **ring;    /* 2^lg pointers; may be NULL while no object waits */
+    uint32_t lg;    /* log2 of the ring's size */
+    uint32_t first; /* index of the oldest object, modulo 2^lg */
+    uint32_t n;     /* waiting objects */
+    uint64_t bytes; /* their usable sizes */
+
+    _Atomic uint32_t
+        held[SC_MAX_SIZES]; /* Synchronization: the owner writes, any thread reads; waiting objects by szind. */
+} quarantine_t;
+
 /* Takes an object that the calling thread frees. False if it may not enter, or if there is no memory for the queue. */
 bool quarantine_add(thread_t *thread, const extent_t *e, void *ptr);
 /* Releases the oldest objects until the rest fits the present limit. */

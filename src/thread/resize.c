@@ -8,16 +8,17 @@
 
 #include <string.h>
 
-static _Atomic uint64_t zero_reallocs; /* Synchronization: any thread adds. */
+/* Not static: another process finds it (control/layout.def). */
+_Atomic uint64_t resize_zero_count; /* Synchronization: any thread adds. */
 
 void
 resize_count_zero_realloc(void) {
-    atomic_add(&zero_reallocs, 1);
+    atomic_add(&resize_zero_count, 1);
 }
 
 uint64_t
 resize_zero_reallocs(void) {
-    return atomic_get(&zero_reallocs);
+    return atomic_get(&resize_zero_count);
 }
 
 extent_t *

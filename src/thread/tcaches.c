@@ -15,7 +15,8 @@ typedef cache_t *_Atomic entry_t;
 
 static lock_t lock = LOCK_INITIALIZER(RANK_TCACHES);
 /* Synchronization: written once, under the lock, as its entries are; read at any time. */
-static entry_t *_Atomic table;
+/* Not static: another process finds it (control/layout.def). */
+entry_t *_Atomic tcaches_table;
 
 static void
 tcaches_lock(void) ACQUIRE(role_tcaches) NO_THREAD_SAFETY {
@@ -30,10 +31,10 @@ tcaches_unlock(void) RELEASE(role_tcaches) NO_THREAD_SAFETY {
 /* The table, created on first use. NULL if there is no memory. */
 static entry_t *
 table_get(void) REQUIRES(role_tcaches) {
-    if (atomic_get(&table) == NULL) {
-        atomic_set_release(&table, metadata_alloc(TCACHES_MAX * sizeof(entry_t), CACHELINE));
+    if (atomic_get(&tcaches_table) == NULL) {
+        atomic_set_release(&tcaches_table, metadata_alloc(TCACHES_MAX * sizeof(entry_t), CACHELINE));
     }
-    return atomic_get(&table);
+    return atomic_get(&tcaches_table);
 }
 
 /* The lowest free number; TCACHES_MAX if there is none. */
@@ -65,7 +66,7 @@ tcaches_create(void) {
     uint32_t id = free_number();
     cache_t *cache = id < TCACHES_MAX ? cache_new() : NULL;
     if (cache != NULL) {
-        atomic_set_release(&atomic_get(&table)[id], cache);
+        atomic_set_release(&atomic_get(&tcaches_table)[id], cache);
     }
     tcaches_unlock();
     return cache != NULL ? id : TCACHES_MAX;
@@ -73,7 +74,7 @@ tcaches_create(void) {
 
 cache_t *
 tcaches_get(uint32_t id) {
-    entry_t *entries = atomic_get_acquire(&table);
+    entry_t *entries = atomic_get_acquire(&tcaches_table);
     return entries != NULL && id < TCACHES_MAX ? atomic_get_acquire(&entries[id]) : NULL;
 }
 
@@ -94,7 +95,7 @@ remove_from_table(uint32_t id) {
     tcaches_lock();
     cache_t *cache = tcaches_get(id);
     if (cache != NULL) {
-        atomic_set(&atomic_get(&table)[id], NULL);
+        atomic_set(&atomic_get(&tcaches_table)[id], NULL);
         for (uint32_t i = 0; i + 1 < CACHE_BINS; i++) {
             atomic_add(&arenas_get(0)->requests[i], tcache_requests(cache, i));
         }
@@ -117,7 +118,7 @@ tcaches_destroy(uint32_t id) {
 void
 tcaches_each(void (*visit)(const cache_t *cache, void *context), void *context) {
     tcaches_lock();
-    const entry_t *entries = atomic_get(&table);
+    const entry_t *entries = atomic_get(&tcaches_table);
     for (uint32_t id = 0; entries != NULL && id < TCACHES_MAX; id++) {
         if (atomic_get(&entries[id]) != NULL) {
             visit(atomic_get(&entries[id]), context);

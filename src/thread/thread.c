@@ -18,7 +18,8 @@ __attribute__((common)) thread_t thread_uninitialised, thread_exited;
 __thread thread_t *thread_self __attribute__((tls_model("initial-exec"), visibility("hidden"))) = &thread_uninitialised;
 
 static lock_t lock = LOCK_INITIALIZER(RANK_THREADS);
-static list_t threads GUARDED_BY(role_threads) = {&threads, &threads};
+/* Not static: another process finds it (control/layout.def). */
+list_t threads_list GUARDED_BY(role_threads) = {&threads_list, &threads_list};
 static uint32_t nthreads GUARDED_BY(role_threads);
 
 /* ---- all threads ---- */
@@ -53,7 +54,7 @@ hand_over_requests(const thread_t *thread, arena_t *to, arena_t *from) REQUIRES(
 void
 threads_add(thread_t *thread) {
     threads_lock();
-    list_push_back(&threads, &thread->link);
+    list_push_back(&threads_list, &thread->link);
     nthreads++;
     threads_unlock();
 }
@@ -70,7 +71,7 @@ threads_remove(thread_t *thread) {
 
 void
 thread_each(void (*visit)(const thread_t *thread, void *context), void *context) {
-    for (list_t *at = threads.next; at != &threads; at = at->next) {
+    for (list_t *at = threads_list.next; at != &threads_list; at = at->next) {
         visit(container_of(at, thread_t, link), context);
     }
 }
@@ -83,10 +84,10 @@ threads_prefork(void) {
 /* Only one thread exists and it holds the lock, through the fork. */
 static void
 keep_only(thread_t *only) NO_THREAD_SAFETY {
-    list_init(&threads);
+    list_init(&threads_list);
     nthreads = 0;
     if (only != NULL) {
-        list_push_back(&threads, &only->link);
+        list_push_back(&threads_list, &only->link);
         nthreads = 1;
     }
 }
