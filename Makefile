@@ -50,7 +50,9 @@ MODULE_SRC   := $(wildcard lua/*.c lua/attach/*.c lua/workload/*.c)
 # Linked into the module, too, which has no other part of the allocator.
 SHARED_SRC   := $(addprefix src/,base/fmt.c base/nearest.c base/units.c observe/emit.c observe/json.c observe/metrics.c \
                   control/wire.c)
-CONSOLE_SRC  := $(wildcard console/*.c)
+# A module of its own, for `lunalloc serve`: built where its libraries are, loaded when it is used.
+HTTP_LIBS    := $(shell pkg-config --libs libmicrohttpd zlib 2>/dev/null)
+CONSOLE_SRC  := $(filter-out console/http.c,$(wildcard console/*.c))
 MODULE_LUA   := $(wildcard lua/lunalloc/*.lua lua/lunalloc/*/*.lua)
 UNIT_SRC     := $(filter-out $(EXCLUDED),$(wildcard $(LAYERS:%=tests/%/*_test.c)))
 # ThreadSanitizer finds data races, and a program of one thread has none: debug runs those.
@@ -87,6 +89,7 @@ SO       := $B/liblunalloc.so
 ARCHIVE  := $B/liblunalloc.a
 MODULE   := $B/lua/lunalloc/core.so
 CONSOLE  := $B/lunalloc
+HTTP     := $(if $(HTTP_LIBS),$B/lua/lunalloc/http.so)
 PAGE     := $B/lunalloc.1
 LUACATS  := $B/luacats/lunalloc.lua
 SCHEMA   := $O/control/schema_sorted.def
@@ -132,7 +135,7 @@ say = $(if $V,,@echo '  $(1)' '$(2)' &&)
 .PHONY: all run test test-windows check mutate format bench bench-quick install uninstall env clean help bootstrap FORCE
 .PHONY: tests unit programs benches objects flags sources-of-unit objects-of-lib objects-of-module
 
-all: $(SO) $(ARCHIVE) $(MODULE) $(CONSOLE) $(PAGE) $(LUACATS)
+all: $(SO) $(ARCHIVE) $(MODULE) $(CONSOLE) $(HTTP) $(PAGE) $(LUACATS)
 
 help:
 	@echo 'make            the allocator, the Lua module and the console, into $B/'
@@ -287,6 +290,11 @@ $(CONSOLE): $(CONSOLE_OBJ) $(SO) $B/files
 	$(call say,LINK,$@)$(CC) $(LDFLAGS) -Wl,-E -Wl,-rpath,'$$ORIGIN:$$ORIGIN/../lib' -o $@ $(CONSOLE_OBJ) \
 	    -Wl,--no-as-needed -L$B -llunalloc $(LUA_LIBS) -lreadline
 
+$B/lua/lunalloc/http.so: console/http.c $O/flags
+	@mkdir -p $(@D)
+	$(call say,LINK,$@)$(CC) $(ALL_CFLAGS) $(LUA_CFLAGS) -fvisibility=hidden $(CFLAGS) -MMD -MP -MF $O/http.d $(LDFLAGS) \
+	    -shared -o $@ $< $(HTTP_LIBS)
+
 # The schema as text: a manual page, and definitions for language servers.
 $(PAGE) $(LUACATS): scripts/reference tests/control/jemalloc-names.tsv $(MODULE_LUA) $(MODULE) $(CONSOLE)
 	@mkdir -p $(@D)
@@ -340,7 +348,7 @@ build/bench/patterns: $(wildcard scripts/bench/patterns*.c) scripts/bench/patter
 	@mkdir -p $(@D)
 	$(call say,BENCH,$@)$(CC) $(BENCH_CFLAGS) -o $@ $(filter %.c,$^)
 
--include $(SCHEMA).d $(LIB_OBJ:.o=.d) $(SO_OBJ:.o=.d) $(MODULE_OBJ:.o=.d) $(CONSOLE_OBJ:.o=.d) $(UNIT_OBJ:.o=.d)
+-include $(SCHEMA).d $O/http.d $(LIB_OBJ:.o=.d) $(SO_OBJ:.o=.d) $(MODULE_OBJ:.o=.d) $(CONSOLE_OBJ:.o=.d) $(UNIT_OBJ:.o=.d)
 -include $(addsuffix .d,$(WORKLOAD) $(FAULTY) $(LUA_HOST) $(PROGRAMS) $(PRELOADS))
 
 include tests/windows/rules.mk

@@ -124,6 +124,7 @@ void core_open_spelling(lua_State *L);
 void core_open_hooks(lua_State *L);
 void core_open_pause(lua_State *L);
 void core_open_json(lua_State *L);
+void core_open_metrics(lua_State *L);
 
 /* The workload engine (workload/lua_workload.c): pushes its table. */
 int luaopen_lunalloc_workload(lua_State *L);

@@ -104,4 +104,40 @@ void snapshot_json(const snapshot_t *snapshot, lunalloc_write_t *write, void *op
 /* OpenMetrics: the names of malloc_stats_print's format O where both have a counter. Not for differences. */
 void snapshot_openmetrics(const snapshot_t *snapshot, lunalloc_write_t *write, void *opaque);
 
+/* ---- several processes in one text ---- */
+
+enum {
+    SNAPSHOT_LABELS_MAX = 4,
+    SNAPSHOT_GAUGES_MAX = 8
+};
+
+typedef struct {
+    const char *name, *value;
+} snapshot_label_t;
+
+/* A figure that is no counter of the allocator's: "rss", "bytes". */
+typedef struct {
+    const char *name, *unit, *doc;
+} snapshot_gauge_t;
+
+/* A process: its labels, its gauges, and its counters, if it can be read. */
+typedef struct {
+    const snapshot_t *snapshot; /* or NULL */
+    snapshot_label_t labels[SNAPSHOT_LABELS_MAX];
+    int64_t gauges[SNAPSHOT_GAUGES_MAX];
+    bool has_gauge[SNAPSHOT_GAUGES_MAX];
+    uint32_t nlabels;
+} snapshot_source_t;
+
+typedef struct {
+    const snapshot_source_t *sources;
+    size_t nsources;
+    const snapshot_gauge_t *gauges;
+    uint32_t ngauges;
+    bool older; /* Prometheus's older text format, instead of OpenMetrics */
+} snapshot_metrics_t;
+
+/* Each metric with a sample of each process that has it. */
+void snapshot_metrics(const snapshot_metrics_t *metrics, lunalloc_write_t *write, void *opaque);
+
 #endif

@@ -60,38 +60,85 @@ snapshot_json(const snapshot_t *snapshot, lunalloc_write_t *write, void *opaque)
 /* ---- OpenMetrics ---- */
 
 static void
-put_metric(emit_t *out, const snapshot_t *snapshot, snapshot_kind_t kind, const char *subtree, uint32_t word) {
+put_sample(emit_t *out, const metric_t *metric, const snapshot_source_t *source, const char *label, uint64_t key,
+           uint64_t value) {
+    metrics_sample(out, metric);
+    for (uint32_t i = 0; i < source->nlabels; i++) {
+        metrics_label(out, source->labels[i].name, source->labels[i].value, 0);
+    }
+    if (label != NULL) {
+        metrics_label(out, label, NULL, key);
+    }
+    metrics_value(out, metric, value);
+}
+
+static uint32_t
+rows_of(const snapshot_source_t *source, snapshot_kind_t kind) {
+    return source->snapshot == NULL ? 0 : snapshot_nrows(source->snapshot, kind);
+}
+
+/* Word `word` of every row of that kind, of every process. */
+static void
+put_samples(emit_t *out, const snapshot_metrics_t *all, const metric_t *metric, snapshot_kind_t kind, uint32_t word) {
     static const char *const labels[] = {[SNAPSHOT_ARENA] = "arena", [SNAPSHOT_CLASS] = "class"};
-    snapshot_row_t row = snapshot_row(snapshot, kind, 0);
-    const snapshot_word_t *what = snapshot_word(&row, word);
-    metric_t metric = {subtree, what->name, what->unit, what->doc, what->cumulative};
-    metrics_head(out, &metric);
-    for (uint32_t i = 0; i < snapshot_nrows(snapshot, kind); i++) {
-        row = snapshot_row(snapshot, kind, i);
-        metrics_sample(out, &metric);
-        if (kind != SNAPSHOT_TOTAL) {
-            metrics_label(out, labels[kind], NULL, row.words[0]);
+    for (size_t s = 0; s < all->nsources; s++) {
+        const snapshot_source_t *source = &all->sources[s];
+        for (uint32_t i = 0; i < rows_of(source, kind); i++) {
+            snapshot_row_t row = snapshot_row(source->snapshot, kind, i);
+            const char *label = kind == SNAPSHOT_TOTAL ? NULL : labels[kind];
+            put_sample(out, metric, source, label, row.words[0], row.words[word]);
         }
-        metrics_value(out, &metric, row.words[word]);
     }
 }
 
 /* The first key is the label. */
 static void
-put_metrics(emit_t *out, const snapshot_t *snapshot, snapshot_kind_t kind, const char *subtree) {
-    uint32_t nwords = snapshot_nrows(snapshot, kind) == 0 ? 0 : snapshot_row(snapshot, kind, 0).nwords;
-    for (uint32_t i = kind == SNAPSHOT_TOTAL ? 0 : 1; i < nwords; i++) {
-        put_metric(out, snapshot, kind, subtree, i);
+put_metrics(emit_t *out, const snapshot_metrics_t *all, snapshot_kind_t kind, const char *subtree) {
+    const snapshot_t none = {0};
+    snapshot_row_t row = snapshot_row(&none, kind, 0);
+    bool any = false;
+    for (size_t s = 0; s < all->nsources; s++) {
+        any = any || rows_of(&all->sources[s], kind) > 0;
+    }
+    for (uint32_t i = kind == SNAPSHOT_TOTAL ? 0 : 1; any && i < row.nwords; i++) {
+        const snapshot_word_t *what = snapshot_word(&row, i);
+        metric_t metric = {subtree, what->name, what->unit, what->doc, what->cumulative, all->older};
+        metrics_head(out, &metric);
+        put_samples(out, all, &metric, kind, i);
+    }
+}
+
+static void
+put_gauge(emit_t *out, const snapshot_metrics_t *all, uint32_t gauge) {
+    const snapshot_gauge_t *what = &all->gauges[gauge];
+    metric_t metric = {"stats.", what->name, what->unit, what->doc, false, all->older};
+    metrics_head(out, &metric);
+    for (size_t s = 0; s < all->nsources; s++) {
+        const snapshot_source_t *source = &all->sources[s];
+        if (source->has_gauge[gauge]) {
+            put_sample(out, &metric, source, NULL, 0, (uint64_t)source->gauges[gauge]);
+        }
     }
 }
 
 void
-snapshot_openmetrics(const snapshot_t *snapshot, lunalloc_write_t *write, void *opaque) {
+snapshot_metrics(const snapshot_metrics_t *all, lunalloc_write_t *write, void *opaque) {
     emit_t out;
     emit_begin(&out, write, opaque);
-    put_metrics(&out, snapshot, SNAPSHOT_TOTAL, "stats.");
-    put_metrics(&out, snapshot, SNAPSHOT_ARENA, "stats.arenas.<i>.");
-    put_metrics(&out, snapshot, SNAPSHOT_CLASS, "stats.classes.<i>.");
-    metrics_end(&out);
+    for (uint32_t i = 0; i < all->ngauges; i++) {
+        put_gauge(&out, all, i);
+    }
+    put_metrics(&out, all, SNAPSHOT_TOTAL, "stats.");
+    put_metrics(&out, all, SNAPSHOT_ARENA, "stats.arenas.<i>.");
+    put_metrics(&out, all, SNAPSHOT_CLASS, "stats.classes.<i>.");
+    if (!all->older) {
+        metrics_end(&out);
+    }
     emit_end(&out);
+}
+
+void
+snapshot_openmetrics(const snapshot_t *snapshot, lunalloc_write_t *write, void *opaque) {
+    const snapshot_source_t source = {.snapshot = snapshot};
+    snapshot_metrics(&(snapshot_metrics_t){.sources = &source, .nsources = 1}, write, opaque);
 }

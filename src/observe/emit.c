@@ -62,11 +62,34 @@ put_escaped(emit_t *out, char c) {
     }
 }
 
+/* The bytes of the UTF-8 sequence that begins there, 1 to 4; 0 if there is none. A sequence that is longer than it has
+ * to be, or that stands for half of a surrogate pair, is none. */
+static unsigned
+utf8_length(const char *text) {
+    static const uint32_t least[] = {0, 0, 0x80, 0x800, 0x10000};
+    uint8_t first = (uint8_t)text[0];
+    unsigned len = first < 0x80 ? 1 : first < 0xc0 ? 0 : first < 0xe0 ? 2 : first < 0xf0 ? 3 : first < 0xf8 ? 4 : 0;
+    uint32_t code = len < 2 ? first : first & (0x7fu >> len);
+    for (unsigned i = 1; i < len; i++) {
+        if (((uint8_t)text[i] & 0xc0) != 0x80) {
+            return 0;
+        }
+        code = code << 6 | ((uint8_t)text[i] & 0x3f);
+    }
+    bool surrogate = code >= 0xd800 && code < 0xe000;
+    return code < least[len] || surrogate || code > 0x10ffff ? 0 : len;
+}
+
 void
 emit_quoted(emit_t *out, const char *text) {
     emit_char(out, '"');
     while (*text != '\0') {
-        put_escaped(out, *text++);
+        unsigned len = utf8_length(text);
+        put_escaped(out, len == 0 ? '?' : *text);
+        for (unsigned i = 1; i < len; i++) {
+            emit_char(out, text[i]);
+        }
+        text += len == 0 ? 1 : len;
     }
     emit_char(out, '"');
 }

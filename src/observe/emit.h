@@ -37,7 +37,7 @@ void emit_i64(emit_t *out, int64_t value);
 void emit_fixed(emit_t *out, uint64_t value, unsigned digits);
 /* The same into a buffer. */
 void emit_fixed_text(fmt_t *out, uint64_t value, unsigned digits);
-/* In quotes, escaped as JSON and OpenMetrics both want it. */
+/* In quotes, escaped as JSON and OpenMetrics both want it; a byte that is not UTF-8 becomes a question mark. */
 void emit_quoted(emit_t *out, const char *text);
 /* Right-aligned in that many columns. Text that does not fit gets one blank in front, so that cells never touch. */
 void emit_cell(emit_t *out, unsigned width, const char *text);

@@ -55,7 +55,7 @@ static void
 put_fact(emit_t *out, const char *what, const metric_t *metric, const char *fact) {
     emit_str(out, what);
     put_family(out, metric);
-    emit_char(out, ' ');
+    emit_str(out, metric->cumulative && metric->older ? "_total " : " ");
     emit_str(out, fact);
     emit_char(out, '\n');
 }
@@ -71,7 +71,7 @@ void
 metrics_head(emit_t *out, const metric_t *metric) {
     const unit_t *unit = unit_of(metric);
     put_fact(out, "# TYPE ", metric, metric->cumulative ? "counter" : "gauge");
-    if (unit->base[0] != '\0') {
+    if (unit->base[0] != '\0' && !metric->older) {
         put_fact(out, "# UNIT ", metric, unit->base);
     }
     put_fact(out, "# HELP ", metric, metric->doc);

@@ -7,7 +7,8 @@
  * A metric is named after the control that it comes from, in base units: "stats.arenas.<i>.bins.<j>." and
  * "mutex.max_wait_time", in ns, are lunalloc_arenas_bins_mutex_max_wait_time_seconds. Bytes end in _bytes, times in
  * _seconds, ratios in _ratio, samples of counters in _total. -1 stands for "never" and "no limit", as everywhere.
- * Prometheus's older text format differs by the names of counters in # lines, which end in _total there, too.
+ * Prometheus's older text format, for readers that do not ask for OpenMetrics, differs by the names of counters in
+ * # lines, which end in _total there, too, and has no units.
  *
  * The Lua module is linked with metrics.c, too.
  */
@@ -22,6 +23,7 @@ typedef struct {
     const char *unit;    /* the control's: "bytes", "count", "ns", "ms", "ppm" */
     const char *doc;
     bool cumulative; /* a counter: never falls */
+    bool older;      /* Prometheus's older text format */
 } metric_t;
 
 /* The version, as an info metric. */

@@ -94,6 +94,28 @@ test_json(void **state) {
     expect(&out, "{\"a\":[1,-2,{},true],\"b\\\"\\\\\\n \":\"{\",\"c\":1.500}");
 }
 
+/* Bytes that are not UTF-8 become question marks: neither JSON nor OpenMetrics has them. */
+static void
+test_quoted_utf8(void **state) {
+    (void)state;
+    static const struct {
+        const char *text, *quoted;
+    } texts[] = {{"\xc3\xa9 \xe2\x82\xac \xf0\x9f\x98\x80", "\"\xc3\xa9 \xe2\x82\xac \xf0\x9f\x98\x80\""},
+                 {"\xff\xfe.", "\"\?\?.\""},
+                 {"a\xe2\x82", "\"a\?\?\""},
+                 {"\xc3", "\"\?\""},
+                 {"\x80 \xc0\xaf", "\"\? \?\?\""},
+                 {"\xe0\x80\x80", "\"\?\?\?\""},
+                 {"\xed\xa0\x80", "\"\?\?\?\""},
+                 {"\xf4\x90\x80\x80", "\"\?\?\?\?\""},
+                 {"\xc3\"", "\"\?\\\"\""}};
+    for (unsigned i = 0; i < sizeof texts / sizeof texts[0]; i++) {
+        emit_t out = begin();
+        emit_quoted(&out, texts[i].text);
+        expect(&out, texts[i].quoted);
+    }
+}
+
 static void
 test_json_doubles(void **state) {
     (void)state;
@@ -126,37 +148,52 @@ static void
 test_metrics_units(void **state) {
     (void)state;
     const char *arenas = "stats.arenas.<i>.", *bins = "stats.arenas.<i>.bins.<j>.";
-    expect_metric(&(metric_t){arenas, "dirty_decay_ms", "ms", "", false}, "lunalloc_arenas_dirty_decay_seconds", 10500,
-                  "10.500");
-    expect_metric(&(metric_t){arenas, "dirty_decay_ms", "ms", "", false}, "lunalloc_arenas_dirty_decay_seconds",
+    expect_metric(&(metric_t){arenas, "dirty_decay_ms", "ms", "", false, false}, "lunalloc_arenas_dirty_decay_seconds",
+                  10500, "10.500");
+    expect_metric(&(metric_t){arenas, "dirty_decay_ms", "ms", "", false, false}, "lunalloc_arenas_dirty_decay_seconds",
                   UINT64_MAX, "-1");
-    expect_metric(&(metric_t){bins, "mutex.max_wait_time", "ns", "", false},
+    expect_metric(&(metric_t){bins, "mutex.max_wait_time", "ns", "", false, false},
                   "lunalloc_arenas_bins_mutex_max_wait_time_seconds", 1, "0.000000001");
-    expect_metric(&(metric_t){"stats.", "purged", "bytes", "", true}, "lunalloc_purged_bytes_total", 4096, "4096");
-    expect_metric(&(metric_t){arenas, "tcache_bytes", "bytes", "", false}, "lunalloc_arenas_tcache_bytes", 1, "1");
-    expect_metric(&(metric_t){"stats.caches.<i>.", "hit_ratio", "ppm", "", false}, "lunalloc_caches_hit_ratio", 998750,
-                  "0.998750");
-    expect_metric(&(metric_t){"stats.", "nmalloc", "count", "", true}, "lunalloc_nmalloc_total", 3, "3");
+    expect_metric(&(metric_t){"stats.", "purged", "bytes", "", true, false}, "lunalloc_purged_bytes_total", 4096,
+                  "4096");
+    expect_metric(&(metric_t){arenas, "tcache_bytes", "bytes", "", false, false}, "lunalloc_arenas_tcache_bytes", 1,
+                  "1");
+    expect_metric(&(metric_t){"stats.caches.<i>.", "hit_ratio", "ppm", "", false, false}, "lunalloc_caches_hit_ratio",
+                  998750, "0.998750");
+    expect_metric(&(metric_t){"stats.", "nmalloc", "count", "", true, false}, "lunalloc_nmalloc_total", 3, "3");
 }
 
 static void
 test_metrics_heads(void **state) {
     (void)state;
     emit_t out = begin();
-    metrics_head(&out, &(metric_t){"stats.", "nmalloc", "count", "objects", true});
-    metrics_head(&out, &(metric_t){"stats.", "time", "ns", "clock", false});
-    metrics_value(&out, &(metric_t){"stats.", "time", "ns", "clock", false}, 0);
+    metrics_head(&out, &(metric_t){"stats.", "nmalloc", "count", "objects", true, false});
+    metrics_head(&out, &(metric_t){"stats.", "time", "ns", "clock", false, false});
+    metrics_value(&out, &(metric_t){"stats.", "time", "ns", "clock", false, false}, 0);
     metrics_end(&out);
     expect(&out,
            "# TYPE lunalloc_nmalloc counter\n# HELP lunalloc_nmalloc objects\n# TYPE lunalloc_time_seconds gauge\n"
            "# UNIT lunalloc_time_seconds seconds\n# HELP lunalloc_time_seconds clock\n 0.000000000\n# EOF\n");
 }
 
+/* The older format: a counter has the name of its samples, and nothing has a unit. */
+static void
+test_metrics_heads_of_the_older_format(void **state) {
+    (void)state;
+    emit_t out = begin();
+    metrics_head(&out, &(metric_t){"stats.", "purged", "bytes", "memory", true, true});
+    metrics_head(&out, &(metric_t){"stats.", "time", "ns", "clock", false, true});
+    expect(&out, "# TYPE lunalloc_purged_bytes_total counter\n# HELP lunalloc_purged_bytes_total memory\n"
+                 "# TYPE lunalloc_time_seconds gauge\n# HELP lunalloc_time_seconds clock\n");
+}
+
 int
 main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_pieces),       cmocka_unit_test(test_numbers),       cmocka_unit_test(test_json),
-        cmocka_unit_test(test_json_doubles), cmocka_unit_test(test_metrics_units), cmocka_unit_test(test_metrics_heads),
+        cmocka_unit_test(test_pieces),        cmocka_unit_test(test_numbers),
+        cmocka_unit_test(test_json),          cmocka_unit_test(test_json_doubles),
+        cmocka_unit_test(test_metrics_units), cmocka_unit_test(test_metrics_heads),
+        cmocka_unit_test(test_quoted_utf8),   cmocka_unit_test(test_metrics_heads_of_the_older_format),
     };
     return cmocka_run_group_tests_name("emit", tests, NULL, NULL);
 }

@@ -262,12 +262,6 @@ end
 
 -- ---- output --------------------------------------------------------------------------------------------------------
 
---- JSON has no other bytes than UTF-8.
-local function utf8_text(text)
-    text = text:gsub("%z", " ")
-    return utf8.len(text) and text or (text:gsub("[\x80-\xff]", "?"))
-end
-
 --- True if the table has no other keys than 1 to n.
 local function is_array(t)
     local n = 0
@@ -281,14 +275,12 @@ end
 --- those of an array.
 local function plain(value)
     local kind = type(value)
-    if kind == "string" then
-        return utf8_text(value)
-    elseif kind ~= "table" and kind ~= "userdata" then
+    if kind ~= "table" and kind ~= "userdata" then
         return value
     end
     local copy, array = {}, kind == "table" and is_array(value)
     for key, field in pairs(value) do
-        copy[array and key or utf8_text(tostring(key))] = plain(field)
+        copy[array and key or tostring(key)] = plain(field)
     end
     return copy
 end
