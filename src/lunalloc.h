@@ -341,6 +341,39 @@ typedef struct {
 LUNALLOC_API size_t lunalloc_prof_samples(lunalloc_sample_cursor_t *cursor, lunalloc_sample_t *out, size_t n);
 
 /*
+ * Lists the threads that have used the allocator and still live, oldest first. Start with a zeroed cursor. Each call
+ * copies up to n threads and returns how many; 0 at the end. Threads that begin or end between two batches may be
+ * missed. Counts are read while their threads run, so each may be a few calls old. Allocates nothing; no lock is held
+ * on return.
+ */
+#define LUNALLOC_CACHED_CLASSES 63 /* thread caches hold objects of the first classes, at most of this many */
+
+typedef struct {
+    uint32_t tid;   /* the system's number of the thread */
+    uint32_t arena; /* index of the arena that it allocates from */
+    char name[16];  /* as the system's tools show it; "" if the system does not tell */
+    /*
+     * ns since the thread was last known to work. It is known to work when it ticks, at each 16th of its slow paths,
+     * and when a list finds that its counts have changed since the list before: then this is 0. So the first list says
+     * at most as much as the thread has been idle if it allocates often, and more if it allocates seldom; from the
+     * second on, the error is at most the time between two lists. Lists of all callers count. Coarse clock.
+     */
+    uint64_t idle;
+    uint64_t requests; /* cumulative: allocation requests that it has made */
+    uint64_t cached;   /* bytes: free objects in its cache, and those that wait in its quarantine */
+    uint32_t behind; /* 1: it has not refreshed since the last change of settings or request to flush (arenas.nbehind);
+                          else 0. A thread that sleeps refreshes at its next call */
+    uint32_t nclasses;                         /* how many entries of `objects` count; the rest are 0 */
+    uint32_t objects[LUNALLOC_CACHED_CLASSES]; /* the objects of `cached`, by size class index */
+} lunalloc_thread_t;
+
+typedef struct {
+    uint64_t next; /* private */
+} lunalloc_thread_cursor_t;
+
+LUNALLOC_API size_t lunalloc_threads(lunalloc_thread_cursor_t *cursor, lunalloc_thread_t *out, size_t n);
+
+/*
  * Statistics of one arena or of all. Every field is a uint64_t, so that tools can treat the structure as an array with
  * the names of lunalloc_stats_names(). Bytes unless said otherwise. allocated <= active <= resident.
  */

@@ -9,6 +9,7 @@
 #include "lunalloc.h"
 #include "observe/prof_table.h"
 #include "observe/stats.h"
+#include "observe/threads.h"
 #include "observe/walk.h"
 #include "thread/tcache.h"
 
@@ -165,6 +166,12 @@ lunalloc_reconcile(lunalloc_reconciliation_t *out) {
 size_t
 lunalloc_prof_samples(lunalloc_sample_cursor_t *cursor, lunalloc_sample_t *out, size_t n) {
     return prof_table_samples(cursor, out, n);
+}
+
+size_t
+lunalloc_threads(lunalloc_thread_cursor_t *cursor, lunalloc_thread_t *out, size_t n) {
+    init_boot();
+    return threads_copy(cursor, out, n);
 }
 
 const char *const *

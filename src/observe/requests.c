@@ -65,6 +65,13 @@ requests_of(const arena_t *arena, requests_t *out) {
 }
 
 void
+requests_of_thread(const thread_t *thread, requests_t *out) {
+    memset(out, 0, sizeof *out);
+    out->arena = atomic_get(&thread->arena);
+    add_thread(thread, out);
+}
+
+void
 requests_of_all(requests_t *out) {
     memset(out, 0, sizeof *out);
     threads_lock();

@@ -22,6 +22,8 @@ typedef struct {
 
 /* Counts of the threads of one arena. */
 void requests_of(const arena_t *arena, requests_t *out) REQUIRES(role_threads);
+/* Counts of one thread. */
+void requests_of_thread(const thread_t *thread, requests_t *out) REQUIRES(role_threads);
 /* Counts of all threads; takes the lock. */
 void requests_of_all(requests_t *out) EXCLUDES(role_threads);
 

@@ -15,6 +15,12 @@ uint32_t process_id(void);
 /* Registers functions that each fork calls: `prepare` before it, then `parent` and `child` in the two processes. For as
  * long as the process lives. Does nothing on systems that do not fork. */
 void process_at_fork(void (*prepare)(void), void (*parent)(void), void (*child)(void));
+
+/* Copies the name of one of the process's threads, as the system's tools show it: at most 15 characters and the
+ * terminator; "" if the system does not tell, or the thread has ended. */
+#define PROCESS_THREAD_NAME 16
+void process_thread_name(uint32_t tid, char name[PROCESS_THREAD_NAME]);
+
 /* Bytes. */
 typedef struct {
     /* Synchronization: a copy, the reader's: these fields. */

@@ -23,6 +23,21 @@ process_id(void) {
     return (uint32_t)CALL(SYS_getpid);
 }
 
+/* The file has a newline behind the name. */
+void
+process_thread_name(uint32_t tid, char name[PROCESS_THREAD_NAME]) {
+    char path[64], text[PROCESS_THREAD_NAME + 1];
+    fmt_t out = fmt_begin(path, sizeof path);
+    fmt_str(&out, "/proc/self/task/");
+    fmt_u64(&out, tid);
+    fmt_str(&out, "/comm");
+    system_read_file(path, text, sizeof text);
+    size_t len = strcspn(text, "\n");
+    len = len < PROCESS_THREAD_NAME ? len : PROCESS_THREAD_NAME - 1;
+    memcpy(name, text, len);
+    name[len] = '\0';
+}
+
 /* The number at *at, 0 if there is none; moves *at behind it. */
 static uint64_t
 take_number(const char **at) {

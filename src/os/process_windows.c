@@ -15,6 +15,12 @@ process_at_fork(void (*prepare)(void), void (*parent)(void), void (*child)(void)
     (void)child;
 }
 
+void
+process_thread_name(uint32_t tid, char name[PROCESS_THREAD_NAME]) {
+    (void)tid;
+    name[0] = '\0';
+}
+
 bool
 process_memory(process_memory_t *out) {
     *out = (process_memory_t){0};

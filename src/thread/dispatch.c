@@ -28,16 +28,18 @@
 #define EVENTS_PER_TICK 16
 
 /* Advances decay in the thread's arena and in one other, in turn, because an arena whose threads are idle does not tick
- * itself; and collects one bin of the cache. */
+ * itself; and collects one bin of the cache. The time tells others that the thread is at work (observe/threads.h). */
 static void
 dispatch_tick(thread_t *thread) {
     arena_t *own = atomic_get(&thread->arena);
     arena_t *other = arenas_get(thread->ticks / EVENTS_PER_TICK % arenas_count());
+    uint64_t now = clock_coarse_ns();
+    atomic_set(&thread->ticked_at, now);
     if (pa_is_timed(&own->pages)) {
-        pa_tick(&own->pages, clock_coarse_ns());
+        pa_tick(&own->pages, now);
     }
     if (other != NULL && other != own && pa_is_timed(&other->pages)) {
-        pa_tick(&other->pages, clock_coarse_ns());
+        pa_tick(&other->pages, now);
     }
     if (thread->cache.ncached > 0) {
         tcache_collect(&thread->cache);

@@ -15,8 +15,8 @@ thread_flush(thread_t *thread) {
     quarantine_flush(thread);
 }
 
-static bool
-is_stale(const thread_t *thread) {
+bool
+thread_is_behind(const thread_t *thread) {
     return atomic_get(&thread->config_generation) != atomic_get_acquire(&config_generation.both);
 }
 
@@ -31,7 +31,7 @@ call_threads_requested(void) {
 /* The generation is stored first: a request that arrives meanwhile makes the thread stale again. */
 void
 thread_refresh(thread_t *thread) {
-    if (thread == &thread_exited || hooks_running() || !is_stale(thread)) {
+    if (thread == &thread_exited || hooks_running() || !thread_is_behind(thread)) {
         return;
     }
     config_generation_t old = {.both = atomic_get(&thread->config_generation)};
@@ -78,7 +78,7 @@ modes_set(uint64_t mask, uint64_t modes) {
 static void
 add_stale(const thread_t *thread, void *context) {
     uint32_t *n = context;
-    *n += is_stale(thread);
+    *n += thread_is_behind(thread);
 }
 
 uint32_t

@@ -37,7 +37,9 @@ void threads_request_flush(void);
 /* Sets the modes of the mask (modes.h), for all threads. May be called before boot. */
 void modes_set(uint64_t mask, uint64_t modes);
 
-/* Threads that have not refreshed since the last request. */
+/* Has the thread not refreshed since the last request? Any thread may ask while it holds the threads' lock. */
+bool thread_is_behind(const thread_t *thread);
+/* How many threads are behind. */
 uint32_t threads_stale(void) EXCLUDES(role_threads);
 
 #endif

@@ -21,6 +21,7 @@ static lock_t lock = LOCK_INITIALIZER(RANK_THREADS);
 /* Not static: another process finds it (control/layout.def). */
 list_t threads_list GUARDED_BY(role_threads) = {&threads_list, &threads_list};
 static uint32_t nthreads GUARDED_BY(role_threads);
+static uint64_t nbirths GUARDED_BY(role_threads);
 
 /* ---- all threads ---- */
 
@@ -54,6 +55,7 @@ hand_over_requests(const thread_t *thread, arena_t *to, arena_t *from) REQUIRES(
 void
 threads_add(thread_t *thread) {
     threads_lock();
+    thread->serial = ++nbirths;
     list_push_back(&threads_list, &thread->link);
     nthreads++;
     threads_unlock();
@@ -74,6 +76,25 @@ thread_each(void (*visit)(const thread_t *thread, void *context), void *context)
     for (list_t *at = threads_list.next; at != &threads_list; at = at->next) {
         visit(container_of(at, thread_t, link), context);
     }
+}
+
+static thread_t *
+thread_at(list_t *at) REQUIRES(role_threads) {
+    return at == &threads_list ? NULL : container_of(at, thread_t, link);
+}
+
+thread_t *
+threads_next(const thread_t *thread) {
+    return thread_at(thread->link.next);
+}
+
+thread_t *
+threads_after(uint64_t serial) {
+    thread_t *thread = thread_at(threads_list.next);
+    while (thread != NULL && thread->serial <= serial) {
+        thread = threads_next(thread);
+    }
+    return thread;
 }
 
 void

@@ -44,6 +44,11 @@ typedef struct thread {
     void *prof;                            /* Synchronization: the owner; the profiler's state of it, or NULL. */
     _Atomic bool unsampled;                /* Synchronization: the owner writes (any thread, in thread_uninitialised);
                                               profiling leaves the thread out. */
+    _Atomic uint64_t ticked_at; /* Synchronization: the owner writes, any thread reads; coarse clock, ns, at its last
+                                   tick or its birth. */
+    uint64_t serial GUARDED_BY(role_threads);    /* counts births, from 1: the list is in this order */
+    uint64_t seen_work GUARDED_BY(role_threads); /* what observe/threads.h saw of its counts last; 0: nothing yet */
+    uint64_t seen_at GUARDED_BY(role_threads);   /* when these counts were last found changed, coarse clock, ns; or 0 */
     list_t link GUARDED_BY(role_threads);
 } thread_t;
 
@@ -93,6 +98,9 @@ void thread_delete_front(thread_t *thread);
  */
 void threads_lock(void) ACQUIRE(role_threads);
 void threads_unlock(void) RELEASE(role_threads);
+/* The first thread whose serial number is larger, and the one behind another in the list; NULL at its end. */
+thread_t *threads_after(uint64_t serial) REQUIRES(role_threads);
+thread_t *threads_next(const thread_t *thread) REQUIRES(role_threads);
 /* Calls visit for each thread. */
 void thread_each(void (*visit)(const thread_t *thread, void *context), void *context) REQUIRES(role_threads);
 /* The lock, for its statistics. */

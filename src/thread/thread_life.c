@@ -5,6 +5,7 @@
 #include "arena/sample.h"
 #include "base/options.h"
 #include "extent/metadata.h"
+#include "os/clock.h"
 #include "os/thread.h"
 #include "thread/quarantine.h"
 #include "thread/tcache.h"
@@ -68,6 +69,7 @@ thread_new(arena_t *arena) {
     atomic_set(&thread->cache.owner, thread);
     atomic_set(&thread->arena, arena);
     thread->bin_shard = arena_assign_bin_shard(arena);
+    atomic_set(&thread->ticked_at, atomic_get(&arena->created));
     thread->id = os_thread_id();
     atomic_set(&thread->unsampled, atomic_get(&thread_born_unsampled));
     thread->arenas_generation = arenas_generation();
@@ -108,6 +110,7 @@ thread_begin(void) {
         arenas_unbind(arena);
         return exited();
     }
+    atomic_set(&thread->ticked_at, clock_coarse_ns());
     thread_start(thread);
     return thread;
 }
