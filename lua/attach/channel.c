@@ -1,0 +1,278 @@
+/* channel.c -- see channel.h. */
+#ifndef _GNU_SOURCE
+#define _GNU_SOURCE /* POLLRDHUP */
+#endif
+#include "attach/channel.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "attach/socket.h"
+
+struct channel {
+    process_t *process;
+    char path[TARGET_SOCKET];
+    int timeout_ms;
+    int fd; /* -1: not connected now */
+    uint32_t id;
+    channel_peer_t peer;
+    char sent[WIRE_HEADER + WIRE_REQUEST_MAX];
+    char received[WIRE_HEADER + WIRE_MAX];
+};
+
+/* An exchange on its way. The message is the caller's. */
+typedef struct {
+    channel_t *channel;
+    int64_t deadline; /* ms of the monotonic clock */
+    char *message;
+    size_t size;
+} exchange_t;
+
+__attribute__((format(printf, 3, 4))) static int
+fail(const exchange_t *e, int error, const char *format, ...) {
+    va_list args;
+    va_start(args, format);
+    vsnprintf(e->message, e->size, format, args);
+    va_end(args);
+    return error;
+}
+
+static int64_t
+now_ms(void) {
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+}
+
+/* ---- what went wrong ---- */
+
+static void
+disconnect(channel_t *channel) {
+    if (channel->fd >= 0) {
+        close(channel->fd);
+        channel->fd = -1;
+    }
+}
+
+/* After this the connection is out of step, or gone. */
+static int
+fail_silent(const exchange_t *e) {
+    process_info_t info;
+    process_t *process = e->channel->process;
+    disconnect(e->channel);
+    if (process_info(process, &info) != 0 || process_check(process) != 0) {
+        return fail(e, ESRCH, "%s", process_memory(process)->message);
+    }
+    if (info.state == 'T' || info.state == 't') {
+        return fail(e, ETIMEDOUT, "%s is stopped%s: continue it, or read it without its help (way = 'memory')",
+                    process_title(process), info.state == 't' ? " by a debugger" : "");
+    }
+    return fail(e, ETIMEDOUT,
+                "the agent of %s does not answer: try again, or read it without its help (way = 'memory')",
+                process_title(process));
+}
+
+static int
+fail_closed(const exchange_t *e) {
+    process_t *process = e->channel->process;
+    disconnect(e->channel);
+    poll(NULL, 0, 1); /* a process that ends closes its files first */
+    if (process_check(process) != 0) {
+        return fail(e, ESRCH, "%s", process_memory(process)->message);
+    }
+    return fail(e, EPIPE, "the agent of %s closed the connection", process_title(process));
+}
+
+static int
+fail_nonsense(const exchange_t *e) {
+    disconnect(e->channel);
+    return fail(e, EPROTO, "the agent of %s answers what this lunalloc (%s) does not understand",
+                process_title(e->channel->process), LUNALLOC_VERSION);
+}
+
+/* ---- bytes ---- */
+
+/* Waits until the socket is ready. 0 or an errno value. */
+static int
+wait_for(const exchange_t *e, short events) {
+    struct pollfd socket = {.fd = e->channel->fd, .events = events};
+    for (;;) {
+        int64_t left = e->deadline - now_ms();
+        int n = left <= 0 ? 0 : poll(&socket, 1, (int)left);
+        if (n != 0 && !(n < 0 && errno == EINTR)) {
+            return n > 0 ? 0 : fail(e, errno, "poll: %s", strerror(errno));
+        }
+        if (n == 0) {
+            return fail_silent(e);
+        }
+    }
+}
+
+static int
+send_all(const exchange_t *e, const char *bytes, size_t len) {
+    while (len > 0) {
+        ssize_t n = send(e->channel->fd, bytes, len, MSG_NOSIGNAL);
+        if (n < 0 && errno != EAGAIN && errno != EINTR) {
+            return fail_closed(e);
+        }
+        bytes += n > 0 ? n : 0;
+        len -= n > 0 ? (size_t)n : 0;
+        int error = n < 0 ? wait_for(e, POLLOUT) : 0;
+        if (error != 0) {
+            return error;
+        }
+    }
+    return 0;
+}
+
+/* Receives one frame. Bytes that follow it are no reply to anything. */
+static int
+receive_frame(const exchange_t *e, size_t *frame) {
+    channel_t *channel = e->channel;
+    for (size_t got = 0;;) {
+        ssize_t n = recv(channel->fd, channel->received + got, sizeof(channel->received) - got, 0);
+        if (n == 0 || (n < 0 && errno != EAGAIN && errno != EINTR)) {
+            return fail_closed(e);
+        }
+        got += n > 0 ? (size_t)n : 0;
+        long whole = wire_frame(channel->received, got, WIRE_MAX);
+        if (whole != 0) {
+            *frame = (size_t)whole;
+            return whole == (long)got ? 0 : fail_nonsense(e);
+        }
+        int error = n < 0 ? wait_for(e, POLLIN) : 0;
+        if (error != 0) {
+            return error;
+        }
+    }
+}
+
+/* ---- requests ---- */
+
+static int
+exchange(const exchange_t *e, const wire_message_t *request, wire_message_t *reply) {
+    channel_t *channel = e->channel;
+    wire_message_t numbered = *request;
+    size_t frame = 0;
+    numbered.id = ++channel->id;
+    size_t len = wire_encode(channel->sent, sizeof(channel->sent), wire_request, &numbered);
+    if (len == 0) {
+        return fail(e, EINVAL, "the request is too long: at most %u bytes", WIRE_REQUEST_MAX);
+    }
+    int error = send_all(e, channel->sent, len);
+    if (error == 0) {
+        error = receive_frame(e, &frame);
+    }
+    if (error != 0) {
+        return error;
+    }
+    if (!wire_decode(channel->received, frame, wire_reply, reply) || reply->id != numbered.id ||
+        (reply->kind != request->kind && reply->kind != WIRE_ERROR)) {
+        return fail_nonsense(e);
+    }
+    if (reply->kind == WIRE_ERROR) {
+        int code = (int)(reply->number[0] & 0xfff);
+        return fail(e, code != 0 ? code : EPROTO, "%s", reply->text[0]);
+    }
+    return 0;
+}
+
+/* Introduces this console, and checks that both sides speak of the same things. */
+static int
+say_hello(const exchange_t *e) {
+    channel_t *channel = e->channel;
+    wire_message_t hello = {.kind = WIRE_HELLO, .number = {WIRE_VERSION}, .text = {TARGET_MAGIC}};
+    wire_message_t reply;
+    int error = exchange(e, &hello, &reply);
+    if (error != 0) {
+        return error;
+    }
+    if (reply.number[0] != WIRE_VERSION || reply.number[3] != sizeof(lunalloc_stats_t) ||
+        strcmp(reply.text[0], LUNALLOC_VERSION) != 0) {
+        return fail(
+            e, EPROTO, "%s runs lunalloc %.31s (protocol %u), and this is %s (protocol %u): use its own console",
+            process_title(channel->process), reply.text[0], (unsigned)reply.number[0], LUNALLOC_VERSION, WIRE_VERSION);
+    }
+    channel->peer.read_only = reply.number[2] != 0;
+    snprintf(channel->peer.library, sizeof(channel->peer.library), "%s", reply.text[0]);
+    return 0;
+}
+
+static int
+connect_again(const exchange_t *e) {
+    channel_t *channel = e->channel;
+    int error = socket_connect(channel->process, channel->path, channel->timeout_ms, &channel->fd);
+    if (error != 0) {
+        channel->fd = -1;
+        return fail(e, error, "%s", process_memory(channel->process)->message);
+    }
+    error = say_hello(e);
+    if (error != 0) {
+        disconnect(channel);
+    }
+    return error;
+}
+
+/* The agent has closed the connection, or there are bytes that nobody asked for. */
+static bool
+is_stale(const channel_t *channel) {
+    struct pollfd socket = {.fd = channel->fd, .events = POLLIN | POLLRDHUP};
+    return channel->fd < 0 || poll(&socket, 1, 0) != 0;
+}
+
+int
+channel_request(channel_t *channel, const wire_message_t *request, wire_message_t *reply, int patience, char *message,
+                size_t size) {
+    exchange_t e = {channel, now_ms() + (int64_t)channel->timeout_ms * patience, message, size};
+    if (process_check(channel->process) != 0) {
+        disconnect(channel);
+        return fail(&e, ESRCH, "%s", process_memory(channel->process)->message);
+    }
+    if (is_stale(channel)) {
+        disconnect(channel);
+        int error = connect_again(&e);
+        if (error != 0) {
+            return error;
+        }
+    }
+    return exchange(&e, request, reply);
+}
+
+/* ---- open and close ---- */
+
+int
+channel_open(process_t *process, const char *path, int timeout_ms, channel_t **out) {
+    memory_t *memory = process_memory(process);
+    channel_t *channel = calloc(1, sizeof(*channel));
+    if (channel == NULL) {
+        return memory_fail(memory, ENOMEM, "no memory for a connection");
+    }
+    *channel = (channel_t){.process = process, .timeout_ms = timeout_ms, .fd = -1};
+    snprintf(channel->path, sizeof(channel->path), "%s", path);
+    char message[MEMORY_MESSAGE] = "";
+    int error = connect_again(&(exchange_t){channel, now_ms() + timeout_ms, message, sizeof(message)});
+    if (error != 0) {
+        channel_close(channel);
+        return memory_fail(memory, error, "%s", message);
+    }
+    *out = channel;
+    return 0;
+}
+
+const channel_peer_t *
+channel_peer(const channel_t *channel) {
+    return &channel->peer;
+}
+
+void
+channel_close(channel_t *channel) {
+    disconnect(channel);
+    free(channel);
+}
