@@ -60,7 +60,15 @@ function Exporter:serves(word)
     return false
 end
 
---- Adds the target of a pid or name. Returns nil, message if there is none.
+local function forget_pid(targets, pid)
+    for i = #targets, 1, -1 do
+        if targets[i].pid == pid then
+            table.remove(targets, i)
+        end
+    end
+end
+
+--- Adds the target of a pid or name, in the place of one that had its pid before. Returns nil, message if there is none.
 function Exporter:add(word)
     local t, message = self.attach(math.tointeger(tonumber(word)) or word)
     if not t then
@@ -69,6 +77,7 @@ function Exporter:add(word)
         t.close()
         return true
     end
+    forget_pid(self.targets, t.pid)
     self.targets[#self.targets + 1] = { word = word, t = t, pid = t.pid, name = t.name }
     return true
 end

@@ -128,12 +128,25 @@ test("names and all: processes are attached when they appear; a pid that is used
     processes[7] = { name = "another" }
     _, _, text = get(e, "/metrics")
     test.equal(value(text, "lunalloc_up", 7), "0")
+    test.equal(text:find('lunalloc_up{pid="7",command="another"', 1, true), nil)
     processes[9].lost = true
     get(e, "/metrics")
     processes[9] = nil
     processes[10] = { name = "redis" }
     _, _, text = get(e, "/metrics")
     test.equal(value(text, "lunalloc_up", 9) .. value(text, "lunalloc_up", 10), "01")
+end)
+
+test("a pid that another process has now, by name, is one process", function()
+    processes = { [9] = { name = "redis" } }
+    local e = new { "redis" }
+    get(e, "/metrics")
+    processes[9].lost = true
+    get(e, "/metrics")
+    processes[9] = { name = "redis" }
+    local _, _, text = get(e, "/metrics")
+    test.equal(select(2, text:gsub('lunalloc_up{pid="9"', "")), 1)
+    test.equal(value(text, "lunalloc_up", 9), "1")
 end)
 
 test("targets are read once an interval, however many ask", function()
