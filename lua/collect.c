@@ -21,13 +21,16 @@ make_room(collected_t *to, size_t n) {
 }
 
 void
-collect(void *opaque, const char *piece) {
-    collected_t *to = opaque;
-    size_t n = strlen(piece);
+collected_bytes(collected_t *to, const void *bytes, size_t n) {
     if (!to->failed && make_room(to, n)) {
-        memcpy(to->text + to->len, piece, n);
+        memcpy(to->text + to->len, bytes, n);
         to->len += n;
     }
+}
+
+void
+collected_piece(void *opaque, const char *piece) {
+    collected_bytes(opaque, piece, strlen(piece));
 }
 
 /* Runs in protected mode, so that the caller can free the text after an error. */

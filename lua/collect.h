@@ -20,7 +20,8 @@ typedef struct {
 } collected_t;
 
 /* A lunalloc_write_t; `opaque` is a collected_t, which begins as zeros. */
-void collect(void *opaque, const char *piece);
+void collected_piece(void *opaque, const char *piece);
+void collected_bytes(collected_t *to, const void *bytes, size_t n);
 /* Pushes the text, frees it, and returns 1. Raises, after it is freed, if Lua has no memory. */
 int collected_push(lua_State *L, collected_t *from);
 void collected_free(collected_t *from);

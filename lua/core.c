@@ -24,6 +24,7 @@ open_core(lua_State *L) {
     core_open_pause(L);
     core_open_json(L);
     core_open_metrics(L);
+    core_open_pprof(L);
     luaopen_lunalloc_workload(L);
     lua_setfield(L, -2, "workload");
     return 1;

@@ -125,6 +125,7 @@ void core_open_hooks(lua_State *L);
 void core_open_pause(lua_State *L);
 void core_open_json(lua_State *L);
 void core_open_metrics(lua_State *L);
+void core_open_pprof(lua_State *L);
 
 /* The workload engine (workload/lua_workload.c): pushes its table. */
 int luaopen_lunalloc_workload(lua_State *L);

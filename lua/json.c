@@ -117,7 +117,7 @@ put(lua_State *L) {
     collected_t *collected = lua_touserdata(L, 2);
     emit_t out;
     lua_settop(L, 1);
-    emit_begin(&out, collect, collected);
+    emit_begin(&out, collected_piece, collected);
     put_value(L, &out, 0);
     emit_end(&out);
     return collected->failed ? luaL_error(L, "json: no memory for the text") : 0;

@@ -98,7 +98,7 @@ metrics(lua_State *L) {
         read_source(L, &sources[i]);
     }
     collected_t text = {0};
-    snapshot_metrics(&all, collect, &text);
+    snapshot_metrics(&all, collected_piece, &text);
     if (text.failed) {
         collected_free(&text);
         return core_fail(L, "ENOMEM", "no memory for the metrics");

@@ -24,7 +24,7 @@ report(lua_State *L) {
     if (target == NULL) {
         return core_not_loaded(L);
     }
-    int error = target->ops->report(target, format_of(opts), opts, collect, &collected);
+    int error = target->ops->report(target, format_of(opts), opts, collected_piece, &collected);
     if (error == 0 && collected.failed) {
         error = target_fail(target, ENOMEM, "no memory for the report");
     }

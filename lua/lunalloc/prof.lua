@@ -2,8 +2,9 @@
 ---
 ---     la.prof.start{ lg_sample = 19 }    la.prof.stop()
 ---     la.prof.top{ by = "stack", min_age = "10s", n = 10 }
----     la.prof.dump "heap.pb.gz"          la.prof.reset()
+---     la.prof.dump "heap.pb.gz"          la.prof.pprof()     la.prof.reset()
 
+local core = require "lunalloc.core"
 local check = require "lunalloc.check"
 local units = require "lunalloc.units"
 
@@ -129,6 +130,32 @@ local function check_grouping(by)
     end
 end
 
+--- The stacks of live blocks with their objects and bytes, as core.pprof() takes them.
+local function weighted_stacks(backend)
+    local groups, list = {}, {}
+    for sample in each_sample(backend) do
+        local key = keys.stack(sample)
+        local group = groups[key]
+        if not group then
+            group = { sample.stack, 0.0, 0.0 }
+            groups[key] = group
+            list[#list + 1] = group
+        end
+        group[2] = group[2] + sample.weight
+        group[3] = group[3] + sample.weight * sample.size
+    end
+    for _, group in ipairs(list) do
+        group[2], group[3] = math.floor(group[2] + 0.5), math.floor(group[3] + 0.5)
+    end
+    return list
+end
+
+--- The mappings of a process, "self" or a pid, as the system lists them; "" if it does not.
+local function mappings_of(process)
+    local file <close> = io.open(("/proc/%s/maps"):format(process))
+    return file and file:read("a") or ""
+end
+
 local prof = {}
 
 --- Adds the functions to `api`.
@@ -193,6 +220,20 @@ function prof.install(api, backend)
             return nil, message, code
         end
         return finish(collect(backend, by, min_age, stats.time), options.n or 10)
+    end
+
+    --- The profile of live blocks as pprof's protocol buffer: a string. Unlike dump(), it writes nothing in the process.
+    function api.prof.pprof()
+        local active, message, code = backend.get "prof.active"
+        if active == nil then
+            return nil, message, code
+        end
+        local stacks = weighted_stacks(backend)
+        if not active and #stacks == 0 then
+            return nil, "prof.pprof: nothing is sampled: the profiler is off, and prof.start() switches it on", "EAGAIN"
+        end
+        local lg_sample = backend.get "prof.lg_sample" or 0
+        return core.pprof(stacks, mappings_of(api.pid or "self"), 1 << lg_sample, os.time() * 1000000000)
     end
 end
 

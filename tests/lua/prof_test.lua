@@ -220,3 +220,17 @@ test("misuse raises", function()
         la.prof.start { rate = 1 }
     end)
 end)
+
+test("a profile for pprof as a string", function()
+    la.prof.reset()
+    test.fails("EAGAIN", "the profiler is off", la.prof.pprof())
+    assert(la.prof.start { lg_sample = 0 })
+    local buffer <close> = la.buffer(70000)
+    local profile = assert(la.prof.pprof())
+    test.equal(la.prof.stop(), true)
+    test.match(profile, "^\x32\0") -- the first string is empty
+    for _, text in ipairs { "inuse_objects", "inuse_space", "core%.so" } do
+        test.match(profile, text)
+    end
+    test.equal(buffer:size(), 70000)
+end)
