@@ -42,7 +42,7 @@ LINKED       := base os extent arena thread api control observe
 LATE_SRC     := $(wildcard $(patsubst %,src/%.c,base/nearest base/units os/cfi os/file_* os/gzip_* os/process_* \
                    os/unwind_* arena/arena_check arena/arenas_reset arena/shards extent/guard extent/page_check \
                    thread/byte_counters thread/flags thread/quarantine thread/tcaches control/class_ranges control/wire \
-                   observe/threads api/control \
+                   observe/history observe/threads control/ctl_mark api/control \
                    api/cxx api/entry api/extended api/glibc api/print))
 EARLY_SRC    := $(filter-out $(LATE_SRC),$(wildcard $(LINKED:%=src/%/*.c)))
 LIB_SRC      := $(filter-out $(EXCLUDED),$(EARLY_SRC) $(LATE_SRC))

@@ -439,6 +439,42 @@ typedef struct {
  * without /proc. */
 LUNALLOC_API int lunalloc_reconcile(lunalloc_reconciliation_t *out);
 
+/*
+ * The last ten minutes: figures of the process, one moment a second, and marks where settings were changed. They are
+ * kept while the agent runs, from its first second on; in the child of a fork they begin anew. Start with a zeroed
+ * cursor. Each call copies up to n of them, oldest first, and returns how many; 0 if there are no more now. A cursor
+ * that is kept returns what has been added since. Allocates nothing; no lock is held on return.
+ */
+#define LUNALLOC_ABSENT     UINT64_MAX /* a figure that the system did not tell */
+#define LUNALLOC_MARK_NAME  96
+#define LUNALLOC_MARK_VALUE 88
+
+typedef struct {
+    uint64_t time; /* monotonic clock, ns */
+    uint64_t rss;  /* bytes, here and below */
+    uint64_t allocated;
+    uint64_t active;
+    uint64_t dirty;
+    uint64_t muzzy;
+    uint64_t retained;
+    uint64_t requests; /* cumulative: allocation requests */
+    uint64_t faults;   /* cumulative: page faults of the process */
+} lunalloc_moment_t;
+
+/* A control was written, or an action done: by name, but none of thread.* and not epoch. */
+typedef struct {
+    uint64_t time;                   /* monotonic clock, ns */
+    char name[LUNALLOC_MARK_NAME];   /* "arena.0.dirty_decay_ms" */
+    char value[LUNALLOC_MARK_VALUE]; /* as text, cut to fit; "" for an action */
+} lunalloc_mark_t;
+
+typedef struct {
+    uint64_t next; /* private */
+} lunalloc_history_cursor_t;
+
+LUNALLOC_API size_t lunalloc_moments(lunalloc_history_cursor_t *cursor, lunalloc_moment_t *out, size_t n);
+LUNALLOC_API size_t lunalloc_marks(lunalloc_history_cursor_t *cursor, lunalloc_mark_t *out, size_t n);
+
 /* Receives a report in pieces, each of them a terminated string. It may allocate. */
 typedef void lunalloc_write_t(void *opaque, const char *text);
 

@@ -7,6 +7,7 @@
 #include "control/ctl.h"
 #include "control/report.h"
 #include "lunalloc.h"
+#include "observe/history.h"
 #include "observe/prof_table.h"
 #include "observe/stats.h"
 #include "observe/threads.h"
@@ -172,6 +173,16 @@ size_t
 lunalloc_threads(lunalloc_thread_cursor_t *cursor, lunalloc_thread_t *out, size_t n) {
     init_boot();
     return threads_copy(cursor, out, n);
+}
+
+size_t
+lunalloc_moments(lunalloc_history_cursor_t *cursor, lunalloc_moment_t *out, size_t n) {
+    return history_moments(cursor, out, n);
+}
+
+size_t
+lunalloc_marks(lunalloc_history_cursor_t *cursor, lunalloc_mark_t *out, size_t n) {
+    return history_marks(cursor, out, n);
 }
 
 const char *const *

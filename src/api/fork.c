@@ -10,6 +10,7 @@
 #include "control/background.h"
 #include "extent/metadata.h"
 #include "extent/pagemap.h"
+#include "observe/history.h"
 #include "observe/prof.h"
 #include "observe/prof_dump.h"
 #include "os/pages.h"
@@ -33,6 +34,7 @@ prefork(void) {
     extent_prefork();
     pagemap_prefork();
     prof_prefork();
+    history_prefork();
     metadata_prefork();
     pages_prefork();
     lock_fork_begin();
@@ -43,6 +45,7 @@ postfork(bool child) {
     lock_fork_end();
     pages_postfork(child);
     metadata_postfork(child);
+    history_postfork(child);
     prof_postfork(child);
     pagemap_postfork(child);
     extent_postfork(child);

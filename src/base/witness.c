@@ -10,7 +10,7 @@
 #include <string.h>
 
 lock_role_t role_background, role_threads, role_tcaches, role_arenas, role_decay, role_bin, role_extents,
-    role_descriptors, role_pagemap, role_prof, role_dump, role_metadata;
+    role_descriptors, role_pagemap, role_prof, role_history, role_dump, role_metadata;
 
 #if LUNALLOC_DEBUG
 
@@ -23,7 +23,8 @@ static const char *const names[RANK_COUNT] = {
     [RANK_DIRTY] = "dirty",       [RANK_MUZZY] = "muzzy",
     [RANK_RETAINED] = "retained", [RANK_DESCRIPTORS] = "descriptors",
     [RANK_PAGEMAP] = "pagemap",   [RANK_PROF] = "prof",
-    [RANK_METADATA] = "metadata", [RANK_REGIONS] = "regions",
+    [RANK_HISTORY] = "history",   [RANK_METADATA] = "metadata",
+    [RANK_REGIONS] = "regions",
 };
 
 static __thread uint16_t held[RANK_COUNT] __attribute__((tls_model("initial-exec")));

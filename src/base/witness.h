@@ -40,6 +40,7 @@ typedef enum {
     RANK_DESCRIPTORS,
     RANK_PAGEMAP,
     RANK_PROF,
+    RANK_HISTORY,
     RANK_METADATA,
     RANK_REGIONS, /* os/pages_regions.c */
     RANK_COUNT
@@ -68,7 +69,7 @@ typedef struct CAPABILITY("mutex") {
 } lock_role_t;
 
 extern lock_role_t role_background, role_threads, role_tcaches, role_arenas, role_decay, role_bin, role_extents,
-    role_descriptors, role_pagemap, role_prof, role_dump, role_metadata;
+    role_descriptors, role_pagemap, role_prof, role_history, role_dump, role_metadata;
 
 /* ---- the witness ---- */
 

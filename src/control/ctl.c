@@ -6,6 +6,7 @@
  */
 #include "control/ctl.h"
 
+#include "control/ctl_mark.h"
 #include "control/ctl_unsupported.h"
 #include "control/text.h"
 
@@ -47,6 +48,16 @@ ctl_write(ctl_call_t *call) {
     int error = ctl_run(call->row->write, call);
     if (error == 0) {
         ctl_set_live(call);
+        ctl_mark(call);
+    }
+    return error;
+}
+
+int
+ctl_perform(ctl_call_t *call) {
+    int error = ctl_run(call->row->write, call);
+    if (error == 0 && !ctl_has(call->row, ctl_exchanges)) {
+        ctl_mark(call);
     }
     return error;
 }
@@ -290,7 +301,7 @@ write_resolved(ctl_call_t *call, const lunalloc_value_t *value, failure_t *failu
     }
     call->given = given;
     *failure = failed_handler;
-    return given ? write_value(call, value, failure) : ctl_run(row->write, call);
+    return given ? write_value(call, value, failure) : ctl_perform(call);
 }
 
 int

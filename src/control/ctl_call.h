@@ -58,6 +58,9 @@ bool ctl_in_range(const ctl_row_t *row, const lunalloc_value_t *value);
  * range; else as the handler. */
 int ctl_write(ctl_call_t *call);
 
+/* Runs `write` of a row that takes no value: an action is done, an exchange carried out. */
+int ctl_perform(ctl_call_t *call);
+
 /* The counter at an offset of a structure. */
 static inline uint64_t
 ctl_field_at(const void *structure, uintptr_t offset) {

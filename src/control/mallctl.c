@@ -201,7 +201,7 @@ access_any(ctl_name_t *name, const ctl_io_t *io) {
     call->io = io;
     call->given = false;
     if (ctl_has(row, ctl_exchanges) || row->type == LUNALLOC_VOID || (!writes && ctl_has(row, ctl_performs))) {
-        return ctl_run(row->write, call);
+        return ctl_perform(call);
     }
     return exchange_values(call, io, reads, writes);
 }

@@ -36,6 +36,11 @@ bool process_memory(process_memory_t *out);
  * not mapped. */
 size_t process_resident(const void *addr, size_t size);
 
+/* Bytes that are resident, and page faults so far; quick, to be asked again and again. False where the system does not
+ * tell: then nothing is written. */
+bool process_rss(uint64_t *rss);
+bool process_faults(uint64_t *faults);
+
 /* Calls visit for each line of /proc/self/maps, terminated and without its newline; for none where the system has no
  * such file. buf holds the lines; of a line that does not fit, only the end is passed. */
 typedef void process_visit_line_t(const char *line, void *context);

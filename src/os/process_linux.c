@@ -11,6 +11,7 @@
 
 #include <fcntl.h>
 #include <string.h>
+#include <sys/resource.h>
 
 /* Bytes of /proc/self/smaps_rollup: some 25 lines. */
 #define ROLLUP_MAX 4096
@@ -73,6 +74,30 @@ process_memory(process_memory_t *out) {
         .swap = rollup_field(text, "\nSwap:"),
     };
     return len > 0;
+}
+
+/* statm: pages of address space, then pages that are resident. */
+bool
+process_rss(uint64_t *rss) {
+    char text[128];
+    const char *at = text;
+    if (system_read_file("/proc/self/statm", text, sizeof text) == 0) {
+        return false;
+    }
+    take_number(&at);
+    at += *at == ' ';
+    *rss = take_number(&at) * pages_size();
+    return true;
+}
+
+bool
+process_faults(uint64_t *faults) {
+    struct rusage usage;
+    if (CALL(SYS_getrusage, RUSAGE_SELF, &usage) != 0) {
+        return false;
+    }
+    *faults = (uint64_t)usage.ru_minflt + (uint64_t)usage.ru_majflt;
+    return true;
 }
 
 /* For at most MINCORE_PAGES pages. */

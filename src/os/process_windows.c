@@ -27,6 +27,18 @@ process_memory(process_memory_t *out) {
     return false;
 }
 
+bool
+process_rss(uint64_t *rss) {
+    (void)rss;
+    return false;
+}
+
+bool
+process_faults(uint64_t *faults) {
+    (void)faults;
+    return false;
+}
+
 size_t
 process_resident(const void *addr, size_t size) {
     (void)addr;
