@@ -154,6 +154,30 @@ bin_take_empty(bin_t *bin) {
     return NULL;
 }
 
+extent_t *
+bin_oldest_of(bin_t *bin, uint32_t bucket) {
+    return has_slabs(bin, bucket) ? container_of(bin->nonfull[bucket].prev, extent_t, link) : NULL;
+}
+
+bool
+bin_is_oldest(bin_t *bin, uint32_t bucket, const extent_t *slab) {
+    bin_lock(bin);
+    bool oldest = bin_oldest_of(bin, bucket) == slab;
+    bin_unlock(bin);
+    return oldest;
+}
+
+void
+bin_requeue(bin_t *bin, extent_t *slab, uint32_t taken) {
+    counter_add(&bin->regs_taken, taken);
+    bin_leave_bucket(bin, slab);
+    if (atomic_get(&slab->nfree) > 0) {
+        bin_enter_bucket(bin, slab);
+    } else {
+        slab->limit = LIMIT_FULL;
+    }
+}
+
 void
 bin_forget(bin_t *bin, extent_t *slab) {
     uint32_t nfree = atomic_get(&slab->nfree);

@@ -71,6 +71,11 @@ void bin_rebucket(bin_t *bin, extent_t *slab, list_t *emptied) REQUIRES(role_bin
 void bin_retire(bin_t *bin) REQUIRES(role_bin);
 /* Retires the current slab, and takes an empty slab out of the bin; NULL if there is none. */
 extent_t *bin_take_empty(bin_t *bin) REQUIRES(role_bin);
+/* For slab_pages.h: the slab that entered a bucket first, NULL if the bucket is empty; and whether it is this one. */
+extent_t *bin_oldest_of(bin_t *bin, uint32_t bucket) REQUIRES(role_bin);
+bool bin_is_oldest(bin_t *bin, uint32_t bucket, const extent_t *slab) EXCLUDES(role_bin);
+/* Puts a slab of a bucket in front of the bucket for its nfree, after `taken` of its regions were taken. */
+void bin_requeue(bin_t *bin, extent_t *slab, uint32_t taken) REQUIRES(role_bin);
 /* Takes a slab out of the bin, live regions and all: these count as freed. */
 void bin_forget(bin_t *bin, extent_t *slab) REQUIRES(role_bin);
 /* Frees the first of n pointers, which points into the slab, and perhaps some that follow. Returns how many: the caller

@@ -1,6 +1,8 @@
 /* ctl_arena.c -- arena.<i>.*: decay, limits, hooks, guards, huge pages, actions. */
 #include "control/ctl_arena.h"
 
+#include "arena/arenas_bind.h"
+#include "arena/slab_pages.h"
 #include "control/ctl_args.h"
 #include "control/ctl_option.h"
 #include "extent/decay_pass.h"
@@ -249,10 +251,25 @@ clear_arena(const ctl_call_t *call, arena_action_t action) {
     return clear_error(call, action, error);
 }
 
+/* A thread is bound to a manual arena meanwhile, so that nobody resets it. */
+static void
+purge_slabs(arena_t *arena) {
+    bool manual = atomic_get(&arena->manual);
+    arena_t *bound = manual ? arenas_bind_to(arena->index) : arena;
+    if (bound != NULL) {
+        arena_purge_slabs(bound);
+    }
+    if (bound != NULL && manual) {
+        arenas_unbind(bound);
+    }
+}
+
 static void
 give_back(arena_t *arena, arena_action_t action) {
     if (action == ARENA_PURGE) {
         pa_purge_all(&arena->pages);
+    } else if (action == ARENA_PURGE_SLABS) {
+        purge_slabs(arena);
     } else {
         pa_decay(&arena->pages, clock_ns());
     }

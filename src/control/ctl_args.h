@@ -9,6 +9,7 @@
 typedef enum {
     ARENA_DECAY,
     ARENA_PURGE,
+    ARENA_PURGE_SLABS,
     ARENA_RESET,
     ARENA_DESTROY
 } arena_action_t;

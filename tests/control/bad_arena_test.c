@@ -84,8 +84,9 @@ assert_get_fails(const char *name, int expected, const char *part) {
 static const struct {
     const char *name;
     const char *value;
-} writes[] = {{"dirty_decay_ms", "1"}, {"muzzy_decay_ms", "1"}, {"dirty_max", "1M"}, {"decay", NULL},  {"purge", NULL},
-              {"reset", NULL},         {"destroy", NULL},       {"guard", "true"},   {"thp", "always"}};
+} writes[] = {{"dirty_decay_ms", "1"}, {"muzzy_decay_ms", "1"}, {"dirty_max", "1M"}, {"decay", NULL},
+              {"purge", NULL},         {"purge_slabs", NULL},   {"reset", NULL},     {"destroy", NULL},
+              {"guard", "true"},       {"thp", "always"}};
 
 static const char *const reads[] = {"dirty_decay_ms", "muzzy_decay_ms", "dirty_max", "extent_hooks", "guard", "thp"};
 static const char *const stats[] = {"active", "nthreads", "bins.0.curregs", "lextents.0.nmalloc"};

@@ -68,6 +68,7 @@ test_read_and_write(void **state) {
     assert_int_equal(get_ssize("arena.0.dirty_decay_ms"), 1234);
     assert_int_equal(set_ssize("arena.0.dirty_decay_ms", before), 0);
     assert_int_equal(mallctl("arena.0.purge", NULL, NULL, NULL, 0), 0);
+    assert_int_equal(mallctl("arena.4096.purge_slabs", NULL, NULL, NULL, 0), 0);
 }
 
 /* ---- epochs ---- */

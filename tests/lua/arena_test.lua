@@ -187,3 +187,35 @@ test("the number of automatic arenas", function()
     test.equal(la.get "arenas.nauto", 8)
     assert(la.set("arenas.nauto", nauto))
 end)
+
+test("purge_slabs gives back pages of slabs in part use", function()
+    local blocks, kept = {}, {}
+    for i = 1, 20000 do
+        blocks[i] = la.buffer(448)
+        blocks[i]:fill(7)
+    end
+    for i, block in ipairs(blocks) do
+        if i % 18 == 0 then
+            kept[#kept + 1] = block
+        else
+            block:free()
+        end
+    end
+    la.set "thread.tcache.flush"
+    local index = la.get "thread.arena"
+    local before, purged = la.reconcile().active.resident, la.arena(index):stats().purged
+    test.equal(la.set(("arena.%d.purge_slabs"):format(index)), true)
+    local given = la.arena(index):stats().purged - purged
+    test.equal(given > 2 << 20, true, "counted " .. given)
+    test.equal(before - la.reconcile().active.resident > given // 2, true, "resident")
+    for _, block in ipairs(kept) do
+        block:free()
+    end
+end)
+
+test("purge_slabs takes a manual arena, which can be destroyed afterwards", function()
+    local arena = assert(la.arena.create {})
+    test.equal(la.set(("arena.%d.purge_slabs"):format(arena.index)), true)
+    test.equal(arena:stats().nthreads, 0)
+    test.equal(arena:destroy(), true)
+end)

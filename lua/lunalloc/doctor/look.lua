@@ -1,0 +1,240 @@
+--- What the doctor looks at: figures of one process, read once, and watched for a while.
+---
+---     look = look.new(api, options)
+---     look.first, look.last     snapshots at the beginning and at the end of the watch; equal if there was none
+---     look.least[i].dirty       fewest bytes of arena i's dirty (muzzy) pages in any of the snapshots
+---     look.threads_before  look.threads_after    the threads at these times; nil if they cannot be listed
+---     look.rss  look.state      resident memory; la.reconcile(), or nil
+---     look:value(name)          a control, or nil
+---     look:change(name)         what a control that was watched changed by; look:before(name), look:after(name)
+---     look:proc(file)           the text of /proc/PID/file, or nil
+---     look:is_much(bytes)       is it worth a finding?
+---     look:find{...}            adds a finding
+---     look:miss(what, why)      notes what could not be looked at
+---
+--- Only public functions of `api` and files of /proc are used, so it works on every target. What a target cannot tell
+--- is nil, and a note says so.
+
+local core = require "lunalloc.core"
+local limits = require "lunalloc.doctor.limits"
+local units = require "lunalloc.units"
+
+local Look = {}
+Look.__index = Look
+
+-- ---- readings ------------------------------------------------------------------------------------------------------
+
+--- The value of a control; nil if the target has none of that name, or cannot tell.
+function Look:value(name)
+    local value = self.values[name]
+    if value == nil then
+        value = self.api.get(name)
+        self.values[name] = value
+    end
+    return value
+end
+
+--- The text of a file of the process's folder in /proc; nil if there is none, as of a core, or it may not be read.
+function Look:proc(name)
+    if not self.folder then
+        return nil
+    end
+    local file <close> = io.open(self.folder .. name, "rb")
+    return file and file:read "a"
+end
+
+--- Bytes of a line such as "VmSize:   1234 kB" of a file in /proc.
+function Look:kib(name, field)
+    local text = self:proc(name)
+    local kib = text and text:match(field .. ":%s*(%d+) kB")
+    return kib and kib * 1024
+end
+
+--- Bytes that are resident, of the allocator's pages in a state: as many of `bytes` as the system has of all of them.
+function Look:resident(state, bytes)
+    local pages = self.state and self.state[state]
+    if not pages or pages.counted == 0 then
+        return bytes
+    end
+    return math.floor(bytes * math.min(1.0, pages.resident / pages.counted))
+end
+
+--- Is this much memory, for this process?
+function Look:is_much(bytes)
+    return bytes >= limits.bytes and bytes >= limits.share * self.rss
+end
+
+--- How long the process was watched: "1 s", "60 s".
+function Look:watch_text()
+    return self.watched > 0 and units.human_time(self.watched * 1e9) or "no time (there is only one picture)"
+end
+
+--- The call that a person types at the prompt: `api`'s name, then the rest.
+function Look:call(format, ...)
+    return self.name .. "." .. format:format(...)
+end
+
+--- The value of a control that a check watches, at the beginning and at the end; nil if it cannot be read.
+function Look:before(name)
+    return self.at_begin[name]
+end
+
+function Look:after(name)
+    return self.at_end[name]
+end
+
+function Look:change(name)
+    local before, after = self.at_begin[name], self.at_end[name]
+    return before and after and after - before
+end
+
+-- ---- results -------------------------------------------------------------------------------------------------------
+
+--- Adds a finding: kind, bytes, what, cause, where, gives_back, remedy = { text =, apply = }.
+function Look:find(finding)
+    finding.gives_back = finding.gives_back or 0
+    finding.where = finding.where or "process"
+    self.findings[#self.findings + 1] = finding
+    return finding
+end
+
+--- Notes that something could not be looked at.
+function Look:miss(what, why)
+    self.notes[#self.notes + 1] = ("%s: not looked at: %s"):format(what, why)
+end
+
+--- Marks bytes of an arena's state as explained by a finding, so that no other finding counts them again.
+function Look:claim(arena, state, bytes)
+    local claimed = self.claimed[arena] or { dirty = 0, muzzy = 0 }
+    claimed[state] = claimed[state] + bytes
+    self.claimed[arena] = claimed
+end
+
+--- Bytes of an arena's state that stayed during the watch, and that no finding explains yet.
+function Look:unclaimed(arena, state)
+    local claimed = self.claimed[arena]
+    return math.max(0, self.least[arena][state] - (claimed and claimed[state] or 0))
+end
+
+-- ---- the watch -----------------------------------------------------------------------------------------------------
+
+local function note_least(least, snapshot)
+    for index, row in pairs(snapshot.arenas) do
+        local known = least[index] or { dirty = math.huge, muzzy = math.huge }
+        known.dirty, known.muzzy = math.min(known.dirty, row.dirty), math.min(known.muzzy, row.muzzy)
+        least[index] = known
+    end
+end
+
+--- The values of these controls now. Names that this process does not have are left out.
+local function read_all(api, names)
+    local values = {}
+    for _, name in ipairs(names) do
+        values[name] = api.get(name)
+    end
+    return values
+end
+
+--- Takes snapshots for some seconds. nil, message, code if the target is lost.
+local function take_pictures(look, seconds)
+    local pictures = seconds > 0 and limits.pictures or 1
+    for i = 1, pictures do
+        if i > 1 then
+            core.pause(seconds / (pictures - 1))
+        end
+        local snapshot, message, code = look.api.stats()
+        if not snapshot then
+            return nil, message, code
+        end
+        look.first, look.last = look.first or snapshot, snapshot
+        note_least(look.least, snapshot)
+    end
+    look.seconds = (look.last - look.first).seconds
+    return true
+end
+
+--- Watches the process: snapshots, and these controls at the beginning and at the end.
+local function watch(look, seconds, names)
+    look.at_begin, look.threads_before = read_all(look.api, names), look.api.threads and look.api.threads()
+    local ok, message, code = take_pictures(look, seconds)
+    look.at_end, look.threads_after = read_all(look.api, names), look.api.threads and look.api.threads()
+    return ok, message, code
+end
+
+--- Fewest bytes of dirty pages in all arenas in the latest part of the agent's history, and how many seconds it has.
+local function history_least(api)
+    local history = api.history and api.history()
+    local moments = history and history.moments or history
+    local newest = moments and moments[#moments]
+    if not newest or not newest.dirty then
+        return nil
+    end
+    local least, seconds = math.huge, 0
+    for i = #moments, 1, -1 do
+        local age = (newest.time - moments[i].time) / 1e9
+        if age > limits.history then
+            break
+        end
+        least, seconds = math.min(least, moments[i].dirty), age
+    end
+    return least, seconds
+end
+
+--- A process that breathes more slowly than the doctor watches: the history has the fewest dirty pages.
+local function use_history(look)
+    local least, seconds = history_least(look.api)
+    if not least then
+        return
+    end
+    local sum = 0
+    for _, known in pairs(look.least) do
+        sum = sum + known.dirty
+    end
+    look.watched = math.max(look.watched, seconds)
+    if sum > least then
+        for _, known in pairs(look.least) do
+            known.dirty = math.floor(known.dirty * least / sum)
+        end
+    end
+end
+
+-- ---- making one ----------------------------------------------------------------------------------------------------
+
+--- Resident memory of the process; without /proc, what the allocator itself keeps resident.
+local function read_rss(look)
+    look.state = look.api.reconcile()
+    if look.state then
+        return look.state.rss
+    end
+    look:miss("resident memory", "this way to the process cannot read it; the allocator's own figure is used")
+    return look.last.resident
+end
+
+--- Where /proc has the process: nil of a core.
+local function folder_of(api)
+    if api.way == "core" then
+        return nil
+    end
+    return ("/proc/%s/"):format(api.pid or "self")
+end
+
+local look = {}
+
+--- Watches the process of `api` for `seconds`, and these controls. nil, message, code if it is lost.
+function look.new(api, seconds, names)
+    local self = setmetatable({ api = api, name = api.pid and "t" or "la", folder = folder_of(api), values = {},
+        findings = {}, notes = {}, claimed = {}, least = {}, watched = seconds }, Look)
+    if api.way == "core" then
+        seconds, self.watched = 0, 0
+    end
+    local ok, message, code = watch(self, seconds, names)
+    if not ok then
+        return nil, message, code
+    end
+    self.rss = read_rss(self)
+    use_history(self)
+    self.classes = api.sizeclasses()
+    return self
+end
+
+return look

@@ -1,0 +1,167 @@
+--- Fragmentation: slabs of a class that are mostly free, but for an object or two that keep each of them.
+---
+--- Bytes are those of free regions, by statistics. How many of the pages are wholly free, and can be given back, is
+--- estimated from the number of free regions in each slab, as if the objects in use were spread evenly.
+
+local limits = require "lunalloc.doctor.limits"
+local units = require "lunalloc.units"
+
+local slabs = {}
+
+local human = units.human
+
+-- ---- what is fragmented --------------------------------------------------------------------------------------------
+
+--- Free bytes, slabs and regions in use of each class in each arena: { [szind] = { free =, slabs =, used =, ... } }.
+local function by_class(look)
+    local list = {}
+    for _, arena in ipairs(look.api.arenas() or {}) do
+        local stats = arena:stats()
+        for szind, row in pairs(stats and stats.classes or {}) do
+            local class = look.classes[szind + 1]
+            if class.nregs > 0 and row.nslabs > 0 then
+                local entry = list[szind] or { class = class, free = 0, slabs = 0, used = 0, arenas = {} }
+                local used = math.min(row.curregs, row.nslabs * class.nregs)
+                entry.free = entry.free + (row.nslabs * class.nregs - used) * class.size
+                entry.slabs, entry.used = entry.slabs + row.nslabs, entry.used + used
+                entry.arenas[#entry.arenas + 1] = arena.index
+                list[szind] = entry
+            end
+        end
+    end
+    return list
+end
+
+--- Objects in caches keep slabs, too, but that is a matter of the caches.
+local function cached_objects(look, szind)
+    local row = look.last.classes[szind]
+    return row and row.cached or 0
+end
+
+local function used_share(entry)
+    return entry.used / (entry.slabs * entry.class.nregs)
+end
+
+--- True if few regions of the class are in use, at the end of the watch and at its beginning, and not by caches.
+local function is_fragmented(look, szind, entry)
+    local before = look.first.classes[szind]
+    local regions = before.nslabs * entry.class.nregs
+    return used_share(entry) < limits.used_share and cached_objects(look, szind) < entry.used / 2
+        and regions > 0 and before.curregs / regions < limits.used_share
+end
+
+-- ---- what a purge of slabs returns ---------------------------------------------------------------------------------
+
+--- Probability that no region in use touches a page, if `free` of `regions` are free and `touching` lie in the page.
+local function page_is_free(free, regions, touching)
+    local p = 1.0
+    for i = 0, touching - 1 do
+        p = p * math.max(0, free - i) / math.max(1, regions - i)
+    end
+    return p
+end
+
+--- How many regions a page has in the mean, whole or in part.
+local function regions_of_page(class, page)
+    return math.min(class.nregs, class.size >= page and 1 + page / class.size or page / class.size + 1)
+end
+
+--- Bytes of wholly free pages in the slabs of a class. Walks the slabs of the class.
+local function free_pages(look, szind, class)
+    local page, bytes = look:value "arenas.page" or 4096, 0.0
+    local touching = class.size % page == 0 and 1 or math.floor(regions_of_page(class, page) + 0.5)
+    for extent in look.api.extents { szind = szind, slab = true, state = "active" } do
+        if extent.nfree > 0 then
+            bytes = bytes + extent.size * page_is_free(extent.nfree, extent.nregs, touching)
+        end
+    end
+    return look:resident("active", math.floor(bytes))
+end
+
+-- ---- who pins it ---------------------------------------------------------------------------------------------------
+
+--- The stack that answers for most of the free regions of a class: its names, and its share; nil without a profile.
+local function main_stack(look, szind, free)
+    if not look.stacks then
+        look.stacks = look.api.waste { by = "stack" } or {}
+    end
+    for _, row in ipairs(look.stacks) do
+        if row.stack and row.szind == szind then
+            return row, math.min(1.0, row.free / math.max(1, free))
+        end
+    end
+end
+
+--- The functions of a stack, innermost first, as many as a line has room for.
+local function stack_text(stack)
+    return table.concat(stack, " < ", 1, math.min(#stack, 4))
+end
+
+-- ---- findings ------------------------------------------------------------------------------------------------------
+
+local function remedy(look)
+    return { text = look:call 'set("arena.4096.purge")',
+        apply = function() return look.api.set "arena.4096.purge" end }
+end
+
+local function share_text(share)
+    for _, word in ipairs { { 1 / 3, "a third" }, { 1 / 4, "a quarter" }, { 1 / 8, "an eighth" }, { 1 / 16,
+        "a sixteenth" } } do
+        if math.abs(share - word[1]) < word[1] * 0.12 then
+            return word[2]
+        end
+    end
+    return ("%.2g %%"):format(share * 100)
+end
+
+local function find_class(look, szind, entry)
+    local class, bytes = entry.class, look:resident("active", entry.free)
+    local pinned, share = main_stack(look, szind, entry.free)
+    local is_pinned = pinned ~= nil and share >= limits.pinned_share
+    look:find { kind = is_pinned and "pinned" or "fragmentation", bytes = bytes,
+        gives_back = free_pages(look, szind, class),
+        what = ("Class %d: %s of the regions of %d slabs is in use; %s are free regions."):format(class.size,
+            share_text(used_share(entry)), entry.slabs, human(bytes)),
+        cause = is_pinned and ("%d %% is kept by objects up to %s old that were allocated at %s."):format(
+            math.floor(share * 100 + 0.5), units.human_time(pinned.oldest * 1e9), stack_text(pinned.stack))
+            or "Objects that live long are spread over many slabs, and a slab with one of them cannot be given back."
+            .. (pinned and "" or " prof.start() tells from now on which code allocates them."),
+        where = ("class %d"):format(class.size), szind = szind, stack = pinned and pinned.stack,
+        remedy = remedy(look) }
+end
+
+--- Classes that are not much each, but together.
+local function find_rest(look, rest)
+    local bytes, gives_back, largest = 0, 0, nil
+    for szind, entry in pairs(rest) do
+        bytes = bytes + look:resident("active", entry.free)
+        largest = (not largest or entry.free > largest.free) and entry or largest
+    end
+    if not look:is_much(bytes) then
+        return
+    end
+    for szind, entry in pairs(rest) do
+        gives_back = gives_back + free_pages(look, szind, entry.class)
+    end
+    look:find { kind = "fragmentation", bytes = bytes, gives_back = gives_back,
+        what = ("%s are free regions of many classes, most of them of class %d, of which %s of the regions is in use.")
+            :format(human(bytes), largest.class.size, share_text(used_share(largest))),
+        cause = "Objects that live long are spread over many slabs, and a slab with one of them cannot be given back.",
+        where = "many classes", remedy = remedy(look) }
+end
+
+function slabs.run(look)
+    local rest = {}
+    for szind, entry in pairs(by_class(look)) do
+        if look.first.classes[szind] and is_fragmented(look, szind, entry) then
+            if look:is_much(look:resident("active", entry.free)) then
+                find_class(look, szind, entry)
+            else
+                rest[szind] = entry
+            end
+        end
+    end
+    find_rest(look, rest)
+end
+
+return slabs

@@ -1,0 +1,129 @@
+--- What the system says: limits of address space, huge pages, and memory that is not the allocator's.
+
+local limits = require "lunalloc.doctor.limits"
+local units = require "lunalloc.units"
+local group = require "lunalloc.doctor.group"
+
+local system = {}
+
+local human = units.human
+
+-- ---- address space -------------------------------------------------------------------------------------------------
+
+--- The soft limit of address space: bytes; nil if there is none.
+local function space_limit(look)
+    local text = look:proc "limits"
+    return text and math.tointeger(text:match "Max address space%s+(%d+)")
+end
+
+local function find_retained(look)
+    local limit, size, retained = space_limit(look), look:kib("status", "VmSize"), look.last.retained
+    if not limit or not size or size < limits.space_share * limit then
+        return
+    end
+    if retained < limits.bytes or retained < limits.share * limit then
+        return
+    end
+    local retain = look:value "opt.retain"
+    look:find { kind = "retained", bytes = retained, gives_back = 0, space = retained,
+        what = ("The limit of address space is %s, and %s are in use: %s of them are retained, without memory behind.")
+            :format(human(limit), human(size), human(retained)),
+        cause = retain and "retain:true keeps free address space for reuse, but the limit (RLIMIT_AS) counts it."
+            or "Free address space between allocations in use cannot be returned; the limit (RLIMIT_AS) counts it.",
+        remedy = { text = retain and "LUNALLOC_CONF=retain:false, at the next start"
+            or look:call('set("arenas.retain_grow_limit", %d)', 2 << 20),
+            apply = not retain and function() return look.api.set("arenas.retain_grow_limit", 2 << 20) end or nil } }
+end
+
+-- ---- huge pages ----------------------------------------------------------------------------------------------------
+
+--- Arenas in the mode thp:always, whose free pages stay in huge pages that are partly used.
+local function find_huge(look)
+    local huge = look:kib("smaps_rollup", "AnonHugePages") or 0
+    local found = group.new()
+    for index in pairs(look.least) do
+        local bytes = look:resident("dirty", look:unclaimed(index, "dirty"))
+        local ms = look:value(("arena.%d.dirty_decay_ms"):format(index)) or -1
+        if ms ~= -1 and bytes > 0 and look:value(("arena.%d.thp"):format(index)) == "always" then
+            found:add(index, bytes)
+        end
+    end
+    if not look:is_much(found.bytes) or huge < found.bytes / 2 then
+        return
+    end
+    for _, arena in ipairs(found) do
+        look:claim(arena.index, "dirty", look.least[arena.index].dirty)
+    end
+    look:find { kind = "huge pages", bytes = found.bytes, gives_back = found.bytes,
+        what = ("%s of free pages in %s stay resident; %s of the process are huge pages, for %s in use."):format(
+            human(found.bytes), found:text(), human(huge), human(look.last.allocated)),
+        cause = "With thp:always, decay returns only whole huge pages, and each of these holds something in use.",
+        where = found:text(),
+        remedy = { text = ("%s; %s"):format(look:call('set("%s", "default")', found:name "thp"),
+            look:call('set("%s")', found:name "purge")),
+            apply = function()
+                return found:set(look.api, "thp", "default") and found:set(look.api, "purge")
+            end } }
+end
+
+--- Pages that the allocator gave back and the system made resident again, since a huge page covers them.
+local function find_refilled(look)
+    local retained = look.state and look.state.retained.resident or 0
+    if not look:is_much(retained) then
+        return
+    end
+    look:find { kind = "huge pages", bytes = retained, gives_back = retained,
+        what = ("%s of pages that were given back are resident again."):format(human(retained)),
+        cause = "The system's huge pages (khugepaged) cover pages in use and their free neighbours.",
+        remedy = { text = ("%s; %s"):format(look:call 'set("arena.4096.thp", "never")',
+            look:call 'set("arena.4096.purge")'),
+            apply = function()
+                return look.api.set("arena.4096.thp", "never") and look.api.set "arena.4096.purge"
+            end } }
+end
+
+-- ---- memory of others ----------------------------------------------------------------------------------------------
+
+--- Programs whose own allocators map memory as a matter of course. For them this is no finding.
+local runtimes <const> = { "python", "java", "node", "ruby", "php", "mono", "dotnet", "beam", "julia", "/go" }
+
+--- The name of such a runtime in the list of the process's mappings; nil if there is none.
+local function runtime_of(maps)
+    for _, word in ipairs(runtimes) do
+        if maps:find("/[^\n]*" .. word .. "[^\n/]*\n") then
+            return word
+        end
+    end
+end
+
+local function find_foreign(look)
+    if not look.state then
+        return look:miss("memory of others", "this way to the process cannot tell what is resident")
+    end
+    local bytes = look.state.unexplained
+    if bytes < limits.foreign_bytes or bytes < limits.foreign_share * look.rss then
+        return
+    end
+    local runtime = runtime_of(look:proc "maps" or "")
+    if runtime then
+        return look:miss(("%s of memory that is not the allocator's"):format(human(bytes)),
+            ("%s maps memory for itself"):format(runtime))
+    end
+    local replaced = look.api.replaced ~= false
+    look:find { kind = "foreign", bytes = bytes, gives_back = 0,
+        what = ("%s of %s resident are not the allocator's, which has %s."):format(human(bytes), human(look.rss),
+            human(look.state.explained)),
+        cause = replaced and "The program, or a library, maps memory itself: stacks, data, mmap, another allocator."
+            or "The library was only loaded beside the program's malloc, which has the program's memory.",
+        remedy = { text = replaced and ("pmap -x %s shows these mappings; no setting reaches them"):format(
+            look.api.pid or "PID") or "start the program with LD_PRELOAD=liblunalloc.so" } }
+end
+
+function system.run(look)
+    find_retained(look)
+    find_huge(look)
+    find_refilled(look)
+    find_foreign(look)
+end
+
+return system
