@@ -78,6 +78,19 @@ target_way(lua_State *L) {
     return 1;
 }
 
+/* check(): true while the target is there; nil, message, code once it is gone */
+static int
+target_check(lua_State *L) {
+    const owner_t *owner = core_check_self(L, CORE_TARGET, "target:check");
+    target_handle_t *handle = owner->handle;
+    int error = handle != NULL ? handle->ops->check(handle) : 0;
+    if (error != 0) {
+        return core_fail_target(L, error, handle);
+    }
+    lua_pushboolean(L, 1);
+    return 1;
+}
+
 /* ---- backends ---- */
 
 void
@@ -102,7 +115,8 @@ core_push_backend(lua_State *L) {
 
 void
 core_open_target_type(lua_State *L) {
-    static const luaL_Reg methods[] = {{"close", target_close}, {"way", target_way}, {NULL, NULL}};
+    static const luaL_Reg methods[] = {
+        {"close", target_close}, {"way", target_way}, {"check", target_check}, {NULL, NULL}};
     static const luaL_Reg metamethods[] = {{"__close", target_close}, {"__gc", target_gc}, {NULL, NULL}};
     core_new_type(L, CORE_TARGET, metamethods, methods);
 }

@@ -124,6 +124,7 @@ void core_open_spelling(lua_State *L);
 void core_open_hooks(lua_State *L);
 void core_open_pause(lua_State *L);
 void core_open_json(lua_State *L);
+void core_open_attach(lua_State *L); /* attach/lua_attach.c */
 void core_open_metrics(lua_State *L);
 void core_open_pprof(lua_State *L);
 

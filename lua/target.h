@@ -84,6 +84,8 @@ struct target_ops {
     int (*symbol)(target_handle_t *target, uintptr_t addr, char *name, size_t size);
 
     /* ---- the handle ---- */
+    /* 0 while the target is there; ESRCH once it is gone. Asks the system, not the target. */
+    int (*check)(target_handle_t *target);
     /* Gives back connections and descriptors; later operations fail with ESRCH. A second call does nothing. The memory
      * of the handle, and what its rows refer to, remains. */
     void (*close)(target_handle_t *target);

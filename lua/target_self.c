@@ -177,6 +177,12 @@ self_symbol(target_handle_t *target, uintptr_t addr, char *name, size_t size) {
 
 /* ---- the handle ---- */
 
+static int
+self_check(target_handle_t *target) {
+    (void)target;
+    return 0;
+}
+
 static void
 self_close(target_handle_t *target) {
     (void)target;
@@ -201,6 +207,7 @@ static const target_ops_t self_ops = {
     .reconcile = self_reconcile,
     .samples = self_samples,
     .symbol = self_symbol,
+    .check = self_check,
     .close = self_close,
 };
 

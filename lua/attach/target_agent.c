@@ -358,6 +358,16 @@ agent_symbol(target_handle_t *target, uintptr_t addr, char *name, size_t size) {
 
 /* ---- the handle ---- */
 
+static int
+agent_check(target_handle_t *target) {
+    agent_t *agent = (agent_t *)target;
+    if (agent->channel == NULL) {
+        return target_fail(target, ESRCH, "this target was closed");
+    }
+    int error = process_check(agent->process);
+    return error == 0 ? 0 : target_fail(target, error, "%s", process_memory(agent->process)->message);
+}
+
 static void
 agent_close(target_handle_t *target) {
     agent_t *agent = (agent_t *)target;
@@ -395,6 +405,7 @@ static const target_ops_t agent_ops = {
     .reconcile = agent_reconcile,
     .samples = agent_samples,
     .symbol = agent_symbol,
+    .check = agent_check,
     .close = agent_close,
     .free = agent_free,
 };

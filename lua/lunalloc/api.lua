@@ -15,7 +15,7 @@
 
 local api = {}
 
-local parts = { "settings", "extents", "arena", "stats", "prof", "waste" }
+local parts = { "settings", "extents", "arena", "stats", "prof", "waste", "attach" }
 
 function api.new(backend)
     local new = {

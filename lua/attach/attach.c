@@ -1,0 +1,248 @@
+/* attach.c -- see attach.h. */
+#include "attach/attach.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "attach/channel.h"
+#include "attach/target_agent.h"
+#include "attach/target_memory.h"
+
+enum {
+    LOOK_MS = 1 /* how often it is looked whether the agent listens */
+};
+
+/* ---- surveying ---- */
+
+/* A child of fork has a copy of its parent's structure until its own fork handler has run. */
+static bool
+listens(const attach_survey_t *survey) {
+    return survey->target.agent == AGENT_LISTENS && survey->target.pid == (uint32_t)survey->info.inner_pid;
+}
+
+__attribute__((format(printf, 3, 4))) static void
+choose(attach_survey_t *survey, attach_way_t way, const char *format, ...) {
+    va_list args;
+    va_start(args, format);
+    vsnprintf(survey->why, sizeof(survey->why), format, args);
+    va_end(args);
+    survey->way = way;
+}
+
+/* Of a process that runs lunalloc. */
+static void
+choose_way(process_t *process, attach_survey_t *survey) {
+    const char *title = process_title(process);
+    char state = survey->info.state;
+    if (survey->target.booted == 0) {
+        choose(survey, ATTACH_ANY, "%s has not allocated anything with lunalloc yet", title);
+    } else if (state == 'T' || state == 't') {
+        choose(survey, ATTACH_MEMORY, "%s is stopped by a %s", title, state == 'T' ? "signal" : "debugger");
+    } else if (listens(survey)) {
+        choose(survey, ATTACH_AGENT, "%s", "");
+    } else if (survey->target.agent == AGENT_NEVER) {
+        choose(survey, ATTACH_MEMORY, "%s allows no agent: opt.agent is 'never', or it has more rights than its user",
+               title);
+    } else if (survey->info.filtered) {
+        choose(survey, ATTACH_MEMORY,
+               "%s has a seccomp filter, which may end it when an agent starts: force = true starts one all the same",
+               title);
+    } else {
+        choose(survey, ATTACH_REQUEST, "%s has no agent yet", title);
+    }
+}
+
+int
+attach_survey(process_t *process, attach_survey_t *survey) {
+    memory_t *memory = process_memory(process);
+    *survey = (attach_survey_t){0};
+    int error = process_info(process, &survey->info);
+    if (error != 0) {
+        return error;
+    }
+    survey->error = find_target(memory, process_title(process), &survey->addr, &survey->target);
+    survey->found = survey->error == 0;
+    if (survey->found) {
+        choose_way(process, survey);
+    } else {
+        choose(survey, ATTACH_ANY, "%s", memory->message);
+    }
+    return survey->error == ESRCH ? ESRCH : 0;
+}
+
+/* ---- agent ---- */
+
+/* The target takes over the process if this succeeds. */
+static int
+connect_agent(process_t *process, const char *path, int timeout_ms, target_handle_t **out) {
+    channel_t *channel;
+    int error = channel_open(process, path, timeout_ms, &channel);
+    if (error != 0) {
+        return error;
+    }
+    *out = target_agent_open(process, channel);
+    if (*out == NULL) {
+        channel_close(channel);
+        return memory_fail(process_memory(process), ENOMEM, "no memory for a target");
+    }
+    return 0;
+}
+
+static int
+attach_agent(process_t *process, const attach_survey_t *survey, const attach_options_t *options,
+             target_handle_t **out) {
+    if (!listens(survey)) {
+        return memory_fail(process_memory(process), EAGAIN, "%s has no agent that listens: way = 'request' starts one",
+                           process_title(process));
+    }
+    return connect_agent(process, survey->target.socket, options->timeout_ms, out);
+}
+
+/* ---- request ---- */
+
+static int
+write_request(process_t *process, uint64_t addr) {
+    memory_t *memory = process_memory(process);
+    uint32_t requests;
+    int error = memory->ops->read(memory, addr, &requests, sizeof(requests));
+    requests++;
+    return error != 0 ? error : memory->ops->write(memory, addr, &requests, sizeof(requests));
+}
+
+/* Why no agent may be requested. 0 if one may. */
+static int
+check_request(process_t *process, const attach_survey_t *survey, bool force) {
+    memory_t *memory = process_memory(process);
+    if (survey->target.booted == 0 || survey->info.state == 'T' || survey->info.state == 't') {
+        return memory_fail(memory, EAGAIN, "%s: it cannot start an agent now", survey->why);
+    }
+    if (survey->target.agent == AGENT_NEVER || (survey->info.filtered && !force)) {
+        return memory_fail(memory, EPERM, "%s", survey->why);
+    }
+    return 0;
+}
+
+static int
+fail_start(process_t *process, const target_t *now, int wait_ms) {
+    memory_t *memory = process_memory(process);
+    const char *title = process_title(process);
+    switch (now->agent) {
+    case AGENT_FAILED:
+        return memory_fail(memory, EAGAIN, "the agent of %s could not start: %s", title, strerror((int)now->error));
+    case AGENT_NEVER:
+        return memory_fail(memory, EPERM, "%s allows no agent", title);
+    case AGENT_STARTING:
+        return memory_fail(memory, ETIMEDOUT, "the agent of %s is still starting after %d ms", title, wait_ms);
+    default:
+        return memory_fail(memory, ETIMEDOUT,
+                           "%s has not started an agent within %d ms: a thread does when it next "
+                           "allocates, and it may be idle",
+                           title, wait_ms);
+    }
+}
+
+/* Waits until the agent listens; looks often at first. */
+static int
+await_agent(process_t *process, attach_survey_t *survey, int wait_ms) {
+    memory_t *memory = process_memory(process);
+    for (int waited = 0; !listens(survey); waited += LOOK_MS) {
+        if (waited > wait_ms || survey->target.agent == AGENT_NEVER) {
+            return fail_start(process, &survey->target, wait_ms);
+        }
+        poll(NULL, 0, LOOK_MS);
+        int error = find_target_again(memory, process_title(process), survey->addr, &survey->target);
+        if (error != 0) {
+            return error;
+        }
+    }
+    return 0;
+}
+
+static int
+attach_request(process_t *process, attach_survey_t *survey, const attach_options_t *options, target_handle_t **out) {
+    int error = 0;
+    if (!listens(survey)) {
+        error = check_request(process, survey, options->force);
+        if (error == 0) {
+            error = write_request(process, survey->target.requests);
+        }
+        if (error == 0) {
+            error = await_agent(process, survey, options->wait_ms);
+        }
+    }
+    return error != 0 ? error : connect_agent(process, survey->target.socket, options->timeout_ms, out);
+}
+
+/* ---- any ---- */
+
+/* Obstacles that reading alone goes around. */
+static bool
+is_passable(int error) {
+    return error != 0 && error != ESRCH && error != ENOMEM && error != EPROTO;
+}
+
+static int
+attach_by(attach_way_t way, process_t *process, attach_survey_t *survey, const attach_options_t *options,
+          target_handle_t **out) {
+    switch (way) {
+    case ATTACH_AGENT:
+        return attach_agent(process, survey, options, out);
+    case ATTACH_REQUEST:
+        return attach_request(process, survey, options, out);
+    case ATTACH_MEMORY:
+        return target_memory_attach(process, survey->addr, out);
+    default:
+        return memory_fail(process_memory(process), EAGAIN, "%s", survey->why);
+    }
+}
+
+/* Tries the best way, then reading alone. `why`: why it is not the best one. */
+static int
+attach_any(process_t *process, attach_survey_t *survey, const attach_options_t *options, target_handle_t **out,
+           char *why, size_t size) {
+    attach_way_t best =
+        survey->way == ATTACH_MEMORY && survey->info.filtered && options->force ? ATTACH_REQUEST : survey->way;
+    int error = attach_by(best, process, survey, options, out);
+    snprintf(why, size, "%s", best == ATTACH_MEMORY ? survey->why : error != 0 ? process_memory(process)->message : "");
+    if (is_passable(error) && (best == ATTACH_AGENT || best == ATTACH_REQUEST)) {
+        int other = attach_by(ATTACH_MEMORY, process, survey, options, out);
+        error = other == 0 || other == ESRCH ? other : error;
+    }
+    return error;
+}
+
+static int
+attach_process(process_t *process, const attach_options_t *options, target_handle_t **out, char *message, size_t size) {
+    attach_survey_t survey;
+    message[0] = '\0';
+    int error = attach_survey(process, &survey);
+    if (error == 0 && !survey.found) {
+        error = survey.error;
+    }
+    if (error == 0 && options->way == ATTACH_ANY) {
+        error = attach_any(process, &survey, options, out, message, size);
+    } else if (error == 0) {
+        error = attach_by(options->way, process, &survey, options, out);
+    }
+    if (error != 0 && message[0] == '\0') {
+        snprintf(message, size, "%s", process_memory(process)->message);
+    }
+    return error;
+}
+
+int
+attach(pid_t pid, const attach_options_t *options, target_handle_t **out, char *message, size_t size) {
+    process_t *process;
+    int error = process_open(pid, options->start, &process, message, size);
+    if (error != 0) {
+        return error;
+    }
+    error = attach_process(process, options, out, message, size);
+    if (error != 0) {
+        process_close(process);
+    }
+    return error;
+}
