@@ -7,12 +7,12 @@
 #include "control/ctl.h"
 #include "control/report.h"
 #include "lunalloc.h"
+#include "observe/classes.h"
 #include "observe/history.h"
 #include "observe/prof_table.h"
 #include "observe/stats.h"
 #include "observe/threads.h"
 #include "observe/walk.h"
-#include "thread/tcache.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -121,23 +121,7 @@ lunalloc_nsizes(void) {
 int
 lunalloc_sizeclass(uint32_t index, lunalloc_sizeclass_t *out) {
     init_boot();
-    if (index >= sc.nsizes) {
-        return ENOENT;
-    }
-    size_t size = sc.size[index];
-    size_t least = index == 0 ? 1 : sc.size[index - 1] + 1;
-    *out = (lunalloc_sizeclass_t){
-        .index = index,
-        .size = size,
-        .cached_max = index < tcache_nclasses() ? tcache_max_slots(index) : 0,
-        .max_waste = (double)(size - least) / (double)size,
-    };
-    if (sc_is_small(index)) {
-        out->slab_size = atomic_get(&sc.slab_size[index]);
-        out->nregs = sc_nregs(index, out->slab_size);
-    }
-    sc_decompose(index, &out->lg_group, &out->lg_delta, &out->ndelta);
-    return 0;
+    return classes_describe(index, out);
 }
 
 int

@@ -1,9 +1,10 @@
-/* entry.c -- entry functions by their addresses; and the profiler's start, once the libraries are loaded. */
+/* entry.c -- entry functions by their addresses; and the start of profiler and agent, once the libraries are loaded. */
 #include "api/entry.h"
 
 #include "api/init.h"
 #include "api/slow.h"
 #include "base/options.h"
+#include "control/agent.h"
 #include "control/background.h"
 #include "lunalloc.h"
 #include "observe/prof.h"
@@ -40,9 +41,12 @@ entry_is(uintptr_t start) {
 }
 
 static AT_LOAD void
-begin_profile(void) {
+begin_services(void) {
     if (options.prof || options.prof_leak) {
         prof_begin();
+    }
+    if (options.agent != agent_if_asked) {
+        agent_begin();
     }
 }
 
@@ -51,5 +55,5 @@ __attribute__((constructor)) static AT_LOAD void
 loaded(void) {
     background_allow();
     prof_is_entry = entry_is;
-    init_when_booted(begin_profile);
+    init_when_booted(begin_services);
 }

@@ -7,6 +7,7 @@
  */
 #include "api/init.h"
 #include "arena/arenas.h"
+#include "control/agent.h"
 #include "control/background.h"
 #include "extent/metadata.h"
 #include "extent/pagemap.h"
@@ -53,6 +54,7 @@ postfork(bool child) {
     tcaches_postfork(child);
     thread_postfork(child);
     background_postfork(child);
+    agent_postfork(child);
     prof_dump_postfork(child);
     lock_postfork(boot_lock, child);
 }

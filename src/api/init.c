@@ -10,6 +10,7 @@
 #include "base/options.h"
 #include "control/background.h"
 #include "control/conf.h"
+#include "control/target.h"
 #include "os/clock.h"
 #include "os/pages.h"
 #include "os/process.h"
@@ -141,6 +142,7 @@ boot(void) {
     arenas_oversize_boot();
     thread_boot();
     background_boot();
+    target_boot();
 }
 
 /* The thread that boots, by the address of its thread_self; 0: none. */

@@ -67,6 +67,14 @@ typedef enum {
     zero_realloc_abort
 } zero_realloc_t;
 
+/* When other processes may look into this one, and change it (control/agent.h). */
+typedef enum {
+    agent_if_asked, /* an agent starts when it is asked for */
+    agent_from_start,
+    agent_read_only, /* from the start; whatever starts it, it refuses to change anything */
+    agent_never
+} agent_option_t;
+
 typedef struct {
     /* Synchronization: written by boot, on one thread, then constant: these fields. */
     char bin_shards[OPTION_TEXT_MAX];       /* as written by the user: control/class_ranges.h */
@@ -93,6 +101,7 @@ typedef struct {
     uint32_t narenas;             /* automatic arenas; 0 until boot decides: one for two processors */
     uint32_t lg_quantum;          /* 3 or 4 */
     zero_realloc_t zero_realloc;
+    agent_option_t agent;
     bool retain;                               /* keep address space without live extents for reuse */
     size_t lg_extent_max_active_fit;           /* do not split a dirty extent more than 2^this times as large */
     size_t oversize_threshold;                 /* bytes; larger or equal requests share an arena of their own; 0: off */

@@ -55,6 +55,9 @@ size_t background_max(void);
 /* Threads beyond the new number have ended when this returns. 0, EINVAL if it is more than the option, or EDEADLK. */
 int background_set_max(size_t n);
 
+/* Is a thread, by the system's number, one of them? */
+bool background_has(uint32_t thread_id);
+
 /* Counts of all threads together. */
 void background_stats(stats_background_t *out);
 

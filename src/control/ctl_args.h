@@ -5,6 +5,23 @@
 #ifndef LUNALLOC_CONTROL_CTL_ARGS_H
 #define LUNALLOC_CONTROL_CTL_ARGS_H
 
+/* agent.* */
+typedef enum {
+    AGENT_ERROR,
+    AGENT_NAUDIT,
+    AGENT_NCONNECTIONS
+} agent_number_t;
+
+/* agent.audit.<i>.* */
+typedef enum {
+    AUDIT_NAME,
+    AUDIT_NEW,
+    AUDIT_OLD,
+    AUDIT_PID,
+    AUDIT_TIME,
+    AUDIT_USER
+} audit_field_t;
+
 /* arena.<i>.decay and so on */
 typedef enum {
     ARENA_DECAY,

@@ -3,6 +3,7 @@
 
 #include "arena/arenas.h"
 #include "base/nearest.h"
+#include "control/audit.h"
 #include "control/text.h"
 #include "observe/stats.h"
 #include "thread/tcache.h"
@@ -31,6 +32,9 @@ limit_of(const char *pattern, const char *place) {
     }
     if (follows(pattern, place, "extents.")) {
         return SC_NPAGE_CLASSES;
+    }
+    if (follows(pattern, place, "audit.")) {
+        return audit_kept();
     }
     if (follows(pattern, place, "caches.")) {
         return tcache_nclasses();

@@ -2,7 +2,10 @@
 #include "control/target.h"
 
 #include "base/options.h"
+#include "control/agent.h"
 #include "control/layout.h"
+#include "os/process.h"
+#include "thread/refresh.h"
 
 target_t lunalloc_target = {
     .magic = TARGET_MAGIC,
@@ -29,3 +32,11 @@ __asm__(".pushsection .note.lunalloc, \"a\", %note\n"
         ".popsection\n");
 
 #endif
+
+void
+target_boot(void) {
+    atomic_set(&lunalloc_target.pid, process_id());
+    atomic_set(&lunalloc_target.agent, options.agent == agent_never ? AGENT_NEVER : AGENT_OFF);
+    atomic_set_release(&threads_requested, agent_requested);
+    atomic_set_release(&lunalloc_target.booted, 1);
+}

@@ -56,4 +56,7 @@ typedef struct {
 
 extern LUNALLOC_API target_t lunalloc_target;
 
+/* At boot, last of all. */
+void target_boot(void);
+
 #endif

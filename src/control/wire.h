@@ -35,8 +35,8 @@
 #define WIRE_VERSION 1
 #define WIRE_HEADER  12
 /* Most bytes of a payload: of a reply, and of a request. */
-#define WIRE_MAX         (128U << 10)
-#define WIRE_REQUEST_MAX (8U << 10)
+#define WIRE_MAX         ((64U << 10) - WIRE_HEADER)
+#define WIRE_REQUEST_MAX 7680U
 /* Most bytes of the message of an ERROR, terminator included. */
 #define WIRE_MESSAGE_MAX 512
 

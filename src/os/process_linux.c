@@ -49,6 +49,61 @@ take_number(const char **at) {
     return value;
 }
 
+/* ---- threads ---- */
+
+/* What getdents64 returns. */
+typedef struct {
+    uint64_t inode, next;
+    uint16_t size; /* bytes of this entry */
+    uint8_t type;
+    char name[];
+} entry_t;
+
+/* The first thread of a process stays in the list after its end, as long as others run. Its state follows its name,
+ * which may have any characters: "12 (name) Z 1 ...". */
+static bool
+has_ended(const char *number) {
+    char path[64], text[128];
+    fmt_t out = fmt_begin(path, sizeof path);
+    fmt_str(&out, "/proc/self/task/");
+    fmt_str(&out, number);
+    fmt_str(&out, "/stat");
+    system_read_file(path, text, sizeof text);
+    const char *name_end = strrchr(text, ')');
+    return name_end == NULL || name_end[1] == '\0' || strchr("ZX", name_end[2]) != NULL;
+}
+
+/* Adds the threads of a buffer of entries to the `found` ones that there are already. */
+static size_t
+list_threads(const char *buf, size_t len, uint32_t *ids, size_t n, size_t found) {
+    for (const char *at = buf; at < buf + len && found < n;) {
+        const entry_t *entry = (const entry_t *)(const void *)at;
+        const char *number = entry->name;
+        uint32_t id = (uint32_t)take_number(&number);
+        if (id != 0 && !has_ended(entry->name)) {
+            ids[found++] = id;
+        }
+        at += entry->size;
+    }
+    return found;
+}
+
+size_t
+process_threads(uint32_t *ids, size_t n) {
+    _Alignas(entry_t) char buf[1024];
+    size_t found = 0;
+    long len;
+    int fd = (int)CALL(SYS_openat, AT_FDCWD, "/proc/self/task", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (fd < 0) {
+        return 0;
+    }
+    while (found < n && (len = CALL(SYS_getdents64, fd, buf, sizeof buf)) > 0) {
+        found = list_threads(buf, (size_t)len, ids, n, found);
+    }
+    CALL(SYS_close, fd);
+    return found;
+}
+
 /* ---- memory ---- */
 
 /* The bytes in a line "\nName:    123 kB"; 0 if there is no such line. */

@@ -21,6 +21,13 @@ process_thread_name(uint32_t tid, char name[PROCESS_THREAD_NAME]) {
     name[0] = '\0';
 }
 
+size_t
+process_threads(uint32_t *ids, size_t n) {
+    (void)ids;
+    (void)n;
+    return 0;
+}
+
 bool
 process_memory(process_memory_t *out) {
     *out = (process_memory_t){0};

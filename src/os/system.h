@@ -31,6 +31,8 @@ void system_forked(void);
 
 /* ---- sources of the configuration ---- */
 
+/* Does the process run with more rights than its user (set-uid)? */
+bool system_is_privileged(void);
 /* An environment variable, or NULL; always NULL in a process that runs with more rights than its user (set-uid). */
 const char *system_env(const char *name);
 /* The configuration that the application has compiled in, as its variable `const char *lunalloc_conf`; or NULL. */

@@ -126,10 +126,15 @@ system_application_message(void) {
     return malloc_message;
 }
 
+bool
+system_is_privileged(void) {
+    return getauxval(AT_SECURE) != 0;
+}
+
 /* Reads environ itself: a preloaded library may have replaced getenv with one that allocates. */
 const char *
 system_env(const char *name) {
-    if (getauxval(AT_SECURE) != 0 || environ == NULL) {
+    if (system_is_privileged() || environ == NULL) {
         return NULL;
     }
     size_t len = strlen(name);

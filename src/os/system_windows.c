@@ -32,6 +32,11 @@ system_next_symbol(const char *name) {
     return NULL;
 }
 
+bool
+system_is_privileged(void) {
+    return false;
+}
+
 size_t
 system_page_size(void) {
     SYSTEM_INFO info;

@@ -97,7 +97,8 @@ test_bad(void **state) {
     assert_bad("narenas:-1", "LUNALLOC_CONF: Out-of-range conf value: 'narenas:-1' is out of range; allowed: a number");
     assert_bad("narenas:257", "is out of range; allowed: a number from 0 to 256");
     assert_bad("lg_prof_sample:100", "Out-of-range conf value: 'lg_prof_sample:100' is out of range");
-    assert_bad("agent:true", "LUNALLOC_CONF: 'agent' is no option\n");
+    assert_bad("wyvern:true", "LUNALLOC_CONF: 'wyvern' is no option\n");
+    assert_bad("agent:maybe", "LUNALLOC_CONF: 'agent:maybe' allowed: false, true, read-only, never\n");
     assert_bad("bogus:1", "LUNALLOC_CONF: 'bogus' is no option\n");
     assert_bad("thq:always", "did you mean 'thp'?");
     assert_bad("narenas:many", "'narenas:many' is not a number");
@@ -228,8 +229,8 @@ other_value(const lunalloc_row_t *row, char *text, size_t size) {
         char name[32], value[12];
     } words[] = {{"opt.dss", "secondary"},       {"opt.hpa_hugify_style", "eager"}, {"opt.junk", "alloc"},
                  {"opt.metadata_thp", "always"}, {"opt.percpu_arena", "percpu"},    {"opt.thp", "never"},
-                 {"opt.quarantine", "4096"},     {"opt.stats_interval", "1048576"}, {"opt.zero_realloc", "alloc"},
-                 {"opt.bin_shards", "1-64:2"},   {"opt.slab_sizes", "1-64:2"}};
+                 {"opt.agent", "never"},         {"opt.quarantine", "4096"},        {"opt.stats_interval", "1048576"},
+                 {"opt.zero_realloc", "alloc"},  {"opt.bin_shards", "1-64:2"},      {"opt.slab_sizes", "1-64:2"}};
     const char *value = row->type == LUNALLOC_STRING ? "x" : NULL;
     for (unsigned i = 0; i < sizeof words / sizeof words[0]; i++) {
         value = strcmp(words[i].name, row->name) == 0 ? words[i].value : value;

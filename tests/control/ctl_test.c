@@ -700,6 +700,9 @@ test_groups(void **state) {
         char name[128], said[256];
         lunalloc_value_t value;
         size_t n = 0;
+        if (ctl_is_of(&ctl_rows[i], "agent.audit.")) {
+            continue; /* there is none before the first write (agent_serve_test.c) */
+        }
         for (const char *at = ctl_rows[i].name; *at != '\0'; at++) {
             bool known =
                 i > 0 && strncmp(ctl_rows[i].name, ctl_rows[i - 1].name, (size_t)(at - ctl_rows[i].name) + 1) == 0;
@@ -883,7 +886,7 @@ test_suggestions(void **state) {
     assert_suggests("stats.arenas.1.bins.7.nmaloc", "stats.arenas.1.bins.7.nmalloc");
     assert_suggests("opt.narena", "opt.narenas");
     assert_suggests("bogus", NULL);
-    assert_suggests("opt.agent", NULL);
+    assert_suggests("opt.wyvern", NULL);
     assert_suggests("stats.arenas.0.xyz", NULL);
     assert_suggests("quite.something.else.altogether", NULL);
     char tiny[4] = {'x', 'x', 'x', 'x'};

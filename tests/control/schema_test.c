@@ -150,7 +150,8 @@ test_read_all(void **state) {
         lunalloc_value_t value;
         at_zero(row->name, name);
         int error = lunalloc_ctl_get(name, &value, message, sizeof message);
-        int expected = exchanges_only(row) ? EINVAL : reads(row) ? 0 : EPERM;
+        bool empty = strncmp(name, "agent.audit.", 12) == 0; /* before the first write */
+        int expected = empty ? ENOENT : exchanges_only(row) ? EINVAL : reads(row) ? 0 : EPERM;
         if (error != expected) {
             fail_msg("%s: error %d, %s", name, error, message);
         }
@@ -348,7 +349,7 @@ test_live_forms(void **state) {
             n++;
         }
     }
-    assert_int_equal(n, 25);
+    assert_int_equal(n, 26);
 }
 
 /* An option whose name a live control ends in has that, or another one, as its live form. */

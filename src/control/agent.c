@@ -1,0 +1,164 @@
+/* agent.c -- start, end, fork. */
+#include "control/agent.h"
+
+#include "base/options.h"
+#include "control/agent_loop.h"
+#include "control/target.h"
+#include "os/process.h"
+#include "os/socket.h"
+#include "os/system.h"
+#include "os/thread.h"
+
+#include <errno.h>
+
+/* Synchronization: the thread that has set the state to AGENT_STARTING: these variables. */
+static os_thread_t thread;
+static bool running; /* started, and not joined yet */
+
+static _Atomic bool stop;    /* it is to end. Synchronization: any thread. */
+static _Atomic bool exiting; /* the process runs its exit handlers. Synchronization: any thread; never becomes false. */
+
+static agent_state_t
+state(void) {
+    return (agent_state_t)atomic_get_acquire(&lunalloc_target.agent);
+}
+
+static void
+set_state(agent_state_t next, int error) {
+    atomic_set(&lunalloc_target.error, (uint32_t)error);
+    atomic_set_release(&lunalloc_target.agent, next);
+}
+
+/* ---- the thread ---- */
+
+static bool
+is_to_stop(void) {
+    return atomic_get(&stop) || atomic_get(&exiting);
+}
+
+static void
+listening(void) {
+    set_state(AGENT_LISTENS, 0);
+}
+
+/* The state is the last thing that is set: from then on another thread may join this one. */
+static void
+run(void *arg) {
+    (void)arg;
+    int error = agent_loop(atomic_get(&lunalloc_target.pid), lunalloc_target.socket, listening, is_to_stop);
+    set_state(error == 0 ? AGENT_OFF : AGENT_FAILED, error);
+}
+
+/* ---- start ---- */
+
+/* Not in a child that shares our memory (vfork), or that no handler of fork has seen. */
+static bool
+is_own_process(void) {
+    return process_id() == atomic_get(&lunalloc_target.pid);
+}
+
+static bool
+is_allowed(void) {
+    if (options.agent == agent_never || system_is_privileged() || socket_user() != socket_real_user()) {
+        set_state(AGENT_NEVER, 0);
+    }
+    return state() != AGENT_NEVER && !atomic_get(&exiting);
+}
+
+/* True if the caller is the one who starts it now. */
+static bool
+take_start(void) {
+    uint32_t old = state();
+    return (old == AGENT_OFF || old == AGENT_FAILED) &&
+           atomic_compare_exchange_strong_explicit(&lunalloc_target.agent, &old, AGENT_STARTING, memory_order_acquire,
+                                                   memory_order_relaxed);
+}
+
+/* An earlier thread has ended, or is about to. */
+static int
+start_thread(void) {
+    if (running) {
+        os_thread_join(&thread);
+    }
+    atomic_set(&stop, false);
+    running = os_thread_start(&thread, "lunalloc_agent", run, NULL);
+    return running ? 0 : EAGAIN;
+}
+
+static int
+start(bool asked) {
+    if (!is_own_process() || !is_allowed()) {
+        return EPERM;
+    }
+    if (!take_start()) {
+        return 0;
+    }
+    int error = asked && socket_calls_filtered() ? EACCES : start_thread();
+    if (error != 0) {
+        set_state(AGENT_FAILED, error);
+    }
+    return error;
+}
+
+void
+agent_requested(void) {
+    start(true);
+}
+
+void
+agent_begin(void) {
+    if (options.agent == agent_from_start || options.agent == agent_read_only) {
+        start(false);
+    }
+}
+
+int
+agent_set(bool on) {
+    if (on) {
+        atomic_set(&stop, false);
+        return start(false);
+    }
+    atomic_set(&stop, true);
+    return 0;
+}
+
+bool
+agent_is_on(void) {
+    return (state() == AGENT_STARTING || state() == AGENT_LISTENS) && !atomic_get(&stop);
+}
+
+/* ---- end, and fork ---- */
+
+static NOINLINE void
+end_at_exit(void) {
+    if (is_own_process()) {
+        atomic_set(&exiting, true);
+        if (state() == AGENT_LISTENS) {
+            socket_remove_path(lunalloc_target.socket);
+        }
+    }
+}
+
+/* The thread itself need not end: it is gone with the process. */
+__attribute__((destructor)) static AT_LOAD void
+exits(void) {
+    uint32_t now = atomic_get(&lunalloc_target.agent);
+    if (now == AGENT_STARTING || now == AGENT_LISTENS) {
+        end_at_exit();
+    }
+}
+
+void
+agent_postfork(bool child) {
+    if (!child) {
+        return;
+    }
+    atomic_set(&stop, true); /* in the child of a hook that the agent ran, it is the agent that goes on */
+    thread = (os_thread_t){0};
+    running = false;
+    atomic_set(&lunalloc_target.pid, process_id());
+    if (state() != AGENT_NEVER) {
+        set_state(AGENT_OFF, 0);
+    }
+    agent_loop_forked();
+}

@@ -1,0 +1,46 @@
+/*
+ * agent.h -- the agent: a thread through which another process (a console) sees this one and changes its settings while
+ * it runs. This file is its life; the socket is agent_socket.h's, the connections agent_loop.h's, the answers
+ * agent_serve.h's, the protocol wire.h's.
+ *
+ * Start. opt.agent says when: "true" and "read-only" as soon as the libraries are loaded; "false" when another process
+ * asks for it (control/target.h) or agent.active is written; "never" not at all, nor in a process that has more rights
+ * than its user (set-uid). A request starts it on a slow path of some thread, where no lock is held. A process that
+ * filters its system calls might be ended by the agent's first one, so a request does not start it there; the option
+ * does. lunalloc_target tells other processes the state, the path of the socket, and what the system refused.
+ *
+ * What it has. A thread with all signals blocked, and a table of descriptors of its own: a close, an exec or a fork of
+ * the process never meets a descriptor of the agent's, and the agent holds none of the process's open. If the system
+ * refuses such a table, the agent does not run. Its memory is metadata. It has no thread cache and no arena, so it does
+ * not change what it shows.
+ *
+ * Who may. The directory of the socket is closed to other users, and a peer must be the process's effective user or
+ * root. "read-only" also bounds an agent that a request has started. Every write is kept (audit.h).
+ *
+ * Fork. The child has no agent until it is asked, also if opt.agent is "true". End. Once no thread of the application's
+ * is left, the agent ends within a second, so that the process can; a normal exit removes the socket.
+ *
+ * Thread-safe. No lock: one compare-and-swap of lunalloc_target.agent decides who starts the thread.
+ */
+#ifndef LUNALLOC_CONTROL_AGENT_H
+#define LUNALLOC_CONTROL_AGENT_H
+
+#include "base/config.h"
+
+/* Another process asks for the agent (threads_requested). Does nothing if it runs, or may not. */
+void agent_requested(void);
+/* The libraries are loaded and boot has finished: starts it if opt.agent says so. */
+void agent_begin(void);
+/* Starts it, or tells it to end. It may be starting still, or running for another second, when this returns. 0; EPERM:
+ * it is not allowed here; EAGAIN: the system refuses a thread. */
+int agent_set(bool on);
+
+/* Does it run, and has not been told to end? */
+bool agent_is_on(void);
+
+/* Connections now. */
+uint32_t agent_connections(void);
+
+void agent_postfork(bool child);
+
+#endif

@@ -1,0 +1,306 @@
+/* agent_look.c -- what a request sees of the process: the schema, extents, size classes, statistics, samples. */
+#include "control/agent_call.h"
+#include "control/ctl.h"
+#include "control/report.h"
+#include "control/text.h"
+#include "observe/classes.h"
+#include "observe/prof_table.h"
+#include "observe/stats.h"
+#include "observe/walk.h"
+#include "os/pages.h"
+
+#include <errno.h>
+#include <string.h>
+
+/* Most records of a size that fit into a reply, beside a cursor and totals. */
+#define FITTING(type) ((WIRE_MAX - 256) / sizeof(type))
+/* Most extents of a reply: the locks of their arena are held for so long as copying them takes. */
+#define EXTENTS_MAX 512
+
+static size_t
+least(uint64_t a, size_t b) {
+    return a < b ? (size_t)a : b;
+}
+
+static wire_records_t
+one(const void *record, size_t size) {
+    return (wire_records_t){(uint32_t)size, 1, record};
+}
+
+/* ---- the schema ---- */
+
+static int
+fail_unknown(agent_call_t *call, const char *name) {
+    lunalloc_value_t none;
+    int error = ctl_get(name, &none, call->message, sizeof call->message); /* says why */
+    return error == 0 ? agent_fail(call, ENOENT, name, "no such control") : ENOENT;
+}
+
+/* Rows from a position on, as many as fit. */
+static int
+rows(agent_call_t *call) {
+    size_t at = least(call->in->number[0], ctl_nsupported);
+    size_t len = 0, n = 1;
+    for (; at < ctl_nsupported && n > 0; at += n > 0) {
+        lunalloc_row_t row = ctl_public_row(&ctl_rows[at]);
+        n = wire_put_row(call->records + len, FITTING(char) - len, &row);
+        len += n;
+    }
+    call->out->number[0] = ctl_nsupported;
+    call->out->number[1] = at;
+    call->out->bytes = (wire_bytes_t){(uint32_t)len, call->records};
+    return 0;
+}
+
+static int
+describe(agent_call_t *call) {
+    ctl_name_t resolved;
+    const char *name = call->in->text[0];
+    if (ctl_resolve(name, true, &resolved) != 0) {
+        return fail_unknown(call, name);
+    }
+    lunalloc_row_t row = ctl_public_row(resolved.call.row);
+    size_t len = wire_put_row(call->records, AGENT_RECORDS, &row);
+    call->out->bytes = (wire_bytes_t){(uint32_t)len, call->records};
+    return 0;
+}
+
+static int
+source(agent_call_t *call) {
+    ctl_name_t resolved;
+    const char *name = call->in->text[0];
+    if (ctl_resolve(name, true, &resolved) != 0) {
+        return fail_unknown(call, name);
+    }
+    call->out->text[0] = ctl_source(&resolved);
+    return 0;
+}
+
+static int
+limit(agent_call_t *call) {
+    call->out->number[0] = ctl_limit(call->in->text[0]);
+    return 0;
+}
+
+static int
+suggest(agent_call_t *call) {
+    bool found = ctl_suggest(call->in->text[0], call->records, TEXT_MAX_NAME + 1);
+    call->out->text[0] = found ? call->records : "";
+    return 0;
+}
+
+/* ---- extents ---- */
+
+/* The records lie behind cursor and totals. */
+static int
+extents(agent_call_t *call) {
+    lunalloc_cursor_t *cursor = (lunalloc_cursor_t *)(void *)call->records;
+    lunalloc_page_totals_t *totals = (lunalloc_page_totals_t *)(cursor + 1);
+    lunalloc_extent_t *out = (lunalloc_extent_t *)(totals + 1);
+    if (!wire_copy(&call->in->records[0], 0, cursor, sizeof *cursor)) {
+        return agent_fail(call, EPROTO, "extents", "the cursor is of another version of the library");
+    }
+    *totals = (lunalloc_page_totals_t){0};
+    size_t n = least(call->in->number[0], FITTING(*out) < EXTENTS_MAX ? FITTING(*out) : EXTENTS_MAX);
+    n = walk_extents(cursor, out, n, totals);
+    call->out->records[0] = one(cursor, sizeof *cursor);
+    call->out->records[1] = (wire_records_t){sizeof *out, (uint32_t)n, out};
+    call->out->records[2] = one(totals, sizeof *totals);
+    return 0;
+}
+
+static int
+find(agent_call_t *call) {
+    lunalloc_location_t *out = (lunalloc_location_t *)(void *)call->records;
+    int error = walk_find((uintptr_t)call->in->number[0], out);
+    if (error != 0) {
+        return agent_fail(call, error, "find", "the address is no memory of the allocator");
+    }
+    call->out->records[0] = one(out, sizeof *out);
+    return 0;
+}
+
+/* ---- size classes ---- */
+
+static int
+sizeclasses(agent_call_t *call) {
+    lunalloc_sizeclass_t *out = (lunalloc_sizeclass_t *)(void *)call->records;
+    uint32_t n = 0;
+    while (n < FITTING(*out) && classes_describe(n, &out[n]) == 0) {
+        n++;
+    }
+    call->out->records[0] = (wire_records_t){sizeof *out, n, out};
+    return 0;
+}
+
+static int
+sizeclass_of(agent_call_t *call) {
+    lunalloc_sizeclass_t *out = (lunalloc_sizeclass_t *)(void *)call->records;
+    if (call->in->number[0] > SC_LARGE_MAX || classes_describe(sc_index((size_t)call->in->number[0]), out) != 0) {
+        return agent_fail(call, ENOENT, "sizeclass", "no class serves a request of that size");
+    }
+    call->out->records[0] = one(out, sizeof *out);
+    return 0;
+}
+
+/* ---- statistics ---- */
+
+_Static_assert(SC_MAX_SIZES * sizeof(lunalloc_class_stats_t) + sizeof(lunalloc_stats_t) < AGENT_RECORDS,
+               "the statistics of an arena fit one reply");
+
+static int
+stats(agent_call_t *call) {
+    lunalloc_stats_t *out = (lunalloc_stats_t *)(void *)call->records;
+    lunalloc_class_stats_t *classes = (lunalloc_class_stats_t *)(out + 1);
+    uint64_t arena = call->in->number[0];
+    int error = arena > UINT32_MAX ? ENOENT : stats_read((uint32_t)arena, out);
+    for (uint32_t i = 0; i < sc.nsizes && error == 0; i++) {
+        error = stats_read_class((uint32_t)arena, i, &classes[i]);
+    }
+    if (error != 0) {
+        return agent_fail(call, error, "stats", "there is no such arena");
+    }
+    call->out->records[0] = one(out, sizeof *out);
+    call->out->records[1] = (wire_records_t){sizeof *classes, sc.nsizes, classes};
+    return 0;
+}
+
+static int
+reconcile(agent_call_t *call) {
+    lunalloc_reconciliation_t *out = (lunalloc_reconciliation_t *)(void *)call->records;
+    int error = walk_reconcile(out);
+    if (error != 0) {
+        return agent_fail(call, error, "reconcile", "the process cannot read its /proc/self/smaps_rollup");
+    }
+    call->out->records[0] = one(out, sizeof *out);
+    return 0;
+}
+
+static int
+samples(agent_call_t *call) {
+    lunalloc_sample_cursor_t *cursor = (lunalloc_sample_cursor_t *)(void *)call->records;
+    lunalloc_sample_t *out = (lunalloc_sample_t *)(cursor + 1);
+    if (!wire_copy(&call->in->records[0], 0, cursor, sizeof *cursor)) {
+        return agent_fail(call, EPROTO, "samples", "the cursor is of another version of the library");
+    }
+    size_t n = prof_table_samples(cursor, out, least(call->in->number[0], FITTING(*out)));
+    call->out->records[0] = one(cursor, sizeof *cursor);
+    call->out->records[1] = (wire_records_t){sizeof *out, (uint32_t)n, out};
+    return 0;
+}
+
+/* ---- reports ---- */
+
+#define REPORT_FIRST ((size_t)256 << 10)
+#define REPORT_MAX   ((size_t)256 << 20)
+
+/* Makes room for `more` bytes. False: there is no memory, or the report is too large; then it is dropped. */
+static bool
+grow_report(agent_client_t *client, size_t more) {
+    size_t size = client->report_size;
+    while (size - client->report_len < more) {
+        size = size == 0 ? REPORT_FIRST : size * 2;
+    }
+    if (size == client->report_size) {
+        return true;
+    }
+    char *larger = size > REPORT_MAX ? NULL : pages_map(size, pages_size());
+    if (larger != NULL && client->report_len > 0) {
+        memcpy(larger, client->report, client->report_len);
+    }
+    agent_client_end(client);
+    client->report = larger;
+    client->report_size = larger != NULL ? size : 0;
+    return larger != NULL;
+}
+
+typedef struct {
+    agent_client_t *client;
+    bool failed;
+} report_t;
+
+static void
+append_report(void *opaque, const char *text) {
+    report_t *report = opaque;
+    size_t len = strlen(text);
+    report->failed = report->failed || !grow_report(report->client, len);
+    if (!report->failed) {
+        memcpy(report->client->report + report->client->report_len, text, len);
+        report->client->report_len += len;
+    }
+}
+
+static int
+make_report(agent_call_t *call) {
+    report_t report = {.client = call->client};
+    agent_client_end(call->client);
+    call->client->report_len = call->client->report_size = 0;
+    uint64_t format = call->in->number[0];
+    int error = format > LUNALLOC_OPENMETRICS
+                    ? EINVAL
+                    : report_write((lunalloc_format_t)format, append_report, &report, call->in->text[0]);
+    if (error == EINVAL) {
+        return agent_fail(call, error, "report", "no such format; allowed: text, JSON, OpenMetrics");
+    }
+    return error != 0 || report.failed ? agent_fail(call, ENOMEM, "report", "the process has no memory for it") : 0;
+}
+
+/* The report is freed once it has been read to its end. */
+static int
+report(agent_call_t *call) {
+    agent_client_t *client = call->client;
+    uint64_t at = call->in->number[1];
+    int error = at == 0 ? make_report(call) : 0;
+    if (error != 0) {
+        return error;
+    }
+    if (at > 0 && (client->report == NULL || at >= client->report_len)) {
+        return agent_fail(call, EINVAL, "report", "no report is left; begin with position 0");
+    }
+    size_t n = least(client->report_len - at, FITTING(char));
+    if (n > 0) {
+        memcpy(call->records, client->report + at, n);
+    }
+    call->out->number[0] = client->report_len;
+    call->out->bytes = (wire_bytes_t){(uint32_t)n, call->records};
+    if (at + n == client->report_len) {
+        agent_client_end(client);
+    }
+    return 0;
+}
+
+/* ---- dispatch ---- */
+
+int
+agent_look(agent_call_t *call) {
+    switch (call->in->kind) {
+    case WIRE_ROWS:
+        return rows(call);
+    case WIRE_DESCRIBE:
+        return describe(call);
+    case WIRE_SOURCE:
+        return source(call);
+    case WIRE_LIMIT:
+        return limit(call);
+    case WIRE_SUGGEST:
+        return suggest(call);
+    case WIRE_EXTENTS:
+        return extents(call);
+    case WIRE_FIND:
+        return find(call);
+    case WIRE_SIZECLASSES:
+        return sizeclasses(call);
+    case WIRE_SIZECLASS_OF:
+        return sizeclass_of(call);
+    case WIRE_STATS:
+        return stats(call);
+    case WIRE_REPORT:
+        return report(call);
+    case WIRE_RECONCILE:
+        return reconcile(call);
+    case WIRE_SAMPLES:
+        return samples(call);
+    default:
+        return agent_fail(call, ENOTSUP, wire_kind_name(call->in->kind), "this library does not answer it");
+    }
+}

@@ -1,0 +1,198 @@
+/*
+ * socket_linux.c -- the calls. A socket is bound by way of its directory's descriptor (/proc/thread-self/fd/N/NAME), so
+ * it lies in the directory that was checked, whatever its path leads to by then.
+ */
+#include "os/socket.h"
+
+#include "base/fmt.h"
+#include "os/call.h"
+
+#include <fcntl.h>
+#include <linux/seccomp.h>
+#include <poll.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <time.h>
+
+#define CLOSE_RANGE_UNSHARE_FLAG 2 /* linux/close_range.h, which older headers lack */
+#ifndef SYS_close_range
+#define SYS_close_range 436
+#endif
+
+#define WAITED_MAX 32
+#define BACKLOG    64
+
+/* ---- the calling thread ---- */
+
+int
+socket_own_table(void) {
+    return (int)CALL(SYS_close_range, 0, ~0U, CLOSE_RANGE_UNSHARE_FLAG);
+}
+
+uint32_t
+socket_user(void) {
+    return (uint32_t)CALL(SYS_geteuid);
+}
+
+uint32_t
+socket_real_user(void) {
+    return (uint32_t)CALL(SYS_getuid);
+}
+
+bool
+socket_calls_filtered(void) {
+    return CALL(SYS_prctl, PR_GET_SECCOMP) > 0;
+}
+
+/* ---- directories ---- */
+
+static bool
+is_private(const struct stat *st, uint32_t user) {
+    return S_ISDIR(st->st_mode) && st->st_uid == user && (st->st_mode & 077) == 0;
+}
+
+int
+socket_open_directory_in(int directory, const char *name, uint32_t user) {
+    struct stat st;
+    int fd = (int)CALL(SYS_openat, directory, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    if (fd < 0) {
+        return fd;
+    }
+    long error = CALL(SYS_fstat, fd, &st);
+    if (error < 0 || !is_private(&st, user)) {
+        socket_close(fd);
+        return error < 0 ? (int)error : -EPERM;
+    }
+    return fd;
+}
+
+int
+socket_open_directory(const char *path, uint32_t user) {
+    return socket_open_directory_in(AT_FDCWD, path, user);
+}
+
+int
+socket_make_directory_in(int directory, const char *name) {
+    return (int)CALL(SYS_mkdirat, directory, name, 0700);
+}
+
+int
+socket_make_directory(const char *path) {
+    return socket_make_directory_in(AT_FDCWD, path);
+}
+
+/* ---- a socket ---- */
+
+void
+socket_close(int fd) {
+    CALL(SYS_close, fd);
+}
+
+void
+socket_remove(int directory, const char *name) {
+    CALL(SYS_unlinkat, directory, name, 0);
+}
+
+void
+socket_remove_path(const char *path) {
+    CALL(SYS_unlinkat, AT_FDCWD, path, 0);
+}
+
+/* Nobody listens on it any more: the process that had our number has ended. */
+static int
+remove_stale(int directory, const char *name) {
+    struct stat st;
+    if (CALL(SYS_newfstatat, directory, name, &st, AT_SYMLINK_NOFOLLOW) < 0) {
+        return 0;
+    }
+    return S_ISSOCK(st.st_mode) ? (int)CALL(SYS_unlinkat, directory, name, 0) : -EEXIST;
+}
+
+static struct sockaddr_un
+address_in(int directory, const char *name) {
+    struct sockaddr_un address = {.sun_family = AF_UNIX};
+    fmt_t out = fmt_begin(address.sun_path, sizeof address.sun_path);
+    fmt_str(&out, "/proc/thread-self/fd/");
+    fmt_u64(&out, (uint64_t)directory);
+    fmt_char(&out, '/');
+    fmt_str(&out, name);
+    return address;
+}
+
+/* Only then can anybody connect. The directory keeps others out meanwhile, whatever the process's umask is. */
+static int
+bind_and_listen(int fd, int directory, const char *name) {
+    struct sockaddr_un address = address_in(directory, name);
+    long error = CALL(SYS_bind, fd, &address, sizeof address);
+    if (error < 0) {
+        return (int)error;
+    }
+    error = CALL(SYS_fchmodat, directory, name, 0600);
+    error = error < 0 ? error : CALL(SYS_listen, fd, BACKLOG);
+    if (error < 0) {
+        socket_remove(directory, name);
+    }
+    return (int)error;
+}
+
+int
+socket_listen(int directory, const char *name) {
+    int error = remove_stale(directory, name);
+    if (error < 0) {
+        return error;
+    }
+    int fd = (int)CALL(SYS_socket, AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    error = fd < 0 ? fd : bind_and_listen(fd, directory, name);
+    if (error < 0 && fd >= 0) {
+        socket_close(fd);
+    }
+    return error < 0 ? error : fd;
+}
+
+/* ---- connections ---- */
+
+int
+socket_accept(int listening, socket_peer_t *peer) {
+    struct ucred peer_is = {.uid = UINT32_MAX};
+    socklen_t size = sizeof peer_is;
+    int fd = (int)CALL(SYS_accept4, listening, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
+    if (fd < 0) {
+        return fd;
+    }
+    long error = CALL(SYS_getsockopt, fd, SOL_SOCKET, SO_PEERCRED, &peer_is, &size);
+    if (error < 0) {
+        socket_close(fd);
+        return (int)error;
+    }
+    *peer = (socket_peer_t){.pid = (uint32_t)peer_is.pid, .user = peer_is.uid};
+    return fd;
+}
+
+long
+socket_receive(int fd, void *buf, size_t size) {
+    return CALL(SYS_recvfrom, fd, buf, size, MSG_DONTWAIT, NULL, NULL);
+}
+
+long
+socket_send(int fd, const void *buf, size_t size) {
+    return CALL(SYS_sendto, fd, buf, size, MSG_DONTWAIT | MSG_NOSIGNAL, NULL, 0);
+}
+
+/* ppoll ignores negative descriptors. */
+int
+socket_wait(socket_wait_t *sockets, size_t n, uint64_t ns) {
+    struct pollfd fds[WAITED_MAX] = {{0}};
+    struct timespec time = {.tv_sec = (time_t)(ns / 1000000000U), .tv_nsec = (long)(ns % 1000000000U)};
+    for (size_t i = 0; i < n; i++) {
+        fds[i].fd = sockets[i].fd;
+        fds[i].events = sockets[i].write ? POLLOUT : POLLIN;
+    }
+    long result = CALL(SYS_ppoll, fds, n, &time, NULL, 0);
+    for (size_t i = 0; i < n; i++) {
+        sockets[i].ready = result > 0 && fds[i].revents != 0;
+    }
+    return result < 0 && result != -EINTR ? (int)result : 0;
+}
