@@ -1,11 +1,14 @@
-/* agent_look.c -- what a request sees of the process: the schema, extents, size classes, statistics, samples. */
+/* agent_look.c -- what a request sees of the process: the schema, extents, size classes, statistics, samples,
+ * threads, history. */
 #include "control/agent_call.h"
 #include "control/ctl.h"
 #include "control/report.h"
 #include "control/text.h"
 #include "observe/classes.h"
+#include "observe/history.h"
 #include "observe/prof_table.h"
 #include "observe/stats.h"
+#include "observe/threads.h"
 #include "observe/walk.h"
 #include "os/pages.h"
 
@@ -176,16 +179,49 @@ reconcile(agent_call_t *call) {
     return 0;
 }
 
+/* ---- lists that a cursor walks: samples, threads, history ---- */
+
+/* The most bytes of a cursor; what follows it is aligned like this. */
+#define CURSOR_BYTES 64
+
+_Static_assert(sizeof(lunalloc_sample_cursor_t) <= CURSOR_BYTES && sizeof(lunalloc_thread_cursor_t) <= CURSOR_BYTES &&
+                   sizeof(lunalloc_history_cursor_t) <= CURSOR_BYTES,
+               "cursors fit");
+
+typedef size_t copy_t(void *cursor, void *out, size_t n);
+
+static size_t
+copy_samples(void *cursor, void *out, size_t n) {
+    return prof_table_samples(cursor, out, n);
+}
+
+static size_t
+copy_threads(void *cursor, void *out, size_t n) {
+    return threads_copy(cursor, out, n);
+}
+
+static size_t
+copy_moments(void *cursor, void *out, size_t n) {
+    return history_moments(cursor, out, n);
+}
+
+static size_t
+copy_marks(void *cursor, void *out, size_t n) {
+    return history_marks(cursor, out, n);
+}
+
+/* size: bytes of a record. */
 static int
-samples(agent_call_t *call) {
-    lunalloc_sample_cursor_t *cursor = (lunalloc_sample_cursor_t *)(void *)call->records;
-    lunalloc_sample_t *out = (lunalloc_sample_t *)(cursor + 1);
-    if (!wire_copy(&call->in->records[0], 0, cursor, sizeof *cursor)) {
-        return agent_fail(call, EPROTO, "samples", "the cursor is of another version of the library");
+list(agent_call_t *call, copy_t *copy, size_t cursor_size, size_t size) {
+    char *cursor = call->records;
+    char *out = call->records + CURSOR_BYTES;
+    if (!wire_copy(&call->in->records[0], 0, cursor, cursor_size)) {
+        return agent_fail(call, EPROTO, wire_kind_name(call->in->kind),
+                          "the cursor is of another version of the library");
     }
-    size_t n = prof_table_samples(cursor, out, least(call->in->number[0], FITTING(*out)));
-    call->out->records[0] = one(cursor, sizeof *cursor);
-    call->out->records[1] = (wire_records_t){sizeof *out, (uint32_t)n, out};
+    size_t n = copy(cursor, out, least(call->in->number[0], (WIRE_MAX - 256) / size));
+    call->out->records[0] = one(cursor, cursor_size);
+    call->out->records[1] = (wire_records_t){(uint32_t)size, (uint32_t)n, out};
     return 0;
 }
 
@@ -299,7 +335,13 @@ agent_look(agent_call_t *call) {
     case WIRE_RECONCILE:
         return reconcile(call);
     case WIRE_SAMPLES:
-        return samples(call);
+        return list(call, copy_samples, sizeof(lunalloc_sample_cursor_t), sizeof(lunalloc_sample_t));
+    case WIRE_THREADS:
+        return list(call, copy_threads, sizeof(lunalloc_thread_cursor_t), sizeof(lunalloc_thread_t));
+    case WIRE_MOMENTS:
+        return list(call, copy_moments, sizeof(lunalloc_history_cursor_t), sizeof(lunalloc_moment_t));
+    case WIRE_MARKS:
+        return list(call, copy_marks, sizeof(lunalloc_history_cursor_t), sizeof(lunalloc_mark_t));
     default:
         return agent_fail(call, ENOTSUP, wire_kind_name(call->in->kind), "this library does not answer it");
     }

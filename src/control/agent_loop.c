@@ -10,6 +10,7 @@
 #include "control/agent_serve.h"
 #include "control/agent_socket.h"
 #include "extent/metadata.h"
+#include "observe/history.h"
 #include "os/clock.h"
 
 #include <errno.h>
@@ -250,6 +251,7 @@ tick(void) {
     }
     next_tick = now + TICK;
     deaf = false;
+    history_tick();
     return !agent_is_alone();
 }
 
@@ -292,7 +294,7 @@ agent_loop(uint32_t pid, char *path, void (*listening)(void), bool (*is_to_stop)
     if (error != 0) {
         return error;
     }
-    next_tick = clock_ns() + TICK;
+    next_tick = clock_ns();
     listening();
     while (error == 0 && !is_to_stop() && tick()) {
         error = turn();
