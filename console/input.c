@@ -7,8 +7,6 @@
 #include <lauxlib.h>
 #include <string.h>
 
-static const char chunk_name[] = "=input";
-
 /* A run of whole lines: bytes from .. to of the text. `line` is the number of lines before it. */
 typedef struct {
     size_t from, to, line;
@@ -23,9 +21,36 @@ typedef struct {
     size_t local_index; /* its index in the array; 0: no piece begins with "local" */
 } cut_t;
 
-bool
-input_is_command(const char *line) {
-    return line[0] == '.' && isalpha((unsigned char)line[1]);
+/* Is the line the word alone, perhaps with "()" after it? */
+static bool
+is_word(const char *line, const char *word) {
+    size_t length = strlen(word);
+    if (strncmp(line, word, length) != 0) {
+        return false;
+    }
+    line += length;
+    line += strncmp(line, "()", 2) == 0 ? 2 : 0;
+    return line[strspn(line, " \t")] == '\0' || line[strspn(line, " \t")] == '\n';
+}
+
+/* Is the line "quit" or "exit"? A global variable of that name comes first. */
+static bool
+is_farewell(lua_State *L, const char *line) {
+    static const char *const words[] = {"quit", "exit"};
+    for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++) {
+        if (is_word(line, words[i])) {
+            bool defined = lua_getglobal(L, words[i]) != LUA_TNIL;
+            lua_pop(L, 1);
+            return !defined;
+        }
+    }
+    return false;
+}
+
+/* Is this a command? No Lua statement begins with a dot and a letter, or with a question mark. */
+static bool
+is_command(lua_State *L, const char *line) {
+    return (line[0] == '.' && isalpha((unsigned char)line[1])) || line[0] == '?' || is_farewell(L, line);
 }
 
 /* Did the parser reach the end of the text too early? Then more lines may complete it. */
@@ -39,6 +64,25 @@ is_cut_short(lua_State *L, int status) {
 }
 
 /* ---- one piece -------------------------------------------------------------------------------------------------- */
+
+/* Compiles a text with lunalloc.prompt.load(). Pushes the function, or the message. */
+static int
+load_source(lua_State *L, const char *source, size_t length) {
+    lua_getglobal(L, "require");
+    lua_pushliteral(L, "lunalloc.prompt");
+    if (lua_pcall(L, 1, 1, 0) != LUA_OK) {
+        return LUA_ERRRUN;
+    }
+    lua_getfield(L, -1, "load");
+    lua_pushlstring(L, source, length);
+    int status = lua_pcall(L, 1, 2, 0);
+    if (status == LUA_OK) {
+        status = lua_isfunction(L, -2) ? LUA_OK : LUA_ERRSYNTAX;
+        lua_remove(L, status == LUA_OK ? -1 : -2);
+    }
+    lua_remove(L, -2);
+    return status;
+}
 
 /* Compiles a piece with the text `inserted` at byte `at`. Newlines in front keep the input's line numbers. Pushes the
  * function, or the message. */
@@ -56,15 +100,27 @@ load(lua_State *L, const piece_t *piece, size_t at, const char *inserted) {
     luaL_pushresult(&buffer);
     size_t length;
     const char *source = lua_tolstring(L, -1, &length);
-    int status = luaL_loadbuffer(L, source, length, chunk_name);
+    int status = load_source(L, source, length);
     lua_remove(L, -2);
     return status;
+}
+
+/* The piece without the "=" before an expression. */
+static piece_t
+without_equals(const char *text, const piece_t *piece) {
+    piece_t rest = *piece;
+    size_t at = piece->from + strspn(text + piece->from, " \t");
+    if (text[at] == '=') {
+        rest.from = at + 1;
+    }
+    return rest;
 }
 
 /* Compiles a piece as an expression if it is one, else as statements. Pushes the function, or the message that
  * compiling the statements gave. */
 static input_t
-compile(lua_State *L, const piece_t *piece) {
+compile(lua_State *L, const piece_t *with_equals) {
+    piece_t rest = without_equals(lua_tostring(L, 1), with_equals), *piece = &rest;
     int status = load(L, piece, piece->from, "return ");
     bool incomplete = is_cut_short(L, status);
     if (status == LUA_OK) {
@@ -82,7 +138,7 @@ compile(lua_State *L, const piece_t *piece) {
 static input_t
 compile_piece(lua_State *L, const piece_t *piece) {
     const char *line = lua_tostring(L, 1) + piece->from;
-    if (input_is_command(line)) {
+    if (is_command(L, line)) {
         lua_pushlstring(L, line, strcspn(line, "\n"));
         return INPUT_READY;
     }

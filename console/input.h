@@ -2,7 +2,8 @@
  * input.h -- compiles an input: cuts the text entered at the prompt into pieces that are run one after the other.
  *
  * An input that was typed is one piece: an expression or a chunk, of one or more lines. A pasted input can have several
- * pieces, each of whole lines, and dot commands between them. The rules:
+ * pieces, each of whole lines, and commands between them. Commands are ".name", "?word", "quit" and "exit". "=" before an
+ * expression is skipped. The rules:
  *
  *   - A piece ends with the first line that makes it complete.
  *   - If a line makes no piece of its own, such as ":method()" that continues the call in the line before it, the whole
@@ -23,10 +24,7 @@ typedef enum {
 } input_t;
 
 /* Compiles the text at stack index 1. On INPUT_READY pushes an array of the pieces in the order in which they run: a
- * function for Lua code, a string for a dot command. Otherwise pushes an error message. */
+ * function for Lua code, a string for a command. Otherwise pushes an error message. */
 input_t input_compile(lua_State *L);
-
-/* Is this a dot command? It begins with a dot and a letter, which no Lua statement does. */
-bool input_is_command(const char *line);
 
 #endif

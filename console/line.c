@@ -20,15 +20,17 @@
 #include <signal.h>
 #include <stdbool.h>
 #include <stdio.h>
+#include <stdio_ext.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 #include <readline/readline.h>
 
-static const char *const plain_prompts[] = {[PROMPT_FIRST] = "lunalloc> ", [PROMPT_MORE] = "       >> "};
-/* \001 and \002 tell readline that the bytes between them take no room on the screen. */
-static const char *const colour_prompts[] = {[PROMPT_FIRST] = "\001\033[1;36m\002lunalloc>\001\033[0m\002 ",
-                                             [PROMPT_MORE] = "\001\033[36m\002       >>\001\033[0m\002 "};
+enum {
+    PROMPT_SIZE = 128 /* bytes of a prompt, without colour */
+};
+
+static char prompts[2][PROMPT_SIZE] = {[PROMPT_FIRST] = "lunalloc> ", [PROMPT_MORE] = "       >> "};
 
 static bool editing;
 
@@ -157,13 +159,40 @@ line_open(lua_State *L) {
     history_open();
 }
 
+void
+line_set_prompt(const char *text) {
+    snprintf(prompts[PROMPT_FIRST], PROMPT_SIZE, "%s", text);
+    int width = (int)strlen(prompts[PROMPT_FIRST]);
+    snprintf(prompts[PROMPT_MORE], PROMPT_SIZE, "%*s", width, ">> ");
+}
+
+/* The prompt with its colours. \001 and \002 tell readline that the bytes between them take
+ * no room on the screen. */
+static const char *
+coloured(line_prompt_t prompt) {
+    static char text[PROMPT_SIZE + 32];
+    snprintf(text, sizeof text, "\001\033[%s36m\002%s\001\033[0m\002", prompt == PROMPT_FIRST ? "1;" : "",
+             prompts[prompt]);
+    return text;
+}
+
+/* Ends a line of output that was begun, so that what follows starts in the first column. Text of an unfinished line is
+ * still in the stream's buffer. */
+void
+line_finish_output(void) {
+    if (terminal_editable() && __fpending(stdout) > 0) {
+        putchar('\n');
+    }
+    fflush(stdout);
+}
+
 line_status_t
 line_read(line_prompt_t prompt, char **text) {
-    fflush(stdout);
+    line_finish_output();
     if (!editing) {
-        return plain_line(plain_prompts[prompt], text);
+        return plain_line(prompts[prompt], text);
     }
-    return edit_line(terminal_colour() ? colour_prompts[prompt] : plain_prompts[prompt], text);
+    return edit_line(terminal_colour() ? coloured(prompt) : prompts[prompt], text);
 }
 
 void

@@ -20,10 +20,16 @@ typedef enum {
 /* Call once, before the first line: sets up history, and completion from the globals of L. */
 void line_open(lua_State *L);
 
+/* Sets the text of PROMPT_FIRST, without colours: one line of ASCII. PROMPT_MORE gets the same width. */
+void line_set_prompt(const char *text);
+
 /* On LINE_TEXT, *text is the line without its newline; the caller frees it. */
 line_status_t line_read(line_prompt_t prompt, char **text);
 
 /* Adds a whole input, of one or more lines, to the history. */
 void line_remember(const char *text);
+
+/* Flushes standard output. On a terminal, first ends a line that was begun: what follows is not glued to it. */
+void line_finish_output(void);
 
 #endif

@@ -53,7 +53,8 @@ static status_t
 open_module(lua_State *L) {
     luaL_requiref(L, "lunalloc.console", terminal_open, 0);
     lua_pop(L, 1);
-    static const char preset[] = "la = require 'lunalloc'; help = require 'lunalloc.help'";
+    static const char preset[] = "la = require 'lunalloc'; help = require 'lunalloc.help'; "
+                                 "require 'lunalloc.errors'";
     return run_string(L, preset, "=(start)") == STATUS_OK ? STATUS_OK : STATUS_USAGE;
 }
 

@@ -21,7 +21,23 @@ fail(lua_State *L, status_t status) {
     return status;
 }
 
-/* Prints the values at stack indices first .. top with lunalloc.show, and pops them. */
+/* Calls function `name` of the module lunalloc.prompt with the nargs values on the top of the stack, which it pops. */
+static status_t
+prompt_call(lua_State *L, const char *name, int nargs, int nresults) {
+    int first = lua_gettop(L) - nargs + 1;
+    lua_getglobal(L, "require");
+    lua_pushliteral(L, "lunalloc.prompt");
+    status_t status = run_call(L, 1, 1);
+    if (status == STATUS_OK) {
+        lua_getfield(L, -1, name);
+        lua_replace(L, -2);
+        lua_insert(L, first);
+        status = run_call(L, nargs, nresults);
+    }
+    return status;
+}
+
+/* Prints the values at stack indices first .. top, and pops them. */
 static status_t
 print_values(lua_State *L, int first) {
     int count = lua_gettop(L) - first + 1;
@@ -33,15 +49,8 @@ print_values(lua_State *L, int first) {
         lua_pushliteral(L, "too many values to print");
         return fail(L, STATUS_SCRIPT);
     }
-    lua_getglobal(L, "require");
-    lua_pushliteral(L, "lunalloc.show");
-    status_t status = run_call(L, 1, 1);
-    if (status == STATUS_OK) {
-        lua_getfield(L, -1, "print");
-        lua_replace(L, -2);
-        lua_insert(L, first);
-        status = run_call(L, count, 0);
-    }
+    line_finish_output();
+    status_t status = prompt_call(L, "print", count, 0);
     return status == STATUS_OK ? status : fail(L, status);
 }
 
@@ -53,28 +62,18 @@ evaluate(lua_State *L) {
     return status == STATUS_OK ? print_values(L, first) : fail(L, status);
 }
 
-static status_t
-show_help(lua_State *L, const char *word) {
-    lua_getglobal(L, "help");
-    lua_pushstring(L, word);
-    status_t status = run_call(L, 1, 0);
-    return status == STATUS_OK ? status : fail(L, status);
-}
-
-/* Runs a dot command. *quit becomes true if it ends the prompt. */
+/* Runs a command. *quit becomes true if it ends the prompt. */
 static status_t
 command(lua_State *L, const char *line, bool *quit) {
-    size_t length = strcspn(line, " \t");
-    const char *word = line + length + strspn(line + length, " \t");
-    *quit = strncmp(line, ".quit", length) == 0 && length == 5;
-    if (*quit) {
-        return STATUS_OK;
+    lua_pushstring(L, line);
+    status_t status = prompt_call(L, "command", 1, 2);
+    if (status != STATUS_OK) {
+        return fail(L, status);
     }
-    if (strncmp(line, ".help", length) == 0 && length == 5) {
-        return show_help(L, word[0] != '\0' ? word : NULL);
-    }
-    fprintf(stderr, "lunalloc: unknown command '%.*s'; the commands are .help [WORD] and .quit\n", (int)length, line);
-    return STATUS_USAGE;
+    bool done = lua_toboolean(L, -2);
+    *quit = lua_toboolean(L, -1);
+    lua_pop(L, 2);
+    return done ? STATUS_OK : STATUS_USAGE;
 }
 
 /* Appends a line to the input at stack index 1. */
@@ -109,7 +108,26 @@ static status_t
 run_input(lua_State *L, bool *quit) {
     lua_settop(L, 1);
     line_remember(lua_tostring(L, 1));
-    return input_compile(L) == INPUT_READY ? run_all(L, quit) : fail(L, STATUS_SCRIPT);
+    lua_pushvalue(L, 1);
+    status_t status = prompt_call(L, "begin", 1, 0);
+    if (status != STATUS_OK) {
+        return fail(L, status);
+    }
+    if (input_compile(L) == INPUT_READY) {
+        return run_all(L, quit);
+    }
+    status = prompt_call(L, "explain", 1, 1);
+    return fail(L, status == STATUS_OK ? STATUS_SCRIPT : status);
+}
+
+/* Gets the text before the cursor, which tells the state of what is looked at. Leaves it on the stack. */
+static const char *
+prompt_text(lua_State *L) {
+    if (prompt_call(L, "text", 0, 1) != STATUS_OK || lua_type(L, -1) != LUA_TSTRING) {
+        lua_pop(L, 1);
+        lua_pushliteral(L, "lunalloc> ");
+    }
+    return lua_tostring(L, -1);
 }
 
 /* Reads one input, of one or more lines, to stack index 1. */
@@ -117,6 +135,8 @@ static line_status_t
 read_input(lua_State *L) {
     char *line;
     line_prompt_t prompt = PROMPT_FIRST;
+    line_set_prompt(prompt_text(L));
+    lua_pop(L, 1);
     for (;;) {
         line_status_t status = line_read(prompt, &line);
         if (status == LINE_INTERRUPTED || (status == LINE_END && prompt == PROMPT_FIRST)) {

@@ -1,5 +1,6 @@
 /*
- * run.h -- runs Lua code in protected calls: errors get a traceback, and Ctrl-C stops the code.
+ * run.h -- runs Lua code in protected calls: errors get the line and the calls that led there, and Ctrl-C stops
+ * the code.
  */
 #ifndef CONSOLE_RUN_H
 #define CONSOLE_RUN_H
@@ -15,7 +16,7 @@ typedef enum {
 } status_t;
 
 /*
- * Like lua_pcall, but adds a traceback to the error message, and raises an error on Ctrl-C. Returns STATUS_OK,
+ * Like lua_pcall, but lunalloc.errors adds the line and the calls to the error message, and raises an error on Ctrl-C. Returns STATUS_OK,
  * STATUS_SCRIPT or STATUS_INTERRUPTED; on failure the message is on the top of the stack.
  */
 status_t run_call(lua_State *L, int nargs, int nresults);

@@ -58,13 +58,18 @@ l_sleep(lua_State *L) {
     return 1;
 }
 
+static int
+l_clock(lua_State *L) {
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    lua_pushnumber(L, (lua_Number)now.tv_sec + (lua_Number)now.tv_nsec / 1e9);
+    return 1;
+}
+
 int
 terminal_open(lua_State *L) {
     static const luaL_Reg functions[] = {
-        {"width", l_width},
-        {"height", l_height},
-        {"sleep", l_sleep},
-        {NULL, NULL},
+        {"width", l_width}, {"height", l_height}, {"sleep", l_sleep}, {"clock", l_clock}, {NULL, NULL},
     };
     luaL_newlib(L, functions);
     lua_pushboolean(L, isatty(STDOUT_FILENO));

@@ -10,6 +10,7 @@
 --- indices (it calls nothing but __pairs of an object that has it); controls under la.ctl and inside string literals,
 --- with their present values; and words that help "..." knows.
 
+local chains = require "lunalloc.chains"
 local show = require "lunalloc.show"
 local units = require "lunalloc.units"
 
@@ -82,43 +83,6 @@ local function context(line)
         end
         at = next_at
     end
-end
-
--- Takes one suffix or the root off the end of `code`: the rest, the key, and whether it was the root.
-local function last_link(code)
-    local rest, index = code:match "^(.*)%[%s*(%d+)%s*%]%s*$"
-    if rest then
-        return rest, math.tointeger(index), false
-    end
-    local head, _, key = code:match "^(.*)%[%s*([\"'])([^\"'\\]*)%2%s*%]%s*$"
-    if head then
-        return head, key, false
-    end
-    local name
-    head, name = code:match "^(.-)([%a_][%w_]*)%s*$"
-    if not head or head:find "%d$" then
-        return nil
-    end
-    local before = head:match "^(.*)%.%s*$"
-    if before and not before:find "%.$" then
-        return before, name, false
-    end
-    return head, name, true
-end
-
---- The keys of the chain of names that `code` ends with, root first; nil if it ends with something else.
-local function chain(code)
-    local keys, root = {}, false
-    while not root do
-        local rest, key
-        rest, key, root = last_link(code)
-        if not rest or (root and rest:find ":%s*$") then
-            return nil
-        end
-        table.insert(keys, 1, key)
-        code = rest
-    end
-    return keys
 end
 
 -- ---- controls ------------------------------------------------------------------------------------------------------
@@ -234,81 +198,6 @@ local function control_path(keys, env)
     return path
 end
 
--- ---- fields --------------------------------------------------------------------------------------------------------
-
-local function enumerates_itself(value)
-    local meta = getmetatable(value)
-    return type(meta) == "table" and meta.__pairs ~= nil
-end
-
--- value[key], raw: no other code runs. An object with __pairs is indexed as usual.
-local function field(value, key)
-    for _ = 1, 100 do
-        local own = type(value) == "table" and rawget(value, key)
-        if own then
-            return own
-        elseif enumerates_itself(value) then
-            local ok, result = pcall(function() return value[key] end)
-            return ok and result or nil
-        end
-        local meta = getmetatable(value)
-        local index = type(meta) == "table" and rawget(meta, "__index")
-        if type(index) ~= "table" then
-            return nil
-        end
-        value = index
-    end
-end
-
-local function add_key(set, key, value, functions_only)
-    if type(key) == "string" and key:find "^[%a_][%w_]*$" and (not functions_only or type(value) == "function") then
-        set[key] = true
-    end
-end
-
--- The keys that the object's own iterator returns, a bounded number of them; it may fail, or never end.
-local function add_enumerated(set, value, functions_only)
-    pcall(function()
-        local count = 0
-        for key, item in pairs(value) do
-            add_key(set, key, item, functions_only)
-            count = count + 1
-            if count == MAX_CANDIDATES then
-                break
-            end
-        end
-    end)
-end
-
-local function add_own(set, value, functions_only)
-    for key, item in next, value do
-        add_key(set, key, item, functions_only)
-    end
-end
-
---- The set of names that may follow `value` and "." (or ":", if functions_only).
-local function members(value, functions_only)
-    local set = {}
-    if enumerates_itself(value) then
-        add_enumerated(set, value, functions_only)
-        local methods = rawget(getmetatable(value), "methods")
-        if type(methods) == "table" then
-            add_own(set, methods, functions_only)
-        end
-    end
-    for _ = 1, 100 do
-        if type(value) == "table" then
-            add_own(set, value, functions_only)
-        end
-        local meta = getmetatable(value)
-        value = type(meta) == "table" and rawget(meta, "__index")
-        if type(value) ~= "table" then
-            break
-        end
-    end
-    return set
-end
-
 local function from_set(set, partial)
     local list = {}
     for _, key in ipairs(sorted_keys(set)) do
@@ -319,16 +208,8 @@ local function from_set(set, partial)
     return list
 end
 
-local function resolve(keys, env)
-    local value = env[keys[1]]
-    for i = 2, #keys do
-        value = field(value, keys[i])
-    end
-    return value
-end
-
 local function member_candidates(code, sign, partial, env)
-    local keys = chain(code)
+    local keys = chains.keys(code)
     if not keys then
         return {}
     end
@@ -343,11 +224,11 @@ local function member_candidates(code, sign, partial, env)
         end
         return list
     end
-    return from_set(members(resolve(keys, env), sign == ":"), partial)
+    return from_set(chains.members(chains.resolve(keys, env), sign == ":"), partial)
 end
 
 local function global_candidates(partial, env)
-    local set = members(env, false)
+    local set = chains.members(env, false)
     for word in KEYWORDS:gmatch "%S+" do
         set[word] = true
     end
@@ -356,7 +237,7 @@ end
 
 -- "la.ctl.arena[" and the digits typed so far.
 local function index_candidates(code, partial, env)
-    local keys = chain(code)
+    local keys = chains.keys(code)
     local path = keys and control_path(keys, env)
     local list = {}
     if path then
@@ -374,7 +255,7 @@ end
 
 local function complete_code(line, env)
     local code, partial = line:match "^(.*)%[%s*(%d*)$"
-    if code and chain(code) then
+    if code and chains.keys(code) then
         return index_candidates(code, partial, env), #line - #partial + 1
     end
     code, partial = line:match "^(.-)([%w_]*)$"

@@ -30,6 +30,7 @@
 
 local core = require "lunalloc.core"
 local check = require "lunalloc.check"
+local running = require "lunalloc.running"
 local units = require "lunalloc.units"
 local spec = require "lunalloc.workload_spec"
 local report = require "lunalloc.workload_report"
@@ -57,6 +58,7 @@ function Workload:start()
         return nil, message, code
     end
     self.started = true
+    running.add(self)
     return self
 end
 

@@ -140,6 +140,57 @@ if [ -w /dev/full ]; then
     check_match "and is said" "$(cat "$scratch/err")" "^lunalloc: cannot write to standard output"
 fi
 
+# ---- the prompt's conveniences ----
+
+batch -i <<<$'=6 * 7\n = "blank"\n=1 +\n2'
+check "= before an expression is skipped" "$out/$err/$status" $'42\nblank\n3//0'
+for word in quit exit 'quit()' 'exit()' 'quit ' .quit; do
+    batch -i <<<$'1\n'"$word"$'\n2'
+    check "'$word' leaves" "$out/$err/$status" "1//0"
+done
+batch -i <<<$'quit = 5\nquit\nexit = print\nexit()\nquitter'
+check "variables of these names come first" "$out/$err/$status" $'5\n\nnil//0'
+batch -i <<<$'?version\n?\n??'
+check_match "?word is .help word" "$out" "^version: .*look  .*look  "
+batch -i <<<$'6 * 7\n_ + 1\n_\nx = 1\nnil\n_\nla.get "version"\n_ == la.get "version"'
+check "_ is the last result that is not nil" "$out" $'42\n43\n43\nnil\n43\n'"$(batch -e 'print(la.get "version")' </dev/null; echo "$out")"$'\ntrue'
+
+batch -i <<<$'local a, b = 1, {}\na\nlocal function f() a = a + 1; return a end\nf()\na\na = 10\nf(), a\na == _G.a'
+check "local variables carry over, and are one variable for functions and inputs" "$out/$err" $'1\n2\n2\n11\t11\nfalse/'
+batch -i <<<$'local c <const> = 5\nc\nc = 6\nlocal c = 7\nc'
+check "constants remain constants, a new variable hides the old one" "$out" $'5\n7'
+check_match "and assigning to one is an error" "$err" "^lunalloc: input:1: attempt to assign to const variable 'c'"
+batch -i <<<$'local g <close> = nil\nlocal v = 1; return v\nv\ng\nlocal y = 1 error "no"\ny.x'
+check "a variable that is closed does not" "$out" $'1\n1\nnil'
+check_match "which is said when it is read" "$err" "the local variable 'g' ended with its input.*'y' ended with its input"
+batch -i <<<$'do local inner = 1 end\ninner\nlocal x = 1 goto done ::done::\nx\nfor i = 1, 1 do local k = i end\nk'
+check "variables of inner blocks end with them" "$out" $'nil\n1\nnil'
+
+# ---- errors ----
+
+batch -i <<<$'x = = 1\nlocal é = 1\nprint("é", x x)\nif x then\nend end'
+check "syntax errors have a caret under the wrong token" "$err" "$(printf '%s\n' \
+    "lunalloc: input:1: unexpected symbol near '='" '    x = = 1' '        ^' \
+    "lunalloc: input:1: <name> expected near '<\\195>'" '    local é = 1' '          ^' \
+    "lunalloc: input:1: ')' expected near 'x'" '    print("é", x x)' '                 ^' \
+    "lunalloc: input:2: <eof> expected near 'end'" '    end end' '        ^')"
+batch -i <<<$'x = {}\ny = x.z or x.z.w\nla.extents{stat = 1}\nla.get(5)\nla.set("arena.0.nonsense_x", 1, la.ctl.arena[0].nonsense_x)'
+check "errors of calls have one under what is meant" "$(grep '^    ' <<<"$err")" "$(printf '%s\n' \
+    '    y = x.z or x.z.w' '          ^' '    la.extents{stat = 1}' '       ^' '    la.get(5)' '       ^' \
+    '    la.set("arena.0.nonsense_x", 1, la.ctl.arena[0].nonsense_x)' '            ^')"
+batch -i <<<$'table.sort({1, 2}, function(a, b) error "cmp" end)\npcall(error)'
+check "what lies between the user's calls is shown" "$(grep -c "\[C\]: in function 'table.sort'" <<<"$err")" 1
+check "and nothing of the console" "$(grep -c 'prompt\|in ?$' <<<"$err")" 0
+LUNALLOC_DEBUG=1 batch -i <<<'error "x"'
+check_match "LUNALLOC_DEBUG shows all" "$err" "in \?"
+batch -i <<<$'la.gett\nla.gett()\na = la.arena(0)\na:purg()\nprnt(1)\nlla.get "x"\nla.get\nnothing_like_it\nlocal arr = {}\narray'
+check "mistyped names are said" "$(grep -o "did you mean.*" <<<"$err")" "$(printf '%s\n' "did you mean 'get'?)" \
+    "did you mean 'get'?" "did you mean 'purge'?" "did you mean 'print'?" "did you mean 'la'?" "did you mean 'arr'?)")"
+printf 'local function f()\n  local obj = la.arena(0)\n  obj:purg()\nend\nf()\n' >"$scratch/lines.lua"
+batch "$scratch/lines.lua" </dev/null
+check_match "a script's error shows the line of the file, and knows its variables" "$err" \
+    "did you mean 'purge'\?"$'\n''    '"  obj:purg\(\)"$'\n''          \^'$'\n''stack traceback:'
+
 # ---- the environment ----
 
 batch -e 'io.write("\27[1m")' </dev/null

@@ -27,12 +27,26 @@ pty_send 'x = = 1\r'
 pty_expect "a syntax error is reported" "lunalloc: input:1: unexpected symbol near '='"
 pty_expect "and the prompt is back" "$prompt"
 pty_send 'nothing.field\r'
-pty_expect "a run-time error has a traceback" "stack traceback:"
+pty_expect "a run-time error" "lunalloc: input:1: attempt to index a nil value (global 'nothing')"
+pty_expect "shows its line with a caret" $'\n    nothing.field\r\n    ^\r\n'"$prompt"
+pty_send 'function deep() nothing.field = 1 end function f() deep() end\r'
+pty_expect "a function that fails" "$prompt"
+pty_send 'f()\r'
+pty_expect "shows its own line" $'    function deep() nothing.field = 1 end function f() deep() end\r\n                    ^\r\n'
+pty_expect "and the calls of the user" $'stack traceback:\r\n\tinput '
+pty_expect "and no others" $'\tinput:1: in main chunk\r\n'"$prompt"
+pty_send 'io.write("abc")\r'
+pty_expect "output without a newline is not glued to its value" $'\nabc'
+pty_expect "which is on a line of its own" $'\r\nfile ('
+pty_send 'local _ = io.write("abc")\r'
+pty_expect "nor to the prompt" $'\nabc\r\n'"$prompt"
+pty_send 'io.write("abc") error "x"\r'
+pty_expect "nor to an error" $'\nabc\r\nlunalloc: input:1: x'
 pty_expect "and the prompt is back" "$prompt"
 pty_send '.nonsense\r'
-pty_expect "the commands are named" "unknown command '.nonsense'; the commands are .help [WORD] and .quit"
+pty_expect "an unknown command" "unknown command '.nonsense'; '.help commands' lists all"
 pty_send '.qui\r'
-pty_expect "so does the beginning of one" "unknown command '.qui'"
+pty_expect "is not known by its beginning" "unknown command '.qui'; did you mean '.quit'?"
 pty_expect "and the prompt is back" "$prompt"
 pty_send '.help decay\r'
 pty_expect ".help explains" "dirty_decay_ms"
@@ -84,7 +98,7 @@ pty_send '\x03'
 pty_expect "the second Ctrl-C cannot be caught" "interrupted!"
 pty_expect "and the prompt is back" "$prompt"
 pty_send 'w = la.workload{threads = 2, rate = 1000, duration = "forever"}:start()\r'
-pty_expect "a workload starts, and the prompt is back" "$prompt"
+pty_expect "a workload starts, and the prompt says so" 'lunalloc[1w '
 pty_send 'print("go") while true do end\r'
 pty_expect "a loop beside it" $'\ngo\r\n'
 pty_send '\x03'
@@ -144,7 +158,9 @@ paste 'local function f() return "f", 2 end\rf()'
 pty_expect "a call at the end is printed" $'f\t2\r\n'
 paste 's = ("ab")\r  :rep(2)\r  :upper()'
 paste 'local y = 5\ry\ry = 6'
-pty_expect "if only the last line is an expression" $'nil\r\n'
+pty_expect "and of later inputs" $'l5\r\n'
+paste '"y", y'
+pty_expect "which change the same variable" $'y\t6\r\n'
 paste 's'
 pty_expect "lines that do not stand alone are one chunk" $'ABAB\r\n'
 paste '("x")\r:rep(3)\r'

@@ -1,0 +1,300 @@
+--- The commands of the prompt: thin aliases of Lua functions, on the target that is in use.
+---
+---     .stats   .get NAME   ?word   quit
+---
+--- A command exists if the function that it calls does: parts of the module and of a target may be missing.
+
+local core = require "lunalloc.core"
+local prompt = require "lunalloc.prompt"
+local show = require "lunalloc.show"
+local suggest = require "lunalloc.suggest"
+
+local dot = {}
+
+--- name -> { usage=, does=, run=, needs= }. run(rest, target) returns what is printed, or nil, message, code. `needs`: the
+--- function of the target that must exist.
+dot.commands = {}
+
+local function add(name, usage, does, run, needs)
+    dot.commands[name] = { usage = usage, does = does, run = run, needs = needs }
+end
+
+-- ---- arguments -----------------------------------------------------------------------------------------------------
+
+--- A word as a value: a number, a boolean, or the text.
+local function value_of(word)
+    local number = tonumber(word)
+    if number then
+        return math.tointeger(number) or number
+    elseif word == "true" or word == "false" then
+        return word == "true"
+    end
+    return word
+end
+
+--- The table that "state=dirty min_size=1M" stands for; nil and a message.
+local function conditions(rest)
+    local list = {}
+    for word in rest:gmatch "%S+" do
+        local key, value = word:match "^([%w_]+)=(.+)$"
+        if not key then
+            return nil, ("'%s' is no condition: write KEY=VALUE"):format(word)
+        end
+        list[key] = value_of(value)
+    end
+    return list
+end
+
+--- As call(f, ...), but an error is a failure: the command has no line of code to show.
+local function safely(f, ...)
+    local results = table.pack(pcall(f, ...))
+    if results[1] then
+        return table.unpack(results, 2, results.n)
+    end
+    local message = tostring(results[2])
+    if message:find "interrupted!" then
+        error(message, 0)
+    end
+    return nil, (message:gsub("^[^\n:]+:%d+: ", ""))
+end
+
+local function needs_word(rest, usage)
+    if rest == "" then
+        return nil, "usage: " .. usage
+    end
+    return rest
+end
+
+-- ---- commands that look --------------------------------------------------------------------------------------------
+
+add("help", ".help [WORD]", "what WORD is, or the overview", function(rest)
+    print(require("lunalloc.help").text(rest ~= "" and rest or nil))
+end)
+
+add("stats", ".stats", "the counters: la.stats()", function(_, target)
+    return target.stats()
+end, "stats")
+
+--- The rows of a snapshot as plain tables, without those that hold nothing.
+local function rows_of(rows, key, holds)
+    local list = {}
+    for index, row in pairs(rows) do
+        local plain = { [key] = index }
+        for name, value in pairs(row) do
+            plain[name] = value
+        end
+        if plain[holds] ~= 0 then
+            list[#list + 1] = plain
+        end
+    end
+    return list
+end
+
+add("arenas", ".arenas", "the counters of each arena", function(_, target)
+    local stats, message, code = target.stats()
+    if not stats then
+        return nil, message, code
+    end
+    return rows_of(stats.arenas, "index", "mapped")
+end, "stats")
+
+add("bins", ".bins", "the size classes in use, with their counters", function(_, target)
+    local stats, message, code = target.stats()
+    if not stats then
+        return nil, message, code
+    end
+    return rows_of(stats.classes, "index", "nmalloc")
+end, "stats")
+
+add("extents", ".extents [by=FIELD] [KEY=VALUE]...", "extents, summed up: la.extents_summary{}", function(rest, target)
+    local options, message = conditions(rest)
+    if not options then
+        return nil, message
+    end
+    return safely(target.extents_summary, options)
+end, "extents_summary")
+
+add("sizeclasses", ".sizeclasses", "the size classes: la.sizeclasses()", function(_, target)
+    return target.sizeclasses()
+end, "sizeclasses")
+
+add("threads", ".threads", "the threads and what they cache: la.threads()", function(_, target)
+    return target.threads()
+end, "threads")
+
+add("doctor", ".doctor", "findings: la.doctor()", function(_, target)
+    return target.doctor()
+end, "doctor")
+
+add("waste", ".waste [by=arena|class|stack]", "bytes held but not in use: la.waste{}", function(rest, target)
+    local options, message = conditions(rest)
+    if not options then
+        return nil, message
+    end
+    return safely(target.waste, options)
+end, "waste")
+
+add("ps", ".ps", "processes that can be attached: la.ps()", function()
+    return require("lunalloc").ps()
+end, "ps")
+
+-- ---- commands that change ------------------------------------------------------------------------------------------
+
+add("get", ".get NAME", "reads a control", function(rest, target)
+    local name, message = needs_word(rest, ".get NAME")
+    if not name then
+        return nil, message
+    end
+    return safely(target.get, name)
+end, "get")
+
+add("set", ".set NAME VALUE", "writes a control", function(rest, target)
+    local name, value = rest:match "^(%S+)%s+(.+)$"
+    if not name then
+        return nil, "usage: .set NAME VALUE"
+    end
+    return safely(target.set, name, value_of(value:match "^[\"'](.*)[\"']$" or value))
+end, "set")
+
+add("purge", ".purge", "returns all unused memory to the system: la.purge()", function(_, target)
+    return target.purge()
+end, "purge")
+
+add("workload", ".workload KEY=VALUE, ...", "starts la.workload{KEY=VALUE, ...} as the global w", function(rest)
+    local w = prompt.evaluate("la.workload{" .. rest .. "}:start()")
+    rawset(_G, "w", w)
+    return w
+end)
+
+-- ---- commands about the prompt -------------------------------------------------------------------------------------
+
+add("attach", ".attach PID|NAME|CORE", "commands act on that process, which becomes the global t", function(rest)
+    local name, message = needs_word(rest, ".attach PID|NAME|CORE")
+    if not name then
+        return nil, message
+    end
+    local target, code
+    target, message, code = safely(require("lunalloc").attach, math.tointeger(tonumber(name)) or name)
+    if not target then
+        return nil, message, code
+    end
+    dot.detach()
+    prompt.use(target)
+end, "attach")
+
+--- Leaves the target that is in use.
+function dot.detach()
+    local target = prompt.is_attached() and prompt.target()
+    prompt.use(nil)
+    if target and target.close then
+        pcall(target.close)
+    end
+end
+
+add("detach", ".detach", "back to this process", function()
+    if not prompt.is_attached() then
+        return nil, "no process is attached"
+    end
+    dot.detach()
+end, "attach")
+
+local function clock()
+    return package.loaded["lunalloc.console"].clock()
+end
+
+local units = require "lunalloc.units"
+
+add("time", ".time EXPR", "evaluates EXPR and says how long that took", function(rest)
+    local text, message = needs_word(rest, ".time EXPR")
+    if not text then
+        return nil, message
+    end
+    local cpu, start = os.clock(), clock()
+    local results = table.pack(prompt.evaluate(text))
+    local took, used = clock() - start, os.clock() - cpu
+    prompt.print(table.unpack(results, 1, results.n))
+    print(("(%s; processor %s)"):format(units.human_time(took * 1e9), units.human_time(used * 1e9)))
+end)
+
+add("quit", ".quit", "leaves", function() end)
+
+-- ---- the interface -------------------------------------------------------------------------------------------------
+
+--- The command of that name, if it can be used now.
+local function find(name)
+    local command = dot.commands[name]
+    if command and command.needs then
+        local target = prompt.target()
+        local here = target[command.needs] or require "lunalloc"[command.needs]
+        return here and command or nil
+    end
+    return command
+end
+
+--- The names of all commands that can be used now, sorted.
+function dot.names()
+    local names = {}
+    for name in pairs(dot.commands) do
+        if find(name) then
+            names[#names + 1] = name
+        end
+    end
+    table.sort(names)
+    return names
+end
+
+--- A table of all commands, as text.
+function dot.overview()
+    local lines = {}
+    for i, name in ipairs(dot.names()) do
+        local command = dot.commands[name]
+        lines[i] = ("%-36s %s"):format(command.usage, command.does)
+    end
+    return table.concat(lines, "\n")
+end
+
+local function unknown(name)
+    local set = {}
+    for _, known in ipairs(dot.names()) do
+        set[known] = true
+    end
+    local near = suggest.word(name, set)
+    return ("unknown command '.%s'%s; '.help commands' lists all"):format(name,
+        near and ("; did you mean '.%s'?"):format(near) or "")
+end
+
+--- Splits a line into the command's name and the rest; "?word" is ".help word", and "exit" is ".quit".
+local function split(line)
+    if line:find "^%?" then
+        return "help", line:match "^%?+%s*(.-)%s*$"
+    elseif line:find "^%l" then
+        return "quit", ""
+    end
+    return line:match "^%.(%S*)%s*(.-)%s*$"
+end
+
+--- Calls a command and returns its values; nil, message, code if there is no such command.
+function dot.call(line)
+    local name, rest = split(line)
+    local command = find(name)
+    if not command then
+        return nil, unknown(name), "ENOENT"
+    end
+    return command.run(rest, prompt.target())
+end
+
+--- Runs a command line and prints its values. Returns whether it succeeded, and whether the prompt ends.
+function dot.run(line)
+    local results = table.pack(dot.call(line))
+    if results[1] == nil and type(results[2]) == "string" then
+        io.stdout:flush()
+        io.stderr:write("lunalloc: ", results[2], "\n")
+        return false, false
+    end
+    if results.n > 0 then
+        prompt.print(table.unpack(results, 1, results.n))
+    end
+    return true, split(line) == "quit"
+end
+
+return dot
