@@ -236,9 +236,9 @@ function part.install(api, backend)
         return
     end
 
-    --- A target for a process, by its number or name, or for a core file, by its path (with a '/'). Options: way: "agent",
-    --- "request" or "memory", where the best that is possible is not wanted; timeout: for an answer of the agent (2 s);
-    --- wait: for an agent to start (1 s); force: start one also under a seccomp filter.
+    --- A target for a process, by its number or name, or for a core file, by its path (with a '/'). Options: way:
+    --- "agent", "request" or "memory", where the best that is possible is not wanted; timeout: for an answer of the
+    --- agent (2 s); wait: for an agent to start (1 s); force: start one also under a seccomp filter.
     function api.attach(what, options)
         check.that(math.type(what) == "integer" or type(what) == "string", "attach", 1,
             ("the number or the name of a process, or the path of a core file expected, got %s"):format(
@@ -258,8 +258,8 @@ function part.install(api, backend)
         return attach(pid, options)
     end
 
-    --- The processes that run lunalloc, an array of { pid=, name=, uid=, rss=, state=, version=, way=, why= }: `way` is the
-    --- best that is possible now, "agent", "request" or "memory"; `why` says why it is not the agent, or why none is.
+    --- The processes that run lunalloc, an array of { pid=, name=, uid=, rss=, state=, version=, way=, why= }: `way` is
+    --- the best that is possible now, "agent", "request" or "memory"; `why` says why it is not the agent.
     function api.ps()
         local pids, message, code = core.processes()
         if not pids then

@@ -110,7 +110,7 @@ help.functions = {
         ".alive() .close(). way: \"agent\" (its agent listens), \"request\" (ask it to start one), \"memory\" (read it\n" ..
         "without its help); by default the best that is possible. timeout: for an answer (2 s); wait: for an agent\n" ..
         "to start (1 s); force: request one in spite of a seccomp filter. A lost target gives the code ESRCH.",
-        't = la.attach "redis-server"; t.stats().active' },
+        't = la.attach "redis-server"; print(t.stats())' },
     ["la.ps"] = { "la.ps() -> array of {pid=, name=, uid=, rss=, state=, version=, way=, why=} | nil, message, code",
         "The processes that run lunalloc. way: the best one to attach by now; why: why it is not the agent.",
         "for _, p in ipairs(la.ps()) do print(p.pid, p.name, p.way) end" },
