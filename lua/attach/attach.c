@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "attach/channel.h"
+#include "attach/socket.h"
 #include "attach/target_agent.h"
 #include "attach/target_memory.h"
 
@@ -48,16 +49,27 @@ choose_way(process_t *process, attach_survey_t *survey) {
                title);
     } else if (survey->info.filtered) {
         choose(survey, ATTACH_MEMORY,
-               "%s has a seccomp filter, which may end it when an agent starts: force = true starts one all the same",
+               "%s has a seccomp filter, under which no agent starts unless LUNALLOC_CONF says agent:true at its start",
                title);
     } else {
         choose(survey, ATTACH_REQUEST, "%s has no agent yet", title);
     }
 }
 
+/* The socket that an agent told of, or that may be its. */
+static bool
+socket_of(process_t *process, const attach_survey_t *survey, char path[TARGET_SOCKET]) {
+    if (survey->error == EPERM) {
+        return socket_guess(process, path, TARGET_SOCKET);
+    }
+    snprintf(path, TARGET_SOCKET, "%s", survey->target.socket);
+    return survey->found && listens(survey);
+}
+
 int
 attach_survey(process_t *process, attach_survey_t *survey) {
     memory_t *memory = process_memory(process);
+    char path[TARGET_SOCKET];
     *survey = (attach_survey_t){0};
     int error = process_info(process, &survey->info);
     if (error != 0) {
@@ -68,7 +80,8 @@ attach_survey(process_t *process, attach_survey_t *survey) {
     if (survey->found) {
         choose_way(process, survey);
     } else {
-        choose(survey, ATTACH_ANY, "%s", memory->message);
+        snprintf(survey->why, sizeof(survey->why), "%s", memory->message);
+        survey->way = socket_of(process, survey, path) ? ATTACH_AGENT : ATTACH_ANY;
     }
     return survey->error == ESRCH ? ESRCH : 0;
 }
@@ -94,11 +107,12 @@ connect_agent(process_t *process, const char *path, int timeout_ms, target_handl
 static int
 attach_agent(process_t *process, const attach_survey_t *survey, const attach_options_t *options,
              target_handle_t **out) {
-    if (!listens(survey)) {
+    char path[TARGET_SOCKET];
+    if (!socket_of(process, survey, path)) {
         return memory_fail(process_memory(process), EAGAIN, "%s has no agent that listens: way = 'request' starts one",
                            process_title(process));
     }
-    return connect_agent(process, survey->target.socket, options->timeout_ms, out);
+    return connect_agent(process, path, options->timeout_ms, out);
 }
 
 /* ---- request ---- */
@@ -114,12 +128,12 @@ write_request(process_t *process, uint64_t addr) {
 
 /* Why no agent may be requested. 0 if one may. */
 static int
-check_request(process_t *process, const attach_survey_t *survey, bool force) {
+check_request(process_t *process, const attach_survey_t *survey) {
     memory_t *memory = process_memory(process);
     if (survey->target.booted == 0 || survey->info.state == 'T' || survey->info.state == 't') {
         return memory_fail(memory, EAGAIN, "%s: it cannot start an agent now", survey->why);
     }
-    if (survey->target.agent == AGENT_NEVER || (survey->info.filtered && !force)) {
+    if (survey->target.agent == AGENT_NEVER || survey->info.filtered) {
         return memory_fail(memory, EPERM, "%s", survey->why);
     }
     return 0;
@@ -148,8 +162,10 @@ fail_start(process_t *process, const target_t *now, int wait_ms) {
 static int
 await_agent(process_t *process, attach_survey_t *survey, int wait_ms) {
     memory_t *memory = process_memory(process);
+    bool failed_before = survey->target.agent == AGENT_FAILED;
     for (int waited = 0; !listens(survey); waited += LOOK_MS) {
-        if (waited > wait_ms || survey->target.agent == AGENT_NEVER) {
+        bool failed = survey->target.agent == AGENT_FAILED && !failed_before;
+        if (waited > wait_ms || survey->target.agent == AGENT_NEVER || failed) {
             return fail_start(process, &survey->target, wait_ms);
         }
         poll(NULL, 0, LOOK_MS);
@@ -163,9 +179,9 @@ await_agent(process_t *process, attach_survey_t *survey, int wait_ms) {
 
 static int
 attach_request(process_t *process, attach_survey_t *survey, const attach_options_t *options, target_handle_t **out) {
-    int error = 0;
-    if (!listens(survey)) {
-        error = check_request(process, survey, options->force);
+    int error = survey->found ? 0 : memory_fail(process_memory(process), survey->error, "%s", survey->why);
+    if (error == 0 && !listens(survey)) {
+        error = check_request(process, survey);
         if (error == 0) {
             error = write_request(process, survey->target.requests);
         }
@@ -193,6 +209,9 @@ attach_by(attach_way_t way, process_t *process, attach_survey_t *survey, const a
     case ATTACH_REQUEST:
         return attach_request(process, survey, options, out);
     case ATTACH_MEMORY:
+        if (!survey->found) {
+            return memory_fail(process_memory(process), survey->error, "%s", survey->why);
+        }
         return target_memory_attach(process, survey->addr, out);
     default:
         return memory_fail(process_memory(process), EAGAIN, "%s", survey->why);
@@ -203,8 +222,7 @@ attach_by(attach_way_t way, process_t *process, attach_survey_t *survey, const a
 static int
 attach_any(process_t *process, attach_survey_t *survey, const attach_options_t *options, target_handle_t **out,
            char *why, size_t size) {
-    attach_way_t best =
-        survey->way == ATTACH_MEMORY && survey->info.filtered && options->force ? ATTACH_REQUEST : survey->way;
+    attach_way_t best = survey->way;
     int error = attach_by(best, process, survey, options, out);
     snprintf(why, size, "%s", best == ATTACH_MEMORY ? survey->why : error != 0 ? process_memory(process)->message : "");
     if (is_passable(error) && (best == ATTACH_AGENT || best == ATTACH_REQUEST)) {
@@ -219,8 +237,9 @@ attach_process(process_t *process, const attach_options_t *options, target_handl
     attach_survey_t survey;
     message[0] = '\0';
     int error = attach_survey(process, &survey);
-    if (error == 0 && !survey.found) {
+    if (error == 0 && !survey.found && survey.way != ATTACH_AGENT) {
         error = survey.error;
+        snprintf(message, size, "%s", survey.why);
     }
     if (error == 0 && options->way == ATTACH_ANY) {
         error = attach_any(process, &survey, options, out, message, size);

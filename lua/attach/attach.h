@@ -29,7 +29,6 @@ typedef struct {
     int timeout_ms; /* for each request to the agent */
     int wait_ms;    /* for an agent to start, once requested */
     uint64_t start; /* of process_info_t; 0: any */
-    bool force;     /* request an agent also where a seccomp filter may kill the process for it */
 } attach_options_t;
 
 /* What is known of a process before it is attached to. */

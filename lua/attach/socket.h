@@ -7,6 +7,12 @@
 
 #include "attach/process.h"
 
+/*
+ * Where the agent's socket lies, by the rule in control/agent_socket.h: for a process whose memory the kernel does not
+ * let one read. False if no socket that socket_connect would trust is there.
+ */
+bool socket_guess(process_t *process, char *path, size_t size);
+
 /* Connects to `path`, as the process sees it. *fd does not block. 0, or an errno value and a line in
  * process_memory(process)->message. */
 int socket_connect(process_t *process, const char *path, int timeout_ms, int *fd);

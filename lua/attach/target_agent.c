@@ -221,6 +221,9 @@ static int
 agent_find(target_handle_t *target, uintptr_t addr, lunalloc_location_t *out) {
     wire_message_t reply;
     int error = ask(target, &(wire_message_t){.kind = WIRE_FIND, .number = {addr}}, &reply);
+    if (error == ENOENT) {
+        return target_fail(target, ENOENT, "%p is no memory of this allocator", (const void *)addr);
+    }
     return error != 0 ? error : take_record(target, &reply.records[0], out, sizeof(*out));
 }
 
@@ -260,11 +263,26 @@ agent_sizeclasses(target_handle_t *target, lunalloc_sizeclass_t *out) {
     return error;
 }
 
+/* As the library says it of this process. */
+static int
+fail_size(target_handle_t *target, size_t size) {
+    lunalloc_sizeclass_t largest = {0};
+    wire_records_t sizes;
+    int error = fetch_sizes(target, &sizes);
+    if (error != 0) {
+        return error;
+    }
+    wire_copy(&sizes, sizes.count - 1, &largest, sizeof(largest));
+    return target_fail(target, ENOENT, "no size class for %zu bytes; the largest holds %zu", size, largest.size);
+}
+
 static int
 agent_sizeclass_of(target_handle_t *target, size_t size, lunalloc_sizeclass_t *out) {
     wire_message_t reply;
     int error = ask(target, &(wire_message_t){.kind = WIRE_SIZECLASS_OF, .number = {size}}, &reply);
-    return error != 0 ? error : take_record(target, &reply.records[0], out, sizeof(*out));
+    return error == ENOENT ? fail_size(target, size)
+           : error != 0    ? error
+                           : take_record(target, &reply.records[0], out, sizeof(*out));
 }
 
 /* ---- counters ---- */
@@ -276,6 +294,9 @@ agent_stats(target_handle_t *target, uint32_t arena, lunalloc_stats_t *out, luna
     wire_message_t reply;
     size_t n = 0;
     int error = ask(target, &(wire_message_t){.kind = WIRE_STATS, .number = {arena}}, &reply);
+    if (error == ENOENT) {
+        return target_fail(target, ENOENT, "no arena %u", (unsigned)arena);
+    }
     if (error == 0) {
         error = take_record(target, &reply.records[0], out, sizeof(*out));
     }
