@@ -59,6 +59,9 @@ static const struct {
     {"lunalloc_stats_write", offsetof(lunalloc_api_t, stats_write)},
     {"lunalloc_reconcile", offsetof(lunalloc_api_t, reconcile)},
     {"lunalloc_prof_samples", offsetof(lunalloc_api_t, prof_samples)},
+    {"lunalloc_threads", offsetof(lunalloc_api_t, threads)},
+    {"lunalloc_moments", offsetof(lunalloc_api_t, moments)},
+    {"lunalloc_marks", offsetof(lunalloc_api_t, marks)},
 };
 
 enum {

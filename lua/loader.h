@@ -42,6 +42,9 @@ typedef struct {
     int (*stats_write)(lunalloc_format_t format, lunalloc_write_t *write, void *opaque, const char *opts);
     int (*reconcile)(lunalloc_reconciliation_t *out);
     size_t (*prof_samples)(lunalloc_sample_cursor_t *cursor, lunalloc_sample_t *out, size_t n);
+    size_t (*threads)(lunalloc_thread_cursor_t *cursor, lunalloc_thread_t *out, size_t n);
+    size_t (*moments)(lunalloc_history_cursor_t *cursor, lunalloc_moment_t *out, size_t n);
+    size_t (*marks)(lunalloc_history_cursor_t *cursor, lunalloc_mark_t *out, size_t n);
 } lunalloc_api_t;
 
 /* The entry points; NULL if the allocator is not in this process and could not be loaded. */

@@ -80,6 +80,16 @@ struct target_ops {
     /* One batch of up to `max` samples; *n = 0 at the end. */
     int (*samples)(target_handle_t *target, lunalloc_sample_cursor_t *cursor, lunalloc_sample_t *out, size_t max,
                    size_t *n);
+    /* ---- threads and history ---- */
+    /* One batch each of up to `max`; *n = 0 at the end, or if there are no more now. */
+    int (*threads)(target_handle_t *target, lunalloc_thread_cursor_t *cursor, lunalloc_thread_t *out, size_t max,
+                   size_t *n);
+    int (*moments)(target_handle_t *target, lunalloc_history_cursor_t *cursor, lunalloc_moment_t *out, size_t max,
+                   size_t *n);
+    int (*marks)(target_handle_t *target, lunalloc_history_cursor_t *cursor, lunalloc_mark_t *out, size_t max,
+                 size_t *n);
+
+    /* ---- code ---- */
     /* "function+0x1f", "file+0x1f00", or "0x1f00", whatever is known of an address of code. */
     int (*symbol)(target_handle_t *target, uintptr_t addr, char *name, size_t size);
 

@@ -156,6 +156,32 @@ self_samples(target_handle_t *target, lunalloc_sample_cursor_t *cursor, lunalloc
     return 0;
 }
 
+/* ---- threads and history ---- */
+
+static int
+self_threads(target_handle_t *target, lunalloc_thread_cursor_t *cursor, lunalloc_thread_t *out, size_t max, size_t *n) {
+    (void)target;
+    *n = loader_api()->threads(cursor, out, max);
+    return 0;
+}
+
+static int
+self_moments(target_handle_t *target, lunalloc_history_cursor_t *cursor, lunalloc_moment_t *out, size_t max,
+             size_t *n) {
+    (void)target;
+    *n = loader_api()->moments(cursor, out, max);
+    return 0;
+}
+
+static int
+self_marks(target_handle_t *target, lunalloc_history_cursor_t *cursor, lunalloc_mark_t *out, size_t max, size_t *n) {
+    (void)target;
+    *n = loader_api()->marks(cursor, out, max);
+    return 0;
+}
+
+/* ---- code ---- */
+
 static const char *
 base_name(const char *path) {
     const char *slash = strrchr(path, '/');
@@ -206,6 +232,9 @@ static const target_ops_t self_ops = {
     .report = self_report,
     .reconcile = self_reconcile,
     .samples = self_samples,
+    .threads = self_threads,
+    .moments = self_moments,
+    .marks = self_marks,
     .symbol = self_symbol,
     .check = self_check,
     .close = self_close,

@@ -347,25 +347,63 @@ agent_reconcile(target_handle_t *target, lunalloc_reconciliation_t *out) {
 
 /* ---- profiler ---- */
 
+/* One batch of a list: a kind whose request and reply have a cursor of `cursor_size` bytes, and records of `size`. */
 static int
-agent_samples(target_handle_t *target, lunalloc_sample_cursor_t *cursor, lunalloc_sample_t *out, size_t max,
-              size_t *n) {
+ask_batch(target_handle_t *target, wire_kind_t kind, void *cursor, uint32_t cursor_size, void *out, uint32_t size,
+          size_t max, size_t *n) {
     wire_message_t reply;
     *n = 0;
     int error = ask(target,
-                    &(wire_message_t){.kind = WIRE_SAMPLES,
+                    &(wire_message_t){.kind = (uint16_t)kind,
                                       .number = {max},
-                                      .records = {{.size = sizeof(*cursor), .count = 1, .data = cursor}}},
+                                      .records = {{.size = cursor_size, .count = 1, .data = cursor}}},
                     &reply);
     if (error == 0) {
-        error = take_records(target, &reply.records[1], out, sizeof(*out), max, n);
+        error = take_records(target, &reply.records[1], out, size, max, n);
     }
-    for (size_t i = 0; error == 0 && i < *n; i++) {
+    return error != 0 ? error : take_record(target, &reply.records[0], cursor, cursor_size);
+}
+
+static int
+agent_samples(target_handle_t *target, lunalloc_sample_cursor_t *cursor, lunalloc_sample_t *out, size_t max,
+              size_t *n) {
+    int error = ask_batch(target, WIRE_SAMPLES, cursor, sizeof(*cursor), out, sizeof(*out), max, n);
+    for (size_t i = 0; i < *n; i++) {
         out[i].depth = out[i].depth <= LUNALLOC_STACK_MAX ? out[i].depth : LUNALLOC_STACK_MAX;
         out[i].thread_name[LUNALLOC_THREAD_NAME_MAX - 1] = '\0';
     }
-    return error != 0 ? error : take_record(target, &reply.records[0], cursor, sizeof(*cursor));
+    return error;
 }
+
+/* ---- threads and history ---- */
+
+static int
+agent_threads(target_handle_t *target, lunalloc_thread_cursor_t *cursor, lunalloc_thread_t *out, size_t max,
+              size_t *n) {
+    int error = ask_batch(target, WIRE_THREADS, cursor, sizeof(*cursor), out, sizeof(*out), max, n);
+    for (size_t i = 0; i < *n; i++) {
+        out[i].nclasses = out[i].nclasses <= LUNALLOC_CACHED_CLASSES ? out[i].nclasses : LUNALLOC_CACHED_CLASSES;
+        out[i].name[sizeof(out[i].name) - 1] = '\0';
+    }
+    return error;
+}
+
+static int
+agent_moments(target_handle_t *target, lunalloc_history_cursor_t *cursor, lunalloc_moment_t *out, size_t max,
+              size_t *n) {
+    return ask_batch(target, WIRE_MOMENTS, cursor, sizeof(*cursor), out, sizeof(*out), max, n);
+}
+
+static int
+agent_marks(target_handle_t *target, lunalloc_history_cursor_t *cursor, lunalloc_mark_t *out, size_t max, size_t *n) {
+    int error = ask_batch(target, WIRE_MARKS, cursor, sizeof(*cursor), out, sizeof(*out), max, n);
+    for (size_t i = 0; i < *n; i++) {
+        out[i].name[LUNALLOC_MARK_NAME - 1] = out[i].value[LUNALLOC_MARK_VALUE - 1] = '\0';
+    }
+    return error;
+}
+
+/* ---- code ---- */
 
 static int
 agent_symbol(target_handle_t *target, uintptr_t addr, char *name, size_t size) {
@@ -425,6 +463,9 @@ static const target_ops_t agent_ops = {
     .report = agent_report,
     .reconcile = agent_reconcile,
     .samples = agent_samples,
+    .threads = agent_threads,
+    .moments = agent_moments,
+    .marks = agent_marks,
     .symbol = agent_symbol,
     .check = agent_check,
     .close = agent_close,
