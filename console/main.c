@@ -2,14 +2,15 @@
  * main.c -- the lunalloc console: a Lua 5.4 interpreter whose own malloc is lunalloc (it links the shared library),
  * with the module preset as the global `la`, and a prompt.
  *
- * The parts, each with its header: options (the command line), command (subcommands), paths (finds the module), run
- * (protected calls), interrupt (Ctrl-C), repl (the prompt), which uses input (compiles the text) and line (reads it);
- * line uses readline, history and complete; terminal (size and colour).
+ * The parts, each with its header: options (the command line), command (subcommands), exec (for one of them), paths
+ * (finds the module), run (protected calls), interrupt (Ctrl-C), repl (the prompt), which uses input (compiles the text)
+ * and line (reads it); line uses readline, history and complete; terminal (size and colour).
  *
  * The rest is written in Lua: lunalloc.show prints values, lunalloc.complete finds completions, lunalloc.help answers
  * help(), lunalloc.tour is the guided tour.
  */
 #include "command.h"
+#include "exec.h"
 #include "interrupt.h"
 #include "options.h"
 #include "paths.h"
@@ -52,7 +53,10 @@ set_arguments(lua_State *L, const session_t *session) {
 static status_t
 open_module(lua_State *L) {
     luaL_requiref(L, "lunalloc.console", terminal_open, 0);
-    lua_pop(L, 1);
+    luaL_getsubtable(L, LUA_REGISTRYINDEX, LUA_PRELOAD_TABLE);
+    lua_pushcfunction(L, exec_open);
+    lua_setfield(L, -2, "lunalloc.exec");
+    lua_pop(L, 2);
     static const char preset[] = "la = require 'lunalloc'; help = require 'lunalloc.help'; "
                                  "require 'lunalloc.errors'";
     return run_string(L, preset, "=(start)") == STATUS_OK ? STATUS_OK : STATUS_USAGE;

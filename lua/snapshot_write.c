@@ -59,17 +59,18 @@ snapshot_json(const snapshot_t *snapshot, lunalloc_write_t *write, void *opaque)
 
 /* ---- OpenMetrics ---- */
 
+/* The labels of a sample: those of its process, and the keys of its row. */
 static void
-put_sample(emit_t *out, const metric_t *metric, const snapshot_source_t *source, const char *label, uint64_t key,
-           uint64_t value) {
-    metrics_sample(out, metric);
+put_labels(emit_t *out, const snapshot_source_t *source, const snapshot_row_t *row, snapshot_kind_t kind) {
     for (uint32_t i = 0; i < source->nlabels; i++) {
         metrics_label(out, source->labels[i].name, source->labels[i].value, 0);
     }
-    if (label != NULL) {
-        metrics_label(out, label, NULL, key);
+    if (kind == SNAPSHOT_ARENA) {
+        metrics_label(out, "arena", NULL, row->words[0]);
+    } else if (kind == SNAPSHOT_CLASS) {
+        metrics_label(out, "class", NULL, row->words[0]);
+        metrics_label(out, "size", NULL, row->words[1]);
     }
-    metrics_value(out, metric, value);
 }
 
 static uint32_t
@@ -80,18 +81,18 @@ rows_of(const snapshot_source_t *source, snapshot_kind_t kind) {
 /* Word `word` of every row of that kind, of every process. */
 static void
 put_samples(emit_t *out, const snapshot_metrics_t *all, const metric_t *metric, snapshot_kind_t kind, uint32_t word) {
-    static const char *const labels[] = {[SNAPSHOT_ARENA] = "arena", [SNAPSHOT_CLASS] = "class"};
     for (size_t s = 0; s < all->nsources; s++) {
         const snapshot_source_t *source = &all->sources[s];
         for (uint32_t i = 0; i < rows_of(source, kind); i++) {
             snapshot_row_t row = snapshot_row(source->snapshot, kind, i);
-            const char *label = kind == SNAPSHOT_TOTAL ? NULL : labels[kind];
-            put_sample(out, metric, source, label, row.words[0], row.words[word]);
+            metrics_sample(out, metric);
+            put_labels(out, source, &row, kind);
+            metrics_value(out, metric, row.words[word]);
         }
     }
 }
 
-/* The first key is the label. */
+/* Keys are labels; the size of a class is a metric, too, as an expression cannot use a label. */
 static void
 put_metrics(emit_t *out, const snapshot_metrics_t *all, snapshot_kind_t kind, const char *subtree) {
     const snapshot_t none = {0};
@@ -116,7 +117,9 @@ put_gauge(emit_t *out, const snapshot_metrics_t *all, uint32_t gauge) {
     for (size_t s = 0; s < all->nsources; s++) {
         const snapshot_source_t *source = &all->sources[s];
         if (source->has_gauge[gauge]) {
-            put_sample(out, &metric, source, NULL, 0, (uint64_t)source->gauges[gauge]);
+            metrics_sample(out, &metric);
+            put_labels(out, source, NULL, SNAPSHOT_TOTAL);
+            metrics_value(out, &metric, (uint64_t)source->gauges[gauge]);
         }
     }
 }

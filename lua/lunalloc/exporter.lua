@@ -11,7 +11,7 @@
 ---
 --- The targets are read when a request asks, at most once an interval, however many ask. A process that has ended has
 --- lunalloc_up 0 for GONE seconds, and no other figure. A process that a name means, and with `all` any process, is
---- attached when it appears.
+--- attached when it appears. A process that was named is asked for an agent; one that was not is only read.
 
 local core = require "lunalloc.core"
 
@@ -69,8 +69,9 @@ local function forget_pid(targets, pid)
 end
 
 --- Adds the target of a pid or name, in the place of one that had its pid before. Returns nil, message if there is none.
-function Exporter:add(word)
-    local t, message = self.attach(math.tointeger(tonumber(word)) or word)
+--- options: of la.attach.
+function Exporter:add(word, options)
+    local t, message = self.attach(math.tointeger(tonumber(word)) or word, options)
     if not t then
         return nil, message
     elseif self:find(t.pid) then
@@ -104,8 +105,8 @@ function Exporter:look_for_new()
         end
     end
     for _, process in ipairs(self.all and self.ps() or {}) do
-        if not self:find(process.pid) then
-            self:add(process.pid)
+        if process.way and not self:find(process.pid) then
+            self:add(process.pid, { way = process.way == "agent" and "agent" or "memory" })
         end
     end
 end

@@ -38,7 +38,7 @@ local function new(words, all)
         ps = function()
             local list = {}
             for pid in pairs(processes) do
-                list[#list + 1] = { pid = pid }
+                list[#list + 1] = { pid = pid, way = "request" }
             end
             return list
         end,

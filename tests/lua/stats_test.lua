@@ -275,7 +275,8 @@ test("toopenmetrics: one family a counter, ended by EOF", function()
     test.match(text, '\nlunalloc_arenas_dirty_bytes{arena="0"} ' .. s.arenas[0].dirty .. "\n")
     test.match(text, '\n# UNIT lunalloc_classes_size_bytes bytes\n')
     for szind, class in pairs(s.classes) do
-        test.match(text, ('\nlunalloc_classes_size_bytes{class="%d"} %d\n'):format(szind, class.size))
+        test.match(text, ('\nlunalloc_classes_size_bytes{class="%d",size="%d"} %d\n'):format(szind,
+            class.size, class.size))
     end
     test.raises("a difference has no metrics", function()
         return (la.stats() - s):toopenmetrics()

@@ -23,7 +23,7 @@ local command = {}
 -- In the order of the list that people read.
 local groups = {
     { "find a process", "ps", "run", "attach" },
-    { "look into it", "top", "stats", "threads", "doctor", "prof", "get" },
+    { "look into it", "top", "stats", "threads", "extents", "doctor", "prof", "get" },
     { "change it", "set", "purge" },
     { "without its help", "core" },
     { "for other tools", "serve" },
@@ -72,14 +72,14 @@ function command.list()
 end
 
 --- "; did you mean 'top'?", or "".
-local function hint(word, candidates, prefix)
+function command.hint(word, candidates)
     local near = core.nearest(word, candidates)
-    return near and ("; did you mean '%s%s'?"):format(prefix or "", near) or ""
+    return near and ("; did you mean '%s'?"):format(near) or ""
 end
 
 --- What to say of a word that is no command.
 function command.unknown(word)
-    return ("unknown command '%s'%s"):format(word, hint(word, command.names()))
+    return ("unknown command '%s'%s"):format(word, command.hint(word, command.names()))
 end
 
 -- ---- the end of a command ------------------------------------------------------------------------------------------
@@ -184,7 +184,7 @@ local function option_of(typed, spec)
         words[#words + 1] = (#long == 1 and "-" or "--") .. long
     end
     table.sort(words)
-    command.stop("%s: unknown option '%s'%s (there are: %s)", command.running, typed, hint(typed, words),
+    command.stop("%s: unknown option '%s'%s (there are: %s)", command.running, typed, command.hint(typed, words),
         table.concat(words, " "))
 end
 
@@ -247,20 +247,65 @@ end
 
 -- ---- targets -------------------------------------------------------------------------------------------------------
 
---- Attaches to a process: its pid, its unique name, or the path of a core file. Ends the command if it cannot.
-function command.target(word)
+--- Attaches to a process: its pid, its unique name, or the path of a core file. `options`: of la.attach. Ends the
+--- command if it cannot.
+function command.target(word, options)
     if word == nil then
         command.misuse("%s: which process? a pid, a name, or the path of a core file", command.running)
     end
-    local la = require "lunalloc"
-    local t, message = la.attach(math.tointeger(tonumber(word)) or word)
+    local t, message = require("lunalloc").attach(math.tointeger(tonumber(word)) or word, options)
     if not t then
         command.stop("%s", message)
     end
     return t
 end
 
+--- Bad usage if there are more words than `n`.
+function command.no_more(words, n)
+    if #words > n then
+        command.misuse("%s: unexpected '%s'", command.running, words[n + 1])
+    end
+end
+
+--- Waits. Ctrl-C ends the command.
+function command.sleep(seconds)
+    local console = package.loaded["lunalloc.console"]
+    if console then
+        console.sleep(seconds)
+    end
+end
+
 -- ---- output --------------------------------------------------------------------------------------------------------
+
+--- A cell for the terminal: one line, without control characters.
+local function cell(value)
+    return (tostring(value):gsub("%c", "?"))
+end
+
+--- Prints rows in columns. A column: { title, function(row) -> value, right = true or nil }; numbers stand at the right.
+function command.grid(rows, columns)
+    local lines = {}
+    for i = 0, #rows do
+        lines[i] = {}
+    end
+    for c, column in ipairs(columns) do
+        local right, width = column.right, utf8.len(column[1])
+        lines[0][c] = column[1]
+        for i, row in ipairs(rows) do
+            local value = column[2](row)
+            right = right or math.type(value) ~= nil
+            lines[i][c] = cell(value)
+            width = math.max(width, utf8.len(lines[i][c]) or #lines[i][c])
+        end
+        for i = 0, #rows do
+            local fill = (" "):rep(width - (utf8.len(lines[i][c]) or #lines[i][c]))
+            lines[i][c] = right and fill .. lines[i][c] or lines[i][c] .. fill
+        end
+    end
+    for i = 0, #rows do
+        print((table.concat(lines[i], "  "):gsub("%s+$", "")))
+    end
+end
 
 --- True if the table has no other keys than 1 to n.
 local function is_array(t)

@@ -1,0 +1,21 @@
+/*
+ * exec.h -- starts a program in the place of the console: the module "lunalloc.exec", for `lunalloc run`.
+ *
+ *     exec.find(name)             the path of the program, as a shell finds it in PATH; nil, message
+ *     exec.describe(path)         how it takes LD_PRELOAD: "dynamic" (it does), "static", "set-uid" (it does not, as it
+ *                                 runs with other rights than its caller), or "script" and its interpreter;
+ *                                 "unknown" where the file cannot be read
+ *     exec.library()              the path of the allocator's shared library, on which the console itself runs
+ *     exec.replace(path, words)   becomes the program, with the words as its arguments, its name at 1;
+ *                                 returns only if that fails: nil, message
+ *     exec.setenv(name, value)    sets a variable of the environment
+ */
+#ifndef CONSOLE_EXEC_H
+#define CONSOLE_EXEC_H
+
+#include <lua.h>
+
+/* Opens the module: pushes its table. */
+int exec_open(lua_State *L);
+
+#endif
