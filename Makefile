@@ -52,7 +52,9 @@ SHARED_SRC   := $(addprefix src/,base/fmt.c base/nearest.c base/units.c observe/
                   observe/pprof.c control/wire.c)
 # A module of its own, for `lunalloc serve`: built where its libraries are, loaded when it is used.
 HTTP_LIBS    := $(shell pkg-config --libs libmicrohttpd zlib 2>/dev/null)
-CONSOLE_SRC  := $(filter-out console/http.c,$(wildcard console/*.c))
+# `lunalloc top` draws with ncurses. Without it, the console builds, and top prints tables.
+CURSES_LIBS  := $(shell pkg-config --libs ncursesw 2>/dev/null)
+CONSOLE_SRC  := $(filter-out console/http.c console/$(if $(CURSES_LIBS),screen_absent,screen).c,$(wildcard console/*.c))
 MODULE_LUA   := $(wildcard lua/lunalloc/*.lua lua/lunalloc/*/*.lua)
 UNIT_SRC     := $(filter-out $(EXCLUDED),$(wildcard $(LAYERS:%=tests/%/*_test.c)))
 # ThreadSanitizer finds data races, and a program of one thread has none: debug runs those.
@@ -288,7 +290,7 @@ $(MODULE): $(MODULE_OBJ) $(SHARED_OBJ) $B/files
 # The allocator precedes libc in the order of symbol search, so the console itself runs on it.
 $(CONSOLE): $(CONSOLE_OBJ) $(SO) $B/files
 	$(call say,LINK,$@)$(CC) $(LDFLAGS) -Wl,-E -Wl,-rpath,'$$ORIGIN:$$ORIGIN/../lib' -o $@ $(CONSOLE_OBJ) \
-	    -Wl,--no-as-needed -L$B -llunalloc $(LUA_LIBS) -lreadline
+	    -Wl,--no-as-needed -L$B -llunalloc $(LUA_LIBS) -lreadline $(CURSES_LIBS)
 
 $B/lua/lunalloc/http.so: console/http.c $O/flags
 	@mkdir -p $(@D)

@@ -4,7 +4,8 @@
  *
  * The parts, each with its header: options (the command line), command (subcommands), exec (for one of them), paths
  * (finds the module), run (protected calls), interrupt (Ctrl-C), repl (the prompt), which uses input (compiles the text)
- * and line (reads it); line uses readline, history and complete; terminal (size and colour).
+ * and line (reads it); line uses readline, history and complete; terminal (size and colour); screen (the full screen
+ * of `lunalloc top`).
  *
  * The rest is written in Lua: lunalloc.show prints values, lunalloc.complete finds completions, lunalloc.help answers
  * help(), lunalloc.tour is the guided tour.
@@ -16,6 +17,7 @@
 #include "paths.h"
 #include "repl.h"
 #include "run.h"
+#include "screen.h"
 #include "terminal.h"
 
 #include "lunalloc.h"
@@ -56,6 +58,8 @@ open_module(lua_State *L) {
     luaL_getsubtable(L, LUA_REGISTRYINDEX, LUA_PRELOAD_TABLE);
     lua_pushcfunction(L, exec_open);
     lua_setfield(L, -2, "lunalloc.exec");
+    lua_pushcfunction(L, screen_module_open);
+    lua_setfield(L, -2, "lunalloc.screen");
     lua_pop(L, 2);
     static const char preset[] = "la = require 'lunalloc'; help = require 'lunalloc.help'; "
                                  "require 'lunalloc.errors'";

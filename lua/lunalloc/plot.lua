@@ -2,7 +2,7 @@
 ---
 ---     plot{ series = { {name = "resident", values = {...}}, ... },   values may have NaN: a gap
 ---           x = {...},          seconds, one for each value, ascending; sample numbers if left out
----           marks = { {x = 4.2, label = "dirty_decay_ms = 0"}, ... },
+---           marks = { {x = 4.2, label = "dirty_decay_ms = 0"}, ... },      without a label: only a line
 ---           title = "", unit = "bytes", width = 80, height = 12,
 ---           mode = "braille" | "blocks" | "ascii", colour = true }   ->  a text without a last newline
 ---
@@ -268,9 +268,10 @@ end
 local function mark_lines(picture)
     local rows = {}
     for _, mark in ipairs(picture.marks) do
-        if raster.is_finite(mark.x) and mark.x >= picture.x.low and mark.x <= picture.x.high then
+        local inside = raster.is_finite(mark.x) and mark.x >= picture.x.low and mark.x <= picture.x.high
+        if inside and mark.label ~= nil then
             local column = raster.place(picture.x, mark.x, picture.columns - 1)
-            local label = cut(tostring(mark.label or ""), picture.columns - 2)
+            local label = cut(tostring(mark.label), picture.columns - 2)
             local right, left = picture.style.arrow .. " " .. label, label .. " " .. picture.style.arrow
             local row = 1
             repeat
