@@ -108,6 +108,8 @@ core_push_backend(lua_State *L) {
     core_add_stats(L);
     core_add_report(L);
     core_add_samples(L);
+    core_add_threads(L);
+    core_add_history(L);
     core_add_settings(L);
     lua_pushvalue(L, -2);
     core_set_value(L, "target");

@@ -115,6 +115,8 @@ void core_add_inspect(lua_State *L);
 void core_add_stats(lua_State *L);
 void core_add_report(lua_State *L);
 void core_add_samples(lua_State *L);
+void core_add_threads(lua_State *L);
+void core_add_history(lua_State *L);
 void core_add_settings(lua_State *L);
 
 /* Each adds functions that are of this process or of none to the table at the top. */

@@ -9,13 +9,14 @@
 ---     extents(arena, state, slab, min_size, szind)    a walker: next(), fill(table), close()
 ---     find(address)  sizeclasses()  sizeclass(bytes)  stats([arena])  report([opts])  reconcile()
 ---     samples([place])    a batch of samples, and the place of the next batch;  symbol(address)
+---     threads([place])  moments([place])  marks([place])    likewise
 ---
 --- Each returns nil, message, code on failure. Only that of this process has hooks_counts(arena). Nothing here knows
 --- which process the backend reaches.
 
 local api = {}
 
-local parts = { "settings", "extents", "arena", "stats", "prof", "waste", "attach" }
+local parts = { "settings", "extents", "arena", "stats", "prof", "waste", "attach", "threads", "purge", "history" }
 
 function api.new(backend)
     local new = {

@@ -55,6 +55,28 @@ help.functions = {
     ["la.extents_summary"] = { "la.extents_summary{by=\"state\", ...} -> { [value] = {count=, bytes=}, ... }",
         "Counts and bytes of extents, grouped by one of their fields. Takes the conditions of la.extents, too.",
         'la.extents_summary{by="szind", state="active"}' },
+    ["la.threads"] = { "la.threads() -> array of threads | nil, message, code",
+        "The threads that use the allocator, oldest first: tid, name, arena, cached (bytes), requests, idle (seconds),\n" ..
+        "behind (it has not noticed the last change yet); classes: what its cache holds, by size class.\n" ..
+        "Idle time gets exact with the second call: each call sees which threads have worked since the last one.",
+        "for _, t in ipairs(la.threads()) do if t.idle > 60 then t:flush() end end" },
+    ["thread:flush"] = { "thread:flush{timeout=\"1s\"} -> true | nil, message, code",
+        "Asks the thread to empty its cache, and waits until it has. One that sleeps does so at its next call:\n" ..
+        "then the code is ETIMEDOUT.",
+        "la.threads()[1]:flush()" },
+    ["la.purge"] = { "la.purge{all=false, timeout=\"1s\"} -> table | nil, message, code",
+        "Gives back what can be: empties the caches of all threads, returns free pages of slabs, dirty and muzzy pages;\n" ..
+        "with all, address ranges that hold nothing, too. The result: before.rss, after.rss, freed, waited (seconds),\n" ..
+        "threads_silent (those that sleep and keep their caches: tid, name, cached).",
+        "la.purge()" },
+    ["la.history"] = { "la.history{after=} -> history | nil, message, code",
+        "The last ten minutes, which the agent keeps: moments (one a second: time, rss, allocated, active, dirty, muzzy,\n" ..
+        "retained, requests, faults) and marks of changed settings (time, name, value). after = an earlier history:\n" ..
+        "only what is new.",
+        "la.history():plot()" },
+    ["history:plot"] = { "history:plot{figures={\"rss\", ...}, ...} -> text | nil, message, code",
+        "A picture of the figures over time, with marks where settings were changed. Other options: those of la.plot.",
+        'print(la.history():plot{figures = {"rss", "dirty"}, height = 20})' },
     ["la.find"] = { "la.find(addr) -> table | nil, message, code",
         "The extent, size class and region that an address (or a buffer) belongs to.",
         "la.find(la.buffer(100):addr())" },

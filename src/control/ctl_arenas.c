@@ -116,6 +116,14 @@ write_nauto(ctl_call_t *call) {
     return 0;
 }
 
+/* Without anything to release, nothing has failed. */
+int
+write_arenas_release(ctl_call_t *call) {
+    (void)call;
+    arenas_release_unused();
+    return 0;
+}
+
 /* ---- names of arenas ---- */
 
 /* Bytes of a name, with its terminator. */

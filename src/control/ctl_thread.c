@@ -126,6 +126,15 @@ write_all_tcaches_flush(ctl_call_t *call) {
 }
 
 int
+write_tcache_flush_of(ctl_call_t *call) {
+    if (!threads_request_flush_of((uint32_t)call->value.v.u)) {
+        fmt_str(call->why, "no thread of this number uses the allocator");
+        return EINVAL;
+    }
+    return 0;
+}
+
+int
 read_nbehind(ctl_call_t *call) {
     call->value.v.u = threads_stale();
     return 0;

@@ -37,7 +37,7 @@ thread_refresh(thread_t *thread) {
     config_generation_t old = {.both = atomic_get(&thread->config_generation)};
     config_generation_t now = {.both = atomic_get_acquire(&config_generation.both)};
     atomic_set(&thread->config_generation, now.both);
-    uint32_t wanted = atomic_get(&flushes);
+    uint32_t wanted = atomic_get(&flushes) + atomic_get(&thread->flushes);
     if (thread_rebind(thread) || thread->flushed != wanted) {
         thread->flushed = wanted;
         thread_flush(thread);
@@ -63,6 +63,21 @@ void
 threads_request_flush(void) {
     atomic_add(&flushes, 1);
     threads_request_refresh();
+}
+
+bool
+threads_request_flush_of(uint32_t id) {
+    threads_lock();
+    thread_t *thread = threads_after(0);
+    while (thread != NULL && thread->id != id) {
+        thread = threads_next(thread);
+    }
+    if (thread != NULL) {
+        atomic_add(&thread->flushes, 1);
+    }
+    threads_unlock();
+    threads_request_refresh();
+    return thread != NULL;
 }
 
 /* Other modes may change at the same time, on other threads. */

@@ -34,6 +34,8 @@ extern void (*_Atomic threads_requested)(void);
 void threads_request_refresh(void);
 /* Requests that they flush, too. */
 void threads_request_flush(void);
+/* Requests that the thread of this number (os_thread_id) flushes. False if there is none. */
+bool threads_request_flush_of(uint32_t id) EXCLUDES(role_threads);
 /* Sets the modes of the mask (modes.h), for all threads. May be called before boot. */
 void modes_set(uint64_t mask, uint64_t modes);
 

@@ -33,6 +33,7 @@ typedef struct thread {
     uint32_t id;                /* Synchronization: constant (a fork sets it anew); the system's number. */
     uint32_t ticks;             /* Synchronization: the owner; slow-path events so far. */
     uint32_t flushed;           /* Synchronization: the owner; refresh.c's count of flushes that it has done. */
+    _Atomic uint32_t flushes;   /* Synchronization: any thread adds; how often this thread alone was asked to flush. */
     bool uncached;              /* Synchronization: the owner; its cache is turned off. */
     bool chose;                 /* Synchronization: the owner; it has named its arena. */
 

@@ -7,6 +7,7 @@
 #include "thread/tcache.h"
 #include "thread/thread_life.h"
 
+#include <errno.h>
 #include <sched.h>
 #include <sys/prctl.h>
 
@@ -257,6 +258,12 @@ test_ticks_tell_the_first_list(void **state) {
 
 /* ---- requests ---- */
 
+/* Takes the slow path, and leaves the cache as it is. */
+static void
+allocate_large(void) {
+    lunalloc_free(lunalloc_malloc(1 << 20));
+}
+
 static void
 test_behind_until_it_works(void **state) {
     (void)state;
@@ -270,6 +277,29 @@ test_behind_until_it_works(void **state) {
     go_on(&sleeper);
     assert_false(look(&sleeper).behind);
     end(&sleeper);
+}
+
+/* Of two threads that sleep, only the one that was asked flushes. */
+static void
+test_one_thread_is_asked_to_flush(void **state) {
+    (void)state;
+    static sleeper_t asked, other;
+    start(&asked, cache_some, NULL);
+    start(&other, cache_some, NULL);
+    uint64_t before = look(&other).cached;
+    assert_int_equal(lunalloc_ctl_set("arenas.tcache_flush_of", "1073741824", NULL, 0), EINVAL);
+    char tid[16];
+    snprintf(tid, sizeof tid, "%u", atomic_get(&asked.tid));
+    must_set("arenas.tcache_flush_of", tid);
+    assert_true(look(&asked).behind && look(&other).behind);
+    asked.work = other.work = allocate_large;
+    go_on(&asked);
+    go_on(&other);
+    assert_false(look(&asked).behind || look(&other).behind);
+    assert_int_equal(look(&asked).cached, 0);
+    assert_int_equal(look(&other).cached, before);
+    end(&asked);
+    end(&other);
 }
 
 /* There the forking thread alone is listed, under its new number. */
@@ -301,6 +331,7 @@ main(void) {
         cmocka_unit_test(test_a_thread_that_only_frees_is_not_idle),
         cmocka_unit_test(test_ticks_tell_the_first_list),
         cmocka_unit_test(test_behind_until_it_works),
+        cmocka_unit_test(test_one_thread_is_asked_to_flush),
         cmocka_unit_test(test_the_child_of_a_fork),
     };
     return cmocka_run_group_tests(tests, boot_allocator, NULL);
