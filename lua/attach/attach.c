@@ -33,15 +33,20 @@ choose(attach_survey_t *survey, attach_way_t way, const char *format, ...) {
     survey->way = way;
 }
 
+static bool
+is_stopped(const attach_survey_t *survey) {
+    return survey->info.state == 'T' || survey->info.state == 't';
+}
+
 /* Of a process that runs lunalloc. */
 static void
 choose_way(process_t *process, attach_survey_t *survey) {
     const char *title = process_title(process);
-    char state = survey->info.state;
     if (survey->target.booted == 0) {
         choose(survey, ATTACH_ANY, "%s has not allocated anything with lunalloc yet", title);
-    } else if (state == 'T' || state == 't') {
-        choose(survey, ATTACH_MEMORY, "%s is stopped by a %s", title, state == 'T' ? "signal" : "debugger");
+    } else if (is_stopped(survey)) {
+        choose(survey, ATTACH_MEMORY, "%s is stopped by a %s", title,
+               survey->info.state == 'T' ? "signal" : "debugger");
     } else if (listens(survey)) {
         choose(survey, ATTACH_AGENT, "%s", "");
     } else if (survey->target.agent == AGENT_NEVER) {
@@ -88,6 +93,13 @@ attach_survey(process_t *process, attach_survey_t *survey) {
 
 /* ---- agent ---- */
 
+static int
+fail_stopped(process_t *process, const attach_survey_t *survey) {
+    return memory_fail(process_memory(process), EAGAIN,
+                       "%s is stopped by a %s: continue it, or read it without its help (way = 'memory')",
+                       process_title(process), survey->info.state == 'T' ? "signal" : "debugger");
+}
+
 /* The target takes over the process if this succeeds. */
 static int
 connect_agent(process_t *process, const char *path, int timeout_ms, target_handle_t **out) {
@@ -112,7 +124,7 @@ attach_agent(process_t *process, const attach_survey_t *survey, const attach_opt
         return memory_fail(process_memory(process), EAGAIN, "%s has no agent that listens: way = 'request' starts one",
                            process_title(process));
     }
-    return connect_agent(process, path, options->timeout_ms, out);
+    return is_stopped(survey) ? fail_stopped(process, survey) : connect_agent(process, path, options->timeout_ms, out);
 }
 
 /* ---- request ---- */
@@ -130,8 +142,8 @@ write_request(process_t *process, uint64_t addr) {
 static int
 check_request(process_t *process, const attach_survey_t *survey) {
     memory_t *memory = process_memory(process);
-    if (survey->target.booted == 0 || survey->info.state == 'T' || survey->info.state == 't') {
-        return memory_fail(memory, EAGAIN, "%s: it cannot start an agent now", survey->why);
+    if (survey->target.booted == 0) {
+        return memory_fail(memory, EAGAIN, "%s", survey->why);
     }
     if (survey->target.agent == AGENT_NEVER || survey->info.filtered) {
         return memory_fail(memory, EPERM, "%s", survey->why);
@@ -180,6 +192,9 @@ await_agent(process_t *process, attach_survey_t *survey, int wait_ms) {
 static int
 attach_request(process_t *process, attach_survey_t *survey, const attach_options_t *options, target_handle_t **out) {
     int error = survey->found ? 0 : memory_fail(process_memory(process), survey->error, "%s", survey->why);
+    if (error == 0 && is_stopped(survey)) {
+        error = fail_stopped(process, survey);
+    }
     if (error == 0 && !listens(survey)) {
         error = check_request(process, survey);
         if (error == 0) {

@@ -40,16 +40,17 @@ local function names_of(pid)
     return comm and comm:match "^[^\n]*", arguments and arguments:match("^[^\0]*"):match "[^/]*$"
 end
 
---- The numbers of the processes of that name, and all names.
+--- The numbers of the other processes of that name, and all names.
 local function named(name)
     local found, known = {}, {}
     local pids, message, code = core.processes()
     if not pids then
         return nil, message, code
     end
+    local own = own_pid()
     for _, pid in ipairs(pids) do
         local short, long = names_of(pid)
-        if short == name or long == name then
+        if pid ~= own and (short == name or long == name) then
             found[#found + 1] = pid
         end
         known[#known + 1] = short
