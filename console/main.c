@@ -165,17 +165,17 @@ protected_main(lua_State *L) {
     return 0;
 }
 
-/* Output that cannot be written is an error. Of a failure before this flush only the stream's flag is known, not the
- * reason. */
+/* Output that cannot be written is an error, which is said unless another one was. Of a failure before this flush only
+ * the stream's flag is known, not the reason. */
 static status_t
 flush_output(status_t status) {
     bool failed_before = ferror(stdout) != 0;
-    if (fflush(stdout) == 0 && !failed_before) {
+    if ((fflush(stdout) == 0 && !failed_before) || status != STATUS_OK) {
         return status;
     }
     fprintf(stderr, "lunalloc: cannot write to standard output%s%s\n", failed_before ? "" : ": ",
             failed_before ? "" : strerror(errno));
-    return status == STATUS_OK ? STATUS_USAGE : status;
+    return STATUS_USAGE;
 }
 
 static status_t
