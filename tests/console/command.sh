@@ -81,7 +81,7 @@ lunalloc: stats: which process? a pid, a name, or the path of a core file (lunal
 # ---- which process ----
 
 start
-for command in stats extents get attach "set" core; do
+for command in stats threads extents get attach purge "set" core; do
     argument=$([ "$command" != set ] || echo x=1)
     case $command in core) ;; *)
         batch "$command" 999999999 $argument </dev/null
@@ -133,6 +133,21 @@ batch extents "$pid" --by szind --json </dev/null
 json "extents --json" "$out" 'if (map(.bytes) | add) > 2000000 then "good" else . end' good
 batch extents "$pid" --by sise </dev/null
 check_match "extents by an unknown field" "$out/$err/$status" "^/lunalloc: extents: no field 'sise'; did you mean 'size'.*/1$"
+
+# ---- threads, purge: the target sleeps, so its thread keeps its cache ----
+
+batch threads "$pid" </dev/null
+check_match "threads" "$out/$err/$status" $'^ *TID +ARENA +CACHED +IDLE +BEHIND +NAME\n *'"$pid +0 +[0-9.]+ K?i?B .* $name//0$"
+batch threads "$pid" --json </dev/null
+json "threads --json" "$out" ".[0] | .name + \" \" + (if (.classes | length) > 0 then \"cached\" else \"none\" end)" \
+    "$name cached"
+batch purge "$pid" --timeout 50ms </dev/null
+check_match "purge" "$out/$err/$status" \
+    $'^RSS [0-9.]+ MiB before, [0-9.]+ MiB after: [^\n]*\n  thread '"$pid \($name\) sleeps and keeps .*//0$"
+batch purge "$pid" --timeout 50ms --all --json </dev/null
+json "purge --json" "$out" ".threads_silent[0].tid" "$pid"
+batch purge "$pid" --timeout nonsense </dev/null
+check_match "purge, a bad timeout" "$out/$err/$status" "^/lunalloc: purge: '--timeout' takes .*/1$"
 
 # ---- get, set ----
 
