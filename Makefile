@@ -49,7 +49,8 @@ LIB_SRC      := $(filter-out $(EXCLUDED),$(EARLY_SRC) $(LATE_SRC))
 MODULE_SRC   := $(wildcard lua/*.c lua/attach/*.c lua/workload/*.c)
 # Linked into the module, too, which has no other part of the allocator.
 SHARED_SRC   := $(addprefix src/,base/fmt.c base/nearest.c base/units.c observe/emit.c observe/json.c observe/metrics.c \
-                  observe/pprof.c control/wire.c)
+                  observe/pprof.c control/wire.c \
+                  control/layout.c extent/decay.c observe/counters.c)
 # A module of its own, for `lunalloc serve`: built where its libraries are, loaded when it is used.
 HTTP_LIBS    := $(shell pkg-config --libs libmicrohttpd zlib 2>/dev/null)
 # `lunalloc top` draws with ncurses. Without it, the console builds, and top prints tables.

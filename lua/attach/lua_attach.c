@@ -11,6 +11,7 @@
 #include <stdlib.h>
 
 #include "attach/attach.h"
+#include "attach/target_memory.h"
 
 enum {
     TIMEOUT_MS = 2000,
@@ -45,6 +46,47 @@ attach_to(lua_State *L) {
     }
     core_push_line(L, message);
     return 2;
+}
+
+/* Pushes what a core file says of its process. */
+static void
+push_core(lua_State *L, const core_info_t *info) {
+    lua_createtable(L, 0, 3);
+    core_set_string(L, "name", info->name);
+    core_set_integer(L, "nthreads", info->nthreads);
+    if (info->pid > 0) {
+        core_set_integer(L, "pid", info->pid);
+    }
+}
+
+/* attach_core(path): a target, and a table of what the core file says of the process: name, pid, nthreads */
+static int
+attach_core(lua_State *L) {
+    char message[MEMORY_MESSAGE] = "";
+    const char *path = luaL_checkstring(L, 1);
+    core_file_t *core;
+    target_handle_t **handle = core_new_target(L);
+    int error = core_open(path, &core, message, sizeof(message));
+    if (error != 0) {
+        return core_fail_errno(L, error, message);
+    }
+    core_info_t info = *core_info(core);
+    error = target_memory_attach_core(core, handle);
+    if (error != 0) {
+        snprintf(message, sizeof(message), "%s", core_memory(core)->message);
+        core_close(core);
+        return core_fail_errno(L, error, message);
+    }
+    push_core(L, &info);
+    return 2;
+}
+
+/* consistent(target): did all parts of its latest result fit together? */
+static int
+is_consistent(lua_State *L) {
+    target_handle_t *const *handle = core_check_self(L, CORE_TARGET, "consistent");
+    lua_pushboolean(L, *handle == NULL || target_memory_consistent(*handle));
+    return 1;
 }
 
 /* Fills the table at the top. */
@@ -133,6 +175,8 @@ backend(lua_State *L) {
 void
 core_open_attach(lua_State *L) {
     static const luaL_Reg functions[] = {
-        {"attach", attach_to}, {"survey", survey}, {"processes", processes}, {"backend", backend}, {NULL, NULL}};
+        {"attach", attach_to}, {"attach_core", attach_core}, {"consistent", is_consistent},
+        {"survey", survey},    {"processes", processes},     {"backend", backend},
+        {NULL, NULL}};
     luaL_setfuncs(L, functions, 0);
 }

@@ -38,11 +38,6 @@ background_unlock(void) RELEASE(role_background) NO_THREAD_SAFETY {
     lock_release(&lock);
 }
 
-static bool
-is_running(const worker_t *worker) {
-    return atomic_get_acquire(&worker->running) && !atomic_get_acquire(&worker->ended);
-}
-
 size_t
 background_max(void) {
     size_t n = atomic_get(&background_most);
@@ -59,7 +54,7 @@ own_server(uint32_t arena) {
 static worker_t *
 server_of(uint32_t arena) {
     worker_t *own = own_server(arena);
-    return is_running(own) ? own : &background_workers[0];
+    return background_runs(own) ? own : &background_workers[0];
 }
 
 uint64_t
@@ -104,7 +99,7 @@ purge_round(worker_t *worker) {
             continue;
         }
         uint64_t due = purge_arena(worker, arena);
-        if (due != UINT64_MAX && !is_running(own_server(i))) {
+        if (due != UINT64_MAX && !background_runs(own_server(i))) {
             start_worker_if_free(own_server(i));
         }
         earliest = due < earliest ? due : earliest;
@@ -137,7 +132,7 @@ join_worker(worker_t *worker) REQUIRES(role_background) {
 
 static bool
 start_worker(worker_t *worker) {
-    if (is_running(worker)) {
+    if (background_runs(worker)) {
         return true;
     }
     join_worker(worker);
@@ -149,7 +144,7 @@ start_worker(worker_t *worker) {
         atomic_set_release(&worker->running, false);
         atomic_set(&retry_at, clock_ns() + RETRY_AFTER);
     }
-    return is_running(worker);
+    return background_runs(worker);
 }
 
 /* Tells the threads from `first` on to end, and waits for none. */
@@ -173,7 +168,7 @@ end_from(size_t first) REQUIRES(role_background) {
 static bool
 is_worker(void) {
     for (size_t i = 0; i < BACKGROUND_MAX; i++) {
-        if (is_running(&background_workers[i]) && os_thread_is_self(&background_workers[i].thread)) {
+        if (background_runs(&background_workers[i]) && os_thread_is_self(&background_workers[i].thread)) {
             return true;
         }
     }
@@ -216,12 +211,12 @@ stop_if_alone(void) {
 
 static bool
 purger_runs(void) {
-    return is_running(&background_workers[0]);
+    return background_runs(&background_workers[0]);
 }
 
 static void
 purger_start(void) {
-    bool wanted = !is_running(&background_workers[0]) && atomic_get(&allowed);
+    bool wanted = !background_runs(&background_workers[0]) && atomic_get(&allowed);
     if (UNLIKELY(wanted) && clock_coarse_ns() >= atomic_get(&retry_at)) {
         start_worker_if_free(&background_workers[0]);
     }
@@ -300,11 +295,10 @@ background_stats(stats_background_t *out) {
     uint64_t slept = 0;
     *out = (stats_background_t){0};
     for (size_t i = 0; i < BACKGROUND_MAX; i++) {
-        out->num_threads += is_running(&background_workers[i]);
-        out->num_runs += atomic_get(&background_workers[i].runs);
+        background_add(out, &background_workers[i]);
         slept += atomic_get(&background_workers[i].slept);
     }
-    out->run_interval = out->num_runs == 0 ? 0 : slept / out->num_runs;
+    background_finish(out, slept);
 }
 
 void
@@ -331,7 +325,7 @@ void
 background_prefork(void) {
     lock_prefork(&lock);
     for (size_t i = 0; i < BACKGROUND_MAX; i++) {
-        if (is_running(&background_workers[i])) {
+        if (background_runs(&background_workers[i])) {
             lock_prefork_sibling(&background_workers[i].round);
         }
     }

@@ -58,6 +58,25 @@ int background_set_max(size_t n);
 /* Is a thread, by the system's number, one of them? */
 bool background_has(uint32_t thread_id);
 
+/* Has the thread started, and not ended? */
+static inline bool
+background_runs(const worker_t *worker) {
+    return atomic_get_acquire(&worker->running) && !atomic_get_acquire(&worker->ended);
+}
+
+/* Pure: adds one thread to the counts; then sets what follows from them. The module does the same with copies of
+ * another process. */
+static inline void
+background_add(stats_background_t *out, const worker_t *worker) {
+    out->num_threads += background_runs(worker);
+    out->num_runs += atomic_get(&worker->runs);
+}
+
+static inline void
+background_finish(stats_background_t *out, uint64_t slept) {
+    out->run_interval = out->num_runs == 0 ? 0 : slept / out->num_runs;
+}
+
 /* Counts of all threads together. */
 void background_stats(stats_background_t *out);
 

@@ -7,6 +7,8 @@
 #include "control/ctl_option.h"
 #include "control/schema.h"
 #include "extent/pagemap.h"
+#include "lunalloc.h"
+#include "observe/history.h"
 #include "thread/quarantine.h"
 #include "thread/tcaches.h"
 

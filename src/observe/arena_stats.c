@@ -5,8 +5,6 @@
 #include "observe/requests.h"
 #include "os/clock.h"
 
-#define NS_PER_MS 1000000U
-
 /* ---- locks ---- */
 
 void
@@ -258,18 +256,10 @@ stats_finish_allocated(stats_arena_t *arena) {
 
 /* ---- decay: takes locks of its own ---- */
 
-static uint64_t
-ms_until(uint64_t due, uint64_t now) {
-    return due == UINT64_MAX ? COUNTER_NEVER : due > now ? (due - now + NS_PER_MS - 1) / NS_PER_MS : 0;
-}
-
 static void
 read_decay(arena_t *arena, extent_state_t state, uint64_t now, stats_decay_t *out) {
     stage_forecast_t forecast = pa_forecast(&arena->pages, state, now);
-    out->decay_ms = (uint64_t)atomic_get(&pa_stage(&arena->pages, state)->decay_ms);
-    out->allowed = forecast.allowed == SIZE_MAX ? COUNTER_NEVER : forecast.allowed * sc.page;
-    out->over = forecast.over * sc.page;
-    out->due_ms = ms_until(forecast.due, now);
+    stats_fill_decay(atomic_get(&pa_stage(&arena->pages, state)->decay_ms), &forecast, sc.page, now, out);
 }
 
 void

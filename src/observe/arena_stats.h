@@ -27,6 +27,16 @@ void stats_unlock_arena(arena_t *arena) RELEASE(role_bin, role_extents);
 
 /* Decay: what the curves allow and when pages are due. */
 void stats_read_times(arena_t *arena, stats_arena_t *out) EXCLUDES(role_decay, role_bin, role_extents);
+/* The same of one stage, from a forecast; pure: the module does the same with copies of another process. */
+static inline void
+stats_fill_decay(int64_t decay_ms, const stage_forecast_t *forecast, size_t page, uint64_t now, stats_decay_t *out) {
+    const uint64_t ms = 1000000, due = forecast->due;
+    out->decay_ms = (uint64_t)decay_ms;
+    out->allowed = forecast->allowed == SIZE_MAX ? COUNTER_NEVER : forecast->allowed * page;
+    out->over = forecast->over * page;
+    out->due_ms = due == UINT64_MAX ? COUNTER_NEVER : due > now ? (due - now + ms - 1) / ms : 0;
+}
+
 /* Each fills a row, but for its requests. */
 void stats_read_bin(arena_t *arena, uint32_t szind, stats_bin_t *out) REQUIRES(role_bin);
 void stats_read_large(const arena_t *arena, uint32_t szind, stats_large_t *out) REQUIRES(role_extents);

@@ -22,10 +22,11 @@ typedef struct {
 _Static_assert(sizeof(rings_t) <= HISTORY_BYTES, "the memory is bounded");
 
 static lock_t lock = LOCK_INITIALIZER(RANK_HISTORY);
-static rings_t *_Atomic rings; /* Synchronization: the thread that ticks writes, once; any thread reads. */
-static _Atomic bool kept;      /* Synchronization: the thread that ticks, and fork, write; any thread reads. */
-static uint64_t nmoments GUARDED_BY(role_history); /* so far; likewise below */
-static uint64_t nmarks GUARDED_BY(role_history);
+/* Not static: another process finds it (control/layout.def); likewise below. */
+rings_t *_Atomic history_rings; /* Synchronization: the thread that ticks writes, once; any thread reads. */
+static _Atomic bool kept;       /* Synchronization: the thread that ticks, and fork, write; any thread reads. */
+uint64_t history_nmoments GUARDED_BY(role_history); /* so far; likewise below */
+uint64_t history_nmarks GUARDED_BY(role_history);
 
 static void
 history_lock(void) ACQUIRE(role_history) NO_THREAD_SAFETY {
@@ -41,10 +42,10 @@ history_unlock(void) RELEASE(role_history) NO_THREAD_SAFETY {
 
 static rings_t *
 rings_or_new(void) {
-    rings_t *here = atomic_get(&rings);
+    rings_t *here = atomic_get(&history_rings);
     if (here == NULL) {
         here = metadata_alloc(sizeof *here, _Alignof(rings_t));
-        atomic_set_release(&rings, here);
+        atomic_set_release(&history_rings, here);
     }
     return here;
 }
@@ -77,7 +78,7 @@ history_tick(void) {
     }
     lunalloc_moment_t moment = measure();
     history_lock();
-    here->moments[nmoments++ % HISTORY_MOMENTS] = moment;
+    here->moments[history_nmoments++ % HISTORY_MOMENTS] = moment;
     history_unlock();
     atomic_set_release(&kept, true);
 }
@@ -99,9 +100,9 @@ history_mark(const char *name, const char *value) {
     if (!history_is_kept()) {
         return;
     }
-    rings_t *here = atomic_get_acquire(&rings);
+    rings_t *here = atomic_get_acquire(&history_rings);
     history_lock();
-    lunalloc_mark_t *mark = &here->marks[nmarks++ % HISTORY_MARKS];
+    lunalloc_mark_t *mark = &here->marks[history_nmarks++ % HISTORY_MARKS];
     mark->time = clock_ns();
     copy_text(mark->name, sizeof mark->name, name);
     copy_text(mark->value, sizeof mark->value, value);
@@ -126,8 +127,8 @@ static size_t
 copy_moments(lunalloc_history_cursor_t *cursor, lunalloc_moment_t *out, size_t n) {
     size_t got = 0, at;
     history_lock();
-    while (got < n && got < BATCH && take_next(cursor, nmoments, HISTORY_MOMENTS, &at)) {
-        out[got++] = atomic_get(&rings)->moments[at];
+    while (got < n && got < BATCH && take_next(cursor, history_nmoments, HISTORY_MOMENTS, &at)) {
+        out[got++] = atomic_get(&history_rings)->moments[at];
     }
     history_unlock();
     return got;
@@ -137,8 +138,8 @@ static size_t
 copy_marks(lunalloc_history_cursor_t *cursor, lunalloc_mark_t *out, size_t n) {
     size_t got = 0, at;
     history_lock();
-    while (got < n && got < BATCH && take_next(cursor, nmarks, HISTORY_MARKS, &at)) {
-        out[got++] = atomic_get(&rings)->marks[at];
+    while (got < n && got < BATCH && take_next(cursor, history_nmarks, HISTORY_MARKS, &at)) {
+        out[got++] = atomic_get(&history_rings)->marks[at];
     }
     history_unlock();
     return got;
@@ -171,7 +172,7 @@ history_prefork(void) {
 
 static void
 forget_all(void) NO_THREAD_SAFETY {
-    nmoments = nmarks = 0;
+    history_nmoments = history_nmarks = 0;
     atomic_set(&kept, false);
 }
 

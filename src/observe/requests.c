@@ -83,23 +83,3 @@ requests_of_all(requests_t *out) {
     }
     threads_unlock();
 }
-
-void
-requests_add(const requests_t *requests, stats_arena_t *out) {
-    for (uint32_t i = 0; i < sc.nsizes; i++) {
-        stats_sizes_t *sizes = sc_is_small(i) ? &out->small : &out->large;
-        sizes->nrequests += requests->n[i];
-        sizes->allocated -= requests->cached[i] * sc.size[i];
-    }
-    out->tcache_bytes = requests->cached_bytes;
-}
-
-void
-requests_add_bin(const requests_t *requests, uint32_t szind, stats_bin_t *out) {
-    out->nrequests += requests->n[szind];
-}
-
-void
-requests_add_large(const requests_t *requests, uint32_t szind, stats_large_t *out) {
-    out->nrequests += requests->n[szind];
-}

@@ -27,9 +27,31 @@ void requests_of_thread(const thread_t *thread, requests_t *out) REQUIRES(role_t
 /* Counts of all threads; takes the lock. */
 void requests_of_all(requests_t *out) EXCLUDES(role_threads);
 
+/* ---- into the statistics; pure: the module does the same with copies of another process ---- */
+
 /* Into the sums of the arena, before the arena's own are added: cached objects are taken off what is allocated, which
  * may be below zero until then. */
-void requests_add(const requests_t *requests, stats_arena_t *out);
+static inline void
+requests_add(const requests_t *requests, const sc_t *classes, stats_arena_t *out) {
+    for (uint32_t i = 0; i < classes->nsizes; i++) {
+        stats_sizes_t *sizes = i < classes->nsmall ? &out->small : &out->large;
+        sizes->nrequests += requests->n[i];
+        sizes->allocated -= requests->cached[i] * classes->size[i];
+    }
+    out->tcache_bytes = requests->cached_bytes;
+}
+
+/* Into the row of a class. */
+static inline void
+requests_add_bin(const requests_t *requests, uint32_t szind, stats_bin_t *out) {
+    out->nrequests += requests->n[szind];
+}
+
+static inline void
+requests_add_large(const requests_t *requests, uint32_t szind, stats_large_t *out) {
+    out->nrequests += requests->n[szind];
+}
+
 /* Copies the requests of a row. */
 static inline void
 requests_copy_bin(const stats_bin_t *from, stats_bin_t *to) {
@@ -40,9 +62,5 @@ static inline void
 requests_copy_large(const stats_large_t *from, stats_large_t *to) {
     to->nrequests = from->nrequests;
 }
-
-/* Into the row of a class. */
-void requests_add_bin(const requests_t *requests, uint32_t szind, stats_bin_t *out);
-void requests_add_large(const requests_t *requests, uint32_t szind, stats_large_t *out);
 
 #endif

@@ -31,7 +31,7 @@ fill_requests(const requests_t *requests, stats_detail_t *out) {
             requests_add_large(requests, i, &out->large[i - sc.nsmall]);
         }
     }
-    requests_add(requests, &out->arena);
+    requests_add(requests, &sc, &out->arena);
 }
 
 /* All arenas under one lock of the threads. Adds up in *all what the caches hold. */

@@ -32,7 +32,7 @@ read_record(record_t record, arena_t *arena, uint32_t row, any_record_t *out) {
     memset(out, 0, sizeof *out);
     if (record == record_arena) {
         stats_read_times(arena, &out->arena);
-        requests_add(&requests, &out->arena);
+        requests_add(&requests, &sc, &out->arena);
     }
     stats_lock_arena(arena);
     switch (record) {
