@@ -4,15 +4,17 @@
  *
  * The parts, each with its header: options (the command line), command (subcommands), exec (for one of them), paths
  * (finds the module), run (protected calls), interrupt (Ctrl-C), repl (the prompt), which uses input (compiles the text)
- * and line (reads it); line uses readline, history and complete; terminal (size and colour); screen (the full screen
- * of `lunalloc top`).
+ * and line (reads it); line uses readline, history and complete; terminal (size and colour), files and keys, which are
+ * functions for Lua; screen (the full screen of `lunalloc top`).
  *
  * The rest is written in Lua: lunalloc.show prints values, lunalloc.complete finds completions, lunalloc.help answers
  * help(), lunalloc.tour is the guided tour.
  */
 #include "command.h"
 #include "exec.h"
+#include "files.h"
 #include "interrupt.h"
+#include "keys.h"
 #include "options.h"
 #include "paths.h"
 #include "repl.h"
@@ -55,6 +57,8 @@ set_arguments(lua_State *L, const session_t *session) {
 static status_t
 open_module(lua_State *L) {
     luaL_requiref(L, "lunalloc.console", terminal_open, 0);
+    files_open(L);
+    keys_open(L);
     luaL_getsubtable(L, LUA_REGISTRYINDEX, LUA_PRELOAD_TABLE);
     lua_pushcfunction(L, exec_open);
     lua_setfield(L, -2, "lunalloc.exec");

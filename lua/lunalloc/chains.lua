@@ -75,7 +75,7 @@ function chains.field(value, key)
 end
 
 local function add_key(set, key, value, functions_only)
-    if type(key) == "string" and key:find "^[%a_][%w_]*$" and (not functions_only or type(value) == "function") then
+    if type(key) == "string" and key:find "^[%a_][%w_]*$" and not key:find "^__" and (not functions_only or type(value) == "function") then
         set[key] = true
     end
 end
@@ -130,6 +130,28 @@ function chains.resolve(keys, env)
         value = chains.field(value, keys[i])
     end
     return value
+end
+
+--- Iterates over the table and those behind its __index, from the first on.
+function chains.tables(value)
+    local left = 100
+    return function()
+        local present = value
+        left = left - 1
+        local meta = getmetatable(present)
+        value = type(meta) == "table" and rawget(meta, "__index")
+        return left > 0 and type(present) == "table" and present or nil
+    end
+end
+
+--- The keys of a set, sorted.
+function chains.sorted(set)
+    local keys = {}
+    for key in pairs(set) do
+        keys[#keys + 1] = key
+    end
+    table.sort(keys)
+    return keys
 end
 
 return chains

@@ -263,7 +263,7 @@ end
 
 local function call_line(info)
     local place = info.what == "C" and "[C]" or ("%s:%d"):format(chunk_title(info.short_src), info.currentline)
-    local tail = info.istailcall and not errors.mains[info.func] and "\n\t(...tail calls...)" or ""
+    local tail = info.istailcall and function_title(info) ~= "main chunk" and "\n\t(...tail calls...)" or ""
     return ("\t%s: in %s%s"):format(place, function_title(info), tail)
 end
 

@@ -1,21 +1,18 @@
 --- help(x): what x is and how to use it. In the console this module is the global `help`.
 ---
 ---     help()                     the overview
----     help(la.get)               a function, by value
+---     help(la.get)  help(w)      a function, an object or its methods, by value
 ---     help "stats"  help "la.stats"  help "w:run"   a function or method, by name
+---     help "limits"  help ".time"                   a key of a table of options; a command of the prompt
 ---     help "arena.0.dirty_decay_ms"                 a control: its row and its present value
 ---     help "decay"               a topic; for any other word, a search in all texts
 ---
 ---     help.text(x)  returns the text instead;  help.words()  the set of words that it knows
 ---
---- The texts of functions are in one table here; those of controls come from the allocator's schema.
-
-local show = require "lunalloc.show"
-local units = require "lunalloc.units"
+--- The texts of functions and topics are here, those of methods in methods.lua, of options in options.lua; those of
+--- controls come from the allocator's schema. help_answer.lua finds the one that is asked for.
 
 local help = {}
-
-local MAX_FOUND <const> = 30 -- lines of a search
 
 -- name -> { usage, what it does [, example] }
 help.functions = {
@@ -114,6 +111,9 @@ help.functions = {
         "A further .gz compresses it, if zlib is installed. An existing file, link, FIFO or device is written\n" ..
         "in place. Without a path the file gets a name with a number that counts up.",
         'la.prof.dump "heap.pb.gz"' },
+    ["la.prof.pprof"] = { "la.prof.pprof() -> string | nil, message, code",
+        "The profile of live blocks as pprof's protocol buffer. Unlike la.prof.dump, it writes no file.",
+        'io.open("heap.pb", "wb"):write(la.prof.pprof()):close()' },
     ["la.prof.top"] = { "la.prof.top{by=, min_age=, n=} -> array of {samples=, objects=, bytes=, oldest=, ...}",
         "Live blocks in groups, most bytes first. by: \"stack\", \"class\", \"arena\" or \"thread\"; min_age: only\n" ..
         "blocks of at least this age (seconds, or \"10s\"). objects and bytes are estimates, oldest is in seconds.",
@@ -229,10 +229,10 @@ Tab     completes names, fields, methods, and controls inside strings, with thei
 Ctrl-C  interrupts a running command; at the prompt, drops the line   Ctrl-D  leaves
 Ctrl-R  searches the history, which is kept in ~/.local/state/lunalloc/history (or under $XDG_STATE_HOME)
 The prompt prints the value of an expression. Incomplete input continues on the next line.
-.help WORD and .quit work, too.]],
+_ is the last result; local variables carry over. =EXPR, ?WORD, quit and exit work; help "commands" lists commands.]],
 }
 
-local OVERVIEW <const> = [[
+help.overview = [[
 look      la.stats()                       counters; b - a is a difference with rates
           la.sizeclasses()                 la.extents_summary{by="state"}     la.find(addr)
 controls  la.get "stats.allocated"         Tab completes names inside the string
@@ -246,175 +246,13 @@ play      la.buffer "1M"                   a block of its memory
 help      help(la.stats)   help "decay"   help "arena.0.dirty_decay_ms"
 topics    ]]
 
--- ---- a control -----------------------------------------------------------------------------------------------------
-
-local amount = units.amount
-
--- "0 to 256", "-1 to 1000000 ms", "4096 (4.0 KiB) or more"
-local function range_text(row)
-    local most = amount(row.max, row.unit)
-    if row.max == math.maxinteger then
-        return amount(row.min, row.unit) .. " or more"
-    end
-    local both = row.unit ~= "bytes" and tostring(row.min) or amount(row.min, row.unit)
-    return ("%s to %s"):format(both, most)
-end
-
-local ACCESS <const> = { ["r-"] = "read only", rw = "read and write", ["-w"] = "write only" }
-
-local function control_text(row)
-    local lines = { ("%s: %s"):format(row.name, row.doc) }
-    local function add(label, value)
-        lines[#lines + 1] = value and ("  %-8s %s"):format(label, value) or nil
-    end
-    add("value", row.value ~= nil and ("%s, source: %s"):format(amount(row.value, row.unit), row.source or "?"))
-    add("type", row.access == "--" and row.type or ("%s, %s"):format(row.type, ACCESS[row.access] or row.access))
-    add("range", row.min and range_text(row))
-    add("default", row.default ~= nil and row.default ~= "" and amount(row.default, row.unit))
-    add("applies", row.applies and row.applies ~= "" and row.applies)
-    add("live", row.live)
-    return table.concat(lines, "\n")
-end
-
-local function module()
-    local la = package.loaded.lunalloc
-    return type(la) == "table" and la or nil
-end
-
-local function describe(name)
-    local la = module()
-    return la and la.describe(name) or nil
-end
-
--- ---- a function ----------------------------------------------------------------------------------------------------
-
-local function function_text(name)
-    local entry = help.functions[name]
-    local lines = { entry[1], "  " .. entry[2]:gsub("\n", "\n  ") }
-    if entry[3] then
-        lines[3] = "  example: " .. entry[3]
-    end
-    return table.concat(lines, "\n")
-end
-
--- The full name of a function that may be written without its "la." or "w:".
-local function function_name(word)
-    for _, prefix in ipairs { "", "la.", "w:" } do
-        if help.functions[prefix .. word] then
-            return prefix .. word
-        end
-    end
-end
-
--- The name of a value in the module, or nil. Parts that are loaded on demand are found only after that.
-local function name_of_value(value)
-    local la = module() or {}
-    if rawequal(value, la) then
-        return nil
-    end
-    for name in pairs(help.functions) do
-        local field = name:match "^la%.([%w_]+)$"
-        if field and rawequal(rawget(la, field), value) then
-            return name
-        end
-    end
-    return type(la.arena) == "table" and rawequal(value, la.arena.create) and "la.arena.create" or nil
-end
-
--- ---- a search ------------------------------------------------------------------------------------------------------
-
-local function found_functions(found, word)
-    for name, entry in pairs(help.functions) do
-        if (name .. " " .. entry[2]):lower():find(word, 1, true) then
-            found[#found + 1] = ("%-18s %s"):format(name, entry[2]:match "^[^\n]*")
-        end
-    end
-end
-
-local function found_topics(found, word)
-    for name, text in pairs(help.topics) do
-        if (name .. " " .. text):lower():find(word, 1, true) then
-            found[#found + 1] = ("help %-13s a topic"):format('"' .. name .. '"')
-        end
-    end
-end
-
-local function found_controls(found, word)
-    local la = module()
-    for name in la and la.loaded and la.names() or function() end do
-        local row = la.describe(name)
-        if row and (name .. " " .. row.doc):lower():find(word, 1, true) then
-            found[#found + 1] = ("%s: %s"):format(name, row.doc)
-        end
-    end
-end
-
-local function search_text(word)
-    local functions, controls = {}, {}
-    found_functions(functions, word:lower())
-    found_topics(functions, word:lower())
-    found_controls(controls, word:lower())
-    table.sort(functions)
-    table.sort(controls)
-    local found = table.move(controls, 1, #controls, #functions + 1, functions)
-    if #found == 0 then
-        return ("nothing is known about '%s'; help() lists all topics"):format(word)
-    end
-    local lines = table.move(found, 1, math.min(#found, MAX_FOUND), 1, {})
-    if #found > MAX_FOUND then
-        lines[#lines + 1] = ("... %d more"):format(#found - MAX_FOUND)
-    end
-    return table.concat(lines, "\n")
-end
-
--- ---- the interface -------------------------------------------------------------------------------------------------
-
-local function overview()
-    local names = {}
-    for name in pairs(help.topics) do
-        names[#names + 1] = ('"%s"'):format(name)
-    end
-    table.sort(names)
-    return OVERVIEW .. table.concat(names, " ")
-end
-
-local function word_text(word)
-    local row = word ~= "" and describe(word)
-    local name = function_name(word)
-    if row then
-        return control_text(row)
-    elseif help.topics[word] then
-        return help.topics[word]
-    elseif name then
-        return function_text(name)
-    end
-    return search_text(word)
-end
-
--- The path of a node of la.ctl, which is the first word of its text; nil for other values.
-local function control_name(value)
-    local meta = getmetatable(value)
-    if type(meta) == "table" and meta.__name == "lunalloc.ctl" then
-        return tostring(value):match "^[%w_.]+"
-    end
-end
-
-local function value_text(value)
-    local name = name_of_value(value)
-    if name then
-        return function_text(name)
-    elseif control_name(value) then
-        return tostring(value) .. "\n\n" .. function_text("la.ctl")
-    end
-    return ("%s\n  a %s; help() lists all topics"):format(show.text(value), type(value))
+for name, entry in pairs(require "lunalloc.methods") do
+    help.functions[name] = help.functions[name] or entry
 end
 
 --- What help(x) prints.
 function help.text(x)
-    if x == nil or rawequal(x, help) or rawequal(x, module()) then
-        return overview()
-    end
-    return type(x) == "string" and word_text(x) or value_text(x)
+    return require "lunalloc.help_answer"(help, x)
 end
 
 --- The set of words that help knows by name, without those of controls.
@@ -431,7 +269,9 @@ end
 
 return setmetatable(help, {
     __call = function(_, x)
-        print(help.text(x))
+        require("lunalloc.show").page(help.text(x))
     end,
-    __tostring = overview,
+    __tostring = function()
+        return help.text()
+    end,
 })

@@ -374,9 +374,17 @@ function show.text(...)
     return table.concat(texts, separator)
 end
 
+--- Prints a text; on a terminal through a pager if it is longer than the window.
+function show.page(text)
+    local pager = package.loaded["lunalloc.prompt.pager"]
+    if not (pager and pager.show(text)) then
+        print(text)
+    end
+end
+
 function show.print(...)
     if select("#", ...) > 0 then
-        print(show.text(...))
+        show.page(show.text(...))
     end
 end
 

@@ -4,6 +4,7 @@
 ---     suggest.for_nil(text, scope)             a remark if `text` is a chain of names that ends in an unknown one, or nil
 ---     suggest.word(word, set)                  the nearest key of the set, or nil
 
+local callee = require "lunalloc.callee"
 local chains = require "lunalloc.chains"
 local core = require "lunalloc.core"
 local lexer = require "lunalloc.lexer"
@@ -49,7 +50,7 @@ local function members_of(code, sign, scope)
     if keys and value ~= nil then
         return chains.members(value, sign == ":")
     end
-    return code and suggest.methods_of_call and suggest.methods_of_call(code, scope) or {}
+    return code and sign == ":" and callee.methods(callee.result(code, scope)) or {}
 end
 
 local SIGNS <const> = { field = ".", method = ":" }

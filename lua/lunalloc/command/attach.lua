@@ -27,7 +27,7 @@ local function run(args)
         command.misuse("attach: --way is agent, request or memory, not '%s'", options.way)
     end
     local t = command.target(words[1], options)
-    _G.t = t
+    require("lunalloc.prompt").use(t)
     greet(t)
     return "prompt"
 end

@@ -4,9 +4,8 @@
 ---
 --- A command exists if the function that it calls does: parts of the module and of a target may be missing.
 
-local core = require "lunalloc.core"
+local chains = require "lunalloc.chains"
 local prompt = require "lunalloc.prompt"
-local show = require "lunalloc.show"
 local suggest = require "lunalloc.suggest"
 
 local dot = {}
@@ -67,8 +66,24 @@ end
 
 -- ---- commands that look --------------------------------------------------------------------------------------------
 
+--- What ".help WORD" is about: nil, a word, or the value of a chain of names that help does not know as a word.
+local function help_subject(rest)
+    if rest == "" then
+        return nil
+    end
+    local word = rest:match "^[\"'](.*)[\"']$" or rest
+    local keys = word == rest and word:find "^[%a_][%w_.]*$" and chains.keys(word)
+    local value = keys and chains.resolve(keys, require("lunalloc.errors").scope())
+    local help = require "lunalloc.help"
+    local known = help.words()
+    if value == nil or known[word] or known["la." .. word] then
+        return word
+    end
+    return value
+end
+
 add("help", ".help [WORD]", "what WORD is, or the overview", function(rest)
-    print(require("lunalloc.help").text(rest ~= "" and rest or nil))
+    require("lunalloc.help")(help_subject(rest))
 end)
 
 add("stats", ".stats", "the counters: la.stats()", function(_, target)

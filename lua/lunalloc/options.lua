@@ -1,0 +1,233 @@
+--- The keys of the tables that the module's functions take, for help() and the Tab key.
+---
+---     options.of "la.extents"    ->  { [key] = {does=, values=, keys=, rows=, controls=, boolean=}, ... }, or nil
+---     options.find "limits"      ->  array of { call="la.workload", key="limits", option= }
+---     options.controls["opt.thp"]  the values of a control that takes few texts
+---
+--- values: the texts that it takes; boolean: true or false; keys: those of the table that it takes; rows: those of each
+--- table in the array that it takes; controls: its table has names of controls as keys.
+
+local options = {}
+
+local function choice(does, ...)
+    return { does = does, values = { ... } }
+end
+
+local function flag(does)
+    return { does = does, boolean = true }
+end
+
+local function plain(does)
+    return { does = does }
+end
+
+local FIELDS <const> = { "addr", "size", "state", "arena", "szind", "slab", "nfree", "nregs", "sn", "is_head",
+    "committed", "zeroed", "lru" }
+
+local extents = {
+    arena = plain "only extents of the arena of this index",
+    state = choice("only extents in this state", "active", "dirty", "muzzy", "retained", "busy"),
+    slab = flag "only slabs (true), or only extents that are none (false)",
+    min_size = plain "only extents of at least so many bytes: a number, or a text such as \"64K\"",
+    szind = plain "only extents of the size class of this index",
+}
+
+--- A copy of the options without `key`, and with another one.
+local function changed(base, without, key, option)
+    local copy = {}
+    for name, value in pairs(base) do
+        copy[name] = name ~= without and value or nil
+    end
+    if key then
+        copy[key] = option
+    end
+    return copy
+end
+
+local by_field = choice("the field by which extents are grouped; state if it is left out", table.unpack(FIELDS))
+
+local change = {
+    scale = plain "multiplies the lifetimes of blocks that are allocated from then on, and so the live memory",
+    rate = plain "operations per second of all threads: a number, or a text such as \"50k/s\"; 0: as fast as possible",
+    set = { does = "settings to write: {[name of a control] = value}", controls = true },
+    mark = plain "a text that appears in the timeline",
+}
+
+local free_by = {
+    other = plain "the share of blocks that any other thread frees",
+    thread = plain "the number of the thread that frees them",
+}
+
+local realloc = {
+    share = plain "the share of blocks that is resized",
+    times = plain "how many times",
+    grow = plain "the factor by which the size changes each time",
+}
+
+--- What sizes and lifetimes of a workload can be drawn from.
+options.distributions = {
+    uniform = "uniform(a,b): each whole number from a to b, equally often.",
+    exp = "exp(mean): exponential: many small values, few large ones.",
+    normal = "normal(mean,deviation): the normal distribution, without values below 1.",
+    lognormal = "lognormal(median,sigma,max): half of the values are below the median; sigma is the deviation of the " ..
+        "logarithm.",
+    histogram = "histogram(path): as often as a file says, which has lines \"size count\".",
+    fifo = "fifo(n): blocks are freed in the order in which they were allocated, n of them later.",
+    forever = "forever: until the end of the workload.",
+}
+
+local DISTRIBUTIONS <const> = 'n, "64K", "uniform(a,b)", "exp(mean)", "normal(mean,deviation)", ' ..
+    '"lognormal(median,sigma,max)", "histogram(path)"'
+
+local row = {
+    weight = plain "how often the row is chosen, relative to the other rows",
+    size = plain("bytes of a block: " .. DISTRIBUTIONS),
+    lifetime = plain("operations of the same thread until the block is freed: " .. DISTRIBUTIONS ..
+        ', "fifo(n)", "forever"'),
+    free_by = { does = "which thread frees the blocks: {other = share} or {thread = number}", keys = free_by },
+    touch = plain "the share of the block that is written; 1 if it is left out",
+    writes = plain "how many times it is written",
+    realloc = { does = "the share of blocks that is resized, or {share=, times=, grow=}", keys = realloc },
+    zero = plain "the share that is allocated with calloc",
+    align = plain "the alignment of blocks from aligned_alloc",
+    on = plain "the number of the thread that allocates them, or an array of numbers",
+}
+
+local limits = {
+    ["rss/live"] = plain "at most so much resident memory per live byte, at the end",
+    peak_rss = plain "at most so much resident memory at any time: bytes, or \"64M\"",
+    failures = plain "at most so many failed allocations",
+    ops_per_s = plain "at least so many operations per second",
+}
+
+local workload = {
+    threads = plain "how many threads, 1 to 512",
+    seed = plain "the same seed and description give the same sequence of requests",
+    duration = plain 'how long: seconds, "10s", or "forever"',
+    ops = plain "how many operations of all threads, in place of a duration",
+    rate = change.rate,
+    mix = { does = "rows of requests, 1 to 64 of them: see the keys of a row", rows = row },
+    phases = { does = "changes while it runs: an array of {at=, scale=, rate=, set=, mark=}",
+        rows = changed(change, nil, "at", plain 'the time of the phase: seconds, or "3s"') },
+    verify = flag "checks contents, alignment, overlap and zeroing of every block",
+    limits = { does = "what the result must keep to; result.ok tells whether it did. Latencies are limits too, " ..
+        "by names such as [\"malloc.p99\"] or [\"free.max\"] (of malloc, calloc, aligned_alloc, realloc, free: p50, " ..
+        "p90, p99, p99.9, max, mean)", keys = limits },
+    allocator = choice("which malloc the threads call: lunalloc, or the process's", "lunalloc", "process"),
+    sample = plain "one call in this many is timed; 16 if it is left out",
+    live_max = plain "while more bytes are live, new blocks are freed at once",
+    interval = plain 'the time between entries of the timeline: seconds, or "100ms"',
+}
+
+local plot_row = { name = plain "of the series, in the legend", values = plain "an array of numbers" }
+
+local functions = {
+    ["la.extents"] = extents,
+    ["la.extents_summary"] = changed(extents, nil, "by", by_field),
+    ["a:extents"] = changed(extents, "arena"),
+    ["a:extents_summary"] = changed(extents, "arena", "by", by_field),
+    ["la.prof.start"] = { lg_sample = plain "one sample in 2^lg_sample bytes" },
+    ["la.prof.top"] = {
+        by = choice("how blocks are grouped", "stack", "class", "arena", "thread"),
+        min_age = plain 'only blocks of at least this age: seconds, or "10s"',
+        n = plain "at most so many groups; 10 if it is left out",
+    },
+    ["la.waste"] = {
+        by = choice("how the bytes are grouped", "arena", "class", "stack"),
+        min_age = plain 'only samples of at least this age: seconds, or "10s"',
+    },
+    ["la.attach"] = {
+        way = choice("how to reach the process; the best possible way if it is left out", "agent", "request", "memory"),
+        timeout = plain "how long to wait for an answer: seconds, or \"2s\"",
+        wait = plain "how long to wait for an agent to start: seconds, or \"1s\"",
+        force = flag "request an agent in spite of a seccomp filter",
+    },
+    ["la.purge"] = {
+        all = flag "return address ranges that hold nothing, too",
+        timeout = plain "how long to wait for threads to empty their caches: seconds, or \"1s\"",
+    },
+    ["la.history"] = { after = plain "an earlier history: only what is new" },
+    ["thread:flush"] = { timeout = plain "how long to wait: seconds, or \"1s\"" },
+    ["la.plot"] = {
+        series = { does = "the lines: an array of {name=, values=}", rows = plot_row },
+        x = plain "an array of the times; 1, 2, 3 ... if it is left out",
+        marks = { does = "vertical marks: an array of {x=, label=}",
+            rows = { x = plain "the time", label = plain "its text" } },
+        title = plain "a text above the picture",
+        unit = plain "of the values: \"bytes\", or any word",
+        width = plain "in columns",
+        height = plain "in lines",
+        mode = choice("how lines are drawn; by the locale if it is left out", "braille", "blocks", "ascii"),
+        colour = flag "whether series have colours",
+    },
+    ["la.workload"] = workload,
+    ["w:set"] = change,
+}
+
+--- Settings of arenas are controls, which the allocator lists.
+local function arena_settings()
+    local la = package.loaded.lunalloc
+    local list = { hooks = choice("counts the arena's requests to the system: see a:hooks()", "counting") }
+    for name in la and la.names("^arena%.<i>%.") or function() end do
+        local described = la.describe(name)
+        if described and described.access == "rw" then
+            local key = name:match "%.([^.]+)$"
+            list[key] = { does = described.doc, boolean = described.type == "bool", values = options.controls[name] }
+        end
+    end
+    return list
+end
+
+local THP <const> = { "default", "never", "always" }
+local JUNK <const> = { "false", "true", "alloc", "free" }
+
+--- Controls that take one of a few texts, by the names of their rows.
+options.controls = {
+    ["arena.<i>.thp"] = THP,
+    ["opt.thp"] = THP,
+    ["arenas.junk"] = JUNK,
+    ["opt.junk"] = JUNK,
+    ["opt.zero_realloc"] = { "free", "alloc", "abort" },
+}
+
+--- The keys of the table that a function takes: name -> option; nil if it takes none. Functions have their documented
+--- names: "la.extents", "a:extents", "w:set".
+function options.of(call)
+    if call == "la.arena.create" then
+        return arena_settings()
+    end
+    return functions[call]
+end
+
+--- The names of all functions that take a table of keys.
+function options.functions()
+    local names = { "la.arena.create" }
+    for name in pairs(functions) do
+        names[#names + 1] = name
+    end
+    table.sort(names)
+    return names
+end
+
+local function find_in(found, call, set, key)
+    for name, option in pairs(set) do
+        if name == key then
+            found[#found + 1] = { call = call, key = name, option = option }
+        end
+        if option.keys or option.rows then
+            find_in(found, call .. "." .. name, option.keys or option.rows, key)
+        end
+    end
+end
+
+--- Where `key` is a key: an array of { call = "la.workload.mix", key =, option = }, sorted by call.
+function options.find(key)
+    local found = {}
+    for _, call in ipairs(options.functions()) do
+        find_in(found, call, options.of(call), key)
+    end
+    table.sort(found, function(a, b) return a.call < b.call end)
+    return found
+end
+
+return options
