@@ -16,7 +16,9 @@
 
 local api = {}
 
-local parts = { "settings", "extents", "arena", "stats", "prof", "waste", "attach", "threads", "purge", "history" }
+local parts = {
+    "settings", "extents", "arena", "stats", "prof", "waste", "doctor", "attach", "threads", "purge", "history",
+}
 
 function api.new(backend)
     local new = {

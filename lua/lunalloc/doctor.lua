@@ -27,16 +27,16 @@ local Findings = { __name = "lunalloc.findings" }
 
 -- ---- text ----------------------------------------------------------------------------------------------------------
 
---- Text in lines of at most `width`, broken at spaces; lines after the first begin with `indent`.
-local function wrapped(text, width, indent)
-    local lines, line = {}, ""
+--- A label and a text, in lines of at most `width`, broken at spaces; lines after the first are indented like the text.
+local function wrapped(label, text, width)
+    local indent = (" "):rep(#label)
+    local lines, line = {}, label
     for word in text:gmatch "%S+" do
-        if line ~= "" and #line + 1 + #word > width then
+        if #line > #indent and #line + 1 + #word > width then
             lines[#lines + 1] = line
-            line = indent .. word
-        else
-            line = line == "" and word or line .. " " .. word
+            line = indent
         end
+        line = #line > #indent and line .. " " .. word or line .. word
     end
     lines[#lines + 1] = line
     return table.concat(lines, "\n")
@@ -44,17 +44,21 @@ end
 
 --- "gives back 12.3 MiB", or nothing of a remedy that gives no memory back.
 local function promise(finding)
-    return finding.gives_back > 0 and ("  (gives back %s)"):format(units.human(finding.gives_back)) or ""
+    return finding.gives_back > 0 and (" (gives back %s%s)"):format(units.human(finding.gives_back),
+        finding.measure == "space" and " of address space" or "") or ""
 end
 
---- What is wrong, why, and what to do: three or four lines, wrapped.
+--- "12.3 MiB: ", or nothing of a finding that is not about memory.
+local function amount(finding)
+    return finding.bytes > 0 and units.human(finding.bytes) .. ": " or ""
+end
+
+--- What is wrong, why, and what to do.
 local function finding_text(finding)
     local width = show.width()
-    local head = finding.bytes > 0 and ("%s, %s: "):format(finding.kind, units.human(finding.bytes))
-        or finding.kind .. ": "
-    return table.concat({ wrapped(head .. finding.what, width, "    "),
-        wrapped("  cause:  " .. finding.cause, width, "          "):gsub("^cause: ", "  cause:  "),
-        "  remedy: " .. finding.remedy.text .. promise(finding) }, "\n")
+    return table.concat({ wrapped(finding.kind .. ": ", amount(finding) .. finding.what, width),
+        wrapped("  cause:  ", finding.cause, width), wrapped("  remedy: ", finding.remedy.text .. promise(finding),
+        width) }, "\n")
 end
 
 local function findings_text(findings)
@@ -66,7 +70,7 @@ local function findings_text(findings)
         lines[1] = "nothing found: this process is well"
     end
     for _, note in ipairs(findings.notes) do
-        lines[#lines + 1] = wrapped("note: " .. note, show.width(), "  ")
+        lines[#lines + 1] = wrapped("note: ", note, show.width())
     end
     return table.concat(lines, "\n")
 end
@@ -129,6 +133,7 @@ local doctor = {}
 --- Adds the function to `api`.
 function doctor.install(api)
     --- An array of findings, most bytes first: kind, bytes, what, cause, where, gives_back, remedy = { text, apply }.
+    --- gives_back is resident memory, or address space if `measure` is "space". Without `apply` nothing helps now.
     --- `notes`: what could not be looked at. It watches for `seconds`; 0: one picture, and no rates.
     function api.doctor(options)
         options = options == nil and {} or check.plain(options)

@@ -136,6 +136,11 @@ help.functions = {
     ["la.ps"] = { "la.ps() -> array of {pid=, name=, uid=, rss=, state=, version=, way=, why=} | nil, message, code",
         "The processes that run lunalloc. way: the best one to attach by now; why: why it is not the agent.",
         "for _, p in ipairs(la.ps()) do print(p.pid, p.name, p.way) end" },
+    ["la.doctor"] = { "la.doctor{seconds=} -> array of findings | nil, message, code",
+        "What is wrong with the memory of a process, most bytes first: kind, bytes, what, cause, where, gives_back\n" ..
+        "and remedy.text, the call that mends it; remedy.apply() does so. .notes: what could not be looked at.\n" ..
+        "It watches for `seconds` (1); with 0 it takes one picture. See help \"findings\".",
+        "la.doctor()[1].remedy.apply()" },
     ["la.buffer"] = { "la.buffer(n [, align]) -> buffer | nil, message, code",
         "Allocates a block for experiments: :addr() :size() :usable() :fill(byte) :resize(n) :free().",
         'b = la.buffer("1M"); la.find(b)' },
@@ -189,6 +194,24 @@ be switched on at any time.
   google-pprof --text program FILE                      reads a dump
   la.set("thread.prof.active", false)                   exempts the calling thread
 examples/profile.lua finds a leak.]],
+    findings = [[
+la.doctor() finds, with at least 4 MiB and 5 % of the resident memory:
+  dirty          free pages that a long decay time keeps, and that nothing took again
+  scattered      the same, in pieces too small for what is requested
+  overdue        free pages that decay makes due in a process at rest: nobody purges
+  muzzy          pages that count as resident until the system runs out of memory
+  fragmentation  slabs with few objects in use; pinned: and the stack that allocated these (profiler)
+  caches         free objects in the caches of threads that hardly allocate
+  quarantine     freed objects that wait, to find misuse
+  arenas         free pages in arenas that no thread uses: there are too many
+  huge pages     free pages that stay because huge pages are kept whole, or were filled up by the system
+  retained       address space without memory behind it, near a limit of address space
+  foreign        memory that is not the allocator's: mmap, another allocator
+and, whatever the bytes:
+  contention     threads that wait for the lock of a class
+  settings       settings that fight each other, or are for tests
+  environment    pairs of LUNALLOC_CONF or MALLOC_CONF that are no options, or were refused
+Pages that a program takes again within the watch, or within the agent's history of a minute, are no waste.]],
     thp = [[
 With thp "always" an arena asks the system for huge pages (2 MiB on most systems) and is hugepage-aware: decay returns
 only whole huge pages, and breaks none that is partly used. This is faster with large heaps, and keeps more memory

@@ -39,16 +39,26 @@ ctl_in_range(const ctl_row_t *row, const lunalloc_value_t *value) {
     return !ranged || (value->v.u >= (uint64_t)row->min && value->v.u <= (uint64_t)row->max);
 }
 
+/* Marks a write of `value`: the handler may have put another one in its place, as the keyword's number for its text. */
+static void
+mark_write(ctl_call_t *call, lunalloc_value_t value) {
+    lunalloc_value_t result = call->value;
+    call->value = value;
+    ctl_mark(call);
+    call->value = result;
+}
+
 int
 ctl_write(ctl_call_t *call) {
     if (!ctl_in_range(call->row, &call->value)) {
         return ERANGE;
     }
+    lunalloc_value_t value = call->value;
     call->given = true;
     int error = ctl_run(call->row->write, call);
     if (error == 0) {
         ctl_set_live(call);
-        ctl_mark(call);
+        mark_write(call, value);
     }
     return error;
 }

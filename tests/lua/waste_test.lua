@@ -78,7 +78,7 @@ test("free regions are found by class and by arena", function()
 end)
 
 test("dirty pages are in no class", function()
-    local _ <close> = la.with { ["arena.4096.dirty_decay_ms"] = -1 }
+    local _ <close> = assert(la.with { [("arena.%d.dirty_decay_ms"):format(la.get "thread.arena")] = -1 })
     la.buffer("8M"):free()
     local row = row_of(la.waste { by = "class" }, "what", "free pages")
     test.equal(row.dirty >= 8 << 20, true, "dirty")

@@ -301,7 +301,7 @@ main(int argc, char **argv) {
     if (status != 0) {
         return status;
     }
-    puts("ready");
+    printf("ready %d\n", (int)getpid());
     fflush(stdout);
     while (read(STDIN_FILENO, &end, 1) > 0) {
     }

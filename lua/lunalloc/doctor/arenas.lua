@@ -52,11 +52,11 @@ function arenas.run(look)
         look:claim(arena.index, "muzzy", look.least[arena.index].muzzy)
     end
     look:find { kind = "arenas", bytes = found.bytes + slabs, gives_back = found.bytes,
-        what = ("%d arenas for %d threads: %s without a thread hold %s of free pages and %s in partly used slabs.")
-            :format(nauto, look.last.nthreads, found:text(), units.human(found.bytes), units.human(slabs)),
+        what = ("%d arenas for %d threads: %s without a thread hold %s of free pages%s."):format(nauto,
+            look.last.nthreads, found:text(), units.human(found.bytes), slabs == 0 and ""
+            or (" and %s in partly used slabs"):format(units.human(slabs))),
         cause = "No thread takes from an arena that none is bound to, and nobody purges it.", where = found:text(),
-        remedy = { text = look:call('set("arenas.nauto", %d)', wanted),
-            apply = function() return look.api.set("arenas.nauto", wanted) end } }
+        remedy = look:set { "arenas.nauto", wanted } }
 end
 
 return arenas

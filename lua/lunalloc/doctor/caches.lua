@@ -1,5 +1,6 @@
 --- Memory in the caches of threads that hardly allocate, and in quarantines.
 
+local estimate = require "lunalloc.doctor.estimate"
 local limits = require "lunalloc.doctor.limits"
 local units = require "lunalloc.units"
 
@@ -9,11 +10,11 @@ local human = units.human
 
 -- ---- idle threads --------------------------------------------------------------------------------------------------
 
---- Objects in the cache of a thread. An array of them has the class i at i + 1.
+--- Objects in the cache of a thread.
 local function cached_objects(thread)
     local n = 0
-    for _, objects in pairs(thread.objects or {}) do
-        n = n + (math.type(objects) and objects or 0)
+    for _, class in ipairs(thread.classes) do
+        n = n + class.count
     end
     return n
 end
@@ -36,19 +37,45 @@ local function is_idle(thread, before)
     return requests == 0 or requests < limits.idle_requests * cached_objects(thread)
 end
 
---- The idle threads: how many, their cached bytes, and those of them that work now and then, so that they can be asked.
+--- Adds the objects of a thread's cache to those of a list: { [szind] = count }.
+local function add_objects(objects, thread)
+    for _, class in ipairs(thread.classes) do
+        objects[class.szind] = (objects[class.szind] or 0) + class.count
+    end
+end
+
+--- The idle threads: how many, their cached bytes, how many of them sleep, so that they do not answer now, and the
+--- objects in the caches of the others.
 local function idle_threads(look)
-    local found = { n = 0, bytes = 0, asleep = 0, asleep_bytes = 0 }
+    local found = { n = 0, bytes = 0, asleep = 0, objects = {} }
     local before = by_tid(look.threads_before)
     for _, thread in ipairs(look.threads_after or {}) do
-        if thread.cached > 0 and is_idle(thread, before[thread.tid]) then
-            local sleeps = thread.requests == before[thread.tid].requests
-            found.n, found.bytes = found.n + 1, found.bytes + thread.cached
-            found.asleep = found.asleep + (sleeps and 1 or 0)
-            found.asleep_bytes = found.asleep_bytes + (sleeps and thread.cached or 0)
+        if thread.cached >= limits.cached and is_idle(thread, before[thread.tid]) then
+            local sleeps = thread.requests == before[thread.tid].requests and thread.idle >= look.seconds
+            found.n, found.bytes, found.asleep = found.n + 1, found.bytes + thread.cached, found.asleep
+                + (sleeps and 1 or 0)
+            if not sleeps then
+                add_objects(found.objects, thread)
+            end
         end
     end
     return found
+end
+
+--- Bytes of pages that are free once these objects have returned to their slabs.
+local function flushed_bytes(look, objects)
+    local bytes, page = 0.0, look:value "arenas.page" or 4096
+    for szind, count in pairs(objects) do
+        local class, row = look.classes[szind + 1], look.last.classes[szind]
+        if class.nregs == 0 then
+            bytes = bytes + count * class.size
+        else
+            local regions = row.nslabs * class.nregs
+            local free = regions - row.curregs + count
+            bytes = bytes + row.nslabs * class.slab_size * estimate.free_pages(class, free, regions, page)
+        end
+    end
+    return math.floor(bytes)
 end
 
 local function find_idle(look)
@@ -61,23 +88,14 @@ local function find_idle(look)
     if not look:is_much(found.bytes) then
         return
     end
-    local limit = 16384
-    look:find { kind = "caches", bytes = found.bytes, gives_back = found.bytes - found.asleep_bytes,
+    look:find { kind = "caches", bytes = found.bytes, gives_back = flushed_bytes(look, found.objects),
         what = ("%d threads that hardly allocate hold %s of free objects in their caches.%s"):format(found.n,
-            human(found.bytes), found.asleep == 0 and "" or (" %d of them sleep; these answer at their next call.")
-            :format(found.asleep)),
+            human(found.bytes), found.asleep == 0 and ""
+            or (" %d of them sleep, and can empty theirs only when they wake up."):format(found.asleep)),
         cause = ("A cache keeps up to %s of each class, however seldom its thread works."):format(
             human(look:value "arenas.tcache_bytes" or 65536)),
         where = found.n .. " threads",
-        remedy = { text = ("%s; %s"):format(look:call('set("arenas.tcache_bytes", %d)', limit),
-            look:call "purge{all = true}"),
-            apply = function()
-                local ok, message, code = look.api.set("arenas.tcache_bytes", limit)
-                if not ok then
-                    return ok, message, code
-                end
-                return look.api.purge { all = true }
-            end } }
+        remedy = look:set_and_purge { "arenas.tcache_bytes", 16384 } }
 end
 
 -- ---- quarantine ----------------------------------------------------------------------------------------------------
@@ -94,10 +112,7 @@ local function find_quarantine(look)
             look.last.nthreads),
         cause = ("arenas.quarantine is %s for each thread: it finds misuse, and is not for production."):format(
             human(limit)),
-        remedy = { text = ("%s; %s"):format(look:call 'set("arenas.quarantine", 0)', look:call "purge{all = true}"),
-            apply = function()
-                return look.api.set("arenas.quarantine", 0) and look.api.purge { all = true }
-            end } }
+        remedy = look:set_and_purge { "arenas.quarantine", 0 } }
     look.quarantined = true
 end
 

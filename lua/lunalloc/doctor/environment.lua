@@ -33,11 +33,6 @@ local function row_of(look, name)
     return look.api.describe("opt." .. name)
 end
 
---- Text that puts a value into a Lua call.
-local function quoted(value)
-    return tonumber(value) and value or ("%q"):format(value)
-end
-
 --- The call that sets an option in the running process; nil if none does. <i> becomes all arenas.
 local function live_call(look, name, value)
     local row = row_of(look, name)
@@ -45,14 +40,12 @@ local function live_call(look, name, value)
     if not live or not value then
         return nil
     end
-    return { text = look:call('set("%s", %s)', live, quoted(value)), apply = function()
-        return look.api.set(live, value)
-    end }
+    return look:set { live, math.tointeger(tonumber(value)) or value }
 end
 
 local function find(look, variable, pair, what, cause, remedy)
-    look:find { kind = "environment", bytes = 0, what = ("%s: %s."):format(variable, what), cause = cause,
-        remedy = remedy, pair = pair.name }
+    local sentence = ("%s: %s%s"):format(variable, what, what:find "%?$" and "" or ".")
+    look:find { kind = "environment", bytes = 0, what = sentence, cause = cause, remedy = remedy, pair = pair.name }
 end
 
 --- A pair that is no option.
@@ -61,7 +54,7 @@ local function find_unknown(look, variable, pair, names)
     local fixed = near and ("%s=%s%s"):format(variable, near, pair.value and ":" .. pair.value or "")
     local live = near and live_call(look, near, pair.value)
     find(look, variable, pair, ("'%s' is no option%s"):format(pair.name, near and ("; did you mean '%s'?"):format(near)
-        or ""):gsub("%?$", ""), "The pair was reported at the start and had no effect.",
+        or ""), "The pair was reported at the start and had no effect.",
         live or { text = fixed and fixed .. ", at the next start" or ("leave '%s' out"):format(pair.name) })
 end
 

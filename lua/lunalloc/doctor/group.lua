@@ -39,9 +39,4 @@ function Group:name(field)
     return ("arena.%d.%s"):format(#self == 1 and self[1].index or 4096, field)
 end
 
---- Sets that control, or does that action.
-function Group:set(api, field, ...)
-    return api.set(self:name(field), ...)
-end
-
 return group

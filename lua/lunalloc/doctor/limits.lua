@@ -10,12 +10,15 @@ return {
 
     -- The watch.
     seconds = 1.0,    -- how long the doctor watches, unless told otherwise
-    pictures = 10,    -- how many snapshots it takes meanwhile
+    pictures = 25,    -- how many snapshots it takes meanwhile
     history = 60,     -- seconds of the agent's history that must agree
 
+    scattered_share = 0.75, -- of the dirty bytes in extents that are too small for what is requested
     long_decay_ms = 60000, -- a decay time that keeps pages longer than this needs a reason
     used_share = 0.5,      -- a class whose slabs are used less than this is fragmented
+    cached = 16 << 10,     -- a cache with less is not worth a word
     idle_requests = 0.1,   -- a thread that requests fewer objects than this share of its cache would not miss it
+    slabs = 500,           -- of a class that are looked at one by one
     pinned_share = 0.5,    -- a stack that answers for this share of a fragmented class is named as its cause
 
     threads_per_arena = 0.5, -- fewer threads than this for an arena: there are too many arenas

@@ -17,7 +17,6 @@ function locks.names(api)
     local names = {}
     for bin = 0, nbins(api) - 1 do
         names[#names + 1] = name_of(bin, "num_wait")
-        names[#names + 1] = name_of(bin, "num_ops")
         names[#names + 1] = name_of(bin, "total_wait_time")
     end
     return names
@@ -40,19 +39,15 @@ end
 
 local function find_bin(look, bin, waits, share)
     local size = look.classes[bin + 1].size
-    local ops = look:change(name_of(bin, "num_ops")) or waits
     local narenas, nshards = look:value "arenas.nauto" or 1, look:value(("arenas.bin.%d.nshards"):format(bin)) or 1
     local wanted = math.max(nshards * 2, shards_for(look.last.nthreads))
-    local name = ("arenas.bin.%d.nshards"):format(bin)
     look:find { kind = "contention", bytes = 0, waits = waits, wait_share = share,
-        what = ("Class %d: %s waits a second for the lock of its bin, %.2g %% of %s locks; %.2g %% of the threads' time.")
-            :format(size, units.human_count(waits / look.seconds), 100 * waits / math.max(1, ops),
-                units.human_count(ops), 100 * share),
+        what = ("Class %d: %s waits a second for the lock of its bin; %.2g %% of the threads' time."):format(size,
+            units.human_count(waits / look.seconds // 1), 100 * share),
         cause = ("%d threads share %d arena%s, with %d bin shard%s each."):format(look.last.nthreads, narenas,
             narenas == 1 and "" or "s", nshards, nshards == 1 and "" or "s"),
         where = ("class %d"):format(size),
-        remedy = { text = look:call('set("%s", %d)', name, math.min(64, wanted)),
-            apply = function() return look.api.set(name, math.min(64, wanted)) end } }
+        remedy = look:set { ("arenas.bin.%d.nshards"):format(bin), math.min(64, wanted) } }
 end
 
 function locks.run(look)

@@ -74,6 +74,37 @@ function Look:call(format, ...)
     return self.name .. "." .. format:format(...)
 end
 
+--- A remedy that writes controls, one after the other: {name, value} each, or {name} for an action. `apply` returns
+--- true, or nil, message, code of the first one that fails.
+function Look:set(...)
+    local steps, texts = { ... }, {}
+    for i, step in ipairs(steps) do
+        texts[i] = step[2] == nil and self:call('set("%s")', step[1])
+            or self:call('set("%s", %s)', step[1], type(step[2]) == "string" and ("%q"):format(step[2]) or step[2])
+    end
+    return { text = table.concat(texts, "; "), apply = function()
+        for _, step in ipairs(steps) do
+            local ok, message, code = self.api.set(step[1], step[2])
+            if not ok then
+                return nil, message, code
+            end
+        end
+        return true
+    end }
+end
+
+--- A remedy that empties the threads' caches after these controls were written; a purge takes free pages with it.
+function Look:set_and_purge(...)
+    local first = self:set(...)
+    return { text = first.text .. "; " .. self:call "purge{all = true}", apply = function()
+        local ok, message, code = first.apply()
+        if not ok then
+            return nil, message, code
+        end
+        return self.api.purge { all = true }
+    end }
+end
+
 --- The value of a control that a check watches, at the beginning and at the end; nil if it cannot be read.
 function Look:before(name)
     return self.at_begin[name]
@@ -135,12 +166,19 @@ local function read_all(api, names)
     return values
 end
 
+--- The pause before picture i of n, n - 1 of which make `seconds`: uneven, since a program that breathes as regularly as
+--- the pictures are taken would show the same face in each.
+local function uneven(i, n, seconds)
+    local even = seconds / (n - 1)
+    return even * (i % 2 == 0 and 0.6 or 1.4) * (i == n and n % 2 == 0 and 1 / 0.6 or 1)
+end
+
 --- Takes snapshots for some seconds. nil, message, code if the target is lost.
 local function take_pictures(look, seconds)
     local pictures = seconds > 0 and limits.pictures or 1
     for i = 1, pictures do
         if i > 1 then
-            core.pause(seconds / (pictures - 1))
+            core.pause(uneven(i, pictures, seconds))
         end
         local snapshot, message, code = look.api.stats()
         if not snapshot then
@@ -161,35 +199,32 @@ local function watch(look, seconds, names)
     return ok, message, code
 end
 
---- Fewest bytes of dirty pages in all arenas in the latest part of the agent's history, and how many seconds it has.
-local function history_least(api)
+--- The moments of the agent's history, oldest first; nil if there is none.
+local function moments_of(api)
     local history = api.history and api.history()
     local moments = history and history.moments or history
-    local newest = moments and moments[#moments]
-    if not newest or not newest.dirty then
-        return nil
-    end
-    local least, seconds = math.huge, 0
-    for i = #moments, 1, -1 do
-        local age = (newest.time - moments[i].time) / 1e9
-        if age > limits.history then
-            break
+    return moments and moments[1] and moments[1].dirty and moments or nil
+end
+
+--- Fewest bytes of dirty pages in all arenas in the latest part of the history, after there were `enough` for the first
+--- time: before, the pages that are dirty now were in use. And for how many seconds there were never fewer.
+local function history_least(moments, enough)
+    local newest, least, since = moments[1] and moments[#moments].time or 0, math.huge, nil
+    for _, moment in ipairs(moments) do
+        if newest - moment.time <= limits.history * 1e9 and (since or moment.dirty >= enough) then
+            least, since = math.min(least, moment.dirty), since or moment.time
         end
-        least, seconds = math.min(least, moments[i].dirty), age
     end
-    return least, seconds
+    return least, since and (newest - since) / 1e9 or 0
 end
 
 --- A process that breathes more slowly than the doctor watches: the history has the fewest dirty pages.
 local function use_history(look)
-    local least, seconds = history_least(look.api)
-    if not least then
-        return
-    end
-    local sum = 0
+    local moments, sum = moments_of(look.api), 0
     for _, known in pairs(look.least) do
         sum = sum + known.dirty
     end
+    local least, seconds = history_least(moments or {}, sum / 2)
     look.watched = math.max(look.watched, seconds)
     if sum > least then
         for _, known in pairs(look.least) do

@@ -26,33 +26,53 @@ end
 
 -- ---- why pages stay ------------------------------------------------------------------------------------------------
 
---- Bytes that decay should have returned long ago: nobody makes the passes.
+--- Did no thread take from the arena or return to it while it was watched?
+local function rests(look, index)
+    local before, after = look.first.arenas[index], look.last.arenas[index]
+    return look.seconds > 0 and before ~= nil and before.nmalloc == after.nmalloc and before.ndalloc == after.ndalloc
+end
+
+--- Bytes that are due by the decay curve, and that nobody purges. In an arena at rest it is all that is there: without
+--- passes the curve does not advance, and counts the latest pages as new ones.
 local function overdue(look, index, state)
     local function name(field)
         return ("stats.arenas.%d.%s_%s"):format(index, state, field)
     end
-    local before, after = look:before(name "over"), look:after(name "over")
-    if not before or not after or look:change(name "npurge") ~= 0 then
+    local before, after = look:before(name "over") or 0, look:after(name "over") or 0
+    if math.min(before, after) == 0 or look:change(name "npurge") ~= 0 then
         return 0
     end
-    return math.min(before, after, look:unclaimed(index, state))
+    local bytes = look:unclaimed(index, state)
+    return rests(look, index) and bytes or math.min(before, after, bytes)
 end
 
---- The largest request of the watch that no dirty extent of the arena can serve; nil if there is none. Page classes
---- have the numbers of large classes.
-local function too_large(look, index)
-    local largest = 0
+--- Sizes and bytes of the dirty extents of an arena.
+local function dirty_sizes(look, index)
+    local list, bytes = {}, 0
     for extent in look.api.extents { arena = index, state = "dirty" } do
-        largest = math.max(largest, extent.size)
+        list[#list + 1], bytes = extent.size, bytes + extent.size
     end
-    local needed
-    for szind, row in pairs((look.last - look.first).classes) do
+    return list, bytes
+end
+
+--- The share of the bytes that is in extents smaller than `size`.
+local function share_below(list, bytes, size)
+    local below = 0
+    for _, extent in ipairs(list) do
+        below = below + (extent < size and extent or 0)
+    end
+    return below / math.max(1, bytes)
+end
+
+--- The smallest request of the watch for which most of the dirty extents of the arena are too small; nil: none.
+local function too_large(look, index)
+    local list, bytes = dirty_sizes(look, index)
+    for szind, row in pairs((look.last - look.first).classes) do -- ascending
         local class = look.classes[szind + 1]
-        if row.nmalloc > 0 and class.nregs == 0 and class.size > largest then
-            needed = math.max(needed or 0, class.size)
+        if row.nmalloc > 0 and class.nregs == 0 and share_below(list, bytes, class.size) >= limits.scattered_share then
+            return class.size
         end
     end
-    return needed, largest
 end
 
 local function decay_text(ms)
@@ -76,13 +96,7 @@ end
 
 --- The setting, and a purge of what is there now.
 local function shorter(look, found, state, ms)
-    local name = found:name(state .. "_decay_ms")
-    return {
-        text = ("%s; %s"):format(look:call('set("%s", %d)', name, ms), look:call('set("%s")', found:name "purge")),
-        apply = function()
-            return found:set(look.api, state .. "_decay_ms", ms) and found:set(look.api, "purge")
-        end,
-    }
+    return look:set({ found:name(state .. "_decay_ms"), ms }, { found:name "purge" })
 end
 
 local function claim_all(look, found, state)
@@ -97,11 +111,11 @@ local function find_dirty(look)
         return
     end
     claim_all(look, found, "dirty")
-    local needed, largest = too_large(look, found[1].index)
+    local needed = too_large(look, found[1].index)
     local cause = ("dirty_decay_ms keeps free pages %s."):format(decay_text(found[1].value))
     if needed then
-        cause = ("The largest free extent has %s, and requests of %s come: none fits. %s"):format(human(largest),
-            human(needed), cause)
+        cause = ("They lie in pieces between blocks in use, most of them smaller than the %s that are requested. %s")
+            :format(human(needed), cause)
     end
     look:find { kind = needed and "scattered" or "dirty", bytes = found.bytes, gives_back = found.bytes,
         what = ("%s of dirty pages in %s were not used again within %s."):format(human(found.bytes), found:text(),
@@ -145,11 +159,11 @@ local function find_overdue(look)
         look:claim(arena.index, "dirty", arena.bytes)
     end
     look:find { kind = "overdue", bytes = found.bytes, gives_back = found.bytes,
-        what = ("%s of dirty pages in %s are older than their decay time."):format(human(found.bytes), found:text()),
+        what = ("%s of dirty pages in %s are due to be given back, and are not."):format(human(found.bytes),
+            found:text()),
         cause = "Threads purge as they allocate. These are idle, and there is no background thread that would do it.",
         where = found:text(),
-        remedy = { text = look:call 'set("background_thread", true)',
-            apply = function() return look.api.set("background_thread", true) end } }
+        remedy = look:set { "background_thread", true } }
 end
 
 function pages.run(look)

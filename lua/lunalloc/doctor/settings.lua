@@ -10,8 +10,7 @@ local human = units.human
 --- A finding of this kind has a setting as its remedy, and gives no memory back.
 local function find(look, what, cause, name, value)
     look:find { kind = "settings", bytes = 0, what = what, cause = cause,
-        remedy = { text = look:call('set("%s", %s)', name, tostring(value)),
-            apply = function() return look.api.set(name, value) end } }
+        remedy = look:set { name, value } }
 end
 
 --- True if the control has this value in every automatic arena.
@@ -74,7 +73,7 @@ local function find_debugging(look)
     if junk and junk ~= "false" then
         find(look, ("arenas.junk is %s: memory of every allocation or free is filled."):format(junk),
             "Junk finds misuse, and costs time in proportion to the bytes; it is not for production.", "arenas.junk",
-            "\"false\"")
+            "false")
     end
     local quarantine = look:value "arenas.quarantine" or 0
     if quarantine > 0 and not look.quarantined then
@@ -112,7 +111,7 @@ local function find_vain_thp(look)
     if mode:find("[never]", 1, true) and look:value "arena.0.thp" == "always" then
         find(look, "thp is always, and the system gives no huge pages (transparent_hugepage/enabled is never).",
             "The arena keeps huge pages whole, for nothing: fewer pages are given back.", "arena.4096.thp",
-            "\"default\"")
+            "default")
     end
 end
 

@@ -3,6 +3,7 @@
 --- Bytes are those of free regions, by statistics. How many of the pages are wholly free, and can be given back, is
 --- estimated from the number of free regions in each slab, as if the objects in use were spread evenly.
 
+local estimate = require "lunalloc.doctor.estimate"
 local limits = require "lunalloc.doctor.limits"
 local units = require "lunalloc.units"
 
@@ -52,30 +53,48 @@ end
 
 -- ---- what a purge of slabs returns ---------------------------------------------------------------------------------
 
---- Probability that no region in use touches a page, if `free` of `regions` are free and `touching` lie in the page.
-local function page_is_free(free, regions, touching)
-    local p = 1.0
-    for i = 0, touching - 1 do
-        p = p * math.max(0, free - i) / math.max(1, regions - i)
+--- How many of a slab's pages are resident; nil if the system does not tell.
+local function resident_pages(pagemap, extent, page)
+    if not pagemap or not pagemap:seek("set", extent.addr // page * 8) then
+        return nil
     end
-    return p
+    local entries, n = pagemap:read(extent.size // page * 8) or "", 0
+    for at = 8, #entries, 8 do
+        n = n + (entries:byte(at) >> 7) -- bit 63: present
+    end
+    return #entries > 0 and n or nil
 end
 
---- How many regions a page has in the mean, whole or in part.
-local function regions_of_page(class, page)
-    return math.min(class.nregs, class.size >= page and 1 + page / class.size or page / class.size + 1)
-end
-
---- Bytes of wholly free pages in the slabs of a class. Walks the slabs of the class.
-local function free_pages(look, szind, class)
-    local page, bytes = look:value "arenas.page" or 4096, 0.0
-    local touching = class.size % page == 0 and 1 or math.floor(regions_of_page(class, page) + 0.5)
-    for extent in look.api.extents { szind = szind, slab = true, state = "active" } do
-        if extent.nfree > 0 then
-            bytes = bytes + extent.size * page_is_free(extent.nfree, extent.nregs, touching)
+--- Each extent of the class that the sample takes: one in so many that at most limits.slabs are looked at.
+local function sampled_slabs(look, szind, slabs)
+    local step, i = math.max(1, slabs // limits.slabs), 0
+    return coroutine.wrap(function()
+        for extent in look.api.extents { szind = szind, slab = true, state = "active" } do
+            i = i + 1
+            if i % step == 0 then
+                coroutine.yield(extent)
+            end
         end
+    end)
+end
+
+--- Of the slabs of a class: resident bytes that are in no region in use, and those of them in wholly free pages.
+local function resident_free(look, szind, entry)
+    local class, page = entry.class, look:value "arenas.page" or 4096
+    local pagemap <close> = look.folder and io.open(look.folder .. "pagemap", "rb") or nil
+    local bytes, pages, seen, free = 0.0, 0.0, 0, 0
+    for extent in sampled_slabs(look, szind, entry.slabs) do
+        local n = extent.size // page
+        local used = n * (1 - estimate.free_pages(class, extent.nfree, extent.nregs, page))
+        local resident = resident_pages(pagemap, extent, page) or n
+        seen, free = seen + 1, free + extent.nfree * class.size
+        bytes = bytes + math.max(0, extent.nfree * class.size - (n - resident) * page)
+        pages = pages + math.max(0, resident - used) * page
     end
-    return look:resident("active", math.floor(bytes))
+    if seen == 0 or free == 0 then
+        return 0, 0
+    end
+    return math.floor(bytes * entry.slabs / seen), math.floor(pages * entry.slabs / seen)
 end
 
 -- ---- who pins it ---------------------------------------------------------------------------------------------------
@@ -99,11 +118,6 @@ end
 
 -- ---- findings ------------------------------------------------------------------------------------------------------
 
-local function remedy(look)
-    return { text = look:call 'set("arena.4096.purge")',
-        apply = function() return look.api.set "arena.4096.purge" end }
-end
-
 local function share_text(share)
     for _, word in ipairs { { 1 / 3, "a third" }, { 1 / 4, "a quarter" }, { 1 / 8, "an eighth" }, { 1 / 16,
         "a sixteenth" } } do
@@ -115,11 +129,15 @@ local function share_text(share)
 end
 
 local function find_class(look, szind, entry)
-    local class, bytes = entry.class, look:resident("active", entry.free)
+    local class = entry.class
+    local bytes, gives_back = resident_free(look, szind, entry)
+    if not look:is_much(bytes) then
+        return
+    end
     local pinned, share = main_stack(look, szind, entry.free)
     local is_pinned = pinned ~= nil and share >= limits.pinned_share
     look:find { kind = is_pinned and "pinned" or "fragmentation", bytes = bytes,
-        gives_back = free_pages(look, szind, class),
+        gives_back = gives_back,
         what = ("Class %d: %s of the regions of %d slabs is in use; %s are free regions."):format(class.size,
             share_text(used_share(entry)), entry.slabs, human(bytes)),
         cause = is_pinned and ("%d %% is kept by objects up to %s old that were allocated at %s."):format(
@@ -127,34 +145,32 @@ local function find_class(look, szind, entry)
             or "Objects that live long are spread over many slabs, and a slab with one of them cannot be given back."
             .. (pinned and "" or " prof.start() tells from now on which code allocates them."),
         where = ("class %d"):format(class.size), szind = szind, stack = pinned and pinned.stack,
-        remedy = remedy(look) }
+        remedy = look:set { "arena.4096.purge_slabs" } }
 end
 
 --- Classes that are not much each, but together.
 local function find_rest(look, rest)
     local bytes, gives_back, largest = 0, 0, nil
     for szind, entry in pairs(rest) do
-        bytes = bytes + look:resident("active", entry.free)
+        local resident, pages = resident_free(look, szind, entry)
+        bytes, gives_back = bytes + resident, gives_back + pages
         largest = (not largest or entry.free > largest.free) and entry or largest
     end
     if not look:is_much(bytes) then
         return
     end
-    for szind, entry in pairs(rest) do
-        gives_back = gives_back + free_pages(look, szind, entry.class)
-    end
     look:find { kind = "fragmentation", bytes = bytes, gives_back = gives_back,
         what = ("%s are free regions of many classes, most of them of class %d, of which %s of the regions is in use.")
             :format(human(bytes), largest.class.size, share_text(used_share(largest))),
         cause = "Objects that live long are spread over many slabs, and a slab with one of them cannot be given back.",
-        where = "many classes", remedy = remedy(look) }
+        where = "many classes", remedy = look:set { "arena.4096.purge_slabs" } }
 end
 
 function slabs.run(look)
     local rest = {}
     for szind, entry in pairs(by_class(look)) do
         if look.first.classes[szind] and is_fragmented(look, szind, entry) then
-            if look:is_much(look:resident("active", entry.free)) then
+            if look:is_much(entry.free) then
                 find_class(look, szind, entry)
             else
                 rest[szind] = entry

@@ -16,6 +16,18 @@ local function space_limit(look)
     return text and math.tointeger(text:match "Max address space%s+(%d+)")
 end
 
+--- Bytes of regions in which nothing is in use: a purge and a release unmap them.
+local function free_regions(look)
+    local bytes, size, used = 0, 0, true
+    for extent in look.api.extents() do
+        if extent.is_head then
+            bytes, size, used = bytes + (used and 0 or size), 0, false
+        end
+        size, used = size + extent.size, used or extent.state == "active" or extent.state == "busy"
+    end
+    return bytes + (used and 0 or size)
+end
+
 local function find_retained(look)
     local limit, size, retained = space_limit(look), look:kib("status", "VmSize"), look.last.retained
     if not limit or not size or size < limits.space_share * limit then
@@ -24,15 +36,13 @@ local function find_retained(look)
     if retained < limits.bytes or retained < limits.share * limit then
         return
     end
-    local retain = look:value "opt.retain"
-    look:find { kind = "retained", bytes = retained, gives_back = 0, space = retained,
+    look:find { kind = "retained", bytes = retained, gives_back = free_regions(look), measure = "space",
         what = ("The limit of address space is %s, and %s are in use: %s of them are retained, without memory behind.")
             :format(human(limit), human(size), human(retained)),
-        cause = retain and "retain:true keeps free address space for reuse, but the limit (RLIMIT_AS) counts it."
-            or "Free address space between allocations in use cannot be returned; the limit (RLIMIT_AS) counts it.",
-        remedy = { text = retain and "LUNALLOC_CONF=retain:false, at the next start"
-            or look:call('set("arenas.retain_grow_limit", %d)', 2 << 20),
-            apply = not retain and function() return look.api.set("arenas.retain_grow_limit", 2 << 20) end or nil } }
+        cause = look:value "opt.retain" and "retain:true keeps free address space for reuse; the limit (RLIMIT_AS)"
+            .. " counts it. At the next start: LUNALLOC_CONF=retain:false."
+            or "Free address space between blocks in use cannot be unmapped; the limit (RLIMIT_AS) counts it.",
+        remedy = look:set { "arenas.release" } }
 end
 
 -- ---- huge pages ----------------------------------------------------------------------------------------------------
@@ -59,11 +69,7 @@ local function find_huge(look)
             human(found.bytes), found:text(), human(huge), human(look.last.allocated)),
         cause = "With thp:always, decay returns only whole huge pages, and each of these holds something in use.",
         where = found:text(),
-        remedy = { text = ("%s; %s"):format(look:call('set("%s", "default")', found:name "thp"),
-            look:call('set("%s")', found:name "purge")),
-            apply = function()
-                return found:set(look.api, "thp", "default") and found:set(look.api, "purge")
-            end } }
+        remedy = look:set({ found:name "thp", "default" }, { found:name "purge" }) }
 end
 
 --- Pages that the allocator gave back and the system made resident again, since a huge page covers them.
@@ -75,17 +81,14 @@ local function find_refilled(look)
     look:find { kind = "huge pages", bytes = retained, gives_back = retained,
         what = ("%s of pages that were given back are resident again."):format(human(retained)),
         cause = "The system's huge pages (khugepaged) cover pages in use and their free neighbours.",
-        remedy = { text = ("%s; %s"):format(look:call 'set("arena.4096.thp", "never")',
-            look:call 'set("arena.4096.purge")'),
-            apply = function()
-                return look.api.set("arena.4096.thp", "never") and look.api.set "arena.4096.purge"
-            end } }
+        remedy = look:set({ "arena.4096.thp", "never" }, { "arena.4096.purge" }) }
 end
 
 -- ---- memory of others ----------------------------------------------------------------------------------------------
 
 --- Programs whose own allocators map memory as a matter of course. For them this is no finding.
-local runtimes <const> = { "python", "java", "node", "ruby", "php", "mono", "dotnet", "beam", "julia", "/go" }
+local runtimes <const> = { "python", "java", "node", "ruby", "php", "mono", "dotnet", "beam", "julia", "/go", "cc1", "lto1",
+    "rustc", "firefox", "chrom" }
 
 --- The name of such a runtime in the list of the process's mappings; nil if there is none.
 local function runtime_of(maps)

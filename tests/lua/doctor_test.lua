@@ -1,0 +1,141 @@
+-- The doctor on this process. tests/programs/doctor.sh has it look at others from outside.
+
+local test = ...
+local la = require "lunalloc"
+
+--- The first finding of that kind.
+local function finding_of(findings, kind)
+    for _, finding in ipairs(findings) do
+        if finding.kind == kind then
+            return finding
+        end
+    end
+end
+
+--- A control of the arena that this thread allocates from.
+local function own(field)
+    return ("arena.%d.%s"):format(la.get "thread.arena", field)
+end
+
+local function look()
+    return assert(la.doctor { seconds = 0.05 })
+end
+
+test("a hoard of dirty pages is found, and its remedy gives it back", function()
+    local _ <close> = assert(la.with { [own "dirty_decay_ms"] = -1 })
+    local block = la.buffer "64M"
+    block:fill(1)
+    block:free()
+    local finding = assert(finding_of(look(), "dirty"), "no finding")
+    test.equal(finding.bytes >= 60 << 20, true, "bytes")
+    test.match(finding.what, "^[%d.]+ MiB of dirty pages in arena")
+    test.match(finding.cause, "dirty_decay_ms keeps free pages for ever")
+    test.match(finding.remedy.text, 'la%.set%("arena%.%d+%.dirty_decay_ms", 10000%); la%.set%("arena%.%d+%.purge"%)')
+    local before = la.reconcile().rss
+    test.equal(finding.remedy.apply(), true)
+    local given = before - la.reconcile().rss
+    test.equal(math.abs(given - finding.gives_back) <= finding.gives_back // 5, true, "given back " .. given)
+    test.equal(finding_of(look(), "dirty"), nil, "afterwards")
+end)
+
+test("pages that are in use, and few pages, are no hoard", function()
+    local _ <close> = assert(la.with { [own "dirty_decay_ms"] = -1 })
+    la.set "arena.4096.purge"
+    local kept = la.buffer "64M"
+    kept:fill(1)
+    la.buffer("2M"):free()
+    test.equal(finding_of(look(), "dirty"), nil)
+    kept:free()
+    la.set "arena.4096.purge"
+end)
+
+test("a fragmented class is found; with a profile, the stack that keeps it", function()
+    local function plant()
+        local blocks, kept = {}, {}
+        for i = 1, 60000 do
+            blocks[i] = la.buffer(448)
+            blocks[i]:fill(1)
+        end
+        for i, block in ipairs(blocks) do
+            if i % 18 == 0 then
+                kept[#kept + 1] = block
+            else
+                block:free()
+            end
+        end
+        return kept
+    end
+    local kept = plant()
+    local finding = assert(finding_of(look(), "fragmentation"), "no finding")
+    test.equal(finding.where, "class 448")
+    test.equal(finding.bytes > 16 << 20 and finding.gives_back > 8 << 20, true, "bytes")
+    test.match(finding.remedy.text, '^la%.set%("arena%.4096%.purge_slabs"%)$')
+    test.equal(finding.remedy.apply(), true)
+    local after = finding_of(look(), "fragmentation")
+    test.equal(after == nil or after.gives_back < finding.gives_back / 4, true, "afterwards")
+    for _, block in ipairs(kept) do
+        block:free()
+    end
+    la.prof.start { lg_sample = 14 }
+    kept = plant()
+    la.prof.stop()
+    local pinned = assert(finding_of(look(), "pinned"), "no pinned finding")
+    test.equal(type(pinned.stack[1]), "string")
+    test.match(pinned.cause, "%% is kept by objects up to .* old that were allocated at ")
+    for _, block in ipairs(kept) do
+        block:free()
+    end
+    la.prof.reset()
+end)
+
+test("settings that fight each other, and aids against misuse", function()
+    local _ <close> = assert(la.with { [own "dirty_decay_ms"] = -1, background_thread = true })
+    local finding = assert(finding_of(look(), "settings"), "no finding")
+    test.equal(finding.bytes, 0)
+    test.match(finding.what, "^background_thread is on, and dirty_decay_ms is %-1")
+    local junk <close> = assert(la.with { ["arenas.junk"] = "free" })
+    local found = false
+    for _, one in ipairs(look()) do
+        found = found or one.what:find("^arenas.junk is free") ~= nil
+    end
+    test.equal(found, true, "junk")
+end)
+
+test("findings are ordered by bytes, and print", function()
+    local _ <close> = assert(la.with { [own "dirty_decay_ms"] = -1, background_thread = true })
+    local block = la.buffer "64M"
+    block:fill(1)
+    block:free()
+    local findings = look()
+    test.equal(#findings >= 2, true)
+    for i = 2, #findings do
+        test.equal(findings[i - 1].bytes >= findings[i].bytes, true, "order")
+    end
+    test.match(tostring(findings), "^1%. dirty: [%d.]+ MiB: .*\n  cause:  .*\n  remedy: .*%(gives\n?%s+back [%d.]+ MiB%)\n2%. ")
+    for line in tostring(findings):gmatch "[^\n]+" do
+        test.equal(#line <= 90, true, line)
+    end
+    la.set "arena.4096.purge"
+end)
+
+test("a process that is well gets no finding", function()
+    la.set "arena.4096.purge"
+    collectgarbage()
+    local findings = look()
+    test.equal(#findings, 0, tostring(findings))
+    test.match(tostring(findings), "^nothing found")
+end)
+
+test("one picture says what it cannot tell", function()
+    local findings = assert(la.doctor { seconds = 0 })
+    test.match(table.concat(findings.notes, "\n"), "contention: not looked at: it takes two pictures")
+end)
+
+test("misuse is reported at the caller's line", function()
+    test.raises("doctor_test.lua:%d+: bad argument #1 to 'doctor' %(no option 'second'%)",
+        function() la.doctor { second = 1 } end)
+    test.raises("doctor_test.lua:%d+: bad argument #1 to 'doctor' %(a table of options expected, got number%)",
+        function() la.doctor(1) end)
+    test.raises("doctor_test.lua:%d+: bad argument #1 to 'doctor' %(seconds is a number of seconds, or",
+        function() la.doctor { seconds = "soon" } end)
+end)

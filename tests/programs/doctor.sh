@@ -1,0 +1,110 @@
+#!/usr/bin/env bash
+# The doctor, from outside, on processes with a planted illness (doctor.c): the planted cause is its first finding, and
+# its remedy gives back what it promised; and on real programs that are well, where it finds nothing.
+. "${0%/*}/common.bash"
+
+eval "$(cd "$root" && $make -s env)"
+
+# Prints the table of the planted illnesses, and counts its "ok" and "FAIL" lines.
+planted() {
+    local line
+    LUNALLOC_SO=$library "$console" "$here/doctor.lua" "$library" "$built/doctor" "$work" >"$work/table" 2>&1 ||
+        fail "doctor.lua ends well" "$work/table"
+    while IFS= read -r line; do
+        case $line in
+        ok*) ok "${line#ok   }" ;;
+        FAIL*) fail "${line#FAIL }" ;;
+        *) echo "$line" ;;
+        esac
+    done <"$work/table"
+}
+
+# well NAME PID -- the doctor finds nothing in a running process.
+well() {
+    if "$console" doctor "$2" >"$work/found" 2>&1 && grep -q '^nothing found' "$work/found"; then
+        ok "$1 is well"
+    else
+        fail "$1 is well" "$work/found"
+    fi
+}
+
+# ---- programs that are well ----
+
+# In the background its $! is the program itself.
+started() {
+    LUNALLOC_CONF=agent:true LD_PRELOAD=$library exec "$@"
+}
+
+redis() {
+    command -v redis-check-rdb redis-benchmark >/dev/null || { skipped=$((skipped + 1)); return; }
+    ln -s "$(command -v redis-check-rdb)" "$work/redis-server"
+    started "$work/redis-server" --port 0 --unixsocket "$work/redis.sock" --save '' \
+        --dir "$work" >/dev/null 2>&1 &
+    local server=$! load
+    for _ in $(seq 100); do [ -S "$work/redis.sock" ] && break; sleep 0.1; done
+    redis-benchmark -s "$work/redis.sock" -q -l -n 100000 -c 20 -r 20000 -d 300 -t set,get,lpush,lpop >/dev/null 2>&1 &
+    load=$!
+    sleep 2
+    well "redis-server under load" $server
+    kill $load $server
+    wait $load $server 2>/dev/null
+}
+
+python() {
+    command -v python3 >/dev/null || { skipped=$((skipped + 1)); return; }
+    started python3 -c '
+import json, time
+data = {str(i): list(range(i % 50)) for i in range(20000)}
+while True:
+    json.loads(json.dumps(data))' &
+    local pid=$!
+    sleep 2
+    well "python3" $pid
+    kill $pid
+    wait $pid 2>/dev/null
+}
+
+lua() {
+    started lua5.4 -e '
+        while true do local t = {} for i = 1, 200000 do t[i] = tostring(i) .. "x" end end' &
+    local pid=$!
+    sleep 2
+    well "lua5.4" $pid
+    kill $pid
+    wait $pid 2>/dev/null
+}
+
+memcached_alone() {
+    local program; program=$(type -P memcached || echo "$root/build/servers/memcached")
+    [ -x "$program" ] || { skipped=$((skipped + 1)); echo "skip memcached: not here"; return; }
+    started "$program" -u "$(id -un)" -s "$work/memcached.sock" -m 64 >/dev/null 2>&1 &
+    local pid=$!
+    sleep 2
+    well "memcached" $pid
+    kill $pid
+    wait $pid 2>/dev/null
+}
+
+# A compiler that takes long enough: a file with many functions.
+compiler() {
+    local cc1 i
+    cc1=$(gcc -print-prog-name=cc1)
+    [ -x "$cc1" ] || { skipped=$((skipped + 1)); return; }
+    for i in $(seq 12000); do
+        echo "int f$i(int a, int *b) { int s = $i; for (int i = 0; i < a; i++) { s += b[i] * (i ^ s); } return s; }"
+    done >"$work/long.c"
+    started "$cc1" -quiet -O2 "$work/long.c" -o /dev/null >/dev/null 2>&1 &
+    local pid=$!
+    sleep 2
+    well "gcc that compiles" $pid
+    kill $pid 2>/dev/null
+    wait $pid 2>/dev/null
+}
+
+[ -n "${DOCTOR_WELL-}" ] || planted
+redis
+python
+lua
+memcached_alone
+compiler
+finish
