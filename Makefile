@@ -331,6 +331,11 @@ $B/tests/programs/%: tests/programs/%.cpp $O/flags
 	@mkdir -p $(@D)
 	$(call say,TEST,$@)$(CXX) -std=c++17 -O2 -g -Wall -Wextra -pthread $(SANITIZE) -o $@ $<
 
+# It speaks the agent's language.
+$B/tests/programs/pretender: tests/programs/pretender.c $O/src/control/wire.o
+	@mkdir -p $(@D)
+	$(call say,TEST,$@)$(CC) $(TEST_CFLAGS) $(LDFLAGS) -o $@ $< $O/src/control/wire.o
+
 # A program of threads, linked with the archive.
 $B/tests/programs/static: tests/programs/key_destructor.c $(ARCHIVE)
 	@mkdir -p $(@D)

@@ -38,6 +38,14 @@ errno_name(int error) {
         return "ETIMEDOUT";
     case EPROTO:
         return "EPROTO";
+    case EPIPE:
+        return "EPIPE";
+    case ECONNREFUSED:
+        return "ECONNREFUSED";
+    case EACCES:
+        return "EACCES";
+    case EMSGSIZE:
+        return "EMSGSIZE";
     default:
         return "EUNKNOWN";
     }

@@ -87,7 +87,8 @@ fail_closed(const exchange_t *e) {
     if (process_check(process) != 0) {
         return fail(e, ESRCH, "%s", process_memory(process)->message);
     }
-    return fail(e, EPIPE, "the agent of %s closed the connection", process_title(process));
+    return fail(e, EPIPE, "the agent of %s closed the connection; it takes only so many at a time",
+                process_title(process));
 }
 
 static int
@@ -194,8 +195,11 @@ say_hello(const exchange_t *e) {
     if (error != 0) {
         return error;
     }
-    if (reply.number[0] != WIRE_VERSION || reply.number[3] != sizeof(lunalloc_stats_t) ||
-        strcmp(reply.text[0], LUNALLOC_VERSION) != 0) {
+    if (reply.number[0] == WIRE_VERSION && reply.number[3] != sizeof(lunalloc_stats_t)) {
+        return fail(e, EPROTO, "%s runs another build of lunalloc: use its own console",
+                    process_title(channel->process));
+    }
+    if (reply.number[0] != WIRE_VERSION || strcmp(reply.text[0], LUNALLOC_VERSION) != 0) {
         return fail(
             e, EPROTO, "%s runs lunalloc %.31s (protocol %u), and this is %s (protocol %u): use its own console",
             process_title(channel->process), reply.text[0], (unsigned)reply.number[0], LUNALLOC_VERSION, WIRE_VERSION);

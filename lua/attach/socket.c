@@ -113,6 +113,14 @@ open_socket_file(const peer_t *peer, int directory, const char *name, int *file)
     return error;
 }
 
+/* The root directory of the process; if the kernel hides that, this process's own. Who listens is checked later. */
+static int
+open_root(process_t *process) {
+    static const int flags = O_PATH | O_DIRECTORY | O_CLOEXEC;
+    int root = openat(process_directory(process), "root", flags);
+    return root < 0 && errno == EACCES ? open("/", flags) : root;
+}
+
 static int
 find_socket_file(const peer_t *peer, int *file) {
     char directory[PATH_SIZE];
@@ -120,7 +128,7 @@ find_socket_file(const peer_t *peer, int *file) {
     if (name == NULL) {
         return refuse(peer, EPERM, "is no absolute path");
     }
-    int root = openat(process_directory(peer->process), "root", O_PATH | O_DIRECTORY | O_CLOEXEC);
+    int root = open_root(peer->process);
     if (root < 0) {
         return fail_open(peer, errno);
     }

@@ -15,8 +15,9 @@
 #include "attach/symbols.h"
 
 enum {
-    USUAL = 1, /* patience */
-    LONG = 5   /* of what walks the whole heap */
+    LIMIT_MAX = 1 << 16, /* indices that one name can have */
+    USUAL = 1,           /* patience */
+    LONG = 5             /* of what walks the whole heap */
 };
 
 typedef struct {
@@ -160,7 +161,7 @@ agent_limit(target_handle_t *target, const char *name, size_t *limit) {
     wire_message_t reply;
     int error = ask_text(target, WIRE_LIMIT, name, &reply);
     *limit = error == 0 ? (size_t)reply.number[0] : 0;
-    return error;
+    return error == 0 && reply.number[0] > LIMIT_MAX ? fail_layout(target) : error;
 }
 
 static int
@@ -347,12 +348,15 @@ agent_reconcile(target_handle_t *target, lunalloc_reconciliation_t *out) {
 
 /* ---- profiler ---- */
 
-/* One batch of a list: a kind whose request and reply have a cursor of `cursor_size` bytes, and records of `size`. */
+/* One batch of a list: a kind whose request and reply have a cursor of `cursor_size` bytes, 8 or more, and records of
+ * `size`. */
 static int
 ask_batch(target_handle_t *target, wire_kind_t kind, void *cursor, uint32_t cursor_size, void *out, uint32_t size,
           size_t max, size_t *n) {
     wire_message_t reply;
+    uint64_t before;
     *n = 0;
+    memcpy(&before, cursor, sizeof(before));
     int error = ask(target,
                     &(wire_message_t){.kind = (uint16_t)kind,
                                       .number = {max},
@@ -361,7 +365,11 @@ ask_batch(target_handle_t *target, wire_kind_t kind, void *cursor, uint32_t curs
     if (error == 0) {
         error = take_records(target, &reply.records[1], out, size, max, n);
     }
-    return error != 0 ? error : take_record(target, &reply.records[0], cursor, cursor_size);
+    if (error == 0) {
+        error = take_record(target, &reply.records[0], cursor, cursor_size);
+    }
+    /* Else the list would never end. */
+    return error == 0 && *n > 0 && memcmp(&before, cursor, sizeof(before)) == 0 ? fail_layout(target) : error;
 }
 
 static int
