@@ -224,9 +224,10 @@ fi
 # ---- namespaces ----
 
 if unshare --pid --fork --kill-child --mount --mount-proc true 2>/dev/null; then
-    # Its own pids, and a /tmp of its own: as in a container.
-    serve agent:true unshare --pid --fork --kill-child --mount --mount-proc sh -c \
-        "mount -t tmpfs none /tmp && exec '$built/idle'"
+    # Its own pids, and files that are nowhere else: as in a container.
+    mkdir -m 700 "$work/run"
+    XDG_RUNTIME_DIR=$work/run serve agent:true unshare --pid --fork --kill-child --mount --mount-proc sh -c \
+        "mount -t tmpfs -o mode=700 none '$work/run' && exec '$built/idle'"
     inner=$(pgrep -x idle -P $pid)
     says "another pid and mount namespace" "^idle:$inner \(agent\)$" "$inner"
     stop_all
