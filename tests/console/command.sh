@@ -47,7 +47,8 @@ for command in $commands; do
     check "help $command" "$out" "$explained"
     [ "$command" = help ] && continue
     batch "$command" --nonsense </dev/null
-    check_match "$command --nonsense" "$out/$err/$status" "^/lunalloc: $command: unknown option '--nonsense'[^"$'\n'"]*/1$"
+    check_match "$command --nonsense" "$out/$err/$status" \
+        "^/lunalloc: $command: unknown option '--nonsense'[^"$'\n'"]*/1$"
     check "the usage of $command has no long lines" "$(awk 'length > 120' <<<"$explained")" ""
 done
 batch help statz </dev/null
@@ -132,12 +133,13 @@ check_match "extents" "$out/$status" $'^STATE +COUNT +BYTES\nactive .*iB.*/0$'
 batch extents "$pid" --by szind --json </dev/null
 json "extents --json" "$out" 'if (map(.bytes) | add) > 2000000 then "good" else . end' good
 batch extents "$pid" --by sise </dev/null
-check_match "extents by an unknown field" "$out/$err/$status" "^/lunalloc: extents: no field 'sise'; did you mean 'size'.*/1$"
+check_match "extents by an unknown field" "$out/$err/$status" "^/lunalloc: extents: no field 'sise'.*/1$"
 
 # ---- threads, purge: the target sleeps, so its thread keeps its cache ----
 
 batch threads "$pid" </dev/null
-check_match "threads" "$out/$err/$status" $'^ *TID +ARENA +CACHED +IDLE +BEHIND +NAME\n *'"$pid +0 +[0-9.]+ K?i?B .* $name//0$"
+check_match "threads" "$out/$err/$status" \
+    $'^ *TID +ARENA +CACHED +IDLE +BEHIND +NAME\n *'"$pid +0 +[0-9.]+ K?i?B .* $name//0$"
 batch threads "$pid" --json </dev/null
 json "threads --json" "$out" ".[0] | .name + \" \" + (if (.classes | length) > 0 then \"cached\" else \"none\" end)" \
     "$name cached"

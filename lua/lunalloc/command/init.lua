@@ -282,7 +282,7 @@ local function cell(value)
     return (tostring(value):gsub("%c", "?"))
 end
 
---- Prints rows in columns. A column: { title, function(row) -> value, right = true or nil }; numbers stand at the right.
+--- Prints rows in columns. A column: { title, function(row) -> value, right = true or nil }; numbers are at the right.
 function command.grid(rows, columns)
     local lines = {}
     for i = 0, #rows do
