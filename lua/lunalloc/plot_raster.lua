@@ -96,27 +96,31 @@ Raster.__index = Raster
 function raster.new(columns, rows, mode)
     local style = raster.STYLES[mode]
     return setmetatable({
-        columns = columns, rows = rows, style = style, cells = {},
+        columns = columns, rows = rows, across = style.across, down = style.down, cells = {},
         last_x = columns * style.across - 1, last_y = rows * style.down - 1,
     }, Raster)
 end
 
 function Raster:dot(x, y, owner)
-    local style = self.style
-    local at = y // style.down * self.columns + x // style.across + 1
-    local cell = self.cells[at] or { mask = 0 }
-    cell.mask = cell.mask | 1 << (y % style.down * style.across + x % style.across)
-    cell.owner = owner
-    self.cells[at] = cell
+    local across, down = self.across, self.down
+    local at = y // down * self.columns + x // across + 1
+    local cell, bit = self.cells[at], 1 << (y % down * across + x % across)
+    if cell then
+        cell.mask, cell.owner = cell.mask | bit, owner
+    else
+        self.cells[at] = { mask = bit, owner = owner }
+    end
 end
 
 -- A straight line of dots; in dashes along x.
 function Raster:line(x0, y0, x1, y1, owner, dash)
-    local steps = math.max(math.abs(x1 - x0), math.abs(y1 - y0), 1)
+    local across, up = x1 - x0, y1 - y0
+    local steps = math.max(math.abs(across), math.abs(up), 1)
+    local on, period = dash.on, dash.period
     for i = 0, steps do
-        local x = x0 + math.floor((x1 - x0) * i / steps + 0.5)
-        if x % dash.period < dash.on then
-            self:dot(x, y0 + math.floor((y1 - y0) * i / steps + 0.5), owner)
+        local x = x0 + (2 * across * i + steps) // (2 * steps)
+        if x % period < on then
+            self:dot(x, y0 + (2 * up * i + steps) // (2 * steps), owner)
         end
     end
 end
@@ -137,9 +141,15 @@ local function braille(mask)
     return utf8.char(0x2800 + bits)
 end
 
+-- The characters of all masks.
+local BRAILLE = {}
+for mask = 0, 255 do
+    BRAILLE[mask] = braille(mask)
+end
+
 -- The character of a cell, by mode.
 raster.GLYPHS = {
-    braille = function(cell) return braille(cell.mask) end,
+    braille = function(cell) return BRAILLE[cell.mask] end,
     blocks = function(cell) return QUADRANTS[cell.mask + 1] end,
     ascii = function(cell) return raster.LETTERS[(cell.owner - 1) % #raster.LETTERS + 1] end,
 }

@@ -18,23 +18,32 @@ local function rss_of(row)
     return process and process.rss
 end
 
---- Of a target without t.purge: all arenas, not the threads' caches.
-local function purge_arenas(t)
-    return t.set("arena.4096.purge")
+local PATIENCE <const> = 0.5 -- s, for threads to empty their caches
+
+--- "; 2 threads sleep and keep 1.20M", or "".
+local function silent_text(silent)
+    local bytes = 0
+    for _, thread in ipairs(silent or {}) do
+        bytes = bytes + thread.cached
+    end
+    if bytes == 0 then
+        return ""
+    end
+    return ("; %d %s and %s %s in the cache"):format(#silent, #silent == 1 and "thread sleeps" or "threads sleep",
+        #silent == 1 and "keeps" or "keep", panels.bytes(bytes))
 end
 
 function actions.purge(row, clock)
     local before = rss_of(row)
-    local done, message = (row.t.purge or purge_arenas)(row.t.purge and {} or row.t)
-    if not done then
+    local result, message = row.t.purge { timeout = PATIENCE }
+    if not result then
         return "purge: " .. message, true
     end
     row:mark(clock, "purge")
     local after = rss_of(row)
-    if before and after then
-        return ("purged: RSS %s -> %s"):format(panels.bytes(before), panels.bytes(after))
-    end
-    return "purged"
+    local text = before and after and ("purged: RSS %s -> %s"):format(panels.bytes(before), panels.bytes(after))
+        or "purged"
+    return text .. silent_text(result.threads_silent)
 end
 
 -- ---- settings ------------------------------------------------------------------------------------------------------
@@ -110,14 +119,19 @@ local function is_of_all(name)
     return not index or index == "4096"
 end
 
+--- The profiler is switched on to look, not to stay.
+local function is_passing(name)
+    return name:find "^prof%." ~= nil
+end
+
 --- The pairs of a conf line, and the names that no option sets.
 local function pairs_of(changed, options)
     local list, others = {}, {}
     for name, value in pairs(changed) do
-        local option = is_of_all(name) and options[pattern_of(name)]
+        local option = is_of_all(name) and not is_passing(name) and options[pattern_of(name)]
         if option then
             list[#list + 1] = option .. ":" .. tostring(value)
-        else
+        elseif not is_passing(name) then
             others[#others + 1] = name
         end
     end

@@ -22,6 +22,7 @@ local SERIES <const> = { "rss", "allocated", "active", "dirty", "muzzy", "retain
 
 local SECONDS <const> = 600 -- of figures that are kept
 local PATIENCE <const> = 5  -- s until a target that did not answer is asked again
+local STACKS_AGE <const> = 5 -- s after which the stacks are read again: all samples are
 local CLASSES_AGE <const> = 10 -- s after which the description of the classes is read again: slab sizes can change
 
 -- ---- figures over time ---------------------------------------------------------------------------------------------
@@ -126,24 +127,46 @@ function Row:descriptions(clock)
     return self.classes
 end
 
---- Fetches the figures of the time before we attached, once.
-function Row:fetch_history(clock)
-    if self.fetched or not self.t.history then
-        return
-    end
-    self.fetched = true
-    local history = self.t.history()
-    if history and history.now then
-        for _, moment in ipairs(history.moments) do
-            append(self.line, clock - (history.now - moment.time), moment)
-        end
+--- The figures of the time before we attached.
+function Row:add_moments(moments, clock, now)
+    for _, moment in ipairs(moments) do
+        append(self.line, clock - (now - moment.time) / 1e9, moment)
     end
 end
 
---- Marks are read at each sample: settings may be changed by others.
+--- Settings that were changed, by anybody. An action has no value.
+function Row:add_marks(marks, clock, now)
+    for _, mark in ipairs(marks) do
+        local value = mark.value ~= "" and mark.value or nil
+        self.marks[#self.marks + 1] = { time = clock - (now - mark.time) / 1e9, name = mark.name, value = value }
+        self.changed[mark.name] = value
+    end
+end
+
+--- Reads the agent's history: all of it at first, then what was added since. `now`: the clock of the target, ns.
+function Row:read_history(clock, now)
+    if self.history == false or not self.t.history then
+        self.history = false
+        return
+    end
+    local history = self.t.history { after = self.history }
+    if not history then
+        self.history = false
+        return
+    end
+    if not self.history then
+        self:add_moments(history.moments, clock, now)
+    end
+    self:add_marks(history.marks, clock, now)
+    self.history = history
+end
+
+--- Notes a setting that top has changed. A target with a history tells by itself.
 function Row:mark(clock, name, value)
-    self.marks[#self.marks + 1] = { time = clock, name = name, value = value }
     self.changed[name] = value
+    if not self.history then
+        self.marks[#self.marks + 1] = { time = clock, name = name, value = value }
+    end
 end
 
 function Row:took(reading, clock, process)
@@ -164,6 +187,20 @@ local function cannot_answer(row, process)
     return process and process.state == "T" and row.way == "agent"
 end
 
+--- Which lists are to be read now.
+function Row:due(wanted, clock)
+    local stacks = wanted.stacks and clock - (self.stacks_read or -math.huge) >= STACKS_AGE
+    self.stacks_read = stacks and clock or self.stacks_read
+    return { threads = wanted.threads, stacks = stacks }
+end
+
+--- Between two readings of the stacks, those of the last one are shown.
+function Row:keep_stacks(reading)
+    if not reading.stacks and not reading.why.stacks and self.last then
+        reading.stacks, reading.why.stacks = self.last.stacks, self.last.why.stacks
+    end
+end
+
 function Row:sample(clock, wanted)
     if self.state == "lost" or self.state == "silent" and clock < self.asked + PATIENCE then
         return
@@ -173,9 +210,10 @@ function Row:sample(clock, wanted)
         return self:set_state("stopped", "stopped by a signal: it answers when it continues")
     end
     self.asked = clock
-    local reading, message, code = sample.read(self.t, wanted, self:descriptions(clock))
+    local reading, message, code = sample.read(self.t, self:due(wanted, clock), self:descriptions(clock))
     if reading then
-        self:fetch_history(clock)
+        self:keep_stacks(reading)
+        self:read_history(clock, reading.time)
         self:took(reading, clock, process)
     elseif code == "ESRCH" or not process and self.way ~= "core" then
         self:set_state("lost", message)

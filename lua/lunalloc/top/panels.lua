@@ -29,22 +29,18 @@ function panels.percent(value)
     return ("%.1f%%"):format(value * 100)
 end
 
---- "4 s", "12 m", "3 h" of nanoseconds.
-function panels.age(ns)
-    local seconds = ns // 1000000000
-    if seconds < 120 then
-        return seconds .. "s"
-    elseif seconds < 7200 then
-        return seconds // 60 .. "m"
+--- "4s", "12m", "3h" of seconds.
+function panels.age(seconds)
+    local whole = math.floor(seconds)
+    if whole < 120 then
+        return whole .. "s"
+    elseif whole < 7200 then
+        return whole // 60 .. "m"
     end
-    return seconds // 3600 .. "h"
+    return whole // 3600 .. "h"
 end
 
 local bytes, count, rate, percent = panels.bytes, panels.count, panels.rate, panels.percent
-
-local function seconds(value)
-    return panels.age(math.floor(value * 1e9))
-end
 
 -- ---- lists ---------------------------------------------------------------------------------------------------------
 
@@ -134,7 +130,7 @@ panels.list = {
         key = "5", name = "stacks", title = "stacks", sort = "bytes", rows = stacks,
         columns = {
             column("bytes", "bytes", bytes, 0), column("objects", "objects", count, 3),
-            column("oldest", "oldest", seconds, 4), column("stack", "stack", nil, 1, { left = true, least = 10 }),
+            column("oldest", "oldest", panels.age, 4), column("stack", "stack", nil, 1, { left = true, least = 10 }),
         },
     },
 }

@@ -63,7 +63,7 @@ local function target_object(row)
     for name, value in pairs(row.now or {}) do
         object[name] = value
     end
-    object.clock = nil
+    object.clock, object.why, object.time = nil, nil, nil
     return object
 end
 

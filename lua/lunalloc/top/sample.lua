@@ -79,7 +79,7 @@ local function add_counters(reading, stats, descriptions)
     for _, name in ipairs(TOTALS) do
         reading[name] = stats[name]
     end
-    reading.requests = stats.nrequests
+    reading.requests, reading.time = stats.nrequests, stats.time
     reading.arenas = arenas_of(stats)
     reading.classes = classes_of(stats, descriptions)
 end

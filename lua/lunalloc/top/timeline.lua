@@ -11,38 +11,58 @@ local timeline = {}
 timeline.SERIES = require("lunalloc.top.model").SERIES
 
 local LEAST_SECONDS <const> = 60 -- of the axis, also right after the start
+local GAP <const> = 5 -- seconds without a sample that are not drawn over
 local AXIS_LINES <const> = 2
 local LINES_PER_LABEL <const> = 5 -- of the time line: so many marks have a label, the newest
 
 -- ---- figures to points ---------------------------------------------------------------------------------------------
 
---- For each of `n` spans of time the largest value in it, NaN if there is none.
-local function spans(times, values, first, width, n)
-    local out = {}
-    for i = 1, n do
-        out[i] = 0 / 0
-    end
-    for i, value in ipairs(values) do
-        local at = math.max(1, math.ceil((times[i] - first) / width))
-        if at <= n and not (out[at] >= value) then
-            out[at] = value
+--- Which samples are one point: { first, last } of each span of time that has some. Between two that are further apart
+--- than GAP is an empty one.
+local function spans(times, first, width)
+    local list, before = {}, nil
+    for i, time in ipairs(times) do
+        local at = (time - first) // width
+        if at == before then
+            list[#list][2] = i
+        else
+            if before and time - times[i - 1] > GAP then
+                list[#list + 1] = { i, i - 1 }
+            end
+            list[#list + 1] = { i, i }
+            before = at
         end
+    end
+    return list
+end
+
+--- The largest value of each span; NaN if there is none.
+local function largest(list, values)
+    local out = {}
+    for n, span in ipairs(list) do
+        local most = 0 / 0
+        for i = span[1], span[2] do
+            if not (most >= values[i]) then
+                most = values[i]
+            end
+        end
+        out[n] = most
     end
     return out
 end
 
---- Spans without a sample between two with one get the value before: a sample stands for the time until the next.
-local function bridged(values, most)
-    local last
-    for i, value in ipairs(values) do
-        if value == value then
-            for j = (last or i) + 1, i - 1 do
-                values[j] = i - last <= most and values[last] or values[j]
-            end
-            last = i
-        end
+--- The points of all series, and their x: seconds before `last`. The axis begins `seconds` before it.
+local function points(line, last, seconds, width)
+    local list, x, series = spans(line.time, last - seconds, width), { -seconds }, {}
+    for n, span in ipairs(list) do
+        x[n + 1] = math.min(0, line.time[math.max(span[1], span[2])] - last)
     end
-    return values
+    for i, name in ipairs(timeline.SERIES) do
+        local values = largest(list, line[name])
+        table.insert(values, 1, 0 / 0)
+        series[i] = { name = name, values = values }
+    end
+    return x, series
 end
 
 -- ---- the plot's text as cells ---------------------------------------------------------------------------------------
@@ -73,31 +93,30 @@ local function label_of(mark)
     return mark.value == nil and name or ("%s = %s"):format(name, mark.value)
 end
 
-local function marks_of(row, last, seconds, labels)
-    local marks = {}
+--- The newest marks have a label. Of several within one span of time only the last one is drawn: those are the steps of
+--- one action.
+local function marks_of(row, last, seconds, width, labels)
+    local marks, after = {}, math.huge
     for i = #row.marks, 1, -1 do
         local x = row.marks[i].time - last
-        if x <= 0 and x >= -seconds then
+        if x <= 0 and x >= -seconds and after - x > width then
             table.insert(marks, 1, { x = x, label = #marks < labels and label_of(row.marks[i]) or nil })
+            after = x
         end
     end
     return marks
 end
 
+--- How many seconds the axis shows, and how many a column.
+local function scale_of(row, options)
+    local seconds = math.max(LEAST_SECONDS, row.now.clock - row.line.time[1])
+    return seconds, seconds / options.width
+end
+
 local function plotted(row, options, height)
-    local times, last = row.line.time, row.now.clock
-    local seconds = math.max(LEAST_SECONDS, last - times[1])
-    local n = options.width * (options.utf8 and 2 or 1)
-    local width = seconds / n
-    local x, series = {}, {}
-    for i = 1, n do
-        x[i] = -seconds + i * width
-    end
-    for i, name in ipairs(timeline.SERIES) do
-        local values = spans(times, row.line[name], last - seconds, width, n)
-        series[i] = { name = name, values = bridged(values, math.ceil(5 / width)) }
-    end
-    local marks = marks_of(row, last, seconds, options.height // LINES_PER_LABEL)
+    local last, seconds, width = row.now.clock, scale_of(row, options)
+    local x, series = points(row.line, last, seconds, width)
+    local marks = marks_of(row, last, seconds, width, options.height // LINES_PER_LABEL)
     return plot { series = series, x = x, marks = marks, unit = "bytes", width = options.width, height = height,
         mode = options.utf8 and "braille" or "ascii", colour = options.colour or false }
 end
@@ -110,11 +129,7 @@ local function split(text)
     return lines
 end
 
---- At most `height` lines.
-function timeline.lines(row, options)
-    if #row.line.time == 0 or options.height < AXIS_LINES + 2 then
-        return {}
-    end
+local function draw(row, options)
     local texts = split(plotted(row, options, options.height - AXIS_LINES))
     local excess = #texts - options.height
     if excess > 0 and options.height - AXIS_LINES - excess >= 2 then
@@ -125,6 +140,25 @@ function timeline.lines(row, options)
         lines[i] = cells_of(texts[i])
     end
     return lines
+end
+
+--- What a picture depends on. It is drawn anew when time has gone on by a column.
+local function key_of(row, options)
+    local _, width = scale_of(row, options)
+    return ("%d %d %s %s %d %d"):format(options.width, options.height, options.utf8, options.colour, #row.marks,
+        row.now.clock // width)
+end
+
+--- At most `height` lines. Drawing costs more than all the rest of a picture, so the lines of the last one are kept.
+function timeline.lines(row, options)
+    if #row.line.time == 0 or options.height < AXIS_LINES + 2 then
+        return {}
+    end
+    local key = key_of(row, options)
+    if not (row.drawn and row.drawn.key == key) then
+        row.drawn = { key = key, lines = draw(row, options) }
+    end
+    return table.move(row.drawn.lines, 1, #row.drawn.lines, 1, {})
 end
 
 return timeline

@@ -111,7 +111,7 @@ local function figures_of(row)
             list[#list + 1] = figure(name, panels.bytes(now[name]), "series" .. i)
         end
     end
-    list[#list + 1] = figure("unused", panels.percent(now.fragmentation))
+    list[#list + 1] = figure("frag", panels.percent(now.fragmentation))
     list[#list + 1] = figure("requests/s", now.rate and panels.rate(now.rate) or "-")
     list[#list + 1] = figure("cached", panels.bytes(now.cached))
     list[#list + 1] = figure("metadata", panels.bytes(now.metadata))
