@@ -79,8 +79,8 @@ gnu_hash(const char *name) {
 }
 
 /*
- * The table: the number of buckets, the number of the first symbol in it, the words of a filter and a shift; the filter;
- * the buckets, each the number of its first symbol; a hash for each symbol, whose lowest bit ends its bucket.
+ * The table: the number of buckets, the number of the first symbol in it, the words of a filter and a shift; the
+ * filter; the buckets, each the number of its first symbol; a hash for each symbol, whose lowest bit ends its bucket.
  */
 static const ElfW(Sym) * find_symbol(const tables_t *tables, const char *name) {
     uint32_t nbuckets = tables->hash[0], first = tables->hash[1], nfilter = tables->hash[2];

@@ -26,8 +26,8 @@ COLD void thread_refresh(thread_t *thread);
 /* Empties the calling thread's cache and quarantine. */
 void thread_flush(thread_t *thread);
 
-/* Called when a thread has noticed a request of another process (base/options.h), at the start of a slow path, without a
- * lock held; by each thread once, so mostly for a request that was already served. NULL: nobody serves requests. */
+/* Called when a thread has noticed a request of another process (base/options.h), at the start of a slow path, without
+ * a lock held; by each thread once, so mostly for a request that was already served. NULL: nobody serves requests. */
 extern void (*_Atomic threads_requested)(void);
 
 /* Requests that all threads refresh; the calling one does at once. May be called before boot. */
