@@ -30,6 +30,9 @@ local groups = {
     { "explain", "help" },
 }
 
+-- Those that are in no list.
+local hidden = { complete = true }
+
 local OWN <const>, LOST <const>, BUG <const> = 1, 2, 3
 
 -- ---- the list ------------------------------------------------------------------------------------------------------
@@ -53,11 +56,11 @@ end
 
 --- The command of that name; nil if there is none.
 function command.load(name)
-    for _, known in ipairs(command.names()) do
-        if known == name then
-            return require("lunalloc.command." .. name)
-        end
+    local known = hidden[name]
+    for _, listed in ipairs(command.names()) do
+        known = known or listed == name
     end
+    return known and require("lunalloc.command." .. name) or nil
 end
 
 --- Prints the list of commands with their summaries.
