@@ -140,7 +140,6 @@ local functions = {
         way = choice("how to reach the process; the best possible way if it is left out", "agent", "request", "memory"),
         timeout = plain "how long to wait for an answer: seconds, or \"2s\"",
         wait = plain "how long to wait for an agent to start: seconds, or \"1s\"",
-        force = flag "request an agent in spite of a seccomp filter",
     },
     ["la.purge"] = {
         all = flag "return address ranges that hold nothing, too",
