@@ -75,11 +75,17 @@ take_start(void) {
 }
 
 /* An earlier thread has ended, or is about to. */
-static int
-start_thread(void) {
+static void
+join(void) {
     if (running) {
         os_thread_join(&thread);
+        running = false;
     }
+}
+
+static int
+start_thread(void) {
+    join();
     atomic_set(&stop, false);
     running = os_thread_start(&thread, "lunalloc_agent", run, NULL);
     return running ? 0 : EAGAIN;
@@ -112,6 +118,15 @@ agent_begin(void) {
     }
 }
 
+/* A thread that has ended holds its stack until it is joined. */
+static void
+join_ended(void) {
+    if (take_start()) {
+        join();
+        set_state(AGENT_OFF, 0);
+    }
+}
+
 int
 agent_set(bool on) {
     if (on) {
@@ -119,6 +134,7 @@ agent_set(bool on) {
         return start(false);
     }
     atomic_set(&stop, true);
+    join_ended();
     return 0;
 }
 

@@ -27,9 +27,21 @@
 
 /* ---- the calling thread ---- */
 
+/* Descriptors 0, 1 and 2 must be no sockets: what is meant for standard error would go to a peer. They become the reading
+ * end of a pipe, which nobody can write to (EBADF), so system_write_error looks for the process's own. */
+static int
+fill_standard_descriptors(void) {
+    int ends[2];
+    long error = CALL(SYS_pipe2, ends, O_CLOEXEC);
+    error = error < 0 ? error : CALL(SYS_dup3, 0, 1, O_CLOEXEC);
+    error = error < 0 ? error : CALL(SYS_dup3, 0, 2, O_CLOEXEC);
+    return error < 0 ? (int)error : 0;
+}
+
 int
 socket_own_table(void) {
-    return (int)CALL(SYS_close_range, 0, ~0U, CLOSE_RANGE_UNSHARE_FLAG);
+    int error = (int)CALL(SYS_close_range, 0, ~0U, CLOSE_RANGE_UNSHARE_FLAG);
+    return error < 0 ? error : fill_standard_descriptors();
 }
 
 uint32_t

@@ -1,6 +1,7 @@
 /* system_linux.c -- the process and its system through Linux' calls and the C library. */
 #include "os/system.h"
 
+#include "base/fmt.h"
 #include "os/call.h"
 
 #include <dlfcn.h>
@@ -84,18 +85,41 @@ system_forked(void) {
     }
 }
 
-void
-system_write_error(const char *text, size_t len) {
+/* Writes all of the text if possible. 0, or the error. */
+static long
+write_all(int fd, const char *text, size_t len) {
     while (len > 0) {
-        long n = CALL(SYS_write, error_fd, text, len);
+        long n = CALL(SYS_write, fd, text, len);
         if (n == -EINTR) {
             continue;
         }
         if (n <= 0) {
-            break;
+            return n;
         }
         text += n;
         len -= (size_t)n;
+    }
+    return 0;
+}
+
+/* From a thread that has descriptors of its own (os/socket.h): the process's descriptor is opened again. */
+static NOINLINE void
+write_from_own_table(const char *text, size_t len) {
+    char path[32];
+    fmt_t out = fmt_begin(path, sizeof path);
+    fmt_str(&out, "/proc/self/fd/");
+    fmt_i64(&out, error_fd);
+    int fd = (int)CALL(SYS_openat, AT_FDCWD, path, O_WRONLY | O_APPEND | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
+    if (fd >= 0) {
+        write_all(fd, text, len);
+        CALL(SYS_close, fd);
+    }
+}
+
+void
+system_write_error(const char *text, size_t len) {
+    if (write_all(error_fd, text, len) == -EBADF) {
+        write_from_own_table(text, len);
     }
 }
 

@@ -22,6 +22,8 @@
 #include <sys/stat.h>
 #include <sys/un.h>
 
+#define LENGTH_OF(array) (sizeof(array) / sizeof((array)[0]))
+
 /* ---- a directory: the agent reads XDG_RUNTIME_DIR from the environment that the program was started with ---- */
 
 #define DIRECTORY_NAME "TEST_AGENT_DIRECTORY"
@@ -101,6 +103,7 @@ static inline void
 end_agent(void) {
     agent_set(false);
     child_assert(state_becomes(AGENT_OFF));
+    agent_set(false); /* joins the thread */
 }
 
 /* ---- a client ---- */
