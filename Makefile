@@ -62,7 +62,7 @@ UNIT_SRC     := $(filter-out $(EXCLUDED),$(wildcard $(LAYERS:%=tests/%/*_test.c)
 ifeq ($(VARIANT),tsan)
 UNIT_SRC     := $(shell grep -lE 'pthread_create|run_thread|begin_load|background' $(UNIT_SRC))
 endif
-WORKLOAD_SRC := $(wildcard tests/workload/*_test.c)
+WORKLOAD_SRC := $(wildcard tests/workload/*_test.c tests/attach/*_test.c)
 FAULTY_SRC   := $(filter-out $(WORKLOAD_SRC),$(wildcard tests/workload/*.c))
 LUA_HOST_SRC := $(wildcard tests/lua/*.c)
 PROGRAM_SRC  := $(wildcard tests/programs/*.c tests/programs/*.cpp)
@@ -101,7 +101,9 @@ WORKLOAD := $(WORKLOAD_SRC:%.c=$B/%)
 FAULTY   := $(FAULTY_SRC:%.c=$B/%.so)
 LUA_HOST := $(LUA_HOST_SRC:%.c=$B/%)
 BENCHES  := build/bench/run build/bench/patterns
-PROGRAMS := $(addprefix $B/,$(basename $(PROGRAM_SRC))) $B/tests/programs/static $B/tests/programs/static_libc
+RESTING  := $(addprefix $B/tests/programs/resting_,static static_libc static_fixed)
+PROGRAMS := $(addprefix $B/,$(basename $(PROGRAM_SRC))) $B/tests/programs/static $B/tests/programs/static_libc \
+            $(RESTING)
 PRELOADS := $(PRELOAD_SRC:%.c=$B/%.so)
 
 # ---- flags ----------------------------------------------------------------------------------------------------------
@@ -345,6 +347,13 @@ $B/tests/programs/static: tests/programs/key_destructor.c $(ARCHIVE)
 $B/tests/programs/static_libc: tests/programs/key_destructor.c $(ARCHIVE)
 	@mkdir -p $(@D)
 	$(call say,TEST,$@)$(CC) $(TEST_CFLAGS) $(LDFLAGS) -static -o $@ $< $(ARCHIVE)
+
+# A program that rests, linked with the archive: at any address, with a static C library, and at a fixed address.
+$(RESTING): $B/tests/programs/resting_%: tests/programs/resting.c $(ARCHIVE)
+	@mkdir -p $(@D)
+	$(call say,TEST,$@)$(CC) $(TEST_CFLAGS) $(LDFLAGS) $($*_LDFLAGS) -o $@ $< $(ARCHIVE)
+static_libc_LDFLAGS  := -static
+static_fixed_LDFLAGS := -no-pie
 
 BENCH_CFLAGS := -std=gnu11 -O2 -g $(WARNINGS) -D_GNU_SOURCE -pthread $(OPAQUE)
 

@@ -1,6 +1,15 @@
 /* foreign.c -- reads and checks the table of layouts, and copies structures by it. */
 #include "attach/foreign.h"
 
+#include "arena/arenas.h"
+#include "control/background.h"
+#include "control/ctl_option.h"
+#include "control/schema.h"
+#include "extent/pagemap.h"
+#include "observe/history.h"
+#include "thread/quarantine.h"
+#include "thread/tcaches.h"
+
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -71,7 +80,12 @@ are_fields_sound(const layout_t *layout) {
             return false;
         }
     }
-    return true;
+    for (unsigned i = 0; i < LAYOUT_PLACES; i++) {
+        if (layout->places[i] > 2 * layout_table.places[i]) {
+            return false;
+        }
+    }
+    return layout->places[layout_at_bins] >= layout->structs[layout_arena];
 }
 
 static int
@@ -106,28 +120,35 @@ read_variables(foreign_t *foreign, memory_t *memory, uint64_t addr) {
     return error;
 }
 
-int
-foreign_open(foreign_t *foreign, memory_t *memory, const target_t *target) {
-    *foreign = (foreign_t){0};
-    int error = read_table(foreign, memory, target);
-    if (error == 0) {
-        error = read_variables(foreign, memory, target->variables);
-    }
-    if (error != 0) {
-        foreign_close(foreign);
-        return error;
-    }
-    foreign->same = memcmp(foreign->layout, &layout_table, offsetof(layout_t, names)) == 0;
-    return 0;
-}
-
-void
-foreign_close(foreign_t *foreign) {
-    free(foreign->layout);
-    foreign->layout = NULL;
-}
-
 /* ---- copies ---- */
+
+#define STRUCT(id, type) typedef type type_of_##id;
+#include "control/layout.def"
+
+/* A bool that has another value than 0 and 1 is undefined behaviour: which fields are made sound. */
+static const bool bools[] = {
+#define FIELD(of, path) _Generic(((type_of_##of *)NULL)->path, bool : true, default : false),
+#include "control/layout.def"
+};
+
+static void
+find_bools(foreign_t *foreign) {
+    for (unsigned i = 0; i < LAYOUT_FIELDS; i++) {
+        if (bools[i] && foreign->nbools < FOREIGN_BOOLS) {
+            foreign->bools[foreign->nbools++] = &layout_table.fields[i];
+        }
+    }
+}
+
+static void
+make_bools_sound(const foreign_t *foreign, layout_struct_t id, unsigned char *out) {
+    for (unsigned i = 0; i < foreign->nbools; i++) {
+        if (foreign->bools[i]->of == id) {
+            unsigned char *byte = out + foreign->bools[i]->offset;
+            *byte = *byte != 0;
+        }
+    }
+}
 
 static void
 copy_fields(const foreign_t *foreign, layout_struct_t id, const char *bytes, char *out) {
@@ -147,4 +168,29 @@ foreign_copy(const foreign_t *foreign, layout_struct_t id, const void *bytes, vo
         memset(out, 0, layout_table.structs[id]);
         copy_fields(foreign, id, bytes, out);
     }
+    make_bools_sound(foreign, id, out);
+}
+
+/* ---- beginning and end ---- */
+
+int
+foreign_open(foreign_t *foreign, memory_t *memory, const target_t *target) {
+    *foreign = (foreign_t){0};
+    int error = read_table(foreign, memory, target);
+    if (error == 0) {
+        error = read_variables(foreign, memory, target->variables);
+    }
+    if (error != 0) {
+        foreign_close(foreign);
+        return error;
+    }
+    find_bools(foreign);
+    foreign->same = memcmp(foreign->layout, &layout_table, offsetof(layout_t, names)) == 0;
+    return 0;
+}
+
+void
+foreign_close(foreign_t *foreign) {
+    free(foreign->layout);
+    foreign->layout = NULL;
 }

@@ -15,10 +15,16 @@
 #include "control/layout.h"
 #include "control/target.h"
 
+enum {
+    FOREIGN_BOOLS = 32
+};
+
 typedef struct {
-    layout_t *layout;                     /* the other library's */
-    uint64_t variables[LAYOUT_VARIABLES]; /* addresses */
-    bool same;                            /* all offsets are those of this module */
+    layout_t *layout;                           /* the other library's */
+    uint64_t variables[LAYOUT_VARIABLES];       /* addresses */
+    bool same;                                  /* all offsets are those of this module */
+    const layout_field_t *bools[FOREIGN_BOOLS]; /* fields of this module's structures that are bool */
+    unsigned nbools;
 } foreign_t;
 
 /* 0; or an errno value with one line in memory->message: EPROTO if the library is of another version or build, EFAULT

@@ -10,6 +10,8 @@
 ---     t.why            one line, if it is not the agent: why not;   t._VERSION    of its lunalloc
 ---     t.alive()        true; or nil, message, code once the process is gone
 ---     t.close()        also at the end of a scope: local t <close> = ...
+---     t.consistent     false if the latest result is of a process that changed while it was read, also when it was read
+---                      again; reading alone can meet that, an agent never does
 ---
 --- Once the process is gone, each function fails with the code "ESRCH".
 
@@ -104,6 +106,15 @@ end
 
 local Target = { __name = "lunalloc.target" }
 
+-- Target -> its handle.
+local handles = setmetatable({}, { __mode = "k" })
+
+function Target.__index(self, key)
+    if key == "consistent" then
+        return core.consistent(handles[self])
+    end
+end
+
 function Target:__tostring()
     return ("%s:%s (%s)"):format(self.name, self.pid or "", self.way)
 end
@@ -129,6 +140,7 @@ local function new_target(handle, known)
         return true
     end
 
+    handles[t] = handle
     return setmetatable(t, Target)
 end
 
@@ -159,20 +171,26 @@ local function attach(pid, options)
     })
 end
 
+--- True if there is a core file of that name: an ELF file (byte 17 is the type, 4).
+local function is_core(path)
+    local file <close> = io.open(path, "rb")
+    local head = file and file:read(18)
+    return head ~= nil and #head == 18 and head:sub(1, 4) == "\x7fELF" and head:byte(17) == 4
+end
+
 --- True if the text names a file, and not a process.
 local function is_path(what)
-    return type(what) == "string" and what:find("/", 1, true) ~= nil
+    return type(what) == "string" and (what:find("/", 1, true) ~= nil or is_core(what))
 end
 
 local function attach_core(path)
-    if not core.attach_core then
-        return nil, ("%s: this console cannot read core files"):format(check.shown(path)), "ENOTSUP"
-    end
     local handle, known, code = core.attach_core(path)
     if not handle then
         return nil, known, code
     end
-    return new_target(handle, known)
+    local t = new_target(handle, known)
+    t._VERSION = "lunalloc " .. t.get "version"
+    return t
 end
 
 -- ---- options ----
@@ -233,7 +251,7 @@ function part.install(api, backend)
         return
     end
 
-    --- A target for a process, by its number or name, or for a core file, by its path (with a '/'). Options: way:
+    --- A target for a process, by its number or name, or for a core file, by its path. Options: way:
     --- "agent", "request" or "memory", where the best that is possible is not wanted; timeout: for an answer of the
     --- agent (2 s); wait: for an agent to start (1 s).
     function api.attach(what, options)
