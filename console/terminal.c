@@ -74,6 +74,8 @@ terminal_open(lua_State *L) {
     luaL_newlib(L, functions);
     lua_pushboolean(L, isatty(STDOUT_FILENO));
     lua_setfield(L, -2, "tty");
+    lua_pushboolean(L, terminal_editable());
+    lua_setfield(L, -2, "editable");
     lua_pushboolean(L, terminal_colour());
     lua_setfield(L, -2, "colour");
     return 1;

@@ -18,6 +18,7 @@ bool terminal_colour(void);
 /*
  * Opens the Lua module:
  *     tty, colour        booleans about standard output
+ *     editable           standard input is a terminal, too
  *     width(), height()  of the terminal in cells; without a terminal COLUMNS and LINES, or else 80 and 24
  *     sleep(seconds)     returns early, with false, on a signal such as Ctrl-C
  *     clock()            seconds of a clock that never goes back

@@ -35,7 +35,8 @@ help.functions = {
         "live: the control that changes it in a running process, if this one is fixed at start.",
         'la.describe "arena.0.dirty_decay_ms"' },
     ["la.names"] = { "for name in la.names([pattern]) do ... end",
-        "Iterates over the names of controls that contain or match the pattern, or of all. <i> stands for an index.",
+        "The names of controls that contain or match the pattern, or of all, as an array that a loop can call.\n" ..
+        "<i> stands for an index.",
         'for name in la.names "decay" do print(name) end' },
     ["la.with"] = { "local guard <close> = la.with{[name] = value, ...}",
         "Changes settings until the end of the block, which restores the old values. Sets all of them or none.",

@@ -35,12 +35,18 @@ local function select_names(rows, pattern)
     return list
 end
 
-local function iterate(list)
-    local i = 0
-    return function()
-        i = i + 1
-        return list[i]
-    end
+-- A list of names: an array, and an iterator over itself that begins again after its end. As a text it is the names.
+local Names = {}
+
+function Names.__call(list)
+    local i = (list[0] or 0) + 1
+    list[0] = list[i] and i or nil
+    return list[i]
+end
+
+function Names.__tostring(list)
+    local show = require "lunalloc.show"
+    return show.columns(list, show.width())
 end
 
 --- The names, sorted, and their values in that order.
@@ -68,7 +74,7 @@ function settings.install(api, backend)
         return describe(backend, name)
     end
 
-    --- Iterates over the names of all rows that contain `pattern`, or match it as a Lua pattern.
+    --- The names of all rows that contain `pattern`, or match it as a Lua pattern: an array that a `for` can call.
     function api.names(pattern)
         if pattern ~= nil then
             check.text(pattern, "names", 1)
@@ -79,7 +85,7 @@ function settings.install(api, backend)
         end
         local ok, list = pcall(select_names, rows, pattern)
         check.that(ok, "names", 1, not ok and tostring(list):gsub("^.-:%d+: ", "") or nil)
-        return iterate(list)
+        return setmetatable(list, Names)
     end
 
     --- Changes settings for a scope: local _ <close> = la.with { ["arena.0.dirty_decay_ms"] = 0 }. It changes all or,

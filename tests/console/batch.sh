@@ -191,6 +191,33 @@ batch "$scratch/lines.lua" </dev/null
 check_match "a script's error shows the line of the file, and knows its variables" "$err" \
     "did you mean 'purge'\?"$'\n''    '"  obj:purg\(\)"$'\n''          \^'$'\n''stack traceback:'
 
+batch -i <<<$'la.names "dirty_decay_ms"\n#la.names()\nn = 0 for name in la.names "dirty_decay" do n = n + 1 end\nn == #la.names "dirty_decay"'
+check_match "la.names shows names" "$out" $'^arena.<i>.dirty_decay_ms +.*arenas.dirty_decay_ms.*\n[0-9]{3}\ntrue$'
+batch -i <<<$'la.extents{arena = 0, state = "active"}'
+check_match "the extents of a loop that was not written are a grid" "$out" $'^ *addr +size .*\n0x[0-9a-f]+ '
+
+# ---- commands ----
+
+batch -i <<<$'.get version\n_ == la.get "version"\n.get nonsense.x\n.get\n.set opt.thp default\n.set "arena.0.dirty_decay_ms" 123\n.get arena.0.dirty_decay_ms\n.set arena.0.dirty_decay_ms never\n.set x'
+check_match ".get and .set" "$out" $'^[0-9.]+\ntrue\ntrue\ntrue\n123$'
+check "their failures are one line each" "$(wc -l <<<"$err") $status" "4 1"
+batch -i <<<$'.stats\n.arenas\n.bins\n.extents by=state\n.sizeclasses\n.extents nonsense=1\n.extents nonsense\n.threads'
+check_match "commands that look" "$out" 'allocated.*index .*dirty.*active +[0-9]+ .*cached_max.*tid'
+check_match "and their misuse" "$err" $'no condition \'nonsense\'.*\n.*\'nonsense\' is no condition: write KEY=VALUE$'
+batch -i <<<$'.time 6 * 7\n.time .get version\n_\n.time\n.time error "x"'
+check_match ".time evaluates, and says how long" "$out" $'^42\n\([0-9.]+ [num]?s; processor [0-9.]+ [num]?s\)\n[0-9.]+\n\(.*\)\n[0-9.]+$'
+check_match "its errors are those of the expression" "$err" $'usage: .time EXPR\nlunalloc: input:1: x\n    error "x"\n    \^'
+batch -i <<<$'.watch 10ms 3x "round"\n.watch 10ms 2x .get version\n.watch\n.watch 1ns 1x 2\n.watch 10ms 2x 1 +\n"after"'
+check_match ".watch repeats, and appends where there is no terminal" "$out" $'^round\nround\nround\n[0-9.]+\n[0-9.]+\nafter$'
+check_match "and says what is wrong" "$err" $'usage: .watch.*\n.*interval is from.*\n.*near <eof>\n    1 \+\n       \^'
+batch -i <<<$'.plot {1, 2, 3}\n.plot\n.plot 5\n.plot {}\n.pager off\n.pager maybe\n.detach'
+check_match ".plot" "$out" 'values 3'
+check "failures of these" "$(grep -c '^lunalloc: ' <<<"$err")" 5
+batch -i <<<$'.workload threads = 1, ops = 1000\nw:wait()\nw:stop().ops\n.plot w'
+check_match ".workload starts one" "$out" $'\ntrue\n1000\n.*rss '
+batch -i <<<'.help commands'
+check_match "the list has no command whose function is missing" "$out/$err" '\.arenas .*\.workload [^/]*/$'
+
 # ---- the environment ----
 
 batch -e 'io.write("\27[1m")' </dev/null

@@ -15,7 +15,8 @@ test("a short table is one line, its keys sorted", function()
     test.equal(show.text {}, "{}")
     test.equal(show.text { 1, "x", b = 2, a = true, [10] = 0, ["end"] = 1, ["a b"] = 2 },
         '{1, "x", [10] = 0, a = true, ["a b"] = 2, b = 2, ["end"] = 1}')
-    test.equal(show.text { { 1 }, x = {} }, "{{...}, x = {}}")
+    test.equal(show.text { { 1 }, x = {} }, "{{1}, x = {}}")
+    test.equal(show.text { { { 1 } }, x = { y = 1, z = "a" } }, '{{...}, x = {y = 1, z = "a"}}')
 end)
 
 test("a long table has a line for each field and bytes in readable units", function()
@@ -85,6 +86,45 @@ test("records are a grid, numbers to the right", function()
         rows[i] = { i = i }
     end
     test.match(show.text(rows), "\n... 60 more$")
+end)
+
+test("a grid fits the window: readable bytes alone, cut texts, then blocks of columns", function()
+    local width = show.width
+    local rows = {}
+    for i = 1, 3 do
+        rows[i] = { name = ("long name "):rep(3) .. i, bytes = i << 20, index = i, other = 1, addr = i << 36 }
+    end
+    show.width = function() return 80 end
+    local full = show.text(rows)
+    test.match(full, "^index  name +addr +bytes +other\n +1  long name long name long name 1 +0x1000000000 +1048576 +1.00 MiB +1\n")
+    for columns = 20, 90 do
+        show.width = function() return columns end
+        for line in (show.text(rows) .. "\n"):gmatch "([^\n]*)\n" do
+            test.equal(#line <= columns, true, columns .. ": " .. line)
+        end
+    end
+    show.width = function() return 60 end
+    test.match(show.text(rows), "^index  name +addr +bytes +other\n +1  long .*%.%.  0x1000000000  1.00 MiB +1\n")
+    show.width = function() return 40 end
+    test.match(show.text(rows), "\n\nindex     bytes  other\n    1  1.00 MiB      1\n")
+    show.width = width
+end)
+
+test("rows within a table are a grid, addresses hexadecimal, small tables inline", function()
+    test.equal(show.text { total = 2, rows = { { addr = 4096, n = 1 }, { addr = 8192, n = 20 } } }, table.concat({
+        "{", "  rows =", "      addr   n", "    0x1000   1", "    0x2000  20", "  total = 2,", "}" }, "\n"))
+    test.equal(show.text { addr = 255, n = 255 }, "{addr = 0xff, n = 255}")
+    test.equal(show.text { { { a = 1, t = { x = 1 } }, { a = 2, t = { 1, 2 } } } }, "{{...}}")
+    test.match(show.text { { a = 1, t = { x = 1 } }, { a = 2, t = { 1, 2 } } }, "^t +a\n{x = 1}  1\n{1, 2}   2$")
+end)
+
+test("control characters are escaped, colours and lines are not", function()
+    test.equal(show.text "\27[2J\7\r\0a\tb\n", "\\027[2J\\a\\r\\000a\tb\n")
+    test.equal(show.text "\27[1;31mred\27[0m \27]0;title\7", "\27[1;31mred\27[0m \\027]0;title\\a")
+    test.equal(show.text "\xc2\x9b2J é", "\\194\\1552J é")
+    test.equal(show.text "\xff", "\\255")
+    test.equal(show.text { { a = "x\27y", b = 1 }, { a = "z", b = 2 } }, "a       b\nx\\027y  1\nz       2")
+    test.equal(show.text(setmetatable({}, { __tostring = function() return "\27c" end })), "\\027c")
 end)
 
 test("objects say what their __tostring says", function()

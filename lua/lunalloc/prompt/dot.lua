@@ -57,11 +57,16 @@ local function safely(f, ...)
     return nil, (message:gsub("^[^\n:]+:%d+: ", ""))
 end
 
+--- A text without the quotes that may be around it.
+local function unquoted(text)
+    return text:match "^\"(.*)\"$" or text:match "^'(.*)'$" or text
+end
+
 local function needs_word(rest, usage)
     if rest == "" then
         return nil, "usage: " .. usage
     end
-    return rest
+    return unquoted(rest)
 end
 
 -- ---- commands that look --------------------------------------------------------------------------------------------
@@ -71,7 +76,7 @@ local function help_subject(rest)
     if rest == "" then
         return nil
     end
-    local word = rest:match "^[\"'](.*)[\"']$" or rest
+    local word = unquoted(rest)
     local keys = word == rest and word:find "^[%a_][%w_.]*$" and chains.keys(word)
     local value = keys and chains.resolve(keys, require("lunalloc.errors").scope())
     local help = require "lunalloc.help"
@@ -168,8 +173,21 @@ add("set", ".set NAME VALUE", "writes a control", function(rest, target)
     if not name then
         return nil, "usage: .set NAME VALUE"
     end
-    return safely(target.set, name, value_of(value:match "^[\"'](.*)[\"']$" or value))
+    return safely(target.set, unquoted(name), value_of(unquoted(value)))
 end, "set")
+
+add("plot", ".plot [EXPR]", "a picture of the history, or of EXPR: a workload, its timeline, or numbers", function(rest,
+    target)
+    return require "lunalloc.prompt.picture" (rest ~= "" and prompt.evaluate(rest) or nil, target)
+end)
+
+add("history", ".history", "the last ten minutes: la.history()", function(_, target)
+    return target.history()
+end, "history")
+
+add("top", ".top", "where the memory is, live, on the full screen", function(_, target)
+    return safely(require "lunalloc.top", { target }, {})
+end)
 
 add("purge", ".purge", "returns all unused memory to the system: la.purge()", function(_, target)
     return target.purge()
@@ -220,15 +238,46 @@ end
 local units = require "lunalloc.units"
 
 add("time", ".time EXPR", "evaluates EXPR and says how long that took", function(rest)
-    local text, message = needs_word(rest, ".time EXPR")
-    if not text then
+    local word, message = needs_word(rest, ".time EXPR")
+    if not word then
         return nil, message
     end
     local cpu, start = os.clock(), clock()
-    local results = table.pack(prompt.evaluate(text))
+    local results = table.pack(prompt.evaluate(rest))
     local took, used = clock() - start, os.clock() - cpu
     prompt.print(table.unpack(results, 1, results.n))
     print(("(%s; processor %s)"):format(units.human_time(took * 1e9), units.human_time(used * 1e9)))
+end)
+
+--- The times of ".watch 1s 3x EXPR": seconds, how often or nil, and the text.
+local function watch_arguments(rest)
+    local interval, text = rest:match "^(%d[%w.]*)%s+(.+)$"
+    local seconds = interval and units.time(interval)
+    if not seconds then
+        interval, text, seconds = nil, rest, 1e9
+    end
+    local times, more = text:match "^(%d+)x%s+(.+)$"
+    return seconds / 1e9, tonumber(times), more or text
+end
+
+add("watch", ".watch [INTERVAL] [COUNTx] EXPR", "evaluates EXPR, or a command, every INTERVAL (1s) until a key is pressed",
+    function(rest)
+        local word, message = needs_word(rest, dot.commands.watch.usage)
+        if not word then
+            return nil, message
+        end
+        local seconds, times, text = watch_arguments(rest)
+        if seconds < 0.01 or seconds > 1e6 then
+            return nil, ".watch: the interval is from 10ms to 1000000s"
+        end
+        require "lunalloc.prompt.watch" (prompt.evaluate, text, seconds, times)
+    end)
+
+add("pager", ".pager on|off", "whether long results are shown by a pager", function(rest)
+    if rest ~= "on" and rest ~= "off" then
+        return nil, "usage: .pager on|off"
+    end
+    require("lunalloc.prompt.pager").enabled = rest == "on"
 end)
 
 add("quit", ".quit", "leaves", function() end)

@@ -7,6 +7,7 @@
 
 local errors = require "lunalloc.errors"
 local locals = require "lunalloc.prompt.locals"
+local pager = require "lunalloc.prompt.pager"
 local show = require "lunalloc.show"
 local suggest = require "lunalloc.suggest"
 
@@ -96,7 +97,7 @@ local function chunk_name()
     return ("=input %d"):format(number)
 end
 
---- Begins an input of this text.
+--- Begins an input of this text, which may be a part of the one that was typed.
 function prompt.begin(text)
     number, input = number + 1, text
     errors.current = ("input %d"):format(number)
@@ -125,6 +126,25 @@ function prompt.explain(message)
     return errors.syntax(message)
 end
 
+local MAX_ITERATED <const> = 40 -- extents of a loop that was not written
+
+--- The extents of la.extents(), whose values are an iterator and its walker, as an array, and whether there are more; nil
+--- of other values.
+local function iterated(iterator, walker)
+    local meta = type(iterator) == "function" and type(walker) == "userdata" and getmetatable(walker)
+    if not meta or meta.__name ~= "lunalloc.walker" then
+        return nil
+    end
+    local rows = {}
+    local extent = walker:next()
+    while extent and #rows < MAX_ITERATED do
+        rows[#rows + 1] = extent
+        extent = walker:next()
+    end
+    walker:close()
+    return rows, extent ~= nil
+end
+
 local function remark(text)
     io.stdout:flush()
     io.stderr:write("(", text, ")\n")
@@ -132,7 +152,12 @@ end
 
 --- Prints the results of an expression. The first one becomes the global `_`.
 function prompt.print(...)
-    local first = ...
+    local first, second = ...
+    local rows, more = iterated(first, second)
+    if rows then
+        prompt.print(rows)
+        return more and remark "there are more: write a loop, or la.extents_summary{}"
+    end
     if first ~= nil then
         rawset(_G, "_", first)
     end
@@ -152,14 +177,17 @@ function prompt.evaluate(text)
     if text:find "^%.%a" then
         return require("lunalloc.prompt.dot").call(text)
     end
+    if text ~= input then
+        prompt.begin(text)
+    end
     text = text:gsub("^%s*=", "")
-    local chunk = prompt.load("return " .. text)
+    local chunk, unfinished = prompt.load("return " .. text)
     local message
     if not chunk then
         chunk, message = prompt.load(text)
     end
     if not chunk then
-        error(errors.syntax(message), 0)
+        error(errors.syntax(unfinished:find "<eof>$" and unfinished or message), 0)
     end
     return chunk()
 end
