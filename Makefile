@@ -48,8 +48,8 @@ EARLY_SRC    := $(filter-out $(LATE_SRC),$(wildcard $(LINKED:%=src/%/*.c)))
 LIB_SRC      := $(filter-out $(EXCLUDED),$(EARLY_SRC) $(LATE_SRC))
 MODULE_SRC   := $(wildcard lua/*.c lua/attach/*.c lua/workload/*.c)
 # Linked into the module, too, which has no other part of the allocator.
-SHARED_SRC   := $(addprefix src/,base/fmt.c base/nearest.c base/units.c observe/emit.c observe/json.c observe/metrics.c \
-                  observe/pprof.c control/wire.c \
+SHARED_SRC   := $(addprefix src/,base/fmt.c base/nearest.c base/units.c observe/emit.c observe/json.c \
+                  observe/metrics.c observe/pprof.c control/wire.c \
                   control/layout.c extent/decay.c observe/counters.c)
 # A module of its own, for `lunalloc serve`: built where its libraries are, loaded when it is used.
 HTTP_LIBS    := $(shell pkg-config --libs libmicrohttpd zlib 2>/dev/null)
@@ -93,7 +93,7 @@ ARCHIVE  := $B/liblunalloc.a
 MODULE   := $B/lua/lunalloc/core.so
 CONSOLE  := $B/lunalloc
 HTTP     := $(if $(HTTP_LIBS),$B/lua/lunalloc/http.so)
-PAGE     := $B/lunalloc.1
+PAGES    := $(patsubst console/%,$B/%,$(wildcard console/*.1))
 LUACATS  := $B/luacats/lunalloc.lua
 SCHEMA   := $O/control/schema_sorted.def
 UNIT     := $(UNIT_SRC:%.c=$B/%)
@@ -140,7 +140,7 @@ say = $(if $V,,@echo '  $(1)' '$(2)' &&)
 .PHONY: all run test test-windows check mutate format bench bench-quick install uninstall env clean help bootstrap FORCE
 .PHONY: tests unit programs benches objects flags sources-of-unit objects-of-lib objects-of-module
 
-all: $(SO) $(ARCHIVE) $(MODULE) $(CONSOLE) $(HTTP) $(PAGE) $(LUACATS)
+all: $(SO) $(ARCHIVE) $(MODULE) $(CONSOLE) $(HTTP) $(PAGES) $(LUACATS)
 
 help:
 	@echo 'make            the allocator, the Lua module and the console, into $B/'
@@ -300,11 +300,11 @@ $B/lua/lunalloc/http.so: console/http.c $O/flags
 	$(call say,LINK,$@)$(CC) $(ALL_CFLAGS) $(LUA_CFLAGS) -fvisibility=hidden $(CFLAGS) -MMD -MP -MF $O/http.d $(LDFLAGS) \
 	    -shared -o $@ $< $(HTTP_LIBS)
 
-# The schema as text: a manual page, and definitions for language servers.
-$(PAGE) $(LUACATS): scripts/reference tests/control/jemalloc-names.tsv $(MODULE_LUA) $(MODULE) $(CONSOLE)
+# The schema and the commands as text: manual pages, and definitions for language servers.
+$(PAGES) $(LUACATS): scripts/reference tests/control/jemalloc-names.tsv $(MODULE_LUA) $(MODULE) $(CONSOLE)
 	@mkdir -p $(@D)
-	$(call say,DOC,$@)$(CONSOLE) scripts/reference $(if $(filter $(PAGE),$@),man console/lunalloc.1,luacats) > $@
-$(PAGE): console/lunalloc.1
+	$(call say,DOC,$@)$(CONSOLE) scripts/reference $(if $(filter $(PAGES),$@),man console/$(@F),luacats) > $@
+$(PAGES): $B/%: console/%
 
 # Test programs. A unit test links every object of the allocator, so it can call hidden functions.
 TEST_CFLAGS = $(ALL_CFLAGS) $(LUA_CFLAGS) $(CFLAGS) -MMD -MP -MF $@.d
@@ -365,7 +365,8 @@ build/bench/patterns: $(wildcard scripts/bench/patterns*.c) scripts/bench/patter
 	@mkdir -p $(@D)
 	$(call say,BENCH,$@)$(CC) $(BENCH_CFLAGS) -o $@ $(filter %.c,$^)
 
--include $(SCHEMA).d $O/http.d $(LIB_OBJ:.o=.d) $(SO_OBJ:.o=.d) $(MODULE_OBJ:.o=.d) $(CONSOLE_OBJ:.o=.d) $(UNIT_OBJ:.o=.d)
+-include $(SCHEMA).d $O/http.d $(LIB_OBJ:.o=.d) $(SO_OBJ:.o=.d) $(MODULE_OBJ:.o=.d) $(CONSOLE_OBJ:.o=.d)
+-include $(UNIT_OBJ:.o=.d)
 -include $(addsuffix .d,$(WORKLOAD) $(FAULTY) $(LUA_HOST) $(PROGRAMS) $(PRELOADS))
 
 include tests/windows/rules.mk

@@ -36,8 +36,8 @@ is_program(const char *path) {
     return stat(path, &info) == 0 && S_ISREG(info.st_mode) && access(path, X_OK) == 0;
 }
 
-/* Pushes the path of `name` in the first folder of `folders` that has it; false, and nothing, if there is none. An empty
- * folder is the current one. */
+/* Pushes the path of `name` in the first folder of `folders` that has it; false, and nothing, if there is none. An
+ * empty folder is the current one. */
 static bool
 push_from(lua_State *L, const char *folders, const char *name) {
     for (const char *at = folders;; at++) {

@@ -1,8 +1,8 @@
 /*
  * http.c -- see http.h.
  *
- * libmicrohttpd calls respond() for each request, from MHD_run_wait(). Everything that can raise a Lua error runs in one
- * protected call there, so that no error jumps over the library's frames.
+ * libmicrohttpd calls respond() for each request, from MHD_run_wait(). Everything that can raise a Lua error runs in
+ * one protected call there, so that no error jumps over the library's frames.
  */
 #include "http.h"
 

@@ -1,5 +1,5 @@
 /*
- * http.h -- a small HTTP server for Lua, on libmicrohttpd (and zlib): the module "lunalloc.http". `lunalloc serve` uses it.
+ * http.h -- a small HTTP server for Lua, on libmicrohttpd and zlib: the module "lunalloc.http", for `lunalloc serve`.
  *
  *     server, message = http.listen(host, port)   host: a numeric address or a name; port 0: any that is free
  *     server:address()                            host, port, and whether the address is a loopback one
@@ -9,15 +9,15 @@
  *     http.clock()                                seconds, of a clock that never goes back
  *     http.gzip(text)                             the text in gzip's format
  *
- * For each request, answer(method, path, accept, pid) is called, with the header Accept and the query's argument pid, or
- * nil. It returns a status, a content type, a body, and optionally the name and the value of a further header. An error
- * in it becomes a response 500, and is raised by run().
+ * For each request, answer(method, path, accept, pid) is called, with the header Accept and the query's argument pid,
+ * or nil. It returns a status, a content type, a body, and optionally the name and the value of a further header. An
+ * error in it becomes a response 500, and is raised by run().
  *
  * One thread does all: requests wait while Lua runs. Connections, their memory and their idle time are bounded. While a
  * server is open, SIGTERM does not end the process.
  *
- * It is a shared object of its own, so that no other use of the console loads the library. The build leaves it out where
- * one of the libraries is missing.
+ * It is a shared object of its own, so that no other use of the console loads the library. The build leaves it out
+ * where one of the libraries is missing.
  */
 #ifndef CONSOLE_HTTP_H
 #define CONSOLE_HTTP_H

@@ -3,9 +3,9 @@
  * with the module preset as the global `la`, and a prompt.
  *
  * The parts, each with its header: options (the command line), command (subcommands), exec (for one of them), paths
- * (finds the module), run (protected calls), interrupt (Ctrl-C), repl (the prompt), which uses input (compiles the text)
- * and line (reads it); line uses readline, history and complete; terminal (size and colour), files and keys, which are
- * functions for Lua; screen (the full screen of `lunalloc top`).
+ * (finds the module), run (protected calls), interrupt (Ctrl-C), repl (the prompt), which uses input (compiles the
+ * text) and line (reads it); line uses readline, history and complete; terminal (size and colour), files and keys,
+ * which are functions for Lua; screen (the full screen of `lunalloc top`).
  *
  * The rest is written in Lua: lunalloc.show prints values, lunalloc.complete finds completions, lunalloc.help answers
  * help(), lunalloc.tour is the guided tour.

@@ -1,8 +1,8 @@
 /*
  * collect.h -- text that the allocator's writers hand over in pieces, collected into one Lua string.
  *
- * Use it where a writer (emit.h, stats_write) runs in C, while the Lua stack holds other things: a luaL_Buffer needs the
- * top of the stack at each piece. The text is malloc's, so an error of Lua's between begin and push would leak it:
+ * Use it where a writer (emit.h, stats_write) runs in C, while the Lua stack holds other things: a luaL_Buffer needs
+ * the top of the stack at each piece. The text is malloc's, so an error of Lua's between begin and push would leak it:
  * functions that can raise run in a protected call meanwhile.
  */
 #ifndef LUNALLOC_LUA_COLLECT_H

@@ -1,8 +1,8 @@
 /*
  * metrics.c -- metrics(processes, gauges [, older]): the counters of several processes as one text for Prometheus.
  *
- *     processes   an array of { { "pid", "4242", "command", "redis-server" }, { a whole number or false for each gauge },
- *                               a snapshot or nil }: labels, values, counters
+ *     processes   an array of { { "pid", "4242", "command", "redis-server" }, { a whole number or false for each
+ *                               gauge }, a snapshot or nil }: labels, values, counters
  *     gauges      an array of { name, unit, doc }: figures that are no counters of the allocator's
  *     older       true: Prometheus's older text format; else OpenMetrics
  *

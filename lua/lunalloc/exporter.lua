@@ -68,8 +68,8 @@ local function forget_pid(targets, pid)
     end
 end
 
---- Adds the target of a pid or name, in the place of one that had its pid before. Returns nil, message if there is none.
---- options: of la.attach.
+--- Adds the target of a pid or name, in the place of one that had its pid before. Returns nil, message if there is
+--- none. options: of la.attach.
 function Exporter:add(word, options)
     local t, message = self.attach(math.tointeger(tonumber(word)) or word, options)
     if not t then

@@ -215,6 +215,8 @@ check "run --conf --agent" "$out/$err/$status" "dirty_decay_ms:500,agent:read-on
 LUNALLOC_CONF=narenas:2 LD_PRELOAD='' batch run --conf narenas:3 -- sh -c 'echo $LUNALLOC_CONF $LD_PRELOAD' </dev/null
 check "run: settings of the environment come first" "$out" \
     "narenas:2,narenas:3,agent:true $(dirname "$(realpath "$console")")/liblunalloc.so"
+LUNALLOC_CONF=agent:never batch run -- sh -c 'echo $LUNALLOC_CONF' </dev/null
+check "run: so does an agent" "$out" agent:never
 LD_PRELOAD=libm.so.6 batch run -- sh -c 'echo $LD_PRELOAD' </dev/null
 check_match "run: the library is in front of others" "$out" "/liblunalloc.so:libm.so.6$"
 batch run -- "$console" run -- sh -c 'echo "$LD_PRELOAD"' </dev/null

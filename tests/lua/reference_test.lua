@@ -49,6 +49,15 @@ test("the page's place for them is there, and the page's rest is kept", function
     test.match(page, "\n%.SH SYNOPSIS\n.*\n%.SH CONTROLS\n.*\n%.SH NAMES OF JEMALLOC\n.*\n%.SH SEE ALSO\n")
 end)
 
+test("each command is explained in one manual page", function()
+    local pages = reference.page "console/lunalloc-attach.1" .. reference.page "console/lunalloc-serve.1"
+    for _, name in ipairs(require "lunalloc.command".names()) do
+        local _, sections = pages:gsub("\n%.SS " .. name .. "\n%.nf\n%.B lunalloc " .. name .. "[ \n]", "")
+        test.equal(sections, name == "help" and 0 or 1, name)
+    end
+    test.match(pages, "\n%.TP\n%.B \\%-\\%-json\nall counters, ")
+end)
+
 test("the definitions for editors name every control, and nothing else", function()
     local text = reference.luacats()
     same_sets(captured(text, '\n%-%-%-| "([^"]+)"'), "the definitions")

@@ -134,7 +134,11 @@ if command -v promtool >/dev/null; then
         fail "OpenMetrics by Prometheus's reader" "$work/details"
     fi
     if (cd "$fleet" && promtool check rules lunalloc.*.yml && promtool check config prometheus.yml) \
-        >"$work/details" 2>&1; then ok "promtool check rules, check config"; else fail "promtool check rules, check config" "$work/details"; fi
+        >"$work/details" 2>&1; then
+        ok "promtool check rules, check config"
+    else
+        fail "promtool check rules, check config" "$work/details"
+    fi
     if (cd "$here" && promtool test rules fleet_test.yml) >"$work/details" 2>&1; then
         ok "promtool test rules: when each alert fires"
     else

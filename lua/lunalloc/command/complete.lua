@@ -2,8 +2,8 @@
 ---
 ---     lunalloc complete -- WORDS...    the words behind `lunalloc`, the last one being the one that is typed
 ---
---- Prints a line for each candidate: the text, and after a tab what it is for. A text that ends in a dot goes on. A line
---- ":files" stands for names of files, ":commands" for programs.
+--- Prints a line for each candidate: the text, and after a tab what it is for. A text that ends in a dot goes on. A
+--- line ":files" stands for names of files, ":commands" for programs.
 
 local command = require "lunalloc.command"
 

@@ -86,7 +86,10 @@ local function run(args)
     if library:find "[:%s]" then
         command.stop("run: LD_PRELOAD cannot name '%s', whose path has blanks or colons", library)
     end
-    local conf = joined(",", os.getenv "LUNALLOC_CONF", options.conf, "agent:" .. agent)
+    local conf = joined(",", os.getenv "LUNALLOC_CONF", options.conf)
+    if options.agent or not conf:find "%f[%w]agent:" then
+        conf = joined(",", conf, "agent:" .. agent)
+    end
     check_conf(library, conf)
     local path = command.try(exec.find(words[1]))
     warn_of(exec, path)
