@@ -8,6 +8,8 @@
 #include "arena/arenas_special.h"
 #include "base/check.h"
 #include "base/options.h"
+#include "control/agent.h"
+#include "control/agent_loop.h"
 #include "control/background.h"
 #include "control/conf.h"
 #include "control/target.h"
@@ -142,7 +144,8 @@ boot(void) {
     arenas_oversize_boot();
     thread_boot();
     background_boot();
-    target_boot();
+    atomic_set(&agent_work, agent_loop);
+    target_boot(agent_requested);
 }
 
 /* The thread that boots, by the address of its thread_self; 0: none. */

@@ -2,7 +2,6 @@
 #include "control/agent.h"
 
 #include "base/options.h"
-#include "control/agent_loop.h"
 #include "control/target.h"
 #include "os/process.h"
 #include "os/socket.h"
@@ -17,6 +16,20 @@ static bool running; /* started, and not joined yet */
 
 static _Atomic bool stop;    /* it is to end. Synchronization: any thread. */
 static _Atomic bool exiting; /* the process runs its exit handlers. Synchronization: any thread; never becomes false. */
+
+static _Atomic uint32_t nconnections; /* Synchronization: the agent writes, any thread reads. */
+
+_Atomic(agent_work_t) agent_work;
+
+uint32_t
+agent_connections(void) {
+    return atomic_get(&nconnections);
+}
+
+void
+agent_set_connections(uint32_t n) {
+    atomic_set(&nconnections, n);
+}
 
 static agent_state_t
 state(void) {
@@ -45,7 +58,8 @@ listening(void) {
 static void
 run(void *arg) {
     (void)arg;
-    int error = agent_loop(atomic_get(&lunalloc_target.pid), lunalloc_target.socket, listening, is_to_stop);
+    int error =
+        atomic_get(&agent_work)(atomic_get(&lunalloc_target.pid), lunalloc_target.socket, listening, is_to_stop);
     set_state(error == 0 ? AGENT_OFF : AGENT_FAILED, error);
 }
 
@@ -176,5 +190,5 @@ agent_postfork(bool child) {
     if (state() != AGENT_NEVER) {
         set_state(AGENT_OFF, 0);
     }
-    agent_loop_forked();
+    agent_set_connections(0);
 }

@@ -25,7 +25,7 @@
 #ifndef LUNALLOC_CONTROL_AGENT_H
 #define LUNALLOC_CONTROL_AGENT_H
 
-#include "base/config.h"
+#include "base/atomic.h"
 
 /* Another process asks for the agent (threads_requested). Does nothing if it runs, or may not. */
 void agent_requested(void);
@@ -38,8 +38,14 @@ int agent_set(bool on);
 /* Does it run, and has not been told to end? */
 bool agent_is_on(void);
 
-/* Connections now. */
+/* Connections now: as told by the thread that has them. */
 uint32_t agent_connections(void);
+void agent_set_connections(uint32_t n);
+
+/* What the thread does, until is_to_stop() or no other thread is left: agent_loop (agent_loop.h). Boot sets it, because
+ * the loop answers by way of the controls, and the controls start the agent. */
+typedef int (*agent_work_t)(uint32_t pid, char *path, void (*listening)(void), bool (*is_to_stop)(void));
+extern _Atomic(agent_work_t) agent_work;
 
 void agent_postfork(bool child);
 

@@ -1,6 +1,6 @@
 /*
  * agent_call.h -- one request being answered, and the functions that answer. Private to agent_serve.c (dispatch,
- * controls) and agent_look.c (introspection).
+ * controls), agent_look.c (introspection) and agent_report.c.
  */
 #ifndef LUNALLOC_CONTROL_AGENT_CALL_H
 #define LUNALLOC_CONTROL_AGENT_CALL_H
@@ -25,6 +25,17 @@ agent_fail(agent_call_t *call, int error, const char *name, const char *why) {
     fmt_str(&out, why);
     return error;
 }
+
+/* Bytes of records or text that fit into a reply, beside a cursor and totals. */
+#define AGENT_FITTING (WIRE_MAX - 256)
+
+static inline size_t
+agent_least(uint64_t a, size_t b) {
+    return a < b ? (size_t)a : b;
+}
+
+/* Answers REPORT (agent_report.c). 0, or an errno value with a message. */
+int agent_serve_report(agent_call_t *call);
 
 /* Looks into the process (agent_look.c): kinds from ROWS on. 0, or an errno value with a message. */
 int agent_look(agent_call_t *call);

@@ -2,7 +2,6 @@
  * threads, history. */
 #include "control/agent_call.h"
 #include "control/ctl.h"
-#include "control/report.h"
 #include "control/text.h"
 #include "observe/classes.h"
 #include "observe/history.h"
@@ -10,20 +9,14 @@
 #include "observe/stats.h"
 #include "observe/threads.h"
 #include "observe/walk.h"
-#include "os/pages.h"
 
 #include <errno.h>
 #include <string.h>
 
-/* Most records of a size that fit into a reply, beside a cursor and totals. */
-#define FITTING(type) ((WIRE_MAX - 256) / sizeof(type))
+/* Most records of a type that fit into a reply. */
+#define FITTING(type) (AGENT_FITTING / sizeof(type))
 /* Most extents of a reply: the locks of their arena are held for so long as copying them takes. */
 #define EXTENTS_MAX 512
-
-static size_t
-least(uint64_t a, size_t b) {
-    return a < b ? (size_t)a : b;
-}
 
 static wire_records_t
 one(const void *record, size_t size) {
@@ -42,11 +35,11 @@ fail_unknown(agent_call_t *call, const char *name) {
 /* Rows from a position on, as many as fit. */
 static int
 rows(agent_call_t *call) {
-    size_t at = least(call->in->number[0], ctl_nsupported);
+    size_t at = agent_least(call->in->number[0], ctl_nsupported);
     size_t len = 0, n = 1;
     for (; at < ctl_nsupported && n > 0; at += n > 0) {
         lunalloc_row_t row = ctl_public_row(&ctl_rows[at]);
-        n = wire_put_row(call->records + len, FITTING(char) - len, &row);
+        n = wire_put_row(call->records + len, AGENT_FITTING - len, &row);
         len += n;
     }
     call->out->number[0] = ctl_nsupported;
@@ -104,7 +97,7 @@ extents(agent_call_t *call) {
         return agent_fail(call, EPROTO, "extents", "the cursor is of another version of the library");
     }
     *totals = (lunalloc_page_totals_t){0};
-    size_t n = least(call->in->number[0], FITTING(*out) < EXTENTS_MAX ? FITTING(*out) : EXTENTS_MAX);
+    size_t n = agent_least(call->in->number[0], FITTING(*out) < EXTENTS_MAX ? FITTING(*out) : EXTENTS_MAX);
     n = walk_extents(cursor, out, n, totals);
     call->out->records[0] = one(cursor, sizeof *cursor);
     call->out->records[1] = (wire_records_t){sizeof *out, (uint32_t)n, out};
@@ -219,89 +212,9 @@ list(agent_call_t *call, copy_t *copy, size_t cursor_size, size_t size) {
         return agent_fail(call, EPROTO, wire_kind_name(call->in->kind),
                           "the cursor is of another version of the library");
     }
-    size_t n = copy(cursor, out, least(call->in->number[0], (WIRE_MAX - 256) / size));
+    size_t n = copy(cursor, out, agent_least(call->in->number[0], AGENT_FITTING / size));
     call->out->records[0] = one(cursor, cursor_size);
     call->out->records[1] = (wire_records_t){(uint32_t)size, (uint32_t)n, out};
-    return 0;
-}
-
-/* ---- reports ---- */
-
-#define REPORT_FIRST ((size_t)256 << 10)
-#define REPORT_MAX   ((size_t)256 << 20)
-
-/* Makes room for `more` bytes. False: there is no memory, or the report is too large; then it is dropped. */
-static bool
-grow_report(agent_client_t *client, size_t more) {
-    size_t size = client->report_size;
-    while (size - client->report_len < more) {
-        size = size == 0 ? REPORT_FIRST : size * 2;
-    }
-    if (size == client->report_size) {
-        return true;
-    }
-    char *larger = size > REPORT_MAX ? NULL : pages_map(size, pages_size());
-    if (larger != NULL && client->report_len > 0) {
-        memcpy(larger, client->report, client->report_len);
-    }
-    agent_client_end(client);
-    client->report = larger;
-    client->report_size = larger != NULL ? size : 0;
-    return larger != NULL;
-}
-
-typedef struct {
-    agent_client_t *client;
-    bool failed;
-} report_t;
-
-static void
-append_report(void *opaque, const char *text) {
-    report_t *report = opaque;
-    size_t len = strlen(text);
-    report->failed = report->failed || !grow_report(report->client, len);
-    if (!report->failed) {
-        memcpy(report->client->report + report->client->report_len, text, len);
-        report->client->report_len += len;
-    }
-}
-
-static int
-make_report(agent_call_t *call) {
-    report_t report = {.client = call->client};
-    agent_client_end(call->client);
-    call->client->report_len = call->client->report_size = 0;
-    uint64_t format = call->in->number[0];
-    int error = format > LUNALLOC_OPENMETRICS
-                    ? EINVAL
-                    : report_write((lunalloc_format_t)format, append_report, &report, call->in->text[0]);
-    if (error == EINVAL) {
-        return agent_fail(call, error, "report", "no such format; allowed: text, JSON, OpenMetrics");
-    }
-    return error != 0 || report.failed ? agent_fail(call, ENOMEM, "report", "the process has no memory for it") : 0;
-}
-
-/* The report is freed once it has been read to its end. */
-static int
-report(agent_call_t *call) {
-    agent_client_t *client = call->client;
-    uint64_t at = call->in->number[1];
-    int error = at == 0 ? make_report(call) : 0;
-    if (error != 0) {
-        return error;
-    }
-    if (at > 0 && (client->report == NULL || at >= client->report_len)) {
-        return agent_fail(call, EINVAL, "report", "no report is left; begin with position 0");
-    }
-    size_t n = least(client->report_len - at, FITTING(char));
-    if (n > 0) {
-        memcpy(call->records, client->report + at, n);
-    }
-    call->out->number[0] = client->report_len;
-    call->out->bytes = (wire_bytes_t){(uint32_t)n, call->records};
-    if (at + n == client->report_len) {
-        agent_client_end(client);
-    }
     return 0;
 }
 
@@ -331,7 +244,7 @@ agent_look(agent_call_t *call) {
     case WIRE_STATS:
         return stats(call);
     case WIRE_REPORT:
-        return report(call);
+        return agent_serve_report(call);
     case WIRE_RECONCILE:
         return reconcile(call);
     case WIRE_SAMPLES:

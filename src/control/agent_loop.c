@@ -45,13 +45,6 @@ static agent_socket_t agent_socket;
 static uint64_t next_tick; /* ns */
 static bool deaf;          /* the system has refused a descriptor: no new connections until the next tick */
 
-static _Atomic uint32_t nconnections; /* Synchronization: the agent writes, any thread reads. */
-
-uint32_t
-agent_connections(void) {
-    return atomic_get(&nconnections);
-}
-
 /* ---- one connection ---- */
 
 static void
@@ -76,7 +69,7 @@ static void
 close_connection(size_t i) {
     socket_close(connections[i]->fd);
     free_connection(i);
-    atomic_set(&nconnections, atomic_get(&nconnections) - 1);
+    agent_set_connections(agent_connections() - 1);
 }
 
 /* What of it is not taken at once is kept. False if that is impossible. */
@@ -171,7 +164,7 @@ add_connection(int fd, socket_peer_t peer) {
             }
             *c = (connection_t){.fd = fd, .client = {.peer = peer}, .deadline = clock_ns() + agent_patience_ns};
             connections[i] = c;
-            atomic_set(&nconnections, atomic_get(&nconnections) + 1);
+            agent_set_connections(agent_connections() + 1);
             return true;
         }
     }
@@ -302,9 +295,4 @@ agent_loop(uint32_t pid, char *path, void (*listening)(void), bool (*is_to_stop)
     close_all();
     agent_socket_close(&agent_socket);
     return error;
-}
-
-void
-agent_loop_forked(void) {
-    atomic_set(&nconnections, 0);
 }

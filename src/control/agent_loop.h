@@ -22,7 +22,4 @@ extern uint64_t agent_patience_ns;
  * is_to_stop() or no other thread is left. 0, or the errno value of what the system refused. */
 int agent_loop(uint32_t pid, char *path, void (*listening)(void), bool (*is_to_stop)(void));
 
-/* In the child of a fork, where nobody runs it. */
-void agent_loop_forked(void);
-
 #endif

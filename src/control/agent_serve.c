@@ -7,7 +7,6 @@
 #include "control/ctl.h"
 #include "control/target.h"
 #include "os/clock.h"
-#include "os/pages.h"
 #include "os/process.h"
 
 #include <errno.h>
@@ -204,13 +203,4 @@ agent_serve(agent_client_t *client, const void *frame, size_t len, agent_buffers
         error = agent_fail(&call, EMSGSIZE, "", "the answer is larger than a frame");
     }
     return error == 0 ? size : agent_refuse(buffers->reply, in.id, error, call.message);
-}
-
-void
-agent_client_end(agent_client_t *client) {
-    char *report = client->report;
-    client->report = NULL;
-    if (report != NULL) {
-        pages_unmap(report, client->report_size);
-    }
 }

@@ -2,7 +2,6 @@
 #include "control/target.h"
 
 #include "base/options.h"
-#include "control/agent.h"
 #include "control/layout.h"
 #include "os/process.h"
 #include "thread/refresh.h"
@@ -34,9 +33,9 @@ __asm__(".pushsection .note.lunalloc, \"a\", %note\n"
 #endif
 
 void
-target_boot(void) {
+target_boot(void (*requested)(void)) {
     atomic_set(&lunalloc_target.pid, process_id());
     atomic_set(&lunalloc_target.agent, options.agent == agent_never ? AGENT_NEVER : AGENT_OFF);
-    atomic_set_release(&threads_requested, agent_requested);
+    atomic_set_release(&threads_requested, requested);
     atomic_set_release(&lunalloc_target.booted, 1);
 }

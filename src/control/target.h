@@ -56,7 +56,7 @@ typedef struct {
 
 extern LUNALLOC_API target_t lunalloc_target;
 
-/* At boot, last of all. */
-void target_boot(void);
+/* At boot, last of all. requested: is called when another process has asked for the agent. */
+void target_boot(void (*requested)(void));
 
 #endif
