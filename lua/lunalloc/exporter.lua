@@ -120,7 +120,18 @@ local function resident(pid)
     return kib and math.tointeger(kib) * 1024 or false
 end
 
---- Reads one target. One that is lost is left for dead; one that does not answer has no figures this time.
+--- Takes another way to a target whose agent does not answer: its memory. Returns nil if there is none.
+function Exporter:read_memory(entry)
+    local t = entry.t.way ~= "memory" and entry.t.alive() and self.attach(entry.pid, { way = "memory" })
+    if not t then
+        return nil
+    end
+    entry.t.close()
+    entry.t = t
+    return t.stats()
+end
+
+--- Reads one target. One that is lost is left for dead; one that cannot be read has no figures this time.
 function Exporter:read(entry)
     if not entry.t then
         return
@@ -129,6 +140,8 @@ function Exporter:read(entry)
     entry.snapshot = snapshot
     if not snapshot and code == "ESRCH" then
         self:lose(entry)
+    elseif not snapshot then
+        entry.snapshot = self:read_memory(entry)
     end
 end
 

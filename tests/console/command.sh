@@ -82,7 +82,7 @@ lunalloc: stats: which process? a pid, a name, or the path of a core file (lunal
 # ---- which process ----
 
 start
-for command in stats threads extents get attach purge "set" core; do
+for command in stats threads extents get attach purge "set" doctor prof top core; do
     argument=$([ "$command" != set ] || echo x=1)
     case $command in core) ;; *)
         batch "$command" 999999999 $argument </dev/null
@@ -195,6 +195,33 @@ if have_pty "attach on a terminal"; then
     pty_send '.quit\r'
     pty_end
     check "and the prompt ends well" "$status" 0
+fi
+
+# ---- a target that is stopped, and a core file ----
+
+kill -STOP "$pid"
+batch stats "$pid" </dev/null
+check_match "a stopped process is read" "$out/$err/$status" $'\nallocated +2\\.[0-9]+ MiB\n.*//0$'
+batch set "$pid" arena.0.dirty_decay_ms 1 </dev/null
+check "but not changed" "$out/$err/$status" \
+    "/lunalloc: arena.0.dirty_decay_ms: process $pid ($name) is stopped by a signal/1"
+kill -CONT "$pid"
+if command -v gcore >/dev/null && gcore -o "$scratch/core" "$pid" >/dev/null 2>&1 </dev/null; then
+    batch core "$scratch/core.$pid" stats </dev/null
+    check_match "core: stats" "$out/$err/$status" $'\nallocated +2\\.[0-9]+ MiB\n.*//0$'
+    (cd "$scratch" && "$console" core "core.$pid" get version arena.0.dirty_decay_ms) >"$scratch/out" 2>&1 </dev/null
+    check_match "core: get, of a file here" "$(cat "$scratch/out")" $'^version [0-9.]+\narena.0.dirty_decay_ms -1$'
+    batch core "$scratch/core.$pid" threads </dev/null
+    check_match "core: threads" "$out/$status" $'\n *'"$pid +0 .*/0$"
+    batch core "$scratch/core.$pid" <<<'t.way'
+    check "core: the prompt" "$out/$err/$status" "core//0"
+    batch set "$scratch/core.$pid" arena.0.dirty_decay_ms 1 </dev/null
+    check_match "core: set" "$out/$err/$status" "^/lunalloc: [^"$'\n'"]*/1$"
+    batch core "$scratch/core.$pid" purge </dev/null
+    check_match "core: a command that changes" "$err/$status" "^lunalloc: core: no command 'purge' for core files.*/1$"
+    rm "$scratch/core.$pid"
+else
+    skip "core files" "no gcore (gdb) here, or it cannot trace"
 fi
 
 # ---- a target that goes away ----

@@ -6,14 +6,15 @@ local core = require "lunalloc.core"
 local exporter = require "lunalloc.exporter"
 
 -- A target that reads this process. `state` can be changed: lost, silent.
-local function fake(pid, name, state)
-    local t = setmetatable({ pid = pid, name = name, way = "agent" }, { __index = la })
+local function fake(pid, name, state, way)
+    local t = setmetatable({ pid = pid, name = name, way = way }, { __index = la })
+    function t.alive() return not state.lost end
     function t.close() state.closed = (state.closed or 0) + 1 end
     function t.stats()
         state.reads = (state.reads or 0) + 1
         if state.lost then
             return nil, "it has ended", "ESRCH"
-        elseif state.silent then
+        elseif state.silent and way == "agent" or state.unreadable then
             return nil, "it does not answer", "ETIMEDOUT"
         end
         return la.stats()
@@ -42,10 +43,10 @@ local function new(words, all)
             end
             return list
         end,
-        attach = function(word)
+        attach = function(word, options)
             for pid, p in pairs(processes) do
                 if pid == word or p.name == word then
-                    return fake(pid, p.name, p)
+                    return fake(pid, p.name, p, options and options.way or "agent")
                 end
             end
             return nil, "no process " .. word, "ESRCH"
@@ -104,12 +105,23 @@ test("a process that has ended is down for a while, and then nothing", function(
     test.equal(value(text, "lunalloc_up", 7), nil)
 end)
 
-test("one that does not answer is down, and is read again", function()
+test("one whose agent does not answer is read from its memory", function()
     processes = { [7] = { name = "x", silent = true } }
+    local e = new { "7" }
+    for _ = 1, 2 do
+        local _, _, text = get(e, "/metrics")
+        test.equal(value(text, "lunalloc_up", 7), "1")
+    end
+    test.equal(processes[7].reads, 3)
+    test.equal(processes[7].closed, 1)
+end)
+
+test("one that cannot be read is down, and is read again", function()
+    processes = { [7] = { name = "x", unreadable = true } }
     local e = new { "7" }
     local _, _, text = get(e, "/metrics")
     test.equal(value(text, "lunalloc_up", 7), "0")
-    processes[7].silent = nil
+    processes[7].unreadable = nil
     _, _, text = get(e, "/metrics")
     test.equal(value(text, "lunalloc_up", 7), "1")
 end)

@@ -215,6 +215,11 @@ if command -v prometheus >/dev/null; then
     wait "$prometheus" 2>/dev/null
 fi
 
+kill -STOP "$worker"
+if eventually up "$worker" 1; then ok "one that is stopped is read"; else fail "one that is stopped is read"; fi
+equal "with its counters" "$(body /metrics | grep -c "^lunalloc_allocated_bytes{pid=\"$worker\"")" 1
+kill -CONT "$worker"
+
 # ---- clients ----
 
 slow=()
@@ -251,7 +256,7 @@ wait "$server"
 equal "Ctrl-C ends it well" "$?/$(cat "$work/serve.err")" "0/"
 serve --all --listen 0.0.0.0:0
 match "a warning about other machines" "$(cat "$work/serve.err")" "^lunalloc: serve: other machines can read this: .*"
-process "new$$"
+process "new$$" agent:never
 if eventually up "$pid" 1; then ok "--all: a process that appears"; else fail "--all: a process that appears"; fi
 kill "$server"
 wait "$server"

@@ -95,10 +95,17 @@ function command.stop(format, ...)
     error(setmetatable({ status = OWN, message = select("#", ...) > 0 and format:format(...) or format }, Stop))
 end
 
+--- The message of a call that the target's way cannot do: if there is a reason for that way, it says that.
+local function why_not(message)
+    local t = command.attached
+    return t and t.why and ("%s: %s"):format(message:match "^[^:]*", t.why) or message
+end
+
 --- Returns its arguments: the results of a call. If the call has failed (nil, message, code), ends the command.
 function command.try(...)
     local value, message, code = ...
     if value == nil and message ~= nil then
+        message = code == "ENOTSUP" and why_not(message) or message
         error(setmetatable({ status = code == "ESRCH" and LOST or OWN, message = message }, Stop))
     end
     return ...
@@ -260,6 +267,7 @@ function command.target(word, options)
     if not t then
         command.stop("%s", message)
     end
+    command.attached = t
     return t
 end
 

@@ -4,8 +4,8 @@ local command = require "lunalloc.command"
 local units = require "lunalloc.units"
 
 local USAGE <const> = [[
-prof TARGET [start | stop | top | dump FILE] [--seconds TIME] [--by GROUP] [--min-age TIME] [--lg-sample N]
-     [-n N] [--json]
+prof TARGET [start | stop | top | dump FILE] [--seconds TIME] [--by GROUP] [--min-age TIME]
+     [--lg-sample N] [-n N] [--json]
 
 Samples the allocations of a process, and tells which code allocated the blocks that are live. Without a verb it starts
 if profiling is off, waits, prints the top, and leaves the profiler as it was. A TARGET is a pid, or the name of a
