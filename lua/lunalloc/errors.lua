@@ -10,6 +10,8 @@
 
 local lexer = require "lunalloc.lexer"
 local suggest = require "lunalloc.suggest"
+local value = require "lunalloc.show_value"
+local wrap = require "lunalloc.wrap"
 
 local errors = { current = nil }
 
@@ -17,6 +19,7 @@ local MAX_SOURCES <const> = 1000   -- chunks of the prompt whose text is kept
 local MAX_FILE <const> = 1 << 20   -- bytes of a script that is read to show a line
 local FIRST_CALLS <const>, LAST_CALLS <const> = 10, 11
 local INDENT <const> = "    "
+local PREFIX <const> = "lunalloc: " -- which the console writes before a message
 
 local here = debug.getinfo(1, "S").source:match "^(@.*)errors%.lua$" -- "@/usr/share/lua/5.4/lunalloc/"
 
@@ -75,6 +78,15 @@ local function width()
     return console and console.width() or 80
 end
 
+--- The message, broken at words if it is typed at and too wide for the terminal.
+local function broken(message)
+    local console = package.loaded["lunalloc.console"]
+    if not (console and console.editable) or #message + #PREFIX <= width() or message:find "\n" then
+        return message
+    end
+    return (wrap.paragraph(PREFIX .. message, width()):sub(#PREFIX + 1))
+end
+
 --- The part of a long line around the byte `at`, and the position of that byte in it.
 local function window(line, at)
     local room = math.max(20, width() - #INDENT - 1)
@@ -94,6 +106,7 @@ local function marked(line, at)
     local shown, place = window(line, at)
     local before = shown:sub(1, place - 1)
     local blanks = before:gsub("[\x80-\xbf]", ""):gsub("[^\t]", " ")
+    shown = shown:gsub("[^\t%C]", "?") -- what cannot be seen takes a column, too
     return ("%s%s\n%s%s^"):format(INDENT, shown, INDENT, blanks)
 end
 
@@ -195,7 +208,7 @@ function errors.syntax(message)
         return message
     end
     local shown = marked(line, syntax_place(text:gsub("^#[^\n]*", ""), line, number, rest))
-    return ("%s:%d: %s\n%s"):format(chunk_title(name), number, rest, shown)
+    return ("%s\n%s"):format(broken(("%s:%d: %s"):format(chunk_title(name), number, value.printable(rest))), shown)
 end
 
 -- ---- calls ---------------------------------------------------------------------------------------------------------
@@ -349,6 +362,7 @@ function errors.runtime(message)
     if first then
         lines[1] = lines[1] .. suggestion(rest or message, first, variables(first.level - 1))
     end
+    lines[1] = broken(value.printable(lines[1]))
     lines[2] = lines[1] ~= "interrupted!" and shown_line(calls, first, rest or message) or nil
     if #mine > 1 or #mine == 1 and not is_input(first) then
         lines[#lines + 1] = traceback(mine)

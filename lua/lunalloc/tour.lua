@@ -6,6 +6,7 @@
 --- picture, rss) remain for the prompt. On a terminal there is a pause after each step; Ctrl-C skips the rest.
 
 local show = require "lunalloc.show"
+local wrap = require "lunalloc.wrap"
 
 local PAUSE <const> = 1.2 -- seconds after each step, on a terminal
 
@@ -106,7 +107,10 @@ end
 -- Runs the code and prints the values of an expression, as the prompt does.
 local function run(code)
     local chunk = load("return " .. code, "=tour") or assert(load(code, "=tour"))
-    show.print(chunk())
+    local results = table.pack(chunk())
+    if results.n > 0 then
+        print(show.text(table.unpack(results, 1, results.n))) -- never through a pager
+    end
 end
 
 -- Sleeps in short naps: Ctrl-C takes effect between two of them.
@@ -119,7 +123,7 @@ end
 
 local function perform(step)
     if step.say then
-        print(styled("1", "\n-- " .. step.say))
+        print("\n" .. styled("1", wrap.paragraph("-- " .. step.say, show.width())))
     end
     if step.wait then
         wait(step.wait)
@@ -136,7 +140,7 @@ local function walk()
         perform(step)
     end
     if console.tty then
-        print("\n" .. FAREWELL)
+        print("\n" .. wrap.text(FAREWELL, show.width()))
     else
         perform { say = "This is no terminal, so the tour ends here.", code = "w:stop()" }
     end

@@ -32,7 +32,8 @@ pty_expect "shows its line with a caret" $'\n    nothing.field\r\n    ^\r\n'"$pr
 pty_send 'function deep() nothing.field = 1 end function f() deep() end\r'
 pty_expect "a function that fails" "$prompt"
 pty_send 'f()\r'
-pty_expect "shows its own line" $'    function deep() nothing.field = 1 end function f() deep() end\r\n                    ^\r\n'
+pty_expect "shows its own line" $'    function deep() nothing.field = 1 end function f() deep() end\r\n'
+pty_expect "with its caret" $'                    ^\r\n'
 pty_expect "and the calls of the user" $'stack traceback:\r\n\tinput '
 pty_expect "and no others" $'\tinput:1: in main chunk\r\n'"$prompt"
 pty_send 'io.write("abc")\r'
@@ -329,6 +330,109 @@ pty_expect "is continued" " >> "
 pty_send '\x04'
 pty_expect "Ctrl-D in its middle says what is missing" "'end' expected"
 pty_end
+
+# ---- a narrow window ----
+
+COLUMNS=40 pty_start
+pty_expect "a narrow window" "$prompt"
+pty_send 'la.extents{state = "nonsense"}\r'
+pty_expect "messages are broken at words" $'lunalloc: input:1: extents: no state\r\n'
+pty_expect "and a line is cut around its caret" $'^\r\n'"$prompt"
+pty_send 'help "arenas"\r'
+pty_expect "texts of help, too" $'All arenas, as objects; see help\r\n'
+pty_send '.quit\r'
+pty_end
+
+# ---- long results ----
+
+lines='(function() local t = {} for i = 1, 30 do t[i] = "line" .. i end return table.concat(t, "\\n") end)()'
+TERM=xterm LINES=12 COLUMNS=80 PAGER='sed s/^/paged:/' pty_start
+pty_expect "a terminal of twelve lines" "$prompt"
+pty_send 'long = '"$lines"'\r'
+pty_send 'long\r'
+pty_expect "a long text is shown by the pager" $'paged:line1\r\n'
+pty_expect "to its end" $'paged:line30\r\n'
+pty_send '"sho", "rt"\r'
+pty_expect "a short one is not" $'sho\trt\r\n'
+pty_send '.pager off\r'
+pty_send 'long\r'
+pty_expect "nor one with .pager off" $'\nline30\r\n'
+pty_send '.quit\r'
+pty_end
+check "the pager leaves no file" "$(find /tmp -maxdepth 1 -name 'lua_*' -newer "$scratch" 2>/dev/null)" ""
+
+TERM=xterm LINES=12 COLUMNS=80 PAGER=/no/such/pager pty_start
+pty_expect "without a pager" "$prompt"
+pty_send 'long = '"$lines"'\r'
+pty_send 'long\r'
+pty_expect "a page is shown" $'line11\r\n-- more --'
+pty_send ' '
+pty_expect "a key shows the next one" $'line22\r\n-- more --'
+pty_send 'q'
+pty_expect "q ends" "lunalloc>"
+pty_send '"on"\r'
+pty_expect "and the prompt is back" $'on\r\n'
+pty_send '.quit\r'
+pty_end
+
+# ---- .watch ----
+
+TERM=xterm LINES=12 COLUMNS=80 pty_start
+pty_expect "a prompt for .watch" "lunalloc>"
+pty_send 'n = 0 function count() n = n + 1 return "round " .. n end\r'
+pty_send '.watch 50ms count()\r'
+pty_expect "values are shown again and again" "round 1"
+pty_expect "in place" $'\x1b[2A\r\x1b[J'
+pty_expect "" "round 3"
+pty_send 'x'
+pty_expect "a key ends it" "lunalloc>"
+pty_send '.watch 50ms count()\r'
+pty_expect "once more" "round"
+pty_send '\x03'
+pty_expect "Ctrl-C ends it" "lunalloc>"
+pty_send '"quiet", n > 3\r'
+pty_expect "and is no error" $'quiet\ttrue\r\n'
+pty_send '.quit\r'
+pty_end
+
+# ---- another process ----
+
+LUNALLOC_CONF=agent:true "$console" -e 'require("lunalloc.console").sleep(1000)' </dev/null &
+other=$!
+for _ in $(seq 300); do
+    batch -e "os.exit(la.attach($other, {way = 'agent'}) ~= nil)" </dev/null
+    [ "$status" != 0 ] || break
+    sleep 0.1
+done
+pty_start
+pty_expect "a prompt" "$prompt"
+pty_send ".attach $other\r"
+pty_expect ".attach says what it has" "lunalloc:$other (agent)"
+pty_expect "the prompt names the process and its memory" "lunalloc:$other "
+pty_expect "in a short form" "M> "
+pty_send 't.pid\r'
+pty_expect "it is the global t" $'\n'"$other"$'\r\n'
+pty_send '.set arena.0.dirty_decay_ms 4321\r'
+pty_expect "commands act on it" $'true\r\n'
+pty_send 't.get "arena.0.dirty_decay_ms", la.get "arena.0.dirty_decay_ms"\r'
+pty_expect "and not on this process" $'4321\t10000\r\n'
+pty_send '.stats\r'
+pty_expect "all of them" "allocated"
+kill "$other"
+wait "$other" 2>/dev/null
+pty_send '1\r'
+pty_expect "once it is gone, the prompt says so" "lunalloc:$other lost> "
+pty_send '.stats\r'
+pty_expect "and so do commands" "lunalloc: "
+pty_send '.detach\r'
+pty_expect ".detach returns to this process" $'\n'"$prompt"
+pty_send '.attach 999999999\r'
+pty_expect "a process that does not exist" "there is no process 999999999"
+pty_send 't\r'
+pty_expect "changes nothing" $'nil\r\n'"$prompt"
+pty_send '.quit\r'
+pty_end
+check "and it ends well" "$status" 0
 
 # ---- a script on a terminal ----
 

@@ -95,8 +95,8 @@ test("a grid fits the window: readable bytes alone, cut texts, then blocks of co
         rows[i] = { name = ("long name "):rep(3) .. i, bytes = i << 20, index = i, other = 1, addr = i << 36 }
     end
     show.width = function() return 80 end
-    local full = show.text(rows)
-    test.match(full, "^index  name +addr +bytes +other\n +1  long name long name long name 1 +0x1000000000 +1048576 +1.00 MiB +1\n")
+    test.match(show.text(rows), "^index  name +addr +bytes +other\n" ..
+        " +1  long name long name long name 1 +0x1000000000 +1048576 +1.00 MiB +1\n")
     for columns = 20, 90 do
         show.width = function() return columns end
         for line in (show.text(rows) .. "\n"):gmatch "([^\n]*)\n" do

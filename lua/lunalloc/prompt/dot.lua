@@ -103,6 +103,7 @@ local function rows_of(rows, key, holds)
         for name, value in pairs(row) do
             plain[name] = value
         end
+        plain.szind = nil -- it is the index
         if plain[holds] ~= 0 then
             list[#list + 1] = plain
         end
@@ -213,6 +214,7 @@ add("attach", ".attach PID|NAME|CORE", "commands act on that process, which beco
     end
     dot.detach()
     prompt.use(target)
+    print(tostring(target) .. (target.why and ": " .. target.why or ""))
 end, "attach")
 
 --- Leaves the target that is in use.

@@ -41,12 +41,15 @@ end
 --- Runs the pager on the text, by way of a file: whoever leaves a pager early would break a pipe.
 local function run(command, text)
     local path = os.tmpname()
-    local file <close> = io.open(path, "w")
-    local written = file and file:write(text, "\n") and file:flush()
+    local file = io.open(path, "w")
+    local written = file and file:write(text, "\n") and file:close()
     io.stdout:flush()
-    local ran, _, status = written and os.execute(command .. " <'" .. path .. "'")
+    local status = 127
+    if written then
+        status = select(3, os.execute(command .. " <'" .. path .. "' 2>/dev/null"))
+    end
     os.remove(path)
-    return written and (ran or status ~= 127 and status ~= 126)
+    return status ~= 127 and status ~= 126 -- of the shell: no such program
 end
 
 --- Prints a page at a time. Space shows the next page, Enter the next line, q ends.
