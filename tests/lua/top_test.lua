@@ -18,6 +18,10 @@ sample.process = function(pid)
     return process[pid]
 end
 
+local function no_attach()
+    return nil, "no process can be read here", "EPERM"
+end
+
 -- ---- a target ------------------------------------------------------------------------------------------------------
 
 local function arena_row(index, requests)
@@ -113,7 +117,7 @@ end
 local function watched(n, wanted)
     process = {}
     local t = new_target(42)
-    local m = model.new({ t }, { interval = 1 })
+    local m = model.new({ t }, { interval = 1, attach = no_attach })
     for second = 1, n do
         t.second = second
         m:sample(second, wanted)
@@ -204,7 +208,7 @@ test("figures from before the attaching, and changes by others, are the agent's 
         asked[#asked + 1] = options.after or "all"
         return #asked == 1 and first or second
     end
-    local m = model.new({ t }, {})
+    local m = model.new({ t }, { attach = no_attach })
     for second = 1, 2 do
         t.second = second
         m:sample(second)
@@ -226,8 +230,34 @@ test("a stopped process is not asked, by its agent", function()
     t.stats = function() error "asked" end
     m:sample(2)
     test.equal(row.state, "stopped")
+    local ui = keys.new(m)
+    keys.press(ui, m, "p", 2)
+    test.equal(ui.status.text, "stopped by a signal: it answers when it continues")
     row.way = "memory"
     test.equal(pcall(m.sample, m, 3), false)
+end)
+
+test("a process that does not answer is read without its help", function()
+    local m, t, row = watched(1)
+    local reader = new_target(42)
+    row.by_reading = reader
+    t.problem, reader.second = { "server:42 does not answer", "ETIMEDOUT" }, 2
+    m:sample(2)
+    test.equal(row.state, "silent")
+    test.equal(row.now.clock, 2)
+    test.equal(row.now.rate, 1000)
+    t.problem = nil
+    m:sample(31)
+    test.equal(row.state, "silent")
+    m:sample(32)
+    test.equal(row.state, "ok")
+    process[42].state, reader.second = "T", 40
+    m:sample(40)
+    test.equal(row.state, "stopped")
+    test.equal(row.now.clock, 40)
+    process[42], t.problem, reader.problem = nil, { "gone", "ESRCH" }, { "gone", "ESRCH" }
+    m:sample(41)
+    test.equal(row.state, "lost")
 end)
 
 test("a target that does not answer is left alone for a while", function()
@@ -274,7 +304,11 @@ local columns = {
     { key = "much", title = "much", rank = 2 },
     { key = "name", title = "name", rank = 1, left = true, least = 3 },
 }
-local rows = { { n = 1, much = 7, name = "one" }, { n = 2, name = "two-two" }, { n = 3, much = 900000, name = "three" } }
+local rows = {
+    { n = 1, much = 7, name = "one" },
+    { n = 2, name = "two-two" },
+    { n = 3, much = 900000, name = "three" },
+}
 
 local function grid_text(options)
     return table.concat(view.text(grid.lines(columns, rows, options)), "\n")
@@ -289,12 +323,15 @@ test("a list is sorted, and what is not known comes last", function()
 end)
 
 test("a list that is too high is a part, from the offset on", function()
-    test.equal(grid_text { width = 80, height = 3, sort = "n", offset = 1 }, "n   much name\n2      - two-two\n3 900000 three")
-    test.equal(grid_text { width = 80, height = 3, sort = "n", offset = 99 }, "n   much name\n2      - two-two\n3 900000 three")
+    for _, offset in ipairs { 1, 99 } do
+        test.equal(grid_text { width = 80, height = 3, sort = "n", offset = offset },
+            "n   much name\n2      - two-two\n3 900000 three")
+    end
 end)
 
 test("a list that is too wide is cut at its text, then loses columns", function()
-    test.equal(grid_text { width = 14, height = 9, sort = "n" }, "n   much name\n1      7 one\n2      - two-t\n3 900000 three")
+    test.equal(grid_text { width = 14, height = 9, sort = "n" },
+        "n   much name\n1      7 one\n2      - two-t\n3 900000 three")
     test.equal(grid_text { width = 11, height = 9, sort = "n" }, "n name\n1 one\n2 two-two\n3 three")
     test.equal(grid_text { width = 2, height = 9, sort = "n" }, "n\n1\n2\n3")
 end)
@@ -411,7 +448,7 @@ test("several targets are rows; the chosen one has the time line", function()
     process = {}
     local a, b = new_target(42), new_target(43)
     process[43].rss = 128 * MIB
-    local m = model.new({ a, b }, {})
+    local m = model.new({ a, b }, { attach = no_attach })
     m:sample(1)
     b.problem = { "gone", "ESRCH" }
     m:sample(2)
@@ -436,7 +473,7 @@ test("a target that never answered says why", function()
     process = {}
     local t = new_target(42)
     t.problem = { "it does not speak", "EPROTO" }
-    local m = model.new({ t }, {})
+    local m = model.new({ t }, { attach = no_attach })
     m:sample(1)
     local lines = picture(m, keys.new(m), 80, 24)
     test.equal(lines[1]:find("SILENT", 1, true) ~= nil, true)
@@ -533,7 +570,8 @@ end)
 test("a line for each target, with a head when asked", function()
     local m = watched(2)
     test.equal(plain.line(m, 80, false), " 42 server  64.0M     40.0M  56.0M  3.00M      0    16.0M 25.0%         1k")
-    test.match(plain.line(m, 200, true), "^pid name +rss allocated active +dirty +muzzy retained +frag requests/s way +state\n")
+    test.match(plain.line(m, 200, true),
+        "^pid name +rss allocated active +dirty +muzzy retained +frag requests/s way +state\n")
 end)
 
 test("everything once", function()

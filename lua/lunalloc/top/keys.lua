@@ -123,14 +123,17 @@ local function freeze(ui, model)
     model:freeze(ui.frozen)
 end
 
---- An action on the target; none if it is lost.
+--- An action on the target, if it can answer.
 local function on_target(action)
     return function(ui, model, clock)
         local row = target(ui, model)
         if not row or row.state == "lost" then
-            return say(ui, "this process has ended", true)
+            say(ui, "this process has ended", true)
+        elseif row.state ~= "ok" then
+            say(ui, row.message, true)
+        else
+            action(ui, row, clock)
         end
-        action(ui, row, clock)
     end
 end
 

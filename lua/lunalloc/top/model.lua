@@ -6,9 +6,10 @@
 ---     m.rows[i]                one target: pid, name, way, state, message, now (the reading that is shown), line (the
 ---                              figures over time), marks (of changed settings)
 ---
---- The state of a row is "ok", "stopped" (by a signal: it cannot answer), "silent" (it did not answer: `message`) or
---- "lost" (it has ended). lunalloc/top/view.lua draws a model.
+--- The state of a row is "ok", "stopped" (by a signal), "silent" (it did not answer: `message`) or "lost" (it has
+--- ended). A process that is stopped or silent is read without its help. lunalloc/top/view.lua draws a model.
 
+local la = require "lunalloc"
 local sample = require "lunalloc.top.sample"
 
 local Model = {}
@@ -21,7 +22,8 @@ Row.__index = Row
 local SERIES <const> = { "rss", "allocated", "active", "dirty", "muzzy", "retained" }
 
 local SECONDS <const> = 600 -- of figures that are kept
-local PATIENCE <const> = 5  -- s until a target that did not answer is asked again
+local PATIENCE <const> = 5  -- s until a target that did not answer is asked again,
+local LONG_PATIENCE <const> = 30 -- if it can be read meanwhile
 local STACKS_AGE <const> = 5 -- s after which the stacks are read again: all samples are
 local CLASSES_AGE <const> = 10 -- s after which the description of the classes is read again: slab sizes can change
 
@@ -106,11 +108,11 @@ local function process_of(t)
     return t.way ~= "core" and sample.process(t.pid) or nil
 end
 
-local function new_row(t)
+local function new_row(t, attach)
     local process = process_of(t)
     return setmetatable({
-        t = t, pid = t.pid, name = t.name or process and process.name or "?", way = t.way or "self", state = "ok",
-        line = new_line(), marks = {}, changed = {},
+        t = t, attach = attach, pid = t.pid, name = t.name or process and process.name or "?", way = t.way or "self",
+        state = "ok", line = new_line(), marks = {}, changed = {},
     }, Row)
 end
 
@@ -179,7 +181,6 @@ function Row:took(reading, clock, process)
     self.now = self.frozen and self.now or reading
     append(self.line, clock, reading)
     trim(self.line, clock - SECONDS)
-    self:set_state "ok"
 end
 
 --- A stopped process can be read only without its help.
@@ -201,24 +202,58 @@ function Row:keep_stacks(reading)
     end
 end
 
-function Row:sample(clock, wanted)
-    if self.state == "lost" or self.state == "silent" and clock < self.asked + PATIENCE then
-        return
+--- The same process, read without its help: its agent can hang where its threads do. nil if there is no such way.
+function Row:reader()
+    if self.way == "agent" and self.by_reading == nil then
+        self.by_reading = self.attach(self.pid, { way = "memory" }) or false
     end
-    local process = process_of(self.t)
-    if cannot_answer(self, process) then
-        return self:set_state("stopped", "stopped by a signal: it answers when it continues")
+    return self.by_reading or nil
+end
+
+--- Reads `t`, the target or its reader. nil, message, code.
+function Row:read(t, clock, wanted, process)
+    local reading, message, code = sample.read(t, self:due(wanted, clock), self:descriptions(clock))
+    if not reading then
+        return nil, message, code
+    end
+    self:keep_stacks(reading)
+    if t == self.t then
+        self:read_history(clock, reading.time)
+    end
+    self:took(reading, clock, process)
+    return true
+end
+
+--- The target itself is asked, unless it did not answer just now.
+function Row:ask(clock, wanted, process)
+    local patience = self.by_reading and LONG_PATIENCE or PATIENCE
+    if self.state == "silent" and clock < self.asked + patience then
+        return false
     end
     self.asked = clock
-    local reading, message, code = sample.read(self.t, self:due(wanted, clock), self:descriptions(clock))
-    if reading then
-        self:keep_stacks(reading)
-        self:read_history(clock, reading.time)
-        self:took(reading, clock, process)
+    local done, message, code = self:read(self.t, clock, wanted, process)
+    if done then
+        self:set_state "ok"
     elseif code == "ESRCH" or not process and self.way ~= "core" then
         self:set_state("lost", message)
     else
         self:set_state("silent", message)
+    end
+    return done
+end
+
+function Row:sample(clock, wanted)
+    local process = self.state ~= "lost" and process_of(self.t)
+    if self.state == "lost" then
+        return
+    elseif cannot_answer(self, process) then
+        self:set_state("stopped", "stopped by a signal: it answers when it continues")
+    elseif self:ask(clock, wanted, process) or self.state == "lost" then
+        return
+    end
+    local reader = self:reader()
+    if reader and not self:read(reader, clock, wanted, process) and not process then
+        self:set_state("lost", self.message)
     end
 end
 
@@ -226,11 +261,11 @@ end
 
 local model = { SERIES = SERIES, SECONDS = SECONDS }
 
---- options.interval: s between samples, for the title.
+--- options.interval: s between samples, for the title; options.attach: instead of la.attach.
 function model.new(targets, options)
     local rows = {}
     for i, t in ipairs(targets) do
-        rows[i] = new_row(t)
+        rows[i] = new_row(t, options.attach or la.attach)
     end
     return setmetatable({ rows = rows, interval = options.interval }, Model)
 end
