@@ -168,6 +168,13 @@ help.functions = {
 
 -- Words that are not functions.
 help.topics = {
+    ["reports"] = [=[
+Reports of all statistics: malloc_stats_print (C), la.report, and without anybody at the process:
+  LUNALLOC_CONF=stats_print:true               one on standard error at exit
+  LUNALLOC_CONF=stats_interval:1G              one on standard error for each GiB that is allocated
+  LUNALLOC_CONF=dump_signal:SIGUSR2            kill -USR2 PID writes one to ./lunalloc.PID.NAME.s0.txt
+  LUNALLOC_CONF=...,report_prefix:/var/tmp/r   signal and interval write to files /var/tmp/r.PID.NAME.s0.txt, .i0.txt
+The letters of stats_interval_opts hold for these files: J is JSON, O OpenMetrics. See lunalloc(1).]=],
     ["arena objects"] = [=[
 la.arena(i), la.arenas() and la.arena.create{} return objects:
   a.index            a:extents{...}     a:stats()

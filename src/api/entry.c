@@ -6,6 +6,7 @@
 #include "base/options.h"
 #include "control/agent.h"
 #include "control/background.h"
+#include "control/reporter.h"
 #include "lunalloc.h"
 #include "observe/prof.h"
 #include "observe/prof_stack.h"
@@ -44,6 +45,9 @@ static AT_LOAD void
 begin_services(void) {
     if (options.prof || options.prof_leak) {
         prof_begin();
+    }
+    if (options.dump_signal[0] != '\0' || options.report_prefix[0] != '\0') {
+        reporter_begin();
     }
     if (options.agent != agent_if_asked) {
         agent_begin();

@@ -9,6 +9,7 @@
 #include "arena/arenas.h"
 #include "control/agent.h"
 #include "control/background.h"
+#include "control/reporter.h"
 #include "extent/metadata.h"
 #include "extent/pagemap.h"
 #include "observe/history.h"
@@ -27,6 +28,7 @@ static lock_t *boot_lock;
 static void
 prefork(void) {
     lock_prefork(boot_lock);
+    reporter_prefork();
     prof_dump_prefork();
     background_prefork();
     thread_prefork();
@@ -56,6 +58,7 @@ postfork(bool child) {
     background_postfork(child);
     agent_postfork(child);
     prof_dump_postfork(child);
+    reporter_postfork(child);
     lock_postfork(boot_lock, child);
 }
 

@@ -3,6 +3,7 @@
 
 #include "base/options.h"
 #include "control/report.h"
+#include "control/reporter.h"
 #include "os/system.h"
 
 #include <string.h>
@@ -39,7 +40,11 @@ print_report(lunalloc_write_t *write, void *opaque, const char *opts) {
 
 void
 print_at_interval(void) {
-    print_report(NULL, NULL, options.stats_interval_opts);
+    if (options.report_prefix[0] != '\0') {
+        reporter_ask_at_interval();
+    } else {
+        print_report(NULL, NULL, options.stats_interval_opts);
+    }
 }
 
 static NOINLINE void

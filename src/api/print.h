@@ -11,7 +11,7 @@
 void message_write(const char *text, size_t len);
 /* Writes a report, as malloc_stats_print; `write` may be NULL. The allocator has booted. */
 void print_report(lunalloc_write_t *write, void *opaque, const char *opts);
-/* Writes the report of opt.stats_interval. */
+/* Writes the report of opt.stats_interval, or has it written to a file (control/reporter.h). */
 void print_at_interval(void);
 
 #endif

@@ -25,6 +25,7 @@
 typedef enum {
     RANK_NONE,
     RANK_BOOT,
+    RANK_REPORT,
     RANK_DUMP,
     RANK_BACKGROUND,
     RANK_ROUND,

@@ -1,14 +1,19 @@
 /* agent_alone.c -- counts threads that are not the allocator's own. */
 #include "control/agent_alone.h"
 
+#include "control/agent.h"
 #include "control/background.h"
+#include "control/reporter.h"
 #include "os/process.h"
 #include "os/thread.h"
 #include "thread/thread.h"
 
+/* The allocator's own threads, and one more. */
+#define OWN_MAX (BACKGROUND_MAX + 3)
+
 static bool
 is_own(uint32_t id, uint32_t self) {
-    return id == self || background_has(id);
+    return id == self || background_has(id) || reporter_has(id) || agent_has(id);
 }
 
 typedef struct {
@@ -34,8 +39,8 @@ known_thread_left(uint32_t self) {
 /* Without an answer of the system's, no thread is left. */
 static bool
 any_thread_left(uint32_t self) {
-    uint32_t ids[BACKGROUND_MAX + 2];
-    size_t n = process_threads(ids, BACKGROUND_MAX + 2);
+    uint32_t ids[OWN_MAX];
+    size_t n = process_threads(ids, OWN_MAX);
     for (size_t i = 0; i < n; i++) {
         if (!is_own(ids[i], self)) {
             return true;

@@ -10,7 +10,7 @@
 
 #include "base/config.h"
 
-/* For the agent's thread. */
+/* For the threads of agent and reporter, of which neither counts. */
 bool agent_is_alone(void);
 
 #endif

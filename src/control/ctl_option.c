@@ -4,6 +4,7 @@
 #include "base/bits.h"
 #include "base/options.h"
 #include "os/pages.h"
+#include "os/signal.h"
 #include "thread/modes.h"
 #include "thread/refresh.h"
 
@@ -165,6 +166,29 @@ write_opt_thp(ctl_call_t *call) {
     }
     pages_huge_size(); /* determines it now: no arena asks the system while it is being created */
     atomic_set(&options.thp, mode);
+    return 0;
+}
+
+/* ---- a signal, which is stored as it is spelt ---- */
+
+_Static_assert(sizeof options.dump_signal >= SIGNAL_TEXT_MAX, "any spelling fits");
+
+int
+read_opt_dump_signal(ctl_call_t *call) {
+    call->value.v.s = options.dump_signal[0] == '\0' ? "off" : options.dump_signal;
+    return 0;
+}
+
+int
+store_dump_signal(ctl_call_t *call) {
+    const char *text = call->value.v.s;
+    bool off = strcmp(text, "off") == 0;
+    if (!off && (strlen(text) >= sizeof options.dump_signal || signal_number(text) == 0)) {
+        fmt_str(call->why,
+                "allowed: off, SIGUSR1, SIGUSR2, SIGHUP, SIGQUIT, SIGURG, SIGWINCH, SIGRTMIN+n, or a number");
+        return EINVAL;
+    }
+    strcpy(options.dump_signal, off ? "" : text);
     return 0;
 }
 

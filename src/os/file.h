@@ -18,6 +18,8 @@ typedef enum {
     /* For a name that the allocator makes. The file is written under a temporary name, NAME.<process>.tmp, and then
      * renamed, so a whole file appears or none; and no file that somebody has prepared under the name is followed. */
     file_aside,
+    /* The same, but only a regular file of that name is replaced: EEXIST if it is anything else, a link too. */
+    file_aside_new,
     /* For a name that the user gives. What has the name stays what it is (a device, a FIFO, a link, the file of a
      * descriptor) and keeps its mode and owner: its content is replaced in place. If nothing has the name, the file is
      * written aside. */
@@ -31,6 +33,7 @@ typedef struct {
     const char *name; /* must stay valid until file_end */
     bool compressed;
     bool in_place;
+    bool careful;     /* aside; what has the name must be a regular file */
     bool made;        /* in place: the name is a link whose target did not exist */
     bool began;       /* something has been written; in place: the old content is gone */
     uint64_t signals; /* signals that the thread had blocked before */
@@ -46,6 +49,8 @@ int file_begin(file_t *file, const char *name, file_way_t way);
 void file_compress(file_t *file);
 /* Errors are kept for file_end. */
 void file_write(file_t *file, const void *data, size_t len);
+/* Nothing more is to be written, and the file is not to appear: file_end returns `error`, unless there is one. */
+void file_abandon(file_t *file, int error);
 /* Closes the file. 0, or the first error; then a new file does not exist, and an existing one is as it was, or empty if
  * writing in place had begun. */
 int file_end(file_t *file);

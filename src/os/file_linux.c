@@ -11,6 +11,7 @@
 #include <fcntl.h>
 #include <signal.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #define MODE 0644
 
@@ -63,6 +64,13 @@ is_link(const char *name) {
     return CALL(SYS_readlinkat, AT_FDCWD, name, &target, 1) > 0;
 }
 
+/* Has something the name that is no regular file? */
+static bool
+is_taken(const char *name) {
+    struct stat st;
+    return CALL(SYS_newfstatat, AT_FDCWD, name, &st, AT_SYMLINK_NOFOLLOW) == 0 && !S_ISREG(st.st_mode);
+}
+
 /* Replaces a temporary file that an earlier process of the same number has left. */
 static int
 open_aside(file_t *file) {
@@ -102,8 +110,12 @@ file_begin(file_t *file, const char *name, file_way_t way) {
     file->len = 0;
     file->error = 0;
     file->compressed = file->in_place = file->made = file->began = false;
+    file->careful = way == file_aside_new;
     if (strlen(name) >= FILE_NAME_MAX) {
         return ENAMETOOLONG;
+    }
+    if (file->careful && is_taken(name)) {
+        return EEXIST;
     }
     file->fd = way == file_in_place ? open_named(file) : open_aside(file);
     if (file->fd < 0) {
@@ -215,16 +227,24 @@ end_in_place(file_t *file) {
     close_file(file);
 }
 
-/* The rename makes the file appear, whole. */
+/* The rename makes the file appear, whole. It follows no link that has taken the name meanwhile. */
 static void
 end_aside(file_t *file) {
     close_file(file);
+    if (file->error == 0 && file->careful && is_taken(file->name)) {
+        file->error = EEXIST;
+    }
     if (file->error == 0) {
         file->error = (int)-CALL(SYS_renameat, AT_FDCWD, file->aside, AT_FDCWD, file->name);
     }
     if (file->error != 0) {
         remove_file(file->aside);
     }
+}
+
+void
+file_abandon(file_t *file, int error) {
+    file->error = file->error != 0 ? file->error : error;
 }
 
 int

@@ -7,6 +7,7 @@
 #include "thread/tcache.h"
 
 void (*_Atomic threads_requested)(void);
+void (*_Atomic threads_refreshed)(void);
 static _Atomic uint32_t flushes; /* Synchronization: any thread adds; how often a flush was requested. */
 
 void
@@ -25,6 +26,14 @@ call_threads_requested(void) {
     void (*serve)(void) = atomic_get_acquire(&threads_requested);
     if (serve != NULL) {
         serve();
+    }
+}
+
+static void
+call_threads_refreshed(void) {
+    void (*tell)(void) = atomic_get_acquire(&threads_refreshed);
+    if (tell != NULL) {
+        tell();
     }
 }
 
@@ -48,6 +57,7 @@ thread_refresh(thread_t *thread) {
     if (old.part.requests != now.part.requests) {
         call_threads_requested();
     }
+    call_threads_refreshed();
 }
 
 /* A caller without a state, as before boot, has nothing to refresh. */

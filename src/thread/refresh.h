@@ -30,6 +30,9 @@ void thread_flush(thread_t *thread);
  * a lock held; by each thread once, so mostly for a request that was already served. NULL: nobody serves requests. */
 extern void (*_Atomic threads_requested)(void);
 
+/* Called after a thread has refreshed, at the start of a slow path, without a lock held. NULL: nobody is told. */
+extern void (*_Atomic threads_refreshed)(void);
+
 /* Requests that all threads refresh; the calling one does at once. May be called before boot. */
 void threads_request_refresh(void);
 /* Requests that they flush, too. */

@@ -137,6 +137,53 @@ test_rest_of_another_process_is_replaced(void **state) {
     assert_no_rest("new");
 }
 
+/* Of other names only those of regular files are replaced. */
+static void
+test_a_careful_writer_replaces_regular_files_only(void **state) {
+    (void)state;
+    struct stat st;
+    make_file("old", 0600, "old");
+    assert_int_equal(write_bytes("old", file_aside_new, 3), 0);
+    assert_file("old", "012");
+    make_file("target", 0600, "precious");
+    assert_int_equal(symlink("target", "new"), 0);
+    assert_int_equal(write_bytes("new", file_aside_new, 3), EEXIST);
+    assert_file("target", "precious");
+    assert_int_equal(unlink("new"), 0);
+    assert_int_equal(mkfifo("fifo", 0600), 0);
+    assert_int_equal(write_bytes("fifo", file_aside_new, 3), EEXIST);
+    assert_int_equal(lstat("fifo", &st), 0);
+    assert_true(S_ISFIFO(st.st_mode));
+    assert_no_rest("fifo");
+}
+
+/* What takes the name while the file is written stays, too. */
+static void
+test_a_careful_writer_looks_again_at_the_end(void **state) {
+    (void)state;
+    make_file("target", 0600, "precious");
+    assert_int_equal(file_begin(&file, "new", file_aside_new), 0);
+    file_write(&file, "012", 3);
+    assert_int_equal(symlink("target", "new"), 0);
+    assert_int_equal(file_end(&file), EEXIST);
+    assert_file("target", "precious");
+    struct stat st;
+    assert_int_equal(lstat("new", &st), 0);
+    assert_true(S_ISLNK(st.st_mode));
+    assert_no_rest("new");
+}
+
+static void
+test_an_abandoned_file_does_not_appear(void **state) {
+    (void)state;
+    assert_int_equal(file_begin(&file, "new", file_aside_new), 0);
+    file_write(&file, "012", 3);
+    file_abandon(&file, ENOMEM);
+    assert_int_equal(file_end(&file), ENOMEM);
+    assert_int_not_equal(access("new", F_OK), 0);
+    assert_no_rest("new");
+}
+
 /* A name of our own may have been foreseen by somebody. */
 static void
 test_aside_replaces_what_has_the_name(void **state) {
@@ -460,6 +507,9 @@ main(void) {
         cmocka_unit_test_teardown(test_new_file, clean),
         cmocka_unit_test_teardown(test_rest_of_another_process_is_replaced, clean),
         cmocka_unit_test_teardown(test_aside_replaces_what_has_the_name, clean),
+        cmocka_unit_test_teardown(test_a_careful_writer_replaces_regular_files_only, clean),
+        cmocka_unit_test_teardown(test_a_careful_writer_looks_again_at_the_end, clean),
+        cmocka_unit_test_teardown(test_an_abandoned_file_does_not_appear, clean),
         cmocka_unit_test_teardown(test_in_place_keeps_file_mode_and_descriptor, clean),
         cmocka_unit_test_teardown(test_in_place_follows_links, clean),
         cmocka_unit_test_teardown(test_in_place_of_a_descriptor, clean),
