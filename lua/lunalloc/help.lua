@@ -169,7 +169,7 @@ help.functions = {
 -- Words that are not functions.
 help.topics = {
     ["reports"] = [=[
-Reports of all statistics: malloc_stats_print (C), la.report, and without anybody at the process:
+Reports of all statistics: malloc_stats_print (C), lunalloc stats PID, and without anybody at the process:
   LUNALLOC_CONF=stats_print:true               one on standard error at exit
   LUNALLOC_CONF=stats_interval:1G              one on standard error for each GiB that is allocated
   LUNALLOC_CONF=dump_signal:SIGUSR2            kill -USR2 PID writes one to ./lunalloc.PID.NAME.s0.txt
