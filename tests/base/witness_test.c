@@ -97,10 +97,10 @@ test_witness_message_names_the_ranks(void **state) {
     need_witness();
     assert_aborts(acquire_three, &(two_ranks_t){RANK_RETAINED, RANK_BIN},
                   "lunalloc: lock order: bin taken while arenas retained held; "
-                  "allowed then: descriptors pagemap prof metadata regions\n");
+                  "allowed then: descriptors pagemap prof history metadata regions\n");
     assert_aborts(acquire_sibling_second, &(two_ranks_t){RANK_RETAINED, RANK_BIN},
                   "lunalloc: lock order: bin taken while retained held; "
-                  "allowed then: retained descriptors pagemap prof metadata regions\n");
+                  "allowed then: retained descriptors pagemap prof history metadata regions\n");
 }
 
 static void
