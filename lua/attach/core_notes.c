@@ -189,8 +189,8 @@ find_base(const core_notes_t *notes, const char *path, uint64_t *base) {
     return false;
 }
 
-/* Is the open file the one that was mapped? False, with the reason in notes->why. notes->fd is -1 meanwhile, so that the
- * first page is read from the core alone. */
+/* Is the open file the one that was mapped? False, with the reason in notes->why. notes->fd is -1 meanwhile, so that
+ * the first page is read from the core alone. */
 static bool
 is_same_file(core_notes_t *notes, memory_t *memory, int fd, const char *path) {
     char then[BUILD_ID_MAX], now[BUILD_ID_MAX];

@@ -1,6 +1,6 @@
 /*
- * core_notes.h -- the notes of a core file: the process, its threads, and the files that it had mapped; and the contents
- * of those files, where the core does not have them. For core_file.c.
+ * core_notes.h -- the notes of a core file: the process, its threads, and the files that it had mapped; and the
+ * contents of those files, where the core does not have them. For core_file.c.
  */
 #ifndef LUNALLOC_LUA_ATTACH_CORE_NOTES_H
 #define LUNALLOC_LUA_ATTACH_CORE_NOTES_H
@@ -22,8 +22,8 @@ typedef struct {
 int core_notes_parse(core_notes_t *notes, const char *bytes, size_t n);
 void core_notes_free(core_notes_t *notes);
 
-/* Reads from the file that was mapped at an address: *n bytes, at least one, at most `size`. EFAULT if none was, or if it
- * is not the same file any more. */
+/* Reads from the file that was mapped at an address: *n bytes, at least one, at most `size`. EFAULT if none was, or if
+ * it is not the same file any more. */
 int core_notes_read_file(core_notes_t *notes, memory_t *memory, uint64_t addr, void *to, size_t size, size_t *n);
 
 #endif

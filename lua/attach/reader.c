@@ -115,7 +115,6 @@ reader_open(reader_t *reader, memory_t *memory, int pid, const target_t *target,
     }
     error = error == 0 ? read_classes(reader) : error;
     error = error == 0 ? allocate(reader) : error;
-    error = error == 0 ? reader_rows(reader) : error;
     error = error == 0 ? reader_refresh(reader) : error;
     if (error != 0) {
         reader_close(reader);

@@ -123,6 +123,7 @@ typedef struct {
     unsigned nplaces, nindices; /* indices of the pattern; those that the name gives */
 } reader_name_t;
 
+/* Copies the rows; once, before the other functions here. */
 int reader_rows(reader_t *reader);
 /* The row of a name. ENOENT or EINVAL, with the message that the library has for a reading. `patterns`: open indices
  * are allowed. */

@@ -397,6 +397,9 @@ target_memory_consistent(const target_handle_t *target) {
 static int
 open_reader(memory_target_t *self, memory_t *memory, int pid, const target_t *structure, target_handle_t **out) {
     int error = reader_open(&self->reader, memory, pid, structure, self->base.message);
+    if (error == 0 && (error = reader_rows(&self->reader)) != 0) {
+        reader_close(&self->reader);
+    }
     if (error != 0) {
         memory_fail(memory, error, "%s", self->base.message);
         free(self);

@@ -251,7 +251,9 @@ read_all(reader_t *reader, uint64_t seed) {
             steps[i](reader);
         }
     }
-    get_all(reader, seed);
+    if (reader->rows != NULL || reader_rows(reader) == 0) {
+        get_all(reader, seed);
+    }
 }
 
 /* ---- tests ---- */

@@ -70,7 +70,8 @@ refused() {
 
 # attach PATH -- code that attaches to a core file, and fails with the message alone.
 attach() {
-    echo "local t, message = require('lunalloc').attach('$1') if not t then io.stderr:write(message, '\n') os.exit(1) end"
+    echo "local t, message = require('lunalloc').attach('$1')
+        if not t then io.stderr:write(message, '\n') os.exit(1) end"
 }
 
 # ---- a process that has stopped ----
@@ -129,7 +130,8 @@ if [[ $(cat /proc/sys/kernel/core_pattern) == core* ]]; then
     rm "$work/moved/liblunalloc.so"
     refused "a core whose library is gone" "lacks parts of .*liblunalloc.so, which cannot be read" "$(attach "$core")"
     cp "$subject" "$work/moved/liblunalloc.so"
-    refused "a core whose library is another file now" "liblunalloc.so, and that is another file now" "$(attach "$core")"
+    refused "a core whose library is another file now" "liblunalloc.so, and that is another file now" \
+        "$(attach "$core")"
 
     # Bit 4 of the filter: the first pages of ELF files.
     rm -f "$work/cores"/*
