@@ -101,11 +101,12 @@ allocate(reader_t *reader) {
 }
 
 int
-reader_open(reader_t *reader, memory_t *memory, int pid, const target_t *target, char *message) {
+reader_open(reader_t *reader, memory_t *memory, int pid, uint64_t addr, const target_t *target, char *message) {
     memset(reader, 0, sizeof *reader);
     reader->message = message;
     reader->memory = memory;
     reader->pid = pid;
+    reader->structure = addr;
     reader->walk.arena = LUNALLOC_NONE;
     memcpy(reader->version, target->library, sizeof reader->version - 1);
     picture_init(&reader->picture, memory);
@@ -114,7 +115,10 @@ reader_open(reader_t *reader, memory_t *memory, int pid, const target_t *target,
         error = reader_fail(reader, EAGAIN, "its allocator has not started: it has allocated nothing");
     }
     error = error == 0 ? read_classes(reader) : error;
+    uint8_t torture = 0;
     error = error == 0 ? allocate(reader) : error;
+    error = error == 0 ? reader_variable(reader, config_torture, &torture) : error;
+    reader->torture = torture != 0;
     error = error == 0 ? reader_refresh(reader) : error;
     if (error != 0) {
         reader_close(reader);
@@ -343,7 +347,7 @@ uint32_t
 reader_slots(const reader_t *reader, uint32_t szind) {
     uint32_t n = 1;
     size_t bytes = atomic_get(&reader->options.tcache_bytes);
-    while (2 * n <= atomic_get(&reader->options.tcache_nslots) && n < 1U << 12 &&
+    while (!reader->torture && 2 * n <= atomic_get(&reader->options.tcache_nslots) && n < 1U << 12 &&
            (2 * n <= 4 || 2 * n * reader->classes.size[szind] <= bytes)) {
         n *= 2;
     }

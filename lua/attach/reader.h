@@ -12,7 +12,7 @@
  *   reader_extents.c  extents, and what an address belongs to
  *   reader_stats.c    counters
  *   reader_names.c    names of controls: rows, suggestions
- *   reader_get.c      values of controls
+ *   reader_get.c      values of controls (reader_value.h)
  *   target_memory.c   the operations of lua/target.h, made of these
  *
  * Functions return 0, or an errno value with one line in reader->message. Not thread-safe.
@@ -51,7 +51,8 @@ typedef struct {
 typedef struct {
     char *message; /* 512 bytes */
     memory_t *memory;
-    int pid; /* as seen from here; 0: a core file, which does not change */
+    uint64_t structure; /* the address of lunalloc_target */
+    int pid;            /* as seen from here; 0: a core file, which does not change */
     foreign_t foreign;
     picture_t picture;
     sc_t classes;               /* as of the beginning; sizes of slabs as of the latest reader_refresh() */
@@ -66,13 +67,14 @@ typedef struct {
     lunalloc_row_t *public_rows;
     size_t nrows, nsupported;
     reader_walk_t walk;
+    bool torture; /* the target's build has tiny limits */
     char version[32];
     char text[OPTION_TEXT_MAX]; /* of the latest value that is text */
 } reader_t;
 
-/* Begins reading the library whose structure was found. The memory stays the caller's. After a failure, there is
+/* Begins reading the library whose structure was found at `addr`, with a copy of it. The memory stays the caller's. After a failure, there is
  * nothing to close. */
-int reader_open(reader_t *reader, memory_t *memory, int pid, const target_t *target, char *message);
+int reader_open(reader_t *reader, memory_t *memory, int pid, uint64_t addr, const target_t *target, char *message);
 void reader_close(reader_t *reader);
 
 /* Sets the message and returns the error. */
@@ -113,6 +115,8 @@ uint64_t reader_clock(const reader_t *reader);
 
 /* Makes reader->walk the extents of an arena. An arena that was never made has none. */
 int reader_walk(reader_t *reader, uint32_t arena);
+/* The address of the descriptor that the page map has for an address; 0: none. */
+uint64_t reader_descriptor(reader_t *reader, uint64_t addr);
 int reader_find(reader_t *reader, uint64_t addr, lunalloc_location_t *out);
 
 /* ---- names and values ---- */

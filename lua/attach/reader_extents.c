@@ -46,9 +46,8 @@ entry_of(reader_t *reader, uint64_t addr) {
     return extents + (addr >> LG_GRANULE & ((1U << LG_LEAF) - 1)) * sizeof(uint64_t);
 }
 
-/* The address of the descriptor that is registered for an address; 0: none. */
-static uint64_t
-descriptor_of(reader_t *reader, uint64_t addr) {
+uint64_t
+reader_descriptor(reader_t *reader, uint64_t addr) {
     uint64_t entry = entry_of(reader, addr), descriptor = 0;
     return entry != 0 && picture_read(&reader->picture, entry, &descriptor, sizeof descriptor) ? descriptor : 0;
 }
@@ -120,7 +119,7 @@ walk_region(reader_t *reader, const region_t *region) {
     bool sound = true;
     extent_t e;
     while (at < end) {
-        uint64_t descriptor = descriptor_of(reader, at);
+        uint64_t descriptor = reader_descriptor(reader, at);
         bool found = descriptor != 0 && reader_struct(reader, layout_extent, descriptor, &e) && e.addr == at &&
                      is_extent_sound(reader, &e) && e.size <= end - at;
         if (found) {

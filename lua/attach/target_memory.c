@@ -395,8 +395,9 @@ target_memory_consistent(const target_handle_t *target) {
 
 /* `self` has the process or the core. */
 static int
-open_reader(memory_target_t *self, memory_t *memory, int pid, const target_t *structure, target_handle_t **out) {
-    int error = reader_open(&self->reader, memory, pid, structure, self->base.message);
+open_reader(memory_target_t *self, memory_t *memory, int pid, uint64_t addr, const target_t *copy,
+            target_handle_t **out) {
+    int error = reader_open(&self->reader, memory, pid, addr, copy, self->base.message);
     if (error == 0 && (error = reader_rows(&self->reader)) != 0) {
         reader_close(&self->reader);
     }
@@ -426,7 +427,7 @@ target_memory_attach(process_t *process, uint64_t addr, target_handle_t **out) {
     }
     self->base.ops = &memory_ops;
     self->process = process;
-    return open_reader(self, memory, info.pid, &structure, out);
+    return open_reader(self, memory, info.pid, addr, &structure, out);
 }
 
 int
@@ -444,5 +445,5 @@ target_memory_attach_core(core_file_t *core, target_handle_t **out) {
     }
     self->base.ops = &core_ops;
     self->core = core;
-    return open_reader(self, memory, 0, &structure, out);
+    return open_reader(self, memory, 0, addr, &structure, out);
 }

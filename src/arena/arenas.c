@@ -11,7 +11,8 @@ __attribute__((common)) _Atomic(arena_t *) arenas_table[ARENAS_MAX];
 _Atomic uint32_t arenas_end;
 _Atomic bool arenas_uncached_made;
 
-static lock_t table_lock = LOCK_INITIALIZER(RANK_ARENAS);
+/* Not static: another process finds it (control/layout.def). */
+lock_t lock_of_arenas = LOCK_INITIALIZER(RANK_ARENAS);
 /* Not static: another process finds it (control/layout.def). */
 _Atomic uint32_t arenas_ndestroyed_count; /* Synchronization: written under the lock, read at any time. */
 
@@ -19,12 +20,12 @@ _Atomic uint32_t arenas_ndestroyed_count; /* Synchronization: written under the 
 
 void
 arenas_lock(void) NO_THREAD_SAFETY {
-    lock_acquire(&table_lock);
+    lock_acquire(&lock_of_arenas);
 }
 
 void
 arenas_unlock(void) NO_THREAD_SAFETY {
-    lock_release(&table_lock);
+    lock_release(&lock_of_arenas);
 }
 
 /* The index of a destroyed arena keeps its arena_t, which gets the defaults again. The count rises last, so that a walk
@@ -180,13 +181,13 @@ arenas_release_unused(void) {
 
 lock_t *
 arenas_mutex(void) {
-    return &table_lock;
+    return &lock_of_arenas;
 }
 
 /* Ranks rise over all arenas. */
 void
 arenas_prefork(void) {
-    lock_prefork(&table_lock);
+    lock_prefork(&lock_of_arenas);
     for (lock_rank_t rank = RANK_DECAY; rank <= RANK_RETAINED; rank++) {
         for (uint32_t i = 0; i < arenas_count(); i++) {
             if (arenas_get(i) != NULL) {
@@ -203,5 +204,5 @@ arenas_postfork(bool child) {
             arena_postfork(arenas_get(i), child);
         }
     }
-    lock_postfork(&table_lock, child);
+    lock_postfork(&lock_of_arenas, child);
 }

@@ -18,24 +18,25 @@
 
 /* Not static: another process finds it (control/layout.def). */
 worker_t background_workers[BACKGROUND_MAX];
-static lock_t lock = LOCK_INITIALIZER(RANK_BACKGROUND);
+/* Not static: another process finds it (control/layout.def). */
+lock_t lock_of_background_thread = LOCK_INITIALIZER(RANK_BACKGROUND);
 static _Atomic bool allowed;      /* threads may start. Synchronization: any thread; never becomes false. */
 static _Atomic uint64_t retry_at; /* no thread starts before, ns. Synchronization: any thread. */
 _Atomic size_t background_most;   /* as set by a control; 0: as the option says. Synchronization: any thread. */
 
 static void
 background_lock(void) ACQUIRE(role_background) NO_THREAD_SAFETY {
-    lock_acquire(&lock);
+    lock_acquire(&lock_of_background_thread);
 }
 
 static bool
 background_try(void) TRY_ACQUIRE(true, role_background) NO_THREAD_SAFETY {
-    return lock_try(&lock);
+    return lock_try(&lock_of_background_thread);
 }
 
 static void
 background_unlock(void) RELEASE(role_background) NO_THREAD_SAFETY {
-    lock_release(&lock);
+    lock_release(&lock_of_background_thread);
 }
 
 size_t
@@ -318,12 +319,12 @@ background_allow(void) {
 
 lock_t *
 background_mutex(void) {
-    return &lock;
+    return &lock_of_background_thread;
 }
 
 void
 background_prefork(void) {
-    lock_prefork(&lock);
+    lock_prefork(&lock_of_background_thread);
     for (size_t i = 0; i < BACKGROUND_MAX; i++) {
         if (background_runs(&background_workers[i])) {
             lock_prefork_sibling(&background_workers[i].round);
@@ -347,5 +348,5 @@ background_postfork(bool child) {
             forget_worker(&background_workers[i]);
         }
     }
-    lock_postfork(&lock, child);
+    lock_postfork(&lock_of_background_thread, child);
 }

@@ -20,6 +20,7 @@
 #ifndef LUNALLOC_CONTROL_LAYOUT_H
 #define LUNALLOC_CONTROL_LAYOUT_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 /* Raise it when something in the list comes to mean something else (scripts/check-layout). */
@@ -86,6 +87,8 @@ layout_names(const layout_t *layout) {
     return (const char *)layout + layout->names_offset;
 }
 
+/* Of the library alone: is this a debug build? */
+extern const bool layout_debug;
 /* Of the library alone: the distance of each variable from its own entry. */
 extern const int64_t layout_variables[];
 

@@ -3,6 +3,13 @@
 
 #include "base/config.h"
 
+/* How the library was built. Release builds have no variable for the second one. */
+const bool layout_debug = config_debug;
+#if defined(__ELF__) && !LUNALLOC_DEBUG
+extern const bool layout_torture __asm__("config_torture");
+const bool layout_torture = false;
+#endif
+
 /* Distances, which the linker computes: C has addresses only, each of which the dynamic linker would have to relocate
  * at start. */
 #if defined(__ELF__)

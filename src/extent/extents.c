@@ -189,17 +189,18 @@ extents_of_class(extents_t *x, uint32_t class, size_t *count, size_t *npages) {
 
 /* The supply of all arenas: one list. A descriptor's memory is never used for anything else, so a stale pointer still
  * points to a descriptor. */
-static lock_t lock = LOCK_INITIALIZER(RANK_DESCRIPTORS);
+/* Not static: another process finds it (control/layout.def). */
+lock_t lock_of_descriptors = LOCK_INITIALIZER(RANK_DESCRIPTORS);
 static list_t spare GUARDED_BY(role_descriptors) = {&spare, &spare};
 
 static void
 descriptors_lock(void) ACQUIRE(role_descriptors) NO_THREAD_SAFETY {
-    lock_acquire(&lock);
+    lock_acquire(&lock_of_descriptors);
 }
 
 static void
 descriptors_unlock(void) RELEASE(role_descriptors) NO_THREAD_SAFETY {
-    lock_release(&lock);
+    lock_release(&lock_of_descriptors);
 }
 
 /* With a bitmap for the slab that has the most regions. */
@@ -247,17 +248,17 @@ extent_delete(extent_t *e) {
 
 lock_t *
 extent_mutex(void) {
-    return &lock;
+    return &lock_of_descriptors;
 }
 
 void
 extent_prefork(void) {
-    lock_prefork(&lock);
+    lock_prefork(&lock_of_descriptors);
 }
 
 void
 extent_postfork(bool child) {
-    lock_postfork(&lock, child);
+    lock_postfork(&lock_of_descriptors, child);
 }
 
 static extent_t *

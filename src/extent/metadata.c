@@ -14,7 +14,8 @@ typedef struct free_block {
     struct free_block *next;
 } free_block_t;
 
-static lock_t lock = LOCK_INITIALIZER(RANK_METADATA);
+/* Not static: another process finds it (control/layout.def). */
+lock_t lock_of_metadata = LOCK_INITIALIZER(RANK_METADATA);
 static uintptr_t bump GUARDED_BY(role_metadata);
 static uintptr_t bump_end GUARDED_BY(role_metadata);
 static size_t next_mapping GUARDED_BY(role_metadata) = MAPPING_MIN;
@@ -25,12 +26,12 @@ _Atomic size_t metadata_used;
 
 static void
 metadata_lock(void) ACQUIRE(role_metadata) NO_THREAD_SAFETY {
-    lock_acquire(&lock);
+    lock_acquire(&lock_of_metadata);
 }
 
 static void
 metadata_unlock(void) RELEASE(role_metadata) NO_THREAD_SAFETY {
-    lock_release(&lock);
+    lock_release(&lock_of_metadata);
 }
 
 /* Maps memory for `size` bytes and more. The end of the mapping before is wasted. */
@@ -111,15 +112,15 @@ metadata_bytes(void) {
 
 lock_t *
 metadata_mutex(void) {
-    return &lock;
+    return &lock_of_metadata;
 }
 
 void
 metadata_prefork(void) {
-    lock_prefork(&lock);
+    lock_prefork(&lock_of_metadata);
 }
 
 void
 metadata_postfork(bool child) {
-    lock_postfork(&lock, child);
+    lock_postfork(&lock_of_metadata, child);
 }

@@ -10,7 +10,8 @@
 
 /* Mostly untouched. Common symbols are linked last, so it is not among the variables that every process touches. */
 __attribute__((common)) pagemap_classes_t pagemap_classes;
-static lock_t lock = LOCK_INITIALIZER(RANK_PAGEMAP);
+/* Not static: another process finds it (control/layout.def). */
+lock_t lock_of_pagemap = LOCK_INITIALIZER(RANK_PAGEMAP);
 
 /* Maps both leaves of one root entry, and the bits. */
 static bool
@@ -30,9 +31,9 @@ ensure_root(uintptr_t root) {
     if (atomic_get_acquire(&pagemap_classes.leaf[root]) != 0) {
         return true;
     }
-    lock_acquire(&lock);
+    lock_acquire(&lock_of_pagemap);
     bool made = atomic_get(&pagemap_classes.leaf[root]) != 0 || make_leaf(root);
-    lock_release(&lock);
+    lock_release(&lock_of_pagemap);
     return made;
 }
 
@@ -92,15 +93,15 @@ pagemap_clear_slab(const extent_t *e) {
 
 lock_t *
 pagemap_mutex(void) {
-    return &lock;
+    return &lock_of_pagemap;
 }
 
 void
 pagemap_prefork(void) {
-    lock_prefork(&lock);
+    lock_prefork(&lock_of_pagemap);
 }
 
 void
 pagemap_postfork(bool child) {
-    lock_postfork(&lock, child);
+    lock_postfork(&lock_of_pagemap, child);
 }

@@ -22,7 +22,8 @@ typedef enum {
     OCCASIONS
 } occasion_t;
 
-static lock_t lock = LOCK_INITIALIZER(RANK_DUMP);
+/* Not static: another process finds it (control/layout.def). */
+lock_t lock_of_prof_dump = LOCK_INITIALIZER(RANK_DUMP);
 static char prefix[PROF_PREFIX_MAX] GUARDED_BY(role_dump);
 static bool prefix_given GUARDED_BY(role_dump);           /* else options.prof_prefix is used */
 static uint64_t number GUARDED_BY(role_dump);             /* dumps so far */
@@ -33,17 +34,17 @@ static _Atomic uint64_t allocated; /* Synchronization: any thread; bytes since t
 
 void
 prof_dump_lock(void) NO_THREAD_SAFETY {
-    lock_acquire(&lock);
+    lock_acquire(&lock_of_prof_dump);
 }
 
 static bool
 dump_try(void) TRY_ACQUIRE(true, role_dump) NO_THREAD_SAFETY {
-    return lock_try(&lock);
+    return lock_try(&lock_of_prof_dump);
 }
 
 void
 prof_dump_unlock(void) NO_THREAD_SAFETY {
-    lock_release(&lock);
+    lock_release(&lock_of_prof_dump);
 }
 
 /* ---- names ---- */
@@ -214,15 +215,15 @@ exits(void) {
 
 lock_t *
 prof_dump_mutex(void) {
-    return &lock;
+    return &lock_of_prof_dump;
 }
 
 void
 prof_dump_prefork(void) {
-    lock_prefork(&lock);
+    lock_prefork(&lock_of_prof_dump);
 }
 
 void
 prof_dump_postfork(bool child) {
-    lock_postfork(&lock, child);
+    lock_postfork(&lock_of_prof_dump, child);
 }

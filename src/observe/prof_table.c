@@ -46,17 +46,18 @@ typedef struct {
     prof_class_t classes[SC_MAX_SIZES];
 } table_t;
 
-static lock_t lock = LOCK_INITIALIZER(RANK_PROF);
+/* Not static: another process finds it (control/layout.def). */
+lock_t lock_of_prof = LOCK_INITIALIZER(RANK_PROF);
 static table_t *_Atomic table; /* Synchronization: written once, read at any time. */
 
 static void
 table_lock(void) ACQUIRE(role_prof) NO_THREAD_SAFETY {
-    lock_acquire(&lock);
+    lock_acquire(&lock_of_prof);
 }
 
 static void
 table_unlock(void) RELEASE(role_prof) NO_THREAD_SAFETY {
-    lock_release(&lock);
+    lock_release(&lock_of_prof);
 }
 
 static table_t *
@@ -433,15 +434,15 @@ prof_table_samples(lunalloc_sample_cursor_t *cursor, lunalloc_sample_t *out, siz
 
 lock_t *
 prof_table_mutex(void) {
-    return &lock;
+    return &lock_of_prof;
 }
 
 void
 prof_table_prefork(void) {
-    lock_prefork(&lock);
+    lock_prefork(&lock_of_prof);
 }
 
 void
 prof_table_postfork(bool child) {
-    lock_postfork(&lock, child);
+    lock_postfork(&lock_of_prof, child);
 }

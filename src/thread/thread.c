@@ -17,7 +17,8 @@ _Static_assert(offsetof(cache_t, owner) + sizeof(void *) <= 1U << LG_FRONT, "a f
 __attribute__((common)) thread_t thread_uninitialised, thread_exited;
 __thread thread_t *thread_self __attribute__((tls_model("initial-exec"), visibility("hidden"))) = &thread_uninitialised;
 
-static lock_t lock = LOCK_INITIALIZER(RANK_THREADS);
+/* Not static: another process finds it (control/layout.def). */
+lock_t lock_of_threads = LOCK_INITIALIZER(RANK_THREADS);
 /* Not static: another process finds it (control/layout.def). */
 list_t threads_list GUARDED_BY(role_threads) = {&threads_list, &threads_list};
 static uint32_t nthreads GUARDED_BY(role_threads);
@@ -27,17 +28,17 @@ static uint64_t nbirths GUARDED_BY(role_threads);
 
 void
 threads_lock(void) NO_THREAD_SAFETY {
-    lock_acquire(&lock);
+    lock_acquire(&lock_of_threads);
 }
 
 void
 threads_unlock(void) NO_THREAD_SAFETY {
-    lock_release(&lock);
+    lock_release(&lock_of_threads);
 }
 
 lock_t *
 threads_mutex(void) {
-    return &lock;
+    return &lock_of_threads;
 }
 
 /* Adds the requests that the thread's cache has counted to one arena, and subtracts them from the other unless NULL. */
@@ -99,7 +100,7 @@ threads_after(uint64_t serial) {
 
 void
 threads_prefork(void) {
-    lock_prefork(&lock);
+    lock_prefork(&lock_of_threads);
 }
 
 /* Only one thread exists and it holds the lock, through the fork. */
@@ -118,7 +119,7 @@ threads_postfork(bool child, thread_t *only) {
     if (child) {
         keep_only(only);
     }
-    lock_postfork(&lock, child);
+    lock_postfork(&lock_of_threads, child);
 }
 
 /* ---- the thread's cache ---- */

@@ -40,6 +40,7 @@ typedef struct {
     memory_t *real;
     uint64_t seed, rate; /* one word in so many is changed; 0: none */
     uint64_t places[8];  /* addresses that words turn into */
+    uint64_t at, more;   /* this word is told as so much more; 0: none is */
 } liar_t;
 
 static uint64_t
@@ -71,6 +72,17 @@ lie(const liar_t *liar, uint64_t random, uint64_t word) {
     }
 }
 
+/* The one word of which a lie is told. */
+static void
+tell_one_lie(const liar_t *liar, uint64_t addr, char *bytes, size_t size) {
+    uint64_t word;
+    if (liar->at != 0 && liar->at >= addr && liar->at + sizeof word <= addr + size) {
+        memcpy(&word, bytes + (liar->at - addr), sizeof word);
+        word += liar->more;
+        memcpy(bytes + (liar->at - addr), &word, sizeof word);
+    }
+}
+
 /* Words of 8 bytes at multiples of 8, which an operation may read in parts. */
 static void
 tell_lies(const liar_t *liar, uint64_t addr, char *bytes, size_t size) {
@@ -92,6 +104,7 @@ liar_read(memory_t *memory, uint64_t addr, void *to, size_t size) {
         return memory_fail(memory, error, "%s", liar->real->message);
     }
     tell_lies(liar, addr, to, size);
+    tell_one_lie(liar, addr, to, size);
     return 0;
 }
 
@@ -161,7 +174,7 @@ start_subject(void **state) {
     }
     memory_t *memory = process_memory(subject.process);
     return find_target(memory, "it", &subject.addr, &subject.target) != 0 ||
-           reader_open(&subject.reader, memory, subject.pid, &subject.target, message) != 0;
+           reader_open(&subject.reader, memory, subject.pid, subject.addr, &subject.target, message) != 0;
 }
 
 static int
@@ -280,7 +293,7 @@ test_nonsense_from_the_beginning(void **state) {
         target_t target = subject.target;
         char message[MEMORY_MESSAGE];
         reader_t reader;
-        if (reader_open(&reader, &liar.base, subject.pid, &target, message) == 0) {
+        if (reader_open(&reader, &liar.base, subject.pid, subject.addr, &target, message) == 0) {
             read_all(&reader, seed);
             reader_close(&reader);
         }
@@ -295,7 +308,7 @@ test_nonsense_in_structures(void **state) {
         liar_t liar = new_liar(seed, 0);
         char message[MEMORY_MESSAGE];
         reader_t reader;
-        assert_int_equal(reader_open(&reader, &liar.base, subject.pid, &subject.target, message), 0);
+        assert_int_equal(reader_open(&reader, &liar.base, subject.pid, subject.addr, &subject.target, message), 0);
         liar.rate = 5 + seed * seed * 4;
         time_t begin = time(NULL);
         read_all(&reader, seed);
@@ -312,7 +325,7 @@ test_nonsense_as_layout(void **state) {
         liar_t liar = new_liar(seed, 0);
         char message[MEMORY_MESSAGE];
         reader_t reader;
-        assert_int_equal(reader_open(&reader, &liar.base, subject.pid, &subject.target, message), 0);
+        assert_int_equal(reader_open(&reader, &liar.base, subject.pid, subject.addr, &subject.target, message), 0);
         reader.foreign.same = false;
         for (unsigned i = 0; i < LAYOUT_FIELDS; i++) {
             layout_field_t *field = &reader.foreign.layout->fields[i];
@@ -333,7 +346,7 @@ test_other_layout_reads_the_same(void **state) {
     reader_t reader;
     stats_snapshot_t *a, *b;
     lunalloc_stats_t one, other;
-    assert_int_equal(reader_open(&reader, &liar.base, subject.pid, &subject.target, message), 0);
+    assert_int_equal(reader_open(&reader, &liar.base, subject.pid, subject.addr, &subject.target, message), 0);
     assert_true(reader.foreign.same);
     assert_int_equal(reader_snapshot(&reader, true, &a), 0);
     reader.foreign.same = false;
@@ -351,6 +364,75 @@ test_other_layout_reads_the_same(void **state) {
     reader_close(&reader);
 }
 
+static void
+count_thread(reader_t *reader, const thread_t *thread, void *context) {
+    (void)reader;
+    (void)thread;
+    ++*(int *)context;
+}
+
+static void
+begin_count(void *context) {
+    *(int *)context = 0;
+}
+
+/* Reads extents and threads while one word is told as `more` than it is. True if all fitted together. */
+static bool
+fits_together(uint64_t at, uint64_t more) {
+    static const reader_visit_t visit = {.begin = begin_count, .thread = count_thread};
+    liar_t liar = new_liar(0, 0);
+    char message[MEMORY_MESSAGE];
+    reader_t reader;
+    int n;
+    assert_int_equal(reader_open(&reader, &liar.base, subject.pid, subject.addr, &subject.target, message), 0);
+    liar.at = at;
+    liar.more = more;
+    assert_int_equal(reader_refresh(&reader), 0);
+    reader_walk(&reader, 0);
+    reader_threads(&reader, &visit, &n);
+    bool consistent = reader.consistent;
+    reader_close(&reader);
+    return consistent;
+}
+
+/* Counts of pages, and the links of the list of threads. */
+static void
+test_what_does_not_fit_together_is_marked(void **state) {
+    (void)state;
+    uint64_t arena = subject.reader.table[0], link;
+    memory_t *memory = process_memory(subject.process);
+    uint64_t list = foreign_variable(&subject.reader.foreign, threads_list);
+    assert_true(fits_together(0, 0));
+    assert_false(fits_together(arena + offsetof(arena_t, pages.dirty.extents.npages), 1));
+    assert_false(fits_together(arena + offsetof(arena_t, pages.retained.npages), 1));
+    assert_false(fits_together(arena + offsetof(arena_t, pages.mapped), 1 << 20));
+    assert_int_equal(memory->ops->read(memory, list + offsetof(list_t, next), &link, sizeof link), 0);
+    assert_false(fits_together(link + offsetof(list_t, prev), 64));
+    assert_false(fits_together(link + offsetof(list_t, next), 64));
+}
+
+/* The words of a region and of its first extent that say where it is, how large, or whose. */
+static void
+test_descriptors_that_do_not_fit_are_marked(void **state) NO_THREAD_SAFETY {
+    (void)state;
+    reader_arena_t arena;
+    region_t region;
+    assert_int_equal(reader_refresh(&subject.reader), 0);
+    assert_int_equal(reader_arena(&subject.reader, 0, &arena), 0);
+    uint64_t record = (uintptr_t)arena.arena.pages.regions;
+    assert_true(reader_struct(&subject.reader, layout_region, record, &region));
+    assert_false(fits_together(record + offsetof(region_t, addr), 4096));
+    assert_false(fits_together(record + offsetof(region_t, size), 4096));
+    assert_false(fits_together(record + offsetof(region_t, sn), 1));
+    uint64_t descriptor = reader_descriptor(&subject.reader, region.addr);
+    assert_true(descriptor != 0);
+    assert_false(fits_together(descriptor + offsetof(extent_t, addr), 4096));
+    assert_false(fits_together(descriptor + offsetof(extent_t, size), 8));
+    assert_false(fits_together(descriptor + offsetof(extent_t, size), 4096));
+    assert_false(fits_together(descriptor + offsetof(extent_t, owner), 16));
+    assert_false(fits_together(descriptor + offsetof(extent_t, owner), UINT64_C(1000) << 32));
+}
+
 int
 main(void) {
     const struct CMUnitTest tests[] = {
@@ -358,6 +440,8 @@ main(void) {
         cmocka_unit_test(test_nonsense_in_structures),
         cmocka_unit_test(test_nonsense_as_layout),
         cmocka_unit_test(test_other_layout_reads_the_same),
+        cmocka_unit_test(test_what_does_not_fit_together_is_marked),
+        cmocka_unit_test(test_descriptors_that_do_not_fit_are_marked),
     };
     return cmocka_run_group_tests(tests, start_subject, end_subject);
 }

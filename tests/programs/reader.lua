@@ -21,8 +21,8 @@ end
 
 -- Figures that depend on the time, and locks, which the report itself takes.
 local function depends(name)
-    return name:find "%.mutex" or name:find "uptime$" or name:find "due_ms$" or name:find "_allowed$" or
-        name:find "_over$" or name:find "^agent%." or name == "stats.time"
+    return name:find "mutex" or name:find "uptime$" or name:find "due_ms$" or name:find "_allowed$" or
+        name:find "_over$" or name == "stats.time"
 end
 
 local function text(value)

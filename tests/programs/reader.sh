@@ -202,6 +202,21 @@ if begin env LD_PRELOAD="$library" "$subject" load; then
     end
 fi
 
+if begin env LD_PRELOAD="$library" LUNALLOC_CONF=agent:true "$subject" load; then
+    for _ in {1..100}; do
+        [ ! -d "/proc/$pid/task" ] || [ "$(wc -l < <(ls "/proc/$pid/task"))" -lt 6 ] || break
+        sleep 0.05
+    done
+    sleep 2.5
+    kill -STOP "$pid"
+    await_stop
+    lua "the history of an agent that has stopped" "
+        local history = assert(t.history())
+        assert(#history.moments >= 1 and history.moments[1].active > 0)
+        assert(t.get 'agent.state' == 'listens' and t.get 'agent.path' ~= '')"
+    end
+fi
+
 # ---- how the library is there ----
 
 cp "$library" "$work/deleted.so"
