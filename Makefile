@@ -56,7 +56,9 @@ SHARED_SRC   := $(addprefix src/,base/fmt.c base/nearest.c base/units.c observe/
 HTTP_LIBS    := $(shell pkg-config --libs libmicrohttpd zlib 2>/dev/null)
 # `lunalloc top` draws with ncurses. Without it, the console builds, and top prints tables.
 CURSES_LIBS  := $(shell pkg-config --libs ncursesw 2>/dev/null)
-CONSOLE_SRC  := $(filter-out console/http.c console/$(if $(CURSES_LIBS),screen_absent,screen).c,$(wildcard console/*.c))
+# Another one, for names of functions in other processes.
+DW_LIBS      := $(shell pkg-config --libs libdw 2>/dev/null)
+CONSOLE_SRC  := $(filter-out console/http.c console/symbols.c console/$(if $(CURSES_LIBS),screen_absent,screen).c,$(wildcard console/*.c))
 MODULE_LUA   := $(wildcard lua/lunalloc/*.lua lua/lunalloc/*/*.lua)
 UNIT_SRC     := $(filter-out $(EXCLUDED),$(wildcard $(LAYERS:%=tests/%/*_test.c)))
 # ThreadSanitizer finds data races, and a program of one thread has none: debug runs those.
@@ -94,6 +96,7 @@ ARCHIVE  := $B/liblunalloc.a
 MODULE   := $B/lua/lunalloc/core.so
 CONSOLE  := $B/lunalloc
 HTTP     := $(if $(HTTP_LIBS),$B/lua/lunalloc/http.so)
+SYMBOLS  := $(if $(DW_LIBS),$B/lua/lunalloc/symbols.so)
 PAGES    := $(patsubst console/%,$B/%,$(wildcard console/*.1))
 LUACATS  := $B/luacats/lunalloc.lua
 SCHEMA   := $O/control/schema_sorted.def
@@ -141,7 +144,7 @@ say = $(if $V,,@echo '  $(1)' '$(2)' &&)
 .PHONY: all run test test-windows check mutate format bench bench-quick install uninstall env clean help bootstrap FORCE
 .PHONY: tests unit programs benches objects flags sources-of-unit objects-of-lib objects-of-module
 
-all: $(SO) $(ARCHIVE) $(MODULE) $(CONSOLE) $(HTTP) $(PAGES) $(LUACATS)
+all: $(SO) $(ARCHIVE) $(MODULE) $(CONSOLE) $(HTTP) $(SYMBOLS) $(PAGES) $(LUACATS)
 
 help:
 	@echo 'make            the allocator, the Lua module and the console, into $B/'
@@ -301,6 +304,11 @@ $B/lua/lunalloc/http.so: console/http.c $O/flags
 	$(call say,LINK,$@)$(CC) $(ALL_CFLAGS) $(LUA_CFLAGS) -fvisibility=hidden $(CFLAGS) -MMD -MP -MF $O/http.d $(LDFLAGS) \
 	    -shared -o $@ $< $(HTTP_LIBS)
 
+$B/lua/lunalloc/symbols.so: console/symbols.c $O/flags
+	@mkdir -p $(@D)
+	$(call say,LINK,$@)$(CC) $(ALL_CFLAGS) $(LUA_CFLAGS) -fvisibility=hidden $(CFLAGS) -MMD -MP -MF $O/symbols.d $(LDFLAGS) \
+	    -shared -o $@ $< $(DW_LIBS)
+
 # The schema and the commands as text: manual pages, and definitions for language servers.
 $(PAGES) $(LUACATS): scripts/reference tests/control/jemalloc-names.tsv $(MODULE_LUA) $(MODULE) $(CONSOLE)
 	@mkdir -p $(@D)
@@ -366,7 +374,7 @@ build/bench/patterns: $(wildcard scripts/bench/patterns*.c) scripts/bench/patter
 	@mkdir -p $(@D)
 	$(call say,BENCH,$@)$(CC) $(BENCH_CFLAGS) -o $@ $(filter %.c,$^)
 
--include $(SCHEMA).d $O/http.d $(LIB_OBJ:.o=.d) $(SO_OBJ:.o=.d) $(MODULE_OBJ:.o=.d) $(CONSOLE_OBJ:.o=.d)
+-include $(SCHEMA).d $O/http.d $O/symbols.d $(LIB_OBJ:.o=.d) $(SO_OBJ:.o=.d) $(MODULE_OBJ:.o=.d) $(CONSOLE_OBJ:.o=.d)
 -include $(UNIT_OBJ:.o=.d)
 -include $(addsuffix .d,$(WORKLOAD) $(FAULTY) $(LUA_HOST) $(PROGRAMS) $(PRELOADS))
 

@@ -17,6 +17,7 @@
 
 local core = require "lunalloc.core"
 local check = require "lunalloc.check"
+local naming = require "lunalloc.naming"
 local units = require "lunalloc.units"
 
 local ways = { "agent", "request", "memory" }
@@ -123,9 +124,11 @@ function Target:__close()
     self.close()
 end
 
---- The public functions over a target of the core.
-local function new_target(handle, known)
-    local t = require("lunalloc.api").new(core.backend(handle))
+--- The public functions over a target of the core. `path`: that of a core file.
+local function new_target(handle, known, path)
+    local backend = core.backend(handle)
+    backend.symbol = naming.new(backend.symbol, known.pid, path)
+    local t = require("lunalloc.api").new(backend)
     t.way = handle:way()
     for key, value in pairs(known) do
         t[key] = value
@@ -188,7 +191,7 @@ local function attach_core(path)
     if not handle then
         return nil, known, code
     end
-    local t = new_target(handle, known)
+    local t = new_target(handle, known, path)
     t._VERSION = "lunalloc " .. t.get "version"
     return t
 end

@@ -72,7 +72,9 @@ test("a fragmented class is found; with a profile, the stack that keeps it", fun
     test.match(finding.remedy.text, '^la%.set%("arena%.4096%.purge_slabs"%)$')
     test.equal(finding.remedy.apply(), true)
     local after = finding_of(look(), "fragmentation")
-    test.equal(after == nil or after.gives_back < finding.gives_back / 4, true, "afterwards")
+    if not la.get "config.debug" then -- under VirtualAlloc's rules no page of a slab can be given back
+        test.equal(after == nil or after.gives_back < finding.gives_back / 4, true, "afterwards")
+    end
     for _, block in ipairs(kept) do
         block:free()
     end

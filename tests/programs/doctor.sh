@@ -101,7 +101,61 @@ compiler() {
     wait $pid 2>/dev/null
 }
 
-[ -n "${DOCTOR_WELL-}" ] || planted
+# ---- the commands ----
+
+# runs NAME PATTERN COMMAND... -- the console's command ends well, and a line of its output matches.
+runs() {
+    local name=$1 pattern=$2
+    shift 2
+    if "$console" "$@" >"$work/out" 2>&1 && grep -qE -- "$pattern" "$work/out"; then
+        ok "$name"
+    else
+        fail "$name" "$work/out"
+    fi
+}
+
+# refuses NAME PATTERN COMMAND... -- it ends with status 1 and one line on stderr, which matches.
+refuses() {
+    local name=$1 pattern=$2 status
+    shift 2
+    "$console" "$@" >/dev/null 2>"$work/out"
+    status=$?
+    if [ $status = 1 ] && [ "$(wc -l <"$work/out")" = 1 ] && grep -qE -- "$pattern" "$work/out"; then
+        ok "$name"
+    else
+        fail "$name: status $status" "$work/out"
+    fi
+}
+
+commands() {
+    mkfifo "$work/pipe"
+    LUNALLOC_CONF=agent:true,dirty_decay_ms:-1 LD_PRELOAD=$library "$built/doctor" scattered <"$work/pipe" >"$work/ready" 2>/dev/null &
+    local pid=$!
+    exec 8>"$work/pipe"
+    for _ in $(seq 100); do grep -q ready "$work/ready" && break; sleep 0.1; done
+    runs "doctor says what it found" '^1\. scattered: .* MiB' doctor $pid
+    runs "doctor --json" '"kind": ?"scattered"' doctor $pid --json
+    refuses "doctor --apply without such a finding" 'there is no finding 9' doctor $pid --apply 9
+    runs "doctor --apply" '^RSS .* before, .* after' doctor $pid --apply 1
+    runs "prof start" '^profiling is on: one sample in 4.00 KiB' prof $pid start --lg-sample 12
+    runs "prof top" ' objects, up to ' prof $pid top --seconds 0.5 -n 3
+    [ ! -e "$build/lua/lunalloc/symbols.so" ] ||
+        runs "prof top has functions, files and lines" '(grow|touched).*\(doctor.c:[0-9]+\)' prof $pid top
+    runs "prof top --json" '"samples"' prof $pid top --json --by class
+    runs "prof dump" '^written: ' prof $pid dump "$work/heap.pb"
+    runs "prof stop" '^profiling is off' prof $pid stop
+    [ -s "$work/heap.pb" ] && ok "a profile was written" || fail "a profile was written"
+    refuses "prof with another verb" "no verb 'begin'" prof $pid begin
+    exec 8>&-
+    wait $pid
+    refuses "doctor of a process that has ended" '(no|not|ended)' doctor $pid
+}
+
+commands
+case $build in
+*/build) planted ;;
+*) echo "skip the planted illnesses: this build has no huge pages, and purges otherwise" && skipped=$((skipped + 1)) ;;
+esac
 redis
 python
 lua

@@ -64,9 +64,10 @@ function Look:is_much(bytes)
     return bytes >= limits.bytes and bytes >= limits.share * self.rss
 end
 
---- How long the process was watched: "1 s", "60 s".
-function Look:watch_text()
-    return self.watched > 0 and units.human_time(self.watched * 1e9) or "no time (there is only one picture)"
+--- What is known of the reuse of free pages: "were not used again within 1 s".
+function Look:not_reused()
+    return self.watched > 0 and ("were not used again within %s"):format(units.human_time(self.watched * 1e9))
+        or "are kept; one picture does not tell whether they are used again"
 end
 
 --- The call that a person types at the prompt: `api`'s name, then the rest.

@@ -118,8 +118,7 @@ local function find_dirty(look)
             :format(human(needed), cause)
     end
     look:find { kind = needed and "scattered" or "dirty", bytes = found.bytes, gives_back = found.bytes,
-        what = ("%s of dirty pages in %s were not used again within %s."):format(human(found.bytes), found:text(),
-            look:watch_text()),
+        what = ("%s of dirty pages in %s %s."):format(human(found.bytes), found:text(), look:not_reused()),
         cause = cause, where = found:text(), remedy = shorter(look, found, "dirty", 10000) }
 end
 
@@ -137,8 +136,8 @@ local function find_muzzy(look)
     end
     claim_all(look, found, "muzzy")
     look:find { kind = "muzzy", bytes = found.bytes, gives_back = found.bytes,
-        what = ("%s of muzzy pages in %s count as resident memory, and were not used again within %s."):format(
-            human(found.bytes), found:text(), look:watch_text()),
+        what = ("%s of muzzy pages in %s count as resident memory, and %s."):format(human(found.bytes), found:text(),
+            look:not_reused()),
         cause = ("The system takes muzzy pages only when it runs out of memory; muzzy_decay_ms keeps them %s."):format(
             decay_text(found[1].value)),
         where = found:text(), remedy = shorter(look, found, "muzzy", 0) }

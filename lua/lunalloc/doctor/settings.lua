@@ -13,21 +13,23 @@ local function find(look, what, cause, name, value)
         remedy = look:set { name, value } }
 end
 
---- True if the control has this value in every automatic arena.
+--- True if the control has this value in every arena that threads use.
 local function all_arenas(look, field, value)
-    for index in pairs(look.last.arenas) do
-        if look:value(("arena.%d.%s"):format(index, field)) ~= value then
+    local any = false
+    for index, row in pairs(look.last.arenas) do
+        if row.nthreads > 0 and look:value(("arena.%d.%s"):format(index, field)) ~= value then
             return false
         end
+        any = any or row.nthreads > 0
     end
-    return true
+    return any
 end
 
 --- Background threads purge what decays. Nothing decays with -1.
 local function find_vain_background(look)
     if look:value "background_thread" == true and all_arenas(look, "dirty_decay_ms", -1)
         and (look:value "arena.0.dirty_max" or -1) == -1 then
-        find(look, "background_thread is on, and dirty_decay_ms is -1 in every arena.",
+        find(look, "background_thread is on, and dirty_decay_ms is -1 in all arenas in use.",
             "A background thread purges pages as they decay, and here none ever does.", "arena.4096.dirty_decay_ms",
             10000)
     end
@@ -36,7 +38,7 @@ end
 --- Muzzy pages come from dirty ones that decay. With -1 there are none.
 local function find_vain_muzzy(look)
     if all_arenas(look, "dirty_decay_ms", -1) and (look:value "arena.0.muzzy_decay_ms" or 0) > 0 then
-        find(look, ("muzzy_decay_ms is %d, and dirty_decay_ms is -1 in every arena."):format(
+        find(look, ("muzzy_decay_ms is %d, and dirty_decay_ms is -1 in all arenas in use."):format(
             look:value "arena.0.muzzy_decay_ms"), "Pages become muzzy when dirty ones decay, and here none ever does.",
             "arena.4096.dirty_decay_ms", 10000)
     end
