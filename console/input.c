@@ -134,7 +134,7 @@ compile(lua_State *L, const piece_t *with_equals) {
     return incomplete || is_cut_short(L, status) ? INPUT_INCOMPLETE : INPUT_WRONG;
 }
 
-/* Pushes the function of a piece, or its first line if that is a dot command. */
+/* Pushes the function of a piece, or its first line if that is a command. */
 static input_t
 compile_piece(lua_State *L, const piece_t *piece) {
     const char *line = lua_tostring(L, 1) + piece->from;

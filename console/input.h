@@ -2,8 +2,8 @@
  * input.h -- compiles an input: cuts the text entered at the prompt into pieces that are run one after the other.
  *
  * An input that was typed is one piece: an expression or a chunk, of one or more lines. A pasted input can have several
- * pieces, each of whole lines, and commands between them. Commands are ".name", "?word", "quit" and "exit". "=" before an
- * expression is skipped. The rules:
+ * pieces, each of whole lines, and commands between them. Commands are ".name", "?word", "quit" and "exit". "=" before
+ * an expression is skipped. The rules:
  *
  *   - A piece ends with the first line that makes it complete.
  *   - If a line makes no piece of its own, such as ":method()" that continues the call in the line before it, the whole

@@ -9,8 +9,8 @@
 
 /*
  * Adds key(seconds) to the table at the top: waits at most so long for a key, and returns its first byte as a string,
- * the rest of an escape sequence being dropped; nil if there was none. Signals end the wait, with nil: Ctrl-C then takes
- * effect in Lua. If standard input is no terminal, it only waits.
+ * the rest of an escape sequence being dropped; nil if there was none. Signals end the wait, with nil: Ctrl-C then
+ * takes effect in Lua. If standard input is no terminal, it only waits.
  */
 void keys_open(lua_State *L);
 

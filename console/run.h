@@ -16,8 +16,8 @@ typedef enum {
 } status_t;
 
 /*
- * Like lua_pcall, but lunalloc.errors adds the line and the calls to the error message, and raises an error on Ctrl-C. Returns STATUS_OK,
- * STATUS_SCRIPT or STATUS_INTERRUPTED; on failure the message is on the top of the stack.
+ * Like lua_pcall, but lunalloc.errors adds the line and the calls to the error message, and raises an error on Ctrl-C.
+ * Returns STATUS_OK, STATUS_SCRIPT or STATUS_INTERRUPTED; on failure the message is on the top of the stack.
  */
 status_t run_call(lua_State *L, int nargs, int nresults);
 

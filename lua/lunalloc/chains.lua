@@ -1,11 +1,12 @@
---- Chains of names such as "la.ctl.arena[0]": their keys, the value that they lead to, and the names that may follow it.
+--- Chains of names such as "la.ctl.arena[0]": their keys, the value that they lead to, and the names that may follow
+--- it.
 ---
 ---     chains.keys "x = la.ctl.arena[0]"  ->  {"la", "ctl", "arena", 0}     of the chain at the end of the text
 ---     chains.resolve(keys, scope)        ->  the value, or nil
 ---     chains.members(value)              ->  the set of its fields and methods
 ---
---- Nothing is called on the way but __pairs, and __index of an object that has __pairs. Completion and suggestions use it
---- on code that the user has not run.
+--- Nothing is called on the way but __pairs, and __index of an object that has __pairs. Completion and suggestions use
+--- it on code that the user has not run.
 
 local chains = {}
 
@@ -75,7 +76,8 @@ function chains.field(value, key)
 end
 
 local function add_key(set, key, value, functions_only)
-    if type(key) == "string" and key:find "^[%a_][%w_]*$" and not key:find "^__" and (not functions_only or type(value) == "function") then
+    local is_name = type(key) == "string" and key:find "^[%a_][%w_]*$" and not key:find "^__"
+    if is_name and (not functions_only or type(value) == "function") then
         set[key] = true
     end
 end

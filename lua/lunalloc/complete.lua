@@ -6,10 +6,10 @@
 --- Each candidate may replace line:sub(from). If there are several, `listing` is a text to show. If there is one,
 --- `hint` is a line about it, and `append` the character that ends it.
 ---
---- It completes keywords and variables of `env`; fields after "." and methods after ":" of a chain of names and constant
---- indices, and methods of what a documented function returns (it calls nothing but __pairs of an object that has it);
---- keys and values of tables of options; controls under la.ctl and inside string literals, with their present values;
---- values of la.set(); names of files and of processes; words that help "..." knows; commands of the prompt.
+--- It completes keywords and variables of `env`; fields after "." and methods after ":" of a chain of names and
+--- constant indices, and methods of what a documented function returns (it calls nothing but __pairs of an object that
+--- has it); keys and values of tables of options; controls under la.ctl and inside string literals, with their present
+--- values; values of la.set(); names of files and of processes; words that help "..." knows; commands of the prompt.
 
 local arguments = require "lunalloc.complete_arguments"
 local callee = require "lunalloc.callee"

@@ -1,7 +1,7 @@
 --- Completion of the names of controls, with their present values, and of the values that can be written to them.
 ---
---- A candidate is { text=, value=, closes= }: value: the present value of a control, as text, or nil; closes: true if the
---- text is complete.
+--- A candidate is { text=, value=, closes= }: value: the present value of a control, as text, or nil; closes: true if
+--- the text is complete.
 
 local chains = require "lunalloc.chains"
 local options = require "lunalloc.options"

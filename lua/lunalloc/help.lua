@@ -54,8 +54,8 @@ help.functions = {
         "Counts and bytes of extents, grouped by one of their fields. Takes the conditions of la.extents, too.",
         'la.extents_summary{by="szind", state="active"}' },
     ["la.threads"] = { "la.threads() -> array of threads | nil, message, code",
-        "The threads that use the allocator, oldest first: tid, name, arena, cached (bytes), requests, idle (seconds),\n" ..
-        "behind (it has not noticed the last change yet); classes: what its cache holds, by size class.\n" ..
+        "The threads that use the allocator, oldest first: tid, name, arena, cached (bytes), requests, idle " ..
+        "(seconds), behind (it has not noticed the last change yet); classes: what its cache holds, by size class.\n" ..
         "Idle time gets exact with the second call: each call sees which threads have worked since the last one.",
         "for _, t in ipairs(la.threads()) do if t.idle > 60 then t:flush() end end" },
     ["thread:flush"] = { "thread:flush{timeout=\"1s\"} -> true | nil, message, code",
@@ -63,14 +63,14 @@ help.functions = {
         "then the code is ETIMEDOUT.",
         "la.threads()[1]:flush()" },
     ["la.purge"] = { "la.purge{all=false, timeout=\"1s\"} -> table | nil, message, code",
-        "Gives back what can be: empties the caches of all threads, returns free pages of slabs, dirty and muzzy pages;\n" ..
-        "with all, address ranges that hold nothing, too. The result: before.rss, after.rss, freed, waited (seconds),\n" ..
-        "threads_silent (those that sleep and keep their caches: tid, name, cached).",
+        "Gives back what can be: empties the caches of all threads, returns free pages of slabs, dirty and muzzy " ..
+        "pages; with all, address ranges that hold nothing, too. The result: before.rss, after.rss, freed, waited " ..
+        "(seconds), threads_silent (those that sleep and keep their caches: tid, name, cached).",
         "la.purge()" },
     ["la.history"] = { "la.history{after=} -> history | nil, message, code",
-        "The last ten minutes, which the agent keeps: moments (one a second: time, rss, allocated, active, dirty, muzzy,\n" ..
-        "retained, requests, faults) and marks of changed settings (time, name, value). after = an earlier history:\n" ..
-        "only what is new.",
+        "The last ten minutes, which the agent keeps: moments (one a second: time, rss, allocated, active, dirty, " ..
+        "muzzy, retained, requests, faults) and marks of changed settings (time, name, value). after = an earlier " ..
+        "history: only what is new.",
         "la.history():plot()" },
     ["history:plot"] = { "history:plot{figures={\"rss\", ...}, ...} -> text | nil, message, code",
         "A picture of the figures over time, with marks where settings were changed. Other options: those of la.plot.",
@@ -125,13 +125,14 @@ help.functions = {
     ["la.prof.symbols"] = { "la.prof.symbols(addresses) -> array", "The names of the functions at these addresses." },
     ["la.waste"] = { "la.waste{by=, min_age=} -> array of {bytes=, free=, rest=, cached=, dirty=, muzzy=, ...}",
         "Bytes held but not in use, most first; .total is their sum. by: \"arena\", \"class\" or, with profiling,\n" ..
-        "\"stack\": free regions are charged to the code whose old objects keep their slabs. free: regions of slabs;\n" ..
-        "rest: ends of slabs; cached: in thread caches; dirty, muzzy: free pages.",
+        "\"stack\": free regions are charged to the code whose old objects keep their slabs. free: regions of " ..
+        "slabs; rest: ends of slabs; cached: in thread caches; dirty, muzzy: free pages.",
         'la.waste{by = "class"}' },
     ["la.attach"] = { "la.attach(pid | name | \"./core\" [, {way=, timeout=, wait=}]) -> target | nil, message, code",
         "The functions of la on another process: t.get, t.ctl, t.stats, t.extents ... and t.pid .name .way .why\n" ..
-        ".alive() .close(). way: \"agent\" (its agent listens), \"request\" (ask it to start one), \"memory\" (read it\n" ..
-        "without its help); by default the best that is possible. timeout: for an answer (2 s); wait: for an agent\n" ..
+        ".alive() .close(). way: \"agent\" (its agent listens), \"request\" (ask it to start one), \"memory\" " ..
+        "(read it without its help); by default the best that is possible. timeout: for an answer (2 s); " ..
+        "wait: for an agent\n" ..
         "to start (1 s). A lost target gives the code ESRCH.",
         't = la.attach "redis-server"; print(t.stats())' },
     ["la.ps"] = { "la.ps() -> array of {pid=, name=, uid=, rss=, state=, version=, way=, why=} | nil, message, code",

@@ -2,10 +2,11 @@
 ---
 ---     local tokens, open = lexer.scan(text)
 ---
---- A token is {kind=, text=, from=, to=, line=}; kind is "name" (keywords too), "number", "string" or "symbol". A string
---- has `content`, its text without quotes and with its escapes as written. Comments are left out. `open` is nil, or what
---- the text ends inside of: {kind = "comment"} or {kind = "string", from=, content=} where from is the position of the
---- opening quote, and content that behind it. Text that is no Lua gives tokens too: one symbol for each odd byte.
+--- A token is {kind=, text=, from=, to=, line=}; kind is "name" (keywords too), "number", "string" or "symbol". A
+--- string has `content`, its text without quotes and with its escapes as written. Comments are left out. `open` is nil,
+--- or what the text ends inside of: {kind = "comment"} or {kind = "string", from=, content=} where from is the position
+--- of the opening quote, and content that behind it. Text that is no Lua gives tokens too: one symbol for each odd
+--- byte.
 
 local lexer = {}
 

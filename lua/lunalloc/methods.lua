@@ -3,11 +3,13 @@
 
 local methods = {
     ["a:extents"] = { "for e in a:extents{state=, slab=, min_size=, szind=} do ... end",
-        "Iterates over the arena's extents, as la.extents does.", 'for e in la.arena(0):extents{state="dirty"} do end' },
+        "Iterates over the arena's extents, as la.extents does.",
+        'for e in la.arena(0):extents{state="dirty"} do print(e.addr) end' },
     ["a:extents_summary"] = { "a:extents_summary{by=, ...} -> { [value] = {count=, bytes=}, ... }",
         "Counts and bytes of the arena's extents, as la.extents_summary groups them.",
         'la.arena(0):extents_summary{by="szind"}' },
-    ["a:purge"] = { "a:purge() -> true | nil, message, code", "Returns all unused pages of the arena to the system now.",
+    ["a:purge"] = { "a:purge() -> true | nil, message, code",
+        "Returns all unused pages of the arena to the system now.",
         "la.arena(0):purge()" },
     ["a:decay"] = { "a:decay() -> true | nil, message, code", "Returns the pages whose decay time is over." },
     ["a:reset"] = { "a:reset() -> true | nil, message, code",
@@ -15,8 +17,9 @@ local methods = {
     ["a:destroy"] = { "a:destroy() -> true | nil, message, code", "Frees every block of the arena, and the arena." },
     ["a:bind"] = { "a:bind() -> true | nil, message, code", "Makes the calling thread allocate from this arena." },
     ["a:hooks"] = { "a:hooks() -> table | nil, message, code",
-        "The arena's requests to the system, if it was created with hooks = \"counting\": calls of each kind (alloc, " ..
-        "dalloc, destroy, commit, decommit, purge_lazy, purge_forced, split, merge), and their bytes in .bytes.",
+        "The arena's requests to the system, if it was created with hooks = \"counting\": calls of each kind " ..
+        "(alloc, dalloc, destroy, commit, decommit, purge_lazy, purge_forced, split, merge), and their bytes " ..
+        "in .bytes.",
         'a = la.arena.create{hooks = "counting"}; a:hooks()' },
     ["a:stats"] = { "a:stats() -> snapshot", "The counters of this arena, with its size classes.",
         "la.arena(0):stats().dirty" },
@@ -40,7 +43,8 @@ local methods = {
     ["t.pid"] = { "t.pid", "The number of the attached process; nil of a core file." },
     ["t.name"] = { "t.name", "The name of the attached process." },
     ["t.way"] = { "t.way",
-        "How the target is reached: \"agent\", \"memory\" (reading alone: nothing can be changed), \"core\" or \"self\"." },
+        "How the target is reached: \"agent\", \"memory\" (reading alone: nothing can be changed), \"core\" or " ..
+        "\"self\"." },
     ["t.why"] = { "t.why", "If it is not reached by its agent: why not, in a line." },
     ["t.alive"] = { "t.alive() -> true | nil, message, code", "Whether the attached process still runs." },
     ["t.close"] = { "t.close() -> true", "Ends the connection; the process goes on." },

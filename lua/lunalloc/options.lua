@@ -69,8 +69,8 @@ options.distributions = {
     uniform = "uniform(a,b): each whole number from a to b, equally often.",
     exp = "exp(mean): exponential: many small values, few large ones.",
     normal = "normal(mean,deviation): the normal distribution, without values below 1.",
-    lognormal = "lognormal(median,sigma,max): half of the values are below the median; sigma is the deviation of the " ..
-        "logarithm.",
+    lognormal = "lognormal(median,sigma,max): half of the values are below the median; sigma is the deviation of " ..
+        "the logarithm.",
     histogram = "histogram(path): as often as a file says, which has lines \"size count\".",
     fifo = "fifo(n): blocks are freed in the order in which they were allocated, n of them later.",
     forever = "forever: until the end of the workload.",

@@ -6,8 +6,8 @@
 ---     show.columns(words, width)   words in columns
 ---     show.width()                 of the terminal, in cells
 ---
---- A string is shown as it is (so that a plot remains a plot) but for control characters, an object by its __tostring. A
---- table is shown one level deep, sorted and bounded in length; an array of records is a grid, also within a table.
+--- A string is shown as it is (so that a plot remains a plot) but for control characters, an object by its __tostring.
+--- A table is shown one level deep, sorted and bounded in length; an array of records is a grid, also within a table.
 --- Programs should not parse this.
 
 local grid = require "lunalloc.show_grid"

@@ -1,7 +1,8 @@
 --- "Did you mean ...?" for mistyped globals, fields and methods in code that a user typed.
 ---
 ---     suggest.for_error(message, line, root)   the words to add to Lua's message; "" if there are none
----     suggest.for_nil(text, scope)             a remark if `text` is a chain of names that ends in an unknown one, or nil
+---     suggest.for_nil(text, scope)             a remark if `text` is a chain of names that ends in an unknown one, or
+---     nil
 ---     suggest.word(word, set)                  the nearest key of the set, or nil
 
 local callee = require "lunalloc.callee"
@@ -59,8 +60,8 @@ local function did_you_mean(near)
     return near and ("; did you mean '%s'?"):format(near) or ""
 end
 
---- Of a message such as "attempt to call a nil value (field 'gett')". `line`: the line of code, or nil; `scope`: a table
---- with the variables that the line sees.
+--- Of a message such as "attempt to call a nil value (field 'gett')". `line`: the line of code, or nil; `scope`: a
+--- table with the variables that the line sees.
 function suggest.for_error(message, line, scope)
     local kind, name = message:match "^attempt to %l+.- a nil value %((%l+) '([^']+)'%)"
     if kind == "global" then

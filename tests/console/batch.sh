@@ -153,7 +153,8 @@ check "variables of these names come first" "$out/$err/$status" $'5\n\nnil//0'
 batch -i <<<$'?version\n?\n??'
 check_match "?word is .help word" "$out" "^version: .*look  .*look  "
 batch -i <<<$'6 * 7\n_ + 1\n_\nx = 1\nnil\n_\nla.get "version"\n_ == la.get "version"'
-check "_ is the last result that is not nil" "$out" $'42\n43\n43\nnil\n43\n'"$(batch -e 'print(la.get "version")' </dev/null; echo "$out")"$'\ntrue'
+check "_ is the last result that is not nil" "$out" \
+    $'42\n43\n43\nnil\n43\n'"$(batch -e 'print(la.get "version")' </dev/null; echo "$out")"$'\ntrue'
 
 batch -i <<<$'local a, b = 1, {}\na\nlocal function f() a = a + 1; return a end\nf()\na\na = 10\nf(), a\na == _G.a'
 check "local variables carry over, and are one variable for functions and inputs" "$out/$err" $'1\n2\n2\n11\t11\nfalse/'
@@ -162,7 +163,8 @@ check "constants remain constants, a new variable hides the old one" "$out" $'5\
 check_match "and assigning to one is an error" "$err" "^lunalloc: input:1: attempt to assign to const variable 'c'"
 batch -i <<<$'local g <close> = nil\nlocal v = 1; return v\nv\ng\nlocal y = 1 error "no"\ny.x'
 check "a variable that is closed does not" "$out" $'1\n1\nnil'
-check_match "which is said when it is read" "$err" "the local variable 'g' ended with its input.*'y' ended with its input"
+check_match "which is said when it is read" "$err" \
+    "the local variable 'g' ended with its input.*'y' ended with its input"
 batch -i <<<$'do local inner = 1 end\ninner\nlocal x = 1 goto done ::done::\nx\nfor i = 1, 1 do local k = i end\nk'
 check "variables of inner blocks end with them" "$out" $'nil\n1\nnil'
 
@@ -174,7 +176,8 @@ check "syntax errors have a caret under the wrong token" "$err" "$(printf '%s\n'
     "lunalloc: input:1: <name> expected near '<\\195>'" '    local é = 1' '          ^' \
     "lunalloc: input:1: ')' expected near 'x'" '    print("é", x x)' '                 ^' \
     "lunalloc: input:2: <eof> expected near 'end'" '    end end' '        ^')"
-batch -i <<<$'x = {}\ny = x.z or x.z.w\nla.extents{stat = 1}\nla.get(5)\nla.set("arena.0.nonsense_x", 1, la.ctl.arena[0].nonsense_x)'
+batch -i <<<$'x = {}\ny = x.z or x.z.w\nla.extents{stat = 1}\nla.get(5)\n'\
+$'la.set("arena.0.nonsense_x", 1, la.ctl.arena[0].nonsense_x)'
 check "errors of calls have one under what is meant" "$(grep '^    ' <<<"$err")" "$(printf '%s\n' \
     '    y = x.z or x.z.w' '          ^' '    la.extents{stat = 1}' '       ^' '    la.get(5)' '       ^' \
     '    la.set("arena.0.nonsense_x", 1, la.ctl.arena[0].nonsense_x)' '            ^')"
@@ -183,7 +186,8 @@ check "what lies between the user's calls is shown" "$(grep -c "\[C\]: in functi
 check "and nothing of the console" "$(grep -c 'prompt\|in ?$' <<<"$err")" 0
 LUNALLOC_DEBUG=1 batch -i <<<'error "x"'
 check_match "LUNALLOC_DEBUG shows all" "$err" "in \?"
-batch -i <<<$'la.gett\nla.gett()\na = la.arena(0)\na:purg()\nprnt(1)\nlla.get "x"\nla.get\nnothing_like_it\nlocal arr = {}\narray'
+batch -i <<<$'la.gett\nla.gett()\na = la.arena(0)\na:purg()\nprnt(1)\nlla.get "x"\nla.get\nnothing_like_it\n'\
+$'local arr = {}\narray'
 check "mistyped names are said" "$(grep -o "did you mean.*" <<<"$err")" "$(printf '%s\n' "did you mean 'get'?)" \
     "did you mean 'get'?" "did you mean 'purge'?" "did you mean 'print'?" "did you mean 'la'?" "did you mean 'arr'?)")"
 printf 'local function f()\n  local obj = la.arena(0)\n  obj:purg()\nend\nf()\n' >"$scratch/lines.lua"
@@ -191,24 +195,30 @@ batch "$scratch/lines.lua" </dev/null
 check_match "a script's error shows the line of the file, and knows its variables" "$err" \
     "did you mean 'purge'\?"$'\n''    '"  obj:purg\(\)"$'\n''          \^'$'\n''stack traceback:'
 
-batch -i <<<$'la.names "dirty_decay_ms"\n#la.names()\nn = 0 for name in la.names "dirty_decay" do n = n + 1 end\nn == #la.names "dirty_decay"'
+batch -i <<<$'la.names "dirty_decay_ms"\n#la.names()\n'\
+$'n = 0 for name in la.names "dirty_decay" do n = n + 1 end\nn == #la.names "dirty_decay"'
 check_match "la.names shows names" "$out" $'^arena.<i>.dirty_decay_ms +.*arenas.dirty_decay_ms.*\n[0-9]{3}\ntrue$'
 batch -i <<<$'la.extents{arena = 0, state = "active"}'
 check_match "the extents of a loop that was not written are a grid" "$out" $'^ *addr +size .*\n0x[0-9a-f]+ '
 
 # ---- commands ----
 
-batch -i <<<$'.get version\n_ == la.get "version"\n.get nonsense.x\n.get\n.set opt.thp default\n.set "arena.0.dirty_decay_ms" 123\n.get arena.0.dirty_decay_ms\n.set arena.0.dirty_decay_ms never\n.set x'
+batch -i <<<$'.get version\n_ == la.get "version"\n.get nonsense.x\n.get\n.set opt.thp default\n'\
+$'.set "arena.0.dirty_decay_ms" 123\n.get arena.0.dirty_decay_ms\n'\
+$'.set arena.0.dirty_decay_ms never\n.set x'
 check_match ".get and .set" "$out" $'^[0-9.]+\ntrue\ntrue\ntrue\n123$'
 check "their failures are one line each" "$(wc -l <<<"$err") $status" "4 1"
 batch -i <<<$'.stats\n.arenas\n.bins\n.extents by=state\n.sizeclasses\n.extents nonsense=1\n.extents nonsense\n.threads'
 check_match "commands that look" "$out" 'allocated.*index .*dirty.*active +[0-9]+ .*cached_max.*tid'
 check_match "and their misuse" "$err" $'no condition \'nonsense\'.*\n.*\'nonsense\' is no condition: write KEY=VALUE$'
 batch -i <<<$'.time 6 * 7\n.time .get version\n_\n.time\n.time error "x"'
-check_match ".time evaluates, and says how long" "$out" $'^42\n\([0-9.]+ [num]?s; processor [0-9.]+ [num]?s\)\n[0-9.]+\n\(.*\)\n[0-9.]+$'
-check_match "its errors are those of the expression" "$err" $'usage: .time EXPR\nlunalloc: input:1: x\n    error "x"\n    \^'
+check_match ".time evaluates, and says how long" "$out" \
+    $'^42\n\([0-9.]+ [num]?s; processor [0-9.]+ [num]?s\)\n[0-9.]+\n\(.*\)\n[0-9.]+$'
+check_match "its errors are those of the expression" "$err" \
+    $'usage: .time EXPR\nlunalloc: input:1: x\n    error "x"\n    \^'
 batch -i <<<$'.watch 10ms 3x "round"\n.watch 10ms 2x .get version\n.watch\n.watch 1ns 1x 2\n.watch 10ms 2x 1 +\n"after"'
-check_match ".watch repeats, and appends where there is no terminal" "$out" $'^round\nround\nround\n[0-9.]+\n[0-9.]+\nafter$'
+check_match ".watch repeats, and appends where there is no terminal" "$out" \
+    $'^round\nround\nround\n[0-9.]+\n[0-9.]+\nafter$'
 check_match "and says what is wrong" "$err" $'usage: .watch.*\n.*interval is from.*\n.*near <eof>\n    1 \+\n       \^'
 batch -i <<<$'.plot {1, 2, 3}\n.plot\n.plot 5\n.plot {}\n.pager off\n.pager maybe\n.detach'
 check_match ".plot" "$out" 'values 3'

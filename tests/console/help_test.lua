@@ -86,7 +86,8 @@ local function walk(t, path, seen)
         local callable = type(value) == "function" or type(value) == "table" and (getmetatable(value) or {}).__call
         if callable then
             test.equal(help.functions[full] ~= nil, true, full .. " by name")
-            test.match(help.text(value), "^[^\n]*" .. full:gsub("%p", "%%%0"):gsub("^la", "[lt]a?"), full .. " by value")
+            local pattern = full:gsub("%p", "%%%0"):gsub("^la", "[lt]a?")
+            test.match(help.text(value), "^[^\n]*" .. pattern, full .. " by value")
         end
         if type(value) == "table" and not seen[value] and (callable or getmetatable(value) == nil) then
             seen[value] = true

@@ -10,8 +10,8 @@ local suggest = require "lunalloc.suggest"
 
 local dot = {}
 
---- name -> { usage=, does=, run=, needs= }. run(rest, target) returns what is printed, or nil, message, code. `needs`: the
---- function of the target that must exist.
+--- name -> { usage=, does=, run=, needs= }. run(rest, target) returns what is printed, or nil, message, code. `needs`:
+--- the function of the target that must exist.
 dot.commands = {}
 
 local function add(name, usage, does, run, needs)
@@ -262,7 +262,7 @@ local function watch_arguments(rest)
     return seconds / 1e9, tonumber(times), more or text
 end
 
-add("watch", ".watch [INTERVAL] [COUNTx] EXPR", "evaluates EXPR, or a command, every INTERVAL (1s) until a key is pressed",
+add("watch", ".watch [INTERVAL] [COUNTx] EXPR", "evaluates EXPR, or a command, every INTERVAL (1s) until a key",
     function(rest)
         local word, message = needs_word(rest, dot.commands.watch.usage)
         if not word then

@@ -1,7 +1,9 @@
 --- The prompt of the console: its text, its results and its commands. console/repl.c reads inputs and calls the rest.
 ---
----     require("lunalloc.prompt").use(target)   the commands and the text before the cursor are about this target, which
----                                              is the global `t`; use(nil) returns to this process
+---     require("lunalloc.prompt").use(target)
+---
+--- makes the target the global `t`, and what the commands and the text before the cursor are about; use(nil) returns to
+--- this process.
 ---
 --- The parts: dot.lua has the commands, locals.lua carries local variables over, pager.lua shows long texts.
 
@@ -128,8 +130,8 @@ end
 
 local MAX_ITERATED <const> = 40 -- extents of a loop that was not written
 
---- The extents of la.extents(), whose values are an iterator and its walker, as an array, and whether there are more; nil
---- of other values.
+--- The extents of la.extents(), whose values are an iterator and its walker, as an array, and whether there are more;
+--- nil of other values.
 local function iterated(iterator, walker)
     local meta = type(iterator) == "function" and type(walker) == "userdata" and getmetatable(walker)
     if not meta or meta.__name ~= "lunalloc.walker" then

@@ -77,7 +77,8 @@ local function keep(attributes, owner, ...)
         local index = upvalue_index(owner, name)
         local value = values[i]
         local holder = index and owner or function() return value end -- a constant is in the code, and no upvalue
-        cells[name] = { owner = holder, index = index or 1, attribute = attributes[name] == "const" and "<const>" or "" }
+        local attribute = attributes[name] == "const" and "<const>" or ""
+        cells[name] = { owner = holder, index = index or 1, attribute = attribute }
         lost[name] = nil
     end
 end
@@ -136,8 +137,8 @@ local function share(chunk, names)
     end
 end
 
--- In a block with a variable that is to be closed, "return f()" is no tail call: the input stays among the calls that an
--- error finds.
+-- In a block with a variable that is to be closed, "return f()" is no tail call: the input stays among the calls that
+-- an error finds.
 local NO_TAIL_CALL <const> = "local __tail <close> = nil; "
 
 --- Compiles an input: a function; nil and a message.
