@@ -78,8 +78,8 @@ local function width()
     return console and console.width() or 80
 end
 
---- The message, broken at words if it is typed at and too wide for the terminal.
-local function broken(message)
+--- The message of one line, broken at words if lines are edited here and it is too wide for the terminal.
+function errors.broken(message)
     local console = package.loaded["lunalloc.console"]
     if not (console and console.editable) or #message + #PREFIX <= width() or message:find "\n" then
         return message
@@ -208,7 +208,8 @@ function errors.syntax(message)
         return message
     end
     local shown = marked(line, syntax_place(text:gsub("^#[^\n]*", ""), line, number, rest))
-    return ("%s\n%s"):format(broken(("%s:%d: %s"):format(chunk_title(name), number, value.printable(rest))), shown)
+    local complaint = ("%s:%d: %s"):format(chunk_title(name), number, value.printable(rest))
+    return errors.broken(complaint) .. "\n" .. shown
 end
 
 -- ---- calls ---------------------------------------------------------------------------------------------------------
@@ -362,7 +363,7 @@ function errors.runtime(message)
     if first then
         lines[1] = lines[1] .. suggestion(rest or message, first, variables(first.level - 1))
     end
-    lines[1] = broken(value.printable(lines[1]))
+    lines[1] = errors.broken(value.printable(lines[1]))
     lines[2] = lines[1] ~= "interrupted!" and shown_line(calls, first, rest or message) or nil
     if #mine > 1 or #mine == 1 and not is_input(first) then
         lines[#lines + 1] = traceback(mine)

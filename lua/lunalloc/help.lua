@@ -257,7 +257,7 @@ Lifetimes count later allocations of the same thread. The same seed makes the sa
     tour = [[
 lunalloc --tour starts a workload, plots its memory, changes a decay time while it runs, and shows the effect.]],
     keys = [[
-Tab     completes names, fields, methods, and controls inside strings, with their present values
+Tab     completes names, fields, methods, keys and values of options, files, and controls inside strings, with values
 Ctrl-C  interrupts a running command; at the prompt, drops the line   Ctrl-D  leaves
 Ctrl-R  searches the history, which is kept in ~/.local/state/lunalloc/history (or under $XDG_STATE_HOME)
 The prompt prints the value of an expression. Incomplete input continues on the next line.

@@ -89,6 +89,7 @@ end
 
 --- The full name of a function that may be written without its "la." or "w:".
 local function function_name(help, word)
+    word = help.functions[word] and word or word:gsub("^t%.", "la.")
     if help.functions[word] or help.functions["la." .. word] then
         return help.functions[word] and word or "la." .. word
     end

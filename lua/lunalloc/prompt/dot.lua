@@ -5,8 +5,10 @@
 --- A command exists if the function that it calls does: parts of the module and of a target may be missing.
 
 local chains = require "lunalloc.chains"
+local errors = require "lunalloc.errors"
 local prompt = require "lunalloc.prompt"
 local suggest = require "lunalloc.suggest"
+local value = require "lunalloc.show_value"
 
 local dot = {}
 
@@ -78,7 +80,7 @@ local function help_subject(rest)
     end
     local word = unquoted(rest)
     local keys = word == rest and word:find "^[%a_][%w_.]*$" and chains.keys(word)
-    local value = keys and chains.resolve(keys, require("lunalloc.errors").scope())
+    local value = keys and chains.resolve(keys, errors.scope())
     local help = require "lunalloc.help"
     local known = help.words()
     if value == nil or known[word] or known["la." .. word] then
@@ -354,7 +356,7 @@ function dot.run(line)
     local results = table.pack(dot.call(line))
     if results[1] == nil and type(results[2]) == "string" then
         io.stdout:flush()
-        io.stderr:write("lunalloc: ", results[2], "\n")
+        io.stderr:write("lunalloc: ", errors.broken(value.printable(results[2])), "\n")
         return false, false
     end
     if results.n > 0 then
