@@ -92,18 +92,6 @@ local function before_arguments(code)
     end
 end
 
---- The prefix of the methods of what the call at the end of `code` returns; nil if that is unknown.
-function callee.result(code, scope)
-    local head = before_arguments(code)
-    local name = head and callee.name(head, scope)
-    local usage = name and require("lunalloc.help").functions[name][1]
-    local word = usage and usage:match "%-> ([%w_]+)"
-    if not word or usage:find "%-> array" or usage:find "%-> table" then
-        return nil
-    end
-    return RESULTS[word] or find_method(word, "plot") and word or #word == 1 and word or nil
-end
-
 --- The set of methods that are documented with this prefix; without one, the empty set.
 function callee.methods(prefix)
     local set = {}
@@ -114,6 +102,15 @@ function callee.methods(prefix)
         end
     end
     return set
+end
+
+--- The prefix of the methods of what the call at the end of `code` returns; nil if that is unknown.
+function callee.result(code, scope)
+    local head = before_arguments(code)
+    local name = head and callee.name(head, scope)
+    local usage = name and require("lunalloc.help").functions[name][1]
+    local word = usage and usage:match "%-> ([%w_]+)"
+    return word and (RESULTS[word] or next(callee.methods(word)) and word) or nil
 end
 
 return callee

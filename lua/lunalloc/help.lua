@@ -265,17 +265,22 @@ _ is the last result; local variables carry over. =EXPR, ?WORD, quit and exit wo
 }
 
 help.overview = [[
-look      la.stats()                       counters; b - a is a difference with rates
-          la.sizeclasses()                 la.extents_summary{by="state"}     la.find(addr)
-controls  la.get "stats.allocated"         Tab completes names inside the string
-          la.ctl.arena[0].dirty_decay_ms   read it; assign to it; call actions: la.ctl.arena[0].purge()
-          la.describe "NAME"               type, range, default, value, source
-          la.with{["NAME"] = value}        until the end of a block
-arenas    la.arenas()   la.arena(0):purge()   la.arena.create{dirty_decay_ms = 0}
-play      la.buffer "1M"                   a block of its memory
-          w = la.workload{...}             w:start() w:status() w:timeline() w:stop()
-          la.plot{series = {...}}          a picture in the terminal
+look      la.stats()                      counters; b - a is a difference
+          la.doctor()   la.waste()        findings; bytes held but not in use
+          la.sizeclasses()   la.threads()   la.find(addr)
+          la.extents_summary{by="state"}
+controls  la.get "stats.allocated"        Tab completes names inside the string
+          la.ctl.arena[0].dirty_decay_ms  read it, assign to it
+          la.ctl.arena[0].purge()         an action
+          la.describe "NAME"              type, range, default, value, source
+          la.with{["NAME"] = value}       until the end of a block
+arenas    la.arenas()   la.arena(0):purge()   la.arena.create{...}
+others    la.ps()   t = la.attach(pid)    the same functions on a process
+play      la.buffer "1M"                  a block of its memory
+          w = la.workload{...}            w:start()  w:status()  w:stop()
+          la.plot{series = {...}}         a picture in the terminal
 help      help(la.stats)   help "decay"   help "arena.0.dirty_decay_ms"
+          help "commands"                 those that begin with a dot
 topics    ]]
 
 for name, entry in pairs(require "lunalloc.methods") do

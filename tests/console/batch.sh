@@ -181,6 +181,8 @@ $'la.set("arena.0.nonsense_x", 1, la.ctl.arena[0].nonsense_x)'
 check "errors of calls have one under what is meant" "$(grep '^    ' <<<"$err")" "$(printf '%s\n' \
     '    y = x.z or x.z.w' '          ^' '    la.extents{stat = 1}' '       ^' '    la.get(5)' '       ^' \
     '    la.set("arena.0.nonsense_x", 1, la.ctl.arena[0].nonsense_x)' '            ^')"
+batch -i <<<$'v = {}\nv.nope = 1 v["nope"] = 1 nope.x = 1'
+check "it is under the variable, not under a field of its name" "$(tail -n 1 <<<"$err")" '                             ^'
 batch -i <<<$'table.sort({1, 2}, function(a, b) error "cmp" end)\npcall(error)'
 check "what lies between the user's calls is shown" "$(grep -c "\[C\]: in function 'table.sort'" <<<"$err")" 1
 check "and nothing of the console" "$(grep -c 'prompt\|in ?$' <<<"$err")" 0

@@ -181,6 +181,8 @@ test("methods of what a documented function returns", function()
     includes("la.workload{threads = (1 + 1)}:", "start")
     test.equal(offers "f(0):", "")
     test.equal(offers "la.get(0):", "")
+    test.equal(offers "la.arenas():", "")
+    test.equal(taken "la.history():pl", "la.history():plot")
 end)
 
 test("values of la.set, with the present one as a hint", function()
