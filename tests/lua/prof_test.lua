@@ -234,3 +234,61 @@ test("a profile for pprof as a string", function()
     end
     test.equal(buffer:size(), 70000)
 end)
+
+-- The fields of a protocol buffer: an array of { number, value }.
+local function fields(text)
+    local function varint(at)
+        local value, shift = 0, 0
+        while true do
+            local byte = text:byte(at)
+            value, shift, at = value | (byte & 0x7f) << shift, shift + 7, at + 1
+            if byte < 0x80 then
+                return value, at
+            end
+        end
+    end
+    local list, at = {}, 1
+    while at <= #text do
+        local key, value
+        key, at = varint(at)
+        value, at = varint(at)
+        if key & 7 == 2 then
+            value, at = text:sub(at, at + value - 1), at + value
+        end
+        list[#list + 1] = { key >> 3, value }
+    end
+    return list
+end
+
+local function values_of(list, number)
+    local found = {}
+    for _, field in ipairs(list) do
+        found[#found + 1] = field[1] == number and field[2] or nil
+    end
+    return found
+end
+
+test("core.pprof: stacks with their values, each address once, in its mapping", function()
+    local core = require "lunalloc.core"
+    local maps = "1000-3000 r-xp 00000500 08:02 7 /usr/bin/x\n3000-4000 rw-p 0 08:02 7 /usr/bin/x\n"
+    local profile = fields(core.pprof({ { { 0x2001, 0x9001 }, 1, 100 }, { { 0x2001 }, 3, 300 } }, maps, 1024, 5))
+    local samples, locations = values_of(profile, 2), values_of(profile, 4)
+    test.equal(#samples, 2)
+    test.equal(values_of(fields(samples[1]), 2)[1], "\1\100")
+    test.equal(values_of(fields(samples[2]), 2)[1], "\3\xac\2")
+    test.equal(#locations, 2)
+    local first, second = fields(locations[1]), fields(locations[2])
+    test.equal(values_of(first, 1)[1], 0x2001)
+    test.equal(values_of(first, 2)[1], 1)
+    test.equal(values_of(first, 3)[1], 0x2000)
+    test.equal(values_of(second, 2)[1], 0)
+    local mappings = values_of(profile, 3)
+    test.equal(#mappings, 1)
+    test.equal(values_of(fields(mappings[1]), 3)[1], 0x3000)
+    test.equal(values_of(fields(mappings[1]), 4)[1], 0x500)
+    test.equal(values_of(profile, 12)[1], 1024)
+    test.equal(values_of(profile, 9)[1], 5)
+    for _, wrong in ipairs { { 1 }, { { 1 }, "", 1, 1 }, { { { 1 } }, "", 1, 1 } } do
+        test.equal(pcall(core.pprof, table.unpack(wrong)), false)
+    end
+end)

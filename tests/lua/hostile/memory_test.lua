@@ -247,6 +247,26 @@ test("buffers, walkers, snapshots and reports raise, and leave nothing", functio
     test.equal(live(), before)
 end)
 
+test("JSON, metrics and profiles raise, and leave nothing", function()
+    local core = require "lunalloc.core"
+    local snapshot = la.stats()
+    local stacks, processes = {}, {}
+    for i = 1, 40 do
+        stacks[i] = { { i * 4096, 4096, 8192 }, i, i * 100 }
+        processes[i] = { { "pid", tostring(i), "command", "x" }, { 1, i }, snapshot }
+    end
+    local gauges = { { "up", "count", "up" }, { "rss", "bytes", "resident" } }
+    sweep(function() end, function()
+        return core.json { stacks, { a = processes[1][1], b = { c = 1.5, d = { true } } } }
+    end)
+    sweep(function() end, function()
+        return core.metrics(processes, gauges)
+    end)
+    sweep(function() end, function()
+        return core.pprof(stacks, "00400000-00452000 r-xp 00000000 08:02 173521 /usr/bin/x\n", 1024, 5)
+    end)
+end)
+
 test("a state that had no memory for the module gets it later, whole", function()
     local ok, problem = hostile.state [[
         local n, tries, ok, la = 0, 0, nil, nil
