@@ -141,58 +141,6 @@ find_socket_file(const peer_t *peer, int *file) {
     return error;
 }
 
-/* ---- guessing ---- */
-
-/* The value of the variable when the process began; false if it has none, or may not be seen. */
-static bool
-runtime_directory(process_t *process, char *value, size_t size) {
-    static const char name[] = "XDG_RUNTIME_DIR=";
-    char *line = NULL;
-    size_t room = 0;
-    bool found = false;
-    int fd = openat(process_directory(process), "environ", O_RDONLY | O_CLOEXEC);
-    FILE *file = fd < 0 ? NULL : fdopen(fd, "r");
-    while (file != NULL && !found && getdelim(&line, &room, '\0', file) > 0) {
-        found = strncmp(line, name, strlen(name)) == 0;
-    }
-    if (found) {
-        snprintf(value, size, "%s", line + strlen(name));
-    }
-    free(line);
-    if (file != NULL) {
-        fclose(file);
-    }
-    return found;
-}
-
-static bool
-is_there(process_t *process, uid_t owner, const char *path) {
-    const peer_t peer = {process, path, owner};
-    int file;
-    if (find_socket_file(&peer, &file) != 0) {
-        return false;
-    }
-    close(file);
-    return true;
-}
-
-bool
-socket_guess(process_t *process, char *path, size_t size) {
-    process_info_t info;
-    char directory[PATH_SIZE];
-    if (process_info(process, &info) != 0) {
-        return false;
-    }
-    if (runtime_directory(process, directory, sizeof(directory))) {
-        snprintf(path, size, "%s/lunalloc/%d.sock", directory, (int)info.inner_pid);
-        if (is_there(process, info.uid, path)) {
-            return true;
-        }
-    }
-    snprintf(path, size, "/tmp/lunalloc-%u/%d.sock", (unsigned)info.uid, (int)info.inner_pid);
-    return is_there(process, info.uid, path);
-}
-
 /* ---- the connection ---- */
 
 /* Connects through the file's descriptor: it is the file that was checked, and its name may be long. */
@@ -253,4 +201,56 @@ socket_connect(process_t *process, const char *path, int timeout_ms, int *fd) {
         close(*fd);
     }
     return error;
+}
+
+/* ---- guessing ---- */
+
+/* The value of the variable when the process began; false if it has none, or may not be seen. */
+static bool
+runtime_directory(process_t *process, char *value, size_t size) {
+    static const char name[] = "XDG_RUNTIME_DIR=";
+    char *line = NULL;
+    size_t room = 0;
+    bool found = false;
+    int fd = openat(process_directory(process), "environ", O_RDONLY | O_CLOEXEC);
+    FILE *file = fd < 0 ? NULL : fdopen(fd, "r");
+    while (file != NULL && !found && getdelim(&line, &room, '\0', file) > 0) {
+        found = strncmp(line, name, strlen(name)) == 0;
+    }
+    if (found) {
+        snprintf(value, size, "%s", line + strlen(name));
+    }
+    free(line);
+    if (file != NULL) {
+        fclose(file);
+    }
+    return found;
+}
+
+/* A file alone says nothing: it may be left from an earlier process of that number. */
+static bool
+is_there(process_t *process, const char *path) {
+    int fd;
+    if (socket_connect(process, path, 0, &fd) != 0) {
+        return false;
+    }
+    close(fd);
+    return true;
+}
+
+bool
+socket_guess(process_t *process, char *path, size_t size) {
+    process_info_t info;
+    char directory[PATH_SIZE];
+    if (process_info(process, &info) != 0) {
+        return false;
+    }
+    if (runtime_directory(process, directory, sizeof(directory))) {
+        snprintf(path, size, "%s/lunalloc/%d.sock", directory, (int)info.inner_pid);
+        if (is_there(process, path)) {
+            return true;
+        }
+    }
+    snprintf(path, size, "/tmp/lunalloc-%u/%d.sock", (unsigned)info.uid, (int)info.inner_pid);
+    return is_there(process, path);
 }

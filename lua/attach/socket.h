@@ -9,7 +9,7 @@
 
 /*
  * Where the agent's socket lies, by the rule in control/agent_socket.h: for a process whose memory the kernel does not
- * let one read. False if no socket that socket_connect would trust is there.
+ * let one read. False if none is there to which socket_connect connects.
  */
 bool socket_guess(process_t *process, char *path, size_t size);
 
