@@ -39,8 +39,8 @@ typedef struct {
 } snapshot_t;
 
 /*
- * Taking a snapshot, in three steps; the caller allocates before the second and the third. snapshot_plan() finds out how
- * much there is to read, and snapshot_read() reads the total and the classes. Then the number of rows is known, and
+ * Taking a snapshot, in three steps; the caller allocates before the second and the third. snapshot_plan() finds out
+ * how much there is to read, and snapshot_read() reads the total and the classes. Then the number of rows is known, and
  * snapshot_fill() reads the arenas, too, into the block. The first two fill a plan; it points to memory of the caller.
  * Each returns 0, or the error of the target: ENOENT if there is no such arena.
  */

@@ -5,9 +5,9 @@
  * it, as it does after a while without requests; a request that may have been carried out is never sent twice.
  *
  * Trust. The path is what the process says, and whoever may write to its directory could have replaced the socket. So
- * the directory and the socket must belong to the process's user or to root, be closed to all others, and be no links; the path is
- * followed as the process sees it (/proc/PID/root), so a container's socket is found, too; and the kernel must say that
- * the server is this very process.
+ * the directory and the socket must belong to the process's user or to root, be closed to all others, and be no links;
+ * the path is followed as the process sees it (/proc/PID/root), so a container's socket is found, too; and the kernel
+ * must say that the server is this very process.
  */
 #ifndef LUNALLOC_LUA_ATTACH_CHANNEL_H
 #define LUNALLOC_LUA_ATTACH_CHANNEL_H

@@ -8,9 +8,9 @@
 #include "control/target.h"
 
 /*
- * Finds the structure by its ELF note, and copies it. `title`: what it is searched in, for the message. If a process has
- * several copies of the library, the one that has booted is found. A structure that is smaller than this module's ends
- * with zeros.
+ * Finds the structure by its ELF note, and copies it. `title`: what it is searched in, for the message. If a process
+ * has several copies of the library, the one that has booted is found. A structure that is smaller than this module's
+ * ends with zeros.
  *
  * 0, or an errno value and a line in memory->message: ENOENT if lunalloc is not in it, EPROTO if that is of a version
  * that this module does not know.

@@ -1,9 +1,9 @@
 /*
  * process.h -- a live process that is not this one: its memory, and what /proc says of it.
  *
- * Open it with a pid, and read with the functions of memory.h. From then on the object stands for that one process: once
- * it has exited, or runs another program (execve), every function fails with ESRCH, also if its number was given to
- * another process. Nothing runs in it, and it is not stopped.
+ * Open it with a pid, and read with the functions of memory.h. From then on the object stands for that one process:
+ * once it has exited, or runs another program (execve), every function fails with ESRCH, also if its number was given
+ * to another process. Nothing runs in it, and it is not stopped.
  *
  * How. Files are opened below a descriptor of /proc/PID, which the kernel never lets refer to another process.
  * Memory is read with process_vm_readv, which takes a number; /proc/PID/mem is held open besides, which belongs to one

@@ -112,8 +112,8 @@ for i = 1, 20 do
     own[i] = la.buffer(i * 1000)
 end
 
-local EXTENT <const> = "addr:integer size:integer state:string arena:integer szind:integer? slab:boolean nfree:integer " ..
-    "nregs:integer sn:integer is_head:boolean committed:boolean zeroed:boolean lru:integer"
+local EXTENT <const> = "addr:integer size:integer state:string arena:integer szind:integer? slab:boolean " ..
+    "nfree:integer nregs:integer sn:integer is_head:boolean committed:boolean zeroed:boolean lru:integer"
 local CLASS <const> = "index:integer size:integer slab_size:integer nregs:integer lg_group:integer lg_delta:integer " ..
     "ndelta:integer cached_max:integer max_waste:float"
 
@@ -363,7 +363,8 @@ test("the list of processes has it, and the way", function()
     for _, p in ipairs(la.ps()) do
         found[p.pid] = p
     end
-    test.shape(found[process.pid], "pid:integer name:string state:string uid:integer rss:integer version:string way:string")
+    test.shape(found[process.pid],
+        "pid:integer name:string state:string uid:integer rss:integer version:string way:string")
     test.equal(found[process.pid].way, "agent")
     test.equal(found[never.pid].way, "memory")
     test.match(found[never.pid].why, "allows no agent")

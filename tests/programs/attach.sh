@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
-# Attaching to real programs under load that never asked for an agent: redis-server under redis-benchmark, nginx with two
-# workers, python3 with threads, a C++ program with 200 threads, one that forks; and memcached, which did. Each goes on
-# working, and gives right results. ATTACH_CYCLES: how often each is attached to and left (default 30).
+# Attaching to real programs under load that never asked for an agent: redis-server under redis-benchmark, nginx with
+# two workers, python3 with threads, a C++ program with 200 threads, one that forks; and memcached, which did. Each goes
+# on working, and gives right results. ATTACH_CYCLES: how often each is attached to and left (default 30).
 . "${0%/*}/common.bash"
 
 tools=$root/lua
@@ -39,7 +39,8 @@ wait_for() {
 
 # attached NAME PID -- attach.lua finds nothing wrong.
 attached() {
-    if timeout 120 "$console" "$here/attach.lua" "$2" "$cycles" >"$work/said" 2>&1 && [ "$(cat "$work/said")" = ok ]; then
+    if timeout 120 "$console" "$here/attach.lua" "$2" "$cycles" >"$work/said" 2>&1 &&
+        [ "$(cat "$work/said")" = ok ]; then
         ok "$1: looked at, changed, and left $cycles times"
     else
         fail "$1: attached" "$work/said"
@@ -64,8 +65,8 @@ lacks() {
 redis() {
     ! lacks redis redis-check-rdb || return
     ln -s "$program" "$work/redis-server"
-    env LD_PRELOAD="$library" "$work/redis-server" --port 0 --unixsocket "$work/redis.sock" --save '' --appendonly no --dir "$work" \
-        >"$work/redis.log" 2>&1 &
+    env LD_PRELOAD="$library" "$work/redis-server" --port 0 --unixsocket "$work/redis.sock" --save '' \
+        --appendonly no --dir "$work" >"$work/redis.log" 2>&1 &
     started
     local server=$pid
     wait_for redis-cli -s "$work/redis.sock" ping
@@ -93,7 +94,8 @@ memcached() {
     ! lacks memcached memcached || return
     local port=$((20000 + RANDOM % 20000))
     # It has memory of its own and seldom allocates, so it might never notice a request.
-    env LD_PRELOAD="$library" LUNALLOC_CONF=agent:true "$program" -u "$(id -un)" -l 127.0.0.1 -p $port -U 0 -m 64 -t 4 >"$work/memcached.log" 2>&1 &
+    env LD_PRELOAD="$library" LUNALLOC_CONF=agent:true "$program" -u "$(id -un)" -l 127.0.0.1 -p $port -U 0 \
+        -m 64 -t 4 >"$work/memcached.log" 2>&1 &
     started
     local server=$pid
     wait_for talk $port
@@ -119,7 +121,8 @@ http {
     server { listen 127.0.0.1:$port reuseport; root $work/www; }
 }
 END
-    env LD_PRELOAD="$library" "$program" -c "$work/nginx.conf" -p "$work" -e "$work/logs/error.log" >"$work/nginx.log" 2>&1 &
+    env LD_PRELOAD="$library" "$program" -c "$work/nginx.conf" -p "$work" -e "$work/logs/error.log" \
+        >"$work/nginx.log" 2>&1 &
     started
     local master=$pid workers worker
     wait_for curl -sf "http://127.0.0.1:$port/"
@@ -176,7 +179,8 @@ threads() {
 
 # A process that starts others all the time, while it has an agent: each child works, and none has one.
 forking() {
-    env LD_PRELOAD="$library" bash -c 'n=0; echo ready; while :; do x=$(echo a; echo b); [ "$x" = $'"'a\\nb'"' ] || echo WRONG; done' \
+    env LD_PRELOAD="$library" bash -c \
+        'echo ready; while :; do x=$(echo a; echo b); [ "$x" = $'"'a\\nb'"' ] || echo WRONG; done' \
         >"$work/forking" 2>&1 &
     started
     wait_for grep -q ready "$work/forking"

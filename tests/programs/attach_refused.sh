@@ -93,7 +93,7 @@ lies "a frame of 4 GB" huge "answers what this lunalloc .* does not understand E
 lies "another process listens: a child" child "is not trusted: process [0-9]+ of uid [0-9]+ listens on it EPERM$"
 lies "nobody listens any more" stale "is stale: nobody listens ECONNREFUSED$"
 lies "a structure that was overwritten" magic "has overwritten what lunalloc tells other processes EPROTO$"
-lies "a structure of another version" version "runs a lunalloc that this one .* does not know: use its own console EPROTO$"
+lies "a structure of another version" version "runs a lunalloc that this one .* does not know: .* EPROTO$"
 
 # After a good HELLO: every function fails in one line, or gives values of the right type; none crashes or hangs.
 pretend good
@@ -106,7 +106,7 @@ for name, value in pairs(t) do
 end
 table.sort(names)
 for _, name in ipairs(names) do
-    local argument = name == "find" and 1 or name == "arena" and 0 or (name == "get" or name == "describe") and "x" or nil
+    local argument = ({ find = 1, arena = 0, get = "x", describe = "x" })[name]
     local _, value, message = pcall(t[name], argument)
     io.write(name, " ", (tostring(message or value):gsub("\n.*", "")), "\n")
 end

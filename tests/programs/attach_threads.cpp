@@ -1,4 +1,5 @@
-// attach_threads.cpp [THREADS] -- a C++ program that works on many threads until it gets SIGTERM: something to attach to.
+// attach_threads.cpp [THREADS] -- a C++ program that works on many threads until it gets SIGTERM: something to attach
+// to.
 //
 // Each thread fills and empties containers, checks what it finds in them, and sleeps a little. At the end it prints
 // "consistent", or exits with 1.
