@@ -384,6 +384,15 @@ test("what is no process", function()
     test.raises("timeout is a number of seconds", la.attach, 1, { timeout = "soon" })
 end)
 
+test("a number that was given to another process", function()
+    local process <close> = start "agent:true"
+    attached(process):close()
+    local survey = core.survey(process.pid)
+    test.equal(core.attach(process.pid, "agent", nil, nil, survey.start) ~= nil, true)
+    test.fails("ESRCH", "process %d+ has ended; its number is another process's now %(lua5.4%)",
+        core.attach(process.pid, "agent", nil, nil, survey.start + 1))
+end)
+
 test("a process without lunalloc", function()
     local pipe <close> = assert(io.popen "echo $$; exec env -u LD_PRELOAD sleep 30")
     local pid = pipe:read "n"
