@@ -1,8 +1,8 @@
 --- The last ten minutes of a process: la.history().
 ---
 ---     local h = la.history()
----     h.moments     an array of {time=, rss=, allocated=, active=, dirty=, muzzy=, retained=, requests=, faults=}, one a
----                   second, oldest first; a figure that the system did not tell is absent. time: monotonic clock, ns
+---     h.moments     an array of {time=, rss=, allocated=, active=, dirty=, muzzy=, retained=, requests=, faults=}, one
+---                   a second, oldest first; a figure that the system did not tell is absent. time: monotonic clock, ns
 ---     h.marks       an array of {time=, name=, value=}: the settings that were changed
 ---     h:plot{...}   a picture of them
 ---     la.history{after = h}    only what has been added since h was made
@@ -109,8 +109,8 @@ local function plot(history, figures, options)
     return require "lunalloc.plot"(all)
 end
 
---- A picture of `figures` (rss, allocated, active, dirty, muzzy); other options are those of la.plot. nil, message, code
---- if there are fewer than two moments.
+--- A picture of `figures` (rss, allocated, active, dirty, muzzy); other options are those of la.plot. nil, message,
+--- code if there are fewer than two moments.
 function History:plot(options)
     check.self(self, History, "history:plot")
     check.that(options == nil or type(options) == "table", "history:plot", 1, "a table of options expected")

@@ -18,6 +18,7 @@
 #include "os/pages.h"
 #include "os/process.h"
 #include "os/system.h"
+#include "os/thread.h"
 #include "os/unwind.h"
 #include "thread/tcaches.h"
 #include "thread/thread_life.h"
@@ -70,6 +71,7 @@ postfork_parent(void) {
 static void
 postfork_child(void) {
     unwind_forked();
+    os_thread_forked();
     postfork(true);
     system_forked();
 }

@@ -63,11 +63,6 @@ run(void *arg) {
     set_state(error == 0 ? AGENT_OFF : AGENT_FAILED, error);
 }
 
-bool
-agent_has(uint32_t id) {
-    return atomic_get(&thread.self) == id;
-}
-
 /* ---- start ---- */
 
 /* Not in a child that shares our memory (vfork), or that no handler of fork has seen. */

@@ -38,9 +38,6 @@ int agent_set(bool on);
 /* Does it run, and has not been told to end? */
 bool agent_is_on(void);
 
-/* Is it the agent's thread that has this number? */
-bool agent_has(uint32_t id);
-
 /* Connections now: as told by the thread that has them. */
 uint32_t agent_connections(void);
 void agent_set_connections(uint32_t n);

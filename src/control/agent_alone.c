@@ -1,48 +1,31 @@
 /* agent_alone.c -- counts threads that are not the allocator's own. */
 #include "control/agent_alone.h"
 
-#include "control/agent.h"
-#include "control/background.h"
-#include "control/reporter.h"
 #include "os/process.h"
 #include "os/thread.h"
 #include "thread/thread.h"
 
-/* The allocator's own threads, and one more. */
-#define OWN_MAX (BACKGROUND_MAX + 3)
-
-static bool
-is_own(uint32_t id, uint32_t self) {
-    return id == self || background_has(id) || reporter_has(id) || agent_has(id);
-}
-
-typedef struct {
-    uint32_t self;
-    bool found; /* a thread of the application's */
-} search_t;
-
 static void
-look_at(const thread_t *thread, void *context) {
-    search_t *search = context;
-    search->found = search->found || !is_own(thread->id, search->self);
+look_at(const thread_t *thread, void *found) {
+    *(bool *)found = *(bool *)found || !os_thread_is_own(thread->id);
 }
 
 static bool
-known_thread_left(uint32_t self) {
-    search_t search = {.self = self};
+known_thread_left(void) {
+    bool found = false;
     threads_lock();
-    thread_each(look_at, &search);
+    thread_each(look_at, &found);
     threads_unlock();
-    return search.found;
+    return found;
 }
 
 /* Without an answer of the system's, no thread is left. */
 static bool
-any_thread_left(uint32_t self) {
-    uint32_t ids[OWN_MAX];
-    size_t n = process_threads(ids, OWN_MAX);
+any_thread_left(void) {
+    uint32_t ids[OS_THREADS_OWN + 1];
+    size_t n = process_threads(ids, OS_THREADS_OWN + 1);
     for (size_t i = 0; i < n; i++) {
-        if (!is_own(ids[i], self)) {
+        if (!os_thread_is_own(ids[i])) {
             return true;
         }
     }
@@ -51,6 +34,5 @@ any_thread_left(uint32_t self) {
 
 bool
 agent_is_alone(void) {
-    uint32_t self = os_thread_id();
-    return !known_thread_left(self) && !any_thread_left(self);
+    return !known_thread_left() && !any_thread_left();
 }

@@ -10,7 +10,7 @@
 
 #include "base/config.h"
 
-/* For the threads of agent and reporter, of which neither counts. */
+/* Threads of the allocator's own (os/thread.h), such as the caller, do not count. */
 bool agent_is_alone(void);
 
 #endif

@@ -178,19 +178,9 @@ is_worker(void) {
 
 /* ---- the process's last thread ---- */
 
-bool
-background_has(uint32_t thread_id) {
-    for (size_t i = 0; i < BACKGROUND_MAX; i++) {
-        if (atomic_get(&background_workers[i].thread.self) == thread_id) {
-            return true;
-        }
-    }
-    return false;
-}
-
 static void
 find_application_thread(const thread_t *thread, void *found) {
-    *(bool *)found = *(bool *)found || !background_has(thread->id);
+    *(bool *)found = *(bool *)found || !os_thread_is_own(thread->id);
 }
 
 /* Called when a thread has ended. If no thread of the application's is left that has allocated, stops the background

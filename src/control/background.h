@@ -55,9 +55,6 @@ size_t background_max(void);
 /* Threads beyond the new number have ended when this returns. 0, EINVAL if it is more than the option, or EDEADLK. */
 int background_set_max(size_t n);
 
-/* Is a thread, by the system's number, one of them? */
-bool background_has(uint32_t thread_id);
-
 /* Has the thread started, and not ended? */
 static inline bool
 background_runs(const worker_t *worker) {

@@ -74,11 +74,6 @@ run(void *arg) {
     atomic_set_release(&state, REPORTER_ENDED);
 }
 
-bool
-reporter_has(uint32_t id) {
-    return atomic_get(&thread.self) == id;
-}
-
 /* ---- start ---- */
 
 /* The state that was there before, which the caller changes to REPORTER_STARTING; false if it runs. */

@@ -3,8 +3,8 @@
  * lunalloc_threads, whose contract is in lunalloc.h, and for tools that ask which threads keep memory.
  *
  * A batch is copied under the lock of all threads; their names, which are read from files, are added after its release.
- * Idle time is computed from two marks that cost the threads nothing: the time that a tick reads anyway, and the sums of
- * a thread's counts, which each list compares with those of the list before.
+ * Idle time is computed from two marks that cost the threads nothing: the time that a tick reads anyway, and the sums
+ * of a thread's counts, which each list compares with those of the list before.
  *
  * Thread-safe.
  */

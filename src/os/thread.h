@@ -43,6 +43,15 @@ bool os_thread_start(os_thread_t *thread, const char *name, void (*run)(void *),
 /* Waits until run has returned. No cancellation point. */
 void os_thread_join(os_thread_t *thread);
 bool os_thread_is_self(const os_thread_t *thread);
+/* Most of them at a time. */
+#define OS_THREADS_OWN 72
+/* Is one of these threads running under this number (not 0)? */
+bool os_thread_is_own(uint32_t id);
+/* In the child of a fork: none is running. */
+void os_thread_forked(void);
+/* Such a thread begins, and ends: called by itself (thread_linux.c). */
+void os_thread_enter(uint32_t id);
+void os_thread_leave(uint32_t id);
 
 /* ---- sleeping on a word ---- */
 

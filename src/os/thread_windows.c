@@ -15,9 +15,12 @@ os_thread_id(void) {
 static void *
 begin(void *arg) {
     os_thread_t *thread = arg;
-    atomic_set(&thread->self, os_thread_id());
+    uint32_t id = os_thread_id();
+    os_thread_enter(id);
+    atomic_set(&thread->self, id);
     thread->run(thread->arg);
     atomic_set(&thread->self, 0);
+    os_thread_leave(id);
     return NULL;
 }
 

@@ -1,4 +1,4 @@
--- Threads as objects, purge, and history. A workload at a low rate has threads that sleep with something in their caches.
+-- Threads as objects, purge, and history. A workload at a low rate has threads that sleep with something cached.
 
 local test = ...
 local la = require "lunalloc"
@@ -113,7 +113,7 @@ test("purge: misuse", function()
     test.raises("timeout: a time expected", la.purge, { timeout = "soon" })
 end)
 
--- ---- history, of a backend that has some -----------------------------------------------------------------------------
+-- ---- history, of a backend that has some ---------------------------------------------------------------------------
 
 local function with_history(moments, marks)
     local function reader(list)
@@ -130,8 +130,8 @@ end
 local function some_moments(n)
     local moments = {}
     for i = 1, n do
-        moments[i] = { time = i * 1000000000, rss = i % 3 ~= 0 and i << 20 or nil, allocated = 1 << 20, active = 2 << 20,
-            dirty = 0, muzzy = 0, retained = 0, requests = i, faults = i }
+        moments[i] = { time = i * 1000000000, rss = i % 3 ~= 0 and i << 20 or nil, allocated = 1 << 20,
+            active = 2 << 20, dirty = 0, muzzy = 0, retained = 0, requests = i, faults = i }
     end
     return moments
 end
