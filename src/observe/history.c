@@ -4,6 +4,7 @@
 #include "base/atomic.h"
 #include "base/fmt.h"
 #include "extent/metadata.h"
+#include "observe/requests.h"
 #include "observe/stats.h"
 #include "os/clock.h"
 #include "os/lock.h"
@@ -62,7 +63,7 @@ measure(void) {
         .dirty = stats.dirty,
         .muzzy = stats.muzzy,
         .retained = stats.retained,
-        .requests = stats.nrequests,
+        .requests = requests_total(&stats),
         .faults = LUNALLOC_ABSENT,
     };
     process_rss(&moment.rss);

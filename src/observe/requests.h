@@ -52,6 +52,12 @@ requests_add_large(const requests_t *requests, uint32_t szind, stats_large_t *ou
     out->nrequests += requests->n[szind];
 }
 
+/* The requests of all arenas, in the public structure. */
+static inline uint64_t
+requests_total(const lunalloc_stats_t *stats) {
+    return stats->nrequests;
+}
+
 /* Copies the requests of a row. */
 static inline void
 requests_copy_bin(const stats_bin_t *from, stats_bin_t *to) {
