@@ -72,7 +72,7 @@ help.functions = {
         "muzzy, retained, requests, faults) and marks of changed settings (time, name, value). after = an earlier " ..
         "history: only what is new.",
         "la.history():plot()" },
-    ["history:plot"] = { "history:plot{figures={\"rss\", ...}, ...} -> text | nil, message, code",
+    ["history:plot"] = { "history:plot{figures={'rss', ...}, ...} -> text | nil, message, code",
         "A picture of the figures over time, with marks where settings were changed. Other options: those of la.plot.",
         'print(la.history():plot{figures = {"rss", "dirty"}, height = 20})' },
     ["la.find"] = { "la.find(addr) -> table | nil, message, code",
