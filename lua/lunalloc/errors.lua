@@ -111,13 +111,13 @@ local function marked(line, at)
 end
 
 --- Can the token have this kind of name in a message? `before` is the text of the token before it.
-local function fits(kind, before)
+local function fits(token, kind, before)
     if kind == "method" then
         return before == ":"
     elseif kind == "field" then
         return before == "." or before == "[" or before == "{" or before == ","
     end
-    return kind == nil or before ~= "." and before ~= ":"
+    return kind == nil or token.kind == "name" and before ~= "." and before ~= ":"
 end
 
 --- The position of the name in the line; nil if it is not there.
@@ -125,7 +125,7 @@ local function find_name(line, name, kind)
     local before = ""
     for _, token in ipairs((lexer.scan(line))) do
         local word = token.kind == "string" and token.content or token.text
-        if word == name and fits(kind, before) then
+        if word == name and fits(token, kind, before) then
             return token.from
         end
         before = token.text
