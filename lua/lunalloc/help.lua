@@ -194,6 +194,13 @@ are then muzzy for muzzy_decay_ms. 0 returns pages at once, -1 never.
   la.ctl.arena[0].dirty_decay_ms = 500         live, for one arena
   la.set("arena.4096.dirty_decay_ms", 500)     for every arena
   la.arena(0):purge()                          all of it, once, now]],
+    top = [[
+lunalloc top PROCESS..., or .top at the prompt, shows where the memory is, live: figures over time with a mark where a
+setting changed, arenas, the hottest and the most wasteful size classes, threads by what they have cached, and stacks.
+  Tab, 1 to 5  chooses a panel       s r     sort by the next column, reverse       up down   scroll
+  p  purges                          d m     set dirty_decay_ms, muzzy_decay_ms     space     freezes
+  f  starts and stops the profiler   w       the LUNALLOC_CONF line of the changes  h q       help, quit
+Of several processes there is a table; Enter opens one, Escape goes back.]],
     profiling = [[
 The profiler samples one in 2^lg_sample allocated bytes on average, so a large block is sampled more probably than a
 small one. It keeps the stack of each sampled block until the block is freed. It costs nothing while it is off, and can

@@ -189,7 +189,10 @@ add("history", ".history", "the last ten minutes: la.history()", function(_, tar
 end, "history")
 
 add("top", ".top", "where the memory is, live, on the full screen", function(_, target)
-    return safely(require "lunalloc.top", { target }, {})
+    local status, message, code = safely(require "lunalloc.top", { target }, {})
+    if not status then
+        return nil, message, code
+    end
 end)
 
 add("purge", ".purge", "returns all unused memory to the system: la.purge()", function(_, target)
