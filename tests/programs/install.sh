@@ -26,6 +26,14 @@ console() {
     env -u LUA_PATH -u LUA_CPATH "$prefix/bin/lunalloc" -e 'assert(la.loaded and la.replaced)'
 }
 
+# Its commands, their manual pages, the module of `serve` where it was built, and the library that `run` preloads.
+commands() {
+    [[ $(env -u LUA_PATH -u LUA_CPATH "$prefix/bin/lunalloc" run -- sh -c 'echo $LD_PRELOAD') == "$prefix"/lib/* ]] &&
+        env -u LUA_PATH -u LUA_CPATH "$prefix/bin/lunalloc" help serve | grep -q '^usage: lunalloc serve' &&
+        { [ ! -e "$build/lua/lunalloc/http.so" ] || [ -e "$prefix/lib/lua/5.4/lunalloc/http.so" ]; } &&
+        [ -s "$prefix/share/man/man1/lunalloc-attach.1" ] && [ -s "$prefix/share/man/man1/lunalloc-serve.1" ]
+}
+
 stock_lua() {
     LUA_PATH="$prefix/share/lua/5.4/?.lua;$prefix/share/lua/5.4/?/init.lua" LUA_CPATH="$prefix/lib/lua/5.4/?.so" \
         lua5.4 -e 'la = require "lunalloc"; assert(la.loaded and not la.replaced)'
@@ -43,6 +51,7 @@ uninstalled() {
 works "make install" quiet_make install PREFIX="$prefix"
 works "a C program, by pkg-config" c_program
 works "the installed console" console
+works "its commands" commands
 works "the installed module in a stock lua5.4" stock_lua
 works "make install with DESTDIR" staged
 works "make uninstall leaves no file" uninstalled
