@@ -138,15 +138,18 @@ find_bools(foreign_t *foreign) {
             foreign->bools[foreign->nbools++] = &layout_table.fields[i];
         }
     }
+    for (unsigned id = 0, i = 0; id <= LAYOUT_STRUCTS; id++) {
+        for (; i < foreign->nbools && foreign->bools[i]->of < id; i++) {
+        }
+        foreign->first_bool[id] = i;
+    }
 }
 
 static void
 make_bools_sound(const foreign_t *foreign, layout_struct_t id, unsigned char *out) {
-    for (unsigned i = 0; i < foreign->nbools; i++) {
-        if (foreign->bools[i]->of == id) {
-            unsigned char *byte = out + foreign->bools[i]->offset;
-            *byte = *byte != 0;
-        }
+    for (unsigned i = foreign->first_bool[id]; i < foreign->first_bool[id + 1]; i++) {
+        unsigned char *byte = out + foreign->bools[i]->offset;
+        *byte = *byte != 0;
     }
 }
 

@@ -20,11 +20,13 @@ enum {
 };
 
 typedef struct {
-    layout_t *layout;                           /* the other library's */
-    uint64_t variables[LAYOUT_VARIABLES];       /* addresses */
-    bool same;                                  /* all offsets are those of this module */
-    const layout_field_t *bools[FOREIGN_BOOLS]; /* fields of this module's structures that are bool */
+    layout_t *layout;                     /* the other library's */
+    uint64_t variables[LAYOUT_VARIABLES]; /* addresses */
+    bool same;                            /* all offsets are those of this module */
+    const layout_field_t
+        *bools[FOREIGN_BOOLS]; /* fields of this module's structures that are bool, in the list's order */
     unsigned nbools;
+    unsigned first_bool[LAYOUT_STRUCTS + 1]; /* those of a structure: from this one up to the next structure's */
 } foreign_t;
 
 /* 0; or an errno value with one line in memory->message: EPROTO if the library is of another version or build, EFAULT

@@ -76,14 +76,23 @@ copy_struct(reader_t *reader, layout_struct_t id, uint64_t addr, void *out) {
     return error;
 }
 
+/* Their number is constant; only sizes of slabs change. */
 static int
 read_classes(reader_t *reader) {
-    int error = copy_struct(reader, layout_sc, foreign_variable(&reader->foreign, sc), &reader->classes);
-    return error != 0                            ? error
-           : are_classes_sound(&reader->classes) ? 0
-                                                 : reader_fail(reader, EPROTO,
-                                                               "its size classes are damaged, or not "
-                                                               "computed yet: it has allocated nothing");
+    sc_t classes;
+    int error = copy_struct(reader, layout_sc, foreign_variable(&reader->foreign, sc), &classes);
+    if (error != 0) {
+        return error;
+    }
+    bool begun = reader->classes.nsizes != 0;
+    bool same = classes.nsmall == reader->classes.nsmall && classes.nsizes == reader->classes.nsizes;
+    if (!are_classes_sound(&classes) || (begun && !same)) {
+        return reader_fail(reader, EPROTO,
+                           begun ? "its size classes are damaged"
+                                 : "its size classes are damaged, or not computed yet: it has allocated nothing");
+    }
+    reader->classes = classes;
+    return 0;
 }
 
 /* Bytes of an arena with its bins. */

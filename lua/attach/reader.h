@@ -72,8 +72,8 @@ typedef struct {
     char text[OPTION_TEXT_MAX]; /* of the latest value that is text */
 } reader_t;
 
-/* Begins reading the library whose structure was found at `addr`, with a copy of it. The memory stays the caller's. After a failure, there is
- * nothing to close. */
+/* Begins reading the library whose structure was found at `addr`, with a copy of it. The memory stays the caller's.
+ * After a failure, there is nothing to close. */
 int reader_open(reader_t *reader, memory_t *memory, int pid, uint64_t addr, const target_t *target, char *message);
 void reader_close(reader_t *reader);
 

@@ -26,5 +26,8 @@ reader_get(reader_t *reader, const char *name, lunalloc_value_t *value) {
     error = get_setting(reader, &get, &known);
     error = known ? error : get_state(reader, &get, &known);
     error = known ? error : get_counter(reader, &get, &known);
+    if (known && error == 0 && value->type == LUNALLOC_STRING && value->v.s != reader->text) {
+        return reader_fail(reader, EPROTO, "%s is damaged: its type is not that of its handler", name);
+    }
     return known ? error : not_from_outside(reader, &get);
 }

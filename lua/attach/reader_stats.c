@@ -443,8 +443,8 @@ total_of(const sc_t *classes, uint64_t now, const stats_arena_t *arena, lunalloc
 static int
 fill_process(reader_t *reader, const requests_t *all, stats_snapshot_t *snapshot) {
     lunalloc_stats_t *total = &snapshot->process.total;
-    size_t metadata, most;
-    uint64_t resizes;
+    size_t metadata = 0, most = 0;
+    uint64_t resizes = 0;
     int error = reader_variable(reader, metadata_used, &metadata);
     error = error == 0 ? reader_variable(reader, highwater_most, &most) : error;
     error = error == 0 ? reader_variable(reader, resize_zero_count, &resizes) : error;
