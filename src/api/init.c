@@ -17,7 +17,9 @@
 #include "os/pages.h"
 #include "os/process.h"
 #include "os/system.h"
+#include "os/thread.h"
 #include "thread/byte_counters.h"
+#include "thread/refresh.h"
 #include "thread/thread_life.h"
 
 #include <errno.h>
@@ -123,6 +125,17 @@ prepare_report(void) {
     pages_huge_size();
 }
 
+/* Last of all: other processes may look, and ask for the agent. Here, not beside the structure, because the code of boot
+ * lies together (scripts/check-boot). */
+static void
+tell_others(void) {
+    atomic_set(&lunalloc_target.pid, os_process_id());
+    atomic_set(&lunalloc_target.agent, options.agent == agent_never ? AGENT_NEVER : AGENT_OFF);
+    atomic_set(&agent_work, agent_loop);
+    atomic_set_release(&threads_requested, agent_requested);
+    atomic_set_release(&lunalloc_target.booted, 1);
+}
+
 static void
 boot(void) {
     check_sink = message_write;
@@ -144,8 +157,7 @@ boot(void) {
     arenas_oversize_boot();
     thread_boot();
     background_boot();
-    atomic_set(&agent_work, agent_loop);
-    target_boot(agent_requested);
+    tell_others();
 }
 
 /* The thread that boots, by the address of its thread_self; 0: none. */

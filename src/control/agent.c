@@ -3,7 +3,6 @@
 
 #include "base/options.h"
 #include "control/target.h"
-#include "os/process.h"
 #include "os/socket.h"
 #include "os/system.h"
 #include "os/thread.h"
@@ -68,7 +67,7 @@ run(void *arg) {
 /* Not in a child that shares our memory (vfork), or that no handler of fork has seen. */
 static bool
 is_own_process(void) {
-    return process_id() == atomic_get(&lunalloc_target.pid);
+    return os_process_id() == atomic_get(&lunalloc_target.pid);
 }
 
 static bool
@@ -186,7 +185,7 @@ agent_postfork(bool child) {
     atomic_set(&stop, true); /* in the child of a hook that the agent ran, it is the agent that goes on */
     thread = (os_thread_t){0};
     running = false;
-    atomic_set(&lunalloc_target.pid, process_id());
+    atomic_set(&lunalloc_target.pid, os_process_id());
     if (state() != AGENT_NEVER) {
         set_state(AGENT_OFF, 0);
     }

@@ -7,7 +7,7 @@
 #include "control/ctl.h"
 #include "control/target.h"
 #include "os/clock.h"
-#include "os/process.h"
+#include "os/thread.h"
 
 #include <errno.h>
 #include <string.h>
@@ -40,7 +40,7 @@ greet(agent_call_t *call) {
     }
     call->client->greeted = true;
     call->out->number[0] = WIRE_VERSION;
-    call->out->number[1] = process_id();
+    call->out->number[1] = os_process_id();
     call->out->number[2] = is_read_only();
     call->out->number[3] = sizeof(lunalloc_stats_t);
     call->out->text[0] = LUNALLOC_VERSION;

@@ -2,7 +2,7 @@
 #include "control/agent_socket.h"
 
 #include "base/fmt.h"
-#include "os/process.h"
+#include "os/thread.h"
 #include "os/system.h"
 
 #include <errno.h>
@@ -105,7 +105,7 @@ agent_socket_open(agent_socket_t *out, uint32_t pid, char *path, char *scratch, 
 void
 agent_socket_close(agent_socket_t *agent_socket) {
     socket_close(agent_socket->listening);
-    if (process_id() == agent_socket->pid) {
+    if (os_process_id() == agent_socket->pid) {
         socket_remove(agent_socket->directory, agent_socket->name);
     }
     socket_close(agent_socket->directory);

@@ -8,6 +8,7 @@
 #include "os/clock.h"
 #include "os/file.h"
 #include "os/process.h"
+#include "os/thread.h"
 
 #include <errno.h>
 #include <string.h>
@@ -33,7 +34,7 @@ present_format(void) {
 static void
 put_process_name(fmt_t *out) {
     char name[PROCESS_THREAD_NAME];
-    process_thread_name(process_id(), name);
+    process_thread_name(os_process_id(), name);
     for (const char *at = name; *at != '\0'; at++) {
         fmt_char(out, *at > ' ' && *at < 127 && *at != '/' ? *at : '_');
     }
@@ -46,7 +47,7 @@ next_name(report_occasion_t occasion, lunalloc_format_t format) {
     fmt_t out = fmt_begin(name_buf, sizeof name_buf);
     fmt_str(&out, options.report_prefix[0] != '\0' ? options.report_prefix : DEFAULT_PREFIX);
     fmt_char(&out, '.');
-    fmt_u64(&out, process_id());
+    fmt_u64(&out, os_process_id());
     fmt_char(&out, '.');
     put_process_name(&out);
     fmt_char(&out, '.');
@@ -69,7 +70,7 @@ write_heading(report_occasion_t occasion) {
     char line[160];
     fmt_t out = fmt_begin(line, sizeof line);
     fmt_str(&out, "process ");
-    fmt_u64(&out, process_id());
+    fmt_u64(&out, os_process_id());
     fmt_char(&out, ' ');
     put_process_name(&out);
     fmt_str(&out, ", ");

@@ -8,7 +8,6 @@
 #include "control/report_file.h"
 #include "os/clock.h"
 #include "os/lock.h"
-#include "os/process.h"
 #include "os/signal.h"
 #include "os/thread.h"
 #include "thread/refresh.h"
@@ -45,7 +44,7 @@ is_asked(void) {
 /* Not a child that shares our memory (vfork), or that no handler of fork has seen. */
 static bool
 is_own_process(void) {
-    return process_id() == atomic_get(&process);
+    return os_process_id() == atomic_get(&process);
 }
 
 /* ---- the thread ---- */
@@ -159,7 +158,7 @@ take_signal(void) {
 
 void
 reporter_begin(void) {
-    atomic_set(&process, process_id());
+    atomic_set(&process, os_process_id());
     atomic_set_release(&allowed, true);
     bool wanted = options.dump_signal[0] != '\0' && take_signal();
     if (wanted) {
@@ -199,7 +198,7 @@ forget_thread(void) {
     thread = (os_thread_t){0};
     wake = (event_count_t){0};
     atomic_set(&state, REPORTER_OFF);
-    atomic_set(&process, process_id());
+    atomic_set(&process, os_process_id());
     for (report_occasion_t i = 0; i < REPORT_OCCASIONS; i++) {
         atomic_set(&asked[i], 0);
     }

@@ -3,8 +3,6 @@
 
 #include "base/options.h"
 #include "control/layout.h"
-#include "os/process.h"
-#include "thread/refresh.h"
 
 target_t lunalloc_target = {
     .magic = TARGET_MAGIC,
@@ -31,11 +29,3 @@ __asm__(".pushsection .note.lunalloc, \"a\", %note\n"
         ".popsection\n");
 
 #endif
-
-void
-target_boot(void (*requested)(void)) {
-    atomic_set(&lunalloc_target.pid, process_id());
-    atomic_set(&lunalloc_target.agent, options.agent == agent_never ? AGENT_NEVER : AGENT_OFF);
-    atomic_set_release(&threads_requested, requested);
-    atomic_set_release(&lunalloc_target.booted, 1);
-}

@@ -56,7 +56,4 @@ typedef struct {
 
 extern LUNALLOC_API target_t lunalloc_target;
 
-/* At boot, last of all. requested: is called when another process has asked for the agent. */
-void target_boot(void (*requested)(void));
-
 #endif

@@ -7,7 +7,7 @@
 #include "base/options.h"
 #include "observe/prof_format.h"
 #include "observe/prof_state.h"
-#include "os/process.h"
+#include "os/thread.h"
 #include "os/system.h"
 
 #include <errno.h>
@@ -60,7 +60,7 @@ next_name(occasion_t occasion) REQUIRES(role_dump) {
     fmt_t out = fmt_begin(name_buf, sizeof name_buf);
     fmt_str(&out, present_prefix());
     fmt_char(&out, '.');
-    fmt_u64(&out, process_id());
+    fmt_u64(&out, os_process_id());
     fmt_char(&out, '.');
     fmt_u64(&out, number++);
     fmt_char(&out, '.');

@@ -6,7 +6,7 @@
 
 #include "base/fmt.h"
 #include "os/call.h"
-#include "os/process.h"
+#include "os/thread.h"
 
 #include <fcntl.h>
 #include <signal.h>
@@ -77,7 +77,7 @@ open_aside(file_t *file) {
     fmt_t out = fmt_begin(file->aside, sizeof file->aside);
     fmt_str(&out, file->name);
     fmt_char(&out, '.');
-    fmt_u64(&out, process_id());
+    fmt_u64(&out, os_process_id());
     fmt_str(&out, ".tmp");
     int fd = open_file(file->aside, OPEN_NEW);
     if (fd == -EEXIST && remove_file(file->aside) == 0) {

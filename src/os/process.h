@@ -1,5 +1,5 @@
 /*
- * process.h -- this process as the system sees it: its number and forks, its memory and mappings, and how many
+ * process.h -- this process as the system sees it: its forks, its memory and mappings, and how many
  * processors its control group lets it use. For boot, reports, profiles and the default number of arenas; never on a
  * path of malloc. Thread-safe, allocates nothing.
  */
@@ -10,8 +10,6 @@
 
 #include <limits.h>
 
-/* The process's number. */
-uint32_t process_id(void);
 /* Registers functions that each fork calls: `prepare` before it, then `parent` and `child` in the two processes. For as
  * long as the process lives. Does nothing on systems that do not fork. */
 void process_at_fork(void (*prepare)(void), void (*parent)(void), void (*child)(void));

@@ -19,11 +19,6 @@
 #define MINCORE_PAGES 1024
 #define PATH_BYTES    512
 
-uint32_t
-process_id(void) {
-    return (uint32_t)CALL(SYS_getpid);
-}
-
 /* The file has a newline behind the name. */
 void
 process_thread_name(uint32_t tid, char name[PROCESS_THREAD_NAME]) {

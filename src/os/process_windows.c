@@ -1,12 +1,5 @@
-/* process_windows.c -- the process's number; the rest is not known there. */
+/* process_windows.c -- nothing is known there. */
 #include "os/process.h"
-
-#include <process.h>
-
-uint32_t
-process_id(void) {
-    return (uint32_t)_getpid();
-}
 
 void
 process_at_fork(void (*prepare)(void), void (*parent)(void), void (*child)(void)) {

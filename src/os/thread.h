@@ -12,8 +12,9 @@
 
 /* ---- the calling thread ---- */
 
-/* Its number as the system's tools show it. */
+/* Its number as the system's tools show it; and its process's. */
 uint32_t os_thread_id(void);
+uint32_t os_process_id(void);
 /* Lets other threads run. */
 void os_thread_yield(void);
 /* Sets the function that thread exit calls. Once, at boot. False if the system refuses. */

@@ -14,6 +14,11 @@ os_thread_id(void) {
     return (uint32_t)CALL(SYS_gettid);
 }
 
+uint32_t
+os_process_id(void) {
+    return (uint32_t)CALL(SYS_getpid);
+}
+
 void
 os_thread_yield(void) {
     CALL(SYS_sched_yield);

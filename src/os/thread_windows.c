@@ -3,6 +3,7 @@
 
 #include "os/clock.h"
 
+#include <process.h>
 #include <windows.h>
 
 #define NS_PER_MS 1000000U
@@ -10,6 +11,11 @@
 uint32_t
 os_thread_id(void) {
     return GetCurrentThreadId();
+}
+
+uint32_t
+os_process_id(void) {
+    return (uint32_t)_getpid();
 }
 
 static void *
