@@ -6,7 +6,7 @@
 #include "observe/classes.h"
 #include "observe/history.h"
 #include "observe/prof_table.h"
-#include "observe/stats.h"
+#include "observe/snapshot.h"
 #include "observe/threads.h"
 #include "observe/walk.h"
 
@@ -149,12 +149,10 @@ stats(agent_call_t *call) {
     lunalloc_stats_t *out = (lunalloc_stats_t *)(void *)call->records;
     lunalloc_class_stats_t *classes = (lunalloc_class_stats_t *)(out + 1);
     uint64_t arena = call->in->number[0];
-    int error = arena > UINT32_MAX ? ENOENT : stats_read((uint32_t)arena, out);
-    for (uint32_t i = 0; i < sc.nsizes && error == 0; i++) {
-        error = stats_read_class((uint32_t)arena, i, &classes[i]);
-    }
+    int error = arena > UINT32_MAX ? ENOENT : stats_read_whole((uint32_t)arena, out, classes);
     if (error != 0) {
-        return agent_fail(call, error, "stats", "there is no such arena");
+        return agent_fail(call, error, "stats",
+                          error == ENOENT ? "there is no such arena" : "the process has no memory to read them into");
     }
     call->out->records[0] = one(out, sizeof *out);
     call->out->records[1] = (wire_records_t){sizeof *classes, sc.nsizes, classes};

@@ -10,6 +10,8 @@
 #include "thread/resize.h"
 #include "thread/tcache.h"
 
+#include <errno.h>
+
 /* The first n arenas: more may have been created since they were counted. */
 static void
 list_arenas(stats_snapshot_t *snapshot, uint32_t n) {
@@ -63,13 +65,16 @@ read_extents(arena_t *arena, stats_detail_t *out) REQUIRES(role_extents) {
     }
 }
 
+/* Free extents are counted one by one, while the arena is locked: only if they are wanted. */
 static void
-read_arena(arena_t *arena, stats_detail_t *out) {
+read_arena(arena_t *arena, bool with_extents, stats_detail_t *out) {
     stats_read_times(arena, &out->arena);
     stats_read_locks(arena, out->locks);
     stats_lock_arena(arena);
     stats_read_sums(arena, &out->arena, out->bins, out->large);
-    read_extents(arena, out);
+    if (with_extents) {
+        read_extents(arena, out);
+    }
     stats_unlock_arena(arena);
 }
 
@@ -202,8 +207,8 @@ count_arenas(void) {
     return n;
 }
 
-stats_snapshot_t *
-stats_snapshot(void) {
+static stats_snapshot_t *
+take(bool with_extents) {
     uint32_t n = count_arenas();
     requests_t caches = {0};
     stats_snapshot_t *snapshot = pages_map(mapping_size(n), pages_size());
@@ -214,7 +219,7 @@ stats_snapshot(void) {
     list_arenas(snapshot, n);
     read_requests(snapshot, &caches);
     for (uint32_t i = 0; i < snapshot->narenas; i++) {
-        read_arena(arenas_get(snapshot->arenas[i].index), &snapshot->arenas[i]);
+        read_arena(arenas_get(snapshot->arenas[i].index), with_extents, &snapshot->arenas[i]);
     }
     share_allocated(snapshot);
     merge_all(snapshot);
@@ -227,9 +232,62 @@ stats_snapshot(void) {
     return snapshot;
 }
 
+stats_snapshot_t *
+stats_snapshot(void) {
+    return take(true);
+}
+
 void
 stats_snapshot_free(stats_snapshot_t *snapshot) {
     pages_unmap(snapshot, snapshot->size);
+}
+
+/* ---- the public structures ---- */
+
+static const stats_detail_t *
+detail_of(const stats_snapshot_t *snapshot, uint32_t index) {
+    for (uint32_t i = 0; i < snapshot->narenas; i++) {
+        if (snapshot->arenas[i].index == index) {
+            return &snapshot->arenas[i];
+        }
+    }
+    return index == LUNALLOC_ALL ? &snapshot->merged : NULL;
+}
+
+static void
+copy_classes(const stats_detail_t *detail, lunalloc_class_stats_t *classes) {
+    for (uint32_t i = 0; i < sc.nsizes; i++) {
+        classes[i] =
+            sc_is_small(i) ? stats_class_of_bin(detail->bins[i]) : stats_class_of_large(detail->large[i - sc.nsmall]);
+    }
+}
+
+static void
+copy_whole(const stats_snapshot_t *snapshot, const stats_detail_t *detail, lunalloc_stats_t *out,
+           lunalloc_class_stats_t *classes) {
+    copy_classes(detail, classes);
+    if (detail != &snapshot->merged) {
+        stats_total(&detail->arena, out);
+        return;
+    }
+    *out = snapshot->process.total;
+    for (uint32_t i = 0; i < tcache_nclasses(); i++) {
+        classes[i].cached = snapshot->caches[i].cached;
+    }
+}
+
+int
+stats_read_whole(uint32_t index, lunalloc_stats_t *out, lunalloc_class_stats_t *classes) {
+    stats_snapshot_t *snapshot = take(false);
+    if (snapshot == NULL) {
+        return ENOMEM;
+    }
+    const stats_detail_t *detail = detail_of(snapshot, index);
+    if (detail != NULL) {
+        copy_whole(snapshot, detail, out, classes);
+    }
+    stats_snapshot_free(snapshot);
+    return detail != NULL ? 0 : ENOENT;
 }
 
 /* ---- an index that is used again ---- */

@@ -263,14 +263,27 @@ stats_read(uint32_t index, lunalloc_stats_t *out) {
     return 0;
 }
 
+lunalloc_class_stats_t
+stats_class_of_bin(stats_bin_t bin) {
+    return (lunalloc_class_stats_t){
+#define CLASS(name, unit, kind, from_bin, ...) .name = from_bin,
+#include "observe/counters.def"
+    };
+}
+
+lunalloc_class_stats_t
+stats_class_of_large(stats_large_t large) {
+    return (lunalloc_class_stats_t){
+#define CLASS(name, unit, kind, from_bin, from_large, ...) .name = from_large,
+#include "observe/counters.def"
+    };
+}
+
 static int
 read_bin_class(size_t index, uint32_t szind, lunalloc_class_stats_t *out) {
     stats_bin_t bin;
     int error = stats_get(record_bin, index, szind, &bin);
-    *out = (lunalloc_class_stats_t){
-#define CLASS(name, unit, kind, from_bin, ...) .name = from_bin,
-#include "observe/counters.def"
-    };
+    *out = stats_class_of_bin(bin);
     return error;
 }
 
@@ -278,10 +291,7 @@ static int
 read_large_class(size_t index, uint32_t szind, lunalloc_class_stats_t *out) {
     stats_large_t large;
     int error = stats_get(record_large, index, szind - sc.nsmall, &large);
-    *out = (lunalloc_class_stats_t){
-#define CLASS(name, unit, kind, from_bin, from_large, ...) .name = from_large,
-#include "observe/counters.def"
-    };
+    *out = stats_class_of_large(large);
     return error;
 }
 

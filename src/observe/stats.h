@@ -31,6 +31,9 @@ int stats_read_class(uint32_t arena, uint32_t szind, lunalloc_class_stats_t *out
 /* The public structure of one arena, or of several merged; then what belongs to the process as a whole. */
 void stats_total(const stats_arena_t *arena, lunalloc_stats_t *out);
 void stats_finish_total(uint64_t cached, uint64_t narenas, uint64_t nthreads, lunalloc_stats_t *out);
+/* A class, from its row of one arena or of several merged; `cached` stays 0. */
+lunalloc_class_stats_t stats_class_of_bin(stats_bin_t bin);
+lunalloc_class_stats_t stats_class_of_large(stats_large_t large);
 /* A class in all caches, from its merged row and the objects in caches. */
 stats_cache_t stats_cache_of_bin(uint64_t cached, stats_bin_t bin);
 stats_cache_t stats_cache_of_large(uint64_t cached, stats_large_t large);
