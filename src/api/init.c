@@ -125,8 +125,8 @@ prepare_report(void) {
     pages_huge_size();
 }
 
-/* Last of all: other processes may look, and ask for the agent. Here, not beside the structure, because the code of boot
- * lies together (scripts/check-boot). */
+/* Last of all: other processes may look, and ask for the agent. Here, not beside the structure, because the code of
+ * boot lies together (scripts/check-boot). */
 static void
 tell_others(void) {
     atomic_set(&lunalloc_target.pid, os_process_id());

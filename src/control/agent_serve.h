@@ -3,8 +3,8 @@
  * uses for the same.
  *
  * What is not answered. Controls of the calling thread (thread.*, tcache.*): that would be the agent. Writes of
- * pointers and of C structures. If opt.agent is read-only, every write, and reading arenas.create, which makes an arena.
- * Each refusal is an ERROR with one line; only what is no request at all ends the connection.
+ * pointers and of C structures. If opt.agent is read-only, every write, and reading arenas.create, which makes an
+ * arena. Each refusal is an ERROR with one line; only what is no request at all ends the connection.
  *
  * Everything runs on the agent's thread. No lock is held between two requests.
  */

@@ -2,8 +2,8 @@
  * audit.h -- the last writes that other processes made through the agent: who, when, what, the value before and after.
  * The agent's thread adds; any thread reads, by way of the controls agent.audit.<i>.*.
  *
- * A ring without a lock: write n lies at n modulo AUDIT_KEPT until AUDIT_KEPT further ones, and so long its texts may be
- * used. Texts are cut to fit.
+ * A ring without a lock: write n lies at n modulo AUDIT_KEPT until AUDIT_KEPT further ones, and so long its texts may
+ * be used. Texts are cut to fit.
  */
 #ifndef LUNALLOC_CONTROL_AUDIT_H
 #define LUNALLOC_CONTROL_AUDIT_H

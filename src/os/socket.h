@@ -16,8 +16,8 @@
 
 /* ---- the calling thread ---- */
 
-/* Gives it a table of descriptors of its own, in which 0, 1 and 2 lead nowhere and all others are free. ENOSYS where the
- * system cannot (before Linux 5.9). */
+/* Gives it a table of descriptors of its own, in which 0, 1 and 2 lead nowhere and all others are free. ENOSYS where
+ * the system cannot (before Linux 5.9). */
 int socket_own_table(void);
 /* The effective and the real user. */
 uint32_t socket_user(void);

@@ -27,8 +27,8 @@
 
 /* ---- the calling thread ---- */
 
-/* Descriptors 0, 1 and 2 must be no sockets: what is meant for standard error would go to a peer. They become the reading
- * end of a pipe, which nobody can write to (EBADF), so system_write_error looks for the process's own. */
+/* Descriptors 0, 1 and 2 must be no sockets: what is meant for standard error would go to a peer. They become the
+ * reading end of a pipe, which nobody can write to (EBADF), so system_write_error looks for the process's own. */
 static int
 fill_standard_descriptors(void) {
     int ends[2];
