@@ -9,6 +9,8 @@
 #include <string.h>
 
 #define RUNTIME "XDG_RUNTIME_DIR="
+/* Names that are tried for a socket. */
+#define ATTEMPTS 9
 
 /* A directory, and its path. */
 typedef struct {
@@ -32,7 +34,7 @@ runtime_directory(const char *environment, size_t len) {
 
 static bool
 path_fits(const char *directory) {
-    return directory[0] == '/' && strlen(directory) + sizeof "/lunalloc/4294967295.sock" <= SOCKET_PATH_MAX;
+    return directory[0] == '/' && strlen(directory) + sizeof "/lunalloc/4294967295-9.sock" <= SOCKET_PATH_MAX;
 }
 
 /* Makes the directory `name` in another one, and opens it. */
@@ -79,18 +81,56 @@ open_place(char *scratch, size_t size) {
     return place;
 }
 
+/* ---- sockets that other processes have left: they were killed ---- */
+
+/* Seconds: a new socket gets its listener much sooner. */
+#define OLD 60
+
+static void
+remove_if_left(int directory, const char *name) {
+    if (socket_is_left(directory, name, OLD)) {
+        socket_remove(directory, name);
+    }
+}
+
+/* ---- the socket ---- */
+
+/* PID.sock; or PID-2.sock and so on, where a process of another namespace has the same number and the same directory. */
+static void
+put_name(agent_socket_t *out, unsigned attempt) {
+    fmt_t name = fmt_begin(out->name, sizeof out->name);
+    fmt_u64(&name, out->pid);
+    if (attempt > 1) {
+        fmt_char(&name, '-');
+        fmt_u64(&name, attempt);
+    }
+    fmt_str(&name, ".sock");
+}
+
+/* An earlier process of our number may have left a socket of the name, however new that is. */
+static int
+listen_somewhere(agent_socket_t *out) {
+    int fd = -EADDRINUSE;
+    for (unsigned attempt = 1; fd == -EADDRINUSE && attempt <= ATTEMPTS; attempt++) {
+        put_name(out, attempt);
+        if (socket_is_left(out->directory, out->name, 0)) {
+            socket_remove(out->directory, out->name);
+        }
+        fd = socket_listen(out->directory, out->name);
+    }
+    return fd;
+}
+
 int
 agent_socket_open(agent_socket_t *out, uint32_t pid, char *path, char *scratch, size_t size) {
     place_t place = open_place(scratch, size);
     if (place.fd < 0) {
         return -place.fd;
     }
-    fmt_t name = fmt_begin(out->name, sizeof out->name);
-    fmt_u64(&name, pid);
-    fmt_str(&name, ".sock");
+    socket_each_name(place.fd, scratch, size, remove_if_left);
     out->pid = pid;
     out->directory = place.fd;
-    out->listening = socket_listen(place.fd, out->name);
+    out->listening = listen_somewhere(out);
     if (out->listening < 0) {
         socket_close(place.fd);
         return -out->listening;

@@ -36,9 +36,14 @@ int socket_make_directory(const char *path);
 int socket_open_directory_in(int directory, const char *name, uint32_t user);
 int socket_make_directory_in(int directory, const char *name);
 
-/* Makes a socket in a directory, which only its owner may use, and listens on it. A socket that has the name is
- * removed. EEXIST: something else has the name. */
+/* Makes a socket in a directory, which only its owner may use, and listens on it. EADDRINUSE: something has the name. */
 int socket_listen(int directory, const char *name);
+/* Is it a socket on which nobody listens, and was it made at least so many seconds ago? Between the making of a socket
+ * and its listening, too, nobody listens on it. */
+bool socket_is_left(int directory, const char *name, uint64_t seconds);
+/* Calls visit for each name in the directory; buf: a few KiB for the call. Visits what it does not remove at most once.
+ * Once for each descriptor. */
+void socket_each_name(int directory, char *buf, size_t size, void (*visit)(int directory, const char *name));
 /* Removes the name from the directory, or by its path. */
 void socket_remove(int directory, const char *name);
 void socket_remove_path(const char *path);

@@ -113,16 +113,6 @@ socket_remove_path(const char *path) {
     CALL(SYS_unlinkat, AT_FDCWD, path, 0);
 }
 
-/* Nobody listens on it any more: the process that had our number has ended. */
-static int
-remove_stale(int directory, const char *name) {
-    struct stat st;
-    if (CALL(SYS_newfstatat, directory, name, &st, AT_SYMLINK_NOFOLLOW) < 0) {
-        return 0;
-    }
-    return S_ISSOCK(st.st_mode) ? (int)CALL(SYS_unlinkat, directory, name, 0) : -EEXIST;
-}
-
 static struct sockaddr_un
 address_in(int directory, const char *name) {
     struct sockaddr_un address = {.sun_family = AF_UNIX};
@@ -150,18 +140,60 @@ bind_and_listen(int fd, int directory, const char *name) {
     return (int)error;
 }
 
+static int
+new_socket(void) {
+    return (int)CALL(SYS_socket, AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+}
+
 int
 socket_listen(int directory, const char *name) {
-    int error = remove_stale(directory, name);
-    if (error < 0) {
-        return error;
-    }
-    int fd = (int)CALL(SYS_socket, AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-    error = fd < 0 ? fd : bind_and_listen(fd, directory, name);
+    int fd = new_socket();
+    int error = fd < 0 ? fd : bind_and_listen(fd, directory, name);
     if (error < 0 && fd >= 0) {
         socket_close(fd);
     }
     return error < 0 ? error : fd;
+}
+
+/* ---- sockets that others have left ---- */
+
+#define GETDENTS_NAME 19 /* bytes before the name in a linux_dirent64 */
+
+static uint64_t
+age_of(const struct stat *st) {
+    struct timespec now = {0};
+    CALL(SYS_clock_gettime, CLOCK_REALTIME, &now);
+    return now.tv_sec > st->st_mtim.tv_sec ? (uint64_t)(now.tv_sec - st->st_mtim.tv_sec) : 0;
+}
+
+bool
+socket_is_left(int directory, const char *name, uint64_t seconds) {
+    struct stat st;
+    if (CALL(SYS_newfstatat, directory, name, &st, AT_SYMLINK_NOFOLLOW) < 0 || !S_ISSOCK(st.st_mode) ||
+        age_of(&st) < seconds) {
+        return false;
+    }
+    struct sockaddr_un address = address_in(directory, name);
+    int fd = new_socket();
+    long error = fd < 0 ? fd : CALL(SYS_connect, fd, &address, sizeof address);
+    if (fd >= 0) {
+        socket_close(fd);
+    }
+    return error == -ECONNREFUSED;
+}
+
+/* An entry has its own length in bytes 16 and 17. */
+void
+socket_each_name(int directory, char *buf, size_t size, void (*visit)(int directory, const char *name)) {
+    long len;
+    while ((len = CALL(SYS_getdents64, directory, buf, size)) > 0) {
+        for (long at = 0; at < len;) {
+            uint16_t entry;
+            memcpy(&entry, buf + at + 16, sizeof entry);
+            visit(directory, buf + at + GETDENTS_NAME);
+            at += entry;
+        }
+    }
 }
 
 /* ---- connections ---- */

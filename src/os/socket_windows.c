@@ -55,6 +55,22 @@ socket_listen(int directory, const char *name) {
     return -ENOSYS;
 }
 
+bool
+socket_is_left(int directory, const char *name, uint64_t seconds) {
+    (void)directory;
+    (void)name;
+    (void)seconds;
+    return false;
+}
+
+void
+socket_each_name(int directory, char *buf, size_t size, void (*visit)(int directory, const char *name)) {
+    (void)directory;
+    (void)buf;
+    (void)size;
+    (void)visit;
+}
+
 void
 socket_remove(int directory, const char *name) {
     (void)directory;

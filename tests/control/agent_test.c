@@ -683,36 +683,62 @@ test_directory_that_is_not_private(void **state) {
     }
 }
 
-/* Under the socket's name: a link, a file, a socket that nobody listens on. */
+/* ---- names that are taken, and sockets that others have left ---- */
+
 static void
-name_is_taken(void *by) {
-    char directory[64], path[TARGET_SOCKET];
+path_of(char *path, const char *name) {
+    char directory[64];
     snprintf(directory, sizeof directory, "%s/lunalloc", socket_directory());
     mkdir(directory, 0700);
-    snprintf(path, sizeof path, "%s/%d.sock", directory, (int)getpid());
-    lunalloc_free(lunalloc_malloc(1));
-    if ((uintptr_t)by == 2) {
-        struct sockaddr_un address = {.sun_family = AF_UNIX};
-        strcpy(address.sun_path, path);
-        int fd = socket(AF_UNIX, SOCK_STREAM, 0);
-        child_assert(bind(fd, (struct sockaddr *)&address, sizeof address) == 0);
-        close(fd);
-        start_agent();
-        end_client(new_client());
-        end_agent();
-        return;
-    }
+    snprintf(path, TARGET_SOCKET, "%s/%s", directory, name);
+}
+
+static void
+own_path(char *path, const char *suffix) {
+    char name[32];
+    snprintf(name, sizeof name, "%d%s.sock", (int)getpid(), suffix);
+    path_of(path, name);
+}
+
+static int
+bound_socket(const char *path) {
+    struct sockaddr_un address = {.sun_family = AF_UNIX};
+    strcpy(address.sun_path, path);
+    int fd = socket(AF_UNIX, SOCK_STREAM, 0);
+    child_assert(bind(fd, (struct sockaddr *)&address, sizeof address) == 0);
+    return fd;
+}
+
+static void
+expect_listening_at(const char *suffix) {
+    char path[TARGET_SOCKET];
+    own_path(path, suffix);
+    start_agent();
+    child_assert(strcmp(lunalloc_target.socket, path) == 0);
+    end_client(new_client());
+    end_agent();
+    child_assert(access(path, F_OK) != 0);
+}
+
+/* By a link, a file, or a process of another namespace: they keep it, and the agent takes the next name. */
+static void
+name_is_taken(void *by) {
+    char path[TARGET_SOCKET];
+    struct stat st;
+    int fd = -1;
+    own_path(path, "");
     if ((uintptr_t)by == 0) {
         child_assert(symlink("/tmp/elsewhere", path) == 0);
-    } else {
+    } else if ((uintptr_t)by == 1) {
         child_assert(close(open(path, O_CREAT | O_WRONLY, 0600)) == 0);
+    } else {
+        fd = bound_socket(path);
+        child_assert(listen(fd, 1) == 0);
     }
-    ask_for_agent();
-    child_assert(state_becomes(AGENT_FAILED));
-    child_assert(atomic_get(&lunalloc_target.error) == EEXIST);
-    child_assert(unlink(path) == 0);
-    start_agent();
-    end_agent();
+    expect_listening_at("-2");
+    child_assert(lstat(path, &st) == 0 && unlink(path) == 0);
+    close(fd);
+    expect_listening_at("");
 }
 
 static void
@@ -722,6 +748,52 @@ test_name_that_is_taken(void **state) {
     for (uintptr_t by = 0; by < 3; by++) {
         assert_well(name_is_taken, (void *)by);
     }
+}
+
+/* An earlier process of the same number was killed. */
+static void
+name_is_left(void *unused) {
+    char path[TARGET_SOCKET];
+    (void)unused;
+    own_path(path, "");
+    close(bound_socket(path));
+    expect_listening_at("");
+}
+
+static void
+make_old(const char *path) {
+    struct timespec before[2] = {{.tv_sec = time(NULL) - 3600}, {.tv_sec = time(NULL) - 3600}};
+    child_assert(utimensat(AT_FDCWD, path, before, AT_SYMLINK_NOFOLLOW) == 0);
+}
+
+/* Old sockets without a listener are removed; new ones, those with a listener and other files are not. */
+static void
+others_are_left(void *unused) {
+    char left[TARGET_SOCKET], fresh[TARGET_SOCKET], live[TARGET_SOCKET], file[TARGET_SOCKET];
+    (void)unused;
+    path_of(left, "1-left.sock");
+    path_of(fresh, "2-fresh.sock");
+    path_of(live, "3-live.sock");
+    path_of(file, "4-file.sock");
+    close(bound_socket(left));
+    close(bound_socket(fresh));
+    int fd = bound_socket(live);
+    child_assert(listen(fd, 1) == 0);
+    child_assert(close(open(file, O_CREAT | O_WRONLY, 0600)) == 0);
+    make_old(left);
+    make_old(live);
+    make_old(file);
+    expect_listening_at("");
+    child_assert(access(left, F_OK) != 0);
+    child_assert(unlink(fresh) == 0 && unlink(live) == 0 && unlink(file) == 0);
+}
+
+static void
+test_sockets_that_others_left(void **state) {
+    (void)state;
+    need_threads_after_fork();
+    assert_well(name_is_left, NULL);
+    assert_well(others_are_left, NULL);
 }
 
 /* ---- other users; as root only ---- */
@@ -899,6 +971,7 @@ main(int argc, char **argv) {
         cmocka_unit_test(test_modes_whatever_the_umask),
         cmocka_unit_test(test_directory_that_is_not_private),
         cmocka_unit_test(test_name_that_is_taken),
+        cmocka_unit_test(test_sockets_that_others_left),
         cmocka_unit_test(test_directory_of_others_in_tmp),
         cmocka_unit_test(test_process_that_gave_its_rights_up),
         cmocka_unit_test(test_rights_given_up_while_it_runs),
