@@ -73,7 +73,7 @@ socket_of(process_t *process, const attach_survey_t *survey, char path[TARGET_SO
 
 int
 attach_survey(process_t *process, attach_survey_t *survey) {
-    memory_t *memory = process_memory(process);
+    memory_t *memory = memory_of(process);
     char path[TARGET_SOCKET];
     *survey = (attach_survey_t){0};
     int error = process_info(process, &survey->info);
@@ -95,7 +95,7 @@ attach_survey(process_t *process, attach_survey_t *survey) {
 
 static int
 fail_stopped(process_t *process, const attach_survey_t *survey) {
-    return memory_fail(process_memory(process), EAGAIN,
+    return memory_fail(memory_of(process), EAGAIN,
                        "%s is stopped by a %s: continue it, or read it without its help (way = 'memory')",
                        process_title(process), survey->info.state == 'T' ? "signal" : "debugger");
 }
@@ -111,7 +111,7 @@ connect_agent(process_t *process, const char *path, int timeout_ms, target_handl
     *out = target_agent_open(process, channel);
     if (*out == NULL) {
         channel_close(channel);
-        return memory_fail(process_memory(process), ENOMEM, "no memory for a target");
+        return memory_fail(memory_of(process), ENOMEM, "no memory for a target");
     }
     return 0;
 }
@@ -121,7 +121,7 @@ attach_agent(process_t *process, const attach_survey_t *survey, const attach_opt
              target_handle_t **out) {
     char path[TARGET_SOCKET];
     if (!socket_of(process, survey, path)) {
-        return memory_fail(process_memory(process), EAGAIN, "%s has no agent that listens: way = 'request' starts one",
+        return memory_fail(memory_of(process), EAGAIN, "%s has no agent that listens: way = 'request' starts one",
                            process_title(process));
     }
     return is_stopped(survey) ? fail_stopped(process, survey) : connect_agent(process, path, options->timeout_ms, out);
@@ -131,7 +131,7 @@ attach_agent(process_t *process, const attach_survey_t *survey, const attach_opt
 
 static int
 write_request(process_t *process, uint64_t addr) {
-    memory_t *memory = process_memory(process);
+    memory_t *memory = memory_of(process);
     uint32_t requests;
     int error = memory->ops->read(memory, addr, &requests, sizeof(requests));
     requests++;
@@ -141,7 +141,7 @@ write_request(process_t *process, uint64_t addr) {
 /* Why no agent may be requested. 0 if one may. */
 static int
 check_request(process_t *process, const attach_survey_t *survey) {
-    memory_t *memory = process_memory(process);
+    memory_t *memory = memory_of(process);
     if (survey->target.booted == 0) {
         return memory_fail(memory, EAGAIN, "%s", survey->why);
     }
@@ -153,7 +153,7 @@ check_request(process_t *process, const attach_survey_t *survey) {
 
 static int
 fail_start(process_t *process, const target_t *now, int wait_ms) {
-    memory_t *memory = process_memory(process);
+    memory_t *memory = memory_of(process);
     const char *title = process_title(process);
     switch (now->agent) {
     case AGENT_FAILED:
@@ -173,7 +173,7 @@ fail_start(process_t *process, const target_t *now, int wait_ms) {
 /* Waits until the agent listens; looks often at first. */
 static int
 await_agent(process_t *process, attach_survey_t *survey, int wait_ms) {
-    memory_t *memory = process_memory(process);
+    memory_t *memory = memory_of(process);
     bool failed_before = survey->target.agent == AGENT_FAILED;
     for (int waited = 0; !listens(survey); waited += LOOK_MS) {
         bool failed = survey->target.agent == AGENT_FAILED && !failed_before;
@@ -191,7 +191,7 @@ await_agent(process_t *process, attach_survey_t *survey, int wait_ms) {
 
 static int
 attach_request(process_t *process, attach_survey_t *survey, const attach_options_t *options, target_handle_t **out) {
-    int error = survey->found ? 0 : memory_fail(process_memory(process), survey->error, "%s", survey->why);
+    int error = survey->found ? 0 : memory_fail(memory_of(process), survey->error, "%s", survey->why);
     if (error == 0 && is_stopped(survey)) {
         error = fail_stopped(process, survey);
     }
@@ -225,11 +225,11 @@ attach_by(attach_way_t way, process_t *process, attach_survey_t *survey, const a
         return attach_request(process, survey, options, out);
     case ATTACH_MEMORY:
         if (!survey->found) {
-            return memory_fail(process_memory(process), survey->error, "%s", survey->why);
+            return memory_fail(memory_of(process), survey->error, "%s", survey->why);
         }
         return target_memory_attach(process, survey->addr, out);
     default:
-        return memory_fail(process_memory(process), EAGAIN, "%s", survey->why);
+        return memory_fail(memory_of(process), EAGAIN, "%s", survey->why);
     }
 }
 
@@ -239,7 +239,7 @@ attach_any(process_t *process, attach_survey_t *survey, const attach_options_t *
            char *why, size_t size) {
     attach_way_t best = survey->way;
     int error = attach_by(best, process, survey, options, out);
-    snprintf(why, size, "%s", best == ATTACH_MEMORY ? survey->why : error != 0 ? process_memory(process)->message : "");
+    snprintf(why, size, "%s", best == ATTACH_MEMORY ? survey->why : error != 0 ? memory_of(process)->message : "");
     if (is_passable(error) && (best == ATTACH_AGENT || best == ATTACH_REQUEST)) {
         int other = attach_by(ATTACH_MEMORY, process, survey, options, out);
         error = other == 0 || other == ESRCH ? other : error;
@@ -262,7 +262,7 @@ attach_process(process_t *process, const attach_options_t *options, target_handl
         error = attach_by(options->way, process, &survey, options, out);
     }
     if (error != 0 && message[0] == '\0') {
-        snprintf(message, size, "%s", process_memory(process)->message);
+        snprintf(message, size, "%s", memory_of(process)->message);
     }
     return error;
 }

@@ -68,7 +68,7 @@ fail_silent(const exchange_t *e) {
     process_t *process = e->channel->process;
     disconnect(e->channel);
     if (process_info(process, &info) != 0 || process_check(process) != 0) {
-        return fail(e, ESRCH, "%s", process_memory(process)->message);
+        return fail(e, ESRCH, "%s", memory_of(process)->message);
     }
     if (info.state == 'T' || info.state == 't') {
         return fail(e, ETIMEDOUT, "%s is stopped%s: continue it, or read it without its help (way = 'memory')",
@@ -85,7 +85,7 @@ fail_closed(const exchange_t *e) {
     disconnect(e->channel);
     poll(NULL, 0, 1); /* a process that ends closes its files first */
     if (process_check(process) != 0) {
-        return fail(e, ESRCH, "%s", process_memory(process)->message);
+        return fail(e, ESRCH, "%s", memory_of(process)->message);
     }
     return fail(e, EPIPE, "the agent of %s closed the connection; it takes only so many at a time",
                 process_title(process));
@@ -215,7 +215,7 @@ connect_again(const exchange_t *e) {
     int error = socket_connect(channel->process, channel->path, channel->timeout_ms, &channel->fd);
     if (error != 0) {
         channel->fd = -1;
-        return fail(e, error, "%s", process_memory(channel->process)->message);
+        return fail(e, error, "%s", memory_of(channel->process)->message);
     }
     error = say_hello(e);
     if (error != 0) {
@@ -237,7 +237,7 @@ channel_request(channel_t *channel, const wire_message_t *request, wire_message_
     exchange_t e = {channel, now_ms() + (int64_t)channel->timeout_ms * patience, message, size};
     if (process_check(channel->process) != 0) {
         disconnect(channel);
-        return fail(&e, ESRCH, "%s", process_memory(channel->process)->message);
+        return fail(&e, ESRCH, "%s", memory_of(channel->process)->message);
     }
     if (is_stale(channel)) {
         disconnect(channel);
@@ -253,7 +253,7 @@ channel_request(channel_t *channel, const wire_message_t *request, wire_message_
 
 int
 channel_open(process_t *process, const char *path, int timeout_ms, channel_t **out) {
-    memory_t *memory = process_memory(process);
+    memory_t *memory = memory_of(process);
     channel_t *channel = calloc(1, sizeof(*channel));
     if (channel == NULL) {
         return memory_fail(memory, ENOMEM, "no memory for a connection");

@@ -20,7 +20,7 @@ typedef struct channel channel_t;
 
 /*
  * Connects to the agent at `path` and exchanges HELLO. `timeout_ms`: for each request. 0, or an errno value and a line
- * in process_memory(process)->message: EPERM if the socket is not safe, EPROTO if it speaks another version, ETIMEDOUT
+ * in memory_of(process)->message: EPERM if the socket is not safe, EPROTO if it speaks another version, ETIMEDOUT
  * if the agent does not answer, ESRCH, ENOMEM. The channel uses the process, which is the caller's.
  */
 int channel_open(process_t *process, const char *path, int timeout_ms, channel_t **out);

@@ -123,7 +123,7 @@ survey(lua_State *L) {
     int error = process_open(check_pid(L), 0, &process, message, sizeof(message));
     if (error == 0) {
         error = attach_survey(process, &found);
-        snprintf(message, sizeof(message), "%s", process_memory(process)->message);
+        snprintf(message, sizeof(message), "%s", memory_of(process)->message);
         process_close(process);
     }
     if (error != 0) {

@@ -314,7 +314,7 @@ process_close(process_t *process) {
 }
 
 memory_t *
-process_memory(process_t *process) {
+memory_of(process_t *process) {
     return &process->memory;
 }
 

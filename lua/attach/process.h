@@ -49,7 +49,7 @@ int process_info(process_t *process, process_info_t *info);
 int process_check(process_t *process);
 
 /* Its memory; it belongs to the process. */
-memory_t *process_memory(process_t *process);
+memory_t *memory_of(process_t *process);
 
 /* The process of a memory; NULL if it is none of a live one. */
 process_t *process_of(memory_t *memory);

@@ -31,7 +31,7 @@ typedef struct {
 
 static int
 refuse(const peer_t *peer, int error, const char *why) {
-    return memory_fail(process_memory(peer->process), error, "the agent's socket %s of %s %s", peer->path,
+    return memory_fail(memory_of(peer->process), error, "the agent's socket %s of %s %s", peer->path,
                        process_title(peer->process), why);
 }
 

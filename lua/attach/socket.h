@@ -14,7 +14,7 @@
 bool socket_guess(process_t *process, char *path, size_t size);
 
 /* Connects to `path`, as the process sees it. *fd does not block. 0, or an errno value and a line in
- * process_memory(process)->message. */
+ * memory_of(process)->message. */
 int socket_connect(process_t *process, const char *path, int timeout_ms, int *fd);
 
 #endif

@@ -419,7 +419,7 @@ agent_symbol(target_handle_t *target, uintptr_t addr, char *name, size_t size) {
     if (agent->channel == NULL) {
         return target_fail(target, ESRCH, "this target was closed");
     }
-    symbols_name(process_memory(agent->process), addr, name, size);
+    symbols_name(memory_of(agent->process), addr, name, size);
     return 0;
 }
 
@@ -432,7 +432,7 @@ agent_check(target_handle_t *target) {
         return target_fail(target, ESRCH, "this target was closed");
     }
     int error = process_check(agent->process);
-    return error == 0 ? 0 : target_fail(target, error, "%s", process_memory(agent->process)->message);
+    return error == 0 ? 0 : target_fail(target, error, "%s", memory_of(agent->process)->message);
 }
 
 static void

@@ -34,7 +34,7 @@ check(target_handle_t *target) {
         return target_fail(target, ESRCH, "this target was closed");
     }
     int error = self->process == NULL ? 0 : process_check(self->process);
-    return error == 0 ? 0 : target_fail(target, error, "%s", process_memory(self->process)->message);
+    return error == 0 ? 0 : target_fail(target, error, "%s", memory_of(self->process)->message);
 }
 
 static int
@@ -414,7 +414,7 @@ open_reader(memory_target_t *self, memory_t *memory, int pid, uint64_t addr, con
 int
 target_memory_attach(process_t *process, uint64_t addr, target_handle_t **out) {
     target_t structure;
-    memory_t *memory = process_memory(process);
+    memory_t *memory = memory_of(process);
     process_info_t info;
     int error = find_target_again(memory, process_title(process), addr, &structure);
     error = error == 0 ? process_info(process, &info) : error;

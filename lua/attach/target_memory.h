@@ -10,7 +10,7 @@
 #include "target.h"
 
 /* Makes a target of a process, whose structure lunalloc_target is at `addr`. The process belongs to it from then on. 0,
- * or an errno value and a line in process_memory(process)->message, and the process is still the caller's. */
+ * or an errno value and a line in memory_of(process)->message, and the process is still the caller's. */
 int target_memory_attach(process_t *process, uint64_t addr, target_handle_t **out);
 
 /* The same of a core file. A failure's line is in core_memory(core)->message. */
