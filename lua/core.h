@@ -80,7 +80,7 @@ void core_new_type(lua_State *L, const char *type, const luaL_Reg *metamethods, 
  */
 int core_to_size(lua_State *L, const char *call, int arg, int stack, size_t *size);
 
-/* ---- targets (backend.c) ---- */
+/* ---- targets (lua_target.c) ---- */
 
 /*
  * The target of the running function, which is the first upvalue. NULL if it is this process and has no allocator: fail
@@ -95,7 +95,7 @@ target_handle_t *core_target_at(lua_State *L, int stack);
 target_handle_t **core_new_target(lua_State *L);
 /* Pushes the userdata of the target that is this process. */
 void core_push_self(lua_State *L);
-/* Pushes the backend for the target at the top: the table of functions that lunalloc/api.lua describes. */
+/* backend.c: pushes the backend for the target at the top: the table of functions that lunalloc/api.lua describes. */
 void core_push_backend(lua_State *L);
 
 /* Adds functions for a target to the table at the top; the target's userdata is below it. */
