@@ -232,6 +232,11 @@ function functions.stats(t)
     test.equal(#b.arenas >= 1 and b.arenas[0].active > 0, true)
     test.equal(#b.classes, #t.sizeclasses())
     test.equal(b.classes[#b.classes - 1].nmalloc, 0)
+    local used = 0
+    for i = 0, #b.classes - 1 do
+        used = used + (b.classes[i].nmalloc > 0 and 1 or 0)
+    end
+    test.equal(used > 5, true, "classes that are used")
     test.equal(b.classes[#b.classes - 1].size, t.sizeclasses()[#b.classes].size)
     test.match(b:tojson(), '^{"time":%d+')
 end
