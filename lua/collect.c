@@ -22,7 +22,7 @@ make_room(collected_t *to, size_t n) {
 
 void
 collected_bytes(collected_t *to, const void *bytes, size_t n) {
-    if (!to->failed && make_room(to, n)) {
+    if (n > 0 && !to->failed && make_room(to, n)) {
         memcpy(to->text + to->len, bytes, n);
         to->len += n;
     }
