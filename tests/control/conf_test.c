@@ -230,7 +230,8 @@ other_value(const lunalloc_row_t *row, char *text, size_t size) {
     } words[] = {{"opt.dss", "secondary"},       {"opt.hpa_hugify_style", "eager"}, {"opt.junk", "alloc"},
                  {"opt.metadata_thp", "always"}, {"opt.percpu_arena", "percpu"},    {"opt.thp", "never"},
                  {"opt.agent", "never"},         {"opt.quarantine", "4096"},        {"opt.stats_interval", "1048576"},
-                 {"opt.zero_realloc", "alloc"},  {"opt.bin_shards", "1-64:2"},      {"opt.slab_sizes", "1-64:2"}};
+                 {"opt.zero_realloc", "alloc"},  {"opt.bin_shards", "1-64:2"},      {"opt.slab_sizes", "1-64:2"},
+                 {"opt.dump_signal", "SIGUSR1"}};
     const char *value = row->type == LUNALLOC_STRING ? "x" : NULL;
     for (unsigned i = 0; i < sizeof words / sizeof words[0]; i++) {
         value = strcmp(words[i].name, row->name) == 0 ? words[i].value : value;
