@@ -43,7 +43,8 @@ LATE_SRC     := $(wildcard $(patsubst %,src/%.c,base/nearest base/units os/cfi o
                    os/signal_* os/socket_* os/thread_own os/unwind_* arena/arena_check arena/arenas_reset arena/shards \
                    arena/slab_pages extent/guard extent/page_check thread/byte_counters thread/flags thread/quarantine \
                    thread/tcaches control/agent* control/audit control/class_ranges control/ctl_agent control/ctl_mark \
-                   control/report_file control/reporter control/wire observe/history observe/threads api/control api/cxx api/entry api/extended api/glibc api/print))
+                   control/report_file control/reporter control/wire observe/history observe/threads api/control \
+                   api/cxx api/entry api/extended api/glibc api/print))
 EARLY_SRC    := $(filter-out $(LATE_SRC),$(wildcard $(LINKED:%=src/%/*.c)))
 LIB_SRC      := $(filter-out $(EXCLUDED),$(EARLY_SRC) $(LATE_SRC))
 MODULE_SRC   := $(wildcard lua/*.c lua/attach/*.c lua/workload/*.c)
@@ -51,13 +52,14 @@ MODULE_SRC   := $(wildcard lua/*.c lua/attach/*.c lua/workload/*.c)
 SHARED_SRC   := $(addprefix src/,base/fmt.c base/nearest.c base/units.c observe/emit.c observe/json.c \
                   observe/metrics.c observe/pprof.c control/wire.c \
                   control/layout.c extent/decay.c observe/counters.c)
-# A module of its own, for `lunalloc serve`: built where its libraries are, loaded when it is used.
+# Two modules of their own, for `lunalloc serve` and for names of functions in other processes: built where their
+# libraries are, loaded when they are used.
 HTTP_LIBS    := $(shell pkg-config --libs libmicrohttpd zlib 2>/dev/null)
+DW_LIBS      := $(shell pkg-config --libs libdw 2>/dev/null)
 # `lunalloc top` draws with ncurses. Without it, the console builds, and top prints tables.
 CURSES_LIBS  := $(shell pkg-config --libs ncursesw 2>/dev/null)
-# Another one, for names of functions in other processes.
-DW_LIBS      := $(shell pkg-config --libs libdw 2>/dev/null)
-CONSOLE_SRC  := $(filter-out console/http.c console/symbols.c console/$(if $(CURSES_LIBS),screen_absent,screen).c,$(wildcard console/*.c))
+CONSOLE_SRC  := $(filter-out $(addprefix console/,http.c symbols.c $(if $(CURSES_LIBS),screen_absent,screen).c), \
+                   $(wildcard console/*.c))
 MODULE_LUA   := $(wildcard lua/lunalloc/*.lua lua/lunalloc/*/*.lua)
 UNIT_SRC     := $(filter-out $(EXCLUDED),$(wildcard $(LAYERS:%=tests/%/*_test.c)))
 # ThreadSanitizer finds data races, and a program of one thread has none: debug runs those.
@@ -298,15 +300,12 @@ $(CONSOLE): $(CONSOLE_OBJ) $(SO) $B/files
 	$(call say,LINK,$@)$(CC) $(LDFLAGS) -Wl,-E -Wl,-rpath,'$$ORIGIN:$$ORIGIN/../lib' -o $@ $(CONSOLE_OBJ) \
 	    -Wl,--no-as-needed -L$B -llunalloc $(LUA_LIBS) -lreadline $(CURSES_LIBS)
 
-$B/lua/lunalloc/http.so: console/http.c $O/flags
+$B/lua/lunalloc/http.so: USED_LIBS := $(HTTP_LIBS)
+$B/lua/lunalloc/symbols.so: USED_LIBS := $(DW_LIBS)
+$B/lua/lunalloc/http.so $B/lua/lunalloc/symbols.so: $B/lua/lunalloc/%.so: console/%.c $O/flags
 	@mkdir -p $(@D)
-	$(call say,LINK,$@)$(CC) $(ALL_CFLAGS) $(LUA_CFLAGS) -fvisibility=hidden $(CFLAGS) -MMD -MP -MF $O/http.d $(LDFLAGS) \
-	    -shared -o $@ $< $(HTTP_LIBS)
-
-$B/lua/lunalloc/symbols.so: console/symbols.c $O/flags
-	@mkdir -p $(@D)
-	$(call say,LINK,$@)$(CC) $(ALL_CFLAGS) $(LUA_CFLAGS) -fvisibility=hidden $(CFLAGS) -MMD -MP -MF $O/symbols.d $(LDFLAGS) \
-	    -shared -o $@ $< $(DW_LIBS)
+	$(call say,LINK,$@)$(CC) $(ALL_CFLAGS) $(LUA_CFLAGS) -fvisibility=hidden $(CFLAGS) -MMD -MP -MF $O/$*.d $(LDFLAGS) \
+	    -shared -o $@ $< $(USED_LIBS)
 
 # The schema and the commands as text: manual pages, and definitions for language servers.
 $(PAGES) $(LUACATS): scripts/reference tests/control/jemalloc-names.tsv $(MODULE_LUA) $(MODULE) $(CONSOLE)

@@ -222,7 +222,7 @@ function prof.install(api, backend)
         return finish(collect(backend, by, min_age, stats.time), options.n or 10)
     end
 
-    --- The profile of live blocks as pprof's protocol buffer: a string. Unlike dump(), it writes nothing in the process.
+    --- The profile of live blocks as pprof's protocol buffer: a string. Unlike dump(), it writes no file.
     function api.prof.pprof()
         local active, message, code = backend.get "prof.active"
         if active == nil then
