@@ -59,6 +59,13 @@ get_option(reader_t *reader, const get_t *get) {
 }
 
 static int
+get_dump_signal(reader_t *reader, const get_t *get) {
+    char text[sizeof reader->options.dump_signal + 1];
+    snprintf(text, sizeof text, "%.*s", (int)sizeof reader->options.dump_signal, reader->options.dump_signal);
+    return set_text(reader, get, text[0] == '\0' ? "off" : text);
+}
+
+static int
 get_modes(reader_t *reader, const get_t *get) {
     static const char *const junk[] = {"false", "alloc", "free", "true"};
     uint64_t modes = start_or(reader, get->row, atomic_get(&reader->options.modes));
@@ -220,6 +227,8 @@ get_setting(reader_t *reader, const get_t *get, bool *known) {
     switch ((ctl_handler_id_t)get->row->read) {
     case CTL_read_option:
         return get_option(reader, get);
+    case CTL_read_opt_dump_signal:
+        return get_dump_signal(reader, get);
     case CTL_read_opt_thp:
         return get_thp(reader, get, atomic_get(&reader->options.thp));
     case CTL_read_opt_zero_realloc:
