@@ -17,6 +17,8 @@ local errors = { current = nil }
 
 local MAX_SOURCES <const> = 1000   -- chunks of the prompt whose text is kept
 local MAX_FILE <const> = 1 << 20   -- bytes of a script that is read to show a line
+local MAX_CALLS <const> = 100      -- at each end of the stack
+local MAX_TRIED <const> = 1 << 17  -- bytes of code that is compiled again and again to find the wrong token
 local FIRST_CALLS <const>, LAST_CALLS <const> = 10, 11
 local INDENT <const> = "    "
 local PREFIX <const> = "lunalloc: " -- which the console writes before a message
@@ -170,7 +172,7 @@ end
 
 --- The position of the wrong token of line `number`, counted from the start of that line.
 local function syntax_place(text, line, number, message)
-    local at = first_wrong(text, number)
+    local at = #text <= MAX_TRIED and first_wrong(text, number)
     local start, i = 1, 1
     while i < number do
         start, i = (text:find("\n", start, true) or #text) + 1, i + 1
@@ -218,13 +220,34 @@ local function is_ours(info)
     return info.source:sub(1, #here) == here or info.source == "=(start)"
 end
 
---- All calls from the message handler's caller on, innermost first.
+--- The level of the outermost call, above a level that exists. Reaching a level takes time in proportion to it, so this
+--- asks for few.
+local function outermost(level)
+    local low, high = level, level * 2
+    while debug.getinfo(high, "l") do
+        low, high = high, high * 2
+    end
+    while high - low > 1 do
+        local middle = (low + high) // 2
+        if debug.getinfo(middle, "l") then
+            low = middle
+        else
+            high = middle
+        end
+    end
+    return low - 1 -- as the caller counts
+end
+
+--- All calls from this level on, innermost first; of very many, the first and the last ones.
 local function all_calls(level)
-    local calls = {}
+    local calls, first = {}, level
     local info = debug.getinfo(level, "Slnft")
     while info do
-        calls[#calls + 1] = info
         info.level = level
+        calls[#calls + 1] = info
+        if level == first + MAX_CALLS then
+            level = math.max(level, outermost(level) - MAX_CALLS)
+        end
         level = level + 1
         info = debug.getinfo(level, "Slnft")
     end
@@ -287,7 +310,7 @@ local function traceback(calls)
         if i <= FIRST_CALLS or i > #calls - LAST_CALLS then
             lines[#lines + 1] = call_line(info)
         elseif i == FIRST_CALLS + 1 then
-            lines[#lines + 1] = ("\t... (skipping %d calls)"):format(#calls - FIRST_CALLS - LAST_CALLS)
+            lines[#lines + 1] = "\t... (more calls)"
         end
     end
     return table.concat(lines, "\n")

@@ -182,7 +182,11 @@ check "errors of calls have one under what is meant" "$(grep '^    ' <<<"$err")"
     '    y = x.z or x.z.w' '          ^' '    la.extents{stat = 1}' '       ^' '    la.get(5)' '       ^' \
     '    la.set("arena.0.nonsense_x", 1, la.ctl.arena[0].nonsense_x)' '            ^')"
 batch -i <<<$'v = {}\nv.nope = 1 v["nope"] = 1 nope.x = 1'
-check "it is under the variable, not under a field of its name" "$(tail -n 1 <<<"$err")" '                             ^'
+check "it is under the variable, not under a field of its name" "$(tail -n 1 <<<"$err")" \
+    '                             ^'
+batch -i <<<$'function deep() return deep() + 1 end\ndeep()'
+check_match "of very many calls the first and the last ones are shown" "$err" \
+    $'^lunalloc: input 1:1: stack overflow\n.*\n\t\.\.\. \(more calls\)\n.*\n\tinput:1: in main chunk$'
 batch -i <<<$'table.sort({1, 2}, function(a, b) error "cmp" end)\npcall(error)'
 check "what lies between the user's calls is shown" "$(grep -c "\[C\]: in function 'table.sort'" <<<"$err")" 1
 check "and nothing of the console" "$(grep -c 'prompt\|in ?$' <<<"$err")" 0
