@@ -191,7 +191,13 @@ test("stacks are read every five seconds, and kept between", function()
 end)
 
 test("ten minutes are kept", function()
-    local _, _, row = watched(700)
+    local m, t, row = watched(2)
+    row:mark(2, "arenas.junk", true)
+    for second = 3, 700 do
+        t.second = second
+        m:sample(second)
+        test.equal(#row.marks, second <= 602 and 1 or 0)
+    end
     test.equal(#row.line.time, 601)
     test.equal(row.line.time[1], 100)
     test.equal(#row.line.rss, 601)

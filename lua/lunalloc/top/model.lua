@@ -61,6 +61,13 @@ local function trim(line, oldest)
     end
 end
 
+--- Drops marks that are older than `oldest`.
+local function trim_marks(marks, oldest)
+    while marks[1] and marks[1].time < oldest do
+        table.remove(marks, 1)
+    end
+end
+
 -- ---- rates ---------------------------------------------------------------------------------------------------------
 
 local function rate(now, before, seconds)
@@ -181,6 +188,7 @@ function Row:took(reading, clock, process)
     self.now = self.frozen and self.now or reading
     append(self.line, clock, reading)
     trim(self.line, clock - SECONDS)
+    trim_marks(self.marks, clock - SECONDS)
 end
 
 --- A stopped process can be read only without its help.
