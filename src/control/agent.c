@@ -2,10 +2,12 @@
 #include "control/agent.h"
 
 #include "base/options.h"
+#include "control/agent_alone.h"
 #include "control/target.h"
 #include "os/socket.h"
 #include "os/system.h"
 #include "os/thread.h"
+#include "thread/thread_life.h"
 
 #include <errno.h>
 
@@ -16,6 +18,7 @@ static bool running; /* started, and not joined yet */
 static _Atomic bool stop;    /* it is to end. Synchronization: any thread. */
 static _Atomic bool exiting; /* the process runs its exit handlers. Synchronization: any thread; never becomes false. */
 
+static _Atomic uint32_t thread_id; /* Synchronization: the agent writes, any thread reads; the latest one's number. */
 static _Atomic uint32_t nconnections; /* Synchronization: the agent writes, any thread reads. */
 
 _Atomic(agent_work_t) agent_work;
@@ -39,6 +42,7 @@ static void
 set_state(agent_state_t next, int error) {
     atomic_set(&lunalloc_target.error, (uint32_t)error);
     atomic_set_release(&lunalloc_target.agent, next);
+    os_wake_one(&lunalloc_target.agent); /* end_if_alone sleeps on it */
 }
 
 /* ---- the thread ---- */
@@ -57,12 +61,15 @@ listening(void) {
 static void
 run(void *arg) {
     (void)arg;
+    atomic_set(&thread_id, os_thread_id());
     int error =
         atomic_get(&agent_work)(atomic_get(&lunalloc_target.pid), lunalloc_target.socket, listening, is_to_stop);
     set_state(error == 0 ? AGENT_OFF : AGENT_FAILED, error);
 }
 
 /* ---- start ---- */
+
+static void end_if_alone(void);
 
 /* Not in a child that shares our memory (vfork), or that no handler of fork has seen. */
 static bool
@@ -99,6 +106,7 @@ join(void) {
 static int
 start_thread(void) {
     join();
+    atomic_set_release(&threads_gone, end_if_alone);
     atomic_set(&stop, false);
     running = os_thread_start(&thread, "lunalloc_agent", run, NULL);
     return running ? 0 : EAGAIN;
@@ -140,13 +148,40 @@ join_ended(void) {
     }
 }
 
+/* Wakes the thread, if it waits for connections. */
+static void
+tell_to_stop(void) {
+    atomic_set(&stop, true);
+    if (state() == AGENT_LISTENS && !os_thread_is_self(&thread)) {
+        socket_knock(lunalloc_target.socket);
+    }
+}
+
+/* A thread of the application's has ended, so far that it allocates no more. If no other one is left, the agent ends
+ * before it: the C library runs exit handlers on the last thread of a process, and the agent has not the process's
+ * descriptors, which they may want to write to. */
+static void
+end_if_alone(void) {
+    uint32_t now = state();
+    bool runs = now == AGENT_STARTING || now == AGENT_LISTENS;
+    if (!runs || os_thread_id() == atomic_get(&thread_id) || agent_known_thread_left()) {
+        return;
+    }
+    tell_to_stop();
+    while ((now = state()) == AGENT_STARTING || now == AGENT_LISTENS) {
+        os_sleep_on(&lunalloc_target.agent, now);
+    }
+    os_wake_one(&lunalloc_target.agent); /* another thread that ends may sleep, too */
+    join_ended();
+}
+
 int
 agent_set(bool on) {
     if (on) {
         atomic_set(&stop, false);
         return start(false);
     }
-    atomic_set(&stop, true);
+    tell_to_stop();
     join_ended();
     return 0;
 }

@@ -17,8 +17,10 @@
  * Who may. The directory of the socket is closed to other users, and a peer must be the process's effective user or
  * root. "read-only" also bounds an agent that a request has started. Every write is kept (audit.h).
  *
- * Fork. The child has no agent until it is asked, also if opt.agent is "true". End. Once no thread of the application's
- * is left, the agent ends within a second, so that the process can; a normal exit removes the socket.
+ * Fork. The child has no agent until it is asked, also if opt.agent is "true". End. The last thread of the
+ * application's that has allocated ends the agent and waits for that, so that the process can end, and its exit
+ * handlers run on a thread with the process's descriptors. If threads are left that have never allocated, the agent is
+ * off until it is asked again. A normal exit removes the socket.
  *
  * Thread-safe. No lock: one compare-and-swap of lunalloc_target.agent decides who starts the thread.
  */

@@ -10,8 +10,8 @@ look_at(const thread_t *thread, void *found) {
     *(bool *)found = *(bool *)found || !os_thread_is_own(thread->id);
 }
 
-static bool
-known_thread_left(void) {
+bool
+agent_known_thread_left(void) {
     bool found = false;
     threads_lock();
     thread_each(look_at, &found);
@@ -34,5 +34,5 @@ any_thread_left(void) {
 
 bool
 agent_is_alone(void) {
-    return !known_thread_left() && !any_thread_left();
+    return !agent_known_thread_left() && !any_thread_left();
 }

@@ -12,5 +12,7 @@
 
 /* Threads of the allocator's own (os/thread.h), such as the caller, do not count. */
 bool agent_is_alone(void);
+/* The first half: does the allocator know a thread of the application's? */
+bool agent_known_thread_left(void);
 
 #endif

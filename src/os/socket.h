@@ -57,6 +57,8 @@ typedef struct {
     uint32_t pid, user;
 } socket_peer_t;
 
+/* Connects to a socket and leaves, so that the thread that waits for connections wakes up. Any thread may call it. */
+void socket_knock(const char *path);
 /* EAGAIN: nobody waits. */
 int socket_accept(int listening, socket_peer_t *peer);
 /* How many bytes; 0: the peer has closed its end. EAGAIN: none now. */

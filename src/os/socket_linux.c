@@ -198,6 +198,18 @@ socket_each_name(int directory, char *buf, size_t size, void (*visit)(int direct
 
 /* ---- connections ---- */
 
+void
+socket_knock(const char *path) {
+    struct sockaddr_un address = {.sun_family = AF_UNIX};
+    fmt_t out = fmt_begin(address.sun_path, sizeof address.sun_path);
+    fmt_str(&out, path);
+    int fd = (int)CALL(SYS_socket, AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    if (fd >= 0) {
+        CALL(SYS_connect, fd, &address, sizeof address);
+        socket_close(fd);
+    }
+}
+
 int
 socket_accept(int listening, socket_peer_t *peer) {
     struct ucred peer_is = {.uid = UINT32_MAX};

@@ -87,6 +87,11 @@ socket_close(int fd) {
     (void)fd;
 }
 
+void
+socket_knock(const char *path) {
+    (void)path;
+}
+
 int
 socket_accept(int listening, socket_peer_t *peer) {
     (void)listening;

@@ -17,14 +17,19 @@ _Static_assert(sizeof(thread_t) <= 1U << LG_THREAD, "a thread fits its block");
 
 _Atomic bool thread_born_unsampled;
 void (*_Atomic threads_fewer)(void);
+void (*_Atomic threads_gone)(void);
 
 /* ---- the end ---- */
 
 static void
 call_threads_fewer(uint32_t left) {
     void (*fewer)(void) = atomic_get_acquire(&threads_fewer);
+    void (*gone)(void) = atomic_get_acquire(&threads_gone);
     if (left <= THREADS_FEW && fewer != NULL) {
         fewer();
+    }
+    if (left <= THREADS_FEW && gone != NULL) {
+        gone();
     }
 }
 

@@ -27,6 +27,8 @@ extern _Atomic bool thread_born_unsampled;
  * THREADS_FEW are left. No lock is held. */
 extern void (*_Atomic threads_fewer)(void);
 #define THREADS_FEW 128
+/* The same, called after it. It may wait. */
+extern void (*_Atomic threads_gone)(void);
 
 void thread_prefork(void);
 void thread_postfork(bool child);

@@ -346,33 +346,34 @@ test_last_thread_ends(void **state) {
     }
 }
 
-/* A thread that has never allocated keeps the agent, too. */
-static void *
-watch_agent(void *arg) {
-    (void)arg;
-    for (int i = 0; i < 25; i++) {
-        usleep(100000);
-        child_assert(agent_state() == AGENT_LISTENS);
-    }
-    unlink(lunalloc_target.socket);
-    _exit(agent_state() == AGENT_LISTENS ? 0 : 1);
+/* Exit handlers run on the last thread, and what they write reaches the process's descriptors. */
+static void
+say_at_exit(void) {
+    static const char text[] = "said at exit\n";
+    (void)!write(STDERR_FILENO, text, sizeof text - 1);
+    _exit(agent_state() == AGENT_OFF ? 0 : 1);
 }
 
 static void
-thread_that_never_allocates(void *arg) {
+exit_handlers_of_last_thread(void *other) {
     pthread_t thread;
-    (void)arg;
+    atexit(say_at_exit);
     start_agent();
-    pthread_create(&thread, NULL, watch_agent, NULL);
+    if (other != NULL) {
+        pthread_create(&thread, NULL, end_later, NULL);
+    }
     pthread_exit(NULL);
 }
 
 static void
-test_thread_that_never_allocates_keeps_it(void **state) {
+test_exit_handlers_of_the_last_thread(void **state) {
     (void)state;
     need_threads_after_fork();
-    outcome_t out = in_child(thread_that_never_allocates, NULL);
-    assert_true(WIFEXITED(out.status) && WEXITSTATUS(out.status) == 0);
+    for (uintptr_t other = 0; other < 2; other++) {
+        outcome_t out = in_child(exit_handlers_of_last_thread, (void *)other);
+        assert_child_well(&out);
+        assert_non_null(strstr(out.text, "said at exit"));
+    }
 }
 
 /* A child that shares the memory (vfork) starts none. */
@@ -798,7 +799,9 @@ test_sockets_that_others_left(void **state) {
 
 /* ---- other users; as root only ---- */
 
-#define STRANGER 54321
+/* A user whom no other run of this test has at the same time. */
+static int stranger;
+#define STRANGER ((unsigned)stranger)
 
 static void
 need_root(void) {
@@ -813,7 +816,7 @@ need_root(void) {
 static void
 prepared_by_others(void *how) {
     char directory[64], target[80];
-    snprintf(directory, sizeof directory, "/tmp/lunalloc-%d", STRANGER);
+    snprintf(directory, sizeof directory, "/tmp/lunalloc-%u", STRANGER);
     snprintf(target, sizeof target, "%s-target", directory);
     if ((uintptr_t)how == 0) {
         child_assert(mkdir(target, 0700) == 0 && chown(target, STRANGER, STRANGER) == 0);
@@ -836,7 +839,7 @@ test_directory_of_others_in_tmp(void **state) {
     for (uintptr_t how = 0; how < 3; how++) {
         char directory[64], target[80];
         outcome_t out = in_child(prepared_by_others, (void *)how);
-        snprintf(directory, sizeof directory, "/tmp/lunalloc-%d", STRANGER);
+        snprintf(directory, sizeof directory, "/tmp/lunalloc-%u", STRANGER);
         snprintf(target, sizeof target, "%s-target", directory);
         remove(directory);
         remove(target);
@@ -861,7 +864,7 @@ test_process_that_gave_its_rights_up(void **state) {
     need_threads_after_fork();
     need_root();
     outcome_t out = in_child(gave_rights_up, NULL);
-    snprintf(directory, sizeof directory, "/tmp/lunalloc-%d", STRANGER);
+    snprintf(directory, sizeof directory, "/tmp/lunalloc-%u", STRANGER);
     rmdir(directory);
     assert_child_well(&out);
 }
@@ -945,6 +948,7 @@ test_another_user_is_refused(void **state) {
 int
 main(int argc, char **argv) {
     program = argv[0];
+    stranger = 100000 + (int)getpid();
     if (argc > 2 && strcmp(argv[1], "--after-exec") == 0) {
         return after_exec(argv[2]);
     }
@@ -960,7 +964,7 @@ main(int argc, char **argv) {
         cmocka_unit_test(test_exec_ends_it),
         cmocka_unit_test(test_exit_with_an_open_connection),
         cmocka_unit_test(test_last_thread_ends),
-        cmocka_unit_test(test_thread_that_never_allocates_keeps_it),
+        cmocka_unit_test(test_exit_handlers_of_the_last_thread),
         cmocka_unit_test(test_vfork_starts_none),
         cmocka_unit_test(test_agent_is_no_thread_of_the_allocator),
         cmocka_unit_test(test_descriptors_are_not_shared),
