@@ -95,7 +95,7 @@ remove_if_left(int directory, const char *name) {
 
 /* ---- the socket ---- */
 
-/* PID.sock; or PID-2.sock and so on, where a process of another namespace has the same number and the same directory. */
+/* PID.sock; or PID-2.sock and so on, where a process of another namespace has the same number and directory. */
 static void
 put_name(agent_socket_t *out, unsigned attempt) {
     fmt_t name = fmt_begin(out->name, sizeof out->name);

@@ -6,8 +6,8 @@
  *
  * PID is the process's number in its own namespace, UID its effective user. The directory is made, mode 0700, unless it
  * exists. It must be no link, belong to the user and be closed to others; whoever prepares another one under the name
- * keeps an agent from listening, and gains nothing. The socket has mode 0600. Sockets that killed processes have left in
- * the directory are removed. If a process of another namespace has the same number and directory, the name is
+ * keeps an agent from listening, and gains nothing. The socket has mode 0600. Sockets that killed processes have left
+ * in the directory are removed. If a process of another namespace has the same number and directory, the name is
  * PID-2.sock, and so on up to 9.
  */
 #ifndef LUNALLOC_CONTROL_AGENT_SOCKET_H

@@ -36,7 +36,8 @@ int socket_make_directory(const char *path);
 int socket_open_directory_in(int directory, const char *name, uint32_t user);
 int socket_make_directory_in(int directory, const char *name);
 
-/* Makes a socket in a directory, which only its owner may use, and listens on it. EADDRINUSE: something has the name. */
+/* Makes a socket in a directory, which only its owner may use, and listens on it. EADDRINUSE: something has the
+ * name. */
 int socket_listen(int directory, const char *name);
 /* Is it a socket on which nobody listens, and was it made at least so many seconds ago? Between the making of a socket
  * and its listening, too, nobody listens on it. */
