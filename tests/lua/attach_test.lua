@@ -401,7 +401,10 @@ end)
 test("a process without lunalloc", function()
     local pipe <close> = assert(io.popen "echo $$; exec env -u LD_PRELOAD sleep 30")
     local pid = pipe:read "n"
-    wait_until(function() return core.survey(pid).name == "sleep" end)
+    wait_until(function()
+        local survey = core.survey(pid) -- nil while it changes its program
+        return survey and survey.name == "sleep"
+    end)
     test.fails("ENOENT", "process " .. pid .. " %(sleep%) does not run lunalloc: start it with", la.attach(pid))
     sh("kill " .. pid)
 end)
@@ -442,7 +445,7 @@ test("a stopped process: it is said at once, and it serves again afterwards", fu
     local process <close> = start "agent:true"
     local t <close> = attached(process, { timeout = 0.3 })
     sh("kill -STOP " .. process.pid)
-    wait_until(function() return core.survey(process.pid).state == "T" end)
+    wait_until(function() return assert(core.survey(process.pid)).state == "T" end)
     test.fails("ETIMEDOUT", "is stopped: continue it, or read it without its help", t.get "arenas.narenas")
     test.fails("EAGAIN", "is stopped by a signal: continue it, or read it",
         la.attach(process.pid, { way = "request" }))
