@@ -17,7 +17,7 @@
 local api = {}
 
 local parts = {
-    "settings", "extents", "arena", "stats", "prof", "waste", "doctor", "attach", "threads", "purge", "history",
+    "settings", "extents", "arena", "stats", "prof", "waste", "doctor", "attach", "threads", "purge", "history", "conf",
 }
 
 function api.new(backend)

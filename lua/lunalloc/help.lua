@@ -67,6 +67,10 @@ help.functions = {
         "pages; with all, address ranges that hold nothing, too. The result: before.rss, after.rss, freed, waited " ..
         "(seconds), threads_silent (those that sleep and keep their caches: tid, name, cached).",
         "la.purge()" },
+    ["la.conf"] = { "la.conf() -> text, array | nil, message, code",
+        "The settings as they are now, as text for LUNALLOC_CONF: those that the process was started with, and those " ..
+        "that were changed live. The array names options that no such text can say, because arenas differ.",
+        "la.conf()" },
     ["la.history"] = { "la.history{after=} -> history | nil, message, code",
         "The last ten minutes, which the agent keeps: moments (one a second: time, rss, allocated, active, dirty, " ..
         "muzzy, retained, requests, faults) and marks of changed settings (time, name, value). after = an earlier " ..

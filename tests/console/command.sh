@@ -82,7 +82,7 @@ lunalloc: stats: which process? a pid, a name, or the path of a core file (lunal
 # ---- which process ----
 
 start
-for command in stats threads extents get attach purge "set" doctor prof top core; do
+for command in stats threads extents get attach purge conf "set" doctor prof top core; do
     argument=$([ "$command" != set ] || echo x=1)
     case $command in core) ;; *)
         batch "$command" 999999999 $argument </dev/null
@@ -170,8 +170,12 @@ batch set "$pid" arena.0.dirty_decay_ms 2s </dev/null
 check "set" "$out/$err/$status" "arena.0.dirty_decay_ms: 10000 -> 2000//0"
 batch set "$pid" arena.0.dirty_decay_ms=-1 arena.0.purge </dev/null
 check "set, several, and an action" "$out/$err/$status" $'arena.0.dirty_decay_ms: 2000 -> -1\narena.0.purge: done//0'
+batch conf "$pid" </dev/null
+check "conf" "$out/$err/$status" 'LUNALLOC_CONF="dirty_decay_ms:-1"//0'
 batch set "$pid" arena.0.dirty_decay_ms -1 </dev/null
 check "set, a negative number" "$out/$status" "arena.0.dirty_decay_ms: -1 -> -1/0"
+batch set "$pid" arena.4096.dirty_decay_ms=-1 </dev/null
+check "set, all arenas" "$out/$err/$status" "arena.4096.dirty_decay_ms: -1//0"
 batch set "$pid" arena.0.dirty_decay_ms nonsense </dev/null
 check_match "set, a bad value" "$out/$err/$status" "^/lunalloc: .*/1$"
 batch set "$pid" version 3 </dev/null

@@ -251,3 +251,26 @@ test("with can be ended early, once", keeping(function()
     end
     test.equal(la.get(DECAY), 6)
 end))
+
+test("conf: what was changed live, and nothing that has its first value again", function()
+    local old, before = la.get "arenas.tcache_bytes", la.conf()
+    test.equal(la.set("arenas.tcache_bytes", 123456), true)
+    test.match(la.conf(), "tcache_bytes:123456")
+    test.equal(la.set("arenas.tcache_bytes", old), true)
+    test.equal(la.conf(), before)
+end)
+
+test("conf: an option stands for all arenas, so they have to agree", function()
+    local before = la.conf()
+    local old = la.get "arena.0.muzzy_decay_ms"
+    local arena <const> = assert(la.arena.create {}).index
+    test.equal(la.set(("arena.%d.muzzy_decay_ms"):format(arena), 4321), true)
+    local text, unsaid = la.conf()
+    test.equal(text, before)
+    test.equal(table.concat(unsaid, " "), "muzzy_decay_ms")
+    test.equal(la.set("arena.4096.muzzy_decay_ms", 4321), true)
+    test.match(la.conf(), "muzzy_decay_ms:4321")
+    test.equal(la.set("arena.4096.muzzy_decay_ms", old), true)
+    test.equal(la.arena(arena):destroy(), true)
+    test.equal(la.conf(), before)
+end)

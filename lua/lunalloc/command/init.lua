@@ -24,7 +24,7 @@ local command = {}
 local groups = {
     { "find a process", "ps", "run", "attach" },
     { "look into it", "top", "stats", "threads", "extents", "doctor", "prof", "get" },
-    { "change it", "set", "purge" },
+    { "change it", "set", "purge", "conf" },
     { "without its help", "core" },
     { "for other tools", "serve" },
     { "explain", "help" },

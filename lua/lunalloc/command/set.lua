@@ -25,6 +25,15 @@ local function changes_of(words)
     return changes
 end
 
+--- What has changed. A name that stands for all arenas cannot be read.
+local function report(name, old, new, given)
+    if new == nil then
+        print(("%s: %s"):format(name, given))
+    else
+        print(("%s: %s -> %s"):format(name, tostring(old), tostring(new)))
+    end
+end
+
 local function change(t, name, value)
     local row = command.try(t.describe(name))
     if schema.is_action(row) then
@@ -38,7 +47,7 @@ local function change(t, name, value)
         command.misuse("set: '%s' needs a value", name)
     end
     command.try(t.set(name, value))
-    print(("%s: %s -> %s"):format(name, tostring(row.value), tostring(t.get(name))))
+    report(name, row.value, (t.get(name)), value)
 end
 
 local function run(args)
