@@ -20,7 +20,7 @@ local units = require "lunalloc.units"
 local limits = require "lunalloc.doctor.limits"
 local look = require "lunalloc.doctor.look"
 
-local checks <const> = { "arenas", "system", "pages", "slabs", "caches", "locks", "settings", "environment" }
+local checks <const> = { "arenas", "huge", "system", "pages", "slabs", "caches", "locks", "settings", "environment" }
 
 local Finding = { __name = "lunalloc.finding" }
 local Findings = { __name = "lunalloc.findings" }

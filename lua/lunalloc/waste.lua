@@ -15,7 +15,7 @@
 --- `bytes` of a row is the sum of its columns, and `total` of the result is the sum of all rows, exactly.
 ---
 --- By stack: a sample of the profiler has a class, an arena, an age, and stands for `weight` objects. The free regions
---- of a class in an arena are charged to the samples there, in proportion to weight times age: the fullest slab fills up
+--- of a class in an arena are charged to the samples there, in proportion to weight times age: the fullest slab fills
 --- first, so sparse ones are kept by objects that were left over, and those are old. If the samples stand for a part of
 --- the objects only, since profiling began late, the same part of the free regions is charged. The rest is unexplained.
 

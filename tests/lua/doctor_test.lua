@@ -21,6 +21,14 @@ local function look()
     return assert(la.doctor { seconds = 0.05 })
 end
 
+test("a process that is well gets no finding", function()
+    la.set "arena.4096.purge"
+    collectgarbage()
+    local findings = look()
+    test.equal(#findings, 0, tostring(findings))
+    test.match(tostring(findings), "^nothing found")
+end)
+
 test("a hoard of dirty pages is found, and its remedy gives it back", function()
     local _ <close> = assert(la.with { [own "dirty_decay_ms"] = -1 })
     local block = la.buffer "64M"
@@ -49,23 +57,43 @@ test("pages that are in use, and few pages, are no hoard", function()
     la.set "arena.4096.purge"
 end)
 
-test("a fragmented class is found; with a profile, the stack that keeps it", function()
-    local function plant()
-        local blocks, kept = {}, {}
-        for i = 1, 60000 do
-            blocks[i] = la.buffer(448)
-            blocks[i]:fill(1)
-        end
-        for i, block in ipairs(blocks) do
-            if i % 18 == 0 then
-                kept[#kept + 1] = block
-            else
-                block:free()
-            end
-        end
-        return kept
+--- Blocks of class 448, of which those stay for which keep(i) is true.
+local function plant(keep)
+    local blocks, kept = {}, {}
+    for i = 1, 60000 do
+        blocks[i] = la.buffer(448)
+        blocks[i]:fill(1)
     end
-    local kept = plant()
+    for i, block in ipairs(blocks) do
+        if keep(i) then
+            kept[#kept + 1] = block
+        else
+            block:free()
+        end
+    end
+    return kept
+end
+
+local function one_of_a_slab(i)
+    return i % 18 == 0
+end
+
+local function free(blocks)
+    for _, block in ipairs(blocks) do
+        block:free()
+    end
+end
+
+test("a class that is mostly in use is not fragmented", function()
+    local kept = plant(function(i) return i % 3 ~= 0 end)
+    for _, finding in ipairs(look()) do
+        test.equal(finding.where ~= "class 448", true, tostring(finding))
+    end
+    free(kept)
+end)
+
+test("a fragmented class is found; with a profile, the stack that keeps it", function()
+    local kept = plant(one_of_a_slab)
     local finding = assert(finding_of(look(), "fragmentation"), "no finding")
     test.equal(finding.where, "class 448")
     test.equal(finding.bytes > 16 << 20 and finding.gives_back > 8 << 20, true, "bytes")
@@ -75,18 +103,14 @@ test("a fragmented class is found; with a profile, the stack that keeps it", fun
     if not la.get "config.debug" then -- under VirtualAlloc's rules no page of a slab can be given back
         test.equal(after == nil or after.gives_back < finding.gives_back / 4, true, "afterwards")
     end
-    for _, block in ipairs(kept) do
-        block:free()
-    end
+    free(kept)
     la.prof.start { lg_sample = 14 }
-    kept = plant()
+    kept = plant(one_of_a_slab)
     la.prof.stop()
     local pinned = assert(finding_of(look(), "pinned"), "no pinned finding")
     test.equal(type(pinned.stack[1]), "string")
     test.match(pinned.cause, "%% is kept by objects up to .* old that were allocated at ")
-    for _, block in ipairs(kept) do
-        block:free()
-    end
+    free(kept)
     la.prof.reset()
 end)
 
@@ -105,27 +129,21 @@ end)
 
 test("findings are ordered by bytes, and print", function()
     local _ <close> = assert(la.with { [own "dirty_decay_ms"] = -1, background_thread = true })
-    local block = la.buffer "64M"
+    local block, kept = la.buffer "8M", plant(one_of_a_slab)
     block:fill(1)
     block:free()
     local findings = look()
-    test.equal(#findings >= 2, true)
+    test.equal(#findings >= 3, true)
     for i = 2, #findings do
         test.equal(findings[i - 1].bytes >= findings[i].bytes, true, "order")
     end
-    test.match(tostring(findings), "^1%. dirty: [%d.]+ MiB: .*\n  cause:  .*\n  remedy: .*%(gives\n?%s+back [%d.]+ MiB%)\n2%. ")
+    test.match(tostring(findings),
+        "^1%. fragmentation: [%d.]+ MiB: .*\n  cause:  .*\n  remedy: .*%(gives%s+back%s+[%d.]+ MiB%)\n2%. dirty: ")
     for line in tostring(findings):gmatch "[^\n]+" do
         test.equal(#line <= 90, true, line)
     end
+    free(kept)
     la.set "arena.4096.purge"
-end)
-
-test("a process that is well gets no finding", function()
-    la.set "arena.4096.purge"
-    collectgarbage()
-    local findings = look()
-    test.equal(#findings, 0, tostring(findings))
-    test.match(tostring(findings), "^nothing found")
 end)
 
 test("one picture says what it cannot tell", function()

@@ -1,6 +1,6 @@
 /*
  * doctor.c -- programs that are ill, each in one way, for the doctor's test: `doctor NAME` plants the illness, prints
- * "ready", lives on until its standard input ends, and ends with status 0. doctor.sh has the settings that go with each.
+ * "ready", lives on until its standard input ends, and ends with status 0. doctor.lua has the settings for each.
  *
  * The illness is planted on a thread that ends, except where threads are the illness. A living program allocates: a
  * thread takes and frees a large block 50 times a second, unless the illness is that nobody does.
@@ -54,6 +54,16 @@ static void *
 live(void *arg) {
     for (;;) {
         free(touched(MIB));
+        rest(20);
+    }
+    return arg;
+}
+
+/* The same with blocks that are just too large for caches. */
+static void *
+stir(void *arg) {
+    for (;;) {
+        free(touched(48 * KIB));
         rest(20);
     }
     return arg;
@@ -155,7 +165,7 @@ fill_cache(void *arg) {
             }
         }
     }
-    return live(arg);
+    return stir(arg);
 }
 
 static void
@@ -227,6 +237,16 @@ sparse_huge(void) {
     }
 }
 
+/* Of each 4 MiB one page is written: with huge pages a half is resident. */
+static void
+sparse(void) {
+    static char *volatile blocks[24];
+    for (size_t i = 0; i < 24; i++) {
+        blocks[i] = malloc(4 * MIB);
+        blocks[i][MIB] = blocks[i][3 * MIB] = 1;
+    }
+}
+
 static void
 foreign(void) {
     size_t size = 128 * MIB;
@@ -270,11 +290,11 @@ static const struct {
     void (*plant)(void);
     bool quiet; /* nothing else allocates */
 } illnesses[] = {
-    {"dirty", hoard, false},       {"muzzy", hoard, false},         {"overdue", hoard, true},
-    {"scattered", scatter, false}, {"fragmented", fragment, false}, {"caches", fill_caches, true},
-    {"arenas", many_arenas, true}, {"contended", contended, true},  {"retained", retain, false},
-    {"huge", sparse_huge, false},  {"foreign", foreign, false},     {"breathing", breathing, true},
-    {"none", nothing, false},
+    {"dirty", hoard, false},        {"muzzy", hoard, false},         {"overdue", hoard, true},
+    {"scattered", scatter, false},  {"fragmented", fragment, false}, {"caches", fill_caches, true},
+    {"arenas", many_arenas, true},  {"contended", contended, true},  {"retained", retain, false},
+    {"huge", sparse_huge, false},   {"sparse", sparse, false},       {"foreign", foreign, false},
+    {"breathing", breathing, true}, {"none", nothing, false},
 };
 
 static void *

@@ -1,6 +1,6 @@
--- doctor.lua -- what doctor.sh runs in the console: plants each illness in a process of its own, lets the doctor look at
--- it from outside, applies its first remedy, and measures what that gave back. Prints a table, then "ok" or "FAIL" lines
--- for doctor.sh.
+-- doctor.lua -- what doctor.sh runs in the console: plants each illness in a process of its own, lets the doctor look
+-- at it from outside, applies its first remedy, and measures what that gave back. Prints a table, with "ok" and "FAIL"
+-- lines for doctor.sh.
 --
 --     lunalloc doctor.lua LIBRARY PROGRAM FOLDER
 
@@ -22,6 +22,7 @@ local planted <const> = {
     { "contended", "narenas:1,tcache:false", "contention" },
     { "retained", "retain:true,dirty_decay_ms:500", "retained" },
     { "huge", "thp:always,dirty_decay_ms:500", "huge pages" },
+    { "sparse", "thp:always", "huge pages" },
     { "none", "dirty_decay:500", "environment" },
     { "none", "dirty_decay_ms:-1,background_thread:true", "settings" },
     { "foreign", "", "foreign" },
@@ -36,8 +37,8 @@ local TOLERANCE <const> = 0.2
 local function start(name, conf)
     local path = folder .. "/ready"
     os.remove(path)
-    local pipe = assert(io.popen(("LUNALLOC_CONF='agent:true,%s' LD_PRELOAD='%s' exec '%s' %s >'%s' 2>/dev/null"):format(
-        conf, library, program, name, path), "w"))
+    local command = "LUNALLOC_CONF='agent:true,%s' LD_PRELOAD='%s' exec '%s' %s >'%s' 2>/dev/null"
+    local pipe = assert(io.popen(command:format(conf, library, program, name, path), "w"))
     for _ = 1, 300 do
         local file <close> = io.open(path)
         local pid = file and file:read "a":match "ready (%d+)"

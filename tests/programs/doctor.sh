@@ -129,7 +129,8 @@ refuses() {
 
 commands() {
     mkfifo "$work/pipe"
-    LUNALLOC_CONF=agent:true,dirty_decay_ms:-1 LD_PRELOAD=$library "$built/doctor" scattered <"$work/pipe" >"$work/ready" 2>/dev/null &
+    LUNALLOC_CONF=agent:true,dirty_decay_ms:-1 LD_PRELOAD=$library "$built/doctor" scattered \
+        <"$work/pipe" >"$work/ready" 2>/dev/null &
     local pid=$!
     exec 8>"$work/pipe"
     for _ in $(seq 100); do grep -q ready "$work/ready" && break; sleep 0.1; done
@@ -151,7 +152,31 @@ commands() {
     refuses "doctor of a process that has ended" '(no|not|ended)' doctor $pid
 }
 
+# ---- processes that do not answer ----
+
+silent() {
+    mkfifo "$work/pipe2"
+    LUNALLOC_CONF=dirty_decay_ms:-1 LD_PRELOAD=$library "$built/doctor" dirty <"$work/pipe2" >"$work/ready2" \
+        2>/dev/null &
+    local pid=$!
+    exec 9>"$work/pipe2"
+    for _ in $(seq 100); do grep -q ready "$work/ready2" && break; sleep 0.1; done
+    kill -STOP $pid
+    runs "doctor of a stopped process, by reading alone" '^1\. dirty: 9[0-9]' doctor $pid
+    if command -v gcore >/dev/null && gcore -o "$work/core" $pid >/dev/null 2>&1; then
+        runs "doctor of a core file" '^1\. dirty: 9[0-9]' doctor "$work/core.$pid"
+        runs "its notes say what a core does not tell" '^note: contention: not looked at' doctor "$work/core.$pid"
+    else
+        skipped=$((skipped + 1))
+        echo "skip the doctor of a core file: no gcore here"
+    fi
+    kill -CONT $pid
+    exec 9>&-
+    wait $pid
+}
+
 commands
+silent
 case $build in
 */build) planted ;;
 *) echo "skip the planted illnesses: this build has no huge pages, and purges otherwise" && skipped=$((skipped + 1)) ;;

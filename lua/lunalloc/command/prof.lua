@@ -15,7 +15,7 @@ process.
   stop             switches it off; blocks that were sampled are still tracked
   top              live blocks in groups, most bytes first
   dump FILE        writes a profile: for pprof if FILE ends in .pb or .pb.gz, else text for google-pprof. The process
-                   itself writes it, in its own folder
+                   itself writes it, as its user may
   --seconds TIME   how long to sample before the top is printed: 5s, if profiling was off
   --by GROUP       stack, class, arena or thread
   --min-age TIME   only blocks of at least this age
@@ -68,6 +68,8 @@ function actions.dump(t, options, path)
     if not path then
         command.misuse("prof dump: to which file?")
     end
+    local folder = os.getenv "PWD"
+    path = path:find "^/" and path or folder and folder .. "/" .. path or path -- the process has a folder of its own
     command.sleep(options.seconds or 0)
     command.try(t.prof.dump(path))
     print("written: " .. path)

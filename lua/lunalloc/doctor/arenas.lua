@@ -11,18 +11,20 @@ local function enough(look)
     return math.max(1, math.ceil(look.last.nthreads * limits.threads_per_arena))
 end
 
---- The automatic arenas from `wanted` on that no thread is bound to, with their free pages. A number that was not
---- raised since the start has the arenas 0 to nauto - 1.
+--- The arenas that no thread is bound to, with their free pages: the automatic ones from `wanted` on, which a lower
+--- number retires, and the manual ones. A number that was not raised since the start has the arenas 0 to nauto - 1.
 local function idle_arenas(look, wanted, nauto)
-    local found = group.new()
+    local automatic, manual, all = group.new(), group.new(), group.new()
     for index, row in pairs(look.last.arenas) do
         local free = look:resident("dirty", look:unclaimed(index, "dirty"))
             + look:resident("muzzy", look:unclaimed(index, "muzzy"))
-        if index >= wanted and index < nauto and row.nthreads == 0 and free > 0 then
-            found:add(index, free)
+        if row.nthreads == 0 and free + row.active > 0 and index >= wanted then
+            local of = index < nauto and automatic or manual
+            of:add(index, free)
+            all:add(index, free)
         end
     end
-    return found
+    return automatic, manual, all
 end
 
 --- Bytes of free regions in the slabs of these arenas. Nothing else uses them.
@@ -37,26 +39,42 @@ local function partly_used(look, found)
     return bytes
 end
 
-function arenas.run(look)
-    local nauto, wanted = look:value "arenas.nauto", enough(look)
-    if not nauto or nauto < limits.arenas_at_least or nauto <= 2 * wanted then
-        return
+--- Fewer automatic arenas; for manual ones a purge.
+local function remedy(look, automatic, manual, wanted)
+    local steps = {}
+    if automatic.bytes > 0 then
+        steps[1] = { "arenas.nauto", wanted }
     end
-    local found = idle_arenas(look, wanted, nauto)
-    local slabs = partly_used(look, found)
-    if not look:is_much(found.bytes) then
-        return
+    if manual.bytes > 0 then
+        steps[#steps + 1] = { manual:name "purge" }
     end
+    return look:set(table.unpack(steps))
+end
+
+local function claim_all(look, found)
     for _, arena in ipairs(found) do
         look:claim(arena.index, "dirty", look.least[arena.index].dirty)
         look:claim(arena.index, "muzzy", look.least[arena.index].muzzy)
     end
-    look:find { kind = "arenas", bytes = found.bytes + slabs, gives_back = found.bytes,
-        what = ("%d arenas for %d threads: %s without a thread hold %s of free pages%s."):format(nauto,
-            look.last.nthreads, found:text(), units.human(found.bytes), slabs == 0 and ""
+end
+
+function arenas.run(look)
+    local nauto, wanted = look:value "arenas.nauto" or 0, enough(look)
+    local automatic, manual, all = idle_arenas(look, wanted, nauto)
+    if #all < limits.arenas_at_least or #all <= wanted or all.bytes == 0 then
+        return
+    end
+    local slabs = partly_used(look, all)
+    if not look:is_much(all.bytes + slabs) then
+        return
+    end
+    claim_all(look, all)
+    look:find { kind = "arenas", bytes = all.bytes + slabs, gives_back = all.bytes,
+        what = ("%d arenas for %d threads: %s without a thread hold %s of free pages%s."):format(look.last.narenas,
+            look.last.nthreads, all:text(), units.human(all.bytes), slabs == 0 and ""
             or (" and %s in partly used slabs"):format(units.human(slabs))),
-        cause = "No thread takes from an arena that none is bound to, and nobody purges it.", where = found:text(),
-        remedy = look:set { "arenas.nauto", wanted } }
+        cause = "No thread takes from an arena that none is bound to, and nobody purges it.", where = all:text(),
+        remedy = remedy(look, automatic, manual, wanted) }
 end
 
 return arenas

@@ -62,20 +62,23 @@ local function idle_threads(look)
     return found
 end
 
---- Bytes of pages that are free once these objects have returned to their slabs.
-local function flushed_bytes(look, objects)
-    local bytes, page = 0.0, look:value "arenas.page" or 4096
-    for szind, count in pairs(objects) do
-        local class, row = look.classes[szind + 1], look.last.classes[szind]
+--- Bytes that a purge gives back once these objects have returned to their slabs: free pages of slabs, and dirty ones.
+local function purged_bytes(look, objects)
+    local slabs, others, page = 0.0, 0, look:value "arenas.page" or 4096
+    for szind, row in pairs(look.last.classes) do
+        local class, count = look.classes[szind + 1], objects[szind] or 0
         if class.nregs == 0 then
-            bytes = bytes + count * class.size
-        else
+            others = others + count * class.size
+        elseif row.nslabs > 0 then
             local regions = row.nslabs * class.nregs
             local free = regions - row.curregs + count
-            bytes = bytes + row.nslabs * class.slab_size * estimate.free_pages(class, free, regions, page)
+            slabs = slabs + row.nslabs * class.slab_size * estimate.free_pages(class, free, regions, page)
         end
     end
-    return math.floor(bytes)
+    for index in pairs(look.least) do
+        others = others + look:resident("dirty", look:unclaimed(index, "dirty"))
+    end
+    return look:resident("active", math.floor(slabs)) + others
 end
 
 local function find_idle(look)
@@ -88,7 +91,7 @@ local function find_idle(look)
     if not look:is_much(found.bytes) then
         return
     end
-    look:find { kind = "caches", bytes = found.bytes, gives_back = flushed_bytes(look, found.objects),
+    look:find { kind = "caches", bytes = found.bytes, gives_back = purged_bytes(look, found.objects),
         what = ("%d threads that hardly allocate hold %s of free objects in their caches.%s"):format(found.n,
             human(found.bytes), found.asleep == 0 and ""
             or (" %d of them sleep, and can empty theirs only when they wake up."):format(found.asleep)),

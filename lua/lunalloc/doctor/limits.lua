@@ -24,10 +24,13 @@ return {
     threads_per_arena = 0.5, -- fewer threads than this for an arena: there are too many arenas
     arenas_at_least = 8,     -- fewer arenas than this are never too many
 
-    wait_share = 0.05,     -- of the threads' time spent waiting for the locks of one class
-    waits_at_least = 100,  -- waits while the doctor watched; fewer are chance
+    wait_share = 0.03,     -- of the threads' time spent waiting for the locks of one class
+    waits_at_least = 50,   -- waits while the doctor watched; fewer are chance
 
-    space_share = 0.7,     -- of a limit of address space in use
+    space_share = 0.5,     -- of a limit of address space in use
+
+    zeros = 400,           -- pages that are looked at, for whether they hold zeros only
+    zero_share = 0.5,      -- of them: huge pages are in part use
 
     foreign_share = 0.3,   -- of the resident memory: not the allocator's, nor a file's
     foreign_bytes = 16 << 20,

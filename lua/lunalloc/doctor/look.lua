@@ -4,6 +4,7 @@
 ---     look.first, look.last     snapshots at the beginning and at the end of the watch; equal if there was none
 ---     look.least[i].dirty       fewest bytes of arena i's dirty (muzzy) pages in any of the snapshots
 ---     look.threads_before  look.threads_after    the threads at these times; nil if they cannot be listed
+---     look.active.least  .most  of the snapshots: bytes of active pages
 ---     look.rss  look.state      resident memory; la.reconcile(), or nil
 ---     look:value(name)          a control, or nil
 ---     look:change(name)         what a control that was watched changed by; look:before(name), look:after(name)
@@ -150,7 +151,8 @@ end
 
 -- ---- the watch -----------------------------------------------------------------------------------------------------
 
-local function note_least(least, snapshot)
+local function note_least(least, snapshot, active)
+    active.least, active.most = math.min(active.least, snapshot.active), math.max(active.most, snapshot.active)
     for index, row in pairs(snapshot.arenas) do
         local known = least[index] or { dirty = math.huge, muzzy = math.huge }
         known.dirty, known.muzzy = math.min(known.dirty, row.dirty), math.min(known.muzzy, row.muzzy)
@@ -167,8 +169,8 @@ local function read_all(api, names)
     return values
 end
 
---- The pause before picture i of n, n - 1 of which make `seconds`: uneven, since a program that breathes as regularly as
---- the pictures are taken would show the same face in each.
+--- The pause before picture i of n, n - 1 of which make `seconds`: uneven, since a program that breathes as regularly
+--- as the pictures are taken would show the same face in each.
 local function uneven(i, n, seconds)
     local even = seconds / (n - 1)
     return even * (i % 2 == 0 and 0.6 or 1.4) * (i == n and n % 2 == 0 and 1 / 0.6 or 1)
@@ -186,7 +188,7 @@ local function take_pictures(look, seconds)
             return nil, message, code
         end
         look.first, look.last = look.first or snapshot, snapshot
-        note_least(look.least, snapshot)
+        note_least(look.least, snapshot, look.active)
     end
     look.seconds = (look.last - look.first).seconds
     return true
@@ -259,7 +261,8 @@ local look = {}
 --- Watches the process of `api` for `seconds`, and these controls. nil, message, code if it is lost.
 function look.new(api, seconds, names)
     local self = setmetatable({ api = api, name = api.pid and "t" or "la", folder = folder_of(api), values = {},
-        findings = {}, notes = {}, claimed = {}, least = {}, watched = seconds }, Look)
+        findings = {}, notes = {}, claimed = {}, least = {},
+        active = { least = math.huge, most = 0 }, watched = seconds }, Look)
     if api.way == "core" then
         seconds, self.watched = 0, 0
     end

@@ -55,7 +55,7 @@ local function find_low_cap(look)
     if cap >= 0 and rate >= limits.bytes and rate >= limits.refault_share * math.max(cap, limits.bytes) then
         find(look, ("dirty_max is %s, and %s a second are given back."):format(human(cap), human(rate)),
             "The program takes these pages again at once: each return costs a system call and page faults.",
-            "arena.4096.dirty_max", math.floor(cap + 2 * rate) // 65536 * 65536)
+            "arena.4096.dirty_max", (cap + look.active.most - look.active.least) // 65536 * 65536)
     end
 end
 

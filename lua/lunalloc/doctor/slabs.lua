@@ -128,6 +128,15 @@ local function share_text(share)
     return ("%.2g %%"):format(share * 100)
 end
 
+--- The call that gives free pages back; or, where no page of the slabs is wholly free, how to find the code to change.
+local function remedy(look, gives_back)
+    if gives_back >= limits.bytes then
+        return look:set { "arena.4096.purge_slabs" }
+    end
+    return { text = ("no page of them is wholly free; %s, later %s"):format(look:call "prof.start()",
+        look:call 'waste{by = "stack"}') }
+end
+
 local function find_class(look, szind, entry)
     local class = entry.class
     local bytes, gives_back = resident_free(look, szind, entry)
@@ -137,7 +146,7 @@ local function find_class(look, szind, entry)
     local pinned, share = main_stack(look, szind, entry.free)
     local is_pinned = pinned ~= nil and share >= limits.pinned_share
     look:find { kind = is_pinned and "pinned" or "fragmentation", bytes = bytes,
-        gives_back = gives_back,
+        gives_back = gives_back >= limits.bytes and gives_back or 0,
         what = ("Class %d: %s of the regions of %d slabs is in use; %s are free regions."):format(class.size,
             share_text(used_share(entry)), entry.slabs, human(bytes)),
         cause = is_pinned and ("%d %% is kept by objects up to %s old that were allocated at %s."):format(
@@ -145,7 +154,7 @@ local function find_class(look, szind, entry)
             or "Objects that live long are spread over many slabs, and a slab with one of them cannot be given back."
             .. (pinned and "" or " prof.start() tells from now on which code allocates them."),
         where = ("class %d"):format(class.size), szind = szind, stack = pinned and pinned.stack,
-        remedy = look:set { "arena.4096.purge_slabs" } }
+        remedy = remedy(look, gives_back) }
 end
 
 --- Classes that are not much each, but together.
@@ -159,11 +168,11 @@ local function find_rest(look, rest)
     if not look:is_much(bytes) then
         return
     end
-    look:find { kind = "fragmentation", bytes = bytes, gives_back = gives_back,
+    look:find { kind = "fragmentation", bytes = bytes, gives_back = gives_back >= limits.bytes and gives_back or 0,
         what = ("%s are free regions of many classes, most of them of class %d, of which %s of the regions is in use.")
             :format(human(bytes), largest.class.size, share_text(used_share(largest))),
         cause = "Objects that live long are spread over many slabs, and a slab with one of them cannot be given back.",
-        where = "many classes", remedy = look:set { "arena.4096.purge_slabs" } }
+        where = "many classes", remedy = remedy(look, gives_back) }
 end
 
 function slabs.run(look)

@@ -1,8 +1,7 @@
---- What the system says: limits of address space, huge pages, and memory that is not the allocator's.
+--- What the system says: limits of address space, and memory that is not the allocator's.
 
 local limits = require "lunalloc.doctor.limits"
 local units = require "lunalloc.units"
-local group = require "lunalloc.doctor.group"
 
 local system = {}
 
@@ -45,50 +44,11 @@ local function find_retained(look)
         remedy = look:set { "arenas.release" } }
 end
 
--- ---- huge pages ----------------------------------------------------------------------------------------------------
-
---- Arenas in the mode thp:always, whose free pages stay in huge pages that are partly used.
-local function find_huge(look)
-    local huge = look:kib("smaps_rollup", "AnonHugePages") or 0
-    local found = group.new()
-    for index in pairs(look.least) do
-        local bytes = look:resident("dirty", look:unclaimed(index, "dirty"))
-        local ms = look:value(("arena.%d.dirty_decay_ms"):format(index)) or -1
-        if ms ~= -1 and bytes > 0 and look:value(("arena.%d.thp"):format(index)) == "always" then
-            found:add(index, bytes)
-        end
-    end
-    if not look:is_much(found.bytes) or huge < found.bytes / 2 then
-        return
-    end
-    for _, arena in ipairs(found) do
-        look:claim(arena.index, "dirty", look.least[arena.index].dirty)
-    end
-    look:find { kind = "huge pages", bytes = found.bytes, gives_back = found.bytes,
-        what = ("%s of free pages in %s stay resident; %s of the process are huge pages, for %s in use."):format(
-            human(found.bytes), found:text(), human(huge), human(look.last.allocated)),
-        cause = "With thp:always, decay returns only whole huge pages, and each of these holds something in use.",
-        where = found:text(),
-        remedy = look:set({ found:name "thp", "default" }, { found:name "purge" }) }
-end
-
---- Pages that the allocator gave back and the system made resident again, since a huge page covers them.
-local function find_refilled(look)
-    local retained = look.state and look.state.retained.resident or 0
-    if not look:is_much(retained) then
-        return
-    end
-    look:find { kind = "huge pages", bytes = retained, gives_back = retained,
-        what = ("%s of pages that were given back are resident again."):format(human(retained)),
-        cause = "The system's huge pages (khugepaged) cover pages in use and their free neighbours.",
-        remedy = look:set({ "arena.4096.thp", "never" }, { "arena.4096.purge" }) }
-end
-
 -- ---- memory of others ----------------------------------------------------------------------------------------------
 
 --- Programs whose own allocators map memory as a matter of course. For them this is no finding.
-local runtimes <const> = { "python", "java", "node", "ruby", "php", "mono", "dotnet", "beam", "julia", "/go", "cc1", "lto1",
-    "rustc", "firefox", "chrom" }
+local runtimes <const> = { "python", "java", "node", "ruby", "php", "mono", "dotnet", "beam", "julia", "/go", "cc1",
+    "lto1", "rustc", "firefox", "chrom" }
 
 --- The name of such a runtime in the list of the process's mappings; nil if there is none.
 local function runtime_of(maps)
@@ -124,8 +84,6 @@ end
 
 function system.run(look)
     find_retained(look)
-    find_huge(look)
-    find_refilled(look)
     find_foreign(look)
 end
 
