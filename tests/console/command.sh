@@ -171,7 +171,7 @@ check "set" "$out/$err/$status" "arena.0.dirty_decay_ms: 10000 -> 2000//0"
 batch set "$pid" arena.0.dirty_decay_ms=-1 arena.0.purge </dev/null
 check "set, several, and an action" "$out/$err/$status" $'arena.0.dirty_decay_ms: 2000 -> -1\narena.0.purge: done//0'
 batch conf "$pid" </dev/null
-check "conf" "$out/$err/$status" 'LUNALLOC_CONF="dirty_decay_ms:-1"//0'
+check "conf" "$out/$err/$status" 'LUNALLOC_CONF="agent:true,dirty_decay_ms:-1"//0'
 batch set "$pid" arena.0.dirty_decay_ms -1 </dev/null
 check "set, a negative number" "$out/$status" "arena.0.dirty_decay_ms: -1 -> -1/0"
 batch set "$pid" arena.4096.dirty_decay_ms=-1 </dev/null
