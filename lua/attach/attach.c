@@ -155,7 +155,7 @@ static int
 fail_start(process_t *process, const target_t *now, int wait_ms) {
     memory_t *memory = memory_of(process);
     const char *title = process_title(process);
-    switch (now->agent) {
+    switch ((agent_state_t)atomic_get(&now->agent)) {
     case AGENT_FAILED:
         return memory_fail(memory, EAGAIN, "the agent of %s could not start: %s", title, strerror((int)now->error));
     case AGENT_NEVER:

@@ -98,6 +98,7 @@ purge_runs(arena_t *arena, const taken_t *taken) {
 static const extent_t *
 purge_oldest(arena_t *arena, bin_t *bin, uint32_t bucket, size_t *bytes) EXCLUDES(role_bin) {
     taken_t taken;
+    taken.nregs = 0;
     bin_lock(bin);
     extent_t *slab = bin_oldest_of(bin, bucket);
     if (slab != NULL) {

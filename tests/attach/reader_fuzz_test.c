@@ -172,7 +172,7 @@ start_subject(void **state) {
         process_open(subject.pid, 0, &subject.process, message, sizeof message) != 0) {
         return -1;
     }
-    memory_t *memory = process_memory(subject.process);
+    memory_t *memory = memory_of(subject.process);
     return find_target(memory, "it", &subject.addr, &subject.target) != 0 ||
            reader_open(&subject.reader, memory, subject.pid, subject.addr, &subject.target, message) != 0;
 }
@@ -276,7 +276,7 @@ new_liar(uint64_t seed, uint64_t rate) {
     const foreign_t *foreign = &subject.reader.foreign;
     return (liar_t){
         .base.ops = &operations,
-        .real = process_memory(subject.process),
+        .real = memory_of(subject.process),
         .seed = mix(seed + 1),
         .rate = rate,
         .places = {subject.reader.table[0], foreign_variable(foreign, threads_list), foreign_variable(foreign, sc),
@@ -400,7 +400,7 @@ static void
 test_what_does_not_fit_together_is_marked(void **state) {
     (void)state;
     uint64_t arena = subject.reader.table[0], link;
-    memory_t *memory = process_memory(subject.process);
+    memory_t *memory = memory_of(subject.process);
     uint64_t list = foreign_variable(&subject.reader.foreign, threads_list);
     assert_true(fits_together(0, 0));
     assert_false(fits_together(arena + offsetof(arena_t, pages.dirty.extents.npages), 1));

@@ -15,6 +15,13 @@
 #include <time.h>
 #include <unistd.h>
 
+/* A function that no caller looks into. */
+#if defined(__clang__)
+#define OPAQUE_CALL __attribute__((noinline))
+#else
+#define OPAQUE_CALL __attribute__((noipa))
+#endif
+
 enum {
     KIB = 1 << 10,
     MIB = 1 << 20,
@@ -125,13 +132,13 @@ enum {
 static void *small[SMALL];
 
 /* Two functions for a profile to tell apart: neither becomes the other, nor a part of its caller. */
-__attribute__((noipa)) static void *
+OPAQUE_CALL static void *
 make_temporary(size_t size) {
     void *volatile block = touched(size);
     return block;
 }
 
-__attribute__((noipa)) static void *
+OPAQUE_CALL static void *
 make_lasting(size_t size) {
     void *volatile block = touched(size);
     return block;
