@@ -167,9 +167,10 @@ fail_forbidden(process_t *process) {
 int
 process_check(process_t *process) {
     char byte;
-    bool there =
-        process->mem >= 0 ? pread(process->mem, &byte, 1, 1) != 0 : faccessat(process->directory, "stat", F_OK, 0) == 0;
-    return there ? 0 : fail_gone(process);
+    if (process->mem < 0) {
+        return faccessat(process->directory, "stat", F_OK, 0) == 0 ? 0 : fail_gone(process);
+    }
+    return pread(process->mem, &byte, 1, 1) != 0 ? 0 : fail_gone(process);
 }
 
 static int

@@ -10,8 +10,8 @@
 ---     t.why            one line, if it is not the agent: why not;   t._VERSION    of its lunalloc
 ---     t.alive()        true; or nil, message, code once the process is gone
 ---     t.close()        also at the end of a scope: local t <close> = ...
----     t.consistent     false if the latest result is of a process that changed while it was read, also when it was read
----                      again; reading alone can meet that, an agent never does
+---     t.consistent     false if the latest result is of a process that changed while it was read, also when it was
+---                      read again; reading alone can meet that, an agent never does
 ---
 --- Once the process is gone, each function fails with the code "ESRCH".
 

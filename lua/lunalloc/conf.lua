@@ -1,8 +1,9 @@
 --- The settings that a process has now, as text for LUNALLOC_CONF: la.conf().
 ---
---- An option is in the text if its value is not the default: because the process was started so, or because the control
---- that changes it live was written. Many controls are an arena's: the option says what all arenas are to have, so it is
---- in the text only if they agree. The profiler is left as it was at the start: it is switched on to look, not to stay.
+--- An option is in the text if its value is not the default: because the process was started so, or because the
+--- control that changes it live was written. Many controls are an arena's: the option says what all arenas are to have,
+--- so it is in the text only if they agree. The profiler is left as it was at the start: it is switched on to look, not
+--- to stay.
 
 local conf = {}
 

@@ -68,8 +68,8 @@ help.functions = {
         "(seconds), threads_silent (those that sleep and keep their caches: tid, name, cached).",
         "la.purge()" },
     ["la.conf"] = { "la.conf() -> text, array | nil, message, code",
-        "The settings as they are now, as text for LUNALLOC_CONF: those that the process was started with, and those " ..
-        "that were changed live. The array names options that no such text can say, because arenas differ.",
+        "The settings as they are now, as text for LUNALLOC_CONF: those that the process was started with, and " ..
+        "those that were changed live. The array names options that no such text can say, because arenas differ.",
         "la.conf()" },
     ["la.history"] = { "la.history{after=} -> history | nil, message, code",
         "The last ten minutes, which the agent keeps: moments (one a second: time, rss, allocated, active, dirty, " ..

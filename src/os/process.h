@@ -19,8 +19,8 @@ void process_at_fork(void (*prepare)(void), void (*parent)(void), void (*child)(
 #define PROCESS_THREAD_NAME 16
 void process_thread_name(uint32_t tid, char name[PROCESS_THREAD_NAME]);
 
-/* Lists the threads of the process that have not ended, by the system's numbers, at most n. Returns how many it found; 0
- * if the system does not tell. */
+/* Lists the threads of the process that have not ended, by the system's numbers, at most n. Returns how many it found;
+ * 0 if the system does not tell. */
 size_t process_threads(uint32_t *ids, size_t n);
 
 /* Bytes. */
