@@ -16,19 +16,20 @@ local function open(pid, path)
 end
 
 --- A function that names an address, which is a return address: the name is that of the call. `plain`: how the way to
---- the process names it. Files are read at the first call.
+--- the process names it. Files are read at the first call, and each address is looked up once.
 function naming.new(plain, pid, path)
     local symbols, known = nil, {}
     return function(address)
-        if symbols == nil then
-            symbols = open(pid, path) or false
-        end
-        local name = known[address] or symbols and symbols:call(address)
-        known[address] = name
+        local name = known[address]
         if name then
             return name
         end
-        return plain(address)
+        if symbols == nil then
+            symbols = open(pid, path) or false
+        end
+        name = symbols and symbols:call(address) or plain(address)
+        known[address] = name
+        return name
     end
 end
 

@@ -49,9 +49,9 @@ local function symbols(backend, stack)
     return names
 end
 
---- The fields that the samples of a group have in common, from its first sample.
+--- The fields that the samples of a group have in common, from its first sample. The stack is one of addresses yet.
 local describe = {
-    stack = function(sample, backend) return { stack = symbols(backend, sample.stack) } end,
+    stack = function(sample) return { stack = sample.stack } end,
     class = function(sample) return { szind = sample.szind, size = sample.size } end,
     arena = function(sample) return { arena = sample.arena } end,
     thread = function(sample) return { tid = sample.tid, thread = sample.thread } end,
@@ -73,7 +73,7 @@ local function collect(backend, by, min_age, now)
             local key = keys[by](sample)
             local group = groups[key]
             if not group then
-                group = describe[by](sample, backend)
+                group = describe[by](sample)
                 group.samples, group.objects, group.bytes, group.oldest = 0, 0.0, 0.0, 0.0
                 groups[key] = group
                 list[#list + 1] = group
@@ -85,11 +85,13 @@ local function collect(backend, by, min_age, now)
     return list
 end
 
-local function finish(list, n)
+--- The first n groups. Names are looked up for these only: with line numbers that takes long.
+local function finish(backend, list, n)
     for i = #list, n + 1, -1 do
         list[i] = nil
     end
     for _, group in ipairs(list) do
+        group.stack = group.stack and symbols(backend, group.stack)
         group.objects = math.floor(group.objects + 0.5)
         group.bytes = math.floor(group.bytes + 0.5)
     end
@@ -219,7 +221,7 @@ function prof.install(api, backend)
         if not stats then
             return nil, message, code
         end
-        return finish(collect(backend, by, min_age, stats.time), options.n or 10)
+        return finish(backend, collect(backend, by, min_age, stats.time), options.n or 10)
     end
 
     --- The profile of live blocks as pprof's protocol buffer: a string. Unlike dump(), it writes no file.

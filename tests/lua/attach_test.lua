@@ -310,6 +310,53 @@ test("samples of another process: stacks name its files", function()
     test.match(text, "l[iu][ba][^\n]*%+0x%x+")
 end)
 
+local PLANTER <const> = [[
+#include <stdlib.h>
+#include <unistd.h>
+static void *kept[1000];
+void plant(int i) { free(kept[i]); *(char *)(kept[i] = malloc(1000)) = 1; }
+int main(void) { for (int i = 0; i < 100000; i++) { plant(i % 1000); usleep(200); } return 0; }
+]]
+
+--- A program that allocates in a function called plant, over and over.
+local function build_planter()
+    local path = os.tmpname()
+    local program = setmetatable({ path = path }, { __close = function()
+        os.remove(path)
+        os.remove(path .. ".c")
+    end })
+    local file <close> = assert(io.open(path .. ".c", "w"))
+    file:write(PLANTER)
+    file:flush()
+    program.built = sh(("cc -g -O0 -o %s %s.c 2>&1 && echo done"):format(path, path)):find "done" ~= nil
+    return program
+end
+
+--- All stacks of the top, as text, once there are samples.
+local function stacks_of(t)
+    return wait_until(function()
+        local lines = {}
+        for _, group in ipairs(t.prof.top { n = 20 }) do
+            lines[#lines + 1] = table.concat(group.stack, "\n")
+        end
+        return #lines > 0 and table.concat(lines, "\n\n")
+    end)
+end
+
+test("samples of another process: stacks name its functions, with file and line", function()
+    if not pcall(require, "lunalloc.symbols") then
+        test.skip "lunalloc was built without libdw"
+    end
+    local program <close> = build_planter()
+    if not program.built then
+        test.skip "there is no cc"
+    end
+    local process <close> = start("agent:true", "echo $$ >$0; exec " .. program.path)
+    local t <close> = attached(process)
+    assert(t.prof.start { lg_sample = 9 })
+    test.match(stacks_of(t), "plant%+0x%x+ %([^\n]*%.c:4%)\nmain%+0x%x+ %([^\n]*%.c:5%)\n")
+end)
+
 -- ---- ways ----
 
 test("a process that did not ask for an agent starts one when asked", function()

@@ -292,3 +292,27 @@ test("core.pprof: stacks with their values, each address once, in its mapping", 
         test.equal(pcall(core.pprof, table.unpack(wrong)), false)
     end
 end)
+
+test("only addresses that are shown are looked up, each once", function()
+    local plain, asked = 0, 0
+    local name = require("lunalloc.naming").new(function(address)
+        plain = plain + 1
+        return "f" .. address
+    end)
+    local samples = {}
+    for i = 1, 4 do
+        samples[i] = { time = 0, weight = 1.0, size = 100 * i, stack = { i, 100 } }
+    end
+    local api = {}
+    require("lunalloc.prof").install(api, {
+        samples = function() return samples end,
+        stats = function() return { time = 1 } end,
+        symbol = function(address)
+            asked = asked + 1
+            return name(address)
+        end,
+    })
+    test.equal(table.concat(api.prof.top { n = 2 }[2].stack, " "), "f3 f100")
+    test.equal(asked, 4, "of two stacks")
+    test.equal(plain, 3, "different ones")
+end)
