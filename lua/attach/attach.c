@@ -54,7 +54,8 @@ choose_way(process_t *process, attach_survey_t *survey) {
                title);
     } else if (survey->info.filtered) {
         choose(survey, ATTACH_MEMORY,
-               "%s has a seccomp filter, under which no agent starts unless LUNALLOC_CONF says agent:true at its start",
+               "%s has a seccomp filter, which may end a process for the agent's system calls: start it with "
+               "LUNALLOC_CONF=agent:true, or attach with force = true if its filter refuses calls, as containers' do",
                title);
     } else {
         choose(survey, ATTACH_REQUEST, "%s has no agent yet", title);
@@ -130,6 +131,13 @@ attach_agent(process_t *process, const attach_survey_t *survey, const attach_opt
 /* ---- request ---- */
 
 static int
+write_force(process_t *process, const attach_survey_t *survey) {
+    memory_t *memory = memory_of(process);
+    const uint32_t forced = 1;
+    return memory->ops->write(memory, survey->addr + offsetof(target_t, forced), &forced, sizeof(forced));
+}
+
+static int
 write_request(process_t *process, uint64_t addr) {
     memory_t *memory = memory_of(process);
     uint32_t requests;
@@ -140,12 +148,12 @@ write_request(process_t *process, uint64_t addr) {
 
 /* Why no agent may be requested. 0 if one may. */
 static int
-check_request(process_t *process, const attach_survey_t *survey) {
+check_request(process_t *process, const attach_survey_t *survey, bool force) {
     memory_t *memory = memory_of(process);
     if (survey->target.booted == 0) {
         return memory_fail(memory, EAGAIN, "%s", survey->why);
     }
-    if (survey->target.agent == AGENT_NEVER || survey->info.filtered) {
+    if (survey->target.agent == AGENT_NEVER || (survey->info.filtered && !force)) {
         return memory_fail(memory, EPERM, "%s", survey->why);
     }
     return 0;
@@ -196,7 +204,10 @@ attach_request(process_t *process, attach_survey_t *survey, const attach_options
         error = fail_stopped(process, survey);
     }
     if (error == 0 && !listens(survey)) {
-        error = check_request(process, survey);
+        error = check_request(process, survey, options->force);
+        if (error == 0 && options->force) {
+            error = write_force(process, survey);
+        }
         if (error == 0) {
             error = write_request(process, survey->target.requests);
         }
@@ -237,7 +248,8 @@ attach_by(attach_way_t way, process_t *process, attach_survey_t *survey, const a
 static int
 attach_any(process_t *process, attach_survey_t *survey, const attach_options_t *options, target_handle_t **out,
            char *why, size_t size) {
-    attach_way_t best = survey->way;
+    bool forced = options->force && survey->found && check_request(process, survey, true) == 0;
+    attach_way_t best = forced && survey->way == ATTACH_MEMORY && !is_stopped(survey) ? ATTACH_REQUEST : survey->way;
     int error = attach_by(best, process, survey, options, out);
     snprintf(why, size, "%s", best == ATTACH_MEMORY ? survey->why : error != 0 ? memory_of(process)->message : "");
     if (is_passable(error) && (best == ATTACH_AGENT || best == ATTACH_REQUEST)) {

@@ -28,6 +28,7 @@ typedef struct {
     attach_way_t way;
     int timeout_ms; /* for each request to the agent */
     int wait_ms;    /* for an agent to start, once requested */
+    bool force;     /* request one also where the process filters its system calls */
     uint64_t start; /* of process_info_t; 0: any */
 } attach_options_t;
 

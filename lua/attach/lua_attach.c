@@ -28,7 +28,7 @@ check_pid(lua_State *L) {
     return (pid_t)pid;
 }
 
-/* attach(pid[, way[, timeout_ms[, wait_ms[, start]]]]): a target, and why it is not a better way, or "" */
+/* attach(pid[, way[, timeout_ms[, wait_ms[, start[, force]]]]]): a target, and why it is not a better way, or "" */
 static int
 attach_to(lua_State *L) {
     char message[MEMORY_MESSAGE] = "";
@@ -38,6 +38,7 @@ attach_to(lua_State *L) {
         .timeout_ms = (int)luaL_optinteger(L, 3, TIMEOUT_MS),
         .wait_ms = (int)luaL_optinteger(L, 4, WAIT_MS),
         .start = (uint64_t)luaL_optinteger(L, 5, 0),
+        .force = lua_toboolean(L, 6),
     };
     target_handle_t **handle = core_new_target(L);
     int error = attach(pid, &options, handle, message, sizeof(message));

@@ -162,7 +162,7 @@ local function attach(pid, options)
         return nil, message, code
     end
     local handle, why
-    handle, why, code = core.attach(pid, options.way, options.timeout, options.wait, survey.start)
+    handle, why, code = core.attach(pid, options.way, options.timeout, options.wait, survey.start, options.force)
     if not handle then
         return nil, why, code
     end
@@ -218,11 +218,14 @@ end
 
 --- The options as the core takes them.
 local function check_options(options)
-    local known = { way = true, timeout = true, wait = true }
+    local known = { way = true, timeout = true, wait = true, force = true }
     for name in pairs(options) do
         if not known[name] then
-            error(("attach: no option %s (there are: way, timeout, wait)"):format(check.shown(name)), 3)
+            error(("attach: no option %s (there are: way, timeout, wait, force)"):format(check.shown(name)), 3)
         end
+    end
+    if options.force ~= nil and type(options.force) ~= "boolean" then
+        error(("attach: force is true or false, not %s"):format(check.shown(options.force)), 3)
     end
     if options.way ~= nil and not way_exists[options.way] then
         error(("attach: no way %s (there are: %s)"):format(check.shown(options.way), list(ways)), 3)
@@ -231,6 +234,7 @@ local function check_options(options)
         way = options.way,
         timeout = milliseconds(options, "timeout"),
         wait = milliseconds(options, "wait"),
+        force = options.force,
     }
 end
 
@@ -256,7 +260,7 @@ function part.install(api, backend)
 
     --- A target for a process, by its number or name, or for a core file, by its path. Options: way:
     --- "agent", "request" or "memory", where the best that is possible is not wanted; timeout: for an answer of the
-    --- agent (2 s); wait: for an agent to start (1 s).
+    --- agent (2 s); wait: for an agent to start (1 s); force: ask for an agent also where system calls are filtered.
     function api.attach(what, options)
         check.that(math.type(what) == "integer" or type(what) == "string", "attach", 1,
             ("the number or the name of a process, or the path of a core file expected, got %s"):format(

@@ -132,12 +132,12 @@ help.functions = {
         "\"stack\": free regions are charged to the code whose old objects keep their slabs. free: regions of " ..
         "slabs; rest: ends of slabs; cached: in thread caches; dirty, muzzy: free pages.",
         'la.waste{by = "class"}' },
-    ["la.attach"] = { "la.attach(pid | name | \"./core\" [, {way=, timeout=, wait=}]) -> target | nil, message, code",
+    ["la.attach"] = { "la.attach(pid | name | \"./core\" [, {way=, timeout=, wait=, force=}]) -> target | nil, message, code",
         "The functions of la on another process: t.get, t.ctl, t.stats, t.extents ... and t.pid .name .way .why\n" ..
         ".alive() .close(). way: \"agent\" (its agent listens), \"request\" (ask it to start one), \"memory\" " ..
         "(read it without its help); by default the best that is possible. timeout: for an answer (2 s); " ..
-        "wait: for an agent\n" ..
-        "to start (1 s). A lost target gives the code ESRCH.",
+        "wait: for an agent to start (1 s).\n" ..
+        "force: ask for an agent also where system calls are filtered. A lost target gives the code ESRCH.",
         't = la.attach "redis-server"; print(t.stats())' },
     ["la.ps"] = { "la.ps() -> array of {pid=, name=, uid=, rss=, state=, version=, way=, why=} | nil, message, code",
         "The processes that run lunalloc. way: the best one to attach by now; why: why it is not the agent.",

@@ -140,6 +140,7 @@ local functions = {
         way = choice("how to reach the process; the best possible way if it is left out", "agent", "request", "memory"),
         timeout = plain "how long to wait for an answer: seconds, or \"2s\"",
         wait = plain "how long to wait for an agent to start: seconds, or \"1s\"",
+        force = flag "ask for an agent also where a filter of system calls (seccomp) might end the process",
     },
     ["la.purge"] = {
         all = flag "return address ranges that hold nothing, too",

@@ -120,7 +120,8 @@ start(bool asked) {
     if (!take_start()) {
         return 0;
     }
-    int error = asked && socket_calls_filtered() ? EACCES : start_thread();
+    bool refused = asked && socket_calls_filtered() && atomic_get(&lunalloc_target.forced) == 0;
+    int error = refused ? EACCES : start_thread();
     if (error != 0) {
         set_state(AGENT_FAILED, error);
     }

@@ -52,6 +52,9 @@ typedef struct {
     /* Synchronization: constant: these fields; addresses (layout.h). */
     uint64_t layout;    /* the table of layouts */
     uint64_t variables; /* the distances of variables */
+
+    _Atomic uint32_t forced; /* Synchronization: another process writes; 1: a request starts the agent although the
+                                process filters its system calls. */
 } target_t;
 
 extern LUNALLOC_API target_t lunalloc_target;

@@ -588,7 +588,7 @@ test_no_descriptors_left(void **state) {
     assert_true(WIFEXITED(out.status) && (WEXITSTATUS(out.status) == 0 || WEXITSTATUS(out.status) == 77));
 }
 
-/* A request does not start the agent where system calls are filtered; the option does. */
+/* A request does not start the agent where system calls are filtered, unless it is forced; the option does. */
 static void
 filtered(void *arg) {
     (void)arg;
@@ -597,6 +597,12 @@ filtered(void *arg) {
     ask_for_agent();
     child_assert(agent_state() == AGENT_FAILED);
     child_assert(atomic_get(&lunalloc_target.error) == EACCES);
+    atomic_set(&lunalloc_target.forced, 1);
+    ask_for_agent();
+    child_assert(state_becomes(AGENT_LISTENS));
+    end_client(new_client());
+    end_agent();
+    atomic_set(&lunalloc_target.forced, 0);
     options.agent = agent_from_start;
     agent_begin();
     child_assert(state_becomes(AGENT_LISTENS));

@@ -237,7 +237,7 @@ fi
 
 # ---- what the kernel hides ----
 
-# A filter of system calls, under which an agent starts at the program's start only.
+# A filter of system calls, under which an agent starts at the program's start, or if it is forced.
 filter='import ctypes, struct, sys, os
 code = struct.pack("HBBI", 6, 0, 0, 0x7fff0000)
 program = ctypes.create_string_buffer(code)
@@ -251,8 +251,10 @@ if command -v python3 >/dev/null; then
     python3 -c "$filter" /usr/bin/env LD_PRELOAD="$library" "$built/idle" busy >"$work/served" 2>&1 &
     started
     wait_for grep -q ready "$work/served"
-    says "a process with a seccomp filter" "has a seccomp filter, under which no agent starts unless .* EPERM$" $pid \
+    says "a process with a seccomp filter" "has a seccomp filter, which may end a process .* EPERM$" $pid \
         "{way = 'request'}"
+    says "a process with a seccomp filter is read" "^idle:$pid \(memory\)$" $pid "{}"
+    says "a process with a seccomp filter, forced" "^idle:$pid \(agent\)$" $pid "{force = true}"
     stop_all
 else
     skip "a process with a seccomp filter: no python3 here"

@@ -3,13 +3,15 @@
 local command = require "lunalloc.command"
 
 local USAGE <const> = [[
-attach TARGET [--way WAY]
+attach TARGET [--way WAY] [--force]
 
 Opens the prompt with the functions of another process as t: t.stats(), t.ctl.arena[0].dirty_decay_ms = 500, t.doctor().
 help "attach" says more. A TARGET is a pid, the name of a process, or the path of a core file.
 
   --way WAY   agent: only if it has one; request: ask it to start one; memory: only read its memory
-              (default: the first of them that is possible)]]
+              (default: the first of them that is possible)
+  --force     ask for an agent also where a filter of system calls (seccomp) might end the process. The filters of
+              containers refuse calls, and end nothing]]
 
 local function greet(t)
     local console = package.loaded["lunalloc.console"]
@@ -19,7 +21,7 @@ local function greet(t)
 end
 
 local function run(args)
-    local options, words = command.options(args, { way = "text" })
+    local options, words = command.options(args, { way = "text", force = "flag" })
     command.no_more(words, 1)
     local ways = { agent = true, request = true, memory = true }
     if options.way and not ways[options.way] then
