@@ -7,7 +7,8 @@
  * asks for it (control/target.h) or agent.active is written; "never" not at all, nor in a process that has more rights
  * than its user (set-uid). A request starts it on a slow path of some thread, where no lock is held. A process that
  * filters its system calls might be ended by the agent's first one, so a request does not start it there, unless it is
- * forced; the option does. lunalloc_target tells other processes the state, the path of the socket, and what the system refused.
+ * forced; the option does. lunalloc_target tells other processes the state, the path of the socket, and what the
+ * system refused.
  *
  * What it has. A thread with all signals blocked, and a table of descriptors of its own: a close, an exec or a fork of
  * the process never meets a descriptor of the agent's, and the agent holds none of the process's open. If the system
