@@ -47,6 +47,10 @@ int core_not_loaded(lua_State *L);
 /* As core_fail_errno, with the message of an operation of the target. */
 int core_fail_target(lua_State *L, int error, const target_handle_t *target);
 
+/* Pushes an array of n records, each as push_one() pushes it. */
+void core_push_records(lua_State *L, const void *records, size_t size, size_t n,
+                       void (*push_one)(lua_State *L, const void *record));
+
 /* Pushes an integer, or a float if the value does not fit in Lua's signed integers. */
 void core_push_unsigned(lua_State *L, uint64_t value);
 

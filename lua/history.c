@@ -17,7 +17,8 @@ set_figure(lua_State *L, const char *name, uint64_t value) {
 }
 
 static void
-push_moment(lua_State *L, const lunalloc_moment_t *moment) {
+push_moment(lua_State *L, const void *record) {
+    const lunalloc_moment_t *moment = record;
     lua_createtable(L, 0, 9);
     set_figure(L, "time", moment->time);
     set_figure(L, "rss", moment->rss);
@@ -31,7 +32,8 @@ push_moment(lua_State *L, const lunalloc_moment_t *moment) {
 }
 
 static void
-push_mark(lua_State *L, const lunalloc_mark_t *mark) {
+push_mark(lua_State *L, const void *record) {
+    const lunalloc_mark_t *mark = record;
     lua_createtable(L, 0, 3);
     set_figure(L, "time", mark->time);
     core_set_string(L, "name", mark->name);
@@ -60,11 +62,7 @@ moments(lua_State *L) {
     if (error != 0) {
         return core_fail_target(L, error, target);
     }
-    lua_createtable(L, (int)n, 0);
-    for (size_t i = 0; i < n; i++) {
-        push_moment(L, &batch[i]);
-        lua_rawseti(L, -2, (lua_Integer)i + 1);
-    }
+    core_push_records(L, batch, sizeof *batch, n, push_moment);
     lua_pushinteger(L, (lua_Integer)cursor.next);
     return 2;
 }
@@ -86,11 +84,7 @@ marks(lua_State *L) {
     if (error != 0) {
         return core_fail_target(L, error, target);
     }
-    lua_createtable(L, (int)n, 0);
-    for (size_t i = 0; i < n; i++) {
-        push_mark(L, &batch[i]);
-        lua_rawseti(L, -2, (lua_Integer)i + 1);
-    }
+    core_push_records(L, batch, sizeof *batch, n, push_mark);
     lua_pushinteger(L, (lua_Integer)cursor.next);
     return 2;
 }

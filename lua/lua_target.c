@@ -72,7 +72,7 @@ target_gc(lua_State *L) {
 static int
 target_way(lua_State *L) {
     const owner_t *owner = core_check_self(L, CORE_TARGET, "target:way");
-    lua_pushstring(L, owner->handle != NULL ? owner->handle->ops->way : "self");
+    lua_pushstring(L, owner->handle != NULL ? owner->handle->way : "self");
     return 1;
 }
 

@@ -98,6 +98,16 @@ core_not_loaded(lua_State *L) {
 }
 
 void
+core_push_records(lua_State *L, const void *records, size_t size, size_t n,
+                  void (*push_one)(lua_State *L, const void *record)) {
+    lua_createtable(L, (int)n, 0);
+    for (size_t i = 0; i < n; i++) {
+        push_one(L, (const char *)records + i * size);
+        lua_rawseti(L, -2, (lua_Integer)i + 1);
+    }
+}
+
+void
 core_push_unsigned(lua_State *L, uint64_t value) {
     if (value <= INT64_MAX) {
         lua_pushinteger(L, (lua_Integer)value);

@@ -16,7 +16,8 @@ push_stack(lua_State *L, const lunalloc_sample_t *sample) {
 }
 
 static void
-push_sample(lua_State *L, const lunalloc_sample_t *sample) {
+push_sample(lua_State *L, const void *record) {
+    const lunalloc_sample_t *sample = record;
     lua_createtable(L, 0, 9);
     core_set_integer(L, "addr", (lua_Integer)sample->addr);
     core_set_integer(L, "size", (lua_Integer)sample->size);
@@ -45,11 +46,7 @@ samples(lua_State *L) {
     if (error != 0) {
         return core_fail_target(L, error, target);
     }
-    lua_createtable(L, (int)n, 0);
-    for (size_t i = 0; i < n; i++) {
-        push_sample(L, &batch[i]);
-        lua_rawseti(L, -2, (lua_Integer)i + 1);
-    }
+    core_push_records(L, batch, sizeof *batch, n, push_sample);
     if (n == 0) {
         lua_pushnil(L);
     } else {

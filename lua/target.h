@@ -34,6 +34,7 @@ typedef struct target_ops target_ops_t;
 
 /* A way's own structure begins with this. */
 typedef struct {
+    const char *way; /* "self", "agent", "memory", "core" */
     const target_ops_t *ops;
     char message[TARGET_MESSAGE];
 } target_handle_t;
@@ -42,8 +43,6 @@ typedef struct {
  * Where a parameter is as in the function of lunalloc.h that an operation is named after, that header describes it.
  */
 struct target_ops {
-    const char *way; /* "self", "agent", "memory", "core" */
-
     /* ---- controls ---- */
     /* The row at a position 0, 1, ...: ENOENT past the end. A remote way fetches all rows at once, and keeps them. */
     int (*row)(target_handle_t *target, size_t position, lunalloc_row_t *row);

@@ -215,7 +215,6 @@ self_close(target_handle_t *target) {
 }
 
 static const target_ops_t self_ops = {
-    .way = "self",
     .row = self_row,
     .describe = self_describe,
     .source = self_source,
@@ -242,5 +241,5 @@ static const target_ops_t self_ops = {
 
 void
 target_self_init(target_handle_t *target) {
-    *target = (target_handle_t){.ops = &self_ops};
+    *target = (target_handle_t){.way = "self", .ops = &self_ops};
 }

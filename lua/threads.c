@@ -21,7 +21,8 @@ push_objects(lua_State *L, const lunalloc_thread_t *thread) {
 }
 
 static void
-push_thread(lua_State *L, const lunalloc_thread_t *thread) {
+push_thread(lua_State *L, const void *record) {
+    const lunalloc_thread_t *thread = record;
     lua_createtable(L, 0, 8);
     core_set_integer(L, "tid", thread->tid);
     core_set_integer(L, "arena", thread->arena);
@@ -54,11 +55,7 @@ threads(lua_State *L) {
     if (error != 0) {
         return core_fail_target(L, error, target);
     }
-    lua_createtable(L, (int)n, 0);
-    for (size_t i = 0; i < n; i++) {
-        push_thread(L, &batch[i]);
-        lua_rawseti(L, -2, (lua_Integer)i + 1);
-    }
+    core_push_records(L, batch, sizeof *batch, n, push_thread);
     if (n == 0) {
         lua_pushnil(L);
     } else {

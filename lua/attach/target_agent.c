@@ -454,7 +454,6 @@ agent_free(target_handle_t *target) {
 }
 
 static const target_ops_t agent_ops = {
-    .way = "agent",
     .row = agent_row,
     .describe = agent_describe,
     .source = agent_source,
@@ -486,6 +485,7 @@ target_agent_open(process_t *process, channel_t *channel) {
     if (agent == NULL) {
         return NULL;
     }
+    agent->target.way = "agent";
     agent->target.ops = &agent_ops;
     agent->process = process;
     agent->channel = channel;

@@ -332,36 +332,8 @@ free_target(target_handle_t *target) {
     free(self);
 }
 
-/* The ways differ in their name alone. */
-static const target_ops_t memory_ops = {
-    .way = "memory",
-    .row = row,
-    .describe = describe,
-    .source = source,
-    .limit = limit,
-    .suggest = suggest,
-    .get = get,
-    .write = write_control,
-    .extents = extents,
-    .find = find,
-    .nsizes = nsizes,
-    .sizeclasses = sizeclasses,
-    .sizeclass_of = sizeclass_of,
-    .stats = stats,
-    .report = report,
-    .reconcile = reconcile,
-    .samples = samples,
-    .threads = threads,
-    .moments = moments,
-    .marks = marks,
-    .symbol = symbol,
-    .check = check,
-    .close = close_target,
-    .free = free_target,
-};
-
-static const target_ops_t core_ops = {
-    .way = "core",
+/* For the ways "memory" and "core". */
+static const target_ops_t reading_ops = {
     .row = row,
     .describe = describe,
     .source = source,
@@ -389,7 +361,7 @@ static const target_ops_t core_ops = {
 
 bool
 target_memory_consistent(const target_handle_t *target) {
-    bool is_read = target->ops == &memory_ops || target->ops == &core_ops;
+    bool is_read = target->ops == &reading_ops;
     return !is_read || ((const memory_target_t *)(const void *)target)->reader.consistent;
 }
 
@@ -425,7 +397,8 @@ target_memory_attach(process_t *process, uint64_t addr, target_handle_t **out) {
     if (self == NULL) {
         return memory_fail(memory, ENOMEM, "no memory for a target");
     }
-    self->base.ops = &memory_ops;
+    self->base.way = "memory";
+    self->base.ops = &reading_ops;
     self->process = process;
     return open_reader(self, memory, info.pid, addr, &structure, out);
 }
@@ -443,7 +416,8 @@ target_memory_attach_core(core_file_t *core, target_handle_t **out) {
     if (self == NULL) {
         return memory_fail(memory, ENOMEM, "no memory for a target");
     }
-    self->base.ops = &core_ops;
+    self->base.way = "core";
+    self->base.ops = &reading_ops;
     self->core = core;
     return open_reader(self, memory, 0, addr, &structure, out);
 }
