@@ -153,6 +153,15 @@ read_input(lua_State *L) {
     }
 }
 
+/* The status after an input that failed, or at the end: STATUS_LOST if the process that is attached to has ended. */
+static status_t
+unless_lost(lua_State *L, status_t status) {
+    lua_settop(L, 0);
+    bool lost = status != STATUS_INTERRUPTED && prompt_call(L, "is_lost", 0, 1) == STATUS_OK && lua_toboolean(L, -1);
+    lua_settop(L, 0);
+    return lost ? STATUS_LOST : status;
+}
+
 status_t
 repl_run(lua_State *L) {
     line_open(L);
@@ -163,7 +172,7 @@ repl_run(lua_State *L) {
         line_status_t read = read_input(L);
         status_t status = read == LINE_TEXT ? run_input(L, &quit) : STATUS_OK;
         quit = quit || read == LINE_END;
-        first = first == STATUS_OK ? status : first;
+        first = first == STATUS_OK && (status != STATUS_OK || quit) ? unless_lost(L, status) : first;
     }
     lua_settop(L, 0);
     return first;

@@ -11,6 +11,7 @@
 typedef enum {
     STATUS_OK = 0,
     STATUS_USAGE = 1,      /* an error of the console: bad command line, unreadable script, module not found */
+    STATUS_LOST = 2,       /* the process that is attached to has ended meanwhile */
     STATUS_SCRIPT = 3,     /* an error in Lua code; it has been printed */
     STATUS_INTERRUPTED = 5 /* Ctrl-C; not an exit status, since the process ends by SIGINT */
 } status_t;

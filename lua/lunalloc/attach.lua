@@ -9,7 +9,7 @@
 ---     t.pid  t.name    of the process;   t.way    how it is reached: "agent", "memory" (reading alone), "core", "self"
 ---     t.why            one line, if it is not the agent: why not;   t._VERSION    of its lunalloc
 ---     t.alive()        true; or nil, message, code once the process is gone
----     t.close()        also at the end of a scope: local t <close> = ...
+---     t.close()        also at the end of a scope: local t <close> = ...;   t.closed    true after that
 ---     t.consistent     false if the latest result is of a process that changed while it was read, also when it was
 ---                      read again; reading alone can meet that, an agent never does
 ---
@@ -140,6 +140,7 @@ local function new_target(handle, known, path)
 
     function t.close()
         handle:close()
+        t.closed = true
         return true
     end
 

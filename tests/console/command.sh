@@ -237,6 +237,22 @@ stop
 wait "$command_pid"
 check_match "a target that ends meanwhile: status 2, one line" "$?/$(cat "$scratch/late")" "^2/lunalloc: [^"$'\n'"]+$"
 
+ended="os.execute('kill ' .. t.pid .. '; while [ -e /proc/' .. t.pid .. '/fd/0 ]; do sleep 0.01; done')"
+for input in 'assert(t.stats())' 't.stats()' '.stats' '1'; do
+    start
+    batch attach "$pid" <<<"$ended"$'\n'"$input"
+    check "attach: the process ends, then $input" "$status" 2
+    stop
+done
+start
+batch attach "$pid" <<<'.stats'
+check "attach: a process that stays" "$status" 0
+batch attach "$pid" <<<'t.close()'
+check "attach: a process that is left" "$status" 0
+batch attach "$pid" <<<"nonsense()"$'\n'"$ended"
+check "attach: an error before the process ends" "$status" 3
+stop
+
 # ---- run ----
 
 batch run -- sh -c 'echo "$LUNALLOC_CONF"; exit 7' </dev/null

@@ -39,6 +39,15 @@ function prompt.is_attached()
     return target ~= nil
 end
 
+--- Has the process that is attached to ended? A target that was closed is none.
+function prompt.is_lost()
+    if not target or target.closed then
+        return false
+    end
+    local ok, alive, _, code = pcall(target.alive)
+    return ok and alive == nil and code == "ESRCH"
+end
+
 -- ---- the text before the cursor ------------------------------------------------------------------------------------
 
 --- "71M", "1.2G" from bytes.
