@@ -132,7 +132,8 @@ help.functions = {
         "\"stack\": free regions are charged to the code whose old objects keep their slabs. free: regions of " ..
         "slabs; rest: ends of slabs; cached: in thread caches; dirty, muzzy: free pages.",
         'la.waste{by = "class"}' },
-    ["la.attach"] = { "la.attach(pid | name | \"./core\" [, {way=, timeout=, wait=, force=}]) -> target | nil, message, code",
+    ["la.attach"] = {
+        "la.attach(pid | name | \"./core\" [, {way=, timeout=, wait=, force=}]) -> target | nil, message, code",
         "The functions of la on another process: t.get, t.ctl, t.stats, t.extents ... and t.pid .name .way .why\n" ..
         ".alive() .close(). way: \"agent\" (its agent listens), \"request\" (ask it to start one), \"memory\" " ..
         "(read it without its help); by default the best that is possible. timeout: for an answer (2 s); " ..
