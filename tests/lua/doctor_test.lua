@@ -57,7 +57,7 @@ test("pages that are in use, and few pages, are no hoard", function()
     la.set "arena.4096.purge"
 end)
 
---- Blocks of class 448, of which those stay for which keep(i) is true.
+--- Blocks of class 448, of which those stay for which keep(i, block) is true.
 local function plant(keep)
     local blocks, kept = {}, {}
     for i = 1, 60000 do
@@ -65,7 +65,7 @@ local function plant(keep)
         blocks[i]:fill(1)
     end
     for i, block in ipairs(blocks) do
-        if keep(i) then
+        if keep(i, block) then
             kept[#kept + 1] = block
         else
             block:free()
@@ -76,6 +76,17 @@ end
 
 local function one_of_a_slab(i)
     return i % 18 == 0
+end
+
+--- A function that is true of the first block in each page.
+local function one_of_a_page()
+    local seen = {}
+    return function(_, block)
+        local page = block:addr() // 4096
+        local first = not seen[page]
+        seen[page] = true
+        return first
+    end
 end
 
 local function free(blocks)
@@ -92,16 +103,27 @@ test("a class that is mostly in use is not fragmented", function()
     free(kept)
 end)
 
+--- No call gives back what was found, and none is offered.
+local function no_remedy(finding)
+    test.equal(finding.gives_back, 0, tostring(finding))
+    test.equal(finding.remedy.apply, nil, tostring(finding))
+    test.match(finding.remedy.text, "^no call gives it back, ")
+end
+
 test("a fragmented class is found; with a profile, the stack that keeps it", function()
     local kept = plant(one_of_a_slab)
     local finding = assert(finding_of(look(), "fragmentation"), "no finding")
     test.equal(finding.where, "class 448")
     test.equal(finding.bytes > 16 << 20 and finding.gives_back > 8 << 20, true, "bytes")
     test.match(finding.remedy.text, '^la%.set%("arena%.4096%.purge_slabs"%)$')
+    local before = la.reconcile().rss
     test.equal(finding.remedy.apply(), true)
+    local given = before - la.reconcile().rss
     local after = finding_of(look(), "fragmentation")
     if not la.get "config.debug" then -- under VirtualAlloc's rules no page of a slab can be given back
-        test.equal(after == nil or after.gives_back < finding.gives_back / 4, true, "afterwards")
+        test.equal(math.abs(given - finding.gives_back) <= finding.gives_back // 5, true, "given back " .. given)
+        no_remedy(assert(after, "no finding afterwards"))
+        test.equal(after.bytes < finding.bytes - given // 2, true, "what is resident yet")
     end
     free(kept)
     la.prof.start { lg_sample = 14 }
@@ -112,6 +134,37 @@ test("a fragmented class is found; with a profile, the stack that keeps it", fun
     test.match(pinned.cause, "%% is kept by objects up to .* old that were allocated at ")
     free(kept)
     la.prof.reset()
+end)
+
+test("where each page has an object in use, no call gives it back", function()
+    local kept = plant(one_of_a_page())
+    local finding = assert(finding_of(look(), "fragmentation"), "no finding")
+    test.equal(finding.bytes > 16 << 20, true, "bytes")
+    no_remedy(finding)
+    free(kept)
+end)
+
+test("a remedy that gives back little of much, but more than a mebibyte, is one", function()
+    local of_a_page = one_of_a_page()
+    local kept = plant(function(i, block)
+        if i < 14000 then
+            return one_of_a_slab(i)
+        end
+        return of_a_page(i, block)
+    end)
+    local finding = assert(finding_of(look(), "fragmentation"), "no finding")
+    test.equal(finding.remedy.apply ~= nil, true, tostring(finding))
+    test.equal(finding.gives_back > 1 << 20 and finding.gives_back < finding.bytes // 4, true, tostring(finding))
+    free(kept)
+end)
+
+test("a remedy gives back a twentieth of the finding, or a mebibyte", function()
+    local is_worth = require "lunalloc.doctor.slab_pages".is_worth
+    test.equal(is_worth(1 << 20, 1 << 40), true)
+    test.equal(is_worth((1 << 20) - 1, 1 << 30), false)
+    test.equal(is_worth(300 << 10, 4 << 20), true)
+    test.equal(is_worth(200 << 10, 4 << 20), false)
+    test.equal(is_worth(76, 16 << 20), false)
 end)
 
 test("settings that fight each other, and aids against misuse", function()

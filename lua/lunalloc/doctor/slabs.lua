@@ -1,10 +1,9 @@
 --- Fragmentation: slabs of a class that are mostly free, but for an object or two that keep each of them.
 ---
---- Bytes are those of free regions, by statistics. How many of the pages are wholly free, and can be given back, is
---- estimated from the number of free regions in each slab, as if the objects in use were spread evenly.
+--- Bytes are those of free regions that are resident. What a purge gives back is what doctor/slab_pages.lua finds.
 
-local estimate = require "lunalloc.doctor.estimate"
 local limits = require "lunalloc.doctor.limits"
+local slab_pages = require "lunalloc.doctor.slab_pages"
 local units = require "lunalloc.units"
 
 local slabs = {}
@@ -51,52 +50,6 @@ local function is_fragmented(look, szind, entry)
         and regions > 0 and before.curregs / regions < limits.used_share
 end
 
--- ---- what a purge of slabs returns ---------------------------------------------------------------------------------
-
---- How many of a slab's pages are resident; nil if the system does not tell.
-local function resident_pages(pagemap, extent, page)
-    if not pagemap or not pagemap:seek("set", extent.addr // page * 8) then
-        return nil
-    end
-    local entries, n = pagemap:read(extent.size // page * 8) or "", 0
-    for at = 8, #entries, 8 do
-        n = n + (entries:byte(at) >> 7) -- bit 63: present
-    end
-    return #entries > 0 and n or nil
-end
-
---- Each extent of the class that the sample takes: one in so many that at most limits.slabs are looked at.
-local function sampled_slabs(look, szind, slabs)
-    local step, i = math.max(1, slabs // limits.slabs), 0
-    return coroutine.wrap(function()
-        for extent in look.api.extents { szind = szind, slab = true, state = "active" } do
-            i = i + 1
-            if i % step == 0 then
-                coroutine.yield(extent)
-            end
-        end
-    end)
-end
-
---- Of the slabs of a class: resident bytes that are in no region in use, and those of them in wholly free pages.
-local function resident_free(look, szind, entry)
-    local class, page = entry.class, look:value "arenas.page" or 4096
-    local pagemap <close> = look.folder and io.open(look.folder .. "pagemap", "rb") or nil
-    local bytes, pages, seen, free = 0.0, 0.0, 0, 0
-    for extent in sampled_slabs(look, szind, entry.slabs) do
-        local n = extent.size // page
-        local used = n * (1 - estimate.free_pages(class, extent.nfree, extent.nregs, page))
-        local resident = resident_pages(pagemap, extent, page) or n
-        seen, free = seen + 1, free + extent.nfree * class.size
-        bytes = bytes + math.max(0, extent.nfree * class.size - (n - resident) * page)
-        pages = pages + math.max(0, resident - used) * page
-    end
-    if seen == 0 or free == 0 then
-        return 0, 0
-    end
-    return math.floor(bytes * entry.slabs / seen), math.floor(pages * entry.slabs / seen)
-end
-
 -- ---- who pins it ---------------------------------------------------------------------------------------------------
 
 --- The stack that answers for most of the free regions of a class: its names, and its share; nil without a profile.
@@ -128,51 +81,56 @@ local function share_text(share)
     return ("%.2g %%"):format(share * 100)
 end
 
---- The call that gives free pages back; or, where no page of the slabs is wholly free, how to find the code to change.
-local function remedy(look, gives_back)
-    if gives_back >= limits.bytes then
+--- The call that gives free pages back; or, where hardly a page is wholly free, how to find the code to change.
+local function remedy(look, helps)
+    if helps then
         return look:set { "arena.4096.purge_slabs" }
     end
-    return { text = ("no page of them is wholly free; %s, later %s"):format(look:call "prof.start()",
-        look:call 'waste{by = "stack"}') }
+    return { text = ("no call gives it back, since hardly a page of them is wholly free; %s, and later %s, tell which "
+        .. "code keeps them"):format(look:call "prof.start()", look:call 'waste{by = "stack"}') }
+end
+
+--- Adds a finding about slabs: its bytes, of which a purge gives so many back.
+local function find(look, bytes, gives_back, finding)
+    local helps = slab_pages.is_worth(gives_back, bytes)
+    finding.bytes, finding.gives_back, finding.remedy = bytes, helps and gives_back or 0, remedy(look, helps)
+    look:find(finding)
 end
 
 local function find_class(look, szind, entry)
     local class = entry.class
-    local bytes, gives_back = resident_free(look, szind, entry)
+    local bytes, gives_back = slab_pages.resident_free(look, szind, entry)
     if not look:is_much(bytes) then
         return
     end
     local pinned, share = main_stack(look, szind, entry.free)
     local is_pinned = pinned ~= nil and share >= limits.pinned_share
-    look:find { kind = is_pinned and "pinned" or "fragmentation", bytes = bytes,
-        gives_back = gives_back >= limits.bytes and gives_back or 0,
+    find(look, bytes, gives_back, { kind = is_pinned and "pinned" or "fragmentation",
         what = ("Class %d: %s of the regions of %d slabs is in use; %s are free regions."):format(class.size,
             share_text(used_share(entry)), entry.slabs, human(bytes)),
         cause = is_pinned and ("%d %% is kept by objects up to %s old that were allocated at %s."):format(
             math.floor(share * 100 + 0.5), units.human_time(pinned.oldest * 1e9), stack_text(pinned.stack))
             or "Objects that live long are spread over many slabs, and a slab with one of them cannot be given back."
             .. (pinned and "" or " prof.start() tells from now on which code allocates them."),
-        where = ("class %d"):format(class.size), szind = szind, stack = pinned and pinned.stack,
-        remedy = remedy(look, gives_back) }
+        where = ("class %d"):format(class.size), szind = szind, stack = pinned and pinned.stack })
 end
 
 --- Classes that are not much each, but together.
 local function find_rest(look, rest)
     local bytes, gives_back, largest = 0, 0, nil
     for szind, entry in pairs(rest) do
-        local resident, pages = resident_free(look, szind, entry)
+        local resident, pages = slab_pages.resident_free(look, szind, entry)
         bytes, gives_back = bytes + resident, gives_back + pages
         largest = (not largest or entry.free > largest.free) and entry or largest
     end
     if not look:is_much(bytes) then
         return
     end
-    look:find { kind = "fragmentation", bytes = bytes, gives_back = gives_back >= limits.bytes and gives_back or 0,
+    find(look, bytes, gives_back, { kind = "fragmentation",
         what = ("%s are free regions of many classes, most of them of class %d, of which %s of the regions is in use.")
             :format(human(bytes), largest.class.size, share_text(used_share(largest))),
         cause = "Objects that live long are spread over many slabs, and a slab with one of them cannot be given back.",
-        where = "many classes", remedy = remedy(look, gives_back) }
+        where = "many classes" })
 end
 
 function slabs.run(look)
