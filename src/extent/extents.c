@@ -36,21 +36,32 @@ extents_init(extents_t *x, uint32_t arena, extent_state_t state, lock_rank_t ran
     extents_unlock(x);
 }
 
+/* One member of the class came or went: its pages, and 1, are added or, negated, taken off. */
+static void
+count_in_class(extents_t *x, uint32_t class, size_t npages, uint32_t one) REQUIRES(role_extents) {
+    if (LIKELY(class < EXTENTS_COUNTED)) {
+        x->class_npages[class] += npages;
+        x->class_count[class] += one;
+    }
+}
+
 /* All but the place in the LRU order. */
 static void
 extents_enter(extents_t *x, extent_t *e) REQUIRES(role_extents) {
     check(extent_state(e) == extent_busy && extent_arena(e) == x->arena);
     e->szind = SC_NONE;
     e->slab = false;
-    uint32_t i = sc_page_class_floor(extent_npages(e));
-    heap_insert(&x->heaps[i], &e->fit, older_or_lower);
+    size_t npages = extent_npages(e);
+    uint32_t i = sc_page_class_floor(npages);
     bitmap_add(x->nonempty, i);
-    counter_add(&x->npages, extent_npages(e));
+    count_in_class(x, i, npages, 1);
+    counter_add(&x->npages, npages);
     counter_add(&x->count, 1);
     if (UNLIKELY(atomic_get(&x->hugepage) != 0)) {
         counter_add(&x->nwhole, extents_whole(x, e));
     }
     extent_set_state(e, x->state);
+    heap_insert(&x->heaps[i], &e->fit, older_or_lower);
 }
 
 /* The list for e: only members with purgeable pages are in the LRU list itself. */
@@ -84,15 +95,17 @@ extents_insert_oldest(extents_t *x, extent_t *e) {
 void
 extents_remove(extents_t *x, extent_t *e) {
     check(atomic_get(&e->owner) == extent_owner(x->arena, x->state));
-    uint32_t i = sc_page_class_floor(extent_npages(e));
+    size_t npages = extent_npages(e);
+    uint32_t i = sc_page_class_floor(npages);
+    count_in_class(x, i, -npages, (uint32_t)-1);
+    counter_add(&x->npages, -npages);
+    counter_add(&x->count, (size_t)-1);
     heap_remove(&x->heaps[i], &e->fit, older_or_lower);
     if (heap_first(&x->heaps[i]) == NULL) {
         bitmap_del(x->nonempty, i);
     }
     list_remove(&e->link);
     e->lru_stamp = 0;
-    counter_add(&x->npages, -extent_npages(e));
-    counter_add(&x->count, (size_t)-1);
     if (UNLIKELY(atomic_get(&x->hugepage) != 0)) {
         counter_add(&x->nwhole, -extents_whole(x, e));
     }
@@ -178,6 +191,11 @@ extents_member_starting(extents_t *x, uintptr_t addr) {
 
 void
 extents_of_class(extents_t *x, uint32_t class, size_t *count, size_t *npages) {
+    if (LIKELY(class < EXTENTS_COUNTED)) {
+        *count = x->class_count[class];
+        *npages = x->class_npages[class];
+        return;
+    }
     *count = *npages = 0;
     for (const heap_node_t *node = heap_first(&x->heaps[class]); node != NULL; node = heap_next(node)) {
         ++*count;

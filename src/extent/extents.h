@@ -7,6 +7,10 @@
  * Best fit: a heap per page class, ordered by (sn, addr), and a bitmap of the heaps that are not empty. Among members
  * of one class the lowest (sn, addr) is taken. Neighbours are found by the page map.
  *
+ * Statistics read the members of a page class while allocations wait for the lock. So members of the classes that may
+ * have many are counted as they come and go. Those of the other classes are too large to be many: they are counted one
+ * by one when somebody asks, which keeps a collection small.
+ *
  * Purgeable are all pages, unless the arena is hugepage-aware (hugepage.h). Then the collection has a hugepage size, a
  * power of two, and the whole huge pages that members contain are purgeable. Members without a whole one are on a list
  * of their own, `partial`, so that finding the oldest purgeable member never walks over others.
@@ -16,6 +20,7 @@
  *
  * Invariants (extents_check asserts them)
  *   npages = sum of extent_npages over the members;  count = number of members
+ *   class_npages[i], class_count[i] = the same over the members in heaps[i], for i < EXTENTS_COUNTED
  *   nwhole = sum of extents_whole over the members, if there is a hugepage size
  *   each member: owner = (arena, state), in heaps[sc_page_class_floor(npages)], linked in lru if extents_whole > 0, and
  *   else in partial
@@ -34,6 +39,9 @@
 /* Descriptors that a collection keeps for its next cuts, so that the lock of the common supply is seldom taken. */
 #define EXTENTS_SPARE (config_torture ? 1U : 16U)
 
+/* The page classes below this one have counters. Where a page is 4 KiB, they hold all extents below 160 MiB. */
+#define EXTENTS_COUNTED 56
+
 typedef struct {
     lock_t lock;                         /* Synchronization: itself. */
     uint32_t arena;                      /* Synchronization: constant. */
@@ -43,6 +51,8 @@ typedef struct {
     uint64_t next_stamp GUARDED_BY(role_extents);
     uint64_t nonempty[BITMAP_WORDS(SC_NPAGE_CLASSES)] GUARDED_BY(role_extents);
     heap_t heaps[SC_NPAGE_CLASSES] GUARDED_BY(role_extents);
+    uint64_t class_npages[EXTENTS_COUNTED] GUARDED_BY(role_extents); /* of the members of each class */
+    uint32_t class_count[EXTENTS_COUNTED] GUARDED_BY(role_extents);
     list_t spare GUARDED_BY(role_extents); /* descriptors for the next cuts; the latest one is first */
     uint32_t nspare GUARDED_BY(role_extents);
     _Atomic size_t npages;   /* Synchronization: written under the lock, read at any time. */
@@ -119,7 +129,7 @@ extents_has_class(const extents_t *x, uint32_t class) REQUIRES(role_extents) {
     return bitmap_has(x->nonempty, class);
 }
 
-/* Counts the members of one page class, and their pages. */
+/* The number of members of one page class, and of their pages. O(1) for classes below EXTENTS_COUNTED. */
 void extents_of_class(extents_t *x, uint32_t class, size_t *count, size_t *npages) REQUIRES(role_extents);
 
 /* ---- descriptors ------------------------------------------------------------------------------------------------- */

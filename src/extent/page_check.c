@@ -72,18 +72,24 @@ check_node(const heap_t *heap, const heap_node_t *node) REQUIRES(role_extents) {
     }
 }
 
-/* The heap of one page class, and its bit. */
+/* The heap of one page class, its bit and its counters. */
 static void
 check_heap(extents_t *x, uint32_t class, extents_tally_t *tally) REQUIRES(role_extents) {
     const heap_t *heap = &x->heaps[class];
+    extents_tally_t members = {0};
+    size_t count, npages;
     check(bitmap_has(x->nonempty, class) == (heap_first(heap) != NULL));
     for (const heap_node_t *node = heap_first(heap); node != NULL; node = heap_next(node)) {
         const extent_t *e = container_of(node, extent_t, fit);
         check_node(heap, node);
         check_member(x, e);
         check(sc_page_class_floor(extent_npages(e)) == class);
+        extents_count(&members, e);
         extents_count(tally, e);
     }
+    extents_of_class(x, class, &count, &npages);
+    check(members.count == count);
+    check(members.npages == npages);
 }
 
 /* Spare descriptors are counted, and look busy to other threads. */

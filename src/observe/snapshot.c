@@ -65,7 +65,7 @@ read_extents(arena_t *arena, stats_detail_t *out) REQUIRES(role_extents) {
     }
 }
 
-/* Free extents are counted one by one, while the arena is locked: only if they are wanted. */
+/* Rows of free extents are read, while the arena is locked, only if they are wanted. */
 static void
 read_arena(arena_t *arena, bool with_extents, stats_detail_t *out) {
     stats_read_times(arena, &out->arena);

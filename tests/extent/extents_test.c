@@ -112,6 +112,13 @@ ending(uintptr_t addr) {
     return e;
 }
 
+static void
+of_class(uint32_t class, size_t *count, size_t *npages) {
+    extents_lock(&x);
+    extents_of_class(&x, class, count, npages);
+    extents_unlock(&x);
+}
+
 /* ---- the model ---- */
 
 static bool
@@ -153,6 +160,21 @@ model_oldest(const model_t *model) {
     return best == NULL ? NULL : best->e;
 }
 
+/* By page class. */
+static void
+assert_class(const model_t *model, uint32_t class) {
+    size_t npages = 0, count = 0, has_pages, has;
+    for (unsigned i = 0; i < ITEMS; i++) {
+        const item_t *item = &model->items[i];
+        bool counts = item->member && sc_page_class_floor(extent_npages(item->e)) == class;
+        npages += counts ? extent_npages(item->e) : 0;
+        count += counts;
+    }
+    of_class(class, &has, &has_pages);
+    assert_int_equal(has, count);
+    assert_int_equal(has_pages, npages);
+}
+
 static void
 assert_accounts(const model_t *model) {
     size_t npages = 0, count = 0;
@@ -170,14 +192,16 @@ enter(model_t *model, item_t *item) {
     (last ? insert : insert_oldest)(item->e);
     item->entered = last ? ++model->last : --model->first;
     item->member = true;
+    assert_class(model, sc_page_class_floor(extent_npages(item->e)));
     assert_int_equal(extent_state(item->e), extent_muzzy);
     assert_true(item->e->szind == SC_NONE && !item->e->slab);
 }
 
 static void
-leave(item_t *item) {
+leave(const model_t *model, item_t *item) {
     take(item->e);
     item->member = false;
+    assert_class(model, sc_page_class_floor(extent_npages(item->e)));
     assert_int_equal(extent_state(item->e), extent_busy);
     assert_int_equal(extent_arena(item->e), ARENA);
 }
@@ -223,7 +247,7 @@ test_extents_t_best_fit_lru_and_page_accounting_against_model(void **state) {
     make_items(&model);
     for (unsigned i = 0; i < OPERATIONS; i++) {
         item_t *item = &model.items[random_below(&model.seed, ITEMS)];
-        item->member ? leave(item) : enter(&model, item);
+        item->member ? leave(&model, item) : enter(&model, item);
         query(&model);
         if (i % 50 == 0) {
             check_members();
@@ -231,16 +255,44 @@ test_extents_t_best_fit_lru_and_page_accounting_against_model(void **state) {
     }
     for (unsigned i = 0; i < ITEMS; i++) {
         if (model.items[i].member) {
-            leave(&model.items[i]);
+            leave(&model, &model.items[i]);
         }
         drop_extent(model.items[i].e);
     }
     check_members();
+    for (uint32_t i = 0; i < SC_NPAGE_CLASSES; i++) {
+        assert_class(&model, i);
+    }
     assert_null(oldest());
     assert_null(fit(1, sc.page));
 }
 
 /* ---- particular cases ---- */
+
+/* Members of the last class that has counters, and of the next two, which have none. */
+static void
+test_counts_of_large_classes(void **state) {
+    (void)state;
+    const uint32_t classes[] = {EXTENTS_COUNTED - 1, EXTENTS_COUNTED, EXTENTS_COUNTED + 1};
+    extent_t *e[LENGTH(classes)];
+    size_t count, npages, all[LENGTH(classes)];
+    begin();
+    for (unsigned i = 0; i < LENGTH(classes); i++) {
+        all[i] = sc_page_class_npages(classes[i]) + 1;
+        e[i] = new_extent(BASE + i * ((uintptr_t)1 << 32), all[i], 1);
+        insert(e[i]);
+    }
+    for (unsigned i = 0; i < LENGTH(classes); i++) {
+        of_class(classes[i], &count, &npages);
+        assert_int_equal(count, 1);
+        assert_int_equal(npages, all[i]);
+        take(e[i]);
+        of_class(classes[i], &count, &npages);
+        assert_true(count == 0 && npages == 0);
+        drop_extent(e[i]);
+    }
+    check_members();
+}
 
 static void
 test_empty(void **state) {
@@ -489,6 +541,7 @@ main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_empty),
         cmocka_unit_test(test_extents_t_best_fit_lru_and_page_accounting_against_model),
+        cmocka_unit_test(test_counts_of_large_classes),
         cmocka_unit_test(test_best_fit_equals_lowest_first),
         cmocka_unit_test(test_best_fit_is_exact),
         cmocka_unit_test(test_too_large),

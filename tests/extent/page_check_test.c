@@ -223,6 +223,21 @@ bit_too_many(void) NO_THREAD_SAFETY {
 }
 
 static void
+class_count_wrong(void) NO_THREAD_SAFETY {
+    pa.dirty.extents.class_count[sc_page_class_floor(8)]++;
+}
+
+static void
+class_count_of_none(void) NO_THREAD_SAFETY {
+    pa.muzzy.extents.class_count[EXTENTS_COUNTED - 1]--;
+}
+
+static void
+class_npages_wrong(void) NO_THREAD_SAFETY {
+    pa.muzzy.extents.class_npages[sc_page_class_floor(extent_npages(made.muzzy))]--;
+}
+
+static void
 npages_wrong(void) {
     counter_add(&pa.dirty.extents.npages, 1);
 }
@@ -314,12 +329,15 @@ static const struct {
     {"stamps out of order", stamps_out_of_order, "e->lru_stamp > stamp"},
     {"other state", other_state, "a->count == b->count"},
     {"free turned active", free_turned_active, "(e->lru_stamp != 0) =="},
-    {"heap lost", heap_lost, "a->count == b->count"},
+    {"heap lost", heap_lost, "members.count == count"},
     {"heap out of order", heap_out_of_order, "not_before(child, node)"},
-    {"child lost", heap_child_lost, "a->count == b->count"},
+    {"child lost", heap_child_lost, "members.count == count"},
     {"heap link", heap_link, "node->prev == NULL ? node == heap_first(heap)"},
     {"bit lost", bit_lost, "bitmap_has(x->nonempty, class)"},
     {"bit too many", bit_too_many, "bitmap_has(x->nonempty, class)"},
+    {"count of a class", class_count_wrong, "members.count == count"},
+    {"count of a class without members", class_count_of_none, "members.count == count"},
+    {"npages of a class", class_npages_wrong, "members.npages == npages"},
     {"npages", npages_wrong, "by_age.npages == "},
     {"count", count_wrong, "by_age.count == "},
     {"mapped", mapped_wrong, "tally.mapped == "},
