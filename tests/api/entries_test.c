@@ -356,7 +356,7 @@ test_no_core_lock_held_on_entry_message(void **state) {
     need_witness();
     assert_aborts(enter_with_lock_held, &(entry_t){"arena_fill", enter_arena_fill},
                   "lunalloc: lock order: arena_fill entered while bin held; none may be held there of decay bin dirty "
-                  "muzzy retained descriptors pagemap prof metadata regions\n");
+                  "muzzy retained descriptors pagemap prof history metadata regions\n");
 }
 
 static int

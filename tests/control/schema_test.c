@@ -369,6 +369,22 @@ test_options_with_a_live_form_say_so(void **state) {
     }
 }
 
+/* A test has switched the agent on. Its thread is joined once it has ended. */
+static int
+end_agent(void **state) {
+    lunalloc_value_t value;
+    for (unsigned i = 0; i < 1000; i++) {
+        must_set("agent.active", "false");
+        if (lunalloc_ctl_get("agent.state", &value, NULL, 0) == 0 && strcmp(value.v.s, "off") == 0) {
+            break;
+        }
+        usleep(10000);
+    }
+    must_set("agent.active", "false");
+    (void)state;
+    return 0;
+}
+
 int
 main(int argc, char **argv) {
     (void)argv;
@@ -390,5 +406,5 @@ main(int argc, char **argv) {
         cmocka_unit_test(test_live_forms),
         cmocka_unit_test(test_options_with_a_live_form_say_so),
     };
-    return cmocka_run_group_tests_name("schema", tests, boot_allocator, NULL);
+    return cmocka_run_group_tests_name("schema", tests, boot_allocator, end_agent);
 }

@@ -46,6 +46,19 @@ local function sparse(n, size, keep)
     return kept
 end
 
+--- The bytes of free regions in all rows.
+local function free_in(waste)
+    local sum = 0
+    for _, row in ipairs(waste) do
+        sum = sum + row.free
+    end
+    return sum
+end
+
+local function free_of(by)
+    return free_in(assert(la.waste { by = by }))
+end
+
 local function free(blocks)
     for _, block in ipairs(blocks) do
         block:free()
@@ -73,7 +86,10 @@ test("free regions are found by class and by arena", function()
     local more = row.free + row.cached - (before and before.free + before.cached or 0)
     test.equal(row.size, size)
     local class, stats = la.sizeclasses()[szind + 1], la.stats().classes[szind]
-    test.equal(row.rest, stats.nslabs * (class.slab_size - class.nregs * size), "ends of slabs")
+    local slab_end = class.slab_size - class.nregs * size
+    -- the two are of two moments: Lua itself may have taken or left a slab in between
+    test.equal(math.abs(row.rest // slab_end - stats.nslabs) <= 4, true, "ends of slabs")
+    test.equal(row.rest % slab_end, 0)
     test.equal(more > 50000 * size and more < 66000 * size, true, ("free and cached of class 448 (%d)"):format(more))
     test.equal(row_of(la.waste(), "arena", arena).free - held > 45000 * size, true, "free of the arena")
     free(kept)
@@ -91,7 +107,9 @@ end)
 test("stacks are charged for what their old objects pin", function()
     la.prof.start { lg_sample = 14 }
     local kept = sparse(32000, 640, 12)
+    local before = free_of "class"
     local waste = assert(la.waste { by = "stack" })
+    local after = free_of "class"
     local charged, unexplained = 0, row_of(waste, "what", "unexplained")
     local szind = la.sizeclass(640)
     for _, row in ipairs(waste) do
@@ -104,16 +122,11 @@ test("stacks are charged for what their old objects pin", function()
     check_sums(waste)
     local class = row_of(la.waste { by = "class" }, "szind", szind)
     test.equal(charged > 0.4 * class.free, true, ("charged (%d of %d)"):format(charged, class.free))
-    local by_stack = 0
-    for _, row in ipairs(waste) do
-        by_stack = by_stack + row.free
-    end
-    local by_class = 0
-    for _, row in ipairs(la.waste { by = "class" }) do
-        by_class = by_class + row.free
-    end
     test.equal(unexplained ~= nil and unexplained.free > 0, true)
-    test.equal(math.abs(by_stack - by_class) < by_class / 10, true, ("%d, by class %d"):format(by_stack, by_class))
+    -- Lua's own memory grows and shrinks meanwhile
+    local least, most, by_stack = math.min(before, after), math.max(before, after), free_in(waste)
+    test.equal(by_stack > 0.9 * least and by_stack < 1.1 * most, true,
+        ("%d, by class %d and %d"):format(by_stack, before, after))
     local none = la.waste { by = "stack", min_age = "1h" }
     test.equal(row_of(none, "szind", szind), nil, "younger than an hour")
     check_sums(none)

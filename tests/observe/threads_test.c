@@ -109,7 +109,7 @@ test_a_thread_with_its_cache_and_name(void **state) {
     lunalloc_thread_t thread = look(&sleeper);
     uint32_t szind = sc_index(SIZE);
     assert_string_equal(thread.name, "sleeps-a-lot-15");
-    assert_true(thread.objects[szind] >= 10);
+    assert_true(thread.objects[szind] >= (config_torture ? 1 : 10));
     assert_true(thread.requests >= 10);
     assert_int_equal(thread.arena < arenas_count(), 1);
     uint64_t bytes = 0;
@@ -225,6 +225,9 @@ static void
 test_a_thread_that_only_frees_is_not_idle(void **state) {
     (void)state;
     sleeper_t sleeper;
+    if (config_torture) {
+        skip(); /* caches are too small to take a free */
+    }
     start(&sleeper, cache_some, NULL);
     look(&sleeper);
     pass_time();
