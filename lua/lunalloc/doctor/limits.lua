@@ -19,8 +19,8 @@ return {
     cached = 16 << 10,     -- a cache with less is not worth a word
     idle_requests = 0.1,   -- a thread that requests fewer objects than this share of its cache would not miss it
     slabs = 500,           -- of a class that are looked at one by one
-    pages = 300,           -- of these slabs that are looked at, for whether they are free
-    lookups = 3000,        -- of regions of a class, for that
+    pages = 1000,          -- of these slabs that are looked at, for whether they are free
+    lookups = 8000,        -- of regions of a class, for that
     remedy_share = 0.05,   -- of a finding, or
     remedy_bytes = 1 << 20, -- so much: a remedy that gives back less is none
     pinned_share = 0.5,    -- a stack that answers for this share of a fragmented class is named as its cause

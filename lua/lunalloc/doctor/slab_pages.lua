@@ -85,12 +85,13 @@ local function affordable(class, used_share, page)
 end
 
 --- Of the pages of a sample, the share that is resident and wholly free; nil if none could be looked at. Takes one page
---- of each slab, another one in each, so that slabs that are alike do not show one page only.
+--- of each slab, another one in each, so that slabs that are alike do not show one page only; then a second one.
 local function free_share(look, class, list, most, page)
-    local seen, free = 0, 0
-    for k = 1, math.min(#list, most) do
-        local slab = list[#list <= most and k or 1 + k * (#list - 1) // most]
-        local i = k % (slab.extent.size // page)
+    local seen, free, step = 0, 0, math.max(1.0, #list / most)
+    for k = 0, math.min(most, #list * class.slab_size // page) - 1 do
+        local at = math.floor(k * step)
+        local slab = list[at % #list + 1]
+        local i = (k % #list + k // #list) % (slab.extent.size // page)
         local found = slab.is_resident(i) and is_free(look, class, slab.extent, i, page)
         seen = seen + (found ~= nil and 1 or 0)
         free = free + (found and 1 or 0)
