@@ -201,15 +201,15 @@ is_refused(int error) {
     return error == EPERM || error == ENOSYS || error == EACCES;
 }
 
-/* Reads n parts, n <= PARTS, in one call. How many were read whole, from the first on; the next one is not mapped. */
+/* Reads n parts, 0 < n <= PARTS, in one call. How many were read whole, from the first on; the next one is not mapped. */
 static size_t
 read_some(process_t *process, memory_part_t *parts, size_t n) {
     struct iovec local[PARTS], remote[PARTS];
-    size_t done = 0;
-    for (size_t i = 0; i < n; i++) {
+    size_t done = 0, i = 0;
+    do {
         local[i] = (struct iovec){parts[i].to, parts[i].size};
         remote[i] = (struct iovec){(void *)(uintptr_t)parts[i].addr, parts[i].size};
-    }
+    } while (++i < n);
     ssize_t bytes = process_vm_readv(process->pid, local, n, remote, n, 0);
     process->readv_refused = bytes < 0 && is_refused(errno);
     while (bytes >= 0 && done < n && (size_t)bytes >= parts[done].size) {

@@ -184,9 +184,15 @@ get_lextent(reader_t *reader, const get_t *get) {
     return 0;
 }
 
-/* The system's, not the target's. */
+/* The system's, unless the target has none. */
 static int
 get_hugepage(reader_t *reader, const get_t *get) {
+    bool possible;
+    int error = reader_variable(reader, pages_can_be_huge, &possible);
+    if (error != 0 || !possible) {
+        get->value->v.u = 0;
+        return error;
+    }
     FILE *file = reader->pid == 0 ? NULL : fopen("/sys/kernel/mm/transparent_hugepage/hpage_pmd_size", "re");
     unsigned long long size = 0;
     if (file == NULL) {

@@ -79,6 +79,8 @@ typedef enum {
 /* Bytes of a huge page, a power of two; 0 where the system does not back memory with huge pages as it is touched. The
  * first call may read a file. */
 size_t pages_huge_size(void);
+/* False where it is always 0. A variable, so that another process can read it. */
+extern const bool pages_can_be_huge;
 /* False where the system offers no choice. A choice cannot be reset to the default. */
 bool pages_thp(void *addr, size_t size, pages_thp_t mode);
 

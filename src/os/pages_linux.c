@@ -216,6 +216,8 @@ read_huge_size(void) {
     return is_pow2(size) && size > pages_size() ? size : 0;
 }
 
+const bool pages_can_be_huge = true;
+
 size_t
 pages_huge_size(void) {
     size_t known = atomic_get(&huge_size);

@@ -370,6 +370,8 @@ pages_unguard(void *addr, size_t size) {
     return !fault(fault_unguard) && protect("unguard", addr, size, PROT_READ | PROT_WRITE);
 }
 
+const bool pages_can_be_huge = false;
+
 size_t
 pages_huge_size(void) {
     return 0;

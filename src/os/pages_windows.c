@@ -139,6 +139,8 @@ pages_unguard(void *addr, size_t size) {
     return protect(addr, size, PAGE_READWRITE);
 }
 
+const bool pages_can_be_huge = false;
+
 size_t
 pages_huge_size(void) {
     return 0;

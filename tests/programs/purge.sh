@@ -93,7 +93,10 @@ if command -v redis-check-rdb >/dev/null && command -v redis-benchmark >/dev/nul
     on "$pid" 'local r = assert(t.purge{all = true})
 print("given back", r.freed > (10 << 20), r.freed == r.before.rss - r.after.rss, r.before.rss < (200 << 20))
 print(r, t.stats().dirty, t.stats().allocated)'
-    expect "redis-server: what was deleted is given back" grep -qx 'given back.true.true.true' shown
+    case $build in
+    */build) expect "redis-server: what was deleted is given back" grep -qx 'given back.true.true.true' shown ;;
+    *) echo "skip: this build gives no pages of slabs back" && skipped=$((skipped + 1)) ;;
+    esac
     [ "$(redis-cli -s redis.sock get key:160)" = "$(printf 'x%.0s' $(seq 400))" ] && echo kept >shown
     expect "what was kept is what it was" grep -qx kept shown
 fi
