@@ -201,7 +201,8 @@ is_refused(int error) {
     return error == EPERM || error == ENOSYS || error == EACCES;
 }
 
-/* Reads n parts, 0 < n <= PARTS, in one call. How many were read whole, from the first on; the next one is not mapped. */
+/* Reads n parts in one call, 0 < n <= PARTS. How many were read whole, from the first on; the next one is not
+ * mapped. */
 static size_t
 read_some(process_t *process, memory_part_t *parts, size_t n) {
     struct iovec local[PARTS], remote[PARTS];
