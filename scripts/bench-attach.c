@@ -2,11 +2,15 @@
  * bench-attach.c EXTENTS -- a process with that many extents, half of them free, that goes on allocating. It writes
  * "ready"; from then on, each line that it reads is answered by the ns of the longest and of the 10,000th longest
  * allocation since the last one.
+ *
+ * bench-attach.c pairs N -- frees and allocates N times, as the thread's cache serves it; prints the seconds of
+ * processor time that this took.
  */
 #include <poll.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -63,8 +67,23 @@ answer(void) {
     }
 }
 
+static int
+pairs(size_t n) {
+    void *volatile block;
+    clock_t start = clock();
+    for (size_t i = 0; i < n; i++) {
+        block = malloc(64);
+        free(block);
+    }
+    printf("%.6f\n", (double)(clock() - start) / CLOCKS_PER_SEC);
+    return 0;
+}
+
 int
 main(int argc, char **argv) {
+    if (argc == 3 && strcmp(argv[1], "pairs") == 0) {
+        return pairs(strtoul(argv[2], NULL, 10));
+    }
     size_t n = argc > 1 ? strtoul(argv[1], NULL, 10) : 1000;
     void **blocks = calloc(n, sizeof(*blocks)), *small = NULL;
     for (size_t i = 0; i < n; i++) {
