@@ -10,7 +10,9 @@
  *   picture.h         copies of memory that is spread out
  *   reader.c          the variables, arenas and threads
  *   reader_extents.c  extents, and what an address belongs to
- *   reader_stats.c    counters
+ *   reader_counts.c   what caches hold, and requests
+ *   reader_arena.c    counters of one arena
+ *   reader_stats.c    sums of them, and the snapshot
  *   reader_names.c    names of controls: rows, suggestions
  *   reader_get.c      values of controls (reader_value.h)
  *   target_memory.c   the operations of lua/target.h, made of these

@@ -1,4 +1,5 @@
 /* reader_counters.c -- values of controls in another process: statistics, as its snapshot has them. */
+#include "attach/reader_arena.h"
 #include "attach/reader_stats.h"
 #include "attach/reader_value.h"
 #include "control/ctl_locks.h"

@@ -25,12 +25,4 @@ void reader_total(const reader_t *reader, const stats_snapshot_t *snapshot, cons
 void reader_class(const reader_t *reader, const stats_snapshot_t *snapshot, const stats_detail_t *detail,
                   uint32_t szind, lunalloc_class_stats_t *out);
 
-/* The counters of a lock. */
-void reader_lock(const lock_t *lock, stats_lock_t *out);
-/* Objects of a class in a cache, and in the quarantine of a thread. */
-uint32_t reader_cached(const cache_t *cache, uint32_t szind);
-bool reader_quarantine(reader_t *reader, const thread_t *thread, uint32_t held[SC_MAX_SIZES]);
-/* Requests that a cache has counted for a class. */
-uint64_t reader_requests(const cache_t *cache, uint32_t szind);
-
 #endif

@@ -1,7 +1,7 @@
 /* reader_threads.c -- see reader_threads.h. */
 #include "attach/reader_threads.h"
 
-#include "attach/reader_stats.h"
+#include "attach/reader_counts.h"
 #include "observe/history.h"
 
 #include <fcntl.h>
