@@ -240,6 +240,8 @@ $O/flags $B/files: FORCE
 $(LIB_OBJ) $(SO_OBJ): LAYER_CFLAGS := $(LIB_CFLAGS)
 $(SELDOM_OBJ): LAYER_CFLAGS := $(LIB_CFLAGS) $(if $(filter release,$(VARIANT)),-Os)
 $(MODULE_OBJ): LAYER_CFLAGS := $(LUA_CFLAGS) -fvisibility=hidden
+# These files read the structures of other processes, in whose memory a bool may be any byte.
+$(filter $O/lua/attach/%,$(MODULE_OBJ)): LAYER_CFLAGS += -fno-sanitize=bool
 $(CONSOLE_OBJ) $(UNIT_OBJ): LAYER_CFLAGS := $(LUA_CFLAGS)
 
 # Headers that a new machine may lack. If one is missing, a line names the command that installs it.

@@ -187,9 +187,9 @@ get_lextent(reader_t *reader, const get_t *get) {
 /* The system's, unless the target has none. */
 static int
 get_hugepage(reader_t *reader, const get_t *get) {
-    bool possible;
+    uint8_t possible;
     int error = reader_variable(reader, pages_can_be_huge, &possible);
-    if (error != 0 || !possible) {
+    if (error != 0 || possible == 0) {
         get->value->v.u = 0;
         return error;
     }

@@ -70,10 +70,10 @@ get_background(reader_t *reader, const get_t *get) {
     return error;
 }
 
-/* Switches and rates of the profiler. */
+/* Switches and rates of the profiler. A byte of another process need not be a bool. */
 static int
 get_prof(reader_t *reader, const get_t *get) {
-    bool active, gdump, unsampled;
+    uint8_t active, gdump, unsampled;
     unsigned lg;
     int error = reader_variable(reader, sampling, &active);
     error = error == 0 ? reader_variable(reader, prof_gdump_on, &gdump) : error;
@@ -85,13 +85,13 @@ get_prof(reader_t *reader, const get_t *get) {
     int64_t interval = reader->options.lg_prof_interval;
     switch ((ctl_handler_id_t)get->row->read) {
     case CTL_read_prof_active:
-        get->value->v.b = active;
+        get->value->v.b = active != 0;
         return 0;
     case CTL_read_prof_gdump:
-        get->value->v.b = gdump;
+        get->value->v.b = gdump != 0;
         return 0;
     case CTL_read_prof_thread_active_init:
-        get->value->v.b = !unsampled;
+        get->value->v.b = unsampled == 0;
         return 0;
     case CTL_read_prof_lg_sample:
         get->value->v.u = lg;
