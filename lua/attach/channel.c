@@ -22,7 +22,6 @@ struct channel {
     int timeout_ms;
     int fd; /* -1: not connected now */
     uint32_t id;
-    channel_peer_t peer;
     char sent[WIRE_HEADER + WIRE_REQUEST_MAX];
     char received[WIRE_HEADER + WIRE_MAX];
 };
@@ -204,8 +203,6 @@ say_hello(const exchange_t *e) {
             e, EPROTO, "%s runs lunalloc %.31s (protocol %u), and this is %s (protocol %u): use its own console",
             process_title(channel->process), reply.text[0], (unsigned)reply.number[0], LUNALLOC_VERSION, WIRE_VERSION);
     }
-    channel->peer.read_only = reply.number[2] != 0;
-    snprintf(channel->peer.library, sizeof(channel->peer.library), "%s", reply.text[0]);
     return 0;
 }
 
@@ -268,11 +265,6 @@ channel_open(process_t *process, const char *path, int timeout_ms, channel_t **o
     }
     *out = channel;
     return 0;
-}
-
-const channel_peer_t *
-channel_peer(const channel_t *channel) {
-    return &channel->peer;
 }
 
 void

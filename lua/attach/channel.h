@@ -25,13 +25,6 @@ typedef struct channel channel_t;
  */
 int channel_open(process_t *process, const char *path, int timeout_ms, channel_t **out);
 
-/* What HELLO told. */
-typedef struct {
-    bool read_only;
-    char library[32];
-} channel_peer_t;
-const channel_peer_t *channel_peer(const channel_t *channel);
-
 /*
  * Sends a request and receives its reply, whose pointers are valid until the next request. `patience`: how many times
  * the usual limit the answer may take. 0, or an errno value and a line in `message`: the agent's own, or those above.

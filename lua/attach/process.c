@@ -320,11 +320,6 @@ memory_of(process_t *process) {
     return &process->memory;
 }
 
-process_t *
-process_of(memory_t *memory) {
-    return memory->ops == &process_ops ? (process_t *)memory : NULL;
-}
-
 int
 process_directory(process_t *process) {
     return process->directory;

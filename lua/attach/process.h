@@ -51,9 +51,6 @@ int process_check(process_t *process);
 /* Its memory; it belongs to the process. */
 memory_t *memory_of(process_t *process);
 
-/* The process of a memory; NULL if it is none of a live one. */
-process_t *process_of(memory_t *memory);
-
 /* A descriptor of /proc/PID, to open files below it. It belongs to the process. */
 int process_directory(process_t *process);
 

@@ -351,9 +351,9 @@ reader_ncached(const reader_t *reader) {
     return n < CACHE_BINS - 1 ? n : CACHE_BINS - 1;
 }
 
-/* The rules of thread/tcache_depth.h. */
-uint32_t
-reader_slots(const reader_t *reader, uint32_t szind) {
+/* Most objects of a class in one cache, by the rules of thread/tcache_depth.h. */
+static uint32_t
+most_slots(const reader_t *reader, uint32_t szind) {
     uint32_t n = 1;
     size_t bytes = atomic_get(&reader->options.tcache_bytes);
     while (!reader->torture && 2 * n <= atomic_get(&reader->options.tcache_nslots) && n < 1U << 12 &&
@@ -384,7 +384,7 @@ reader_sizeclass(const reader_t *reader, uint32_t szind, lunalloc_sizeclass_t *o
     *out = (lunalloc_sizeclass_t){
         .index = szind,
         .size = size,
-        .cached_max = szind < reader_ncached(reader) ? reader_slots(reader, szind) : 0,
+        .cached_max = szind < reader_ncached(reader) ? most_slots(reader, szind) : 0,
         .max_waste = (double)(size - least) / (double)size,
     };
     if (szind < classes->nsmall) {

@@ -141,8 +141,6 @@ int reader_get(reader_t *reader, const char *name, lunalloc_value_t *value);
 
 /* How many classes thread caches hold. */
 uint32_t reader_ncached(const reader_t *reader);
-/* Most objects of a class in one cache. */
-uint32_t reader_slots(const reader_t *reader, uint32_t szind);
 /* The class of a request; 0 < size <= SC_LARGE_MAX. */
 uint32_t reader_class_of(const reader_t *reader, size_t size);
 void reader_sizeclass(const reader_t *reader, uint32_t szind, lunalloc_sizeclass_t *out);
