@@ -51,7 +51,7 @@ MODULE_SRC   := $(wildcard lua/*.c lua/attach/*.c lua/workload/*.c)
 # Linked into the module, too, which has no other part of the allocator.
 SHARED_SRC   := $(addprefix src/,base/fmt.c base/nearest.c base/units.c observe/emit.c observe/json.c \
                   observe/metrics.c observe/pprof.c control/wire.c \
-                  control/layout.c extent/decay.c observe/counters.c)
+                  control/layout.c extent/decay.c observe/allocated.c observe/counters.c)
 # Two modules of their own, for `lunalloc serve` and for names of functions in other processes: built where their
 # libraries are, loaded when they are used.
 HTTP_LIBS    := $(shell pkg-config --libs libmicrohttpd zlib 2>/dev/null)

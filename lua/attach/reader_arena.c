@@ -91,18 +91,6 @@ read_large(const reader_t *reader, const arena_t *arena, uint32_t szind, stats_d
     *row = large;
 }
 
-static uint64_t
-free_pages(const page_alloc_t *pa) {
-    return atomic_get(&pa->dirty.extents.npages) + atomic_get(&pa->muzzy.extents.npages) +
-           atomic_get(&pa->retained.npages);
-}
-
-static uint64_t
-free_extents(const page_alloc_t *pa) {
-    return atomic_get(&pa->dirty.extents.count) + atomic_get(&pa->muzzy.extents.count) +
-           atomic_get(&pa->retained.count);
-}
-
 static void
 add_stage(const extents_t *pages, const purge_counters_t *purges, stats_decay_t *out) {
     out->npages = atomic_get(&pages->npages);

@@ -11,6 +11,7 @@
 
 #include "base/bits.h"
 #include "extent/pagemap.h"
+#include "observe/walk.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -73,20 +74,7 @@ is_extent_sound(const reader_t *reader, const extent_t *e) {
 
 static lunalloc_extent_t
 public_extent(const reader_t *reader, const extent_t *e) NO_THREAD_SAFETY {
-    uint32_t owner = atomic_get(&e->owner);
-    lunalloc_extent_t out = {
-        .addr = e->addr,
-        .size = e->size,
-        .arena = owner >> 4,
-        .state = (lunalloc_state_t)(owner & 15),
-        .szind = e->szind,
-        .slab = e->slab,
-        .is_head = e->is_head,
-        .committed = e->committed,
-        .zeroed = e->zeroed,
-        .sn = e->sn,
-        .lru = e->lru_stamp,
-    };
+    lunalloc_extent_t out = walk_descriptor(e);
     if (e->slab) {
         uint32_t nfree = atomic_get(&e->nfree);
         out.nregs = (uint32_t)(usable(reader, e) / reader->classes.size[e->szind]);

@@ -48,23 +48,6 @@ live_name(const ctl_row_t *row) {
     return row->store != CTL_none || tells_setting ? names[row->option] : "";
 }
 
-static lunalloc_row_t
-public_row(const ctl_row_t *row) {
-    return (lunalloc_row_t){
-        .name = row->name,
-        .type = (lunalloc_type_t)row->type,
-        .unit = row->unit,
-        .access = row->access,
-        .applies = row->applies,
-        .ranged = row->min != row->max,
-        .min = row->min,
-        .max = row->max,
-        .default_text = row->default_text,
-        .doc = row->doc,
-        .live = live_name(row),
-    };
-}
-
 static int
 copy_rows(reader_t *reader) {
     size_t size = foreign_size(&reader->foreign, layout_row);
@@ -79,7 +62,7 @@ copy_rows(reader_t *reader) {
     for (size_t i = 0; error == 0 && i < reader->nrows; i++) {
         foreign_copy(&reader->foreign, layout_row, bytes + i * size, &reader->rows[i]);
         make_sound(&reader->rows[i]);
-        reader->public_rows[i] = public_row(&reader->rows[i]);
+        reader->public_rows[i] = ctl_row_with(&reader->rows[i], live_name(&reader->rows[i]));
     }
     free(bytes);
     return error;

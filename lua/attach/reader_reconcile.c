@@ -2,6 +2,7 @@
 #include "attach/reader_reconcile.h"
 
 #include "base/bits.h"
+#include "observe/walk.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -73,20 +74,6 @@ resident(const reader_t *reader, int fd, const lunalloc_extent_t *e, uint64_t *e
     return pages * page;
 }
 
-static lunalloc_residency_t *
-residency_of(lunalloc_reconciliation_t *out, lunalloc_state_t state) {
-    switch (state) {
-    case LUNALLOC_DIRTY:
-        return &out->dirty;
-    case LUNALLOC_MUZZY:
-        return &out->muzzy;
-    case LUNALLOC_RETAINED:
-        return &out->retained;
-    default:
-        return &out->active;
-    }
-}
-
 static int
 add_extents(reader_t *reader, int fd, uint64_t *entries, lunalloc_reconciliation_t *out) {
     int error = 0;
@@ -94,7 +81,7 @@ add_extents(reader_t *reader, int fd, uint64_t *entries, lunalloc_reconciliation
         error = reader_walk(reader, arena);
         for (size_t i = 0; error == 0 && i < reader->walk.n; i++) {
             const lunalloc_extent_t *e = &reader->walk.all[i];
-            lunalloc_residency_t *state = residency_of(out, e->state);
+            lunalloc_residency_t *state = walk_residency(out, e->state);
             state->counted += e->size;
             state->resident += resident(reader, fd, e, entries);
         }

@@ -4,7 +4,7 @@
 #include "attach/reader_arena.h"
 #include "attach/reader_counts.h"
 #include "attach/reader_past.h"
-#include "observe/arena_stats.h"
+#include "observe/allocated.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -56,36 +56,13 @@ merge(const reader_t *reader, stats_detail_t *into, uint32_t n, const stats_deta
     }
 }
 
-static stats_sizes_t *
-sizes_of(stats_detail_t *detail, bool large) {
-    return large ? &detail->arena.large : &detail->arena.small;
-}
-
-/* Caches of one arena's threads may hold others' objects: what one arena has below zero is taken off the others. */
-static void
-share_sizes(stats_snapshot_t *snapshot, bool large) {
-    uint64_t below = 0;
-    for (uint32_t i = 0; i < snapshot->narenas; i++) {
-        int64_t allocated = (int64_t)sizes_of(&snapshot->arenas[i], large)->allocated;
-        below += allocated < 0 ? (uint64_t)-allocated : 0;
-    }
-    for (uint32_t i = 0; i < snapshot->narenas; i++) {
-        uint64_t *allocated = &sizes_of(&snapshot->arenas[i], large)->allocated;
-        uint64_t has = (int64_t)*allocated < 0 ? 0 : *allocated, taken = below < has ? below : has;
-        *allocated = has - taken;
-        below -= taken;
-    }
-}
-
 static void
 sum_up(reader_t *reader, stats_snapshot_t *snapshot) {
-    share_sizes(snapshot, false);
-    share_sizes(snapshot, true);
+    stats_share_allocated(snapshot->arenas, snapshot->narenas);
     snapshot->merged.index = STATS_MERGED;
     snapshot->destroyed.index = STATS_DESTROYED;
     for (uint32_t i = 0; i < snapshot->narenas; i++) {
         stats_detail_t *one = &snapshot->arenas[i];
-        one->arena.allocated = one->arena.small.allocated + one->arena.large.allocated;
         merge(reader, &snapshot->merged, i, one);
         if (!one->alive) {
             merge(reader, &snapshot->destroyed, snapshot->ndestroyed++, one);

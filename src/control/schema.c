@@ -52,17 +52,5 @@ ctl_live(const ctl_row_t *row) {
 
 lunalloc_row_t
 ctl_public_row(const ctl_row_t *row) {
-    return (lunalloc_row_t){
-        .name = row->name,
-        .type = (lunalloc_type_t)row->type,
-        .unit = row->unit,
-        .access = row->access,
-        .applies = row->applies,
-        .ranged = row->min != row->max,
-        .min = row->min,
-        .max = row->max,
-        .default_text = row->default_text,
-        .doc = row->doc,
-        .live = ctl_live(row),
-    };
+    return ctl_row_with(row, ctl_live(row));
 }

@@ -97,6 +97,24 @@ ctl_is_option(const ctl_row_t *row) {
 
 /* The control that changes live what the row only tells or presets; "" if there is none. */
 const char *ctl_live(const ctl_row_t *row);
+/* The public view of a row, with the control that changes it live. Pure: rows of another process have it, too. */
+static inline lunalloc_row_t
+ctl_row_with(const ctl_row_t *row, const char *live) {
+    return (lunalloc_row_t){
+        .name = row->name,
+        .type = (lunalloc_type_t)row->type,
+        .unit = row->unit,
+        .access = row->access,
+        .applies = row->applies,
+        .ranged = row->min != row->max,
+        .min = row->min,
+        .max = row->max,
+        .default_text = row->default_text,
+        .doc = row->doc,
+        .live = live,
+    };
+}
+
 /* The row as the public interface has it. */
 lunalloc_row_t ctl_public_row(const ctl_row_t *row);
 

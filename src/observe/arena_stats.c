@@ -191,18 +191,6 @@ read_all_large(const arena_t *arena, stats_arena_t *out, stats_large_t *rows) RE
 }
 
 static uint64_t
-free_pages(const page_alloc_t *pa) {
-    return atomic_get(&pa->dirty.extents.npages) + atomic_get(&pa->muzzy.extents.npages) +
-           atomic_get(&pa->retained.npages);
-}
-
-static uint64_t
-free_extents(const page_alloc_t *pa) {
-    return atomic_get(&pa->dirty.extents.count) + atomic_get(&pa->muzzy.extents.count) +
-           atomic_get(&pa->retained.count);
-}
-
-static uint64_t
 age_of(const arena_t *arena) {
     uint64_t now = clock_coarse_ns();
     uint64_t created = atomic_get(&arena->created);
@@ -235,23 +223,6 @@ stats_read_sums(arena_t *arena, stats_arena_t *out, stats_bin_t *bins, stats_lar
 #define ARENA_AGE(name, type, unit, kind, merge, from, ...) out->name += from;
 #define ARENA(name, type, unit, kind, merge, from, ...)     out->name += from;
 #include "observe/counters.def"
-}
-
-/* ---- what is allocated ---- */
-
-/* A negative number becomes 0. */
-static void
-clamp(uint64_t *bytes) {
-    *bytes = (int64_t)*bytes < 0 ? 0 : *bytes;
-}
-
-/* Caches of an arena's threads may hold another arena's objects, and they were read before the arena: what is in use
- * may be negative. */
-void
-stats_finish_allocated(stats_arena_t *arena) {
-    clamp(&arena->small.allocated);
-    clamp(&arena->large.allocated);
-    arena->allocated = arena->small.allocated + arena->large.allocated;
 }
 
 /* ---- decay: takes locks of its own ---- */

@@ -21,6 +21,19 @@ void stats_reset_locks(arena_t *arena) EXCLUDES(role_decay, role_bin, role_exten
 
 /* ---- one arena ---- */
 
+/* Expressions of counters.def. Pure: the module reads copies of another process by them. */
+static inline uint64_t
+free_pages(const page_alloc_t *pa) {
+    return atomic_get(&pa->dirty.extents.npages) + atomic_get(&pa->muzzy.extents.npages) +
+           atomic_get(&pa->retained.npages);
+}
+
+static inline uint64_t
+free_extents(const page_alloc_t *pa) {
+    return atomic_get(&pa->dirty.extents.count) + atomic_get(&pa->muzzy.extents.count) +
+           atomic_get(&pa->retained.count);
+}
+
 /* Locks its bins and its page layout. */
 void stats_lock_arena(arena_t *arena) ACQUIRE(role_bin, role_extents);
 void stats_unlock_arena(arena_t *arena) RELEASE(role_bin, role_extents);
@@ -45,8 +58,6 @@ void stats_read_extents(arena_t *arena, uint32_t class, stats_extents_t *out) RE
  * which keep the requests that they have. */
 void stats_read_sums(arena_t *arena, stats_arena_t *out, stats_bin_t *bins, stats_large_t *large)
     REQUIRES(role_bin, role_extents);
-/* Last of all, for one arena or several merged: what of it is in use by the application. */
-void stats_finish_allocated(stats_arena_t *arena);
 
 /* A bin's counts without its locks' counters. Without the shards' locks, each count but curregs is right by itself. */
 void stats_read_bin_counts(arena_t *arena, uint32_t szind, stats_bin_t *out);

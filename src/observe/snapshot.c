@@ -2,6 +2,7 @@
 #include "observe/snapshot.h"
 
 #include "extent/highwater.h"
+#include "observe/allocated.h"
 #include "observe/arena_stats.h"
 #include "observe/past.h"
 #include "observe/requests.h"
@@ -127,38 +128,6 @@ merge(stats_detail_t *into, uint32_t n, const stats_detail_t *from) {
     merge_rows(into, from);
 }
 
-static stats_sizes_t *
-sizes_of(stats_detail_t *detail, bool large) {
-    return large ? &detail->arena.large : &detail->arena.small;
-}
-
-/* Takes off the others what one arena has below zero. */
-static void
-share_sizes(stats_snapshot_t *snapshot, bool large) {
-    uint64_t below = 0;
-    for (uint32_t i = 0; i < snapshot->narenas; i++) {
-        int64_t allocated = (int64_t)sizes_of(&snapshot->arenas[i], large)->allocated;
-        below += allocated < 0 ? (uint64_t)-allocated : 0;
-    }
-    for (uint32_t i = 0; i < snapshot->narenas && below > 0; i++) {
-        stats_sizes_t *sizes = sizes_of(&snapshot->arenas[i], large);
-        uint64_t has = (int64_t)sizes->allocated < 0 ? 0 : sizes->allocated;
-        uint64_t taken = below < has ? below : has;
-        sizes->allocated -= taken;
-        below -= taken;
-    }
-}
-
-/* Caches of one arena's threads may hold others' objects: in the end, none is below zero, and the sum is right. */
-static void
-share_allocated(stats_snapshot_t *snapshot) {
-    share_sizes(snapshot, false);
-    share_sizes(snapshot, true);
-    for (uint32_t i = 0; i < snapshot->narenas; i++) {
-        stats_finish_allocated(&snapshot->arenas[i].arena);
-    }
-}
-
 static void
 merge_all(stats_snapshot_t *snapshot) {
     snapshot->merged.index = STATS_MERGED;
@@ -221,7 +190,7 @@ take(bool with_extents) {
     for (uint32_t i = 0; i < snapshot->narenas; i++) {
         read_arena(arenas_get(snapshot->arenas[i].index), with_extents, &snapshot->arenas[i]);
     }
-    share_allocated(snapshot);
+    stats_share_allocated(snapshot->arenas, snapshot->narenas);
     merge_all(snapshot);
     share_past(snapshot);
     fill_caches(snapshot, &caches);

@@ -2,6 +2,7 @@
 #include "observe/stats.h"
 
 #include "extent/metadata.h"
+#include "observe/allocated.h"
 #include "observe/arena_stats.h"
 #include "observe/past.h"
 #include "observe/requests.h"

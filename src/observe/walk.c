@@ -24,19 +24,7 @@ nfree(const extent_t *slab, uint32_t nregs) {
 
 static void
 copy(const extent_t *e, lunalloc_extent_t *out) REQUIRES(role_extents) {
-    *out = (lunalloc_extent_t){
-        .addr = e->addr,
-        .size = e->size,
-        .arena = extent_arena(e),
-        .state = (lunalloc_state_t)extent_state(e),
-        .szind = e->szind,
-        .slab = e->slab,
-        .is_head = e->is_head,
-        .committed = e->committed,
-        .zeroed = e->zeroed,
-        .sn = e->sn,
-        .lru = e->lru_stamp,
-    };
+    *out = walk_descriptor(e);
     if (e->slab) {
         out->nregs = sc_nregs(e->szind, extent_usable(e));
         out->nfree = nfree(e, out->nregs);
@@ -159,20 +147,6 @@ walk_find(uintptr_t addr, lunalloc_location_t *out) {
 
 /* ---- beside the system's figures ---- */
 
-static lunalloc_residency_t *
-residency_of(lunalloc_reconciliation_t *out, lunalloc_state_t state) {
-    switch (state) {
-    case LUNALLOC_DIRTY:
-        return &out->dirty;
-    case LUNALLOC_MUZZY:
-        return &out->muzzy;
-    case LUNALLOC_RETAINED:
-        return &out->retained;
-    default:
-        return &out->active;
-    }
-}
-
 /* Adds up all extents. An extent may be reused or unmapped between the walk and the question to the system: then what
  * the system says is about other pages, or none. */
 static void
@@ -182,7 +156,7 @@ add_extents(lunalloc_reconciliation_t *out) {
     size_t n;
     while ((n = walk_extents(&cursor, batch, BATCH, NULL)) > 0) {
         for (size_t i = 0; i < n; i++) {
-            lunalloc_residency_t *state = residency_of(out, batch[i].state);
+            lunalloc_residency_t *state = walk_residency(out, batch[i].state);
             state->counted += batch[i].size;
             state->resident += process_resident((const void *)batch[i].addr, batch[i].size);
         }

@@ -15,6 +15,7 @@
 #ifndef LUNALLOC_OBSERVE_WALK_H
 #define LUNALLOC_OBSERVE_WALK_H
 
+#include "extent/extent.h"
 #include "lunalloc.h"
 
 /* Copies the next extents, up to n, and returns how many; 0 at the end. */
@@ -24,5 +25,40 @@ int walk_find(uintptr_t addr, lunalloc_location_t *out);
 /* Walks all extents and asks the system page by page which are resident. 0, or ENOSYS where the system does not
  * tell. */
 int walk_reconcile(lunalloc_reconciliation_t *out);
+
+/* ---- pure parts, which serve copies of another process's structures, too ---- */
+
+/* The public copy of a descriptor, but for the counts of a slab's regions. */
+static inline lunalloc_extent_t
+walk_descriptor(const extent_t *e) REQUIRES(role_extents) {
+    return (lunalloc_extent_t){
+        .addr = e->addr,
+        .size = e->size,
+        .arena = extent_arena(e),
+        .state = (lunalloc_state_t)extent_state(e),
+        .szind = e->szind,
+        .slab = e->slab,
+        .is_head = e->is_head,
+        .committed = e->committed,
+        .zeroed = e->zeroed,
+        .sn = e->sn,
+        .lru = e->lru_stamp,
+    };
+}
+
+/* Where a reconciliation counts the bytes of a state. */
+static inline lunalloc_residency_t *
+walk_residency(lunalloc_reconciliation_t *out, lunalloc_state_t state) {
+    switch (state) {
+    case LUNALLOC_DIRTY:
+        return &out->dirty;
+    case LUNALLOC_MUZZY:
+        return &out->muzzy;
+    case LUNALLOC_RETAINED:
+        return &out->retained;
+    default:
+        return &out->active;
+    }
+}
 
 #endif
