@@ -4,38 +4,8 @@
 # on working, and gives right results. ATTACH_CYCLES: how often each is attached to and left (default 30).
 . "${0%/*}/common.bash"
 
-tools=$root/lua
-export LUA_PATH="$tools/?.lua;$tools/?/init.lua;;"
+. "$here/attach.bash"
 cycles=${ATTACH_CYCLES-30}
-pids=()
-
-# started -- remembers the last background process; its number is in $pid.
-started() {
-    pid=$!
-    pids+=("$pid")
-    disown "$pid"
-}
-
-# stop [SIGNAL] -- ends what was started, and waits until it is gone.
-stop() {
-    local each
-    for each in "${pids[@]-}"; do
-        [ -z "$each" ] || kill -"${1-KILL}" "$each" 2>/dev/null || continue
-        while kill -0 "$each" 2>/dev/null; do sleep 0.02; done
-    done
-    pids=()
-}
-trap 'stop; rm -rf "$work"' EXIT
-
-# wait_for COMMAND... -- until it succeeds, 20 s at most.
-wait_for() {
-    local i
-    for i in $(seq 400); do
-        "$@" >/dev/null 2>&1 && return
-        sleep 0.05
-    done
-    return 1
-}
 
 # attached NAME PID -- attach.lua finds nothing wrong.
 attached() {
@@ -56,7 +26,7 @@ expect() {
 
 # skipped NAME COMMAND -- true, and says so, if there is no such command. Its path is in $program.
 lacks() {
-    program=$(type -P "$2" || echo "$root/build/servers/$2")
+    program=$(type -P "$2" || echo "$root/build/tools/$2")
     [ ! -x "$program" ] || return 1
     skipped=$((skipped + 1))
     echo "skip $1: no $2 here"
@@ -77,7 +47,7 @@ redis() {
     kill "$pid" 2>/dev/null
     redis-cli -s "$work/redis.sock" set key value >/dev/null
     expect "redis-server goes on" test "$(redis-cli -s "$work/redis.sock" get key)" = value
-    stop
+    stop_all
 }
 
 # talk PORT -- a session with memcached; fails unless it gets back what it has set.
@@ -103,7 +73,7 @@ memcached() {
     started
     attached memcached "$server"
     expect "memcached goes on" talk $port
-    stop
+    stop_all
 }
 
 nginx() {
@@ -136,7 +106,7 @@ END
     done
     expect "nginx goes on" curl -sf "http://127.0.0.1:$port/"
     kill -TERM "$master" # it ends its workers
-    stop TERM
+    stop_all TERM
 }
 
 python() {
@@ -163,7 +133,7 @@ print("consistent" if not wrong else "WRONG")' >"$work/python" 2>&1 &
     started
     wait_for grep -q ready "$work/python"
     attached "python3 with threads" "$pid"
-    stop TERM
+    stop_all TERM
     wait_for grep -q consistent "$work/python"
     expect "python3 ends well" grep -q consistent "$work/python"
 }
@@ -173,7 +143,7 @@ threads() {
     started
     wait_for grep -q ready "$work/threads"
     attached "C++ with 200 threads" "$pid"
-    stop TERM
+    stop_all TERM
     expect "C++ with 200 threads ends well" grep -q consistent "$work/threads"
 }
 
@@ -186,7 +156,7 @@ forking() {
     wait_for grep -q ready "$work/forking"
     attached "a process that forks" "$pid"
     expect "its children work" test "$(cat "$work/forking")" = ready
-    stop
+    stop_all
 }
 
 redis

@@ -3,38 +3,7 @@
 # users, other namespaces. Each is one line with its code, and nothing hangs.
 . "${0%/*}/common.bash"
 
-tools=$(cd "$root" && pwd)/lua
-export LUA_PATH="$tools/?.lua;$tools/?/init.lua;;"
-pids=()
-
-# started -- remembers the last background process; its number is in $pid. The shell says nothing when it is killed.
-started() {
-    pid=$!
-    pids+=("$pid")
-    disown "$pid"
-}
-
-# Kills what was started and is still there.
-stop_all() {
-    local pid
-    for pid in "${pids[@]-}"; do
-        if [ -n "$pid" ] && kill -KILL "$pid" 2>/dev/null; then
-            while kill -0 "$pid" 2>/dev/null; do sleep 0.01; done
-        fi
-    done
-    pids=()
-}
-trap 'stop_all; rm -rf "$work"' EXIT
-
-# wait_for COMMAND... -- until it succeeds, 20 s at most.
-wait_for() {
-    local i
-    for i in $(seq 400); do
-        "$@" >/dev/null 2>&1 && return
-        sleep 0.05
-    done
-    return 1
-}
+. "$here/attach.bash"
 
 # attach PID OPTIONS -- prints the target, or the message and the code.
 attach() {
@@ -191,7 +160,7 @@ nobody_attaches() {
         print(t and tostring(t) or message .. ' ' .. code)" 2>&1
 }
 
-if [ "$(id -u)" = 0 ] && "${nobody[@]}" test -x "$console" -a -r "$library" -a -r "$tools/lunalloc/init.lua"; then
+if [ "$(id -u)" = 0 ] && "${nobody[@]}" test -x "$console" -a -r "$library" -a -r "$root/lua/lunalloc/init.lua"; then
     serve agent:true "$built/idle"
     told=$(nobody_attaches $pid)
     if [ "$told" = "process $pid (idle) belongs to root: attach as that user, or with sudo EPERM" ]; then

@@ -75,7 +75,7 @@ lua() {
 }
 
 memcached_alone() {
-    local program; program=$(type -P memcached || echo "$root/build/servers/memcached")
+    local program; program=$(type -P memcached || echo "$root/build/tools/memcached")
     [ -x "$program" ] || { skipped=$((skipped + 1)); echo "skip memcached: not here"; return; }
     started "$program" -u "$(id -un)" -s "$work/memcached.sock" -m 64 >/dev/null 2>&1 &
     local pid=$!
