@@ -1,6 +1,7 @@
--- bench-attach.lua WHAT PID [N] -- measures for bench-attach, which see. Prints numbers.
+-- bench-attach.lua WHAT PID [N [MS]] -- measures for bench-attach, which see. Prints numbers.
 
 local la = require "lunalloc"
+local core = require "lunalloc.core"
 
 local what, pid, n = arg[1], math.tointeger(arg[2]), math.tointeger(arg[3] or "1")
 
@@ -54,12 +55,15 @@ function modes.walk()
     print(("%.2f %d"):format(ms / 1000, count))
 end
 
---- Attaches and detaches n times; each time reads one figure.
+--- Attaches and detaches n times; each time reads one figure. Starts one every MS milliseconds, or without a pause.
 function modes.cycles()
-    for _ = 1, n do
+    local interval = tonumber(arg[4] or 0) / 1000
+    local start = now() / 1000
+    for i = 1, n do
         local t = assert(la.attach(pid, { timeout = 20 }))
         assert(t.get "stats.allocated" > 0)
         t.close()
+        core.pause(math.max(0, start + i * interval - now() / 1000))
     end
     print(n)
 end
