@@ -33,6 +33,7 @@ local check = require "lunalloc.check"
 local running = require "lunalloc.running"
 local units = require "lunalloc.units"
 local spec = require "lunalloc.workload_spec"
+local limits = require "lunalloc.workload_limits"
 local report = require "lunalloc.workload_report"
 
 local Workload = { __name = "lunalloc.workload" }
@@ -184,7 +185,7 @@ function Workload:result()
     result.timeline = self:timeline()
     result.marks = marks_of(result.timeline)
     result.rss_per_live = rss_per_live(result)
-    report.judge(result, self.limits)
+    limits.judge(result, self.limits)
     return report.result(result)
 end
 
@@ -203,12 +204,12 @@ end
 
 --- Makes a workload of a description. A wrong description raises; nil, message, code if a file or memory is missing.
 return function(description)
-    local canonical, allocator, limits = at_caller(spec.compile, description)
+    local canonical, allocator, bounds = at_caller(spec.compile, description)
     local run, message, code = core.workload.create(canonical, allocator)
     if not run and code == "EINVAL" then
         error("workload: " .. message, 2)
     elseif not run then
         return nil, message, code
     end
-    return setmetatable({ run_ = run, canonical = canonical, limits = limits, started = false }, Workload)
+    return setmetatable({ run_ = run, canonical = canonical, limits = bounds, started = false }, Workload)
 end

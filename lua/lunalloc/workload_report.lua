@@ -14,19 +14,6 @@ end
 
 -- ---- limits --------------------------------------------------------------------------------------------------------
 
---- Adds result.limits, an array of { name, limit, value, ok }, and result.ok. A limit on calls that never happened is
---- missed.
-function report.judge(result, limits)
-    result.ok = result.verify.errors == 0 and result.failed_sets == 0
-    result.limits = {}
-    for i, limit in ipairs(limits) do
-        local value = limit.measure(result)
-        local ok = value ~= nil and (limit.least and value >= limit.limit or not limit.least and value <= limit.limit)
-        result.limits[i] = { name = limit.name, limit = limit.limit, value = value, ok = ok, least = limit.least }
-        result.ok = result.ok and ok
-    end
-end
-
 local function limit_text(name, value)
     if value == nil then
         return "not measured"
