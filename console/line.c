@@ -171,16 +171,26 @@ line_set_prompt(const char *text) {
 static const char *
 coloured(line_prompt_t prompt) {
     static char text[PROMPT_SIZE + 32];
-    snprintf(text, sizeof text, "\001\033[%s36m\002%s\001\033[0m\002", prompt == PROMPT_FIRST ? "1;" : "",
-             prompts[prompt]);
+    snprintf(text, sizeof text, "\001\033[%s36m\002%.*s\001\033[0m\002", prompt == PROMPT_FIRST ? "1;" : "",
+             PROMPT_SIZE - 1, prompts[prompt]);
     return text;
 }
 
-/* Ends a line of output that was begun, so that what follows starts in the first column. Text of an unfinished line is
- * still in the stream's buffer. */
+/* Ends a line that was begun, whoever wrote it: Lua, or a program that it ran. As many blanks as the terminal has
+ * columns wrap from the middle of a line, and only from there: from the first column they fill the line, and the cursor
+ * waits at its end. */
+static void
+leave_line(int columns) {
+    printf("%*s\r\033[K", columns, "");
+}
+
+/* Where the cursor cannot be moved, text of an unfinished line is known only while it is in the stream's buffer. */
 void
 line_finish_output(void) {
-    if (terminal_editable() && __fpending(stdout) > 0) {
+    int columns = terminal_columns();
+    if (terminal_editable() && terminal_addressable() && columns > 0) {
+        leave_line(columns);
+    } else if (terminal_editable() && __fpending(stdout) > 0) {
         putchar('\n');
     }
     fflush(stdout);

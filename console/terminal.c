@@ -16,11 +16,21 @@ terminal_editable(void) {
 }
 
 bool
-terminal_colour(void) {
+terminal_addressable(void) {
     const char *kind = getenv("TERM");
+    return isatty(STDOUT_FILENO) && kind != NULL && kind[0] != '\0' && strcmp(kind, "dumb") != 0;
+}
+
+bool
+terminal_colour(void) {
     const char *no_colour = getenv("NO_COLOR");
-    bool dumb = kind == NULL || kind[0] == '\0' || strcmp(kind, "dumb") == 0;
-    return isatty(STDOUT_FILENO) && !dumb && (no_colour == NULL || no_colour[0] == '\0');
+    return terminal_addressable() && (no_colour == NULL || no_colour[0] == '\0');
+}
+
+int
+terminal_columns(void) {
+    struct winsize size;
+    return ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0 ? size.ws_col : 0;
 }
 
 /* The value of an environment variable if it is a number from 1 to 9,999, else `fallback`. */
@@ -33,9 +43,8 @@ environment_number(const char *name, int fallback) {
 
 static int
 l_width(lua_State *L) {
-    struct winsize size;
-    bool known = ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col > 0;
-    lua_pushinteger(L, known ? size.ws_col : environment_number("COLUMNS", 80));
+    int columns = terminal_columns();
+    lua_pushinteger(L, columns > 0 ? columns : environment_number("COLUMNS", 80));
     return 1;
 }
 

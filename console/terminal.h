@@ -11,8 +11,13 @@
 /* Can lines be edited? Only if standard input and output are both terminals. */
 bool terminal_editable(void);
 
-/* May output be coloured? Only if standard output is a terminal, TERM is set and not "dumb", and NO_COLOR is unset or
- * empty. */
+/* May output move the cursor and erase? Only if standard output is a terminal, TERM is set and not "dumb". */
+bool terminal_addressable(void);
+
+/* The width of the terminal in cells; 0 if it is not known. */
+int terminal_columns(void);
+
+/* May output be coloured? Only if output may move the cursor, and NO_COLOR is unset or empty. */
 bool terminal_colour(void);
 
 /*

@@ -310,6 +310,20 @@ pty_expect "a terminal has a coloured prompt" "${esc}1;36mlunalloc>"
 pty_send '\x04'
 pty_end
 
+TERM=xterm pty_start
+pty_expect "a terminal whose width is known" "lunalloc>"
+pty_send "os.execute 'stty cols 40'\\r"
+pty_expect "its width is known" "true"
+pty_send 'os.execute "printf abc"\r'
+printf -v line '%40s' ''
+pty_expect "what a program left in the middle of a line" "abc$line"$'\r\x1b[K'
+pty_expect "is not glued to the value" 'true'
+pty_send 'local _ = io.write("def") io.stdout:flush()\r'
+pty_expect "nor flushed output" "def$line"$'\r\x1b[K'
+pty_expect "to the prompt" "lunalloc>"
+pty_send '\x04'
+pty_end
+
 TERM=xterm NO_COLOR=1 pty_start
 pty_expect "with NO_COLOR" "explains"
 pty_expect "a plain one" "$prompt"
