@@ -151,6 +151,11 @@ help.functions = {
     ["la.buffer"] = { "la.buffer(n [, align]) -> buffer | nil, message, code",
         "Allocates a block for experiments: :addr() :size() :usable() :fill(byte) :resize(n) :free().",
         'b = la.buffer("1M"); la.find(b)' },
+    ["la.allocators"] = { "la.allocators() -> array of {name=, version=, path=, current=}",
+        "The allocators that a program can run on: glibc, lunalloc, jemalloc, mimalloc and tcmalloc where they are " ..
+        "installed, and the malloc of this process, whose current is true. path is for LD_PRELOAD. The version is " ..
+        "what the library tells; of one that is not loaded, what its file does.",
+        "for _, a in ipairs(la.allocators()) do print(a.name, a.version, a.path) end" },
     ["la.workload"] = { "la.workload{threads=, seed=, duration= | ops=, mix={...}, phases={...}, verify=} -> workload",
         "Describes an allocation load, which threads in C run. See help \"workloads\".",
         'w = la.workload{threads=2, duration="1m", mix={{size="lognormal(64,1.2,4096)", lifetime="exp(1000)"}}}' },

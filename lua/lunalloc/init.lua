@@ -18,6 +18,9 @@ la.replaced = core.replaced
 --- An owned block of `size` bytes (or "64K"): :addr() :size() :usable() :fill(byte) :resize(size) :free().
 la.buffer = core.buffer
 
+--- The allocators that a program can run on: an array of {name=, version=, path=, current=}.
+la.allocators = core.workload.allocators
+
 -- Parts that are large, or that few scripts use, are loaded at their first use.
 local lazy = { workload = "lunalloc.workload", plot = "lunalloc.plot" }
 

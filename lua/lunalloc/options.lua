@@ -113,7 +113,8 @@ local workload = {
     limits = { does = "what the result must keep to; result.ok tells whether it did. Latencies are limits too, " ..
         "by names such as [\"malloc.p99\"] or [\"free.max\"] (of malloc, calloc, aligned_alloc, realloc, free: p50, " ..
         "p90, p99, p99.9, max, mean)", keys = limits },
-    allocator = choice("which malloc the threads call: lunalloc, or the process's", "lunalloc", "process"),
+    allocator = choice("which malloc the threads call: the process's (if it is left out), or lunalloc, also if it " ..
+        "is only loaded beside that", "process", "lunalloc"),
     sample = plain "one call in this many is timed; 16 if it is left out",
     live_max = plain "while more bytes are live, new blocks are freed at once",
     interval = plain 'the time between entries of the timeline: seconds, or "100ms"',

@@ -10,7 +10,8 @@
 ---   rate      operations per second of all threads, also if the allocator is slower; 0: as fast as possible
 ---   verify    true: checks contents, alignment, overlap and zeroing (and writes each block)
 ---   limits    { ["rss/live"] = 1.3, ["malloc.p99.9"] = "5us", peak_rss =, failures =, ops_per_s = (at least) }
----   allocator "lunalloc" or "process"       sample     one call in this many is timed (16)
+---   allocator "process", the malloc of this process, which la.allocators() names (the default); "lunalloc": also if
+---             it is only loaded beside that      sample     one call in this many is timed (16)
 ---   live_max  while more is live, new blocks are freed at once (default: half of the available memory)
 ---   interval  of the timeline
 ---
@@ -123,7 +124,7 @@ end
 function Workload:set(changes)
     check.self(self, Workload, "workload:set")
     check.table(changes, "workload:set", 1, "a table of changes")
-    local change = at_caller(spec.change, changes)
+    local change = at_caller(spec.change, changes, self.allocator)
     if not self.started then
         return nil, "the workload was not started", "EINVAL"
     end
@@ -211,5 +212,6 @@ return function(description)
     elseif not run then
         return nil, message, code
     end
-    return setmetatable({ run_ = run, canonical = canonical, limits = bounds, started = false }, Workload)
+    local self = { run_ = run, canonical = canonical, allocator = allocator, limits = bounds, started = false }
+    return setmetatable(self, Workload)
 end

@@ -87,12 +87,18 @@ local function add_remarks(lines, result)
     end
 end
 
+--- "jemalloc 5.3.0", or "lunalloc 0.1.0, loaded beside glibc 2.36".
+local function allocator_title(info)
+    return info.allocator .. (info.allocator_version and " " .. info.allocator_version or "") ..
+        (info.allocator_beside and ", loaded beside " .. info.allocator_beside or "")
+end
+
 local Result = { __name = "lunalloc.workload.result" }
 
 function Result.__tostring(result)
     local lines = {}
-    lines[1] = ("workload   %s on %s, seed %d, plan %s%s"):format(plural(result.threads, "thread"), result.allocator,
-        result.seed, result.plan_hash, result.stopped and " (stopped)" or "")
+    lines[1] = ("workload   %s on %s, seed %d, plan %s%s"):format(plural(result.threads, "thread"),
+        allocator_title(result), result.seed, result.plan_hash, result.stopped and " (stopped)" or "")
     lines[2] = ("operations %s in %.3f s: %s/s; %s freed by another thread"):format(report.count(result.ops),
         result.seconds, report.count(result.ops_per_s), report.count(result.handed))
     add_latencies(lines, result)
@@ -134,8 +140,8 @@ end
 function report.workload(info, status)
     local expected = info.expected_live == math.huge and "growing without end" or
         "about " .. human(math.min(info.expected_live, 1 << 60)) .. " live in the steady state"
-    return ("workload of %s on %s, %s, plan %s; %s"):format(plural(info.threads, "thread"), info.allocator, expected,
-        info.plan_hash, tostring(status))
+    return ("workload of %s on %s, %s, plan %s; %s"):format(plural(info.threads, "thread"), allocator_title(info),
+        expected, info.plan_hash, tostring(status))
 end
 
 return report

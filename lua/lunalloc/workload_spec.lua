@@ -1,7 +1,7 @@
 --- The keys of la.workload{...}: their types, units and defaults, and the messages for wrong ones.
 ---
 ---     canonical, allocator, limits = spec.compile(description)     raises one line without a position
----     change = spec.change(settings)                               for w:set{}
+---     change = spec.change(settings, allocator)                            for w:set{}
 ---
 --- compile() turns a description into the canonical table that the core reads: every key is present, bytes and
 --- nanoseconds are integers. Distributions remain texts, which the core parses.
@@ -152,10 +152,6 @@ local function read_phases(value, path)
     return phases
 end
 
---- The canonical form of the argument of w:set{}: a phase without a time.
-function spec.change(settings)
-    return read(settings, CHANGE, "")
-end
 
 -- ---- the whole -----------------------------------------------------------------------------------------------------
 
@@ -167,11 +163,24 @@ local function duration(value, path)
     return ns > 0 and ns or fail('%s = %s: a time above 0, or "forever", expected', path, shown(value))
 end
 
+--- "process" or "lunalloc". The malloc of this process can be named, so that a script fails on any other one.
 local function allocator(value, path)
-    if value == "lunalloc" or value == "process" then
+    local name, title = core.workload.process()
+    if value == "lunalloc" and name ~= "lunalloc" then
         return value
+    elseif value == "process" or value == name then
+        return "process"
     end
-    fail('%s = %s: "lunalloc" or "process" (the malloc of this process) expected', path, shown(value))
+    fail('%s = %s: "process" or %q, which is the malloc of this process (%s), or "lunalloc" expected; another one ' ..
+        "is preloaded (LD_PRELOAD; la.allocators() has the paths)", path, shown(value), name, title)
+end
+
+--- Settings are lunalloc's: while another allocator is measured, they would change nothing that is measured.
+local function refuse_settings(change, which, path)
+    local name, title = core.workload.process()
+    if #change.set > 0 and which == "process" and name ~= "lunalloc" then
+        fail("%sset: %s is a setting of lunalloc, but %s is measured", path, change.set[1].name, title)
+    end
 end
 
 local RUN <const> = {
@@ -205,6 +214,13 @@ local function default_interval(ns)
     return ns == 0 and 100000000 or math.max(20000000, math.min(1000000000, ns // 250))
 end
 
+--- The canonical form of the argument of w:set{}, a phase without a time, for a workload on the allocator `which`.
+function spec.change(settings, which)
+    local change = read(settings, CHANGE, "")
+    refuse_settings(change, which, "")
+    return change
+end
+
 function spec.compile(description)
     if type(description) ~= "table" then
         fail("a description {...} expected, got %s", type(description))
@@ -214,7 +230,10 @@ function spec.compile(description)
     run.duration = run.duration or (run.ops > 0 and 0 or 10000000000)
     run.live_max = run.live_max or default_live_max()
     run.interval = math.max(1000000, run.interval or default_interval(run.duration))
-    local bounds, which = run.limits, run.allocator or (core.loaded and "lunalloc" or "process")
+    local bounds, which = run.limits, run.allocator or "process"
+    for i, phase in ipairs(run.phases) do
+        refuse_settings(phase, which, ("phases[%d]."):format(i))
+    end
     run.limits, run.allocator = nil, nil
     return run, which, bounds
 end

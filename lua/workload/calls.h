@@ -17,13 +17,15 @@
 #include "prng.h"
 
 typedef struct {
-    const char *name; /* shown in results; static */
+    const char *name;    /* shown in results; static, as the two below */
+    const char *version; /* NULL if it is unknown */
+    const char *beside;  /* "glibc 2.36", the process's malloc, if this is another heap; else NULL */
     void *(*malloc)(size_t size);
     void *(*calloc)(size_t count, size_t size);
     void *(*aligned_alloc)(size_t alignment, size_t size);
     void *(*realloc)(void *ptr, size_t size);
     void (*free)(void *ptr);
-    /* lunalloc's counters and controls, for the timeline and the phases; NULL if it is not in this process. */
+    /* lunalloc's counters and controls, for the timeline and the phases; NULL if another allocator is measured. */
     int (*stats)(uint32_t arena, lunalloc_stats_t *out);
     int (*set)(const char *name, const lunalloc_value_t *value, char *message, size_t message_size);
 } heap_t;

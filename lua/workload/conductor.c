@@ -33,7 +33,7 @@ static int
 change_setting(engine_t *engine, const plan_setting_t *setting, char *message, size_t message_size) {
     char mark[TIMELINE_MARK_SIZE], text[TIMELINE_MARK_SIZE / 2];
     int error = engine->heap.set == NULL ? ENOENT : 0;
-    snprintf(message, message_size, "lunalloc is not loaded");
+    snprintf(message, message_size, "another allocator is measured");
     if (error == 0) {
         error = engine->heap.set(setting->name, setting->given ? &setting->value : NULL, message, message_size);
     }

@@ -18,6 +18,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "allocator.h"
 #include "core.h"
 #include "lua_workload.h"
 
@@ -41,10 +42,12 @@ typedef struct {
 
 /* ---- which allocator ---- */
 
-/* The process's malloc, whichever allocator that is. */
+/* The process's malloc, by its name. */
 static heap_t
 process_heap(void) {
-    return (heap_t){.name = "process",
+    const allocator_t *allocator = allocator_of_process();
+    return (heap_t){.name = allocator->name,
+                    .version = allocator->version[0] == '\0' ? NULL : allocator->version,
                     .malloc = malloc,
                     .calloc = calloc,
                     .aligned_alloc = aligned_alloc,
@@ -52,10 +55,12 @@ process_heap(void) {
                     .free = free};
 }
 
-/* lunalloc's own entry points. */
+/* lunalloc's own entry points, in a process whose malloc is another one. */
 static heap_t
 lunalloc_heap(const lunalloc_api_t *api) {
     return (heap_t){.name = "lunalloc",
+                    .version = LUNALLOC_VERSION,
+                    .beside = allocator_title_of_process(),
                     .malloc = api->malloc,
                     .calloc = api->calloc,
                     .aligned_alloc = api->aligned_alloc,
@@ -63,16 +68,17 @@ lunalloc_heap(const lunalloc_api_t *api) {
                     .free = api->free};
 }
 
-/* False if the heap must be lunalloc's, and lunalloc is not in this process. */
+/* False if the heap must be lunalloc's, and lunalloc is not in this process. Counters and controls are those of the
+ * allocator under test, or none. */
 static bool
 choose_heap(heap_t *heap, bool process) {
     const lunalloc_api_t *api = loader_api();
+    bool replaced = api != NULL && strcmp(allocator_of_process()->name, "lunalloc") == 0;
     if (api == NULL && !process) {
         return false;
     }
-    *heap = process_heap();
-    if (api != NULL) {
-        *heap = process ? *heap : lunalloc_heap(api);
+    *heap = process || replaced ? process_heap() : lunalloc_heap(api);
+    if (replaced || !process) {
         heap->stats = api->stats;
         heap->set = api->ctl_write;
     }
@@ -271,11 +277,17 @@ workload_result(lua_State *L) {
 static int
 workload_info(lua_State *L) {
     char hash[20];
-    lua_createtable(L, 0, 5);
+    lua_createtable(L, 0, 8);
     const workload_t workload = *check_workload(L);
     snprintf(hash, sizeof(hash), "%016llx", (unsigned long long)workload.plan.hash);
     core_set_string(L, "plan_hash", hash);
     core_set_string(L, "allocator", workload.heap.name);
+    if (workload.heap.version != NULL) {
+        core_set_string(L, "allocator_version", workload.heap.version);
+    }
+    if (workload.heap.beside != NULL) {
+        core_set_string(L, "allocator_beside", workload.heap.beside);
+    }
     core_set_integer(L, "threads", workload.plan.threads);
     core_set_integer(L, "producers", workload.plan.producers);
     lua_pushnumber(L, workload.plan.expected);
@@ -308,5 +320,6 @@ luaopen_lunalloc_workload(lua_State *L) {
     lua_createtable(L, 0, 1);
     lua_pushcfunction(L, workload_create);
     core_set_value(L, "create");
+    lua_allocator_open(L);
     return 1;
 }

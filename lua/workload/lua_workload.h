@@ -24,6 +24,9 @@ int lua_plan_read(lua_State *L, int index, plan_t *plan, char *message, size_t m
 /* Reads one change. Its settings and strings belong to a userdata, which is left on the stack. */
 void lua_plan_read_change(lua_State *L, int index, plan_phase_t *change);
 
+/* lua_allocator.c: adds its functions to the table at the top. */
+void lua_allocator_open(lua_State *L);
+
 /* Each pushes one table. */
 void lua_report_status(lua_State *L, const engine_status_t *status);
 void lua_report_timeline(lua_State *L, const timeline_entry_t *entries, size_t n);

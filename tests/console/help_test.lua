@@ -232,7 +232,7 @@ test("options, distributions, commands and Lua's functions answer", function()
     end
     test.match(help.text(table.concat), "^table%.concat\n")
     test.match(help.text(print), "^print\n")
-    test.match(help.text "allocator", "Values: lunalloc, process")
+    test.match(help.text "allocator", "Values: process, lunalloc")
 end)
 
 test("texts fit the width, broken at words", function()

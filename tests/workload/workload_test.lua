@@ -43,14 +43,15 @@ end
 test("a result says what was done", function()
     local r = workload(describe { threads = 2, verify = true, sample = 1 })()
     test.shape(r, [[ops:integer seconds:float ops_per_s:float plan_hash:string sizes_hash:string seed:integer
-        threads:integer producers:integer allocator:string latency:table clock_ns:integer timeline:table
+        threads:integer producers:integer allocator:string allocator_version:string? latency:table
+        clock_ns:integer timeline:table
         peak_rss:integer base_rss:integer rss_per_live:float marks:table failures:integer verify:table limits:table
         ok:boolean stopped:boolean calls:table scale:float rate:float live:integer blocks:integer rss:integer
         capped:integer handed:integer checked:integer errors:integer max_lag:float failed_sets:integer
         expected_live:float sample:integer live_max:integer]])
     test.equal(r.ops, 2000)
     test.equal(r.threads, 2)
-    test.equal(r.allocator, "process")
+    test.equal(r.allocator, (core.workload.process()))
     test.equal(r.calls.malloc, 2000)
     test.equal(r.calls.free, 2000)
     test.equal(r.live, 0)
@@ -70,7 +71,7 @@ end)
 
 test("the result prints as a summary", function()
     local text = tostring(workload(describe { verify = true, limits = { ["rss/live"] = 1e6, failures = 0 } })())
-    for _, pattern in ipairs { "1 thread on process, seed 1, plan %x+", "operations 2 k in", "malloc%s+%d", "free%s+%d",
+    for _, pattern in ipairs { "1 thread on %w[^,]*, seed 1, plan %x+", "operations 2 k in", "malloc%s+%d", "free%s+%d",
         "peak RSS", "2 k checks, 0 errors", "limits%s+all met", "rss/live.*at most", "failures.*ok" } do
         test.match(text, pattern)
     end
@@ -197,7 +198,7 @@ end)
 
 test("the default description is enough", function()
     local w = workload { duration = "100ms" }
-    test.match(tostring(w), "workload of 1 thread on %a+, about .* live in the steady state, plan %x+; idle")
+    test.match(tostring(w), "workload of 1 thread on %w.*, about .* live in the steady state, plan %x+; idle")
     local r = w:run()
     test.equal(r.seconds >= 0.1, true)
     test.match(tostring(w), ("done: %.1f s, "):format(r.seconds))
@@ -329,7 +330,7 @@ end
 
 test("lunalloc serves a verified workload of every kind", function()
     needs_lunalloc()
-    local r = workload { threads = 3, ops = 60000, verify = true, mix = {
+    local r = workload { threads = 3, ops = 60000, verify = true, allocator = "lunalloc", mix = {
         { weight = 60, size = "lognormal(64,1.2,4096)", lifetime = "exp(1000)", free_by = { other = 0.2 }, zero = 0.3 },
         { weight = 20, size = "exp(3000)", lifetime = "fifo(200)", realloc = { share = 0.5, times = 3, grow = 1.7 } },
         { weight = 10, size = "uniform(1,2000)", lifetime = 100, align = 256, touch = 0.3 },
@@ -346,7 +347,7 @@ test("a phase writes a control", function()
     needs_lunalloc()
     local la = require "lunalloc"
     local guard <close> = assert(la.with { ["arena.0.dirty_decay_ms"] = 1234 })
-    local r = workload { duration = "150ms", phases = {
+    local r = workload { duration = "150ms", allocator = "lunalloc", phases = {
         { at = "50ms", set = { ["arena.0.dirty_decay_ms"] = 777, ["arena.0.purge"] = true } } } }()
     test.equal(la.get "arena.0.dirty_decay_ms", 777)
     test.equal(r.marks[1].mark, "arena.0.dirty_decay_ms = 777")
@@ -356,21 +357,98 @@ end)
 
 test("a control that refuses its value makes the result not ok", function()
     needs_lunalloc()
-    local r = workload(describe { duration = "100ms", phases = {
+    local r = workload(describe { duration = "100ms", allocator = "lunalloc", phases = {
         { at = 0, set = { ["arena.0.dirty_decay_ms"] = "soon" } } } })()
     test.equal(r.failed_sets, 1)
     test.equal(r.ok, false)
     test.match(r.marks[1].mark, "^failed: arena%.0%.dirty_decay_ms: 'soon'") -- named once
-    local w <close> = workload(describe { duration = "forever" }):start()
+    local w <close> = workload(describe { duration = "forever", allocator = "lunalloc" }):start()
     test.fails("EINVAL", "dirty_decay_ms", w:set { set = { ["arena.0.dirty_decay_ms"] = "soon" } })
 end)
 
 test("unknown controls are refused beforehand", function()
     needs_lunalloc()
-    test.raises("phases%[1%]%.set: .*arena%.0%.dirty_decay_m.*did you mean", workload, describe { phases = {
-        { at = 0, set = { ["arena.0.dirty_decay_m"] = 0 } } } })
-    test.raises("stats%.allocated cannot be written", workload, describe { phases = {
+    test.raises("phases%[1%]%.set: .*arena%.0%.dirty_decay_m.*did you mean", workload, describe {
+        allocator = "lunalloc", phases = { { at = 0, set = { ["arena.0.dirty_decay_m"] = 0 } } } })
+    test.raises("stats%.allocated cannot be written", workload, describe { allocator = "lunalloc", phases = {
         { at = 0, set = { ["stats.allocated"] = 0 } } } })
+end)
+
+-- ---- which allocator ---------------------------------------------------------------------------------------------
+
+--- What a script prints in a stock interpreter with that library preloaded.
+local function preloaded(library, script)
+    local pipe <close> = assert(io.popen(("LD_PRELOAD=%s lua5.4 -e '%s' 2>&1"):format(library, script)))
+    return pipe:read "a"
+end
+
+local NAMES <const> = [[
+    local la = require "lunalloc"
+    local r = la.workload { ops = 100, mix = { { size = 100, lifetime = 10 } } }:run()
+    print(r.allocator, r.allocator_version, r.allocator_beside, tostring(r):match "on (.-), seed")
+    for _, a in ipairs(la.allocators()) do
+        if a.current then
+            print(a.name, a.version, a.path)
+        end
+    end]]
+
+test("the malloc that is preloaded is measured, and named with its version", function()
+    for _, a in ipairs(core.workload.allocators()) do
+        if a.name ~= "glibc" and a.path:find "%.so" then
+            local name, version, beside, title, current, again, path = preloaded(a.path, NAMES):match(
+                "^(%S+)\t(%S+)\t(%S+)\t([^\n]*)\n(%S+)\t(%S+)\t(%S+)\n$")
+            test.equal(name, a.name)
+            test.match(version, "^%d+%.%d+")
+            test.equal(version:sub(1, #a.version), a.version)
+            test.equal(beside, "nil")
+            test.equal(title, name .. " " .. version)
+            test.equal(current, name)
+            test.equal(again, version)
+            test.equal(path, a.path)
+        end
+    end
+end)
+
+test("the malloc of this process is one of the allocators", function()
+    local name, title = core.workload.process()
+    local current
+    for _, a in ipairs(core.workload.allocators()) do
+        if a.current then
+            test.equal(current, nil, "one is current")
+            current = a
+        end
+    end
+    test.equal(current.name, name)
+    test.equal(current.version and name .. " " .. current.version or name, title)
+    test.equal(core.replaced, name == "lunalloc")
+    test.equal(workload(describe { allocator = name }):info().allocator, name)
+    test.equal(workload(describe {}):info().allocator_version, current.version)
+end)
+
+test("lunalloc beside another malloc is said to be that", function()
+    needs_lunalloc()
+    local name, title = core.workload.process()
+    if name == "lunalloc" then
+        test.skip "lunalloc is the malloc of this process"
+    end
+    local r = workload(describe { allocator = "lunalloc" })()
+    test.equal(r.allocator, "lunalloc")
+    test.equal(r.allocator_version, core.version)
+    test.equal(r.allocator_beside, title)
+    test.match(tostring(r), "on lunalloc " .. core.version:gsub("%p", "%%%0") .. ", loaded beside " .. name)
+end)
+
+test("settings are refused while another malloc is measured", function()
+    needs_lunalloc()
+    if core.workload.process() == "lunalloc" then
+        test.skip "lunalloc is the malloc of this process"
+    end
+    local set = { ["arena.0.dirty_decay_ms"] = 1 }
+    test.raises("phases%[2%]%.set: arena%.0%.dirty_decay_ms is a setting of lunalloc, but .* is measured", workload,
+        describe { duration = "1s", phases = { { at = 0, scale = 1 }, { at = 0, set = set } } })
+    local w <close> = workload(describe { duration = "forever" }):start()
+    test.raises("set: arena%.0%.dirty_decay_ms is a setting of lunalloc, but .* is measured", w.set, w, { set = set })
+    test.equal(w:stop().timeline[1].allocated, nil)
 end)
 
 -- ---- verification --------------------------------------------------------------------------------------------------
@@ -439,7 +517,9 @@ local REFUSED <const> = {
     { "ops = 0: a whole number from 1", { ops = 0 } },
     { "rate = %-1: a number from 0", { rate = -1 } },
     { "verify = 1: true or false expected", { verify = 1 } },
-    { 'allocator = "jemalloc": "lunalloc" or "process"', { allocator = "jemalloc" } },
+    { 'allocator = "hoard": "process" or "%w+", which is the malloc of this process %(%w[%w ._-]*%), or "lunalloc" exp',
+        { allocator = "hoard" } },
+    { "allocator = 1: ", { allocator = 1 } },
     { 'live_max = "much": a size expected', { live_max = "much" } },
     { "mix = 3: an array of tables", { mix = 3 } },
     { "mix has 0 rows", { mix = {} } },
