@@ -99,6 +99,27 @@ guard_restore(lua_State *L) {
     return message[0] == '\0' ? 0 : luaL_error(L, "could not restore: %s", message);
 }
 
+/*
+ * A guard that is collected was not closed: its settings would stay for good. Restores them, and says so in a warning.
+ * While a state is closed, a remote target may have been finalized before its guard: nothing can be restored then.
+ */
+static int
+guard_gc(lua_State *L) {
+    guard_t *guard = core_check_self(L, CORE_GUARD, "guard:restore");
+    char message[MESSAGE_SIZE] = "";
+    lua_getiuservalue(L, 1, 2);
+    target_handle_t *target = core_target_at(L, -1);
+    if (guard->napplied > 0 && target != NULL) {
+        restore(target, guard, message, sizeof(message));
+        lua_warning(L, "lunalloc: with: a guard was collected before it was closed; ", 1);
+        lua_warning(L,
+                    message[0] == '\0' ? "its settings were restored now" : "its settings could not be restored: ", 1);
+        lua_warning(L, message, 1);
+        lua_warning(L, " (write: local guard <close> = la.with{...})", 0);
+    }
+    return 0;
+}
+
 static int
 guard_tostring(lua_State *L) {
     const guard_t *guard = luaL_checkudata(L, 1, CORE_GUARD);
@@ -255,6 +276,7 @@ core_add_settings(lua_State *L) {
 void
 core_open_settings_type(lua_State *L) {
     static const luaL_Reg methods[] = {{"restore", guard_restore}, {NULL, NULL}};
-    static const luaL_Reg metamethods[] = {{"__close", guard_restore}, {"__tostring", guard_tostring}, {NULL, NULL}};
+    static const luaL_Reg metamethods[] = {
+        {"__close", guard_restore}, {"__gc", guard_gc}, {"__tostring", guard_tostring}, {NULL, NULL}};
     core_new_type(L, CORE_GUARD, metamethods, methods);
 }

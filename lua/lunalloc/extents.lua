@@ -96,6 +96,13 @@ local function summarise(walker, by)
     return groups
 end
 
+--- Raises at the script's line, `level` calls up, if the filter is at fault: a `for` would call a nil.
+local function check_walker(walker, message, code, level)
+    if not walker and (code == "ENOENT" or code == "EINVAL") then
+        error("extents: " .. message, level + 1)
+    end
+end
+
 local extents = {}
 
 --- Adds the functions to `api`.
@@ -104,6 +111,7 @@ function extents.install(api, backend)
         filter = filter == nil and {} or check.plain(filter)
         check_filter(filter, nil, 2)
         local walker, message, code = open_walker(backend, filter)
+        check_walker(walker, message, code, 2)
         if not walker then
             return nil, message, code
         end
@@ -117,6 +125,7 @@ function extents.install(api, backend)
         local by = options.by == nil and "state" or options.by
         check_one_of(fields, by, "field", 2)
         local walker, message, code = open_walker(backend, options)
+        check_walker(walker, message, code, 2)
         if not walker then
             return nil, message, code
         end

@@ -39,7 +39,8 @@ help.functions = {
         "<i> stands for an index.",
         'for name in la.names "decay" do print(name) end' },
     ["la.with"] = { "local guard <close> = la.with{[name] = value, ...}",
-        "Changes settings until the end of the block, which restores the old values. Sets all of them or none.",
+        "Changes settings until the end of the block, which restores the old values. Sets all of them or none;\n" ..
+        "it raises if one is refused. A guard that is collected before it is closed restores them, with a warning.",
         'do local guard <close> = la.with{["arena.0.dirty_decay_ms"] = 0} --[[ ... ]] end' },
     ["la.sizeclasses"] = { "la.sizeclasses() -> array of tables",
         "The size classes, small first: index, size, slab_size, nregs, lg_group, ndelta, cached_max, max_waste.",

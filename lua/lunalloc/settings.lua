@@ -62,6 +62,9 @@ local function sorted(settings)
     return names, values
 end
 
+-- Failures that are no fault of a setting.
+local UNREACHABLE <const> = { ENOSYS = true, ESRCH = true, ETIMEDOUT = true }
+
 local settings = {}
 
 --- Adds the functions to `api`.
@@ -89,13 +92,16 @@ function settings.install(api, backend)
     end
 
     --- Changes settings for a scope: local _ <close> = la.with { ["arena.0.dirty_decay_ms"] = 0 }. It changes all or,
-    --- if one is refused, none: nil, message, code. The guard restores the old values when it is closed, or by
-    --- :restore().
+    --- if one is refused, none, and raises: a nil would be a valid <close> variable, and nobody would notice. Only if
+    --- there is no allocator, or the target is lost, it returns nil, message, code. The guard restores the old values
+    --- when it is closed, or by :restore(); if it is collected before, it restores them then, with a warning.
     function api.with(changes)
         check.table(changes, "with", 1, "a table of name = value")
         changes = check.plain(changes)
         check.settings(changes, "with", "the name of a control")
-        return backend.with(sorted(changes))
+        local guard, message, code = backend.with(sorted(changes))
+        check.that(guard or UNREACHABLE[code], "with", 1, message)
+        return guard, message, code
     end
 end
 

@@ -231,14 +231,47 @@ end))
 
 test("with is all or nothing", keeping(function()
     assert(la.set(DECAY, 4000))
-    test.fails("ENOENT", "zzz", la.with { [DECAY] = 1, ["zzz.unknown"] = 1 })
+    test.raises("no control 'zzz.unknown'", la.with, { [DECAY] = 1, ["zzz.unknown"] = 1 })
     test.equal(la.get(DECAY), 4000)
-    test.fails("EINVAL", "muzzy", la.with { [DECAY] = 1, ["arena.0.muzzy_decay_ms"] = "never" })
+    test.raises("muzzy", la.with, { [DECAY] = 1, ["arena.0.muzzy_decay_ms"] = "never" })
     test.equal(la.get(DECAY), 4000)
-    test.fails("EPERM", "version", la.with { version = "9" })
+    test.raises("version", la.with, { version = "9" })
     test.raises("table", la.with, 3)
     test.raises("name of a control", la.with, { 3 })
 end))
+
+test("with that is refused says so under <close>, in the caller's line", function()
+    test.raises("settings_test.lua:%d+: bad argument #1 to 'with' %(no control 'arena.0.dirty_decay_mss'; " ..
+        "did you mean 'arena.0.dirty_decay_ms'%?%)", function()
+        local _ <close> = la.with { ["arena.0.dirty_decay_mss"] = 5 }
+    end)
+end)
+
+--- What warnings say while body() runs: Lua hands them to standard error, so a child runs it.
+local function warnings_of(script)
+    local path = os.tmpname()
+    do
+        local file <close> = assert(io.open(path, "w"))
+        file:write("warn '@on' local la = require 'lunalloc'\n", script)
+    end
+    local pipe <close> = assert(io.popen(("lua5.4 %s 2>&1"):format(path)))
+    local text = pipe:read "a"
+    os.remove(path)
+    return text
+end
+
+test("a guard that is collected restores the settings, with a warning", function()
+    local text = warnings_of [[
+        la.set("arena.0.dirty_decay_ms", 4000)
+        la.with { ["arena.0.dirty_decay_ms"] = 0 }
+        assert(la.get "arena.0.dirty_decay_ms" == 0)
+        collectgarbage()
+        print(la.get "arena.0.dirty_decay_ms")]]
+    test.match(text, "^Lua warning: lunalloc: with: a guard was collected before it was closed; " ..
+        "its settings were restored now %(write: [^\n]+%)\n4000\n$")
+    test.equal(warnings_of [[do local g <close> = la.with { ["arena.0.dirty_decay_ms"] = 0 } end collectgarbage()]], "")
+    test.match(warnings_of [[kept = la.with { ["arena.0.dirty_decay_ms"] = 0 }]], "^Lua warning: .* restored now [^\n]*\n$")
+end)
 
 test("with can be ended early, once", keeping(function()
     assert(la.set(DECAY, 4000))
