@@ -270,7 +270,7 @@ test("a guard that is collected restores the settings, with a warning", function
     test.match(text, "^Lua warning: lunalloc: with: a guard was collected before it was closed; " ..
         "its settings were restored now %(write: [^\n]+%)\n4000\n$")
     test.equal(warnings_of [[do local g <close> = la.with { ["arena.0.dirty_decay_ms"] = 0 } end collectgarbage()]], "")
-    test.match(warnings_of [[kept = la.with { ["arena.0.dirty_decay_ms"] = 0 }]], "^Lua warning: .* restored now [^\n]*\n$")
+    test.match(warnings_of "kept = la.with { ['arena.0.dirty_decay_ms'] = 0 }", "^Lua warning: .* restored now ")
 end)
 
 test("with can be ended early, once", keeping(function()
