@@ -272,6 +272,17 @@ w = la.workload{ threads = 2, seed = 1, duration = "1m",        -- or ops = 1e7
 w:start()  w:status()  w:timeline()  w:set{scale = 0.5}  w:stop()      -- beside the prompt
 w:run()                                                                -- or to its end
 Lifetimes count later allocations of the same thread. The same seed makes the same sequence of requests.]],
+    policies = [[
+A policy is a small loop that watches an allocator and acts. Those of PREFIX/share/lunalloc/policies:
+  dirty_cap     gives free pages back while there are more than a limit
+  cgroup        gives back what can be when a control group is near memory.high, or waits for memory (PSI)
+  idle_flush    empties the caches of idle threads
+  night_purge   gives everything back once a night, in a quiet moment
+Each runs on another process, on its own, at the prompt, or in a host that calls its steps:
+  $ lunalloc dirty_cap.lua redis-server limit=32M         ends with 2 when the process ends; --help lists options
+  dofile "dirty_cap.lua":run({limit = "32M"}, t)          until Ctrl-C
+  step = dofile "dirty_cap.lua" {limit = "32M"}           step() returns what was done, or nil
+To write one: require "lunalloc.policy", whose file explains it.]],
     tour = [[
 lunalloc --tour starts a workload, plots its memory, changes a decay time while it runs, and shows the effect.]],
     keys = [[
