@@ -71,13 +71,16 @@ options.distributions = {
     normal = "normal(mean,deviation): the normal distribution, without values below 1.",
     lognormal = "lognormal(median,sigma,max): half of the values are below the median; sigma is the deviation of " ..
         "the logarithm.",
-    histogram = "histogram(path): as often as a file says, which has lines \"size count\".",
+    pareto = "pareto(least,alpha,max): heavy-tailed: the share of values above x is (least / x)^alpha.",
+    zipf = "zipf(n,s,step): step, 2 * step, ... n * step; the k-th is k^s times as rare as the first.",
+    histogram = "histogram(path): as often as a file says, which has lines \"value count\".",
+    table = "table(value:weight,...): as often as the weights say; also a Lua table { [value] = weight }.",
     fifo = "fifo(n): blocks are freed in the order in which they were allocated, n of them later.",
     forever = "forever: until the end of the workload.",
 }
 
 local DISTRIBUTIONS <const> = 'n, "64K", "uniform(a,b)", "exp(mean)", "normal(mean,deviation)", ' ..
-    '"lognormal(median,sigma,max)", "histogram(path)"'
+    '"lognormal(median,sigma,max)", "pareto(least,alpha)", "zipf(n,s,step)", "histogram(path)", {[value] = weight}'
 
 local row = {
     weight = plain "how often the row is chosen, relative to the other rows",

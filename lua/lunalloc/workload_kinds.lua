@@ -125,17 +125,6 @@ function kinds.text(value, path)
     return type(value) == "string" and value or fail("%s = %s: a text expected", path, shown(value))
 end
 
-function kinds.dist(value, path)
-    if type(value) == "string" and not value:find("\0", 1, true) then
-        return value
-    elseif math.type(value) == "integer" then
-        return tostring(value)
-    elseif math.type(value) then
-        return ("%.17g"):format(value)
-    end
-    fail('%s = %s: a number or a distribution such as "exp(1000)" expected', path, shown(value))
-end
-
 --- A copy of an array, each element read once. Refused: other keys than 1 .. n, so also a hole, behind which `#` and
 --- ipairs would not look.
 function kinds.list(value, path, what)

@@ -9,6 +9,7 @@
 local core = require "lunalloc.core"
 local check = require "lunalloc.check"
 local kinds = require "lunalloc.workload_kinds"
+local dist = require "lunalloc.workload_dist"
 local limits = require "lunalloc.workload_limits"
 
 local fail, shown, read = kinds.fail, kinds.shown, kinds.read
@@ -57,8 +58,8 @@ end
 
 local ROW <const> = {
     weight = { kinds.number(1e-9, 1e12), 1 },
-    size = { kinds.dist },
-    lifetime = { kinds.dist },
+    size = { dist.kind },
+    lifetime = { dist.kind },
     free_by = { free_by, { other = 0, thread = 0 } },
     touch = { share, 1 },
     writes = { count(0, 1000000), 1 },

@@ -8,15 +8,20 @@
  *   "exp(mean[,max])"               exponential
  *   "normal(mean,deviation[,max])"
  *   "lognormal(median,sigma[,max])" sigma: the standard deviation of the natural logarithm
- *   "histogram(path)"               a file of lines "size count" (# starts a comment)
+ *   "pareto(least,alpha[,max])"     heavy-tailed: the share above x is (least / x)^alpha
+ *   "zipf(n,s[,step])"              step, 2 * step, ... n * step; the k-th with a weight of k^-s
+ *   "histogram(path)"               a file of lines "value count" (# starts a comment)
+ *   "table(value:weight,...)"       the same in the text itself
  *   "fifo(n)"                       lifetimes only: n later allocations *of the same row*, so a queue of n blocks
  *   "forever"                       lifetimes only: until the workload ends
  *
  * Numbers may have units: of sizes K, M, G and T are powers of 1024, of lifetimes k and so on are powers of 1000.
  *
  * The curves are truncated to [least, max]: values beyond are drawn again, they do not gather at the limit. A curve is
- * compiled into a table of quantiles, so that each draw costs a few instructions. A parsed dist_t does not change, and
- * threads may share it.
+ * compiled into a table of quantiles, so that each draw costs a few instructions; weighted values are an alias table
+ * (dist_columns.c). A parsed dist_t does not change, and threads may share it.
+ *
+ * dist_parse.c parses, dist.c draws.
  */
 #ifndef WORKLOAD_DIST_H
 #define WORKLOAD_DIST_H
@@ -38,7 +43,10 @@ typedef enum {
     DIST_LOGNORMAL,
     DIST_HISTOGRAM,
     DIST_FIFO, /* drawn as DIST_FIXED; its blocks age by a clock of their own */
-    DIST_FOREVER
+    DIST_FOREVER,
+    DIST_PARETO,
+    DIST_ZIPF,
+    DIST_TABLE
 } dist_kind_t;
 
 typedef enum {
@@ -51,20 +59,36 @@ typedef enum {
 #define DIST_MAX_LIFETIME ((uint64_t)1 << 40)
 
 enum {
-    DIST_LG_CUTS = 8,
-    DIST_CUTS = 1 << DIST_LG_CUTS
+    DIST_MAX_WEIGHTS = 1 << 20, /* values of a histogram or table */
+    DIST_MAX_RANKS = 1 << 16    /* of zipf */
+};
+
+enum {
+    DIST_OCTAVES = 16,
+    DIST_LG_STEPS = 5,
+    DIST_STEPS = 1 << DIST_LG_STEPS,
+    DIST_CUTS = DIST_OCTAVES * DIST_STEPS
 };
 
 /*
- * Quantiles: bulk[k] = Q(k / 256). The first and the last of its 256 intervals are too wide to interpolate, so each is
- * divided into 256: low[k] = Q(k / 65536), high[k] = Q((65280 + k) / 65536). Values in the first and the last interval
- * of these are computed exactly.
+ * Quantiles of both halves of a curve, by their distance from the end: low[i] = Q(t(i)), high[i] = Q(1 - t(i)). t has
+ * DIST_STEPS values in each octave, from 2^-17 (i = 0) to 1/2 (the last i):
+ *
+ *   t(octave * STEPS + step) = (1 + step / STEPS) * 2^(octave - OCTAVES - 1)
+ *
+ * So the interval of an interpolation is never wider than 1/STEPS of its distance from the end, where the curve bends.
+ * Draws that are nearer to an end than 2^-17 are computed exactly.
  */
 typedef struct {
-    double bulk[DIST_CUTS + 1];
     double low[DIST_CUTS + 1];
     double high[DIST_CUTS + 1];
 } dist_curve_t;
+
+/* A value and its weight, from which alias tables are made. */
+typedef struct {
+    uint64_t value;
+    double weight;
+} dist_weight_t;
 
 /* One column of an alias table: below the cut it is `value`, else `other`. */
 typedef struct {
@@ -78,8 +102,9 @@ typedef struct {
     double a, b;            /* as in the text: mean, deviation ...; of a fixed one a = least = most */
     uint64_t least, most;   /* bounds of the values */
     double p_least, p_span; /* curves: the truncated curve is the share [p_least, p_least + p_span] of the full one */
-    dist_curve_t *curve;    /* curves only */
-    dist_column_t *columns; /* histograms only */
+    const dist_curve_t *curve; /* curves only */
+    double factor;             /* curves: of the table's quantiles */
+    dist_column_t *columns;    /* weighted values only */
     size_t ncolumns;
 } dist_t;
 
@@ -92,7 +117,7 @@ int dist_parse(dist_t *dist, const char *text, dist_use_t use, region_t *region,
 /* Turns a random number into a value. Not for DIST_FOREVER, which has no values. */
 uint64_t dist_draw(const dist_t *dist, uint64_t random);
 
-/* The mean of the values, to about 1%. */
+/* The mean of the values; infinite for DIST_FOREVER. */
 double dist_mean(const dist_t *dist);
 
 /* Reads a number of a distribution: "4096", "-1.5e6", "64K", "1.5MiB". False if the text is none, or not finite. */
@@ -101,11 +126,39 @@ dist_number(units_t units, const char *text, const char *end, double *value) {
     return units_parse_real(units, text, (size_t)(end - text), value) && isfinite(*value);
 }
 
-/* dist_curve.c: fills in p_least, p_span and curve. ERANGE if nearly all of the curve is beyond the bounds. */
+static inline units_t
+dist_units(dist_use_t use) {
+    return use == DIST_SIZE ? UNITS_BYTES : UNITS_COUNT;
+}
+
+static inline uint64_t
+dist_limit(dist_use_t use) {
+    return use == DIST_SIZE ? DIST_MAX_SIZE : DIST_MAX_LIFETIME;
+}
+
+/* The value as a whole number within the bounds. */
+static inline uint64_t
+dist_rounded(const dist_t *dist, double value) {
+    if (!(value > (double)dist->least)) {
+        return dist->least;
+    }
+    return value >= (double)dist->most ? dist->most : (uint64_t)(value + 0.5);
+}
+
+/* dist_curve.c: fills in p_least, p_span, curve and factor. ERANGE if nearly all of the curve is beyond the bounds. */
 int dist_curve_compile(dist_t *dist, region_t *region);
 double dist_curve_draw(const dist_t *dist, uint64_t random);
+double dist_curve_mean(const dist_t *dist);
 
-/* dist_histogram.c: reads the file and builds the columns. As dist_parse(). */
-int dist_histogram_load(dist_t *dist, const char *path, region_t *region, char *message, size_t message_size);
+/* dist_columns.c: makes the columns of n weights above 0, which it overwrites, and sets least and most. 0 or ENOMEM. */
+int dist_columns_build(dist_t *dist, dist_weight_t *weights, size_t n, region_t *region);
+int dist_zipf_compile(dist_t *dist, uint64_t step, region_t *region);
+
+/* dist_histogram.c: reads the file, or the text of a table, and builds the columns. As dist_parse(); `why` is only the
+ * reason. */
+int dist_histogram_load(dist_t *dist, const char *path, dist_use_t use, region_t *region, char *message,
+                        size_t message_size);
+int dist_table_parse(dist_t *dist, const char *text, const char *end, dist_use_t use, region_t *region, char *why,
+                     size_t why_size);
 
 #endif

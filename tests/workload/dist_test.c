@@ -96,7 +96,6 @@ test_lifetimes_only(void **state) {
     assert_int_equal(parse("0", DIST_LIFETIME).least, 0);
     refuse("fifo(50)", DIST_SIZE, "allowed: a number, fixed(n)");
     refuse("forever", DIST_SIZE, "no such distribution");
-    refuse("histogram(x)", DIST_LIFETIME, "no such distribution");
 }
 
 static void
@@ -120,6 +119,21 @@ test_refused(void **state) {
     refuse("-1", DIST_LIFETIME, "0 to 1T (allocations)");
     refuse("gamma(2,3)", DIST_SIZE, "no such distribution; allowed: a number, fixed(n), uniform(a,b), exp(");
     refuse("histogram()", DIST_SIZE, "a path");
+    refuse("pareto(10)", DIST_SIZE, "too few arguments; allowed: pareto(least,alpha[,max])");
+    refuse("pareto(10,0)", DIST_SIZE, "out of range");
+    refuse("pareto(10,1,5)", DIST_SIZE, "almost nothing of the curve");
+    refuse("zipf(0,1)", DIST_SIZE, "n from 1 to 65536");
+    refuse("zipf(1e9,1)", DIST_LIFETIME, "n from 1 to 65536");
+    refuse("zipf(10,-1)", DIST_SIZE, "s from 0 to 100");
+    refuse("zipf(10,1,1T)", DIST_SIZE, "the largest value");
+    refuse("table()", DIST_SIZE, "0 entries with a weight above 0; allowed: 1 to 1048576");
+    refuse("table(16)", DIST_SIZE, "entry 1 is not value:weight; allowed: a size of 1 to 1T, a weight of 0 or more");
+    refuse("table(16:1,17)", DIST_SIZE, "entry 2");
+    refuse("table(16:1,17:-1)", DIST_SIZE, "entry 2");
+    refuse("table(16:1:1)", DIST_SIZE, "entry 1");
+    refuse("table(0:1)", DIST_SIZE, "entry 1");
+    refuse("table(16:1e40)", DIST_SIZE, "entry 1");
+    refuse("table(2T:1)", DIST_LIFETIME, "allowed: a lifetime of 0 to 1T");
 }
 
 /* ---- drawing ---- */
@@ -190,6 +204,123 @@ test_lognormal_follows_curve(void **state) {
     }
 }
 
+static void
+test_pareto_follows_curve(void **state) {
+    (void)state;
+    static const double shares[] = {0.0001, 0.1, 0.5, 0.9, 0.99, 0.997, 0.999, 0.9999};
+    draw_sorted("pareto(1000,1.5)", DIST_SIZE);
+    assert_int_equal(draws[0], 1000);
+    for (size_t i = 0; i < sizeof(shares) / sizeof(shares[0]); i++) {
+        assert_quantile(shares[i], 1000 * pow(1 - shares[i], -1 / 1.5));
+    }
+}
+
+/* ---- the whole curve, by Pearson's test ---- */
+
+enum {
+    BINS = 512
+};
+
+/* The distribution function of the curves, from the definitions. */
+static double
+exact_below(const char *curve, double x) {
+    switch (curve[0]) {
+    case 'e':
+        return 1 - exp(-x / 1e6);
+    case 'n':
+        return 0.5 * erfc(-(x - 1e6) / 1e5 / sqrt(2));
+    case 'l':
+        return 0.5 * erfc(-log(x / 1e6) / 0.8 / sqrt(2));
+    default:
+        return x < 1e6 ? 0 : 1 - pow(1e6 / x, 1.2);
+    }
+}
+
+/*
+ * Counts draws in bins, most of them near the ends, and compares each count with the exact share. The statistic has a
+ * mean of 511 and a deviation of 32. Seeds are fixed, so this does not fail by chance.
+ */
+static void
+assert_chi_square(const char *text) {
+    static uint64_t seen[BINS];
+    double edges[BINS + 1];
+    draw_sorted(text, DIST_LIFETIME);
+    for (int i = 1; i < BINS; i++) { /* most bins near the ends, where the curve bends */
+        double share = i < 64 ? (i + 1) * 2.5e-4 : i < 448 ? 0.02 + (i - 64) * 0.96 / 384 : 1 - (BINS - i) * 2.5e-4;
+        edges[i] = (double)draws[(size_t)(share * DRAWS)] + 0.5;
+    }
+    edges[0] = 0, edges[BINS] = 1e18;
+    dist_t dist = parse(text, DIST_LIFETIME);
+    prng_t prng;
+    prng_seed(&prng, 77, 0);
+    memset(seen, 0, sizeof(seen));
+    for (size_t i = 0; i < DRAWS; i++) {
+        double x = (double)dist_draw(&dist, prng_next(&prng));
+        int low = 0, high = BINS;
+        while (high - low > 1) {
+            int middle = (low + high) / 2;
+            *(x < edges[middle] ? &high : &low) = middle;
+        }
+        seen[low]++;
+    }
+    double chi_square = 0;
+    for (int i = 0; i < BINS; i++) {
+        double expected = DRAWS * (exact_below(text, edges[i + 1]) - exact_below(text, edges[i]));
+        chi_square += pow((double)seen[i] - expected, 2) / fmax(expected, 1);
+    }
+    if (fabs(chi_square - (BINS - 1)) > 4 * 32) {
+        fail_msg("%s: chi-square %.0f of %d bins", text, chi_square, BINS);
+    }
+}
+
+static void
+test_curves_by_chi_square(void **state) {
+    (void)state;
+    assert_chi_square("exp(1000000)");
+    assert_chi_square("normal(1000000,100000)");
+    assert_chi_square("lognormal(1000000,0.8)");
+    assert_chi_square("pareto(1000000,1.2)");
+}
+
+/* Each rank as often as its weight says: chi-square of 100 ranks has a mean of 99 and a deviation of 14. */
+static void
+test_zipf(void **state) {
+    (void)state;
+    static uint64_t seen[101];
+    double total = 0, chi_square = 0, mean_size = 0;
+    draw_sorted("zipf(100,1.1,16)", DIST_SIZE);
+    memset(seen, 0, sizeof(seen));
+    for (size_t i = 0; i < DRAWS; i++) {
+        assert_true(draws[i] % 16 == 0 && draws[i] >= 16 && draws[i] <= 1600);
+        seen[draws[i] / 16]++;
+    }
+    for (int k = 1; k <= 100; k++) {
+        total += pow(k, -1.1);
+    }
+    for (int k = 1; k <= 100; k++) {
+        double share = pow(k, -1.1) / total;
+        chi_square += pow((double)seen[k] - DRAWS * share, 2) / (DRAWS * share);
+        mean_size += 16 * k * share;
+    }
+    assert_in_range(chi_square, 50, 150);
+    assert_true(fabs(mean("zipf(100,1.1,16)", DIST_SIZE) / mean_size - 1) < 1e-9);
+    assert_int_equal(draw("zipf(1,1)", DIST_LIFETIME, 12345), 1);
+}
+
+static void
+test_table(void **state) {
+    (void)state;
+    draw_sorted("table( 16:700, 1K : 200 ,64K:100, 32:0 )", DIST_SIZE);
+    assert_int_equal(draws[(size_t)(DRAWS * 0.69)], 16);
+    assert_int_equal(draws[(size_t)(DRAWS * 0.71)], 1024);
+    assert_int_equal(draws[(size_t)(DRAWS * 0.89)], 1024);
+    assert_int_equal(draws[(size_t)(DRAWS * 0.91)], 65536);
+    assert_int_equal(draws[DRAWS - 1], 65536);
+    assert_int_equal(draw("table(1k:1)", DIST_LIFETIME, 7), 1000);
+    assert_int_equal(draw("table(0:1)", DIST_LIFETIME, 7), 0);
+    assert_true(fabs(mean("table(16:700,1K:200,64K:100)", DIST_SIZE) - (0.7 * 16 + 0.2 * 1024 + 0.1 * 65536)) < 1e-6);
+}
+
 /* Truncated, not clamped: nothing beyond the bound, and no pile at it. */
 static void
 test_truncation(void **state) {
@@ -211,9 +342,15 @@ test_mean(void **state) {
     assert_true(fabs(mean("exp(100000)", DIST_SIZE) - 1e5) < 1e3);
     assert_true(fabs(mean("uniform(1,1M)", DIST_SIZE) - 524288.5) < 100);
     assert_true(mean("fifo(50)", DIST_LIFETIME) == 50);
+    assert_true(fabs(mean("exp(100000)", DIST_LIFETIME) / 1e5 - 1) < 1e-3);
+    assert_true(fabs(mean("normal(100000,10000)", DIST_LIFETIME) / 1e5 - 1) < 1e-4);
+    assert_true(fabs(mean("lognormal(10000,1)", DIST_LIFETIME) / (1e4 * exp(0.5)) - 1) < 1e-3);
+    assert_true(fabs(mean("pareto(1000,2)", DIST_LIFETIME) / 2000 - 1) < 1e-3);
+    /* Rounded: the sum over k of the share above k - 1/2. */
+    assert_true(fabs(mean("exp(2)", DIST_LIFETIME) - exp(-0.25) / (1 - exp(-0.5))) < 2e-3);
+    assert_true(isinf(mean("forever", DIST_LIFETIME)));
 }
 
-/* Draws depend on the random number only. */
 /* Draws are rounded, not cut: the mean of a narrow curve is its middle to a twentieth of a unit. */
 static void
 test_mean_of_narrow_curves(void **state) {
@@ -228,6 +365,7 @@ test_mean_of_narrow_curves(void **state) {
     }
 }
 
+/* Draws depend on the random number only. */
 static void
 test_pure(void **state) {
     (void)state;
@@ -305,6 +443,32 @@ test_bad_histograms(void **state) {
     assert_string_equal(message, "cannot open /no/such/file: No such file or directory");
 }
 
+static void
+test_lifetimes_from_a_file(void **state) {
+    (void)state;
+    char text[128];
+    const char *path = write_file("0 1\n1k 3\n");
+    snprintf(text, sizeof(text), "histogram(%s)", path);
+    assert_true(fabs(mean(text, DIST_LIFETIME) - 750) < 1e-9);
+    refuse(text, DIST_SIZE, ":1: not a line \"size count\"; allowed: a size of 1 to 1T");
+    unlink(path);
+}
+
+static void
+test_binary_and_large_files(void **state) {
+    (void)state;
+    char text[128];
+    const char *path = write_file("16 1\n");
+    snprintf(text, sizeof(text), "histogram(%s)", path);
+    assert_int_equal(truncate(path, 8), 0); /* zero bytes */
+    refuse(text, DIST_SIZE, "is a binary file; a text file is needed");
+    assert_int_equal(truncate(path, (off_t)1 << 40), 0); /* it has holes */
+    refuse(text, DIST_SIZE, "is too large; allowed: at most 64 MiB");
+    unlink(path);
+    refuse("histogram(/dev/zero)", DIST_SIZE, "not a regular file");
+    refuse("histogram(/)", DIST_SIZE, "not a regular file");
+}
+
 /* Nobody writes to it: that is no reason to wait. */
 static void
 test_histogram_of_a_fifo(void **state) {
@@ -337,12 +501,18 @@ main(void) {
         cmocka_unit_test(test_exp_follows_curve),
         cmocka_unit_test(test_normal_follows_curve),
         cmocka_unit_test(test_lognormal_follows_curve),
+        cmocka_unit_test(test_pareto_follows_curve),
+        cmocka_unit_test(test_curves_by_chi_square),
+        cmocka_unit_test(test_zipf),
+        cmocka_unit_test(test_table),
         cmocka_unit_test(test_truncation),
         cmocka_unit_test(test_mean),
         cmocka_unit_test(test_mean_of_narrow_curves),
         cmocka_unit_test(test_pure),
         cmocka_unit_test(test_histogram),
         cmocka_unit_test(test_bad_histograms),
+        cmocka_unit_test(test_lifetimes_from_a_file),
+        cmocka_unit_test(test_binary_and_large_files),
         cmocka_unit_test(test_histogram_of_a_fifo),
     };
     return cmocka_run_group_tests_name("workload/dist", tests, NULL, free_region);

@@ -112,6 +112,20 @@ test("the same seed makes the same plan and the same sizes", function()
     assert(a.plan_hash ~= d.plan_hash and a.sizes_hash ~= d.sizes_hash)
 end)
 
+test("a table of weights is a distribution, whatever its order", function()
+    local function hash(size)
+        return workload(describe { mix = { { size = size, lifetime = 50 } } }):info().plan_hash
+    end
+    local text = "table(16:700,64:200,1024:100)"
+    test.equal(hash { [64] = 200, [16] = 700, [1024] = 100 }, hash(text))
+    test.equal(hash { { 16, 700 }, { 64, 200 }, { 1024, 100 } }, hash(text))
+    assert(hash { [64] = 201, [16] = 700, [1024] = 100 } ~= hash(text))
+    local row = { size = { ["1K"] = 1 }, lifetime = { [10] = 1, [30] = 1 } }
+    local w = workload(describe { verify = true, mix = { row } })
+    test.equal(w:info().expected_live, 1024 * 20.0)
+    test.equal(w().verify.errors, 0)
+end)
+
 test("the peak of memory is that of the whole timeline", function()
     local r = workload(describe { interval = "1ms", ops = 400, mix = { { size = "256K", lifetime = "forever" } } })()
     local peak = 0
@@ -544,7 +558,11 @@ local REFUSED <const> = {
     { "mix%[1%]%.free_by%.thread = 0: a whole number from 1 to 512", row { free_by = { thread = 0 } } },
     { "mix%[1%]%.realloc%.times = 0", row { realloc = { times = 0 } } },
     { "mix%[1%]: realloc needs a lifetime that ends", row { realloc = 1, lifetime = "forever" } },
-    { "mix%[1%]%.size = true: a number or a distribution", row { size = true } },
+    { "mix%[1%]%.size = true: a number, a distribution", row { size = true } },
+    { "mix%[1%]%.size = {}: { %[value%] = weight, ... } or", row { size = {} } },
+    { 'mix%[1%]%.size: "x:y" is not a value; allowed: a number, or a text', row { size = { ["x:y"] = 1 } } },
+    { "mix%[1%]%.size: a function is not a weight", row { size = { [16] = print } } },
+    { 'mix%[1%]: size "table%(16:%-1%)": entry 1 is not value:weight', row { size = { [16] = -1 } } },
     { 'mix%[1%]: size "gauss%(1%)": no such distribution; allowed: a number, fixed%(n%), ', row { size = "gauss(1)" } },
     { 'mix%[1%]: lifetime "exp%(x%)": "x" is not a number', row { lifetime = "exp(x)" } },
     { "mix%[1%]: size .* out of range; allowed: 1 to 1T", row { size = 0 } },
