@@ -10,7 +10,7 @@
 
 local lexer = require "lunalloc.lexer"
 local suggest = require "lunalloc.suggest"
-local value = require "lunalloc.show_value"
+local show_value = require "lunalloc.show_value"
 local wrap = require "lunalloc.wrap"
 
 local errors = { current = nil }
@@ -210,7 +210,7 @@ function errors.syntax(message)
         return message
     end
     local shown = marked(line, syntax_place(text:gsub("^#[^\n]*", ""), line, number, rest))
-    local complaint = ("%s:%d: %s"):format(chunk_title(name), number, value.printable(rest))
+    local complaint = ("%s:%d: %s"):format(chunk_title(name), number, show_value.printable(rest))
     return errors.broken(complaint) .. "\n" .. shown
 end
 
@@ -386,7 +386,7 @@ function errors.runtime(message)
     if first then
         lines[1] = lines[1] .. suggestion(rest or message, first, variables(first.level - 1))
     end
-    lines[1] = errors.broken(value.printable(lines[1]))
+    lines[1] = errors.broken(show_value.printable(lines[1]))
     lines[2] = lines[1] ~= "interrupted!" and shown_line(calls, first, rest or message) or nil
     if #mine > 1 or #mine == 1 and not is_input(first) then
         lines[#lines + 1] = traceback(mine)

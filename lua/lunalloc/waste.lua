@@ -20,7 +20,6 @@
 --- the objects only, since profiling began late, the same part of the free regions is charged. The rest is unexplained.
 
 local check = require "lunalloc.check"
-local show = require "lunalloc.show"
 local units = require "lunalloc.units"
 
 local parts <const> = { "free", "rest", "cached", "dirty", "muzzy" }

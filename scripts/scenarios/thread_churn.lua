@@ -5,7 +5,8 @@ require "lunalloc.scenario" {
     duration = "5s",
     limits = { failures = 0 },
     run = function(s)
-        local total, early, result = 0, nil, nil
+        local total, early = 0, nil
+        local result
         repeat
             result = s:run { threads = 16, ops = 32000, interval = "1s" }
             local last = result.timeline[#result.timeline]

@@ -193,7 +193,7 @@ test("values of la.set, with the present one as a hint", function()
     local texts, answer = offers 'la.set("arena.0.dirty_decay_ms", '
     test.equal(texts, tostring(la.get "arena.0.dirty_decay_ms"))
     test.match(answer.hint, "^arena.0.dirty_decay_ms is %d+ ms now$")
-    _, answer = offers 'la.set("prof.active", '
+    texts, answer = offers 'la.set("prof.active", '
     test.match(answer.listing, "\nprof.active is false now$")
     test.equal(offers 'la.set("no.such", ', offers "")
 end)

@@ -194,3 +194,11 @@ test("misuse raises and says what is allowed", function()
     test.raises("braille, blocks or ascii, not 'svg'", plot, { series = {}, mode = "svg" })
     test.raises("width must be an integer from 1 to 1000, not 0", plot, { series = {}, width = 0 })
 end)
+
+test("what a process says when it has no history is said by .plot", function()
+    local picture = require "lunalloc.prompt.picture"
+    test.fails("ENOTSUP", "^no agent here$", picture(nil, { history = function()
+        return nil, "no agent here", "ENOTSUP"
+    end }))
+    test.fails(nil, "^nothing to plot: no workload runs$", picture(nil, {}))
+end)

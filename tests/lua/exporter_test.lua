@@ -181,11 +181,11 @@ test("profiles: of one process; off, unknown, several", function()
     local e = new { "7", "8" }
     local status, kind, text = get(e, "/debug/pprof/heap", nil, "8")
     test.equal(("%d %s %s"):format(status, kind, text), "200 application/octet-stream gzip:protobuf")
-    status, _, text = get(e, "/debug/pprof/heap", nil, "7")
+    status, kind, text = get(e, "/debug/pprof/heap", nil, "7")
     test.equal(status .. text, "409profiling is off\n")
     test.equal(get(e, "/debug/pprof/heap", nil, "9"), 404)
     test.equal(get(e, "/debug/pprof/heap", nil, "x\n"), 404)
-    status, _, text = get(e, "/debug/pprof/heap")
+    status, kind, text = get(e, "/debug/pprof/heap")
     test.equal(status .. text, "4002 processes are served: choose one with ?pid=\n")
     processes[7].lost = true
     test.equal(get(e, "/debug/pprof/heap"), 200)

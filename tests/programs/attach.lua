@@ -50,7 +50,7 @@ check(t.prof.top { by = "class" })
 check(t.prof.stop())
 local before = { count "fd", count "task" }
 
-for i = 1, cycles do
+for _ = 1, cycles do
     local again = check(la.attach(pid, { timeout = 20 }))
     check(again.way == "agent", "way", again.way, again.why)
     check(again.get "arenas.narenas")

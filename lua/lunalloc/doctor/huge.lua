@@ -12,7 +12,7 @@ local human = units.human
 
 --- Arenas in the mode thp:always, whose free pages stay in huge pages that are partly used.
 local function find_huge(look)
-    local huge = look:kib("smaps_rollup", "AnonHugePages") or 0
+    local mapped = look:kib("smaps_rollup", "AnonHugePages") or 0
     local found = group.new()
     for index in pairs(look.least) do
         local bytes = look:resident("dirty", look:unclaimed(index, "dirty"))
@@ -21,7 +21,7 @@ local function find_huge(look)
             found:add(index, bytes)
         end
     end
-    if not look:is_much(found.bytes) or huge < found.bytes / 2 then
+    if not look:is_much(found.bytes) or mapped < found.bytes / 2 then
         return
     end
     for _, arena in ipairs(found) do
@@ -29,7 +29,7 @@ local function find_huge(look)
     end
     look:find { kind = "huge pages", bytes = found.bytes, gives_back = found.bytes,
         what = ("%s of free pages in %s stay resident; %s of the process are huge pages, for %s in use."):format(
-            human(found.bytes), found:text(), human(huge), human(look.last.allocated)),
+            human(found.bytes), found:text(), human(mapped), human(look.last.allocated)),
         cause = "With thp:always, decay returns only whole huge pages, and each of these holds something in use.",
         where = found:text(),
         remedy = look:set({ found:name "thp", "default" }, { found:name "purge" }) }

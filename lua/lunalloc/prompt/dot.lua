@@ -8,7 +8,7 @@ local chains = require "lunalloc.chains"
 local errors = require "lunalloc.errors"
 local prompt = require "lunalloc.prompt"
 local suggest = require "lunalloc.suggest"
-local value = require "lunalloc.show_value"
+local show_value = require "lunalloc.show_value"
 
 local dot = {}
 
@@ -261,7 +261,7 @@ local function watch_arguments(rest)
     local interval, text = rest:match "^(%d[%w.]*)%s+(.+)$"
     local seconds = interval and units.time(interval)
     if not seconds then
-        interval, text, seconds = nil, rest, 1e9
+        text, seconds = rest, 1e9
     end
     local times, more = text:match "^(%d+)x%s+(.+)$"
     return seconds / 1e9, tonumber(times), more or text
@@ -359,7 +359,7 @@ function dot.run(line)
     local results = table.pack(dot.call(line))
     if results[1] == nil and type(results[2]) == "string" then
         io.stdout:flush()
-        io.stderr:write("lunalloc: ", errors.broken(value.printable(results[2])), "\n")
+        io.stderr:write("lunalloc: ", errors.broken(show_value.printable(results[2])), "\n")
         return false, false
     end
     if results.n > 0 then

@@ -9,7 +9,6 @@
 
 local errors = require "lunalloc.errors"
 local locals = require "lunalloc.prompt.locals"
-local pager = require "lunalloc.prompt.pager"
 local show = require "lunalloc.show"
 local suggest = require "lunalloc.suggest"
 

@@ -28,7 +28,10 @@ end
 
 --- The workload that runs, if there is no history.
 local function usual(target)
-    local history, message, code = target.history and target.history()
+    local history, message, code
+    if target.history then
+        history, message, code = target.history()
+    end
     local workload = running.list()[1]
     if history then
         return history
@@ -40,13 +43,14 @@ end
 
 return function(what, target)
     local la = require "lunalloc"
-    local message, code
     if what == nil then
+        local message, code
         what, message, code = usual(target)
+        if what == nil then
+            return nil, message, code
+        end
     end
-    if what == nil then
-        return nil, message, code
-    elseif type(what) ~= "table" then
+    if type(what) ~= "table" then
         return nil, (".plot: a workload, a timeline or an array of numbers expected, not a %s"):format(type(what))
     elseif what.moments and what.plot then
         return what:plot()

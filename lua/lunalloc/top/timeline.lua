@@ -42,7 +42,7 @@ local function largest(list, values)
     for n, span in ipairs(list) do
         local most = 0 / 0
         for i = span[1], span[2] do
-            if not (most >= values[i]) then
+            if most ~= most or values[i] > most then
                 most = values[i]
             end
         end

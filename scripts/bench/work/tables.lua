@@ -33,7 +33,7 @@ for round = 1, tonumber(arg[1]) do
     total = total + count(tree(14))
     local length, seen = words(30000)
     total = total + length + (seen["w" .. round] or 0) + closures(5000)
-    local rows = {}
+    local rows = {} -- luacheck: ignore 241
     for i = 1, 20000 do
         rows[i] = { id = i, name = "row " .. i, at = { x = i, y = -i } }
     end
