@@ -115,12 +115,13 @@ wait_for(const exchange_t *e, short events) {
     }
 }
 
+/* Sends as much as the peer takes before it closes the connection. */
 static int
 send_all(const exchange_t *e, const char *bytes, size_t len) {
     while (len > 0) {
         ssize_t n = send(e->channel->fd, bytes, len, MSG_NOSIGNAL);
         if (n < 0 && errno != EAGAIN && errno != EINTR) {
-            return fail_closed(e);
+            return 0; /* why it was closed may be there to receive */
         }
         bytes += n > 0 ? n : 0;
         len -= n > 0 ? (size_t)n : 0;
@@ -156,6 +157,13 @@ receive_frame(const exchange_t *e, size_t *frame) {
 
 /* ---- requests ---- */
 
+/* A refusal of the whole connection answers no request: its number is 0. */
+static bool
+is_answer(const wire_message_t *reply, const wire_message_t *request) {
+    return reply->kind == WIRE_ERROR ? reply->id == request->id || reply->id == 0
+                                     : reply->kind == request->kind && reply->id == request->id;
+}
+
 static int
 exchange(const exchange_t *e, const wire_message_t *request, wire_message_t *reply) {
     channel_t *channel = e->channel;
@@ -173,8 +181,7 @@ exchange(const exchange_t *e, const wire_message_t *request, wire_message_t *rep
     if (error != 0) {
         return error;
     }
-    if (!wire_decode(channel->received, frame, wire_reply, reply) || reply->id != numbered.id ||
-        (reply->kind != request->kind && reply->kind != WIRE_ERROR)) {
+    if (!wire_decode(channel->received, frame, wire_reply, reply) || !is_answer(reply, &numbered)) {
         return fail_nonsense(e);
     }
     if (reply->kind == WIRE_ERROR) {

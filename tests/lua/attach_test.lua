@@ -534,6 +534,22 @@ test("many targets of one process: no descriptor is left", function()
     test.equal(descriptors(), before)
 end)
 
+test("a connection too many is refused with the reason, each time", function()
+    local process <close> = start "agent:true"
+    local targets = { attached(process) }
+    while #targets < 16 do
+        targets[#targets + 1] = assert(la.attach(process.pid, { way = "agent" }))
+    end
+    for _ = 1, 50 do
+        test.fails("EBUSY", "no place for another connection; allowed: 16 at a time",
+            la.attach(process.pid, { way = "agent" }))
+    end
+    for _, t in ipairs(targets) do
+        t.close()
+    end
+    wait_until(function() return la.attach(process.pid, { way = "agent" }) end):close()
+end)
+
 test("this process itself", function()
     local stat <close> = io.open "/proc/self/stat"
     local t <close> = la.attach(stat:read "n")

@@ -9,6 +9,8 @@
  * The tests find these functions in the global table `hostile`:
  *
  *   attempt(n, f, ...)   pcall(f, ...) with n allocations that succeed: whether more were asked for, pcall's results
+ *   attempt_one(n, ...)  the same, but only the one after these fails: Lua collects all garbage, and tries again
+ *   resources()          blocks of malloc that are not Lua's; open files; threads
  *   fork(f, ...)         f in a child of fork, which then closes the state; "exit 0", "signal 14"
  *   state(code, ...)     runs code in a state of its own, and closes it; true, or nil and a message
  */
@@ -16,6 +18,9 @@
 #include <lua.h>
 #include <lualib.h>
 
+#include <dirent.h>
+#include <errno.h>
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -32,6 +37,13 @@ enum {
 
 /* ---- memory ---- */
 
+/* The C library's own functions, under the names that its malloc and free have besides. */
+void *__libc_malloc(size_t size);
+void *__libc_calloc(size_t n, size_t size);
+void *__libc_realloc(void *block, size_t size);
+void *__libc_memalign(size_t alignment, size_t size);
+void __libc_free(void *block);
+
 /* A ring of freed blocks. */
 static struct {
     unsigned char *block;
@@ -40,7 +52,11 @@ static struct {
 static size_t nfreed;
 
 static long allowed = -1; /* allocations that may still succeed; -1: all */
+static bool only_one;     /* after one refusal all succeed again */
 static bool refused;
+
+/* Live blocks of malloc that are not Lua's: those of the module, and of the C library. */
+static atomic_long others;
 
 static void
 really_free(unsigned char *block, size_t size) {
@@ -50,7 +66,7 @@ really_free(unsigned char *block, size_t size) {
             abort();
         }
     }
-    free(block);
+    __libc_free(block);
 }
 
 static void
@@ -74,6 +90,7 @@ refuse(const void *old, size_t old_size, size_t size) {
     }
     if (allowed == 0) {
         refused = true;
+        allowed = only_one ? -1 : 0;
         return true;
     }
     allowed--;
@@ -86,7 +103,7 @@ allocate(void *opaque, void *old, size_t old_size, size_t size) {
     if (size != 0 && refuse(old, old_size, size)) {
         return NULL;
     }
-    void *block = size == 0 ? NULL : malloc(size);
+    void *block = size == 0 ? NULL : __libc_malloc(size);
     if (block != NULL && old != NULL) {
         memcpy(block, old, old_size < size ? old_size : size);
     }
@@ -96,14 +113,61 @@ allocate(void *opaque, void *old, size_t old_size, size_t size) {
     return block;
 }
 
+/* ---- malloc, which counts the blocks of all but Lua ---- */
+
+static void *
+counted(void *block) {
+    others += block != NULL;
+    return block;
+}
+
+void *
+malloc(size_t size) {
+    return counted(__libc_malloc(size));
+}
+
+void *
+calloc(size_t n, size_t size) {
+    return counted(__libc_calloc(n, size));
+}
+
+void *
+aligned_alloc(size_t alignment, size_t size) {
+    return counted(__libc_memalign(alignment, size));
+}
+
+int
+posix_memalign(void **block, size_t alignment, size_t size) {
+    *block = counted(__libc_memalign(alignment, size));
+    return *block != NULL ? 0 : ENOMEM;
+}
+
+void
+free(void *block) {
+    others -= block != NULL;
+    __libc_free(block);
+}
+
+void *
+realloc(void *block, size_t size) {
+    void *moved = __libc_realloc(block, size);
+    if (block == NULL) {
+        counted(moved);
+    } else if (moved == NULL && size == 0) {
+        others--;
+    }
+    return moved;
+}
+
 /* ---- what tests can do ---- */
 
 static int
-attempt(lua_State *L) {
+try_with(lua_State *L, bool one) {
     lua_Integer n = luaL_checkinteger(L, 1);
     lua_remove(L, 1);
     luaL_checkstack(L, 100, NULL);
     refused = false;
+    only_one = one;
     allowed = (long)n;
     int status = lua_pcall(L, lua_gettop(L) - 1, LUA_MULTRET, 0);
     allowed = -1;
@@ -112,6 +176,36 @@ attempt(lua_State *L) {
     lua_pushboolean(L, refused);
     lua_insert(L, 1);
     return lua_gettop(L);
+}
+
+static int
+attempt(lua_State *L) {
+    return try_with(L, false);
+}
+
+static int
+attempt_one(lua_State *L) {
+    return try_with(L, true);
+}
+
+/* Entries of a directory of /proc. */
+static int
+count_entries(const char *path) {
+    DIR *directory = opendir(path);
+    int n = 0;
+    while (directory != NULL && readdir(directory) != NULL) {
+        n++;
+    }
+    closedir(directory);
+    return n;
+}
+
+static int
+resources(lua_State *L) {
+    lua_pushinteger(L, others);
+    lua_pushinteger(L, count_entries("/proc/self/fd"));
+    lua_pushinteger(L, count_entries("/proc/self/task"));
+    return 3;
 }
 
 static _Noreturn void
@@ -168,10 +262,8 @@ run_state(lua_State *L) {
 static void
 open_host(lua_State *L) {
     static const luaL_Reg functions[] = {
-        {"attempt", attempt},
-        {"fork", do_fork},
-        {"state", run_state},
-        {NULL, NULL},
+        {"attempt", attempt}, {"attempt_one", attempt_one}, {"resources", resources},
+        {"fork", do_fork},    {"state", run_state},         {NULL, NULL},
     };
     luaL_openlibs(L);
     luaL_newlib(L, functions);
@@ -193,8 +285,9 @@ set_arguments(lua_State *L, const char *const *files) {
 
 int
 main(int argc, char **argv) {
-    static const char *const all[] = {"tests/lua/hostile/freed_test.lua", "tests/lua/hostile/memory_test.lua",
-                                      "tests/lua/hostile/fork_test.lua", "tests/lua/hostile/random_test.lua", NULL};
+    static const char *const all[] = {"tests/lua/hostile/freed_test.lua",  "tests/lua/hostile/memory_test.lua",
+                                      "tests/lua/hostile/fork_test.lua",   "tests/lua/hostile/every_test.lua",
+                                      "tests/lua/hostile/random_test.lua", NULL};
     lua_State *L = lua_newstate(allocate, NULL);
     if (L == NULL) {
         return EXIT_FAILURE;
