@@ -1,7 +1,7 @@
 /*
- * embed.c -- a C program that embeds Lua and lets a script tune its memory: it calls the script between rounds of work.
+ * embed.c -- a C program that embeds Lua and lets a script tune its memory: it calls a policy between rounds of work.
  *
- *   cc embed.c $(pkg-config --cflags --libs lua5.4) -llunalloc -o embed && ./embed policy.lua
+ *   cc embed.c $(pkg-config --cflags --libs lua5.4 lunalloc) -o embed && ./embed dirty_cap.lua
  */
 #include <lauxlib.h>
 #include <lualib.h>
@@ -13,16 +13,12 @@
 /* A round of work: allocates much memory, and frees it at once. */
 static void
 work(int round) {
-    enum {
-        BLOCKS = 2000
-    };
-    static char *blocks[BLOCKS];
+    static char *blocks[2000];
     size_t size = round % 4 == 0 ? 32768 : 512;
-    for (int i = 0; i < BLOCKS; i++) {
-        blocks[i] = malloc(size);
-        memset(blocks[i], round, size);
+    for (int i = 0; i < 2000; i++) {
+        blocks[i] = memset(malloc(size), round, size);
     }
-    for (int i = 0; i < BLOCKS; i++) {
+    for (int i = 0; i < 2000; i++) {
         free(blocks[i]);
     }
 }
@@ -38,16 +34,23 @@ int
 main(int argc, char **argv) {
     lua_State *L = luaL_newstate();
     luaL_openlibs(L);
-    /* The script returns its policy, a function that takes the number of the round. */
-    if (luaL_loadfile(L, argc > 1 ? argv[1] : "policy.lua") != LUA_OK || lua_pcall(L, 0, 1, 0) != LUA_OK) {
+    /* The file returns a policy. Called with its options, it returns the function that makes one step. */
+    if (luaL_dofile(L, argc > 1 ? argv[1] : "dirty_cap.lua") != LUA_OK) {
         return fail(L);
     }
-    for (int round = 0; round < 8; round++) {
+    lua_newtable(L);
+    lua_pushstring(L, "16M");
+    lua_setfield(L, -2, "limit");
+    if (lua_pcall(L, 1, 1, 0) != LUA_OK) {
+        return fail(L);
+    }
+    for (int round = 0; round < 8; round++, lua_pop(L, 1)) {
         work(round);
         lua_pushvalue(L, -1);
-        lua_pushinteger(L, round);
-        if (lua_pcall(L, 1, 0, 0) != LUA_OK) {
+        if (lua_pcall(L, 0, 1, 0) != LUA_OK) {
             return fail(L);
+        } else if (lua_isstring(L, -1)) { /* what was done; nil: nothing */
+            printf("round %d: %s\n", round, lua_tostring(L, -1));
         }
     }
     lua_close(L);

@@ -4,7 +4,7 @@
 local la = require "lunalloc"
 assert(la.loaded, "liblunalloc.so was not found; see LUNALLOC_SO")
 
-local load = la.workload{ threads = 2, seed = 7, rate = 20000, duration = "forever",
+local load = la.workload{ threads = 2, seed = 7, rate = 20000, duration = "forever", allocator = "lunalloc",
     mix = { { weight = 1, size = "lognormal(1K,1.2,256K)", lifetime = "exp(1000)" } } }:start()
 assert(la.prof.start{ lg_sample = 14 })
 

@@ -4,7 +4,7 @@ local la = require "lunalloc"
 assert(la.loaded, "liblunalloc.so was not found; see LUNALLOC_SO")
 
 local seconds = tonumber(arg[1]) or 3
-local load = la.workload{ threads = 2, seed = 7, rate = 20000, duration = "forever",
+local load = la.workload{ threads = 2, seed = 7, rate = 20000, duration = "forever", allocator = "lunalloc",
     mix = { { weight = 1, size = "lognormal(1K,1.2,256K)", lifetime = "exp(4000)" } } }:start()
 
 local function mib(bytes) return ("%8.1f"):format(bytes / (1 << 20)) end

@@ -257,3 +257,39 @@ test("night_purge: a time that is none", function()
         test.equal(code, "EINVAL")
     end
 end)
+
+test("frame_budget: gives back only what fits into the rest of the frame", function()
+    local dirty, speed, clock, purges, restored = 16 << 20, 1 << 30, 0, 0, false
+    local t = { arenas = function() return { { index = 0 }, { index = 3 } } end }
+    function t.with(settings)
+        test.equal(settings["arena.0.dirty_decay_ms"], -1)
+        test.equal(settings["arena.3.dirty_decay_ms"], -1)
+        return { restore = function() restored = true end }
+    end
+    function t.get(name)
+        return name == "stats.dirty" and dirty or math.floor(clock * 1e9)
+    end
+    function t.set()
+        clock, purges = clock + dirty / speed, purges + 1
+        return true
+    end
+    local step, undo = dofile(FOLDER .. "frame_budget.lua")({ speed = "1G", cap = "100M" }, t)
+    test.equal(step(0.015), nil) -- 16 MiB need 15.6 ms
+    test.equal(step(0.016), "16.0 ms left, 16.0 MiB given back in 15.6 ms")
+    speed = 1 << 33
+    step(0.016)
+    test.equal(step(0.001), nil)
+    test.equal(step(0.003), "3.0 ms left, 16.0 MiB given back in 2.0 ms") -- it has learned that it is fast
+    dirty = 101 << 20
+    test.match(step(-1), "^%-1000.0 ms left, 101 MiB given back")
+    dirty = 3 << 20
+    test.equal(step(0.016), nil)
+    test.equal(purges, 4)
+    dirty, speed = 16 << 20, 1 << 29
+    step(1)
+    test.equal(step(0.02), nil) -- one slow purge is no measure for ever
+    for _ = 1, 5 do step(0.02) end
+    test.equal(purges, 6)
+    undo()
+    test.equal(restored, true)
+end)
