@@ -47,11 +47,13 @@ LATE_SRC     := $(wildcard $(patsubst %,src/%.c,base/nearest base/units os/cfi o
                    api/cxx api/entry api/extended api/glibc api/print))
 EARLY_SRC    := $(filter-out $(LATE_SRC),$(wildcard $(LINKED:%=src/%/*.c)))
 LIB_SRC      := $(filter-out $(EXCLUDED),$(EARLY_SRC) $(LATE_SRC))
-MODULE_SRC   := $(wildcard lua/*.c lua/attach/*.c lua/workload/*.c)
+MODULE_SRC   := $(wildcard lua/*.c lua/attach/*.c lua/meter/*.c lua/workload/*.c)
 # Linked into the module, too, which has no other part of the allocator.
 SHARED_SRC   := $(addprefix src/,base/fmt.c base/nearest.c base/units.c observe/emit.c observe/json.c \
                   observe/metrics.c observe/pprof.c control/wire.c \
                   control/layout.c extent/decay.c observe/allocated.c observe/counters.c)
+# Linked into hosts, too (lunalloc_lua.h): the module's objects that know Lua's C API only.
+HOST_OBJ      = $(patsubst %.c,$O/%.o,$(filter-out %/lua_meter.c,$(wildcard lua/meter/*.c)) lua/loader.c)
 # Two modules of their own, for `lunalloc serve` and for names of functions in other processes: built where their
 # libraries are, loaded when they are used.
 HTTP_LIBS    := $(shell pkg-config --libs libmicrohttpd zlib 2>/dev/null)
@@ -94,6 +96,7 @@ CONSOLE_OBJ := $(CONSOLE_SRC:%.c=$O/%.o)
 
 SO       := $B/liblunalloc.so
 ARCHIVE  := $B/liblunalloc.a
+HOST     := $B/liblunalloc_lua.a
 MODULE   := $B/lua/lunalloc/core.so
 CONSOLE  := $B/lunalloc
 HTTP     := $(if $(HTTP_LIBS),$B/lua/lunalloc/http.so)
@@ -145,7 +148,7 @@ say = $(if $V,,@echo '  $(1)' '$(2)' &&)
 .PHONY: all run test test-windows check mutate format bench bench-quick install uninstall env clean help bootstrap FORCE
 .PHONY: tests unit programs benches objects flags sources-of-unit objects-of-lib objects-of-module
 
-all: $(SO) $(ARCHIVE) $(MODULE) $(CONSOLE) $(HTTP) $(SYMBOLS) $(PAGES) $(LUACATS)
+all: $(SO) $(ARCHIVE) $(HOST) $(MODULE) $(CONSOLE) $(HTTP) $(SYMBOLS) $(PAGES) $(LUACATS)
 
 help:
 	@echo 'make            the allocator, the Lua module and the console, into $B/'
@@ -291,6 +294,13 @@ $(ARCHIVE): $(LIB_OBJ) $B/files
 	@objcopy --localize-hidden --localize-symbol=dlopen $B/lunalloc.o
 	@rm -f $@
 	@ar rcs $@ $B/lunalloc.o
+
+# One relocatable object, too: the loader's names stay its own.
+$(HOST): $(HOST_OBJ) $B/files
+	$(call say,AR,$@)$(CC) -r -nostdlib -o $B/lunalloc_lua.o $(HOST_OBJ)
+	@objcopy --localize-hidden $B/lunalloc_lua.o
+	@rm -f $@
+	@ar rcs $@ $B/lunalloc_lua.o
 
 # The module links neither liblua nor the allocator: it uses those of the process that loads it.
 $(MODULE): $(MODULE_OBJ) $(SHARED_OBJ) $B/files

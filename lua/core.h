@@ -28,6 +28,8 @@
 /* Names of the metatables of full userdata. */
 #define CORE_BUFFER        "lunalloc.buffer"
 #define CORE_GUARD         "lunalloc.with"
+#define CORE_METER         "lunalloc.meter"
+#define CORE_SCOPE         "lunalloc.scope"
 #define CORE_WALKER        "lunalloc.walker"
 #define CORE_TARGET        "lunalloc.target"
 #define CORE_SNAPSHOT      "lunalloc.snapshot"
@@ -129,6 +131,7 @@ void core_open_buffer(lua_State *L);
 void core_open_spelling(lua_State *L);
 void core_open_hooks(lua_State *L);
 void core_open_pause(lua_State *L);
+void core_open_meter(lua_State *L); /* meter/lua_meter.c */
 void core_open_json(lua_State *L);
 void core_open_attach(lua_State *L); /* attach/lua_attach.c */
 void core_open_metrics(lua_State *L);

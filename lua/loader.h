@@ -19,6 +19,9 @@ typedef struct {
     void *(*aligned_alloc)(size_t alignment, size_t size);
     size_t (*usable_size)(const void *ptr);
     void (*free_sized)(void *ptr, size_t size);
+    void *(*mallocx)(size_t size, int flags);
+    void *(*rallocx)(void *ptr, size_t size, int flags);
+    void (*dallocx)(void *ptr, int flags);
     bool (*replaced)(void);
     /* controls */
     size_t (*ctl_count)(void);

@@ -19,11 +19,12 @@ local PREFIXES <const> = {
     ["lunalloc.snapshot"] = "s",
     ["lunalloc.buffer"] = "b",
     ["lunalloc.with"] = "guard",
+    ["lunalloc.meter"] = "m",
     ["lunalloc.target"] = "t",
 }
 
 -- Words after "->" in a usage, and the objects that they mean.
-local RESULTS <const> = { arena = "a", workload = "w", snapshot = "s", buffer = "b", target = "t" }
+local RESULTS <const> = { arena = "a", workload = "w", snapshot = "s", buffer = "b", target = "t", meter = "m" }
 
 --- The prefix of the documented methods of an object; nil if it is none of the module's.
 function callee.prefix(object)

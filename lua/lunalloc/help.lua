@@ -149,6 +149,15 @@ help.functions = {
         "and remedy.text, the call that mends it; remedy.apply() does so. .notes: what could not be looked at.\n" ..
         "It watches for `seconds` (1); with 0 it takes one picture. See help \"findings\".",
         "la.doctor()[1].remedy.apply()" },
+    ["la.adopt"] = { "la.adopt{arena=, limit=, soft=, on_soft=} -> meter | nil, message, code",
+        "Moves the running Lua state's allocation onto an arena of ours, with accounts and limits: help \"meter\".\n" ..
+        "arena: \"new\" (the default), \"shared\" by all such states, or an index. limit: the most that the " ..
+        "state's blocks may add up to; beyond it, Lua raises \"not enough memory\". on_soft(meter) is called when " ..
+        "they add up to more than `soft`.\n" ..
+        "Blocks from before go back to their old allocator when they are freed.",
+        'm = la.adopt{limit = "64M"}; m:stats()' },
+    ["la.meter"] = { "la.meter() -> meter | nil",
+        "The meter of the running Lua state, if la.adopt or its host has given it one." },
     ["la.buffer"] = { "la.buffer(n [, align]) -> buffer | nil, message, code",
         "Allocates a block for experiments: :addr() :size() :usable() :fill(byte) :resize(n) :free().",
         'b = la.buffer("1M"); la.find(b)' },

@@ -105,7 +105,7 @@ end
 -- ---- a value -------------------------------------------------------------------------------------------------------
 
 local CORE_TYPES <const> = { b = "lunalloc.buffer", s = "lunalloc.snapshot", guard = "lunalloc.with",
-    walker = "lunalloc.walker" }
+    walker = "lunalloc.walker", m = "lunalloc.meter", scope = "lunalloc.scope" }
 
 --- Objects by the prefix of their documented methods: those of the variables, and metatables of the core's types.
 local function objects()

@@ -22,7 +22,9 @@ la.buffer = core.buffer
 la.allocators = core.workload.allocators
 
 -- Parts that are large, or that few scripts use, are loaded at their first use.
-local lazy = { workload = "lunalloc.workload", plot = "lunalloc.plot" }
+local lazy = {
+    workload = "lunalloc.workload", plot = "lunalloc.plot", adopt = "lunalloc.adopt", meter = "lunalloc.meter",
+}
 
 return setmetatable(la, {
     __index = function(self, name)

@@ -32,6 +32,23 @@ local methods = {
     ["b:fill"] = { "b:fill(byte)", "Writes the byte, 0 to 255, to the whole block." },
     ["b:resize"] = { "b:resize(size) -> true | nil, message, code", "Resizes the block with realloc." },
     ["b:free"] = { "b:free()", "Frees the block; the end of a scope does that, too, if it is a <close> variable." },
+    ["m:stats"] = { "m:stats() -> table",
+        "The accounts of the running Lua state: allocated (bytes in its arena), foreign (bytes of its old " ..
+        "allocator), peak (of both), limit, soft, held (bytes of pages), blocks, failures (refused allocations), " ..
+        "arena; by_type and scopes, each of which adds up to `allocated`.\n" ..
+        "by_type: string, table, function (with upvalues and prototypes), userdata, thread: the objects themselves; " ..
+        "other: what Lua allocates without a type: arrays and hash parts of tables, stacks, code, buffers.",
+        'la.adopt{}:stats().by_type.string' },
+    ["m:scope"] = { "local scope <close> = m:scope(name) -> scope | nil, message, code",
+        "Charges new blocks to that name until the end of the block of code. m:stats().scopes[name] is what lives " ..
+        "of them. \"main\" is the account of all others. A scope belongs to the state: if a coroutine yields in " ..
+        "it, it stays current.",
+        'do local scope <close> = m:scope "parser" --[[ ... ]] end' },
+    ["m:set"] = { "m:set{limit=, soft=, on_soft=} -> m",
+        "Changes limits of the state: bytes, or texts such as \"64M\"; 0: none." },
+    ["m:close"] = { "m:close() -> true",
+        "Gives the state back to its old allocator. Blocks that live go on, and leave the arena when they are freed." },
+    ["scope:close"] = { "scope:close()", "Ends a scope of a meter. The end of its block does it, too." },
     ["guard:restore"] = { "guard:restore() -> true | nil, message, code",
         "Restores the settings that la.with changed. The end of the guard's scope does it, too." },
     ["walker:next"] = { "walker:next() -> table | nil", "The next extent; la.extents returns it as its second value." },

@@ -200,7 +200,7 @@ end)
 
 test("names of files", function()
     test.equal(taken 'dofile "lua/lunalloc/complete.l', 'dofile "lua/lunalloc/complete.lua"')
-    test.equal(taken 'io.open("lua/lunallo', 'io.open("lua/lunalloc/')
+    test.equal(taken 'io.open("lua/worklo', 'io.open("lua/workload/')
     test.equal(offers 'dofile "no/such/fi', "")
     includes("la.prof.dump 'tests/con", "tests/console/")
 end)

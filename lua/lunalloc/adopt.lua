@@ -1,0 +1,86 @@
+--- la.adopt{...}: moves the running Lua state onto an arena of its own, with limits and accounts.
+---
+---     local meter = la.adopt{ limit = "64M", soft = "48M", on_soft = function(m) print(m:stats().allocated) end }
+---     do local scope <close> = meter:scope "parser"; parse() end
+---     print(meter:stats().scopes.parser)
+---
+--- The allocator of the state is lua/meter/; here, arguments are checked.
+
+local check = require "lunalloc.check"
+local core = require "lunalloc.core"
+local units = require "lunalloc.units"
+
+local ALLOWED <const> = { arena = true, limit = true, soft = true, on_soft = true }
+local LIMITS <const> = { limit = true, soft = true, on_soft = true }
+
+--- True of what on_soft may be: a function, or left out.
+local function is_callback(value)
+    return value == nil or type(value) == "function"
+end
+
+--- The first key of the options that is not allowed; nil if there is none.
+local function unknown_key(options, allowed)
+    for key in pairs(options) do
+        if not allowed[key] then
+            return key
+        end
+    end
+end
+
+local function names(allowed)
+    local list = {}
+    for key in pairs(allowed) do
+        list[#list + 1] = key
+    end
+    table.sort(list)
+    return table.concat(list, ", ")
+end
+
+--- Bytes of a limit, 0 for none (0 or false); nil if it is left out. Second: false if it is no size.
+local function bytes(value)
+    if value == nil then
+        return nil, true
+    end
+    local size = value == false and 0 or units.size(value)
+    return size, size ~= nil
+end
+
+--- Why the limits are refused; nil if they are not.
+local function complaint(options, allowed)
+    local unknown = unknown_key(options, allowed)
+    if unknown ~= nil then
+        return ("there is no option %s; allowed: %s"):format(check.shown(unknown), names(allowed))
+    end
+    for _, key in ipairs { "limit", "soft" } do
+        if not select(2, bytes(options[key])) then
+            return ("%s: %s expected, got %s"):format(key, units.ACCEPTED.bytes, check.shown(options[key]))
+        end
+    end
+    return not is_callback(options.on_soft) and "on_soft: a function expected, got " .. type(options.on_soft) or nil
+end
+
+local function is_arena(value)
+    return value == nil or value == "new" or value == "shared" or
+        math.type(value) == "integer" and value >= 0 and value < 4096
+end
+
+--- `set` of meters. The core's takes numbers; this one is in its place.
+local function set(self, options)
+    options = check.plain(options)
+    check.table(options, "meter:set", 1, "a table of limits")
+    local why = complaint(options, LIMITS)
+    check.that(not why, "meter:set", 1, why)
+    return core.meter_set(self, (bytes(options.limit)), (bytes(options.soft)), options.on_soft)
+end
+
+core.meter_methods.set = set
+
+return function(options)
+    options = check.plain(options == nil and {} or options)
+    check.table(options, "adopt", 1, "a table of options")
+    local why = complaint(options, ALLOWED)
+    check.that(not why, "adopt", 1, why)
+    check.that(is_arena(options.arena), "adopt", 1,
+        ("arena: 'new', 'shared' or an index expected, got %s"):format(check.shown(options.arena)))
+    return core.adopt(options.arena or "new", bytes(options.limit) or 0, bytes(options.soft) or 0, options.on_soft)
+end

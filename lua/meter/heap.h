@@ -1,0 +1,196 @@
+/*
+ * heap.h -- the blocks of one Lua state: small ones in pages of this heap, large ones straight from an arena.
+ *
+ * Use it through meter.h, which adds limits and accounts. Lua says the size of each block that it frees, and one thread
+ * at a time uses a state. So there is no lock here, no header in front of a block, and no look into the page map.
+ *
+ *   chunk   64 KiB of the arena, at a multiple of that: 16 pages of 4 KiB
+ *   span    one page, or a *quad* of four pages at a multiple of 16 KiB. It holds blocks of one size
+ *   bin     the spans of one block size that have free blocks
+ *
+ * Block sizes are multiples of 8 up to 256 bytes, which are those of Lua's objects (a table has 56), in pages; and up
+ * to 2 KiB in eighths of a power of two, in quads. Larger blocks are the arena's.
+ *
+ *   span at p:   [ header | tags: 2 bytes a block ... | block `first` | ... | block `limit` - 1 ]
+ *   block k is at p + k * size, and tag k belongs to it; the tags below `first` are unused
+ *
+ * A tag is a number that the user of the heap gives a block, and gets back when the block is freed.
+ *
+ * A size of which there are few blocks gets no span of its own: its blocks lie in a span of a size up to a quarter
+ * larger, so a small state has few pages that are nearly empty. The size tells where the span begins, and the span
+ * tells the rest.
+ *
+ * Invariants, which heap_check() verifies:
+ *   used + length of `free` = carved - first       of each span
+ *   a span that is in no list is full
+ *   a page is free, or part of exactly one span    of each chunk
+ *
+ * Synchronization: all of it: the thread that uses the state.
+ */
+#ifndef LUNALLOC_METER_HEAP_H
+#define LUNALLOC_METER_HEAP_H
+
+#include "meter/memory.h"
+
+#define HEAP_LG_PAGE   12
+#define HEAP_LG_QUAD   14
+#define HEAP_LG_CHUNK  16
+#define HEAP_PAGE_MAX  256  /* bytes: blocks up to this size lie in pages */
+#define HEAP_MAX       2048 /* bytes: blocks up to this size lie in quads; larger ones are the arena's */
+#define HEAP_PAGE_BINS 33   /* bin i below this: blocks of 8 * i bytes, at least 16; above: eighths of powers of two */
+#define HEAP_BINS      57
+
+struct chunk;
+
+typedef struct span {
+    void *free;          /* blocks that were used and are free, newest first: each begins with the next's address */
+    uint16_t used;       /* blocks in use */
+    uint16_t carved;     /* blocks from this one on have never been used, and their memory is untouched */
+    uint16_t first;      /* the number of the first block */
+    uint16_t limit;      /* the number after that of the last one */
+    uint32_t reciprocal; /* 2^32 / size, rounded up: a block's number is offset * this >> 32 */
+    uint16_t size;       /* of a block, bytes */
+    uint8_t bin;
+    bool linked;              /* is in its bin's list */
+    struct chunk *chunk;      /* that its pages are of */
+    struct span *next, *prev; /* in the bin's list */
+    uint16_t tags[];
+} span_t;
+
+typedef struct chunk {
+    uintptr_t base;
+    uint16_t free_pages; /* bit i: page i is in no span */
+    uint16_t quads;      /* bit i: page i is part of a quad */
+    bool linked;         /* is in the list of chunks with free pages */
+    struct chunk *next, *prev;
+} chunk_t;
+
+typedef struct {
+    span_t *bins[HEAP_BINS];      /* lists of spans; the fast path looks at the first one. heap_no_span: none */
+    uint16_t borrowed[HEAP_BINS]; /* blocks that were put into larger ones since the bin's last span */
+    arena_memory_t memory;        /* where chunks and large blocks are from */
+    chunk_t *with_room;           /* list of the chunks with free pages */
+    table_t chunks;               /* by base; data: chunk_t */
+    table_t large;                /* large blocks; data: the tag */
+    size_t large_bytes;           /* of these */
+    uint32_t nempty;              /* chunks whose pages are all free */
+} heap_t;
+
+/* A span without blocks, for all heaps. It is never written to. */
+extern span_t heap_no_span;
+
+/* Makes a zeroed structure an empty heap. */
+void heap_init(heap_t *heap, arena_memory_t memory);
+/* Gives back all chunks and large blocks. */
+void heap_destroy(heap_t *heap);
+
+/* The bin of a block size, 1 .. HEAP_MAX. */
+static inline uint32_t
+heap_bin(size_t size) {
+    if (__builtin_expect(size <= HEAP_PAGE_MAX, 1)) {
+        return (uint32_t)(size + 7) >> 3;
+    }
+    uint32_t lg = 63 - (uint32_t)__builtin_clzll(size - 1); /* 2^lg < size <= 2^(lg + 1) */
+    return HEAP_PAGE_BINS + (lg - 8) * 8 + (uint32_t)((size - 1) >> (lg - 3)) - 8;
+}
+
+/* Bytes of a bin's blocks. */
+static inline uint32_t
+heap_bin_size(uint32_t bin) {
+    if (bin < HEAP_PAGE_BINS) {
+        return bin < 2 ? 16 : bin * 8;
+    }
+    return (9 + (bin - HEAP_PAGE_BINS) % 8) << ((bin - HEAP_PAGE_BINS) / 8 + 5);
+}
+
+/* The span of a small block, of which the size says whether it lies in a page or a quad. */
+static inline span_t *
+heap_span(const void *block, size_t size) {
+    uintptr_t mask = size <= HEAP_PAGE_MAX ? (1 << HEAP_LG_PAGE) - 1 : (1 << HEAP_LG_QUAD) - 1;
+    return (span_t *)((uintptr_t)block & ~mask);
+}
+
+static inline uint16_t *
+heap_tag(span_t *span, const void *block) {
+    uint64_t offset = (uintptr_t)block - (uintptr_t)span;
+    return &span->tags[offset * span->reciprocal >> 32];
+}
+
+/* The slow ways: where the first span of a bin has no free block; and where a span was full, or became empty. */
+void *heap_alloc_slow(heap_t *heap, size_t size, uint16_t tag);
+void heap_span_changed(heap_t *heap, span_t *span);
+
+/* A block of 1 byte or more, at a multiple of 8. NULL if there is no memory. */
+static inline void *
+heap_alloc(heap_t *heap, size_t size, uint16_t tag) {
+    if (__builtin_expect(size > HEAP_MAX, 0)) {
+        return heap_alloc_slow(heap, size, tag);
+    }
+    span_t *span = heap->bins[heap_bin(size)];
+    void *block = span->free;
+    if (__builtin_expect(block == NULL, 0)) {
+        return heap_alloc_slow(heap, size, tag);
+    }
+    span->free = *(void **)block;
+    span->used++;
+    *heap_tag(span, block) = tag;
+    return block;
+}
+
+/* Frees a block of a span; returns its tag. */
+static inline uint16_t
+heap_free_small(heap_t *heap, span_t *span, void *block) {
+    uint16_t tag = *heap_tag(span, block);
+    void *next = span->free;
+    *(void **)block = next;
+    span->free = block;
+    if (__builtin_expect(--span->used == 0, 0) || __builtin_expect(next == NULL, 0)) {
+        heap_span_changed(heap, span);
+    }
+    return tag;
+}
+
+/* ---- large blocks ---- */
+
+/* NULL if the block is no large one. Valid until the heap's next allocation or free. */
+static inline entry_t *
+heap_large(const heap_t *heap, const void *block) {
+    return table_find(&heap->large, (uintptr_t)block);
+}
+
+static inline uint16_t
+heap_large_tag(const entry_t *entry) {
+    return (uint16_t)(uintptr_t)entry->data;
+}
+
+/* Frees a large block; returns its tag. */
+uint16_t heap_free_large(heap_t *heap, entry_t *entry);
+/* Resizes a large block to one, in place or by moving its pages. NULL if there is no memory: nothing changed. */
+void *heap_resize_large(heap_t *heap, entry_t *entry, size_t size);
+
+/* ---- any block ---- */
+
+/* The span that a block of this heap lies in, whatever its size. NULL if it lies in none: it is a large one, or no
+ * block of this heap. */
+static inline span_t *
+heap_locate(const heap_t *heap, const void *block) {
+    const entry_t *entry = table_find(&heap->chunks, (uintptr_t)block >> HEAP_LG_CHUNK << HEAP_LG_CHUNK);
+    if (entry == NULL) {
+        return NULL;
+    }
+    const chunk_t *chunk = entry->data;
+    bool quad = chunk->quads >> ((uintptr_t)block >> HEAP_LG_PAGE & 15) & 1;
+    return heap_span(block, quad ? HEAP_MAX : HEAP_PAGE_MAX);
+}
+
+/* By a walk over all spans: bytes of chunks and large blocks; and how many blocks there are. */
+typedef struct {
+    size_t held;
+    uint64_t blocks;
+} heap_totals_t;
+heap_totals_t heap_totals(const heap_t *heap);
+
+/* False at a broken invariant. For tests. */
+bool heap_check(const heap_t *heap);
+
+#endif

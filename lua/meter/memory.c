@@ -1,0 +1,82 @@
+/* memory.c -- the hash table: linear probing. When an entry is removed, those displaced past it move back. */
+#include "meter/memory.h"
+
+#include <string.h>
+
+#define LG_FIRST 3
+
+static uint32_t
+mask_of(const table_t *table) {
+    return (1U << table->lg_slots) - 1;
+}
+
+/* Moves the entries into 2^lg slots. False if there is no memory: nothing changed. */
+static bool
+rehash(table_t *table, const arena_memory_t *memory, uint32_t lg) {
+    table_t old = *table;
+    entry_t *slots = memory_get(memory, sizeof(entry_t) << lg, sizeof(void *));
+    if (slots == NULL) {
+        return false;
+    }
+    memset(slots, 0, sizeof(entry_t) << lg);
+    *table = (table_t){.slots = slots, .lg_slots = lg};
+    uint32_t i = 0;
+    for (entry_t *entry; (entry = table_next(&old, &i)) != NULL;) {
+        table_add(table, *entry);
+    }
+    table_destroy(&old, memory);
+    return true;
+}
+
+bool
+table_reserve(table_t *table, const arena_memory_t *memory) {
+    if (table->slots == NULL) {
+        return rehash(table, memory, LG_FIRST);
+    }
+    return (table->count + 1) * 2 <= 1U << table->lg_slots || rehash(table, memory, table->lg_slots + 1);
+}
+
+void
+table_add(table_t *table, entry_t entry) {
+    *table_place(table, entry.address) = entry;
+    table->count++;
+}
+
+/* May the entry at slot i fill the hole before it? Only if the hole lies between its home and i. */
+static bool
+may_fill(const table_t *table, uint32_t i, uint32_t hole) {
+    uint32_t displaced = (i - table_home(table, table->slots[i].address)) & mask_of(table);
+    return displaced >= ((i - hole) & mask_of(table));
+}
+
+void
+table_remove(table_t *table, entry_t *entry) {
+    uint32_t hole = (uint32_t)(entry - table->slots);
+    for (uint32_t i = (hole + 1) & mask_of(table); table->slots[i].address != 0; i = (i + 1) & mask_of(table)) {
+        if (may_fill(table, i, hole)) {
+            table->slots[hole] = table->slots[i];
+            hole = i;
+        }
+    }
+    table->slots[hole] = (entry_t){0};
+    table->count--;
+}
+
+entry_t *
+table_next(const table_t *table, uint32_t *i) {
+    while (table->slots != NULL && *i <= mask_of(table)) {
+        entry_t *entry = &table->slots[(*i)++];
+        if (entry->address != 0) {
+            return entry;
+        }
+    }
+    return NULL;
+}
+
+void
+table_destroy(table_t *table, const arena_memory_t *memory) {
+    if (table->slots != NULL) {
+        memory_give_back(memory, table->slots);
+    }
+    *table = (table_t){0};
+}
