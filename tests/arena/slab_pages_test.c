@@ -117,7 +117,9 @@ check_class(uint32_t szind) NO_THREAD_SAFETY {
     uint32_t n = fill_slabs(szind, 8), nregs = regs_in_slab(szind);
     lunalloc_class_stats_t before = class_stats(szind);
     n = thin(n, nregs);
+    size_t purged = atomic_get(&arena->pages.purged_bytes);
     size_t bytes = arena_purge_slabs(arena);
+    assert_int_equal(atomic_get(&arena->pages.purged_bytes), purged + bytes);
     lunalloc_class_stats_t after = class_stats(szind);
     assert_int_equal(after.curregs, n);
     assert_int_equal(before.nslabs, after.nslabs);
@@ -147,10 +149,9 @@ test_free_pages_of_slabs_are_given_back(void **state) {
 static void
 test_regions_in_use_keep_their_contents(void **state) {
     (void)state;
-    uint32_t n = thin(fill_slabs(SZIND, 200), 7);
-    size_t purged = atomic_get(&arena->pages.purged_bytes);
+    uint32_t n = thin(fill_slabs(SZIND, 200), 37);
     size_t bytes = arena_purge_slabs(arena);
-    assert_int_equal(atomic_get(&arena->pages.purged_bytes), purged + bytes);
+    assert_true(bytes > 0 || !can_purge());
     for (uint32_t i = 0; i < n; i++) {
         assert_true(is_filled(ptrs[i], sc.size[SZIND]));
     }
