@@ -9,6 +9,8 @@
 
 #include "observe/json.h"
 
+#include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -86,6 +88,32 @@ put_table(lua_State *L, emit_t *out, int depth) {
     }
 }
 
+/* A number that json_double() would round: with all its digits. */
+static void
+put_exact(emit_t *out, double value) {
+    char text[32];
+    snprintf(text, sizeof(text), "%.15g", value);
+    if (strtod(text, NULL) != value) {
+        snprintf(text, sizeof(text), "%.17g", value);
+    }
+    text[strcspn(text, ",")] = text[strcspn(text, ",")] == ',' ? '.' : '\0'; /* the locale's decimal point */
+    if (strchr("{[:", out->last) == NULL) { /* also true at the start, where it is '\0' */
+        emit_char(out, ',');
+    }
+    emit_str(out, text);
+}
+
+static void
+put_float(emit_t *out, double value) {
+    double millionths = value * 1e6;
+    bool exact = fabs(millionths) < 1e15 && millionths == floor(millionths);
+    if (exact || !isfinite(value)) {
+        json_double(out, value);
+    } else {
+        put_exact(out, value);
+    }
+}
+
 /* Writes the value at the top, which stays. */
 static void
 put_value(lua_State *L, emit_t *out, int depth) {
@@ -100,7 +128,7 @@ put_value(lua_State *L, emit_t *out, int depth) {
         if (lua_isinteger(L, -1)) {
             json_i64(out, lua_tointeger(L, -1));
         } else {
-            json_double(out, lua_tonumber(L, -1));
+            put_float(out, lua_tonumber(L, -1));
         }
         break;
     case LUA_TSTRING:
