@@ -169,6 +169,10 @@ help.functions = {
     ["la.workload"] = { "la.workload{threads=, seed=, duration= | ops=, mix={...}, phases={...}, verify=} -> workload",
         "Describes an allocation load, which threads in C run. See help \"workloads\".",
         'w = la.workload{threads=2, duration="1m", mix={{size="lognormal(64,1.2,4096)", lifetime="exp(1000)"}}}' },
+    ["la.workload.import"] = { "la.workload.import(path [, {heap=, threads=}]) -> description | nil, message, code",
+        "A description for la.workload from a file of another program: sizes with rates and live counts\n" ..
+        "(Fleetbench, TCMalloc), shares of sizes, lines \"size lifetime count\", or a trace of Android's malloc.",
+        'd = la.workload.import("sizes.csv", {heap = "256M"}); d.duration = "10s"; print(la.workload(d)())' },
     ["la.plot"] = {
         "la.plot{series={{name=, values=}, ...}, x=, marks=, title=, unit=, width=, height=, mode=} -> string",
         "Draws series over time, as a text. unit: \"bytes\" or any word; marks: { {x=, label=}, ... };\n" ..
@@ -280,6 +284,10 @@ w = la.workload{ threads = 2, seed = 1, duration = "1m",        -- or ops = 1e7
   phases = { {at = "3s", scale = 2}, {at = "6s", set = {["arena.0.dirty_decay_ms"] = 0}} } }
 w:start()  w:status()  w:timeline()  w:set{scale = 0.5}  w:stop()      -- beside the prompt
 w:run()                                                                -- or to its end
+  mix = { {joint = { {weight = 9, size = 64, lifetime = "exp(100)"}, {weight = 1, size = "64K", lifetime = 5000} }} }
+Sizes and lifetimes: n, "uniform(a,b)", "exp(mean)", "normal(mean,deviation)", "lognormal(median,sigma)",
+"pareto(least,alpha)", "zipf(n,s,step)", "histogram(path)", {[value] = weight}; help "exp" has more. In joint, they are
+drawn together. la.workload.import(path) reads distributions of other programs.
 Lifetimes count later allocations of the same thread. The same seed makes the same sequence of requests.]],
     policies = [[
 A policy is a small loop that watches an allocator and acts. Those of PREFIX/share/lunalloc/policies:

@@ -74,6 +74,8 @@ options.distributions = {
     pareto = "pareto(least,alpha,max): heavy-tailed: the share of values above x is (least / x)^alpha.",
     zipf = "zipf(n,s,step): step, 2 * step, ... n * step; the k-th is k^s times as rare as the first.",
     histogram = "histogram(path): as often as a file says, which has lines \"value count\".",
+    fleetbench = "fleetbench(path): sizes as often as a file of Fleetbench says; as joint, lifetimes, too.",
+    histogram2d = "histogram2d(path): for joint: a file of lines \"size lifetime count\".",
     table = "table(value:weight,...): as often as the weights say; also a Lua table { [value] = weight }.",
     fifo = "fifo(n): blocks are freed in the order in which they were allocated, n of them later.",
     forever = "forever: until the end of the workload.",
@@ -82,11 +84,19 @@ options.distributions = {
 local DISTRIBUTIONS <const> = 'n, "64K", "uniform(a,b)", "exp(mean)", "normal(mean,deviation)", ' ..
     '"lognormal(median,sigma,max)", "pareto(least,alpha)", "zipf(n,s,step)", "histogram(path)", {[value] = weight}'
 
+local cell = {
+    weight = plain "how often the cell is chosen, relative to the other cells",
+    size = plain("bytes of a block: " .. DISTRIBUTIONS),
+    lifetime = plain("operations of the same thread until the block is freed: " .. DISTRIBUTIONS),
+}
+
 local row = {
     weight = plain "how often the row is chosen, relative to the other rows",
     size = plain("bytes of a block: " .. DISTRIBUTIONS),
     lifetime = plain("operations of the same thread until the block is freed: " .. DISTRIBUTIONS ..
         ', "fifo(n)", "forever"'),
+    joint = { does = "sizes and lifetimes that belong together, in the place of size and lifetime: an array of " ..
+        "cells {weight=, size=, lifetime=}, \"histogram2d(path)\" or \"fleetbench(path)\"", rows = cell },
     free_by = { does = "which thread frees the blocks: {other = share} or {thread = number}", keys = free_by },
     touch = plain "the share of the block that is written; 1 if it is left out",
     writes = plain "how many times it is written",
@@ -165,6 +175,10 @@ local functions = {
         colour = flag "whether series have colours",
     },
     ["la.workload"] = workload,
+    ["la.workload.import"] = {
+        heap = plain 'how many bytes live, of all threads: bytes, or "64M" (that is also the default)',
+        threads = plain "of the description; 1 if it is left out",
+    },
     ["w:set"] = change,
 }
 

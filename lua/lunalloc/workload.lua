@@ -18,8 +18,11 @@
 --- Keys of each row of mix:
 ---   weight    how often, relative to the other rows
 ---   size      bytes: n, "64K", "uniform(a,b)", "exp(mean)", "normal(mean,deviation)", "lognormal(median,sigma,max)",
----             "histogram(path)": a file of lines "size count"
+---             "pareto(least,alpha,max)", "zipf(n,s,step)", "histogram(path)": a file of lines "value count",
+---             {[value] = weight}, "fleetbench(path)"
 ---   lifetime  later operations of the same thread: n, the same distributions, "fifo(n)", "forever"
+---   joint     in the place of these two: { {weight =, size =, lifetime =}, ... }: drawn together; "histogram2d(path)":
+---             a file of lines "size lifetime count"; "fleetbench(path)": see workload_import.lua
 ---   free_by   {other = 0.1}: any other thread frees that share; {thread = 2}: that thread does
 ---   touch     part of the block that is written (1)           writes  how many times (1)
 ---   realloc   share of the blocks that is resized, to a newly drawn size, in the middle of its life; or
@@ -34,6 +37,7 @@ local check = require "lunalloc.check"
 local running = require "lunalloc.running"
 local units = require "lunalloc.units"
 local spec = require "lunalloc.workload_spec"
+local import = require "lunalloc.workload_import"
 local limits = require "lunalloc.workload_limits"
 local report = require "lunalloc.workload_report"
 
@@ -204,8 +208,11 @@ function Workload:__tostring()
 end
 
 --- Makes a workload of a description. A wrong description raises; nil, message, code if a file or memory is missing.
-return function(description)
-    local canonical, allocator, bounds = at_caller(spec.compile, description)
+local function create(_, description)
+    local canonical, allocator, bounds = at_caller(import.guarded, spec.compile, description)
+    if not canonical then
+        return nil, allocator, bounds
+    end
     local run, message, code = core.workload.create(canonical, allocator)
     if not run and code == "EINVAL" then
         error("workload: " .. message, 2)
@@ -215,3 +222,14 @@ return function(description)
     local self = { run_ = run, canonical = canonical, allocator = allocator, limits = bounds, started = false }
     return setmetatable(self, Workload)
 end
+
+local workload = {}
+
+--- A description of the load that a file of another program tells of, for la.workload; nil, message, code if the file
+--- is missing or wrong.
+function workload.import(path, options)
+    check.text(path, "la.workload.import", 1, "the path of a file")
+    return at_caller(import.guarded, import.describe, path, options)
+end
+
+return setmetatable(workload, { __call = create })

@@ -3,10 +3,12 @@
 ---     dist.kind(value, path)     a kind (see workload_kinds.lua): "exp(1000)" stays, 16 -> "16",
 ---                                { [16] = 700, ["1K"] = 200 } -> "table(16:700,1K:200)"
 ---
---- A table gives the weight of each value, or is an array of pairs { {value, weight}, ... }. The core parses the texts
---- (lua/workload/dist.h) and words the messages about them; here only the forms of Lua values are checked.
+--- A table gives the weight of each value, or is an array of pairs { {value, weight}, ... }. "fleetbench(path)" becomes
+--- the table of the sizes in that file. The core parses the texts (lua/workload/dist.h) and words the messages about
+--- them; here only the forms of Lua values are checked.
 
 local kinds = require "lunalloc.workload_kinds"
+local import = require "lunalloc.workload_import"
 
 local fail, shown = kinds.fail, kinds.shown
 
@@ -61,7 +63,8 @@ end
 
 function dist.kind(value, path)
     if type(value) == "string" and not value:find("\0", 1, true) then
-        return value
+        local file = value:match "^%s*fleetbench%s*%(%s*(.-)%s*%)%s*$"
+        return file and table_text(import.sizes(file), path) or value
     elseif math.type(value) then
         return number_text(value)
     elseif type(value) == "table" then

@@ -9,82 +9,15 @@
 local core = require "lunalloc.core"
 local check = require "lunalloc.check"
 local kinds = require "lunalloc.workload_kinds"
-local dist = require "lunalloc.workload_dist"
+local rows = require "lunalloc.workload_rows"
 local limits = require "lunalloc.workload_limits"
 
 local fail, shown, read = kinds.fail, kinds.shown, kinds.read
-local whole, count, ratio, share, array = kinds.whole, kinds.count, kinds.ratio, kinds.share, kinds.array
+local whole, count, ratio, array = kinds.whole, kinds.count, kinds.ratio, kinds.array
 
 local HUGE <const> = kinds.HUGE
 
 local spec = {}
-
--- A general-purpose load: mostly small and short-lived, some queued, a few large.
-local DEFAULT_MIX <const> = {
-    { weight = 70, size = "lognormal(64,1.2,4096)", lifetime = "exp(1000)" },
-    { weight = 29, size = "lognormal(256,1,16K)", lifetime = "fifo(5000)" },
-    { weight = 1, size = "uniform(64K,1M)", lifetime = "exp(50)" },
-}
-
---- Thread numbers: 2 or {1, 2}.
-local function threads(value, path)
-    local numbers = kinds.list(type(value) == "table" and value or { value }, path, "thread numbers")
-    for i, number in ipairs(numbers) do
-        numbers[i] = whole(1, 512)(number, path)
-    end
-    if #numbers == 0 then
-        fail("%s = %s: a thread's number, or an array of them, expected", path, shown(value))
-    end
-    return numbers
-end
-
-local FREE_BY <const> = { other = { share }, thread = { whole(1, 512) } }
-
---- free_by = {other = 0.1}: any other thread frees that share; {thread = 2}: thread 2 frees all, or that share.
-local function free_by(value, path)
-    local result = read(value, FREE_BY, path)
-    return { other = result.other or (result.thread and 1 or 0), thread = result.thread or 0 }
-end
-
-local REALLOC <const> = { share = { share, 1 }, times = { count(1, 1000), 1 }, grow = { ratio(0.001, 1000), 0 } }
-
---- realloc = 0.3: that share of the blocks is resized once; or {share =, times =, grow = factor}.
-local function realloc(value, path)
-    if type(value) == "table" then
-        return read(value, REALLOC, path)
-    end
-    return { share = share(value, path), times = 1, grow = 0 }
-end
-
-local ROW <const> = {
-    weight = { kinds.number(1e-9, 1e12), 1 },
-    size = { dist.kind },
-    lifetime = { dist.kind },
-    free_by = { free_by, { other = 0, thread = 0 } },
-    touch = { share, 1 },
-    writes = { count(0, 1000000), 1 },
-    realloc = { realloc, { share = 0, times = 1, grow = 0 } },
-    zero = { share, 0 },
-    align = { kinds.alignment, 0 },
-    on = { threads },
-}
-
-local function read_mix(value, path)
-    local mix, rows = {}, array(value, path)
-    if #rows == 0 or #rows > 64 then
-        fail("%s has %d rows: 1 to 64 expected", path, #rows)
-    end
-    for i, element in ipairs(rows) do
-        local row = read(element, ROW, ("%s[%d]"):format(path, i))
-        if not row.size or not row.lifetime then
-            fail("%s[%d]: %s is missing; every row needs size and lifetime", path, i, row.size and "lifetime" or "size")
-        end
-        row.other, row.thread, row.free_by = row.free_by.other, row.free_by.thread, nil
-        row.resizes, row.grow, row.realloc = row.realloc.times, row.realloc.grow, row.realloc.share
-        mix[i] = row
-    end
-    return mix
-end
 
 -- ---- changes -------------------------------------------------------------------------------------------------------
 
@@ -190,7 +123,7 @@ local RUN <const> = {
     duration = { duration },
     ops = { count(1, HUGE), 0 },
     rate = { kinds.rate, 0 },
-    mix = { read_mix },
+    mix = { rows.read },
     phases = { read_phases, {} },
     verify = { kinds.flag, false },
     limits = { limits.compile, {} },
@@ -227,7 +160,7 @@ function spec.compile(description)
         fail("a description {...} expected, got %s", type(description))
     end
     local run = read(description, RUN, "")
-    run.mix = run.mix or read_mix(DEFAULT_MIX, "mix")
+    run.mix = run.mix or rows.read(rows.DEFAULT, "mix")
     run.duration = run.duration or (run.ops > 0 and 0 or 10000000000)
     run.live_max = run.live_max or default_live_max()
     run.interval = math.max(1000000, run.interval or default_interval(run.duration))

@@ -183,7 +183,8 @@ block_nap(worker_t *worker, uint64_t ns) {
 static size_t
 next_size(const plan_row_t *row, const block_t *block) {
     if (row->grow == 0) { /* derived from the block, not from the worker's sequence: see operation.c */
-        return dist_draw(&row->size, prng_mix(block->id ^ ((uint64_t)block->resizes << 40)));
+        uint64_t random = prng_mix(block->id ^ ((uint64_t)block->resizes << 40));
+        return dist_draw(plan_row_size(row, prng_mix(random)), random);
     }
     double size = ceil((double)block->size * row->grow);
     return size < 1 ? 1 : size > (double)DIST_MAX_SIZE ? DIST_MAX_SIZE : (size_t)size;

@@ -103,6 +103,13 @@ push_element(lua_State *L, int index, size_t i, const char *name) {
 
 /* ---- rows ---- */
 
+/* The part of the description that is read, and where a message about it goes. */
+typedef struct {
+    const char *where;
+    char *message;
+    size_t message_size;
+} complaint_t;
+
 /* `on`: an array of thread numbers from 1; nil means all. */
 static void
 read_threads(lua_State *L, int index, plan_row_t *row) {
@@ -144,27 +151,73 @@ read_scalars(lua_State *L, int index, plan_row_t *row) {
     }
 }
 
-/* A message is that of dist_parse() after "mix[2]: ". */
+/* Reads the field of that use. A message is that of dist_parse() after `where`: "mix[2]". */
 static int
-read_dist(lua_State *L, int index, size_t i, plan_t *plan, dist_use_t use, char *message, size_t message_size) {
+read_dist(lua_State *L, int index, dist_t *dist, dist_use_t use, region_t *region, const complaint_t *complaint) {
     char why[512];
-    const char *name = use == DIST_SIZE ? "size" : "lifetime";
-    const char *text = push_string(L, index, name, false);
-    dist_t *dist = use == DIST_SIZE ? &plan->rows[i].size : &plan->rows[i].lifetime;
-    int error = dist_parse(dist, text, use, &plan->region, why, sizeof(why));
+    const char *text = push_string(L, index, use == DIST_SIZE ? "size" : "lifetime", false);
+    int error = dist_parse(dist, text, use, region, why, sizeof(why));
     lua_pop(L, 1);
     if (error != 0) {
-        snprintf(message, message_size, "mix[%zu]: %s", i + 1, why);
+        snprintf(complaint->message, complaint->message_size, "%s: %s", complaint->where, why);
     }
     return error;
 }
 
+/* A cell of a joint distribution, at `index`. */
 static int
-read_row(lua_State *L, int index, size_t i, plan_t *plan, char *message, size_t message_size) {
-    read_scalars(L, index, &plan->rows[i]);
-    read_threads(L, index, &plan->rows[i]);
-    int error = read_dist(L, index, i, plan, DIST_SIZE, message, message_size);
-    return error != 0 ? error : read_dist(L, index, i, plan, DIST_LIFETIME, message, message_size);
+read_cell(lua_State *L, int index, joint_cell_t *cell, region_t *region, const complaint_t *complaint) {
+    cell->weight = number_field(L, index, "weight", 1e-30, 1e30);
+    int error = read_dist(L, index, &cell->size, DIST_SIZE, region, complaint);
+    error = error != 0 ? error : read_dist(L, index, &cell->lifetime, DIST_LIFETIME, region, complaint);
+    if (error == 0 && cell->lifetime.kind == DIST_FIFO) {
+        snprintf(complaint->message, complaint->message_size,
+                 "%s: lifetime \"fifo\" needs a row of its own; allowed in joint: the other lifetimes",
+                 complaint->where);
+        return EINVAL;
+    }
+    return error;
+}
+
+/* The array `joint` on the top of the stack. */
+static int
+read_cells(lua_State *L, joint_t *joint, region_t *region, const complaint_t *complaint) {
+    char where[64];
+    complaint_t of_cell = {where, complaint->message, complaint->message_size};
+    int array = lua_gettop(L), error = 0;
+    for (size_t i = 0; i < joint->ncells && error == 0; i++) {
+        int cell = push_element(L, array, i, "joint");
+        snprintf(where, sizeof(where), "%s.joint[%zu]", complaint->where, i + 1);
+        error = read_cell(L, cell, &joint->cells[i], region, &of_cell);
+        lua_settop(L, array);
+    }
+    return error != 0 ? error : joint_finish(joint, region);
+}
+
+static int
+read_joint(lua_State *L, int index, plan_row_t *row, region_t *region, const complaint_t *complaint) {
+    size_t n = push_array(L, index, "joint", JOINT_MAX_CELLS);
+    if (n == 0) {
+        malformed(L, "joint");
+    }
+    joint_t *joint = joint_reserve(n, region);
+    int error = joint == NULL ? ENOMEM : read_cells(L, joint, region, complaint);
+    row->joint = joint;
+    lua_pop(L, 1);
+    return error;
+}
+
+static int
+read_row(lua_State *L, int index, plan_row_t *row, region_t *region, const complaint_t *complaint) {
+    read_scalars(L, index, row);
+    read_threads(L, index, row);
+    bool apart = push_field(L, index, "joint") == LUA_TNIL;
+    lua_pop(L, 1);
+    if (!apart) {
+        return read_joint(L, index, row, region, complaint);
+    }
+    int error = read_dist(L, index, &row->size, DIST_SIZE, region, complaint);
+    return error != 0 ? error : read_dist(L, index, &row->lifetime, DIST_LIFETIME, region, complaint);
 }
 
 static int
@@ -173,7 +226,10 @@ read_rows(lua_State *L, int index, plan_t *plan, char *message, size_t message_s
     int mix = lua_gettop(L), error = 0;
     for (size_t i = 0; i < plan->nrows && error == 0; i++) {
         int row = push_element(L, mix, i, "mix");
-        error = read_row(L, row, i, plan, message, message_size);
+        char where[32];
+        snprintf(where, sizeof(where), "mix[%zu]", i + 1);
+        complaint_t complaint = {where, message, message_size};
+        error = read_row(L, row, &plan->rows[i], &plan->region, &complaint);
         lua_settop(L, mix);
     }
     lua_settop(L, mix - 1);

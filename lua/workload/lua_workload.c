@@ -3,6 +3,7 @@
  * of it. A userdata is a plan and, after its start, the run.
  *
  *   create(description, allocator)   allocator: "lunalloc" or "process"
+ *   read(path)                       the text of a regular file of at most 64 MiB
  *   w:start() w:wait(seconds) w:stop() w:change(change) w:status() w:timeline() w:result() w:info()
  *
  * wait() blocks. The Lua layer calls it in slices, since the hook that Ctrl-C sets runs only in Lua code. Collecting
@@ -21,6 +22,7 @@
 #include "allocator.h"
 #include "core.h"
 #include "lua_workload.h"
+#include "textfile.h"
 
 #define WORKLOAD_TYPE "lunalloc.workload.run"
 
@@ -163,6 +165,30 @@ workload_create(lua_State *L) {
     }
     int error = lua_plan_read(L, 1, &workload->plan, message, sizeof(message));
     return error == 0 ? 1 : core_fail_errno(L, error, message);
+}
+
+/* Pushes the text of the textfile_t at 1. Runs in protected mode, so that the caller can free the text. */
+static int
+push_text(lua_State *L) {
+    const textfile_t *file = lua_touserdata(L, 1);
+    lua_pushlstring(L, file->text, file->size);
+    return 1;
+}
+
+/* read(path): the text of the file; nil, message, code */
+static int
+workload_read(lua_State *L) {
+    char message[MESSAGE_SIZE];
+    textfile_t file;
+    int error = textfile_read(&file, luaL_checkstring(L, 1), TEXTFILE_LIMIT, message, sizeof(message));
+    if (error != 0) {
+        return core_fail_errno(L, error, message);
+    }
+    lua_pushcfunction(L, push_text);
+    lua_pushlightuserdata(L, &file);
+    int status = lua_pcall(L, 1, 1, 0);
+    textfile_free(&file);
+    return status == LUA_OK ? 1 : lua_error(L);
 }
 
 /* start(): true; nil, message, code, also if it runs already */
@@ -317,9 +343,11 @@ static const luaL_Reg methods[] = {
 int
 luaopen_lunalloc_workload(lua_State *L) {
     core_new_type(L, WORKLOAD_TYPE, metamethods, methods);
-    lua_createtable(L, 0, 1);
+    lua_createtable(L, 0, 4);
     lua_pushcfunction(L, workload_create);
     core_set_value(L, "create");
+    lua_pushcfunction(L, workload_read);
+    core_set_value(L, "read");
     lua_allocator_open(L);
     return 1;
 }

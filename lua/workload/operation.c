@@ -14,6 +14,12 @@
 /* Beyond any run's length, and far enough from the end of 64 bits for sums. */
 static const uint64_t max_life = (uint64_t)1 << 60;
 
+/* The random numbers of one operation. */
+typedef struct {
+    uint64_t choice, size, lifetime, traits;
+    uint64_t cell; /* of a joint distribution; derived from `choice` */
+} draws_t;
+
 /* ---- ageing ---- */
 
 /* Puts the block into the wheel until its next resize, or its end. Resizes are spread evenly over its life, at most one
@@ -51,6 +57,9 @@ tick(worker_t *worker, wheel_t *wheel) {
 /* A lifetime in operations, multiplied by the present scale. */
 static uint64_t
 scaled_lifetime(worker_t *worker, const dist_t *lifetime, uint64_t random) {
+    if (lifetime->kind == DIST_FOREVER) { /* a cell of a joint distribution */
+        return max_life;
+    }
     uint64_t life = dist_draw(lifetime, random);
     double scale = atomic_load_explicit(&worker->shared->scale, memory_order_relaxed);
     double scaled = (double)life * scale;
@@ -59,7 +68,7 @@ scaled_lifetime(worker_t *worker, const dist_t *lifetime, uint64_t random) {
 
 /* Gives the new block its lifetime: 0 ends it at once. */
 static void
-start_ageing(worker_t *worker, const worker_row_t *row, block_t *block, uint64_t random) {
+start_ageing(worker_t *worker, const worker_row_t *row, block_t *block, const draws_t *draws) {
     if (atomic_load_explicit(&worker->shared->full, memory_order_relaxed)) {
         counter_add(&worker->capped, 1);
         block_end(worker, block);
@@ -67,7 +76,7 @@ start_ageing(worker_t *worker, const worker_row_t *row, block_t *block, uint64_t
         block->next = worker->forever;
         worker->forever = block;
     } else {
-        uint64_t life = scaled_lifetime(worker, &row->row->lifetime, random);
+        uint64_t life = scaled_lifetime(worker, plan_row_lifetime(row->row, draws->cell), draws->lifetime);
         block->death = row->wheel->now + life;
         if (life == 0) {
             block_end(worker, block);
@@ -79,11 +88,6 @@ start_ageing(worker_t *worker, const worker_row_t *row, block_t *block, uint64_t
 
 /* ---- an operation ---- */
 
-/* The random numbers of one operation. */
-typedef struct {
-    uint64_t choice, size, lifetime, traits;
-} draws_t;
-
 /* Always four numbers, in this order. */
 static draws_t
 draw(worker_t *worker) {
@@ -92,6 +96,7 @@ draw(worker_t *worker) {
     draws.size = prng_next(&worker->prng);
     draws.lifetime = prng_next(&worker->prng);
     draws.traits = prng_next(&worker->prng);
+    draws.cell = prng_mix(draws.choice);
     return draws;
 }
 
@@ -120,8 +125,8 @@ choose_freer(const worker_t *worker, const plan_row_t *row, uint64_t traits) {
 
 /* The size of the request: aligned_alloc takes multiples of the alignment only. */
 static size_t
-request_size(const plan_row_t *row, uint64_t random) {
-    size_t size = dist_draw(&row->size, random);
+request_size(const plan_row_t *row, const draws_t *draws) {
+    size_t size = dist_draw(plan_row_size(row, draws->cell), draws->size);
     return row->align == 0 ? size : (size + row->align - 1) & ~(row->align - 1);
 }
 
@@ -137,7 +142,7 @@ allocate(worker_t *worker, const plan_row_t *row, size_t size, bool zeroed) {
 static block_t *
 make_block(worker_t *worker, uint32_t row_index, const draws_t *draws) {
     const plan_row_t *row = &worker->plan->rows[row_index];
-    size_t size = request_size(row, draws->size);
+    size_t size = request_size(row, draws);
     bool zeroed = (uint32_t)draws->choice < row->zeroed;
     worker->hash = prng_mix(worker->hash ^ size);
     block_t *block = block_new(worker);
@@ -173,7 +178,7 @@ operate(worker_t *worker) {
         tick(worker, row->wheel);
     }
     if (block != NULL) {
-        start_ageing(worker, row, block, draws.lifetime);
+        start_ageing(worker, row, block, &draws);
     }
     block_serve_inbox(worker);
     counter_add(&worker->ops, 1);

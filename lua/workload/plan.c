@@ -95,16 +95,22 @@ row_share(const plan_t *plan, const plan_row_t *row) {
     return share;
 }
 
+/* Bytes times operations that a block of the row takes up, on average. */
+static double
+row_product(const plan_row_t *row) {
+    if (row->joint != NULL) {
+        return joint_mean_product(row->joint);
+    }
+    return dist_mean(&row->lifetime) * dist_mean(&row->size);
+}
+
 /* Little's law: live = arrivals per operation x lifetime in operations. */
 static double
 expected_live(const plan_t *plan) {
     double live = 0;
     for (size_t i = 0; i < plan->nrows; i++) {
-        const plan_row_t *row = &plan->rows[i];
-        if (row->lifetime.kind == DIST_FOREVER) {
-            return INFINITY;
-        }
-        live += row_share(plan, row) * dist_mean(&row->lifetime) * dist_mean(&row->size);
+        double share = row_share(plan, &plan->rows[i]);
+        live += share == 0 ? 0 : share * row_product(&plan->rows[i]); /* the product may be infinite */
     }
     return live;
 }
@@ -157,12 +163,23 @@ hash_dist(uint64_t hash, const dist_t *dist) {
     return hash_bytes(hash, dist->columns, dist->ncolumns * sizeof(*dist->columns));
 }
 
+static uint64_t
+hash_joint(uint64_t hash, const joint_t *joint) {
+    for (size_t i = 0; i < joint->ncells; i++) {
+        hash = hash_double(hash, joint->cells[i].weight);
+        hash = hash_dist(hash, &joint->cells[i].size);
+        hash = hash_dist(hash, &joint->cells[i].lifetime);
+    }
+    return hash;
+}
+
 /* Every field of a row that influences the requests. */
 static uint64_t
 hash_row(uint64_t hash, const plan_row_t *row) {
     hash = hash_double(hash, row->weight);
     hash = hash_dist(hash, &row->size);
     hash = hash_dist(hash, &row->lifetime);
+    hash = row->joint == NULL ? hash : hash_joint(hash, row->joint);
     hash = hash_integer(hash, row->other);
     hash = hash_integer(hash, row->freer);
     hash = hash_double(hash, row->touch);

@@ -13,7 +13,7 @@
 #ifndef WORKLOAD_PLAN_H
 #define WORKLOAD_PLAN_H
 
-#include "dist.h"
+#include "joint.h"
 #include "lunalloc.h"
 
 enum {
@@ -35,6 +35,7 @@ typedef struct {
     double weight;
     dist_t size;                        /* bytes */
     dist_t lifetime;                    /* operations of the thread; DIST_FIFO: allocations of this row by the thread */
+    const joint_t *joint;               /* both of them, drawn together, in the place of the two above; or NULL */
     plan_share_t other;                 /* of blocks that another thread frees */
     uint32_t freer;                     /* index of that thread, or PLAN_ANY_OTHER */
     double touch;                       /* part of the block that is written, 0 .. 1 */
@@ -91,6 +92,17 @@ bool plan_reserve(plan_t *plan, size_t nrows, size_t nphases);
 static inline bool
 plan_row_on(const plan_row_t *row, uint32_t thread) {
     return (row->on[thread / 64] >> (thread % 64)) & 1;
+}
+
+/* The distributions of the size and the lifetime of a block; the random number chooses the cell of a joint one. */
+static inline const dist_t *
+plan_row_size(const plan_row_t *row, uint64_t random) {
+    return row->joint == NULL ? &row->size : &joint_draw(row->joint, random)->size;
+}
+
+static inline const dist_t *
+plan_row_lifetime(const plan_row_t *row, uint64_t random) {
+    return row->joint == NULL ? &row->lifetime : &joint_draw(row->joint, random)->lifetime;
 }
 
 /* Writes the value as text, as in marks of the timeline: "500"; "()" for an action. */
