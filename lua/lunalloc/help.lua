@@ -296,6 +296,7 @@ A policy is a small loop that watches an allocator and acts. Those of PREFIX/sha
   idle_flush    empties the caches of idle threads
   night_purge   gives everything back once a night, in a quiet moment
   frame_budget  for the loop of a game: gives free pages back in what is left of a frame
+  lua_limit     for a Lua host: collects above a soft limit of the state, and sets a hard one
 Each runs on another process, on its own, at the prompt, or in a host that calls its steps:
   $ lunalloc dirty_cap.lua redis-server limit=32M         ends with 2 when the process ends; --help lists options
   dofile "dirty_cap.lua":run({limit = "32M"}, t)          until Ctrl-C

@@ -293,3 +293,51 @@ test("frame_budget: gives back only what fits into the rest of the frame", funct
     undo()
     test.equal(restored, true)
 end)
+
+test("lua_limit: above the soft limit the state collects, and then more often, until there is room", function()
+    local pause = collectgarbage("setpause", 200)
+    local step, undo = assert(dofile(FOLDER .. "lua_limit.lua") { soft = "32M", limit = "64M" })
+    local function in_use()
+        return collectgarbage "count" * 1024
+    end
+    test.equal(step(), nil)
+    collectgarbage "stop" -- so all of it is garbage that only the policy collects
+    local least = 32 << 20
+    for i = 1, 4000 do
+        local _ = ("x"):rep(10000) .. i
+        least = i > 3000 and math.min(least, in_use()) or least
+    end
+    collectgarbage "restart"
+    test.equal(least < 16 << 20, true)
+    test.match(step(), "^32[%d.]* MiB were in use: collected, now [%d.]+ [KM]iB$")
+    local kept = {}
+    while in_use() < 33 << 20 do
+        kept[#kept + 1] = ("x"):rep(10000) .. #kept
+    end
+    test.match(step(), "^32[%d.]* MiB were in use: collected, now 3%d[%d.]* MiB, which is above the soft limit$")
+    test.equal(collectgarbage("setpause", 112), 112)
+    kept = nil
+    collectgarbage()
+    test.match(step(), "in use: collecting as usual$")
+    test.equal(step(), nil)
+    test.equal(collectgarbage("setpause", 200), 200)
+    local ok, message = pcall(function()
+        local all = {}
+        while true do
+            all[#all + 1] = ("x"):rep(10000) .. #all
+        end
+    end)
+    test.equal(ok, false)
+    test.equal(message, "not enough memory")
+    undo()
+    collectgarbage()
+    test.equal(#("x"):rep(70 << 20), 70 << 20) -- no limit any more
+    test.equal(collectgarbage("setpause", pause), 200)
+end)
+
+test("lua_limit: limits no other process", function()
+    local step, message, code = dofile(FOLDER .. "lua_limit.lua")({}, { pid = 7 })
+    test.equal(step, nil)
+    test.equal(message, "lua_limit: a Lua state is limited by itself, not from another process")
+    test.equal(code, "ENOTSUP")
+end)

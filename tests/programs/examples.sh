@@ -27,6 +27,14 @@ shows "hooks.c: an arena in a file" '^[1-9][0-9]+ MiB of memory in the file: "th
 shows "embed.c: its policy gives memory back" '^round 4: [1-9][0-9.]* MiB were free, [1-9][0-9.]* MiB given back from 1'
 shows "game.c: memory goes back in frames that have time" \
     '^memory was given back in [1-9][0-9]* of 60 frames, and in 0 that had no time left$'
+shows "states.c: a state within its limit" \
+    '^state 3: 3 MiB done, at most 3[.][0-9] MiB in arena [0-9]+; then 1 MiB done$'
+shows "states.c: one that wants more" \
+    '^state 7: 7 MiB not enough memory, at most 4[.]0 MiB in arena [0-9]+; then 1 MiB done$'
+shows "plugins.cpp: a limit" '^chat: not enough memory$'
+shows "plugins.cpp: accounts" '^maps: 2[0-9]{3} KiB tiles$'
+shows "limit.lua: accounts" '^index   *[1-9][0-9]+ KiB$'
+shows "limit.lua: the limit, and after it" '^now  *[1-7][0-9]{3} KiB$'
 shows "watch.lua in a stock lua5.4" '^ +1 +[0-9.]+ MiB +[1-9]'
 shows "profile.lua in a stock lua5.4" '^1[.] about [1-9][0-9]*[.][0-9] MiB in'
 shows "profile.lua's profile" '^heap profile: [1-9]'
