@@ -208,7 +208,7 @@ done
 # ---- the end ----
 
 # The main thread ends first, then the other one; the reporter's thread is all that is left.
-expect "the reporter ends with the last thread" timeout 60 env LD_PRELOAD="$library" \
+expect "the reporter ends with the last thread" timeout -s KILL 60 env LD_PRELOAD="$library" \
     LUNALLOC_CONF=dump_signal:SIGUSR2 "$python" -c 'import ctypes, threading, time
 threading.Thread(target=lambda: time.sleep(0.3), daemon=True).start()
 ctypes.CDLL(None).pthread_exit(None)'
