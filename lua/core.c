@@ -24,6 +24,7 @@ open_core(lua_State *L) {
     core_open_pause(L);
     core_open_meter(L);
     core_open_json(L);
+    core_open_samples(L);
     core_open_attach(L);
     core_open_metrics(L);
     core_open_pprof(L);

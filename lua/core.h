@@ -133,6 +133,7 @@ void core_open_hooks(lua_State *L);
 void core_open_pause(lua_State *L);
 void core_open_meter(lua_State *L); /* meter/lua_meter.c */
 void core_open_json(lua_State *L);
+void core_open_samples(lua_State *L);
 void core_open_attach(lua_State *L); /* attach/lua_attach.c */
 void core_open_metrics(lua_State *L);
 void core_open_pprof(lua_State *L);

@@ -9,6 +9,7 @@
 ---     extents(arena, state, slab, min_size, szind)    a walker: next(), fill(table), close()
 ---     find(address)  sizeclasses()  sizeclass(bytes)  stats([arena])  report([opts])  reconcile()
 ---     samples([place])    a batch of samples, and the place of the next batch;  symbol(address)
+---     fill_samples(set)   adds all samples to a set of the core (core.new_sample_set); may be missing
 ---     threads([place])  moments([place])  marks([place])    likewise
 ---
 --- Each returns nil, message, code on failure. Only that of this process has hooks_counts(arena). Nothing here knows

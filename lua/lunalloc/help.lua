@@ -121,12 +121,15 @@ help.functions = {
         "The profile of live blocks as pprof's protocol buffer. Unlike la.prof.dump, it writes no file.",
         'io.open("heap.pb", "wb"):write(la.prof.pprof()):close()' },
     ["la.prof.top"] = { "la.prof.top{by=, min_age=, n=} -> array of {samples=, objects=, bytes=, oldest=, ...}",
-        "Live blocks in groups, most bytes first. by: \"stack\", \"class\", \"arena\" or \"thread\"; min_age: only\n" ..
-        "blocks of at least this age (seconds, or \"10s\"). objects and bytes are estimates, oldest is in seconds.",
+        "Live blocks in groups, most bytes first. by: \"stack\", \"class\", \"arena\", \"thread\", \"function\",\n" ..
+        "\"line\" or \"age\"; min_age: only blocks of at least this age (seconds, or \"10s\").\n" ..
+        "objects and bytes are estimates, oldest is in seconds.",
         'la.prof.top{by = "class", min_age = "10s"}' },
-    ["la.prof.samples"] = { "for sample in la.prof.samples() do ... end",
-        "Iterates over the samples of live blocks, as tables: addr, size, szind, arena, tid, thread, time (ns),\n" ..
-        "weight (how many blocks it stands for) and stack (addresses, innermost first)." },
+    ["la.prof.samples"] = { "la.prof.samples() -> samples",
+        "The samples of live blocks, as a query: conditions such as :old and :in_slabs narrow it down, and\n" ..
+        ":by, :sum and :top answer. A for loop iterates over it, as tables: addr, size, szind, arena, tid, thread,\n" ..
+        "time (ns), weight (how many blocks it stands for) and stack (addresses, innermost first).",
+        'la.prof.samples():old("10m"):in_slabs{util=0.3}:by("stack")' },
     ["la.prof.symbols"] = { "la.prof.symbols(addresses) -> array", "The names of the functions at these addresses." },
     ["la.waste"] = { "la.waste{by=, min_age=} -> array of {bytes=, free=, rest=, cached=, dirty=, muzzy=, ...}",
         "Bytes held but not in use, most first; .total is their sum. by: \"arena\", \"class\" or, with profiling,\n" ..

@@ -6,9 +6,8 @@
 
 local core = require "lunalloc.core"
 local check = require "lunalloc.check"
+local samples = require "lunalloc.samples"
 local units = require "lunalloc.units"
-
-local groupings = { "stack", "class", "arena", "thread" }
 
 --- Nanoseconds, from seconds or a text such as "500ms", "10s", "2m".
 local function check_age(age)
@@ -19,27 +18,6 @@ local function check_age(age)
     return ns
 end
 
---- Iterates over all samples of live blocks. It reads them in batches.
-local function each_sample(backend)
-    local batch, place = backend.samples()
-    local i = 0
-    return function()
-        i = i + 1
-        if batch and not batch[i] and place then
-            batch, place = backend.samples(place)
-            i = 1
-        end
-        return batch and batch[i]
-    end
-end
-
-local keys = {
-    stack = function(sample) return table.concat(sample.stack, " ") end,
-    class = function(sample) return sample.szind end,
-    arena = function(sample) return sample.arena end,
-    thread = function(sample) return sample.tid end,
-}
-
 --- The names of the functions of a stack.
 local function symbols(backend, stack)
     local names = {}
@@ -49,53 +27,12 @@ local function symbols(backend, stack)
     return names
 end
 
---- The fields that the samples of a group have in common, from its first sample. The stack is one of addresses yet.
-local describe = {
-    stack = function(sample) return { stack = sample.stack } end,
-    class = function(sample) return { szind = sample.szind, size = sample.size } end,
-    arena = function(sample) return { arena = sample.arena } end,
-    thread = function(sample) return { tid = sample.tid, thread = sample.thread } end,
-}
-
-local function add(group, sample, age)
-    group.samples = group.samples + 1
-    group.objects = group.objects + sample.weight
-    group.bytes = group.bytes + sample.weight * sample.size
-    group.oldest = math.max(group.oldest, age)
-end
-
---- The groups of blocks that are at least min_age (ns) old, as an array, most bytes first.
-local function collect(backend, by, min_age, now)
-    local groups, list = {}, {}
-    for sample in each_sample(backend) do
-        local age = (now - sample.time) / 1e9
-        if age * 1e9 >= min_age then
-            local key = keys[by](sample)
-            local group = groups[key]
-            if not group then
-                group = describe[by](sample)
-                group.samples, group.objects, group.bytes, group.oldest = 0, 0.0, 0.0, 0.0
-                groups[key] = group
-                list[#list + 1] = group
-            end
-            add(group, sample, age)
-        end
+--- The names of the stacks of all groups. Names are looked up for these only: with line numbers that takes long.
+local function named(groups)
+    for _, group in ipairs(groups) do
+        local _ = group.stack
     end
-    table.sort(list, function(a, b) return a.bytes > b.bytes end)
-    return list
-end
-
---- The first n groups. Names are looked up for these only: with line numbers that takes long.
-local function finish(backend, list, n)
-    for i = #list, n + 1, -1 do
-        list[i] = nil
-    end
-    for _, group in ipairs(list) do
-        group.stack = group.stack and symbols(backend, group.stack)
-        group.objects = math.floor(group.objects + 0.5)
-        group.bytes = math.floor(group.bytes + 0.5)
-    end
-    return list
+    return groups
 end
 
 local function check_options(options, allowed, what)
@@ -127,27 +64,21 @@ local function check_count(n)
 end
 
 local function check_grouping(by)
-    if not keys[by] then
-        error(("prof.top: by is one of %s, not %s"):format(table.concat(groupings, ", "), check.shown(by)), 3)
+    if not samples.is_grouping(by) then
+        error(("prof.top: by is one of %s, not %s"):format(table.concat(samples.GROUPINGS, ", "),
+            check.shown(by)), 3)
     end
 end
 
---- The stacks of live blocks with their objects and bytes, as core.pprof() takes them.
-local function weighted_stacks(backend)
-    local groups, list = {}, {}
-    for sample in each_sample(backend) do
-        local key = keys.stack(sample)
-        local group = groups[key]
-        if not group then
-            group = { sample.stack, 0.0, 0.0 }
-            groups[key] = group
-            list[#list + 1] = group
-        end
-        group[2] = group[2] + sample.weight
-        group[3] = group[3] + sample.weight * sample.size
+--- The stacks of live blocks with their objects and bytes, as core.pprof() takes them; nil, message, code.
+local function weighted_stacks(query)
+    local set <close>, message, code = samples.read(query)
+    if not set then
+        return nil, message, code
     end
-    for _, group in ipairs(list) do
-        group[2], group[3] = math.floor(group[2] + 0.5), math.floor(group[3] + 0.5)
+    local list = set:sum "stack"
+    for i, sum in ipairs(list) do
+        list[i] = { set:stack(sum.key), math.floor(sum.objects + 0.5), math.floor(sum.bytes + 0.5) }
     end
     return list
 end
@@ -197,10 +128,11 @@ function prof.install(api, backend)
         return backend.set("prof.dump", path)
     end
 
-    --- Iterates over the samples of live blocks, as tables: addr, size, szind, arena, tid, thread, time (ns), weight
-    --- (how many blocks it stands for), stack (addresses, innermost first).
+    --- The samples of live blocks: a query (lunalloc/samples.lua), which a `for` iterates over as tables: addr, size,
+    --- szind, arena, tid, thread, time (ns), weight (how many blocks it stands for), stack (addresses, innermost
+    --- first).
     function api.prof.samples()
-        return each_sample(backend)
+        return samples.new(api, backend)
     end
 
     --- The names of the functions at these addresses, as an array.
@@ -217,11 +149,12 @@ function prof.install(api, backend)
         check_grouping(by)
         check_count(options.n)
         local min_age = options.min_age ~= nil and check_age(options.min_age) or 0
-        local stats, message, code = backend.stats()
-        if not stats then
+        local query = samples.new(api, backend)
+        local groups, message, code = (min_age > 0 and query:old(min_age / 1e9) or query):by(by)
+        if not groups then
             return nil, message, code
         end
-        return finish(backend, collect(backend, by, min_age, stats.time), options.n or 10)
+        return named(groups:top(options.n))
     end
 
     --- The profile of live blocks as pprof's protocol buffer: a string. Unlike dump(), it writes no file.
@@ -230,7 +163,11 @@ function prof.install(api, backend)
         if active == nil then
             return nil, message, code
         end
-        local stacks = weighted_stacks(backend)
+        local stacks
+        stacks, message, code = weighted_stacks(samples.new(api, backend))
+        if not stacks then
+            return nil, message, code
+        end
         if not active and #stacks == 0 then
             return nil, "prof.pprof: nothing is sampled: the profiler is off, and prof.start() switches it on", "EAGAIN"
         end

@@ -20,6 +20,7 @@
 --- the objects only, since profiling began late, the same part of the free regions is charged. The rest is unexplained.
 
 local check = require "lunalloc.check"
+local samples = require "lunalloc.samples"
 local units = require "lunalloc.units"
 
 local parts <const> = { "free", "rest", "cached", "dirty", "muzzy" }
@@ -65,9 +66,11 @@ end
 --- How many samples there are of each class, and by "arena szind" of each class in an arena.
 local function count_samples(api)
     local counts = setmetatable({}, { __index = function() return 0 end })
-    for sample in api.prof.samples() do
-        local key = sample.arena .. " " .. sample.szind
-        counts[key], counts[sample.szind] = counts[key] + 1, counts[sample.szind] + 1
+    local set <close> = samples.read(api.prof.samples())
+    for _, sum in ipairs(set and set:sum "arena and class" or {}) do
+        local arena, szind = sum.key >> 32, sum.key & 0xffffffff
+        local key = arena .. " " .. szind
+        counts[key], counts[szind] = counts[key] + sum.samples, counts[szind] + sum.samples
     end
     return counts
 end

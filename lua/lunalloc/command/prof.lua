@@ -1,6 +1,7 @@
 --- lunalloc prof: the heap profiler of a process, switched on while it runs.
 
 local command = require "lunalloc.command"
+local samples = require "lunalloc.samples"
 local units = require "lunalloc.units"
 
 local USAGE <const> = [[
@@ -17,7 +18,7 @@ process.
   dump FILE        writes a profile: for pprof if FILE ends in .pb or .pb.gz, else text for google-pprof. The process
                    itself writes it, as its user may
   --seconds TIME   how long to sample before the top is printed: 5s, if profiling was off
-  --by GROUP       stack, class, arena or thread
+  --by GROUP       stack, class, arena, thread, function, line or age
   --min-age TIME   only blocks of at least this age
   -n N             so many groups: 10
   --json           the groups as JSON]]
@@ -27,7 +28,7 @@ local verbs <const> = { "start", "stop", "top", "dump" }
 --- "12.3 MiB  1,234 objects  up to 10 s old   inner < outer < ..."
 local function group_text(group)
     local name = group.stack and table.concat(group.stack, "\n    < ") or group.size and "class " .. group.size
-        or group.arena and "arena " .. group.arena
+        or group.arena and "arena " .. group.arena or group["function"] or group.line or group.age
         or ("thread %d %s"):format(group.tid, group.thread)
     return ("%10s  %9s objects, up to %s old%s%s"):format(units.human(group.bytes), units.human_count(group.objects),
         units.human_time(group.oldest * 1e9), group.stack and "\n      " or "  ", name)
@@ -91,9 +92,9 @@ end
 local function check(options, words)
     if words[2] and not actions[words[2]] then
         command.misuse("prof: no verb '%s' (there are: %s)", words[2], table.concat(verbs, ", "))
-    elseif options.by and options.by ~= "stack" and options.by ~= "class" and options.by ~= "arena"
-        and options.by ~= "thread" then
-        command.misuse("prof: --by is stack, class, arena or thread, not '%s'", options.by)
+    elseif options.by and not samples.is_grouping(options.by) then
+        command.misuse("prof: --by is %s or %s, not '%s'", table.concat(samples.GROUPINGS, ", ", 1,
+            #samples.GROUPINGS - 1), samples.GROUPINGS[#samples.GROUPINGS], options.by)
     end
     command.no_more(words, words[2] == "dump" and 3 or 2)
 end
