@@ -122,6 +122,9 @@ local workload = {
     mix = { does = "rows of requests, 1 to 64 of them: see the keys of a row", rows = row },
     phases = { does = "changes while it runs: an array of {at=, scale=, rate=, set=, mark=}",
         rows = changed(change, nil, "at", plain 'the time of the phase: seconds, or "3s"') },
+    trace = { does = "the path of a trace of Android's malloc, which is replayed in the place of mix; or " ..
+        "{file=, touch=, writes=}", keys = { file = plain "the path of the trace",
+            touch = row.touch, writes = row.writes } },
     verify = flag "checks contents, alignment, overlap and zeroing of every block",
     limits = { does = "what the result must keep to; result.ok tells whether it did. Latencies are limits too, " ..
         "by names such as [\"malloc.p99\"] or [\"free.max\"] (of malloc, calloc, aligned_alloc, realloc, free: p50, " ..

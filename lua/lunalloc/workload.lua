@@ -14,6 +14,8 @@
 ---             it is only loaded beside that      sample     one call in this many is timed (16)
 ---   live_max  while more is live, new blocks are freed at once (default: half of the available memory)
 ---   interval  of the timeline
+---   trace     in the place of mix, threads, seed, ops and rate: the path of a trace of Android's malloc, or
+---             {file =, touch =, writes =}: each of its threads makes its calls (lua/workload/trace.h has the form)
 ---
 --- Keys of each row of mix:
 ---   weight    how often, relative to the other rows

@@ -125,6 +125,14 @@ function kinds.text(value, path)
     return type(value) == "string" and value or fail("%s = %s: a text expected", path, shown(value))
 end
 
+--- The name of a file.
+function kinds.path(value, path)
+    if type(value) == "string" and value ~= "" and not value:find("\0", 1, true) then
+        return value
+    end
+    fail("%s = %s: the path of a file expected", path, shown(value))
+end
+
 --- A copy of an array, each element read once. Refused: other keys than 1 .. n, so also a hole, behind which `#` and
 --- ipairs would not look.
 function kinds.list(value, path, what)

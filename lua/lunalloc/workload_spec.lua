@@ -117,7 +117,32 @@ local function refuse_settings(change, which, path)
     end
 end
 
+local TRACE <const> = { file = { kinds.path }, touch = { kinds.share, 1 }, writes = { count(0, 1000000), 1 } }
+
+--- trace = "path", or { file = "path", touch =, writes = }.
+local function trace(value, path)
+    local found = read(type(value) == "table" and value or { file = value }, TRACE, path)
+    return found.file and found or fail("%s: file is missing: the path of a trace", path)
+end
+
+--- What a trace itself tells, or what has no meaning in a replay.
+local BESIDES_TRACE <const> = { "mix", "threads", "seed", "ops", "rate", "live_max" }
+
+local function refuse_besides_trace(description, run)
+    for _, key in ipairs(BESIDES_TRACE) do
+        if description[key] ~= nil then
+            fail("%s does not go with trace, which tells what is allocated and by which threads", key)
+        end
+    end
+    for i, phase in ipairs(run.phases) do
+        if phase.scale or phase.rate then
+            fail("phases[%d]: %s does not go with trace", i, phase.scale and "scale" or "rate")
+        end
+    end
+end
+
 local RUN <const> = {
+    trace = { trace },
     threads = { whole(1, 512), 1 },
     seed = { whole(math.mininteger, math.maxinteger), 1 },
     duration = { duration },
@@ -160,8 +185,13 @@ function spec.compile(description)
         fail("a description {...} expected, got %s", type(description))
     end
     local run = read(description, RUN, "")
+    if run.trace then
+        refuse_besides_trace(description, run)
+        local written = { size = 1, lifetime = 0, touch = run.trace.touch, writes = run.trace.writes }
+        run.trace, run.mix = run.trace.file, rows.read({ written }, "trace")
+    end
     run.mix = run.mix or rows.read(rows.DEFAULT, "mix")
-    run.duration = run.duration or (run.ops > 0 and 0 or 10000000000)
+    run.duration = run.duration or ((run.ops > 0 or run.trace) and 0 or 10000000000)
     run.live_max = run.live_max or default_live_max()
     run.interval = math.max(1000000, run.interval or default_interval(run.duration))
     local bounds, which = run.limits, run.allocator or "process"

@@ -68,17 +68,17 @@ check_contents(worker_t *worker, fault_kind_t kind, const parcel_t *block, patte
 
 /* The alignment that C requires: that of every object which fits, so the largest power of two up to 16. */
 static size_t
-alignment_due(const plan_row_t *row, size_t size) {
-    if (row->align != 0 || size == 0) {
-        return row->align != 0 ? row->align : 1;
+alignment_due(size_t align, size_t size) {
+    if (align != 0 || size == 0) {
+        return align != 0 ? align : 1;
     }
     return size >= 16 ? 16 : (size_t)1 << (63 - __builtin_clzll(size));
 }
 
 /* Checks a block that the allocator just returned. */
 static void
-check_fresh(worker_t *worker, const parcel_t *block, bool zeroed) {
-    size_t due = alignment_due(&worker->plan->rows[block->row], block->size);
+check_fresh(worker_t *worker, const parcel_t *block, bool zeroed, size_t align) {
+    size_t due = alignment_due(align, block->size);
     if ((uintptr_t)block->ptr % due != 0) {
         report(worker, FAULT_ALIGNMENT, block, due, 0, 0);
     }
@@ -106,12 +106,17 @@ write_contents(worker_t *worker, const parcel_t *block) {
 }
 
 void
-block_write(worker_t *worker, const block_t *block, bool zeroed) {
+block_write_aligned(worker_t *worker, const block_t *block, bool zeroed, size_t align) {
     parcel_t parcel = parcel_of(block);
     if (worker->plan->verify) {
-        check_fresh(worker, &parcel, zeroed);
+        check_fresh(worker, &parcel, zeroed, align);
     }
     write_contents(worker, &parcel);
+}
+
+void
+block_write(worker_t *worker, const block_t *block, bool zeroed) {
+    block_write_aligned(worker, block, zeroed, worker->plan->rows[block->row].align);
 }
 
 /* ---- freeing ---- */
@@ -125,6 +130,12 @@ free_parcel(worker_t *worker, const parcel_t *block) {
     calls_free(&worker->calls, block->ptr);
     counter_add(&worker->live_bytes, -(uint64_t)block->size);
     counter_add(&worker->live_blocks, -(uint64_t)1);
+}
+
+void
+block_free(worker_t *worker, const block_t *block) {
+    parcel_t parcel = parcel_of(block);
+    free_parcel(worker, &parcel);
 }
 
 bool
@@ -197,25 +208,31 @@ rewrite(worker_t *worker, const parcel_t *old, const block_t *block) {
     if (worker->plan->verify) {
         pattern_span_t kept = pattern_cut(span_of(worker, old), fresh.size);
         check_contents(worker, FAULT_REALLOC, &fresh, kept, pattern_key(old->ptr, old->id));
-        check_fresh(worker, &fresh, false);
+        check_fresh(worker, &fresh, false, 0);
     }
     write_contents(worker, &fresh);
 }
 
-void
-block_resize(worker_t *worker, block_t *block) {
+bool
+block_resize_to(worker_t *worker, block_t *block, size_t size, uint64_t id) {
     parcel_t old = parcel_of(block);
     if (worker->plan->verify) {
         check_contents(worker, FAULT_CONTENTS, &old, span_of(worker, &old), pattern_key(old.ptr, old.id));
     }
-    size_t size = next_size(&worker->plan->rows[block->row], block);
     void *ptr = calls_realloc(&worker->calls, block->ptr, size);
     if (ptr == NULL) {
         counter_add(&worker->failures, 1);
-        return;
+        return false;
     }
     counter_add(&worker->live_bytes, (uint64_t)size - block->size);
     block->ptr = ptr;
     block->size = size;
+    block->id = id;
     rewrite(worker, &old, block);
+    return true;
+}
+
+void
+block_resize(worker_t *worker, block_t *block) {
+    block_resize_to(worker, block, next_size(&worker->plan->rows[block->row], block), block->id);
 }

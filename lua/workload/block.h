@@ -19,6 +19,15 @@ void block_recycle(worker_t *worker, block_t *block);
 /* Writes the contents of a new block. Before that it checks the alignment, and that a zeroed block is zero. */
 void block_write(worker_t *worker, const block_t *block, bool zeroed);
 
+/* The same for a block that must be aligned to `align`, whatever its row says; 0: to what C requires. */
+void block_write_aligned(worker_t *worker, const block_t *block, bool zeroed, size_t align);
+
+/* Gives the block a size by realloc, and a new id, and writes it anew. False, and no change, if realloc refuses. */
+bool block_resize_to(worker_t *worker, block_t *block, size_t size, uint64_t id);
+
+/* Frees the block, after a check of its contents. Its description stays. */
+void block_free(worker_t *worker, const block_t *block);
+
 /* Gives the block its next size by realloc, and writes it anew. A block that realloc refuses stays as it is. */
 void block_resize(worker_t *worker, block_t *block);
 

@@ -326,6 +326,21 @@ read_run(lua_State *L, int index, plan_t *plan) {
     lua_pop(L, 1);
 }
 
+/* `trace`: the path of a file, which gives the threads and what they do. nil: none. 0 or an errno value. */
+static int
+read_trace(lua_State *L, int index, plan_t *plan, char *message, size_t message_size) {
+    const char *path = push_string(L, index, "trace", true);
+    int error = 0;
+    if (path != NULL) {
+        trace_t *trace = region_alloc(&plan->region, sizeof(*trace));
+        plan->trace = trace;
+        error = trace == NULL ? ENOMEM : trace_load(trace, path, &plan->region, message, message_size);
+        plan->threads = error == 0 ? trace->nthreads : plan->threads;
+    }
+    lua_pop(L, 1);
+    return error;
+}
+
 int
 lua_plan_read(lua_State *L, int index, plan_t *plan, char *message, size_t message_size) {
     index = lua_absindex(L, index);
@@ -343,6 +358,9 @@ lua_plan_read(lua_State *L, int index, plan_t *plan, char *message, size_t messa
     }
     if (error == 0) {
         error = read_phases(L, index, plan);
+    }
+    if (error == 0) {
+        error = read_trace(L, index, plan, message, message_size);
     }
     if (error == ENOMEM) {
         snprintf(message, message_size, "no memory for the plan of a workload");

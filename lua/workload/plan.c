@@ -44,6 +44,9 @@ count_producers(const plan_t *plan) {
 
 uint64_t
 plan_quota(const plan_t *plan, uint32_t index) {
+    if (plan->trace != NULL) {
+        return plan->trace->threads[index].nsteps;
+    }
     if (!plan_produces(plan, index)) {
         return 0;
     }
@@ -107,6 +110,9 @@ row_product(const plan_row_t *row) {
 /* Little's law: live = arrivals per operation x lifetime in operations. */
 static double
 expected_live(const plan_t *plan) {
+    if (plan->trace != NULL) {
+        return (double)plan->trace->peak;
+    }
     double live = 0;
     for (size_t i = 0; i < plan->nrows; i++) {
         double share = row_share(plan, &plan->rows[i]);
@@ -204,6 +210,19 @@ hash_phase(uint64_t hash, const plan_phase_t *phase) {
     return hash_string(hash, phase->mark);
 }
 
+static uint64_t
+hash_trace(uint64_t hash, const trace_t *trace) {
+    for (uint32_t i = 0; i < trace->nthreads; i++) {
+        const trace_thread_t *thread = &trace->threads[i];
+        for (size_t k = 0; k < thread->nsteps; k++) {
+            hash = hash_integer(hash, prng_mix(thread->steps[k].size ^ (uint64_t)thread->steps[k].kind << 60));
+            hash = hash_integer(hash, (uint64_t)thread->steps[k].old << 32 | thread->steps[k].block);
+        }
+        hash = hash_integer(hash, thread->ends);
+    }
+    return hash;
+}
+
 /* Not in the hash: sample, live_max and interval, which do not determine the requests. */
 static uint64_t
 hash_plan(const plan_t *plan) {
@@ -220,7 +239,7 @@ hash_plan(const plan_t *plan) {
     for (size_t i = 0; i < plan->nphases; i++) {
         hash = hash_phase(hash, &plan->phases[i]);
     }
-    return hash;
+    return plan->trace == NULL ? hash : hash_trace(hash, plan->trace);
 }
 
 /* ---- finish ---- */

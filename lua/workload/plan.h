@@ -15,6 +15,7 @@
 
 #include "joint.h"
 #include "lunalloc.h"
+#include "trace.h"
 
 enum {
     PLAN_MAX_THREADS = 512,
@@ -78,6 +79,7 @@ typedef struct {
     uint64_t interval; /* ns between entries of the timeline */
     plan_row_t *rows;
     size_t nrows;
+    const trace_t *trace; /* NULL, or what is replayed; the one row says what is written */
     plan_phase_t *phases; /* by time */
     size_t nphases;
     /* Derived by plan_finish(): */

@@ -8,6 +8,7 @@
 
 #include "block.h"
 #include "operation.h"
+#include "trace_replay.h"
 
 /* ---- the thread ---- */
 
@@ -41,8 +42,12 @@ worker_main(void *arg) {
     while (!atomic_load_explicit(&worker->shared->go, memory_order_acquire)) {
         clock_sleep(20000);
     }
-    operation_produce(worker);
+    const trace_t *trace = worker->plan->trace;
+    trace != NULL ? trace_replay(worker) : operation_produce(worker);
     stop_producing(worker);
+    if (trace != NULL && trace->threads[worker->index].ends) {
+        return NULL; /* as the thread that was traced; the conductor frees what it left */
+    }
     while (!atomic_load_explicit(&worker->shared->release, memory_order_acquire)) {
         block_nap(worker, 50000);
     }

@@ -20,10 +20,18 @@
 
 typedef struct worker worker_t;
 
+/* A block of a trace; ptr NULL: it is not live. */
+typedef struct {
+    void *_Atomic ptr;
+    uint64_t size;
+    uint32_t thread; /* the worker that allocated it */
+} trace_slot_t;
+
 /* Shared by all workers of a run. Fields that are not atomic do not change after the threads are created. */
 typedef struct {
     const plan_t *plan;
     worker_t **workers;          /* plan->threads of them */
+    trace_slot_t *slots;         /* of the blocks of plan->trace; or NULL */
     _Atomic bool go;             /* the start */
     _Atomic bool stop;           /* no further operation */
     _Atomic bool release;        /* free everything and end; only after producing == 0 */
