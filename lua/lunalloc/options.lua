@@ -84,6 +84,11 @@ options.distributions = {
 local DISTRIBUTIONS <const> = 'n, "64K", "uniform(a,b)", "exp(mean)", "normal(mean,deviation)", ' ..
     '"lognormal(median,sigma,max)", "pareto(least,alpha)", "zipf(n,s,step)", "histogram(path)", {[value] = weight}'
 
+local batch = {
+    blocks = plain "how many blocks are freed at once",
+    order = choice("in which order, compared with that in which they ended", "forward", "reversed", "random"),
+}
+
 local cell = {
     weight = plain "how often the cell is chosen, relative to the other cells",
     size = plain("bytes of a block: " .. DISTRIBUTIONS),
@@ -103,6 +108,8 @@ local row = {
     realloc = { does = "the share of blocks that is resized, or {share=, times=, grow=}", keys = realloc },
     zero = plain "the share that is allocated with calloc",
     align = plain "the alignment of blocks from aligned_alloc",
+    sized = plain "the share that is freed with its size (free_sized, sdallocx or operator delete)",
+    batch = { does = "so many blocks of the row are freed in one burst, or {blocks=, order=}", keys = batch },
     on = plain "the number of the thread that allocates them, or an array of numbers",
 }
 

@@ -30,6 +30,9 @@
 ---   realloc   share of the blocks that is resized, to a newly drawn size, in the middle of its life; or
 ---             {share =, times =, grow = 1.5}: so many times, by that factor
 ---   zero      share from calloc      align  from aligned_alloc      on  numbers of the threads that allocate it
+---   sized     share freed with its size: free_sized, sdallocx or operator delete; result.sized_free names the form
+---   batch     100: so many blocks that have ended are freed in one burst; {blocks =, order = "forward" | "reversed" |
+---             "random"}
 ---
 --- A phase is {at = "3s", scale =, rate =, set = {[control] = value}, mark = "text"}. scale multiplies the lifetimes of
 --- blocks that are allocated from then on, and so the live memory. Quantities may be texts: see lunalloc/units.lua.

@@ -7,7 +7,7 @@ local kinds = require "lunalloc.workload_kinds"
 
 local limits = {}
 
-local CALLS <const> = { "malloc", "calloc", "aligned_alloc", "realloc", "free" }
+local CALLS <const> = { "malloc", "calloc", "aligned_alloc", "realloc", "free", "free_sized" }
 local PERCENTILES <const> = { p50 = "p50", p90 = "p90", p99 = "p99", ["p99.9"] = "p99_9", max = "max", mean = "mean" }
 
 local LIMIT_NAMES <const> = "rss/live, peak_rss, failures, ops_per_s, and CALL.p50, .p90, .p99, .p99.9, .max, " ..

@@ -54,6 +54,20 @@ local function check_both(cell, path)
     end
 end
 
+local ORDERS <const> = { forward = 0, reversed = 1, random = 2 }
+
+local function order(value, path)
+    return ORDERS[value] or fail('%s = %s: "forward", "reversed" or "random" expected', path, shown(value))
+end
+
+local BATCH <const> = { blocks = { whole(1, 65536), 100 }, order = { order, ORDERS.forward } }
+
+--- batch = 100: so many blocks are freed in one burst; or {blocks =, order =}.
+local function batch(value, path)
+    return type(value) == "table" and read(value, BATCH, path)
+        or { blocks = whole(1, 65536)(value, path), order = ORDERS.forward }
+end
+
 local CELL <const> = { weight = { kinds.number(1e-30, 1e30), 1 }, size = { dist.kind }, lifetime = { dist.kind } }
 
 local MAX_CELLS <const> = 65536
@@ -83,6 +97,8 @@ local ROW <const> = {
     realloc = { realloc, { share = 0, times = 1, grow = 0 } },
     zero = { share, 0 },
     align = { kinds.alignment, 0 },
+    sized = { share, 0 },
+    batch = { batch, { blocks = 0, order = 0 } },
     on = { threads },
 }
 
@@ -108,6 +124,7 @@ function rows.read(value, path)
         check_form(row, where)
         row.other, row.thread, row.free_by = row.free_by.other, row.free_by.thread, nil
         row.resizes, row.grow, row.realloc = row.realloc.times, row.realloc.grow, row.realloc.share
+        row.batch, row.order = row.batch.blocks, row.batch.order
         mix[i] = row
     end
     return mix

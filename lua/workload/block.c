@@ -121,13 +121,24 @@ block_write(worker_t *worker, const block_t *block, bool zeroed) {
 
 /* ---- freeing ---- */
 
+/* Derived from the block, not from the worker's sequence: see operation.c. */
+static bool
+is_sized(const worker_t *worker, const plan_row_t *row, uint64_t id) {
+    return row->sized != 0 && worker->calls.heap.sized != NULL && (uint32_t)prng_mix(~id) < row->sized;
+}
+
 /* Frees a block of this or of another thread, after a check of its contents. */
 static void
 free_parcel(worker_t *worker, const parcel_t *block) {
     if (worker->plan->verify) {
         check_contents(worker, FAULT_CONTENTS, block, span_of(worker, block), pattern_key(block->ptr, block->id));
     }
-    calls_free(&worker->calls, block->ptr);
+    const plan_row_t *row = &worker->plan->rows[block->row];
+    if (is_sized(worker, row, block->id)) {
+        calls_free_sized(&worker->calls, block->ptr, row->align, block->size);
+    } else {
+        calls_free(&worker->calls, block->ptr);
+    }
     counter_add(&worker->live_bytes, -(uint64_t)block->size);
     counter_add(&worker->live_blocks, -(uint64_t)1);
 }
@@ -163,7 +174,7 @@ hand_over(worker_t *worker, const block_t *block) {
 }
 
 void
-block_end(worker_t *worker, block_t *block) {
+block_end_now(worker_t *worker, block_t *block) {
     if (block->freer != worker->index) {
         hand_over(worker, block);
     } else {
@@ -171,6 +182,54 @@ block_end(worker_t *worker, block_t *block) {
         free_parcel(worker, &parcel);
     }
     block_recycle(worker, block);
+}
+
+static void
+swap(block_t **a, block_t **b) {
+    block_t *block = *a;
+    *a = *b;
+    *b = block;
+}
+
+/* Brings the blocks into the order of the burst. A random one is derived from the first block: see operation.c. */
+static void
+arrange(block_t **blocks, uint32_t n, plan_order_t order) {
+    uint64_t random = blocks[0]->id;
+    if (order == PLAN_REVERSED) {
+        for (uint32_t i = 0; i < n / 2; i++) {
+            swap(&blocks[i], &blocks[n - 1 - i]);
+        }
+    } else if (order == PLAN_RANDOM) {
+        for (uint32_t i = n - 1; i > 0; i--) {
+            random = prng_mix(random);
+            swap(&blocks[i], &blocks[prng_below(random, i + 1)]);
+        }
+    }
+}
+
+void
+block_end(worker_t *worker, block_t *block) {
+    worker_row_t *row = &worker->rows[block->row];
+    if (row->batch == NULL) {
+        block_end_now(worker, block);
+        return;
+    }
+    row->batch[row->nbatch++] = block;
+    if (row->nbatch == row->row->batch) {
+        arrange(row->batch, row->nbatch, row->row->order);
+        for (uint32_t i = 0; i < row->nbatch; i++) {
+            block_end_now(worker, row->batch[i]);
+        }
+        row->nbatch = 0;
+    }
+}
+
+void
+block_free_batch(worker_t *worker, worker_row_t *row) {
+    for (uint32_t i = 0; i < row->nbatch; i++) {
+        block_free(worker, row->batch[i]);
+    }
+    row->nbatch = 0;
 }
 
 void

@@ -32,11 +32,18 @@ void block_free(worker_t *worker, const block_t *block);
 void block_resize(worker_t *worker, block_t *block);
 
 /*
- * Ends the block's life: this thread frees it, or hands it over to the one that frees it. If that thread's inbox is
+ * Ends the block's life: this thread frees it, or hands it over to the one that frees it; with row->batch, in a burst
+ * with the blocks of its row that ended before. If that thread's inbox is
  * full, the sender waits, as at a real queue. It serves its own inbox meanwhile, so two threads that fill each other's
  * inboxes do not wait forever; and no worker ends while another is still producing.
  */
 void block_end(worker_t *worker, block_t *block);
+
+/* The same for a block that is not to wait for a burst. */
+void block_end_now(worker_t *worker, block_t *block);
+
+/* Frees the blocks that wait for a burst, also those that another thread should have freed. */
+void block_free_batch(worker_t *worker, worker_row_t *row);
 
 /* Frees what other threads handed over; false if there was nothing. */
 bool block_serve_inbox(worker_t *worker);

@@ -5,7 +5,7 @@
 
 const char *const call_names[CALL_KINDS] = {
     [CALL_MALLOC] = "malloc",   [CALL_CALLOC] = "calloc", [CALL_ALIGNED] = "aligned_alloc",
-    [CALL_REALLOC] = "realloc", [CALL_FREE] = "free",
+    [CALL_REALLOC] = "realloc", [CALL_FREE] = "free",     [CALL_FREE_SIZED] = "free_sized",
 };
 
 /* Gaps are uniform over 1 .. 2 * sample - 1: their mean is `sample`. */

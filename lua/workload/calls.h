@@ -15,6 +15,7 @@
 #include "lunalloc.h"
 #include "measure.h"
 #include "prng.h"
+#include "sized_free.h"
 
 typedef struct {
     const char *name;    /* shown in results; static, as the two below */
@@ -25,6 +26,7 @@ typedef struct {
     void *(*aligned_alloc)(size_t alignment, size_t size);
     void *(*realloc)(void *ptr, size_t size);
     void (*free)(void *ptr);
+    const sized_free_t *sized; /* or NULL: blocks are freed without their size */
     /* lunalloc's counters and controls, for the timeline and the phases; NULL if another allocator is measured. */
     int (*stats)(uint32_t arena, lunalloc_stats_t *out);
     int (*set)(const char *name, const lunalloc_value_t *value, char *message, size_t message_size);
@@ -36,10 +38,11 @@ typedef enum {
     CALL_ALIGNED,
     CALL_REALLOC,
     CALL_FREE,
+    CALL_FREE_SIZED,
     CALL_KINDS
 } call_t;
 
-/* Names in results: "malloc", "calloc", "aligned_alloc", "realloc", "free". */
+/* Names in results: "malloc", "calloc", "aligned_alloc", "realloc", "free", "free_sized". */
 extern const char *const call_names[CALL_KINDS];
 
 /* The calls of one thread. It alone writes them; any thread may read the counts. */
@@ -115,6 +118,14 @@ calls_free(calls_t *calls, void *ptr) {
     uint64_t start = calls_begin(calls, CALL_FREE);
     calls->heap.free(ptr);
     calls_end(calls, CALL_FREE, start);
+}
+
+/* Only if the heap has the form. align: as in aligned_alloc, or 0. */
+static inline void
+calls_free_sized(calls_t *calls, void *ptr, size_t align, size_t size) {
+    uint64_t start = calls_begin(calls, CALL_FREE_SIZED);
+    calls->heap.sized->free(ptr, align, size);
+    calls_end(calls, CALL_FREE_SIZED, start);
 }
 
 #endif

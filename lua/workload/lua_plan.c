@@ -145,6 +145,9 @@ read_scalars(lua_State *L, int index, plan_row_t *row) {
     row->resizes = (uint32_t)integer_field(L, index, "resizes", 1, PLAN_MAX_RESIZES);
     row->grow = number_field(L, index, "grow", 0, 1000);
     row->zeroed = plan_share(number_field(L, index, "zero", 0, 1));
+    row->sized = plan_share(number_field(L, index, "sized", 0, 1));
+    row->batch = (uint32_t)integer_field(L, index, "batch", 0, PLAN_MAX_BATCH);
+    row->order = (plan_order_t)integer_field(L, index, "order", PLAN_FORWARD, PLAN_RANDOM);
     row->align = (size_t)integer_field(L, index, "align", 0, 1 << 30);
     if ((row->align & (row->align - 1)) != 0) {
         malformed(L, "align");

@@ -54,7 +54,8 @@ process_heap(void) {
                     .calloc = calloc,
                     .aligned_alloc = aligned_alloc,
                     .realloc = realloc,
-                    .free = free};
+                    .free = free,
+                    .sized = sized_free_of_process()};
 }
 
 /* lunalloc's own entry points, in a process whose malloc is another one. */
@@ -67,7 +68,8 @@ lunalloc_heap(const lunalloc_api_t *api) {
                     .calloc = api->calloc,
                     .aligned_alloc = api->aligned_alloc,
                     .realloc = api->realloc,
-                    .free = api->free};
+                    .free = api->free,
+                    .sized = sized_free_of_lunalloc()};
 }
 
 /* False if the heap must be lunalloc's, and lunalloc is not in this process. Counters and controls are those of the
@@ -316,6 +318,7 @@ workload_info(lua_State *L) {
     }
     core_set_integer(L, "threads", workload.plan.threads);
     core_set_integer(L, "producers", workload.plan.producers);
+    core_set_string(L, "sized_free", workload.heap.sized == NULL ? "free" : workload.heap.sized->name);
     lua_pushnumber(L, workload.plan.expected);
     core_set_value(L, "expected_live");
     return 1;

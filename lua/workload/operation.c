@@ -71,7 +71,7 @@ static void
 start_ageing(worker_t *worker, const worker_row_t *row, block_t *block, const draws_t *draws) {
     if (atomic_load_explicit(&worker->shared->full, memory_order_relaxed)) {
         counter_add(&worker->capped, 1);
-        block_end(worker, block);
+        block_end_now(worker, block);
     } else if (row->wheel == NULL) {
         block->next = worker->forever;
         worker->forever = block;

@@ -107,6 +107,17 @@ row_product(const plan_row_t *row) {
     return dist_mean(&row->lifetime) * dist_mean(&row->size);
 }
 
+/* Bytes that have ended and wait for their burst: on average half of it, in each thread. */
+static double
+batched_live(const plan_t *plan, const plan_row_t *row) {
+    uint32_t threads = 0;
+    for (uint32_t thread = 0; thread < plan->threads; thread++) {
+        threads += plan_row_on(row, thread);
+    }
+    double blocks = row->batch > 1 ? (row->batch - 1) / 2.0 : 0;
+    return threads * blocks * (row->joint == NULL ? dist_mean(&row->size) : joint_mean_size(row->joint));
+}
+
 /* Little's law: live = arrivals per operation x lifetime in operations. */
 static double
 expected_live(const plan_t *plan) {
@@ -117,6 +128,7 @@ expected_live(const plan_t *plan) {
     for (size_t i = 0; i < plan->nrows; i++) {
         double share = row_share(plan, &plan->rows[i]);
         live += share == 0 ? 0 : share * row_product(&plan->rows[i]); /* the product may be infinite */
+        live += batched_live(plan, &plan->rows[i]);
     }
     return live;
 }
@@ -195,6 +207,8 @@ hash_row(uint64_t hash, const plan_row_t *row) {
     hash = hash_double(hash, row->grow);
     hash = hash_integer(hash, row->zeroed);
     hash = hash_integer(hash, row->align);
+    hash = hash_integer(hash, row->sized);
+    hash = hash_integer(hash, (uint64_t)row->batch << 8 | row->order);
     return hash_bytes(hash, row->on, sizeof(row->on));
 }
 

@@ -21,7 +21,8 @@ enum {
     PLAN_MAX_THREADS = 512,
     PLAN_MAX_ROWS = 64,
     PLAN_MAX_PHASES = 1000,
-    PLAN_MAX_RESIZES = 1000
+    PLAN_MAX_RESIZES = 1000,
+    PLAN_MAX_BATCH = 65536
 };
 
 /* A share 0 .. 1 as a bound for a 32-bit random number: the event happens if random < share. */
@@ -31,6 +32,13 @@ plan_share_t plan_share(double share);
 
 /* A value of row.freer: any thread but the block's own. */
 #define PLAN_ANY_OTHER UINT32_MAX
+
+/* The order of the frees of a burst, compared with that in which the blocks ended. */
+typedef enum {
+    PLAN_FORWARD,
+    PLAN_REVERSED,
+    PLAN_RANDOM
+} plan_order_t;
 
 typedef struct {
     double weight;
@@ -45,6 +53,9 @@ typedef struct {
     uint32_t resizes;                   /* how many times each of them */
     double grow;                        /* factor of each; 0: a new size is drawn */
     plan_share_t zeroed;                /* of blocks that are allocated by calloc */
+    plan_share_t sized;                 /* of blocks that are freed with their size */
+    uint32_t batch;                     /* so many ended blocks are freed in one burst; 0 or 1: each at its end */
+    plan_order_t order;                 /* of a burst */
     size_t align;                       /* from aligned_alloc with this alignment; 0: malloc */
     uint64_t on[PLAN_MAX_THREADS / 64]; /* bit i: thread i allocates from this row */
 } plan_row_t;

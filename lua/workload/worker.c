@@ -30,6 +30,7 @@ free_all(worker_t *worker) {
         if (worker->rows[i].own_wheel) {
             block_free_list(worker, wheel_empty(worker->rows[i].wheel));
         }
+        block_free_batch(worker, &worker->rows[i]);
     }
     block_free_list(worker, wheel_empty(worker->wheel));
     block_free_list(worker, worker->forever);
@@ -92,6 +93,15 @@ prepare_row(worker_t *worker, worker_row_t *row) {
     }
 }
 
+/* Makes the room for bursts. False without memory. */
+static bool
+prepare_batch(worker_t *worker, worker_row_t *row) {
+    if (row->row->batch > 1) {
+        row->batch = region_alloc(&worker->region, row->row->batch * sizeof(*row->batch));
+    }
+    return row->row->batch <= 1 || row->batch != NULL;
+}
+
 /* Makes the rows and wheels. False without memory for them. */
 static bool
 prepare(worker_t *worker) {
@@ -104,7 +114,7 @@ prepare(worker_t *worker) {
     }
     for (uint32_t i = 0; i < worker->nrows; i++) {
         worker->rows[i].row = &plan->rows[i];
-        if (!prepare_row(worker, &worker->rows[i])) {
+        if (!prepare_row(worker, &worker->rows[i]) || !prepare_batch(worker, &worker->rows[i])) {
             return false;
         }
     }

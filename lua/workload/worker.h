@@ -64,9 +64,11 @@ typedef struct {
 /* A row as one thread sees it. */
 typedef struct {
     const plan_row_t *row;
-    uint64_t upto;  /* chosen if a random 32-bit number is below this and not below the row's before */
-    wheel_t *wheel; /* the clock of its blocks; NULL: they live forever */
-    bool own_wheel; /* the wheel counts this row's allocations, not the thread's */
+    uint64_t upto;   /* chosen if a random 32-bit number is below this and not below the row's before */
+    wheel_t *wheel;  /* the clock of its blocks; NULL: they live forever */
+    bool own_wheel;  /* the wheel counts this row's allocations, not the thread's */
+    block_t **batch; /* ended blocks that wait for their burst: row->batch of them; or NULL */
+    uint32_t nbatch;
 } worker_row_t;
 
 struct worker {

@@ -55,6 +55,16 @@ counting_free(void *ptr) {
     free(ptr);
 }
 
+static void
+counting_free_sized(void *ptr, size_t align, size_t size) {
+    (void)align;
+    (void)size;
+    count(CALL_FREE_SIZED, ptr, -1);
+    free(ptr);
+}
+
+static const sized_free_t counting_sized = {"counting", counting_free_sized};
+
 static heap_t
 counting_heap(void) {
     for (size_t i = 0; i < CALL_KINDS; i++) {
@@ -66,7 +76,8 @@ counting_heap(void) {
                     .calloc = counting_calloc,
                     .aligned_alloc = counting_aligned,
                     .realloc = counting_realloc,
-                    .free = counting_free};
+                    .free = counting_free,
+                    .sized = &counting_sized};
 }
 
 /* The books balance: what the engine says that it did is what the heap saw, and nothing is left. */
@@ -120,6 +131,8 @@ test_everything_at_once(void **state) {
     plan.rows[3].resized = plan_share(0.3);
     plan.rows[3].other = plan_share(1);
     plan.rows[3].freer = 2;
+    plan.rows[0].sized = plan_share(0.5);
+    plan.rows[2].sized = plan_share(1);
     run(&heap);
     assert_int_equal(result.total.ops, 40000);
     for (size_t i = 0; i < CALL_KINDS; i++) {
@@ -372,6 +385,16 @@ alter(int what) {
         return true;
     case 34:
         *row = row_of("normal(100,20)", "50");
+        return true;
+    case 35:
+        row->sized = plan_share(0.5);
+        return true;
+    case 36:
+        row->batch = 10;
+        return true;
+    case 37:
+        row->batch = 10;
+        row->order = PLAN_REVERSED;
         return true;
     default:
         return false;

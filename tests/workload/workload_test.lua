@@ -28,7 +28,15 @@ local function nthreads()
     end
 end
 
-local THREADS <const> = nthreads() -- without any workload
+--- Without any workload. A joined thread of the tests before may be listed for a moment longer.
+local function threads_at_rest()
+    local deadline = os.time() + 2
+    while nthreads() > 1 and os.time() < deadline do
+    end
+    return nthreads()
+end
+
+local THREADS <const> = threads_at_rest()
 
 --- The threads are gone. A joined thread may be listed for a moment longer.
 local function assert_threads_gone()
@@ -48,7 +56,7 @@ test("a result says what was done", function()
         peak_rss:integer base_rss:integer rss_per_live:float marks:table failures:integer verify:table limits:table
         ok:boolean stopped:boolean calls:table scale:float rate:float live:integer blocks:integer rss:integer
         capped:integer handed:integer checked:integer errors:integer max_lag:float failed_sets:integer
-        expected_live:float sample:integer live_max:integer]])
+        expected_live:float sized_free:string sample:integer live_max:integer]])
     test.equal(r.ops, 2000)
     test.equal(r.threads, 2)
     test.equal(r.allocator, (core.workload.process()))
@@ -126,6 +134,14 @@ test("a table of weights is a distribution, whatever its order", function()
     test.equal(w().verify.errors, 0)
 end)
 
+test("blocks are freed with their size, and in bursts", function()
+    local r = workload(describe { verify = true, mix = { { size = "exp(100)", lifetime = 20, sized = 1,
+        batch = { blocks = 50, order = "random" } } } })()
+    test.equal(r.calls[r.sized_free == "free" and "free" or "free_sized"], 2000)
+    test.equal(r.verify.errors, 0)
+    test.equal(workload(describe { mix = { { size = 10, lifetime = 20, batch = 101 } } }):info().expected_live, 700.0)
+end)
+
 test("the peak of memory is that of the whole timeline", function()
     local r = workload(describe { interval = "1ms", ops = 400, mix = { { size = "256K", lifetime = "forever" } } })()
     local peak = 0
@@ -186,7 +202,8 @@ test("defaults", function()
     test.equal(spec.compile({ interval = 0 }).interval, 1000000)
     local row = spec.compile({ mix = { { size = 1, lifetime = 2 } } }).mix[1]
     test.shape(row, [[weight:integer size:string lifetime:string other:integer thread:integer touch:integer
-        writes:integer realloc:integer resizes:integer grow:integer zero:integer align:integer]])
+        writes:integer realloc:integer resizes:integer grow:integer zero:integer align:integer sized:integer
+        batch:integer order:integer]])
     test.equal(row.weight + row.touch + row.writes + row.resizes, 4)
     test.equal(row.other + row.thread + row.realloc + row.grow + row.zero + row.align, 0)
     row = spec.compile({ threads = 2, mix = { { size = 1, lifetime = 2, free_by = { thread = 2 }, realloc = 0.5,
@@ -566,6 +583,9 @@ local REFUSED <const> = {
     { 'mix%[1%]: size "gauss%(1%)": no such distribution; allowed: a number, fixed%(n%), ', row { size = "gauss(1)" } },
     { 'mix%[1%]: lifetime "exp%(x%)": "x" is not a number', row { lifetime = "exp(x)" } },
     { "mix%[1%]: size .* out of range; allowed: 1 to 1T", row { size = 0 } },
+    { "mix%[1%]%.sized = 2: a number from 0 to 1", row { sized = 2 } },
+    { "mix%[1%]%.batch = 0: a whole number from 1 to 65536", row { batch = 0 } },
+    { 'mix%[1%]%.batch%.order = "up": "forward", "reversed" or "random" expected', row { batch = { order = "up" } } },
     { "phases = 1: an array", { phases = 1 } },
     { "phases%[1%]: at is missing", { phases = { { scale = 2 } } } },
     { 'unknown key in phases%[1%]: "scael"; did you mean "scale"%?', { phases = { { at = 1, scael = 2 } } } },
