@@ -1,8 +1,9 @@
 /*
- * symbols.c -- lunalloc.symbols: names of the functions at addresses of another process, or of a core file, with file
- * and line where there is debugging information. lunalloc/naming.lua uses it, if libdw was there at build time.
+ * symbols.c -- lunalloc.symbols: names of the functions at addresses of a process (this one, if no number is given), or
+ * of a core file, with file and line where there is debugging information. lunalloc/naming.lua uses it, if libdw was
+ * there at build time.
  *
- *     s = symbols.open(pid)  symbols.open_core(path)      or nil, message
+ *     s = symbols.open([pid])  symbols.open_core(path)      or nil, message
  *     s:name(address)    "function+0x1f (file.c:12)", "function+0x1f"; nil if no function is known there
  *     s:call(address)    the same of the call before a return address
  *     s:close()
@@ -57,7 +58,11 @@ static void
 push_function(lua_State *L, const char *name) {
     demangle_t *demangle = strncmp(name, "_Z", 2) == 0 ? demangler() : NULL;
     char *plain = demangle != NULL ? demangle(name, NULL, NULL, NULL) : NULL;
-    lua_pushstring(L, plain != NULL ? plain : name);
+    if (plain != NULL) {
+        lua_pushstring(L, plain);
+    } else {
+        lua_pushlstring(L, name, strcspn(name, "@")); /* without the version: "malloc@@GLIBC_2.2.5" */
+    }
     free(plain);
 }
 
@@ -163,7 +168,7 @@ static const Dwfl_Callbacks of_core = {
 
 static int
 open_process(lua_State *L) {
-    lua_Integer pid = luaL_checkinteger(L, 1);
+    lua_Integer pid = luaL_optinteger(L, 1, getpid());
     symbols_t *symbols = push_symbols(L);
     symbols->dwfl = dwfl_begin(&of_process);
     return finish(L, symbols, symbols->dwfl == NULL || dwfl_linux_proc_report(symbols->dwfl, (pid_t)pid) != 0 ? -1 : 0);

@@ -17,8 +17,11 @@
 
 local core = require "lunalloc.core"
 local check = require "lunalloc.check"
+local host = require "lunalloc.host"
 local naming = require "lunalloc.naming"
 local units = require "lunalloc.units"
+
+local io = host.io
 
 local ways = { "agent", "request", "memory" }
 local way_exists = { agent = true, request = true, memory = true }
@@ -49,6 +52,8 @@ local function named(name)
     local pids, message, code = core.processes()
     if not pids then
         return nil, message, code
+    elseif not own_pid() then
+        return nil, host.NO_IO .. ": give the number of the process", "ENOTSUP"
     end
     local own = own_pid()
     for _, pid in ipairs(pids) do

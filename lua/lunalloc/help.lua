@@ -114,8 +114,9 @@ help.functions = {
         "Forgets all samples, and sets the sampling rate if lg_sample is given." },
     ["la.prof.dump"] = { "la.prof.dump([path]) -> true | nil, message, code",
         "Writes a profile: text for jeprof and google-pprof, or pprof's protocol buffer if the path ends in .pb.\n" ..
-        "A further .gz compresses it, if zlib is installed. An existing file, link, FIFO or device is written\n" ..
-        "in place. Without a path the file gets a name with a number that counts up.",
+        "If it ends in .collapsed: a line for each stack, as flame graphs are made of; the caller writes it.\n" ..
+        "A further .gz compresses the others, if zlib is installed. An existing file, link, FIFO or device is\n" ..
+        "written in place. Without a path the file gets a name with a number that counts up.",
         'la.prof.dump "heap.pb.gz"' },
     ["la.prof.pprof"] = { "la.prof.pprof() -> string | nil, message, code",
         "The profile of live blocks as pprof's protocol buffer. Unlike la.prof.dump, it writes no file.",

@@ -1,18 +1,24 @@
---- Names of the functions at addresses of another process or of a core file.
+--- Names of the functions at addresses of this process, of another one, or of a core file.
 ---
 --- The module lunalloc.symbols (console/symbols.c) knows them from the files that the process has mapped, with file and
 --- line. It exists if libdw was there when lunalloc was built; else, and where it knows no name, the way to the process
 --- names the file and the offset in it.
 
+local core = require "lunalloc.core"
+
 local naming = {}
 
---- The object of lunalloc.symbols for a process or a core file; nil if it cannot be had.
+local MAX_LOADS <const> = 8
+
+--- The object of lunalloc.symbols for a process (nil: this one) or a core file; nil if it cannot be had.
 local function open(pid, path)
     local found, symbols = pcall(require, "lunalloc.symbols")
     if not found then
         return nil
+    elseif path then
+        return (symbols.open_core(path))
     end
-    return path and symbols.open_core(path) or pid and symbols.open(pid)
+    return (symbols.open(pid))
 end
 
 --- A function that names an address, which is a return address: the name is that of the call. `plain`: how the way to
@@ -25,11 +31,39 @@ function naming.new(plain, pid, path)
             return name
         end
         if symbols == nil then
-            symbols = open(pid, path) or false
+            symbols = (pid or path) and open(pid, path) or false
         end
         name = symbols and symbols:call(address) or plain(address)
         known[address] = name
         return name
+    end
+end
+
+--- The same for this process, which can load libraries meanwhile: if a name is not known in a file that is met for the
+--- first time, the list of its files is read again, some times.
+function naming.own(plain)
+    local symbols, known, met, loads = nil, {}, {}, 0
+    return function(address)
+        local name = known[address]
+        if name then
+            return name
+        end
+        local usual = plain(address)
+        local file = usual:match "^(.-)%+0x"
+        local was_sampled = core.get "thread.prof.active"
+        core.set("thread.prof.active", false) -- what libdw allocates would fill the profile
+        name = symbols and symbols:call(address)
+        if not name and symbols ~= false and file and not met[file] and loads < MAX_LOADS then
+            loads = loads + 1
+            symbols = open() or false
+            name = symbols and symbols:call(address)
+        end
+        met[file or usual] = true
+        if was_sampled then
+            core.set("thread.prof.active", true)
+        end
+        known[address] = name or usual
+        return known[address]
     end
 end
 

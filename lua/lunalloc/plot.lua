@@ -11,6 +11,9 @@
 local shown = require "lunalloc.check".shown
 local units = require "lunalloc.units"
 local raster = require "lunalloc.plot_raster"
+local host = require "lunalloc.host"
+
+local os, utf8 = host.os, host.utf8
 
 local MODES <const> = { braille = true, blocks = true, ascii = true }
 local KEYS <const> = { series = true, x = true, marks = true, title = true, unit = true, width = true, height = true,

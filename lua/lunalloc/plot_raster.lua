@@ -8,6 +8,8 @@
 --- A character cell has several dots: 2 x 4 in braille, 2 x 2 in quadrant blocks, one in ASCII. Row 0 is at the top.
 --- `owner` is the number of the series that draws.
 
+local utf8 = require("lunalloc.host").utf8
+
 local raster = {}
 
 -- In ASCII, the letters of the series.

@@ -6,8 +6,13 @@
 
 local core = require "lunalloc.core"
 local check = require "lunalloc.check"
+local collapsed = require "lunalloc.collapsed"
 local samples = require "lunalloc.samples"
 local units = require "lunalloc.units"
+local naming = require "lunalloc.naming"
+local host = require "lunalloc.host"
+
+local io, os = host.io, host.os
 
 --- Nanoseconds, from seconds or a text such as "500ms", "10s", "2m".
 local function check_age(age)
@@ -70,19 +75,6 @@ local function check_grouping(by)
     end
 end
 
---- The stacks of live blocks with their objects and bytes, as core.pprof() takes them; nil, message, code.
-local function weighted_stacks(query)
-    local set <close>, message, code = samples.read(query)
-    if not set then
-        return nil, message, code
-    end
-    local list = set:sum "stack"
-    for i, sum in ipairs(list) do
-        list[i] = { set:stack(sum.key), math.floor(sum.objects + 0.5), math.floor(sum.bytes + 0.5) }
-    end
-    return list
-end
-
 --- The mappings of a process, "self" or a pid, as the system lists them; "" if it does not.
 local function mappings_of(process)
     local file <close> = io.open(("/proc/%s/maps"):format(process))
@@ -94,6 +86,9 @@ local prof = {}
 --- Adds the functions to `api`.
 function prof.install(api, backend)
     api.prof = {}
+    if backend == core then
+        backend = setmetatable({ symbol = naming.own(core.symbol) }, { __index = core })
+    end
 
     --- Forgets all samples; lg_sample sets the rate: one in 2^lg_sample bytes.
     function api.prof.reset(lg_sample)
@@ -120,10 +115,14 @@ function prof.install(api, backend)
     end
 
     --- Writes a profile: text, or a protocol buffer if the path ends in ".pb"; a further ".gz" compresses it. Without a
-    --- path the file gets a name with a number that counts up.
+    --- path the file gets a name with a number that counts up. The process whose profile it is writes it. But if the
+    --- path ends in ".collapsed", the caller does: a line for each stack, as flame graphs are made of.
     function api.prof.dump(path)
         if path ~= nil then
             check.text(path, "prof.dump", 1, "a path")
+            if path:find "%.collapsed$" then
+                return collapsed.dump(samples.new(api, backend), backend.symbol, path)
+            end
         end
         return backend.set("prof.dump", path)
     end
@@ -164,7 +163,7 @@ function prof.install(api, backend)
             return nil, message, code
         end
         local stacks
-        stacks, message, code = weighted_stacks(samples.new(api, backend))
+        stacks, message, code = samples.stacks(samples.new(api, backend))
         if not stacks then
             return nil, message, code
         end

@@ -9,6 +9,7 @@
 local check = require "lunalloc.check"
 local threads = require "lunalloc.threads"
 local units = require "lunalloc.units"
+local io = require("lunalloc.host").io
 
 local KEYS <const> = { all = true, timeout = true }
 local ALL_ARENAS <const> = { "arena.4096.purge_slabs", "arena.4096.purge" }

@@ -120,6 +120,19 @@ end
 
 samples.read = read
 
+--- The stacks of the query's samples, an array of { addresses, objects, bytes }, whole numbers; nil, message, code.
+function samples.stacks(query)
+    local set <close>, message, code = read(query)
+    if not set then
+        return nil, message, code
+    end
+    local list = set:sum "stack"
+    for i, sum in ipairs(list) do
+        list[i] = { set:stack(sum.key), math.floor(sum.objects + 0.5), math.floor(sum.bytes + 0.5) }
+    end
+    return list
+end
+
 -- ---- conditions ----------------------------------------------------------------------------------------------------
 
 --- The object of a method of queries, at the line of the method's caller.
@@ -263,6 +276,11 @@ end
 --- "parse" of "parse+0x1f (file.c:12)", "parse (file.lua:12)"; a file stands for its unnamed functions.
 local function function_of(name)
     return name:match "^(.-)%+0x%x+" or name:match "^(.+) %(.*%)$" or name
+end
+
+--- The same, but a function of a script keeps its line.
+function samples.frame_of(name)
+    return name:find "%.lua:%d+%)$" and name or function_of(name)
 end
 
 --- "file.c:12" of it; else the whole name.

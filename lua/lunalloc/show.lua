@@ -12,6 +12,7 @@
 
 local grid = require "lunalloc.show_grid"
 local value = require "lunalloc.show_value"
+local os = require("lunalloc.host").os
 
 local show = { printable = value.printable }
 

@@ -7,6 +7,7 @@
 
 local units = require "lunalloc.units"
 local value = require "lunalloc.show_value"
+local utf8 = require("lunalloc.host").utf8
 
 local grid = {}
 

@@ -8,6 +8,7 @@
 local core = require "lunalloc.core"
 local lexer = require "lunalloc.lexer"
 local units = require "lunalloc.units"
+local utf8 = require("lunalloc.host").utf8
 
 local value = {}
 

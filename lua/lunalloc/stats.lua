@@ -4,6 +4,7 @@
 local core = require "lunalloc.core"
 local check = require "lunalloc.check"
 local units = require "lunalloc.units"
+local io = require("lunalloc.host").io
 
 local types = core.stats_types
 local keys = core.stats_keys

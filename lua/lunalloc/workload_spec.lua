@@ -11,6 +11,7 @@ local check = require "lunalloc.check"
 local kinds = require "lunalloc.workload_kinds"
 local rows = require "lunalloc.workload_rows"
 local limits = require "lunalloc.workload_limits"
+local io = require("lunalloc.host").io
 
 local fail, shown, read = kinds.fail, kinds.shown, kinds.read
 local whole, count, ratio, array = kinds.whole, kinds.count, kinds.ratio, kinds.array

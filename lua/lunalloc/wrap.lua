@@ -4,6 +4,8 @@
 ---     wrap.text(text, width)                several: lines that begin with blanks, or have columns (two blanks), stay
 ---                                           lines of their own; the others between them are paragraphs
 
+local utf8 = require("lunalloc.host").utf8
+
 local wrap = {}
 
 local function width_of(text)

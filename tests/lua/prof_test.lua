@@ -54,7 +54,7 @@ test("groups by stack, arena and thread; the largest first", function()
     end
     local stack = la.prof.top { by = "stack" }[1].stack
     test.equal(#stack > 2, true)
-    test.match(stack[1], "0x%x+$")
+    test.match(stack[1], "%+0x%x+")
     test.equal(math.type(la.prof.top { by = "arena" }[1].arena), "integer")
     free(blocks)
     la.prof.stop()
@@ -130,6 +130,53 @@ test("addresses by name", function()
     test.equal(core.symbol(address), "luaopen_lunalloc_core+0x0")
     test.equal(core.symbol(address + 5), "luaopen_lunalloc_core+0x5")
     test.equal(core.symbol(16), "0x10")
+end)
+
+test("names of functions that are not exported, in files that are loaded later, too", function()
+    if not pcall(require, "lunalloc.symbols") then
+        test.skip "built without libdw"
+    end
+    assert(la.prof.start { lg_sample = 0 })
+    local buffer <close> = la.buffer(70000)
+    local stack = la.prof.samples():size(70000, 90000):top(1)[1].stack
+    test.match(stack[1], "^buffer_new%+0x%x+ %(buffer%.c:%d+%)$")
+    test.equal(la.get "thread.prof.active", true)
+    la.prof.stop()
+    la.prof.reset(19)
+    test.equal(buffer:size(), 70000)
+    local asked, loads = {}, 0
+    local name = require("lunalloc.naming").own(function(address)
+        asked[#asked + 1] = address
+        loads = loads + 1
+        return "new.so+0x" .. address
+    end)
+    test.equal(name(1), "new.so+0x1")
+    test.equal(name(1), "new.so+0x1")
+    test.equal(loads, 1)
+end)
+
+test("collapsed stacks: a file for flame graphs", function()
+    local collapsed = require "lunalloc.collapsed"
+    local names = { "main+0x1 (main.c:7)", "parse;x+0x1f", "parse;x+0x2f", "build (a.lua:5)", "lib.so+0x10" }
+    local lines = collapsed.lines({ { { 2, 3, 1 }, 1, 10 }, { { 3, 1 }, 2, 5 }, { { 4, 5, 1 }, 1, 7 }, { {}, 1, 3 } },
+        function(address) return names[address] end)
+    test.equal(table.concat(lines, "|"), "? 3|main;lib.so;build (a.lua:5) 7|main;parse:x 15")
+    local path = os.tmpname() .. ".collapsed"
+    assert(la.prof.start { lg_sample = 0 })
+    local buffer <close> = la.buffer(70000)
+    test.equal(la.prof.dump(path), true)
+    la.prof.stop()
+    la.prof.reset(19)
+    test.equal(buffer:size(), 70000)
+    local found = false
+    for line in io.lines(path) do
+        test.match(line, "^[^ ].* %d+$")
+        found = found or line:find "buffer_new 81920$" ~= nil or line:find "core.so 81920$" ~= nil
+    end
+    test.equal(found, true)
+    os.remove(path)
+    os.remove((path:gsub("%.collapsed$", "")))
+    test.fails("EFAULT", "/no/such/folder/x.collapsed", la.prof.dump "/no/such/folder/x.collapsed")
 end)
 
 -- ---- samples made by hand -----------------------------------------------------------------------------------------

@@ -15,8 +15,9 @@ process.
   start            switches profiling on; --lg-sample N: one sample in 2^N bytes (19)
   stop             switches it off; blocks that were sampled are still tracked
   top              live blocks in groups, most bytes first
-  dump FILE        writes a profile: for pprof if FILE ends in .pb or .pb.gz, else text for google-pprof. The process
-                   itself writes it, as its user may
+  dump FILE        writes a profile: for pprof if FILE ends in .pb or .pb.gz, stacks for a flame graph if in
+                   .collapsed, else text for google-pprof. All but .collapsed are written by the process itself, as its
+                   user may
   --seconds TIME   how long to sample before the top is printed: 5s, if profiling was off
   --by GROUP       stack, class, arena, thread, function, line or age
   --min-age TIME   only blocks of at least this age

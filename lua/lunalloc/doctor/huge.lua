@@ -3,6 +3,7 @@
 local group = require "lunalloc.doctor.group"
 local limits = require "lunalloc.doctor.limits"
 local units = require "lunalloc.units"
+local io = require("lunalloc.host").io
 
 local huge = {}
 

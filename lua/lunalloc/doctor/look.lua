@@ -19,6 +19,7 @@
 local core = require "lunalloc.core"
 local limits = require "lunalloc.doctor.limits"
 local units = require "lunalloc.units"
+local io = require("lunalloc.host").io
 
 local Look = {}
 Look.__index = Look

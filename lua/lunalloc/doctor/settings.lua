@@ -2,6 +2,7 @@
 
 local limits = require "lunalloc.doctor.limits"
 local units = require "lunalloc.units"
+local io = require("lunalloc.host").io
 
 local settings = {}
 

@@ -7,6 +7,7 @@
 
 local estimate = require "lunalloc.doctor.estimate"
 local limits = require "lunalloc.doctor.limits"
+local io = require("lunalloc.host").io
 
 local slab_pages = {}
 
