@@ -303,9 +303,9 @@ test("lua_limit: above the soft limit the state collects, and then more often, u
     test.equal(step(), nil)
     collectgarbage "stop" -- so all of it is garbage that only the policy collects
     local least = 32 << 20
-    for i = 1, 4000 do
+    for i = 1, 2500 do -- 50 MB
         local _ = ("x"):rep(10000) .. i
-        least = i > 3000 and math.min(least, in_use()) or least
+        least = i > 1800 and math.min(least, in_use()) or least
     end
     collectgarbage "restart"
     test.equal(least < 16 << 20, true)
