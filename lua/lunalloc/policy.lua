@@ -12,7 +12,8 @@
 ---
 --- and the same file runs in three ways:
 ---
----     lunalloc dirty_cap.lua redis-server limit=32M     on another process, by its number or name
+---     lunalloc dirty_cap.lua redis-server limit=32M     on another process, by its number or name;
+---     lunalloc attach redis-server dirty_cap.lua        the same
 ---     lunalloc dirty_cap.lua                            on the process that runs it; under lua5.4, too
 ---     step = dofile "dirty_cap.lua" { limit = "32M" }   in a host, which calls step() as often as it likes
 ---
@@ -71,6 +72,16 @@ local kinds = {
     text = { read = function(value) return type(value) == "string" and value or nil end, allowed = "a text" },
 }
 
+--- Is it a table of options?
+local function are_options(options)
+    for name, option in pairs(type(options) == "table" and options or { options }) do
+        if type(name) ~= "string" or type(option) ~= "table" or not kinds[option[1]] or type(option[3]) ~= "string" then
+            return false
+        end
+    end
+    return true
+end
+
 local COMMON <const> = {
     every = { "time", "1s", "between two steps" },
     rounds = { "count", 0, "after which the loop ends; 0: never" },
@@ -107,6 +118,8 @@ end
 
 -- ---- a loop ---------------------------------------------------------------------------------------------------------
 
+local LONGEST <const> = 86400 -- seconds that a pause can take
+
 local function say(self, format, ...)
     print(("%s %s: %s"):format(os.date "%H:%M:%S", self.name, format:format(...)))
     io.stdout:flush()
@@ -133,7 +146,7 @@ local function steps(self, step, options, counts)
         if code == "ESRCH" then
             return 2
         elseif counts.done ~= options.rounds then
-            core.pause(options.every)
+            core.pause(math.min(options.every, LONGEST))
         end
     end
     return 0
@@ -193,11 +206,14 @@ local function read_words(words)
     return given, process
 end
 
---- The functions of the process of that name or number; of this one without it. nil, message, code.
+--- The functions of the process of that name or number; of this one without it. nil, message, code. Under `lunalloc
+--- attach` it is the one that is attached.
 local function target(process)
-    local la = require "lunalloc"
+    local la, command = require "lunalloc", package.loaded["lunalloc.command"]
     if process then
         return la.attach(process)
+    elseif command and command.attached then
+        return command.attached
     elseif not la.loaded then
         return nil, "the allocator is not in this process: name another one (--help explains)", "ENOSYS"
     end
@@ -219,15 +235,16 @@ local function main(self, words)
         complain(self, problem)
         return 1
     end
-    local t, message, code = target(process)
+    local t, message = target(process)
+    local status, failure, code = nil, message, nil
     if t then
-        t, message, code = guarded(loop)(self, t, options)
+        status, failure, code = guarded(loop)(self, t, options)
     end
-    if not t then
-        complain(self, message)
-        return code == "ESRCH" and 2 or 1
+    if not status then
+        complain(self, failure)
+        return t and code == "ESRCH" and 2 or 1
     end
-    return t
+    return status
 end
 
 --- Is the file of the policy the script that this process runs?
@@ -248,6 +265,7 @@ end
 --- The step returns what was done, as a text; nil if there was nothing to do; or nil, message, code. If the policy
 --- cannot start, the result is nil, message, code.
 function Policy:__call(options, t)
+    check.table(options or {}, self.name, 1, "a table of options")
     local checked, problem = read_options(self, options or {})
     if not checked then
         error(("%s: %s"):format(self.name, problem), 2)
@@ -262,6 +280,7 @@ end
 --- Runs the policy's loop, at the prompt say, until Ctrl-C or the end of the process t: then the result is 2, else 0;
 --- or nil, message, code.
 function Policy:run(options, t)
+    check.table(options or {}, self.name, 1, "a table of options")
     local checked, problem = read_options(self, options or {})
     if not checked then
         error(("%s: %s"):format(self.name, problem), 2)
@@ -272,6 +291,11 @@ end
 --- Makes a policy of its description. If its file is the script of this process, it runs: the process ends with the
 --- exit status 2 if the process that it watches has ended, and 1 after another failure.
 function policy.new(spec)
+    check.table(spec, "policy.new", 1, "a description")
+    check.that(type(spec.name) == "string" and type(spec.does) == "string", "policy.new", 1, "name and does are texts")
+    check.that(type(spec.start) == "function", "policy.new", 1, "start is a function")
+    check.that(are_options(spec.options or {}), "policy.new", 1,
+        "options are { name = { kind, default, meaning } }; kinds: count ratio size text time")
     local self = setmetatable({ name = spec.name, does = spec.does, start = spec.start, options = {} }, Policy)
     self.file = debug.getinfo(spec.start, "S").source:match "^@(.*)$"
     for _, options in ipairs { COMMON, spec.options or {} } do

@@ -191,6 +191,17 @@ batch attach "$pid" <<<'t.pid, t.way, t.get "arena.0.dirty_decay_ms"'
 check "attach: the prompt has it as t" "$out/$err/$status" "$pid	agent	-1//0"
 batch attach "$pid" --way nonsense </dev/null
 check_match "attach: an unknown way" "$out/$err/$status" "^/lunalloc: attach: --way is .*/1$"
+echo 'print(t.pid, arg[0], ...) if arg[2] then error "oops" end' >"$scratch/script.lua"
+batch attach "$pid" "$scratch/script.lua" a </dev/null
+check "attach: a script has it as t" "$out/$err/$status" "$pid	$scratch/script.lua	a//0"
+batch attach "$pid" "$scratch/script.lua" a b </dev/null
+check "attach: an error of the script, without calls of ours" "$err/$status" "lunalloc: $scratch/script.lua:1: oops
+stack traceback:
+	[C]: in function 'error'
+	$scratch/script.lua:1: in main chunk/3"
+batch attach "$pid" "$scratch/nothing.lua" </dev/null
+check "attach: no such script" "$out/$err/$status" \
+    "/lunalloc: cannot open $scratch/nothing.lua: No such file or directory/1"
 if have_pty "attach on a terminal"; then
     pty_start attach "$name"
     pty_expect "attach says what t is" "t is $name:$pid (agent)"

@@ -42,6 +42,26 @@ test("an option gets the default, a quantity, or a complaint in the caller's lin
     test.equal(tostring(p), "policy p: nothing")
 end)
 
+test("a description that is none is refused in the caller's line", function()
+    local function start() end
+    for _, bad in ipairs { { 5, "a description expected, got number" }, { {}, "name and does are texts" },
+        { { name = "p", does = "" }, "start is a function" }, { { name = "p", does = "", start = start, options = 5 },
+        "options are" }, { { name = "p", does = "", start = start, options = { a = { "weight", 1, "" } } }, "kinds: " },
+        { { name = "p", does = "", start = start, options = { { "size", 1, "" } } }, "options are" } } do
+        test.raises("^[^:]*policy_test.lua:%d+: bad argument #1 to 'policy.new' %(.*" .. bad[2], function()
+            policy.new(bad[1])
+        end)
+    end
+    local p = policy.new { name = "p", does = "", start = start }
+    test.raises("policy_test.lua:%d+: bad argument #1 to 'p' %(a table of options expected, got number%)", function()
+        p(5)
+    end)
+    test.raises("policy_test.lua:%d+: bad argument #1 to 'p' %(a table of options expected", function() p:run "x" end)
+    for _, bad in ipairs { 0 / 0, math.huge, -1, "1x" } do
+        test.raises("policy_test.lua:%d+: p: every is seconds, or a text such as", function() p { every = bad } end)
+    end
+end)
+
 test("a step that fails returns nil, message, code; an error passes", function()
     local step = one_step(function() policy.try(nil, "gone", "ESRCH") end) {}
     local value, message, code = step()
