@@ -59,5 +59,5 @@ unexplained() {
     done
 }
 run "the page explains each" '^none: $' echo "none: $(unexplained)"
-run "the README's session" '^[1-9][0-9]* passed' scripts/readme-transcript --check
+run "the README's sessions" '^[1-9][0-9]* passed' env MAKE="$make" scripts/transcript --check README.md
 finish
