@@ -340,9 +340,9 @@ $(FAULTY) $(PRELOADS): $B/%.so: %.c $O/flags
 	@mkdir -p $(@D)
 	$(call say,TEST,$@)$(CC) $(TEST_CFLAGS) $(LDFLAGS) -shared -o $@ $<
 
-$(LUA_HOST): $B/%: %.c $O/flags
+$(LUA_HOST): $B/%: %.c $O/flags $(HOST)
 	@mkdir -p $(@D)
-	$(call say,TEST,$@)$(CC) $(TEST_CFLAGS) $(LDFLAGS) -Wl,-E -o $@ $< $(LUA_LIBS) -lm
+	$(call say,TEST,$@)$(CC) $(TEST_CFLAGS) $(LDFLAGS) -Wl,-E -o $@ $< $(HOST) $(LUA_LIBS) -lm
 
 $B/tests/programs/%: tests/programs/%.c $O/flags
 	@mkdir -p $(@D)

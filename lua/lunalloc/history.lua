@@ -114,8 +114,10 @@ end
 function History:plot(options)
     check.self(self, History, "history:plot")
     check.that(options == nil or type(options) == "table", "history:plot", 1, "a table of options expected")
+    options = check.plain(options)
     local figures = options and options.figures or PLOTTED
     check.table(figures, "history:plot", 1, "figures: an array of names")
+    figures = check.plain(figures)
     for _, name in ipairs(figures) do
         check.that(is_figure(name), "history:plot", 1, ("no figure %s; known: %s"):format(check.shown(name),
             table.concat(FIGURES, " ")))
@@ -131,6 +133,7 @@ local part = {}
 function part.install(api, backend)
     function api.history(options)
         check.that(options == nil or type(options) == "table", "history", 1, "{after=} expected")
+        options = check.plain(options)
         local after = options and options.after
         check.that(after == nil or places[after], "history", 1, "after: a history expected")
         return read_history(backend, after and places[after] or { moments = 0, marks = 0 })

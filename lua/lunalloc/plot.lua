@@ -402,7 +402,7 @@ end
 return function(options)
     local ok, result = pcall(plot, options)
     if not ok then
-        error(result, 2)
+        error(tostring(result):gsub("^[^:]*/plot%.lua:%d+: ", "plot: "), 2) -- raised by a table of the caller's
     end
     return result
 end

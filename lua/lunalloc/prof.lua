@@ -137,7 +137,12 @@ function prof.install(api, backend)
     --- The names of the functions at these addresses, as an array.
     function api.prof.symbols(addresses)
         check.table(addresses, "prof.symbols", 1, "an array of addresses")
-        return symbols(backend, addresses)
+        local list = check.plain(addresses)
+        for i, address in ipairs(list) do
+            check.that(math.type(address) == "integer", "prof.symbols", 1,
+                ("addresses are integers; [%d] is %s"):format(i, check.shown(address)))
+        end
+        return symbols(backend, list)
     end
 
     --- Groups of live blocks, most bytes first: { samples=, objects=, bytes=, oldest= }, and the field that they share.

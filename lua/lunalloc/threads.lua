@@ -90,6 +90,7 @@ function Thread:flush(options)
             type(self)), 2)
     end
     check.that(options == nil or type(options) == "table", "thread:flush", 1, "{timeout=} expected")
+    options = check.plain(options)
     local seconds = threads.seconds(options and options.timeout, 1)
     check.that(seconds, "thread:flush", 1, "timeout: a time expected: " .. units.ACCEPTED.time)
     local backend = private[self].backend

@@ -234,7 +234,8 @@ local workload = {}
 --- is missing or wrong.
 function workload.import(path, options)
     check.text(path, "la.workload.import", 1, "the path of a file")
-    return at_caller(import.guarded, import.describe, path, options)
+    local description, message, code = at_caller(import.guarded, import.describe, path, options) -- no tail call
+    return description, message, code
 end
 
 return setmetatable(workload, { __call = create })

@@ -52,7 +52,7 @@ local function barrier()
 end
 
 local modes = {
-    function() collectgarbage("incremental", 100, 400, 10) end,
+    function() collectgarbage("incremental", 100, 400, 10) end, -- without a pause: as much as there can be
     function() collectgarbage("generational", 10, 50) end,
     function() collectgarbage("incremental", 1000, 100, 20) end,
     function() collectgarbage("generational", 100, 100) end,
@@ -61,8 +61,8 @@ local modes = {
 
 for i, set_mode in ipairs(modes) do
     set_mode()
-    local kept = new_list(2000)
-    print(i, sum(kept), churn(1000), barrier())
+    local kept = new_list(1000)
+    print(i, sum(kept), churn(i == 1 and 100 or 3000), barrier())
     collectgarbage()
     print(i, sum(kept))
 end

@@ -14,8 +14,10 @@
 --     check   a function that gets the results, and raises if they are wrong; without it the first one must be true
 --     after   a function that gets the results of a call that succeeded, and gives back what they hold
 --     reused  true: calls leave the object as it was
+--     meter   true: it concerns the meter of the running state
 --     own     true: not for targets
---     lone    true: its arguments must not be replaced by wrong ones: it writes files, or is slow
+--     lone    true: its arguments must not be replaced by wrong ones: it writes files, is slow,
+--             or a low limit would end the test
 
 local la = require "lunalloc"
 
@@ -49,7 +51,7 @@ local function snapshot()
 end
 
 local function idle_workload()
-    return assert(la.workload { ops = 200, seed = 1, mix = MIX })
+    return assert(la.workload { allocator = "lunalloc", ops = 200, seed = 1, mix = MIX })
 end
 
 local function done_workload()
@@ -59,7 +61,7 @@ local function done_workload()
 end
 
 local function running_workload()
-    local w = assert(la.workload { duration = "forever", rate = 1000, mix = MIX })
+    local w = assert(la.workload { allocator = "lunalloc", duration = "forever", rate = 1000, mix = MIX })
     return assert(w:start()), function() w:stop() end
 end
 
@@ -106,12 +108,21 @@ local function own_pid()
     return (file:read "n")
 end
 
+--- The meter of this state, which gets one if it has none.
+local function meter()
+    return la.meter() or assert(la.adopt {})
+end
+
 local function is_array(value)
     assert(type(value) == "table" and #value > 0, "an array")
 end
 
 local function is_table(value)
     assert(type(value) == "table", "a table")
+end
+
+local function is_meter(value)
+    assert(value == la.meter() and value:stats().allocated > 0, "the meter")
 end
 
 local function is_text(value)
@@ -157,6 +168,7 @@ examples.functions = {
     ["la.stats"] = { args = {}, check = function(s) assert(s.active > 0) end },
     ["la.stats_print"] = { own = true, args = { "gmdablxeJ" } },
     ["la.reconcile"] = { args = {}, check = function(r) assert(r.rss > 0) end },
+    ["la.allocators"] = { args = {}, check = is_array },
     ["la.prof.start"] = { args = { { lg_sample = 12 } }, after = function() subject.prof.stop() end },
     ["la.prof.stop"] = { args = {} },
     ["la.prof.reset"] = { args = { 13 } },
@@ -170,13 +182,26 @@ examples.functions = {
     ["la.ps"] = { args = {}, check = is_table, lone = true },
     ["la.doctor"] = { args = { { seconds = 0 } }, check = is_table },
     ["la.buffer"] = { args = { 100, 64 }, after = close },
-    ["la.workload"] = { args = { { threads = 2, seed = 1, ops = 100, rate = 0, verify = true, sample = 4,
-        live_max = "16M", interval = "10ms", mix = MIX,
+    ["la.workload"] = { args = { { allocator = "lunalloc", threads = 2, seed = 1, ops = 100, rate = 0, verify = true,
+        sample = 4, live_max = "16M", interval = "10ms", mix = MIX,
         phases = { { at = "1ms", scale = 2, mark = "twice", set = { [DECAY] = 10000 } } } } },
         after = close },
+    ["la.workload.import"] = { own = true, args = { "tests/workload/data/shares.csv", { heap = "64M", threads = 2 } },
+        check = is_table },
     ["la.plot"] = { args = { { series = { { name = "squares", values = { 1, 4, 9, 16 } } }, width = 40, height = 6,
         title = "a title", unit = "bytes", mode = "ascii", marks = { { x = 2, label = "two" } } } }, check = is_text,
         local_ = true },
+
+    ["la.adopt"] = { lone = true, own = true, meter = true, args = { { arena = "new", limit = "1G", soft = "512M",
+        on_soft = print } }, check = is_meter, after = function(m) m:close() end },
+    ["la.meter"] = { own = true, meter = true, args = {}, check = function(m) assert(m == nil or m:stats()) end },
+    ["m:stats"] = { self = meter, meter = true, args = {}, check = function(s) assert(s.allocated > 0) end },
+    ["m:set"] = { lone = true, self = meter, meter = true, args = { { limit = "1G", soft = "512M", on_soft = print } },
+        check = is_meter },
+    ["m:scope"] = { self = meter, meter = true, args = { "parser" }, after = close },
+    ["m:close"] = { self = meter, meter = true, args = {} },
+    ["scope:close"] = { self = function() return meter():scope "parser" end, meter = true, args = {},
+        check = is_nothing },
 
     ["t.alive"] = { args = {} },
     ["t.close"] = { args = {} },

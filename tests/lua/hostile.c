@@ -10,6 +10,7 @@
  *
  *   attempt(n, f, ...)   pcall(f, ...) with n allocations that succeed: whether more were asked for, pcall's results
  *   attempt_one(n, ...)  the same, but only the one after these fails: Lua collects all garbage, and tries again
+ *   limit([bytes])       lets the meter of the state allocate that many bytes more
  *   resources()          blocks of malloc that are not Lua's; open files; threads
  *   fork(f, ...)         f in a child of fork, which then closes the state; "exit 0", "signal 14"
  *   state(code, ...)     runs code in a state of its own, and closes it; true, or nil and a message
@@ -17,6 +18,8 @@
 #include <lauxlib.h>
 #include <lua.h>
 #include <lualib.h>
+#include <lunalloc_lua.h>
+#include <lunalloc_lua.h>
 
 #include <dirent.h>
 #include <errno.h>
@@ -161,6 +164,23 @@ realloc(void *block, size_t size) {
 
 /* ---- what tests can do ---- */
 
+/* A state that has a meter allocates from that: it may take 16 n bytes more. Returns how often it has failed. */
+static uint64_t
+limit_meter(lunalloc_meter_t *meter, size_t n) {
+    lunalloc_meter_stats_t stats;
+    lunalloc_meter_stats(meter, &stats);
+    lunalloc_meter_set_limit(meter, stats.allocated + stats.foreign + 16 * n);
+    return stats.failures;
+}
+
+static uint64_t
+lift_limit(lunalloc_meter_t *meter) {
+    lunalloc_meter_stats_t stats;
+    lunalloc_meter_set_limit(meter, 0);
+    lunalloc_meter_stats(meter, &stats);
+    return stats.failures;
+}
+
 static int
 try_with(lua_State *L, bool one) {
     lua_Integer n = luaL_checkinteger(L, 1);
@@ -168,9 +188,14 @@ try_with(lua_State *L, bool one) {
     luaL_checkstack(L, 100, NULL);
     refused = false;
     only_one = one;
-    allowed = (long)n;
+    lunalloc_meter_t *meter = lunalloc_lua_meter(L);
+    uint64_t failures = meter != NULL ? limit_meter(meter, (size_t)n) : 0;
+    allowed = meter == NULL ? (long)n : -1;
     int status = lua_pcall(L, lua_gettop(L) - 1, LUA_MULTRET, 0);
     allowed = -1;
+    if (meter != NULL) {
+        refused = lift_limit(meter) > failures;
+    }
     lua_pushboolean(L, status == LUA_OK);
     lua_insert(L, 1);
     lua_pushboolean(L, refused);

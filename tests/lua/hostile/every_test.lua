@@ -93,12 +93,70 @@ end
 io.output "/dev/null"
 
 for name, example in examples.each() do
-    test(name .. " while memory runs out", function()
-        assert_sweep(name, example, hostile.attempt)
-    end)
-    test(name .. " while one allocation fails", function()
-        assert_sweep(name, example, hostile.attempt_one)
-    end)
+    if not example.meter then
+        test(name .. " while memory runs out", function()
+            assert_sweep(name, example, hostile.attempt)
+        end)
+        test(name .. " while one allocation fails", function()
+            assert_sweep(name, example, hostile.attempt_one)
+        end)
+    end
+end
+
+-- ---- meters --------------------------------------------------------------------------------------------------------
+
+-- In a state of its own. Once it is adopted, it is its meter that refuses memory.
+local ON_A_METER <const> = [[
+local la = require "lunalloc"
+local examples = dofile "tests/lua/examples.lua"
+local name, attempt = ...
+local example = examples.functions[name]
+
+local function try(n)
+    local call <close> = examples.prepare(name, example)
+    collectgarbage()
+    collectgarbage "stop"
+    local results = table.pack(hostile[attempt](n, call.f, table.unpack(call.arguments)))
+    collectgarbage "restart"
+    local refused, ok, problem = results[1], results[2], results[3]
+    if not ok then
+        assert(problem == "not enough memory", problem)
+        return false
+    end
+    examples.judge(example, table.unpack(results, 3, results.n))
+    return not refused
+end
+
+for n = 0, 3000 do
+    if try(n) then
+        local m = la.meter()
+        if m then
+            local stats = m:stats()
+            local sum = 0
+            for _, bytes in pairs(stats.by_type) do
+                sum = sum + bytes
+            end
+            assert(sum == stats.allocated)
+        end
+        return
+    end
+end
+error "it never succeeds"
+]]
+
+for name, example in examples.each() do
+    if example.meter then
+        test(name .. " while memory runs out", function()
+            for _, attempt in ipairs { "attempt", "attempt_one" } do
+                local code = ("assert(load(%q, '=meter'))(%q, %q)"):format(ON_A_METER, name, attempt)
+                local ok, problem = hostile.state(code)
+                test.equal(ok, true, problem)
+                local before = left()
+                assert(hostile.state(code))
+                test.equal(left(), before, "what is left")
+            end
+        end)
+    end
 end
 
 -- ---- on another process --------------------------------------------------------------------------------------------
@@ -145,8 +203,8 @@ for _, way in ipairs { "agent", "memory" } do
             test(("%s by way of %s"):format(name, way), function()
                 examples.use(target)
                 local call <close> = examples.prepare(name, example)
-                local possible = call.f and call.f(table.unpack(call.arguments))
-                if possible then
+                local possible, result = pcall(call.f, table.unpack(call.arguments)) -- memory alone changes nothing
+                if possible and result then
                     assert_sweep(name, example, hostile.attempt)
                 end
             end)

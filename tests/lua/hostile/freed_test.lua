@@ -93,7 +93,7 @@ test("the batch of a walker that is collected in a loop", function()
 end)
 
 local function forever(more)
-    local description = { duration = "forever", rate = 1000, mix = MIX }
+    local description = { allocator = "lunalloc", duration = "forever", rate = 1000, mix = MIX }
     for key, value in pairs(more or {}) do
         description[key] = value
     end
@@ -201,8 +201,9 @@ end)
 test("texts of a plan are its own", function()
     local name, ms = "arena.0.dirty_decay_ms", os.time() % 1000 + 1
     local old <close> = assert(la.with { [name] = assert(la.get(name)) })
-    local run = assert(core.workload.create(require "lunalloc.workload_spec".compile { duration = "60ms", rate = 1000,
-        mix = MIX, phases = { { at = "30ms", set = { [name] = ms .. "ms" }, mark = "mark" .. ms } } }))
+    local run = assert(core.workload.create(require "lunalloc.workload_spec".compile { allocator = "lunalloc",
+        duration = "60ms", rate = 1000, mix = MIX,
+        phases = { { at = "30ms", set = { [name] = ms .. "ms" }, mark = "mark" .. ms } } }))
     collectgarbage()
     collectgarbage()
     assert(run:start())

@@ -204,7 +204,7 @@ test("a run that runs out of memory stops its threads", function()
 end)
 
 test("a change of a workload is made, or it raises", function()
-    local w <close> = la.workload { duration = "forever", rate = 100, mix = MIX }:start()
+    local w <close> = la.workload { allocator = "lunalloc", duration = "forever", rate = 100, mix = MIX }:start()
     local guard <close> = la.with { [DECAY] = 100 }
     sweep(function(n)
         test.equal(w:status().scale, 1.0, "after allocation " .. n)

@@ -113,7 +113,8 @@ end
 
 local function spec()
     local description = { ops = random(1, 50), threads = random(1, 3), seed = random(100), sample = random(1, 3),
-        verify = random(2) == 1, mix = {}, live_max = "16M", interval = "10ms" }
+        verify = random(2) == 1, allocator = one_of { "lunalloc", "lunalloc", "process" },
+        mix = {}, live_max = "16M", interval = "10ms" }
     for i = 1, random(1, 3) do
         description.mix[i] = { size = one_of { 16, "exp(100)", "uniform(1,5000)", "normal(50,5)" },
             lifetime = one_of { 10, "exp(20)", "fifo(5)", "forever" }, realloc = one_of { 0, 0.5 },
