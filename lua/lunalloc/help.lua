@@ -306,6 +306,16 @@ Each runs on another process, on its own, at the prompt, or in a host that calls
   dofile "dirty_cap.lua":run({limit = "32M"}, t)          until Ctrl-C
   step = dofile "dirty_cap.lua" {limit = "32M"}           step() returns what was done, or nil
 To write one: require "lunalloc.policy", whose file explains it.]],
+    scenarios = [[
+A scenario is a workload with limits in a file of its own: what it models, why it hurts allocators, what good ones keep.
+  lunalloc test                   runs those that are installed
+  lunalloc test web_requests my.lua --allocator jemalloc
+  lua5.4 my.lua 2s threads=8      one by itself, on any malloc
+From Lua:
+  scenario = require "lunalloc.scenario"
+  list = scenario.load(scenario.find "web_requests")
+  print(scenario.run(list[1], {duration = "1s"}))
+lunalloc-test(1) explains how to write one.]],
     tour = [[
 lunalloc --tour starts a workload, plots its memory, changes a decay time while it runs, and shows the effect.]],
     keys = [[

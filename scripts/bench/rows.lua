@@ -1,5 +1,6 @@
 -- The rows of the bench: patterns (patterns.c), scenarios (scripts/scenarios/, with a fixed number of operations) and
--- programs (programs.lua). A row is {name, group, doc, quick, argv, input, environment, times, socket, client}.
+-- programs (programs.lua). A row is {name, group, doc, quick, more, argv, input, environment, times, socket, client};
+-- `more` rows run only if they are asked for.
 
 local data = require "data"
 local programs = require "programs"
@@ -11,16 +12,17 @@ local rows = {}
 local QUICK_PATTERNS <const> = { pair = true, random = true, bulk = true, batches = true, remote = true, server = true,
     churn = true, large = true, huge = true, realloc = true, idle = true, threads_2 = true, threads_64 = true }
 
--- Scenarios: file, operations, times, quick.
+-- Scenarios of each bench: operations, times, quick. The others run with MORE_OPS operations, if they are asked for.
 local SCENARIOS <const> = {
-    { "cache_line_sharing", 400000, 1 },
-    { "cross_thread_bleed", 2000000, 1, true },
-    { "fragmentation_bomb", 800000, 1, true },
-    { "producer_consumer", 1500000, 1 },
-    { "realloc_growth", 300000, 1 },
-    { "size_ramp", 250000, 1 },
-    { "thread_churn", 32000, 25, true },
+    cache_line_sharing = { 400000, 1 },
+    cross_thread_bleed = { 2000000, 1, true },
+    fragmentation_bomb = { 800000, 1, true },
+    producer_consumer = { 1500000, 1 },
+    realloc_growth = { 300000, 1 },
+    size_ramp = { 250000, 1 },
+    thread_churn = { 32000, 25, true },
 }
+local MORE_OPS <const> = 300000
 
 local function add_patterns(list, context)
     local program = context.build .. "/patterns"
@@ -37,25 +39,30 @@ local function scenario_environment(root)
         "LUA_CPATH=" .. root .. "/build/lua/?.so", "LUNALLOC_SO=/nonexistent" }
 end
 
+local function scenario_row(context, lua, name)
+    local known = SCENARIOS[name]
+    local ops, times, quick = table.unpack(known or { MORE_OPS, 1 })
+    local path = "scripts/scenarios/" .. name .. ".lua"
+    return { name = name, group = "scenario", doc = path, quick = quick, more = not known,
+        environment = scenario_environment(context.root),
+        argv = { lua, context.root .. "/scripts/bench/scenario.lua", context.root .. "/" .. path, context.scaled(ops),
+            context.scaled(times) } }
+end
+
 local function add_scenarios(list, skipped, context)
     local lua = context.find "lua5.4"
-    for _, scenario in ipairs(SCENARIOS) do
-        local name, ops, times, quick = table.unpack(scenario)
-        local path = context.root .. "/scripts/scenarios/" .. name .. ".lua"
-        if not lua then
-            skipped[#skipped + 1] = { name = name, why = "no lua5.4" }
+    for name in system.output("ls " .. system.quote(context.root .. "/scripts/scenarios")):gmatch "([^\n]+)%.lua" do
+        if lua then
+            list[#list + 1] = scenario_row(context, lua, name)
         else
-            list[#list + 1] = { name = name, group = "scenario", doc = "scripts/scenarios/" .. name .. ".lua",
-                quick = quick, environment = scenario_environment(context.root),
-                argv = { lua, context.root .. "/scripts/bench/scenario.lua", path, context.scaled(ops),
-                    context.scaled(times) } }
+            skipped[#skipped + 1] = { name = name, why = "no lua5.4" }
         end
     end
 end
 
 local function wanted(row, options)
     if not options.only then
-        return not options.quick or row.quick
+        return not row.more and (not options.quick or row.quick)
     end
     for _, pattern in ipairs(options.only) do
         if pattern == row.name or pattern == row.group or row.name:find("^" .. pattern .. "$") then

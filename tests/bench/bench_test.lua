@@ -214,8 +214,9 @@ test("--list names every pattern and every scenario", function()
     for name in shell("build/bench/patterns --list"):gmatch "(%S+)[^\n]*\n" do
         test.match(output, "pattern +" .. name .. " ")
     end
+    local scenarios = shell(BENCH .. " --list --only scenario")
     for name in shell("ls scripts/scenarios"):gmatch "(%S+)%.lua" do
-        test.match(output, "scenario +" .. name .. " ")
+        test.match(scenarios, "scenario +" .. name .. " ")
     end
     test.match(output, "allocator +lunalloc +%S+/build/liblunalloc.so")
     test.match(output, "allocator +system +%S+/libc.so.6")

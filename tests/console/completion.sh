@@ -77,6 +77,10 @@ offers 'run seq'
 check_match "programs for run" "$offered" "(^|\|)seq(\||$)"
 offers 'run -- ls '
 check "files for what is run" "$offered/$asked" "/default"
+offers 'test produ'
+check "scenarios for test" "$offered" producer_consumer
+offers 'test --allocator je'
+check "allocators for test" "$offered" jemalloc
 offers 'help ser'
 check "help on a command" "$offered" serve
 

@@ -48,6 +48,15 @@ policies() {
     done
 }
 
+# Scenarios by name, and by a script that is run by itself.
+scenarios() {
+    installed test --duration 50ms size_ramp cache_line_sharing >tap &&
+        grep -q '^ok 2 - cache_line_sharing' tap &&
+        installed test --list | grep -q '^thread_churn ' &&
+        installed "$prefix/share/lunalloc/scenarios/size_ramp.lua" 50ms >/dev/null &&
+        [ -s "$prefix/share/man/man1/lunalloc-test.1" ]
+}
+
 stock_lua() {
     LUA_PATH="$prefix/share/lua/5.4/?.lua;$prefix/share/lua/5.4/?/init.lua" LUA_CPATH="$prefix/lib/lua/5.4/?.so" \
         lua5.4 -e 'la = require "lunalloc"; assert(la.loaded and not la.replaced)'
@@ -87,6 +96,7 @@ works "a C program, by pkg-config" c_program
 works "the installed console" console
 works "its commands" commands
 works "the installed policies" policies
+works "its scenarios" scenarios
 works "the installed module in a stock lua5.4" stock_lua
 works "a tree that was moved" moved
 prefix=$work/moved

@@ -42,15 +42,8 @@ test("a missed limit is named", function()
     test.equal(r.ok, false)
     local missed = scenario.missed(r)
     test.equal(#missed, 1)
-    test.match(missed[1], "^malloc%.max is %d.*, at most 0 ns expected$")
+    test.match(missed[1], "^malloc%.max is %d.*, at most 0 ns allowed: MISSED$")
     test.match(tostring(r), "\nFAILED: malloc%.max is ")
-end)
-
-test("a reason goes along, and what was not measured is missed", function()
-    test.equal(scenario.explain { name = "x", limit = 2, least = true, reason = "so it is" },
-        "x was not measured, at least 2 expected (so it is)")
-    test.equal(scenario.explain { name = "peak_rss", limit = 1 << 20, value = 2 << 20, phase = "idle" },
-        "peak_rss in phase idle is 2.00 MiB, at most 1.00 MiB expected")
 end)
 
 test("the limits of a scenario are added to those of its workload", function()
@@ -77,7 +70,7 @@ test("run() makes several workloads; each limit appears once, as it was first mi
     test.equal(#r.limits, 4)
     local missed = scenario.missed(r)
     test.equal(#missed, 2)
-    test.equal(missed[1], "ratio is 3, at most 2 expected (two is enough)")
+    test.equal(missed[1], "ratio is 3, at most 2 allowed: MISSED (two is enough)")
     test.match(missed[2], "^malloc%.max is ")
     test.match(tostring(r), "share +0%.5 %(at least 0%.5%) ok")
 end)
@@ -121,6 +114,39 @@ test("a file defines one scenario or several", function()
     test.equal(list[2].name, "n2")
 end)
 
+test("run by itself, it prints the result; the exit status is 4 if a limit was missed", function()
+    local path = os.tmpname()
+    local file = assert(io.open(path, "w"))
+    file:write [[require "lunalloc.scenario" { name = "alone", models = "m", hurts = "h", workload = { ops = 100 },
+        limits = { ["malloc.max"] = "1h" } }]]
+    file:close()
+    local function run(words)
+        local pipe = assert(io.popen(("lua5.4 %s %s 2>&1"):format(path, words)))
+        local text = pipe:read "a"
+        return text, select(3, pipe:close())
+    end
+    if not os.execute "command -v lua5.4 >/dev/null" then
+        test.skip "no lua5.4 here"
+    end
+    local text, status = run "threads=2"
+    test.match(text, "^scenario   alone: m\nworkload   2 threads on .*\npassed\n$")
+    test.equal(status, 0)
+    text, status = run "live_max=1 sample=1"
+    test.match(text, "^scenario   alone")
+    test.equal(status, 0)
+    text, status = run "50ms mix="
+    test.match(text, "mix")
+    test.equal(status, 1)
+    text, status = run "x"
+    test.match(text, "unexpected 'x': a duration such as 2s, or KEY=VALUE, expected")
+    test.equal(status, 1)
+    os.execute(("sed -i s/1h/0ns/ %s"):format(path))
+    text, status = run ""
+    test.match(text, "\nFAILED: malloc%.max is .*, at most 0 ns allowed: MISSED\n$")
+    test.equal(status, 4)
+    os.remove(path)
+end)
+
 test("a file that cannot be run", function()
     test.fails("ENOENT", "^cannot open /nonexistent", scenario.load "/nonexistent")
     test.fails("EINVAL", "defines no scenario", loaded "local x = 1")
@@ -151,7 +177,7 @@ test("wrong definitions raise in the caller's line", function()
     end
     test.raises("scenario_test%.lua:%d+: bad argument #1 to 'scenario' %(a definition expected, got nil",
         function() scenario() end)
-    test.raises("scenario_test%.lua:%d+: scenario: duration = 'x': a time expected",
+    test.raises("scenario_test%.lua:%d+: bad argument #2 to 'scenario.run' %(duration: a time expected",
         function() scenario.run(definition(), { duration = "x" }) end)
 end)
 

@@ -13,6 +13,7 @@ local values <const> = {
     ["--agent"] = { "true", "read-only", "never" },
     ["--state"] = { "active", "dirty", "muzzy", "retained", "busy" },
     ["--by"] = { "state", "arena", "class", "stack", "thread", "szind", "size", "slab" },
+    ["--allocator"] = { "lunalloc", "glibc", "jemalloc", "mimalloc", "tcmalloc" },
     ["--listen"] = { "127.0.0.1:9177", "[::1]:9177" },
     ["--interval"] = { "1s", "5s" },
     ["--over"] = { "1s", "5s" },
@@ -25,7 +26,7 @@ local verbs <const> = {
     core = { "stats", "threads", "extents", "doctor", "get", "prof", "attach" },
 }
 
-local no_target <const> = { ps = true, run = true, help = true, core = true }
+local no_target <const> = { ps = true, run = true, help = true, core = true, test = true }
 
 local function offer(typed, list, note, front)
     for _, text in ipairs(list) do
@@ -87,6 +88,16 @@ local function offer_controls(name, words, typed)
     offer_lua(name == "set" and 'la.set("' or 'la.get "', typed)
 end
 
+--- The scenarios that belong to the module, by name; and files.
+local function offer_scenarios(typed)
+    local folder = require("lunalloc.scenario").folder()
+    local console = package.loaded["lunalloc.console"]
+    for _, path in ipairs(folder and console and console.files(folder) or {}) do
+        offer(typed, { path:match "([^/]*)%.lua$" })
+    end
+    print ":files"
+end
+
 --- The words that are no options, without the last one.
 local function plain_words(args)
     local words = {}
@@ -103,6 +114,8 @@ local function offer_words(name, words, typed)
         offer_commands(typed)
     elseif name == "run" then
         print(#words == 0 and ":commands" or ":files")
+    elseif name == "test" then
+        offer_scenarios(typed)
     elseif name == "core" and #words == 0 then
         print ":files"
     elseif #words == 1 and verbs[name] then

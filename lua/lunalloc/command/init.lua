@@ -26,6 +26,7 @@ local groups = {
     { "look into it", "top", "stats", "threads", "extents", "doctor", "prof", "get" },
     { "change it", "set", "purge", "conf" },
     { "without its help", "core" },
+    { "test allocators", "test" },
     { "for other tools", "serve" },
     { "explain", "help" },
 }
@@ -229,13 +230,20 @@ local function parse_option(args, i, spec, options)
         options[name] = true
         return i + 1
     end
-    options[name] = read_value(typed, kind, glued or args[i + 1])
+    local value = read_value(typed, kind, glued or args[i + 1])
+    if spec[name].many then
+        options[name] = options[name] or {}
+        table.insert(options[name], value)
+    else
+        options[name] = value
+    end
     return glued and i + 1 or i + 2
 end
 
---- Options and words of a command line. `spec`: long name = kind, or { kind = kind, short = "n" }; a name of one letter
---- is a short option. Kinds: "flag", "text", "count" (integer), "size" (bytes), "time" (seconds). Options may follow
---- words, unless `spec[1]` is "first"; "--" ends them. Ends the command for a mistake, and for --help.
+--- Options and words of a command line. `spec`: long name = kind, or { kind = kind, short = "n", many = true }; a name
+--- of one letter is a short option; one of many may be repeated, and its values are an array. Kinds: "flag", "text",
+--- "count" (integer), "size" (bytes), "time" (seconds). Options may follow words, unless `spec[1]` is "first"; "--"
+--- ends them. Ends the command for a mistake, and for --help.
 function command.options(args, spec)
     local first = spec[1] == "first"
     local known, options, words = {}, {}, {}
