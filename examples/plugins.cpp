@@ -10,8 +10,8 @@
 
 class Plugin {
   public:
-    Plugin(const char *name, const lunalloc_lua_options_t &options)
-        : name(name), state(lunalloc_lua_newstate(&options), lua_close) {
+    Plugin(const char *label, const lunalloc_lua_options_t &options)
+        : name(label), state(lunalloc_lua_newstate(&options), lua_close) {
         if (!state) {
             throw std::runtime_error("no memory for a state");
         }

@@ -297,7 +297,7 @@ function policy.new(spec)
     check.that(are_options(spec.options or {}), "policy.new", 1,
         "options are { name = { kind, default, meaning } }; kinds: count ratio size text time")
     local self = setmetatable({ name = spec.name, does = spec.does, start = spec.start, options = {} }, Policy)
-    self.file = debug.getinfo(spec.start, "S").source:match "^@(.*)$"
+    self.file = debug and debug.getinfo(spec.start, "S").source:match "^@(.*)$"
     for _, options in ipairs { COMMON, spec.options or {} } do
         for name, option in pairs(options) do
             self.options[name] = option

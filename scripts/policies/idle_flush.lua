@@ -30,8 +30,8 @@ return policy.new {
             end
             asked = now -- threads that have ended are forgotten
             if emptied + waiting > 0 then
-                return ("%d idle threads emptied their caches (%s), %d were asked and sleep"):format(emptied,
-                    units.human(bytes), waiting)
+                return ("idle threads: %d emptied their caches (%s), %d sleep, and will do so when they wake"):format(
+                    emptied, units.human(bytes), waiting)
             end
         end
     end,

@@ -231,11 +231,11 @@ test("idle_flush: asks each idle thread once, until it has worked", function()
     local sleeper = thread(2, 90, 1 << 20, nil, "ETIMEDOUT")
     local threads = { thread(1, 90, 2 << 20, true), sleeper, thread(3, 5, 1 << 20, true), thread(4, 90, 100, true) }
     local step = dofile(FOLDER .. "idle_flush.lua")({}, fake { threads = function() return threads end })
-    test.equal(step(), "1 idle threads emptied their caches (2.00 MiB), 1 were asked and sleep")
+    test.equal(step(), "idle threads: 1 emptied their caches (2.00 MiB), 1 sleep, and will do so when they wake")
     test.equal(table.concat(flushed, " "), "1 2")
     test.equal(step(), nil)
     sleeper.requests = 8
-    test.equal(step(), "0 idle threads emptied their caches (0 B), 1 were asked and sleep")
+    test.equal(step(), "idle threads: 0 emptied their caches (0 B), 1 sleep, and will do so when they wake")
     test.equal(table.concat(flushed, " "), "1 2 2")
     sleeper.flush = function() return nil, "process 7 is gone", "ESRCH" end
     sleeper.requests = 9

@@ -63,7 +63,7 @@ on_a_process() {
         fail "lunalloc attach with a policy" "$work/said"
     fi
     tell 'for i = 1, 500 do local b <close> = la.buffer(1000) end'
-    acts "idle_flush: asks one that sleeps" ': 0 idle threads .*, 1 were asked and sleep$' idle_flush idle=0 least=0
+    acts "idle_flush: asks one that sleeps" ': idle threads: 0 emptied .*, 1 sleep, ' idle_flush idle=0 least=0
     tell 'local b <close> = la.buffer(5000)'
     tell 'print("cached " .. (la.get "stats.cached" < 20000 and "little" or "much"))'
     if grep -q 'cached little' "$work/victim"; then ok "idle_flush: it does so when it wakes"
