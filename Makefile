@@ -43,8 +43,8 @@ LATE_SRC     := $(wildcard $(patsubst %,src/%.c,base/nearest base/units os/cfi o
                    os/signal_* os/socket_* os/thread_own os/unwind_* arena/arena_check arena/arenas_reset arena/shards \
                    arena/slab_pages extent/guard extent/page_check thread/byte_counters thread/flags thread/quarantine \
                    thread/tcaches control/agent* control/audit control/class_ranges control/ctl_agent control/ctl_mark \
-                   control/report_file control/reporter control/wire observe/history observe/threads api/control \
-                   api/cxx api/entry api/extended api/glibc api/print))
+                   control/report_file control/reporter control/wire observe/history observe/prof_frames \
+                   observe/threads api/control api/cxx api/entry api/extended api/glibc api/print))
 EARLY_SRC    := $(filter-out $(LATE_SRC),$(wildcard $(LINKED:%=src/%/*.c)))
 LIB_SRC      := $(filter-out $(EXCLUDED),$(EARLY_SRC) $(LATE_SRC))
 MODULE_SRC   := $(wildcard lua/*.c lua/attach/*.c lua/meter/*.c lua/workload/*.c)

@@ -23,6 +23,7 @@ open_core(lua_State *L) {
     core_open_hooks(L);
     core_open_pause(L);
     core_open_meter(L);
+    core_open_frames(L);
     core_open_json(L);
     core_open_samples(L);
     core_open_attach(L);

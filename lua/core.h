@@ -132,6 +132,7 @@ void core_open_spelling(lua_State *L);
 void core_open_hooks(lua_State *L);
 void core_open_pause(lua_State *L);
 void core_open_meter(lua_State *L); /* meter/lua_meter.c */
+void core_open_frames(lua_State *L);
 void core_open_json(lua_State *L);
 void core_open_samples(lua_State *L);
 void core_open_attach(lua_State *L); /* attach/lua_attach.c */

@@ -45,6 +45,9 @@ typedef struct {
     int (*stats_write)(lunalloc_format_t format, lunalloc_write_t *write, void *opaque, const char *opts);
     int (*reconcile)(lunalloc_reconciliation_t *out);
     size_t (*prof_samples)(lunalloc_sample_cursor_t *cursor, lunalloc_sample_t *out, size_t n);
+    void (*prof_frames)(lunalloc_frames_t *frames);
+    uintptr_t (*prof_frame)(const char *name);
+    const char *(*prof_frame_name)(uintptr_t ip);
     size_t (*threads)(lunalloc_thread_cursor_t *cursor, lunalloc_thread_t *out, size_t n);
     size_t (*moments)(lunalloc_history_cursor_t *cursor, lunalloc_moment_t *out, size_t n);
     size_t (*marks)(lunalloc_history_cursor_t *cursor, lunalloc_mark_t *out, size_t n);

@@ -1,9 +1,10 @@
 /*
- * pprof.c -- pprof(stacks, maps, period, time): a heap profile of any process, as pprof's protocol buffer.
+ * pprof.c -- pprof(stacks, maps, period, time, names): a heap profile of any process, as pprof's protocol buffer.
  *
  *     stacks   an array of { { return addresses, innermost first }, objects, bytes }, whole numbers
  *     maps     the text of the process's /proc/PID/maps, or ""
  *     period   bytes between two samples; time: of the day, in ns
+ *     names    { [address] = "name (file:line)" } for frames of an interpreter, or nil
  *
  * The tables are read raw while the profile is written; nothing is allocated by Lua meanwhile.
  */
@@ -15,12 +16,32 @@
 #include <string.h>
 
 enum {
+    NAMES = 5, /* the argument */
     LINE_MAX_BYTES = 4096 + 256
 };
 
+/* Where the encoder puts its bytes, and where it asks for names. */
+typedef struct {
+    collected_t bytes;
+    lua_State *L;
+} output_t;
+
 static void
 put(void *context, const void *data, size_t len) {
-    collected_bytes(context, data, len);
+    output_t *output = context;
+    collected_bytes(&output->bytes, data, len);
+}
+
+/* The text names[ip], which its table keeps; NULL if there is none. */
+static const char *
+name_of(void *context, uintptr_t ip) {
+    lua_State *L = ((output_t *)context)->L;
+    if (!lua_istable(L, NAMES)) {
+        return NULL;
+    }
+    const char *name = lua_rawgeti(L, NAMES, (lua_Integer)ip) == LUA_TSTRING ? lua_tostring(L, -1) : NULL;
+    lua_pop(L, 1);
+    return name;
 }
 
 /* Encodes the line [from, to) of the maps. */
@@ -109,11 +130,12 @@ push_seen(lua_State *L, pprof_t *profile) {
 static int
 pprof(lua_State *L) {
     luaL_checktype(L, 1, LUA_TTABLE);
+    lua_settop(L, NAMES);
     const char *maps = luaL_checkstring(L, 2);
     uint64_t period = (uint64_t)luaL_checkinteger(L, 3), time = (uint64_t)luaL_checkinteger(L, 4);
     pprof_t *profile = lua_newuserdatauv(L, sizeof *profile, 0);
-    collected_t bytes = {0};
-    *profile = (pprof_t){.put = put, .context = &bytes};
+    output_t output = {.L = L};
+    *profile = (pprof_t){.put = put, .context = &output, .name_of = name_of};
     push_seen(L, profile);
     push_mappings(L, profile, maps);
     luaL_checkstack(L, 8, NULL);
@@ -122,11 +144,11 @@ pprof(lua_State *L) {
     for (lua_Integer i = 1; i <= (lua_Integer)lua_rawlen(L, 1); i++) {
         put_stack(L, profile, i);
     }
-    if (bytes.failed) {
-        collected_free(&bytes);
+    if (output.bytes.failed) {
+        collected_free(&output.bytes);
         return core_fail(L, "ENOMEM", "no memory for the profile");
     }
-    return collected_push(L, &bytes);
+    return collected_push(L, &output.bytes);
 }
 
 void

@@ -193,6 +193,11 @@ static int
 self_symbol(target_handle_t *target, uintptr_t addr, char *name, size_t size) {
     (void)target;
     Dl_info info;
+    const char *frame = loader_api()->prof_frame_name(addr);
+    if (frame != NULL) {
+        snprintf(name, size, "%s", frame);
+        return 0;
+    }
     bool known = dladdr((void *)addr, &info) != 0 && info.dli_fname != NULL;
     bool named = known && info.dli_sname != NULL;
     uintptr_t base = named ? (uintptr_t)info.dli_saddr : known ? (uintptr_t)info.dli_fbase : 0;

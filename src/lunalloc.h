@@ -341,6 +341,21 @@ typedef struct {
 LUNALLOC_API size_t lunalloc_prof_samples(lunalloc_sample_cursor_t *cursor, lunalloc_sample_t *out, size_t n);
 
 /*
+ * Frames of an interpreter in the stacks of samples, for its hosts. The profiler calls `frames` on the thread that
+ * allocates, inside of malloc, with the n return addresses that it has captured, innermost first. It may change them
+ * and returns how many there are then, at most LUNALLOC_STACK_MAX, for which there is room. It must not raise or jump;
+ * what it allocates is not sampled. NULL: nothing is called any more. One function serves all threads.
+ */
+typedef uint32_t lunalloc_frames_t(uintptr_t *ips, uint32_t n);
+
+LUNALLOC_API void lunalloc_prof_frames(lunalloc_frames_t *frames);
+/* The word that stands for an interpreter's frame in a stack, by its name: "build (script.lua:12)". Names are kept for
+ * good. 0 if memory is exhausted or there are 65,536 names. Thread-safe; may be called by `frames`. */
+LUNALLOC_API uintptr_t lunalloc_prof_frame(const char *name);
+/* The name of such a word, which lives as long as the process; NULL if it is another word. */
+LUNALLOC_API const char *lunalloc_prof_frame_name(uintptr_t ip);
+
+/*
  * Lists the threads that have used the allocator and still live, oldest first. Start with a zeroed cursor. Each call
  * copies up to n threads and returns how many; 0 at the end. Threads that begin or end between two batches may be
  * missed. Counts are read while their threads run, so each may be a few calls old. Allocates nothing; no lock is held

@@ -132,7 +132,7 @@ end
 --- The public functions over a target of the core. `path`: that of a core file.
 local function new_target(handle, known, path)
     local backend = core.backend(handle)
-    backend.symbol = naming.new(backend.symbol, known.pid, path)
+    backend.symbol = naming.new(backend.symbol, known.pid, path, backend.get)
     local t = require("lunalloc.api").new(backend)
     t.way = handle:way()
     for key, value in pairs(known) do

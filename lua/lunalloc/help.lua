@@ -105,8 +105,10 @@ help.functions = {
         "la.reconcile().unexplained" },
     ["la.prof"] = { "la.prof.start{lg_sample=} .stop() .top{} .dump(path) .reset()",
         "A sampling heap profiler: which code allocated the blocks that are live. See help \"profiling\"." },
-    ["la.prof.start"] = { "la.prof.start{lg_sample=} -> true | nil, message, code",
-        "Forgets all samples and switches profiling on: one sample in 2^lg_sample bytes.",
+    ["la.prof.start"] = { "la.prof.start{lg_sample=, lua=} -> true | nil, message, code",
+        "Forgets all samples and switches profiling on: one sample in 2^lg_sample bytes. lua = true: stacks show\n" ..
+        "the functions and lines of this Lua state, in place of Lua's own code, until la.prof.stop() is called\n" ..
+        "in it. The line is the last one at which the function called another one, or could fail.",
         "la.prof.start{lg_sample = 17}" },
     ["la.prof.stop"] = { "la.prof.stop() -> true | nil, message, code",
         "Stops sampling. Blocks that were sampled are still tracked until they are freed." },

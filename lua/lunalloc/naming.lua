@@ -22,8 +22,9 @@ local function open(pid, path)
 end
 
 --- A function that names an address, which is a return address: the name is that of the call. `plain`: how the way to
---- the process names it. Files are read at the first call, and each address is looked up once.
-function naming.new(plain, pid, path)
+--- the process names it. `get` reads a control: it names frames of an interpreter (prof.frame.<i>.name). Files are
+--- read at the first call, and each address is looked up once.
+function naming.new(plain, pid, path, get)
     local symbols, known = nil, {}
     return function(address)
         local name = known[address]
@@ -33,7 +34,8 @@ function naming.new(plain, pid, path)
         if symbols == nil then
             symbols = (pid or path) and open(pid, path) or false
         end
-        name = symbols and symbols:call(address) or plain(address)
+        name = address < 0 and get and get(("prof.frame.%d.name"):format((address & math.maxinteger) - 1))
+            or symbols and symbols:call(address) or plain(address)
         known[address] = name
         return name
     end
@@ -49,6 +51,9 @@ function naming.own(plain)
             return name
         end
         local usual = plain(address)
+        if address < 0 then
+            return usual -- a frame of an interpreter
+        end
         local file = usual:match "^(.-)%+0x"
         local was_sampled = core.get "thread.prof.active"
         core.set("thread.prof.active", false) -- what libdw allocates would fill the profile

@@ -62,6 +62,14 @@ local function check_rate(lg_sample)
     end
 end
 
+local function check_lua(lua, backend)
+    if lua ~= nil and type(lua) ~= "boolean" then
+        error(("prof.start: lua is true or false, not %s"):format(check.shown(lua)), 3)
+    elseif lua and not backend.frames_start then
+        error("prof.start: lua = true is for the Lua state that calls it: call it in the process itself", 3)
+    end
+end
+
 local function check_count(n)
     if n ~= nil and not (math.type(n) == "integer" and n >= 0) then
         error(("prof.top: n is a whole number, 0 or more, not %s"):format(check.shown(n)), 3)
@@ -73,6 +81,19 @@ local function check_grouping(by)
         error(("prof.top: by is one of %s, not %s"):format(table.concat(samples.GROUPINGS, ", "),
             check.shown(by)), 3)
     end
+end
+
+--- The names of the interpreter's functions in the stacks, by their words; addresses of code are named by pprof.
+local function interpreted(stacks, backend)
+    local names = {}
+    for _, stack in ipairs(stacks) do
+        for _, address in ipairs(stack[1]) do
+            if address < 0 and not names[address] then
+                names[address] = backend.symbol(address)
+            end
+        end
+    end
+    return names
 end
 
 --- The mappings of a process, "self" or a pid, as the system lists them; "" if it does not.
@@ -97,20 +118,31 @@ function prof.install(api, backend)
         return backend.set("prof.reset", lg_sample)
     end
 
-    --- Forgets all samples and begins to sample.
+    --- Forgets all samples and begins to sample. lua = true: the functions and lines of this Lua state are seen in the
+    --- stacks of what it allocates, until stop() is called in it.
     function api.prof.start(options)
         options = options == nil and {} or check.plain(options)
-        check_options(options, { lg_sample = true }, "start")
+        check_options(options, { lg_sample = true, lua = true }, "start")
+        check_lua(options.lua, backend)
         check_rate(options.lg_sample)
         local ok, message, code = backend.set("prof.reset", options.lg_sample)
         if not ok then
             return nil, message, code
+        end
+        if options.lua then
+            ok, message, code = core.frames_start()
+            if not ok then
+                return nil, message, code
+            end
         end
         return backend.set("prof.active", true)
     end
 
     --- Stops sampling. Blocks that were sampled are still tracked until they are freed.
     function api.prof.stop()
+        if backend.frames_stop then
+            backend.frames_stop()
+        end
         return backend.set("prof.active", false)
     end
 
@@ -176,7 +208,8 @@ function prof.install(api, backend)
             return nil, "prof.pprof: nothing is sampled: the profiler is off, and prof.start() switches it on", "EAGAIN"
         end
         local lg_sample = backend.get "prof.lg_sample" or 0
-        return core.pprof(stacks, mappings_of(api.pid or "self"), 1 << lg_sample, os.time() * 1000000000)
+        return core.pprof(stacks, mappings_of(api.pid or "self"), 1 << lg_sample, os.time() * 1000000000,
+            interpreted(stacks, backend))
     end
 end
 

@@ -280,7 +280,7 @@ end
 
 --- The same, but a function of a script keeps its line.
 function samples.frame_of(name)
-    return name:find "%.lua:%d+%)$" and name or function_of(name)
+    return name:find "^[^+]+ %([^()]*:%d+%)$" and name or function_of(name)
 end
 
 --- "file.c:12" of it; else the whole name.

@@ -9,6 +9,7 @@
 #include "lunalloc.h"
 #include "observe/classes.h"
 #include "observe/history.h"
+#include "observe/prof_frames.h"
 #include "observe/prof_table.h"
 #include "observe/stats.h"
 #include "observe/threads.h"
@@ -151,6 +152,22 @@ lunalloc_reconcile(lunalloc_reconciliation_t *out) {
 size_t
 lunalloc_prof_samples(lunalloc_sample_cursor_t *cursor, lunalloc_sample_t *out, size_t n) {
     return prof_table_samples(cursor, out, n);
+}
+
+void
+lunalloc_prof_frames(lunalloc_frames_t *frames) {
+    atomic_set_release(&prof_frames, frames);
+}
+
+uintptr_t
+lunalloc_prof_frame(const char *name) {
+    init_boot();
+    return prof_frame(name);
+}
+
+const char *
+lunalloc_prof_frame_name(uintptr_t ip) {
+    return prof_frame_name(ip);
 }
 
 size_t

@@ -6,6 +6,7 @@
 #include "observe/prof.h"
 #include "observe/prof_sampling.h"
 #include "observe/prof_dump.h"
+#include "observe/prof_frames.h"
 #include "observe/prof_table.h"
 
 #include <errno.h>
@@ -25,6 +26,17 @@ write_prof_active(ctl_call_t *call) {
         fmt_str(call->why, "there is no memory for the profile, or no unwinder (libgcc_s.so.1)");
     }
     return error;
+}
+
+int
+read_prof_frame(ctl_call_t *call) {
+    call->value.v.s =
+        prof_frame_numbered(call->index[0] < PROF_FRAMES_MAX ? (uint32_t)call->index[0] : PROF_FRAMES_MAX);
+    if (call->value.v.s == NULL) {
+        fmt_str(call->why, "there is no such frame; those in the stacks of samples are named");
+        return ENOENT;
+    }
+    return 0;
 }
 
 int

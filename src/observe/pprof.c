@@ -9,6 +9,7 @@ enum {
     PROFILE_SAMPLE = 2,
     PROFILE_MAPPING = 3,
     PROFILE_LOCATION = 4,
+    PROFILE_FUNCTION = 5,
     PROFILE_STRING = 6,
     PROFILE_TIME_NANOS = 9,
     PROFILE_PERIOD_TYPE = 11,
@@ -24,7 +25,13 @@ enum {
     MAPPING_FILE = 5,
     LOCATION_ID = 1,
     LOCATION_MAPPING = 2,
-    LOCATION_ADDRESS = 3
+    LOCATION_ADDRESS = 3,
+    LOCATION_LINE = 4,
+    LINE_FUNCTION = 1,
+    LINE_LINE = 2,
+    FUNCTION_ID = 1,
+    FUNCTION_NAME = 2,
+    FUNCTION_FILE = 4
 };
 
 /* ---- encoding ---- */
@@ -86,9 +93,14 @@ write_field(pprof_t *p, unsigned number, uint64_t value) {
 
 /* Writes a string and returns its number. The format wants the first string to be empty. */
 static uint64_t
-write_string(pprof_t *p, const char *text) {
-    write_bytes(p, PROFILE_STRING, text, strlen(text));
+write_text(pprof_t *p, const char *text, size_t len) {
+    write_bytes(p, PROFILE_STRING, text, len);
     return p->nstrings++;
+}
+
+static uint64_t
+write_string(pprof_t *p, const char *text) {
+    return write_text(p, text, strlen(text));
 }
 
 static void
@@ -182,13 +194,71 @@ note_seen(pprof_t *p, uintptr_t addr) {
     return first;
 }
 
+/* "name (file:line)", whose parts may be missing. */
+typedef struct {
+    size_t name_len;
+    const char *file;
+    size_t file_len;
+    uint64_t line;
+} parts_t;
+
+static parts_t
+parts_of(const char *name) {
+    size_t len = strlen(name);
+    parts_t parts = {.name_len = len, .file = "", .file_len = 0};
+    size_t colon = len;
+    uint64_t line = 0, place = 1;
+    if (len < 5 || name[len - 1] != ')') {
+        return parts;
+    }
+    for (colon = len - 2; colon > 0 && name[colon] >= '0' && name[colon] <= '9'; colon--, place *= 10) {
+        line += (uint64_t)(name[colon] - '0') * place;
+    }
+    size_t open = colon;
+    while (open > 0 && (name[open] != '(' || name[open - 1] != ' ')) {
+        open--;
+    }
+    if (name[colon] == ':' && open > 1) {
+        parts = (parts_t){.name_len = open - 1, .file = name + open + 1, .file_len = colon - open - 1, .line = line};
+    }
+    return parts;
+}
+
+/* Writes the function of a location with a name. Returns its line. */
+static uint64_t
+write_function(pprof_t *p, uintptr_t ip, const char *name) {
+    parts_t parts = parts_of(name);
+    uint64_t name_string = write_text(p, name, parts.name_len);
+    uint64_t file_string = write_text(p, parts.file, parts.file_len);
+    add_field(p, FUNCTION_ID, ip);
+    add_field(p, FUNCTION_NAME, name_string);
+    add_field(p, FUNCTION_FILE, file_string);
+    write_message(p, PROFILE_FUNCTION);
+    return parts.line;
+}
+
+/* Appends the line of a location whose function is written. */
+static void
+add_line(pprof_t *p, uintptr_t ip, uint64_t line) {
+    add_varint(&p->inner, LINE_FUNCTION << 3);
+    add_varint(&p->inner, ip);
+    add_varint(&p->inner, LINE_LINE << 3);
+    add_varint(&p->inner, line);
+    add_inner(p, LOCATION_LINE);
+}
+
 /* The address on a stack is where a call returns to, so the call itself is one byte before it. */
 static void
 write_location(pprof_t *p, uintptr_t ip) {
     if (note_seen(p, ip)) {
+        const char *name = p->name_of != NULL ? p->name_of(p->context, ip) : NULL;
+        uint64_t line = name != NULL ? write_function(p, ip, name) : 0;
         add_field(p, LOCATION_ID, ip);
         add_field(p, LOCATION_MAPPING, mapping_of(p, ip - 1));
         add_field(p, LOCATION_ADDRESS, ip - 1);
+        if (name != NULL) {
+            add_line(p, ip, line);
+        }
         write_message(p, PROFILE_LOCATION);
     }
 }

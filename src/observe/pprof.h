@@ -7,7 +7,8 @@
  *
  * Only a part of the format is needed. A field is a key (number << 3 | kind), and then a varint (kind 0), or a length
  * and that many bytes (kind 2): a text, a message, or the varints of a repeated field. Each address of a stack is a
- * location, whose number is that address.
+ * location, whose number is that address. A location with a name ("build (script.lua:12)") has a function of that
+ * number, too; the others are named by their readers, from the mappings.
  */
 #ifndef LUNALLOC_OBSERVE_PPROF_H
 #define LUNALLOC_OBSERVE_PPROF_H
@@ -38,7 +39,8 @@ typedef struct {
     /* Synchronization: the writer's own: these fields. */
     pprof_put_t *put;
     void *context;
-    pprof_range_t *mappings; /* room for mappings_max; more mappings are left out */
+    const char *(*name_of)(void *context, uintptr_t ip); /* NULL: no address has a name */
+    pprof_range_t *mappings;                             /* room for mappings_max; more mappings are left out */
     size_t nmappings, mappings_max;
     uintptr_t *seen; /* zeros, 2^lg_seen entries: more than there are different addresses in all stacks */
     unsigned lg_seen;

@@ -5,6 +5,7 @@
 #include "base/options.h"
 #include "extent/highwater.h"
 #include "observe/prof_dump.h"
+#include "observe/prof_frames.h"
 #include "observe/prof_sampling.h"
 #include "observe/prof_stack.h"
 #include "os/thread.h"
@@ -70,6 +71,13 @@ record_sample(const extent_t *e, prof_thread_t *thread, const uintptr_t *ips, ui
     return sample;
 }
 
+/* Lets the host of an interpreter add its frames. */
+static uint32_t
+with_frames(uintptr_t *ips, uint32_t n) {
+    lunalloc_frames_t *frames = atomic_get_acquire(&prof_frames);
+    return UNLIKELY(frames != NULL) ? frames(ips, n) : n;
+}
+
 /* The stack is captured right here: each frame of ours between the entry point and the capture costs a step. */
 static void *
 sampler_allocated(const extent_t *e) {
@@ -78,7 +86,8 @@ sampler_allocated(const extent_t *e) {
     prof_sample_t *sample = NULL;
     if (prof_thread_active() && !prof_enter()) {
         prof_thread_t *thread = prof_thread_here();
-        sample = record_sample(e, thread, ips, prof_stack_capture(ips, &thread->top));
+        uint32_t n = prof_stack_capture(ips, &thread->top);
+        sample = record_sample(e, thread, ips, with_frames(ips, n));
         prof_leave();
     }
     errno = saved;

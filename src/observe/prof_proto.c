@@ -5,6 +5,7 @@
 #include "base/bits.h"
 #include "observe/pprof.h"
 #include "observe/prof_format.h"
+#include "observe/prof_frames.h"
 #include "observe/prof_state.h"
 #include "os/clock.h"
 #include "os/pages.h"
@@ -25,6 +26,12 @@ put_to_file(void *context, const void *data, size_t len) {
 static void
 visit_mapping(const char *line, void *context) {
     pprof_mapping(context, line);
+}
+
+static const char *
+name_of(void *context, uintptr_t ip) {
+    (void)context;
+    return prof_frame_name(ip);
 }
 
 static uint64_t
@@ -68,7 +75,7 @@ void
 prof_write_proto(file_t *file) {
     unsigned lg = lg_seen();
     size_t seen = align_up(sizeof(uintptr_t) << lg, pages_size());
-    profile = (pprof_t){.put = put_to_file, .context = file, .lg_seen = lg};
+    profile = (pprof_t){.put = put_to_file, .context = file, .name_of = name_of, .lg_seen = lg};
     profile.mappings_max = MAPPINGS_BYTES / sizeof(pprof_range_t);
     profile.mappings = pages_map(MAPPINGS_BYTES, pages_size());
     profile.seen = pages_map(seen, pages_size());
