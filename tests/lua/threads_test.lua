@@ -5,7 +5,7 @@ local la = require "lunalloc"
 local show = require "lunalloc.show"
 
 local function busy_work(rate)
-    return la.workload { threads = 2, seed = 1, rate = rate, duration = "forever",
+    return la.workload { allocator = "lunalloc", threads = 2, seed = 1, rate = rate, duration = "forever",
         mix = { { weight = 1, size = "fixed(448)", lifetime = "exp(1000)" } } }
 end
 

@@ -11,6 +11,7 @@ local MAX <const> = 1 << 18
 
 local function busy_process()
     return la.workload {
+        allocator = "lunalloc",
         threads = 4,
         seed = 7,
         duration = "forever",
