@@ -114,10 +114,14 @@ local row = {
 }
 
 local limits = {
-    ["rss/live"] = plain "at most so much resident memory per live byte, at the end",
-    peak_rss = plain "at most so much resident memory at any time: bytes, or \"64M\"",
-    failures = plain "at most so many failed allocations",
-    ops_per_s = plain "at least so many operations per second",
+    ["rss/live"] = plain "resident memory per live byte, at the end; judged if at least 16 MiB live then",
+    rss = plain "resident memory at the end of operations, without the engine's; its slope shows a leak",
+    peak_rss = plain "resident memory at any time: bytes, or \"64M\"",
+    freed_rss = plain "resident memory after everything was freed: bytes, or \"64M\"",
+    allocated = plain "stats.allocated at the end of operations, of lunalloc only",
+    active = plain "stats.active at the end of operations, of lunalloc only",
+    failures = plain "failed allocations",
+    ops_per_s = plain "operations per second; a plain value is the least that is allowed",
 }
 
 local workload = {
@@ -133,9 +137,12 @@ local workload = {
         "{file=, touch=, writes=}", keys = { file = plain "the path of the trace",
             touch = row.touch, writes = row.writes } },
     verify = flag "checks contents, alignment, overlap and zeroing of every block",
-    limits = { does = "what the result must keep to; result.ok tells whether it did. Latencies are limits too, " ..
-        "by names such as [\"malloc.p99\"] or [\"free.max\"] (of malloc, calloc, aligned_alloc, realloc, free: p50, " ..
-        "p90, p99, p99.9, max, mean)", keys = limits },
+    limits = { does = "what the result must keep to; result.ok tells whether it did, result.limits what was " ..
+        "measured. A value is the most that is allowed. Or {at_most= | at_least=, reason=\"why\", per_phase=true, " ..
+        "slope=true}: for each phase; for the growth of rss, allocated or active, \"64K/s\" or \"64K/Mop\" (in a " ..
+        "million operations). Times are limits by names such as [\"malloc.p99\"] (of malloc, calloc, " ..
+        "aligned_alloc, realloc, free and response: p50, p90, p99, p99.9, max, mean) and need a unit: \"5us\"",
+        keys = limits },
     allocator = choice("which malloc the threads call: the process's (if it is left out), or lunalloc, also if it " ..
         "is only loaded beside that", "process", "lunalloc"),
     sample = plain "one call in this many is timed; 16 if it is left out",

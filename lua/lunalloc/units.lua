@@ -101,7 +101,7 @@ end
 --- "1.23 us" from ns; three significant digits.
 function units.human_time(ns)
     local magnitude, unit = scale(ns, "time", 999.5) -- from there on it would be shown as 1000
-    return unit == "ns" and ("%d ns"):format(math.floor(magnitude + 0.5)) or three_digits(magnitude) .. " " .. unit
+    return three_digits(magnitude) .. " " .. unit
 end
 
 --- "12.3 M" from a count; four significant digits.

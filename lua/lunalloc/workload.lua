@@ -7,9 +7,12 @@
 --- Keys of the description:
 ---   threads   1 .. 512                      seed       the same seed and description: the same sequence of requests
 ---   duration  "10s" or "forever", or ops    ops        operations of all threads; one is an allocation and its effects
----   rate      operations per second of all threads, also if the allocator is slower; 0: as fast as possible
+---   rate      operations per second of all threads, also if the allocator is slower; 0: as fast as possible. With a
+---             rate, result.response has times from the moment at which an operation was due until it was done
 ---   verify    true: checks contents, alignment, overlap and zeroing (and writes each block)
----   limits    { ["rss/live"] = 1.3, ["malloc.p99.9"] = "5us", peak_rss =, failures =, ops_per_s = (at least) }
+---   limits    { ["rss/live"] = 1.3, ["malloc.p99.9"] = "5us", ops_per_s = "1M",
+---             failures = { at_most = 0, reason = "..." }, rss = { slope = true, at_most = "64K/s" } }:
+---             see lunalloc/workload_limits.lua
 ---   allocator "process", the malloc of this process, which la.allocators() names (the default); "lunalloc": also if
 ---             it is only loaded beside that      sample     one call in this many is timed (16)
 ---   live_max  while more is live, new blocks are freed at once (default: half of the available memory)
@@ -44,6 +47,7 @@ local units = require "lunalloc.units"
 local spec = require "lunalloc.workload_spec"
 local import = require "lunalloc.workload_import"
 local limits = require "lunalloc.workload_limits"
+local spans = require "lunalloc.workload_spans"
 local report = require "lunalloc.workload_report"
 
 local Workload = { __name = "lunalloc.workload" }
@@ -163,18 +167,6 @@ local function marks_of(timeline)
     return marks
 end
 
--- RSS before the first run in this Lua state. Later runs start with memory that the allocator kept, and may use it.
-local first_base = math.huge
-
---- Resident memory per live byte, without the memory before the first run and the engine's own; nil if nothing lived.
-local function rss_per_live(result)
-    local last = result.timeline[#result.timeline - 1] -- "end of operations"; the last one is "everything freed"
-    first_base = math.min(first_base, result.base_rss)
-    if last.live > 0 then
-        return math.max(0.0, (last.rss - last.engine - first_base) / last.live)
-    end
-end
-
 --- The result of the run; nil, message, code before its end.
 function Workload:result()
     check.self(self, Workload, "workload:result")
@@ -189,12 +181,9 @@ function Workload:result()
         result[key] = value
     end
     result.seed, result.sample, result.live_max = self.canonical.seed, self.canonical.sample, self.canonical.live_max
-    for _, latency in pairs(result.latency) do
-        latency["p99.9"] = latency.p99_9
-    end
     result.timeline = self:timeline()
     result.marks = marks_of(result.timeline)
-    result.rss_per_live = rss_per_live(result)
+    spans.complete(result, self.run_, self.canonical.phases)
     limits.judge(result, self.limits)
     return report.result(result)
 end

@@ -1,5 +1,6 @@
 --- A workload, its state and its result as text; and the check of a result against limits.
 
+local limits = require "lunalloc.workload_limits"
 local units = require "lunalloc.units"
 
 local report = {}
@@ -12,27 +13,38 @@ local function plural(n, word)
     return ("%d %s%s"):format(n, word, n == 1 and "" or "s")
 end
 
--- ---- limits --------------------------------------------------------------------------------------------------------
-
-local function limit_text(name, value)
-    if value == nil then
-        return "not measured"
-    elseif name:find("%.") then
-        return report.time(value)
-    elseif name == "peak_rss" then
-        return human(value)
-    end
-    return ("%.4g"):format(value)
-end
-
-local function limit_line(limit)
-    return ("  %-22s %s (%s %s) %s"):format(limit.name, limit_text(limit.name, limit.value),
-        limit.least and "at least" or "at most", limit_text(limit.name, limit.limit), limit.ok and "ok" or "MISSED")
-end
-
 -- ---- a result ------------------------------------------------------------------------------------------------------
 
 local LATENCIES <const> = { "malloc", "calloc", "aligned_alloc", "realloc", "free" }
+
+-- What stands before a time that single calls do not tell.
+local MARKS <const> = { batches = "~", below = "<" }
+
+--- "~6.21 ns": from batches.
+local function duration(latency, name)
+    return (MARKS[latency.approximate[name]] or "") .. report.time(latency[name])
+end
+
+local function latency_line(name, l)
+    return ("  %-14s %9s %9s %9s %9s %9s %9s"):format(name, duration(l, "p50"), duration(l, "p90"), duration(l, "p99"),
+        duration(l, "p99_9"), report.time(l.max), report.count(l.count))
+end
+
+--- Which marks appear, and what they mean.
+local function explain_marks(lines, result)
+    local seen = {}
+    for _, l in pairs(result.latency) do
+        for _, how in pairs(l.approximate) do
+            seen[how] = true
+        end
+    end
+    if seen.batches then
+        lines[#lines + 1] = "  ~ a call is too fast for the clock: this is the mean of one in up to 16 calls in a row"
+    end
+    if seen.below then
+        lines[#lines + 1] = "  < too fast for the clock: at most this"
+    end
+end
 
 local function add_latencies(lines, result)
     lines[#lines + 1] = ("latency (1 call in %d timed; the clock's own %d ns are subtracted)"):format(result.sample,
@@ -41,17 +53,22 @@ local function add_latencies(lines, result)
     for _, call in ipairs(LATENCIES) do
         local l = result.latency[call]
         if l then
-            lines[#lines + 1] = ("  %-14s %9s %9s %9s %9s %9s %9s"):format(call, report.time(l.p50), report.time(l.p90),
-                report.time(l.p99), report.time(l.p99_9), report.time(l.max), report.count(l.count))
+            lines[#lines + 1] = latency_line(call, l)
         end
     end
+    if result.response then
+        lines[#lines + 1] = latency_line("response", result.response)
+        lines[#lines + 1] = "  response: from the time at which an operation was due until all of it was done"
+    end
+    explain_marks(lines, result)
 end
 
 local function add_memory(lines, result)
     local last = result.timeline[#result.timeline - 1]
     lines[#lines + 1] = ("memory     at the end %s live, RSS %s (%s of it the engine's), RSS/live %s"):format(
         human(last.live), human(last.rss), human(last.engine),
-        result.rss_per_live and ("%.2f"):format(result.rss_per_live) or "-")
+        not result.rss_per_live and "-" or ("%.2f%s"):format(result.rss_per_live,
+            last.live < limits.LEAST_LIVE and " (too little lives for that to tell much)" or ""))
     if last.active then
         lines[#lines + 1] = ("           allocated %s, active %s, dirty %s, muzzy %s, retained %s"):format(
             human(last.allocated), human(last.active), human(last.dirty), human(last.muzzy), human(last.retained))
@@ -108,7 +125,7 @@ function Result.__tostring(result)
     if #result.limits > 0 then
         lines[#lines + 1] = result.ok and "limits     all met" or "limits     NOT MET"
         for _, limit in ipairs(result.limits) do
-            lines[#lines + 1] = limit_line(limit)
+            lines[#lines + 1] = limits.row(limit)
         end
     end
     return table.concat(lines, "\n")

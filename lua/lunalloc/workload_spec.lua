@@ -152,7 +152,7 @@ local RUN <const> = {
     mix = { rows.read },
     phases = { read_phases, {} },
     verify = { kinds.flag, false },
-    limits = { limits.compile, {} },
+    limits = { function(value) return value end, {} },
     allocator = { allocator },
     sample = { count(1, 1 << 30), 16 },
     live_max = { kinds.size },
@@ -199,6 +199,7 @@ function spec.compile(description)
     for i, phase in ipairs(run.phases) do
         refuse_settings(phase, which, ("phases[%d]."):format(i))
     end
+    bounds = limits.compile(bounds, "limits", #run.phases)
     run.limits, run.allocator = nil, nil
     return run, which, bounds
 end

@@ -8,6 +8,11 @@
  * timed each call would measure the clock. The gaps between timed calls are random, so that the samples do not fall
  * into step with the mix; they have their own generator, so that timing does not change the sequence of requests. The
  * clock's own cost is subtracted.
+ *
+ * A single call of a fast path is below what the clock can tell. So batches are timed, too: up to CALLS_BATCH calls of
+ * one kind, one right after the other, between two readings. The worker draws the requests of as many operations before
+ * it allocates for them, and the frees that fall due meanwhile are deferred until then (operation.c). No call is made
+ * only to be timed.
  */
 #ifndef WORKLOAD_CALLS_H
 #define WORKLOAD_CALLS_H
@@ -45,6 +50,18 @@ typedef enum {
 /* Names in results: "malloc", "calloc", "aligned_alloc", "realloc", "free", "free_sized". */
 extern const char *const call_names[CALL_KINDS];
 
+enum {
+    CALLS_BATCH = 16,    /* calls in a batch, at most */
+    CALLS_BATCH_MIN = 8, /* shorter ones are not recorded */
+};
+
+/* Durations, of which the owner of the calls adds those of a segment of the run (plan.h). Zeroed memory is empty. */
+typedef struct {
+    histogram_t single[CALL_KINDS]; /* of timed calls, ns */
+    histogram_t batch[CALL_KINDS];  /* of batches, ns for CALLS_BATCH calls */
+    histogram_t response;           /* of operations in an open loop, from the time at which they were due, ns */
+} latency_t;
+
 /* The calls of one thread. It alone writes them; any thread may read the counts. */
 typedef struct {
     heap_t heap;
@@ -53,15 +70,44 @@ typedef struct {
     uint32_t countdown; /* calls until one is timed */
     prng_t prng;
     counter_t count[CALL_KINDS];
-    histogram_t latency[CALL_KINDS]; /* ns */
+    uint32_t until_batch; /* operations until the next batch; UINT32_MAX: never */
+    uint32_t ndeferred;
+    bool deferring; /* frees are collected in deferred[] */
+    void *deferred[CALLS_BATCH];
+    latency_t *latency;              /* an array, one for each segment of the run */
+    const _Atomic uint32_t *segment; /* the present one; another thread advances it */
 } calls_t;
+
+/* Makes n calls, at most CALLS_BATCH, of malloc or calloc for the sizes. pointers[]: the blocks, or NULL. */
+void calls_allocate_batch(calls_t *calls, call_t kind, const size_t *sizes, void **pointers, size_t n);
+
+/* Frees are deferred from now on, and until CALLS_BATCH of them have collected, or until calls_free_batch(). */
+void calls_defer_frees(calls_t *calls);
+void calls_free_batch(calls_t *calls);
+
+/* Adds the durations of `from`. */
+void latency_merge(latency_t *into, const latency_t *from);
+
+/* Records that an operation was complete `ns` after it was due. */
+void calls_respond(calls_t *calls, uint64_t ns);
+
+/* True if a batch is due now; calls_next_batch() then sets the time of the next. Call it once for each operation. */
+static inline bool
+calls_batch_due(calls_t *calls) {
+    return --calls->until_batch == 0;
+}
+
+void calls_next_batch(calls_t *calls);
 
 /* `stream` chooses the sequence of gaps between timed calls. */
 void calls_init(calls_t *calls, const heap_t *heap, uint32_t sample, uint64_t clock_cost, uint64_t stream);
+/* Before the first call: `latency` has zeroed memory for each value that *segment may have. */
+void calls_measure_into(calls_t *calls, latency_t *latency, const _Atomic uint32_t *segment);
 
 /* Slow paths of the two functions below. */
 void calls_next_sample(calls_t *calls);
 void calls_record(calls_t *calls, call_t kind, uint64_t start);
+void calls_defer(calls_t *calls, void *ptr);
 
 /* The time at which this call starts, if it is to be timed; else 0. */
 static inline uint64_t
@@ -115,6 +161,10 @@ calls_realloc(calls_t *calls, void *old, size_t size) {
 
 static inline void
 calls_free(calls_t *calls, void *ptr) {
+    if (calls->deferring) {
+        calls_defer(calls, ptr);
+        return;
+    }
     uint64_t start = calls_begin(calls, CALL_FREE);
     calls->heap.free(ptr);
     calls_end(calls, CALL_FREE, start);

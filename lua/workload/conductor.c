@@ -104,12 +104,24 @@ sleep_until(engine_t *engine, uint64_t time) {
     pthread_mutex_unlock(&engine->mutex);
 }
 
+/* Begins the segment that phase `i` begins, if it is not begun. */
+static void
+begin_segment(engine_t *engine, size_t i) {
+    uint32_t segment = (uint32_t)plan_segment_of(engine->plan, i);
+    if (segment != atomic_load_explicit(&engine->shared.segment, memory_order_relaxed)) {
+        run_add_entry(engine, NULL);
+        run_end_segment(engine);
+        atomic_store_explicit(&engine->shared.segment, segment, memory_order_relaxed);
+    }
+}
+
 /* Applies the phases whose time has passed, in their order. */
 static void
 apply_due_phases(engine_t *engine, uint64_t now) {
     const plan_t *plan = engine->plan;
     char message[TIMELINE_MARK_SIZE];
     while (engine->next_phase < plan->nphases && plan->phases[engine->next_phase].at <= now) {
+        begin_segment(engine, engine->next_phase);
         if (engine_change(engine, &plan->phases[engine->next_phase++], message, sizeof(message)) != 0) {
             pthread_mutex_lock(&engine->mutex);
             engine->failed_sets++;
@@ -175,6 +187,7 @@ release_workers(engine_t *engine) {
     engine->ended_by_plan = !engine->stop_asked;
     run_add_entry_locked(engine, "end of operations");
     pthread_mutex_unlock(&engine->mutex);
+    run_end_segment(engine);
     enter_state(engine, ENGINE_FREEING);
     atomic_store_explicit(&engine->shared.release, true, memory_order_release);
     for (uint32_t i = 0; i < engine->plan->threads; i++) {

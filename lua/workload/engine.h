@@ -35,16 +35,25 @@ typedef struct {
 /* Complete when the state is ENGINE_DONE. */
 typedef struct {
     engine_status_t total;
-    histogram_t latency[CALL_KINDS]; /* ns, of the timed calls */
-    uint64_t clock_cost;             /* ns, already subtracted */
-    uint64_t hash;                   /* over the sizes requested, all threads */
-    uint64_t max_lag;                /* ns behind the schedule of an open loop */
-    uint64_t peak_rss;               /* bytes, of the timeline's entries */
-    uint64_t base_rss;               /* bytes, before the start */
-    uint64_t failed_sets;            /* settings of phases that the allocator refused */
-    bool stopped;                    /* ended by engine_stop(), not by its plan */
-    fault_t fault;                   /* the first found by any thread */
+    latency_t latency;    /* of the whole run */
+    uint64_t clock_cost;  /* ns, already subtracted */
+    uint64_t hash;        /* over the sizes requested, all threads */
+    uint64_t max_lag;     /* ns behind the schedule of an open loop */
+    uint64_t peak_rss;    /* bytes, of the timeline's entries */
+    uint64_t base_rss;    /* bytes, before the start */
+    uint64_t failed_sets; /* settings of phases that the allocator refused */
+    bool stopped;         /* ended by engine_stop(), not by its plan */
+    fault_t fault;        /* the first found by any thread */
 } engine_result_t;
+
+/* One segment of a run (plan.h). */
+typedef struct {
+    bool reached;            /* false: the run ended before it */
+    timeline_entry_t before; /* at its begin: zeros at that of the run */
+    timeline_entry_t end;
+    uint64_t failures;
+    latency_t latency;
+} engine_segment_t;
 
 /* Starts a run; NULL with one line in `message` if the system refuses. The plan and the heap's functions must outlive
  * it. */
@@ -78,6 +87,12 @@ size_t engine_timeline(engine_t *engine, size_t from, timeline_entry_t *out, siz
 
 /* Fills `out`; false if the run is not over, or is lost. */
 bool engine_result(engine_t *engine, engine_result_t *out);
+
+/* What the clock costs, in ns, as in the result. */
+uint64_t engine_clock_cost(const engine_t *engine);
+
+/* Fills `out` for segment i, 0 .. plan_segments() - 1; false if the run is not over, or is lost. */
+bool engine_segment(engine_t *engine, size_t i, engine_segment_t *out);
 
 /* Stops the run, waits for its end, and frees all its resources. */
 void engine_destroy(engine_t *engine);

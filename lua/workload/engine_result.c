@@ -89,8 +89,8 @@ static void
 merge_workers(const engine_t *engine, engine_result_t *out) {
     for (uint32_t i = 0; i < engine->plan->threads; i++) {
         const worker_t *worker = engine->shared.workers[i];
-        for (size_t kind = 0; kind < CALL_KINDS; kind++) {
-            histogram_merge(&out->latency[kind], &worker->calls.latency[kind]);
+        for (size_t segment = 0; segment < plan_segments(engine->plan); segment++) {
+            latency_merge(&out->latency, &worker->calls.latency[segment]);
         }
         out->hash = prng_mix(out->hash ^ worker->hash);
         out->max_lag = worker->max_lag > out->max_lag ? worker->max_lag : out->max_lag;
@@ -114,4 +114,31 @@ engine_result(engine_t *engine, engine_result_t *out) {
     out->failed_sets = engine->failed_sets;
     out->stopped = !engine->ended_by_plan;
     return true;
+}
+
+bool
+engine_segment(engine_t *engine, size_t i, engine_segment_t *out) {
+    engine_status_t status;
+    memset(out, 0, sizeof(*out));
+    engine_status(engine, &status);
+    if (status.state != ENGINE_DONE || engine_lost(engine)) {
+        return false;
+    }
+    out->reached = i < engine->nends;
+    if (out->reached) {
+        out->end = engine->ends[i].entry;
+        out->failures = engine->ends[i].failures - (i == 0 ? 0 : engine->ends[i - 1].failures);
+    }
+    if (out->reached && i > 0) {
+        out->before = engine->ends[i - 1].entry;
+    }
+    for (uint32_t worker = 0; worker < engine->plan->threads; worker++) {
+        latency_merge(&out->latency, &engine->shared.workers[worker]->calls.latency[i]);
+    }
+    return true;
+}
+
+uint64_t
+engine_clock_cost(const engine_t *engine) {
+    return engine->clock_cost;
 }

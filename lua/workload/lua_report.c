@@ -82,31 +82,96 @@ lua_report_timeline(lua_State *L, const timeline_entry_t *entries, size_t n) {
     }
 }
 
-/* Pushes the percentiles of one kind of call, in ns. */
+/* ---- durations ---- */
+
+static const struct {
+    const char *name;
+    double share;
+} percentiles[] = {{"p50", 0.5}, {"p90", 0.9}, {"p99", 0.99}, {"p99_9", 0.999}};
+
+enum {
+    NPERCENTILES = sizeof(percentiles) / sizeof(percentiles[0])
+};
+
+/* latency.approximate[name]: how it was got, if not from single calls. The table is at the top. */
 static void
-push_latency(lua_State *L, const histogram_t *histogram) {
-    lua_createtable(L, 0, 8);
-    set_unsigned(L, "p50", histogram_percentile(histogram, 0.5));
-    set_unsigned(L, "p90", histogram_percentile(histogram, 0.9));
-    set_unsigned(L, "p99", histogram_percentile(histogram, 0.99));
-    set_unsigned(L, "p99_9", histogram_percentile(histogram, 0.999));
-    set_unsigned(L, "max", histogram->max);
-    set_number(L, "mean", (double)histogram->total / (double)histogram->count);
-    set_unsigned(L, "count", histogram->count);
-    core_set_string(L, "unit", "ns");
+set_approximate(lua_State *L, const char *name, measured_t how) {
+    static const char *const words[] = {[MEASURED_BATCHED] = "batches", [MEASURED_BELOW] = "below"};
+    if (how != MEASURED_SINGLY) {
+        core_set_string(L, name, words[how]);
+    }
 }
 
-/* Only the kinds that have timed calls. */
+/* Whole ns stay integers. */
 static void
-set_latency(lua_State *L, const engine_result_t *result) {
-    lua_newtable(L);
+set_duration(lua_State *L, const char *name, double ns, measured_t how) {
+    if (how == MEASURED_BATCHED) {
+        set_number(L, name, ns);
+    } else {
+        set_unsigned(L, name, (uint64_t)ns);
+    }
+}
+
+/* Pushes the percentiles of one kind of call, in ns. */
+static void
+push_latency(lua_State *L, const durations_t *durations) {
+    measured_t how[NPERCENTILES], how_mean;
+    lua_createtable(L, 0, 10);
+    for (size_t i = 0; i < NPERCENTILES; i++) {
+        double ns = durations_percentile(durations, percentiles[i].share, &how[i]);
+        set_duration(L, percentiles[i].name, ns, how[i]);
+    }
+    set_unsigned(L, "max", durations->single->max == 0 ? 1 : durations->single->max);
+    set_number(L, "mean", durations_mean(durations, &how_mean));
+    set_unsigned(L, "count", durations->single->count);
+    set_unsigned(L, "batches", durations->batch->count);
+    core_set_string(L, "unit", "ns");
+    lua_createtable(L, 0, NPERCENTILES);
+    for (size_t i = 0; i < NPERCENTILES; i++) {
+        set_approximate(L, percentiles[i].name, how[i]);
+    }
+    set_approximate(L, "mean", how_mean);
+    core_set_value(L, "approximate");
+}
+
+/* response: only if there was an open loop. */
+static void
+set_response(lua_State *L, const histogram_t *response) {
+    static const histogram_t none;
+    if (response->count != 0) {
+        push_latency(L, &(durations_t){.single = response, .batch = &none, .per_batch = 1});
+        core_set_value(L, "response");
+    }
+}
+
+/* latency: only the kinds that have timed calls. */
+static void
+set_latency(lua_State *L, const latency_t *latency, uint64_t clock_cost) {
+    lua_createtable(L, 0, CALL_KINDS);
     for (size_t kind = 0; kind < CALL_KINDS; kind++) {
-        if (result->latency[kind].count != 0) {
-            push_latency(L, &result->latency[kind]);
+        if (latency->single[kind].count != 0) {
+            push_latency(L, &(durations_t){.single = &latency->single[kind],
+                                           .batch = &latency->batch[kind],
+                                           .per_batch = CALLS_BATCH,
+                                           .clock_cost = clock_cost});
             core_set_value(L, call_names[kind]);
         }
     }
     core_set_value(L, "latency");
+    set_response(L, &latency->response);
+}
+
+void
+lua_report_segment(lua_State *L, const engine_segment_t *segment, uint64_t clock_cost) {
+    uint64_t ns = segment->end.time - segment->before.time, ops = segment->end.ops - segment->before.ops;
+    push_entry(L, &segment->end);
+    core_set_boolean(L, "reached", segment->reached);
+    set_number(L, "at", (double)segment->before.time / 1e9);
+    set_number(L, "seconds", (double)ns / 1e9);
+    set_unsigned(L, "ops", ops);
+    set_number(L, "ops_per_s", ns == 0 ? 0 : (double)ops * 1e9 / (double)ns);
+    set_unsigned(L, "failures", segment->failures);
+    set_latency(L, &segment->latency, clock_cost);
 }
 
 /* Writes the fault as one line: its kind, its position and its block. */
@@ -158,7 +223,7 @@ lua_report_result(lua_State *L, const engine_result_t *result) {
     set_number(L, "seconds", result->total.seconds);
     lua_pushnil(L);
     core_set_value(L, "elapsed");
-    set_latency(L, result);
+    set_latency(L, &result->latency, result->clock_cost);
     set_verify(L, result);
     set_unsigned(L, "clock_ns", result->clock_cost);
     set_number(L, "max_lag", (double)result->max_lag / 1e9);

@@ -4,7 +4,7 @@
  *
  *   create(description, allocator)   allocator: "lunalloc" or "process"
  *   read(path)                       the text of a regular file of at most 64 MiB
- *   w:start() w:wait(seconds) w:stop() w:change(change) w:status() w:timeline() w:result() w:info()
+ *   w:start() w:wait(seconds) w:stop() w:change(change) w:status() w:timeline() w:result() w:segment(i) w:info()
  *
  * wait() blocks. The Lua layer calls it in slices, since the hook that Ctrl-C sets runs only in Lua code. Collecting
  * the userdata stops the run and joins its threads. A finalizer that runs later may still hold the userdata: every use
@@ -301,6 +301,20 @@ workload_result(lua_State *L) {
     return 1;
 }
 
+/* segment(i) -> the part of the run before its phase i (from 1), or after the last one; nil, message, code */
+static int
+workload_segment(lua_State *L) {
+    lua_Integer i = luaL_checkinteger(L, 2);
+    engine_segment_t *segment = lua_newuserdatauv(L, sizeof(*segment), 0);
+    engine_t *engine = check_engine(L);
+    luaL_argcheck(L, i >= 1 && (size_t)i <= plan_segments(&check_workload(L)->plan), 2, "no such segment");
+    if (!engine_segment(engine, (size_t)i - 1, segment)) {
+        return core_fail(L, "EAGAIN", "the workload is still running");
+    }
+    lua_report_segment(L, segment, engine_clock_cost(engine));
+    return 1;
+}
+
 /* info() -> facts that need no run */
 static int
 workload_info(lua_State *L) {
@@ -319,6 +333,7 @@ workload_info(lua_State *L) {
     core_set_integer(L, "threads", workload.plan.threads);
     core_set_integer(L, "producers", workload.plan.producers);
     core_set_string(L, "sized_free", workload.heap.sized == NULL ? "free" : workload.heap.sized->name);
+    core_set_integer(L, "segments", (lua_Integer)plan_segments(&workload.plan));
     lua_pushnumber(L, workload.plan.expected);
     core_set_value(L, "expected_live");
     return 1;
@@ -338,9 +353,11 @@ static const luaL_Reg metamethods[] = {
 };
 
 static const luaL_Reg methods[] = {
-    {"start", workload_start},   {"wait", workload_wait},     {"stop", workload_stop},
-    {"change", workload_change}, {"status", workload_status}, {"timeline", workload_timeline},
-    {"result", workload_result}, {"info", workload_info},     {NULL, NULL},
+    {"start", workload_start},     {"wait", workload_wait},
+    {"stop", workload_stop},       {"change", workload_change},
+    {"status", workload_status},   {"timeline", workload_timeline},
+    {"result", workload_result},   {"info", workload_info},
+    {"segment", workload_segment}, {NULL, NULL},
 };
 
 int

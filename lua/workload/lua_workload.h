@@ -30,6 +30,8 @@ void lua_allocator_open(lua_State *L);
 /* Each pushes one table. */
 void lua_report_status(lua_State *L, const engine_status_t *status);
 void lua_report_timeline(lua_State *L, const timeline_entry_t *entries, size_t n);
+/* Of a segment: at, seconds, ops, ops_per_s, failures, latency, response, and the fields of the entry at its end. */
+void lua_report_segment(lua_State *L, const engine_segment_t *segment, uint64_t clock_cost);
 void lua_report_result(lua_State *L, const engine_result_t *result);
 
 #endif

@@ -80,3 +80,49 @@ histogram_percentile(const histogram_t *histogram, double share) {
     }
     return histogram->max;
 }
+
+/* ---- durations near the clock's own cost ---- */
+
+/* The duration that tells something, by itself, about one call. */
+static uint64_t
+least_certain(const durations_t *durations) {
+    return 2 * durations->clock_cost;
+}
+
+/* What is said of durations below that: the one of a batch, if there are any. */
+static double
+uncertain(const durations_t *durations, double single, double batch, measured_t *how) {
+    double most = (double)least_certain(durations), cost = (double)durations->clock_cost;
+    if (durations->batch->count == 0) {
+        *how = MEASURED_BELOW;
+        return single > cost ? single : cost > 0 ? cost : 1;
+    }
+    *how = MEASURED_BATCHED;
+    double one = batch / (double)durations->per_batch;
+    return one < most ? one : most;
+}
+
+double
+durations_percentile(const durations_t *durations, double share, measured_t *how) {
+    uint64_t single = histogram_percentile(durations->single, share);
+    if (single != 0 && single >= least_certain(durations)) {
+        *how = MEASURED_SINGLY;
+        return (double)single;
+    }
+    return uncertain(durations, (double)single, (double)histogram_percentile(durations->batch, share), how);
+}
+
+static double
+mean(const histogram_t *histogram) {
+    return histogram->count == 0 ? 0 : (double)histogram->total / (double)histogram->count;
+}
+
+double
+durations_mean(const durations_t *durations, measured_t *how) {
+    double single = mean(durations->single);
+    if (single > 0 && single >= (double)least_certain(durations)) {
+        *how = MEASURED_SINGLY;
+        return single;
+    }
+    return uncertain(durations, single, mean(durations->batch), how);
+}

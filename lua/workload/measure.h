@@ -94,4 +94,30 @@ void histogram_merge(histogram_t *into, const histogram_t *from);
 /* The value that `share` (0 .. 1) of the values do not exceed; never more than max. 0 if the histogram is empty. */
 uint64_t histogram_percentile(const histogram_t *histogram, double share);
 
+/* ---- durations near the clock's own cost ---- */
+
+/* How a figure was got. */
+typedef enum {
+    MEASURED_SINGLY,  /* from calls that were timed one by one */
+    MEASURED_BATCHED, /* from batches: single calls are too fast for the clock */
+    MEASURED_BELOW    /* it is at most this, and there are no batches */
+} measured_t;
+
+/* Two histograms of the same calls: of single ones, and of batches of `per_batch` calls (ns for so many). */
+typedef struct {
+    const histogram_t *single, *batch;
+    uint64_t per_batch;
+    uint64_t clock_cost; /* ns, already subtracted from each duration */
+} durations_t;
+
+/*
+ * The duration in ns that `share` of the calls do not exceed; never 0. A single duration below twice the clock's cost
+ * is noise. Such a percentile is that of the batches' means; without batches, the clock's cost or more. *how: which it
+ * is. A higher share never gives a lower duration.
+ */
+double durations_percentile(const durations_t *durations, double share, measured_t *how);
+
+/* The mean, likewise. */
+double durations_mean(const durations_t *durations, measured_t *how);
+
 #endif

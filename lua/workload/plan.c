@@ -73,6 +73,24 @@ plan_setting_text(const plan_setting_t *setting, char *text, size_t size) {
     }
 }
 
+/* ---- segments ---- */
+
+size_t
+plan_segment_of(const plan_t *plan, size_t i) {
+    size_t segment = 0;
+    uint64_t before = 0;
+    for (size_t j = 0; j <= i; j++) {
+        segment += plan->phases[j].at != before && segment < PLAN_MAX_SEGMENTS - 1;
+        before = plan->phases[j].at;
+    }
+    return segment;
+}
+
+size_t
+plan_segments(const plan_t *plan) {
+    return plan->nphases == 0 ? 1 : plan_segment_of(plan, plan->nphases - 1) + 1;
+}
+
 /* ---- expected live bytes ---- */
 
 /* The weight of the rows that `thread` allocates from. */

@@ -22,7 +22,8 @@ enum {
     PLAN_MAX_ROWS = 64,
     PLAN_MAX_PHASES = 1000,
     PLAN_MAX_RESIZES = 1000,
-    PLAN_MAX_BATCH = 65536
+    PLAN_MAX_BATCH = 65536,
+    PLAN_MAX_SEGMENTS = 64
 };
 
 /* A share 0 .. 1 as a bound for a 32-bit random number: the event happens if random < share. */
@@ -124,6 +125,16 @@ void plan_setting_text(const plan_setting_t *setting, char *text, size_t size);
 /* Checks the plan, sorts the phases by time and derives the last fields. False, with one line in `message`, if the plan
  * is wrong. */
 bool plan_finish(plan_t *plan, char *message, size_t message_size);
+
+/*
+ * A run is cut into segments at the times of its phases, so that each is measured apart. Segment 0 begins at the start,
+ * and phases at time 0 are in it; phases at the same time begin one segment. Beyond PLAN_MAX_SEGMENTS, the last one has
+ * the rest of the run.
+ */
+size_t plan_segments(const plan_t *plan);
+
+/* The segment that phase `i` begins, or is in. */
+size_t plan_segment_of(const plan_t *plan, size_t i);
 
 /* The number of operations of thread `index`; UINT64_MAX if there is no end by count. */
 uint64_t plan_quota(const plan_t *plan, uint32_t index);

@@ -100,3 +100,12 @@ run_add_entry(engine_t *engine, const char *mark) {
     run_add_entry_locked(engine, mark);
     pthread_mutex_unlock(&engine->mutex);
 }
+
+void
+run_end_segment(engine_t *engine) {
+    segment_end_t *end = &engine->ends[engine->nends++];
+    pthread_mutex_lock(&engine->mutex);
+    end->entry = engine->timeline.entries[engine->timeline.n - 1];
+    pthread_mutex_unlock(&engine->mutex);
+    end->failures = run_sum(engine, offsetof(worker_t, failures));
+}

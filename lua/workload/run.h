@@ -25,6 +25,12 @@
 
 #include "engine.h"
 
+/* The end of a segment. */
+typedef struct {
+    timeline_entry_t entry;
+    uint64_t failures; /* from the start */
+} segment_end_t;
+
 struct engine {
     region_t region;     /* of this structure, too */
     uint32_t generation; /* of forks, when the threads were made */
@@ -34,13 +40,15 @@ struct engine {
     pthread_t *threads; /* of the workers */
     pthread_t conductor;
     pthread_mutex_t mutex;
-    pthread_cond_t changed; /* by CLOCK_MONOTONIC: a stop, an idle worker, a new state */
-    engine_state_t state;   /* (m) */
-    bool stop_asked;        /* (m) by engine_stop() */
-    bool ended_by_plan;     /* (m) by duration or quotas before that */
-    timeline_t timeline;    /* (m) */
-    uint64_t failed_sets;   /* (m) */
-    uint64_t t0;            /* clock at the start; set before the conductor exists */
+    pthread_cond_t changed;                /* by CLOCK_MONOTONIC: a stop, an idle worker, a new state */
+    engine_state_t state;                  /* (m) */
+    bool stop_asked;                       /* (m) by engine_stop() */
+    bool ended_by_plan;                    /* (m) by duration or quotas before that */
+    timeline_t timeline;                   /* (m) */
+    uint64_t failed_sets;                  /* (m) */
+    segment_end_t ends[PLAN_MAX_SEGMENTS]; /* written by the conductor; read when the state is ENGINE_DONE */
+    size_t nends;                          /* likewise */
+    uint64_t t0;                           /* clock at the start; set before the conductor exists */
     uint64_t base_rss;
     uint64_t clock_cost;
     size_t next_phase;   /* conductor only */
@@ -67,6 +75,9 @@ uint64_t run_live_blocks(const engine_t *engine);
 /* Adds an entry of this moment to the timeline; mark: what was done, or NULL. */
 void run_add_entry(engine_t *engine, const char *mark);
 void run_add_entry_locked(engine_t *engine, const char *mark);
+
+/* Keeps the last entry of the timeline as the end of the segment. For the conductor. */
+void run_end_segment(engine_t *engine);
 
 /* conductor.c: the conductor's thread; arg is the engine. */
 void *run_conduct(void *arg);

@@ -5,6 +5,7 @@
 
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
 
 #include "block.h"
 #include "operation.h"
@@ -40,6 +41,7 @@ free_all(worker_t *worker) {
 void *
 worker_main(void *arg) {
     worker_t *worker = arg;
+    prctl(PR_SET_TIMERSLACK, 1UL, 0UL, 0UL, 0UL); /* else the system may let it sleep 50 us longer */
     while (!atomic_load_explicit(&worker->shared->go, memory_order_acquire)) {
         clock_sleep(20000);
     }
@@ -124,6 +126,14 @@ prepare(worker_t *worker) {
     return true;
 }
 
+/* Memory for the durations of each segment: pages that are never written cost nothing. */
+static latency_t *
+map_latency(const plan_t *plan) {
+    latency_t *latency =
+        mmap(NULL, plan_segments(plan) * sizeof(*latency), PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    return latency == MAP_FAILED ? NULL : latency;
+}
+
 worker_t *
 worker_create(shared_t *shared, uint32_t index, const heap_t *heap, uint64_t clock_cost) {
     /* In a mapping of its own, not in its region, which worker_shrink() frees: the counters outlive it. */
@@ -138,7 +148,8 @@ worker_create(shared_t *shared, uint32_t index, const heap_t *heap, uint64_t clo
     prng_seed(&worker->prng, shared->plan->seed, index);
     ring_init(&worker->inbox);
     calls_init(&worker->calls, heap, shared->plan->sample, clock_cost, index);
-    if (!prepare(worker)) {
+    calls_measure_into(&worker->calls, map_latency(shared->plan), &shared->segment);
+    if (worker->calls.latency == NULL || !prepare(worker)) {
         worker_destroy(worker);
         return NULL;
     }
@@ -157,5 +168,8 @@ worker_shrink(worker_t *worker) {
 void
 worker_destroy(worker_t *worker) {
     worker_shrink(worker);
+    if (worker->calls.latency != NULL) {
+        munmap(worker->calls.latency, plan_segments(worker->plan) * sizeof(latency_t));
+    }
     munmap(worker, sizeof(*worker));
 }

@@ -38,6 +38,7 @@ typedef struct {
     _Atomic bool full;           /* plan->live_max is exceeded */
     _Atomic double scale;        /* plan_phase_t.scale */
     _Atomic double rate;         /* plan_phase_t.rate */
+    _Atomic uint32_t segment;    /* of the run (plan.h), by which durations are kept apart */
     _Atomic uint32_t producing;  /* workers that may still push into an inbox */
     void (*idle)(void *context); /* called once, by the worker that brings producing to 0 */
     void *context;
@@ -84,7 +85,7 @@ struct worker {
     block_t *spare;   /* descriptions to reuse */
     region_t region;  /* of descriptions and wheels */
     calls_t calls;
-    double due;     /* open loop: when the next operation is due, ns; 0: not in an open loop */
+    double due;     /* open loop: when the present operation was due, ns; 0: not in an open loop */
     uint64_t ended; /* clock at the end of its operations */
     uint64_t hash;  /* over the sizes requested */
     fault_t fault;

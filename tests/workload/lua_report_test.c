@@ -50,7 +50,7 @@ static void
 test_percentiles(void **state) {
     (void)state;
     for (uint64_t ns = 1; ns <= 100000; ns++) {
-        histogram_add(&result.latency[CALL_REALLOC], ns);
+        histogram_add(&result.latency.single[CALL_REALLOC], ns);
     }
     lua_report_result(L, &result);
     assert_within(number("latency", "realloc", "p50"), 50000, 0.009);
@@ -70,8 +70,8 @@ static void
 test_tail(void **state) {
     (void)state;
     for (int i = 0; i < 10000; i++) {
-        histogram_add(&result.latency[CALL_MALLOC], i % 500 == 0 ? 1000000 : 100);
-        histogram_add(&result.latency[CALL_FREE], i % 2000 == 0 ? 1000000 : 100);
+        histogram_add(&result.latency.single[CALL_MALLOC], i % 500 == 0 ? 1000000 : 100);
+        histogram_add(&result.latency.single[CALL_FREE], i % 2000 == 0 ? 1000000 : 100);
     }
     lua_report_result(L, &result);
     assert_true(number("latency", "malloc", "p99") == 100);

@@ -122,12 +122,90 @@ test_percentiles_of_ten(void **state) {
     assert_int_equal(histogram_percentile(&histogram, 0.99), 10);
 }
 
+/* ---- durations near the clock's own cost ---- */
+
+static histogram_t single, batch;
+static const durations_t durations = {.single = &single, .batch = &batch, .per_batch = 16, .clock_cost = 20};
+
+static void
+add(histogram_t *histogram, uint64_t value, size_t n) {
+    for (size_t i = 0; i < n; i++) {
+        histogram_add(histogram, value);
+    }
+}
+
+static void
+assert_duration(double share, double ns, measured_t expected) {
+    measured_t how;
+    double got = durations_percentile(&durations, share, &how);
+    assert_int_equal(how, expected);
+    assert_true(fabs(got - ns) <= ns * max_error);
+}
+
+/* 60 calls at the clock's noise, 30 of 30 ns (noise, too), 10 of 1000 ns; batches say 5 ns, some 12 ns. */
+static void
+test_batches_tell_fast_calls(void **state) {
+    (void)state;
+    single = batch = (histogram_t){0};
+    add(&single, 0, 60);
+    add(&single, 30, 30);
+    add(&single, 1000, 10);
+    add(&batch, 80, 80);
+    add(&batch, 192, 20);
+    assert_duration(0.5, 5, MEASURED_BATCHED);
+    assert_duration(0.9, 12, MEASURED_BATCHED);
+    assert_duration(0.95, 1000, MEASURED_SINGLY);
+}
+
+/* A batch in which one call is slow does not make the fast ones slower than a single call that the clock can tell. */
+static void
+test_batches_are_bounded(void **state) {
+    (void)state;
+    single = batch = (histogram_t){0};
+    add(&single, 0, 99);
+    add(&single, 50, 1);
+    add(&batch, 16 * 200, 10);
+    assert_duration(0.5, 40, MEASURED_BATCHED);
+    assert_duration(1, 50, MEASURED_SINGLY);
+}
+
+static void
+test_without_batches_a_bound(void **state) {
+    (void)state;
+    measured_t how;
+    single = batch = (histogram_t){0};
+    add(&single, 0, 50);
+    add(&single, 30, 50);
+    assert_duration(0.5, 20, MEASURED_BELOW);
+    assert_duration(0.9, 30, MEASURED_BELOW);
+    assert_true(durations_mean(&durations, &how) == 20);
+    assert_int_equal(how, MEASURED_BELOW);
+    assert_true(durations_percentile(&(durations_t){.single = &batch, .batch = &batch}, 0.5, &how) == 1); /* never 0 */
+}
+
+static void
+test_means(void **state) {
+    (void)state;
+    measured_t how;
+    single = batch = (histogram_t){0};
+    add(&single, 100, 10);
+    assert_true(durations_mean(&durations, &how) == 100);
+    assert_int_equal(how, MEASURED_SINGLY);
+    add(&single, 0, 90);
+    add(&batch, 80, 3);
+    add(&batch, 160, 1);
+    assert_true(durations_mean(&durations, &how) == 6.25);
+    assert_int_equal(how, MEASURED_BATCHED);
+}
+
 int
 main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_every_magnitude),    cmocka_unit_test(test_percentiles_of_many),
-        cmocka_unit_test(test_percentiles_of_ten), cmocka_unit_test(test_empty_and_extreme),
-        cmocka_unit_test(test_never_above_max),    cmocka_unit_test(test_merge),
+        cmocka_unit_test(test_every_magnitude),         cmocka_unit_test(test_percentiles_of_many),
+        cmocka_unit_test(test_percentiles_of_ten),      cmocka_unit_test(test_empty_and_extreme),
+        cmocka_unit_test(test_never_above_max),         cmocka_unit_test(test_merge),
+        cmocka_unit_test(test_batches_tell_fast_calls), cmocka_unit_test(test_batches_are_bounded),
+        cmocka_unit_test(test_without_batches_a_bound), cmocka_unit_test(test_means),
     };
     return cmocka_run_group_tests_name("workload/measure", tests, NULL, NULL);
 }
