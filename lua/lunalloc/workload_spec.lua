@@ -7,10 +7,11 @@
 --- nanoseconds are integers. Distributions remain texts, which the core parses.
 
 local core = require "lunalloc.core"
-local check = require "lunalloc.check"
 local kinds = require "lunalloc.workload_kinds"
+local units = require "lunalloc.units"
 local rows = require "lunalloc.workload_rows"
 local limits = require "lunalloc.workload_limits"
+local settings = require "lunalloc.workload_settings"
 local io = require("lunalloc.host").io
 
 local fail, shown, read = kinds.fail, kinds.shown, kinds.read
@@ -22,49 +23,10 @@ local spec = {}
 
 -- ---- changes -------------------------------------------------------------------------------------------------------
 
---- The value of a control.
-local function control_value(value, path)
-    if check.is_value(value) then
-        return value
-    end
-    fail("%s = %s: a boolean, a number or a text without zero bytes expected", path, shown(value))
-end
-
-local function read_setting(name, value, path)
-    if type(name) ~= "string" or name:find("\0", 1, true) then
-        fail("%s: names of controls expected, got %s", path, shown(name))
-    end
-    local row, message = core.row(name)
-    if not row then
-        fail("%s: %s", path, message)
-    end
-    if row.type == "action" then
-        return { name = name }
-    elseif row.access:sub(2, 2) ~= "w" then
-        fail("%s: %s cannot be written", path, name)
-    end
-    return { name = name, value = control_value(value, ("%s[%q]"):format(path, name)) }
-end
-
---- set = {["arena.0.dirty_decay_ms"] = 0}: an array in the order of the names.
-local function read_settings(value, path)
-    if type(value) ~= "table" then
-        fail("%s = %s: a table { [name] = value } expected", path, shown(value))
-    end
-    local settings = {}
-    for name, new in pairs(value) do
-        settings[#settings + 1] = read_setting(name, new, path)
-    end
-    table.sort(settings, function(a, b)
-        return a.name < b.name
-    end)
-    return settings
-end
-
 local CHANGE <const> = {
     scale = { ratio(0, 1e6) },
     rate = { kinds.rate },
-    set = { read_settings, {} },
+    set = { settings.read, {} },
     mark = { kinds.text },
 }
 
@@ -87,6 +49,15 @@ local function read_phases(value, path)
     return phases
 end
 
+--- A phase that is never due would be ignored.
+local function check_times(phases, ns)
+    for i, phase in ipairs(phases) do
+        if ns > 0 and phase.at >= ns then
+            fail("phases[%d].at = %s: the run is over then: its duration is %s", i, units.human_time(phase.at),
+                units.human_time(ns))
+        end
+    end
+end
 
 -- ---- the whole -----------------------------------------------------------------------------------------------------
 
@@ -108,14 +79,6 @@ local function allocator(value, path)
     end
     fail('%s = %s: "process" or %q, which is the malloc of this process (%s), or "lunalloc" expected; another one ' ..
         "is preloaded (LD_PRELOAD; la.allocators() has the paths)", path, shown(value), name, title)
-end
-
---- Settings are lunalloc's: while another allocator is measured, they would change nothing that is measured.
-local function refuse_settings(change, which, path)
-    local name, title = core.workload.process()
-    if #change.set > 0 and which == "process" and name ~= "lunalloc" then
-        fail("%sset: %s is a setting of lunalloc, but %s is measured", path, change.set[1].name, title)
-    end
 end
 
 local TRACE <const> = { file = { kinds.path }, touch = { kinds.share, 1 }, writes = { count(0, 1000000), 1 } }
@@ -175,9 +138,9 @@ local function default_interval(ns)
 end
 
 --- The canonical form of the argument of w:set{}, a phase without a time, for a workload on the allocator `which`.
-function spec.change(settings, which)
-    local change = read(settings, CHANGE, "")
-    refuse_settings(change, which, "")
+function spec.change(changes, which)
+    local change = read(changes, CHANGE, "")
+    settings.refuse(change.set, which, "")
     return change
 end
 
@@ -196,8 +159,9 @@ function spec.compile(description)
     run.live_max = run.live_max or default_live_max()
     run.interval = math.max(1000000, run.interval or default_interval(run.duration))
     local bounds, which = run.limits, run.allocator or "process"
+    check_times(run.phases, run.duration)
     for i, phase in ipairs(run.phases) do
-        refuse_settings(phase, which, ("phases[%d]."):format(i))
+        settings.refuse(phase.set, which, ("phases[%d]."):format(i))
     end
     bounds = limits.compile(bounds, "limits", #run.phases)
     run.limits, run.allocator = nil, nil

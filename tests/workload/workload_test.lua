@@ -406,21 +406,43 @@ end)
 
 test("a control that refuses its value makes the result not ok", function()
     needs_lunalloc()
-    local r = workload(describe { duration = "100ms", allocator = "lunalloc", phases = {
-        { at = 0, set = { ["arena.0.dirty_decay_ms"] = "soon" } } } })()
+    local wrong = { ["arenas.bin.0.slab_size"] = 5 } -- in the range of the row
+    local r = workload(describe { duration = "100ms", allocator = "lunalloc", phases = { { at = 0, set = wrong } } })()
     test.equal(r.failed_sets, 1)
     test.equal(r.ok, false)
-    test.match(r.marks[1].mark, "^failed: arena%.0%.dirty_decay_ms: 'soon'") -- named once
+    test.match(r.marks[1].mark, "^failed: arenas%.bin%.0%.slab_size: '5' cannot be set") -- named once
     local w <close> = workload(describe { duration = "forever", allocator = "lunalloc" }):start()
-    test.fails("EINVAL", "dirty_decay_ms", w:set { set = { ["arena.0.dirty_decay_ms"] = "soon" } })
+    test.fails("EINVAL", "slab_size: '5' cannot be set", w:set { set = wrong })
 end)
 
-test("unknown controls are refused beforehand", function()
+local WRONG_SETTINGS <const> = {
+    { '%["arena%.0%.dirty_decay_ms"%] = "soon": a whole number from %-1 .* or a text such as "2s"',
+        { ["arena.0.dirty_decay_ms"] = "soon" } },
+    { '%["arena%.0%.dirty_decay_ms"%] = %-2: a whole number from %-1', { ["arena.0.dirty_decay_ms"] = -2 } },
+    { '%["arena%.0%.dirty_decay_ms"%] = 1%.5: a whole', { ["arena.0.dirty_decay_ms"] = 1.5 } },
+    { '%["arena%.0%.dirty_max"%] = "10 parsecs": a whole number', { ["arena.0.dirty_max"] = "10 parsecs" } },
+    { '%["arena%.0%.dirty_max"%] = a table: a boolean, a number', { ["arena.0.dirty_max"] = {} } },
+    { '%["background_thread"%] = "perhaps": true or false', { background_thread = "perhaps" } },
+    { '%["opt%.thp"%] = "maybe": one of ', { ["opt.thp"] = "maybe" } },
+    { ": arena%.4000%.dirty_decay_ms: there is no arena 4000", { ["arena.4000.dirty_decay_ms"] = 1 } },
+    { ": arena%.4000%.dirty_decay_ms: there is no arena 4000", { ["arena.4000.purge"] = true } },
+    { ": thread%.arena is of the thread that writes it", { ["thread.arena"] = 0 } },
+    { ": arena%.0%.name takes C values", { ["arena.0.name"] = "x" } },
+    { ": .*arena%.0%.dirty_decay_m.*did you mean", { ["arena.0.dirty_decay_m"] = 0 } },
+    { ": stats%.allocated cannot be written", { ["stats.allocated"] = 0 } },
+    { ": names of controls expected, got 1", { 1 } },
+}
+
+test("settings are checked when the plan is compiled, and at once", function()
     needs_lunalloc()
-    test.raises("phases%[1%]%.set: .*arena%.0%.dirty_decay_m.*did you mean", workload, describe {
-        allocator = "lunalloc", phases = { { at = 0, set = { ["arena.0.dirty_decay_m"] = 0 } } } })
-    test.raises("stats%.allocated cannot be written", workload, describe { allocator = "lunalloc", phases = {
-        { at = 0, set = { ["stats.allocated"] = 0 } } } })
+    local w <close> = workload(describe { duration = "forever", allocator = "lunalloc" }):start()
+    for _, case in ipairs(WRONG_SETTINGS) do
+        test.raises("workload: phases%[2%]%.set" .. case[1], workload, describe { duration = "2h",
+            allocator = "lunalloc", phases = { { at = 0 }, { at = "1h", set = case[2] } } })
+        test.raises("workload: set" .. case[1], w.set, w, { set = case[2] })
+    end
+    test.equal(w:set { set = { ["arena.0.dirty_decay_ms"] = "10s", ["arena.4096.decay"] = true,
+        ["arena.0.dirty_max"] = "-1", background_thread = core.get "background_thread" } }, true)
 end)
 
 -- ---- verification --------------------------------------------------------------------------------------------------
@@ -530,6 +552,8 @@ local REFUSED <const> = {
     { "phases = 1: an array", { phases = 1 } },
     { "phases%[1%]: at is missing", { phases = { { scale = 2 } } } },
     { 'unknown key in phases%[1%]: "scael"; did you mean "scale"%?', { phases = { { at = 1, scael = 2 } } } },
+    { "phases%[2%]%.at = 2 s: the run is over then: its duration is 1 s", { duration = 1, phases = { { at = 0 },
+        { at = 2 } } } },
     { "phases%[1%]%.scale = %-1: a number from 0", { phases = { { at = 1, scale = -1 } } } },
     { "phases%[1%]%.set = 1: a table", { phases = { { at = 1, set = 1 } } } },
 }
