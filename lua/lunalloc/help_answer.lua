@@ -338,7 +338,9 @@ local function word_text(help, word)
     end
     local distribution = options.distributions[word]
     if distribution then
-        return hanging(distribution .. " It is a size or a lifetime of a row of la.workload{mix={...}}.")
+        local curve = distribution:find("a rate or scale", 1, true)
+        return hanging(distribution .. (curve and " For rate and scale of la.workload{}, its phases and w:set{}."
+            or " It is a size or a lifetime of a row of la.workload{mix={...}}."))
     end
     return command_text(word) or search_text(help, word)
 end

@@ -47,8 +47,10 @@ end
 local by_field = choice("the field by which extents are grouped; state if it is left out", table.unpack(FIELDS))
 
 local change = {
-    scale = plain "multiplies the lifetimes of blocks that are allocated from then on, and so the live memory",
-    rate = plain "operations per second of all threads: a number, or a text such as \"50k/s\"; 0: as fast as possible",
+    scale = plain("multiplies the lifetimes of blocks that are allocated from then on, and so the live memory: " ..
+        "a number, or a curve such as \"sine(1,0.5,10s)\""),
+    rate = plain("operations per second of all threads: a number, a text such as \"50k/s\", or a curve such as " ..
+        "\"ramp(1k,50k,10s)\"; 0: as fast as possible"),
     set = { does = "settings to write: {[name of a control] = value}", controls = true },
     mark = plain "a text that appears in the timeline",
 }
@@ -77,6 +79,11 @@ options.distributions = {
     fleetbench = "fleetbench(path): sizes as often as a file of Fleetbench says; as joint, lifetimes, too.",
     histogram2d = "histogram2d(path): for joint: a file of lines \"size lifetime count\".",
     table = "table(value:weight,...): as often as the weights say; also a Lua table { [value] = weight }.",
+    ramp = "ramp(from,to,time): a rate or scale in a straight line from one value to the other.",
+    sine = "sine(mean,amplitude,period): a rate or scale that swings around its mean.",
+    square = "square(low,high,period): a rate or scale that is low, then high, for half of each period.",
+    steps = "steps(time:value,...): a rate or scale that has each value from its time on.",
+    points = "points(time:value,...): a rate or scale in straight lines; also a Lua table { {time, value}, ... }.",
     fifo = "fifo(n): blocks are freed in the order in which they were allocated, n of them later.",
     forever = "forever: until the end of the workload.",
 }
@@ -130,6 +137,7 @@ local workload = {
     duration = plain 'how long: seconds, "10s", or "forever"',
     ops = plain "how many operations of all threads, in place of a duration",
     rate = change.rate,
+    scale = change.scale,
     mix = { does = "rows of requests, 1 to 64 of them: see the keys of a row", rows = row },
     phases = { does = "changes while it runs: an array of {at=, scale=, rate=, set=, mark=}",
         rows = changed(change, nil, "at", plain 'the time of the phase: seconds, or "3s"') },

@@ -7,8 +7,11 @@
 --- Keys of the description:
 ---   threads   1 .. 512                      seed       the same seed and description: the same sequence of requests
 ---   duration  "10s" or "forever", or ops    ops        operations of all threads; one is an allocation and its effects
----   rate      operations per second of all threads, also if the allocator is slower; 0: as fast as possible. With a
+---   rate      operations per second of all threads, also if the allocator is slower; 0: as fast as possible; a curve
+---             over time: "ramp(from,to,time)", "sine(mean,amplitude,period)", "square(low,high,period)",
+---             "steps(time:value,...)", "points(time:value,...)", in which 0 is a pause (workload_curve.lua). With a
 ---             rate, result.response has times from the moment at which an operation was due until it was done
+---   scale     as in a phase, from the start; also a curve
 ---   verify    true: checks contents, alignment, overlap and zeroing (and writes each block)
 ---   limits    { ["rss/live"] = 1.3, ["malloc.p99.9"] = "5us", ops_per_s = "1M",
 ---             failures = { at_most = 0, reason = "..." }, rss = { slope = true, at_most = "64K/s" } }:

@@ -9,6 +9,7 @@
 local core = require "lunalloc.core"
 local kinds = require "lunalloc.workload_kinds"
 local units = require "lunalloc.units"
+local curve = require "lunalloc.workload_curve"
 local rows = require "lunalloc.workload_rows"
 local limits = require "lunalloc.workload_limits"
 local settings = require "lunalloc.workload_settings"
@@ -24,8 +25,8 @@ local spec = {}
 -- ---- changes -------------------------------------------------------------------------------------------------------
 
 local CHANGE <const> = {
-    scale = { ratio(0, 1e6) },
-    rate = { kinds.rate },
+    scale = { curve.kind(ratio(0, 1e6)) },
+    rate = { curve.kind(kinds.rate) },
     set = { settings.read, {} },
     mark = { kinds.text },
 }
@@ -90,7 +91,7 @@ local function trace(value, path)
 end
 
 --- What a trace itself tells, or what has no meaning in a replay.
-local BESIDES_TRACE <const> = { "mix", "threads", "seed", "ops", "rate", "live_max" }
+local BESIDES_TRACE <const> = { "mix", "threads", "seed", "ops", "rate", "scale", "live_max" }
 
 local function refuse_besides_trace(description, run)
     for _, key in ipairs(BESIDES_TRACE) do
@@ -111,7 +112,8 @@ local RUN <const> = {
     seed = { whole(math.mininteger, math.maxinteger), 1 },
     duration = { duration },
     ops = { count(1, HUGE), 0 },
-    rate = { kinds.rate, 0 },
+    rate = { curve.kind(kinds.rate), 0 },
+    scale = { curve.kind(ratio(0, 1e6)), 1 },
     mix = { rows.read },
     phases = { read_phases, {} },
     verify = { kinds.flag, false },

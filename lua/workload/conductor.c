@@ -5,28 +5,80 @@
  * over, and joins them. It sleeps until the next of these is due.
  */
 #include <errno.h>
+#include <math.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "run.h"
 #include "trace_replay.h"
 
-/* How often live_max is checked, ns. */
+/* How often live_max is checked, and how often scale and rate move along a curve, ns. */
 static const uint64_t guard_interval = 20000000;
+static const uint64_t curve_interval = 2000000;
 
 static const uint64_t never = UINT64_MAX;
 
 /* ---- changes ---- */
 
-/* Stores a new scale or rate and marks it; a value below 0 means no change. */
+/* A curve's rate of 0 is a pause, while the number 0 means no limit. */
+static const double pause_rate = 1e-9;
+
+/* The level's value at `now`. At its last point the curve ends. */
+static double
+level_at(level_t *level, uint64_t now, double least) {
+    const curve_t *curve = &level->curve;
+    double value = fmax(least, curve_value(curve, now - level->start));
+    if (curve->period == 0 && now - level->start >= curve->points[curve->npoints - 1].at) {
+        level->curve.kind = CURVE_NONE;
+    }
+    return value;
+}
+
+/* Begins a curve, or ends it (NULL). */
 static void
-change_number(engine_t *engine, const char *name, _Atomic double *where, double value) {
-    char mark[64];
-    if (value >= 0) {
+set_curve(engine_t *engine, level_t *level, const curve_t *curve, _Atomic double *where, double least) {
+    pthread_mutex_lock(&engine->mutex);
+    level->curve.kind = CURVE_NONE;
+    if (curve != NULL) {
+        *level = (level_t){.curve = *curve, .start = run_time(engine)};
+        atomic_store_explicit(where, level_at(level, level->start, least), memory_order_relaxed);
+    }
+    pthread_mutex_unlock(&engine->mutex);
+}
+
+/* Stores a new scale or rate and marks it; a value below 0 and no curve mean no change. */
+static void
+change_level(engine_t *engine, const char *name, double value, const curve_t *curve) {
+    char mark[TIMELINE_MARK_SIZE];
+    bool rate = name[0] == 'r';
+    _Atomic double *where = rate ? &engine->shared.rate : &engine->shared.scale;
+    if (value < 0 && curve == NULL) {
+        return;
+    }
+    set_curve(engine, rate ? &engine->rate : &engine->scale, curve, where, rate ? pause_rate : 0);
+    if (curve == NULL) {
         atomic_store_explicit(where, value, memory_order_relaxed);
         snprintf(mark, sizeof(mark), "%s = %g", name, value);
-        run_add_entry(engine, mark);
+    } else {
+        snprintf(mark, sizeof(mark), "%s = %s", name, curve->text);
     }
+    run_add_entry(engine, mark);
+}
+
+/* Moves scale and rate along their curves. True if there is one. */
+static bool
+follow_curves(engine_t *engine) {
+    pthread_mutex_lock(&engine->mutex);
+    uint64_t now = run_time(engine);
+    bool scale = engine->scale.curve.kind != CURVE_NONE, rate = engine->rate.curve.kind != CURVE_NONE;
+    if (scale) {
+        atomic_store_explicit(&engine->shared.scale, level_at(&engine->scale, now, 0), memory_order_relaxed);
+    }
+    if (rate) {
+        atomic_store_explicit(&engine->shared.rate, level_at(&engine->rate, now, pause_rate), memory_order_relaxed);
+    }
+    pthread_mutex_unlock(&engine->mutex);
+    return scale || rate;
 }
 
 /* The entry is added after the write, so that it shows an immediate effect. */
@@ -59,8 +111,8 @@ engine_change(engine_t *engine, const plan_phase_t *change, char *message, size_
         return ESRCH;
     }
     /* Settings that follow a refused one are still written; the message is that of the first refused. */
-    change_number(engine, "scale", &engine->shared.scale, change->scale);
-    change_number(engine, "rate", &engine->shared.rate, change->rate);
+    change_level(engine, "scale", change->scale, change->scale_curve);
+    change_level(engine, "rate", change->rate, change->rate_curve);
     for (size_t i = 0; i < change->nsettings; i++) {
         int error = first == 0 ? change_setting(engine, &change->settings[i], message, message_size)
                                : change_setting(engine, &change->settings[i], ignored, sizeof(ignored));
@@ -204,6 +256,8 @@ release_workers(engine_t *engine) {
 void *
 run_conduct(void *arg) {
     engine_t *engine = arg;
+    change_level(engine, "scale", -1, engine->plan->scale_curve); /* those of the plan itself */
+    change_level(engine, "rate", -1, engine->plan->rate_curve);
     atomic_store_explicit(&engine->shared.go, true, memory_order_release);
     while (producing(engine)) {
         uint64_t now = run_time(engine); /* read once, so that no phase before the end is skipped */
@@ -211,7 +265,8 @@ run_conduct(void *arg) {
         add_due_entry(engine);
         guard_live(engine);
         check_duration(engine, now);
-        sleep_until(engine, next_event(engine));
+        bool following = follow_curves(engine);
+        sleep_until(engine, min(next_event(engine), following ? now + curve_interval : never));
     }
     release_workers(engine);
     enter_state(engine, ENGINE_DONE);

@@ -26,8 +26,8 @@ engine_create(const plan_t *plan, const heap_t *heap) {
     engine->threads = region_alloc(&engine->region, plan->threads * sizeof(*engine->threads));
     engine->shared.plan = plan;
     engine->shared.workers = region_alloc(&engine->region, plan->threads * sizeof(worker_t *));
-    engine->shared.scale = 1;
-    engine->shared.rate = plan->rate;
+    engine->shared.scale = plan->scale_curve == NULL ? plan->scale : 1;
+    engine->shared.rate = plan->rate_curve == NULL ? plan->rate : 0;
     engine->shared.idle = run_wake;
     engine->shared.context = engine;
     engine->timeline.statm = -1;

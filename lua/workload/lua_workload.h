@@ -3,8 +3,8 @@
  *
  * lua/lunalloc/workload_spec.lua knows the keys, defaults and units of a description, and words the messages for wrong
  * ones. It makes a canonical table: every key is present or means "none", bytes and nanoseconds are integers, and
- * tables are plain. lua_plan.c reads that table raw, and checks it again, tersely, since any Lua code may call the
- * core: a field of the wrong type or out of range raises.
+ * tables are plain. lua_plan.c and the files lua_plan_*.c read that table raw, and check it again, tersely, since any
+ * Lua code may call the core: a field of the wrong type or out of range raises.
  *
  * lua_report.c makes the tables of results. Their names and units are those of lua/lunalloc/workload.lua.
  */
@@ -20,6 +20,14 @@
  * or an errno value with one line in `message`.
  */
 int lua_plan_read(lua_State *L, int index, plan_t *plan, char *message, size_t message_size);
+
+/* lua_plan_rows.c, lua_plan_change.c: parts of that, which lua_plan.c calls. */
+int lua_plan_read_rows(lua_State *L, int index, plan_t *plan, char *message, size_t message_size);
+int lua_plan_read_phases(lua_State *L, int index, plan_t *plan);
+
+/* The field `scale` or `rate`: a number of 0 .. most; -1 if it is nil, or a curve, which is put into `space` then. */
+double lua_plan_read_level(lua_State *L, int index, const char *name, double most, curve_t *space,
+                           const curve_t **curve);
 
 /* Reads one change. Its settings and strings belong to a userdata, which is left on the stack. */
 void lua_plan_read_change(lua_State *L, int index, plan_phase_t *change);

@@ -281,6 +281,17 @@ respond(worker_t *worker, uint64_t now) {
  * lateness, not that of the system's timer. */
 static const double wake_up = 30000;
 
+/* A new rate shortens or lengthens the wait that is left, so that a pause does not outlast itself. */
+static void
+follow_rate(worker_t *worker, uint64_t now) {
+    double rate = atomic_load_explicit(&worker->shared->rate, memory_order_relaxed);
+    double left = worker->due - (double)now;
+    if (rate != worker->pace && left > 0) {
+        worker->due = (double)now + (rate > 0 ? left * worker->pace / rate : 0);
+        worker->pace = rate;
+    }
+}
+
 /*
  * Open loop: operations are due at a steady rate, also while earlier ones are not done; late ones follow at once. So
  * the load stays the same when the allocator stalls. A closed loop would lower it, and hide the stall. The response
@@ -291,10 +302,13 @@ await_turn(worker_t *worker, double rate) {
     uint64_t now = clock_ns();
     if (worker->due == 0) {
         worker->due = (double)now;
+        worker->pace = rate;
     } else {
         respond(worker, now);
         worker->due += 1e9 * worker->plan->producers / rate;
+        worker->pace = rate;
     }
+    follow_rate(worker, now);
     while ((double)now < worker->due && !stopped(worker)) {
         double left = worker->due - (double)now;
         if (left > wake_up) {
@@ -303,6 +317,7 @@ await_turn(worker_t *worker, double rate) {
             block_serve_inbox(worker);
         }
         now = clock_ns();
+        follow_rate(worker, now);
     }
     uint64_t lag = (double)now > worker->due ? (uint64_t)((double)now - worker->due) : 0;
     worker->max_lag = lag > worker->max_lag ? lag : worker->max_lag;

@@ -231,10 +231,26 @@ hash_row(uint64_t hash, const plan_row_t *row) {
 }
 
 static uint64_t
+hash_curve(uint64_t hash, const curve_t *curve) {
+    if (curve == NULL) {
+        return hash;
+    }
+    hash = hash_integer(hash, curve->kind);
+    hash = hash_integer(hash, curve->period);
+    for (uint32_t i = 0; i < curve->npoints; i++) {
+        hash = hash_integer(hash, curve->points[i].at);
+        hash = hash_double(hash, curve->points[i].value);
+    }
+    return hash;
+}
+
+static uint64_t
 hash_phase(uint64_t hash, const plan_phase_t *phase) {
     hash = hash_integer(hash, phase->at);
     hash = hash_double(hash, phase->scale);
     hash = hash_double(hash, phase->rate);
+    hash = hash_curve(hash, phase->scale_curve);
+    hash = hash_curve(hash_integer(hash, 0), phase->rate_curve);
     for (size_t i = 0; i < phase->nsettings; i++) {
         hash = hash_string(hash, phase->settings[i].name);
         hash = hash_value(hash, &phase->settings[i]);
@@ -263,7 +279,10 @@ hash_plan(const plan_t *plan) {
     hash = hash_integer(hash, plan->seed);
     hash = hash_integer(hash, plan->duration);
     hash = hash_integer(hash, plan->ops);
+    hash = hash_double(hash, plan->scale);
     hash = hash_double(hash, plan->rate);
+    hash = hash_curve(hash, plan->scale_curve);
+    hash = hash_curve(hash_integer(hash, 0), plan->rate_curve);
     hash = hash_integer(hash, plan->verify);
     for (size_t i = 0; i < plan->nrows; i++) {
         hash = hash_row(hash, &plan->rows[i]);

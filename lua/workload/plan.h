@@ -13,6 +13,7 @@
 #ifndef WORKLOAD_PLAN_H
 #define WORKLOAD_PLAN_H
 
+#include "curve.h"
 #include "joint.h"
 #include "lunalloc.h"
 #include "trace.h"
@@ -70,9 +71,11 @@ typedef struct {
 
 /* A change: of the running workload, of the allocator, or none (only a mark on the timeline). */
 typedef struct {
-    uint64_t at;                    /* ns from the start */
-    double scale;                   /* factor of lifetimes of blocks allocated from now on; < 0: unchanged */
-    double rate;                    /* operations per second of all threads, 0: as fast as they can; < 0: unchanged */
+    uint64_t at;                /* ns from the start */
+    double scale;               /* factor of lifetimes of blocks allocated from now on; < 0: unchanged */
+    double rate;                /* operations per second of all threads, 0: as fast as they can; < 0: unchanged */
+    const curve_t *scale_curve; /* in the place of scale and rate; or NULL */
+    const curve_t *rate_curve;
     const plan_setting_t *settings; /* controls, written in this order */
     size_t nsettings;
     const char *mark; /* or NULL */
@@ -82,9 +85,10 @@ typedef struct {
     region_t region; /* of everything that the plan points to */
     uint32_t threads;
     uint64_t seed;
-    uint64_t duration; /* ns; 0: no end by time */
-    uint64_t ops;      /* of all threads; 0: no end by count */
-    double rate;       /* as in plan_phase_t */
+    uint64_t duration;  /* ns; 0: no end by time */
+    uint64_t ops;       /* of all threads; 0: no end by count */
+    double scale, rate; /* as in plan_phase_t */
+    const curve_t *scale_curve, *rate_curve;
     bool verify;
     uint32_t sample;   /* one call in this many is timed, on average */
     uint64_t live_max; /* bytes: above it, new blocks are freed at once */

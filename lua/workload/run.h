@@ -31,6 +31,12 @@ typedef struct {
     uint64_t failures; /* from the start */
 } segment_end_t;
 
+/* A scale or rate that follows a curve. */
+typedef struct {
+    curve_t curve;  /* CURVE_NONE: it stays as it is */
+    uint64_t start; /* ns from the start of the run */
+} level_t;
+
 struct engine {
     region_t region;     /* of this structure, too */
     uint32_t generation; /* of forks, when the threads were made */
@@ -46,6 +52,7 @@ struct engine {
     bool ended_by_plan;                    /* (m) by duration or quotas before that */
     timeline_t timeline;                   /* (m) */
     uint64_t failed_sets;                  /* (m) */
+    level_t scale, rate;                   /* (m) */
     segment_end_t ends[PLAN_MAX_SEGMENTS]; /* written by the conductor; read when the state is ENGINE_DONE */
     size_t nends;                          /* likewise */
     uint64_t t0;                           /* clock at the start; set before the conductor exists */

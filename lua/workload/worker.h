@@ -86,6 +86,7 @@ struct worker {
     region_t region;  /* of descriptions and wheels */
     calls_t calls;
     double due;     /* open loop: when the present operation was due, ns; 0: not in an open loop */
+    double pace;    /* open loop: the rate by which `due` was computed */
     uint64_t ended; /* clock at the end of its operations */
     uint64_t hash;  /* over the sizes requested */
     fault_t fault;

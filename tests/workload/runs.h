@@ -33,6 +33,7 @@ describe(uint32_t threads, uint64_t ops, const char *size, const char *lifetime)
     memset(&plan, 0, sizeof(plan));
     plan.threads = threads;
     plan.seed = 1;
+    plan.scale = 1;
     plan.ops = ops;
     plan.verify = true;
     plan.sample = 4;
