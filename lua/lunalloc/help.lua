@@ -290,11 +290,29 @@ w = la.workload{ threads = 2, seed = 1, duration = "1m",        -- or ops = 1e7
   phases = { {at = "3s", scale = 2}, {at = "6s", set = {["arena.0.dirty_decay_ms"] = 0}} } }
 w:start()  w:status()  w:timeline()  w:set{scale = 0.5}  w:stop()      -- beside the prompt
 w:run()                                                                -- or to its end
-  mix = { {joint = { {weight = 9, size = 64, lifetime = "exp(100)"}, {weight = 1, size = "64K", lifetime = 5000} }} }
-Sizes and lifetimes: n, "uniform(a,b)", "exp(mean)", "normal(mean,deviation)", "lognormal(median,sigma)",
-"pareto(least,alpha)", "zipf(n,s,step)", "histogram(path)", {[value] = weight}; help "exp" has more. In joint, they are
-drawn together. la.workload.import(path) reads distributions of other programs.
-Lifetimes count later allocations of the same thread. The same seed makes the same sequence of requests.]],
+Lifetimes count later allocations of the same thread. The same seed makes the same sequence of requests.
+help "descriptions" has what a description may say.]],
+    descriptions = [[
+What la.workload{...} may say beside the examples of help "workloads".
+Sizes and lifetimes of a row of mix:
+  64, "64K", "uniform(a,b)", "exp(mean)", "normal(mean,deviation)"
+  "lognormal(median,sigma,max)", "pareto(least,alpha,max)", "zipf(n,s,step)"
+  "histogram(FILE)", {[16] = 700, ["1K"] = 200}: values and weights
+  a lifetime also "fifo(n)", "forever"; a size also "fleetbench(FILE)"
+  joint = { {weight =, size =, lifetime =}, ... }: both, drawn together; or
+  "fleetbench(FILE)", "histogram2d(FILE)"
+What happens to the blocks of a row:
+  free_by = {other = 0.1}, sized = 0.5, batch = {blocks = 100, order = "random"}
+  realloc = {share =, times =, grow =}, zero = 0.3 (calloc), align = 64
+  touch = 0.5, writes = 2, on = {1, 2}
+Rate and scale, from the start, in a phase, or by w:set{}:
+  50000, "50k/s", "ramp(1k,50k,10s)", "sine(mean,amplitude,period)"
+  "square(low,high,period)", "steps(0s:5k,2s:50k)", "points(0s:5k,2s:50k)"
+In the place of mix:
+  trace = FILE replays a text trace of Android's malloc, thread by thread
+  la.workload.import(FILE, {heap = "256M"}) makes a description of Fleetbench's
+  profiles and of other forms
+help "pareto" and the like explain one form.]],
     policies = [[
 A policy is a small loop that watches an allocator and acts. Those of PREFIX/share/lunalloc/policies:
   dirty_cap     gives free pages back while there are more than a limit

@@ -142,9 +142,9 @@ expected_live(const plan_t *plan) {
     if (plan->trace != NULL) {
         return (double)plan->trace->peak;
     }
-    double live = 0;
+    double live = 0, scale = plan->scale_curve == NULL ? plan->scale : 1;
     for (size_t i = 0; i < plan->nrows; i++) {
-        double share = row_share(plan, &plan->rows[i]);
+        double share = scale * row_share(plan, &plan->rows[i]);
         live += share == 0 ? 0 : share * row_product(&plan->rows[i]); /* the product may be infinite */
         live += batched_live(plan, &plan->rows[i]);
     }

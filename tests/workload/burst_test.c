@@ -23,8 +23,9 @@ static size_t allocated_by[MOST]; /* how many were allocated at that free */
 
 static void *
 numbering_aligned(size_t align, size_t size) {
-    char *raw = aligned_alloc(align < HEAD ? HEAD : align, size + (align < HEAD ? HEAD : align) + HEAD - size % HEAD);
-    char *ptr = raw + (align < HEAD ? HEAD : align);
+    size_t before = align < HEAD ? HEAD : align;
+    char *raw = aligned_alloc(before, before + (size + before - 1) / before * before);
+    char *ptr = raw + before;
     *(head_t *)(void *)(ptr - HEAD) = (head_t){.number = nallocated++, .size = size, .align = align};
     return ptr;
 }

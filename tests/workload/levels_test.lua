@@ -41,6 +41,16 @@ test("curves in phases, in w:set and in the description are marks of the timelin
     end
 end)
 
+test("a scale from the start is a part of what is expected", function()
+    local function expected(scale)
+        return workload { ops = 1, scale = scale, mix = { { size = 100, lifetime = 50 } } }:info().expected_live
+    end
+    test.equal(expected(nil), 5000.0)
+    test.equal(expected(3), 15000.0)
+    test.equal(expected(0), 0.0)
+    test.equal(expected "50%", 2500.0)
+end)
+
 test("a curve is a part of the plan", function()
     local seen = {}
     for _, keys in ipairs { {}, { rate = 5 }, { scale = 5 }, { rate = "ramp(1,5,1s)" }, { rate = "ramp(1,6,1s)" },
