@@ -107,7 +107,7 @@ local function of_table(list, value, path)
 end
 
 local function of_text(text, value, path)
-    local name, arguments = text:match "^%s*(%a+)%s*%((.*)%)%s*$"
+    local name, arguments = text:sub(1, kinds.LONG):match "^%s*(%a+)%s*%((.*)%)%s*$"
     if not FORMS[name] then
         fail("%s = %s: no such curve; allowed: %s", path, shown(text), ALLOWED)
     end

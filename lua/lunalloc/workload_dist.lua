@@ -63,7 +63,7 @@ end
 
 function dist.kind(value, path)
     if type(value) == "string" and not value:find("\0", 1, true) then
-        local file = value:match "^%s*fleetbench%s*%(%s*(.-)%s*%)%s*$"
+        local file = value:sub(1, kinds.LONG):match "^%s*fleetbench%s*%(%s*(.-)%s*%)%s*$"
         return file and table_text(import.sizes(file), path) or value
     elseif math.type(value) then
         return number_text(value)

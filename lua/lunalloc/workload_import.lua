@@ -41,7 +41,7 @@ local function numbers(line, count)
     local found = {}
     for word in line:gmatch "[^%s,:]+" do
         local value = tonumber(word)
-        if not value or value < 0 or value ~= value or value >= 2 ^ 1000 then
+        if #found == count or not value or value < 0 or value ~= value or value >= 2 ^ 1000 then
             return nil
         end
         found[#found + 1] = value
@@ -61,8 +61,9 @@ local function each_line(text, each)
     end
 end
 
+--- The start of a line, for a message. A line may be as long as a file.
 local function shown(line)
-    return check.shown(line:match "^%s*(.-)%s*$")
+    return check.shown(line:match("%S.*", 1):sub(1, 100):gsub("%s+$", ""))
 end
 
 -- ---- forms ---------------------------------------------------------------------------------------------------------
@@ -200,8 +201,7 @@ end
 
 --- The cells that "fleetbench(path)" or "histogram2d(path)" names, for a thread of which 64 MiB live.
 function import.cells(text, path)
-    local _, file = text:match "^%s*(%a%w*)%s*%(%s*(.-)%s*%)%s*$"
-    local form = text:match "^%s*(%a%w*)"
+    local form, file = text:sub(1, kinds.LONG):match "^%s*(%a%w*)%s*%(%s*(.-)%s*%)%s*$"
     if not file or file == "" or form ~= "fleetbench" and form ~= "histogram2d" then
         kinds.fail('%s = %s: { {weight =, size =, lifetime =}, ... }, "fleetbench(path)" or "histogram2d(path)" ' ..
             "expected", path, kinds.shown(text))

@@ -17,6 +17,9 @@ local HUGE <const> = 1 << 62
 
 kinds.HUGE = HUGE
 
+--- Longer texts are no names of files and no curves. Patterns with two runs of blanks take the square of a length.
+kinds.LONG = 5000
+
 -- ---- messages ------------------------------------------------------------------------------------------------------
 
 local function fail(format, ...)

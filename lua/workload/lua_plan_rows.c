@@ -30,10 +30,11 @@ read_threads(lua_State *L, int index, plan_row_t *row) {
     for (size_t i = 0; i < n; i++) {
         lua_rawgeti(L, -1, (lua_Integer)i + 1);
         lua_Unsigned thread = (lua_Unsigned)lua_tointeger(L, -1) - 1;
-        if (thread >= PLAN_MAX_THREADS) {
+        if (thread < PLAN_MAX_THREADS) {
+            row->on[thread / 64] |= (uint64_t)1 << (thread % 64);
+        } else {
             field_malformed(L, "on");
         }
-        row->on[thread / 64] |= (uint64_t)1 << (thread % 64);
         lua_pop(L, 1);
     }
     lua_pop(L, 1);

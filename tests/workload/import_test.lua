@@ -157,6 +157,9 @@ local WRONG <const> = {
     { "", "is empty or not a regular file" },
     { "16, 1, 2\n\0", "is a binary file" },
     { ("x"):rep(1 << 20), ":1: 'xxx.*%.%.%.' is not" },
+    { "x" .. (" "):rep(1 << 20) .. "y\n", ":1: 'x' is not" },
+    { ("1,"):rep(1 << 20) .. "x\n", ":1: 'x' is not" },
+    { "1, 2, 3\n" .. ("1,"):rep(1 << 20), ":2: '1,1,.*%.%.%.' is not" },
 }
 
 test("wrong files are an ordinary failure of one line", function()

@@ -87,5 +87,6 @@ test("wrong curves name the key and what is allowed", function()
     for i = 1, 65 do
         list[i] = { i, 1 }
     end
+    test.raises("no such curve", workload, { rate = "ramp(1," .. (" "):rep(1 << 20) .. "2,3)" })
     test.raises("rate has 65 points: 1 to 64 expected", workload, { rate = list })
 end)

@@ -262,6 +262,7 @@ test_replay_can_be_stopped(void **state) {
     assert_true(engine_wait(engine, forever));
     engine_destroy(engine);
     assert_int_equal(atomic_load(&nlive), 0);
+    assert_null(strstr(calls_made, "m1 ")); /* what had not begun is not made */
 }
 
 static void *
