@@ -231,8 +231,6 @@ examples.functions = {
     ["walker:close"] = { self = walker, args = {}, check = is_nothing },
     ["thread:flush"] = { self = function() return subject.threads()[1] end, reused = true,
         args = { { timeout = "10ms" } }, check = is_nothing },
-    ["la.workload.import"] = { args = { "tests/workload/data/cells.txt", { heap = "1M", threads = 2 } },
-        check = is_table },
     ["w:run"] = { self = idle_workload, args = {}, check = is_result, after = is_nothing },
     ["w:start"] = { self = idle_workload, args = {}, after = function(w) w:stop() end },
     ["w:status"] = { self = running_workload, reused = true, args = {}, check = is_table },

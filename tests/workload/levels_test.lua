@@ -27,10 +27,13 @@ test("curves in phases, in w:set and in the description are marks of the timelin
     local w <close> = workload { mix = SMALL, duration = "forever", rate = "ramp(1k,2k,1h)",
         phases = { { at = 0, scale = "sine(2,1,1h)" } } }
     w:start()
+    while w:status().scale < 2 do -- the phase was not applied yet
+        w:wait(0.001)
+    end
     test.equal(w:set { rate = "steps(0s:3k,1h:4k)" }, true)
     test.equal(w:set { scale = { { 0, 0.5 }, { "1h", 0.5 } } }, true)
-    while w:status().rate ~= 3000 or w:status().scale ~= 0.5 do
-    end
+    test.equal(w:status().rate, 3000.0)
+    test.equal(w:status().scale, 0.5)
     local seen = {}
     for _, mark in ipairs(w:stop().marks) do
         seen[mark.mark] = true
@@ -55,6 +58,7 @@ test("a curve is a part of the plan", function()
     local seen = {}
     for _, keys in ipairs { {}, { rate = 5 }, { scale = 5 }, { rate = "ramp(1,5,1s)" }, { rate = "ramp(1,6,1s)" },
         { rate = "ramp(1,5,2s)" }, { rate = "steps(0s:1,1s:5)" }, { scale = "ramp(1,5,1s)" },
+        { scale = "ramp(1,6,1s)" },
         { phases = { { at = 1, rate = "ramp(1,5,1s)" } } }, { phases = { { at = 1, scale = "ramp(1,5,1s)" } } },
         { rate = "sine(1,5,1s)" } } do
         keys.ops, keys.mix = 10, SMALL

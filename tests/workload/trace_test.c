@@ -106,9 +106,9 @@ static void
 test_left_out(void **state) {
     (void)state;
     load_good("1: malloc 0x0 99\n1: free 0x0\n1: free 0x99\n1: realloc 0x0 0x10 5\n1: malloc 0x10 0\n"
-              "1: realloc 0x20 0x30 8\n");
-    assert_steps(0, "m0:0 r1:8 ");
-    assert_int_equal(trace.unmatched, 2);
+              "1: realloc 0x20 0x30 8\n1: free 0x20\n1: free 0x20\n");
+    assert_steps(0, "m0:0 r1:8 f1 ");
+    assert_int_equal(trace.unmatched, 3);
 }
 
 static void
