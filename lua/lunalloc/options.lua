@@ -149,7 +149,8 @@ local workload = {
         "measured. A value is the most that is allowed. Or {at_most= | at_least=, reason=\"why\", per_phase=true, " ..
         "slope=true}: for each phase; for the growth of rss, allocated or active, \"64K/s\" or \"64K/Mop\" (in a " ..
         "million operations). Times are limits by names such as [\"malloc.p99\"] (of malloc, calloc, " ..
-        "aligned_alloc, realloc, free and response: p50, p90, p99, p99.9, max, mean) and need a unit: \"5us\"",
+        "aligned_alloc, realloc, free, free_sized and response: p50, p90, p99, p99.9, max, mean) and need " ..
+        "a unit: \"5us\"",
         keys = limits },
     allocator = choice("which malloc the threads call: the process's (if it is left out), or lunalloc, also if it " ..
         "is only loaded beside that", "process", "lunalloc"),

@@ -15,7 +15,7 @@ end
 
 -- ---- a result ------------------------------------------------------------------------------------------------------
 
-local LATENCIES <const> = { "malloc", "calloc", "aligned_alloc", "realloc", "free" }
+local LATENCIES <const> = { "malloc", "calloc", "aligned_alloc", "realloc", "free", "free_sized" }
 
 -- What stands before a time that single calls do not tell.
 local MARKS <const> = { batches = "~", below = "<" }

@@ -101,3 +101,19 @@ test("every control name of jemalloc has an answer", function()
     end
     assert(n > 400, n .. " names")
 end)
+
+test("the manual page of scenarios has every key of a workload, every distribution and every curve", function()
+    local options = require "lunalloc.options"
+    local page = reference.page "console/lunalloc-test.1"
+    local found = captured(page, "\n%.TP\n%.B ([^\n(]+)")
+    local function walk(keys, where)
+        for key, option in pairs(keys) do
+            test.equal(found[key], true, key .. " of " .. where)
+            walk(option.keys or option.rows or {}, key)
+        end
+    end
+    walk(options.of "la.workload", "la.workload")
+    for name, text in pairs(options.distributions) do
+        test.equal(found[name] or found[text:match "^[^(:]+"], true, name)
+    end
+end)

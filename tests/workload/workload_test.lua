@@ -138,6 +138,7 @@ end)
 test("blocks are freed with their size, and in bursts", function()
     local r = workload(describe { verify = true, mix = { { size = "exp(100)", lifetime = 20, sized = 1,
         batch = { blocks = 50, order = "random" } } } })()
+    test.match(tostring(r), "\n  " .. (r.sized_free == "free" and "free" or "free_sized") .. " ")
     test.equal(r.calls[r.sized_free == "free" and "free" or "free_sized"], 2000)
     test.equal(r.verify.errors, 0)
     test.equal(workload(describe { mix = { { size = 10, lifetime = 20, batch = 101 } } }):info().expected_live, 700.0)
