@@ -69,8 +69,11 @@ end
 -- ---- forms ---------------------------------------------------------------------------------------------------------
 -- A form is a function (text, path) that returns an array of { size, weight, lifetime = relative mean or exact text }.
 
+local LARGEST <const> = 1 << 40 -- of sizes and lifetimes
+local LEAST <const> = 1e-30 -- of weights; a smaller one is taken for 0
+
 local function valid_size(size)
-    return math.tointeger(size) and size >= 1 and size <= 1 << 40
+    return size and math.tointeger(size) and size >= 1 and size <= LARGEST
 end
 
 --- "size, rate, live"
@@ -82,7 +85,7 @@ local function read_profile(text, path)
             fail("EINVAL", "%s:%d: %s is not \"size, rate, live\"; allowed: a size of 1 to 1T and two numbers of 0 " ..
                 "or more", path, number, shown(line))
         end
-        if row[2] > 0 then
+        if row[2] >= LEAST then
             entries[#entries + 1] = { size = row[1], weight = row[2], live = row[3] }
         end
     end)
@@ -95,11 +98,11 @@ local function read_shares(text, path)
     for word in line:gmatch "[^,%s]+" do
         local size, share = word:match "^(%d+):(%S+)$"
         size, share = tonumber(size or next_size), tonumber(share or word)
-        if not share or share < 0 or share ~= share or share > 1e30 or size > 1 << 40 then
+        if not share or share < 0 or share ~= share or share > 1e30 or size > LARGEST then
             fail("EINVAL", "%s:1: %s is not \"size:share\" or a share; allowed: a size of at most 1T, a number of 0 " ..
                 "or more", path, shown(word))
         end
-        if share > 0 and size >= 1 then -- size 0 is no allocation
+        if share >= LEAST and size >= 1 then -- size 0 is no allocation
             entries[#entries + 1] = { size = size, weight = share }
         end
         next_size = size + 1
@@ -114,11 +117,11 @@ local function read_cells(text, path)
         local size, lifetime, weight = line:match "^%s*(%S+)%s+(%S+)%s+(%S+)%s*$"
         local bytes, life = units.size(size), units.count(lifetime)
         local count = units.rate(weight)
-        if not (bytes and bytes >= 1 and life and count) then
+        if not (valid_size(bytes) and life and life <= LARGEST and count and count <= 1e30) then
             fail("EINVAL", "%s:%d: %s is not \"size lifetime count\"; allowed: a size of 1 to 1T, a lifetime, a count",
                 path, number, shown(line))
         end
-        if count > 0 then
+        if count >= LEAST then
             entries[#entries + 1] = { size = bytes, weight = count, lifetime = life }
         end
     end)
