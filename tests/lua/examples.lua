@@ -103,6 +103,16 @@ local function profiled()
     end
 end
 
+local function samples()
+    local done = profiled()
+    return subject.prof.samples(), done
+end
+
+local function groups()
+    local all, done = samples()
+    return assert(all:by "class"), done
+end
+
 local function own_pid()
     local file <close> = assert(io.open "/proc/self/stat")
     return (file:read "n")
@@ -111,6 +121,10 @@ end
 --- The meter of this state, which gets one if it has none.
 local function meter()
     return la.meter() or assert(la.adopt {})
+end
+
+local function is_query(value)
+    assert(value ~= nil and getmetatable(value), "a query")
 end
 
 local function is_array(value)
@@ -191,6 +205,20 @@ examples.functions = {
     ["la.plot"] = { args = { { series = { { name = "squares", values = { 1, 4, 9, 16 } } }, width = 40, height = 6,
         title = "a title", unit = "bytes", mode = "ascii", marks = { { x = 2, label = "two" } } } }, check = is_text,
         local_ = true },
+
+    ["samples:old"] = { self = samples, reused = true, args = { "1ms" }, check = is_query },
+    ["samples:young"] = { self = samples, reused = true, args = { "1h" }, check = is_query },
+    ["samples:size"] = { self = samples, reused = true, args = { "1K", "16K" }, check = is_query },
+    ["samples:class"] = { self = samples, reused = true, args = { 20 }, check = is_query },
+    ["samples:thread"] = { self = samples, reused = true, args = { 1 }, check = is_query },
+    ["samples:arena"] = { self = samples, reused = true, args = { 0 }, check = is_query },
+    ["samples:in_slabs"] = { self = samples, reused = true, args = { { util = 0.9 } }, check = is_query },
+    ["samples:stack"] = { self = samples, reused = true, args = { "." }, check = is_query },
+    ["samples:by"] = { self = samples, reused = true, args = { "class" }, check = is_query },
+    ["samples:top"] = { self = samples, reused = true, args = { 3 }, check = is_query },
+    ["samples:sum"] = { self = samples, reused = true, args = {}, check = function(s) assert(s.samples > 0) end },
+    ["groups:top"] = { self = groups, reused = true, args = { 2 }, check = is_query },
+    ["groups:sum"] = { self = groups, reused = true, args = {}, check = function(s) assert(s.samples > 0) end },
 
     ["la.adopt"] = { lone = true, own = true, meter = true, args = { { arena = "new", limit = "1G", soft = "512M",
         on_soft = print } }, check = is_meter, after = function(m) m:close() end },
