@@ -8,6 +8,7 @@
 #include "core.h"
 
 #include <errno.h>
+#include <string.h>
 
 enum {
     BATCH = 256,
@@ -40,33 +41,77 @@ core_state_name(lunalloc_state_t state) {
     return state <= LUNALLOC_BUSY ? state_names[state] : "unknown";
 }
 
-/* Fills the table at the top, which may have the fields of another extent. */
+/* The fields of an extent as Lua sees it. */
+static const char *const field_names[] = {"addr", "size",    "arena",     "nfree",  "nregs", "sn",   "lru",
+                                          "slab", "is_head", "committed", "zeroed", "state", "szind"};
+
+enum {
+    FIELDS = sizeof(field_names) / sizeof(*field_names),
+    NUMBERS = 7, /* the first ones; then booleans */
+    STATE = 11,
+    NAMES = FIELDS + LUNALLOC_BUSY + 1
+};
+
+/*
+ * The methods of walkers have these names as upvalues, the fields' first, since Lua would look up each text anew.
+ */
 static void
-set_extent(lua_State *L, const lunalloc_extent_t *extent) {
-    core_set_integer(L, "addr", (lua_Integer)extent->addr);
-    core_set_integer(L, "size", (lua_Integer)extent->size);
-    core_set_string(L, "state", core_state_name(extent->state));
-    core_set_integer(L, "arena", extent->arena);
-    if (extent->szind != LUNALLOC_NONE) {
-        core_set_integer(L, "szind", extent->szind);
-    } else {
-        lua_pushnil(L);
-        core_set_value(L, "szind");
+push_names(lua_State *L) {
+    luaL_checkstack(L, 2 * NAMES, "names of fields");
+    for (int i = 0; i < FIELDS; i++) {
+        lua_pushstring(L, field_names[i]);
     }
-    core_set_boolean(L, "slab", extent->slab);
-    core_set_integer(L, "nfree", extent->nfree);
-    core_set_integer(L, "nregs", extent->nregs);
-    core_set_integer(L, "sn", (lua_Integer)extent->sn);
-    core_set_boolean(L, "is_head", extent->is_head);
-    core_set_boolean(L, "committed", extent->committed);
-    core_set_boolean(L, "zeroed", extent->zeroed);
-    core_set_integer(L, "lru", (lua_Integer)extent->lru);
+    for (int i = 0; state_names[i] != NULL; i++) {
+        lua_pushstring(L, state_names[i]);
+    }
+}
+
+static void
+push_name(lua_State *L, bool kept, int field) {
+    if (kept) {
+        lua_pushvalue(L, lua_upvalueindex(field + 1));
+    } else {
+        lua_pushstring(L, field_names[field]);
+    }
+}
+
+static void
+push_state(lua_State *L, bool kept, lunalloc_state_t state) {
+    if (kept && state <= LUNALLOC_BUSY) {
+        lua_pushvalue(L, lua_upvalueindex(FIELDS + (int)state + 1));
+    } else {
+        lua_pushstring(L, core_state_name(state));
+    }
+}
+
+/* Fills the table at the top, which may have the fields of another extent. `kept`: the names are upvalues. */
+static void
+set_extent(lua_State *L, bool kept, const lunalloc_extent_t *extent) {
+    const lua_Integer numbers[] = {
+        (lua_Integer)extent->addr, (lua_Integer)extent->size, extent->arena, extent->nfree, extent->nregs,
+        (lua_Integer)extent->sn,   (lua_Integer)extent->lru};
+    const bool booleans[] = {extent->slab, extent->is_head, extent->committed, extent->zeroed};
+    for (int i = 0; i < FIELDS; i++) {
+        push_name(L, kept, i);
+        if (i < NUMBERS) {
+            lua_pushinteger(L, numbers[i]);
+        } else if (i < STATE) {
+            lua_pushboolean(L, booleans[i - NUMBERS]);
+        } else if (i == STATE) {
+            push_state(L, kept, extent->state);
+        } else if (extent->szind != LUNALLOC_NONE) {
+            lua_pushinteger(L, extent->szind);
+        } else {
+            lua_pushnil(L);
+        }
+        lua_rawset(L, -3);
+    }
 }
 
 void
 core_push_extent(lua_State *L, const lunalloc_extent_t *extent) {
-    lua_createtable(L, 0, 13);
-    set_extent(L, extent);
+    lua_createtable(L, 0, FIELDS);
+    set_extent(L, false, extent);
 }
 
 /* True if the extent fits all conditions. */
@@ -142,13 +187,20 @@ find_next(target_handle_t *target, walker_t *walker, lunalloc_extent_t *batch, l
     }
 }
 
+/* The walker at 1. Quicker than by name: the last upvalue is the type. */
+static walker_t *
+check_walker(lua_State *L, const char *call) {
+    bool is_walker = lua_getmetatable(L, 1) != 0 && lua_rawequal(L, -1, lua_upvalueindex(NAMES + 1));
+    lua_settop(L, is_walker ? -2 : -1);
+    return is_walker ? lua_touserdata(L, 1) : core_check_self(L, CORE_WALKER, call);
+}
+
 /*
  * Moves the walker at 1 on. *found is a copy, since the walker can be closed when Lua next allocates. Returns as
  * find_next(); a walk that has ended, or failed, is over.
  */
 static int
-advance(lua_State *L, lunalloc_extent_t *found, const target_handle_t **of) {
-    walker_t *walker = core_check_self(L, CORE_WALKER, "walker:next");
+advance(lua_State *L, walker_t *walker, lunalloc_extent_t *found, const target_handle_t **of) {
     lua_getiuservalue(L, 1, 1);
     lua_getiuservalue(L, 1, 2);
     lunalloc_extent_t *batch = lua_touserdata(L, -2);
@@ -162,14 +214,18 @@ advance(lua_State *L, lunalloc_extent_t *found, const target_handle_t **of) {
     return error;
 }
 
-/* next(walker): a new table; nil at the end; nil, message, code if the target is lost on the way */
+/*
+ * next(walker): a new table; nil at the end; nil, message, code if the target is lost on the way. A loop passes the
+ * last extent, too.
+ */
 static int
 walker_next(lua_State *L) {
     lunalloc_extent_t extent;
     const target_handle_t *target;
-    int error = advance(L, &extent, &target);
+    int error = advance(L, check_walker(L, "walker:next"), &extent, &target);
     if (error == 0) {
-        core_push_extent(L, &extent);
+        lua_createtable(L, 0, FIELDS);
+        set_extent(L, true, &extent);
     } else if (error == ENOENT) {
         lua_pushnil(L);
     } else {
@@ -183,18 +239,96 @@ static int
 walker_fill(lua_State *L) {
     lunalloc_extent_t extent;
     const target_handle_t *target;
-    core_check_self(L, CORE_WALKER, "walker:fill");
+    walker_t *walker = check_walker(L, "walker:fill");
     if (!lua_istable(L, 2)) {
         return core_bad_type(L, "walker:fill", 1, 2, "table");
     }
     lua_settop(L, 2);
-    int error = advance(L, &extent, &target);
+    int error = advance(L, walker, &extent, &target);
     if (error == 0) {
-        set_extent(L, &extent);
+        set_extent(L, true, &extent);
     } else if (error != ENOENT) {
         return core_fail_target(L, error, target);
     }
     lua_pushboolean(L, error == 0);
+    return 1;
+}
+
+/* ---- counts by a field ---- */
+
+enum {
+    KEYS = 1 << 12, /* of arenas, the field with the most values; one more for extents without a size class */
+};
+
+typedef struct {
+    uint64_t count, bytes;
+} tally_t;
+
+/* Fields with few values. */
+static const char *const tallied[] = {"state", "szind", "arena", "slab", "is_head", "committed", "zeroed", NULL};
+
+/* The value of tallied[by], as an index; KEYS for none. */
+static uint32_t
+key_of(const lunalloc_extent_t *extent, int by) {
+    const uint32_t values[] = {extent->state,   extent->szind,     extent->arena, extent->slab,
+                               extent->is_head, extent->committed, extent->zeroed};
+    return values[by] < KEYS ? values[by] : KEYS;
+}
+
+/* Pushes the value of tallied[by] that has this index. */
+static void
+push_key(lua_State *L, int by, uint32_t key) {
+    if (by == 0) {
+        lua_pushstring(L, core_state_name(key));
+    } else if (by > 2) {
+        lua_pushboolean(L, key != 0);
+    } else if (key == KEYS) {
+        lua_pushliteral(L, "none");
+    } else {
+        lua_pushinteger(L, key);
+    }
+}
+
+static void
+push_tallies(lua_State *L, const tally_t *tallies, int by) {
+    lua_newtable(L);
+    for (uint32_t key = 0; key <= KEYS; key++) {
+        if (tallies[key].count > 0) {
+            push_key(L, by, key);
+            lua_createtable(L, 0, 2);
+            core_set_integer(L, "count", (lua_Integer)tallies[key].count);
+            core_set_integer(L, "bytes", (lua_Integer)tallies[key].bytes);
+            lua_rawset(L, -3);
+        }
+    }
+}
+
+/* tally(walker, by): { [value] = { count =, bytes = } } of the rest of a walk; nothing if `by` has too many values */
+static int
+tally(lua_State *L) {
+    walker_t *walker = core_check_self(L, CORE_WALKER, "walker:tally");
+    int by = 0;
+    const char *word = luaL_checkstring(L, 2);
+    while (tallied[by] != NULL && strcmp(tallied[by], word) != 0) {
+        by++;
+    }
+    if (tallied[by] == NULL) {
+        return 0;
+    }
+    tally_t *tallies = lua_newuserdatauv(L, (KEYS + 1) * sizeof(*tallies), 0);
+    memset(tallies, 0, (KEYS + 1) * sizeof(*tallies));
+    lunalloc_extent_t extent;
+    const target_handle_t *target;
+    int error;
+    while ((error = advance(L, walker, &extent, &target)) == 0) {
+        tally_t *of = &tallies[key_of(&extent, by)];
+        of->count++;
+        of->bytes += extent.size;
+    }
+    if (error != ENOENT) {
+        return core_fail_target(L, error, target);
+    }
+    push_tallies(L, tallies, by);
     return 1;
 }
 
@@ -247,14 +381,20 @@ walker_tostring(lua_State *L) {
 
 void
 core_add_extents(lua_State *L) {
-    static const luaL_Reg functions[] = {{"extents", extents}, {"walk", walk}, {NULL, NULL}};
+    static const luaL_Reg functions[] = {{"extents", extents}, {"walk", walk}, {"tally", tally}, {NULL, NULL}};
     core_add_functions(L, functions);
 }
 
 void
 core_open_extents_type(lua_State *L) {
-    static const luaL_Reg methods[] = {
-        {"next", walker_next}, {"fill", walker_fill}, {"close", walker_close}, {NULL, NULL}};
+    static const luaL_Reg methods[] = {{"close", walker_close}, {NULL, NULL}};
+    static const luaL_Reg steps[] = {{"next", walker_next}, {"fill", walker_fill}, {NULL, NULL}};
     static const luaL_Reg metamethods[] = {{"__close", walker_close}, {"__tostring", walker_tostring}, {NULL, NULL}};
     core_new_type(L, CORE_WALKER, metamethods, methods);
+    luaL_getmetatable(L, CORE_WALKER);
+    lua_getfield(L, -1, "__index");
+    push_names(L);
+    lua_pushvalue(L, -2 - NAMES);
+    luaL_setfuncs(L, steps, NAMES + 1);
+    lua_pop(L, 2);
 }

@@ -148,9 +148,13 @@ end
 local places = setmetatable({}, { __mode = "k" })
 local Proxy = { __name = "lunalloc.ctl" }
 
+-- What keys of a proxy have stood for: paths of controls that have a value, and proxies. A hit saves the walk down the
+-- tree. A path whose control is gone reads as nil, and then the walk says why.
+local WEAK <const> = { __mode = "v" }
+
 local function proxy(tree, node, path)
     local self = setmetatable({}, Proxy)
-    places[self] = { tree = tree, node = node, path = path }
+    places[self] = { tree = tree, node = node, path = path, paths = {}, proxies = setmetatable({}, WEAK) }
     return self
 end
 
@@ -192,6 +196,15 @@ local function action(tree, row, path)
     end
 end
 
+--- Notes what `key` of the place stands for.
+local function remember(place, key, node, path, value)
+    if getmetatable(value) == Proxy then
+        place.proxies[key] = value
+    elseif not schema.is_action(node.row) then
+        place.paths[key] = path
+    end
+end
+
 --- The value, group or action at a node; nil and a message.
 local function value_at(tree, node, path)
     if is_group(node) then
@@ -203,15 +216,28 @@ local function value_at(tree, node, path)
 end
 
 function Proxy:__index(key)
-    local place = check_place(self)
+    local place = places[self]
+    local known = place.paths[key]
+    local value
+    if known then
+        value = place.tree.backend.get(known)
+    else
+        value = place.proxies[key]
+    end
+    if value ~= nil then
+        return value
+    end
+    place = check_place(self)
     local node, path = place.tree:resolve(place.node, place.path, key)
     if not node then
         error(path, 2)
     end
-    local value, why = value_at(place.tree, node, path)
+    local why
+    value, why = value_at(place.tree, node, path)
     if value == nil then
         error(why, 2)
     end
+    remember(place, key, node, path, value)
     return value
 end
 
@@ -229,7 +255,12 @@ local function refusal(node, path, value)
 end
 
 function Proxy:__newindex(key, value)
-    local place = check_place(self)
+    local place = places[self]
+    local known, kind = place.paths[key], type(value)
+    if known and (kind == "number" or kind == "boolean") and place.tree.backend.set(known, value) then
+        return
+    end
+    place = check_place(self)
     local node, path = place.tree:resolve(place.node, place.path, key)
     if not node then
         error(path, 2)
@@ -242,6 +273,7 @@ function Proxy:__newindex(key, value)
     if not ok then
         error(failure, 2)
     end
+    place.paths[key] = path
 end
 
 --- As value_at(), for a list: nil if reading the value has a cost.

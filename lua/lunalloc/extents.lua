@@ -75,17 +75,17 @@ local function open_walker(backend, filter)
     return backend.extents(filter.arena, filter.state, filter.slab, filter.min_size, filter.szind)
 end
 
---- The generic `for` passes the last extent, too, which walker:next() must not get as an argument.
-local function next_extent(walker)
-    return walker:next()
-end
-
 local function group_key(value)
     return value == nil and "none" or value
 end
 
-local function summarise(walker, by)
-    local groups, extent = {}, {}
+local function summarise(backend, walker, by)
+    local groups, message, code = backend.tally(walker, by)
+    if groups or message then
+        return groups, message, code
+    end
+    groups = {}
+    local extent = {}
     while walker:fill(extent) do
         local key = group_key(extent[by])
         local group = groups[key] or { count = 0, bytes = 0 }
@@ -115,7 +115,7 @@ function extents.install(api, backend)
         if not walker then
             return nil, message, code
         end
-        return next_extent, walker, nil, walker
+        return walker.next, walker, nil, walker
     end
 
     --- { [value of the field] = {count, bytes} }. Extents without a size class have the key "none".
@@ -129,7 +129,7 @@ function extents.install(api, backend)
         if not walker then
             return nil, message, code
         end
-        return summarise(walker, by)
+        return summarise(backend, walker, by)
     end
 end
 

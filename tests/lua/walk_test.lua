@@ -151,7 +151,11 @@ end
 test("szind is there while an extent is live, and only then", function()
     test.equal(la.get "prof.active", false)
     local seen, decays = {}, { 0, 50, 10000, -1 }
-    local _ <close> = la.with { ["arena.4096.dirty_decay_ms"] = 50, ["arena.4096.muzzy_decay_ms"] = 50 }
+    local _ <close> = setmetatable({}, { __close = function()
+        for _, name in ipairs { "dirty_decay_ms", "muzzy_decay_ms" } do
+            assert(la.set("arena.4096." .. name, la.get("arenas." .. name)))
+        end
+    end })
     local nsmall = la.get "arenas.nbins"
     local sampled = sampled_before(nsmall)
     local round = 0

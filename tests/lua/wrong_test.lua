@@ -7,12 +7,14 @@ local test = ...
 local la = require "lunalloc"
 local examples = dofile "tests/lua/examples.lua"
 
+-- A tree of its own: walker:fill() writes fields into it.
+local CTL <const> = require "lunalloc.api".new(require "lunalloc.core").ctl
 local CYCLE <const> = {}
 CYCLE.x, CYCLE[1] = CYCLE, CYCLE
 
 local WRONG <const> = { false, true, 0, -1, 1.5, 1e300, 10 ^ 12, 0 / 0, math.huge, -math.huge, math.mininteger,
     math.maxinteger, "", "x", "\0", "1\0", "two\nlines", ("long"):rep(100), {}, { 1 }, { x = 1 }, { [{}] = 1 }, CYCLE,
-    { { {} } }, print, coroutine.create(print), io.stdout, la.ctl, la.stats(),
+    { { {} } }, print, coroutine.create(print), io.stdout, CTL, la.stats(),
     setmetatable({}, { __index = function() error("from __index", 0) end, __name = "odd", __len = function()
         return -1
     end }) }
