@@ -131,6 +131,7 @@ void core_open_buffer(lua_State *L);
 void core_open_spelling(lua_State *L);
 void core_open_hooks(lua_State *L);
 void core_open_pause(lua_State *L);
+void core_open_file_kind(lua_State *L);
 void core_open_meter(lua_State *L); /* meter/lua_meter.c */
 void core_open_frames(lua_State *L);
 void core_open_json(lua_State *L);

@@ -182,6 +182,9 @@ end
 
 --- True if there is a core file of that name: an ELF file (byte 17 is the type, 4).
 local function is_core(path)
+    if core.file_kind(path) ~= "file" then
+        return false
+    end
     local file <close> = io.open(path, "rb")
     local head = file and file:read(18)
     return head ~= nil and #head == 18 and head:sub(1, 4) == "\x7fELF" and head:byte(17) == 4

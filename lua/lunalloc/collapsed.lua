@@ -6,6 +6,7 @@
 --- named without offsets, so stacks that differ only in them are one line. A function that calls itself, and code of a
 --- file without names, is one frame.
 
+local core = require "lunalloc.core"
 local host = require "lunalloc.host"
 local samples = require "lunalloc.samples"
 
@@ -42,6 +43,10 @@ function collapsed.dump(query, symbol, path)
     local stacks, message, code = samples.stacks(query)
     if not stacks then
         return nil, message, code
+    end
+    local kind = core.file_kind(path)
+    if kind == "FIFO" then
+        return nil, ("prof.dump: '%s' is a FIFO, and this format is written to files"):format(path), "EFAULT"
     end
     local file <close>, why = io.open(path, "w")
     local lines = collapsed.lines(stacks, symbol)

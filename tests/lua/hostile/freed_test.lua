@@ -334,3 +334,32 @@ test("a workload that is made and started while the state is closed", function()
     end)
     test.equal(status, "exit 0")
 end)
+
+test("a meter and its scopes in finalizers of a state that closes", function()
+    for _, mode in ipairs { "incremental", "generational" } do
+        local ok, problem = hostile.state(("collectgarbage %q"):format(mode) .. [[
+            local la = require "lunalloc"
+            local m = la.adopt { limit = "64M", soft = "1K", on_soft = function(meter) meter:stats() end }
+            local scopes, ran = {}, 0
+            for i = 1, 300 do
+                scopes[i] = m:scope("scope " .. i)
+                setmetatable({}, { __gc = function()
+                    scopes[i]:close()
+                    local _ <close> = m:scope("late " .. i)
+                    assert(m:set { limit = 0 } == m and m:stats().scopes["late " .. i])
+                    ran = ran + 1
+                end })
+            end
+            collectgarbage()
+            assert(ran == 300)
+            Last = setmetatable({ scopes, m:scope "open" }, { __gc = function(self)
+                m:close()
+                pcall(m.close, m)
+                self[2]:close()
+                local new = la.adopt { limit = "64M" }
+                Last, Scope = self, new:scope "revived"
+            end })
+        ]])
+        test.equal(ok, true, problem)
+    end
+end)
