@@ -6,6 +6,7 @@ core_push_backend(lua_State *L) {
     lua_newtable(L);
     core_add_controls(L);
     core_add_extents(L);
+    core_add_tally(L);
     core_add_inspect(L);
     core_add_stats(L);
     core_add_report(L);

@@ -117,6 +117,7 @@ void core_open_settings_type(lua_State *L);
 /* Each adds its functions for a target to the table at the top; the target's userdata is below it. */
 void core_add_controls(lua_State *L);
 void core_add_extents(lua_State *L);
+void core_add_tally(lua_State *L);
 void core_add_inspect(lua_State *L);
 void core_add_stats(lua_State *L);
 void core_add_report(lua_State *L);

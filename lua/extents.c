@@ -5,7 +5,7 @@
  * holds no lock between calls, so Lua code may take its time, allocate, and stop early. A copied extent describes the
  * past: the next batch shows what the allocator did meanwhile.
  */
-#include "core.h"
+#include "extents.h"
 
 #include <errno.h>
 #include <string.h>
@@ -21,14 +21,15 @@ typedef struct {
     int slab;        /* 0 or 1; -1: any */
     uint32_t szind;  /* LUNALLOC_NONE: any */
     size_t min_size; /* bytes */
+    uint32_t fields; /* which of field_names the tables get, a bit for each */
 } filter_t;
 
 /* User value 1: the batch; nil after the end of the walk. 2: the target. 0 <= next <= n <= BATCH. */
-typedef struct {
+struct walker {
     lunalloc_cursor_t cursor;
     filter_t filter;
     size_t next, n;
-} walker_t;
+};
 
 /* NULL-terminated for luaL_checkoption, in the order of lunalloc_state_t. */
 static const char *const state_names[] = {
@@ -49,6 +50,7 @@ enum {
     FIELDS = sizeof(field_names) / sizeof(*field_names),
     NUMBERS = 7, /* the first ones; then booleans */
     STATE = 11,
+    ALL_FIELDS = (1 << FIELDS) - 1,
     NAMES = FIELDS + LUNALLOC_BUSY + 1
 };
 
@@ -84,14 +86,17 @@ push_state(lua_State *L, bool kept, lunalloc_state_t state) {
     }
 }
 
-/* Fills the table at the top, which may have the fields of another extent. `kept`: the names are upvalues. */
+/* Sets these fields of the table at the top, which may have those of another extent. `kept`: the names are upvalues. */
 static void
-set_extent(lua_State *L, bool kept, const lunalloc_extent_t *extent) {
+set_extent(lua_State *L, bool kept, uint32_t fields, const lunalloc_extent_t *extent) {
     const lua_Integer numbers[] = {
         (lua_Integer)extent->addr, (lua_Integer)extent->size, extent->arena, extent->nfree, extent->nregs,
         (lua_Integer)extent->sn,   (lua_Integer)extent->lru};
     const bool booleans[] = {extent->slab, extent->is_head, extent->committed, extent->zeroed};
     for (int i = 0; i < FIELDS; i++) {
+        if ((fields >> i & 1) == 0) {
+            continue;
+        }
         push_name(L, kept, i);
         if (i < NUMBERS) {
             lua_pushinteger(L, numbers[i]);
@@ -111,7 +116,7 @@ set_extent(lua_State *L, bool kept, const lunalloc_extent_t *extent) {
 void
 core_push_extent(lua_State *L, const lunalloc_extent_t *extent) {
     lua_createtable(L, 0, FIELDS);
-    set_extent(L, false, extent);
+    set_extent(L, false, ALL_FIELDS, extent);
 }
 
 /* True if the extent fits all conditions. */
@@ -134,7 +139,23 @@ check_filter(lua_State *L, int first, filter_t *filter) {
     return lua_isnoneornil(L, first + 2) ? 0 : core_to_size(L, "extents", 1, first + 2, &filter->min_size);
 }
 
-/* extents(arena, state, slab, min_size, szind): a walker; nil means any */
+/* The names of fields in the array at `stack`, as bits; all if it is nil. */
+static uint32_t
+check_fields(lua_State *L, int stack) {
+    uint32_t fields = lua_isnoneornil(L, stack) ? ALL_FIELDS : 0;
+    size_t n = fields == 0 ? lua_rawlen(L, stack) : 0;
+    for (size_t i = 1; i <= n; i++) {
+        lua_rawgeti(L, stack, (lua_Integer)i);
+        const char *word = lua_type(L, -1) == LUA_TSTRING ? lua_tostring(L, -1) : "";
+        for (int field = 0; field < FIELDS; field++) {
+            fields |= (uint32_t)(strcmp(word, field_names[field]) == 0) << field;
+        }
+        lua_pop(L, 1);
+    }
+    return fields;
+}
+
+/* extents(arena, state, slab, min_size, szind, fields): a walker; nil means any, and all fields */
 static int
 extents(lua_State *L) {
     uint32_t arena = core_opt_index(L, 1, LUNALLOC_ALL);
@@ -143,6 +164,7 @@ extents(lua_State *L) {
     if (failed != 0) {
         return failed;
     }
+    filter.fields = check_fields(L, 6);
     if (core_target(L) == NULL) {
         return core_not_loaded(L);
     }
@@ -195,12 +217,8 @@ check_walker(lua_State *L, const char *call) {
     return is_walker ? lua_touserdata(L, 1) : core_check_self(L, CORE_WALKER, call);
 }
 
-/*
- * Moves the walker at 1 on. *found is a copy, since the walker can be closed when Lua next allocates. Returns as
- * find_next(); a walk that has ended, or failed, is over.
- */
-static int
-advance(lua_State *L, walker_t *walker, lunalloc_extent_t *found, const target_handle_t **of) {
+int
+walker_advance(lua_State *L, walker_t *walker, lunalloc_extent_t *found, const target_handle_t **of) {
     lua_getiuservalue(L, 1, 1);
     lua_getiuservalue(L, 1, 2);
     lunalloc_extent_t *batch = lua_touserdata(L, -2);
@@ -222,10 +240,11 @@ static int
 walker_next(lua_State *L) {
     lunalloc_extent_t extent;
     const target_handle_t *target;
-    int error = advance(L, check_walker(L, "walker:next"), &extent, &target);
+    walker_t *walker = check_walker(L, "walker:next");
+    int error = walker_advance(L, walker, &extent, &target);
     if (error == 0) {
-        lua_createtable(L, 0, FIELDS);
-        set_extent(L, true, &extent);
+        lua_createtable(L, 0, __builtin_popcount(walker->filter.fields));
+        set_extent(L, true, walker->filter.fields, &extent);
     } else if (error == ENOENT) {
         lua_pushnil(L);
     } else {
@@ -244,91 +263,13 @@ walker_fill(lua_State *L) {
         return core_bad_type(L, "walker:fill", 1, 2, "table");
     }
     lua_settop(L, 2);
-    int error = advance(L, walker, &extent, &target);
+    int error = walker_advance(L, walker, &extent, &target);
     if (error == 0) {
-        set_extent(L, true, &extent);
+        set_extent(L, true, walker->filter.fields, &extent);
     } else if (error != ENOENT) {
         return core_fail_target(L, error, target);
     }
     lua_pushboolean(L, error == 0);
-    return 1;
-}
-
-/* ---- counts by a field ---- */
-
-enum {
-    KEYS = 1 << 12, /* of arenas, the field with the most values; one more for extents without a size class */
-};
-
-typedef struct {
-    uint64_t count, bytes;
-} tally_t;
-
-/* Fields with few values. */
-static const char *const tallied[] = {"state", "szind", "arena", "slab", "is_head", "committed", "zeroed", NULL};
-
-/* The value of tallied[by], as an index; KEYS for none. */
-static uint32_t
-key_of(const lunalloc_extent_t *extent, int by) {
-    const uint32_t values[] = {extent->state,   extent->szind,     extent->arena, extent->slab,
-                               extent->is_head, extent->committed, extent->zeroed};
-    return values[by] < KEYS ? values[by] : KEYS;
-}
-
-/* Pushes the value of tallied[by] that has this index. */
-static void
-push_key(lua_State *L, int by, uint32_t key) {
-    if (by == 0) {
-        lua_pushstring(L, core_state_name(key));
-    } else if (by > 2) {
-        lua_pushboolean(L, key != 0);
-    } else if (key == KEYS) {
-        lua_pushliteral(L, "none");
-    } else {
-        lua_pushinteger(L, key);
-    }
-}
-
-static void
-push_tallies(lua_State *L, const tally_t *tallies, int by) {
-    lua_newtable(L);
-    for (uint32_t key = 0; key <= KEYS; key++) {
-        if (tallies[key].count > 0) {
-            push_key(L, by, key);
-            lua_createtable(L, 0, 2);
-            core_set_integer(L, "count", (lua_Integer)tallies[key].count);
-            core_set_integer(L, "bytes", (lua_Integer)tallies[key].bytes);
-            lua_rawset(L, -3);
-        }
-    }
-}
-
-/* tally(walker, by): { [value] = { count =, bytes = } } of the rest of a walk; nothing if `by` has too many values */
-static int
-tally(lua_State *L) {
-    walker_t *walker = core_check_self(L, CORE_WALKER, "walker:tally");
-    int by = 0;
-    const char *word = luaL_checkstring(L, 2);
-    while (tallied[by] != NULL && strcmp(tallied[by], word) != 0) {
-        by++;
-    }
-    if (tallied[by] == NULL) {
-        return 0;
-    }
-    tally_t *tallies = lua_newuserdatauv(L, (KEYS + 1) * sizeof(*tallies), 0);
-    memset(tallies, 0, (KEYS + 1) * sizeof(*tallies));
-    lunalloc_extent_t extent;
-    const target_handle_t *target;
-    int error;
-    while ((error = advance(L, walker, &extent, &target)) == 0) {
-        tally_t *of = &tallies[key_of(&extent, by)];
-        of->count++;
-        of->bytes += extent.size;
-    }
-    if (error != ENOENT) {
-        return core_fail_target(L, error, target);
-    }
-    push_tallies(L, tallies, by);
     return 1;
 }
 
@@ -381,7 +322,7 @@ walker_tostring(lua_State *L) {
 
 void
 core_add_extents(lua_State *L) {
-    static const luaL_Reg functions[] = {{"extents", extents}, {"walk", walk}, {"tally", tally}, {NULL, NULL}};
+    static const luaL_Reg functions[] = {{"extents", extents}, {"walk", walk}, {NULL, NULL}};
     core_add_functions(L, functions);
 }
 

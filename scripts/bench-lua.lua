@@ -12,6 +12,8 @@ local READ_NS <const>, WRITE_NS <const>, WALK <const> = 250, 400, 5e6
 local BLOCKS <const>, SIZE <const> = 20000, 20000 -- an extent each
 local CALLS <const> = 100000
 
+local ONE_FIELD <const> = { fields = { "size" } }
+
 local name <const>, flag <const> = "arena.0.dirty_decay_ms", "arenas.junk"
 local arena = la.ctl.arena[0]
 local old = la.get(name)
@@ -75,10 +77,20 @@ local rows = {
         end
         return BLOCKS
     end },
-    { "walker:fill(table)", "/s", nil, function()
+    { "for ... in la.extents{fields={\"size\"}}", "/s", WALK, function()
+        local n, bytes = 0, 0
+        for extent in la.extents(ONE_FIELD) do
+            n, bytes = n + 1, bytes + extent.size
+        end
+        return n
+    end },
+    { "walker:fill(table) of one field", "/s", WALK, function()
+        return walk_into({}, ONE_FIELD)
+    end },
+    { "walker:fill(table), all 13 fields", "/s", nil, function()
         return walk_into({})
     end },
-    { "for extent in la.extents()", "/s", nil, function()
+    { "for ... in la.extents(), all 13 fields", "/s", nil, function()
         local n = 0
         for _ in la.extents() do
             n = n + 1

@@ -6,7 +6,7 @@
 ---     get(name)  set(name[, value])  row(name)  rows()  source(name)  limit(name)  suggest(name)
 ---     with(names, values)    sets all or none, and returns a guard that restores them: restore(), __close
 ---     arena_create(keys, values, counting)    creates an arena with all of these settings, or none: its index
----     extents(arena, state, slab, min_size, szind)    a walker: next(), fill(table), close()
+---     extents(arena, state, slab, min_size, szind, fields)    a walker: next(), fill(table), close()
 ---     find(address)  sizeclasses()  sizeclass(bytes)  stats([arena])  report([opts])  reconcile()
 ---     samples([place])    a batch of samples, and the place of the next batch;  symbol(address)
 ---     fill_samples(set)   adds all samples to a set of the core (core.new_sample_set); may be missing

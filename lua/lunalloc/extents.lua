@@ -64,6 +64,18 @@ local function check_filter(filter, extra, level)
     check_index(filter, "szind", level + 1)
 end
 
+--- Raises at the script's line, `level` calls up, unless it is an array of names of fields, or left out.
+local function check_fields(list, level)
+    if list == nil then
+        return
+    elseif type(list) ~= "table" or #list == 0 then
+        error(("extents: fields is an array of names, not %s"):format(check.shown(list)), level + 1)
+    end
+    for i = 1, #list do
+        check_one_of(fields, list[i], "field", level + 1)
+    end
+end
+
 --- A walker over the extents that the filter selects; nil, message, code.
 local function open_walker(backend, filter)
     local limit, message, code = backend.limit("arena.<i>.purge")
@@ -72,7 +84,8 @@ local function open_walker(backend, filter)
     elseif filter.arena and filter.arena >= limit then
         return nil, ("no arena %d: an index is 0 to %d"):format(filter.arena, limit - 1), "ENOENT"
     end
-    return backend.extents(filter.arena, filter.state, filter.slab, filter.min_size, filter.szind)
+    return backend.extents(filter.arena, filter.state, filter.slab, filter.min_size, filter.szind,
+        filter.fields)
 end
 
 local function group_key(value)
@@ -109,7 +122,9 @@ local extents = {}
 function extents.install(api, backend)
     function api.extents(filter)
         filter = filter == nil and {} or check.plain(filter)
-        check_filter(filter, nil, 2)
+        check_filter(filter, "fields", 2)
+        filter.fields = check.plain(filter.fields)
+        check_fields(filter.fields, 2)
         local walker, message, code = open_walker(backend, filter)
         check_walker(walker, message, code, 2)
         if not walker then

@@ -2,7 +2,7 @@
 --- have the form of those in help.lua.
 
 local methods = {
-    ["a:extents"] = { "for e in a:extents{state=, slab=, min_size=, szind=} do ... end",
+    ["a:extents"] = { "for e in a:extents{state=, slab=, min_size=, szind=, fields=} do ... end",
         "Iterates over the arena's extents, as la.extents does.",
         'for e in la.arena(0):extents{state="dirty"} do print(e.addr) end' },
     ["a:extents_summary"] = { "a:extents_summary{by=, ...} -> { [value] = {count=, bytes=}, ... }",

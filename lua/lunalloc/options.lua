@@ -44,6 +44,7 @@ local function changed(base, without, key, option)
     return copy
 end
 
+local walk = changed(extents, nil, "fields", plain "an array of names: the tables have these fields only")
 local by_field = choice("the field by which extents are grouped; state if it is left out", table.unpack(FIELDS))
 
 local change = {
@@ -162,9 +163,9 @@ local workload = {
 local plot_row = { name = plain "of the series, in the legend", values = plain "an array of numbers" }
 
 local functions = {
-    ["la.extents"] = extents,
+    ["la.extents"] = walk,
     ["la.extents_summary"] = changed(extents, nil, "by", by_field),
-    ["a:extents"] = changed(extents, "arena"),
+    ["a:extents"] = changed(walk, "arena"),
     ["a:extents_summary"] = changed(extents, "arena", "by", by_field),
     ["la.prof.start"] = { lg_sample = plain "one sample in 2^lg_sample bytes" },
     ["la.prof.top"] = {

@@ -165,7 +165,8 @@ examples.functions = {
     ["la.with"] = { args = { { [DECAY] = 77, ["arenas.junk"] = "alloc" } }, after = close },
     ["la.sizeclasses"] = { args = {}, check = is_array },
     ["la.sizeclass"] = { args = { "100K" }, check = is_number },
-    ["la.extents"] = { args = { { state = "active", min_size = "4K", arena = 0 } }, after = function(_, object)
+    ["la.extents"] = { args = { { state = "active", min_size = "4K", arena = 0, fields = { "size" } } },
+        after = function(_, object)
         close(object)
     end },
     ["la.extents_summary"] = { args = { { by = "szind" } }, check = function(groups) assert(next(groups)) end },

@@ -271,3 +271,41 @@ test("find fails on what is not ours", function()
     freed:free()
     test.raises("was freed", la.find, freed)
 end)
+
+test("fields: the tables have these only", function()
+    local _block <close> = la.buffer "1M"
+    for extent in la.extents { fields = { "size", "szind", "state" }, state = "active" } do
+        test.shape(extent, "size:integer szind:integer? state:string")
+        test.equal(extent.state, "active")
+    end
+    local _, walker <close> = la.extents { fields = { "addr" } }
+    local t = { size = "mine" }
+    assert(walker:fill(t))
+    test.equal(t.size, "mine")
+    test.equal(math.type(t.addr), "integer")
+    for _, bad in ipairs { {}, "size", 5, { "sise" }, { 1 }, { "size", false } } do
+        test.raises("extents_test.lua:%d+: extents: ", function()
+            for _ in la.extents { fields = bad } do
+                error "it is accepted"
+            end
+        end)
+    end
+end)
+
+test("summaries by a field with few values agree with those by one with many", function()
+    local _blocks = { la.buffer "1M", la.buffer "2M", la.buffer(100) }
+    for _, by in ipairs { "state", "szind", "arena", "slab", "is_head", "committed", "zeroed" } do
+        local counted = {}
+        for extent in la.extents { arena = 0 } do
+            local key = extent[by]
+            if key == nil then
+                key = "none"
+            end
+            counted[key] = (counted[key] or 0) + extent.size
+        end
+        for key, group in pairs(la.extents_summary { by = by, arena = 0 }) do
+            test.equal(group.bytes > 0 and group.count > 0, true)
+            test.equal(counted[key] ~= nil, true, by .. " " .. tostring(key))
+        end
+    end
+end)
