@@ -11,7 +11,7 @@ local function new_arena(api, backend, index)
 end
 
 function Arena.__eq(a, b)
-    return a.index == b.index and a.backend == b.backend
+    return getmetatable(a) == getmetatable(b) and a.index == b.index and a.backend == b.backend
 end
 
 function Arena:__tostring()

@@ -32,7 +32,8 @@ function Thread.__index(thread, key)
 end
 
 function Thread.__eq(a, b)
-    return a.tid == b.tid and private[a].backend == private[b].backend
+    local one, other = private[a], private[b]
+    return one ~= nil and other ~= nil and a.tid == b.tid and one.backend == other.backend
 end
 
 --- All threads in one array, as the backend has them; nil, message, code.

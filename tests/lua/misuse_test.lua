@@ -184,6 +184,17 @@ test("arenas", function()
     refuse_all("extents", arena.extents_summary, is_empty, arena)
 end)
 
+test("an object is equal to no table of another kind", function()
+    local arena, thread = la.arena(0), la.threads()[1]
+    for _, other in ipairs { {}, { index = 0 }, { tid = thread.tid }, la.ctl, la.ctl.arena } do
+        test.equal(arena == other, false)
+        test.equal(thread == other, false)
+        test.equal(other == thread, false)
+    end
+    test.equal(arena == la.arena(0), true)
+    test.equal(thread == la.threads()[1], true)
+end)
+
 test("the profiler", function()
     refuse_all("prof.start", la.prof.start, is_empty)
     refuse_all("prof.top", la.prof.top, is_empty)

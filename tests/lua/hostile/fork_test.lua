@@ -114,3 +114,31 @@ test("a child gives back what the workload had mapped and opened", function()
     end), "exit 0")
     collectgarbage "restart"
 end)
+
+test("a child closes a state on a meter, or its meter", function()
+    local ok, problem = hostile.state [[
+        local la = require "lunalloc"
+        local m = la.adopt { limit = "64M" }
+        local w <close> = la.workload { allocator = "lunalloc", threads = 2, duration = "forever", rate = 20000,
+            mix = { { size = "exp(200)", lifetime = "exp(100)" } } }
+        w:start()
+        local list = {}
+        local function fill(n)
+            for i = 1, n do
+                list[i] = { i, tostring(i) }
+            end
+        end
+        fill(10000)
+        for round = 1, 10 do
+            local ended = hostile.fork(function()
+                fill(20000)
+                assert(m:stats().allocated > 1000000)
+                if round % 2 == 0 then
+                    m:close()
+                end
+            end)
+            assert(ended == "exit 0", ended)
+        end
+    ]]
+    test.equal(ok, true, problem)
+end)
