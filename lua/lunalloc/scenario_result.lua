@@ -3,8 +3,6 @@
 ---     r = result.new(definition, { results =, figures =, notes =, last = })
 ---     for _, line in ipairs(result.missed(r)) do print(line) end
 
-local units = require "lunalloc.units"
-
 local result = {}
 
 -- ---- limits as text ------------------------------------------------------------------------------------------------
@@ -32,23 +30,12 @@ local function row(figure)
         figure.limit, figure.ok and "ok" or "MISSED")
 end
 
---- A limit of a workload as one line.
-local function explained(limit)
-    if getmetatable(limit) then
-        return tostring(limit)
-    end
-    local time, bytes = limit.name:find "^[%w_]+%.%w", limit.name == "peak_rss"
-    local format = time and units.human_time or bytes and units.human or tostring
-    return ("%s is %s, at %s %s allowed: %s"):format(limit.name, limit.value and format(limit.value) or "not measured",
-        limit.least and "least" or "most", format(limit.limit), limit.ok and "ok" or "MISSED")
-end
-
 --- Why a result is not ok: an array of lines.
 function result.missed(r)
     local lines = {}
     for _, limit in ipairs(r.limits) do
         if not limit.ok then
-            lines[#lines + 1] = explained(limit)
+            lines[#lines + 1] = tostring(limit)
         end
     end
     if r.verify and r.verify.first then
@@ -67,7 +54,7 @@ local function worst(results)
     local all, place = {}, {}
     for _, one in ipairs(results) do
         for _, limit in ipairs(one.limits) do
-            local key = table.concat({ limit.name, tostring(limit.unit), tostring(limit.phase) }, "\0")
+            local key = table.concat({ limit.name, limit.unit, tostring(limit.phase) }, "\0")
             place[key] = place[key] or #all + 1
             local known = all[place[key]]
             all[place[key]] = known and not known.ok and known or limit

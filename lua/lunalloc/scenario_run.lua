@@ -8,6 +8,8 @@ local running = {}
 
 local DURATION <const> = 5  -- seconds, of a scenario that states none
 local TICK <const> = 0.25   -- seconds between two reports of progress
+local SHORT <const> = 2e9   -- ns; a longer run has a timeline of its own accord
+local ENTRIES <const> = 100
 
 -- ---- descriptions --------------------------------------------------------------------------------------------------
 
@@ -34,6 +36,14 @@ function running.check_description(description, level)
     end
 end
 
+--- A short run has as many entries in its timeline as are needed to judge slopes.
+local function refine(description)
+    local ns = units.time(description.duration)
+    if description.interval == nil and ns and ns > 0 and ns < SHORT then
+        description.interval = ns / 1e9 / ENTRIES
+    end
+end
+
 --- Makes the run last `seconds`; phases move along.
 local function stretch(description, seconds)
     local own = units.time(description.duration)
@@ -46,6 +56,7 @@ local function stretch(description, seconds)
         description.phases = phases
     end
     description.duration, description.ops = seconds, nil
+    refine(description)
 end
 
 -- ---- the object that run() gets ------------------------------------------------------------------------------------
@@ -86,6 +97,7 @@ function Session:run(description, share)
     local copy = running.with_limits(description, self.definition.limits)
     if not copy.ops and not copy.duration then
         copy.duration = math.max(self.seconds * (share or 1), 1e-3)
+        refine(copy)
     end
     copy = changed(self, copy)
     running.check_description(copy, 2)

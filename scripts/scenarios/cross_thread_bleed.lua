@@ -10,5 +10,9 @@ require "lunalloc.scenario" {
             { weight = 20, size = "lognormal(512,1,16K)", lifetime = "fifo(2000)", free_by = { other = 0.5 } },
         },
     },
-    limits = { failures = 0 },
+    limits = {
+        failures = 0,
+        peak_rss = { at_most = "64M", reason = "8 MiB are live" },
+        ["malloc.p99"] = { at_most = "100us", reason = "to take back what another thread has freed is no system call" },
+    },
 }

@@ -10,5 +10,9 @@ require "lunalloc.scenario" {
             { weight = 10, size = "uniform(4K,32K)", lifetime = "fifo(10)", on = { 1, 2 }, free_by = { thread = 3 } },
         },
     },
-    limits = { failures = 0 },
+    limits = {
+        failures = 0,
+        rss = { slope = true, at_most = "400M/Mop", reason = "a fifth of the messages: the rest was given back" },
+        ["malloc.p99"] = { at_most = "200us", reason = "a producer must not wait for the consumer" },
+    },
 }

@@ -5,10 +5,15 @@ require "lunalloc.scenario" {
     workload = {
         threads = 2,
         duration = "5s",
+        sample = 4,
         mix = {
-            { weight = 1, size = 16, lifetime = "fifo(200)", realloc = { share = 1, times = 24, grow = 1.5 } },
+            { weight = 4, size = 16, lifetime = "fifo(48)", realloc = { share = 1, times = 24, grow = 1.5 } },
             { weight = 20, size = "lognormal(64,1.2,4096)", lifetime = "exp(500)" },
         },
     },
-    limits = { failures = 0 },
+    limits = {
+        failures = 0,
+        peak_rss = { at_most = "128M", reason = "some 15 MiB are live" },
+        ["realloc.p99"] = { at_most = "2ms", reason = "a few hundred KiB are copied in 0.1 ms" },
+    },
 }

@@ -19,6 +19,7 @@
  *   waste=PERCENT       each block is so much larger than asked for, and all of that is resident
  *   dirty=N             every N-th calloc gives a block that is not zero
  *   lost=N              every N-th realloc loses the contents
+ *   unaligned=N         every N-th aligned_alloc aligns like malloc
  */
 #include <errno.h>
 #include <stdbool.h>
@@ -57,12 +58,13 @@ typedef enum {
     WASTE,
     DIRTY,
     LOST,
+    UNALIGNED,
     FAULTS
 } fault_t;
 
 static const char *const names[FAULTS] = {"slow_malloc", "slow_calloc", "slow_aligned", "slow_realloc",
                                           "slow_free",   "slow",        "null",         "leak",
-                                          "waste",       "dirty",       "lost"};
+                                          "waste",       "dirty",       "lost",         "unaligned"};
 
 /* Written by the constructor. every: 0: never. */
 static struct { unsigned long amount, every; } faults[FAULTS];
@@ -192,7 +194,8 @@ aligned_alloc(size_t alignment, size_t size) {
         return NULL;
     }
     size_t with_waste = enlarged(size);
-    return wasted(__libc_memalign(alignment, with_waste), size, with_waste);
+    void *ptr = due(UNALIGNED) ? __libc_malloc(with_waste) : __libc_memalign(alignment, with_waste);
+    return wasted(ptr, size, with_waste);
 }
 
 void *

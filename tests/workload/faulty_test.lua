@@ -56,4 +56,6 @@ test("faults of contents are noticed by verification", function()
     test.match(verdict("dirty=10", "failures = 0", mix), "^faulty\tfalse\t.*calloc gave a block that is not zero")
     test.match(verdict("lost=10", "failures = 0", mix), "^faulty\tfalse\t.*realloc lost contents")
     test.match(verdict("", "failures = 0", mix), "^faulty\ttrue\t")
+    mix = "verify = true, " .. ALIGNED
+    test.match(verdict("unaligned=1", "failures = 0", mix), "^faulty\tfalse\t.*not aligned to 64")
 end)

@@ -75,6 +75,17 @@ test("run() makes several workloads; each limit appears once, as it was first mi
     test.match(tostring(r), "share +0%.5 %(at least 0%.5%) ok")
 end)
 
+test("a missed figure alone is a failure, and one that is met is none", function()
+    for bound, ok in pairs { [2] = false, [3] = true } do
+        local r = scenario.run(definition { workload = false, run = function(s)
+            s:run { ops = 100 }
+            s:expect("ratio", 3, { at_most = bound })
+        end })
+        test.equal(r.ok, ok)
+        test.equal(#scenario.missed(r), ok and 0 or 1)
+    end
+end)
+
 test("a share of the duration", function()
     local r = scenario.run(definition { workload = false, duration = "0.2s",
         run = function(s) s:run({ mix = SMALL }, 1 / 4) end })
@@ -88,6 +99,7 @@ test("another duration takes the phases along, and replaces a number of operatio
         options)
     test.equal(seen.duration, 0.05)
     test.equal(seen.phases[1].at, 0.025)
+    test.equal(seen.interval, 0.0005)
     test.equal(seen.phases[1].scale, 2)
     scenario.run(definition { workload = { ops = 1e12, mix = SMALL } }, options)
     test.equal(seen.ops, nil)
