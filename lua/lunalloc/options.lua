@@ -143,7 +143,8 @@ local workload = {
     phases = { does = "changes while it runs: an array of {at=, scale=, rate=, set=, mark=}",
         rows = changed(change, nil, "at", plain 'the time of the phase: seconds, or "3s"') },
     trace = { does = "the path of a trace of Android's malloc, which is replayed in the place of mix; or " ..
-        "{file=, touch=, writes=}", keys = { file = plain "the path of the trace",
+        "{file=, touch=, writes=, speed=}", keys = { file = plain "the path of the trace",
+            speed = plain "1: calls keep to the times of the trace; 2: twice as fast; 0 or left out: no waiting",
             touch = row.touch, writes = row.writes } },
     verify = flag "checks contents, alignment, overlap and zeroing of every block",
     limits = { does = "what the result must keep to; result.ok tells whether it did, result.limits what was " ..

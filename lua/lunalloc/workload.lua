@@ -21,7 +21,8 @@
 ---   live_max  while more is live, new blocks are freed at once (default: half of the available memory)
 ---   interval  of the timeline
 ---   trace     in the place of mix, threads, seed, ops and rate: the path of a trace of Android's malloc, or
----             {file =, touch =, writes =}: each of its threads makes its calls (lua/workload/trace.h has the form)
+---             {file =, touch =, writes =, speed =}: each of its threads makes its calls, at their times if speed is
+---             1 or more (lua/workload/trace.h has the form)
 ---
 --- Keys of each row of mix:
 ---   weight    how often, relative to the other rows

@@ -82,9 +82,10 @@ local function allocator(value, path)
         "is preloaded (LD_PRELOAD; la.allocators() has the paths)", path, shown(value), name, title)
 end
 
-local TRACE <const> = { file = { kinds.path }, touch = { kinds.share, 1 }, writes = { count(0, 1000000), 1 } }
+local TRACE <const> = { file = { kinds.path }, touch = { kinds.share, 1 }, writes = { count(0, 1000000), 1 },
+    speed = { ratio(0, 1e6), 0 } }
 
---- trace = "path", or { file = "path", touch =, writes = }.
+--- trace = "path", or { file = "path", touch =, writes =, speed = }.
 local function trace(value, path)
     local found = read(type(value) == "table" and value or { file = value }, TRACE, path)
     return found.file and found or fail("%s: file is missing: the path of a trace", path)
@@ -154,6 +155,7 @@ function spec.compile(description)
     if run.trace then
         refuse_besides_trace(description, run)
         local written = { size = 1, lifetime = 0, touch = run.trace.touch, writes = run.trace.writes }
+        run.speed = run.trace.speed
         run.trace, run.mix = run.trace.file, rows.read({ written }, "trace")
     end
     run.mix = run.mix or rows.read(rows.DEFAULT, "mix")

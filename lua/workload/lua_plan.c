@@ -53,6 +53,11 @@ read_trace(lua_State *L, int index, plan_t *plan, char *message, size_t message_
         plan->trace = trace;
         error = trace == NULL ? ENOMEM : trace_load(trace, path, &plan->region, message, message_size);
         plan->threads = error == 0 ? trace->nthreads : plan->threads;
+        plan->trace_speed = field_number(L, index, "speed", 0, 1e6);
+        if (error == 0 && plan->trace_speed > 0 && !trace->timed) {
+            snprintf(message, message_size, "%s: trace.speed needs the times of each call; a line has none", path);
+            error = EINVAL;
+        }
     }
     lua_pop(L, 1);
     return error;

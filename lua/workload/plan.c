@@ -259,12 +259,13 @@ hash_phase(uint64_t hash, const plan_phase_t *phase) {
 }
 
 static uint64_t
-hash_trace(uint64_t hash, const trace_t *trace) {
+hash_trace(uint64_t hash, const trace_t *trace, double speed) {
     for (uint32_t i = 0; i < trace->nthreads; i++) {
         const trace_thread_t *thread = &trace->threads[i];
         for (size_t k = 0; k < thread->nsteps; k++) {
             hash = hash_integer(hash, prng_mix(thread->steps[k].size ^ (uint64_t)thread->steps[k].kind << 60));
             hash = hash_integer(hash, (uint64_t)thread->steps[k].old << 32 | thread->steps[k].block);
+            hash = speed == 0 ? hash : hash_integer(hash, thread->steps[k].at);
         }
         hash = hash_integer(hash, thread->ends);
     }
@@ -290,7 +291,8 @@ hash_plan(const plan_t *plan) {
     for (size_t i = 0; i < plan->nphases; i++) {
         hash = hash_phase(hash, &plan->phases[i]);
     }
-    return plan->trace == NULL ? hash : hash_trace(hash, plan->trace);
+    return plan->trace == NULL ? hash
+                               : hash_trace(hash_double(hash, plan->trace_speed), plan->trace, plan->trace_speed);
 }
 
 /* ---- finish ---- */

@@ -95,6 +95,7 @@ typedef struct {
     uint64_t interval; /* ns between entries of the timeline */
     plan_row_t *rows;
     size_t nrows;
+    double trace_speed;   /* of the trace's times: 1: as recorded; 0: as fast as the blocks are there */
     const trace_t *trace; /* NULL, or what is replayed; the one row says what is written */
     plan_phase_t *phases; /* by time */
     size_t nphases;

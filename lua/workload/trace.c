@@ -88,6 +88,8 @@ typedef struct {
     size_t nrecords;
     uint64_t *sizes; /* of blocks */
     uint64_t live;   /* bytes */
+    uint64_t first;  /* time of the earliest call so far, ns */
+    uint64_t begin;  /* of the present line */
 } reader_t;
 
 enum {
@@ -116,6 +118,7 @@ find_thread(reader_t *reader, uint64_t number, uint32_t **index) {
 
 static void
 add_record(reader_t *reader, uint32_t thread, trace_step_t step) {
+    step.at = reader->begin;
     reader->records[reader->nrecords++] = (record_t){.step = step, .thread = thread};
     reader->trace->threads[thread].nsteps++;
 }
@@ -212,6 +215,9 @@ read_line(reader_t *reader, const trace_line_t *line) {
         *thread = TRACE_NONE;
         return DONE;
     }
+    reader->trace->timed = reader->trace->timed && line->timed;
+    reader->begin = line->begin;
+    reader->first = line->begin < reader->first ? line->begin : reader->first;
     return read_call(reader, *thread, line);
 }
 
@@ -282,6 +288,7 @@ distribute(const reader_t *reader, region_t *region) {
         start += trace->threads[i].nsteps;
     }
     for (size_t i = 0; i < reader->nrecords; i++) {
+        reader->records[i].step.at = trace->timed ? reader->records[i].step.at - reader->first : 0;
         steps[next[reader->records[i].thread]++] = reader->records[i].step;
     }
     trace->nsteps = reader->nrecords;
@@ -312,7 +319,8 @@ trace_load(trace_t *trace, const char *path, region_t *region, char *message, si
     if (error != 0) {
         return error;
     }
-    reader_t reader = {.trace = trace};
+    reader_t reader = {.trace = trace, .first = UINT64_MAX};
+    trace->timed = true;
     error = load(&reader, &file, path, region, message, message_size);
     if (error == ENOMEM) {
         snprintf(message, message_size, "no memory for the trace in %s", path);

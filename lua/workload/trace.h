@@ -7,8 +7,9 @@
  *   THREAD: calloc ADDRESS COUNT SIZE             THREAD: realloc NEW_ADDRESS OLD_ADDRESS SIZE
  *   THREAD: memalign ADDRESS ALIGNMENT SIZE       THREAD: thread_done 0x0
  *
- * Addresses are hexadecimal, the other numbers decimal. The times at which a call began and ended may follow (ns); they
- * are not used. thread_done ends a thread: its number may be used again, by another thread.
+ * Addresses are hexadecimal, the other numbers decimal. The times at which a call began and ended may follow (ns); a
+ * replay keeps to the first of these if it is asked to. thread_done ends a thread: its number may be used again, by
+ * another thread.
  *
  * Addresses serve only to match the lines. trace_load() numbers the blocks: each allocation of the trace is a block of
  * its own, also if an address is given out again. A *step* is one call of one thread. A thread frees a block only after
@@ -44,6 +45,7 @@ typedef enum {
 typedef struct {
     uint32_t block;     /* that is allocated or freed */
     uint32_t old;       /* realloc: the block that it resizes, or TRACE_NONE; aligned: log2 of the alignment */
+    uint64_t at;        /* ns from the first call of the trace; 0 without times */
     uint64_t size : 56; /* bytes */
     uint64_t kind : 8;  /* trace_kind_t */
 } trace_step_t;
@@ -61,6 +63,7 @@ typedef struct {
     uint32_t nthreads;
     uint32_t nblocks;
     size_t nsteps;
+    bool timed;         /* each line of a call has its times */
     uint64_t peak;      /* bytes that live at once, in the order of the file */
     uint64_t unmatched; /* frees and resizes of blocks that no line allocates; they are left out */
 } trace_t;
@@ -85,6 +88,8 @@ typedef struct {
     uint64_t old;       /* realloc */
     uint64_t alignment; /* memalign */
     uint64_t size;      /* calloc: of all elements */
+    uint64_t begin;     /* ns */
+    bool timed;
 } trace_line_t;
 
 /* Parses the line in [p, end). NULL, or what is wrong with it and what is allowed. */

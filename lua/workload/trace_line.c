@@ -120,6 +120,8 @@ trace_line_parse(trace_line_t *line, const char *p, const char *end) {
             int n = scan_numbers(line->kind, skip_blanks(name_end, end), end, values);
             int times = n - 1 - forms[i].nvalues; /* END of thread_done stands alone; free may have a third number */
             bool right = n > 0 && (times == 0 || times == 2 || (forms[i].nvalues == 0 && (times == 1 || times == 3)));
+            line->timed = right && times >= 2;
+            line->begin = line->timed ? values[1 + forms[i].nvalues] : 0;
             return right ? finish(line, values) : forms[i].wrong;
         }
     }

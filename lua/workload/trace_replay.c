@@ -136,10 +136,29 @@ replay_step(worker_t *worker, const trace_step_t *step) {
     counter_add(&worker->ops, 1);
 }
 
+/* ---- times ---- */
+
+/* Waits until `due`; notes how late the step is. */
+static void
+await_time(worker_t *worker, uint64_t due) {
+    uint64_t now = clock_ns();
+    while (now < due && !stopped(worker)) {
+        clock_sleep(due - now < 1000000 ? due - now : 1000000);
+        now = clock_ns();
+    }
+    uint64_t lag = now > due ? now - due : 0;
+    worker->max_lag = lag > worker->max_lag ? lag : worker->max_lag;
+}
+
 void
 trace_replay(worker_t *worker) {
     const trace_thread_t *thread = &worker->plan->trace->threads[worker->index];
+    double speed = worker->plan->trace_speed;
+    uint64_t start = clock_ns();
     for (size_t i = 0; i < thread->nsteps && !stopped(worker); i++) {
+        if (speed > 0) {
+            await_time(worker, start + (uint64_t)((double)thread->steps[i].at / speed));
+        }
         replay_step(worker, &thread->steps[i]);
     }
     worker->ended = clock_ns();

@@ -2,8 +2,9 @@
  * trace_replay.h -- the measured loop of a worker that replays a thread of a trace (trace.h), in the place of
  * operation.h.
  *
- * The worker makes the calls of its thread in their order, as fast as it can. Before it frees or resizes a block of
- * another thread it waits until that thread has allocated it. Blocks are written and verified as in other workloads.
+ * The worker makes the calls of its thread in their order, as fast as it can, or not before their times. Before it
+ * frees or resizes a block of another thread it waits until that thread has allocated it. Blocks are written and
+ * verified as in other workloads.
  */
 #ifndef WORKLOAD_TRACE_REPLAY_H
 #define WORKLOAD_TRACE_REPLAY_H

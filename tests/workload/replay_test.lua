@@ -43,6 +43,23 @@ test("the same file is the same plan", function()
     test.equal(a().sizes_hash, workload({ trace = TRACE })().sizes_hash)
 end)
 
+test("a replay keeps to the times of the trace", function()
+    local last, first = 0, math.huge
+    for line in io.lines(TRACE) do
+        local begin = tonumber(line:match "(%d+) %d+$")
+        last, first = math.max(last, begin or 0), math.min(first, begin or math.huge)
+    end
+    local r = workload { trace = { file = TRACE, speed = 0.5 } }()
+    assert(r.seconds >= (last - first) / 0.5 / 1e9)
+    test.raises("trace%.speed = %-1: a number from 0", workload, { trace = { file = TRACE, speed = -1 } })
+    local path = os.tmpname()
+    local file <close> = io.open(path, "w")
+    file:write "1: malloc 0x10 5\n"
+    file:flush()
+    test.raises("trace%.speed needs the times of each call", workload, { trace = { file = path, speed = 1 } })
+    os.remove(path)
+end)
+
 test("import knows a trace", function()
     local description = la.workload.import(TRACE)
     test.equal(description.trace, TRACE)

@@ -307,6 +307,24 @@ test_alignment_is_verified(void **state) {
     assert_int_equal(result.fault.offset, 64);
 }
 
+/* Without a speed times do not matter; with one, calls wait for theirs. */
+static void
+test_times(void **state) {
+    (void)state;
+    describe_trace("1: malloc 0x10 1 5000000 5000001\n2: malloc 0x20 2 45000000 46000000\n1: free 0x20 1 2\n");
+    assert_true(trace.timed);
+    assert_int_equal(trace.threads[0].steps[0].at, 4999999);
+    assert_int_equal(trace.threads[0].steps[1].at, 0);
+    assert_int_equal(trace.threads[1].steps[0].at, 44999999);
+    plan.trace_speed = 2;
+    run(&noting);
+    assert_true(result.total.seconds >= 0.0224);
+    assert_int_equal(result.total.errors, 0);
+    assert_int_equal(atomic_load(&nlive), 0);
+    describe_trace("1: malloc 0x10 1 5 6\n1: free 0x10\n");
+    assert_false(trace.timed);
+}
+
 /* Every part of a step is in the hash, and the same file has the same one. */
 static void
 test_hash(void **state) {
@@ -343,6 +361,7 @@ main(void) {
         cmocka_unit_test(test_replay_can_be_stopped),
         cmocka_unit_test(test_refused_block),
         cmocka_unit_test(test_alignment_is_verified),
+        cmocka_unit_test(test_times),
         cmocka_unit_test(test_hash),
     };
     return cmocka_run_group_tests_name("workload/trace", tests, NULL, free_plan);
