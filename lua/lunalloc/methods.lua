@@ -83,7 +83,7 @@ local methods = {
     ["walker:close"] = { "walker:close()", "Frees the walker's batch. The end of a loop does it, too." },
     ["w:result"] = { "w:result() -> result | nil, message, code", "The result of a workload that is over." },
     ["w:info"] = { "w:info() -> table",
-        "Facts that need no run: plan_hash, expected_live (bytes), threads, producers, allocator." },
+        "Facts that need no run: plan_hash, expected_live (bytes), threads, producers, allocator, sized_free." },
     ["t.pid"] = { "t.pid", "The number of the attached process; nil of a core file." },
     ["t.name"] = { "t.name", "The name of the attached process." },
     ["t.way"] = { "t.way",

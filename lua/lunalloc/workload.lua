@@ -192,7 +192,7 @@ function Workload:result()
     return report.result(result)
 end
 
---- Facts that need no run: plan_hash, expected_live (bytes), threads, producers, allocator.
+--- Facts that need no run: plan_hash, expected_live (bytes), threads, producers, allocator, sized_free (the form).
 function Workload:info()
     check.self(self, Workload, "workload:info")
     return self.run_:info()
