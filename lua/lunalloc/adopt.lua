@@ -82,5 +82,10 @@ return function(options)
     check.that(not why, "adopt", 1, why)
     check.that(is_arena(options.arena), "adopt", 1,
         ("arena: 'new', 'shared' or an index expected, got %s"):format(check.shown(options.arena)))
+    local own = (options.arena or "new") == "new" and require("lunalloc.apart").take()
+    if own then
+        own:set { limit = options.limit, soft = options.soft, on_soft = options.on_soft }
+        return own
+    end
     return core.adopt(options.arena or "new", bytes(options.limit) or 0, bytes(options.soft) or 0, options.on_soft)
 end

@@ -45,6 +45,7 @@
 --- blocks that are allocated from then on, and so the live memory. Quantities may be texts: see lunalloc/units.lua.
 
 local core = require "lunalloc.core"
+local apart = require "lunalloc.apart"
 local check = require "lunalloc.check"
 local running = require "lunalloc.running"
 local units = require "lunalloc.units"
@@ -205,12 +206,20 @@ function Workload:__tostring()
     return report.workload(self.run_:info(), self:status())
 end
 
+--- The arena of this Lua state, if it has one of its own (la.adopt): its memory is none of the workload's.
+local function arena_apart()
+    local meter = core.meter()
+    return meter and meter:stats().arena or nil
+end
+
 --- Makes a workload of a description. A wrong description raises; nil, message, code if a file or memory is missing.
 local function create(_, description)
     local canonical, allocator, bounds = at_caller(import.guarded, spec.compile, description)
     if not canonical then
         return nil, allocator, bounds
     end
+    apart.begin()
+    canonical.apart = arena_apart()
     local run, message, code = core.workload.create(canonical, allocator)
     if not run and code == "EINVAL" then
         error("workload: " .. message, 2)

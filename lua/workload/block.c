@@ -92,8 +92,8 @@ check_fresh(worker_t *worker, const parcel_t *block, bool zeroed, size_t align) 
  * that is checked later. */
 static void
 write_contents(worker_t *worker, const parcel_t *block) {
-    pattern_span_t span = span_of(worker, block);
     uint32_t writes = worker->plan->rows[block->row].writes;
+    pattern_span_t span = span_of(worker, block);
     for (uint32_t i = 1; i < writes; i++) {
         memset(block->ptr, (int)i, span.head);
         __asm__ volatile("" ::"r"(block->ptr) : "memory"); /* no write may be optimised away */
@@ -107,6 +107,9 @@ write_contents(worker_t *worker, const parcel_t *block) {
 
 void
 block_write_aligned(worker_t *worker, const block_t *block, bool zeroed, size_t align) {
+    if (worker->plan->rows[block->row].writes == 0 && !worker->plan->verify) {
+        return;
+    }
     parcel_t parcel = parcel_of(block);
     if (worker->plan->verify) {
         check_fresh(worker, &parcel, zeroed, align);

@@ -61,6 +61,7 @@ prepare(engine_t *engine) {
         }
         engine->shared.producing += engine->shared.workers[i]->quota != 0;
     }
+    engine->timeline.apart = plan->apart;
     int error = timeline_open(&engine->timeline, &engine->heap, plan->interval);
     engine->base_rss = timeline_rss(&engine->timeline);
     return error;

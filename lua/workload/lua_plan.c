@@ -21,6 +21,7 @@ read_run(lua_State *L, int index, plan_t *plan) {
     plan->sample = (uint32_t)field_integer(L, index, "sample", 1, 1 << 30);
     plan->live_max = (uint64_t)field_integer(L, index, "live_max", 0, most);
     plan->interval = (uint64_t)field_integer(L, index, "interval", 1000000, most);
+    plan->apart = (uint32_t)field_opt_number(L, index, "apart", 0, 1 << 20, 0);
     field_push(L, index, "verify");
     plan->verify = lua_toboolean(L, -1);
     lua_pop(L, 1);

@@ -20,8 +20,13 @@ static const uint64_t max_life = (uint64_t)1 << 60;
 /* The random numbers of one operation. */
 typedef struct {
     uint64_t choice, size, lifetime, traits;
-    uint64_t cell; /* of a joint distribution; derived from `choice` */
 } draws_t;
+
+/* The random number of a cell of a joint distribution. */
+static uint64_t
+cell_of(const draws_t *draws) {
+    return prng_mix(draws->choice);
+}
 
 /* ---- ageing ---- */
 
@@ -29,8 +34,11 @@ typedef struct {
  * per operation. */
 static void
 schedule(wheel_t *wheel, block_t *block) {
-    uint64_t gap = (block->death - wheel->now) / (block->resizes + 1u);
-    block->when = wheel->now + (gap == 0 ? 1 : gap);
+    block->when = block->death;
+    if (block->resizes != 0) {
+        uint64_t gap = (block->death - wheel->now) / (block->resizes + 1u);
+        block->when = wheel->now + (gap == 0 ? 1 : gap);
+    }
     wheel_add(wheel, block);
 }
 
@@ -79,7 +87,7 @@ start_ageing(worker_t *worker, const worker_row_t *row, block_t *block, const dr
         block->next = worker->forever;
         worker->forever = block;
     } else {
-        uint64_t life = scaled_lifetime(worker, plan_row_lifetime(row->row, draws->cell), draws->lifetime);
+        uint64_t life = scaled_lifetime(worker, plan_row_lifetime(row->row, cell_of(draws)), draws->lifetime);
         block->death = row->wheel->now + life;
         if (life == 0) {
             block_end(worker, block);
@@ -92,15 +100,14 @@ start_ageing(worker_t *worker, const worker_row_t *row, block_t *block, const dr
 /* ---- an operation ---- */
 
 /* Always four numbers, in this order. */
-static draws_t
-draw(worker_t *worker) {
-    draws_t draws;
-    draws.choice = prng_next(&worker->prng);
-    draws.size = prng_next(&worker->prng);
-    draws.lifetime = prng_next(&worker->prng);
-    draws.traits = prng_next(&worker->prng);
-    draws.cell = prng_mix(draws.choice);
-    return draws;
+static void
+draw(worker_t *worker, draws_t *draws) {
+    prng_t prng = worker->prng; /* in registers: else each number waits for the stores of the one before */
+    draws->choice = prng_next(&prng);
+    draws->size = prng_next(&prng);
+    draws->lifetime = prng_next(&prng);
+    draws->traits = prng_next(&prng);
+    worker->prng = prng;
 }
 
 /* The row whose interval has the number. */
@@ -129,7 +136,7 @@ choose_freer(const worker_t *worker, const plan_row_t *row, uint64_t traits) {
 /* The size of the request: aligned_alloc takes multiples of the alignment only. */
 static size_t
 request_size(const plan_row_t *row, const draws_t *draws) {
-    size_t size = dist_draw(plan_row_size(row, draws->cell), draws->size);
+    size_t size = dist_draw(plan_row_size(row, cell_of(draws)), draws->size);
     return row->align == 0 ? size : (size + row->align - 1) & ~(row->align - 1);
 }
 
@@ -141,15 +148,15 @@ typedef struct {
     bool zeroed;
 } request_t;
 
-static request_t
-next_request(worker_t *worker) {
-    request_t request = {.draws = draw(worker)};
-    request.row = choose_row(worker, (uint32_t)(request.draws.choice >> 32));
-    const plan_row_t *row = &worker->plan->rows[request.row];
-    request.size = request_size(row, &request.draws);
-    request.zeroed = (uint32_t)request.draws.choice < row->zeroed;
-    worker->hash = prng_mix(worker->hash ^ request.size);
-    return request;
+/* Written in place: a copy of what was just stored would wait for the stores. */
+static void
+next_request(worker_t *worker, request_t *request) {
+    draw(worker, &request->draws);
+    request->row = choose_row(worker, (uint32_t)(request->draws.choice >> 32));
+    const plan_row_t *row = &worker->plan->rows[request->row];
+    request->size = request_size(row, &request->draws);
+    request->zeroed = (uint32_t)request->draws.choice < row->zeroed;
+    worker->hash = prng_mix(worker->hash ^ request->size);
 }
 
 static void *
@@ -204,7 +211,8 @@ complete(worker_t *worker, const request_t *request, void *ptr) {
 
 static void
 operate(worker_t *worker) {
-    request_t request = next_request(worker);
+    request_t request;
+    next_request(worker, &request);
     complete(worker, &request, allocate(worker, &request));
 }
 
@@ -239,7 +247,7 @@ gather(worker_t *worker, batch_t *batch, size_t most) {
     batch->n = batch->nbatch = 0;
     while (batch->n < most && batch->nbatch == batch->n) {
         request_t *request = &batch->requests[batch->n];
-        *request = next_request(worker);
+        next_request(worker, request);
         batch->sizes[batch->n++] = request->size;
         batch->nbatch += fits_batch(worker, batch, request);
     }

@@ -93,6 +93,7 @@ typedef struct {
     uint32_t sample;   /* one call in this many is timed, on average */
     uint64_t live_max; /* bytes: above it, new blocks are freed at once */
     uint64_t interval; /* ns between entries of the timeline */
+    uint32_t apart; /* index of an arena that is no part of the timeline's figures; 0: none, since 0 is everybody's */
     plan_row_t *rows;
     size_t nrows;
     double trace_speed;   /* of the trace's times: 1: as recorded; 0: as fast as the blocks are there */

@@ -77,12 +77,32 @@ keep_mark(timeline_t *timeline, const char *mark) {
     return region_string(&timeline->region, text);
 }
 
-/* Fills in lunalloc's counters, if it is present. */
+/* The two are read one after the other: the part can be above the sum. */
+static uint64_t
+difference(uint64_t sum, uint64_t part) {
+    return sum > part ? sum - part : 0;
+}
+
+/* Takes the bytes of the arena that is apart from the sums of all. */
+static void
+leave_out(const timeline_t *timeline, lunalloc_stats_t *sums) {
+    lunalloc_stats_t apart;
+    if (timeline->apart != 0 && timeline->stats(timeline->apart, &apart) == 0) {
+        sums->allocated = difference(sums->allocated, apart.allocated);
+        sums->active = difference(sums->active, apart.active);
+        sums->dirty = difference(sums->dirty, apart.dirty);
+        sums->muzzy = difference(sums->muzzy, apart.muzzy);
+        sums->retained = difference(sums->retained, apart.retained);
+    }
+}
+
+/* Fills in lunalloc's counters, if it is measured. */
 static void
 read_allocator(timeline_t *timeline, timeline_entry_t *entry) {
     lunalloc_stats_t stats;
     entry->allocator = timeline->stats != NULL && timeline->stats(LUNALLOC_ALL, &stats) == 0;
     if (entry->allocator) {
+        leave_out(timeline, &stats);
         entry->allocated = stats.allocated;
         entry->active = stats.active;
         entry->dirty = stats.dirty;

@@ -36,7 +36,8 @@ typedef struct {
     size_t nmarks;
     uint64_t interval; /* ns between unmarked entries */
     uint64_t peak_rss;
-    int statm; /* file descriptor, -1 if there is no /proc */
+    uint32_t apart; /* as in plan_t */
+    int statm;      /* file descriptor, -1 if there is no /proc */
     int (*stats)(uint32_t arena, lunalloc_stats_t *out);
 } timeline_t;
 

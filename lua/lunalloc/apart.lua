@@ -1,0 +1,32 @@
+--- The console's own Lua state on an arena of its own, apart from the load that runs beside the prompt. Else the
+--- figures of the load would have the prompt's tables and texts in them.
+---
+---     apart.begin()      before a workload is made; nothing outside of the console, or where its malloc is another one
+---     apart.take()       for la.adopt: the meter that begin() made, once; nil without one
+---
+--- Blocks from before stay where they are until they are freed.
+
+local core = require "lunalloc.core"
+
+local apart = {}
+
+local meter
+
+--- Only the console has a module that starts programs in its place.
+local function in_console()
+    return package.preload["lunalloc.exec"] ~= nil
+end
+
+function apart.begin()
+    if core.replaced and in_console() and not core.meter() then
+        meter = core.adopt("new", 0, 0)
+    end
+end
+
+function apart.take()
+    local taken = meter
+    meter = nil
+    return taken
+end
+
+return apart
