@@ -146,6 +146,7 @@ say = $(if $V,,@echo '  $(1)' '$(2)' &&)
 
 .DELETE_ON_ERROR:
 .PHONY: all run test test-windows check mutate format bench bench-quick install uninstall env clean help bootstrap FORCE
+.PHONY: module install-module
 .PHONY: tests unit programs benches objects flags sources-of-unit objects-of-lib objects-of-module
 
 all: $(SO) $(ARCHIVE) $(HOST) $(MODULE) $(CONSOLE) $(HTTP) $(SYMBOLS) $(PAGES) $(LUACATS)
@@ -205,6 +206,12 @@ env:
 
 install: all
 	@scripts/install '$B' '$(DESTDIR)$(PREFIX)' '$(PREFIX)' '$(VERSION)'
+
+# For LuaRocks: the module, with the allocator beside it, into the folders LIBDIR and LUADIR.
+module: $(SO) $(MODULE) $(HTTP) $(SYMBOLS)
+
+install-module: module
+	@scripts/install --module '$B' '$(LIBDIR)' '$(LUADIR)'
 
 uninstall:
 	@scripts/install --remove '$(DESTDIR)$(PREFIX)'

@@ -5,9 +5,10 @@
  *   1. symbols already in the process: preloaded, linked, or loaded globally by other code;
  *   2. the file that LUNALLOC_SO names. If that is set, it is the only candidate, so that a wrong path is reported and
  *      not silently replaced by another library;
- *   3. ../../liblunalloc.so from the module's own directory   (BUILD/lua/lunalloc/core.so -> BUILD/liblunalloc.so);
- *   4. ../../../liblunalloc.so from there                     (PREFIX/lib/lua/5.4/lunalloc/core.so -> PREFIX/lib);
- *   5. "liblunalloc.so" on the dynamic linker's own path.
+ *   3. liblunalloc.so in the module's own directory           (a rock);
+ *   4. ../../liblunalloc.so from there                        (BUILD/lua/lunalloc/core.so -> BUILD/liblunalloc.so);
+ *   5. ../../../liblunalloc.so from there                     (PREFIX/lib/lua/5.4/lunalloc/core.so -> PREFIX/lib);
+ *   6. "liblunalloc.so" on the dynamic linker's own path.
  *
  * The library is loaded with local scope, since its malloc must not capture later lookups of other modules. It is never
  * unloaded, since its blocks and threads may outlive every lua_State.
@@ -168,8 +169,8 @@ find_and_load(void) {
     if (named != NULL && named[0] != '\0') {
         return load_file(named);
     }
-    return load_beside_module("../../liblunalloc.so") || load_beside_module("../../../liblunalloc.so") ||
-           load_file("liblunalloc.so");
+    return load_beside_module("liblunalloc.so") || load_beside_module("../../liblunalloc.so") ||
+           load_beside_module("../../../liblunalloc.so") || load_file("liblunalloc.so");
 }
 
 /* The function of pthread_once. A reason of a failed candidate is dropped if a later one succeeds. */

@@ -99,7 +99,7 @@ local function library()
     end
 end
 
-test("it is found beside an installed module, and in a build tree", function()
+test("it is found beside an installed module, in a build tree, and in a rock", function()
     local so = library() or test.skip "liblunalloc.so is not mapped here"
     local report = [[local la = require "lunalloc"; print(la.loaded, la.replaced)]]
     local at <close> = tree()
@@ -108,6 +108,9 @@ test("it is found beside an installed module, and in a build tree", function()
     local build <close> = tree()
     sh(("cp %s %s/lib/lua/liblunalloc.so"):format(so, build.path))
     test.equal(run(build, "", report), "true\tfalse\n")
+    local rock <close> = tree()
+    sh(("cp %s %s/lib/lua/5.4/lunalloc/"):format(so, rock.path))
+    test.equal(run(rock, "", report), "true\tfalse\n")
 end)
 
 test("a wrong LUNALLOC_SO is refused, though a good library lies beside the module", function()
