@@ -4,11 +4,20 @@ local function finalized(f)
     return setmetatable({}, { __gc = f })
 end
 
-local order = {}
-for i = 1, 20 do
-    finalized(function() order[#order + 1] = i end)
+--- Calls f without a collection meanwhile, and then collects all: so finalizers run in an order that is known.
+local function in_peace(f)
+    collectgarbage "stop"
+    f()
+    collectgarbage "restart"
+    collectgarbage()
 end
-collectgarbage()
+
+local order = {}
+in_peace(function()
+    for i = 1, 20 do
+        finalized(function() order[#order + 1] = i end)
+    end
+end)
 print("order", table.concat(order, " "))
 
 local revived
@@ -36,9 +45,10 @@ collectgarbage()
 print("made", made)
 
 warn "@on"
-finalized(function() error "raised in a finalizer" end)
-finalized(function() error { "no text" } end)
-collectgarbage()
+in_peace(function()
+    finalized(function() error "raised in a finalizer" end)
+    finalized(function() error { "no text" } end)
+end)
 warn "@off"
 
 local generations = 0
@@ -56,7 +66,7 @@ print("generations", generations)
 
 -- A cycle of objects with finalizers, each of which sees the others whole.
 local seen = {}
-do
+in_peace(function()
     local ring = {}
     for i = 1, 10 do
         ring[i] = finalized(function(self) seen[#seen + 1] = ("%d>%d"):format(self.id, self.next.id) end)
@@ -65,8 +75,7 @@ do
     for i = 1, 10 do
         ring[i].next = ring[i % 10 + 1]
     end
-end
-collectgarbage()
+end)
 print("ring", table.concat(seen, " "))
 
 -- They run amid other work, at whatever allocation.
