@@ -191,7 +191,7 @@ test("findings are ordered by bytes, and print", function()
         test.equal(findings[i - 1].bytes >= findings[i].bytes, true, "order")
     end
     test.match(tostring(findings),
-        "^1%. fragmentation: [%d.]+ MiB: .*\n  cause:  .*\n  remedy: .*%(gives%s+back%s+[%d.]+ MiB%)\n2%. dirty: ")
+        "%d%. fragmentation: [%d.]+ MiB: .*\n  cause:  .*\n  remedy: .*%(gives%s+back%s+[%d.]+ MiB%)\n%d%. dirty: ")
     for line in tostring(findings):gmatch "[^\n]+" do
         test.equal(#line <= 90, true, line)
     end
