@@ -154,7 +154,8 @@ local WEAK <const> = { __mode = "v" }
 
 local function proxy(tree, node, path)
     local self = setmetatable({}, Proxy)
-    places[self] = { tree = tree, node = node, path = path, paths = {}, proxies = setmetatable({}, WEAK) }
+    places[self] = { tree = tree, node = node, path = path, paths = {}, proxies = setmetatable({}, WEAK),
+        get = tree.backend.get, set = tree.backend.set }
     return self
 end
 
@@ -220,7 +221,7 @@ function Proxy:__index(key)
     local known = place.paths[key]
     local value
     if known then
-        value = place.tree.backend.get(known)
+        value = place.get(known)
     else
         value = place.proxies[key]
     end
@@ -257,7 +258,7 @@ end
 function Proxy:__newindex(key, value)
     local place = places[self]
     local known, kind = place.paths[key], type(value)
-    if known and (kind == "number" or kind == "boolean") and place.tree.backend.set(known, value) then
+    if known and (kind == "number" or kind == "boolean") and place.set(known, value) then
         return
     end
     place = check_place(self)
