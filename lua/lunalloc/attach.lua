@@ -201,7 +201,7 @@ local function attach_core(path)
         return nil, known, code
     end
     local t = new_target(handle, known, path)
-    t._VERSION = "lunalloc " .. t.get "version"
+    t._VERSION = "lunalloc " .. tostring(t.get "version")
     return t
 end
 

@@ -70,6 +70,12 @@ function check.is_value(value)
     return kind == "boolean" or kind == "number" or kind == "string" and not value:find("\0", 1, true)
 end
 
+--- A whole number that a process has sent, from 0 to `most`; `fallback` for anything else: its agent may send nonsense.
+function check.sent(value, fallback, most)
+    local number = math.type(value) and math.tointeger(value)
+    return number and number >= 0 and number <= (most or math.maxinteger) and number or fallback
+end
+
 --- Complains unless the table has names of controls as keys, and values for them; `what`: "the name of a control".
 function check.settings(settings, call, what)
     for name, value in pairs(settings) do

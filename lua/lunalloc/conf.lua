@@ -5,6 +5,10 @@
 --- so it is in the text only if they agree. The profiler is left as it was at the start: it is switched on to look, not
 --- to stay.
 
+local check = require "lunalloc.check"
+
+local MAX_ARENAS <const> = 4096
+
 local conf = {}
 
 local starts <const> = { environment = true, file = true, symbol = true }
@@ -12,7 +16,7 @@ local starts <const> = { environment = true, file = true, symbol = true }
 --- The value of a control of every arena, and whether any was written live. nil if they differ.
 local function of_arenas(t, pattern)
     local value, live
-    for i = 0, (t.get "arenas.narenas" or 0) - 1 do
+    for i = 0, check.sent(t.get "arenas.narenas", 0, MAX_ARENAS) - 1 do
         local row = t.describe((pattern:gsub("<i>", tostring(i))))
         if row and row.value ~= nil then
             if value ~= nil and value ~= row.value then

@@ -42,33 +42,45 @@ function naming.new(plain, pid, path, get)
 end
 
 --- The same for this process, which can load libraries meanwhile: if a name is not known in a file that is met for the
---- first time, the list of its files is read again, some times.
+--- first time, the list of its files is read again, some times. What libdw holds is freed with the next collection.
 function naming.own(plain)
-    local symbols, known, met, loads = nil, {}, {}, 0
+    local known, met, loads, usable = {}, {}, 0, true
+    local held = setmetatable({}, { __mode = "v" })
+
+    local function load()
+        held.symbols = open()
+        usable = held.symbols ~= nil
+        return held.symbols
+    end
+
+    local function look_up(address, file)
+        local present = held.symbols
+        local symbols = present or usable and load()
+        local name = symbols and symbols:call(address)
+        if not name and present and not met[file] and loads < MAX_LOADS then
+            loads = loads + 1
+            symbols = load()
+            name = symbols and symbols:call(address)
+        end
+        met[file] = true
+        return name
+    end
+
     return function(address)
         local name = known[address]
         if name then
             return name
         end
-        local usual = plain(address)
-        if address < 0 then
-            return usual -- a frame of an interpreter
+        name = plain(address)
+        local file = name:match "^(.-)%+0x"
+        if address > 0 and file then -- else a frame of an interpreter, or no code
+            local was_sampled = core.get "thread.prof.active"
+            core.set("thread.prof.active", false) -- what libdw allocates would fill the profile
+            name = look_up(address, file) or name
+            core.set("thread.prof.active", was_sampled)
         end
-        local file = usual:match "^(.-)%+0x"
-        local was_sampled = core.get "thread.prof.active"
-        core.set("thread.prof.active", false) -- what libdw allocates would fill the profile
-        name = symbols and symbols:call(address)
-        if not name and symbols ~= false and file and not met[file] and loads < MAX_LOADS then
-            loads = loads + 1
-            symbols = open() or false
-            name = symbols and symbols:call(address)
-        end
-        met[file or usual] = true
-        if was_sampled then
-            core.set("thread.prof.active", true)
-        end
-        known[address] = name or usual
-        return known[address]
+        rawset(known, address, name)
+        return name
     end
 end
 

@@ -207,7 +207,7 @@ function prof.install(api, backend)
         if not active and #stacks == 0 then
             return nil, "prof.pprof: nothing is sampled: the profiler is off, and prof.start() switches it on", "EAGAIN"
         end
-        local lg_sample = backend.get "prof.lg_sample" or 0
+        local lg_sample = check.sent(backend.get "prof.lg_sample", 0, 62)
         return core.pprof(stacks, mappings_of(api.pid or "self"), 1 << lg_sample, os.time() * 1000000000,
             interpreted(stacks, backend))
     end

@@ -40,6 +40,7 @@ local function read_rss(api, backend)
     local file <close> = io.open(("/proc/%s/statm"):format(api.pid or "self"))
     local pages = file and select(2, file:read("n", "n"))
     local page = pages and backend.get "arenas.page"
+    page = check.sent(page, nil, 1 << 20)
     return page and pages * page
 end
 

@@ -1,6 +1,7 @@
 --- lunalloc prof: the heap profiler of a process, switched on while it runs.
 
 local command = require "lunalloc.command"
+local sent = require("lunalloc.check").sent
 local samples = require "lunalloc.samples"
 local units = require "lunalloc.units"
 
@@ -53,7 +54,8 @@ local actions = {}
 
 function actions.start(t, options)
     command.try(t.prof.start { lg_sample = options["lg-sample"] })
-    print(("profiling is on: one sample in %s"):format(units.human(1 << command.try(t.get "prof.lg_sample"))))
+    local lg_sample = sent(command.try(t.get "prof.lg_sample"), 0, 62)
+    print(("profiling is on: one sample in %s"):format(units.human(1 << lg_sample)))
 end
 
 function actions.stop(t)

@@ -59,7 +59,7 @@ local function claim_all(look, found)
 end
 
 function arenas.run(look)
-    local nauto, wanted = look:value "arenas.nauto" or 0, enough(look)
+    local nauto, wanted = look:number "arenas.nauto" or 0, enough(look)
     local automatic, manual, all = idle_arenas(look, wanted, nauto)
     if #all < limits.arenas_at_least or #all <= wanted or all.bytes == 0 then
         return

@@ -64,7 +64,7 @@ end
 
 --- Bytes that a purge gives back once these objects have returned to their slabs: free pages of slabs, and dirty ones.
 local function purged_bytes(look, objects)
-    local slabs, others, page = 0.0, 0, look:value "arenas.page" or 4096
+    local slabs, others, page = 0.0, 0, look:page()
     for szind, row in pairs(look.last.classes) do
         local class, count = look.classes[szind + 1], objects[szind] or 0
         if class.nregs == 0 then
@@ -96,7 +96,7 @@ local function find_idle(look)
             human(found.bytes), found.asleep == 0 and ""
             or (" %d of them sleep, and can empty theirs only when they wake up."):format(found.asleep)),
         cause = ("A cache keeps up to %s of each class, however seldom its thread works."):format(
-            human(look:value "arenas.tcache_bytes" or 65536)),
+            human(look:number "arenas.tcache_bytes" or 65536)),
         where = found.n .. " threads",
         remedy = look:set_and_purge { "arenas.tcache_bytes", 16384 } }
 end
@@ -105,7 +105,7 @@ end
 
 --- Freed objects that wait count as cached; so the limit, or what is cached, is the most that they can be.
 local function find_quarantine(look)
-    local limit = look:value "arenas.quarantine" or 0
+    local limit = look:number "arenas.quarantine" or 0
     local bytes = math.min(limit * look.last.nthreads, look.last.cached)
     if limit == 0 or not look:is_much(bytes) then
         return

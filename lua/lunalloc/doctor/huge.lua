@@ -17,7 +17,7 @@ local function find_huge(look)
     local found = group.new()
     for index in pairs(look.least) do
         local bytes = look:resident("dirty", look:unclaimed(index, "dirty"))
-        local ms = look:value(("arena.%d.dirty_decay_ms"):format(index)) or -1
+        local ms = look:number(("arena.%d.dirty_decay_ms"):format(index)) or -1
         if ms ~= -1 and bytes > 0 and look:value(("arena.%d.thp"):format(index)) == "always" then
             found:add(index, bytes)
         end
@@ -85,7 +85,7 @@ local function find_sparse(look)
     if not look:is_much(total) then
         return
     end
-    local page = look:value "arenas.page" or 4096
+    local page = look:page()
     local pages, bytes = sampled_pages(look, page)
     if #pages == 0 then
         return

@@ -1,7 +1,10 @@
 --- Contention: threads that wait for the lock of a class's bin. It costs time, not memory.
 
+local check = require "lunalloc.check"
 local limits = require "lunalloc.doctor.limits"
 local units = require "lunalloc.units"
+
+local MAX_BINS <const> = 256
 
 local locks = {}
 
@@ -10,7 +13,7 @@ local function name_of(bin, field)
 end
 
 local function nbins(api)
-    return api.get "arenas.nbins" or 0
+    return check.sent(api.get "arenas.nbins", 0, MAX_BINS)
 end
 
 function locks.names(api)
@@ -39,7 +42,7 @@ end
 
 local function find_bin(look, bin, waits, share)
     local size = look.classes[bin + 1].size
-    local narenas, nshards = look:value "arenas.nauto" or 1, look:value(("arenas.bin.%d.nshards"):format(bin)) or 1
+    local narenas, nshards = look:number "arenas.nauto" or 1, look:number(("arenas.bin.%d.nshards"):format(bin)) or 1
     local wanted = math.max(nshards * 2, shards_for(look.last.nthreads))
     look:find { kind = "contention", bytes = 0, waits = waits, wait_share = share,
         what = ("Class %d: %s waits a second for the lock of its bin; %.2g %% of the threads' time."):format(size,
@@ -56,7 +59,7 @@ function locks.run(look)
     elseif not look:after(name_of(0, "num_wait")) then
         return look:miss("contention", "this way to the process cannot read the locks' counters")
     end
-    for bin = 0, nbins(look.api) - 1 do
+    for bin = 0, math.min(nbins(look.api), #look.classes) - 1 do
         local waits, share = look:change(name_of(bin, "num_wait")) or 0, wait_share(look, bin)
         if waits >= limits.waits_at_least and share >= limits.wait_share then
             find_bin(look, bin, waits, share)

@@ -17,6 +17,7 @@
 --- is nil, and a note says so.
 
 local core = require "lunalloc.core"
+local check = require "lunalloc.check"
 local limits = require "lunalloc.doctor.limits"
 local units = require "lunalloc.units"
 local io = require("lunalloc.host").io
@@ -34,6 +35,17 @@ function Look:value(name)
         self.values[name] = value
     end
     return value
+end
+
+--- The same of a control that is a number; nil also if the target sends anything else, or one that is none.
+function Look:number(name)
+    local value = self:value(name)
+    return math.type(value) and value == value and math.abs(value) < 2 ^ 62 and value or nil
+end
+
+--- Bytes of a page.
+function Look:page()
+    return math.max(1, check.sent(self:value "arenas.page", 4096, 1 << 30))
 end
 
 --- The text of a file of the process's folder in /proc; nil if there is none, as of a core, or it may not be read.
@@ -165,7 +177,8 @@ end
 local function read_all(api, names)
     local values = {}
     for _, name in ipairs(names) do
-        values[name] = api.get(name)
+        local value = api.get(name)
+        values[name] = math.type(value) and value == value and value or nil -- an agent may send anything
     end
     return values
 end

@@ -85,7 +85,7 @@ end
 local function kept(look, state)
     local found = group.new()
     for index in pairs(look.least) do
-        local ms = look:value(("arena.%d.%s_decay_ms"):format(index, state)) or 0
+        local ms = look:number(("arena.%d.%s_decay_ms"):format(index, state)) or 0
         local bytes = look:resident(state, look:unclaimed(index, state))
         if (ms == -1 or ms > limits.long_decay_ms) and bytes > 0 then
             found:add(index, bytes, ms)
@@ -125,7 +125,7 @@ end
 local function find_muzzy(look)
     local found = kept(look, "muzzy")
     for index in pairs(look.least) do
-        local ms = look:value(("arena.%d.muzzy_decay_ms"):format(index)) or 0
+        local ms = look:number(("arena.%d.muzzy_decay_ms"):format(index)) or 0
         local bytes = look:resident("muzzy", look:unclaimed(index, "muzzy"))
         if ms > 0 and ms <= limits.long_decay_ms and overdue(look, index, "muzzy") > 0 then
             found:add(index, bytes, ms)

@@ -1,5 +1,6 @@
 --- Settings that fight each other, that have no effect, or that are for tests. They cost time, or a chance.
 
+local check = require "lunalloc.check"
 local limits = require "lunalloc.doctor.limits"
 local units = require "lunalloc.units"
 local io = require("lunalloc.host").io
@@ -29,7 +30,7 @@ end
 --- Background threads purge what decays. Nothing decays with -1.
 local function find_vain_background(look)
     if look:value "background_thread" == true and all_arenas(look, "dirty_decay_ms", -1)
-        and (look:value "arena.0.dirty_max" or -1) == -1 then
+        and (look:number "arena.0.dirty_max" or -1) == -1 then
         find(look, "background_thread is on, and dirty_decay_ms is -1 in all arenas in use.",
             "A background thread purges pages as they decay, and here none ever does.", "arena.4096.dirty_decay_ms",
             10000)
@@ -38,7 +39,7 @@ end
 
 --- Muzzy pages come from dirty ones that decay. With -1 there are none.
 local function find_vain_muzzy(look)
-    if all_arenas(look, "dirty_decay_ms", -1) and (look:value "arena.0.muzzy_decay_ms" or 0) > 0 then
+    if all_arenas(look, "dirty_decay_ms", -1) and (look:number "arena.0.muzzy_decay_ms" or 0) > 0 then
         find(look, ("muzzy_decay_ms is %d, and dirty_decay_ms is -1 in all arenas in use."):format(
             look:value "arena.0.muzzy_decay_ms"), "Pages become muzzy when dirty ones decay, and here none ever does.",
             "arena.4096.dirty_decay_ms", 10000)
@@ -52,7 +53,7 @@ end
 
 --- A cap below what the program frees and takes again: pages are given back and faulted in again all the time.
 local function find_low_cap(look)
-    local cap, rate = look:value "arena.0.dirty_max" or -1, purge_rate(look)
+    local cap, rate = look:number "arena.0.dirty_max" or -1, purge_rate(look)
     if cap >= 0 and rate >= limits.bytes and rate >= limits.refault_share * math.max(cap, limits.bytes) then
         find(look, ("dirty_max is %s, and %s a second are given back."):format(human(cap), human(rate)),
             "The program takes these pages again at once: each return costs a system call and page faults.",
@@ -78,7 +79,7 @@ local function find_debugging(look)
             "Junk finds misuse, and costs time in proportion to the bytes; it is not for production.", "arenas.junk",
             "false")
     end
-    local quarantine = look:value "arenas.quarantine" or 0
+    local quarantine = look:number "arenas.quarantine" or 0
     if quarantine > 0 and not look.quarantined then
         find(look, ("arenas.quarantine is %s: every freed object waits, and is checked."):format(human(quarantine)),
             "Quarantine finds misuse, and takes every call through the slow path; it is not for production.",
@@ -87,7 +88,7 @@ local function find_debugging(look)
 end
 
 local function find_fine_profile(look)
-    local lg = look:value "prof.lg_sample"
+    local lg = check.sent(look:value "prof.lg_sample", nil, 62)
     if look:value "prof.active" == true and lg and lg < limits.prof_lg_sample then
         look:find { kind = "settings", bytes = 0,
             what = ("The profiler samples every %s: %s samples a second at the present rate."):format(human(1 << lg),

@@ -114,7 +114,7 @@ end
 --- Of the slabs of a class (`entry`: class, slabs, used): resident bytes that are in no region in use, and those of
 --- them that a purge gives back.
 function slab_pages.resident_free(look, szind, entry)
-    local class, page = entry.class, look:value "arenas.page" or 4096
+    local class, page = entry.class, look:page()
     local list = sample(look, szind, entry.slabs, page)
     local free, bytes, pages = estimated(class, list, page)
     if free == 0 then
