@@ -240,6 +240,9 @@ be switched on at any time.
   la.prof.start()  ...  la.prof.top{by = "stack"}  la.prof.dump "heap.pb"  la.prof.stop()
   LUNALLOC_CONF="prof:true,prof_final:true" program     from the start, with a profile at exit
   google-pprof --text program FILE                      reads a dump
+  la.prof.samples():old("10m"):in_slabs{util=0.3}:by("stack")    asks about the samples
+  la.prof.start{lua = true}                             shows functions and lines of Lua in stacks
+  la.prof.dump "x.collapsed"                            stacks for a flame graph: flamegraph.pl, speedscope
   la.set("thread.prof.active", false)                   exempts the calling thread
 examples/profile.lua finds a leak.]],
     findings = [[

@@ -340,6 +340,25 @@ test("core.pprof: stacks with their values, each address once, in its mapping", 
     end
 end)
 
+test("core.pprof: frames with names are functions with file and line", function()
+    local core = require "lunalloc.core"
+    local word <const>, other <const> = math.mininteger + 1, math.mininteger + 2
+    local profile = fields(core.pprof({ { { word, other, 0x2001 }, 1, 100 } }, "", 1024, 5,
+        { [word] = "build (dir/a.lua:12)", [other] = "insert ([C])" }))
+    local strings, functions, locations = values_of(profile, 6), values_of(profile, 5), values_of(profile, 4)
+    test.equal(#functions, 2)
+    test.equal(#locations, 3)
+    local first, second = fields(functions[1]), fields(functions[2])
+    test.equal(values_of(first, 1)[1], word)
+    test.equal(strings[values_of(first, 2)[1] + 1], "build")
+    test.equal(strings[values_of(first, 4)[1] + 1], "dir/a.lua")
+    test.equal(strings[values_of(second, 2)[1] + 1], "insert ([C])")
+    local line = fields(values_of(fields(locations[1]), 4)[1])
+    test.equal(values_of(line, 1)[1], word)
+    test.equal(values_of(line, 2)[1], 12)
+    test.equal(#values_of(fields(locations[3]), 4), 0, "code has no function")
+end)
+
 test("only addresses that are shown are looked up, each once", function()
     local plain, asked = 0, 0
     local name = require("lunalloc.naming").new(function(address)
