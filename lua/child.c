@@ -12,6 +12,7 @@
  *   reply(text)                  in the child: writes to the parent -> true | nil, message, code
  *   identity()                   -> the number of this process, the path of its program or nil
  *   clock()                      -> seconds of a clock that only grows
+ *   is_file(path)                -> true | nil, message, code: is there a regular file, whose opening does not wait?
  */
 #ifndef _GNU_SOURCE
 #define _GNU_SOURCE
@@ -27,6 +28,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -289,6 +291,21 @@ identity(lua_State *L) {
     return 2;
 }
 
+/* is_file(path): true, or nil, message, code: not there, a folder, a FIFO (whose opening could wait), ... */
+static int
+is_file(lua_State *L) {
+    const char *path = luaL_checkstring(L, 1);
+    struct stat info;
+    if (stat(path, &info) != 0) {
+        int error = errno;
+        return core_fail_errno(L, error, lua_pushfstring(L, "%s: %s", path, strerror(error)));
+    } else if (!S_ISREG(info.st_mode)) {
+        return core_fail_errno(L, EINVAL, lua_pushfstring(L, "%s: not a regular file", path));
+    }
+    lua_pushboolean(L, true);
+    return 1;
+}
+
 /* clock(): seconds that only grow */
 static int
 monotonic(lua_State *L) {
@@ -298,8 +315,9 @@ monotonic(lua_State *L) {
 
 void
 core_open_child(lua_State *L) {
-    static const luaL_Reg functions[] = {{"spawn", spawn},       {"enter", enter},     {"reply", reply},
-                                         {"identity", identity}, {"clock", monotonic}, {NULL, NULL}};
+    static const luaL_Reg functions[] = {
+        {"spawn", spawn},     {"enter", enter},     {"reply", reply}, {"identity", identity},
+        {"clock", monotonic}, {"is_file", is_file}, {NULL, NULL}};
     static const luaL_Reg methods[] = {{"step", step}, {"finish", finish}, {"kill", end}, {NULL, NULL}};
     static const luaL_Reg metamethods[] = {{"__close", end}, {"__gc", end}, {NULL, NULL}};
     core_new_type(L, CORE_CHILD, metamethods, methods);

@@ -21,10 +21,12 @@ local PREFIXES <const> = {
     ["lunalloc.with"] = "guard",
     ["lunalloc.meter"] = "m",
     ["lunalloc.target"] = "t",
+    ["lunalloc.comparison"] = "c",
 }
 
 -- Words after "->" in a usage, and the objects that they mean.
-local RESULTS <const> = { arena = "a", workload = "w", snapshot = "s", buffer = "b", target = "t", meter = "m" }
+local RESULTS <const> = { arena = "a", workload = "w", snapshot = "s", buffer = "b", target = "t", meter = "m",
+    comparison = "c" }
 
 --- The prefix of the documented methods of an object; nil if it is none of the module's.
 function callee.prefix(object)

@@ -161,6 +161,15 @@ local workload = {
     interval = plain 'the time between entries of the timeline: seconds, or "100ms"',
 }
 
+local variant = {
+    conf = plain "settings, as a text for LUNALLOC_CONF or a table {name = value}",
+    allocator = choice("what is preloaded; lunalloc if it is left out", "lunalloc", "glibc", "jemalloc", "mimalloc",
+        "tcmalloc"),
+    env = plain "the environment: {NAME = text, or false to remove it}",
+    preload = plain "the path of another allocator's library",
+    name = plain "how the variant is called in the comparison",
+}
+
 local plot_row = { name = plain "of the series, in the legend", values = plain "an array of numbers" }
 
 local functions = {
@@ -203,6 +212,23 @@ local functions = {
         colour = flag "whether series have colours",
     },
     ["la.workload"] = workload,
+    ["la.compare"] = {
+        scenario = plain "what runs: a description of a workload, or the path of a Lua file",
+        allocators = plain "the variants: an array of lunalloc, glibc, jemalloc, mimalloc, tcmalloc; or tables, as a",
+        a = { does = "the first variant: settings as in LUNALLOC_CONF, or a table", keys = variant },
+        b = { does = "the second variant: settings as in LUNALLOC_CONF, or a table", keys = variant },
+        rounds = plain "how many runs of each variant are counted; 8 if it is left out",
+        metrics = plain "an array of those that are compared, such as \"ops/s\"; fewer are judged finer",
+        least = plain "the smallest difference that counts: 0.01, or \"1%\"",
+        duration = plain "of each run, in the place of the workload's own",
+        set = plain "keys of the workload's description, and their values",
+        timeout = plain "of each run; 20 times the first one, and a minute at least, if it is left out",
+        on_progress = plain "function(done, total, variant), called before each run",
+    },
+    ["c:table"] = {
+        width = plain "in columns",
+        mode = choice("how intervals are drawn; by the locale if it is left out", "braille", "blocks", "ascii"),
+    },
     ["la.workload.import"] = {
         heap = plain 'how many bytes live, of all threads: bytes, or "64M" (that is also the default)',
         threads = plain "of the description; 1 if it is left out",

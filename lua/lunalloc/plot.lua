@@ -69,23 +69,6 @@ local function check_options(options)
     check_size(options.height, "height")
 end
 
-local function environment(...)
-    for _, name in ipairs { ... } do
-        local value = os.getenv(name)
-        if value and value ~= "" then
-            return value
-        end
-    end
-    return ""
-end
-
-local function default_mode()
-    if not environment("LC_ALL", "LC_CTYPE", "LANG"):lower():find "utf%-?8" then
-        return "ascii"
-    end
-    return os.getenv "TERM" == "linux" and "blocks" or "braille" -- the text console's fonts have no braille
-end
-
 -- ---- text with colours ---------------------------------------------------------------------------------------------
 
 local function painted(text, owner, colour)
@@ -345,7 +328,7 @@ local function new_picture(options, console)
     if colour == nil then
         colour = console ~= nil and console.colour
     end
-    local mode = options.mode or default_mode()
+    local mode = options.mode or raster.default_mode()
     return {
         series = options.series, marks = options.marks or {}, unit = options.unit, mode = mode,
         style = raster.STYLES[mode],

@@ -4,6 +4,7 @@
 ---     y = raster.y_scale(low, high, height, binary)     { low, high, step }: a round range, and the step of its labels
 ---     dots = raster.new(columns, rows, mode)            dots:dot(x, y, owner)   dots:line(x0, y0, x1, y1, owner, dash)
 ---     raster.GLYPHS[mode](dots.cells[i])                the character of a cell
+---     raster.default_mode()                             the mode that fits the terminal
 ---
 --- A character cell has several dots: 2 x 4 in braille, 2 x 2 in quadrant blocks, one in ASCII. Row 0 is at the top.
 --- `owner` is the number of the series that draws.
@@ -28,6 +29,24 @@ raster.STYLES = {
     ascii = { across = 1, down = 1, axis = "|", tick = "+", corner = "+", line = "-", x_tick = "+", mark = ":",
         arrow = "v" },
 }
+
+local function environment(...)
+    for _, name in ipairs { ... } do
+        local value = os.getenv(name)
+        if value and value ~= "" then
+            return value
+        end
+    end
+    return ""
+end
+
+-- What the terminal can show: "braille", "blocks" or "ascii".
+function raster.default_mode()
+    if not environment("LC_ALL", "LC_CTYPE", "LANG"):lower():find "utf%-?8" then
+        return "ascii"
+    end
+    return os.getenv "TERM" == "linux" and "blocks" or "braille" -- the text console's fonts have no braille
+end
 
 -- ---- scales --------------------------------------------------------------------------------------------------------
 

@@ -107,6 +107,11 @@ test("standard input, and much of everything", function()
     test.equal(assert(run 'return io.read "a"').value, "")
 end)
 
+-- A time for `sleep` that no other process uses, to find it by.
+local function mark_of(n)
+    return ("98765.%d%d"):format(n, core.child.identity())
+end
+
 -- Is there a process that has this text in its command line?
 local function is_running(mark)
     local list <close> = assert(io.popen "cat /proc/[0-9]*/cmdline 2>/dev/null | tr '\\0' ' '")
@@ -114,25 +119,26 @@ local function is_running(mark)
 end
 
 test("no end in time: it is stopped, with all that it has started", function()
-    local done = assert(run("os.execute 'sleep 98765.4 & sleep 98765.4'", { timeout = 0.2 }))
+    local done = assert(run(("os.execute 'sleep %s & sleep %s'"):format(mark_of(1), mark_of(1)), { timeout = 0.2 }))
     test.equal(done.timed_out, true)
     test.equal(done.problem, "no end within 0.2 s: it was stopped")
-    test.equal(is_running "98765.4 ", false)
+    test.equal(is_running(mark_of(1)), false)
 end)
 
 test("what outlives it in its group is stopped, and not waited for", function()
-    local done = assert(run "os.execute 'sleep 98765.5 &' return 1")
+    local done = assert(run(("os.execute 'sleep %s &' return 1"):format(mark_of(2))))
     test.equal(done.value, 1)
     test.equal(done.ok, true)
-    test.equal(is_running "98765.5 ", false)
+    test.equal(is_running(mark_of(2)), false)
 end)
 
 test("an error of the parent meanwhile ends the child", function()
     local options = { on_message = function() error "enough" end }
-    local ok, message = pcall(run, "require('lunalloc.child').progress(1) os.execute 'sleep 98765.6'", options)
+    local ok, message = pcall(run, ("require('lunalloc.child').progress(1) os.execute 'sleep %s'"):format(mark_of(3)),
+        options)
     test.equal(ok, false)
     test.match(message, "enough$")
-    test.equal(is_running "98765.6 ", false)
+    test.equal(is_running(mark_of(3)), false)
 end)
 
 test("the child inherits no descriptor but four", function()
@@ -144,19 +150,21 @@ end)
 test("programs that the child starts are no children of its parent", function()
     local done = assert(run [[local child = require "lunalloc.child"
         local inner = child.run { script = arg[1] }
-        return { inner = inner.value, me = child.is_child }]], { args = { "/dev/null" } })
+        return { inner = inner.value, me = child.is_child, told = os.getenv "LUNALLOC_CHILD" ~= nil }]],
+        { args = { "/dev/null" } })
     test.equal(done.value.me, true)
+    test.equal(done.value.told, false)
     test.equal(child.is_child, false)
     test.equal(child.reply(1), false)
 end)
 
 test("closing it twice, and asking what has ended", function()
-    local process = assert(core.child.spawn({ "sleep", "98765.7" }, {}))
+    local process = assert(core.child.spawn({ "sleep", mark_of(4) }, {}))
     process:kill()
     process:kill()
     test.equal(process:step(0), true)
     test.equal(process:finish().signal, 9)
-    test.equal(is_running "98765.7 ", false)
+    test.equal(is_running(mark_of(4)), false)
 end)
 
 test("JSON: values", function()

@@ -16,6 +16,7 @@
 --     reused  true: calls leave the object as it was
 --     meter   true: it concerns the meter of the running state
 --     own     true: not for targets
+--     slow    true: it starts processes: of n, only a few are tried
 --     lone    true: its arguments must not be replaced by wrong ones: it writes files, is slow,
 --             or a low limit would end the test
 
@@ -113,6 +114,13 @@ local function groups()
     return assert(all:by "class"), done
 end
 
+--- A comparison of recorded samples.
+local function comparison()
+    return require("lunalloc.compare_run").judge { name = "recorded", rounds = 5, least = 0.01, metrics = { "ops/s" },
+        variants = { { name = "a", samples = { ["ops/s"] = { 1, 2, 3, 4, 5 } } },
+            { name = "b", samples = { ["ops/s"] = { 10, 20, 30, 40, 50 } } } } }
+end
+
 local function own_pid()
     local file <close> = assert(io.open "/proc/self/stat")
     return (file:read "n")
@@ -203,6 +211,12 @@ examples.functions = {
         after = close },
     ["la.workload.import"] = { own = true, args = { "tests/workload/data/shares.csv", { heap = "64M", threads = 2 } },
         check = is_table },
+    ["la.compare"] = { own = true, slow = true, lone = true, args = { { scenario = "lua/lunalloc/json.lua", rounds = 1,
+        a = "", b = { conf = { dirty_decay_ms = 5 }, env = { HOME = false } } } },
+        check = function(c) assert(c:of("b", "cpu").verdict == "undecided") end },
+    ["c:table"] = { self = comparison, reused = true, args = { { width = 80, mode = "ascii" } }, check = is_text },
+    ["c:of"] = { self = comparison, reused = true, args = { "b", "ops/s" }, check = is_table },
+    ["c:tojson"] = { self = comparison, reused = true, args = {}, check = is_text },
     ["la.plot"] = { args = { { series = { { name = "squares", values = { 1, 4, 9, 16 } } }, width = 40, height = 6,
         title = "a title", unit = "bytes", mode = "ascii", marks = { { x = 2, label = "two" } } } }, check = is_text,
         local_ = true },

@@ -50,8 +50,8 @@ test("the page's place for them is there, and the page's rest is kept", function
 end)
 
 test("each command is explained in one manual page", function()
-    local pages = reference.page "console/lunalloc-attach.1" .. reference.page "console/lunalloc-serve.1"
-        .. reference.page "console/lunalloc-test.1"
+    local pages = reference.page "console/lunalloc-attach.1" .. reference.page "console/lunalloc-compare.1"
+        .. reference.page "console/lunalloc-serve.1" .. reference.page "console/lunalloc-test.1"
     for _, name in ipairs(require "lunalloc.command".names()) do
         local _, sections = pages:gsub("\n%.SS " .. name .. "\n%.nf\n%.B lunalloc " .. name .. "[ \n]", "")
         test.equal(sections, name == "help" and 0 or 1, name)

@@ -36,7 +36,8 @@ commands() {
     [[ $(installed run -- sh -c 'echo $LD_PRELOAD') == "$prefix"/lib/* ]] &&
         installed help serve | grep -q '^usage: lunalloc serve' &&
         { [ ! -e "$build/lua/lunalloc/http.so" ] || [ -e "$prefix/lib/lua/5.4/lunalloc/http.so" ]; } &&
-        [ -s "$prefix/share/man/man1/lunalloc-attach.1" ] && [ -s "$prefix/share/man/man1/lunalloc-serve.1" ]
+        [ -s "$prefix/share/man/man1/lunalloc-attach.1" ] && [ -s "$prefix/share/man/man1/lunalloc-serve.1" ] &&
+        [ -s "$prefix/share/man/man1/lunalloc-compare.1" ]
 }
 
 # pkg-config knows where the policies are, and all of the tree's are there and run.

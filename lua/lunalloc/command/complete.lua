@@ -16,6 +16,8 @@ local values <const> = {
     ["--allocator"] = { "lunalloc", "glibc", "jemalloc", "mimalloc", "tcmalloc" },
     ["--listen"] = { "127.0.0.1:9177", "[::1]:9177" },
     ["--interval"] = { "1s", "5s" },
+    ["--allocators"] = { "lunalloc,glibc", "lunalloc,glibc,jemalloc,mimalloc,tcmalloc" },
+    ["--metric"] = { "ops/s", "malloc.p50", "malloc.p99", "free.p99", "rss/live" },
     ["--over"] = { "1s", "5s" },
     ["--seconds"] = { "1s", "5s" },
 }
@@ -26,7 +28,7 @@ local verbs <const> = {
     core = { "stats", "threads", "extents", "doctor", "get", "prof", "attach" },
 }
 
-local no_target <const> = { ps = true, run = true, help = true, core = true, test = true }
+local no_target <const> = { ps = true, run = true, help = true, core = true, test = true, compare = true }
 
 local function offer(typed, list, note, front)
     for _, text in ipairs(list) do
@@ -114,7 +116,7 @@ local function offer_words(name, words, typed)
         offer_commands(typed)
     elseif name == "run" then
         print(#words == 0 and ":commands" or ":files")
-    elseif name == "test" then
+    elseif name == "test" or name == "compare" then
         offer_scenarios(typed)
     elseif name == "core" and #words == 0 then
         print ":files"

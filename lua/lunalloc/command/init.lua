@@ -26,7 +26,7 @@ local groups = {
     { "look into it", "top", "stats", "threads", "extents", "doctor", "prof", "get" },
     { "change it", "set", "purge", "conf" },
     { "without its help", "core" },
-    { "test allocators", "test" },
+    { "test allocators", "test", "compare" },
     { "for other tools", "serve" },
     { "explain", "help" },
 }

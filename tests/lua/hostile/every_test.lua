@@ -51,7 +51,7 @@ local function try_once(name, example, n, attempt)
     if example.connects then
         collectgarbage() -- an agent takes only so many connections
     end
-    if n < FINE or example.reused then
+    if (n < FINE or example.reused) and not example.slow then
         local again <close> = examples.prepare(name, example)
         call_in_peace(name, example, again)
     end
@@ -60,7 +60,7 @@ end
 local function sweep(name, example, attempt)
     local n, tries = 0, 0
     while not try_once(name, example, n, attempt) do
-        n = n + (n < FINE and 1 or n // 5)
+        n = n + (example.slow and n + 1 or n < FINE and 1 or n // 5)
         tries = tries + 1
         assert(tries < 300, "it never succeeds")
     end

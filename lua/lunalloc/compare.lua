@@ -1,0 +1,162 @@
+--- Two or more allocators, or settings of one, side by side: which is better, by how much, and how sure is that?
+---
+---     print(la.compare{ scenario = "producer_consumer.lua", allocators = { "lunalloc", "jemalloc" } })
+---     la.compare{ scenario = { threads = 2, duration = "1s" }, a = "narenas:1", b = "narenas:4" }
+---
+--- Each run is a process of its own (lunalloc/child.lua), and the variants take turns: A B, B A, B A, A B. So a machine
+--- that slows down favours none. A first round is not counted: it shows whether each variant
+--- runs at all, and warms the file cache. Each metric of each variant is compared with the first variant's. The method
+--- is in compare_statistics.lua. All intervals of a comparison hold together with 95 %: the level of one is 5 % divided
+--- by their number (Bonferroni). So a variant compared with itself shows "no difference" in every metric in at least 19
+--- of 20 comparisons.
+---
+--- A verdict is "better" or "worse" (than the first variant) if the whole interval lies beyond 1, and the estimate is
+--- at least `least` (1 %) away from it; else "no difference"; "undecided" if there are too few rounds for an interval.
+
+local core = require "lunalloc.core"
+local check = require "lunalloc.check"
+local child = require "lunalloc.child"
+local compare_run = require "lunalloc.compare_run"
+local units = require "lunalloc.units"
+local variants = require "lunalloc.compare_variants"
+
+local shown = check.shown
+
+local ROUNDS <const> = 8
+local MOST_ROUNDS <const> = 1000
+
+local KEYS <const> = { scenario = true, allocators = true, a = true, b = true, rounds = true, metrics = true,
+    least = true, duration = true, set = true, timeout = true, on_progress = true }
+
+local function fail(format, ...)
+    error("compare: " .. format:format(...), 0)
+end
+
+-- ---- options -------------------------------------------------------------------------------------------------------
+
+local DEEPEST <const> = 20
+
+--- The value as Lua text, for the child.
+local function literal(value, path, depth)
+    local kind = type(value)
+    if kind == "table" and depth < DEEPEST then
+        local parts = {}
+        for key, field in pairs(value) do
+            local inner = ("%s[%s]"):format(path, shown(key))
+            parts[#parts + 1] = ("[%s]=%s"):format(literal(key, inner, DEEPEST), literal(field, inner, depth + 1))
+        end
+        return "{" .. table.concat(parts, ",") .. "}"
+    elseif kind == "string" or kind == "number" or kind == "boolean" then
+        return ("%q"):format(value)
+    end
+    fail("%s: %s cannot be passed to a child process: texts, numbers, booleans and tables of them expected", path,
+        kind == "table" and "a table that is nested too deeply" or shown(value))
+end
+
+--- The scenario as a job for compare_child.lua, and its name. nil, message, code if there is no such file.
+local function read_scenario(options)
+    local given = options.scenario
+    local job = ("return { duration = %s, set = %s, "):format(tostring(options.duration),
+        literal(options.set or {}, "set", 0))
+    if type(given) == "table" then
+        return ("%sdescription = %s }"):format(job, literal(given, "scenario", 0)), "workload"
+    elseif type(given) ~= "string" or given:find("\0", 1, true) then
+        fail("scenario = %s: a description of a workload, the path of a Lua file, or the name of a scenario, " ..
+            "expected", shown(given))
+    end
+    local ok, message, code = core.child.is_file(given)
+    local file = given
+    if code == "ENOENT" then
+        file, message, code = require("lunalloc.scenario").find(given) -- the name of one that is installed
+    end
+    if not (ok or file ~= given and file) then
+        return nil, message, code
+    end
+    return ("%sfile = %q }"):format(job, file), given:match "([^/]*)%.lua$" or given:match "[^/]*$"
+end
+
+local function whole(value, name, low, high)
+    local number = units.count(value)
+    if not number or number < low or number > high then
+        fail("%s = %s: a whole number from %d to %d expected", name, shown(value), low, high)
+    end
+    return number
+end
+
+local function seconds(value, name)
+    local ns = value ~= nil and units.time(value)
+    if value ~= nil and (not ns or ns == 0) then
+        fail("%s = %s: a time above 0 expected: %s", name, shown(value), units.ACCEPTED.time)
+    end
+    return ns and ns / 1e9 or nil
+end
+
+local function read_least(value)
+    local least = units.ratio(value == nil and 0.01 or value)
+    return least and least < 10 and least or
+        fail("least = %s: a share expected: 0.02, %s", shown(value), units.ACCEPTED.ratio)
+end
+
+local function read_metrics(value)
+    if value == nil then
+        return nil
+    elseif type(value) ~= "table" or #value == 0 then
+        fail('metrics = %s: an array of names expected, such as { "ops/s", "malloc.p99", "peak RSS" }', shown(value))
+    end
+    local wanted = {}
+    for i, name in ipairs(value) do
+        if type(name) ~= "string" then
+            fail("metrics[%d] = %s: a name expected", i, shown(name))
+        end
+        wanted[name] = true
+    end
+    return wanted
+end
+
+--- What is asked for; nil, message, code if something is missing on this machine. Raises one line for a mistake.
+local function read_options(options)
+    for key in pairs(options) do
+        if not KEYS[key] then
+            fail("unknown key %s; allowed: scenario, allocators, a, b, rounds, metrics, least, duration, set, " ..
+                "timeout, on_progress", shown(key))
+        end
+    end
+    if options.set ~= nil and type(options.set) ~= "table" then
+        fail("set = %s: a table { key = value } of the workload expected", shown(options.set))
+    elseif options.on_progress ~= nil and type(options.on_progress) ~= "function" then
+        fail("on_progress = %s: a function expected", shown(options.on_progress))
+    end
+    local plan = { rounds = whole(options.rounds == nil and ROUNDS or options.rounds, "rounds", 1, MOST_ROUNDS),
+        least = read_least(options.least), wanted = read_metrics(options.metrics),
+        timeout = seconds(options.timeout, "timeout"), on_progress = options.on_progress, set = options.set }
+    options.duration = seconds(options.duration, "duration")
+    local interpreter, linked, code = child.interpreter()
+    if not interpreter then
+        return nil, linked, code
+    end
+    plan.interpreter = interpreter
+    local message
+    plan.job, plan.name, code = read_scenario(options)
+    if not plan.job then
+        return nil, plan.name, code
+    end
+    plan.variants, message, code = variants.read(options, linked)
+    if not plan.variants then
+        return nil, message, code
+    end
+    return plan
+end
+
+-- ---- the function --------------------------------------------------------------------------------------------------
+
+--- Runs the comparison. nil, message, code if a variant is missing or fails; a mistake in the options raises.
+return function(options)
+    check.table(options, "compare", 1, "a table of options")
+    local ok, plan, message, code = pcall(read_options, check.plain(options))
+    if not ok then
+        error(plan, 2)
+    elseif not plan then
+        return nil, message, code
+    end
+    return compare_run.run(plan)
+end

@@ -1,0 +1,142 @@
+--- The arithmetic of la.compare: are the figures of two groups of runs different, and by which factor?
+---
+--- A metric of a variant is a sample of n runs; two samples, x and y, are compared by their ratio y / x:
+---
+---   * the estimate is Hodges and Lehmann's: the median of all ratios y[j] / x[i];
+---   * its interval is that of the rank test of Mann, Whitney and Wilcoxon: all ratios in order, without the k smallest
+---     and the k largest, k being as large as the level allows. The distribution of ranks is exact up to LARGE runs.
+---
+--- Nothing is assumed of the distribution of the figures, so few runs suffice, and one that was disturbed does no harm.
+--- The price: below a number of runs (runs_needed) no interval of that level is finite. Values on a grid, such as
+--- percentiles from a histogram, only widen an interval.
+---
+---     statistics.compare(x, y, alpha)  ->  ratio, low, high      low and high hold the ratio, except with chance alpha
+
+local statistics = {}
+
+local LARGE <const> = 40 -- runs, from which on the normal distribution replaces the exact one
+
+--- The value at the share `q` of the samples, 0 to 1, between two of them if need be.
+function statistics.quantile(samples, q)
+    local sorted = table.move(samples, 1, #samples, 1, {})
+    table.sort(sorted)
+    local at = 1 + (#sorted - 1) * q
+    local low = math.floor(at)
+    local high = math.min(low + 1, #sorted)
+    return sorted[low] + (sorted[high] - sorted[low]) * (at - low)
+end
+
+function statistics.median(samples)
+    return statistics.quantile(samples, 0.5)
+end
+
+--- How far the middle half of the samples spreads, as a share of the median; 0 if that is 0.
+function statistics.spread(samples)
+    local median = statistics.median(samples)
+    local span = statistics.quantile(samples, 0.75) - statistics.quantile(samples, 0.25)
+    return median ~= 0 and span / math.abs(median) or 0.0
+end
+
+-- ---- the distribution of ranks -------------------------------------------------------------------------------------
+
+--- counts[u + 1]: in how many of the orders of n and m values exactly u pairs are in the wrong order, for u up to
+--- `most`. These are the partitions of u into at most n parts of at most m, summed part by part.
+local function rank_counts(n, m, most)
+    local rows = {} -- rows[j]: j parts at most
+    for j = 0, n do
+        rows[j] = { 1.0 }
+        for u = 1, most do
+            rows[j][u + 1] = 0.0
+        end
+    end
+    for part = 1, m do
+        for j = 1, n do
+            local row, fewer = rows[j], rows[j - 1]
+            for u = part, most do
+                row[u + 1] = row[u + 1] + fewer[u - part + 1]
+            end
+        end
+    end
+    return rows[n]
+end
+
+local function binomial(n, k)
+    local product = 1.0
+    for i = 1, k do
+        product = product * (n - k + i) / i
+    end
+    return product
+end
+
+local function exact_trim(n, m, tail)
+    local counts, total = rank_counts(n, m, n * m // 2), binomial(n + m, n)
+    local sum, k = 0.0, 0
+    while k < n * m // 2 and (sum + counts[k + 1]) / total <= tail do
+        sum, k = sum + counts[k + 1], k + 1
+    end
+    return k
+end
+
+--- The point that a normally distributed value exceeds with that chance, 0 < tail < 0.5 (Abramowitz and Stegun 26.2.23,
+--- to 4.5e-4).
+local function normal_point(tail)
+    local t = math.sqrt(-2 * math.log(tail))
+    return t - (2.515517 + 0.802853 * t + 0.010328 * t * t) /
+        (1 + 1.432788 * t + 0.189269 * t * t + 0.001308 * t * t * t)
+end
+
+local function normal_trim(n, m, tail)
+    local deviation = math.sqrt(n * m * (n + m + 1) / 12)
+    return math.max(0, math.floor(n * m / 2 - normal_point(tail) * deviation))
+end
+
+-- k by n, m and tail: few are asked for, many times
+local trims = {}
+
+--- How many of the n * m ratios are left out at each end of an interval that errs at an end with chance `tail`; 0: no
+--- interval is finite.
+local function trim(n, m, tail)
+    local key = ("%d %d %.17g"):format(n, m, tail)
+    trims[key] = trims[key] or (math.max(n, m) > LARGE and normal_trim or exact_trim)(n, m, tail)
+    return trims[key]
+end
+
+--- The smallest number of runs of each variant with which an interval that errs with chance alpha is finite.
+function statistics.runs_needed(alpha)
+    local n = 2
+    while 2 / binomial(2 * n, n) > alpha do
+        n = n + 1
+    end
+    return n
+end
+
+-- ---- two samples ---------------------------------------------------------------------------------------------------
+
+--- The logarithm of a positive figure; 0 counts as a tiny one, so that it is below all others.
+local function log_of(value)
+    return math.log(math.max(value, 1e-12))
+end
+
+local function log_ratios(x, y)
+    local ratios = {}
+    for _, from in ipairs(x) do
+        for _, to in ipairs(y) do
+            ratios[#ratios + 1] = log_of(to) - log_of(from)
+        end
+    end
+    table.sort(ratios)
+    return ratios
+end
+
+--- The ratio of y to x, and the interval that holds it, except with chance alpha: 0 and infinity if there are too few.
+function statistics.compare(x, y, alpha)
+    local ratios = log_ratios(x, y)
+    local k = trim(#x, #y, alpha / 2)
+    local ratio = math.exp(statistics.median(ratios))
+    if k == 0 then
+        return ratio, 0.0, math.huge
+    end
+    return ratio, math.exp(ratios[k]), math.exp(ratios[#ratios + 1 - k])
+end
+
+return statistics
