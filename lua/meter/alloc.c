@@ -7,6 +7,7 @@
 #define LIKELY(x)   __builtin_expect(!!(x), 1)
 #define UNLIKELY(x) __builtin_expect(!!(x), 0)
 #define NOINLINE    __attribute__((noinline))
+#define COLD        __attribute__((noinline, cold))
 
 /* Of a new object Lua passes the type in place of the old size: LUA_TSTRING .. LUA_TTHREAD, and two that lua.h does not
  * name, for upvalues and prototypes. */
@@ -18,13 +19,13 @@ type_of(size_t old_size) {
         [LUA_TTHREAD] = LUNALLOC_LUA_THREAD,        [LUA_NUMTYPES] = LUNALLOC_LUA_FUNCTION,
         [LUA_NUMTYPES + 1] = LUNALLOC_LUA_FUNCTION,
     };
-    return LIKELY(old_size < 16) ? types[old_size] : LUNALLOC_LUA_OTHER;
+    return types[old_size & 15];
 }
 
 /* ---- limits and accounts ---- */
 
 /* May the total become so large, which is more than `ceiling`? */
-static NOINLINE bool
+static COLD bool
 may_reach(lunalloc_meter_t *meter, size_t total) {
     if (total > meter->limit) {
         meter->failures++;
@@ -41,7 +42,7 @@ may_reach(lunalloc_meter_t *meter, size_t total) {
     return true;
 }
 
-/* Before the total falls, or is reported. */
+/* Before the total falls. */
 static inline void
 note_peak(lunalloc_meter_t *meter) {
     if (UNLIKELY(meter->total > meter->peak)) {
@@ -58,13 +59,11 @@ charge(lunalloc_meter_t *meter, uint32_t tag, size_t size) {
 static inline void
 discharge(lunalloc_meter_t *meter, uint32_t tag, size_t size) {
     note_peak(meter);
+    meter->total -= size;
     meter->accounts[tag] -= size;
-    if (UNLIKELY((meter->total -= size) == 0)) {
-        meter_was_emptied(meter);
-    }
 }
 
-static NOINLINE void *
+static COLD void *
 note_failure(lunalloc_meter_t *meter) {
     meter->failures++;
     return NULL;
@@ -72,17 +71,34 @@ note_failure(lunalloc_meter_t *meter) {
 
 /* ---- new blocks ---- */
 
-static inline void *
-new_block(lunalloc_meter_t *meter, uint32_t tag, size_t size) {
-    if (UNLIKELY(meter->total + size > meter->ceiling) && !may_reach(meter, meter->total + size)) {
+static NOINLINE void *
+new_block_slow(lunalloc_meter_t *meter, uint32_t tag, size_t size) {
+    if (UNLIKELY(meter->closed) || size == 0) {
+        return size == 0 ? NULL : meter->old_alloc(meter->old_context, NULL, 0, size);
+    }
+    if (meter->total + size > meter->ceiling && !may_reach(meter, meter->total + size)) {
         return NULL;
     }
     void *block = heap_alloc(&meter->heap, size, (uint16_t)tag);
-    if (UNLIKELY(block == NULL)) {
+    if (block == NULL) {
         return note_failure(meter);
     }
     charge(meter, tag, size);
     return block;
+}
+
+/* A block of a page, while no limit is near and the bin's first span has one. */
+static inline void *
+new_block(lunalloc_meter_t *meter, uint32_t tag, size_t size) {
+    bool near = meter->total + size > meter->ceiling;
+    if (LIKELY(size <= HEAP_PAGE_MAX) && LIKELY(!near)) {
+        span_t *span = meter->heap.bins[(size + 7) >> 3];
+        if (LIKELY(span->free != NULL)) {
+            charge(meter, tag, size);
+            return heap_take(span, (uint16_t)tag);
+        }
+    }
+    return new_block_slow(meter, tag, size);
 }
 
 /* ---- where blocks lie ---- */
@@ -93,17 +109,15 @@ typedef struct {
     entry_t *large;
 } place_t;
 
-static NOINLINE place_t
-place_elsewhere(const lunalloc_meter_t *meter, void *block) {
-    return (place_t){NULL, heap_large(&meter->heap, block)};
-}
-
-static inline place_t
+static place_t
 place_of(const lunalloc_meter_t *meter, void *block, size_t size) {
-    span_t *span = UNLIKELY(meter->careful)   ? heap_locate(&meter->heap, block)
-                   : LIKELY(size <= HEAP_MAX) ? heap_span(block, size)
-                                              : NULL;
-    return LIKELY(span != NULL) ? (place_t){span, NULL} : place_elsewhere(meter, block);
+    span_t *span = size <= HEAP_PAGE_MAX ? heap_page_span(&meter->heap, block) : NULL;
+    if (span == NULL && meter->careful) {
+        span = heap_locate(&meter->heap, block);
+    } else if (span == NULL && size <= HEAP_MAX) {
+        span = heap_span(block, size);
+    }
+    return (place_t){span, span == NULL ? heap_large(&meter->heap, block) : NULL};
 }
 
 static bool
@@ -112,10 +126,16 @@ is_foreign(place_t place) {
 }
 
 /* Frees an own block; returns its tag. */
-static inline uint32_t
+static uint32_t
 release(lunalloc_meter_t *meter, place_t place, void *block) {
-    return LIKELY(place.span != NULL) ? heap_free_small(&meter->heap, place.span, block)
-                                      : heap_free_large(&meter->heap, place.large);
+    if (place.span == NULL) {
+        return heap_free_large(&meter->heap, place.large);
+    }
+    uint32_t tag = *heap_tag(place.span, block);
+    if (!heap_put(place.span, block)) {
+        heap_span_changed(&meter->heap, place.span);
+    }
+    return tag;
 }
 
 /* ---- frees ---- */
@@ -130,7 +150,7 @@ discharge_foreign(lunalloc_meter_t *meter, size_t size) {
 }
 
 /* With the block that it lies in, the state ends. */
-static NOINLINE void
+static COLD void
 free_foreign(lunalloc_meter_t *meter, void *block, size_t size) {
     bool last = meter->foreign_state && (uintptr_t)meter->main - (uintptr_t)block < size;
     meter->old_alloc(meter->old_context, block, size, 0);
@@ -141,14 +161,38 @@ free_foreign(lunalloc_meter_t *meter, void *block, size_t size) {
     }
 }
 
-static inline void
-free_block(lunalloc_meter_t *meter, void *block, size_t size) {
+static NOINLINE void *
+free_elsewhere(lunalloc_meter_t *meter, void *block, size_t size) {
     place_t place = place_of(meter, block, size);
     if (UNLIKELY(is_foreign(place))) {
         free_foreign(meter, block, size);
-    } else {
-        discharge(meter, release(meter, place, block), size);
+        return NULL;
     }
+    discharge(meter, release(meter, place, block), size);
+    if (UNLIKELY(meter->total == 0)) {
+        meter_was_emptied(meter);
+    }
+    return NULL;
+}
+
+/* After a free that has emptied a span, or found it full. */
+static NOINLINE void *
+note_change(lunalloc_meter_t *meter, span_t *span) {
+    heap_span_changed(&meter->heap, span);
+    if (UNLIKELY(meter->total == 0)) {
+        meter_was_emptied(meter);
+    }
+    return NULL;
+}
+
+static inline void *
+free_block(lunalloc_meter_t *meter, void *block, size_t size) {
+    span_t *span = heap_page_span(&meter->heap, block);
+    if (UNLIKELY(size > HEAP_PAGE_MAX) || UNLIKELY(span == NULL)) {
+        return free_elsewhere(meter, block, size);
+    }
+    discharge(meter, *heap_tag(span, block), size);
+    return LIKELY(heap_put(span, block)) ? NULL : note_change(meter, span);
 }
 
 /* ---- resizing ---- */
@@ -167,7 +211,7 @@ recharge(lunalloc_meter_t *meter, uint32_t tag, size_t old_size, size_t new_size
 }
 
 /* There was no memory for a block of another size. One that should shrink stays, and passes for a smaller one. */
-static NOINLINE void *
+static COLD void *
 keep_block(lunalloc_meter_t *meter, uint32_t tag, void *block, size_t old_size, size_t new_size) {
     if (new_size > old_size) {
         return note_failure(meter);
@@ -191,7 +235,7 @@ move_block(lunalloc_meter_t *meter, uint32_t tag, void *block, size_t old_size, 
 }
 
 /* An own block of a closed meter moves to the old allocator. */
-static NOINLINE void *
+static COLD void *
 move_back(lunalloc_meter_t *meter, uint32_t tag, void *block, size_t old_size, size_t new_size) {
     void *moved = meter->old_alloc(meter->old_context, NULL, 0, new_size);
     if (moved == NULL) {
@@ -247,7 +291,7 @@ resize_by_old(lunalloc_meter_t *meter, void *block, size_t old_size, size_t new_
 }
 
 /* A foreign block moves to the meter. */
-static NOINLINE void *
+static COLD void *
 resize_foreign(lunalloc_meter_t *meter, void *block, size_t old_size, size_t new_size) {
     uint32_t tag = meter->scope_tag;
     void *moved = meter->closed ? NULL : heap_alloc(&meter->heap, new_size, (uint16_t)tag);
@@ -261,7 +305,7 @@ resize_foreign(lunalloc_meter_t *meter, void *block, size_t old_size, size_t new
     return moved;
 }
 
-static void *
+static NOINLINE void *
 resize_block(lunalloc_meter_t *meter, void *block, size_t old_size, size_t new_size) {
     size_t total = meter->total - old_size + new_size;
     bool over = new_size > old_size && total > meter->ceiling;
@@ -279,14 +323,7 @@ void *
 lunalloc_lua_alloc(void *context, void *block, size_t old_size, size_t new_size) {
     lunalloc_meter_t *meter = context;
     if (block == NULL) {
-        if (UNLIKELY(new_size == 0) || UNLIKELY(meter->closed)) {
-            return new_size == 0 ? NULL : meter->old_alloc(meter->old_context, NULL, old_size, new_size);
-        }
         return new_block(meter, meter->scope_tag | type_of(old_size), new_size);
     }
-    if (new_size == 0) {
-        free_block(meter, block, old_size);
-        return NULL;
-    }
-    return resize_block(meter, block, old_size, new_size);
+    return new_size == 0 ? free_block(meter, block, old_size) : resize_block(meter, block, old_size, new_size);
 }

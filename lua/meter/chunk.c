@@ -74,6 +74,7 @@ chunk_destroy_all(heap_t *heap) {
     }
     table_destroy(&heap->chunks, &heap->memory);
     heap->with_room = NULL;
+    heap->nempty = 0;
 }
 
 /* ---- pages ---- */

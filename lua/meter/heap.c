@@ -4,18 +4,37 @@
 #include "meter/chunk.h"
 
 #include <string.h>
+#include <time.h>
 
 /* A size gets a span of its own when blocks of so many bytes have been put into larger ones. */
 #define OWN_SPAN_BYTES 1024
 
 span_t heap_no_span;
 
-void
-heap_init(heap_t *heap, arena_memory_t memory) {
-    heap->memory = memory;
+/* Of splitmix64, from the time, this heap's address and a count of heaps. */
+static uint64_t
+random_number(const heap_t *heap) {
+    static _Atomic uint64_t count;
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    uint64_t x = (uint64_t)now.tv_nsec + ((uint64_t)now.tv_sec << 32) + (uintptr_t)heap + (++count << 48);
+    x = (x ^ x >> 30) * UINT64_C(0xBF58476D1CE4E5B9);
+    x = (x ^ x >> 27) * UINT64_C(0x94D049BB133111EB);
+    return x ^ x >> 31;
+}
+
+static void
+forget_spans(heap_t *heap) {
+    heap->owner = random_number(heap);
     for (uint32_t bin = 0; bin < HEAP_BINS; bin++) {
         heap->bins[bin] = &heap_no_span;
     }
+}
+
+void
+heap_init(heap_t *heap, arena_memory_t memory) {
+    heap->memory = memory;
+    forget_spans(heap);
 }
 
 void
@@ -25,7 +44,9 @@ heap_destroy(heap_t *heap) {
         memory_give_back(&heap->memory, (void *)entry->address);
     }
     table_destroy(&heap->large, &heap->memory);
+    heap->large_bytes = 0;
     chunk_destroy_all(heap);
+    forget_spans(heap);
 }
 
 /* ---- lists of spans ---- */
@@ -72,6 +93,7 @@ heap_span_changed(heap_t *heap, span_t *span) {
         if (span->linked) {
             unlink_span(heap, span);
         }
+        span->owner = 0;
         chunk_release(heap, span->chunk, span);
     } else if (!span->linked) {
         link_span(heap, span);
@@ -123,6 +145,7 @@ new_span(heap_t *heap, uint32_t bin) {
     uint32_t size = heap_bin_size(bin), limit = (quad ? 1U << HEAP_LG_QUAD : 1U << HEAP_LG_PAGE) / size;
     uint32_t first = (uint32_t)(sizeof(span_t) + limit * sizeof(uint16_t) + size - 1) / size;
     *span = (span_t){
+        .owner = heap->owner,
         .carved = (uint16_t)first,
         .first = (uint16_t)first,
         .limit = (uint16_t)limit,
@@ -170,11 +193,7 @@ alloc_small(heap_t *heap, uint32_t bin, uint16_t tag) {
     if (span == NULL) {
         return NULL;
     }
-    void *block = span->free;
-    span->free = *(void **)block;
-    span->used++;
-    *heap_tag(span, block) = tag;
-    return block;
+    return heap_take(span, tag);
 }
 
 /* ---- large blocks ---- */
@@ -194,6 +213,9 @@ alloc_large(heap_t *heap, size_t size, uint16_t tag) {
 
 void *
 heap_alloc_slow(heap_t *heap, size_t size, uint16_t tag) {
+    if (size == 0) {
+        return NULL;
+    }
     return size > HEAP_MAX ? alloc_large(heap, size, tag) : alloc_small(heap, heap_bin(size), tag);
 }
 

@@ -20,6 +20,9 @@
  * larger, so a small state has few pages that are nearly empty. The size tells where the span begins, and the span
  * tells the rest.
  *
+ * Where a state was moved to a heap, it frees blocks of another allocator, too. The page of a block can be read, so its
+ * first word tells whether it is a span of this heap: that is a random number of 64 bits, which nobody is told.
+ *
  * Invariants, which heap_check() verifies:
  *   used + length of `free` = carved - first       of each span
  *   a span that is in no list is full
@@ -43,6 +46,7 @@
 struct chunk;
 
 typedef struct span {
+    uint64_t owner;      /* the heap's number, for as long as the span is one */
     void *free;          /* blocks that were used and are free, newest first: each begins with the next's address */
     uint16_t used;       /* blocks in use */
     uint16_t carved;     /* blocks from this one on have never been used, and their memory is untouched */
@@ -66,6 +70,7 @@ typedef struct chunk {
 } chunk_t;
 
 typedef struct {
+    uint64_t owner;               /* a random number that is in each span */
     span_t *bins[HEAP_BINS];      /* lists of spans; the fast path looks at the first one. heap_no_span: none */
     uint16_t borrowed[HEAP_BINS]; /* blocks that were put into larger ones since the bin's last span */
     arena_memory_t memory;        /* where chunks and large blocks are from */
@@ -120,34 +125,37 @@ heap_tag(span_t *span, const void *block) {
 void *heap_alloc_slow(heap_t *heap, size_t size, uint16_t tag);
 void heap_span_changed(heap_t *heap, span_t *span);
 
-/* A block of 1 byte or more, at a multiple of 8. NULL if there is no memory. */
+/* The page that a block lies in, if that is a span of this heap; else NULL. Any block that may be read has a page. */
+static inline span_t *
+heap_page_span(const heap_t *heap, const void *block) {
+    span_t *span = heap_span(block, HEAP_PAGE_MAX);
+    return __builtin_expect(span->owner == heap->owner, 1) ? span : NULL;
+}
+
+/* Takes the first free block of a span that has one. */
 static inline void *
-heap_alloc(heap_t *heap, size_t size, uint16_t tag) {
-    if (__builtin_expect(size > HEAP_MAX, 0)) {
-        return heap_alloc_slow(heap, size, tag);
-    }
-    span_t *span = heap->bins[heap_bin(size)];
+heap_take(span_t *span, uint16_t tag) {
     void *block = span->free;
-    if (__builtin_expect(block == NULL, 0)) {
-        return heap_alloc_slow(heap, size, tag);
-    }
     span->free = *(void **)block;
     span->used++;
     *heap_tag(span, block) = tag;
     return block;
 }
 
-/* Frees a block of a span; returns its tag. */
-static inline uint16_t
-heap_free_small(heap_t *heap, span_t *span, void *block) {
-    uint16_t tag = *heap_tag(span, block);
+/* A block, of 1 byte or more, at a multiple of 8. NULL if there is no memory. */
+static inline void *
+heap_alloc(heap_t *heap, size_t size, uint16_t tag) {
+    span_t *span = size <= HEAP_MAX ? heap->bins[heap_bin(size)] : &heap_no_span;
+    return __builtin_expect(span->free != NULL, 1) ? heap_take(span, tag) : heap_alloc_slow(heap, size, tag);
+}
+
+/* Puts a block back into its span. False if heap_span_changed() must be called next. */
+static inline bool
+heap_put(span_t *span, void *block) {
     void *next = span->free;
     *(void **)block = next;
     span->free = block;
-    if (__builtin_expect(--span->used == 0, 0) || __builtin_expect(next == NULL, 0)) {
-        heap_span_changed(heap, span);
-    }
-    return tag;
+    return __builtin_expect(--span->used != 0, 1) && __builtin_expect(next != NULL, 1);
 }
 
 /* ---- large blocks ---- */

@@ -164,6 +164,7 @@ meter_close(lunalloc_meter_t *meter) {
     meter->foreign = 0;
     meter->closed = true;
     meter->careful = true;
+    meter_set_ceiling(meter);
     meter_was_emptied(meter);
 }
 
@@ -172,7 +173,7 @@ meter_close(lunalloc_meter_t *meter) {
 void
 meter_set_ceiling(lunalloc_meter_t *meter) {
     bool soft = meter->soft_armed && meter->soft < meter->limit;
-    meter->ceiling = soft ? meter->soft : meter->limit;
+    meter->ceiling = meter->closed ? 0 : soft ? meter->soft : meter->limit;
 }
 
 void
