@@ -95,7 +95,7 @@ new_block(lunalloc_meter_t *meter, uint32_t tag, size_t size) {
         span_t *span = meter->heap.bins[(size + 7) >> 3];
         if (LIKELY(span->free != NULL)) {
             charge(meter, tag, size);
-            return heap_take(span, (uint16_t)tag);
+            return heap_take(span, (uint16_t)tag, HEAP_LG_PAGE);
         }
     }
     return new_block_slow(meter, tag, size);
@@ -115,7 +115,7 @@ place_of(const lunalloc_meter_t *meter, void *block, size_t size) {
     if (span == NULL && meter->careful) {
         span = heap_locate(&meter->heap, block);
     } else if (span == NULL && size <= HEAP_MAX) {
-        span = heap_span(block, size);
+        span = heap_span(block, heap_lg(size));
     }
     return (place_t){span, span == NULL ? heap_large(&meter->heap, block) : NULL};
 }
@@ -125,13 +125,18 @@ is_foreign(place_t place) {
     return place.span == NULL && place.large == NULL;
 }
 
+static uint32_t
+tag_at(place_t place, const void *block) {
+    return place.span != NULL ? *heap_tag(place.span, block, heap_lg(place.span->size)) : heap_large_tag(place.large);
+}
+
 /* Frees an own block; returns its tag. */
 static uint32_t
 release(lunalloc_meter_t *meter, place_t place, void *block) {
     if (place.span == NULL) {
         return heap_free_large(&meter->heap, place.large);
     }
-    uint32_t tag = *heap_tag(place.span, block);
+    uint32_t tag = *heap_tag(place.span, block, heap_lg(place.span->size));
     if (!heap_put(place.span, block)) {
         heap_span_changed(&meter->heap, place.span);
     }
@@ -191,7 +196,7 @@ free_block(lunalloc_meter_t *meter, void *block, size_t size) {
     if (UNLIKELY(size > HEAP_PAGE_MAX) || UNLIKELY(span == NULL)) {
         return free_elsewhere(meter, block, size);
     }
-    discharge(meter, *heap_tag(span, block), size);
+    discharge(meter, *heap_tag(span, block, HEAP_LG_PAGE), size);
     return LIKELY(heap_put(span, block)) ? NULL : note_change(meter, span);
 }
 
@@ -266,7 +271,7 @@ same_bin(size_t old_size, size_t new_size) {
 
 static void *
 resize_own(lunalloc_meter_t *meter, place_t place, void *block, size_t old_size, size_t new_size) {
-    uint32_t tag = place.span != NULL ? *heap_tag(place.span, block) : heap_large_tag(place.large);
+    uint32_t tag = tag_at(place, block);
     if (LIKELY(place.span != NULL) && same_bin(old_size, new_size)) {
         recharge(meter, tag, old_size, new_size);
         return block;

@@ -109,7 +109,7 @@ chunk_with(heap_t *heap, bool quad) {
     return chunk != NULL ? chunk : new_chunk(heap);
 }
 
-void *
+span_t *
 chunk_get(heap_t *heap, bool quad, chunk_t **chunk) {
     chunk_t *from = *chunk = chunk_with(heap, quad);
     if (from == NULL) {
@@ -122,7 +122,8 @@ chunk_get(heap_t *heap, bool quad, chunk_t **chunk) {
     if (from->free_pages == 0) {
         unlink_chunk(heap, from);
     }
-    return (void *)(from->base + ((uintptr_t)__builtin_ctz(pages) << HEAP_LG_PAGE));
+    uintptr_t address = from->base + ((uintptr_t)__builtin_ctz(pages) << HEAP_LG_PAGE);
+    return heap_span((const void *)address, quad ? HEAP_LG_QUAD : HEAP_LG_PAGE);
 }
 
 /* Are enough chunks empty, and this one too many? */
@@ -132,8 +133,9 @@ has_spare(const heap_t *heap) {
 }
 
 void
-chunk_release(heap_t *heap, chunk_t *chunk, void *pages) {
-    uint32_t page = (uint32_t)(((uintptr_t)pages - chunk->base) >> HEAP_LG_PAGE);
+chunk_release(heap_t *heap, span_t *span) {
+    chunk_t *chunk = span->chunk;
+    uint32_t page = (uint32_t)(((uintptr_t)span - chunk->base) >> HEAP_LG_PAGE);
     uint32_t bits = (chunk->quads >> page & 1 ? 15U : 1U) << page;
     chunk->free_pages = (uint16_t)(chunk->free_pages | bits);
     chunk->quads = (uint16_t)(chunk->quads & ~bits);

@@ -12,10 +12,11 @@
 
 #include "meter/heap.h"
 
-/* A page, or a quad, that is in no span; and its chunk. NULL if there is no memory. */
-void *chunk_get(heap_t *heap, bool quad, chunk_t **chunk);
-/* Takes back the page or the quad at `pages`. */
-void chunk_release(heap_t *heap, chunk_t *chunk, void *pages);
+/* Where the header of a new span is, in a page or a quad that is in no span; and its chunk. NULL if there is no
+ * memory. */
+span_t *chunk_get(heap_t *heap, bool quad, chunk_t **chunk);
+/* Takes back the page or the quad of a span. */
+void chunk_release(heap_t *heap, span_t *span);
 /* Gives all chunks back to the arena. */
 void chunk_destroy_all(heap_t *heap);
 

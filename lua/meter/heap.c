@@ -66,7 +66,7 @@ unlink_span(heap_t *heap, span_t *span) {
 
 static bool
 is_full(const span_t *span) {
-    return span->used == span->limit - span->first;
+    return span->used == span->blocks;
 }
 
 /* Puts a span second, or first if there is none: the first one serves until it is full. */
@@ -94,7 +94,7 @@ heap_span_changed(heap_t *heap, span_t *span) {
             unlink_span(heap, span);
         }
         span->owner = 0;
-        chunk_release(heap, span->chunk, span);
+        chunk_release(heap, span);
     } else if (!span->linked) {
         link_span(heap, span);
     }
@@ -102,22 +102,38 @@ heap_span_changed(heap_t *heap, span_t *span) {
 
 /* ---- new blocks ---- */
 
-/* Adds blocks that were never used to the free ones, up to the next page's end. */
+/* Where block k of a span is. */
+static void **
+block_at(const span_t *span, uint32_t k) {
+    uintptr_t pages = (uintptr_t)span >> heap_lg(span->size) << heap_lg(span->size);
+    return (void **)(pages + (uintptr_t)k * span->size);
+}
+
+/* Is there room for block k beside the header and the tags? */
+static bool
+has_room(const span_t *span, uint32_t k) {
+    uintptr_t block = (uintptr_t)block_at(span, k);
+    return block + span->size <= (uintptr_t)span || block >= (uintptr_t)&span->tags[span->limit];
+}
+
+/* Adds blocks that were never used to the free ones: one, and all that are in its page. */
 static void
 carve(span_t *span) {
-    char *base = (char *)span;
-    size_t page_end = ((size_t)span->carved * span->size + span->size + (1 << HEAP_LG_PAGE) - 1) >> HEAP_LG_PAGE
-                                                                                                        << HEAP_LG_PAGE;
-    uint32_t end = (uint32_t)(page_end / span->size);
-    end = end < span->limit ? end : span->limit;
-    void *next = NULL;
-    for (uint32_t k = end; k > span->carved; k--) {
-        void **block = (void **)(void *)(base + (size_t)(k - 1) * span->size);
-        *block = next;
-        next = block;
+    void **last = &span->free;
+    uintptr_t page = 0;
+    *last = NULL;
+    for (; span->carved < span->limit; span->carved++) {
+        void **block = block_at(span, span->carved);
+        if (page != 0 && (uintptr_t)block >> HEAP_LG_PAGE != page) {
+            break;
+        }
+        if (has_room(span, span->carved)) {
+            page = (uintptr_t)block >> HEAP_LG_PAGE;
+            *last = block;
+            last = block;
+            *last = NULL;
+        }
     }
-    span->free = next;
-    span->carved = (uint16_t)end;
 }
 
 /* The first span of the bin with a free block; NULL if there is none. Full ones leave the list. */
@@ -134,26 +150,33 @@ span_with_block(heap_t *heap, uint32_t bin) {
     return span != &heap_no_span ? span : NULL;
 }
 
+/* How many blocks have room. */
+static uint32_t
+count_blocks(const span_t *span) {
+    uint32_t n = 0;
+    for (uint32_t k = 0; k < span->limit; k++) {
+        n += has_room(span, k);
+    }
+    return n;
+}
+
 static span_t *
 new_span(heap_t *heap, uint32_t bin) {
-    bool quad = bin >= HEAP_PAGE_BINS;
+    uint32_t size = heap_bin_size(bin), lg = heap_lg(size);
     chunk_t *chunk;
-    span_t *span = chunk_get(heap, quad, &chunk);
+    span_t *span = chunk_get(heap, lg == HEAP_LG_QUAD, &chunk);
     if (span == NULL) {
         return NULL;
     }
-    uint32_t size = heap_bin_size(bin), limit = (quad ? 1U << HEAP_LG_QUAD : 1U << HEAP_LG_PAGE) / size;
-    uint32_t first = (uint32_t)(sizeof(span_t) + limit * sizeof(uint16_t) + size - 1) / size;
     *span = (span_t){
         .owner = heap->owner,
-        .carved = (uint16_t)first,
-        .first = (uint16_t)first,
-        .limit = (uint16_t)limit,
+        .limit = (uint16_t)((1U << lg) / size),
         .reciprocal = (uint32_t)(((UINT64_C(1) << 32) + size - 1) / size),
         .size = (uint16_t)size,
         .bin = (uint8_t)bin,
         .chunk = chunk,
     };
+    span->blocks = (uint16_t)count_blocks(span);
     heap->borrowed[bin] = 0;
     link_span(heap, span);
     return span_with_block(heap, bin);
@@ -193,7 +216,7 @@ alloc_small(heap_t *heap, uint32_t bin, uint16_t tag) {
     if (span == NULL) {
         return NULL;
     }
-    return heap_take(span, tag);
+    return heap_take(span, tag, heap_lg(span->size));
 }
 
 /* ---- large blocks ---- */
@@ -249,7 +272,8 @@ each_span(const chunk_t *chunk, bool (*visit)(span_t *span, void *context), void
     for (uint32_t page = 0; page < 16 && ok; page++) {
         bool quad = chunk->quads >> page & 1;
         if (!(chunk->free_pages >> page & 1) && !(quad && page % 4 != 0)) {
-            ok = visit((span_t *)(chunk->base + ((uintptr_t)page << HEAP_LG_PAGE)), context);
+            uintptr_t address = chunk->base + ((uintptr_t)page << HEAP_LG_PAGE);
+            ok = visit(heap_span((const void *)address, quad ? HEAP_LG_QUAD : HEAP_LG_PAGE), context);
         }
     }
     return ok;
@@ -275,14 +299,17 @@ heap_totals(const heap_t *heap) {
 /* context: the chunk that the span must belong to. */
 static bool
 check_span(span_t *span, void *context) {
-    uint32_t nfree = 0;
+    uint32_t nfree = 0, ncarved = 0;
     for (void **block = span->free; block != NULL; block = *block) {
-        uint64_t offset = (uintptr_t)block - (uintptr_t)span;
-        if (offset % span->size != 0 || offset / span->size >= span->carved || nfree++ > span->limit) {
+        uint32_t k = (uint32_t)(((uintptr_t)block & ((1U << heap_lg(span->size)) - 1)) / span->size);
+        if (block_at(span, k) != block || k >= span->carved || !has_room(span, k) || nfree++ > span->limit) {
             return false;
         }
     }
-    return span->chunk == context && span->used + nfree == (uint32_t)(span->carved - span->first) &&
+    for (uint32_t k = 0; k < span->carved; k++) {
+        ncarved += has_room(span, k);
+    }
+    return span->chunk == context && span->owner != 0 && span->used + nfree == ncarved &&
            (span->linked || is_full(span));
 }
 

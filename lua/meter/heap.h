@@ -11,8 +11,11 @@
  * Block sizes are multiples of 8 up to 256 bytes, which are those of Lua's objects (a table has 56), in pages; and up
  * to 2 KiB in eighths of a power of two, in quads. Larger blocks are the arena's.
  *
- *   span at p:   [ header | tags: 2 bytes a block ... | block `first` | ... | block `limit` - 1 ]
- *   block k is at p + k * size, and tag k belongs to it; the tags below `first` are unused
+ *   span at p:   [ block 0 | ... | header | tags: 2 bytes a block ... | block k | ... | block `limit` - 1 ]
+ *   block k is at p + k * size, and tag k belongs to it, except for those that header and tags leave no room
+ *
+ * The header is at one of eight places, by its page's address: if all were at the beginning of a page, they would be in
+ * few sets of the processor's caches.
  *
  * A tag is a number that the user of the heap gives a block, and gets back when the block is freed.
  *
@@ -24,9 +27,9 @@
  * first word tells whether it is a span of this heap: that is a random number of 64 bits, which nobody is told.
  *
  * Invariants, which heap_check() verifies:
- *   used + length of `free` = carved - first       of each span
+ *   used + length of `free` = blocks below `carved`   of each span
  *   a span that is in no list is full
- *   a page is free, or part of exactly one span    of each chunk
+ *   a page is free, or part of exactly one span       of each chunk
  *
  * Synchronization: all of it: the thread that uses the state.
  */
@@ -37,6 +40,7 @@
 
 #define HEAP_LG_PAGE   12
 #define HEAP_LG_QUAD   14
+#define HEAP_LG_COLOUR 8
 #define HEAP_LG_CHUNK  16
 #define HEAP_PAGE_MAX  256  /* bytes: blocks up to this size lie in pages */
 #define HEAP_MAX       2048 /* bytes: blocks up to this size lie in quads; larger ones are the arena's */
@@ -49,9 +53,9 @@ typedef struct span {
     uint64_t owner;      /* the heap's number, for as long as the span is one */
     void *free;          /* blocks that were used and are free, newest first: each begins with the next's address */
     uint16_t used;       /* blocks in use */
-    uint16_t carved;     /* blocks from this one on have never been used, and their memory is untouched */
-    uint16_t first;      /* the number of the first block */
-    uint16_t limit;      /* the number after that of the last one */
+    uint16_t carved;     /* the block to carve next: those from there on have never been used */
+    uint16_t limit;      /* the number after that of the last block */
+    uint16_t blocks;     /* how many it can hold */
     uint32_t reciprocal; /* 2^32 / size, rounded up: a block's number is offset * this >> 32 */
     uint16_t size;       /* of a block, bytes */
     uint8_t bin;
@@ -108,16 +112,22 @@ heap_bin_size(uint32_t bin) {
     return (9 + (bin - HEAP_PAGE_BINS) % 8) << ((bin - HEAP_PAGE_BINS) / 8 + 5);
 }
 
-/* The span of a small block, of which the size says whether it lies in a page or a quad. */
+/* The span of a block in a page, or in a quad: lg is the log2 of the span's bytes. */
 static inline span_t *
-heap_span(const void *block, size_t size) {
-    uintptr_t mask = size <= HEAP_PAGE_MAX ? (1 << HEAP_LG_PAGE) - 1 : (1 << HEAP_LG_QUAD) - 1;
-    return (span_t *)((uintptr_t)block & ~mask);
+heap_span(const void *block, uint32_t lg) {
+    uintptr_t pages = (uintptr_t)block >> lg;
+    return (span_t *)((pages << lg) + ((pages & 7) << HEAP_LG_COLOUR));
+}
+
+/* The log2 of a span's bytes, by the size of its blocks. */
+static inline uint32_t
+heap_lg(size_t size) {
+    return size <= HEAP_PAGE_MAX ? HEAP_LG_PAGE : HEAP_LG_QUAD;
 }
 
 static inline uint16_t *
-heap_tag(span_t *span, const void *block) {
-    uint64_t offset = (uintptr_t)block - (uintptr_t)span;
+heap_tag(span_t *span, const void *block, uint32_t lg) {
+    uint64_t offset = (uintptr_t)block & ((1U << lg) - 1);
     return &span->tags[offset * span->reciprocal >> 32];
 }
 
@@ -128,17 +138,17 @@ void heap_span_changed(heap_t *heap, span_t *span);
 /* The page that a block lies in, if that is a span of this heap; else NULL. Any block that may be read has a page. */
 static inline span_t *
 heap_page_span(const heap_t *heap, const void *block) {
-    span_t *span = heap_span(block, HEAP_PAGE_MAX);
+    span_t *span = heap_span(block, HEAP_LG_PAGE);
     return __builtin_expect(span->owner == heap->owner, 1) ? span : NULL;
 }
 
 /* Takes the first free block of a span that has one. */
 static inline void *
-heap_take(span_t *span, uint16_t tag) {
+heap_take(span_t *span, uint16_t tag, uint32_t lg) {
     void *block = span->free;
     span->free = *(void **)block;
     span->used++;
-    *heap_tag(span, block) = tag;
+    *heap_tag(span, block, lg) = tag;
     return block;
 }
 
@@ -146,7 +156,8 @@ heap_take(span_t *span, uint16_t tag) {
 static inline void *
 heap_alloc(heap_t *heap, size_t size, uint16_t tag) {
     span_t *span = size <= HEAP_MAX ? heap->bins[heap_bin(size)] : &heap_no_span;
-    return __builtin_expect(span->free != NULL, 1) ? heap_take(span, tag) : heap_alloc_slow(heap, size, tag);
+    return __builtin_expect(span->free != NULL, 1) ? heap_take(span, tag, heap_lg(size))
+                                                   : heap_alloc_slow(heap, size, tag);
 }
 
 /* Puts a block back into its span. False if heap_span_changed() must be called next. */
@@ -188,7 +199,7 @@ heap_locate(const heap_t *heap, const void *block) {
     }
     const chunk_t *chunk = entry->data;
     bool quad = chunk->quads >> ((uintptr_t)block >> HEAP_LG_PAGE & 15) & 1;
-    return heap_span(block, quad ? HEAP_MAX : HEAP_PAGE_MAX);
+    return heap_span(block, quad ? HEAP_LG_QUAD : HEAP_LG_PAGE);
 }
 
 /* By a walk over all spans: bytes of chunks and large blocks; and how many blocks there are. */
