@@ -1,5 +1,4 @@
--- bench-adopt.lua KIND [adopt] -- a program that allocates much, for scripts/bench-adopt: prints seconds of the processor
--- and the peak of its memory in KiB. With `adopt`, its state is moved to a meter first.
+-- bench-adopt.lua KIND -- programs that allocate much, for scripts/bench-adopt.
 
 local kinds = {}
 
@@ -84,17 +83,4 @@ function kinds.closures()
     assert(sum > 0)
 end
 
-local function peak()
-    for line in io.lines "/proc/self/status" do
-        local kib = line:match "^VmHWM:%s*(%d+)"
-        if kib then
-            return tonumber(kib)
-        end
-    end
-end
-
-local kind, adopt = arg[1], arg[2] == "adopt"
-local meter = adopt and assert(require("lunalloc").adopt { arena = "new" })
-local start = os.clock()
-kinds[kind]()
-print(os.clock() - start, peak(), meter and meter:stats().peak or 0)
+kinds[arg[1]]()

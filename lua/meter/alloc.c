@@ -93,9 +93,10 @@ new_block(lunalloc_meter_t *meter, uint32_t tag, size_t size) {
     bool near = meter->total + size > meter->ceiling;
     if (LIKELY(size <= HEAP_PAGE_MAX) && LIKELY(!near)) {
         span_t *span = meter->heap.bins[(size + 7) >> 3];
-        if (LIKELY(span->free != NULL)) {
+        uint64_t ready = heap_ready(span);
+        if (LIKELY(ready != 0)) {
             charge(meter, tag, size);
-            return heap_take(span, (uint16_t)tag, HEAP_LG_PAGE);
+            return heap_take(span, ready, (uint16_t)tag, HEAP_LG_PAGE);
         }
     }
     return new_block_slow(meter, tag, size);
@@ -126,8 +127,13 @@ is_foreign(place_t place) {
 }
 
 static uint32_t
+number_of(place_t place, const void *block) {
+    return heap_number(place.span, block, heap_lg(place.span->size));
+}
+
+static uint32_t
 tag_at(place_t place, const void *block) {
-    return place.span != NULL ? *heap_tag(place.span, block, heap_lg(place.span->size)) : heap_large_tag(place.large);
+    return place.span != NULL ? place.span->tags[number_of(place, block)] : heap_large_tag(place.large);
 }
 
 /* Frees an own block; returns its tag. */
@@ -136,8 +142,8 @@ release(lunalloc_meter_t *meter, place_t place, void *block) {
     if (place.span == NULL) {
         return heap_free_large(&meter->heap, place.large);
     }
-    uint32_t tag = *heap_tag(place.span, block, heap_lg(place.span->size));
-    if (!heap_put(place.span, block)) {
+    uint32_t number = number_of(place, block), tag = place.span->tags[number];
+    if (!heap_put(place.span, number)) {
         heap_span_changed(&meter->heap, place.span);
     }
     return tag;
@@ -196,8 +202,9 @@ free_block(lunalloc_meter_t *meter, void *block, size_t size) {
     if (UNLIKELY(size > HEAP_PAGE_MAX) || UNLIKELY(span == NULL)) {
         return free_elsewhere(meter, block, size);
     }
-    discharge(meter, *heap_tag(span, block, HEAP_LG_PAGE), size);
-    return LIKELY(heap_put(span, block)) ? NULL : note_change(meter, span);
+    uint32_t number = heap_number(span, block, HEAP_LG_PAGE);
+    discharge(meter, span->tags[number], size);
+    return LIKELY(heap_put(span, number)) ? NULL : note_change(meter, span);
 }
 
 /* ---- resizing ---- */

@@ -41,12 +41,10 @@ new_chunk(heap_t *heap) {
     if (!table_reserve(&heap->chunks, &heap->memory)) {
         return NULL;
     }
-    chunk_t *chunk = memory_get(&heap->memory, sizeof(*chunk), sizeof(void *));
+    chunk_t *chunk = heap->memory.api->malloc(sizeof(*chunk));
     void *pages = chunk == NULL ? NULL : memory_get(&heap->memory, size, size);
     if (pages == NULL) {
-        if (chunk != NULL) {
-            memory_give_back(&heap->memory, chunk);
-        }
+        heap->memory.api->free(chunk);
         return NULL;
     }
     *chunk = (chunk_t){.base = (uintptr_t)pages, .free_pages = ALL_FREE};
@@ -62,7 +60,7 @@ delete_chunk(heap_t *heap, chunk_t *chunk) {
     heap->nempty--;
     table_remove(&heap->chunks, table_find(&heap->chunks, chunk->base));
     memory_give_back(&heap->memory, (void *)chunk->base);
-    memory_give_back(&heap->memory, chunk);
+    heap->memory.api->free(chunk);
 }
 
 void
@@ -70,7 +68,7 @@ chunk_destroy_all(heap_t *heap) {
     uint32_t i = 0;
     for (entry_t *entry; (entry = table_next(&heap->chunks, &i)) != NULL;) {
         memory_give_back(&heap->memory, (void *)entry->address);
-        memory_give_back(&heap->memory, entry->data);
+        heap->memory.api->free(entry->data);
     }
     table_destroy(&heap->chunks, &heap->memory);
     heap->with_room = NULL;
@@ -129,7 +127,7 @@ chunk_get(heap_t *heap, bool quad, chunk_t **chunk) {
 /* Are enough chunks empty, and this one too many? */
 static bool
 has_spare(const heap_t *heap) {
-    return heap->nempty > 1 + heap->chunks.count / 8;
+    return heap->nempty > 1 + heap->chunks.count / 4;
 }
 
 void

@@ -6,8 +6,11 @@
 #include <string.h>
 #include <time.h>
 
-/* A size gets a span of its own when blocks of so many bytes have been put into larger ones. */
-#define OWN_SPAN_BYTES 1024
+/* A size gets a page or a quad of its own when blocks of so many bytes have been put into larger ones. */
+#define OWN_PAGE_BYTES 1024
+#define OWN_QUAD_BYTES 8192
+/* In a heap of more chunks, each bin may keep a span that is empty. */
+#define SMALL_HEAP 8
 
 span_t heap_no_span;
 
@@ -28,6 +31,7 @@ forget_spans(heap_t *heap) {
     heap->owner = random_number(heap);
     for (uint32_t bin = 0; bin < HEAP_BINS; bin++) {
         heap->bins[bin] = &heap_no_span;
+        heap->nspans[bin] = heap->borrowed[bin] = 0;
     }
 }
 
@@ -86,14 +90,21 @@ link_span(heap_t *heap, span_t *span) {
     }
 }
 
-/* A span that becomes empty gives its pages back, unless it is the only one that its bin can take blocks from. */
+/* The only one that its bin can take blocks from is kept, where that is little of the heap. */
+static bool
+may_keep(const heap_t *heap, const span_t *span) {
+    return span->linked && span->next == NULL && span->prev == NULL && heap->chunks.count > SMALL_HEAP;
+}
+
+/* A span that becomes empty gives its pages back. */
 void
 heap_span_changed(heap_t *heap, span_t *span) {
-    if (span->used == 0 && !(span->linked && span->next == NULL && span->prev == NULL)) {
+    if (span->used == 0 && !may_keep(heap, span)) {
         if (span->linked) {
             unlink_span(heap, span);
         }
         span->owner = 0;
+        heap->nspans[span->bin]--;
         chunk_release(heap, span);
     } else if (!span->linked) {
         link_span(heap, span);
@@ -102,62 +113,44 @@ heap_span_changed(heap_t *heap, span_t *span) {
 
 /* ---- new blocks ---- */
 
-/* Where block k of a span is. */
-static void **
-block_at(const span_t *span, uint32_t k) {
-    uintptr_t pages = (uintptr_t)span >> heap_lg(span->size) << heap_lg(span->size);
-    return (void **)(pages + (uintptr_t)k * span->size);
-}
-
-/* Is there room for block k beside the header and the tags? */
-static bool
-has_room(const span_t *span, uint32_t k) {
-    uintptr_t block = (uintptr_t)block_at(span, k);
-    return block + span->size <= (uintptr_t)span || block >= (uintptr_t)&span->tags[span->limit];
-}
-
-/* Adds blocks that were never used to the free ones: one, and all that are in its page. */
-static void
-carve(span_t *span) {
-    void **last = &span->free;
-    uintptr_t page = 0;
-    *last = NULL;
-    for (; span->carved < span->limit; span->carved++) {
-        void **block = block_at(span, span->carved);
-        if (page != 0 && (uintptr_t)block >> HEAP_LG_PAGE != page) {
-            break;
-        }
-        if (has_room(span, span->carved)) {
-            page = (uintptr_t)block >> HEAP_LG_PAGE;
-            *last = block;
-            last = block;
-            *last = NULL;
-        }
-    }
-}
-
-/* The first span of the bin with a free block; NULL if there is none. Full ones leave the list. */
+/* The first span of the bin with a free block, with `word` at such; NULL if there is none. Full ones leave the list. */
 static span_t *
 span_with_block(heap_t *heap, uint32_t bin) {
     span_t *span;
-    while ((span = heap->bins[bin]) != &heap_no_span && span->free == NULL) {
-        if (span->carved < span->limit) {
-            carve(span);
-        } else {
-            unlink_span(heap, span);
-        }
+    while ((span = heap->bins[bin]) != &heap_no_span && is_full(span)) {
+        unlink_span(heap, span);
     }
-    return span != &heap_no_span ? span : NULL;
+    if (span == &heap_no_span) {
+        return NULL;
+    }
+    while (heap_ready(span) == 0) {
+        span->word = (uint8_t)((span->word + 1) % 4);
+    }
+    return span;
 }
 
-/* How many blocks have room. */
-static uint32_t
-count_blocks(const span_t *span) {
-    uint32_t n = 0;
-    for (uint32_t k = 0; k < span->limit; k++) {
-        n += has_room(span, k);
+/* The blocks that header and tags leave no room for: from *first up to *end. */
+static void
+find_header(const span_t *span, uint32_t *first, uint32_t *end) {
+    uintptr_t begin = (uintptr_t)span & ((1U << heap_lg(span->size)) - 1);
+    *first = (uint32_t)(begin / span->size);
+    *end = (uint32_t)((begin + sizeof(span_t) + span->limit * sizeof(uint16_t) + span->size - 1) / span->size);
+    *end = *end < span->limit ? *end : span->limit;
+}
+
+/* Makes all blocks free. */
+static void
+set_free(span_t *span) {
+    uint32_t first, end;
+    find_header(span, &first, &end);
+    for (uint32_t word = 0; word * 64 < span->limit; word++) {
+        uint32_t n = span->limit - word * 64;
+        span->free[word] = n < 64 ? (UINT64_C(1) << n) - 1 : UINT64_MAX;
     }
-    return n;
+    for (uint32_t k = first; k < end; k++) {
+        span->free[k / 64] &= ~(UINT64_C(1) << k % 64);
+    }
+    span->blocks = (uint16_t)(span->limit - (end - first));
 }
 
 static span_t *
@@ -170,41 +163,46 @@ new_span(heap_t *heap, uint32_t bin) {
     }
     *span = (span_t){
         .owner = heap->owner,
-        .limit = (uint16_t)((1U << lg) / size),
         .reciprocal = (uint32_t)(((UINT64_C(1) << 32) + size - 1) / size),
         .size = (uint16_t)size,
         .bin = (uint8_t)bin,
+        .limit = (uint16_t)((1U << lg) / size),
         .chunk = chunk,
     };
-    span->blocks = (uint16_t)count_blocks(span);
+    set_free(span);
+    heap->nspans[bin]++;
     heap->borrowed[bin] = 0;
     link_span(heap, span);
     return span_with_block(heap, bin);
 }
 
-/* The bin whose blocks few of this bin's size share with others: multiples of 16, 32, 64; quarters of powers of two. */
+/* The bin that sizes of which there are few blocks share: the next power of two, from 32 on. */
 static uint32_t
 shared_bin(uint32_t bin) {
-    if (bin >= HEAP_PAGE_BINS) {
-        return bin + (bin - HEAP_PAGE_BINS + 1) % 2;
-    }
-    uint32_t step = bin <= 12 ? 2 : bin <= 24 ? 4 : 8;
-    return (bin + step - 1) / step * step;
+    uint32_t size = heap_bin_size(bin);
+    return size <= 32 ? heap_bin(32) : heap_bin(UINT64_C(1) << (64 - __builtin_clzll(size - 1)));
 }
 
-/* For a size that has no span with a free block, and of which there are few blocks: one of a larger size. */
+/* Are there so few blocks of this size that they shall share spans with others? */
+static bool
+is_rare(const heap_t *heap, uint32_t bin) {
+    uint32_t bytes = heap->borrowed[bin] * heap_bin_size(bin);
+    return heap->nspans[bin] == 0 && bytes < (bin < HEAP_PAGE_BINS ? OWN_PAGE_BYTES : OWN_QUAD_BYTES);
+}
+
+/* For a size of which there are few blocks: a span of a larger size. NULL if there are many, or no memory. */
 static span_t *
 borrow_span(heap_t *heap, uint32_t bin) {
     uint32_t last = shared_bin(bin);
-    if (heap->borrowed[bin] * heap_bin_size(bin) >= OWN_SPAN_BYTES) {
+    span_t *span = NULL;
+    if (last == bin || !is_rare(heap, bin)) {
         return NULL;
     }
-    span_t *span = NULL;
     for (uint32_t larger = bin + 1; larger <= last && span == NULL; larger++) {
         span = span_with_block(heap, larger);
     }
-    span = span == NULL && last > bin ? new_span(heap, last) : span;
-    heap->borrowed[bin] = (uint16_t)(heap->borrowed[bin] + (span != NULL));
+    span = span == NULL ? new_span(heap, last) : span;
+    heap->borrowed[bin]++;
     return span;
 }
 
@@ -216,7 +214,7 @@ alloc_small(heap_t *heap, uint32_t bin, uint16_t tag) {
     if (span == NULL) {
         return NULL;
     }
-    return heap_take(span, tag, heap_lg(span->size));
+    return heap_take(span, heap_ready(span), tag, heap_lg(span->size));
 }
 
 /* ---- large blocks ---- */
@@ -299,17 +297,16 @@ heap_totals(const heap_t *heap) {
 /* context: the chunk that the span must belong to. */
 static bool
 check_span(span_t *span, void *context) {
-    uint32_t nfree = 0, ncarved = 0;
-    for (void **block = span->free; block != NULL; block = *block) {
-        uint32_t k = (uint32_t)(((uintptr_t)block & ((1U << heap_lg(span->size)) - 1)) / span->size);
-        if (block_at(span, k) != block || k >= span->carved || !has_room(span, k) || nfree++ > span->limit) {
-            return false;
-        }
+    uint32_t nfree = 0, first, end;
+    bool beside = true;
+    for (uint32_t word = 0; word < 4; word++) {
+        nfree += (uint32_t)__builtin_popcountll(span->free[word]);
     }
-    for (uint32_t k = 0; k < span->carved; k++) {
-        ncarved += has_room(span, k);
+    find_header(span, &first, &end);
+    for (uint32_t k = first; k < end; k++) {
+        beside = beside && !(span->free[k / 64] >> k % 64 & 1);
     }
-    return span->chunk == context && span->owner != 0 && span->used + nfree == ncarved &&
+    return span->chunk == context && span->owner != 0 && beside && span->used + nfree == span->blocks &&
            (span->linked || is_full(span));
 }
 

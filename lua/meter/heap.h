@@ -19,15 +19,14 @@
  *
  * A tag is a number that the user of the heap gives a block, and gets back when the block is freed.
  *
- * A size of which there are few blocks gets no span of its own: its blocks lie in a span of a size up to a quarter
- * larger, so a small state has few pages that are nearly empty. The size tells where the span begins, and the span
- * tells the rest.
+ * A size of which there are few blocks gets no span of its own: its blocks lie in a span of the next power of two, so
+ * a small state has few pages that are nearly empty. The size tells where the span begins, and the span tells the rest.
  *
  * Where a state was moved to a heap, it frees blocks of another allocator, too. The page of a block can be read, so its
  * first word tells whether it is a span of this heap: that is a random number of 64 bits, which nobody is told.
  *
  * Invariants, which heap_check() verifies:
- *   used + length of `free` = blocks below `carved`   of each span
+ *   used + bits of `free` = blocks                    of each span
  *   a span that is in no list is full
  *   a page is free, or part of exactly one span       of each chunk
  *
@@ -51,19 +50,20 @@ struct chunk;
 
 typedef struct span {
     uint64_t owner;      /* the heap's number, for as long as the span is one */
-    void *free;          /* blocks that were used and are free, newest first: each begins with the next's address */
-    uint16_t used;       /* blocks in use */
-    uint16_t carved;     /* the block to carve next: those from there on have never been used */
-    uint16_t limit;      /* the number after that of the last block */
-    uint16_t blocks;     /* how many it can hold */
+    uint64_t free[4];    /* bit k: block k is free */
     uint32_t reciprocal; /* 2^32 / size, rounded up: a block's number is offset * this >> 32 */
     uint16_t size;       /* of a block, bytes */
+    uint16_t used;       /* blocks in use */
+    uint8_t word;        /* the part of `free` that blocks are taken from */
     uint8_t bin;
+    uint16_t limit;           /* the number after that of the last block */
+    uint16_t blocks;          /* how many it can hold */
     bool linked;              /* is in its bin's list */
     struct chunk *chunk;      /* that its pages are of */
     struct span *next, *prev; /* in the bin's list */
     uint16_t tags[];
 } span_t;
+_Static_assert((1 << HEAP_LG_PAGE) / 16 <= 4 * 64 && (1 << HEAP_LG_QUAD) / (HEAP_PAGE_MAX + 32) <= 64, "bits");
 
 typedef struct chunk {
     uintptr_t base;
@@ -76,7 +76,8 @@ typedef struct chunk {
 typedef struct {
     uint64_t owner;               /* a random number that is in each span */
     span_t *bins[HEAP_BINS];      /* lists of spans; the fast path looks at the first one. heap_no_span: none */
-    uint16_t borrowed[HEAP_BINS]; /* blocks that were put into larger ones since the bin's last span */
+    uint32_t nspans[HEAP_BINS];   /* all spans of the bin, also full ones */
+    uint16_t borrowed[HEAP_BINS]; /* blocks that were put into larger ones while the bin had no span */
     arena_memory_t memory;        /* where chunks and large blocks are from */
     chunk_t *with_room;           /* list of the chunks with free pages */
     table_t chunks;               /* by base; data: chunk_t */
@@ -125,10 +126,11 @@ heap_lg(size_t size) {
     return size <= HEAP_PAGE_MAX ? HEAP_LG_PAGE : HEAP_LG_QUAD;
 }
 
-static inline uint16_t *
-heap_tag(span_t *span, const void *block, uint32_t lg) {
+/* The number of a block. */
+static inline uint32_t
+heap_number(const span_t *span, const void *block, uint32_t lg) {
     uint64_t offset = (uintptr_t)block & ((1U << lg) - 1);
-    return &span->tags[offset * span->reciprocal >> 32];
+    return (uint32_t)(offset * span->reciprocal >> 32);
 }
 
 /* The slow ways: where the first span of a bin has no free block; and where a span was full, or became empty. */
@@ -142,31 +144,37 @@ heap_page_span(const heap_t *heap, const void *block) {
     return __builtin_expect(span->owner == heap->owner, 1) ? span : NULL;
 }
 
-/* Takes the first free block of a span that has one. */
+/* The free blocks among which the next one is: 0 if the slow way must look for others. */
+static inline uint64_t
+heap_ready(const span_t *span) {
+    return span->free[span->word];
+}
+
+/* Takes the first of these. It is not touched: the caller writes to it soon, and need not wait for it now. */
 static inline void *
-heap_take(span_t *span, uint16_t tag, uint32_t lg) {
-    void *block = span->free;
-    span->free = *(void **)block;
+heap_take(span_t *span, uint64_t ready, uint16_t tag, uint32_t lg) {
+    uint32_t number = span->word * 64U + (uint32_t)__builtin_ctzll(ready);
+    span->free[span->word] = ready & (ready - 1);
     span->used++;
-    *heap_tag(span, block, lg) = tag;
-    return block;
+    span->tags[number] = tag;
+    return (void *)(((uintptr_t)span >> lg << lg) + (uintptr_t)number * span->size);
 }
 
 /* A block, of 1 byte or more, at a multiple of 8. NULL if there is no memory. */
 static inline void *
 heap_alloc(heap_t *heap, size_t size, uint16_t tag) {
     span_t *span = size <= HEAP_MAX ? heap->bins[heap_bin(size)] : &heap_no_span;
-    return __builtin_expect(span->free != NULL, 1) ? heap_take(span, tag, heap_lg(size))
-                                                   : heap_alloc_slow(heap, size, tag);
+    uint64_t ready = heap_ready(span);
+    return __builtin_expect(ready != 0, 1) ? heap_take(span, ready, tag, heap_lg(size))
+                                           : heap_alloc_slow(heap, size, tag);
 }
 
-/* Puts a block back into its span. False if heap_span_changed() must be called next. */
+/* Frees a block, which is not touched either. False if heap_span_changed() must be called next. */
 static inline bool
-heap_put(span_t *span, void *block) {
-    void *next = span->free;
-    *(void **)block = next;
-    span->free = block;
-    return __builtin_expect(--span->used != 0, 1) && __builtin_expect(next != NULL, 1);
+heap_put(span_t *span, uint32_t number) {
+    uint64_t *word = &span->free[number / 64], was = *word;
+    *word = was | UINT64_C(1) << number % 64;
+    return __builtin_expect(--span->used != 0, 1) && __builtin_expect(was != 0, 1);
 }
 
 /* ---- large blocks ---- */

@@ -1,8 +1,6 @@
 /* memory.c -- the hash table: linear probing. When an entry is removed, those displaced past it move back. */
 #include "meter/memory.h"
 
-#include <string.h>
-
 #define LG_FIRST 3
 
 static uint32_t
@@ -14,11 +12,10 @@ mask_of(const table_t *table) {
 static bool
 rehash(table_t *table, const arena_memory_t *memory, uint32_t lg) {
     table_t old = *table;
-    entry_t *slots = memory_get(memory, sizeof(entry_t) << lg, sizeof(void *));
+    entry_t *slots = memory->api->calloc(1, sizeof(entry_t) << lg);
     if (slots == NULL) {
         return false;
     }
-    memset(slots, 0, sizeof(entry_t) << lg);
     *table = (table_t){.slots = slots, .lg_slots = lg};
     uint32_t i = 0;
     for (entry_t *entry; (entry = table_next(&old, &i)) != NULL;) {
@@ -76,7 +73,7 @@ table_next(const table_t *table, uint32_t *i) {
 void
 table_destroy(table_t *table, const arena_memory_t *memory) {
     if (table->slots != NULL) {
-        memory_give_back(memory, table->slots);
+        memory->api->free(table->slots);
     }
     *table = (table_t){0};
 }

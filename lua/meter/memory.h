@@ -1,5 +1,5 @@
 /*
- * memory.h -- memory of one arena, past the caches of threads, and a hash table by address that lies in it.
+ * memory.h -- memory of one arena, past the caches of threads; and a hash table by address, which lies outside of it.
  *
  * Synchronization: the thread that uses the state that it is for.
  */
