@@ -68,7 +68,7 @@ UNIT_SRC     := $(filter-out $(EXCLUDED),$(wildcard $(LAYERS:%=tests/%/*_test.c)
 ifeq ($(VARIANT),tsan)
 UNIT_SRC     := $(shell grep -lE 'pthread_create|run_thread|begin_load|background' $(UNIT_SRC))
 endif
-WORKLOAD_SRC := $(wildcard tests/workload/*_test.c tests/attach/*_test.c)
+WORKLOAD_SRC := $(wildcard tests/workload/*_test.c tests/attach/*_test.c tests/meter/*_test.c)
 FAULTY_SRC   := $(filter-out $(WORKLOAD_SRC),$(wildcard tests/workload/*.c))
 LUA_HOST_SRC := $(wildcard tests/lua/*.c)
 PROGRAM_SRC  := $(wildcard tests/programs/*.c tests/programs/*.cpp)

@@ -111,11 +111,12 @@ typedef struct {
 } place_t;
 
 static place_t
-place_of(const lunalloc_meter_t *meter, void *block, size_t size) {
-    span_t *span = size <= HEAP_PAGE_MAX ? heap_page_span(&meter->heap, block) : NULL;
-    if (span == NULL && meter->careful) {
+place_of(lunalloc_meter_t *meter, void *block, size_t size) {
+    bool by_size = !meter->careful || (heap_knows(&meter->heap, block) && !meter->misfits);
+    span_t *span = NULL;
+    if (!by_size) {
         span = heap_locate(&meter->heap, block);
-    } else if (span == NULL && size <= HEAP_MAX) {
+    } else if (size <= HEAP_MAX) {
         span = heap_span(block, heap_lg(size));
     }
     return (place_t){span, span == NULL ? heap_large(&meter->heap, block) : NULL};
@@ -198,10 +199,11 @@ note_change(lunalloc_meter_t *meter, span_t *span) {
 
 static inline void *
 free_block(lunalloc_meter_t *meter, void *block, size_t size) {
-    span_t *span = heap_page_span(&meter->heap, block);
-    if (UNLIKELY(size > HEAP_PAGE_MAX) || UNLIKELY(span == NULL)) {
+    bool by_size = LIKELY(!meter->careful) || (LIKELY(heap_knows(&meter->heap, block)) && LIKELY(!meter->misfits));
+    if (UNLIKELY(size > HEAP_PAGE_MAX) || UNLIKELY(!by_size)) {
         return free_elsewhere(meter, block, size);
     }
+    span_t *span = heap_span(block, HEAP_LG_PAGE);
     uint32_t number = heap_number(span, block, HEAP_LG_PAGE);
     discharge(meter, span->tags[number], size);
     return LIKELY(heap_put(span, number)) ? NULL : note_change(meter, span);
@@ -228,7 +230,7 @@ keep_block(lunalloc_meter_t *meter, uint32_t tag, void *block, size_t old_size, 
     if (new_size > old_size) {
         return note_failure(meter);
     }
-    meter->careful = true;
+    meter->misfits = meter->careful = true;
     recharge(meter, tag, old_size, new_size);
     return block;
 }
@@ -318,7 +320,7 @@ resize_foreign(lunalloc_meter_t *meter, void *block, size_t old_size, size_t new
 }
 
 static NOINLINE void *
-resize_block(lunalloc_meter_t *meter, void *block, size_t old_size, size_t new_size) {
+resize_any(lunalloc_meter_t *meter, void *block, size_t old_size, size_t new_size) {
     size_t total = meter->total - old_size + new_size;
     bool over = new_size > old_size && total > meter->ceiling;
     if (UNLIKELY(over) && !meter->closed && !may_reach(meter, total)) {
@@ -337,5 +339,5 @@ lunalloc_lua_alloc(void *context, void *block, size_t old_size, size_t new_size)
     if (block == NULL) {
         return new_block(meter, meter->scope_tag | type_of(old_size), new_size);
     }
-    return new_size == 0 ? free_block(meter, block, old_size) : resize_block(meter, block, old_size, new_size);
+    return new_size == 0 ? free_block(meter, block, old_size) : resize_any(meter, block, old_size, new_size);
 }

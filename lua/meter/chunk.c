@@ -59,6 +59,7 @@ delete_chunk(heap_t *heap, chunk_t *chunk) {
     unlink_chunk(heap, chunk);
     heap->nempty--;
     table_remove(&heap->chunks, table_find(&heap->chunks, chunk->base));
+    heap->known[chunk->base >> HEAP_LG_CHUNK & (HEAP_KNOWN - 1)] = 0;
     memory_give_back(&heap->memory, (void *)chunk->base);
     heap->memory.api->free(chunk);
 }
@@ -73,6 +74,7 @@ chunk_destroy_all(heap_t *heap) {
     table_destroy(&heap->chunks, &heap->memory);
     heap->with_room = NULL;
     heap->nempty = 0;
+    memset(heap->known, 0, sizeof(heap->known));
 }
 
 /* ---- pages ---- */

@@ -4,7 +4,6 @@
 #include "meter/chunk.h"
 
 #include <string.h>
-#include <time.h>
 
 /* A size gets a page or a quad of its own when blocks of so many bytes have been put into larger ones. */
 #define OWN_PAGE_BYTES 1024
@@ -14,21 +13,8 @@
 
 span_t heap_no_span;
 
-/* Of splitmix64, from the time, this heap's address and a count of heaps. */
-static uint64_t
-random_number(const heap_t *heap) {
-    static _Atomic uint64_t count;
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    uint64_t x = (uint64_t)now.tv_nsec + ((uint64_t)now.tv_sec << 32) + (uintptr_t)heap + (++count << 48);
-    x = (x ^ x >> 30) * UINT64_C(0xBF58476D1CE4E5B9);
-    x = (x ^ x >> 27) * UINT64_C(0x94D049BB133111EB);
-    return x ^ x >> 31;
-}
-
 static void
 forget_spans(heap_t *heap) {
-    heap->owner = random_number(heap);
     for (uint32_t bin = 0; bin < HEAP_BINS; bin++) {
         heap->bins[bin] = &heap_no_span;
         heap->nspans[bin] = heap->borrowed[bin] = 0;
@@ -103,7 +89,6 @@ heap_span_changed(heap_t *heap, span_t *span) {
         if (span->linked) {
             unlink_span(heap, span);
         }
-        span->owner = 0;
         heap->nspans[span->bin]--;
         chunk_release(heap, span);
     } else if (!span->linked) {
@@ -162,7 +147,6 @@ new_span(heap_t *heap, uint32_t bin) {
         return NULL;
     }
     *span = (span_t){
-        .owner = heap->owner,
         .reciprocal = (uint32_t)(((UINT64_C(1) << 32) + size - 1) / size),
         .size = (uint16_t)size,
         .bin = (uint8_t)bin,
@@ -261,6 +245,20 @@ heap_resize_large(heap_t *heap, entry_t *entry, size_t size) {
     return block;
 }
 
+/* ---- any block ---- */
+
+span_t *
+heap_locate(heap_t *heap, const void *block) {
+    const entry_t *entry = table_find(&heap->chunks, heap_base(block));
+    if (entry == NULL) {
+        return NULL;
+    }
+    const chunk_t *chunk = entry->data;
+    bool quad = chunk->quads >> ((uintptr_t)block >> HEAP_LG_PAGE & 15) & 1;
+    heap->known[chunk->base >> HEAP_LG_CHUNK & (HEAP_KNOWN - 1)] = chunk->base;
+    return heap_span(block, quad ? HEAP_LG_QUAD : HEAP_LG_PAGE);
+}
+
 /* ---- totals and checks ---- */
 
 /* Calls visit for each span of a chunk, until it returns false; returns whether it never did. */
@@ -306,8 +304,7 @@ check_span(span_t *span, void *context) {
     for (uint32_t k = first; k < end; k++) {
         beside = beside && !(span->free[k / 64] >> k % 64 & 1);
     }
-    return span->chunk == context && span->owner != 0 && beside && span->used + nfree == span->blocks &&
-           (span->linked || is_full(span));
+    return span->chunk == context && beside && span->used + nfree == span->blocks && (span->linked || is_full(span));
 }
 
 bool

@@ -22,8 +22,7 @@
  * A size of which there are few blocks gets no span of its own: its blocks lie in a span of the next power of two, so
  * a small state has few pages that are nearly empty. The size tells where the span begins, and the span tells the rest.
  *
- * Where a state was moved to a heap, it frees blocks of another allocator, too. The page of a block can be read, so its
- * first word tells whether it is a span of this heap: that is a random number of 64 bits, which nobody is told.
+ * Where a state was moved to a heap, it frees blocks of another allocator, too: heap_locate() tells whose a block is.
  *
  * Invariants, which heap_check() verifies:
  *   used + bits of `free` = blocks                    of each span
@@ -45,11 +44,11 @@
 #define HEAP_MAX       2048 /* bytes: blocks up to this size lie in quads; larger ones are the arena's */
 #define HEAP_PAGE_BINS 33   /* bin i below this: blocks of 8 * i bytes, at least 16; above: eighths of powers of two */
 #define HEAP_BINS      57
+#define HEAP_KNOWN     256
 
 struct chunk;
 
 typedef struct span {
-    uint64_t owner;      /* the heap's number, for as long as the span is one */
     uint64_t free[4];    /* bit k: block k is free */
     uint32_t reciprocal; /* 2^32 / size, rounded up: a block's number is offset * this >> 32 */
     uint16_t size;       /* of a block, bytes */
@@ -74,7 +73,6 @@ typedef struct chunk {
 } chunk_t;
 
 typedef struct {
-    uint64_t owner;               /* a random number that is in each span */
     span_t *bins[HEAP_BINS];      /* lists of spans; the fast path looks at the first one. heap_no_span: none */
     uint32_t nspans[HEAP_BINS];   /* all spans of the bin, also full ones */
     uint16_t borrowed[HEAP_BINS]; /* blocks that were put into larger ones while the bin had no span */
@@ -83,6 +81,7 @@ typedef struct {
     table_t chunks;               /* by base; data: chunk_t */
     table_t large;                /* large blocks; data: the tag */
     size_t large_bytes;           /* of these */
+    uintptr_t known[HEAP_KNOWN];  /* a cache of bases of chunks, by the lowest bits of their number */
     uint32_t nempty;              /* chunks whose pages are all free */
 } heap_t;
 
@@ -137,13 +136,6 @@ heap_number(const span_t *span, const void *block, uint32_t lg) {
 void *heap_alloc_slow(heap_t *heap, size_t size, uint16_t tag);
 void heap_span_changed(heap_t *heap, span_t *span);
 
-/* The page that a block lies in, if that is a span of this heap; else NULL. Any block that may be read has a page. */
-static inline span_t *
-heap_page_span(const heap_t *heap, const void *block) {
-    span_t *span = heap_span(block, HEAP_LG_PAGE);
-    return __builtin_expect(span->owner == heap->owner, 1) ? span : NULL;
-}
-
 /* The free blocks among which the next one is: 0 if the slow way must look for others. */
 static inline uint64_t
 heap_ready(const span_t *span) {
@@ -197,18 +189,20 @@ void *heap_resize_large(heap_t *heap, entry_t *entry, size_t size);
 
 /* ---- any block ---- */
 
-/* The span that a block of this heap lies in, whatever its size. NULL if it lies in none: it is a large one, or no
- * block of this heap. */
-static inline span_t *
-heap_locate(const heap_t *heap, const void *block) {
-    const entry_t *entry = table_find(&heap->chunks, (uintptr_t)block >> HEAP_LG_CHUNK << HEAP_LG_CHUNK);
-    if (entry == NULL) {
-        return NULL;
-    }
-    const chunk_t *chunk = entry->data;
-    bool quad = chunk->quads >> ((uintptr_t)block >> HEAP_LG_PAGE & 15) & 1;
-    return heap_span(block, quad ? HEAP_LG_QUAD : HEAP_LG_PAGE);
+static inline uintptr_t
+heap_base(const void *block) {
+    return (uintptr_t)block >> HEAP_LG_CHUNK << HEAP_LG_CHUNK;
 }
+
+/* Is it known that the block lies in a chunk of this heap? If not, it may nevertheless. */
+static inline bool
+heap_knows(const heap_t *heap, const void *block) {
+    return heap->known[(uintptr_t)block >> HEAP_LG_CHUNK & (HEAP_KNOWN - 1)] == heap_base(block);
+}
+
+/* The span that a block of this heap lies in, whatever its size. NULL if it lies in none: it is a large one, or no
+ * block of this heap. Its chunk is known then. */
+span_t *heap_locate(heap_t *heap, const void *block);
 
 /* By a walk over all spans: bytes of chunks and large blocks; and how many blocks there are. */
 typedef struct {

@@ -34,9 +34,11 @@ find_shared(const lunalloc_api_t *api, uint32_t *arena) {
 
 static int
 find_given(const lunalloc_api_t *api, uint32_t index, uint32_t *arena) {
-    lunalloc_stats_t stats;
+    char name[48];
+    lunalloc_value_t value;
+    snprintf(name, sizeof(name), "arena.%u.dirty_decay_ms", index);
     *arena = index;
-    return api->stats(index, &stats);
+    return api->ctl_get(name, &value, NULL, 0); /* those of a destroyed arena cannot be read */
 }
 
 static int

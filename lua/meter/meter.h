@@ -42,6 +42,7 @@ struct lunalloc_meter {
     size_t ceiling; /* the least total at which the slow path must look, less 1 */
     size_t peak;
     uint32_t scope_tag; /* the current scope, shifted to its place in a tag */
+    bool misfits;       /* a block may lie elsewhere than its size says: it shrank when there was no memory */
     bool careful;       /* a block may be foreign, or lie elsewhere than its size says */
     size_t *accounts;   /* by tag: bytes of own blocks */
     heap_t heap;

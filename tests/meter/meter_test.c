@@ -1,0 +1,262 @@
+/*
+ * meter_test.c -- a meter without a state: random blocks of all sizes, types and scopes against a model; the limit; and
+ * blocks that shrink when there is no memory.
+ */
+#include "../workload/cmocka_all.h"
+
+#include <lua.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "meters.h"
+#include "workload/prng.h"
+
+/* ---- the model ---- */
+
+enum {
+    NBLOCKS = 3000,
+    NSCOPES = 300,
+    LARGEST = 20000
+};
+
+typedef struct {
+    unsigned char *block; /* NULL: none */
+    size_t size;
+    uint32_t type, scope;
+} shadow_t;
+
+static shadow_t shadow[NBLOCKS];
+static const size_t tags[] = {0, LUA_TSTRING, LUA_TTABLE, LUA_TFUNCTION, LUA_TUSERDATA, LUA_TTHREAD};
+static prng_t prng;
+
+/* Mostly small sizes, as Lua's are. */
+static size_t
+random_size(void) {
+    uint64_t largest = prng_next(&prng) % 8 != 0 ? 300 : prng_next(&prng) % 4 != 0 ? 2100 : LARGEST;
+    return (size_t)(1 + prng_next(&prng) % largest);
+}
+
+static unsigned char
+byte_of(const shadow_t *s) {
+    return (unsigned char)((uintptr_t)(s - shadow) * 37 + s->size);
+}
+
+static void
+assert_contents(const shadow_t *s, size_t size) {
+    unsigned char expected = byte_of(s);
+    for (size_t i = 0; i < size; i++) {
+        assert_int_equal(s->block[i], expected);
+    }
+}
+
+static void
+allocate(lunalloc_meter_t *meter, shadow_t *s, uint32_t scope) {
+    s->size = random_size();
+    s->type = (uint32_t)(prng_next(&prng) % 6);
+    s->scope = scope;
+    s->block = lunalloc_lua_alloc(meter, NULL, tags[s->type], s->size);
+    assert_non_null(s->block);
+    assert_int_equal((uintptr_t)s->block % 8, 0);
+    memset(s->block, byte_of(s), s->size);
+}
+
+static void
+resize(lunalloc_meter_t *meter, shadow_t *s) {
+    size_t size = random_size(), kept = size < s->size ? size : s->size;
+    s->block = lunalloc_lua_alloc(meter, s->block, s->size, size);
+    assert_non_null(s->block);
+    assert_contents(s, kept);
+    s->size = size;
+    memset(s->block, byte_of(s), s->size);
+}
+
+static void
+release(lunalloc_meter_t *meter, shadow_t *s) {
+    assert_contents(s, s->size);
+    assert_null(lunalloc_lua_alloc(meter, s->block, s->size, 0));
+    s->block = NULL;
+}
+
+/* Every account is the sum of the shadow's blocks. */
+static void
+assert_accounts(lunalloc_meter_t *meter) {
+    static size_t by_scope[NSCOPES + 1];
+    size_t by_type[LUNALLOC_LUA_TYPES] = {0}, total = 0, nblocks = 0;
+    lunalloc_meter_stats_t stats;
+    memset(by_scope, 0, sizeof(by_scope));
+    for (size_t i = 0; i < NBLOCKS; i++) {
+        size_t size = shadow[i].block == NULL ? 0 : shadow[i].size;
+        by_scope[shadow[i].scope] += size;
+        by_type[shadow[i].type] += size;
+        total += size;
+        nblocks += size != 0;
+    }
+    lunalloc_meter_stats(meter, &stats);
+    assert_int_equal(stats.allocated, total);
+    assert_int_equal(stats.blocks, nblocks);
+    assert_true(stats.held >= total);
+    assert_memory_equal(stats.by_type, by_type, sizeof(by_type));
+    for (int scope = 0; scope < (int)stats.nscopes; scope++) {
+        assert_int_equal(lunalloc_meter_scope_bytes(meter, scope), by_scope[scope]);
+    }
+    assert_true(heap_check(&meter->heap));
+}
+
+/* Frees the meter, which has no block: its arena goes with it. */
+static void
+end_meter(lunalloc_meter_t *meter) {
+    uint32_t arena = meter->heap.memory.arena;
+    assert_int_equal(meter->total, 0);
+    lunalloc_meter_free(meter);
+    assert_false(arena_exists(arena));
+}
+
+static void
+release_all(lunalloc_meter_t *meter) {
+    for (size_t i = 0; i < NBLOCKS; i++) {
+        if (shadow[i].block != NULL) {
+            release(meter, &shadow[i]);
+        }
+    }
+}
+
+/* One operation on a random block. `grows`: more blocks are made than freed. */
+static void
+operate(lunalloc_meter_t *meter, bool grows) {
+    shadow_t *s = &shadow[prng_next(&prng) % NBLOCKS];
+    uint32_t scope = (uint32_t)(prng_next(&prng) % meter->nscopes);
+    lunalloc_meter_enter(meter, (int)scope);
+    if (s->block == NULL) {
+        if (grows || prng_next(&prng) % 4 == 0) {
+            allocate(meter, s, scope);
+        }
+    } else if (prng_next(&prng) % 4 == 0) {
+        resize(meter, s);
+    } else if (!grows || prng_next(&prng) % 4 == 0) {
+        release(meter, s);
+    }
+}
+
+static void
+test_blocks_and_accounts_against_a_model(void **state) {
+    (void)state;
+    lunalloc_meter_t *meter = new_meter(0);
+    prng_seed(&prng, 7, 0);
+    memset(shadow, 0, sizeof(shadow));
+    for (int i = 1; i <= NSCOPES; i++) {
+        char name[24];
+        snprintf(name, sizeof(name), "scope %d", i);
+        assert_int_equal(lunalloc_meter_scope(meter, name), i);
+        assert_int_equal(lunalloc_meter_scope(meter, name), i);
+    }
+    for (int round = 0; round < 40; round++) {
+        for (int i = 0; i < 5000; i++) {
+            operate(meter, round % 4 < 2);
+        }
+        assert_accounts(meter);
+    }
+    release_all(meter);
+    assert_accounts(meter);
+    end_meter(meter);
+}
+
+static void
+test_scopes_have_an_end(void **state) {
+    (void)state;
+    lunalloc_meter_t *meter = new_meter(0);
+    char name[16];
+    for (int i = 1; i < LUNALLOC_LUA_SCOPES; i++) {
+        snprintf(name, sizeof(name), "%d", i);
+        assert_int_equal(lunalloc_meter_scope(meter, name), i);
+    }
+    assert_int_equal(lunalloc_meter_scope(meter, "one more"), -1);
+    assert_string_equal(lunalloc_meter_scope_name(meter, 0), "main");
+    assert_null(lunalloc_meter_scope_name(meter, LUNALLOC_LUA_SCOPES));
+    assert_int_equal(lunalloc_meter_enter(meter, 17), 0);
+    assert_int_equal(lunalloc_meter_enter(meter, LUNALLOC_LUA_SCOPES), 17);
+    assert_int_equal(lunalloc_meter_enter(meter, 0), 17);
+    end_meter(meter);
+}
+
+/* ---- limits ---- */
+
+static void
+test_limit_is_exact(void **state) {
+    (void)state;
+    lunalloc_meter_t *meter = new_meter(10000);
+    lunalloc_meter_stats_t stats;
+    void *a = lunalloc_lua_alloc(meter, NULL, 0, 9000);
+    assert_non_null(a);
+    assert_null(lunalloc_lua_alloc(meter, NULL, 0, 1001));
+    void *b = lunalloc_lua_alloc(meter, NULL, 0, 1000);
+    assert_non_null(b);
+    assert_null(lunalloc_lua_alloc(meter, NULL, 0, 1));
+    assert_null(lunalloc_lua_alloc(meter, b, 1000, 1001));
+    assert_null(lunalloc_lua_alloc(meter, NULL, 0, SIZE_MAX / 2));
+    lunalloc_meter_stats(meter, &stats);
+    assert_int_equal(stats.failures, 4);
+    assert_int_equal(stats.peak, 10000);
+    lunalloc_meter_set_limit(meter, 100); /* below what is in use: blocks may shrink and be freed */
+    b = lunalloc_lua_alloc(meter, b, 1000, 999);
+    assert_non_null(b);
+    assert_null(lunalloc_lua_alloc(meter, b, 999, 0));
+    assert_null(lunalloc_lua_alloc(meter, NULL, 0, 1));
+    assert_null(lunalloc_lua_alloc(meter, a, 9000, 0));
+    a = lunalloc_lua_alloc(meter, NULL, 0, 100);
+    assert_non_null(a);
+    assert_null(lunalloc_lua_alloc(meter, a, 100, 0));
+    end_meter(meter);
+}
+
+/* ---- memory that is refused ---- */
+
+/* Lua relies on it: a block that shrinks is never refused. Such a block may lie where its size does not say. */
+static void
+test_blocks_shrink_without_memory(void **state) {
+    (void)state;
+    static const size_t sizes[] = {100000, 20000, 3000, 2049, 2048, 1000, 300, 257, 256, 100, 17, 8, 1};
+    enum {
+        N = sizeof(sizes) / sizeof(sizes[0])
+    };
+    void *blocks[N][N];
+    lunalloc_meter_t *meter = new_meter(0);
+    make_refusing(meter);
+    for (size_t from = 0; from < N; from++) {
+        for (size_t to = from; to < N; to++) {
+            blocks[from][to] = lunalloc_lua_alloc(meter, NULL, 0, sizes[from]);
+            memset(blocks[from][to], (int)(from * N + to), sizes[from]);
+        }
+    }
+    until_refused = 0;
+    for (size_t from = 0; from < N; from++) {
+        for (size_t to = from; to < N; to++) {
+            blocks[from][to] = lunalloc_lua_alloc(meter, blocks[from][to], sizes[from], sizes[to]);
+            assert_non_null(blocks[from][to]);
+        }
+    }
+    until_refused = -1;
+    assert_true(heap_check(&meter->heap));
+    for (size_t from = 0; from < N; from++) {
+        for (size_t to = from; to < N; to++) {
+            unsigned char *block = lunalloc_lua_alloc(meter, blocks[from][to], sizes[to], sizes[to] + 5000);
+            assert_non_null(block);
+            for (size_t i = 0; i < sizes[to]; i++) {
+                assert_int_equal(block[i], (unsigned char)(from * N + to));
+            }
+            lunalloc_lua_alloc(meter, block, sizes[to] + 5000, 0);
+        }
+    }
+    assert_true(heap_check(&meter->heap));
+    end_meter(meter);
+}
+
+int
+main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_blocks_and_accounts_against_a_model),
+        cmocka_unit_test(test_scopes_have_an_end),
+        cmocka_unit_test(test_limit_is_exact),
+        cmocka_unit_test(test_blocks_shrink_without_memory),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
