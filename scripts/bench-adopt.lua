@@ -31,6 +31,7 @@ function kinds.strings()
         seen[word] = (seen[word] or 0) + 1
         words[i % 5000 + 1] = word .. ":" .. i
     end
+    assert(seen[words[1]:match "^w%d+"])
     for _ = 1, 12 do
         local text = table.concat(words, " ")
         local parts = {}
@@ -58,6 +59,7 @@ function kinds.tables()
             array[i] = i
             map["k" .. i % 1000] = { i }
         end
+        assert(array[10000] == 10000 and map.k999[1] == 9999)
     end
     assert(#live == 20000)
 end
