@@ -129,7 +129,7 @@ chunk_get(heap_t *heap, bool quad, chunk_t **chunk) {
 /* Are enough chunks empty, and this one too many? */
 static bool
 has_spare(const heap_t *heap) {
-    return heap->nempty > 1 + heap->chunks.count / 4;
+    return heap->nempty > 1 + heap->chunks.count / 2;
 }
 
 void

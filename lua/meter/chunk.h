@@ -2,7 +2,7 @@
  * chunk.h -- the pages of a heap (heap.h): chunks of 16, from which spans get a page or a quad of four.
  *
  * A page is taken where its quad is broken already, if there is such a page. A chunk that becomes empty goes back to
- * the arena, unless fewer than an eighth of the heap's chunks are empty: so a state that grows and shrinks with each
+ * the arena, unless fewer than half of the heap's chunks are empty: so a state that grows and shrinks with each
  * collection need not ask the arena again.
  *
  * Synchronization: the thread that uses the state.
