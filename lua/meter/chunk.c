@@ -1,8 +1,6 @@
 /* chunk.c -- bits for pages, and a list of the chunks with free ones. */
 #include "meter/chunk.h"
 
-#include <string.h>
-
 #define ALL_FREE UINT16_MAX
 /* How many chunks are looked at for a whole quad before there is a new chunk. */
 #define QUAD_TRIES 8
@@ -59,7 +57,9 @@ delete_chunk(heap_t *heap, chunk_t *chunk) {
     unlink_chunk(heap, chunk);
     heap->nempty--;
     table_remove(&heap->chunks, table_find(&heap->chunks, chunk->base));
-    heap->known[chunk->base >> HEAP_LG_CHUNK & (HEAP_KNOWN - 1)] = 0;
+    if (heap->known != heap_knows_nothing) {
+        heap->known[chunk->base >> HEAP_LG_CHUNK & (HEAP_KNOWN - 1)] = 0;
+    }
     memory_give_back(&heap->memory, (void *)chunk->base);
     heap->memory.api->free(chunk);
 }
@@ -74,7 +74,7 @@ chunk_destroy_all(heap_t *heap) {
     table_destroy(&heap->chunks, &heap->memory);
     heap->with_room = NULL;
     heap->nempty = 0;
-    memset(heap->known, 0, sizeof(heap->known));
+    heap_free_known(heap);
 }
 
 /* ---- pages ---- */

@@ -12,6 +12,7 @@
 #define SMALL_HEAP 8
 
 span_t heap_no_span;
+uintptr_t heap_knows_nothing[HEAP_KNOWN];
 
 static void
 forget_spans(heap_t *heap) {
@@ -24,7 +25,22 @@ forget_spans(heap_t *heap) {
 void
 heap_init(heap_t *heap, arena_memory_t memory) {
     heap->memory = memory;
+    heap->known = heap_knows_nothing;
     forget_spans(heap);
+}
+
+void
+heap_make_known(heap_t *heap) {
+    uintptr_t *known = heap->known == heap_knows_nothing ? heap->memory.api->calloc(HEAP_KNOWN, sizeof(*known)) : NULL;
+    heap->known = known != NULL ? known : heap->known;
+}
+
+void
+heap_free_known(heap_t *heap) {
+    if (heap->known != heap_knows_nothing) {
+        heap->memory.api->free(heap->known);
+    }
+    heap->known = heap_knows_nothing;
 }
 
 void
@@ -255,7 +271,9 @@ heap_locate(heap_t *heap, const void *block) {
     }
     const chunk_t *chunk = entry->data;
     bool quad = chunk->quads >> ((uintptr_t)block >> HEAP_LG_PAGE & 15) & 1;
-    heap->known[chunk->base >> HEAP_LG_CHUNK & (HEAP_KNOWN - 1)] = chunk->base;
+    if (heap->known != heap_knows_nothing) {
+        heap->known[chunk->base >> HEAP_LG_CHUNK & (HEAP_KNOWN - 1)] = chunk->base;
+    }
     return heap_span(block, quad ? HEAP_LG_QUAD : HEAP_LG_PAGE);
 }
 

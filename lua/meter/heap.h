@@ -81,17 +81,23 @@ typedef struct {
     table_t chunks;               /* by base; data: chunk_t */
     table_t large;                /* large blocks; data: the tag */
     size_t large_bytes;           /* of these */
-    uintptr_t known[HEAP_KNOWN];  /* a cache of bases of chunks, by the lowest bits of their number */
+    uintptr_t *known;             /* a cache of bases of chunks, by the lowest bits of their number */
     uint32_t nempty;              /* chunks whose pages are all free */
 } heap_t;
 
 /* A span without blocks, for all heaps. It is never written to. */
 extern span_t heap_no_span;
 
+/* What `known` is until there is one: it knows nothing, and is never written to. */
+extern uintptr_t heap_knows_nothing[HEAP_KNOWN];
+
 /* Makes a zeroed structure an empty heap. */
 void heap_init(heap_t *heap, arena_memory_t memory);
 /* Gives back all chunks and large blocks. */
 void heap_destroy(heap_t *heap);
+/* Makes the cache for heap_knows(), unless there is no memory; and frees it. */
+void heap_make_known(heap_t *heap);
+void heap_free_known(heap_t *heap);
 
 /* The bin of a block size, 1 .. HEAP_MAX. */
 static inline uint32_t

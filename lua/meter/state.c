@@ -89,6 +89,7 @@ take_state(lua_State *L, lunalloc_meter_t *meter) {
     meter->main = main_thread(L);
     meter->foreign_state = true;
     meter->careful = true;
+    heap_make_known(&meter->heap);
     meter->foreign = meter->total = meter->peak = bytes_of(L);
     lua_setallocf(L, lunalloc_lua_alloc, meter);
 }
