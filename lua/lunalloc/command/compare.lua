@@ -3,8 +3,8 @@
 local command = require "lunalloc.command"
 
 local USAGE <const> = [[
-compare SCENARIO [--allocators NAMES | --a SETTINGS --b SETTINGS] [--rounds N] [--metric NAMES] [--duration TIME]
-        [--set KEY=VALUE] [--least SHARE] [--timeout TIME] [--json] [--no-worse]
+compare SCENARIO [--allocators NAMES | --a SETTINGS --b SETTINGS] [--rounds N] [--metric NAMES]
+        [--duration TIME] [--set KEY=VALUE] [--least SHARE] [--timeout TIME] [--json] [--no-worse]
 
 Runs a scenario on several allocators, or with two settings of this one, and prints by how much they differ and how sure
 that is. SCENARIO is the name of a scenario that is installed, or a file: a scenario, or any script in Lua. Each run is
