@@ -129,7 +129,7 @@ json "stats --opts J" "$out" 'if .jemalloc then "good" else keys end' good
 batch stats "$pid" --over 0.05 </dev/null
 check_match "stats --over" "$out/$status" $'^time +0\\.[0-9]+ s\n.*nmalloc .*/s\n.*/0$'
 batch extents "$pid" </dev/null
-check_match "extents" "$out/$status" $'^STATE +COUNT +BYTES\nactive .*iB.*/0$'
+check_match "extents" "$out/$status" $'^STATE +COUNT +BYTES\n(.*\n)?active .*iB.*/0$'
 batch extents "$pid" --by szind --json </dev/null
 json "extents --json" "$out" 'if (map(.bytes) | add) > 2000000 then "good" else . end' good
 batch extents "$pid" --by sise </dev/null
