@@ -43,7 +43,7 @@ for path in fifo "$work/fifo" "$work/folder" "$work/binary" "$work/program" "$wo
 done
 
 mkfifo "$work/fifo.pb" "$work/fifo.collapsed"
-for path in "$work/folder" "$work/fifo" "$work/fifo.pb" "$work/fifo.collapsed" "$work/none/none" /dev/full; do
+for path in "$work/folder" "$work/fifo" "$work/fifo.pb" "$work/fifo.collapsed" "$work/none/none"; do
     refused "dump" "la.prof.dump(p)" "$path"
 done
 
