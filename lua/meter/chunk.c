@@ -4,6 +4,8 @@
 #define ALL_FREE UINT16_MAX
 /* How many chunks are looked at for a whole quad before there is a new chunk. */
 #define QUAD_TRIES 8
+/* How many are looked at for another empty one, when there are too many. */
+#define EMPTY_TRIES 32
 
 /* ---- the list of chunks with free pages ---- */
 
@@ -132,6 +134,16 @@ has_spare(const heap_t *heap) {
     return heap->nempty > 1 + heap->chunks.count / 2;
 }
 
+/* An empty chunk among the first of the list; NULL if none of them is. */
+static chunk_t *
+find_empty(const heap_t *heap) {
+    chunk_t *chunk = heap->with_room;
+    for (uint32_t tries = 0; chunk != NULL && chunk->free_pages != ALL_FREE; tries++) {
+        chunk = tries < EMPTY_TRIES ? chunk->next : NULL;
+    }
+    return chunk;
+}
+
 void
 chunk_release(heap_t *heap, span_t *span) {
     chunk_t *chunk = span->chunk;
@@ -144,8 +156,8 @@ chunk_release(heap_t *heap, span_t *span) {
     }
     if (chunk->free_pages == ALL_FREE) {
         heap->nempty++;
-        if (has_spare(heap)) {
-            delete_chunk(heap, chunk);
+        for (chunk_t *empty = chunk; empty != NULL && has_spare(heap); empty = find_empty(heap)) {
+            delete_chunk(heap, empty);
         }
     }
 }

@@ -8,8 +8,6 @@
 /* A size gets a page or a quad of its own when blocks of so many bytes have been put into larger ones. */
 #define OWN_PAGE_BYTES 1024
 #define OWN_QUAD_BYTES 8192
-/* In a heap of more chunks, each bin may keep a span that is empty. */
-#define SMALL_HEAP 8
 
 span_t heap_no_span;
 uintptr_t heap_knows_nothing[HEAP_KNOWN];
@@ -92,16 +90,10 @@ link_span(heap_t *heap, span_t *span) {
     }
 }
 
-/* The only one that its bin can take blocks from is kept, where that is little of the heap. */
-static bool
-may_keep(const heap_t *heap, const span_t *span) {
-    return span->linked && span->next == NULL && span->prev == NULL && heap->chunks.count > SMALL_HEAP;
-}
-
 /* A span that becomes empty gives its pages back. */
 void
 heap_span_changed(heap_t *heap, span_t *span) {
-    if (span->used == 0 && !may_keep(heap, span)) {
+    if (span->used == 0) {
         if (span->linked) {
             unlink_span(heap, span);
         }

@@ -157,6 +157,9 @@ test_blocks_and_accounts_against_a_model(void **state) {
     }
     release_all(meter);
     assert_accounts(meter);
+    lunalloc_meter_stats_t stats;
+    lunalloc_meter_stats(meter, &stats);
+    assert_true(stats.held <= 4 << HEAP_LG_CHUNK); /* chunks go back as they become empty */
     end_meter(meter);
 }
 
@@ -205,10 +208,39 @@ test_limit_is_exact(void **state) {
     a = lunalloc_lua_alloc(meter, NULL, 0, 100);
     assert_non_null(a);
     assert_null(lunalloc_lua_alloc(meter, a, 100, 0));
+    lunalloc_meter_stats(meter, &stats);
+    assert_int_equal(stats.peak, 10000);
     end_meter(meter);
 }
 
 /* ---- memory that is refused ---- */
+
+typedef struct filler {
+    struct filler *next;
+    size_t size;
+} filler_t;
+
+/* Takes all memory that the heap has for small blocks, of each size. */
+static filler_t *
+fill_up(lunalloc_meter_t *meter) {
+    filler_t *all = NULL, *filler;
+    for (size_t size = HEAP_MAX; size >= sizeof(filler_t); size -= 8) {
+        while ((filler = lunalloc_lua_alloc(meter, NULL, 0, size)) != NULL) {
+            *filler = (filler_t){all, size};
+            all = filler;
+        }
+    }
+    return all;
+}
+
+static void
+release_fillers(lunalloc_meter_t *meter, filler_t *all) {
+    while (all != NULL) {
+        filler_t *next = all->next;
+        lunalloc_lua_alloc(meter, all, all->size, 0);
+        all = next;
+    }
+}
 
 /* Lua relies on it: a block that shrinks is never refused. Such a block may lie where its size does not say. */
 static void
@@ -228,6 +260,7 @@ test_blocks_shrink_without_memory(void **state) {
         }
     }
     until_refused = 0;
+    filler_t *fillers = fill_up(meter);
     for (size_t from = 0; from < N; from++) {
         for (size_t to = from; to < N; to++) {
             blocks[from][to] = lunalloc_lua_alloc(meter, blocks[from][to], sizes[from], sizes[to]);
@@ -235,6 +268,8 @@ test_blocks_shrink_without_memory(void **state) {
         }
     }
     until_refused = -1;
+    assert_true(meter->misfits);
+    release_fillers(meter, fillers);
     assert_true(heap_check(&meter->heap));
     for (size_t from = 0; from < N; from++) {
         for (size_t to = from; to < N; to++) {
