@@ -332,6 +332,7 @@ $(PAGES) $(LUACATS): scripts/reference tests/control/jemalloc-names.tsv $(MODULE
 	@mkdir -p $(@D)
 	$(call say,DOC,$@)$(CONSOLE) scripts/reference $(if $(filter $(PAGES),$@),man console/$(@F),luacats) > $@
 $(PAGES): $B/%: console/%
+$(LUACATS): $(wildcard scripts/luacats*.lua)
 
 # Test programs. A unit test links every object of the allocator, so it can call hidden functions.
 TEST_CFLAGS = $(ALL_CFLAGS) $(LUA_CFLAGS) $(CFLAGS) -MMD -MP -MF $@.d

@@ -170,14 +170,35 @@ local variant = {
     name = plain "how the variant is called in the comparison",
 }
 
+local meter = {
+    arena = plain "where the blocks lie: \"new\" (if it is left out), \"shared\" by all such states, or an index",
+    limit = plain "the most that the state's blocks may add up to: bytes, or \"64M\"; 0: no limit",
+    soft = plain "on_soft is called when they add up to more: bytes, or \"48M\"; 0: never",
+    on_soft = plain "a function of the meter; it runs between two instructions of Lua code",
+}
+
 local plot_row = { name = plain "of the series, in the legend", values = plain "an array of numbers" }
+
+local plot = {
+    series = { does = "the lines: an array of {name=, values=}", rows = plot_row },
+    x = plain "an array of the times; 1, 2, 3 ... if it is left out",
+    marks = { does = "vertical marks: an array of {x=, label=}",
+        rows = { x = plain "the time", label = plain "its text" } },
+    title = plain "a text above the picture",
+    unit = plain "of the values: \"bytes\", or any word",
+    width = plain "in columns",
+    height = plain "in lines",
+    mode = choice("how lines are drawn; by the locale if it is left out", "braille", "blocks", "ascii"),
+    colour = flag "whether series have colours",
+}
 
 local functions = {
     ["la.extents"] = walk,
     ["la.extents_summary"] = changed(extents, nil, "by", by_field),
     ["a:extents"] = changed(walk, "arena"),
     ["a:extents_summary"] = changed(extents, "arena", "by", by_field),
-    ["la.prof.start"] = { lg_sample = plain "one sample in 2^lg_sample bytes" },
+    ["la.prof.start"] = { lg_sample = plain "one sample in 2^lg_sample bytes",
+        lua = flag "stacks show the functions and lines of this Lua state" },
     ["la.prof.top"] = {
         by = choice("how blocks are grouped", "stack", "class", "arena", "thread"),
         min_age = plain 'only blocks of at least this age: seconds, or "10s"',
@@ -197,20 +218,15 @@ local functions = {
         all = flag "return address ranges that hold nothing, too",
         timeout = plain "how long to wait for threads to empty their caches: seconds, or \"1s\"",
     },
+    ["la.adopt"] = meter,
+    ["m:set"] = changed(meter, "arena"),
+    ["la.doctor"] = { seconds = plain "how long to watch: seconds, or \"2s\"; 1 if it is left out, 0: one picture" },
+    ["samples:in_slabs"] = { util = plain "the most that is in use of the slabs: 0 to 1; 0.5 if it is left out" },
     ["la.history"] = { after = plain "an earlier history: only what is new" },
     ["thread:flush"] = { timeout = plain "how long to wait: seconds, or \"1s\"" },
-    ["la.plot"] = {
-        series = { does = "the lines: an array of {name=, values=}", rows = plot_row },
-        x = plain "an array of the times; 1, 2, 3 ... if it is left out",
-        marks = { does = "vertical marks: an array of {x=, label=}",
-            rows = { x = plain "the time", label = plain "its text" } },
-        title = plain "a text above the picture",
-        unit = plain "of the values: \"bytes\", or any word",
-        width = plain "in columns",
-        height = plain "in lines",
-        mode = choice("how lines are drawn; by the locale if it is left out", "braille", "blocks", "ascii"),
-        colour = flag "whether series have colours",
-    },
+    ["la.plot"] = plot,
+    ["history:plot"] = changed(plot, "series", "figures",
+        plain "an array of names of figures: rss, allocated, active, dirty, muzzy"),
     ["la.workload"] = workload,
     ["la.compare"] = {
         scenario = plain "what runs: a description of a workload, or the path of a Lua file",

@@ -152,7 +152,7 @@ test("words of help, and commands", function()
 end)
 
 test("keys of tables of options, and their values", function()
-    test.equal(offers "la.extents{", "arena= min_size= slab= state= szind=")
+    test.equal(offers "la.extents{", "arena= fields= min_size= slab= state= szind=")
     test.equal(offers "la.extents({state = 'dirty', s", "slab= szind=")
     test.equal(taken "x = la.extents{st", "x = la.extents{state=")
     test.equal(offers "la.extents{state=", '"active" "busy" "dirty" "muzzy" "retained"')
