@@ -101,7 +101,7 @@ MODULE   := $B/lua/lunalloc/core.so
 CONSOLE  := $B/lunalloc
 HTTP     := $(if $(HTTP_LIBS),$B/lua/lunalloc/http.so)
 SYMBOLS  := $(if $(DW_LIBS),$B/lua/lunalloc/symbols.so)
-PAGES    := $(patsubst console/%,$B/%,$(wildcard console/*.1))
+PAGES    := $(patsubst console/%,$B/%,$(wildcard console/*.[13]))
 LUACATS  := $B/luacats/lunalloc.lua
 SCHEMA   := $O/control/schema_sorted.def
 UNIT     := $(UNIT_SRC:%.c=$B/%)
@@ -332,7 +332,8 @@ $(PAGES) $(LUACATS): scripts/reference tests/control/jemalloc-names.tsv $(MODULE
 	@mkdir -p $(@D)
 	$(call say,DOC,$@)$(CONSOLE) scripts/reference $(if $(filter $(PAGES),$@),man console/$(@F),luacats) > $@
 $(PAGES): $B/%: console/%
-$(LUACATS): $(wildcard scripts/luacats*.lua)
+$B/lunalloc.3: src/lunalloc.h lua/lunalloc_lua.h
+$(PAGES) $(LUACATS): scripts/manual.lua $(wildcard scripts/luacats*.lua)
 
 # Test programs. A unit test links every object of the allocator, so it can call hidden functions.
 TEST_CFLAGS = $(ALL_CFLAGS) $(LUA_CFLAGS) $(CFLAGS) -MMD -MP -MF $@.d

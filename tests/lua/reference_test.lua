@@ -5,7 +5,8 @@ local test = ...
 local la = require "lunalloc"
 local complete = require "lunalloc.complete"
 local help = require "lunalloc.help"
-local reference = assert(loadfile "scripts/reference")()
+local reference = assert(loadfile "scripts/reference")() -- sets package.path
+local manual = require "manual"
 
 -- Subtrees of jemalloc's that do not answer yet.
 local MISSING <const> = { "^thread%.", "^tcache%.", "^prof%.", "^stats%.", "^opt%.prof", "^opt%.lg_prof", "^opt%.stats",
@@ -91,7 +92,8 @@ end)
 
 test("every control name of jemalloc has an answer", function()
     local n = 0
-    for answer, name in reference.man():gmatch "\n(%l+)\t(%l%S+)" do
+    local page = reference.man():gsub("\tT{\n%.na\n(.-)\nT}", "\t%1"):gsub("\\:", "")
+    for answer, name in page:gmatch "\n(%l+)\t(%l%S+)" do
         n = n + 1
         local missing = answer ~= "none"
         for _, pattern in ipairs(MISSING) do
@@ -116,4 +118,33 @@ test("the manual page of scenarios has every key of a workload, every distributi
     for name, text in pairs(options.distributions) do
         test.equal(found[name] or found[text:match "^[^(:]+"], true, name)
     end
+end)
+
+-- ---- section 3 -----------------------------------------------------------------------------------------------------
+
+test("the manual page of the module has every function and method, with its results", function()
+    local page = reference.page "console/lunalloc-module.3"
+    for name, entry in pairs(help.functions) do
+        local usage = manual.roff(entry[1])
+        local _, count = page:gsub("\n%.TP\n\\fB" .. usage:gsub("%p", "%%%0") .. "\\fR\n", "")
+        test.equal(count, 1, name)
+    end
+end)
+
+test("the manual page of the C interface has every declaration", function()
+    local page = reference.page "console/lunalloc.3"
+    local count = 0
+    for _, path in ipairs { "src/lunalloc.h", "lua/lunalloc_lua.h" } do
+        local file <close> = assert(io.open(path))
+        local code = file:read "a":gsub("/%*.-%*/", ""):gsub("#define LUNALLOC_%u*_?API[^\n]*", "")
+        for name in code:gmatch "LUNALLOC_%u*_?API [^(;]-([%w_]+)[(;]" do
+            assert(page:find("[ *]" .. name .. "[(;]"), name .. " is in the page")
+            count = count + 1
+        end
+        for name in code:gmatch "([%w_]+);\n" do
+            assert(page:find(name .. ";", 1, true), name .. " is in the page")
+        end
+    end
+    test.equal(count > 70, true, count .. " functions")
+    test.match(page, "\n%.TP\n\\fBuint64_t blocks\\fR\nhow many the meter has\n")
 end)

@@ -40,6 +40,13 @@ commands() {
         [ -s "$prefix/share/man/man1/lunalloc-compare.1" ]
 }
 
+# The manual finds the pages of section 3.
+pages_3() {
+    [ -s "$prefix/share/man/man3/lunalloc.3" ] && [ -s "$prefix/share/man/man3/lunalloc-module.3" ] || return
+    ! command -v man >/dev/null || [ "$(man -M "$prefix/share/man" -w 3 lunalloc-module)" = \
+        "$prefix/share/man/man3/lunalloc-module.3" ]
+}
+
 # pkg-config knows where the policies are, and all of the tree's are there and run.
 policies() {
     local folder file
@@ -96,6 +103,7 @@ works "make install" quiet_make install PREFIX="$prefix"
 works "a C program, by pkg-config" c_program
 works "the installed console" console
 works "its commands" commands
+works "its manual pages of section 3" pages_3
 works "the installed policies" policies
 works "its scenarios" scenarios
 works "the installed module in a stock lua5.4" stock_lua
