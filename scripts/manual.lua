@@ -253,7 +253,8 @@ local function field_text(field)
     if not name then
         name, what, text = field:match "^(%S+) (%S+) ?(.*)$"
     end
-    name = name:match '^%["(.*)"%]$' or name:gsub("%?$", "")
+    name = name:gsub("%?$", "")
+    name = name:match '^%["(.*)"%]$' or name
     return roff(("%s (%s%s)"):format(name, (what:gsub("lunalloc%.", "")), text == "" and "" or ": " .. text))
 end
 

@@ -200,7 +200,7 @@ local functions = {
     ["la.prof.start"] = { lg_sample = plain "one sample in 2^lg_sample bytes",
         lua = flag "stacks show the functions and lines of this Lua state" },
     ["la.prof.top"] = {
-        by = choice("how blocks are grouped", "stack", "class", "arena", "thread"),
+        by = choice("how blocks are grouped", "stack", "class", "arena", "thread", "function", "line", "age"),
         min_age = plain 'only blocks of at least this age: seconds, or "10s"',
         n = plain "at most so many groups; 10 if it is left out",
     },

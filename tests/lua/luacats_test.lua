@@ -248,6 +248,24 @@ test("the fields of objects are declared, with their types", function()
     meter:close()
 end)
 
+test("the fields of groups are declared, however blocks are grouped", function()
+    la.prof.start { lg_sample = 8 }
+    local block <close> = la.buffer(100000)
+    for _, by in ipairs(options.of "la.prof.top".by.values) do
+        check_fields("group", la.prof.top { by = by }[1])
+        check_fields("group", la.prof.samples():by(by)[1])
+    end
+    for _, by in ipairs(options.of "la.waste".by.values) do
+        local waste = la.waste { by = by }
+        check_fields("waste", waste)
+        check_fields("waste_row", waste[1])
+    end
+    la.prof.stop()
+    test.equal(table.concat(options.of "la.prof.top".by.values, " "),
+        table.concat(require "lunalloc.samples".GROUPINGS, " "))
+    test.equal(block:size(), 100000)
+end)
+
 -- ---- the file ----
 
 test("the file is Lua, and defines functions, not values", function()
