@@ -2,7 +2,7 @@
 ---
 ---     show.text(...)               the values as one text
 ---     show.print(...)              prints that text; prints nothing if there are no values
----     show.page(text)              prints a text, through the prompt's pager if it is long
+---     show.page(text)              prints a text; a long one through show.pager, which the prompt sets
 ---     show.columns(words, width)   words in columns
 ---     show.width()                 of the terminal, in cells
 ---
@@ -164,8 +164,7 @@ end
 
 --- Prints a text; on a terminal through a pager if it is longer than the window.
 function show.page(text)
-    local pager = package.loaded["lunalloc.prompt.pager"]
-    if not (pager and pager.show(text)) then
+    if not (show.pager and show.pager.show(text)) then
         print(text)
     end
 end

@@ -12,6 +12,8 @@ local locals = require "lunalloc.prompt.locals"
 local show = require "lunalloc.show"
 local suggest = require "lunalloc.suggest"
 
+show.pager = require "lunalloc.prompt.pager"
+
 local prompt = {}
 
 suggest.is_lost = locals.is_lost
