@@ -197,7 +197,7 @@ bench bench-quick:
 	@scripts/bootstrap build bench
 	+@$(MAKE) --no-print-directory all benches
 	@scripts/bench/bench $(if $(filter bench-quick,$@),--quick) $(BENCH)
-	@$(if $(filter bench,$@),for bench in $(wildcard scripts/bench-adopt) scripts/bench-lua; do $$bench || exit 1; done)
+	@$(if $(filter bench,$@),for bench in adopt engine lua; do scripts/bench-$$bench || exit 1; done)
 
 env:
 	@echo 'export LUA_PATH="$(CURDIR)/lua/?.lua;$(CURDIR)/lua/?/init.lua;;"'

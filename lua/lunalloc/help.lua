@@ -196,7 +196,8 @@ help.functions = {
     ["w:run"] = { "w:run() -> result", "Runs the workload to its end. Ctrl-C stops it." },
     ["w:start"] = { "w:start() -> w", "Starts the workload in the background, and returns it." },
     ["w:status"] = { "w:status() -> table",
-        "The state of a started workload: elapsed, ops, ops_per_s, live, rss, ..." },
+        "The state of a started workload: elapsed, ops, ops_per_s, live, rss, ...; executing, preparing, clocking: " ..
+        "seconds of\nall threads. Without a rate, ops_per_s is without the last two, which are the engine's own." },
     ["w:set"] = { "w:set{scale=, rate=, set=, mark=}", "Changes a running workload, as a phase does.",
         'w:set{rate = "50k"}' },
     ["w:wait"] = { "w:wait([time]) -> boolean",

@@ -41,6 +41,11 @@
 ---   batch     100: so many blocks that have ended are freed in one burst; {blocks =, order = "forward" | "reversed" |
 ---             "random"}
 ---
+--- The engine decides some operations ahead and then makes their calls in a row. result.executing is the time of that,
+--- with the writing of blocks; result.preparing that of the engine's decisions, and result.clocking that of the clock,
+--- by which calls are timed: seconds of all threads. Without a rate, the load stands still in the last two, so
+--- ops_per_s does not count them.
+---
 --- A phase is {at = "3s", scale =, rate =, set = {[control] = value}, mark = "text"}. scale multiplies the lifetimes of
 --- blocks that are allocated from then on, and so the live memory. Quantities may be texts: see lunalloc/units.lua.
 

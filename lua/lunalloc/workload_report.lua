@@ -110,6 +110,14 @@ local function allocator_title(info)
         (info.allocator_beside and ", loaded beside " .. info.allocator_beside or "")
 end
 
+--- What the engine itself took. Times of threads, added up.
+local function add_own_time(lines, result)
+    if result.preparing > 0 then
+        lines[#lines + 1] = ("           executing took %.3f s; the engine's own %.3f s of preparing and %.3f s of"
+            .. " reading the clock are not in it"):format(result.executing, result.preparing, result.clocking)
+    end
+end
+
 local Result = { __name = "lunalloc.workload.result" }
 
 function Result.__tostring(result)
@@ -118,6 +126,7 @@ function Result.__tostring(result)
         allocator_title(result), result.seed, result.plan_hash, result.stopped and " (stopped)" or "")
     lines[2] = ("operations %s in %.3f s: %s/s; %s freed by another thread"):format(report.count(result.ops),
         result.seconds, report.count(result.ops_per_s), report.count(result.handed))
+    add_own_time(lines, result)
     add_latencies(lines, result)
     add_memory(lines, result)
     add_verification(lines, result)

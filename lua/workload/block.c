@@ -124,7 +124,7 @@ block_write(worker_t *worker, const block_t *block, bool zeroed) {
 
 /* ---- freeing ---- */
 
-/* Derived from the block, not from the worker's sequence: see operation.c. */
+/* Derived from the block, not from the worker's sequence: see prepare.h. */
 static bool
 is_sized(const worker_t *worker, const plan_row_t *row, uint64_t id) {
     return row->sized != 0 && worker->calls.heap.sized != NULL && (uint32_t)prng_mix(~id) < row->sized;
@@ -194,7 +194,7 @@ swap(block_t **a, block_t **b) {
     *b = block;
 }
 
-/* Brings the blocks into the order of the burst. A random one is derived from the first block: see operation.c. */
+/* Brings the blocks into the order of the burst. A random one is derived from the first block: see prepare.h. */
 static void
 arrange(block_t **blocks, uint32_t n, plan_order_t order) {
     uint64_t random = blocks[0]->id;
@@ -238,8 +238,9 @@ block_free_batch(worker_t *worker, worker_row_t *row) {
 void
 block_free_list(worker_t *worker, block_t *block) {
     for (; block != NULL; block = block->next) {
-        parcel_t parcel = parcel_of(block);
-        free_parcel(worker, &parcel);
+        if (block->ptr != NULL) {
+            block_free(worker, block);
+        }
     }
 }
 
@@ -254,9 +255,9 @@ block_nap(worker_t *worker, uint64_t ns) {
 
 /* The size that a resize gives: the next step of growth, or a new draw. */
 static size_t
-next_size(const plan_row_t *row, const block_t *block) {
-    if (row->grow == 0) { /* derived from the block, not from the worker's sequence: see operation.c */
-        uint64_t random = prng_mix(block->id ^ ((uint64_t)block->resizes << 40));
+next_size(const plan_row_t *row, const block_t *block, uint32_t left) {
+    if (row->grow == 0) { /* derived from the block, not from the worker's sequence: see prepare.h */
+        uint64_t random = prng_mix(block->id ^ ((uint64_t)left << 40));
         return dist_draw(plan_row_size(row, prng_mix(random)), random);
     }
     double size = ceil((double)block->size * row->grow);
@@ -295,6 +296,6 @@ block_resize_to(worker_t *worker, block_t *block, size_t size, uint64_t id) {
 }
 
 void
-block_resize(worker_t *worker, block_t *block) {
-    block_resize_to(worker, block, next_size(&worker->plan->rows[block->row], block), block->id);
+block_resize(worker_t *worker, block_t *block, uint32_t left) {
+    block_resize_to(worker, block, next_size(&worker->plan->rows[block->row], block, left), block->id);
 }

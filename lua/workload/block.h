@@ -1,7 +1,7 @@
 /*
  * block.h -- the life of a block: it is written, resized, and freed by its own or by another thread.
  *
- * operation.c creates blocks and decides when something happens to them; here is what happens. With verification, each
+ * prepare.c describes blocks and decides when something happens to them; here is what happens. With verification, each
  * step checks the contents and reports the first fault in worker->fault. A worker calls these functions for itself
  * only.
  */
@@ -28,8 +28,9 @@ bool block_resize_to(worker_t *worker, block_t *block, size_t size, uint64_t id)
 /* Frees the block, after a check of its contents. Its description stays. */
 void block_free(worker_t *worker, const block_t *block);
 
-/* Gives the block its next size by realloc, and writes it anew. A block that realloc refuses stays as it is. */
-void block_resize(worker_t *worker, block_t *block);
+/* Gives the block its next size by realloc, and writes it anew. A block that realloc refuses stays as it is. `left`:
+ * how many resizes, with this one, the block has before its end. */
+void block_resize(worker_t *worker, block_t *block, uint32_t left);
 
 /*
  * Ends the block's life: this thread frees it, or hands it over to the one that frees it; with row->batch, in a burst
@@ -51,7 +52,8 @@ bool block_serve_inbox(worker_t *worker);
 /* Serves the inbox; if it is empty, sleeps for about `ns`. */
 void block_nap(worker_t *worker, uint64_t ns);
 
-/* Frees each block of a list that is linked by next, also those that another thread should have freed. */
+/* Frees each block of a list that is linked by next, also those that another thread should have freed. Blocks whose
+ * allocation failed are passed over. */
 void block_free_list(worker_t *worker, block_t *block);
 
 #endif

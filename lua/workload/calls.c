@@ -10,13 +10,13 @@ const char *const call_names[CALL_KINDS] = {
 
 /* Gaps are uniform over 1 .. 2 * mean - 1. */
 static uint32_t
-next_gap(calls_t *calls, uint64_t mean) {
-    return 1 + (uint32_t)prng_below(prng_next(&calls->prng), 2 * mean - 1);
+next_gap(prng_t *prng, uint64_t mean) {
+    return 1 + (uint32_t)prng_below(prng_next(prng), 2 * mean - 1);
 }
 
 void
 calls_next_sample(calls_t *calls) {
-    calls->countdown = next_gap(calls, calls->sample);
+    calls->countdown = next_gap(&calls->prng, calls->sample);
 }
 
 /* The durations of the present segment. */
@@ -35,6 +35,7 @@ elapsed_since(const calls_t *calls, uint64_t start) {
 void
 calls_record(calls_t *calls, call_t kind, uint64_t start) {
     histogram_add(&latency_now(calls)->single[kind], elapsed_since(calls, start));
+    calls->timings++;
 }
 
 void
@@ -48,13 +49,14 @@ calls_respond(calls_t *calls, uint64_t ns) {
 void
 calls_next_batch(calls_t *calls) {
     uint64_t mean = (uint64_t)calls->sample * CALLS_BATCH;
-    calls->until_batch = calls->sample == 1 || mean > UINT32_MAX / 2 ? UINT32_MAX : next_gap(calls, mean);
+    calls->until_batch = calls->sample == 1 || mean > UINT32_MAX / 2 ? UINT32_MAX : next_gap(&calls->batch_prng, mean);
 }
 
 /* Elapsed time is never 0: the clock's cost is a median, and may be above a short batch. */
 static void
 record_batch(calls_t *calls, call_t kind, uint64_t start, size_t n) {
     uint64_t elapsed = elapsed_since(calls, start);
+    calls->timings++;
     if (n >= CALLS_BATCH_MIN) {
         elapsed = elapsed == 0 ? 1 : elapsed;
         histogram_add(&latency_now(calls)->batch[kind], elapsed * CALLS_BATCH / n);
@@ -122,6 +124,7 @@ calls_init(calls_t *calls, const heap_t *heap, uint32_t sample, uint64_t clock_c
     calls->sample = sample;
     calls->clock_cost = clock_cost;
     prng_seed(&calls->prng, ~(uint64_t)0, stream);
+    prng_seed(&calls->batch_prng, ~(uint64_t)1, stream);
     calls_next_sample(calls);
     calls_next_batch(calls);
 }

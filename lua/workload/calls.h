@@ -11,7 +11,7 @@
  *
  * A single call of a fast path is below what the clock can tell. So batches are timed, too: up to CALLS_BATCH calls of
  * one kind, one right after the other, between two readings. The worker draws the requests of as many operations before
- * it allocates for them, and the frees that fall due meanwhile are deferred until then (operation.c). No call is made
+ * it allocates for them, and the frees that fall due meanwhile are deferred until then (prepare.c). No call is made
  * only to be timed.
  */
 #ifndef WORKLOAD_CALLS_H
@@ -68,7 +68,9 @@ typedef struct {
     uint64_t clock_cost; /* ns */
     uint32_t sample;
     uint32_t countdown; /* calls until one is timed */
-    prng_t prng;
+    prng_t prng;        /* of the gaps between timed calls */
+    prng_t batch_prng;  /* of those between batches. They move frees, so only the sequence of operations may set them */
+    uint64_t timings;   /* of calls and of batches, so far: two readings of the clock each */
     counter_t count[CALL_KINDS];
     uint32_t until_batch; /* operations until the next batch; UINT32_MAX: never */
     uint32_t ndeferred;
@@ -104,20 +106,26 @@ void calls_init(calls_t *calls, const heap_t *heap, uint32_t sample, uint64_t cl
 /* Before the first call: `latency` has zeroed memory for each value that *segment may have. */
 void calls_measure_into(calls_t *calls, latency_t *latency, const _Atomic uint32_t *segment);
 
-/* Slow paths of the two functions below. */
+/* Slow paths of the functions below. */
 void calls_next_sample(calls_t *calls);
 void calls_record(calls_t *calls, call_t kind, uint64_t start);
 void calls_defer(calls_t *calls, void *ptr);
+
+/* True if the next call is to be timed. Ask once for each call. */
+static inline bool
+calls_time_due(calls_t *calls) {
+    if (--calls->countdown != 0) {
+        return false;
+    }
+    calls_next_sample(calls);
+    return true;
+}
 
 /* The time at which this call starts, if it is to be timed; else 0. */
 static inline uint64_t
 calls_begin(calls_t *calls, call_t kind) {
     counter_add(&calls->count[kind], 1);
-    if (--calls->countdown != 0) {
-        return 0;
-    }
-    calls_next_sample(calls);
-    return clock_ns();
+    return calls_time_due(calls) ? clock_ns() : 0;
 }
 
 static inline void

@@ -28,7 +28,9 @@ typedef struct {
     double seconds; /* from the start to now, or to the end of the operations */
     double scale, rate;
     uint64_t ops, live_bytes, live_blocks, failures, capped, handed, checked, errors;
-    uint64_t rss; /* bytes, now */
+    uint64_t rss;                          /* bytes, now */
+    double executing, preparing, clocking; /* seconds, the sum of all threads (worker.h) */
+    double ops_per_s;                      /* of a closed loop: without the times of the preparation and of the clock */
     uint64_t calls[CALL_KINDS];
 } engine_status_t;
 
@@ -52,6 +54,7 @@ typedef struct {
     timeline_entry_t before; /* at its begin: zeros at that of the run */
     timeline_entry_t end;
     uint64_t failures;
+    double ops_per_s; /* as in engine_status_t */
     latency_t latency;
 } engine_segment_t;
 

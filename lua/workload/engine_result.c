@@ -45,6 +45,15 @@ read_state(engine_t *engine, engine_status_t *out) {
     pthread_mutex_unlock(&engine->mutex);
 }
 
+/* Operations per second. The workload stands still while a thread prepares or reads the clock: `own` seconds of all
+ * threads. */
+static double
+speed(const engine_t *engine, uint64_t ops, double seconds, double own) {
+    uint32_t producers = engine->plan->producers > 0 ? engine->plan->producers : 1;
+    double left = seconds - own / producers;
+    return left > 0 ? (double)ops / left : 0;
+}
+
 void
 engine_status(engine_t *engine, engine_status_t *out) {
     read_state(engine, out);
@@ -52,7 +61,11 @@ engine_status(engine_t *engine, engine_status_t *out) {
     out->seconds = (double)ns / 1e9;
     out->scale = atomic_load_explicit(&engine->shared.scale, memory_order_relaxed);
     out->rate = atomic_load_explicit(&engine->shared.rate, memory_order_relaxed);
+    out->executing = (double)run_sum(engine, offsetof(worker_t, executed)) / 1e9;
+    out->preparing = (double)run_sum(engine, offsetof(worker_t, prepared)) / 1e9;
+    out->clocking = (double)run_sum(engine, offsetof(worker_t, clocked)) / 1e9;
     out->ops = run_sum(engine, offsetof(worker_t, ops));
+    out->ops_per_s = speed(engine, out->ops, out->seconds, out->preparing + out->clocking);
     out->live_bytes = run_live_bytes(engine);
     out->live_blocks = run_live_blocks(engine);
     out->failures = run_sum(engine, offsetof(worker_t, failures));
@@ -116,6 +129,13 @@ engine_result(engine_t *engine, engine_result_t *out) {
     return true;
 }
 
+static double
+segment_speed(const engine_t *engine, size_t i, const engine_segment_t *segment) {
+    uint64_t own = engine->ends[i].own - (i == 0 ? 0 : engine->ends[i - 1].own);
+    uint64_t ns = segment->end.time - segment->before.time;
+    return speed(engine, segment->end.ops - segment->before.ops, (double)ns / 1e9, (double)own / 1e9);
+}
+
 bool
 engine_segment(engine_t *engine, size_t i, engine_segment_t *out) {
     engine_status_t status;
@@ -132,6 +152,7 @@ engine_segment(engine_t *engine, size_t i, engine_segment_t *out) {
     if (out->reached && i > 0) {
         out->before = engine->ends[i - 1].entry;
     }
+    out->ops_per_s = out->reached ? segment_speed(engine, i, out) : 0;
     for (uint32_t worker = 0; worker < engine->plan->threads; worker++) {
         latency_merge(&out->latency, &engine->shared.workers[worker]->calls.latency[i]);
     }

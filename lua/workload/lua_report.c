@@ -33,13 +33,16 @@ void
 lua_report_status(lua_State *L, const engine_status_t *status) {
     static const char *const states[] = {
         [ENGINE_RUNNING] = "running", [ENGINE_FREEING] = "freeing", [ENGINE_DONE] = "done"};
-    lua_createtable(L, 0, 16);
+    lua_createtable(L, 0, 20);
     core_set_string(L, "state", states[status->state]);
     set_number(L, "elapsed", status->seconds);
     set_number(L, "scale", status->scale);
     set_number(L, "rate", status->rate);
     set_unsigned(L, "ops", status->ops);
-    set_number(L, "ops_per_s", status->seconds > 0 ? (double)status->ops / status->seconds : 0);
+    set_number(L, "ops_per_s", status->ops_per_s);
+    set_number(L, "executing", status->executing);
+    set_number(L, "preparing", status->preparing);
+    set_number(L, "clocking", status->clocking);
     set_unsigned(L, "live", status->live_bytes);
     set_unsigned(L, "blocks", status->live_blocks);
     set_unsigned(L, "rss", status->rss);
@@ -169,7 +172,7 @@ lua_report_segment(lua_State *L, const engine_segment_t *segment, uint64_t clock
     set_number(L, "at", (double)segment->before.time / 1e9);
     set_number(L, "seconds", (double)ns / 1e9);
     set_unsigned(L, "ops", ops);
-    set_number(L, "ops_per_s", ns == 0 ? 0 : (double)ops * 1e9 / (double)ns);
+    set_number(L, "ops_per_s", segment->ops_per_s);
     set_unsigned(L, "failures", segment->failures);
     set_latency(L, &segment->latency, clock_cost);
 }

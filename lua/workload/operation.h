@@ -1,6 +1,9 @@
 /*
- * operation.h -- the measured loop of a worker: operations, at their pace. A worker's thread calls it once
- * (worker.c); what it measures is in the worker's histograms and counters.
+ * operation.h -- the loop of a worker: operations, at their pace. A worker's thread calls it once (worker.c); what it
+ * measures is in the worker's histograms and counters.
+ *
+ * Operations are prepared some at a time (prepare.h) and then executed (chunk.h), as many as the chunk's time allows;
+ * in an open loop, one by one when each is due.
  *
  * An operation allocates and writes one block, lets older blocks age by one, and frees the blocks that other threads
  * handed over. `ops` and `rate` count operations.

@@ -2,7 +2,7 @@
  * prng.h -- the engine's random numbers: xoshiro256++, seeded by splitmix64.
  *
  * The same seed and stream give the same numbers on every machine. A number takes a few instructions, since workers
- * draw them between the calls that are measured. Not for secrets. A prng_t belongs to one thread.
+ * draw four for each operation. Not for secrets. A prng_t belongs to one thread.
  */
 #ifndef WORKLOAD_PRNG_H
 #define WORKLOAD_PRNG_H

@@ -109,4 +109,5 @@ run_end_segment(engine_t *engine) {
     end->entry = engine->timeline.entries[engine->timeline.n - 1];
     pthread_mutex_unlock(&engine->mutex);
     end->failures = run_sum(engine, offsetof(worker_t, failures));
+    end->own = run_sum(engine, offsetof(worker_t, prepared)) + run_sum(engine, offsetof(worker_t, clocked));
 }

@@ -29,6 +29,7 @@
 typedef struct {
     timeline_entry_t entry;
     uint64_t failures; /* from the start */
+    uint64_t own;      /* ns of preparation and of the clock, all threads, from the start */
 } segment_end_t;
 
 /* A scale or rate that follows a curve. */

@@ -162,6 +162,7 @@ trace_replay(worker_t *worker) {
         replay_step(worker, &thread->steps[i]);
     }
     worker->ended = clock_ns();
+    counter_add(&worker->executed, worker->ended - start); /* with the waits */
 }
 
 void

@@ -8,6 +8,7 @@
 #include <sys/prctl.h>
 
 #include "block.h"
+#include "chunk.h"
 #include "operation.h"
 #include "trace_replay.h"
 
@@ -104,6 +105,28 @@ prepare_batch(worker_t *worker, worker_row_t *row) {
     return row->row->batch <= 1 || row->batch != NULL;
 }
 
+/* What the row asks for beyond allocations and frees. */
+static void
+classify_row(worker_t *worker, worker_row_t *row) {
+    bool sized = row->row->sized != 0 && worker->calls.heap.sized != NULL;
+    row->plain = !worker->plan->verify && row->row->batch <= 1 && !sized;
+    row->written = worker->plan->verify || row->row->writes > 0;
+    worker->receives = worker->receives || row->row->other != 0;
+}
+
+/* False without memory for the actions. */
+static bool
+prepare_chunk(worker_t *worker) {
+    if (worker->quota == 0 || worker->plan->trace != NULL) {
+        return true;
+    }
+    worker->chunk = region_alloc(&worker->region, sizeof(*worker->chunk));
+    if (worker->chunk != NULL) {
+        worker->chunk->operations = 1;
+    }
+    return worker->chunk != NULL;
+}
+
 /* Makes the rows and wheels. False without memory for them. */
 static bool
 prepare(worker_t *worker) {
@@ -119,11 +142,12 @@ prepare(worker_t *worker) {
         if (!prepare_row(worker, &worker->rows[i]) || !prepare_batch(worker, &worker->rows[i])) {
             return false;
         }
+        classify_row(worker, &worker->rows[i]);
     }
     if (worker->quota != 0) {
         divide_choice(worker);
     }
-    return true;
+    return prepare_chunk(worker);
 }
 
 /* Memory for the durations of each segment: pages that are never written cost nothing. */
@@ -161,6 +185,7 @@ worker_shrink(worker_t *worker) {
     worker->rows = NULL;
     worker->nrows = 0;
     worker->wheel = NULL;
+    worker->chunk = NULL;
     worker->spare = NULL;
     region_free(&worker->region);
 }

@@ -19,6 +19,7 @@
 #include "wheel.h"
 
 typedef struct worker worker_t;
+typedef struct chunk chunk_t; /* chunk.h */
 
 /* A block of a trace; ptr NULL: it is not live. */
 typedef struct {
@@ -70,6 +71,8 @@ typedef struct {
     bool own_wheel;  /* the wheel counts this row's allocations, not the thread's */
     block_t **batch; /* ended blocks that wait for their burst: row->batch of them; or NULL */
     uint32_t nbatch;
+    bool plain;   /* its blocks end by a free and nothing else, unless another thread frees them */
+    bool written; /* its blocks are written, or checked */
 } worker_row_t;
 
 struct worker {
@@ -80,10 +83,14 @@ struct worker {
     prng_t prng;    /* of the sequence of requests */
     worker_row_t *rows;
     uint32_t nrows;
-    wheel_t *wheel;   /* blocks that age with the thread's operations */
-    block_t *forever; /* blocks that do not age */
-    block_t *spare;   /* descriptions to reuse */
-    region_t region;  /* of descriptions and wheels */
+    wheel_t *wheel;       /* blocks that age with the thread's operations */
+    block_t *forever;     /* blocks that do not age */
+    block_t *spare;       /* descriptions to reuse */
+    region_t region;      /* of descriptions, wheels and the chunk */
+    chunk_t *chunk;       /* of actions; NULL: the worker makes no operation */
+    uint64_t noperations; /* that were prepared */
+    bool batching;        /* a batch is being prepared */
+    bool receives;        /* other threads may hand blocks over */
     calls_t calls;
     double due;     /* open loop: when the present operation was due, ns; 0: not in an open loop */
     double pace;    /* open loop: the rate by which `due` was computed */
@@ -92,6 +99,10 @@ struct worker {
     fault_t fault;
     uint64_t max_lag; /* open loop: the longest delay of an operation, ns */
     counter_t ops;
+    /* ns. In an open loop all of it is `executed`: the wait for the next operation is longer than its preparation. */
+    counter_t prepared;    /* preparation of operations, and counting (chunk.h) */
+    counter_t clocked;     /* readings of the clock during their execution, by what a reading costs */
+    counter_t executed;    /* the rest of their execution */
     counter_t live_bytes;  /* as requested. The thread that frees subtracts: only the sum over threads has a meaning */
     counter_t live_blocks; /* likewise */
     counter_t failures;    /* NULL returned */

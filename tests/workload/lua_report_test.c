@@ -84,6 +84,10 @@ static void
 test_scalars(void **state) {
     (void)state;
     result.total = (engine_status_t){.state = ENGINE_DONE, .seconds = 2, .scale = 3, .rate = 4, .ops = 500};
+    result.total.ops_per_s = 300;
+    result.total.executing = 1.25;
+    result.total.preparing = 0.5;
+    result.total.clocking = 0.125;
     result.total.live_bytes = 6;
     result.total.live_blocks = 7;
     result.total.failures = 8;
@@ -104,9 +108,10 @@ test_scalars(void **state) {
         const char *name;
         double value;
     } wanted[] = {
-        {"seconds", 2},   {"scale", 3},     {"rate", 4},      {"ops", 500},     {"ops_per_s", 250},  {"live", 6},
-        {"blocks", 7},    {"failures", 8},  {"capped", 9},    {"handed", 10},   {"checked", 11},     {"errors", 12},
-        {"clock_ns", 30}, {"max_lag", 1.5}, {"peak_rss", 31}, {"base_rss", 32}, {"failed_sets", 33},
+        {"seconds", 2},   {"scale", 3},     {"rate", 4},         {"ops", 500},       {"ops_per_s", 300},
+        {"live", 6},      {"blocks", 7},    {"failures", 8},     {"capped", 9},      {"handed", 10},
+        {"checked", 11},  {"errors", 12},   {"executing", 1.25}, {"preparing", 0.5}, {"clocking", 0.125},
+        {"clock_ns", 30}, {"max_lag", 1.5}, {"peak_rss", 31},    {"base_rss", 32},   {"failed_sets", 33},
     };
     for (size_t i = 0; i < sizeof(wanted) / sizeof(wanted[0]); i++) {
         if (number(wanted[i].name, NULL, NULL) != wanted[i].value) {

@@ -54,6 +54,7 @@ test("a result says what was done", function()
         ok:boolean stopped:boolean calls:table scale:float rate:float live:integer blocks:integer rss:integer
         capped:integer handed:integer checked:integer errors:integer max_lag:float failed_sets:integer
         expected_live:float sized_free:string sample:integer live_max:integer phases:table live_at_end:integer
+        executing:float preparing:float clocking:float
         rss_at_end:integer freed_rss:integer allocated_at_end:integer? active_at_end:integer?]])
     test.equal(r.ops, 2000)
     test.equal(r.threads, 2)
