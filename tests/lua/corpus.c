@@ -18,6 +18,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "watcher.h"
+
 /* ---- what a program prints ---- */
 
 typedef struct {
@@ -169,18 +171,6 @@ run_program(const way_t *way, const char *file, text_t *text) {
 }
 
 /* ---- the watcher: a state that counts arenas and threads ---- */
-
-static lua_Integer
-ask(lua_State *watcher, const char *code) {
-    lua_Integer result = -1;
-    if (luaL_dostring(watcher, code) == LUA_OK) {
-        result = lua_tointeger(watcher, -1);
-    } else {
-        fprintf(stderr, "watcher: %s\n", lua_tostring(watcher, -1));
-    }
-    lua_settop(watcher, 0);
-    return result;
-}
 
 static lua_Integer
 count_arenas(lua_State *watcher) {

@@ -58,22 +58,12 @@ local function progress()
     end
 end
 
-local function settings(texts)
-    local set = {}
-    for _, text in ipairs(texts or {}) do
-        if not require("lunalloc.scenario").parse_set(set, text) then
-            command.misuse("compare: '--set' takes KEY=VALUE, not '%s'", text)
-        end
-    end
-    return set
-end
-
 local function compare(options, file)
     local tell = not options.json and progress() or nil
     local ok, result, message, code = pcall(require("lunalloc").compare, {
         scenario = file, allocators = list(options.allocators), a = options.a, b = options.b,
         rounds = options.rounds, metrics = list(options.metric), duration = options.duration, least = options.least,
-        timeout = options.timeout, set = settings(options.set), on_progress = tell,
+        timeout = options.timeout, set = command.settings("compare", options.set), on_progress = tell,
     })
     if tell then
         io.stdout:write "\r\27[K"

@@ -279,6 +279,18 @@ function command.target(word, options)
     return t
 end
 
+--- The table that the texts of `--set KEY=VALUE` make, for the subcommand `name`.
+function command.settings(name, texts)
+    local scenario = require "lunalloc.scenario"
+    local set = {}
+    for _, text in ipairs(texts or {}) do
+        if not scenario.parse_set(set, text) then
+            command.misuse("%s: '--set' takes KEY=VALUE, not '%s'", name, text)
+        end
+    end
+    return set
+end
+
 --- Bad usage if there are more words than `n`.
 function command.no_more(words, n)
     if #words > n then

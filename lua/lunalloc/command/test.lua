@@ -37,16 +37,6 @@ local function check_pattern(only)
     end
 end
 
-local function settings(texts)
-    local set = {}
-    for _, text in ipairs(texts or {}) do
-        if not require("lunalloc.scenario").parse_set(set, text) then
-            command.misuse("test: '--set' takes KEY=VALUE, not '%s'", text)
-        end
-    end
-    return set
-end
-
 local function list_folder(folder)
     return require("lunalloc.console").files(folder)
 end
@@ -226,7 +216,7 @@ end
 local function run(args)
     local options, words = command.options(args, OPTIONS)
     check_pattern(options.only)
-    options.settings = settings(options.set)
+    options.settings = command.settings("test", options.set)
     local plan = require "lunalloc.test.plan"
     local files, message = plan.files(words, list_folder)
     if not files then
