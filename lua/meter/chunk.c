@@ -76,7 +76,6 @@ chunk_destroy_all(heap_t *heap) {
     table_destroy(&heap->chunks, &heap->memory);
     heap->with_room = NULL;
     heap->nempty = 0;
-    heap_free_known(heap);
 }
 
 /* ---- pages ---- */

@@ -50,6 +50,7 @@ heap_destroy(heap_t *heap) {
     table_destroy(&heap->large, &heap->memory);
     heap->large_bytes = 0;
     chunk_destroy_all(heap);
+    heap_free_known(heap);
     forget_spans(heap);
 }
 
