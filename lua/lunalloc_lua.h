@@ -34,8 +34,9 @@ typedef struct lunalloc_meter lunalloc_meter_t;
 
 /* Which arena the blocks lie in. */
 typedef enum {
-    LUNALLOC_LUA_NEW,    /* one of its own, which is destroyed with the meter */
-    LUNALLOC_LUA_SHARED, /* one that serves all such states of the process: less memory for many small states */
+    LUNALLOC_LUA_NEW,    /* one of its own, which is destroyed with the meter. It is made when the blocks hold 1 MiB;
+                            before, they are in the shared one */
+    LUNALLOC_LUA_SHARED, /* one that serves all such states of the process */
     LUNALLOC_LUA_GIVEN   /* the one with the index `arena`; it must not be reset or destroyed while the meter lives */
 } lunalloc_lua_place_t;
 
@@ -60,8 +61,8 @@ LUNALLOC_LUA_API lua_State *lunalloc_lua_newstate(const lunalloc_lua_options_t *
 
 /*
  * Moves a running state onto a meter: new blocks are the meter's, and the old ones return to the allocator that they
- * are from as they are freed. NULL, with one line in `message` (may be NULL), if the state has a meter already, if the
- * allocator is not in this process, or if there is no memory.
+ * are from as they are freed. NULL, with one line in `message` (may be NULL), if the state has a meter already, if it
+ * has more in use than the limit, if the allocator is not in this process, or if there is no memory.
  */
 LUNALLOC_LUA_API lunalloc_meter_t *lunalloc_lua_adopt(lua_State *L, const lunalloc_lua_options_t *options,
                                                       char *message, size_t size);
@@ -99,7 +100,7 @@ enum {
 /* by_type adds up to `allocated`, and so do the accounts of all scopes. allocated + foreign is what the state's
  * collectgarbage("count") says, and what the limits limit. */
 typedef struct {
-    uint32_t arena;    /* its index */
+    uint32_t arena;    /* the index of the one that new blocks are in */
     uint32_t nscopes;  /* scopes that were ever entered; scope 0 is that of blocks outside of all others */
     size_t allocated;  /* in blocks of the meter */
     size_t foreign;    /* in blocks of the allocator that the state had before */

@@ -64,12 +64,17 @@ local function is_arena(value)
         math.type(value) == "integer" and value >= 0 and value < 4096
 end
 
---- `set` of meters. The core's takes numbers; this one is in its place.
+--- `set` of meters. The core's takes numbers; this one is in its place. While it looks, no limit denies it memory. A
+--- table with a metatable is copied before, since to read it may run anything.
 local function set(self, options)
-    options = check.plain(options)
+    if type(options) == "table" and getmetatable(options) ~= nil then
+        options = check.plain(options)
+    end
+    core.meter_lift(self)
+    local ok, why = pcall(complaint, type(options) == "table" and options or {}, LIMITS)
+    core.meter_set(self)
     check.table(options, "meter:set", 1, "a table of limits")
-    local why = complaint(options, LIMITS)
-    check.that(not why, "meter:set", 1, why)
+    check.that(ok and not why, "meter:set", 1, why)
     return core.meter_set(self, (bytes(options.limit)), (bytes(options.soft)), options.on_soft)
 end
 
@@ -82,10 +87,11 @@ return function(options)
     check.that(not why, "adopt", 1, why)
     check.that(is_arena(options.arena), "adopt", 1,
         ("arena: 'new', 'shared' or an index expected, got %s"):format(check.shown(options.arena)))
-    local own = (options.arena or "new") == "new" and require("lunalloc.apart").take()
+    local limit = bytes(options.limit) or 0
+    local own = (options.arena or "new") == "new" and require("lunalloc.apart").take(limit)
     if own then
         own:set { limit = options.limit, soft = options.soft, on_soft = options.on_soft }
         return own
     end
-    return core.adopt(options.arena or "new", bytes(options.limit) or 0, bytes(options.soft) or 0, options.on_soft)
+    return core.adopt(options.arena or "new", limit, bytes(options.soft) or 0, options.on_soft)
 end

@@ -2,7 +2,8 @@
 --- figures of the load would have the prompt's tables and texts in them.
 ---
 ---     apart.begin()      before a workload is made; nothing outside of the console, or where its malloc is another one
----     apart.take()       for la.adopt: the meter that begin() made, once; nil without one
+---     apart.take(limit)  for la.adopt: the meter that begin() made, once; nil without one, or if more is in use than
+---                        the limit (bytes; 0: none)
 ---
 --- Blocks from before stay where they are until they are freed.
 
@@ -23,10 +24,12 @@ function apart.begin()
     end
 end
 
-function apart.take()
+function apart.take(limit)
     local taken = meter
-    meter = nil
-    return taken
+    if limit == 0 or collectgarbage "count" * 1024 <= limit then
+        meter = nil
+        return taken
+    end
 end
 
 return apart

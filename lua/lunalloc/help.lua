@@ -159,8 +159,9 @@ help.functions = {
         "la.doctor()[1].remedy.apply()" },
     ["la.adopt"] = { "la.adopt{arena=, limit=, soft=, on_soft=} -> meter | nil, message, code",
         "Moves the running Lua state's allocation onto an arena of ours, with accounts and limits: help \"meter\".\n" ..
-        "arena: \"new\" (the default), \"shared\" by all such states, or an index. limit: the most that the " ..
-        "state's blocks may add up to; beyond it, Lua raises \"not enough memory\". on_soft(meter) is called when " ..
+        "arena: \"new\" (the default: the shared one, and from 1 MiB on one of its own), \"shared\" by all such\n" ..
+        "states, or an index. limit: the most that the state's blocks may add up to, and no less than they do now; " ..
+        "beyond it, Lua raises \"not enough memory\". on_soft(meter) is called when " ..
         "they add up to more than `soft`.\n" ..
         "Blocks from before go back to their old allocator when they are freed.",
         'm = la.adopt{limit = "64M"}; m:stats()' },

@@ -38,6 +38,7 @@ unlink_chunk(heap_t *heap, chunk_t *chunk) {
 static chunk_t *
 new_chunk(heap_t *heap) {
     const size_t size = (size_t)1 << HEAP_LG_CHUNK;
+    heap_will_grow(heap, size);
     if (!table_reserve(&heap->chunks, &heap->memory)) {
         return NULL;
     }

@@ -212,8 +212,17 @@ alloc_small(heap_t *heap, uint32_t bin, uint16_t tag) {
 
 /* ---- large blocks ---- */
 
+void
+heap_will_grow(heap_t *heap, size_t size) {
+    size_t held = ((size_t)heap->chunks.count << HEAP_LG_CHUNK) + heap->large_bytes;
+    if (heap->memory.wants_own && (held >= MEMORY_PART_BYTES || size >= MEMORY_PART_BYTES - held)) {
+        memory_part(&heap->memory);
+    }
+}
+
 static void *
 alloc_large(heap_t *heap, size_t size, uint16_t tag) {
+    heap_will_grow(heap, size);
     if (!table_reserve(&heap->large, &heap->memory)) {
         return NULL;
     }
@@ -245,6 +254,7 @@ heap_free_large(heap_t *heap, entry_t *entry) {
 void *
 heap_resize_large(heap_t *heap, entry_t *entry, size_t size) {
     entry_t was = *entry;
+    heap_will_grow(heap, size > was.size ? size - was.size : 0);
     void *block = heap->memory.api->rallocx((void *)was.address, size, memory_flags(&heap->memory));
     if (block != NULL) {
         heap->large_bytes += size - was.size;

@@ -200,6 +200,15 @@ meter_stats(lua_State *L) {
     return 1;
 }
 
+/* meter_lift(meter): no limit holds until meter_set() is called, which needs memory itself. */
+static int
+meter_lift(lua_State *L) {
+    lunalloc_meter_t *meter = check_open(L, "meter:set")->meter;
+    meter->lifted = true;
+    meter_set_ceiling(meter);
+    return 0;
+}
+
 /* meter_set(meter, limit, soft, on_soft): nil leaves one as it is; 0 is none. lunalloc/adopt.lua has checked them. */
 static int
 meter_set(lua_State *L) {
@@ -213,6 +222,8 @@ meter_set(lua_State *L) {
     if (!lua_isnoneornil(L, 3)) {
         lunalloc_meter_set_soft(handle->meter, (size_t)lua_tointeger(L, 3));
     }
+    handle->meter->lifted = false;
+    meter_set_ceiling(handle->meter);
     lua_settop(L, 1);
     return 1;
 }
@@ -342,10 +353,7 @@ core_open_meter(lua_State *L) {
         {NULL, NULL},
     };
     static const luaL_Reg functions[] = {
-        {"adopt", adopt},
-        {"meter", meter_of_state},
-        {"meter_set", meter_set},
-        {NULL, NULL},
+        {"adopt", adopt}, {"meter", meter_of_state}, {"meter_lift", meter_lift}, {"meter_set", meter_set}, {NULL, NULL},
     };
     core_new_type(L, CORE_METER, metamethods, methods);
     core_new_type(L, CORE_SCOPE, scope_metamethods, scope_methods);

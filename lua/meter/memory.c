@@ -1,7 +1,76 @@
-/* memory.c -- the hash table: linear probing. When an entry is removed, those displaced past it move back. */
+/* memory.c -- which arena the memory is of; and the hash table: linear probing. When an entry is removed, those
+ * displaced past it move back. */
 #include "meter/memory.h"
 
+#include <pthread.h>
+#include <stdio.h>
+
 #define LG_FIRST 3
+
+/* ---- arenas ---- */
+
+static pthread_mutex_t shared_lock = PTHREAD_MUTEX_INITIALIZER;
+static bool has_shared;       /* Synchronization: under shared_lock */
+static uint32_t shared_arena; /* Synchronization: under shared_lock */
+
+/* 0, or an errno value. */
+static int
+create_arena(const lunalloc_api_t *api, uint32_t *arena) {
+    unsigned index;
+    size_t size = sizeof(index);
+    int error = api->mallctl("arenas.create", &index, &size, NULL, 0);
+    *arena = error == 0 ? index : 0;
+    return error;
+}
+
+int
+memory_open_shared(arena_memory_t *memory, const lunalloc_api_t *api) {
+    pthread_mutex_lock(&shared_lock);
+    int error = has_shared ? 0 : create_arena(api, &shared_arena);
+    has_shared = error == 0;
+    *memory = (arena_memory_t){.api = api, .arena = shared_arena, .before = shared_arena};
+    pthread_mutex_unlock(&shared_lock);
+    return error;
+}
+
+/* The decay times of a destroyed arena cannot be read. */
+int
+memory_open_given(arena_memory_t *memory, const lunalloc_api_t *api, uint32_t index) {
+    char name[48];
+    lunalloc_value_t value;
+    snprintf(name, sizeof(name), "arena.%u.dirty_decay_ms", index);
+    *memory = (arena_memory_t){.api = api, .arena = index, .before = index};
+    return api->ctl_get(name, &value, NULL, 0);
+}
+
+void
+memory_part(arena_memory_t *memory) {
+    uint32_t arena;
+    if (memory->wants_own && create_arena(memory->api, &arena) == 0) {
+        memory->arena = arena;
+        memory->own = true;
+    }
+    memory->wants_own = false;
+}
+
+static void
+act_on_arena(const arena_memory_t *memory, uint32_t arena, const char *action) {
+    char name[48];
+    snprintf(name, sizeof(name), "arena.%u.%s", arena, action);
+    memory->api->mallctl(name, NULL, NULL, NULL, 0);
+}
+
+void
+memory_close(arena_memory_t *memory) {
+    if (memory->own) {
+        act_on_arena(memory, memory->arena, "destroy");
+    }
+    act_on_arena(memory, memory->before, "purge");
+    memory->arena = memory->before;
+    memory->own = false;
+}
+
+/* ---- the table ---- */
 
 static uint32_t
 mask_of(const table_t *table) {

@@ -1,6 +1,10 @@
 /*
  * memory.h -- memory of one arena, past the caches of threads; and a hash table by address, which lies outside of it.
  *
+ * A heap that shall have an arena of its own begins in the arena that all of them share, and gets its own when it has
+ * become large: an arena takes some 60 KiB, which many small states would pay for nothing. What it has by then stays
+ * where it is until it is freed.
+ *
  * Synchronization: the thread that uses the state that it is for.
  */
 #ifndef LUNALLOC_METER_MEMORY_H
@@ -10,8 +14,14 @@
 
 typedef struct {
     const lunalloc_api_t *api;
-    uint32_t arena; /* its index */
+    uint32_t arena;  /* its index */
+    uint32_t before; /* that of the shared one, which it may have memory of */
+    bool wants_own;  /* memory_part() will make an arena */
+    bool own;        /* has made one, which ends with it */
 } arena_memory_t;
+
+/* From so many bytes on, a heap has an arena of its own. */
+#define MEMORY_PART_BYTES ((size_t)1 << 20)
 
 static inline int
 memory_flags(const arena_memory_t *memory) {
@@ -28,6 +38,15 @@ static inline void
 memory_give_back(const arena_memory_t *memory, void *block) {
     memory->api->dallocx(block, MALLOCX_TCACHE_NONE);
 }
+
+/* Memory of the arena that all share, or of the one with that index. 0, or an errno value. */
+int memory_open_shared(arena_memory_t *memory, const lunalloc_api_t *api);
+int memory_open_given(arena_memory_t *memory, const lunalloc_api_t *api, uint32_t index);
+/* Gets an arena of its own, if it wants one. It stays in the shared one if there are too many arenas. */
+void memory_part(arena_memory_t *memory);
+/* All has been given back: destroys the arena of its own. Free pages of those that others use are purged: nobody may
+ * need them soon. */
+void memory_close(arena_memory_t *memory);
 
 /* What is known of an address. */
 typedef struct {

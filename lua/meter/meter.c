@@ -1,64 +1,17 @@
 /* meter.c -- a meter's life, its limits and its figures. */
 #include "meter/meter.h"
 
-#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-/* ---- arenas ---- */
-
-static pthread_mutex_t shared_lock = PTHREAD_MUTEX_INITIALIZER;
-static bool has_shared;       /* Synchronization: under shared_lock */
-static uint32_t shared_arena; /* Synchronization: under shared_lock */
-
 /* 0, or an errno value. */
 static int
-create_arena(const lunalloc_api_t *api, uint32_t *arena) {
-    unsigned index;
-    size_t size = sizeof(index);
-    int error = api->mallctl("arenas.create", &index, &size, NULL, 0);
-    *arena = error == 0 ? index : 0;
+open_memory(arena_memory_t *memory, const lunalloc_api_t *api, const lunalloc_lua_options_t *options) {
+    int error = options->place == LUNALLOC_LUA_GIVEN ? memory_open_given(memory, api, options->arena)
+                                                     : memory_open_shared(memory, api);
+    memory->wants_own = options->place == LUNALLOC_LUA_NEW;
     return error;
-}
-
-static int
-find_shared(const lunalloc_api_t *api, uint32_t *arena) {
-    pthread_mutex_lock(&shared_lock);
-    int error = has_shared ? 0 : create_arena(api, &shared_arena);
-    has_shared = error == 0;
-    *arena = shared_arena;
-    pthread_mutex_unlock(&shared_lock);
-    return error;
-}
-
-static int
-find_given(const lunalloc_api_t *api, uint32_t index, uint32_t *arena) {
-    char name[48];
-    lunalloc_value_t value;
-    snprintf(name, sizeof(name), "arena.%u.dirty_decay_ms", index);
-    *arena = index;
-    return api->ctl_get(name, &value, NULL, 0); /* those of a destroyed arena cannot be read */
-}
-
-static int
-find_arena(const lunalloc_api_t *api, const lunalloc_lua_options_t *options, uint32_t *arena) {
-    switch (options->place) {
-    case LUNALLOC_LUA_NEW:
-        return create_arena(api, arena);
-    case LUNALLOC_LUA_GIVEN:
-        return find_given(api, options->arena, arena);
-    default:
-        return find_shared(api, arena);
-    }
-}
-
-/* An action of the meter's arena: "purge", "destroy". */
-static void
-act_on_arena(const lunalloc_meter_t *meter, const char *action) {
-    char name[48];
-    snprintf(name, sizeof(name), "arena.%u.%s", meter->heap.memory.arena, action);
-    meter->heap.memory.api->mallctl(name, NULL, NULL, NULL, 0);
 }
 
 /* ---- birth and end ---- */
@@ -75,18 +28,18 @@ libc_alloc(void *context, void *block, size_t old_size, size_t new_size) {
 }
 
 static lunalloc_meter_t *
-meter_in(const lunalloc_api_t *api, uint32_t arena, const lunalloc_lua_options_t *options) {
+meter_in(arena_memory_t memory, const lunalloc_lua_options_t *options) {
+    const lunalloc_api_t *api = memory.api;
     lunalloc_meter_t *meter = api->calloc(1, sizeof(*meter));
     if (meter == NULL) {
         return NULL;
     }
-    heap_init(&meter->heap, (arena_memory_t){api, arena});
+    heap_init(&meter->heap, memory);
     if (!meter_open_scopes(meter)) {
         api->free(meter);
         return NULL;
     }
     meter->magic = METER_MAGIC;
-    meter->own_arena = options->place == LUNALLOC_LUA_NEW;
     meter->held = true;
     meter->old_alloc = libc_alloc;
     meter->on_soft = options->on_soft;
@@ -108,26 +61,25 @@ lunalloc_meter_t *
 lunalloc_meter_new(const lunalloc_lua_options_t *options, char *message, size_t size) {
     static const lunalloc_lua_options_t defaults;
     const lunalloc_api_t *api = loader_api();
-    uint32_t arena;
+    arena_memory_t memory;
     options = options != NULL ? options : &defaults;
     if (api == NULL) {
         return fail(message, size, loader_reason());
     }
-    if (find_arena(api, options, &arena) != 0) {
+    if (open_memory(&memory, api, options) != 0) {
         return fail(message, size,
                     options->place == LUNALLOC_LUA_GIVEN ? "there is no arena of that index"
                                                          : "no more arenas can be made");
     }
-    lunalloc_meter_t *meter = meter_in(api, arena, options);
+    lunalloc_meter_t *meter = meter_in(memory, options);
     return meter != NULL ? meter : fail(message, size, "no memory for a meter");
 }
 
-/* Gives the blocks and the arena back. Pages of an arena that others use are purged: nobody may need them soon. */
+/* Gives the blocks and the arena back. */
 static void
 give_heap_back(lunalloc_meter_t *meter) {
     heap_destroy(&meter->heap);
-    act_on_arena(meter, meter->own_arena ? "destroy" : "purge");
-    meter->own_arena = false;
+    memory_close(&meter->heap.memory);
 }
 
 void
@@ -175,7 +127,8 @@ meter_close(lunalloc_meter_t *meter) {
 void
 meter_set_ceiling(lunalloc_meter_t *meter) {
     bool soft = meter->soft_armed && meter->soft < meter->limit;
-    meter->ceiling = meter->closed ? 0 : soft ? meter->soft : meter->limit;
+    size_t least = meter->lifted ? SIZE_MAX : soft ? meter->soft : meter->limit;
+    meter->ceiling = meter->closed ? 0 : least;
 }
 
 void

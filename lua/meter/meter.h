@@ -53,8 +53,8 @@ struct lunalloc_meter {
     bool soft_armed; /* total has been below `soft` since the last call */
     bool soft_due;   /* total has been above it since, and the call has not been made */
     bool closed;
-    bool held;      /* the host will call lunalloc_meter_free() */
-    bool own_arena; /* is destroyed with the heap */
+    bool lifted; /* the limits do not hold: others are being set */
+    bool held;   /* the host will call lunalloc_meter_free() */
     uint64_t failures;
     lua_Alloc old_alloc; /* the allocator of foreign blocks */
     void *old_context;
@@ -69,7 +69,7 @@ struct lunalloc_meter {
     uint32_t room; /* scopes that `accounts` and `names` have room for */
 };
 
-/* Sets `ceiling` by the limits. */
+/* Sets `ceiling` by the limits. While they are lifted, nothing is denied. */
 void meter_set_ceiling(lunalloc_meter_t *meter);
 /* Ends the meter if nothing can call it any more; gives the heap back if it is closed and empty. Call it after a block
  * was freed that may have been the last one. */

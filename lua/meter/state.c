@@ -102,8 +102,22 @@ refuse(char *message, size_t size, const char *why) {
     return NULL;
 }
 
+/* A state above its limit could do nothing, not even raise it. */
+static bool
+fits(lua_State *L, size_t limit, char *message, size_t size) {
+    size_t bytes = bytes_of(L);
+    bool ok = limit == 0 || bytes <= limit;
+    if (!ok && message != NULL && size > 0) {
+        snprintf(message, size, "a limit of %zu bytes is less than the %zu bytes that are in use", limit, bytes);
+    }
+    return ok;
+}
+
 lunalloc_meter_t *
 lunalloc_lua_adopt(lua_State *L, const lunalloc_lua_options_t *options, char *message, size_t size) {
+    if (options != NULL && !fits(L, options->limit, message, size)) {
+        return NULL;
+    }
     lunalloc_meter_t *present = lunalloc_lua_meter(L);
     if (present != NULL && !present->closed) {
         return refuse(message, size, "this state has a meter already");

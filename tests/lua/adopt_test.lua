@@ -245,6 +245,59 @@ test("misuse", function()
     ]])
 end)
 
+test("a limit below what is in use is refused", function()
+    run("{}", [[
+        m:close()
+        local r, message, code = la.adopt { limit = 1000 }
+        assert(r == nil and code == "EAGAIN", code)
+        local bytes = message:match "^adopt: a limit of 1000 bytes is less than the (%d+) bytes that are in use$"
+        assert(math.abs(bytes - collectgarbage "count" * 1024) < 20000)
+        assert(la.meter() == nil)
+        assert(la.adopt { limit = math.ceil(collectgarbage "count") * 1024 + 100000 })
+    ]])
+end)
+
+test("at the limit, another one can be set", function()
+    run("{ limit = '2M' }", [[
+        local none, wrong, odd = { limit = 0 }, { limit = "nonsense" }, setmetatable({ limit = "3M" }, {})
+        local kept = {}
+        local function fill(n)
+            for i = #kept + 1, n do kept[i] = { i } end
+        end
+        local last = {}
+        local function to_the_last_bytes()
+            for _ = 1, 1e9 do last = { last } end
+        end
+        assert(not pcall(fill, 1e9))
+        assert(not pcall(to_the_last_bytes))
+        assert(not pcall(string.rep, "y", 2000))
+        m:set(none)
+        assert(m:stats().limit == nil)
+        fill(#kept + 10000)
+        local ok, message = pcall(m.set, m, wrong)
+        assert(not ok and message:find "limit: bytes", message)
+        m:set(odd)
+        assert(m:stats().limit == 3 << 20)
+        local high = pcall(fill, 1e9)
+        kept = nil
+        collectgarbage()
+        assert(not high and m:stats().peak <= 3 << 20, m:stats().peak)
+    ]])
+end)
+
+test("a small state is in the shared arena, a large one has its own", function()
+    run("{}", [[
+        local kept, arena = {}, total().arena
+        assert(arena > 0)
+        for i = 1, 1000 do kept[i] = { i } end
+        assert(total().arena == arena)
+        for i = 1, 30000 do kept[i] = { i } end
+        assert(total().arena ~= arena)
+        m:close()
+        assert(la.adopt { arena = "shared" }:stats().arena == arena)
+    ]])
+end)
+
 test("an arena that is given", function()
     run("{ arena = 0 }", "assert(total().arena == 0)")
     run("{ arena = 'shared' }", "assert(total().arena > 0)")

@@ -126,9 +126,24 @@ local function own_pid()
     return (file:read "n")
 end
 
---- The meter of this state, which gets one if it has none.
+--- The meter of this state; without one, one that is closed at the end.
 local function meter()
-    return la.meter() or assert(la.adopt {})
+    local m = la.meter()
+    if m then
+        return m
+    end
+    m = assert(la.adopt {})
+    return m, function()
+        if la.meter() == m then
+            m:close()
+        end
+    end
+end
+
+--- A scope of it.
+local function scope()
+    local m, done = meter()
+    return m:scope "parser", done
 end
 
 local function is_query(value)
@@ -243,7 +258,7 @@ examples.functions = {
         check = is_meter },
     ["m:scope"] = { self = meter, meter = true, args = { "parser" }, after = close },
     ["m:close"] = { self = meter, meter = true, args = {} },
-    ["scope:close"] = { self = function() return meter():scope "parser" end, meter = true, args = {},
+    ["scope:close"] = { self = scope, meter = true, args = {},
         check = is_nothing },
 
     ["t.alive"] = { args = {} },

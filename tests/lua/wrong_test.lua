@@ -156,4 +156,8 @@ for name, example in examples.each() do
     end
 end
 
+test("the runner's state is not adopted", function()
+    test.equal(la.loaded and la.meter() or nil, nil)
+end)
+
 io.output(io.stdout)

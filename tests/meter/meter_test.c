@@ -108,7 +108,7 @@ end_meter(lunalloc_meter_t *meter) {
     uint32_t arena = meter->heap.memory.arena;
     assert_int_equal(meter->total, 0);
     lunalloc_meter_free(meter);
-    assert_false(arena_exists(arena));
+    assert_true(arena_is_empty(arena));
 }
 
 static void

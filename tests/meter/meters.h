@@ -25,6 +25,23 @@ arena_exists(uint32_t arena) {
     return loader_api()->ctl_get(name, &value, NULL, 0) == 0;
 }
 
+static inline size_t
+allocated_in(uint32_t arena, const char *kind) {
+    char name[64];
+    size_t bytes = SIZE_MAX, size = sizeof(bytes);
+    snprintf(name, sizeof(name), "stats.arenas.%u.%s.allocated", arena, kind);
+    assert_int_equal(loader_api()->mallctl(name, &bytes, &size, NULL, 0), 0);
+    return bytes;
+}
+
+/* Is nothing allocated in the arena? */
+static inline bool
+arena_is_empty(uint32_t arena) {
+    uint64_t epoch = 1;
+    loader_api()->mallctl("epoch", NULL, NULL, &epoch, sizeof(epoch));
+    return !arena_exists(arena) || allocated_in(arena, "small") + allocated_in(arena, "large") == 0;
+}
+
 static lunalloc_api_t refusing; /* as the loader's, but for the next two */
 static long until_refused = -1; /* this many requests are served before all are refused; -1: all are served */
 static const lunalloc_api_t *real;

@@ -7,6 +7,7 @@
 #include <lauxlib.h>
 #include <lualib.h>
 #include <pthread.h>
+#include <string.h>
 #include <stdlib.h>
 
 static void
@@ -56,7 +57,7 @@ test_states_when_memory_is_refused(void **state) {
         meter->heap.memory.api = real;
         assert_int_equal(meter->total, 0);
         lunalloc_meter_free(meter);
-        assert_false(arena_exists(arena));
+        assert_true(arena_is_empty(arena));
     }
     assert_true(failures > 5);
 }
@@ -78,7 +79,48 @@ test_newstate_gives_everything_back(void **state) {
     assert_int_equal(meter->total, (lua_gc(L, LUA_GCCOUNT) << 10) + lua_gc(L, LUA_GCCOUNTB));
     assert_true(arena_exists(arena));
     lua_close(L);
-    assert_false(arena_exists(arena));
+    assert_true(arena_is_empty(arena));
+}
+
+/* A small state is in the shared arena. A large one has an arena of its own, and gives both back. */
+static void
+test_large_state_has_its_own_arena(void **state) {
+    (void)state;
+    lua_State *small = lunalloc_lua_newstate(NULL), *L = lunalloc_lua_newstate(NULL);
+    luaL_openlibs(L);
+    const lunalloc_meter_t *meter = lunalloc_lua_meter(L);
+    uint32_t shared = meter->heap.memory.arena;
+    assert_int_equal(lunalloc_lua_meter(small)->heap.memory.arena, shared);
+    do_lua(L, "kept = {} for i = 1, 2500 do kept[i] = { i } end"); /* 350 KB */
+    assert_int_equal(meter->heap.memory.arena, shared);
+    do_lua(L, "for i = 2501, 25000 do kept[i] = { i } end");
+    uint32_t own = meter->heap.memory.arena;
+    assert_int_not_equal(own, shared);
+    assert_false(arena_is_empty(own));
+    lua_close(small);
+    assert_false(arena_is_empty(shared));
+    lua_close(L);
+    assert_false(arena_exists(own));
+    assert_true(arena_is_empty(shared));
+}
+
+/* A first block that is large, and one that grows. */
+static void
+test_large_block_is_in_an_own_arena(void **state) {
+    (void)state;
+    for (size_t size = 4 << 10; size <= 4 << 20; size *= 32) {
+        lunalloc_meter_t *meter = new_meter(0);
+        uint32_t shared = meter->heap.memory.arena;
+        void *block = lunalloc_lua_alloc(meter, NULL, 0, size);
+        memset(block, 1, size);
+        block = lunalloc_lua_alloc(meter, block, size, 5 << 20);
+        uint32_t own = meter->heap.memory.arena;
+        assert_int_not_equal(own, shared);
+        assert_true(arena_is_empty(shared));
+        assert_null(lunalloc_lua_alloc(meter, block, 5 << 20, 0));
+        lunalloc_meter_free(meter);
+        assert_false(arena_exists(own));
+    }
 }
 
 /* Limits at which no state, or no library fits. */
@@ -148,7 +190,7 @@ test_adopted_state_frees_both(void **state) {
     assert_true(heap_check(&meter->heap));
     lua_close(L);
     assert_int_equal(counted.bytes, 0);
-    assert_false(arena_exists(arena));
+    assert_true(arena_is_empty(arena));
 }
 
 /* Moves to a meter and back, several times, with blocks of each alive. */
@@ -172,7 +214,7 @@ test_adopted_and_closed_in_turn(void **state) {
     lua_close(L);
     assert_int_equal(counted.bytes, 0);
     for (int i = 0; i < 5; i++) {
-        assert_false(arena_exists(arenas[i]));
+        assert_true(arena_is_empty(arenas[i]));
     }
 }
 
@@ -189,13 +231,13 @@ test_closed_meter_ends_with_its_last_block(void **state) {
     meter_close(meter);
     do_lua(L, "x = nil for i = 1, 300 do _G['name' .. i] = i end collectgarbage()");
     if (meter->total == 0) {
-        assert_false(arena_exists(arena));
+        assert_true(arena_is_empty(arena));
     } else {
         assert_true(meter->total < 4000); /* names that were made meanwhile, or the like */
     }
     lua_close(L);
     assert_int_equal(counted.bytes, 0);
-    assert_false(arena_exists(arena));
+    assert_true(arena_is_empty(arena));
 }
 
 /* Finalizers that allocate while the state closes stay within the limit. */
@@ -217,7 +259,7 @@ test_finalizers_at_the_end_stay_within_the_limit(void **state) {
     uint32_t arena = meter->heap.memory.arena;
     lua_setwarnf(L, NULL, NULL);
     lua_close(L);
-    assert_false(arena_exists(arena));
+    assert_true(arena_is_empty(arena));
 }
 
 /* ---- the soft limit ---- */
@@ -285,6 +327,8 @@ main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_states_when_memory_is_refused),
         cmocka_unit_test(test_newstate_gives_everything_back),
+        cmocka_unit_test(test_large_state_has_its_own_arena),
+        cmocka_unit_test(test_large_block_is_in_an_own_arena),
         cmocka_unit_test(test_newstate_at_any_limit),
         cmocka_unit_test(test_adopted_state_frees_both),
         cmocka_unit_test(test_adopted_and_closed_in_turn),
