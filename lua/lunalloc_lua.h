@@ -34,7 +34,7 @@ typedef struct lunalloc_meter lunalloc_meter_t;
 
 /* Which arena the blocks lie in. */
 typedef enum {
-    LUNALLOC_LUA_NEW,    /* one of its own, which is destroyed with the meter. It is made when the blocks hold 1 MiB;
+    LUNALLOC_LUA_NEW,    /* one of its own, which is destroyed with the meter. It is made when the state holds 512 KiB;
                             before, they are in the shared one */
     LUNALLOC_LUA_SHARED, /* one that serves all such states of the process */
     LUNALLOC_LUA_GIVEN   /* the one with the index `arena`; it must not be reset or destroyed while the meter lives */

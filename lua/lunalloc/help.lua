@@ -159,7 +159,7 @@ help.functions = {
         "la.doctor()[1].remedy.apply()" },
     ["la.adopt"] = { "la.adopt{arena=, limit=, soft=, on_soft=} -> meter | nil, message, code",
         "Moves the running Lua state's allocation onto an arena of ours, with accounts and limits: help \"meter\".\n" ..
-        "arena: \"new\" (the default: the shared one, and from 1 MiB on one of its own), \"shared\" by all such\n" ..
+        "arena: \"new\" (the default: the shared one, and from 512 KiB on one of its own), \"shared\" by all such\n" ..
         "states, or an index. limit: the most that the state's blocks may add up to, and no less than they do now; " ..
         "beyond it, Lua raises \"not enough memory\". on_soft(meter) is called when " ..
         "they add up to more than `soft`.\n" ..

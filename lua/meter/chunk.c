@@ -2,6 +2,8 @@
 #include "meter/chunk.h"
 
 #define ALL_FREE UINT16_MAX
+/* One of so many chunks may stay empty when there is a new large block. */
+#define KEPT_BESIDE_LARGE 4
 /* How many chunks are looked at for a whole quad before there is a new chunk. */
 #define QUAD_TRIES 8
 /* How many are looked at for another empty one, when there are too many. */
@@ -142,6 +144,14 @@ find_empty(const heap_t *heap) {
         chunk = tries < EMPTY_TRIES ? chunk->next : NULL;
     }
     return chunk;
+}
+
+void
+chunk_trim(heap_t *heap) {
+    chunk_t *empty;
+    while (heap->nempty > 1 + heap->chunks.count / KEPT_BESIDE_LARGE && (empty = find_empty(heap)) != NULL) {
+        delete_chunk(heap, empty);
+    }
 }
 
 void

@@ -17,6 +17,8 @@
 span_t *chunk_get(heap_t *heap, bool quad, chunk_t **chunk);
 /* Takes back the page or the quad of a span. */
 void chunk_release(heap_t *heap, span_t *span);
+/* Gives most of the empty chunks back: a large block may have their pages. */
+void chunk_trim(heap_t *heap);
 /* Gives all chunks back to the arena. */
 void chunk_destroy_all(heap_t *heap);
 

@@ -223,6 +223,9 @@ heap_will_grow(heap_t *heap, size_t size) {
 static void *
 alloc_large(heap_t *heap, size_t size, uint16_t tag) {
     heap_will_grow(heap, size);
+    if (size >= 1U << HEAP_LG_CHUNK) {
+        chunk_trim(heap);
+    }
     if (!table_reserve(&heap->large, &heap->memory)) {
         return NULL;
     }
@@ -255,6 +258,9 @@ void *
 heap_resize_large(heap_t *heap, entry_t *entry, size_t size) {
     entry_t was = *entry;
     heap_will_grow(heap, size > was.size ? size - was.size : 0);
+    if (size >= 1U << HEAP_LG_CHUNK && size > was.size) {
+        chunk_trim(heap);
+    }
     void *block = heap->memory.api->rallocx((void *)was.address, size, memory_flags(&heap->memory));
     if (block != NULL) {
         heap->large_bytes += size - was.size;

@@ -21,7 +21,7 @@ typedef struct {
 } arena_memory_t;
 
 /* From so many bytes on, a heap has an arena of its own. */
-#define MEMORY_PART_BYTES ((size_t)1 << 20)
+#define MEMORY_PART_BYTES ((size_t)1 << 19)
 
 static inline int
 memory_flags(const arena_memory_t *memory) {

@@ -181,6 +181,32 @@ test_scopes_have_an_end(void **state) {
     end_meter(meter);
 }
 
+/* Chunks that stay empty for small blocks make room for a large one. */
+static void
+test_large_block_takes_the_place_of_empty_chunks(void **state) {
+    (void)state;
+    static void *blocks[40000];
+    const size_t n = sizeof(blocks) / sizeof(*blocks);
+    lunalloc_meter_t *meter = new_meter(0);
+    for (size_t i = 0; i < n; i++) {
+        blocks[i] = lunalloc_lua_alloc(meter, NULL, LUA_TTABLE, 56);
+    }
+    for (size_t i = n / 2; i < n; i++) {
+        lunalloc_lua_alloc(meter, blocks[i], 56, 0);
+    }
+    uint32_t nempty = meter->heap.nempty;
+    assert_true(nempty > meter->heap.chunks.count / 3);
+    void *large = lunalloc_lua_alloc(meter, NULL, 0, 1 << 16);
+    assert_true(meter->heap.nempty <= 1 + meter->heap.chunks.count / 4);
+    assert_true(meter->heap.nempty > 0);
+    assert_true(heap_check(&meter->heap));
+    lunalloc_lua_alloc(meter, large, 1 << 16, 0);
+    for (size_t i = 0; i < n / 2; i++) {
+        lunalloc_lua_alloc(meter, blocks[i], 56, 0);
+    }
+    end_meter(meter);
+}
+
 /* ---- limits ---- */
 
 static void
@@ -290,6 +316,7 @@ main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_blocks_and_accounts_against_a_model),
         cmocka_unit_test(test_scopes_have_an_end),
+        cmocka_unit_test(test_large_block_takes_the_place_of_empty_chunks),
         cmocka_unit_test(test_limit_is_exact),
         cmocka_unit_test(test_blocks_shrink_without_memory),
     };
