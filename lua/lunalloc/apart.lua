@@ -20,12 +20,12 @@ end
 
 function apart.begin()
     if core.replaced and in_console() and not core.meter() then
-        meter = core.adopt("new", 0, 0)
+        meter = core.adopt(core.arena_create({}, {}, false) or "new", 0, 0)
     end
 end
 
 function apart.take(limit)
-    local taken = meter
+    local taken = core.meter() and meter -- without a meter, this one was closed
     if limit == 0 or collectgarbage "count" * 1024 <= limit then
         meter = nil
         return taken

@@ -37,10 +37,18 @@ unlink_chunk(heap_t *heap, chunk_t *chunk) {
 
 /* ---- chunks ---- */
 
+void
+chunk_will_grow(heap_t *heap, size_t size) {
+    size_t held = ((size_t)heap->chunks.count << HEAP_LG_CHUNK) + heap->large_bytes;
+    if (heap->memory.wants_own && (held >= MEMORY_PART_BYTES || size >= MEMORY_PART_BYTES - held)) {
+        memory_part(&heap->memory);
+    }
+}
+
 static chunk_t *
 new_chunk(heap_t *heap) {
     const size_t size = (size_t)1 << HEAP_LG_CHUNK;
-    heap_will_grow(heap, size);
+    chunk_will_grow(heap, size);
     if (!table_reserve(&heap->chunks, &heap->memory)) {
         return NULL;
     }

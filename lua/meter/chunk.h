@@ -12,6 +12,9 @@
 
 #include "meter/heap.h"
 
+/* Call it before `size` more bytes of chunks or large blocks are asked for: a large heap has an arena of its own. */
+void chunk_will_grow(heap_t *heap, size_t size);
+
 /* Where the header of a new span is, in a page or a quad that is in no span; and its chunk. NULL if there is no
  * memory. */
 span_t *chunk_get(heap_t *heap, bool quad, chunk_t **chunk);

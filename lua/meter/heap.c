@@ -10,7 +10,6 @@
 #define OWN_QUAD_BYTES 8192
 
 span_t heap_no_span;
-uintptr_t heap_knows_nothing[HEAP_KNOWN];
 
 static void
 forget_spans(heap_t *heap) {
@@ -25,20 +24,6 @@ heap_init(heap_t *heap, arena_memory_t memory) {
     heap->memory = memory;
     heap->known = heap_knows_nothing;
     forget_spans(heap);
-}
-
-void
-heap_make_known(heap_t *heap) {
-    uintptr_t *known = heap->known == heap_knows_nothing ? heap->memory.api->calloc(HEAP_KNOWN, sizeof(*known)) : NULL;
-    heap->known = known != NULL ? known : heap->known;
-}
-
-void
-heap_free_known(heap_t *heap) {
-    if (heap->known != heap_knows_nothing) {
-        heap->memory.api->free(heap->known);
-    }
-    heap->known = heap_knows_nothing;
 }
 
 void
@@ -212,17 +197,9 @@ alloc_small(heap_t *heap, uint32_t bin, uint16_t tag) {
 
 /* ---- large blocks ---- */
 
-void
-heap_will_grow(heap_t *heap, size_t size) {
-    size_t held = ((size_t)heap->chunks.count << HEAP_LG_CHUNK) + heap->large_bytes;
-    if (heap->memory.wants_own && (held >= MEMORY_PART_BYTES || size >= MEMORY_PART_BYTES - held)) {
-        memory_part(&heap->memory);
-    }
-}
-
 static void *
 alloc_large(heap_t *heap, size_t size, uint16_t tag) {
-    heap_will_grow(heap, size);
+    chunk_will_grow(heap, size);
     if (size >= 1U << HEAP_LG_CHUNK) {
         chunk_trim(heap);
     }
@@ -257,7 +234,7 @@ heap_free_large(heap_t *heap, entry_t *entry) {
 void *
 heap_resize_large(heap_t *heap, entry_t *entry, size_t size) {
     entry_t was = *entry;
-    heap_will_grow(heap, size > was.size ? size - was.size : 0);
+    chunk_will_grow(heap, size > was.size ? size - was.size : 0);
     if (size >= 1U << HEAP_LG_CHUNK && size > was.size) {
         chunk_trim(heap);
     }

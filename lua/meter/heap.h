@@ -175,9 +175,6 @@ heap_put(span_t *span, uint32_t number) {
     return __builtin_expect(--span->used != 0, 1) && __builtin_expect(was != 0, 1);
 }
 
-/* Call it before `size` more bytes of chunks or large blocks are asked for: a large heap has an arena of its own. */
-void heap_will_grow(heap_t *heap, size_t size);
-
 /* ---- large blocks ---- */
 
 /* NULL if the block is no large one. Valid until the heap's next allocation or free. */

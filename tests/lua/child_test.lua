@@ -113,9 +113,18 @@ local function mark_of(n)
 end
 
 -- Is there a process that has this text in its command line?
+--- A process that was killed ends when the system gets to it: it is waited for, 10 s at most.
 local function is_running(mark)
-    local list <close> = assert(io.popen "cat /proc/[0-9]*/cmdline 2>/dev/null | tr '\\0' ' '")
-    return list:read("a"):find(mark, 1, true) ~= nil
+    local found
+    for _ = 1, 100 do
+        local list <close> = assert(io.popen "cat /proc/[0-9]*/cmdline 2>/dev/null | tr '\\0' ' '")
+        found = list:read("a"):find(mark, 1, true) ~= nil
+        if not found then
+            break
+        end
+        core.pause(0.1)
+    end
+    return found
 end
 
 test("no end in time: it is stopped, with all that it has started", function()
