@@ -211,7 +211,8 @@ types.classes = {
         "realloc integer", "free integer", "free_sized integer" },
     workload_status = { "A workload now.", "state string", "elapsed number", "ops integer", "ops_per_s number",
         "live integer", "rss integer", "blocks integer", "calls lunalloc.calls", "capped integer", "checked integer",
-        "errors integer", "failures integer", "handed integer", "rate number", "scale number" },
+        "errors integer", "failures integer", "handed integer", "rate number", "scale number",
+        "executing number seconds", "preparing number seconds", "clocking number seconds" },
     timeline_entry = { "Memory at one time.", "t number", "rss integer", "allocated? integer", "active? integer",
         "dirty? integer", "muzzy? integer", "retained? integer", "fragmentation? number", "engine integer",
         "live integer", "ops integer", "mark? string" },
@@ -234,6 +235,7 @@ types.classes = {
         "rss_at_end integer", "freed_rss integer", "rss_per_live? number", "live integer", "live_at_end integer",
         "live_max integer", "expected_live number", "active_at_end? integer", "allocated_at_end? integer",
         "threads integer", "producers integer", "seed integer", "sample integer", "rate number", "scale number",
+        "executing number seconds", "preparing number seconds", "clocking number seconds",
         "max_lag number", "blocks integer", "capped integer", "checked integer", "errors integer", "handed integer",
         "clock_ns integer", "plan_hash string", "sizes_hash string", "sized_free string" },
 }

@@ -228,6 +228,10 @@ test("the fields of objects are declared, with their types", function()
     local block = la.buffer(100)
     local workload = la.workload { ops = 1000 }
     local meter = la.adopt {}
+    local _ <close> = setmetatable({}, { __close = function()
+        workload:stop()
+        meter:close()
+    end })
     for class, object in pairs { comparison = comparison, compared = comparison:of("b", "ops/s"),
         variant = comparison.variants[1], result = result, phase = result.phases[1], judged = result.limits[1],
         timeline_entry = result.timeline[1], timeline_mark = result.marks[1], latency = result.latency.malloc,
@@ -244,8 +248,6 @@ test("the fields of objects are declared, with their types", function()
     end
     check_fields("snapshot", la.stats() - la.stats())
     check_fields("snapshot", la.arena(0):stats(), true)
-    workload:stop()
-    meter:close()
 end)
 
 test("the fields of groups are declared, however blocks are grouped", function()
