@@ -18,7 +18,7 @@ local planted <const> = {
     { "fragmented", "", "fragmentation" },
     { "fragmented", "prof:true,lg_prof_sample:14", "pinned" },
     { "caches", "", "caches" },
-    { "arenas", "narenas:200", "arenas" },
+    { "arenas", "narenas:200,dirty_decay_ms:60000", "arenas" },
     { "contended", "narenas:1,tcache:false", "contention" },
     { "retained", "retain:true,dirty_decay_ms:500", "retained" },
     { "huge", "thp:always,dirty_decay_ms:500", "huge pages" },
