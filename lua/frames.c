@@ -13,6 +13,7 @@
 #endif
 #include "frames.h"
 #include "core.h"
+#include "main_thread.h"
 
 #include <dlfcn.h>
 #include <link.h>
@@ -107,14 +108,6 @@ static frames_t *
 wrapper_of(lua_State *L) {
     void *context;
     return lua_getallocf(L, &context) == frames_alloc ? context : NULL;
-}
-
-static lua_State *
-main_thread(lua_State *L) {
-    lua_rawgeti(L, LUA_REGISTRYINDEX, LUA_RIDX_MAINTHREAD);
-    lua_State *main = lua_tothread(L, -1);
-    lua_pop(L, 1);
-    return main;
 }
 
 /* In protected mode: all that can raise, before the state's function is replaced. */

@@ -4,21 +4,13 @@
 --     require "luacats".text()   ->  a file in Lua, which is also valid when it is loaded
 
 local la = require "lunalloc"
+local check = require "lunalloc.check"
 local help = require "lunalloc.help"
 local options = require "lunalloc.options"
 local schema = require "lunalloc.schema"
 local types = require "luacats_types"
 
 local luacats = {}
-
-local function sorted(t)
-    local keys = {}
-    for key in pairs(t) do
-        keys[#keys + 1] = key
-    end
-    table.sort(keys)
-    return keys
-end
 
 -- ---- the tree of controls ----
 
@@ -116,7 +108,7 @@ end
 local function put_options(out, call, set)
     local inner = {}
     out[#out + 1] = "---@class " .. options_class(call)
-    for _, key in ipairs(sorted(set)) do
+    for _, key in ipairs(check.names(set)) do
         local option = set[key]
         local type_of_key = luacats.key_type(call, key, option) or "any" -- its test complains
         out[#out + 1] = ("---@field %s %s %s"):format(field_name(key), type_of_key, (option.does:gsub("%s+", " ")))
@@ -126,7 +118,7 @@ local function put_options(out, call, set)
         out[#out + 1] = '---@field [string] string|lunalloc.limit times, such as "malloc.p99"'
     end
     out[#out + 1] = ""
-    for _, key in ipairs(sorted(inner)) do
+    for _, key in ipairs(check.names(inner)) do
         put_options(out, call .. "." .. key, inner[key])
     end
 end
@@ -240,7 +232,7 @@ local function counters(row)
     for name, value in pairs(row) do
         found[name] = math.type(value) == "integer" or nil
     end
-    return sorted(found)
+    return check.names(found)
 end
 
 local function counter_class(doc, row, more)
@@ -270,7 +262,7 @@ local function put_objects(out)
     for prefix, class in pairs(types.prefixes) do
         prefix_of[class] = prefix
     end
-    for _, name in ipairs(sorted(types.classes)) do
+    for _, name in ipairs(check.names(types.classes)) do
         put_class(out, name, types.classes[name])
         if prefix_of[name] then
             put_methods(out, prefix_of[name], name)

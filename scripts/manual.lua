@@ -7,6 +7,7 @@
 --     manual.topics(names)      topics of help
 --     manual.roff(text)         a text with roff's own characters escaped
 
+local check = require "lunalloc.check"
 local help = require "lunalloc.help"
 local options = require "lunalloc.options"
 local types = require "luacats_types"
@@ -20,15 +21,6 @@ function manual.roff(text)
 end
 
 local roff <const> = manual.roff
-
-local function sorted(t)
-    local keys = {}
-    for key in pairs(t) do
-        keys[#keys + 1] = key
-    end
-    table.sort(keys)
-    return keys
-end
 
 local function bold(text)
     return "\\fB" .. roff(text) .. "\\fR"
@@ -190,7 +182,7 @@ end
 
 -- A tagged paragraph for each key; those of tables within it are indented, once.
 local function put_keys(out, keys, known)
-    for _, name in ipairs(sorted(keys)) do
+    for _, name in ipairs(check.names(keys)) do
         local option = keys[name]
         local inner = option.keys or option.rows
         out[#out + 1] = ".TP\n" .. bold(name) .. "\n" .. roff(option.does) .. "."
@@ -235,7 +227,7 @@ local GROUPS <const> = { { "la.", "The module" }, { "a:", "Methods of arenas" },
 --- What help says of all functions, methods and values, in groups.
 function manual.functions()
     local out = {}
-    local names = sorted(help.functions)
+    local names = check.names(help.functions)
     for _, group in ipairs(GROUPS) do
         out[#out + 1] = ".SS " .. group[2]
         for _, name in ipairs(names) do
@@ -261,7 +253,7 @@ end
 --- The fields of the objects that functions return.
 function manual.objects()
     local out = {}
-    for _, name in ipairs(sorted(types.classes)) do
+    for _, name in ipairs(check.names(types.classes)) do
         local class, fields = types.classes[name], {}
         for i = 2, #class do
             fields[i - 1] = field_text(class[i])

@@ -27,15 +27,6 @@ local function unknown_key(options, allowed)
     end
 end
 
-local function names(allowed)
-    local list = {}
-    for key in pairs(allowed) do
-        list[#list + 1] = key
-    end
-    table.sort(list)
-    return table.concat(list, ", ")
-end
-
 --- Bytes of a limit, 0 for none (0 or false); nil if it is left out. Second: false if it is no size.
 local function bytes(value)
     if value == nil then
@@ -49,7 +40,8 @@ end
 local function complaint(options, allowed)
     local unknown = unknown_key(options, allowed)
     if unknown ~= nil then
-        return ("there is no option %s; allowed: %s"):format(check.shown(unknown), names(allowed))
+        return ("there is no option %s; allowed: %s"):format(check.shown(unknown),
+            table.concat(check.names(allowed), ", "))
     end
     for _, key in ipairs { "limit", "soft" } do
         if not select(2, bytes(options[key])) then

@@ -21,6 +21,16 @@ function check.shown(value)
     return "a " .. kind
 end
 
+--- The keys of a table, which are texts, sorted: for messages that list what is allowed, say.
+function check.names(t)
+    local names = {}
+    for name in pairs(t) do
+        names[#names + 1] = name
+    end
+    table.sort(names)
+    return names
+end
+
 local CALLER <const> = 4 -- of the public function: complain(), the check and the function itself are 1 to 3
 
 --- Call it from a check itself, not from a function that a check calls: it counts levels.

@@ -87,23 +87,14 @@ local COMMON <const> = {
     rounds = { "count", 0, "after which the loop ends; 0: never" },
 }
 
-local function sorted_names(spec)
-    local names = {}
-    for name in pairs(spec) do
-        names[#names + 1] = name
-    end
-    table.sort(names)
-    return names
-end
-
 --- All options with their values, from those that were given; nil and a message.
 local function read_options(self, given)
     local values = {}
     for name in pairs(given) do
         if not self.options[name] then
-            local near = type(name) == "string" and core.nearest(name, sorted_names(self.options))
+            local near = type(name) == "string" and core.nearest(name, check.names(self.options))
             return nil, ("no option %s%s (there are: %s)"):format(check.shown(name),
-                near and ("; did you mean '%s'?"):format(near) or "", table.concat(sorted_names(self.options), " "))
+                near and ("; did you mean '%s'?"):format(near) or "", table.concat(check.names(self.options), " "))
         end
     end
     for name, option in pairs(self.options) do
@@ -182,7 +173,7 @@ end
 local function usage(self)
     local lines = { ("usage: %s [PROCESS] [OPTION=VALUE ...]"):format(self.file), "",
         ("%s: %s"):format(self.name, self.does), "" }
-    for _, name in ipairs(sorted_names(self.options)) do
+    for _, name in ipairs(check.names(self.options)) do
         local option = self.options[name]
         lines[#lines + 1] = ("  %-16s %s%s"):format(("%s=%s"):format(name, option[1]:upper()), option[3],
             option[2] and (" (default %s)"):format(option[2]) or "")

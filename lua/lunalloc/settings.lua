@@ -51,11 +51,7 @@ end
 
 --- The names, sorted, and their values in that order.
 local function sorted(settings)
-    local names, values = {}, {}
-    for name in pairs(settings) do
-        names[#names + 1] = name
-    end
-    table.sort(names)
+    local names, values = check.names(settings), {}
     for i, name in ipairs(names) do
         values[i] = settings[name]
     end

@@ -32,15 +32,6 @@ end
 
 kinds.fail, kinds.shown = fail, shown
 
-function kinds.sorted_keys(t)
-    local keys = {}
-    for key in pairs(t) do
-        keys[#keys + 1] = tostring(key)
-    end
-    table.sort(keys)
-    return keys
-end
-
 --- 'unknown key "thread"; did you mean "threads"? allowed: ...'
 function kinds.fail_unknown(what, name, known, allowed)
     local near = type(name) == "string" and core.nearest(name, known)
@@ -185,7 +176,7 @@ function kinds.read(t, fields, path)
     end
     for key in pairs(t) do
         if not fields[key] then
-            kinds.fail_unknown(path == "" and "key" or "key in " .. path .. ":", key, kinds.sorted_keys(fields))
+            kinds.fail_unknown(path == "" and "key" or "key in " .. path .. ":", key, check.names(fields))
         end
     end
     local result = {}

@@ -11,6 +11,7 @@
 ---
 --- A limit that cannot be judged is missed, and says why: on calls that never happened, on RSS/live of a few blocks.
 
+local check = require "lunalloc.check"
 local kinds = require "lunalloc.workload_kinds"
 local slope = require "lunalloc.workload_slope"
 local units = require "lunalloc.units"
@@ -155,7 +156,7 @@ function limits.compile(value, path, nphases)
     for name, forms in pairs(value) do
         local figure = FIGURES[name]
         if not figure then
-            kinds.fail_unknown("limit", name, kinds.sorted_keys(FIGURES), NAMES)
+            kinds.fail_unknown("limit", name, check.names(FIGURES), NAMES)
         end
         local where = ("%s[%q]"):format(path, name)
         local several = is_form(forms) and forms[1] ~= nil

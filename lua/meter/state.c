@@ -1,17 +1,10 @@
 /* state.c -- Lua states: made on a meter, or moved to one while they run. */
+#include "main_thread.h"
 #include "meter/meter.h"
 
 #include <lauxlib.h>
 #include <stdio.h>
 #include <string.h>
-
-static lua_State *
-main_thread(lua_State *L) {
-    lua_rawgeti(L, LUA_REGISTRYINDEX, LUA_RIDX_MAINTHREAD);
-    lua_State *main = lua_tothread(L, -1);
-    lua_pop(L, 1);
-    return main;
-}
 
 /* What needs memory of the state: in a protected call. */
 static int

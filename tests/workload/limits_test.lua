@@ -3,15 +3,10 @@
 local test = ...
 local workload = require "lunalloc.workload"
 
+local describe_with = dofile "tests/workload/describe.lua"
+
 local function describe(more)
-    local description = { ops = 2000, mix = { { size = "exp(100)", lifetime = "exp(50)" } } }
-    for key, value in pairs(more or {}) do
-        description[key] = value
-    end
-    if description.duration then
-        description.ops = nil
-    end
-    return description
+    return describe_with({}, more or {})
 end
 
 test("limits are judged", function()

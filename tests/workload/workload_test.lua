@@ -6,17 +6,10 @@ local test = ...
 local workload = require "lunalloc.workload"
 local core = require "lunalloc.core"
 
-local SMALL <const> = { { size = "exp(100)", lifetime = "exp(50)" } }
+local describe_with = dofile "tests/workload/describe.lua"
 
 local function describe(more)
-    local description = { ops = 2000, mix = SMALL, allocator = "process" }
-    for key, value in pairs(more or {}) do
-        description[key] = value
-    end
-    if description.duration then
-        description.ops = nil
-    end
-    return description
+    return describe_with({ allocator = "process" }, more or {})
 end
 
 local function nthreads()
