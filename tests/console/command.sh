@@ -248,7 +248,9 @@ stop
 wait "$command_pid"
 check_match "a target that ends meanwhile: status 2, one line" "$?/$(cat "$scratch/late")" "^2/lunalloc: [^"$'\n'"]+$"
 
-ended="os.execute('kill ' .. t.pid .. '; while [ -e /proc/' .. t.pid .. '/fd/0 ]; do sleep 0.01; done')"
+# Killed, and waited for: its main thread has no files any more, and the others, which had its memory, are gone.
+ended="os.execute('p=/proc/' .. t.pid .. '; kill \${p#/proc/}; "
+ended+="while [ -e \$p/fd/0 ] || [ -e \$p/task ] && [ \$(ls \$p/task | wc -l) -gt 1 ]; do sleep 0.01; done')"
 for input in 'assert(t.stats())' 't.stats()' '.stats' '1'; do
     start
     batch attach "$pid" <<<"$ended"$'\n'"$input"
