@@ -24,7 +24,7 @@ share_sizes(stats_detail_t *arenas, uint32_t narenas, bool large) {
     uint64_t below = 0;
     for (uint32_t i = 0; i < narenas; i++) {
         int64_t allocated = (int64_t)sizes_of(&arenas[i], large)->allocated;
-        below += allocated < 0 ? (uint64_t)-allocated : 0;
+        below += allocated < 0 ? -(uint64_t)allocated : 0;
     }
     for (uint32_t i = 0; i < narenas && below > 0; i++) {
         stats_sizes_t *sizes = sizes_of(&arenas[i], large);
