@@ -146,14 +146,4 @@ function chains.tables(value)
     end
 end
 
---- The keys of a set, sorted.
-function chains.sorted(set)
-    local keys = {}
-    for key in pairs(set) do
-        keys[#keys + 1] = key
-    end
-    table.sort(keys)
-    return keys
-end
-
 return chains

@@ -14,6 +14,7 @@
 local arguments = require "lunalloc.complete_arguments"
 local callee = require "lunalloc.callee"
 local chains = require "lunalloc.chains"
+local check = require "lunalloc.check"
 local controls = require "lunalloc.complete_controls"
 local errors = require "lunalloc.errors"
 local lexer = require "lunalloc.lexer"
@@ -46,7 +47,7 @@ end
 
 local function from_set(set, partial)
     local list = {}
-    for _, key in ipairs(chains.sorted(set)) do
+    for _, key in ipairs(check.names(set)) do
         if starts_with(key, partial) then
             list[#list + 1] = { text = key }
         end

@@ -7,7 +7,7 @@
 --- The first argument is the code before what is being completed.
 
 local callee = require "lunalloc.callee"
-local chains = require "lunalloc.chains"
+local check = require "lunalloc.check"
 local lexer = require "lunalloc.lexer"
 local options = require "lunalloc.options"
 
@@ -90,7 +90,7 @@ function arguments.keys(code, partial, scope)
         return nil
     end
     local used, list = used_keys(tokens, first), {}
-    for _, key in ipairs(chains.sorted(set)) do
+    for _, key in ipairs(check.names(set)) do
         if key:sub(1, #partial) == partial and not used[key] then
             local plain = key:find "^[%a_][%w_]*$"
             list[#list + 1] = { text = plain and key .. "=" or ('["%s"]='):format(key), note = set[key].does }

@@ -3,7 +3,7 @@
 --- A candidate is { text=, value=, closes= }: value: the present value of a control, as text, or nil; closes: true if
 --- the text is complete.
 
-local chains = require "lunalloc.chains"
+local check = require "lunalloc.check"
 local options = require "lunalloc.options"
 local schema = require "lunalloc.schema"
 local units = require "lunalloc.units"
@@ -97,7 +97,7 @@ function controls.candidates(path, partial)
         return list
     end
     local found, index = next_segments(la, path)
-    for _, segment in ipairs(chains.sorted(found)) do
+    for _, segment in ipairs(check.names(found)) do
         if segment ~= index and starts_with(segment, partial) then
             local name = table.concat(path, ".") .. (#path > 0 and "." or "") .. segment
             local is_leaf = found[segment]

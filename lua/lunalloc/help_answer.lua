@@ -5,6 +5,7 @@
 
 local callee = require "lunalloc.callee"
 local chains = require "lunalloc.chains"
+local check = require "lunalloc.check"
 local errors = require "lunalloc.errors"
 local options = require "lunalloc.options"
 local show = require "lunalloc.show"
@@ -69,7 +70,7 @@ local function hanging(text)
 end
 
 local function option_lines(lines, set)
-    for _, key in ipairs(chains.sorted(set)) do
+    for _, key in ipairs(check.names(set)) do
         local values = set[key].values and (" (%s)"):format(table.concat(set[key].values, ", ")) or ""
         lines[#lines + 1] = wrap.text(("    %-9s  %s%s"):format(key, set[key].does, values), width())
     end
