@@ -34,7 +34,7 @@ local rows = {
         end
         return n
     end },
-    { "la.ctl.arena[0].dirty_decay_ms", "ns", nil, function(n)
+    { "la.ctl.arena[0].dirty_decay_ms", "ns", READ_NS, function(n)
         for _ = 1, n do
             local _ = la.ctl.arena[0].dirty_decay_ms
         end
@@ -58,7 +58,7 @@ local rows = {
         end
         return n
     end },
-    { "a group's field = value", "ns", nil, function(n)
+    { "a group's field = value", "ns", WRITE_NS, function(n)
         for _ = 1, n do
             arena.dirty_decay_ms = old
         end

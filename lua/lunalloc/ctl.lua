@@ -148,20 +148,41 @@ end
 local places = setmetatable({}, { __mode = "k" })
 local Proxy = { __name = "lunalloc.ctl" }
 
--- What keys of a proxy have stood for: paths of controls that have a value, and proxies. A hit saves the walk down the
--- tree. A path whose control is gone reads as nil, and then the walk says why.
-local WEAK <const> = { __mode = "v" }
+-- Each proxy has a metatable of its own. Its __index is a weak table of the groups below the proxy that are in use, so
+-- Lua finds arena[0] in la.ctl.arena[0] without a call. What is not there is a control or yet unknown: read() takes the
+-- path that the key stood for the last time, and walks down the tree if there is none. A path whose control is gone
+-- reads as nil, and then the walk says why.
+local read, write
 
 local function proxy(tree, node, path)
-    local self = setmetatable({}, Proxy)
-    places[self] = { tree = tree, node = node, path = path, paths = {}, proxies = setmetatable({}, WEAK),
-        get = tree.backend.get, set = tree.backend.set }
-    return self
+    local self, paths, get, set = {}, {}, tree.backend.get, tree.backend.set
+    local place = { tree = tree, node = node, path = path, paths = paths }
+    place.groups = setmetatable({}, { __mode = "v", __index = function(_, key)
+        local known = paths[key]
+        local value
+        if known then
+            value = get(known)
+        end
+        if value == nil then
+            value = read(place, key, 3)
+        end
+        return value
+    end })
+    local meta = { __index = place.groups, __newindex = function(_, key, value)
+        local known, kind = paths[key], type(value)
+        if not (known and (kind == "number" or kind == "boolean") and set(known, value)) then
+            write(place, key, value, 3)
+        end
+    end }
+    for name, field in pairs(Proxy) do
+        meta[name] = field
+    end
+    places[self] = place
+    return setmetatable(self, meta)
 end
 
---- The place of a proxy. The first use of the root builds the tree: nil and a message if that fails.
-local function find_place(self)
-    local place = places[self]
+--- Gives the place its node. The first use of the root builds the tree: nil and a message if that fails.
+local function settle(place)
     if not place.node then
         local message
         place.node, message = place.tree:nodes()
@@ -172,9 +193,9 @@ local function find_place(self)
     return place
 end
 
---- As find_place(), for a metamethod: raises at the line that used the proxy, `level` calls up.
+--- As settle(), of the place of a proxy, for a metamethod: raises at the line that used the proxy, `level` calls up.
 local function check_place(self, level)
-    local place, message = find_place(self)
+    local place, message = settle(places[self])
     return place or error(message, level or 3)
 end
 
@@ -199,8 +220,8 @@ end
 
 --- Notes what `key` of the place stands for.
 local function remember(place, key, node, path, value)
-    if getmetatable(value) == Proxy then
-        place.proxies[key] = value
+    if is_group(node) then
+        rawset(place.groups, key, value)
     elseif not schema.is_action(node.row) then
         place.paths[key] = path
     end
@@ -216,27 +237,24 @@ local function value_at(tree, node, path)
     return tree.backend.get(path)
 end
 
-function Proxy:__index(key)
-    local place = places[self]
-    local known = place.paths[key]
-    local value
-    if known then
-        value = place.get(known)
-    else
-        value = place.proxies[key]
+--- The node and path of `key` below the place. Raises at the line `level` calls up, this one included.
+local function find(place, key, level)
+    local settled, message = settle(place)
+    if not settled then
+        error(message, level)
     end
-    if value ~= nil then
-        return value
-    end
-    place = check_place(self)
     local node, path = place.tree:resolve(place.node, place.path, key)
     if not node then
-        error(path, 2)
+        error(path, level)
     end
-    local why
-    value, why = value_at(place.tree, node, path)
+    return node, path
+end
+
+function read(place, key, level)
+    local node, path = find(place, key, level + 1)
+    local value, why = value_at(place.tree, node, path)
     if value == nil then
-        error(why, 2)
+        error(why, level)
     end
     remember(place, key, node, path, value)
     return value
@@ -255,24 +273,15 @@ local function refusal(node, path, value)
     end
 end
 
-function Proxy:__newindex(key, value)
-    local place = places[self]
-    local known, kind = place.paths[key], type(value)
-    if known and (kind == "number" or kind == "boolean") and place.set(known, value) then
-        return
-    end
-    place = check_place(self)
-    local node, path = place.tree:resolve(place.node, place.path, key)
-    if not node then
-        error(path, 2)
-    end
+function write(place, key, value, level)
+    local node, path = find(place, key, level + 1)
     local why = refusal(node, path, value)
     if why then
-        error(why, 2)
+        error(why, level)
     end
     local ok, failure = place.tree.backend.set(path, value)
     if not ok then
-        error(failure, 2)
+        error(failure, level)
     end
     place.paths[key] = path
 end
@@ -338,7 +347,7 @@ end
 
 --- One line: the path, and what is below it.
 function Proxy:__tostring()
-    local place, message = find_place(self)
+    local place, message = settle(places[self])
     if not place then
         return "ctl (" .. message .. ")"
     end

@@ -193,3 +193,31 @@ test("tostring is one bounded line", function()
     test.match(tostring(ctl.arena[0]), "decay%(%)")
     test.equal(#tostring(ctl.opt) < 200, true)
 end)
+
+test("a group in use is one object, and is collected after use", function()
+    local arena = ctl.arena[0]
+    test.equal(rawequal(ctl.arena[0], arena), true)
+    test.equal(rawget(ctl, "arena"), nil)
+    local weak = setmetatable({ ctl.arenas.bin[0] }, { __mode = "v" })
+    collectgarbage()
+    collectgarbage()
+    test.equal(weak[1], nil)
+    test.equal(ctl.arenas.bin[0].size, la.get "arenas.bin.0.size")
+end)
+
+test("a control that is gone raises, also if it was read before", function()
+    local index = ctl.arenas.create()
+    local stats = ctl.stats.arenas[index]
+    test.equal(math.type(stats.active), "integer")
+    local arena = ctl.arena[index]
+    local old = arena.dirty_decay_ms
+    assert(la.set(("arena.%d.destroy"):format(index)))
+    for _ = 1, 2 do
+        test.raises("ctl_test.lua:%d+: .*arena %d+", function()
+            return arena.dirty_decay_ms
+        end)
+        test.raises("ctl_test.lua:%d+: .*arena %d+", function()
+            arena.dirty_decay_ms = old
+        end)
+    end
+end)
