@@ -44,14 +44,16 @@ LATE_SRC     := $(wildcard $(patsubst %,src/%.c,base/nearest base/units os/cfi o
                    arena/slab_pages extent/guard extent/page_check thread/byte_counters thread/flags thread/quarantine \
                    thread/tcaches control/agent* control/audit control/class_ranges control/ctl_agent control/ctl_mark \
                    control/report_file control/reporter control/wire observe/history observe/prof_frames \
-                   observe/threads api/control api/cxx api/entry api/extended api/glibc api/print))
+                   observe/record* observe/threads api/control api/cxx api/entry api/extended api/glibc \
+                   api/print))
 EARLY_SRC    := $(filter-out $(LATE_SRC),$(wildcard $(LINKED:%=src/%/*.c)))
 LIB_SRC      := $(filter-out $(EXCLUDED),$(EARLY_SRC) $(LATE_SRC))
 MODULE_SRC   := $(wildcard lua/*.c lua/attach/*.c lua/meter/*.c lua/workload/*.c)
 # Linked into the module, too, which has no other part of the allocator.
 SHARED_SRC   := $(addprefix src/,base/fmt.c base/nearest.c base/units.c observe/emit.c observe/json.c \
                   observe/metrics.c observe/pprof.c control/wire.c \
-                  control/layout.c extent/decay.c observe/allocated.c observe/counters.c)
+                  control/layout.c extent/decay.c observe/allocated.c observe/counters.c observe/record_area.c \
+                  observe/record_event.c)
 # Linked into hosts, too (lunalloc_lua.h): the module's objects that know Lua's C API only.
 HOST_OBJ      = $(patsubst %.c,$O/%.o,$(filter-out %/lua_meter.c,$(wildcard lua/meter/*.c)) lua/loader.c)
 # Two modules of their own, for `lunalloc serve` and for names of functions in other processes: built where their
