@@ -146,6 +146,7 @@ test_newstate_at_any_limit(void **state) {
 /* An allocator that counts its bytes, as the one that a state had before. */
 typedef struct {
     size_t bytes;
+    long blocks;
 } counted_t;
 
 static void *
@@ -153,6 +154,7 @@ counted_alloc(void *context, void *block, size_t old_size, size_t new_size) {
     counted_t *counted = context;
     counted->bytes -= block != NULL ? old_size : 0;
     counted->bytes += new_size;
+    counted->blocks += (new_size != 0) - (block != NULL);
     if (new_size == 0) {
         free(block);
         return NULL;
@@ -174,7 +176,8 @@ test_adopted_state_frees_both(void **state) {
     counted_t counted = {0};
     lua_State *L = counted_state(&counted);
     lua_Integer expected = run_script(L);
-    do_lua(L, "kept = {} for i = 1, 100000 do kept[i] = { i } end"); /* foreign blocks */
+    do_lua(L, "kept = {} for i = 1, 500000 do kept[i] = { i } end");
+    assert_true(counted.blocks > 1000000); /* foreign blocks */
     char message[100] = "";
     lunalloc_meter_t *meter = lunalloc_lua_adopt(L, NULL, message, sizeof(message));
     assert_non_null(meter);
@@ -240,25 +243,32 @@ test_closed_meter_ends_with_its_last_block(void **state) {
     assert_true(arena_is_empty(arena));
 }
 
-/* Finalizers that allocate while the state closes stay within the limit. */
+/* Finalizers that allocate all they can get while the state closes: they get up to the limit, and not more. */
 static void
 test_finalizers_at_the_end_stay_within_the_limit(void **state) {
     (void)state;
-    lunalloc_lua_options_t options = {.limit = 300000};
-    lua_State *L = lunalloc_lua_newstate(&options);
+    enum {
+        LIMIT = 300000
+    };
+    lunalloc_meter_t *meter = new_meter(LIMIT);
+    lua_State *L = lua_newstate(lunalloc_lua_alloc, meter);
     luaL_openlibs(L);
-    lunalloc_meter_t *meter = lunalloc_lua_meter(L);
-    assert_int_equal(luaL_dostring(L, "for i = 1, 100 do "
-                                      "  setmetatable({}, { __gc = function() "
-                                      "    local t = {} for i = 1, 1e6 do t[i] = ('x'):rep(i) end "
-                                      "  end }) "
-                                      "end"),
-                     LUA_OK);
-    size_t held = meter->heap.chunks.count;
-    assert_true(held > 0);
+    do_lua(L, "for i = 1, 100 do "
+              "  setmetatable({}, { __gc = function() "
+              "    local t = {} for i = 1, 1e6 do t[i] = ('x'):rep(i) end "
+              "  end }) "
+              "end");
+    lunalloc_meter_stats_t stats;
+    lunalloc_meter_stats(meter, &stats);
+    assert_true(stats.peak < LIMIT / 2);
     uint32_t arena = meter->heap.memory.arena;
     lua_setwarnf(L, NULL, NULL);
     lua_close(L);
+    lunalloc_meter_stats(meter, &stats);
+    assert_true(stats.failures >= 100); /* each finalizer has met the limit */
+    assert_in_range(stats.peak, LIMIT - (64 << 10), LIMIT);
+    assert_int_equal(stats.allocated, 0);
+    lunalloc_meter_free(meter);
     assert_true(arena_is_empty(arena));
 }
 
