@@ -27,6 +27,7 @@
 
 /* Names of the metatables of full userdata. */
 #define CORE_BUFFER        "lunalloc.buffer"
+#define CORE_EXTENT        "lunalloc.extent"
 #define CORE_GUARD         "lunalloc.with"
 #define CORE_METER         "lunalloc.meter"
 #define CORE_SCOPE         "lunalloc.scope"
@@ -157,7 +158,7 @@ bool core_to_value(lua_State *L, const char *call, int arg, int stack, lunalloc_
 /* hooks.c: gives the arena counting hooks. 0, or an errno value and one line in `message`. */
 int core_count_hooks(const lunalloc_api_t *api, uint32_t arena, char *message, size_t message_size);
 
-/* extents.c: pushes a table with the fields of the extent. */
+/* extent_fields.c: pushes a table with the fields of the extent. */
 void core_push_extent(lua_State *L, const lunalloc_extent_t *extent);
 const char *core_state_name(lunalloc_state_t state);
 

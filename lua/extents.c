@@ -12,7 +12,10 @@
 
 enum {
     BATCH = 256,
-    WALK_MAX = 1 << 20
+    WALK_MAX = 1 << 20,
+    /* Upvalues of next() and fill() behind the names: */
+    UPVALUE_WALKER = EXTENT_NAMES + 1, /* the type of walkers */
+    UPVALUE_RECORD,                    /* the type of records */
 };
 
 /* Which extents a walk returns. */
@@ -21,7 +24,7 @@ typedef struct {
     int slab;        /* 0 or 1; -1: any */
     uint32_t szind;  /* LUNALLOC_NONE: any */
     size_t min_size; /* bytes */
-    uint32_t fields; /* which of field_names the tables get, a bit for each */
+    uint32_t fields; /* which of them the tables get, a bit for each; 0: records, which have all */
 } filter_t;
 
 /* User value 1: the batch; nil after the end of the walk. 2: the target. 0 <= next <= n <= BATCH. */
@@ -30,94 +33,6 @@ struct walker {
     filter_t filter;
     size_t next, n;
 };
-
-/* NULL-terminated for luaL_checkoption, in the order of lunalloc_state_t. */
-static const char *const state_names[] = {
-    [LUNALLOC_ACTIVE] = "active",     [LUNALLOC_DIRTY] = "dirty", [LUNALLOC_MUZZY] = "muzzy",
-    [LUNALLOC_RETAINED] = "retained", [LUNALLOC_BUSY] = "busy",   NULL,
-};
-
-const char *
-core_state_name(lunalloc_state_t state) {
-    return state <= LUNALLOC_BUSY ? state_names[state] : "unknown";
-}
-
-/* The fields of an extent as Lua sees it. */
-static const char *const field_names[] = {"addr", "size",    "arena",     "nfree",  "nregs", "sn",   "lru",
-                                          "slab", "is_head", "committed", "zeroed", "state", "szind"};
-
-enum {
-    FIELDS = sizeof(field_names) / sizeof(*field_names),
-    NUMBERS = 7, /* the first ones; then booleans */
-    STATE = 11,
-    ALL_FIELDS = (1 << FIELDS) - 1,
-    NAMES = FIELDS + LUNALLOC_BUSY + 1
-};
-
-/*
- * The methods of walkers have these names as upvalues, the fields' first, since Lua would look up each text anew.
- */
-static void
-push_names(lua_State *L) {
-    luaL_checkstack(L, 2 * NAMES, "names of fields");
-    for (int i = 0; i < FIELDS; i++) {
-        lua_pushstring(L, field_names[i]);
-    }
-    for (int i = 0; state_names[i] != NULL; i++) {
-        lua_pushstring(L, state_names[i]);
-    }
-}
-
-static void
-push_name(lua_State *L, bool kept, int field) {
-    if (kept) {
-        lua_pushvalue(L, lua_upvalueindex(field + 1));
-    } else {
-        lua_pushstring(L, field_names[field]);
-    }
-}
-
-static void
-push_state(lua_State *L, bool kept, lunalloc_state_t state) {
-    if (kept && state <= LUNALLOC_BUSY) {
-        lua_pushvalue(L, lua_upvalueindex(FIELDS + (int)state + 1));
-    } else {
-        lua_pushstring(L, core_state_name(state));
-    }
-}
-
-/* Sets these fields of the table at the top, which may have those of another extent. `kept`: the names are upvalues. */
-static void
-set_extent(lua_State *L, bool kept, uint32_t fields, const lunalloc_extent_t *extent) {
-    const lua_Integer numbers[] = {
-        (lua_Integer)extent->addr, (lua_Integer)extent->size, extent->arena, extent->nfree, extent->nregs,
-        (lua_Integer)extent->sn,   (lua_Integer)extent->lru};
-    const bool booleans[] = {extent->slab, extent->is_head, extent->committed, extent->zeroed};
-    for (int i = 0; i < FIELDS; i++) {
-        if ((fields >> i & 1) == 0) {
-            continue;
-        }
-        push_name(L, kept, i);
-        if (i < NUMBERS) {
-            lua_pushinteger(L, numbers[i]);
-        } else if (i < STATE) {
-            lua_pushboolean(L, booleans[i - NUMBERS]);
-        } else if (i == STATE) {
-            push_state(L, kept, extent->state);
-        } else if (extent->szind != LUNALLOC_NONE) {
-            lua_pushinteger(L, extent->szind);
-        } else {
-            lua_pushnil(L);
-        }
-        lua_rawset(L, -3);
-    }
-}
-
-void
-core_push_extent(lua_State *L, const lunalloc_extent_t *extent) {
-    lua_createtable(L, 0, FIELDS);
-    set_extent(L, false, ALL_FIELDS, extent);
-}
 
 /* True if the extent fits all conditions. */
 static bool
@@ -132,30 +47,27 @@ static int
 check_filter(lua_State *L, int first, filter_t *filter) {
     bool any_state = lua_isnoneornil(L, first);
     bool any_slab = lua_isnoneornil(L, first + 1);
-    filter->state = any_state ? -1 : luaL_checkoption(L, first, NULL, state_names);
+    filter->state = any_state ? -1 : luaL_checkoption(L, first, NULL, extent_states);
     filter->slab = any_slab ? -1 : lua_toboolean(L, first + 1);
     filter->szind = core_opt_index(L, first + 3, LUNALLOC_NONE);
     filter->min_size = 0;
     return lua_isnoneornil(L, first + 2) ? 0 : core_to_size(L, "extents", 1, first + 2, &filter->min_size);
 }
 
-/* The names of fields in the array at `stack`, as bits; all if it is nil. */
+/* The names of fields in the array at `stack`, as bits; 0 if it is nil. */
 static uint32_t
 check_fields(lua_State *L, int stack) {
-    uint32_t fields = lua_isnoneornil(L, stack) ? ALL_FIELDS : 0;
-    size_t n = fields == 0 ? lua_rawlen(L, stack) : 0;
+    uint32_t fields = 0;
+    size_t n = lua_isnoneornil(L, stack) ? 0 : lua_rawlen(L, stack);
     for (size_t i = 1; i <= n; i++) {
         lua_rawgeti(L, stack, (lua_Integer)i);
-        const char *word = lua_type(L, -1) == LUA_TSTRING ? lua_tostring(L, -1) : "";
-        for (int field = 0; field < FIELDS; field++) {
-            fields |= (uint32_t)(strcmp(word, field_names[field]) == 0) << field;
-        }
+        fields |= extent_field(lua_type(L, -1) == LUA_TSTRING ? lua_tostring(L, -1) : "");
         lua_pop(L, 1);
     }
     return fields;
 }
 
-/* extents(arena, state, slab, min_size, szind, fields): a walker; nil means any, and all fields */
+/* extents(arena, state, slab, min_size, szind, fields): a walker; nil means any; no fields: next() makes records */
 static int
 extents(lua_State *L) {
     uint32_t arena = core_opt_index(L, 1, LUNALLOC_ALL);
@@ -209,10 +121,10 @@ find_next(target_handle_t *target, walker_t *walker, lunalloc_extent_t *batch, l
     }
 }
 
-/* The walker at 1. Quicker than by name: the last upvalue is the type. */
+/* The walker at 1. Quicker than by name, since the type is an upvalue. */
 static walker_t *
 check_walker(lua_State *L, const char *call) {
-    bool is_walker = lua_getmetatable(L, 1) != 0 && lua_rawequal(L, -1, lua_upvalueindex(NAMES + 1));
+    bool is_walker = lua_getmetatable(L, 1) != 0 && lua_rawequal(L, -1, lua_upvalueindex(UPVALUE_WALKER));
     lua_settop(L, is_walker ? -2 : -1);
     return is_walker ? lua_touserdata(L, 1) : core_check_self(L, CORE_WALKER, call);
 }
@@ -233,8 +145,8 @@ walker_advance(lua_State *L, walker_t *walker, lunalloc_extent_t *found, const t
 }
 
 /*
- * next(walker): a new table; nil at the end; nil, message, code if the target is lost on the way. A loop passes the
- * last extent, too.
+ * next(walker): a record, or a new table of the fields that were named; nil at the end; nil, message, code if the
+ * target is lost on the way. A loop passes the last extent, too.
  */
 static int
 walker_next(lua_State *L) {
@@ -242,9 +154,11 @@ walker_next(lua_State *L) {
     const target_handle_t *target;
     walker_t *walker = check_walker(L, "walker:next");
     int error = walker_advance(L, walker, &extent, &target);
-    if (error == 0) {
+    if (error == 0 && walker->filter.fields == 0) {
+        extent_push_record(L, lua_upvalueindex(UPVALUE_RECORD), &extent);
+    } else if (error == 0) {
         lua_createtable(L, 0, __builtin_popcount(walker->filter.fields));
-        set_extent(L, true, walker->filter.fields, &extent);
+        extent_set_fields(L, true, walker->filter.fields, &extent);
     } else if (error == ENOENT) {
         lua_pushnil(L);
     } else {
@@ -265,7 +179,8 @@ walker_fill(lua_State *L) {
     lua_settop(L, 2);
     int error = walker_advance(L, walker, &extent, &target);
     if (error == 0) {
-        set_extent(L, true, walker->filter.fields, &extent);
+        uint32_t fields = walker->filter.fields;
+        extent_set_fields(L, true, fields != 0 ? fields : EXTENT_ALL_FIELDS, &extent);
     } else if (error != ENOENT) {
         return core_fail_target(L, error, target);
     }
@@ -334,8 +249,9 @@ core_open_extents_type(lua_State *L) {
     core_new_type(L, CORE_WALKER, metamethods, methods);
     luaL_getmetatable(L, CORE_WALKER);
     lua_getfield(L, -1, "__index");
-    push_names(L);
-    lua_pushvalue(L, -2 - NAMES);
-    luaL_setfuncs(L, steps, NAMES + 1);
+    extent_push_names(L);
+    lua_pushvalue(L, -2 - EXTENT_NAMES);
+    extent_open_record_type(L);
+    luaL_setfuncs(L, steps, UPVALUE_RECORD);
     lua_pop(L, 2);
 }

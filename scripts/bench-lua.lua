@@ -13,6 +13,8 @@ local BLOCKS <const>, SIZE <const> = 20000, 20000 -- an extent each
 local CALLS <const> = 100000
 
 local ONE_FIELD <const> = { fields = { "size" } }
+local ALL_FIELDS <const> = { fields = { "addr", "size", "state", "arena", "szind", "slab", "nfree", "nregs", "sn",
+    "is_head", "committed", "zeroed", "lru" } }
 
 local name <const>, flag <const> = "arena.0.dirty_decay_ms", "arenas.junk"
 local arena = la.ctl.arena[0]
@@ -90,10 +92,39 @@ local rows = {
     { "walker:fill(table), all 13 fields", "/s", nil, function()
         return walk_into({})
     end },
-    { "for ... in la.extents(), all 13 fields", "/s", nil, function()
+    { "for ... in la.extents(), records", "/s", WALK, function()
         local n = 0
         for _ in la.extents() do
             n = n + 1
+        end
+        return n
+    end },
+    { "the same, and one field is read", "/s", WALK, function()
+        local n, bytes = 0, 0
+        for extent in la.extents() do
+            n, bytes = n + 1, bytes + extent.size
+        end
+        return n
+    end },
+    { "the same, and three are", "/s", nil, function()
+        local n, bytes = 0, {}
+        for extent in la.extents() do
+            local state = extent.state
+            n, bytes[state] = n + 1, (bytes[state] or 0) + extent.size + extent.arena
+        end
+        return n
+    end },
+    { "for ... in la.extents{fields={all 13}}", "/s", nil, function()
+        local n = 0
+        for _ in la.extents(ALL_FIELDS) do
+            n = n + 1
+        end
+        return n
+    end },
+    { "a loop in Lua that makes such tables", "/s", nil, function(n)
+        for i = 1, n do
+            local _ = { addr = i, size = i, state = "dirty", arena = i, szind = i, slab = true, nfree = i, nregs = i,
+                sn = i, is_head = true, committed = true, zeroed = true, lru = i }
         end
         return n
     end },

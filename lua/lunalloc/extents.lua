@@ -1,5 +1,8 @@
 --- Extents: the iterator, and counts grouped by any of their fields.
 ---
+--- An extent is a record, a userdata with a copy of what the allocator knows: e.size, pairs(e). It is a plain table if
+--- the script names the fields that it wants: fields = {"addr", "size"}.
+---
 --- The iterator returns its walker as a to-be-closed value, so that a loop that ends early frees its batch at once.
 --- (Lua 5.4.4 closes it too late, and may raise, if the loop has a break, and its body declares a <close> variable or
 --- makes a closure over its locals.)

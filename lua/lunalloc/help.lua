@@ -48,10 +48,9 @@ help.functions = {
     ["la.sizeclass"] = { "la.sizeclass(n) -> index, size", "The size class that serves a request of n bytes.",
         'la.sizeclass "100K"' },
     ["la.extents"] = { "for e in la.extents{arena=, state=, slab=, min_size=, szind=, fields=} do ... end",
-        "Iterates over extents (runs of pages), as tables: addr, size, state, arena, szind, slab, nfree, nregs,\n" ..
-        "sn, is_head, committed, zeroed, lru. Conditions are optional. States: active, dirty, muzzy, retained, " ..
-        "busy.\n" ..
-        "fields: an array of names; the tables have these fields only, and are made faster.",
+        "Iterates over extents (runs of pages), as records: addr, size, state, arena, szind, slab, nfree, nregs,\n" ..
+        "sn, is_head, committed, zeroed, lru. pairs(e) lists them. Conditions are optional. States: active, dirty,\n" ..
+        "muzzy, retained, busy. fields: an array of names; e is then a plain table of these fields.",
         'for e in la.extents{state="dirty", min_size="1M"} do print(e.addr, e.size) end' },
     ["la.extents_summary"] = { "la.extents_summary{by=\"state\", ...} -> { [value] = {count=, bytes=}, ... }",
         "Counts and bytes of extents, grouped by one of their fields. Takes the conditions of la.extents, too.",

@@ -158,6 +158,10 @@ local function is_table(value)
     assert(type(value) == "table", "a table")
 end
 
+local function is_extent(value)
+    assert(math.type(value.size) == "integer", "an extent")
+end
+
 local function is_meter(value)
     assert(value == la.meter() and value:stats().allocated > 0, "the meter")
 end
@@ -284,7 +288,7 @@ examples.functions = {
     ["b:resize"] = { self = buffer, args = { "100K" } },
     ["b:free"] = { self = buffer, args = {}, check = is_nothing },
     ["guard:restore"] = { self = guard, args = {}, check = is_nothing },
-    ["walker:next"] = { self = walker, args = {}, check = is_table },
+    ["walker:next"] = { self = walker, args = {}, check = is_extent },
     ["walker:fill"] = { self = walker, args = { {} } },
     ["walker:close"] = { self = walker, args = {}, check = is_nothing },
     ["thread:flush"] = { self = function() return subject.threads()[1] end, reused = true,

@@ -292,6 +292,32 @@ test("fields: the tables have these only", function()
     end
 end)
 
+test("an extent is a record that cannot be changed", function()
+    local _block <close> = la.buffer "1M"
+    local _, walker <close> = la.extents { state = "active", min_size = "1M" }
+    local _, twin <close> = la.extents { state = "active", min_size = "1M" }
+    local extent, copy, filled = walker:next(), {}, {}
+    test.equal(type(extent), "userdata")
+    test.equal(twin:fill(filled), true)
+    for name, value in pairs(extent) do
+        copy[name] = value
+        test.equal(value, extent[name], name)
+        test.equal(value, filled[name], name)
+    end
+    test.equal(next(copy) ~= nil and copy.szind ~= nil, true)
+    test.equal(extent.nonsense, nil)
+    test.equal(extent[1], nil)
+    test.match(tostring(extent), "^extent: arena %d+, 0x%x+, %d+ bytes, active$")
+    test.raises("extents_test.lua:%d+: an extent cannot be changed", function()
+        extent.size = 1
+    end)
+    local index = getmetatable(extent).__index
+    for _, other in ipairs { 5, "x", {}, walker, io.stdout, ("x"):rep(104) } do
+        test.raises("bad self", index, other, "size")
+    end
+    test.raises("bad self", index)
+end)
+
 test("summaries by a field with few values agree with those by one with many", function()
     local _blocks = { la.buffer "1M", la.buffer "2M", la.buffer(100) }
     for _, by in ipairs { "state", "szind", "arena", "slab", "is_head", "committed", "zeroed" } do

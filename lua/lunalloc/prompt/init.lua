@@ -147,14 +147,14 @@ local function iterated(iterator, walker)
     if not meta or meta.__name ~= "lunalloc.walker" then
         return nil
     end
-    local rows = {}
-    local extent = walker:next()
-    while extent and #rows < MAX_ITERATED do
-        rows[#rows + 1] = extent
-        extent = walker:next()
+    local rows, extent = {}, {}
+    local more = walker:fill(extent)
+    while more and #rows < MAX_ITERATED do
+        rows[#rows + 1], extent = extent, {}
+        more = walker:fill(extent)
     end
     walker:close()
-    return rows, extent ~= nil
+    return rows, more
 end
 
 local function remark(text)
