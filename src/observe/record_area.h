@@ -1,8 +1,9 @@
 /*
  * record_area.h -- the memory through which threads hand their events to a recorder in another process.
  *
- * Use it on both sides. The recorder makes a memfd of record_area_size bytes, maps it, calls record_area_init, seals it
- * (F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL), and hands the descriptor to the target: with the agent's request RECORD
+ * Use it on both sides. The recorder makes a memfd of record_area_size bytes, allocates its memory (fallocate: else the
+ * target would be killed where the system has none left), maps it, calls record_area_init, seals it (F_SEAL_SHRINK |
+ * F_SEAL_GROW | F_SEAL_SEAL), and hands the descriptor to the target: as SCM_RIGHTS with the agent's request RECORD
  * (control/wire.def), or through the option `record` of a program that it starts. The target's threads then write
  * (observe/record.h), and the recorder reads, without the target's help:
  *
@@ -36,7 +37,7 @@
 #define RECORD_RINGS_MAX 1024
 #define RECORD_LG_MIN    12
 #define RECORD_LG_MAX    26
-/* What a recorder takes unless it knows better: 64 rings of 1 MiB, of which only those in use take memory. */
+/* What a recorder takes unless it knows better: 64 rings of 1 MiB. */
 #define RECORD_RINGS   64
 #define RECORD_LG_RING 20
 

@@ -33,6 +33,7 @@ static const char *const kind_names[RECORD_KINDS] = {
     [RECORD_PAGE_PURGE] = "page_purge",
     [RECORD_DIRTY_MS] = "dirty_ms",
     [RECORD_MUZZY_MS] = "muzzy_ms",
+    [RECORD_MOVE] = "move",
 };
 
 const char *

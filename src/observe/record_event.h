@@ -24,7 +24,8 @@
  *
  * Times are stamps: a clock's ticks >> lg_unit. A thread's stamps never decrease. An allocation is stamped after it has
  * its address, a free before it takes effect. So the events of an address, of whatever threads, are in the order of
- * their stamps; at equal stamps the free is first.
+ * their stamps; at equal stamps the free is first. A realloc that moves its block is two events for that: MOVE, and
+ * then REALLOC.
  *
  * The decoder never reads beyond the bytes that it is given, whatever they are. Pure functions over the caller's
  * structures.
@@ -38,13 +39,14 @@
 
 typedef enum {
     RECORD_NONE,       /* no event */
-    RECORD_MALLOC,     /* addr, size; also C++'s new, mallocx, and each object of a batch */
+    RECORD_MALLOC,     /* addr, size; also C++'s new, mallocx, realloc of NULL, each object of a batch */
     RECORD_CALLOC,     /* addr, size: zeroed, the product of both arguments; lg_align unless 0 */
     RECORD_FREE,       /* addr; touched if the block was large */
     RECORD_FREE_SIZED, /* addr, size as the program stated it; lg_align if stated; touched if the block was large */
     RECORD_ALIGNED,    /* addr, size, lg_align */
-    RECORD_REALLOC,    /* addr, size, old_addr (0: of NULL), lg_align if stated; touched: of the old block, if large */
-    RECORD_LIVE,       /* addr, size (usable), touched: a large block that lives when the recording begins or ends */
+    RECORD_REALLOC,    /* addr, size, old_addr, lg_align if stated; touched: of the old block, if large */
+    RECORD_LIVE,       /* addr, size (usable), touched: a large block that lives when the recording begins or ends; void
+                          if the next event of its address is an allocation */
     RECORD_THREAD,     /* a thread's first event: size: the system's number of it; name */
     RECORD_THREAD_END, /* its last one */
     RECORD_LOST,       /* size: so many events of the thread were lost before this one */
@@ -56,6 +58,10 @@ typedef enum {
     RECORD_PAGE_PURGE, /* arena: all that decays was purged because somebody asked for it */
     RECORD_DIRTY_MS,   /* arena; size: dirty_decay_ms + 1 (0: never) */
     RECORD_MUZZY_MS,   /* arena; size: muzzy_decay_ms + 1 (0: never) */
+    /* calls, too: */
+    RECORD_MOVE, /* addr: a realloc is about to move this block; the REALLOC is the thread's next event. From this one
+                    on, the old address may be another block's. A realloc in place has no MOVE; one that fails has no
+                    event, and realloc(ptr, 0) is a FREE if it frees */
     RECORD_KINDS
 } record_kind_t;
 
