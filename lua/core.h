@@ -142,6 +142,7 @@ void core_open_attach(lua_State *L); /* attach/lua_attach.c */
 void core_open_metrics(lua_State *L);
 void core_open_pprof(lua_State *L);
 void core_open_child(lua_State *L);
+void core_open_process_tree(lua_State *L);
 
 /* The workload engine (workload/lua_workload.c): pushes its table. */
 int luaopen_lunalloc_workload(lua_State *L);

@@ -1,0 +1,458 @@
+--- The search of la.tune: which settings are better than the defaults? It knows nothing of processes: it asks for runs.
+---
+---     search.run(problem) -> { base, entries, winner or nil, finalists, confirmation, noise, verdict, reason, runs }
+---
+---     problem = {
+---         measure = function(entry, phase)   -- one run: figures { time =, rss =, cpu =, p99 = }; or nil and why the
+---                                            -- setting is rejected
+---         arms = { settings, ... }           -- candidates (space.arms), the most promising first
+---         objective = "rss", limits = { { metric = "time", share = 0.02 } }, least = 0.01,
+---         most_runs = 40,                    -- of the search, without the confirmation
+---         left = function(part) -> seconds   -- of the budget, for "search" and for "confirm"; or none
+---     }
+---
+--- The runs are spent where they tell most, because a run may take seconds:
+---
+---   1. noise: some runs of the default. Memory hardly differs between them, time does.
+---   2. screening: each candidate once, with the default again after every few.
+---   3. halving: the better half once more, and the best quarter a third time.
+---   4. combination: to the best candidate others are added that help further.
+---   5. refinement: the values next to those of the best one; then combination again.
+---   6. ablation: a setting is dropped if the rest is as good without it.
+---   7. confirmation: default and winner in turns, in fresh runs. Only these decide. If the winner misses a limit, a
+---      second finalist gets fresh runs, too: so each is judged at half of the error of 5 %.
+---
+--- A search that finds nothing, and one whose winner is not confirmed, ends with "keep the defaults".
+
+local judge = require "lunalloc.tune.judge"
+local space = require "lunalloc.tune.space"
+local statistics = require "lunalloc.compare_statistics"
+
+local search = {}
+
+local BASE_RUNS <const> = 4     -- of the default, at first
+local EVERY <const> = 5         -- candidates, after which the default runs again
+local SHORT <const> = 0.05      -- seconds: shorter runs tell nothing
+local ERROR <const> = 0.05      -- of the whole search, to report a winner that is none
+local FINALISTS <const> = 2
+local MOST_COMBINED <const>, MOST_REFINED <const> = 4, 4
+local DOUBTS <const> = 3        -- runs, after which a limit that was missed is missed
+local LEAST_ROUNDS <const>, MOST_ROUNDS <const> = 10, 40 -- of a confirmation
+local MARGIN <const> = 0.5      -- of a limit, that a good candidate leaves
+local PENALTY <const> = 3       -- for each part of a limit that is missed
+
+search.KEEP, search.BETTER = "keep the defaults", "better"
+
+local Search = {}
+Search.__index = Search
+
+-- ---- runs ----------------------------------------------------------------------------------------------------------
+
+--- The entry of these settings: one for each set.
+function Search:entry(settings)
+    local conf = space.text(settings)
+    local entry = self.by_conf[conf]
+    if not entry then
+        entry = { conf = conf, settings = settings, runs = {} }
+        self.by_conf[conf] = entry
+        self.entries[#self.entries + 1] = entry
+    end
+    return entry
+end
+
+function Search:is_spent()
+    return self.count >= self.most_runs or self.left "search" <= 0
+end
+
+--- One run, if the budget has one. True if there is a new figure.
+function Search:run(entry, phase)
+    if entry.rejected or self:is_spent() then
+        return false
+    end
+    local figures, why = self.measure(entry, phase)
+    self.count = self.count + 1
+    if not figures then
+        entry.rejected = why
+        return false
+    end
+    entry.runs[#entry.runs + 1] = figures
+    return true
+end
+
+--- Runs until the entry has `n` runs.
+function Search:repeated(entry, n, phase)
+    while #entry.runs < n and self:run(entry, phase) do
+    end
+    return #entry.runs > 0 and not entry.rejected
+end
+
+-- ---- how good an entry is ------------------------------------------------------------------------------------------
+
+function Search:error_of(entry)
+    return judge.error_of(entry, self.base, self.objective, self.noise)
+end
+
+--- The effect on the objective, and a penalty for what it costs within the limits: lower is better. Above 1 if it
+--- misses a limit.
+function Search:score(entry)
+    local score = judge.effect(entry, self.base, self.objective) or math.huge
+    for _, limit in ipairs(self.limits) do
+        local missed, near = judge.violation(entry, self.base, limit, self.noise, MARGIN)
+        if missed > 0 then
+            return 1 + missed
+        end
+        score = score + PENALTY * near
+    end
+    return score
+end
+
+--- The entries that have run, the best first.
+function Search:ranked(entries)
+    local list = {}
+    for _, entry in ipairs(entries) do
+        if #entry.runs > 0 and not entry.rejected and entry ~= self.base then
+            list[#list + 1] = entry
+        end
+    end
+    table.sort(list, function(a, b)
+        local x, y = self:score(a), self:score(b)
+        if x ~= y then
+            return x < y
+        end
+        return a.conf < b.conf
+    end)
+    return list
+end
+
+--- How many runs an entry needs before it is compared with another one: one if the objective hardly varies.
+function Search:enough()
+    return self.noise[self.objective] < self.least / 2 and 1 or 2
+end
+
+--- Is `entry` better than `other`, by more than half of what counts?
+function Search:beats(entry, other)
+    return self:score(entry) < self:score(other) - self.least / 2
+end
+
+-- ---- the parts of a search -----------------------------------------------------------------------------------------
+
+--- Runs of the default; nil, message, code if it fails or is too short.
+function Search:measure_noise()
+    for _ = 1, BASE_RUNS do
+        self:run(self.base, "noise")
+    end
+    if self.base.rejected then
+        return nil, "with the defaults: " .. self.base.rejected, "EINVAL"
+    elseif #self.base.runs < 2 then
+        return nil, "the budget does not even allow two runs", "ETIME"
+    end
+    local time = judge.median(self.base, "time")
+    if time and time < self.shortest then
+        return nil, ("too short to judge: a run takes %.3g s, and at least %g s are needed; let it do its work " ..
+            "several times"):format(time, self.shortest), "ERANGE"
+    elseif not judge.median(self.base, self.objective) then
+        return nil, ("a run tells no %s"):format(self.objective), "EINVAL"
+    end
+    self.noise = judge.noise(self.entries)
+    return true
+end
+
+function Search:screen()
+    for i, settings in ipairs(self.arms) do
+        if i % EVERY == 0 then
+            self:run(self.base, "screen")
+        end
+        self:run(self:entry(settings), "screen")
+    end
+    self.noise = judge.noise(self.entries)
+end
+
+--- Would the entry be better than `other`, if the runs that missed a limit were slow by chance? Then they are repeated.
+function Search:doubt(entry, other, phase)
+    local function is_good()
+        return judge.effect(entry, self.base, self.objective) < self:score(other) - self.least / 2
+    end
+    while #entry.runs < DOUBTS and is_good() and not self:beats(entry, other)
+        and not judge.misses(entry, self.base, self.limits) and self:run(entry, phase) do
+    end
+end
+
+--- Runs the entry often enough to compare it with `other`: true if it is better.
+function Search:try(entry, other, phase)
+    if not self:repeated(entry, self:enough(), phase) then
+        return false
+    end
+    self:doubt(entry, other, phase)
+    return not entry.rejected and self:beats(entry, other)
+end
+
+--- Those of the entries that may turn out to help.
+function Search:promising(entries)
+    local list = {}
+    for _, entry in ipairs(self:ranked(entries)) do
+        if self:score(entry) - self:error_of(entry) < -self.least / 2 then
+            list[#list + 1] = entry
+        end
+    end
+    return list
+end
+
+function Search:halve()
+    for _, entry in ipairs(self:ranked(self.entries)) do
+        self:doubt(entry, self.base, "halve")
+    end
+    local kept = self:promising(self.entries)
+    for round, share in ipairs { 2, 4 } do
+        kept = table.move(kept, 1, math.ceil(#self.arms / share), 1, {})
+        self:run(self.base, "halve")
+        for _, entry in ipairs(kept) do
+            self:repeated(entry, round + 1, "halve")
+        end
+        kept = self:promising(kept)
+    end
+    self.noise = judge.noise(self.entries)
+end
+
+--- The candidates that help: by more than their error, if that is possible.
+function Search:helpful()
+    local list = {}
+    for _, entry in ipairs(self:ranked(self.entries)) do
+        if self:score(entry) + self:error_of(entry) < -self.least / 2 then
+            list[#list + 1] = entry
+        end
+    end
+    return list
+end
+
+--- Both sets of settings; nil if an option is in both.
+local function joined(a, b)
+    local all, seen = {}, {}
+    for _, list in ipairs { a, b } do
+        for _, setting in ipairs(list) do
+            if seen[setting[1]] then
+                return nil
+            end
+            seen[setting[1]] = true
+            all[#all + 1] = setting
+        end
+    end
+    return all
+end
+
+function Search:combine(current, helpful)
+    local tried = 0
+    for _, other in ipairs(helpful) do
+        local settings = other ~= current and joined(current.settings, other.settings)
+        if settings and tried < MOST_COMBINED then
+            local both = self:entry(settings)
+            tried = tried + 1
+            if self:try(both, current, "combine") then
+                current = both
+            end
+        end
+    end
+    return current
+end
+
+--- The same settings with another value at i.
+local function changed(settings, i, value)
+    local copy = table.move(settings, 1, #settings, 1, {})
+    copy[i] = { settings[i][1], value }
+    return copy
+end
+
+--- Entries with a value next to one of this entry's.
+function Search:near(entry)
+    local list = {}
+    for i, setting in ipairs(entry.settings) do
+        for _, value in ipairs(space.neighbours(setting[1], setting[2])) do
+            list[#list + 1] = self:entry(changed(entry.settings, i, value))
+        end
+    end
+    return list
+end
+
+--- The candidate with the largest effect, whatever it costs.
+function Search:boldest()
+    local best
+    for _, entry in ipairs(self.entries) do
+        local effect = #entry.runs > 0 and not entry.rejected and judge.effect(entry, self.base, self.objective)
+        if effect and (not best or effect < best.effect) then
+            best = { entry = entry, effect = effect }
+        end
+    end
+    return best and best.entry
+end
+
+function Search:refine(current)
+    local tried, boldest = 0, self:boldest()
+    for _, entry in ipairs { current, boldest ~= current and boldest or nil } do
+        for _, near in ipairs(self:near(entry)) do
+            tried = tried + (#near.runs == 0 and 1 or 0)
+            if tried <= MOST_REFINED and self:try(near, current, "refine") then
+                current = near
+            end
+        end
+    end
+    return current
+end
+
+--- The same entry without its setting i.
+function Search:without(entry, i)
+    local rest = table.move(entry.settings, 1, #entry.settings, 1, {})
+    table.remove(rest, i)
+    return #rest == 0 and self.base or self:entry(rest)
+end
+
+--- Is the objective worse without the setting, or is the rest no candidate?
+function Search:is_needed(entry, rest)
+    local with = judge.effect(entry, self.base, self.objective)
+    local without = judge.effect(rest, self.base, self.objective)
+    return with < without - self.least / 2 or self:score(rest) >= 1
+end
+
+--- Drops each setting without which the rest is as good. What the others do goes to current.alone: option -> entry
+--- without it.
+function Search:ablate(current)
+    self:repeated(current, 2, "ablate")
+    local i = 1
+    while i <= #current.settings do
+        local rest = self:without(current, i)
+        if not self:repeated(rest, self:enough(), "ablate") then
+            i = i + 1
+        elseif rest ~= self.base and not self:is_needed(current, rest) then
+            self.dropped[#self.dropped + 1] = current.settings[i]
+            current, i = rest, 1
+        else
+            current.alone = current.alone or {}
+            current.alone[current.settings[i][1]] = rest
+            i = i + 1
+        end
+    end
+    return current
+end
+
+-- ---- the end of a search -------------------------------------------------------------------------------------------
+
+--- The winner, and one that costs less, for the case that the winner misses a limit.
+function Search:choose_finalists(winner)
+    local finalists = { winner }
+    for _, entry in ipairs(self:ranked(self.entries)) do
+        local cheaper = entry ~= winner and self:score(entry) < -self.least
+        for _, limit in ipairs(self.limits) do
+            local a, b = judge.effect(entry, self.base, limit.metric), judge.effect(winner, self.base, limit.metric)
+            cheaper = cheaper and a and b and a < b
+        end
+        if cheaper and #finalists < FINALISTS and #self.limits > 0 then
+            finalists[#finalists + 1] = entry
+        end
+    end
+    return finalists
+end
+
+--- One run of each, the order changing. Nil and the reason if one fails.
+function Search:turn(finalist, round, base, runs)
+    for _, entry in ipairs(round % 2 == 1 and { self.base, finalist } or { finalist, self.base }) do
+        local figures, why = self.measure(entry, "confirm")
+        self.count = self.count + 1
+        if not figures then
+            entry.rejected = why
+            return nil, why
+        end
+        table.insert(entry == self.base and base or runs, figures)
+    end
+    return true
+end
+
+--- How many rounds tell enough, by the noise. It is not looked at which of the two is better.
+local function rounds_of(noise, plan)
+    return math.max(LEAST_ROUNDS, math.min(MOST_ROUNDS, judge.rounds_needed(noise, plan)))
+end
+
+--- Fresh runs of the default and the finalist: two arrays of figures; nil and the reason if one fails.
+function Search:fresh_runs(finalist, plan)
+    local least = statistics.runs_needed(plan.alpha) + 1
+    local base, runs, round, rounds = {}, {}, 0, rounds_of(self.noise, plan)
+    while round < rounds and (round < least or self.left "confirm" > 0) do
+        round = round + 1
+        local ok, why = self:turn(finalist, round, base, runs)
+        if not ok then
+            return nil, why
+        elseif round == LEAST_ROUNDS then
+            rounds = math.max(rounds, rounds_of(judge.noise { { runs = base }, { runs = runs } }, plan))
+        end
+    end
+    return base, runs
+end
+
+function Search:confirm(finalist)
+    local plan = { objective = self.objective, limits = self.limits, least = self.least, alpha = ERROR / FINALISTS }
+    local base, runs = self:fresh_runs(finalist, plan)
+    if not base then
+        return { accepted = false, reason = "it failed: " .. runs, metrics = {}, rounds = 0, conf = finalist.conf }
+    end
+    local found = judge.confirm(base, runs, plan)
+    found.conf, found.confidence, found.base_runs, found.runs = finalist.conf, 1 - plan.alpha, base, runs
+    found.rounds_needed = judge.rounds_needed(self.noise, plan)
+    return found
+end
+
+--- Sets verdict, reason, and the winner if one is confirmed.
+function Search:decide(finalists)
+    self.verdict = search.KEEP
+    for _, finalist in ipairs(finalists) do
+        local found = self:confirm(finalist)
+        self.confirmations[#self.confirmations + 1] = found
+        self.reason = found.reason
+        finalist.confirmed = found.accepted
+        if found.accepted then
+            self.verdict, self.winner, self.reason = search.BETTER, finalist, nil
+            return
+        elseif not found.missed then
+            return
+        end
+    end
+end
+
+--- The whole search. Its state, also when it is interrupted, is in `state`.
+local function run(state)
+    local ok, message, code = state:measure_noise()
+    if not ok then
+        return nil, message, code
+    end
+    state:screen()
+    state:halve()
+    local helpful = state:helpful()
+    if #helpful == 0 then
+        state.verdict, state.reason = search.KEEP, "no setting was better in the search"
+        return state
+    end
+    local best = state:combine(helpful[1], helpful)
+    local refined = state:refine(best)
+    best = refined ~= best and state:combine(refined, helpful) or refined
+    best = state:ablate(best)
+    state.candidate, state.searched = best, state.count
+    state:decide(state:choose_finalists(best))
+    return state
+end
+
+local function unlimited()
+    return math.huge
+end
+
+--- Runs the search; nil, message, code if the default cannot be judged. `on_state(state)` gets the state at the start:
+--- it remains usable if measure() raises.
+function search.run(problem, on_state)
+    local state = setmetatable({ measure = problem.measure, arms = problem.arms, objective = problem.objective,
+        limits = problem.limits, least = problem.least, most_runs = problem.most_runs or 40,
+        left = problem.left or unlimited, shortest = problem.shortest or SHORT, entries = {}, by_conf = {},
+        dropped = {}, confirmations = {}, count = 0, noise = {},
+        verdict = search.KEEP, reason = "interrupted" }, Search)
+    state.base = state:entry {}
+    if on_state then
+        on_state(state)
+    end
+    return run(state)
+end
+
+return search

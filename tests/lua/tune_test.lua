@@ -1,0 +1,206 @@
+-- la.tune: the search on simulated commands, whose best settings are known; then small real commands.
+
+local test = ...
+local judge = require "lunalloc.tune.judge"
+local search = require "lunalloc.tune.search"
+local space = require "lunalloc.tune.space"
+
+-- ---- a simulated command -------------------------------------------------------------------------------------------
+
+-- A generator of the same numbers everywhere, 0 to 1.
+local function generator(seed)
+    local state = seed * 7919 + 1
+    return function()
+        state = (state * 6364136223846793005 + 1442695040888963407) & 0x7FFFFFFFFFFFFFFF
+        return (state >> 20) / (1 << 43)
+    end
+end
+
+-- About normal, of mean 0 and deviation 1.
+local function normal(random)
+    local sum = -6
+    for _ = 1, 12 do
+        sum = sum + random()
+    end
+    return sum
+end
+
+-- Factors for memory and time of "option:value"; others change nothing.
+local function simulated(world)
+    local random = generator(world.seed or 1)
+    local noise = world.noise or { rss = 0.002, time = 0.01 }
+    return function(entry)
+        local rss, time = 100e6, world.seconds or 1.0
+        for _, setting in ipairs(entry.settings) do
+            local effect = (world.effects or {})[setting[1] .. ":" .. setting[2]] or {}
+            if effect.fails then
+                return nil, effect.fails
+            end
+            rss, time = rss * (effect.rss or 1), time * (effect.time or 1)
+        end
+        local slow = random() < 0.05 and 1 + 10 * noise.time or 1 -- a disturbed run
+        return { rss = rss * math.exp(noise.rss * normal(random)),
+            time = time * math.exp(noise.time * normal(random)) * slow }
+    end
+end
+
+local LIMIT <const> = { rss = { metric = "time", share = 0.02 }, time = { metric = "rss", share = 0.02 } }
+
+local function searched(world, objective)
+    objective = objective or "rss"
+    return search.run { measure = simulated(world), arms = world.arms or space.arms(objective), objective = objective,
+        limits = { LIMIT[objective] }, least = world.least or 0.01 }
+end
+
+-- ---- the search ----------------------------------------------------------------------------------------------------
+
+test("the best settings are found, combined, and confirmed", function()
+    local effects = { ["dirty_decay_ms:0"] = { rss = 0.8, time = 1.1 }, ["slab_sizes:1-2048:1"] = { rss = 0.9 },
+        ["dirty_max:4M"] = { rss = 0.85, time = 1.005 }, ["tcache_bytes:4096"] = { rss = 0.95 } }
+    local good = 0
+    for seed = 1, 20 do
+        local found = searched { effects = effects, seed = seed }
+        test.equal(found.verdict, "better", ("seed %d: %s"):format(seed, tostring(found.reason)))
+        good = good + (found.winner.conf == "dirty_max:4M,slab_sizes:1-2048:1,tcache_bytes:4096" and 1 or 0)
+    end
+    test.equal(good >= 13, true, good .. " of 20")
+end)
+
+test("two searches agree within 2 % in at most 40 runs", function()
+    local effects = { ["dirty_decay_ms:0"] = { rss = 0.9, time = 1.04 }, ["dirty_max:4M"] = { rss = 0.89 },
+        ["dirty_max:1M"] = { rss = 0.88 }, ["narenas:1"] = { rss = 0.97 } }
+    local lowest, highest = math.huge, 0
+    for seed = 1, 20 do
+        local found = searched { effects = effects, seed = seed, noise = { rss = 0.002, time = 0.005 } }
+        local rss = 1
+        for _, setting in ipairs(found.winner and found.winner.settings or {}) do
+            rss = rss * ((effects[setting[1] .. ":" .. setting[2]] or {}).rss or 1)
+        end
+        lowest, highest = math.min(lowest, rss), math.max(highest, rss)
+        test.equal(found.searched <= 40, true, "runs of the search")
+    end
+    test.equal(highest / lowest <= 1.02, true, ("%.3f to %.3f"):format(lowest, highest))
+end)
+
+for objective, noises in pairs { rss = { { rss = 0.002, time = 0.01 }, { rss = 0.03, time = 0.03 } },
+    time = { { rss = 0.002, time = 0.01 }, { rss = 0.002, time = 0.04 } } } do
+    test("A/A: " .. objective .. " keeps the defaults in at least 19 of 20 searches", function()
+        for _, noise in ipairs(noises) do
+            local kept = 0
+            for seed = 1, 100 do
+                kept = kept + (searched({ seed = seed, noise = noise }, objective).verdict == search.KEEP and 1 or 0)
+            end
+            test.equal(kept >= 95, true, ("noise %g and %g: %d of 100"):format(noise.rss, noise.time, kept))
+        end
+    end)
+end
+
+test("time: a difference of 5 % is found in noise of 1 %", function()
+    local found = 0
+    for seed = 1, 20 do
+        local result = searched({ effects = { ["thp:always"] = { time = 0.95, rss = 1.005 } }, seed = seed }, "time")
+        found = found + (result.verdict == "better" and result.winner.conf:find "thp:always" and 1 or 0)
+    end
+    test.equal(found >= 17, true, found .. " of 20")
+end)
+
+test("a limit is honoured", function()
+    local effects = { ["dirty_decay_ms:0"] = { rss = 0.5, time = 1.10 }, ["dirty_max:4M"] = { rss = 0.9 } }
+    for seed = 1, 20 do
+        local found = searched { effects = effects, seed = seed }
+        test.equal(found.winner and found.winner.conf:find("dirty_decay_ms:0", 1, true) or nil, nil, "seed " .. seed)
+    end
+end)
+
+test("a setting without effect is dropped", function()
+    -- Both help, but the second one nothing beside the first.
+    local measure = simulated { effects = { ["dirty_max:4M"] = { rss = 0.8 } } }
+    local found = search.run { measure = measure, objective = "rss", limits = {}, least = 0.01,
+        arms = { { { "dirty_max", "4M" }, { "narenas", "1" }, { "retain", "false" } } } }
+    test.equal(found.winner.conf, "dirty_max:4M")
+    test.equal(#found.dropped, 2)
+end)
+
+test("settings that fail are rejected, and told", function()
+    local found = searched { effects = { ["dirty_decay_ms:0"] = { fails = "exit status 1" },
+        ["dirty_max:4M"] = { rss = 0.8 } } }
+    test.equal(found.by_conf["dirty_decay_ms:0"].rejected, "exit status 1")
+    test.equal(found.winner.conf, "dirty_max:4M")
+end)
+
+test("a winner that fails in the confirmation is none", function()
+    local measure, failing = simulated { effects = { ["dirty_max:4M"] = { rss = 0.8 } } }, nil
+    local found = search.run { measure = function(entry, phase)
+        failing = phase == "confirm" and #entry.settings > 0
+        if failing then
+            return nil, "exit status 139"
+        end
+        return measure(entry, phase)
+    end, objective = "rss", limits = {}, least = 0.01, arms = space.arms "rss" }
+    test.equal(found.verdict, search.KEEP)
+    test.match(found.reason, "exit status 139")
+end)
+
+test("what cannot be judged", function()
+    local _, message, code = searched { seconds = 0.01 }
+    test.match(message, "too short to judge")
+    test.equal(code, "ERANGE")
+    _, message = search.run { measure = function() return nil, "exit status 3" end, arms = {}, objective = "rss",
+        limits = {}, least = 0.01 }
+    test.match(message, "with the defaults: exit status 3")
+end)
+
+test("a budget ends the search, and the confirmation has its own", function()
+    local measure, left = simulated { effects = { ["dirty_decay_ms:0"] = { rss = 0.8 } } }, 12
+    local found = search.run { arms = space.arms "rss", objective = "rss", limits = {}, least = 0.01,
+        left = function(part) return part == "search" and left or 1 end,
+        measure = function(...)
+            left = left - 1
+            return measure(...)
+        end }
+    test.equal(found.winner and found.winner.conf, "dirty_decay_ms:0")
+    test.equal(found.count < 40, true)
+end)
+
+-- ---- the space -----------------------------------------------------------------------------------------------------
+
+test("each option of the schema is either tunable or not, with a reason", function()
+    local la = require "lunalloc"
+    local seen = {}
+    for name in la.names "^opt%." do
+        local option = name:match "^opt%.(.*)$"
+        local row = la.describe(name)
+        seen[option] = true
+        if row.access ~= "--" and row.applies ~= "unsupported" then
+            local tunable, fixed = space.tunable[option], space.fixed[option]
+            test.equal(not tunable, fixed ~= nil, option .. " is in one of the two tables")
+            if tunable and option ~= "narenas" then
+                local default = row.default == nil and "" or tostring(row.default)
+                test.equal(default, tunable.default, option .. ": its default")
+            end
+            if tunable and tunable.live then
+                test.equal(la.describe(tunable.live) ~= nil, true, tunable.live)
+            end
+        end
+    end
+    for _, set in ipairs { space.tunable, space.fixed } do
+        for option in pairs(set) do
+            test.equal(seen[option], true, option .. " is an option")
+        end
+    end
+end)
+
+test("every candidate is of tunable options, and has a value that is listed", function()
+    for _, objective in ipairs { "rss", "time", "p99", "balanced" } do
+        for _, settings in ipairs(space.arms(objective)) do
+            for _, setting in ipairs(settings) do
+                local known, listed = space.tunable[setting[1]], false
+                for _, value in ipairs(known and known.values or {}) do
+                    listed = listed or value == setting[2]
+                end
+                test.equal(listed, true, setting[1] .. ":" .. setting[2])
+            end
+        end
+    end
+    test.equal(#space.arms("rss", true) > 3, true)
+end)
