@@ -11,6 +11,7 @@ open_core(lua_State *L) {
     core_open_target_type(L);
     core_open_extents_type(L);
     core_open_settings_type(L);
+    core_open_extent_set_type(L);
     core_push_self(L);
     core_push_backend(L);
     core_set_string(L, "version", LUNALLOC_VERSION);

@@ -114,6 +114,7 @@ void core_add_functions(lua_State *L, const luaL_Reg *functions);
 void core_open_target_type(lua_State *L);
 void core_open_extents_type(lua_State *L);
 void core_open_settings_type(lua_State *L);
+void core_open_extent_set_type(lua_State *L); /* map/lua_map.c */
 
 /* Each adds its functions for a target to the table at the top; the target's userdata is below it. */
 void core_add_controls(lua_State *L);
@@ -126,6 +127,7 @@ void core_add_samples(lua_State *L);
 void core_add_threads(lua_State *L);
 void core_add_history(lua_State *L);
 void core_add_settings(lua_State *L);
+void core_add_extent_set(lua_State *L); /* map/lua_map.c */
 
 /* Each adds functions that are of this process or of none to the table at the top. */
 void core_open_stats(lua_State *L);

@@ -19,6 +19,7 @@ local api = {}
 
 local parts = {
     "settings", "extents", "arena", "stats", "prof", "waste", "doctor", "attach", "threads", "purge", "history", "conf",
+    "instant",
 }
 
 function api.new(backend)

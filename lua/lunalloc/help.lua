@@ -81,6 +81,14 @@ help.functions = {
     ["history:plot"] = { "history:plot{figures={'rss', ...}, ...} -> text | nil, message, code",
         "A picture of the figures over time, with marks where settings were changed. Other options: those of la.plot.",
         'print(la.history():plot{figures = {"rss", "dirty"}, height = 20})' },
+    ["la.instant"] = { "la.instant() -> instant | nil, message, code",
+        "The heap at this moment as a plain value: states, arenas, classes (count, bytes, used: what objects " ..
+        "occupy), stats, settings with their sources, threads, conf. Its extents can be drawn: instant:raster{}.",
+        "la.instant().states.active.bytes" },
+    ["la.instant.layout"] = { "la.instant.layout(list, {columns=, rows=, range=}) -> layout",
+        "Cells for several instants (or what instant:spans() returned): their rasters with layout = ... show the " ..
+        "same addresses in the same cells.",
+        'a = la.instant(); a:raster{layout = la.instant.layout({a}, {columns = 32, rows = 8})}' },
     ["la.find"] = { "la.find(addr) -> table | nil, message, code",
         "The extent, size class and region that an address (or a buffer) belongs to.",
         "la.find(la.buffer(100):addr())" },

@@ -78,6 +78,15 @@ local methods = {
     ["groups:sum"] = { "groups:sum() -> {samples=, objects=, bytes=, oldest=}", "All groups together." },
     ["guard:restore"] = { "guard:restore() -> true | nil, message, code",
         "Restores the settings that la.with changed. The end of the guard's scope does it, too." },
+    ["instant:raster"] = {
+        "instant:raster{by=, columns=, rows=, arena=, range=, layout=} -> raster | nil, message, code",
+        "Its addresses as a grid of characters: cells (rows * columns of them), legend (key, name, bytes), spans " ..
+        "(start, end, first cell, ...), cell (bytes). A cell has the key that most of its bytes have; \"0\": nothing.",
+        'la.instant():raster{by = "occupancy", columns = 60, rows = 10}' },
+    ["instant:spans"] = { "instant:spans() -> array",
+        "The ranges of addresses that it has: start, end, start, end, ..." },
+    ["instant:tojson"] = { "instant:tojson() -> text", "What it has besides its extents, as JSON." },
+    ["instant:close"] = { "instant:close() -> true", "Gives back the memory of its extents. The other fields stay." },
     ["walker:next"] = { "walker:next() -> extent | nil",
         "The next extent; la.extents returns the walker as its second value." },
     ["walker:fill"] = { "walker:fill(table) -> boolean", "Writes the next extent into the table; false at the end." },

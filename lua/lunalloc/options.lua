@@ -192,7 +192,18 @@ local plot = {
     colour = flag "whether series have colours",
 }
 
+local picture = {
+    by = choice("what is drawn; state if it is left out", "state", "occupancy", "age", "residency", "arena", "class"),
+    columns = plain "at most so many cells side by side; 64 if it is left out",
+    rows = plain "at most so many cells one below the other; 64 if it is left out",
+    arena = plain "only extents of the arena of this index",
+    range = plain "only addresses in the range {from, to}",
+    layout = plain "in the cells of la.instant.layout()",
+}
+
 local functions = {
+    ["instant:raster"] = picture,
+    ["la.instant.layout"] = { columns = picture.columns, rows = picture.rows, range = picture.range },
     ["la.extents"] = walk,
     ["la.extents_summary"] = changed(extents, nil, "by", by_field),
     ["a:extents"] = changed(walk, "arena"),

@@ -46,7 +46,7 @@ end)
 
 test("a topic, a search, and what is unknown", function()
     test.match(help.text "decay", "dirty_decay_ms")
-    test.match(help.text "instant", "la%.stats")
+    test.match(help.text "unexplained", "la%.reconcile")
     test.equal(help.text "qqxyzzy", "nothing is known about 'qqxyzzy'; help() lists all topics")
     test.match(help.text(42), "42\n  a number")
 end)

@@ -47,6 +47,11 @@ local function buffer()
     return b, function() close(b) end
 end
 
+local function instant()
+    local one = assert(subject.instant())
+    return one, function() one:close() end
+end
+
 local function snapshot()
     return assert(subject.stats())
 end
@@ -303,6 +308,14 @@ examples.functions = {
     ["w:stop"] = { self = done_workload, reused = true, args = {}, check = is_result },
     ["w:result"] = { self = done_workload, reused = true, args = {}, check = is_result },
     ["w:info"] = { self = done_workload, reused = true, args = {}, check = is_table },
+    ["la.instant"] = { args = {}, check = is_table, after = close },
+    ["la.instant.layout"] = { own = true, args = function() return { { { 4096, 8192 } }, { columns = 4, rows = 2,
+        range = { 0, 8192 } } } end, check = is_table },
+    ["instant:raster"] = { self = instant, args = { { by = "class", columns = 8, rows = 4, arena = 0,
+        range = { 0, 1 << 47 } } }, check = is_table, reused = true },
+    ["instant:spans"] = { self = instant, args = {}, check = is_array, reused = true },
+    ["instant:tojson"] = { self = instant, args = {}, check = is_text, reused = true },
+    ["instant:close"] = { self = instant, args = {} },
     ["history:plot"] = { self = history, args = { { figures = { "rss", "dirty" }, mode = "ascii", height = 5 } },
         check = is_text, reused = true },
 }

@@ -1,0 +1,229 @@
+--- Instants: the heap of a process at one moment, as a plain value that can be kept, compared, drawn and saved.
+---
+---     local before = la.instant()
+---     before.states.dirty.bytes      before.arenas[1].active.bytes      before.classes[1].used
+---     before:raster{ columns = 64, rows = 64 }.cells
+---
+--- What an instant has, besides its extents:
+---
+---     at          seconds since 1970;  time   ns of the monotonic clock of the process
+---     source      { way =, pid =, name =, version = }
+---     page        bytes
+---     extents     how many there are
+---     states      { [state] = { count =, bytes =, used = } },  used: bytes that objects occupy
+---     arenas      an array of { arena =, [state] = { count =, bytes =, used = } }
+---     classes     an array of { szind =, size =, count =, bytes =, used = }, of extents in use
+---     stats       the counters: { allocated =, ..., arenas = {...}, classes = {...} }, rows as in la.stats()
+---     settings    an array of { name =, value =, source =, default = };  conf   as la.conf() has it
+---     threads     an array of { tid =, name =, arena =, cached =, requests =, idle = }
+
+local core = require "lunalloc.core"
+local check = require "lunalloc.check"
+local host = require "lunalloc.host"
+local json = require "lunalloc.json"
+local layout = require "lunalloc.map.layout"
+local raster = require "lunalloc.map.raster"
+
+local Instant = { __name = "lunalloc.instant" }
+Instant.__index = Instant
+
+-- instant -> its set of extents, of the core
+local sets = setmetatable({}, { __mode = "k" })
+
+local COLUMNS_MAX <const>, ROWS_MAX <const> = 4096, 4096
+local CELLS_MAX <const> = 2000 * 4096
+
+-- ---- taking --------------------------------------------------------------------------------------------------------
+
+--- The rows of settings: those that are fixed at start, and those of all arenas. nil, message, code.
+local function settings_of(api)
+    local names, message, code = api.names "^opt%."
+    if not names then
+        return nil, message, code
+    end
+    for name in api.names "^arenas%." do
+        names[#names + 1] = name
+    end
+    local list = {}
+    for _, name in ipairs(names) do
+        local row = api.describe(name)
+        if row and row.value ~= nil and row.access == "rw" or row and name:find "^opt%." then
+            list[#list + 1] = { name = name, value = row.value, source = row.source, default = row.default }
+        end
+    end
+    return list
+end
+
+--- The threads as plain tables; none where the way cannot list them.
+local function threads_of(api)
+    local list = {}
+    for i, thread in ipairs(api.threads() or {}) do
+        list[i] = { tid = thread.tid, name = thread.name, arena = thread.arena, cached = thread.cached,
+            requests = thread.requests, idle = thread.idle }
+    end
+    return list
+end
+
+local function add_sums(instant, set)
+    local sums = set:sums()
+    instant.extents = set:count()
+    instant.states, instant.arenas, instant.classes = sums.states, sums.arenas, sums.classes
+end
+
+local function take(api, backend)
+    local stats, message, code = backend.stats()
+    if not stats then
+        return nil, message, code
+    end
+    local set
+    set, message, code = backend.extent_set()
+    if not set then
+        return nil, message, code
+    end
+    local settings
+    settings, message, code = settings_of(api)
+    if not settings then
+        set:close()
+        return nil, message, code
+    end
+    local instant = {
+        at = host.os.time(), time = stats.time, page = backend.get "arenas.page" or 4096,
+        source = { way = backend.target:way(), pid = api.pid, name = api.name, version = backend.get "version" },
+        stats = json.decode(core.stats_json(stats)), settings = settings, conf = (api.conf()),
+        threads = threads_of(api),
+    }
+    add_sums(instant, set)
+    sets[instant] = set
+    return setmetatable(instant, Instant)
+end
+
+-- ---- looking -------------------------------------------------------------------------------------------------------
+
+local function one_of(list, word)
+    for _, known in ipairs(list) do
+        if known == word then
+            return true
+        end
+    end
+    return false
+end
+
+local function is_size(value, most)
+    return math.type(value) == "integer" and value >= 1 and value <= most
+end
+
+--- {from, to} from addresses; nil if it is none.
+local function is_range(value)
+    return type(value) == "table" and math.type(value[1]) == "integer" and math.type(value[2]) == "integer"
+        and value[1] >= 0 and value[1] < value[2]
+end
+
+local KEYS <const> = { by = true, columns = true, rows = true, arena = true, range = true, layout = true }
+
+--- A copy, and one of each table in it.
+local function plain_options(options)
+    options = options == nil and {} or check.plain(options)
+    for key, value in pairs(type(options) == "table" and options or {}) do
+        options[key] = check.plain(value)
+    end
+    if type(options) == "table" and type(options.layout) == "table" then
+        options.layout.spans = check.plain(options.layout.spans)
+    end
+    return options
+end
+
+--- Why the options are wrong; nil if they are right.
+local function fault_of(options)
+    for key in pairs(options) do
+        if not KEYS[key] then
+            return ("no option %s (there are: arena, by, columns, layout, range, rows)"):format(check.shown(key))
+        end
+    end
+    local by, columns, rows = options.by, options.columns, options.rows
+    if by ~= nil and not one_of(raster.WAYS, by) then
+        return ("by is one of %s, not %s"):format(table.concat(raster.WAYS, ", "), check.shown(by))
+    elseif columns ~= nil and not is_size(columns, COLUMNS_MAX) or rows ~= nil and not is_size(rows, ROWS_MAX) then
+        return ("columns and rows are whole numbers from 1 to %d"):format(COLUMNS_MAX)
+    elseif (columns or 1) * (rows or 1) > CELLS_MAX then
+        return ("at most %d cells"):format(CELLS_MAX)
+    elseif options.arena ~= nil and not is_size(options.arena, 1 << 31) and options.arena ~= 0 then
+        return ("arena is an index, not %s"):format(check.shown(options.arena))
+    elseif options.range ~= nil and not is_range(options.range) then
+        return "range is {from, to}, two addresses"
+    elseif options.layout ~= nil and not layout.is(options.layout) then
+        return "layout is what la.instant.layout() returns"
+    end
+end
+
+--- Its addresses as a grid of cells (map/raster.lua). Options: by: "state" (if it is left out), "occupancy", "age",
+--- "residency", "arena" or "class"; columns, rows: at most so many (64, 64); arena: only that one; range: {from, to};
+--- layout: in the cells of la.instant.layout().
+function Instant:raster(options)
+    check.self(self, Instant, "instant:raster")
+    local set = sets[self]
+    options = plain_options(options)
+    check.table(options, "instant:raster", 1, "a table of options")
+    local fault = fault_of(options)
+    check.that(not fault, "instant:raster", 1, fault)
+    if options.by == "residency" then
+        return nil, "instant:raster: residency was not read", "ENODATA"
+    end
+    local place = options.layout or layout.new({ (set:spans(0)) }, options.columns or 64, options.rows or 64,
+        self.page, options.range)
+    return raster.draw(set, place, options.by or "state", options.arena)
+end
+
+--- The ranges of addresses that it has, { start, end, ... }: what la.instant.layout() takes.
+function Instant:spans()
+    check.self(self, Instant, "instant:spans")
+    local spans = sets[self]:spans(0)
+    return spans
+end
+
+--- Gives back the memory of its extents. The other fields stay.
+function Instant:close()
+    check.self(self, Instant, "instant:close")
+    sets[self]:close()
+    return true
+end
+
+--- What it has besides its extents, as JSON.
+function Instant:tojson()
+    check.self(self, Instant, "instant:tojson")
+    return core.json(self)
+end
+
+Instant.__close = Instant.close
+
+local part = {}
+
+--- A layout for several instants, or for ranges that instant:spans() returned: their rasters show the same addresses in
+--- the same cells.
+local function common_layout(list, options)
+    check.table(list, "instant.layout", 1, "an array of instants or of their spans")
+    options = plain_options(options)
+    check.table(options, "instant.layout", 2, "a table of options")
+    local fault = fault_of(options)
+    check.that(not fault, "instant.layout", 2, fault)
+    local ranges, page = {}, nil
+    for i, one in ipairs(check.plain(list)) do
+        local is_instant = getmetatable(one) == Instant
+        one = is_instant and one or check.plain(one)
+        check.that(is_instant or layout.is_flat(one, 2), "instant.layout", 1,
+            ("element %d is neither an instant nor its spans"):format(i))
+        page = math.min(page or math.huge, is_instant and one.page or page or 4096)
+        ranges[i] = is_instant and one:spans() or one
+    end
+    return layout.new(ranges, options.columns or 64, options.rows or 64, page, options.range)
+end
+
+--- Adds the function to `api`. `api.instant` can be called.
+function part.install(api, backend)
+    api.instant = setmetatable({ layout = common_layout }, {
+        __call = function()
+            return take(api, backend)
+        end,
+    })
+end
+
+return part

@@ -1,0 +1,95 @@
+--- A heap as a grid of characters: what instant:raster{} returns, and what la.map and reports draw.
+---
+---     { by = "state", columns =, rows =, cell = bytes of a cell,
+---       cells = "0011300...",     rows * columns characters, row after row; "0": nothing there
+---       spans = { start, end, first cell, ... },   which addresses the cells stand for (map/layout.lua)
+---       legend = { { key = "1", name = "active", bytes = 123 }, ... },   what the characters mean, and their bytes
+---       bytes = the sum, unused = (by occupancy) the part that no object occupies }
+---
+--- It is a plain table, and JSON as it is.
+
+local units = require "lunalloc.units"
+
+local raster = {}
+
+raster.WAYS = { "state", "occupancy", "age", "residency", "arena", "class" }
+
+raster.EMPTY = "0" -- a cell without any extent
+
+raster.LEVELS = 8
+raster.ARENAS = 30 -- with a key of their own
+
+local STATES <const> = { "active", "dirty", "muzzy", "retained", "busy" }
+local RESIDENCY <const> = { "absent", "present", "huge", "swapped", "guard" }
+
+--- The character of key number i, from 0.
+function raster.key(i)
+    return string.char(raster.EMPTY:byte() + 1 + i)
+end
+
+-- ---- names of keys -------------------------------------------------------------------------------------------------
+
+-- by -> function(i, arenas): the name of key number i
+local names = {
+    state = function(i) return STATES[i + 1] end,
+    residency = function(i) return RESIDENCY[i + 1] end,
+    occupancy = function(i)
+        return i == 0 and "nothing in use" or i == raster.LEVELS and "full" or ("up to %d %%"):format(
+            math.floor(100 * i / raster.LEVELS))
+    end,
+    age = function(i)
+        return i == raster.LEVELS and "free" or i == 0 and "oldest" or i == raster.LEVELS - 1 and "newest"
+            or ("age %d of %d"):format(i + 1, raster.LEVELS)
+    end,
+    arena = function(i, arenas)
+        return i == raster.ARENAS and "other arenas" or arenas[i + 1] and "arena " .. arenas[i + 1]
+    end,
+    class = function(i)
+        return i == 0 and "free" or units.human(1 << (i - 1)) .. " and more"
+    end,
+}
+
+--- Levels and states that are drawn have a row also without bytes, so that pictures of one kind have one legend.
+local fixed <const> = { state = 4, residency = 4, occupancy = raster.LEVELS + 1, age = raster.LEVELS + 1 }
+
+--- The rows of the legend. By occupancy the bytes are those of all cells with the key.
+local function legend_of(by, totals, arenas)
+    local legend = {}
+    for i = 0, #totals - 1 do
+        local name = names[by](i, arenas)
+        if name and (totals[i + 1] > 0 or i < (fixed[by] or 0)) then
+            legend[#legend + 1] = { key = raster.key(i), name = name, bytes = totals[i + 1] }
+        end
+    end
+    return legend
+end
+
+--- By occupancy: the bytes of addresses of all cells with each level. A cell is as large as any.
+local function level_totals(cells, cell)
+    local totals = {}
+    for i = 0, raster.LEVELS do
+        local _, n = cells:gsub(raster.key(i), "")
+        totals[i + 1] = n * cell
+    end
+    return totals
+end
+
+-- ---- making one ----------------------------------------------------------------------------------------------------
+
+--- Draws a set of extents of the core into a layout.
+function raster.draw(set, layout, by, arena)
+    local cells, totals, arenas = set:raster(by, arena, layout.cell, layout.columns * layout.rows, layout.spans)
+    local drawn = { by = by, columns = layout.columns, rows = layout.rows, cell = layout.cell, cells = cells,
+        spans = layout.spans, arena = arena, bytes = 0 }
+    for _, bytes in ipairs(totals) do
+        drawn.bytes = drawn.bytes + bytes
+    end
+    if by == "occupancy" then
+        drawn.unused, drawn.used = totals[1], totals[2]
+        totals = level_totals(cells, layout.cell)
+    end
+    drawn.legend = legend_of(by, totals, arenas)
+    return drawn
+end
+
+return raster

@@ -1,0 +1,301 @@
+/*
+ * lua_map.c -- sets of extents as a Lua type: taken from a target, summed, rasterised. lunalloc/instant.lua makes the
+ * public functions of it.
+ */
+#include "core.h"
+#include "map/map.h"
+
+#include <errno.h>
+#include <string.h>
+
+enum {
+    BATCH = 4096,
+    CELLS_MAX = 2000 * 4096,
+    SPANS_MAX = 4096, /* that spans() returns */
+    ARENAS = 4097     /* that sums() tells apart; the last one stands for all others */
+};
+
+static const char *const by_names[] = {"state", "occupancy", "age", "residency", "arena", "class", NULL};
+
+map_heap_t *
+map_push_heap(lua_State *L) {
+    map_heap_t *heap = lua_newuserdatauv(L, sizeof(*heap), 0);
+    memset(heap, 0, sizeof(*heap));
+    luaL_setmetatable(L, CORE_EXTENT_SET);
+    return heap;
+}
+
+map_heap_t *
+map_check_heap(lua_State *L, int arg, const char *call) {
+    map_heap_t *heap = luaL_testudata(L, arg, CORE_EXTENT_SET);
+    if (heap == NULL) {
+        core_bad_type(L, call, arg - 1, arg, "set of extents");
+    }
+    return heap;
+}
+
+/* Nothing here calls Lua. */
+static int
+walk(target_handle_t *target, uint32_t arena, lunalloc_extent_t *batch, extent_set_t *set) {
+    lunalloc_cursor_t cursor = {.arena = arena};
+    size_t n;
+    int error;
+    while ((error = target->ops->extents(target, &cursor, batch, BATCH, &n, NULL)) == 0 && n > 0) {
+        for (size_t i = 0; i < n; i++) {
+            if (!extent_set_add_extent(set, &batch[i])) {
+                return target_fail(target, ENOMEM, "no memory for a copy of the extents");
+            }
+        }
+    }
+    if (error == 0 && !extent_set_tidy(set)) {
+        error = target_fail(target, ENOMEM, "no memory to sort the extents");
+    }
+    return error;
+}
+
+/* extent_set([arena]): a set of all extents, or of those of an arena */
+static int
+extent_set(lua_State *L) {
+    target_handle_t *target = core_target(L);
+    uint32_t arena = core_opt_index(L, 1, LUNALLOC_ALL), n = 0;
+    if (target == NULL) {
+        return core_not_loaded(L);
+    }
+    lunalloc_extent_t *batch = lua_newuserdatauv(L, BATCH * sizeof(*batch), 0);
+    lunalloc_sizeclass_t *classes = lua_newuserdatauv(L, TARGET_SIZES_MAX * sizeof(*classes), 0);
+    map_heap_t *heap = map_push_heap(L);
+    int error = target->ops->nsizes(target, &n);
+    error = error == 0 ? target->ops->sizeclasses(target, classes) : error;
+    for (uint32_t i = 0; i < n && error == 0; i++) {
+        heap->set.class_size[i] = classes[i].size;
+    }
+    heap->set.nclasses = n;
+    error = error == 0 ? walk(target, arena, batch, &heap->set) : error;
+    return error == 0 ? 1 : core_fail_target(L, error, target);
+}
+
+/* ---- sums ---- */
+
+typedef struct {
+    uint64_t count, bytes, used;
+} sum_t;
+
+typedef struct {
+    sum_t states[EXTENT_STATES];
+    sum_t arenas[ARENAS][EXTENT_STATES];
+    sum_t classes[EXTENT_CLASSES]; /* of extents in use */
+} sums_t;
+
+static void
+add_to(sum_t *sum, uint64_t bytes, uint64_t used) {
+    sum->count++;
+    sum->bytes += bytes;
+    sum->used += used;
+}
+
+static void
+add_all(const extent_set_t *set, sums_t *sums) {
+    for (size_t i = 0; i < set->n; i++) {
+        const extent_entry_t *entry = &set->all[i];
+        uint64_t used = extent_used(set, entry);
+        add_to(&sums->states[entry->state], entry->size, used);
+        add_to(&sums->arenas[entry->arena < ARENAS ? entry->arena : ARENAS - 1][entry->state], entry->size, used);
+        if (entry->state == LUNALLOC_ACTIVE && entry->szind < EXTENT_CLASSES) {
+            add_to(&sums->classes[entry->szind], entry->size, used);
+        }
+    }
+}
+
+static void
+push_sum(lua_State *L, const sum_t *sum) {
+    lua_createtable(L, 0, 3);
+    core_set_integer(L, "count", (lua_Integer)sum->count);
+    core_set_integer(L, "bytes", (lua_Integer)sum->bytes);
+    core_set_integer(L, "used", (lua_Integer)sum->used);
+}
+
+/* {[name of a state] = sum}, of those that have any */
+static void
+push_states(lua_State *L, const sum_t *states) {
+    lua_newtable(L);
+    for (uint32_t state = 0; state < EXTENT_STATES; state++) {
+        if (states[state].count > 0) {
+            push_sum(L, &states[state]);
+            core_set_value(L, core_state_name(state));
+        }
+    }
+}
+
+/* An array of {arena=, states=}. */
+static void
+push_arenas(lua_State *L, const sums_t *sums) {
+    lua_Integer n = 0;
+    lua_newtable(L);
+    for (uint32_t arena = 0; arena < ARENAS; arena++) {
+        uint64_t count = 0;
+        for (uint32_t state = 0; state < EXTENT_STATES; state++) {
+            count += sums->arenas[arena][state].count;
+        }
+        if (count > 0) {
+            push_states(L, sums->arenas[arena]);
+            core_set_integer(L, "arena", arena);
+            lua_rawseti(L, -2, ++n);
+        }
+    }
+}
+
+/* An array of {szind=, size=, count=, bytes=, used=}. */
+static void
+push_classes(lua_State *L, const sums_t *sums, const extent_set_t *set) {
+    lua_Integer n = 0;
+    lua_newtable(L);
+    for (uint32_t szind = 0; szind < EXTENT_CLASSES; szind++) {
+        if (sums->classes[szind].count > 0) {
+            push_sum(L, &sums->classes[szind]);
+            core_set_integer(L, "szind", szind);
+            core_set_integer(L, "size", (lua_Integer)set->class_size[szind]);
+            lua_rawseti(L, -2, ++n);
+        }
+    }
+}
+
+/* sums(): {states={[state]=sum}, arenas={{arena=,[state]=sum}...}, classes={{szind=,size=,count=,bytes=,used=}...}} */
+static int
+sums(lua_State *L) {
+    const map_heap_t *heap = map_check_heap(L, 1, "sums");
+    sums_t *all = lua_newuserdatauv(L, sizeof(*all), 0);
+    memset(all, 0, sizeof(*all));
+    add_all(&heap->set, all);
+    lua_createtable(L, 0, 3);
+    push_states(L, all->states);
+    core_set_value(L, "states");
+    push_arenas(L, all);
+    core_set_value(L, "arenas");
+    push_classes(L, all, &heap->set);
+    core_set_value(L, "classes");
+    return 1;
+}
+
+static int
+count(lua_State *L) {
+    const map_heap_t *heap = map_check_heap(L, 1, "count");
+    lua_pushinteger(L, (lua_Integer)heap->set.n);
+    return 1;
+}
+
+/* ---- layouts and pictures ---- */
+
+/* spans(gap, max): {start, end, start, end, ...}, and the gap up to which ranges were joined */
+static int
+spans(lua_State *L) {
+    const map_heap_t *heap = map_check_heap(L, 1, "spans");
+    uint64_t gap = (uint64_t)luaL_checkinteger(L, 2);
+    lua_Integer max = luaL_optinteger(L, 3, SPANS_MAX);
+    luaL_argcheck(L, max >= 1 && max <= SPANS_MAX, 3, "1 to 4096 spans expected");
+    extent_span_t *list = lua_newuserdatauv(L, (size_t)max * sizeof(*list), 0);
+    size_t n = extent_set_spans(&heap->set, &gap, list, (size_t)max);
+    lua_createtable(L, (int)(2 * n), 0);
+    for (size_t i = 0; i < n; i++) {
+        lua_pushinteger(L, (lua_Integer)list[i].start);
+        lua_rawseti(L, -2, (lua_Integer)(2 * i) + 1);
+        lua_pushinteger(L, (lua_Integer)list[i].end);
+        lua_rawseti(L, -2, (lua_Integer)(2 * i) + 2);
+    }
+    lua_pushinteger(L, (lua_Integer)gap);
+    return 2;
+}
+
+static uint64_t
+integer_at(lua_State *L, int table, size_t i) {
+    lua_rawgeti(L, table, (lua_Integer)i);
+    uint64_t value = (uint64_t)lua_tointeger(L, -1);
+    lua_pop(L, 1);
+    return value;
+}
+
+void
+map_check_layout(lua_State *L, int arg, map_layout_t *layout) {
+    lua_Integer cell_bytes = luaL_checkinteger(L, arg), ncells = luaL_checkinteger(L, arg + 1);
+    luaL_checktype(L, arg + 2, LUA_TTABLE);
+    size_t n = lua_rawlen(L, arg + 2) / 3;
+    luaL_argcheck(L, cell_bytes > 0, arg, "a positive number of bytes expected");
+    luaL_argcheck(L, ncells >= 0 && ncells <= CELLS_MAX, arg + 1, "at most 8192000 cells expected");
+    luaL_argcheck(L, n <= MAP_SPANS, arg + 2, "too many spans");
+    map_span_t *list = lua_newuserdatauv(L, (n + 1) * sizeof(*list), 0);
+    for (size_t i = 0; i < n; i++) {
+        list[i] = (map_span_t){integer_at(L, arg + 2, 3 * i + 1), integer_at(L, arg + 2, 3 * i + 2),
+                               integer_at(L, arg + 2, 3 * i + 3)};
+    }
+    *layout = (map_layout_t){list, n, (uint64_t)cell_bytes, (size_t)ncells};
+    luaL_argcheck(L, map_layout_check(layout), arg + 2, "ascending spans {start, end, cell, ...} expected");
+}
+
+void
+map_push_totals(lua_State *L, const map_totals_t *totals) {
+    lua_createtable(L, MAP_KEYS, 0);
+    for (int key = 0; key < MAP_KEYS; key++) {
+        lua_pushinteger(L, (lua_Integer)totals->bytes[key]);
+        lua_rawseti(L, -2, key + 1);
+    }
+}
+
+static void
+push_arenas_of_keys(lua_State *L, const map_keys_t *keys) {
+    lua_createtable(L, (int)keys->narenas, 0);
+    for (uint32_t i = 0; i < keys->narenas; i++) {
+        lua_pushinteger(L, keys->arenas[i]);
+        lua_rawseti(L, -2, (lua_Integer)i + 1);
+    }
+}
+
+/* raster(by, arena, cell_bytes, ncells, {start, end, cell, ...}): the cells as a text, an array of bytes by key, and
+ * the arenas of the keys by arena */
+static int
+raster(lua_State *L) {
+    map_heap_t *heap = map_check_heap(L, 1, "raster");
+    map_by_t by = (map_by_t)luaL_checkoption(L, 2, NULL, by_names);
+    uint32_t only = core_opt_index(L, 3, LUNALLOC_ALL);
+    map_layout_t layout;
+    map_keys_t keys;
+    map_totals_t totals;
+    luaL_Buffer text;
+    map_check_layout(L, 4, &layout); /* its block stays below the buffer */
+    char *cells = luaL_buffinitsize(L, &text, layout.ncells);
+    map_keys_init(&keys, by, only, &heap->set);
+    map_raster(&heap->set, &heap->residency, &keys, &layout, cells, &totals);
+    luaL_pushresultsize(&text, layout.ncells);
+    map_push_totals(L, &totals);
+    push_arenas_of_keys(L, &keys);
+    return 3;
+}
+
+/* ---- the type ---- */
+
+static int
+heap_close(lua_State *L) {
+    map_heap_t *heap = map_check_heap(L, 1, "close");
+    extent_set_free(&heap->set);
+    return 0;
+}
+
+static int
+heap_tostring(lua_State *L) {
+    const map_heap_t *heap = map_check_heap(L, 1, "tostring");
+    lua_pushfstring(L, "%I extents", (LUAI_UACINT)heap->set.n);
+    return 1;
+}
+
+void
+core_add_extent_set(lua_State *L) {
+    static const luaL_Reg functions[] = {{"extent_set", extent_set}, {NULL, NULL}};
+    core_add_functions(L, functions);
+}
+
+void
+core_open_extent_set_type(lua_State *L) {
+    static const luaL_Reg methods[] = {{"count", count},   {"sums", sums},        {"spans", spans},
+                                       {"raster", raster}, {"close", heap_close}, {NULL, NULL}};
+    static const luaL_Reg metamethods[] = {
+        {"__gc", heap_close}, {"__close", heap_close}, {"__tostring", heap_tostring}, {NULL, NULL}};
+    core_new_type(L, CORE_EXTENT_SET, metamethods, methods);
+}

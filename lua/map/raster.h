@@ -1,0 +1,98 @@
+/*
+ * raster.h -- a heap as a grid of cells, each of which stands for so many bytes of addresses.
+ *
+ * Use it to draw a set of extents, in a terminal or in a page. The caller lays out the cells: ranges of addresses
+ * (spans), and the first cell of each. Cells between two spans stay empty: there, addresses were left out. Two sets
+ * that are rasterised by one layout show the same addresses in the same cells.
+ *
+ * What is drawn, a *key*, is a small number: a state, an arena, a level. Each cell has the key that most of its bytes
+ * have; the lowest one of equals. Cells are characters, MAP_EMPTY for one without any extent, and behind it the key, so
+ * that a row is a text that JSON takes as it is.
+ *
+ * A painter does the work: it takes pieces of address space in ascending order. One pass, no memory of its own: 10 ns
+ * for an extent. Not thread-safe.
+ */
+#ifndef LUNALLOC_LUA_MAP_RASTER_H
+#define LUNALLOC_LUA_MAP_RASTER_H
+
+#include "map/extent_set.h"
+#include "map/residency.h"
+
+#define MAP_EMPTY '0' /* key k is MAP_EMPTY + 1 + k; the last is '[', before the backslash */
+
+enum {
+    MAP_KEYS = 43,
+    MAP_SPANS = 1 << 20,
+    MAP_LEVELS = 8, /* of occupancy and of age */
+    MAP_ARENAS = 30 /* arenas with a key of their own; the others share the next one */
+};
+
+typedef struct {
+    uint64_t start, end;
+    size_t cell; /* the first one */
+} map_span_t;
+
+/* Spans ascend by address and by cell, and share no cell; each has (end - start) / cell_bytes cells, rounded up. */
+typedef struct {
+    const map_span_t *spans;
+    size_t nspans;
+    uint64_t cell_bytes;
+    size_t ncells;
+} map_layout_t;
+
+/* True if the layout is as described. */
+bool map_layout_check(const map_layout_t *layout);
+
+/* ---- what is drawn ---- */
+
+typedef enum {
+    MAP_BY_STATE,     /* keys: lunalloc_state_t */
+    MAP_BY_OCCUPANCY, /* 0: nothing is in use; 1 .. MAP_LEVELS: so many parts of MAP_LEVELS, rounded up */
+    MAP_BY_AGE,       /* 0 .. MAP_LEVELS - 1: regions in use by serial number, the oldest first; MAP_LEVELS: free */
+    MAP_BY_RESIDENCY, /* keys: residency_kind_t */
+    MAP_BY_ARENA,     /* the place of the arena in map_keys_t.arenas */
+    MAP_BY_CLASS      /* 0: free; 1 + log2 of the object's size */
+} map_by_t;
+
+typedef struct {
+    map_by_t by;
+    uint32_t only;    /* the arena that is drawn; LUNALLOC_ALL: all */
+    uint32_t narenas; /* by arena: most bytes first */
+    uint32_t arenas[MAP_ARENAS];
+    uint64_t ages[MAP_LEVELS - 1]; /* by age: the lowest serial numbers of the levels but the first */
+} map_keys_t;
+
+/* Finds out what the keys are for this set. */
+void map_keys_init(map_keys_t *keys, map_by_t by, uint32_t only, const extent_set_t *set);
+unsigned map_key_of(const map_keys_t *keys, const extent_set_t *set, const extent_entry_t *entry);
+
+/* ---- drawing ---- */
+
+typedef struct {
+    uint64_t bytes[MAP_KEYS]; /* in the layout's spans, by key; by occupancy: 0: free, 1: in use */
+} map_totals_t;
+
+/* cells: layout->ncells characters. `residency` is needed for MAP_BY_RESIDENCY alone. */
+void map_raster(const extent_set_t *set, const residency_t *residency, const map_keys_t *keys,
+                const map_layout_t *layout, char *cells, map_totals_t *totals);
+
+/* ---- for other pictures: the painter ---- */
+
+typedef struct {
+    const map_layout_t *layout;
+    char *cells;
+    map_totals_t *totals;
+    char (*choose)(const uint64_t *sums, uint64_t used); /* a cell's key by its bytes; `used`: a bit for each key */
+    size_t span;                                         /* the present one */
+    size_t cell;                                         /* the present one, if `used` is not 0 */
+    uint64_t cell_end;                                   /* its end in addresses */
+    uint64_t used;                                       /* the keys that have bytes in the present cell */
+    uint64_t sums[MAP_KEYS];
+} map_painter_t;
+
+void map_painter_begin(map_painter_t *painter, const map_layout_t *layout, char *cells, map_totals_t *totals);
+/* Gives the addresses from `from` to `to` a key. Pieces ascend; only what is in spans counts. */
+void map_paint(map_painter_t *painter, uint64_t from, uint64_t to, unsigned key);
+void map_painter_end(map_painter_t *painter);
+
+#endif

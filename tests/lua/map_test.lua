@@ -1,0 +1,184 @@
+-- Instants and their rasters: no byte is lost, layouts, and wrong options. tests/map/ has the raster beside a model.
+
+local test = ...
+local la = require "lunalloc"
+local layout = require "lunalloc.map.layout"
+
+local STATES <const> = { "active", "dirty", "muzzy", "retained", "busy" }
+
+local function sum_of(states)
+    local bytes = 0
+    for _, state in ipairs(STATES) do
+        bytes = bytes + (states[state] and states[state].bytes or 0)
+    end
+    return bytes
+end
+
+local function legend_bytes(raster)
+    local bytes = 0
+    for _, row in ipairs(raster.legend) do
+        bytes = bytes + row.bytes
+    end
+    return bytes
+end
+
+--- Blocks of several sizes, of which every other one is freed.
+local function busy_heap()
+    local blocks = {}
+    for i = 1, 3000 do
+        blocks[i] = assert(la.buffer(40 + i * 7 % 20000))
+    end
+    for i = 1, #blocks, 2 do
+        blocks[i]:free()
+    end
+    return setmetatable(blocks, { __close = function()
+        for i = 2, #blocks, 2 do
+            blocks[i]:free()
+        end
+    end })
+end
+
+test("the sums of an instant agree with each other", function()
+    local _ <close> = busy_heap()
+    local instant = assert(la.instant())
+    local bytes, count = 0, 0
+    for _, arena in ipairs(instant.arenas) do
+        bytes = bytes + sum_of(arena)
+    end
+    for _, state in pairs(instant.states) do
+        count = count + state.count
+        test.equal(state.used <= state.bytes, true, "used")
+    end
+    test.equal(bytes, sum_of(instant.states))
+    test.equal(count, instant.extents)
+    local classes = 0
+    for _, class in ipairs(instant.classes) do
+        classes = classes + class.bytes
+        test.equal(class.used > 0 and class.used <= class.bytes, true, "used of a class")
+    end
+    test.equal(classes, instant.states.active.bytes)
+    test.equal(instant.source.way, "self")
+    test.equal(instant.stats.allocated > 0, true)
+end)
+
+test("settings have their sources", function()
+    local _ <close> = la.with { ["arenas.dirty_decay_ms"] = 1234 }
+    local found = {}
+    for _, setting in ipairs(assert(la.instant()).settings) do
+        found[setting.name] = setting
+    end
+    test.equal(found["arenas.dirty_decay_ms"].value, 1234)
+    test.equal(found["arenas.dirty_decay_ms"].source, "live")
+    test.equal(found["opt.narenas"].source, "default")
+end)
+
+test("a raster loses no byte, by whatever it is drawn", function()
+    local _ <close> = busy_heap()
+    local instant = assert(la.instant())
+    local all = sum_of(instant.states)
+    for _, size in ipairs { { 64, 64 }, { 1, 4096 }, { 4096, 1 }, { 80, 20 }, { 7, 3 }, { 1, 1 } } do
+        for _, by in ipairs { "state", "age", "arena", "class" } do
+            local raster = assert(instant:raster { by = by, columns = size[1], rows = size[2] })
+            test.equal(raster.bytes, all, by)
+            test.equal(legend_bytes(raster), all, by)
+            test.equal(#raster.cells, raster.columns * raster.rows)
+            test.equal(raster.columns == size[1] and raster.rows <= size[2], true, "size")
+            local known = { ["0"] = true }
+            for _, row in ipairs(raster.legend) do
+                known[row.key] = true
+            end
+            for key in raster.cells:gmatch "." do
+                assert(known[key], key)
+            end
+        end
+        local occupancy = assert(instant:raster { by = "occupancy", columns = size[1], rows = size[2] })
+        local used = instant.states.active.used
+        test.equal(occupancy.used, used)
+        test.equal(occupancy.used + occupancy.unused, all)
+    end
+end)
+
+test("an arena alone, and a range of addresses alone", function()
+    local other = assert(la.arena.create())
+    local block <close> = la.buffer "1M"
+    local instant = assert(la.instant())
+    for _, sums in ipairs(instant.arenas) do
+        test.equal(instant:raster { arena = sums.arena }.bytes, sum_of(sums))
+    end
+    test.equal(instant:raster { arena = other.index }.bytes, 0, "an arena without extents")
+    local addr = block:addr() // 4096 * 4096
+    local raster = instant:raster { range = { addr, addr + 8192 }, columns = 2, rows = 1 }
+    test.equal(raster.bytes, 8192)
+    test.equal(raster.cells, "11")
+    test.equal(raster.spans[1], addr)
+    other:destroy()
+end)
+
+test("two instants in one layout show the same addresses in the same cells", function()
+    local before = assert(la.instant())
+    local block <close> = la.buffer "32M"
+    local after = assert(la.instant())
+    local place = la.instant.layout({ before, after:spans() }, { columns = 50, rows = 20 })
+    local one, two = before:raster { layout = place }, after:raster { layout = place }
+    test.equal(#one.cells, #two.cells)
+    test.equal(one.bytes, sum_of(before.states))
+    test.equal(two.bytes, sum_of(after.states))
+    local spans, cell = place.spans, nil
+    for i = 1, #spans, 3 do
+        if block:addr() >= spans[i] and block:addr() < spans[i + 1] then
+            cell = spans[i + 2] + (block:addr() - spans[i]) // place.cell
+        end
+    end
+    test.equal(two.cells:sub(cell + 2, cell + 2), "1", "the second cell of the block")
+    test.equal(one.cells:sub(cell + 2, cell + 2) ~= "1", true, "before")
+end)
+
+test("layouts: rows of their own where there is room, cells between spans where there is none", function()
+    local place = layout.new({ { 0, 40960, 1 << 30, (1 << 30) + 4096 } }, 10, 4)
+    test.equal(table.concat(place.spans, " "), ("0 40960 0 %d %d 10"):format(1 << 30, (1 << 30) + 4096))
+    test.equal(place.rows, 2)
+    place = layout.new({ { 0, 40960, 1 << 30, (1 << 30) + 4096 } }, 12, 1)
+    test.equal(table.concat(place.spans, " "), ("0 40960 0 %d %d 11"):format(1 << 30, (1 << 30) + 4096))
+    test.equal(layout.new({ {} }, 10, 10).rows, 1)
+    test.equal(#layout.new({ {} }, 10, 10).spans, 0)
+    place = layout.new({ { 0, 4096, 8192, 12288 }, { 4096, 8192 } }, 10, 1)
+    test.equal(table.concat(place.spans, " "), "0 12288 0", "joined")
+    local many = {}
+    for i = 0, 9999 do
+        many[#many + 1], many[#many + 2] = i << 20, (i << 20) + 4096
+    end
+    place = layout.new({ many }, 10, 10)
+    test.equal(place.rows <= 10 and #place.spans // 3 <= 25, true, "many")
+    test.equal(place.spans[1] == 0 and place.spans[#place.spans - 1] == (9999 << 20) + 4096, true, "all of it")
+end)
+
+test("a raster is JSON as it is", function()
+    local core, json = require "lunalloc.core", require "lunalloc.json"
+    local raster = assert(la.instant()):raster { columns = 30, rows = 30 }
+    local copy = assert(json.decode(core.json(raster)))
+    test.equal(copy.cells, raster.cells)
+    test.equal(#copy.legend, #raster.legend)
+    local instant = assert(json.decode(assert(la.instant()):tojson()))
+    test.equal(instant.states.active.bytes > 0, true)
+end)
+
+test("wrong options are named", function()
+    local instant = assert(la.instant())
+    for message, options in pairs {
+        ["no option 'column' %(there are: arena, by, columns, layout, range, rows%)"] = { column = 5 },
+        ["by is one of state, occupancy, age, residency, arena, class, not 'stat'"] = { by = "stat" },
+        ["columns and rows are whole numbers from 1 to 4096"] = { columns = 0 },
+        ["at most 8192000 cells"] = { columns = 4096, rows = 4096 },
+        ["range is {from, to}, two addresses"] = { range = { 5, 5 } },
+        ["layout is what la.instant.layout%(%) returns"] = { layout = {} },
+    } do
+        test.raises(message, instant.raster, instant, options)
+    end
+    local place = la.instant.layout({ instant }, {})
+    place.spans[3] = -1
+    test.equal(pcall(instant.raster, instant, { layout = place }), false)
+    place.spans[3] = 1 << 40
+    test.equal(pcall(instant.raster, instant, { layout = place }), false)
+    test.equal(instant:close(), true)
+    test.equal(instant:raster {}.bytes, 0, "closed")
+end)
