@@ -103,6 +103,7 @@ MODULE   := $B/lua/lunalloc/core.so
 CONSOLE  := $B/lunalloc
 HTTP     := $(if $(HTTP_LIBS),$B/lua/lunalloc/http.so)
 SYMBOLS  := $(if $(DW_LIBS),$B/lua/lunalloc/symbols.so)
+REPORT   := $B/lua/lunalloc/report.html
 PAGES    := $(patsubst console/%,$B/%,$(wildcard console/*.[13]))
 LUACATS  := $B/luacats/lunalloc.lua
 SCHEMA   := $O/control/schema_sorted.def
@@ -151,7 +152,7 @@ say = $(if $V,,@echo '  $(1)' '$(2)' &&)
 .PHONY: module install-module
 .PHONY: tests unit programs benches objects flags sources-of-unit objects-of-lib objects-of-module
 
-all: $(SO) $(ARCHIVE) $(HOST) $(MODULE) $(CONSOLE) $(HTTP) $(SYMBOLS) $(PAGES) $(LUACATS)
+all: $(SO) $(ARCHIVE) $(HOST) $(MODULE) $(CONSOLE) $(HTTP) $(SYMBOLS) $(REPORT) $(PAGES) $(LUACATS)
 
 help:
 	@echo 'make            the allocator, the Lua module and the console, into $B/'
@@ -210,7 +211,7 @@ install: all
 	@scripts/install '$B' '$(DESTDIR)$(PREFIX)' '$(PREFIX)' '$(VERSION)'
 
 # For LuaRocks: the module, with the allocator beside it, into the folders LIBDIR and LUADIR.
-module: $(SO) $(MODULE) $(HTTP) $(SYMBOLS)
+module: $(SO) $(MODULE) $(HTTP) $(SYMBOLS) $(REPORT)
 
 install-module: module
 	@scripts/install --module '$B' '$(LIBDIR)' '$(LUADIR)'
@@ -328,6 +329,12 @@ $B/lua/lunalloc/http.so $B/lua/lunalloc/symbols.so: $B/lua/lunalloc/%.so: consol
 	@mkdir -p $(@D)
 	$(call say,LINK,$@)$(CC) $(ALL_CFLAGS) $(LUA_CFLAGS) -fvisibility=hidden $(CFLAGS) -MMD -MP -MF $O/$*.d $(LDFLAGS) \
 	    -shared -o $@ $< $(USED_LIBS)
+
+# The page of la.report(), with the chart library in it, if there is one.
+DYGRAPHS = /usr/share/javascript/dygraphs
+$(REPORT): scripts/report-page $(wildcard lua/report/*) $(wildcard $(DYGRAPHS)/dygraph.min.js)
+	@mkdir -p $(@D)
+	$(call say,PAGE,$@)DYGRAPHS='$(DYGRAPHS)' scripts/report-page $(abspath $@)
 
 # The schema and the commands as text: manual pages, and definitions for language servers.
 $(PAGES) $(LUACATS): scripts/reference tests/control/jemalloc-names.tsv $(MODULE_LUA) $(MODULE) $(CONSOLE)

@@ -36,6 +36,7 @@ types.signatures = {
     ["la.history"] = "options?: {} -> history: lunalloc.history !",
     ["la.instant"] = "-> instant: lunalloc.instant !",
     ["la.instant.layout"] = "list: (lunalloc.instant|integer[])[]; options?: {} -> layout: lunalloc.layout",
+    ["la.report"] = "path: string; options?: {} -> written: lunalloc.report !",
     ["la.find"] = "addr: integer|lunalloc.buffer -> location: lunalloc.location !",
     ["la.arenas"] = "-> arenas: lunalloc.arena[]",
     ["la.arena"] = "index: integer -> arena: lunalloc.arena !",
@@ -159,6 +160,9 @@ types.classes = {
     moment = { "Figures of one second.", "time number", "rss integer", "allocated integer", "active integer",
         "dirty integer", "muzzy integer", "retained integer", "requests integer", "faults integer" },
     mark = { "A setting that was changed.", "time number", "name string", "value string" },
+    report_gap = { "A part that a report lacks.", "title string", "why string" },
+    report = { "A report that was written.", "bytes integer", "sections string[] their names",
+        "missing lunalloc.report_gap[]" },
     history = { "The last ten minutes.", "moments lunalloc.moment[]", "marks lunalloc.mark[]" },
     extent_sums = { "Extents of one state.", "count integer", "bytes integer", "used integer bytes of objects" },
     states_sums = { "Extents by state.", "active? lunalloc.extent_sums", "dirty? lunalloc.extent_sums",
@@ -269,6 +273,11 @@ types.classes = {
 }
 
 types.keys = {
+    ["la.report.instants"] = "table|fun(): table",
+    ["la.report.history"] = "lunalloc.history|false",
+    ["la.report.trace"] = "string|table", ["la.report.tune"] = "string|table", ["la.report.result"] = "table",
+    ["la.report.profile"] = "boolean", ["la.report.doctor"] = "lunalloc.findings|false",
+    ["la.report.process"] = "boolean",
     ["la.history.after"] = "lunalloc.history",
     ["instant:raster.layout"] = "lunalloc.layout",
     ["la.adopt.arena"] = '"new"|"shared"|integer',

@@ -19,7 +19,7 @@ local api = {}
 
 local parts = {
     "settings", "extents", "arena", "stats", "prof", "waste", "doctor", "attach", "threads", "purge", "history", "conf",
-    "instant",
+    "instant", "report",
 }
 
 function api.new(backend)

@@ -89,6 +89,12 @@ help.functions = {
         "Cells for several instants (or what instant:spans() returned): their rasters with layout = ... show the " ..
         "same addresses in the same cells.",
         'a = la.instant(); a:raster{layout = la.instant.layout({a}, {columns = 32, rows = 8})}' },
+    ["la.report"] = { "la.report(path, {instants=, history=, trace=, tune=, profile=, doctor=, result=, ...}) -> " ..
+        "table | nil, message, code",
+        "Writes one file for a browser: figures over time with marks, a map of the heap, waste, code, threads, " ..
+        "findings, settings. Parts that are not given are taken from the process; false leaves one out.\n" ..
+        "The result: bytes, sections (their names), missing (title, why).",
+        'la.report("now.html")' },
     ["la.find"] = { "la.find(addr) -> table | nil, message, code",
         "The extent, size class and region that an address (or a buffer) belongs to.",
         "la.find(la.buffer(100):addr())" },

@@ -220,6 +220,8 @@ examples.functions = {
     ["la.prof.stop"] = { args = {} },
     ["la.prof.reset"] = { args = { 13 } },
     ["la.prof.dump"] = { own = true, args = temporary, after = function() os.remove(temporary()[1]) end, lone = true },
+    ["la.report"] = { own = true, args = function() return { temporary()[1], { doctor = false } } end, check = is_table,
+        after = function() os.remove(temporary()[1]) end, lone = true },
     ["la.prof.pprof"] = { own = true, around = profiled, args = {}, check = is_text },
     ["la.prof.top"] = { around = profiled, args = { { by = "class", min_age = 0, n = 5 } }, check = is_table },
     ["la.prof.samples"] = { around = profiled, args = {}, check = is_nothing },

@@ -157,6 +157,16 @@ add("waste", ".waste [by=arena|class|stack]", "bytes held but not in use: la.was
     return safely(target.waste, options)
 end, "waste")
 
+add("report", ".report [FILE]", "writes a page for a browser: la.report(FILE)", function(rest, target)
+    local path = rest == "" and "report.html" or unquoted(rest)
+    local result, message = safely(target.report, path)
+    if not result then
+        return nil, message
+    end
+    return ("%s: %s, with %s"):format(path, require("lunalloc.units").human(result.bytes),
+        table.concat(result.sections, ", "))
+end, "report")
+
 add("ps", ".ps", "processes that can be attached: la.ps()", function()
     return require("lunalloc").ps()
 end, "ps")

@@ -1,0 +1,66 @@
+--- lunalloc report: one file for a browser that shows what a process, a trace or a search for settings has done.
+
+local command = require "lunalloc.command"
+local units = require "lunalloc.units"
+
+local USAGE <const> = [[
+report TARGET [-o FILE] [--for TIME] [--with-command-line]
+
+Writes one file for a browser, with all that it needs in it: memory over time, with marks where a setting was changed;
+a map of the heap, waste, the code that allocated what lives, threads, findings, settings. A TARGET is a pid, the name
+of a process, the path of a core file, or a file: a recorded trace, or the JSON of a search for settings.
+
+  -o FILE               where to; default: report.html
+  --for TIME            watches the process for that time first, such as 30s
+  --with-command-line   shows command lines, paths and the environment, which are left out otherwise]]
+
+local KINDS <const> = { [123] = "tune", [127] = "core" } -- "{" and the first byte of ELF
+
+--- What a file is, by its first byte; nil if it is no file.
+local function kind_of(path)
+    local core = require "lunalloc.core"
+    local kind = not tonumber(path) and core.file_kind(path)
+    local file <close> = kind == "file" and io.open(path, "rb") or nil
+    if not file then
+        return nil
+    end
+    return KINDS[(file:read(1) or ""):byte()] or "trace"
+end
+
+--- The parts of a report of a file.
+local function parts_of_file(path, kind)
+    return { [kind] = path, process = false }
+end
+
+--- The parts of a report of a process that is watched for so many seconds.
+local function parts_of_watching(t, seconds)
+    local parts = {}
+    if seconds then
+        local watch = require "lunalloc.report.watch"
+        local moments = command.try(watch.run(t, seconds, command.sleep, function() end))
+        local history = t.history() or { moments = {}, marks = {} }
+        parts.history = { moments = moments, marks = history.marks }
+    end
+    return parts
+end
+
+local function say(result, path)
+    print(("%s: %s, with %s"):format(path, units.human(result.bytes), table.concat(result.sections, ", ")))
+    for _, part in ipairs(result.missing) do
+        print(("  without %s: %s"):format(part.title:lower(), part.why))
+    end
+end
+
+local function run(args)
+    local options, words = command.options(args, { output = { kind = "text", short = "o" }, ["for"] = "time",
+        ["with-command-line"] = "flag" })
+    command.no_more(words, 1)
+    local path = options.output or "report.html"
+    local kind = words[1] and kind_of(words[1])
+    local t <close> = (kind == nil or kind == "core") and command.target(words[1]) or nil
+    local parts = t and parts_of_watching(t, options["for"]) or parts_of_file(words[1], kind)
+    parts.private = not options["with-command-line"]
+    say(command.try((t or require "lunalloc").report(path, parts)), path)
+end
+
+return { summary = "one file for a browser: what a process, a trace or a search did", usage = USAGE, run = run }
