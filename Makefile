@@ -48,7 +48,7 @@ LATE_SRC     := $(wildcard $(patsubst %,src/%.c,base/nearest base/units os/cfi o
                    api/print))
 EARLY_SRC    := $(filter-out $(LATE_SRC),$(wildcard $(LINKED:%=src/%/*.c)))
 LIB_SRC      := $(filter-out $(EXCLUDED),$(EARLY_SRC) $(LATE_SRC))
-MODULE_SRC   := $(wildcard lua/*.c lua/attach/*.c lua/map/*.c lua/meter/*.c lua/trace/*.c lua/workload/*.c)
+MODULE_SRC   := $(wildcard lua/*.c lua/attach/*.c lua/map/*.c lua/meter/*.c lua/replay/*.c lua/trace/*.c lua/workload/*.c)
 # Linked into the module, too, which has no other part of the allocator.
 SHARED_SRC   := $(addprefix src/,base/fmt.c base/nearest.c base/units.c observe/emit.c observe/json.c \
                   observe/metrics.c observe/pprof.c control/wire.c \
@@ -70,7 +70,7 @@ UNIT_SRC     := $(filter-out $(EXCLUDED),$(wildcard $(LAYERS:%=tests/%/*_test.c)
 ifeq ($(VARIANT),tsan)
 UNIT_SRC     := $(shell grep -lE 'pthread_create|run_thread|begin_load|background' $(UNIT_SRC))
 endif
-WORKLOAD_SRC := $(wildcard $(addprefix tests/,$(addsuffix /*_test.c,workload attach map meter trace)))
+WORKLOAD_SRC := $(wildcard $(addprefix tests/,$(addsuffix /*_test.c,workload attach map meter replay trace)))
 FAULTY_SRC   := $(filter-out $(WORKLOAD_SRC),$(wildcard tests/workload/*.c))
 LUA_HOST_SRC := $(wildcard tests/lua/*.c)
 PROGRAM_SRC  := $(wildcard tests/programs/*.c tests/programs/*.cpp)

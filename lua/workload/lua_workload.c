@@ -21,6 +21,7 @@
 
 #include "allocator.h"
 #include "core.h"
+#include "heap.h"
 #include "lua_workload.h"
 #include "textfile.h"
 
@@ -41,53 +42,6 @@ typedef struct {
     heap_t heap;
     engine_t *engine; /* NULL before the first start */
 } workload_t;
-
-/* ---- which allocator ---- */
-
-/* The process's malloc, by its name. */
-static heap_t
-process_heap(void) {
-    const allocator_t *allocator = allocator_of_process();
-    return (heap_t){.name = allocator->name,
-                    .version = allocator->version[0] == '\0' ? NULL : allocator->version,
-                    .malloc = malloc,
-                    .calloc = calloc,
-                    .aligned_alloc = aligned_alloc,
-                    .realloc = realloc,
-                    .free = free,
-                    .sized = sized_free_of_process()};
-}
-
-/* lunalloc's own entry points, in a process whose malloc is another one. */
-static heap_t
-lunalloc_heap(const lunalloc_api_t *api) {
-    return (heap_t){.name = "lunalloc",
-                    .version = LUNALLOC_VERSION,
-                    .beside = allocator_title_of_process(),
-                    .malloc = api->malloc,
-                    .calloc = api->calloc,
-                    .aligned_alloc = api->aligned_alloc,
-                    .realloc = api->realloc,
-                    .free = api->free,
-                    .sized = sized_free_of_lunalloc()};
-}
-
-/* False if the heap must be lunalloc's, and lunalloc is not in this process. Counters and controls are those of the
- * allocator under test, or none. */
-static bool
-choose_heap(heap_t *heap, bool process) {
-    const lunalloc_api_t *api = loader_api();
-    bool replaced = api != NULL && strcmp(allocator_of_process()->name, "lunalloc") == 0;
-    if (api == NULL && !process) {
-        return false;
-    }
-    *heap = process || replaced ? process_heap() : lunalloc_heap(api);
-    if (replaced || !process) {
-        heap->stats = api->stats;
-        heap->set = api->ctl_write;
-    }
-    return true;
-}
 
 /* ---- life ---- */
 
@@ -162,7 +116,7 @@ workload_create(lua_State *L) {
     if (workload == NULL) {
         return core_fail(L, "ENOMEM", "no memory for a workload");
     }
-    if (!choose_heap(&workload->heap, process)) {
+    if (!heap_choose(&workload->heap, process)) {
         return core_not_loaded(L);
     }
     int error = lua_plan_read(L, 1, &workload->plan, message, sizeof(message));

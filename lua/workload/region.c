@@ -28,7 +28,8 @@ static region_chunk_t *
 add_chunk(region_t *region, size_t need) {
     size_t head = round_up(sizeof(region_chunk_t));
     size_t size = need + head > CHUNK_SIZE ? need + head : CHUNK_SIZE;
-    region_chunk_t *chunk = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    int kind = region->shared ? MAP_SHARED : MAP_PRIVATE;
+    region_chunk_t *chunk = mmap(NULL, size, PROT_READ | PROT_WRITE, kind | MAP_ANONYMOUS, -1, 0);
     if (chunk == MAP_FAILED) {
         return NULL;
     }

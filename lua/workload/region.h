@@ -7,6 +7,7 @@
 #ifndef WORKLOAD_REGION_H
 #define WORKLOAD_REGION_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 #include "measure.h"
@@ -21,6 +22,7 @@ typedef struct region_chunk region_chunk_t;
 typedef struct {
     region_chunk_t *chunks; /* newest first; only the newest has room */
     counter_t used;         /* bytes allocated */
+    bool shared;            /* in shared mappings: they are no part of the process's anonymous memory */
 } region_t;
 
 /* Zeroed memory, aligned to REGION_ALIGN; NULL if the system has none. */

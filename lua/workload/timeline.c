@@ -26,15 +26,15 @@ timeline_open(timeline_t *timeline, const heap_t *heap, uint64_t interval) {
     return 0;
 }
 
-/* The second number of "size resident shared ...", in pages. */
+/* The number of pages behind the next blank; *p moves behind it. */
 static uint64_t
-parse_resident(const char *p) {
+parse_next(const char **p) {
     uint64_t pages = 0;
-    while (*p != '\0' && *p != ' ') {
-        p++;
+    while (**p != '\0' && **p != ' ') {
+        ++*p;
     }
-    for (p += *p == ' '; *p >= '0' && *p <= '9'; p++) {
-        pages = pages * 10 + (uint64_t)(*p - '0');
+    for (*p += **p == ' '; **p >= '0' && **p <= '9'; ++*p) {
+        pages = pages * 10 + (uint64_t)(**p - '0');
     }
     return pages;
 }
@@ -47,7 +47,9 @@ timeline_rss(const timeline_t *timeline) {
         return 0;
     }
     text[got] = '\0';
-    return parse_resident(text) * (uint64_t)sysconf(_SC_PAGESIZE);
+    const char *p = text; /* "size resident shared ..." */
+    uint64_t resident = parse_next(&p), shared = timeline->private_only ? parse_next(&p) : 0;
+    return (resident > shared ? resident - shared : 0) * (uint64_t)sysconf(_SC_PAGESIZE);
 }
 
 /* Drops every second unmarked entry. */

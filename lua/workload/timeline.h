@@ -36,8 +36,9 @@ typedef struct {
     size_t nmarks;
     uint64_t interval; /* ns between unmarked entries */
     uint64_t peak_rss;
-    uint32_t apart; /* as in plan_t */
-    int statm;      /* file descriptor, -1 if there is no /proc */
+    uint32_t apart;    /* as in plan_t */
+    bool private_only; /* rss is without shared mappings and pages of files */
+    int statm;         /* file descriptor, -1 if there is no /proc */
     int (*stats)(uint32_t arena, lunalloc_stats_t *out);
 } timeline_t;
 
@@ -50,7 +51,7 @@ void timeline_add(timeline_t *timeline, timeline_entry_t entry);
 
 void timeline_close(timeline_t *timeline);
 
-/* Resident memory of the process now, in bytes; 0 if it is unknown. */
+/* Resident memory of the process now, in bytes; 0 if it is unknown. With private_only, its anonymous memory. */
 uint64_t timeline_rss(const timeline_t *timeline);
 
 #endif

@@ -1,0 +1,61 @@
+/*
+ * blocks.h -- the blocks that live while a trace is compiled: found by their address, each with a slot of its own.
+ *
+ * A slot is in use by at most one block in a window (plan.h): blocks_end_window() makes the slots of the blocks that
+ * ended in it free for others. Memory comes from the system and grows with the blocks that live at once. One thread.
+ */
+#ifndef REPLAY_BLOCKS_H
+#define REPLAY_BLOCKS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/* An array that grows: zeroed memory of the system. All zero is an empty one. */
+typedef struct {
+    void *data;
+    size_t capacity; /* bytes */
+} growing_t;
+
+/* Makes room for `need` bytes; false without memory. The data may move. */
+bool growing_reserve(growing_t *array, size_t need);
+void growing_free(growing_t *array);
+
+typedef struct {
+    uint64_t addr;
+    uint64_t size;     /* as requested, bytes */
+    uint64_t touch_at; /* where its PLAN_TOUCH is: a position in the window or an offset in the file; 0: none */
+    uint32_t thread;   /* that allocated it */
+    uint32_t window;   /* number of the one in which that was */
+} plan_block_t;
+
+typedef struct {
+    growing_t blocks;  /* plan_block_t, by slot */
+    growing_t table;   /* slot + 1, by the address's hash; 0: none */
+    growing_t vacant;  /* slots of no block */
+    growing_t leaving; /* slots whose blocks ended in the present window */
+    size_t nslots;     /* that were ever used */
+    size_t table_size; /* a power of two, or 0 */
+    size_t nlive, nvacant, nleaving;
+} plan_blocks_t;
+
+/* The slot of the live block at the address; PLAN_NONE if there is none. */
+uint32_t blocks_find(const plan_blocks_t *blocks, uint64_t addr);
+
+static inline plan_block_t *
+blocks_at(const plan_blocks_t *blocks, uint32_t slot) {
+    return (plan_block_t *)blocks->blocks.data + slot;
+}
+
+/* A slot for a new block, which lives at an address where none does; PLAN_NONE without memory. */
+uint32_t blocks_add(plan_blocks_t *blocks, const plan_block_t *block);
+
+/* Ends the life of the block. Its fields stay until the window ends. False without memory. */
+bool blocks_remove(plan_blocks_t *blocks, uint32_t slot);
+
+/* False without memory. */
+bool blocks_end_window(plan_blocks_t *blocks);
+
+void blocks_free(plan_blocks_t *blocks);
+
+#endif

@@ -1,0 +1,75 @@
+/*
+ * replay.h -- replays a plan (plan.h) on a malloc: the recorded threads make the recorded calls.
+ *
+ * For a process of its own, whose malloc is the one to be measured: la.replay starts one. replay_start() makes a thread,
+ * the conductor, which creates the threads of the trace where they start, joins them where they end, and samples the
+ * memory of the process. The worker that completes a window begins the next one by itself, so a trace of one thread
+ * never waits.
+ *
+ * Nothing here allocates from the heap under test. The slots, the workers and the samples are in shared mappings and
+ * the plan is a mapped file, so none of them is in the process's anonymous memory, by which replays and recordings are
+ * compared.
+ *
+ * The functions may be called from any one thread.
+ */
+#ifndef REPLAY_REPLAY_H
+#define REPLAY_REPLAY_H
+
+#include "plan.h"
+#include "workload/engine.h"
+
+typedef struct replay replay_t;
+
+/* What is written of each block. */
+typedef enum {
+    REPLAY_TOUCH_PAGES, /* a byte of each page */
+    REPLAY_TOUCH_ALL,   /* every byte */
+    REPLAY_TOUCH_NONE
+} replay_touch_t;
+
+typedef struct {
+    double speed; /* 1: at the recorded times; 2: twice as fast; 0: as fast as possible */
+    replay_touch_t touch;
+    uint32_t sample;    /* one call in this many is timed */
+    uint64_t interval;  /* ns between samples of memory */
+    uint64_t rss_limit; /* bytes, at which the replay gives up; 0: none */
+} replay_options_t;
+
+/* Complete when the replay is over. */
+typedef struct {
+    engine_result_t run;                      /* as of a workload; base_rss and peak_rss are anonymous memory */
+    uint64_t count[CALL_KINDS][PLAN_CLASSES]; /* calls made */
+    uint64_t remote;      /* blocks that another thread freed or resized than the one that allocated them */
+    uint64_t violations;  /* blocks that were not there when they were needed: 0, if the engine is right */
+    uint64_t deviations;  /* windows at whose end not the recorded bytes lived */
+    uint64_t peak_live;   /* bytes, at the ends of windows */
+    uint64_t unlike;      /* calls that had failed in the recording and now did not */
+    uint64_t threads;     /* that were created */
+    uint64_t windows;     /* that are complete */
+    uint64_t waiting;     /* ns that workers waited for each other's blocks within windows, the sum */
+    uint64_t live_at_end; /* blocks that were never freed, and are not freed by the replay */
+    int error;            /* an errno value, for which the replay gave up; 0 */
+    const char *problem;  /* one line on it */
+} replay_result_t;
+
+/* Starts it. The plan and the heap's functions must outlive it. NULL, with one line in `message`, if the system refuses. */
+replay_t *replay_start(const plan_file_t *plan, const heap_t *heap, const replay_options_t *options, char *message,
+                       size_t message_size);
+
+/* Waits until it is over, for at most `ns`. True if it is. */
+bool replay_wait(replay_t *replay, uint64_t ns);
+
+/* Windows that are complete. */
+uint64_t replay_progress(const replay_t *replay);
+
+/* Makes it end soon. */
+void replay_stop(replay_t *replay);
+
+/* After its end. */
+void replay_result(replay_t *replay, replay_result_t *out);
+const timeline_entry_t *replay_timeline(const replay_t *replay, size_t *n);
+
+/* Stops it, waits for its end and frees its resources; blocks of the heap stay. */
+void replay_destroy(replay_t *replay);
+
+#endif

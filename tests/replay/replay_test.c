@@ -1,0 +1,154 @@
+/*
+ * replay_test.c -- the engine: a plan is replayed with its threads, sizes, order and peaks, on any malloc.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "events.h"
+#include "replay/replay.h"
+
+static const heap_t process = {.name = "process",
+                               .malloc = malloc,
+                               .calloc = calloc,
+                               .aligned_alloc = aligned_alloc,
+                               .realloc = realloc,
+                               .free = free};
+
+static replay_result_t result;
+
+static void
+replay_with(const heap_t *heap, double speed) {
+    char message[256];
+    plan_file_t plan;
+    replay_options_t options = {.speed = speed, .sample = 16, .interval = 1000000};
+    assert_int_equal(plan_file_open(&plan, path, message, sizeof(message)), 0);
+    replay_t *replay = replay_start(&plan, heap, &options, message, sizeof(message));
+    assert_non_null(replay);
+    assert_true(replay_wait(replay, UINT64_MAX));
+    replay_result(replay, &result);
+    replay_destroy(replay);
+    plan_file_close(&plan);
+    unlink(path);
+}
+
+static void
+check_counts(void) {
+    assert_memory_equal(result.count, head.facts.count, sizeof(result.count));
+    assert_int_equal(result.remote, head.facts.remote);
+    assert_int_equal(result.violations, 0);
+    assert_int_equal(result.deviations, 0);
+    assert_int_equal(result.peak_live, head.facts.peak_ends);
+    assert_int_equal(result.windows, head.nwindows);
+    assert_int_equal(result.threads, head.nthreads);
+    assert_int_equal(result.live_at_end, head.facts.live_at_end);
+}
+
+/* ---- tests ---- */
+
+static void
+test_each_kind_of_call(void **state) {
+    (void)state;
+    begin();
+    event(1, (record_event_t){.kind = RECORD_MALLOC, .addr = 0x1000, .size = 100});
+    event(1, (record_event_t){.kind = RECORD_CALLOC, .addr = 0x2000, .size = 200});
+    event(1, (record_event_t){.kind = RECORD_ALIGNED, .addr = 0x3000, .size = 300, .lg_align = 12});
+    event(1, (record_event_t){.kind = RECORD_REALLOC, .addr = 0x4000, .old_addr = 0x1000, .size = 400});
+    event(2, (record_event_t){.kind = RECORD_REALLOC, .addr = 0x4000, .old_addr = 0x4000, .size = 500000});
+    event(2, (record_event_t){.kind = RECORD_FREE, .addr = 0x2000});
+    event(1, (record_event_t){.kind = RECORD_FREE_SIZED, .addr = 0x3000, .size = 300, .lg_align = 12});
+    event(1, (record_event_t){.kind = RECORD_MALLOC, .addr = 0x2000, .size = 0});
+    assert_int_equal(compile(), 0);
+    assert_int_equal(head.facts.calls, 8);
+    assert_int_equal(head.facts.remote, 2);
+    assert_int_equal(head.facts.live_at_end, 2);
+    assert_int_equal(head.facts.peak_live, 500000 + 200 + 300);
+    replay_with(&process, 0);
+    check_counts();
+}
+
+static void
+test_threads_free_each_others_blocks(void **state) {
+    (void)state;
+    make_chain(16, 100000);
+    assert_int_equal(compile(), 0);
+    assert_int_equal(head.nthreads, 16);
+    assert_true(head.facts.remote > 60000);
+    replay_with(&process, 0);
+    check_counts();
+}
+
+static void
+test_threads_start_and_end(void **state) {
+    (void)state;
+    begin();
+    for (uint32_t i = 0; i < 300; i++) {
+        event(7, (record_event_t){.kind = RECORD_THREAD});
+        event(7, (record_event_t){.kind = RECORD_MALLOC, .addr = 0x1000, .size = 64});
+        event(1, (record_event_t){.kind = RECORD_FREE, .addr = 0x1000});
+        event(7, (record_event_t){.kind = RECORD_THREAD_END});
+    }
+    assert_int_equal(compile(), 0);
+    assert_int_equal(head.nthreads, 301);
+    assert_int_equal(head.most_threads, 2);
+    assert_int_equal(head.facts.remote, 300);
+    replay_with(&process, 0);
+    check_counts();
+}
+
+static void
+test_real_time(void **state) {
+    (void)state;
+    begin();
+    for (uint32_t i = 0; i < 20; i++) {
+        event(1, (record_event_t){.kind = RECORD_MALLOC, .addr = 0x1000 + 64 * i, .size = 64});
+        now += 10000000;
+    }
+    assert_int_equal(compile(), 0);
+    replay_with(&process, 1);
+    check_counts();
+    assert_true(result.run.total.seconds > 0.189);
+}
+
+static void *
+refuse_large(size_t size) {
+    return size > 1000 ? NULL : malloc(size);
+}
+
+static void
+test_allocator_that_refuses(void **state) {
+    (void)state;
+    heap_t heap = process;
+    heap.malloc = refuse_large;
+    make_chain(4, 20000);
+    assert_int_equal(compile(), 0);
+    replay_with(&heap, 0);
+    assert_memory_equal(result.count, head.facts.count, sizeof(result.count));
+    assert_true(result.run.total.failures > 1000);
+    assert_int_equal(result.violations, 0);
+}
+
+static void
+test_no_plan(void **state) {
+    (void)state;
+    char message[256];
+    plan_file_t plan;
+    assert_int_not_equal(plan_file_open(&plan, "/nonexistent", message, sizeof(message)), 0);
+    assert_int_not_equal(plan_file_open(&plan, "/proc/self/exe", message, sizeof(message)), 0);
+    assert_int_not_equal(plan_file_open(&plan, "/", message, sizeof(message)), 0);
+}
+
+int
+main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_each_kind_of_call),      cmocka_unit_test(test_threads_free_each_others_blocks),
+        cmocka_unit_test(test_threads_start_and_end),  cmocka_unit_test(test_real_time),
+        cmocka_unit_test(test_allocator_that_refuses), cmocka_unit_test(test_no_plan),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
