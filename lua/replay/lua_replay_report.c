@@ -1,0 +1,78 @@
+/*
+ * lua_replay_report.c -- see lua_replay.h.
+ */
+#include "core.h"
+#include "lua_replay.h"
+
+static void
+set_unsigned(lua_State *L, const char *name, uint64_t value) {
+    core_push_unsigned(L, value);
+    core_set_value(L, name);
+}
+
+/* The largest size of a class (plan_class). */
+static uint64_t
+class_size(uint32_t class) {
+    uint32_t lg = class / 4 + 2;
+    return ((uint64_t)1 << lg) + ((uint64_t)(class % 4 + 1) << (lg - 2));
+}
+
+/* counts: { [kind] = { [largest size of the class] = calls } }, without zeros. */
+static void
+set_counts(lua_State *L, const uint64_t (*count)[PLAN_CLASSES]) {
+    lua_createtable(L, 0, CALL_KINDS);
+    for (size_t kind = 0; kind < CALL_KINDS; kind++) {
+        lua_newtable(L);
+        for (uint32_t class = 0; class < PLAN_CLASSES; class ++) {
+            if (count[kind][class] != 0) {
+                core_push_unsigned(L, count[kind][class]);
+                lua_rawseti(L, -2, (lua_Integer)class_size(class));
+            }
+        }
+        core_set_value(L, call_names[kind]);
+    }
+    core_set_value(L, "counts");
+}
+
+void
+lua_replay_push_facts(lua_State *L, const plan_head_t *head) {
+    const plan_facts_t *facts = &head->facts;
+    lua_createtable(L, 0, 20);
+    set_counts(L, facts->count);
+    set_unsigned(L, "events", facts->events);
+    set_unsigned(L, "calls", facts->calls);
+    set_unsigned(L, "remote", facts->remote);
+    set_unsigned(L, "waits", facts->waits);
+    set_unsigned(L, "peak_live", facts->peak_live);
+    set_unsigned(L, "peak_ends", facts->peak_ends);
+    set_unsigned(L, "live_at_end", facts->live_at_end);
+    set_unsigned(L, "before", facts->before);
+    set_unsigned(L, "lost", facts->lost);
+    set_unsigned(L, "unmatched", facts->unmatched);
+    set_unsigned(L, "reused", facts->reused);
+    set_unsigned(L, "failed", facts->failed);
+    set_unsigned(L, "backwards", facts->backwards);
+    set_unsigned(L, "threads", head->nthreads);
+    set_unsigned(L, "most_threads", head->most_threads);
+    set_unsigned(L, "windows", head->nwindows);
+    set_unsigned(L, "slots", head->nslots);
+    set_unsigned(L, "size", head->size);
+    lua_pushnumber(L, (double)facts->duration / 1e9);
+    core_set_value(L, "seconds");
+}
+
+void
+lua_replay_push_result(lua_State *L, const replay_result_t *result) {
+    lua_report_result(L, &result->run);
+    set_counts(L, result->count);
+    set_unsigned(L, "remote", result->remote);
+    set_unsigned(L, "violations", result->violations);
+    set_unsigned(L, "deviations", result->deviations);
+    set_unsigned(L, "peak_live", result->peak_live);
+    set_unsigned(L, "unlike", result->unlike);
+    set_unsigned(L, "threads", result->threads);
+    set_unsigned(L, "windows", result->windows);
+    set_unsigned(L, "live_at_end", result->live_at_end);
+    lua_pushnumber(L, (double)result->waiting / 1e9);
+    core_set_value(L, "waiting");
+}
