@@ -48,7 +48,7 @@ LATE_SRC     := $(wildcard $(patsubst %,src/%.c,base/nearest base/units os/cfi o
                    api/print))
 EARLY_SRC    := $(filter-out $(LATE_SRC),$(wildcard $(LINKED:%=src/%/*.c)))
 LIB_SRC      := $(filter-out $(EXCLUDED),$(EARLY_SRC) $(LATE_SRC))
-MODULE_SRC   := $(wildcard lua/*.c lua/attach/*.c lua/map/*.c lua/meter/*.c lua/replay/*.c lua/trace/*.c lua/workload/*.c)
+MODULE_SRC   := $(wildcard lua/*.c $(patsubst %,lua/%/*.c,attach map meter replay trace workload))
 # Linked into the module, too, which has no other part of the allocator.
 SHARED_SRC   := $(addprefix src/,base/fmt.c base/nearest.c base/units.c observe/emit.c observe/json.c \
                   observe/metrics.c observe/pprof.c control/wire.c \

@@ -8,8 +8,8 @@
  *   plan_compiler_close(compiler);
  *
  * Events may be anything: a free without an allocation, an address handed out twice, times that fall. What cannot be
- * replayed is left out, and counted in the facts. Memory comes from the system, in proportion to the blocks that live at
- * once; the file takes 16 to 32 bytes an event.
+ * replayed is left out, and counted in the facts. Memory comes from the system, in proportion to the blocks that live
+ * at once; the file takes 16 to 32 bytes an event.
  */
 #ifndef REPLAY_COMPILE_H
 #define REPLAY_COMPILE_H

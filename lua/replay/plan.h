@@ -139,7 +139,8 @@ typedef struct {
 int plan_file_open(plan_file_t *plan, const char *path, char *message, size_t message_size);
 void plan_file_close(plan_file_t *plan);
 
-/* The window at `*offset`, whose runs and operations lie within the file; `*offset` moves behind it. NULL at the end. */
+/* The window at `*offset`, whose runs and operations lie within the file; `*offset` moves behind it. NULL at the end.
+ */
 const plan_window_t *plan_next_window(const plan_file_t *plan, uint64_t *offset);
 
 static inline const plan_run_t *

@@ -1,8 +1,8 @@
 /*
  * replay.h -- replays a plan (plan.h) on a malloc: the recorded threads make the recorded calls.
  *
- * For a process of its own, whose malloc is the one to be measured: la.replay starts one. replay_start() makes a thread,
- * the conductor, which creates the threads of the trace where they start, joins them where they end, and samples the
+ * For a process of its own, whose malloc is the one to be measured: la.replay starts one. replay_start() makes a
+ * thread, the conductor, which creates the threads of the trace where they start, joins them where they end, and samples the
  * memory of the process. The worker that completes a window begins the next one by itself, so a trace of one thread
  * never waits.
  *
@@ -52,7 +52,8 @@ typedef struct {
     const char *problem;  /* one line on it */
 } replay_result_t;
 
-/* Starts it. The plan and the heap's functions must outlive it. NULL, with one line in `message`, if the system refuses. */
+/* Starts it. The plan and the heap's functions must outlive it. NULL, with one line in `message`, if the system
+ * refuses. */
 replay_t *replay_start(const plan_file_t *plan, const heap_t *heap, const replay_options_t *options, char *message,
                        size_t message_size);
 
