@@ -2,9 +2,9 @@
  * replay.h -- replays a plan (plan.h) on a malloc: the recorded threads make the recorded calls.
  *
  * For a process of its own, whose malloc is the one to be measured: la.replay starts one. replay_start() makes a
- * thread, the conductor, which creates the threads of the trace where they start, joins them where they end, and samples the
- * memory of the process. The worker that completes a window begins the next one by itself, so a trace of one thread
- * never waits.
+ * thread, the conductor, which creates the threads of the trace where they start, joins them where they end, and
+ * samples the memory of the process. The worker that completes a window begins the next one by itself, so a trace of
+ * one thread never waits.
  *
  * Nothing here allocates from the heap under test. The slots, the workers and the samples are in shared mappings and
  * the plan is a mapped file, so none of them is in the process's anonymous memory, by which replays and recordings are
