@@ -38,6 +38,8 @@ errno_name(int error) {
         return "ETIMEDOUT";
     case EPROTO:
         return "EPROTO";
+    case EBADMSG:
+        return "EBADMSG";
     case EPIPE:
         return "EPIPE";
     case ECONNREFUSED:

@@ -336,7 +336,7 @@ Rate and scale, from the start, in a phase, or by w:set{}:
   50000, "50k/s", "ramp(1k,50k,10s)", "sine(mean,amplitude,period)"
   "square(low,high,period)", "steps(0s:5k,2s:50k)", "points(0s:5k,2s:50k)"
 In the place of mix:
-  trace = FILE replays a text trace of Android's malloc, thread by thread
+  trace = FILE replays a text trace of Android's malloc (FILE may be a .gz), thread by thread
   la.workload.import(FILE, {heap = "256M"}) makes a description of Fleetbench's
   profiles and of other forms
 help "pareto" and the like explain one form.]],

@@ -217,7 +217,8 @@ local function arena_apart()
     return meter and meter:stats().arena or nil
 end
 
---- Makes a workload of a description. A wrong description raises; nil, message, code if a file or memory is missing.
+--- Makes a workload of a description. A wrong description raises; nil, message, code if a file is missing or wrong, or
+--- memory is missing.
 local function create(_, description)
     local canonical, allocator, bounds = at_caller(import.guarded, spec.compile, description)
     if not canonical then
@@ -229,7 +230,7 @@ local function create(_, description)
     if not run and code == "EINVAL" then
         error("workload: " .. message, 2)
     elseif not run then
-        return nil, message, code
+        return nil, message, code == "EBADMSG" and "EINVAL" or code -- of a file that is wrong
     end
     local self = { run_ = run, canonical = canonical, allocator = allocator, limits = bounds, started = false }
     return setmetatable(self, Workload)

@@ -110,7 +110,7 @@ typedef struct {
 
 /*
  * Parses `text`. Its tables are allocated from `region`. 0, or an errno value with one line in `message`: EINVAL (the
- * mistake, and what is allowed), ENOMEM, or the error of opening a histogram's file.
+ * mistake, and what is allowed), ENOMEM, or the error of a histogram's file (textfile.h).
  */
 int dist_parse(dist_t *dist, const char *text, dist_use_t use, region_t *region, char *message, size_t message_size);
 

@@ -135,12 +135,12 @@ read_lines(dist_t *dist, const char *path, const source_t *source, region_t *reg
         snprintf(message, message_size,
                  "%s:%zu: not a line \"%s count\"; allowed: %s, blanks, a count, then only a # comment", path, line,
                  source->use == DIST_SIZE ? "size" : "lifetime", range_of(source->use));
-        return EINVAL;
+        return TEXTFILE_WRONG;
     }
     if (n == 0 || n > DIST_MAX_WEIGHTS) {
         snprintf(message, message_size, "%s has %zu lines with a count above 0; allowed: 1 to %d", path, n,
                  DIST_MAX_WEIGHTS);
-        return EINVAL;
+        return TEXTFILE_WRONG;
     }
     int error = build(dist, source, n, region);
     if (error != 0) {

@@ -138,7 +138,7 @@ workload_read(lua_State *L) {
     textfile_t file;
     int error = textfile_read(&file, luaL_checkstring(L, 1), TEXTFILE_LIMIT, message, sizeof(message));
     if (error != 0) {
-        return core_fail_errno(L, error, message);
+        return core_fail_errno(L, error == TEXTFILE_WRONG ? EINVAL : error, message);
     }
     lua_pushcfunction(L, push_text);
     lua_pushlightuserdata(L, &file);

@@ -3,6 +3,8 @@
  */
 #include "textfile.h"
 
+#include "gunzip.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <stdint.h>
@@ -40,7 +42,7 @@ typedef struct {
 static int
 complain(const subject_t *subject, const char *why) {
     snprintf(subject->message, subject->message_size, "%s %s", subject->path, why);
-    return EINVAL;
+    return TEXTFILE_WRONG;
 }
 
 static int
@@ -62,7 +64,7 @@ check_size(const subject_t *subject, int fd, size_t limit, size_t *size) {
     if ((unsigned long long)status.st_size > limit) {
         snprintf(subject->message, subject->message_size, "%s is too large; allowed: at most %zu MiB", subject->path,
                  limit >> 20);
-        return EINVAL;
+        return TEXTFILE_WRONG;
     }
     *size = (size_t)status.st_size;
     return 0;
@@ -79,7 +81,36 @@ fill(const subject_t *subject, int fd, char *text, size_t size) {
     if (got != size) {
         return complain(subject, "changes while it is read");
     }
-    return memchr(text, '\0', size) == NULL ? 0 : complain(subject, "is a binary file; a text file is needed");
+    return 0;
+}
+
+/* Replaces a compressed file by its text. */
+static int
+decompress(textfile_t *file, const subject_t *subject, size_t limit) {
+    textfile_t text;
+    char *start;
+    const char *why;
+    if (!gunzip_is_compressed(file->text, file->size)) {
+        return 0;
+    }
+    int error = gunzip(file->text, file->size, limit, &start, &text.size, &text.mapped, &why);
+    if (error != 0) {
+        complain(subject, why);
+        return error;
+    }
+    text.text = start;
+    textfile_free(file);
+    *file = text;
+    return 0;
+}
+
+static int
+check_text(const textfile_t *file, const subject_t *subject) {
+    if (file->size == 0) {
+        return complain(subject, "is empty; a text file is needed");
+    }
+    bool binary = memchr(file->text, '\0', file->size) != NULL;
+    return binary ? complain(subject, "is a binary file; a text file is needed") : 0;
 }
 
 static int
@@ -93,8 +124,10 @@ read_open_file(textfile_t *file, const subject_t *subject, int fd, size_t limit)
     if (text == MAP_FAILED) {
         return complain_errno(subject, "read", ENOMEM);
     }
-    *file = (textfile_t){.text = text, .size = size};
+    *file = (textfile_t){.text = text, .size = size, .mapped = size};
     error = fill(subject, fd, text, size);
+    error = error == 0 ? decompress(file, subject, limit) : error;
+    error = error == 0 ? check_text(file, subject) : error;
     if (error != 0) {
         textfile_free(file);
     }
@@ -115,6 +148,6 @@ textfile_read(textfile_t *file, const char *path, size_t limit, char *message, s
 
 void
 textfile_free(textfile_t *file) {
-    munmap((void *)(uintptr_t)file->text, file->size);
+    munmap((void *)(uintptr_t)file->text, file->mapped);
     *file = (textfile_t){0};
 }

@@ -233,7 +233,7 @@ is_blank(const char *p, const char *end) {
 static int
 complain(const char *path, size_t number, const char *why, char *message, size_t message_size) {
     snprintf(message, message_size, "%s:%zu: %s", path, number, why);
-    return EINVAL;
+    return TEXTFILE_WRONG;
 }
 
 static int
@@ -306,7 +306,7 @@ load(reader_t *reader, const textfile_t *file, const char *path, region_t *regio
     int error = read_lines(reader, file, path, message, message_size);
     if (error == 0 && reader->nrecords == 0) {
         snprintf(message, message_size, "%s has no allocation", path);
-        return EINVAL;
+        return TEXTFILE_WRONG;
     }
     return error != 0 || distribute(reader, region) ? error : ENOMEM;
 }

@@ -68,8 +68,8 @@ typedef struct {
     uint64_t unmatched; /* frees and resizes of blocks that no line allocates; they are left out */
 } trace_t;
 
-/* Reads the file. Its tables are allocated from `region`. 0, or an errno value with one line in `message`: EINVAL (the
- * line that is wrong, and what is allowed), ENOMEM, or the error of opening the file. */
+/* Reads the file. Its tables are allocated from `region`. 0, or an errno value with one line in `message`:
+ * TEXTFILE_WRONG (the line that is wrong, and what is allowed), ENOMEM, or the error of opening the file. */
 int trace_load(trace_t *trace, const char *path, region_t *region, char *message, size_t message_size);
 
 /* trace_line.c: a line of the file. */

@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "workload/dist.h"
+#include "workload/textfile.h"
 
 static region_t region;
 
@@ -26,13 +27,18 @@ parse(const char *text, dist_use_t use) {
 }
 
 static void
-refuse(const char *text, dist_use_t use, const char *part) {
+refuse_as(int error, const char *text, dist_use_t use, const char *part) {
     char message[512] = "";
     dist_t dist;
-    assert_int_equal(dist_parse(&dist, text, use, &region, message, sizeof(message)), EINVAL);
+    assert_int_equal(dist_parse(&dist, text, use, &region, message, sizeof(message)), error);
     if (strstr(message, part) == NULL || strchr(message, '\n') != NULL) {
         fail_msg("%s: the message \"%s\" does not say \"%s\" in one line", text, message, part);
     }
+}
+
+static void
+refuse(const char *text, dist_use_t use, const char *part) {
+    refuse_as(EINVAL, text, use, part);
 }
 
 static uint64_t
@@ -422,7 +428,7 @@ refuse_file(const char *contents, const char *part) {
     char text[128];
     const char *path = write_file(contents);
     snprintf(text, sizeof(text), "histogram(%s)", path);
-    refuse(text, DIST_SIZE, part);
+    refuse_as(TEXTFILE_WRONG, text, DIST_SIZE, part);
     unlink(path);
 }
 
@@ -450,7 +456,7 @@ test_lifetimes_from_a_file(void **state) {
     const char *path = write_file("0 1\n1k 3\n");
     snprintf(text, sizeof(text), "histogram(%s)", path);
     assert_true(fabs(mean(text, DIST_LIFETIME) - 750) < 1e-9);
-    refuse(text, DIST_SIZE, ":1: not a line \"size count\"; allowed: a size of 1 to 1T");
+    refuse_as(TEXTFILE_WRONG, text, DIST_SIZE, ":1: not a line \"size count\"; allowed: a size of 1 to 1T");
     unlink(path);
 }
 
@@ -461,12 +467,12 @@ test_binary_and_large_files(void **state) {
     const char *path = write_file("16 1\n");
     snprintf(text, sizeof(text), "histogram(%s)", path);
     assert_int_equal(truncate(path, 8), 0); /* zero bytes */
-    refuse(text, DIST_SIZE, "is a binary file; a text file is needed");
+    refuse_as(TEXTFILE_WRONG, text, DIST_SIZE, "is a binary file; a text file is needed");
     assert_int_equal(truncate(path, (off_t)1 << 40), 0); /* it has holes */
-    refuse(text, DIST_SIZE, "is too large; allowed: at most 64 MiB");
+    refuse_as(TEXTFILE_WRONG, text, DIST_SIZE, "is too large; allowed: at most 64 MiB");
     unlink(path);
-    refuse("histogram(/dev/zero)", DIST_SIZE, "not a regular file");
-    refuse("histogram(/)", DIST_SIZE, "not a regular file");
+    refuse_as(TEXTFILE_WRONG, "histogram(/dev/zero)", DIST_SIZE, "not a regular file");
+    refuse_as(TEXTFILE_WRONG, "histogram(/)", DIST_SIZE, "not a regular file");
 }
 
 /* Nobody writes to it: that is no reason to wait. */
@@ -479,7 +485,7 @@ test_histogram_of_a_fifo(void **state) {
     assert_int_equal(unlink(path), 0);
     assert_int_equal(mkfifo(path, 0600), 0);
     alarm(60);
-    refuse(text, DIST_SIZE, "is empty or not a regular file");
+    refuse_as(TEXTFILE_WRONG, text, DIST_SIZE, "is empty or not a regular file");
     alarm(0);
     unlink(path);
 }

@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "runs.h"
+#include "workload/textfile.h"
 
 static trace_t trace;
 
@@ -35,7 +36,7 @@ load_good(const char *text) {
 
 static void
 refuse(const char *text, const char *part) {
-    assert_int_equal(load(text), EINVAL);
+    assert_int_equal(load(text), TEXTFILE_WRONG);
     if (strstr(message, part) == NULL || strchr(message, '\n') != NULL) {
         fail_msg("the message \"%s\" does not say \"%s\" in one line", message, part);
     }
@@ -136,7 +137,7 @@ test_wrong_lines(void **state) {
     refuse("1: thread_done\n", "allowed: thread_done 0x0 [END]");
     refuse("1: thread_done 0x0\n", "has no allocation");
     refuse("", "is empty or not a regular file");
-    assert_int_equal(trace_load(&trace, "/dev/zero", &plan.region, message, sizeof(message)), EINVAL);
+    assert_int_equal(trace_load(&trace, "/dev/zero", &plan.region, message, sizeof(message)), TEXTFILE_WRONG);
     assert_int_equal(trace_load(&trace, "/no/such", &plan.region, message, sizeof(message)), ENOENT);
 }
 
