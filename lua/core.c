@@ -34,6 +34,7 @@ open_core(lua_State *L) {
     core_open_child(L);
     core_open_process_tree(L);
     core_open_replay(L);
+    core_open_trace(L);
     luaopen_lunalloc_workload(L);
     lua_setfield(L, -2, "workload");
     return 1;

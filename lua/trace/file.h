@@ -70,6 +70,8 @@ typedef struct {
 /* Opens a regular file. 0, or an errno value with one line in `message`: EINVAL (it is no trace, or one of a version
  * that is not understood, or no regular file), ENOMEM, or the error of opening or reading it. */
 int trace_file_open(trace_file_t **file, const char *path, char *message, size_t message_size);
+/* Whoever shares a file closes it, too; the last one to close it frees it. Thread-safe. */
+void trace_file_share(trace_file_t *file);
 void trace_file_close(trace_file_t *file);
 
 /* Valid until the file is closed. */

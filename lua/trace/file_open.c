@@ -196,7 +196,15 @@ trace_file_open(trace_file_t **opened, const char *path, char *message, size_t m
 }
 
 void
+trace_file_share(trace_file_t *file) {
+    atomic_fetch_add_explicit(&file->users, 1, memory_order_relaxed);
+}
+
+void
 trace_file_close(trace_file_t *file) {
+    if (atomic_fetch_sub_explicit(&file->users, 1, memory_order_acq_rel) > 0) {
+        return;
+    }
     if (file->fd >= 0) {
         close(file->fd);
     }

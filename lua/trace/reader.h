@@ -6,6 +6,8 @@
 #ifndef TRACE_READER_H
 #define TRACE_READER_H
 
+#include <stdatomic.h>
+
 #include "array.h"
 #include "file.h"
 #include "format.h"
@@ -31,6 +33,7 @@ typedef struct {
 } trace_list_t;
 
 struct trace_file {
+    atomic_uint users; /* besides the one that has opened it */
     int fd;
     trace_info_t info;
     record_clock_t clock;

@@ -1,0 +1,95 @@
+/* cells.c -- see cells.h. */
+#ifndef _GNU_SOURCE
+#define _GNU_SOURCE
+#endif
+#include "cells.h"
+
+#include <math.h>
+#include <sys/mman.h>
+
+trace_cells_t *
+trace_cells_open(void) {
+    void *cells = mmap(NULL, sizeof(trace_cells_t), PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    return cells == MAP_FAILED ? NULL : cells;
+}
+
+void
+trace_cells_close(trace_cells_t *cells) {
+    munmap(cells, sizeof(*cells));
+}
+
+static uint32_t
+column_of(uint64_t life) {
+    uint32_t half = life == 0 ? 0 : 1 + (uint32_t)(2 * log2((double)life));
+    return half < CELLS_FOREVER ? half : CELLS_FOREVER - 1;
+}
+
+static void
+add(trace_cells_t *cells, const trace_block_t *block, uint64_t life, uint32_t column) {
+    trace_cell_t *cell = &cells->cells[trace_class(block->first_size)][column];
+    cell->count++;
+    cell->size += (double)block->first_size;
+    cell->life += (double)life;
+}
+
+/* How many blocks the thread of the block has begun after it. */
+static uint64_t
+life_of(const trace_block_t *block, const trace_pass_t *pass) {
+    uint64_t begun = trace_pass_begun(pass, block->thread);
+    return begun > block->born + 1 ? begun - block->born - 1 : 0;
+}
+
+static void
+end_block(trace_cells_t *cells, const trace_step_t *step, const trace_pass_t *pass) {
+    uint64_t life = life_of(&step->old, pass);
+    add(cells, &step->old, life, column_of(life));
+    cells->ended++;
+    cells->cross += step->old.thread != step->event.thread;
+    cells->sized += step->event.kind == RECORD_FREE_SIZED;
+    cells->resized += step->old.resizes > 0;
+}
+
+static void
+begin_block(trace_cells_t *cells, const record_event_t *event) {
+    cells->blocks++;
+    cells->zeroed += event->kind == RECORD_CALLOC;
+    cells->alignments[event->lg_align & 63]++;
+    cells->byte_blocks += (double)cells->live_bytes;
+}
+
+static void
+resize(trace_cells_t *cells, const trace_step_t *step) {
+    cells->resizes++;
+    cells->growth += log((double)(step->event.size + 1) / (double)(step->old.size + 1));
+}
+
+/* A block counts if its beginning has passed. */
+void
+trace_cells_add(trace_cells_t *cells, const trace_step_t *step, const trace_pass_t *pass) {
+    const record_event_t *event = &step->event;
+    bool old = (step->ended || step->replaced) && step->old.counted;
+    cells->live_bytes -= old && step->old.size <= cells->live_bytes ? step->old.size : 0;
+    if (old && step->ended && step->passes && trace_frees(event->kind)) {
+        end_block(cells, step, pass);
+    }
+    if (!step->begins) {
+        return;
+    } else if (event->kind == RECORD_REALLOC && step->ended) {
+        resize(cells, step);
+    } else if (event->kind != RECORD_LIVE) {
+        begin_block(cells, event);
+    }
+    cells->live_bytes += event->size;
+}
+
+void
+trace_cells_end(trace_cells_t *cells, const trace_pass_t *pass) {
+    const trace_live_t *live = trace_pass_live(pass);
+    const trace_block_t *blocks = live->table.data;
+    for (size_t i = 0; i < live->table.n; i++) {
+        if (blocks[i].addr != 0 && blocks[i].counted && blocks[i].kind != RECORD_LIVE) {
+            add(cells, &blocks[i], life_of(&blocks[i], pass), CELLS_FOREVER);
+            cells->resized += blocks[i].resizes > 0;
+        }
+    }
+}

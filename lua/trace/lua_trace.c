@@ -1,0 +1,203 @@
+/*
+ * lua_trace.c -- `lunalloc.core.trace`: trace files for Lua. lua/lunalloc/trace.lua makes la.trace of it.
+ *
+ *   open(path) -> file | nil, message, code
+ *   class_size(i), class_of(size)     the size classes by which traces are counted
+ *   kinds                             an array: the name of each kind of event, at its number + 1
+ *   file:info() file:threads() file:samples() file:meta()          tables
+ *   file:tally(filter) file:cursor(filter) file:save(filter, path)     passes over its events: lua_passes.c
+ *   file:close()
+ */
+#include "lua_trace.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include "classes.h"
+
+enum {
+    MESSAGE_SIZE = 4608
+};
+
+static trace_file_t **
+check_handle(lua_State *L) {
+    return luaL_checkudata(L, 1, TRACE_FILE_TYPE);
+}
+
+trace_file_t *
+lua_trace_check(lua_State *L) {
+    trace_file_t *file = *check_handle(L);
+    if (file == NULL) {
+        luaL_error(L, "this trace is closed");
+    }
+    return file;
+}
+
+static int
+trace_open(lua_State *L) {
+    const char *path = luaL_checkstring(L, 1);
+    char message[MESSAGE_SIZE];
+    trace_file_t **handle = lua_newuserdatauv(L, sizeof(*handle), 0);
+    *handle = NULL;
+    luaL_setmetatable(L, TRACE_FILE_TYPE);
+    int error = trace_file_open(handle, path, message, sizeof(message));
+    return error == 0 ? 1 : core_fail_errno(L, error, message);
+}
+
+static int
+file_close(lua_State *L) {
+    trace_file_t **handle = check_handle(L), *file = *handle;
+    *handle = NULL;
+    if (file != NULL) {
+        trace_file_close(file);
+    }
+    return 0;
+}
+
+/* ---- tables ---- */
+
+static void
+set_unsigned(lua_State *L, const char *name, uint64_t value) {
+    core_push_unsigned(L, value);
+    core_set_value(L, name);
+}
+
+/* A number that is left out where nobody knows it. */
+static void
+set_known(lua_State *L, const char *name, uint64_t value) {
+    if (value != TRACE_UNKNOWN) {
+        set_unsigned(L, name, value);
+    }
+}
+
+static int
+file_info(lua_State *L) {
+    trace_info_t info = *trace_file_info(lua_trace_check(L));
+    lua_createtable(L, 0, 10);
+    set_unsigned(L, "events", info.events);
+    set_unsigned(L, "lost", info.lost);
+    set_unsigned(L, "threads", info.nthreads);
+    set_unsigned(L, "samples", info.nsamples);
+    set_unsigned(L, "begin", info.begin);
+    set_unsigned(L, "end", info.end);
+    set_unsigned(L, "size", info.size);
+    set_unsigned(L, "bytes", info.bytes);
+    set_unsigned(L, "damaged", info.damaged);
+    core_set_boolean(L, "complete", info.complete);
+    return 1;
+}
+
+static void
+push_thread(lua_State *L, const void *record) {
+    const trace_thread_info_t *thread = record;
+    lua_createtable(L, 0, 8);
+    set_unsigned(L, "tid", thread->tid);
+    core_set_string(L, "name", thread->name);
+    core_set_boolean(L, "ended", thread->ended);
+    set_unsigned(L, "begin", thread->begin);
+    set_unsigned(L, "end", thread->end);
+    set_unsigned(L, "events", thread->events);
+    set_unsigned(L, "lost", thread->lost);
+    set_unsigned(L, "bytes", thread->bytes);
+}
+
+static void
+push_sample(lua_State *L, const void *record) {
+    const trace_sample_t *sample = record;
+    lua_createtable(L, 0, 12);
+    set_unsigned(L, "time", sample->time);
+    set_known(L, "rss", sample->rss);
+    set_known(L, "peak_rss", sample->peak_rss);
+    set_known(L, "allocated", sample->allocated);
+    set_known(L, "active", sample->active);
+    set_known(L, "dirty", sample->dirty);
+    set_known(L, "muzzy", sample->muzzy);
+    set_known(L, "retained", sample->retained);
+    set_known(L, "metadata", sample->metadata);
+    set_known(L, "mapped", sample->mapped);
+    set_known(L, "events", sample->events);
+    set_known(L, "lost", sample->lost);
+}
+
+/* The file stays open meanwhile, also if a finalizer closes the object. */
+static int
+push_all(lua_State *L, const void *records, size_t size, size_t n, void (*push)(lua_State *, const void *)) {
+    lua_createtable(L, n < INT32_MAX ? (int)n : 0, 0);
+    for (size_t i = 0; i < n; i++) {
+        lua_trace_check(L);
+        push(L, (const char *)records + i * size);
+        lua_rawseti(L, -2, (lua_Integer)i + 1);
+    }
+    return 1;
+}
+
+static int
+file_threads(lua_State *L) {
+    const trace_info_t *info = trace_file_info(lua_trace_check(L));
+    return push_all(L, info->threads, sizeof(*info->threads), info->nthreads, push_thread);
+}
+
+static int
+file_samples(lua_State *L) {
+    const trace_info_t *info = trace_file_info(lua_trace_check(L));
+    return push_all(L, info->samples, sizeof(*info->samples), info->nsamples, push_sample);
+}
+
+static int
+file_meta(lua_State *L) {
+    const char *key, *value;
+    lua_newtable(L);
+    for (size_t i = 0; (key = trace_file_meta_at(lua_trace_check(L), i, &value)) != NULL; i++) {
+        lua_pushstring(L, value);
+        core_set_value(L, key);
+    }
+    return 1;
+}
+
+/* ---- classes and kinds ---- */
+
+static int
+class_size(lua_State *L) {
+    lua_Integer class = luaL_checkinteger(L, 1);
+    luaL_argcheck(L, class >= 0 && class < TRACE_CLASSES, 1, "a class expected");
+    lua_pushinteger(L, (lua_Integer)trace_class_size((uint32_t) class));
+    return 1;
+}
+
+static int
+class_of(lua_State *L) {
+    lua_pushinteger(L, trace_class((uint64_t)luaL_checkinteger(L, 1)));
+    return 1;
+}
+
+static void
+push_kinds(lua_State *L) {
+    lua_createtable(L, RECORD_KINDS, 0);
+    for (uint32_t kind = 0; kind < RECORD_KINDS; kind++) {
+        lua_pushstring(L, record_kind_name(kind));
+        lua_rawseti(L, -2, (lua_Integer)kind + 1);
+    }
+}
+
+static void
+make_types(lua_State *L) {
+    static const luaL_Reg metamethods[] = {{"__gc", file_close}, {"__close", file_close}, {NULL, NULL}};
+    static const luaL_Reg methods[] = {{"info", file_info}, {"threads", file_threads}, {"samples", file_samples},
+                                       {"meta", file_meta}, {"close", file_close},     {NULL, NULL}};
+    core_new_type(L, TRACE_FILE_TYPE, metamethods, methods);
+    luaL_getmetatable(L, TRACE_FILE_TYPE);
+    lua_getfield(L, -1, "__index");
+    lua_trace_add_passes(L);
+    lua_pop(L, 2);
+}
+
+void
+core_open_trace(lua_State *L) {
+    static const luaL_Reg functions[] = {
+        {"open", trace_open}, {"class_size", class_size}, {"class_of", class_of}, {NULL, NULL}};
+    make_types(L);
+    luaL_newlib(L, functions);
+    push_kinds(L);
+    lua_setfield(L, -2, "kinds");
+    lua_setfield(L, -2, "trace");
+}

@@ -1,0 +1,218 @@
+/* pass.c -- keeps the live blocks, and decides what passes. See pass.h. */
+#ifndef _GNU_SOURCE
+#define _GNU_SOURCE
+#endif
+#include "pass.h"
+
+#include <sys/mman.h>
+
+struct trace_pass {
+    trace_merge_t *merge;
+    trace_filter_t filter;
+    trace_live_t live;
+    trace_array_t begun; /* uint64_t, of each thread */
+    uint64_t bytes;
+    bool no_memory;
+};
+
+trace_pass_t *
+trace_pass_open(const trace_file_t *file, const trace_filter_t *filter) {
+    trace_pass_t *pass = mmap(NULL, sizeof(*pass), PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    if (pass == MAP_FAILED) {
+        return NULL;
+    }
+    pass->filter = *filter;
+    pass->merge = trace_merge_open(file);
+    if (pass->merge == NULL) {
+        munmap(pass, sizeof(*pass));
+        return NULL;
+    }
+    if (!trace_array_grow(&pass->begun, trace_file_info(file)->nthreads, sizeof(uint64_t))) {
+        trace_pass_close(pass);
+        return NULL;
+    }
+    return pass;
+}
+
+void
+trace_pass_close(trace_pass_t *pass) {
+    trace_merge_close(pass->merge);
+    trace_live_free(&pass->live);
+    trace_array_free(&pass->begun);
+    munmap(pass, sizeof(*pass));
+}
+
+bool
+trace_pass_short(const trace_pass_t *pass) {
+    return pass->no_memory;
+}
+
+uint64_t
+trace_pass_bytes(const trace_pass_t *pass) {
+    return pass->bytes;
+}
+
+uint64_t
+trace_pass_begun(const trace_pass_t *pass, uint32_t thread) {
+    return ((const uint64_t *)pass->begun.data)[thread];
+}
+
+const trace_live_t *
+trace_pass_live(const trace_pass_t *pass) {
+    return &pass->live;
+}
+
+uint64_t
+trace_pass_damaged(const trace_pass_t *pass) {
+    return trace_merge_damaged(pass->merge);
+}
+
+/* ---- conditions ---- */
+
+static bool
+is_size(const trace_filter_t *filter, uint64_t size) {
+    return size >= filter->min_size && size <= filter->max_size;
+}
+
+static bool
+any_size(const trace_filter_t *filter) {
+    return filter->min_size == 0 && filter->max_size == UINT64_MAX;
+}
+
+static bool
+is_event(const trace_filter_t *filter, const record_event_t *event) {
+    return event->time >= filter->from && event->time < filter->to &&
+           (filter->thread < 0 || (uint64_t)filter->thread == event->thread) && (filter->kinds >> event->kind & 1) != 0;
+}
+
+/* The size of the block that the step ends meets the condition. That of an unknown one is known if the free tells it.
+   */
+static bool
+old_passes(const trace_filter_t *filter, const trace_step_t *step) {
+    if (step->ended) {
+        return is_size(filter, step->old.size);
+    }
+    return step->event.kind == RECORD_FREE_SIZED ? is_size(filter, step->event.size) : any_size(filter);
+}
+
+/* Leaves of a realloc what passes. */
+static bool
+cut_realloc(const trace_filter_t *filter, trace_step_t *step) {
+    record_event_t *event = &step->event;
+    bool had = event->old_addr != 0 && old_passes(filter, step), has = is_size(filter, event->size);
+    if (had && !has) {
+        event->kind = RECORD_FREE;
+        event->addr = event->old_addr;
+        event->size = event->old_addr = 0;
+    } else if (has && !had) {
+        event->old_addr = 0;
+        event->touched = RECORD_UNKNOWN;
+    }
+    return had || has;
+}
+
+static bool
+block_passes(const trace_filter_t *filter, trace_step_t *step) {
+    uint32_t kind = step->event.kind;
+    if (kind == RECORD_REALLOC) {
+        return cut_realloc(filter, step);
+    } else if (trace_frees(kind)) {
+        return old_passes(filter, step);
+    }
+    bool sized =
+        trace_begins(kind) || kind == RECORD_PAGE_ALLOC || kind == RECORD_PAGE_FREE || kind == RECORD_PAGE_GROW;
+    return !sized || is_size(filter, step->event.size);
+}
+
+/* ---- the blocks ---- */
+
+/* The block at that address ends. */
+static void
+end_block(trace_pass_t *pass, uint64_t addr, trace_step_t *step) {
+    trace_block_t *block = trace_live_find(&pass->live, addr);
+    if (block == NULL) {
+        step->unknown = true;
+        return;
+    }
+    step->old = *block;
+    step->ended = true;
+    trace_live_drop(&pass->live, block);
+}
+
+/* A block whose free is missing makes way for the one that begins. */
+static void
+make_way(trace_pass_t *pass, trace_step_t *step) {
+    trace_block_t *block = trace_live_find(&pass->live, step->event.addr);
+    if (block != NULL) {
+        step->replaced = !step->ended;
+        step->old = step->ended ? step->old : *block;
+        trace_live_drop(&pass->live, block);
+    }
+}
+
+/* What a realloc hands on of the block that it ends. */
+static void
+inherit(trace_block_t *block, const trace_block_t *old) {
+    block->born = old->born;
+    block->first_size = old->first_size;
+    block->thread = old->thread;
+    block->resizes = old->resizes + 1;
+}
+
+static void
+begin_block(trace_pass_t *pass, const trace_step_t *step, const record_event_t *event) {
+    trace_block_t block = {.addr = event->addr,
+                           .size = event->size,
+                           .time = event->time,
+                           .bytes = pass->bytes,
+                           .born = trace_pass_begun(pass, event->thread),
+                           .first_size = event->size,
+                           .thread = event->thread,
+                           .caller = event->thread,
+                           .kind = event->kind,
+                           .counted = step->begins};
+    if (event->kind == RECORD_REALLOC && step->ended) {
+        inherit(&block, &step->old);
+    } else {
+        ((uint64_t *)pass->begun.data)[event->thread]++;
+    }
+    if (event->addr != 0 && !trace_live_add(&pass->live, &block)) {
+        pass->no_memory = true;
+    }
+    pass->bytes += event->kind == RECORD_LIVE ? 0 : event->size;
+}
+
+/* A block that is told of again, at the end of a recording: nothing begins. */
+static bool
+is_known(const trace_pass_t *pass, const record_event_t *event) {
+    return event->kind == RECORD_LIVE && trace_live_find(&pass->live, event->addr) != NULL;
+}
+
+static void
+follow(trace_pass_t *pass, trace_step_t *step) {
+    record_event_t event = step->event; /* as it is in the trace */
+    if (trace_frees(event.kind)) {
+        end_block(pass, event.addr, step);
+    } else if (event.kind == RECORD_REALLOC && event.old_addr != 0) {
+        end_block(pass, event.old_addr, step);
+    }
+    bool begins = trace_begins(event.kind) && !is_known(pass, &event);
+    if (begins) {
+        make_way(pass, step);
+    }
+    step->passes = is_event(&pass->filter, &event) && block_passes(&pass->filter, step);
+    step->begins = begins && step->passes && trace_begins(step->event.kind);
+    if (begins) {
+        begin_block(pass, step, &event);
+    }
+}
+
+bool
+trace_pass_next(trace_pass_t *pass, trace_step_t *step) {
+    if (pass->no_memory || !trace_merge_next(pass->merge, &step->event)) {
+        return false;
+    }
+    step->passes = step->begins = step->ended = step->unknown = step->replaced = false;
+    follow(pass, step);
+    return true;
+}
