@@ -146,7 +146,7 @@ void core_open_pprof(lua_State *L);
 void core_open_child(lua_State *L);
 void core_open_process_tree(lua_State *L);
 void core_open_replay(lua_State *L); /* replay/lua_replay.c */
-void core_open_trace(lua_State *L); /* trace/lua_trace.c */
+void core_open_trace(lua_State *L);  /* trace/lua_trace.c */
 
 /* The workload engine (workload/lua_workload.c): pushes its table. */
 int luaopen_lunalloc_workload(lua_State *L);

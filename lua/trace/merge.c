@@ -25,10 +25,10 @@ struct trace_merge {
     node_t nodes[];
 };
 
-/* A free is before everything else of its time. */
+/* What gives an address back is before everything else of its time. */
 static uint64_t
 key_of(const record_event_t *event) {
-    bool frees = event->kind == RECORD_FREE || event->kind == RECORD_FREE_SIZED;
+    bool frees = event->kind == RECORD_FREE || event->kind == RECORD_FREE_SIZED || event->kind == RECORD_MOVE;
     uint64_t time = event->time < UINT64_MAX / 2 ? event->time : UINT64_MAX / 2;
     return time << 1 | !frees;
 }

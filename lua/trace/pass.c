@@ -11,6 +11,9 @@ struct trace_pass {
     trace_filter_t filter;
     trace_live_t live;
     trace_array_t begun; /* uint64_t, of each thread */
+    trace_array_t
+        moved; /* trace_block_t, of each thread: the block that it is about to move, of kind RECORD_NONE if it is
+                            unknown; address 0: none */
     uint64_t bytes;
     bool no_memory;
 };
@@ -27,7 +30,9 @@ trace_pass_open(const trace_file_t *file, const trace_filter_t *filter) {
         munmap(pass, sizeof(*pass));
         return NULL;
     }
-    if (!trace_array_grow(&pass->begun, trace_file_info(file)->nthreads, sizeof(uint64_t))) {
+    size_t n = trace_file_info(file)->nthreads;
+    if (!trace_array_grow(&pass->begun, n, sizeof(uint64_t)) ||
+        !trace_array_grow(&pass->moved, n, sizeof(trace_block_t))) {
         trace_pass_close(pass);
         return NULL;
     }
@@ -39,6 +44,7 @@ trace_pass_close(trace_pass_t *pass) {
     trace_merge_close(pass->merge);
     trace_live_free(&pass->live);
     trace_array_free(&pass->begun);
+    trace_array_free(&pass->moved);
     munmap(pass, sizeof(*pass));
 }
 
@@ -75,11 +81,6 @@ is_size(const trace_filter_t *filter, uint64_t size) {
 }
 
 static bool
-any_size(const trace_filter_t *filter) {
-    return filter->min_size == 0 && filter->max_size == UINT64_MAX;
-}
-
-static bool
 is_event(const trace_filter_t *filter, const record_event_t *event) {
     return event->time >= filter->from && event->time < filter->to &&
            (filter->thread < 0 || (uint64_t)filter->thread == event->thread) && (filter->kinds >> event->kind & 1) != 0;
@@ -92,7 +93,7 @@ old_passes(const trace_filter_t *filter, const trace_step_t *step) {
     if (step->ended) {
         return is_size(filter, step->old.size);
     }
-    return step->event.kind == RECORD_FREE_SIZED ? is_size(filter, step->event.size) : any_size(filter);
+    return step->event.kind == RECORD_FREE_SIZED ? is_size(filter, step->event.size) : trace_any_size(filter);
 }
 
 /* Leaves of a realloc what passes. */
@@ -118,6 +119,8 @@ block_passes(const trace_filter_t *filter, trace_step_t *step) {
         return cut_realloc(filter, step);
     } else if (trace_frees(kind)) {
         return old_passes(filter, step);
+    } else if (kind == RECORD_MOVE) {
+        return step->unknown ? trace_any_size(filter) : is_size(filter, step->old.size);
     }
     bool sized =
         trace_begins(kind) || kind == RECORD_PAGE_ALLOC || kind == RECORD_PAGE_FREE || kind == RECORD_PAGE_GROW;
@@ -137,6 +140,40 @@ end_block(trace_pass_t *pass, uint64_t addr, trace_step_t *step) {
     step->old = *block;
     step->ended = true;
     trace_live_drop(&pass->live, block);
+}
+
+static trace_block_t *
+moved_by(trace_pass_t *pass, uint32_t thread) {
+    return (trace_block_t *)pass->moved.data + thread;
+}
+
+/* The thread is about to move the block: another one may get its address from now on. */
+static void
+move_block(trace_pass_t *pass, trace_step_t *step) {
+    trace_block_t *block = trace_live_find(&pass->live, step->event.addr);
+    if (block == NULL) {
+        step->unknown = true;
+        *moved_by(pass, step->event.thread) = (trace_block_t){.addr = step->event.addr, .kind = RECORD_NONE};
+        return;
+    }
+    step->old = *block;
+    *moved_by(pass, step->event.thread) = *block;
+    trace_live_drop(&pass->live, block);
+}
+
+/* The block that a realloc resizes: the one that its thread has moved, or the one at the old address. */
+static void
+end_old_block(trace_pass_t *pass, trace_step_t *step) {
+    trace_block_t *moved = moved_by(pass, step->event.thread);
+    step->moved = moved->addr == step->event.old_addr;
+    if (step->moved) {
+        step->old = *moved;
+        step->ended = moved->kind != RECORD_NONE;
+        step->unknown = !step->ended;
+        moved->addr = 0;
+    } else {
+        end_block(pass, step->event.old_addr, step);
+    }
 }
 
 /* A block whose free is missing makes way for the one that begins. */
@@ -194,7 +231,9 @@ follow(trace_pass_t *pass, trace_step_t *step) {
     if (trace_frees(event.kind)) {
         end_block(pass, event.addr, step);
     } else if (event.kind == RECORD_REALLOC && event.old_addr != 0) {
-        end_block(pass, event.old_addr, step);
+        end_old_block(pass, step);
+    } else if (event.kind == RECORD_MOVE) {
+        move_block(pass, step);
     }
     bool begins = trace_begins(event.kind) && !is_known(pass, &event);
     if (begins) {
@@ -212,7 +251,7 @@ trace_pass_next(trace_pass_t *pass, trace_step_t *step) {
     if (pass->no_memory || !trace_merge_next(pass->merge, &step->event)) {
         return false;
     }
-    step->passes = step->begins = step->ended = step->unknown = step->replaced = false;
+    step->passes = step->begins = step->ended = step->unknown = step->moved = step->replaced = false;
     follow(pass, step);
     return true;
 }

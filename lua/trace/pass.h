@@ -32,10 +32,11 @@ typedef struct {
 typedef struct {
     record_event_t event;
     bool passes;
-    bool begins;       /* it passes, and a block begins with it */
-    bool ended;        /* it ended the block `old`, whether it passes or not */
-    bool unknown;      /* it ends a block that the trace does not allocate */
-    bool replaced;     /* `old` lived at the address that was handed out: its free is missing */
+    bool begins;   /* it passes, and a block begins with it */
+    bool ended;    /* it ended the block `old`, whether it passes or not */
+    bool unknown;  /* it ends a block that the trace does not allocate */
+    bool moved;    /* a realloc whose old block a RECORD_MOVE has taken away before */
+    bool replaced; /* `old` lived at the address that was handed out: its free is missing, or a RECORD_LIVE was void */
     trace_block_t old; /* old.counted: its allocation has passed */
 } trace_step_t;
 
@@ -55,6 +56,12 @@ uint64_t trace_pass_damaged(const trace_pass_t *pass);
 void trace_pass_close(trace_pass_t *pass);
 
 /* ---- what kinds are ---- */
+
+/* Has it conditions on blocks? */
+static inline bool
+trace_any_size(const trace_filter_t *filter) {
+    return filter->min_size == 0 && filter->max_size == UINT64_MAX;
+}
 
 /* Does an event of this kind begin a block? RECORD_LIVE is told of blocks that are known, too. */
 static inline bool

@@ -96,6 +96,22 @@ write_event(trace_save_t *save, record_event_t *event) {
     }
 }
 
+/* With conditions on sizes, one half of a realloc may be missing, so one that moves is written as a free and an
+ * allocation. False: nothing is to be written. */
+static bool
+part_move(const trace_filter_t *filter, trace_step_t *step) {
+    record_event_t *event = &step->event;
+    if (trace_any_size(filter)) {
+        return true;
+    } else if (event->kind == RECORD_MOVE) {
+        event->kind = RECORD_FREE;
+    } else if (step->moved) {
+        event->old_addr = 0;
+        return !trace_frees(event->kind);
+    }
+    return true;
+}
+
 bool
 trace_save_step(trace_save_t *save, uint64_t n) {
     trace_step_t step;
@@ -103,7 +119,7 @@ trace_save_step(trace_save_t *save, uint64_t n) {
         if (!trace_pass_next(save->pass, &step) || trace_writer_written(save->writer).error != 0) {
             return false;
         }
-        if (step.passes) {
+        if (step.passes && part_move(&save->filter, &step)) {
             write_event(save, &step.event);
         }
     }

@@ -176,11 +176,11 @@ trace_tally_add(trace_tally_t *tally, const trace_step_t *step, uint64_t allocat
     bool ends = step->ended || step->replaced;
     if (ends && step->old.counted) {
         end_block(tally, &step->old);
-        tally->missing += step->replaced;
+        tally->missing += step->replaced && step->old.kind != RECORD_LIVE;
     }
     if (step->passes) {
         count_event(tally, &step->event);
-        tally->unknown += step->unknown;
+        tally->unknown += step->unknown && step->event.kind != RECORD_MOVE;
         if (step->ended) {
             count_end(tally, step, allocated);
         }
