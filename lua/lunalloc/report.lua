@@ -11,7 +11,7 @@
 local check = require "lunalloc.check"
 
 local OPTIONS <const> = { instants = true, history = true, trace = true, tune = true, profile = true, doctor = true,
-    result = true, process = true, private = true }
+    result = true, process = true, private = true, film = true }
 
 local report = {}
 

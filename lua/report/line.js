@@ -1,9 +1,16 @@
 // line.js -- time lines, by dygraphs; by xy.js where the page was built without it.
 //
 // A chart: { unit, x: [seconds], xunit: "clock" (seconds since 1970) or "s", series: [{ name, values }],
-// marks: [{ x, text }] }. The library gets numbers only: it would parse names as HTML.
+// marks: [{ x, text }] }. A value that is missing is false. The library gets numbers only: it would parse names as HTML.
 
 const ZOOM = 1.5;
+
+// Its legend is ours; and it would write a style attribute, which the page's policy forbids.
+if (typeof Dygraph !== "undefined") Dygraph.PLUGINS = Dygraph.PLUGINS.filter((one) => one !== Dygraph.Plugins.Legend);
+
+function valueAt(series, i) {
+  return typeof series.values[i] === "number" ? series.values[i] : null;
+}
 
 class Line {
   constructor(chart) {
@@ -17,7 +24,7 @@ class Line {
   }
 
   rows() {
-    return this.chart.x.map((x, i) => [x, ...this.chart.series.map((s) => s.values[i] ?? null)]);
+    return this.chart.x.map((x, i) => [x, ...this.chart.series.map((s) => valueAt(s, i))]);
   }
 
   options() {
@@ -61,7 +68,7 @@ class Line {
     const near = (marks || []).filter((m) => Math.abs(m.x - x[row]) <= Math.max(step, 0.5))
       .map((m) => "⚑ " + visible(m.text));
     this.readout.textContent = [human(x[row], xunit), ...series.flatMap((s, i) =>
-      this.shown[i] ? [visible(s.name) + " " + human(s.values[row], s.unit || unit)] : []), ...near].join("   ");
+      this.shown[i] ? [visible(s.name) + " " + human(valueAt(s, row), s.unit || unit)] : []), ...near].join("   ");
   }
 
   select(row) {
@@ -113,7 +120,7 @@ class Line {
     const { x, xunit, unit, series, marks, title } = this.chart;
     const shown = series.filter((_, i) => this.shown[i]);
     const chart = { title, marks, x: { name: "", unit: xunit }, y: { name: "", unit },
-      series: shown.map((s) => ({ name: s.name, line: true, points: x.map((at, i) => [at, s.values[i] ?? null]) })) };
+      series: shown.map((s) => ({ name: s.name, line: true, points: x.map((at, i) => [at, valueAt(s, i)]) })) };
     this.plane = this.plane || new Plane(chart);
     this.plane.update(chart);
     this.plane.legend.remove();
@@ -145,7 +152,7 @@ class Line {
     const { x, xunit, unit, series, title, marks } = this.chart;
     const columns = [{ name: xunit === "clock" ? "time" : "seconds", unit: xunit },
       ...series.map((s) => ({ name: s.name, unit: s.unit || unit }))];
-    const rows = x.map((at, i) => [at, ...series.map((s) => s.values[i] ?? null)]);
+    const rows = x.map((at, i) => [at, ...series.map((s) => valueAt(s, i))]);
     if (!(marks || []).length) return { title, columns, rows };
     columns.push({ name: "mark" });
     for (const mark of marks) rows.push([mark.x, ...series.map(() => null), mark.text]);

@@ -37,9 +37,15 @@ local function parts_of_watching(t, seconds)
     local parts = {}
     if seconds then
         local watch = require "lunalloc.report.watch"
-        local moments = command.try(watch.run(t, seconds, command.sleep, function() end))
+        local film = require("lunalloc.report.heap").new()
+        local moments = command.try(watch.run(t, seconds, command.sleep, function()
+            local instant <close> = t.instant()
+            if instant then
+                film:add(instant)
+            end
+        end))
         local history = t.history() or { moments = {}, marks = {} }
-        parts.history = { moments = moments, marks = history.marks }
+        parts.film, parts.history = film, { moments = moments, marks = history.marks }
     end
     return parts
 end

@@ -6,6 +6,7 @@
 --- A part that fails is missing, with its reason; it does not end the report.
 
 local flame = require "lunalloc.report.flame"
+local heap = require "lunalloc.report.heap"
 local host = require "lunalloc.host"
 local state = require "lunalloc.report.state"
 local text = require "lunalloc.report.text"
@@ -35,6 +36,40 @@ local function add_history(data, t, parts, now, private)
     add(data, "Over time", history, why)
 end
 
+--- A function that returns the instants one by one, from one, an array, or such a function.
+local function each_instant(instants)
+    if type(instants) == "function" then
+        return instants
+    end
+    local list, i = getmetatable(instants) and { instants } or instants, 0
+    return function()
+        i = i + 1
+        return list[i]
+    end
+end
+
+--- A film of the instants; heap.lua has what that is.
+local function film_of(instants)
+    local film, n = heap.new(), 0
+    for instant in each_instant(instants) do
+        n = n + 1
+        film:add(instant)
+    end
+    return film
+end
+
+--- parts.film is one that the caller has made.
+local function add_map(data, t, parts)
+    if parts.film then
+        add(data, "Heap map", parts.film:section())
+    elseif parts.instants then
+        add(data, "Heap map", film_of(parts.instants):section())
+    elseif parts.instants == nil and parts.process ~= false then
+        local instant <close>, why = t.instant()
+        add(data, "Heap map", instant and film_of(instant):section(), why)
+    end
+end
+
 local function add_doctor(data, t, parts, private)
     local findings, why = parts.doctor
     if findings == nil then
@@ -54,6 +89,7 @@ local function add_process(data, t, parts, private)
     if parts.history ~= false then
         add_history(data, t, parts, stats.time, private)
     end
+    add_map(data, t, parts)
     add(data, "Waste", state.waste(t, private))
     if parts.profile ~= false then
         add(data, "Code", flame.section(t, private))
@@ -64,6 +100,16 @@ local function add_process(data, t, parts, private)
     end
     add(data, "Settings", state.settings(t, private))
     return true
+end
+
+--- What was seen of a process that has ended since.
+local function add_seen(data, t, parts, private, message)
+    local last = parts.history and parts.history.moments[#parts.history.moments]
+    if last then
+        add_history(data, t, parts, last.time, private)
+    end
+    add_map(data, t, parts)
+    add(data, "The process", nil, message)
 end
 
 local function title_of(t, parts)
@@ -81,9 +127,13 @@ function gather.data(t, parts)
         subtitle = "lunalloc " .. text.cut(t.get "version" or "") }
     if parts.process ~= false then
         local ok, message, code = add_process(data, t, parts, private)
-        if not ok then
+        if not ok and not parts.film then
             return nil, message, code
+        elseif not ok then
+            add_seen(data, t, parts, private, message)
         end
+    else
+        add_map(data, t, parts)
     end
     return data
 end

@@ -3,6 +3,7 @@
 local watch = {}
 
 local MOMENTS <const> = 10 -- a second, at most
+local MOMENTS_MAX <const> = 2000 -- in all
 local INSTANTS <const> = 120 -- in all, at most
 
 --- What a moment of a history has, from the counters.
@@ -16,27 +17,27 @@ local function moment_of(t)
         dirty = stats.dirty, muzzy = stats.muzzy, retained = stats.retained, requests = stats.nrequests }
 end
 
---- Watches for so many seconds; sleep(seconds) waits. each(moment) is called at every moment, and picture() where a
---- picture is due. Returns the moments; nil, message, code if the first one fails.
+--- Watches for so many seconds; sleep(seconds) waits, and picture() is called where a picture is due. Returns the
+--- moments, fewer if the process ends; nil, message, code if the first one fails.
 function watch.run(t, seconds, sleep, picture)
-    local moments = {}
-    local n = math.max(2, math.min(2000, math.floor(seconds * MOMENTS)))
-    local every = math.max(1, n // INSTANTS)
-    for i = 0, n do
-        local moment, message, code = moment_of(t)
-        if not moment then
-            if i == 0 then
-                return nil, message, code
-            end
-            return moments -- the process has ended: what was seen is kept
-        end
-        moments[#moments + 1] = moment
-        if i % every == 0 or i == n then
+    local step = math.max(1 / MOMENTS, seconds / MOMENTS_MAX)
+    local moments, pictures = {}, 0
+    local moment, message, code = moment_of(t)
+    if not moment then
+        return nil, message, code
+    end
+    local start, passed = moment.time, 0
+    while moment do
+        moments[#moments + 1], passed = moment, (moment.time - start) / 1e9
+        if passed >= pictures * seconds / INSTANTS or passed >= seconds then
             picture()
+            pictures = math.floor(passed * INSTANTS / seconds) + 1
         end
-        if i < n then
-            sleep(seconds / n)
+        if passed >= seconds then
+            return moments
         end
+        sleep(math.min(step - passed % step, seconds - passed))
+        moment = moment_of(t)
     end
     return moments
 end

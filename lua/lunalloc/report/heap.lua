@@ -1,0 +1,260 @@
+--- The map of a heap over time: pictures of instants in the same cells.
+---
+---     local film = heap.new()
+---     film:add(instant)            as often as there are instants; each may be closed then
+---     film:section()
+---
+--- An instant is drawn when it is added, so a thousand of them need the memory of one. When addresses appear that the
+--- cells do not cover, the cells are laid out anew; pictures that were drawn before are fitted at the end, cell by cell.
+--- Of more instants than a report may have, every second one is dropped, again and again.
+
+local check = require "lunalloc.check"
+local frames = require "lunalloc.report.frames"
+local layout = require "lunalloc.map.layout"
+local limits = require "lunalloc.report.limits"
+local text = require "lunalloc.report.text"
+local units = require "lunalloc.units"
+
+local SIDE <const> = 64 -- cells
+local FEW <const> = 60 -- instants, which are drawn in all ways
+local MAIN <const> = { state = true, occupancy = true, residency = true }
+local WAYS <const> = { "state", "residency", "occupancy", "age", "arena", "class" }
+local RAMPS <const> = { occupancy = true, age = true }
+local KEYS <const> = 60 -- names of a way, at most: characters from "1" on
+local EMPTY <const> = 48 -- "0"
+
+local Film = {}
+Film.__index = Film
+
+local heap = {}
+
+--- most: instants to keep. Of more, with `rolling`, the last ones are kept.
+function heap.new(options)
+    options = options or {}
+    return setmetatable({ most = options.most or limits.instants, rolling = options.rolling, step = 1, met = 0,
+        ranges = {}, shots = {}, names = {} }, Film)
+end
+
+-- ---- cells ---------------------------------------------------------------------------------------------------------
+
+--- True if all ranges { start, end, ... } lie in spans of the layout.
+local function covers(place, ranges)
+    local spans, s = place.spans, 1
+    for i = 1, #ranges, 2 do
+        while spans[s] and spans[s + 1] < ranges[i + 1] do
+            s = s + 3
+        end
+        if not spans[s] or spans[s] > ranges[i] then
+            return false
+        end
+    end
+    return true
+end
+
+--- The layout in which the instant fits: the present one, or a new one for all addresses that were seen.
+function Film:layout_for(instant)
+    local ranges = instant:spans()
+    if not self.place or not covers(self.place, ranges) then
+        self.ranges = { self.ranges, ranges }
+        self.place = layout.new(self.ranges, SIDE, SIDE, instant.page)
+        self.ranges = heap.ranges_of(self.place)
+    end
+    return self.place
+end
+
+--- The addresses of a layout as { start, end, ... }.
+function heap.ranges_of(place)
+    local ranges = {}
+    for s = 1, #place.spans, 3 do
+        ranges[#ranges + 1], ranges[#ranges + 2] = place.spans[s], place.spans[s + 1]
+    end
+    return ranges
+end
+
+--- For each cell of the new layout, in order, the cell of the old one, from 1, in which its middle lies; 0: none.
+local function fitting(old, new)
+    local cells, at = {}, 1
+    for i = 1, new.columns * new.rows do
+        cells[i] = 0
+    end
+    for s = 1, #new.spans, 3 do
+        local first = new.spans[s + 2]
+        for i = 0, (new.spans[s + 1] - new.spans[s] - 1) // new.cell do
+            local middle = math.min(new.spans[s] + i * new.cell + new.cell // 2, new.spans[s + 1] - 1)
+            while old.spans[at + 3] and old.spans[at + 1] <= middle do
+                at = at + 3
+            end
+            if middle >= old.spans[at] and middle < old.spans[at + 1] then
+                cells[first + i + 1] = old.spans[at + 2] + (middle - old.spans[at]) // old.cell + 1
+            end
+        end
+    end
+    return cells
+end
+
+--- A picture in the cells of another layout.
+local function fitted(cells, map)
+    local out = {}
+    for i, from in ipairs(map) do
+        out[i] = from == 0 and EMPTY or cells:byte(from) or EMPTY
+    end
+    local parts = {}
+    for i = 1, #out, 128 do
+        parts[#parts + 1] = string.char(table.unpack(out, i, math.min(i + 127, #out)))
+    end
+    return table.concat(parts)
+end
+
+-- ---- names of keys -------------------------------------------------------------------------------------------------
+
+--- The number of a name in a way, from 1. What is beyond the most is the last one.
+function Film:key_of(way, name)
+    local known = self.names[way]
+    if not known[name] then
+        if #known == KEYS then
+            return KEYS
+        end
+        known[#known + 1] = #known + 1 < KEYS and name or "others"
+        known[name] = #known
+    end
+    return known[name]
+end
+
+--- The cells with the film's own keys, and the bytes of each. An instant's keys of arenas and classes are its own.
+function Film:translated(way, drawn)
+    self.names[way] = self.names[way] or {}
+    local map, bytes, same = {}, {}, true
+    for _, row in ipairs(drawn.legend) do
+        local key = self:key_of(way, row.name)
+        map[row.key] = string.char(EMPTY + key)
+        bytes[key] = (bytes[key] or 0) + row.bytes
+        same = same and map[row.key] == row.key
+    end
+    return same and drawn.cells or drawn.cells:gsub(".", map), bytes
+end
+
+-- ---- taking --------------------------------------------------------------------------------------------------------
+
+--- Every second one is dropped, or the first one.
+function Film:make_room()
+    if self.rolling then
+        table.remove(self.shots, 1)
+        return
+    end
+    local kept = {}
+    for i = 1, #self.shots, 2 do
+        kept[#kept + 1] = self.shots[i]
+    end
+    self.shots, self.step = kept, self.step * 2
+end
+
+--- Draws an instant; label: a text for people, or nil. Returns false if it was left out.
+function Film:add(instant, label)
+    self.met = self.met + 1
+    if (self.met - 1) % self.step ~= 0 then
+        return false
+    end
+    if #self.shots >= self.most then
+        self:make_room()
+    end
+    local shot = { place = self:layout_for(instant), time = instant.at, label = label, views = {} }
+    for _, way in ipairs(WAYS) do
+        if MAIN[way] or self.met <= FEW and (way ~= "arena" or #instant.arenas > 1) then
+            local drawn = instant:raster { by = way, layout = shot.place }
+            if drawn then
+                local cells, bytes = self:translated(way, drawn)
+                shot.views[way] = { cells = cells, bytes = bytes }
+            end
+        end
+    end
+    self.shots[#self.shots + 1] = shot
+    return true
+end
+
+-- ---- the chart -----------------------------------------------------------------------------------------------------
+
+--- All pictures of a way in the cells of the last layout.
+function Film:pictures(way)
+    local list, maps = {}, {}
+    for i, shot in ipairs(self.shots) do
+        local cells = shot.views[way].cells
+        if shot.place ~= self.place then
+            maps[shot.place] = maps[shot.place] or fitting(shot.place, self.place)
+            cells = fitted(cells, maps[shot.place])
+        end
+        list[i] = cells
+    end
+    return list
+end
+
+function Film:has(way)
+    for _, shot in ipairs(self.shots) do
+        if not shot.views[way] then
+            return false
+        end
+    end
+    return true
+end
+
+function Film:view(way)
+    local names, totals = {}, {}
+    for i, name in ipairs(self.names[way]) do
+        names[i] = text.cut(name)
+    end
+    for i, shot in ipairs(self.shots) do
+        totals[i] = {}
+        for key = 1, #names do
+            totals[i][key] = shot.views[way].bytes[key] or 0
+        end
+    end
+    return { name = way, keys = names, totals = totals, ramp = RAMPS[way] or false,
+        frames = frames.base64(frames.encode(self:pictures(way))) }
+end
+
+--- The views, as long as there is room for them; nil if there is none for the first.
+function Film:views()
+    local list, bytes = {}, 0
+    for _, way in ipairs(WAYS) do
+        if self.names[way] and self:has(way) then
+            local view = self:view(way)
+            bytes = bytes + #view.frames + 12 * #view.keys * #self.shots
+            if bytes > limits.map_bytes then
+                return list[1] and list
+            end
+            list[#list + 1] = view
+        end
+    end
+    return list
+end
+
+local function spans_of(place)
+    local spans = {}
+    for s = 1, #place.spans, 3 do
+        spans[#spans + 1] = { ("0x%x"):format(place.spans[s]), ("0x%x"):format(place.spans[s + 1]), place.spans[s + 2] }
+    end
+    return spans
+end
+
+--- The section; nil and why if no instant was added.
+function Film:section()
+    if #self.shots == 0 then
+        return nil, "there is no picture of the heap"
+    end
+    local views = self:views()
+    while not views and #self.shots > 1 do
+        self:make_room()
+        views = self:views()
+    end
+    local instants = {}
+    for i, shot in ipairs(self.shots) do
+        instants[i] = { time = check.sent(shot.time, 0), label = shot.label and text.cut(shot.label) }
+    end
+    local place = self.place
+    return { id = "map", title = "Heap map", note = ("Addresses from left to right and top to bottom; a cell is %s, and "
+            .. "has the colour of what most of its bytes are. Addresses that are not the allocator's are left out. %d of "
+            .. "%d instants."):format(units.human(place.cell), #self.shots, self.met),
+        charts = { { kind = "map", title = "Heap map", columns = place.columns, rows = place.rows,
+            cell_bytes = place.cell, spans = spans_of(place), instants = instants, views = views or {} } } }
+end
+
+return heap
