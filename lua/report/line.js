@@ -1,7 +1,7 @@
 // line.js -- time lines, by dygraphs; by xy.js where the page was built without it.
 //
 // A chart: { unit, x: [seconds], xunit: "clock" (seconds since 1970) or "s", series: [{ name, values }],
-// marks: [{ x, text }] }. A value that is missing is false. The library gets numbers only: it would parse names as HTML.
+// marks: [{ x, text }] }. What is missing is false. The library gets numbers only: it would take names for HTML.
 
 const ZOOM = 1.5;
 
@@ -155,6 +155,7 @@ class Line {
     const rows = x.map((at, i) => [at, ...series.map((s) => valueAt(s, i))]);
     if (!(marks || []).length) return { title, columns, rows };
     columns.push({ name: "mark" });
+    for (const row of rows) row.push("");
     for (const mark of marks) rows.push([mark.x, ...series.map(() => null), mark.text]);
     rows.sort((a, b) => a[0] - b[0]);
     return { title, columns, rows };

@@ -3,7 +3,9 @@
 local test = ...
 local la = require "lunalloc"
 local flame = require "lunalloc.report.flame"
+local frames = require "lunalloc.report.frames"
 local gather = require "lunalloc.report.gather"
+local heap = require "lunalloc.report.heap"
 local json = require "lunalloc.json"
 local limits = require "lunalloc.report.limits"
 local page = require "lunalloc.report.page"
@@ -211,10 +213,13 @@ test("a report of this process", function()
     test.equal(section_of(data, "timeline").charts[1].kind, "line")
     test.equal(section_of(data, "settings").tables[1].columns[1].name, "name")
     test.equal(section_of(data, "threads").tables[1].columns[1].name, "tid")
+    local map = section_of(data, "map").charts[1]
+    test.equal(map.columns * map.rows <= limits.cells, true)
+    test.equal(#map.views[1].totals[1], #map.views[1].keys)
     local waste = section_of(data, "waste").charts[1]
     test.equal(waste.kind, "bars")
     test.equal(#waste.rows == 0 or #waste.rows[1].values == #waste.parts, true)
-    test.match(table.concat(result.sections, " "), "^timeline waste .*threads doctor settings$")
+    test.match(table.concat(result.sections, " "), "^timeline map waste .*threads doctor settings$")
 end)
 
 test("hostile texts do not end the data", function()
@@ -255,4 +260,164 @@ test("the summary names sections and what is missing", function()
     test.equal(table.concat(summary.sections, " "), "a b")
     test.equal(summary.missing[1].why, "d")
     test.equal(summary.bytes, 9)
+end)
+
+-- ---- pictures of the heap ------------------------------------------------------------------------------------------
+
+--- The pictures that lua/report/map.js reads: the same in Lua, as a model.
+local function decode(bytes, cells, n)
+    local at, list, old = 1, {}, {}
+    local function number()
+        local value, shift = 0, 0
+        while true do
+            local byte = bytes:byte(at)
+            at, value, shift = at + 1, value | (byte & 127) << shift, shift + 7
+            if byte < 128 then
+                return value
+            end
+        end
+    end
+    for i = 1, cells do
+        old[i] = 0
+    end
+    for k = 1, n do
+        local cell = 0
+        while cell < cells do
+            cell = cell + number()
+            for _ = 1, number() do
+                cell = cell + 1
+                old[cell] = bytes:byte(at)
+                at = at + 1
+            end
+        end
+        list[k] = table.concat(old, ",")
+    end
+    test.equal(at, #bytes + 1, "all bytes are read")
+    return list
+end
+
+local function plain(cells)
+    local list = {}
+    for i = 1, #cells do
+        list[i] = cells:byte(i) - 48
+    end
+    return table.concat(list, ",")
+end
+
+test("pictures are what they were, whatever changes", function()
+    math.randomseed(7)
+    for round = 1, 60 do
+        local cells, n, pictures, now = math.random(1, 500), math.random(1, 6), {}, {}
+        for i = 1, cells do
+            now[i] = string.char(48 + math.random(0, 59))
+        end
+        for k = 1, n do
+            for _ = 1, math.random(0, cells // 4) do
+                now[math.random(cells)] = string.char(48 + math.random(0, 59))
+            end
+            pictures[k] = table.concat(now)
+        end
+        local shown = decode(frames.encode(pictures), cells, n)
+        for k = 1, n do
+            test.equal(shown[k], plain(pictures[k]), ("round %d, picture %d"):format(round, k))
+        end
+    end
+end)
+
+test("equal pictures take three bytes each", function()
+    local picture = ("012"):rep(1000)
+    test.equal(#frames.encode { picture, picture, picture } - #frames.encode { picture }, 6)
+end)
+
+test("base64 as others have it", function()
+    test.equal(frames.base64 "", "")
+    test.equal(frames.base64 "f", "Zg==")
+    test.equal(frames.base64 "fo", "Zm8=")
+    test.equal(frames.base64 "foo", "Zm9v")
+    test.equal(frames.base64 "\255\254\253\0", "//79AA==")
+end)
+
+--- An instant whose extents are { start, end, key }.
+local function made_up(at, extents)
+    local instant = { at = at, page = 4096, arenas = { {} } }
+    function instant.spans()
+        local ranges = {}
+        for i, extent in ipairs(extents) do
+            ranges[2 * i - 1], ranges[2 * i] = extent[1], extent[2]
+        end
+        return ranges
+    end
+    function instant.raster(_, options)
+        if options.by ~= "state" then
+            return nil
+        end
+        local cells, place, bytes = {}, options.layout, 0
+        for i = 1, place.columns * place.rows do
+            cells[i] = "0"
+        end
+        for s = 1, #place.spans, 3 do
+            for _, extent in ipairs(extents) do
+                for address = math.max(place.spans[s], extent[1]), math.min(place.spans[s + 1], extent[2]) - 1, 4096 do
+                    cells[place.spans[s + 2] + (address - place.spans[s]) // place.cell + 1] = extent[3]
+                    bytes = bytes + 4096
+                end
+            end
+        end
+        return { cells = table.concat(cells), legend = { { key = "1", name = "active", bytes = bytes },
+            { key = "2", name = "dirty", bytes = 0 } } }
+    end
+    return instant
+end
+
+local MIB <const> = 1 << 20
+
+test("instants that grow are shown in the same cells", function()
+    local film = heap.new()
+    film:add(made_up(1, { { MIB, 2 * MIB, "1" } }))
+    film:add(made_up(2, { { MIB, 2 * MIB, "2" }, { 900 * MIB, 1000 * MIB, "1" } }))
+    local first, second = table.unpack(film:pictures "state")
+    test.equal(#first, #second)
+    local cells = (MIB - 1) // film.place.cell + 1
+    test.equal(first:sub(1, cells), ("1"):rep(cells))
+    test.equal(first:sub(cells + 1):find "[^0]", nil, "nothing else was there")
+    test.equal(second:sub(1, cells), ("2"):rep(cells))
+    local chart = film:section().charts[1]
+    test.equal(#chart.spans, 2)
+    test.equal(chart.spans[2][1], "0x38400000")
+    test.equal(chart.instants[2].time, 2)
+    test.equal(chart.views[1].totals[1][1], MIB)
+end)
+
+test("of too many instants every second one is kept, or the last ones", function()
+    local film, rolling = heap.new { most = 8 }, heap.new { most = 8, rolling = true }
+    for i = 1, 100 do
+        film:add(made_up(i, { { MIB, 2 * MIB, "1" } }))
+        rolling:add(made_up(i, { { MIB, 2 * MIB, "1" } }))
+    end
+    test.equal(#film.shots <= 8, true)
+    test.equal(film.shots[1].time, 1)
+    test.equal(film.shots[2].time, 1 + film.step)
+    test.equal(#rolling.shots, 8)
+    test.equal(rolling.shots[8].time, 100)
+    test.match(film:section().note, "of 100 instants%.$")
+end)
+
+test("pictures that are too large together are fewer", function()
+    local film = heap.new()
+    for i = 1, 1200 do
+        local one = made_up(i, { { MIB, 17 * MIB, "1" } })
+        function one.raster(_, options)
+            local cells = {}
+            for c = 1, options.layout.columns * options.layout.rows do
+                cells[c] = (i * 7 + c * c) % 11 < 5 and "1" or "2"
+            end
+            return options.by == "state" and { cells = table.concat(cells), legend = {
+                { key = "1", name = "active", bytes = 1 }, { key = "2", name = "dirty", bytes = 1 } } } or nil
+        end
+        film:add(one)
+    end
+    local chart = film:section().charts[1]
+    test.equal(#chart.views[1].frames <= limits.map_bytes, true)
+    test.equal(#chart.instants > 100 and #chart.instants < 1200, true, #chart.instants)
+    test.equal(#chart.views[1].totals, #chart.instants)
 end)

@@ -5,7 +5,7 @@
 ---     film:section()
 ---
 --- An instant is drawn when it is added, so a thousand of them need the memory of one. When addresses appear that the
---- cells do not cover, the cells are laid out anew; pictures that were drawn before are fitted at the end, cell by cell.
+--- cells do not cover, the cells are laid out anew; pictures that were drawn before are fitted at the end, by cells.
 --- Of more instants than a report may have, every second one is dropped, again and again.
 
 local check = require "lunalloc.check"
@@ -22,6 +22,8 @@ local WAYS <const> = { "state", "residency", "occupancy", "age", "arena", "class
 local RAMPS <const> = { occupancy = true, age = true }
 local KEYS <const> = 60 -- names of a way, at most: characters from "1" on
 local EMPTY <const> = 48 -- "0"
+local NOTE <const> = "Addresses from left to right and top to bottom; a cell is %s, and has the colour of what most of "
+    .. "its bytes are. Addresses that are not the allocator's are left out. %d of %d instants."
 
 local Film = {}
 Film.__index = Film
@@ -250,9 +252,7 @@ function Film:section()
         instants[i] = { time = check.sent(shot.time, 0), label = shot.label and text.cut(shot.label) }
     end
     local place = self.place
-    return { id = "map", title = "Heap map", note = ("Addresses from left to right and top to bottom; a cell is %s, and "
-            .. "has the colour of what most of its bytes are. Addresses that are not the allocator's are left out. %d of "
-            .. "%d instants."):format(units.human(place.cell), #self.shots, self.met),
+    return { id = "map", title = "Heap map", note = NOTE:format(units.human(place.cell), #self.shots, self.met),
         charts = { { kind = "map", title = "Heap map", columns = place.columns, rows = place.rows,
             cell_bytes = place.cell, spans = spans_of(place), instants = instants, views = views or {} } } }
 end

@@ -26,9 +26,10 @@ function watch.run(t, seconds, sleep, picture)
     if not moment then
         return nil, message, code
     end
-    local start, passed = moment.time, 0
+    local start = moment.time
     while moment do
-        moments[#moments + 1], passed = moment, (moment.time - start) / 1e9
+        local passed = (moment.time - start) / 1e9
+        moments[#moments + 1] = moment
         if passed >= pictures * seconds / INSTANTS or passed >= seconds then
             picture()
             pictures = math.floor(passed * INSTANTS / seconds) + 1
