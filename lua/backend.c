@@ -15,6 +15,7 @@ core_push_backend(lua_State *L) {
     core_add_history(L);
     core_add_settings(L);
     core_add_extent_set(L);
+    core_add_residency(L);
     lua_pushvalue(L, -2);
     core_set_value(L, "target");
 }

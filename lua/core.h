@@ -128,6 +128,7 @@ void core_add_threads(lua_State *L);
 void core_add_history(lua_State *L);
 void core_add_settings(lua_State *L);
 void core_add_extent_set(lua_State *L); /* map/lua_map.c */
+void core_add_residency(lua_State *L);  /* map/lua_residency.c */
 
 /* Each adds functions that are of this process or of none to the table at the top. */
 void core_open_stats(lua_State *L);

@@ -31,6 +31,7 @@ enum {
 };
 
 typedef struct target_ops target_ops_t;
+struct residency_job;
 
 /* A way's own structure begins with this. */
 typedef struct {
@@ -74,6 +75,8 @@ struct target_ops {
     int (*report)(target_handle_t *target, lunalloc_format_t format, const char *opts, lunalloc_write_t *write,
                   void *opaque);
     int (*reconcile)(target_handle_t *target, lunalloc_reconciliation_t *out);
+    /* Which pages are in memory (map/residency.h); of a core file, which it holds. ENOSYS, EPERM as there. */
+    int (*residency)(target_handle_t *target, struct residency_job *job);
 
     /* ---- profiler ---- */
     /* One batch of up to `max` samples; *n = 0 at the end. */

@@ -5,12 +5,15 @@
 #include "target.h"
 
 #include "loader.h"
+#include "map/residency.h"
 
 #include <dlfcn.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 int
 target_fail(target_handle_t *target, int error, const char *format, ...) {
@@ -147,6 +150,18 @@ self_reconcile(target_handle_t *target, lunalloc_reconciliation_t *out) {
     return error == 0 ? 0 : target_fail(target, error, "the system has no /proc/self/smaps_rollup");
 }
 
+static int
+self_residency(target_handle_t *target, residency_job_t *job) {
+    int directory = open("/proc/self", O_PATH | O_DIRECTORY | O_CLOEXEC);
+    int error = residency_read(job, directory);
+    if (directory >= 0) {
+        close(directory);
+    }
+    return error == 0
+               ? 0
+               : target_fail(target, error, "the system does not tell which pages are in memory: %s", strerror(error));
+}
+
 /* ---- profiler ---- */
 
 static int
@@ -235,6 +250,7 @@ static const target_ops_t self_ops = {
     .stats = self_stats,
     .report = self_report,
     .reconcile = self_reconcile,
+    .residency = self_residency,
     .samples = self_samples,
     .threads = self_threads,
     .moments = self_moments,

@@ -141,6 +141,34 @@ core_maps(memory_t *memory, const memory_map_t **maps, size_t *n) {
     return 0;
 }
 
+/* ---- what is there ---- */
+
+/* A file system that knows no holes has one range of data. */
+static void
+visit_data(const core_file_t *core, const segment_t *segment, void (*visit)(void *, uint64_t, uint64_t),
+           void *context) {
+    uint64_t at = segment->offset, stop = segment->offset + segment->n;
+    while (at < stop) {
+        off_t data = lseek(core->fd, (off_t)at, SEEK_DATA);
+        off_t hole = data < 0 ? -1 : lseek(core->fd, data, SEEK_HOLE);
+        if (data < 0 && errno == ENXIO) {
+            return;
+        }
+        uint64_t from = data < 0 ? at : (uint64_t)data, to = hole < 0 || (uint64_t)hole > stop ? stop : (uint64_t)hole;
+        if (from < to) {
+            visit(context, segment->start + (from - segment->offset), segment->start + (to - segment->offset));
+        }
+        at = to;
+    }
+}
+
+void
+core_held(const core_file_t *core, void (*visit)(void *context, uint64_t start, uint64_t end), void *context) {
+    for (size_t i = 0; i < core->nsegments; i++) {
+        visit_data(core, &core->segments[i], visit, context);
+    }
+}
+
 void
 core_close(core_file_t *core) {
     core_notes_free(&core->notes);

@@ -29,6 +29,8 @@ memory_t *core_memory(core_file_t *core);
 const core_info_t *core_info(const core_file_t *core);
 /* "core file PATH"; valid as long as the core. */
 const char *core_title(const core_file_t *core);
+/* Calls visit for each range of addresses whose contents the core has, ascending, without the file's holes. */
+void core_held(const core_file_t *core, void (*visit)(void *context, uint64_t start, uint64_t end), void *context);
 void core_close(core_file_t *core);
 
 #endif

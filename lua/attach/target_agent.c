@@ -5,6 +5,7 @@
  * must be this module's, counts are bounded, and texts in structures are terminated here.
  */
 #include "attach/target_agent.h"
+#include "attach/residency.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -346,6 +347,16 @@ agent_reconcile(target_handle_t *target, lunalloc_reconciliation_t *out) {
     return error != 0 ? error : take_record(target, &reply.records[0], out, sizeof(*out));
 }
 
+static int
+agent_residency(target_handle_t *target, residency_job_t *job) {
+    agent_t *agent = (agent_t *)target;
+    if (agent->channel == NULL) {
+        return target_fail(target, ESRCH, "this target was closed");
+    }
+    int error = residency_of_process(agent->process, job);
+    return error == 0 ? 0 : target_fail(target, error, "%s", memory_of(agent->process)->message);
+}
+
 /* ---- profiler ---- */
 
 /* One batch of a list: a kind whose request and reply have a cursor of `cursor_size` bytes, 8 or more, and records of
@@ -469,6 +480,7 @@ static const target_ops_t agent_ops = {
     .stats = agent_stats,
     .report = agent_report,
     .reconcile = agent_reconcile,
+    .residency = agent_residency,
     .samples = agent_samples,
     .threads = agent_threads,
     .moments = agent_moments,

@@ -1,5 +1,6 @@
 /* target_memory.c -- the operations of lua/target.h on a reader. */
 #include "attach/target_memory.h"
+#include "attach/residency.h"
 
 #include "attach/find.h"
 #include "attach/reader.h"
@@ -332,6 +333,17 @@ free_target(target_handle_t *target) {
     free(self);
 }
 
+static int
+residency(target_handle_t *target, residency_job_t *job) {
+    memory_target_t *self = (memory_target_t *)(void *)target;
+    if (!self->open) {
+        return target_fail(target, ESRCH, "this target was closed");
+    }
+    memory_t *memory = self->core != NULL ? core_memory(self->core) : memory_of(self->process);
+    int error = self->core != NULL ? residency_of_core(self->core, job) : residency_of_process(self->process, job);
+    return error == 0 ? 0 : target_fail(target, error, "%s", memory->message);
+}
+
 /* For the ways "memory" and "core". */
 static const target_ops_t reading_ops = {
     .row = row,
@@ -349,6 +361,7 @@ static const target_ops_t reading_ops = {
     .stats = stats,
     .report = report,
     .reconcile = reconcile,
+    .residency = residency,
     .samples = samples,
     .threads = threads,
     .moments = moments,

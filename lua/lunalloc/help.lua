@@ -81,9 +81,10 @@ help.functions = {
     ["history:plot"] = { "history:plot{figures={'rss', ...}, ...} -> text | nil, message, code",
         "A picture of the figures over time, with marks where settings were changed. Other options: those of la.plot.",
         'print(la.history():plot{figures = {"rss", "dirty"}, height = 20})' },
-    ["la.instant"] = { "la.instant() -> instant | nil, message, code",
+    ["la.instant"] = { "la.instant{residency=} -> instant | nil, message, code",
         "The heap at this moment as a plain value: states, arenas, classes (count, bytes, used: what objects " ..
-        "occupy), stats, settings with their sources, threads, conf. Its extents can be drawn: instant:raster{}.",
+        "occupy), stats, settings with their sources, threads, conf. Its extents can be drawn: instant:raster{}.\n" ..
+        "With residency = true: which pages are in memory (present, huge, swapped, guard, absent).",
         "la.instant().states.active.bytes" },
     ["la.instant.layout"] = { "la.instant.layout(list, {columns=, rows=, range=}) -> layout",
         "Cells for several instants (or what instant:spans() returned): their rasters with layout = ... show the " ..

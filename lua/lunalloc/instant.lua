@@ -14,6 +14,8 @@
 ---     arenas      an array of { arena =, [state] = { count =, bytes =, used = } }
 ---     classes     an array of { szind =, size =, count =, bytes =, used = }, of extents in use
 ---     stats       the counters: { allocated =, ..., arenas = {...}, classes = {...} }, rows as in la.stats()
+---     residency   { [kind] = bytes, way =, states = { [state] = { [kind] = bytes } }, process = { [kind] = bytes } },
+---                 with la.instant{ residency = true }; kinds: absent, present, huge, swapped, guard
 ---     settings    an array of { name =, value =, source =, default = };  conf   as la.conf() has it
 ---     threads     an array of { tid =, name =, arena =, cached =, requests =, idle = }
 
@@ -70,7 +72,22 @@ local function add_sums(instant, set)
     instant.states, instant.arenas, instant.classes = sums.states, sums.arenas, sums.classes
 end
 
-local function take(api, backend)
+--- Reads which pages are in memory: {way=, process=, states=, [kind] = bytes}. nil, message, code.
+local function read_residency(backend, set, way)
+    local residency, message, code = backend.residency(set, way)
+    if not residency then
+        return nil, message, code
+    end
+    residency.states = set:residency_sums()
+    for _, kinds in pairs(residency.states) do
+        for kind, bytes in pairs(kinds) do
+            residency[kind] = (residency[kind] or 0) + bytes
+        end
+    end
+    return residency
+end
+
+local function take(api, backend, options)
     local stats, message, code = backend.stats()
     if not stats then
         return nil, message, code
@@ -79,6 +96,14 @@ local function take(api, backend)
     set, message, code = backend.extent_set()
     if not set then
         return nil, message, code
+    end
+    local residency
+    if options.residency then
+        residency, message, code = read_residency(backend, set, options.residency)
+        if not residency then
+            set:close()
+            return nil, message, code
+        end
     end
     local settings
     settings, message, code = settings_of(api)
@@ -90,7 +115,7 @@ local function take(api, backend)
         at = host.os.time(), time = stats.time, page = backend.get "arenas.page" or 4096,
         source = { way = backend.target:way(), pid = api.pid, name = api.name, version = backend.get "version" },
         stats = json.decode(core.stats_json(stats)), settings = settings, conf = (api.conf()),
-        threads = threads_of(api),
+        threads = threads_of(api), residency = residency,
     }
     add_sums(instant, set)
     sets[instant] = set
@@ -165,8 +190,9 @@ function Instant:raster(options)
     check.table(options, "instant:raster", 1, "a table of options")
     local fault = fault_of(options)
     check.that(not fault, "instant:raster", 1, fault)
-    if options.by == "residency" then
-        return nil, "instant:raster: residency was not read", "ENODATA"
+    if options.by == "residency" and not self.residency then
+        return nil, "instant:raster: it does not know what is in memory: take it with la.instant{residency = true}",
+            "ENODATA"
     end
     local place = options.layout or layout.new({ (set:spans(0)) }, options.columns or 64, options.rows or 64,
         self.page, options.range)
@@ -217,11 +243,31 @@ local function common_layout(list, options)
     return layout.new(ranges, options.columns or 64, options.rows or 64, page, options.range)
 end
 
+local WAYS <const> = { "best", "scan", "pagemap", "mincore" }
+
+--- The options of la.instant, with the way of reading residency; raises at its caller.
+local function checked(options)
+    for key in pairs(options) do
+        if key ~= "residency" then
+            error(("instant: no option %s (there is: residency)"):format(check.shown(key)), 3)
+        end
+    end
+    local way = options.residency
+    way = way == true and "best" or way
+    if way and not one_of(WAYS, way) then
+        error(("instant: residency is true, or one of %s, not %s"):format(table.concat(WAYS, ", "), check.shown(way)),
+            3)
+    end
+    return { residency = way }
+end
+
 --- Adds the function to `api`. `api.instant` can be called.
 function part.install(api, backend)
     api.instant = setmetatable({ layout = common_layout }, {
-        __call = function()
-            return take(api, backend)
+        __call = function(_, options)
+            options = options == nil and {} or check.plain(options)
+            check.table(options, "instant", 1, "a table of options")
+            return take(api, backend, checked(options))
         end,
     })
 end

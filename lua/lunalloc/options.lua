@@ -203,6 +203,8 @@ local picture = {
 
 local functions = {
     ["instant:raster"] = picture,
+    ["la.instant"] = { residency = choice("reads which pages are in memory: true, or the way to find that out",
+        "best", "scan", "pagemap", "mincore") },
     ["la.instant.layout"] = { columns = picture.columns, rows = picture.rows, range = picture.range },
     ["la.extents"] = walk,
     ["la.extents_summary"] = changed(extents, nil, "by", by_field),

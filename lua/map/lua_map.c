@@ -275,6 +275,7 @@ static int
 heap_close(lua_State *L) {
     map_heap_t *heap = map_check_heap(L, 1, "close");
     extent_set_free(&heap->set);
+    residency_free(&heap->residency);
     return 0;
 }
 
@@ -298,4 +299,8 @@ core_open_extent_set_type(lua_State *L) {
     static const luaL_Reg metamethods[] = {
         {"__gc", heap_close}, {"__close", heap_close}, {"__tostring", heap_tostring}, {NULL, NULL}};
     core_new_type(L, CORE_EXTENT_SET, metamethods, methods);
+    luaL_getmetatable(L, CORE_EXTENT_SET);
+    lua_getfield(L, -1, "__index");
+    map_add_residency_methods(L);
+    lua_pop(L, 2);
 }

@@ -310,7 +310,7 @@ examples.functions = {
     ["w:stop"] = { self = done_workload, reused = true, args = {}, check = is_result },
     ["w:result"] = { self = done_workload, reused = true, args = {}, check = is_result },
     ["w:info"] = { self = done_workload, reused = true, args = {}, check = is_table },
-    ["la.instant"] = { args = {}, check = is_table, after = close },
+    ["la.instant"] = { args = { { residency = true } }, check = is_table, after = close },
     ["la.instant.layout"] = { own = true, args = function() return { { { 4096, 8192 } }, { columns = 4, rows = 2,
         range = { 0, 8192 } } } end, check = is_table },
     ["instant:raster"] = { self = instant, args = { { by = "class", columns = 8, rows = 4, arena = 0,

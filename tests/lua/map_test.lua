@@ -98,6 +98,39 @@ test("a raster loses no byte, by whatever it is drawn", function()
     end
 end)
 
+test("residency adds up, and agrees with what the allocator itself finds", function()
+    local block <close> = la.buffer "32M"
+    local written <close> = la.buffer "8M"
+    written:fill(1)
+    local instant = assert(la.instant { residency = true })
+    local all, by_state = instant.residency, 0
+    for state, kinds in pairs(all.states) do
+        local bytes = 0
+        for _, kind in ipairs { "absent", "present", "huge", "swapped", "guard" } do
+            bytes = bytes + kinds[kind]
+        end
+        test.equal(bytes, instant.states[state] and instant.states[state].bytes or 0, state)
+        by_state = by_state + bytes
+    end
+    test.equal(by_state, sum_of(instant.states))
+    local raster = instant:raster { by = "residency", columns = 50, rows = 50 }
+    for _, row in ipairs(raster.legend) do
+        test.equal(row.bytes, all[row.name], row.name)
+    end
+    test.equal(all.absent >= 31 << 20 and all.present + all.huge >= 8 << 20, true, "of blocks")
+    local resident, found = all.states.active.present + all.states.active.huge, la.reconcile().active.resident
+    test.equal(math.abs(resident - found) <= found // 20 + (1 << 20), true, "beside la.reconcile")
+end)
+
+test("without residency no raster of it", function()
+    local raster, message, code = assert(la.instant()):raster { by = "residency" }
+    test.equal(raster, nil)
+    test.match(message, "la.instant{residency = true}")
+    test.equal(code, "ENODATA")
+    test.raises("no option 'resident' %(there is: residency%)", la.instant, { resident = true })
+    test.raises("residency is true, or one of best, scan, pagemap, mincore, not 'x'", la.instant, { residency = "x" })
+end)
+
 test("an arena alone, and a range of addresses alone", function()
     local other = assert(la.arena.create())
     local block <close> = la.buffer "1M"
