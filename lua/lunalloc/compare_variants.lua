@@ -196,4 +196,14 @@ function variants.read(options, linked)
     return list
 end
 
+--- For la.replay: a table as an element of allocators=, checked; raises one line.
+function variants.checked(value)
+    return read_table(value, "options")
+end
+
+--- Finds the library of such a variant. True; nil, message, code if it is not installed.
+function variants.complete(variant, linked)
+    return find(variant, installed(), linked)
+end
+
 return variants

@@ -46,7 +46,8 @@ local function explain_marks(lines, result)
     end
 end
 
-local function add_latencies(lines, result)
+--- Adds the table of latencies of a workload or a replay.
+function report.add_latencies(lines, result)
     lines[#lines + 1] = ("latency (1 call in %d timed; the clock's own %d ns are subtracted)"):format(result.sample,
         result.clock_ns)
     lines[#lines + 1] = ("  %-14s %9s %9s %9s %9s %9s %9s"):format("", "p50", "p90", "p99", "p99.9", "max", "timed")
@@ -127,7 +128,7 @@ function Result.__tostring(result)
     lines[2] = ("operations %s in %.3f s: %s/s; %s freed by another thread"):format(report.count(result.ops),
         result.seconds, report.count(result.ops_per_s), report.count(result.handed))
     add_own_time(lines, result)
-    add_latencies(lines, result)
+    report.add_latencies(lines, result)
     add_memory(lines, result)
     add_verification(lines, result)
     add_remarks(lines, result)

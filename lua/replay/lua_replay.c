@@ -4,6 +4,7 @@
  *   compile(trace, plan)      a compiler of the trace file into the plan file, which must not exist
  *   c:step(events)            true when the plan is complete, else false; nil, message, code
  *   facts(plan)               what the plan asks for (plan_facts_t), as a table; nil, message, code
+ *   recorded(trace)           what the trace file says of the process that was recorded; nil, message, code
  *   start(plan, options)      a replay on the process's malloc; options: speed, touch, sample, interval and rss_limit,
  *                             as in replay_options_t, with seconds and a name for `touch`
  *   r:wait(seconds) r:progress() r:stop() r:result() r:timeline()
@@ -140,6 +141,22 @@ replay_facts(lua_State *L) {
     plan_head_t head = *plan.head;
     plan_file_close(&plan);
     lua_replay_push_facts(L, &head);
+    return 1;
+}
+
+/* recorded(trace) -> the table; nil, message, code */
+static int
+replay_recorded(lua_State *L) {
+    char message[MESSAGE_SIZE];
+    trace_file_t *file;
+    int error = trace_file_open(&file, luaL_checkstring(L, 1), message, sizeof(message));
+    if (error != 0) {
+        return core_fail_errno(L, error, message);
+    }
+    recorded_t *recorded = lua_newuserdatauv(L, sizeof(*recorded), 0); /* an error here leaves the file open: ENOMEM */
+    recorded_read(recorded, file);
+    trace_file_close(file);
+    lua_replay_push_recorded(L, recorded);
     return 1;
 }
 
@@ -306,6 +323,7 @@ static const luaL_Reg run_methods[] = {
 static const luaL_Reg functions[] = {
     {"compile", replay_compile},
     {"facts", replay_facts},
+    {"recorded", replay_recorded},
     {"start", replay_start_run},
     {NULL, NULL},
 };

@@ -1,8 +1,11 @@
 /*
  * lua_replay_report.c -- see lua_replay.h.
  */
-#include "core.h"
 #include "lua_replay.h"
+
+#include <string.h>
+
+#include "core.h"
 
 static void
 set_unsigned(lua_State *L, const char *name, uint64_t value) {
@@ -33,6 +36,62 @@ set_counts(lua_State *L, const uint64_t (*count)[PLAN_CLASSES]) {
     }
     core_set_value(L, "counts");
 }
+
+/* ---- the recording ---- */
+
+static void
+copy_text(char *out, size_t size, const char *text) {
+    size_t length = text == NULL ? 0 : strnlen(text, size - 1);
+    memcpy(out, text == NULL ? "" : text, length);
+    out[length] = '\0';
+}
+
+void
+recorded_read(recorded_t *recorded, const trace_file_t *file) {
+    memset(recorded, 0, sizeof(*recorded));
+    copy_text(recorded->name, sizeof(recorded->name), trace_file_meta(file, "name"));
+    copy_text(recorded->version, sizeof(recorded->version), trace_file_meta(file, "version"));
+    copy_text(recorded->mode, sizeof(recorded->mode), trace_file_meta(file, "mode"));
+    copy_text(recorded->conf, sizeof(recorded->conf), trace_file_meta(file, "conf"));
+    recorded->info = *trace_file_info(file);
+    recorded->base_rss = recorded->peak_rss = TRACE_UNKNOWN;
+    for (size_t i = 0; i < recorded->info.nsamples; i++) {
+        uint64_t rss = recorded->info.samples[i].rss;
+        bool first = recorded->base_rss == TRACE_UNKNOWN;
+        if (rss != TRACE_UNKNOWN) {
+            recorded->base_rss = first ? rss : recorded->base_rss;
+            recorded->peak_rss = first || rss > recorded->peak_rss ? rss : recorded->peak_rss;
+        }
+    }
+}
+
+static void
+set_known(lua_State *L, const char *name, uint64_t value) {
+    if (value != TRACE_UNKNOWN) {
+        set_unsigned(L, name, value);
+    }
+}
+
+void
+lua_replay_push_recorded(lua_State *L, const recorded_t *recorded) {
+    const trace_info_t *info = &recorded->info;
+    lua_createtable(L, 0, 16);
+    core_set_string(L, "name", recorded->name);
+    core_set_string(L, "version", recorded->version);
+    core_set_string(L, "mode", recorded->mode);
+    core_set_string(L, "conf", recorded->conf);
+    set_unsigned(L, "events", info->events);
+    set_unsigned(L, "lost", info->lost);
+    set_unsigned(L, "threads", info->nthreads);
+    set_unsigned(L, "damaged", info->damaged);
+    core_set_boolean(L, "complete", info->complete);
+    lua_pushnumber(L, info->end > info->begin ? (double)(info->end - info->begin) / 1e9 : 0);
+    core_set_value(L, "seconds");
+    set_known(L, "base_rss", recorded->base_rss);
+    set_known(L, "peak_rss", recorded->peak_rss);
+}
+
+/* ---- plans and results ---- */
 
 void
 lua_replay_push_facts(lua_State *L, const plan_head_t *head) {
