@@ -113,7 +113,8 @@ FAULTY   := $(FAULTY_SRC:%.c=$B/%.so)
 LUA_HOST := $(LUA_HOST_SRC:%.c=$B/%)
 BENCHES  := build/bench/run build/bench/patterns
 RESTING  := $(addprefix $B/tests/programs/resting_,static static_libc static_fixed)
-PROGRAMS := $(addprefix $B/,$(basename $(PROGRAM_SRC))) $B/tests/programs/static $B/tests/programs/static_libc \
+PROGRAMS := $(addprefix $B/,$(basename $(PROGRAM_SRC))) $B/tests/replay/make_trace \
+            $B/tests/programs/static $B/tests/programs/static_libc \
             $(RESTING)
 PRELOADS := $(PRELOAD_SRC:%.c=$B/%.so)
 
@@ -370,6 +371,11 @@ $B/tests/programs/%: tests/programs/%.c $O/flags
 $B/tests/programs/%: tests/programs/%.cpp $O/flags
 	@mkdir -p $(@D)
 	$(call say,TEST,$@)$(CXX) -std=c++17 -O2 -g -Wall -Wextra -pthread $(SANITIZE) -o $@ $<
+
+# It writes traces for tests of replays.
+$B/tests/replay/make_trace: tests/replay/make_trace.c $(MODULE_OBJ) $(SHARED_OBJ) $O/flags
+	@mkdir -p $(@D)
+	$(call say,TEST,$@)$(CC) $(TEST_CFLAGS) $(LDFLAGS) -o $@ $< $(MODULE_OBJ) $(SHARED_OBJ) $(LUA_LIBS) -lm
 
 # It speaks the agent's language.
 $B/tests/programs/pretender: tests/programs/pretender.c $O/src/control/wire.o

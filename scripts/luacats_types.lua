@@ -63,6 +63,7 @@ types.signatures = {
     ["la.workload"] = "description: {} -> workload: lunalloc.workload",
     ["la.workload.import"] = "path: string; options?: {} -> description: lunalloc.options.workload !",
     ["la.compare"] = "options: {} -> comparison: lunalloc.comparison !",
+    ["la.replay"] = "options: {} -> replay: lunalloc.replay !",
     ["la.plot"] = "options: {} -> picture: string",
 
     ["a:extents"] = "filter?: {} -> next: (fun(): lunalloc.extent|nil); walker: lunalloc.walker",
@@ -122,12 +123,14 @@ types.signatures = {
     ["c:table"] = "options?: {} -> text: string",
     ["c:of"] = "variant: string; metric: string -> compared: lunalloc.compared|nil",
     ["c:tojson"] = "-> text: string",
+    ["replay:tojson"] = "-> text: string",
     ["t.alive"] = "-> alive: true !",
     ["t.close"] = "-> done: true",
 }
 
 types.prefixes = { a = "arena", b = "buffer", c = "comparison", groups = "groups", guard = "guard", history = "history",
-    instant = "instant", m = "meter", s = "snapshot", samples = "samples", scope = "scope", t = "target",
+    instant = "instant", m = "meter", replay = "replay",
+    s = "snapshot", samples = "samples", scope = "scope", t = "target",
     thread = "thread", w = "workload", walker = "walker" }
 
 types.classes = {
@@ -240,6 +243,16 @@ types.classes = {
     comparison = { "Variants side by side.", "scenario string", "rounds integer", "confidence number", "least number",
         "metrics string[]", "left_out? string[]", "variants lunalloc.variant[]", "comparisons lunalloc.compared[]",
         "same boolean whether there is no difference", "rounds_needed integer" },
+    replay_pair = { "Recorded and replayed.", "recorded? number", "replayed? number", "ratio? number" },
+    fidelity = { "How far a replay is like the recording.", "exact boolean whether all is equal that must be",
+        "kinds table<string, lunalloc.replay_pair>", "classes integer size classes that differ",
+        "remote lunalloc.replay_pair", "violations integer", "deviations integer", "peak_live lunalloc.replay_pair",
+        "peak_rss lunalloc.replay_pair above the start", "lost integer", "lost_share number", "unmatched integer",
+        "reused integer", "failed integer" },
+    replay = { "The result of a replay.", "trace string", "allocator string", "version? string", "conf? string",
+        "speed number", "seconds number", "ops integer", "ops_per_s number", "ns_per_call number",
+        "latency table<string, lunalloc.latency>", "peak_rss integer", "base_rss integer", "peak_growth integer",
+        "timeline lunalloc.timeline_entry[]", "threads integer", "failures integer", "fidelity lunalloc.fidelity" },
     workload = { "An allocation load.", call = "-> result: lunalloc.result" },
     workload_info = { "Facts of a workload.", "plan_hash string", "expected_live number", "threads integer",
         "producers integer", "segments integer", "allocator string", "allocator_version string", "sized_free string" },
@@ -294,6 +307,10 @@ types.keys = {
     ["la.workload.mix.joint"] = "string",
     ["la.workload.trace"] = "string",
     ["la.doctor.seconds"] = "lunalloc.time",
+    ["la.replay.trace"] = "string", ["la.replay.allocator"] = "string", ["la.replay.lossy"] = "boolean",
+    ["la.replay.touch"] = '"pages"|"all"|"none"',
+    ["la.replay.speed"] = 'number|"real"|"max"',
+    ["la.replay.on_progress"] = "fun(share: number, what: string)",
     ["la.compare.scenario"] = "string|lunalloc.options.workload",
     ["la.compare.allocators"] = "(string|lunalloc.options.compare.a)[]",
     ["la.compare.a"] = "string",

@@ -217,7 +217,8 @@ end
 
 -- The groups of the page, in its order: how the documented names begin, and a title.
 local GROUPS <const> = { { "la.", "The module" }, { "a:", "Methods of arenas" }, { "b:", "Methods of buffers" },
-    { "c:", "Methods of comparisons" }, { "guard:", "Methods of what la.with returns" },
+    { "c:", "Methods of comparisons" }, { "replay:", "Methods of replays" },
+    { "guard:", "Methods of what la.with returns" },
     { "history:", "Methods of a history" }, { "instant:", "Methods of an instant" },
     { "m:", "Methods of a meter" },
     { "scope:", "Methods of scopes of a meter" }, { "s:", "Methods of snapshots" },

@@ -196,6 +196,12 @@ help.functions = {
         "a, b: settings as in LUNALLOC_CONF, or {conf=, allocator=, env=, preload=, name=}. Without allocators, a " ..
         "and b: all allocators that are installed.",
         'print(la.compare{scenario = {threads = 2, duration = "1s"}, a = "narenas:1", b = "narenas:4"})' },
+    ["la.replay"] = { "la.replay{trace=, allocator=, conf=, speed=, lossy=} -> replay | nil, message, code",
+        "Replays a recorded trace on a malloc, in a process of its own: the recorded threads make the recorded " ..
+        "calls. The result has ops, seconds, ns_per_call, latency, peak_rss, base_rss, timeline; and fidelity: " ..
+        "what was recorded beside what was replayed. speed: \"real\" (default), \"max\", or how many times as fast. " ..
+        "Above 0.1 % lost events it refuses, unless lossy is true.",
+        'print(la.replay{trace = "redis.trace", conf = "narenas:1", speed = "max"})' },
     ["la.workload"] = { "la.workload{threads=, seed=, duration= | ops=, mix={...}, phases={...}, verify=} -> workload",
         "Describes an allocation load, which threads in C run. See help \"workloads\".",
         'w = la.workload{threads=2, duration="1m", mix={{size="lognormal(64,1.2,4096)", lifetime="exp(1000)"}}}' },

@@ -1,13 +1,14 @@
 --- The result of a replay as text, and as JSON.
 
 local core = require "lunalloc.core"
+local check = require "lunalloc.check"
 local fidelity = require "lunalloc.replay_fidelity"
 local units = require "lunalloc.units"
 local workload_report = require "lunalloc.workload_report"
 
 local report = {}
 
-local Result = { __name = "lunalloc.replay.result" }
+local Result = { __name = "lunalloc.replay" }
 Result.__index = Result
 
 local function plural(n, word)
@@ -49,6 +50,7 @@ end
 
 --- All of it as JSON.
 function Result:tojson()
+    check.self(self, Result, "replay:tojson")
     return core.json(self)
 end
 

@@ -52,6 +52,22 @@ local function instant()
     return one, function() one:close() end
 end
 
+local trace
+
+--- The path of a small trace; the file is removed when the state ends.
+local function some_trace()
+    if not trace then
+        local path = os.tmpname()
+        trace = setmetatable({ path = path }, { __gc = function() os.remove(path) end })
+        assert(os.execute("build/tests/replay/make_trace " .. path .. " 20000 3"))
+    end
+    return trace.path
+end
+
+local function replayed()
+    return assert(la.replay { trace = some_trace(), speed = "max" })
+end
+
 local function snapshot()
     return assert(subject.stats())
 end
@@ -240,6 +256,11 @@ examples.functions = {
     ["la.compare"] = { own = true, slow = true, lone = true, args = { { scenario = "lua/lunalloc/json.lua", rounds = 1,
         a = "", b = { conf = { dirty_decay_ms = 5 }, env = { HOME = false } } } },
         check = function(c) assert(c:of("b", "cpu").verdict == "undecided") end },
+    ["la.replay"] = { own = true, slow = true, lone = true, args = function()
+        return { { trace = some_trace(), speed = "max", conf = "narenas:1", env = { HOME = false }, sample = 4,
+            touch = "none", lossy = false } }
+    end, check = function(r) assert(r.fidelity.exact) end },
+    ["replay:tojson"] = { self = replayed, reused = true, args = {}, check = is_text },
     ["c:table"] = { self = comparison, reused = true, args = { { width = 80, mode = "ascii" } }, check = is_text },
     ["c:of"] = { self = comparison, reused = true, args = { "b", "ops/s" }, check = is_table },
     ["c:tojson"] = { self = comparison, reused = true, args = {}, check = is_text },

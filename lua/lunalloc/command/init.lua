@@ -26,7 +26,7 @@ local groups = {
     { "look into it", "top", "stats", "threads", "extents", "doctor", "prof", "get" },
     { "change it", "set", "purge", "conf" },
     { "without its help", "core" },
-    { "test allocators", "test", "compare" },
+    { "test allocators", "test", "compare", "replay" },
     { "show it to others", "report" },
     { "for other tools", "serve" },
     { "explain", "help" },

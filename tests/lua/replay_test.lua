@@ -1,0 +1,128 @@
+-- la.replay: fidelity on each allocator, settings, speeds, and bad input.
+
+local test = ...
+local la = require "lunalloc"
+
+local function path_of(name)
+    return (os.getenv "TMPDIR" or "/tmp") .. "/replay_test." .. name
+end
+
+--- A synthetic trace, which is removed when the variable is closed.
+local function make(events, threads, lost)
+    local path = path_of(("%d-%d.trace"):format(events, threads))
+    assert(os.execute(("build/tests/replay/make_trace %s %d %d %s"):format(path, events, threads, lost or "")))
+    return setmetatable({ path = path }, { __close = function() os.remove(path) end })
+end
+
+local function left_behind()
+    local pipe <close> = io.popen("ls " .. path_of(""):match "^(.*)/" .. " | grep -c '^lunalloc-[0-9]*-[0-9]*.plan'")
+    return pipe:read "n"
+end
+
+test("a replay is exact on this allocator, with one thread and with many", function()
+    for _, threads in ipairs { 1, 16 } do
+        local trace <close> = make(60000, threads)
+        local r = assert(la.replay { trace = trace.path, speed = "max" })
+        local f = r.fidelity
+        test.equal(f.exact, true)
+        test.equal(f.classes .. " " .. f.violations .. " " .. f.deviations, "0 0 0")
+        test.equal(f.kinds.malloc.recorded > 10000, true)
+        test.equal(f.kinds.realloc.replayed, f.kinds.realloc.recorded)
+        test.equal(f.remote.recorded > 0, threads > 1)
+        test.equal(r.threads, threads)
+        test.equal(r.allocator, "lunalloc")
+        test.equal(r.ops, 60000)
+        test.equal(r.peak_growth > f.peak_live.replayed and r.peak_growth < 2 * f.peak_live.replayed, true)
+    end
+    test.equal(left_behind(), 0)
+end)
+
+test("and on every other one that is installed", function()
+    local trace <close> = make(20000, 4)
+    for _, allocator in ipairs(la.allocators()) do
+        local r = assert(la.replay { trace = trace.path, allocator = allocator.name, speed = "max", touch = "all" })
+        test.equal(r.fidelity.exact, true)
+        test.equal(r.allocator, allocator.name)
+    end
+end)
+
+test("settings reach the child, and a wrong one is told", function()
+    local trace <close> = make(2000, 1)
+    local r = assert(la.replay { trace = trace.path, conf = { narenas = 1 } })
+    test.equal(r.conf, "narenas:1")
+    test.match(tostring(r), "narenas:1")
+    local _, message, code = la.replay { trace = trace.path, conf = "narenas:many" }
+    test.match(message, "'narenas:many' is not a number")
+    test.equal(code, "EINVAL")
+end)
+
+test("the recorded times are kept", function()
+    local trace <close> = make(20000, 1) -- one event each 50 ns
+    local r = assert(la.replay { trace = trace.path, speed = 0.01 })
+    test.equal(r.seconds > 0.099, true)
+    test.equal(r.fidelity.exact, true)
+end)
+
+test("the result as text and as JSON", function()
+    local trace <close> = make(2000, 2)
+    local r = assert(la.replay { trace = trace.path, speed = "max" })
+    test.match(tostring(r), "\n  freed by another thread +%d+ +%d+  equal\n")
+    test.match(tostring(r), "\n  peak of live bytes ")
+    test.match(r:tojson(), '"exact":true')
+end)
+
+test("a trace that lost too much is refused, unless lossy", function()
+    local trace <close> = make(2000, 2, 3)
+    local r, message, code = la.replay { trace = trace.path, speed = "max" }
+    test.equal(r, nil)
+    test.match(message, "^3 events of the trace were lost %(0%.15 %%, above 0%.1 %%%)")
+    test.equal(code, "ENODATA")
+    r = assert(la.replay { trace = trace.path, speed = "max", lossy = true })
+    test.equal(r.fidelity.lost, 3)
+    test.equal(left_behind(), 0)
+end)
+
+test("what is missing or wrong", function()
+    local trace <close> = make(2000, 1)
+    for _, case in ipairs {
+        { { trace = "/nonexistent" }, "No such file", "ENOENT" },
+        { { trace = "/etc/passwd" }, "no trace", "EINVAL" },
+        { { trace = "/" }, ".", "EINVAL" },
+        { { trace = trace.path, allocator = "/nonexistent.so" }, "No such file", "ENOENT" },
+        { { trace = trace.path, speed = 1e-6, timeout = "300ms" }, "no end within 0%.3 s", "ETIMEDOUT" },
+    } do
+        local r, message, code = la.replay(case[1])
+        test.equal(r, nil)
+        test.match(message, case[2])
+        test.equal(code, case[3])
+    end
+    test.equal(left_behind(), 0)
+end)
+
+test("misuse raises, with what is allowed", function()
+    for _, case in ipairs {
+        { {}, "trace = nil: the path of a trace expected" },
+        { { trace = "a\0b" }, "the path of a trace expected" },
+        { { trace = "x", speed = "fast" }, 'speed = \'fast\': "real", "max"' },
+        { { trace = "x", speed = -1 }, "speed = %-1" },
+        { { trace = "x", allocator = "jemaloc" }, "replay: .*one of lunalloc, glibc, jemalloc" },
+        { { trace = "x", allocator = "glibc", conf = "narenas:1" }, "conf: settings are lunalloc's" },
+        { { trace = "x", touch = "some" }, '"pages", "all" or "none" expected' },
+        { { trace = "x", sample = 0 }, "sample = 0" },
+        { { trace = "x", timeout = "soon" }, "timeout = 'soon': a time above 0" },
+        { { trace = "x", tarce = "y" }, "unknown key 'tarce'; allowed: allocator, conf," },
+    } do
+        local ok, message = pcall(la.replay, case[1])
+        test.equal(ok, false)
+        test.match(message, case[2])
+    end
+    test.match(select(2, pcall(la.replay)), "a table of options expected, got nil")
+end)
+
+test("a child that dies is told, and leaves nothing", function()
+    local trace <close> = make(2000, 1)
+    local r, message = la.replay { trace = trace.path, env = { LD_LIBRARY_PATH = "/nonexistent", LUA_PATH = "/" } }
+    test.equal(r, nil)
+    test.match(message, "^lunalloc: exit status 1")
+    test.equal(left_behind(), 0)
+end)
