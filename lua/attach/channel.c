@@ -16,6 +16,11 @@
 
 #include "attach/socket.h"
 
+enum {
+    END_MS = 100, /* how long a process may take to end, once nobody serves its connections */
+    END_STEP_MS = 1
+};
+
 struct channel {
     process_t *process;
     char path[TARGET_SOCKET];
@@ -78,12 +83,26 @@ fail_silent(const exchange_t *e) {
                 process_title(process));
 }
 
+/*
+ * Is the process gone, or will it be in a moment? Whoever asks has lost its agent. A process that calls exit() ends its
+ * agent first; one that is killed loses its memory before its sockets, but has both when the signal is sent.
+ */
+static bool
+is_ending(process_t *process) {
+    for (int waited = 0; waited < END_MS; waited += END_STEP_MS) {
+        if (process_check(process) != 0) {
+            return true;
+        }
+        poll(NULL, 0, END_STEP_MS);
+    }
+    return process_check(process) != 0;
+}
+
 static int
 fail_closed(const exchange_t *e) {
     process_t *process = e->channel->process;
     disconnect(e->channel);
-    poll(NULL, 0, 1); /* a process that ends closes its files first */
-    if (process_check(process) != 0) {
+    if (is_ending(process)) {
         return fail(e, ESRCH, "%s", memory_of(process)->message);
     }
     return fail(e, EPIPE, "the agent of %s closed the connection; it takes only so many at a time",
@@ -246,6 +265,10 @@ channel_request(channel_t *channel, const wire_message_t *request, wire_message_
     if (is_stale(channel)) {
         disconnect(channel);
         int error = connect_again(&e);
+        bool nobody = error == ECONNREFUSED || error == ENOENT;
+        if (nobody && is_ending(channel->process)) {
+            return fail(&e, ESRCH, "%s", memory_of(channel->process)->message);
+        }
         if (error != 0) {
             return error;
         }

@@ -489,6 +489,24 @@ test("a process that runs another program", function()
     test.fails("ESRCH", "has ended, or runs another program", t.get "arenas.narenas")
 end)
 
+test("a process that is killed is told to have ended, and nothing else", function()
+    local codes = {}
+    for _, signal in ipairs { "KILL", "TERM", "KILL", "TERM", "KILL", "TERM" } do
+        local process <close> = start("agent:true,background_thread:true")
+        process:run(FILL)
+        local t <close> = attached(process)
+        sh(("kill -%s %d"):format(signal, process.pid))
+        local got, message, code
+        repeat
+            got, message, code = t.get "arenas.narenas"
+        until not got
+        codes[code] = message
+    end
+    test.match(codes.ESRCH, "has ended")
+    codes.ESRCH = nil
+    test.equal(next(codes), nil, codes[next(codes)])
+end)
+
 test("a stopped process: it is said at once, and it serves again afterwards", function()
     local process <close> = start "agent:true"
     local t <close> = attached(process, { timeout = 0.3 })
