@@ -23,6 +23,7 @@ open_core(lua_State *L) {
     core_open_spelling(L);
     core_open_hooks(L);
     core_open_pause(L);
+    core_open_write_file(L);
     core_open_file_kind(L);
     core_open_meter(L);
     core_open_frames(L);

@@ -136,6 +136,7 @@ void core_open_buffer(lua_State *L);
 void core_open_spelling(lua_State *L);
 void core_open_hooks(lua_State *L);
 void core_open_pause(lua_State *L);
+void core_open_write_file(lua_State *L);
 void core_open_file_kind(lua_State *L);
 void core_open_meter(lua_State *L); /* meter/lua_meter.c */
 void core_open_frames(lua_State *L);

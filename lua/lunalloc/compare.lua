@@ -13,9 +13,9 @@
 --- A verdict is "better" or "worse" (than the first variant) if the whole interval lies beyond 1, and the estimate is
 --- at least `least` (1 %) away from it; else "no difference"; "undecided" if there are too few rounds for an interval.
 
-local core = require "lunalloc.core"
 local check = require "lunalloc.check"
 local child = require "lunalloc.child"
+local compare_job = require "lunalloc.compare_job"
 local compare_run = require "lunalloc.compare_run"
 local units = require "lunalloc.units"
 local variants = require "lunalloc.compare_variants"
@@ -33,47 +33,6 @@ local function fail(format, ...)
 end
 
 -- ---- options -------------------------------------------------------------------------------------------------------
-
-local DEEPEST <const> = 20
-
---- The value as Lua text, for the child.
-local function literal(value, path, depth)
-    local kind = type(value)
-    if kind == "table" and depth < DEEPEST then
-        local parts = {}
-        for key, field in pairs(value) do
-            local inner = ("%s[%s]"):format(path, shown(key))
-            parts[#parts + 1] = ("[%s]=%s"):format(literal(key, inner, DEEPEST), literal(field, inner, depth + 1))
-        end
-        return "{" .. table.concat(parts, ",") .. "}"
-    elseif kind == "string" or kind == "number" or kind == "boolean" then
-        return ("%q"):format(value)
-    end
-    fail("%s: %s cannot be passed to a child process: texts, numbers, booleans and tables of them expected", path,
-        kind == "table" and "a table that is nested too deeply" or shown(value))
-end
-
---- The scenario as a job for compare_child.lua, and its name. nil, message, code if there is no such file.
-local function read_scenario(options)
-    local given = options.scenario
-    local job = ("return { duration = %s, set = %s, "):format(tostring(options.duration),
-        literal(options.set or {}, "set", 0))
-    if type(given) == "table" then
-        return ("%sdescription = %s }"):format(job, literal(given, "scenario", 0)), "workload"
-    elseif type(given) ~= "string" or given:find("\0", 1, true) then
-        fail("scenario = %s: a description of a workload, the path of a Lua file, or the name of a scenario, " ..
-            "expected", shown(given))
-    end
-    local ok, message, code = core.child.is_file(given)
-    local file = given
-    if code == "ENOENT" then
-        file, message, code = require("lunalloc.scenario").find(given) -- the name of one that is installed
-    end
-    if not (ok or file ~= given and file) then
-        return nil, message, code
-    end
-    return ("%sfile = %q }"):format(job, file), given:match "([^/]*)%.lua$" or given:match "[^/]*$"
-end
 
 local function whole(value, name, low, high)
     local number = units.count(value)
@@ -136,7 +95,7 @@ local function read_options(options)
     end
     plan.interpreter = interpreter
     local message
-    plan.job, plan.name, code = read_scenario(options)
+    plan.job, plan.name, code = compare_job.read(options, fail)
     if not plan.job then
         return nil, plan.name, code
     end

@@ -2,6 +2,7 @@
 ---
 ---     run.run(plan)          plan: what compare.lua makes of the options -> comparison | nil, message, code
 ---     run.judge(plan)        the comparison of samples that were taken
+---     run.once(plan, variant) one run
 ---     run.order(list, round) the variants in the order of a round
 
 local child = require "lunalloc.child"
@@ -51,6 +52,8 @@ local function run_once(plan, variant)
     done.figures = metrics.of(done)
     return done
 end
+
+run.once = run_once
 
 --- The variants in the order of a round: each round another one is first, and every second turn of that is reversed.
 function run.order(list, round)

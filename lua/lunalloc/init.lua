@@ -25,6 +25,7 @@ la.allocators = core.workload.allocators
 local lazy = {
     workload = "lunalloc.workload", plot = "lunalloc.plot", adopt = "lunalloc.adopt", meter = "lunalloc.meter",
     compare = "lunalloc.compare", replay = "lunalloc.replay",
+    tune = "lunalloc.tune",
 }
 
 return setmetatable(la, {

@@ -101,6 +101,7 @@ local methods = {
         'la.compare{}:of("glibc", "ops/s").ratio' },
     ["c:tojson"] = { "c:tojson() -> text", "All samples, medians, ratios, intervals and verdicts as JSON." },
     ["replay:tojson"] = { "replay:tojson() -> text", "The result of a replay as JSON." },
+    ["tuning:tojson"] = { "tuning:tojson() -> text", "All runs, figures, intervals and verdicts as JSON." },
     ["t.pid"] = { "t.pid", "The number of the attached process; nil of a core file." },
     ["t.name"] = { "t.name", "The name of the attached process." },
     ["t.way"] = { "t.way",

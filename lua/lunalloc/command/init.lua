@@ -27,6 +27,7 @@ local groups = {
     { "change it", "set", "purge", "conf" },
     { "without its help", "core" },
     { "test allocators", "test", "compare", "replay" },
+    { "find settings", "tune" },
     { "show it to others", "report" },
     { "for other tools", "serve" },
     { "explain", "help" },

@@ -1,6 +1,6 @@
 --- The search of la.tune: which settings are better than the defaults? It knows nothing of processes: it asks for runs.
 ---
----     search.run(problem) -> { base, entries, winner or nil, finalists, confirmation, noise, verdict, reason, runs }
+---     search.run(problem) -> its state: base, entries, winner or nil, confirmations, verdict, reason, ...
 ---
 ---     problem = {
 ---         measure = function(entry, phase)   -- one run: figures { time =, rss =, cpu =, p99 = }; or nil and why the
@@ -8,7 +8,7 @@
 ---         arms = { settings, ... }           -- candidates (space.arms), the most promising first
 ---         objective = "rss", limits = { { metric = "time", share = 0.02 } }, least = 0.01,
 ---         most_runs = 40,                    -- of the search, without the confirmation
----         left = function(part) -> seconds   -- of the budget, for "search" and for "confirm"; or none
+---         left = function(part) -> seconds   -- of the budget: for "search", "confirm", another "finalist"
 ---     }
 ---
 --- The runs are spent where they tell most, because a run may take seconds:
@@ -132,6 +132,12 @@ end
 --- Is `entry` better than `other`, by more than half of what counts?
 function Search:beats(entry, other)
     return self:score(entry) < self:score(other) - self.least / 2
+end
+
+--- The settings that are best so far, "" if none are better than the default.
+function Search:best()
+    local first = self:ranked(self.entries)[1]
+    return first and self:score(first) < 0 and first.conf or ""
 end
 
 -- ---- the parts of a search -----------------------------------------------------------------------------------------
@@ -400,7 +406,10 @@ end
 --- Sets verdict, reason, and the winner if one is confirmed.
 function Search:decide(finalists)
     self.verdict = search.KEEP
-    for _, finalist in ipairs(finalists) do
+    for i, finalist in ipairs(finalists) do
+        if i > 1 and self.left "finalist" <= 0 then
+            return
+        end
         local found = self:confirm(finalist)
         self.confirmations[#self.confirmations + 1] = found
         self.reason = found.reason
@@ -419,6 +428,8 @@ local function run(state)
     local ok, message, code = state:measure_noise()
     if not ok then
         return nil, message, code
+    elseif state.left "search" <= 0 then
+        return nil, "the budget is too small: at least 30 runs are needed", "ETIME"
     end
     state:screen()
     state:halve()

@@ -1,7 +1,8 @@
 --- What la.tune searches: the options that can be tuned with the values worth trying, and the candidates of a search.
 ---
 ---     space.tunable   option -> { its default as text, values in order, live = the control that sets it live, if any,
----                     effect = what it does to time and memory, for the sentence about a winner }
+---                     effect = what it does, and shows = the statistics in which that is seen, for the sentence about
+---                     a winner (explain.lua) }
 ---     space.fixed     option -> why it is no subject of a search
 ---     space.arms(objective)   the candidates, the most promising first: an array of arrays of { option, value }
 ---     space.text(settings)    "dirty_decay_ms:0,narenas:1": for LUNALLOC_CONF
@@ -16,37 +17,52 @@ local space = {}
 
 space.tunable = {
     dirty_decay_ms = { default = "10000", values = { "0", "500", "2000", "10000", "60000", "-1" },
-        live = "arena.4096.dirty_decay_ms",
+        live = "arena.<i>.dirty_decay_ms",
+        shows = { "dirty", "nmadvise" },
         effect = "free pages return to the system after this time; until then they are resident, and cheap to reuse" },
-    muzzy_decay_ms = { default = "0", values = { "0", "10000" }, live = "arena.4096.muzzy_decay_ms",
+    muzzy_decay_ms = { default = "0", values = { "0", "10000" }, live = "arena.<i>.muzzy_decay_ms",
+        shows = { "nmadvise" },
         effect = "pages are first given back lazily, which costs less if they are soon used again" },
-    dirty_max = { default = "-1", values = { "1M", "4M", "16M", "64M", "-1" }, live = "arena.4096.dirty_max",
+    dirty_max = { default = "-1", values = { "1M", "4M", "16M", "64M", "-1" }, live = "arena.<i>.dirty_max",
+        shows = { "dirty", "nmadvise" },
         effect = "an arena keeps at most this many bytes of free pages resident; the oldest go back first" },
     background_thread = { default = "false", values = { "false", "true" }, live = "background_thread",
+        shows = { "dirty", "nmadvise" },
         effect = "decay goes on while the program's threads allocate nothing, and costs them no time" },
     narenas = { default = "0", values = { "1", "2", "4", "8" }, live = "arenas.nauto",
+        shows = { "narenas", "active", "dirty" },
         effect = "fewer arenas share their free memory better; more have less contention" },
     tcache = { default = "true", values = { "false", "true" },
+        shows = { "cached", "nfills" },
         effect = "without caches, threads hold no free objects, and each call takes a lock" },
     tcache_bytes = { default = "65536", values = { "4096", "16384", "65536", "262144", "1048576" },
         live = "arenas.tcache_bytes",
+        shows = { "cached", "nfills" },
         effect = "a thread's cache holds at most this many bytes of a size class" },
     tcache_nslots = { default = "1024", values = { "16", "64", "256", "1024", "4096" }, live = "arenas.tcache_nslots",
+        shows = { "cached", "nfills" },
         effect = "a thread's cache holds at most this many objects of a size class" },
     tcache_max = { default = "32768", values = { "1024", "8192", "32768", "131072", "1048576" },
         live = "arenas.tcache_largest",
+        shows = { "cached", "nfills" },
         effect = "larger objects come from the arena at each call" },
     slab_sizes = { default = "", values = { "1-2048:1", "", "1-2048:4", "1-4096:8" },
+        shows = { "active", "nslabs", "nfills" },
         effect = "smaller slabs become wholly free more easily; larger ones are fetched less often" },
     bin_shards = { default = "", values = { "", "1-4096:2", "1-4096:4" },
+        shows = { "active" },
         effect = "threads of one arena take different locks" },
     lg_extent_max_active_fit = { default = "63", values = { "6", "63" },
+        shows = { "active", "dirty", "highwater" },
         effect = "small requests do not cut up large runs of free pages" },
     oversize_threshold = { default = "0", values = { "0", "1M", "8M" },
+        shows = { "dirty", "nmadvise" },
         effect = "large blocks have an arena that gives their pages back at once" },
     thp = { default = "default", values = { "never", "default", "always" },
+        shows = { "active" },
         effect = "huge pages take fewer page faults and TLB misses, and keep memory that is only partly used" },
     retain = { default = "true", values = { "true", "false" },
+        shows = { "retained", "nregions" },
         effect = "address ranges that are empty are unmapped" },
 }
 
