@@ -27,12 +27,14 @@ enum {
     CONNECTIONS_MAX = 128,
     CONNECTION_MEMORY = 16 * 1024, /* bytes, for a request's head */
     IDLE_SECONDS = 10,
-    BACKLOG = 128
+    BACKLOG = 128,
+    BODY_MAX = 1 << 20 /* bytes that a caller may allow */
 };
 
 typedef struct {
     struct MHD_Daemon *daemon; /* NULL: closed */
     int socket;
+    size_t body_max;         /* bytes of a request's body that are kept; 0: bodies are not read */
     lua_State *L;            /* of the run() that is in progress, whose stack is: server, seconds, answer; or NULL */
     bool failed;             /* an answer has raised an error, which is at the top of that stack */
     struct sigaction before; /* of SIGTERM */
@@ -55,9 +57,16 @@ check_server(lua_State *L) {
 
 /* ---- answering -------------------------------------------------------------------------------------------------- */
 
+/* What a request has sent behind its head. */
+typedef struct {
+    size_t len; /* more than the most: too long, and not kept */
+    char text[];
+} body_t;
+
 typedef struct {
     struct MHD_Connection *connection;
     const char *method, *path;
+    const body_t *body;            /* NULL: not read */
     struct MHD_Response *response; /* out */
     unsigned status;               /* out */
 } request_t;
@@ -71,19 +80,42 @@ text_response(const char *text, size_t len) {
     return MHD_create_response_from_buffer(len, body.out, MHD_RESPMEM_MUST_COPY);
 }
 
-/* The answer's values are at 3 and up: status, content type, body, name and value of a header. */
+/* The headers at `from` and up: name, value, name, value. */
+static bool
+add_headers(lua_State *L, struct MHD_Response *response, int from) {
+    for (int i = from; !lua_isnoneornil(L, i); i += 2) {
+        if (MHD_add_response_header(response, luaL_checkstring(L, i), luaL_checkstring(L, i + 1)) != MHD_YES) {
+            return false;
+        }
+    }
+    return true;
+}
+
+/* The answer's values are at 3 and up: status, content type, body, names and values of headers. */
 static void
 make_response(lua_State *L, request_t *request) {
     size_t len;
     request->status = (unsigned)luaL_checkinteger(L, 3);
     const char *type = luaL_checkstring(L, 4);
     const char *body = luaL_checklstring(L, 5, &len);
-    const char *name = luaL_optstring(L, 6, NULL);
-    const char *value = luaL_optstring(L, 7, "");
     request->response = text_response(body, len);
     if (request->response == NULL || MHD_add_response_header(request->response, "Content-Type", type) != MHD_YES ||
-        (name != NULL && MHD_add_response_header(request->response, name, value) != MHD_YES)) {
+        !add_headers(L, request->response, 6)) {
         luaL_error(L, "no memory for the response");
+    }
+}
+
+static void
+push_details(lua_State *L, const request_t *request) {
+    static const char *const headers[][2] = {{"host", "Host"}, {"origin", "Origin"}, {"token", "X-Lunalloc-Token"}};
+    lua_createtable(L, 0, 4);
+    for (size_t i = 0; i < sizeof(headers) / sizeof(*headers); i++) {
+        lua_pushstring(L, MHD_lookup_connection_value(request->connection, MHD_HEADER_KIND, headers[i][1]));
+        lua_setfield(L, -2, headers[i][0]);
+    }
+    if (request->body != NULL) {
+        lua_pushlstring(L, request->body->text, request->body->len);
+        lua_setfield(L, -2, "body");
     }
 }
 
@@ -96,7 +128,8 @@ call_answer(lua_State *L) {
     lua_pushstring(L, request->path);
     lua_pushstring(L, MHD_lookup_connection_value(request->connection, MHD_HEADER_KIND, "Accept"));
     lua_pushstring(L, MHD_lookup_connection_value(request->connection, MHD_GET_ARGUMENT_KIND, "pid"));
-    lua_call(L, 4, LUA_MULTRET);
+    push_details(L, request);
+    lua_call(L, 5, LUA_MULTRET);
     make_response(L, request);
     return 0;
 }
@@ -123,24 +156,45 @@ answer(server_t *server, request_t *request) {
     request->response = text_response(sorry, sizeof sorry - 1);
 }
 
+/* Keeps a piece of a body. */
+static void
+add_to_body(body_t *body, const char *piece, size_t size, size_t max) {
+    if (body->len > max || size > max - body->len) {
+        body->len = max + 1;
+        return;
+    }
+    memcpy(body->text + body->len, piece, size);
+    body->len += size;
+}
+
+static void
+forget_body(void *context, struct MHD_Connection *connection, void **memory, enum MHD_RequestTerminationCode why) {
+    (void)context, (void)connection, (void)why;
+    free(*memory);
+    *memory = NULL;
+}
+
 /* The library calls it first with the head of a request, then with its body, then without more: it is answered at once
- * if it has a body to be refused, and else at the second call, so that the connection can stay open. */
+ * if it has a body to be refused, and else at the last call, so that the connection can stay open. */
 static enum MHD_Result
 respond(void *context, struct MHD_Connection *connection, const char *path, const char *method, const char *version,
-        const char *body, size_t *body_size, void **memory) {
-    static char seen;
+        const char *piece, size_t *size, void **memory) {
     server_t *server = context;
-    (void)version, (void)body;
+    (void)version;
     bool reads = strcmp(method, MHD_HTTP_METHOD_GET) == 0 || strcmp(method, MHD_HTTP_METHOD_HEAD) == 0;
-    if (reads && *memory == NULL) {
-        *memory = &seen;
+    size_t max = reads ? 0 : server->body_max;
+    if (*memory == NULL && (reads || max > 0)) {
+        *memory = calloc(1, sizeof(body_t) + max);
+        return *memory != NULL ? MHD_YES : MHD_NO;
+    }
+    if (*memory != NULL && *size > 0) {
+        add_to_body(*memory, piece, *size, max);
+        *size = 0;
         return MHD_YES;
     }
-    if (reads && *body_size > 0) {
-        *body_size = 0;
-        return MHD_YES;
-    }
-    request_t request = {.connection = connection, .method = method, .path = path};
+    const body_t *body = max > 0 ? *memory : NULL;
+    request_t request = {
+        .connection = connection, .method = method, .path = path, .body = body && body->len <= max ? body : NULL};
     if (server->failed) { /* the error has to be raised first; the client may try again */
         return MHD_NO;
     }
@@ -202,16 +256,18 @@ start(server_t *server) {
     return MHD_start_daemon(MHD_USE_EPOLL, 0, NULL, NULL, respond, server, MHD_OPTION_LISTEN_SOCKET, server->socket,
                             MHD_OPTION_CONNECTION_LIMIT, (unsigned)CONNECTIONS_MAX, MHD_OPTION_CONNECTION_MEMORY_LIMIT,
                             (size_t)CONNECTION_MEMORY, MHD_OPTION_CONNECTION_TIMEOUT, (unsigned)IDLE_SECONDS,
-                            MHD_OPTION_END);
+                            MHD_OPTION_NOTIFY_COMPLETED, forget_body, NULL, MHD_OPTION_END);
 }
 
 static int
 l_listen(lua_State *L) {
     const char *host = luaL_checkstring(L, 1);
     int port = (int)luaL_checkinteger(L, 2);
+    lua_Integer body_max = luaL_optinteger(L, 3, 0);
+    luaL_argcheck(L, body_max >= 0 && body_max <= BODY_MAX, 3, "bytes, 0 to 1 MiB");
     const char *why;
     server_t *server = lua_newuserdatauv(L, sizeof *server, 0);
-    *server = (server_t){.socket = -1};
+    *server = (server_t){.socket = -1, .body_max = (size_t)body_max};
     luaL_setmetatable(L, SERVER);
     server->socket = listen_at(host, port, &why);
     if (server->socket < 0) {

@@ -4,6 +4,7 @@
 // marks: [{ x, text }] }. What is missing is false. The library gets numbers only: it would take names for HTML.
 
 const ZOOM = 1.5;
+const MARKS_LISTED = 12; // the others are in the table
 
 // Its legend is ours; and it would write a style attribute, which the page's policy forbids.
 if (typeof Dygraph !== "undefined") Dygraph.PLUGINS = Dygraph.PLUGINS.filter((one) => one !== Dygraph.Plugins.Legend);
@@ -34,13 +35,13 @@ class Line {
       colors: series.map((_, i) => colour("c" + (i % 10))), visibility: this.shown,
       gridLineColor: colour("line"), axisLineColor: colour("line"),
       axes: { x: { axisLabelFormatter: (v) => format(v, xunit), pixelsPerLabel: 90 },
-        y: { axisLabelFormatter: (v) => format(v, unit), axisLabelWidth: 70 } } };
+        y: { axisLabelFormatter: (v) => format(v, unit), axisLabelWidth: 70, labelsKMG2: unit === "bytes" } } };
   }
 
   make() {
     const { file, ...options } = this.options();
     this.graph = new Dygraph(this.box, file, { ...options, legend: "never", includeZero: true, strokeWidth: 1.6,
-      highlightCircleSize: 4, labelsKMB: false,
+      highlightCircleSize: 4,
       highlightCallback: (event, x, points, row) => this.tell(row),
       underlayCallback: (canvas, area, graph) => this.drawMarks(canvas, area, graph) });
   }
@@ -109,7 +110,7 @@ class Line {
       box.addEventListener("change", () => this.toggle(i, box.checked));
       return element("li", {}, element("label", {}, box, " ", swatch(seriesColour(i)), foreign(s.name)));
     });
-    for (const mark of (marks || []).slice(0, 20)) {
+    for (const mark of (marks || []).slice(-MARKS_LISTED)) {
       items.push(element("li", {}, "⚑ " + human(mark.x, this.chart.xunit) + " ", foreign(mark.text)));
     }
     this.legend.replaceChildren(...items);

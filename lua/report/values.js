@@ -23,7 +23,7 @@ function duration(ns) {
 
 /** The time of day, of seconds since 1970. */
 function clock(seconds) {
-  return new Date(seconds * 1000).toLocaleTimeString();
+  return new Date(seconds * 1000).toTimeString().slice(0, 8);
 }
 
 /** A value of a unit, as people read it: "12.3 MiB". */

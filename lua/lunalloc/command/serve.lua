@@ -3,7 +3,7 @@
 local command = require "lunalloc.command"
 
 local USAGE <const> = [[
-serve [TARGET...] [--all] [--listen ADDRESS:PORT] [--interval TIME]
+serve [TARGET...] [--all] [--listen ADDRESS:PORT] [--interval TIME] [--web] [--write]
 
 Serves the figures of processes over HTTP, and changes nothing in them:
 
@@ -18,6 +18,9 @@ A TARGET is a pid, or the name of processes: one that appears later is served, t
   --listen A:P        where; [::1]:9177, or 0.0.0.0:9177 for other machines; port 0 is any that is free
                       (default 127.0.0.1:9177). Whoever can connect can read: there is no password
   --interval TIME     figures are read when they are asked for, at most once in that time (default 1s)
+  --web               besides, a page for a browser that shows one process while it runs, as lunalloc report does. Its
+                      address has a secret token; only this machine can connect
+  --write             the page can change settings and purge
 
 Ctrl-C or SIGTERM ends it.]]
 
@@ -63,7 +66,22 @@ local function attach_all(exporter)
     end
 end
 
-local function announce(server, exporter)
+--- The page of the one process that is named; nil without --web.
+local function page_of(options, words, server, la, http)
+    if not options.web then
+        return nil
+    end
+    local host, port, loopback = server:address()
+    if not loopback then
+        command.stop("serve: --web is for this machine alone: --listen 127.0.0.1:%d", port)
+    end
+    host = host:find(":", 1, true) and "[" .. host .. "]" or host
+    return command.try(require("lunalloc.report.live").new { write = options.write, clock = http.clock,
+        t = command.try(la.attach(math.tointeger(tonumber(words[1])) or words[1])), interval = options.interval or 1,
+        hosts = { ("%s:%d"):format(host, port), ("localhost:%d"):format(port) } })
+end
+
+local function announce(server, exporter, page)
     local url, loopback = url_of(server)
     if not loopback then
         io.stderr:write("lunalloc: serve: other machines can read this: ", url, " is not a loopback address\n")
@@ -71,13 +89,21 @@ local function announce(server, exporter)
     exporter:refresh()
     print(("serving %d %s on %smetrics"):format(#exporter.targets,
         #exporter.targets == 1 and "process" or "processes", url))
+    if page then
+        print(("a live page%s: %s%s"):format(page.write and ", which can change settings" or "", url,
+            page.path:sub(2)))
+    end
     io.stdout:flush()
 end
 
 --- Serves until SIGTERM or Ctrl-C. A mistake of ours in one answer ends that answer only.
-local function serve(server, exporter)
-    local function answer(...)
-        return exporter:answer(...)
+local function serve(server, exporter, page)
+    local function answer(method, path, accept, pid, request)
+        local results = page and table.pack(page:answer(method, path, request))
+        if results and results[1] then
+            return table.unpack(results, 1, results.n)
+        end
+        return exporter:answer(method, path, accept, pid)
     end
     while true do
         local ok, more = pcall(server.run, server, TURN, answer)
@@ -91,18 +117,24 @@ end
 
 local function run(args)
     local la = require "lunalloc"
-    local options, words = command.options(args, { all = "flag", listen = "text", interval = "time" })
+    local options, words = command.options(args, { all = "flag", listen = "text", interval = "time", web = "flag",
+        write = "flag" })
     if #words == 0 and not options.all then
         command.misuse("serve: which processes? pids, names, or --all")
+    end
+    if options.web and #words ~= 1 or options.write and not options.web then
+        command.misuse(options.web and "serve: --web shows one process: name one" or "serve: --write is for --web")
     end
     local host, port = address_of(options.listen or DEFAULT)
     local http = load_http()
     local exporter = require("lunalloc.exporter").new { words = words, attach = la.attach, ps = la.ps,
         clock = http.clock, gzip = http.gzip, all = options.all, interval = options.interval or 1 }
     attach_all(exporter)
-    local server <close> = command.try(http.listen(host, port))
-    announce(server, exporter)
-    serve(server, exporter)
+    local server <close> = command.try(http.listen(host, port,
+        options.web and require("lunalloc.report.live").BODY_MAX or 0))
+    local page = page_of(options, words, server, la, http)
+    announce(server, exporter, page)
+    serve(server, exporter, page)
 end
 
 return { summary = "figures of processes over HTTP, for Prometheus and pprof", usage = USAGE, run = run }
