@@ -1,6 +1,7 @@
 /* alloc.c -- the function that Lua calls for each block. What is likely stands first, and what is not, in functions of
  * its own. */
 #include "meter/meter.h"
+#include "meter/mixed.h"
 
 #include <string.h>
 
@@ -11,16 +12,12 @@
 
 /* Of a new object Lua passes the type in place of the old size: LUA_TSTRING .. LUA_TTHREAD, and two that lua.h does not
  * name, for upvalues and prototypes. */
-static inline uint32_t
-type_of(size_t old_size) {
-    static const uint8_t types[16] = {
-        [LUA_TSTRING] = LUNALLOC_LUA_STRING,        [LUA_TTABLE] = LUNALLOC_LUA_TABLE,
-        [LUA_TFUNCTION] = LUNALLOC_LUA_FUNCTION,    [LUA_TUSERDATA] = LUNALLOC_LUA_USERDATA,
-        [LUA_TTHREAD] = LUNALLOC_LUA_THREAD,        [LUA_NUMTYPES] = LUNALLOC_LUA_FUNCTION,
-        [LUA_NUMTYPES + 1] = LUNALLOC_LUA_FUNCTION,
-    };
-    return types[old_size & 15];
-}
+static const uint8_t types[16] = {
+    [LUA_TSTRING] = LUNALLOC_LUA_STRING,        [LUA_TTABLE] = LUNALLOC_LUA_TABLE,
+    [LUA_TFUNCTION] = LUNALLOC_LUA_FUNCTION,    [LUA_TUSERDATA] = LUNALLOC_LUA_USERDATA,
+    [LUA_TTHREAD] = LUNALLOC_LUA_THREAD,        [LUA_NUMTYPES] = LUNALLOC_LUA_FUNCTION,
+    [LUA_NUMTYPES + 1] = LUNALLOC_LUA_FUNCTION,
+};
 
 /* ---- limits and accounts ---- */
 
@@ -51,16 +48,16 @@ note_peak(lunalloc_meter_t *meter) {
 }
 
 static inline void
-charge(lunalloc_meter_t *meter, uint32_t tag, size_t size) {
+charge(lunalloc_meter_t *meter, size_t *account, size_t size) {
     meter->total += size;
-    meter->accounts[tag] += size;
+    *account += size;
 }
 
 static inline void
-discharge(lunalloc_meter_t *meter, uint32_t tag, size_t size) {
+discharge(lunalloc_meter_t *meter, size_t *account, size_t size) {
     note_peak(meter);
     meter->total -= size;
-    meter->accounts[tag] -= size;
+    *account -= size;
 }
 
 static COLD void *
@@ -72,34 +69,37 @@ note_failure(lunalloc_meter_t *meter) {
 /* ---- new blocks ---- */
 
 static NOINLINE void *
-new_block_slow(lunalloc_meter_t *meter, uint32_t tag, size_t size) {
+new_block_slow(lunalloc_meter_t *meter, size_t old_size, size_t size) {
+    uint32_t type = types[old_size & 15];
     if (UNLIKELY(meter->closed) || size == 0) {
         return size == 0 ? NULL : meter->old_alloc(meter->old_context, NULL, 0, size);
     }
     if (meter->total + size > meter->ceiling && !may_reach(meter, meter->total + size)) {
         return NULL;
     }
-    void *block = heap_alloc(&meter->heap, size, (uint16_t)tag);
+    void *block = heap_alloc_slow(&meter->heap, meter->owner, type, size);
     if (block == NULL) {
         return note_failure(meter);
     }
-    charge(meter, tag, size);
+    meter->kinds = meter->owner->kinds;
+    charge(meter, &meter->owner->accounts[type], size);
     return block;
 }
 
-/* A block of a page, while no limit is near and the bin's first span has one. */
+/* A block of a span, while no limit is near and the first span of its kind has one. */
 static inline void *
-new_block(lunalloc_meter_t *meter, uint32_t tag, size_t size) {
+new_block(lunalloc_meter_t *meter, size_t old_size, size_t size) {
     bool near = meter->total + size > meter->ceiling;
-    if (LIKELY(size <= HEAP_PAGE_MAX) && LIKELY(!near)) {
-        span_t *span = meter->heap.bins[(size + 7) >> 3];
-        uint64_t ready = heap_ready(span);
+    if (LIKELY(size <= HEAP_SMALL_MAX) && LIKELY(!near)) {
+        uint32_t bin = heap_bin(size);
+        span_t *span = meter->kinds->bins[types[old_size & 15] * HEAP_BINS + bin];
+        uint64_t ready = span->free[0];
         if (LIKELY(ready != 0)) {
-            charge(meter, tag, size);
-            return heap_take(span, ready, (uint16_t)tag, HEAP_LG_PAGE);
+            charge(meter, span->account, size);
+            return heap_take(span, ready, bin);
         }
     }
-    return new_block_slow(meter, tag, size);
+    return new_block_slow(meter, old_size, size);
 }
 
 /* ---- where blocks lie ---- */
@@ -112,12 +112,11 @@ typedef struct {
 
 static place_t
 place_of(lunalloc_meter_t *meter, void *block, size_t size) {
-    bool by_size = !meter->careful || (heap_knows(&meter->heap, block) && !meter->misfits);
     span_t *span = NULL;
-    if (!by_size) {
+    if (meter->careful && !heap_knows(&meter->heap, block)) {
         span = heap_locate(&meter->heap, block);
-    } else if (size <= HEAP_MAX) {
-        span = heap_span(block, heap_lg(size));
+    } else if (size <= HEAP_MAX || meter->careful) {
+        span = heap_span(block);
     }
     return (place_t){span, span == NULL ? heap_large(&meter->heap, block) : NULL};
 }
@@ -127,27 +126,22 @@ is_foreign(place_t place) {
     return place.span == NULL && place.large == NULL;
 }
 
-static uint32_t
-number_of(place_t place, const void *block) {
-    return heap_number(place.span, block, heap_lg(place.span->size));
+static kind_t
+kind_at(const lunalloc_meter_t *meter, place_t place, const void *block, size_t size) {
+    return place.span != NULL ? heap_kind(&meter->heap, place.span, block, size)
+                              : heap_large_kind(&meter->heap, place.large);
 }
 
-static uint32_t
-tag_at(place_t place, const void *block) {
-    return place.span != NULL ? place.span->tags[number_of(place, block)] : heap_large_tag(place.large);
+static size_t *
+account_of(kind_t kind) {
+    return &kind.owner->accounts[kind.type];
 }
 
-/* Frees an own block; returns its tag. */
-static uint32_t
-release(lunalloc_meter_t *meter, place_t place, void *block) {
-    if (place.span == NULL) {
-        return heap_free_large(&meter->heap, place.large);
-    }
-    uint32_t number = number_of(place, block), tag = place.span->tags[number];
-    if (!heap_put(place.span, number)) {
-        heap_span_changed(&meter->heap, place.span);
-    }
-    return tag;
+/* Frees an own block; returns its account. */
+static size_t *
+release(lunalloc_meter_t *meter, place_t place, void *block, size_t size) {
+    return place.span != NULL ? heap_free(&meter->heap, place.span, block, size)
+                              : heap_free_large(&meter->heap, place.large);
 }
 
 /* ---- frees ---- */
@@ -180,33 +174,27 @@ free_elsewhere(lunalloc_meter_t *meter, void *block, size_t size) {
         free_foreign(meter, block, size);
         return NULL;
     }
-    discharge(meter, release(meter, place, block), size);
+    discharge(meter, release(meter, place, block, size), size);
     if (UNLIKELY(meter->total == 0)) {
         meter_was_emptied(meter);
     }
     return NULL;
 }
 
-/* After a free that has emptied a span, or found it full. */
-static NOINLINE void *
-note_change(lunalloc_meter_t *meter, span_t *span) {
-    heap_span_changed(&meter->heap, span);
-    if (UNLIKELY(meter->total == 0)) {
-        meter_was_emptied(meter);
-    }
-    return NULL;
-}
-
+/* A block of a span that has another free block, and another block in use. */
 static inline void *
 free_block(lunalloc_meter_t *meter, void *block, size_t size) {
-    bool by_size = LIKELY(!meter->careful) || (LIKELY(heap_knows(&meter->heap, block)) && LIKELY(!meter->misfits));
-    if (UNLIKELY(size > HEAP_PAGE_MAX) || UNLIKELY(!by_size)) {
-        return free_elsewhere(meter, block, size);
+    bool is_ours = LIKELY(!meter->careful) || LIKELY(heap_knows(&meter->heap, block));
+    if (LIKELY(size - HEAP_TINY_MAX - 1 < HEAP_SMALL_MAX - HEAP_TINY_MAX) && LIKELY(is_ours)) {
+        span_t *span = heap_span(block);
+        uint64_t was = span->free[0], is = was | UINT64_C(1) << (heap_number(span, block) & 63);
+        if (LIKELY(was != 0) && LIKELY(is != span->all)) {
+            span->free[0] = is;
+            discharge(meter, span->account, size);
+            return NULL;
+        }
     }
-    span_t *span = heap_span(block, HEAP_LG_PAGE);
-    uint32_t number = heap_number(span, block, HEAP_LG_PAGE);
-    discharge(meter, span->tags[number], size);
-    return LIKELY(heap_put(span, number)) ? NULL : note_change(meter, span);
+    return free_elsewhere(meter, block, size);
 }
 
 /* ---- resizing ---- */
@@ -218,42 +206,49 @@ copy(void *to, const void *from, size_t old_size, size_t new_size) {
 
 /* Changes the accounts of a block that has got another size. */
 static inline void
-recharge(lunalloc_meter_t *meter, uint32_t tag, size_t old_size, size_t new_size) {
+recharge(lunalloc_meter_t *meter, kind_t kind, size_t old_size, size_t new_size) {
     note_peak(meter);
     meter->total += new_size - old_size;
-    meter->accounts[tag] += new_size - old_size;
+    *account_of(kind) += new_size - old_size;
 }
 
 /* There was no memory for a block of another size. One that should shrink stays, and passes for a smaller one. */
 static COLD void *
-keep_block(lunalloc_meter_t *meter, uint32_t tag, void *block, size_t old_size, size_t new_size) {
+keep_block(lunalloc_meter_t *meter, place_t place, kind_t kind, void *block, size_t old_size, size_t new_size) {
     if (new_size > old_size) {
         return note_failure(meter);
     }
-    meter->misfits = meter->careful = true;
-    recharge(meter, tag, old_size, new_size);
+    if (place.span != NULL && place.span->mixed) {
+        mixed_resize(&meter->heap, block, kind, old_size, new_size, true);
+    } else {
+        meter->careful = true;
+    }
+    recharge(meter, kind, old_size, new_size);
     return block;
 }
 
 /* A new block takes the place of an own one. */
 static void *
-move_block(lunalloc_meter_t *meter, uint32_t tag, void *block, size_t old_size, size_t new_size) {
-    void *moved = heap_alloc(&meter->heap, new_size, (uint16_t)tag);
+move_block(lunalloc_meter_t *meter, place_t place, kind_t kind, void *block, size_t old_size, size_t new_size) {
+    void *moved = heap_alloc(&meter->heap, kind.owner, kind.type, new_size);
     if (UNLIKELY(moved == NULL)) {
-        return keep_block(meter, tag, block, old_size, new_size);
+        return keep_block(meter, place, kind, block, old_size, new_size);
     }
     copy(moved, block, old_size, new_size);
-    recharge(meter, tag, old_size, new_size);
-    release(meter, place_of(meter, block, old_size), block);
+    recharge(meter, kind, old_size, new_size);
+    if (place.span == NULL) {
+        place.large = heap_large(&meter->heap, block); /* the table may have moved */
+    }
+    release(meter, place, block, old_size);
     return moved;
 }
 
 /* An own block of a closed meter moves to the old allocator. */
 static COLD void *
-move_back(lunalloc_meter_t *meter, uint32_t tag, void *block, size_t old_size, size_t new_size) {
+move_back(lunalloc_meter_t *meter, place_t place, kind_t kind, void *block, size_t old_size, size_t new_size) {
     void *moved = meter->old_alloc(meter->old_context, NULL, 0, new_size);
     if (moved == NULL) {
-        return keep_block(meter, tag, block, old_size, new_size);
+        return keep_block(meter, place, kind, block, old_size, new_size);
     }
     copy(moved, block, old_size, new_size);
     free_block(meter, block, old_size);
@@ -262,33 +257,37 @@ move_back(lunalloc_meter_t *meter, uint32_t tag, void *block, size_t old_size, s
 
 /* A large block that stays large: the arena moves its pages, or the next one's away. */
 static void *
-resize_large(lunalloc_meter_t *meter, entry_t *large, size_t old_size, size_t new_size) {
-    void *block = (void *)large->address;
-    uint32_t tag = heap_large_tag(large);
-    void *moved = heap_resize_large(&meter->heap, large, new_size);
+resize_large(lunalloc_meter_t *meter, place_t place, kind_t kind, size_t old_size, size_t new_size) {
+    void *block = (void *)place.large->address;
+    void *moved = heap_resize_large(&meter->heap, place.large, new_size);
     if (moved == NULL) {
-        return keep_block(meter, tag, block, old_size, new_size);
+        return keep_block(meter, place, kind, block, old_size, new_size);
     }
-    recharge(meter, tag, old_size, new_size);
+    recharge(meter, kind, old_size, new_size);
     return moved;
 }
 
+/* Does a block of a chunk stay where it is? */
 static bool
-same_bin(size_t old_size, size_t new_size) {
-    return old_size <= HEAP_MAX && new_size <= HEAP_MAX && heap_bin(old_size) == heap_bin(new_size);
+stays(lunalloc_meter_t *meter, const span_t *span, kind_t kind, void *block, size_t old_size, size_t new_size) {
+    if (new_size > HEAP_MAX) {
+        return false;
+    }
+    return span->mixed ? mixed_resize(&meter->heap, block, kind, old_size, new_size, false)
+                       : heap_bin(new_size) == span->bin;
 }
 
 static void *
 resize_own(lunalloc_meter_t *meter, place_t place, void *block, size_t old_size, size_t new_size) {
-    uint32_t tag = tag_at(place, block);
-    if (LIKELY(place.span != NULL) && same_bin(old_size, new_size)) {
-        recharge(meter, tag, old_size, new_size);
+    kind_t kind = kind_at(meter, place, block, old_size);
+    if (LIKELY(place.span != NULL) && stays(meter, place.span, kind, block, old_size, new_size)) {
+        recharge(meter, kind, old_size, new_size);
         return block;
     } else if (UNLIKELY(meter->closed)) {
-        return move_back(meter, tag, block, old_size, new_size);
+        return move_back(meter, place, kind, block, old_size, new_size);
     }
-    return place.span == NULL && new_size > HEAP_MAX ? resize_large(meter, place.large, old_size, new_size)
-                                                     : move_block(meter, tag, block, old_size, new_size);
+    return place.span == NULL && new_size > HEAP_MAX ? resize_large(meter, place, kind, old_size, new_size)
+                                                     : move_block(meter, place, kind, block, old_size, new_size);
 }
 
 /* The old allocator resizes a foreign block: it does not count, or there was no memory for an own one instead. */
@@ -307,14 +306,14 @@ resize_by_old(lunalloc_meter_t *meter, void *block, size_t old_size, size_t new_
 /* A foreign block moves to the meter. */
 static COLD void *
 resize_foreign(lunalloc_meter_t *meter, void *block, size_t old_size, size_t new_size) {
-    uint32_t tag = meter->scope_tag;
-    void *moved = meter->closed ? NULL : heap_alloc(&meter->heap, new_size, (uint16_t)tag);
+    kind_t kind = {meter->owner, LUNALLOC_LUA_OTHER};
+    void *moved = meter->closed ? NULL : heap_alloc(&meter->heap, kind.owner, kind.type, new_size);
     if (moved == NULL) {
         return resize_by_old(meter, block, old_size, new_size);
     }
     copy(moved, block, old_size, new_size);
     discharge_foreign(meter, old_size);
-    charge(meter, tag, new_size);
+    charge(meter, account_of(kind), new_size);
     meter->old_alloc(meter->old_context, block, old_size, 0);
     return moved;
 }
@@ -337,7 +336,7 @@ void *
 lunalloc_lua_alloc(void *context, void *block, size_t old_size, size_t new_size) {
     lunalloc_meter_t *meter = context;
     if (block == NULL) {
-        return new_block(meter, meter->scope_tag | type_of(old_size), new_size);
+        return new_block(meter, old_size, new_size);
     }
     return new_size == 0 ? free_block(meter, block, old_size) : resize_any(meter, block, old_size, new_size);
 }

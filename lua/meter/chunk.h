@@ -1,9 +1,8 @@
 /*
- * chunk.h -- the pages of a heap (heap.h): chunks of 16, from which spans get a page or a quad of four.
+ * chunk.h -- the chunks of a heap (heap.h): their slots for spans, and whole ones for mixed blocks.
  *
- * A page is taken where its quad is broken already, if there is such a page. A chunk that becomes empty goes back to
- * the arena, unless fewer than half of the heap's chunks are empty: so a state that grows and shrinks with each
- * collection need not ask the arena again.
+ * A chunk that becomes empty goes back to the arena, unless fewer than half of the heap's chunks are empty: so a state
+ * that grows and shrinks with each collection need not ask the arena again.
  *
  * Synchronization: the thread that uses the state.
  */
@@ -15,11 +14,14 @@
 /* Call it before `size` more bytes of chunks or large blocks are asked for: a large heap has an arena of its own. */
 void chunk_will_grow(heap_t *heap, size_t size);
 
-/* Where the header of a new span is, in a page or a quad that is in no span; and its chunk. NULL if there is no
- * memory. */
-span_t *chunk_get(heap_t *heap, bool quad, chunk_t **chunk);
-/* Takes back the page or the quad of a span. */
+/* The line of a slot that is taken from now on. NULL if there is no memory. */
+span_t *chunk_get(heap_t *heap);
+/* Takes back the slot of a span. */
 void chunk_release(heap_t *heap, span_t *span);
+/* A chunk for mixed blocks. NULL if there is no memory. */
+chunk_t *chunk_get_mixed(heap_t *heap);
+/* Takes it back: it has no block. */
+void chunk_release_mixed(heap_t *heap, chunk_t *chunk);
 /* Gives most of the empty chunks back: a large block may have their pages. */
 void chunk_trim(heap_t *heap);
 /* Gives all chunks back to the arena. */

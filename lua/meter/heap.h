@@ -1,33 +1,30 @@
 /*
- * heap.h -- the blocks of one Lua state: small ones in pages of this heap, large ones straight from an arena.
+ * heap.h -- the blocks of one Lua state: small ones in chunks of this heap, large ones straight from an arena.
  *
- * Use it through meter.h, which adds limits and accounts. Lua says the size of each block that it frees, and one thread
- * at a time uses a state. So there is no lock here, no header in front of a block, and no look into the page map.
+ * Use it through meter.h, which adds limits. Lua says the size of each block that it frees, and one thread at a time
+ * uses a state. So there is no lock here, no header in front of a block, and no look into the page map.
  *
- *   chunk   64 KiB of the arena, at a multiple of that: 16 pages of 4 KiB
- *   span    one page, or a *quad* of four pages at a multiple of 16 KiB. It holds blocks of one size
- *   bin     the spans of one block size that have free blocks
+ *   chunk   64 KiB of the arena, at a multiple of that: 32 slots of 2 KiB. The first one holds a line of 64 bytes for
+ *           each slot: the chunk's own, and what is known of the blocks in the others
+ *   span    a slot with blocks of one *kind*: of one owner, type and size. Its line has a bit for each free block
+ *   mixed   a chunk with blocks of all kinds side by side (mixed.h)
+ *   large   a block of more than 2 KiB
+ *   owner   for whom a block is allocated: it has an account for each type of blocks. (A meter has one for each scope)
  *
- * Block sizes are multiples of 8 up to 256 bytes, which are those of Lua's objects (a table has 56), in pages; and up
- * to 2 KiB in eighths of a power of two, in quads. Larger blocks are the arena's.
+ *   chunk:  [ chunk | span 1 | span 2 | ... | span 31 | slot 1: block 0, block 1, ... | slot 2 | ... | slot 31 ]
+ *   block k of slot s is at chunk + s * 2048 + k * size
  *
- *   span at p:   [ block 0 | ... | header | tags: 2 bytes a block ... | block k | ... | block `limit` - 1 ]
- *   block k is at p + k * size, and tag k belongs to it, except for those that header and tags leave no room
- *
- * The header is at one of eight places, by its page's address: if all were at the beginning of a page, they would be in
- * few sets of the processor's caches.
- *
- * A tag is a number that the user of the heap gives a block, and gets back when the block is freed.
- *
- * A size of which there are few blocks gets no span of its own: its blocks lie in a span of the next power of two, so
- * a small state has few pages that are nearly empty. The size tells where the span begins, and the span tells the rest.
+ * A kind gets spans when many bytes of it have been allocated; before, its blocks are mixed. So a state with little
+ * memory has few pages that are nearly empty, and one that allocates much does so in few instructions: an allocation
+ * takes the first bit of the first span of its kind, and a free sets a bit. Neither touches the block. Sizes of spans
+ * are multiples of 8 up to 256 bytes, which are those of Lua's objects (a table has 56).
  *
  * Where a state was moved to a heap, it frees blocks of another allocator, too: heap_locate() tells whose a block is.
  *
  * Invariants, which heap_check() verifies:
- *   used + bits of `free` = blocks                    of each span
- *   a span that is in no list is full
- *   a page is free, or part of exactly one span       of each chunk
+ *   a span that is in no list is full; one whose blocks are all free does not exist
+ *   a slot is free, or has one span                                       of each chunk that is not mixed
+ *   blocks in use + free blocks + what was never used = 62 KiB            of each chunk that is mixed
  *
  * Synchronization: all of it: the thread that uses the state.
  */
@@ -36,144 +33,182 @@
 
 #include "meter/memory.h"
 
-#define HEAP_LG_PAGE   12
-#define HEAP_LG_QUAD   14
-#define HEAP_LG_COLOUR 8
 #define HEAP_LG_CHUNK  16
-#define HEAP_PAGE_MAX  256  /* bytes: blocks up to this size lie in pages */
-#define HEAP_MAX       2048 /* bytes: blocks up to this size lie in quads; larger ones are the arena's */
-#define HEAP_PAGE_BINS 33   /* bin i below this: blocks of 8 * i bytes, at least 16; above: eighths of powers of two */
-#define HEAP_BINS      57
+#define HEAP_LG_SLOT   11
+#define HEAP_SLOTS     32
+#define HEAP_TINY_MAX  24   /* bytes: spans of blocks up to this size have two words of bits */
+#define HEAP_SMALL_MAX 256  /* bytes: blocks up to this size may lie in spans */
+#define HEAP_MAX       2048 /* bytes: larger blocks are the arena's */
+#define HEAP_BINS      33   /* bin i: spans of blocks of 8 * i bytes; i >= 2 */
+#define HEAP_TYPES     8    /* types are numbers below this, and may be these: */
+#define HEAP_USED      6    /* below this */
 #define HEAP_KNOWN     256
 
-struct chunk;
+struct span;
+
+/* The spans of an owner. */
+typedef struct {
+    struct span *bins[HEAP_USED * HEAP_BINS]; /* by type and bin: lists of those with free blocks; the first one serves.
+                                                 heap_no_span: none */
+    uint16_t mixed[HEAP_USED * HEAP_BINS];    /* 8 bytes: allocated among mixed blocks, until it has spans */
+} kinds_t;
+
+/* Whose blocks they are. It lies where it is until the heap ends. */
+typedef struct {
+    size_t accounts[HEAP_TYPES]; /* bytes, of blocks of each type: of the user of the heap */
+    kinds_t *kinds;              /* heap_no_kinds until the owner has had some blocks */
+    uint16_t number;             /* its place in the heap's `owners`; mixed blocks of owner 0 are smaller */
+    uint16_t early;              /* blocks allocated until then */
+} owner_t;
+
+/* What a slot's line tells of a slot of a chunk that is mixed. */
+typedef struct {
+    uint64_t zero;     /* as `free` of a full span: so the short way to free a block does not take it for one */
+    uint8_t codes[43]; /* four bits for each 24 bytes of the slot, of the block that begins there (mixed.c) */
+    uint8_t unused[12];
+    bool mixed; /* true: this is what is valid. At the same place as that of a span */
+} codes_t;
 
 typedef struct span {
-    uint64_t free[4];    /* bit k: block k is free */
-    uint32_t reciprocal; /* 2^32 / size, rounded up: a block's number is offset * this >> 32 */
-    uint16_t size;       /* of a block, bytes */
-    uint16_t used;       /* blocks in use */
-    uint8_t word;        /* the part of `free` that blocks are taken from */
-    uint8_t bin;
-    uint16_t limit;           /* the number after that of the last block */
-    uint16_t blocks;          /* how many it can hold */
-    bool linked;              /* is in its bin's list */
-    struct chunk *chunk;      /* that its pages are of */
-    struct span *next, *prev; /* in the bin's list */
-    uint16_t tags[];
+    union {
+        struct {
+            uint64_t free[2]; /* bit k: block k is free */
+            uint64_t all;     /* free[0] of an empty span */
+            char *base;       /* where its slot begins */
+            size_t *account;  /* of the owner, for its type */
+            struct span *next, *prev;
+            uint32_t reciprocal; /* 2^32 / size, rounded up: a block's number is offset * this >> 32 */
+            uint8_t bin;
+            uint8_t type;
+            bool linked; /* is in its bin's list */
+            bool mixed;  /* part of a chunk that is mixed: `codes` is valid, and not the others */
+        };
+        codes_t codes;
+    };
 } span_t;
-_Static_assert((1 << HEAP_LG_PAGE) / 16 <= 4 * 64 && (1 << HEAP_LG_QUAD) / (HEAP_PAGE_MAX + 32) <= 64, "bits");
+_Static_assert(sizeof(span_t) == 64 && offsetof(span_t, mixed) == offsetof(codes_t, mixed), "a line of the cache");
+_Static_assert((1 << HEAP_LG_SLOT) / (HEAP_TINY_MAX + 8) <= 64 && (1 << HEAP_LG_SLOT) / 16 <= 2 * 64, "bits");
 
 typedef struct chunk {
-    uintptr_t base;
-    uint16_t free_pages; /* bit i: page i is in no span */
-    uint16_t quads;      /* bit i: page i is part of a quad */
-    bool linked;         /* is in the list of chunks with free pages */
     struct chunk *next, *prev;
+    uint32_t free_slots; /* bit i: slot i has no span */
+    uint32_t used;       /* if it is mixed: bytes of blocks in use, as they are rounded */
+    bool linked;         /* is in the list of chunks with free slots */
+    bool mixed;
 } chunk_t;
+_Static_assert(sizeof(chunk_t) <= sizeof(span_t), "it takes the place of the first line");
+
+/* A free block of a chunk that is mixed. */
+typedef struct free_block {
+    struct free_block *next, *prev;
+    uint32_t size;
+} free_block_t;
+
+#define MIXED_BINS                                                                                                     \
+    58 /* below 33: blocks of 8 * i bytes; then of eighths of powers of two, and more; then above 2 KiB */
 
 typedef struct {
-    span_t *bins[HEAP_BINS];      /* lists of spans; the fast path looks at the first one. heap_no_span: none */
-    uint32_t nspans[HEAP_BINS];   /* all spans of the bin, also full ones */
-    uint16_t borrowed[HEAP_BINS]; /* blocks that were put into larger ones while the bin had no span */
-    arena_memory_t memory;        /* where chunks and large blocks are from */
-    chunk_t *with_room;           /* list of the chunks with free pages */
-    table_t chunks;               /* by base; data: chunk_t */
-    table_t large;                /* large blocks; data: the tag */
-    size_t large_bytes;           /* of these */
-    uintptr_t *known;             /* a cache of bases of chunks, by the lowest bits of their number */
-    uint32_t nempty;              /* chunks whose pages are all free */
+    free_block_t *lists[MIXED_BINS];
+    uint64_t filled;   /* bit i: list i is not empty */
+    uintptr_t cursor;  /* what follows up to the end of its chunk has not been used. 0: there is none */
+    size_t free_bytes; /* in the lists */
+    size_t freed;      /* bytes freed since neighbours were last joined */
+    uint32_t blocks;   /* in use */
+    bool gaps;         /* a block shrank by less than a free block needs: neighbours are unknown */
+} mixed_t;
+
+typedef struct {
+    arena_memory_t memory; /* where chunks and large blocks are from */
+    owner_t **owners;      /* the user's; by number */
+    chunk_t *with_room;    /* list of the chunks with free slots */
+    table_t chunks;        /* by address */
+    table_t large;         /* large blocks; data: 8 * number of the owner + type */
+    size_t large_bytes;    /* of these */
+    uintptr_t *known;      /* a cache of addresses of chunks, by the lowest bits of their number */
+    uint32_t nempty;       /* chunks whose slots are all free */
+    mixed_t mixed;
 } heap_t;
 
-/* A span without blocks, for all heaps. It is never written to. */
+/* A span without blocks, and kinds without spans, for all heaps. They are never written to. */
 extern span_t heap_no_span;
+extern kinds_t heap_no_kinds;
 
 /* What `known` is until there is one: it knows nothing, and is never written to. */
 extern uintptr_t heap_knows_nothing[HEAP_KNOWN];
 
 /* Makes a zeroed structure an empty heap. */
 void heap_init(heap_t *heap, arena_memory_t memory);
-/* Gives back all chunks and large blocks. */
-void heap_destroy(heap_t *heap);
+/* Gives back all chunks and large blocks. Owners have no spans then. */
+void heap_destroy(heap_t *heap, uint32_t nowners);
 /* Makes the cache for heap_knows(), unless there is no memory; and frees it. */
 void heap_make_known(heap_t *heap);
 void heap_free_known(heap_t *heap);
 
-/* The bin of a block size, 1 .. HEAP_MAX. */
-static inline uint32_t
-heap_bin(size_t size) {
-    if (__builtin_expect(size <= HEAP_PAGE_MAX, 1)) {
-        return (uint32_t)(size + 7) >> 3;
-    }
-    uint32_t lg = 63 - (uint32_t)__builtin_clzll(size - 1); /* 2^lg < size <= 2^(lg + 1) */
-    return HEAP_PAGE_BINS + (lg - 8) * 8 + (uint32_t)((size - 1) >> (lg - 3)) - 8;
+/* ---- where blocks lie ---- */
+
+static inline uintptr_t
+heap_base(const void *block) {
+    return (uintptr_t)block >> HEAP_LG_CHUNK << HEAP_LG_CHUNK;
 }
 
-/* Bytes of a bin's blocks. */
-static inline uint32_t
-heap_bin_size(uint32_t bin) {
-    if (bin < HEAP_PAGE_BINS) {
-        return bin < 2 ? 16 : bin * 8;
-    }
-    return (9 + (bin - HEAP_PAGE_BINS) % 8) << ((bin - HEAP_PAGE_BINS) / 8 + 5);
+static inline chunk_t *
+heap_chunk(const void *block) {
+    return (chunk_t *)heap_base(block);
 }
 
-/* The span of a block in a page, or in a quad: lg is the log2 of the span's bytes. */
+/* The line of the slot of a block in a chunk. */
 static inline span_t *
-heap_span(const void *block, uint32_t lg) {
-    uintptr_t pages = (uintptr_t)block >> lg;
-    return (span_t *)((pages << lg) + ((pages & 7) << HEAP_LG_COLOUR));
+heap_span(const void *block) {
+    return (span_t *)heap_base(block) + ((uintptr_t)block >> HEAP_LG_SLOT & (HEAP_SLOTS - 1));
 }
 
-/* The log2 of a span's bytes, by the size of its blocks. */
+/* The number of a block of a span. */
 static inline uint32_t
-heap_lg(size_t size) {
-    return size <= HEAP_PAGE_MAX ? HEAP_LG_PAGE : HEAP_LG_QUAD;
-}
-
-/* The number of a block. */
-static inline uint32_t
-heap_number(const span_t *span, const void *block, uint32_t lg) {
-    uint64_t offset = (uintptr_t)block & ((1U << lg) - 1);
+heap_number(const span_t *span, const void *block) {
+    uint64_t offset = (uintptr_t)block & ((1U << HEAP_LG_SLOT) - 1);
     return (uint32_t)(offset * span->reciprocal >> 32);
 }
 
-/* The slow ways: where the first span of a bin has no free block; and where a span was full, or became empty. */
-void *heap_alloc_slow(heap_t *heap, size_t size, uint16_t tag);
-void heap_span_changed(heap_t *heap, span_t *span);
-
-/* The free blocks among which the next one is: 0 if the slow way must look for others. */
-static inline uint64_t
-heap_ready(const span_t *span) {
-    return span->free[span->word];
+static inline owner_t *
+heap_owner(const span_t *span) {
+    return (owner_t *)(span->account - span->type);
 }
 
-/* Takes the first of these. It is not touched: the caller writes to it soon, and need not wait for it now. */
+static inline uint32_t
+heap_bin(size_t size) {
+    return (uint32_t)(size + 7) >> 3;
+}
+
+/* ---- blocks of at most 2 KiB ---- */
+
+/* Takes a block of a span: one of `ready`, which are the span's free blocks among the first 64, and not none. The
+ * block is not touched: the caller writes to it soon, and need not wait for it now. */
 static inline void *
-heap_take(span_t *span, uint64_t ready, uint16_t tag, uint32_t lg) {
-    uint32_t number = span->word * 64U + (uint32_t)__builtin_ctzll(ready);
-    span->free[span->word] = ready & (ready - 1);
-    span->used++;
-    span->tags[number] = tag;
-    return (void *)(((uintptr_t)span >> lg << lg) + (uintptr_t)number * span->size);
+heap_take(span_t *span, uint64_t ready, uint32_t bin) {
+    span->free[0] = ready & (ready - 1);
+    return span->base + (size_t)(uint32_t)__builtin_ctzll(ready) * bin * 8;
 }
 
-/* A block, of 1 byte or more, at a multiple of 8. NULL if there is no memory. */
+/* A block at a multiple of 8; of any size but 0, also a large one. NULL if there is no memory. */
+void *heap_alloc_slow(heap_t *heap, owner_t *owner, uint32_t type, size_t size);
+
 static inline void *
-heap_alloc(heap_t *heap, size_t size, uint16_t tag) {
-    span_t *span = size <= HEAP_MAX ? heap->bins[heap_bin(size)] : &heap_no_span;
-    uint64_t ready = heap_ready(span);
-    return __builtin_expect(ready != 0, 1) ? heap_take(span, ready, tag, heap_lg(size))
-                                           : heap_alloc_slow(heap, size, tag);
+heap_alloc(heap_t *heap, owner_t *owner, uint32_t type, size_t size) {
+    uint32_t bin = heap_bin(size);
+    span_t *span = size <= HEAP_SMALL_MAX ? owner->kinds->bins[type * HEAP_BINS + bin] : &heap_no_span;
+    uint64_t ready = span->free[0];
+    return __builtin_expect(ready != 0, 1) ? heap_take(span, ready, bin) : heap_alloc_slow(heap, owner, type, size);
 }
 
-/* Frees a block, which is not touched either. False if heap_span_changed() must be called next. */
-static inline bool
-heap_put(span_t *span, uint32_t number) {
-    uint64_t *word = &span->free[number / 64], was = *word;
-    *word = was | UINT64_C(1) << number % 64;
-    return __builtin_expect(--span->used != 0, 1) && __builtin_expect(was != 0, 1);
-}
+/* Frees a block of a span, or a mixed one; `size` is what it has now. Returns its account. */
+size_t *heap_free(heap_t *heap, span_t *span, void *block, size_t size);
+
+/* Whose it is, and of which type. */
+typedef struct {
+    owner_t *owner;
+    uint32_t type;
+} kind_t;
+kind_t heap_kind(const heap_t *heap, const span_t *span, const void *block, size_t size);
 
 /* ---- large blocks ---- */
 
@@ -183,22 +218,18 @@ heap_large(const heap_t *heap, const void *block) {
     return table_find(&heap->large, (uintptr_t)block);
 }
 
-static inline uint16_t
-heap_large_tag(const entry_t *entry) {
-    return (uint16_t)(uintptr_t)entry->data;
+static inline kind_t
+heap_large_kind(const heap_t *heap, const entry_t *entry) {
+    uintptr_t tag = (uintptr_t)entry->data;
+    return (kind_t){heap->owners[tag / HEAP_TYPES], (uint32_t)(tag % HEAP_TYPES)};
 }
 
-/* Frees a large block; returns its tag. */
-uint16_t heap_free_large(heap_t *heap, entry_t *entry);
+/* Frees a large block; returns its account. */
+size_t *heap_free_large(heap_t *heap, entry_t *entry);
 /* Resizes a large block to one, in place or by moving its pages. NULL if there is no memory: nothing changed. */
 void *heap_resize_large(heap_t *heap, entry_t *entry, size_t size);
 
 /* ---- any block ---- */
-
-static inline uintptr_t
-heap_base(const void *block) {
-    return (uintptr_t)block >> HEAP_LG_CHUNK << HEAP_LG_CHUNK;
-}
 
 /* Is it known that the block lies in a chunk of this heap? If not, it may nevertheless. */
 static inline bool
@@ -206,8 +237,8 @@ heap_knows(const heap_t *heap, const void *block) {
     return heap->known[(uintptr_t)block >> HEAP_LG_CHUNK & (HEAP_KNOWN - 1)] == heap_base(block);
 }
 
-/* The span that a block of this heap lies in, whatever its size. NULL if it lies in none: it is a large one, or no
- * block of this heap. Its chunk is known then. */
+/* The line of the slot that a block of this heap lies in. NULL if it lies in none: it is a large one, or no block of
+ * this heap. Its chunk is known then. */
 span_t *heap_locate(heap_t *heap, const void *block);
 
 /* By a walk over all spans: bytes of chunks and large blocks; and how many blocks there are. */

@@ -78,7 +78,8 @@ lunalloc_meter_new(const lunalloc_lua_options_t *options, char *message, size_t 
 /* Gives the blocks and the arena back. */
 static void
 give_heap_back(lunalloc_meter_t *meter) {
-    heap_destroy(&meter->heap);
+    heap_destroy(&meter->heap, meter->nscopes);
+    meter->kinds = meter->owner->kinds;
     memory_close(&meter->heap.memory);
 }
 
@@ -161,7 +162,8 @@ lunalloc_meter_stats(lunalloc_meter_t *meter, lunalloc_meter_stats_t *out) {
         .blocks = totals.blocks,
         .failures = meter->failures,
     };
-    for (uint32_t tag = 0; tag < meter->nscopes << METER_LG_TYPES; tag++) {
-        out->by_type[tag % LUNALLOC_LUA_TYPES] += meter->accounts[tag];
+    for (uint32_t i = 0; i < meter->nscopes * LUNALLOC_LUA_TYPES; i++) {
+        uint32_t type = i % LUNALLOC_LUA_TYPES;
+        out->by_type[type] += meter->heap.owners[i / LUNALLOC_LUA_TYPES]->accounts[type];
     }
 }

@@ -8,6 +8,9 @@
  *   soft.c    how the soft limit calls Lua
  *   lookup.c  from a state to its meter
  *
+ * Of the heap: heap.c has spans and large blocks, mixed.c mixed blocks, chunk.c the memory of both, known.c a cache of
+ * whose memory it is, check.c its checks.
+ *
  * Blocks are *own* or *foreign*: a state that was moved to a meter still has blocks of its old allocator. These go back
  * there when they are freed, and move to the meter when they are resized. The last one is the state itself, with which
  * the meter ends.
@@ -26,9 +29,8 @@
 #include "lunalloc_lua.h"
 #include "meter/heap.h"
 
-#define METER_LG_TYPES 3
-_Static_assert(1 << METER_LG_TYPES == LUNALLOC_LUA_TYPES, "a tag is a scope and a type");
-_Static_assert(LUNALLOC_LUA_SCOPES << METER_LG_TYPES <= 1 << 16, "a tag has 16 bits");
+_Static_assert(LUNALLOC_LUA_TYPES == HEAP_TYPES && LUNALLOC_LUA_THREAD < HEAP_USED, "types of the heap");
+_Static_assert(LUNALLOC_LUA_SCOPES <= 1 << 16, "numbers of owners");
 
 /* Meters of another version of this library have another one. */
 #define METER_MAGIC UINT64_C(0x6c756e6d65746572) + sizeof(lunalloc_meter_t)
@@ -41,11 +43,10 @@ struct lunalloc_meter {
     size_t total;   /* bytes that count towards the limits */
     size_t ceiling; /* the least total at which the slow path must look, less 1 */
     size_t peak;
-    uint32_t scope_tag; /* the current scope, shifted to its place in a tag */
-    bool misfits;       /* a block may lie elsewhere than its size says: it shrank when there was no memory */
-    bool careful;       /* a block may be foreign, or lie elsewhere than its size says */
-    size_t *accounts;   /* by tag: bytes of own blocks */
-    heap_t heap;
+    bool careful;   /* a block may be foreign, or be larger than its size says: it shrank when there was no memory */
+    kinds_t *kinds; /* the owner's */
+    owner_t *owner; /* the current scope's */
+    heap_t heap;    /* its owners are the scopes */
 
     size_t foreign;
     size_t limit;    /* SIZE_MAX: none */
@@ -66,7 +67,7 @@ struct lunalloc_meter {
 
     char **names; /* of scopes; names[0] is "main" */
     uint32_t nscopes;
-    uint32_t room; /* scopes that `accounts` and `names` have room for */
+    uint32_t room; /* scopes that `names` and the heap's `owners` have room for */
 };
 
 /* Sets `ceiling` by the limits. While they are lifted, nothing is denied. */

@@ -28,12 +28,13 @@ typedef struct {
 static shadow_t shadow[NBLOCKS];
 static const size_t tags[] = {0, LUA_TSTRING, LUA_TTABLE, LUA_TFUNCTION, LUA_TUSERDATA, LUA_TTHREAD};
 static prng_t prng;
+static uint32_t ntypes = 6, coarse = 1; /* few kinds of blocks: fewer types, and small sizes of so many bytes apart */
 
 /* Mostly small sizes, as Lua's are. */
 static size_t
 random_size(void) {
     uint64_t largest = prng_next(&prng) % 8 != 0 ? 300 : prng_next(&prng) % 4 != 0 ? 2100 : LARGEST;
-    return (size_t)(1 + prng_next(&prng) % largest);
+    return (size_t)(1 + prng_next(&prng) % largest / coarse * coarse);
 }
 
 static unsigned char
@@ -52,7 +53,7 @@ assert_contents(const shadow_t *s, size_t size) {
 static void
 allocate(lunalloc_meter_t *meter, shadow_t *s, uint32_t scope) {
     s->size = random_size();
-    s->type = (uint32_t)(prng_next(&prng) % 6);
+    s->type = (uint32_t)(prng_next(&prng) % ntypes);
     s->scope = scope;
     s->block = lunalloc_lua_alloc(meter, NULL, tags[s->type], s->size);
     assert_non_null(s->block);
@@ -138,22 +139,38 @@ operate(lunalloc_meter_t *meter, bool grows) {
 }
 
 static void
-test_blocks_and_accounts_against_a_model(void **state) {
-    (void)state;
-    lunalloc_meter_t *meter = new_meter(0);
-    prng_seed(&prng, 7, 0);
-    memset(shadow, 0, sizeof(shadow));
-    for (int i = 1; i <= NSCOPES; i++) {
+make_scopes(lunalloc_meter_t *meter, int n) {
+    for (int i = 1; i <= n; i++) {
         char name[24];
         snprintf(name, sizeof(name), "scope %d", i);
         assert_int_equal(lunalloc_meter_scope(meter, name), i);
         assert_int_equal(lunalloc_meter_scope(meter, name), i);
     }
+}
+
+static uint32_t
+count_chunks(const lunalloc_meter_t *meter, bool mixed) {
+    uint32_t n = 0, i = 0;
+    for (const entry_t *entry; (entry = table_next(&meter->heap.chunks, &i)) != NULL;) {
+        n += ((const chunk_t *)entry->address)->mixed == mixed;
+    }
+    return n;
+}
+
+/* Returns how many chunks had spans at the most. */
+static uint32_t
+compare_with_model(int nscopes) {
+    uint32_t most = 0;
+    lunalloc_meter_t *meter = new_meter(0);
+    prng_seed(&prng, 7, (uint64_t)nscopes);
+    memset(shadow, 0, sizeof(shadow));
+    make_scopes(meter, nscopes);
     for (int round = 0; round < 40; round++) {
         for (int i = 0; i < 5000; i++) {
             operate(meter, round % 4 < 2);
         }
         assert_accounts(meter);
+        most = count_chunks(meter, false) > most ? count_chunks(meter, false) : most;
     }
     release_all(meter);
     assert_accounts(meter);
@@ -161,6 +178,26 @@ test_blocks_and_accounts_against_a_model(void **state) {
     lunalloc_meter_stats(meter, &stats);
     assert_true(stats.held <= 4 << HEAP_LG_CHUNK); /* chunks go back as they become empty */
     end_meter(meter);
+    return most;
+}
+
+/* Blocks of kinds that are seldom lie mixed. */
+static void
+test_blocks_of_many_kinds_against_a_model(void **state) {
+    (void)state;
+    compare_with_model(NSCOPES);
+}
+
+/* Most blocks are in spans. */
+static void
+test_blocks_of_few_kinds_against_a_model(void **state) {
+    (void)state;
+    ntypes = 2;
+    for (coarse = 23; coarse < 60; coarse += 16) {
+        assert_true(compare_with_model(1) > 3);
+    }
+    ntypes = 6;
+    coarse = 1;
 }
 
 static void
@@ -294,7 +331,7 @@ test_blocks_shrink_without_memory(void **state) {
         }
     }
     until_refused = -1;
-    assert_true(meter->misfits);
+    assert_true(meter->careful);
     release_fillers(meter, fillers);
     assert_true(heap_check(&meter->heap));
     for (size_t from = 0; from < N; from++) {
@@ -314,7 +351,8 @@ test_blocks_shrink_without_memory(void **state) {
 int
 main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_blocks_and_accounts_against_a_model),
+        cmocka_unit_test(test_blocks_of_many_kinds_against_a_model),
+        cmocka_unit_test(test_blocks_of_few_kinds_against_a_model),
         cmocka_unit_test(test_scopes_have_an_end),
         cmocka_unit_test(test_large_block_takes_the_place_of_empty_chunks),
         cmocka_unit_test(test_limit_is_exact),

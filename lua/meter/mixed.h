@@ -1,0 +1,28 @@
+/*
+ * mixed.h -- blocks of all kinds and sizes side by side, for a heap (heap.h): those of kinds that have few blocks.
+ *
+ * They lie as densely as their sizes allow, at multiples of 8: a free block may become one of another size, and free
+ * neighbours are joined before a new chunk is asked for. Allocating takes a free block of that size, or a part of a
+ * larger one, or what has not been used of the newest chunk.
+ *
+ * Synchronization: the thread that uses the state.
+ */
+#ifndef LUNALLOC_METER_MIXED_H
+#define LUNALLOC_METER_MIXED_H
+
+#include "meter/heap.h"
+
+/* A block of 1 .. HEAP_MAX bytes. NULL if there is no memory. */
+void *mixed_alloc(heap_t *heap, const owner_t *owner, uint32_t type, size_t size);
+/* The same, but only if a block of that size is free. */
+void *mixed_alloc_free_one(heap_t *heap, const owner_t *owner, uint32_t type, size_t size);
+/* Frees a block. */
+void mixed_free(heap_t *heap, void *block, kind_t kind, size_t size);
+/* The size of a block changes without its address. False if it cannot: if it grows, or too little would be left.
+ * `must`: it may not fail for what is left. */
+bool mixed_resize(heap_t *heap, void *block, kind_t kind, size_t old_size, size_t new_size, bool must);
+kind_t mixed_kind(const heap_t *heap, const span_t *line, const void *block, size_t size);
+/* False at a broken invariant of the chunks that are mixed. */
+bool mixed_check(const heap_t *heap);
+
+#endif
