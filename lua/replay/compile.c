@@ -213,13 +213,13 @@ add_missing_free(plan_compiler_t *compiler, compiled_thread_t *thread, uint64_t 
     return take_block(compiler, thread, slot, RECORD_UNKNOWN, (plan_op_t){.kind = CALL_FREE});
 }
 
-/* The PLAN_TOUCH of a large block; all of it, until more is known. */
+/* The PLAN_TOUCH of a large block, before its call; all of it, until more is known. */
 static int
 add_touch(plan_compiler_t *compiler, compiled_thread_t *thread, uint32_t slot) {
     plan_block_t *block = blocks_at(&compiler->blocks, slot);
     plan_op_t op = {.kind = PLAN_TOUCH, .slot = slot, .size = block->size & PLAN_SIZE_MASK};
     int error = add_op(compiler, thread, op);
-    block->touch_at = compiler->writer.nqueued - 1;
+    block->touch_at = compiler->writer.nqueued; /* counted from 1 */
     return error;
 }
 
@@ -237,8 +237,8 @@ add_block(plan_compiler_t *compiler, compiled_thread_t *thread, uint64_t addr, p
     compiler->live += block.size;
     compiler->allocated += block.size;
     facts->peak_live = compiler->live > facts->peak_live ? compiler->live : facts->peak_live;
-    error = add_call(compiler, thread, op);
-    return error == 0 && block.size >= PLAN_LARGE ? add_touch(compiler, thread, op.slot) : error;
+    error = block.size >= PLAN_LARGE ? add_touch(compiler, thread, op.slot) : 0;
+    return error != 0 ? error : add_call(compiler, thread, op);
 }
 
 /* An allocation; without an address it had failed. */

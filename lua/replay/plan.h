@@ -47,7 +47,7 @@ enum {
 /* Operations: the calls of call_t, and these. */
 enum {
     PLAN_FROM = CALL_KINDS, /* the next operation, a realloc, resizes the block of this slot */
-    PLAN_TOUCH,             /* the first `size` bytes of the block in the slot are written */
+    PLAN_TOUCH,             /* of the next operation's block, which is large, the first `size` bytes are written */
     PLAN_PAUSE              /* the next operation is `size` ns later */
 };
 
@@ -57,7 +57,7 @@ typedef struct {
     uint64_t size : PLAN_LG_SIZE; /* bytes; of a free: of its block */
     uint64_t kind : 8;
     uint64_t lg_align : 6; /* of CALL_ALIGNED, and of CALL_FREE_SIZED if the block was aligned */
-    uint64_t waits : 1;    /* FROM, FREE, TOUCH: another thread allocates the block in this window */
+    uint64_t waits : 1;    /* FROM, a free: another thread allocates the block in this window */
     uint64_t remote : 1;   /* a free or FROM: another thread allocated the block */
 } plan_op_t;
 

@@ -78,15 +78,12 @@ touch(const player_t *player, char *ptr, size_t size) {
     }
 }
 
-/* What the recording says of a large block. */
+/* A new block, before another thread can see it: all of it or, if it is large, as much as the recording says. */
 static void
-play_touch(player_t *player, const plan_op_t *op) {
-    char *ptr = atomic_load_explicit(&player->replay->slots[op->slot], memory_order_relaxed);
-    if (ptr == NULL || ptr == &refused) {
-        return;
-    }
-    for (size_t at = 0; at < op->size && !stopped(player); at += PIECE) {
-        touch(player, ptr + at, op->size - at < PIECE ? op->size - at : PIECE);
+touch_new(const player_t *player, char *ptr, size_t size) {
+    size = size < PLAN_LARGE ? size : player->touched < size ? player->touched : size;
+    for (size_t at = 0; at < size && !stopped(player); at += PIECE) {
+        touch(player, ptr + at, size - at < PIECE ? size - at : PIECE);
     }
 }
 
@@ -106,9 +103,7 @@ keep(player_t *player, const plan_op_t *op, void *ptr) {
     } else {
         player->live_bytes += (int64_t)op->size;
         player->live_blocks++;
-        if (op->size < PLAN_LARGE) {
-            touch(player, ptr, op->size);
-        }
+        touch_new(player, ptr, op->size);
     }
     atomic_store_explicit(&player->replay->slots[op->slot], ptr, memory_order_release);
 }
@@ -202,7 +197,7 @@ play_op(player_t *player, const plan_op_t *op, void **from) {
         *from = take(player, op);
         break;
     case PLAN_TOUCH:
-        play_touch(player, op);
+        player->touched = op->size;
         break;
     default:
         break; /* PLAN_PAUSE */

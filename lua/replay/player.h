@@ -23,6 +23,7 @@ typedef struct player {
     _Atomic uint32_t turn; /* futex: +1 with each run that is handed over */
     const plan_run_t *run; /* NULL: end */
     const plan_op_t *ops;
+    size_t touched; /* bytes, of the next large block */
     calls_t calls;
     latency_t latency;
     uint64_t count[CALL_KINDS][PLAN_CLASSES];

@@ -52,7 +52,7 @@ static void
 place_touch(const plan_writer_t *writer, plan_blocks_t *blocks, size_t position, uint64_t offset) {
     const queued_op_t *queued = (queued_op_t *)writer->queue.data + position;
     plan_block_t *block = blocks_at(blocks, queued->op.slot);
-    if (queued->op.kind == PLAN_TOUCH && block->window == writer->nwindows && block->touch_at == position) {
+    if (queued->op.kind == PLAN_TOUCH && block->window == writer->nwindows && block->touch_at == position + 1) {
         block->touch_at = offset;
     }
 }
@@ -105,7 +105,7 @@ plan_write_window(plan_writer_t *writer, plan_blocks_t *blocks, const plan_windo
 int
 plan_writer_set_touch(plan_writer_t *writer, const plan_block_t *block, uint32_t slot, uint64_t size) {
     if (block->window == writer->nwindows) {
-        ((queued_op_t *)writer->queue.data)[block->touch_at].op.size = size & PLAN_SIZE_MASK;
+        ((queued_op_t *)writer->queue.data)[block->touch_at - 1].op.size = size & PLAN_SIZE_MASK;
         return 0;
     }
     plan_op_t op = {.slot = slot, .size = size & PLAN_SIZE_MASK, .kind = PLAN_TOUCH};

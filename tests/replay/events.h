@@ -4,6 +4,7 @@
 #ifndef REPLAY_TESTS_EVENTS_H
 #define REPLAY_TESTS_EVENTS_H
 
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>

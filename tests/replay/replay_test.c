@@ -133,6 +133,97 @@ test_allocator_that_refuses(void **state) {
     assert_int_equal(result.violations, 0);
 }
 
+/* ---- any sequence of events ---- */
+
+static void *
+small_malloc(size_t size) {
+    return size > 1 << 20 ? NULL : malloc(size);
+}
+
+static void *
+small_calloc(size_t count, size_t size) {
+    return size > 1 << 20 ? NULL : calloc(count, size);
+}
+
+static void *
+small_aligned(size_t align, size_t size) {
+    return size > 1 << 20 || align > 1 << 20 ? NULL : aligned_alloc(align, size);
+}
+
+static void *
+small_realloc(void *ptr, size_t size) {
+    return size > 1 << 20 ? NULL : realloc(ptr, size);
+}
+
+static uint64_t seed = 1;
+
+static uint64_t
+draw(uint64_t below) {
+    seed = seed * 6364136223846793005u + 1442695040888963407u;
+    return (seed >> 33) % below;
+}
+
+static void
+make_any(void) {
+    static const uint64_t sizes[] = {0, 1, 16, 5000, 200000, 1u << 31, 1000000000000, UINT64_MAX};
+    begin();
+    for (size_t n = 1 + draw(3000); n > 0; n--) {
+        event((uint32_t)draw(20), (record_event_t){.kind = (uint8_t)draw(RECORD_KINDS),
+                                                   .lg_align = (uint8_t)(draw(8) == 0 ? draw(256) : 0),
+                                                   .addr = draw(40) << 3,
+                                                   .old_addr = draw(2) * (draw(40) << 3),
+                                                   .size = sizes[draw(8)],
+                                                   .touched = sizes[draw(8)]});
+    }
+}
+
+static void
+test_any_events_on_an_allocator_that_refuses_much(void **state) {
+    (void)state;
+    heap_t heap = {.name = "small",
+                   .malloc = small_malloc,
+                   .calloc = small_calloc,
+                   .aligned_alloc = small_aligned,
+                   .realloc = small_realloc,
+                   .free = free};
+    for (int round = 0; round < 30; round++) {
+        make_any();
+        assert_int_equal(compile(), 0);
+        replay_with(&heap, 0);
+        assert_memory_equal(result.count, head.facts.count, sizeof(result.count));
+        assert_int_equal(result.violations, 0);
+        assert_int_equal(result.windows, head.nwindows);
+    }
+}
+
+/* ---- the end ---- */
+
+static void
+test_stop_and_limit(void **state) {
+    (void)state;
+    char message[256];
+    plan_file_t plan;
+    begin();
+    event(1, (record_event_t){.kind = RECORD_MALLOC, .addr = 0x1000, .size = (uint64_t)256 << 20});
+    now += 3600000000000u;
+    event(1, (record_event_t){.kind = RECORD_FREE, .addr = 0x1000});
+    assert_int_equal(compile(), 0);
+    assert_int_equal(plan_file_open(&plan, path, message, sizeof(message)), 0);
+    replay_options_t options = {.speed = 1, .sample = 16, .interval = 1000000, .rss_limit = (uint64_t)64 << 20};
+    replay_t *replay = replay_start(&plan, &process, &options, message, sizeof(message));
+    assert_true(replay_wait(replay, UINT64_MAX)); /* long before the hour is over */
+    replay_result(replay, &result);
+    assert_int_equal(result.error, ENOMEM);
+    assert_non_null(strstr(result.problem, "more memory than the limit"));
+    replay_destroy(replay);
+    options.rss_limit = 0;
+    replay = replay_start(&plan, &process, &options, message, sizeof(message));
+    assert_false(replay_wait(replay, 1000000));
+    replay_destroy(replay);
+    plan_file_close(&plan);
+    unlink(path);
+}
+
 static void
 test_no_plan(void **state) {
     (void)state;
@@ -146,9 +237,14 @@ test_no_plan(void **state) {
 int
 main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_each_kind_of_call),      cmocka_unit_test(test_threads_free_each_others_blocks),
-        cmocka_unit_test(test_threads_start_and_end),  cmocka_unit_test(test_real_time),
-        cmocka_unit_test(test_allocator_that_refuses), cmocka_unit_test(test_no_plan),
+        cmocka_unit_test(test_each_kind_of_call),
+        cmocka_unit_test(test_threads_free_each_others_blocks),
+        cmocka_unit_test(test_threads_start_and_end),
+        cmocka_unit_test(test_real_time),
+        cmocka_unit_test(test_allocator_that_refuses),
+        cmocka_unit_test(test_no_plan),
+        cmocka_unit_test(test_any_events_on_an_allocator_that_refuses_much),
+        cmocka_unit_test(test_stop_and_limit),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
