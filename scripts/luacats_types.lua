@@ -345,6 +345,7 @@ types.keys = {
     ["la.tune.set"] = "table<string, any>",
     ["la.tune.on_progress"] = "fun(now: table)",
     ["la.compare.scenario"] = "string|lunalloc.options.workload",
+    ["la.compare.trace"] = "string", ["la.compare.speed"] = 'number|"real"|"max"', ["la.compare.lossy"] = "boolean",
     ["la.compare.allocators"] = "(string|lunalloc.options.compare.a)[]",
     ["la.compare.a"] = "string",
     ["la.compare.b"] = "string",

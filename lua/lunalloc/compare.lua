@@ -2,6 +2,7 @@
 ---
 ---     print(la.compare{ scenario = "producer_consumer.lua", allocators = { "lunalloc", "jemalloc" } })
 ---     la.compare{ scenario = { threads = 2, duration = "1s" }, a = "narenas:1", b = "narenas:4" }
+---     la.compare{ trace = "redis.trace", a = "narenas:1", b = "narenas:4" }
 ---
 --- Each run is a process of its own (lunalloc/child.lua), and the variants take turns: A B, B A, B A, A B. So a machine
 --- that slows down favours none. A first round is not counted: it shows whether each variant
@@ -17,6 +18,7 @@ local check = require "lunalloc.check"
 local child = require "lunalloc.child"
 local compare_job = require "lunalloc.compare_job"
 local compare_run = require "lunalloc.compare_run"
+local compare_trace = require "lunalloc.compare_trace"
 local units = require "lunalloc.units"
 local variants = require "lunalloc.compare_variants"
 
@@ -25,8 +27,8 @@ local shown = check.shown
 local ROUNDS <const> = 8
 local MOST_ROUNDS <const> = 1000
 
-local KEYS <const> = { scenario = true, allocators = true, a = true, b = true, rounds = true, metrics = true,
-    least = true, duration = true, set = true, timeout = true, on_progress = true }
+local KEYS <const> = { scenario = true, trace = true, speed = true, lossy = true, allocators = true, a = true, b = true,
+    rounds = true, metrics = true, least = true, duration = true, set = true, timeout = true, on_progress = true }
 
 local function fail(format, ...)
     error("compare: " .. format:format(...), 0)
@@ -72,12 +74,33 @@ local function read_metrics(value)
     return wanted
 end
 
+--- Completes the plan by what each run is: plan.job, plan.name and, of a trace, plan.closing.
+local function read_subject(options, plan)
+    local message, code
+    if options.scenario ~= nil and options.trace ~= nil then
+        fail("either a scenario or a trace expected")
+    elseif options.trace == nil and compare_trace.is(options.scenario) then
+        options.trace = options.scenario
+    end
+    if options.trace ~= nil then
+        plan.job, message, code = compare_trace.read(options, fail)
+        plan.name, plan.closing = tostring(options.trace):match "[^/]*$", message
+    else
+        plan.job, message, code = compare_job.read(options, fail)
+        plan.name = message
+    end
+    if not plan.job then
+        return nil, message, code
+    end
+    return plan
+end
+
 --- What is asked for; nil, message, code if something is missing on this machine. Raises one line for a mistake.
 local function read_options(options)
     for key in pairs(options) do
         if not KEYS[key] then
-            fail("unknown key %s; allowed: scenario, allocators, a, b, rounds, metrics, least, duration, set, " ..
-                "timeout, on_progress", shown(key))
+            fail("unknown key %s; allowed: scenario, trace, speed, lossy, allocators, a, b, rounds, metrics, least, " ..
+                "duration, set, timeout, on_progress", shown(key))
         end
     end
     if options.set ~= nil and type(options.set) ~= "table" then
@@ -95,15 +118,11 @@ local function read_options(options)
     end
     plan.interpreter = interpreter
     local message
-    plan.job, plan.name, code = compare_job.read(options, fail)
-    if not plan.job then
-        return nil, plan.name, code
-    end
     plan.variants, message, code = variants.read(options, linked)
     if not plan.variants then
         return nil, message, code
     end
-    return plan
+    return read_subject(options, plan)
 end
 
 -- ---- the function --------------------------------------------------------------------------------------------------
@@ -117,5 +136,8 @@ return function(options)
     elseif not plan then
         return nil, message, code
     end
-    return compare_run.run(plan)
+    local _ <close> = plan.closing
+    local result
+    result, message, code = compare_run.run(plan) -- no tail call: the plan of a trace is closed after it
+    return result, message, code
 end

@@ -3,7 +3,8 @@
 ---
 ---     lua5.4 lunalloc/child_main.lua lunalloc/compare_child.lua        (the job is on standard input)
 ---
---- The job is a table as Lua text: description (of a workload) or file; duration and set for a scenario.
+--- The job is a table as Lua text: description (of a workload), file, or replay (the job of replay_child.lua); duration
+--- and set for a scenario.
 
 local child = require "lunalloc.child"
 local la = require "lunalloc"
@@ -30,8 +31,9 @@ local function excerpt(result)
     for call, values in pairs(result.latency) do
         latency[call] = { p50 = values.p50, p99 = values.p99 }
     end
+    local verify = result.verify
     return { ops_per_s = result.ops_per_s, rss_per_live = result.rss_per_live, peak_rss = result.peak_rss,
-        latency = latency, errors = result.verify.errors, first = result.verify.first }
+        latency = latency, errors = verify.errors, first = verify.first }
 end
 
 local function is_result(value)
@@ -74,8 +76,18 @@ local function is_scenario(file)
     return stream:read("a"):find("lunalloc.scenario", 1, true) ~= nil
 end
 
+--- A recorded trace: memory is its growth, without that of the interpreter.
+local function run_trace(options)
+    local result = require("lunalloc.replay_child").play(options)
+    return { workload = { ops_per_s = result.ops_per_s, latency = excerpt(result).latency,
+        peak_rss = result.peak_rss - result.base_rss },
+        figures = { ["ns/call"] = result.executing * 1e9 / math.max(1, result.ops) } }
+end
+
 local function run()
-    if job.description then
+    if job.replay then
+        return run_trace(job.replay)
+    elseif job.description then
         return run_description(job.description)
     end
     return is_scenario(job.file) and run_scenario(job.file) or run_script(job.file)

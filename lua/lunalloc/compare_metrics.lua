@@ -16,7 +16,7 @@ local KNOWN <const> = {
     { "ops/s", "count", MORE },
     { "malloc.p50", "ns" }, { "malloc.p99", "ns" }, { "calloc.p99", "ns" }, { "aligned_alloc.p99", "ns" },
     { "realloc.p99", "ns" }, { "free.p50", "ns" }, { "free.p99", "ns" },
-    { "seconds", "s" }, { "cpu", "s" },
+    { "ns/call", "ns" }, { "seconds", "s" }, { "cpu", "s" },
     { "peak RSS", "bytes" }, { "rss/live", "" }, { "page faults", "count" },
 }
 

@@ -189,9 +189,11 @@ help.functions = {
         "installed, and the malloc of this process, whose current is true. path is for LD_PRELOAD. The version is " ..
         "what the library tells; of one that is not loaded, what its file does.",
         "for _, a in ipairs(la.allocators()) do print(a.name, a.version, a.path) end" },
-    ["la.compare"] = { "la.compare{scenario=, allocators= | a=, b=, rounds=} -> comparison | nil, message, code",
-        "Runs a workload (a description, or a file with a scenario or any script in Lua) on several allocators, or " ..
-        "with two settings of one, in processes that take turns. The first variant is the one that the others are " ..
+    ["la.compare"] = { "la.compare{scenario= | trace=, allocators= | a=, b=, rounds=} -> comparison | nil, " ..
+        "message, code",
+        "Runs a workload (a description, or a file with a scenario or any script in Lua), or replays a recorded " ..
+        "trace, on several allocators or with two settings of one, in processes that take turns. The first variant " ..
+        "is the one that the others are " ..
         "compared with. Each metric gets the ratio, its interval, and a verdict: better, worse, no difference.\n" ..
         "a, b: settings as in LUNALLOC_CONF, or {conf=, allocator=, env=, preload=, name=}. Without allocators, a " ..
         "and b: all allocators that are installed.",

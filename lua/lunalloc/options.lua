@@ -254,6 +254,9 @@ local functions = {
     ["la.workload"] = workload,
     ["la.compare"] = {
         scenario = plain "what runs: a description of a workload, or the path of a Lua file",
+        trace = plain "in its place: the path of a recorded trace, which is replayed",
+        speed = choice("of a trace: max if it is left out; also a number: so many times as fast", "real", "max"),
+        lossy = flag "also a trace that lost more than 0.1 % of its events",
         allocators = plain "the variants: an array of lunalloc, glibc, jemalloc, mimalloc, tcmalloc; or tables, as a",
         a = { does = "the first variant: settings as in LUNALLOC_CONF, or a table", keys = variant },
         b = { does = "the second variant: settings as in LUNALLOC_CONF, or a table", keys = variant },

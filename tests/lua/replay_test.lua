@@ -119,6 +119,27 @@ test("misuse raises, with what is allowed", function()
     test.match(select(2, pcall(la.replay)), "a table of options expected, got nil")
 end)
 
+test("la.compare replays a trace, compiled once, on each variant in turn", function()
+    local trace <close> = make(20000, 2)
+    for _, key in ipairs { "trace", "scenario" } do
+        local c = assert(la.compare { [key] = trace.path, a = "", b = "narenas:1", rounds = 2 })
+        test.equal(c.scenario, trace.path:match "[^/]*$")
+        local medians = c.variants[2].medians
+        test.equal(medians["ns/call"] > 0 and medians["ops/s"] > 0 and medians["peak RSS"] > 1 << 20, true)
+    end
+    test.match(select(2, la.compare { trace = "/nonexistent", a = "", b = "narenas:1" }), "No such file")
+    for message, options in pairs {
+        ["duration and set are of workloads"] = { trace = trace.path, duration = "1s" },
+        ["either a scenario or a trace"] = { trace = trace.path, scenario = {} },
+        ["speed = 'fast'"] = { trace = trace.path, speed = "fast" },
+        ["trace = 1: the path"] = { trace = 1 },
+    } do
+        options.a, options.b = "", "narenas:1"
+        test.match(select(2, pcall(la.compare, options)), message)
+    end
+    test.equal(left_behind(), 0)
+end)
+
 test("a child that dies is told, and leaves nothing", function()
     local trace <close> = make(2000, 1)
     local r, message = la.replay { trace = trace.path, env = { LD_LIBRARY_PATH = "/nonexistent", LUA_PATH = "/" } }

@@ -7,9 +7,10 @@ compare SCENARIO [--allocators NAMES | --a SETTINGS --b SETTINGS] [--rounds N] [
         [--duration TIME] [--set KEY=VALUE] [--least SHARE] [--timeout TIME] [--json] [--no-worse]
 
 Runs a scenario on several allocators, or with two settings of this one, and prints by how much they differ and how sure
-that is. SCENARIO is the name of a scenario that is installed, or a file: a scenario, or any script in Lua. Each run is
-a process of its own, and the variants take turns. Each metric is compared with that of the first variant: the ratio,
-its interval, and a verdict: better, worse, or no difference. All intervals hold together with 95 %.
+that is. SCENARIO is the name of a scenario that is installed, or a file: a scenario, a recorded trace, which is
+replayed, or any script in Lua. Each run is a process of its own, and the variants take turns. Each metric is compared
+with that of the first variant: the ratio, its interval, and a verdict: better, worse, or no difference. All intervals
+hold together with 95 %.
 
   --allocators NAMES  of lunalloc, glibc, jemalloc, mimalloc, tcmalloc, with commas between them; else all of these that
                       are installed
