@@ -1,7 +1,7 @@
 // values.js -- figures and texts for people: units, colours, hidden characters.
 
 const SCALES = { bytes: [1024, ["B", "KiB", "MiB", "GiB", "TiB", "PiB"]], count: [1000, ["", "k", "M", "G", "T"]] };
-const TIMES = [[1e9, "s"], [1e6, "ms"], [1e3, "µs"], [1, "ns"]];
+const TIMES = [[1e9, "s"], [1e6, "ms"], [1e3, "µs"], [0, "ns"]];
 
 function short(value) {
   return Math.abs(value) >= 100 || Number.isInteger(value) ? String(Math.round(value)) : value.toPrecision(3);
@@ -17,8 +17,8 @@ function scaled(value, [base, names]) {
 }
 
 function duration(ns) {
-  const [size, name] = TIMES.find(([unit]) => Math.abs(ns) >= unit) || TIMES[3];
-  return short(ns / size) + " " + name;
+  const [size, name] = TIMES.find(([unit]) => Math.abs(ns) >= unit);
+  return ns === 0 ? "0 s" : short(ns / (size || 1)) + " " + name;
 }
 
 /** The time of day, of seconds since 1970. */
@@ -31,7 +31,7 @@ function human(value, unit) {
   if (value === null || value === undefined || value === "") return "";
   if (typeof value !== "number") return visible(value);
   if (unit === "ns") return duration(value);
-  if (unit === "s") return short(value) + " s";
+  if (unit === "s") return duration(value * 1e9);
   if (unit === "clock") return clock(value);
   if (unit === "percent") return short(value) + " %";
   if (unit === "plain") return String(value);

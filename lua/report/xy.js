@@ -19,7 +19,7 @@ const FORWARD = {
   nines: (v) => -Math.log10(Math.max(1 - v, 1e-7)),
 };
 
-/** The least and the greatest of the values, apart from each other. */
+/** The least and the greatest of the values, apart from each other; of a linear scale with some room beside them. */
 function extent(values, scale) {
   let [low, high] = [Infinity, -Infinity];
   for (const value of values) {
@@ -28,22 +28,28 @@ function extent(values, scale) {
     high = Math.max(high, value);
   }
   if (low > high) return [0, 1];
+  if (low < high && !scale) return [low - (high - low) / 20, high + (high - low) / 20];
   if (low === high && scale === "log") return [low / 2, high * 2];
   if (low === high) return [low - (Math.abs(low) || 1) / 2, high + (Math.abs(high) || 1) / 2];
   return [low, high];
 }
 
+/** A round step, at least that: a power of two of bytes. */
+function stepOf(least, unit) {
+  if (unit === "bytes") return 2 ** Math.ceil(Math.log2(least));
+  const power = 10 ** Math.floor(Math.log10(least));
+  return power * [1, 2, 5, 10].find((m) => m * power >= least);
+}
+
 /** Round values between two, about n. */
-function ticks([low, high], n, scale) {
+function ticks([low, high], n, scale, unit) {
   if (scale === "nines") return [0, 0.5, 0.9, 0.99, 0.999, 0.9999, 0.99999].filter((v) => v >= low && v <= high);
   if (scale === "log") {
     const made = [];
     for (let e = Math.ceil(Math.log10(low)); e <= Math.log10(high); e++) made.push(10 ** e);
     return made.length >= 2 ? made : [low, high];
   }
-  const rough = (high - low) / n;
-  const power = 10 ** Math.floor(Math.log10(rough));
-  const step = power * [1, 2, 5, 10].find((m) => m * power >= rough);
+  const step = stepOf((high - low) / n, unit);
   const made = [];
   for (let v = Math.ceil(low / step) * step; v <= high; v += step) made.push(v);
   return made;
@@ -51,11 +57,11 @@ function ticks([low, high], n, scale) {
 
 /** An axis: at(value) is the place of a value between `from` and `to`. */
 function axisOf(spec, values, from, to) {
-  const scale = spec.scale || "linear";
+  const { scale } = spec;
   const range = extent(values, scale);
-  const forward = FORWARD[scale];
+  const forward = FORWARD[scale || "linear"];
   const [low, high] = range.map(forward);
-  return { spec, range, ticks: ticks(range, 6, scale),
+  return { spec, range, ticks: ticks(range, 6, scale, spec.unit),
     at: (value) => from + ((forward(value) - low) / (high - low || 1)) * (to - from) };
 }
 

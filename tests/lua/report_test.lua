@@ -2,6 +2,7 @@
 
 local test = ...
 local la = require "lunalloc"
+local difference = require "lunalloc.report.difference"
 local flame = require "lunalloc.report.flame"
 local frames = require "lunalloc.report.frames"
 local gather = require "lunalloc.report.gather"
@@ -9,6 +10,8 @@ local heap = require "lunalloc.report.heap"
 local json = require "lunalloc.json"
 local limits = require "lunalloc.report.limits"
 local page = require "lunalloc.report.page"
+local result_of = require "lunalloc.report.result"
+local search = require "lunalloc.report.search"
 local sheet = require "lunalloc.report.sheet"
 local text = require "lunalloc.report.text"
 local timeline = require "lunalloc.report.timeline"
@@ -420,4 +423,150 @@ test("pictures that are too large together are fewer", function()
     test.equal(#chart.views[1].frames <= limits.map_bytes, true)
     test.equal(#chart.instants > 100 and #chart.instants < 1200, true, #chart.instants)
     test.equal(#chart.views[1].totals, #chart.instants)
+end)
+
+-- ---- what is given -------------------------------------------------------------------------------------------------
+
+local function figure(median)
+    return { median = median, low = median * 0.9, high = median * 1.1 }
+end
+
+local function tuning()
+    local entries = {}
+    for i = 1, 8 do
+        entries[i] = { conf = i == 1 and "" or "narenas:" .. i, runs = 5, time = figure(1 + i / 10),
+            rss = figure((20 - i) << 20), ratio = { time = 1 + i / 10, rss = 1 - i / 20 } }
+    end
+    return { verdict = "better", objective = "rss", reason = "confirmed", name = "sh /home/ann/load.sh",
+        entries = entries, baseline = entries[1], pareto = { entries[8], entries[3] },
+        rejected = { { conf = "thp:always", why = "it failed" } },
+        winner = { conf = "narenas:8", line = 'LUNALLOC_CONF="narenas:8"', time = figure(1.8), rss = figure(12 << 20),
+            settings = { { name = "narenas", value = 8, default = 4, effect = { time = 0.01, rss = -0.4 },
+                why = "Fewer arenas." } } } }
+end
+
+test("a search: points, the verdict, what each setting does; without its command line", function()
+    local section = assert(search.section(tuning(), true))
+    test.match(section.note, '^objective: rss; verdict: better; LUNALLOC_CONF="narenas:8"; confirmed$')
+    local plane = section.charts[1]
+    test.equal(#plane.series, 4)
+    test.equal(#plane.series[1].points, 8)
+    test.equal(plane.series[4].points[1][2], 12 << 20)
+    test.equal(section.tables[1].rows[1][5], -40.0)
+    test.equal(section.tables[1].rows[1][6], "Fewer arenas.")
+    test.equal(section.tables[2].rows[2][1], "narenas:3")
+    test.equal(section.tables[3].rows[1][1], "the defaults")
+    test.equal(section.tables[4].rows[1][2], "it failed")
+    test.match(search.section(tuning(), false).note, "load.sh")
+end)
+
+test("what is no search says so", function()
+    for _, value in ipairs { 1, "x", {}, { 1, 2 }, { entries = 5 } } do
+        local section, why = search.section(value, true)
+        test.equal(section, nil)
+        test.match(why, "no result of a search")
+    end
+end)
+
+local function workload_result()
+    return { allocator = "lunalloc", latency = { malloc = { p50 = 5.5, p90 = 60, p99 = 200, p99_9 = 900, max = 5000,
+        count = 20000 } }, timeline = { { t = 0, rss = 1 << 20 }, { t = 1.5, rss = 2 << 20, live = 7 } },
+        marks = { { t = 1, mark = "half" } }, fidelity = { kinds = { malloc = { recorded = 4, replayed = 5 } } } }
+end
+
+test("a result: latencies, memory over time, fidelity", function()
+    local section = assert(result_of.section(workload_result()))
+    test.equal(section.charts[1].series[1].name, "malloc")
+    test.equal(section.charts[1].series[1].points[3][1], 0.99)
+    test.equal(section.charts[1].series[1].points[5][2], 5000)
+    test.equal(section.charts[2].x[2], 1.5)
+    test.equal(section.charts[2].series[2].values[1], false)
+    test.equal(section.charts[2].marks[1].text, "half")
+    test.equal(section.tables[2].rows[1][3], 5)
+    section = assert(result_of.section { workload_result(), workload_result() })
+    test.equal(#section.charts[1].series, 2)
+    test.equal(section.charts[1].series[2].name, "lunalloc: malloc")
+    test.equal(#section.charts, 3)
+end)
+
+test("two instants: what changed most stands first", function()
+    local before = difference.sums { at = 10, states = { active = { bytes = 100 }, dirty = { bytes = 50 } },
+        arenas = { { arena = 0, active = { bytes = 100 } } }, classes = { { size = 64, used = 640 } } }
+    local after = difference.sums { at = 15, states = { active = { bytes = 130 } }, arenas = {},
+        classes = { { size = 64, used = 640 }, { size = 128, used = 256 } } }
+    local section = assert(difference.section(before, after))
+    local rows = section.tables[1].rows
+    test.equal(rows[1][1] .. rows[1][4], "class 128 B256")
+    test.equal(rows[2][1] .. rows[2][4], "arena 0-100")
+    test.match(section.note, "^5 s ")
+    test.equal(section.charts[1].rows[1].values[1], 256)
+    test.equal(section.charts[1].rows[2].values[2], 100)
+    test.equal(difference.section(before, before), nil)
+    test.equal(difference.section(before, nil), nil)
+end)
+
+--- A value in whose place anything may stand.
+local function mutate(value, depth)
+    local roll = math.random(12)
+    if roll == 1 then
+        return ({ 1, -1, 0 / 0, math.huge, 1 << 62, "x", "", true, {}, { {} }, ("y"):rep(5000), { { { 1 } } } })[
+            math.random(12)]
+    elseif type(value) ~= "table" or depth > 6 then
+        return value
+    end
+    local copy = {}
+    for key, field in pairs(value) do
+        copy[key] = mutate(field, depth + 1)
+    end
+    return copy
+end
+
+test("whatever a result's file says, it is a section or a reason, and a page", function()
+    need_page()
+    math.randomseed(11)
+    for round = 1, tonumber(os.getenv "REPORT_ROUNDS") or 300 do
+        local data = { schema = 1, made = 0, title = "", subtitle = "", sections = {}, missing = {} }
+        for _, section in ipairs { search.section, result_of.section } do
+            local made, why = section(mutate(section == search.section and tuning() or workload_result(), 0), true)
+            assert(made or type(why) == "string", round)
+            data.sections[#data.sections + 1] = made
+        end
+        assert(json.decode(page.json(data)), round)
+    end
+end)
+
+test("files that are no results and no traces are missing parts", function()
+    need_page()
+    local path, _ <close> = temporary()
+    local wrong, _ <close> = temporary()
+    for _, content in ipairs { "", "{", "[1]", '{"entries":{}}', "\127ELF", ("\0"):rep(100), "LNT" } do
+        local file <close> = assert(io.open(wrong, "wb"))
+        file:write(content)
+        file:flush()
+        for _, part in ipairs { "tune", "trace" } do
+            local result = assert(la.report(path, { [part] = wrong, process = false }))
+            test.equal(#result.sections, 0, content)
+            test.equal(#result.missing, 1, content)
+        end
+    end
+    test.equal(la.report(path, { tune = "/no/such/file", process = false }).missing[1].why,
+        "/no/such/file: No such file or directory")
+end)
+
+test("a recorded trace", function()
+    need_page()
+    local maker = "build/tests/replay/make_trace"
+    local file <close> = io.open(maker)
+    if not file then
+        test.skip "the program that makes traces is not built"
+    end
+    local trace, _ <close> = temporary()
+    local path, _ <close> = temporary()
+    assert(os.execute(("%s %s 20000 4"):format(maker, trace)))
+    local result = assert(la.report(path, { trace = trace, process = false }))
+    test.equal(result.sections[1], "trace")
+    local section = data_of(read(path)).sections[1]
+    test.equal(section.charts[1].title, "Live bytes")
+    test.equal(section.tables[1].rows[1][2], 20000)
+    test.equal(#section.tables[3].rows, 4)
 end)

@@ -35,7 +35,7 @@ subject=$!
 started+=("$subject")
 for _ in $(seq 600); do [ -s "$work/ready" ] && break; sleep 0.1; done
 
-says "a report of a process that was watched" 'real.html: [0-9.]+ KiB, with timeline, map, waste, flame, threads' \
+says "a report of a process that was watched" 'real.html: [0-9.]+ KiB, with timeline, map, difference, waste, flame' \
     "$console" report "$subject" --for 1s -o "$work/real.html"
 says "without a path it is report.html" '^report.html: .*KiB' bash -c 'cd "$1" && "$2" report "$3"' - "$work" \
     "$console" "$subject"
@@ -57,7 +57,7 @@ reporter=$!
 sleep 1.5
 kill "$subject"
 wait "$reporter"
-if grep -q 'with timeline, map$' "$work/said" && grep -q 'without the process' "$work/said"; then
+if grep -q 'with timeline, map, difference$' "$work/said" && grep -q 'without the process' "$work/said"; then
     ok "what was seen of a process that ends is kept"
 else
     fail "what was seen of a process that ends is kept" "$work/said"

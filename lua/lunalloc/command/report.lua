@@ -8,13 +8,14 @@ report TARGET [-o FILE] [--for TIME] [--with-command-line]
 
 Writes one file for a browser, with all that it needs in it: memory over time, with marks where a setting was changed;
 a map of the heap, waste, the code that allocated what lives, threads, findings, settings. A TARGET is a pid, the name
-of a process, the path of a core file, or a file: a recorded trace, or the JSON of a search for settings.
+of a process, the path of a core file, or a file: a recorded trace, or the JSON of a search for settings or of a
+workload's result.
 
   -o FILE               where to; default: report.html
   --for TIME            watches the process for that time first, such as 30s
   --with-command-line   shows command lines, paths and the environment, which are left out otherwise]]
 
-local KINDS <const> = { [123] = "tune", [127] = "core" } -- "{" and the first byte of ELF
+local KINDS <const> = { [123] = "JSON", [127] = "core" } -- "{" and the first byte of ELF
 
 --- What a file is, by its first byte; nil if it is no file.
 local function kind_of(path)
@@ -27,9 +28,15 @@ local function kind_of(path)
     return KINDS[(file:read(1) or ""):byte()] or "trace"
 end
 
---- The parts of a report of a file.
+--- The parts of a report of a file: a trace, or the JSON of a search's or a workload's result.
 local function parts_of_file(path, kind)
-    return { [kind] = path, process = false }
+    if kind ~= "JSON" then
+        return { trace = path, process = false }
+    end
+    local file <close> = command.try(io.open(path, "rb"))
+    local value = command.try(require("lunalloc.json").decode(file:read "a"))
+    local is_result = type(value) == "table" and value.latency ~= nil
+    return { tune = not is_result and value or nil, result = is_result and value or nil, process = false }
 end
 
 --- The parts of a report of a process that is watched for so many seconds.

@@ -8,6 +8,10 @@
 local flame = require "lunalloc.report.flame"
 local heap = require "lunalloc.report.heap"
 local host = require "lunalloc.host"
+local json = require "lunalloc.json"
+local recording = require "lunalloc.report.recording"
+local result_of = require "lunalloc.report.result"
+local search = require "lunalloc.report.search"
 local state = require "lunalloc.report.state"
 local text = require "lunalloc.report.text"
 local timeline = require "lunalloc.report.timeline"
@@ -60,13 +64,19 @@ end
 
 --- parts.film is one that the caller has made.
 local function add_map(data, t, parts)
-    if parts.film then
-        add(data, "Heap map", parts.film:section())
-    elseif parts.instants then
-        add(data, "Heap map", film_of(parts.instants):section())
-    elseif parts.instants == nil and parts.process ~= false then
-        local instant <close>, why = t.instant()
-        add(data, "Heap map", instant and film_of(instant):section(), why)
+    local film, why = parts.film, nil
+    if not film and parts.instants then
+        film = film_of(parts.instants)
+    elseif not film and parts.instants == nil and parts.process ~= false then
+        local instant <close>, message = t.instant()
+        film, why = instant and film_of(instant), message
+    elseif not film then
+        return
+    end
+    add(data, "Heap map", film and film:section(), why)
+    local change = film and film:difference()
+    if change then
+        add(data, change.title, change)
     end
 end
 
@@ -112,6 +122,36 @@ local function add_seen(data, t, parts, private, message)
     add(data, "The process", nil, message)
 end
 
+--- JSON of a file; nil and why.
+local function read_json(path)
+    local file <close>, why = host.io.open(path, "rb")
+    local content = file and file:read "a"
+    if not content then
+        return nil, tostring(why)
+    end
+    return json.decode(content)
+end
+
+--- What the caller gave besides the process.
+local function add_given(data, parts, private)
+    if parts.tune then
+        local result, why = parts.tune, nil
+        if type(result) == "string" then
+            result, why = read_json(result)
+        end
+        add(data, "Search for settings", search.section(result or why, private))
+        if not result then
+            data.missing[#data.missing].why = text.cut(why)
+        end
+    end
+    if parts.trace then
+        add(data, "Trace", recording.section(parts.trace, private))
+    end
+    if parts.result then
+        add(data, "Workload", result_of.section(parts.result))
+    end
+end
+
 local function title_of(t, parts)
     if parts.process == false then
         return parts.tune and "Search for settings" or parts.trace and "Recorded trace" or "Result"
@@ -135,6 +175,7 @@ function gather.data(t, parts)
     else
         add_map(data, t, parts)
     end
+    add_given(data, parts, private)
     return data
 end
 

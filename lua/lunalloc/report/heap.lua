@@ -9,6 +9,7 @@
 --- Of more instants than a report may have, every second one is dropped, again and again.
 
 local check = require "lunalloc.check"
+local difference = require "lunalloc.report.difference"
 local frames = require "lunalloc.report.frames"
 local layout = require "lunalloc.map.layout"
 local limits = require "lunalloc.report.limits"
@@ -150,6 +151,11 @@ function Film:make_room()
     self.shots, self.step = kept, self.step * 2
 end
 
+--- What changed from the first to the last instant, as a section; nil and why.
+function Film:difference()
+    return difference.section(self.first, self.last)
+end
+
 --- Draws an instant; label: a text for people, or nil. Returns false if it was left out.
 function Film:add(instant, label)
     self.met = self.met + 1
@@ -159,6 +165,8 @@ function Film:add(instant, label)
     if #self.shots >= self.most then
         self:make_room()
     end
+    self.last = difference.sums(instant)
+    self.first = self.first or self.last
     local shot = { place = self:layout_for(instant), time = instant.at, label = label, views = {} }
     for _, way in ipairs(WAYS) do
         if MAIN[way] or self.met <= FEW and (way ~= "arena" or #instant.arenas > 1) then
