@@ -86,6 +86,9 @@ help.functions = {
         "occupy), stats, settings with their sources, threads, conf. Its extents can be drawn: instant:raster{}.\n" ..
         "With residency = true: which pages are in memory (present, huge, swapped, guard, absent).",
         "la.instant().states.active.bytes" },
+    ["la.instant.load"] = { "la.instant.load(path) -> instant | nil, message, code",
+        "The instant that instant:save(path) wrote, of this process or another one.",
+        'la.instant.load "before.instant"' },
     ["la.instant.layout"] = { "la.instant.layout(list, {columns=, rows=, range=}) -> layout",
         "Cells for several instants (or what instant:spans() returned): their rasters with layout = ... show the " ..
         "same addresses in the same cells.",

@@ -3,6 +3,7 @@
 ---     local before = la.instant()
 ---     before.states.dirty.bytes      before.arenas[1].active.bytes      before.classes[1].used
 ---     before:raster{ columns = 64, rows = 64 }.cells
+---     before:save "before.instant";  la.instant.load "before.instant"
 ---
 --- What an instant has, besides its extents:
 ---
@@ -25,6 +26,7 @@ local host = require "lunalloc.host"
 local json = require "lunalloc.json"
 local layout = require "lunalloc.map.layout"
 local raster = require "lunalloc.map.raster"
+local saved = require "lunalloc.map.saved"
 
 local Instant = { __name = "lunalloc.instant" }
 Instant.__index = Instant
@@ -72,12 +74,8 @@ local function add_sums(instant, set)
     instant.states, instant.arenas, instant.classes = sums.states, sums.arenas, sums.classes
 end
 
---- Reads which pages are in memory: {way=, process=, states=, [kind] = bytes}. nil, message, code.
-local function read_residency(backend, set, way)
-    local residency, message, code = backend.residency(set, way)
-    if not residency then
-        return nil, message, code
-    end
+--- Adds the sums of what is in memory: {states=, [kind] = bytes}.
+local function add_residency_sums(residency, set)
     residency.states = set:residency_sums()
     for _, kinds in pairs(residency.states) do
         for kind, bytes in pairs(kinds) do
@@ -85,6 +83,21 @@ local function read_residency(backend, set, way)
         end
     end
     return residency
+end
+
+--- Reads which pages are in memory: {way=, process=, states=, [kind] = bytes}. nil, message, code.
+local function read_residency(backend, set, way)
+    local residency, message, code = backend.residency(set, way)
+    if not residency then
+        return nil, message, code
+    end
+    return add_residency_sums(residency, set)
+end
+
+local function new_instant(instant, set)
+    add_sums(instant, set)
+    sets[instant] = set
+    return setmetatable(instant, Instant)
 end
 
 local function take(api, backend, options)
@@ -117,9 +130,29 @@ local function take(api, backend, options)
         stats = json.decode(core.stats_json(stats)), settings = settings, conf = (api.conf()),
         threads = threads_of(api), residency = residency,
     }
-    add_sums(instant, set)
-    sets[instant] = set
-    return setmetatable(instant, Instant)
+    return new_instant(instant, set)
+end
+
+--- The instant in a file; nil, message, code. The sums are made anew: the file's own may be anything.
+local function load_file(path)
+    local set, header, code = core.load_extent_set(path)
+    if not set then
+        return nil, header, code
+    end
+    local instant, why = saved.clean(header)
+    if not instant then
+        set:close()
+        return nil, ("'%s': it is damaged: %s"):format(path, why), "EINVAL"
+    end
+    if instant.residency then
+        add_residency_sums(instant.residency, set)
+    end
+    return new_instant(instant, set)
+end
+
+--- The time as people read it.
+local function os_date(at)
+    return host.os.date and host.os.date("%Y-%m-%d %H:%M:%S", at) or tostring(at)
 end
 
 -- ---- looking -------------------------------------------------------------------------------------------------------
@@ -219,7 +252,19 @@ function Instant:tojson()
     return core.json(self)
 end
 
+--- Writes it to a file, which la.instant.load() reads. True; nil, message, code.
+function Instant:save(path)
+    check.self(self, Instant, "instant:save")
+    check.text(path, "instant:save", 1, "the path of a file")
+    return sets[self]:save(path, core.json(self))
+end
+
 Instant.__close = Instant.close
+
+function Instant:__tostring()
+    return ("instant of %s: %d extents, %s"):format(self.source.name or self.source.way, self.extents,
+        os_date(self.at))
+end
 
 local part = {}
 
@@ -263,7 +308,13 @@ end
 
 --- Adds the function to `api`. `api.instant` can be called.
 function part.install(api, backend)
-    api.instant = setmetatable({ layout = common_layout }, {
+    local functions = { layout = common_layout }
+    --- The instant that instant:save() wrote; only la has it.
+    function functions.load(path)
+        check.text(path, "instant.load", 1, "the path of a file")
+        return load_file(path)
+    end
+    api.instant = setmetatable(functions, {
         __call = function(_, options)
             options = options == nil and {} or check.plain(options)
             check.table(options, "instant", 1, "a table of options")

@@ -34,7 +34,7 @@ enum {
 };
 
 /* Addresses end below this, so that sums of two never overflow. */
-#define EXTENT_ADDRESS_END (UINT64_C(1) << 62)
+#define EXTENT_ADDRESS_END (UINT64_C(1) << 60)
 
 typedef struct {
     uint64_t addr, size; /* bytes; size > 0 */

@@ -26,7 +26,8 @@ map_heap_t *map_check_heap(lua_State *L, int arg, const char *call);
 /* The layout at `arg` and the two after it: bytes of a cell, number of cells, {start, end, cell, ...}. Pushes its
  * block, which has to stay. Raises if it is none. */
 void map_check_layout(lua_State *L, int arg, map_layout_t *layout);
-/* Adds methods to the table at the top. */
+/* Each adds methods to the table at the top. */
+void map_add_file_methods(lua_State *L);      /* lua_file.c */
 void map_add_residency_methods(lua_State *L); /* lua_residency.c */
 /* Pushes an array of bytes by key. */
 void map_push_totals(lua_State *L, const map_totals_t *totals);

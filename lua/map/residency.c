@@ -53,14 +53,14 @@ append(residency_t *residency, uint64_t start, uint64_t end, residency_kind_t ki
         return true;
     }
     if (last != NULL && last->end == start && last->kind == kind) {
-        last->end = end & (EXTENT_ADDRESS_END / 2 - 1);
+        last->end = end & (2 * EXTENT_ADDRESS_END - 1);
         return true;
     }
     if ((residency->n + 1) * sizeof(*last) > residency->room && !grow(residency)) {
         return false;
     }
     residency->all[residency->n++] =
-        (residency_run_t){.start = start, .end = end & (EXTENT_ADDRESS_END / 2 - 1), .kind = kind & 7};
+        (residency_run_t){.start = start, .end = end & (2 * EXTENT_ADDRESS_END - 1), .kind = kind & 7};
     return true;
 }
 

@@ -190,7 +190,7 @@ put_mapping(residency_builder_t *builder, rest_t *rest, uint64_t end, uint64_t b
         residency_run_t one = rest->from->all[rest->run];
         uint64_t stop = one.end;
         one.start = one.start > rest->at ? one.start : rest->at;
-        one.end = (end < stop ? end : stop) & (EXTENT_ADDRESS_END / 2 - 1);
+        one.end = (end < stop ? end : stop) & (2 * EXTENT_ADDRESS_END - 1);
         if (one.kind == RESIDENCY_PRESENT) {
             put_huge(builder, one, huge, &bytes);
         } else {
@@ -224,7 +224,7 @@ mark_huge(work_t *work) {
         }
     }
     fclose(file);
-    put_mapping(&builder, &rest, EXTENT_ADDRESS_END / 2 - 1, 0, huge);
+    put_mapping(&builder, &rest, EXTENT_ADDRESS_END, 0, huge);
     residency_free(builder.failed ? &marked : from);
     *from = builder.failed ? *from : marked;
     return !builder.failed;

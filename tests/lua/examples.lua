@@ -338,6 +338,16 @@ examples.functions = {
         range = { 0, 1 << 47 } } }, check = is_table, reused = true },
     ["instant:spans"] = { self = instant, args = {}, check = is_array, reused = true },
     ["instant:tojson"] = { self = instant, args = {}, check = is_text, reused = true },
+    ["la.instant.load"] = { own = true, lone = true, args = function()
+        local path = temporary()
+        assert(assert(la.instant()):save(path[1]))
+        return path
+    end, check = is_table, after = function(loaded)
+        os.remove(temporary()[1])
+        close(loaded)
+    end },
+    ["instant:save"] = { self = instant, lone = true, args = temporary,
+        after = function() os.remove(temporary()[1]) end },
     ["instant:close"] = { self = instant, args = {} },
     ["history:plot"] = { self = history, args = { { figures = { "rss", "dirty" }, mode = "ascii", height = 5 } },
         check = is_text, reused = true },

@@ -195,6 +195,89 @@ test("a raster is JSON as it is", function()
     test.equal(instant.states.active.bytes > 0, true)
 end)
 
+--- A path in a folder of its own, and what removes both.
+local function temporary(name)
+    local path = os.tmpname()
+    os.remove(path)
+    assert(os.execute("mkdir " .. path))
+    return path .. "/" .. name, setmetatable({}, { __close = function() os.execute("rm -r " .. path) end })
+end
+
+local function copy_of(instant)
+    local copy = {}
+    for key, value in pairs(instant) do
+        copy[key] = value
+    end
+    return require "lunalloc.core".json(copy)
+end
+
+test("a saved instant is the same when it is loaded", function()
+    local path, _ <close> = temporary "x.instant"
+    local blocks <close> = busy_heap()
+    for _, options in ipairs { {}, { residency = true } } do
+        local instant = assert(la.instant(options))
+        test.equal(instant:save(path), true)
+        local loaded = assert(la.instant.load(path))
+        test.equal(copy_of(loaded), copy_of(instant))
+        for _, by in ipairs { "state", "occupancy", "age", "arena", "class", options.residency and "residency" } do
+            test.equal(loaded:raster { by = by }.cells, instant:raster { by = by }.cells, by)
+        end
+        test.equal(#blocks, 3000)
+        test.match(tostring(loaded), "^instant of self: %d+ extents, ")
+    end
+end)
+
+test("files that are no instants, or cannot be written, say so", function()
+    local path, _ <close> = temporary "x.instant"
+    local instant = assert(la.instant())
+    local loaded, message, code = la.instant.load(path)
+    test.equal(loaded, nil)
+    test.match(message, "cannot be read: No such file")
+    test.equal(code, "ENOENT")
+    assert(io.open(path, "w")):write("x"):close()
+    loaded, message, code = la.instant.load(path)
+    test.equal(loaded, nil)
+    test.match(message, "it is no saved instant$")
+    test.equal(code, "EINVAL")
+    loaded, message = instant:save "/dev/null"
+    test.equal(loaded, nil)
+    test.match(message, "/dev/null")
+    loaded, message, code = instant:save(path .. ".d/x")
+    test.equal(loaded, nil)
+    test.equal(code, "ENOENT")
+end)
+
+test("what a hostile file says of itself is only what it may say", function()
+    local saved = require "lunalloc.map.saved"
+    test.equal(saved.clean "x", nil)
+    test.equal(saved.clean "[1", nil)
+    local clean = saved.clean [[{ "page": 12, "at": "x", "source": { "way": "a\u001b[31m", "pid": -5, "name": {} },
+        "stats": { "allocated": 5, "a b": 6, "arenas": [ { "x": 1, "y": "z" }, 7 ], "classes": 9 }, "conf": [],
+        "settings": [ { "name": "opt.x\n", "value": true, "more": 1 }, { "name": "y" }, 3 ],
+        "threads": [ { "tid": 1 } ], "residency": { "way": 1, "process": { "present": 5, "file": "x" } },
+        "states": { "active": 1 }, "extra": 1 }]]
+    test.equal(clean.page, 4096)
+    test.equal(clean.at, 0)
+    test.equal(clean.source.way, "a?[31m")
+    test.equal(clean.source.pid, nil)
+    test.equal(clean.source.name, nil)
+    test.equal(clean.stats.allocated, 5)
+    test.equal(clean.stats["a b"], nil)
+    test.equal(clean.stats.arenas[1].x, 1)
+    test.equal(clean.stats.arenas[1].y, nil)
+    test.equal(#clean.stats.classes, 0)
+    test.equal(clean.conf, "")
+    test.equal(#clean.settings, 1)
+    test.equal(clean.settings[1].name, "opt.x?")
+    test.equal(clean.settings[1].more, nil)
+    test.equal(#clean.threads, 0)
+    test.equal(clean.residency.way, "unknown")
+    test.equal(clean.residency.process.present, 5)
+    test.equal(clean.residency.process.file, nil)
+    test.equal(clean.states, nil)
+    test.equal(clean.extra, nil)
+end)
+
 test("wrong options are named", function()
     local instant = assert(la.instant())
     for message, options in pairs {
