@@ -8,6 +8,7 @@
  *                                that have arrived, or nil. Over: it has ended and everything is read
  *   child:finish()               -> a table: status or signal (neither if unknown), seconds, user, system, max_rss, ...
  *   child:pid()                  its number, or nil when it has ended
+ *   child:terminate()            asks it to end: SIGTERM, to it alone
  *   child:kill()                 ends it with its group; so do __close and __gc
  *   enter(parent)                in the child: ties it to the parent's life -> true if that is its parent
  *   reply(text)                  in the child: writes to the parent -> true | nil, message, code
@@ -245,6 +246,16 @@ pid_of(lua_State *L) {
     return 1;
 }
 
+/* child:terminate() */
+static int
+terminate(lua_State *L) {
+    const child_t *child = check_child(L);
+    if (child->pid > 0 && child->owner == getpid()) {
+        kill(child->pid, SIGTERM);
+    }
+    return 0;
+}
+
 /* child:kill(), __close, __gc */
 static int
 end(lua_State *L) {
@@ -331,8 +342,8 @@ core_open_child(lua_State *L) {
     static const luaL_Reg functions[] = {
         {"spawn", spawn},     {"enter", enter},     {"reply", reply}, {"identity", identity},
         {"clock", monotonic}, {"is_file", is_file}, {NULL, NULL}};
-    static const luaL_Reg methods[] = {
-        {"step", step}, {"finish", finish}, {"pid", pid_of}, {"kill", end}, {NULL, NULL}};
+    static const luaL_Reg methods[] = {{"step", step},           {"finish", finish}, {"pid", pid_of},
+                                       {"terminate", terminate}, {"kill", end},      {NULL, NULL}};
     static const luaL_Reg metamethods[] = {{"__close", end}, {"__gc", end}, {NULL, NULL}};
     core_new_type(L, CORE_CHILD, metamethods, methods);
     luaL_newlib(L, functions);

@@ -353,6 +353,7 @@ types.keys = {
     ["la.compare.b"] = "string",
     ["la.compare.rounds"] = "integer",
     ["la.compare.set"] = "table<string, any>",
+    ["la.compare.hosts"] = "string|string[]",
     ["la.compare.on_progress"] = "fun(done: integer, total: integer, variant: string)",
     align = "lunalloc.size", arena = "integer",
     columns = "integer", rows = "integer", range = "integer[]",

@@ -35,7 +35,8 @@ local function is_readable(path)
     return file ~= nil
 end
 
-local function in_path(name)
+--- The path of a program of that name in PATH; nil if there is none.
+function child.in_path(name)
     for folder in (os.getenv "PATH" or "/usr/bin:/bin"):gmatch "[^:]+" do
         if is_readable(folder .. "/" .. name) then
             return folder .. "/" .. name
@@ -52,7 +53,7 @@ function child.interpreter()
     if own and base_name(own):find "^lua%d*%.?%d*$" then
         return own, false
     end
-    local found = in_path(stock)
+    local found = child.in_path(stock)
     if found then
         return found, false
     elseif own and base_name(own) == "lunalloc" then
@@ -136,14 +137,17 @@ local function take_messages(state, piece, on_message)
 end
 
 -- Reads until the child has ended, or `timeout` seconds are over: true if it has ended.
-local function follow(process, state, timeout, on_message)
+local function follow(process, state, timeout, options)
     local deadline = core.child.clock() + timeout
     while true do
         local over, out, err, reply = process:step(SLICE)
         append(state.out, out, MOST)
         append(state.err, err, MOST)
         if reply then
-            take_messages(state, reply, on_message)
+            take_messages(state, reply, options.on_message)
+        end
+        if options.on_wait then
+            options.on_wait()
         end
         if over or core.child.clock() > deadline then
             return over
@@ -182,6 +186,7 @@ end
 ---   env          further changes: { NAME = text, or false to remove it }
 ---   timeout      seconds (an hour)               input    text for its standard input, which is else empty
 ---   interpreter  a path (child.interpreter())    on_message  function(value): called for each child.progress(value)
+---   on_wait      function(): called several times a second
 ---
 --- Returns a table: ok (it ended by itself with status 0), problem (else, one line), value (what it returned or
 --- replied), out, err (texts), status or signal, timed_out, and what wait4 tells of it and what it has waited for:
@@ -195,7 +200,7 @@ function child.run(options)
     local guard <close> = process
     local timeout = options.timeout or 3600
     local state = { out = { size = 0 }, err = { size = 0 }, pending = { size = 0 } }
-    local ended = follow(process, state, timeout, options.on_message)
+    local ended = follow(process, state, timeout, options)
     process:kill()
     local done = process:finish()
     done.timed_out = not ended
@@ -223,6 +228,11 @@ local function plain(value, depth)
         copy[array and key or tostring(key)] = plain(field, depth + 1)
     end
     return copy
+end
+
+--- A copy of a value that core.json() can write.
+function child.plain(value)
+    return plain(value, 0)
 end
 
 local function send(message)

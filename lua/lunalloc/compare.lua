@@ -17,6 +17,7 @@
 local check = require "lunalloc.check"
 local child = require "lunalloc.child"
 local compare_job = require "lunalloc.compare_job"
+local compare_hosts = require "lunalloc.compare_hosts"
 local compare_run = require "lunalloc.compare_run"
 local compare_trace = require "lunalloc.compare_trace"
 local units = require "lunalloc.units"
@@ -28,7 +29,8 @@ local ROUNDS <const> = 8
 local MOST_ROUNDS <const> = 1000
 
 local KEYS <const> = { scenario = true, trace = true, speed = true, lossy = true, allocators = true, a = true, b = true,
-    rounds = true, metrics = true, least = true, duration = true, set = true, timeout = true, on_progress = true }
+    rounds = true, metrics = true, least = true, duration = true, set = true, timeout = true, hosts = true,
+    on_progress = true }
 
 local function fail(format, ...)
     error("compare: " .. format:format(...), 0)
@@ -95,12 +97,28 @@ local function read_subject(options, plan)
     return plan
 end
 
+--- The plan of what hosts are to do: they have the interpreter and the libraries.
+local function read_for_hosts(plan, options)
+    local message, code
+    if options.trace ~= nil or compare_trace.is(options.scenario) then
+        fail("a trace is not sent to hosts: a scenario expected")
+    end
+    plan.hosts = compare_hosts.read_names(options.hosts, fail)
+    variants.named(options) -- complains of what is wrong
+    plan.job, message, code = compare_job.read(options, fail, true)
+    if not plan.job then
+        return nil, message, code
+    end
+    plan.name, plan.options = message, options
+    return plan
+end
+
 --- What is asked for; nil, message, code if something is missing on this machine. Raises one line for a mistake.
 local function read_options(options)
     for key in pairs(options) do
         if not KEYS[key] then
             fail("unknown key %s; allowed: scenario, trace, speed, lossy, allocators, a, b, rounds, metrics, least, " ..
-                "duration, set, timeout, on_progress", shown(key))
+                "duration, set, timeout, hosts, on_progress", shown(key))
         end
     end
     if options.set ~= nil and type(options.set) ~= "table" then
@@ -112,6 +130,9 @@ local function read_options(options)
         least = read_least(options.least), wanted = read_metrics(options.metrics),
         timeout = seconds(options.timeout, "timeout"), on_progress = options.on_progress, set = options.set }
     options.duration = seconds(options.duration, "duration")
+    if options.hosts ~= nil then
+        return read_for_hosts(plan, options)
+    end
     local interpreter, linked, code = child.interpreter()
     if not interpreter then
         return nil, linked, code
@@ -137,7 +158,8 @@ return function(options)
         return nil, message, code
     end
     local _ <close> = plan.closing
+    local run = plan.hosts and compare_hosts.run or compare_run.run
     local result
-    result, message, code = compare_run.run(plan) -- no tail call: the plan of a trace is closed after it
+    result, message, code = run(plan) -- no tail call: the plan of a trace is closed after it
     return result, message, code
 end

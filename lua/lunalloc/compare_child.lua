@@ -3,8 +3,8 @@
 ---
 ---     lua5.4 lunalloc/child_main.lua lunalloc/compare_child.lua        (the job is on standard input)
 ---
---- The job is a table as Lua text: description (of a workload), file, or replay (the job of replay_child.lua); duration
---- and set for a scenario.
+--- The job is a table as Lua text: description (of a workload), file, or replay (the job of replay_child.lua); source,
+--- the text of the file, if that is another host's; duration and set for a scenario.
 
 local child = require "lunalloc.child"
 local la = require "lunalloc"
@@ -53,7 +53,7 @@ end
 --- The first scenario of the file.
 local function run_scenario(file)
     local scenario = require "lunalloc.scenario"
-    local list = try(scenario.load, file)
+    local list = try(scenario.load, file, job.source)
     local result = try(scenario.run, list[1], { duration = job.duration, set = job.set })
     local figures = {}
     for _, figure in ipairs(result.figures or {}) do
@@ -64,7 +64,7 @@ end
 
 local function run_script(file)
     _G.arg = { [0] = file }
-    local value = try(dofile, file)
+    local value = try(job.source and assert(load(job.source, "@" .. file)) or dofile, file)
     if is_result(value) then
         return { workload = excerpt(value) }
     end
@@ -72,8 +72,12 @@ local function run_script(file)
 end
 
 local function is_scenario(file)
-    local stream <close> = try(io.open, file)
-    return stream:read("a"):find("lunalloc.scenario", 1, true) ~= nil
+    local text = job.source
+    if not text then
+        local stream <close> = try(io.open, file)
+        text = stream:read "a"
+    end
+    return text:find("lunalloc.scenario", 1, true) ~= nil
 end
 
 --- A recorded trace: memory is its growth, without that of the interpreter.

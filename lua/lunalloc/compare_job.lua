@@ -10,7 +10,7 @@ local compare_job = {}
 
 local DEEPEST <const> = 20
 
---- The value as Lua text, for the child.
+--- The value as Lua text, for a child or a host: of one line, but for newlines in strings.
 local function literal(value, path, depth, fail)
     local kind = type(value)
     if kind == "table" and depth < DEEPEST then
@@ -28,9 +28,21 @@ local function literal(value, path, depth, fail)
         kind == "table" and "a table that is nested too deeply" or shown(value))
 end
 
+compare_job.literal = literal
+
+--- The text of the file, which goes with the job to another host; nil, message, code.
+local function read_file(path)
+    local text, message, code = core.workload.read(path)
+    if not text then
+        return nil, message, code
+    end
+    return ("source = %q, "):format(text)
+end
+
 --- The job of options.scenario with options.duration (seconds or nil) and options.set, and its name. nil, message, code
---- if there is no such file. A mistake is passed to fail(format, ...), which raises.
-function compare_job.read(options, fail)
+--- if there is no such file. A mistake is passed to fail(format, ...), which raises. `embed`: the job holds the text of
+--- the file.
+function compare_job.read(options, fail, embed)
     local given = options.scenario
     local job = ("return { duration = %s, set = %s, "):format(tostring(options.duration),
         literal(options.set or {}, "set", 0, fail))
@@ -48,7 +60,14 @@ function compare_job.read(options, fail)
     if not (ok or file ~= given and file) then
         return nil, message, code
     end
-    return ("%sfile = %q }"):format(job, file), given:match "([^/]*)%.lua$" or given:match "[^/]*$"
+    local source = ""
+    if embed then
+        source, message, code = read_file(file)
+        if not source then
+            return nil, message, code
+        end
+    end
+    return ("%s%sfile = %q }"):format(job, source, file), given:match "([^/]*)%.lua$" or given:match "[^/]*$"
 end
 
 return compare_job

@@ -141,6 +141,20 @@ local function layout_of(result, options)
     return { name = name, picture = room, mode = options.mode or raster.default_mode() }
 end
 
+--- One line of the hosts that ran rounds, and one of each that something is wrong with.
+local function host_lines(hosts, lines)
+    local ran = {}
+    for _, host in ipairs(hosts or {}) do
+        ran[#ran + 1] = host.rounds > 0 and ("%s (%d)"):format(host.name, host.rounds) or nil
+    end
+    if #ran > 0 then
+        lines[#lines + 1] = "hosts, and their rounds: " .. table.concat(ran, ", ") .. "; ratios within a host"
+    end
+    for _, host in ipairs(hosts or {}) do
+        lines[#lines + 1] = host.problem and ("host %s: %s"):format(host.name, host.problem) or nil
+    end
+end
+
 local function head_lines(result)
     local n = #result.variants
     local lines = {
@@ -153,6 +167,7 @@ local function head_lines(result)
         lines[#lines + 1] = ("too few rounds for so many metrics and variants: at least %d"):format(
             result.rounds_needed)
     end
+    host_lines(result.hosts, lines)
     if #(result.left_out or {}) > 0 then
         lines[#lines + 1] = "left out, because a run has none: " .. table.concat(result.left_out, ", ")
     end

@@ -3,6 +3,8 @@
 ---     run.run(plan)          plan: what compare.lua makes of the options -> comparison | nil, message, code
 ---     run.judge(plan)        the comparison of samples that were taken
 ---     run.once(plan, variant) one run
+---     run.block(plan, first)  the rounds of one host, of which the first one has that number
+---     run.combine(plan, blocks)  the comparison of the blocks of several hosts
 ---     run.order(list, round) the variants in the order of a round
 
 local child = require "lunalloc.child"
@@ -40,7 +42,7 @@ end
 local function run_once(plan, variant)
     local done, message, code = child.run {
         script = plan.script, interpreter = plan.interpreter, input = plan.job, preload = variant.preload,
-        conf = variant.conf, env = variant.env, timeout = plan.limit,
+        conf = variant.conf, env = variant.env, timeout = plan.limit, on_wait = plan.on_wait,
     }
     if not done then
         return nil, message, code
@@ -160,10 +162,10 @@ local function verdict_of(comparison, least)
     return (ratio > 1) == comparison.more and "better" or "worse"
 end
 
-local function compare_one(variant, base, name, alpha, least)
+local function compare_one(variant, base, name, alpha, least, groups)
     local comparison = { metric = name, variant = variant.name, base = base.name, more = metrics.about(name).more }
     comparison.ratio, comparison.low, comparison.high =
-        statistics.compare(base.samples[name], variant.samples[name], alpha)
+        statistics.compare(base.samples[name], variant.samples[name], alpha, groups)
     comparison.verdict = verdict_of(comparison, least)
     return comparison
 end
@@ -180,22 +182,88 @@ local function describe(variant)
 end
 
 --- The comparison of samples that were taken. plan: name, rounds, least, metrics (names), and variants, an array of
---- { name, samples = { [metric] = {...} } }.
+--- { name, samples = { [metric] = {...} } }; perhaps groups, the host of each round, and hosts, what is told of them.
 function run.judge(plan)
     local base = plan.variants[1]
     local alpha = ERROR / math.max(1, #plan.metrics * (#plan.variants - 1))
     local result = { scenario = plan.name, rounds = plan.rounds, confidence = 1 - ERROR, least = plan.least,
         metrics = plan.metrics, left_out = plan.left_out, variants = {}, comparisons = {}, same = true,
+        hosts = plan.hosts,
         rounds_needed = statistics.runs_needed(alpha) }
     for i, variant in ipairs(plan.variants) do
         result.variants[i] = describe(variant)
         for _, name in ipairs(i > 1 and plan.metrics or {}) do
-            local comparison = compare_one(variant, base, name, alpha, plan.least)
+            local comparison = compare_one(variant, base, name, alpha, plan.least, plan.groups)
             result.comparisons[#result.comparisons + 1] = comparison
             result.same = result.same and comparison.verdict == "no difference"
         end
     end
     return report.result(result)
+end
+
+-- ---- blocks of hosts -----------------------------------------------------------------------------------------------
+
+--- The first round, which is not counted, and plan.rounds more: for each variant { name, found, version, conf, preload,
+--- env, first = figures, runs = { figures } }. nil, message, code if a run fails.
+function run.block(plan, first)
+    local ok, message, code = try_out(plan)
+    if not ok then
+        return nil, message, code
+    end
+    local n, block = #plan.variants, {}
+    for i, variant in ipairs(plan.variants) do
+        variant.at, block[i] = i, { name = variant.name, found = variant.found, version = variant.version,
+            conf = variant.conf, preload = variant.preload, env = variant.env, first = variant.first, runs = {} }
+    end
+    for round = 1, plan.rounds do
+        for i, variant in ipairs(run.order(plan.variants, first + round - 1)) do
+            tell(plan, round * n + i - 1, variant)
+            local done
+            done, message, code = run_once(plan, variant)
+            if not done then
+                return nil, message, code
+            end
+            block[variant.at].runs[round] = done.figures
+        end
+    end
+    return block
+end
+
+--- The metrics that all runs may have: those of each variant's first run on each host.
+local function first_of(blocks, i)
+    local first = {}
+    for name, value in pairs(blocks[1].variants[i].first) do
+        local all = true
+        for _, block in ipairs(blocks) do
+            all = all and block.variants[i].first[name] ~= nil
+        end
+        first[name] = all and value or nil
+    end
+    return first
+end
+
+--- Of blocks { host =, variants = what run.block() returned }, in which the variants are the same.
+function run.combine(plan, blocks)
+    plan.variants, plan.groups, plan.rounds = {}, {}, 0
+    for i, variant in ipairs(blocks[1].variants) do
+        variant.samples, variant.first, plan.variants[i] = {}, first_of(blocks, i), variant
+    end
+    local message, code
+    plan.metrics, message, code = common_metrics(plan)
+    if not plan.metrics then
+        return nil, message, code
+    end
+    for _, block in ipairs(blocks) do
+        for round = 1, #block.variants[1].runs do
+            plan.rounds = plan.rounds + 1
+            plan.groups[plan.rounds] = block.host
+            for i, variant in ipairs(plan.variants) do
+                add_samples(plan, variant, block.variants[i].runs[round])
+            end
+        end
+    end
+    plan.metrics, plan.left_out = complete_metrics(plan)
+    return run.judge(plan)
 end
 
 --- Runs all of it. plan: job (what compare_child.lua reads), name, interpreter, variants, rounds, least, and perhaps

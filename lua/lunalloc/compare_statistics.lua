@@ -10,7 +10,10 @@
 --- The price: below a number of runs (runs_needed) no interval of that level is finite. Values on a grid, such as
 --- percentiles from a histogram, only widen an interval.
 ---
----     statistics.compare(x, y, alpha)  ->  ratio, low, high      low and high hold the ratio, except with chance alpha
+---     statistics.compare(x, y, alpha [, groups])  ->  ratio, low, high    which hold it, except with chance alpha
+---
+--- Runs of several hosts are compared within each host: all ratios are of two runs of one host. The test is then the
+--- sum of one test for each host, whose distribution is the convolution of theirs (a stratified rank test).
 
 local statistics = {}
 
@@ -117,21 +120,84 @@ local function log_of(value)
     return math.log(math.max(value, 1e-12))
 end
 
-local function log_ratios(x, y)
+--- The logarithms of all ratios of y to x within a group, sorted.
+local function log_ratios(x, y, groups)
     local ratios = {}
-    for _, from in ipairs(x) do
-        for _, to in ipairs(y) do
-            ratios[#ratios + 1] = log_of(to) - log_of(from)
+    for i, from in ipairs(x) do
+        for j, to in ipairs(y) do
+            ratios[#ratios + 1] = (not groups or groups[i] == groups[j]) and log_of(to) - log_of(from) or nil
         end
     end
     table.sort(ratios)
     return ratios
 end
 
+--- How many runs of each sample each group has, in order.
+local function group_sizes(groups)
+    local count, sizes = {}, {}
+    for _, group in ipairs(groups) do
+        count[group] = (count[group] or 0) + 1
+    end
+    for _, n in pairs(count) do
+        sizes[#sizes + 1] = n
+    end
+    table.sort(sizes)
+    return sizes
+end
+
+local function convolve(a, b)
+    local sums = {}
+    for i = 1, #a + #b - 1 do
+        sums[i] = 0.0
+    end
+    for i, x in ipairs(a) do
+        for j, y in ipairs(b) do
+            sums[i + j - 1] = sums[i + j - 1] + x * y
+        end
+    end
+    return sums
+end
+
+local function exact_grouped_trim(sizes, tail)
+    local chances = { 1.0 }
+    for _, n in ipairs(sizes) do
+        local counts, total = rank_counts(n, n, n * n), binomial(2 * n, n)
+        for u = 1, #counts do
+            counts[u] = counts[u] / total
+        end
+        chances = convolve(chances, counts)
+    end
+    local sum, k = 0.0, 0
+    while k < #chances // 2 and sum + chances[k + 1] <= tail do
+        sum, k = sum + chances[k + 1], k + 1
+    end
+    return k
+end
+
+local function normal_grouped_trim(sizes, tail)
+    local middle, variance = 0.0, 0.0
+    for _, n in ipairs(sizes) do
+        middle, variance = middle + n * n / 2, variance + n * n * (2 * n + 1) / 12
+    end
+    return math.max(0, math.floor(middle - normal_point(tail) * math.sqrt(variance)))
+end
+
+--- As trim(), for samples of the same groups.
+local function grouped_trim(groups, tail)
+    local sizes = group_sizes(groups)
+    if #sizes == 1 then
+        return trim(sizes[1], sizes[1], tail)
+    end
+    local key = table.concat(sizes, " ") .. (" %.17g"):format(tail)
+    trims[key] = trims[key] or (#groups > LARGE and normal_grouped_trim or exact_grouped_trim)(sizes, tail)
+    return trims[key]
+end
+
 --- The ratio of y to x, and the interval that holds it, except with chance alpha: 0 and infinity if there are too few.
-function statistics.compare(x, y, alpha)
-    local ratios = log_ratios(x, y)
-    local k = trim(#x, #y, alpha / 2)
+--- `groups`: for each run of x, and of y, its host; nil: all ran on one.
+function statistics.compare(x, y, alpha, groups)
+    local ratios = log_ratios(x, y, groups)
+    local k = groups and grouped_trim(groups, alpha / 2) or trim(#x, #y, alpha / 2)
     local ratio = math.exp(statistics.median(ratios))
     if k == 0 then
         return ratio, 0.0, math.huge

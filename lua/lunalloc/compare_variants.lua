@@ -13,6 +13,8 @@ local PACKAGES <const> = { jemalloc = "libjemalloc2", mimalloc = "libmimalloc2.0
     glibc = "libc6", lunalloc = nil }
 local KNOWN <const> = { "lunalloc", "glibc", "jemalloc", "mimalloc", "tcmalloc" }
 
+variants.known = KNOWN
+
 local KEYS <const> = { name = "string", allocator = "string", preload = "string", env = "table" }
 local EXPECTED <const> = "settings for LUNALLOC_CONF, or a table {conf=, allocator=, env=, preload=, name=}, expected"
 
@@ -172,18 +174,22 @@ local function find(variant, by_name, linked)
     return true
 end
 
---- The variants of the options; nil, message, code if one is not installed. Raises one line if they are wrong.
---- `linked`: the interpreter of the children is linked with an allocator.
-function variants.read(options, linked)
-    local by_name, list = installed(), {}
+--- The variants that the options name, without their libraries; none if they name none. Raises one line if they are
+--- wrong.
+function variants.named(options)
     if options.a ~= nil or options.b ~= nil then
         if options.allocators ~= nil then
             fail("either allocators, or a and b, expected")
         end
-        list = { read_side(options.a or "", "a"), read_side(options.b or "", "b") }
-    elseif options.allocators ~= nil then
-        list = read_list(options.allocators)
+        return { read_side(options.a or "", "a"), read_side(options.b or "", "b") }
     end
+    return options.allocators ~= nil and read_list(options.allocators) or {}
+end
+
+--- The variants of the options; nil, message, code if one is not installed. Raises one line if they are wrong.
+--- `linked`: the interpreter of the children is linked with an allocator.
+function variants.read(options, linked)
+    local by_name, list = installed(), variants.named(options)
     for _, name in ipairs(#list == 0 and KNOWN or {}) do
         list[#list + 1] = by_name[name] and { name = name, allocator = name } or nil
     end

@@ -266,6 +266,7 @@ local functions = {
         duration = plain "of each run, in the place of the workload's own",
         set = plain "keys of the workload's description, and their values",
         timeout = plain "of each run; 20 times the first one, and a minute at least, if it is left out",
+        hosts = plain "an array of other machines, over which the rounds are spread by ssh; ':' is this one",
         on_progress = plain "function(done, total, variant), called before each run",
     },
     ["la.replay"] = {

@@ -77,9 +77,15 @@ end
 -- ---- files ---------------------------------------------------------------------------------------------------------
 
 --- Runs the file, and returns the array of scenarios that it defines; nil, message, code if it cannot be read or run.
-function scenario.load(path)
+--- `text`: what is in the file, if that is on another host.
+function scenario.load(path, text)
     check.text(path, "scenario.load", 1, "a path")
-    local chunk, message = loadfile(path)
+    local chunk, message
+    if text then
+        chunk, message = load(text, "@" .. path)
+    else
+        chunk, message = loadfile(path)
+    end
     if not chunk then
         return nil, message, message:find "^cannot " and "ENOENT" or "EINVAL"
     end

@@ -1,8 +1,9 @@
 --- The program of `lunalloc test` in a child process: lists the scenarios of a file, or runs one of them.
 ---
 ---     list FILE                  replies an array of { name, models, hurts, duration }
----     run FILE INDEX OPTIONS     runs a scenario; OPTIONS is JSON: duration, set, progress. Replies its result, with
----                                its text
+---     run FILE INDEX OPTIONS     runs a scenario; OPTIONS is JSON: duration, set, progress, text. Replies its result,
+---                                with its text. text: true if the file is another host's, and its text is on standard
+---                                input
 ---
 --- A message that the parent gets for a failure is one line.
 
@@ -22,7 +23,9 @@ local function give_up(message)
     os.exit(1)
 end
 
-local list, problem = scenario.load(file)
+options = options and json.decode(options) or {}
+
+local list, problem = scenario.load(file, options.text and io.read "a" or nil)
 if not list then
     give_up(problem)
 end
@@ -56,7 +59,7 @@ end
 if verb == "list" then
     child.reply(listed())
 else
-    local result = ran(json.decode(options))
+    local result = ran(options)
     setmetatable(result, nil)
     child.reply(result)
 end

@@ -64,8 +64,6 @@ test("too few runs have no finite interval", function()
     test.equal(statistics.runs_needed(0.05), 4)
 end)
 
--- ---- verdicts ------------------------------------------------------------------------------------------------------
-
 -- A generator of the same numbers everywhere, 0 to 1.
 local function generator(seed)
     local state = seed
@@ -74,6 +72,52 @@ local function generator(seed)
         return (state >> 20) / (1 << 43)
     end
 end
+
+-- Two and two runs on each of two hosts: no pair is in the wrong order in 1 of 6 * 6 orders.
+test("runs of several hosts: the distribution is the convolution of theirs", function()
+    local x, y, groups = { 1, 2, 10, 20 }, { 3, 4, 30, 40 }, { "a", "a", "b", "b" }
+    for alpha, finite in pairs { [0.054] = false, [0.056] = true } do
+        local ratio, low, high = statistics.compare(x, y, alpha, groups)
+        near(ratio, 6 ^ 0.5) -- between 2 and 3: each host has 1.5, 2, 3 and 4
+        test.equal(high < math.huge, finite)
+        near(low, finite and 1.5 or 0)
+    end
+    local _, low, high = statistics.compare(x, y, 0.056, { "a", "a", "a", "a" })
+    local _, plain_low, plain_high = statistics.compare(x, y, 0.056)
+    near(low, plain_low)
+    near(high, plain_high)
+end)
+
+test("a host that is ten times as fast hides no difference, and makes none", function()
+    local random = generator(7)
+    for change, outside in pairs { [1.2] = true, [1.0] = false } do
+        local x, y, groups = {}, {}, {}
+        for i = 1, 12 do
+            local speed = i % 2 == 0 and 1 or 10
+            groups[i] = i % 2
+            x[i], y[i] = speed * (1 + 0.02 * random()), change * speed * (1 + 0.02 * random())
+        end
+        local _, low, high = statistics.compare(x, y, 0.05, groups)
+        test.equal(low > 1, outside, "by host")
+        test.equal(high < 1.3, true)
+    end
+end)
+
+test("of samples that do not differ, one in twenty is outside, on three hosts", function()
+    local random, errors = generator(3), 0
+    for _ = 1, 1000 do
+        local x, y, groups = {}, {}, {}
+        for i = 1, 12 do
+            groups[i] = i % 3
+            x[i], y[i] = 2 ^ groups[i] * (1 + random()), 2 ^ groups[i] * (1 + random())
+        end
+        local _, low, high = statistics.compare(x, y, 0.05, groups)
+        errors = errors + ((low > 1 or high < 1) and 1 or 0)
+    end
+    test.equal(errors > 20 and errors <= 60, true, errors .. " of 1000")
+end)
+
+-- ---- verdicts ------------------------------------------------------------------------------------------------------
 
 -- Samples of metrics: skewed, with outliers, as times of runs are; on a grid, as percentiles are; constant.
 local function samples_of(random, rounds, factor)

@@ -4,7 +4,8 @@ local command = require "lunalloc.command"
 
 local USAGE <const> = [[
 compare SCENARIO [--allocators NAMES | --a SETTINGS --b SETTINGS] [--rounds N] [--metric NAMES]
-        [--duration TIME] [--set KEY=VALUE] [--least SHARE] [--timeout TIME] [--json] [--no-worse]
+        [--duration TIME] [--set KEY=VALUE] [--least SHARE] [--timeout TIME] [--hosts NAMES] [--json]
+        [--no-worse]
 
 Runs a scenario on several allocators, or with two settings of this one, and prints by how much they differ and how sure
 that is. SCENARIO is the name of a scenario that is installed, or a file: a scenario, a recorded trace, which is
@@ -22,6 +23,8 @@ hold together with 95 %.
   --set KEY=VALUE     sets a key of the workload's description, such as threads=8; may be repeated
   --least SHARE       the smallest difference that counts; default 1%
   --timeout TIME      of each run
+  --hosts NAMES       of other machines, with commas between them (: is this one): the rounds are spread over them by
+                      GNU parallel and ssh; a ratio is taken within one host only. Each needs the same lunalloc
   --json              all samples, medians, ratios, intervals and verdicts, as JSON
   --no-worse          exit status 4 if a variant is worse than the first one in any metric
 
@@ -30,8 +33,8 @@ Exit status: 1 if an allocator is not installed or a run fails.]]
 local WORSE <const> = 4
 
 local OPTIONS <const> = { allocators = "text", a = "text", b = "text", rounds = "count", metric = "text",
-    duration = "time", set = { kind = "text", many = true }, least = "text", timeout = "time", json = "flag",
-    ["no-worse"] = "flag" }
+    duration = "time", set = { kind = "text", many = true }, least = "text", timeout = "time", hosts = "text",
+    json = "flag", ["no-worse"] = "flag" }
 
 --- "a, b" as an array; nil for nil.
 local function list(text)
@@ -64,7 +67,8 @@ local function compare(options, file)
     local ok, result, message, code = pcall(require("lunalloc").compare, {
         scenario = file, allocators = list(options.allocators), a = options.a, b = options.b,
         rounds = options.rounds, metrics = list(options.metric), duration = options.duration, least = options.least,
-        timeout = options.timeout, set = command.settings("compare", options.set), on_progress = tell,
+        timeout = options.timeout, hosts = options.hosts, set = command.settings("compare", options.set),
+        on_progress = tell,
     })
     if tell then
         io.stdout:write "\r\27[K"

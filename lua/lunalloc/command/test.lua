@@ -4,7 +4,7 @@ local command = require "lunalloc.command"
 
 local USAGE <const> = [[
 test [SCENARIO...] [--list] [--only PATTERN] [--allocator NAME] [--duration TIME] [--set KEY=VALUE]
-     [--conf SETTINGS] [--timeout TIME] [--junit FILE] [--verbose]
+     [--conf SETTINGS] [--timeout TIME] [--hosts NAMES] [--junit FILE] [--verbose]
 
 Runs scenarios, one after the other, each in a process of its own, and prints the results in the Test Anything Protocol.
 A SCENARIO is a file, a folder of files, or the name of a scenario that is installed; without one, all that are
@@ -18,13 +18,15 @@ without a result.
   --set KEY=VALUE    sets a key of the description of every workload, such as threads=8 or verify=true; may be repeated
   --conf SETTINGS    settings of LUNALLOC_CONF for the processes, such as dirty_decay_ms:500
   --timeout TIME     after which a scenario has failed: ten times its duration and a minute, unless told otherwise
+  --hosts NAMES      of other machines, with commas between them (: is this one): the scenarios are spread over them by
+                     GNU parallel and ssh. Each needs the same version of lunalloc
   --junit FILE       writes the results as JUnit's XML, too
   --verbose          prints the whole result of each scenario, too]]
 
 local FAILED <const> = 4
 
 local OPTIONS <const> = { list = "flag", only = "text", allocator = "text", duration = "time", timeout = "time",
-    set = { kind = "text", many = true }, conf = "text", junit = "text", verbose = "flag" }
+    set = { kind = "text", many = true }, conf = "text", hosts = "text", junit = "text", verbose = "flag" }
 
 -- ---- the options ---------------------------------------------------------------------------------------------------
 
@@ -167,6 +169,15 @@ local function write_junit(path, list, start)
     end
 end
 
+--- Prints what a test gave.
+local function report(out, done, options)
+    out:result(done)
+    if done.text and (options.verbose or not done.ok) then
+        out:comment((done.text:gsub("\n$", "")))
+    end
+    io.stdout:flush()
+end
+
 --- Runs the tests; returns the array of what they gave. Ctrl-C ends it: then the second result is the error.
 local function run_all(tests, options, out)
     local list = {}
@@ -176,14 +187,57 @@ local function run_all(tests, options, out)
             local done = run_one(test, options, show)
             list[i] = done
             io.stdout:write(show and "\r\27[K" or "")
-            out:result(done)
-            if done.text and (options.verbose or not done.ok) then
-                out:comment((done.text:gsub("\n$", "")))
-            end
-            io.stdout:flush()
+            report(out, done, options)
         end
     end)
     return list, not ok and problem or nil
+end
+
+--- Prints the results that are there, in the order of the tests.
+local function report_next(state)
+    while state.list[state.next] do
+        report(state.out, state.list[state.next], state.options)
+        state.next = state.next + 1
+    end
+end
+
+--- The result of a test that a host ran.
+local function judged_on_host(test, answer)
+    local done = judged(test, { ok = answer.ok or false, problem = answer.problem, value = answer.value,
+        seconds = tonumber(answer.seconds) or 0, out = tostring(answer.out or "") })
+    done.facts = done.facts or {}
+    table.insert(done.facts, { "host", answer.host })
+    return done
+end
+
+--- As run_all, on hosts.
+local function run_on_hosts(tests, options, out)
+    local state = { list = {}, next = 1, out = out, options = options }
+    local ok, problem = pcall(function()
+        local jobs, numbers = require("lunalloc.test.hosts").jobs(tests, options, timeout_of)
+        if not jobs then
+            command.stop("test: %s", numbers)
+        end
+        for i, test in ipairs(tests) do
+            state.list[i] = test.problem and run_one(test, options) or nil
+        end
+        report_next(state)
+        local all, why = options.pool:run(jobs, function(i, answer)
+            state.list[numbers[i]] = judged_on_host(tests[numbers[i]], answer)
+            report_next(state)
+        end)
+        for i, test in ipairs(tests) do
+            state.list[i] = state.list[i] or { name = test.name, file = test.file, seconds = 0, ok = false,
+                kind = "error", problem = "no host ran it: " .. tostring(all == nil and why or options.pool:complaint()
+                or why) }
+        end
+        report_next(state)
+    end)
+    for _, host in ipairs(options.pool.hosts) do
+        local said = host.problem or options.pool:shared(host)
+        out:comment(("host %s: %d tests%s"):format(host.name, host.done, said and "; " .. said or ""))
+    end
+    return state.list, not ok and problem or nil
 end
 
 local function all_ok(list)
@@ -199,7 +253,7 @@ local function run_tests(tests, options)
     local start = require("lunalloc.console").clock()
     local out = require("lunalloc.test.tap").new(function(line) io.stdout:write(line) end)
     out:plan(#tests)
-    local list, problem = run_all(tests, options, out)
+    local list, problem = (options.pool and run_on_hosts or run_all)(tests, options, out)
     if problem then
         out:bail_out(tostring(problem):find "interrupted!" and "interrupted" or "the run cannot go on")
         io.stdout:flush()
@@ -213,6 +267,16 @@ local function run_tests(tests, options)
     return all_ok(list) and 0 or FAILED
 end
 
+--- The hosts of that list, asked.
+local function open_hosts(text)
+    local hosts = require "lunalloc.hosts"
+    local names, why = hosts.read(text)
+    if not names then
+        command.misuse("test: --hosts: %s", why)
+    end
+    return command.try(hosts.open(names))
+end
+
 local function run(args)
     local options, words = command.options(args, OPTIONS)
     check_pattern(options.only)
@@ -223,7 +287,11 @@ local function run(args)
         command.stop("test: %s", message)
     end
     local name = options.allocator or "lunalloc"
-    options.library, options.interpreter = library_of(name), interpreter_for(name)
+    if options.hosts then
+        options.pool = open_hosts(options.hosts)
+    else
+        options.library, options.interpreter = library_of(name), interpreter_for(name)
+    end
     local tests = plan.tests(files, options.only)
     if #tests == 0 then
         command.stop("test: no scenario is called '%s'", options.only)
