@@ -5,33 +5,51 @@
 #define ALL_FREE (UINT32_MAX - 1)
 /* One of so many chunks may stay empty when there is a new large block. */
 #define KEPT_BESIDE_LARGE 4
-/* How many are looked at for another empty one, when there are too many. */
-#define EMPTY_TRIES 32
 
-/* ---- the list of chunks with free slots ---- */
+/* ---- lists: of the chunks whose slots are all free, and of those with some ---- */
+
+static chunk_t **
+list_of(heap_t *heap, const chunk_t *chunk) {
+    return chunk->free_slots == ALL_FREE ? &heap->empty : &heap->with_room;
+}
 
 static void
 link_chunk(heap_t *heap, chunk_t *chunk) {
+    chunk_t **list = list_of(heap, chunk);
     chunk->linked = true;
     chunk->prev = NULL;
-    chunk->next = heap->with_room;
+    chunk->next = *list;
     if (chunk->next != NULL) {
         chunk->next->prev = chunk;
     }
-    heap->with_room = chunk;
+    *list = chunk;
 }
 
+/* Call it before its slots change. */
 static void
 unlink_chunk(heap_t *heap, chunk_t *chunk) {
     if (chunk->prev != NULL) {
         chunk->prev->next = chunk->next;
     } else {
-        heap->with_room = chunk->next;
+        *list_of(heap, chunk) = chunk->next;
     }
     if (chunk->next != NULL) {
         chunk->next->prev = chunk->prev;
     }
     chunk->linked = false;
+}
+
+/* Changes which slots are free, and the list accordingly. */
+static void
+set_free_slots(heap_t *heap, chunk_t *chunk, uint32_t free_slots) {
+    bool stays = chunk->linked && chunk->free_slots != ALL_FREE && free_slots != ALL_FREE && free_slots != 0;
+    if (chunk->linked && !stays) {
+        unlink_chunk(heap, chunk);
+    }
+    chunk->free_slots = free_slots;
+    if (free_slots != 0 && !stays) {
+        link_chunk(heap, chunk);
+    }
 }
 
 /* ---- chunks ---- */
@@ -80,7 +98,7 @@ chunk_destroy_all(heap_t *heap) {
         memory_give_back(&heap->memory, (void *)entry->address);
     }
     table_destroy(&heap->chunks, &heap->memory);
-    heap->with_room = NULL;
+    heap->with_room = heap->empty = NULL;
     heap->nempty = 0;
 }
 
@@ -92,59 +110,48 @@ has_spare(const heap_t *heap) {
     return heap->nempty > 1 + heap->chunks.count / 2;
 }
 
-/* An empty chunk among the first of the list; NULL if none of them is. */
-static chunk_t *
-find_empty(const heap_t *heap) {
-    chunk_t *chunk = heap->with_room;
-    for (uint32_t tries = 0; chunk != NULL && chunk->free_slots != ALL_FREE; tries++) {
-        chunk = tries < EMPTY_TRIES ? chunk->next : NULL;
-    }
-    return chunk;
-}
-
 void
 chunk_trim(heap_t *heap) {
-    chunk_t *empty;
-    while (heap->nempty > 1 + heap->chunks.count / KEPT_BESIDE_LARGE && (empty = find_empty(heap)) != NULL) {
-        delete_chunk(heap, empty);
+    while (heap->nempty > 1 + heap->chunks.count / KEPT_BESIDE_LARGE) {
+        delete_chunk(heap, heap->empty);
     }
 }
 
-/* The chunk has become empty. */
+/* A chunk has become empty. */
 static void
-keep_or_delete(heap_t *heap, chunk_t *chunk) {
+note_empty(heap_t *heap) {
     heap->nempty++;
-    for (chunk_t *empty = chunk; empty != NULL && has_spare(heap); empty = find_empty(heap)) {
-        delete_chunk(heap, empty);
+    while (has_spare(heap)) {
+        delete_chunk(heap, heap->empty);
     }
+}
+
+/* NULL if there is no memory. */
+static chunk_t *
+empty_chunk(heap_t *heap) {
+    return heap->empty != NULL ? heap->empty : new_chunk(heap);
 }
 
 /* ---- slots ---- */
 
 span_t *
 chunk_get(heap_t *heap) {
-    chunk_t *chunk = heap->with_room != NULL ? heap->with_room : new_chunk(heap);
+    chunk_t *chunk = heap->with_room != NULL ? heap->with_room : empty_chunk(heap);
     if (chunk == NULL) {
         return NULL;
     }
     heap->nempty -= chunk->free_slots == ALL_FREE;
     uint32_t slot = (uint32_t)__builtin_ctz(chunk->free_slots);
-    chunk->free_slots &= chunk->free_slots - 1;
-    if (chunk->free_slots == 0) {
-        unlink_chunk(heap, chunk);
-    }
+    set_free_slots(heap, chunk, chunk->free_slots & (chunk->free_slots - 1));
     return (span_t *)chunk + slot;
 }
 
 void
 chunk_release(heap_t *heap, span_t *span) {
     chunk_t *chunk = heap_chunk(span);
-    chunk->free_slots |= UINT32_C(1) << (span - (span_t *)chunk);
-    if (!chunk->linked) {
-        link_chunk(heap, chunk);
-    }
+    set_free_slots(heap, chunk, chunk->free_slots | UINT32_C(1) << (span - (span_t *)chunk));
     if (chunk->free_slots == ALL_FREE) {
-        keep_or_delete(heap, chunk);
+        note_empty(heap);
     }
 }
 
@@ -152,21 +159,18 @@ chunk_release(heap_t *heap, span_t *span) {
 
 chunk_t *
 chunk_get_mixed(heap_t *heap) {
-    chunk_t *empty = heap->nempty != 0 ? find_empty(heap) : NULL, *chunk = empty != NULL ? empty : new_chunk(heap);
-    if (chunk == NULL) {
-        return NULL;
+    chunk_t *chunk = empty_chunk(heap);
+    if (chunk != NULL) {
+        heap->nempty--;
+        set_free_slots(heap, chunk, 0);
+        chunk->mixed = true;
     }
-    heap->nempty--;
-    unlink_chunk(heap, chunk);
-    chunk->mixed = true;
-    chunk->free_slots = 0;
     return chunk;
 }
 
 void
 chunk_release_mixed(heap_t *heap, chunk_t *chunk) {
     chunk->mixed = false;
-    chunk->free_slots = ALL_FREE;
-    link_chunk(heap, chunk);
-    keep_or_delete(heap, chunk);
+    set_free_slots(heap, chunk, ALL_FREE);
+    note_empty(heap);
 }

@@ -202,7 +202,7 @@ is_frequent(owner_t *owner, uint32_t type, uint32_t bin) {
 /* A block of a frequent kind where all its spans are full. Free mixed blocks serve before the heap grows. */
 static void *
 alloc_in_new_span(heap_t *heap, owner_t *owner, uint32_t type, size_t size) {
-    void *block = heap->with_room == NULL ? mixed_alloc_free_one(heap, owner, type, size) : NULL;
+    void *block = heap->with_room == NULL && heap->empty == NULL ? mixed_alloc_free_one(heap, owner, type, size) : NULL;
     span_t *span = block == NULL ? new_span(heap, owner, type, heap_bin(size < 16 ? 16 : size)) : NULL;
     return span != NULL ? take_any(span) : block;
 }

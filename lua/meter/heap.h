@@ -120,7 +120,8 @@ typedef struct {
 typedef struct {
     arena_memory_t memory; /* where chunks and large blocks are from */
     owner_t **owners;      /* the user's; by number */
-    chunk_t *with_room;    /* list of the chunks with free slots */
+    chunk_t *with_room;    /* list of the chunks with free slots, but for: */
+    chunk_t *empty;        /* those whose slots are all free */
     table_t chunks;        /* by address */
     table_t large;         /* large blocks; data: 8 * number of the owner + type */
     size_t large_bytes;    /* of these */

@@ -43,21 +43,22 @@ memory_open_given(arena_memory_t *memory, const lunalloc_api_t *api, uint32_t in
     return api->ctl_get(name, &value, NULL, 0);
 }
 
+static void
+act_on_arena(const arena_memory_t *memory, uint32_t arena, const char *action) {
+    char name[48];
+    snprintf(name, sizeof(name), "arena.%u.%s", arena, action);
+    memory->api->mallctl(name, NULL, NULL, NULL, 0);
+}
+
 void
 memory_part(arena_memory_t *memory) {
     uint32_t arena;
     if (memory->wants_own && create_arena(memory->api, &arena) == 0) {
         memory->arena = arena;
         memory->own = true;
+        act_on_arena(memory, memory->before, "purge"); /* what was resized there, and moved away */
     }
     memory->wants_own = false;
-}
-
-static void
-act_on_arena(const arena_memory_t *memory, uint32_t arena, const char *action) {
-    char name[48];
-    snprintf(name, sizeof(name), "arena.%u.%s", arena, action);
-    memory->api->mallctl(name, NULL, NULL, NULL, 0);
 }
 
 void

@@ -348,6 +348,89 @@ test_blocks_shrink_without_memory(void **state) {
     end_meter(meter);
 }
 
+/* ---- mixed blocks ---- */
+
+static void *
+allocate_filled(lunalloc_meter_t *meter, size_t size) {
+    void *block = lunalloc_lua_alloc(meter, NULL, 0, size);
+    assert_non_null(block);
+    return memset(block, 0xff, size);
+}
+
+/* Allocates blocks of 24 bytes in what has not been used of the first chunk. Returns how many. */
+static size_t
+use_first_chunk(lunalloc_meter_t *meter, void **blocks) {
+    size_t n = 0;
+    while (meter->heap.mixed.cursor % (1 << HEAP_LG_CHUNK) <= (1 << HEAP_LG_CHUNK) - 24 &&
+           meter->heap.mixed.cursor % (1 << HEAP_LG_CHUNK) != 0) {
+        blocks[n++] = allocate_filled(meter, 24);
+    }
+    return n;
+}
+
+/* Blocks of 2 KiB lie where small ones have been. */
+static void
+test_free_neighbours_become_larger_blocks(void **state) {
+    (void)state;
+    static void *small[4000], *large[29];
+    lunalloc_meter_t *meter = new_meter(0);
+    void *first = allocate_filled(meter, 24);
+    size_t n = use_first_chunk(meter, small);
+    assert_true(n > 2000);
+    for (size_t i = 0; i < n; i++) { /* none after the other */
+        size_t at = i * 7 % n;
+        assert_true(n % 7 != 0 && small[at] != NULL);
+        lunalloc_lua_alloc(meter, small[at], 24, 0);
+        small[at] = NULL;
+    }
+    for (size_t i = 0; i < 29; i++) {
+        large[i] = allocate_filled(meter, HEAP_MAX);
+        assert_int_equal(meter->heap.chunks.count, 1);
+    }
+    assert_true(heap_check(&meter->heap));
+    for (size_t i = 0; i < 29; i++) {
+        lunalloc_lua_alloc(meter, large[i], HEAP_MAX, 0);
+    }
+    lunalloc_lua_alloc(meter, first, 24, 0);
+    end_meter(meter);
+}
+
+/*
+ * A block of 64 bytes, in which one of 24 began before that was free, shrinks to 48 where there is no memory. What is
+ * left of it is too small for a free block. It is not taken for the one that was there.
+ */
+static void
+test_gaps_are_no_free_blocks(void **state) {
+    (void)state;
+    static void *small[4000];
+    lunalloc_meter_t *meter = new_meter(0);
+    make_refusing(meter);
+    void *before = allocate_filled(meter, 32), *a = allocate_filled(meter, 40), *b = allocate_filled(meter, 24);
+    void *after = allocate_filled(meter, 32);
+    size_t n = use_first_chunk(meter, small);
+    lunalloc_lua_alloc(meter, b, 24, 0);
+    lunalloc_lua_alloc(meter, a, 40, 0);
+    for (size_t i = 0; i < n; i++) {
+        lunalloc_lua_alloc(meter, small[i], 24, 0);
+    }
+    void *large = allocate_filled(meter, HEAP_MAX); /* neighbours are joined */
+    void *block = allocate_filled(meter, 64);
+    assert_ptr_equal(block, a);
+    until_refused = 0;
+    filler_t *fillers = fill_up(meter);
+    assert_ptr_equal(lunalloc_lua_alloc(meter, block, 64, 48), block);
+    release_fillers(meter, fillers);
+    lunalloc_lua_alloc(meter, block, 48, 0);
+    fillers = fill_up(meter);
+    release_fillers(meter, fillers);
+    until_refused = -1;
+    lunalloc_lua_alloc(meter, large, HEAP_MAX, 0);
+    lunalloc_lua_alloc(meter, before, 32, 0);
+    lunalloc_lua_alloc(meter, after, 32, 0);
+    assert_true(heap_check(&meter->heap));
+    end_meter(meter);
+}
+
 int
 main(void) {
     const struct CMUnitTest tests[] = {
@@ -357,6 +440,8 @@ main(void) {
         cmocka_unit_test(test_large_block_takes_the_place_of_empty_chunks),
         cmocka_unit_test(test_limit_is_exact),
         cmocka_unit_test(test_blocks_shrink_without_memory),
+        cmocka_unit_test(test_free_neighbours_become_larger_blocks),
+        cmocka_unit_test(test_gaps_are_no_free_blocks),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
