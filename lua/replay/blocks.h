@@ -27,7 +27,8 @@ typedef struct {
     uint64_t
         touch_at;    /* where its PLAN_TOUCH is: a position in the window, from 1, or an offset in the file; 0: none */
     uint32_t thread; /* that allocated it */
-    uint32_t window; /* number of the one in which that was */
+    uint32_t lg_align; /* that was asked for; 0: none */
+    uint32_t window;   /* number of the one in which that was */
 } plan_block_t;
 
 typedef struct {

@@ -227,8 +227,11 @@ add_touch(plan_compiler_t *compiler, compiled_thread_t *thread, uint32_t slot) {
 static int
 add_block(plan_compiler_t *compiler, compiled_thread_t *thread, uint64_t addr, plan_op_t op) {
     int error = add_missing_free(compiler, thread, addr);
-    plan_block_t block = {
-        .addr = addr, .size = op.size, .thread = thread->thread, .window = (uint32_t)compiler->writer.nwindows};
+    plan_block_t block = {.addr = addr,
+                          .size = op.size,
+                          .thread = thread->thread,
+                          .lg_align = op.lg_align,
+                          .window = (uint32_t)compiler->writer.nwindows};
     op.slot = error == 0 ? blocks_add(&compiler->blocks, &block) : PLAN_NONE;
     if (op.slot == PLAN_NONE) {
         return error != 0 ? error : ENOMEM;
@@ -261,8 +264,8 @@ add_free(plan_compiler_t *compiler, compiled_thread_t *thread, const record_even
         return 0;
     }
     plan_op_t op = {.kind = kind};
-    if (kind == CALL_FREE_SIZED) {
-        op.lg_align = event->lg_align & 63U;
+    if (kind == CALL_FREE_SIZED) { /* whatever the program said, it must fit the request */
+        op.lg_align = blocks_at(&compiler->blocks, slot)->lg_align & 63U;
     }
     return take_block(compiler, thread, slot, event->touched, op);
 }

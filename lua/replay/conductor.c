@@ -121,6 +121,8 @@ new_player(replay_t *replay, uint32_t thread) {
     if (player != NULL) {
         player->replay = replay;
         player->thread = thread;
+        player->slots = replay->slots;
+        player->touch = replay->options.touch;
         calls_init(&player->calls, &replay->heap, replay->options.sample, replay->clock_cost, thread);
         calls_measure_into(&player->calls, &player->latency, &replay->segment);
     }
@@ -167,8 +169,8 @@ absorb(replay_t *replay, const player_t *player) {
     for (size_t kind = 0; kind < CALL_KINDS; kind++) {
         for (size_t class = 0; class < PLAN_CLASSES; class ++) {
             sums->count[kind][class] += player->count[kind][class];
+            sums->run.total.calls[kind] += player->count[kind][class];
         }
-        sums->run.total.calls[kind] += counter_get(&player->calls.count[kind]);
     }
     latency_merge(&sums->run.latency, &player->latency);
     sums->remote += player->remote;

@@ -56,7 +56,7 @@ typedef struct {
     uint32_t delta;               /* ns since the operation before it in the run; the run's time for the first */
     uint64_t size : PLAN_LG_SIZE; /* bytes; of a free: of its block */
     uint64_t kind : 8;
-    uint64_t lg_align : 6; /* of CALL_ALIGNED, and of CALL_FREE_SIZED if the block was aligned */
+    uint64_t lg_align : 6; /* of CALL_ALIGNED, and of the CALL_FREE_SIZED of its block */
     uint64_t waits : 1;    /* FROM, a free: another thread allocates the block in this window */
     uint64_t remote : 1;   /* a free or FROM: another thread allocated the block */
 } plan_op_t;

@@ -17,6 +17,7 @@ static char refused;
 enum {
     PAGE = 4096,
     PIECE = 16 << 20, /* bytes that are touched between two looks at `stop` */
+    SOME = 1024,      /* calls, likewise */
     LARGEST_LG = 30   /* of alignments */
 };
 
@@ -28,7 +29,7 @@ stopped(const player_t *player) {
 /* ---- slots ---- */
 
 /* Waits until another thread has filled the slot, in this window. */
-static void *
+static __attribute__((noinline)) void *
 await(player_t *player, void *_Atomic *slot) {
     void *ptr;
     uint64_t start = clock_ns();
@@ -39,21 +40,23 @@ await(player_t *player, void *_Atomic *slot) {
     return ptr;
 }
 
+/* The slot of a free holds no block. */
+static __attribute__((noinline)) void
+miss(player_t *player, const void *ptr) {
+    player->violations += ptr == NULL && !stopped(player);
+}
+
 /* Takes the block out of its slot; NULL if there is none. */
-static void *
+static inline void *
 take(player_t *player, const plan_op_t *op) {
-    void *_Atomic *slot = &player->replay->slots[op->slot];
-    void *ptr = atomic_load_explicit(slot, memory_order_relaxed);
-    if (op->waits) {
-        ptr = await(player, slot);
-    }
+    void *_Atomic *slot = &player->slots[op->slot];
+    void *ptr = op->waits ? await(player, slot) : atomic_load_explicit(slot, memory_order_relaxed);
     player->remote += op->remote;
-    if (ptr == NULL || ptr == &refused) {
-        player->violations += ptr == NULL && !stopped(player);
-        atomic_store_explicit(slot, NULL, memory_order_relaxed);
+    atomic_store_explicit(slot, NULL, memory_order_relaxed);
+    if (__builtin_expect(ptr == NULL || ptr == &refused, 0)) {
+        miss(player, ptr);
         return NULL;
     }
-    atomic_store_explicit(slot, NULL, memory_order_relaxed);
     player->live_bytes -= (int64_t)op->size;
     player->live_blocks--;
     return ptr;
@@ -69,66 +72,112 @@ touch_pages(char *ptr, size_t size) {
     ((volatile char *)ptr)[size - 1] = 1;
 }
 
-static void
-touch(const player_t *player, char *ptr, size_t size) {
-    if (size != 0 && player->replay->options.touch == REPLAY_TOUCH_PAGES) {
-        touch_pages(ptr, size);
-    } else if (player->replay->options.touch == REPLAY_TOUCH_ALL) {
-        memset(ptr, 1, size);
+/* A large block, as far as the recording says. */
+static __attribute__((noinline)) void
+touch_large(const player_t *player, char *ptr, size_t size) {
+    size = player->touched < size ? player->touched : size;
+    for (size_t at = 0; at < size && !stopped(player); at += PIECE) {
+        size_t piece = size - at < PIECE ? size - at : PIECE;
+        player->touch == REPLAY_TOUCH_ALL ? (void)memset(ptr + at, 1, piece) : touch_pages(ptr + at, piece);
     }
 }
 
-/* A new block, before another thread can see it: all of it or, if it is large, as much as the recording says. */
-static void
-touch_new(const player_t *player, char *ptr, size_t size) {
-    size = size < PLAN_LARGE ? size : player->touched < size ? player->touched : size;
-    for (size_t at = 0; at < size && !stopped(player); at += PIECE) {
-        touch(player, ptr + at, size - at < PIECE ? size - at : PIECE);
+/* A new block, before another thread can see it. */
+static inline void
+touch(const player_t *player, char *ptr, size_t size) {
+    if (player->touch == REPLAY_TOUCH_NONE || size == 0) {
+        return;
+    }
+    if (size >= PLAN_LARGE) {
+        touch_large(player, ptr, size);
+    } else if (player->touch == REPLAY_TOUCH_ALL) {
+        memset(ptr, 1, size);
+    } else {
+        touch_pages(ptr, size);
     }
 }
 
 /* ---- calls ---- */
 
-/* The result of an allocation goes into its slot. */
-static void
-keep(player_t *player, const plan_op_t *op, void *ptr) {
-    if (op->slot == PLAN_NONE) { /* the call had failed */
-        player->unlike += ptr != NULL;
-        player->calls.heap.free(ptr);
-        return;
-    }
-    if (ptr == NULL) {
+/* The allocator refused, or did not refuse what it had refused in the recording. */
+static __attribute__((noinline)) void
+keep_nothing(player_t *player, const plan_op_t *op, void *ptr) {
+    if (op->slot != PLAN_NONE) {
         player->failures++;
-        ptr = &refused;
-    } else {
-        player->live_bytes += (int64_t)op->size;
-        player->live_blocks++;
-        touch_new(player, ptr, op->size);
+        atomic_store_explicit(&player->slots[op->slot], &refused, memory_order_release);
+    } else if (ptr != NULL) {
+        player->unlike++;
+        player->calls.heap.free(ptr);
     }
-    atomic_store_explicit(&player->replay->slots[op->slot], ptr, memory_order_release);
 }
 
-/* malloc(0) may give NULL, which is no refusal: then the smallest block takes its place. */
-static void *
-allocate(player_t *player, const plan_op_t *op) {
-    size_t size = op->size;
-    void *ptr;
-    if (op->kind == CALL_MALLOC) {
-        ptr = calls_malloc(&player->calls, size);
-    } else if (op->kind == CALL_CALLOC) {
-        ptr = calls_calloc(&player->calls, size);
-    } else {
-        size_t align = (size_t)1 << (op->lg_align < LARGEST_LG ? op->lg_align : LARGEST_LG);
-        ptr = calls_aligned(&player->calls, align, (size + align - 1) & ~(align - 1));
+/* The result of an allocation goes into its slot. */
+static inline void
+keep(player_t *player, const plan_op_t *op, void *ptr) {
+    if (__builtin_expect(ptr == NULL || op->slot == PLAN_NONE, 0)) {
+        keep_nothing(player, op, ptr);
+        return;
     }
-    return ptr != NULL || size != 0 ? ptr : player->calls.heap.malloc(1);
+    player->live_bytes += (int64_t)op->size;
+    player->live_blocks++;
+    touch(player, ptr, op->size);
+    atomic_store_explicit(&player->slots[op->slot], ptr, memory_order_release);
+}
+
+/* Of a request of 0 bytes the result may be NULL, which would look like a refusal. */
+static inline size_t
+size_of(const plan_op_t *op) {
+    return op->size == 0 ? 1 : op->size;
+}
+
+static inline size_t
+alignment_of(const plan_op_t *op) {
+    return (size_t)1 << (op->lg_align < LARGEST_LG ? op->lg_align : LARGEST_LG);
+}
+
+/* aligned_alloc takes multiples of the alignment only. */
+static inline size_t
+aligned_size_of(const plan_op_t *op) {
+    size_t align = alignment_of(op);
+    return (size_of(op) + align - 1) & ~(align - 1);
+}
+
+/* As calls_begin(), which would count, too. */
+static inline uint64_t
+begin_call(player_t *player) {
+    return calls_time_due(&player->calls) ? clock_ns() : 0;
+}
+
+static void
+play_malloc(player_t *player, const plan_op_t *op) {
+    uint64_t start = begin_call(player);
+    void *ptr = player->calls.heap.malloc(size_of(op));
+    calls_end(&player->calls, CALL_MALLOC, start);
+    keep(player, op, ptr);
+}
+
+static void
+play_calloc(player_t *player, const plan_op_t *op) {
+    uint64_t start = begin_call(player);
+    void *ptr = player->calls.heap.calloc(1, size_of(op));
+    calls_end(&player->calls, CALL_CALLOC, start);
+    keep(player, op, ptr);
+}
+
+static void
+play_aligned(player_t *player, const plan_op_t *op) {
+    uint64_t start = begin_call(player);
+    void *ptr = player->calls.heap.aligned_alloc(alignment_of(op), aligned_size_of(op));
+    calls_end(&player->calls, CALL_ALIGNED, start);
+    keep(player, op, ptr);
 }
 
 /* A block that cannot be resized is freed, as its end is planned. */
 static void
 play_realloc(player_t *player, const plan_op_t *op, void *old) {
-    size_t size = op->size != 0 ? op->size : 1;
-    void *ptr = calls_realloc(&player->calls, old, size);
+    uint64_t start = begin_call(player);
+    void *ptr = player->calls.heap.realloc(old, size_of(op));
+    calls_end(&player->calls, CALL_REALLOC, start);
     if (ptr == NULL && old != NULL) {
         player->calls.heap.free(old);
     }
@@ -138,10 +187,24 @@ play_realloc(player_t *player, const plan_op_t *op, void *old) {
 static void
 play_free(player_t *player, const plan_op_t *op) {
     void *ptr = take(player, op);
-    if (op->kind == CALL_FREE_SIZED && player->calls.heap.sized != NULL && ptr != NULL) {
-        calls_free_sized(&player->calls, ptr, op->lg_align == 0 ? 0 : (size_t)1 << op->lg_align, op->size);
+    if (ptr != NULL) {
+        uint64_t start = begin_call(player);
+        player->calls.heap.free(ptr);
+        calls_end(&player->calls, CALL_FREE, start);
+    }
+}
+
+/* An allocator without the form frees without the size. */
+static void
+play_free_sized(player_t *player, const plan_op_t *op) {
+    const sized_free_t *sized = player->calls.heap.sized;
+    void *ptr = sized == NULL ? NULL : take(player, op);
+    if (sized == NULL) {
+        play_free(player, op);
     } else if (ptr != NULL) {
-        calls_free(&player->calls, ptr);
+        uint64_t start = begin_call(player);
+        sized->free(ptr, op->lg_align == 0 ? 0 : alignment_of(op), aligned_size_of(op));
+        calls_end(&player->calls, CALL_FREE_SIZED, start);
     }
 }
 
@@ -174,24 +237,22 @@ count_call(player_t *player, const plan_op_t *op) {
     player->count[op->kind][plan_class(op->size)]++;
 }
 
+/* All but malloc and free. */
 static void
-play_op(player_t *player, const plan_op_t *op, void **from) {
+play_rare(player_t *player, const plan_op_t *op, void **from) {
     switch (op->kind) {
-    case CALL_MALLOC:
     case CALL_CALLOC:
-    case CALL_ALIGNED:
-        count_call(player, op);
-        keep(player, op, allocate(player, op));
+        play_calloc(player, op);
         break;
-    case CALL_FREE:
-    case CALL_FREE_SIZED:
-        count_call(player, op);
-        play_free(player, op);
+    case CALL_ALIGNED:
+        play_aligned(player, op);
         break;
     case CALL_REALLOC:
-        count_call(player, op);
         play_realloc(player, op, *from);
         *from = NULL;
+        break;
+    case CALL_FREE_SIZED:
+        play_free_sized(player, op);
         break;
     case PLAN_FROM:
         *from = take(player, op);
@@ -204,21 +265,44 @@ play_op(player_t *player, const plan_op_t *op, void **from) {
     }
 }
 
+static inline void
+play_op(player_t *player, const plan_op_t *op, void **from) {
+    if (op->kind < CALL_KINDS) {
+        count_call(player, op);
+    }
+    if (op->kind == CALL_MALLOC) {
+        play_malloc(player, op);
+    } else if (op->kind == CALL_FREE) {
+        play_free(player, op);
+    } else {
+        play_rare(player, op, from);
+    }
+}
+
 /* The slot of an operation that stands further on is fetched meanwhile. Behind the last run lies padding. */
+static void
+play_ops(player_t *player, const plan_op_t *ops, size_t n, void **from) {
+    for (size_t i = 0; i < n; i++) {
+        __builtin_prefetch((void *)&player->slots[ops[i + PLAN_AHEAD].slot]);
+        play_op(player, &ops[i], from);
+    }
+}
+
+static void
+play_ops_in_time(player_t *player, const plan_op_t *ops, size_t n, void **from) {
+    for (size_t i = 0; i < n && !stopped(player); i++) {
+        await_time(player, ops[i].kind == PLAN_PAUSE ? ops[i].size : ops[i].delta);
+        play_op(player, &ops[i], from);
+    }
+}
+
 static void
 play_run(player_t *player, const plan_op_t *ops, size_t n) {
     bool timed = player->replay->options.speed > 0;
-    void *_Atomic *slots = player->replay->slots;
     void *from = NULL;
-    for (size_t i = 0; i < n; i++) {
-        __builtin_prefetch((void *)&slots[ops[i + PLAN_AHEAD].slot]);
-        if (timed) {
-            await_time(player, ops[i].kind == PLAN_PAUSE ? ops[i].size : ops[i].delta);
-        }
-        if ((i & 1023) == 1023 && stopped(player)) {
-            return;
-        }
-        play_op(player, &ops[i], &from);
+    for (size_t i = 0; i < n && !stopped(player); i += SOME) {
+        size_t some = n - i < SOME ? n - i : SOME;
+        timed ? play_ops_in_time(player, ops + i, some, &from) : play_ops(player, ops + i, some, &from);
     }
 }
 

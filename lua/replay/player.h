@@ -24,6 +24,8 @@ typedef struct player {
     const plan_run_t *run; /* NULL: end */
     const plan_op_t *ops;
     size_t touched; /* bytes, of the next large block */
+    void *_Atomic *slots;
+    replay_touch_t touch;
     calls_t calls;
     latency_t latency;
     uint64_t count[CALL_KINDS][PLAN_CLASSES];
