@@ -86,6 +86,10 @@ help.functions = {
         "occupy), stats, settings with their sources, threads, conf. Its extents can be drawn: instant:raster{}.\n" ..
         "With residency = true: which pages are in memory (present, huge, swapped, guard, absent).",
         "la.instant().states.active.bytes" },
+    ["la.map"] = { "la.map{by=, arena=, range=, width=, height=, mode=, colour=} -> text | nil, message, code",
+        "The address space of the heap as a picture for a terminal: each cell shows what most of its bytes are. by: " ..
+        "state, occupancy, age, residency, arena or class; mode: blocks, braille or ascii.",
+        'print(la.map{by = "occupancy", height = 20})' },
     ["la.instant.load"] = { "la.instant.load(path) -> instant | nil, message, code",
         "The instant that instant:save(path) wrote, of this process or another one.",
         'la.instant.load "before.instant"' },
@@ -397,7 +401,7 @@ help.overview = [[
 look      la.stats()                      counters; b - a is a difference
           la.doctor()   la.waste()        findings; bytes held but not in use
           la.sizeclasses()   la.threads()   la.find(addr)
-          la.extents_summary{by="state"}
+          la.extents_summary{by="state"}   la.map{by="state"}
 controls  la.get "stats.allocated"        Tab completes names inside the string
           la.ctl.arena[0].dirty_decay_ms  read it, assign to it
           la.ctl.arena[0].purge()         an action

@@ -25,6 +25,7 @@ local check = require "lunalloc.check"
 local host = require "lunalloc.host"
 local json = require "lunalloc.json"
 local layout = require "lunalloc.map.layout"
+local map = require "lunalloc.map"
 local raster = require "lunalloc.map.raster"
 local saved = require "lunalloc.map.saved"
 
@@ -216,20 +217,39 @@ end
 --- Its addresses as a grid of cells (map/raster.lua). Options: by: "state" (if it is left out), "occupancy", "age",
 --- "residency", "arena" or "class"; columns, rows: at most so many (64, 64); arena: only that one; range: {from, to};
 --- layout: in the cells of la.instant.layout().
-function Instant:raster(options)
-    check.self(self, Instant, "instant:raster")
+local function make_raster(self, options, group)
     local set = sets[self]
-    options = plain_options(options)
-    check.table(options, "instant:raster", 1, "a table of options")
-    local fault = fault_of(options)
-    check.that(not fault, "instant:raster", 1, fault)
     if options.by == "residency" and not self.residency then
         return nil, "instant:raster: it does not know what is in memory: take it with la.instant{residency = true}",
             "ENODATA"
     end
     local place = options.layout or layout.new({ (set:spans(0)) }, options.columns or 64, options.rows or 64,
-        self.page, options.range)
+        self.page, options.range, group)
     return raster.draw(set, place, options.by or "state", options.arena)
+end
+
+function Instant:raster(options)
+    check.self(self, Instant, "instant:raster")
+    options = plain_options(options)
+    check.table(options, "instant:raster", 1, "a table of options")
+    local fault = fault_of(options)
+    check.that(not fault, "instant:raster", 1, fault)
+    return make_raster(self, options)
+end
+
+--- The raster as a text for a terminal. Options: those of instant:raster(), and width, height, mode, colour.
+function Instant:map(options)
+    check.self(self, Instant, "instant:map")
+    options = plain_options(options)
+    check.table(options, "instant:map", 1, "a table of options")
+    local picture, rest, fault = map.divide(options)
+    fault = fault or fault_of(rest)
+    check.that(not fault, "instant:map", 1, fault)
+    return map.picture(function(wanted)
+        local group = wanted.group
+        wanted.group = nil
+        return make_raster(self, wanted, group)
+    end, rest, picture, self.source.name)
 end
 
 --- The ranges of addresses that it has, { start, end, ... }: what la.instant.layout() takes.

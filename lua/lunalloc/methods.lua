@@ -86,6 +86,10 @@ local methods = {
     ["instant:spans"] = { "instant:spans() -> array",
         "The ranges of addresses that it has: start, end, start, end, ..." },
     ["instant:tojson"] = { "instant:tojson() -> text", "What it has besides its extents, as JSON." },
+    ["instant:map"] = {
+        "instant:map{by=, arena=, range=, width=, height=, mode=, colour=} -> text | nil, message, code",
+        "The raster as a picture for a terminal, as la.map draws it.",
+        'print(la.instant():map{by = "class"})' },
     ["instant:save"] = { "instant:save(path) -> true | nil, message, code",
         "Writes it to a file, which is whole or not there. An extent takes 8 bytes or so.",
         'la.instant():save "before.instant"' },

@@ -201,7 +201,18 @@ local picture = {
     layout = plain "in the cells of la.instant.layout()",
 }
 
+local map = {
+    by = picture.by, arena = picture.arena, range = picture.range, columns = plain "cells side by side",
+    rows = plain "cells one below the other",
+    width = plain "of the text, in columns; that of the terminal if it is left out",
+    height = plain "of the picture, in lines; as fits the terminal if it is left out",
+    mode = choice("how cells are drawn; by the terminal if it is left out", "braille", "blocks", "ascii"),
+    colour = flag "whether cells have colours",
+}
+
 local functions = {
+    ["la.map"] = map,
+    ["instant:map"] = changed(map, nil, "layout", picture.layout),
     ["instant:raster"] = picture,
     ["la.instant"] = { residency = choice("reads which pages are in memory: true, or the way to find that out",
         "best", "scan", "pagemap", "mincore") },

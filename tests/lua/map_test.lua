@@ -185,6 +185,68 @@ test("layouts: rows of their own where there is room, cells between spans where 
     test.equal(place.spans[1] == 0 and place.spans[#place.spans - 1] == (9999 << 20) + 4096, true, "all of it")
 end)
 
+-- ---- pictures in the terminal -------------------------------------------------------------------------------------
+
+local draw = require "lunalloc.map.draw"
+
+--- Two ranges, one of 10 pages and one of 2, in rows of `columns` cells.
+local function small_raster(cells, columns)
+    return { by = "state", columns = columns, rows = #cells // columns, cell = 4096, cells = cells, bytes = 12 * 4096,
+        spans = { 0x1000, 0xb000, 0, 0x7f0000000000, 0x7f0000002000, columns * ((10 - 1) // columns + 1) },
+        legend = { { key = "1", name = "active", bytes = 8 * 4096 }, { key = "2", name = "dirty", bytes = 4 * 4096 },
+            { key = "3", name = "muzzy", bytes = 0 } } }
+end
+
+test("a picture has letters, addresses where ranges begin, and a legend", function()
+    test.equal(draw.text(small_raster("1122211100" .. "2100000000", 10), { mode = "ascii", colours = 0, width = 60 }),
+        "heap by state: 48.0 KiB in 2 ranges, 4.00 KiB a cell\n" ..
+        " 000000001000  ##===###\n" ..
+        "~7f0000000000  =#\n" ..
+        "# active 32.0 KiB   = dirty 16.0 KiB")
+    test.equal(draw.text(small_raster("1122211100" .. "2100000000", 10), { mode = "blocks", colours = 0, width = 30,
+        title = "x" }), "x by state: 48.0 KiB in 2 rang\n██▓▓▓███\n▓█\n█ active 32.0 KiB\n▓ dirty 16.0 KiB")
+end)
+
+test("with colours, a character shows two cells; braille shows eight", function()
+    local text = draw.text(small_raster("11" .. "12" .. "20" .. "00", 2), { mode = "blocks", colours = 16, width = 30 })
+    local lines = {}
+    for line in text:gmatch "[^\n]+" do
+        lines[#lines + 1] = line
+    end
+    test.equal(lines[2], "\27[32m█\27[0m\27[32;43m▀\27[0m")
+    test.equal(lines[3], "\27[33m▀\27[0m")
+    test.match(draw.text(small_raster("11" .. "12" .. "20" .. "00", 2), { mode = "blocks", colours = 256, width = 30 }),
+        "\27%[38;5;71;48;5;178m▀\27%[0m")
+    text = draw.text(small_raster("11" .. "12" .. "22" .. "01" .. "22" .. "00" .. "00" .. "00", 2),
+        { mode = "braille", colours = 0, width = 30 })
+    test.match(text, "\n⢋\n·\n")
+end)
+
+test("addresses that were left out within a line have a mark", function()
+    local raster = small_raster("11111111110" .. "22", 13)
+    raster.spans[6] = 11
+    test.match(draw.text(raster, { mode = "ascii", colours = 0, width = 60 }), "\n 000000001000  ##########|==\n")
+end)
+
+test("la.map fits where it is asked to", function()
+    for _, mode in ipairs { "ascii", "blocks", "braille" } do
+        for _, width in ipairs { 20, 40, 49, 50, 80, 200 } do
+            for _, by in ipairs { "state", "occupancy", "age", "residency", "arena", "class" } do
+                local text = assert(la.map { by = by, mode = mode, width = width, height = 5, colour = width > 60 })
+                local n = 0
+                for line in text:gsub("\27%[[%d;]*m", ""):gmatch "[^\n]+" do
+                    test.equal((utf8.len(line) or #line) <= width, true, line)
+                    n = n + 1
+                end
+                test.equal(n >= 3 and n <= 1 + 5 + 3, true, "lines")
+            end
+        end
+    end
+    test.raises("bad argument #1 to 'map' %(by is one of state, .*, not 'x'%)", la.map, { by = "x" })
+    test.raises("bad argument #1 to 'instant:map' %(mode is braille, blocks or ascii, not 5%)", la.instant().map,
+        la.instant(), { mode = 5 })
+end)
+
 test("a raster is JSON as it is", function()
     local core, json = require "lunalloc.core", require "lunalloc.json"
     local raster = assert(la.instant()):raster { columns = 30, rows = 30 }

@@ -12,7 +12,9 @@ local values <const> = {
     ["--way"] = { "agent", "request", "memory" },
     ["--agent"] = { "true", "read-only", "never" },
     ["--state"] = { "active", "dirty", "muzzy", "retained", "busy" },
-    ["--by"] = { "state", "arena", "class", "stack", "thread", "szind", "size", "slab" },
+    ["--by"] = {
+        "state", "arena", "class", "stack", "thread", "szind", "size", "slab", "occupancy", "age", "residency",
+    },
     ["--allocator"] = { "lunalloc", "glibc", "jemalloc", "mimalloc", "tcmalloc" },
     ["--listen"] = { "127.0.0.1:9177", "[::1]:9177" },
     ["--interval"] = { "1s", "5s" },
@@ -25,7 +27,7 @@ local values <const> = {
 -- Words that may follow the target, for commands that have such words.
 local verbs <const> = {
     prof = { "start", "stop", "top", "dump" },
-    core = { "stats", "threads", "extents", "doctor", "get", "prof", "attach" },
+    core = { "stats", "threads", "extents", "map", "doctor", "get", "prof", "attach" },
 }
 
 local no_target <const> = { ps = true, run = true, help = true, core = true, test = true, compare = true }

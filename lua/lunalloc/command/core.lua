@@ -8,7 +8,7 @@ core FILE [COMMAND [ARGUMENT...]]
 Looks into a core file. Without a command, opens the prompt with it as t; else runs one of the commands that only read,
 on the file: lunalloc core ./core doctor is lunalloc doctor ./core. Nothing of the program is executed.]=]
 
-local readers <const> = { "stats", "threads", "extents", "doctor", "get", "prof", "attach" }
+local readers <const> = { "stats", "threads", "extents", "map", "doctor", "get", "prof", "attach" }
 
 --- Those of the commands that are there.
 local function known()

@@ -23,7 +23,7 @@ local command = {}
 -- In the order of the list that people read.
 local groups = {
     { "find a process", "ps", "run", "attach" },
-    { "look into it", "top", "stats", "threads", "extents", "doctor", "prof", "get" },
+    { "look into it", "top", "stats", "threads", "extents", "map", "doctor", "prof", "get" },
     { "change it", "set", "purge", "conf" },
     { "without its help", "core" },
     { "test allocators", "test", "compare", "replay" },

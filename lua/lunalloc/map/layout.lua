@@ -66,22 +66,22 @@ local function cells_of(span, cell)
     return (span[2] - span[1] - 1) // cell + 1
 end
 
---- How many cells all spans take: in rows of their own, or one behind the other.
-local function cells_needed(list, cell, columns, in_rows)
+--- How many cells all spans take: each in `row` cells or a multiple of it, or, with 0, one behind the other.
+local function cells_needed(list, cell, row)
     local n = 0
     for _, span in ipairs(list) do
         local own = cells_of(span, cell)
-        n = n + (in_rows and (own - 1) // columns * columns + columns or own + 1)
+        n = n + (row > 0 and (own - 1) // row * row + row or own + 1)
     end
-    return in_rows and n or math.max(0, n - 1)
+    return row > 0 and n or math.max(0, n - 1)
 end
 
 --- The number of the smallest cells with which all spans fit.
-local function fit(list, columns, rows, in_rows, least)
+local function fit(list, cells, row, least)
     local low, high = 0, STEPS
     while low < high do
         local middle = (low + high) // 2
-        if cells_needed(list, cell_bytes(middle, least), columns, in_rows) <= columns * rows then
+        if cells_needed(list, cell_bytes(middle, least), row) <= cells then
             high = middle
         else
             low = middle + 1
@@ -90,22 +90,23 @@ local function fit(list, columns, rows, in_rows, least)
     return low
 end
 
---- Rows of their own, unless that costs half of the resolution.
-local function choose(list, columns, rows, least)
-    local packed = fit(list, columns, rows, false, least)
-    local aligned = #list <= rows and fit(list, columns, rows, true, least) or STEPS
+--- Rows of their own, unless that costs half of the resolution. Cells of such rows, or 0; and the bytes of a cell.
+local function choose(list, columns, rows, group, least)
+    local cells, row = columns * rows, columns * group
+    local packed = fit(list, cells, 0, least)
+    local aligned = #list * group <= rows and fit(list, cells, row, least) or STEPS
     local in_rows = rows > 1 and aligned <= packed + 4
-    return in_rows, cell_bytes(in_rows and aligned or packed, least)
+    return in_rows and row or 0, cell_bytes(in_rows and aligned or packed, least)
 end
 
-local function place(list, cell, columns, in_rows)
+local function place(list, cell, row)
     local spans, at = {}, 0
     for _, span in ipairs(list) do
         spans[#spans + 1], spans[#spans + 2], spans[#spans + 3] = span[1], span[2], at
         at = at + cells_of(span, cell)
-        at = in_rows and (at + columns - 1) // columns * columns or at + 1
+        at = row > 0 and (at + row - 1) // row * row or at + 1
     end
-    return spans, in_rows and at or math.max(0, at - 1)
+    return spans, row > 0 and at or math.max(0, at - 1)
 end
 
 -- ---- checks --------------------------------------------------------------------------------------------------------
@@ -135,19 +136,19 @@ end
 
 -- ---- the interface -------------------------------------------------------------------------------------------------
 
---- range: {from, to}, or nil: the addresses that are drawn.
-function layout.new(ranges, columns, rows, least, range)
-    least = least or PAGE
+--- range: {from, to}, or nil: the addresses that are drawn. group: spans begin at rows that are multiples of it (1).
+function layout.new(ranges, columns, rows, least, range, group)
+    least, group = least or PAGE, group or 1
     local list = joined(sorted(ranges), 0)
     list = range and clipped(list, range) or list
     local gap = least
     while #list > math.max(1, columns * rows // 4) do
         list, gap = joined(list, gap), gap * 2
     end
-    local _, large = choose(list, columns, rows, least)
+    local _, large = choose(list, columns, rows, group, least)
     list = joined(list, large) -- fewer spans never need more cells
-    local in_rows, cell = choose(list, columns, rows, least)
-    local spans, cells = place(list, cell, columns, in_rows)
+    local row, cell = choose(list, columns, rows, group, least)
+    local spans, cells = place(list, cell, row)
     return { columns = columns, rows = math.max(1, (cells + columns - 1) // columns), cell = cell, least = least,
         spans = spans }
 end

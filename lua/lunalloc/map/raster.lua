@@ -8,8 +8,6 @@
 ---
 --- It is a plain table, and JSON as it is.
 
-local units = require "lunalloc.units"
-
 local raster = {}
 
 raster.WAYS = { "state", "occupancy", "age", "residency", "arena", "class" }
@@ -29,13 +27,17 @@ end
 
 -- ---- names of keys -------------------------------------------------------------------------------------------------
 
+--- 2^n bytes in short: "16", "2K".
+local function power(n)
+    return ("%d%s"):format(1 << n % 10, ({ [0] = "", "K", "M", "G", "T" })[n // 10])
+end
+
 -- by -> function(i, arenas): the name of key number i
 local names = {
     state = function(i) return STATES[i + 1] end,
     residency = function(i) return RESIDENCY[i + 1] end,
     occupancy = function(i)
-        return i == 0 and "nothing in use" or i == raster.LEVELS and "full" or ("up to %d %%"):format(
-            math.floor(100 * i / raster.LEVELS))
+        return i == 0 and "empty" or i == raster.LEVELS and "full" or ("to %d%%"):format(100 * i // raster.LEVELS)
     end,
     age = function(i)
         return i == raster.LEVELS and "free" or i == 0 and "oldest" or i == raster.LEVELS - 1 and "newest"
@@ -45,7 +47,7 @@ local names = {
         return i == raster.ARENAS and "other arenas" or arenas[i + 1] and "arena " .. arenas[i + 1]
     end,
     class = function(i)
-        return i == 0 and "free" or units.human(1 << (i - 1)) .. " and more"
+        return i == 0 and "free" or power(i - 1) .. "+"
     end,
 }
 

@@ -167,6 +167,15 @@ add("report", ".report [FILE]", "writes a page for a browser: la.report(FILE)", 
         table.concat(result.sections, ", "))
 end, "report")
 
+add("map", ".map [by=state|occupancy|age|residency|arena|class] [KEY=VALUE]...",
+    "the address space of the heap as a picture: la.map{}", function(rest, target)
+        local options, message = conditions(rest)
+        if not options then
+            return nil, message
+        end
+        return safely(target.map, options)
+    end, "map")
+
 add("ps", ".ps", "processes that can be attached: la.ps()", function()
     return require("lunalloc").ps()
 end, "ps")
