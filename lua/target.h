@@ -95,6 +95,11 @@ struct target_ops {
     /* "function+0x1f", "file+0x1f00", or "0x1f00", whatever is known of an address of code. */
     int (*symbol)(target_handle_t *target, uintptr_t addr, char *name, size_t size);
 
+    /* ---- recordings ---- */
+    /* The target records into the memory of this descriptor (observe/record_area.h), until its connection is closed at
+     * the latest; -1 ends that. */
+    int (*record)(target_handle_t *target, int fd);
+
     /* ---- the handle ---- */
     /* 0 while the target is there; ESRCH once it is gone. Asks the system, not the target. */
     int (*check)(target_handle_t *target);

@@ -234,6 +234,17 @@ self_close(target_handle_t *target) {
     (void)target;
 }
 
+/* ---- recordings ---- */
+
+static int
+self_record(target_handle_t *target, int fd) {
+    char path[32];
+    snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
+    const lunalloc_value_t area = {.type = LUNALLOC_STRING, .v.s = path};
+    const lunalloc_value_t off = {.type = LUNALLOC_BOOL, .v.b = false};
+    return fd < 0 ? self_write(target, "record.active", &off) : self_write(target, "record.area", &area);
+}
+
 static const target_ops_t self_ops = {
     .row = self_row,
     .describe = self_describe,
@@ -256,6 +267,7 @@ static const target_ops_t self_ops = {
     .moments = self_moments,
     .marks = self_marks,
     .symbol = self_symbol,
+    .record = self_record,
     .check = self_check,
     .close = self_close,
 };

@@ -284,7 +284,7 @@ local function put_module(out)
     out[#out + 1] = "---@class lunalloc\n---@field ctl lunalloc.ctl\n---@field _VERSION string"
     out[#out + 1] = "---@field loaded boolean whether the allocator is in this process"
     out[#out + 1] = "---@field replaced boolean whether it is this process's malloc"
-    out[#out + 1] = "local la = {}\nla.prof = {}"
+    out[#out + 1] = "local la = {}\nla.prof = {}\nla.trace = {}"
     for _, name in ipairs(documented "la.") do
         if types.signatures[name] and help.functions[documented(name .. ".")[1]] then
             put_callable(out, name)

@@ -222,6 +222,7 @@ local GROUPS <const> = { { "la.", "The module" }, { "a:", "Methods of arenas" },
     { "history:", "Methods of a history" }, { "instant:", "Methods of an instant" },
     { "m:", "Methods of a meter" }, { "tuning:", "Methods of tunings" },
     { "scope:", "Methods of scopes of a meter" }, { "s:", "Methods of snapshots" },
+    { "recording:", "Methods of recordings" }, { "trace:", "Methods of traces" },
     { "samples:", "Methods of samples" }, { "groups:", "Methods of groups of samples" },
     { "t.", "Fields and functions of an attached process" }, { "thread:", "Methods of threads" },
     { "w:", "Methods of workloads" }, { "walker:", "Methods of what la.extents returns" } }

@@ -37,6 +37,7 @@ typedef struct {
     int64_t deadline; /* ms of the monotonic clock */
     char *message;
     size_t size;
+    int descriptor; /* goes along with the request's first bytes; -1: none */
 } exchange_t;
 
 __attribute__((format(printf, 3, 4))) static int
@@ -134,11 +135,30 @@ wait_for(const exchange_t *e, short events) {
     }
 }
 
+/* Sends bytes, and with the first of them the descriptor, if there is one. As send(). */
+static ssize_t
+send_some(const exchange_t *e, const char *bytes, size_t len, bool first) {
+    if (!first || e->descriptor < 0) {
+        return send(e->channel->fd, bytes, len, MSG_NOSIGNAL);
+    }
+    _Alignas(struct cmsghdr) char control[CMSG_SPACE(sizeof(int))] = {0};
+    struct iovec part = {(char *)(uintptr_t)bytes, len};
+    struct msghdr header = {
+        .msg_iov = &part, .msg_iovlen = 1, .msg_control = control, .msg_controllen = sizeof(control)};
+    struct cmsghdr *rights = CMSG_FIRSTHDR(&header);
+    rights->cmsg_level = SOL_SOCKET;
+    rights->cmsg_type = SCM_RIGHTS;
+    rights->cmsg_len = CMSG_LEN(sizeof(int));
+    memcpy(CMSG_DATA(rights), &e->descriptor, sizeof(int));
+    return sendmsg(e->channel->fd, &header, MSG_NOSIGNAL);
+}
+
 /* Sends as much as the peer takes before it closes the connection. */
 static int
 send_all(const exchange_t *e, const char *bytes, size_t len) {
+    const char *start = bytes;
     while (len > 0) {
-        ssize_t n = send(e->channel->fd, bytes, len, MSG_NOSIGNAL);
+        ssize_t n = send_some(e, bytes, len, bytes == start);
         if (n < 0 && errno != EAGAIN && errno != EINTR) {
             return 0; /* why it was closed may be there to receive */
         }
@@ -254,26 +274,42 @@ is_stale(const channel_t *channel) {
     return channel->fd < 0 || poll(&socket, 1, 0) != 0;
 }
 
-int
-channel_request(channel_t *channel, const wire_message_t *request, wire_message_t *reply, int patience, char *message,
-                size_t size) {
-    exchange_t e = {channel, now_ms() + (int64_t)channel->timeout_ms * patience, message, size};
+/* A greeting, where the connection has to be made again, goes without the descriptor. */
+static int
+request_over(const exchange_t *e, const wire_message_t *request, wire_message_t *reply) {
+    channel_t *channel = e->channel;
     if (process_check(channel->process) != 0) {
         disconnect(channel);
-        return fail(&e, ESRCH, "%s", memory_of(channel->process)->message);
+        return fail(e, ESRCH, "%s", memory_of(channel->process)->message);
     }
     if (is_stale(channel)) {
+        exchange_t plain = *e;
+        plain.descriptor = -1;
         disconnect(channel);
-        int error = connect_again(&e);
+        int error = connect_again(&plain);
         bool nobody = error == ECONNREFUSED || error == ENOENT;
         if (nobody && is_ending(channel->process)) {
-            return fail(&e, ESRCH, "%s", memory_of(channel->process)->message);
+            return fail(e, ESRCH, "%s", memory_of(channel->process)->message);
         }
         if (error != 0) {
             return error;
         }
     }
-    return exchange(&e, request, reply);
+    return exchange(e, request, reply);
+}
+
+int
+channel_request(channel_t *channel, const wire_message_t *request, wire_message_t *reply, int patience, char *message,
+                size_t size) {
+    int64_t deadline = now_ms() + (int64_t)channel->timeout_ms * patience;
+    return request_over(&(exchange_t){channel, deadline, message, size, -1}, request, reply);
+}
+
+int
+channel_send(channel_t *channel, const wire_message_t *request, int descriptor, wire_message_t *reply, char *message,
+             size_t size) {
+    int64_t deadline = now_ms() + channel->timeout_ms;
+    return request_over(&(exchange_t){channel, deadline, message, size, descriptor}, request, reply);
 }
 
 /* ---- open and close ---- */
@@ -288,7 +324,7 @@ channel_open(process_t *process, const char *path, int timeout_ms, channel_t **o
     *channel = (channel_t){.process = process, .timeout_ms = timeout_ms, .fd = -1};
     snprintf(channel->path, sizeof(channel->path), "%s", path);
     char message[MEMORY_MESSAGE] = "";
-    int error = connect_again(&(exchange_t){channel, now_ms() + timeout_ms, message, sizeof(message)});
+    int error = connect_again(&(exchange_t){channel, now_ms() + timeout_ms, message, sizeof(message), -1});
     if (error != 0) {
         channel_close(channel);
         return memory_fail(memory, error, "%s", message);

@@ -32,6 +32,10 @@ int channel_open(process_t *process, const char *path, int timeout_ms, channel_t
 int channel_request(channel_t *channel, const wire_message_t *request, wire_message_t *reply, int patience,
                     char *message, size_t size);
 
+/* The same with a descriptor for the agent, -1 for none; the caller's stays open. */
+int channel_send(channel_t *channel, const wire_message_t *request, int descriptor, wire_message_t *reply,
+                 char *message, size_t size);
+
 /* Closes the connection and frees the channel. */
 void channel_close(channel_t *channel);
 

@@ -434,6 +434,14 @@ agent_symbol(target_handle_t *target, uintptr_t addr, char *name, size_t size) {
     return 0;
 }
 
+/* ---- recordings ---- */
+
+static int
+agent_record(target_handle_t *target, int fd) {
+    (void)fd;
+    return target_fail(target, ENOTSUP, "record: this version's agent cannot");
+}
+
 /* ---- the handle ---- */
 
 static int
@@ -486,6 +494,7 @@ static const target_ops_t agent_ops = {
     .moments = agent_moments,
     .marks = agent_marks,
     .symbol = agent_symbol,
+    .record = agent_record,
     .check = agent_check,
     .close = agent_close,
     .free = agent_free,

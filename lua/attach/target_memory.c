@@ -345,6 +345,13 @@ residency(target_handle_t *target, residency_job_t *job) {
 }
 
 /* For the ways "memory" and "core". */
+static int
+record(target_handle_t *target, int fd) {
+    (void)fd;
+    int error = begin(target);
+    return error == 0 ? refuse(target, "record") : error;
+}
+
 static const target_ops_t reading_ops = {
     .row = row,
     .describe = describe,
@@ -367,6 +374,7 @@ static const target_ops_t reading_ops = {
     .moments = moments,
     .marks = marks,
     .symbol = symbol,
+    .record = record,
     .check = check,
     .close = close_target,
     .free = free_target,

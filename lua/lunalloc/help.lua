@@ -416,8 +416,10 @@ help      help(la.stats)   help "decay"   help "arena.0.dirty_decay_ms"
           help "commands"                 those that begin with a dot
 topics    ]]
 
-for name, entry in pairs(require "lunalloc.methods") do
-    help.functions[name] = help.functions[name] or entry
+for _, module in ipairs { "lunalloc.methods", "lunalloc.help_traces" } do
+    for name, entry in pairs(require(module)) do
+        help.functions[name] = help.functions[name] or entry
+    end
 end
 
 --- What help(x) prints.

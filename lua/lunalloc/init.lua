@@ -24,7 +24,7 @@ la.allocators = core.workload.allocators
 -- Parts that are large, or that few scripts use, are loaded at their first use.
 local lazy = {
     workload = "lunalloc.workload", plot = "lunalloc.plot", adopt = "lunalloc.adopt", meter = "lunalloc.meter",
-    compare = "lunalloc.compare", replay = "lunalloc.replay",
+    compare = "lunalloc.compare", trace = "lunalloc.trace", replay = "lunalloc.replay",
     tune = "lunalloc.tune",
 }
 

@@ -67,6 +67,17 @@ local realloc = {
     grow = plain "the factor by which the size changes each time",
 }
 
+local conditions = {
+    thread = plain "only calls of the thread with this number, from 1",
+    kind = choice("only events of this kind, or of an array of kinds", "malloc", "calloc", "aligned", "realloc", "free",
+        "free_sized"),
+    from = plain "only events from then on: seconds, or \"2s\"",
+    to = plain "only events before that: seconds, or \"2s\"",
+    min_size = plain "only blocks of at least so many bytes",
+    max_size = plain "only blocks of at most so many bytes",
+    class = plain "only blocks of the class of this size",
+}
+
 --- What sizes and lifetimes of a workload can be drawn from.
 options.distributions = {
     uniform = "uniform(a,b): each whole number from a to b, equally often.",
@@ -280,6 +291,10 @@ local functions = {
         hosts = plain "an array of other machines, over which the rounds are spread by ssh; ':' is this one",
         on_progress = plain "function(done, total, variant), called before each run",
     },
+    ["trace:filter"] = conditions,
+    ["trace:count"] = changed(conditions, nil, "by", choice("how events are grouped; class if it is left out", "class",
+        "thread", "kind", "size")),
+    ["trace:plot"] = changed(changed(plot, "series"), "x"),
     ["la.replay"] = {
         trace = plain "the path of a trace",
         allocator = plain "lunalloc (default), glibc, jemalloc, mimalloc, tcmalloc, or the path of a library",

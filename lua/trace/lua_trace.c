@@ -7,6 +7,8 @@
  *   file:info() file:threads() file:samples() file:meta()          tables
  *   file:tally(filter) file:cursor(filter) file:save(filter, path)     passes over its events: lua_passes.c
  *   file:close()
+ *   record(options) -> recorder       lua_recorder.c
+ *   writer(path) -> writer            lua_writer.c
  */
 #include "lua_trace.h"
 
@@ -197,6 +199,8 @@ core_open_trace(lua_State *L) {
         {"open", trace_open}, {"class_size", class_size}, {"class_of", class_of}, {NULL, NULL}};
     make_types(L);
     luaL_newlib(L, functions);
+    lua_trace_add_writer(L);
+    lua_trace_add_recorder(L);
     push_kinds(L);
     lua_setfield(L, -2, "kinds");
     lua_setfield(L, -2, "trace");

@@ -19,5 +19,9 @@ trace_filter_t lua_trace_filter(lua_State *L, int stack);
 
 /* Each adds its functions to the methods of files, the table at the top. */
 void lua_trace_add_passes(lua_State *L);
+/* Makes the type of writers, and adds writer() to the table at the top. */
+void lua_trace_add_writer(lua_State *L);
+/* Makes the type of recorders, and adds record() to the table at the top. */
+void lua_trace_add_recorder(lua_State *L);
 
 #endif

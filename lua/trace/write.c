@@ -110,6 +110,9 @@ free_gather(thread_t *thread) {
 /* The thread's chunk with room for `size` bytes more; `codec` is that of before them. NULL without memory. */
 static gather_t *
 gather_room(trace_writer_t *writer, uint32_t number, const record_codec_t *codec, size_t size) {
+    if (number >= writer->threads.n) {
+        return NULL; /* there was no memory for the thread */
+    }
     thread_t *thread = thread_at(writer, number);
     if (thread->gather == NULL) {
         void *memory =
@@ -149,7 +152,7 @@ count(trace_writer_t *writer, gather_t *gather, const record_event_t *event, uin
 void
 trace_writer_event(trace_writer_t *writer, uint32_t number, const record_event_t *event) {
     thread_t *thread = thread_at(writer, number);
-    gather_t *gather = gather_room(writer, number, &thread->codec, RECORD_ROOM);
+    gather_t *gather = writer->threads.n == 0 ? NULL : gather_room(writer, number, &thread->codec, RECORD_ROOM);
     if (gather != NULL) {
         gather->header.length +=
             (uint32_t)record_encode(&thread->codec, event, gather->payload + gather->header.length);
@@ -218,6 +221,18 @@ trace_writer_feed(trace_writer_t *writer, trace_feed_t *feed, const uint8_t *byt
         at += used;
     }
     return at - bytes;
+}
+
+void
+trace_writer_tell(trace_writer_t *writer, trace_feed_t *feed, const record_event_t *event) {
+    uint8_t bytes[RECORD_ROOM];
+    record_codec_t codec = feed->codec;
+    record_event_t told = *event;
+    if (told.kind != RECORD_THREAD) {
+        told.old_addr = 0;
+        told.touched = RECORD_UNKNOWN;
+    }
+    trace_writer_feed(writer, feed, bytes, record_encode(&codec, &told, bytes));
 }
 
 /* ---- threads, and the rest ---- */

@@ -63,6 +63,9 @@ void trace_writer_tap(trace_writer_t *writer, trace_tap_t *tap, void *opaque);
  * were taken: fewer than `size` if the last event is incomplete; -1 if they are no events: this feed is over. */
 long trace_writer_feed(trace_writer_t *writer, trace_feed_t *feed, const uint8_t *bytes, size_t size);
 
+/* Adds an event behind those of the feed, whose time is a stamp. */
+void trace_writer_tell(trace_writer_t *writer, trace_feed_t *feed, const record_event_t *event);
+
 /* Writes what was gathered. False after an error. */
 bool trace_writer_flush(trace_writer_t *writer);
 

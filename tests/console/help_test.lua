@@ -222,7 +222,7 @@ test("values of controls that take few texts are taken", function()
 end)
 
 test("what is misspelt gets a suggestion", function()
-    test.match(help.text "exents", "did you mean 'extents'%?$")
+    test.match(help.text "extnts", "did you mean 'extents'%?$")
     test.match(help.text "limts", "did you mean 'limits'%?$")
     test.match(help.text "arena.0.dirty_decay_mss", "did you mean 'arena.0.dirty_decay_ms'%?$")
 end)

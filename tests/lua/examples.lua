@@ -68,6 +68,11 @@ local function replayed()
     return assert(la.replay { trace = some_trace(), speed = "max" })
 end
 
+local function opened_trace()
+    local opened = assert(la.trace.load(some_trace()))
+    return opened, function() opened:close() end
+end
+
 local function snapshot()
     return assert(subject.stats())
 end
@@ -261,6 +266,26 @@ examples.functions = {
             touch = "none", lossy = false } }
     end, check = function(r) assert(r.fidelity.exact) end },
     ["replay:tojson"] = { self = replayed, reused = true, args = {}, check = is_text },
+    ["la.trace.load"] = { own = true, args = function() return { some_trace() } end, after = close },
+    ["la.trace.import"] = { own = true, lone = true, args = function()
+        return { "tests/workload/data/trace.txt", temporary()[1] }
+    end, check = is_table, after = function() os.remove(temporary()[1]) end },
+    ["trace:info"] = { self = opened_trace, reused = true, args = {}, check = function(i) assert(i.peak_live > 0) end },
+    ["trace:filter"] = { self = opened_trace, reused = true, args = { { thread = 1, kind = "malloc", from = 0,
+        to = "1h", min_size = 1, max_size = "1M", class = 64 } }, check = function(t) assert(t:info()) end },
+    ["trace:count"] = { self = opened_trace, reused = true, args = { { by = "class", thread = 1 } }, check = is_array },
+    ["trace:events"] = { self = opened_trace, reused = true, args = {}, check = function(next)
+        assert(next().time == 0)
+        next:close()
+    end, after = close },
+    ["trace:save"] = { lone = true, self = opened_trace, reused = true, args = temporary, check = is_table,
+        after = function() os.remove(temporary()[1]) end },
+    ["trace:diff"] = { self = opened_trace, reused = true, args = function() return { (opened_trace()) } end,
+        check = function(d) assert(d.distance == 0) end },
+    ["trace:workload"] = { self = opened_trace, reused = true, args = {}, check = is_table },
+    ["trace:plot"] = { self = opened_trace, reused = true, args = { { width = 40, height = 6, mode = "ascii",
+        title = "live" } }, check = is_text },
+    ["trace:close"] = { self = opened_trace, args = {} },
     ["c:table"] = { self = comparison, reused = true, args = { { width = 80, mode = "ascii" } }, check = is_text },
     ["c:of"] = { self = comparison, reused = true, args = { "b", "ops/s" }, check = is_table },
     ["c:tojson"] = { self = comparison, reused = true, args = {}, check = is_text },

@@ -6,6 +6,7 @@ local sheet = require "lunalloc.report.sheet"
 local text = require "lunalloc.report.text"
 local timeline = require "lunalloc.report.timeline"
 local trace = require "lunalloc.trace"
+local trace_view = require "lunalloc.trace_view"
 local units = require "lunalloc.units"
 
 local field, number_at = sheet.field, given.number_at
@@ -87,7 +88,7 @@ end
 --- A trace, or the path of one: the trace, and whether it has to be closed. nil, message.
 local function opened(value)
     if type(value) ~= "string" then
-        return trace.inside(value) and value, "it is no trace", false
+        return trace_view.inside(value) and value, "it is no trace", false
     end
     local view, message = trace.load(value)
     return view, message, true
@@ -99,9 +100,9 @@ local function section_of(view, private)
     if not classes then
         return nil, message or "it cannot be read"
     end
-    local inside = trace.inside(view)
+    local inside = trace_view.inside(view)
     local charts = { samples_of(info) }
-    charts[#charts + 1] = live_of(trace.tally(inside), inside.begin)
+    charts[#charts + 1] = live_of(trace_view.tally(inside), inside.begin)
     charts[#charts + 1] = bars_of(classes)
     return { id = "trace", title = "Trace", charts = charts, tables = tables_of(view, info, classes, private),
         note = text.cut(("%s, pid %s, lunalloc %s. %s"):format(given.text_at(info, "name") or "a program",

@@ -1,0 +1,44 @@
+--- The texts of help() for recordings and traces: entries as in help.lua.
+
+local traces = {
+    ["la.trace"] = { "la.trace", "Recorded traces: la.trace.load opens one, la.trace.import reads other forms." },
+    ["la.trace.load"] = { "la.trace.load(path) -> trace | nil, message, code",
+        "Opens a recorded trace, which may be larger than memory. A text of heaptrack or of Android's malloc " ..
+        "debugging is imported on the way.",
+        'trace = la.trace.load "redis.lnt"; print(trace:info().peak_live)' },
+    ["la.trace.import"] = { "la.trace.import(path, out) -> {events=, bytes=, threads=} | nil, message, code",
+        "Writes a trace of what heaptrack recorded (decompressed, or by gzip), or of a text of Android's malloc " ..
+        "debugging. heaptrack tells no threads and no addresses, so all calls are one thread's.",
+        'la.trace.import("heaptrack.app.txt", "app.lnt")' },
+    ["trace:info"] = { "trace:info() -> table | nil, message, code",
+        "name, pid, allocator, conf, mode, duration (s), events, lost, lost_share, threads, samples (memory over " ..
+        "time), peak_live and peak_time, live, bytes_per_event, complete, damaged, unknown (frees of blocks from " ..
+        "before), missing (frees that are not there).", 'la.trace.load("redis.lnt"):info().lost' },
+    ["trace:filter"] = { "trace:filter{thread=, kind=, from=, to=, min_size=, max_size=, class=} -> trace",
+        "A narrower view of the trace: events that meet all conditions. Times count from the trace's beginning; " ..
+        "sizes are of the block that is allocated or freed.",
+        'trace:filter{thread = 2, min_size = "1K", from = "10s"}:count()' },
+    ["trace:count"] = { "trace:count{by=, ...} -> array | nil, message, code",
+        "Sums by \"class\" (the default), \"thread\", \"kind\" or \"size\": allocations, frees, bytes, reallocs, " ..
+        "cross (frees by another thread), live, peak; lifetime is the median in seconds, lifetime_bytes in bytes " ..
+        "allocated meanwhile; lifetimes and lifetimes_bytes count by powers of two, sizes by eighths of the class. " ..
+        "Takes the conditions of filter, too.", 'trace:count{by = "thread"}' },
+    ["trace:events"] = { "for e in trace:events() do ... end",
+        "Each event as a table: time (ns), thread, kind, addr, size; align, old_addr, touched where they have a " ..
+        "meaning; old_size and lifetime (ns) of the block that it ends.",
+        'for e in trace:events() do print(e.time, e.kind, e.size) end' },
+    ["trace:save"] = { "trace:save(path) -> {events=, bytes=, threads=} | nil, message, code",
+        "Writes the view as a trace of its own.", 'trace:filter{to = "5s"}:save "start.lnt"' },
+    ["trace:diff"] = { "trace:diff(other) -> table | nil, message, code",
+        "What differs from another trace: rows by class, each with a and b; sums a and b; distance of the sizes, 0 " ..
+        "to 1. print() shows the largest differences.", 'print(la.trace.load("a.lnt"):diff(la.trace.load "b.lnt"))' },
+    ["trace:workload"] = { "trace:workload() -> description, errors | nil, message, code",
+        "A description for la.workload with the trace's sizes, lifetimes, threads and rate; and what it lacks, as " ..
+        "parts of the trace's figures: live, peak, threads, alignments, lost.",
+        'd, errors = trace:workload(); print(la.workload(d):run())' },
+    ["trace:plot"] = { "trace:plot{width=, height=, mode=, title=} -> text | nil, message, code",
+        "Live bytes over time, drawn as la.plot draws.", "print(trace:plot{height = 8})" },
+    ["trace:close"] = { "trace:close() -> true", "Closes the file, also for the views of it." },
+}
+
+return traces
