@@ -19,6 +19,14 @@ static const uint8_t types[16] = {
     [LUA_NUMTYPES + 1] = LUNALLOC_LUA_FUNCTION,
 };
 
+/* Where the bins of that type begin. */
+static const uint16_t rows[16] = {
+    [LUA_TSTRING] = HEAP_BINS * LUNALLOC_LUA_STRING,        [LUA_TTABLE] = HEAP_BINS * LUNALLOC_LUA_TABLE,
+    [LUA_TFUNCTION] = HEAP_BINS * LUNALLOC_LUA_FUNCTION,    [LUA_TUSERDATA] = HEAP_BINS * LUNALLOC_LUA_USERDATA,
+    [LUA_TTHREAD] = HEAP_BINS * LUNALLOC_LUA_THREAD,        [LUA_NUMTYPES] = HEAP_BINS * LUNALLOC_LUA_FUNCTION,
+    [LUA_NUMTYPES + 1] = HEAP_BINS * LUNALLOC_LUA_FUNCTION,
+};
+
 /* ---- limits and accounts ---- */
 
 /* May the total become so large, which is more than `ceiling`? */
@@ -92,7 +100,7 @@ new_block(lunalloc_meter_t *meter, size_t old_size, size_t size) {
     bool near = meter->total + size > meter->ceiling;
     if (LIKELY(size <= HEAP_SMALL_MAX) && LIKELY(!near)) {
         uint32_t bin = heap_bin(size);
-        span_t *span = meter->kinds->bins[types[old_size & 15] * HEAP_BINS + bin];
+        span_t *span = meter->kinds->bins[rows[old_size & 15] + bin];
         uint64_t ready = span->free[0];
         if (LIKELY(ready != 0)) {
             charge(meter, span->account, size);
@@ -187,9 +195,7 @@ free_block(lunalloc_meter_t *meter, void *block, size_t size) {
     bool is_ours = LIKELY(!meter->careful) || LIKELY(heap_knows(&meter->heap, block));
     if (LIKELY(size - HEAP_TINY_MAX - 1 < HEAP_SMALL_MAX - HEAP_TINY_MAX) && LIKELY(is_ours)) {
         span_t *span = heap_span(block);
-        uint64_t was = span->free[0], is = was | UINT64_C(1) << (heap_number(span, block) & 63);
-        if (LIKELY(was != 0) && LIKELY(is != span->all)) {
-            span->free[0] = is;
+        if (LIKELY(heap_put(span, block))) {
             discharge(meter, span->account, size);
             return NULL;
         }
@@ -320,14 +326,38 @@ resize_foreign(lunalloc_meter_t *meter, void *block, size_t old_size, size_t new
 
 static NOINLINE void *
 resize_any(lunalloc_meter_t *meter, void *block, size_t old_size, size_t new_size) {
+    place_t place = place_of(meter, block, old_size);
+    return UNLIKELY(is_foreign(place)) ? resize_foreign(meter, block, old_size, new_size)
+                                       : resize_own(meter, place, block, old_size, new_size);
+}
+
+/* A small block of a span gets another small size. */
+static void *
+resize_in_spans(lunalloc_meter_t *meter, span_t *span, void *block, size_t old_size, size_t new_size) {
+    kind_t kind = {heap_owner(span), span->type};
+    void *moved = heap_alloc(&meter->heap, kind.owner, kind.type, new_size);
+    if (UNLIKELY(moved == NULL)) {
+        return keep_block(meter, (place_t){span, NULL}, kind, block, old_size, new_size);
+    }
+    copy(moved, block, old_size, new_size);
+    recharge(meter, kind, old_size, new_size);
+    heap_free(&meter->heap, span, block, old_size);
+    return moved;
+}
+
+static NOINLINE void *
+resize(lunalloc_meter_t *meter, void *block, size_t old_size, size_t new_size) {
     size_t total = meter->total - old_size + new_size;
     bool over = new_size > old_size && total > meter->ceiling;
     if (UNLIKELY(over) && !meter->closed && !may_reach(meter, total)) {
         return NULL;
     }
-    place_t place = place_of(meter, block, old_size);
-    return UNLIKELY(is_foreign(place)) ? resize_foreign(meter, block, old_size, new_size)
-                                       : resize_own(meter, place, block, old_size, new_size);
+    bool small = (old_size | new_size) <= HEAP_SMALL_MAX && LIKELY(!meter->careful);
+    span_t *span = heap_span(block);
+    if (small && !span->mixed && heap_bin(new_size) != span->bin) {
+        return resize_in_spans(meter, span, block, old_size, new_size);
+    }
+    return resize_any(meter, block, old_size, new_size);
 }
 
 /* ---- the function ---- */
@@ -338,5 +368,5 @@ lunalloc_lua_alloc(void *context, void *block, size_t old_size, size_t new_size)
     if (block == NULL) {
         return new_block(meter, old_size, new_size);
     }
-    return new_size == 0 ? free_block(meter, block, old_size) : resize_any(meter, block, old_size, new_size);
+    return new_size == 0 ? free_block(meter, block, old_size) : resize(meter, block, old_size, new_size);
 }

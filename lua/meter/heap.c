@@ -137,8 +137,8 @@ take_any(span_t *span) {
 
 static bool
 is_empty(const span_t *span) {
-    uint32_t n = blocks_of(span->bin);
-    return span->free[0] == span->all && (n <= 64 || span->free[1] == bits(n - 64));
+    static const uint64_t rest[HEAP_TINY_MAX / 8 + 1] = {0, 0, UINT64_MAX, (UINT64_C(1) << (2048 / 24 - 64)) - 1};
+    return span->free[0] == span->all && (span->bin > HEAP_TINY_MAX / 8 || span->free[1] == rest[span->bin]);
 }
 
 /* A span that becomes empty gives its slot back. */

@@ -201,6 +201,18 @@ heap_alloc(heap_t *heap, owner_t *owner, uint32_t type, size_t size) {
     return __builtin_expect(ready != 0, 1) ? heap_take(span, ready, bin) : heap_alloc_slow(heap, owner, type, size);
 }
 
+/* Frees a block of a span if it has another free block and another block in use, and is no span of tiny blocks. False
+ * if not: nothing has changed. A chunk that is mixed has no free block here. */
+static inline bool
+heap_put(span_t *span, const void *block) {
+    uint64_t was = span->free[0], is = was | UINT64_C(1) << (heap_number(span, block) & 63);
+    bool ok = __builtin_expect(was != 0, 1) && __builtin_expect(is != span->all, 1);
+    if (ok) {
+        span->free[0] = is;
+    }
+    return ok;
+}
+
 /* Frees a block of a span, or a mixed one; `size` is what it has now. Returns its account. */
 size_t *heap_free(heap_t *heap, span_t *span, void *block, size_t size);
 
