@@ -5,6 +5,7 @@
 
 const FLAME_ROW = 18; // pixels
 const NARROWEST = 0.4;
+const DEEPEST = 100; // rows that are drawn; what is deeper is seen when a function is opened
 const WARM = ["#f6c177", "#f2a65a", "#eb8f5b", "#f7d08a", "#e9a178", "#f0b67f", "#e8c07d"];
 
 class Flame {
@@ -69,7 +70,7 @@ class Flame {
   layout(width) {
     const placed = [];
     let depth = 0;
-    for (let node = this.root; node > 0; node = this.chart.parents[node]) depth++;
+    for (let node = this.root; node > 0 && depth < DEEPEST / 2; node = this.chart.parents[node]) depth++;
     for (let node = this.root, up = depth; up > 0; node = this.chart.parents[node]) {
       up--;
       placed.push({ node: this.chart.parents[node], x: 0, width, depth: up });
@@ -79,7 +80,7 @@ class Flame {
     while (left.length) {
       const { node, x, depth: at } = left.pop();
       const wide = this.totals[node] * scale;
-      if (wide < NARROWEST) continue;
+      if (wide < NARROWEST || at >= DEEPEST) continue;
       placed.push({ node, x, width: wide, depth: at });
       let next = x;
       for (const child of this.children[node]) {

@@ -7,7 +7,10 @@
 // (128: more follow), "cells to skip, cells that follow, a byte for each: 0 empty, k + 1 for key k", until all cells
 // are passed.
 
-const KEY_COLOURS = ["c0", "c1", "c4", "line", "c5", "c2", "c3", "c6", "c7", "c9", "c8"];
+const KEY_COLOURS = ["c0", "c1", "c4", "c5", "c2", "c3", "c6", "c7", "c9", "c8"];
+// What is not in memory is grey everywhere.
+const COLOUR_OF = { active: "c0", dirty: "c1", muzzy: "c4", busy: "c5", retained: "line", absent: "line", free: "line",
+  present: "c0", huge: "c2", swapped: "c5", guard: "c8" };
 
 function bytesOf(base64) {
   const text = atob(base64);
@@ -118,10 +121,13 @@ class HeapMap {
       return [1, 3, 5].map((i) => parseInt(hex.slice(i, i + 2), 16));
     };
     const { keys, ramp } = this.chart.views[this.view];
-    if (!ramp) return [parts("panel"), ...keys.map((_, i) => parts(KEY_COLOURS[i % KEY_COLOURS.length]))];
     const [low, high] = [parts("line"), parts("c1")];
-    return [parts("panel"), ...keys.map((_, i) =>
-      low.map((from, c) => Math.round(from + ((high[c] - from) * i) / Math.max(1, keys.length - 1))))];
+    const steps = Math.max(1, keys.length - 1);
+    const ramped = (i) => low.map((from, c) => Math.round(from + ((high[c] - from) * i) / steps));
+    return [parts("panel"), ...keys.map((name, i) => {
+      if (Object.hasOwn(COLOUR_OF, name)) return parts(COLOUR_OF[name]);
+      return ramp ? ramped(i) : parts(KEY_COLOURS[i % KEY_COLOURS.length]);
+    })];
   }
 
   draw() {

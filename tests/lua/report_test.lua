@@ -342,7 +342,10 @@ end)
 
 --- An instant whose extents are { start, end, key }.
 local function made_up(at, extents)
-    local instant = { at = at, page = 4096, arenas = { {} } }
+    local instant = { at = at, page = 4096, arenas = { {} }, extents = #extents, states = { active = { bytes = 0 } } }
+    for _, extent in ipairs(extents) do
+        instant.states.active.bytes = instant.states.active.bytes + extent[2] - extent[1]
+    end
     function instant.spans()
         local ranges = {}
         for i, extent in ipairs(extents) do
@@ -366,7 +369,7 @@ local function made_up(at, extents)
                 end
             end
         end
-        return { cells = table.concat(cells), legend = { { key = "1", name = "active", bytes = bytes },
+        return { cells = table.concat(cells), bytes = bytes, legend = { { key = "1", name = "active", bytes = bytes },
             { key = "2", name = "dirty", bytes = 0 } } }
     end
     return instant
@@ -414,7 +417,7 @@ test("pictures that are too large together are fewer", function()
             for c = 1, options.layout.columns * options.layout.rows do
                 cells[c] = (i * 7 + c * c) % 11 < 5 and "1" or "2"
             end
-            return options.by == "state" and { cells = table.concat(cells), legend = {
+            return options.by == "state" and { cells = table.concat(cells), bytes = 16 * MIB, legend = {
                 { key = "1", name = "active", bytes = 1 }, { key = "2", name = "dirty", bytes = 1 } } } or nil
         end
         film:add(one)

@@ -1,23 +1,25 @@
 --- lunalloc report: one file for a browser that shows what a process, a trace or a search for settings has done.
 
 local command = require "lunalloc.command"
+local heap = require "lunalloc.report.heap"
 local units = require "lunalloc.units"
 
 local USAGE <const> = [[
 report TARGET [-o FILE] [--for TIME] [--with-command-line]
+report INSTANT... [-o FILE]
 
 Writes one file for a browser, with all that it needs in it: memory over time, with marks where a setting was changed;
 a map of the heap, waste, the code that allocated what lives, threads, findings, settings. A TARGET is a pid, the name
 of a process, the path of a core file, or a file: a recorded trace, or the JSON of a search for settings or of a
-workload's result.
+workload's result. INSTANTs are files that instant:save() wrote: their heap maps over time, and what changed.
 
   -o FILE               where to; default: report.html
   --for TIME            watches the process for that time first, such as 30s
   --with-command-line   shows command lines, paths and the environment, which are left out otherwise]]
 
-local KINDS <const> = { [123] = "JSON", [127] = "core" } -- "{" and the first byte of ELF
+local KINDS <const> = { { "^{", "JSON" }, { "^\127ELF", "core" }, { "^LUNALLOC INSTANT", "instant" } }
 
---- What a file is, by its first byte; nil if it is no file.
+--- What a file is, by its first bytes; nil if it is no file.
 local function kind_of(path)
     local core = require "lunalloc.core"
     local kind = not tonumber(path) and core.file_kind(path)
@@ -25,7 +27,13 @@ local function kind_of(path)
     if not file then
         return nil
     end
-    return KINDS[(file:read(1) or ""):byte()] or "trace"
+    local start = file:read(16) or ""
+    for _, known in ipairs(KINDS) do
+        if start:find(known[1]) then
+            return known[2]
+        end
+    end
+    return "trace"
 end
 
 --- The parts of a report of a file: a trace, or the JSON of a search's or a workload's result.
@@ -39,14 +47,24 @@ local function parts_of_file(path, kind)
     return { tune = not is_result and value or nil, result = is_result and value or nil, process = false }
 end
 
+--- The parts of a report of instants that were saved.
+local function parts_of_instants(paths)
+    local film = heap.new()
+    for _, path in ipairs(paths) do
+        local instant <close> = command.try(require "lunalloc".instant.load(path))
+        film:add(instant, path:match "[^/]*$")
+    end
+    return { film = film, process = false }
+end
+
 --- The parts of a report of a process that is watched for so many seconds.
 local function parts_of_watching(t, seconds)
     local parts = {}
     if seconds then
         local watch = require "lunalloc.report.watch"
-        local film = require("lunalloc.report.heap").new()
+        local film = heap.new()
         local moments = command.try(watch.run(t, seconds, command.sleep, function()
-            local instant <close> = t.instant()
+            local instant <close> = heap.take(t)
             if instant then
                 film:add(instant)
             end
@@ -67,11 +85,12 @@ end
 local function run(args)
     local options, words = command.options(args, { output = { kind = "text", short = "o" }, ["for"] = "time",
         ["with-command-line"] = "flag" })
-    command.no_more(words, 1)
     local path = options.output or "report.html"
     local kind = words[1] and kind_of(words[1])
+    command.no_more(words, kind == "instant" and #words or 1)
     local t <close> = (kind == nil or kind == "core") and command.target(words[1]) or nil
-    local parts = t and parts_of_watching(t, options["for"]) or parts_of_file(words[1], kind)
+    local parts = t and parts_of_watching(t, options["for"]) or kind == "instant" and parts_of_instants(words)
+        or parts_of_file(words[1], kind)
     parts.private = not options["with-command-line"]
     say(command.try((t or require "lunalloc").report(path, parts)), path)
 end

@@ -66,7 +66,7 @@ function difference.section(before, after)
     return { id = "difference", title = "First and last instant",
         note = ("%d s between them. Of states and arenas: bytes of pages; of classes: bytes of objects."):format(
             (after.at or 0) - (before.at or 0)),
-        charts = { { kind = "bars", title = "Bytes that were added or went", unit = "bytes", parts = { "more", "less" },
+        charts = { { kind = "bars", title = "Bytes more and less", unit = "bytes", parts = { "more", "less" },
             rows = grown, more = math.max(0, #shrunk - #grown) } },
         tables = { sheet.new("Before and after", rows, { { "what", "text", sheet.field "what" },
             { "before", "bytes", sheet.field "before" }, { "after", "bytes", sheet.field "after" },

@@ -68,7 +68,7 @@ local function add_map(data, t, parts)
     if not film and parts.instants then
         film = film_of(parts.instants)
     elseif not film and parts.instants == nil and parts.process ~= false then
-        local instant <close>, message = t.instant()
+        local instant <close>, message = heap.take(t)
         film, why = instant and film_of(instant), message
     elseif not film then
         return
@@ -154,7 +154,8 @@ end
 
 local function title_of(t, parts)
     if parts.process == false then
-        return parts.tune and "Search for settings" or parts.trace and "Recorded trace" or "Result"
+        return (parts.film or parts.instants) and "Instants" or parts.tune and "Search for settings"
+            or parts.trace and "Recorded trace" or "Result"
     end
     return t.name and ("%s (%s)"):format(t.name, t.pid or "core file") or "This process"
 end

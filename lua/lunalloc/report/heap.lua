@@ -18,7 +18,8 @@ local units = require "lunalloc.units"
 
 local SIDE <const> = 64 -- cells
 local FEW <const> = 60 -- instants, which are drawn in all ways
-local MAIN <const> = { state = true, occupancy = true, residency = true }
+local LARGE <const> = 100000 -- extents
+local MAIN <const> = { "state", "residency", "occupancy" }
 local WAYS <const> = { "state", "residency", "occupancy", "age", "arena", "class" }
 local RAMPS <const> = { occupancy = true, age = true }
 local KEYS <const> = 60 -- names of a way, at most: characters from "1" on
@@ -26,7 +27,7 @@ local EMPTY <const> = 48 -- "0"
 local NOTE <const> = "Addresses from left to right and top to bottom; a cell is %s, and has the colour of what most of "
     .. "its bytes are. Addresses that are not the allocator's are left out. %d of %d instants."
 
-local Film = {}
+local Film = {} -- methods
 Film.__index = Film
 
 local heap = {}
@@ -35,43 +36,47 @@ local heap = {}
 function heap.new(options)
     options = options or {}
     return setmetatable({ most = options.most or limits.instants, rolling = options.rolling, step = 1, met = 0,
-        ranges = {}, shots = {}, names = {} }, Film)
+        shots = {}, names = {} }, Film)
 end
 
 -- ---- cells ---------------------------------------------------------------------------------------------------------
 
---- True if all ranges { start, end, ... } lie in spans of the layout.
-local function covers(place, ranges)
-    local spans, s = place.spans, 1
-    for i = 1, #ranges, 2 do
-        while spans[s] and spans[s + 1] < ranges[i + 1] do
-            s = s + 3
-        end
-        if not spans[s] or spans[s] > ranges[i] then
-            return false
-        end
+--- The instant of a process now, with what is resident if the system tells; nil, message, code.
+function heap.take(t)
+    local instant = t.instant { residency = true }
+    if instant then
+        return instant
     end
-    return true
+    return t.instant()
 end
 
---- The layout in which the instant fits: the present one, or a new one for all addresses that were seen.
-function Film:layout_for(instant)
-    local ranges = instant:spans()
-    if not self.place or not covers(self.place, ranges) then
-        self.ranges = { self.ranges, ranges }
-        self.place = layout.new(self.ranges, SIDE, SIDE, instant.page)
-        self.ranges = heap.ranges_of(self.place)
-    end
-    return self.place
-end
-
---- The addresses of a layout as { start, end, ... }.
-function heap.ranges_of(place)
+--- The addresses of a layout as { start, end, ... }; none of nil.
+local function ranges_of(place)
     local ranges = {}
-    for s = 1, #place.spans, 3 do
+    for s = 1, place and #place.spans or 0, 3 do
         ranges[#ranges + 1], ranges[#ranges + 2] = place.spans[s], place.spans[s + 1]
     end
     return ranges
+end
+
+--- Bytes of all extents.
+local function bytes_of(instant)
+    local bytes = 0
+    for _, row in pairs(instant.states) do
+        bytes = bytes + row.bytes
+    end
+    return bytes
+end
+
+--- The states of the instant, drawn; in new cells for all addresses that were seen, if it has some that the present
+--- cells do not cover. Its bytes tell: looking for its ranges takes as long as drawing.
+function Film:draw_states(instant)
+    local drawn = self.place and instant:raster { by = "state", layout = self.place }
+    if not drawn or drawn.bytes ~= bytes_of(instant) then
+        self.place = layout.new({ ranges_of(self.place), instant:spans() }, SIDE, SIDE, instant.page)
+        drawn = instant:raster { by = "state", layout = self.place }
+    end
+    return drawn
 end
 
 --- For each cell of the new layout, in order, the cell of the old one, from 1, in which its middle lies; 0: none.
@@ -151,6 +156,18 @@ function Film:make_room()
     self.shots, self.step = kept, self.step * 2
 end
 
+--- How an instant is drawn: in all ways while there are few; of many large ones, in two.
+function Film:ways_for(instant)
+    if self.met > FEW then
+        return instant.extents > LARGE and { "state", instant.residency and "residency" or "occupancy" } or MAIN
+    end
+    local ways = {}
+    for _, way in ipairs(WAYS) do
+        ways[#ways + 1] = (way ~= "arena" or #instant.arenas > 1) and way or nil
+    end
+    return ways
+end
+
 --- What changed from the first to the last instant, as a section; nil and why.
 function Film:difference()
     return difference.section(self.first, self.last)
@@ -167,14 +184,13 @@ function Film:add(instant, label)
     end
     self.last = difference.sums(instant)
     self.first = self.first or self.last
-    local shot = { place = self:layout_for(instant), time = instant.at, label = label, views = {} }
-    for _, way in ipairs(WAYS) do
-        if MAIN[way] or self.met <= FEW and (way ~= "arena" or #instant.arenas > 1) then
-            local drawn = instant:raster { by = way, layout = shot.place }
-            if drawn then
-                local cells, bytes = self:translated(way, drawn)
-                shot.views[way] = { cells = cells, bytes = bytes }
-            end
+    local states = self:draw_states(instant)
+    local shot = { place = self.place, time = instant.at, label = label, views = {} }
+    for _, way in ipairs(self:ways_for(instant)) do
+        local drawn = way == "state" and states or instant:raster { by = way, layout = self.place }
+        if drawn then
+            local cells, bytes = self:translated(way, drawn)
+            shot.views[way] = { cells = cells, bytes = bytes }
         end
     end
     self.shots[#self.shots + 1] = shot

@@ -80,7 +80,7 @@ end
 
 --- Reads the process; keeps the old data if it is lost.
 function Live:read(now)
-    local instant <close> = self.t.instant()
+    local instant <close> = heap.take(self.t)
     if instant then
         self.film:add(instant)
     end
