@@ -390,6 +390,7 @@ types.keys = {
     ["la.tune.scenario"] = "string|lunalloc.options.workload",
     ["la.tune.runs"] = "integer",
     ["la.tune.space"] = "string[]",
+    ["la.tune.hosts"] = "string|string[]",
     ["la.tune.set"] = "table<string, any>",
     ["la.tune.on_progress"] = "fun(now: table)",
     ["la.compare.scenario"] = "string|lunalloc.options.workload",

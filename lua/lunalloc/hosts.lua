@@ -214,6 +214,25 @@ function Pool:shared(host)
     end
 end
 
+--- How many hosts are there.
+function Pool:count()
+    local n = 0
+    for _, host in ipairs(self.good) do
+        n = n + (host.problem and 0 or 1)
+    end
+    return n
+end
+
+--- Lines on hosts: how many jobs each did, and what is wrong.
+function Pool:remarks()
+    local list = {}
+    for i, host in ipairs(self.hosts) do
+        local said = host.problem or self:shared(host)
+        list[i] = ("host %s: %d jobs%s"):format(host.name, host.done, said and "; " .. said or "")
+    end
+    return list
+end
+
 --- The allocators that all good hosts have: name -> true.
 function Pool:allocators()
     local count, common = {}, {}
@@ -288,8 +307,11 @@ end
 --- have answers; else false, and one line. nil, message, code if none can be run.
 function Pool:run(jobs, on_answer, on_progress)
     local names = {}
-    for i, host in ipairs(self.good) do
-        names[i] = host.name
+    for _, host in ipairs(self.good) do
+        names[#names + 1] = not host.problem and host.name or nil
+    end
+    if #names == 0 then
+        return nil, self:complaint(), "EHOSTUNREACH"
     end
     local state = { pool = self, jobs = jobs, running = {}, answered = {}, on_answer = on_answer,
         on_progress = on_progress }

@@ -46,7 +46,8 @@ local function new_beat()
 end
 
 -- What does each kind of job.
-local KINDS <const> = { compare = "lunalloc.compare_hosts", test = "lunalloc.test.hosts" }
+local KINDS <const> = { compare = "lunalloc.compare_hosts", test = "lunalloc.test.hosts",
+    tune = "lunalloc.tune.hosts" }
 
 local function main()
     local text = io.read "a"

@@ -333,6 +333,7 @@ local functions = {
         window = plain "of a target: how long it is watched with each setting; 2 s if it is left out",
         duration = plain "of a scenario, in the place of its own",
         set = plain "keys of a scenario's description, and their values",
+        hosts = plain "an array of other machines, over which runs are spread by ssh; ':' is this one",
         wait = flag "waits while another tuner runs on this machine; else the result has a warning",
         on_progress = plain "function(now), called before each run: runs, most_runs, phase, conf, best, left (seconds)",
     },

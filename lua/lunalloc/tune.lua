@@ -76,13 +76,13 @@ local function problem_of(plan, log)
         tell(plan, state, entry, phase)
         local start = core.child.clock()
         local figures, why = plan.job.run(entry.conf, entry.settings)
-        took(core.child.clock() - start)
+        took(plan.job.ahead and figures and figures.seconds or core.child.clock() - start)
         log[#log + 1] = { conf = entry.conf, phase = phase, rejected = why, figures = figures }
         return figures, why
     end
     local problem = { measure = measure, arms = plan.arms, objective = plan.objective, limits = plan.limits,
-        least = plan.least, most_runs = plan.most_runs, left = left, shortest = plan.job.shortest or
-        plan.job.ops and 0 or nil }
+        least = plan.least, most_runs = plan.most_runs, left = left, ahead = plan.job.ahead, width = plan.job.width,
+        shortest = plan.job.shortest or plan.job.ops and 0 or nil }
     return problem, function(new) state = new end, function() return state end
 end
 
@@ -103,6 +103,9 @@ local function run(plan)
     local found = state_of()
     found.interrupted = not ok
     plan.seconds = core.child.clock() - start
+    for _, remark in ipairs(plan.job.remarks and plan.job.remarks() or {}) do
+        plan.warnings[#plan.warnings + 1] = remark
+    end
     return result.new(plan, found, log)
 end
 

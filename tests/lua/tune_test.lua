@@ -164,6 +164,69 @@ end)
 
 -- ---- the space -----------------------------------------------------------------------------------------------------
 
+-- ---- hosts ---------------------------------------------------------------------------------------------------------
+
+-- Hosts of which each has its own speed and memory; the first one loses the block of that number.
+local function fake_pool(world, speeds, lost)
+    local measure, block = simulated(world), 0
+    local pool = {}
+    function pool.run(_, jobs, on_answer)
+        for i, job in ipairs(jobs) do
+            block = block + 1
+            local at = (block - 1) % #speeds + 1
+            local runs = {}
+            for k, conf in ipairs(job.confs) do
+                local figures, why = measure { settings = space.parse(conf) }
+                runs[k] = figures and { time = figures.time * speeds[at], rss = figures.rss * speeds[at], seconds = 1 }
+                    or { rejected = why }
+            end
+            if block ~= lost then
+                on_answer(i, { host = "h" .. at, runs = runs })
+            end
+        end
+        return true
+    end
+    function pool.count() return #speeds end
+    function pool.complaint() return "a host was lost" end
+    return pool
+end
+
+local function searched_on(world, speeds, lost)
+    local job = require("lunalloc.tune.hosts").job { pool = fake_pool(world, speeds, lost), subject = "command",
+        values = {}, bases = {}, ready = {} }
+    return search.run { measure = function(entry) return job.run(entry.conf) end, ahead = job.ahead,
+        arms = space.arms "rss", objective = "rss", limits = { LIMIT.rss }, least = 0.01 }
+end
+
+test("hosts of different speed: the best setting is found and confirmed, within each host", function()
+    local effects = { ["dirty_max:4M"] = { rss = 0.9, time = 1.005 } }
+    local good = 0
+    for seed = 1, 10 do
+        local found = searched_on({ effects = effects, seed = seed }, { 1.0, 3.7, 0.4 })
+        good = good + (found.verdict == "better" and found.winner.conf == "dirty_max:4M" and 1 or 0)
+        for i, figures in ipairs(found.confirmations[1] and found.confirmations[1].runs or {}) do
+            test.equal(figures.host, found.confirmations[1].base_runs[i].host)
+        end
+    end
+    test.equal(good >= 9, true, good .. " of 10")
+end)
+
+test("hosts without a difference: keep the defaults", function()
+    for seed = 1, 10 do
+        test.equal(searched_on({ seed = seed }, { 1.0, 2.0 }).verdict, search.KEEP)
+    end
+end)
+
+test("a block that is lost loses its runs only", function()
+    local world = { effects = { ["dirty_max:4M"] = { rss = 0.8 } } }
+    for lost = 3, 14 do
+        local found = searched_on(world, { 1.0, 2.0 }, lost)
+        test.equal(found.verdict == "better" or found.by_conf["dirty_max:4M"].rejected ~= nil, true, "block " .. lost)
+    end
+end)
+
+-- ---- the settings --------------------------------------------------------------------------------------------------
+
 test("each option of the schema is either tunable or not, with a reason", function()
     local la = require "lunalloc"
     local seen = {}

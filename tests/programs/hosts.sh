@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# --hosts of lunalloc compare and lunalloc test: GNU parallel spreads the runs over sshd's on loopback, on ports and
+# --hosts of lunalloc compare, test and tune: GNU parallel spreads the runs over sshd's on loopback, on ports and
 # with keys of this test, and over two network namespaces. A host that is lost, dead, or has another version loses its
 # runs and nothing else; what is wrong is told; no process and no file is left on a host.
 source "$(dirname "$0")/common.bash"
@@ -208,6 +208,37 @@ begin_slow alpha alpha
 kill -KILL "$slow"
 wait "$slow" 2>/dev/null
 left_on "after SIGKILL" alpha
+
+# ---- tune ----
+
+cat >"$work/load.lua" <<'END'
+local t = {}
+for i = 1, 20000 do t[i] = ("x"):rep(1000 + i % 500) end
+t = nil
+collectgarbage()
+collectgarbage()
+os.execute "sleep 0.15"
+END
+start_host epsilon
+LUNALLOC_TUNE_LOCK=hosts-$$ lunalloc tune --hosts alpha,dead,epsilon --budget 60s --runs 8 --limit none --rss mean \
+    --space dirty_decay_ms:0 --json "$work/tune.json" -- lua5.4 "$work/load.lua"
+checked "tune: runs are spread, and the winner is confirmed within hosts" 0 '^better, confirmed in 10 fresh rounds' \
+    'LUNALLOC_CONF="dirty_decay_ms:0"' 'host dead: 0 jobs; it cannot be reached' \
+    'host alpha: [1-9]' 'host epsilon: [1-9]'
+grep -o '"host":"[a-z]*","[^}]*"phase":"confirm"' "$work/tune.json" | cut -d, -f1 | sort | uniq -c >"$work/out"
+status=0
+checked "tune: both hosts confirm it" 0 ' [0-9]+ "host":"alpha"' ' [0-9]+ "host":"epsilon"'
+left_on "tune" alpha epsilon
+
+"$console" tune --hosts alpha --budget 60s -- sh -c 'sleep 1234 & sleep 1234' >/dev/null 2>&1 </dev/null &
+slow=$!
+for _ in {1..400}; do
+    grep -qzs 1234 $(processes_of alpha | sed 's|.*|/proc/&/cmdline|') /dev/null && break
+    sleep 0.02
+done
+kill -KILL "$slow"
+wait "$slow" 2>/dev/null
+left_on "a tuner that is killed" alpha
 
 # ---- two network namespaces ----
 

@@ -123,12 +123,23 @@ local function percent(ratio)
     return ("%+.1f %%"):format((ratio - 1) * 100)
 end
 
+--- The host of each pair of runs; nil if they have none. Runs i of both are of one host.
+local function hosts_of(base, runs)
+    local list = {}
+    for i, figures in ipairs(base) do
+        list[i] = figures.host
+        assert(not figures.host or runs[i] and runs[i].host == figures.host, "runs of a pair on two hosts")
+    end
+    return #list > 0 and list or nil
+end
+
 local function interval_of(base, runs, metric, alpha)
     local x, y = values_of(base, metric), values_of(runs, metric)
-    if #x == 0 or #y == 0 then
+    local groups = hosts_of(base, runs)
+    if #x == 0 or #y == 0 or groups and (#x < #base or #y < #runs) then
         return nil
     end
-    local ratio, low, high = statistics.compare(x, y, alpha)
+    local ratio, low, high = statistics.compare(x, y, alpha, groups)
     return { ratio = ratio, low = low, high = high }
 end
 

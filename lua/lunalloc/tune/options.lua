@@ -6,6 +6,7 @@
 --- on_progress; and live, if it is about a running process.
 
 local check = require "lunalloc.check"
+local hosts = require "lunalloc.hosts"
 local space = require "lunalloc.tune.space"
 local units = require "lunalloc.units"
 
@@ -24,7 +25,7 @@ local BUDGET <const>, RUNS <const>, WINDOW <const> = 120.0, 40, 2.0
 local KINDS <const> = { command = "any", scenario = "any", trace = "any", target = "any", objective = OBJECTIVES,
     limit = "any", budget = "time", measure = "text", settle = "time", rss = RSS, clock = CLOCKS, same_output = "flag",
     runs = "count", least = "share", space = "any", timeout = "time", wait = "flag", window = "time", duration = "time",
-    set = "table", on_progress = "function" }
+    set = "table", hosts = "any", on_progress = "function" }
 
 local function fail(format, ...)
     error("tune: " .. format:format(...), 0)
@@ -181,6 +182,27 @@ function makers.trace(values, library)
     return require "lunalloc.tune.trace_job" (values, library, fail)
 end
 
+--- The job of what is run, and its name; nil, message, code if something is missing on this machine. A mistake raises.
+function options.make(subject, values)
+    local library, message, code = find_library()
+    if not library then
+        return nil, message, code
+    end
+    return makers[subject](values, library)
+end
+
+--- As options.make(), for other machines.
+local function make_for_hosts(subject, values)
+    local names, why = hosts.read(check.plain(values.hosts))
+    if not names then
+        fail("hosts: %s", why)
+    elseif subject ~= "command" and subject ~= "scenario" then
+        fail("hosts run a command or a scenario, and no %s", subject)
+    end
+    values.command = values.command and read_command(values.command)
+    return require("lunalloc.tune.hosts").open(values, subject, names, fail)
+end
+
 --- The plan; nil, message, code if something is missing on this machine. Raises one line for a mistake.
 function options.read(given)
     local values = read_values(given)
@@ -191,15 +213,15 @@ function options.read(given)
     plan.limits = read_limits(values.limit, plan.objective)
     plan.arms = values.space and read_space(values.space) or space.arms(plan.objective, subject == "target")
     if subject == "target" then
+        if values.hosts ~= nil then
+            fail("hosts do not go with a process that runs")
+        end
         plan.target = values.target
         return plan
     end
     values.timeout = values.timeout or plan.budget
-    local library, message, code = find_library()
-    if not library then
-        return nil, message, code
-    end
-    plan.job, plan.name, code = makers[subject](values, library)
+    local code
+    plan.job, plan.name, code = (values.hosts ~= nil and make_for_hosts or options.make)(subject, values)
     if not plan.job then
         return nil, plan.name, code
     end

@@ -21,7 +21,11 @@ return function(values, library, fail)
         return nil, message, code
     end
     local input, name
-    input, name, code = compare_job.read(values, fail)
+    if values.input then -- of another machine
+        input = values.input
+    else
+        input, name, code = compare_job.read(values, fail)
+    end
     if not input then
         return nil, name, code
     end

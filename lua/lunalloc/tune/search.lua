@@ -9,6 +9,10 @@
 ---         objective = "rss", limits = { { metric = "time", share = 0.02 } }, least = 0.01,
 ---         most_runs = 40,                    -- of the search, without the confirmation
 ---         left = function(part) -> seconds   -- of the budget: for "search", "confirm", another "finalist"
+---         ahead = function(confs, unit, fresh) -> count
+---                                            -- may be missing: makes runs that will be asked for next, on several
+---                                            -- machines at once (tune/hosts.lua)
+---         width = 1,                         -- how many these are
 ---     }
 ---
 --- The runs are spent where they tell most, because a run may take seconds:
@@ -142,8 +146,18 @@ end
 
 -- ---- the parts of a search -----------------------------------------------------------------------------------------
 
+--- n times the text, as an array.
+local function repeated_text(text, n)
+    local list = {}
+    for i = 1, n do
+        list[i] = text
+    end
+    return list
+end
+
 --- Runs of the default; nil, message, code if it fails or is too short.
 function Search:measure_noise()
+    self.ahead(repeated_text("", BASE_RUNS))
     for _ = 1, BASE_RUNS do
         self:run(self.base, "noise")
     end
@@ -163,7 +177,18 @@ function Search:measure_noise()
     return true
 end
 
+--- The runs of the screening, in their order, as far as the budget goes.
+function Search:screened()
+    local confs, most = {}, math.max(0, self.most_runs - self.count)
+    for i, settings in ipairs(self.arms) do
+        confs[#confs + 1] = i % EVERY == 0 and "" or nil
+        confs[#confs + 1] = space.text(settings)
+    end
+    return table.move(confs, 1, math.min(#confs, most), 1, {})
+end
+
 function Search:screen()
+    self.ahead(self:screened())
     for i, settings in ipairs(self.arms) do
         if i % EVERY == 0 then
             self:run(self.base, "screen")
@@ -203,6 +228,15 @@ function Search:promising(entries)
     return list
 end
 
+--- The default and what the entries lack to `n` runs each.
+local function missing(entries, n)
+    local confs = { "" }
+    for _, entry in ipairs(entries) do
+        table.move(repeated_text(entry.conf, n - #entry.runs), 1, n, #confs + 1, confs)
+    end
+    return confs
+end
+
 function Search:halve()
     for _, entry in ipairs(self:ranked(self.entries)) do
         self:doubt(entry, self.base, "halve")
@@ -210,6 +244,7 @@ function Search:halve()
     local kept = self:promising(self.entries)
     for round, share in ipairs { 2, 4 } do
         kept = table.move(kept, 1, math.ceil(#self.arms / share), 1, {})
+        self.ahead(missing(kept, round + 1))
         self:run(self.base, "halve")
         for _, entry in ipairs(kept) do
             self:repeated(entry, round + 1, "halve")
@@ -375,11 +410,28 @@ local function rounds_of(noise, plan)
     return math.max(LEAST_ROUNDS, math.min(MOST_ROUNDS, judge.rounds_needed(noise, plan)))
 end
 
+--- Makes the runs of the next turns at once, if there are several machines: of an even number of turns, `most` at most.
+--- How many turns there are then.
+function Search:more_turns(finalist, made, most)
+    local confs, last = {}, math.min(most, made + math.max(LEAST_ROUNDS, 2 * self.width))
+    for _ = made + 1, last, 2 do
+        table.move({ "", finalist.conf, finalist.conf, "" }, 1, 4, #confs + 1, confs)
+    end
+    return made + self.ahead(confs, 4, made == 0) // 2
+end
+
 --- Fresh runs of the default and the finalist: two arrays of figures; nil and the reason if one fails.
 function Search:fresh_runs(finalist, plan)
     local least = statistics.runs_needed(plan.alpha) + 1
     local base, runs, round, rounds = {}, {}, 0, rounds_of(self.noise, plan)
+    local made = self.has_ahead and 0 or math.huge
     while round < rounds and (round < least or self.left "confirm" > 0) do
+        if round == made then
+            made = self:more_turns(finalist, made, rounds)
+            if made == round then
+                return nil, "no host could run it"
+            end
+        end
         round = round + 1
         local ok, why = self:turn(finalist, round, base, runs)
         if not ok then
@@ -447,6 +499,9 @@ local function run(state)
     return state
 end
 
+local function nothing()
+end
+
 local function unlimited()
     return math.huge
 end
@@ -456,7 +511,9 @@ end
 function search.run(problem, on_state)
     local state = setmetatable({ measure = problem.measure, arms = problem.arms, objective = problem.objective,
         limits = problem.limits, least = problem.least, most_runs = problem.most_runs or 40,
-        left = problem.left or unlimited, shortest = problem.shortest or SHORT, entries = {}, by_conf = {},
+        left = problem.left or unlimited, ahead = problem.ahead or nothing, has_ahead = problem.ahead ~= nil,
+        width = problem.width or 1,
+        shortest = problem.shortest or SHORT, entries = {}, by_conf = {},
         dropped = {}, confirmations = {}, count = 0, noise = {},
         verdict = search.KEEP, reason = "interrupted" }, Search)
     state.base = state:entry {}

@@ -183,6 +183,7 @@ local function start(job, conf)
         return nil, message, code
     end
     local guard <close> = process
+    local _ <close> = job.watch and job.watch(process:pid())
     local seen = follow(process, job.measure, job.timeout)
     process:kill()
     return seen, process:finish()
