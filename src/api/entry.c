@@ -2,6 +2,7 @@
 #include "api/entry.h"
 
 #include "api/init.h"
+#include "api/seen.h"
 #include "api/slow.h"
 #include "base/options.h"
 #include "control/agent.h"
@@ -17,6 +18,12 @@ static bool
 is_standard(uintptr_t start) {
     return IS(slow_malloc) || IS(slow_calloc) || IS(slow_aligned) || IS(slow_realloc) || IS(lunalloc_malloc) ||
            IS(lunalloc_calloc) || IS(lunalloc_realloc) || IS(lunalloc_posix_memalign) || IS(lunalloc_aligned_alloc);
+}
+
+static bool
+is_seen(uintptr_t start) {
+    return IS(slow_malloc_unseen) || IS(seen_malloc) || IS(seen_calloc) || IS(seen_aligned) || IS(seen_resize) ||
+           IS(seen_malloc_missed) || IS(seen_calloc_missed) || IS(seen_exact_malloc) || IS(seen_exact_calloc);
 }
 
 static bool
@@ -38,7 +45,7 @@ is_operator(uintptr_t start) {
 
 bool
 entry_is(uintptr_t start) {
-    return is_standard(start) || is_extended(start) || is_operator(start);
+    return is_standard(start) || is_seen(start) || is_extended(start) || is_operator(start);
 }
 
 static AT_LOAD void

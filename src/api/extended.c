@@ -7,6 +7,7 @@
 #include "api/entry.h"
 #include "api/fast.h"
 #include "api/init.h"
+#include "api/seen.h"
 #include "base/witness.h"
 #include "lunalloc.h"
 #include "thread/flags.h"
@@ -16,6 +17,17 @@
 /* Flags that the fast paths can serve. */
 #define FAST_FLAGS (FLAGS_LG_ALIGN | FLAGS_ZERO)
 
+/* How a recording calls such an allocation. */
+static record_kind_t
+kind_of(int flags) {
+    return (flags & FLAGS_ZERO) != 0 ? RECORD_CALLOC : (flags & FLAGS_LG_ALIGN) != 0 ? RECORD_ALIGNED : RECORD_MALLOC;
+}
+
+static uint32_t
+lg_align_of(int flags) {
+    return (uint32_t)flags & FLAGS_LG_ALIGN;
+}
+
 void *
 mallocx_slow(size_t size, int flags) {
     request_t request;
@@ -23,7 +35,11 @@ mallocx_slow(size_t size, int flags) {
     if (UNLIKELY(thread == NULL)) {
         return early_alloc(size, flags_alignment(flags));
     }
-    return flags_request(thread, size, flags, &request) ? flags_alloc(thread, &request) : NULL;
+    void *ptr = flags_request(thread, size, flags, &request) ? flags_alloc(thread, &request) : NULL;
+    if (seen_is(thread)) {
+        seen_note_alloc(thread, kind_of(flags), ptr, size, lg_align_of(flags));
+    }
+    return ptr;
 }
 
 void *
@@ -48,7 +64,8 @@ rallocx_slow(void *ptr, size_t size, int flags) {
     if (!flags_request(thread, size, flags, &request)) {
         return NULL;
     }
-    return resize_block(thread, e, ptr, &request);
+    return seen_is(thread) ? seen_resize(thread, e, ptr, size, lg_align_of(flags), &request)
+                           : resize_block(thread, e, ptr, &request);
 }
 
 void *
@@ -94,6 +111,9 @@ lunalloc_xallocx(void *ptr, size_t size, size_t extra, int flags) {
     if ((flags & FLAGS_ZERO) != 0 && new_size > old_size) {
         memset((char *)ptr + old_size, 0, new_size - old_size);
     }
+    if (seen_is(thread) && new_size != old_size) {
+        seen_note_resized(thread, ptr, new_size, lg_align_of(flags));
+    }
     return new_size;
 }
 
@@ -104,12 +124,16 @@ lunalloc_sallocx(const void *ptr, int flags) {
     return ptr == NULL ? 0 : slow_usable_size(ptr);
 }
 
+/* kind: RECORD_FREE, or RECORD_FREE_SIZED by this size. */
 static NOINLINE void
-dallocx_slow(void *ptr, int flags) {
+dallocx_slow(void *ptr, int flags, record_kind_t kind, size_t size) {
     thread_t *thread = slow_self();
     if (UNLIKELY(early_has(ptr))) {
         slow_free(ptr);
     } else if (ptr != NULL) {
+        if (seen_is(thread)) {
+            seen_note_free(thread, kind, ptr, size, kind == RECORD_FREE ? 0 : lg_align_of(flags));
+        }
         resize_free(thread, flags_cache(thread, flags), ptr);
     }
 }
@@ -120,7 +144,7 @@ lunalloc_dallocx(void *ptr, int flags) {
     if (LIKELY((flags & FLAGS_CACHE) == 0)) {
         free_block(ptr);
     } else {
-        dallocx_slow(ptr, flags);
+        dallocx_slow(ptr, flags, RECORD_FREE, 0);
     }
 }
 
@@ -130,7 +154,7 @@ lunalloc_sdallocx(void *ptr, size_t size, int flags) {
     if (LIKELY((flags & FLAGS_CACHE) == 0)) {
         free_block_sized(ptr, size, flags_alignment(flags));
     } else {
-        dallocx_slow(ptr, flags);
+        dallocx_slow(ptr, flags, RECORD_FREE_SIZED, size);
     }
 }
 
@@ -147,7 +171,11 @@ size_t
 lunalloc_batch_alloc(void **ptrs, size_t n, size_t size, int flags) {
     witness_no_core_lock();
     thread_t *thread = slow_self();
-    return LIKELY(thread != NULL) ? flags_alloc_batch(thread, ptrs, n, size, flags) : 0;
+    size_t filled = LIKELY(thread != NULL) ? flags_alloc_batch(thread, ptrs, n, size, flags) : 0;
+    for (size_t i = 0; i < filled && seen_is(thread); i++) {
+        seen_note_alloc(thread, kind_of(flags), ptrs[i], size, lg_align_of(flags));
+    }
+    return filled;
 }
 
 #define REPLACES(name) __attribute__((visibility("default"), alias("lunalloc_" #name)))

@@ -60,7 +60,7 @@ free_block(void *ptr) {
 ALWAYS_INLINE void
 free_block_sized(void *ptr, size_t size, size_t alignment) {
     if (UNLIKELY(!fast_free_sized(ptr, alignment == 1 ? size : fast_rounded(size, alignment)))) {
-        slow_free(ptr);
+        slow_free_sized(ptr, size, alignment);
     }
 }
 

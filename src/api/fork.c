@@ -15,6 +15,7 @@
 #include "observe/history.h"
 #include "observe/prof.h"
 #include "observe/prof_dump.h"
+#include "observe/record.h"
 #include "os/pages.h"
 #include "os/process.h"
 #include "os/system.h"
@@ -34,6 +35,7 @@ prefork(void) {
     background_prefork();
     thread_prefork();
     tcaches_prefork();
+    record_prefork();
     arenas_prefork();
     extent_prefork();
     pagemap_prefork();
@@ -54,6 +56,7 @@ postfork(bool child) {
     pagemap_postfork(child);
     extent_postfork(child);
     arenas_postfork(child);
+    record_postfork(child);
     tcaches_postfork(child);
     thread_postfork(child);
     background_postfork(child);

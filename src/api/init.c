@@ -13,6 +13,7 @@
 #include "control/background.h"
 #include "control/conf.h"
 #include "control/target.h"
+#include "observe/record.h"
 #include "os/clock.h"
 #include "os/pages.h"
 #include "os/process.h"
@@ -157,6 +158,9 @@ boot(void) {
     arenas_oversize_boot();
     thread_boot();
     background_boot();
+    if (options.record[0] != '\0') {
+        record_from_start(options.record);
+    }
     tell_others();
 }
 

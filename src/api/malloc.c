@@ -66,7 +66,7 @@ lunalloc_realloc(void *ptr, size_t size) {
         return lunalloc_malloc(size);
     }
     size_t bin_offset = pagemap_bin_offset(ptr);
-    if (bin_offset != 0 && size != 0 && size <= SC_LOOKUP_MAX && sc_bin_offset(size) == bin_offset) {
+    if (bin_offset != 0 && size != 0 && size <= relaxed_read(&realloc_fast_max) && sc_bin_offset(size) == bin_offset) {
         return ptr;
     }
     return slow_realloc(ptr, size);

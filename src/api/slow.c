@@ -3,6 +3,7 @@
 
 #include "api/fast.h"
 #include "api/init.h"
+#include "api/seen.h"
 #include "base/check.h"
 #include "base/options.h"
 #include "base/witness.h"
@@ -23,81 +24,55 @@ slow_self(void) {
     return init_boot() ? thread_get() : NULL;
 }
 
-static COLD void *
-out_of_memory(void) {
+COLD void *
+slow_out_of_memory(void) {
     errno = ENOMEM;
     return NULL;
 }
 
-/* ---- hits of an exact thread (thread/byte_counters.h): the fast paths on its own cache, and its byte counters ---- */
-
-static inline cache_bin_t *
-own_bin(thread_t *thread, size_t bin_offset) {
-    return (cache_bin_t *)(void *)((char *)thread + bin_offset);
-}
-
-static inline size_t
-size_of_bin(size_t bin_offset) {
-    return sc.size[(bin_offset >> LG_CACHE_BIN) - 1];
-}
-
-static inline bool
-exact_malloc(thread_t *thread, size_t size, void **ptr) {
-    if (LIKELY(thread->front == NULL) || size > SC_LOOKUP_MAX) {
-        return false;
-    }
-    size_t bin_offset = sc_bin_offset(size);
-    bool hit = cache_bin_pop(own_bin(thread, bin_offset), ptr);
-    if (LIKELY(hit)) {
-        byte_counters_note(thread, size_of_bin(bin_offset), 0);
-    }
-    return hit;
-}
-
-static inline bool
-exact_free(thread_t *thread, uint32_t class, void *ptr) {
-    size_t bin_offset = (size_t) class << LG_CACHE_BIN;
-    if (LIKELY(thread->front == NULL) || class == 0 || !cache_bin_push(own_bin(thread, bin_offset), ptr)) {
-        return false;
-    }
-    byte_counters_note(thread, 0, size_of_bin(bin_offset));
-    return true;
-}
-
 /* ---- allocations ---- */
 
-/* Allocates from the thread's own cache and arena. `placement`: the alignment beyond the class's (sc_index_aligned). */
-static void *
-alloc_class(thread_t *thread, uint32_t szind, size_t placement, bool *zeroed) {
+void *
+slow_alloc_class(thread_t *thread, uint32_t szind, size_t placement, bool *zeroed) {
+    witness_no_core_lock();
     void *ptr = dispatch_alloc(thread, (source_t){.cache = &thread->cache}, szind, placement, zeroed);
-    return UNLIKELY(ptr == NULL) ? out_of_memory() : ptr;
+    return UNLIKELY(ptr == NULL) ? slow_out_of_memory() : ptr;
 }
 
-/* *zeroed as for dispatch_alloc. */
+/* Of a thread that is not seen. *zeroed as for dispatch_alloc. */
 static inline void *
-alloc_size(size_t size, bool *zeroed) {
-    void *ptr;
-    thread_t *thread = slow_self();
-    if (UNLIKELY(thread == NULL)) {
-        return early_alloc(size, 1);
-    }
-    if (exact_malloc(thread, size, &ptr)) {
-        *zeroed = false;
-        return ptr;
-    }
-    return size > SC_LARGE_MAX ? out_of_memory() : alloc_class(thread, sc_index(size), 1, zeroed);
+alloc_size(thread_t *thread, size_t size, bool *zeroed) {
+    return size > SC_LARGE_MAX ? slow_out_of_memory() : slow_alloc_class(thread, sc_index(size), 1, zeroed);
+}
+
+/* Apart, so that a seen thread's call needs no frame. */
+void *
+slow_malloc_unseen(thread_t *thread, size_t size) {
+    witness_no_core_lock();
+    bool zeroed = false;
+    return alloc_size(thread, size, &zeroed);
 }
 
 void *
 slow_malloc(size_t size) {
-    bool zeroed = false;
-    return alloc_size(size, &zeroed);
+    thread_t *thread = slow_self();
+    if (UNLIKELY(thread == NULL)) {
+        return early_alloc(size, 1);
+    }
+    return seen_is(thread) ? seen_malloc(thread, size) : slow_malloc_unseen(thread, size);
 }
 
 void *
 slow_calloc(size_t size) {
     bool zeroed = true;
-    void *ptr = alloc_size(size, &zeroed);
+    thread_t *thread = slow_self();
+    if (UNLIKELY(thread == NULL)) {
+        return early_alloc(size, 1);
+    }
+    if (seen_is(thread)) {
+        return seen_calloc(thread, size);
+    }
+    void *ptr = alloc_size(thread, size, &zeroed);
     return ptr != NULL && !zeroed ? memset(ptr, 0, size) : ptr;
 }
 
@@ -113,10 +88,13 @@ slow_aligned(size_t alignment, size_t size) {
     }
     uint32_t szind = sc_index_aligned(size, alignment, &placement);
     if (szind == SC_NONE) {
-        return out_of_memory();
+        return slow_out_of_memory();
     }
-    bool hit = placement == 1 && (fast_malloc(sc.size[szind], &ptr) || exact_malloc(thread, sc.size[szind], &ptr));
-    return hit ? ptr : alloc_class(thread, szind, placement, &zeroed);
+    if (placement == 1 && fast_malloc(sc.size[szind], &ptr)) {
+        return ptr;
+    }
+    return seen_is(thread) ? seen_aligned(thread, szind, placement, size, alignment)
+                           : slow_alloc_class(thread, szind, placement, &zeroed);
 }
 
 /* The page map has the class of each object that may enter a thread's cache, and 0 of others. */
@@ -160,16 +138,33 @@ slow_realloc(void *ptr, size_t size) {
         return early_copy(slow_malloc(size), ptr, size);
     }
     if (size > SC_LARGE_MAX) {
-        return out_of_memory();
+        return slow_out_of_memory();
     }
     request_t request = {.szind = sc_index(size), .alignment = 1, .placement = 1, .source = {.cache = &thread->cache}};
-    void *to = resize_block(thread, resize_extent(ptr, "realloc"), ptr, &request);
-    return UNLIKELY(to == NULL) ? out_of_memory() : to;
+    extent_t *e = resize_extent(ptr, "realloc");
+    void *to =
+        seen_is(thread) ? seen_resize(thread, e, ptr, size, 0, &request) : resize_block(thread, e, ptr, &request);
+    return UNLIKELY(to == NULL) ? slow_out_of_memory() : to;
 }
 
 /* ---- frees ---- */
 
 /* An address beyond LG_VADDR bits is misuse, which dispatch_free reports; the page map would be read out of bounds. */
+static inline uint32_t
+class_of(const void *ptr) {
+    return (uintptr_t)ptr >> LG_VADDR == 0 ? pagemap_class(ptr) : 0;
+}
+
+/* True if it is an early block, which needs nothing more. */
+static bool
+free_early(const thread_t *thread, void *ptr) {
+    bool early = early_has(ptr);
+    if (early && thread == NULL) {
+        early_free(ptr);
+    }
+    return early;
+}
+
 void
 slow_free(void *ptr) {
     witness_no_core_lock();
@@ -177,15 +172,13 @@ slow_free(void *ptr) {
         return;
     }
     thread_t *thread = slow_self();
-    uint32_t class = (uintptr_t)ptr >> LG_VADDR == 0 ? pagemap_class(ptr) : 0;
-    if (UNLIKELY(class == 0) && early_has(ptr)) {
-        if (thread == NULL) {
-            early_free(ptr);
-        }
+    uint32_t class = class_of(ptr);
+    if (UNLIKELY(class == 0) && free_early(thread, ptr)) {
         return;
     }
-    if (exact_free(thread, class, ptr)) {
-        return;
+    if (seen_is(thread)) {
+        seen_free(thread, class, ptr);
+    } else {
+        dispatch_free(thread, &thread->cache, class != 0 ? class - 1 : SC_NONE, ptr);
     }
-    dispatch_free(thread, &thread->cache, class != 0 ? class - 1 : SC_NONE, ptr);
 }

@@ -106,6 +106,7 @@ typedef struct {
     size_t lg_extent_max_active_fit;           /* do not split a dirty extent more than 2^this times as large */
     size_t oversize_threshold;                 /* bytes; larger or equal requests share an arena of their own; 0: off */
     char dump_signal[16];                      /* makes a report be written to a file; "": none */
+    char record[OPTION_TEXT_MAX];              /* path of a recorder's memory: record from the start; "": none */
     char report_prefix[OPTION_TEXT_MAX];       /* beginning of the names of these files, and of stats_interval's */
     int64_t stats_interval;                    /* bytes allocated between reports; -1: no such reports */
     char stats_interval_opts[OPTION_TEXT_MAX]; /* as stats_print_opts */

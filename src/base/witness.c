@@ -9,7 +9,7 @@
 
 #include <string.h>
 
-lock_role_t role_background, role_threads, role_tcaches, role_arenas, role_decay, role_bin, role_extents,
+lock_role_t role_background, role_threads, role_tcaches, role_record, role_arenas, role_decay, role_bin, role_extents,
     role_descriptors, role_pagemap, role_prof, role_history, role_dump, role_metadata;
 
 #if LUNALLOC_DEBUG

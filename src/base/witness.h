@@ -31,6 +31,7 @@ typedef enum {
     RANK_ROUND,
     RANK_THREADS,
     RANK_TCACHES,
+    RANK_RECORD,
     RANK_ARENAS,
     RANK_CORE,
     RANK_DECAY = RANK_CORE,
@@ -69,8 +70,8 @@ typedef struct CAPABILITY("mutex") {
     char unused;
 } lock_role_t;
 
-extern lock_role_t role_background, role_threads, role_tcaches, role_arenas, role_decay, role_bin, role_extents,
-    role_descriptors, role_pagemap, role_prof, role_history, role_dump, role_metadata;
+extern lock_role_t role_background, role_threads, role_tcaches, role_record, role_arenas, role_decay, role_bin,
+    role_extents, role_descriptors, role_pagemap, role_prof, role_history, role_dump, role_metadata;
 
 /* ---- the witness ---- */
 

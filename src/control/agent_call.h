@@ -37,6 +37,9 @@ agent_least(uint64_t a, size_t b) {
 /* Answers REPORT (agent_report.c). 0, or an errno value with a message. */
 int agent_serve_report(agent_call_t *call);
 
+/* Answers RECORD and RECORD_END (agent_record.c). */
+int agent_serve_record(agent_call_t *call);
+
 /* Looks into the process (agent_look.c): kinds from ROWS on. 0, or an errno value with a message. */
 int agent_look(agent_call_t *call);
 

@@ -61,12 +61,14 @@ free_connection(size_t i) {
     connection_t *c = connections[i];
     connections[i] = NULL;
     agent_client_end(&c->client);
+    agent_client_end_recording(&c->client);
     forget_out(c);
     metadata_block_free(c, LG_CONNECTION);
 }
 
 static void
 close_connection(size_t i) {
+    agent_client_close(&connections[i]->client);
     socket_close(connections[i]->fd);
     free_connection(i);
     agent_set_connections(agent_connections() - 1);
@@ -122,7 +124,12 @@ answer_all(connection_t *c) {
 
 static bool
 receive(connection_t *c) {
-    long n = socket_receive(c->fd, c->in + c->got, sizeof c->in - c->got);
+    int descriptor = 0;
+    long n = socket_receive(c->fd, c->in + c->got, sizeof c->in - c->got, &descriptor);
+    if (descriptor != 0) {
+        agent_client_close(&c->client);
+        c->client.descriptor = descriptor;
+    }
     if (n == -EAGAIN || n == -EINTR) {
         return true;
     }

@@ -64,6 +64,15 @@ check_thread(agent_call_t *call, const char *name) {
     return 0;
 }
 
+/* A recording ends with its recorder, so it belongs to a connection. */
+static int
+check_area(agent_call_t *call, const char *name) {
+    if (strcmp(name, "record.area") == 0) {
+        return agent_fail(call, ENOTSUP, name, "from another process a recording is begun by lunalloc record");
+    }
+    return 0;
+}
+
 static int
 check_write(agent_call_t *call, const char *name) {
     if (is_read_only()) {
@@ -145,6 +154,7 @@ write(agent_call_t *call) {
     const ctl_row_t *row = row_of(name);
     int error = check_thread(call, name);
     error = error == 0 ? check_write(call, name) : error;
+    error = error == 0 ? check_area(call, name) : error;
     error = error == 0 ? check_pointers(call, name, row) : error;
     if (error != 0) {
         return error;
@@ -176,6 +186,9 @@ dispatch(agent_call_t *call) {
         return get(call);
     case WIRE_WRITE:
         return write(call);
+    case WIRE_RECORD:
+    case WIRE_RECORD_END:
+        return agent_serve_record(call);
     default:
         return agent_look(call);
     }

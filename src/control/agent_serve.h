@@ -29,6 +29,8 @@ typedef struct {
     /* Synchronization: the agent's: these fields. */
     socket_peer_t peer;
     bool greeted;       /* it has said HELLO */
+    int descriptor;     /* that came with a request and is not used yet; 0 */
+    uint64_t recording; /* number of the one that it has begun; 0 */
     char *report;       /* the last report, in a mapping of its own, until it has been read to its end; NULL */
     size_t report_len;  /* bytes of text */
     size_t report_size; /* bytes of the mapping */
@@ -41,7 +43,11 @@ size_t agent_serve(agent_client_t *client, const void *frame, size_t len, agent_
 /* Makes an ERROR, a line without the name of a control. Returns its bytes. */
 size_t agent_refuse(char *reply, uint32_t id, int error, const char *why);
 
-/* Frees what is kept for a connection. */
+/* Frees the report that is kept for a connection. */
 void agent_client_end(agent_client_t *client);
+/* Ends its recording; false if none was running. */
+bool agent_client_end_recording(agent_client_t *client);
+/* Closes the descriptor that came with a request. */
+void agent_client_close(agent_client_t *client);
 
 #endif

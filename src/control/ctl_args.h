@@ -76,4 +76,11 @@ typedef enum {
     KEYWORDS_COUNT
 } ctl_keywords_t;
 
+/* record.* */
+typedef enum {
+    RECORD_NUMBER_EVENTS,
+    RECORD_NUMBER_LOST,
+    RECORD_NUMBER_THREADS
+} record_number_t;
+
 #endif

@@ -71,6 +71,7 @@ typedef struct {
     _Atomic uint32_t pid;      /* set once, by compare-and-swap from 0: the process that records */
     _Atomic uint64_t threads;  /* how many threads have had a ring */
     _Atomic uint64_t ringless; /* events lost because no ring was free for their thread */
+    _Atomic uint64_t blind;    /* threads whose calls are not seen, because there was no memory for that */
 
     _Atomic uint32_t state; /* Synchronization: the target writes, with release; record_state_t. */
     /* Synchronization: the target writes, before it sets the state to record_on: these fields. */

@@ -128,7 +128,7 @@ const char *record_kind_name(uint32_t kind);
 /* Bytes that a number < 2^56 takes. */
 ALWAYS_INLINE uint32_t
 record_bytes(uint64_t value) {
-    return (uint32_t)(70 - __builtin_clzll(value << 1 | 1)) >> 3;
+    return ((uint32_t)(__builtin_clzll(value << 1 | 1) ^ 63) + 7) >> 3;
 }
 
 ALWAYS_INLINE void

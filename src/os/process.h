@@ -18,6 +18,8 @@ void process_at_fork(void (*prepare)(void), void (*parent)(void), void (*child)(
  * terminator; "" if the system does not tell, or the thread has ended. */
 #define PROCESS_THREAD_NAME 16
 void process_thread_name(uint32_t tid, char name[PROCESS_THREAD_NAME]);
+/* The same of the calling thread, without a file. */
+void process_own_thread_name(char name[PROCESS_THREAD_NAME]);
 
 /* Lists the threads of the process that have not ended, by the system's numbers, at most n. Returns how many it found;
  * 0 if the system does not tell. */

@@ -11,6 +11,7 @@
 
 #include <fcntl.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/resource.h>
 
 /* Bytes of /proc/self/smaps_rollup: some 25 lines. */
@@ -81,6 +82,12 @@ list_threads(const char *buf, size_t len, uint32_t *ids, size_t n, size_t found)
         at += entry->size;
     }
     return found;
+}
+
+void
+process_own_thread_name(char name[PROCESS_THREAD_NAME]) {
+    name[0] = '\0';
+    CALL(SYS_prctl, PR_GET_NAME, name);
 }
 
 size_t

@@ -14,6 +14,11 @@ process_thread_name(uint32_t tid, char name[PROCESS_THREAD_NAME]) {
     name[0] = '\0';
 }
 
+void
+process_own_thread_name(char name[PROCESS_THREAD_NAME]) {
+    name[0] = '\0';
+}
+
 size_t
 process_threads(uint32_t *ids, size_t n) {
     (void)ids;

@@ -62,8 +62,9 @@ typedef struct {
 void socket_knock(const char *path);
 /* EAGAIN: nobody waits. */
 int socket_accept(int listening, socket_peer_t *peer);
-/* How many bytes; 0: the peer has closed its end. EAGAIN: none now. */
-long socket_receive(int fd, void *buf, size_t size);
+/* How many bytes; 0: the peer has closed its end. EAGAIN: none now. *descriptor: the caller's from now on, if one came
+ * with the bytes; else unchanged. A message with several is received without any. */
+long socket_receive(int fd, void *buf, size_t size, int *descriptor);
 /* How many bytes; EAGAIN: none now. EPIPE: the peer has gone. */
 long socket_send(int fd, const void *buf, size_t size);
 

@@ -227,9 +227,41 @@ socket_accept(int listening, socket_peer_t *peer) {
     return fd;
 }
 
+/* Room for one descriptor: the system closes what does not fit. In 64 bits the rounding of CMSG_SPACE leaves room for a
+ * second one, which is closed here, like the first. */
+typedef union {
+    struct cmsghdr header;
+    char bytes[CMSG_SPACE(sizeof(int))];
+} control_t;
+
+static void
+take_descriptor(control_t *control, size_t len, int *descriptor) {
+    int fds[2];
+    size_t n = len < CMSG_LEN(sizeof(int)) ? 0 : (control->header.cmsg_len - CMSG_LEN(0)) / sizeof(int);
+    bool passed = control->header.cmsg_level == SOL_SOCKET && control->header.cmsg_type == SCM_RIGHTS;
+    if (n == 0 || n > 2 || !passed) {
+        return;
+    }
+    memcpy(fds, control->bytes + CMSG_LEN(0), n * sizeof(int));
+    if (n == 1) {
+        *descriptor = fds[0];
+    } else {
+        socket_close(fds[0]);
+        socket_close(fds[1]);
+    }
+}
+
 long
-socket_receive(int fd, void *buf, size_t size) {
-    return CALL(SYS_recvfrom, fd, buf, size, MSG_DONTWAIT, NULL, NULL);
+socket_receive(int fd, void *buf, size_t size, int *descriptor) {
+    control_t control = {.bytes = {0}};
+    struct iovec part = {.iov_base = buf, .iov_len = size};
+    struct msghdr message = {
+        .msg_iov = &part, .msg_iovlen = 1, .msg_control = &control, .msg_controllen = sizeof control};
+    long n = CALL(SYS_recvmsg, fd, &message, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
+    if (n >= 0) {
+        take_descriptor(&control, message.msg_controllen, descriptor);
+    }
+    return n;
 }
 
 long

@@ -100,7 +100,8 @@ socket_accept(int listening, socket_peer_t *peer) {
 }
 
 long
-socket_receive(int fd, void *buf, size_t size) {
+socket_receive(int fd, void *buf, size_t size, int *descriptor) {
+    (void)descriptor;
     (void)fd;
     (void)buf;
     (void)size;

@@ -2,6 +2,7 @@
 #include "thread/byte_counters.h"
 
 #include "extent/hooks.h"
+#include "thread/front.h"
 #include "thread/tcache_count.h"
 #include "thread/thread.h"
 

@@ -8,6 +8,7 @@
 
 void (*_Atomic threads_requested)(void);
 void (*_Atomic threads_refreshed)(void);
+void (*_Atomic threads_recorded)(thread_t *thread, bool ends);
 static _Atomic uint32_t flushes; /* Synchronization: any thread adds; how often a flush was requested. */
 
 void
@@ -37,6 +38,14 @@ call_threads_refreshed(void) {
     }
 }
 
+static void
+call_threads_recorded(thread_t *thread) {
+    void (*join)(thread_t *, bool) = atomic_get_acquire(&threads_recorded);
+    if (join != NULL) {
+        join(thread, false);
+    }
+}
+
 /* The generation is stored first: a request that arrives meanwhile makes the thread stale again. */
 void
 thread_refresh(thread_t *thread) {
@@ -57,6 +66,7 @@ thread_refresh(thread_t *thread) {
     if (old.part.requests != now.part.requests) {
         call_threads_requested();
     }
+    call_threads_recorded(thread);
     call_threads_refreshed();
 }
 

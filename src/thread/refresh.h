@@ -33,6 +33,10 @@ extern void (*_Atomic threads_requested)(void);
 /* Called after a thread has refreshed, at the start of a slow path, without a lock held. NULL: nobody is told. */
 extern void (*_Atomic threads_refreshed)(void);
 
+/* Called with a thread that refreshes, likewise; and with one that ends, if its `record` is not NULL. NULL: nobody
+ * records. */
+extern void (*_Atomic threads_recorded)(thread_t *thread, bool ends);
+
 /* Requests that all threads refresh; the calling one does at once. May be called before boot. */
 void threads_request_refresh(void);
 /* Requests that they flush, too. */

@@ -3,19 +3,14 @@
 
 #include "arena/arenas_bind.h"
 #include "base/options.h"
-#include "extent/metadata.h"
 #include "thread/modes.h"
 #include "thread/tcache.h"
-
-#include <string.h>
-
-/* A front: bins, and the owner behind them. */
-#define LG_FRONT 11
-_Static_assert(offsetof(cache_t, owner) + sizeof(void *) <= 1U << LG_FRONT, "a front fits its block");
 
 /* Seldom written, and so behind the variables that every process writes: common symbols are placed last. */
 __attribute__((common)) thread_t thread_uninitialised, thread_exited;
 __thread thread_t *thread_self __attribute__((tls_model("initial-exec"), visibility("hidden"))) = &thread_uninitialised;
+
+_Atomic size_t realloc_fast_max = SC_LOOKUP_MAX;
 
 /* Not static: another process finds it (control/layout.def). */
 lock_t lock_of_threads = LOCK_INITIALIZER(RANK_THREADS);
@@ -161,30 +156,6 @@ thread_set_most_cached(thread_t *thread, uint32_t n) {
     if (thread != &thread_exited) {
         thread->most_cached = n;
         thread_refit(thread);
-    }
-}
-
-/* Zeroed bins are empty and full, so both fast paths fail on a front. */
-bool
-thread_see_calls(thread_t *thread) {
-    if (thread == &thread_exited || thread->front != NULL) {
-        return true;
-    }
-    thread_t *front = metadata_block_alloc(LG_FRONT);
-    if (front == NULL) {
-        return false;
-    }
-    memset(front, 0, 1U << LG_FRONT);
-    atomic_set(&front->cache.owner, thread);
-    thread->front = front;
-    thread_self = front;
-    return true;
-}
-
-void
-thread_delete_front(thread_t *thread) {
-    if (thread->front != NULL) {
-        metadata_block_free(thread->front, LG_FRONT);
     }
 }
 

@@ -7,7 +7,7 @@
  * empty and full: a thread's first call takes the slow path, and thread_get gives the thread a state of its own. After
  * the thread's exit it is thread_exited: allocation still works, uncached.
  *
- * A thread whose every call must be seen (thread_see_calls) has thread_self at a *front*: zeroed bins, and behind them
+ * A thread whose every call must be seen (front.h) has thread_self at a *front*: zeroed bins, and behind them
  * the owner, laid out as a cache begins. Each call then takes a slow path, which finds the thread through the owner and
  * serves from its cache as the fast path would have. So only slow paths tell fronts from threads, by one load.
  *
@@ -43,6 +43,7 @@ typedef struct thread {
     byte_counters_t bytes;                 /* Synchronization: the owner; see byte_counters.h. */
     void *front;                           /* Synchronization: the owner; thread_self points there, unless NULL. */
     void *prof;                            /* Synchronization: the owner; the profiler's state of it, or NULL. */
+    struct recorder *record;               /* Synchronization: the owner; where its events are recorded, or NULL. */
     _Atomic bool unsampled;                /* Synchronization: the owner writes (any thread, in thread_uninitialised);
                                               profiling leaves the thread out. */
     _Atomic uint64_t ticked_at; /* Synchronization: the owner writes, any thread reads; coarse clock, ns, at its last
@@ -55,6 +56,10 @@ typedef struct thread {
 
 extern __thread thread_t *thread_self __attribute__((tls_model("initial-exec"), visibility("hidden")));
 extern thread_t thread_uninitialised, thread_exited;
+
+/* realloc to a size of the block's own class takes no slow path up to this size, bytes: SC_LOOKUP_MAX, or 0 while all
+ * calls are to be seen. Synchronization: any thread. */
+extern _Atomic size_t realloc_fast_max;
 
 /* The calling thread; thread_uninitialised before its first call. */
 static inline thread_t *
@@ -85,10 +90,6 @@ bool thread_is_cached(const thread_t *thread);
 bool thread_has_no_cache(const thread_t *thread);
 /* Fits the cache to the present limits; it holds nothing while a mode is on. */
 void thread_refit(thread_t *thread);
-/* Makes each call of the thread take a slow path from now on. False if there is no memory. */
-bool thread_see_calls(thread_t *thread);
-/* Deletes the front of a thread that ends. */
-void thread_delete_front(thread_t *thread);
 
 /* ---- all threads ---- */
 

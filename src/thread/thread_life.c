@@ -7,7 +7,9 @@
 #include "extent/metadata.h"
 #include "os/clock.h"
 #include "os/thread.h"
+#include "thread/front.h"
 #include "thread/quarantine.h"
+#include "thread/refresh.h"
 #include "thread/tcache.h"
 
 #include <string.h>
@@ -45,6 +47,9 @@ exited(void) {
 static void
 thread_end(void *value) {
     thread_t *thread = value;
+    if (thread->record != NULL) {
+        atomic_get_acquire (&threads_recorded)(thread, true);
+    }
     thread_set_cached(thread, false);
     quarantine_flush(thread);
     uint32_t left = threads_remove(thread);
@@ -61,8 +66,7 @@ thread_end(void *value) {
 
 /* ---- birth ---- */
 
-/* The state of a thread, not listed yet. NULL if there is no memory. Its config generation is 0: its first slow path
- * refreshes it. */
+/* The state of a thread, not listed yet. NULL if there is no memory. Its config generation is 0: it is to refresh. */
 static thread_t *
 thread_new(arena_t *arena) {
     thread_t *thread = metadata_block_alloc(LG_THREAD);
@@ -106,7 +110,8 @@ thread_boot(void) {
     }
 }
 
-/* Without memory the present call runs as thread_exited; the next one tries again. */
+/* It refreshes at once, so that a recording has its first call. Without memory the present call runs as thread_exited;
+ * the next one tries again. */
 thread_t *
 thread_begin(void) {
     arena_t *arena = arenas_bind_auto();
@@ -117,6 +122,7 @@ thread_begin(void) {
     }
     atomic_set(&thread->ticked_at, clock_coarse_ns());
     thread_start(thread);
+    thread_refresh(thread);
     return thread;
 }
 

@@ -301,7 +301,7 @@ static bool
 other_but_profiles(const lunalloc_row_t *row, char *value, size_t size) {
     other_value(row, value, size);
     return !is_of_profile(row) && strcmp(row->name, "opt.stats_print") != 0 &&
-           strcmp(row->name, "opt.confirm_conf") != 0;
+           strcmp(row->name, "opt.confirm_conf") != 0 && strcmp(row->name, "opt.record") != 0;
 }
 
 /* What is written at exit is of no interest here. */

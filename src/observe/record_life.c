@@ -1,0 +1,506 @@
+/* record_life.c -- recordings begin and end; threads join and leave them. */
+#include "observe/record_life.h"
+
+#include "base/check.h"
+#include "lunalloc.h"
+#include "os/process.h"
+#include "os/shared.h"
+#include "os/system.h"
+#include "os/thread.h"
+#include "thread/front.h"
+#include "thread/refresh.h"
+
+#include <errno.h>
+
+/* Stamps count 2^these ticks: some nanoseconds, which is less than a block takes from one thread to another. */
+#define LG_UNIT_TSC 4
+#define LG_UNIT_NS  2
+
+static lock_t lock = LOCK_INITIALIZER(RANK_RECORD); /* Synchronization: its own. */
+static recording_t *_Atomic present; /* Synchronization: written under the lock, read by any thread; NULL: none. */
+static void *present_area; /* Synchronization: with present_size: under the lock; the parent's area, after a fork. */
+static size_t present_size;
+static _Atomic bool sees_residency; /* Synchronization: written by record_begin, read by any thread. */
+
+/* Recordings that threads can still reach, the present one too. */
+static list_t recordings GUARDED_BY(role_record) = {&recordings, &recordings};
+static uint64_t nrecordings GUARDED_BY(role_record); /* so far */
+static record_counts_t last GUARDED_BY(role_record); /* of the latest recording that has ended */
+
+static void
+acquire(void) ACQUIRE(role_record) NO_THREAD_SAFETY {
+    lock_acquire(&lock);
+}
+
+static void
+release(void) RELEASE(role_record) NO_THREAD_SAFETY {
+    lock_release(&lock);
+}
+
+bool
+record_life_sees_residency(void) {
+    return atomic_get(&sees_residency);
+}
+
+/* The recording that runs; not the parent's, of which the child of a fork has nothing but zeros. */
+static recording_t *
+running(void) {
+    recording_t *recording = atomic_get_acquire(&present);
+    return recording != NULL && recording->head != NULL ? recording : NULL;
+}
+
+/* ---- rings ---- */
+
+/* The first ring that nobody has; NULL if there is none. A thread before left its recorder where it stopped; what an
+ * image before this one has written is kept. */
+static recorder_t *
+take_ring(recording_t *recording) REQUIRES(role_record) {
+    for (uint32_t i = 0; i < recording->shape.nrings; i++) {
+        recorder_t *r = &recording->recorders[i];
+        if (r->taken) {
+            continue;
+        }
+        r->taken = true;
+        atomic_sub(&recording->nfree, 1);
+        if (r->base == NULL) {
+            size_t mask = ((size_t)1 << recording->shape.lg_ring) - 1;
+            uint64_t position = atomic_get(&r->ring->written);
+            r->base = record_area_bytes(recording->head, &recording->shape, i);
+            r->out = r->stop = r->base + (position & mask);
+            r->lap = position - (uintptr_t)r->out;
+        }
+        return r;
+    }
+    return NULL;
+}
+
+static void
+give_back(recorder_t *r) REQUIRES(role_record) {
+    r->taken = false;
+    atomic_add(&r->recording->nfree, 1);
+}
+
+/* The first event of a stream. */
+static void
+begin_stream(recorder_t *r, uint32_t system, const char name[RECORD_NAME]) {
+    record_event_t event = {.time = record_stamp(r), .kind = RECORD_THREAD, .size = system};
+    event.thread = (uint32_t)atomic_add(&r->recording->head->threads, 1) + 1;
+    memcpy(event.name, name, RECORD_NAME);
+    atomic_set(&r->ring->system, system);
+    atomic_set(&r->ring->thread, event.thread);
+    record_put_slow(r, &event);
+}
+
+static void
+end_stream(recorder_t *r) {
+    record_put_slow(r,
+                    &(record_event_t){.time = record_stamp(r), .kind = RECORD_THREAD_END, .touched = RECORD_UNKNOWN});
+    atomic_set(&r->ring->thread, 0);
+}
+
+recorder_t *
+record_life_borrow(recording_t *recording, const char *name) {
+    char padded[RECORD_NAME] = {0};
+    acquire();
+    recorder_t *r = take_ring(recording);
+    release();
+    if (r != NULL) {
+        memcpy(padded, name, strnlen(name, RECORD_NAME));
+        begin_stream(r, os_thread_id(), padded);
+    }
+    return r;
+}
+
+void
+record_life_return(recorder_t *r) {
+    end_stream(r);
+    acquire();
+    give_back(r);
+    release();
+}
+
+/* ---- the memory of a recording ---- */
+
+static void
+destroy(recording_t *recording) {
+    shared_unmap(recording->head, recording->area_size);
+    shared_unmap(recording, recording->size);
+}
+
+/* Removes a recording that has ended if no thread is left in it. The caller deletes it without the lock. */
+static bool
+unlink_if_left(recording_t *recording) REQUIRES(role_record) {
+    bool left = recording->ended && recording->njoined == 0;
+    if (left) {
+        list_remove(&recording->link);
+    }
+    return left;
+}
+
+/* ---- threads ---- */
+
+static void
+begin_thread(recorder_t *r) {
+    char name[PROCESS_THREAD_NAME] = {0};
+    _Static_assert(PROCESS_THREAD_NAME == RECORD_NAME, "a name fits");
+    process_own_thread_name(name);
+    begin_stream(r, os_thread_id(), name);
+}
+
+static void
+join(thread_t *thread) {
+    acquire();
+    recording_t *recording = running();
+    recorder_t *r = recording == NULL ? NULL : take_ring(recording);
+    if (recording != NULL) {
+        recording->njoined++;
+    }
+    release();
+    if (recording == NULL) {
+        return;
+    }
+    thread->record = r != NULL ? r : &recording->ringless;
+    if (r != NULL) {
+        begin_thread(r);
+    }
+    if (recording->shape.mode == record_full && !thread_see_calls(thread)) {
+        atomic_add(&recording->head->blind, 1);
+    }
+}
+
+static void
+leave(thread_t *thread) {
+    recorder_t *r = thread->record;
+    recording_t *recording = r->recording;
+    thread->record = NULL;
+    thread_stop_seeing_calls(thread);
+    if (recording == NULL) {
+        return;
+    }
+    if (r->ring != NULL) {
+        end_stream(r);
+    }
+    acquire();
+    if (r->ring != NULL) {
+        give_back(r);
+    }
+    recording->njoined--;
+    bool left = unlink_if_left(recording);
+    release();
+    if (left) {
+        destroy(recording);
+    }
+}
+
+/* threads_recorded: a thread refreshes, or ends. */
+static void
+follow(thread_t *thread, bool ends) {
+    recording_t *recording = ends ? NULL : running();
+    if (thread->record != NULL && thread->record->recording != recording) {
+        leave(thread);
+    }
+    if (thread->record == NULL && recording != NULL) {
+        join(thread);
+    }
+}
+
+void
+record_life_try_again(recording_t *recording) {
+    thread_t *thread = thread_here();
+    if (atomic_get(&recording->nfree) == 0 || thread->record != &recording->ringless || !lock_try(&lock)) {
+        return;
+    }
+    recorder_t *r = take_ring(recording);
+    release();
+    if (r != NULL) {
+        thread->record = r;
+        begin_thread(r);
+    }
+}
+
+/* ---- begin ---- */
+
+static void
+read_clock(const recorder_t *clock, uint64_t *ticks, uint64_t *ns) {
+    *ns = clock_ns();
+    *ticks = clock->tsc ? ticks_after() : *ns;
+}
+
+/* A structure for a mapped area. NULL if there is no memory. */
+static recording_t *
+new_recording(void *area, size_t area_size, const record_shape_t *shape) {
+    size_t size = sizeof(recording_t) + shape->nrings * sizeof(recorder_t);
+    recording_t *recording = shared_private(size);
+    if (recording == NULL) {
+        return NULL;
+    }
+    recording->head = area;
+    recording->area_size = area_size;
+    recording->size = size;
+    recording->shape = *shape;
+    recording->ringless.recording = recording;
+    recording->ringless.tsc = shape->clock_allowed == record_clock_tsc && ticks_steady();
+    recording->ringless.lg_unit = recording->ringless.tsc ? LG_UNIT_TSC : LG_UNIT_NS;
+    atomic_set(&recording->nfree, shape->nrings);
+    for (uint32_t i = 0; i < shape->nrings; i++) {
+        recording->recorders[i] = recording->ringless;
+        recording->recorders[i].ring = record_area_ring(area, i);
+    }
+    return recording;
+}
+
+/* Makes the area this process's; *again: it was already, before the process executed this program. False: it is another
+ * process's, or a recording into it has ended. */
+static bool
+claim(record_head_t *head, bool *again) {
+    uint32_t owner = 0, self = os_process_id();
+    bool first =
+        atomic_compare_exchange_strong_explicit(&head->pid, &owner, self, memory_order_relaxed, memory_order_relaxed);
+    *again = !first;
+    return first || (owner == self && atomic_get(&head->state) == record_on);
+}
+
+static void
+fill_head(recording_t *recording) {
+    record_head_t *head = recording->head;
+    head->clock = recording->ringless.tsc ? record_clock_tsc : record_clock_monotonic;
+    head->lg_unit = recording->ringless.lg_unit;
+    read_clock(&recording->ringless, &head->begin_ticks, &head->begin_ns);
+    memcpy(head->allocator, "lunalloc " LUNALLOC_VERSION, sizeof "lunalloc " LUNALLOC_VERSION);
+    atomic_set_release(&head->state, record_on);
+}
+
+/* The process has executed another program: no ring has a thread of it, and all blocks are gone. */
+static void
+begin_image(recording_t *recording) {
+    for (uint32_t i = 0; i < recording->shape.nrings; i++) {
+        atomic_set(&recording->recorders[i].ring->thread, 0);
+    }
+    recorder_t *r = record_life_borrow(recording, "lunalloc");
+    if (r != NULL) {
+        record_put_slow(
+            r, &(record_event_t){
+                   .time = record_stamp(r), .kind = RECORD_IMAGE, .size = os_process_id(), .touched = RECORD_UNKNOWN});
+        record_life_return(r);
+    }
+}
+
+/* From then on threads join. False if a recording is running. */
+static bool
+publish(recording_t *recording) {
+    acquire();
+    bool first = atomic_get(&present) == NULL;
+    if (first) {
+        recording->number = ++nrecordings;
+        list_push_back(&recordings, &recording->link);
+        recording->njoined = 1; /* the caller, until it has written what lives */
+        present_area = recording->head;
+        present_size = recording->area_size;
+        atomic_set_release(&present, recording);
+        atomic_set(&realloc_fast_max, recording->shape.mode == record_full ? 0 : SC_LOOKUP_MAX);
+    }
+    release();
+    return first;
+}
+
+/* The caller leaves that has no ring and no thread. */
+static void
+unhold(recording_t *recording) {
+    acquire();
+    recording->njoined--;
+    bool left = unlink_if_left(recording);
+    release();
+    if (left) {
+        destroy(recording);
+    }
+}
+
+static void
+write_live(recording_t *recording) {
+    recorder_t *r = recording->shape.mode == record_full ? record_life_borrow(recording, "lunalloc") : NULL;
+    if (r != NULL) {
+        record_live(r);
+        record_life_return(r);
+    }
+}
+
+static void
+probe_residency(void) {
+    volatile char here = 1;
+    uintptr_t page = (uintptr_t)&here & ~(uintptr_t)(system_page_size() - 1);
+    atomic_set(&sees_residency, process_resident((void *)page, system_page_size()) > 0);
+}
+
+/* 0: the mapped area is the recording's now. */
+static int
+begin_in(void *area, size_t size, uint64_t *number) {
+    record_shape_t shape;
+    bool again;
+    if (!record_area_check(area, size, &shape)) {
+        return EINVAL;
+    }
+    if (atomic_get(&present) != NULL) {
+        return EBUSY;
+    }
+    recording_t *recording = new_recording(area, size, &shape);
+    if (recording == NULL) {
+        return ENOMEM;
+    }
+    int error = !claim(area, &again) ? EACCES : 0;
+    if (error == 0) {
+        again ? begin_image(recording) : fill_head(recording);
+        error = publish(recording) ? 0 : EBUSY;
+    }
+    if (error == EBUSY) {
+        atomic_set_release(&recording->head->state, record_ended);
+    }
+    if (error != 0) {
+        shared_unmap(recording, recording->size);
+        return error;
+    }
+    *number = recording->number;
+    probe_residency();
+    atomic_set_release(&threads_recorded, follow);
+    threads_request_refresh();
+    write_live(recording);
+    unhold(recording);
+    return 0;
+}
+
+int
+record_begin(int fd, uint64_t *number) {
+    if (system_is_privileged()) {
+        return EPERM;
+    }
+    int error;
+    size_t size;
+    void *area = shared_map(fd, &size, &error);
+    if (area == NULL) {
+        return error;
+    }
+    error = begin_in(area, size, number);
+    if (error != 0) {
+        shared_unmap(area, size);
+    }
+    return error;
+}
+
+int
+record_begin_path(const char *path, uint64_t *number) {
+    int fd = shared_open(path);
+    if (fd < 0) {
+        return -fd;
+    }
+    int error = record_begin(fd, number);
+    shared_close(fd);
+    return error;
+}
+
+COLD void
+record_from_start(const char *path) {
+    uint64_t number;
+    int error = record_begin_path(path, &number);
+    if (error != 0 && error != EACCES) {
+        warn(error == EPERM    ? "opt.record: not recorded: the memory is another user's, or the process runs set-uid"
+             : error == EINVAL ? "opt.record: not recorded: this is no recorder's memory"
+                               : "opt.record: not recorded: the recorder's memory cannot be opened or mapped");
+    }
+}
+
+/* ---- counts ---- */
+
+static void
+count(const recording_t *recording, record_counts_t *out) {
+    *out = (record_counts_t){.mode = recording->shape.mode, .number = recording->number};
+    for (uint32_t i = 0; i < recording->shape.nrings; i++) {
+        out->events += atomic_get(&recording->recorders[i].ring->events);
+        out->lost += atomic_get(&recording->recorders[i].ring->lost);
+    }
+    out->lost += atomic_get(&recording->head->ringless);
+    out->threads = atomic_get(&recording->head->threads);
+}
+
+void
+record_counts(record_counts_t *out) {
+    acquire();
+    recording_t *recording = running();
+    if (recording != NULL) {
+        count(recording, out);
+    } else {
+        *out = last;
+    }
+    out->active = recording != NULL;
+    release();
+}
+
+/* ---- end ---- */
+
+/* The recording of this number, held, if it is running and nobody else ends it; NULL. */
+static recording_t *
+hold_to_end(uint64_t number) {
+    acquire();
+    recording_t *recording = running();
+    bool mine = recording != NULL && !recording->ended && (number == 0 || number == recording->number);
+    if (mine) {
+        recording->ended = true;
+        recording->njoined++;
+    }
+    release();
+    return mine ? recording : NULL;
+}
+
+/* Threads that are in the middle of an event write the rest of it to private memory. */
+static void
+finish(recording_t *recording) {
+    record_head_t *head = recording->head;
+    acquire();
+    count(recording, &last);
+    atomic_set(&present, NULL);
+    atomic_set(&realloc_fast_max, SC_LOOKUP_MAX);
+    release();
+    read_clock(&recording->ringless, &head->end_ticks, &head->end_ns);
+    atomic_set_release(&head->state, record_ended);
+    shared_hide(head, recording->area_size);
+}
+
+bool
+record_end(uint64_t number) {
+    recording_t *recording = hold_to_end(number);
+    if (recording == NULL) {
+        return false;
+    }
+    write_live(recording);
+    finish(recording);
+    threads_request_refresh();
+    unhold(recording);
+    return true;
+}
+
+/* ---- fork ---- */
+
+void
+record_prefork(void) {
+    lock_prefork(&lock);
+}
+
+/* In the child, recordings read as zeros, unless the system is too old for that; the areas are the parent's. */
+static void
+forget_all(void) NO_THREAD_SAFETY {
+    thread_t *thread = thread_here();
+    thread->record = NULL;
+    thread_stop_seeing_calls(thread);
+    list_init(&recordings);
+    if (atomic_get(&present) != NULL) {
+        shared_unmap(present_area, present_size);
+    }
+    atomic_set(&present, NULL);
+    atomic_set(&realloc_fast_max, SC_LOOKUP_MAX);
+}
+
+void
+record_postfork(bool child) {
+    if (child) {
+        forget_all();
+    }
+    lock_postfork(&lock, child);
+}

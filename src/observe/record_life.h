@@ -1,0 +1,49 @@
+/*
+ * record_life.h -- recordings: their beginning and end, and the rings that threads have in them. Private to record*.c;
+ * the public part is record.h.
+ *
+ *   begin    maps the area, claims it for this process, and asks all threads to refresh (thread/refresh.h)
+ *   a thread refreshes: it leaves a recording that has ended, and joins the present one
+ *   end      puts private memory in the place of the area: threads that have not noticed yet write to nobody. The last
+ *            thread that leaves frees everything
+ *
+ * Synchronization: one lock, of rank RANK_RECORD. Threads take it when they join and leave, never for an event.
+ */
+#ifndef LUNALLOC_OBSERVE_RECORD_LIFE_H
+#define LUNALLOC_OBSERVE_RECORD_LIFE_H
+
+#include "base/list.h"
+#include "observe/record.h"
+#include "os/lock.h"
+
+typedef struct recording {
+    /* Synchronization: constant while a thread can reach it: these fields. */
+    record_head_t *head; /* the area's first byte */
+    size_t area_size;
+    size_t size; /* bytes of this structure, with its recorders */
+    record_shape_t shape;
+    uint64_t number;
+
+    _Atomic uint32_t nfree; /* Synchronization: written under the lock, read by any thread; rings that nobody has. */
+    /* Synchronization: record_life.c's lock: these fields. */
+    list_t link;
+    uint32_t njoined; /* threads whose `record` leads here */
+    bool ended;
+
+    recorder_t ringless;    /* Synchronization: constant: what threads without a ring have. */
+    recorder_t recorders[]; /* Synchronization: each its ring's thread. */
+} recording_t;
+
+/* The calling thread has no ring in this recording: takes one, if there is one now. Never waits. */
+void record_life_try_again(recording_t *recording);
+/* Does the system tell which pages are resident? */
+bool record_life_sees_residency(void);
+
+/* A ring for a caller that is no thread of the application's, under a name; NULL: there is none. And gives it back. */
+recorder_t *record_life_borrow(recording_t *recording, const char *name);
+void record_life_return(recorder_t *r);
+
+/* Writes a RECORD_LIVE for each large block (record_live.c). */
+void record_live(recorder_t *r);
+
+#endif

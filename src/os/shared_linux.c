@@ -1,0 +1,95 @@
+/* shared_linux.c -- memfds. */
+#include "os/shared.h"
+
+#include "os/call.h"
+#include "os/pages.h"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+
+#define SEALS (F_SEAL_SHRINK | F_SEAL_GROW)
+
+static bool
+is_trusted(int fd) {
+    struct stat st;
+    return CALL(SYS_newfstatat, fd, "", &st, AT_EMPTY_PATH) == 0 &&
+           (st.st_uid == 0 || st.st_uid == (uid_t)CALL(SYS_geteuid));
+}
+
+int
+shared_open(const char *path) {
+    long fd = CALL(SYS_openat, AT_FDCWD, path, O_RDWR | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+    if (fd >= 0 && !is_trusted((int)fd)) {
+        shared_close((int)fd);
+        return -EPERM;
+    }
+    return (int)fd;
+}
+
+void
+shared_close(int fd) {
+    CALL(SYS_close, fd);
+}
+
+/* Bytes of the file; 0 if it is not sealed. Only memfds have seals. */
+static size_t
+sealed_size(int fd) {
+    struct stat st;
+    long seals = CALL(SYS_fcntl, fd, F_GET_SEALS, 0);
+    bool sealed = seals >= 0 && (seals & SEALS) == SEALS && (seals & F_SEAL_WRITE) == 0;
+    return sealed && CALL(SYS_newfstatat, fd, "", &st, AT_EMPTY_PATH) == 0 && st.st_size > 0 ? (size_t)st.st_size : 0;
+}
+
+/* A negative error number is no address. ThreadSanitizer has to see what is mapped. */
+static void *
+map(void *addr, size_t size, int flags, int fd, int *error) {
+    int saved = errno;
+    long result;
+    if (fault(fault_map)) {
+        result = -ENOMEM;
+    } else if (config_tsan) {
+        void *mapped = mmap(addr, size, PROT_READ | PROT_WRITE, flags, fd, 0);
+        result = mapped == MAP_FAILED ? -errno : (long)mapped;
+        errno = saved;
+    } else {
+        result = CALL(SYS_mmap, addr, size, PROT_READ | PROT_WRITE, flags, fd, 0);
+    }
+    bool refused = result < 0 && result > -4096;
+    *error = refused ? (int)-result : 0;
+    return refused ? NULL : (void *)result;
+}
+
+void *
+shared_map(int fd, size_t *size, int *error) {
+    *size = sealed_size(fd);
+    if (*size == 0) {
+        *error = EINVAL;
+        return NULL;
+    }
+    void *area = map(NULL, *size, MAP_SHARED, fd, error);
+    if (area != NULL) {
+        CALL(SYS_madvise, area, *size, MADV_DONTDUMP);
+    }
+    return area;
+}
+
+/* Threads may write meanwhile, which ThreadSanitizer would call a race if it saw the call. */
+bool
+shared_hide(void *area, size_t size) {
+    long flags = MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED | MAP_NORESERVE;
+    return CALL(SYS_mmap, area, size, PROT_READ | PROT_WRITE, flags, -1, 0) == (long)area;
+}
+
+void
+shared_unmap(void *area, size_t size) {
+    call_unmap(area, size);
+}
+
+void *
+shared_private(size_t size) {
+    void *pages = fault(fault_map) ? NULL : call_map(NULL, size, PROT_READ | PROT_WRITE, 0);
+    if (pages != NULL) {
+        CALL(SYS_madvise, pages, size, MADV_WIPEONFORK);
+    }
+    return pages;
+}
