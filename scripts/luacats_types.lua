@@ -112,6 +112,10 @@ types.signatures = {
     ["instant:spans"] = "-> ranges: integer[]",
     ["instant:tojson"] = "-> text: string",
     ["instant:map"] = "options?: {} -> picture: string !",
+    ["instant:diff"] = "later: lunalloc.instant -> changes: lunalloc.changes",
+    ["changes:raster"] = "options?: {} -> raster: lunalloc.raster",
+    ["changes:map"] = "options?: {} -> picture: string",
+    ["changes:tojson"] = "-> text: string",
     ["instant:save"] = "path: string -> done: true !",
     ["instant:close"] = "-> done: true",
     ["guard:restore"] = "-> done: true !",
@@ -145,10 +149,10 @@ types.signatures = {
     ["t.close"] = "-> done: true",
 }
 
-types.prefixes = { a = "arena", b = "buffer", c = "comparison", groups = "groups", guard = "guard", history = "history",
-    instant = "instant", m = "meter", replay = "replay", trace = "trace",
-    s = "snapshot", samples = "samples", scope = "scope", t = "target",
-    thread = "thread", tuning = "tuning", w = "workload", walker = "walker" }
+types.prefixes = { a = "arena", b = "buffer", c = "comparison", changes = "changes", groups = "groups", guard = "guard",
+    history = "history", instant = "instant", m = "meter", replay = "replay", s = "snapshot", samples = "samples",
+    scope = "scope", t = "target", thread = "thread", trace = "trace", tuning = "tuning",
+    w = "workload", walker = "walker" }
 
 types.classes = {
     names = { "Names of controls: an array, which a for loop can call.", base = "string[]",
@@ -203,6 +207,14 @@ types.classes = {
         "states lunalloc.states_sums", "arenas lunalloc.arena_sums[]", "classes lunalloc.class_sums[]",
         "stats table counters", "residency? lunalloc.in_memory",
         "settings lunalloc.setting[]", "conf string", "threads lunalloc.thread_entry[]" },
+    instant_side = { "One of two instants.", "at integer seconds since 1970", "source lunalloc.source" },
+    setting_change = { "A setting that changed.", "name string", "before? lunalloc.value", "after? lunalloc.value" },
+    changes = { "What changed between two instants; bytes, later minus earlier.", "unchanged integer",
+        "appeared integer", "gone integer", "allocated integer", "freed integer", "purged integer", "reused integer",
+        "matrix table<string, table<string, integer>> by state before and after", "extents integer",
+        "seconds integer", "from lunalloc.instant_side", "to lunalloc.instant_side", "states lunalloc.states_sums",
+        "arenas table<string, integer>[]", "classes lunalloc.class_sums[]", "settings lunalloc.setting_change[]",
+        "stats table<string, integer>", "residency? table<string, integer>" },
     layout = { "The cells of rasters.", "columns integer", "rows integer", "cell integer bytes", "least integer bytes",
         "spans integer[] start, end, first cell, ..." },
     legend_row = { "What a character of a raster means.", "key string", "name string", "bytes integer" },
@@ -364,6 +376,8 @@ types.keys = {
     ["la.report.process"] = "boolean",
     ["la.history.after"] = "lunalloc.history",
     ["la.instant.residency"] = "boolean",
+    ["changes:raster.layout"] = "lunalloc.layout",
+    ["changes:map.layout"] = "lunalloc.layout",
     ["instant:map.layout"] = "lunalloc.layout",
     ["instant:raster.layout"] = "lunalloc.layout",
     ["la.adopt.arena"] = '"new"|"shared"|integer',

@@ -3,6 +3,7 @@
 ---     local before = la.instant()
 ---     before.states.dirty.bytes      before.arenas[1].active.bytes      before.classes[1].used
 ---     before:raster{ columns = 64, rows = 64 }.cells
+---     print(before:diff(la.instant()))
 ---     before:save "before.instant";  la.instant.load "before.instant"
 ---
 --- What an instant has, besides its extents:
@@ -24,19 +25,18 @@ local core = require "lunalloc.core"
 local check = require "lunalloc.check"
 local host = require "lunalloc.host"
 local json = require "lunalloc.json"
+local changes = require "lunalloc.map.changes"
 local layout = require "lunalloc.map.layout"
 local map = require "lunalloc.map"
 local raster = require "lunalloc.map.raster"
 local saved = require "lunalloc.map.saved"
+local wanted = require "lunalloc.map.options"
 
 local Instant = { __name = "lunalloc.instant" }
 Instant.__index = Instant
 
 -- instant -> its set of extents, of the core
 local sets = setmetatable({}, { __mode = "k" })
-
-local COLUMNS_MAX <const>, ROWS_MAX <const> = 4096, 4096
-local CELLS_MAX <const> = 2000 * 4096
 
 -- ---- taking --------------------------------------------------------------------------------------------------------
 
@@ -158,61 +158,7 @@ end
 
 -- ---- looking -------------------------------------------------------------------------------------------------------
 
-local function one_of(list, word)
-    for _, known in ipairs(list) do
-        if known == word then
-            return true
-        end
-    end
-    return false
-end
-
-local function is_size(value, most)
-    return math.type(value) == "integer" and value >= 1 and value <= most
-end
-
---- {from, to} from addresses; nil if it is none.
-local function is_range(value)
-    return type(value) == "table" and math.type(value[1]) == "integer" and math.type(value[2]) == "integer"
-        and value[1] >= 0 and value[1] < value[2]
-end
-
-local KEYS <const> = { by = true, columns = true, rows = true, arena = true, range = true, layout = true }
-
---- A copy, and one of each table in it.
-local function plain_options(options)
-    options = options == nil and {} or check.plain(options)
-    for key, value in pairs(type(options) == "table" and options or {}) do
-        options[key] = check.plain(value)
-    end
-    if type(options) == "table" and type(options.layout) == "table" then
-        options.layout.spans = check.plain(options.layout.spans)
-    end
-    return options
-end
-
---- Why the options are wrong; nil if they are right.
-local function fault_of(options)
-    for key in pairs(options) do
-        if not KEYS[key] then
-            return ("no option %s (there are: arena, by, columns, layout, range, rows)"):format(check.shown(key))
-        end
-    end
-    local by, columns, rows = options.by, options.columns, options.rows
-    if by ~= nil and not one_of(raster.WAYS, by) then
-        return ("by is one of %s, not %s"):format(table.concat(raster.WAYS, ", "), check.shown(by))
-    elseif columns ~= nil and not is_size(columns, COLUMNS_MAX) or rows ~= nil and not is_size(rows, ROWS_MAX) then
-        return ("columns and rows are whole numbers from 1 to %d"):format(COLUMNS_MAX)
-    elseif (columns or 1) * (rows or 1) > CELLS_MAX then
-        return ("at most %d cells"):format(CELLS_MAX)
-    elseif options.arena ~= nil and not is_size(options.arena, 1 << 31) and options.arena ~= 0 then
-        return ("arena is an index, not %s"):format(check.shown(options.arena))
-    elseif options.range ~= nil and not is_range(options.range) then
-        return "range is {from, to}, two addresses"
-    elseif options.layout ~= nil and not layout.is(options.layout) then
-        return "layout is what la.instant.layout() returns"
-    end
-end
+local NAMES <const> = { "arena", "by", "columns", "layout", "range", "rows" } -- options of a raster
 
 --- Its addresses as a grid of cells (map/raster.lua). Options: by: "state" (if it is left out), "occupancy", "age",
 --- "residency", "arena" or "class"; columns, rows: at most so many (64, 64); arena: only that one; range: {from, to};
@@ -230,9 +176,9 @@ end
 
 function Instant:raster(options)
     check.self(self, Instant, "instant:raster")
-    options = plain_options(options)
+    options = wanted.plain(options)
     check.table(options, "instant:raster", 1, "a table of options")
-    local fault = fault_of(options)
+    local fault = wanted.fault(options, NAMES)
     check.that(not fault, "instant:raster", 1, fault)
     return make_raster(self, options)
 end
@@ -240,15 +186,13 @@ end
 --- The raster as a text for a terminal. Options: those of instant:raster(), and width, height, mode, colour.
 function Instant:map(options)
     check.self(self, Instant, "instant:map")
-    options = plain_options(options)
+    options = wanted.plain(options)
     check.table(options, "instant:map", 1, "a table of options")
     local picture, rest, fault = map.divide(options)
-    fault = fault or fault_of(rest)
+    fault = fault or wanted.fault(rest, NAMES)
     check.that(not fault, "instant:map", 1, fault)
-    return map.picture(function(wanted)
-        local group = wanted.group
-        wanted.group = nil
-        return make_raster(self, wanted, group)
+    return map.picture(function(complete)
+        return make_raster(self, complete, complete.group)
     end, rest, picture, self.source.name)
 end
 
@@ -279,6 +223,14 @@ function Instant:save(path)
     return sets[self]:save(path, core.json(self))
 end
 
+--- What changed from this instant to another one, of the same process or not.
+function Instant:diff(later)
+    check.self(self, Instant, "instant:diff")
+    check.that(getmetatable(later) == Instant, "instant:diff", 1, ("an instant expected, got %s"):format(
+        check.shown(later)))
+    return changes.new(self, later, sets[self], sets[later])
+end
+
 Instant.__close = Instant.close
 
 function Instant:__tostring()
@@ -292,9 +244,9 @@ local part = {}
 --- the same cells.
 local function common_layout(list, options)
     check.table(list, "instant.layout", 1, "an array of instants or of their spans")
-    options = plain_options(options)
+    options = wanted.plain(options)
     check.table(options, "instant.layout", 2, "a table of options")
-    local fault = fault_of(options)
+    local fault = wanted.fault(options, NAMES)
     check.that(not fault, "instant.layout", 2, fault)
     local ranges, page = {}, nil
     for i, one in ipairs(check.plain(list)) do
@@ -319,7 +271,7 @@ local function checked(options)
     end
     local way = options.residency
     way = way == true and "best" or way
-    if way and not one_of(WAYS, way) then
+    if way and not wanted.is_one_of(WAYS, way) then
         error(("instant: residency is true, or one of %s, not %s"):format(table.concat(WAYS, ", "), check.shown(way)),
             3)
     end

@@ -223,6 +223,8 @@ local map = {
 
 local functions = {
     ["la.map"] = map,
+    ["changes:raster"] = changed(picture, "by"),
+    ["changes:map"] = changed(map, "by", "layout", picture.layout),
     ["instant:map"] = changed(map, nil, "layout", picture.layout),
     ["instant:raster"] = picture,
     ["la.instant"] = { residency = choice("reads which pages are in memory: true, or the way to find that out",

@@ -303,5 +303,6 @@ core_open_extent_set_type(lua_State *L) {
     lua_getfield(L, -1, "__index");
     map_add_residency_methods(L);
     map_add_file_methods(L);
+    map_add_changes_methods(L);
     lua_pop(L, 2);
 }

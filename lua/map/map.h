@@ -27,6 +27,7 @@ map_heap_t *map_check_heap(lua_State *L, int arg, const char *call);
  * block, which has to stay. Raises if it is none. */
 void map_check_layout(lua_State *L, int arg, map_layout_t *layout);
 /* Each adds methods to the table at the top. */
+void map_add_changes_methods(lua_State *L);   /* lua_changes.c */
 void map_add_file_methods(lua_State *L);      /* lua_file.c */
 void map_add_residency_methods(lua_State *L); /* lua_residency.c */
 /* Pushes an array of bytes by key. */

@@ -73,6 +73,14 @@ local function opened_trace()
     return opened, function() opened:close() end
 end
 
+local function changes()
+    local one, other = assert(subject.instant()), assert(subject.instant())
+    return one:diff(other), function()
+        one:close()
+        other:close()
+    end
+end
+
 local function snapshot()
     return assert(subject.stats())
 end
@@ -363,6 +371,14 @@ examples.functions = {
         check = is_text },
     ["instant:map"] = { self = instant, args = { { by = "class", width = 40, height = 4, mode = "ascii",
         colour = false } }, check = is_text, reused = true },
+    ["instant:diff"] = { self = instant, lone = true, reused = true, args = function()
+        return { assert(subject.instant()) }
+    end, check = is_table },
+    ["changes:raster"] = { self = changes, args = { { columns = 8, rows = 4, arena = 0, range = { 0, 1 << 47 } } },
+        check = is_table, reused = true },
+    ["changes:map"] = { self = changes, args = { { width = 40, height = 4, mode = "ascii", colour = false } },
+        check = is_text, reused = true },
+    ["changes:tojson"] = { self = changes, args = {}, check = is_text, reused = true },
     ["instant:raster"] = { self = instant, args = { { by = "class", columns = 8, rows = 4, arena = 0,
         range = { 0, 1 << 47 } } }, check = is_table, reused = true },
     ["instant:spans"] = { self = instant, args = {}, check = is_array, reused = true },

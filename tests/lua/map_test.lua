@@ -185,6 +185,52 @@ test("layouts: rows of their own where there is room, cells between spans where 
     test.equal(place.spans[1] == 0 and place.spans[#place.spans - 1] == (9999 << 20) + 4096, true, "all of it")
 end)
 
+test("a difference tells what became of each address, and adds up", function()
+    local freed = assert(la.buffer "24M")
+    local before = assert(la.instant { residency = true })
+    freed:free()
+    local new <close> = la.buffer "40M"
+    local _ <close> = la.with { ["arenas.dirty_decay_ms"] = 4321 }
+    local after = assert(la.instant { residency = true })
+    local changes = before:diff(after)
+    local all, of_matrix = 0, 0
+    for _, kind in ipairs { "unchanged", "appeared", "gone", "allocated", "freed", "purged", "reused" } do
+        all = all + changes[kind]
+    end
+    local sums = { before = {}, after = {} }
+    for was, row in pairs(changes.matrix) do
+        for is, bytes in pairs(row) do
+            of_matrix = of_matrix + bytes
+            sums.before[was] = (sums.before[was] or 0) + bytes
+            sums.after[is] = (sums.after[is] or 0) + bytes
+        end
+    end
+    test.equal(of_matrix, all)
+    for _, state in ipairs(STATES) do
+        test.equal(sums.before[state] or 0, before.states[state] and before.states[state].bytes or 0, "before")
+        test.equal(sums.after[state] or 0, after.states[state] and after.states[state].bytes or 0, "after")
+        test.equal(changes.states[state] and changes.states[state].bytes or 0,
+            (sums.after[state] or 0) - (sums.before[state] or 0), state)
+    end
+    test.equal(changes.freed + changes.reused + changes.gone >= 20 << 20, true, "freed")
+    test.equal(changes.appeared + changes.allocated + changes.reused >= 39 << 20, true, "new")
+    test.equal(changes.settings[1].name .. changes.settings[1].after, "arenas.dirty_decay_ms4321")
+    test.equal(changes.residency.present ~= nil, true)
+    test.match(tostring(changes), "\narenas.dirty_decay_ms: 4321, before %d+$")
+    local raster = changes:raster { columns = 50, rows = 30 }
+    test.equal(raster.bytes, all)
+    for _, row in ipairs(raster.legend) do
+        test.equal(row.bytes, changes[row.name], row.name)
+    end
+    test.match(changes:map { mode = "ascii", width = 60, height = 5 }, "^%S+ by changes: .*A allocated .*iB")
+    test.equal(#before:diff(before).classes, 0)
+    test.equal(tostring(before:diff(before)):match "^unchanged", "unchanged")
+    test.equal(new:size(), 40 << 20)
+    test.raises("no option 'by' %(there are: arena, columns, layout, range, rows%)", changes.raster, changes,
+        { by = "state" })
+    test.raises("an instant expected, got 5", before.diff, before, 5)
+end)
+
 -- ---- pictures in the terminal -------------------------------------------------------------------------------------
 
 local draw = require "lunalloc.map.draw"

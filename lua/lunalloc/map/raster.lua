@@ -12,6 +12,8 @@ local raster = {}
 
 raster.WAYS = { "state", "occupancy", "age", "residency", "arena", "class" }
 
+raster.CHANGES = { "unchanged", "appeared", "gone", "allocated", "freed", "purged", "reused" }
+
 raster.EMPTY = "0" -- a cell without any extent
 
 raster.LEVELS = 8
@@ -91,6 +93,18 @@ function raster.draw(set, layout, by, arena)
         totals = level_totals(cells, layout.cell)
     end
     drawn.legend = legend_of(by, totals, arenas)
+    return drawn
+end
+
+--- What changed from one set to another, in a layout.
+function raster.changes(before, after, layout, arena)
+    local cells, totals = before:changes_raster(after, arena, layout.cell, layout.columns * layout.rows, layout.spans)
+    local drawn = { by = "changes", columns = layout.columns, rows = layout.rows, cell = layout.cell, cells = cells,
+        spans = layout.spans, arena = arena, bytes = 0, legend = {} }
+    for i, name in ipairs(raster.CHANGES) do
+        drawn.legend[i] = { key = raster.key(i - 1), name = name, bytes = totals[i] }
+        drawn.bytes = drawn.bytes + totals[i]
+    end
     return drawn
 end
 
