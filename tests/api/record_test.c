@@ -2,6 +2,7 @@
  * record_test.c -- recordings of this process: each entry point gives exactly its events, whatever serves the call;
  * threads come and go; a recording begins and ends under load; forks; what the system refuses.
  */
+#include "../base/testing.h"
 #include "recording.h"
 
 #include "extent/metadata.h"

@@ -1,11 +1,10 @@
 /*
  * recording.h -- a recorder for tests: makes an area, begins a recording into it in this process, and decodes what
- * threads have written.
+ * threads have written. Include cmocka before.
  */
 #ifndef TESTS_API_RECORDING_H
 #define TESTS_API_RECORDING_H
 
-#include "../base/testing.h"
 #include "observe/record.h"
 
 #include <fcntl.h>
@@ -79,16 +78,18 @@ drain_all(recorder_side_t *side, void (*visit)(const record_event_t *event, void
     return n;
 }
 
-/* The last events of a drain. */
+#define DRAINED_MAX 512
+
+/* The first events of a drain. */
 typedef struct {
     size_t n;
-    record_event_t events[512];
+    record_event_t events[DRAINED_MAX];
 } drained_t;
 
 static inline void
 keep_event(const record_event_t *event, void *context) {
     drained_t *drained = context;
-    if (drained->n < LENGTH(drained->events)) {
+    if (drained->n < DRAINED_MAX) {
         drained->events[drained->n] = *event;
     }
     drained->n++;
