@@ -12,12 +12,16 @@
 #include <fcntl.h>
 #include <lauxlib.h>
 #include <limits.h>
+#include <signal.h>
+#include <spawn.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <sys/xattr.h>
 #include <unistd.h>
 
@@ -166,28 +170,94 @@ l_setenv(lua_State *L) {
     return 1;
 }
 
-static int
-l_replace(lua_State *L) {
-    const char *path = luaL_checkstring(L, 1);
+/* The words of the array at 2 as argv, which the table keeps alive. */
+static char **
+push_words(lua_State *L) {
     luaL_checktype(L, 2, LUA_TTABLE);
     size_t n = lua_rawlen(L, 2);
     char **words = lua_newuserdatauv(L, (n + 1) * sizeof *words, 0);
     for (size_t i = 0; i < n; i++) {
         lua_rawgeti(L, 2, (lua_Integer)i + 1);
         luaL_argcheck(L, lua_type(L, -1) == LUA_TSTRING, 2, "an array of texts expected");
-        words[i] = (char *)(uintptr_t)lua_tostring(L, -1); /* the table keeps it alive */
+        words[i] = (char *)(uintptr_t)lua_tostring(L, -1);
         lua_pop(L, 1);
     }
     words[n] = NULL;
+    return words;
+}
+
+static int
+l_replace(lua_State *L) {
+    const char *path = luaL_checkstring(L, 1);
+    char **words = push_words(L);
     fflush(NULL);
     execv(path, words);
     return fail(L, path, errno);
 }
 
+/* ---- beside it -------------------------------------------------------------------------------------------------- */
+
+/* The process that l_spawn() has started and l_wait() has not reaped; 0: none. */
+static volatile sig_atomic_t started;
+
+/* Passes the signal on, unless the terminal has sent it to the process, too. */
+static void
+pass_on(int signal, siginfo_t *info, void *context) {
+    (void)context;
+    int error = errno;
+    bool terminal = info->si_code == SI_KERNEL && (signal == SIGINT || signal == SIGQUIT);
+    if (started > 0 && !terminal) {
+        kill((pid_t)started, signal);
+    }
+    errno = error;
+}
+
+static void
+pass_signals_on(void) {
+    static const int signals[] = {SIGINT, SIGQUIT, SIGTERM, SIGHUP, SIGUSR1, SIGUSR2};
+    struct sigaction action = {.sa_sigaction = pass_on, .sa_flags = SA_SIGINFO | SA_RESTART};
+    sigemptyset(&action.sa_mask);
+    for (size_t i = 0; i < sizeof signals / sizeof *signals; i++) {
+        sigaction(signals[i], &action, NULL);
+    }
+}
+
+static int
+l_spawn(lua_State *L) {
+    const char *path = luaL_checkstring(L, 1);
+    char **words = push_words(L);
+    pid_t pid;
+    fflush(NULL);
+    int error = posix_spawn(&pid, path, NULL, NULL, words, environ);
+    if (error != 0) {
+        return fail(L, path, error);
+    }
+    started = pid;
+    pass_signals_on();
+    lua_pushinteger(L, pid);
+    return 1;
+}
+
+static int
+l_wait(lua_State *L) {
+    int status;
+    struct rusage usage;
+    if (started == 0 || wait4((pid_t)started, &status, WNOHANG, &usage) == 0) {
+        lua_pushnil(L);
+        return 1;
+    }
+    started = 0;
+    lua_pushinteger(L, WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status));
+    lua_pushinteger(L, WIFSIGNALED(status) ? WTERMSIG(status) : 0);
+    lua_pushinteger(L, (lua_Integer)usage.ru_maxrss * 1024);
+    return 3;
+}
+
 int
 exec_open(lua_State *L) {
-    static const luaL_Reg functions[] = {{"find", l_find},     {"describe", l_describe}, {"library", l_library},
-                                         {"setenv", l_setenv}, {"replace", l_replace},   {NULL, NULL}};
+    static const luaL_Reg functions[] = {
+        {"find", l_find},       {"describe", l_describe}, {"library", l_library}, {"setenv", l_setenv},
+        {"replace", l_replace}, {"spawn", l_spawn},       {"wait", l_wait},       {NULL, NULL}};
     luaL_newlib(L, functions);
     return 1;
 }

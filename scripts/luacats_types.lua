@@ -65,6 +65,7 @@ types.signatures = {
     ["la.workload"] = "description: {} -> workload: lunalloc.workload",
     ["la.workload.import"] = "path: string; options?: {} -> description: lunalloc.options.workload !",
     ["la.compare"] = "options: {} -> comparison: lunalloc.comparison !",
+    ["la.record"] = "options: {} -> recording: lunalloc.recording !",
     ["la.trace.load"] = "path: string -> trace: lunalloc.trace !",
     ["la.trace.import"] = "path: string; out: string -> written: lunalloc.trace_written !",
     ["la.replay"] = "options: {} -> replay: lunalloc.replay !",
@@ -134,6 +135,9 @@ types.signatures = {
     ["c:table"] = "options?: {} -> text: string",
     ["c:of"] = "variant: string; metric: string -> compared: lunalloc.compared|nil",
     ["c:tojson"] = "-> text: string",
+    ["recording:wait"] = "time?: lunalloc.time -> over: boolean",
+    ["recording:status"] = "-> status: lunalloc.recording_status",
+    ["recording:stop"] = "-> status: lunalloc.recording_status !",
     ["trace:info"] = "-> info: lunalloc.trace_info !",
     ["trace:filter"] = "conditions: {} -> trace: lunalloc.trace",
     ["trace:count"] = "options?: {} -> rows: lunalloc.trace_row[] !",
@@ -149,10 +153,10 @@ types.signatures = {
     ["t.close"] = "-> done: true",
 }
 
-types.prefixes = { a = "arena", b = "buffer", c = "comparison", changes = "changes", groups = "groups", guard = "guard",
-    history = "history", instant = "instant", m = "meter", replay = "replay", s = "snapshot", samples = "samples",
-    scope = "scope", t = "target", thread = "thread", trace = "trace", tuning = "tuning",
-    w = "workload", walker = "walker" }
+types.prefixes = { a = "arena", b = "buffer", c = "comparison", changes = "changes", groups = "groups",
+    guard = "guard", history = "history", instant = "instant", m = "meter", recording = "recording", replay = "replay",
+    s = "snapshot", samples = "samples", scope = "scope", t = "target", thread = "thread", trace = "trace",
+    tuning = "tuning", w = "workload", walker = "walker" }
 
 types.classes = {
     names = { "Names of controls: an array, which a for loop can call.", base = "string[]",
@@ -272,6 +276,10 @@ types.classes = {
     comparison = { "Variants side by side.", "scenario string", "rounds integer", "confidence number", "least number",
         "metrics string[]", "left_out? string[]", "variants lunalloc.variant[]", "comparisons lunalloc.compared[]",
         "same boolean whether there is no difference", "rounds_needed integer" },
+    recording = { "A recording in the background; also for a <close> variable." },
+    recording_status = { "A recording now.", "state string", "events integer", "lost integer", "bytes integer",
+        "threads integer", "seconds number", "rss integer", "peak_rss integer", "pid integer", "broken integer rings",
+        "fullest integer percent of a ring", "path? string once it has ended" },
     trace = { "A recorded trace, or a part of it; also for a <close> variable." },
     trace_written = { "A trace that was written.", "events integer", "bytes integer", "threads integer" },
     trace_thread = { "A thread of a trace.", "thread integer its number in the trace", "tid integer", "name string",
@@ -416,6 +424,7 @@ types.keys = {
     ["la.compare.set"] = "table<string, any>",
     ["la.compare.hosts"] = "string|string[]",
     ["la.compare.on_progress"] = "fun(done: integer, total: integer, variant: string)",
+    ["la.record.path"] = "string", ["la.record.rings"] = "integer", ring_size = "lunalloc.size",
     max_size = "lunalloc.size", from = "lunalloc.time", to = "lunalloc.time", class = "lunalloc.size",
     align = "lunalloc.size", arena = "integer",
     columns = "integer", rows = "integer", range = "integer[]",

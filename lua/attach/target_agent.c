@@ -438,8 +438,12 @@ agent_symbol(target_handle_t *target, uintptr_t addr, char *name, size_t size) {
 
 static int
 agent_record(target_handle_t *target, int fd) {
-    (void)fd;
-    return target_fail(target, ENOTSUP, "record: this version's agent cannot");
+    agent_t *agent = (agent_t *)target;
+    wire_message_t request = {.kind = fd >= 0 ? WIRE_RECORD : WIRE_RECORD_END}, reply;
+    if (agent->channel == NULL) {
+        return target_fail(target, ESRCH, "this target was closed");
+    }
+    return channel_send(agent->channel, &request, fd, &reply, target->message, sizeof(target->message));
 }
 
 /* ---- the handle ---- */

@@ -19,7 +19,7 @@ local api = {}
 
 local parts = {
     "settings", "extents", "arena", "stats", "prof", "waste", "doctor", "attach", "threads", "purge", "history", "conf",
-    "instant", "map", "report",
+    "instant", "record", "map", "report",
 }
 
 function api.new(backend)

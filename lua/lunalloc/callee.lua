@@ -27,7 +27,7 @@ local PREFIXES <const> = {
 -- Words after "->" in a usage, and the objects that they mean.
 local RESULTS <const> = { arena = "a", workload = "w", snapshot = "s", buffer = "b", target = "t", meter = "m",
     comparison = "c", tuning = "tuning", instant = "instant", replay = "replay", trace = "trace",
-    changes = "changes" }
+    recording = "recording", changes = "changes" }
 
 --- The prefix of the documented methods of an object; nil if it is none of the module's.
 function callee.prefix(object)

@@ -1,6 +1,20 @@
 --- The texts of help() for recordings and traces: entries as in help.lua.
 
 local traces = {
+    ["la.record"] = { "la.record{path=, mode=, duration=, max_size=, rings=, ring_size=} -> recording | " ..
+        "nil, message, code",
+        "Begins to record what the process asks of the allocator into a file, in the background. mode: \"full\" " ..
+        "(each call) or \"pages\" (extents only). The process never waits: events that come too fast are lost, and " ..
+        "counted.",
+        'r = t.record{path = "redis.lnt", duration = "30s"}; r:wait(); print(r:stop().events)' },
+    ["recording:wait"] = { "recording:wait([time]) -> boolean",
+        "Waits until the recording is over, at most that long (seconds, or \"100ms\"): true if it is over. It also " ..
+        "asks the process for its counters, which go into the file." },
+    ["recording:status"] = { "recording:status() -> table",
+        "How far it is: state, events, lost, bytes, threads, seconds, rss, peak_rss, pid, fullest (percent of a " ..
+        "ring), broken (rings)." },
+    ["recording:stop"] = { "recording:stop() -> table | nil, message, code",
+        "Ends the recording and its file: the last status, and path." },
     ["la.trace"] = { "la.trace", "Recorded traces: la.trace.load opens one, la.trace.import reads other forms." },
     ["la.trace.load"] = { "la.trace.load(path) -> trace | nil, message, code",
         "Opens a recorded trace, which may be larger than memory. A text of heaptrack or of Android's malloc " ..

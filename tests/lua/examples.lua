@@ -218,6 +218,14 @@ local function temporary()
     return { os.getenv "TMPDIR" and os.getenv "TMPDIR" .. "/example.heap" or os.tmpname() }
 end
 
+local function recording()
+    local r = assert(subject.record { path = temporary()[1], rings = 2, ring_size = "64K" })
+    return r, function()
+        r:stop()
+        os.remove(temporary()[1])
+    end
+end
+
 examples.functions = {
     ["la.get"] = { args = { DECAY }, check = is_number },
     ["la.set"] = { args = { DECAY, 10000 } },
@@ -274,6 +282,16 @@ examples.functions = {
             touch = "none", lossy = false } }
     end, check = function(r) assert(r.fidelity.exact) end },
     ["replay:tojson"] = { self = replayed, reused = true, args = {}, check = is_text },
+    ["la.record"] = { lone = true, args = function() return { { path = temporary()[1], mode = "full", duration = "1s",
+        max_size = "1M", rings = 2, ring_size = "64K" } } end, check = function(r) assert(r:status().state) end,
+        after = function(r)
+            r:stop()
+            os.remove(temporary()[1])
+        end },
+    ["recording:wait"] = { lone = true, self = recording, args = { "1ms" },
+        check = function(over) assert(over == false) end },
+    ["recording:status"] = { lone = true, self = recording, args = {}, check = is_table },
+    ["recording:stop"] = { lone = true, self = recording, args = {}, check = is_table },
     ["la.trace.load"] = { own = true, args = function() return { some_trace() } end, after = close },
     ["la.trace.import"] = { own = true, lone = true, args = function()
         return { "tests/workload/data/trace.txt", temporary()[1] }

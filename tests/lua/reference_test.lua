@@ -52,7 +52,7 @@ end)
 
 test("each command is explained in one manual page", function()
     local pages = reference.page "console/lunalloc-attach.1" .. reference.page "console/lunalloc-compare.1"
-        .. reference.page "console/lunalloc-replay.1"
+        .. reference.page "console/lunalloc-record.1" .. reference.page "console/lunalloc-replay.1"
         .. reference.page "console/lunalloc-report.1" .. reference.page "console/lunalloc-serve.1"
         .. reference.page "console/lunalloc-test.1" .. reference.page "console/lunalloc-tune.1"
     for _, name in ipairs(require "lunalloc.command".names()) do

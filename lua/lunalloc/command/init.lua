@@ -26,6 +26,7 @@ local groups = {
     { "look into it", "top", "stats", "threads", "extents", "map", "doctor", "prof", "get" },
     { "change it", "set", "purge", "conf" },
     { "without its help", "core" },
+    { "record its calls", "record", "trace" },
     { "test allocators", "test", "compare", "replay" },
     { "find settings", "tune" },
     { "show it to others", "report" },

@@ -2,15 +2,18 @@
 
 local command = require "lunalloc.command"
 
-local USAGE <const> = [[
-run [--conf SETTINGS] [--agent MODE] [--] COMMAND [ARGUMENT...]
+local USAGE <const> = [=[
+run [--conf SETTINGS] [--agent MODE] [--record FILE [--for TIME] [--mode MODE] [--max-size SIZE]] [--]
+    COMMAND [ARGUMENT...]
 
 Runs the command with the allocator preloaded (LD_PRELOAD) and an agent in it, so that the other commands see into it.
 Programs that it starts run in the same way. The exit status is the command's.
 
   --conf SETTINGS   settings of LUNALLOC_CONF, such as dirty_decay_ms:500,narenas:4; they are checked first.
                     Those of the environment's LUNALLOC_CONF remain where they are not set here
-  --agent MODE      true (default): settings can be changed; read-only: they cannot; never: there is no agent]]
+  --agent MODE      true (default): settings can be changed; read-only: they cannot; never: there is no agent
+  --record FILE     records the command's calls from the first one as a trace; of a script, the calls of the program
+                    that runs it. --for, --mode, --max-size, --rings, --ring-size: as of lunalloc record]=]
 
 local agents <const> = { ["true"] = true, ["read-only"] = true, never = true }
 
@@ -73,15 +76,9 @@ local function preload(library)
     return joined(":", library, present)
 end
 
-local function run(args)
-    local exec = require "lunalloc.exec"
-    local options, words = command.options(args, { "first", conf = { kind = "text", short = "c" }, agent = "text" })
+--- The library, and the settings that the command gets.
+local function settings_of(exec, options)
     local agent = options.agent or "true"
-    if not words[1] then
-        command.misuse("run: which command?")
-    elseif not agents[agent] then
-        command.misuse("run: --agent is true, read-only or never, not '%s'", agent)
-    end
     local library = command.try(exec.library())
     if library:find "[:%s]" then
         command.stop("run: LD_PRELOAD cannot name '%s', whose path has blanks or colons", library)
@@ -91,10 +88,38 @@ local function run(args)
         conf = joined(",", conf, "agent:" .. agent)
     end
     check_conf(library, conf)
+    return library, conf
+end
+
+local function check(options, words)
+    if not words[1] then
+        command.misuse("run: which command?")
+    elseif options.agent and not agents[options.agent] then
+        command.misuse("run: --agent is true, read-only or never, not '%s'", options.agent)
+    end
+    for _, name in ipairs { "for", "mode", "max-size", "rings", "ring-size" } do
+        if options[name] and not options.record then
+            command.misuse("run: --%s goes with --record", name)
+        end
+    end
+end
+
+local function run(args)
+    local exec = require "lunalloc.exec"
+    local spec = { "first", conf = { kind = "text", short = "c" }, agent = "text", record = "text" }
+    for name, kind in pairs(require "lunalloc.command.record".shared.SPEC) do
+        spec[name] = name ~= "o" and kind or nil
+    end
+    local options, words = command.options(args, spec)
+    check(options, words)
+    local library, conf = settings_of(exec, options)
     local path = command.try(exec.find(words[1]))
     warn_of(exec, path)
     exec.setenv("LD_PRELOAD", preload(library))
     exec.setenv("LUNALLOC_CONF", conf)
+    if options.record then
+        return require "lunalloc.command.record".shared.run(exec, options, path, words, conf)
+    end
     command.try(exec.replace(path, words))
 end
 

@@ -167,6 +167,34 @@ add("report", ".report [FILE]", "writes a page for a browser: la.report(FILE)", 
         table.concat(result.sections, ", "))
 end, "report")
 
+-- The recording that .record has started.
+local recording
+
+local function stop_recording()
+    local r = recording
+    recording = nil
+    if not r then
+        return nil, ".record stop: nothing is recorded"
+    end
+    return r:stop()
+end
+
+add("record", ".record FILE [TIME] | .record stop", "records the target's calls in the background: la.record{}",
+    function(rest, target)
+        if rest == "stop" then
+            return stop_recording()
+        end
+        local path, time = rest:match "^(%S+)%s*(%S*)$"
+        if recording and (not path or recording:status().state == "recording") then
+            return recording
+        elseif not path then
+            return nil, "usage: .record FILE [TIME] | .record stop"
+        end
+        local r, message, code = safely(target.record, { path = unquoted(path), duration = time ~= "" and time or nil })
+        recording = r
+        return r, message, code
+    end, "record")
+
 add("map", ".map [by=state|occupancy|age|residency|arena|class] [KEY=VALUE]...",
     "the address space of the heap as a picture: la.map{}", function(rest, target)
         local options, message = conditions(rest)

@@ -1,0 +1,165 @@
+--- lunalloc record: what a running process asks of malloc, as a trace.
+
+local command = require "lunalloc.command"
+local units = require "lunalloc.units"
+
+local USAGE <const> = [[
+record TARGET [-o FILE] [--for TIME] [--mode MODE] [--max-size SIZE]
+
+Records each call of the process's threads for memory, with sizes, addresses, threads and times, until Ctrl-C, until
+the time is over, or until the process ends. The process is never stopped, and never waits: what comes too fast is
+lost, counted, and told at the end. A TARGET is a pid, or the name of a process. lunalloc run --record records a
+program from its first call.
+
+  -o FILE          the trace; NAME.PID.lnt if it is left out; "-" is the standard output
+  --for TIME       how long: 30s
+  --mode MODE      full (default): each call; pages: only extents, for replaying decay and retention
+  --max-size SIZE  ends the recording when the file has so many bytes: 1G
+  --rings N        so many threads at once can be recorded (64)
+  --ring-size N    bytes of each thread's ring, a power of two (1M); larger ones lose less
+
+lunalloc trace FILE shows what is in it; lunalloc replay FILE replays it on any malloc.]]
+
+local record = {}
+
+--- Shows on a terminal how far it is; nil elsewhere.
+local function progress()
+    local console = require "lunalloc.console"
+    return console.colour and function(text)
+        io.stdout:write("\r", text:sub(1, console.width() - 1), "\27[K"):flush()
+    end
+end
+
+--- Waits to the end, with a line that tells how far it is. Ctrl-C ends the waiting, and with it the recording.
+function record.follow(recording, quiet)
+    local show = not quiet and progress()
+    local ok, problem = pcall(function()
+        while not recording:wait(0.5) do
+            if show then
+                show(require("lunalloc.record").line(recording:status()))
+            end
+        end
+    end)
+    if show then
+        show ""
+    end
+    if not ok and not tostring(problem):find("interrupted!", 1, true) then
+        error(problem, 0)
+    end
+end
+
+--- What was lost, as a clause.
+local function loss(result)
+    if result.lost == 0 then
+        return "nothing lost"
+    end
+    return ("%s lost (%.2g %%): larger rings lose less (--ring-size)"):format(units.human_count(result.lost),
+        100 * result.lost / (result.events + result.lost))
+end
+
+--- Ends the recording, and tells on `out` what there is.
+function record.finish(recording, out)
+    local result = command.try(recording:stop())
+    local per_event = result.events > 0 and (" (%.1f bytes an event)"):format(result.bytes / result.events) or ""
+    out:write(("%s: %s events of %d thread%s in %.1f s, %s%s, %s\n"):format(result.path,
+        units.human_count(result.events), result.threads, result.threads == 1 and "" or "s", result.seconds,
+        units.human(result.bytes), per_event, loss(result)))
+    if result.broken > 0 then
+        out:write(("lunalloc: %d ring%s of the process had bytes that are no events\n"):format(result.broken,
+            result.broken == 1 and "" or "s"))
+    end
+    return result
+end
+
+--- The options of a recording, as t.record takes them.
+record.SPEC = { o = "text", ["for"] = "time", mode = "text", ["max-size"] = "size", rings = "count",
+    ["ring-size"] = "size" }
+
+function record.options(given, path)
+    if given.mode and given.mode ~= "full" and given.mode ~= "pages" then
+        command.misuse("%s: --mode is full or pages, not '%s'", command.running, given.mode)
+    end
+    return { path = path, duration = given["for"], mode = given.mode, max_size = given["max-size"],
+        rings = given.rings, ring_size = given["ring-size"] }
+end
+
+-- ---- a program from its start --------------------------------------------------------------------------------------
+
+--- The options of a recorder of the core; ends the command if one is wrong.
+local function checked(given, path)
+    local ok, options = pcall(require("lunalloc.record").options, record.options(given, path))
+    if not ok then
+        command.misuse("%s", (tostring(options):gsub("^[^:]*:%d+: ", "")))
+    end
+    return options
+end
+
+--- The recording of the child, once its agent answers, knows whom to ask for counters.
+local function connect(recording, pid)
+    local t = require("lunalloc").attach(pid, { way = "agent", wait = "50ms" })
+    if t then
+        require("lunalloc.record").ask(recording, t)
+    end
+    return t
+end
+
+--- Waits until the program has ended. The recording may end before that.
+local function attend(exec, recording, pid)
+    local turns, t, over = 0, nil, false
+    while true do
+        local status, signal, peak = exec.wait()
+        if status then
+            return status, signal, peak
+        end
+        turns = turns + 1
+        if not over and recording:wait(0.05) then
+            over = true
+            require("lunalloc.record").release(recording)
+        elseif over then
+            command.sleep(0.05)
+        elseif not t and turns % 5 == 0 and turns <= 50 and recording:status().state == "recording" then
+            t = connect(recording, pid)
+        end
+    end
+end
+
+--- Runs the program with its calls recorded; its exit status.
+function record.run(exec, given, path, words, conf)
+    local core, recordings = require "lunalloc.core", require "lunalloc.record"
+    local options = checked(given, given.record)
+    local recorder = command.try(core.trace.record(options))
+    exec.setenv("LUNALLOC_CONF", conf .. ",record:" .. recorder:area())
+    local pid, message = exec.spawn(path, words)
+    if not pid then
+        recorder:discard()
+        command.stop("%s", message)
+    end
+    recordings.describe(recorder, { pid = pid, name = words[1]:match "[^/]*$", version = core.version, conf = conf,
+        mode = options.mode or "full", page = require("lunalloc").get "arenas.page" or nil, start = "exec" })
+    command.try(recorder:start(pid))
+    local recording = recordings.new(recorder, nil, options.path)
+    local status, _, peak = attend(exec, recording, pid)
+    recorder:meta("max_rss", tostring(peak))
+    local result = record.finish(recording, io.stderr)
+    if result.pid == 0 then
+        io.stderr:write("lunalloc: run: nothing was recorded: the program did not take the allocator\n")
+    end
+    return status
+end
+
+local function run(args)
+    local given, words = command.options(args, record.SPEC)
+    command.no_more(words, 1)
+    local t <close> = command.target(words[1])
+    local path = given.o or ("%s.%d.lnt"):format(tostring(t.name):gsub("[^%w._-]", "_"), t.pid or 0)
+    local ok, recording, message = pcall(t.record, record.options(given, path))
+    if not ok then
+        command.misuse("%s", (tostring(recording):gsub("^[^:]*:%d+: ", "")))
+    elseif not recording then
+        command.stop("%s", message)
+    end
+    record.follow(recording, path == "-")
+    record.finish(recording, path == "-" and io.stderr or io.stdout)
+end
+
+return { summary = "what a process asks of malloc, as a trace", usage = USAGE, run = run, shared = record }
