@@ -89,13 +89,46 @@ local function told(pool, blocks)
     return list
 end
 
+--- Is it a table of numbers?
+local function are_figures(value)
+    local good = type(value) == "table"
+    for _, figure in pairs(good and value or {}) do
+        good = good and type(figure) == "number"
+    end
+    return good
+end
+
+--- Is the answer a block of n variants and so many rounds?
+local function is_block(answer, n, rounds)
+    local list = answer.variants
+    if type(list) ~= "table" or #list ~= n then
+        return false
+    end
+    for _, variant in ipairs(list) do
+        local runs = type(variant) == "table" and variant.runs
+        if type(runs) ~= "table" or #runs ~= rounds or type(variant.name) ~= "string" or
+            not are_figures(variant.first) then
+            return false
+        end
+        for _, figures in ipairs(runs) do
+            if not are_figures(figures) then
+                return false
+            end
+        end
+    end
+    return true
+end
+
 --- The blocks that have answers; nil, message, code if a run failed, or there are none.
-local function good_blocks(pool, answers, jobs, why)
+local function good_blocks(pool, answers, jobs, n, why)
     local blocks = {}
     for i = 1, #jobs do
         local answer = answers[i]
         if answer and answer.problem then
             return nil, ("host %s: %s"):format(answer.host, tostring(answer.problem)), answer.code or "EINVAL"
+        end
+        if answer and not is_block(answer, n, jobs[i].rounds) then
+            return nil, ("host %s: it answers what this lunalloc does not understand"):format(answer.host), "EPROTO"
         end
         blocks[#blocks + 1] = answer
     end
@@ -113,14 +146,15 @@ function compare_hosts.run(plan)
     end
     local named, answers = variants_of(plan.options, pool), {}
     local jobs = jobs_of(plan, named, #pool.good)
-    local on_progress = counter(plan, jobs, #variants.named(named))
+    local n = #variants.named(named)
+    local on_progress = counter(plan, jobs, n)
     local all, why
     all, why, code = pool:run(jobs, function(i, answer) answers[i] = answer end, on_progress)
     if all == nil then
         return nil, why, code
     end
     local blocks
-    blocks, message, code = good_blocks(pool, answers, jobs, why)
+    blocks, message, code = good_blocks(pool, answers, jobs, n, why)
     if not blocks then
         return nil, message, code
     end

@@ -22,6 +22,20 @@ echo '{"version": "0.0.9", "machine": "", "allocators": []}'
 END
 chmod +x "$work/other/lunalloc"
 
+# A host with the same version that answers a job with nonsense.
+version=$("$console" -e 'print(require("lunalloc")._VERSION)' | grep -o '[0-9.]*$')
+mkdir "$work/nonsense"
+cat >"$work/nonsense/lunalloc" <<END
+#!/bin/sh
+if [ -n "\$(cat)" ]; then
+    echo '{"host": "zeta", "seq": 1, "answer": {"variants": [{"name": 5, "runs": {}}, {}]}}'
+    echo '{"host": 5, "seq": -1, "answer": []}'; echo '[[['
+else
+    echo '{"version": "$version", "machine": 5, "allocators": 5}'
+fi
+END
+chmod +x "$work/nonsense/lunalloc"
+
 # start_host NAME [ADDRESS [NAMESPACE-COMMAND...]] -- an sshd whose sessions find lunalloc in host_path, and keep
 # temporary files in a folder of that host.
 host_path=$work/prefix/bin
@@ -89,6 +103,7 @@ start_host alpha
 start_host beta
 host_path=$work/other start_host gamma
 host_path=/nowhere start_host delta
+host_path=$work/nonsense start_host zeta
 
 cat >"$work/quick.lua" <<'END'
 require "lunalloc.scenario" { name = "quick", models = "a test", hurts = "nothing",
@@ -146,6 +161,9 @@ checked "what is wrong with a host is told, and the others do its runs" 0 'hosts
 
 lunalloc compare "$work/quick.lua" --rounds 2 --allocators lunalloc,glibc --hosts dead,gamma
 checked "no host is good" 1 '^lunalloc: host dead: it cannot be reached: .*; host gamma: it has lunalloc 0\.0\.9'
+
+lunalloc compare "$work/quick.lua" --rounds 2 --allocators lunalloc,glibc --hosts zeta
+checked "a host that answers nonsense" 1 '^lunalloc: host zeta: it answers what this lunalloc does not understand$'
 
 lunalloc compare "$work/quick.lua" --rounds 1 --allocators lunalloc,glibc --hosts : --json
 checked "this machine, as JSON" 1 'lunalloc is not installed there'
