@@ -79,8 +79,8 @@ note_failure(lunalloc_meter_t *meter) {
 static NOINLINE void *
 new_block_slow(lunalloc_meter_t *meter, size_t old_size, size_t size) {
     uint32_t type = types[old_size & 15];
-    if (UNLIKELY(meter->closed) || size == 0) {
-        return size == 0 ? NULL : meter->old_alloc(meter->old_context, NULL, 0, size);
+    if (UNLIKELY(meter->closed)) {
+        return meter->old_alloc(meter->old_context, NULL, 0, size);
     }
     if (meter->total + size > meter->ceiling && !may_reach(meter, meter->total + size)) {
         return NULL;
@@ -175,8 +175,22 @@ free_foreign(lunalloc_meter_t *meter, void *block, size_t size) {
     }
 }
 
+/* Of a tiny block: the last one of its span, or the first one of a full span, is not freed here. */
+static inline bool
+free_tiny_block(lunalloc_meter_t *meter, void *block, size_t size) {
+    span_t *span = heap_span(block);
+    bool ok = size <= HEAP_TINY_MAX && LIKELY(!meter->careful) && !span->mixed && heap_put_tiny(span, block);
+    if (ok) {
+        discharge(meter, span->account, size);
+    }
+    return ok;
+}
+
 static NOINLINE void *
 free_elsewhere(lunalloc_meter_t *meter, void *block, size_t size) {
+    if (free_tiny_block(meter, block, size)) {
+        return NULL;
+    }
     place_t place = place_of(meter, block, size);
     if (UNLIKELY(is_foreign(place))) {
         free_foreign(meter, block, size);
@@ -365,8 +379,8 @@ resize(lunalloc_meter_t *meter, void *block, size_t old_size, size_t new_size) {
 void *
 lunalloc_lua_alloc(void *context, void *block, size_t old_size, size_t new_size) {
     lunalloc_meter_t *meter = context;
-    if (block == NULL) {
-        return new_block(meter, old_size, new_size);
+    if (new_size == 0) { /* Lua also frees arrays that it does not have */
+        return block != NULL ? free_block(meter, block, old_size) : NULL;
     }
-    return new_size == 0 ? free_block(meter, block, old_size) : resize(meter, block, old_size, new_size);
+    return block == NULL ? new_block(meter, old_size, new_size) : resize(meter, block, old_size, new_size);
 }

@@ -12,7 +12,7 @@ blocks_of_spans(const chunk_t *chunk) {
             uint32_t blocks = (1U << HEAP_LG_SLOT) / (8U * span->bin);
             uint32_t nfree = (uint32_t)(__builtin_popcountll(span->free[0]) + __builtin_popcountll(span->free[1]));
             ok = ok && !span->mixed && nfree < blocks && (span->linked || nfree == 0) &&
-                 span->base == (const char *)chunk + ((size_t)slot << HEAP_LG_SLOT);
+                 heap_span(span->base) == span && (blocks > 64 || !heap_is_flipped(span));
             total += blocks - nfree;
         }
     }

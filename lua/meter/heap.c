@@ -126,27 +126,18 @@ span_with_block(owner_t *owner, uint32_t type, uint32_t bin) {
 /* A block of any number. */
 static void *
 take_any(span_t *span) {
-    uint64_t ready = span->free[0];
-    if (ready != 0) {
-        return heap_take(span, ready, span->bin);
+    if (span->free[0] == 0) {
+        heap_flip(span);
     }
-    uint32_t number = 64 + (uint32_t)__builtin_ctzll(span->free[1]);
-    span->free[1] &= span->free[1] - 1;
-    return span->base + (size_t)number * span->bin * 8;
-}
-
-static bool
-is_empty(const span_t *span) {
-    static const uint64_t rest[HEAP_TINY_MAX / 8 + 1] = {0, 0, UINT64_MAX, (UINT64_C(1) << (2048 / 24 - 64)) - 1};
-    return span->free[0] == span->all && (span->bin > HEAP_TINY_MAX / 8 || span->free[1] == rest[span->bin]);
+    return heap_take(span, span->free[0], span->bin);
 }
 
 /* A span that becomes empty gives its slot back. */
 static void
 free_in_span(heap_t *heap, span_t *span, const void *block) {
     uint32_t number = heap_number(span, block);
-    span->free[number / 64] |= UINT64_C(1) << number % 64;
-    if (is_empty(span)) {
+    span->free[heap_word(span, number)] |= UINT64_C(1) << number % 64;
+    if (heap_is_empty(span, span->free)) {
         if (span->linked) {
             unlink_span(span);
         }

@@ -72,9 +72,9 @@ typedef struct {
 typedef struct span {
     union {
         struct {
-            uint64_t free[2]; /* bit k: block k is free */
-            uint64_t all;     /* free[0] of an empty span */
-            char *base;       /* where its slot begins */
+            uint64_t free[2]; /* bit k: block k is free; heap_flip() */
+            uint64_t all;     /* all bits that blocks 0 .. 63 have */
+            char *base;       /* the block of the first bit of free[0] */
             size_t *account;  /* of the owner, for its type */
             struct span *next, *prev;
             uint32_t reciprocal; /* 2^32 / size, rounded up: a block's number is offset * this >> 32 */
@@ -190,6 +190,22 @@ heap_take(span_t *span, uint64_t ready, uint32_t bin) {
     return span->base + (size_t)(uint32_t)__builtin_ctzll(ready) * bin * 8;
 }
 
+/* Is free[0] for the blocks from the 65th on, and free[1] for the others? */
+static inline uint32_t
+heap_is_flipped(const span_t *span) {
+    return ((uintptr_t)span->base & ((1U << HEAP_LG_SLOT) - 1)) != 0;
+}
+
+/* Exchanges the words of a span of tiny blocks: heap_take() takes from the first one. */
+static inline void
+heap_flip(span_t *span) {
+    uint64_t word = span->free[0];
+    size_t half = (size_t)64 * 8 * span->bin;
+    span->base = heap_is_flipped(span) ? span->base - half : span->base + half;
+    span->free[0] = span->free[1];
+    span->free[1] = word;
+}
+
 /* A block at a multiple of 8; of any size but 0, also a large one. NULL if there is no memory. */
 void *heap_alloc_slow(heap_t *heap, owner_t *owner, uint32_t type, size_t size);
 
@@ -209,6 +225,34 @@ heap_put(span_t *span, const void *block) {
     bool ok = __builtin_expect(was != 0, 1) && __builtin_expect(is != span->all, 1);
     if (ok) {
         span->free[0] = is;
+    }
+    return ok;
+}
+
+/* The word for a block, as an index in `free`, of a span of any size. */
+static inline uint32_t
+heap_word(const span_t *span, uint32_t number) {
+    return number / 64 ^ heap_is_flipped(span);
+}
+
+/* Are all blocks free, if these are the words? */
+static inline bool
+heap_is_empty(const span_t *span, const uint64_t words[2]) {
+    uint64_t rest = span->bin == 2 ? UINT64_MAX : span->bin == 3 ? (UINT64_C(1) << (2048 / 24 - 64)) - 1 : 0;
+    uint32_t flipped = heap_is_flipped(span);
+    return words[flipped] == span->all && words[!flipped] == rest;
+}
+
+/* The same as heap_put(), for a span of any size. */
+static inline bool
+heap_put_tiny(span_t *span, const void *block) {
+    uint32_t number = heap_number(span, block), word = heap_word(span, number);
+    uint64_t words[2] = {span->free[0], span->free[1]};
+    bool full = (words[0] | words[1]) == 0;
+    words[word] |= UINT64_C(1) << number % 64;
+    bool ok = !full && !heap_is_empty(span, words);
+    if (ok) {
+        span->free[word] = words[word];
     }
     return ok;
 }
