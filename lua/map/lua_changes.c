@@ -56,7 +56,7 @@ raster(lua_State *L) {
     changes_raster(&before->set, &after->set, only, &layout, cells, &totals);
     luaL_pushresultsize(&text, layout.ncells);
     map_push_totals(L, &totals);
-    return 2;
+    return 3;
 }
 
 void

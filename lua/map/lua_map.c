@@ -230,13 +230,19 @@ map_check_layout(lua_State *L, int arg, map_layout_t *layout) {
     luaL_argcheck(L, map_layout_check(layout), arg + 2, "ascending spans {start, end, cell, ...} expected");
 }
 
-void
-map_push_totals(lua_State *L, const map_totals_t *totals) {
+static void
+push_by_key(lua_State *L, const uint64_t *numbers) {
     lua_createtable(L, MAP_KEYS, 0);
     for (int key = 0; key < MAP_KEYS; key++) {
-        lua_pushinteger(L, (lua_Integer)totals->bytes[key]);
+        lua_pushinteger(L, (lua_Integer)numbers[key]);
         lua_rawseti(L, -2, key + 1);
     }
+}
+
+void
+map_push_totals(lua_State *L, const map_totals_t *totals) {
+    push_by_key(L, totals->bytes);
+    push_by_key(L, totals->cells);
 }
 
 static void
@@ -248,8 +254,8 @@ push_arenas_of_keys(lua_State *L, const map_keys_t *keys) {
     }
 }
 
-/* raster(by, arena, cell_bytes, ncells, {start, end, cell, ...}): the cells as a text, an array of bytes by key, and
- * the arenas of the keys by arena */
+/* raster(by, arena, cell_bytes, ncells, {start, end, cell, ...}): the cells as a text, arrays of bytes and of
+ * cells by key, and the arenas of the keys by arena */
 static int
 raster(lua_State *L) {
     map_heap_t *heap = map_check_heap(L, 1, "raster");
@@ -266,7 +272,7 @@ raster(lua_State *L) {
     luaL_pushresultsize(&text, layout.ncells);
     map_push_totals(L, &totals);
     push_arenas_of_keys(L, &keys);
-    return 3;
+    return 4;
 }
 
 /* ---- the type ---- */

@@ -30,7 +30,7 @@ void map_check_layout(lua_State *L, int arg, map_layout_t *layout);
 void map_add_changes_methods(lua_State *L);   /* lua_changes.c */
 void map_add_file_methods(lua_State *L);      /* lua_file.c */
 void map_add_residency_methods(lua_State *L); /* lua_residency.c */
-/* Pushes an array of bytes by key. */
+/* Pushes an array of bytes by key, and one of cells. */
 void map_push_totals(lua_State *L, const map_totals_t *totals);
 
 #endif

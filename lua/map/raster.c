@@ -58,7 +58,9 @@ flush(map_painter_t *painter) {
     if (painter->used == 0) {
         return;
     }
-    painter->cells[painter->cell] = painter->choose(painter->sums, painter->used);
+    char chosen = painter->choose(painter->sums, painter->used);
+    painter->cells[painter->cell] = chosen;
+    painter->totals->cells[chosen - MAP_EMPTY - 1]++;
     for (uint64_t rest = painter->used; rest != 0; rest &= rest - 1) {
         unsigned key = (unsigned)__builtin_ctzll(rest);
         painter->totals->bytes[key] += painter->sums[key];
@@ -93,7 +95,9 @@ fill(map_painter_t *painter, const map_span_t *span, uint64_t from, uint64_t to,
     flush(painter);
     uint64_t one[MAP_KEYS] = {0};
     one[key] = step;
-    memset(&painter->cells[span->cell + (from - span->start) / step], painter->choose(one, UINT64_C(1) << key), n);
+    char chosen = painter->choose(one, UINT64_C(1) << key);
+    memset(&painter->cells[span->cell + (from - span->start) / step], chosen, n);
+    painter->totals->cells[chosen - MAP_EMPTY - 1] += n;
     painter->totals->bytes[key] += n * step;
     painter->cell_end = 0;
     return from + n * step;
@@ -119,6 +123,10 @@ paint_span(map_painter_t *painter, const map_span_t *span, uint64_t from, uint64
 void
 map_paint(map_painter_t *painter, uint64_t from, uint64_t to, unsigned key) {
     const map_layout_t *layout = painter->layout;
+    if (painter->used != 0 && to <= painter->cell_end) {
+        count(painter, to - from, key);
+        return;
+    }
     while (painter->span < layout->nspans && layout->spans[painter->span].end <= from) {
         painter->span++;
     }

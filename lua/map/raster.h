@@ -70,6 +70,7 @@ unsigned map_key_of(const map_keys_t *keys, const extent_set_t *set, const exten
 
 typedef struct {
     uint64_t bytes[MAP_KEYS]; /* in the layout's spans, by key; by occupancy: 0: free, 1: in use */
+    uint64_t cells[MAP_KEYS]; /* how many show the key */
 } map_totals_t;
 
 /* cells: layout->ncells characters. `residency` is needed for MAP_BY_RESIDENCY alone. */

@@ -71,9 +71,8 @@ end
 --- By occupancy: the bytes of addresses of all cells with each level. A cell is as large as any.
 local function level_totals(cells, cell)
     local totals = {}
-    for i = 0, raster.LEVELS do
-        local _, n = cells:gsub(raster.key(i), "")
-        totals[i + 1] = n * cell
+    for i = 1, raster.LEVELS + 1 do
+        totals[i] = cells[i] * cell
     end
     return totals
 end
@@ -82,7 +81,7 @@ end
 
 --- Draws a set of extents of the core into a layout.
 function raster.draw(set, layout, by, arena)
-    local cells, totals, arenas = set:raster(by, arena, layout.cell, layout.columns * layout.rows, layout.spans)
+    local cells, totals, counts, arenas = set:raster(by, arena, layout.cell, layout.columns * layout.rows, layout.spans)
     local drawn = { by = by, columns = layout.columns, rows = layout.rows, cell = layout.cell, cells = cells,
         spans = layout.spans, arena = arena, bytes = 0 }
     for _, bytes in ipairs(totals) do
@@ -90,7 +89,7 @@ function raster.draw(set, layout, by, arena)
     end
     if by == "occupancy" then
         drawn.unused, drawn.used = totals[1], totals[2]
-        totals = level_totals(cells, layout.cell)
+        totals = level_totals(counts, layout.cell)
     end
     drawn.legend = legend_of(by, totals, arenas)
     return drawn
