@@ -4,11 +4,11 @@ local command = require "lunalloc.command"
 local core = require "lunalloc.core"
 
 local USAGE <const> = [[
-map TARGET [--by WAY] [--arena N] [--watch] [--json] [--save FILE]
+map TARGET [LATER] [--by WAY] [--arena N] [--watch] [--json] [--save FILE]
 
 Draws the addresses of a heap: each cell shows what most of its bytes are. A TARGET is a pid, the name of a process, the
 path of a core file, or that of a saved instant. Ranges of addresses that are not the heap's are left out: "~" marks the
-next one.
+next one. With LATER, another target, it draws what changed: allocated, freed, purged, reused, new or gone.
 
   --by WAY         state (default), occupancy, age, residency, arena or class
   --arena N        only that arena
@@ -52,14 +52,24 @@ local function source_of(word, options)
     return function() return try(t.instant, { residency = options.by == "residency" or options.save ~= nil }) end
 end
 
-local function picture_of(instant, options)
-    return try(instant.map, instant, { by = options.by, arena = options.arena, mode = options.mode,
+--- What is printed of an instant, or of changes.
+local function text_of(drawn, options)
+    if options.json then
+        return core.json(try(drawn.raster, drawn, { by = options.by, arena = options.arena, columns = options.columns,
+            rows = options.rows }))
+    end
+    return try(drawn.map, drawn, { by = options.by, arena = options.arena, mode = options.mode,
         width = options.width, height = options.height })
 end
 
-local function json_of(instant, options)
-    return core.json(try(instant.raster, instant, { by = options.by, arena = options.arena, columns = options.columns,
-        rows = options.rows }))
+--- Draws what changed from one target to the other.
+local function compare(words, options)
+    if options.watch or options.every or options.save then
+        command.misuse "map: --watch, --every and --save are for one target"
+    end
+    local before <close> = source_of(words[1], options)()
+    local after <close> = source_of(words[2], options)()
+    print(text_of(before:diff(after), options))
 end
 
 local function count_lines(text)
@@ -72,7 +82,7 @@ local function watch(take, options)
     local in_place, before = console and console.tty and os.getenv "TERM" ~= "dumb", 0
     while true do
         local instant <close> = take()
-        local text = options.json and json_of(instant, options) or picture_of(instant, options)
+        local text = text_of(instant, options)
         io.write(in_place and before > 0 and ("\27[%dA\r\27[J"):format(before) or "", text, "\n")
         io.stdout:flush()
         before = count_lines(text)
@@ -82,7 +92,10 @@ end
 
 local function run(args)
     local options, words = command.options(args, OPTIONS)
-    command.no_more(words, 1)
+    command.no_more(words, 2)
+    if words[2] then
+        return compare(words, options)
+    end
     local take = source_of(words[1], options)
     if options.watch or options.every then
         return watch(take, options)
@@ -91,7 +104,7 @@ local function run(args)
     if options.save then
         command.try(instant:save(options.save))
     end
-    print(options.json and json_of(instant, options) or picture_of(instant, options))
+    print(text_of(instant, options))
 end
 
 return { summary = "the address space of a heap as a picture", usage = USAGE, run = run }
