@@ -60,6 +60,12 @@ HOST_OBJ      = $(patsubst %.c,$O/%.o,$(filter-out %/lua_meter.c,$(wildcard lua/
 # libraries are, loaded when they are used.
 HTTP_LIBS    := $(shell pkg-config --libs libmicrohttpd zlib 2>/dev/null)
 DW_LIBS      := $(shell pkg-config --libs libdw 2>/dev/null)
+# A third one replays traces of pages: the page layer on a simulated system (lua/pages/memory.h).
+SIM_SRC      := $(wildcard lua/pages/*.c)
+SIM_OBJ       = $(SIM_SRC:%.c=$O/%.o) $(filter $O/src/base/% $O/src/extent/% $O/src/os/lock.o $O/src/os/pages.o \
+                  $O/src/os/system_linux.o $O/src/os/thread%.o,$(LIB_OBJ)) $O/lua/replay/blocks.o \
+                  $(patsubst %,$O/lua/trace/%.o,array crc file_open file_take merge stream) \
+                  $O/src/observe/record_event.o
 # `lunalloc top` draws with ncurses. Without it, the console builds, and top prints tables.
 CURSES_LIBS  := $(shell pkg-config --libs ncursesw 2>/dev/null)
 CONSOLE_SRC  := $(filter-out $(addprefix console/,http.c symbols.c $(if $(CURSES_LIBS),screen_absent,screen).c), \
@@ -102,6 +108,7 @@ HOST     := $B/liblunalloc_lua.a
 MODULE   := $B/lua/lunalloc/core.so
 CONSOLE  := $B/lunalloc
 HTTP     := $(if $(HTTP_LIBS),$B/lua/lunalloc/http.so)
+SIM      := $B/lua/lunalloc/pages.so
 SYMBOLS  := $(if $(DW_LIBS),$B/lua/lunalloc/symbols.so)
 REPORT   := $B/lua/lunalloc/report.html
 PAGES    := $(patsubst console/%,$B/%,$(wildcard console/*.[13]))
@@ -109,6 +116,7 @@ LUACATS  := $B/luacats/lunalloc.lua
 SCHEMA   := $O/control/schema_sorted.def
 UNIT     := $(UNIT_SRC:%.c=$B/%)
 WORKLOAD := $(WORKLOAD_SRC:%.c=$B/%)
+SIM_TEST := $(patsubst %.c,$B/%,$(wildcard tests/pages/*_test.c))
 FAULTY   := $(FAULTY_SRC:%.c=$B/%.so)
 LUA_HOST := $(LUA_HOST_SRC:%.c=$B/%)
 BENCHES  := build/bench/run build/bench/patterns
@@ -153,7 +161,7 @@ say = $(if $V,,@echo '  $(1)' '$(2)' &&)
 .PHONY: module install-module
 .PHONY: tests unit programs benches objects flags sources-of-unit objects-of-lib objects-of-module
 
-all: $(SO) $(ARCHIVE) $(HOST) $(MODULE) $(CONSOLE) $(HTTP) $(SYMBOLS) $(REPORT) $(PAGES) $(LUACATS)
+all: $(SO) $(ARCHIVE) $(HOST) $(MODULE) $(CONSOLE) $(HTTP) $(SIM) $(SYMBOLS) $(REPORT) $(PAGES) $(LUACATS)
 
 help:
 	@echo 'make            the allocator, the Lua module and the console, into $B/'
@@ -212,7 +220,7 @@ install: all
 	@scripts/install '$B' '$(DESTDIR)$(PREFIX)' '$(PREFIX)' '$(VERSION)'
 
 # For LuaRocks: the module, with the allocator beside it, into the folders LIBDIR and LUADIR.
-module: $(SO) $(MODULE) $(HTTP) $(SYMBOLS) $(REPORT)
+module: $(SO) $(MODULE) $(HTTP) $(SIM) $(SYMBOLS) $(REPORT)
 
 install-module: module
 	@scripts/install --module '$B' '$(LIBDIR)' '$(LUADIR)'
@@ -226,7 +234,7 @@ clean:
 # What scripts/test builds: `unit` in every variant, `programs` in regions, `tests` in release.
 unit: $(UNIT)
 programs: $(PROGRAMS) $(PRELOADS)
-tests: all unit benches $(WORKLOAD) $(FAULTY) $(LUA_HOST) programs
+tests: all unit benches $(WORKLOAD) $(SIM_TEST) $(FAULTY) $(LUA_HOST) programs
 # The programs of `make bench`. They know nothing of the allocator.
 benches: $(BENCHES)
 
@@ -254,7 +262,7 @@ $O/flags $B/files: FORCE
 
 $(LIB_OBJ) $(SO_OBJ): LAYER_CFLAGS := $(LIB_CFLAGS)
 $(SELDOM_OBJ): LAYER_CFLAGS := $(LIB_CFLAGS) $(if $(filter release,$(VARIANT)),-Os)
-$(MODULE_OBJ): LAYER_CFLAGS := $(LUA_CFLAGS) -fvisibility=hidden
+$(MODULE_OBJ) $(SIM_SRC:%.c=$O/%.o): LAYER_CFLAGS := $(LUA_CFLAGS) -fvisibility=hidden
 # These files read the structures of other processes, in whose memory a bool may be any byte.
 $(filter $O/lua/attach/%,$(MODULE_OBJ)): LAYER_CFLAGS += -fno-sanitize=bool
 $(CONSOLE_OBJ) $(UNIT_OBJ): LAYER_CFLAGS := $(LUA_CFLAGS)
@@ -270,10 +278,10 @@ $O/have-%:
 	    { scripts/bootstrap --hint $(PROBE_$*) >&2; exit 1; }
 	@touch $@
 $O/have-lua: HEADER := lua.h
-$(MODULE_OBJ): | $O/have-lua
+$(MODULE_OBJ) $(SIM_SRC:%.c=$O/%.o): | $O/have-lua
 $(CONSOLE_OBJ): | $O/have-lua $O/have-readline
 $(LUA_HOST): | $O/have-lua
-$(UNIT_OBJ) $(WORKLOAD): | $O/have-cmocka
+$(UNIT_OBJ) $(WORKLOAD) $(SIM_TEST): | $O/have-cmocka
 
 $O/%.o: %.c $O/flags
 	@mkdir -p $(@D)
@@ -318,6 +326,10 @@ $(HOST): $(HOST_OBJ) $B/files
 $(MODULE): $(MODULE_OBJ) $(SHARED_OBJ) $B/files
 	@mkdir -p $(@D)
 	$(call say,LINK,$@)$(CC) -shared $(LDFLAGS) -Wl,-z,nodelete -o $@ $(MODULE_OBJ) $(SHARED_OBJ) -lm
+
+$(SIM): $(SIM_OBJ) $B/files
+	@mkdir -p $(@D)
+	$(call say,LINK,$@)$(CC) -shared $(LDFLAGS) -o $@ $(SIM_OBJ)
 
 # The allocator precedes libc in the order of symbol search, so the console itself runs on it.
 $(CONSOLE): $(CONSOLE_OBJ) $(SO) $B/files
@@ -372,6 +384,11 @@ $B/tests/programs/%: tests/programs/%.cpp $O/flags
 	@mkdir -p $(@D)
 	$(call say,TEST,$@)$(CXX) -std=c++17 -O2 -g -Wall -Wextra -pthread $(SANITIZE) -o $@ $<
 
+# The page layer on a simulated system, which the module does not link.
+$(SIM_TEST): $B/%: %.c $(SIM_OBJ) $O/flags $B/files
+	@mkdir -p $(@D)
+	$(call say,TEST,$@)$(CC) $(TEST_CFLAGS) $(LDFLAGS) -o $@ $< $(SIM_OBJ) -lcmocka $(LUA_LIBS)
+
 # It writes traces for tests of replays.
 $B/tests/replay/make_trace: tests/replay/make_trace.c $(MODULE_OBJ) $(SHARED_OBJ) $O/flags
 	@mkdir -p $(@D)
@@ -410,7 +427,7 @@ build/bench/patterns: $(wildcard scripts/bench/patterns*.c) scripts/bench/patter
 	$(call say,BENCH,$@)$(CC) $(BENCH_CFLAGS) -o $@ $(filter %.c,$^)
 
 -include $(SCHEMA).d $O/http.d $O/symbols.d $(LIB_OBJ:.o=.d) $(SO_OBJ:.o=.d) $(MODULE_OBJ:.o=.d) $(CONSOLE_OBJ:.o=.d)
--include $(UNIT_OBJ:.o=.d)
--include $(addsuffix .d,$(WORKLOAD) $(FAULTY) $(LUA_HOST) $(PROGRAMS) $(PRELOADS))
+-include $(UNIT_OBJ:.o=.d) $(SIM_SRC:%.c=$O/%.d)
+-include $(addsuffix .d,$(WORKLOAD) $(SIM_TEST) $(FAULTY) $(LUA_HOST) $(PROGRAMS) $(PRELOADS))
 
 include tests/windows/rules.mk

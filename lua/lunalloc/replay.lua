@@ -10,6 +10,7 @@
 --- Without conf, lunalloc has the settings that were recorded. Growth of memory is compared with the recording's: the
 --- peak less what was resident at the start.
 
+local core = require "lunalloc.core"
 local check = require "lunalloc.check"
 local child = require "lunalloc.child"
 local fidelity = require "lunalloc.replay_fidelity"
@@ -82,6 +83,13 @@ local function replay_once(options, variant)
     ok, message, code = variants.complete(variant, linked)
     if not ok then
         return nil, message, code
+    end
+    local recorded
+    recorded, message, code = core.replay.recorded(options.trace)
+    if not recorded then
+        return nil, message, code
+    elseif recorded.mode == "pages" then
+        return require("lunalloc.replay_pages").run(options, variant, recorded)
     end
     local plan, text
     plan, text, code = job.prepare(options)

@@ -27,7 +27,7 @@ local function check_lost(plan, lossy)
             "program; lossy = true replays the rest"):format(lost, 100 * share), "ENODATA"
     elseif plan.facts.calls == 0 then
         return nil, plan.recorded.mode == "pages" and
-            "the trace has pages only: la.pages replays it" or "the trace has no call", "EINVAL"
+            "the trace has pages only: la.replay replays it" or "the trace has no call", "EINVAL"
     end
     return true
 end

@@ -7,7 +7,6 @@
 #include <string.h>
 #include <sys/mman.h>
 
-#include "plan.h"
 #include "workload/prng.h"
 
 /* ---- arrays ---- */

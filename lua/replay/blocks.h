@@ -11,6 +11,9 @@
 #include <stddef.h>
 #include <stdint.h>
 
+/* No slot. In a plan: the call failed when it was recorded. */
+#define PLAN_NONE UINT32_MAX
+
 /* An array that grows: zeroed memory of the system. All zero is an empty one. */
 typedef struct {
     void *data;

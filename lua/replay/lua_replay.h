@@ -15,7 +15,9 @@
 typedef struct {
     char name[64], version[64], mode[16], conf[1024];
     trace_info_t info;
-    uint64_t base_rss, peak_rss; /* bytes, of the first sample and the largest of all */
+    uint64_t base_rss, peak_rss;                  /* bytes, of the first sample and the largest of all */
+    uint64_t peak_active, peak_dirty, peak_muzzy; /* bytes, of all samples */
+    double mean_dirty;                            /* bytes, over time; below 0: unknown */
 } recorded_t;
 void recorded_read(recorded_t *recorded, const trace_file_t *file);
 

@@ -46,6 +46,27 @@ copy_text(char *out, size_t size, const char *text) {
     out[length] = '\0';
 }
 
+static void
+raise_peak(uint64_t *peak, uint64_t value) {
+    if (value != TRACE_UNKNOWN && (*peak == TRACE_UNKNOWN || value > *peak)) {
+        *peak = value;
+    }
+}
+
+/* Over the time between known samples; below 0: there are not two of them. */
+static double
+mean_dirty(const trace_info_t *info) {
+    double sum = 0, time = 0;
+    for (size_t i = 1; i < info->nsamples; i++) {
+        const trace_sample_t *a = &info->samples[i - 1], *b = &info->samples[i];
+        if (a->dirty != TRACE_UNKNOWN && b->time > a->time) {
+            sum += (double)a->dirty * (double)(b->time - a->time);
+            time += (double)(b->time - a->time);
+        }
+    }
+    return time > 0 ? sum / time : -1;
+}
+
 void
 recorded_read(recorded_t *recorded, const trace_file_t *file) {
     memset(recorded, 0, sizeof(*recorded));
@@ -55,14 +76,16 @@ recorded_read(recorded_t *recorded, const trace_file_t *file) {
     copy_text(recorded->conf, sizeof(recorded->conf), trace_file_meta(file, "conf"));
     recorded->info = *trace_file_info(file);
     recorded->base_rss = recorded->peak_rss = TRACE_UNKNOWN;
+    recorded->peak_active = recorded->peak_dirty = recorded->peak_muzzy = TRACE_UNKNOWN;
     for (size_t i = 0; i < recorded->info.nsamples; i++) {
-        uint64_t rss = recorded->info.samples[i].rss;
-        bool first = recorded->base_rss == TRACE_UNKNOWN;
-        if (rss != TRACE_UNKNOWN) {
-            recorded->base_rss = first ? rss : recorded->base_rss;
-            recorded->peak_rss = first || rss > recorded->peak_rss ? rss : recorded->peak_rss;
-        }
+        const trace_sample_t *sample = &recorded->info.samples[i];
+        recorded->base_rss = recorded->base_rss == TRACE_UNKNOWN ? sample->rss : recorded->base_rss;
+        raise_peak(&recorded->peak_rss, sample->rss);
+        raise_peak(&recorded->peak_active, sample->active);
+        raise_peak(&recorded->peak_dirty, sample->dirty);
+        raise_peak(&recorded->peak_muzzy, sample->muzzy);
     }
+    recorded->mean_dirty = mean_dirty(&recorded->info);
 }
 
 static void
@@ -89,6 +112,15 @@ lua_replay_push_recorded(lua_State *L, const recorded_t *recorded) {
     core_set_value(L, "seconds");
     set_known(L, "base_rss", recorded->base_rss);
     set_known(L, "peak_rss", recorded->peak_rss);
+    if (recorded->mean_dirty >= 0) {
+        lua_pushnumber(L, recorded->mean_dirty);
+        core_set_value(L, "mean_dirty");
+    }
+    lua_createtable(L, 0, 3);
+    set_known(L, "active", recorded->peak_active);
+    set_known(L, "dirty", recorded->peak_dirty);
+    set_known(L, "muzzy", recorded->peak_muzzy);
+    core_set_value(L, "peak");
 }
 
 /* ---- plans and results ---- */

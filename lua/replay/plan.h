@@ -27,12 +27,11 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "blocks.h"
 #include "workload/calls.h"
 
 #define PLAN_MAGIC   "lnaplan" /* 8 bytes with the zero */
 #define PLAN_VERSION 1
-/* No slot: the call failed when it was recorded. */
-#define PLAN_NONE UINT32_MAX
 
 enum {
     PLAN_WINDOW_OPS = 1 << 15,

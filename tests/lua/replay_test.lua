@@ -7,7 +7,7 @@ local function path_of(name)
     return (os.getenv "TMPDIR" or "/tmp") .. "/replay_test." .. name
 end
 
---- A synthetic trace, which is removed when the variable is closed.
+--- A synthetic trace, which is removed when the variable is closed. lost: how many events; or "pages": of pages.
 local function make(events, threads, lost)
     local path = path_of(("%d-%d.trace"):format(events, threads))
     assert(os.execute(("build/tests/replay/make_trace %s %d %d %s"):format(path, events, threads, lost or "")))
@@ -97,6 +97,29 @@ test("what is missing or wrong", function()
         test.equal(code, case[3])
     end
     test.equal(left_behind(), 0)
+end)
+
+test("a trace of pages is replayed on a simulated system, with any setting, more than 100 times as fast", function()
+    local trace <close> = make(10000, 1, "pages")
+    local mean = {}
+    for _, conf in ipairs { "dirty_decay_ms:-1", "dirty_decay_ms:10s", "dirty_decay_ms:1000", "dirty_decay_ms:0" } do
+        local r = assert(la.replay { trace = trace.path, conf = conf })
+        test.equal(r.mode .. " " .. r.allocs .. " " .. r.frees, "pages 5000 5000")
+        test.equal(r.peak.active > 50 << 20 and r.peak.rss >= r.peak.active, true)
+        test.equal(r.timeline[#r.timeline].active, 0)
+        test.equal(r.seconds / r.took > 10, true) -- 109 s; the machine may be busy
+        mean[#mean + 1] = r.mean.dirty
+    end
+    test.equal(mean[1] > 1.5 * mean[2] and mean[2] > 5 * mean[3] and mean[4] == 0, true, table.concat(mean, " "))
+    local r = assert(la.replay { trace = trace.path, conf = { dirty_max = "4M", retain = false } })
+    test.equal(r.peak.dirty <= 4 << 20 and r.unmaps > 0, true)
+    test.match(tostring(r), "replay +of pages %(dirty_max:4194304,retain:0%)")
+    test.match(r:tojson(), '"purged_pages":%d+')
+    local _, message, code = la.replay { trace = trace.path, conf = "narenas:1" }
+    test.match(message, "^'narenas' does not matter to pages; a replay of pages takes dirty_decay_ms, ")
+    test.equal(code, "EINVAL")
+    test.match(select(2, la.replay { trace = trace.path, conf = "retain:maybe" }), "retain: 'maybe' is not a value")
+    test.match(select(2, la.replay { trace = trace.path, allocator = "glibc" }), "lunalloc's page layer only")
 end)
 
 test("misuse raises, with what is allowed", function()
