@@ -403,6 +403,7 @@ types.keys = {
     ["la.replay.on_progress"] = "fun(share: number, what: string)",
     ["la.tune.command"] = "string|string[]",
     ["la.tune.trace"] = "string",
+    ["la.tune.speed"] = 'number|"real"|"max"',
     ["la.tune.window"] = "lunalloc.time",
     ["la.tune.budget"] = "lunalloc.time",
     ["la.tune.settle"] = "lunalloc.time",

@@ -342,6 +342,7 @@ local functions = {
         timeout = plain "of a run: seconds, or \"30s\"",
         window = plain "of a target: how long it is watched with each setting; 2 s if it is left out",
         duration = plain "of a scenario, in the place of its own",
+        speed = plain "of a trace's replay: \"max\" (if it is left out), \"real\", or how many times as fast",
         set = plain "keys of a scenario's description, and their values",
         hosts = plain "an array of other machines, over which runs are spread by ssh; ':' is this one",
         wait = flag "waits while another tuner runs on this machine; else the result has a warning",

@@ -20,7 +20,7 @@ local search = require "lunalloc.tune.search"
 
 local SEARCH_SHARE <const>, ALL <const> = 0.55, 0.97 -- of the budget: until the search ends, until the last run ends
 local LEAST_ROUNDS <const> = 6                       -- of a confirmation: two runs each
-local LOCK <const> = "lunalloc-tune"
+local LOCK <const> = os.getenv "LUNALLOC_TUNE_LOCK" or "lunalloc-tune" -- tests have names of their own
 local POLL <const> = 0.2                             -- seconds, while another tuner is waited for
 
 -- ---- other tuners --------------------------------------------------------------------------------------------------

@@ -6,7 +6,8 @@ local USAGE <const> = [[
 tune [--objective rss|time|p99|balanced] [--limit METRIC+SHARE] [--budget TIME] [--runs N]
      [--measure NAME] [--settle TIME] [--rss peak|mean|settled] [--clock wall|cpu] [--same-output]
      [--space SETTINGS] [--least SHARE] [--timeout TIME] [--window TIME] [--set KEY=VALUE]
-     [--duration TIME] [--hosts NAMES] [--wait] [--json FILE] [--] COMMAND [ARGUMENT...] | SCENARIO | TRACE | PID
+     [--duration TIME] [--speed SPEED] [--hosts NAMES] [--wait] [--json FILE]
+     [--] COMMAND [ARGUMENT...] | SCENARIO | TRACE | PID
 
 Searches settings of LUNALLOC_CONF that make the command smaller or faster, and confirms the winner in fresh runs. It
 prints a table of the best compromises, the line to use with the cause of each setting, or that the defaults are to be
@@ -30,6 +31,7 @@ settings while it runs, and gets its own back at the end. Ctrl-C ends the search
   --duration TIME       of a scenario, in the place of its own
   --hosts NAMES         of other machines, with commas between them (: is this one): runs of a command or a scenario
                         are spread over them by GNU parallel and ssh; a ratio is taken within one host only
+  --speed SPEED         of a trace's replay: max (default), real, or how many times as fast
   --wait                waits while another tuner runs on this machine, which disturbs times; else it warns
   --json FILE           writes all runs, figures and verdicts to FILE, - for the standard output
 
@@ -41,7 +43,8 @@ local TOO_SHORT <const> = 6
 local OPTIONS <const> = { objective = "text", limit = { kind = "text", many = true }, budget = "time", runs = "count",
     measure = "text", settle = "time", rss = "text", clock = "text", ["same-output"] = "flag",
     space = { kind = "text", many = true }, least = "text", timeout = "time", window = "time",
-    set = { kind = "text", many = true }, duration = "time", hosts = "text", wait = "flag", json = "text" }
+    set = { kind = "text", many = true }, duration = "time", speed = "text", hosts = "text", wait = "flag",
+    json = "text" }
 
 -- ---- arguments -----------------------------------------------------------------------------------------------------
 
@@ -79,7 +82,7 @@ local function translated(options, words, argv)
     local given = { objective = options.objective, limit = options.limit, budget = options.budget, runs = options.runs,
         measure = options.measure, settle = options.settle, rss = options.rss, clock = options.clock,
         same_output = options["same-output"], space = options.space, least = options.least, timeout = options.timeout,
-        window = options.window, duration = options.duration, hosts = options.hosts,
+        window = options.window, duration = options.duration, speed = options.speed, hosts = options.hosts,
         wait = options.wait }
     given.limit = options.limit and options.limit[1] == "none" and "none" or options.limit
     given.set = options.set and command.settings("tune", options.set)

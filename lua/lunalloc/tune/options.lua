@@ -25,7 +25,7 @@ local BUDGET <const>, RUNS <const>, WINDOW <const> = 120.0, 40, 2.0
 local KINDS <const> = { command = "any", scenario = "any", trace = "any", target = "any", objective = OBJECTIVES,
     limit = "any", budget = "time", measure = "text", settle = "time", rss = RSS, clock = CLOCKS, same_output = "flag",
     runs = "count", least = "share", space = "any", timeout = "time", wait = "flag", window = "time", duration = "time",
-    set = "table", hosts = "any", on_progress = "function" }
+    set = "table", speed = "any", hosts = "any", on_progress = "function" }
 
 local function fail(format, ...)
     error("tune: " .. format:format(...), 0)

@@ -10,6 +10,7 @@
 --- low and high are the quartiles of the entry's runs.
 
 local core = require "lunalloc.core"
+local check = require "lunalloc.check"
 local explain = require "lunalloc.tune.explain"
 local judge = require "lunalloc.tune.judge"
 local report = require "lunalloc.tune.report"
@@ -27,6 +28,7 @@ end
 
 --- The whole result as JSON.
 function Result:tojson()
+    check.self(self, Result, "tuning:tojson")
     return core.json(result.plain(self))
 end
 

@@ -164,7 +164,7 @@ function Search:measure_noise()
     if self.base.rejected then
         return nil, "with the defaults: " .. self.base.rejected, "EINVAL"
     elseif #self.base.runs < 2 then
-        return nil, "the budget does not even allow two runs", "ETIME"
+        return nil, "the budget is too small: it does not even allow two runs", "ETIME"
     end
     local time = judge.median(self.base, "time")
     if time and time < self.shortest then
@@ -265,19 +265,20 @@ function Search:helpful()
     return list
 end
 
---- Both sets of settings; nil if an option is in both.
+--- Both sets of settings; nil if they differ in the value of an option, or one has all.
 local function joined(a, b)
     local all, seen = {}, {}
     for _, list in ipairs { a, b } do
         for _, setting in ipairs(list) do
-            if seen[setting[1]] then
+            local value = seen[setting[1]]
+            if value and value ~= setting[2] then
                 return nil
             end
-            seen[setting[1]] = true
-            all[#all + 1] = setting
+            all[#all + 1] = not value and setting or nil
+            seen[setting[1]] = setting[2]
         end
     end
-    return all
+    return #all > math.max(#a, #b) and all or nil
 end
 
 function Search:combine(current, helpful)

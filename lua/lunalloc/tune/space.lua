@@ -87,18 +87,20 @@ space.fixed = {
 
 -- ---- candidates ----------------------------------------------------------------------------------------------------
 
--- "a:1,b:2" each, the most promising first. Several settings belong together where one has no effect alone.
+-- "a:1,b:2" each, the most promising first. Several settings belong together where one has no
+-- effect alone: small slabs save memory if their pages go back, for example.
 local FOR_MEMORY <const> = {
     "dirty_decay_ms:0",
     "dirty_max:4M",
     "dirty_decay_ms:500,background_thread:true",
+    "dirty_decay_ms:0,slab_sizes:1-2048:1",
+    "dirty_decay_ms:500,background_thread:true,slab_sizes:1-2048:1",
     "slab_sizes:1-2048:1",
     "tcache_bytes:4096",
     "narenas:1",
     "lg_extent_max_active_fit:6",
     "oversize_threshold:1M",
     "tcache_max:1024",
-    "dirty_decay_ms:2000,background_thread:true",
     "dirty_max:16M",
     "thp:never",
 }
@@ -120,8 +122,9 @@ local FOR_TIME <const> = {
 
 local FOR_BOTH <const> = {
     "dirty_decay_ms:0", "thp:always", "dirty_max:4M", "slab_sizes:1-2048:1",
-    "dirty_decay_ms:500,background_thread:true", "tcache_bytes:262144,tcache_nslots:4096", "tcache_bytes:4096",
-    "narenas:1", "dirty_decay_ms:-1", "lg_extent_max_active_fit:6", "slab_sizes:1-4096:8", "background_thread:true",
+    "dirty_decay_ms:500,background_thread:true,slab_sizes:1-2048:1", "tcache_bytes:262144,tcache_nslots:4096",
+    "tcache_bytes:4096", "narenas:1", "dirty_decay_ms:-1", "lg_extent_max_active_fit:6", "slab_sizes:1-4096:8",
+    "background_thread:true",
 }
 
 local CANDIDATES <const> = { rss = FOR_MEMORY, time = FOR_TIME, p99 = FOR_TIME, balanced = FOR_BOTH }

@@ -118,7 +118,7 @@ local function figures_of(job, seen, done, floor)
     local peak = math.max(seen.peak, kernel)
     local figures = { seconds = done.seconds, cpu = job.measure and seen.cpu or whole, p99 = told.p99,
         peak = peak > 0 and peak or nil, mean = mean_of(seen), settled = job.settle and settled_of(seen, job.settle) }
-    figures.time = told.time or job.clock == "cpu" and figures.cpu or done.seconds
+    figures.time = job.clock == "cpu" and figures.cpu or told.time or done.seconds
     figures.rss = figures[job.rss]
     return figures
 end

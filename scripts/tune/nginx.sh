@@ -1,0 +1,31 @@
+#!/bin/sh
+# nginx.sh -- an nginx worker that compresses pages for many connections, and rests before it ends. Tells the time of the
+# load:
+#
+#     lunalloc tune --measure nginx --settle 0.5s --clock cpu -- sh scripts/tune/nginx.sh
+set -eu
+dir=$(mktemp -d)
+trap 'rm -rf "$dir"' EXIT
+mkdir "$dir/www"
+head -c 60000 /dev/zero | tr '\0' 'a' >"$dir/www/index.html"
+cat >"$dir/nginx.conf" <<CONF
+daemon off; master_process off; pid $dir/pid; error_log $dir/error.log crit;
+events { worker_connections 512; }
+http {
+    access_log off; gzip on; gzip_min_length 100; gzip_buffers 32 8k; keepalive_requests 100;
+    client_body_temp_path $dir/b; proxy_temp_path $dir/p; fastcgi_temp_path $dir/f; uwsgi_temp_path $dir/u;
+    scgi_temp_path $dir/s;
+    server { listen unix:$dir/socket; root $dir/www; }
+    server { listen 127.0.0.1:${PORT:-18745}; root $dir/www; }
+}
+CONF
+nginx -c "$dir/nginx.conf" -p "$dir" 2>"$dir/messages" &
+nginx=$!
+until [ -s "$dir/pid" ]; do sleep 0.02; done
+begin=$(date +%s%N)
+ab -q -k -n 6000 -c 200 -H 'Accept-Encoding: gzip' "http://127.0.0.1:${PORT:-18745}/" >"$dir/ab"
+end=$(date +%s%N)
+awk -v ns=$((end - begin)) 'BEGIN { printf "time %.6f\n", ns / 1e9 }' >"${LUNALLOC_FIGURES:-/dev/null}"
+sleep 0.7
+kill "$nginx"
+wait
