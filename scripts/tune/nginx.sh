@@ -1,6 +1,6 @@
 #!/bin/sh
-# nginx.sh -- an nginx worker that compresses pages for many connections, and rests before it ends. Tells the time of the
-# load:
+# nginx.sh -- an nginx worker that compresses pages for many connections, and rests before it ends. Tells the time of
+# the load:
 #
 #     lunalloc tune --measure nginx --settle 0.5s --clock cpu -- sh scripts/tune/nginx.sh
 set -eu

@@ -1,6 +1,6 @@
 #!/bin/sh
-# python.sh -- a Python service: it reads JSON, keeps an index of it, drops most of it, works on texts, and then waits for
-# its next request. What is resident while it waits counts:
+# python.sh -- a Python service: it reads JSON, keeps an index of it, drops most of it, works on texts, and then waits
+# for its next request. What is resident while it waits counts:
 #
 #     lunalloc tune --settle 1s --clock cpu -- sh scripts/tune/python.sh
 exec "$(command -v /usr/bin/python3 || command -v python3)" -c '

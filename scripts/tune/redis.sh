@@ -1,6 +1,6 @@
 #!/bin/sh
-# redis.sh -- a Redis server that stores keys under benchmark, and then loses 7 of 8 of them. Tells the time of the load and
-# its 99th percentile, and rests before it ends, so that memory can settle:
+# redis.sh -- a Redis server that stores keys under benchmark, and then loses 7 of 8 of them. Tells the time of the load
+# and its 99th percentile, and rests before it ends, so that memory can settle:
 #
 #     lunalloc tune --measure redis-server --settle 1s --clock cpu -- sh scripts/tune/redis.sh
 set -eu

@@ -49,13 +49,15 @@ usage "a candidate that is none" "tune: space\\[1\\]: 'narena' is no option" --s
 usage "no budget" "tune: '--budget' takes" --budget never -- true
 usage "a command that fails" "with the defaults: exit status 3: oh no" -- sh -c 'echo oh no >&2; exit 3'
 usage "a command that is killed" "with the defaults: it ended by signal 9" -- sh -c 'kill -9 $$'
-usage "a measured process that is not there" "with the defaults: no process 'nginx' was seen" --measure nginx -- sleep 0.1
+usage "a measured process that is not there" "with the defaults: no process 'nginx' was seen" --measure nginx \
+    -- sleep 0.1
 usage "a command without p99" "a run tells no p99" --objective p99 -- sleep 0.1
 batch tune 4194304 </dev/null
 check "no such process" "$out/$err/$status" "/lunalloc: there is no process 4194304/2"
 
 batch tune -- sleep 0.01 </dev/null
-check_match "too short to judge" "$out/$err/$status" "^/lunalloc: tune: too short to judge: a run takes 0.0[0-9]* s, [^/]*/6$"
+check_match "too short to judge" "$out/$err/$status" \
+    "^/lunalloc: tune: too short to judge: a run takes 0.0[0-9]* s, [^/]*/6$"
 batch tune --budget 2s -- sleep 0.3 </dev/null
 check_match "a budget that is too small" "$out/$err/$status" "^/lunalloc: tune: the budget is too small: [^/]*/6$"
 
@@ -149,8 +151,8 @@ usage "an option that does not apply live" "slab_sizes cannot be changed in a pr
 tuner=$!
 for _ in {1..400}; do [ "$(settings)" != "$own" ] && break; sleep 0.02; done
 check "a setting is tried" "$([ "$(settings)" != "$own" ] && echo changed)" changed
+disown $tuner
 kill -9 $tuner
-{ wait $tuner; } 2>/dev/null
 for _ in {1..100}; do [ "$(settings)" = "$own" ] && break; sleep 0.1; done
 check "a tuner that is killed: the process gets its settings back" "$(settings)" "$own"
 

@@ -66,20 +66,20 @@ test("the best settings are found, combined, and confirmed", function()
     test.equal(good >= 13, true, good .. " of 20")
 end)
 
-test("two searches agree within 2 % in at most 40 runs", function()
+test("at least 18 of 20 searches come within 2 % of the best, in at most 40 runs", function()
     local effects = { ["dirty_decay_ms:0"] = { rss = 0.9, time = 1.04 }, ["dirty_max:4M"] = { rss = 0.89 },
         ["dirty_max:1M"] = { rss = 0.88 }, ["narenas:1"] = { rss = 0.97 } }
-    local lowest, highest = math.huge, 0
+    local good = 0
     for seed = 1, 20 do
         local found = searched { effects = effects, seed = seed, noise = { rss = 0.002, time = 0.005 } }
         local rss = 1
         for _, setting in ipairs(found.winner and found.winner.settings or {}) do
             rss = rss * ((effects[setting[1] .. ":" .. setting[2]] or {}).rss or 1)
         end
-        lowest, highest = math.min(lowest, rss), math.max(highest, rss)
+        good = good + (rss <= 1.02 * 0.88 * 0.97 and 1 or 0)
         test.equal(found.searched <= 40, true, "runs of the search")
     end
-    test.equal(highest / lowest <= 1.02, true, ("%.3f to %.3f"):format(lowest, highest))
+    test.equal(good >= 18, true, good .. " of 20")
 end)
 
 for objective, noises in pairs { rss = { { rss = 0.002, time = 0.01 }, { rss = 0.03, time = 0.03 } },

@@ -19,33 +19,30 @@
 ---
 ---   1. noise: some runs of the default. Memory hardly differs between them, time does.
 ---   2. screening: each candidate once, with the default again after every few.
----   3. halving: the better half once more, and the best quarter a third time.
+---   3. halving: the better half once more, and the best quarter a third time if the objective is noisy.
 ---   4. combination: to the best candidate others are added that help further.
 ---   5. refinement: the values next to those of the best one; then combination again.
 ---   6. ablation: a setting is dropped if the rest is as good without it.
----   7. confirmation: default and winner in turns, in fresh runs. Only these decide. If the winner misses a limit, a
----      second finalist gets fresh runs, too: so each is judged at half of the error of 5 %.
+---   7. confirmation: default and winner in turns, in fresh runs. Only these decide (confirm.lua).
 ---
 --- A search that finds nothing, and one whose winner is not confirmed, ends with "keep the defaults".
 
+local confirm = require "lunalloc.tune.confirm"
 local judge = require "lunalloc.tune.judge"
 local space = require "lunalloc.tune.space"
-local statistics = require "lunalloc.compare_statistics"
 
 local search = {}
 
 local BASE_RUNS <const> = 4     -- of the default, at first
 local EVERY <const> = 5         -- candidates, after which the default runs again
 local SHORT <const> = 0.05      -- seconds: shorter runs tell nothing
-local ERROR <const> = 0.05      -- of the whole search, to report a winner that is none
-local FINALISTS <const> = 2
 local MOST_COMBINED <const>, MOST_REFINED <const> = 4, 4
 local DOUBTS <const> = 3        -- runs, after which a limit that was missed is missed
-local LEAST_ROUNDS <const>, MOST_ROUNDS <const> = 10, 40 -- of a confirmation
+local RESERVED <const> = 6      -- runs, for the ablation
 local MARGIN <const> = 0.5      -- of a limit, that a good candidate leaves
 local PENALTY <const> = 3       -- for each part of a limit that is missed
 
-search.KEEP, search.BETTER = "keep the defaults", "better"
+search.KEEP, search.BETTER = confirm.KEEP, confirm.BETTER
 
 local Search = {}
 Search.__index = Search
@@ -65,7 +62,7 @@ function Search:entry(settings)
 end
 
 function Search:is_spent()
-    return self.count >= self.most_runs or self.left "search" <= 0
+    return self.count >= self.most_runs - self.reserved or self.left "search" <= 0
 end
 
 --- One run, if the budget has one. True if there is a new figure.
@@ -179,7 +176,7 @@ end
 
 --- The runs of the screening, in their order, as far as the budget goes.
 function Search:screened()
-    local confs, most = {}, math.max(0, self.most_runs - self.count)
+    local confs, most = {}, math.max(0, self.most_runs - self.reserved - self.count)
     for i, settings in ipairs(self.arms) do
         confs[#confs + 1] = i % EVERY == 0 and "" or nil
         confs[#confs + 1] = space.text(settings)
@@ -242,7 +239,7 @@ function Search:halve()
         self:doubt(entry, self.base, "halve")
     end
     local kept = self:promising(self.entries)
-    for round, share in ipairs { 2, 4 } do
+    for round, share in ipairs(self:enough() == 1 and { 2 } or { 2, 4 }) do
         kept = table.move(kept, 1, math.ceil(#self.arms / share), 1, {})
         self.ahead(missing(kept, round + 1))
         self:run(self.base, "halve")
@@ -265,26 +262,10 @@ function Search:helpful()
     return list
 end
 
---- Both sets of settings; nil if they differ in the value of an option, or one has all.
-local function joined(a, b)
-    local all, seen = {}, {}
-    for _, list in ipairs { a, b } do
-        for _, setting in ipairs(list) do
-            local value = seen[setting[1]]
-            if value and value ~= setting[2] then
-                return nil
-            end
-            all[#all + 1] = not value and setting or nil
-            seen[setting[1]] = setting[2]
-        end
-    end
-    return #all > math.max(#a, #b) and all or nil
-end
-
 function Search:combine(current, helpful)
     local tried = 0
     for _, other in ipairs(helpful) do
-        local settings = other ~= current and joined(current.settings, other.settings)
+        local settings = other ~= current and space.joined(current.settings, other.settings)
         if settings and tried < MOST_COMBINED then
             local both = self:entry(settings)
             tried = tried + 1
@@ -296,19 +277,12 @@ function Search:combine(current, helpful)
     return current
 end
 
---- The same settings with another value at i.
-local function changed(settings, i, value)
-    local copy = table.move(settings, 1, #settings, 1, {})
-    copy[i] = { settings[i][1], value }
-    return copy
-end
-
 --- Entries with a value next to one of this entry's.
 function Search:near(entry)
     local list = {}
     for i, setting in ipairs(entry.settings) do
         for _, value in ipairs(space.neighbours(setting[1], setting[2])) do
-            list[#list + 1] = self:entry(changed(entry.settings, i, value))
+            list[#list + 1] = self:entry(space.changed(entry.settings, i, value))
         end
     end
     return list
@@ -356,6 +330,7 @@ end
 --- Drops each setting without which the rest is as good. What the others do goes to current.alone: option -> entry
 --- without it.
 function Search:ablate(current)
+    self.reserved = 0
     self:repeated(current, 2, "ablate")
     local i = 1
     while i <= #current.settings do
@@ -364,7 +339,7 @@ function Search:ablate(current)
             i = i + 1
         elseif rest ~= self.base and not self:is_needed(current, rest) then
             self.dropped[#self.dropped + 1] = current.settings[i]
-            current, i = rest, 1
+            current = rest
         else
             current.alone = current.alone or {}
             current.alone[current.settings[i][1]] = rest
@@ -372,108 +347,6 @@ function Search:ablate(current)
         end
     end
     return current
-end
-
--- ---- the end of a search -------------------------------------------------------------------------------------------
-
---- The winner, and one that costs less, for the case that the winner misses a limit.
-function Search:choose_finalists(winner)
-    local finalists = { winner }
-    for _, entry in ipairs(self:ranked(self.entries)) do
-        local cheaper = entry ~= winner and self:score(entry) < -self.least
-        for _, limit in ipairs(self.limits) do
-            local a, b = judge.effect(entry, self.base, limit.metric), judge.effect(winner, self.base, limit.metric)
-            cheaper = cheaper and a and b and a < b
-        end
-        if cheaper and #finalists < FINALISTS and #self.limits > 0 then
-            finalists[#finalists + 1] = entry
-        end
-    end
-    return finalists
-end
-
---- One run of each, the order changing. Nil and the reason if one fails.
-function Search:turn(finalist, round, base, runs)
-    for _, entry in ipairs(round % 2 == 1 and { self.base, finalist } or { finalist, self.base }) do
-        local figures, why = self.measure(entry, "confirm")
-        self.count = self.count + 1
-        if not figures then
-            entry.rejected = why
-            return nil, why
-        end
-        table.insert(entry == self.base and base or runs, figures)
-    end
-    return true
-end
-
---- How many rounds tell enough, by the noise. It is not looked at which of the two is better.
-local function rounds_of(noise, plan)
-    return math.max(LEAST_ROUNDS, math.min(MOST_ROUNDS, judge.rounds_needed(noise, plan)))
-end
-
---- Makes the runs of the next turns at once, if there are several machines: of an even number of turns, `most` at most.
---- How many turns there are then.
-function Search:more_turns(finalist, made, most)
-    local confs, last = {}, math.min(most, made + math.max(LEAST_ROUNDS, 2 * self.width))
-    for _ = made + 1, last, 2 do
-        table.move({ "", finalist.conf, finalist.conf, "" }, 1, 4, #confs + 1, confs)
-    end
-    return made + self.ahead(confs, 4, made == 0) // 2
-end
-
---- Fresh runs of the default and the finalist: two arrays of figures; nil and the reason if one fails.
-function Search:fresh_runs(finalist, plan)
-    local least = statistics.runs_needed(plan.alpha) + 1
-    local base, runs, round, rounds = {}, {}, 0, rounds_of(self.noise, plan)
-    local made = self.has_ahead and 0 or math.huge
-    while round < rounds and (round < least or self.left "confirm" > 0) do
-        if round == made then
-            made = self:more_turns(finalist, made, rounds)
-            if made == round then
-                return nil, "no host could run it"
-            end
-        end
-        round = round + 1
-        local ok, why = self:turn(finalist, round, base, runs)
-        if not ok then
-            return nil, why
-        elseif round == LEAST_ROUNDS then
-            rounds = math.max(rounds, rounds_of(judge.noise { { runs = base }, { runs = runs } }, plan))
-        end
-    end
-    return base, runs
-end
-
-function Search:confirm(finalist)
-    local plan = { objective = self.objective, limits = self.limits, least = self.least, alpha = ERROR / FINALISTS }
-    local base, runs = self:fresh_runs(finalist, plan)
-    if not base then
-        return { accepted = false, reason = "it failed: " .. runs, metrics = {}, rounds = 0, conf = finalist.conf }
-    end
-    local found = judge.confirm(base, runs, plan)
-    found.conf, found.confidence, found.base_runs, found.runs = finalist.conf, 1 - plan.alpha, base, runs
-    found.rounds_needed = judge.rounds_needed(self.noise, plan)
-    return found
-end
-
---- Sets verdict, reason, and the winner if one is confirmed.
-function Search:decide(finalists)
-    self.verdict = search.KEEP
-    for i, finalist in ipairs(finalists) do
-        if i > 1 and self.left "finalist" <= 0 then
-            return
-        end
-        local found = self:confirm(finalist)
-        self.confirmations[#self.confirmations + 1] = found
-        self.reason = found.reason
-        finalist.confirmed = found.accepted
-        if found.accepted then
-            self.verdict, self.winner, self.reason = search.BETTER, finalist, nil
-            return
-        elseif not found.missed then
-            return
-        end
-    end
 end
 
 --- The whole search. Its state, also when it is interrupted, is in `state`.
@@ -496,7 +369,7 @@ local function run(state)
     best = refined ~= best and state:combine(refined, helpful) or refined
     best = state:ablate(best)
     state.candidate, state.searched = best, state.count
-    state:decide(state:choose_finalists(best))
+    confirm.run(state, best)
     return state
 end
 
@@ -512,7 +385,8 @@ end
 function search.run(problem, on_state)
     local state = setmetatable({ measure = problem.measure, arms = problem.arms, objective = problem.objective,
         limits = problem.limits, least = problem.least, most_runs = problem.most_runs or 40,
-        left = problem.left or unlimited, ahead = problem.ahead or nothing, has_ahead = problem.ahead ~= nil,
+        reserved = math.min(RESERVED, (problem.most_runs or 40) // 5), left = problem.left or unlimited,
+        ahead = problem.ahead or nothing, has_ahead = problem.ahead ~= nil,
         width = problem.width or 1,
         shortest = problem.shortest or SHORT, entries = {}, by_conf = {},
         dropped = {}, confirmations = {}, count = 0, noise = {},

@@ -6,6 +6,7 @@
 ---     space.fixed     option -> why it is no subject of a search
 ---     space.arms(objective)   the candidates, the most promising first: an array of arrays of { option, value }
 ---     space.text(settings)    "dirty_decay_ms:0,narenas:1": for LUNALLOC_CONF
+---     space.joined(a, b)      both sets of settings;  space.changed(settings, i, value)  another value for one
 ---
 --- Every option of the schema is in one of the two tables (tests/lua/tune_test.lua). The order of the candidates is
 --- what is known of the allocator: which options matter for memory, and which for time. A search with a small budget
@@ -74,6 +75,7 @@ local MEANING <const> = "it changes what the program sees"
 space.fixed = {
     abort = LOOKS, abort_conf = LOOKS, confirm_conf = LOOKS, dump_signal = LOOKS, report_prefix = LOOKS,
     stats_interval = LOOKS, stats_interval_opts = LOOKS, stats_print = LOOKS, stats_print_opts = LOOKS,
+    record = "it writes down what the program asks for",
     agent = "it is for the one who looks into the process",
     dlopen_deepbind = MEANING, zero_realloc = MEANING,
     lg_quantum = "8 breaks programs that rely on an alignment of 16 bytes",
@@ -175,6 +177,29 @@ function space.neighbours(option, value)
         end
     end
     return near
+end
+
+--- Both sets of settings; nil if they differ in the value of an option, or one has all.
+function space.joined(a, b)
+    local all, seen = {}, {}
+    for _, list in ipairs { a, b } do
+        for _, setting in ipairs(list) do
+            local value = seen[setting[1]]
+            if value and value ~= setting[2] then
+                return nil
+            end
+            all[#all + 1] = not value and setting or nil
+            seen[setting[1]] = setting[2]
+        end
+    end
+    return #all > math.max(#a, #b) and all or nil
+end
+
+--- The same settings with another value at i.
+function space.changed(settings, i, value)
+    local copy = table.move(settings, 1, #settings, 1, {})
+    copy[i] = { settings[i][1], value }
+    return copy
 end
 
 return space

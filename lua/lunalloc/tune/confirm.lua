@@ -1,0 +1,126 @@
+--- The end of a search: is the candidate really better than the default? It decides by fresh runs, which the search has
+--- not seen, of both in turns.
+---
+---     confirm.run(state, candidate)    state: of search.lua. Sets its verdict, reason, confirmations and winner
+---
+--- If the candidate misses a limit, a second finalist, which costs less, gets fresh runs, too. So each is judged at
+--- half of the error of 5 %, and a search in settings that change nothing ends with "keep the defaults" in at least 19
+--- of 20 cases. How many rounds there are depends on the noise, and not on what they show.
+
+local judge = require "lunalloc.tune.judge"
+local statistics = require "lunalloc.compare_statistics"
+
+local confirm = {}
+
+local ERROR <const> = 0.05 -- of the whole search, to report a winner that is none
+local FINALISTS <const> = 2
+local LEAST_ROUNDS <const>, MOST_ROUNDS <const> = 10, 40
+
+confirm.KEEP, confirm.BETTER = "keep the defaults", "better"
+
+--- The winner, and one that costs less, for the case that the winner misses a limit.
+local function choose_finalists(state, winner)
+    local finalists = { winner }
+    for _, entry in ipairs(state:ranked(state.entries)) do
+        local cheaper = entry ~= winner and state:score(entry) < -state.least
+        for _, limit in ipairs(state.limits) do
+            local a, b = judge.effect(entry, state.base, limit.metric), judge.effect(winner, state.base, limit.metric)
+            cheaper = cheaper and a and b and a < b
+        end
+        if cheaper and #finalists < FINALISTS and #state.limits > 0 then
+            finalists[#finalists + 1] = entry
+        end
+    end
+    return finalists
+end
+
+--- One run of each, the order changing. Nil and the reason if one fails.
+local function turn(state, finalist, round, base, runs)
+    for _, entry in ipairs(round % 2 == 1 and { state.base, finalist } or { finalist, state.base }) do
+        local figures, why = state.measure(entry, "confirm")
+        state.count = state.count + 1
+        if not figures then
+            entry.rejected = why
+            return nil, why
+        end
+        table.insert(entry == state.base and base or runs, figures)
+    end
+    return true
+end
+
+--- How many rounds tell enough, by the noise. It is not looked at which of the two is better.
+local function rounds_of(noise, plan)
+    return math.max(LEAST_ROUNDS, math.min(MOST_ROUNDS, judge.rounds_needed(noise, plan)))
+end
+
+--- Makes the runs of the next turns at once, if there are several machines: of an even number of turns, `most` at most.
+--- How many turns there are then.
+local function more_turns(state, finalist, made, most)
+    local confs, last = {}, math.min(most, made + math.max(LEAST_ROUNDS, 2 * state.width))
+    for _ = made + 1, last, 2 do
+        table.move({ "", finalist.conf, finalist.conf, "" }, 1, 4, #confs + 1, confs)
+    end
+    return made + state.ahead(confs, 4, made == 0) // 2
+end
+
+--- Fresh runs of the default and the finalist: two arrays of figures; nil and the reason if one fails.
+local function fresh_runs(state, finalist, plan)
+    local least = statistics.runs_needed(plan.alpha) + 1
+    local base, runs, round, rounds = {}, {}, 0, rounds_of(state.noise, plan)
+    local made = state.has_ahead and 0 or math.huge
+    while round < rounds and (round < least or state.left "confirm" > 0) do
+        if round == made then
+            made = more_turns(state, finalist, made, rounds)
+            if made == round then
+                return nil, "no host could run it"
+            end
+        end
+        round = round + 1
+        local ok, why = turn(state, finalist, round, base, runs)
+        if not ok then
+            return nil, why
+        elseif round == LEAST_ROUNDS then
+            rounds = math.max(rounds, rounds_of(judge.noise { { runs = base }, { runs = runs } }, plan))
+        end
+    end
+    return base, runs
+end
+
+local function judge_finalist(state, finalist)
+    local plan = { objective = state.objective, limits = state.limits, least = state.least, alpha = ERROR / FINALISTS }
+    local base, runs = fresh_runs(state, finalist, plan)
+    if not base then
+        return { accepted = false, reason = "it failed: " .. runs, metrics = {}, rounds = 0, conf = finalist.conf }
+    end
+    local found = judge.confirm(base, runs, plan)
+    found.conf, found.confidence, found.base_runs, found.runs = finalist.conf, 1 - plan.alpha, base, runs
+    found.rounds_needed = judge.rounds_needed(state.noise, plan)
+    return found
+end
+
+--- Sets verdict, reason, and the winner if one is confirmed.
+local function decide(state, finalists)
+    state.verdict = confirm.KEEP
+    for i, finalist in ipairs(finalists) do
+        if i > 1 and state.left "finalist" <= 0 then
+            return
+        end
+        local found = judge_finalist(state, finalist)
+        state.confirmations[#state.confirmations + 1] = found
+        state.reason = found.reason
+        finalist.confirmed = found.accepted
+        if found.accepted then
+            state.verdict, state.winner, state.reason = confirm.BETTER, finalist, nil
+            return
+        elseif not found.missed then
+            return
+        end
+    end
+end
+
+--- See above.
+function confirm.run(state, candidate)
+    decide(state, choose_finalists(state, candidate))
+end
+
+return confirm
