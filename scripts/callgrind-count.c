@@ -4,9 +4,14 @@
  * For each size it makes enough calls to fill the cache, then WINDOWS short windows of CALLS pairs, then one long run.
  * After each it makes callgrind dump its counters, under the label "SIZE hit" or "SIZE run".
  */
+#include "observe/record_area.h"
+
 #include <dlfcn.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/mman.h>
+#include <unistd.h>
 #include <valgrind/callgrind.h>
 
 enum {
@@ -39,20 +44,36 @@ dump(size_t size, const char *what) {
     CALLGRIND_DUMP_STATS_AT(label);
 }
 
+static int (*ctl)(const char *, void *, size_t *, void *, size_t);
+
 /* From the read of thread.allocatedp on, the thread's byte counters are exact after each call. */
 static int
 meter(void) {
-    int (*ctl)(const char *, void *, size_t *, void *, size_t) = 0;
     unsigned long long *total;
     size_t len = sizeof total;
-    *(void **)&ctl = dlsym(dlopen(NULL, RTLD_NOW), "mallctl");
-    return ctl != 0 ? ctl("thread.allocatedp", &total, &len, 0, 0) : 1;
+    return ctl("thread.allocatedp", &total, &len, 0, 0);
+}
+
+/* Each call is recorded, into rings that nobody needs to empty. */
+static int
+record(void) {
+    record_shape_t shape = {.nrings = 2, .lg_ring = RECORD_LG_MAX, .clock_allowed = record_clock_tsc};
+    size_t size = record_area_size(&shape);
+    char text[64], *path = text;
+    int fd = memfd_create("count", MFD_ALLOW_SEALING);
+    if (fd < 0 || ftruncate(fd, (off_t)size) != 0) {
+        return 1;
+    }
+    record_area_init(mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0), &shape);
+    fcntl(fd, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW);
+    snprintf(text, sizeof text, "/proc/self/fd/%d", fd);
+    return ctl("record.area", 0, 0, &path, sizeof path);
 }
 
 int
 main(int argc, char **argv) {
-    (void)argv;
-    if (argc > 1 && meter() != 0) {
+    *(void **)&ctl = dlsym(dlopen(NULL, RTLD_NOW), "mallctl");
+    if (argc > 1 && (ctl == 0 || (strcmp(argv[1], "recorded") == 0 ? record() : meter()) != 0)) {
         return 1;
     }
     for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++) {

@@ -52,8 +52,7 @@ touched_of(const void *ptr, const char *what) {
 
 static COLD void
 note_free_rich(recorder_t *r, record_kind_t kind, uint32_t class, const void *ptr, size_t size, uint32_t lg_align) {
-    bool large = class == 0 || sc.size[class - 1] >= RECORD_LARGE;
-    uint64_t touched = large ? touched_of(ptr, "free") : RECORD_UNKNOWN;
+    uint64_t touched = class - 1 < r->plain ? RECORD_UNKNOWN : touched_of(ptr, "free");
     put_rich(r, &(record_event_t){.time = record_stamp(r),
                                   .kind = (uint8_t)kind,
                                   .lg_align = (uint8_t)lg_align,
@@ -63,9 +62,15 @@ note_free_rich(recorder_t *r, record_kind_t kind, uint32_t class, const void *pt
                                   .touched = touched});
 }
 
-static inline void
+/* Of a class that the page map has and whose blocks are not large. */
+ALWAYS_INLINE bool
+is_plain(const recorder_t *r, uint32_t class) {
+    return class - 1 < r->plain;
+}
+
+ALWAYS_INLINE void
 note_free(recorder_t *r, record_kind_t kind, uint32_t class, const void *ptr, size_t size, uint32_t lg_align) {
-    if (LIKELY(class != 0) && LIKELY(lg_align == 0) && LIKELY(sc.size[class - 1] < RECORD_LARGE)) {
+    if (LIKELY(is_plain(r, class)) && LIKELY(lg_align == 0)) {
         record_put(r, kind, class, record_stamp(r), ptr, size);
     } else {
         note_free_rich(r, kind, class, ptr, size, lg_align);
@@ -166,7 +171,7 @@ seen_malloc(thread_t *thread, size_t size) {
     if (UNLIKELY(!pop(thread, size, &bin_offset, &ptr))) {
         return seen_malloc_missed(thread, size);
     }
-    record_put(r, RECORD_MALLOC, (uint32_t)(bin_offset >> LG_CACHE_BIN), record_stamp(r), ptr, size);
+    record_put(r, RECORD_MALLOC, (uint32_t)(bin_offset >> LG_CACHE_BIN), r->now, ptr, size);
     note_exact(thread, size_of_bin(bin_offset), 0);
     return ptr;
 }
@@ -182,7 +187,7 @@ seen_calloc(thread_t *thread, size_t size) {
     if (UNLIKELY(!pop(thread, size, &bin_offset, &ptr))) {
         return seen_calloc_missed(thread, size);
     }
-    record_put(r, RECORD_CALLOC, (uint32_t)(bin_offset >> LG_CACHE_BIN), record_stamp(r), ptr, size);
+    record_put(r, RECORD_CALLOC, (uint32_t)(bin_offset >> LG_CACHE_BIN), r->now, ptr, size);
     note_exact(thread, size_of_bin(bin_offset), 0);
     return memset(ptr, 0, size);
 }

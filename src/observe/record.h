@@ -38,12 +38,14 @@
 typedef struct recorder {
     /* Synchronization: the thread that has the ring: these fields. */
     uint8_t *out, *stop;
+    uint64_t now; /* the last stamp that was read */
     uint64_t lap; /* lap + (uintptr_t)out is the position */
     record_ring_t *ring;
     record_codec_t codec;
     struct recording *recording; /* NULL: this is the copy in a forked child */
     uint8_t *base;               /* the ring's first byte */
     uint64_t lost;               /* events, since the last RECORD_LOST */
+    uint32_t plain;              /* classes below this have blocks that are smaller than RECORD_LARGE */
     uint8_t lg_unit;
     bool tsc;
 
@@ -86,23 +88,30 @@ NOINLINE void record_put_slow(recorder_t *r, const record_event_t *event);
 NOINLINE void record_put_full(recorder_t *r, uint32_t kind, uint32_t hint, uint64_t stamp, const void *ptr,
                               uint64_t size);
 
+/*
+ * Reading the time is half of an event's cost, so an allocation from the thread's own cache takes the last stamp,
+ * r->now: the objects of a cache have been handed over before that, by a free of this thread or by a refill, and both
+ * read the time. So the order of an address's events holds, and the time of a hit is too early by at most what the
+ * thread did since its last free, refill or large block.
+ */
 ALWAYS_INLINE uint64_t
-record_stamp(const recorder_t *r) {
-    return (LIKELY(r->tsc) ? ticks_now() : clock_ns()) >> r->lg_unit;
+record_stamp(recorder_t *r) {
+    return r->now = (LIKELY(r->tsc) ? ticks_now() : clock_ns()) >> r->lg_unit;
 }
 
 /* A stamp that is not earlier than the hand-over of an address that has just been taken from an arena. */
 ALWAYS_INLINE uint64_t
-record_stamp_after(const recorder_t *r) {
-    return (LIKELY(r->tsc) ? ticks_after() : clock_ns()) >> r->lg_unit;
+record_stamp_after(recorder_t *r) {
+    return r->now = (LIKELY(r->tsc) ? ticks_after() : clock_ns()) >> r->lg_unit;
 }
 
 /* Makes the bytes before `end` the reader's. */
 ALWAYS_INLINE void
 record_publish(recorder_t *r, uint8_t *end) {
+    record_ring_t *ring = r->ring;
     r->out = end;
-    counter_add(&r->ring->events, 1);
-    atomic_set_release(&r->ring->written, r->lap + (uintptr_t)end);
+    counter_add(&ring->events, 1);
+    atomic_set_release(&ring->written, r->lap + (uintptr_t)end);
 }
 
 /* An event of a kind up to RECORD_FREE_SIZED. hint: the class. */
