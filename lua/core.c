@@ -29,6 +29,7 @@ open_core(lua_State *L) {
     core_open_frames(L);
     core_open_json(L);
     core_open_extent_set(L);
+    core_open_trace_blocks(L);
     core_open_samples(L);
     core_open_attach(L);
     core_open_metrics(L);

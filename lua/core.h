@@ -141,7 +141,8 @@ void core_open_file_kind(lua_State *L);
 void core_open_meter(lua_State *L); /* meter/lua_meter.c */
 void core_open_frames(lua_State *L);
 void core_open_json(lua_State *L);
-void core_open_extent_set(lua_State *L); /* map/lua_file.c */
+void core_open_extent_set(lua_State *L);   /* map/lua_file.c */
+void core_open_trace_blocks(lua_State *L); /* map/lua_trace_blocks.c */
 void core_open_samples(lua_State *L);
 void core_open_attach(lua_State *L); /* attach/lua_attach.c */
 void core_open_metrics(lua_State *L);

@@ -145,6 +145,7 @@ types.signatures = {
     ["trace:save"] = "path: string -> written: lunalloc.trace_written !",
     ["trace:diff"] = "other: lunalloc.trace -> diff: lunalloc.trace_diff !",
     ["trace:workload"] = "-> description: lunalloc.options.workload; errors: lunalloc.trace_errors !",
+    ["trace:instant"] = "options?: {} -> instant: lunalloc.instant !",
     ["trace:plot"] = "options?: {} -> picture: string !",
     ["trace:close"] = "-> done: true",
     ["replay:tojson"] = "-> text: string",

@@ -52,6 +52,10 @@ local traces = {
         'd, errors = trace:workload(); print(la.workload(d):run())' },
     ["trace:plot"] = { "trace:plot{width=, height=, mode=, title=} -> text | nil, message, code",
         "Live bytes over time, drawn as la.plot draws.", "print(trace:plot{height = 8})" },
+    ["trace:instant"] = { "trace:instant{at=\"end\"} -> instant | nil, message, code",
+        "The blocks that live at a moment: \"peak\", \"end\", or seconds from the beginning. It can be drawn, " ..
+        "saved and compared as la.instant() of a process.",
+        'print(trace:instant{at = "peak"}:map{by = "age"})' },
     ["trace:close"] = { "trace:close() -> true", "Closes the file, also for the views of it." },
 }
 

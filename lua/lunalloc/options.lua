@@ -304,6 +304,7 @@ local functions = {
     ["trace:filter"] = conditions,
     ["trace:count"] = changed(conditions, nil, "by", choice("how events are grouped; class if it is left out", "class",
         "thread", "kind", "size")),
+    ["trace:instant"] = { at = choice('the moment: seconds from the beginning, or "2s"', "peak", "end") },
     ["trace:plot"] = changed(changed(plot, "series"), "x"),
     ["la.replay"] = {
         trace = plain "the path of a trace",

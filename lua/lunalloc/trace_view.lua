@@ -428,6 +428,22 @@ function Trace:plot(options)
     return require("lunalloc.plot")(options)
 end
 
+--- The blocks that live at a moment of the trace as an instant: at = seconds from its beginning, "peak" or "end" (if it
+--- is left out).
+function Trace:instant(options)
+    local of = inside(self, "trace:instant")
+    options = options == nil and {} or check.plain(options)
+    check.table(options, "trace:instant", 1, "a table of options")
+    local at = require("lunalloc.map.of_trace").time(options)
+    check.that(at, "trace:instant", 1, 'only {at=}: "peak", "end" or a time: ' .. units.ACCEPTED.time)
+    local sums, message, code = tally(of)
+    if not sums then
+        return nil, message, code
+    end
+    local until_time = at == "peak" and sums.peak_time or at == "end" and of.file:info()["end"] or of.begin + at
+    return require("lunalloc.map.of_trace").instant(of, filter_of(of), until_time, SLICE)
+end
+
 --- What differs from another trace, by size class.
 function Trace:diff(other)
     local of = inside(self, "trace:diff")

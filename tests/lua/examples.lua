@@ -311,6 +311,8 @@ examples.functions = {
     ["trace:workload"] = { self = opened_trace, reused = true, args = {}, check = is_table },
     ["trace:plot"] = { self = opened_trace, reused = true, args = { { width = 40, height = 6, mode = "ascii",
         title = "live" } }, check = is_text },
+    ["trace:instant"] = { self = opened_trace, reused = true, args = { { at = "peak" } }, check = is_table,
+        after = close },
     ["trace:close"] = { self = opened_trace, args = {} },
     ["c:table"] = { self = comparison, reused = true, args = { { width = 80, mode = "ascii" } }, check = is_text },
     ["c:of"] = { self = comparison, reused = true, args = { "b", "ops/s" }, check = is_table },

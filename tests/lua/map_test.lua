@@ -386,6 +386,54 @@ test("what a hostile file says of itself is only what it may say", function()
     test.equal(clean.extra, nil)
 end)
 
+--- Bytes and number of the blocks that live after the events up to a time (ns), by the events alone.
+local function live_at(trace, time)
+    local sizes, bytes, n = {}, 0, 0
+    local function drop(addr)
+        if sizes[addr] then
+            bytes, n = bytes - sizes[addr], n - 1
+            sizes[addr] = nil
+        end
+    end
+    for event in trace:events() do
+        if event.time > time then
+            break
+        elseif event.kind:find "free" then
+            drop(event.addr)
+        elseif event.size and event.addr then
+            drop(event.old_addr)
+            drop(event.addr)
+            sizes[event.addr], bytes, n = event.size, bytes + math.max(1, event.size), n + 1
+        end
+    end
+    return bytes, n
+end
+
+test("an instant of a trace has the blocks that live then", function()
+    local path, _ <close> = temporary "x.lnt"
+    if not os.execute("build/tests/replay/make_trace " .. path .. " 5000 3") then
+        test.skip "build/tests/replay/make_trace is not built"
+    end
+    local trace <close> = assert(la.trace.load(path))
+    local info = trace:info()
+    for i = 0, 10 do
+        local instant <close> = assert(trace:instant { at = info.duration * i / 10 })
+        local bytes, n = live_at(trace, math.floor(info.duration * i / 10 * 1e9 + 0.5))
+        test.equal(instant.extents, n, "blocks at " .. i)
+        test.equal(instant.states.active.bytes, bytes, "bytes at " .. i)
+        test.equal(instant:raster { by = "class" }.bytes, bytes, "raster")
+    end
+    local peak <close> = assert(trace:instant { at = "peak" })
+    test.equal(peak.states.active.bytes, info.peak_live)
+    local part <close> = assert(trace:filter { min_size = 1000 }:instant())
+    for _, row in ipairs(part:raster { by = "class" }.legend) do
+        test.equal(row.name:find "^%d+K%+$" ~= nil or row.name == "512+", true, row.name)
+    end
+    local whole <close> = assert(trace:instant())
+    test.equal(peak:diff(whole).states.active.bytes, info.live - info.peak_live)
+    test.raises("only {at=}", trace.instant, trace, { when = 1 })
+end)
+
 test("wrong options are named", function()
     local instant = assert(la.instant())
     for message, options in pairs {
