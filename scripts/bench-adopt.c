@@ -8,6 +8,8 @@
  *   bench-adopt states plain|new|shared              makes 1,000 states of 256 KiB and closes them. Prints resident KiB
  *                                                    of each; milliseconds that closing took; and per cent of the
  *                                                    memory that remains
+ *   bench-adopt events                               allocates and frees blocks of a meter. Prints the nanoseconds of
+ *                                                    the processor that one of both takes
  */
 #include <lauxlib.h>
 #include <lualib.h>
@@ -103,12 +105,41 @@ run_states(const char *kind) {
     return 0;
 }
 
+/* ---- single calls ---- */
+
+enum {
+    NEVENTS = 20000000,
+    NBLOCKS = 1000 /* at a time */
+};
+
+static int
+run_events(void) {
+    static void *blocks[NBLOCKS];
+    lunalloc_meter_t *meter = lunalloc_meter_new(NULL, NULL, 0);
+    if (meter == NULL) {
+        return fail("no meter");
+    }
+    double start = processor_seconds();
+    for (int i = 0; i < NEVENTS / 2; i++) {
+        void **block = &blocks[i % NBLOCKS];
+        size_t size = i % 2 ? 56 : 40;
+        if (*block != NULL) {
+            lunalloc_lua_alloc(meter, *block, size, 0);
+        }
+        *block = lunalloc_lua_alloc(meter, NULL, i % 2 ? LUA_TTABLE : LUA_TFUNCTION, size);
+    }
+    printf("%.3f\n", (processor_seconds() - start) / NEVENTS * 1e9);
+    return 0;
+}
+
 int
 main(int argc, char **argv) {
     struct rusage before, after;
     char message[256];
     if (argc == 3 && strcmp(argv[1], "states") == 0) {
         return run_states(argv[2]);
+    } else if (argc == 2 && strcmp(argv[1], "events") == 0) {
+        return run_events();
     }
     lua_State *L = argc < 3 ? NULL : make_state(argv[1]);
     if (L == NULL) {

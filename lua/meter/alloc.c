@@ -58,14 +58,14 @@ note_peak(lunalloc_meter_t *meter) {
 static inline void
 charge(lunalloc_meter_t *meter, size_t *account, size_t size) {
     meter->total += size;
-    *account += size;
+    *account += METER_ACCOUNTS ? size : 0;
 }
 
 static inline void
 discharge(lunalloc_meter_t *meter, size_t *account, size_t size) {
     note_peak(meter);
     meter->total -= size;
-    *account -= size;
+    *account -= METER_ACCOUNTS ? size : 0;
 }
 
 static COLD void *

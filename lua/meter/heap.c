@@ -7,9 +7,11 @@
 #include <string.h>
 
 /* An owner may have spans when it has allocated so many blocks; and a kind has them when so many of its bytes, in units
- * of 8, have been allocated. */
+ * of 8, have been allocated. Until there are so many more, free mixed blocks serve before the heap grows for a span. */
 #define OWNER_BLOCKS 8192
 #define KIND_UNITS   (16384 / 8)
+#define REUSED_UNITS (65536 / 8)
+_Static_assert(KIND_UNITS + REUSED_UNITS + HEAP_BINS <= UINT16_MAX, "kinds_t counts them");
 
 span_t heap_no_span;
 kinds_t heap_no_kinds = {.bins = {[0 ... HEAP_USED * HEAP_BINS - 1] = &heap_no_span}};
@@ -181,33 +183,30 @@ has_kinds(heap_t *heap, owner_t *owner) {
     return kinds != NULL;
 }
 
-/* Has the kind had so many blocks that the next ones are in spans? */
+/* For a small block of a kind that has no span with a free block: is it to be a mixed one? Counts it, then. */
 static bool
-is_frequent(owner_t *owner, uint32_t type, uint32_t bin) {
+shall_be_mixed(const heap_t *heap, owner_t *owner, uint32_t type, uint32_t bin) {
+    bool grows = heap->with_room == NULL && heap->empty == NULL;
     uint16_t *units = &owner->kinds->mixed[type * HEAP_BINS + bin];
-    bool frequent = *units >= KIND_UNITS;
-    *units = (uint16_t)(*units + (frequent ? 0 : bin));
-    return frequent;
-}
-
-/* A block of a frequent kind where all its spans are full. Free mixed blocks serve before the heap grows. */
-static void *
-alloc_in_new_span(heap_t *heap, owner_t *owner, uint32_t type, size_t size) {
-    void *block = heap->with_room == NULL && heap->empty == NULL ? mixed_alloc_free_one(heap, owner, type, size) : NULL;
-    span_t *span = block == NULL ? new_span(heap, owner, type, heap_bin(size < 16 ? 16 : size)) : NULL;
-    return span != NULL ? take_any(span) : block;
+    bool mixed = *units < KIND_UNITS || (grows && *units < KIND_UNITS + REUSED_UNITS);
+    *units = (uint16_t)(*units + (mixed ? bin : 0));
+    return mixed;
 }
 
 /* A small block of a kind that may have spans. */
 static void *
 alloc_small(heap_t *heap, owner_t *owner, uint32_t type, size_t size) {
     uint32_t bin = heap_bin(size < 16 ? 16 : size);
+    bool frequent = owner->kinds->mixed[type * HEAP_BINS + bin] >= KIND_UNITS;
     span_t *span = span_with_block(owner, type, bin);
-    void *block = span != NULL ? take_any(span) : NULL;
-    if (block == NULL && is_frequent(owner, type, bin)) {
-        block = alloc_in_new_span(heap, owner, type, size);
+    if (span == NULL && shall_be_mixed(heap, owner, type, bin)) {
+        void *block = (frequent ? mixed_alloc_free_one : mixed_alloc)(heap, owner, type, size);
+        if (block != NULL) {
+            return block;
+        }
     }
-    return block != NULL ? block : mixed_alloc(heap, owner, type, size);
+    span = span != NULL ? span : new_span(heap, owner, type, bin);
+    return span != NULL ? take_any(span) : mixed_alloc(heap, owner, type, size);
 }
 
 static void *

@@ -32,6 +32,11 @@
 _Static_assert(LUNALLOC_LUA_TYPES == HEAP_TYPES && LUNALLOC_LUA_THREAD < HEAP_USED, "types of the heap");
 _Static_assert(LUNALLOC_LUA_SCOPES <= 1 << 16, "numbers of owners");
 
+/* 0 leaves the accounts out: scripts/bench-adopt measures what they cost. */
+#ifndef METER_ACCOUNTS
+#define METER_ACCOUNTS 1
+#endif
+
 /* Meters of another version of this library have another one. */
 #define METER_MAGIC UINT64_C(0x6c756e6d65746572) + sizeof(lunalloc_meter_t)
 

@@ -431,6 +431,30 @@ test_gaps_are_no_free_blocks(void **state) {
     end_meter(meter);
 }
 
+/* Few blocks of one kind that are often replaced: they are in spans soon, though there are free mixed blocks. */
+static void
+test_frequent_kind_of_a_small_heap_has_spans(void **state) {
+    (void)state;
+    enum {
+        N = 1000,
+        SIZE = 56
+    };
+    static void *blocks[N];
+    lunalloc_meter_t *meter = new_meter(0);
+    for (uint32_t i = 0; i < 40 * N; i++) {
+        if (i >= N) {
+            lunalloc_lua_alloc(meter, blocks[i % N], SIZE, 0);
+        }
+        blocks[i % N] = allocate_filled(meter, SIZE);
+    }
+    assert_int_equal(meter->heap.mixed.blocks, 0);
+    assert_true(heap_check(&meter->heap));
+    for (uint32_t i = 0; i < N; i++) {
+        lunalloc_lua_alloc(meter, blocks[i], SIZE, 0);
+    }
+    end_meter(meter);
+}
+
 int
 main(void) {
     const struct CMUnitTest tests[] = {
@@ -442,6 +466,7 @@ main(void) {
         cmocka_unit_test(test_blocks_shrink_without_memory),
         cmocka_unit_test(test_free_neighbours_become_larger_blocks),
         cmocka_unit_test(test_gaps_are_no_free_blocks),
+        cmocka_unit_test(test_frequent_kind_of_a_small_heap_has_spans),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
