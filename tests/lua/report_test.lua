@@ -134,6 +134,7 @@ test("folders of paths are left out", function()
     test.equal(text.without_folders "operator/", "operator/")
     test.equal(text.without_folders "a / b", "a / b")
     test.equal(text.name("/home/ann/x.c", false), "/home/ann/x.c")
+    test.equal(text.name("/home/ann/x.c", true), "x.c")
 end)
 
 -- ---- bounds --------------------------------------------------------------------------------------------------------
@@ -243,7 +244,7 @@ test("what is no regular file is not replaced, and nothing is left behind", func
     end
     test.fails("EINVAL", "is a device", la.report("/dev/null", { doctor = false }))
     test.fails("EINVAL", "is a folder", la.report("/", { doctor = false }))
-    test.fails("EFAULT", "/no/such/folder/x", la.report("/no/such/folder/x", { doctor = false }))
+    test.fails("ENOENT", "/no/such/folder/x", la.report("/no/such/folder/x", { doctor = false }))
 end)
 
 test("a page that would be too large is refused", function()

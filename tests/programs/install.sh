@@ -37,7 +37,13 @@ commands() {
         installed help serve | grep -q '^usage: lunalloc serve' &&
         { [ ! -e "$build/lua/lunalloc/http.so" ] || [ -e "$prefix/lib/lua/5.4/lunalloc/http.so" ]; } &&
         [ -s "$prefix/share/man/man1/lunalloc-attach.1" ] && [ -s "$prefix/share/man/man1/lunalloc-serve.1" ] &&
-        [ -s "$prefix/share/man/man1/lunalloc-compare.1" ]
+        [ -s "$prefix/share/man/man1/lunalloc-compare.1" ] && [ -s "$prefix/share/man/man1/lunalloc-report.1" ]
+}
+
+# The page of reports is installed beside the module.
+report() {
+    installed -e "print(la.report('$work/report.html', { doctor = false }).bytes > 50000)" |
+        grep -q true && grep -q '^<!DOCTYPE html>' "$work/report.html"
 }
 
 # The manual finds the pages of section 3.
@@ -106,6 +112,7 @@ works "its commands" commands
 works "its manual pages of section 3" pages_3
 works "the installed policies" policies
 works "its scenarios" scenarios
+works "reports" report
 works "the installed module in a stock lua5.4" stock_lua
 works "a tree that was moved" moved
 prefix=$work/moved

@@ -42,14 +42,18 @@ says "without a path it is report.html" '^report.html: .*KiB' bash -c 'cd "$1" &
 for word in argument_of_the_command from_the_environment "$work"; do
     if grep -qF "$word" "$work/real.html"; then fail "it has not: $word"; else ok "it has not: ${word##*/}"; fi
 done
-says "a device is refused" "'/dev/full' is a device" "$console" report "$subject" -o /dev/full
+says "a device is refused" "cannot write /dev/full: it is a device" "$console" report "$subject" -o /dev/full
 says "a FIFO is refused" "is a FIFO" bash -c 'mkfifo "$1/fifo"; "$2" report "$3" -o "$1/fifo"' - "$work" "$console" \
     "$subject"
 says "a folder that is missing" "no/such/x.html.*No such file" "$console" report "$subject" -o "$work/no/such/x.html"
 says "no process" 'report: which process' "$console" report
 says "a process that is none" 'process 999999999' "$console" report 999999999
 says "an unknown option" "unknown option '--fro'" "$console" report --fro 1 "$subject"
-if compgen -G "$work/*.part" >/dev/null; then fail "parts of files remain"; else ok "no part of a file remains"; fi
+says "a disk that is full" "cannot write .*full.html: File too large" bash -c \
+    'ulimit -f 100; "$1" report "$2" -o "$3"' - "$console" "$subject" "$work/full.html"
+if [ -e "$work/full.html" ]; then fail "no part of a report is left"; else ok "no part of a report is left"; fi
+says "the standard output" '^<!DOCTYPE html>' "$console" report "$subject" -o -
+if compgen -G "$work/*.tmp" >/dev/null; then fail "parts of files remain"; else ok "no part of a file remains"; fi
 
 # A process that ends while it is watched: what was seen is in the report.
 "$console" report "$subject" --for 3s -o "$work/ended.html" >"$work/said" 2>&1 &

@@ -13,7 +13,7 @@ a map of the heap, waste, the code that allocated what lives, threads, findings,
 of a process, the path of a core file, or a file: a recorded trace, or the JSON of a search for settings or of a
 workload's result. INSTANTs are files that instant:save() wrote: their heap maps over time, and what changed.
 
-  -o FILE               where to; default: report.html
+  -o FILE               where to; default: report.html; -: the standard output
   --for TIME            watches the process for that time first, such as 30s
   --with-command-line   shows command lines, paths and the environment, which are left out otherwise]]
 
@@ -92,7 +92,10 @@ local function run(args)
     local parts = t and parts_of_watching(t, options["for"]) or kind == "instant" and parts_of_instants(words)
         or parts_of_file(words[1], kind)
     parts.private = not options["with-command-line"]
-    say(command.try((t or require "lunalloc").report(path, parts)), path)
+    local result = command.try((t or require "lunalloc").report(path, parts))
+    if path ~= "-" then
+        say(result, path)
+    end
 end
 
 return { summary = "one file for a browser: what a process, a trace or a search did", usage = USAGE, run = run }

@@ -5,7 +5,7 @@ local core = require "lunalloc.core"
 local host = require "lunalloc.host"
 local limits = require "lunalloc.report.limits"
 
-local io, os = host.io, host.os
+local io = host.io
 
 local page = {}
 
@@ -46,35 +46,11 @@ function page.text(data, connect)
     return text
 end
 
--- ---- saving --------------------------------------------------------------------------------------------------------
-
-local function write(path, text)
-    local file <close>, why = io.open(path, "wb")
-    local ok = file
-    if file then
-        ok, why = file:write(text)
-    end
-    if ok then
-        ok, why = file:flush() -- a full device says so here
-    end
-    return ok and true, why
-end
-
---- Writes a file: beside its place first, then renamed, so it is whole or absent. What is no regular file is refused.
---- True; nil, message, code.
+--- Writes a file, whole or not at all. What is no regular file is refused. True; nil, message, code.
 function page.save(path, text)
-    local kind = core.file_kind(path)
-    if kind and kind ~= "file" then
-        return nil, ("report: '%s' is a %s, and a report is a file"):format(path, kind), "EINVAL"
-    end
-    local beside = ("%s.%d.part"):format(path, os.time())
-    local ok, why = write(beside, text)
-    if ok then
-        ok, why = os.rename(beside, path)
-    end
-    if not ok then
-        os.remove(beside)
-        return nil, "report: " .. tostring(why), why == host.NO_IO and "ENOTSUP" or "EFAULT"
+    local done, message, code = core.save_file(path, text)
+    if not done then
+        return nil, "report: " .. message, code
     end
     return true
 end
