@@ -292,7 +292,7 @@ local SUMS <const> = { "allocations", "frees", "bytes", "reallocs", "cross", "li
 
 local function copy_sums(row, from)
     for _, key in ipairs(SUMS) do
-        row[key] = from[key]
+        row[key] = from[key] or 0
     end
     return row
 end

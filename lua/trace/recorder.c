@@ -78,19 +78,32 @@ say(char *message, size_t size, const char *what, int error) {
     return error;
 }
 
+/* The memory of the area; errno is set after a failure. A limit of files (SIGXFSZ) is one. */
+static bool
+allocate_area(trace_recorder_t *recorder) {
+    sigset_t limit, old;
+    sigemptyset(&limit);
+    sigaddset(&limit, SIGXFSZ);
+    pthread_sigmask(SIG_BLOCK, &limit, &old);
+    recorder->fd = memfd_create("lunalloc-record", MFD_CLOEXEC | MFD_ALLOW_SEALING);
+    int error = recorder->fd < 0 || ftruncate(recorder->fd, (off_t)recorder->size) != 0 ? errno : 0;
+    error = error != 0 ? error : posix_fallocate(recorder->fd, 0, (off_t)recorder->size);
+    if (error == EFBIG) {
+        sigtimedwait(&limit, NULL, &(struct timespec){0});
+    }
+    pthread_sigmask(SIG_SETMASK, &old, NULL);
+    errno = error;
+    return error == 0;
+}
+
 static int
 make_area(trace_recorder_t *recorder, char *message, size_t size) {
     recorder->size = record_area_size(&recorder->drain.shape);
     if (recorder->size == 0) {
         return say(message, size, "the shape of the rings", EINVAL);
     }
-    recorder->fd = memfd_create("lunalloc-record", MFD_CLOEXEC | MFD_ALLOW_SEALING);
-    if (recorder->fd < 0 || ftruncate(recorder->fd, (off_t)recorder->size) != 0) {
-        return say(message, size, "cannot make memory to share with the process", errno);
-    }
-    int error = posix_fallocate(recorder->fd, 0, (off_t)recorder->size);
-    if (error != 0) {
-        return say(message, size, "no memory to share with the process", error);
+    if (!allocate_area(recorder)) {
+        return say(message, size, "no memory to share with the process", errno);
     }
     void *area = mmap(NULL, recorder->size, PROT_READ | PROT_WRITE, MAP_SHARED, recorder->fd, 0);
     if (area == MAP_FAILED) {

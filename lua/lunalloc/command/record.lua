@@ -141,7 +141,7 @@ function record.run(exec, given, path, words, conf)
     local status, _, peak = attend(exec, recording, pid)
     recorder:meta("max_rss", tostring(peak))
     local result = record.finish(recording, io.stderr)
-    if result.pid == 0 then
+    if result.threads == 0 then
         io.stderr:write("lunalloc: run: nothing was recorded: the program did not take the allocator\n")
     end
     return status
