@@ -11,6 +11,7 @@
 
 #include <errno.h>
 #include <pthread.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 static const record_shape_t usual = {.nrings = 8, .lg_ring = 16, .clock_allowed = record_clock_tsc};
@@ -566,6 +567,78 @@ test_fork_without_handlers(void **state) {
     end();
 }
 
+/* ---- from the start, and across an exec ---- */
+
+#define CHILD "record-child"
+
+/* What the child does: the second time, as another program of the same process. */
+static int
+be_child(int argc, char **argv) {
+    for (int i = 0; i < 50; i++) {
+        lunalloc_free(lunalloc_malloc(77));
+    }
+    if (argc < 3) {
+        char *again[] = {argv[0], argv[1], "again", NULL};
+        execv("/proc/self/exe", again);
+        return 1;
+    }
+    child_t child = run_child(work_in_child, NULL); /* inherits the configuration, and is not recorded */
+    return child.status != 0 || child.text[0] != '\0';
+}
+
+static int
+start_child(void *unused) {
+    (void)unused;
+    char conf[64];
+    snprintf(conf, sizeof conf, "record:/proc/%d/fd/%d", (int)getppid(), side->fd);
+    setenv("LUNALLOC_CONF", conf, 1);
+    fcntl(side->fd, F_SETFD, FD_CLOEXEC);
+    execl("/proc/self/exe", "record_test", CHILD, (char *)NULL);
+    return 1;
+}
+
+static void
+count_images(const record_event_t *event, void *context) {
+    uint64_t *counts = context;
+    counts[0] += event->kind == RECORD_MALLOC && event->size == 77;
+    counts[1] += event->kind == RECORD_IMAGE;
+}
+
+static void
+test_from_the_start(void **state) {
+    (void)state;
+    uint64_t counts[2] = {0};
+    side = new_recorder(usual);
+    child_t child = run_child(start_child, NULL);
+    assert_string_equal(child.text, "");
+    assert_int_equal(child.status, 0);
+    drain_all(side, count_images, counts);
+    assert_int_equal(counts[0], 100);
+    assert_int_equal(counts[1], 1);
+    const record_head_t *head = side->area;
+    assert_int_equal(atomic_get(&head->state), record_on); /* the process has ended, which the recorder sees */
+    delete_recorder(side);
+}
+
+/* Another program's memory, or none: a line says so, and the program runs. */
+static int
+start_without_recorder(void *path) {
+    char conf[64];
+    snprintf(conf, sizeof conf, "record:%s", (const char *)path);
+    setenv("LUNALLOC_CONF", conf, 1);
+    execl("/proc/self/exe", "record_test", CHILD, "again", (char *)NULL);
+    return 1;
+}
+
+static void
+test_no_recorder_at_the_start(void **state) {
+    (void)state;
+    child_t child = run_child(start_without_recorder, "/nowhere/at/all");
+    assert_non_null(strstr(child.text, "lunalloc: opt.record: not recorded: "));
+    child = run_child(start_without_recorder, "/dev/null");
+    assert_non_null(strstr(child.text, "this is no recorder's memory"));
+}
+
 /* ---- refusals ---- */
 
 static _Atomic int until_refused;
@@ -646,7 +719,10 @@ end_usual(void **state) {
 #define RECORDED(test) cmocka_unit_test_setup_teardown(test, begin_usual, end_usual)
 
 int
-main(void) {
+main(int argc, char **argv) {
+    if (argc > 1 && strcmp(argv[1], CHILD) == 0) {
+        return be_child(argc, argv);
+    }
     const struct CMUnitTest tests[] = {
         RECORDED(test_malloc_and_free),
         RECORDED(test_zeroed),
@@ -669,6 +745,8 @@ main(void) {
         cmocka_unit_test(test_off),
         cmocka_unit_test(test_fork),
         cmocka_unit_test(test_fork_without_handlers),
+        cmocka_unit_test(test_from_the_start),
+        cmocka_unit_test(test_no_recorder_at_the_start),
         cmocka_unit_test(test_refusals),
         cmocka_unit_test(test_live_blocks),
     };
