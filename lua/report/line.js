@@ -1,7 +1,8 @@
 // line.js -- time lines, by dygraphs; by xy.js where the page was built without it.
 //
 // A chart: { unit, x: [seconds], xunit: "clock" (seconds since 1970) or "s", series: [{ name, values }],
-// marks: [{ x, text }] }. What is missing is false. The library gets numbers only: it would take names for HTML.
+// marks: [{ x, text }], connect }. What is missing is false; with connect, lines pass over it. The library gets numbers
+// only: it would take names for HTML.
 
 const ZOOM = 1.5;
 const MARKS_LISTED = 12; // the others are in the table
@@ -31,7 +32,8 @@ class Line {
   options() {
     const { unit, xunit, series } = this.chart;
     const format = (value, of) => human(value, of);
-    return { file: this.rows(), labels: ["x", ...series.map((_, i) => String(i))],
+    return { file: this.rows(), connectSeparatedPoints: Boolean(this.chart.connect),
+      labels: ["x", ...series.map((_, i) => String(i))],
       colors: series.map((_, i) => colour("c" + (i % 10))), visibility: this.shown,
       gridLineColor: colour("line"), axisLineColor: colour("line"),
       axes: { x: { axisLabelFormatter: (v) => format(v, xunit), pixelsPerLabel: 90 },

@@ -145,7 +145,12 @@ local function add_given(data, parts, private)
         end
     end
     if parts.trace then
-        add(data, "Trace", recording.section(parts.trace, private))
+        local section, film = recording.section(parts.trace, private)
+        add(data, "Trace", section, film)
+        local map = section and not parts.film and parts.process == false and film:section()
+        if map then
+            add(data, map.title, map)
+        end
     end
     if parts.result then
         add(data, "Workload", result_of.section(parts.result))

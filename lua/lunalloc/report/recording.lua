@@ -2,6 +2,7 @@
 --- thread and kind of call.
 
 local given = require "lunalloc.report.given"
+local heap = require "lunalloc.report.heap"
 local sheet = require "lunalloc.report.sheet"
 local text = require "lunalloc.report.text"
 local timeline = require "lunalloc.report.timeline"
@@ -10,6 +11,9 @@ local trace_view = require "lunalloc.trace_view"
 local units = require "lunalloc.units"
 
 local field, number_at = sheet.field, given.number_at
+
+local INSTANTS <const> = 12
+local PASSES <const> = 30000000 -- events that are read for instants, in all
 
 local recording = {}
 
@@ -53,7 +57,12 @@ local function samples_of(info)
         end
         columns[#columns + 1] = any and { name = name, values = values } or nil
     end
-    return #x > 1 and #columns > 0 and timeline.chart("Memory of the process", "bytes", "s", x, columns) or nil
+    if #x < 2 or #columns == 0 then
+        return nil
+    end
+    local chart = timeline.chart("Memory of the process", "bytes", "s", x, columns)
+    chart.connect = true -- some figures are not in every sample
+    return chart
 end
 
 local SUMS <const> = { { "allocations", "count", field "allocations" }, { "frees", "count", field "frees" },
@@ -85,6 +94,21 @@ local function tables_of(view, info, classes, private)
             { "calls", "count", field "count" }, { "bytes", "bytes", field "bytes" } }) }
 end
 
+--- The blocks that live at equal distances, and at the peak, as a film of instants: each is a pass over the events, so
+--- of a long trace there are few. Of one with more than PASSES events, the peak alone.
+local function film_of(view, info)
+    local film = heap.new()
+    local n = math.min(INSTANTS, PASSES // math.max(1, info.events))
+    for i = 0, n do
+        local at = i < n and info.duration * (i + 1) / n or "peak"
+        local instant <close> = view:instant { at = at }
+        if instant and instant.extents > 0 then
+            film:add(instant, at == "peak" and at or units.human_time(at * 1e9))
+        end
+    end
+    return film
+end
+
 --- A trace, or the path of one: the trace, and whether it has to be closed. nil, message.
 local function opened(value)
     if type(value) ~= "string" then
@@ -107,20 +131,20 @@ local function section_of(view, private)
     return { id = "trace", title = "Trace", charts = charts, tables = tables_of(view, info, classes, private),
         note = text.cut(("%s, pid %s, lunalloc %s. %s"):format(given.text_at(info, "name") or "a program",
             given.text_at(info, "pid") or "unknown", given.text_at(info, "allocator") or "unknown",
-            info.complete and "The file is complete." or "The file is incomplete.")) }
+            info.complete and "The file is complete." or "The file is incomplete.")) }, film_of(view, info)
 end
 
---- The section of a trace; nil and why.
+--- The section of a trace, and a film of its live blocks; nil and why.
 function recording.section(value, private)
     local view, message, own = opened(value)
     if not view then
         return nil, message
     end
-    local section, why = section_of(view, private)
+    local section, film = section_of(view, private)
     if own then
         view:close()
     end
-    return section, why
+    return section, film
 end
 
 return recording
