@@ -204,6 +204,23 @@ add("map", ".map [by=state|occupancy|age|residency|arena|class] [KEY=VALUE]...",
         return safely(target.map, options)
     end, "map")
 
+local OBJECTIVES <const> = { rss = true, time = true, p99 = true, balanced = true }
+
+add("tune", ".tune [rss|time|p99|balanced] [COMMAND]",
+    "searches settings for a command, or for the attached process: la.tune{}", function(rest, target)
+        local first, command = rest:match "^(%S*)%s*(.*)$"
+        local given = { objective = OBJECTIVES[first] and first or nil }
+        command = given.objective and command or rest
+        if command ~= "" then
+            given.command = command
+        elseif prompt.is_attached() then
+            given.target = target
+        else
+            return nil, "usage: .tune [rss|time|p99|balanced] COMMAND, or attach a process first"
+        end
+        return safely(require("lunalloc").tune, given)
+    end)
+
 add("ps", ".ps", "processes that can be attached: la.ps()", function()
     return require("lunalloc").ps()
 end, "ps")
