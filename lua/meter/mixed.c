@@ -18,8 +18,9 @@
 #define CODE_FREE   15U
 #define CODE_NUMBER 8U /* or type: the number of its owner stands at its end */
 _Static_assert(sizeof(free_block_t) <= LEAST && HEAP_USED <= CODE_NUMBER, "codes");
-/* Neighbours are joined if so many bytes have been freed since. */
-#define JOIN_BYTES 8192
+/* Neighbours are joined when so many bytes have been freed since, and half of those that are free: so each block that
+ * is freed pays for few visits to others. */
+#define JOIN_BYTES 4096
 
 /* ---- codes ---- */
 
@@ -246,7 +247,7 @@ from_unused(heap_t *heap, uint32_t size) {
 
 static uintptr_t
 from_joined(heap_t *heap, uint32_t size) {
-    if (heap->mixed.freed < JOIN_BYTES) {
+    if (heap->mixed.freed < JOIN_BYTES || heap->mixed.freed < heap->mixed.free_bytes / 2) {
         return 0;
     }
     join_all(heap);
@@ -280,8 +281,8 @@ mixed_alloc(heap_t *heap, const owner_t *owner, uint32_t type, size_t size) {
     uint32_t bytes = rounded(owner->number, size);
     uintptr_t at = from_list(heap, bytes);
     at = at != 0 ? at : from_larger(heap, bytes);
-    at = at != 0 ? at : from_unused(heap, bytes);
     at = at != 0 ? at : from_joined(heap, bytes);
+    at = at != 0 ? at : from_unused(heap, bytes);
     at = at != 0 ? at : from_new_chunk(heap, bytes);
     return hand_out(heap, at, owner, type, size);
 }

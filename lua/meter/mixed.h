@@ -1,9 +1,8 @@
 /*
  * mixed.h -- blocks of all kinds and sizes side by side, for a heap (heap.h): those of kinds that have few blocks.
  *
- * They lie as densely as their sizes allow, at multiples of 8: a free block may become one of another size, and free
- * neighbours are joined before a new chunk is asked for. Allocating takes a free block of that size, or a part of a
- * larger one, or what has not been used of the newest chunk.
+ * They lie as densely as their sizes allow, at multiples of 8. Allocating takes a free block of that size, or a part of
+ * a larger one, if need be after free neighbours were joined; then what has not been used of the newest chunk.
  *
  * Synchronization: the thread that uses the state.
  */
