@@ -267,3 +267,54 @@ test("every candidate is of tunable options, and has a value that is listed", fu
     end
     test.equal(#space.arms("rss", true) > 3, true)
 end)
+
+-- ---- la.tune itself ------------------------------------------------------------------------------------------------
+
+local la = require "lunalloc"
+
+test("mistakes raise at the caller's line", function()
+    for pattern, options in pairs {
+        ["what is to be tuned%?"] = {},
+        ["unknown key 'comand'"] = { comand = "true" },
+        ["either command or scenario"] = { command = "true", scenario = "nursery" },
+        ["budget = 0: a time above 0"] = { command = "true", budget = 0 },
+        ["runs = 3: a whole number from 8"] = { command = "true", runs = 3 },
+        ["limit = 'fun%+1%%': METRIC%+SHARE"] = { command = "true", limit = "fun+1%" },
+        ["space%[1%] = 'dirty_max': settings"] = { command = "true", space = { "dirty_max" } },
+        ["command: a text for the shell"] = { command = { 1 } },
+        ["trace = 7: the path of a trace"] = { trace = 7 },
+    } do
+        test.raises("tune_test.lua:%d+: tune: .*" .. pattern, function() la.tune(options) end)
+    end
+    test.raises("bad argument #1 to 'tune'", la.tune)
+end)
+
+test("a workload and a trace are tuned", function()
+    local workload = { threads = 1, ops = 30000, seed = 1, mix = { { size = "lognormal(256,1,4096)",
+        lifetime = "exp(1000)" } } }
+    local path = os.tmpname()
+    assert(os.execute("build/tests/replay/make_trace " .. path .. " 20000 2"))
+    for name, given in pairs { scenario = workload, trace = path } do
+        local found = assert(la.tune { [name] = given, space = { "tcache_bytes:4096" }, runs = 8, limit = "none" })
+        test.equal(found.baseline.runs >= 4, true)
+        test.equal(found.baseline.rss.median > 1e5 and found.baseline.time.median < 1e-3, true, name)
+        test.equal(found.entries[2].conf, "tcache_bytes:4096")
+        test.match(tostring(found), "^tune: less rss, limit: none; ")
+        test.match(found:tojson(), '"verdict"')
+    end
+    os.remove(path)
+end)
+
+test("what a run tells: of the whole tree, or of processes of one name", function()
+    local library = os.getenv "LUNALLOC_SO" or "build/liblunalloc.so"
+    local job = require("lunalloc.tune.trial").command { library = library, timeout = 60, settle = 0.05,
+        argv = { "sh", "-c", "echo time 7 >$LUNALLOC_FIGURES; echo p99 0.5 >$LUNALLOC_FIGURES; sleep 0.1; sleep 0.1" } }
+    local figures = assert(job.run "")
+    test.equal(figures.time .. " " .. figures.p99, "7 0.5")
+    test.equal(figures.seconds >= 0.2 and figures.seconds < 30, true, "seconds")
+    test.equal(figures.rss == figures.settled and figures.rss <= figures.peak and figures.mean <= figures.peak, true)
+    job.measure = "sleep"
+    local one = assert(job.run "narenas:1")
+    test.equal(one.rss < figures.rss, true, "sleep alone")
+    test.equal(select(2, job.run "no_such_option:1"), "refused: LUNALLOC_CONF: 'no_such_option' is no option")
+end)

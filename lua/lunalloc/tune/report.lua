@@ -131,7 +131,7 @@ local function limits_text(found)
 end
 
 local MEMORY <const> = { peak = "peak of the resident memory of all its processes", mean = "mean resident memory",
-    settled = "resident memory at the end" }
+    settled = "resident memory at the end", growth = "peak above what the replay itself has" }
 
 local function head_lines(found, lines)
     lines[#lines + 1] = ("tune: less %s, limit: %s; %s"):format(found.objective, limits_text(found),

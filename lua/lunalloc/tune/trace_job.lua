@@ -24,7 +24,7 @@ return function(values, _, fail)
     if not ok then
         return nil, message, code
     end
-    local job = { rss = "peak", ops = true }
+    local job = { rss = "growth", ops = true }
 
     function job.run(conf)
         local result, why = require("lunalloc").replay { trace = path, conf = conf, allocator = "lunalloc",
