@@ -54,6 +54,8 @@ PidFile $work/$name.pid
 StrictModes no
 UsePAM no
 PasswordAuthentication no
+ClientAliveInterval 1
+ClientAliveCountMax 2
 SetEnv PATH=$host_path:/usr/bin:/bin TMPDIR=$work/$name.tmp LUNALLOC_HOST=$name
 END
         "$@" "$sshd" -f "$work/$name.conf" -E "$work/$name.log" && break
@@ -78,7 +80,7 @@ lose_host() {
 stop_hosts() {
     local file
     for file in "$work"/*.pid; do
-        kill "$(cat "$file")" 2>/dev/null
+        kill $(pgrep -P "$(cat "$file")") "$(cat "$file")" 2>/dev/null
     done
     [ -z "${spaces-}" ] || for file in $spaces; do ip netns del "$file"; done
     [ -z "${made-}" ] || rmdir /run/sshd 2>/dev/null
@@ -279,6 +281,7 @@ if [ "$(id -u)" = 0 ] && command -v ip >/dev/null && space "$one" 17 2>/dev/null
     wait "$slow"
     status=$?
     checked "a network that is cut" 0 'hosts, and their rounds: one \(6\);' '^host two: it was lost while it ran; what'
+    left_on "a network that is cut" one two
 else
     skipped=$((skipped + 1))
     echo "skip network namespaces: not allowed here"
