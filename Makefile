@@ -44,8 +44,8 @@ LATE_SRC     := $(wildcard $(patsubst %,src/%.c,base/nearest base/units os/cfi o
                    arena/shards arena/slab_pages extent/guard extent/page_check thread/byte_counters thread/flags \
                    thread/front thread/quarantine thread/tcaches control/agent* control/audit control/class_ranges \
                    control/ctl_agent control/ctl_mark control/ctl_record control/report_file control/reporter \
-                   control/wire observe/history observe/prof_frames observe/record* observe/threads api/control \
-                   api/cxx api/entry api/extended api/glibc api/print api/seen))
+                   control/wire observe/history observe/prof_frames observe/record* observe/threads api/aligned \
+                   api/control api/cxx api/entry api/extended api/glibc api/print api/seen))
 EARLY_SRC    := $(filter-out $(LATE_SRC),$(wildcard $(LINKED:%=src/%/*.c)))
 LIB_SRC      := $(filter-out $(EXCLUDED),$(EARLY_SRC) $(LATE_SRC))
 MODULE_SRC   := $(wildcard lua/*.c $(patsubst %,lua/%/*.c,attach map meter replay trace workload))

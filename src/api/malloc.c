@@ -1,6 +1,6 @@
 /*
- * malloc.c -- the entry points of ISO C and POSIX, and the traditional ones. Each tries the fast path (fast.h), then
- * calls the slow one (slow.h).
+ * malloc.c -- the entry points of ISO C, and the traditional ones. Each tries the fast path (fast.h), then calls the
+ * slow one (slow.h). Aligned requests have a file of their own (aligned.c).
  *
  * Each has a lunalloc_ name; the standard names are aliases of these, defined only in variants that replace the C
  * library's allocator. The aliases are declared here, because the C library's declarations have attributes that an
@@ -42,12 +42,6 @@ no_memory(void) {
     return NULL;
 }
 
-static void *
-bad_alignment(void) {
-    errno = EINVAL;
-    return NULL;
-}
-
 void *
 lunalloc_calloc(size_t count, size_t size) {
     witness_no_core_lock();
@@ -82,54 +76,6 @@ lunalloc_reallocarray(void *ptr, size_t count, size_t size) {
 
 #endif
 
-int
-lunalloc_posix_memalign(void **out, size_t alignment, size_t size) {
-    witness_no_core_lock();
-    if (!is_pow2(alignment) || alignment < sizeof(void *)) {
-        return EINVAL;
-    }
-    int saved = errno;
-    void *ptr = slow_aligned(alignment, size);
-    errno = saved;
-    if (ptr == NULL) {
-        return ENOMEM;
-    }
-    *out = ptr;
-    return 0;
-}
-
-void *
-lunalloc_aligned_alloc(size_t alignment, size_t size) {
-    witness_no_core_lock();
-    return is_pow2(alignment) ? slow_aligned(alignment, size) : bad_alignment();
-}
-
-#if LUNALLOC_REPLACE
-/* As in glibc, an alignment that is no power of two is rounded up to one. */
-static void *
-lunalloc_memalign(size_t alignment, size_t size) {
-    witness_no_core_lock();
-    if (alignment <= sizeof(max_align_t)) {
-        return lunalloc_malloc(size);
-    }
-    return alignment > SIZE_MAX / 2 + 1 ? bad_alignment() : slow_aligned((size_t)1 << lg_ceil(alignment), size);
-}
-
-static void *
-lunalloc_valloc(size_t size) {
-    return slow_aligned(pages_size(), size);
-}
-
-/* The size is rounded up to whole pages, at least one. */
-static void *
-lunalloc_pvalloc(size_t size) {
-    witness_no_core_lock();
-    size_t page = pages_size();
-    size_t rounded = size == 0 ? page : align_up(size, page);
-    return rounded < size ? no_memory() : slow_aligned(page, rounded);
-}
-#endif
-
 size_t
 lunalloc_usable_size(const void *ptr) {
     witness_no_core_lock();
@@ -144,11 +90,6 @@ void free(void *ptr) REPLACES(free);
 void *calloc(size_t count, size_t size) REPLACES(calloc);
 void *realloc(void *ptr, size_t size) REPLACES(realloc);
 void *reallocarray(void *ptr, size_t count, size_t size) REPLACES(reallocarray);
-int posix_memalign(void **out, size_t alignment, size_t size) REPLACES(posix_memalign);
-void *aligned_alloc(size_t alignment, size_t size) REPLACES(aligned_alloc);
-void *memalign(size_t alignment, size_t size) REPLACES(memalign);
-void *valloc(size_t size) REPLACES(valloc);
-void *pvalloc(size_t size) REPLACES(pvalloc);
 size_t malloc_usable_size(void *ptr) REPLACES(usable_size);
 void cfree(void *ptr) REPLACES(free);
 void free_sized(void *ptr, size_t size) REPLACES(free_sized);
@@ -159,7 +100,4 @@ void *__libc_malloc(size_t size) REPLACES(malloc);
 void __libc_free(void *ptr) REPLACES(free);
 void *__libc_calloc(size_t count, size_t size) REPLACES(calloc);
 void *__libc_realloc(void *ptr, size_t size) REPLACES(realloc);
-void *__libc_memalign(size_t alignment, size_t size) REPLACES(memalign);
-void *__libc_valloc(size_t size) REPLACES(valloc);
-void *__libc_pvalloc(size_t size) REPLACES(pvalloc);
 #endif

@@ -76,27 +76,6 @@ slow_calloc(size_t size) {
     return ptr != NULL && !zeroed ? memset(ptr, 0, size) : ptr;
 }
 
-/* Aligned requests have no fast path of their own: a class that is aligned enough is tried here first. */
-void *
-slow_aligned(size_t alignment, size_t size) {
-    bool zeroed = false;
-    size_t placement;
-    void *ptr;
-    thread_t *thread = slow_self();
-    if (UNLIKELY(thread == NULL)) {
-        return early_alloc(size, alignment);
-    }
-    uint32_t szind = sc_index_aligned(size, alignment, &placement);
-    if (szind == SC_NONE) {
-        return slow_out_of_memory();
-    }
-    if (placement == 1 && fast_malloc(sc.size[szind], &ptr)) {
-        return ptr;
-    }
-    return seen_is(thread) ? seen_aligned(thread, szind, placement, size, alignment)
-                           : slow_alloc_class(thread, szind, placement, &zeroed);
-}
-
 /* The page map has the class of each object that may enter a thread's cache, and 0 of others. */
 size_t
 slow_usable_size(const void *ptr) {

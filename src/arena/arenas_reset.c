@@ -6,6 +6,7 @@
  */
 #include "arena/arenas_locked.h"
 #include "arena/arenas_special.h"
+#include "arena/page_watch.h"
 #include "base/witness.h"
 #include "extent/pagemap.h"
 
@@ -35,6 +36,7 @@ reclaim_extent(arena_t *arena, extent_t *e, bool slab) {
         arena_free_large(e);
     } else if (take_from_bin(arena, e)) {
         pagemap_clear_slab(e);
+        page_watch_tell(page_freed, e, 1);
         pa_dalloc(&arena->pages, e);
     }
 }

@@ -6,6 +6,7 @@
  * returns there. Requests that name an arena (arena_malloc_large_in) use that one alone.
  */
 #include "arena/arenas_special.h"
+#include "arena/page_watch.h"
 #include "arena/sample.h"
 #include "base/options.h"
 #include "base/witness.h"
@@ -22,7 +23,8 @@ cached_class(const arena_t *arena, uint32_t szind) {
     return atomic_get(&arena->manual) || szind + 1 >= CACHE_BINS ? 0 : (uint8_t)(szind + 1);
 }
 
-/* The slot of sample.h, empty until a profiler fills it. */
+/* The slots of page_watch.h and sample.h, empty until a recording or a profiler fills them. */
+page_watch_t *_Atomic page_watch;
 const sampler_t *_Atomic sampler;
 _Atomic bool sampling;
 _Atomic uint32_t sample_generation;
@@ -86,6 +88,7 @@ malloc_large(arena_t *arena, uint32_t szind, size_t alignment, bool *zeroed, boo
     e->sample = NULL;
     pagemap_set_class(e->addr, cached_class(arena, szind));
     atomic_add(&arena->nmalloc_large[szind], 1);
+    page_watch_tell(page_allocated, e, request.alignment);
     return (void *)e->addr;
 }
 
@@ -114,6 +117,7 @@ arena_malloc_sampled(arena_t *arena, uint32_t szind, size_t alignment, bool *zer
         return NULL;
     }
     atomic_add(&arena->nmalloc_large[szind], 1);
+    page_watch_tell(page_allocated, e, request.alignment);
     e->sample = sampler_get()->allocated(e);
     if (e->sample == NULL) {
         arena_free_large(e);
@@ -132,6 +136,7 @@ arena_free_large(extent_t *e) {
     }
     atomic_add(&arena->ndalloc_large[e->szind], 1);
     pagemap_set_class(e->addr, 0);
+    page_watch_tell(page_freed, e, 1);
     pa_dalloc(&arena->pages, e);
 }
 
@@ -177,6 +182,7 @@ arena_resize_large(extent_t *e, uint32_t szind) {
         count_resized(arena, grows ? old : szind, grows ? szind : old);
     }
     if (done) {
+        page_watch_tell(page_resized, e, 1);
         publish_resized(arena, e);
     } else {
         pagemap_set_class(e->addr, cached_class(arena, old));
@@ -193,7 +199,9 @@ arena_relocate_large(extent_t *e, uint32_t szind) {
     }
     uint32_t old = e->szind;
     pagemap_set_class(e->addr, 0);
+    page_watch_tell(page_freed, e, 1);
     extent_t *to = pa_relocate(&arena->pages, e, sc.size[szind], szind);
+    page_watch_tell(page_allocated, to != NULL ? to : e, sc.page);
     if (to == NULL) {
         pagemap_set_class(e->addr, cached_class(arena, old));
         return NULL;

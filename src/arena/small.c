@@ -4,6 +4,7 @@
  * Slabs are allocated and given back with no bin locked, since hooks may run.
  */
 #include "arena/arena.h"
+#include "arena/page_watch.h"
 #include "base/witness.h"
 #include "extent/pagemap.h"
 #include "extent/purge.h"
@@ -17,6 +18,7 @@ slab_new(arena_t *arena, uint32_t szind) {
     extent_t *slab = pa_alloc(&arena->pages, &request);
     if (slab != NULL) {
         slab_init(slab);
+        page_watch_tell(page_allocated, slab, sc.page);
         pagemap_set_slab(slab, atomic_get(&arena->manual) ? 0 : (uint8_t)(szind + 1));
     }
     return slab;
@@ -39,6 +41,7 @@ void
 arena_delete_slab(arena_t *arena, extent_t *slab) {
     witness_no_core_lock();
     pagemap_clear_slab(slab);
+    page_watch_tell(page_freed, slab, 1);
     pa_dalloc(&arena->pages, slab);
 }
 

@@ -9,6 +9,7 @@
 #include "extent/dirty_limits.h"
 #include "extent/hugepage.h"
 #include "extent/purge.h"
+#include "observe/record.h"
 #include "os/clock.h"
 
 #include <errno.h>
@@ -87,7 +88,9 @@ read_arena_decay(ctl_call_t *call) {
 
 static void
 apply_decay(arena_t *arena, const ctl_call_t *call) {
-    pa_set_decay_ms(&arena->pages, (extent_state_t)call->row->arg, call->value.v.i, clock_coarse_ns());
+    extent_state_t state = (extent_state_t)call->row->arg;
+    pa_set_decay_ms(&arena->pages, state, call->value.v.i, clock_coarse_ns());
+    record_decay_ms(arena->index, state == extent_muzzy, call->value.v.i);
 }
 
 int
@@ -267,6 +270,7 @@ purge_slabs(arena_t *arena) {
 static void
 give_back(arena_t *arena, arena_action_t action) {
     if (action == ARENA_PURGE) {
+        record_purge(arena->index);
         pa_purge_all(&arena->pages);
     } else if (action == ARENA_PURGE_SLABS) {
         purge_slabs(arena);

@@ -66,6 +66,10 @@ void record_from_start(const char *path);
 /* Ends the recording of this number; 0: the present one. False if it is not running. */
 bool record_end(uint64_t number);
 
+/* Somebody purges all that decays in an arena, or has changed one of its decay times: recordings of pages tell it. */
+void record_purge(uint32_t arena);
+void record_decay_ms(uint32_t arena, bool muzzy, int64_t ms);
+
 /* What the present recording, or the last one, has written. */
 typedef struct {
     /* Synchronization: a copy, the reader's: these fields. */

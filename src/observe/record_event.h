@@ -52,7 +52,8 @@ typedef enum {
     RECORD_LOST,       /* size: so many events of the thread were lost before this one */
     RECORD_IMAGE,      /* the process has executed another program; size: its pid */
     /* pages: */
-    RECORD_PAGE_ALLOC, /* addr, size, lg_align, arena; touched: 0 for a slab's, else unknown */
+    RECORD_PAGE_ALLOC, /* addr, size, lg_align, arena; touched: 0 for a slab's, else unknown. What was allocated before
+                          the recording: LIVE, with arena */
     RECORD_PAGE_FREE,  /* addr, size, arena */
     RECORD_PAGE_GROW,  /* addr, size, arena: an extent that lived became this large (or small) in place */
     RECORD_PAGE_PURGE, /* arena: all that decays was purged because somebody asked for it */

@@ -147,6 +147,20 @@ begin_thread(recorder_t *r) {
     begin_stream(r, os_thread_id(), name);
 }
 
+static recorder_t *
+recorder_of(const thread_t *thread) {
+    return thread->record != NULL ? thread->record : thread->record_pages;
+}
+
+static void
+set_recorder(thread_t *thread, const recording_t *recording, recorder_t *r) {
+    if (recording->shape.mode == record_full) {
+        thread->record = r;
+    } else {
+        thread->record_pages = r;
+    }
+}
+
 static void
 join(thread_t *thread) {
     acquire();
@@ -159,7 +173,7 @@ join(thread_t *thread) {
     if (recording == NULL) {
         return;
     }
-    thread->record = r != NULL ? r : &recording->ringless;
+    set_recorder(thread, recording, r != NULL ? r : &recording->ringless);
     if (r != NULL) {
         begin_thread(r);
     }
@@ -170,9 +184,9 @@ join(thread_t *thread) {
 
 static void
 leave(thread_t *thread) {
-    recorder_t *r = thread->record;
+    recorder_t *r = recorder_of(thread);
     recording_t *recording = r->recording;
-    thread->record = NULL;
+    thread->record = thread->record_pages = NULL;
     thread_stop_seeing_calls(thread);
     if (recording == NULL) {
         return;
@@ -196,10 +210,11 @@ leave(thread_t *thread) {
 static void
 follow(thread_t *thread, bool ends) {
     recording_t *recording = ends ? NULL : running();
-    if (thread->record != NULL && thread->record->recording != recording) {
+    const recorder_t *r = recorder_of(thread);
+    if (r != NULL && r->recording != recording) {
         leave(thread);
     }
-    if (thread->record == NULL && recording != NULL) {
+    if (recorder_of(thread) == NULL && recording != NULL) {
         join(thread);
     }
 }
@@ -207,13 +222,13 @@ follow(thread_t *thread, bool ends) {
 void
 record_life_try_again(recording_t *recording) {
     thread_t *thread = thread_here();
-    if (atomic_get(&recording->nfree) == 0 || thread->record != &recording->ringless || !lock_try(&lock)) {
+    if (atomic_get(&recording->nfree) == 0 || recorder_of(thread) != &recording->ringless || !lock_try(&lock)) {
         return;
     }
     recorder_t *r = take_ring(recording);
     release();
     if (r != NULL) {
-        thread->record = r;
+        set_recorder(thread, recording, r);
         begin_thread(r);
     }
 }
@@ -299,6 +314,7 @@ publish(recording_t *recording) {
         present_size = recording->area_size;
         atomic_set_release(&present, recording);
         atomic_set(&realloc_fast_max, recording->shape.mode == record_full ? 0 : SC_LOOKUP_MAX);
+        record_pages_watch(recording->shape.mode == record_pages);
     }
     release();
     return first;
@@ -318,11 +334,34 @@ unhold(recording_t *recording) {
 
 static void
 write_live(recording_t *recording) {
-    recorder_t *r = recording->shape.mode == record_full ? record_life_borrow(recording, "lunalloc") : NULL;
+    recorder_t *r = record_life_borrow(recording, "lunalloc");
     if (r != NULL) {
-        record_live(r);
+        recording->shape.mode == record_full ? record_live(r) : record_pages_live(r);
         record_life_return(r);
     }
+}
+
+recorder_t *
+record_life_borrow_for_pages(void) {
+    acquire();
+    recording_t *recording = running();
+    bool wanted = recording != NULL && recording->shape.mode == record_pages;
+    if (wanted) {
+        recording->njoined++;
+    }
+    release();
+    recorder_t *r = wanted ? record_life_borrow(recording, "lunalloc") : NULL;
+    if (wanted && r == NULL) {
+        unhold(recording);
+    }
+    return r;
+}
+
+void
+record_life_return_for_pages(recorder_t *r) {
+    recording_t *recording = r->recording;
+    record_life_return(r);
+    unhold(recording);
 }
 
 static void
@@ -458,6 +497,7 @@ finish(recording_t *recording) {
     count(recording, &last);
     atomic_set(&present, NULL);
     atomic_set(&realloc_fast_max, SC_LOOKUP_MAX);
+    record_pages_watch(false);
     release();
     read_clock(&recording->ringless, &head->end_ticks, &head->end_ns);
     atomic_set_release(&head->state, record_ended);
@@ -488,8 +528,9 @@ record_prefork(void) {
 static void
 forget_all(void) NO_THREAD_SAFETY {
     thread_t *thread = thread_here();
-    thread->record = NULL;
+    thread->record = thread->record_pages = NULL;
     thread_stop_seeing_calls(thread);
+    record_pages_watch(false);
     list_init(&recordings);
     if (atomic_get(&present) != NULL) {
         shared_unmap(present_area, present_size);

@@ -27,7 +27,7 @@ typedef struct recording {
     _Atomic uint32_t nfree; /* Synchronization: written under the lock, read by any thread; rings that nobody has. */
     /* Synchronization: record_life.c's lock: these fields. */
     list_t link;
-    uint32_t njoined; /* threads whose `record` leads here */
+    uint32_t njoined; /* threads whose recorder is one of these, and those that begin, end or borrow */
     bool ended;
 
     recorder_t ringless;    /* Synchronization: constant: what threads without a ring have. */
@@ -43,7 +43,15 @@ bool record_life_sees_residency(void);
 recorder_t *record_life_borrow(recording_t *recording, const char *name);
 void record_life_return(recorder_t *r);
 
+/* The same in a recording of pages, for one event; NULL: there is none, or no ring. */
+recorder_t *record_life_borrow_for_pages(void);
+void record_life_return_for_pages(recorder_t *r);
+
 /* Writes a RECORD_LIVE for each large block (record_live.c). */
 void record_live(recorder_t *r);
+/* The same of pages (record_pages.c): decay times, and a RECORD_LIVE for each active extent. */
+void record_pages_live(recorder_t *r);
+/* Fills the slot of page_watch.h, or empties it. */
+void record_pages_watch(bool on);
 
 #endif

@@ -33,7 +33,7 @@ extern void (*_Atomic threads_requested)(void);
 /* Called after a thread has refreshed, at the start of a slow path, without a lock held. NULL: nobody is told. */
 extern void (*_Atomic threads_refreshed)(void);
 
-/* Called with a thread that refreshes, likewise; and with one that ends, if its `record` is not NULL. NULL: nobody
+/* Called with a thread that refreshes, likewise; and with one that ends, if it is recorded. NULL: nobody
  * records. */
 extern void (*_Atomic threads_recorded)(thread_t *thread, bool ends);
 

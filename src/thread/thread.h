@@ -43,7 +43,8 @@ typedef struct thread {
     byte_counters_t bytes;                 /* Synchronization: the owner; see byte_counters.h. */
     void *front;                           /* Synchronization: the owner; thread_self points there, unless NULL. */
     void *prof;                            /* Synchronization: the owner; the profiler's state of it, or NULL. */
-    struct recorder *record;               /* Synchronization: the owner; where its events are recorded, or NULL. */
+    struct recorder *record;               /* Synchronization: the owner; where its calls are recorded, or NULL. */
+    struct recorder *record_pages;         /* Synchronization: the owner; the same of its extents; one is NULL. */
     _Atomic bool unsampled;                /* Synchronization: the owner writes (any thread, in thread_uninitialised);
                                               profiling leaves the thread out. */
     _Atomic uint64_t ticked_at; /* Synchronization: the owner writes, any thread reads; coarse clock, ns, at its last

@@ -47,7 +47,7 @@ exited(void) {
 static void
 thread_end(void *value) {
     thread_t *thread = value;
-    if (thread->record != NULL) {
+    if (thread->record != NULL || thread->record_pages != NULL) {
         atomic_get_acquire (&threads_recorded)(thread, true);
     }
     thread_set_cached(thread, false);

@@ -511,6 +511,89 @@ test_off(void **state) {
     delete_recorder(side);
 }
 
+/* ---- pages ---- */
+
+/* The events of one address since the last look, oldest first, as letters: A, F, G. */
+typedef struct {
+    uintptr_t addr;
+    char letters[16];
+    size_t n, size, calls, live, settings;
+} pages_t;
+
+static void
+look_at_pages(const record_event_t *event, void *context) {
+    static const char letters[RECORD_KINDS] = {
+        [RECORD_PAGE_ALLOC] = 'A', [RECORD_PAGE_FREE] = 'F', [RECORD_PAGE_GROW] = 'G'};
+    pages_t *pages = context;
+    pages->calls += event->kind >= RECORD_MALLOC && event->kind <= RECORD_REALLOC;
+    pages->live += event->kind == RECORD_LIVE && event->addr == pages->addr;
+    pages->settings +=
+        event->kind == RECORD_PAGE_PURGE || event->kind == RECORD_DIRTY_MS || event->kind == RECORD_MUZZY_MS;
+    if (event->addr == pages->addr && letters[event->kind] != 0 && pages->n < sizeof pages->letters - 1) {
+        pages->letters[pages->n++] = letters[event->kind];
+        pages->size = event->size;
+    }
+}
+
+static void
+expect_pages(const void *ptr, const char *letters, size_t size) {
+    pages_t pages = {.addr = (uintptr_t)ptr};
+    drain_all(side, look_at_pages, &pages);
+    assert_string_equal(pages.letters, letters);
+    assert_true(size == 0 || pages.size == size);
+    assert_int_equal(pages.calls, 0);
+}
+
+static void
+test_pages(void **state) {
+    (void)state;
+    char *before = lunalloc_malloc(2 << 20), *freed = lunalloc_malloc(3 << 20);
+    begin((record_shape_t){.nrings = 8, .lg_ring = 20, .mode = record_pages});
+    assert_null(thread_here()->front);
+    pages_t pages = {.addr = (uintptr_t)before};
+    drain_all(side, look_at_pages, &pages);
+    assert_true(pages.live == 1 && pages.settings >= 2 && pages.calls == 0);
+    lunalloc_free(freed);
+    expect_pages(freed, "F", 3 << 20);
+    void *ptr = lunalloc_malloc(1 << 20);
+    expect_pages(ptr, "A", 1 << 20);
+    if (lunalloc_xallocx(ptr, 512 << 10, 0, 0) == 512 << 10) {
+        expect_pages(ptr, "G", 512 << 10);
+    }
+    lunalloc_free(ptr);
+    expect_pages(ptr, "F", 0);
+    lunalloc_free(before);
+    expect_pages(before, "F", 2 << 20);
+    assert_int_equal(lunalloc_ctl_set("arena.0.purge", NULL, NULL, 0), 0);
+    assert_int_equal(lunalloc_ctl_set("arena.0.dirty_decay_ms", "10000", NULL, 0), 0);
+    pages = (pages_t){0};
+    drain_all(side, look_at_pages, &pages);
+    assert_int_equal(pages.settings, 2);
+    end();
+    lunalloc_free(lunalloc_malloc(1 << 20));
+}
+
+/* An exact thread has a front of its own, and its calls are no events. */
+static int
+be_exact(void *unused) {
+    (void)unused;
+    byte_counters_make_exact(thread_here());
+    begin((record_shape_t){.nrings = 8, .lg_ring = 20, .mode = record_pages});
+    for (int i = 0; i < 100; i++) {
+        lunalloc_free(lunalloc_malloc(10));
+    }
+    pages_t pages = {0};
+    drain_all(side, look_at_pages, &pages);
+    record_end(number);
+    return pages.calls != 0 || thread_here()->front == NULL;
+}
+
+static void
+test_pages_of_an_exact_thread(void **state) {
+    (void)state;
+    assert_int_equal(run_child(be_exact, NULL).status, 0);
+}
+
 /* ---- forks ---- */
 
 static int
@@ -743,6 +826,8 @@ main(int argc, char **argv) {
         cmocka_unit_test(test_an_area_that_was_used),
         cmocka_unit_test(test_on_and_off_under_load),
         cmocka_unit_test(test_off),
+        cmocka_unit_test(test_pages),
+        cmocka_unit_test(test_pages_of_an_exact_thread),
         cmocka_unit_test(test_fork),
         cmocka_unit_test(test_fork_without_handlers),
         cmocka_unit_test(test_from_the_start),
