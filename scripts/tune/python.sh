@@ -20,4 +20,4 @@ for turn in range(3):
     total += len("".join(words)) + len(kept)
     del words
 print(total > 0, flush=True)
-time.sleep(1.2)'
+time.sleep(2.5)'

@@ -14,9 +14,9 @@ local explain = {}
 
 -- name of a statistic -> how it is told
 local FIGURES <const> = {
-    dirty = { "dirty pages at the end", units.human },
+    dirty = { "dirty pages at exit", units.human },
     retained = { "address space kept", units.human },
-    active = { "pages in use at the end", units.human },
+    active = { "pages in use at exit", units.human },
     cached = { "in threads' caches", units.human },
     highwater = { "peak of the pages", units.human },
     nmadvise = { "calls that give pages back", units.human_count },

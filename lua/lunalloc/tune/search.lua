@@ -355,7 +355,8 @@ local function run(state)
     if not ok then
         return nil, message, code
     elseif state.left "search" <= 0 then
-        return nil, "the budget is too small: at least 30 runs are needed", "ETIME"
+        return nil, ("the budget is too small: a run takes %.3g s, and about 40 of them are needed"):format(
+            state.base.runs[1].seconds or judge.median(state.base, "time") or 0), "ETIME"
     end
     state:screen()
     state:halve()
