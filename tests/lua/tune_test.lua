@@ -289,20 +289,30 @@ test("mistakes raise at the caller's line", function()
     test.raises("bad argument #1 to 'tune'", la.tune)
 end)
 
-test("a workload and a trace are tuned", function()
-    local workload = { threads = 1, ops = 30000, seed = 1, mix = { { size = "lognormal(256,1,4096)",
-        lifetime = "exp(1000)" } } }
-    local path = os.tmpname()
-    assert(os.execute("build/tests/replay/make_trace " .. path .. " 20000 2"))
-    for name, given in pairs { scenario = workload, trace = path } do
-        local found = assert(la.tune { [name] = given, space = { "tcache_bytes:4096" }, runs = 8, limit = "none" })
-        test.equal(found.baseline.runs >= 4, true)
-        test.equal(found.baseline.rss.median > 1e5 and found.baseline.time.median < 1e-3, true, name)
-        test.equal(found.entries[2].conf, "tcache_bytes:4096")
-        test.match(tostring(found), "^tune: less rss, limit: none; ")
-        test.match(found:tojson(), '"verdict"')
+local function is_tuned(name, what)
+    local found = assert(la.tune { [name] = what, space = { "tcache_bytes:4096" }, runs = 8, limit = "none" })
+    test.equal(found.baseline.runs >= 4, true)
+    test.equal(found.baseline.rss.median > 1e5 and found.baseline.time.median < 1e-3, true, name)
+    test.equal(found.entries[2].conf, "tcache_bytes:4096")
+    test.match(tostring(found), "^tune: less rss, limit: none; ")
+    test.match(found:tojson(), '"verdict"')
+end
+
+test("a workload is tuned", function()
+    is_tuned("scenario", { threads = 1, ops = 30000, seed = 1, mix = { { size = "lognormal(256,1,4096)",
+        lifetime = "exp(1000)" } } })
+end)
+
+test("a trace is tuned", function()
+    local maker = "build/tests/replay/make_trace"
+    local built <close> = io.open(maker)
+    if not built then
+        test.skip(maker .. " is not built")
     end
-    os.remove(path)
+    local path = os.tmpname()
+    local removed <close> = setmetatable({}, { __close = function() os.remove(path) end })
+    assert(os.execute(maker .. " " .. path .. " 20000 2"))
+    is_tuned("trace", path)
 end)
 
 test("what a run tells: of the whole tree, or of processes of one name", function()
