@@ -112,6 +112,22 @@ test("a limit is honoured", function()
     end
 end)
 
+test("noise that hides whether a limit is kept is no proof that it is", function()
+    local random = generator(5)
+    local function runs(rss, noise)
+        local list = {}
+        for i = 1, 10 do
+            list[i] = { rss = rss, time = math.exp(noise * normal(random)) }
+        end
+        return list
+    end
+    local plan = { objective = "rss", limits = { LIMIT.rss }, least = 0.01, alpha = 0.025 }
+    local loud = judge.confirm(runs(100, 0.05), runs(80, 0.05), plan)
+    test.equal(loud.metrics.time.low < 1 and not loud.accepted and loud.missed, true)
+    test.match(loud.reason, "time may be worse than the limit allows")
+    test.equal(judge.confirm(runs(100, 0.001), runs(80, 0.001), plan).accepted, true)
+end)
+
 test("a setting without effect is dropped", function()
     -- Both help, but the second one nothing beside the first.
     local measure = simulated { effects = { ["dirty_max:4M"] = { rss = 0.8 } } }
