@@ -109,11 +109,19 @@ local function run(plan)
     return result.new(plan, found, log)
 end
 
---- Opens the running process, if one is tuned; the plan's job is its settings.
+--- Opens the running process, if one is tuned; else runs the command once. nil, message, code if it cannot be judged.
 local function prepare(plan)
     if plan.subject == "target" then
         return require("lunalloc.tune.live").open(plan)
     end
+    local ok, remark = true, nil
+    if plan.job.warm_up then
+        ok, remark = plan.job.warm_up()
+    end
+    if not ok then
+        return nil, "with the defaults: " .. remark, "EINVAL"
+    end
+    plan.warnings[#plan.warnings + 1] = remark
     return true
 end
 

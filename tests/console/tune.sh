@@ -110,6 +110,16 @@ json "processes of one name are measured, to their end" "$scratch/third.json" \
     '[.winner.conf, .winner.rss.median < 15e6, .baseline.rss.median < 50e6] | map(tostring) | join(" ")' \
     "narenas:1 true true"
 
+batch tune --runs 8 --space narenas:1 -- env LD_PRELOAD= sleep 0.06 </dev/null
+check "a command that runs on the allocator, at its start" "$(grep -c "says that it runs on" <<<"$out")" 0
+if printf '#include <unistd.h>\nint main(void) { return usleep(60000); }\n' |
+    "${CC:-cc}" -static -x c - -o "$scratch/static" 2>/dev/null; then
+    batch tune --runs 8 --space narenas:1 -- "$scratch/static" </dev/null
+    check_match "one that does not" "$out" "warning: no process of the command says that it runs on the allocator"
+else
+    skip "one that does not" "no static program can be linked here"
+fi
+
 batch tune --json "$scratch" --space narenas:1 -- "${load[@]}" </dev/null
 check_match "a folder is no file to write to" "$err/$status" "^lunalloc: [^"$'\n'"]*/1$"
 start=$SECONDS

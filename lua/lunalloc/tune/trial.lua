@@ -2,6 +2,7 @@
 --- the caller's folder, with an empty standard input; its output is kept away from the terminal.
 ---
 ---     local job = trial.command{ argv = {"sh", "load.sh"}, measure = "redis-server", library = path, ... }
+---     local ok, warning = job.warm_up()                -- a first run
 ---     local figures, why = job.run("dirty_max:4M")     -- figures, or nil and why the run does not count
 ---
 --- Figures of a run: time, cpu (seconds), rss (bytes; which of the next ones it is: job.rss), peak, mean, settled, and
@@ -209,6 +210,20 @@ function trial.command(options)
             return nil, problem
         end
         return figures_of(job, seen, done, floor)
+    end
+
+    --- A first run with the defaults, which does not count: it warms the file cache. True and nothing, or a warning if
+    --- the library is not in it: then it does not complain of an option that does not exist. False and why it fails.
+    function job.warm_up()
+        local seen, done = start(job, "tune_warm_up:1")
+        if not seen then
+            return false, done
+        end
+        job.conf_is_new = false
+        local problem = problem_of(job, seen, done)
+        local loaded = table.concat(seen.err):find("tune_warm_up", 1, true)
+        return not problem, problem or not loaded and "no process of the command says that it runs on the " ..
+            "allocator: is it statically linked, or does it gain rights?" or nil
     end
 
     --- The messages of a run, for what the allocator reports at the end.
