@@ -3,9 +3,10 @@
 ---
 ---     confirm.run(state, candidate)    state: of search.lua. Sets its verdict, reason, confirmations and winner
 ---
---- If the candidate misses a limit, a second finalist, which costs less, gets fresh runs, too. So each is judged at
---- half of the error of 5 %, and a search in settings that change nothing ends with "keep the defaults" in at least 19
---- of 20 cases. How many rounds there are depends on the noise, and not on what they show.
+--- If the candidate misses a limit, a second and a third finalist, which cost less, get fresh runs, too. So each is
+--- judged at a third of the error of 5 %, and a search in settings that change nothing ends with "keep the defaults" in
+--- at least 19 of 20 cases. How many rounds there are depends on the noise, and not on what they show; only a finalist
+--- whose estimates are beyond a limit is given up early.
 
 local judge = require "lunalloc.tune.judge"
 local statistics = require "lunalloc.compare_statistics"
@@ -13,18 +14,20 @@ local statistics = require "lunalloc.compare_statistics"
 local confirm = {}
 
 local ERROR <const> = 0.05 -- of the whole search, to report a winner that is none
-local FINALISTS <const> = 2
+local FINALISTS <const> = 3
+local GIVE_UP <const> = 5     -- rounds, after which it is asked whether more of them can help
 local LEAST_ROUNDS <const>, MOST_ROUNDS <const> = 10, 40
 
 confirm.KEEP, confirm.BETTER = "keep the defaults", "better"
 
---- The winner, and one that costs less, for the case that the winner misses a limit.
+--- The winner, and some that cost less, for the case that the winner misses a limit.
 local function choose_finalists(state, winner)
     local finalists = { winner }
     for _, entry in ipairs(state:ranked(state.entries)) do
         local cheaper = entry ~= winner and state:score(entry) < -state.least
         for _, limit in ipairs(state.limits) do
-            local a, b = judge.effect(entry, state.base, limit.metric), judge.effect(winner, state.base, limit.metric)
+            local a = judge.effect(entry, state.base, limit.metric)
+            local b = judge.effect(finalists[#finalists], state.base, limit.metric)
             cheaper = cheaper and a and b and a < b
         end
         if cheaper and #finalists < FINALISTS and #state.limits > 0 then
@@ -71,7 +74,9 @@ local function fresh_runs(state, finalist, plan)
     while round < rounds and (round < least or state.left "confirm" > 0) do
         if round == made then
             made = more_turns(state, finalist, made, rounds)
-            if made == round then
+            if made == round and round >= least then
+                break
+            elseif made == round then
                 return nil, "no host could run it"
             end
         end
@@ -79,6 +84,8 @@ local function fresh_runs(state, finalist, plan)
         local ok, why = turn(state, finalist, round, base, runs)
         if not ok then
             return nil, why
+        elseif round >= LEAST_ROUNDS and round % GIVE_UP == 0 and judge.is_futile(base, runs, plan) then
+            break
         elseif round == LEAST_ROUNDS then
             rounds = math.max(rounds, rounds_of(judge.noise { { runs = base }, { runs = runs } }, plan))
         end

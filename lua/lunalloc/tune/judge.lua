@@ -7,7 +7,7 @@
 ---     judge.value(figures, metric)    a figure of a run; "balanced" is memory times time
 ---     judge.effect(entry, base, metric), judge.error_of(entry, base, metric, noise)   the logarithm, and its error
 ---     judge.noise(entries)            metric -> how far runs of the same settings are apart
----     judge.violation(...)            by how much a limit is missed
+---     judge.chance(...)               that a limit is kept
 ---     judge.misses(...)               did every run miss a limit?
 ---     judge.confirm(base, samples, plan)   -> { accepted, reason, metrics = { [name] = { ratio, low, high } } }
 
@@ -94,16 +94,23 @@ function judge.error_of(entry, base, metric, noise)
     return (noise[metric] or LEAST_NOISE) * math.sqrt(1 / math.max(1, #entry.runs) + 1 / math.max(1, #base.runs))
 end
 
---- How an entry stands to a limit { metric, share }: by how much it surely misses it (0: it may keep it), and how much
---- of the room that a good candidate leaves it takes. Logarithms; one standard error is granted to the entry.
-function judge.violation(entry, base, limit, noise, margin)
+--- The share of the normal distribution below z, to 1e-4 (Abramowitz and Stegun 26.2.17, shortened).
+local function normal_share(z)
+    local t = 1 / (1 + 0.33267 * math.abs(z))
+    local above = math.exp(-z * z / 2) * 0.3989423 * t * (0.4361836 + t * (0.9372980 * t - 0.1201676))
+    return z > 0 and 1 - above or above
+end
+
+local WIDTH <const> = 0.4 -- of a limit: half of the interval that a confirmation aims at
+
+--- The chance that a confirmation finds the entry within a limit { metric, share }.
+function judge.chance(entry, base, limit, noise)
     local effect = judge.effect(entry, base, limit.metric)
     if not effect then
-        return 0, 0
+        return 1.0
     end
-    local room = math.log(1 + limit.share)
-    local sure = effect - judge.error_of(entry, base, limit.metric, noise)
-    return math.max(0, sure - room), math.max(0, sure - room * (1 - margin))
+    local room = math.log(1 + limit.share) * (1 - WIDTH)
+    return normal_share((room - effect) / judge.error_of(entry, base, limit.metric, noise))
 end
 
 --- Did every run of the entry miss one of the limits?
@@ -182,13 +189,27 @@ function judge.confirm(base, runs, plan)
         metrics = metrics, rounds = #runs }
 end
 
-local Z <const> = 2.24 -- of the normal distribution, for an interval that errs with 2.5 %
+--- Can more runs hardly help? The estimates themselves show it: there is no error in giving up.
+function judge.is_futile(base, runs, plan)
+    local function ratio(metric)
+        local found = interval_of(base, runs, metric, plan.alpha)
+        return found and found.ratio or 1.0
+    end
+    for _, limit in ipairs(plan.limits) do
+        if ratio(limit.metric) > 1 + limit.share then
+            return true
+        end
+    end
+    return ratio(plan.objective) > 1 - plan.least
+end
 
---- How many rounds make the interval of a limit's metric narrow enough to tell: two fifths of the limit.
+local Z <const> = 2.4 -- of the normal distribution, for an interval that errs with 1.67 %
+
+--- How many rounds make the interval of a limit's metric narrow enough to tell: WIDTH of the limit.
 function judge.rounds_needed(noise, plan)
     local needed = statistics.runs_needed(plan.alpha) + 1
     for _, limit in ipairs(plan.limits) do
-        local narrow = 0.4 * math.log(1 + limit.share)
+        local narrow = WIDTH * math.log(1 + limit.share)
         local rounds = 2 * (1.05 * Z * (noise[limit.metric] or 0) / narrow) ^ 2
         needed = math.max(needed, math.ceil(math.min(rounds, 1e6)))
     end

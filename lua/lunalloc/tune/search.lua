@@ -38,9 +38,8 @@ local EVERY <const> = 5         -- candidates, after which the default runs agai
 local SHORT <const> = 0.05      -- seconds: shorter runs tell nothing
 local MOST_COMBINED <const>, MOST_REFINED <const> = 4, 4
 local DOUBTS <const> = 3        -- runs, after which a limit that was missed is missed
+local WIDER <const> = 5         -- times a limit
 local RESERVED <const> = 6      -- runs, for the ablation
-local MARGIN <const> = 0.5      -- of a limit, that a good candidate leaves
-local PENALTY <const> = 3       -- for each part of a limit that is missed
 
 search.KEEP, search.BETTER = confirm.KEEP, confirm.BETTER
 
@@ -93,16 +92,11 @@ function Search:error_of(entry)
     return judge.error_of(entry, self.base, self.objective, self.noise)
 end
 
---- The effect on the objective, and a penalty for what it costs within the limits: lower is better. Above 1 if it
---- misses a limit.
+--- The effect on the objective, times the chance that the limits are kept: lower is better.
 function Search:score(entry)
     local score = judge.effect(entry, self.base, self.objective) or math.huge
-    for _, limit in ipairs(self.limits) do
-        local missed, near = judge.violation(entry, self.base, limit, self.noise, MARGIN)
-        if missed > 0 then
-            return 1 + missed
-        end
-        score = score + PENALTY * near
+    for _, limit in ipairs(score < 0 and self.limits or {}) do
+        score = score * judge.chance(entry, self.base, limit, self.noise)
     end
     return score
 end
@@ -288,16 +282,20 @@ function Search:near(entry)
     return list
 end
 
---- The candidate with the largest effect, whatever it costs.
+--- The candidate that would be best if limits were much wider: a value next to one of its own may keep them.
 function Search:boldest()
-    local best
-    for _, entry in ipairs(self.entries) do
-        local effect = #entry.runs > 0 and not entry.rejected and judge.effect(entry, self.base, self.objective)
-        if effect and (not best or effect < best.effect) then
-            best = { entry = entry, effect = effect }
+    local best, lowest = nil, -self.least
+    for _, entry in ipairs(self:ranked(self.entries)) do
+        local score = judge.effect(entry, self.base, self.objective)
+        for _, limit in ipairs(score < 0 and self.limits or {}) do
+            local wide = { metric = limit.metric, share = WIDER * limit.share }
+            score = score * judge.chance(entry, self.base, wide, self.noise)
+        end
+        if score < lowest then
+            best, lowest = entry, score
         end
     end
-    return best and best.entry
+    return best
 end
 
 function Search:refine(current)
@@ -324,7 +322,12 @@ end
 function Search:is_needed(entry, rest)
     local with = judge.effect(entry, self.base, self.objective)
     local without = judge.effect(rest, self.base, self.objective)
-    return with < without - self.least / 2 or self:score(rest) >= 1
+    if with < without - self.least / 2 then
+        return true
+    elseif self:score(rest) > self:score(entry) / 2 then
+        self:repeated(rest, DOUBTS, "ablate") -- it seems to miss a limit: by chance?
+    end
+    return self:score(rest) > self:score(entry) / 4
 end
 
 --- Drops each setting without which the rest is as good. What the others do goes to current.alone: option -> entry
@@ -361,13 +364,13 @@ local function run(state)
     state:screen()
     state:halve()
     local helpful = state:helpful()
-    if #helpful == 0 then
+    local best = #helpful > 0 and state:combine(helpful[1], helpful) or state.base
+    local refined = state:refine(best)
+    best = refined ~= best and state:combine(refined, helpful) or refined
+    if best == state.base then
         state.verdict, state.reason = search.KEEP, "no setting was better in the search"
         return state
     end
-    local best = state:combine(helpful[1], helpful)
-    local refined = state:refine(best)
-    best = refined ~= best and state:combine(refined, helpful) or refined
     best = state:ablate(best)
     state.candidate, state.searched = best, state.count
     confirm.run(state, best)
