@@ -97,7 +97,7 @@ end
 local function winner_lines(found, lines)
     local winner = found.winner
     local confirmation = winner.confirmation
-    lines[#lines + 1] = ("better, confirmed in %d fresh rounds (%g %%): %s"):format(confirmation.rounds,
+    lines[#lines + 1] = ("better, confirmed in %d fresh rounds (%.1f %%): %s"):format(confirmation.rounds,
         confirmation.confidence * 100, confirmation_line(confirmation))
     lines[#lines + 1] = winner.line
     for _, setting in ipairs(winner.settings) do
