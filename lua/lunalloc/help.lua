@@ -226,10 +226,16 @@ help.functions = {
         "A description for la.workload from a file of another program: sizes with rates and live counts\n" ..
         "(Fleetbench, TCMalloc), shares of sizes, lines \"size lifetime count\", or a trace of Android's malloc.",
         'd = la.workload.import("sizes.csv", {heap = "256M"}); d.duration = "10s"; print(la.workload(d)())' },
+    ["la.bars"] = {
+        "la.bars{rows={{name=, value= or values=}, ...}, parts=, unit=, title=, most=, width=, mode=} -> text",
+        "Draws bars, as a text: one for each row, of parts one behind the other. Also la.bars(x, options): x = " ..
+        "la.waste{}, la.instant(), result.latency or result.latency.malloc.",
+        'print(la.bars(la.waste{by = "class"}))' },
     ["la.plot"] = {
         "la.plot{series={{name=, values=}, ...}, x=, marks=, title=, unit=, width=, height=, mode=} -> string",
         "Draws series over time, as a text. unit: \"bytes\" or any word; marks: { {x=, label=}, ... };\n" ..
-        "mode: \"braille\", \"blocks\" or \"ascii\" (default: by the locale).",
+        "mode: \"braille\", \"blocks\" or \"ascii\" (default: by the locale). la.plot(x, options): x = a history,\n" ..
+        "a trace, a workload or its result, an array of numbers, or of records with times.",
         'la.plot{series={{name="squares", values={1, 4, 9, 16, 25}}}}' },
     ["w:run"] = { "w:run() -> result", "Runs the workload to its end. Ctrl-C stops it." },
     ["w:start"] = { "w:start() -> w", "Starts the workload in the background, and returns it." },

@@ -23,8 +23,8 @@ la.allocators = core.workload.allocators
 
 -- Parts that are large, or that few scripts use, are loaded at their first use.
 local lazy = {
-    workload = "lunalloc.workload", plot = "lunalloc.plot", adopt = "lunalloc.adopt", meter = "lunalloc.meter",
-    compare = "lunalloc.compare", trace = "lunalloc.trace", replay = "lunalloc.replay",
+    workload = "lunalloc.workload", plot = "lunalloc.plot", bars = "lunalloc.bars", adopt = "lunalloc.adopt",
+    meter = "lunalloc.meter", compare = "lunalloc.compare", trace = "lunalloc.trace", replay = "lunalloc.replay",
     tune = "lunalloc.tune",
 }
 

@@ -221,7 +221,20 @@ local map = {
     colour = flag "whether cells have colours",
 }
 
+local bars = {
+    rows = { does = "the bars: an array of {name=, value=} or {name=, values=}", rows = {
+        name = plain "in front of the bar", value = plain "its length", values = plain "the lengths of its parts" } },
+    parts = plain "the names of the parts, for the legend",
+    most = plain "at most so many rows, 20 if it is left out; the others are one",
+    title = plain "a text above the picture",
+    unit = plain "of the values: \"bytes\", \"ns\", or any word",
+    width = plain "in columns",
+    mode = choice("how bars are drawn; by the locale if it is left out", "blocks", "ascii"),
+    colour = flag "whether parts have colours",
+}
+
 local functions = {
+    ["la.bars"] = bars,
     ["la.map"] = map,
     ["changes:raster"] = changed(picture, "by"),
     ["changes:map"] = changed(map, "by", "layout", picture.layout),

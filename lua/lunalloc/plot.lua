@@ -6,11 +6,14 @@
 ---           title = "", unit = "bytes", width = 80, height = 12,
 ---           mode = "braille" | "blocks" | "ascii", colour = true }   ->  a text without a last newline
 ---
+--- It takes a history, a trace, a result or an array of numbers, too (plot_of.lua), and then options in a second table.
+---
 --- Without colour, series differ by their dashes (dots) or letters (ASCII). The dots are in lunalloc/plot_raster.lua.
 
 local shown = require "lunalloc.check".shown
 local units = require "lunalloc.units"
 local raster = require "lunalloc.plot_raster"
+local plot_of = require "lunalloc.plot_of"
 local host = require "lunalloc.host"
 
 local os, utf8 = host.os, host.utf8
@@ -382,8 +385,15 @@ local function plot(options)
     return table.concat(lines, "\n")
 end
 
-return function(options)
-    local ok, result = pcall(plot, options)
+return function(options, more)
+    if plot_of.draws_itself(options) then
+        return options:plot(more)
+    end
+    local made = plot_of(options)
+    for key, value in pairs(made and type(more) == "table" and more or {}) do
+        made[key] = value
+    end
+    local ok, result = pcall(plot, made or options)
     if not ok then
         error(tostring(result):gsub("^[^:]*/plot%.lua:%d+: ", "plot: "), 2) -- raised by a table of the caller's
     end

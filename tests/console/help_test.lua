@@ -106,8 +106,8 @@ local function public_objects()
         la.with { ["arena.0.dirty_decay_ms"] = la.get "arena.0.dirty_decay_ms" }, (select(2, la.extents {})) }
     for name, entry in pairs(help.functions) do
         local call = entry[1]:match "^la%.([%w_]+)%(%)" or entry[1]:match "^la%.([%w_]+){"
-        local without = call and not ({ workload = true, plot = true, compare = true, replay = true, record = true,
-            tune = true })[call]
+        local without = call and not ({ workload = true, plot = true, bars = true, compare = true, replay = true,
+            record = true, tune = true })[call]
         local results = without and type(la[call]) == "function"
             and table.pack(la[call]()) or {}
         for i = 1, results.n or 0 do

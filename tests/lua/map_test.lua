@@ -454,3 +454,51 @@ test("wrong options are named", function()
     test.equal(instant:close(), true)
     test.equal(instant:raster {}.bytes, 0, "closed")
 end)
+
+-- ---- bars and series ----------------------------------------------------------------------------------------------
+
+test("bars are as long as their values, part by part", function()
+    local rows = { { name = "a", values = { 10, 20, 10 } }, { name = "bcd", value = 20 }, { name = "none", value = 0 } }
+    test.equal(la.bars { rows = rows, parts = { "x", "y", "z" }, width = 29, mode = "ascii", colour = false,
+        title = "t" }, "t\n" ..
+        "a    40  #####==========+++++\n" ..
+        "bcd  20  ##########\n" ..
+        "none  0\n" ..
+        "# x   = y   + z")
+    rows = { { name = "a", value = 5 }, { name = "b", value = 1 }, { name = "c", value = 2 } }
+    test.match(la.bars { rows = rows, most = 2, width = 30, mode = "blocks", colour = false },
+        "^a +5  ██████████████████\n2 others +3  ███████████$")
+    test.match(la.bars { rows = { { value = 1 } }, colour = true, mode = "blocks", width = 20 }, "\27%[32m█.*\27%[0m$")
+    test.equal(la.bars { rows = {} }, "(no data)")
+    rows = { { name = "a", value = 1 }, { name = "b", value = 10000 } }
+    test.match(la.bars { rows = rows, width = 20, mode = "ascii", colour = false }, "^a +1  #\nb 10k  ##########+$")
+end)
+
+test("bars of waste, of an instant, and of latencies", function()
+    local _ <close> = busy_heap()
+    local waste = la.waste { by = "class" }
+    test.match(la.bars(waste, { most = 3, mode = "ascii", colour = false }),
+        "^held and not in use, by class\n%S+ .*iB  #.*others.*\n# free   = rest   %+ cached")
+    test.match(la.bars(la.instant(), { mode = "ascii", colour = false }),
+        "^extents in use, by size class\n.*# objects   = not")
+    local latency = { p50 = 10, p90 = 20, p99 = 30, p99_9 = 40, max = 50, count = 5 }
+    test.match(la.bars(latency, { mode = "ascii", colour = false, width = 40 }), "\np99.9 40 ns  #+\nmax   50 ns  #+$")
+    test.match(la.bars({ malloc = latency }, { mode = "ascii", colour = false }), "\nmalloc p50   10 ns  #+\n")
+    for message, options in pairs {
+        ["rows is an array of"] = { rows = 5 },
+        ["rows%[1%] has %-1 where a number, 0 or more, is expected"] = { rows = { { value = -1 } } },
+        ["no option 'row' %(there are: "] = { row = {} },
+        ["mode is blocks or ascii, not 'braille'"] = { rows = {}, mode = "braille" },
+    } do
+        test.raises(message, la.bars, options)
+    end
+end)
+
+test("la.plot draws objects that have times", function()
+    local options = { width = 40, height = 4, mode = "ascii", colour = false }
+    test.match(la.plot({ 1, 4, 9 }, options), "\n%* values 9$")
+    local timeline = { { t = 0, rss = 5, live = 1 }, { t = 1, rss = 9, live = 2, mark = "here" } }
+    test.match(la.plot({ timeline = timeline }, options), "here v.*rss 9 B")
+    test.match(la.plot({ { time = 1e9, active = 5 }, { time = 2e9, active = 7 } }, options), "active 7 B$")
+    test.raises("unknown key 1", la.plot, { {} })
+end)

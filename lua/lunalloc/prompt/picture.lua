@@ -2,29 +2,8 @@
 ---
 ---     picture(what, target)  ->  a text; nil, message, code
 
+local plot_of = require "lunalloc.plot_of"
 local running = require "lunalloc.running"
-
-local FIGURES <const> = { "rss", "allocated", "active", "dirty" }
-
---- A picture of records over their times: fields t or time, and the figures that they have.
-local function of_records(records, la)
-    local series, x, marks = {}, {}, {}
-    for i, record in ipairs(records) do
-        x[i] = record.t or record.time or i
-        marks[#marks + 1] = record.mark and { x = x[i], label = record.mark } or nil
-    end
-    for _, name in ipairs(FIGURES) do
-        local values = {}
-        for i, record in ipairs(records) do
-            values[i] = record[name]
-        end
-        series[#series + 1] = #values == #records and { name = name, values = values } or nil
-    end
-    if #records == 0 or #series == 0 then
-        return nil, ".plot: these records have none of the figures " .. table.concat(FIGURES, ", "), "EINVAL"
-    end
-    return la.plot { x = x, series = series, marks = marks, unit = "bytes" }
-end
 
 --- The workload that runs, if there is no history.
 local function usual(target)
@@ -52,12 +31,8 @@ return function(what, target)
     end
     if type(what) ~= "table" then
         return nil, (".plot: a workload, a timeline or an array of numbers expected, not a %s"):format(type(what))
-    elseif what.moments and what.plot then
-        return what:plot()
-    elseif what.timeline then
-        return of_records(type(what.timeline) == "table" and what.timeline or what:timeline(), la)
-    elseif type(what[1]) == "number" then
-        return la.plot { series = { { name = "values", values = what } } }
+    elseif not plot_of.draws_itself(what) and not plot_of(what) then
+        return nil, ".plot: nothing there has times and figures", "EINVAL"
     end
-    return of_records(what, la)
+    return la.plot(what)
 end
