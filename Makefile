@@ -64,7 +64,7 @@ DW_LIBS      := $(shell pkg-config --libs libdw 2>/dev/null)
 SIM_SRC      := $(wildcard lua/pages/*.c)
 SIM_OBJ       = $(SIM_SRC:%.c=$O/%.o) $(filter $O/src/base/% $O/src/extent/% $O/src/os/lock.o $O/src/os/pages.o \
                   $O/src/os/system_linux.o $O/src/os/thread%.o,$(LIB_OBJ)) $O/lua/replay/blocks.o \
-                  $(patsubst %,$O/lua/trace/%.o,array crc file_open file_take merge stream) \
+                  $(patsubst %,$O/lua/trace/%.o,array crc file_open file_take merge read_at stream) \
                   $O/src/observe/record_event.o
 # `lunalloc top` draws with ncurses. Without it, the console builds, and top prints tables.
 CURSES_LIBS  := $(shell pkg-config --libs ncursesw 2>/dev/null)

@@ -35,7 +35,7 @@ local function joined(a, b)
 end
 
 --- Half of the sum of differences of shares: 0 if the distributions are the same, 1 if they have nothing in common.
-local function distance(rows, key, total_a, total_b)
+local function difference(rows, key, total_a, total_b)
     local sum = 0
     for _, row in ipairs(rows) do
         sum = sum + math.abs(row.a[key] / math.max(1, total_a) - row.b[key] / math.max(1, total_b))
@@ -59,8 +59,8 @@ function diff.new(info_a, rows_a, info_b, rows_b)
     local rows = joined(rows_a, rows_b)
     local result = { rows = rows, a = total(info_a, rows, "a"), b = total(info_b, rows, "b"),
         names = { a = info_a.path, b = info_b.path } }
-    result.distance = distance(rows, "allocations", result.a.allocations, result.b.allocations)
-    result.distance_bytes = distance(rows, "bytes", result.a.bytes, result.b.bytes)
+    result.distance = difference(rows, "allocations", result.a.allocations, result.b.allocations)
+    result.distance_bytes = difference(rows, "bytes", result.a.bytes, result.b.bytes)
     return setmetatable(result, Diff)
 end
 

@@ -66,7 +66,7 @@ compare(const void *a, const void *b) {
 /* Levels of about as many extents each, by a sample. */
 static void
 find_ages(map_keys_t *keys, const extent_set_t *set) {
-    uint64_t sample[SAMPLED];
+    uint64_t sample[SAMPLED] = {0};
     size_t n = 0, step = set->n / SAMPLED + 1;
     for (size_t i = 0; i < set->n; i += step) {
         if (is_used(&set->all[i])) {

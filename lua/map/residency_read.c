@@ -57,7 +57,7 @@ typedef struct {
     extent_span_t *spans;
     size_t nspans;
     extent_span_t *guards; /* mappings without any right */
-    size_t nguards;
+    size_t nguarded;
     uint64_t end; /* of the last mapping */
     residency_builder_t builder;
 } work_t;
@@ -281,7 +281,7 @@ read_maps(work_t *work) {
         const memory_map_t *map = &maps.all[i];
         work->end = map->end < EXTENT_ADDRESS_END ? map->end : work->end;
         if (strncmp(map->permissions, "---", 3) == 0) {
-            work->guards[work->nguards++] = (extent_span_t){map->start, map->end};
+            work->guards[work->nguarded++] = (extent_span_t){map->start, map->end};
         }
     }
     maps_free(&maps);
@@ -292,7 +292,7 @@ read_maps(work_t *work) {
 static bool
 add_guards(work_t *work) {
     size_t kept = 0, span = 0;
-    for (size_t i = 0; i < work->nguards; i++) {
+    for (size_t i = 0; i < work->nguarded; i++) {
         extent_span_t guard = work->guards[i];
         while (span < work->nspans && work->spans[span].end <= guard.start) {
             span++;

@@ -2,11 +2,8 @@
  * conductor.c -- leads a replay from window to window. See player.h.
  */
 #include <errno.h>
-#include <limits.h>
-#include <linux/futex.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "player.h"
@@ -16,19 +13,6 @@ enum {
     GLANCE = 1000000   /* ns between looks at the memory at the ends of windows */
 };
 
-/* ---- futexes ---- */
-
-void
-replay_sleep(_Atomic uint32_t *word, uint32_t value, uint64_t ns) {
-    struct timespec t = {.tv_sec = (time_t)(ns / 1000000000u), .tv_nsec = (long)(ns % 1000000000u)};
-    syscall(SYS_futex, word, FUTEX_WAIT_PRIVATE, value, &t, NULL, 0);
-}
-
-void
-replay_wake(_Atomic uint32_t *word) {
-    syscall(SYS_futex, word, FUTEX_WAKE_PRIVATE, INT_MAX, NULL, NULL, 0);
-}
-
 /* ---- windows ---- */
 
 static bool
@@ -36,13 +20,13 @@ stopped(const replay_t *replay) {
     return atomic_load_explicit(&replay->stop, memory_order_relaxed);
 }
 
-/* Hands a run to its player, which may be this thread's. */
+/* Hands a run to its player; `own`: to this thread's, which is awake. */
 static void
-hand_over(player_t *player, const plan_run_t *run, const plan_op_t *ops, const player_t *self) {
+hand_over(player_t *player, const plan_run_t *run, const plan_op_t *ops, bool own) {
     player->run = run;
     player->ops = ops;
     atomic_fetch_add_explicit(&player->turn, 1, memory_order_release);
-    if (player != self) {
+    if (!own) {
         replay_wake(&player->turn);
     }
 }
@@ -60,7 +44,7 @@ begin_window(replay_t *replay, const player_t *self) {
     for (uint32_t i = 0, n = window->nruns; i < n; i++) {
         const plan_run_t *run = &plan_runs(window)[i];
         const plan_op_t *next = ops + run->nops;
-        hand_over(players[run->thread], run, ops, self);
+        hand_over(players[run->thread], run, ops, players[run->thread] == self);
         ops = next;
     }
 }
@@ -86,8 +70,9 @@ needs_conductor(const replay_t *replay) {
     return stopped(replay) || following == NULL || following->starts || following->before != replay->window->before;
 }
 
-void
-replay_window_done(replay_t *replay, const player_t *self) {
+/* replay_t.window_done */
+static void
+window_done(replay_t *replay, const player_t *self) {
     complete_window(replay);
     if (needs_conductor(replay)) {
         atomic_store_explicit(&replay->call, 1, memory_order_release);
@@ -209,7 +194,7 @@ end_players(replay_t *replay) {
     join_ended(replay);
     for (uint32_t i = 0; i < replay->plan->head->nthreads; i++) {
         if (replay->players[i] != NULL) {
-            hand_over(replay->players[i], NULL, NULL, NULL);
+            hand_over(replay->players[i], NULL, NULL, false);
             retire(replay, replay->players[i]);
         }
     }
@@ -256,6 +241,7 @@ void *
 replay_conduct(void *arg) {
     replay_t *replay = arg;
     bool started = false;
+    replay->window_done = window_done;
     replay->offset = sizeof(plan_head_t);
     replay->following = plan_next_window(replay->plan, &replay->offset);
     start_time(replay);

@@ -353,7 +353,7 @@ player_main(void *arg) {
             announce_end(player);
         }
         if (atomic_fetch_sub_explicit(&replay->pending, 1, memory_order_acq_rel) == 1) {
-            replay_window_done(replay, player);
+            replay->window_done(replay, player);
         }
     }
     return NULL;

@@ -12,6 +12,7 @@
 
 #include <pthread.h>
 
+#include "futex.h"
 #include "replay.h"
 
 /* A thread of the trace. The worker writes the fields; others read them when a window is complete. */
@@ -48,6 +49,8 @@ struct replay {
     player_t *_Atomic ended; /* players whose threads are to be joined */
     region_t region;         /* shared mappings: of this structure, the players and the timeline */
     pthread_t conductor;
+    /* A window is complete; the player that completed it calls this. */
+    void (*window_done)(replay_t *replay, const player_t *self);
     uint64_t clock_cost;
     _Atomic uint64_t t0;      /* clock at the start of the trace's time; after the blocks from before the recording */
     _Atomic uint32_t segment; /* always 0 */
@@ -72,16 +75,7 @@ struct replay {
 /* conductor.c: the conductor's thread; arg is the replay. */
 void *replay_conduct(void *arg);
 
-/* conductor.c: a window is complete; called by the player that completed it. */
-void replay_window_done(replay_t *replay, const player_t *self);
-
 /* player.c: the thread's function; arg is the player. */
 void *player_main(void *arg);
-
-/* ---- futexes ---- */
-
-/* Waits while *word is `value`, for at most `ns`. */
-void replay_sleep(_Atomic uint32_t *word, uint32_t value, uint64_t ns);
-void replay_wake(_Atomic uint32_t *word);
 
 #endif

@@ -18,23 +18,6 @@ enum {
     WINDOW = 64 << 10 /* bytes that are searched at once for the next valid header */
 };
 
-bool
-trace_read_at(int fd, void *to, size_t size, uint64_t offset) {
-    char *p = to;
-    while (size > 0) {
-        ssize_t got = pread(fd, p, size, (off_t)offset);
-        if (got < 0 && errno == EINTR) {
-            continue;
-        } else if (got <= 0) {
-            return false;
-        }
-        p += got;
-        offset += (uint64_t)got;
-        size -= (size_t)got;
-    }
-    return true;
-}
-
 /* ---- the head ---- */
 
 static int

@@ -21,20 +21,6 @@ enum {
     MESSAGE_SIZE = 4608
 };
 
-static trace_file_t **
-check_handle(lua_State *L) {
-    return luaL_checkudata(L, 1, TRACE_FILE_TYPE);
-}
-
-trace_file_t *
-lua_trace_check(lua_State *L) {
-    trace_file_t *file = *check_handle(L);
-    if (file == NULL) {
-        luaL_error(L, "this trace is closed");
-    }
-    return file;
-}
-
 static int
 trace_open(lua_State *L) {
     const char *path = luaL_checkstring(L, 1);
@@ -48,7 +34,7 @@ trace_open(lua_State *L) {
 
 static int
 file_close(lua_State *L) {
-    trace_file_t **handle = check_handle(L), *file = *handle;
+    trace_file_t **handle = lua_trace_handle(L), *file = *handle;
     *handle = NULL;
     if (file != NULL) {
         trace_file_close(file);

@@ -12,6 +12,8 @@
 
 #define TRACE_FILE_TYPE "lunalloc.trace.file"
 
+/* The userdata at 1. */
+trace_file_t **lua_trace_handle(lua_State *L);
 /* The open file at 1; raises if it is closed. */
 trace_file_t *lua_trace_check(lua_State *L);
 /* The filter that the table at `stack` describes; everything passes nil. Raises for wrong types. */

@@ -225,7 +225,7 @@ trace_writer_feed(trace_writer_t *writer, trace_feed_t *feed, const uint8_t *byt
 
 void
 trace_writer_tell(trace_writer_t *writer, trace_feed_t *feed, const record_event_t *event) {
-    uint8_t bytes[RECORD_ROOM];
+    uint8_t bytes[RECORD_ROOM] = {0};
     record_codec_t codec = feed->codec;
     record_event_t told = *event;
     if (told.kind != RECORD_THREAD) {

@@ -2,6 +2,7 @@
  * aligned.c -- the entry points of aligned requests, and their slow path. Apart from malloc.c and slow.c, whose code
  * lies among that of boot (the Makefile's link order), because most processes make no such request.
  */
+#include "api/alloc_class.h"
 #include "api/fast.h"
 #include "api/init.h"
 #include "api/seen.h"
@@ -24,13 +25,13 @@ slow_aligned(size_t alignment, size_t size) {
     }
     uint32_t szind = sc_index_aligned(size, alignment, &placement);
     if (szind == SC_NONE) {
-        return slow_out_of_memory();
+        return alloc_fail();
     }
     if (placement == 1 && fast_malloc(sc.size[szind], &ptr)) {
         return ptr;
     }
     return seen_is(thread) ? seen_aligned(thread, szind, placement, size, alignment)
-                           : slow_alloc_class(thread, szind, placement, &zeroed);
+                           : alloc_class(thread, szind, placement, &zeroed);
 }
 
 static void *
@@ -83,7 +84,7 @@ lunalloc_pvalloc(size_t size) {
     witness_no_core_lock();
     size_t page = pages_size();
     size_t rounded = size == 0 ? page : align_up(size, page);
-    return rounded < size ? slow_out_of_memory() : slow_aligned(page, rounded);
+    return rounded < size ? alloc_fail() : slow_aligned(page, rounded);
 }
 #endif
 

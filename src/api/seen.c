@@ -1,8 +1,7 @@
 /* seen.c -- hits of seen threads, and what is recorded of their calls. */
 #include "api/seen.h"
 
-#include "api/init.h"
-#include "api/slow.h"
+#include "api/alloc_class.h"
 #include "base/witness.h"
 #include "extent/pagemap.h"
 
@@ -125,7 +124,7 @@ note_exact(thread_t *thread, size_t allocated, size_t freed) {
 void *
 seen_malloc_missed(thread_t *thread, size_t size) {
     bool zeroed = false;
-    void *ptr = size > SC_LARGE_MAX ? slow_out_of_memory() : slow_alloc_class(thread, sc_index(size), 1, &zeroed);
+    void *ptr = size > SC_LARGE_MAX ? alloc_fail() : alloc_class(thread, sc_index(size), 1, &zeroed);
     seen_note_alloc(thread, RECORD_MALLOC, ptr, size, 0);
     return ptr;
 }
@@ -133,7 +132,7 @@ seen_malloc_missed(thread_t *thread, size_t size) {
 void *
 seen_calloc_missed(thread_t *thread, size_t size) {
     bool zeroed = true;
-    void *ptr = size > SC_LARGE_MAX ? slow_out_of_memory() : slow_alloc_class(thread, sc_index(size), 1, &zeroed);
+    void *ptr = size > SC_LARGE_MAX ? alloc_fail() : alloc_class(thread, sc_index(size), 1, &zeroed);
     seen_note_alloc(thread, RECORD_CALLOC, ptr, size, 0);
     return ptr != NULL && !zeroed ? memset(ptr, 0, size) : ptr;
 }
@@ -198,7 +197,7 @@ seen_aligned(thread_t *thread, uint32_t szind, size_t placement, size_t size, si
     void *ptr;
     size_t bin_offset;
     if (placement != 1 || !pop(thread, sc.size[szind], &bin_offset, &ptr)) {
-        ptr = slow_alloc_class(thread, szind, placement, &zeroed);
+        ptr = alloc_class(thread, szind, placement, &zeroed);
     } else {
         note_exact(thread, size_of_bin(bin_offset), 0);
     }
@@ -264,17 +263,8 @@ seen_free(thread_t *thread, uint32_t class, void *ptr) {
     serve_free(thread, class, ptr);
 }
 
-/* What is stated matters to recordings alone. */
 void
-slow_free_sized(void *ptr, size_t size, size_t alignment) {
-    witness_no_core_lock();
-    thread_t *thread = atomic_get(&thread_self->cache.owner);
-    uint32_t class = (uintptr_t)ptr >> LG_VADDR == 0 ? pagemap_class(ptr) : 0;
-    if (LIKELY(thread == NULL || !seen_is(thread) || thread->record == NULL) || ptr == NULL ||
-        (class == 0 && early_has(ptr))) {
-        slow_free(ptr);
-        return;
-    }
+seen_free_sized(thread_t *thread, uint32_t class, void *ptr, size_t size, size_t alignment) {
     note_free(thread->record, RECORD_FREE_SIZED, class, ptr, size, lg_floor(alignment));
     serve_free(thread, class, ptr);
 }

@@ -32,6 +32,8 @@ NOINLINE void *seen_resize(thread_t *thread, extent_t *e, void *ptr, size_t size
 
 /* A free of a block, of which the page map has `class` (0: none). */
 NOINLINE void seen_free(thread_t *thread, uint32_t class, void *ptr);
+/* The same, by a call that states size and alignment (1: none), which matters to recordings alone. */
+NOINLINE void seen_free_sized(thread_t *thread, uint32_t class, void *ptr, size_t size, size_t alignment);
 
 /* Records a call that was served elsewhere; ptr NULL: it failed. */
 NOINLINE void seen_note_alloc(thread_t *thread, record_kind_t kind, const void *ptr, size_t size, uint32_t lg_align);

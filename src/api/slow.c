@@ -1,6 +1,7 @@
 /* slow.c -- allocations, resizing and frees that miss the fast path. */
 #include "api/slow.h"
 
+#include "api/alloc_class.h"
 #include "api/fast.h"
 #include "api/init.h"
 #include "api/seen.h"
@@ -11,7 +12,6 @@
 #include "thread/resize.h"
 #include "thread/thread_life.h"
 
-#include <errno.h>
 #include <string.h>
 
 thread_t *
@@ -24,25 +24,12 @@ slow_self(void) {
     return init_boot() ? thread_get() : NULL;
 }
 
-COLD void *
-slow_out_of_memory(void) {
-    errno = ENOMEM;
-    return NULL;
-}
-
 /* ---- allocations ---- */
-
-void *
-slow_alloc_class(thread_t *thread, uint32_t szind, size_t placement, bool *zeroed) {
-    witness_no_core_lock();
-    void *ptr = dispatch_alloc(thread, (source_t){.cache = &thread->cache}, szind, placement, zeroed);
-    return UNLIKELY(ptr == NULL) ? slow_out_of_memory() : ptr;
-}
 
 /* Of a thread that is not seen. *zeroed as for dispatch_alloc. */
 static inline void *
 alloc_size(thread_t *thread, size_t size, bool *zeroed) {
-    return size > SC_LARGE_MAX ? slow_out_of_memory() : slow_alloc_class(thread, sc_index(size), 1, zeroed);
+    return size > SC_LARGE_MAX ? alloc_fail() : alloc_class(thread, sc_index(size), 1, zeroed);
 }
 
 /* Apart, so that a seen thread's call needs no frame. */
@@ -117,13 +104,13 @@ slow_realloc(void *ptr, size_t size) {
         return early_copy(slow_malloc(size), ptr, size);
     }
     if (size > SC_LARGE_MAX) {
-        return slow_out_of_memory();
+        return alloc_fail();
     }
     request_t request = {.szind = sc_index(size), .alignment = 1, .placement = 1, .source = {.cache = &thread->cache}};
     extent_t *e = resize_extent(ptr, "realloc");
     void *to =
         seen_is(thread) ? seen_resize(thread, e, ptr, size, 0, &request) : resize_block(thread, e, ptr, &request);
-    return UNLIKELY(to == NULL) ? slow_out_of_memory() : to;
+    return UNLIKELY(to == NULL) ? alloc_fail() : to;
 }
 
 /* ---- frees ---- */
@@ -159,5 +146,18 @@ slow_free(void *ptr) {
         seen_free(thread, class, ptr);
     } else {
         dispatch_free(thread, &thread->cache, class != 0 ? class - 1 : SC_NONE, ptr);
+    }
+}
+
+void
+slow_free_sized(void *ptr, size_t size, size_t alignment) {
+    witness_no_core_lock();
+    thread_t *thread = atomic_get(&thread_self->cache.owner);
+    uint32_t class = class_of(ptr);
+    bool recorded = thread != NULL && seen_is(thread) && thread->record != NULL;
+    if (LIKELY(!recorded) || ptr == NULL || (class == 0 && early_has(ptr))) {
+        slow_free(ptr);
+    } else {
+        seen_free_sized(thread, class, ptr, size, alignment);
     }
 }

@@ -25,15 +25,8 @@ NOINLINE void *slow_realloc(void *ptr, size_t size);
 NOINLINE void slow_free(void *ptr);
 /* The same, by a call that states size and alignment (1: none). */
 NOINLINE void slow_free_sized(void *ptr, size_t size, size_t alignment);
-/* ---- parts, for other slow paths ---- */
-
-/* slow_malloc for a thread whose calls are not seen. */
+/* slow_malloc for a thread whose calls are not seen: a part of it, so that a seen thread's call needs no frame. */
 NOINLINE void *slow_malloc_unseen(thread_t *thread, size_t size);
-/* Allocates from the thread's own cache and arena. `placement`: the alignment beyond the class's (sc_index_aligned).
- * *zeroed as for dispatch_alloc. */
-void *slow_alloc_class(thread_t *thread, uint32_t szind, size_t placement, bool *zeroed);
-/* Sets errno and returns NULL. */
-void *slow_out_of_memory(void);
 /* Usable size of a live allocation. */
 size_t slow_usable_size(const void *ptr);
 

@@ -23,8 +23,7 @@ cached_class(const arena_t *arena, uint32_t szind) {
     return atomic_get(&arena->manual) || szind + 1 >= CACHE_BINS ? 0 : (uint8_t)(szind + 1);
 }
 
-/* The slots of page_watch.h and sample.h, empty until a recording or a profiler fills them. */
-page_watch_t *_Atomic page_watch;
+/* The slots of sample.h, empty until a profiler fills them. */
 const sampler_t *_Atomic sampler;
 _Atomic bool sampling;
 _Atomic uint32_t sample_generation;

@@ -2,8 +2,6 @@
 #include "observe/record.h"
 
 #include "observe/record_life.h"
-#include "os/pages.h"
-#include "os/process.h"
 
 /* ---- room ---- */
 
@@ -80,7 +78,7 @@ tell_lost(recorder_t *r, uint64_t stamp) {
 static void
 put_nowhere(recorder_t *r) {
     atomic_add(&r->recording->head->ringless, 1);
-    record_life_try_again(r->recording);
+    r->recording->try_again(r->recording);
 }
 
 /* While `stop` is NULL, a signal handler's events are lost. */
@@ -118,27 +116,4 @@ record_put_full(recorder_t *r, uint32_t kind, uint32_t hint, uint64_t stamp, con
                                          .addr = (uintptr_t)ptr,
                                          .size = size,
                                          .touched = RECORD_UNKNOWN});
-}
-
-/* ---- residency ---- */
-
-/* Pages of which the system is asked at a time, and how often it is asked for one block at most. */
-#define WINDOW_PAGES 1024
-#define WINDOWS_MAX  64
-
-/* Of blocks with more windows than are asked for, some are, at equal distances. */
-uint64_t
-record_touched(const void *ptr, size_t size) {
-    if (size < RECORD_LARGE || !record_life_sees_residency()) {
-        return RECORD_UNKNOWN;
-    }
-    size_t window = WINDOW_PAGES * pages_size(), n = size / window;
-    if (n <= WINDOWS_MAX) {
-        return process_resident(ptr, size);
-    }
-    uint64_t sum = 0;
-    for (size_t i = 0; i < WINDOWS_MAX; i++) {
-        sum += process_resident((const char *)ptr + n * i / WINDOWS_MAX * window, window);
-    }
-    return (uint64_t)((double)sum * (double)n / WINDOWS_MAX) & ~(uint64_t)(pages_size() - 1);
 }

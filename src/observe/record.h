@@ -3,7 +3,7 @@
  * (record_area.h): each call, or the extents only.
  *
  * Use record_begin and record_end to start and stop it (record_life.c). Entry points tell each call of a thread whose
- * calls are seen (api/seen.c); extents are told by a slot (extent/page_watch.h).
+ * calls are seen (api/seen.c); extents are told by a slot (arena/page_watch.h).
  *
  * How a thread takes part. It learns of a recording as of any change of settings: at its next slow path after the
  * config generation has changed (thread/refresh.h). Then it gets a ring, and in mode record_full a front (thread.h), so

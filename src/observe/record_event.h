@@ -145,7 +145,7 @@ ALWAYS_INLINE uint64_t
 record_predict(uint64_t *predictor, uint64_t addr) {
     int64_t delta = (int64_t)(addr - *predictor) >> 3;
     *predictor = addr;
-    return (uint64_t)delta << 1 ^ (uint64_t)(delta >> 63);
+    return (uint64_t)delta << 1 ^ (uint64_t) - (int64_t)(delta < 0);
 }
 
 /* Control, time, address and size. Without branches: lengths vary from event to event. */

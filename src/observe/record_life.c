@@ -20,7 +20,6 @@ static lock_t lock = LOCK_INITIALIZER(RANK_RECORD); /* Synchronization: its own.
 static recording_t *_Atomic present; /* Synchronization: written under the lock, read by any thread; NULL: none. */
 static void *present_area; /* Synchronization: with present_size: under the lock; the parent's area, after a fork. */
 static size_t present_size;
-static _Atomic bool sees_residency; /* Synchronization: written by record_begin, read by any thread. */
 
 /* Recordings that threads can still reach, the present one too. */
 static list_t recordings GUARDED_BY(role_record) = {&recordings, &recordings};
@@ -32,14 +31,14 @@ acquire(void) ACQUIRE(role_record) NO_THREAD_SAFETY {
     lock_acquire(&lock);
 }
 
+static bool
+try_acquire(void) TRY_ACQUIRE(true, role_record) NO_THREAD_SAFETY {
+    return lock_try(&lock);
+}
+
 static void
 release(void) RELEASE(role_record) NO_THREAD_SAFETY {
     lock_release(&lock);
-}
-
-bool
-record_life_sees_residency(void) {
-    return atomic_get(&sees_residency);
 }
 
 /* The recording that runs; not the parent's, of which the child of a fork has nothing but zeros. */
@@ -219,10 +218,11 @@ follow(thread_t *thread, bool ends) {
     }
 }
 
-void
-record_life_try_again(recording_t *recording) {
+/* recording_t.try_again */
+static void
+try_again(recording_t *recording) {
     thread_t *thread = thread_here();
-    if (atomic_get(&recording->nfree) == 0 || recorder_of(thread) != &recording->ringless || !lock_try(&lock)) {
+    if (atomic_get(&recording->nfree) == 0 || recorder_of(thread) != &recording->ringless || !try_acquire()) {
         return;
     }
     recorder_t *r = take_ring(recording);
@@ -253,6 +253,7 @@ new_recording(void *area, size_t area_size, const record_shape_t *shape) {
     recording->area_size = area_size;
     recording->size = size;
     recording->shape = *shape;
+    recording->try_again = try_again;
     recording->ringless.recording = recording;
     recording->ringless.tsc = shape->clock_allowed == record_clock_tsc && ticks_steady();
     recording->ringless.lg_unit = recording->ringless.tsc ? LG_UNIT_TSC : LG_UNIT_NS;
@@ -364,13 +365,6 @@ record_life_return_for_pages(recorder_t *r) {
     unhold(recording);
 }
 
-static void
-probe_residency(void) {
-    volatile char here = 1;
-    uintptr_t page = (uintptr_t)&here & ~(uintptr_t)(system_page_size() - 1);
-    atomic_set(&sees_residency, process_resident((void *)page, system_page_size()) > 0);
-}
-
 /* 0: the mapped area is the recording's now. */
 static int
 begin_in(void *area, size_t size, uint64_t *number) {
@@ -399,7 +393,7 @@ begin_in(void *area, size_t size, uint64_t *number) {
         return error;
     }
     *number = recording->number;
-    probe_residency();
+    record_probe_residency();
     atomic_set_release(&threads_recorded, follow);
     threads_request_refresh();
     write_live(recording);

@@ -16,6 +16,9 @@
 #include "observe/record.h"
 #include "os/lock.h"
 
+/* The calling thread has no ring in this recording: takes one, if there is one now. Never waits. */
+typedef void record_try_again_t(struct recording *recording);
+
 typedef struct recording {
     /* Synchronization: constant while a thread can reach it: these fields. */
     record_head_t *head; /* the area's first byte */
@@ -23,6 +26,7 @@ typedef struct recording {
     size_t size; /* bytes of this structure, with its recorders */
     record_shape_t shape;
     uint64_t number;
+    record_try_again_t *try_again;
 
     _Atomic uint32_t nfree; /* Synchronization: written under the lock, read by any thread; rings that nobody has. */
     /* Synchronization: record_life.c's lock: these fields. */
@@ -34,10 +38,8 @@ typedef struct recording {
     recorder_t recorders[]; /* Synchronization: each its ring's thread. */
 } recording_t;
 
-/* The calling thread has no ring in this recording: takes one, if there is one now. Never waits. */
-void record_life_try_again(recording_t *recording);
-/* Does the system tell which pages are resident? */
-bool record_life_sees_residency(void);
+/* Finds out whether the system tells which pages are resident, for record_touched (record_touched.c). */
+void record_probe_residency(void);
 
 /* A ring for a caller that is no thread of the application's, under a name; NULL: there is none. And gives it back. */
 recorder_t *record_life_borrow(recording_t *recording, const char *name);
@@ -51,6 +53,8 @@ void record_life_return_for_pages(recorder_t *r);
 void record_live(recorder_t *r);
 /* The same of pages (record_pages.c): decay times, and a RECORD_LIVE for each active extent. */
 void record_pages_live(recorder_t *r);
+/* An event of a kind RECORD_PAGE_PURGE, RECORD_DIRTY_MS or RECORD_MUZZY_MS. */
+void record_pages_put_setting(recorder_t *r, record_kind_t kind, uint32_t arena, int64_t ms);
 /* Fills the slot of page_watch.h, or empties it. */
 void record_pages_watch(bool on);
 

@@ -38,8 +38,8 @@ record_pages_watch(bool on) {
 
 /* ---- settings ---- */
 
-static void
-put_setting(recorder_t *r, record_kind_t kind, uint32_t arena, int64_t ms) {
+void
+record_pages_put_setting(recorder_t *r, record_kind_t kind, uint32_t arena, int64_t ms) {
     record_put_slow(r, &(record_event_t){.time = record_stamp(r),
                                          .kind = (uint8_t)kind,
                                          .arena = arena & 0x1fff,
@@ -52,8 +52,10 @@ put_decays(recorder_t *r) {
     for (uint32_t i = 0; i < arenas_count(); i++) {
         arena_t *arena = arenas_get(i);
         if (arena != NULL) {
-            put_setting(r, RECORD_DIRTY_MS, i, atomic_get(&pa_stage(&arena->pages, extent_dirty)->decay_ms));
-            put_setting(r, RECORD_MUZZY_MS, i, atomic_get(&pa_stage(&arena->pages, extent_muzzy)->decay_ms));
+            record_pages_put_setting(r, RECORD_DIRTY_MS, i,
+                                     atomic_get(&pa_stage(&arena->pages, extent_dirty)->decay_ms));
+            record_pages_put_setting(r, RECORD_MUZZY_MS, i,
+                                     atomic_get(&pa_stage(&arena->pages, extent_muzzy)->decay_ms));
         }
     }
 }
@@ -85,23 +87,5 @@ record_pages_live(recorder_t *r) {
             put_live(r, stamp, &extents[i]);
         }
         stamp = record_stamp(r);
-    }
-}
-
-void
-record_purge(uint32_t arena) {
-    recorder_t *r = record_life_borrow_for_pages();
-    if (r != NULL) {
-        put_setting(r, RECORD_PAGE_PURGE, arena, -1);
-        record_life_return_for_pages(r);
-    }
-}
-
-void
-record_decay_ms(uint32_t arena, bool muzzy, int64_t ms) {
-    recorder_t *r = record_life_borrow_for_pages();
-    if (r != NULL) {
-        put_setting(r, muzzy ? RECORD_MUZZY_MS : RECORD_DIRTY_MS, arena, ms);
-        record_life_return_for_pages(r);
     }
 }

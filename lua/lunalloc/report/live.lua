@@ -120,7 +120,7 @@ function Live:change(wanted)
         return result and "purged", message
     elseif type(wanted.set) ~= "string" or type(wanted.value) ~= "string" or wanted.set:find "%z" or
         wanted.value:find "%z" then
-        return nil, 'a change is {"set": name, "value": text} or {"purge": true}'
+        return nil, 'a change is an object with the keys "set" and "value", or with "purge"'
     end
     local done, message = self.t.set(wanted.set, wanted.value)
     return done and ("%s = %s"):format(wanted.set, wanted.value), message

@@ -19,18 +19,18 @@ local FIGURES <const> = {
     active = { "pages in use at exit", units.human },
     cached = { "in threads' caches", units.human },
     highwater = { "peak of the pages", units.human },
-    nmadvise = { "calls that give pages back", units.human_count },
     purged = { "pages given back", units.human_count },
     nregions = { "regions", units.human_count },
     narenas = { "arenas", units.human_count },
     nslabs = { "slabs", units.human_count },
-    nfills = { "refills of caches", units.human_count },
 }
+FIGURES.nmadvise = { "calls that give pages back", units.human_count }
+FIGURES.nfills = { "refills of caches", units.human_count }
 
 --- The report with the most resident memory among the lines of a text.
 local function largest_report(text)
     local largest
-    for line in text:gmatch '{"jemalloc":[^\n]*' do
+    for line in text:gmatch '{"jemalloc"%s*:[^\n]*' do
         local report = json.decode(line)
         local stats = report and type(report.jemalloc) == "table" and report.jemalloc.stats
         if type(stats) == "table" and (not largest or (stats.resident or 0) > (largest.resident or 0)) then
