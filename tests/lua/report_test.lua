@@ -548,13 +548,16 @@ test("files that are no results and no traces are missing parts", function()
         file:write(content)
         file:flush()
         for _, part in ipairs { "tune", "trace" } do
-            local result = assert(la.report(path, { [part] = wrong, process = false }))
-            test.equal(#result.sections, 0, content)
+            test.fails("EINVAL", "^report: there is nothing to show: ",
+                la.report(path, { [part] = wrong, process = false }))
+            local result = assert(la.report(path, { [part] = wrong, result = workload_result(), process = false }))
+            test.equal(#result.sections, 1, content)
             test.equal(#result.missing, 1, content)
         end
     end
-    test.equal(la.report(path, { tune = "/no/such/file", process = false }).missing[1].why,
-        "/no/such/file: No such file or directory")
+    test.fails("EINVAL", "/no/such/file: No such file or directory$",
+        la.report(path, { tune = "/no/such/file", process = false }))
+    test.fails("EINVAL", "nothing to show$", la.report(path, { process = false }))
 end)
 
 test("a recorded trace", function()
@@ -573,4 +576,6 @@ test("a recorded trace", function()
     test.equal(section.charts[1].title, "Live bytes")
     test.equal(section.tables[1].rows[1][2], 20000)
     test.equal(#section.tables[3].rows, 4)
+    test.equal(result.sections[2], "map")
+    test.equal(#data_of(read(path)).sections[2].charts[1].instants, 13)
 end)

@@ -182,6 +182,10 @@ function gather.data(t, parts)
         add_map(data, t, parts)
     end
     add_given(data, parts, private)
+    if #data.sections == 0 then
+        local first = data.missing[1]
+        return nil, "report: there is nothing to show" .. (first and ": " .. first.why or ""), "EINVAL"
+    end
     return data
 end
 
