@@ -191,9 +191,12 @@ test_adopted_state_frees_both(void **state) {
     assert_int_equal(meter->foreign, counted.bytes);
     assert_int_equal(meter->total, (lua_gc(L, LUA_GCCOUNT) << 10) + lua_gc(L, LUA_GCCOUNTB));
     assert_true(heap_check(&meter->heap));
+    uint32_t own = meter->heap.memory.arena;
+    assert_int_not_equal(own, arena);
     lua_close(L);
     assert_int_equal(counted.bytes, 0);
     assert_true(arena_is_empty(arena));
+    assert_false(arena_exists(own));
 }
 
 /* Moves to a meter and back, several times, with blocks of each alive. */
