@@ -23,6 +23,7 @@ static const char *const names[RANK_COUNT] = {
     [RANK_ROUND] = "round",
     [RANK_THREADS] = "threads",
     [RANK_TCACHES] = "caches",
+    [RANK_RECORD] = "record",
     [RANK_ARENAS] = "arenas",
     [RANK_DECAY] = "decay",
     [RANK_BIN] = "bin",

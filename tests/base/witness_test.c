@@ -10,8 +10,9 @@
 
 /* As the messages have them. */
 static const char *const rank_names[RANK_COUNT] = {
-    "none", "boot",  "report", "dump",     "background",  "round",   "threads", "caches",  "arenas",   "decay",
-    "bin",  "dirty", "muzzy",  "retained", "descriptors", "pagemap", "prof",    "history", "metadata", "regions",
+    "none",     "boot",        "report",  "dump",  "background", "round",    "threads",
+    "caches",   "record",      "arenas",  "decay", "bin",        "dirty",    "muzzy",
+    "retained", "descriptors", "pagemap", "prof",  "history",    "metadata", "regions",
 };
 
 static lock_t locks[RANK_COUNT], more_locks[RANK_COUNT];

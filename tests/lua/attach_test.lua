@@ -292,7 +292,7 @@ test("every function of a part that la has, a target has", function()
     local t <close> = attached(process)
     local only_here = { attach = true, ps = true, buffer = true, workload = true, plot = true, loaded = true,
         replaced = true, adopt = true, meter = true, allocators = true, compare = true, replay = true,
-        test = true, trace = true, tune = true }
+        test = true, trace = true, tune = true, bars = true }
     for name in pairs(la) do
         test.equal(t[name] ~= nil or only_here[name] == true, true, name)
     end

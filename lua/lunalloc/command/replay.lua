@@ -3,8 +3,8 @@
 local command = require "lunalloc.command"
 
 local USAGE <const> = [[
-replay TRACE [--conf SETTINGS] [--allocator NAME] [--speed real|max|N] [--lossy] [--touch pages|all|none]
-       [--timeout TIME] [--json]
+replay TRACE [--conf SETTINGS] [--allocator NAME] [--speed real|max|N] [--lossy]
+       [--touch pages|all|none] [--timeout TIME] [--json]
 
 Replays a trace that lunalloc record made, in a process of its own: the recorded threads make the recorded calls, in
 their order, and free each other's blocks. Prints the time of a call, percentiles, memory, and the fidelity: what was

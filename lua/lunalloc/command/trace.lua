@@ -4,7 +4,8 @@ local command = require "lunalloc.command"
 local units = require "lunalloc.units"
 
 local USAGE <const> = [[
-trace FILE [--count BY] [--diff OTHER] [--workload] [--plot] [--events] [-n N] [CONDITIONS] [--save FILE] [--json]
+trace FILE [--count BY] [--diff OTHER] [--workload] [--plot] [--events] [-n N] [CONDITIONS]
+      [--save FILE] [--json]
 
 Shows what a trace has: of lunalloc record, or a text of heaptrack or of Android's malloc debugging. Without an option:
 who was recorded, how much, what was lost, the peak, and the classes with most bytes.
