@@ -179,6 +179,20 @@ function Recording:status()
     return of.recorder and of.recorder:status() or of.result
 end
 
+--- Ends the file. If Lua's memory runs out meanwhile, that is the failure which later calls tell.
+local function finish(of, recorder)
+    local failure = { "memory ran out while the recording ended", "ENOMEM" }
+    local result = { state = "failed", path = of.path }
+    of.recorder, of.result, of.failure = nil, result, failure
+    local last, message, code = recorder:close()
+    if last then
+        last.path = of.path
+        of.result, of.failure = last, nil
+    else
+        failure[1], failure[2] = message, code
+    end
+end
+
 --- Ends the recording and the file. Returns the last status; nil, message, code if the file could not be written.
 function Recording:stop()
     local of = inside(self, "recording:stop")
@@ -191,13 +205,7 @@ function Recording:stop()
         elseif of.attached then
             record.release(self)
         end
-        of.recorder = nil
-        local message, code
-        of.result, message, code = recorder:close()
-        if not of.result then
-            of.result, of.failure = { state = "failed" }, { message, code }
-        end
-        of.result.path = of.path
+        finish(of, recorder)
     end
     if of.failure then
         return nil, of.failure[1], of.failure[2]
@@ -225,6 +233,47 @@ function record.line(s)
         units.human(s.bytes), units.human_count(s.lost))
 end
 
+-- ---- the beginning -------------------------------------------------------------------------------------------------
+
+-- What has been done so far of a recording that begins; made before any of it, so that nothing is left behind when
+-- Lua's memory runs out in between.
+local Beginning = {}
+
+function Beginning:__close()
+    if self.begun then
+        pcall(self.recorder.finish, self.recorder, self.target) -- memory may be out for its message, too
+    end
+    if self.recorder then
+        self.recorder:discard()
+    end
+end
+
+--- Begins a recording of the functions `api` of a target of the core: a recording; or nil, message, code.
+local function begin(api, target, options)
+    local beginning <close> = setmetatable({ target = target, recorder = false, begun = false }, Beginning)
+    local recorder, message, code = core.trace.record(options)
+    beginning.recorder = recorder
+    if not recorder then
+        return nil, message, code
+    end
+    local facts = record.facts(api)
+    facts.mode = options.mode or "full"
+    beginning.begun, message, code = recorder:begin(target)
+    if not beginning.begun then
+        return nil, message, code
+    end
+    record.describe(recorder, facts)
+    local recording = record.new(recorder, target, options.path)
+    local started
+    started, message, code = recorder:start(api.pid)
+    if not started then
+        private[recording].recorder = nil
+        return nil, message, code
+    end
+    beginning.recorder, beginning.begun = false, false
+    return recording
+end
+
 local part = record
 
 --- Adds record() to the functions of a target.
@@ -234,27 +283,7 @@ function part.install(api, backend)
     --- Begins to record what the process asks of the allocator into a file, in the background.
     function api.record(options)
         check.table(options, "record", 1, "a table of options")
-        local checked = record.options(options)
-        local recorder, message, code = core.trace.record(checked)
-        if not recorder then
-            return nil, message, code
-        end
-        local facts = record.facts(api)
-        facts.mode = checked.mode or "full"
-        local begun
-        begun, message, code = recorder:begin(backend.target)
-        if not begun then
-            recorder:discard()
-            return nil, message, code
-        end
-        record.describe(recorder, facts)
-        begun, message, code = recorder:start(api.pid)
-        if not begun then
-            recorder:finish(backend.target)
-            recorder:discard()
-            return nil, message, code
-        end
-        return record.new(recorder, backend.target, checked.path)
+        return begin(api, backend.target, record.options(options))
     end
 end
 

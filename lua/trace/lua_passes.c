@@ -215,9 +215,12 @@ tally_result(lua_State *L) {
     if (trace_pass_short(walk->pass) || (walk->tally != NULL && walk->tally->no_memory)) {
         return core_fail(L, "ENOMEM", "no memory for the live blocks of the trace");
     }
-    *(void **)luaL_checkudata(L, 1, TALLY_TYPE) = NULL; /* nobody else may close it while Lua allocates */
+    void **own =
+        new_handle(L, TALLY_TYPE); /* nobody else may close it while Lua allocates, and it is freed if that fails */
+    *own = take_object(L, TALLY_TYPE);
     push_sums(L, walk);
     core_set_integer(L, "damaged", (lua_Integer)trace_pass_damaged(walk->pass));
+    *own = NULL;
     free_walk(walk);
     return 1;
 }

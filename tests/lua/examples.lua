@@ -68,6 +68,18 @@ local function replayed()
     return assert(la.replay { trace = some_trace(), speed = "max" })
 end
 
+-- A search that has nothing to find, and so is short.
+local SEARCH <const> = { scenario = { threads = 1, ops = 2000, seed = 1, mix = MIX }, space = { "tcache_bytes:4096" },
+    runs = 8, limit = "none" }
+
+local tuned
+
+--- The result of a search, which is made once.
+local function tuning()
+    tuned = tuned or assert(la.tune(SEARCH))
+    return tuned
+end
+
 local function opened_trace()
     local opened = assert(la.trace.load(some_trace()))
     return opened, function() opened:close() end
@@ -281,6 +293,10 @@ examples.functions = {
         return { { trace = some_trace(), speed = "max", conf = "narenas:1", env = { HOME = false }, sample = 4,
             touch = "none", lossy = false } }
     end, check = function(r) assert(r.fidelity.exact) end },
+    ["la.tune"] = { own = true, slow = true, lone = true, args = { SEARCH }, check = function(t)
+        assert(t.baseline.runs > 0)
+    end },
+    ["tuning:tojson"] = { self = tuning, lone = true, reused = true, args = {}, check = is_text },
     ["replay:tojson"] = { self = replayed, reused = true, args = {}, check = is_text },
     ["la.record"] = { lone = true, args = function() return { { path = temporary()[1], mode = "full", duration = "1s",
         max_size = "1M", rings = 2, ring_size = "64K" } } end, check = function(r) assert(r:status().state) end,
