@@ -214,6 +214,9 @@ for _, way in ipairs { "agent", "memory" } do
                 local call <close> = examples.prepare(name, example)
                 local possible, result = pcall(call.f, table.unpack(call.arguments)) -- memory alone changes nothing
                 if possible and result then
+                    if example.after then
+                        example.after(result)
+                    end
                     assert_sweep(name, example, hostile.attempt)
                 end
             end)
