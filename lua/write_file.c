@@ -26,7 +26,7 @@ write_file(lua_State *L) {
         output_abandon(&out);
     }
     if (error != 0) {
-        return core_fail_errno(L, error, lua_pushfstring(L, "%s: %s", path, strerror(error)));
+        return core_fail_errno(L, error, lua_pushfstring(L, "cannot write %s: %s", path, strerror(error)));
     }
     lua_pushboolean(L, true);
     return 1;

@@ -7,6 +7,7 @@ local heap = require "lunalloc.report.heap"
 local page = require "lunalloc.report.page"
 
 local clock <const> = core.child.clock
+local FILES <const> = 8
 
 --- Blocks of pages, of which every third one is freed: extents in use and free ones, none beside another of its kind.
 local function make_extents(n)
@@ -42,7 +43,7 @@ local function finish(film, what, seconds)
 end
 
 local blocks = make_extents(extents)
-local film, drawing, taking = heap.new(), 0.0, 0.0
+local film, drawing, taking = heap.new { expected = instants }, 0.0, 0.0
 for _ = 1, instants do
     change(blocks, extents)
     local begun = clock()
@@ -54,11 +55,24 @@ end
 print(("%d extents; taking an instant: %.0f ms"):format(la.instant().extents, taking / instants * 1000))
 finish(film, "as they are taken", drawing)
 
-local path = folder .. "/one.instant"
-assert(la.instant():save(path))
-local again, begun = heap.new(), clock()
-for _ = 1, instants do
-    local instant <close> = assert(la.instant.load(path))
-    again:add(instant)
+--- Saves some instants, each as many times as it takes to have them all: the same file by several names.
+local function save_all(n)
+    for i = 1, math.min(n, FILES) do
+        change(blocks, extents)
+        local instant <close> = la.instant { residency = true }
+        assert(instant:save(("%s/%d.instant"):format(folder, i)))
+    end
+    for i = FILES + 1, n do
+        assert(os.execute(("ln %s/%d.instant %s/%d.instant"):format(folder, (i - 1) % FILES + 1, folder, i)))
+    end
+end
+
+save_all(instants)
+local again, begun = heap.new { expected = instants }, clock()
+for i = 1, instants do
+    assert(again:add_file(("%s/%d.instant"):format(folder, i)) ~= nil)
 end
 finish(again, "from files", clock() - begun)
+begun = clock()
+assert(again:difference())
+print(("what changed between the first and the last one: %.1f s"):format(clock() - begun))

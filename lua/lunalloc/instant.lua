@@ -238,7 +238,7 @@ function Instant:__tostring()
         os_date(self.at))
 end
 
-local part = { new = new_instant }
+local part = { new = new_instant, load = load_file }
 
 --- A layout for several instants, or for ranges that instant:spans() returned: their rasters show the same addresses in
 --- the same cells.

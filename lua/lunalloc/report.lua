@@ -2,6 +2,7 @@
 ---
 ---     la.report("now.html")                              what this process is now, and its last ten minutes
 ---     t.report("then.html", { instants = list })         another process, with pictures of its heap over time
+---     la.report("old.html", { instants = { "1.instant", "2.instant" }, process = false })     saved instants
 ---     la.report("tune.html", { tune = la.tune{...}, process = false })
 ---
 --- The file is a page for a browser, without any request to elsewhere. It has a section for each part; a part without

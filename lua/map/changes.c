@@ -125,8 +125,7 @@ void
 changes_raster(const extent_set_t *before, const extent_set_t *after, uint32_t only, const map_layout_t *layout,
                char *cells, map_totals_t *totals) {
     drawing_t drawing = {.only = only};
-    map_painter_begin(&drawing.painter, layout, cells, totals);
-    drawing.painter.choose = choose;
+    map_painter_begin(&drawing.painter, layout, choose, cells, totals);
     sweep(before, after, paint, &drawing);
     map_painter_end(&drawing.painter);
 }

@@ -10,6 +10,10 @@
 #define FIRST_ROOM ((size_t)1 << 16)
 #define HUGE_FROM  ((size_t)4 << 20)
 
+enum {
+    ENTRIES_MAX = 1 << 30
+};
+
 /* ---- memory ---- */
 
 static void *
@@ -19,8 +23,7 @@ map_room(size_t room) {
 }
 
 static bool
-grow(extent_set_t *set) {
-    size_t room = set->room == 0 ? FIRST_ROOM : 2 * set->room;
+resize(extent_set_t *set, size_t room) {
     void *moved = set->room == 0 ? map_room(room) : mremap(set->all, set->room, room, MREMAP_MAYMOVE);
     if (moved == NULL || moved == MAP_FAILED) {
         return false;
@@ -31,6 +34,23 @@ grow(extent_set_t *set) {
     set->all = moved;
     set->room = room;
     return true;
+}
+
+static bool
+grow(extent_set_t *set) {
+    return resize(set, set->room == 0 ? FIRST_ROOM : 2 * set->room);
+}
+
+bool
+extent_set_reserve(extent_set_t *set, uint64_t n) {
+    uint64_t room = FIRST_ROOM;
+    if (n > ENTRIES_MAX) {
+        return false;
+    }
+    while (room < n * sizeof(extent_entry_t)) {
+        room *= 2;
+    }
+    return room <= set->room || resize(set, room);
 }
 
 void

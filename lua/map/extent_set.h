@@ -56,6 +56,9 @@ typedef struct {
     uint32_t nclasses;
 } extent_set_t;
 
+/* Makes room for so many entries. False if there is no memory. */
+bool extent_set_reserve(extent_set_t *set, uint64_t n);
+
 /* Adds an entry. False if there is no memory. One that is empty, out of range or of an unknown state is left out. */
 bool extent_set_add(extent_set_t *set, const extent_entry_t *entry);
 bool extent_set_add_extent(extent_set_t *set, const lunalloc_extent_t *extent);

@@ -6,6 +6,12 @@ enum {
     CELLS_MAX = 2000 * 4096
 };
 
+map_by_t
+map_check_by(lua_State *L, int arg) {
+    static const char *const names[] = {"state", "occupancy", "age", "residency", "arena", "class", NULL};
+    return (map_by_t)luaL_checkoption(L, arg, NULL, names);
+}
+
 static uint64_t
 integer_at(lua_State *L, int table, size_t i) {
     lua_rawgeti(L, table, (lua_Integer)i);

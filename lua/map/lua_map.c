@@ -1,5 +1,5 @@
 /*
- * lua_map.c -- sets of extents as a Lua type: taken from a target, summed, rasterised. lunalloc/instant.lua makes the
+ * lua_map.c -- sets of extents as a Lua type: taken from a target, rasterised. lunalloc/instant.lua makes the
  * public functions of it.
  */
 #include "core.h"
@@ -10,11 +10,8 @@
 
 enum {
     BATCH = 4096,
-    SPANS_MAX = 4096, /* that spans() returns */
-    ARENAS = 4097     /* that sums() tells apart; the last one stands for all others */
+    SPANS_MAX = 4096 /* that spans() returns */
 };
-
-static const char *const by_names[] = {"state", "occupancy", "age", "residency", "arena", "class", NULL};
 
 /* Nothing here calls Lua. */
 static int
@@ -54,108 +51,6 @@ extent_set(lua_State *L) {
     heap->set.nclasses = n;
     error = error == 0 ? walk(target, arena, batch, &heap->set) : error;
     return error == 0 ? 1 : core_fail_target(L, error, target);
-}
-
-/* ---- sums ---- */
-
-typedef struct {
-    uint64_t count, bytes, used;
-} sum_t;
-
-typedef struct {
-    sum_t states[EXTENT_STATES];
-    sum_t arenas[ARENAS][EXTENT_STATES];
-    sum_t classes[EXTENT_CLASSES]; /* of extents in use */
-} sums_t;
-
-static void
-add_to(sum_t *sum, uint64_t bytes, uint64_t used) {
-    sum->count++;
-    sum->bytes += bytes;
-    sum->used += used;
-}
-
-static void
-add_all(const extent_set_t *set, sums_t *sums) {
-    for (size_t i = 0; i < set->n; i++) {
-        const extent_entry_t *entry = &set->all[i];
-        uint64_t used = extent_used(set, entry);
-        add_to(&sums->states[entry->state], entry->size, used);
-        add_to(&sums->arenas[entry->arena < ARENAS ? entry->arena : ARENAS - 1][entry->state], entry->size, used);
-        if (entry->state == LUNALLOC_ACTIVE && entry->szind < EXTENT_CLASSES) {
-            add_to(&sums->classes[entry->szind], entry->size, used);
-        }
-    }
-}
-
-static void
-push_sum(lua_State *L, const sum_t *sum) {
-    lua_createtable(L, 0, 3);
-    core_set_integer(L, "count", (lua_Integer)sum->count);
-    core_set_integer(L, "bytes", (lua_Integer)sum->bytes);
-    core_set_integer(L, "used", (lua_Integer)sum->used);
-}
-
-/* {[name of a state] = sum}, of those that have any */
-static void
-push_states(lua_State *L, const sum_t *states) {
-    lua_newtable(L);
-    for (uint32_t state = 0; state < EXTENT_STATES; state++) {
-        if (states[state].count > 0) {
-            push_sum(L, &states[state]);
-            core_set_value(L, core_state_name(state));
-        }
-    }
-}
-
-/* An array of {arena=, states=}. */
-static void
-push_arenas(lua_State *L, const sums_t *sums) {
-    lua_Integer n = 0;
-    lua_newtable(L);
-    for (uint32_t arena = 0; arena < ARENAS; arena++) {
-        uint64_t count = 0;
-        for (uint32_t state = 0; state < EXTENT_STATES; state++) {
-            count += sums->arenas[arena][state].count;
-        }
-        if (count > 0) {
-            push_states(L, sums->arenas[arena]);
-            core_set_integer(L, "arena", arena);
-            lua_rawseti(L, -2, ++n);
-        }
-    }
-}
-
-/* An array of {szind=, size=, count=, bytes=, used=}. */
-static void
-push_classes(lua_State *L, const sums_t *sums, const extent_set_t *set) {
-    lua_Integer n = 0;
-    lua_newtable(L);
-    for (uint32_t szind = 0; szind < EXTENT_CLASSES; szind++) {
-        if (sums->classes[szind].count > 0) {
-            push_sum(L, &sums->classes[szind]);
-            core_set_integer(L, "szind", szind);
-            core_set_integer(L, "size", (lua_Integer)set->class_size[szind]);
-            lua_rawseti(L, -2, ++n);
-        }
-    }
-}
-
-/* sums(): {states={[state]=sum}, arenas={{arena=,[state]=sum}...}, classes={{szind=,size=,count=,bytes=,used=}...}} */
-static int
-sums(lua_State *L) {
-    const map_heap_t *heap = map_check_heap(L, 1, "sums");
-    sums_t *all = lua_newuserdatauv(L, sizeof(*all), 0);
-    memset(all, 0, sizeof(*all));
-    add_all(&heap->set, all);
-    lua_createtable(L, 0, 3);
-    push_states(L, all->states);
-    core_set_value(L, "states");
-    push_arenas(L, all);
-    core_set_value(L, "arenas");
-    push_classes(L, all, &heap->set);
-    core_set_value(L, "classes");
-    return 1;
 }
 
 static int
@@ -201,7 +96,7 @@ push_arenas_of_keys(lua_State *L, const map_keys_t *keys) {
 static int
 raster(lua_State *L) {
     map_heap_t *heap = map_check_heap(L, 1, "raster");
-    map_by_t by = (map_by_t)luaL_checkoption(L, 2, NULL, by_names);
+    map_by_t by = map_check_by(L, 2);
     uint32_t only = core_opt_index(L, 3, LUNALLOC_ALL);
     map_layout_t layout;
     map_keys_t keys;
@@ -242,14 +137,15 @@ core_add_extent_set(lua_State *L) {
 
 void
 core_open_extent_set_type(lua_State *L) {
-    static const luaL_Reg methods[] = {{"count", count},   {"sums", sums},        {"spans", spans},
-                                       {"raster", raster}, {"close", heap_close}, {NULL, NULL}};
+    static const luaL_Reg methods[] = {
+        {"count", count}, {"spans", spans}, {"raster", raster}, {"close", heap_close}, {NULL, NULL}};
     static const luaL_Reg metamethods[] = {
         {"__gc", heap_close}, {"__close", heap_close}, {"__tostring", heap_tostring}, {NULL, NULL}};
     core_new_type(L, CORE_EXTENT_SET, metamethods, methods);
     luaL_getmetatable(L, CORE_EXTENT_SET);
     lua_getfield(L, -1, "__index");
     map_add_residency_methods(L);
+    map_add_sums_methods(L);
     map_add_file_methods(L);
     map_add_changes_methods(L);
     lua_pop(L, 2);

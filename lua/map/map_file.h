@@ -37,6 +37,19 @@ typedef struct {
 
 /* 0; or an errno value and a line in `message`, and out is empty: EINVAL if it is no such file, or damaged. */
 int map_file_read(const char *path, map_content_t *out, char *message, size_t message_size);
+
+/*
+ * Reads a file whose extents need not be kept: drawing them as they are read takes half of the time. The functions
+ * return false if they have no memory. What they were given counts only if the file turns out to be sound.
+ */
+typedef struct {
+    void *context;
+    bool (*begin)(void *context, uint64_t extents); /* the rest of the content is known; NULL: nothing to do */
+    bool (*take)(void *context, const extent_entry_t *batch, size_t n); /* ascending, as in a tidy set */
+} map_sink_t;
+
+/* As map_file_read(), but out->set has classes only. */
+int map_file_scan(const char *path, map_content_t *out, const map_sink_t *sink, char *message, size_t message_size);
 void map_content_free(map_content_t *content);
 
 #endif

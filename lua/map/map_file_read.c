@@ -1,7 +1,13 @@
-/* map_file_read.c -- see map_file.h. */
+/*
+ * map_file_read.c -- see map_file.h.
+ *
+ * Two passes: the first one reads all chunks but those of extents, so that classes and runs are known when the second
+ * one gives the extents away, in batches.
+ */
 #ifndef _GNU_SOURCE
 #define _GNU_SOURCE
 #endif
+#include "map/map_decode.h"
 #include "map/map_file.h"
 #include "map/map_format.h"
 #include "trace/crc.h"
@@ -14,6 +20,13 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#define NO_MEMORY "no memory for it"
+#define DAMAGED   "it is damaged"
+
+enum {
+    BATCH = 256 /* extents that are read at once: they stay in the first cache */
+};
+
 typedef struct {
     int fd;
     uint64_t at, size; /* of the file */
@@ -21,15 +34,15 @@ typedef struct {
     uint32_t room;
     map_content_t *out;
     const char *fault; /* what is wrong with it */
-    uint64_t address;  /* the end of the last run or extent */
+    uint64_t extents;  /* how many the heads of chunks tell of */
+    uint64_t address;  /* the end of the last extent */
     bool ended;
 } reader_t;
 
-/* A payload while it is read. */
 typedef struct {
-    const uint8_t *at, *end;
-    bool short_of; /* it ended too early */
-} bytes_t;
+    uint8_t bytes[MAP_CHUNK_HEAD];
+    uint32_t kind, size, count;
+} head_t;
 
 /* ---- the file ---- */
 
@@ -71,7 +84,7 @@ make_room(reader_t *reader, uint32_t size) {
     if (size + 1 > reader->room) {
         uint8_t *grown = realloc(reader->payload, size + 1);
         if (grown == NULL) {
-            return fail(reader, "no memory for it");
+            return fail(reader, NO_MEMORY);
         }
         reader->payload = grown;
         reader->room = size + 1;
@@ -79,133 +92,37 @@ make_room(reader_t *reader, uint32_t size) {
     return true;
 }
 
-/* ---- numbers ---- */
+/* ---- chunks ---- */
 
-static uint64_t
-number(bytes_t *bytes) {
-    uint64_t value = 0;
-    for (unsigned shift = 0; bytes->at < bytes->end && shift < 64; shift += 7) {
-        uint8_t byte = *bytes->at++;
-        value |= (uint64_t)(byte & 127) << shift;
-        if (byte < 128) {
-            return value;
-        }
-    }
-    bytes->short_of = true;
-    return 0;
-}
-
-static uint8_t
-byte(bytes_t *bytes) {
-    if (bytes->at == bytes->end) {
-        bytes->short_of = true;
-        return 0;
-    }
-    return *bytes->at++;
-}
-
-/* In units; EXTENT_ADDRESS_END, which is out of range, if it is too large. */
-static uint64_t
-length(bytes_t *bytes, unsigned unit) {
-    uint64_t value = number(bytes);
-    return value >= EXTENT_ADDRESS_END >> unit ? EXTENT_ADDRESS_END : value << unit;
-}
-
-/* ---- records ---- */
-
-/* Where a record lies. False if that is nowhere, or not behind the last one. */
+/* Of the chunk at reader->at; behind it is its payload. */
 static bool
-place(reader_t *reader, bytes_t *bytes, unsigned first, uint64_t before, unsigned unit, uint64_t *start,
-      uint64_t *size) {
-    *start = before + ((first & MAP_FOLLOWS) != 0 ? 0 : length(bytes, unit));
-    *size = length(bytes, unit);
-    bool sound = !bytes->short_of && *size > 0 && *start < EXTENT_ADDRESS_END && *size < EXTENT_ADDRESS_END - *start &&
-                 *start >= reader->address;
-    reader->address = sound ? *start + *size : reader->address;
-    return sound;
-}
-
-static bool
-read_classes(reader_t *reader, bytes_t *bytes, uint32_t count) {
-    extent_set_t *set = &reader->out->set;
-    if (count > EXTENT_CLASSES) {
+read_head(reader_t *reader, head_t *head) {
+    if (!read_bytes(reader, head->bytes, sizeof(head->bytes))) {
         return false;
     }
-    for (set->nclasses = 0; set->nclasses < count; set->nclasses++) {
-        set->class_size[set->nclasses] = number(bytes);
+    head->kind = word(head->bytes);
+    head->size = word(head->bytes + 4);
+    head->count = word(head->bytes + 8);
+    if (head->size > reader->size - reader->at) {
+        return fail(reader, "it is cut off");
     }
-    return !bytes->short_of;
+    return head->size <= (head->kind == MAP_HEADER ? MAP_TEXT_MAX : MAP_CHUNK_MAX) || fail(reader, DAMAGED);
 }
 
 static bool
-read_extent(reader_t *reader, bytes_t *bytes, extent_entry_t *entry, uint64_t *lru, unsigned unit) {
-    unsigned first = byte(bytes);
-    if (!place(reader, bytes, first, entry->addr + entry->size, unit, &entry->addr, &entry->size)) {
+read_payload(reader_t *reader, const head_t *head, map_bytes_t *bytes) {
+    if (!make_room(reader, head->size) || !read_bytes(reader, reader->payload, head->size)) {
         return false;
     }
-    entry->state = first & MAP_STATE;
-    entry->flags = first >> MAP_FLAGS_SHIFT & MAP_FLAGS;
-    entry->sn += map_unzigzag(number(bytes));
-    entry->arena += (uint32_t)map_unzigzag(number(bytes));
-    bool used = entry->state == LUNALLOC_ACTIVE || entry->state == LUNALLOC_BUSY;
-    uint64_t more = number(bytes);
-    *lru += used ? 0 : map_unzigzag(more);
-    entry->lru = used ? 0 : *lru;
-    entry->szind = used && more >= 1 && more <= EXTENT_CLASSES ? (uint16_t)(more - 1) : EXTENT_NO_CLASS;
-    bool slab = (entry->flags & EXTENT_SLAB) != 0;
-    entry->nregs = slab ? (uint32_t)number(bytes) : 0;
-    entry->nfree = slab ? (uint32_t)number(bytes) : 0;
-    return !bytes->short_of && entry->state < EXTENT_STATES;
+    *bytes = (map_bytes_t){.at = reader->payload, .end = reader->payload + head->size};
+    uint32_t sum = trace_crc(head->bytes, 12) ^ trace_crc(reader->payload, head->size);
+    return sum == word(head->bytes + 12) || fail(reader, DAMAGED);
 }
 
-static bool
-read_extents(reader_t *reader, bytes_t *bytes, uint32_t count) {
-    extent_entry_t entry = {0};
-    uint64_t lru = 0;
-    unsigned unit = byte(bytes);
-    if (unit >= 60) {
-        return false;
-    }
-    for (uint32_t i = 0; i < count; i++) {
-        if (!read_extent(reader, bytes, &entry, &lru, unit)) {
-            return false;
-        }
-        if (!extent_set_add(&reader->out->set, &entry)) {
-            return fail(reader, "no memory for it");
-        }
-    }
-    return true;
-}
+/* ---- the first pass ---- */
 
 static bool
-read_runs(reader_t *reader, bytes_t *bytes, uint32_t count) {
-    const extent_span_t everywhere = {0, EXTENT_ADDRESS_END};
-    residency_builder_t builder = {.out = &reader->out->residency, .spans = &everywhere, .nspans = 1};
-    uint64_t start, size, before = 0;
-    unsigned unit = byte(bytes);
-    reader->address = reader->out->residency.n == 0 ? 0 : reader->address;
-    for (uint32_t i = 0; i < count && unit < 60; i++) {
-        unsigned first = byte(bytes), kind = first & ~(unsigned)MAP_FOLLOWS;
-        if (!place(reader, bytes, first, before, unit, &start, &size) || kind >= RESIDENCY_KINDS ||
-            kind == RESIDENCY_ABSENT) {
-            return false;
-        }
-        residency_put(&builder, start, start + size, (residency_kind_t)kind);
-        before = start + size;
-    }
-    return builder.failed ? fail(reader, "no memory for it") : unit < 60;
-}
-
-static bool
-read_end(reader_t *reader, bytes_t *bytes) {
-    uint64_t extents = number(bytes), runs = number(bytes);
-    reader->ended = !bytes->short_of && extents == reader->out->set.n && runs == reader->out->residency.n &&
-                    reader->at == reader->size;
-    return reader->ended;
-}
-
-static bool
-read_header(reader_t *reader, uint32_t size) {
+take_header(reader_t *reader, uint32_t size) {
     if (reader->out->header != NULL || (reader->out->header = malloc(size + 1)) == NULL) {
         return false;
     }
@@ -216,46 +133,49 @@ read_header(reader_t *reader, uint32_t size) {
 }
 
 static bool
-read_payload(reader_t *reader, uint32_t kind, uint32_t count, uint32_t size) {
-    bytes_t bytes = {.at = reader->payload, .end = reader->payload + size};
-    switch (kind) {
+take_end(reader_t *reader, map_bytes_t bytes) {
+    uint64_t extents = map_decode_number(&bytes), runs = map_decode_number(&bytes);
+    reader->ended =
+        !bytes.short_of && extents == reader->extents && runs == reader->out->residency.n && reader->at == reader->size;
+    return reader->ended;
+}
+
+static bool
+take_payload(reader_t *reader, const head_t *head, map_bytes_t bytes) {
+    bool no_memory = false;
+    switch (head->kind) {
     case MAP_HEADER:
-        return read_header(reader, size);
+        return take_header(reader, head->size);
     case MAP_CLASSES:
-        return read_classes(reader, &bytes, count);
-    case MAP_EXTENTS:
-        return read_extents(reader, &bytes, count);
+        return map_decode_classes(&reader->out->set, bytes, head->count);
     case MAP_RUNS:
-        return read_runs(reader, &bytes, count);
+        return map_decode_runs(&reader->out->residency, bytes, head->count, &no_memory) ||
+               fail(reader, no_memory ? NO_MEMORY : DAMAGED);
     case MAP_END:
-        return read_end(reader, &bytes);
+        return take_end(reader, bytes);
     default:
         return false;
     }
 }
 
+/* Extents are counted, and skipped. */
 static bool
-read_chunk(reader_t *reader) {
-    uint8_t head[MAP_CHUNK_HEAD];
-    if (!read_bytes(reader, head, sizeof(head))) {
+take_chunk(reader_t *reader) {
+    head_t head;
+    map_bytes_t bytes;
+    if (!read_head(reader, &head)) {
         return false;
     }
-    uint32_t kind = word(head), size = word(head + 4), count = word(head + 8);
-    if (size > (kind == MAP_HEADER ? MAP_TEXT_MAX : MAP_CHUNK_MAX) || size > reader->size - reader->at) {
-        return fail(reader, size > reader->size - reader->at ? "it is cut off" : "it is damaged");
+    if (head.kind == MAP_EXTENTS) {
+        reader->extents += head.count;
+        reader->at += head.size;
+        return (uint64_t)head.count * MAP_RECORD_MIN < head.size || fail(reader, DAMAGED);
     }
-    if (!make_room(reader, size) || !read_bytes(reader, reader->payload, size)) {
-        return false;
-    }
-    if ((trace_crc(head, 12) ^ trace_crc(reader->payload, size)) != word(head + 12) ||
-        !read_payload(reader, kind, count, size)) {
-        return fail(reader, "it is damaged");
-    }
-    return true;
+    return read_payload(reader, &head, &bytes) && (take_payload(reader, &head, bytes) || fail(reader, DAMAGED));
 }
 
 static bool
-read_all(reader_t *reader) {
+check_magic(reader_t *reader) {
     char magic[MAP_MAGIC_SIZE] = {0};
     if (reader->size < sizeof(magic) || !read_bytes(reader, magic, sizeof(magic)) ||
         memcmp(magic, MAP_MAGIC, sizeof(magic)) != 0) {
@@ -263,16 +183,63 @@ read_all(reader_t *reader) {
                                 ? "it is of a later version of lunalloc"
                                 : "it is no saved instant");
     }
+    return true;
+}
+
+static bool
+read_frame(reader_t *reader) {
+    if (!check_magic(reader)) {
+        return false;
+    }
     while (!reader->ended) {
-        if (!read_chunk(reader)) {
+        if (!take_chunk(reader)) {
             return false;
         }
     }
-    if (reader->out->header == NULL) {
-        return fail(reader, "it is damaged");
-    }
-    return extent_set_tidy(&reader->out->set) || fail(reader, "no memory for it");
+    return reader->out->header != NULL || fail(reader, DAMAGED);
 }
+
+/* ---- the second pass ---- */
+
+static bool
+give_extents(reader_t *reader, const head_t *head, map_bytes_t bytes, const map_sink_t *sink) {
+    extent_entry_t batch[BATCH];
+    map_extents_t extents;
+    size_t n;
+    if (!map_extents_begin(&extents, bytes, head->count, reader->address)) {
+        return fail(reader, DAMAGED);
+    }
+    do {
+        if (!map_extents_next(&extents, batch, BATCH, &n)) {
+            return fail(reader, DAMAGED);
+        }
+        if (!sink->take(sink->context, batch, n)) {
+            return fail(reader, NO_MEMORY);
+        }
+    } while (n == BATCH);
+    reader->address = extents.address;
+    return true;
+}
+
+static bool
+read_extents(reader_t *reader, const map_sink_t *sink) {
+    head_t head = {.kind = MAP_HEADER};
+    map_bytes_t bytes;
+    reader->at = MAP_MAGIC_SIZE;
+    while (head.kind != MAP_END) {
+        if (!read_head(reader, &head)) {
+            return false;
+        }
+        if (head.kind != MAP_EXTENTS) {
+            reader->at += head.size;
+        } else if (!read_payload(reader, &head, &bytes) || !give_extents(reader, &head, bytes, sink)) {
+            return false;
+        }
+    }
+    return true;
+}
+
+/* ---- the interface ---- */
 
 /* A FIFO would let open() wait. */
 static int
@@ -305,14 +272,16 @@ map_content_free(map_content_t *content) {
 }
 
 int
-map_file_read(const char *path, map_content_t *out, char *message, size_t message_size) {
+map_file_scan(const char *path, map_content_t *out, const map_sink_t *sink, char *message, size_t message_size) {
     reader_t reader = {.out = out};
     *out = (map_content_t){0};
     reader.fd = open_file(path, &reader.size, message, message_size);
     if (reader.fd < 0) {
         return errno;
     }
-    bool done = read_all(&reader);
+    bool done = read_frame(&reader);
+    done = done && (sink->begin == NULL || sink->begin(sink->context, reader.extents) || fail(&reader, NO_MEMORY));
+    done = done && read_extents(&reader, sink);
     close(reader.fd);
     free(reader.payload);
     if (!done) {
@@ -320,4 +289,28 @@ map_file_read(const char *path, map_content_t *out, char *message, size_t messag
         snprintf(message, message_size, "'%s': %s", path, reader.fault);
     }
     return done ? 0 : EINVAL;
+}
+
+/* ---- into a set ---- */
+
+static bool
+reserve(void *context, uint64_t extents) {
+    map_content_t *content = context;
+    return extent_set_reserve(&content->set, extents);
+}
+
+static bool
+add(void *context, const extent_entry_t *batch, size_t n) {
+    map_content_t *content = context;
+    bool done = true;
+    for (size_t i = 0; i < n && done; i++) {
+        done = extent_set_add(&content->set, &batch[i]);
+    }
+    return done;
+}
+
+int
+map_file_read(const char *path, map_content_t *out, char *message, size_t message_size) {
+    const map_sink_t sink = {.context = out, .begin = reserve, .take = add};
+    return map_file_scan(path, out, &sink, message, message_size);
 }

@@ -14,7 +14,9 @@ enum {
     MAP_MAGIC_SIZE = sizeof(MAP_MAGIC) - 1,
     MAP_CHUNK_HEAD = 16, /* bytes before the payload */
     MAP_CHUNK_MAX = 64 << 10,
-    MAP_TEXT_MAX = 64 << 20 /* of a header */
+    MAP_TEXT_MAX = 64 << 20, /* of a header */
+    MAP_RECORD_MIN = 5,      /* bytes of an extent, at least */
+    MAP_UNITS = 60           /* log2 of a unit is below */
 };
 
 typedef enum {

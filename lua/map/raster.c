@@ -46,18 +46,22 @@ most(const uint64_t *sums, uint64_t used) {
 }
 
 void
-map_painter_begin(map_painter_t *painter, const map_layout_t *layout, char *cells, map_totals_t *totals) {
-    *painter = (map_painter_t){.layout = layout, .cells = cells, .totals = totals, .choose = most};
+map_painter_begin(map_painter_t *painter, const map_layout_t *layout, map_choose_t *choose, char *cells,
+                  map_totals_t *totals) {
+    *painter =
+        (map_painter_t){.layout = layout, .cells = cells, .totals = totals, .choose = choose != NULL ? choose : most};
     memset(cells, MAP_EMPTY, layout->ncells);
     *totals = (map_totals_t){0};
+    for (unsigned key = 0; key < MAP_KEYS; key++) {
+        painter->sums[key] = layout->cell_bytes;
+        painter->whole[key] = painter->choose(painter->sums, UINT64_C(1) << key);
+        painter->sums[key] = 0;
+    }
 }
 
-/* Writes the present cell. */
+/* Writes the present cell, which has bytes. */
 static void
-flush(map_painter_t *painter) {
-    if (painter->used == 0) {
-        return;
-    }
+write_cell(map_painter_t *painter) {
     char chosen = painter->choose(painter->sums, painter->used);
     painter->cells[painter->cell] = chosen;
     painter->totals->cells[chosen - MAP_EMPTY - 1]++;
@@ -69,14 +73,26 @@ flush(map_painter_t *painter) {
     painter->used = 0;
 }
 
-/* Makes the cell of an address in the present span the present one. */
+static inline void
+flush(map_painter_t *painter) {
+    if (painter->used != 0) {
+        write_cell(painter);
+    }
+}
+
+/* Makes the cell of an address in the present span the present one. Mostly it is the next one: no division then. */
 static void
 enter(map_painter_t *painter, const map_span_t *span, uint64_t address) {
-    uint64_t step = painter->layout->cell_bytes, nth = (address - span->start) / step;
+    uint64_t step = painter->layout->cell_bytes, start = address;
     flush(painter);
-    painter->cell = span->cell + nth;
-    uint64_t left = span->end - span->start - nth * step;
-    painter->cell_end = span->start + nth * step + (left < step ? left : step);
+    if (address == painter->cell_end && address != span->start) {
+        painter->cell++;
+    } else {
+        uint64_t nth = (address - span->start) / step;
+        painter->cell = span->cell + nth;
+        start = span->start + nth * step;
+    }
+    painter->cell_end = span->end - start < step ? span->end : start + step;
 }
 
 static void
@@ -85,34 +101,30 @@ count(map_painter_t *painter, uint64_t bytes, unsigned key) {
     painter->used |= UINT64_C(1) << key;
 }
 
-/* Whole cells at once: from an address at the start of a cell on. Returns where they end. */
+/* Whole cells at once, from the start of the present one on, which is empty. Returns where they end. */
 static uint64_t
-fill(map_painter_t *painter, const map_span_t *span, uint64_t from, uint64_t to, unsigned key) {
+fill(map_painter_t *painter, uint64_t from, uint64_t to, unsigned key) {
     uint64_t step = painter->layout->cell_bytes, n = (to - from) / step;
-    if (n < 2 || (from - span->start) % step != 0) {
-        return from;
-    }
-    flush(painter);
-    uint64_t one[MAP_KEYS] = {0};
-    one[key] = step;
-    char chosen = painter->choose(one, UINT64_C(1) << key);
-    memset(&painter->cells[span->cell + (from - span->start) / step], chosen, n);
+    char chosen = painter->whole[key];
+    memset(&painter->cells[painter->cell], chosen, n);
     painter->totals->cells[chosen - MAP_EMPTY - 1] += n;
     painter->totals->bytes[key] += n * step;
-    painter->cell_end = 0;
-    return from + n * step;
+    painter->cell += n - 1;
+    painter->cell_end = from + n * step;
+    return painter->cell_end;
 }
 
 /* The part of a piece that is in one span. */
 static void
 paint_span(map_painter_t *painter, const map_span_t *span, uint64_t from, uint64_t to, unsigned key) {
+    uint64_t step = painter->layout->cell_bytes;
     while (from < to) {
-        if (painter->used == 0 || from >= painter->cell_end) {
-            from = fill(painter, span, from, to, key);
-            if (from == to) {
-                return;
-            }
+        if (from >= painter->cell_end) {
             enter(painter, span, from);
+            if (to - from >= 2 * step && painter->cell_end - from == step) {
+                from = fill(painter, from, to, key);
+                continue;
+            }
         }
         uint64_t end = to < painter->cell_end ? to : painter->cell_end;
         count(painter, end - from, key);
@@ -120,13 +132,10 @@ paint_span(map_painter_t *painter, const map_span_t *span, uint64_t from, uint64
     }
 }
 
-void
-map_paint(map_painter_t *painter, uint64_t from, uint64_t to, unsigned key) {
+/* A piece that is not in the present cell alone. */
+static void
+paint_spans(map_painter_t *painter, uint64_t from, uint64_t to, unsigned key) {
     const map_layout_t *layout = painter->layout;
-    if (painter->used != 0 && to <= painter->cell_end) {
-        count(painter, to - from, key);
-        return;
-    }
     while (painter->span < layout->nspans && layout->spans[painter->span].end <= from) {
         painter->span++;
     }
@@ -135,6 +144,21 @@ map_paint(map_painter_t *painter, uint64_t from, uint64_t to, unsigned key) {
         uint64_t start = from > span->start ? from : span->start, end = to < span->end ? to : span->end;
         paint_span(painter, span, start, end, key);
     }
+}
+
+/* Small ones end where they begin: in a cell that has bytes already. */
+static inline void
+paint(map_painter_t *painter, uint64_t from, uint64_t to, unsigned key) {
+    if (painter->used != 0 && to <= painter->cell_end) {
+        count(painter, to - from, key);
+    } else {
+        paint_spans(painter, from, to, key);
+    }
+}
+
+void
+map_paint(map_painter_t *painter, uint64_t from, uint64_t to, unsigned key) {
+    paint(painter, from, to, key);
 }
 
 void
@@ -152,10 +176,15 @@ level(const uint64_t *sums, uint64_t used) {
     return (char)(MAP_EMPTY + 1 + (sums[1] == 0 ? 0 : (sums[1] * MAP_LEVELS - 1) / all + 1));
 }
 
+static inline bool
+is_drawn(const map_picture_t *picture, const extent_entry_t *entry) {
+    return picture->keys->only == LUNALLOC_ALL || picture->keys->only == entry->arena;
+}
+
 /* Where the cell ends in which `from` is; if that is not known yet, a page further. */
 static uint64_t
 piece_end(const map_painter_t *painter, uint64_t from, uint64_t end) {
-    bool known = painter->used != 0 && from < painter->cell_end;
+    bool known = from < painter->cell_end;
     uint64_t to = known ? painter->cell_end : from + PAGE;
     return to < end ? to : end;
 }
@@ -165,7 +194,7 @@ static void
 paint_occupancy(map_painter_t *painter, const extent_set_t *set, const extent_entry_t *entry) {
     uint64_t used = extent_used(set, entry), end = entry->addr + entry->size, done = 0;
     if (used == 0 || used == entry->size) {
-        map_paint(painter, entry->addr, end, used != 0);
+        paint(painter, entry->addr, end, used != 0);
         return;
     }
     for (uint64_t from = entry->addr, to; from < end; from = to) {
@@ -173,8 +202,8 @@ paint_occupancy(map_painter_t *painter, const extent_set_t *set, const extent_en
         double share = (double)used * (double)(to - entry->addr) / (double)entry->size;
         uint64_t some = (to == end ? used : (uint64_t)share) - done;
         some = some < to - from ? some : to - from;
-        map_paint(painter, from, from + some, 1);
-        map_paint(painter, from + some, to, 0);
+        paint(painter, from, from + some, 1);
+        paint(painter, from + some, to, 0);
         done += some;
     }
 }
@@ -189,32 +218,87 @@ paint_residency(map_painter_t *painter, const residency_t *residency, size_t *ru
     for (size_t i = *run; i < residency->n && residency->all[i].start < end; i++) {
         uint64_t start = residency->all[i].start > at ? residency->all[i].start : at;
         uint64_t stop = residency->all[i].end < end ? residency->all[i].end : end;
-        map_paint(painter, at, start, RESIDENCY_ABSENT);
-        map_paint(painter, start, stop, residency->all[i].kind);
+        paint(painter, at, start, RESIDENCY_ABSENT);
+        paint(painter, start, stop, residency->all[i].kind);
         at = stop;
     }
-    map_paint(painter, at, end, RESIDENCY_ABSENT);
+    paint(painter, at, end, RESIDENCY_ABSENT);
+}
+
+static void
+add_occupancy(map_picture_t *picture, const extent_entry_t *entries, size_t n) {
+    for (size_t i = 0; i < n; i++) {
+        if (is_drawn(picture, &entries[i])) {
+            paint_occupancy(&picture->painter, picture->set, &entries[i]);
+        }
+    }
+}
+
+static void
+add_residency(map_picture_t *picture, const extent_entry_t *entries, size_t n) {
+    for (size_t i = 0; i < n; i++) {
+        if (is_drawn(picture, &entries[i])) {
+            paint_residency(&picture->painter, picture->residency, &picture->run, &entries[i]);
+        }
+    }
+}
+
+static void
+add_states(map_picture_t *picture, const extent_entry_t *entries, size_t n) {
+    for (size_t i = 0; i < n; i++) {
+        if (is_drawn(picture, &entries[i])) {
+            paint(&picture->painter, entries[i].addr, entries[i].addr + entries[i].size, entries[i].state);
+        }
+    }
+}
+
+static void
+add_keys(map_picture_t *picture, const extent_entry_t *entries, size_t n) {
+    for (size_t i = 0; i < n; i++) {
+        if (is_drawn(picture, &entries[i])) {
+            paint(&picture->painter, entries[i].addr, entries[i].addr + entries[i].size,
+                  map_key_of(picture->keys, picture->set, &entries[i]));
+        }
+    }
+}
+
+void
+map_picture_begin(map_picture_t *picture, const extent_set_t *set, const residency_t *residency, const map_keys_t *keys,
+                  const map_layout_t *layout, char *cells, map_totals_t *totals) {
+    picture->set = set;
+    picture->residency = residency;
+    picture->keys = keys;
+    picture->run = 0;
+    map_painter_begin(&picture->painter, layout, keys->by == MAP_BY_OCCUPANCY ? level : NULL, cells, totals);
+}
+
+void
+map_picture_add(map_picture_t *picture, const extent_entry_t *entries, size_t n) {
+    switch (picture->keys->by) {
+    case MAP_BY_OCCUPANCY:
+        add_occupancy(picture, entries, n);
+        break;
+    case MAP_BY_RESIDENCY:
+        add_residency(picture, entries, n);
+        break;
+    case MAP_BY_STATE:
+        add_states(picture, entries, n);
+        break;
+    default:
+        add_keys(picture, entries, n);
+    }
+}
+
+void
+map_picture_end(map_picture_t *picture) {
+    map_painter_end(&picture->painter);
 }
 
 void
 map_raster(const extent_set_t *set, const residency_t *residency, const map_keys_t *keys, const map_layout_t *layout,
            char *cells, map_totals_t *totals) {
-    map_painter_t painter;
-    size_t run = 0;
-    map_painter_begin(&painter, layout, cells, totals);
-    painter.choose = keys->by == MAP_BY_OCCUPANCY ? level : most;
-    for (size_t i = 0; i < set->n; i++) {
-        const extent_entry_t *entry = &set->all[i];
-        if (keys->only != LUNALLOC_ALL && keys->only != entry->arena) {
-            continue;
-        }
-        if (keys->by == MAP_BY_OCCUPANCY) {
-            paint_occupancy(&painter, set, entry);
-        } else if (keys->by == MAP_BY_RESIDENCY) {
-            paint_residency(&painter, residency, &run, entry);
-        } else {
-            map_paint(&painter, entry->addr, entry->addr + entry->size, map_key_of(keys, set, entry));
-        }
-    }
-    map_painter_end(&painter);
+    map_picture_t picture;
+    map_picture_begin(&picture, set, residency, keys, layout, cells, totals);
+    map_picture_add(&picture, set->all, set->n);
+    map_picture_end(&picture);
 }

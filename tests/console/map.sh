@@ -36,9 +36,10 @@ check_match "never touched memory is absent" "$out" $'\\. absent [2-9][0-9.]+ Mi
 batch map "$pid" --json --columns 20 --rows 10 </dev/null
 json "JSON has as many cells as it says" "$out" '(.cells | length) == .columns * .rows and .columns == 20' true
 json "and the bytes of the legend add up" "$out" '([.legend[].bytes] | add) == .bytes' true
+: >"$scratch/watched"
 "$console" map "$pid" --watch --every 100ms --height 3 >"$scratch/watched" </dev/null &
 targets+=("$!")
-for ((i = 0; i < 200; i++)); do
+for ((i = 0; i < 1200; i++)); do
     [ "$(grep -c 'by state' "$scratch/watched")" -lt 3 ] || break
     sleep 0.05
 done

@@ -2,6 +2,7 @@
 
 local test = ...
 local la = require "lunalloc"
+local core = require "lunalloc.core"
 local layout = require "lunalloc.map.layout"
 
 local STATES <const> = { "active", "dirty", "muzzy", "retained", "busy" }
@@ -320,6 +321,41 @@ local function copy_of(instant)
     end
     return require "lunalloc.core".json(copy)
 end
+
+test("a saved instant that is drawn as it is read has the pictures of a loaded one", function()
+    local drawn = require "lunalloc.map.drawn"
+    local path = os.tmpname()
+    local _ <close> = setmetatable({}, { __close = function() os.remove(path) end })
+    local _ <close> = busy_heap()
+    assert(assert(la.instant { residency = true }):save(path))
+    local loaded <close> = assert(la.instant.load(path))
+    for _, size in ipairs { 1, 8, 64, 512 } do
+        local place = la.instant.layout({ loaded }, { columns = size, rows = size })
+        for _, ways in ipairs { { "state", "occupancy", "residency" }, { "class" } } do
+            local instant, rasters = assert(drawn.read(path, place, ways))
+            for _, way in ipairs(ways) do
+                local expected = loaded:raster { by = way, layout = place }
+                test.equal(rasters[way].cells, expected.cells, way)
+                test.equal(rasters[way].bytes, expected.bytes, way)
+                test.equal(rasters[way].unused, expected.unused, way)
+                test.equal(core.json(rasters[way].legend), core.json(expected.legend), way)
+            end
+            test.equal(instant.extents, loaded.extents)
+            test.equal(core.json(instant.states), core.json(loaded.states))
+            test.equal(core.json(instant.classes), core.json(loaded.classes))
+        end
+    end
+    local place = la.instant.layout({ loaded })
+    test.fails("ENOENT", "cannot be read", drawn.read(path .. ".not", place, { "state" }))
+    test.raises("not as it is read", drawn.read, path, place, { "age" })
+    test.raises("one to three pictures expected", drawn.read, path, place, {})
+    test.raises("one to three pictures expected", drawn.read, path, place, { "state", "state", "state", "state" })
+    local file <close> = assert(io.open(path, "r+b"))
+    file:seek("end", -9)
+    file:write "\255"
+    file:flush()
+    test.fails("EINVAL", "it is damaged", drawn.read(path, place, { "state" }))
+end)
 
 test("a saved instant is the same when it is loaded", function()
     local path, _ <close> = temporary "x.instant"

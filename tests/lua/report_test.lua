@@ -2,6 +2,7 @@
 
 local test = ...
 local la = require "lunalloc"
+local core = require "lunalloc.core"
 local difference = require "lunalloc.report.difference"
 local flame = require "lunalloc.report.flame"
 local frames = require "lunalloc.report.frames"
@@ -427,6 +428,79 @@ test("pictures that are too large together are fewer", function()
     test.equal(#chart.views[1].frames <= limits.map_bytes, true)
     test.equal(#chart.instants > 100 and #chart.instants < 1200, true, #chart.instants)
     test.equal(#chart.views[1].totals, #chart.instants)
+end)
+
+--- Saves n instants of a heap that grows, and once becomes much larger; returns their paths.
+local function saved_instants(folder, n)
+    local paths, blocks = {}, {}
+    for i = 1, n do
+        blocks[i] = la.buffer(i % 20 == 7 and 8 << 20 or 20000 * i)
+        paths[i] = ("%s.%d"):format(folder, i)
+        local instant <close> = assert(la.instant { residency = i % 9 ~= 4 })
+        assert(instant:save(paths[i]))
+    end
+    return paths, setmetatable({}, { __close = function()
+        for i, path in ipairs(paths) do
+            os.remove(path)
+            blocks[i]:free()
+        end
+    end })
+end
+
+test("a film of files is that of the loaded instants", function()
+    local folder, _ <close> = temporary()
+    local paths, _ <close> = saved_instants(folder, 70)
+    for _, expected in ipairs { 0, 70 } do
+        local one, other = heap.new { expected = expected }, heap.new { expected = expected }
+        local drawn, draw_as_read = 0, one.draw_as_read
+        function one.draw_as_read(...)
+            local done = draw_as_read(...)
+            drawn = drawn + (done and 1 or 0)
+            return done
+        end
+        for _, path in ipairs(paths) do
+            test.equal(one:add_file(path), true)
+            local instant <close> = la.instant.load(path)
+            other:add(instant)
+        end
+        test.equal(drawn > (expected > 0 and 20 or 3) and drawn < 70, true, drawn)
+        test.equal(core.json(one:section()), core.json(other:section()))
+        local difference_of_files = one:difference()
+        test.equal(difference_of_files.charts[2].title, "What became of the addresses")
+        test.equal(difference_of_files.tables[2].rows[1][1], "unchanged")
+        test.equal(core.json(difference_of_files.tables[1].rows), core.json(other:difference().tables[1].rows))
+    end
+    local film = heap.new()
+    test.fails("ENOENT", "cannot be read", film:add_file(folder .. ".missing"))
+end)
+
+test("a report of saved instants by their paths", function()
+    need_page()
+    local path, _ <close> = temporary()
+    local paths, _ <close> = saved_instants(path, 2)
+    local result = assert(la.report(path, { instants = paths, process = false }))
+    test.equal(table.concat(result.sections, " "), "map difference")
+    local section = section_of(data_of(read(path)), "difference")
+    local bytes = {}
+    for _, row in ipairs(section.tables[2].rows) do
+        bytes[row[1]] = row[2]
+    end
+    local before <close> = la.instant.load(paths[1])
+    local after <close> = la.instant.load(paths[2])
+    local changes = before:diff(after)
+    for _, kind in ipairs { "unchanged", "appeared", "gone", "allocated", "freed", "purged", "reused" } do
+        test.equal(bytes[kind], changes[kind], kind)
+    end
+    assert(la.report(path, { instants = { before, after }, process = false }))
+    test.equal(core.json(section_of(data_of(read(path)), "difference")), core.json(section))
+    after:close()
+    assert(la.report(path, { instants = { before, after }, process = false }))
+    test.equal(#section_of(data_of(read(path)), "difference").charts, 1, "extents that were given back")
+    result = assert(la.report(path, { instants = { paths[1], "/no/such" } }))
+    for _, part in ipairs(result.missing) do
+        bytes[part.title] = part.why
+    end
+    test.match(bytes["Heap map"], "^'/no/such' cannot be read")
 end)
 
 -- ---- what is given -------------------------------------------------------------------------------------------------

@@ -49,10 +49,12 @@ end
 
 --- The parts of a report of instants that were saved.
 local function parts_of_instants(paths)
-    local film = heap.new()
+    local film = heap.new { expected = #paths }
     for _, path in ipairs(paths) do
-        local instant <close> = command.try(require "lunalloc".instant.load(path))
-        film:add(instant, path:match "[^/]*$")
+        local added, message, code = film:add_file(path, path:match "[^/]*$")
+        if added == nil then
+            command.try(nil, message, code)
+        end
     end
     return { film = film, process = false }
 end
@@ -62,13 +64,20 @@ local function parts_of_watching(t, seconds)
     local parts = {}
     if seconds then
         local watch = require "lunalloc.report.watch"
-        local film = heap.new()
+        local film, first, last = heap.new(), nil, nil
         local moments = command.try(watch.run(t, seconds, command.sleep, function()
-            local instant <close> = heap.take(t)
+            local instant = heap.take(t)
             if instant then
                 film:add(instant)
+                if last and last ~= first then
+                    last:close()
+                end
+                first, last = first or instant, instant
             end
         end))
+        if last and last ~= first then
+            film:compare(first, last)
+        end
         local history = t.history() or { moments = {}, marks = {} }
         parts.film, parts.history = film, { moments = moments, marks = history.marks }
     end

@@ -79,9 +79,8 @@ end
 
 -- ---- making one ----------------------------------------------------------------------------------------------------
 
---- Draws a set of extents of the core into a layout.
-function raster.draw(set, layout, by, arena)
-    local cells, totals, counts, arenas = set:raster(by, arena, layout.cell, layout.columns * layout.rows, layout.spans)
+--- A raster of the cells that the core has drawn, and of the bytes and cells of each key.
+function raster.of(by, layout, cells, totals, counts, arenas, arena)
     local drawn = { by = by, columns = layout.columns, rows = layout.rows, cell = layout.cell, cells = cells,
         spans = layout.spans, arena = arena, bytes = 0 }
     for _, bytes in ipairs(totals) do
@@ -93,6 +92,12 @@ function raster.draw(set, layout, by, arena)
     end
     drawn.legend = legend_of(by, totals, arenas)
     return drawn
+end
+
+--- Draws a set of extents of the core into a layout.
+function raster.draw(set, layout, by, arena)
+    local cells, totals, counts, arenas = set:raster(by, arena, layout.cell, layout.columns * layout.rows, layout.spans)
+    return raster.of(by, layout, cells, totals, counts, arenas, arena)
 end
 
 --- What changed from one set to another, in a layout.

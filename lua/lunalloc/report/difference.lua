@@ -1,5 +1,7 @@
---- What changed between two instants: bytes by state, arena and size class.
+--- What changed between two instants: what became of each address, and bytes by state, arena and size class.
 
+local check = require "lunalloc.check"
+local frames = require "lunalloc.report.frames"
 local sheet = require "lunalloc.report.sheet"
 local units = require "lunalloc.units"
 
@@ -52,8 +54,44 @@ local function rows_of(before, after)
     return rows
 end
 
---- The section of two instants' sums; nil and why.
-function difference.section(before, after)
+-- ---- by address ----------------------------------------------------------------------------------------------------
+
+--- Bytes by what became of them, as a table.
+local function sheet_of(drawn)
+    return sheet.new("What became of the addresses", drawn.legend, { { "change", "text", sheet.field "name" },
+        { "bytes", "bytes", sheet.field "bytes" } })
+end
+
+local function spans_of(drawn)
+    local spans = {}
+    for s = 1, #drawn.spans, 3 do
+        spans[#spans + 1] = { ("0x%x"):format(drawn.spans[s]), ("0x%x"):format(drawn.spans[s + 1]), drawn.spans[s + 2] }
+    end
+    return spans
+end
+
+--- The map of what became of each address from one instant to another, { chart =, table = }; nil if the extents of one
+--- are gone, since it was closed. side: columns and rows of the map, at most.
+function difference.changes(before, after, side)
+    if #before:spans() == 0 or #after:spans() == 0 then
+        return nil
+    end
+    local drawn = before:diff(after):raster { columns = side, rows = side }
+    local keys, totals = {}, {}
+    for i, row in ipairs(drawn.legend) do
+        keys[i], totals[i] = row.name, row.bytes
+    end
+    local view = { name = "changes", keys = keys, totals = { totals }, ramp = false,
+        frames = frames.base64(frames.encode { drawn.cells }) }
+    return { chart = { kind = "map", title = "What became of the addresses", columns = drawn.columns,
+        rows = drawn.rows, cell_bytes = drawn.cell, spans = spans_of(drawn),
+        instants = { { time = check.sent(after.at, 0) } }, views = { view } }, sheet = sheet_of(drawn) }
+end
+
+-- ---- the section ---------------------------------------------------------------------------------------------------
+
+--- The section of two instants' sums, and of their changes if these are known; nil and why.
+function difference.section(before, after, changes)
     if not before or not after or before == after then
         return nil, "there are fewer than two instants"
     end
@@ -67,10 +105,10 @@ function difference.section(before, after)
         note = ("%d s between them. Of states and arenas: bytes of pages; of classes: bytes of objects."):format(
             (after.at or 0) - (before.at or 0)),
         charts = { { kind = "bars", title = "Bytes more and less", unit = "bytes", parts = { "more", "less" },
-            rows = grown, more = math.max(0, #shrunk - #grown) } },
+            rows = grown, more = math.max(0, #shrunk - #grown) }, changes and changes.chart },
         tables = { sheet.new("Before and after", rows, { { "what", "text", sheet.field "what" },
             { "before", "bytes", sheet.field "before" }, { "after", "bytes", sheet.field "after" },
-            { "change", "bytes", sheet.field "change" } }) } }
+            { "change", "bytes", sheet.field "change" } }), changes and changes.sheet } }
 end
 
 return difference

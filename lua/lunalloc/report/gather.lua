@@ -40,24 +40,44 @@ local function add_history(data, t, parts, now, private)
     add(data, "Over time", history, why)
 end
 
---- A function that returns the instants one by one, from one, an array, or such a function.
-local function each_instant(instants)
-    if type(instants) == "function" then
-        return instants
+--- Adds an instant, or a saved one by its path; nil and why.
+local function add_instant(film, instant)
+    if type(instant) == "string" then
+        local done, why = film:add_file(instant, instant:match "[^/]*$")
+        return done ~= nil, why
     end
-    local list, i = getmetatable(instants) and { instants } or instants, 0
-    return function()
-        i = i + 1
-        return list[i]
-    end
+    film:add(instant)
+    return true
 end
 
---- A film of the instants; heap.lua has what that is.
+--- A film of instants that a function returns one by one; nil and why.
+local function film_of_each(next_instant)
+    local film = heap.new()
+    for instant in next_instant do
+        local done, why = add_instant(film, instant)
+        if not done then
+            return nil, why
+        end
+    end
+    return film
+end
+
+--- A film of the instants: one, an array of instants and of paths of saved ones, or a function that returns one after
+--- another. heap.lua has what a film is. nil and why.
 local function film_of(instants)
-    local film, n = heap.new(), 0
-    for instant in each_instant(instants) do
-        n = n + 1
-        film:add(instant)
+    if type(instants) == "function" then
+        return film_of_each(instants)
+    end
+    local list = (type(instants) == "string" or getmetatable(instants)) and { instants } or instants
+    local film = heap.new { expected = #list }
+    for _, instant in ipairs(list) do
+        local done, why = add_instant(film, instant)
+        if not done then
+            return nil, why
+        end
+    end
+    if #list > 1 and type(list[1]) ~= "string" and type(list[#list]) ~= "string" then
+        film:compare(list[1], list[#list])
     end
     return film
 end
@@ -66,7 +86,7 @@ end
 local function add_map(data, t, parts)
     local film, why = parts.film, nil
     if not film and parts.instants then
-        film = film_of(parts.instants)
+        film, why = film_of(parts.instants)
     elseif not film and parts.instants == nil and parts.process ~= false then
         local instant <close>, message = heap.take(t)
         film, why = instant and film_of(instant), message

@@ -2,7 +2,9 @@
 ---
 ---     local film = heap.new()
 ---     film:add(instant)            as often as there are instants; each may be closed then
----     film:section()
+---     film:add_file(path)          the same for a saved one
+---     film:compare(first, last)    two instants that are open, whose difference is to be drawn
+---     film:section(), film:difference()
 ---
 --- An instant is drawn when it is added, so a thousand of them need the memory of one. When addresses appear that the
 --- cells do not cover, the cells are laid out anew; pictures that were drawn before are fitted at the end, by cells.
@@ -10,7 +12,9 @@
 
 local check = require "lunalloc.check"
 local difference = require "lunalloc.report.difference"
+local drawn_file = require "lunalloc.map.drawn"
 local frames = require "lunalloc.report.frames"
+local instant_of = require "lunalloc.instant"
 local layout = require "lunalloc.map.layout"
 local limits = require "lunalloc.report.limits"
 local text = require "lunalloc.report.text"
@@ -32,11 +36,12 @@ Film.__index = Film
 
 local heap = {}
 
---- most: instants to keep. Of more, with `rolling`, the last ones are kept.
+--- most: instants to keep. Of more, with `rolling`, the last ones are kept. expected: how many will be added, if that
+--- is known.
 function heap.new(options)
     options = options or {}
     return setmetatable({ most = options.most or limits.instants, rolling = options.rolling, step = 1, met = 0,
-        shots = {}, names = {} }, Film)
+        expected = options.expected or 0, shots = {}, names = {} }, Film)
 end
 
 -- ---- cells ---------------------------------------------------------------------------------------------------------
@@ -158,7 +163,7 @@ end
 
 --- How an instant is drawn: in all ways while there are few; of many large ones, in two.
 function Film:ways_for(instant)
-    if self.met > FEW then
+    if math.max(self.met, self.expected) > FEW then
         return instant.extents > LARGE and { "state", instant.residency and "residency" or "occupancy" } or MAIN
     end
     local ways = {}
@@ -168,13 +173,8 @@ function Film:ways_for(instant)
     return ways
 end
 
---- What changed from the first to the last instant, as a section; nil and why.
-function Film:difference()
-    return difference.section(self.first, self.last)
-end
-
---- Draws an instant; label: a text for people, or nil. Returns false if it was left out.
-function Film:add(instant, label)
+--- Counts an instant. False if it is left out.
+function Film:counts()
     self.met = self.met + 1
     if (self.met - 1) % self.step ~= 0 then
         return false
@@ -182,19 +182,99 @@ function Film:add(instant, label)
     if #self.shots >= self.most then
         self:make_room()
     end
+    return true
+end
+
+--- Keeps an instant's rasters by way, and its sums.
+function Film:keep(instant, label, rasters)
+    self.before = { extents = instant.extents, residency = instant.residency, arenas = instant.arenas }
     self.last = difference.sums(instant)
     self.first = self.first or self.last
-    local states = self:draw_states(instant)
     local shot = { place = self.place, time = instant.at, label = label, views = {} }
-    for _, way in ipairs(self:ways_for(instant)) do
-        local drawn = way == "state" and states or instant:raster { by = way, layout = self.place }
-        if drawn then
-            local cells, bytes = self:translated(way, drawn)
-            shot.views[way] = { cells = cells, bytes = bytes }
-        end
+    for way, drawn in pairs(rasters) do
+        local cells, bytes = self:translated(way, drawn)
+        shot.views[way] = { cells = cells, bytes = bytes }
     end
     self.shots[#self.shots + 1] = shot
+end
+
+function Film:draw(instant, label)
+    local rasters = { state = self:draw_states(instant) }
+    for _, way in ipairs(self:ways_for(instant)) do
+        rasters[way] = rasters[way] or instant:raster { by = way, layout = self.place }
+    end
+    self:keep(instant, label, rasters)
+end
+
+--- Draws an instant; label: a text for people, or nil. Returns false if it was left out.
+function Film:add(instant, label)
+    if not self:counts() then
+        return false
+    end
+    self:draw(instant, label)
     return true
+end
+
+-- ---- from files ----------------------------------------------------------------------------------------------------
+
+--- Draws a saved instant as it is read, if it is like the one before: many, in cells that are there. Returns whether.
+function Film:draw_as_read(path, label)
+    local before = self.before
+    if not before or math.max(self.met, self.expected) <= FEW then
+        return false
+    end
+    local ways = {}
+    for _, way in ipairs(self:ways_for(before)) do
+        ways[#ways + 1] = (way ~= "residency" or before.residency) and way or nil
+    end
+    local instant, rasters = drawn_file.read(path, self.place, ways)
+    if not instant or not instant.residency ~= not before.residency or rasters.state.bytes ~= bytes_of(instant) then
+        return false
+    end
+    self:keep(instant, label, rasters)
+    return true
+end
+
+--- Draws the instant in a file, as add(). nil, message, code if it cannot be read.
+function Film:add_file(path, label)
+    self.paths = { self.paths and self.paths[1] or path, path }
+    if not self:counts() then
+        return false
+    end
+    if self:draw_as_read(path, label) then
+        return true
+    end
+    local instant <close>, message, code = instant_of.load(path)
+    if not instant then
+        return nil, message, code
+    end
+    self:draw(instant, label)
+    return true
+end
+
+-- ---- differences ---------------------------------------------------------------------------------------------------
+
+--- Draws what became of each address between two instants.
+function Film:compare(before, after)
+    self.first, self.last = difference.sums(before), difference.sums(after)
+    self.changes = difference.changes(before, after, SIDE)
+end
+
+--- The same for the first and the last of the files.
+function Film:compare_files()
+    local before <close> = instant_of.load(self.paths[1])
+    local after <close> = before and instant_of.load(self.paths[2])
+    if after then
+        self:compare(before, after)
+    end
+end
+
+--- What changed from the first to the last instant, as a section; nil and why.
+function Film:difference()
+    if self.paths and self.met > 1 and not self.changes then
+        self:compare_files()
+    end
+    return difference.section(self.first, self.last, self.changes)
 end
 
 -- ---- the chart -----------------------------------------------------------------------------------------------------

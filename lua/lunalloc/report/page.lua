@@ -48,7 +48,7 @@ end
 
 --- Writes a file, whole or not at all. What is no regular file is refused. True; nil, message, code.
 function page.save(path, text)
-    local done, message, code = core.save_file(path, text)
+    local done, message, code = core.write_file(path, text)
     if not done then
         return nil, "report: " .. message, code
     end
