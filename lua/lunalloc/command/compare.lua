@@ -1,5 +1,6 @@
 --- lunalloc compare: allocators, or settings, side by side.
 
+local calls = require "lunalloc.command.calls"
 local command = require "lunalloc.command"
 
 local USAGE <const> = [[
@@ -48,37 +49,22 @@ local function list(text)
     return words
 end
 
---- Shows on a terminal which run it is, and for how long all will go on; nil elsewhere.
+--- Which run it is, and for how long all will go on.
 local function progress()
-    local console = require "lunalloc.console"
-    if not console.colour then
-        return nil
-    end
-    local start = console.clock()
+    local clock = require("lunalloc.console").clock
+    local start = clock()
     return function(done, total, variant)
-        local left = done > 0 and (", %.0f s left"):format((console.clock() - start) / done * (total - done)) or ""
-        local line = ("[%d/%d] %s%s"):format(done + 1, total, variant, left)
-        io.stdout:write("\r", line:sub(1, console.width() - 1), "\27[K"):flush()
+        local left = done > 0 and (", %.0f s left"):format((clock() - start) / done * (total - done)) or ""
+        return ("[%d/%d] %s%s"):format(done + 1, total, variant, left)
     end
 end
 
 local function compare(options, file)
-    local tell = not options.json and progress() or nil
-    local ok, result, message, code = pcall(require("lunalloc").compare, {
+    return command.try(calls.long(require("lunalloc").compare, {
         scenario = file, allocators = list(options.allocators), a = options.a, b = options.b,
         rounds = options.rounds, metrics = list(options.metric), duration = options.duration, least = options.least,
         timeout = options.timeout, hosts = options.hosts, set = command.settings("compare", options.set),
-        on_progress = tell,
-    })
-    if tell then
-        io.stdout:write "\r\27[K"
-    end
-    if not ok and tostring(result):find("interrupted!", 1, true) then
-        error(result, 0)
-    elseif not ok then
-        command.misuse("%s", (tostring(result):gsub("^[^\n]-:%d+: ", "")))
-    end
-    return command.try(result, message, code)
+    }, not options.json and calls.progress(progress()) or nil))
 end
 
 local function is_worse(result)

@@ -1,5 +1,6 @@
 --- lunalloc replay: a recorded trace on any malloc or setting.
 
+local calls = require "lunalloc.command.calls"
 local command = require "lunalloc.command"
 
 local USAGE <const> = [[
@@ -26,33 +27,14 @@ local INEXACT <const> = 4
 local OPTIONS <const> = { conf = { kind = "text", short = "c" }, allocator = "text", speed = "text", lossy = "flag",
     touch = "text", timeout = "time", json = "flag" }
 
---- Shows on a terminal how far it is; nil elsewhere.
-local function progress()
-    local console = require "lunalloc.console"
-    if not console.colour then
-        return nil
-    end
-    return function(share, what)
-        local line = ("%s: %.0f %%"):format(what, 100 * share)
-        io.stdout:write("\r", line:sub(1, console.width() - 1), "\27[K"):flush()
-    end
+local function progress(share, what)
+    return ("%s: %.0f %%"):format(what, 100 * share)
 end
 
 local function replay(options, trace)
-    local tell = not options.json and progress() or nil
-    local ok, result, message, code = pcall(require("lunalloc").replay, {
-        trace = trace, conf = options.conf, allocator = options.allocator, speed = options.speed,
-        lossy = options.lossy, touch = options.touch, timeout = options.timeout, on_progress = tell,
-    })
-    if tell then
-        io.stdout:write "\r\27[K"
-    end
-    if not ok and tostring(result):find("interrupted!", 1, true) then
-        error(result, 0)
-    elseif not ok then
-        command.misuse("%s", (tostring(result):gsub("^[^\n]-:%d+: ", "")))
-    end
-    return command.try(result, message, code)
+    return command.try(calls.long(require("lunalloc").replay, { trace = trace, conf = options.conf,
+        allocator = options.allocator, speed = options.speed, lossy = options.lossy, touch = options.touch,
+        timeout = options.timeout }, not options.json and calls.progress(progress) or nil))
 end
 
 local function run(args)

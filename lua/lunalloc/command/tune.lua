@@ -1,5 +1,6 @@
 --- lunalloc tune: searches the settings that are best for a command, a scenario, a trace or a process.
 
+local calls = require "lunalloc.command.calls"
 local command = require "lunalloc.command"
 
 local USAGE <const> = [[
@@ -92,32 +93,14 @@ end
 
 -- ---- the search ----------------------------------------------------------------------------------------------------
 
---- Shows on a terminal how far the search is; nil elsewhere.
-local function progress()
-    local console = require "lunalloc.console"
-    if not console.colour then
-        return nil
-    end
-    return function(now)
-        local best = now.best ~= "" and ("best: %s"):format(now.best) or "nothing better yet"
-        local line = ("%s %d/%d, %.0f s left, %s"):format(now.phase, now.runs + 1, now.most_runs, now.left, best)
-        io.stdout:write("\r", line:sub(1, console.width() - 1), "\27[K"):flush()
-    end
+local function progress(now)
+    local best = now.best ~= "" and ("best: %s"):format(now.best) or "nothing better yet"
+    return ("%s %d/%d, %.0f s left, %s"):format(now.phase, now.runs + 1, now.most_runs, now.left, best)
 end
 
 --- The result; nil, message, code.
 local function tune(given)
-    given.on_progress = progress()
-    local ok, result, message, code = pcall(require("lunalloc").tune, given)
-    if given.on_progress then
-        io.stdout:write "\r\27[K"
-    end
-    if not ok and tostring(result):find("interrupted!", 1, true) then
-        error(result, 0)
-    elseif not ok then
-        command.misuse("%s", (tostring(result):gsub("^[^\n]-:%d+: ", "")))
-    end
-    return result, message, code
+    return calls.long(require("lunalloc").tune, given, calls.progress(progress))
 end
 
 --- To a file that is whole or not there, or to the standard output.
