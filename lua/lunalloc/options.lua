@@ -312,7 +312,7 @@ local functions = {
         duration = plain "after which it ends: seconds, or \"30s\"",
         max_size = plain "bytes of the file at which it ends, or \"1G\"",
         rings = plain "how many threads can be recorded at once; 64 if it is left out",
-        ring_size = plain "bytes of each thread's ring, a power of two; \"1M\" if it is left out",
+        ring_size = plain "most bytes of each thread's ring, a power of two; \"4M\" if it is left out",
     },
     ["trace:filter"] = conditions,
     ["trace:count"] = changed(conditions, nil, "by", choice("how events are grouped; class if it is left out", "class",

@@ -53,6 +53,54 @@ trace_drain_clock(trace_drain_t *drain) {
     trace_writer_clock(drain->writer, clock);
 }
 
+/* ---- the rings' memory ---- */
+
+/* The ring has n segments from now on, unless there is no memory for them. */
+static bool
+give(trace_drain_t *drain, uint32_t i, uint32_t n) {
+    trace_source_t *source = &drain->sources[i];
+    uint32_t lg = record_lg_segment(&drain->shape);
+    size_t base = (size_t)(record_area_bytes(drain->area, &drain->shape, i) - (uint8_t *)drain->area);
+    size_t offset = base + ((size_t)source->segments << lg), size = (size_t)(n - source->segments) << lg;
+    if (!drain->allocate(drain->opaque, offset, size)) {
+        return false;
+    }
+    source->segments = n;
+    record_ring_allow(drain->area, i, n);
+    return true;
+}
+
+bool
+trace_drain_give_memory(trace_drain_t *drain) {
+    uint32_t n = record_segments(&drain->shape);
+    for (uint32_t i = 0; drain->allocate != NULL && i < drain->shape.nrings; i++) {
+        record_ring_allow(drain->area, i, 0);
+        if (!give(drain, i, n < 4 ? n : n / 4)) {
+            return false;
+        }
+    }
+    return true;
+}
+
+/* A ring of which more than a quarter waits for its reader gets more. */
+static void
+grow(trace_drain_t *drain, uint32_t i, uint32_t percent) {
+    uint32_t n = drain->sources[i].segments;
+    if (percent >= 25 && drain->allocate != NULL && !drain->refused && n < record_segments(&drain->shape)) {
+        drain->refused = !give(drain, i, 2 * n);
+    }
+}
+
+/* Percent of the ring's memory that wait to be read. */
+static uint32_t
+fill_of(const trace_drain_t *drain, uint32_t i) {
+    uint64_t ready =
+        atomic_load_explicit(&record_area_ring(drain->area, i)->written, memory_order_relaxed) - drain->sources[i].read;
+    uint32_t n = drain->allocate == NULL ? record_segments(&drain->shape) : drain->sources[i].segments;
+    uint64_t percent = ready * 100 / ((uint64_t)n << record_lg_segment(&drain->shape));
+    return ready > UINT64_C(1) << drain->shape.lg_ring ? 0 : (uint32_t)percent;
+}
+
 /* ---- rings ---- */
 
 /* Takes the bytes: first into memory that the target cannot change meanwhile. Returns those that were whole events. */
@@ -79,15 +127,16 @@ static uint64_t
 drain_ring(trace_drain_t *drain, uint32_t i, uint32_t *fullest) {
     trace_source_t *source = &drain->sources[i];
     const uint8_t *bytes;
-    size_t len, size = (size_t)1 << drain->shape.lg_ring;
+    size_t len;
     uint64_t before = source->read;
-    /* A ring that wraps is two pieces; what is written meanwhile waits for the next slice. */
-    for (int piece = 0; piece < 2 && !source->broken; piece++) {
+    uint32_t percent = source->broken ? 0 : fill_of(drain, i);
+    *fullest = percent > *fullest ? percent : *fullest;
+    grow(drain, i, percent);
+    /* A piece for each segment; what is written meanwhile waits for the next slice. */
+    for (uint32_t piece = 0; piece <= record_segments(&drain->shape) && !source->broken; piece++) {
         if (!record_ring_peek(drain->area, &drain->shape, i, source->read, &bytes, &len)) {
             break;
         }
-        uint32_t part = (uint32_t)(len * 100 / size);
-        *fullest = part > *fullest ? part : *fullest;
         source->broken = len == 0;
         source->read += len == 0 ? 0 : take_bytes(drain, source, bytes, len);
         record_ring_done(drain->area, i, source->read);
@@ -100,6 +149,7 @@ uint64_t
 trace_drain_slice(trace_drain_t *drain, uint32_t *fullest) {
     uint64_t bytes = 0;
     *fullest = 0;
+    record_area_beat(drain->area, drain->nobody ? RECORD_NOBODY : monotonic());
     if (!drain->began) {
         trace_drain_clock(drain);
         drain->began = drain->clock.ns[0] != 0;
@@ -142,9 +192,13 @@ trace_drain_end(trace_drain_t *drain) {
 
 uint64_t
 trace_drain_touched(const trace_drain_t *drain) {
-    uint64_t touched = RECORD_HEAD, size = UINT64_C(1) << drain->shape.lg_ring;
+    uint64_t touched = RECORD_HEAD;
+    uint32_t most = record_segments(&drain->shape);
     for (uint32_t i = 0; i < drain->shape.nrings; i++) {
-        uint64_t written = atomic_load_explicit(&record_area_ring(drain->area, i)->written, memory_order_relaxed);
+        const record_ring_t *ring = record_area_ring(drain->area, i);
+        uint64_t written = atomic_load_explicit(&ring->written, memory_order_relaxed);
+        uint32_t n = atomic_load_explicit(&ring->touched, memory_order_relaxed);
+        uint64_t size = (uint64_t)(n < most ? n : most) << record_lg_segment(&drain->shape);
         touched += written < size ? (written + 4095) & ~UINT64_C(4095) : size;
     }
     return touched;

@@ -10,7 +10,8 @@
  *   recorder:finish(target)  the same for the end
  *   recorder:wait(seconds)   at most that long -> boolean: is it over?
  *   recorder:statistics(target)         asks the target for its counters, which go into the file
- *   recorder:status()        a table: state, events, lost, bytes, threads, seconds, rss, peak_rss, pid, broken, fullest
+ *   recorder:status()        a table: state, events, lost, bytes, threads, seconds, rss, peak_rss, pid, broken,
+ *                            fullest, refused
  *   recorder:stop()
  *   recorder:discard()       ends it without a file
  *   recorder:close() -> status | nil, message, code       ends the file. Collecting the recorder does so, too.
@@ -181,7 +182,7 @@ recorder_statistics(lua_State *L) {
 
 static void
 push_status(lua_State *L, const trace_recorder_status_t *status) {
-    lua_createtable(L, 0, 12);
+    lua_createtable(L, 0, 13);
     core_set_string(L, "state", trace_recorder_state_name(status->state));
     core_set_integer(L, "events", (lua_Integer)status->written.events);
     core_set_integer(L, "lost", (lua_Integer)status->written.lost);
@@ -192,6 +193,7 @@ push_status(lua_State *L, const trace_recorder_status_t *status) {
     core_set_integer(L, "pid", (lua_Integer)status->pid);
     core_set_integer(L, "broken", (lua_Integer)status->broken);
     core_set_integer(L, "fullest", (lua_Integer)status->fullest);
+    core_set_boolean(L, "refused", status->refused);
     lua_pushnumber(L, (double)status->elapsed / 1e9);
     core_set_value(L, "seconds");
 }

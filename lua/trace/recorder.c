@@ -21,11 +21,16 @@
 enum {
     MS = 1000000,
     TEXTS = 128,
-    BUSY = 25 /* percent of a ring: from there on the thread does not sleep */
+    PAUSE_MIN = MS / 8, /* ns between two looks at the rings */
+    PAUSE_MAX = 4 * MS,
+    BUSY = 25, /* percent of a ring: from there on the thread does not sleep */
+    AIM = 5    /* percent of the fullest ring that should wait at the next look */
 };
 
 /* ns between two ... */
 static const uint64_t SAMPLE_EVERY = 100 * MS, FLUSH_EVERY = 1000 * MS, RSS_EVERY = 5 * MS, ENDING = 1000 * MS;
+/* The target is asked to stop when the recording is over. It gives up by itself so long after that. */
+static const uint64_t GRACE = 300 * MS;
 
 /* For the file's metadata. */
 typedef struct {
@@ -52,7 +57,7 @@ struct trace_recorder {
     size_t ntexts;
 
     /* Synchronization: the thread alone: these fields. */
-    uint64_t began, sampled, flushed, measured; /* ns */
+    uint64_t began, sampled, flushed, measured, over_at; /* ns */
     uint64_t rss, peak_rss;
 };
 
@@ -78,16 +83,40 @@ say(char *message, size_t size, const char *what, int error) {
     return error;
 }
 
-/* The memory of the area; errno is set after a failure. A limit of files (SIGXFSZ) is one. */
+/* trace_allocate_t */
+static bool
+allocate(void *opaque, size_t offset, size_t size) {
+    const trace_recorder_t *recorder = opaque;
+    int error = posix_fallocate(recorder->fd, (off_t)offset, (off_t)size);
+    errno = error;
+    return error == 0;
+}
+
+/* The area, which can be mapped then; errno is set after a failure. */
+static bool
+map_area(trace_recorder_t *recorder) {
+    recorder->fd = memfd_create("lunalloc-record", MFD_CLOEXEC | MFD_ALLOW_SEALING);
+    if (recorder->fd < 0 || ftruncate(recorder->fd, (off_t)recorder->size) != 0 ||
+        !allocate(recorder, 0, record_area_heads(&recorder->drain.shape))) {
+        return false;
+    }
+    void *area = mmap(NULL, recorder->size, PROT_READ | PROT_WRITE, MAP_SHARED, recorder->fd, 0);
+    if (area == MAP_FAILED) {
+        return false;
+    }
+    recorder->drain.area = area;
+    record_area_init(area, &recorder->drain.shape);
+    return trace_drain_give_memory(&recorder->drain);
+}
+
+/* The same. A limit of files (SIGXFSZ) is a failure. */
 static bool
 allocate_area(trace_recorder_t *recorder) {
     sigset_t limit, old;
     sigemptyset(&limit);
     sigaddset(&limit, SIGXFSZ);
     pthread_sigmask(SIG_BLOCK, &limit, &old);
-    recorder->fd = memfd_create("lunalloc-record", MFD_CLOEXEC | MFD_ALLOW_SEALING);
-    int error = recorder->fd < 0 || ftruncate(recorder->fd, (off_t)recorder->size) != 0 ? errno : 0;
-    error = error != 0 ? error : posix_fallocate(recorder->fd, 0, (off_t)recorder->size);
+    int error = map_area(recorder) ? 0 : errno;
     if (error == EFBIG) {
         sigtimedwait(&limit, NULL, &(struct timespec){0});
     }
@@ -98,6 +127,8 @@ allocate_area(trace_recorder_t *recorder) {
 
 static int
 make_area(trace_recorder_t *recorder, char *message, size_t size) {
+    recorder->drain.allocate = allocate;
+    recorder->drain.opaque = recorder;
     recorder->size = record_area_size(&recorder->drain.shape);
     if (recorder->size == 0) {
         return say(message, size, "the shape of the rings", EINVAL);
@@ -105,12 +136,6 @@ make_area(trace_recorder_t *recorder, char *message, size_t size) {
     if (!allocate_area(recorder)) {
         return say(message, size, "no memory to share with the process", errno);
     }
-    void *area = mmap(NULL, recorder->size, PROT_READ | PROT_WRITE, MAP_SHARED, recorder->fd, 0);
-    if (area == MAP_FAILED) {
-        return say(message, size, "no memory to share with the process", errno);
-    }
-    recorder->drain.area = area;
-    record_area_init(area, &recorder->drain.shape);
     if (fcntl(recorder->fd, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL) != 0) {
         return say(message, size, "cannot seal the memory to share with the process", errno);
     }
@@ -304,21 +329,33 @@ publish(trace_recorder_t *recorder, uint64_t now, uint32_t fullest) {
     status->peak_rss = recorder->peak_rss;
     status->pid = target_pid(recorder);
     status->broken = recorder->drain.broken;
+    status->refused = recorder->drain.refused;
     status->fullest = fullest > status->fullest ? fullest : status->fullest;
     if (status->state > RECORDER_RUNS) {
         pthread_cond_signal(&recorder->over);
+        recorder->over_at = recorder->over_at == 0 ? now : recorder->over_at;
+        recorder->drain.nobody = now - recorder->over_at > GRACE;
     }
     bool stops = recorder->stops;
     pthread_mutex_unlock(&recorder->lock);
     return stops;
 }
 
+/* How long to sleep if the rings filled to `fullest` percent during the last pause. */
+static long
+next_pause(long pause, uint32_t fullest) {
+    long next = fullest >= AIM ? pause * AIM / (long)fullest : pause + pause / 4;
+    return next < PAUSE_MIN ? PAUSE_MIN : next > PAUSE_MAX ? PAUSE_MAX : next;
+}
+
 static void *
 drain_thread(void *argument) {
     trace_recorder_t *recorder = argument;
     uint32_t fullest;
+    long pause = MS / 2;
     for (bool stops = false; !stops;) {
-        uint64_t bytes = trace_drain_slice(&recorder->drain, &fullest), now = now_ns();
+        trace_drain_slice(&recorder->drain, &fullest);
+        uint64_t now = now_ns();
         if (recorder->began == 0 && recorder->drain.began) {
             begin(recorder, now);
         }
@@ -326,9 +363,9 @@ drain_thread(void *argument) {
             look_after(recorder, now);
         }
         stops = publish(recorder, now, fullest);
+        pause = next_pause(pause, fullest);
         if (fullest < BUSY) {
-            struct timespec pause = {0, bytes > 0 ? MS / 2 : 2 * MS};
-            nanosleep(&pause, NULL);
+            nanosleep(&(struct timespec){0, pause}, NULL);
         }
     }
     return NULL;
@@ -403,6 +440,7 @@ end_thread(trace_recorder_t *recorder) {
     pthread_mutex_unlock(&recorder->lock);
     pthread_join(recorder->thread, NULL);
     recorder->started = false;
+    record_area_beat(recorder->drain.area, RECORD_NOBODY);
 }
 
 int

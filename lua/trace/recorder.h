@@ -48,7 +48,8 @@ typedef struct {
     uint64_t rss, peak_rss; /* bytes of the target, as far as they were seen; 0: unknown */
     uint32_t pid;           /* of the target; 0: unknown */
     uint32_t broken;        /* rings that had to be left alone */
-    uint32_t fullest;       /* percent of a ring that were in use, at most */
+    uint32_t fullest;       /* percent of a ring's memory that were in use, at most */
+    bool refused;           /* there was no memory to let rings grow */
 } trace_recorder_status_t;
 
 /* 0, or an errno value with one line in `message`. */

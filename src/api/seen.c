@@ -170,7 +170,7 @@ seen_malloc(thread_t *thread, size_t size) {
     if (UNLIKELY(!pop(thread, size, &bin_offset, &ptr))) {
         return seen_malloc_missed(thread, size);
     }
-    record_put(r, RECORD_MALLOC, (uint32_t)(bin_offset >> LG_CACHE_BIN), r->now, ptr, size);
+    record_put_hit(r, RECORD_MALLOC, (uint32_t)(bin_offset >> LG_CACHE_BIN), ptr, size);
     note_exact(thread, size_of_bin(bin_offset), 0);
     return ptr;
 }
@@ -186,7 +186,7 @@ seen_calloc(thread_t *thread, size_t size) {
     if (UNLIKELY(!pop(thread, size, &bin_offset, &ptr))) {
         return seen_calloc_missed(thread, size);
     }
-    record_put(r, RECORD_CALLOC, (uint32_t)(bin_offset >> LG_CACHE_BIN), r->now, ptr, size);
+    record_put_hit(r, RECORD_CALLOC, (uint32_t)(bin_offset >> LG_CACHE_BIN), ptr, size);
     note_exact(thread, size_of_bin(bin_offset), 0);
     return memset(ptr, 0, size);
 }

@@ -3,52 +3,90 @@
 
 #include "observe/record_life.h"
 
+/* ---- the recorder's side, as far as it is believed ---- */
+
+/* How long nobody may read before the thread looks whether there is still a recorder. */
+#define SILENCE_NS UINT64_C(1000000000)
+/* A thread that loses events looks at the recorder once in so many. */
+#define LOSSES_A_LOOK 4096
+
+/* A recorder whose connection does not tell the agent that it is gone: one that was killed, or reads no more. */
+static void
+look_at_recorder(recorder_t *r) {
+    recording_t *recording = r->recording;
+    uint64_t beat = atomic_get(&recording->head->beat), now = clock_ns();
+    if (beat != atomic_get(&recording->beat)) {
+        atomic_set(&recording->beat, beat);
+        atomic_set(&recording->heard, now);
+    }
+    bool silent = now - atomic_get(&recording->heard) > SILENCE_NS && !shared_is_at(recording->path, &recording->id);
+    if (beat == RECORD_NOBODY || silent) {
+        recording->give_up(recording);
+    }
+}
+
+/* Frees the segments of chunks that have been read. The position is the reader's word: at most a ring is freed. */
+static void
+reclaim(recorder_t *r) {
+    const record_shape_t *shape = &r->recording->shape;
+    uint32_t mask = record_segments(shape) - 1;
+    uint64_t read = atomic_get_acquire(&r->ring->read), unread = r->lap + (uintptr_t)r->out - read;
+    if (unread > (UINT64_C(1) << shape->lg_ring)) {
+        return;
+    }
+    for (uint64_t chunk = read >> record_lg_segment(shape); r->first_chunk < chunk; r->first_chunk++) {
+        r->free_segments |= UINT64_C(1) << r->map[r->first_chunk & mask];
+    }
+}
+
 /* ---- room ---- */
 
-static size_t
-ring_size(const recorder_t *r) {
-    return (size_t)1 << r->recording->shape.lg_ring;
+/* The free segments that have memory. */
+static uint64_t
+usable_segments(const recorder_t *r) {
+    uint32_t n = atomic_get_acquire(&r->ring->segments);
+    return n < RECORD_SEGMENTS ? r->free_segments & ((UINT64_C(1) << n) - 1) : r->free_segments;
 }
 
-/* Bytes that the reader has taken or never had, and the thread may write. Whatever the reader says, at most a ring. */
-static size_t
-free_bytes(const recorder_t *r) {
-    size_t size = ring_size(r);
-    uint64_t used = r->lap + (uintptr_t)r->out - atomic_get_acquire(&r->ring->read);
-    return used > size ? 0 : size - (size_t)used;
-}
-
-/* Where the next event no longer fits; `free`: bytes from `out` on, which may go on at the ring's beginning. */
-static uint8_t *
-stop_for(const recorder_t *r, size_t free) {
-    size_t ahead = (size_t)(r->base + ring_size(r) - r->out);
-    size_t room = free < ahead ? free : ahead;
-    return room < RECORD_ROOM ? r->out : r->out + (room - RECORD_ROOM) + 1;
-}
-
-/* Fills the rest of the ring with padding and goes on at its beginning. False if the reader has not got that far. */
-static bool
-wrap(recorder_t *r, size_t *free) {
-    size_t ahead = (size_t)(r->base + ring_size(r) - r->out);
-    if (ahead >= 2 * RECORD_ROOM) {
-        return true;
+/* Begins the next chunk in a segment. */
+static void
+use_segment(recorder_t *r, uint32_t segment) {
+    const record_shape_t *shape = &r->recording->shape;
+    uint32_t lg = record_lg_segment(shape), slot = (uint32_t)r->next_chunk & (record_segments(shape) - 1);
+    r->free_segments &= ~(UINT64_C(1) << segment);
+    r->map[slot] = (uint8_t)segment;
+    atomic_set(&r->ring->map[slot], (uint8_t)segment);
+    if (segment >= atomic_get(&r->ring->touched)) {
+        atomic_set(&r->ring->touched, segment + 1);
     }
-    if (*free < ahead) {
+    r->out = r->base + ((size_t)segment << lg);
+    r->end = r->out + ((size_t)1 << lg);
+    r->lap = (r->next_chunk++ << lg) - (uintptr_t)r->out;
+}
+
+/* Fills the rest of the segment with padding and goes on in another one. After a loss there must be some, so that few
+ * RECORD_LOST are needed. */
+static bool
+next_segment(recorder_t *r) {
+    if (r->lost % LOSSES_A_LOOK == 0) {
+        look_at_recorder(r);
+    }
+    reclaim(r);
+    uint64_t segments = usable_segments(r);
+    uint32_t least = r->lost == 0 ? 1 : 1 + record_segments(&r->recording->shape) / 8;
+    if ((uint32_t)__builtin_popcountll(segments) < least) {
         return false;
     }
-    memset(r->out, 0, ahead);
-    *free -= ahead;
-    r->lap += ring_size(r);
-    r->out = r->base;
+    memset(r->out, 0, (size_t)(r->end - r->out));
+    use_segment(r, (uint32_t)__builtin_ctzll(segments));
     return true;
 }
 
-/* Room for an event and a RECORD_LOST before it. After a loss there must be more, so that few of these are needed. */
+/* Room for an event and a RECORD_LOST before it. */
 static bool
 make_room(recorder_t *r, uint8_t **stop) {
-    size_t free = free_bytes(r), least = r->lost == 0 ? 2 * RECORD_ROOM : ring_size(r) / 8;
-    bool roomy = free >= least && wrap(r, &free) && free >= 2 * RECORD_ROOM;
-    *stop = stop_for(r, roomy ? free : 0);
+    bool roomy = (size_t)(r->end - r->out) >= 2 * RECORD_ROOM || next_segment(r);
+    *stop = roomy ? r->end - RECORD_ROOM + 1 : r->out;
     return roomy;
 }
 

@@ -18,7 +18,8 @@
  * thread is in the middle of an event loses its own event, which is counted.
  *
  * What the other process may do to this one: nothing. The area is sealed, so no write to it fails; of its content only
- * a ring's `read` is used, as a number of bytes that is at most the ring's size.
+ * a ring's `read` is used, as a number of bytes that is at most the ring's size, and `segments`, of which there are as
+ * many as the area has room for.
  *
  * Fork: the child records nothing. The structures here read as zeros in it, also where no handler of fork runs, and a
  * recorder of zeros has no room for an event.
@@ -31,23 +32,34 @@
 #include "os/ticks.h"
 #include "thread/thread.h"
 
+/* Stamps count 2^these ticks: some nanoseconds, which is less than a block takes from one thread to another. */
+#define RECORD_LG_TSC 4
+#define RECORD_LG_NS  2
+
 /* From this size on, bytes: the resident pages of a block are counted when it is freed. */
 #define RECORD_LARGE ((size_t)128 << 10)
 
 /* A ring, as its thread has it. An event fits where out < stop. While an event is written, stop is NULL. */
 typedef struct recorder {
     /* Synchronization: the thread that has the ring: these fields. */
-    uint8_t *out, *stop;
+    _Alignas(CACHELINE) uint8_t *out;
+    uint8_t *stop;
     uint64_t now; /* the last stamp that was read */
     uint64_t lap; /* lap + (uintptr_t)out is the position */
     record_ring_t *ring;
     record_codec_t codec;
     struct recording *recording; /* NULL: this is the copy in a forked child */
     uint8_t *base;               /* the ring's first byte */
+    uint8_t *end;                /* of the segment; == out: there is none */
     uint64_t lost;               /* events, since the last RECORD_LOST */
     uint32_t plain;              /* classes below this have blocks that are smaller than RECORD_LARGE */
-    uint8_t lg_unit;
     bool tsc;
+
+    /* Chunks that are not read yet are first_chunk .. next_chunk - 1, the last of them is written to. Each has a
+     * segment; the others are free:
+     *   next_chunk - first_chunk + bits of free_segments == record_segments(shape) */
+    uint64_t first_chunk, next_chunk, free_segments;
+    uint8_t map[RECORD_SEGMENTS]; /* as in the ring's head, which this side does not trust */
 
     bool taken; /* Synchronization: record_life.c's lock. */
 } recorder_t;
@@ -100,13 +112,13 @@ NOINLINE void record_put_full(recorder_t *r, uint32_t kind, uint32_t hint, uint6
  */
 ALWAYS_INLINE uint64_t
 record_stamp(recorder_t *r) {
-    return r->now = (LIKELY(r->tsc) ? ticks_now() : clock_ns()) >> r->lg_unit;
+    return r->now = LIKELY(r->tsc) ? ticks_now() >> RECORD_LG_TSC : clock_ns() >> RECORD_LG_NS;
 }
 
 /* A stamp that is not earlier than the hand-over of an address that has just been taken from an arena. */
 ALWAYS_INLINE uint64_t
 record_stamp_after(recorder_t *r) {
-    return r->now = (LIKELY(r->tsc) ? ticks_after() : clock_ns()) >> r->lg_unit;
+    return r->now = LIKELY(r->tsc) ? ticks_after() >> RECORD_LG_TSC : clock_ns() >> RECORD_LG_NS;
 }
 
 /* Makes the bytes before `end` the reader's. */
@@ -118,6 +130,20 @@ record_publish(recorder_t *r, uint8_t *end) {
     atomic_set_release(&ring->written, r->lap + (uintptr_t)end);
 }
 
+/* The bytes of an event are written between these two. */
+ALWAYS_INLINE void
+record_open(recorder_t *r) {
+    r->stop = NULL;
+    atomic_signal_fence(memory_order_seq_cst);
+}
+
+ALWAYS_INLINE void
+record_shut(recorder_t *r, uint8_t *end, uint8_t *stop) {
+    record_publish(r, end);
+    atomic_signal_fence(memory_order_seq_cst);
+    r->stop = stop;
+}
+
 /* An event of a kind up to RECORD_FREE_SIZED. hint: the class. */
 ALWAYS_INLINE void
 record_put(recorder_t *r, uint32_t kind, uint32_t hint, uint64_t stamp, const void *ptr, uint64_t size) {
@@ -126,11 +152,21 @@ record_put(recorder_t *r, uint32_t kind, uint32_t hint, uint64_t stamp, const vo
         record_put_full(r, kind, hint, stamp, ptr, size);
         return;
     }
-    r->stop = NULL;
-    atomic_signal_fence(memory_order_seq_cst);
-    record_publish(r, out + record_encode_common(&r->codec, kind, hint, stamp, (uintptr_t)ptr, size, out));
-    atomic_signal_fence(memory_order_seq_cst);
-    r->stop = stop;
+    record_open(r);
+    uint64_t since = record_since(&r->codec, stamp);
+    record_shut(r, out + record_encode_common(&r->codec, kind, hint, since, (uintptr_t)ptr, size, out), stop);
+}
+
+/* The same of a hit, which takes the last stamp: that of the last event, unless this one was lost. */
+ALWAYS_INLINE void
+record_put_hit(recorder_t *r, uint32_t kind, uint32_t hint, const void *ptr, uint64_t size) {
+    uint8_t *out = r->out, *stop = r->stop;
+    if (UNLIKELY(out >= stop) || UNLIKELY(r->now > r->codec.time)) {
+        record_put_full(r, kind, hint, r->now, ptr, size);
+        return;
+    }
+    record_open(r);
+    record_shut(r, out + record_encode_common(&r->codec, kind, hint, 0, (uintptr_t)ptr, size, out), stop);
 }
 
 /* Bytes of a block that are resident, an estimate where it is very large; RECORD_UNKNOWN below RECORD_LARGE, and where

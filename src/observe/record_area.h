@@ -11,17 +11,24 @@
  *       ... copy bytes[0 .. len) ...
  *       record_ring_done(area, i, read[i] += len);
  *   }
+ *   record_area_beat(area, now);                                          as long as somebody reads
  *
- *   | head: 4096 bytes | ring heads: 128 bytes each, up to a multiple of 4096 | the rings' bytes: 2^lg_ring each |
+ *   | head: 4096 bytes | ring heads: 192 bytes each, up to a multiple of 4096 | the rings' bytes: 2^lg_ring each |
  *
  * A ring belongs to one thread at a time, from its RECORD_THREAD to its RECORD_THREAD_END; then another thread may get
  * it. So the bytes of a ring are one stream (record_event.h), and its stamps never decrease. Positions count bytes from
- * the start of the recording; a ring has position % its size. No event crosses the ring's end: padding precedes it. A
- * thread that finds its ring full loses events, and tells how many in a RECORD_LOST before its next event.
+ * the start of the recording.
+ *
+ * A ring is up to 64 segments of equal size. The stream is cut into chunks of a segment's size, and `map` says which
+ * segment has a chunk. The thread takes the lowest segment that the reader has emptied, so a ring that is read in time
+ * uses few segments, which stay in caches and cost no more page faults. It uses only the first `segments`: the recorder
+ * allocates memory for more, and then raises that number, when a ring fills. No event crosses a segment's end: padding
+ * precedes it. A thread that finds no segment loses events, and tells how many in a RECORD_LOST before its next event.
  *
  * The memory outlives the target. A target that is killed leaves whole events behind `written`. The recording has ended
  * when `state` says so, or when the process `pid` is gone; what is in the rings then is all. If the recorder is gone,
- * the agent's connection closes, and the target stops.
+ * the target stops: the agent's connection closes; and where there is none, threads that take a new segment notice that
+ * `beat` stands still and the area's path is gone, or that it says RECORD_NOBODY.
  *
  * Nobody trusts the other side: each has its own copy of the shape and of its own positions, and bounds the other's.
  */
@@ -32,14 +39,15 @@
 #include "observe/record_event.h"
 
 #define RECORD_MAGIC     "LUNAREC"
-#define RECORD_VERSION   1
+#define RECORD_VERSION   2
 #define RECORD_HEAD      4096
 #define RECORD_RINGS_MAX 1024
 #define RECORD_LG_MIN    12
 #define RECORD_LG_MAX    26
-/* What a recorder takes unless it knows better: 64 rings of 1 MiB. */
+#define RECORD_SEGMENTS  64 /* of a ring, at most */
+/* What a recorder takes unless it knows better: 64 rings of 4 MiB, a quarter of which has memory at first. */
 #define RECORD_RINGS   64
-#define RECORD_LG_RING 20
+#define RECORD_LG_RING 22
 
 typedef enum {
     record_full,  /* every call */
@@ -65,7 +73,9 @@ typedef struct {
     uint32_t mode;          /* record_mode_t */
     uint32_t clock_allowed; /* record_clock_kind_t: a processor's counter only if the system trusts it, too */
     uint32_t unused;
-    uint64_t reserved[12];
+    uint64_t reserved[11];
+
+    _Atomic uint64_t beat; /* Synchronization: the recorder writes, relaxed; another value each time it reads. */
 
     /* Synchronization: the target writes, any process reads, relaxed: these fields. */
     _Atomic uint32_t pid;      /* set once, by compare-and-swap from 0: the process that records */
@@ -85,20 +95,29 @@ typedef struct {
 } record_head_t;
 _Static_assert(sizeof(record_head_t) <= RECORD_HEAD, "the head fits its page");
 
+/* `beat`: nobody reads any more. */
+#define RECORD_NOBODY UINT64_MAX
+
 /* The two sides write to cache lines of their own. */
 typedef struct {
-    _Atomic uint64_t written; /* Synchronization: the ring's thread writes, with release behind the bytes; in bytes. */
+    /* Synchronization: the ring's thread writes, with release behind the bytes and their place: these fields. */
+    _Atomic uint64_t written; /* in bytes */
     /* Synchronization: the ring's thread writes, any process reads, relaxed: these fields. */
     _Atomic uint64_t events, lost; /* of all threads that had the ring, every kind of event */
     _Atomic uint32_t thread;       /* who has the ring, by its number in the recording; 0: nobody */
     _Atomic uint32_t system;       /* the system's number of that thread */
-    uint8_t unused[CACHELINE - 32];
+    _Atomic uint32_t touched;      /* segments that were in use so far: the first ones */
+    uint8_t unused[CACHELINE - 36];
 
     /* Synchronization: the recorder writes, with release: these fields. */
-    _Atomic uint64_t read; /* in bytes: those before it may be overwritten */
-    uint8_t unused_too[CACHELINE - 8];
+    _Atomic uint64_t read;     /* in bytes: those before it may be overwritten */
+    _Atomic uint32_t segments; /* that have memory: the first ones */
+    uint8_t unused_too[CACHELINE - 12];
+
+    /* Synchronization: the ring's thread writes, relaxed: these fields. */
+    _Atomic uint8_t map[RECORD_SEGMENTS]; /* the segment of chunk i is map[i % segments of a ring] */
 } record_ring_t;
-_Static_assert(sizeof(record_ring_t) == 2 * CACHELINE, "two cache lines");
+_Static_assert(sizeof(record_ring_t) == 3 * CACHELINE, "three cache lines");
 
 /* A checked copy of what the head says. */
 typedef struct {
@@ -110,8 +129,23 @@ typedef struct {
 /* Bytes of an area; 0 if the shape is not allowed. */
 size_t record_area_size(const record_shape_t *shape);
 
-/* Writes the head of a new area, which reads as zeros and has record_area_size(shape) > 0 bytes. */
+/* Those before the rings' bytes. */
+size_t record_area_heads(const record_shape_t *shape);
+
+/* Writes the heads of a new area, which reads as zeros and has record_area_size(shape) > 0 bytes. All segments have
+ * memory, unless the recorder then says otherwise (record_ring_allow). */
 void record_area_init(void *area, const record_shape_t *shape);
+
+/* log2 of a segment's bytes, and how many a ring has: a power of two. */
+static inline uint32_t
+record_lg_segment(const record_shape_t *shape) {
+    return shape->lg_ring < 16 ? 10 : shape->lg_ring - 6;
+}
+
+static inline uint32_t
+record_segments(const record_shape_t *shape) {
+    return 1U << (shape->lg_ring - record_lg_segment(shape));
+}
 
 /* Copies the shape of a mapped area of `size` bytes. False if it is none: another magic or version, a shape that is
  * not allowed, or one that does not have exactly `size` bytes. */
@@ -127,12 +161,16 @@ uint8_t *record_area_bytes(void *area, const record_shape_t *shape, uint32_t i);
 
 /*
  * The recorder's side. *read is the recorder's own position in ring i. Sets *bytes and *len to what is there to read
- * without a gap; false if there is nothing. If the target's position is impossible, *len is 0 and the result is true:
- * the ring is of no use from then on.
+ * without a gap: of one segment; false if there is nothing. If the target's position is impossible, *len is 0 and the
+ * result is true: the ring is of no use from then on.
  */
 bool record_ring_peek(void *area, const record_shape_t *shape, uint32_t i, uint64_t read, const uint8_t **bytes,
                       size_t *len);
 /* Gives the bytes before `read` back to the thread. */
 void record_ring_done(void *area, uint32_t i, uint64_t read);
+/* The first n segments of the ring have memory. */
+void record_ring_allow(void *area, uint32_t i, uint32_t n);
+/* Somebody reads: `now` is another number each time. Or RECORD_NOBODY. */
+void record_area_beat(void *area, uint64_t now);
 
 #endif

@@ -103,8 +103,8 @@ record_encode(record_codec_t *codec, const record_event_t *event, uint8_t *out) 
     }
     bool plain = is_plain(event);
     uint64_t stamp = cut(event->time, RECORD_LG_SIZE), addr = begins ? event->thread * UINT64_C(8) : event->addr;
-    size_t len = record_encode_common(codec, plain ? event->kind : CODED_MORE, event->hint, stamp, cut_address(addr),
-                                      cut(event->size, RECORD_LG_SIZE), out);
+    size_t len = record_encode_common(codec, plain ? event->kind : CODED_MORE, event->hint, record_since(codec, stamp),
+                                      cut_address(addr), cut(event->size, RECORD_LG_SIZE), out);
     return plain ? len : len + encode_extra(event, out + len);
 }
 

@@ -148,20 +148,28 @@ record_predict(uint64_t *predictor, uint64_t addr) {
     return (uint64_t)delta << 1 ^ (uint64_t) - (int64_t)(delta < 0);
 }
 
+/* From the last event to a stamp; 0 if that lies before it. */
+ALWAYS_INLINE uint64_t
+record_since(record_codec_t *codec, uint64_t stamp) {
+    uint64_t last = codec->time, now = stamp > last ? stamp : last;
+    codec->time = now;
+    return now - last;
+}
+
 /* Control, time, address and size. Without branches: lengths vary from event to event. */
 ALWAYS_INLINE size_t
-record_encode_common(record_codec_t *codec, uint32_t kind, uint32_t hint, uint64_t stamp, uint64_t addr, uint64_t size,
+record_encode_common(record_codec_t *codec, uint32_t kind, uint32_t hint, uint64_t since, uint64_t addr, uint64_t size,
                      uint8_t *out) {
-    uint64_t since = stamp > codec->time ? stamp - codec->time : 0;
-    codec->time += since;
     uint64_t zigzag = record_predict(&codec->addr[hint & 7], addr);
     uint32_t time_bytes = record_bytes(since), addr_bytes = record_bytes(zigzag), size_bytes = record_bytes(size);
     uint32_t control = kind | (hint & 7) << 4 | time_bytes << 7 | addr_bytes << 10 | size_bytes << 13;
     out[0] = (uint8_t)control;
     out[1] = (uint8_t)(control >> 8);
     record_store(out + 2, since);
-    record_store(out + 2 + time_bytes, zigzag);
-    record_store(out + 2 + time_bytes + addr_bytes, size);
+    out += 2 + time_bytes;
+    record_store(out, zigzag);
+    out += addr_bytes;
+    record_store(out, size);
     return 2 + time_bytes + addr_bytes + size_bytes;
 }
 

@@ -2,6 +2,7 @@
 #include "observe/record_life.h"
 
 #include "base/check.h"
+#include "base/options.h"
 #include "lunalloc.h"
 #include "os/process.h"
 #include "os/shared.h"
@@ -11,10 +12,6 @@
 #include "thread/refresh.h"
 
 #include <errno.h>
-
-/* Stamps count 2^these ticks: some nanoseconds, which is less than a block takes from one thread to another. */
-#define LG_UNIT_TSC 4
-#define LG_UNIT_NS  2
 
 static lock_t lock = LOCK_INITIALIZER(RANK_RECORD); /* Synchronization: its own. */
 static recording_t *_Atomic present; /* Synchronization: written under the lock, read by any thread; NULL: none. */
@@ -50,8 +47,28 @@ running(void) {
 
 /* ---- rings ---- */
 
-/* The first ring that nobody has; NULL if there is none. A thread before left its recorder where it stopped; what an
- * image before this one has written is kept. */
+/* Where its stream goes on: at 0, or behind what an image before this one has written, whose unread chunks are kept. */
+static void
+find_position(recorder_t *r, const recording_t *recording, uint32_t i) REQUIRES(role_record) {
+    uint32_t lg = record_lg_segment(&recording->shape), mask = record_segments(&recording->shape) - 1;
+    size_t size = (size_t)1 << lg;
+    uint64_t position = atomic_get(&r->ring->written), read = atomic_get(&r->ring->read);
+    bool sound = position - read <= (UINT64_C(1) << recording->shape.lg_ring);
+    r->next_chunk = (position + size - 1) >> lg;
+    r->first_chunk = (sound ? read : position) >> lg;
+    r->free_segments = mask == 63 ? UINT64_MAX : (UINT64_C(2) << mask) - 1;
+    for (uint64_t chunk = r->first_chunk; chunk < r->next_chunk; chunk++) {
+        r->map[chunk & mask] = (uint8_t)(atomic_get(&r->ring->map[chunk & mask]) & mask);
+        r->free_segments &= ~(UINT64_C(1) << r->map[chunk & mask]);
+    }
+    size_t at = position & (size - 1), segment = at == 0 ? 0 : r->map[position >> lg & mask];
+    r->base = record_area_bytes(recording->head, &recording->shape, i);
+    r->out = r->stop = r->base + (segment << lg) + at;
+    r->end = at == 0 ? r->out : r->out + (size - at);
+    r->lap = position - (uintptr_t)r->out;
+}
+
+/* The first ring that nobody has; NULL if there is none. A thread before left its recorder where it stopped. */
 static recorder_t *
 take_ring(recording_t *recording) REQUIRES(role_record) {
     for (uint32_t i = 0; i < recording->shape.nrings; i++) {
@@ -62,11 +79,7 @@ take_ring(recording_t *recording) REQUIRES(role_record) {
         r->taken = true;
         atomic_sub(&recording->nfree, 1);
         if (r->base == NULL) {
-            size_t mask = ((size_t)1 << recording->shape.lg_ring) - 1;
-            uint64_t position = atomic_get(&r->ring->written);
-            r->base = record_area_bytes(recording->head, &recording->shape, i);
-            r->out = r->stop = r->base + (position & mask);
-            r->lap = position - (uintptr_t)r->out;
+            find_position(r, recording, i);
         }
         return r;
     }
@@ -233,13 +246,82 @@ try_again(recording_t *recording) {
     }
 }
 
-/* ---- begin ---- */
+/* ---- end ---- */
+
+static void
+count(const recording_t *recording, record_counts_t *out) {
+    *out = (record_counts_t){.mode = recording->shape.mode, .number = recording->number};
+    for (uint32_t i = 0; i < recording->shape.nrings; i++) {
+        out->events += atomic_get(&recording->recorders[i].ring->events);
+        out->lost += atomic_get(&recording->recorders[i].ring->lost);
+    }
+    out->lost += atomic_get(&recording->head->ringless);
+    out->threads = atomic_get(&recording->head->threads);
+}
 
 static void
 read_clock(const recorder_t *clock, uint64_t *ticks, uint64_t *ns) {
     *ns = clock_ns();
     *ticks = clock->tsc ? ticks_after() : *ns;
 }
+
+/* No thread joins from now on. */
+static void
+unpublish(const recording_t *recording) REQUIRES(role_record) {
+    count(recording, &last);
+    atomic_set(&present, NULL);
+    atomic_set(&realloc_fast_max, SC_LOOKUP_MAX);
+    record_pages_watch(false);
+}
+
+/* Threads that are in the middle of an event write the rest of it to private memory. */
+static void
+hide(recording_t *recording) {
+    record_head_t *head = recording->head;
+    read_clock(&recording->ringless, &head->end_ticks, &head->end_ns);
+    atomic_set_release(&head->state, record_ended);
+    shared_hide(head, recording->area_size);
+}
+
+/* The recording of this number, held, if it is running and nobody else ends it; NULL. */
+static recording_t *
+hold_to_end(uint64_t number) {
+    acquire();
+    recording_t *recording = running();
+    bool mine = recording != NULL && !recording->ended && (number == 0 || number == recording->number);
+    if (mine) {
+        recording->ended = true;
+        recording->njoined++;
+    }
+    release();
+    return mine ? recording : NULL;
+}
+
+/* recording_t.give_up. The caller has a ring, so the recording stays. */
+static void
+give_up(recording_t *recording) {
+    if (!try_acquire()) {
+        return;
+    }
+    bool mine = running() == recording && !recording->ended;
+    if (mine) {
+        recording->ended = true;
+        unpublish(recording);
+    }
+    release();
+    if (mine) {
+        hide(recording);
+        config_generation_bump();
+    }
+}
+
+/* ---- begin ---- */
+
+/* Where an area is from. */
+typedef struct {
+    const char *path; /* "": it was handed over */
+    shared_id_t id;
+} source_t;
 
 /* A structure for a mapped area. NULL if there is no memory. */
 static recording_t *
@@ -254,9 +336,9 @@ new_recording(void *area, size_t area_size, const record_shape_t *shape) {
     recording->size = size;
     recording->shape = *shape;
     recording->try_again = try_again;
+    recording->give_up = give_up;
     recording->ringless.recording = recording;
     recording->ringless.tsc = shape->clock_allowed == record_clock_tsc && ticks_steady();
-    recording->ringless.lg_unit = recording->ringless.tsc ? LG_UNIT_TSC : LG_UNIT_NS;
     recording->ringless.plain = sc_index(RECORD_LARGE);
     atomic_set(&recording->nfree, shape->nrings);
     for (uint32_t i = 0; i < shape->nrings; i++) {
@@ -281,7 +363,7 @@ static void
 fill_head(recording_t *recording) {
     record_head_t *head = recording->head;
     head->clock = recording->ringless.tsc ? record_clock_tsc : record_clock_monotonic;
-    head->lg_unit = recording->ringless.lg_unit;
+    head->lg_unit = recording->ringless.tsc ? RECORD_LG_TSC : RECORD_LG_NS;
     read_clock(&recording->ringless, &head->begin_ticks, &head->begin_ns);
     memcpy(head->allocator, "lunalloc " LUNALLOC_VERSION, sizeof "lunalloc " LUNALLOC_VERSION);
     atomic_set_release(&head->state, record_on);
@@ -365,9 +447,9 @@ record_life_return_for_pages(recorder_t *r) {
     unhold(recording);
 }
 
-/* 0: the mapped area is the recording's now. */
+/* 0: the mapped area is the recording's now. source: where it is from. */
 static int
-begin_in(void *area, size_t size, uint64_t *number) {
+begin_in(void *area, size_t size, const source_t *source, uint64_t *number) {
     record_shape_t shape;
     bool again;
     if (!record_area_check(area, size, &shape)) {
@@ -380,6 +462,11 @@ begin_in(void *area, size_t size, uint64_t *number) {
     if (recording == NULL) {
         return ENOMEM;
     }
+    recording->id = source->id;
+    if (source->path[0] == '/' && strlen(source->path) < RECORD_PATH) {
+        strcpy(recording->path, source->path);
+    }
+    atomic_set(&recording->heard, clock_ns());
     int error = !claim(area, &again) ? EACCES : 0;
     if (error == 0) {
         again ? begin_image(recording) : fill_head(recording);
@@ -401,22 +488,28 @@ begin_in(void *area, size_t size, uint64_t *number) {
     return 0;
 }
 
-int
-record_begin(int fd, uint64_t *number) {
+static int
+begin_from(int fd, const char *path, uint64_t *number) {
+    source_t source = {.path = path};
     if (system_is_privileged()) {
         return EPERM;
     }
     int error;
     size_t size;
-    void *area = shared_map(fd, &size, &error);
+    void *area = shared_map(fd, &size, &source.id, &error);
     if (area == NULL) {
         return error;
     }
-    error = begin_in(area, size, number);
+    error = begin_in(area, size, &source, number);
     if (error != 0) {
         shared_unmap(area, size);
     }
     return error;
+}
+
+int
+record_begin(int fd, uint64_t *number) {
+    return begin_from(fd, "", number);
 }
 
 int
@@ -425,7 +518,7 @@ record_begin_path(const char *path, uint64_t *number) {
     if (fd < 0) {
         return -fd;
     }
-    int error = record_begin(fd, number);
+    int error = begin_from(fd, path, number);
     shared_close(fd);
     return error;
 }
@@ -443,17 +536,6 @@ record_from_start(const char *path) {
 
 /* ---- counts ---- */
 
-static void
-count(const recording_t *recording, record_counts_t *out) {
-    *out = (record_counts_t){.mode = recording->shape.mode, .number = recording->number};
-    for (uint32_t i = 0; i < recording->shape.nrings; i++) {
-        out->events += atomic_get(&recording->recorders[i].ring->events);
-        out->lost += atomic_get(&recording->recorders[i].ring->lost);
-    }
-    out->lost += atomic_get(&recording->head->ringless);
-    out->threads = atomic_get(&recording->head->threads);
-}
-
 void
 record_counts(record_counts_t *out) {
     acquire();
@@ -467,37 +549,6 @@ record_counts(record_counts_t *out) {
     release();
 }
 
-/* ---- end ---- */
-
-/* The recording of this number, held, if it is running and nobody else ends it; NULL. */
-static recording_t *
-hold_to_end(uint64_t number) {
-    acquire();
-    recording_t *recording = running();
-    bool mine = recording != NULL && !recording->ended && (number == 0 || number == recording->number);
-    if (mine) {
-        recording->ended = true;
-        recording->njoined++;
-    }
-    release();
-    return mine ? recording : NULL;
-}
-
-/* Threads that are in the middle of an event write the rest of it to private memory. */
-static void
-finish(recording_t *recording) {
-    record_head_t *head = recording->head;
-    acquire();
-    count(recording, &last);
-    atomic_set(&present, NULL);
-    atomic_set(&realloc_fast_max, SC_LOOKUP_MAX);
-    record_pages_watch(false);
-    release();
-    read_clock(&recording->ringless, &head->end_ticks, &head->end_ns);
-    atomic_set_release(&head->state, record_ended);
-    shared_hide(head, recording->area_size);
-}
-
 bool
 record_end(uint64_t number) {
     recording_t *recording = hold_to_end(number);
@@ -505,7 +556,10 @@ record_end(uint64_t number) {
         return false;
     }
     write_live(recording);
-    finish(recording);
+    acquire();
+    unpublish(recording);
+    release();
+    hide(recording);
     threads_request_refresh();
     unhold(recording);
     return true;

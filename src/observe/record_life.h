@@ -15,9 +15,16 @@
 #include "base/list.h"
 #include "observe/record.h"
 #include "os/lock.h"
+#include "os/shared.h"
 
 /* The calling thread has no ring in this recording: takes one, if there is one now. Never waits. */
 typedef void record_try_again_t(struct recording *recording);
+/* Nobody reads any more: ends the recording, if no other thread is about to. May be called in the middle of an event,
+ * and with any lock of the core held; never waits. Threads leave as they refresh. */
+typedef void record_give_up_t(struct recording *recording);
+
+/* Longer paths are not kept. */
+#define RECORD_PATH 128
 
 typedef struct recording {
     /* Synchronization: constant while a thread can reach it: these fields. */
@@ -27,8 +34,14 @@ typedef struct recording {
     record_shape_t shape;
     uint64_t number;
     record_try_again_t *try_again;
+    record_give_up_t *give_up;
+    char path[RECORD_PATH]; /* where the area was opened; "": it was handed over */
+    shared_id_t id;         /* of the area's file */
 
     _Atomic uint32_t nfree; /* Synchronization: written under the lock, read by any thread; rings that nobody has. */
+    /* Synchronization: written and read by any thread: these fields. */
+    _Atomic uint64_t beat;  /* of the recorder, as it was seen last */
+    _Atomic uint64_t heard; /* ns; when it was first seen */
     /* Synchronization: record_life.c's lock: these fields. */
     list_t link;
     uint32_t njoined; /* threads whose recorder is one of these, and those that begin, end or borrow */

@@ -15,9 +15,16 @@
 int shared_open(const char *path);
 void shared_close(int fd);
 
-/* Maps the whole file for reading and writing, and sets *size. NULL, and *error (positive): EINVAL if it is no memfd
- * with both seals. */
-void *shared_map(int fd, size_t *size, int *error);
+/* Which file it is. */
+typedef struct {
+    uint64_t device, inode; /* Synchronization: constant once it is filled in: these fields. */
+} shared_id_t;
+
+/* Maps the whole file for reading and writing, and sets *size and *id. NULL, and *error (positive): EINVAL if it is no
+ * memfd with both seals. */
+void *shared_map(int fd, size_t *size, shared_id_t *id, int *error);
+/* Does the path still lead to this file? True, too, where the system does not tell. */
+bool shared_is_at(const char *path, const shared_id_t *id);
 /* Puts private memory in the place of the shared one: later writes reach nobody. False if the system refuses. */
 bool shared_hide(void *area, size_t size);
 void shared_unmap(void *area, size_t size);

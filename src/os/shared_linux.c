@@ -33,11 +33,23 @@ shared_close(int fd) {
 
 /* Bytes of the file; 0 if it is not sealed. Only memfds have seals. */
 static size_t
-sealed_size(int fd) {
-    struct stat st;
+sealed_size(int fd, shared_id_t *id) {
+    struct stat st = {0};
     long seals = CALL(SYS_fcntl, fd, F_GET_SEALS, 0);
     bool sealed = seals >= 0 && (seals & SEALS) == SEALS && (seals & F_SEAL_WRITE) == 0;
-    return sealed && CALL(SYS_newfstatat, fd, "", &st, AT_EMPTY_PATH) == 0 && st.st_size > 0 ? (size_t)st.st_size : 0;
+    bool known = sealed && CALL(SYS_newfstatat, fd, "", &st, AT_EMPTY_PATH) == 0;
+    *id = (shared_id_t){st.st_dev, st.st_ino};
+    return known && st.st_size > 0 ? (size_t)st.st_size : 0;
+}
+
+bool
+shared_is_at(const char *path, const shared_id_t *id) {
+    struct stat st;
+    if (path[0] == '\0') {
+        return true;
+    }
+    long error = CALL(SYS_newfstatat, AT_FDCWD, path, &st, 0);
+    return error == 0 ? st.st_dev == id->device && st.st_ino == id->inode : error != -ENOENT && error != -ESRCH;
 }
 
 /* A negative error number is no address. ThreadSanitizer has to see what is mapped. */
@@ -60,8 +72,8 @@ map(void *addr, size_t size, int flags, int fd, int *error) {
 }
 
 void *
-shared_map(int fd, size_t *size, int *error) {
-    *size = sealed_size(fd);
+shared_map(int fd, size_t *size, shared_id_t *id, int *error) {
+    *size = sealed_size(fd, id);
     if (*size == 0) {
         *error = EINVAL;
         return NULL;

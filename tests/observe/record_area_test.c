@@ -76,14 +76,21 @@ test_rings_lie_apart(void **state) {
 static void
 test_reader(void **state) {
     (void)state;
-    size_t size, len, ring = (size_t)1 << usual.lg_ring;
+    size_t size, len, ring = (size_t)1 << usual.lg_ring, segment = (size_t)1 << record_lg_segment(&usual);
     void *area = make_area(&size);
     const uint8_t *bytes;
+    assert_int_equal(record_segments(&usual), 4);
     assert_false(record_ring_peek(area, &usual, 1, 0, &bytes, &len));
     atomic_set(&record_area_ring(area, 1)->written, 10 * ring + 100);
     assert_true(record_ring_peek(area, &usual, 1, 9 * ring + 200, &bytes, &len));
     assert_ptr_equal(bytes, record_area_bytes(area, &usual, 1) + 200);
-    assert_int_equal(len, ring - 200);
+    assert_int_equal(len, segment - 200);
+    atomic_set(&record_area_ring(area, 1)->map[1], 3);
+    assert_true(record_ring_peek(area, &usual, 1, 9 * ring + segment + 7, &bytes, &len));
+    assert_ptr_equal(bytes, record_area_bytes(area, &usual, 1) + 3 * segment + 7);
+    atomic_set(&record_area_ring(area, 1)->map[1], 255); /* a segment that cannot be: one that can is read */
+    assert_true(record_ring_peek(area, &usual, 1, 9 * ring + segment + 7, &bytes, &len));
+    assert_ptr_equal(bytes, record_area_bytes(area, &usual, 1) + 3 * segment + 7);
     record_ring_done(area, 1, 10 * ring);
     assert_int_equal(atomic_get(&record_area_ring(area, 1)->read), 10 * ring);
     assert_true(record_ring_peek(area, &usual, 1, 10 * ring, &bytes, &len));

@@ -252,8 +252,8 @@ test_usual_events_are_small(void **state) {
         bool lives = *slot != 0;
         *slot = lives ? *slot : (UINT64_C(0x7f1200000000) + (size << 22) + random_below(&seed, 1 << 20) * UINT64_C(64));
         sizes[i] = (uint8_t)record_encode_common(&codec, lives ? RECORD_FREE : RECORD_MALLOC,
-                                                 lives ? (unsigned)(*slot >> 26) & 7 : hint, i * 20, *slot,
-                                                 lives ? 0 : size, bytes);
+                                                 lives ? (unsigned)(*slot >> 26) & 7 : hint,
+                                                 record_since(&codec, i * 20), *slot, lives ? 0 : size, bytes);
         *slot = lives ? 0 : *slot;
     }
     qsort(sizes, EVENTS, 1, compare_sizes);

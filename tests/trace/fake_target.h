@@ -43,19 +43,20 @@ fake_end(void *area) {
     atomic_store(&((record_head_t *)area)->state, record_ended);
 }
 
-/* Copies the bytes of one event into the ring: none if they do not fit. Padding precedes an event that would cross the
- * ring's end. */
+/* Copies the bytes of one event into the ring: none if they do not fit. Segments are used in turn, as a new area has
+ * them in its map. Padding precedes an event that would cross a segment's end. */
 static inline bool
 fake_put(fake_ring_t *ring, const uint8_t *bytes, size_t len) {
     size_t size = (size_t)1 << ring->shape.lg_ring, at = ring->written & (size - 1);
-    size_t padding = size - at < len ? size - at : 0;
+    size_t segment = (size_t)1 << record_lg_segment(&ring->shape), left = segment - (at & (segment - 1));
+    size_t padding = left < len ? left : 0;
     uint64_t read = atomic_load(&fake_head(ring)->read);
     if (ring->written + padding + len - read > size) {
         return false;
     }
     uint8_t *base = record_area_bytes(ring->area, &ring->shape, ring->index);
     memset(base + at, 0, padding);
-    memcpy(base + (padding > 0 ? 0 : at), bytes, len);
+    memcpy(base + ((at + padding) & (size - 1)), bytes, len);
     ring->written += padding + len;
     atomic_store(&fake_head(ring)->written, ring->written);
     return true;

@@ -8,6 +8,7 @@
 #include <signal.h>
 #include <sys/mman.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 
 #include "trace/drain.h"
@@ -174,6 +175,109 @@ test_what_is_lost_is_counted(void **state) {
     assert_int_equal(n + lost, 3 * 20000 + 5);
 }
 
+/* The segments of ring 0 that have memory. */
+static uint32_t
+segments_of(void *area) {
+    return atomic_load(&record_area_ring(area, 0)->segments);
+}
+
+/* Bytes of memory that the file has. */
+static uint64_t
+memory_of(const trace_recorder_t *recorder) {
+    struct stat st;
+    assert_int_equal(fstat(trace_recorder_fd(recorder), &st), 0);
+    return (uint64_t)st.st_blocks * 512;
+}
+
+/* A ring has memory for a quarter of it at first. It gets more when it fills, and the others stay as they are. */
+static void
+test_a_ring_that_fills_grows(void **state) {
+    (void)state;
+    trace_recorder_t *recorder = open_recorder(4, 18, 0, 0);
+    record_shape_t shape;
+    void *area = map_area(recorder, &shape);
+    uint64_t quarter = UINT64_C(1) << 16, heads = record_area_heads(&shape);
+    assert_int_equal(segments_of(area), 16);
+    assert_int_equal(memory_of(recorder), heads + 4 * quarter);
+    fake_take(area);
+    run_load(area, &shape, 1, 8000, false); /* more than half of that */
+    assert_int_equal(trace_recorder_start(recorder, 0), 0);
+    while (segments_of(area) == 16) {
+        trace_recorder_wait(recorder, 1000000);
+    }
+    assert_int_equal(segments_of(area), 32);
+    assert_int_equal(memory_of(recorder), heads + 5 * quarter);
+    fake_end(area);
+    assert_false(close_recorder(recorder).refused);
+}
+
+static int until_refused;
+
+/* trace_allocate_t */
+static bool
+allocate_some(void *opaque, size_t offset, size_t size) {
+    (void)opaque;
+    assert_int_equal(offset % 4096, 0);
+    assert_int_equal(size % 4096, 0);
+    return until_refused-- > 0;
+}
+
+/* There is no memory for that: the ring stays as it is, the system is not asked again, and all events arrive. */
+static void
+test_a_ring_cannot_grow(void **state) {
+    (void)state;
+    static trace_drain_t drain;
+    drain.shape = (record_shape_t){.nrings = 2, .lg_ring = 18};
+    drain.allocate = allocate_some;
+    size_t size = record_area_size(&drain.shape);
+    drain.area = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    assert_true(drain.area != MAP_FAILED);
+    record_area_init(drain.area, &drain.shape);
+    until_refused = 1;
+    assert_false(trace_drain_give_memory(&drain));
+    memset(drain.sources, 0, sizeof(drain.sources));
+    until_refused = 2;
+    assert_true(trace_drain_give_memory(&drain));
+    assert_int_equal(trace_writer_open_nowhere(&drain.writer), 0);
+    fake_take(drain.area);
+    uint64_t written = run_load(drain.area, &drain.shape, 1, 8000, false);
+    for (uint32_t fullest = 100; fullest > 0;) {
+        trace_drain_slice(&drain, &fullest);
+    }
+    assert_true(drain.refused);
+    assert_int_equal(until_refused, -1);
+    assert_int_equal(segments_of(drain.area), 16);
+    assert_int_equal(trace_writer_written(drain.writer).events, written + 1); /* and the beginning of the thread */
+    trace_writer_abandon(drain.writer);
+    munmap(drain.area, size);
+}
+
+static uint64_t
+beat_of(void *area) {
+    return atomic_load(&((record_head_t *)area)->beat);
+}
+
+/* The target sees that somebody reads, and that nobody does any more, soon after the end. */
+static void
+test_the_target_hears_the_recorder(void **state) {
+    (void)state;
+    trace_recorder_t *recorder = open_recorder(1, 16, 1, 0);
+    record_shape_t shape;
+    void *area = map_area(recorder, &shape);
+    fake_take(area);
+    assert_int_equal(beat_of(area), 0);
+    assert_int_equal(trace_recorder_start(recorder, 0), 0);
+    wait_over(recorder);
+    uint64_t beat = beat_of(area);
+    assert_true(beat != 0);
+    while (beat_of(area) != RECORD_NOBODY) {
+        nanosleep(&(struct timespec){0, 1000000}, NULL);
+    }
+    fake_end(area);
+    close_recorder(recorder);
+    assert_true(beat_of(area) == RECORD_NOBODY);
+}
+
 /* A target that is killed leaves what it has written. */
 static void
 test_the_target_is_killed(void **state) {
@@ -324,6 +428,9 @@ main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_all_events_arrive, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_what_is_lost_is_counted, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_a_ring_that_fills_grows, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_a_ring_cannot_grow, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_the_target_hears_the_recorder, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_the_target_is_killed, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_time_and_size, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_stopped_before_the_target_began, set_up, tear_down),

@@ -16,7 +16,8 @@ program from its first call.
   --mode MODE      full (default): each call; pages: only extents, for replaying decay and retention
   --max-size SIZE  ends the recording when the file has so many bytes: 1G
   --rings N        so many threads at once can be recorded (64)
-  --ring-size N    bytes of each thread's ring, a power of two (1M); larger ones lose less
+  --ring-size N    most bytes of each thread's ring, a power of two (4M); larger ones lose less. A ring begins with
+                   a quarter of that, and grows when it fills
 
 lunalloc trace FILE shows what is in it; lunalloc replay FILE replays it on any malloc.]]
 
@@ -64,6 +65,9 @@ function record.finish(recording, out)
     out:write(("%s: %s events of %d thread%s in %.1f s, %s%s, %s\n"):format(result.path,
         units.human_count(result.events), result.threads, result.threads == 1 and "" or "s", result.seconds,
         units.human(result.bytes), per_event, loss(result)))
+    if result.refused then
+        out:write("lunalloc: the system had no memory for larger rings\n")
+    end
     if result.broken > 0 then
         out:write(("lunalloc: %d ring%s of the process had bytes that are no events\n"):format(result.broken,
             result.broken == 1 and "" or "s"))
