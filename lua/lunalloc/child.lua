@@ -122,6 +122,7 @@ local function take_message(state, text, on_message)
         end
         state.value = message.value ~= nil and message.value or state.value
         state.error = message.error or state.error
+        state.peak = math.type(message.peak) and message.peak or state.peak
     end
 end
 
@@ -149,10 +150,27 @@ local function follow(process, state, timeout, options)
         if options.on_wait then
             options.on_wait()
         end
+        state.seen = math.max(state.seen, process:pid() and select(2, core.tree(process:pid())) or 0)
         if over or core.child.clock() > deadline then
             return over
         end
     end
+end
+
+-- ---- its memory ----------------------------------------------------------------------------------------------------
+
+--- The most that this process has had resident since it runs its program: bytes, 0 if unknown.
+function child.own_peak()
+    local file <close> = io.open "/proc/self/status"
+    local text = file and file:read "a" or ""
+    return (tonumber(text:match "VmHWM:%s*(%d+)") or 0) * 1024
+end
+
+--- The peak of one process of those that wait4 tells of. A child inherits its parent's peak as the least value of its
+--- own ru_maxrss, so a value up to `floor`, the parent's, says nothing: then it is the largest of the others.
+function child.peak_of(max_rss, floor, ...)
+    local others = math.max(0, ...)
+    return max_rss and max_rss > floor and math.max(max_rss, others) or others
 end
 
 -- ---- the result ----------------------------------------------------------------------------------------------------
@@ -190,8 +208,8 @@ end
 ---
 --- Returns a table: ok (it ended by itself with status 0), problem (else, one line), value (what it returned or
 --- replied), out, err (texts), status or signal, timed_out, and what wait4 tells of it and what it has waited for:
---- seconds, user, system (seconds), max_rss (bytes), minor_faults, major_faults. Returns nil, message, code if the
---- child cannot be started.
+--- seconds, user, system (seconds), max_rss (bytes, the largest peak of one process), minor_faults, major_faults.
+--- Returns nil, message, code if the child cannot be started.
 function child.run(options)
     local process, message, code = start(options)
     if not process then
@@ -199,11 +217,13 @@ function child.run(options)
     end
     local guard <close> = process
     local timeout = options.timeout or 3600
-    local state = { out = { size = 0 }, err = { size = 0 }, pending = { size = 0 } }
+    local state = { out = { size = 0 }, err = { size = 0 }, pending = { size = 0 }, seen = 0 }
+    local floor = child.own_peak()
     local ended = follow(process, state, timeout, options)
     process:kill()
     local done = process:finish()
     done.timed_out = not ended
+    done.max_rss = done.max_rss and child.peak_of(done.max_rss, floor, state.seen, state.peak or 0)
     done.out, done.err, done.value = text_of(state.out), text_of(state.err), state.value
     done.problem = problem_of(done, state, timeout)
     done.ok = done.problem == nil
@@ -250,6 +270,11 @@ end
 --- Sends a value to the parent, which passes it to its on_message.
 function child.progress(value)
     return send { progress = value }
+end
+
+--- Tells the parent the peak of this process.
+function child.report_peak()
+    return send { peak = child.own_peak() }
 end
 
 --- Tells the parent why this process fails: one line.

@@ -26,6 +26,7 @@ _G.arg = table.move(words, 2, #words, 1, { [0] = script })
 local ok, value = xpcall(chunk, function(problem)
     return debug.traceback(tostring(problem), 2)
 end, table.unpack(_G.arg))
+child.report_peak()
 if not ok then
     give_up(value)
 elseif value ~= nil then

@@ -96,6 +96,17 @@ test("what it has used", function()
     test.equal(done.minor_faults > 500, true)
 end)
 
+test("the peak of a small child of a large parent is its own", function()
+    local ballast = ("x"):rep(48 << 20) -- twice that, for a moment
+    test.equal(assert(run "return 1").max_rss < 40 << 20, true, "it returns")
+    test.equal(assert(run "os.execute 'sleep 0.1' os.exit(0)").max_rss < 40 << 20, true, "it ends by itself")
+    local larger = assert(run "local s = ('x'):rep(80 << 20) return #s")
+    test.equal(larger.max_rss > 160 << 20, true, "one that is larger")
+    local inner = assert(run "local s = ('x'):rep(24 << 20) s = nil collectgarbage() return 1")
+    test.equal(inner.max_rss > 48 << 20 and inner.max_rss < 90 << 20, true, "its peak, not its end")
+    test.equal(#ballast, 48 << 20)
+end)
+
 test("standard input, and much of everything", function()
     local text = ("0123456789"):rep(30000)
     local done = assert(run([[local text = io.read "a"

@@ -19,6 +19,7 @@
 --- out.
 
 local core = require "lunalloc.core"
+local child = require "lunalloc.child"
 local statistics = require "lunalloc.compare_statistics"
 
 local trial = {}
@@ -97,13 +98,6 @@ local function settled_of(seen, settle)
     return #list > 0 and statistics.median(list) or nil
 end
 
---- The peak of this process. One that it starts inherits it as the least value of its own ru_maxrss.
-local function own_peak()
-    local file <close> = io.open "/proc/self/status"
-    local text = file and file:read "a" or ""
-    return (tonumber(text:match "VmHWM:%s*(%d+)") or 0) * 1024
-end
-
 --- What the command told: name -> number.
 local function told_by(seen)
     local told = {}
@@ -115,8 +109,7 @@ end
 
 local function figures_of(job, seen, done, floor)
     local told, whole = told_by(seen), (done.user or 0) + (done.system or 0)
-    local kernel = not job.measure and (done.max_rss or 0) > floor and done.max_rss or 0
-    local peak = math.max(seen.peak, kernel)
+    local peak = child.peak_of(not job.measure and done.max_rss, floor, seen.peak)
     local figures = { seconds = done.seconds, cpu = job.measure and seen.cpu or whole, p99 = told.p99,
         peak = peak > 0 and peak or nil, mean = mean_of(seen), settled = job.settle and settled_of(seen, job.settle) }
     figures.time = job.clock == "cpu" and figures.cpu or told.time or done.seconds
@@ -199,7 +192,7 @@ function trial.command(options)
 
     --- One run: figures; nil and why it does not count.
     function job.run(conf)
-        local floor = own_peak()
+        local floor = child.own_peak()
         local seen, done, code = start(job, conf)
         if not seen then
             return nil, done, code
