@@ -4,6 +4,7 @@
  *
  *   tree(pid, name)  of the process and all below it: resident bytes, the largest peak of one process (bytes),
  *                    processor seconds, the number of processes. `name`: only of the processes of that name, or nil
+ *   cpu(pid)         processor seconds of one process, nil if it is not there
  *   lock(name)       a lock of the machine, held until it is closed or the process ends -> lock | nil, message, code
  *                    (EBUSY: another process, or another call here, holds it)
  *
@@ -64,15 +65,14 @@ has_name(const tree_t *tree, const char *name, size_t len) {
     return tree->name == NULL || (wanted == len && memcmp(tree->name, name, len) == 0);
 }
 
-/* Adds the processor time of a process, of all threads that it has or had. The clock counts ns; utime and stime in
- * /proc/PID/stat are whole ticks of 10 ms, which is too coarse for a server that works for a tenth of a second. */
-static void
-add_cpu(tree_t *tree, int pid) {
+/* The processor time (ns) of a process, of all threads that it has or had; 0 if it is not there. The clock counts ns;
+ * utime and stime in /proc/PID/stat are whole ticks of 10 ms: too coarse for a server that works a tenth of a second. */
+static uint64_t
+cpu_of(int pid) {
     clockid_t clock;
     struct timespec time;
-    if (clock_getcpuclockid(pid, &clock) == 0 && clock_gettime(clock, &time) == 0) {
-        tree->cpu += (uint64_t)time.tv_sec * 1000000000 + (uint64_t)time.tv_nsec;
-    }
+    bool known = clock_getcpuclockid(pid, &clock) == 0 && clock_gettime(clock, &time) == 0;
+    return known ? (uint64_t)time.tv_sec * 1000000000 + (uint64_t)time.tv_nsec : 0;
 }
 
 /* Adds resident pages of /proc/PID/stat: "pid (name) state ppid ..."; false if the process does not count. */
@@ -137,16 +137,34 @@ add_all_children(tree_t *tree, int pid) {
     closedir(folder);
 }
 
+static int
+check_pid(lua_State *L) {
+    lua_Integer pid = luaL_checkinteger(L, 1);
+    luaL_argcheck(L, pid > 0 && pid <= INT32_MAX, 1, "a pid expected");
+    return (int)pid;
+}
+
+/* cpu(pid) */
+static int
+measure_cpu(lua_State *L) {
+    uint64_t cpu = cpu_of(check_pid(L));
+    if (cpu == 0) {
+        lua_pushnil(L);
+    } else {
+        lua_pushnumber(L, (double)cpu / 1e9);
+    }
+    return 1;
+}
+
 /* tree(pid, name) */
 static int
 measure_tree(lua_State *L) {
-    lua_Integer pid = luaL_checkinteger(L, 1);
-    luaL_argcheck(L, pid > 0 && pid <= INT32_MAX, 1, "a pid expected");
-    tree_t tree = {.name = luaL_optstring(L, 2, NULL), .pids = {(int)pid}, .n = 1};
+    int pid = check_pid(L);
+    tree_t tree = {.name = luaL_optstring(L, 2, NULL), .pids = {pid}, .n = 1};
     for (; tree.next < tree.n; tree.next++) {
         if (add_stat(&tree, tree.pids[tree.next])) {
             add_peak(&tree, tree.pids[tree.next]);
-            add_cpu(&tree, tree.pids[tree.next]);
+            tree.cpu += cpu_of(tree.pids[tree.next]);
         }
         add_all_children(&tree, tree.pids[tree.next]);
     }
@@ -208,7 +226,7 @@ lock(lua_State *L) {
 
 void
 core_open_process_tree(lua_State *L) {
-    static const luaL_Reg functions[] = {{"tree", measure_tree}, {"lock", lock}, {NULL, NULL}};
+    static const luaL_Reg functions[] = {{"tree", measure_tree}, {"cpu", measure_cpu}, {"lock", lock}, {NULL, NULL}};
     static const luaL_Reg methods[] = {{"close", unlock}, {NULL, NULL}};
     static const luaL_Reg metamethods[] = {{"__close", unlock}, {"__gc", unlock}, {NULL, NULL}};
     core_new_type(L, CORE_LOCK, metamethods, methods);

@@ -11,6 +11,12 @@
 --- percentiles from a histogram, only widen an interval.
 ---
 ---     statistics.compare(x, y, alpha [, groups])  ->  ratio, low, high    which hold it, except with chance alpha
+---     statistics.paired(x, y, alpha)  ->  ratio, low, high                of runs that are neighbours, two by two
+---
+--- Neighbours have the state of the machine in common, and their ratio is free of a drift that lasts for several runs:
+--- the estimate is the median of the means of any two ratios, and the interval that of Wilcoxon's signed ranks. But ten
+--- pairs tell less than a hundred ratios if there is no drift. So pairs are only used where neighbours are clearly more
+--- alike than others. How much they vary decides that, and not by how much they differ.
 ---
 --- Runs of several hosts are compared within each host: all ratios are of two runs of one host. The test is then the
 --- sum of one test for each host, whose distribution is the convolution of theirs (a stratified rank test).
@@ -203,6 +209,103 @@ function statistics.compare(x, y, alpha, groups)
         return ratio, 0.0, math.huge
     end
     return ratio, math.exp(ratios[k]), math.exp(ratios[#ratios + 1 - k])
+end
+
+-- ---- pairs ---------------------------------------------------------------------------------------------------------
+
+--- chances[w + 1]: that the ranks of the pairs in which y is larger have the sum w, if any sign is as likely.
+local function sign_chances(n)
+    local chances, most = { 1.0 }, 0
+    for rank = 1, n do
+        for w = most + rank, 0, -1 do
+            local without = w <= most and chances[w + 1] or 0.0
+            chances[w + 1] = (without + (w >= rank and chances[w - rank + 1] or 0.0)) / 2
+        end
+        most = most + rank
+    end
+    return chances
+end
+
+local paired_trims = {}
+
+--- How many of the n * (n + 1) / 2 means are left out at each end.
+local function paired_trim(n, tail)
+    local key = ("%d %.17g"):format(n, tail)
+    if not paired_trims[key] then
+        local chances, sum, k = sign_chances(n), 0.0, 0
+        while k < #chances // 2 and sum + chances[k + 1] <= tail do
+            sum, k = sum + chances[k + 1], k + 1
+        end
+        paired_trims[key] = k
+    end
+    return paired_trims[key]
+end
+
+--- The smallest number of pairs with which an interval that errs with chance alpha is finite.
+function statistics.pairs_needed(alpha)
+    local n = 1
+    while 2 / 2 ^ n > alpha do
+        n = n + 1
+    end
+    return n
+end
+
+--- The logarithms of y[i] / x[i].
+function statistics.log_pairs(x, y)
+    local logs = {}
+    for i = 1, math.min(#x, #y) do
+        logs[i] = log_of(y[i]) - log_of(x[i])
+    end
+    return logs
+end
+
+statistics.DEVIATION = 1.4826 -- that of a normal distribution, of 1 for the median distance from the middle
+local ALIKE <const> = 0.4      -- of the variance that pairs of any two runs would have
+
+--- A robust standard deviation.
+function statistics.deviation(values)
+    local middle, distances = statistics.median(values), {}
+    for i, value in ipairs(values) do
+        distances[i] = math.abs(value - middle)
+    end
+    return statistics.DEVIATION * statistics.median(distances)
+end
+
+local function logs_of(values)
+    local logs = {}
+    for i, value in ipairs(values) do
+        logs[i] = log_of(value)
+    end
+    return logs
+end
+
+--- Are neighbours clearly more alike than any two runs?
+function statistics.are_alike(x, y)
+    local apart = statistics.deviation(logs_of(x)) ^ 2 + statistics.deviation(logs_of(y)) ^ 2
+    return statistics.deviation(statistics.log_pairs(x, y)) ^ 2 < ALIKE * apart
+end
+
+local function signed_ranks(logs, alpha)
+    local means = {}
+    for i = 1, #logs do
+        for j = i, #logs do
+            means[#means + 1] = (logs[i] + logs[j]) / 2
+        end
+    end
+    table.sort(means)
+    local k, ratio = paired_trim(#logs, alpha / 2), math.exp(statistics.median(means))
+    if k == 0 then
+        return ratio, 0.0, math.huge
+    end
+    return ratio, math.exp(means[k]), math.exp(means[#means + 1 - k])
+end
+
+--- As statistics.compare(): x[i] and y[i] ran one after the other, on one host.
+function statistics.paired(x, y, alpha, groups)
+    if #x == #y and statistics.are_alike(x, y) then
+        return signed_ranks(statistics.log_pairs(x, y), alpha)
+    end
+    return statistics.compare(x, y, alpha, groups)
 end
 
 return statistics

@@ -117,6 +117,67 @@ test("of samples that do not differ, one in twenty is outside, on three hosts", 
     test.equal(errors > 20 and errors <= 60, true, errors .. " of 1000")
 end)
 
+-- Of n pairs, y is larger by a factor of 4 ^ i: the smallest mean of two is that of the first pair with itself.
+test("pairs: the interval is that of the signed ranks", function()
+    for n, left_out in pairs { [6] = 1, [7] = 3, [8] = 4, [10] = 9 } do -- tables of Wilcoxon's test: 5 %, two-sided
+        local x, y, means = {}, {}, {}
+        for i = 1, n do
+            x[i] = 10.0 ^ (i % 2 * 20) -- so far apart that pairs are used
+            y[i] = x[i] * 4.0 ^ i
+            for j = 1, i do
+                means[#means + 1] = 2.0 ^ (i + j)
+            end
+        end
+        table.sort(means)
+        local _, low, high = statistics.paired(x, y, 0.05)
+        near(low, means[left_out], "low of " .. n)
+        near(high, means[#means + 1 - left_out], "high of " .. n)
+    end
+    test.equal(statistics.pairs_needed(0.05), 6)
+    local _, low, high = statistics.paired({ 1, 1e3, 1, 1e3, 1 }, { 2, 2e3, 3, 3e3, 2 }, 0.05)
+    test.equal(low == 0.0 and high == math.huge, true, "five pairs are too few")
+end)
+
+test("pairs: a drift that neighbours share hides no difference; without one all ratios count", function()
+    local random = generator(11)
+    local x, y = {}, {}
+    for i = 1, 12 do
+        local machine = 1 + 0.4 * random()
+        x[i], y[i] = machine * (1 + 0.004 * random()), 1.02 * machine * (1 + 0.004 * random())
+    end
+    local _, low, high = statistics.paired(x, y, 0.02)
+    test.equal(low > 1.01 and high < 1.03, true, low .. " " .. high)
+    _, low = statistics.compare(x, y, 0.02)
+    test.equal(low < 1, true, "all ratios do not show it")
+    local same = 0
+    for _ = 1, 200 do
+        for i = 1, 12 do
+            x[i], y[i] = 1 + 0.01 * random(), 1.02 * (1 + 0.01 * random())
+        end
+        same = same + (statistics.are_alike(x, y) and 0 or 1)
+    end
+    test.equal(same >= 160, true, same .. " of 200")
+    x, y = { 1, 2, 3 }, { 3, 2, 1 }
+    test.equal(select(2, statistics.paired(x, y, 0.5)), select(2, statistics.compare(x, y, 0.5)))
+end)
+
+test("pairs that do not differ: at most one in twenty is outside, with a drift and without", function()
+    local random = generator(5)
+    for _, drift in ipairs { 0, 0.02, 0.2 } do
+        local errors = 0
+        for _ = 1, 1000 do
+            local x, y = {}, {}
+            for i = 1, 10 do
+                local machine = 1 + drift * random()
+                x[i], y[i] = machine * (1 + 0.02 * random()), machine * (1 + 0.02 * random())
+            end
+            local _, low, high = statistics.paired(x, y, 0.05)
+            errors = errors + ((low > 1 or high < 1) and 1 or 0)
+        end
+        test.equal(errors > 10 and errors <= 60, true, ("drift %g: %d of 1000"):format(drift, errors))
+    end
+end)
+
 -- ---- verdicts ------------------------------------------------------------------------------------------------------
 
 -- Samples of metrics: skewed, with outliers, as times of runs are; on a grid, as percentiles are; constant.

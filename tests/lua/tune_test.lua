@@ -153,6 +153,37 @@ test("a setting without effect is dropped", function()
     test.equal(#found.dropped, 2)
 end)
 
+-- What is left of `settings`, which are tried together only.
+local function left_of(settings, effects)
+    local found = search.run { measure = simulated { effects = effects, noise = { rss = 0.001, time = 0.002 } },
+        objective = "rss", limits = { LIMIT.rss }, least = 0.01, arms = { space.parse(settings) } }
+    return found.winner and found.winner.conf
+end
+
+test("of equals the cheaper one is kept", function()
+    local saves = { rss = 0.8, time = 1.005 }
+    local both <const> = "background_thread:true,dirty_max:4M"
+    test.equal(left_of(both, { ["dirty_max:4M"] = saves }), "dirty_max:4M", "no effect")
+    test.equal(left_of(both, { ["dirty_max:4M"] = saves, ["background_thread:true"] = { time = 0.97 } }), both,
+        "time is better with it")
+    test.equal(left_of(both, { ["dirty_max:4M"] = saves, ["background_thread:true"] = { rss = 0.98, time = 1.0075 } }),
+        "dirty_max:4M", "it costs the limit, and saves little")
+end)
+
+test("a run is compared with the default's runs beside it if the machine drifts", function()
+    local base, entry = { runs = {} }, { runs = { { at = 27, time = 1.3 } } }
+    for i = 0, 5 do
+        base.runs[i + 1] = { at = 1 + 5 * i, time = 1 + 0.06 * i + (i % 2) * 0.001 }
+    end
+    test.equal(math.abs(judge.effect(entry, base, "time")) < 0.08, true, "drift")
+    for i, figures in ipairs(base.runs) do
+        figures.time = i % 2 == 0 and 1.0 or 1.02
+    end
+    entry.runs[1].time = 1.01
+    test.equal(math.abs(judge.effect(entry, base, "time")) < 1e-4, true, "no drift: all are used")
+    test.equal(judge.effect(base, base, "time"), 0.0)
+end)
+
 test("settings that fail are rejected, and told", function()
     local found = searched { effects = { ["dirty_decay_ms:0"] = { fails = "exit status 1" },
         ["dirty_max:4M"] = { rss = 0.8 } } }
@@ -234,7 +265,8 @@ test("hosts of different speed: the best setting is found and confirmed, within 
     local effects = { ["dirty_max:4M"] = { rss = 0.9, time = 1.005 } }
     local good = 0
     for seed = 1, 10 do
-        local found = searched_on({ effects = effects, seed = seed }, { 1.0, 3.7, 0.4 })
+        local world = { effects = effects, seed = seed, noise = { rss = 0.002, time = 0.005 } }
+        local found = searched_on(world, { 1.0, 3.7, 0.4 })
         good = good + (found.verdict == "better" and found.winner.conf == "dirty_max:4M" and 1 or 0)
         for i, figures in ipairs(found.confirmations[1] and found.confirmations[1].runs or {}) do
             test.equal(figures.host, found.confirmations[1].base_runs[i].host)
@@ -346,6 +378,19 @@ test("a trace is tuned", function()
     local removed <close> = setmetatable({}, { __close = function() os.remove(path) end })
     assert(os.execute(maker .. " " .. path .. " 20000 2"))
     is_tuned("trace", path)
+end)
+
+test("processor time is counted finely", function()
+    local core = require "lunalloc.core"
+    local own = core.child.identity()
+    local _, _, start = core.tree(own)
+    local now = start
+    repeat
+        _, _, now = core.tree(own)
+    until now > start
+    test.equal(now - start < 0.005, true, now - start)
+    test.equal(math.abs(now - core.cpu(own)) < 0.1, true, "core.cpu")
+    test.equal(core.cpu(4194304), nil)
 end)
 
 test("what a run tells: of the whole tree, or of processes of one name", function()

@@ -68,7 +68,7 @@ end
 
 --- Fresh runs of the default and the finalist: two arrays of figures; nil and the reason if one fails.
 local function fresh_runs(state, finalist, plan)
-    local least = statistics.runs_needed(plan.alpha) + 1
+    local least = statistics.pairs_needed(plan.alpha) + 1
     local base, runs, round, rounds = {}, {}, 0, rounds_of(state.noise, plan)
     local made = state.has_ahead and 0 or math.huge
     while round < rounds and (round < least or state.left "confirm" > 0) do
@@ -87,7 +87,7 @@ local function fresh_runs(state, finalist, plan)
         elseif round >= LEAST_ROUNDS and round % GIVE_UP == 0 and judge.is_futile(base, runs, plan) then
             break
         elseif round == LEAST_ROUNDS then
-            rounds = math.max(rounds, rounds_of(judge.noise { { runs = base }, { runs = runs } }, plan))
+            rounds = math.max(rounds, rounds_of(judge.noise_of_pairs(base, runs), plan))
         end
     end
     return base, runs

@@ -14,8 +14,8 @@ local space = require "lunalloc.tune.space"
 local live = {}
 
 local SETTLING <const>, SLICE <const> = 0.25, 0.05 -- the share of a window; seconds between samples
-local LEAST_REQUESTS <const>, LEAST_TICKS <const> = 1000, 20
-local TICKS <const>, PAGE <const> = 100, 4096
+local LEAST_REQUESTS <const>, LEAST_CPU <const> = 1000, 0.05 -- of a window; seconds
+local PAGE <const> = 4096
 
 -- ---- looking at the process ----------------------------------------------------------------------------------------
 
@@ -28,13 +28,6 @@ end
 local function resident(pid)
     local pages = (read_proc(pid, "statm") or ""):match "^%d+ (%d+)"
     return pages and tonumber(pages) > 0 and tonumber(pages) * PAGE or nil
-end
-
---- Ticks of the processor that it has used.
-local function ticks_of(pid)
-    local state, skipped = "%) %S", (" %S+"):rep(10)
-    local user, system = (read_proc(pid, "stat") or ""):match(state .. skipped .. " (%d+) (%d+)")
-    return user and user + system
 end
 
 --- Lets time pass, in slices between which Ctrl-C is served; calls f() after each.
@@ -52,19 +45,19 @@ local GONE <const> = "the process has ended"
 local function observe(t, seconds)
     local sum, n = 0, 0
     watch(seconds * SETTLING, function() end)
-    local before, ticks, start = t.stats(), ticks_of(t.pid), core.child.clock()
+    local before, cpu, start = t.stats(), core.cpu(t.pid), core.child.clock()
     watch(seconds * (1 - SETTLING), function()
         local rss = resident(t.pid)
         sum, n = sum + (rss or 0), n + (rss and 1 or 0)
     end)
-    local after, later = t.stats(), ticks_of(t.pid)
-    if not before or not after or not ticks or not later or n == 0 then
+    local after, later = t.stats(), core.cpu(t.pid)
+    if not before or not after or not cpu or not later or n == 0 then
         return nil, GONE
     end
-    local requests, spent = after.nrequests - before.nrequests, later - ticks
-    local busy = requests >= LEAST_REQUESTS and spent >= LEAST_TICKS
-    return { rss = sum / n, cpu = spent / TICKS / (core.child.clock() - start), requests = requests,
-        time = busy and spent / TICKS / requests or nil }
+    local requests, spent = after.nrequests - before.nrequests, later - cpu
+    local busy = requests >= LEAST_REQUESTS and spent >= LEAST_CPU
+    return { rss = sum / n, cpu = spent / (core.child.clock() - start), requests = requests,
+        time = busy and spent / requests or nil }
 end
 
 -- ---- settings ------------------------------------------------------------------------------------------------------

@@ -22,11 +22,12 @@
 ---   3. halving: the better half once more, and the best quarter a third time if the objective is noisy.
 ---   4. combination: to the best candidate others are added that help further.
 ---   5. refinement: the values next to those of the best one; then combination again.
----   6. ablation: a setting is dropped if the rest is as good without it.
+---   6. ablation: a setting is dropped if the rest is as good without it (ablation.lua).
 ---   7. confirmation: default and winner in turns, in fresh runs. Only these decide (confirm.lua).
 ---
 --- A search that finds nothing, and one whose winner is not confirmed, ends with "keep the defaults".
 
+local ablation = require "lunalloc.tune.ablation"
 local confirm = require "lunalloc.tune.confirm"
 local judge = require "lunalloc.tune.judge"
 local space = require "lunalloc.tune.space"
@@ -34,10 +35,10 @@ local space = require "lunalloc.tune.space"
 local search = {}
 
 local BASE_RUNS <const> = 4     -- of the default, at first
-local EVERY <const> = 5         -- candidates, after which the default runs again
+local EVERY <const> = 5         -- runs, after which the default runs again
 local SHORT <const> = 0.05      -- seconds: shorter runs tell nothing
 local MOST_COMBINED <const>, MOST_REFINED <const> = 4, 4
-local DOUBTS <const> = 3        -- runs, after which a limit that was missed is missed
+local DOUBTS <const> = ablation.DOUBTS -- runs, after which a limit that was missed is missed
 local WIDER <const> = 5         -- times a limit
 local RESERVED <const> = 6      -- runs, for the ablation
 
@@ -75,8 +76,21 @@ function Search:run(entry, phase)
         entry.rejected = why
         return false
     end
+    figures.at = self.count
+    self.base_at = entry == self.base and self.count or self.base_at
     entry.runs[#entry.runs + 1] = figures
     return true
+end
+
+--- Runs the default again, if that was long ago and the machine drifts.
+function Search:refresh(phase)
+    local drifts = judge.drifts(self.base, self.objective)
+    for _, limit in ipairs(self.limits) do
+        drifts = drifts or judge.drifts(self.base, limit.metric)
+    end
+    if drifts and self.count - self.base_at >= EVERY then
+        self:run(self.base, phase)
+    end
 end
 
 --- Runs until the entry has `n` runs.
@@ -103,16 +117,15 @@ end
 
 --- The entries that have run, the best first.
 function Search:ranked(entries)
-    local list = {}
+    local list, scores = {}, {}
     for _, entry in ipairs(entries) do
         if #entry.runs > 0 and not entry.rejected and entry ~= self.base then
-            list[#list + 1] = entry
+            list[#list + 1], scores[entry] = entry, self:score(entry)
         end
     end
     table.sort(list, function(a, b)
-        local x, y = self:score(a), self:score(b)
-        if x ~= y then
-            return x < y
+        if scores[a] ~= scores[b] then
+            return scores[a] < scores[b]
         end
         return a.conf < b.conf
     end)
@@ -164,7 +177,7 @@ function Search:measure_noise()
     elseif not judge.median(self.base, self.objective) then
         return nil, ("a run tells no %s"):format(self.objective), "EINVAL"
     end
-    self.noise = judge.noise(self.entries)
+    self.noise = judge.noise(self.entries, self.base)
     return true
 end
 
@@ -186,7 +199,7 @@ function Search:screen()
         end
         self:run(self:entry(settings), "screen")
     end
-    self.noise = judge.noise(self.entries)
+    self.noise = judge.noise(self.entries, self.base)
 end
 
 --- Would the entry be better than `other`, if the runs that missed a limit were slow by chance? Then they are repeated.
@@ -201,6 +214,7 @@ end
 
 --- Runs the entry often enough to compare it with `other`: true if it is better.
 function Search:try(entry, other, phase)
+    self:refresh(phase)
     if not self:repeated(entry, self:enough(), phase) then
         return false
     end
@@ -242,7 +256,7 @@ function Search:halve()
         end
         kept = self:promising(kept)
     end
-    self.noise = judge.noise(self.entries)
+    self.noise = judge.noise(self.entries, self.base)
 end
 
 --- The candidates that help: by more than their error, if that is possible.
@@ -311,47 +325,6 @@ function Search:refine(current)
     return current
 end
 
---- The same entry without its setting i.
-function Search:without(entry, i)
-    local rest = table.move(entry.settings, 1, #entry.settings, 1, {})
-    table.remove(rest, i)
-    return #rest == 0 and self.base or self:entry(rest)
-end
-
---- Is the objective worse without the setting, or is the rest no candidate?
-function Search:is_needed(entry, rest)
-    local with = judge.effect(entry, self.base, self.objective)
-    local without = judge.effect(rest, self.base, self.objective)
-    if with < without - self.least / 2 then
-        return true
-    elseif self:score(rest) > self:score(entry) / 2 then
-        self:repeated(rest, DOUBTS, "ablate") -- it seems to miss a limit: by chance?
-    end
-    return self:score(rest) > self:score(entry) / 4
-end
-
---- Drops each setting without which the rest is as good. What the others do goes to current.alone: option -> entry
---- without it.
-function Search:ablate(current)
-    self.reserved = 0
-    self:repeated(current, 2, "ablate")
-    local i = 1
-    while i <= #current.settings do
-        local rest = self:without(current, i)
-        if not self:repeated(rest, self:enough(), "ablate") then
-            i = i + 1
-        elseif rest ~= self.base and not self:is_needed(current, rest) then
-            self.dropped[#self.dropped + 1] = current.settings[i]
-            current = rest
-        else
-            current.alone = current.alone or {}
-            current.alone[current.settings[i][1]] = rest
-            i = i + 1
-        end
-    end
-    return current
-end
-
 --- The whole search. Its state, also when it is interrupted, is in `state`.
 local function run(state)
     local ok, message, code = state:measure_noise()
@@ -371,7 +344,8 @@ local function run(state)
         state.verdict, state.reason = search.KEEP, "no setting was better in the search"
         return state
     end
-    best = state:ablate(best)
+    state.reserved = 0
+    best = ablation.run(state, best)
     state.candidate, state.searched = best, state.count
     confirm.run(state, best)
     return state
@@ -393,7 +367,7 @@ function search.run(problem, on_state)
         ahead = problem.ahead or nothing, has_ahead = problem.ahead ~= nil,
         width = problem.width or 1,
         shortest = problem.shortest or SHORT, entries = {}, by_conf = {},
-        dropped = {}, confirmations = {}, count = 0, noise = {},
+        dropped = {}, confirmations = {}, count = 0, base_at = 0, noise = {},
         verdict = search.KEEP, reason = "interrupted" }, Search)
     state.base = state:entry {}
     if on_state then
