@@ -66,7 +66,7 @@ has_name(const tree_t *tree, const char *name, size_t len) {
 }
 
 /* The processor time (ns) of a process, of all threads that it has or had; 0 if it is not there. The clock counts ns;
- * utime and stime in /proc/PID/stat are whole ticks of 10 ms: too coarse for a server that works a tenth of a second. */
+ * utime and stime in /proc/PID/stat are whole ticks of 10 ms: too coarse for a server that works for 0.1 s. */
 static uint64_t
 cpu_of(int pid) {
     clockid_t clock;

@@ -153,21 +153,42 @@ test("a setting without effect is dropped", function()
     test.equal(#found.dropped, 2)
 end)
 
--- What is left of `settings`, which are tried together only.
-local function left_of(settings, effects)
-    local found = search.run { measure = simulated { effects = effects, noise = { rss = 0.001, time = 0.002 } },
-        objective = "rss", limits = { LIMIT.rss }, least = 0.01, arms = { space.parse(settings) } }
-    return found.winner and found.winner.conf
+-- What the ablation leaves of the settings. figures: settings -> { rss, time }, of any run.
+local function left_of(settings, figures)
+    local state = { objective = "rss", limits = { LIMIT.rss }, least = 0.01, noise = { rss = 0.001, time = 0.004 },
+        dropped = {}, base = { runs = { { rss = 100, time = 1 } } } }
+    function state.entry(_, list)
+        return { conf = space.text(list), settings = list, runs = {} }
+    end
+    function state.repeated(_, entry, n)
+        local found = figures[entry.conf]
+        while entry ~= state.base and #entry.runs < n do
+            table.insert(entry.runs, { rss = found[1], time = found[2] })
+        end
+        return true
+    end
+    function state.score(_, entry)
+        return judge.effect(entry, state.base, "rss") * judge.chance(entry, state.base, LIMIT.rss, state.noise)
+    end
+    function state.enough() return 1 end
+    function state.refresh() end
+    return require("lunalloc.tune.ablation").run(state, state:entry(space.parse(settings))).conf
 end
 
 test("of equals the cheaper one is kept", function()
-    local saves = { rss = 0.8, time = 1.005 }
     local both <const> = "background_thread:true,dirty_max:4M"
-    test.equal(left_of(both, { ["dirty_max:4M"] = saves }), "dirty_max:4M", "no effect")
-    test.equal(left_of(both, { ["dirty_max:4M"] = saves, ["background_thread:true"] = { time = 0.97 } }), both,
-        "time is better with it")
-    test.equal(left_of(both, { ["dirty_max:4M"] = saves, ["background_thread:true"] = { rss = 0.98, time = 1.0075 } }),
-        "dirty_max:4M", "it costs the limit, and saves little")
+    local worse = { 99, 1.0 }
+    for wanted, figures in pairs {
+        ["dirty_max:4M"] = { [both] = { 80, 1.005 }, ["dirty_max:4M"] = { 80, 1.005 } }, -- no effect
+        [both] = { [both] = { 80, 0.975 }, ["dirty_max:4M"] = { 80, 1.005 } },           -- time is better with it
+    } do
+        figures["background_thread:true"] = worse
+        test.equal(left_of(both, figures), wanted)
+    end
+    test.equal(left_of(both, { [both] = { 78, 1.019 }, ["dirty_max:4M"] = { 80, 1.004 },
+        ["background_thread:true"] = worse }), "dirty_max:4M", "it costs the limit, and saves little")
+    test.equal(left_of(both, { [both] = { 60, 1.006 }, ["dirty_max:4M"] = { 80, 1.0 },
+        ["background_thread:true"] = worse }), both, "it costs some time, and saves much")
 end)
 
 test("a run is compared with the default's runs beside it if the machine drifts", function()

@@ -152,7 +152,8 @@ function judge.noise_of_pairs(base, runs)
         if #x > 1 and #x == #y and statistics.are_alike(x, y) then
             noise[metric] = math.max(LEAST_NOISE, statistics.deviation(statistics.log_pairs(x, y)) / math.sqrt(2))
         elseif #x > 1 and #y > 1 then
-            local apart = statistics.deviation(logs_of(base, metric)) ^ 2 + statistics.deviation(logs_of(runs, metric)) ^ 2
+            local a, b = logs_of(base, metric), logs_of(runs, metric)
+            local apart = statistics.deviation(a) ^ 2 + statistics.deviation(b) ^ 2
             noise[metric] = math.max(LEAST_NOISE, math.sqrt(apart / 2))
         end
     end
