@@ -2,7 +2,7 @@
 # nginx.sh -- an nginx worker that compresses pages for many connections, and rests before it ends. Tells the time of
 # the load:
 #
-#     lunalloc tune --measure nginx --settle 0.5s --clock cpu -- sh scripts/tune/nginx.sh
+#     lunalloc tune --measure nginx --settle 0.3s --clock cpu -- sh scripts/tune/nginx.sh
 set -eu
 dir=$(mktemp -d)
 trap 'rm -rf "$dir"' EXIT
@@ -23,9 +23,9 @@ nginx -c "$dir/nginx.conf" -p "$dir" 2>"$dir/messages" &
 nginx=$!
 until [ -s "$dir/pid" ]; do sleep 0.02; done
 begin=$(date +%s%N)
-ab -q -k -n 6000 -c 200 -H 'Accept-Encoding: gzip' "http://127.0.0.1:${PORT:-18745}/" >"$dir/ab"
+ab -q -k -n 30000 -c 200 -H 'Accept-Encoding: gzip' "http://127.0.0.1:${PORT:-18745}/" >"$dir/ab"
 end=$(date +%s%N)
 awk -v ns=$((end - begin)) 'BEGIN { printf "time %.6f\n", ns / 1e9 }' >"${LUNALLOC_FIGURES:-/dev/null}"
-sleep 0.7
+sleep 0.6
 kill "$nginx"
 wait

@@ -2,7 +2,7 @@
 # python.sh -- a Python service: it reads JSON, keeps an index of it, drops most of it, works on texts, and then waits
 # for its next request. What is resident while it waits counts:
 #
-#     lunalloc tune --settle 1s --clock cpu -- sh scripts/tune/python.sh
+#     lunalloc tune --settle 0.3s --clock cpu -- sh scripts/tune/python.sh
 exec "$(command -v /usr/bin/python3 || command -v python3)" -c '
 import json, random, time
 random.seed(1)
@@ -20,4 +20,4 @@ for turn in range(3):
     total += len("".join(words)) + len(kept)
     del words
 print(total > 0, flush=True)
-time.sleep(2.5)'
+time.sleep(1.5)'
