@@ -159,14 +159,11 @@ seen_exact_calloc(thread_t *thread, size_t size) {
     return memset(ptr, 0, size);
 }
 
-void *
-seen_malloc(thread_t *thread, size_t size) {
+static NOINLINE void *
+recorded_malloc(thread_t *thread, size_t size) {
     void *ptr;
     size_t bin_offset;
     recorder_t *r = thread->record;
-    if (UNLIKELY(r == NULL)) {
-        return seen_exact_malloc(thread, size);
-    }
     if (UNLIKELY(!pop(thread, size, &bin_offset, &ptr))) {
         return seen_malloc_missed(thread, size);
     }
@@ -175,14 +172,11 @@ seen_malloc(thread_t *thread, size_t size) {
     return ptr;
 }
 
-void *
-seen_calloc(thread_t *thread, size_t size) {
+static NOINLINE void *
+recorded_calloc(thread_t *thread, size_t size) {
     void *ptr;
     size_t bin_offset;
     recorder_t *r = thread->record;
-    if (UNLIKELY(r == NULL)) {
-        return seen_exact_calloc(thread, size);
-    }
     if (UNLIKELY(!pop(thread, size, &bin_offset, &ptr))) {
         return seen_calloc_missed(thread, size);
     }
@@ -203,6 +197,17 @@ seen_aligned(thread_t *thread, uint32_t szind, size_t placement, size_t size, si
     }
     seen_note_alloc(thread, RECORD_ALIGNED, ptr, size, lg_floor(alignment));
     return ptr;
+}
+
+/* Apart from what they choose between, which needs a frame. */
+void *
+seen_malloc(thread_t *thread, size_t size) {
+    return thread->record != NULL ? recorded_malloc(thread, size) : seen_exact_malloc(thread, size);
+}
+
+void *
+seen_calloc(thread_t *thread, size_t size) {
+    return thread->record != NULL ? recorded_calloc(thread, size) : seen_exact_calloc(thread, size);
 }
 
 /* ---- resizing ---- */
@@ -248,19 +253,22 @@ serve_free(thread_t *thread, uint32_t class, void *ptr) {
 }
 
 static NOINLINE void
-exact_free(thread_t *thread, uint32_t class, void *ptr) {
+recorded_free(thread_t *thread, uint32_t class, void *ptr) {
+    note_free(thread->record, RECORD_FREE, class, ptr, 0, 0);
     serve_free(thread, class, ptr);
 }
 
+/* Needs no frame. */
 void
 seen_free(thread_t *thread, uint32_t class, void *ptr) {
-    recorder_t *r = thread->record;
-    if (UNLIKELY(r == NULL)) {
-        exact_free(thread, class, ptr);
-        return;
+    size_t bin_offset = (size_t) class << LG_CACHE_BIN;
+    if (thread->record != NULL) {
+        recorded_free(thread, class, ptr);
+    } else if (UNLIKELY(!cache_bin_push(own_bin(thread, bin_offset), ptr))) {
+        dispatch_free(thread, &thread->cache, class != 0 ? class - 1 : SC_NONE, ptr);
+    } else {
+        byte_counters_note(thread, 0, size_of_bin(bin_offset));
     }
-    note_free(r, RECORD_FREE, class, ptr, 0, 0);
-    serve_free(thread, class, ptr);
 }
 
 void

@@ -131,21 +131,37 @@ free_early(const thread_t *thread, void *ptr) {
     return early;
 }
 
+static inline void
+serve_free(thread_t *thread, uint32_t class, void *ptr) {
+    if (seen_is(thread)) {
+        seen_free(thread, class, ptr);
+    } else {
+        dispatch_free(thread, &thread->cache, class != 0 ? class - 1 : SC_NONE, ptr);
+    }
+}
+
+/* The thread has no state yet, or the page map has no class of the block. Apart, so that slow_free needs no frame. */
+static NOINLINE void
+free_odd(void *ptr) {
+    thread_t *thread = slow_self();
+    uint32_t class = class_of(ptr);
+    if (class != 0 || !free_early(thread, ptr)) {
+        serve_free(thread, class, ptr);
+    }
+}
+
 void
 slow_free(void *ptr) {
     witness_no_core_lock();
     if (ptr == NULL) {
         return;
     }
-    thread_t *thread = slow_self();
+    thread_t *thread = atomic_get(&thread_self->cache.owner);
     uint32_t class = class_of(ptr);
-    if (UNLIKELY(class == 0) && free_early(thread, ptr)) {
-        return;
-    }
-    if (seen_is(thread)) {
-        seen_free(thread, class, ptr);
+    if (UNLIKELY(thread == NULL) || UNLIKELY(class == 0)) {
+        free_odd(ptr);
     } else {
-        dispatch_free(thread, &thread->cache, class != 0 ? class - 1 : SC_NONE, ptr);
+        serve_free(thread, class, ptr);
     }
 }
 

@@ -191,9 +191,14 @@ begin_thread(record_codec_t *codec, const bytes_t *at, record_event_t *event) {
     event->addr = 0;
 }
 
-long
-record_decode(record_codec_t *codec, const record_clock_t *clock, const void *bytes, size_t len,
-              record_event_t *event) {
+static uint64_t
+time_of(const record_codec_t *codec, const record_clock_t *clock) {
+    return clock != NULL ? record_clock_ns(clock, codec->time) : codec->time;
+}
+
+static long
+decode_careful(record_codec_t *codec, const record_clock_t *clock, const void *bytes, size_t len,
+               record_event_t *event) {
     bytes_t in = {bytes, len, false};
     skip_padding(&in);
     bytes_t at = in;
@@ -211,8 +216,47 @@ record_decode(record_codec_t *codec, const record_clock_t *clock, const void *by
     }
     codec->time = cut(codec->time + event->time, RECORD_LG_SIZE);
     event->thread = codec->thread;
-    event->time = clock != NULL ? record_clock_ns(clock, codec->time) : codec->time;
+    event->time = time_of(codec, clock);
     return (long)(len - in.left);
+}
+
+/* The first `bytes` < 8 of the eight bytes at `in`. */
+ALWAYS_INLINE uint64_t
+load(const uint8_t *in, uint32_t bytes) {
+    uint64_t value;
+    memcpy(&value, in, sizeof value);
+#if __BYTE_ORDER__ == __ORDER_BIG_ENDIAN__
+    value = __builtin_bswap64(value);
+#endif
+    return value & ((UINT64_C(1) << 8 * bytes) - 1);
+}
+
+/* A plain event, with RECORD_ROOM bytes to read: no byte is counted. */
+static long
+decode_plain(record_codec_t *codec, const record_clock_t *clock, const uint8_t *in, record_event_t *event) {
+    uint32_t control = (uint32_t)in[0] | (uint32_t)in[1] << 8, hint = control >> 4 & 7;
+    uint32_t time_bytes = control >> 7 & 7, addr_bytes = control >> 10 & 7, size_bytes = control >> 13;
+    uint64_t addr = follow(codec->addr[hint], load(in + 2 + time_bytes, addr_bytes));
+    codec->addr[hint] = addr;
+    codec->time = cut(codec->time + load(in + 2, time_bytes), RECORD_LG_SIZE);
+    *event = (record_event_t){.time = time_of(codec, clock),
+                              .thread = codec->thread,
+                              .kind = control & 15,
+                              .hint = hint & 7,
+                              .addr = addr,
+                              .size = load(in + 2 + time_bytes + addr_bytes, size_bytes),
+                              .touched = RECORD_UNKNOWN};
+    return (long)(2 + time_bytes + addr_bytes + size_bytes);
+}
+
+long
+record_decode(record_codec_t *codec, const record_clock_t *clock, const void *bytes, size_t len,
+              record_event_t *event) {
+    const uint8_t *in = bytes;
+    if (LIKELY(len >= RECORD_ROOM) && LIKELY((in[0] & 15U) - 1 < CODED_PLAIN)) {
+        return decode_plain(codec, clock, in, event);
+    }
+    return decode_careful(codec, clock, bytes, len, event);
 }
 
 /* ---- clocks ---- */
