@@ -12,6 +12,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -23,8 +24,9 @@ enum {
     TEXTS = 128,
     PAUSE_MIN = MS / 8, /* ns between two looks at the rings */
     PAUSE_MAX = 4 * MS,
-    BUSY = 25, /* percent of a ring: from there on the thread does not sleep */
-    AIM = 5    /* percent of the fullest ring that should wait at the next look */
+    BUSY = 25,      /* percent of a ring: from there on the thread does not sleep */
+    PRIORITY = -10, /* as of nice(1): a thread that gets too little time loses events */
+    AIM = 5         /* percent of the fullest ring that should wait at the next look */
 };
 
 /* ns between two ... */
@@ -353,6 +355,7 @@ drain_thread(void *argument) {
     trace_recorder_t *recorder = argument;
     uint32_t fullest;
     long pause = MS / 2;
+    setpriority(PRIO_PROCESS, 0, PRIORITY); /* of this thread; refused to those who may not */
     for (bool stops = false; !stops;) {
         trace_drain_slice(&recorder->drain, &fullest);
         uint64_t now = now_ns();
