@@ -1,6 +1,7 @@
 /*
- * record_read.c -- the readers of recordings, for scripts/bench-record: how many events a second of CPU time are decoded,
- * taken out of rings into a trace file, read from one thread of that file, and read from all threads merged by time.
+ * record_read.c -- the readers of recordings, for scripts/bench-record: how many events a second of CPU time are
+ * decoded, taken out of rings into a trace file, read from one thread of that file, and read from all threads merged by
+ * time.
  *
  * record_read FILE prints a line for each, in millions: the best of RUNS.
  */
