@@ -4,8 +4,8 @@ local traces = {
     ["la.record"] = { "la.record{path=, mode=, duration=, max_size=, rings=, ring_size=} -> recording | " ..
         "nil, message, code",
         "Begins to record what the process asks of the allocator into a file, in the background. mode: \"full\" " ..
-        "(each call) or \"pages\" (extents only). The process never waits: events that come too fast are lost, and " ..
-        "counted.",
+        "(each call), \"classes\" (sums by size class and thread: the file does not grow with time) or \"pages\" " ..
+        "(extents only). The process never waits: events that come too fast are lost, and counted.",
         'r = t.record{path = "redis.lnt", duration = "30s"}; r:wait(); print(r:stop().events)' },
     ["recording:wait"] = { "recording:wait([time]) -> boolean",
         "Waits until the recording is over, at most that long (seconds, or \"100ms\"): true if it is over. It also " ..

@@ -8,8 +8,9 @@
 --- there into the file. Events that come too fast are lost, counted, and told. The file is whole once stop() has
 --- returned; until then it is beside its name (NAME.PID.tmp), and can be read up to where it is.
 ---
---- Options: path; mode = "full" (each call) or "pages" (extents, for replaying decay); duration; max_size of the file;
---- rings, ring_size: the shared memory, which threads have one of each.
+--- Options: path; mode = "full" (each call), "classes" (sums by size class and thread: the file does not grow with
+--- time) or "pages" (extents, for replaying decay); duration; max_size of the file; rings, ring_size: the shared
+--- memory, of which each thread has a ring.
 
 local core = require "lunalloc.core"
 local check = require "lunalloc.check"
@@ -26,7 +27,7 @@ local private = setmetatable({}, { __mode = "k" })
 
 local SLICE <const> = 0.05      -- seconds between two chances for Ctrl-C
 local STATISTICS <const> = 0.2  -- seconds between two questions to the target
-local MODES <const> = { full = true, pages = true }
+local MODES <const> = { full = true, pages = true, classes = true }
 
 -- ---- options -------------------------------------------------------------------------------------------------------
 
@@ -44,7 +45,7 @@ function readers.path(value)
 end
 
 function readers.mode(value)
-    return "mode", MODES[value] and value or wrong("mode", '"full" or "pages"', value)
+    return "mode", MODES[value] and value or wrong("mode", '"full", "pages" or "classes"', value)
 end
 
 function readers.duration(value)

@@ -20,6 +20,9 @@ end
 
 --- What the trace lost, if that is too much: nil, message, code.
 local function check_lost(plan, lossy)
+    if plan.recorded.mode == "classes" then
+        return nil, "the trace has sums alone (mode classes): a replay needs mode full", "EINVAL"
+    end
     local lost = math.max(plan.facts.lost, plan.recorded.lost)
     local share = lost / math.max(1, lost + plan.facts.events)
     if share > MOST_LOST and not lossy then

@@ -167,11 +167,31 @@ local function summed(of, kind)
     return sums:result()
 end
 
+--- The sums of all passes; nil, message, code. A file of sums alone has only those of the whole.
+local function sums_of(of, kind)
+    if not of.file:summed() then
+        return summed(of, kind)
+    elseif next(of.conditions) ~= nil then
+        return nil, trace.lacks(of, "conditions"), "ENOTSUP"
+    end
+    local sums, cells, code = of.file:sums()
+    if not sums then
+        return nil, cells, code
+    end
+    return kind == "cells" and cells or sums
+end
+
+--- Why something cannot be told of a file of sums.
+function trace.lacks(of, what)
+    return ("%s need each event, and %s has sums alone (mode %s): record with mode full"):format(what,
+        check.shown(of.path), of.file:meta().mode or "classes")
+end
+
 --- The tally of a view, which is computed once.
 local function tally(of)
     local message, code
     if not of.tally then
-        of.tally, message, code = summed(of, "tally")
+        of.tally, message, code = sums_of(of, "tally")
     end
     return of.tally, message, code
 end
@@ -271,7 +291,8 @@ function Trace:info()
         size = info.size, bytes_per_event = info.events > 0 and info.bytes / info.events or 0,
         complete = info.complete, damaged = info.damaged + sums.damaged,
         peak_live = sums.total.peak_bytes, peak_time = sums.total.peak > 0 and seconds(of, sums.peak_time) or 0,
-        live = sums.total.live_bytes, unknown = sums.unknown, missing = sums.missing,
+        live = sums.total.live_bytes, unknown = sums.unknown, missing = sums.missing, late = sums.late,
+        summed = of.file:summed(),
     }
 end
 
@@ -314,8 +335,10 @@ end
 function by.thread(of, sums)
     local rows = {}
     for i, thread in ipairs(threads_of(of)) do
-        local row = { thread = i, tid = thread.tid, name = thread.name, events = thread.events, lost = thread.lost }
-        rows[i] = copy_sums(row, sums.threads[i] or {})
+        local row = { thread = i, tid = thread.tid, name = thread.name }
+        local counts = sums.threads[i] or {}
+        row.events, row.lost = counts.events or 0, counts.lost or 0
+        rows[i] = copy_sums(row, counts)
     end
     return rows
 end
@@ -388,6 +411,9 @@ Events.__close = Events.close
 --- For a loop: each event as a table, in the order of time.
 function Trace:events()
     local of = inside(self, "trace:events")
+    if of.file:summed() then
+        return nil, trace.lacks(of, "events"), "ENOTSUP"
+    end
     local cursor, message, code = of.file:cursor(filter_of(of))
     if not cursor then
         return nil, message, code
@@ -400,6 +426,9 @@ end
 function Trace:save(path)
     local of = inside(self, "trace:save")
     check.text(path, "trace:save", 1, "the path of the file to write")
+    if of.file:summed() then
+        return nil, trace.lacks(of, "copies"), "ENOTSUP"
+    end
     local save <close>, message, code = of.file:save(filter_of(of), path)
     if not save then
         return nil, message, code
@@ -436,6 +465,9 @@ function Trace:instant(options)
     check.table(options, "trace:instant", 1, "a table of options")
     local at = require("lunalloc.map.of_trace").time(options)
     check.that(at, "trace:instant", 1, 'only {at=}: "peak", "end" or a time: ' .. units.ACCEPTED.time)
+    if of.file:summed() then
+        return nil, trace.lacks(of, "instants"), "ENOTSUP"
+    end
     local sums, message, code = tally(of)
     if not sums then
         return nil, message, code
@@ -465,7 +497,7 @@ function Trace:workload()
     local sums, message, code = tally(of)
     local cells = sums
     if sums then
-        cells, message, code = summed(of, "cells")
+        cells, message, code = sums_of(of, "cells")
     end
     if not cells then
         return nil, message, code
@@ -479,7 +511,7 @@ function trace.inside(value)
 end
 
 --- The sums of a view, as lua/trace/lua_tally.c lists them; and its cells. nil, message, code.
-trace.tally, trace.cells = tally, function(of) return summed(of, "cells") end
+trace.tally, trace.cells = tally, function(of) return sums_of(of, "cells") end
 trace.median = median
 trace.Trace = Trace
 

@@ -43,24 +43,24 @@ static void
 end_block(trace_cells_t *cells, const trace_step_t *step, const trace_pass_t *pass) {
     uint64_t life = life_of(&step->old, pass);
     add(cells, &step->old, life, column_of(life));
-    cells->ended++;
-    cells->cross += step->old.thread != step->event.thread;
-    cells->sized += step->event.kind == RECORD_FREE_SIZED;
-    cells->resized += step->old.resizes > 0;
+    cells->whole.ended++;
+    cells->whole.cross += step->old.thread != step->event.thread;
+    cells->whole.sized += step->event.kind == RECORD_FREE_SIZED;
+    cells->whole.resized += step->old.resizes > 0;
 }
 
 static void
 begin_block(trace_cells_t *cells, const record_event_t *event) {
-    cells->blocks++;
-    cells->zeroed += event->kind == RECORD_CALLOC;
-    cells->alignments[event->lg_align & 63]++;
-    cells->byte_blocks += (double)cells->live_bytes;
+    cells->whole.blocks++;
+    cells->whole.zeroed += event->kind == RECORD_CALLOC;
+    cells->whole.alignments[event->lg_align & 63]++;
+    cells->whole.byte_blocks += (double)cells->whole.live_bytes;
 }
 
 static void
 resize(trace_cells_t *cells, const trace_step_t *step) {
-    cells->resizes++;
-    cells->growth += log((double)(step->event.size + 1) / (double)(step->old.size + 1));
+    cells->whole.resizes++;
+    cells->whole.growth += log((double)(step->event.size + 1) / (double)(step->old.size + 1));
 }
 
 /* A block counts if its beginning has passed. */
@@ -68,18 +68,18 @@ void
 trace_cells_add(trace_cells_t *cells, const trace_step_t *step, const trace_pass_t *pass) {
     const record_event_t *event = &step->event;
     bool old = (step->ended || step->replaced) && step->old.counted;
-    cells->live_bytes -= old && step->old.size <= cells->live_bytes ? step->old.size : 0;
+    cells->whole.live_bytes -= old && step->old.size <= cells->whole.live_bytes ? step->old.size : 0;
     if (old && step->ended && step->passes && trace_frees(event->kind)) {
         end_block(cells, step, pass);
     }
     if (!step->begins) {
         return;
-    } else if (event->kind == RECORD_REALLOC && step->ended) {
+    } else if (trace_resizes(step)) {
         resize(cells, step);
     } else if (event->kind != RECORD_LIVE) {
         begin_block(cells, event);
     }
-    cells->live_bytes += event->size;
+    cells->whole.live_bytes += event->size;
 }
 
 void
@@ -89,7 +89,7 @@ trace_cells_end(trace_cells_t *cells, const trace_pass_t *pass) {
     for (size_t i = 0; i < live->table.n; i++) {
         if (blocks[i].addr != 0 && blocks[i].counted && blocks[i].kind != RECORD_LIVE) {
             add(cells, &blocks[i], life_of(&blocks[i], pass), CELLS_FOREVER);
-            cells->resized += blocks[i].resizes > 0;
+            cells->whole.resized += blocks[i].resizes > 0;
         }
     }
 }

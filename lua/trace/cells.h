@@ -22,7 +22,6 @@ typedef struct {
 } trace_cell_t;
 
 typedef struct {
-    trace_cell_t cells[TRACE_CLASSES][CELLS_LIVES];
     uint64_t blocks;           /* counts: that began, */
     uint64_t ended, cross;     /* that ended, that another thread ended, */
     uint64_t sized, zeroed;    /* freed with their size, from calloc, */
@@ -31,6 +30,11 @@ typedef struct {
     uint64_t alignments[64];   /* blocks by log2 of the alignment that was asked for */
     double byte_blocks;        /* sum of live bytes at each beginning of a block: the mean is live bytes over time */
     uint64_t live_bytes;
+} cells_whole_t;
+
+typedef struct {
+    cells_whole_t whole;
+    trace_cell_t cells[TRACE_CLASSES][CELLS_LIVES];
 } trace_cells_t;
 
 /* NULL without memory. */

@@ -35,7 +35,7 @@ read_clock(const record_head_t *head, uint64_t *ticks, uint64_t *ns) {
 }
 
 void
-trace_drain_clock(trace_drain_t *drain) {
+trace_drain_read_clock(trace_drain_t *drain) {
     const record_head_t *head = head_of(drain);
     uint32_t state = atomic_load_explicit(&head->state, memory_order_acquire);
     if (state == record_offered) {
@@ -50,7 +50,14 @@ trace_drain_clock(trace_drain_t *drain) {
         clock->ticks[1] = head->end_ticks;
         clock->ns[1] = head->end_ns;
     }
-    trace_writer_clock(drain->writer, clock);
+}
+
+void
+trace_drain_clock(trace_drain_t *drain) {
+    trace_drain_read_clock(drain);
+    if (drain->clock.ns[0] != 0) {
+        trace_writer_clock(drain->writer, &drain->clock);
+    }
 }
 
 /* ---- the rings' memory ---- */

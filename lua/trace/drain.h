@@ -47,6 +47,8 @@ bool trace_drain_give_memory(trace_drain_t *drain);
  * of a ring's memory that was in use, at most, of 100. */
 uint64_t trace_drain_slice(trace_drain_t *drain, uint32_t *fullest);
 
+/* Reads the clock again: drain->clock. */
+void trace_drain_read_clock(trace_drain_t *drain);
 /* Reads the clock again, and writes it to the file: a later reading makes times more exact. */
 void trace_drain_clock(trace_drain_t *drain);
 

@@ -84,6 +84,9 @@ const char *trace_file_meta(const trace_file_t *file, const char *key);
 /* The n-th key, from 0, with its value; NULL after the last one. */
 const char *trace_file_meta_at(const trace_file_t *file, size_t n, const char **value);
 
+/* Has the recording nothing but sums (sums.h)? Then it has no events to read; its threads and samples are known. */
+bool trace_file_summed(const trace_file_t *file);
+
 /* One thread's events, in its order. NULL without memory. event.thread is the index. */
 trace_stream_t *trace_stream_open(const trace_file_t *file, uint32_t thread);
 bool trace_stream_next(trace_stream_t *stream, record_event_t *event);

@@ -126,6 +126,13 @@ sum_up(trace_file_t *file) {
     for (size_t i = 0; i < info->nsamples; i++) {
         widen(info, info->samples[i].time);
     }
+    if (trace_file_summed(file)) {
+        info->events = file->end.events;
+        info->lost = file->end.lost;
+        if (file->clock.ns[0] != 0) {
+            widen(info, file->clock.ns[0]); /* the recording began before the first sample */
+        }
+    }
     info->begin = info->begin > info->end ? info->end : info->begin;
     info->complete =
         file->ended && info->damaged == 0 && file->end.events == info->events && file->end.lost == info->lost;
@@ -192,6 +199,7 @@ trace_file_close(trace_file_t *file) {
         close(file->fd);
     }
     trace_array_free(&file->entries);
+    trace_array_free(&file->sums);
     trace_array_free(&file->lists);
     trace_array_free(&file->threads);
     trace_array_free(&file->samples);
@@ -203,6 +211,11 @@ trace_file_close(trace_file_t *file) {
 const trace_info_t *
 trace_file_info(const trace_file_t *file) {
     return &file->info;
+}
+
+bool
+trace_file_summed(const trace_file_t *file) {
+    return file->sums.n > 0 && file->entries.n == 0;
 }
 
 const char *

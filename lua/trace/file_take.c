@@ -156,6 +156,22 @@ take_events(trace_file_t *file, const trace_chunk_t *chunk, uint64_t offset, uin
     thread->bytes += entry.length - sizeof(trace_state_t);
 }
 
+/* ---- sums ---- */
+
+/* Remembers where they are: sums_load.c reads them. */
+static void
+take_sums(trace_file_t *file, const trace_chunk_t *chunk, uint64_t offset, uint64_t room) {
+    size_t n = file->sums.n;
+    if (room < chunk->length) {
+        file->info.damaged++;
+    } else if (!trace_array_grow(&file->sums, n + 1, sizeof(trace_entry_t))) {
+        file->no_memory = true;
+    } else {
+        ((trace_entry_t *)file->sums.data)[n] =
+            (trace_entry_t){.offset = offset, .length = chunk->length, .crc = chunk->payload_crc};
+    }
+}
+
 /* ---- samples ---- */
 
 static void
@@ -199,6 +215,9 @@ trace_file_take(trace_file_t *file, const trace_chunk_t *chunk, uint64_t offset,
     _Alignas(8) uint8_t buffer[TRACE_CHUNK_MAX];
     if (chunk->kind == TRACE_CHUNK_EVENTS) {
         take_events(file, chunk, offset, room);
+        return;
+    } else if (chunk->kind == TRACE_CHUNK_SUMS) {
+        take_sums(file, chunk, offset, room);
         return;
     }
     const void *bytes = payload(file, chunk, offset, room, least_of(chunk->kind), buffer);

@@ -41,7 +41,8 @@ typedef enum {
     TRACE_CHUNK_THREAD,   /* trace_thread_chunk_t; the last one of a thread counts */
     TRACE_CHUNK_EVENTS,   /* trace_state_t, then encoded events */
     TRACE_CHUNK_SAMPLES,  /* u32 words, u32 zero; then samples of `words` numbers each (trace_sample_t) */
-    TRACE_CHUNK_END       /* trace_end_chunk_t */
+    TRACE_CHUNK_END,      /* trace_end_chunk_t */
+    TRACE_CHUNK_SUMS      /* trace_sums_record_t, one after the other: a recording of sums has these, and no EVENTS */
 } trace_chunk_kind_t;
 
 typedef struct {
@@ -82,6 +83,32 @@ typedef struct {
 typedef struct {
     uint64_t events, lost; /* of the whole file */
 } trace_end_chunk_t;
+
+/* What a record of a chunk of sums is. Words are of 8 bytes. */
+typedef enum {
+    TRACE_SUMS_WHOLE,   /* tally_whole_t */
+    TRACE_SUMS_CLASS,   /* tally_class_t, of class `index` */
+    TRACE_SUMS_THREAD,  /* tally_thread_t, of thread `index` */
+    TRACE_SUMS_KIND,    /* count, bytes; of the kind `index` */
+    TRACE_SUMS_ALIGNED, /* count; of the log2 `index` of an alignment */
+    TRACE_SUMS_SIZE,    /* size, count; `index` is a place */
+    TRACE_SUMS_COLUMN,  /* tally_column_t, of column `index` */
+    TRACE_SUMS_BLOCKS,  /* cells_whole_t */
+    TRACE_SUMS_CELL,    /* trace_cell_t; `index` is class * CELLS_LIVES + life */
+    TRACE_SUMS_PARTS
+} trace_sums_part_t;
+
+/* Followed by `size` bytes, a multiple of 8; the next record follows them. */
+typedef struct {
+    uint32_t part; /* trace_sums_part_t */
+    uint32_t index;
+    uint32_t size;
+    uint32_t zero;
+} trace_sums_record_t;
+
+enum {
+    TRACE_SUMS_THREADS = 4096 /* that sums count apart; all further ones count as the last of these */
+};
 
 /* Bytes that the chunk occupies in the file. */
 static inline uint64_t

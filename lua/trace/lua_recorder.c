@@ -2,7 +2,7 @@
  * lua_recorder.c -- recordings for Lua. lua/lunalloc/record.lua makes la.record of it.
  *
  *   core.trace.record{ path=, mode=, rings=, lg_ring=, duration=, max_size= } -> recorder | nil, message, code
- *                            path: nil counts only; mode: "full" or "pages"; duration in ns
+ *                            path: nil counts only; mode: "full", "pages" or "classes"; duration in ns
  *   recorder:area()          the path by which another process opens the memory
  *   recorder:meta(key, value)           a text for the file's metadata; at any time before the end
  *   recorder:start(pid)      begins to drain; pid: of the target, or nil
@@ -73,7 +73,8 @@ recording_at(lua_State *L) {
     return (trace_recording_t){.path = text_at(L, "path"),
                                .shape = shape,
                                .duration = (uint64_t)integer_at(L, "duration", 0),
-                               .max_size = (uint64_t)integer_at(L, "max_size", 0)};
+                               .max_size = (uint64_t)integer_at(L, "max_size", 0),
+                               .sums = mode != NULL && strcmp(mode, "classes") == 0};
 }
 
 static int

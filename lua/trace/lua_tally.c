@@ -1,7 +1,7 @@
 /*
  * lua_tally.c -- see lua_tally.h. The table of a tally:
  *
- *   total = sums, peak_time, first, last, events, unknown, missing, lost, other_sizes
+ *   total = sums, peak_time, first, last, events, unknown, missing, lost, other_sizes, late
  *   kinds = { [name] = { count=, bytes= } }      alignments = { [bytes] = count }
  * classes = { { class=, size=, <sums>, parts = {...}, life_time = {...}, life_bytes = {...}, mean_life_bytes= }, ... }
  * threads = { <sums>, ... }                    sizes = { [size] = count } columns = { { time=, peak=, last= }, ... }
@@ -94,11 +94,13 @@ push_kinds(lua_State *L, const trace_tally_t *tally) {
 
 static void
 push_threads(lua_State *L, const trace_tally_t *tally) {
-    const tally_sums_t *sums = tally->threads.data;
+    const tally_thread_t *threads = tally->threads.data;
     lua_createtable(L, (int)tally->threads.n, 0);
     for (size_t i = 0; i < tally->threads.n; i++) {
-        lua_createtable(L, 0, 9);
-        set_sums(L, &sums[i]);
+        lua_createtable(L, 0, 11);
+        set_sums(L, &threads[i].sums);
+        set_unsigned(L, "events", threads[i].events);
+        set_unsigned(L, "lost", threads[i].lost);
         lua_rawseti(L, -2, (lua_Integer)i + 1);
     }
 }
@@ -140,7 +142,7 @@ push_columns(lua_State *L, const trace_tally_t *tally) {
         const tally_column_t *column = &tally->columns[i];
         if (column->any) {
             lua_createtable(L, 0, 3);
-            set_unsigned(L, "time", tally->begin + i * tally->width);
+            set_unsigned(L, "time", tally->whole.begin + i * tally->whole.width);
             set_unsigned(L, "peak", column->peak);
             set_unsigned(L, "last", column->last);
             lua_rawseti(L, -2, ++n);
@@ -150,14 +152,15 @@ push_columns(lua_State *L, const trace_tally_t *tally) {
 
 static void
 set_rest(lua_State *L, const trace_tally_t *tally) {
-    set_unsigned(L, "events", tally->events);
-    set_unsigned(L, "first", tally->events == 0 ? 0 : tally->first);
-    set_unsigned(L, "last", tally->last);
-    set_unsigned(L, "peak_time", tally->peak_time);
-    set_unsigned(L, "unknown", tally->unknown);
-    set_unsigned(L, "missing", tally->missing);
-    set_unsigned(L, "lost", tally->lost);
-    set_unsigned(L, "other_sizes", tally->other_sizes);
+    set_unsigned(L, "events", tally->whole.events);
+    set_unsigned(L, "first", tally->whole.events == 0 ? 0 : tally->whole.first);
+    set_unsigned(L, "last", tally->whole.last);
+    set_unsigned(L, "peak_time", tally->whole.peak_time);
+    set_unsigned(L, "unknown", tally->whole.unknown);
+    set_unsigned(L, "missing", tally->whole.missing);
+    set_unsigned(L, "lost", tally->whole.lost);
+    set_unsigned(L, "other_sizes", tally->whole.other_sizes);
+    set_unsigned(L, "late", tally->whole.late);
 }
 
 void
@@ -170,7 +173,7 @@ lua_tally_push(lua_State *L, const trace_tally_t *tally) {
     lua_createtable(L, 0, 16);
     set_rest(L, tally);
     lua_createtable(L, 0, 9);
-    set_sums(L, &tally->total);
+    set_sums(L, &tally->whole.total);
     core_set_value(L, "total");
     for (size_t i = 0; i < sizeof(parts) / sizeof(*parts); i++) {
         parts[i].push(L, tally);
@@ -199,16 +202,16 @@ void
 lua_cells_push(lua_State *L, const trace_cells_t *cells) {
     lua_Integer n = 0;
     lua_createtable(L, 0, 12);
-    set_unsigned(L, "blocks", cells->blocks);
-    set_unsigned(L, "ended", cells->ended);
-    set_unsigned(L, "cross", cells->cross);
-    set_unsigned(L, "sized", cells->sized);
-    set_unsigned(L, "zeroed", cells->zeroed);
-    set_unsigned(L, "resized", cells->resized);
-    set_unsigned(L, "resizes", cells->resizes);
-    set_number(L, "growth", cells->resizes == 0 ? 1 : exp(cells->growth / (double)cells->resizes));
-    set_number(L, "mean_live", cells->blocks == 0 ? 0 : cells->byte_blocks / (double)cells->blocks);
-    push_powers(L, cells->alignments);
+    set_unsigned(L, "blocks", cells->whole.blocks);
+    set_unsigned(L, "ended", cells->whole.ended);
+    set_unsigned(L, "cross", cells->whole.cross);
+    set_unsigned(L, "sized", cells->whole.sized);
+    set_unsigned(L, "zeroed", cells->whole.zeroed);
+    set_unsigned(L, "resized", cells->whole.resized);
+    set_unsigned(L, "resizes", cells->whole.resizes);
+    set_number(L, "growth", cells->whole.resizes == 0 ? 1 : exp(cells->whole.growth / (double)cells->whole.resizes));
+    set_number(L, "mean_live", cells->whole.blocks == 0 ? 0 : cells->whole.byte_blocks / (double)cells->whole.blocks);
+    push_powers(L, cells->whole.alignments);
     core_set_value(L, "alignments");
     lua_newtable(L);
     for (uint32_t class = 0; class < TRACE_CLASSES; class ++) {

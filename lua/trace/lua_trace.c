@@ -5,6 +5,8 @@
  *   class_size(i), class_of(size)     the size classes by which traces are counted
  *   kinds                             an array: the name of each kind of event, at its number + 1
  *   file:info() file:threads() file:samples() file:meta()          tables
+ *   file:summed()                     has it sums alone?
+ *   file:sums() -> tally, cells       of such a file, as passes return them; nil, message, code
  *   file:tally(filter) file:cursor(filter) file:save(filter, path)     passes over its events: lua_passes.c
  *   file:close()
  *   record(options) -> recorder       lua_recorder.c
@@ -16,6 +18,10 @@
 #include <string.h>
 
 #include "classes.h"
+#include "lua_tally.h"
+#include "sums.h"
+
+#define SUMS_TYPE "lunalloc.trace.sums"
 
 enum {
     MESSAGE_SIZE = 4608
@@ -132,6 +138,46 @@ file_samples(lua_State *L) {
 }
 
 static int
+file_summed(lua_State *L) {
+    lua_pushboolean(L, trace_file_summed(lua_trace_check(L)));
+    return 1;
+}
+
+/* ---- sums: in a userdata, so that an error while Lua allocates frees them ---- */
+
+typedef struct {
+    trace_tally_t *tally;
+    trace_cells_t *cells;
+} sums_t;
+
+static int
+sums_close(lua_State *L) {
+    sums_t *sums = luaL_checkudata(L, 1, SUMS_TYPE), held = *sums;
+    *sums = (sums_t){NULL, NULL};
+    if (held.tally != NULL) {
+        trace_tally_close(held.tally);
+        trace_cells_close(held.cells);
+    }
+    return 0;
+}
+
+static int
+file_sums(lua_State *L) {
+    uint64_t damaged;
+    sums_t *sums = lua_newuserdatauv(L, sizeof(*sums), 0), held;
+    *sums = (sums_t){NULL, NULL};
+    luaL_setmetatable(L, SUMS_TYPE);
+    if (!trace_sums_load(lua_trace_check(L), &held.tally, &held.cells, &damaged)) {
+        return core_fail(L, "ENOMEM", "no memory for the sums of the trace");
+    }
+    *sums = held;
+    lua_tally_push(L, held.tally);
+    core_set_integer(L, "damaged", (lua_Integer)damaged);
+    lua_cells_push(L, held.cells);
+    return 2;
+}
+
+static int
 file_meta(lua_State *L) {
     const char *key, *value;
     lua_newtable(L);
@@ -170,8 +216,11 @@ push_kinds(lua_State *L) {
 static void
 make_types(lua_State *L) {
     static const luaL_Reg metamethods[] = {{"__gc", file_close}, {"__close", file_close}, {NULL, NULL}};
-    static const luaL_Reg methods[] = {{"info", file_info}, {"threads", file_threads}, {"samples", file_samples},
-                                       {"meta", file_meta}, {"close", file_close},     {NULL, NULL}};
+    static const luaL_Reg methods[] = {
+        {"info", file_info},     {"threads", file_threads}, {"samples", file_samples}, {"meta", file_meta},
+        {"summed", file_summed}, {"sums", file_sums},       {"close", file_close},     {NULL, NULL}};
+    static const luaL_Reg sums_metamethods[] = {{"__gc", sums_close}, {NULL, NULL}};
+    core_new_type(L, SUMS_TYPE, sums_metamethods, (luaL_Reg[]){{NULL, NULL}});
     core_new_type(L, TRACE_FILE_TYPE, metamethods, methods);
     luaL_getmetatable(L, TRACE_FILE_TYPE);
     lua_getfield(L, -1, "__index");

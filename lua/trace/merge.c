@@ -11,6 +11,8 @@
 
 #include <sys/mman.h>
 
+#include "order.h"
+
 typedef struct {
     uint64_t key; /* of the next event; of a thread that is not open, not above it */
     uint32_t thread;
@@ -24,14 +26,6 @@ struct trace_merge {
     size_t n;    /* of nodes */
     node_t nodes[];
 };
-
-/* What gives an address back is before everything else of its time. */
-static uint64_t
-key_of(const record_event_t *event) {
-    bool frees = event->kind == RECORD_FREE || event->kind == RECORD_FREE_SIZED || event->kind == RECORD_MOVE;
-    uint64_t time = event->time < UINT64_MAX / 2 ? event->time : UINT64_MAX / 2;
-    return time << 1 | !frees;
-}
 
 static bool
 is_before(const node_t *a, const node_t *b) {
@@ -66,7 +60,7 @@ trace_merge_open(const trace_file_t *file) {
         if (first != TRACE_NO_CHUNK) {
             record_event_t begin = {.time = record_clock_ns(&file->clock, trace_entry(file, first)->first),
                                     .kind = RECORD_FREE};
-            merge->nodes[merge->n++] = (node_t){key_of(&begin), i, NULL};
+            merge->nodes[merge->n++] = (node_t){trace_event_key(&begin), i, NULL};
         }
     }
     for (size_t i = merge->n / 2; i-- > 0;) {
@@ -96,7 +90,7 @@ advance(trace_merge_t *merge) {
         top->stream = trace_stream_open(merge->file, top->thread);
     }
     if (top->stream != NULL && trace_stream_next(top->stream, &top->stream->pending)) {
-        top->key = key_of(&top->stream->pending);
+        top->key = trace_event_key(&top->stream->pending);
     } else {
         drop_top(merge);
     }

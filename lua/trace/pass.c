@@ -7,7 +7,7 @@
 #include <sys/mman.h>
 
 struct trace_pass {
-    trace_merge_t *merge;
+    trace_merge_t *merge; /* NULL: it is fed */
     trace_filter_t filter;
     trace_live_t live;
     trace_array_t begun; /* uint64_t, of each thread */
@@ -19,20 +19,31 @@ struct trace_pass {
 };
 
 trace_pass_t *
-trace_pass_open(const trace_file_t *file, const trace_filter_t *filter) {
+trace_pass_open_fed(void) {
     trace_pass_t *pass = mmap(NULL, sizeof(*pass), PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     if (pass == MAP_FAILED) {
         return NULL;
     }
-    pass->filter = *filter;
-    pass->merge = trace_merge_open(file);
-    if (pass->merge == NULL) {
-        munmap(pass, sizeof(*pass));
+    pass->filter = TRACE_ALL;
+    return pass;
+}
+
+/* Makes room for n threads. False without memory. */
+static bool
+reserve(trace_pass_t *pass, size_t n) {
+    return trace_array_grow(&pass->begun, n, sizeof(uint64_t)) &&
+           trace_array_grow(&pass->moved, n, sizeof(trace_block_t));
+}
+
+trace_pass_t *
+trace_pass_open(const trace_file_t *file, const trace_filter_t *filter) {
+    trace_pass_t *pass = trace_pass_open_fed();
+    if (pass == NULL) {
         return NULL;
     }
-    size_t n = trace_file_info(file)->nthreads;
-    if (!trace_array_grow(&pass->begun, n, sizeof(uint64_t)) ||
-        !trace_array_grow(&pass->moved, n, sizeof(trace_block_t))) {
+    pass->filter = *filter;
+    pass->merge = trace_merge_open(file);
+    if (pass->merge == NULL || !reserve(pass, trace_file_info(file)->nthreads)) {
         trace_pass_close(pass);
         return NULL;
     }
@@ -41,7 +52,9 @@ trace_pass_open(const trace_file_t *file, const trace_filter_t *filter) {
 
 void
 trace_pass_close(trace_pass_t *pass) {
-    trace_merge_close(pass->merge);
+    if (pass->merge != NULL) {
+        trace_merge_close(pass->merge);
+    }
     trace_live_free(&pass->live);
     trace_array_free(&pass->begun);
     trace_array_free(&pass->moved);
@@ -70,7 +83,7 @@ trace_pass_live(const trace_pass_t *pass) {
 
 uint64_t
 trace_pass_damaged(const trace_pass_t *pass) {
-    return trace_merge_damaged(pass->merge);
+    return pass->merge == NULL ? 0 : trace_merge_damaged(pass->merge);
 }
 
 /* ---- conditions ---- */
@@ -208,7 +221,8 @@ begin_block(trace_pass_t *pass, const trace_step_t *step, const record_event_t *
                            .caller = event->thread,
                            .kind = event->kind,
                            .counted = step->begins};
-    if (event->kind == RECORD_REALLOC && step->ended) {
+    bool cut = step->event.kind == RECORD_REALLOC && step->event.old_addr == 0;
+    if (event->kind == RECORD_REALLOC && step->ended && !cut) {
         inherit(&block, &step->old);
     } else {
         ((uint64_t *)pass->begun.data)[event->thread]++;
@@ -246,12 +260,28 @@ follow(trace_pass_t *pass, trace_step_t *step) {
     }
 }
 
+static void
+follow_from_start(trace_pass_t *pass, trace_step_t *step) {
+    step->passes = step->begins = step->ended = step->unknown = step->moved = step->replaced = false;
+    follow(pass, step);
+}
+
 bool
 trace_pass_next(trace_pass_t *pass, trace_step_t *step) {
     if (pass->no_memory || !trace_merge_next(pass->merge, &step->event)) {
         return false;
     }
-    step->passes = step->begins = step->ended = step->unknown = step->moved = step->replaced = false;
-    follow(pass, step);
+    follow_from_start(pass, step);
+    return true;
+}
+
+bool
+trace_pass_feed(trace_pass_t *pass, const record_event_t *event, trace_step_t *step) {
+    pass->no_memory = pass->no_memory || !reserve(pass, (size_t)event->thread + 1);
+    if (pass->no_memory) {
+        return false;
+    }
+    step->event = *event;
+    follow_from_start(pass, step);
     return true;
 }

@@ -40,8 +40,18 @@ typedef struct {
     trace_block_t old; /* old.counted: its allocation has passed */
 } trace_step_t;
 
+/* Does the step resize the block `old`? Not if only the new half of a realloc passes. */
+static inline bool
+trace_resizes(const trace_step_t *step) {
+    return step->event.kind == RECORD_REALLOC && step->ended && step->event.old_addr != 0;
+}
+
 /* NULL without memory. */
 trace_pass_t *trace_pass_open(const trace_file_t *file, const trace_filter_t *filter);
+/* A pass without a file: over events that the caller has, in the order of time. */
+trace_pass_t *trace_pass_open_fed(void);
+/* The step of the next event. False without memory. */
+bool trace_pass_feed(trace_pass_t *pass, const record_event_t *event, trace_step_t *step);
 bool trace_pass_next(trace_pass_t *pass, trace_step_t *step);
 /* Why it ended: true if memory was short, so that events are missing. */
 bool trace_pass_short(const trace_pass_t *pass);

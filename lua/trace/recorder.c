@@ -17,6 +17,7 @@
 #include <unistd.h>
 
 #include "drain.h"
+#include "sums.h"
 #include "watch.h"
 
 enum {
@@ -29,8 +30,10 @@ enum {
     AIM = 5         /* percent of the fullest ring that should wait at the next look */
 };
 
-/* ns between two ... */
-static const uint64_t SAMPLE_EVERY = 100 * MS, FLUSH_EVERY = 1000 * MS, RSS_EVERY = 5 * MS, ENDING = 1000 * MS;
+/* ns: between two samples, flushes and looks at the memory; how long an end is waited for; the age at which events are
+ * summed up, because hardly one that is older arrives any more. */
+static const uint64_t SAMPLE_EVERY = 100 * MS, FLUSH_EVERY = 1000 * MS, RSS_EVERY = 5 * MS, ENDING = 1000 * MS,
+                      SETTLED = 500 * MS;
 /* The target is asked to stop when the recording is over. It gives up by itself so long after that. */
 static const uint64_t GRACE = 300 * MS;
 
@@ -58,9 +61,11 @@ struct trace_recorder {
     text_t texts[TEXTS];       /* that are not written yet */
     size_t ntexts;
 
-    /* Synchronization: the thread alone: these fields. */
+    /* Synchronization: the thread alone, and its caller before and after it: these fields. */
+    trace_sums_t sums;
     uint64_t began, sampled, flushed, measured, over_at; /* ns */
     uint64_t rss, peak_rss;
+    uint64_t sample_every; /* ns */
 };
 
 static uint64_t
@@ -147,6 +152,7 @@ make_area(trace_recorder_t *recorder, char *message, size_t size) {
 static void
 free_recorder(trace_recorder_t *recorder) {
     trace_watch_close(&recorder->watch);
+    trace_sums_close(&recorder->sums);
     if (recorder->drain.area != NULL) {
         munmap(recorder->drain.area, recorder->size);
     }
@@ -168,6 +174,17 @@ init_locks(trace_recorder_t *recorder) {
     pthread_mutex_init(&recorder->lock, NULL);
 }
 
+static int
+open_sums(trace_recorder_t *recorder, char *message, size_t size) {
+    if (!trace_sums_open(&recorder->sums, now_ns())) {
+        trace_writer_abandon(recorder->drain.writer);
+        return say(message, size, "no memory for sums", ENOMEM);
+    }
+    trace_writer_drop(recorder->drain.writer);
+    trace_writer_tap(recorder->drain.writer, trace_sums_tap, &recorder->sums);
+    return 0;
+}
+
 int
 trace_recorder_open(trace_recorder_t **opened, const trace_recording_t *recording, char *message, size_t message_size) {
     trace_recorder_t *recorder =
@@ -179,6 +196,7 @@ trace_recorder_open(trace_recorder_t **opened, const trace_recording_t *recordin
     recorder->fd = -1;
     recorder->watch = (trace_watch_t){-1, -1};
     recorder->recording = *recording;
+    recorder->sample_every = SAMPLE_EVERY;
     recorder->drain.shape = recording->shape;
     init_locks(recorder);
     int error = make_area(recorder, message, message_size);
@@ -188,6 +206,9 @@ trace_recorder_open(trace_recorder_t **opened, const trace_recording_t *recordin
                     : trace_writer_open(&recorder->drain.writer, recording->path, message, message_size);
     }
     recorder->recording.path = NULL; /* the caller's */
+    if (error == 0 && recording->sums) {
+        error = open_sums(recorder, message, message_size);
+    }
     if (error != 0) {
         free_recorder(recorder);
         return error;
@@ -257,18 +278,34 @@ add_sample(trace_recorder_t *recorder, uint64_t now) {
     sample.peak_rss = known(recorder->peak_rss);
     sample.events = written.events;
     sample.lost = written.lost;
-    trace_writer_sample(recorder->drain.writer, &sample);
+    if (!recorder->recording.sums) {
+        trace_writer_sample(recorder->drain.writer, &sample);
+    } else if (trace_sums_sample(&recorder->sums, &sample)) {
+        recorder->sample_every *= 2;
+    }
     recorder->sampled = now;
+}
+
+/* Sums up what is old enough. True if there is more of it. */
+static bool
+sum_up(trace_recorder_t *recorder, uint64_t now) {
+    if (!recorder->recording.sums || recorder->began == 0) {
+        return false;
+    }
+    trace_drain_read_clock(&recorder->drain);
+    return trace_sums_turn(&recorder->sums, &recorder->drain.clock, now - SETTLED);
 }
 
 static void
 look_after(trace_recorder_t *recorder, uint64_t now) {
     measure(recorder, now);
-    if (now - recorder->sampled >= SAMPLE_EVERY) {
+    if (now - recorder->sampled >= recorder->sample_every) {
         add_sample(recorder, now);
     }
     if (now - recorder->flushed >= FLUSH_EVERY) {
-        trace_drain_clock(&recorder->drain);
+        if (!recorder->recording.sums) {
+            trace_drain_clock(&recorder->drain);
+        }
         write_texts(recorder);
         trace_writer_flush(recorder->drain.writer);
         recorder->flushed = now;
@@ -367,7 +404,7 @@ drain_thread(void *argument) {
         }
         stops = publish(recorder, now, fullest);
         pause = next_pause(pause, fullest);
-        if (fullest < BUSY) {
+        if (!sum_up(recorder, now) && fullest < BUSY) {
             nanosleep(&(struct timespec){0, pause}, NULL);
         }
     }
@@ -452,6 +489,9 @@ trace_recorder_close(trace_recorder_t *recorder, trace_recorder_status_t *status
     if (recorder->began != 0) {
         trace_drain_end(&recorder->drain);
         add_sample(recorder, now_ns());
+    }
+    if (recorder->recording.sums) {
+        trace_sums_end(&recorder->sums, &recorder->drain.clock, recorder->drain.writer);
     }
     trace_recorder_meta(recorder, "reason", trace_recorder_state_name(recorder->status.state));
     write_texts(recorder);

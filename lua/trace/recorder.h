@@ -27,6 +27,7 @@ typedef struct {
     record_shape_t shape;
     uint64_t duration; /* ns from the first event; 0: no end */
     uint64_t max_size; /* bytes of the file; 0: no limit */
+    bool sums;         /* the file gets sums by class and thread, and no events */
 } trace_recording_t;
 
 typedef enum {

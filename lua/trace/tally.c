@@ -4,6 +4,7 @@
 #endif
 #include "tally.h"
 
+#include <string.h>
 #include <sys/mman.h>
 
 trace_tally_t *
@@ -12,9 +13,10 @@ trace_tally_open(uint64_t begin, uint64_t end) {
     if (tally == MAP_FAILED) {
         return NULL;
     }
-    tally->first = UINT64_MAX;
-    tally->begin = begin;
-    tally->width = (end > begin ? end - begin : 0) / TALLY_COLUMNS + 1;
+    tally->whole.first = UINT64_MAX;
+    tally->most_threads = UINT32_MAX;
+    tally->whole.begin = begin;
+    tally->whole.width = (end > begin ? end - begin : 0) / TALLY_COLUMNS + 1;
     if (!trace_array_grow(&tally->sizes, TALLY_SIZES * 2, sizeof(tally_size_t))) {
         trace_tally_close(tally);
         return NULL;
@@ -66,14 +68,15 @@ free_in(tally_sums_t *sums, bool cross) {
 }
 
 /* The sums of a thread; a place for them that nobody reads, without memory. */
-static tally_sums_t *
-thread_sums(trace_tally_t *tally, uint32_t thread) {
-    static _Thread_local tally_sums_t nowhere;
-    if (!trace_array_grow(&tally->threads, (size_t)thread + 1, sizeof(tally_sums_t))) {
+static tally_thread_t *
+thread_of(trace_tally_t *tally, uint32_t thread) {
+    static _Thread_local tally_thread_t nowhere;
+    uint32_t place = thread < tally->most_threads ? thread : tally->most_threads - 1;
+    if (!trace_array_grow(&tally->threads, (size_t)place + 1, sizeof(tally_thread_t))) {
         tally->no_memory = true;
         return &nowhere;
     }
-    return (tally_sums_t *)tally->threads.data + thread;
+    return (tally_thread_t *)tally->threads.data + place;
 }
 
 /* ---- distributions ---- */
@@ -86,7 +89,7 @@ count_size(trace_tally_t *tally, uint64_t size) {
         i = (i + 1) & mask;
     }
     if (sizes[i].count == 0 && tally->nsizes >= TALLY_SIZES) {
-        tally->other_sizes++;
+        tally->whole.other_sizes++;
         return;
     }
     tally->nsizes += sizes[i].count == 0;
@@ -94,10 +97,11 @@ count_size(trace_tally_t *tally, uint64_t size) {
     sizes[i].count++;
 }
 
+/* Classes are powers of two wide. */
 static uint32_t
 part_of(uint32_t class, uint64_t size) {
     uint64_t below = class == 0 ? 0 : trace_class_size(class - 1), width = trace_class_size(class) - below;
-    uint64_t part = size <= below ? 0 : (size - below - 1) * TALLY_PARTS / width;
+    uint64_t part = size <= below ? 0 : (size - below - 1) * TALLY_PARTS >> __builtin_ctzll(width);
     return part < TALLY_PARTS ? (uint32_t)part : TALLY_PARTS - 1;
 }
 
@@ -108,13 +112,38 @@ lg(uint64_t value) {
 
 /* ---- time ---- */
 
+/* Makes the columns twice as wide, if the time lies behind them. */
+static void
+widen(trace_tally_t *tally) {
+    for (int i = 0; i < TALLY_COLUMNS / 2; i++) {
+        const tally_column_t *first = &tally->columns[2 * i], *second = first + 1;
+        tally_column_t both = second->any ? *second : *first;
+        most(&both.peak, first->peak);
+        tally->columns[i] = both;
+    }
+    memset(&tally->columns[TALLY_COLUMNS / 2], 0, sizeof(tally->columns) / 2);
+    tally->whole.width *= 2;
+}
+
+/* The column of that time. Most events are in the column of the one before: a division takes longer. */
+static tally_column_t *
+column_of(trace_tally_t *tally, uint64_t time) {
+    uint64_t since = less(time, tally->whole.begin);
+    if (since - tally->column * tally->whole.width >= tally->whole.width) {
+        while (since / tally->whole.width >= TALLY_COLUMNS) {
+            widen(tally);
+        }
+        tally->column = since / tally->whole.width;
+    }
+    return &tally->columns[tally->column];
+}
+
 static void
 note_live(trace_tally_t *tally, uint64_t time) {
-    uint64_t column = less(time, tally->begin) / tally->width;
-    tally_column_t *at = &tally->columns[column < TALLY_COLUMNS ? column : TALLY_COLUMNS - 1];
-    most(&at->peak, tally->total.live_bytes);
-    at->last = tally->total.live_bytes;
-    at->any = true;
+    tally_column_t *at = column_of(tally, time);
+    most(&at->peak, tally->whole.total.live_bytes);
+    at->last = tally->whole.total.live_bytes;
+    at->any = 1;
 }
 
 /* ---- steps ---- */
@@ -123,12 +152,12 @@ static void
 begin_block(trace_tally_t *tally, const record_event_t *event) {
     uint32_t class = trace_class(event->size);
     tally_class_t *sums = &tally->classes[class];
-    uint64_t peak = tally->total.peak_bytes;
-    begin_in(&tally->total, event);
+    uint64_t peak = tally->whole.total.peak_bytes;
+    begin_in(&tally->whole.total, event);
     begin_in(&sums->sums, event);
-    begin_in(thread_sums(tally, event->thread), event);
-    if (tally->total.peak_bytes > peak) {
-        tally->peak_time = event->time;
+    begin_in(&thread_of(tally, event->thread)->sums, event);
+    if (tally->whole.total.peak_bytes > peak) {
+        tally->whole.peak_time = event->time;
     }
     if (event->kind != RECORD_LIVE) {
         sums->parts[part_of(class, event->size)]++;
@@ -140,9 +169,9 @@ begin_block(trace_tally_t *tally, const record_event_t *event) {
 /* A block that was counted lives no longer, whether the event that ends it passes or not. */
 static void
 end_block(trace_tally_t *tally, const trace_block_t *old) {
-    leave(&tally->total, old);
+    leave(&tally->whole.total, old);
     leave(&tally->classes[trace_class(old->size)].sums, old);
-    leave(thread_sums(tally, old->caller), old);
+    leave(&thread_of(tally, old->caller)->sums, old);
 }
 
 /* A free or a realloc that passes, of a known block. */
@@ -150,9 +179,9 @@ static void
 count_end(trace_tally_t *tally, const trace_step_t *step, uint64_t allocated) {
     tally_class_t *class = &tally->classes[trace_class(step->old.size)];
     bool cross = step->old.caller != step->event.thread;
-    free_in(&tally->total, cross);
+    free_in(&tally->whole.total, cross);
     free_in(&class->sums, cross);
-    free_in(thread_sums(tally, step->event.thread), cross);
+    free_in(&thread_of(tally, step->event.thread)->sums, cross);
     if (trace_frees(step->event.kind)) {
         uint64_t bytes = less(allocated, step->old.bytes);
         class->life_time[lg(less(step->event.time, step->old.time))]++;
@@ -163,12 +192,16 @@ count_end(trace_tally_t *tally, const trace_step_t *step, uint64_t allocated) {
 
 static void
 count_event(trace_tally_t *tally, const record_event_t *event) {
-    tally->events++;
-    tally->first = event->time < tally->first ? event->time : tally->first;
-    most(&tally->last, event->time);
+    tally->whole.events++;
+    tally->whole.first = event->time < tally->whole.first ? event->time : tally->whole.first;
+    most(&tally->whole.last, event->time);
     tally->kinds[event->kind]++;
     tally->kind_bytes[event->kind] += event->kind < RECORD_THREAD || event->kind >= RECORD_PAGE_ALLOC ? event->size : 0;
-    tally->lost += event->kind == RECORD_LOST ? event->size : 0;
+    tally_thread_t *thread = thread_of(tally, event->thread);
+    uint64_t lost = event->kind == RECORD_LOST ? event->size : 0;
+    thread->events++;
+    thread->lost += lost;
+    tally->whole.lost += lost;
 }
 
 void
@@ -176,12 +209,12 @@ trace_tally_add(trace_tally_t *tally, const trace_step_t *step, uint64_t allocat
     bool ends = step->ended || step->replaced;
     if (ends && step->old.counted) {
         end_block(tally, &step->old);
-        tally->missing += step->replaced && step->old.kind != RECORD_LIVE;
+        tally->whole.missing += step->replaced && step->old.kind != RECORD_LIVE;
     }
     if (step->passes) {
         count_event(tally, &step->event);
-        tally->unknown += step->unknown && step->event.kind != RECORD_MOVE;
-        if (step->ended) {
+        tally->whole.unknown += step->unknown && step->event.kind != RECORD_MOVE;
+        if (trace_resizes(step) || (step->ended && step->event.kind != RECORD_REALLOC)) {
             count_end(tally, step, allocated);
         }
     }

@@ -27,7 +27,7 @@ typedef struct {
 } thread_t;
 
 enum {
-    SAMPLES = 32, /* that are gathered */
+    SAMPLES = 31, /* that are gathered */
     PADDING = TRACE_ALIGN
 };
 
@@ -36,11 +36,14 @@ struct trace_writer {
     bool nowhere;
     trace_array_t threads; /* thread_t */
     trace_written_t written;
+    bool drops; /* events are not kept */
     trace_tap_t *tap;
     void *tap_opaque;
     trace_sample_t samples[SAMPLES];
     size_t nsamples;
 };
+
+_Static_assert(sizeof(trace_sample_t) * SAMPLES + 8 <= TRACE_WRITE_SUMS, "a small chunk holds the samples");
 
 static thread_t *
 thread_at(const trace_writer_t *writer, uint32_t thread) {
@@ -81,7 +84,7 @@ static void
 put_small(trace_writer_t *writer, trace_chunk_kind_t kind, uint32_t thread, const void *data, size_t size) {
     struct {
         trace_chunk_t header;
-        uint8_t payload[sizeof(trace_sample_t) * SAMPLES + 64];
+        uint8_t payload[TRACE_WRITE_SUMS + 64];
     } chunk = {.header = {.kind = (uint16_t)kind, .length = (uint32_t)size, .thread = thread}};
     memcpy(chunk.payload, data, size);
     put_chunk(writer, &chunk.header);
@@ -136,10 +139,9 @@ gather_room(trace_writer_t *writer, uint32_t number, const record_codec_t *codec
     return gather;
 }
 
-/* Counts an event that has just been put into the chunk; its time is a stamp. */
+/* Counts an event that has just been put into the chunk, or is not kept; its time is a stamp. */
 static void
-count(trace_writer_t *writer, gather_t *gather, const record_event_t *event, uint64_t stamp) {
-    trace_chunk_t *header = &gather->header;
+count(trace_writer_t *writer, trace_chunk_t *header, const record_event_t *event, uint64_t stamp) {
     uint64_t lost = event->kind == RECORD_LOST ? event->size : 0;
     header->first = header->events == 0 ? stamp : header->first;
     header->last = stamp;
@@ -149,14 +151,43 @@ count(trace_writer_t *writer, gather_t *gather, const record_event_t *event, uin
     writer->written.lost += lost;
 }
 
-void
-trace_writer_event(trace_writer_t *writer, uint32_t number, const record_event_t *event) {
+static void
+show(const trace_writer_t *writer, const record_event_t *event) {
+    if (writer->tap != NULL) {
+        writer->tap(writer->tap_opaque, event);
+    }
+}
+
+/* An event that is not kept. */
+static void
+drop_event(trace_writer_t *writer, const record_event_t *event) {
+    trace_chunk_t nothing = {0};
+    count(writer, &nothing, event, event->time);
+    show(writer, event);
+}
+
+static void
+keep_event(trace_writer_t *writer, uint32_t number, const record_event_t *event) {
     thread_t *thread = thread_at(writer, number);
-    gather_t *gather = writer->threads.n == 0 ? NULL : gather_room(writer, number, &thread->codec, RECORD_ROOM);
+    gather_t *gather = gather_room(writer, number, &thread->codec, RECORD_ROOM);
     if (gather != NULL) {
         gather->header.length +=
             (uint32_t)record_encode(&thread->codec, event, gather->payload + gather->header.length);
-        count(writer, gather, event, thread->codec.time);
+        count(writer, &gather->header, event, thread->codec.time);
+        show(writer, event);
+    }
+}
+
+void
+trace_writer_event(trace_writer_t *writer, uint32_t number, const record_event_t *event) {
+    record_event_t numbered = *event;
+    numbered.thread = number;
+    if (number >= writer->threads.n) {
+        return; /* there was no memory for the thread */
+    } else if (writer->drops) {
+        drop_event(writer, &numbered);
+    } else {
+        keep_event(writer, number, &numbered);
     }
 }
 
@@ -173,6 +204,20 @@ begin_in_feed(trace_writer_t *writer, trace_feed_t *feed, const record_event_t *
     feed->thread = trace_writer_thread(writer, &begin) + 1;
 }
 
+/* Puts the bytes of an event into its thread's chunk. False without memory. */
+static bool
+keep_bytes(trace_writer_t *writer, const trace_feed_t *feed, const record_event_t *event, const uint8_t *bytes,
+           size_t size) {
+    gather_t *gather = gather_room(writer, event->thread, &feed->codec, size);
+    if (gather != NULL) {
+        memcpy(gather->payload + gather->header.length, bytes, size);
+        gather->header.length += (uint32_t)size;
+        count(writer, &gather->header, event, event->time);
+        show(writer, event);
+    }
+    return gather != NULL;
+}
+
 /* One event that was decoded from `bytes`; the codec is that of before it. */
 static void
 take_fed(trace_writer_t *writer, trace_feed_t *feed, record_event_t *event, const uint8_t *bytes, size_t size) {
@@ -180,15 +225,10 @@ take_fed(trace_writer_t *writer, trace_feed_t *feed, record_event_t *event, cons
         begin_in_feed(writer, feed, event);
     }
     event->thread = feed->thread - 1;
-    gather_t *gather = gather_room(writer, event->thread, &feed->codec, size);
-    if (gather == NULL) {
+    if (writer->drops) {
+        drop_event(writer, event);
+    } else if (!keep_bytes(writer, feed, event, bytes, size)) {
         return;
-    }
-    memcpy(gather->payload + gather->header.length, bytes, size);
-    gather->header.length += (uint32_t)size;
-    count(writer, gather, event, event->time);
-    if (writer->tap != NULL) {
-        writer->tap(writer->tap_opaque, event);
     }
     if (event->kind == RECORD_THREAD_END) {
         trace_writer_thread_end(writer, event->thread);
@@ -237,6 +277,14 @@ trace_writer_tell(trace_writer_t *writer, trace_feed_t *feed, const record_event
 
 /* ---- threads, and the rest ---- */
 
+static void
+put_thread(trace_writer_t *writer, uint32_t number) {
+    const thread_t *thread = thread_at(writer, number);
+    if (!writer->drops || number < TRACE_SUMS_THREADS) {
+        put_small(writer, TRACE_CHUNK_THREAD, number, &thread->description, sizeof(thread->description));
+    }
+}
+
 uint32_t
 trace_writer_thread(trace_writer_t *writer, const trace_begin_t *begin) {
     size_t number = writer->threads.n;
@@ -251,7 +299,7 @@ trace_writer_thread(trace_writer_t *writer, const trace_begin_t *begin) {
         memcpy(description->name, begin->name, strnlen(begin->name, sizeof(description->name)));
     }
     writer->written.threads++;
-    put_small(writer, TRACE_CHUNK_THREAD, (uint32_t)number, description, sizeof(*description));
+    put_thread(writer, (uint32_t)number);
     return (uint32_t)number;
 }
 
@@ -261,7 +309,7 @@ trace_writer_thread_end(trace_writer_t *writer, uint32_t number) {
     flush_thread(writer, thread);
     free_gather(thread);
     thread->description.ended = 1;
-    put_small(writer, TRACE_CHUNK_THREAD, number, &thread->description, sizeof(thread->description));
+    put_thread(writer, number);
 }
 
 void
@@ -279,6 +327,16 @@ trace_writer_meta(trace_writer_t *writer, const char *key, const char *value) {
     memcpy(text + key_size + 1, value, value_size);
     text[key_size + 1 + value_size] = 0;
     put_small(writer, TRACE_CHUNK_META, 0, text, key_size + value_size + 2);
+}
+
+void
+trace_writer_drop(trace_writer_t *writer) {
+    writer->drops = true;
+}
+
+void
+trace_writer_sums(trace_writer_t *writer, const void *records, size_t size) {
+    put_small(writer, TRACE_CHUNK_SUMS, 0, records, size);
 }
 
 void

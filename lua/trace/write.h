@@ -59,6 +59,15 @@ void trace_writer_event(trace_writer_t *writer, uint32_t thread, const record_ev
 /* Called with each event that is fed from then on. */
 void trace_writer_tap(trace_writer_t *writer, trace_tap_t *tap, void *opaque);
 
+/* From then on events are counted and shown to the tap, and not kept, and only the first TRACE_SUMS_THREADS threads get
+ * a description: the file does not grow with time. */
+void trace_writer_drop(trace_writer_t *writer);
+/* Writes records of sums (format.h), of at most TRACE_WRITE_SUMS bytes. */
+enum {
+    TRACE_WRITE_SUMS = 3 << 10
+};
+void trace_writer_sums(trace_writer_t *writer, const void *records, size_t size);
+
 /* Takes the whole events at the beginning of the bytes, also those of threads that begin there. Returns the bytes that
  * were taken: fewer than `size` if the last event is incomplete; -1 if they are no events: this feed is over. */
 long trace_writer_feed(trace_writer_t *writer, trace_feed_t *feed, const uint8_t *bytes, size_t size);

@@ -7,11 +7,14 @@ server=$work/redis-server
 
 say() { "$console" trace "$@" 2>&1; }
 
+options=()
+
 # exact NAME COMMAND... -- recorded from the start: requests by class are those that the allocator reports at exit.
 exact() {
     local name=$1 facts
     shift
-    in_folder "$work/exact" "$console" run --record t.lnt --conf stats_print:true,stats_print_opts:J -- "$@"
+    in_folder "$work/exact" "$console" run --record t.lnt "${options[@]}" \
+        --conf stats_print:true,stats_print_opts:J -- "$@"
     facts=$("$console" "$here/record.lua" "$work/exact/t.lnt" "$work/exact/stderr" 2>&1)
     echo "$facts" >"$work/details"
     if [[ $facts =~ ^differ\ 0\ .*\ cross\ ([0-9]+)\ lost\ 0\ missing\ 0\ unknown\ 0\ complete\ true$ ]]; then
@@ -42,6 +45,24 @@ exact "python3" /usr/bin/python3 -c 'print(len([str(i) * 99 for i in range(20000
 command -v sqlite3 >/dev/null && exact "sqlite3" sqlite3 :memory: \
     "create table t(a,b); with recursive c(x) as (select 1 union all select x+1 from c where x<20000)
      insert into t select x, hex(x*x) from c; create index i on t(b); select count(*) from t where b > '5';"
+
+# Sums are the same, and take as much room whatever the program does.
+options=(--mode classes --ring-size 16M)
+exact "sums of 16 threads of C++" "$built/record_threads"
+size=$(stat -c %s "$work/exact/t.lnt")
+if [ "$size" -lt 1000000 ]; then ok "sums are small"; else fail "sums are small: $size bytes"; fi
+say "$work/exact/t.lnt" >"$work/out"
+expect "what a file of sums has is shown" 'classes mode, complete' "$work/out"
+for asked in --events --thread=2 --save="$work/part.lnt"; do
+    say "$work/exact/t.lnt" "${asked%%=*}" $([[ $asked == *=* ]] && echo "${asked#*=}") >"$work/out"
+    expect "it has nothing for ${asked%%=*}" '^lunalloc: [^:]* has sums alone .mode classes.: record with mode full$' \
+        "$work/out"
+done
+say "$work/exact/t.lnt" --workload >"$work/out"
+expect "a description of a load is made of sums" '^return [{]' "$work/out"
+"$console" replay "$work/exact/t.lnt" >"$work/out" 2>&1
+expect "sums are not replayed" 'sums' "$work/out"
+options=()
 
 in_folder "$work/run" "$console" run --record t.lnt -- sh -c 'exit 7'
 expect "the exit status is the command's" '^7$' "$work/run/status"

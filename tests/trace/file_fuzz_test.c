@@ -3,9 +3,9 @@
  * ends, stays within bounds, and takes memory in proportion to the file.
  *
  * Each round changes a good file: bits flip, numbers become extreme, pieces are cut out, doubled or moved, chunks are
- * random. In most rounds the checksums are made right again, so that the reader believes what it reads. All follows
- * from the round's number. LUNALLOC_FUZZ_SECONDS=3600 goes on for that long; the last round is printed, and
- * LUNALLOC_FUZZ_ROUND=N begins there.
+ * random. The good file has events, or sums. In most rounds the checksums are made right again, so that the reader
+ * believes what it reads. All follows from the round's number. LUNALLOC_FUZZ_SECONDS=3600 goes on for that long with
+ * each of both files; the last round is printed, and LUNALLOC_FUZZ_ROUND=N begins there.
  */
 #include "synthetic.h"
 
@@ -16,7 +16,7 @@
 #include "trace/crc.h"
 #include "trace/format.h"
 #include "trace/save.h"
-#include "trace/tally.h"
+#include "trace/sums.h"
 
 enum {
     ROUNDS = 400,
@@ -205,6 +205,18 @@ save_file(const trace_file_t *file, const char *path) {
     unlink(path);
 }
 
+/* Sums of a file that says it has them, and of any other. */
+static void
+load_sums(const trace_file_t *file) {
+    trace_tally_t *tally;
+    trace_cells_t *cells;
+    uint64_t damaged;
+    assert_true(trace_sums_load(file, &tally, &cells, &damaged));
+    assert_true(tally->threads.n <= TRACE_SUMS_THREADS);
+    trace_tally_close(tally);
+    trace_cells_close(cells);
+}
+
 static void
 run_round(uint64_t round, const char *path) {
     char name[64];
@@ -215,6 +227,7 @@ run_round(uint64_t round, const char *path) {
     int error = trace_file_open(&file, name, message, sizeof(message));
     if (error == 0) {
         read_file(file, size);
+        load_sums(file);
         if (round % 8 == 0) {
             save_file(file, path);
         }
@@ -232,11 +245,27 @@ number_in(const char *variable) {
     return text == NULL ? 0 : strtoull(text, NULL, 10);
 }
 
+/* A file of sums of the program whose events synthetic_write() writes. */
 static void
-test_changed_files(void **state) {
-    (void)state;
-    const char *path = synthetic_path();
-    synthetic_write(path, 3, EVENTS);
+write_sums(const char *path, uint64_t seed, size_t n) {
+    static trace_sums_t sums;
+    const record_clock_t clock = {{0, 1000000000}, {0, 1000000000}, 0};
+    synthetic_t program = {.seed = seed};
+    trace_writer_t *writer = synthetic_writer(path);
+    assert_true(trace_sums_open(&sums, 1));
+    trace_writer_drop(writer);
+    trace_writer_tap(writer, trace_sums_tap, &sums);
+    for (size_t i = 0; i < n; i++) {
+        record_event_t event = synthetic_next(&program);
+        trace_writer_event(writer, event.thread, &event);
+    }
+    trace_sums_end(&sums, &clock, writer);
+    trace_sums_close(&sums);
+    synthetic_close(writer);
+}
+
+static void
+change_file(const char *path) {
     FILE *in = fopen(path, "rb");
     assert_non_null(in);
     good_size = fread(good, 1, sizeof(good), in);
@@ -266,10 +295,27 @@ test_foreign_files(void **state) {
     }
 }
 
+static void
+test_changed_files(void **state) {
+    (void)state;
+    const char *path = synthetic_path();
+    synthetic_write(path, 3, EVENTS);
+    change_file(path);
+}
+
+static void
+test_changed_sums(void **state) {
+    (void)state;
+    const char *path = synthetic_path();
+    write_sums(path, 3, EVENTS);
+    change_file(path);
+}
+
 int
 main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_changed_files),
+        cmocka_unit_test(test_changed_sums),
         cmocka_unit_test(test_foreign_files),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -13,6 +13,7 @@
 
 #include "trace/drain.h"
 #include "trace/recorder.h"
+#include "trace/sums.h"
 
 static const char *path;
 
@@ -423,10 +424,46 @@ test_shapes_that_are_not_allowed(void **state) {
     assert_int_equal(access(path, F_OK), -1);
 }
 
+/* All is summed up, and no event is kept. */
+static void
+test_sums_are_recorded(void **state) {
+    (void)state;
+    trace_recorder_t *recorder;
+    trace_recording_t recording = {.path = path, .shape = {.nrings = 4, .lg_ring = 16}, .sums = true};
+    assert_int_equal(trace_recorder_open(&recorder, &recording, message, sizeof(message)), 0);
+    record_shape_t shape;
+    void *area = map_area(recorder, &shape);
+    fake_take(area);
+    assert_int_equal(trace_recorder_start(recorder, 0), 0);
+    assert_int_equal(run_load(area, &shape, 4, 30000, true), 4 * 30000);
+    fake_end(area);
+    wait_over(recorder);
+    trace_recorder_status_t status = close_recorder(recorder);
+    trace_file_t *file = synthetic_open(path);
+    assert_true(trace_file_summed(file) && trace_file_info(file)->complete);
+    assert_int_equal(trace_file_info(file)->events, status.written.events);
+    assert_int_equal(trace_file_info(file)->nthreads, 4);
+    assert_true(trace_file_info(file)->nsamples >= 2 && trace_file_info(file)->size < 1 << 20);
+    trace_tally_t *tally;
+    trace_cells_t *cells;
+    uint64_t damaged;
+    assert_true(trace_sums_load(file, &tally, &cells, &damaged));
+    uint64_t calls = 0;
+    for (uint32_t kind = 1; kind < RECORD_THREAD; kind++) {
+        calls += tally->kinds[kind];
+    }
+    assert_int_equal(calls, 4 * 30000);
+    assert_int_equal(tally->whole.events, status.written.events);
+    trace_tally_close(tally);
+    trace_cells_close(cells);
+    trace_file_close(file);
+}
+
 int
 main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_all_events_arrive, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_sums_are_recorded, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_what_is_lost_is_counted, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_a_ring_that_fills_grows, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_a_ring_cannot_grow, set_up, tear_down),

@@ -13,7 +13,8 @@ program from its first call.
 
   -o FILE          the trace; NAME.PID.lnt if it is left out; "-" is the standard output
   --for TIME       how long: 30s
-  --mode MODE      full (default): each call; pages: only extents, for replaying decay and retention
+  --mode MODE      full (default): each call; classes: sums by size class and thread, with lifetimes, in a file that
+                   does not grow with time; pages: only extents, for replaying decay and retention
   --max-size SIZE  ends the recording when the file has so many bytes: 1G
   --rings N        so many threads at once can be recorded (64)
   --ring-size N    most bytes of each thread's ring, a power of two (4M); larger ones lose less. A ring begins with
@@ -80,8 +81,8 @@ record.SPEC = { o = "text", ["for"] = "time", mode = "text", ["max-size"] = "siz
     ["ring-size"] = "size" }
 
 function record.options(given, path)
-    if given.mode and given.mode ~= "full" and given.mode ~= "pages" then
-        command.misuse("%s: --mode is full or pages, not '%s'", command.running, given.mode)
+    if given.mode and given.mode ~= "full" and given.mode ~= "pages" and given.mode ~= "classes" then
+        command.misuse("%s: --mode is full, classes or pages, not '%s'", command.running, given.mode)
     end
     return { path = path, duration = given["for"], mode = given.mode, max_size = given["max-size"],
         rings = given.rings, ring_size = given["ring-size"] }

@@ -127,8 +127,8 @@ local function event_line(event)
 end
 
 function actions.events(view, given)
-    local n = given.n or 100
-    for event in view:events() do
+    local n, events <close> = given.n or 100, command.try(view:events())
+    for event in events do
         if n == 0 then
             break
         end
@@ -174,8 +174,12 @@ local function print_info(info)
     line("program", "%s (pid %s), lunalloc %s%s", text_of(info.name), info.pid or "?", text_of(info.allocator),
         conf ~= "" and ", " .. conf or "")
     line("recorded", "%s, %s mode, %s", seconds(info.duration), text_of(info.mode, "full"), state_of(info))
-    line("events", "%s of %d threads, %.1f bytes each; %s lost (%.2g %%)", units.human_count(info.events),
-        #info.threads, info.bytes_per_event, units.human_count(info.lost), 100 * info.lost_share)
+    line("events", "%s of %d threads, %s; %s lost (%.2g %%)", units.human_count(info.events), #info.threads,
+        info.summed and "summed up" or ("%.1f bytes each"):format(info.bytes_per_event),
+        units.human_count(info.lost), 100 * info.lost_share)
+    if info.late > 0 then
+        line("late", "%s events were summed up out of their order", units.human_count(info.late))
+    end
     line("live", "%s at the peak after %s, %s at the end", units.human(info.peak_live), seconds(info.peak_time),
         units.human(info.live))
     if peak_rss(info.samples) > 0 then
