@@ -112,6 +112,7 @@ typedef enum {
     fault_guard,
     fault_unguard,
     fault_metadata,
+    fault_share, /* a call that opens, examines or prepares the memory of a recording, or reads a thread's name */
     fault_kinds
 } fault_kind_t;
 

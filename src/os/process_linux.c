@@ -87,7 +87,9 @@ list_threads(const char *buf, size_t len, uint32_t *ids, size_t n, size_t found)
 void
 process_own_thread_name(char name[PROCESS_THREAD_NAME]) {
     name[0] = '\0';
-    CALL(SYS_prctl, PR_GET_NAME, name);
+    if (!fault(fault_share)) {
+        CALL(SYS_prctl, PR_GET_NAME, name);
+    }
 }
 
 size_t

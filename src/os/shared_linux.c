@@ -9,16 +9,23 @@
 
 #define SEALS (F_SEAL_SHRINK | F_SEAL_GROW)
 
+/* What the system says, or that it refuses. */
+static long
+answer(long result) {
+    return fault(fault_share) ? -EPERM : result;
+}
+
 static bool
 is_trusted(int fd) {
     struct stat st;
-    return CALL(SYS_newfstatat, fd, "", &st, AT_EMPTY_PATH) == 0 &&
+    return answer(CALL(SYS_newfstatat, fd, "", &st, AT_EMPTY_PATH)) == 0 &&
            (st.st_uid == 0 || st.st_uid == (uid_t)CALL(SYS_geteuid));
 }
 
 int
 shared_open(const char *path) {
-    long fd = CALL(SYS_openat, AT_FDCWD, path, O_RDWR | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+    long fd =
+        fault(fault_share) ? -EPERM : CALL(SYS_openat, AT_FDCWD, path, O_RDWR | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
     if (fd >= 0 && !is_trusted((int)fd)) {
         shared_close((int)fd);
         return -EPERM;
@@ -35,9 +42,9 @@ shared_close(int fd) {
 static size_t
 sealed_size(int fd, shared_id_t *id) {
     struct stat st = {0};
-    long seals = CALL(SYS_fcntl, fd, F_GET_SEALS, 0);
+    long seals = answer(CALL(SYS_fcntl, fd, F_GET_SEALS, 0));
     bool sealed = seals >= 0 && (seals & SEALS) == SEALS && (seals & F_SEAL_WRITE) == 0;
-    bool known = sealed && CALL(SYS_newfstatat, fd, "", &st, AT_EMPTY_PATH) == 0;
+    bool known = sealed && answer(CALL(SYS_newfstatat, fd, "", &st, AT_EMPTY_PATH)) == 0;
     *id = (shared_id_t){st.st_dev, st.st_ino};
     return known && st.st_size > 0 ? (size_t)st.st_size : 0;
 }
@@ -79,7 +86,7 @@ shared_map(int fd, size_t *size, shared_id_t *id, int *error) {
         return NULL;
     }
     void *area = map(NULL, *size, MAP_SHARED, fd, error);
-    if (area != NULL) {
+    if (area != NULL && !fault(fault_share)) {
         CALL(SYS_madvise, area, *size, MADV_DONTDUMP);
     }
     return area;
@@ -100,7 +107,7 @@ shared_unmap(void *area, size_t size) {
 void *
 shared_private(size_t size) {
     void *pages = fault(fault_map) ? NULL : call_map(NULL, size, PROT_READ | PROT_WRITE, 0);
-    if (pages != NULL) {
+    if (pages != NULL && !fault(fault_share)) {
         CALL(SYS_madvise, pages, size, MADV_WIPEONFORK);
     }
     return pages;

@@ -581,10 +581,11 @@ test_out_of_memory_at_start(void **state) {
     assert_true(ended > 0 && ended < 8);
 }
 
-/* Only asked by arenas with guards, or after another refusal; and a lie, which is not refused. */
+/* Only asked by arenas with guards, by recordings, or after another refusal; and a lie, which is not refused. */
 static bool
 is_apart(fault_kind_t kind) {
-    return kind == fault_guard || kind == fault_unguard || kind == fault_refill || kind == fault_ineffective;
+    return kind == fault_guard || kind == fault_unguard || kind == fault_refill || kind == fault_ineffective ||
+           kind == fault_share;
 }
 
 /* Both sweeps together have refused every kind of thing that this system is asked for. */

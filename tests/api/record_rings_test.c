@@ -258,7 +258,7 @@ test_threads_give_up_together(void **state) {
 #define THREADS 4
 #define ROUNDS  30000
 #define CELLS   32
-#define EVENTS  (4 * ROUNDS)
+#define EVENTS  (THREADS * ROUNDS * 2 + CELLS) /* a ring may serve one thread after the other */
 
 static _Atomic(void *) cells[CELLS];
 
@@ -347,7 +347,7 @@ check_order(stream_t *streams, size_t n) {
 static void
 test_the_order_of_each_address(void **state) {
     (void)state;
-    begin((record_shape_t){.nrings = THREADS + 2, .lg_ring = 21, .clock_allowed = record_clock_tsc});
+    begin((record_shape_t){.nrings = THREADS + 2, .lg_ring = 22, .clock_allowed = record_clock_tsc});
     pthread_t threads[THREADS];
     for (uintptr_t i = 0; i < THREADS; i++) {
         assert_int_equal(pthread_create(&threads[i], NULL, hand_over, (void *)(i + 1)), 0);

@@ -7,6 +7,8 @@
 #include "../api/recording.h"
 #include "control/audit.h"
 
+#include <dirent.h>
+
 /* Sends a RECORD with n descriptors beside its first byte. 0, or the error of the reply. */
 static int
 begin_with(client_t *client, const int *fds, size_t n) {
@@ -116,6 +118,53 @@ test_refused(void **state) {
     delete_recorder(third);
 }
 
+/* Descriptors in the tables of all threads: the agent has one of its own. */
+static size_t
+all_descriptors(void) {
+    size_t n = 0;
+    DIR *tasks = opendir("/proc/self/task");
+    for (struct dirent *task; (task = readdir(tasks)) != NULL;) {
+        char name[300];
+        snprintf(name, sizeof name, "/proc/self/task/%s/fd", task->d_name);
+        DIR *table = task->d_name[0] == '.' ? NULL : opendir(name);
+        while (table != NULL && readdir(table) != NULL) {
+            n++;
+        }
+        if (table != NULL) {
+            closedir(table);
+        }
+    }
+    closedir(tasks);
+    return n;
+}
+
+/* Whatever a RECORD leads to, its descriptors are closed once it is answered. */
+static void
+test_no_descriptor_is_left(void **state) {
+    (void)state;
+    recorder_side_t *side = usual_recorder();
+    client_t *client = new_client();
+    int ends[2], many[4] = {side->fd, side->fd, side->fd, side->fd};
+    assert_int_equal(pipe(ends), 0);
+    size_t before = all_descriptors();
+    for (int i = 0; i < 20; i++) {
+        assert_int_equal(begin_with(client, ends, 1), EINVAL);
+        assert_int_equal(begin_with(client, many, 2), EPROTO);
+        begin_with(client, many, 4);
+        record_end(0);
+        recorder_side_t *other = usual_recorder();
+        assert_int_equal(begin_with(client, &other->fd, 1), 0);
+        assert_int_equal(begin_with(client, &side->fd, 1), EBUSY);
+        assert_int_equal(request(client, (wire_message_t){.kind = WIRE_RECORD_END}), 0);
+        delete_recorder(other);
+    }
+    assert_int_equal(all_descriptors(), before);
+    end_client(client);
+    close(ends[0]);
+    close(ends[1]);
+    delete_recorder(side);
+}
+
 static void
 test_read_only(void **state) {
     (void)state;
@@ -171,11 +220,9 @@ main(int argc, char **argv) {
     (void)argc;
     restart_with_directory(argv);
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_begin_and_end),
-        cmocka_unit_test(test_the_connection_closes),
-        cmocka_unit_test(test_refused),
-        cmocka_unit_test(test_read_only),
-        cmocka_unit_test(test_not_by_the_control),
+        cmocka_unit_test(test_begin_and_end), cmocka_unit_test(test_the_connection_closes),
+        cmocka_unit_test(test_refused),       cmocka_unit_test(test_no_descriptor_is_left),
+        cmocka_unit_test(test_read_only),     cmocka_unit_test(test_not_by_the_control),
     };
     return remove_directory(cmocka_run_group_tests_name("agent_record", tests, begin, end));
 }
