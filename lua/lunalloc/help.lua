@@ -211,13 +211,14 @@ help.functions = {
         "what was recorded beside what was replayed. speed: \"real\" (default), \"max\", or how many times as fast. " ..
         "Above 0.1 % lost events it refuses, unless lossy is true.",
         'print(la.replay{trace = "redis.trace", conf = "narenas:1", speed = "max"})' },
-    ["la.tune"] = { "la.tune{command= | scenario= | trace= | target=, objective=, limit=, budget=} -> tuning | nil, " ..
-        "message, code",
+    ["la.tune"] = { "la.tune{command= | scenario= | trace= | target=, objective=, limit=, budget=, report=} -> " ..
+        "tuning | nil, message, code",
         "Searches settings of LUNALLOC_CONF that make a command, a scenario, a trace or a running process smaller " ..
         "or faster (objective: \"rss\", \"time\", \"p99\" or \"balanced\"), within a limit such as \"time+2%\", and " ..
         "confirms the winner in fresh runs. The result prints itself; its verdict is \"better\", with winner.line " ..
         "for the environment and winner.settings with the cause of each, or \"keep the defaults\".\n" ..
-        "A command is a text for the shell or an array of words. A target gets its own settings back at the end.",
+        "A command is a text for the shell or an array of words. A target gets its own settings back at the end. " ..
+        "report: the path of a page for a browser with all that was tried.",
         'print(la.tune{command = "python3 load.py", objective = "rss", budget = "5m"})' },
     ["la.workload"] = { "la.workload{threads=, seed=, duration= | ops=, mix={...}, phases={...}, verify=} -> workload",
         "Describes an allocation load, which threads in C run. See help \"workloads\".",

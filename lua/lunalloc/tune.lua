@@ -125,6 +125,29 @@ local function prepare(plan)
     return true
 end
 
+-- ---- the report ----------------------------------------------------------------------------------------------------
+
+--- Whether a report can be written there, as far as that is known before the search. True; nil, message, code.
+local function check_place(path)
+    local kind = core.file_kind(path)
+    if kind and kind ~= "file" and path ~= "-" then
+        return nil, ("tune: report = %s: it is a %s, not a regular file"):format(path, kind), "EINVAL"
+    end
+    local folder = path:match "^.*/" or "."
+    if core.file_kind(folder) ~= "folder" then
+        return nil, ("tune: report = %s: there is no folder %s"):format(path, folder), "ENOENT"
+    end
+    return true
+end
+
+--- Writes the report of a result. What goes wrong is a warning: the result stands.
+local function write_report(path, found)
+    local written, message = require("lunalloc").report(path, { tune = found, process = false })
+    if not written then
+        found.warnings[#found.warnings + 1] = message
+    end
+end
+
 --- Tunes. nil, message, code if it cannot be judged; a mistake in the options raises.
 return function(options)
     check.table(options, "tune", 1, "a table of options")
@@ -134,6 +157,12 @@ return function(options)
     elseif not plan then
         return nil, message, code
     end
+    if plan.report then
+        ok, message, code = check_place(plan.report)
+        if not ok then
+            return nil, message, code
+        end
+    end
     local lock <close>, warning = take_lock(plan)
     plan.warnings = { not lock and warning or nil }
     ok, message, code = prepare(plan)
@@ -141,5 +170,10 @@ return function(options)
         return nil, message, code
     end
     local guard <close> = plan.guard
-    return run(plan)
+    local found
+    found, message, code = run(plan)
+    if found and plan.report then
+        write_report(plan.report, found)
+    end
+    return found, message, code
 end

@@ -54,6 +54,10 @@ usage "a command that is killed" "with the defaults: it ended by signal 9" -- sh
 usage "a measured process that is not there" "with the defaults: no process 'nginx' was seen" --measure nginx \
     -- sleep 0.1
 usage "a command without p99" "a run tells no p99" --objective p99 -- sleep 0.1
+usage "a report in no folder" "tune: report = /no/such/x.html: there is no folder /no/such/" --report /no/such/x.html \
+    -- sleep 0.1
+usage "a report to a device" "tune: report = /dev/null: it is a device, not a regular file" --report /dev/null \
+    -- sleep 0.1
 batch tune 4194304 </dev/null
 check "no such process" "$out/$err/$status" "/lunalloc: there is no process 4194304/2"
 
@@ -68,7 +72,7 @@ check_match "a budget that is too small" "$out/$err/$status" "^/lunalloc: tune: 
 rules '["dirty_max:4M"] = { memory = 0.5 }, ["tcache_bytes:4096"] = { memory = 0.8 }, ["narenas:1"] = { status = 7 },
        ["dirty_decay_ms:0"] = { memory = 0.3, time = 1.1 }'
 batch tune --space dirty_max:4M --space tcache_bytes:4096 --space dirty_decay_ms:0 --space narenas:1 \
-    --json "$scratch/result.json" -- "${load[@]}" </dev/null
+    --json "$scratch/result.json" --report "$scratch/result.html" -- "${load[@]}" </dev/null
 check_match "a winner: its line" "$out" $'\n''LUNALLOC_CONF="dirty_max:4M,tcache_bytes:4096"'$'\n'
 check_match "each setting has a cause" "$out" $'\n  dirty_max:4M  rss -[0-9.]+ %\n    an arena keeps at most '
 check_match "what fails is told" "$out" "rejected: narenas:1: exit status 7"
@@ -80,6 +84,8 @@ json "JSON: what costs too much does not win" "$scratch/result.json" \
     '[.entries[] | select(.conf == "dirty_decay_ms:0") | .ratio.time > 1.09] | tostring' '[true]'
 json "JSON: runs of the search" "$scratch/result.json" '.searched <= 40 and (.runs | length) >= 30' true
 check "no file is left beside it" "$(cd "$scratch" && echo result.json*)" result.json
+check "the report has the verdict, and not the command" \
+    "$(grep -c 'verdict: better; LUNALLOC_CONF=' "$scratch/result.html")/$(grep -c "$scratch" "$scratch/result.html")" 1/0
 
 batch tune --limit none --space dirty_max:4M --space tcache_bytes:4096 --space dirty_decay_ms:0 --json - \
     -- "${load[@]}" </dev/null

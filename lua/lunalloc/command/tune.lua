@@ -7,7 +7,7 @@ local USAGE <const> = [[
 tune [--objective rss|time|p99|balanced] [--limit METRIC+SHARE] [--budget TIME] [--runs N]
      [--measure NAME] [--settle TIME] [--rss peak|mean|settled] [--clock wall|cpu] [--same-output]
      [--space SETTINGS] [--least SHARE] [--timeout TIME] [--window TIME] [--set KEY=VALUE]
-     [--duration TIME] [--speed SPEED] [--hosts NAMES] [--wait] [--json FILE]
+     [--duration TIME] [--speed SPEED] [--hosts NAMES] [--wait] [--json FILE] [--report FILE]
      [--] COMMAND [ARGUMENT...] | SCENARIO | TRACE | PID
 
 Searches settings of LUNALLOC_CONF that make the command smaller or faster, and confirms the winner in fresh runs. It
@@ -35,6 +35,7 @@ settings while it runs, and gets its own back at the end. Ctrl-C ends the search
   --speed SPEED         of a trace's replay: max (default), real, or how many times as fast
   --wait                waits while another tuner runs on this machine, which disturbs times; else it warns
   --json FILE           writes all runs, figures and verdicts to FILE, - for the standard output
+  --report FILE         writes a page for a browser, with all that was tried by time and memory
 
 Exit status: 0 if a winner is confirmed, and if the defaults are to be kept; 1 if the command fails with the defaults or
 nothing can be measured; 6 if a run, or the budget, is too short to judge.]]
@@ -45,7 +46,7 @@ local OPTIONS <const> = { objective = "text", limit = { kind = "text", many = tr
     measure = "text", settle = "time", rss = "text", clock = "text", ["same-output"] = "flag",
     space = { kind = "text", many = true }, least = "text", timeout = "time", window = "time",
     set = { kind = "text", many = true }, duration = "time", speed = "text", hosts = "text", wait = "flag",
-    json = "text" }
+    json = "text", report = "text" }
 
 -- ---- arguments -----------------------------------------------------------------------------------------------------
 
@@ -84,7 +85,7 @@ local function translated(options, words, argv)
         measure = options.measure, settle = options.settle, rss = options.rss, clock = options.clock,
         same_output = options["same-output"], space = options.space, least = options.least, timeout = options.timeout,
         window = options.window, duration = options.duration, speed = options.speed, hosts = options.hosts,
-        wait = options.wait }
+        wait = options.wait, report = options.report }
     given.limit = options.limit and options.limit[1] == "none" and "none" or options.limit
     given.set = options.set and command.settings("tune", options.set)
     set_subject(given, words, argv)

@@ -3,7 +3,7 @@
 ---     options.read(given) -> plan | nil, message, code      raises one line for a mistake
 ---
 --- A plan: job (trial.lua, scenario_job.lua), name, objective, limits, arms, least, most_runs, budget (seconds), wait,
---- on_progress; and live, if it is about a running process.
+--- report, on_progress; and live, if it is about a running process.
 
 local check = require "lunalloc.check"
 local hosts = require "lunalloc.hosts"
@@ -25,7 +25,7 @@ local BUDGET <const>, RUNS <const>, WINDOW <const> = 120.0, 40, 2.0
 local KINDS <const> = { command = "any", scenario = "any", trace = "any", target = "any", objective = OBJECTIVES,
     limit = "any", budget = "time", measure = "text", settle = "time", rss = RSS, clock = CLOCKS, same_output = "flag",
     runs = "count", least = "share", space = "any", timeout = "time", wait = "flag", window = "time", duration = "time",
-    set = "table", speed = "any", hosts = "any", on_progress = "function" }
+    set = "table", speed = "any", hosts = "any", report = "text", on_progress = "function" }
 
 local function fail(format, ...)
     error("tune: " .. format:format(...), 0)
@@ -209,7 +209,8 @@ function options.read(given)
     local subject = one_subject(values)
     local plan = { subject = subject, objective = values.objective or "rss", least = values.least or 0.01,
         most_runs = values.runs or RUNS, budget = values.budget or BUDGET, wait = values.wait,
-        on_progress = values.on_progress, window = values.window or WINDOW, timeout = values.timeout }
+        on_progress = values.on_progress, window = values.window or WINDOW, timeout = values.timeout,
+        report = values.report }
     plan.limits = read_limits(values.limit, plan.objective)
     plan.arms = values.space and read_space(values.space) or space.arms(plan.objective, subject == "target")
     if subject == "target" then
