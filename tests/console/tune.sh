@@ -85,7 +85,7 @@ json "JSON: what costs too much does not win" "$scratch/result.json" \
 json "JSON: runs of the search" "$scratch/result.json" '.searched <= 40 and (.runs | length) >= 30' true
 check "no file is left beside it" "$(cd "$scratch" && echo result.json*)" result.json
 check "the report has the verdict, and not the command" \
-    "$(grep -c 'verdict: better; LUNALLOC_CONF=' "$scratch/result.html")/$(grep -c "$scratch" "$scratch/result.html")" 1/0
+    "$(grep -c 'verdict: better; LUNALLOC_CONF=' "$scratch/result.html")$(grep -c "$scratch" "$scratch/result.html")" 10
 
 batch tune --limit none --space dirty_max:4M --space tcache_bytes:4096 --space dirty_decay_ms:0 --json - \
     -- "${load[@]}" </dev/null

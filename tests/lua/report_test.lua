@@ -430,6 +430,41 @@ test("pictures that are too large together are fewer", function()
     test.equal(#chart.views[1].totals, #chart.instants)
 end)
 
+test("what was allocated is a view of the flame graph", function()
+    local section = assert(flame.allocated({
+        { stack = { "/src/app/parse+0x10", "main+0x2" }, count = 10, bytes = 1000, live_count = 1, live_bytes = 100 },
+        { stack = { "/src/app/parse+0x20", "main+0x9" }, count = 5, bytes = 500, live_count = 0, live_bytes = 0 },
+        { stack = { "main+0x2" }, count = 1, bytes = 7, live_count = 1, live_bytes = 7 },
+        { stack = {}, bytes = 0 / 0 }, { count = 3 } }, true))
+    local chart = section.charts[1]
+    test.equal(chart.views[1].name .. " " .. chart.views[2].name, "allocated in use")
+    test.equal(table.concat(chart.names, " "), "all main parse")
+    test.equal(table.concat(chart.views[1].values, " "), "0 7 1500")
+    test.equal(table.concat(chart.views[2].values, " "), "0 7 100")
+    test.fails(nil, "it has no stacks", flame.allocated({}, true))
+end)
+
+test("a process that tells what was allocated has that view", function()
+    local stack = { "f", "main" }
+    local t = { waste = function() return {} end, prof = {
+        samples = function() return { by = function() return { { stack = stack, bytes = 10 } } end } end,
+        stacks = function() return { { stack = stack, count = 9, bytes = 90 },
+            { stack = { "g", "main" }, count = 1, bytes = 5 } } end } }
+    local chart = assert(flame.section(t, true)).charts[1]
+    test.equal(#chart.views, 3)
+    test.equal(chart.views[3].name, "allocated")
+    local sums = {}
+    for v, view in ipairs(chart.views) do
+        sums[v] = 0
+        for _, value in ipairs(view.values) do
+            sums[v] = sums[v] + value
+        end
+    end
+    test.equal(table.concat(sums, " "), "10 0 95")
+    t.prof.stacks = nil
+    test.equal(#flame.section(t, true).charts[1].views, 2)
+end)
+
 --- Saves n instants of a heap that grows, and once becomes much larger; returns their paths.
 local function saved_instants(folder, n)
     local paths, blocks = {}, {}

@@ -1,9 +1,10 @@
---- Stacks as a tree for the flame graph: bytes in use by the profiler's samples, and the waste that they keep from
---- being given back.
+--- Stacks as a tree for the flame graph: bytes in use by the profiler's samples, the waste that they keep from being
+--- given back, and what they allocated in all.
 ---
 --- A tree holds so many stacks, and so many bytes of JSON, as a report may have: the largest first. The others are one
 --- frame, "rest".
 
+local given = require "lunalloc.report.given"
 local limits = require "lunalloc.report.limits"
 local samples = require "lunalloc.samples"
 local text = require "lunalloc.report.text"
@@ -125,6 +126,23 @@ local function collect(stacks, known, names, view, value, private)
     stack.values[view] = (stack.values[view] or 0) + value
 end
 
+--- The chart of collected stacks: a view for each of the names.
+local function chart_of(stacks, names, title)
+    local views = {}
+    for i, name in ipairs(names) do
+        views[i] = { name = name, unit = "bytes" }
+    end
+    local tree = flame.new(views)
+    local rest = tree:add_all(stacks)
+    return tree:chart(title, rest)
+end
+
+--- What each stack has allocated since the profiler was switched on, as rows for flame.allocated(); nil if the process
+--- does not tell.
+local function accumulated(t)
+    return t.prof.stacks and t.prof.stacks() or nil
+end
+
 --- The section of a process's profile; nil and why if there is none.
 function flame.section(t, private)
     local groups, message = t.prof.samples():by "stack"
@@ -133,7 +151,7 @@ function flame.section(t, private)
     elseif #groups == 0 then
         return nil, "the profiler has no samples: prof.start() switches it on"
     end
-    local stacks, known = {}, {}
+    local stacks, known, names = {}, {}, { "in use", "waste" }
     for _, group in ipairs(groups) do
         collect(stacks, known, group.stack, 1, group.bytes, private)
     end
@@ -142,11 +160,31 @@ function flame.section(t, private)
             collect(stacks, known, row.stack, 2, row.bytes, private)
         end
     end
-    local tree = flame.new { { name = "in use", unit = "bytes" }, { name = "waste", unit = "bytes" } }
-    local rest = tree:add_all(stacks)
+    for _, row in ipairs(accumulated(t) or {}) do
+        names[3] = "allocated"
+        collect(stacks, known, row.stack, 3, row.bytes, private)
+    end
     return { id = "flame", title = "Code",
-        charts = { tree:chart("Flame graph: which code allocated what lives", rest) },
+        charts = { chart_of(stacks, names, "Flame graph: which code allocated what lives") },
         note = ("%d stacks of the sampling profiler; bytes are estimates."):format(#groups) }
+end
+
+--- The section of sums by stack: rows { stack = names, innermost first, count =, bytes =, live_count =, live_bytes = },
+--- of all that was allocated and of what of it lives. nil and why.
+function flame.allocated(rows, private)
+    local stacks, known = {}, {}
+    for _, row in ipairs(rows) do
+        if type(row.stack) == "table" then
+            collect(stacks, known, row.stack, 1, given.number(row.bytes) or 0, private)
+            collect(stacks, known, row.stack, 2, given.number(row.live_bytes) or 0, private)
+        end
+    end
+    if #stacks == 0 then
+        return nil, "it has no stacks"
+    end
+    return { id = "flame", title = "Code",
+        charts = { chart_of(stacks, { "allocated", "in use" }, "Flame graph: which code allocated") },
+        note = ("%d stacks of the sampling profiler; bytes are estimates."):format(#stacks) }
 end
 
 return flame

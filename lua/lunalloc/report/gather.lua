@@ -165,11 +165,11 @@ local function add_given(data, parts, private)
         end
     end
     if parts.trace then
-        local section, film = recording.section(parts.trace, private)
+        local section, film, code = recording.section(parts.trace, private)
         add(data, "Trace", section, film)
-        local map = section and not parts.film and parts.process == false and film:section()
-        if map then
-            add(data, map.title, map)
+        local map = section and film and not parts.film and parts.process == false and film:section()
+        for _, more in ipairs { map or code, map and code or nil } do
+            add(data, more.title, more)
         end
     end
     if parts.result then

@@ -1,6 +1,7 @@
 --- A recorded trace as a section: what it holds, live bytes and the process's memory over its time, and sums by class,
 --- thread and kind of call.
 
+local flame = require "lunalloc.report.flame"
 local given = require "lunalloc.report.given"
 local heap = require "lunalloc.report.heap"
 local sheet = require "lunalloc.report.sheet"
@@ -118,33 +119,53 @@ local function opened(value)
     return view, message, true
 end
 
-local function section_of(view, private)
-    local info, message = view:info()
-    local classes = info and view:count()
-    if not classes then
-        return nil, message or "it cannot be read"
-    end
-    local inside = trace_view.inside(view)
-    local charts = { samples_of(info) }
-    charts[#charts + 1] = live_of(trace_view.tally(inside), inside.begin)
-    charts[#charts + 1] = bars_of(classes)
-    return { id = "trace", title = "Trace", charts = charts, tables = tables_of(view, info, classes, private),
-        note = text.cut(("%s, pid %s, lunalloc %s. %s"):format(given.text_at(info, "name") or "a program",
-            given.text_at(info, "pid") or "unknown", given.text_at(info, "allocator") or "unknown",
-            info.complete and "The file is complete." or "The file is incomplete.")) }, film_of(view, info)
+local function note_of(info)
+    return text.cut(("%s, pid %s, lunalloc %s. %s"):format(given.text_at(info, "name") or "a program",
+        given.text_at(info, "pid") or "unknown", given.text_at(info, "allocator") or "unknown",
+        info.complete and "The file is complete." or "The file is incomplete."))
 end
 
---- The section of a trace, and a film of its live blocks; nil and why.
+--- Charts and tables that need more than the process's own samples; none of a recording that has stacks alone.
+local function add_counts(section, view, info, private)
+    local classes, why = view:count()
+    if not classes then
+        return nil, why
+    end
+    local inside = trace_view.inside(view)
+    section.charts[#section.charts + 1] = live_of(trace_view.tally(inside), inside.begin)
+    section.charts[#section.charts + 1] = bars_of(classes)
+    section.tables = tables_of(view, info, classes, private)
+    return true
+end
+
+--- The section, a film of live blocks, and the flame graph; the last two are nil where the recording has no such thing.
+local function sections_of(view, private)
+    local info, message = view:info()
+    if not info then
+        return nil, message or "it cannot be read"
+    end
+    local section = { id = "trace", title = "Trace", charts = { samples_of(info) }, tables = { head_of(info) },
+        note = note_of(info) }
+    local stacks = view.stacks and view:stacks()
+    local counted, why = add_counts(section, view, info, private)
+    if not counted and not stacks then
+        return nil, why
+    end
+    return section, counted and film_of(view, info), stacks and flame.allocated(stacks, private)
+end
+
+--- The section of a trace, a film of its live blocks, and its flame graph; the last two are nil where it has none. nil
+--- and why if it cannot be read.
 function recording.section(value, private)
     local view, message, own = opened(value)
     if not view then
         return nil, message
     end
-    local section, film = section_of(view, private)
+    local section, film, code = sections_of(view, private)
     if own then
         view:close()
     end
-    return section, film
+    return section, film, code
 end
 
 return recording
