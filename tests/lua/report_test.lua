@@ -618,36 +618,6 @@ test("two instants: what changed most stands first", function()
     test.equal(difference.section(before, nil), nil)
 end)
 
---- A value in whose place anything may stand.
-local function mutate(value, depth)
-    local roll = math.random(12)
-    if roll == 1 then
-        return ({ 1, -1, 0 / 0, math.huge, 1 << 62, "x", "", true, {}, { {} }, ("y"):rep(5000), { { { 1 } } } })[
-            math.random(12)]
-    elseif type(value) ~= "table" or depth > 6 then
-        return value
-    end
-    local copy = {}
-    for key, field in pairs(value) do
-        copy[key] = mutate(field, depth + 1)
-    end
-    return copy
-end
-
-test("whatever a result's file says, it is a section or a reason, and a page", function()
-    need_page()
-    math.randomseed(11)
-    for round = 1, tonumber(os.getenv "REPORT_ROUNDS") or 300 do
-        local data = { schema = 1, made = 0, title = "", subtitle = "", sections = {}, missing = {} }
-        for _, section in ipairs { search.section, result_of.section } do
-            local made, why = section(mutate(section == search.section and tuning() or workload_result(), 0), true)
-            assert(made or type(why) == "string", round)
-            data.sections[#data.sections + 1] = made
-        end
-        assert(json.decode(page.json(data)), round)
-    end
-end)
-
 test("files that are no results and no traces are missing parts", function()
     need_page()
     local path, _ <close> = temporary()
