@@ -30,8 +30,8 @@ static void
 reclaim(recorder_t *r) {
     const record_shape_t *shape = &r->recording->shape;
     uint32_t mask = record_segments(shape) - 1;
-    uint64_t read = atomic_get_acquire(&r->ring->read), unread = r->lap + (uintptr_t)r->out - read;
-    if (unread > (UINT64_C(1) << shape->lg_ring)) {
+    uint64_t read = atomic_get_acquire(&r->ring->read), position = r->lap + (uintptr_t)r->out;
+    if (read > position || position - read > (UINT64_C(1) << shape->lg_ring)) {
         return;
     }
     for (uint64_t chunk = read >> record_lg_segment(shape); r->first_chunk < chunk; r->first_chunk++) {

@@ -52,8 +52,8 @@ static void
 find_position(recorder_t *r, const recording_t *recording, uint32_t i) REQUIRES(role_record) {
     uint32_t lg = record_lg_segment(&recording->shape), mask = record_segments(&recording->shape) - 1;
     size_t size = (size_t)1 << lg;
-    uint64_t position = atomic_get(&r->ring->written), read = atomic_get(&r->ring->read);
-    bool sound = position - read <= (UINT64_C(1) << recording->shape.lg_ring);
+    uint64_t position = atomic_get(&r->ring->written) & (UINT64_MAX >> 8), read = atomic_get(&r->ring->read);
+    bool sound = read <= position && position - read <= (UINT64_C(1) << recording->shape.lg_ring);
     r->next_chunk = (position + size - 1) >> lg;
     r->first_chunk = (sound ? read : position) >> lg;
     r->free_segments = mask == 63 ? UINT64_MAX : (UINT64_C(2) << mask) - 1;

@@ -124,6 +124,31 @@ test_a_reader_that_reads_ahead(void **state) {
     end();
 }
 
+/* A position before the start, and heads that another image is said to have left. */
+static void
+test_positions_that_wrap_around(void **state) {
+    (void)state;
+    record_shape_t small = {.nrings = 4, .lg_ring = RECORD_LG_MIN};
+    begin(small);
+    write_events(10);
+    atomic_set(&own_ring()->read, UINT64_MAX - 10);
+    write_events(2000);
+    assert_int_equal(thread_here()->record->first_chunk, 0);
+    end();
+    for (uint64_t i = 0; i < 64; i++) {
+        side = new_recorder(small);
+        for (uint32_t ring = 0; ring < small.nrings; ring++) {
+            record_ring_t *head = record_area_ring(side->area, ring);
+            atomic_set(&head->written, UINT64_MAX - i * 100);
+            atomic_set(&head->read, i % 2 == 0 ? UINT64_MAX - i * 200 : i * 200);
+            memset(head->map, (int)i * 5, sizeof head->map);
+        }
+        assert_int_equal(record_begin(side->fd, &number), 0);
+        write_events(2000);
+        end();
+    }
+}
+
 /* ---- nobody reads any more ---- */
 
 /* The recorder says so: the thread ends the recording as it takes its next segment, and then records nothing. */
@@ -376,15 +401,11 @@ test_the_order_of_each_address(void **state) {
 int
 main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_the_lowest_segments_are_used),
-        cmocka_unit_test(test_segments_without_memory),
-        cmocka_unit_test(test_a_reader_that_reads_ahead),
-        cmocka_unit_test(test_the_recorder_has_finished),
-        cmocka_unit_test(test_the_recorder_is_gone),
-        cmocka_unit_test(test_the_path_is_another_files),
-        cmocka_unit_test(test_a_silent_recorder_without_a_path),
-        cmocka_unit_test(test_threads_give_up_together),
-        cmocka_unit_test(test_the_order_of_each_address),
+        cmocka_unit_test(test_the_lowest_segments_are_used), cmocka_unit_test(test_segments_without_memory),
+        cmocka_unit_test(test_a_reader_that_reads_ahead),    cmocka_unit_test(test_positions_that_wrap_around),
+        cmocka_unit_test(test_the_recorder_has_finished),    cmocka_unit_test(test_the_recorder_is_gone),
+        cmocka_unit_test(test_the_path_is_another_files),    cmocka_unit_test(test_a_silent_recorder_without_a_path),
+        cmocka_unit_test(test_threads_give_up_together),     cmocka_unit_test(test_the_order_of_each_address),
     };
     return cmocka_run_group_tests_name("record_rings", tests, boot_allocator, NULL);
 }
