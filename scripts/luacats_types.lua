@@ -318,7 +318,7 @@ types.classes = {
     fidelity = { "How far a replay is like the recording.", "exact boolean whether all is equal that must be",
         "kinds table<string, lunalloc.replay_pair>", "classes integer size classes that differ",
         "remote lunalloc.replay_pair", "violations integer", "deviations integer", "peak_live lunalloc.replay_pair",
-        "peak_rss lunalloc.replay_pair above the start", "lost integer", "lost_share number", "unmatched integer",
+        "peak_rss lunalloc.replay_pair above the start", "peak_resident lunalloc.replay_pair above the start", "lost integer", "lost_share number", "unmatched integer",
         "reused integer", "failed integer" },
     replay = { "The result of a replay.", "trace string", "allocator string", "version? string", "conf? string",
         "speed number", "seconds number", "ops integer", "ops_per_s number", "ns_per_call number",

@@ -5,7 +5,8 @@
 ---
 --- Fields: kinds[call] = { recorded =, replayed = } calls of a kind, and likewise classes (kinds and size classes in
 --- which the two differ: a number), remote (blocks that another thread freed), peak_live (bytes, at the ends of
---- windows) and peak_rss (bytes above the start, with .ratio); violations: blocks that were not there when they were
+--- windows), peak_resident and peak_rss (with .ratio): how far active, dirty and muzzy pages grew, which are malloc's,
+--- and all of the process's memory, of which the program has more than its malloc gave; violations: blocks that were not there when they were
 --- needed; deviations: windows at whose end not the recorded bytes lived; lost: events that were dropped while
 --- recording, and lost_share; exact: true if all that must be equal is.
 
@@ -40,10 +41,22 @@ local function growth(base, peak)
     return base and peak and math.max(0, peak - base) or nil
 end
 
---- Growth of memory from the start to the peak. The ratio is nil if either is unknown or there was none.
-local function compare_rss(recorded, result)
-    local before, after = growth(recorded.base_rss, recorded.peak_rss), growth(result.base_rss, result.peak_rss)
-    return { recorded = before, replayed = after, ratio = before and before > 0 and after and after / before or nil }
+--- The ratio is nil if either is unknown or nothing was recorded.
+local function pair_of(recorded, replayed)
+    return { recorded = recorded, replayed = replayed,
+        ratio = recorded and recorded > 0 and replayed and replayed / recorded or nil }
+end
+
+--- The growth of active, dirty and muzzy pages to their peak; of another allocator, that of the process.
+local function resident_growth(result)
+    local first, peak = result.timeline[1], 0
+    if not (first and first.active) then
+        return growth(result.base_rss, result.peak_rss)
+    end
+    for _, entry in ipairs(result.timeline) do
+        peak = math.max(peak, entry.active + entry.dirty + entry.muzzy)
+    end
+    return growth(first.active + first.dirty + first.muzzy, peak)
 end
 
 function fidelity.of(plan, result)
@@ -52,7 +65,8 @@ function fidelity.of(plan, result)
     local f = { kinds = {}, classes = 0, remote = { recorded = facts.remote, replayed = result.remote },
         violations = result.violations, deviations = result.deviations,
         peak_live = { recorded = facts.peak_ends, replayed = result.peak_live },
-        peak_rss = compare_rss(recorded, result), lost = lost, lost_share = lost / math.max(1, lost + facts.events),
+        peak_rss = pair_of(growth(recorded.base_rss, recorded.peak_rss), growth(result.base_rss, result.peak_rss)),
+        peak_resident = pair_of(growth(recorded.base_resident, recorded.peak_resident), resident_growth(result)), lost = lost, lost_share = lost / math.max(1, lost + facts.events),
         unmatched = facts.unmatched, reused = facts.reused, failed = facts.failed }
     for _, call in ipairs(CALLS) do
         local mine = (result.counts or {})[call] or {}
@@ -90,13 +104,17 @@ local function add_calls(lines, f)
     lines[#lines + 1] = row("used before allocated", "", whole(f.violations), f.violations == 0 and "none" or "WRONG")
 end
 
+local function add_growth(lines, name, pair)
+    lines[#lines + 1] = row(name, pair.recorded and units.human(pair.recorded) or "unknown",
+        units.human(pair.replayed or 0), pair.ratio and ("%.3f"):format(pair.ratio) or "")
+end
+
 local function add_memory(lines, f)
     lines[#lines + 1] = row("peak of live bytes", equal(f.peak_live, units.human))
     lines[#lines + 1] = row("live at ends of windows", "", f.deviations == 0 and "" or whole(f.deviations),
         f.deviations == 0 and "equal" or "DIFFERENT")
-    local rss = f.peak_rss
-    lines[#lines + 1] = row("peak RSS above the start", rss.recorded and units.human(rss.recorded) or "unknown",
-        units.human(rss.replayed or 0), rss.ratio and ("%.3f"):format(rss.ratio) or "")
+    add_growth(lines, "peak of malloc's pages", f.peak_resident)
+    add_growth(lines, "peak RSS above the start", f.peak_rss)
 end
 
 --- An array of lines.

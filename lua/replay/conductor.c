@@ -219,6 +219,8 @@ add_entry(replay_t *replay, const char *mark) {
 /* The trace's time starts now: what lived before the recording lives. */
 static void
 start_time(replay_t *replay) {
+    replay->timeline.n = 0;
+    replay->timeline.peak_rss = 0;
     replay->base_rss = replay->peak_rss = timeline_rss(&replay->timeline);
     atomic_store_explicit(&replay->t0, clock_ns(), memory_order_relaxed);
     add_entry(replay, NULL);

@@ -17,6 +17,7 @@ typedef struct {
     trace_info_t info;
     uint64_t base_rss, peak_rss;                  /* bytes, of the first sample and the largest of all */
     uint64_t peak_active, peak_dirty, peak_muzzy; /* bytes, of all samples */
+    uint64_t base_resident, peak_resident;        /* bytes: active, dirty and muzzy */
     double mean_dirty;                            /* bytes, over time; below 0: unknown */
 } recorded_t;
 void recorded_read(recorded_t *recorded, const trace_file_t *file);

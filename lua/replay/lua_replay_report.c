@@ -53,6 +53,13 @@ raise_peak(uint64_t *peak, uint64_t value) {
     }
 }
 
+/* What the allocator has of the process's memory. */
+static uint64_t
+resident_of(const trace_sample_t *sample) {
+    bool known = sample->active != TRACE_UNKNOWN && sample->dirty != TRACE_UNKNOWN && sample->muzzy != TRACE_UNKNOWN;
+    return known ? sample->active + sample->dirty + sample->muzzy : TRACE_UNKNOWN;
+}
+
 /* Over the time between known samples; below 0: there are not two of them. */
 static double
 mean_dirty(const trace_info_t *info) {
@@ -67,6 +74,18 @@ mean_dirty(const trace_info_t *info) {
     return time > 0 ? sum / time : -1;
 }
 
+/* The kernel's peak is exact, but since the start of the process: it counts if it rose while it was recorded. */
+static void
+raise_to_kernels_peak(recorded_t *recorded) {
+    size_t n = recorded->info.nsamples;
+    const trace_sample_t *samples = recorded->info.samples;
+    uint64_t first = n == 0 ? TRACE_UNKNOWN : samples[0].peak_rss,
+             last = n == 0 ? TRACE_UNKNOWN : samples[n - 1].peak_rss;
+    if (first != TRACE_UNKNOWN && last != TRACE_UNKNOWN && last > first) {
+        raise_peak(&recorded->peak_rss, last);
+    }
+}
+
 void
 recorded_read(recorded_t *recorded, const trace_file_t *file) {
     memset(recorded, 0, sizeof(*recorded));
@@ -77,6 +96,7 @@ recorded_read(recorded_t *recorded, const trace_file_t *file) {
     recorded->info = *trace_file_info(file);
     recorded->base_rss = recorded->peak_rss = TRACE_UNKNOWN;
     recorded->peak_active = recorded->peak_dirty = recorded->peak_muzzy = TRACE_UNKNOWN;
+    recorded->base_resident = recorded->peak_resident = TRACE_UNKNOWN;
     for (size_t i = 0; i < recorded->info.nsamples; i++) {
         const trace_sample_t *sample = &recorded->info.samples[i];
         recorded->base_rss = recorded->base_rss == TRACE_UNKNOWN ? sample->rss : recorded->base_rss;
@@ -84,8 +104,12 @@ recorded_read(recorded_t *recorded, const trace_file_t *file) {
         raise_peak(&recorded->peak_active, sample->active);
         raise_peak(&recorded->peak_dirty, sample->dirty);
         raise_peak(&recorded->peak_muzzy, sample->muzzy);
+        uint64_t resident = resident_of(sample);
+        recorded->base_resident = recorded->base_resident == TRACE_UNKNOWN ? resident : recorded->base_resident;
+        raise_peak(&recorded->peak_resident, resident);
     }
     recorded->mean_dirty = mean_dirty(&recorded->info);
+    raise_to_kernels_peak(recorded);
 }
 
 static void
@@ -112,6 +136,8 @@ lua_replay_push_recorded(lua_State *L, const recorded_t *recorded) {
     core_set_value(L, "seconds");
     set_known(L, "base_rss", recorded->base_rss);
     set_known(L, "peak_rss", recorded->peak_rss);
+    set_known(L, "base_resident", recorded->base_resident);
+    set_known(L, "peak_resident", recorded->peak_resident);
     if (recorded->mean_dirty >= 0) {
         lua_pushnumber(L, recorded->mean_dirty);
         core_set_value(L, "mean_dirty");
