@@ -62,10 +62,12 @@ end
 function fidelity.of(plan, result)
     local facts, recorded = plan.facts, plan.recorded
     local lost = math.max(facts.lost, recorded.lost)
+    local grown = growth(recorded.base_anonymous, recorded.peak_anonymous)
+        or growth(recorded.base_rss, recorded.peak_rss)
     local f = { kinds = {}, classes = 0, remote = { recorded = facts.remote, replayed = result.remote },
         violations = result.violations, deviations = result.deviations,
         peak_live = { recorded = facts.peak_ends, replayed = result.peak_live },
-        peak_rss = pair_of(growth(recorded.base_rss, recorded.peak_rss), growth(result.base_rss, result.peak_rss)),
+        peak_rss = pair_of(grown, growth(result.base_rss, result.peak_rss)),
         peak_resident = pair_of(growth(recorded.base_resident, recorded.peak_resident), resident_growth(result)), lost = lost, lost_share = lost / math.max(1, lost + facts.events),
         unmatched = facts.unmatched, reused = facts.reused, failed = facts.failed }
     for _, call in ipairs(CALLS) do

@@ -16,6 +16,7 @@ typedef struct {
     char name[64], version[64], mode[16], conf[1024];
     trace_info_t info;
     uint64_t base_rss, peak_rss;                  /* bytes, of the first sample and the largest of all */
+    uint64_t base_anonymous, peak_anonymous;      /* likewise */
     uint64_t peak_active, peak_dirty, peak_muzzy; /* bytes, of all samples */
     uint64_t base_resident, peak_resident;        /* bytes: active, dirty and muzzy */
     double mean_dirty;                            /* bytes, over time; below 0: unknown */

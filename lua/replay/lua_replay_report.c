@@ -74,15 +74,26 @@ mean_dirty(const trace_info_t *info) {
     return time > 0 ? sum / time : -1;
 }
 
-/* The kernel's peak is exact, but since the start of the process: it counts if it rose while it was recorded. */
+/* What a process has, at most, when it first allocates; bytes. */
+#define FRESH ((uint64_t)512 << 10)
+
+/* The recorder of a program's start may have looked for the first time when there were many blocks already. */
 static void
-raise_to_kernels_peak(recorded_t *recorded) {
+lower_bases(recorded_t *recorded, const trace_file_t *file) {
+    const char *began = trace_file_meta(file, "began");
+    if (began != NULL && strcmp(began, "start") == 0 && recorded->base_anonymous != TRACE_UNKNOWN) {
+        recorded->base_anonymous = recorded->base_anonymous < FRESH ? recorded->base_anonymous : FRESH;
+    }
+}
+
+/* The recorder looks more often than it writes samples. */
+static void
+raise_to_peaks(recorded_t *recorded) {
     size_t n = recorded->info.nsamples;
-    const trace_sample_t *samples = recorded->info.samples;
-    uint64_t first = n == 0 ? TRACE_UNKNOWN : samples[0].peak_rss,
-             last = n == 0 ? TRACE_UNKNOWN : samples[n - 1].peak_rss;
-    if (first != TRACE_UNKNOWN && last != TRACE_UNKNOWN && last > first) {
-        raise_peak(&recorded->peak_rss, last);
+    if (n != 0) {
+        const trace_sample_t *last = &recorded->info.samples[n - 1];
+        raise_peak(&recorded->peak_rss, last->peak_rss);
+        raise_peak(&recorded->peak_anonymous, last->peak_anonymous);
     }
 }
 
@@ -95,12 +106,16 @@ recorded_read(recorded_t *recorded, const trace_file_t *file) {
     copy_text(recorded->conf, sizeof(recorded->conf), trace_file_meta(file, "conf"));
     recorded->info = *trace_file_info(file);
     recorded->base_rss = recorded->peak_rss = TRACE_UNKNOWN;
+    recorded->base_anonymous = recorded->peak_anonymous = TRACE_UNKNOWN;
     recorded->peak_active = recorded->peak_dirty = recorded->peak_muzzy = TRACE_UNKNOWN;
     recorded->base_resident = recorded->peak_resident = TRACE_UNKNOWN;
     for (size_t i = 0; i < recorded->info.nsamples; i++) {
         const trace_sample_t *sample = &recorded->info.samples[i];
         recorded->base_rss = recorded->base_rss == TRACE_UNKNOWN ? sample->rss : recorded->base_rss;
         raise_peak(&recorded->peak_rss, sample->rss);
+        recorded->base_anonymous =
+            recorded->base_anonymous == TRACE_UNKNOWN ? sample->anonymous : recorded->base_anonymous;
+        raise_peak(&recorded->peak_anonymous, sample->anonymous);
         raise_peak(&recorded->peak_active, sample->active);
         raise_peak(&recorded->peak_dirty, sample->dirty);
         raise_peak(&recorded->peak_muzzy, sample->muzzy);
@@ -109,7 +124,8 @@ recorded_read(recorded_t *recorded, const trace_file_t *file) {
         raise_peak(&recorded->peak_resident, resident);
     }
     recorded->mean_dirty = mean_dirty(&recorded->info);
-    raise_to_kernels_peak(recorded);
+    raise_to_peaks(recorded);
+    lower_bases(recorded, file);
 }
 
 static void
@@ -136,6 +152,8 @@ lua_replay_push_recorded(lua_State *L, const recorded_t *recorded) {
     core_set_value(L, "seconds");
     set_known(L, "base_rss", recorded->base_rss);
     set_known(L, "peak_rss", recorded->peak_rss);
+    set_known(L, "base_anonymous", recorded->base_anonymous);
+    set_known(L, "peak_anonymous", recorded->peak_anonymous);
     set_known(L, "base_resident", recorded->base_resident);
     set_known(L, "peak_resident", recorded->peak_resident);
     if (recorded->mean_dirty >= 0) {

@@ -39,6 +39,7 @@ typedef struct {
     uint64_t rss, peak_rss; /* of the kernel; the peak is since the process started */
     uint64_t allocated, active, dirty, muzzy, retained, metadata, mapped; /* as in lunalloc_stats_t */
     uint64_t events, lost;                                                /* counts, of all threads until then */
+    uint64_t anonymous, peak_anonymous; /* the part of rss, and of peak_rss, that is in no file and not shared */
 } trace_sample_t;
 
 enum {
@@ -78,7 +79,8 @@ void trace_file_close(trace_file_t *file);
 const trace_info_t *trace_file_info(const trace_file_t *file);
 
 /* The text of a key of the metadata, NULL if there is none: "pid", "name", "version" (of the allocator), "conf",
- * "mode", "started" (seconds since 1970), "reason" (why the recording ended), "page" (bytes), and whatever else is
+ * "mode", "began" ("start": with the program, or
+ * "attached"), "started" (seconds since 1970), "reason" (why the recording ended), "page" (bytes), and whatever else is
  * there. */
 const char *trace_file_meta(const trace_file_t *file, const char *key);
 /* The n-th key, from 0, with its value; NULL after the last one. */

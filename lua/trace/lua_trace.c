@@ -111,6 +111,8 @@ push_sample(lua_State *L, const void *record) {
     set_known(L, "mapped", sample->mapped);
     set_known(L, "events", sample->events);
     set_known(L, "lost", sample->lost);
+    set_known(L, "anonymous", sample->anonymous);
+    set_known(L, "peak_anonymous", sample->peak_anonymous);
 }
 
 /* The file stays open meanwhile, also if a finalizer closes the object. */

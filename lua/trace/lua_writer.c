@@ -118,7 +118,9 @@ writer_sample(lua_State *L) {
                              .metadata = number_of(L, "metadata"),
                              .mapped = number_of(L, "mapped"),
                              .events = number_of(L, "events"),
-                             .lost = number_of(L, "lost")};
+                             .lost = number_of(L, "lost"),
+                             .anonymous = number_of(L, "anonymous"),
+                             .peak_anonymous = number_of(L, "peak_anonymous")};
     trace_writer_sample(check_writer(L), &sample);
     return 0;
 }

@@ -64,7 +64,7 @@ struct trace_recorder {
     /* Synchronization: the thread alone, and its caller before and after it: these fields. */
     trace_sums_t sums;
     uint64_t began, sampled, flushed, measured, over_at; /* ns */
-    uint64_t rss, peak_rss;
+    uint64_t rss, peak_rss, anonymous, peak_anonymous;
     uint64_t sample_every; /* ns */
 };
 
@@ -251,10 +251,13 @@ measure(trace_recorder_t *recorder, uint64_t now) {
     if (now - recorder->measured < RSS_EVERY) {
         return;
     }
-    uint64_t rss = trace_watch_rss(&recorder->watch), rings = trace_drain_touched(&recorder->drain);
+    uint64_t rss = trace_watch_rss(&recorder->watch, &recorder->anonymous),
+             rings = trace_drain_touched(&recorder->drain);
     recorder->measured = now;
     recorder->rss = rss > rings ? rss - rings : 0;
     recorder->peak_rss = recorder->rss > recorder->peak_rss ? recorder->rss : recorder->peak_rss;
+    recorder->peak_anonymous =
+        recorder->anonymous > recorder->peak_anonymous ? recorder->anonymous : recorder->peak_anonymous;
 }
 
 static uint64_t
@@ -276,6 +279,8 @@ add_sample(trace_recorder_t *recorder, uint64_t now) {
     sample.time = now;
     sample.rss = known(recorder->rss);
     sample.peak_rss = known(recorder->peak_rss);
+    sample.anonymous = known(recorder->anonymous);
+    sample.peak_anonymous = known(recorder->peak_anonymous);
     sample.events = written.events;
     sample.lost = written.lost;
     if (!recorder->recording.sums) {
@@ -331,6 +336,7 @@ static void
 begin(trace_recorder_t *recorder, uint64_t now) {
     recorder->began = now;
     trace_watch_open(&recorder->watch, target_pid(recorder));
+    trace_writer_meta(recorder->drain.writer, "began", recorder->pid == 0 ? "start" : "attached");
     measure(recorder, now);
     add_sample(recorder, now);
 }

@@ -43,13 +43,17 @@ trace_watch_ended(const trace_watch_t *watch) {
 }
 
 uint64_t
-trace_watch_rss(const trace_watch_t *watch) {
+trace_watch_rss(const trace_watch_t *watch, uint64_t *anonymous) {
     char text[128];
     ssize_t n = watch->statm < 0 ? -1 : pread(watch->statm, text, sizeof(text) - 1, 0);
+    *anonymous = 0;
     if (n <= 0) {
         return 0;
     }
     text[n] = '\0';
-    const char *second = strchr(text, ' '); /* size resident shared ... */
-    return second == NULL ? 0 : strtoull(second, NULL, 10) * (uint64_t)sysconf(_SC_PAGESIZE);
+    char *end = strchr(text, ' '); /* size resident shared ... */
+    uint64_t resident = end == NULL ? 0 : strtoull(end, &end, 10), shared = end == NULL ? 0 : strtoull(end, NULL, 10);
+    uint64_t page = (uint64_t)sysconf(_SC_PAGESIZE);
+    *anonymous = resident > shared ? (resident - shared) * page : 0;
+    return resident * page;
 }

@@ -18,6 +18,6 @@ void trace_watch_close(trace_watch_t *watch);
 /* Has it ended? False if nobody can tell. A child that was not waited for has ended, too. */
 bool trace_watch_ended(const trace_watch_t *watch);
 /* Its resident bytes now; 0 if they are unknown. */
-uint64_t trace_watch_rss(const trace_watch_t *watch);
+uint64_t trace_watch_rss(const trace_watch_t *watch, uint64_t *anonymous);
 
 #endif
