@@ -44,14 +44,14 @@ note_alloc(recorder_t *r, record_kind_t kind, const void *ptr, size_t size, uint
 
 /* A large block, or one of which the page map has no class: its extent knows the size. */
 static COLD uint64_t
-touched_of(const void *ptr, const char *what) {
+touched_of(recorder_t *r, const void *ptr, const char *what) {
     const extent_t *e = resize_extent(ptr, what);
-    return e->slab ? RECORD_UNKNOWN : record_touched(ptr, sc.size[e->szind]);
+    return e->slab ? RECORD_UNKNOWN : record_touched_some(r, ptr, sc.size[e->szind]);
 }
 
 static COLD void
 note_free_rich(recorder_t *r, record_kind_t kind, uint32_t class, const void *ptr, size_t size, uint32_t lg_align) {
-    uint64_t touched = class - 1 < r->plain ? RECORD_UNKNOWN : touched_of(ptr, "free");
+    uint64_t touched = class - 1 < r->plain ? RECORD_UNKNOWN : touched_of(r, ptr, "free");
     put_rich(r, &(record_event_t){.time = record_stamp(r),
                                   .kind = (uint8_t)kind,
                                   .lg_align = (uint8_t)lg_align,
@@ -223,7 +223,7 @@ note_moved(recorder_t *r, uint64_t before, const record_event_t *event) {
 void *
 seen_resize(thread_t *thread, extent_t *e, void *ptr, size_t size, uint32_t lg_align, const request_t *request) {
     recorder_t *r = thread->record;
-    uint64_t touched = r == NULL || e->slab ? RECORD_UNKNOWN : record_touched(ptr, sc.size[e->szind]);
+    uint64_t touched = r == NULL || e->slab ? RECORD_UNKNOWN : record_touched_some(r, ptr, sc.size[e->szind]);
     uint64_t before = r == NULL ? 0 : record_stamp(r);
     void *to = resize_block(thread, e, ptr, request);
     if (to == NULL || r == NULL || (r = thread->record) == NULL) {

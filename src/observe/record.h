@@ -13,8 +13,8 @@
  * thread's state has ended (destructors of other libraries); events that find the ring full, counted as lost. A free of
  * a block that was allocated before has an address that the recording does not know.
  *
- * An event costs no lock and no system call, except where a large block (RECORD_LARGE) is freed or moved: the system is
- * asked how much of it is resident. Only the owner of a ring writes to it. A signal handler that allocates while its
+ * An event costs no lock and no system call, except where a large block (RECORD_LARGE, RECORD_MEDIUM) is freed or moved:
+ * the system is asked how much of it is resident. Only the owner of a ring writes to it. A signal handler that allocates while its
  * thread is in the middle of an event loses its own event, which is counted.
  *
  * What the other process may do to this one: nothing. The area is sealed, so no write to it fails; of its content only
@@ -38,6 +38,10 @@
 
 /* From this size on, bytes: the resident pages of a block are counted when it is freed. */
 #define RECORD_LARGE ((size_t)128 << 10)
+/* From this size on: those of one block in RECORD_ONE_IN of a thread, its first one included, since the system call
+ * costs more than the rest of an event. Of most programs such blocks are buffers, of which little is ever touched. */
+#define RECORD_MEDIUM ((size_t)16 << 10)
+#define RECORD_ONE_IN 8
 
 /* A ring, as its thread has it. An event fits where out < stop. While an event is written, stop is NULL. */
 typedef struct recorder {
@@ -52,7 +56,8 @@ typedef struct recorder {
     uint8_t *base;               /* the ring's first byte */
     uint8_t *end;                /* of the segment; == out: there is none */
     uint64_t lost;               /* events, since the last RECORD_LOST */
-    uint32_t plain;              /* classes below this have blocks that are smaller than RECORD_LARGE */
+    uint32_t plain;              /* classes below this have blocks that are smaller than RECORD_MEDIUM */
+    uint32_t nmedium;            /* blocks from there to RECORD_LARGE that were freed or moved */
     bool tsc;
 
     /* Chunks that are not read yet are first_chunk .. next_chunk - 1, the last of them is written to. Each has a
@@ -169,8 +174,11 @@ record_put_hit(recorder_t *r, uint32_t kind, uint32_t hint, const void *ptr, uin
     record_shut(r, out + record_encode_common(&r->codec, kind, hint, 0, (uintptr_t)ptr, size, out), stop);
 }
 
-/* Bytes of a block that are resident, an estimate where it is very large; RECORD_UNKNOWN below RECORD_LARGE, and where
+/* Bytes of a block that are resident, an estimate where it is very large; RECORD_UNKNOWN below RECORD_MEDIUM, and where
  * the system does not tell. */
 uint64_t record_touched(const void *ptr, size_t size);
+
+/* The same for one in RECORD_ONE_IN of the blocks below RECORD_LARGE; of the others it is unknown. */
+uint64_t record_touched_some(recorder_t *r, const void *ptr, size_t size);
 
 #endif

@@ -339,7 +339,7 @@ new_recording(void *area, size_t area_size, const record_shape_t *shape) {
     recording->give_up = give_up;
     recording->ringless.recording = recording;
     recording->ringless.tsc = shape->clock_allowed == record_clock_tsc && ticks_steady();
-    recording->ringless.plain = sc_index(RECORD_LARGE);
+    recording->ringless.plain = sc_index(RECORD_MEDIUM);
     atomic_set(&recording->nfree, shape->nrings);
     for (uint32_t i = 0; i < shape->nrings; i++) {
         recording->recorders[i] = recording->ringless;

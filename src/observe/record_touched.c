@@ -20,7 +20,7 @@ record_probe_residency(void) {
 /* Of blocks with more windows than are asked for, some are, at equal distances. */
 uint64_t
 record_touched(const void *ptr, size_t size) {
-    if (size < RECORD_LARGE || !atomic_get(&sees_residency)) {
+    if (size < RECORD_MEDIUM || !atomic_get(&sees_residency)) {
         return RECORD_UNKNOWN;
     }
     size_t window = WINDOW_PAGES * pages_size(), n = size / window;
@@ -32,4 +32,10 @@ record_touched(const void *ptr, size_t size) {
         sum += process_resident((const char *)ptr + n * i / WINDOWS_MAX * window, window);
     }
     return (uint64_t)((double)sum * (double)n / WINDOWS_MAX) & ~(uint64_t)(pages_size() - 1);
+}
+
+uint64_t
+record_touched_some(recorder_t *r, const void *ptr, size_t size) {
+    bool skip = size < RECORD_LARGE && r->nmedium++ % RECORD_ONE_IN != 0;
+    return skip ? RECORD_UNKNOWN : record_touched(ptr, size);
 }

@@ -73,6 +73,7 @@ static const size_t sizes[] = {0, 1, 8, 24, 100, 1024, 4096, 5000, 20000, 70000,
 
 static void
 test_malloc_and_free(void **state) {
+    size_t nmedium = 0, ntold = 0; /* blocks whose residency is looked at now and then */
     (void)state;
     forget();
     for (size_t i = 0; i < LENGTH(sizes) * 20; i++) {
@@ -81,8 +82,13 @@ test_malloc_and_free(void **state) {
         assert_int_equal(expect_one(RECORD_MALLOC, ptr, size)->lg_align, 0);
         lunalloc_free(ptr);
         uint64_t touched = expect_one(RECORD_FREE, ptr, 0)->touched;
-        assert_true((touched == RECORD_UNKNOWN) == (size < RECORD_LARGE));
+        bool medium = size >= RECORD_MEDIUM && size < RECORD_LARGE;
+        nmedium += medium;
+        assert_true(medium || (touched == RECORD_UNKNOWN) == (size < RECORD_LARGE));
+        ntold += medium && touched != RECORD_UNKNOWN;
     }
+    assert_true(nmedium > 2 * RECORD_ONE_IN);
+    assert_in_range(ntold, nmedium / RECORD_ONE_IN, nmedium / RECORD_ONE_IN + 1);
     lunalloc_free(NULL);
     take(0);
     assert_null(lunalloc_malloc(SIZE_MAX / 2));
@@ -164,7 +170,8 @@ test_resizing(void **state) {
             forget();
             void *to = lunalloc_realloc(old, sizes[j]);
             uint64_t touched = expect_realloc(old, to, sizes[j])->touched;
-            assert_true((touched == RECORD_UNKNOWN) == (sizes[i] < RECORD_LARGE));
+            assert_true(sizes[i] < RECORD_LARGE || touched != RECORD_UNKNOWN);
+            assert_true(sizes[i] >= RECORD_MEDIUM || touched == RECORD_UNKNOWN);
             free_and_forget(to);
         }
     }
