@@ -6,9 +6,10 @@
 --- Fields: kinds[call] = { recorded =, replayed = } calls of a kind, and likewise classes (kinds and size classes in
 --- which the two differ: a number), remote (blocks that another thread freed), peak_live (bytes, at the ends of
 --- windows), peak_resident and peak_rss (with .ratio): how far active, dirty and muzzy pages grew, which are malloc's,
---- and all of the process's memory, of which the program has more than its malloc gave; violations: blocks that were not there when they were
---- needed; deviations: windows at whose end not the recorded bytes lived; lost: events that were dropped while
---- recording, and lost_share; exact: true if all that must be equal is.
+--- and all of the process's anonymous memory, of which the program has more than its malloc gave (with .seen, the share
+--- of the growth that the recorder saw; the rest was before its first look); violations: blocks that were not there
+--- when they were needed; deviations: windows at whose end not the recorded bytes lived; lost: events that were dropped
+--- while recording, and lost_share; exact: true if all that must be equal is.
 
 local units = require "lunalloc.units"
 
@@ -41,6 +42,14 @@ local function growth(base, peak)
     return base and peak and math.max(0, peak - base) or nil
 end
 
+--- How far the process's memory grew: since the recorder first looked at it, and before that by as much as the replay
+--- until the same call, since a program may have allocated for long until a busy system let the recorder look.
+local function recorded_growth(recorded, result)
+    local seen = growth(recorded.base_anonymous, recorded.peak_anonymous)
+    return seen and seen + math.max(0, result.look_rss - result.base_rss)
+        or growth(recorded.base_rss, recorded.peak_rss), seen
+end
+
 --- The ratio is nil if either is unknown or nothing was recorded.
 local function pair_of(recorded, replayed)
     return { recorded = recorded, replayed = replayed,
@@ -62,13 +71,15 @@ end
 function fidelity.of(plan, result)
     local facts, recorded = plan.facts, plan.recorded
     local lost = math.max(facts.lost, recorded.lost)
-    local grown = growth(recorded.base_anonymous, recorded.peak_anonymous)
-        or growth(recorded.base_rss, recorded.peak_rss)
+    local grown, seen = recorded_growth(recorded, result)
+    local peak_rss = pair_of(grown, growth(result.base_rss, result.peak_rss))
+    peak_rss.seen = seen and grown > 0 and seen / grown or nil
     local f = { kinds = {}, classes = 0, remote = { recorded = facts.remote, replayed = result.remote },
         violations = result.violations, deviations = result.deviations,
         peak_live = { recorded = facts.peak_ends, replayed = result.peak_live },
-        peak_rss = pair_of(grown, growth(result.base_rss, result.peak_rss)),
-        peak_resident = pair_of(growth(recorded.base_resident, recorded.peak_resident), resident_growth(result)), lost = lost, lost_share = lost / math.max(1, lost + facts.events),
+        peak_rss = peak_rss,
+        peak_resident = pair_of(growth(recorded.base_resident, recorded.peak_resident), resident_growth(result)),
+        lost = lost, lost_share = lost / math.max(1, lost + facts.events),
         unmatched = facts.unmatched, reused = facts.reused, failed = facts.failed }
     for _, call in ipairs(CALLS) do
         local mine = (result.counts or {})[call] or {}

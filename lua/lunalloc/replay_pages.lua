@@ -5,7 +5,8 @@
 ---
 --- The result: events, allocs, frees, resizes, seconds (of the trace), took (of the simulation), faults, purges,
 --- purged_pages, maps, unmaps, moves (counts), peak and mean (active, dirty, muzzy, retained, rss: bytes), timeline of
---- { t, active, dirty, muzzy, retained, rss, faults }; fidelity: peaks beside those of the recording.
+--- { t, active, dirty, muzzy, retained, rss, faults }; fidelity: peaks beside those of the recording, and off = by how
+--- much active, dirty and retained bytes differ from the allocator's own counters over time.
 
 local core = require "lunalloc.core"
 local check = require "lunalloc.check"
@@ -15,6 +16,7 @@ local units = require "lunalloc.units"
 local pages = {}
 
 local ENTRIES <const> = 1000 -- of the timeline
+local COMPARED <const> = { "active", "dirty", "retained" }
 local BYTES <const> = { "active", "dirty", "muzzy", "retained", "rss" }
 
 -- Settings that decide over pages, and how their values are read.
@@ -97,6 +99,13 @@ local function fidelity_lines(lines, self)
         lines[#lines + 1] = row("peak " .. name, self.fidelity[name].recorded, self.fidelity[name].replayed)
     end
     lines[#lines + 1] = row("mean dirty", self.fidelity.mean_dirty.recorded, self.fidelity.mean_dirty.replayed)
+    for _, name in ipairs(COMPARED) do
+        local off = self.fidelity.off[name]
+        if off then
+            lines[#lines + 1] = ("  %-26s %12s %12s  %.3f"):format(name .. " off by, in the mean", "",
+                units.human(off.bytes // 1), off.share)
+        end
+    end
 end
 
 function Result:__tostring()
@@ -123,13 +132,32 @@ function Result:tojson()
     return core.json(self)
 end
 
+--- By how much active, dirty and retained bytes differ from the allocator's own counters, at the times at which the
+--- recorder asked for these: { bytes =, share =, samples = }, the mean and its share of the mean that was recorded.
+local function off_by(samples, timeline, name)
+    local difference, total, n, at = 0, 0, 0, 1
+    for _, sample in ipairs(samples) do
+        while timeline[at + 1] and timeline[at + 1].t <= sample.t do
+            at = at + 1
+        end
+        if timeline[at] and sample[name] then
+            difference, total, n = difference + math.abs(timeline[at][name] - sample[name]), total + sample[name], n + 1
+        end
+    end
+    return n > 0 and { bytes = difference / n, share = difference / math.max(1, total), samples = n } or nil
+end
+
 --- Beside what the recording's samples say. Extents from before the recording are unknown, so only a recording from the
 --- start has the same bytes.
-local function fidelity(recorded, result)
+local function fidelity(recorded, samples, result)
     local peak = recorded.peak or {}
     local pairs_of = { mean_dirty = { recorded = recorded.mean_dirty, replayed = result.mean.dirty // 1 } }
     for _, name in ipairs { "active", "dirty", "muzzy" } do
         pairs_of[name] = { recorded = peak[name], replayed = result.peak[name] }
+    end
+    pairs_of.off = {}
+    for _, name in ipairs(COMPARED) do
+        pairs_of.off[name] = off_by(samples, result.timeline, name)
     end
     pairs_of.unmatched, pairs_of.reused, pairs_of.lost = result.unmatched, result.reused, recorded.lost
     pairs_of.exact = result.refused == 0 and result.left_out == 0 and recorded.lost == 0
@@ -139,7 +167,7 @@ end
 local function complete(options, recorded, conf, result)
     result.trace, result.conf, result.recorded, result.mode = options.trace, conf, recorded, "pages"
     result.mean = means(result.timeline)
-    result.fidelity = fidelity(recorded, result)
+    result.fidelity = fidelity(recorded, core.replay.samples(options.trace) or {}, result)
     return setmetatable(result, Result)
 end
 

@@ -307,6 +307,7 @@ play_setting(page_alloc_t *pa, const record_event_t *event, extent_state_t state
 static int
 play(page_alloc_t *pa, const record_event_t *event) {
     switch (event->kind) {
+    case RECORD_LIVE: /* it lived before the recording began */
     case RECORD_PAGE_ALLOC:
         return play_alloc(pa, event);
     case RECORD_PAGE_FREE:
@@ -335,7 +336,8 @@ arena_of(const record_event_t *event) {
 
 int
 simulate_event(const record_event_t *event) {
-    if (event->kind < RECORD_PAGE_ALLOC || event->kind > RECORD_MUZZY_MS) {
+    bool pages = event->kind >= RECORD_PAGE_ALLOC && event->kind <= RECORD_MUZZY_MS;
+    if (!pages && event->kind != RECORD_LIVE) {
         result.left_out += event->kind < RECORD_THREAD || event->kind >= RECORD_KINDS;
         return 0;
     }

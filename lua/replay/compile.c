@@ -7,34 +7,7 @@
 #include <string.h>
 #include <sys/mman.h>
 
-#include "blocks.h"
-#include "writer.h"
-
-enum {
-    MOST_NUMBERS = 1 << 20 /* of threads */
-};
-
-/* A thread of the trace, by its number there. */
-typedef struct {
-    uint64_t last;   /* time of its last operation, ns from the start */
-    uint32_t window; /* + 1, in which it has the run; 0: none yet */
-    uint32_t run;
-    uint32_t thread; /* in the plan */
-    bool alive;
-} compiled_thread_t;
-
-struct plan_compiler {
-    plan_writer_t writer;
-    plan_blocks_t blocks;
-    growing_t threads; /* compiled_thread_t */
-    plan_head_t head;
-    uint32_t nalive; /* threads */
-    uint64_t start, now;
-    bool timed; /* start is set */
-    uint64_t live;
-    uint64_t allocated; /* bytes, in this window */
-    bool before;        /* every call so far is of a block that lived before */
-};
+#include "compiler.h"
 
 /* ---- life ---- */
 
@@ -46,6 +19,7 @@ plan_compiler_open(plan_compiler_t **out, const char *path) {
         return ENOMEM;
     }
     compiler->before = true;
+    compiler->look_at = UINT64_MAX;
     int error = plan_writer_open(&compiler->writer, path);
     if (error != 0) {
         plan_compiler_close(compiler);
@@ -53,6 +27,11 @@ plan_compiler_open(plan_compiler_t **out, const char *path) {
     }
     *out = compiler;
     return 0;
+}
+
+void
+plan_compiler_look_at(plan_compiler_t *compiler, uint64_t time) {
+    compiler->look_at = time;
 }
 
 void
@@ -65,14 +44,16 @@ plan_compiler_close(plan_compiler_t *compiler) {
 
 /* ---- windows ---- */
 
-static int
-end_window(plan_compiler_t *compiler) {
+int
+compiler_end_window(plan_compiler_t *compiler) {
     plan_facts_t *facts = &compiler->head.facts;
     plan_window_t figures = {.live_bytes = compiler->live,
                              .live_blocks = compiler->blocks.nlive,
-                             .before = compiler->before && facts->calls != 0};
+                             .before = compiler->before && facts->calls != 0,
+                             .look = compiler->look};
     facts->peak_ends = compiler->live > facts->peak_ends ? compiler->live : facts->peak_ends;
     compiler->allocated = 0;
+    compiler->look = compiler->look && compiler->writer.nruns == 0; /* nothing is written */
     int error = plan_write_window(&compiler->writer, &compiler->blocks, &figures);
     return error != 0 ? error : blocks_end_window(&compiler->blocks) ? 0 : ENOMEM;
 }
@@ -84,62 +65,6 @@ is_due(const plan_compiler_t *compiler) {
     uint64_t peak = compiler->head.facts.peak_ends;
     return compiler->writer.nqueued >= PLAN_WINDOW_OPS || compiler->allocated >= most ||
            compiler->live > peak + peak / 1000 + ((uint64_t)64 << 10);
-}
-
-/* ---- threads ---- */
-
-static compiled_thread_t *
-thread_at(const plan_compiler_t *compiler, uint32_t number) {
-    return (compiled_thread_t *)compiler->threads.data + number;
-}
-
-/* Begins a window for the thread, which is new. */
-static int
-start_thread(plan_compiler_t *compiler, compiled_thread_t *thread) {
-    plan_head_t *head = &compiler->head;
-    if (compiler->nalive == PLAN_MOST_THREADS || head->nthreads == UINT32_MAX) {
-        return EMFILE;
-    }
-    int error = end_window(compiler);
-    compiler->nalive++;
-    head->most_threads = compiler->nalive > head->most_threads ? compiler->nalive : head->most_threads;
-    *thread = (compiled_thread_t){.thread = head->nthreads++, .alive = true};
-    return error;
-}
-
-/* The thread of that number, with a run in the present window. 0, or an errno value. */
-static int
-find_thread(plan_compiler_t *compiler, uint32_t number, compiled_thread_t **out) {
-    if (number >= MOST_NUMBERS) {
-        return EMFILE;
-    }
-    if (!growing_reserve(&compiler->threads, (number + (size_t)1) * sizeof(compiled_thread_t))) {
-        return ENOMEM;
-    }
-    compiled_thread_t *thread = *out = thread_at(compiler, number);
-    bool starts = !thread->alive;
-    int error = starts                                       ? start_thread(compiler, thread)
-                : compiler->writer.nruns == PLAN_WINDOW_RUNS ? end_window(compiler)
-                                                             : 0;
-    if (error == 0 && thread->window != compiler->writer.nwindows + 1) {
-        thread->window = (uint32_t)compiler->writer.nwindows + 1;
-        thread->run = plan_writer_run(&compiler->writer, thread->thread, starts, compiler->now);
-        thread->last = compiler->now;
-    }
-    return error;
-}
-
-static int
-end_thread(plan_compiler_t *compiler, uint32_t number) {
-    compiled_thread_t *thread;
-    int error = find_thread(compiler, number, &thread);
-    if (error != 0) {
-        return error;
-    }
-    compiler->writer.runs[thread->run].ends = true;
-    *thread = (compiled_thread_t){0};
-    compiler->nalive--;
-    return end_window(compiler);
 }
 
 /* ---- operations ---- */
@@ -174,13 +99,19 @@ cut_size(uint64_t size) {
     return size < PLAN_SIZE_MASK ? size : PLAN_SIZE_MASK;
 }
 
-/* Sets what is touched of a large block, now that it is known. */
+/* Sets what is touched of a large block, now that it is known. A smaller one counts in the mean of its class. */
 static int
 set_touched(plan_compiler_t *compiler, uint32_t slot, uint64_t touched) {
     const plan_block_t *block = blocks_at(&compiler->blocks, slot);
-    bool known = block->size >= PLAN_LARGE && touched != RECORD_UNKNOWN;
     uint64_t size = touched < block->size ? touched : block->size;
-    return known ? plan_writer_set_touch(&compiler->writer, block, slot, size) : 0;
+    if (touched == RECORD_UNKNOWN || block->size < PLAN_MEDIUM) {
+        return 0;
+    }
+    if (block->size < PLAN_LARGE) {
+        shares_add(&compiler->shares, block->size, size);
+        return 0;
+    }
+    return plan_writer_set_touch(&compiler->writer, block, slot, size);
 }
 
 /* Takes the block of the slot from the thread, by an operation of that kind; it ends. */
@@ -344,12 +275,17 @@ add_timed(plan_compiler_t *compiler, const record_event_t *event) {
     advance(compiler, event);
     int error = 0;
     if (compiler->before && event->kind != RECORD_LIVE) {
-        error = end_window(compiler);
+        error = compiler_end_window(compiler);
         compiler->before = false;
     }
-    error = error != 0 ? error : find_thread(compiler, event->thread, &thread);
+    if (error == 0 && event->time > compiler->look_at) {
+        error = compiler_end_window(compiler);
+        compiler->look = true;
+        compiler->look_at = UINT64_MAX;
+    }
+    error = error != 0 ? error : compiler_thread(compiler, event->thread, &thread);
     error = error != 0 ? error : add_call_event(compiler, thread, event);
-    return error == 0 && is_due(compiler) ? end_window(compiler) : error;
+    return error == 0 && is_due(compiler) ? compiler_end_window(compiler) : error;
 }
 
 int
@@ -367,10 +303,10 @@ plan_compiler_add(plan_compiler_t *compiler, const record_event_t *event) {
         return add_timed(compiler, event);
     case RECORD_THREAD:
         advance(compiler, event);
-        return find_thread(compiler, event->thread, &thread);
+        return compiler_thread(compiler, event->thread, &thread);
     case RECORD_THREAD_END:
         advance(compiler, event);
-        return end_thread(compiler, event->thread);
+        return compiler_end_thread(compiler, event->thread);
     case RECORD_LOST:
         compiler->head.facts.lost += event->size;
         return 0;
@@ -382,7 +318,7 @@ plan_compiler_add(plan_compiler_t *compiler, const record_event_t *event) {
 int
 plan_compiler_finish(plan_compiler_t *compiler, plan_head_t *out) {
     plan_head_t *head = &compiler->head;
-    int error = end_window(compiler);
+    int error = compiler_end_window(compiler);
     memcpy(head->magic, PLAN_MAGIC, sizeof(head->magic));
     head->version = PLAN_VERSION;
     head->head_size = sizeof(*head);
@@ -391,6 +327,7 @@ plan_compiler_finish(plan_compiler_t *compiler, plan_head_t *out) {
     head->nslots = compiler->blocks.nslots;
     head->facts.duration = compiler->now;
     head->facts.live_at_end = compiler->blocks.nlive;
+    shares_mean(&compiler->shares, head->touched);
     *out = *head;
     return error != 0 ? error : plan_writer_finish(&compiler->writer, head);
 }

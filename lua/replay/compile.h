@@ -22,6 +22,9 @@ typedef struct plan_compiler plan_compiler_t;
 /* Makes the file, which must not exist. 0, or an errno value. */
 int plan_compiler_open(plan_compiler_t **compiler, const char *path);
 
+/* Before the first event: the recorder first looked at the process's memory at this time, ns as in events. */
+void plan_compiler_look_at(plan_compiler_t *compiler, uint64_t time);
+
 /* 0, or an errno value: EMFILE if more than PLAN_MOST_THREADS threads live at once, ENOMEM, or the error of writing. */
 int plan_compiler_add(plan_compiler_t *compiler, const record_event_t *event);
 

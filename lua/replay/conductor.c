@@ -59,6 +59,9 @@ complete_window(replay_t *replay) {
         replay->peak_rss = rss > replay->peak_rss && !replay->window->before ? rss : replay->peak_rss;
         replay->next_rss = now + GLANCE;
     }
+    if (replay->following != NULL && replay->following->look && !replay->window->before) {
+        replay->look_rss = timeline_rss(&replay->timeline);
+    }
     replay->peak_live = live > replay->peak_live ? live : replay->peak_live;
     atomic_fetch_add_explicit(&replay->nwindows, 1, memory_order_relaxed);
 }
@@ -221,7 +224,7 @@ static void
 start_time(replay_t *replay) {
     replay->timeline.n = 0;
     replay->timeline.peak_rss = 0;
-    replay->base_rss = replay->peak_rss = timeline_rss(&replay->timeline);
+    replay->base_rss = replay->look_rss = replay->peak_rss = timeline_rss(&replay->timeline);
     atomic_store_explicit(&replay->t0, clock_ns(), memory_order_relaxed);
     add_entry(replay, NULL);
 }

@@ -5,6 +5,8 @@
  *   c:step(events)            true when the plan is complete, else false; nil, message, code
  *   facts(plan)               what the plan asks for (plan_facts_t), as a table; nil, message, code
  *   recorded(trace)           what the trace file says of the process that was recorded; nil, message, code
+ *   samples(trace)            the allocator's counters while it was recorded (lua_replay_push_samples); nil, message,
+ *                             code
  *   start(plan, options)      a replay on the process's malloc; options: speed, touch, sample, interval and rss_limit,
  *                             as in replay_options_t, with seconds and a name for `touch`
  *   r:wait(seconds) r:progress() r:stop() r:result() r:timeline()
@@ -79,7 +81,11 @@ replay_compile(lua_State *L) {
         return core_fail_errno(L, error, message);
     }
     compiler->merge = trace_merge_open(compiler->file);
+    const trace_info_t *info = trace_file_info(compiler->file);
     error = compiler->merge == NULL ? ENOMEM : plan_compiler_open(&compiler->compiler, path);
+    if (error == 0 && info->nsamples != 0) {
+        plan_compiler_look_at(compiler->compiler, info->samples[0].time);
+    }
     if (error != 0) {
         snprintf(message, sizeof(message), "the plan %.500s cannot be written: %s", path, strerror(error));
         return core_fail_errno(L, error, message);
@@ -157,6 +163,20 @@ replay_recorded(lua_State *L) {
     recorded_read(recorded, file);
     trace_file_close(file);
     lua_replay_push_recorded(L, recorded);
+    return 1;
+}
+
+/* samples(trace) -> the array; nil, message, code */
+static int
+replay_samples(lua_State *L) {
+    char message[MESSAGE_SIZE];
+    trace_file_t *file;
+    int error = trace_file_open(&file, luaL_checkstring(L, 1), message, sizeof(message));
+    if (error != 0) {
+        return core_fail_errno(L, error, message);
+    }
+    lua_replay_push_samples(L, trace_file_info(file)); /* an error here leaves the file open: ENOMEM */
+    trace_file_close(file);
     return 1;
 }
 
@@ -321,11 +341,8 @@ static const luaL_Reg run_methods[] = {
     {"result", run_result}, {"timeline", run_timeline}, {NULL, NULL},
 };
 static const luaL_Reg functions[] = {
-    {"compile", replay_compile},
-    {"facts", replay_facts},
-    {"recorded", replay_recorded},
-    {"start", replay_start_run},
-    {NULL, NULL},
+    {"compile", replay_compile}, {"facts", replay_facts},     {"recorded", replay_recorded},
+    {"samples", replay_samples}, {"start", replay_start_run}, {NULL, NULL},
 };
 
 void

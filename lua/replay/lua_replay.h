@@ -24,6 +24,7 @@ typedef struct {
 void recorded_read(recorded_t *recorded, const trace_file_t *file);
 
 /* Each pushes one table. */
+void lua_replay_push_samples(lua_State *L, const trace_info_t *info);
 void lua_replay_push_recorded(lua_State *L, const recorded_t *recorded);
 void lua_replay_push_facts(lua_State *L, const plan_head_t *head);
 /* As a workload's, with `counts` and `replay`. */

@@ -74,18 +74,6 @@ mean_dirty(const trace_info_t *info) {
     return time > 0 ? sum / time : -1;
 }
 
-/* What a process has, at most, when it first allocates; bytes. */
-#define FRESH ((uint64_t)512 << 10)
-
-/* The recorder of a program's start may have looked for the first time when there were many blocks already. */
-static void
-lower_bases(recorded_t *recorded, const trace_file_t *file) {
-    const char *began = trace_file_meta(file, "began");
-    if (began != NULL && strcmp(began, "start") == 0 && recorded->base_anonymous != TRACE_UNKNOWN) {
-        recorded->base_anonymous = recorded->base_anonymous < FRESH ? recorded->base_anonymous : FRESH;
-    }
-}
-
 /* The recorder looks more often than it writes samples. */
 static void
 raise_to_peaks(recorded_t *recorded) {
@@ -125,13 +113,45 @@ recorded_read(recorded_t *recorded, const trace_file_t *file) {
     }
     recorded->mean_dirty = mean_dirty(&recorded->info);
     raise_to_peaks(recorded);
-    lower_bases(recorded, file);
 }
 
 static void
 set_known(lua_State *L, const char *name, uint64_t value) {
     if (value != TRACE_UNKNOWN) {
         set_unsigned(L, name, value);
+    }
+}
+
+/* The time of the first event. */
+static uint64_t
+first_event(const trace_info_t *info) {
+    uint64_t first = UINT64_MAX;
+    for (uint32_t i = 0; i < info->nthreads; i++) {
+        bool earlier = info->threads[i].events != 0 && info->threads[i].begin < first;
+        first = earlier ? info->threads[i].begin : first;
+    }
+    return first;
+}
+
+/* samples: { t =, active =, dirty =, muzzy =, retained = }, of the allocator's counters where they are known; t:
+ * seconds from the first event. The samples belong to an open file. */
+void
+lua_replay_push_samples(lua_State *L, const trace_info_t *info) {
+    uint64_t first = first_event(info);
+    lua_Integer n = 0;
+    lua_newtable(L);
+    for (size_t i = 0; i < info->nsamples; i++) {
+        const trace_sample_t *sample = &info->samples[i];
+        if (resident_of(sample) != TRACE_UNKNOWN && sample->time >= first) {
+            lua_createtable(L, 0, 5);
+            lua_pushnumber(L, (double)(sample->time - first) / 1e9);
+            core_set_value(L, "t");
+            set_known(L, "active", sample->active);
+            set_known(L, "dirty", sample->dirty);
+            set_known(L, "muzzy", sample->muzzy);
+            set_known(L, "retained", sample->retained);
+            lua_rawseti(L, -2, ++n);
+        }
     }
 }
 
@@ -204,6 +224,7 @@ lua_replay_push_result(lua_State *L, const replay_result_t *result) {
     set_unsigned(L, "violations", result->violations);
     set_unsigned(L, "deviations", result->deviations);
     set_unsigned(L, "peak_live", result->peak_live);
+    set_unsigned(L, "look_rss", result->look_rss);
     set_unsigned(L, "unlike", result->unlike);
     set_unsigned(L, "threads", result->threads);
     set_unsigned(L, "windows", result->windows);

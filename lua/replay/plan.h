@@ -12,7 +12,8 @@
  *   - after PLAN_WINDOW_OPS operations,
  *   - when the blocks that it allocated are 1/64 of all that live, and at least 1 MiB,
  *   - when the live bytes are 0.1 % and 64 KiB above their peak at the end of an earlier window,
- *   - before a thread starts, and after a thread ends.
+ *   - before a thread starts, and after a thread ends,
+ *   - when the recorder first looked at the process's memory.
  *
  * A *slot* holds the pointer of one live block. It is used by at most one block in a window. So an operation waits for
  * its slot only if the block is of the same window and of another thread (`waits`), and never in a circle, since it was
@@ -31,14 +32,16 @@
 #include "workload/calls.h"
 
 #define PLAN_MAGIC   "lnaplan" /* 8 bytes with the zero */
-#define PLAN_VERSION 1
+#define PLAN_VERSION 2
 
 enum {
     PLAN_WINDOW_OPS = 1 << 15,
     PLAN_WINDOW_RUNS = 512,   /* most threads of a window */
     PLAN_MOST_THREADS = 4096, /* that live at once */
     PLAN_LG_SIZE = 48,
-    PLAN_LARGE = 128 << 10, /* bytes: from this size on an operation PLAN_TOUCH says what is touched of a block */
+    PLAN_LARGE = 128 << 10,       /* bytes: from this size on an operation PLAN_TOUCH says what is touched of a block */
+    PLAN_MEDIUM = (14 << 10) + 1, /* bytes: from this size on plan_head_t.touched does */
+    PLAN_WHOLE = 255,             /* there: every block of the class, to its end */
     PLAN_CLASSES = 4 * PLAN_LG_SIZE,
     PLAN_AHEAD = 8 /* operations that may be read, without a meaning, behind the last one */
 };
@@ -81,7 +84,8 @@ typedef struct {
     uint32_t nruns;
     bool starts; /* a run of it starts */
     bool before; /* all of it lived before the recording began */
-    uint8_t reserved[2];
+    bool look;   /* before it, the recorder first looked at the process's memory */
+    uint8_t reserved[1];
 } plan_window_t;
 
 _Static_assert(sizeof(plan_run_t) == 32 && sizeof(plan_window_t) == 32, "the headers of a plan have no gaps");
@@ -115,6 +119,7 @@ typedef struct {
     uint32_t nthreads;     /* in all; runs have numbers below it */
     uint32_t most_threads; /* at once */
     plan_facts_t facts;
+    uint8_t touched[PLAN_CLASSES]; /* of a block of PLAN_MEDIUM to PLAN_LARGE, in 255ths: the mean of those known */
 } plan_head_t;
 
 _Static_assert(sizeof(plan_head_t) % sizeof(plan_op_t) == 0, "windows are aligned");

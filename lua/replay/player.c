@@ -69,16 +69,30 @@ touch_pages(char *ptr, size_t size) {
     for (size_t at = 0; at < size; at += PAGE) {
         ((volatile char *)ptr)[at] = 1;
     }
-    ((volatile char *)ptr)[size - 1] = 1;
+    if (size != 0) {
+        ((volatile char *)ptr)[size - 1] = 1;
+    }
 }
 
-/* A large block, as far as the recording says. */
-static __attribute__((noinline)) void
+static void
 touch_large(const player_t *player, char *ptr, size_t size) {
     size = player->touched < size ? player->touched : size;
     for (size_t at = 0; at < size && !stopped(player); at += PIECE) {
         size_t piece = size - at < PIECE ? size - at : PIECE;
         player->touch == REPLAY_TOUCH_ALL ? (void)memset(ptr + at, 1, piece) : touch_pages(ptr + at, piece);
+    }
+}
+
+/* A block of PLAN_MEDIUM or more bytes, as far as the recording says. */
+static __attribute__((noinline)) void
+touch_some(const player_t *player, char *ptr, size_t size) {
+    uint64_t share = player->replay->plan->head->touched[plan_class(size)];
+    if (size >= PLAN_LARGE) {
+        touch_large(player, ptr, size);
+    } else if (player->touch == REPLAY_TOUCH_ALL) {
+        memset(ptr, 1, size * share / PLAN_WHOLE);
+    } else {
+        touch_pages(ptr, size * share / PLAN_WHOLE);
     }
 }
 
@@ -88,8 +102,8 @@ touch(const player_t *player, char *ptr, size_t size) {
     if (player->touch == REPLAY_TOUCH_NONE || size == 0) {
         return;
     }
-    if (size >= PLAN_LARGE) {
-        touch_large(player, ptr, size);
+    if (size >= PLAN_MEDIUM) {
+        touch_some(player, ptr, size);
     } else if (player->touch == REPLAY_TOUCH_ALL) {
         memset(ptr, 1, size);
     } else {

@@ -64,6 +64,7 @@ struct replay {
     const plan_window_t *following;           /* (w) NULL: the present one is the last */
     uint64_t offset;                          /* (w) */
     uint64_t peak_live, peak_rss, deviations; /* (w) */
+    uint64_t look_rss;                        /* (w) replay_result_t.look_rss */
     uint64_t next_rss;                        /* (w) clock, of the next look at the memory between windows */
     uint64_t base_rss;                        /* conductor */
     uint64_t ended_at;                        /* clock */

@@ -147,6 +147,7 @@ replay_result(replay_t *replay, replay_result_t *out) {
     out->violations = replay->sums.violations;
     out->deviations = replay->deviations;
     out->peak_live = replay->peak_live;
+    out->look_rss = replay->look_rss;
     out->windows = replay_progress(replay);
     out->problem = replay->sums.error == 0 ? NULL : replay->problem;
 }

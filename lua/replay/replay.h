@@ -43,6 +43,7 @@ typedef struct {
     uint64_t violations;  /* blocks that were not there when they were needed: 0, if the engine is right */
     uint64_t deviations;  /* windows at whose end not the recorded bytes lived */
     uint64_t peak_live;   /* bytes, at the ends of windows */
+    uint64_t look_rss;    /* bytes: of anonymous memory when the recorder of the trace first looked */
     uint64_t unlike;      /* calls that had failed in the recording and now did not */
     uint64_t threads;     /* that were created */
     uint64_t windows;     /* that are complete */

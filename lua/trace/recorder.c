@@ -65,7 +65,9 @@ struct trace_recorder {
     trace_sums_t sums;
     uint64_t began, sampled, flushed, measured, over_at; /* ns */
     uint64_t rss, peak_rss, anonymous, peak_anonymous;
-    uint64_t sample_every; /* ns */
+    uint64_t sample_every;   /* ns */
+    uint64_t others;         /* bytes: the most of rss that was not anonymous */
+    uint64_t highest_before; /* bytes: the highest RSS at the first look */
 };
 
 static uint64_t
@@ -246,18 +248,31 @@ write_texts(trace_recorder_t *recorder) {
 
 /* ---- samples ---- */
 
+/* A peak between two looks is seen in the highest RSS, if that has risen while the recorder looks; files and shared
+ * memory (rings) are in it, which for the most part only grow. */
+static void
+note_peak(trace_recorder_t *recorder, const trace_memory_t *memory) {
+    uint64_t others = memory->rss - memory->anonymous, peak = memory->anonymous;
+    recorder->others = others > recorder->others ? others : recorder->others;
+    recorder->highest_before = recorder->highest_before == 0 ? memory->highest : recorder->highest_before;
+    if (memory->highest > recorder->highest_before && memory->highest > recorder->others + peak) {
+        peak = memory->highest - recorder->others;
+    }
+    recorder->peak_anonymous = peak > recorder->peak_anonymous ? peak : recorder->peak_anonymous;
+}
+
 static void
 measure(trace_recorder_t *recorder, uint64_t now) {
     if (now - recorder->measured < RSS_EVERY) {
         return;
     }
-    uint64_t rss = trace_watch_rss(&recorder->watch, &recorder->anonymous),
-             rings = trace_drain_touched(&recorder->drain);
+    trace_memory_t memory = trace_watch_memory(&recorder->watch);
+    uint64_t rings = trace_drain_touched(&recorder->drain);
     recorder->measured = now;
-    recorder->rss = rss > rings ? rss - rings : 0;
+    recorder->rss = memory.rss > rings ? memory.rss - rings : 0;
+    recorder->anonymous = memory.anonymous;
     recorder->peak_rss = recorder->rss > recorder->peak_rss ? recorder->rss : recorder->peak_rss;
-    recorder->peak_anonymous =
-        recorder->anonymous > recorder->peak_anonymous ? recorder->anonymous : recorder->peak_anonymous;
+    note_peak(recorder, &memory);
 }
 
 static uint64_t
@@ -301,10 +316,19 @@ sum_up(trace_recorder_t *recorder, uint64_t now) {
     return trace_sums_turn(&recorder->sums, &recorder->drain.clock, now - SETTLED);
 }
 
+/* The target's own counters have arrived: they are of now, so they wait for no sample. */
+static bool
+has_statistics(trace_recorder_t *recorder) {
+    pthread_mutex_lock(&recorder->lock);
+    bool has = recorder->statistics.time != 0;
+    pthread_mutex_unlock(&recorder->lock);
+    return has;
+}
+
 static void
 look_after(trace_recorder_t *recorder, uint64_t now) {
     measure(recorder, now);
-    if (now - recorder->sampled >= recorder->sample_every) {
+    if (now - recorder->sampled >= recorder->sample_every || has_statistics(recorder)) {
         add_sample(recorder, now);
     }
     if (now - recorder->flushed >= FLUSH_EVERY) {

@@ -22,7 +22,7 @@ open_proc(uint32_t pid, const char *name) {
 void
 trace_watch_open(trace_watch_t *watch, uint32_t pid) {
     watch->pidfd = (int)syscall(SYS_pidfd_open, (pid_t)pid, 0);
-    watch->statm = open_proc(pid, "statm");
+    watch->status = open_proc(pid, "status");
 }
 
 void
@@ -30,8 +30,8 @@ trace_watch_close(trace_watch_t *watch) {
     if (watch->pidfd >= 0) {
         close(watch->pidfd);
     }
-    if (watch->statm >= 0) {
-        close(watch->statm);
+    if (watch->status >= 0) {
+        close(watch->status);
     }
     *watch = (trace_watch_t){-1, -1};
 }
@@ -42,18 +42,18 @@ trace_watch_ended(const trace_watch_t *watch) {
     return watch->pidfd >= 0 && poll(&fd, 1, 0) == 1;
 }
 
-uint64_t
-trace_watch_rss(const trace_watch_t *watch, uint64_t *anonymous) {
-    char text[128];
-    ssize_t n = watch->statm < 0 ? -1 : pread(watch->statm, text, sizeof(text) - 1, 0);
-    *anonymous = 0;
-    if (n <= 0) {
-        return 0;
-    }
-    text[n] = '\0';
-    char *end = strchr(text, ' '); /* size resident shared ... */
-    uint64_t resident = end == NULL ? 0 : strtoull(end, &end, 10), shared = end == NULL ? 0 : strtoull(end, NULL, 10);
-    uint64_t page = (uint64_t)sysconf(_SC_PAGESIZE);
-    *anonymous = resident > shared ? (resident - shared) * page : 0;
-    return resident * page;
+/* The number of KiB behind the name, in bytes. */
+static uint64_t
+field(const char *text, const char *name) {
+    const char *at = strstr(text, name);
+    return at == NULL ? 0 : strtoull(at + strlen(name), NULL, 10) << 10;
+}
+
+trace_memory_t
+trace_watch_memory(const trace_watch_t *watch) {
+    char text[4096];
+    ssize_t n = watch->status < 0 ? -1 : pread(watch->status, text, sizeof(text) - 1, 0);
+    text[n > 0 ? n : 0] = '\0';
+    return (trace_memory_t){
+        .rss = field(text, "\nVmRSS:"), .anonymous = field(text, "\nRssAnon:"), .highest = field(text, "\nVmHWM:")};
 }

@@ -27,7 +27,7 @@ typedef struct {
 } thread_t;
 
 enum {
-    SAMPLES = 31, /* that are gathered */
+    SAMPLES = 27, /* that are gathered */
     PADDING = TRACE_ALIGN
 };
 

@@ -13,9 +13,9 @@
  * thread's state has ended (destructors of other libraries); events that find the ring full, counted as lost. A free of
  * a block that was allocated before has an address that the recording does not know.
  *
- * An event costs no lock and no system call, except where a large block (RECORD_LARGE, RECORD_MEDIUM) is freed or moved:
- * the system is asked how much of it is resident. Only the owner of a ring writes to it. A signal handler that allocates while its
- * thread is in the middle of an event loses its own event, which is counted.
+ * An event costs no lock and no system call, except where a large block (RECORD_LARGE, RECORD_MEDIUM) is freed or
+ * moved: the system is asked how much of it is resident. Only the owner of a ring writes to it. A signal handler that
+ * allocates while its thread is in the middle of an event loses its own event, which is counted.
  *
  * What the other process may do to this one: nothing. The area is sealed, so no write to it fails; of its content only
  * a ring's `read` is used, as a number of bytes that is at most the ring's size, and `segments`, of which there are as

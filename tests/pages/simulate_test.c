@@ -103,10 +103,21 @@ decay_of_a_second(void) {
     CHECK(result.entries[result.nentries - 1].retained == result.memory.reserved);
 }
 
+/* Extents that were there when the recording began. */
+static void
+extents_from_before(void) {
+    begin(as_recorded);
+    page(0, RECORD_LIVE, 0x100000, 40960);
+    page(SECOND, RECORD_PAGE_FREE, 0x100000, 40960);
+    simulate_end(&result);
+    CHECK(result.peak.active == 40960 && result.unmatched + result.left_out == 0 && result.frees == 1);
+}
+
 static void
 test_decay(void **state) {
     (void)state;
     in_child(decay_of_a_second);
+    in_child(extents_from_before);
 }
 
 /* What the recording set, at its time; and another setting, which prevails. */

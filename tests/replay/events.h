@@ -16,6 +16,7 @@ static plan_head_t head;
 static record_event_t events[1 << 19];
 static size_t nevents;
 static uint64_t now;
+static uint64_t look_at; /* 0: the recorder did not look */
 
 static inline void
 begin(void) {
@@ -42,6 +43,9 @@ compile(void) {
     snprintf(path, sizeof(path), "%s/replay_test.%d.plan", folder == NULL ? "/tmp" : folder, (int)getpid());
     unlink(path);
     int error = plan_compiler_open(&compiler, path);
+    if (error == 0 && look_at != 0) {
+        plan_compiler_look_at(compiler, look_at);
+    }
     for (size_t i = 0; i < nevents && error == 0; i++) {
         error = plan_compiler_add(compiler, &events[i]);
     }

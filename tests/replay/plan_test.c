@@ -84,6 +84,42 @@ test_what_is_touched_is_learned_at_the_end(void **state) {
     plan_file_close(&plan);
 }
 
+/* Of blocks of medium size one in some is known; all of the class get the mean. */
+static void
+test_shares_of_medium_blocks(void **state) {
+    static const uint64_t touched[] = {4096, RECORD_UNKNOWN, 12288, RECORD_UNKNOWN};
+    (void)state;
+    begin();
+    for (uint64_t i = 0; i < 4; i++) {
+        event(1, (record_event_t){.kind = RECORD_MALLOC, .addr = 0x100000 + (i << 16), .size = 20000});
+        event(1, (record_event_t){.kind = RECORD_FREE, .addr = 0x100000 + (i << 16), .touched = touched[i]});
+    }
+    event(1, (record_event_t){.kind = RECORD_MALLOC, .addr = 0x100000, .size = 40000});
+    event(1, (record_event_t){.kind = RECORD_FREE, .addr = 0x100000});
+    open_plan();
+    assert_in_range(head.touched[plan_class(20000)], 104, 105); /* 8192 of 20000 in 255ths */
+    assert_int_equal(head.touched[plan_class(40000)], PLAN_WHOLE);
+    plan_file_close(&plan);
+}
+
+/* A window begins where the recorder first looked at the process's memory. */
+static void
+test_first_look(void **state) {
+    (void)state;
+    begin();
+    look_at = now + 250;
+    for (uint64_t i = 0; i < 4; i++) {
+        event(1, (record_event_t){.kind = RECORD_MALLOC, .addr = 0x1000 + (i << 4), .size = 16});
+    }
+    open_plan();
+    look_at = 0;
+    assert_int_equal(head.nwindows, 2);
+    assert_false(window_at(0)->look);
+    assert_true(window_at(1)->look);
+    assert_int_equal(plan_runs(window_at(0))[0].nops, 2);
+    plan_file_close(&plan);
+}
+
 /* A thread that waits for seconds has an operation that says so. */
 static void
 test_long_pauses(void **state) {
@@ -329,6 +365,8 @@ main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_calls_become_operations),
         cmocka_unit_test(test_what_is_touched_is_learned_at_the_end),
+        cmocka_unit_test(test_shares_of_medium_blocks),
+        cmocka_unit_test(test_first_look),
         cmocka_unit_test(test_long_pauses),
         cmocka_unit_test(test_only_other_threads_of_the_same_window_wait),
         cmocka_unit_test(test_windows_end),
