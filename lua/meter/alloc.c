@@ -179,16 +179,28 @@ free_foreign(lunalloc_meter_t *meter, void *block, size_t size) {
 static inline bool
 free_tiny_block(lunalloc_meter_t *meter, void *block, size_t size) {
     span_t *span = heap_span(block);
-    bool ok = size <= HEAP_TINY_MAX && LIKELY(!meter->careful) && !span->mixed && heap_put_tiny(span, block);
+    bool ok = size <= HEAP_TINY_MAX && LIKELY(!meter->careful) && !heap_is_mixed(span) && heap_put_tiny(span, block);
     if (ok) {
         discharge(meter, span->account, size);
     }
     return ok;
 }
 
+/* Of a mixed one. */
+static inline bool
+free_mixed_block(lunalloc_meter_t *meter, void *block, size_t size) {
+    bool is_ours = LIKELY(!meter->careful) || heap_knows(&meter->heap, block);
+    bool ok = size <= HEAP_MAX && is_ours && heap_is_mixed(heap_span(block)) && meter->total != size;
+    if (ok) {
+        size_t *account = mixed_free(&meter->heap, block, size);
+        discharge(meter, account, size);
+    }
+    return ok;
+}
+
 static NOINLINE void *
 free_elsewhere(lunalloc_meter_t *meter, void *block, size_t size) {
-    if (free_tiny_block(meter, block, size)) {
+    if (free_mixed_block(meter, block, size) || free_tiny_block(meter, block, size)) {
         return NULL;
     }
     place_t place = place_of(meter, block, size);
@@ -238,7 +250,7 @@ keep_block(lunalloc_meter_t *meter, place_t place, kind_t kind, void *block, siz
     if (new_size > old_size) {
         return note_failure(meter);
     }
-    if (place.span != NULL && place.span->mixed) {
+    if (place.span != NULL && heap_is_mixed(place.span)) {
         mixed_resize(&meter->heap, block, kind, old_size, new_size, true);
     } else {
         meter->careful = true;
@@ -293,8 +305,8 @@ stays(lunalloc_meter_t *meter, const span_t *span, kind_t kind, void *block, siz
     if (new_size > HEAP_MAX) {
         return false;
     }
-    return span->mixed ? mixed_resize(&meter->heap, block, kind, old_size, new_size, false)
-                       : heap_bin(new_size) == span->bin;
+    return heap_is_mixed(span) ? mixed_resize(&meter->heap, block, kind, old_size, new_size, false)
+                               : heap_bin(new_size) == span->bin;
 }
 
 static void *
@@ -368,7 +380,7 @@ resize(lunalloc_meter_t *meter, void *block, size_t old_size, size_t new_size) {
     }
     bool small = (old_size | new_size) <= HEAP_SMALL_MAX && LIKELY(!meter->careful);
     span_t *span = heap_span(block);
-    if (small && !span->mixed && heap_bin(new_size) != span->bin) {
+    if (small && !heap_is_mixed(span) && heap_bin(new_size) != span->bin) {
         return resize_in_spans(meter, span, block, old_size, new_size);
     }
     return resize_any(meter, block, old_size, new_size);

@@ -9,10 +9,10 @@ blocks_of_spans(const chunk_t *chunk) {
     for (uint32_t slot = 1; slot < HEAP_SLOTS; slot++) {
         const span_t *span = (const span_t *)chunk + slot;
         if (!(chunk->free_slots >> slot & 1)) {
-            uint32_t blocks = (1U << HEAP_LG_SLOT) / (8U * span->bin);
+            uint32_t blocks = heap_blocks(span->bin);
             uint32_t nfree = (uint32_t)(__builtin_popcountll(span->free[0]) + __builtin_popcountll(span->free[1]));
-            ok = ok && !span->mixed && nfree < blocks && (span->linked || nfree == 0) &&
-                 heap_span(span->base) == span && (blocks > 64 || !heap_is_flipped(span));
+            ok = ok && !heap_is_mixed(span) && nfree < blocks && (span->linked || nfree == 0) &&
+                 heap_span(span->base) == span && (blocks > HEAP_WORD || !heap_is_flipped(span));
             total += blocks - nfree;
         }
     }
@@ -26,7 +26,7 @@ heap_totals(const heap_t *heap) {
     for (const entry_t *entry; (entry = table_next(&heap->chunks, &i)) != NULL;) {
         const chunk_t *chunk = (const chunk_t *)entry->address;
         totals.held += 1U << HEAP_LG_CHUNK;
-        totals.blocks += chunk->mixed ? 0 : blocks_of_spans(chunk);
+        totals.blocks += heap_is_mixed_chunk(chunk) ? 0 : blocks_of_spans(chunk);
     }
     return totals;
 }
@@ -37,8 +37,9 @@ heap_check(const heap_t *heap) {
     bool ok = mixed_check(heap);
     for (const entry_t *entry; ok && (entry = table_next(&heap->chunks, &i)) != NULL;) {
         const chunk_t *chunk = (const chunk_t *)entry->address;
-        nempty += chunk->free_slots == UINT32_MAX - 1;
-        ok = chunk->mixed || (blocks_of_spans(chunk) != UINT32_MAX && chunk->linked == (chunk->free_slots != 0));
+        bool mixed = heap_is_mixed_chunk(chunk);
+        nempty += !mixed && chunk->free_slots == UINT32_MAX - 1;
+        ok = chunk->linked == (chunk->free_slots != 0) && (mixed || blocks_of_spans(chunk) != UINT32_MAX);
     }
     return ok && nempty == heap->nempty;
 }

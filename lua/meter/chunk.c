@@ -1,4 +1,4 @@
-/* chunk.c -- bits for slots, and a list of the chunks with free ones. */
+/* chunk.c -- bits for slots, or for the blocks at the ends of lines, and lists of the chunks with free ones. */
 #include "meter/chunk.h"
 
 /* All slots but the first one, which holds the lines. */
@@ -6,10 +6,13 @@
 /* One of so many chunks may stay empty when there is a new large block. */
 #define KEPT_BESIDE_LARGE 4
 
-/* ---- lists: of the chunks whose slots are all free, and of those with some ---- */
+/* ---- lists: of the chunks whose slots are all free, and of those with some; and of mixed ones with ends ---- */
 
 static chunk_t **
 list_of(heap_t *heap, const chunk_t *chunk) {
+    if (heap_is_mixed_chunk(chunk)) {
+        return &heap->with_ends;
+    }
     return chunk->free_slots == ALL_FREE ? &heap->empty : &heap->with_room;
 }
 
@@ -98,7 +101,7 @@ chunk_destroy_all(heap_t *heap) {
         memory_give_back(&heap->memory, (void *)entry->address);
     }
     table_destroy(&heap->chunks, &heap->memory);
-    heap->with_room = heap->empty = NULL;
+    heap->with_room = heap->empty = heap->with_ends = NULL;
     heap->nempty = 0;
 }
 
@@ -134,6 +137,20 @@ empty_chunk(heap_t *heap) {
 
 /* ---- slots ---- */
 
+/* The line of a slot of a chunk that has a free one. */
+static span_t *
+take_slot(heap_t *heap, chunk_t *chunk) {
+    uint32_t slot = (uint32_t)__builtin_ctz(chunk->free_slots);
+    set_free_slots(heap, chunk, chunk->free_slots & (chunk->free_slots - 1));
+    return (span_t *)chunk + slot;
+}
+
+static void
+give_slot(heap_t *heap, const span_t *line) {
+    chunk_t *chunk = heap_chunk(line);
+    set_free_slots(heap, chunk, chunk->free_slots | UINT32_C(1) << (line - (span_t *)chunk));
+}
+
 span_t *
 chunk_get(heap_t *heap) {
     chunk_t *chunk = heap->with_room != NULL ? heap->with_room : empty_chunk(heap);
@@ -141,36 +158,65 @@ chunk_get(heap_t *heap) {
         return NULL;
     }
     heap->nempty -= chunk->free_slots == ALL_FREE;
-    uint32_t slot = (uint32_t)__builtin_ctz(chunk->free_slots);
-    set_free_slots(heap, chunk, chunk->free_slots & (chunk->free_slots - 1));
-    return (span_t *)chunk + slot;
+    return take_slot(heap, chunk);
 }
 
 void
 chunk_release(heap_t *heap, span_t *span) {
-    chunk_t *chunk = heap_chunk(span);
-    set_free_slots(heap, chunk, chunk->free_slots | UINT32_C(1) << (span - (span_t *)chunk));
-    if (chunk->free_slots == ALL_FREE) {
+    give_slot(heap, span);
+    if (heap_chunk(span)->free_slots == ALL_FREE) {
         note_empty(heap);
     }
 }
 
 /* ---- chunks for mixed blocks ---- */
 
+/* From one list to another. */
+static void
+set_mixed(heap_t *heap, chunk_t *chunk, bool mixed) {
+    set_free_slots(heap, chunk, 0);
+    chunk->codes[0] = mixed ? HEAP_MIXED : 0;
+    set_free_slots(heap, chunk, ALL_FREE);
+}
+
 chunk_t *
 chunk_get_mixed(heap_t *heap) {
     chunk_t *chunk = empty_chunk(heap);
     if (chunk != NULL) {
         heap->nempty--;
-        set_free_slots(heap, chunk, 0);
-        chunk->mixed = true;
+        set_mixed(heap, chunk, true);
     }
     return chunk;
 }
 
 void
 chunk_release_mixed(heap_t *heap, chunk_t *chunk) {
-    chunk->mixed = false;
-    set_free_slots(heap, chunk, ALL_FREE);
+    set_mixed(heap, chunk, false);
     note_empty(heap);
+}
+
+void
+chunk_release_all_mixed(heap_t *heap) {
+    uint32_t i = 0, was = heap->nempty;
+    for (entry_t *entry; (entry = table_next(&heap->chunks, &i)) != NULL;) {
+        chunk_t *chunk = (chunk_t *)entry->address;
+        if (heap_is_mixed_chunk(chunk)) {
+            chunk->used = 0;
+            set_mixed(heap, chunk, false);
+            heap->nempty++;
+        }
+    }
+    while (heap->nempty > was && has_spare(heap)) {
+        delete_chunk(heap, heap->empty);
+    }
+}
+
+span_t *
+chunk_get_end(heap_t *heap) {
+    return heap->with_ends != NULL ? take_slot(heap, heap->with_ends) : NULL;
+}
+
+void
+chunk_release_end(heap_t *heap, const void *block) {
+    give_slot(heap, (const span_t *)((uintptr_t)block & ~(sizeof(span_t) - 1)));
 }

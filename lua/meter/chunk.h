@@ -22,6 +22,12 @@ void chunk_release(heap_t *heap, span_t *span);
 chunk_t *chunk_get_mixed(heap_t *heap);
 /* Takes it back: it has no block. */
 void chunk_release_mixed(heap_t *heap, chunk_t *chunk);
+/* Takes all of them back: none has a block. */
+void chunk_release_all_mixed(heap_t *heap);
+/* A line of such a chunk whose block at the end is used from now on; NULL if there is none. */
+span_t *chunk_get_end(heap_t *heap);
+/* Takes back that block. */
+void chunk_release_end(heap_t *heap, const void *block);
 /* Gives most of the empty chunks back: a large block may have their pages. */
 void chunk_trim(heap_t *heap);
 /* Gives all chunks back to the arena. */

@@ -83,16 +83,10 @@ link_span(span_t *span) {
 
 /* ---- blocks of spans ---- */
 
-/* How many blocks a span can hold. */
-static uint32_t
-blocks_of(uint32_t bin) {
-    return (1U << HEAP_LG_SLOT) / (8 * bin);
-}
-
-/* The lowest n bits. */
+/* The lowest n bits of a word. */
 static uint64_t
 bits(uint32_t n) {
-    return n >= 64 ? UINT64_MAX : (UINT64_C(1) << n) - 1;
+    return (UINT64_C(1) << (n < HEAP_WORD ? n : HEAP_WORD)) - 1;
 }
 
 static span_t *
@@ -101,9 +95,9 @@ new_span(heap_t *heap, owner_t *owner, uint32_t type, uint32_t bin) {
     if (span == NULL) {
         return NULL;
     }
-    uint32_t n = blocks_of(bin), slot = (uint32_t)(span - (span_t *)heap_base(span));
+    uint32_t n = heap_blocks(bin), slot = (uint32_t)(span - (span_t *)heap_base(span));
     *span = (span_t){
-        .free = {bits(n), n > 64 ? bits(n - 64) : 0},
+        .free = {bits(n), n > HEAP_WORD ? bits(n - HEAP_WORD) : 0},
         .all = bits(n),
         .base = (char *)heap_base(span) + ((size_t)slot << HEAP_LG_SLOT),
         .account = &owner->accounts[type],
@@ -138,7 +132,7 @@ take_any(span_t *span) {
 static void
 free_in_span(heap_t *heap, span_t *span, const void *block) {
     uint32_t number = heap_number(span, block);
-    span->free[heap_word(span, number)] |= UINT64_C(1) << number % 64;
+    span->free[heap_word(span, number)] |= UINT64_C(1) << number % HEAP_WORD;
     if (heap_is_empty(span, span->free)) {
         if (span->linked) {
             unlink_span(span);
@@ -151,10 +145,8 @@ free_in_span(heap_t *heap, span_t *span, const void *block) {
 
 size_t *
 heap_free(heap_t *heap, span_t *span, void *block, size_t size) {
-    if (span->mixed) {
-        kind_t kind = mixed_kind(heap, span, block, size);
-        mixed_free(heap, block, kind, size);
-        return &kind.owner->accounts[kind.type];
+    if (heap_is_mixed(span)) {
+        return mixed_free(heap, block, size);
     }
     size_t *account = span->account;
     free_in_span(heap, span, block);
@@ -163,7 +155,7 @@ heap_free(heap_t *heap, span_t *span, void *block, size_t size) {
 
 kind_t
 heap_kind(const heap_t *heap, const span_t *span, const void *block, size_t size) {
-    return span->mixed ? mixed_kind(heap, span, block, size) : (kind_t){heap_owner(span), span->type};
+    return heap_is_mixed(span) ? mixed_kind(heap, block, size) : (kind_t){heap_owner(span), span->type};
 }
 
 /* ---- new blocks ---- */

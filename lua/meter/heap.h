@@ -7,7 +7,7 @@
  *   chunk   64 KiB of the arena, at a multiple of that: 32 slots of 2 KiB. The first one holds a line of 64 bytes for
  *           each slot: the chunk's own, and what is known of the blocks in the others
  *   span    a slot with blocks of one *kind*: of one owner, type and size. Its line has a bit for each free block
- *   mixed   a chunk with blocks of all kinds side by side (mixed.h)
+ *   mixed   a chunk with blocks of all kinds side by side (mixed.h), some of them at the ends of its lines
  *   large   a block of more than 2 KiB
  *   owner   for whom a block is allocated: it has an account for each type of blocks. (A meter has one for each scope)
  *
@@ -17,14 +17,15 @@
  * A kind gets spans when many bytes of it have been allocated; before, its blocks are mixed. So a state with little
  * memory has few pages that are nearly empty, and one that allocates much does so in few instructions: an allocation
  * takes the first bit of the first span of its kind, and a free sets a bit. Neither touches the block. Sizes of spans
- * are multiples of 8 up to 256 bytes, which are those of Lua's objects (a table has 56).
+ * are multiples of 8 up to 256 bytes, which are those of Lua's objects (a table has 56). A span of 32 has 63 blocks.
  *
  * Where a state was moved to a heap, it frees blocks of another allocator, too: heap_locate() tells whose a block is.
  *
  * Invariants, which heap_check() verifies:
  *   a span that is in no list is full; one whose blocks are all free does not exist
  *   a slot is free, or has one span                                       of each chunk that is not mixed
- *   blocks in use + free blocks + what was never used = 62 KiB            of each chunk that is mixed
+ *   blocks in use + free blocks + what was never used = 62 KiB            of each chunk that is mixed, but for the
+ *                                                                         blocks at the ends of lines
  *
  * Synchronization: all of it: the thread that uses the state.
  */
@@ -37,6 +38,7 @@
 #define HEAP_LG_SLOT   11
 #define HEAP_SLOTS     32
 #define HEAP_TINY_MAX  24   /* bytes: spans of blocks up to this size have two words of bits */
+#define HEAP_WORD      63   /* blocks that a word of bits is for */
 #define HEAP_SMALL_MAX 256  /* bytes: blocks up to this size may lie in spans */
 #define HEAP_MAX       2048 /* bytes: larger blocks are the arena's */
 #define HEAP_BINS      33   /* bin i: spans of blocks of 8 * i bytes; i >= 2 */
@@ -61,19 +63,21 @@ typedef struct {
     uint16_t early;              /* blocks allocated until then */
 } owner_t;
 
-/* What a slot's line tells of a slot of a chunk that is mixed. */
+/* A line of a chunk that is mixed. */
 typedef struct {
-    uint64_t zero;     /* as `free` of a full span: so the short way to free a block does not take it for one */
-    uint8_t codes[43]; /* four bits for each 24 bytes of the slot, of the block that begins there (mixed.c) */
-    uint8_t unused[12];
-    bool mixed; /* true: this is what is valid. At the same place as that of a span */
+    uint64_t codes[4]; /* three bits for each block (codes.h). In the first word, HEAP_MIXED */
+    char end[32];      /* a block */
 } codes_t;
+
+/* Of the first word of a line: it is one of a chunk that is mixed. No span has this bit in `free`: so it has at most 63
+ * blocks in the first word, and the short way to free a block takes a mixed one for none of a span. */
+#define HEAP_MIXED ((uint64_t)1 << HEAP_WORD)
 
 typedef struct span {
     union {
         struct {
             uint64_t free[2]; /* bit k: block k is free; heap_flip() */
-            uint64_t all;     /* all bits that blocks 0 .. 63 have */
+            uint64_t all;     /* all bits that blocks 0 .. 62 have */
             char *base;       /* the block of the first bit of free[0] */
             size_t *account;  /* of the owner, for its type */
             struct span *next, *prev;
@@ -81,22 +85,21 @@ typedef struct span {
             uint8_t bin;
             uint8_t type;
             bool linked; /* is in its bin's list */
-            bool mixed;  /* part of a chunk that is mixed: `codes` is valid, and not the others */
         };
-        codes_t codes;
+        codes_t codes; /* if it is mixed: this is valid, and the others are not */
     };
 } span_t;
-_Static_assert(sizeof(span_t) == 64 && offsetof(span_t, mixed) == offsetof(codes_t, mixed), "a line of the cache");
-_Static_assert((1 << HEAP_LG_SLOT) / (HEAP_TINY_MAX + 8) <= 64 && (1 << HEAP_LG_SLOT) / 16 <= 2 * 64, "bits");
+_Static_assert(sizeof(span_t) == 64, "a line of the cache");
 
+/* Takes the place of the first line. */
 typedef struct chunk {
+    uint64_t codes[4]; /* as those of a line; HEAP_MIXED, too. 0 if it is not mixed */
     struct chunk *next, *prev;
-    uint32_t free_slots; /* bit i: slot i has no span */
+    uint32_t free_slots; /* bit i: slot i has no span. If the chunk is mixed: the block at the end of line i is free */
     uint32_t used;       /* if it is mixed: bytes of blocks in use, as they are rounded */
     bool linked;         /* is in the list of chunks with free slots */
-    bool mixed;
 } chunk_t;
-_Static_assert(sizeof(chunk_t) <= sizeof(span_t), "it takes the place of the first line");
+_Static_assert(sizeof(chunk_t) == sizeof(span_t), "a line");
 
 /* A free block of a chunk that is mixed. */
 typedef struct free_block {
@@ -107,21 +110,34 @@ typedef struct free_block {
 #define MIXED_BINS                                                                                                     \
     58 /* below 33: blocks of 8 * i bytes; then of eighths of powers of two, and more; then above 2 KiB */
 
+/* Free blocks that are in no list yet: these are noted in some of them (pending.c). */
+typedef struct notes {
+    struct notes *before; /* NULL: none */
+    uint32_t n;           /* entries that are used */
+    uint32_t room;        /* entries that the block has room for */
+    uint64_t entries[];   /* address / 8 * 512 + size / 8 */
+} notes_t;
+
 typedef struct {
     free_block_t *lists[MIXED_BINS];
-    uint64_t filled;   /* bit i: list i is not empty */
-    uintptr_t cursor;  /* what follows up to the end of its chunk has not been used. 0: there is none */
-    size_t free_bytes; /* in the lists */
-    size_t freed;      /* bytes freed since neighbours were last joined */
-    uint32_t blocks;   /* in use */
-    bool gaps;         /* a block shrank by less than a free block needs: neighbours are unknown */
+    uint64_t filled;     /* bit i: list i is not empty */
+    uintptr_t cursor;    /* what follows up to the end of its chunk has not been used. 0: there is none */
+    size_t free_bytes;   /* in the lists */
+    size_t freed;        /* bytes freed since neighbours were last joined */
+    notes_t *notes;      /* NULL: no free block is pending */
+    size_t pending;      /* bytes of free blocks that are noted, and of those with the notes */
+    uint32_t run;        /* blocks freed since the last allocation, up to some */
+    uint32_t to_release; /* chunks that have no block in use, but pending ones */
+    uint32_t blocks;     /* in use */
+    bool gaps;           /* a block shrank by less than a free block needs: neighbours are unknown */
 } mixed_t;
 
 typedef struct {
     arena_memory_t memory; /* where chunks and large blocks are from */
     owner_t **owners;      /* the user's; by number */
     chunk_t *with_room;    /* list of the chunks with free slots, but for: */
-    chunk_t *empty;        /* those whose slots are all free */
+    chunk_t *empty;        /* those whose slots are all free; and */
+    chunk_t *with_ends;    /* mixed ones: with free blocks at the ends of lines */
     table_t chunks;        /* by address */
     table_t large;         /* large blocks; data: 8 * number of the owner + type */
     size_t large_bytes;    /* of these */
@@ -129,6 +145,13 @@ typedef struct {
     uint32_t nempty;       /* chunks whose slots are all free */
     mixed_t mixed;
 } heap_t;
+
+/* How many blocks a span can hold. */
+static inline uint32_t
+heap_blocks(uint32_t bin) {
+    uint32_t n = (1U << HEAP_LG_SLOT) / (8 * bin), most = 8 * bin <= HEAP_TINY_MAX ? 2 * HEAP_WORD : HEAP_WORD;
+    return n < most ? n : most;
+}
 
 /* A span without blocks, and kinds without spans, for all heaps. They are never written to. */
 extern span_t heap_no_span;
@@ -163,6 +186,17 @@ heap_span(const void *block) {
     return (span_t *)heap_base(block) + ((uintptr_t)block >> HEAP_LG_SLOT & (HEAP_SLOTS - 1));
 }
 
+/* Is it a line of a chunk that is mixed? */
+static inline bool
+heap_is_mixed(const span_t *line) {
+    return (line->free[0] & HEAP_MIXED) != 0;
+}
+
+static inline bool
+heap_is_mixed_chunk(const chunk_t *chunk) {
+    return (chunk->codes[0] & HEAP_MIXED) != 0;
+}
+
 /* The number of a block of a span. */
 static inline uint32_t
 heap_number(const span_t *span, const void *block) {
@@ -182,7 +216,7 @@ heap_bin(size_t size) {
 
 /* ---- blocks of at most 2 KiB ---- */
 
-/* Takes a block of a span: one of `ready`, which are the span's free blocks among the first 64, and not none. The
+/* Takes a block of a span: one of `ready`, which are the span's free blocks among the first 63, and not none. The
  * block is not touched: the caller writes to it soon, and need not wait for it now. */
 static inline void *
 heap_take(span_t *span, uint64_t ready, uint32_t bin) {
@@ -190,7 +224,7 @@ heap_take(span_t *span, uint64_t ready, uint32_t bin) {
     return span->base + (size_t)(uint32_t)__builtin_ctzll(ready) * bin * 8;
 }
 
-/* Is free[0] for the blocks from the 65th on, and free[1] for the others? */
+/* Is free[0] for the blocks from the 64th on, and free[1] for the others? */
 static inline uint32_t
 heap_is_flipped(const span_t *span) {
     return ((uintptr_t)span->base & ((1U << HEAP_LG_SLOT) - 1)) != 0;
@@ -200,7 +234,7 @@ heap_is_flipped(const span_t *span) {
 static inline void
 heap_flip(span_t *span) {
     uint64_t word = span->free[0];
-    size_t half = (size_t)64 * 8 * span->bin;
+    size_t half = (size_t)HEAP_WORD * 8 * span->bin;
     span->base = heap_is_flipped(span) ? span->base - half : span->base + half;
     span->free[0] = span->free[1];
     span->free[1] = word;
@@ -222,7 +256,7 @@ heap_alloc(heap_t *heap, owner_t *owner, uint32_t type, size_t size) {
 static inline bool
 heap_put(span_t *span, const void *block) {
     uint64_t was = span->free[0], is = was | UINT64_C(1) << (heap_number(span, block) & 63);
-    bool ok = __builtin_expect(was != 0, 1) && __builtin_expect(is != span->all, 1);
+    bool ok = __builtin_expect((int64_t)was > 0, 1) && __builtin_expect(is != span->all, 1);
     if (ok) {
         span->free[0] = is;
     }
@@ -232,13 +266,13 @@ heap_put(span_t *span, const void *block) {
 /* The word for a block, as an index in `free`, of a span of any size. */
 static inline uint32_t
 heap_word(const span_t *span, uint32_t number) {
-    return number / 64 ^ heap_is_flipped(span);
+    return number / HEAP_WORD ^ heap_is_flipped(span);
 }
 
 /* Are all blocks free, if these are the words? */
 static inline bool
 heap_is_empty(const span_t *span, const uint64_t words[2]) {
-    uint64_t rest = span->bin == 2 ? UINT64_MAX : span->bin == 3 ? (UINT64_C(1) << (2048 / 24 - 64)) - 1 : 0;
+    uint64_t rest = 8U * span->bin > HEAP_TINY_MAX ? 0 : (UINT64_C(1) << (heap_blocks(span->bin) - HEAP_WORD)) - 1;
     uint32_t flipped = heap_is_flipped(span);
     return words[flipped] == span->all && words[!flipped] == rest;
 }
@@ -249,7 +283,7 @@ heap_put_tiny(span_t *span, const void *block) {
     uint32_t number = heap_number(span, block), word = heap_word(span, number);
     uint64_t words[2] = {span->free[0], span->free[1]};
     bool full = (words[0] | words[1]) == 0;
-    words[word] |= UINT64_C(1) << number % 64;
+    words[word] |= UINT64_C(1) << number % HEAP_WORD;
     bool ok = !full && !heap_is_empty(span, words);
     if (ok) {
         span->free[word] = words[word];

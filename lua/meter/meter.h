@@ -8,8 +8,8 @@
  *   soft.c    how the soft limit calls Lua
  *   lookup.c  from a state to its meter
  *
- * Of the heap: heap.c has spans and large blocks, mixed.c mixed blocks, chunk.c the memory of both, known.c a cache of
- * whose memory it is, check.c its checks.
+ * Of the heap: heap.c has spans and large blocks; mixed.c mixed blocks, with codes.h, lists.h and pending.h; chunk.c the
+ * memory of both; known.c a cache of whose memory it is; check.c its checks.
  *
  * Blocks are *own* or *foreign*: a state that was moved to a meter still has blocks of its old allocator. These go back
  * there when they are freed, and move to the meter when they are resized. The last one is the state itself, with which
@@ -30,7 +30,7 @@
 #include "meter/heap.h"
 
 _Static_assert(LUNALLOC_LUA_TYPES == HEAP_TYPES && LUNALLOC_LUA_THREAD < HEAP_USED, "types of the heap");
-_Static_assert(LUNALLOC_LUA_SCOPES <= 1 << 16, "numbers of owners");
+_Static_assert(LUNALLOC_LUA_SCOPES *HEAP_TYPES <= 1 << 16, "numbers of owners");
 
 /* 0 leaves the accounts out: scripts/bench-adopt measures what they cost. */
 #ifndef METER_ACCOUNTS

@@ -42,6 +42,15 @@ arena_is_empty(uint32_t arena) {
     return !arena_exists(arena) || allocated_in(arena, "small") + allocated_in(arena, "large") == 0;
 }
 
+/* Frees the meter, which has no block: its arena goes with it. */
+static inline void
+end_meter(lunalloc_meter_t *meter) {
+    uint32_t arena = meter->heap.memory.arena;
+    assert_int_equal(meter->total, 0);
+    lunalloc_meter_free(meter);
+    assert_true(arena_is_empty(arena));
+}
+
 static lunalloc_api_t refusing; /* as the loader's, but for the next two */
 static long until_refused = -1; /* this many requests are served before all are refused; -1: all are served */
 static const lunalloc_api_t *real;
