@@ -2,6 +2,7 @@
 #include "meter/heap.h"
 
 #include "meter/chunk.h"
+#include "meter/codes.h"
 #include "meter/mixed.h"
 
 #include <string.h>
@@ -91,6 +92,9 @@ bits(uint32_t n) {
 
 static span_t *
 new_span(heap_t *heap, owner_t *owner, uint32_t type, uint32_t bin) {
+    if (heap->with_room == NULL && heap->empty == NULL) {
+        mixed_end_run(heap);
+    }
     span_t *span = chunk_get(heap);
     if (span == NULL) {
         return NULL;
@@ -155,7 +159,7 @@ heap_free(heap_t *heap, span_t *span, void *block, size_t size) {
 
 kind_t
 heap_kind(const heap_t *heap, const span_t *span, const void *block, size_t size) {
-    return heap_is_mixed(span) ? mixed_kind(heap, block, size) : (kind_t){heap_owner(span), span->type};
+    return heap_is_mixed(span) ? codes_kind(heap, block, size) : (kind_t){heap_owner(span), span->type};
 }
 
 /* ---- new blocks ---- */
@@ -203,6 +207,7 @@ alloc_small(heap_t *heap, owner_t *owner, uint32_t type, size_t size) {
 
 static void *
 alloc_large(heap_t *heap, const owner_t *owner, uint32_t type, size_t size) {
+    mixed_end_run(heap);
     chunk_will_grow(heap, size);
     if (size >= 1U << HEAP_LG_CHUNK) {
         chunk_trim(heap);
@@ -243,6 +248,7 @@ heap_free_large(heap_t *heap, entry_t *entry) {
 void *
 heap_resize_large(heap_t *heap, entry_t *entry, size_t size) {
     entry_t was = *entry;
+    mixed_end_run(heap);
     chunk_will_grow(heap, size > was.size ? size - was.size : 0);
     if (size >= 1U << HEAP_LG_CHUNK && size > was.size) {
         chunk_trim(heap);

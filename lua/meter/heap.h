@@ -110,26 +110,26 @@ typedef struct free_block {
 #define MIXED_BINS                                                                                                     \
     58 /* below 33: blocks of 8 * i bytes; then of eighths of powers of two, and more; then above 2 KiB */
 
-/* Free blocks that are in no list yet: these are noted in some of them (pending.c). */
+/* Free blocks that are in no list yet: these are noted in some of them (pending.h). */
 typedef struct notes {
     struct notes *before; /* NULL: none */
-    uint32_t n;           /* entries that are used */
-    uint32_t room;        /* entries that the block has room for */
-    uint64_t entries[];   /* address / 8 * 512 + size / 8 */
+    uint16_t n;           /* entries that are used */
+    uint16_t room;        /* entries that the block has room for */
+    bool last;            /* the block was the last one in use of its chunk */
+    uint64_t entries[];   /* of blocks: address / 8, size / 8 - 1, last; in 55, 8 and 1 bits */
 } notes_t;
 
 typedef struct {
     free_block_t *lists[MIXED_BINS];
-    uint64_t filled;     /* bit i: list i is not empty */
-    uintptr_t cursor;    /* what follows up to the end of its chunk has not been used. 0: there is none */
-    size_t free_bytes;   /* in the lists */
-    size_t freed;        /* bytes freed since neighbours were last joined */
-    notes_t *notes;      /* NULL: no free block is pending */
-    size_t pending;      /* bytes of free blocks that are noted, and of those with the notes */
-    uint32_t run;        /* blocks freed since the last allocation, up to some */
-    uint32_t to_release; /* chunks that have no block in use, but pending ones */
-    uint32_t blocks;     /* in use */
-    bool gaps;           /* a block shrank by less than a free block needs: neighbours are unknown */
+    uint64_t filled;   /* bit i: list i is not empty */
+    uintptr_t cursor;  /* what follows up to the end of its chunk has not been used. 0: there is none */
+    size_t free_bytes; /* in the lists */
+    size_t freed;      /* bytes freed since neighbours were last joined */
+    notes_t *notes;    /* NULL: no free block is pending */
+    size_t pending;    /* bytes of free blocks that are noted, and of those with the notes */
+    uint32_t run;      /* blocks freed since the last allocation, up to some */
+    uint32_t blocks;   /* in use */
+    bool gaps;         /* a block shrank by less than a free block needs: neighbours are unknown */
 } mixed_t;
 
 typedef struct {

@@ -8,8 +8,8 @@
  *   soft.c    how the soft limit calls Lua
  *   lookup.c  from a state to its meter
  *
- * Of the heap: heap.c has spans and large blocks; mixed.c mixed blocks, with codes.h, lists.h and pending.h; chunk.c the
- * memory of both; known.c a cache of whose memory it is; check.c its checks.
+ * Of the heap: heap.c has spans and large blocks; mixed.c mixed blocks, with codes.h, lists.h and pending.h; chunk.c
+ * the memory of both; known.c a cache of whose memory it is; check.c its checks.
  *
  * Blocks are *own* or *foreign*: a state that was moved to a meter still has blocks of its old allocator. These go back
  * there when they are freed, and move to the meter when they are resized. The last one is the state itself, with which

@@ -21,7 +21,7 @@ _Static_assert(sizeof(free_block_t) <= LEAST && sizeof(notes_t) + sizeof(uint64_
 /* Blocks freed one after the other before further ones are pending; and bytes of these before they get into lists, so
  * that chunks go back. */
 #define RUN_BLOCKS    64
-#define PENDING_BYTES ((size_t)1 << 20)
+#define PENDING_BYTES ((size_t)1 << 19)
 #define AHEAD         512 /* bytes, which are fetched into the cache */
 #define NOINLINE      __attribute__((noinline))
 
@@ -84,6 +84,14 @@ release_chunk(heap_t *heap, chunk_t *chunk) {
     chunk_release_mixed(heap, chunk);
 }
 
+/* All free blocks of the chunk are in lists. */
+static inline void
+release_if_empty(heap_t *heap, chunk_t *chunk) {
+    if (chunk->used == 0 && !heap->mixed.gaps) {
+        release_chunk(heap, chunk);
+    }
+}
+
 /* What has not been used of the newest chunk becomes a free block. */
 static void
 leave_chunk(heap_t *heap) {
@@ -111,33 +119,47 @@ enter_chunk(heap_t *heap) {
 
 /* ---- pending blocks ---- */
 
-/* Takes back the chunks that had pending blocks only. */
+static inline void
+list_block(heap_t *heap, pending_t block) {
+    lists_push(heap, block.address, block.bytes);
+    heap->mixed.freed += block.bytes;
+}
+
+/* Takes back the chunks that a noted block was the last one of; that of the notes at the end. They are taken back in
+ * the order in which they became empty, as without notes: then neighbours are free together. */
 static void
-release_emptied(heap_t *heap) {
-    uint32_t left = heap->mixed.gaps ? 0 : heap->mixed.to_release, i = 0;
-    heap->mixed.to_release = 0;
-    for (const entry_t *entry; left > 0 && (entry = table_next(&heap->chunks, &i)) != NULL;) {
-        chunk_t *chunk = (chunk_t *)entry->address;
-        if (heap_is_mixed_chunk(chunk) && chunk->used == 0) {
-            release_chunk(heap, chunk);
-            left--;
-            i = 0; /* entries may have moved */
+release_noted(heap_t *heap, const notes_t *notes, pending_t around, pending_t first, uint32_t n) {
+    chunk_t *own = heap_chunk(notes);
+    for (uint32_t i = 0; i < n; i++) {
+        pending_t block = i == 0 ? first : pending_of(notes->entries[i]);
+        if (block.last && heap_chunk((void *)block.address) != own) {
+            release_if_empty(heap, heap_chunk((void *)block.address));
         }
+        around.last = around.last || (block.last && heap_chunk((void *)block.address) == own);
+    }
+    if (around.last) {
+        release_if_empty(heap, own);
     }
 }
 
+/* In the order in which they were freed: the newest one is allocated first. A block that gets into a list loses the
+ * head and the first entry of the notes that lie in it. */
 static NOINLINE void
 list_pending(heap_t *heap) {
-    while (heap->mixed.notes != NULL) {
-        pending_t block = pending_take(&heap->mixed);
-        lists_push(heap, block.address, block.bytes);
-        heap->mixed.freed += block.bytes;
+    for (notes_t *notes = pending_take_all(&heap->mixed), *next; notes != NULL; notes = next) {
+        uint32_t n = notes->n;
+        pending_t around = pending_around(notes), first = pending_of(notes->entries[0]);
+        next = notes->before;
+        list_block(heap, around);
+        for (uint32_t i = 0; i < n; i++) {
+            list_block(heap, i == 0 ? first : pending_of(notes->entries[i]));
+        }
+        release_noted(heap, notes, around, first, n);
     }
-    release_emptied(heap);
 }
 
-static inline void
-end_run(heap_t *heap) {
+void
+mixed_end_run(heap_t *heap) {
     heap->mixed.run = 0;
     if (__builtin_expect(heap->mixed.notes != NULL, 0)) {
         list_pending(heap);
@@ -219,7 +241,7 @@ hand_out(heap_t *heap, uintptr_t at, const owner_t *owner, uint32_t type, size_t
 void *
 mixed_alloc_free_one(heap_t *heap, const owner_t *owner, uint32_t type, size_t size) {
     uint32_t bytes = codes_rounded(owner->number, size);
-    end_run(heap);
+    mixed_end_run(heap);
     uintptr_t at = from_list(heap, bytes);
     at = at != 0 ? at : from_ends(heap, bytes);
     return hand_out(heap, at, owner, type, size);
@@ -228,7 +250,7 @@ mixed_alloc_free_one(heap_t *heap, const owner_t *owner, uint32_t type, size_t s
 void *
 mixed_alloc(heap_t *heap, const owner_t *owner, uint32_t type, size_t size) {
     uint32_t bytes = codes_rounded(owner->number, size);
-    end_run(heap);
+    mixed_end_run(heap);
     uintptr_t at = from_list(heap, bytes);
     at = at != 0 ? at : from_ends(heap, bytes);
     at = at != 0 ? at : from_larger(heap, bytes);
@@ -249,24 +271,31 @@ release_all(heap_t *heap) {
 
 /* During a run. The next one that a state frees while it closes is probably before this one: it was made earlier. */
 static inline void
-make_pending(heap_t *heap, void *block, uint32_t bytes) {
-    mixed_t *mixed = &heap->mixed;
-    __builtin_prefetch((char *)block - AHEAD);
-    mixed->to_release += heap_chunk(block)->used == 0;
-    if (!pending_note(mixed, block, bytes)) {
-        pending_begin(mixed, block, bytes);
-        if (mixed->pending >= PENDING_BYTES) {
+make_pending(heap_t *heap, pending_t block) {
+    __builtin_prefetch((const char *)block.address - AHEAD);
+    if (!pending_note(&heap->mixed, block)) {
+        pending_begin(&heap->mixed, block);
+        if (heap->mixed.pending >= PENDING_BYTES) {
             list_pending(heap);
         }
     }
 }
 
-static void
-make_free(heap_t *heap, void *block, uint32_t bytes) {
-    lists_push(heap, (uintptr_t)block, bytes);
-    heap->mixed.freed += bytes;
-    if (heap_chunk(block)->used == 0 && !heap->mixed.gaps) {
-        release_chunk(heap, heap_chunk(block));
+static inline void
+make_free(heap_t *heap, pending_t block) {
+    list_block(heap, block);
+    if (block.last) {
+        release_if_empty(heap, heap_chunk((void *)block.address));
+    }
+}
+
+/* The block at the end of a line. */
+static NOINLINE void
+make_end_free(heap_t *heap, const void *block) {
+    chunk_release_end(heap, block);
+    if (heap_chunk(block)->used == 0) {
+        list_pending(heap);
+        release_if_empty(heap, heap_chunk(block));
     }
 }
 
@@ -275,16 +304,17 @@ mixed_free(heap_t *heap, void *block, size_t size) {
     mixed_t *mixed = &heap->mixed;
     kind_t kind = codes_kind(heap, block, size);
     uint32_t bytes = codes_rounded(kind.owner->number, size);
-    heap_chunk(block)->used -= bytes;
+    uint32_t left = heap_chunk(block)->used -= bytes;
+    pending_t freed = {(uintptr_t)block, bytes, left == 0};
     if (--mixed->blocks == 0) {
         release_all(heap);
     } else if (codes_is_end((uintptr_t)block)) {
-        chunk_release_end(heap, block);
+        make_end_free(heap, block);
     } else if (mixed->run >= RUN_BLOCKS) {
-        make_pending(heap, block, bytes);
+        make_pending(heap, freed);
     } else {
         mixed->run++;
-        make_free(heap, block, bytes);
+        make_free(heap, freed);
     }
     return &kind.owner->accounts[kind.type];
 }
@@ -305,11 +335,6 @@ mixed_resize(heap_t *heap, void *block, kind_t kind, size_t old_size, size_t new
     return true;
 }
 
-kind_t
-mixed_kind(const heap_t *heap, const void *block, size_t size) {
-    return codes_kind(heap, block, size);
-}
-
 /* ---- checks ---- */
 
 /* Bytes of free blocks of a chunk in the lists; SIZE_MAX if one is in a wrong list, or has a wrong code. */
@@ -328,14 +353,19 @@ free_bytes_of(const heap_t *heap, const chunk_t *chunk) {
     return bytes;
 }
 
+static size_t
+bytes_in(const chunk_t *chunk, pending_t block) {
+    return heap_chunk((void *)block.address) == chunk ? block.bytes : 0;
+}
+
 /* The same of pending ones. */
 static size_t
 pending_bytes_of(const heap_t *heap, const chunk_t *chunk) {
     size_t bytes = 0;
     for (const notes_t *notes = heap->mixed.notes; notes != NULL; notes = notes->before) {
-        for (uint32_t i = 0; i <= notes->n; i++) {
-            pending_t block = pending_at(notes, i);
-            bytes += heap_chunk((void *)block.address) == chunk ? block.bytes : 0;
+        bytes += bytes_in(chunk, pending_around(notes));
+        for (uint32_t i = 0; i < notes->n; i++) {
+            bytes += bytes_in(chunk, pending_of(notes->entries[i]));
         }
     }
     return bytes;

@@ -18,10 +18,11 @@ void *mixed_alloc(heap_t *heap, const owner_t *owner, uint32_t type, size_t size
 void *mixed_alloc_free_one(heap_t *heap, const owner_t *owner, uint32_t type, size_t size);
 /* Frees a block; returns its account. */
 size_t *mixed_free(heap_t *heap, void *block, size_t size);
+/* Chunks of which all blocks have been freed are free for others from now on. Call it before the heap grows. */
+void mixed_end_run(heap_t *heap);
 /* The size of a block changes without its address. False if it cannot: if it grows, or too little would be left.
  * `must`: it may not fail for what is left. */
 bool mixed_resize(heap_t *heap, void *block, kind_t kind, size_t old_size, size_t new_size, bool must);
-kind_t mixed_kind(const heap_t *heap, const void *block, size_t size);
 /* False at a broken invariant of the chunks that are mixed. */
 bool mixed_check(const heap_t *heap);
 

@@ -1,6 +1,6 @@
 /*
- * mixed_test.c -- a meter without a state: mixed blocks, which share chunks with blocks of other kinds; pending ones; and
- * blocks that shrink when there is no memory.
+ * mixed_test.c -- a meter without a state: mixed blocks, which share chunks with blocks of other kinds; pending ones;
+ * and blocks that shrink when there is no memory.
  */
 #include "../workload/cmocka_all.h"
 
@@ -220,7 +220,7 @@ static void
 test_pending_blocks_are_allocated_again(void **state) {
     (void)state;
     enum {
-        N = 3002
+        N = 2000
     };
     static void *blocks[N];
     static size_t sizes[N];
