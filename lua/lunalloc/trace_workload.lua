@@ -4,10 +4,12 @@
 ---     la.workload(description):run()
 ---
 --- Sizes and lifetimes are drawn together, from cells of the trace: a size class by half a power of two of lifetimes,
---- which are counted in blocks that the same thread begins meanwhile, as the engine counts. A description is the same
---- all the time, and all its threads are alike; what that loses is in `errors`, as parts of the trace's figures:
+--- which are counted in blocks that the same thread begins meanwhile, as the engine counts. Resizes make blocks grow so
+--- that the live bytes stay those of the trace. A description is the same all the time, and all its threads are alike;
+--- what that loses is in `errors`, as parts of the trace's figures:
 ---
----     live         mean live bytes of the description beside those of the trace: 0.05 is 5 % too much
+---     live         mean live bytes of a run of the description, as computed, beside those of the trace: 0.05 is 5 %
+---                  too much
 ---     peak         the trace's peak beside its mean: what a load without phases cannot have
 ---     threads      how unequal the threads are: the share of allocations that equal threads would make otherwise
 ---     alignments   the share of blocks whose alignment is not described
@@ -19,6 +21,7 @@ local workload = {}
 
 local FOREVER <const> = "forever"
 local MOST_THREADS <const> = 512
+local LEAST_GROWTH <const>, MOST_GROWTH <const> = 0.001, 1000.0 -- of a resize
 
 --- The distribution of the lifetimes of a cell.
 local function lifetime_of(cell)
@@ -61,13 +64,62 @@ local function equal_threads(threads)
     return n, differs / 2
 end
 
---- Blocks live at once in the mean, times their sizes, by Little's law; of those that live at the end, by their age.
-local function expected_live(sums, threads)
-    local live = 0
-    for _, cell in ipairs(sums.cells) do
-        live = live + cell.count * cell.size * (cell.life or cell.age)
+--- The mean of the sizes g^0 .. g^n that a block has which is resized n times, evenly over its lifetime.
+local function mean_growth(grow, times)
+    local sum, size = 0, 1.0
+    for _ = 0, times do
+        sum, size = sum + size, size * grow
     end
-    return live * threads / math.max(1, sums.blocks)
+    return sum / (times + 1)
+end
+
+--- By what each of `times` resizes multiplies the size, if that makes blocks `factor` times as large in the mean.
+local function growth_of(factor, times)
+    local low, high = LEAST_GROWTH, MOST_GROWTH
+    for _ = 1, 60 do
+        local middle = math.sqrt(low * high)
+        if mean_growth(middle, times) < factor then
+            low = middle
+        else
+            high = middle
+        end
+    end
+    return math.sqrt(low * high)
+end
+
+--- The resizes of a description: growth keeps bytes times lifetime of all blocks as they are in the trace. nil: none.
+local function resizes_of(sums)
+    if sums.resized == 0 then
+        return nil
+    end
+    local product = 0
+    for _, cell in ipairs(sums.cells) do
+        product = product + cell.count * cell.size * (cell.life or cell.age)
+    end
+    local times = math.max(1, math.min(1000, math.floor(sums.resizes / sums.resized + 0.5)))
+    local part = math.min(1, sums.resized / math.max(1, sums.blocks))
+    local factor = product > 0 and 1 + (sums.product / product - 1) / part or 1
+    return { share = part, times = times, grow = growth_of(factor, times) }
+end
+
+--- The mean lifetime of a cell of a description in a run of n blocks a thread: what lives at the end is cut off.
+local function mean_life(lifetime, n)
+    local low, high = tostring(lifetime):match "^uniform%((%d+),(%d+)%)$"
+    local life = lifetime == FOREVER and n or low and (low + high) / 2 or lifetime
+    return life < n and life - life * life / (2 * n) or n / 2
+end
+
+--- Mean live bytes of a run of the description, by Little's law.
+local function expected_live(description)
+    local row, threads = description.mix[1], description.threads
+    local n, weight, product = math.max(1, description.ops / threads), 0, 0
+    for _, cell in ipairs(row.joint) do
+        weight = weight + cell.weight
+        product = product + cell.weight * cell.size * mean_life(cell.lifetime, n)
+    end
+    local resizes = row.realloc
+    local factor = resizes and 1 + resizes.share * (mean_growth(resizes.grow, resizes.times) - 1) or 1
+    return product / weight * factor * threads
 end
 
 local function share(part, whole)
@@ -98,17 +150,14 @@ function workload.describe(sums, tally, info)
     local seconds = math.max(1e-9, (tally.last - tally.first) / 1e9)
     local row = { joint = cells_of(sums), free_by = { other = threads > 1 and share(sums.cross, sums.ended) or 0 },
         zero = math.min(1, share(sums.zeroed, sums.blocks)), sized = math.min(1, share(sums.sized, sums.ended)) }
-    if sums.resized > 0 then
-        row.realloc = { share = math.min(1, share(sums.resized, sums.blocks)),
-            times = math.max(1, math.min(1000, math.floor(sums.resizes / sums.resized + 0.5))),
-            grow = math.max(0.001, math.min(1000, sums.growth)) }
-    end
+    row.realloc = resizes_of(sums)
     local description = { threads = threads, seed = 1, ops = math.max(1, sums.blocks), rate = sums.blocks / seconds,
         mix = { row } }
-    local errors = { live = relative(expected_live(sums, threads), sums.mean_live),
+    local expected = expected_live(description)
+    local errors = { live = relative(expected, sums.mean_live),
         peak = relative(tally.total.peak_bytes, sums.mean_live), threads = unequal,
         alignments = share(aligned(sums), sums.blocks), lost = share(info.lost, info.lost + info.events),
-        mean_live = sums.mean_live, expected_live = expected_live(sums, threads) }
+        mean_live = sums.mean_live, expected_live = expected }
     return description, errors
 end
 

@@ -39,10 +39,18 @@ life_of(const trace_block_t *block, const trace_pass_t *pass) {
     return begun > block->born + 1 ? begun - block->born - 1 : 0;
 }
 
+/* Bytes times lifetime of a block, until now. */
+static double
+product_of(const trace_block_t *block, const trace_pass_t *pass) {
+    uint64_t begun = trace_pass_begun(pass, block->thread);
+    return (double)block->product + (double)block->size * (double)(begun - block->sized);
+}
+
 static void
 end_block(trace_cells_t *cells, const trace_step_t *step, const trace_pass_t *pass) {
     uint64_t life = life_of(&step->old, pass);
     add(cells, &step->old, life, column_of(life));
+    cells->whole.product += product_of(&step->old, pass);
     cells->whole.ended++;
     cells->whole.cross += step->old.thread != step->event.thread;
     cells->whole.sized += step->event.kind == RECORD_FREE_SIZED;
@@ -57,12 +65,6 @@ begin_block(trace_cells_t *cells, const record_event_t *event) {
     cells->whole.byte_blocks += (double)cells->whole.live_bytes;
 }
 
-static void
-resize(trace_cells_t *cells, const trace_step_t *step) {
-    cells->whole.resizes++;
-    cells->whole.growth += log((double)(step->event.size + 1) / (double)(step->old.size + 1));
-}
-
 /* A block counts if its beginning has passed. */
 void
 trace_cells_add(trace_cells_t *cells, const trace_step_t *step, const trace_pass_t *pass) {
@@ -75,11 +77,23 @@ trace_cells_add(trace_cells_t *cells, const trace_step_t *step, const trace_pass
     if (!step->begins) {
         return;
     } else if (trace_resizes(step)) {
-        resize(cells, step);
+        cells->whole.resizes++;
     } else if (event->kind != RECORD_LIVE) {
         begin_block(cells, event);
     }
     cells->whole.live_bytes += event->size;
+}
+
+/* A block that lives at the end. Its lifetime is twice its age in the mean, as at any moment of a program that goes on
+ * as it did. If it began in the first half of its thread's time, that is longer than the trace: it lives forever. */
+static void
+add_living(trace_cells_t *cells, const trace_block_t *block, const trace_pass_t *pass) {
+    uint64_t age = life_of(block, pass);
+    bool forever = 2 * age >= trace_pass_begun(pass, block->thread);
+    uint64_t life = forever ? age : 2 * age;
+    add(cells, block, life, forever ? CELLS_FOREVER : column_of(life));
+    cells->whole.product += product_of(block, pass) * (forever ? 1 : 2);
+    cells->whole.resized += block->resizes > 0;
 }
 
 void
@@ -88,8 +102,7 @@ trace_cells_end(trace_cells_t *cells, const trace_pass_t *pass) {
     const trace_block_t *blocks = live->table.data;
     for (size_t i = 0; i < live->table.n; i++) {
         if (blocks[i].addr != 0 && blocks[i].counted && blocks[i].kind != RECORD_LIVE) {
-            add(cells, &blocks[i], life_of(&blocks[i], pass), CELLS_FOREVER);
-            cells->whole.resized += blocks[i].resizes > 0;
+            add_living(cells, &blocks[i], pass);
         }
     }
 }

@@ -3,7 +3,8 @@
  *
  * A block begins with its first allocation and ends with its free; reallocs in between belong to it. Its lifetime is
  * counted in blocks that its thread begins meanwhile, as the workload engine counts it. Cells are classes by half
- * powers of two of lifetimes, and one more for blocks that live at the end. The caller synchronises.
+ * powers of two of lifetimes, and one more for blocks that live at the end and for most of the time. The caller
+ * synchronises.
  */
 #ifndef TRACE_CELLS_H
 #define TRACE_CELLS_H
@@ -12,7 +13,7 @@
 #include "pass.h"
 
 enum {
-    CELLS_LIVES = 2 * 48 + 2, /* 0; [2^(i/2), 2^((i+1)/2)); the last one: alive at the end */
+    CELLS_LIVES = 2 * 48 + 2, /* 0; [2^(i/2), 2^((i+1)/2)); the last one: forever */
     CELLS_FOREVER = CELLS_LIVES - 1
 };
 
@@ -26,7 +27,7 @@ typedef struct {
     uint64_t ended, cross;     /* that ended, that another thread ended, */
     uint64_t sized, zeroed;    /* freed with their size, from calloc, */
     uint64_t resized, resizes; /* that were resized, how often they were */
-    double growth;             /* sum of log(new size / old size) of these times */
+    double product;            /* sum of bytes times lifetime, with the sizes that resizes gave */
     uint64_t alignments[64];   /* blocks by log2 of the alignment that was asked for */
     double byte_blocks;        /* sum of live bytes at each beginning of a block: the mean is live bytes over time */
     uint64_t live_bytes;

@@ -16,6 +16,8 @@ typedef struct {
     uint64_t bytes;      /* that all threads had allocated before it */
     uint64_t born;       /* how many blocks its thread had begun before it; of a realloc, before the block it resizes */
     uint64_t first_size; /* bytes, before any realloc */
+    uint64_t sized;      /* as `born`, when it got its present size */
+    uint64_t product;    /* bytes times blocks that its thread began, until then */
     uint32_t thread;     /* that allocated it; of a realloc, the first one */
     uint32_t caller;     /* of the latest realloc, or of the allocation */
     uint32_t resizes;    /* how many reallocs it has been through */

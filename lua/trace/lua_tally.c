@@ -8,9 +8,8 @@
  * only those in which something happened sums: allocations, frees, bytes, reallocs, cross, live, live_bytes, peak,
  * peak_bytes
  *
- * That of cells: blocks, ended, cross, sized, zeroed, resized, resizes, growth (a factor), mean_live (bytes),
- * alignments; cells = { { class=, count=, size= (mean), life= (mean; nil: alive at the end), age= (mean of those) },
- * ... }
+ * That of cells: blocks, ended, cross, sized, zeroed, resized, resizes, product (bytes times lifetime), mean_live
+ * (bytes), alignments; cells = { { class=, count=, size= (mean), life= (mean; nil: forever), age= (mean) }, ... }
  */
 #include "lua_tally.h"
 
@@ -209,7 +208,7 @@ lua_cells_push(lua_State *L, const trace_cells_t *cells) {
     set_unsigned(L, "zeroed", cells->whole.zeroed);
     set_unsigned(L, "resized", cells->whole.resized);
     set_unsigned(L, "resizes", cells->whole.resizes);
-    set_number(L, "growth", cells->whole.resizes == 0 ? 1 : exp(cells->whole.growth / (double)cells->whole.resizes));
+    set_number(L, "product", cells->whole.product);
     set_number(L, "mean_live", cells->whole.blocks == 0 ? 0 : cells->whole.byte_blocks / (double)cells->whole.blocks);
     push_powers(L, cells->whole.alignments);
     core_set_value(L, "alignments");

@@ -92,6 +92,9 @@ writer_event(lua_State *L) {
                   "the number of a thread expected");
     event.hint = trace_class(event.size) & 7;
     trace_writer_event(writer, (uint32_t)thread - 1, &event);
+    if (event.kind == RECORD_THREAD_END) {
+        trace_writer_thread_end(writer, (uint32_t)thread - 1);
+    }
     return 0;
 }
 

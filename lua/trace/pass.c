@@ -202,8 +202,10 @@ make_way(trace_pass_t *pass, trace_step_t *step) {
 
 /* What a realloc hands on of the block that it ends. */
 static void
-inherit(trace_block_t *block, const trace_block_t *old) {
+inherit(trace_block_t *block, const trace_block_t *old, uint64_t begun) {
     block->born = old->born;
+    block->sized = begun;
+    block->product = old->product + old->size * (begun - old->sized);
     block->first_size = old->first_size;
     block->thread = old->thread;
     block->resizes = old->resizes + 1;
@@ -223,9 +225,10 @@ begin_block(trace_pass_t *pass, const trace_step_t *step, const record_event_t *
                            .counted = step->begins};
     bool cut = step->event.kind == RECORD_REALLOC && step->event.old_addr == 0;
     if (event->kind == RECORD_REALLOC && step->ended && !cut) {
-        inherit(&block, &step->old);
+        inherit(&block, &step->old, trace_pass_begun(pass, step->old.thread));
     } else {
         ((uint64_t *)pass->begun.data)[event->thread]++;
+        block.sized = trace_pass_begun(pass, event->thread);
     }
     if (event->addr != 0 && !trace_live_add(&pass->live, &block)) {
         pass->no_memory = true;
