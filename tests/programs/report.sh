@@ -55,6 +55,21 @@ if [ -e "$work/full.html" ]; then fail "no part of a report is left"; else ok "n
 says "the standard output" '^<!DOCTYPE html>' "$console" report "$subject" -o -
 if compgen -G "$work/*.tmp" >/dev/null; then fail "parts of files remain"; else ok "no part of a file remains"; fi
 
+# A core file has all but what a process alone can tell.
+if command -v gcore >/dev/null && gcore -o "$work/core" "$subject" >/dev/null 2>&1 </dev/null; then
+    says "a core file: all but the profile" 'with timeline, map, waste, threads, doctor, settings$' \
+        "$console" report "$work/core.$subject" -o "$work/core.html"
+    says "why there is no profile" 'without code: samples: a core file can only be read' \
+        "$console" report "$work/core.$subject" -o "$work/core.html"
+    says "the title says what it is of" "\\(core file of $subject\\)" cat "$work/core.html"
+    head -c 300000 "$work/core.$subject" >"$work/cut"
+    says "a core file that is cut off" 'lunalloc: core file .*: it is truncated' "$console" report "$work/cut" -o "$work/cut.html"
+    if [ -e "$work/cut.html" ]; then fail "no report of half a core file"; else ok "no report of half a core file"; fi
+else
+    skipped=$((skipped + 1))
+    echo "skip: a core file: no gcore here, or it cannot trace"
+fi
+
 # A process that ends while it is watched: what was seen is in the report.
 "$console" report "$subject" --for 3s -o "$work/ended.html" >"$work/said" 2>&1 &
 reporter=$!

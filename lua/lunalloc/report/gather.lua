@@ -182,7 +182,8 @@ local function title_of(t, parts)
         return (parts.film or parts.instants) and "Instants" or parts.tune and "Search for settings"
             or parts.trace and "Recorded trace" or "Result"
     end
-    return t.name and ("%s (%s)"):format(t.name, t.pid or "core file") or "This process"
+    local place = t.way ~= "core" and t.pid or t.pid and "core file of " .. t.pid or "core file"
+    return t.name and ("%s (%s)"):format(t.name, place) or "This process"
 end
 
 --- The data of the page; nil, message, code if the process cannot be read at all.

@@ -190,6 +190,13 @@ with Browser() as browser:
     check("a real report has its sections", browser.run(
         "['timeline', 'map', 'waste', 'threads', 'settings'].every((id) => document.getElementById(id))"),
         browser.run("document.getElementById('main').textContent.slice(0, 300)"))
+    check("what became of each address is a map, too", browser.run(
+        "document.querySelectorAll('#difference canvas').length") == 1)
+    check("its legend has bytes that did not change", browser.run(
+        "document.querySelector('#difference .map .legend').textContent").startswith("unchanged "),
+        browser.run("document.querySelector('#difference .map .legend').outerHTML"))
+    if os.path.exists(os.path.join(folder, "core.html")):
+        check_opened(browser, "core.html")
 
 print(f"{passed} passed, {failed} failed")
 sys.exit(failed > 0)
