@@ -153,8 +153,8 @@ class HeapMap {
 
   label(i) {
     const { time, label } = this.chart.instants[i];
-    return (i + 1) + " of " + this.chart.instants.length + ": " + human(time, "clock") +
-      (label ? " " + visible(label) : "");
+    const n = this.chart.instants.length;
+    return (n > 1 ? (i + 1) + " of " + n + ": " : "") + human(time, "clock") + (label ? " " + visible(label) : "");
   }
 
   show(instant) {
@@ -227,6 +227,7 @@ class HeapMap {
     this.view = Math.min(this.view, chart.views.length - 1);
     this.choice.replaceChildren(...chart.views.map((view, i) => element("option", { value: String(i) }, view.name)));
     this.choice.value = String(this.view);
+    this.choice.hidden = chart.views.length < 2;
     this.slider.max = String(Math.max(0, chart.instants.length - 1));
     this.slider.parentNode.hidden = false;
     this.play.hidden = this.slider.hidden = chart.instants.length < 2;

@@ -63,8 +63,9 @@ if command -v gcore >/dev/null && gcore -o "$work/core" "$subject" >/dev/null 2>
         "$console" report "$work/core.$subject" -o "$work/core.html"
     says "the title says what it is of" "\\(core file of $subject\\)" cat "$work/core.html"
     head -c 300000 "$work/core.$subject" >"$work/cut"
-    says "a core file that is cut off" 'lunalloc: core file .*: it is truncated' "$console" report "$work/cut" -o "$work/cut.html"
-    if [ -e "$work/cut.html" ]; then fail "no report of half a core file"; else ok "no report of half a core file"; fi
+    says "a core file that is cut off" 'lunalloc: core file .*: it is truncated' "$console" report "$work/cut" \
+        -o "$work/cut.html"
+    if [ -e "$work/cut.html" ]; then fail "a report of half a file"; else ok "no report of half a core file"; fi
 else
     skipped=$((skipped + 1))
     echo "skip: a core file: no gcore here, or it cannot trace"

@@ -1,4 +1,4 @@
-"""pictures.py FROM TO -- pictures of the reports redis.html, trace.html and replay.html, for scripts/pictures."""
+"""pictures.py FROM TO -- pictures of the reports that scripts/pictures makes."""
 import os
 import sys
 
@@ -25,6 +25,7 @@ with Browser(width=800, height=700) as browser:
     shot(browser, "redis.html", "#timeline figure", "timeline")
     shot(browser, "redis.html", "#map figure", "map", CHOOSE)
     shot(browser, "redis.html", "#flame figure", "code")
+    shot(browser, "change.html", "#difference figure:has(.map)", "change")
     shot(browser, "trace.html", "#trace figure", "trace")
     browser.emulate(prefers_color_scheme="dark")
     shot(browser, "replay.html", "#result figure", "replay")
