@@ -1,4 +1,4 @@
-/* record_life.c -- recordings begin and end; threads join and leave them. */
+/* record_life.c -- recordings begin and end. */
 #include "observe/record_life.h"
 
 #include "base/check.h"
@@ -23,112 +23,26 @@ static list_t recordings GUARDED_BY(role_record) = {&recordings, &recordings};
 static uint64_t nrecordings GUARDED_BY(role_record); /* so far */
 static record_counts_t last GUARDED_BY(role_record); /* of the latest recording that has ended */
 
-static void
-acquire(void) ACQUIRE(role_record) NO_THREAD_SAFETY {
+void
+record_lock(void) NO_THREAD_SAFETY {
     lock_acquire(&lock);
 }
 
-static bool
-try_acquire(void) TRY_ACQUIRE(true, role_record) NO_THREAD_SAFETY {
+bool
+record_lock_try(void) NO_THREAD_SAFETY {
     return lock_try(&lock);
 }
 
-static void
-release(void) RELEASE(role_record) NO_THREAD_SAFETY {
+void
+record_unlock(void) NO_THREAD_SAFETY {
     lock_release(&lock);
 }
 
 /* The recording that runs; not the parent's, of which the child of a fork has nothing but zeros. */
-static recording_t *
-running(void) {
+recording_t *
+record_running(void) {
     recording_t *recording = atomic_get_acquire(&present);
     return recording != NULL && recording->head != NULL ? recording : NULL;
-}
-
-/* ---- rings ---- */
-
-/* Where its stream goes on: at 0, or behind what an image before this one has written, whose unread chunks are kept. */
-static void
-find_position(recorder_t *r, const recording_t *recording, uint32_t i) REQUIRES(role_record) {
-    uint32_t lg = record_lg_segment(&recording->shape), mask = record_segments(&recording->shape) - 1;
-    size_t size = (size_t)1 << lg;
-    uint64_t position = atomic_get(&r->ring->written) & (UINT64_MAX >> 8), read = atomic_get(&r->ring->read);
-    bool sound = read <= position && position - read <= (UINT64_C(1) << recording->shape.lg_ring);
-    r->next_chunk = (position + size - 1) >> lg;
-    r->first_chunk = (sound ? read : position) >> lg;
-    r->free_segments = mask == 63 ? UINT64_MAX : (UINT64_C(2) << mask) - 1;
-    for (uint64_t chunk = r->first_chunk; chunk < r->next_chunk; chunk++) {
-        r->map[chunk & mask] = (uint8_t)(atomic_get(&r->ring->map[chunk & mask]) & mask);
-        r->free_segments &= ~(UINT64_C(1) << r->map[chunk & mask]);
-    }
-    size_t at = position & (size - 1), segment = at == 0 ? 0 : r->map[position >> lg & mask];
-    r->base = record_area_bytes(recording->head, &recording->shape, i);
-    r->out = r->stop = r->base + (segment << lg) + at;
-    r->end = at == 0 ? r->out : r->out + (size - at);
-    r->lap = position - (uintptr_t)r->out;
-}
-
-/* The first ring that nobody has; NULL if there is none. A thread before left its recorder where it stopped. */
-static recorder_t *
-take_ring(recording_t *recording) REQUIRES(role_record) {
-    for (uint32_t i = 0; i < recording->shape.nrings; i++) {
-        recorder_t *r = &recording->recorders[i];
-        if (r->taken) {
-            continue;
-        }
-        r->taken = true;
-        atomic_sub(&recording->nfree, 1);
-        if (r->base == NULL) {
-            find_position(r, recording, i);
-        }
-        return r;
-    }
-    return NULL;
-}
-
-static void
-give_back(recorder_t *r) REQUIRES(role_record) {
-    r->taken = false;
-    atomic_add(&r->recording->nfree, 1);
-}
-
-/* The first event of a stream. */
-static void
-begin_stream(recorder_t *r, uint32_t system, const char name[RECORD_NAME]) {
-    record_event_t event = {.time = record_stamp(r), .kind = RECORD_THREAD, .size = system};
-    event.thread = (uint32_t)atomic_add(&r->recording->head->threads, 1) + 1;
-    memcpy(event.name, name, RECORD_NAME);
-    atomic_set(&r->ring->system, system);
-    atomic_set(&r->ring->thread, event.thread);
-    record_put_slow(r, &event);
-}
-
-static void
-end_stream(recorder_t *r) {
-    record_put_slow(r,
-                    &(record_event_t){.time = record_stamp(r), .kind = RECORD_THREAD_END, .touched = RECORD_UNKNOWN});
-    atomic_set(&r->ring->thread, 0);
-}
-
-recorder_t *
-record_life_borrow(recording_t *recording, const char *name) {
-    char padded[RECORD_NAME] = {0};
-    acquire();
-    recorder_t *r = take_ring(recording);
-    release();
-    if (r != NULL) {
-        memcpy(padded, name, strnlen(name, RECORD_NAME));
-        begin_stream(r, os_thread_id(), padded);
-    }
-    return r;
-}
-
-void
-record_life_return(recorder_t *r) {
-    end_stream(r);
-    acquire();
-    give_back(r);
-    release();
 }
 
 /* ---- the memory of a recording ---- */
@@ -149,100 +63,14 @@ unlink_if_left(recording_t *recording) REQUIRES(role_record) {
     return left;
 }
 
-/* ---- threads ---- */
-
-static void
-begin_thread(recorder_t *r) {
-    char name[PROCESS_THREAD_NAME] = {0};
-    _Static_assert(PROCESS_THREAD_NAME == RECORD_NAME, "a name fits");
-    process_own_thread_name(name);
-    begin_stream(r, os_thread_id(), name);
-}
-
-static recorder_t *
-recorder_of(const thread_t *thread) {
-    return thread->record != NULL ? thread->record : thread->record_pages;
-}
-
-static void
-set_recorder(thread_t *thread, const recording_t *recording, recorder_t *r) {
-    if (recording->shape.mode == record_full) {
-        thread->record = r;
-    } else {
-        thread->record_pages = r;
-    }
-}
-
-static void
-join(thread_t *thread) {
-    acquire();
-    recording_t *recording = running();
-    recorder_t *r = recording == NULL ? NULL : take_ring(recording);
-    if (recording != NULL) {
-        recording->njoined++;
-    }
-    release();
-    if (recording == NULL) {
-        return;
-    }
-    set_recorder(thread, recording, r != NULL ? r : &recording->ringless);
-    if (r != NULL) {
-        begin_thread(r);
-    }
-    if (recording->shape.mode == record_full && !thread_see_calls(thread)) {
-        atomic_add(&recording->head->blind, 1);
-    }
-}
-
-static void
-leave(thread_t *thread) {
-    recorder_t *r = recorder_of(thread);
-    recording_t *recording = r->recording;
-    thread->record = thread->record_pages = NULL;
-    thread_stop_seeing_calls(thread);
-    if (recording == NULL) {
-        return;
-    }
-    if (r->ring != NULL) {
-        end_stream(r);
-    }
-    acquire();
-    if (r->ring != NULL) {
-        give_back(r);
-    }
+void
+record_life_unhold(recording_t *recording) {
+    record_lock();
     recording->njoined--;
     bool left = unlink_if_left(recording);
-    release();
+    record_unlock();
     if (left) {
         destroy(recording);
-    }
-}
-
-/* threads_recorded: a thread refreshes, or ends. */
-static void
-follow(thread_t *thread, bool ends) {
-    recording_t *recording = ends ? NULL : running();
-    const recorder_t *r = recorder_of(thread);
-    if (r != NULL && r->recording != recording) {
-        leave(thread);
-    }
-    if (recorder_of(thread) == NULL && recording != NULL) {
-        join(thread);
-    }
-}
-
-/* recording_t.try_again */
-static void
-try_again(recording_t *recording) {
-    thread_t *thread = thread_here();
-    if (atomic_get(&recording->nfree) == 0 || recorder_of(thread) != &recording->ringless || !try_acquire()) {
-        return;
-    }
-    recorder_t *r = take_ring(recording);
-    release();
-    if (r != NULL) {
-        set_recorder(thread, recording, r);
-        begin_thread(r);
     }
 }
 
@@ -286,29 +114,29 @@ hide(recording_t *recording) {
 /* The recording of this number, held, if it is running and nobody else ends it; NULL. */
 static recording_t *
 hold_to_end(uint64_t number) {
-    acquire();
-    recording_t *recording = running();
+    record_lock();
+    recording_t *recording = record_running();
     bool mine = recording != NULL && !recording->ended && (number == 0 || number == recording->number);
     if (mine) {
         recording->ended = true;
         recording->njoined++;
     }
-    release();
+    record_unlock();
     return mine ? recording : NULL;
 }
 
 /* recording_t.give_up. The caller has a ring, so the recording stays. */
 static void
 give_up(recording_t *recording) {
-    if (!try_acquire()) {
+    if (!record_lock_try()) {
         return;
     }
-    bool mine = running() == recording && !recording->ended;
+    bool mine = record_running() == recording && !recording->ended;
     if (mine) {
         recording->ended = true;
         unpublish(recording);
     }
-    release();
+    record_unlock();
     if (mine) {
         hide(recording);
         config_generation_bump();
@@ -335,7 +163,7 @@ new_recording(void *area, size_t area_size, const record_shape_t *shape) {
     recording->area_size = area_size;
     recording->size = size;
     recording->shape = *shape;
-    recording->try_again = try_again;
+    recording->try_again = record_thread_try_again;
     recording->give_up = give_up;
     recording->ringless.recording = recording;
     recording->ringless.tsc = shape->clock_allowed == record_clock_tsc && ticks_steady();
@@ -387,7 +215,7 @@ begin_image(recording_t *recording) {
 /* From then on threads join. False if a recording is running. */
 static bool
 publish(recording_t *recording) {
-    acquire();
+    record_lock();
     bool first = atomic_get(&present) == NULL;
     if (first) {
         recording->number = ++nrecordings;
@@ -399,20 +227,8 @@ publish(recording_t *recording) {
         atomic_set(&realloc_fast_max, recording->shape.mode == record_full ? 0 : SC_LOOKUP_MAX);
         record_pages_watch(recording->shape.mode == record_pages);
     }
-    release();
+    record_unlock();
     return first;
-}
-
-/* The caller leaves that has no ring and no thread. */
-static void
-unhold(recording_t *recording) {
-    acquire();
-    recording->njoined--;
-    bool left = unlink_if_left(recording);
-    release();
-    if (left) {
-        destroy(recording);
-    }
 }
 
 static void
@@ -422,29 +238,6 @@ write_live(recording_t *recording) {
         recording->shape.mode == record_full ? record_live(r) : record_pages_live(r);
         record_life_return(r);
     }
-}
-
-recorder_t *
-record_life_borrow_for_pages(void) {
-    acquire();
-    recording_t *recording = running();
-    bool wanted = recording != NULL && recording->shape.mode == record_pages;
-    if (wanted) {
-        recording->njoined++;
-    }
-    release();
-    recorder_t *r = wanted ? record_life_borrow(recording, "lunalloc") : NULL;
-    if (wanted && r == NULL) {
-        unhold(recording);
-    }
-    return r;
-}
-
-void
-record_life_return_for_pages(recorder_t *r) {
-    recording_t *recording = r->recording;
-    record_life_return(r);
-    unhold(recording);
 }
 
 /* 0: the mapped area is the recording's now. source: where it is from. */
@@ -481,10 +274,10 @@ begin_in(void *area, size_t size, const source_t *source, uint64_t *number) {
     }
     *number = recording->number;
     record_probe_residency();
-    atomic_set_release(&threads_recorded, follow);
+    atomic_set_release(&threads_recorded, record_thread_follow);
     threads_request_refresh();
     write_live(recording);
-    unhold(recording);
+    record_life_unhold(recording);
     return 0;
 }
 
@@ -538,15 +331,15 @@ record_from_start(const char *path) {
 
 void
 record_counts(record_counts_t *out) {
-    acquire();
-    recording_t *recording = running();
+    record_lock();
+    recording_t *recording = record_running();
     if (recording != NULL) {
         count(recording, out);
     } else {
         *out = last;
     }
     out->active = recording != NULL;
-    release();
+    record_unlock();
 }
 
 bool
@@ -556,12 +349,12 @@ record_end(uint64_t number) {
         return false;
     }
     write_live(recording);
-    acquire();
+    record_lock();
     unpublish(recording);
-    release();
+    record_unlock();
     hide(recording);
     threads_request_refresh();
-    unhold(recording);
+    record_life_unhold(recording);
     return true;
 }
 

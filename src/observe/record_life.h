@@ -1,6 +1,6 @@
 /*
- * record_life.h -- recordings: their beginning and end, and the rings that threads have in them. Private to record*.c;
- * the public part is record.h.
+ * record_life.h -- recordings: their beginning and end (record_life.c), and the rings that threads have in them
+ * (record_threads.c). Private to record*.c; the public part is record.h.
  *
  *   begin    maps the area, claims it for this process, and asks all threads to refresh (thread/refresh.h)
  *   a thread refreshes: it leaves a recording that has ended, and joins the present one
@@ -50,6 +50,20 @@ typedef struct recording {
     recorder_t ringless;    /* Synchronization: constant: what threads without a ring have. */
     recorder_t recorders[]; /* Synchronization: each its ring's thread. */
 } recording_t;
+
+void record_lock(void) ACQUIRE(role_record);
+bool record_lock_try(void) TRY_ACQUIRE(true, role_record);
+void record_unlock(void) RELEASE(role_record);
+
+/* The recording that runs, or NULL. It stays while the caller has joined it, or holds the lock. */
+recording_t *record_running(void);
+/* The caller, one of njoined, leaves; it has no ring. The last one of a recording that has ended deletes it. */
+void record_life_unhold(recording_t *recording) EXCLUDES(role_record);
+
+/* threads_recorded (thread/refresh.h): a thread refreshes, or ends. */
+void record_thread_follow(thread_t *thread, bool ends);
+/* recording_t.try_again */
+void record_thread_try_again(recording_t *recording);
 
 /* Finds out whether the system tells which pages are resident, for record_touched (record_touched.c). */
 void record_probe_residency(void);

@@ -664,7 +664,7 @@ test_fork_without_handlers(void **state) {
 /* What the child does: the second time, as another program of the same process. */
 static int
 be_child(int argc, char **argv) {
-    for (int i = 0; i < 50; i++) {
+    for (int i = 0; i < 1000; i++) { /* more than a segment */
         lunalloc_free(lunalloc_malloc(77));
     }
     if (argc < 3) {
@@ -703,7 +703,7 @@ test_from_the_start(void **state) {
     assert_string_equal(child.text, "");
     assert_int_equal(child.status, 0);
     drain_all(side, count_images, counts);
-    assert_int_equal(counts[0], 100);
+    assert_int_equal(counts[0], 2000);
     assert_int_equal(counts[1], 1);
     const record_head_t *head = side->area;
     assert_int_equal(atomic_get(&head->state), record_on); /* the process has ended, which the recorder sees */
