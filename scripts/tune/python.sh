@@ -10,7 +10,7 @@ text = json.dumps([{"id": i, "text": "x" * random.randrange(600, 6000), "list": 
                    for i in range(8000)])
 total = 0
 kept = []
-for turn in range(3):
+for turn in range(6):
     rows = json.loads(text)
     index = {row["id"]: row["text"].upper() for row in rows}
     total += sum(len(value) for value in index.values())

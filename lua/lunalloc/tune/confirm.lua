@@ -6,7 +6,7 @@
 --- If the candidate misses a limit, a second and a third finalist, which cost less, get fresh runs, too. So each is
 --- judged at a third of the error of 5 %, and a search in settings that change nothing ends with "keep the defaults" in
 --- at least 19 of 20 cases. How many rounds there are depends on the noise, and not on what they show; only a finalist
---- whose estimates are beyond a limit is given up early.
+--- that is hardly within a limit (judge.is_futile) is given up early.
 
 local judge = require "lunalloc.tune.judge"
 local statistics = require "lunalloc.compare_statistics"

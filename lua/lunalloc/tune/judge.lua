@@ -261,18 +261,20 @@ function judge.confirm(base, runs, plan)
         metrics = metrics, rounds = #runs }
 end
 
---- Can more runs hardly help? The estimates themselves show it: there is no error in giving up.
+local DOUBT <const> = 0.5 -- the chance that an interval errs, which is beyond a limit: more runs hardly help
+
+--- Can more runs hardly help? A narrow interval shows it: there is no error in giving up.
 function judge.is_futile(base, runs, plan)
-    local function ratio(metric)
-        local found = interval_of(base, runs, metric, plan.alpha)
-        return found and found.ratio or 1.0
+    local function low(metric)
+        local found = interval_of(base, runs, metric, DOUBT)
+        return found and found.low or 0.0
     end
     for _, limit in ipairs(plan.limits) do
-        if ratio(limit.metric) > 1 + limit.share then
+        if low(limit.metric) > 1 + limit.share then
             return true
         end
     end
-    return ratio(plan.objective) > 1 - plan.least
+    return low(plan.objective) > 1 - plan.least
 end
 
 local Z <const> = 2.4 -- of the normal distribution, for an interval that errs with 1.67 %

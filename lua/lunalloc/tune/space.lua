@@ -17,7 +17,7 @@ local space = {}
 -- ---- options -------------------------------------------------------------------------------------------------------
 
 space.tunable = {
-    dirty_decay_ms = { default = "10000", values = { "0", "500", "2000", "10000", "60000", "-1" },
+    dirty_decay_ms = { default = "10000", values = { "0", "500", "1000", "2000", "10000", "60000", "-1" },
         live = "arena.<i>.dirty_decay_ms",
         shows = { "dirty", "nmadvise" },
         effect = "free pages return to the system after this time; until then they are resident, and cheap to reuse" },
