@@ -1,7 +1,7 @@
 -- summary.lua MODE ... -- the outcome of searches in a line each, for scripts/bench-tune:
 --
 --   closing NAME RESULT.json          winner, intervals, verdict
---   agree NAME A.json B.json          do two searches find about the same? Exits with 1 if not
+--   agree NAME A.json B.json          do two searches propose about the same? Exits with 1 if not
 --   all OBJECTIVE RESULT.json...      how many programs win as much as issue 14 asks for
 --
 -- A search that has no result is told, and fails.
@@ -45,6 +45,13 @@ local function text_of(result)
         interval(metrics.time), found.rounds or 0, result.winner and "" or "; " .. (result.reason or ""))
 end
 
+--- The objective of what the search found, in fresh runs, whether a limit is kept or not.
+local function proposal_of(result)
+    local first = (result.confirmations or {})[1]
+    local found = first and first.metrics and first.metrics[result.objective]
+    return result.winner and gain_of(result) or found and found.ratio or 1.0
+end
+
 local modes = {}
 
 function modes.closing(name, path)
@@ -53,16 +60,16 @@ function modes.closing(name, path)
     return result
 end
 
-function modes.agree(name, first, second)
-    local a, b = read(first), read(second)
+function modes.agree(name, path, other)
+    local a, b = read(path), read(other)
     if not a or not b then
         print(name .. ": no result")
         return false
     end
-    local apart, runs = math.abs(gain_of(a) - gain_of(b)), math.max(a.searched, b.searched)
-    local good = apart <= TOLERANCE and runs <= MOST_RUNS
-    print(("%s: two searches find %s %+.1f %% and %+.1f %% in at most %d runs: they %s"):format(name, a.objective,
-        100 * (gain_of(a) - 1), 100 * (gain_of(b) - 1), runs, good and "agree" or "do not agree"))
+    local first, second, runs = proposal_of(a), proposal_of(b), math.max(a.searched, b.searched)
+    local good = math.abs(first - second) <= TOLERANCE and runs <= MOST_RUNS
+    print(("%s: two searches propose %s %+.1f %% and %+.1f %% in at most %d runs: they %s"):format(name, a.objective,
+        100 * (first - 1), 100 * (second - 1), runs, good and "agree" or "do not agree"))
     print("    " .. text_of(a))
     print("    " .. text_of(b))
     return good
