@@ -248,6 +248,32 @@ test_every_flipped_bit_is_noticed(void **state) {
     map_content_free(&content);
 }
 
+/* Each chunk is sound, but the first two of extents are in the wrong order. */
+static void
+test_chunks_out_of_order(void **state) {
+    (void)state;
+    map_content_t content;
+    size_t at = MAP_MAGIC_SIZE, size[2] = {0};
+    make_content(&content, 20000, 4096);
+    save(&content);
+    image_t image = load_image();
+    while (word_at(&image.bytes[at]) != MAP_EXTENTS) {
+        at += MAP_CHUNK_HEAD + word_at(&image.bytes[at + 4]);
+    }
+    size[0] = MAP_CHUNK_HEAD + word_at(&image.bytes[at + 4]);
+    assert_int_equal(word_at(&image.bytes[at + size[0]]), MAP_EXTENTS);
+    size[1] = MAP_CHUNK_HEAD + word_at(&image.bytes[at + size[0] + 4]);
+    uint8_t *first = malloc(size[0]);
+    memcpy(first, &image.bytes[at], size[0]);
+    memmove(&image.bytes[at], &image.bytes[at + size[0]], size[1]);
+    memcpy(&image.bytes[at + size[1]], first, size[0]);
+    store_image(image.bytes, image.n);
+    assert_false(read_and_check());
+    free(first);
+    free(image.bytes);
+    map_content_free(&content);
+}
+
 /* With sums that are right, so that what is behind them is reached. */
 static void
 test_hostile_files(void **state) {
@@ -311,9 +337,10 @@ remove_folder(void **state) {
 int
 main(int argc, char **argv) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_read_as_written), cmocka_unit_test(test_extents_are_small),
-        cmocka_unit_test(test_cut_anywhere),    cmocka_unit_test(test_every_flipped_bit_is_noticed),
-        cmocka_unit_test(test_hostile_files),   cmocka_unit_test(test_what_is_no_such_file),
+        cmocka_unit_test(test_read_as_written),      cmocka_unit_test(test_extents_are_small),
+        cmocka_unit_test(test_cut_anywhere),         cmocka_unit_test(test_every_flipped_bit_is_noticed),
+        cmocka_unit_test(test_chunks_out_of_order),  cmocka_unit_test(test_hostile_files),
+        cmocka_unit_test(test_what_is_no_such_file),
     };
     rounds = argc > 1 ? atoi(argv[1]) : rounds;
     seed = (uint64_t)rounds;
