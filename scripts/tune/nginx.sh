@@ -4,6 +4,7 @@
 #
 #     lunalloc tune --measure nginx --settle 0.3s --clock cpu -- sh scripts/tune/nginx.sh
 set -eu
+port=${PORT:-$((20000 + $$ % 10000))} # below those that the kernel gives to clients
 dir=$(mktemp -d)
 trap 'rm -rf "$dir"' EXIT
 mkdir "$dir/www"
@@ -16,14 +17,14 @@ http {
     client_body_temp_path $dir/b; proxy_temp_path $dir/p; fastcgi_temp_path $dir/f; uwsgi_temp_path $dir/u;
     scgi_temp_path $dir/s;
     server { listen unix:$dir/socket; root $dir/www; }
-    server { listen 127.0.0.1:${PORT:-18745}; root $dir/www; }
+    server { listen 127.0.0.1:$port; root $dir/www; }
 }
 CONF
 nginx -c "$dir/nginx.conf" -p "$dir" 2>"$dir/messages" &
 nginx=$!
-until [ -s "$dir/pid" ]; do sleep 0.02; done
+until [ -s "$dir/pid" ]; do kill -0 "$nginx" || exit 1; sleep 0.02; done
 begin=$(date +%s%N)
-ab -q -k -n 30000 -c 200 -H 'Accept-Encoding: gzip' "http://127.0.0.1:${PORT:-18745}/" >"$dir/ab"
+ab -q -k -n 30000 -c 200 -H 'Accept-Encoding: gzip' "http://127.0.0.1:$port/" >"$dir/ab"
 end=$(date +%s%N)
 awk -v ns=$((end - begin)) 'BEGIN { printf "time %.6f\n", ns / 1e9 }' >"${LUNALLOC_FIGURES:-/dev/null}"
 sleep 0.6

@@ -9,7 +9,8 @@ trap 'rm -rf "$dir"' EXIT
 # Debian's redis-check-rdb is redis-server under another name; the package redis-server would start a service.
 ln -s "$(command -v redis-server || command -v redis-check-rdb)" "$dir/redis-server"
 "$dir/redis-server" --port 0 --unixsocket "$dir/s" --save '' --appendonly no >"$dir/log" &
-until redis-cli -s "$dir/s" ping >/dev/null 2>&1; do sleep 0.02; done
+redis=$!
+until redis-cli -s "$dir/s" ping >/dev/null 2>&1; do kill -0 "$redis" || exit 1; sleep 0.02; done
 begin=$(date +%s%N)
 redis-benchmark -s "$dir/s" --csv -t set -n 200000 -r 130000 -d 400 -c 20 >"$dir/benchmark"
 redis-cli -s "$dir/s" eval "for i = 0, 129999 do

@@ -94,7 +94,7 @@ space.fixed = {
 local FOR_MEMORY <const> = {
     "dirty_decay_ms:0",
     "dirty_max:4M",
-    "dirty_decay_ms:500,background_thread:true",
+    "dirty_decay_ms:1000,background_thread:true",
     "dirty_decay_ms:0,slab_sizes:1-2048:1",
     "dirty_decay_ms:500,background_thread:true,slab_sizes:1-2048:1",
     "slab_sizes:1-2048:1",
