@@ -58,7 +58,7 @@ end
 
 --- Is the entry better with the setting than without it?
 local function is_needed(state, entry, rest)
-    if loss(state, entry, rest, state.objective) > state.least / 2 then
+    if loss(state, entry, rest, state.objective) > state.least then
         return not costs_a_limit(state, entry, rest)
     elseif state:score(rest) > state:score(entry) / 2 then
         state:repeated(rest, ablation.DOUBTS, "ablate") -- it seems to miss a limit: by chance?
