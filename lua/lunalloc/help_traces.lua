@@ -50,6 +50,9 @@ local traces = {
         "A description for la.workload with the trace's sizes, lifetimes, threads and rate; and what it lacks, as " ..
         "parts of the trace's figures: live, peak, threads, alignments, lost.",
         'd, errors = trace:workload(); print(la.workload(d):run())' },
+    ["trace:replay"] = { "trace:replay{allocator=, conf=, speed=, lossy=} -> replay | nil, message, code",
+        "Replays the view, as la.replay does a file: the frees of blocks that a filter leaves out are left out, too.",
+        'print(trace:filter{thread = 2}:replay{speed = "max"})' },
     ["trace:plot"] = { "trace:plot{width=, height=, mode=, title=} -> text | nil, message, code",
         "Live bytes over time, drawn as la.plot draws.", "print(trace:plot{height = 8})" },
     ["trace:instant"] = { "trace:instant{at=\"end\"} -> instant | nil, message, code",

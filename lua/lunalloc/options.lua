@@ -233,6 +233,21 @@ local bars = {
     colour = flag "whether parts have colours",
 }
 
+local replay = {
+    trace = plain "the path of a trace",
+    allocator = plain "lunalloc (default), glibc, jemalloc, mimalloc, tcmalloc, or the path of a library",
+    conf = plain "settings of lunalloc as in LUNALLOC_CONF, or a table; those that were recorded if it is left out",
+    env = plain "variables of the process: {NAME = text, or false to remove it}",
+    speed = choice("how fast, also a number: so many times as fast as recorded", "real", "max"),
+    lossy = flag "also a trace that lost more than 0.1 % of its events",
+    touch = choice("what is written of each block: a byte of each touched page, every byte, or nothing", "pages",
+        "all", "none"),
+    sample = plain "one call in this many is timed; 16 if it is left out",
+    interval = plain "between samples of memory",
+    timeout = plain "after which the replay is stopped",
+    on_progress = plain 'function(share, what), called on the way; what: "compiling" or "replaying"',
+}
+
 local functions = {
     ["la.bars"] = bars,
     ["la.map"] = map,
@@ -319,20 +334,8 @@ local functions = {
         "thread", "kind", "size")),
     ["trace:instant"] = { at = choice('the moment: seconds from the beginning, or "2s"', "peak", "end") },
     ["trace:plot"] = changed(changed(plot, "series"), "x"),
-    ["la.replay"] = {
-        trace = plain "the path of a trace",
-        allocator = plain "lunalloc (default), glibc, jemalloc, mimalloc, tcmalloc, or the path of a library",
-        conf = plain "settings of lunalloc as in LUNALLOC_CONF, or a table; those that were recorded if it is left out",
-        env = plain "variables of the process: {NAME = text, or false to remove it}",
-        speed = choice("how fast, also a number: so many times as fast as recorded", "real", "max"),
-        lossy = flag "also a trace that lost more than 0.1 % of its events",
-        touch = choice("what is written of each block: a byte of each touched page, every byte, or nothing", "pages",
-            "all", "none"),
-        sample = plain "one call in this many is timed; 16 if it is left out",
-        interval = plain "between samples of memory",
-        timeout = plain "after which the replay is stopped",
-        on_progress = plain 'function(share, what), called on the way; what: "compiling" or "replaying"',
-    },
+    ["la.replay"] = replay,
+    ["trace:replay"] = changed(replay, "trace"),
     ["c:table"] = {
         width = plain "in columns",
         mode = choice("how intervals are drawn; by the locale if it is left out", "braille", "blocks", "ascii"),

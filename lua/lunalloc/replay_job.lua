@@ -36,9 +36,10 @@ local function check_lost(plan, lossy)
 end
 
 --- Compiles the trace of the options. Returns the plan, to be closed, and the job for each child: Lua text that makes
---- the table which replay_child.lua reads. nil, message, code if it cannot be replayed.
-function replay_job.prepare(options)
-    local plan, message, code = plans.make(options.trace, options.on_progress and function(share)
+--- the table which replay_child.lua reads. nil, message, code if it cannot be replayed. path: of the trace, if it is
+--- another than the options'.
+function replay_job.prepare(options, path)
+    local plan, message, code = plans.make(path or options.trace, options.on_progress and function(share)
         options.on_progress(share, "compiling")
     end)
     if not plan then

@@ -476,6 +476,22 @@ function Trace:instant(options)
     return require("lunalloc.map.of_trace").instant(of, filter_of(of), until_time, SLICE)
 end
 
+--- Replays the view: la.replay, with its options but `trace`.
+function Trace:replay(options)
+    local of = inside(self, "trace:replay")
+    options = options == nil and {} or check.plain(options)
+    check.table(options, "trace:replay", 1, "a table of options")
+    check.that(options.trace == nil, "trace:replay", 1, "no trace=: it is this one")
+    options.trace = of.path
+    local ok, wanted, variant = pcall(require("lunalloc.replay_options").read, options)
+    if not ok then
+        error("trace:" .. wanted, 2)
+    elseif of.file:summed() then
+        return nil, trace.lacks(of, "replays"), "ENOTSUP"
+    end
+    return require("lunalloc.replay_view")(of, filter_of(of), wanted, variant, SLICE)
+end
+
 --- What differs from another trace, by size class.
 function Trace:diff(other)
     local of = inside(self, "trace:diff")

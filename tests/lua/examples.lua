@@ -325,6 +325,8 @@ examples.functions = {
     ["trace:diff"] = { self = opened_trace, reused = true, args = function() return { (opened_trace()) } end,
         check = function(d) assert(d.distance == 0) end },
     ["trace:workload"] = { self = opened_trace, reused = true, args = {}, check = is_table },
+    ["trace:replay"] = { self = opened_trace, reused = true, slow = true, args = { { speed = "max" } },
+        check = is_table },
     ["trace:plot"] = { self = opened_trace, reused = true, args = { { width = 40, height = 6, mode = "ascii",
         title = "live" } }, check = is_text },
     ["trace:instant"] = { self = opened_trace, reused = true, args = { { at = "peak" } }, check = is_table,

@@ -14,8 +14,10 @@ local function make(events, threads, lost)
     return setmetatable({ path = path }, { __close = function() os.remove(path) end })
 end
 
+--- Plans of this process.
 local function left_behind()
-    local pipe <close> = io.popen("ls " .. path_of(""):match "^(.*)/" .. " | grep -c '^lunalloc-[0-9]*-[0-9]*.plan'")
+    local pipe <close> = io.popen(("ls %s | grep -c '^lunalloc-%d-[0-9]*.plan'"):format(path_of(""):match "^(.*)/",
+        require("lunalloc.core").child.identity()))
     return pipe:read "n"
 end
 
@@ -120,6 +122,36 @@ test("a trace of pages is replayed on a simulated system, with any setting, more
     test.equal(code, "EINVAL")
     test.match(select(2, la.replay { trace = trace.path, conf = "retain:maybe" }), "retain: 'maybe' is not a value")
     test.match(select(2, la.replay { trace = trace.path, allocator = "glibc" }), "lunalloc's page layer only")
+end)
+
+test("trace:replay replays a view: all of it, or what a filter leaves", function()
+    local trace <close> = make(20000, 4)
+    local whole <close> = assert(la.trace.load(trace.path))
+    local all = assert(whole:replay { speed = "max", conf = "narenas:1" })
+    test.equal(all.ops .. " " .. all.conf, "20000 narenas:1")
+    local part = assert(whole:filter { thread = 2 }:replay { speed = "max" })
+    test.equal(part.ops > 2000 and part.ops < 10000 and part.threads, 1)
+    test.equal(part.trace, trace.path)
+    test.equal(part.fidelity.exact, true)
+    test.match(select(2, pcall(whole.replay, whole, { trace = "x" })), "no trace=: it is this one")
+    test.match(select(2, pcall(whole.replay, whole, { speed = "fast" })), "trace:replay: speed = 'fast'")
+end)
+
+test("a text of Android's malloc debugging is replayed", function()
+    local path = path_of "android.txt"
+    local file = assert(io.open(path, "w"))
+    file:write("10: malloc 0x1000 100\n10: calloc 0x2000 4 50\n11: memalign 0x3000 64 256\n",
+        "10: realloc 0x4000 0x1000 300\n11: free 0x4000\n10: free 0x2000\n11: thread_done 0x0\n")
+    file:close()
+    local r, message = la.replay { trace = path, speed = "max" }
+    local m = (la.trace.load(path) or test):replay { speed = "max" }
+    os.remove(path)
+    test.equal(message, nil)
+    local kinds = r.fidelity.kinds
+    test.equal(kinds.malloc.replayed .. kinds.calloc.replayed .. kinds.aligned_alloc.replayed ..
+        kinds.realloc.replayed .. kinds.free.replayed, "11112")
+    test.equal(r.fidelity.remote.replayed .. " " .. r.threads .. " " .. tostring(r.fidelity.exact), "1 2 true")
+    test.equal(m.ops .. m.trace, r.ops .. path)
 end)
 
 test("misuse raises, with what is allowed", function()

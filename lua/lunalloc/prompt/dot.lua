@@ -195,6 +195,20 @@ add("record", ".record FILE [TIME] | .record stop", "records the target's calls 
         return r, message, code
     end, "record")
 
+add("replay", ".replay FILE [KEY=VALUE]...", "replays a recorded trace in a process of its own: la.replay{}",
+    function(rest)
+        local path, list = rest:match "^(%S+)%s*(.*)$"
+        if not path then
+            return nil, "usage: .replay FILE [KEY=VALUE]..., such as conf=narenas:1 speed=max allocator=glibc"
+        end
+        local options, message = conditions(list)
+        if not options then
+            return nil, message
+        end
+        options.trace = unquoted(path)
+        return safely(require("lunalloc").replay, options)
+    end)
+
 add("map", ".map [by=state|occupancy|age|residency|arena|class] [KEY=VALUE]...",
     "the address space of the heap as a picture: la.map{}", function(rest, target)
         local options, message = conditions(rest)

@@ -1,4 +1,4 @@
---- A recorded trace as what la.tune runs: each run is a replay in a child process (replay.lua). A job as trial.lua
+--- A recorded trace as what la.tune runs: each run is a replay in a child process (replay_run.lua). A job as trial.lua
 --- makes one: figures time (seconds for a call), rss (the peak above what the replay itself has), p99 (of malloc, in
 --- seconds).
 ---
@@ -7,6 +7,8 @@
 
 local core = require "lunalloc.core"
 local check = require "lunalloc.check"
+local options_of = require "lunalloc.replay_options"
+local runs = require "lunalloc.replay_run"
 
 local function figures_of(result)
     local malloc = result.latency and result.latency.malloc
@@ -26,9 +28,17 @@ return function(values, _, fail)
     end
     local job = { rss = "growth", ops = true }
 
+    --- The trace is compiled by the first run, and its plan is removed when the job is collected.
     function job.run(conf)
-        local result, why = require("lunalloc").replay { trace = path, conf = conf, allocator = "lunalloc",
+        local wanted, variant = options_of.read { trace = path, conf = conf, allocator = "lunalloc",
             speed = values.speed or "max", timeout = values.timeout }
+        local result, why
+        if not job.prepared then
+            job.prepared, why = runs.prepare(wanted)
+        end
+        if job.prepared then
+            result, why = runs.replay(job.prepared, wanted, variant)
+        end
         if not result then
             return nil, why
         end
