@@ -445,6 +445,25 @@ test_areas_that_are_none(void **state) {
     delete_recorder(other);
 }
 
+/* An area whose size may change: a write to it might fail. */
+static void
+test_areas_that_are_not_sealed(void **state) {
+    (void)state;
+    static const int seals[] = {0, F_SEAL_SHRINK, F_SEAL_GROW, F_SEAL_SHRINK | F_SEAL_GROW};
+    for (size_t i = 0; i < LENGTH(seals); i++) {
+        int fd = memfd_create("area", MFD_CLOEXEC | MFD_ALLOW_SEALING);
+        size_t size = record_area_size(&usual);
+        assert_int_equal(ftruncate(fd, (off_t)size), 0);
+        void *area = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+        record_area_init(area, &usual);
+        assert_int_equal(fcntl(fd, F_ADD_SEALS, seals[i]), 0);
+        assert_int_equal(record_begin(fd, &number), i == LENGTH(seals) - 1 ? 0 : EINVAL);
+        record_end(0);
+        munmap(area, size);
+        close(fd);
+    }
+}
+
 /* An area can be used once. */
 static void
 test_an_area_that_was_used(void **state) {
@@ -867,6 +886,7 @@ main(int argc, char **argv) {
         cmocka_unit_test(test_losses_are_exact),
         cmocka_unit_test(test_hostile_reader),
         cmocka_unit_test(test_areas_that_are_none),
+        cmocka_unit_test(test_areas_that_are_not_sealed),
         cmocka_unit_test(test_an_area_that_was_used),
         cmocka_unit_test(test_on_and_off_under_load),
         cmocka_unit_test(test_off),

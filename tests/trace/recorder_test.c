@@ -241,14 +241,14 @@ test_a_ring_cannot_grow(void **state) {
     assert_true(trace_drain_give_memory(&drain));
     assert_int_equal(trace_writer_open_nowhere(&drain.writer), 0);
     fake_take(drain.area);
-    uint64_t written = run_load(drain.area, &drain.shape, 1, 8000, false);
+    uint64_t written = run_load(drain.area, &drain.shape, 2, 8000, false); /* both rings should grow */
     for (uint32_t fullest = 100; fullest > 0;) {
         trace_drain_slice(&drain, &fullest);
     }
     assert_true(drain.refused);
     assert_int_equal(until_refused, -1);
     assert_int_equal(segments_of(drain.area), 16);
-    assert_int_equal(trace_writer_written(drain.writer).events, written + 1); /* and the beginning of the thread */
+    assert_int_equal(trace_writer_written(drain.writer).events, written + 2); /* and the beginnings of the threads */
     trace_writer_abandon(drain.writer);
     munmap(drain.area, size);
 }
