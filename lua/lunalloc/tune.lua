@@ -17,6 +17,7 @@ local check = require "lunalloc.check"
 local read = require("lunalloc.tune.options").read
 local result = require "lunalloc.tune.result"
 local search = require "lunalloc.tune.search"
+local statistics = require "lunalloc.compare_statistics"
 
 local SEARCH_SHARE <const>, ALL <const> = 0.55, 0.97 -- of the budget: until the search ends, until the last run ends
 local LEAST_ROUNDS <const> = 6                       -- of a confirmation: two runs each
@@ -41,20 +42,22 @@ end
 -- ---- the budget ----------------------------------------------------------------------------------------------------
 
 --- left(part): the seconds that are left, less what the parts behind it and the next run need. took(seconds) tells of
---- each run.
+--- each run. Three of four runs are no longer than what is expected of the next ones: one that was disturbed does not
+--- end a search.
 local function new_budget(budget)
-    local start, longest = core.child.clock(), 0.0
+    local start, lengths = core.child.clock(), {}
     local function took(seconds)
-        longest = math.max(longest, seconds)
+        lengths[#lengths + 1] = seconds
     end
     local function left(part)
-        local spent, last = core.child.clock() - start, budget * ALL - 2 * longest -- two more runs explain the winner
+        local length = #lengths > 0 and statistics.quantile(lengths, 0.75) or 0.0
+        local spent, last = core.child.clock() - start, budget * ALL - 2 * length -- two more runs explain the winner
         if part == "search" then
-            return math.min(budget * SEARCH_SHARE, last - 2 * LEAST_ROUNDS * longest) - spent - longest
+            return math.min(budget * SEARCH_SHARE, last - 2 * LEAST_ROUNDS * length) - spent - length
         elseif part == "finalist" then
-            last = last - 2 * LEAST_ROUNDS * longest
+            last = last - 2 * LEAST_ROUNDS * length
         end
-        return last - spent - 2 * longest
+        return last - spent - 2 * length
     end
     return left, took
 end

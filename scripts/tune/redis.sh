@@ -20,6 +20,6 @@ end=$(date +%s%N)
 figures=${LUNALLOC_FIGURES:-/dev/null}
 awk -v ns=$((end - begin)) 'BEGIN { printf "time %.6f\n", ns / 1e9 }' >"$figures"
 awk -F '[",]+' '$2 == "SET" { printf "p99 %.9f\n", $8 / 1000 }' "$dir/benchmark" >"$figures"
-sleep 1.3
+sleep 2.4
 redis-cli -s "$dir/s" shutdown nosave || true
 wait

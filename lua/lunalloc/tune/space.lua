@@ -96,7 +96,7 @@ local FOR_MEMORY <const> = {
     "dirty_max:4M",
     "dirty_decay_ms:1000,background_thread:true",
     "dirty_decay_ms:0,slab_sizes:1-2048:1",
-    "dirty_decay_ms:500,background_thread:true,slab_sizes:1-2048:1",
+    "dirty_decay_ms:2000,background_thread:true,slab_sizes:1-2048:1",
     "slab_sizes:1-2048:1",
     "tcache_bytes:4096",
     "narenas:1",
@@ -124,7 +124,7 @@ local FOR_TIME <const> = {
 
 local FOR_BOTH <const> = {
     "dirty_decay_ms:0", "thp:always", "dirty_max:4M", "slab_sizes:1-2048:1",
-    "dirty_decay_ms:500,background_thread:true,slab_sizes:1-2048:1", "tcache_bytes:262144,tcache_nslots:4096",
+    "dirty_decay_ms:2000,background_thread:true,slab_sizes:1-2048:1", "tcache_bytes:262144,tcache_nslots:4096",
     "tcache_bytes:4096", "narenas:1", "dirty_decay_ms:-1", "lg_extent_max_active_fit:6", "slab_sizes:1-4096:8",
     "background_thread:true",
 }
