@@ -140,7 +140,7 @@ if command -v tmux >/dev/null; then
     screen 80 24 LC_ALL=C map "$pid"
     check_match "without UTF-8: letters" "$plain" $'\n 7[0-9a-f]{11}  [#=.-]+'
     screen 80 24 "" map "$pid" --mode braille
-    check_match "braille" "$plain" $'\n 7[0-9a-f]{11}  ⣿+'
+    check_match "braille" "$plain" $'\n 7[0-9a-f]{11}  [^ -~\n]+\n.*⣿ active'
     screen 80 24 "" map "$scratch/a" "$pid"
     check_match "changes" "$plain" $'^lunalloc by changes: [^\n]*\n.*unchanged'
 else
