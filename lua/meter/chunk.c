@@ -3,6 +3,8 @@
 
 /* All slots but the first one, which holds the lines. */
 #define ALL_FREE (UINT32_MAX - 1)
+/* From so many chunks on, one that makes the heap larger than it has been is touched at once. */
+#define STEADY 8
 /* One of so many chunks may stay empty when there is a new large block. */
 #define KEPT_BESIDE_LARGE 4
 
@@ -75,6 +77,12 @@ new_chunk(heap_t *heap) {
     chunk_t *chunk = memory_get(&heap->memory, size, size);
     if (chunk == NULL) {
         return NULL;
+    }
+    if (heap->chunks.count >= heap->most_chunks) {
+        heap->most_chunks = heap->chunks.count + 1;
+        if (heap->most_chunks > STEADY) {
+            memory_touch(chunk, size); /* soon all of it is used */
+        }
     }
     *chunk = (chunk_t){.free_slots = ALL_FREE};
     table_add(&heap->chunks, (entry_t){(uintptr_t)chunk, size, chunk});

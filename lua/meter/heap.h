@@ -143,6 +143,7 @@ typedef struct {
     size_t large_bytes;    /* of these */
     uintptr_t *known;      /* a cache of addresses of chunks, by the lowest bits of their number */
     uint32_t nempty;       /* chunks whose slots are all free */
+    uint32_t most_chunks;  /* that there have been */
     mixed_t mixed;
 } heap_t;
 

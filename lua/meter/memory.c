@@ -4,6 +4,7 @@
 
 #include <pthread.h>
 #include <stdio.h>
+#include <sys/mman.h>
 
 #define LG_FIRST 3
 
@@ -41,6 +42,15 @@ memory_open_given(arena_memory_t *memory, const lunalloc_api_t *api, uint32_t in
     snprintf(name, sizeof(name), "arena.%u.dirty_decay_ms", index);
     *memory = (arena_memory_t){.api = api, .arena = index, .before = index};
     return api->ctl_get(name, &value, NULL, 0);
+}
+
+void
+memory_touch(void *block, size_t size) {
+#ifdef MADV_POPULATE_WRITE
+    madvise(block, size, MADV_POPULATE_WRITE);
+#else
+    (void)block, (void)size;
+#endif
 }
 
 static void

@@ -6,6 +6,7 @@
 #include <lua.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/mman.h>
 
 #include "meters.h"
 #include "workload/prng.h"
@@ -234,6 +235,41 @@ test_large_block_takes_the_place_of_empty_chunks(void **state) {
     end_meter(meter);
 }
 
+/* Pages of a chunk that are resident. */
+static int
+resident_pages(const void *chunk) {
+    unsigned char pages[1 << (HEAP_LG_CHUNK - 12)];
+    int n = 0;
+    assert_int_equal(mincore((void *)chunk, 1 << HEAP_LG_CHUNK, pages), 0);
+    for (size_t i = 0; i < sizeof(pages); i++) {
+        n += pages[i] & 1;
+    }
+    return n;
+}
+
+/* A heap that grows gets whole chunks from the system, unless it is small. */
+static void
+test_chunks_of_a_growing_heap_are_touched(void **state) {
+    (void)state;
+    static void *blocks[20000];
+    lunalloc_meter_t *meter = new_meter(0);
+    size_t n = 0;
+    int first = 0;
+    while (meter->heap.chunks.count < 12) {
+        blocks[n] = lunalloc_lua_alloc(meter, NULL, LUA_TTABLE, 56);
+        first = n == 0 ? resident_pages(heap_chunk(blocks[0])) : first;
+        n++;
+    }
+    if (madvise(heap_chunk(blocks[0]), 4096, MADV_POPULATE_WRITE) == 0) {
+        assert_int_equal(resident_pages(heap_chunk(blocks[n - 1])), 16);
+    }
+    assert_true(first < 16);
+    for (size_t i = 0; i < n; i++) {
+        lunalloc_lua_alloc(meter, blocks[i], 56, 0);
+    }
+    end_meter(meter);
+}
+
 /* ---- limits ---- */
 
 static void
@@ -273,6 +309,7 @@ main(void) {
         cmocka_unit_test(test_blocks_of_few_kinds_against_a_model),
         cmocka_unit_test(test_scopes_have_an_end),
         cmocka_unit_test(test_large_block_takes_the_place_of_empty_chunks),
+        cmocka_unit_test(test_chunks_of_a_growing_heap_are_touched),
         cmocka_unit_test(test_limit_is_exact),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
