@@ -19,23 +19,47 @@ local function frame(name)
     return (samples.frame_of(name):gsub("[;\n]", ":"))
 end
 
---- The lines, sorted; `stacks`: an array of { addresses, innermost first, objects, bytes }.
-function collapsed.lines(stacks, symbol)
+--- The lines, sorted; `each`: an iterator of names, innermost first, and bytes.
+local function lines_of(each)
     local bytes, lines = {}, {}
-    for _, stack in ipairs(stacks) do
-        local frames, addresses = {}, stack[1]
-        for i = #addresses, 1, -1 do
-            local name = frame(symbol(addresses[i]) or "?")
+    for names, size in each do
+        local frames = {}
+        for i = #names, 1, -1 do
+            local name = frame(names[i])
             frames[#frames + 1] = name ~= frames[#frames] and name or nil
         end
         local text = #frames > 0 and table.concat(frames, ";") or "?"
-        bytes[text] = (bytes[text] or 0) + stack[3]
+        bytes[text] = (bytes[text] or 0) + size
     end
     for text, sum in pairs(bytes) do
         lines[#lines + 1] = ("%s %d"):format(text, sum)
     end
     table.sort(lines)
     return lines
+end
+
+--- The lines of `stacks`: an array of { addresses, innermost first, objects, bytes }.
+function collapsed.lines(stacks, symbol)
+    return lines_of(coroutine.wrap(function()
+        for _, stack in ipairs(stacks) do
+            local names = {}
+            for i, address in ipairs(stack[1]) do
+                names[i] = symbol(address) or "?"
+            end
+            coroutine.yield(names, stack[3])
+        end
+    end))
+end
+
+--- The lines of rows as prof.stacks() has them; key: "bytes" or "live_bytes". Stacks without any are left out.
+function collapsed.rows(rows, key)
+    return lines_of(coroutine.wrap(function()
+        for _, row in ipairs(rows) do
+            if row[key] > 0 then
+                coroutine.yield(row.stack, row[key])
+            end
+        end
+    end))
 end
 
 --- Writes the profile of the query's samples. True; or nil, message, code.

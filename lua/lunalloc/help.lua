@@ -137,6 +137,11 @@ help.functions = {
         "Stops sampling. Blocks that were sampled are still tracked until they are freed." },
     ["la.prof.reset"] = { "la.prof.reset([lg_sample]) -> true | nil, message, code",
         "Forgets all samples, and sets the sampling rate if lg_sample is given." },
+    ["la.prof.stacks"] = { "la.prof.stacks() -> array | nil, message, code",
+        "What each stack has allocated since the last reset, and what of it lives: {stack= (names, innermost " ..
+        "first), count=, bytes=, live_count=, live_bytes=}, estimates; most bytes first, at most 10,000 and a row " ..
+        "of the rest.",
+        'for _, row in ipairs(la.prof.stacks()) do print(row.bytes, row.live_bytes, row.stack[1]) end' },
     ["la.prof.dump"] = { "la.prof.dump([path]) -> true | nil, message, code",
         "Writes a profile: text for jeprof and google-pprof, or pprof's protocol buffer if the path ends in .pb.\n" ..
         "If it ends in .collapsed: a line for each stack, as flame graphs are made of; the caller writes it.\n" ..

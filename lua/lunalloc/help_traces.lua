@@ -4,8 +4,9 @@ local traces = {
     ["la.record"] = { "la.record{path=, mode=, duration=, max_size=, rings=, ring_size=} -> recording | " ..
         "nil, message, code",
         "Begins to record what the process asks of the allocator into a file, in the background. mode: \"full\" " ..
-        "(each call), \"classes\" (sums by size class and thread: the file does not grow with time) or \"pages\" " ..
-        "(extents only). The process never waits: events that come too fast are lost, and counted.",
+        "(each call), \"classes\" (sums by size class and thread: the file does not grow with time), \"stacks\" " ..
+        "(what each stack has allocated, by the profiler) or \"pages\" (extents only). The process never waits: " ..
+        "events that come too fast are lost, and counted.",
         'r = t.record{path = "redis.lnt", duration = "30s"}; r:wait(); print(r:stop().events)' },
     ["recording:wait"] = { "recording:wait([time]) -> boolean",
         "Waits until the recording is over, at most that long (seconds, or \"100ms\"): true if it is over. It also " ..
@@ -41,6 +42,10 @@ local traces = {
         "Each event as a table: time (ns), thread, kind, addr, size; align, old_addr, touched where they have a " ..
         "meaning; old_size and lifetime (ns) of the block that it ends.",
         'for e in trace:events() do print(e.time, e.kind, e.size) end' },
+    ["trace:stacks"] = { "trace:stacks() -> array | nil, message, code",
+        "Of a recording of stacks: what each has allocated in all, and what of it lives: {stack= (names, innermost " ..
+        "first), count=, bytes=, live_count=, live_bytes=}, estimates of the profiler.",
+        'for _, row in ipairs(trace:stacks()) do print(row.bytes, row.stack[1]) end' },
     ["trace:save"] = { "trace:save(path) -> {events=, bytes=, threads=} | nil, message, code",
         "Writes the view as a trace of its own.", 'trace:filter{to = "5s"}:save "start.lnt"' },
     ["trace:diff"] = { "trace:diff(other) -> table | nil, message, code",

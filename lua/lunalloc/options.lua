@@ -323,7 +323,7 @@ local functions = {
     },
     ["la.record"] = {
         path = plain "the file to write",
-        mode = choice("what is recorded; full if it is left out", "full", "classes", "pages"),
+        mode = choice("what is recorded; full if it is left out", "full", "classes", "stacks", "pages"),
         duration = plain "after which it ends: seconds, or \"30s\"",
         max_size = plain "bytes of the file at which it ends, or \"1G\"",
         rings = plain "how many threads can be recorded at once; 64 if it is left out",

@@ -159,6 +159,12 @@ function prof.install(api, backend)
         return backend.set("prof.dump", path)
     end
 
+    --- What each stack has allocated since the last reset, and what of it lives: an array, most bytes first, of
+    --- { stack = names, innermost first, count =, bytes =, live_count =, live_bytes = }, estimates.
+    function api.prof.stacks()
+        return require("lunalloc.prof_stacks").of(backend)
+    end
+
     --- The samples of live blocks: a query (lunalloc/samples.lua), which a `for` iterates over as tables: addr, size,
     --- szind, arena, tid, thread, time (ns), weight (how many blocks it stands for), stack (addresses, innermost
     --- first).

@@ -9,8 +9,8 @@
 --- returned; until then it is beside its name (NAME.PID.tmp), and can be read up to where it is.
 ---
 --- Options: path; mode = "full" (each call), "classes" (sums by size class and thread: the file does not grow with
---- time) or "pages" (extents, for replaying decay); duration; max_size of the file; rings, ring_size: the shared
---- memory, of which each thread has a ring.
+--- time), "stacks" (what each stack has allocated, by the profiler) or "pages" (extents, for replaying decay);
+--- duration; max_size of the file; rings, ring_size: the shared memory, of which each thread has a ring.
 
 local core = require "lunalloc.core"
 local check = require "lunalloc.check"
@@ -27,7 +27,7 @@ local private = setmetatable({}, { __mode = "k" })
 
 local SLICE <const> = 0.05      -- seconds between two chances for Ctrl-C
 local STATISTICS <const> = 0.2  -- seconds between two questions to the target
-local MODES <const> = { full = true, pages = true, classes = true }
+local MODES <const> = { full = true, pages = true, classes = true, stacks = true }
 
 -- ---- options -------------------------------------------------------------------------------------------------------
 
@@ -45,7 +45,7 @@ function readers.path(value)
 end
 
 function readers.mode(value)
-    return "mode", MODES[value] and value or wrong("mode", '"full", "pages" or "classes"', value)
+    return "mode", MODES[value] and value or wrong("mode", '"full", "classes", "stacks" or "pages"', value)
 end
 
 function readers.duration(value)
@@ -249,10 +249,16 @@ function Beginning:__close()
     end
 end
 
---- Begins a recording of the functions `api` of a target of the core: a recording; or nil, message, code.
-local function begin(api, target, options)
+--- Begins a recording of the functions `api` of a backend: a recording; or nil, message, code.
+local function begin(api, backend, options)
+    local target = backend.target
     local beginning <close> = setmetatable({ target = target, recorder = false, begun = false }, Beginning)
-    local recorder, message, code = core.trace.record(options)
+    local recorder, message, code
+    if options.mode == "stacks" then
+        recorder, message, code = require("lunalloc.record_stacks").new(api, backend, options)
+    else
+        recorder, message, code = core.trace.record(options)
+    end
     beginning.recorder = recorder
     if not recorder then
         return nil, message, code
@@ -284,7 +290,7 @@ function part.install(api, backend)
     --- Begins to record what the process asks of the allocator into a file, in the background.
     function api.record(options)
         check.table(options, "record", 1, "a table of options")
-        return begin(api, backend.target, record.options(options))
+        return begin(api, backend, record.options(options))
     end
 end
 

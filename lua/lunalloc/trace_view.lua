@@ -363,8 +363,17 @@ end
 
 trace.GROUPINGS = check.names(by)
 
+--- The tally; of a recording of stacks there is none.
+local function counted(of)
+    if of.file:nstacks() > 0 then
+        return nil, ("%s has stacks alone (mode stacks): sums need mode full or classes"):format(check.shown(of.path)),
+            "ENOTSUP"
+    end
+    return tally(of)
+end
+
 local function by_class(of)
-    local sums, message, code = tally(of)
+    local sums, message, code = counted(of)
     if not sums then
         return nil, message, code
     end
@@ -383,7 +392,7 @@ function Trace:count(options)
     local conditions = narrowed(of.conditions, "trace:count", options, { by = true })
     local only_by = next(options) == nil or next(options) == "by" and next(options, "by") == nil
     local narrow = only_by and of or { file = of.file, path = of.path, begin = of.begin, conditions = conditions }
-    local sums, message, code = tally(narrow)
+    local sums, message, code = counted(narrow)
     if not sums then
         return nil, message, code
     end
@@ -420,6 +429,30 @@ function Trace:events()
     end
     local events = setmetatable({ cursor = cursor }, Events)
     return events, nil, nil, events
+end
+
+--- What each stack has allocated, of a recording of stacks: an array of { stack = names, innermost first, count =,
+--- bytes =, live_count =, live_bytes = }.
+function Trace:stacks()
+    local of = inside(self, "trace:stacks")
+    local n, rows = of.file:nstacks(), {}
+    if n == 0 then
+        return nil, ("%s has no stacks: lunalloc record --mode stacks records them"):format(check.shown(of.path)),
+            "ENODATA"
+    elseif next(of.conditions) ~= nil then
+        return nil, trace.lacks(of, "conditions"), "ENOTSUP"
+    end
+    for i = 1, n do
+        local row, names = of.file:stack(i)
+        if row then
+            row.stack = {}
+            for name in names:gmatch "[^\n]+" do
+                row.stack[#row.stack + 1] = name
+            end
+            rows[#rows + 1] = row
+        end
+    end
+    return rows
 end
 
 --- Writes the view as a trace of its own.

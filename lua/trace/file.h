@@ -89,6 +89,13 @@ const char *trace_file_meta_at(const trace_file_t *file, size_t n, const char **
 /* Has the recording nothing but sums (sums.h)? Then it has no events to read; its threads and samples are known. */
 bool trace_file_summed(const trace_file_t *file);
 
+/* How many stacks it has, and the i-th one: count and bytes that it has allocated in all, count and bytes of what
+ * lives; names of functions, innermost first, between line feeds. `names` has room for TRACE_FILE_NAMES bytes; *size:
+ * how many there are. False if it is damaged. */
+#define TRACE_FILE_NAMES (64 << 10)
+size_t trace_file_stacks(const trace_file_t *file);
+bool trace_file_stack(const trace_file_t *file, size_t i, uint64_t sums[4], char *names, size_t *size);
+
 /* One thread's events, in its order. NULL without memory. event.thread is the index. */
 trace_stream_t *trace_stream_open(const trace_file_t *file, uint32_t thread);
 bool trace_stream_next(trace_stream_t *stream, record_event_t *event);

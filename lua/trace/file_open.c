@@ -200,6 +200,7 @@ trace_file_close(trace_file_t *file) {
     }
     trace_array_free(&file->entries);
     trace_array_free(&file->sums);
+    trace_array_free(&file->stacks);
     trace_array_free(&file->lists);
     trace_array_free(&file->threads);
     trace_array_free(&file->samples);
@@ -215,7 +216,26 @@ trace_file_info(const trace_file_t *file) {
 
 bool
 trace_file_summed(const trace_file_t *file) {
-    return file->sums.n > 0 && file->entries.n == 0;
+    return file->sums.n + file->stacks.n > 0 && file->entries.n == 0;
+}
+
+size_t
+trace_file_stacks(const trace_file_t *file) {
+    return file->stacks.n;
+}
+
+bool
+trace_file_stack(const trace_file_t *file, size_t i, uint64_t sums[4], char *names, size_t *size) {
+    const trace_entry_t *entry = (const trace_entry_t *)file->stacks.data + i;
+    uint8_t bytes[TRACE_CHUNK_MAX];
+    if (entry->length < sizeof(trace_stack_t) || !trace_read_at(file->fd, bytes, entry->length, entry->offset) ||
+        trace_crc(bytes, entry->length) != entry->crc) {
+        return false;
+    }
+    *size = entry->length - sizeof(trace_stack_t);
+    memcpy(sums, bytes, sizeof(trace_stack_t));
+    memcpy(names, bytes + sizeof(trace_stack_t), *size);
+    return true;
 }
 
 const char *

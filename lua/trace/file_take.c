@@ -158,16 +158,16 @@ take_events(trace_file_t *file, const trace_chunk_t *chunk, uint64_t offset, uin
 
 /* ---- sums ---- */
 
-/* Remembers where they are: sums_load.c reads them. */
+/* Remembers where a chunk of sums, or of a stack, is: it is read when somebody asks for it. */
 static void
-take_sums(trace_file_t *file, const trace_chunk_t *chunk, uint64_t offset, uint64_t room) {
-    size_t n = file->sums.n;
+keep_place(trace_file_t *file, trace_array_t *places, const trace_chunk_t *chunk, uint64_t offset, uint64_t room) {
+    size_t n = places->n;
     if (room < chunk->length) {
         file->info.damaged++;
-    } else if (!trace_array_grow(&file->sums, n + 1, sizeof(trace_entry_t))) {
+    } else if (!trace_array_grow(places, n + 1, sizeof(trace_entry_t))) {
         file->no_memory = true;
     } else {
-        ((trace_entry_t *)file->sums.data)[n] =
+        ((trace_entry_t *)places->data)[n] =
             (trace_entry_t){.offset = offset, .length = chunk->length, .crc = chunk->payload_crc};
     }
 }
@@ -217,7 +217,10 @@ trace_file_take(trace_file_t *file, const trace_chunk_t *chunk, uint64_t offset,
         take_events(file, chunk, offset, room);
         return;
     } else if (chunk->kind == TRACE_CHUNK_SUMS) {
-        take_sums(file, chunk, offset, room);
+        keep_place(file, &file->sums, chunk, offset, room);
+        return;
+    } else if (chunk->kind == TRACE_CHUNK_STACK) {
+        keep_place(file, &file->stacks, chunk, offset, room);
         return;
     }
     const void *bytes = payload(file, chunk, offset, room, least_of(chunk->kind), buffer);

@@ -42,7 +42,8 @@ typedef enum {
     TRACE_CHUNK_EVENTS,   /* trace_state_t, then encoded events */
     TRACE_CHUNK_SAMPLES,  /* u32 words, u32 zero; then samples of `words` numbers each (trace_sample_t) */
     TRACE_CHUNK_END,      /* trace_end_chunk_t */
-    TRACE_CHUNK_SUMS      /* trace_sums_record_t, one after the other: a recording of sums has these, and no EVENTS */
+    TRACE_CHUNK_SUMS,     /* trace_sums_record_t, one after the other: a recording of sums has these, and no EVENTS */
+    TRACE_CHUNK_STACK /* trace_stack_t, then the names of functions, innermost first, each with a line feed between */
 } trace_chunk_kind_t;
 
 typedef struct {
@@ -83,6 +84,12 @@ typedef struct {
 typedef struct {
     uint64_t events, lost; /* of the whole file */
 } trace_end_chunk_t;
+
+/* What a stack has allocated, as the profiler estimates it. */
+typedef struct trace_stack {
+    uint64_t count, bytes;           /* in all */
+    uint64_t live_count, live_bytes; /* at the end of the recording */
+} trace_stack_t;
 
 /* What a record of a chunk of sums is. Words are of 8 bytes. */
 typedef enum {

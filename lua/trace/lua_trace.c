@@ -6,6 +6,8 @@
  *   kinds                             an array: the name of each kind of event, at its number + 1
  *   file:info() file:threads() file:samples() file:meta()          tables
  *   file:summed()                     has it sums alone?
+ *   file:nstacks() file:stack(i)      of a recording of stacks: how many; the i-th, from 1: { count=, ... }, names (a
+ *                                     text with line feeds); nil if it is damaged
  *   file:sums() -> tally, cells       of such a file, as passes return them; nil, message, code
  *   file:tally(filter) file:cursor(filter) file:save(filter, path)     passes over its events: lua_passes.c
  *   file:close()
@@ -145,6 +147,33 @@ file_summed(lua_State *L) {
     return 1;
 }
 
+static int
+file_nstacks(lua_State *L) {
+    lua_pushinteger(L, (lua_Integer)trace_file_stacks(lua_trace_check(L)));
+    return 1;
+}
+
+static int
+file_stack(lua_State *L) {
+    trace_file_t *file = lua_trace_check(L);
+    lua_Integer i = luaL_checkinteger(L, 2);
+    uint64_t sums[4];
+    char names[TRACE_FILE_NAMES];
+    size_t size;
+    luaL_argcheck(L, i >= 1 && (size_t)i <= trace_file_stacks(file), 2, "the number of a stack expected");
+    if (!trace_file_stack(file, (size_t)i - 1, sums, names, &size)) {
+        lua_pushnil(L);
+        return 1;
+    }
+    lua_createtable(L, 0, 5);
+    set_unsigned(L, "count", sums[0]);
+    set_unsigned(L, "bytes", sums[1]);
+    set_unsigned(L, "live_count", sums[2]);
+    set_unsigned(L, "live_bytes", sums[3]);
+    lua_pushlstring(L, names, size);
+    return 2;
+}
+
 /* ---- sums: in a userdata, so that an error while Lua allocates frees them ---- */
 
 typedef struct {
@@ -218,9 +247,11 @@ push_kinds(lua_State *L) {
 static void
 make_types(lua_State *L) {
     static const luaL_Reg metamethods[] = {{"__gc", file_close}, {"__close", file_close}, {NULL, NULL}};
-    static const luaL_Reg methods[] = {
-        {"info", file_info},     {"threads", file_threads}, {"samples", file_samples}, {"meta", file_meta},
-        {"summed", file_summed}, {"sums", file_sums},       {"close", file_close},     {NULL, NULL}};
+    static const luaL_Reg methods[] = {{"info", file_info},       {"threads", file_threads},
+                                       {"samples", file_samples}, {"meta", file_meta},
+                                       {"summed", file_summed},   {"sums", file_sums},
+                                       {"nstacks", file_nstacks}, {"stack", file_stack},
+                                       {"close", file_close},     {NULL, NULL}};
     static const luaL_Reg sums_metamethods[] = {{"__gc", sums_close}, {NULL, NULL}};
     core_new_type(L, SUMS_TYPE, sums_metamethods, (luaL_Reg[]){{NULL, NULL}});
     core_new_type(L, TRACE_FILE_TYPE, metamethods, methods);

@@ -5,6 +5,7 @@
  *   writer:meta(key, value)
  *   writer:thread(tid, name, time) -> number         of a new thread, from 1
  *   writer:event(thread, kind, time, addr, size, old_addr, align)       kind: its name; time in ns; the rest may be nil
+ *   writer:stack({ count=, bytes=, live_count=, live_bytes= }, names)        names: a text with a line feed between two
  *   writer:sample{ time=, rss=, ... }                as file:samples() gives them, time in ns
  *   writer:finish() -> { events=, bytes=, threads= } | nil, message, code
  *   writer:close()                                   the file does not appear; also __gc and __close
@@ -16,6 +17,7 @@
 #include <string.h>
 
 #include "classes.h"
+#include "format.h"
 #include "write.h"
 
 #define WRITER_TYPE "lunalloc.trace.writer"
@@ -129,6 +131,17 @@ writer_sample(lua_State *L) {
 }
 
 static int
+writer_stack(lua_State *L) {
+    luaL_checktype(L, 2, LUA_TTABLE);
+    size_t size;
+    const char *names = luaL_checklstring(L, 3, &size);
+    trace_stack_t stack = {number_of(L, "count"), number_of(L, "bytes"), number_of(L, "live_count"),
+                           number_of(L, "live_bytes")};
+    trace_writer_stack(check_writer(L), &stack, names, size);
+    return 0;
+}
+
+static int
 writer_finish(lua_State *L) {
     trace_writer_t *writer = check_writer(L);
     char message[MESSAGE_SIZE];
@@ -159,13 +172,9 @@ writer_close(lua_State *L) {
 void
 lua_trace_add_writer(lua_State *L) {
     static const luaL_Reg metamethods[] = {{"__gc", writer_close}, {"__close", writer_close}, {NULL, NULL}};
-    static const luaL_Reg methods[] = {{"meta", writer_meta},
-                                       {"thread", writer_thread},
-                                       {"event", writer_event},
-                                       {"sample", writer_sample},
-                                       {"finish", writer_finish},
-                                       {"close", writer_close},
-                                       {NULL, NULL}};
+    static const luaL_Reg methods[] = {
+        {"meta", writer_meta},   {"thread", writer_thread}, {"event", writer_event}, {"sample", writer_sample},
+        {"stack", writer_stack}, {"finish", writer_finish}, {"close", writer_close}, {NULL, NULL}};
     static const luaL_Reg functions[] = {{"writer", new_writer}, {NULL, NULL}};
     core_new_type(L, WRITER_TYPE, metamethods, methods);
     luaL_setfuncs(L, functions, 0);

@@ -39,6 +39,7 @@ struct trace_file {
     record_clock_t clock;
     trace_array_t entries; /* trace_entry_t */
     trace_array_t sums;    /* trace_entry_t: chunks of sums */
+    trace_array_t stacks;  /* trace_entry_t: chunks of stacks */
     trace_array_t lists;   /* trace_list_t, of each thread */
     trace_array_t threads; /* trace_thread_info_t */
     trace_array_t samples; /* trace_sample_t */

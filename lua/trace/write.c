@@ -340,6 +340,20 @@ trace_writer_sums(trace_writer_t *writer, const void *records, size_t size) {
 }
 
 void
+trace_writer_stack(trace_writer_t *writer, const trace_stack_t *stack, const char *names, size_t size) {
+    struct {
+        trace_chunk_t header;
+        trace_stack_t stack;
+        char names[TRACE_WRITE_NAMES + PADDING];
+    } chunk;
+    size = size < TRACE_WRITE_NAMES ? size : TRACE_WRITE_NAMES;
+    chunk.header = (trace_chunk_t){.kind = TRACE_CHUNK_STACK, .length = (uint32_t)(sizeof(*stack) + size)};
+    chunk.stack = *stack;
+    memcpy(chunk.names, names, size);
+    put_chunk(writer, &chunk.header);
+}
+
+void
 trace_writer_clock(trace_writer_t *writer, const record_clock_t *clock) {
     trace_clock_chunk_t chunk = {{clock->ticks[0], clock->ticks[1]}, {clock->ns[0], clock->ns[1]}, clock->lg_unit};
     put_small(writer, TRACE_CHUNK_CLOCK, 0, &chunk, sizeof(chunk));

@@ -68,6 +68,13 @@ enum {
 };
 void trace_writer_sums(trace_writer_t *writer, const void *records, size_t size);
 
+/* Writes a stack and what it has allocated (format.h); names beyond TRACE_WRITE_NAMES bytes are cut off. */
+enum {
+    TRACE_WRITE_NAMES = 32 << 10
+};
+struct trace_stack;
+void trace_writer_stack(trace_writer_t *writer, const struct trace_stack *stack, const char *names, size_t size);
+
 /* Takes the whole events at the beginning of the bytes, also those of threads that begin there. Returns the bytes that
  * were taken: fewer than `size` if the last event is incomplete; -1 if they are no events: this feed is over. */
 long trace_writer_feed(trace_writer_t *writer, trace_feed_t *feed, const uint8_t *bytes, size_t size);

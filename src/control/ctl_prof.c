@@ -40,6 +40,18 @@ read_prof_frame(ctl_call_t *call) {
 }
 
 int
+read_prof_accum(ctl_call_t *call) {
+    call->value.v.b = prof_accum();
+    return 0;
+}
+
+int
+write_prof_accum(ctl_call_t *call) {
+    prof_set_accum(call->value.v.b);
+    return 0;
+}
+
+int
 read_prof_gdump(ctl_call_t *call) {
     call->value.v.b = prof_gdump();
     return 0;

@@ -18,6 +18,8 @@
 /* A distance beyond this counts as "no sample". */
 #define DISTANCE_MAX (UINT32_C(1) << 31)
 
+static _Atomic bool prof_accum_on; /* Synchronization: any thread. */
+
 /* Not static: another process finds it (control/layout.def). */
 _Atomic bool prof_gdump_on; /* Synchronization: any thread. */
 
@@ -161,6 +163,16 @@ prof_reset(unsigned lg) {
 }
 
 bool
+prof_accum(void) {
+    return atomic_get(&prof_accum_on);
+}
+
+void
+prof_set_accum(bool on) {
+    atomic_set(&prof_accum_on, on);
+}
+
+bool
 prof_gdump(void) {
     return atomic_get(&prof_gdump_on);
 }
@@ -179,6 +191,7 @@ prof_begin(void) {
     prof_set_lg_sample((unsigned)options.lg_prof_sample);
     prof_set_thread_active_init(options.prof_thread_active_init);
     prof_thread_set_active(options.prof_thread_active_init);
+    prof_set_accum(options.prof_accum);
     if (options.prof_gdump) {
         prof_set_gdump(true);
     }

@@ -8,13 +8,14 @@
 #define LUNALLOC_OBSERVE_PROF_FORMAT_H
 
 #include "base/options.h"
+#include "observe/prof.h"
 #include "observe/prof_table.h"
 #include "os/file.h"
 
-/* Does the profile show this stack? Without opt.prof_accum, only stacks that have live samples. */
+/* Does the profile show this stack? Without prof_accum(), only stacks that have live samples. */
 static inline bool
 prof_format_shows(const prof_stack_t *stack) REQUIRES(role_dump) {
-    return stack->copy.live.count > 0 || (options.prof_accum && stack->copy.accum.count > 0);
+    return stack->copy.live.count > 0 || (prof_accum() && stack->copy.accum.count > 0);
 }
 
 /* Text, "heap profile: ... @ heap_v2/RATE", which jeprof, google-pprof and Go's pprof read (prof_text.c). */

@@ -44,13 +44,13 @@ write_stack(const prof_stack_t *stack) REQUIRES(role_dump) {
     const prof_tally_t *accum = &stack->copy.accum, *live = &stack->copy.live;
     const uint64_t values[] = {rounded(accum->objects), rounded(accum->size), rounded(live->objects),
                                rounded(live->size)};
-    bool all = options.prof_accum;
+    bool all = prof_accum();
     pprof_stack(&profile, stack->ips, stack->depth, values + (all ? 0 : 2), all ? 4 : 2);
 }
 
 static void
 write_all(void) REQUIRES(role_dump) {
-    pprof_begin(&profile, options.prof_accum, UINT64_C(1) << prof_lg_sample(), clock_wall_ns());
+    pprof_begin(&profile, prof_accum(), UINT64_C(1) << prof_lg_sample(), clock_wall_ns());
     process_mappings(lines, sizeof lines, visit_mapping, &profile);
     for (const prof_stack_t *stack = prof_table_stacks(); stack != NULL; stack = stack->older) {
         if (prof_format_shows(stack)) {

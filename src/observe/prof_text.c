@@ -31,12 +31,12 @@ put_pair(fmt_t *out, const prof_tally_t *tally, bool shown) {
     fmt_u64(out, shown ? tally->bytes : 0);
 }
 
-/* Without opt.prof_accum, the second pair is 0. */
+/* Without prof_accum(), the second pair is 0. */
 static void
 put_sums(fmt_t *out, const prof_sums_t *sums) {
     put_pair(out, &sums->live, true);
     fmt_str(out, " [");
-    put_pair(out, &sums->accum, options.prof_accum);
+    put_pair(out, &sums->accum, prof_accum());
     fmt_char(out, ']');
 }
 

@@ -85,6 +85,16 @@ local function opened_trace()
     return opened, function() opened:close() end
 end
 
+local function stacks_trace()
+    local path = os.tmpname()
+    local writer <close> = assert(require("lunalloc.core").trace.writer(path))
+    writer:stack({ count = 1, bytes = 100, live_count = 1, live_bytes = 50 }, "parse\nmain")
+    assert(writer:finish())
+    local opened = assert(la.trace.load(path))
+    os.remove(path)
+    return opened, function() opened:close() end
+end
+
 local function changes()
     local one, other = assert(subject.instant()), assert(subject.instant())
     return one:diff(other), function()
@@ -268,6 +278,7 @@ examples.functions = {
     ["la.prof.start"] = { args = { { lg_sample = 12 } }, after = function() subject.prof.stop() end },
     ["la.prof.stop"] = { args = {} },
     ["la.prof.reset"] = { args = { 13 } },
+    ["la.prof.stacks"] = { lone = true, around = profiled, args = {}, check = is_table },
     ["la.prof.dump"] = { own = true, args = temporary, after = function() os.remove(temporary()[1]) end, lone = true },
     ["la.report"] = { own = true, args = function() return { temporary()[1], { doctor = false } } end, check = is_table,
         after = function() os.remove(temporary()[1]) end, lone = true },
@@ -320,6 +331,9 @@ examples.functions = {
         assert(next().time == 0)
         next:close()
     end, after = close },
+    ["trace:stacks"] = { lone = true, self = stacks_trace, args = {}, check = function(rows)
+        assert(rows[1].bytes == 100 and rows[1].stack[2] == "main")
+    end },
     ["trace:save"] = { lone = true, self = opened_trace, reused = true, args = temporary, check = is_table,
         after = function() os.remove(temporary()[1]) end },
     ["trace:diff"] = { self = opened_trace, reused = true, args = function() return { (opened_trace()) } end,

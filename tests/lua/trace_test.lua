@@ -305,6 +305,58 @@ test("a recording of sums has the answers of the whole, and says what it lacks",
     end
 end)
 
+-- ---- stacks --------------------------------------------------------------------------------------------------------
+
+test("a recording of stacks tells what was allocated, and what of it lives", function()
+    local f <close> = file "stacks.lnt"
+    la.prof.stop()
+    assert(la.set("prof.reset", 10))
+    local recording = assert(la.record { path = f.path, mode = "stacks", duration = "1h" })
+    test.fails("EBUSY", "profiler is in use: prof.active is true", la.record { path = f.path .. "2", mode = "stacks" })
+    local kept = {}
+    for i = 1, 3000 do
+        local text = ("x"):rep(1000 + i)
+        kept[i % 10 == 0 and #kept + 1 or 1] = text
+    end
+    local result = assert(recording:stop())
+    test.equal(la.get "prof.active", false)
+    test.equal(la.get "prof.accum", false)
+    if result.stacks == 0 then
+        test.skip "the interpreter allocates elsewhere"
+    end
+    local trace <close> = assert(la.trace.load(f.path))
+    test.equal(fields(assert(trace:info()), "mode", "complete", "summed"), "stacks true true")
+    test.fails("ENOTSUP", "has stacks alone", trace:count())
+    test.fails("ENOTSUP", "^events need", trace:events())
+    local rows, bytes, live = assert(trace:stacks()), 0, 0
+    for _, row in ipairs(rows) do
+        bytes, live = bytes + row.bytes, live + row.live_bytes
+        assert(#row.stack > 0 and row.live_bytes <= row.bytes)
+    end
+    -- 7.5 MB of strings at least, of which a tenth is kept; the profiler's estimate is within a few percent
+    assert(bytes > 6e6 and bytes < 40e6, bytes)
+    assert(live > 0.5e6 and live < bytes / 2, live)
+    test.equal(result.stacks, #rows)
+    local lines = require("lunalloc.collapsed").rows(rows, "bytes")
+    test.match(lines[1], "^[^ ].* %d+$")
+    test.fails("ENOTSUP", "conditions need", trace:filter { thread = 1 }:stacks())
+end)
+
+test("a profile that is cut or changed gives rows, or none", function()
+    local stacks = require "lunalloc.prof_stacks"
+    local good = "\x12\x08\x0a\x02\x01\x02\x12\x02\x05\x06\x22\x05\x08\x01\x18\x80\x20\x22\x04\x08\x02\x18\x07"
+    local row = stacks.rows(good, function(address) return "f" .. address end)[1]
+    test.equal(table.concat(row.stack, " "), "f4096 f7")
+    test.equal(fields(row, "count", "bytes", "live_count", "live_bytes"), "5 6 0 0")
+    for i = 0, #good - 1 do
+        stacks.rows(good:sub(1, i), tostring)
+        for _, byte in ipairs { 0, 1, 0x7f, 0x80, 0xff } do
+            stacks.rows(good:sub(1, i) .. string.char(byte) .. good:sub(i + 2), tostring)
+        end
+    end
+    stacks.rows(("\xff"):rep(1000), tostring)
+end)
+
 -- ---- what other programs have recorded -----------------------------------------------------------------------------
 
 test("Android's text is imported by its first bytes", function()

@@ -50,7 +50,7 @@ clean(void **state) {
     prof_set_gdump(false);
     prof_dump_set_prefix("jeprof");
     options.lg_prof_interval = -1;
-    options.prof_accum = false;
+    prof_set_accum(false);
     count_files("", true);
     return profile_off(state);
 }
@@ -117,7 +117,7 @@ test_text_says_what_lives(void **state) {
     }
     assert_int_equal(prof_dump("a.heap"), 0);
     check_text("a.heap", 10, false);
-    options.prof_accum = true;
+    prof_set_accum(true);
     assert_int_equal(prof_dump("a.heap"), 0);
     check_text("a.heap", 10, true);
     for (size_t i = 0; i < 10; i++) {
@@ -296,7 +296,7 @@ test_protocol_buffer_says_what_lives(void **state) {
     assert_int_equal(proto.ntypes, 2);
     assert_int_equal(proto.sums[0], 10);
     assert_int_equal(proto.sums[1], 10 * 16384);
-    options.prof_accum = true;
+    prof_set_accum(true);
     assert_int_equal(prof_dump("a.pb"), 0);
     read_proto("a.pb");
     assert_int_equal(proto.ntypes, 4);

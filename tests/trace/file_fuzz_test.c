@@ -215,6 +215,12 @@ load_sums(const trace_file_t *file) {
     assert_true(tally->threads.n <= TRACE_SUMS_THREADS);
     trace_tally_close(tally);
     trace_cells_close(cells);
+    for (size_t i = 0; i < trace_file_stacks(file); i++) {
+        static char names[TRACE_FILE_NAMES];
+        uint64_t counts[4];
+        size_t size = 0;
+        assert_true(!trace_file_stack(file, i, counts, names, &size) || size <= sizeof(names));
+    }
 }
 
 static void
@@ -260,6 +266,8 @@ write_sums(const char *path, uint64_t seed, size_t n) {
         trace_writer_event(writer, event.thread, &event);
     }
     trace_sums_end(&sums, &clock, writer);
+    trace_writer_stack(writer, &(trace_stack_t){1, 2, 3, 4}, "parse\nmain", 10);
+    trace_writer_stack(writer, &(trace_stack_t){0}, "", 0);
     trace_sums_close(&sums);
     synthetic_close(writer);
 }

@@ -411,6 +411,30 @@ test_a_full_disk_keeps_what_is_whole(void **state) {
     trace_file_close(file);
 }
 
+/* Names that are too long are cut; a stack whose bytes were changed is left out. */
+static void
+test_stacks(void **state) {
+    (void)state;
+    static char names[TRACE_FILE_NAMES], long_names[TRACE_WRITE_NAMES + 100];
+    trace_writer_t *writer = synthetic_writer(path);
+    memset(long_names, 'x', sizeof(long_names));
+    trace_writer_stack(writer, &(trace_stack_t){1, 20, 3, 40}, "parse\nmain", 10);
+    trace_writer_stack(writer, &(trace_stack_t){UINT64_MAX, 2, 3, 4}, long_names, sizeof(long_names));
+    synthetic_close(writer);
+    trace_file_t *file = synthetic_open(path);
+    uint64_t sums[4];
+    size_t size;
+    assert_true(trace_file_summed(file) && trace_file_info(file)->complete);
+    assert_int_equal(trace_file_stacks(file), 2);
+    assert_true(trace_file_stack(file, 0, sums, names, &size));
+    assert_true(sums[0] == 1 && sums[1] == 20 && sums[2] == 3 && sums[3] == 40);
+    assert_int_equal(size, 10);
+    assert_memory_equal(names, "parse\nmain", 10);
+    assert_true(trace_file_stack(file, 1, sums, names, &size));
+    assert_true(sums[0] == UINT64_MAX && size == TRACE_WRITE_NAMES);
+    trace_file_close(file);
+}
+
 int
 main(void) {
     const struct CMUnitTest tests[] = {
@@ -420,6 +444,7 @@ main(void) {
         cmocka_unit_test_setup_teardown(test_a_free_is_first_at_equal_times, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_stamps_become_ns, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_samples_and_losses, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_stacks, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_a_ring_fed_in_pieces, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_a_feed_of_nonsense_ends, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_cut_at_every_byte, set_up, tear_down),

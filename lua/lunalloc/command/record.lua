@@ -14,7 +14,8 @@ program from its first call.
   -o FILE          the trace; NAME.PID.lnt if it is left out; "-" is the standard output
   --for TIME       how long: 30s
   --mode MODE      full (default): each call; classes: sums by size class and thread, with lifetimes, in a file that
-                   does not grow with time; pages: only extents, for replaying decay and retention
+                   does not grow with time; stacks: what each stack allocates, by the profiler's samples, of a running
+                   process; pages: only extents, for replaying decay and retention
   --max-size SIZE  ends the recording when the file has so many bytes: 1G
   --rings N        so many threads at once can be recorded (64)
   --ring-size N    most bytes of each thread's ring, a power of two (4M); larger ones lose less. A ring begins with
@@ -62,6 +63,12 @@ end
 --- Ends the recording, and tells on `out` what there is.
 function record.finish(recording, out)
     local result = command.try(recording:stop())
+    if result.stacks then
+        out:write(("%s: %d stacks in %.1f s, %s allocated in about %s blocks, %s\n"):format(result.path, result.stacks,
+            result.seconds, units.human(result.allocated), units.human_count(result.allocations),
+            units.human(result.bytes)))
+        return result
+    end
     local per_event = result.events > 0 and (" (%.1f bytes an event)"):format(result.bytes / result.events) or ""
     out:write(("%s: %s events of %d thread%s in %.1f s, %s%s, %s\n"):format(result.path,
         units.human_count(result.events), result.threads, result.threads == 1 and "" or "s", result.seconds,
@@ -80,9 +87,11 @@ end
 record.SPEC = { o = "text", ["for"] = "time", mode = "text", ["max-size"] = "size", rings = "count",
     ["ring-size"] = "size" }
 
+local MODES <const> = { full = true, classes = true, stacks = true, pages = true }
+
 function record.options(given, path)
-    if given.mode and given.mode ~= "full" and given.mode ~= "pages" and given.mode ~= "classes" then
-        command.misuse("%s: --mode is full, classes or pages, not '%s'", command.running, given.mode)
+    if given.mode and not MODES[given.mode] then
+        command.misuse("%s: --mode is full, classes, stacks or pages, not '%s'", command.running, given.mode)
     end
     return { path = path, duration = given["for"], mode = given.mode, max_size = given["max-size"],
         rings = given.rings, ring_size = given["ring-size"] }
@@ -132,6 +141,9 @@ end
 function record.run(exec, given, path, words, conf)
     local core, recordings = require "lunalloc.core", require "lunalloc.record"
     local options = checked(given, given.record)
+    if options.mode == "stacks" then
+        command.misuse "run: --mode stacks is for processes that run already: lunalloc record TARGET --mode stacks"
+    end
     local recorder = command.try(core.trace.record(options))
     exec.setenv("LUNALLOC_CONF", conf .. ",record:" .. recorder:area())
     local pid, message = exec.spawn(path, words)

@@ -13,6 +13,8 @@ who was recorded, how much, what was lost, the peak, and the classes with most b
   --count BY       sums by class, thread, kind or size
   --diff OTHER     what differs from another trace
   --workload       a description for la.workload as Lua code, with what it lacks
+  --stacks         of a recording of stacks: what each has allocated, and what of it lives
+  --collapsed WHAT  the same as flamegraph.pl reads it: allocated, or live
   --plot           live bytes over time
   --events         each event, a line
   -n N             so many rows: 20; of events, 100
@@ -22,9 +24,9 @@ who was recorded, how much, what was lost, the peak, and the classes with most b
 Conditions narrow all of this: --thread N, --kind K, --from TIME, --to TIME, --min-size SIZE, --max-size SIZE,
 --class SIZE.]]
 
-local SPEC <const> = { count = "text", diff = "text", workload = "flag", plot = "flag", events = "flag", n = "count",
-    save = "text", json = "flag", thread = "count", kind = "text", from = "text", to = "text", ["min-size"] = "text",
-    ["max-size"] = "text", class = "text" }
+local SPEC <const> = { count = "text", diff = "text", workload = "flag", plot = "flag", stacks = "flag",
+    collapsed = "text", events = "flag", n = "count", save = "text", json = "flag", thread = "count", kind = "text",
+    from = "text", to = "text", ["min-size"] = "text", ["max-size"] = "text", class = "text" }
 
 local function seconds(value)
     return value and units.human_time(value * 1e9) or "-"
@@ -118,6 +120,36 @@ function actions.plot(view)
     print(command.try(view:plot {}))
 end
 
+--- The innermost functions of a stack, as far as they fit.
+local function innermost(row)
+    return (table.concat(row.stack, " < "):gsub("%c", "?"):sub(1, 76))
+end
+
+function actions.stacks(view, given)
+    local rows = command.try(view:stacks())
+    if given.json then
+        print(command.json(rows))
+        return
+    end
+    local n = given.n or 20
+    command.grid(table.move(rows, 1, math.min(n, #rows), 1, {}), { { "allocated", human "bytes", right = true },
+        { "blocks", function(row) return units.human_count(row.count) end, right = true },
+        { "live", human "live_bytes", right = true }, { "stack", innermost } })
+    if #rows > n then
+        print(("... and %d more (-n N)"):format(#rows - n))
+    end
+end
+
+function actions.collapsed(view, given)
+    local key = ({ allocated = "bytes", live = "live_bytes" })[given.collapsed]
+    if not key then
+        command.misuse("trace: --collapsed is allocated or live, not '%s'", given.collapsed)
+    end
+    for _, line in ipairs(require("lunalloc.collapsed").rows(command.try(view:stacks()), key)) do
+        print(line)
+    end
+end
+
 local function event_line(event)
     local text = ("%14.6f ms  thread %-4d %-11s 0x%x"):format(event.time / 1e6, event.thread, event.kind, event.addr)
     if event.size > 0 then
@@ -174,6 +206,9 @@ local function print_info(info)
     line("program", "%s (pid %s), lunalloc %s%s", text_of(info.name), info.pid or "?", text_of(info.allocator),
         conf ~= "" and ", " .. conf or "")
     line("recorded", "%s, %s mode, %s", seconds(info.duration), text_of(info.mode, "full"), state_of(info))
+    if info.mode == "stacks" then
+        return
+    end
     line("events", "%s of %d threads, %s; %s lost (%.2g %%)", units.human_count(info.events), #info.threads,
         info.summed and "summed up" or ("%.1f bytes each"):format(info.bytes_per_event),
         units.human_count(info.lost), 100 * info.lost_share)
@@ -198,10 +233,15 @@ function actions.info(view, given)
     end
     print_info(info)
     print ""
+    if info.mode == "stacks" then
+        actions.stacks(view, { n = given.n or 10 })
+        return
+    end
     actions.count(view, { n = given.n or 10 })
 end
 
-local CHOICES <const> = { "count", "diff", "workload", "plot", "events", "save" }
+local CHOICES <const> = { "count", "diff", "workload", "plot", "stacks", "collapsed", "events",
+    "save" }
 
 local function run(args)
     local given, words = command.options(args, SPEC)
