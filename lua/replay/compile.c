@@ -75,13 +75,16 @@ add_op(plan_compiler_t *compiler, compiled_thread_t *thread, plan_op_t op) {
     uint64_t since = compiler->now - thread->last;
     thread->last = compiler->now;
     if (since > UINT32_MAX) {
-        plan_op_t pause = {.kind = PLAN_PAUSE, .slot = op.slot, .size = since & PLAN_SIZE_MASK};
+        plan_op_t pause = {.kind = PLAN_PAUSE,
+                           .slot = op.slot,
+                           .size = (since < PLAN_SIZE_MASK ? since : PLAN_SIZE_MASK) & PLAN_SIZE_MASK};
         if (!plan_writer_op(&compiler->writer, thread->run, pause)) {
             return ENOMEM;
         }
         since = 0;
     }
     op.delta = (uint32_t)since;
+    op.class = plan_class(op.size) & 255U;
     return plan_writer_op(&compiler->writer, thread->run, op) ? 0 : ENOMEM;
 }
 
@@ -94,9 +97,10 @@ add_call(plan_compiler_t *compiler, compiled_thread_t *thread, plan_op_t op) {
     return add_op(compiler, thread, op);
 }
 
+/* Of a request of 0 bytes the result may be NULL, which would look like a refusal: 1 byte is asked for. */
 static uint64_t
 cut_size(uint64_t size) {
-    return size < PLAN_SIZE_MASK ? size : PLAN_SIZE_MASK;
+    return size == 0 ? 1 : size < PLAN_SIZE_MASK ? size : PLAN_SIZE_MASK;
 }
 
 /* Sets what is touched of a large block, now that it is known. A smaller one counts in the mean of its class. */

@@ -150,18 +150,25 @@ start_players(replay_t *replay) {
     return true;
 }
 
+static void
+absorb_counts(replay_result_t *sums, const player_t *player) {
+    for (uint32_t key = 0; key < PLAN_KEYS; key++) {
+        uint64_t n = player->count[key];
+        uint32_t kind = key >> 8 & 15, class = key & 255;
+        sums->remote += key >= plan_key(1, 0, 0) ? n : 0;
+        if (kind < CALL_KINDS && class < PLAN_CLASSES) {
+            sums->count[kind][class] += n;
+            sums->run.total.calls[kind] += n;
+        }
+    }
+}
+
 /* Adds what the player counted to the sums. */
 static void
 absorb(replay_t *replay, const player_t *player) {
     replay_result_t *sums = &replay->sums;
-    for (size_t kind = 0; kind < CALL_KINDS; kind++) {
-        for (size_t class = 0; class < PLAN_CLASSES; class ++) {
-            sums->count[kind][class] += player->count[kind][class];
-            sums->run.total.calls[kind] += player->count[kind][class];
-        }
-    }
+    absorb_counts(sums, player);
     latency_merge(&sums->run.latency, &player->latency);
-    sums->remote += player->remote;
     sums->violations += player->violations;
     sums->unlike += player->unlike;
     sums->waiting += player->waited;

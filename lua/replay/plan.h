@@ -27,18 +27,19 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 
 #include "blocks.h"
 #include "workload/calls.h"
 
 #define PLAN_MAGIC   "lnaplan" /* 8 bytes with the zero */
-#define PLAN_VERSION 2
+#define PLAN_VERSION 3
 
 enum {
     PLAN_WINDOW_OPS = 1 << 15,
     PLAN_WINDOW_RUNS = 512,   /* most threads of a window */
     PLAN_MOST_THREADS = 4096, /* that live at once */
-    PLAN_LG_SIZE = 48,
+    PLAN_LG_SIZE = 44,
     PLAN_LARGE = 128 << 10,       /* bytes: from this size on an operation PLAN_TOUCH says what is touched of a block */
     PLAN_MEDIUM = (14 << 10) + 1, /* bytes: from this size on plan_head_t.touched does */
     PLAN_WHOLE = 255,             /* there: every block of the class, to its end */
@@ -57,11 +58,28 @@ typedef struct {
     uint32_t slot;
     uint32_t delta;               /* ns since the operation before it in the run; the run's time for the first */
     uint64_t size : PLAN_LG_SIZE; /* bytes; of a free: of its block */
-    uint64_t kind : 8;
-    uint64_t lg_align : 6; /* of CALL_ALIGNED, and of the CALL_FREE_SIZED of its block */
-    uint64_t waits : 1;    /* FROM, a free: another thread allocates the block in this window */
+    uint64_t class : 8;           /* of the size: plan_class() */
+    uint64_t kind : 4;
     uint64_t remote : 1;   /* a free or FROM: another thread allocated the block */
+    uint64_t waits : 1;    /* FROM, a free: another thread allocates the block in this window */
+    uint64_t lg_align : 6; /* of CALL_ALIGNED, and of the CALL_FREE_SIZED of its block */
 } plan_op_t;
+
+/* What replays count by: class, kind and remote as one number, so that a call is counted in three instructions. */
+#define PLAN_KEYS (1U << 13)
+
+static inline uint32_t
+plan_key(uint32_t remote, uint32_t kind, uint32_t class) {
+    return remote << 12 | kind << 8 | class;
+}
+
+/* The key of an operation: its three fields lie side by side. */
+static inline uint32_t
+plan_op_key(const plan_op_t *op) {
+    uint64_t word;
+    memcpy(&word, (const char *)op + sizeof(uint64_t), sizeof(word));
+    return (uint32_t)(word >> PLAN_LG_SIZE) & (PLAN_KEYS - 1);
+}
 
 /* The largest size. Masks keep the compiler's checks of bit fields quiet. */
 #define PLAN_SIZE_MASK (((uint64_t)1 << PLAN_LG_SIZE) - 1)

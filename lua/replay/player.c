@@ -8,11 +8,9 @@
 #include <sched.h>
 #include <string.h>
 
+#include "base/config.h"
 #include "player.h"
 #include "workload/prng.h"
-
-/* The allocator had no memory for the block of this slot. */
-static char refused;
 
 enum {
     PAGE = 4096,
@@ -51,14 +49,12 @@ static inline void *
 take(player_t *player, const plan_op_t *op) {
     void *_Atomic *slot = &player->slots[op->slot];
     void *ptr = op->waits ? await(player, slot) : atomic_load_explicit(slot, memory_order_relaxed);
-    player->remote += op->remote;
     atomic_store_explicit(slot, NULL, memory_order_relaxed);
-    if (__builtin_expect(ptr == NULL || ptr == &refused, 0)) {
+    if (__builtin_expect((uintptr_t)ptr <= (uintptr_t)PLAYER_REFUSED, 0)) {
         miss(player, ptr);
         return NULL;
     }
     player->live_bytes -= (int64_t)op->size;
-    player->live_blocks--;
     return ptr;
 }
 
@@ -99,7 +95,7 @@ touch_some(const player_t *player, char *ptr, size_t size) {
 /* A new block, before another thread can see it. */
 static inline void
 touch(const player_t *player, char *ptr, size_t size) {
-    if (player->touch == REPLAY_TOUCH_NONE || size == 0) {
+    if (player->touch == REPLAY_TOUCH_NONE) {
         return;
     }
     if (size >= PLAN_MEDIUM) {
@@ -118,7 +114,7 @@ static __attribute__((noinline)) void
 keep_nothing(player_t *player, const plan_op_t *op, void *ptr) {
     if (op->slot != PLAN_NONE) {
         player->failures++;
-        atomic_store_explicit(&player->slots[op->slot], &refused, memory_order_release);
+        atomic_store_explicit(&player->slots[op->slot], PLAYER_REFUSED, memory_order_release);
     } else if (ptr != NULL) {
         player->unlike++;
         player->calls.heap.free(ptr);
@@ -133,15 +129,8 @@ keep(player_t *player, const plan_op_t *op, void *ptr) {
         return;
     }
     player->live_bytes += (int64_t)op->size;
-    player->live_blocks++;
     touch(player, ptr, op->size);
     atomic_store_explicit(&player->slots[op->slot], ptr, memory_order_release);
-}
-
-/* Of a request of 0 bytes the result may be NULL, which would look like a refusal. */
-static inline size_t
-size_of(const plan_op_t *op) {
-    return op->size == 0 ? 1 : op->size;
 }
 
 static inline size_t
@@ -153,19 +142,21 @@ alignment_of(const plan_op_t *op) {
 static inline size_t
 aligned_size_of(const plan_op_t *op) {
     size_t align = alignment_of(op);
-    return (size_of(op) + align - 1) & ~(align - 1);
+    return (op->size + align - 1) & ~(align - 1);
 }
 
-/* As calls_begin(), which would count, too. */
+/* play_malloc(), play_free() and play_op() are inlined by force: entering and leaving them took 15 instructions a call.
+ *
+ * As calls_begin(), which would count, too. */
 static inline uint64_t
 begin_call(player_t *player) {
     return calls_time_due(&player->calls) ? clock_ns() : 0;
 }
 
-static void
+ALWAYS_INLINE void
 play_malloc(player_t *player, const plan_op_t *op) {
     uint64_t start = begin_call(player);
-    void *ptr = player->calls.heap.malloc(size_of(op));
+    void *ptr = player->calls.heap.malloc(op->size);
     calls_end(&player->calls, CALL_MALLOC, start);
     keep(player, op, ptr);
 }
@@ -173,7 +164,7 @@ play_malloc(player_t *player, const plan_op_t *op) {
 static void
 play_calloc(player_t *player, const plan_op_t *op) {
     uint64_t start = begin_call(player);
-    void *ptr = player->calls.heap.calloc(1, size_of(op));
+    void *ptr = player->calls.heap.calloc(1, op->size);
     calls_end(&player->calls, CALL_CALLOC, start);
     keep(player, op, ptr);
 }
@@ -190,7 +181,7 @@ play_aligned(player_t *player, const plan_op_t *op) {
 static void
 play_realloc(player_t *player, const plan_op_t *op, void *old) {
     uint64_t start = begin_call(player);
-    void *ptr = player->calls.heap.realloc(old, size_of(op));
+    void *ptr = player->calls.heap.realloc(old, op->size);
     calls_end(&player->calls, CALL_REALLOC, start);
     if (ptr == NULL && old != NULL) {
         player->calls.heap.free(old);
@@ -198,7 +189,7 @@ play_realloc(player_t *player, const plan_op_t *op, void *old) {
     keep(player, op, ptr);
 }
 
-static void
+ALWAYS_INLINE void
 play_free(player_t *player, const plan_op_t *op) {
     void *ptr = take(player, op);
     if (ptr != NULL) {
@@ -246,13 +237,8 @@ await_time(player_t *player, uint64_t delta) {
 
 /* ---- runs ---- */
 
-static inline void
-count_call(player_t *player, const plan_op_t *op) {
-    player->count[op->kind][plan_class(op->size)]++;
-}
-
 /* All but malloc and free. */
-static void
+static __attribute__((noinline)) void
 play_rare(player_t *player, const plan_op_t *op, void **from) {
     switch (op->kind) {
     case CALL_CALLOC:
@@ -279,11 +265,9 @@ play_rare(player_t *player, const plan_op_t *op, void **from) {
     }
 }
 
-static inline void
+ALWAYS_INLINE void
 play_op(player_t *player, const plan_op_t *op, void **from) {
-    if (op->kind < CALL_KINDS) {
-        count_call(player, op);
-    }
+    player->count[plan_op_key(op)]++;
     if (op->kind == CALL_MALLOC) {
         play_malloc(player, op);
     } else if (op->kind == CALL_FREE) {
@@ -326,12 +310,11 @@ play(player_t *player) {
     const plan_run_t *run = player->run;
     replay_t *replay = player->replay;
     player->due = run->time;
-    player->live_bytes = player->live_blocks = 0;
+    player->live_bytes = 0;
     uint64_t start = clock_ns(), waited = player->waited;
     play_run(player, player->ops, run->nops);
     player->executed += clock_ns() - start - (player->waited - waited);
     atomic_fetch_add_explicit(&replay->live_bytes, (uint64_t)player->live_bytes, memory_order_relaxed);
-    atomic_fetch_add_explicit(&replay->live_blocks, (uint64_t)player->live_blocks, memory_order_relaxed);
     atomic_fetch_add_explicit(&replay->nops, run->nops, memory_order_relaxed);
     return run->ends;
 }

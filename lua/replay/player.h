@@ -15,6 +15,9 @@
 #include "futex.h"
 #include "replay.h"
 
+/* In a slot for whose block the allocator had no memory. One comparison finds it and NULL. */
+#define PLAYER_REFUSED ((void *)(uintptr_t)1)
+
 /* A thread of the trace. The worker writes the fields; others read them when a window is complete. */
 typedef struct player {
     replay_t *replay;
@@ -29,10 +32,10 @@ typedef struct player {
     replay_touch_t touch;
     calls_t calls;
     latency_t latency;
-    uint64_t count[CALL_KINDS][PLAN_CLASSES];
-    uint64_t remote, violations, unlike, failures;
-    int64_t live_bytes, live_blocks; /* of the present run: allocated less freed */
-    uint64_t executed, waited;       /* ns */
+    uint64_t count[PLAN_KEYS]; /* operations, by plan_key() */
+    uint64_t violations, unlike, failures;
+    int64_t live_bytes;        /* of the present run: allocated less freed */
+    uint64_t executed, waited; /* ns */
     uint64_t max_lag;
     uint64_t due; /* ns from the start of the trace, of the present operation */
 } player_t;
@@ -58,7 +61,7 @@ struct replay {
     _Atomic uint32_t call;    /* futex: the conductor is needed */
     _Atomic uint32_t done;    /* futex: 1, the replay is over */
     _Atomic bool stop;
-    _Atomic uint64_t nwindows, live_bytes, live_blocks;
+    _Atomic uint64_t nwindows, live_bytes;
     _Atomic uint64_t nops;                    /* that are done, for the timeline */
     const plan_window_t *window;              /* (w) the present one */
     const plan_window_t *following;           /* (w) NULL: the present one is the last */

@@ -123,6 +123,16 @@ replay_timeline(const replay_t *replay, size_t *n) {
     return replay->timeline.entries;
 }
 
+/* Blocks that were never freed. */
+static uint64_t
+count_live(const replay_t *replay) {
+    uint64_t n = 0;
+    for (uint64_t i = 0; i < replay->plan->head->nslots; i++) {
+        n += atomic_load_explicit(&replay->slots[i], memory_order_relaxed) > PLAYER_REFUSED;
+    }
+    return n;
+}
+
 void
 replay_result(replay_t *replay, replay_result_t *out) {
     *out = replay->sums;
@@ -137,7 +147,7 @@ replay_result(replay_t *replay, replay_result_t *out) {
     }
     total->ops_per_s = total->seconds > 0 ? (double)total->ops / total->seconds : 0;
     total->live_bytes = atomic_load(&replay->live_bytes);
-    total->live_blocks = out->live_at_end = atomic_load(&replay->live_blocks);
+    total->live_blocks = out->live_at_end = count_live(replay);
     total->handed = out->remote;
     total->rss = timeline_rss(&replay->timeline);
     out->run.clock_cost = replay->clock_cost;
