@@ -8,7 +8,6 @@
 #include <sched.h>
 #include <string.h>
 
-#include "base/config.h"
 #include "player.h"
 #include "workload/prng.h"
 
@@ -153,7 +152,7 @@ begin_call(player_t *player) {
     return calls_time_due(&player->calls) ? clock_ns() : 0;
 }
 
-ALWAYS_INLINE void
+static inline __attribute__((always_inline)) void
 play_malloc(player_t *player, const plan_op_t *op) {
     uint64_t start = begin_call(player);
     void *ptr = player->calls.heap.malloc(op->size);
@@ -189,7 +188,7 @@ play_realloc(player_t *player, const plan_op_t *op, void *old) {
     keep(player, op, ptr);
 }
 
-ALWAYS_INLINE void
+static inline __attribute__((always_inline)) void
 play_free(player_t *player, const plan_op_t *op) {
     void *ptr = take(player, op);
     if (ptr != NULL) {
@@ -265,7 +264,7 @@ play_rare(player_t *player, const plan_op_t *op, void **from) {
     }
 }
 
-ALWAYS_INLINE void
+static inline __attribute__((always_inline)) void
 play_op(player_t *player, const plan_op_t *op, void **from) {
     player->count[plan_op_key(op)]++;
     if (op->kind == CALL_MALLOC) {
