@@ -19,17 +19,17 @@ local function frame(name)
     return (samples.frame_of(name):gsub("[;\n]", ":"))
 end
 
---- The lines, sorted; `each`: an iterator of names, innermost first, and bytes.
-local function lines_of(each)
+--- The lines, sorted; `entries`: an array of { names, innermost first, bytes }.
+local function lines_of(entries)
     local bytes, lines = {}, {}
-    for names, size in each do
-        local frames = {}
+    for _, entry in ipairs(entries) do
+        local frames, names = {}, entry[1]
         for i = #names, 1, -1 do
             local name = frame(names[i])
             frames[#frames + 1] = name ~= frames[#frames] and name or nil
         end
         local text = #frames > 0 and table.concat(frames, ";") or "?"
-        bytes[text] = (bytes[text] or 0) + size
+        bytes[text] = (bytes[text] or 0) + entry[2]
     end
     for text, sum in pairs(bytes) do
         lines[#lines + 1] = ("%s %d"):format(text, sum)
@@ -40,26 +40,24 @@ end
 
 --- The lines of `stacks`: an array of { addresses, innermost first, objects, bytes }.
 function collapsed.lines(stacks, symbol)
-    return lines_of(coroutine.wrap(function()
-        for _, stack in ipairs(stacks) do
-            local names = {}
-            for i, address in ipairs(stack[1]) do
-                names[i] = symbol(address) or "?"
-            end
-            coroutine.yield(names, stack[3])
+    local entries = {}
+    for i, stack in ipairs(stacks) do
+        local names = {}
+        for k, address in ipairs(stack[1]) do
+            names[k] = symbol(address) or "?"
         end
-    end))
+        entries[i] = { names, stack[3] }
+    end
+    return lines_of(entries)
 end
 
 --- The lines of rows as prof.stacks() has them; key: "bytes" or "live_bytes". Stacks without any are left out.
 function collapsed.rows(rows, key)
-    return lines_of(coroutine.wrap(function()
-        for _, row in ipairs(rows) do
-            if row[key] > 0 then
-                coroutine.yield(row.stack, row[key])
-            end
-        end
-    end))
+    local entries = {}
+    for _, row in ipairs(rows) do
+        entries[#entries + 1] = row[key] > 0 and { row.stack, row[key] } or nil
+    end
+    return lines_of(entries)
 end
 
 --- Writes the profile of the query's samples. True; or nil, message, code.
