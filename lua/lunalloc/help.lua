@@ -101,6 +101,7 @@ help.functions = {
         "table | nil, message, code",
         "Writes one file for a browser: figures over time with marks, a map of the heap, waste, code, threads, " ..
         "findings, settings. Parts that are not given are taken from the process; false leaves one out.\n" ..
+        "instants: an array of instants, or of paths of saved ones, which may be a thousand of a million extents.\n" ..
         "The result: bytes, sections (their names), missing (title, why).",
         'la.report("now.html")' },
     ["la.find"] = { "la.find(addr) -> table | nil, message, code",

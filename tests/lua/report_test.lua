@@ -450,7 +450,8 @@ test("a process that tells what was allocated has that view", function()
         samples = function() return { by = function() return { { stack = stack, bytes = 10 } } end } end,
         stacks = function() return { { stack = stack, count = 9, bytes = 90 },
             { stack = { "g", "main" }, count = 1, bytes = 5 } } end } }
-    local chart = assert(flame.section(t, true)).charts[1]
+    test.equal(#flame.section(t, true).charts[1].views, 2)
+    local chart = assert(flame.section(t, true, true)).charts[1]
     test.equal(#chart.views, 3)
     test.equal(chart.views[3].name, "allocated")
     local sums = {}
@@ -462,7 +463,7 @@ test("a process that tells what was allocated has that view", function()
     end
     test.equal(table.concat(sums, " "), "10 0 95")
     t.prof.stacks = nil
-    test.equal(#flame.section(t, true).charts[1].views, 2)
+    test.equal(#flame.section(t, true, true).charts[1].views, 2)
 end)
 
 --- Saves n instants of a heap that grows, and once becomes much larger; returns their paths.

@@ -25,7 +25,7 @@ subject() {
 
 # serve OPTIONS... -- starts the server on a free port; sets server and url.
 serve() {
-    rm -f "$work/out"
+    : >"$work/out"
     "$console" serve "$subject" --web --listen 127.0.0.1:0 --interval 500ms "$@" >"$work/out" 2>&1 </dev/null &
     server=$!
     started+=("$server")

@@ -143,8 +143,8 @@ local function accumulated(t)
     return t.prof.stacks and t.prof.stacks() or nil
 end
 
---- The section of a process's profile; nil and why if there is none.
-function flame.section(t, private)
+--- The section of a process's profile, with what was allocated if it is asked for; nil and why if there is none.
+function flame.section(t, private, allocated)
     local groups, message = t.prof.samples():by "stack"
     if not groups then
         return nil, message
@@ -160,7 +160,7 @@ function flame.section(t, private)
             collect(stacks, known, row.stack, 2, row.bytes, private)
         end
     end
-    for _, row in ipairs(accumulated(t) or {}) do
+    for _, row in ipairs(allocated and accumulated(t) or {}) do
         names[3] = "allocated"
         collect(stacks, known, row.stack, 3, row.bytes, private)
     end

@@ -3,6 +3,8 @@
 ---     data = gather.data(t, { history =, instants =, profile =, doctor =, trace =, tune =, result =, process =,
 ---         private = })
 ---
+--- allocated = false: the flame graph is not to show what was allocated, for which the process has to write a profile.
+---
 --- A part that fails is missing, with its reason; it does not end the report.
 
 local flame = require "lunalloc.report.flame"
@@ -122,7 +124,7 @@ local function add_process(data, t, parts, private)
     add_map(data, t, parts)
     add(data, "Waste", state.waste(t, private))
     if parts.profile ~= false then
-        add(data, "Code", flame.section(t, private))
+        add(data, "Code", flame.section(t, private, parts.allocated ~= false))
     end
     add(data, "Threads", state.threads(t, private))
     if parts.doctor ~= false then

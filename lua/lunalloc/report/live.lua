@@ -84,7 +84,7 @@ function Live:read(now)
     if instant then
         self.film:add(instant)
     end
-    local data, message = gather.data(self.t, { film = self.film, doctor = self:findings(now) })
+    local data, message = gather.data(self.t, { film = self.film, doctor = self:findings(now), allocated = false })
     if data and not self.t.alive() then
         data = nil
     end
