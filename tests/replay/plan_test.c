@@ -285,6 +285,27 @@ test_damaged_plans(void **state) {
     unlink(path);
 }
 
+/* The first window says that it is longer than its operations: reading ends there. */
+static void
+test_window_of_another_size(void **state) {
+    (void)state;
+    make_chain(1, 10);
+    open_plan();
+    plan_window_t window = *window_at(0);
+    plan_file_close(&plan);
+    char message[256];
+    assert_int_equal(compile(), 0);
+    FILE *file = fopen(path, "r+b");
+    window.size -= sizeof(plan_op_t);
+    assert_int_equal(fseek(file, sizeof(plan_head_t), SEEK_SET), 0);
+    assert_int_equal(fwrite(&window, sizeof(window), 1, file), 1);
+    fclose(file);
+    assert_int_equal(plan_file_open(&plan, path, message, sizeof(message)), 0);
+    assert_null(window_at(0));
+    plan_file_close(&plan);
+    unlink(path);
+}
+
 /* ---- any sequence of events ---- */
 
 static uint64_t seed = 1;
@@ -293,6 +314,27 @@ static uint64_t
 draw(uint64_t below) {
     seed = seed * 6364136223846793005u + 1442695040888963407u;
     return (seed >> 33) % below;
+}
+
+/* The table of addresses stays whole, whatever the order in which blocks end. */
+static void
+test_blocks_are_found_after_removals(void **state) {
+    static uint64_t order[4000];
+    (void)state;
+    begin();
+    for (size_t i = 0; i < 4000; i++) {
+        order[i] = 0x10000 + 16 * i;
+        event(1, (record_event_t){.kind = RECORD_MALLOC, .addr = order[i], .size = 16});
+    }
+    for (size_t i = 4000; i > 0; i--) {
+        size_t at = draw(i);
+        event(1, (record_event_t){.kind = RECORD_FREE, .addr = order[at]});
+        order[at] = order[i - 1];
+    }
+    open_plan();
+    assert_int_equal(head.facts.unmatched, 0);
+    assert_int_equal(head.facts.live_at_end, 0);
+    plan_file_close(&plan);
 }
 
 static record_event_t
@@ -376,6 +418,8 @@ main(void) {
         cmocka_unit_test(test_too_many_threads),
         cmocka_unit_test(test_file_that_cannot_be_written),
         cmocka_unit_test(test_damaged_plans),
+        cmocka_unit_test(test_window_of_another_size),
+        cmocka_unit_test(test_blocks_are_found_after_removals),
         cmocka_unit_test(test_any_events),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
