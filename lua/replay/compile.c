@@ -44,20 +44,6 @@ plan_compiler_close(plan_compiler_t *compiler) {
 
 /* ---- windows ---- */
 
-int
-compiler_end_window(plan_compiler_t *compiler) {
-    plan_facts_t *facts = &compiler->head.facts;
-    plan_window_t figures = {.live_bytes = compiler->live,
-                             .live_blocks = compiler->blocks.nlive,
-                             .before = compiler->before && facts->calls != 0,
-                             .look = compiler->look};
-    facts->peak_ends = compiler->live > facts->peak_ends ? compiler->live : facts->peak_ends;
-    compiler->allocated = 0;
-    compiler->look = compiler->look && compiler->writer.nruns == 0; /* nothing is written */
-    int error = plan_write_window(&compiler->writer, &compiler->blocks, &figures);
-    return error != 0 ? error : blocks_end_window(&compiler->blocks) ? 0 : ENOMEM;
-}
-
 /* The window is long, or its end must be seen because of the blocks that live now. */
 static bool
 is_due(const plan_compiler_t *compiler) {

@@ -1,8 +1,8 @@
 /*
  * compiler.h -- the state of a compiler of plans, for its files. Users include compile.h.
  *
- * compile.c turns events into operations, compile_threads.c begins and ends threads, compile_shares.c keeps what is
- * touched of blocks of medium size.
+ * compile.c turns events into operations, compile_window.c ends windows, compile_threads.c begins and ends threads,
+ * compile_shares.c keeps what is touched of blocks of medium size.
  */
 #ifndef REPLAY_COMPILER_H
 #define REPLAY_COMPILER_H

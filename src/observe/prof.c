@@ -18,8 +18,6 @@
 /* A distance beyond this counts as "no sample". */
 #define DISTANCE_MAX (UINT32_C(1) << 31)
 
-static _Atomic bool prof_accum_on; /* Synchronization: any thread. */
-
 /* Not static: another process finds it (control/layout.def). */
 _Atomic bool prof_gdump_on; /* Synchronization: any thread. */
 
@@ -160,16 +158,6 @@ prof_reset(unsigned lg) {
     prof_dump_lock();
     prof_table_reset();
     prof_dump_unlock();
-}
-
-bool
-prof_accum(void) {
-    return atomic_get(&prof_accum_on);
-}
-
-void
-prof_set_accum(bool on) {
-    atomic_set(&prof_accum_on, on);
 }
 
 bool

@@ -28,9 +28,6 @@ void prof_begin(void);
 int prof_set_active(bool active);
 /* Forgets all samples and sets the rate: one sample in 2^lg bytes, lg = 0 .. PROF_LG_MAX. */
 void prof_reset(unsigned lg);
-/* Do profiles also have all allocations since the last reset, not only what lives? They are counted in any case. */
-bool prof_accum(void);
-void prof_set_accum(bool on);
 /* Is a profile written each time the mapped memory reaches a new high? */
 bool prof_gdump(void);
 void prof_set_gdump(bool on);

@@ -6,6 +6,7 @@
 /* Not static: another process finds it (control/layout.def). */
 _Atomic unsigned prof_lg_sample_now = DEFAULT_LG_PROF_SAMPLE; /* Synchronization: any thread. */
 _Atomic bool prof_begun;
+static _Atomic bool prof_accum_on; /* Synchronization: any thread. */
 
 unsigned
 prof_lg_sample(void) {
@@ -15,6 +16,16 @@ prof_lg_sample(void) {
 void
 prof_set_lg_sample(unsigned lg) {
     atomic_set(&prof_lg_sample_now, lg);
+}
+
+bool
+prof_accum(void) {
+    return atomic_get(&prof_accum_on);
+}
+
+void
+prof_set_accum(bool on) {
+    atomic_set(&prof_accum_on, on);
 }
 
 /* ---- which threads are sampled ---- */

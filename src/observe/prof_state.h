@@ -1,5 +1,5 @@
 /*
- * prof_state.h -- the state that all parts of the profiler share: its switch, its rate, and a record of each thread.
+ * prof_state.h -- the state that all parts of the profiler share: its switches, its rate, and a record of each thread.
  *
  * For the parts of the profiler: they read the state here. To change the switch or the rate, call prof.h, which also
  * makes threads notice.
@@ -35,6 +35,10 @@ prof_is_active(void) {
 /* The rate: one sample in 2^lg bytes on average, lg = 0 .. PROF_LG_MAX. */
 unsigned prof_lg_sample(void);
 void prof_set_lg_sample(unsigned lg);
+
+/* Do profiles also have all allocations since the last reset, not only what lives? They are counted in any case. */
+bool prof_accum(void);
+void prof_set_accum(bool on);
 
 /* Is the calling thread sampled while the profiler is on? */
 bool prof_thread_active(void);

@@ -66,7 +66,7 @@ typedef struct recorder {
     uint64_t first_chunk, next_chunk, free_segments;
     uint8_t map[RECORD_SEGMENTS]; /* as in the ring's head, which this side does not trust */
 
-    bool taken; /* Synchronization: record_life.c's lock. */
+    bool taken; /* Synchronization: record_lock. */
 } recorder_t;
 
 /* ---- life (record_life.c) ---- */

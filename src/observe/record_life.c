@@ -13,66 +13,7 @@
 
 #include <errno.h>
 
-static lock_t lock = LOCK_INITIALIZER(RANK_RECORD); /* Synchronization: its own. */
-static recording_t *_Atomic present; /* Synchronization: written under the lock, read by any thread; NULL: none. */
-static void *present_area; /* Synchronization: with present_size: under the lock; the parent's area, after a fork. */
-static size_t present_size;
-
-/* Recordings that threads can still reach, the present one too. */
-static list_t recordings GUARDED_BY(role_record) = {&recordings, &recordings};
-static uint64_t nrecordings GUARDED_BY(role_record); /* so far */
 static record_counts_t last GUARDED_BY(role_record); /* of the latest recording that has ended */
-
-void
-record_lock(void) NO_THREAD_SAFETY {
-    lock_acquire(&lock);
-}
-
-bool
-record_lock_try(void) NO_THREAD_SAFETY {
-    return lock_try(&lock);
-}
-
-void
-record_unlock(void) NO_THREAD_SAFETY {
-    lock_release(&lock);
-}
-
-/* The recording that runs; not the parent's, of which the child of a fork has nothing but zeros. */
-recording_t *
-record_running(void) {
-    recording_t *recording = atomic_get_acquire(&present);
-    return recording != NULL && recording->head != NULL ? recording : NULL;
-}
-
-/* ---- the memory of a recording ---- */
-
-static void
-destroy(recording_t *recording) {
-    shared_unmap(recording->head, recording->area_size);
-    shared_unmap(recording, recording->size);
-}
-
-/* Removes a recording that has ended if no thread is left in it. The caller deletes it without the lock. */
-static bool
-unlink_if_left(recording_t *recording) REQUIRES(role_record) {
-    bool left = recording->ended && recording->njoined == 0;
-    if (left) {
-        list_remove(&recording->link);
-    }
-    return left;
-}
-
-void
-record_life_unhold(recording_t *recording) {
-    record_lock();
-    recording->njoined--;
-    bool left = unlink_if_left(recording);
-    record_unlock();
-    if (left) {
-        destroy(recording);
-    }
-}
 
 /* ---- end ---- */
 
@@ -97,7 +38,7 @@ read_clock(const recorder_t *clock, uint64_t *ticks, uint64_t *ns) {
 static void
 unpublish(const recording_t *recording) REQUIRES(role_record) {
     count(recording, &last);
-    atomic_set(&present, NULL);
+    record_set_present(NULL);
     atomic_set(&realloc_fast_max, SC_LOOKUP_MAX);
     record_pages_watch(false);
 }
@@ -216,14 +157,10 @@ begin_image(recording_t *recording) {
 static bool
 publish(recording_t *recording) {
     record_lock();
-    bool first = atomic_get(&present) == NULL;
+    bool first = !record_is_present();
     if (first) {
-        recording->number = ++nrecordings;
-        list_push_back(&recordings, &recording->link);
         recording->njoined = 1; /* the caller, until it has written what lives */
-        present_area = recording->head;
-        present_size = recording->area_size;
-        atomic_set_release(&present, recording);
+        record_set_present(recording);
         atomic_set(&realloc_fast_max, recording->shape.mode == record_full ? 0 : SC_LOOKUP_MAX);
         record_pages_watch(recording->shape.mode == record_pages);
     }
@@ -248,7 +185,7 @@ begin_in(void *area, size_t size, const source_t *source, uint64_t *number) {
     if (!record_area_check(area, size, &shape)) {
         return EINVAL;
     }
-    if (atomic_get(&present) != NULL) {
+    if (record_is_present()) {
         return EBUSY;
     }
     recording_t *recording = new_recording(area, size, &shape);
@@ -362,21 +299,17 @@ record_end(uint64_t number) {
 
 void
 record_prefork(void) {
-    lock_prefork(&lock);
+    record_lock_prefork();
 }
 
-/* In the child, recordings read as zeros, unless the system is too old for that; the areas are the parent's. */
+/* In the child, recordings read as zeros, unless the system is too old for that. */
 static void
-forget_all(void) NO_THREAD_SAFETY {
+forget_all(void) {
     thread_t *thread = thread_here();
     thread->record = thread->record_pages = NULL;
     thread_stop_seeing_calls(thread);
     record_pages_watch(false);
-    list_init(&recordings);
-    if (atomic_get(&present) != NULL) {
-        shared_unmap(present_area, present_size);
-    }
-    atomic_set(&present, NULL);
+    record_forget();
     atomic_set(&realloc_fast_max, SC_LOOKUP_MAX);
 }
 
@@ -385,5 +318,5 @@ record_postfork(bool child) {
     if (child) {
         forget_all();
     }
-    lock_postfork(&lock, child);
+    record_lock_postfork(child);
 }

@@ -1,6 +1,6 @@
 /*
- * record_life.h -- recordings: their beginning and end (record_life.c), and the rings that threads have in them
- * (record_threads.c). Private to record*.c; the public part is record.h.
+ * record_life.h -- recordings: their beginning and end (record_life.c), which one runs (record_present.c), and the
+ * rings that threads have in it (record_threads.c). Private to record*.c; the public part is record.h.
  *
  *   begin    maps the area, claims it for this process, and asks all threads to refresh (thread/refresh.h)
  *   a thread refreshes: it leaves a recording that has ended, and joins the present one
@@ -42,7 +42,7 @@ typedef struct recording {
     /* Synchronization: written and read by any thread: these fields. */
     _Atomic uint64_t beat;  /* of the recorder, as it was seen last */
     _Atomic uint64_t heard; /* ns; when it was first seen */
-    /* Synchronization: record_life.c's lock: these fields. */
+    /* Synchronization: record_lock: these fields. */
     list_t link;
     uint32_t njoined; /* threads whose recorder is one of these, and those that begin, end or borrow */
     bool ended;
@@ -55,10 +55,20 @@ void record_lock(void) ACQUIRE(role_record);
 bool record_lock_try(void) TRY_ACQUIRE(true, role_record);
 void record_unlock(void) RELEASE(role_record);
 
-/* The recording that runs, or NULL. It stays while the caller has joined it, or holds the lock. */
+/* The recording that runs, or NULL: not the parent's, of which the child of a fork has nothing but zeros. It stays
+ * while the caller has joined it, or holds the lock. */
 recording_t *record_running(void);
+/* Is there one, be it the parent's? */
+bool record_is_present(void);
+/* The recording runs from now on, and gets its number. NULL: none does. */
+void record_set_present(recording_t *recording) REQUIRES(role_record);
 /* The caller, one of njoined, leaves; it has no ring. The last one of a recording that has ended deletes it. */
 void record_life_unhold(recording_t *recording) EXCLUDES(role_record);
+
+void record_lock_prefork(void);
+void record_lock_postfork(bool child);
+/* In the child, with the lock: there is no recording; the area of the parent's is unmapped. */
+void record_forget(void);
 
 /* threads_recorded (thread/refresh.h): a thread refreshes, or ends. */
 void record_thread_follow(thread_t *thread, bool ends);
