@@ -254,12 +254,17 @@ local function large(events, threads)
     return assert(la.trace.load(f.path))
 end
 
-test("a description has the live bytes of the trace, and a run of it has those that were computed", function()
+test("a description has the live bytes of the trace", function()
     local trace <close> = large(200000, 3)
     local description, errors = assert(trace:workload())
     assert(math.abs(errors.live) < 0.05, errors.live)
     test.equal(errors.live, errors.expected_live / errors.mean_live - 1)
     test.equal(description.threads, 3)
+end)
+
+test("a run of a description has the live bytes that were computed", function()
+    local trace <close> = large(200000, 1) -- threads that wait for each other would hand blocks over late
+    local description, errors = assert(trace:workload())
     description.rate = nil
     local result = assert(la.workload(description):run())
     local ratio = result.live_at_end / errors.expected_live
