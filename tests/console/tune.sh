@@ -180,7 +180,7 @@ LUA
 start_target() {
     LD_PRELOAD=$PWD/build/liblunalloc.so LUNALLOC_CONF=agent:true,dirty_decay_ms:7000 "$lua" "$scratch/busy.lua" &
     target=$!
-    for _ in {1..100}; do "$console" get $target opt.dirty_decay_ms >/dev/null 2>&1 && break; sleep 0.05; done
+    for _ in {1..600}; do "$console" get $target opt.dirty_decay_ms >/dev/null 2>&1 && break; sleep 0.05; done
 }
 settings() {
     "$console" get "$target" arena.0.dirty_decay_ms background_thread arena.0.dirty_max 2>&1 |
@@ -190,7 +190,7 @@ LUNALLOC_SO=${LUNALLOC_SO:-$PWD/build/liblunalloc.so}
 start_target
 own=$(settings)
 batch tune --window 50ms --runs 10 "$target" </dev/null
-check_match "a process that runs" "$out" $'^tune: less rss, limit: time\\+2%; [0-9]+ \\(lua'
+check_match "a process that runs" "$out$err" $'^tune: less rss, limit: time\\+2%; [0-9]+ \\(lua'
 check "it has its own settings again" "$(settings)" "$own"
 usage "an option that does not apply live" "slab_sizes cannot be changed in a process that runs" \
     --space slab_sizes:1-2048:1 "$target"

@@ -39,20 +39,25 @@ local function watch(seconds, f)
     until core.child.clock() >= stop
 end
 
-local GONE <const> = "the process has ended"
+--- Why a figure is missing: the target did not answer with it, or has ended.
+local function why_missing(t, message)
+    return read_proc(t.pid, "statm") and message or "the process has ended"
+end
 
 --- What the process does in the time: figures; nil and why not.
 local function observe(t, seconds)
     local sum, n = 0, 0
     watch(seconds * SETTLING, function() end)
-    local before, cpu, start = t.stats(), core.cpu(t.pid), core.child.clock()
+    local before, problem = t.stats()
+    local cpu, start = core.cpu(t.pid), core.child.clock()
     watch(seconds * (1 - SETTLING), function()
         local rss = resident(t.pid)
         sum, n = sum + (rss or 0), n + (rss and 1 or 0)
     end)
-    local after, later = t.stats(), core.cpu(t.pid)
+    local after, late_problem = t.stats()
+    local later = core.cpu(t.pid)
     if not before or not after or not cpu or not later or n == 0 then
-        return nil, GONE
+        return nil, why_missing(t, problem or late_problem)
     end
     local requests, spent = after.nrequests - before.nrequests, later - cpu
     local busy = requests >= LEAST_REQUESTS and spent >= LEAST_CPU
