@@ -208,19 +208,20 @@ test("whatever is in a saved instant, it is a report or a reason", function()
     local hostile, _ <close> = temporary()
     local path, _ <close> = temporary()
     small_instant(good, 9)
-    local text, shows, film = read(good), 0, require "lunalloc.report.heap"
+    local text, film = read(good), require "lunalloc.report.heap"
     local behind = 36 + ("<I4"):unpack(text, 24) -- the header
+    write(hostile, mended_instant(text))
+    test.equal(check_report(path, { instants = { good, hostile } }), true, "a file with new sums alone is sound")
     repeated(30, function(round)
         local changed = damaged(text, round % 3 == 0 and 20 or behind)
         write(hostile, round % 4 == 0 and changed or mended_instant(changed))
-        shows = shows + (check_report(path, { instants = { good, hostile } }) and 1 or 0)
+        check_report(path, { instants = { good, hostile } })
         local many = film.new { expected = 100 } -- so that it is drawn as it is read
         many:add_file(good)
         local done, message = many:add_file(hostile)
         assert(done or type(message) == "string")
         assert(many:section())
     end)
-    test.equal(shows > 0, true, "one was sound")
 end)
 
 test("whatever is in a trace, it is a report or a reason", function()
