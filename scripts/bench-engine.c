@@ -10,40 +10,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "bench/null_heap.h"
 #include "workload/engine.h"
-
-static _Alignas(64) unsigned char memory[1 << 20];
-
-static void *
-null_malloc(size_t size) {
-    (void)size;
-    return memory;
-}
-
-static void *
-null_calloc(size_t count, size_t size) {
-    (void)count;
-    (void)size;
-    return memory;
-}
-
-static void *
-null_realloc(void *ptr, size_t size) {
-    (void)size;
-    return ptr;
-}
-
-static void
-null_free(void *ptr) {
-    (void)ptr;
-}
-
-static const heap_t heap = {.name = "null",
-                            .malloc = null_malloc,
-                            .calloc = null_calloc,
-                            .aligned_alloc = null_calloc,
-                            .realloc = null_realloc,
-                            .free = null_free};
 
 static _Noreturn void
 fail(const char *message) {
@@ -85,7 +53,7 @@ plan_of(const char *const (*rows)[2], size_t n, uint64_t ops) {
 /* ns of a malloc and a free of the null allocator, through pointers as the engine calls them. */
 static double
 pair(uint64_t ops) {
-    const heap_t *volatile shown = &heap; /* so that the calls are made */
+    const heap_t *volatile shown = &null_heap; /* so that the calls are made */
     uint64_t start = processor_time();
     for (uint64_t i = 0; i < ops; i++) {
         shown->free(shown->malloc(64));
@@ -101,7 +69,7 @@ run(const char *name, const char *const (*rows)[2], size_t n, uint64_t ops) {
     char message[512];
     plan_t plan = plan_of(rows, n, ops);
     uint64_t before = processor_time();
-    engine_t *engine = engine_start(&plan, &heap, message, sizeof(message));
+    engine_t *engine = engine_start(&plan, &null_heap, message, sizeof(message));
     if (engine == NULL) {
         fail(message);
     }

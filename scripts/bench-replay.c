@@ -8,45 +8,13 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "bench/null_heap.h"
 #include "replay/compile.h"
 #include "replay/replay.h"
 
 enum {
     MOST_LIVE = 1 << 20
 };
-
-static _Alignas(64) unsigned char memory[1 << 20];
-
-static void *
-null_malloc(size_t size) {
-    (void)size;
-    return memory;
-}
-
-static void *
-null_calloc(size_t count, size_t size) {
-    (void)count;
-    (void)size;
-    return memory;
-}
-
-static void *
-null_realloc(void *ptr, size_t size) {
-    (void)size;
-    return ptr;
-}
-
-static void
-null_free(void *ptr) {
-    (void)ptr;
-}
-
-static const heap_t heap = {.name = "null",
-                            .malloc = null_malloc,
-                            .calloc = null_calloc,
-                            .aligned_alloc = null_calloc,
-                            .realloc = null_realloc,
-                            .free = null_free};
 
 static uint64_t
 processor_time(void) {
@@ -100,7 +68,7 @@ compile(const char *path, uint64_t nevents, uint32_t nthreads, uint64_t nlive) {
 /* ns of a call of the null allocator, through pointers as a replay calls it. */
 static double
 call(uint64_t n) {
-    const heap_t *volatile shown = &heap;
+    const heap_t *volatile shown = &null_heap;
     uint64_t start = processor_time();
     for (uint64_t i = 0; i < n; i++) {
         shown->free(shown->malloc(64));
@@ -121,7 +89,7 @@ run(const char *name, uint64_t nevents, uint32_t nthreads, uint64_t nlive) {
     unlink(path);
     replay_options_t options = {.sample = 1 << 30, .touch = REPLAY_TOUCH_NONE, .interval = 1000000000};
     uint64_t start = processor_time();
-    replay_t *replay = replay_start(&plan, &heap, &options, message, sizeof(message));
+    replay_t *replay = replay_start(&plan, &null_heap, &options, message, sizeof(message));
     if (replay == NULL) {
         fail(message);
     }

@@ -4,6 +4,7 @@
  * scripts/check-entries's to say; it fails if one has no line here. Debug builds only.
  */
 #include "../base/testing.h"
+#include "cxx_operators.h"
 
 #include "api/entry.h"
 #include "api/fast.h"
@@ -146,27 +147,6 @@ ENTRY(__libc_pvalloc, 100)
 ENTRY(malloc_usable_size, block)
 
 /* C++'s, by their names in the binary. */
-void *_Znwm(size_t size);
-void *_Znam(size_t size);
-void *_ZnwmRKSt9nothrow_t(size_t size, const void *nothrow);
-void *_ZnamRKSt9nothrow_t(size_t size, const void *nothrow);
-void *_ZnwmSt11align_val_t(size_t size, size_t alignment);
-void *_ZnamSt11align_val_t(size_t size, size_t alignment);
-void *_ZnwmSt11align_val_tRKSt9nothrow_t(size_t size, size_t align, const void *nothrow);
-void *_ZnamSt11align_val_tRKSt9nothrow_t(size_t size, size_t align, const void *nothrow);
-void _ZdlPv(void *ptr);
-void _ZdaPv(void *ptr);
-void _ZdlPvRKSt9nothrow_t(void *ptr, const void *nothrow);
-void _ZdaPvRKSt9nothrow_t(void *ptr, const void *nothrow);
-void _ZdlPvm(void *ptr, size_t size);
-void _ZdaPvm(void *ptr, size_t size);
-void _ZdlPvSt11align_val_t(void *ptr, size_t alignment);
-void _ZdaPvSt11align_val_t(void *ptr, size_t alignment);
-void _ZdlPvSt11align_val_tRKSt9nothrow_t(void *ptr, size_t align, const void *nothrow);
-void _ZdaPvSt11align_val_tRKSt9nothrow_t(void *ptr, size_t align, const void *nothrow);
-void _ZdlPvmSt11align_val_t(void *ptr, size_t size, size_t alignment);
-void _ZdaPvmSt11align_val_t(void *ptr, size_t size, size_t alignment);
-
 ENTRY(_Znwm, 24)
 ENTRY(_Znam, 24)
 ENTRY(_ZnwmRKSt9nothrow_t, 24, NULL)

@@ -1,29 +1,9 @@
 /* record_cxx_test.c -- recordings of C++'s operators, called by their names: each gives exactly its event. */
 #include "../base/testing.h"
+#include "cxx_operators.h"
 #include "recording.h"
 
 #if LUNALLOC_REPLACE
-void *_Znwm(size_t size);
-void *_Znam(size_t size);
-void *_ZnwmRKSt9nothrow_t(size_t size, const void *nothrow);
-void *_ZnamRKSt9nothrow_t(size_t size, const void *nothrow);
-void *_ZnwmSt11align_val_t(size_t size, size_t alignment);
-void *_ZnamSt11align_val_t(size_t size, size_t alignment);
-void *_ZnwmSt11align_val_tRKSt9nothrow_t(size_t size, size_t alignment, const void *nothrow);
-void *_ZnamSt11align_val_tRKSt9nothrow_t(size_t size, size_t alignment, const void *nothrow);
-void _ZdlPv(void *ptr);
-void _ZdaPv(void *ptr);
-void _ZdlPvRKSt9nothrow_t(void *ptr, const void *nothrow);
-void _ZdaPvRKSt9nothrow_t(void *ptr, const void *nothrow);
-void _ZdlPvm(void *ptr, size_t size);
-void _ZdaPvm(void *ptr, size_t size);
-void _ZdlPvSt11align_val_t(void *ptr, size_t alignment);
-void _ZdaPvSt11align_val_t(void *ptr, size_t alignment);
-void _ZdlPvSt11align_val_tRKSt9nothrow_t(void *ptr, size_t alignment, const void *nothrow);
-void _ZdaPvSt11align_val_tRKSt9nothrow_t(void *ptr, size_t alignment, const void *nothrow);
-void _ZdlPvmSt11align_val_t(void *ptr, size_t size, size_t alignment);
-void _ZdaPvmSt11align_val_t(void *ptr, size_t size, size_t alignment);
-
 static const record_shape_t usual = {.nrings = 4, .lg_ring = 16, .clock_allowed = record_clock_tsc};
 static recorder_side_t *side;
 static drained_t drained; /* static: nothing of the test is on the heap */
