@@ -4,6 +4,7 @@ local test = ...
 local judge = require "lunalloc.tune.judge"
 local search = require "lunalloc.tune.search"
 local space = require "lunalloc.tune.space"
+local statistics = require "lunalloc.compare_statistics"
 
 -- ---- a simulated command -------------------------------------------------------------------------------------------
 
@@ -142,6 +143,63 @@ test("noise that hides whether a limit is kept is no proof that it is", function
     test.equal(loud.metrics.time.low < 1 and not loud.accepted and loud.missed, true)
     test.match(loud.reason, "time may be worse than the limit allows")
     test.equal(judge.confirm(runs(100, 0.001), runs(80, 0.001), plan).accepted, true)
+end)
+
+test("of a limit only the upper end counts: it errs with all of what is allowed", function()
+    local base, runs = {}, {}
+    for i = 1, 12 do
+        base[i] = { rss = 100, time = 1.0 + i / 1000 }
+        runs[i] = { rss = 80, time = 1.0 + (i * 7 % 12) / 1000 }
+    end
+    local function judged(share)
+        local plan = { objective = "rss", limits = { { metric = "time", share = share } }, least = 0.01, alpha = 0.05 }
+        return judge.confirm(base, runs, plan)
+    end
+    local both = judged(1.0).metrics.time.high - 1 -- the upper end of an interval with two ends
+    local _, _, one = statistics.paired(judge.values(base, "time"), judge.values(runs, "time"), 0.1)
+    test.equal(one - 1 < both, true)
+    test.equal(judged((one - 1 + both) / 2).accepted, true)
+    test.equal(judged((one - 1) * 0.99).missed, true)
+end)
+
+-- A confirmation of runs that take a second each: what search.run() finds, and how many rounds each finalist had.
+local function confirmed(seconds, noise)
+    local random, at = generator(3), 0
+    local effects = { ["dirty_max:4M"] = 1.0, ["narenas:1"] = 0.995 } -- the second one costs less, and saves less
+    local function measure(entry)
+        at = at + 1
+        local rss = entry.conf == "" and 100 or entry.conf:find "dirty" and 70 or 80
+        return { rss = rss, time = (effects[entry.conf] or 1.0) * math.exp(noise * normal(random)) }
+    end
+    local found = search.run { measure = measure, objective = "rss", limits = { LIMIT.rss }, least = 0.01,
+        arms = { { { "dirty_max", "4M" } }, { { "narenas", "1" } } }, most_runs = 20,
+        left = function() return seconds - at end }
+    local rounds = {}
+    for i, confirmation in ipairs(found.confirmations) do
+        rounds[i] = confirmation.rounds
+    end
+    return found, rounds
+end
+
+test("a larger budget gives a confirmation more rounds, until the noise needs no more", function()
+    local _, few = confirmed(120, 0.03)
+    local _, more = confirmed(420, 0.03)
+    local _, quiet = confirmed(420, 0.002)
+    test.equal(few[1] < more[1] and more[1] > 60, true, few[1] .. " and " .. more[1])
+    test.equal(quiet[1], 10)
+end)
+
+test("a finalist that misses a limit leaves half of the time: a second of three has half of that", function()
+    local seen = 0
+    for seconds = 200, 400, 100 do
+        local found, rounds = confirmed(seconds, 0.06)
+        if rounds[2] then
+            seen = seen + 1
+            test.equal(found.confirmations[1].missed, true)
+            test.equal(rounds[2] >= rounds[1] * 0.45, true, rounds[1] .. " and " .. rounds[2])
+        end
+    end
+    test.equal(seen > 0, true)
 end)
 
 test("a setting without effect is dropped", function()

@@ -5,8 +5,9 @@
 ---
 --- If the candidate misses a limit, a second and a third finalist, which cost less, get fresh runs, too. So each is
 --- judged at a third of the error of 5 %, and a search in settings that change nothing ends with "keep the defaults" in
---- at least 19 of 20 cases. How many rounds there are depends on the noise, and not on what they show; only a finalist
---- that is hardly within a limit (judge.is_futile) is given up early.
+--- at least 19 of 20 cases. How many rounds there are depends on the noise and the budget, and not on what they show;
+--- only a finalist that is hardly within a limit (judge.is_futile) is given up early. A finalist may use half of the
+--- time that is left, the last one all of it.
 
 local judge = require "lunalloc.tune.judge"
 local statistics = require "lunalloc.compare_statistics"
@@ -15,8 +16,9 @@ local confirm = {}
 
 local ERROR <const> = 0.05 -- of the whole search, to report a winner that is none
 local FINALISTS <const> = 3
-local GIVE_UP <const> = 5     -- rounds, after which it is asked whether more of them can help
-local LEAST_ROUNDS <const>, MOST_ROUNDS <const> = 10, 40
+local GIVE_UP <const> = 5     -- rounds, after which it is asked whether more of them can help; after MANY, more seldom
+local MANY <const> = 40
+local LEAST_ROUNDS <const>, MOST_ROUNDS <const> = 10, 240
 
 confirm.KEEP, confirm.BETTER = "keep the defaults", "better"
 
@@ -66,12 +68,14 @@ local function more_turns(state, finalist, made, most)
     return made + state.ahead(confs, 4, made == 0) // 2
 end
 
---- Fresh runs of the default and the finalist: two arrays of figures; nil and the reason if one fails.
-local function fresh_runs(state, finalist, plan)
+--- Fresh runs of the default and the finalist, in that share of the time: two arrays of figures; nil and the reason if
+--- one fails.
+local function fresh_runs(state, finalist, plan, share)
     local least = statistics.pairs_needed(plan.alpha) + 1
     local base, runs, round, rounds = {}, {}, 0, rounds_of(state.noise, plan)
-    local made = state.has_ahead and 0 or math.huge
-    while round < rounds and (round < least or state.left "confirm" > 0) do
+    local made, left = state.has_ahead and 0 or math.huge, state.left "confirm"
+    local kept = left < math.huge and left * (1 - share) or 0
+    while round < rounds and (round < least or state.left "confirm" > kept) do
         if round == made then
             made = more_turns(state, finalist, made, rounds)
             if made == round and round >= least then
@@ -84,7 +88,8 @@ local function fresh_runs(state, finalist, plan)
         local ok, why = turn(state, finalist, round, base, runs)
         if not ok then
             return nil, why
-        elseif round >= LEAST_ROUNDS and round % GIVE_UP == 0 and judge.is_futile(base, runs, plan) then
+        elseif round >= LEAST_ROUNDS and round % (round < MANY and GIVE_UP or MANY) == 0
+            and judge.is_futile(base, runs, plan) then
             break
         elseif round == LEAST_ROUNDS then
             rounds = math.max(rounds, rounds_of(judge.noise_of_pairs(base, runs), plan))
@@ -93,9 +98,9 @@ local function fresh_runs(state, finalist, plan)
     return base, runs
 end
 
-local function judge_finalist(state, finalist)
+local function judge_finalist(state, finalist, share)
     local plan = { objective = state.objective, limits = state.limits, least = state.least, alpha = ERROR / FINALISTS }
-    local base, runs = fresh_runs(state, finalist, plan)
+    local base, runs = fresh_runs(state, finalist, plan, share)
     if not base then
         return { accepted = false, reason = "it failed: " .. runs, metrics = {}, rounds = 0, conf = finalist.conf }
     end
@@ -112,7 +117,7 @@ local function decide(state, finalists)
         if i > 1 and state.left "finalist" <= 0 then
             return
         end
-        local found = judge_finalist(state, finalist)
+        local found = judge_finalist(state, finalist, i < #finalists and 0.5 or 1)
         state.confirmations[#state.confirmations + 1] = found
         state.reason = found.reason
         finalist.confirmed = found.accepted
