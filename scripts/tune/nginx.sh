@@ -2,7 +2,7 @@
 # nginx.sh -- an nginx worker that compresses pages for many connections, and rests before it ends. Tells the time of
 # the load:
 #
-#     lunalloc tune --measure nginx --settle 0.3s --clock cpu -- sh scripts/tune/nginx.sh
+#     lunalloc tune --measure nginx --settle 0.3s -- sh scripts/tune/nginx.sh
 set -eu
 port=${PORT:-$((20000 + $$ % 10000))} # below those that the kernel gives to clients
 dir=$(mktemp -d)
@@ -26,7 +26,7 @@ until [ -s "$dir/pid" ]; do kill -0 "$nginx" || exit 1; sleep 0.02; done
 begin=$(date +%s%N)
 ab -q -k -n 30000 -c 200 -H 'Accept-Encoding: gzip' "http://127.0.0.1:$port/" >"$dir/ab"
 end=$(date +%s%N)
-awk -v ns=$((end - begin)) 'BEGIN { printf "time %.6f\n", ns / 1e9 }' >"${LUNALLOC_FIGURES:-/dev/null}"
+sh scripts/tune/tell.sh "$begin" "$end"
 sleep 0.6
 kill "$nginx"
 wait

@@ -2,7 +2,7 @@
 # redis.sh -- a Redis server that stores keys under benchmark, and then loses 7 of 8 of them. Tells the time of the load
 # and its 99th percentile, and rests before it ends, so that memory can settle:
 #
-#     lunalloc tune --measure redis-server --settle 0.4s --clock cpu -- sh scripts/tune/redis.sh
+#     lunalloc tune --measure redis-server --settle 0.4s -- sh scripts/tune/redis.sh
 set -eu
 dir=$(mktemp -d)
 trap 'rm -rf "$dir"' EXIT
@@ -18,7 +18,7 @@ redis-cli -s "$dir/s" eval "for i = 0, 129999 do
 redis-benchmark -s "$dir/s" -q -t get -n 50000 -r 130000 -c 20 >/dev/null
 end=$(date +%s%N)
 figures=${LUNALLOC_FIGURES:-/dev/null}
-awk -v ns=$((end - begin)) 'BEGIN { printf "time %.6f\n", ns / 1e9 }' >"$figures"
+sh scripts/tune/tell.sh "$begin" "$end"
 awk -F '[",]+' '$2 == "SET" { printf "p99 %.9f\n", $8 / 1000 }' "$dir/benchmark" >"$figures"
 sleep 2.4
 redis-cli -s "$dir/s" shutdown nosave || true
