@@ -171,7 +171,7 @@ help:
 	@echo 'make check      layers, formatting, warnings, cppcheck, function lengths, syntax of scripts, lists of faults'
 	@echo 'make mutate     do the tests notice faults? puts in one at a time, on a copy [FAULTS="extent NAME ..."]'
 	@echo 'make format     lay out every C file as make check wants it'
-	@echo 'make bench      time and memory of 44 programs beside other allocators, 15 minutes; make bench-quick: 2'
+	@echo 'make bench      time and memory of 56 programs beside other allocators, 20 minutes; make bench-quick: 2'
 	@echo 'make install    into DESTDIR/PREFIX [PREFIX=/usr/local]; make uninstall removes it'
 	@echo 'make -s env     the exports that use the tree: eval "$$(make -s env)"'
 	@echo 'make clean      remove build/'

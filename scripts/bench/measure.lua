@@ -3,6 +3,7 @@
 -- A result is {row, samples = {allocator -> array of sample}, calls = {allocator -> {name -> count}}, failed =
 -- {allocator -> why}}; a sample is {wall_ns, user_us, sys_us, peak_kib, faults}.
 
+local peers = require "peers"
 local system = require "system"
 
 local measure = {}
@@ -31,6 +32,11 @@ function measure.strace(context)
     return works and strace or nil
 end
 
+--- The row's command, on the allocator's C library if it has one.
+local function program_of(row, allocator)
+    return allocator.loader and peers.started_by_loader(allocator, row.argv) or row.argv
+end
+
 --- The command that runs `row` on `allocator`; with `trace`, under strace, which writes to that file.
 local function words_of(context, row, allocator, trace)
     local words = { context.build .. "/run", "-t", LIMIT, "-o", context.scratch .. "/stderr" }
@@ -48,11 +54,12 @@ local function words_of(context, row, allocator, trace)
     end
     if trace then
         append(words, "--", strace_words(context.strace, trace))
-        append(words, "-E", "LD_PRELOAD=" .. allocator.library)
+        append(words, table.unpack(allocator.loader and {} or { "-E", "LD_PRELOAD=" .. allocator.library }))
     else
-        append(words, "-l", allocator.library, "-n", row.times or 1, "-p", row.pretouch or 0, "--")
+        append(words, table.unpack(allocator.loader and {} or { "-l", allocator.library }))
+        append(words, "-n", row.times or 1, "-p", row.pretouch or 0, "--")
     end
-    append(words, table.unpack(row.argv))
+    append(words, table.unpack(program_of(row, allocator)))
     if row.client then
         append(words, "--", table.unpack(row.client))
     end
@@ -89,6 +96,10 @@ end
 
 --- The unmeasured run of a row on an allocator.
 local function warm_up(context, result, allocator)
+    if allocator.loader and result.row.starts then
+        result.failed[allocator.name] = "its program starts others, which would run on the system's C library"
+        return
+    end
     local trace = context.strace and context.scratch .. "/calls"
     local sample, why = run(context, result.row, allocator, trace)
     if sample and trace then

@@ -9,6 +9,8 @@ usage: scripts/bench/bench [OPTION...]
   --rounds N         number of measured rounds (default 5; quick: 3); one more, not measured, precedes them
   --add NAME=LIB     add an allocator, a library to preload; NAME="LIB VAR=VALUE ..." also sets its environment.
                      A name that begins with "lunalloc" is not a peer
+  --peers FOLDER     where allocators that you have built are (default: peers, in the tree): NAME.so, or for a C
+                     library a folder NAME with its libc.so.6 and ld-linux-*.so.*
   --allocators LIST  run only these allocators, separated by commas
   --clock WHICH      what "time" means: wall (default), or cpu (user + system), for a machine that is not idle
   --out FILE         write the JSON there (default build/bench.json)
@@ -76,11 +78,19 @@ local function clock(name, value)
     return value
 end
 
+local function folder(name, value)
+    if not os.rename(value, value) then
+        fail("%s: no folder '%s'", name, value)
+    end
+    return value
+end
+
 local FLAGS <const> = { ["--quick"] = "quick", ["--list"] = "list", ["--help"] = "help", ["--no-calls"] = "no_calls" }
 local VALUES <const> = {
     ["--only"] = { "only", patterns },
     ["--rounds"] = { "rounds", positive },
     ["--allocators"] = { "allocators", function(_, value) return words(value) end },
+    ["--peers"] = { "peers", folder },
     ["--clock"] = { "clock", clock },
     ["--out"] = { "out", function(_, value) return value end },
     ["--percent"] = { "percent", positive },

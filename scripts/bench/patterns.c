@@ -14,7 +14,8 @@ enum {
     MAX_THREADS = 512
 };
 
-static const pattern_t *const families[] = {small_patterns, travel_patterns, thread_patterns, large_patterns};
+static const pattern_t *const families[] = {small_patterns,  travel_patterns, handed_patterns,
+                                            thread_patterns, live_patterns,   large_patterns};
 enum {
     FAMILIES = sizeof families / sizeof *families
 };

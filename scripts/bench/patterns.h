@@ -18,7 +18,8 @@ typedef struct {
 } pattern_t;
 
 /* The patterns of each file; the last element has no name. */
-extern const pattern_t small_patterns[], travel_patterns[], thread_patterns[], large_patterns[];
+extern const pattern_t small_patterns[], travel_patterns[], handed_patterns[], thread_patterns[], live_patterns[],
+    large_patterns[];
 
 /* The function that a thread runs; it gets the thread's number, 0 .. n - 1. */
 typedef void (*worker_t)(size_t number, void *context);

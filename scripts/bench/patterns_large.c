@@ -4,6 +4,7 @@
 #include "patterns.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 /* ---- large and huge: blocks replaced in random order, every page written ---- */
 
@@ -13,6 +14,8 @@ enum {
     LARGE_OPS = 12, /* per percent and thread */
     HUGE_SLOTS = 4,
     HUGE_OPS = 4, /* per percent */
+    LIVE_SLOTS = 20,
+    LIVE_OPS = 12, /* per percent */
     MIB = 1 << 20
 };
 
@@ -45,6 +48,28 @@ run_huge(size_t percent) {
         slots[slot] = filled_pages(5 * (size_t)MIB + below(next_random(&state), 20 * (size_t)MIB));
     }
     for (size_t i = 0; i < HUGE_SLOTS; i++) {
+        free(slots[i]);
+    }
+}
+
+/* The new block exists before the old one is freed, and every byte is written. */
+static void
+replace_whole(char **slot, size_t size) {
+    char *block = filled(size);
+    memset(block, 0, size);
+    free(*slot);
+    *slot = block;
+}
+
+static void
+run_huge_live(size_t percent) {
+    char *slots[LIVE_SLOTS] = {NULL};
+    uint64_t state = seed_of(1);
+    for (size_t left = LIVE_OPS * percent; left > 0; left--) {
+        size_t slot = below(next_random(&state), LIVE_SLOTS);
+        replace_whole(&slots[slot], 5 * (size_t)MIB + below(next_random(&state), 20 * (size_t)MIB));
+    }
+    for (size_t i = 0; i < LIVE_SLOTS; i++) {
         free(slots[i]);
     }
 }
@@ -98,6 +123,7 @@ run_realloc(size_t percent) {
 const pattern_t large_patterns[] = {
     {"large", run_large, "4 threads of 16 slots, refilled in random order with 64 KiB to 8 MiB"},
     {"huge", run_huge, "4 slots, refilled in random order with 5 to 25 MiB"},
+    {"huge_live", run_huge_live, "20 slots, replaced in random order by 5 to 25 MiB that are wholly written"},
     {"realloc", run_realloc, "64 vectors that grow by half, from 16 B to at most 256 B to 8 MiB"},
     {NULL, NULL, NULL},
 };

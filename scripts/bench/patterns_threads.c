@@ -7,6 +7,7 @@
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdlib.h>
+#include <string.h>
 
 /* ---- churn: short-lived threads, a live set that grows and shrinks ---- */
 
@@ -107,6 +108,43 @@ run_sharing_passive(size_t percent) {
     run_threads(SHARERS, passive_worker, &first);
 }
 
+enum {
+    NEIGHBOURS = 64, /* of each thread */
+    NEIGHBOUR_SIZE = 16,
+    NEIGHBOUR_ROUNDS = 5,
+    NEIGHBOUR_WRITES = 20000 /* per percent, round and block */
+};
+
+typedef struct {
+    size_t percent;
+    char *blocks[SHARERS * NEIGHBOURS];
+} neighbours_t;
+
+/* Each thread writes to every SHARERS-th block. */
+static void
+neighbour_worker(size_t number, void *context) {
+    neighbours_t *neighbours = context;
+    for (size_t left = NEIGHBOUR_WRITES * neighbours->percent; left > 0; left--) {
+        for (size_t i = number; i < SHARERS * NEIGHBOURS; i += SHARERS) {
+            ++*(volatile size_t *)(void *)neighbours->blocks[i];
+        }
+    }
+    for (size_t i = number; i < SHARERS * NEIGHBOURS; i += SHARERS) {
+        free(neighbours->blocks[i]);
+    }
+}
+
+static void
+run_neighbours(size_t percent) {
+    neighbours_t neighbours = {percent, {NULL}};
+    for (size_t round = 0; round < NEIGHBOUR_ROUNDS; round++) {
+        for (size_t i = 0; i < SHARERS * NEIGHBOURS; i++) {
+            neighbours.blocks[i] = memset(filled(NEIGHBOUR_SIZE), 0, NEIGHBOUR_SIZE);
+        }
+        run_threads(SHARERS, neighbour_worker, &neighbours);
+    }
+}
+
 /* ---- idle: the cost of a thread that has allocated a little and waits ---- */
 
 enum {
@@ -198,6 +236,8 @@ const pattern_t thread_patterns[] = {
     {"churn", run_churn, "112 rounds of 8 threads; the blocks that they leave behind grow in number, then shrink"},
     {"sharing_active", run_sharing_active, "2 threads write 200 times to each 8-byte block that they allocate"},
     {"sharing_passive", run_sharing_passive, "the same, after freeing a block of the main thread beside the other's"},
+    {"neighbours", run_neighbours,
+     "2 threads write to every other of 128 blocks of 16 B that the main thread allocated"},
     {"idle", run_idle, "512 threads that allocate 50 small blocks each, free half of them and wait"},
     {"threads_1", run_threads_1, "random replacement of 16 B to 1 KiB in 256 slots a thread, on 1 thread"},
     {"threads_2", run_threads_2, "the same total on 2 threads"},

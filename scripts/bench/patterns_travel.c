@@ -46,23 +46,30 @@ run_batches(size_t percent) {
 /* ---- remote: producers, a bounded queue of batches, consumers ---- */
 
 enum {
-    PRODUCERS = 2,
-    REMOTE_BATCH = 128,
     QUEUE = 64,
-    REMOTE_BATCHES = 400 /* per percent and producer */
+    REMOTE_BATCHES = 400, /* per percent and producer */
+    DEEP_BATCHES = 60
 };
 
+/* What is produced: `threads` producers and as many consumers, and so many blocks in a batch, batches that wait, and
+ * batches of each producer. */
 typedef struct {
+    size_t threads, batch, depth, batches;
+    size_t (*size)(uint64_t *state);
+} trade_t;
+
+typedef struct {
+    const trade_t *trade;
     pthread_mutex_t mutex;
     pthread_cond_t changed;
     char **batches[QUEUE];
-    size_t n, producing, per_producer;
+    size_t n, producing;
 } queue_t;
 
 static void
 put(queue_t *queue, char **batch) {
     pthread_mutex_lock(&queue->mutex);
-    while (queue->n == QUEUE) {
+    while (queue->n == queue->trade->depth) {
         pthread_cond_wait(&queue->changed, &queue->mutex);
     }
     queue->batches[queue->n++] = batch;
@@ -96,11 +103,12 @@ end_production(queue_t *queue) {
 
 static void
 produce(size_t number, queue_t *queue) {
+    const trade_t *trade = queue->trade;
     uint64_t state = seed_of(number);
-    for (size_t left = queue->per_producer; left > 0; left--) {
-        char **batch = (char **)filled(REMOTE_BATCH * sizeof *batch);
-        for (size_t i = 0; i < REMOTE_BATCH; i++) {
-            batch[i] = filled(log_uniform(&state, 16, 5));
+    for (size_t left = trade->batches; left > 0; left--) {
+        char **batch = (char **)filled(trade->batch * sizeof *batch);
+        for (size_t i = 0; i < trade->batch; i++) {
+            batch[i] = filled(trade->size(&state));
         }
         put(queue, batch);
     }
@@ -111,7 +119,7 @@ static void
 consume(queue_t *queue) {
     char **batch;
     while ((batch = take(queue)) != NULL) {
-        for (size_t i = 0; i < REMOTE_BATCH; i++) {
+        for (size_t i = 0; i < queue->trade->batch; i++) {
             free(batch[i]);
         }
         free(batch);
@@ -120,42 +128,71 @@ consume(queue_t *queue) {
 
 static void
 remote_worker(size_t number, void *context) {
-    if (number < PRODUCERS) {
-        produce(number, context);
+    queue_t *queue = context;
+    if (number < queue->trade->threads) {
+        produce(number, queue);
     } else {
-        consume(context);
+        consume(queue);
     }
 }
 
 static void
+run_trade(const trade_t *trade) {
+    queue_t queue = {trade, PTHREAD_MUTEX_INITIALIZER, PTHREAD_COND_INITIALIZER, {NULL}, 0, trade->threads};
+    run_threads(2 * trade->threads, remote_worker, &queue);
+}
+
+static size_t
+size_to_512(uint64_t *state) {
+    return log_uniform(state, 16, 5);
+}
+
+static void
 run_remote(size_t percent) {
-    queue_t queue = {PTHREAD_MUTEX_INITIALIZER, PTHREAD_COND_INITIALIZER, {NULL}, 0, PRODUCERS, 0};
-    queue.per_producer = REMOTE_BATCHES * percent;
-    run_threads(2 * PRODUCERS, remote_worker, &queue);
+    run_trade(&(trade_t){2, 128, QUEUE, REMOTE_BATCHES * percent, size_to_512});
+}
+
+/* A power of two, or that and a half, from 8 B to 2 KiB. */
+static size_t
+size_to_2048(uint64_t *state) {
+    uint64_t r = next_random(state);
+    size_t power = (size_t)8 << below(r, 9);
+    return (r & 1) == 0 || power == 2048 ? power : power + power / 2;
+}
+
+static void
+run_remote_deep(size_t percent) {
+    run_trade(&(trade_t){1, 4096, 10, DEEP_BATCHES * percent, size_to_2048});
 }
 
 /* ---- server: a thread replaces blocks for a while, then ends and leaves them to the next one ---- */
 
 enum {
-    LINES = 4, /* of succession */
-    INHERITED = 2000,
-    GENERATIONS = 40,
-    SERVER_OPS = 1500 /* per percent and generation */
+    INHERITED_MAX = 5000,
+    SERVER_OPS = 1500, /* per percent and generation */
+    DEEP_OPS = 8000
 };
 
+/* `lines` of succession, each with so many blocks and generations of threads. */
 typedef struct {
-    char *blocks[INHERITED];
+    size_t lines, inherited, generations, ops;
+    size_t (*size)(uint64_t *state);
+} service_t;
+
+typedef struct {
+    const service_t *service;
+    char *blocks[INHERITED_MAX];
     uint64_t state;
-    size_t ops;
 } estate_t;
 
 static void *
 serve(void *argument) {
     estate_t *estate = argument;
-    for (size_t left = estate->ops; left > 0; left--) {
-        size_t slot = below(next_random(&estate->state), INHERITED);
+    const service_t *service = estate->service;
+    for (size_t left = service->ops; left > 0; left--) {
+        size_t slot = below(next_random(&estate->state), service->inherited);
         free(estate->blocks[slot]);
-        estate->blocks[slot] = filled(log_uniform(&estate->state, 8, 7));
+        estate->blocks[slot] = filled(service->size(&estate->state));
     }
     return NULL;
 }
@@ -163,24 +200,42 @@ serve(void *argument) {
 /* Joins each thread before the next one starts, so that the number of threads is exact. */
 static void
 server_line(size_t number, void *context) {
+    const service_t *service = context;
     estate_t *estate = (estate_t *)filled(sizeof *estate);
-    *estate = (estate_t){{NULL}, seed_of(number), SERVER_OPS * *(size_t *)context};
-    for (size_t generation = 0; generation < GENERATIONS; generation++) {
+    *estate = (estate_t){service, {NULL}, seed_of(number)};
+    for (size_t generation = 0; generation < service->generations; generation++) {
         pthread_t thread;
         if (pthread_create(&thread, NULL, serve, estate) != 0) {
             give_up("no thread");
         }
         pthread_join(thread, NULL);
     }
-    for (size_t i = 0; i < INHERITED; i++) {
+    for (size_t i = 0; i < service->inherited; i++) {
         free(estate->blocks[i]);
     }
     free(estate);
 }
 
+static size_t
+size_to_1024(uint64_t *state) {
+    return log_uniform(state, 8, 7);
+}
+
 static void
 run_server(size_t percent) {
-    run_threads(LINES, server_line, &percent);
+    service_t service = {4, 2000, 40, SERVER_OPS * percent, size_to_1024};
+    run_threads(service.lines, server_line, &service);
+}
+
+static size_t
+any_size_to_1000(uint64_t *state) {
+    return 8 + below(next_random(state), 993);
+}
+
+static void
+run_server_deep(size_t percent) {
+    service_t service = {2, INHERITED_MAX, 40, DEEP_OPS * percent, any_size_to_1000};
+    run_threads(service.lines, server_line, &service);
 }
 
 /* ---- exchange: blocks move between threads through shared slots ---- */
@@ -213,7 +268,9 @@ run_exchange(size_t percent) {
 const pattern_t travel_patterns[] = {
     {"batches", run_batches, "2 threads: batches of 500 to 4,000 mixed small blocks, freed in another order"},
     {"remote", run_remote, "2 threads allocate batches of 128 blocks, 2 others free them"},
+    {"remote_deep", run_remote_deep, "1 thread allocates batches of 4,096 blocks, 8 B to 2 KiB, another frees them"},
     {"server", run_server, "4 lines of threads: each replaces random blocks that the one before left to it"},
+    {"server_deep", run_server_deep, "2 such lines with 5,000 blocks each, all sizes to 1,000 B alike"},
     {"exchange", run_exchange, "4 threads swap blocks of 16 B to 2 KiB through 4 Ki shared slots"},
     {NULL, NULL, NULL},
 };

@@ -1,7 +1,7 @@
 -- Rows of the bench that run real programs, from Debian. A row has a name, a doc, needs (programs), quick (whether the
--- short bench runs it), and command(context), which returns argv, or nil and the reason why it can't run; and a table
--- {input =, environment =, times =, socket =, client =} (see run.c). The context has find(program), root, scratch (a
--- folder), data(name) (a generated file, see data.lua) and scaled(n).
+-- short bench runs it), starts (whether its program starts others), and command(context), which returns argv, or nil
+-- and the reason why it can't run; and a table {input =, environment =, times =, socket =, client =} (see run.c). The
+-- context has find(program), root, scratch (a folder), data(name) (a generated file, see data.lua) and scaled(n).
 --
 -- redis-server is the program redis-check-rdb under another name. Debian's package redis-server would start a service.
 
@@ -72,6 +72,20 @@ local rows = {
         end,
     },
     {
+        name = "python3_live", doc = "200 MB of live objects that are replaced in part, without Python's own allocator",
+        needs = { "python3" },
+        command = function(context)
+            return { context.find "python3", "-S", here(context, "live.py"), context.scaled(8) },
+                { environment = { "PYTHONHASHSEED=0", "PYTHONMALLOC=malloc" } }
+        end,
+    },
+    {
+        name = "ruby", doc = "strings, arrays and hashes, replaced in part", needs = { "ruby" },
+        command = function(context)
+            return { context.find "ruby", "--disable=gems", here(context, "strings.rb"), context.scaled(12) }
+        end,
+    },
+    {
         name = "lua", quick = true, doc = "tables, strings, closures, collection", needs = { "lua5.4" },
         command = function(context)
             return { context.find "lua5.4", here(context, "tables.lua"), context.scaled(10) }
@@ -85,7 +99,7 @@ local rows = {
         end,
     },
     {
-        name = "gcc", quick = true, doc = "gcc -O2 of the largest file of src/", needs = { "gcc" },
+        name = "gcc", quick = true, starts = true, doc = "gcc -O2 of the largest file of src/", needs = { "gcc" },
         command = function(context)
             return with_flags(context, context.find "gcc", "-O2", "-c", largest_source(context), "-o",
                 context.scratch .. "/gcc.o"), { times = context.scaled(3) }
@@ -99,7 +113,7 @@ local rows = {
         end,
     },
     {
-        name = "g++", doc = "g++ -O1 of a C++ program with threads and containers", needs = { "g++" },
+        name = "g++", starts = true, doc = "g++ -O1 of a C++ program with threads and containers", needs = { "g++" },
         command = function(context)
             return { context.find "g++", "-std=c++17", "-O1", "-c", context.root .. "/tests/programs/threads.cpp",
                 "-o", context.scratch .. "/cxx.o" }
@@ -163,7 +177,8 @@ function programs.rows(context)
         if why then
             skipped[#skipped + 1] = { name = row.name, why = why }
         else
-            local made = { name = row.name, group = "program", doc = row.doc, quick = row.quick, argv = argv }
+            local made = { name = row.name, group = "program", doc = row.doc, quick = row.quick, starts = row.starts,
+                argv = argv }
             for key, value in pairs(more or {}) do
                 made[key] = value
             end

@@ -1,6 +1,6 @@
 -- The rows of the bench: patterns (patterns.c), scenarios (scripts/scenarios/, with a fixed number of operations) and
--- programs (programs.lua). A row is {name, group, doc, quick, more, argv, input, environment, times, socket, client};
--- `more` rows run only if they are asked for.
+-- programs (programs.lua). A row is {name, group, doc, quick, more, starts, argv, input, environment, times, socket,
+-- client}; `more` rows run only if they are asked for.
 
 local data = require "data"
 local programs = require "programs"

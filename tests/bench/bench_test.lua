@@ -233,6 +233,29 @@ test("--quick and --only choose rows", function()
     assert(not only:find "pair", only)
 end)
 
+--- A folder with an allocator, and with a C library that is the system's.
+local function folder_of_peers()
+    local folder = scratch .. "/peers"
+    local libc = shell("/sbin/ldconfig -p"):match "libc%.so%.6 [^\n]*=> (%S+)"
+    local loader = shell("ls /lib64/ld-linux*.so.* 2>/dev/null || ls /lib/ld-linux-*.so.*"):match "^(%S+)"
+    shell(("mkdir -p %s/newer-libc/lib && ln -s %s %s %s/newer-libc/lib && ln -s $PWD/build/liblunalloc.so %s/own.so")
+        :format(folder, libc, loader, folder, folder))
+    return folder
+end
+
+test("allocators that the user has built: preloaded, or started by their own loader", function()
+    local folder = folder_of_peers()
+    local listed = shell(BENCH .. " --list --peers " .. folder)
+    test.match(listed, "allocator +own +" .. folder .. "/own.so\n")
+    test.match(listed, "allocator +newer%-libc +" .. folder .. "/newer%-libc/lib/libc.so.6\n")
+    local output, status = shell(BENCH .. " --only pair,jq,gcc --percent 1 --rounds 1 --allocators " ..
+        "lunalloc,newer-libc,own --peers " .. folder .. " --out " .. scratch .. "/peers.json")
+    test.equal(status, 0, output)
+    test.match(output, "\npair +[%d.]+ +[%d.]+%*? +%d+%% +[%d.]+%*? +%d+%% +[%d.]+")
+    test.match(output, "\nfailed, [^\n]*: gcc on newer%-libc: its program starts others, [^\n]*\n")
+    test.equal(select(2, output:gsub("\nfailed, ", "")), 1)
+end)
+
 test("bad options: one line, exit status 2", function()
     for arguments, message in pairs {
         ["--fast"] = "unknown option '%-%-fast'",
@@ -247,6 +270,8 @@ test("bad options: one line, exit status 2", function()
         ["--add x=/nonexistent.so"] = "no library '/nonexistent.so'",
         ["--add 'x=Makefile 9'"] = "%-%-add: VAR=VALUE expected, not '9'",
         ["--add system=Makefile"] = "two allocators have the name 'system'",
+        ["--peers /nonexistent"] = "%-%-peers: no folder '/nonexistent'",
+        ["--peers scripts"] = "/scripts/bench: NAME.so, or a folder with libc.so.6 and ld%-linux%-%*.so.%* expected",
         ["--allocators mystery"] = "no allocator 'mystery'; one of: lunalloc, system",
     } do
         local output, status = shell(BENCH .. " " .. arguments)
