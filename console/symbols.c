@@ -4,6 +4,7 @@
  * there at build time.
  *
  *     s = symbols.open([pid])  symbols.open_core(path)      or nil, message
+ *     s = symbols.open_maps(text)   of a process that has ended: the lines of its /proc/PID/maps
  *     s:name(address)    "function+0x1f (file.c:12)", "function+0x1f"; nil if no function is known there
  *     s:call(address)    the same of the call before a return address
  *     s:close()
@@ -16,6 +17,7 @@
 #include <fcntl.h>
 #include <lauxlib.h>
 #include <lua.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -185,11 +187,26 @@ open_core(lua_State *L) {
     return finish(L, symbols, symbols->dwfl == NULL ? -1 : dwfl_core_file_report(symbols->dwfl, symbols->elf, NULL));
 }
 
+static int
+open_maps(lua_State *L) {
+    size_t size;
+    const char *text = luaL_checklstring(L, 1, &size);
+    symbols_t *symbols = push_symbols(L);
+    FILE *file = size == 0 ? NULL : fmemopen((void *)(uintptr_t)text, size, "r");
+    symbols->dwfl = file == NULL ? NULL : dwfl_begin(&of_process);
+    int status = symbols->dwfl == NULL ? -1 : dwfl_linux_proc_maps_report(symbols->dwfl, file);
+    if (file != NULL) {
+        fclose(file);
+    }
+    return finish(L, symbols, status != 0 ? -1 : 0);
+}
+
 __attribute__((visibility("default"))) int
 luaopen_lunalloc_symbols(lua_State *L) {
     static const luaL_Reg methods[] = {
         {"name", symbols_name}, {"call", symbols_call}, {"close", symbols_close}, {NULL, NULL}};
-    static const luaL_Reg functions[] = {{"open", open_process}, {"open_core", open_core}, {NULL, NULL}};
+    static const luaL_Reg functions[] = {
+        {"open", open_process}, {"open_core", open_core}, {"open_maps", open_maps}, {NULL, NULL}};
     luaL_newmetatable(L, SYMBOLS);
     lua_pushcfunction(L, symbols_close);
     lua_setfield(L, -2, "__gc");

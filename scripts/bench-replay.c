@@ -110,5 +110,6 @@ main(int argc, char **argv) {
     run("small", nevents, 1, 1000);
     run("large", nevents, 1, MOST_LIVE);
     run("threads", nevents, 4, 100000);
+    run("many", nevents, 16, 100000);
     return 0;
 }

@@ -41,6 +41,27 @@ function naming.new(plain, pid, path, get)
     end
 end
 
+--- The same for a process that has ended, by the lines of its /proc/PID/maps: "FILE+0xOFFSET" where no name is known.
+function naming.ended(maps)
+    local found, symbols = pcall(require, "lunalloc.symbols")
+    local opened = found and symbols.open_maps(maps) or nil
+    local parts = {}
+    for from, to, offset, file in maps:gmatch "(%x+)%-(%x+) %S+ (%x+) %S+ %d+ +(/[^\n]*)" do
+        parts[#parts + 1] = { from = tonumber(from, 16), to = tonumber(to, 16), offset = tonumber(offset, 16),
+            file = file:match "[^/]*$" }
+    end
+    return function(address)
+        local name = opened and opened:call(address)
+        for i = 1, name and 0 or #parts do
+            local part = parts[i]
+            if address >= part.from and address < part.to then
+                return ("%s+0x%x"):format(part.file, address - part.from + part.offset)
+            end
+        end
+        return name or ("0x%x"):format(address)
+    end
+end
+
 --- The same for this process, which can load libraries meanwhile: if a name is not known in a file that is met for the
 --- first time, the list of its files is read again, some times. What libdw holds is freed with the next collection.
 function naming.own(plain)

@@ -240,8 +240,8 @@ local replay = {
     env = plain "variables of the process: {NAME = text, or false to remove it}",
     speed = choice("how fast, also a number: so many times as fast as recorded", "real", "max"),
     lossy = flag "also a trace that lost more than 0.1 % of its events",
-    touch = choice("what is written of each block: a byte of each touched page, every byte, or nothing", "pages",
-        "all", "none"),
+    touch = choice("what is written of each block: a byte of each touched page, every byte, nothing, or every byte, " ..
+        "which is then compared", "pages", "all", "none", "verify"),
     sample = plain "one call in this many is timed; 16 if it is left out",
     interval = plain "between samples of memory",
     timeout = plain "after which the replay is stopped",

@@ -94,8 +94,8 @@ end
 
 -- ---- the rows ------------------------------------------------------------------------------------------------------
 
---- Rows, most bytes first; those beyond the limit are one, of the stack { "rest" }.
-local function limited(rows)
+--- Sorts rows, most bytes first; those beyond the limit are one, of the stack { "rest" }.
+function stacks.limited(rows)
     table.sort(rows, function(a, b) return a.bytes > b.bytes end)
     local rest = { stack = { "rest" }, count = 0, bytes = 0, live_count = 0, live_bytes = 0 }
     for i = MOST + 1, #rows do
@@ -121,7 +121,7 @@ function stacks.rows(text, symbol)
         rows[i] = { stack = stack, count = values[1] or 0, bytes = values[2] or 0, live_count = values[3] or 0,
             live_bytes = values[4] or 0 }
     end
-    return limited(rows)
+    return stacks.limited(rows)
 end
 
 --- A new profile of the process, as text; nil, message, code.

@@ -3,25 +3,36 @@
 ---
 --- An object has the methods of a recorder of the core (lua/trace/lua_recorder.c), so record.lua treats both alike.
 --- While somebody waits for the recording, the sums are read every two seconds: a process that is killed leaves those.
+--- They are in the file after 2, 6, 14 ... seconds: a recorder that is killed leaves the last ones of these.
 
 local core = require "lunalloc.core"
 local stacks = require "lunalloc.prof_stacks"
 
-local EVERY <const> = 2 -- seconds between two readings
+local EVERY <const> = 2 -- seconds between two readings, and before they are written first
 
 local Recorder = {}
 Recorder.__index = Recorder
 
 local record_stacks = {}
 
---- A recorder for the functions `api` of a target; nil, message, code if the file cannot be written.
-function record_stacks.new(api, backend, options)
+--- A recorder that begins when it is told to; take() -> rows, or nil, message. nil, message, code if the file cannot be
+--- written.
+function record_stacks.of(take, options)
     local writer, message, code = core.trace.writer(options.path)
     if not writer then
         return nil, message, code
     end
-    return setmetatable({ api = api, backend = backend, writer = writer, rows = {}, state = "waiting",
+    return setmetatable({ take = take, writer = writer, rows = {}, state = "waiting", write_after = EVERY,
         duration = options.duration and options.duration / 1e9 or math.huge, seconds = 0.0 }, Recorder)
+end
+
+--- A recorder for the functions `api` of a target; nil, message, code if the file cannot be written.
+function record_stacks.new(api, backend, options)
+    local self, message, code = record_stacks.of(function() return stacks.of(backend) end, options)
+    if self then
+        self.api = api
+    end
+    return self, message, code
 end
 
 function Recorder:meta(key, value)
@@ -40,12 +51,26 @@ end
 function Recorder:start()
     self.state, self.began = "recording", core.child.clock()
     self.read_at = self.began
+    self:mark(self.began)
     return true
+end
+
+--- A sample of that time, for the duration.
+function Recorder:mark(time)
+    self.writer:sample { time = math.floor(time * 1e9) }
+end
+
+--- Writes the rows; they replace those that were written before.
+function Recorder:write()
+    self.writer:stacks(#self.rows)
+    for _, row in ipairs(self.rows) do
+        self.writer:stack(row, table.concat(row.stack, "\n"))
+    end
 end
 
 --- Reads the sums; those of before stay if the process cannot tell them any more.
 function Recorder:read()
-    local rows, message = stacks.of(self.backend)
+    local rows, message = self.take()
     self.rows, self.read_at = rows or self.rows, core.child.clock()
     return rows ~= nil, message
 end
@@ -66,10 +91,18 @@ function Recorder:wait(seconds)
     return self:tick()
 end
 
---- Is called from time to time: reads the sums, so that something is left if the process is killed.
+--- Is called from time to time: reads the sums, so that something is left if one of both is killed.
 function Recorder:statistics()
-    if self.state == "recording" and core.child.clock() - self.read_at >= EVERY and not self:read() then
+    local now = core.child.clock()
+    if self.state ~= "recording" or now - self.read_at < EVERY then
+        return true
+    elseif not self:read() then
         self.state = "the target ended"
+    elseif now - self.began >= self.write_after then
+        self:write()
+        self:mark(now)
+        self.writer:flush()
+        self.write_after = 2 * self.write_after + EVERY
     end
     return true
 end
@@ -91,7 +124,7 @@ end
 
 --- The last reading, and the profiler off again.
 function Recorder:finish()
-    if self:read() then
+    if self:read() and self.api then
         self.api.prof.stop()
     end
     return true
@@ -100,12 +133,10 @@ end
 function Recorder:close()
     local status, writer = self:status(), self.writer
     writer:meta("reason", status.state)
-    for _, time in ipairs(self.began and { self.began, self.began + self.seconds } or {}) do
-        writer:sample { time = math.floor(time * 1e9) } -- for the duration
+    if self.began then
+        self:mark(self.began + self.seconds)
     end
-    for _, row in ipairs(self.rows) do
-        writer:stack(row, table.concat(row.stack, "\n"))
-    end
+    self:write()
     local written, message, code = writer:finish()
     if not written then
         return nil, message, code

@@ -9,7 +9,8 @@
 --- and all of the process's anonymous memory, of which the program has more than its malloc gave (with .seen, the share
 --- of the growth that the recorder saw; the rest was before its first look); violations: blocks that were not there
 --- when they were needed; deviations: windows at whose end not the recorded bytes lived; lost: events that were dropped
---- while recording, and lost_share; exact: true if all that must be equal is.
+--- while recording, and lost_share; corrupt: blocks that did not hold what was written, of touch = "verify"; exact:
+--- true if all that must be equal is.
 
 local units = require "lunalloc.units"
 
@@ -75,7 +76,7 @@ function fidelity.of(plan, result)
     local peak_rss = pair_of(grown, growth(result.base_rss, result.peak_rss))
     peak_rss.seen = seen and grown > 0 and seen / grown or nil
     local f = { kinds = {}, classes = 0, remote = { recorded = facts.remote, replayed = result.remote },
-        violations = result.violations, deviations = result.deviations,
+        violations = result.violations, deviations = result.deviations, corrupt = result.corrupt,
         peak_live = { recorded = facts.peak_ends, replayed = result.peak_live },
         peak_rss = peak_rss,
         peak_resident = pair_of(growth(recorded.base_resident, recorded.peak_resident), resident_growth(result)),
@@ -87,7 +88,7 @@ function fidelity.of(plan, result)
         f.classes = f.classes + differences(facts.counts[call], mine)
     end
     f.exact = f.classes == 0 and f.violations == 0 and f.remote.recorded == f.remote.replayed
-        and f.deviations == 0 and f.peak_live.recorded == f.peak_live.replayed
+        and f.deviations == 0 and f.corrupt == 0 and f.peak_live.recorded == f.peak_live.replayed
     return f
 end
 
@@ -114,6 +115,9 @@ local function add_calls(lines, f)
     end
     lines[#lines + 1] = row("size classes that differ", "", whole(f.classes), f.classes == 0 and "equal" or "DIFFERENT")
     lines[#lines + 1] = row("freed by another thread", equal(f.remote, whole))
+    if f.corrupt > 0 then
+        lines[#lines + 1] = row("blocks with other contents", "", whole(f.corrupt), "WRONG")
+    end
     lines[#lines + 1] = row("used before allocated", "", whole(f.violations), f.violations == 0 and "none" or "WRONG")
 end
 

@@ -15,7 +15,7 @@ local options_of = {}
 
 local KEYS <const> = { trace = true, allocator = true, conf = true, env = true, speed = true, lossy = true,
     touch = true, sample = true, interval = true, timeout = true, on_progress = true }
-local TOUCHES <const> = { pages = true, all = true, none = true }
+local TOUCHES <const> = { pages = true, all = true, none = true, verify = true }
 
 local function fail(format, ...)
     error("replay: " .. format:format(...), 0)
@@ -63,7 +63,7 @@ local function check_options(options)
     if type(options.trace) ~= "string" or options.trace:find("\0", 1, true) then
         fail("trace = %s: the path of a trace expected", shown(options.trace))
     elseif options.touch ~= nil and not TOUCHES[options.touch] then
-        fail("touch = %s: \"pages\", \"all\" or \"none\" expected", shown(options.touch))
+        fail("touch = %s: \"pages\", \"all\", \"none\" or \"verify\" expected", shown(options.touch))
     elseif options.lossy ~= nil and type(options.lossy) ~= "boolean" then
         fail("lossy = %s: true or false expected", shown(options.lossy))
     elseif options.on_progress ~= nil and type(options.on_progress) ~= "function" then

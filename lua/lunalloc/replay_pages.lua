@@ -3,10 +3,10 @@
 ---
 ---     pages.run(options, variant, recorded)    for la.replay -> result | nil, message, code
 ---
---- The result: events, allocs, frees, resizes, seconds (of the trace), took (of the simulation), faults, purges,
---- purged_pages, maps, unmaps, moves (counts), peak and mean (active, dirty, muzzy, retained, rss: bytes), timeline of
---- { t, active, dirty, muzzy, retained, rss, faults }; fidelity: peaks beside those of the recording, and off = by how
---- much active, dirty and retained bytes differ from the allocator's own counters over time.
+--- The result: events, allocs, frees, resizes, seconds (of the trace), took (processor time of the simulation), faults,
+--- purges, purged_pages, maps, unmaps, moves (counts), peak and mean (active, dirty, muzzy, retained, rss: bytes),
+--- timeline of { t, active, dirty, muzzy, retained, rss, faults }; fidelity: peaks beside those of the recording, and
+--- off = by how much active, dirty and retained bytes differ from the allocator's own counters over time.
 
 local core = require "lunalloc.core"
 local check = require "lunalloc.check"
@@ -113,7 +113,7 @@ function Result:__tostring()
     local lines = {
         ("trace      %s: %s extent events in %s"):format(self.trace, units.human_count(self.events),
             units.human_time(self.seconds * 1e9)),
-        ("replay     of pages%s in %s, %.0f times as fast"):format(settings,
+        ("replay     of pages%s in %s of processor time, %.0f times as fast"):format(settings,
             units.human_time(self.took * 1e9), self.seconds / math.max(self.took, 1e-9)),
         ("memory     simulated RSS %s at the peak, %s in the mean; retained addresses %s"):format(
             units.human(self.peak.rss), units.human(self.mean.rss // 1), units.human(self.peak.retained)),

@@ -1,6 +1,5 @@
 --- The program that a replay of pages runs in a child process: it replies the result of lunalloc.pages (lua/pages/).
 
-local core = require "lunalloc.core"
 local child = require "lunalloc.child"
 
 local job = assert(load(io.read "a", "=job", "t", {}))()
@@ -9,11 +8,11 @@ if not ok then
     child.fail "lunalloc/pages.so is not in package.cpath"
     os.exit(1)
 end
-local start = core.child.clock()
+local start = os.clock()
 local result, message = pages.run(job.trace, job.settings)
 if not result then
     child.fail(message)
     os.exit(1)
 end
-result.took = core.child.clock() - start
+result.took = os.clock() - start
 child.reply(result)

@@ -24,6 +24,7 @@ enum {
 
 #define LARGEST ((uint64_t)1 << 40) /* bytes of an extent */
 #define STEP    UINT64_C(50000000)  /* ns: the longest time between two looks at whether a decay pass is due */
+#define OFTEN   UINT64_C(1000000)   /* ns: all arenas are not looked at more often, but the one that has an event is */
 
 static simulate_settings_t settings;
 static simulate_result_t result;
@@ -34,6 +35,7 @@ static growing_t live;      /* extent_t *, by slot */
 static growing_t entries;   /* simulate_entry_t */
 static uint64_t start, now; /* ns */
 static uint64_t next_entry; /* ns from the start */
+static uint64_t ticked;     /* ns: when all arenas were looked at */
 static uint64_t active;     /* bytes */
 static bool timed;
 
@@ -134,6 +136,10 @@ set_time(uint64_t time) {
 
 static void
 tick(void) {
+    if (now - ticked < OFTEN) {
+        return;
+    }
+    ticked = now;
     for (uint32_t i = 0; i < limit; i++) {
         if (arenas[i] != NULL) {
             pa_tick(arenas[i], now);
@@ -193,7 +199,9 @@ free_slot(uint32_t slot) {
     active -= e->size;
     pa_dalloc(pa, e);
     pa_dirtied(pa);
-    return blocks_remove(&known, slot) && blocks_end_window(&known) ? 0 : ENOMEM;
+    int error = blocks_remove(&known, slot) ? 0 : ENOMEM;
+    blocks_end_window(&known);
+    return error;
 }
 
 /* The recorded extent is the simulated one. */

@@ -9,6 +9,13 @@
 
 #include "workload/prng.h"
 
+enum {
+    LINE = 8 /* slots in a cache line */
+};
+
+/* In the place of a list: its owner has ended. */
+#define ENDED UINT32_MAX
+
 /* ---- arrays ---- */
 
 bool
@@ -103,22 +110,55 @@ blocks_find(const plan_blocks_t *blocks, uint64_t addr) {
 
 /* ---- slots ---- */
 
-/* The last slot that became vacant, since its line is in the cache; else a new one. */
 static uint32_t
-take_slot(plan_blocks_t *blocks) {
-    if (blocks->nvacant != 0) {
-        return ((uint32_t *)blocks->vacant.data)[--blocks->nvacant];
+pop(const plan_blocks_t *blocks, uint32_t *list) {
+    uint32_t slot = *list - 1;
+    *list = blocks_at(blocks, slot)->next;
+    return slot;
+}
+
+static void
+push(const plan_blocks_t *blocks, uint32_t *list, uint32_t slot) {
+    blocks_at(blocks, slot)->next = *list;
+    *list = slot + 1;
+}
+
+static uint32_t *
+list_of(const plan_blocks_t *blocks, uint32_t owner) {
+    return (uint32_t *)blocks->vacant.data + owner;
+}
+
+/* A line of new slots for the list. False without memory. */
+static bool
+add_line(plan_blocks_t *blocks, uint32_t *list) {
+    size_t first = blocks->nslots;
+    if (first >= PLAN_NONE - LINE || !growing_reserve(&blocks->blocks, (first + LINE) * sizeof(plan_block_t))) {
+        return false;
     }
-    if (blocks->nslots >= PLAN_NONE - 1 ||
-        !growing_reserve(&blocks->blocks, (blocks->nslots + 1) * sizeof(plan_block_t))) {
+    blocks->nslots += LINE;
+    for (uint32_t i = LINE; i > 0; i--) {
+        push(blocks, list, (uint32_t)first + i - 1);
+    }
+    return true;
+}
+
+/* The owner's slot that became vacant last, since its line is in the cache; else one that has no owner, or a new one.
+ */
+static uint32_t
+take_slot(plan_blocks_t *blocks, uint32_t owner) {
+    if (!growing_reserve(&blocks->vacant, (owner + (size_t)1) * sizeof(uint32_t))) {
         return PLAN_NONE;
     }
-    return (uint32_t)blocks->nslots++;
+    uint32_t *list = list_of(blocks, owner);
+    if (*list == ENDED || (*list == 0 && blocks->spare != 0)) {
+        list = &blocks->spare;
+    }
+    return *list == 0 && !add_line(blocks, list) ? PLAN_NONE : pop(blocks, list);
 }
 
 uint32_t
 blocks_add(plan_blocks_t *blocks, const plan_block_t *block) {
-    uint32_t slot = grow_table(blocks) ? take_slot(blocks) : PLAN_NONE;
+    uint32_t slot = grow_table(blocks) ? take_slot(blocks, block->thread) : PLAN_NONE;
     if (slot != PLAN_NONE) {
         *blocks_at(blocks, slot) = *block;
         entries(blocks)[entry_of(blocks, block->addr)] = slot + 1;
@@ -138,18 +178,26 @@ blocks_remove(plan_blocks_t *blocks, uint32_t slot) {
     return true;
 }
 
-bool
+void
 blocks_end_window(plan_blocks_t *blocks) {
-    if (!growing_reserve(&blocks->vacant, (blocks->nvacant + blocks->nleaving) * sizeof(uint32_t))) {
-        return false;
+    for (size_t i = 0; i < blocks->nleaving; i++) {
+        uint32_t slot = ((uint32_t *)blocks->leaving.data)[i];
+        uint32_t *list = list_of(blocks, blocks_at(blocks, slot)->thread);
+        push(blocks, *list == ENDED ? &blocks->spare : list, slot);
     }
-    if (blocks->nleaving != 0) {
-        memcpy((uint32_t *)blocks->vacant.data + blocks->nvacant, blocks->leaving.data,
-               blocks->nleaving * sizeof(uint32_t));
-    }
-    blocks->nvacant += blocks->nleaving;
     blocks->nleaving = 0;
-    return true;
+}
+
+void
+blocks_end_owner(plan_blocks_t *blocks, uint32_t thread) {
+    if (thread >= blocks->vacant.capacity / sizeof(uint32_t)) {
+        return; /* it had no block, and has no list */
+    }
+    uint32_t *list = list_of(blocks, thread);
+    while (*list != 0 && *list != ENDED) {
+        push(blocks, &blocks->spare, pop(blocks, list));
+    }
+    *list = ENDED;
 }
 
 void

@@ -44,13 +44,28 @@ plan_compiler_close(plan_compiler_t *compiler) {
 
 /* ---- windows ---- */
 
-/* The window is long, or its end must be seen because of the blocks that live now. */
+/* The window is long, or threads that run in another order could have more live at once, or its end must be seen
+ * because of the blocks that live now. */
 static bool
 is_due(const plan_compiler_t *compiler) {
     uint64_t most = compiler->live / 64 > (uint64_t)1 << 20 ? compiler->live / 64 : (uint64_t)1 << 20;
     uint64_t peak = compiler->head.facts.peak_ends;
-    return compiler->writer.nqueued >= PLAN_WINDOW_OPS || compiler->allocated >= most ||
+    return compiler->writer.nqueued >= PLAN_WINDOW_OPS || compiler->possible - compiler->grown >= most ||
            compiler->live > peak + peak / 1000 + ((uint64_t)64 << 10);
+}
+
+/* The thread adds bytes to those that live, or takes some away. */
+static void
+add_bytes(plan_compiler_t *compiler, compiled_thread_t *thread, int64_t bytes) {
+    compiler->live += (uint64_t)bytes;
+    thread->grown += bytes;
+    if (thread->grown > thread->highest) {
+        compiler->possible += (uint64_t)(thread->grown - thread->highest);
+        thread->highest = thread->grown;
+    }
+    if (compiler->live > compiler->live_before + compiler->grown) {
+        compiler->grown = compiler->live - compiler->live_before;
+    }
 }
 
 /* ---- operations ---- */
@@ -116,7 +131,7 @@ take_block(plan_compiler_t *compiler, compiled_thread_t *thread, uint32_t slot, 
     op.waits = remote && block->window == compiler->writer.nwindows;
     compiler->head.facts.remote += remote;
     compiler->head.facts.waits += op.waits;
-    compiler->live -= block->size;
+    add_bytes(compiler, thread, -(int64_t)block->size);
     if (error == 0) {
         error = op.kind == PLAN_FROM ? add_op(compiler, thread, op) : add_call(compiler, thread, op);
     }
@@ -158,8 +173,7 @@ add_block(plan_compiler_t *compiler, compiled_thread_t *thread, uint64_t addr, p
         return error != 0 ? error : ENOMEM;
     }
     plan_facts_t *facts = &compiler->head.facts;
-    compiler->live += block.size;
-    compiler->allocated += block.size;
+    add_bytes(compiler, thread, (int64_t)block.size);
     facts->peak_live = compiler->live > facts->peak_live ? compiler->live : facts->peak_live;
     error = block.size >= PLAN_LARGE ? add_touch(compiler, thread, op.slot) : 0;
     return error != 0 ? error : add_call(compiler, thread, op);

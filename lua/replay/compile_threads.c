@@ -46,6 +46,7 @@ compiler_thread(plan_compiler_t *compiler, uint32_t number, compiled_thread_t **
         thread->window = (uint32_t)compiler->writer.nwindows + 1;
         thread->run = plan_writer_run(&compiler->writer, thread->thread, starts, compiler->now);
         thread->last = compiler->now;
+        thread->grown = thread->highest = 0;
     }
     return error;
 }
@@ -58,6 +59,7 @@ compiler_end_thread(plan_compiler_t *compiler, uint32_t number) {
         return error;
     }
     compiler->writer.runs[thread->run].ends = true;
+    blocks_end_owner(&compiler->blocks, thread->thread);
     *thread = (compiled_thread_t){0};
     compiler->nalive--;
     return compiler_end_window(compiler);

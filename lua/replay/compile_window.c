@@ -1,6 +1,4 @@
 /* compile_window.c -- a window of a plan that is compiled ends. See compiler.h. */
-#include <errno.h>
-
 #include "compiler.h"
 
 int
@@ -11,8 +9,10 @@ compiler_end_window(plan_compiler_t *compiler) {
                              .before = compiler->before && facts->calls != 0,
                              .look = compiler->look};
     facts->peak_ends = compiler->live > facts->peak_ends ? compiler->live : facts->peak_ends;
-    compiler->allocated = 0;
+    compiler->live_before = compiler->live;
+    compiler->grown = compiler->possible = 0;
     compiler->look = compiler->look && compiler->writer.nruns == 0; /* nothing is written */
     int error = plan_write_window(&compiler->writer, &compiler->blocks, &figures);
-    return error != 0 ? error : blocks_end_window(&compiler->blocks) ? 0 : ENOMEM;
+    blocks_end_window(&compiler->blocks);
+    return error;
 }

@@ -15,7 +15,8 @@ typedef struct {
     uint64_t last;   /* time of its last operation, ns from the start */
     uint32_t window; /* + 1, in which it has the run; 0: none yet */
     uint32_t run;
-    uint32_t thread; /* in the plan */
+    uint32_t thread;        /* in the plan */
+    int64_t grown, highest; /* bytes: what it adds to those that live in the present window, now and at most */
     bool alive;
 } compiled_thread_t;
 
@@ -33,10 +34,13 @@ struct plan_compiler {
     uint64_t start, now;
     bool timed; /* start is set */
     uint64_t live;
-    uint64_t allocated; /* bytes, in this window */
-    bool before;        /* every call so far is of a block that lived before */
-    bool look;          /* the present window begins where the recorder first looked at the memory */
-    uint64_t look_at;   /* the time of that; UINT64_MAX: it is over, or unknown */
+    /* Of the present window, bytes. */
+    uint64_t live_before;
+    uint64_t grown;    /* the most that live, less those before it */
+    uint64_t possible; /* the same if each thread were at its highest at once */
+    bool before;       /* every call so far is of a block that lived before */
+    bool look;         /* the present window begins where the recorder first looked at the memory */
+    uint64_t look_at;  /* the time of that; UINT64_MAX: it is over, or unknown */
     plan_shares_t shares;
 };
 

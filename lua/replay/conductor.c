@@ -20,13 +20,13 @@ stopped(const replay_t *replay) {
     return atomic_load_explicit(&replay->stop, memory_order_relaxed);
 }
 
-/* Hands a run to its player; `own`: to this thread's, which is awake. */
+/* Hands a run to its player. */
 static void
-hand_over(player_t *player, const plan_run_t *run, const plan_op_t *ops, bool own) {
+hand_over(player_t *player, const plan_run_t *run, const plan_op_t *ops) {
     player->run = run;
     player->ops = ops;
-    atomic_fetch_add_explicit(&player->turn, 1, memory_order_release);
-    if (!own) {
+    uint32_t before = atomic_exchange_explicit(&player->turn, 2 * ++player->handed, memory_order_release);
+    if ((before & 1) != 0) {
         replay_wake(&player->turn);
     }
 }
@@ -34,7 +34,7 @@ hand_over(player_t *player, const plan_run_t *run, const plan_op_t *ops, bool ow
 /* Begins the following window, whose threads exist. When its last run is handed over, the window may be complete, and
  * belong to another thread. */
 static void
-begin_window(replay_t *replay, const player_t *self) {
+begin_window(replay_t *replay) {
     const plan_window_t *window = replay->following;
     const plan_op_t *ops = plan_ops(window);
     replay->window = window;
@@ -44,7 +44,7 @@ begin_window(replay_t *replay, const player_t *self) {
     for (uint32_t i = 0, n = window->nruns; i < n; i++) {
         const plan_run_t *run = &plan_runs(window)[i];
         const plan_op_t *next = ops + run->nops;
-        hand_over(players[run->thread], run, ops, players[run->thread] == self);
+        hand_over(players[run->thread], run, ops);
         ops = next;
     }
 }
@@ -75,13 +75,13 @@ needs_conductor(const replay_t *replay) {
 
 /* replay_t.window_done */
 static void
-window_done(replay_t *replay, const player_t *self) {
+window_done(replay_t *replay) {
     complete_window(replay);
     if (needs_conductor(replay)) {
         atomic_store_explicit(&replay->call, 1, memory_order_release);
         replay_wake(&replay->call);
     } else {
-        begin_window(replay, self);
+        begin_window(replay);
     }
 }
 
@@ -171,6 +171,7 @@ absorb(replay_t *replay, const player_t *player) {
     latency_merge(&sums->run.latency, &player->latency);
     sums->violations += player->violations;
     sums->unlike += player->unlike;
+    sums->corrupt += player->corrupt;
     sums->waiting += player->waited;
     sums->run.total.failures += player->failures;
     sums->run.total.executing += (double)player->executed / 1e9;
@@ -204,7 +205,7 @@ end_players(replay_t *replay) {
     join_ended(replay);
     for (uint32_t i = 0; i < replay->plan->head->nthreads; i++) {
         if (replay->players[i] != NULL) {
-            hand_over(replay->players[i], NULL, NULL, false);
+            hand_over(replay->players[i], NULL, NULL);
             retire(replay, replay->players[i]);
         }
     }
@@ -264,7 +265,7 @@ replay_conduct(void *arg) {
             start_time(replay);
         }
         if (start_players(replay)) {
-            begin_window(replay, NULL);
+            begin_window(replay);
             await_call(replay);
         }
     }

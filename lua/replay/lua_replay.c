@@ -229,18 +229,20 @@ number_field(lua_State *L, int index, const char *name, double low, double high)
 
 static replay_touch_t
 touch_field(lua_State *L, int index) {
-    static const char *const words[] = {
-        [REPLAY_TOUCH_PAGES] = "pages", [REPLAY_TOUCH_ALL] = "all", [REPLAY_TOUCH_NONE] = "none"};
+    static const char *const words[] = {[REPLAY_TOUCH_PAGES] = "pages",
+                                        [REPLAY_TOUCH_ALL] = "all",
+                                        [REPLAY_TOUCH_NONE] = "none",
+                                        [REPLAY_TOUCH_VERIFY] = "verify"};
     lua_pushstring(L, "touch");
     lua_rawget(L, index);
     const char *word = lua_type(L, -1) == LUA_TSTRING ? lua_tostring(L, -1) : "";
-    for (int i = 0; i < 3; i++) {
+    for (int i = 0; i <= REPLAY_TOUCH_VERIFY; i++) {
         if (strcmp(word, words[i]) == 0) {
             lua_pop(L, 1);
             return (replay_touch_t)i;
         }
     }
-    return (replay_touch_t)luaL_error(L, "options.touch: \"pages\", \"all\" or \"none\" expected");
+    return (replay_touch_t)luaL_error(L, "options.touch: \"pages\", \"all\", \"none\" or \"verify\" expected");
 }
 
 static replay_options_t

@@ -226,6 +226,7 @@ lua_replay_push_result(lua_State *L, const replay_result_t *result) {
     set_unsigned(L, "peak_live", result->peak_live);
     set_unsigned(L, "look_rss", result->look_rss);
     set_unsigned(L, "unlike", result->unlike);
+    set_unsigned(L, "corrupt", result->corrupt);
     set_unsigned(L, "threads", result->threads);
     set_unsigned(L, "windows", result->windows);
     set_unsigned(L, "live_at_end", result->live_at_end);

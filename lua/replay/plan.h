@@ -10,14 +10,15 @@
  * than a window, and the blocks that live at the end of a window are those of the recording. A window ends
  *
  *   - after PLAN_WINDOW_OPS operations,
- *   - when the blocks that it allocated are 1/64 of all that live, and at least 1 MiB,
+ *   - when its threads, in another order, could have more live at once, by 1/64 of all that live and at least 1 MiB: if
+ *     each had as much more than at the window's begin as it ever has,
  *   - when the live bytes are 0.1 % and 64 KiB above their peak at the end of an earlier window,
  *   - before a thread starts, and after a thread ends,
  *   - when the recorder first looked at the process's memory.
  *
  * A *slot* holds the pointer of one live block. It is used by at most one block in a window. So an operation waits for
  * its slot only if the block is of the same window and of another thread (`waits`), and never in a circle, since it was
- * allocated earlier in the order of the trace.
+ * allocated earlier in the order of the trace. A free need not hold its thread up: player.c puts some off.
  *
  *   | plan_head_t | window: plan_window_t, its plan_run_t, its plan_op_t | window | ... | padding |
  */

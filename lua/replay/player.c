@@ -1,9 +1,13 @@
 /*
- * player.c -- the measured loop of a replay: a thread makes the calls of its runs. See player.h.
+ * player.c -- the measured loop of a replay: a thread makes the calls of a run. See player.h.
  *
  * A slot is written by the worker that allocates its block, and by the one that frees it. The store of the pointer
  * (release) makes the block visible to the thread that waits for it (acquire). A slot of an earlier window needs no
  * waiting, since the windows' ends order the threads.
+ *
+ * A free whose block another thread has yet to allocate, in the same window, is put off: the thread goes on, and frees
+ * the block after some further calls, at the latest at the end of its run. Else threads that pass blocks to each other
+ * would sleep after every few hundred calls. A replay at the recorded times waits instead.
  */
 #include <sched.h>
 #include <string.h>
@@ -12,16 +16,9 @@
 #include "workload/prng.h"
 
 enum {
-    PAGE = 4096,
-    PIECE = 16 << 20, /* bytes that are touched between two looks at `stop` */
-    SOME = 1024,      /* calls, likewise */
-    LARGEST_LG = 30   /* of alignments */
+    SOME = 1024,    /* calls between two looks at `stop`, and at the frees that were put off */
+    LARGEST_LG = 30 /* of alignments */
 };
-
-static bool
-stopped(const player_t *player) {
-    return atomic_load_explicit(&player->replay->stop, memory_order_relaxed);
-}
 
 /* ---- slots ---- */
 
@@ -30,8 +27,9 @@ static __attribute__((noinline)) void *
 await(player_t *player, void *_Atomic *slot) {
     void *ptr;
     uint64_t start = clock_ns();
-    for (uint64_t i = 0; (ptr = atomic_load_explicit(slot, memory_order_acquire)) == NULL && !stopped(player); i++) {
-        i < 100 ? (void)sched_yield() : clock_sleep(20000);
+    for (uint64_t i = 0; (ptr = atomic_load_explicit(slot, memory_order_acquire)) == NULL && !player_stopped(player);
+         i++) {
+        i < PLAYER_YIELDS ? (void)sched_yield() : clock_sleep(20000);
     }
     player->waited += clock_ns() - start;
     return ptr;
@@ -40,69 +38,44 @@ await(player_t *player, void *_Atomic *slot) {
 /* The slot of a free holds no block. */
 static __attribute__((noinline)) void
 miss(player_t *player, const void *ptr) {
-    player->violations += ptr == NULL && !stopped(player);
+    player->violations += ptr == NULL && !player_stopped(player);
 }
 
 /* Takes the block out of its slot; NULL if there is none. */
 static inline void *
 take(player_t *player, const plan_op_t *op) {
     void *_Atomic *slot = &player->slots[op->slot];
-    void *ptr = op->waits ? await(player, slot) : atomic_load_explicit(slot, memory_order_relaxed);
+    void *ptr = atomic_load_explicit(slot, memory_order_acquire);
+    if (__builtin_expect(ptr == NULL && op->waits, 0)) {
+        ptr = await(player, slot);
+    }
     atomic_store_explicit(slot, NULL, memory_order_relaxed);
     if (__builtin_expect((uintptr_t)ptr <= (uintptr_t)PLAYER_REFUSED, 0)) {
         miss(player, ptr);
         return NULL;
     }
     player->live_bytes -= (int64_t)op->size;
+    if (__builtin_expect(player->touch == REPLAY_TOUCH_VERIFY, 0)) {
+        player_check(player, op->slot, ptr, op->size);
+    }
     return ptr;
-}
-
-/* ---- touching ---- */
-
-static void
-touch_pages(char *ptr, size_t size) {
-    for (size_t at = 0; at < size; at += PAGE) {
-        ((volatile char *)ptr)[at] = 1;
-    }
-    if (size != 0) {
-        ((volatile char *)ptr)[size - 1] = 1;
-    }
-}
-
-static void
-touch_large(const player_t *player, char *ptr, size_t size) {
-    size = player->touched < size ? player->touched : size;
-    for (size_t at = 0; at < size && !stopped(player); at += PIECE) {
-        size_t piece = size - at < PIECE ? size - at : PIECE;
-        player->touch == REPLAY_TOUCH_ALL ? (void)memset(ptr + at, 1, piece) : touch_pages(ptr + at, piece);
-    }
-}
-
-/* A block of PLAN_MEDIUM or more bytes, as far as the recording says. */
-static __attribute__((noinline)) void
-touch_some(const player_t *player, char *ptr, size_t size) {
-    uint64_t share = player->replay->plan->head->touched[plan_class(size)];
-    if (size >= PLAN_LARGE) {
-        touch_large(player, ptr, size);
-    } else if (player->touch == REPLAY_TOUCH_ALL) {
-        memset(ptr, 1, size * share / PLAN_WHOLE);
-    } else {
-        touch_pages(ptr, size * share / PLAN_WHOLE);
-    }
 }
 
 /* A new block, before another thread can see it. */
 static inline void
-touch(const player_t *player, char *ptr, size_t size) {
+touch(const player_t *player, const plan_op_t *op, char *ptr) {
+    size_t size = op->size;
     if (player->touch == REPLAY_TOUCH_NONE) {
         return;
     }
-    if (size >= PLAN_MEDIUM) {
-        touch_some(player, ptr, size);
+    if (player->touch == REPLAY_TOUCH_VERIFY) {
+        player_fill(player, op, ptr);
+    } else if (size >= PLAN_MEDIUM) {
+        player_touch_some(player, ptr, size);
     } else if (player->touch == REPLAY_TOUCH_ALL) {
         memset(ptr, 1, size);
     } else {
-        touch_pages(ptr, size);
+        player_touch_pages(ptr, size);
     }
 }
 
@@ -128,7 +101,7 @@ keep(player_t *player, const plan_op_t *op, void *ptr) {
         return;
     }
     player->live_bytes += (int64_t)op->size;
-    touch(player, ptr, op->size);
+    touch(player, op, ptr);
     atomic_store_explicit(&player->slots[op->slot], ptr, memory_order_release);
 }
 
@@ -142,6 +115,13 @@ static inline size_t
 aligned_size_of(const plan_op_t *op) {
     size_t align = alignment_of(op);
     return (op->size + align - 1) & ~(align - 1);
+}
+
+static void
+check_new(player_t *player, const plan_op_t *op, const void *ptr, size_t align) {
+    if (player->touch == REPLAY_TOUCH_VERIFY && ptr != NULL) {
+        player_check_new(player, op, ptr, align);
+    }
 }
 
 /* play_malloc(), play_free() and play_op() are inlined by force: entering and leaving them took 15 instructions a call.
@@ -165,6 +145,7 @@ play_calloc(player_t *player, const plan_op_t *op) {
     uint64_t start = begin_call(player);
     void *ptr = player->calls.heap.calloc(1, op->size);
     calls_end(&player->calls, CALL_CALLOC, start);
+    check_new(player, op, ptr, 1);
     keep(player, op, ptr);
 }
 
@@ -173,6 +154,7 @@ play_aligned(player_t *player, const plan_op_t *op) {
     uint64_t start = begin_call(player);
     void *ptr = player->calls.heap.aligned_alloc(alignment_of(op), aligned_size_of(op));
     calls_end(&player->calls, CALL_ALIGNED, start);
+    check_new(player, op, ptr, alignment_of(op));
     keep(player, op, ptr);
 }
 
@@ -184,12 +166,15 @@ play_realloc(player_t *player, const plan_op_t *op, void *old) {
     calls_end(&player->calls, CALL_REALLOC, start);
     if (ptr == NULL && old != NULL) {
         player->calls.heap.free(old);
+    } else if (player->touch == REPLAY_TOUCH_VERIFY && old != NULL) {
+        const plan_op_t *from = player->resized;
+        player_check(player, from->slot, ptr, from->size < op->size ? from->size : op->size);
     }
     keep(player, op, ptr);
 }
 
 static inline __attribute__((always_inline)) void
-play_free(player_t *player, const plan_op_t *op) {
+free_block(player_t *player, const plan_op_t *op) {
     void *ptr = take(player, op);
     if (ptr != NULL) {
         uint64_t start = begin_call(player);
@@ -199,16 +184,76 @@ play_free(player_t *player, const plan_op_t *op) {
 }
 
 /* An allocator without the form frees without the size. */
-static void
-play_free_sized(player_t *player, const plan_op_t *op) {
+static __attribute__((noinline)) void
+free_sized_block(player_t *player, const plan_op_t *op) {
     const sized_free_t *sized = player->calls.heap.sized;
     void *ptr = sized == NULL ? NULL : take(player, op);
     if (sized == NULL) {
-        play_free(player, op);
+        free_block(player, op);
     } else if (ptr != NULL) {
         uint64_t start = begin_call(player);
         sized->free(ptr, op->lg_align == 0 ? 0 : alignment_of(op), aligned_size_of(op));
         calls_end(&player->calls, CALL_FREE_SIZED, start);
+    }
+}
+
+/* ---- frees that are put off ---- */
+
+static bool
+is_filled(const player_t *player, const plan_op_t *op) {
+    return atomic_load_explicit(&player->slots[op->slot], memory_order_relaxed) != NULL;
+}
+
+/* Makes the frees that were put off and whose blocks live now; `all`: waits for the other ones. */
+static __attribute__((noinline)) void
+catch_up(player_t *player, bool all) {
+    size_t left = 0;
+    player->put_off_bytes = 0;
+    for (size_t i = 0; i < player->nput_off; i++) {
+        const plan_op_t *op = player->put_off[i];
+        if (all || is_filled(player, op)) {
+            op->kind == CALL_FREE ? free_block(player, op) : free_sized_block(player, op);
+        } else {
+            player->put_off[left++] = op;
+            player->put_off_bytes += op->size;
+        }
+    }
+    player->nput_off = left;
+}
+
+static bool
+has_room(const player_t *player, const plan_op_t *op) {
+    return player->nput_off < PLAYER_PUT_OFF && player->put_off_bytes + op->size <= PLAYER_PUT_OFF_BYTES;
+}
+
+/* Puts the free off if its block does not live yet. False: it is to be made now, and waits. */
+static __attribute__((noinline)) bool
+put_off(player_t *player, const plan_op_t *op) {
+    if (player->replay->options.speed > 0 || is_filled(player, op)) {
+        return false;
+    }
+    if (!has_room(player, op)) {
+        catch_up(player, false);
+    }
+    bool room = has_room(player, op);
+    if (room) {
+        player->put_off[player->nput_off++] = op;
+        player->put_off_bytes += op->size;
+    }
+    return room;
+}
+
+static inline __attribute__((always_inline)) void
+play_free(player_t *player, const plan_op_t *op) {
+    if (!op->waits || !put_off(player, op)) {
+        free_block(player, op);
+    }
+}
+
+static void
+play_free_sized(player_t *player, const plan_op_t *op) {
+    if (!op->waits || !put_off(player, op)) {
+        free_sized_block(player, op);
     }
 }
 
@@ -221,7 +266,7 @@ await_time(player_t *player, uint64_t delta) {
     player->due += delta;
     uint64_t t0 = atomic_load_explicit(&replay->t0, memory_order_relaxed);
     uint64_t due = t0 + (uint64_t)((double)player->due / replay->options.speed), now = clock_ns();
-    while (now < due && !stopped(player)) {
+    while (now < due && !player_stopped(player)) {
         uint64_t left = due - now;
         if (left > 60000) {
             clock_sleep(left < 5000000 ? left - 50000 : 5000000 - 50000);
@@ -255,6 +300,7 @@ play_rare(player_t *player, const plan_op_t *op, void **from) {
         break;
     case PLAN_FROM:
         *from = take(player, op);
+        player->resized = op;
         break;
     case PLAN_TOUCH:
         player->touched = op->size;
@@ -287,70 +333,22 @@ play_ops(player_t *player, const plan_op_t *ops, size_t n, void **from) {
 
 static void
 play_ops_in_time(player_t *player, const plan_op_t *ops, size_t n, void **from) {
-    for (size_t i = 0; i < n && !stopped(player); i++) {
+    for (size_t i = 0; i < n && !player_stopped(player); i++) {
         await_time(player, ops[i].kind == PLAN_PAUSE ? ops[i].size : ops[i].delta);
         play_op(player, &ops[i], from);
     }
 }
 
-static void
-play_run(player_t *player, const plan_op_t *ops, size_t n) {
+void
+player_play_run(player_t *player, const plan_op_t *ops, size_t n) {
     bool timed = player->replay->options.speed > 0;
     void *from = NULL;
-    for (size_t i = 0; i < n && !stopped(player); i += SOME) {
+    for (size_t i = 0; i < n && !player_stopped(player); i += SOME) {
         size_t some = n - i < SOME ? n - i : SOME;
         timed ? play_ops_in_time(player, ops + i, some, &from) : play_ops(player, ops + i, some, &from);
-    }
-}
-
-/* Plays the run that was handed over. True if the thread ends with it. */
-static bool
-play(player_t *player) {
-    const plan_run_t *run = player->run;
-    replay_t *replay = player->replay;
-    player->due = run->time;
-    player->live_bytes = 0;
-    uint64_t start = clock_ns(), waited = player->waited;
-    play_run(player, player->ops, run->nops);
-    player->executed += clock_ns() - start - (player->waited - waited);
-    atomic_fetch_add_explicit(&replay->live_bytes, (uint64_t)player->live_bytes, memory_order_relaxed);
-    atomic_fetch_add_explicit(&replay->nops, run->nops, memory_order_relaxed);
-    return run->ends;
-}
-
-/* Puts itself on the list of threads to join. */
-static void
-announce_end(player_t *player) {
-    replay_t *replay = player->replay;
-    player->next = atomic_load_explicit(&replay->ended, memory_order_relaxed);
-    while (!atomic_compare_exchange_weak_explicit(&replay->ended, &player->next, player, memory_order_release,
-                                                  memory_order_relaxed)) {
-    }
-}
-
-void *
-player_main(void *arg) {
-    player_t *player = arg;
-    replay_t *replay = player->replay;
-    uint32_t seen = 0;
-    for (bool ends = false; !ends;) {
-        for (int i = 0; i < 200 && atomic_load_explicit(&player->turn, memory_order_acquire) == seen; i++) {
-            sched_yield();
-        }
-        while (atomic_load_explicit(&player->turn, memory_order_acquire) == seen) {
-            replay_sleep(&player->turn, seen, 1000000000);
-        }
-        seen++;
-        if (player->run == NULL) {
-            return NULL;
-        }
-        ends = play(player);
-        if (ends) {
-            announce_end(player);
-        }
-        if (atomic_fetch_sub_explicit(&replay->pending, 1, memory_order_acq_rel) == 1) {
-            replay->window_done(replay, player);
+        if (player->nput_off != 0) {
+            catch_up(player, false);
         }
     }
-    return NULL;
+    catch_up(player, true);
 }

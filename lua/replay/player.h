@@ -1,7 +1,8 @@
 /*
  * player.h -- the state of a replay, for the files of the engine. Users include replay.h.
  *
- * replay.c starts and ends a replay, conductor.c leads it from window to window, player.c makes the calls of a run.
+ * replay.c starts and ends a replay, conductor.c leads it from window to window, player_thread.c waits for runs,
+ * player.c makes their calls, player_touch.c writes to large blocks, and player_verify.c checks what blocks hold.
  *
  * A window is begun by the worker that completed the one before it, or by the conductor if a thread must be created or
  * joined. It sets `pending` and hands each run to its worker; every worker subtracts 1, and the last one completes the
@@ -15,6 +16,13 @@
 #include "futex.h"
 #include "replay.h"
 
+enum {
+    PLAYER_PAGE = 4096,
+    PLAYER_YIELDS = 10,             /* of the processor, before a thread sleeps */
+    PLAYER_PUT_OFF = 64,            /* frees that a worker puts off, at most */
+    PLAYER_PUT_OFF_BYTES = 64 << 10 /* of their blocks, at most */
+};
+
 /* In a slot for whose block the allocator had no memory. One comparison finds it and NULL. */
 #define PLAYER_REFUSED ((void *)(uintptr_t)1)
 
@@ -24,16 +32,20 @@ typedef struct player {
     uint32_t thread; /* in the plan */
     pthread_t handle;
     struct player *next;   /* in the list of those that have ended, or that are free */
-    _Atomic uint32_t turn; /* futex: +1 with each run that is handed over */
+    _Atomic uint32_t turn; /* futex: +2 with each run that is handed over; +1 while the worker sleeps */
+    uint32_t handed;       /* (w) how many runs were handed over */
     const plan_run_t *run; /* NULL: end */
     const plan_op_t *ops;
-    size_t touched; /* bytes, of the next large block */
+    size_t touched;           /* bytes, of the next large block */
+    const plan_op_t *resized; /* the last PLAN_FROM */
     void *_Atomic *slots;
     replay_touch_t touch;
+    const plan_op_t *put_off[PLAYER_PUT_OFF]; /* frees whose blocks another thread had not allocated yet */
+    size_t nput_off, put_off_bytes;
     calls_t calls;
     latency_t latency;
     uint64_t count[PLAN_KEYS]; /* operations, by plan_key() */
-    uint64_t violations, unlike, failures;
+    uint64_t violations, unlike, failures, corrupt;
     int64_t live_bytes;        /* of the present run: allocated less freed */
     uint64_t executed, waited; /* ns */
     uint64_t max_lag;
@@ -53,7 +65,7 @@ struct replay {
     region_t region;         /* shared mappings: of this structure, the players and the timeline */
     pthread_t conductor;
     /* A window is complete; the player that completed it calls this. */
-    void (*window_done)(replay_t *replay, const player_t *self);
+    void (*window_done)(replay_t *replay);
     uint64_t clock_cost;
     _Atomic uint64_t t0;      /* clock at the start of the trace's time; after the blocks from before the recording */
     _Atomic uint32_t segment; /* always 0 */
@@ -76,10 +88,41 @@ struct replay {
     char problem[256];
 };
 
+static inline bool
+player_stopped(const player_t *player) {
+    return atomic_load_explicit(&player->replay->stop, memory_order_relaxed);
+}
+
+/* Writes a byte of each page. */
+static inline void
+player_touch_pages(char *ptr, size_t size) {
+    for (size_t at = 0; at < size; at += PLAYER_PAGE) {
+        ((volatile char *)ptr)[at] = 1;
+    }
+    if (size != 0) {
+        ((volatile char *)ptr)[size - 1] = 1;
+    }
+}
+
+/* player_touch.c: touches a block of PLAN_MEDIUM or more bytes, as far as the recording says. */
+void player_touch_some(const player_t *player, char *ptr, size_t size);
+
+/* player_verify.c, only of REPLAY_TOUCH_VERIFY: */
+
+/* Fills a new block of the operation's slot. */
+void player_fill(const player_t *player, const plan_op_t *op, char *ptr);
+/* Counts the block, unless it holds what a block of the slot was filled with. */
+void player_check(player_t *player, uint32_t slot, const char *ptr, size_t size);
+/* Counts a new block that is not aligned, or not zero if it is calloc's. */
+void player_check_new(player_t *player, const plan_op_t *op, const char *ptr, size_t align);
+
 /* conductor.c: the conductor's thread; arg is the replay. */
 void *replay_conduct(void *arg);
 
-/* player.c: the thread's function; arg is the player. */
+/* player.c: makes the calls of a run. */
+void player_play_run(player_t *player, const plan_op_t *ops, size_t n);
+
+/* player_thread.c: the thread's function; arg is the player. */
 void *player_main(void *arg);
 
 #endif

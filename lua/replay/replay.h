@@ -24,7 +24,8 @@ typedef struct replay replay_t;
 typedef enum {
     REPLAY_TOUCH_PAGES, /* a byte of each page */
     REPLAY_TOUCH_ALL,   /* every byte */
-    REPLAY_TOUCH_NONE
+    REPLAY_TOUCH_NONE,
+    REPLAY_TOUCH_VERIFY /* every byte, which is compared when the block is resized or freed */
 } replay_touch_t;
 
 typedef struct {
@@ -44,6 +45,7 @@ typedef struct {
     uint64_t deviations;  /* windows at whose end not the recorded bytes lived */
     uint64_t peak_live;   /* bytes, at the ends of windows */
     uint64_t look_rss;    /* bytes: of anonymous memory when the recorder of the trace first looked */
+    uint64_t corrupt;     /* blocks that held something else, were not aligned, or not zero: REPLAY_TOUCH_VERIFY */
     uint64_t unlike;      /* calls that had failed in the recording and now did not */
     uint64_t threads;     /* that were created */
     uint64_t windows;     /* that are complete */

@@ -1,5 +1,5 @@
 /*
- * crc.h -- CRC-32 (the one of gzip and PNG), 8 bytes at a step. Pure, thread-safe.
+ * crc.h -- CRC-32 (the one of gzip and PNG), at several GB/s where the processor can. Pure, thread-safe.
  */
 #ifndef TRACE_CRC_H
 #define TRACE_CRC_H

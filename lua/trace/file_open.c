@@ -133,6 +133,9 @@ sum_up(trace_file_t *file) {
             widen(info, file->clock.ns[0]); /* the recording began before the first sample */
         }
     }
+    if (!file->ended && info->nsamples == 0 && file->clock.ns[1] != 0) {
+        widen(info, file->clock.ns[1]); /* sums of a recorder that was killed */
+    }
     info->begin = info->begin > info->end ? info->end : info->begin;
     info->complete =
         file->ended && info->damaged == 0 && file->end.events == info->events && file->end.lost == info->lost;
@@ -153,6 +156,7 @@ read_all(trace_file_t *file, const char *path, char *message, size_t size) {
         return error;
     }
     walk(file);
+    trace_file_pick_stacks(file);
     if (file->no_memory) {
         snprintf(message, size, "no memory for the index of %s", path);
         return ENOMEM;

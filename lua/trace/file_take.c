@@ -167,9 +167,47 @@ keep_place(trace_file_t *file, trace_array_t *places, const trace_chunk_t *chunk
     } else if (!trace_array_grow(places, n + 1, sizeof(trace_entry_t))) {
         file->no_memory = true;
     } else {
-        ((trace_entry_t *)places->data)[n] =
-            (trace_entry_t){.offset = offset, .length = chunk->length, .crc = chunk->payload_crc};
+        ((trace_entry_t *)places->data)[n] = (trace_entry_t){.offset = offset,
+                                                             .length = chunk->length,
+                                                             .crc = chunk->payload_crc,
+                                                             .events = chunk->events,
+                                                             .next = chunk->thread};
     }
+}
+
+/* A file that was cut has no end record; the last sums say how many events they are of. */
+static void
+take_sums(trace_file_t *file, const trace_chunk_t *chunk, uint64_t offset, uint64_t room) {
+    keep_place(file, &file->sums, chunk, offset, room);
+    if (!file->ended) {
+        file->end = (trace_end_chunk_t){chunk->first, chunk->lost};
+    }
+}
+
+/* Where the section of stacks begins that ends before `end`. */
+static size_t
+section_start(const trace_entry_t *stacks, size_t end) {
+    size_t start = end - 1;
+    while (start > 0 && stacks[start - 1].next == stacks[end - 1].next) {
+        start--;
+    }
+    return start;
+}
+
+void
+trace_file_pick_stacks(trace_file_t *file) {
+    trace_entry_t *stacks = file->stacks.data;
+    size_t end = file->stacks.n;
+    size_t start = end > 0 ? section_start(stacks, end) : 0, last = start, n = end - start;
+    while (end > 0 && stacks[start].events != n && stacks[start].events != 0) {
+        end = start;
+        start = end > 0 ? section_start(stacks, end) : last; /* none is whole: the last one */
+        n = end > 0 ? end - start : file->stacks.n - last;
+    }
+    if (n > 0) {
+        memmove(stacks, stacks + start, n * sizeof(*stacks));
+    }
+    file->stacks.n = n;
 }
 
 /* ---- samples ---- */
@@ -217,7 +255,7 @@ trace_file_take(trace_file_t *file, const trace_chunk_t *chunk, uint64_t offset,
         take_events(file, chunk, offset, room);
         return;
     } else if (chunk->kind == TRACE_CHUNK_SUMS) {
-        keep_place(file, &file->sums, chunk, offset, room);
+        take_sums(file, chunk, offset, room);
         return;
     } else if (chunk->kind == TRACE_CHUNK_STACK) {
         keep_place(file, &file->stacks, chunk, offset, room);

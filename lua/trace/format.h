@@ -42,7 +42,8 @@ typedef enum {
     TRACE_CHUNK_EVENTS,   /* trace_state_t, then encoded events */
     TRACE_CHUNK_SAMPLES,  /* u32 words, u32 zero; then samples of `words` numbers each (trace_sample_t) */
     TRACE_CHUNK_END,      /* trace_end_chunk_t */
-    TRACE_CHUNK_SUMS,     /* trace_sums_record_t, one after the other: a recording of sums has these, and no EVENTS */
+    TRACE_CHUNK_SUMS,     /* trace_sums_record_t, one after the other: a recording of sums has these, and no EVENTS.
+                             Those from a WHOLE to an END are a section; the last section counts that has its END */
     TRACE_CHUNK_STACK /* trace_stack_t, then the names of functions, innermost first, each with a line feed between */
 } trace_chunk_kind_t;
 
@@ -50,11 +51,12 @@ typedef struct {
     uint16_t magic;
     uint16_t kind;
     uint32_t length; /* bytes of the payload */
-    uint32_t thread; /* number of the thread in this file: of EVENTS and THREAD */
-    uint32_t events; /* EVENTS: how many; lost ones are not among them */
-    uint64_t first;  /* EVENTS: stamps of the first and the last event */
+    uint32_t thread; /* number of the thread in this file: of EVENTS and THREAD; STACK: number of its section */
+    uint32_t events; /* EVENTS: how many; lost ones are not among them. STACK: how many stacks its section has; 0: any.
+                        The last section counts that has them all */
+    uint64_t first;  /* EVENTS: stamps of the first and the last event; SUMS: how many events were summed up so far */
     uint64_t last;
-    uint64_t lost; /* EVENTS: how many were dropped, as `lost` events in the chunk say */
+    uint64_t lost; /* EVENTS: how many were dropped, as `lost` events in the chunk say; SUMS: so far */
     uint32_t payload_crc;
     uint32_t header_crc; /* of the fields above */
 } trace_chunk_t;
@@ -102,6 +104,7 @@ typedef enum {
     TRACE_SUMS_COLUMN,  /* tally_column_t, of column `index` */
     TRACE_SUMS_BLOCKS,  /* cells_whole_t */
     TRACE_SUMS_CELL,    /* trace_cell_t; `index` is class * CELLS_LIVES + life */
+    TRACE_SUMS_END,     /* nothing: the sums are whole */
     TRACE_SUMS_PARTS
 } trace_sums_part_t;
 

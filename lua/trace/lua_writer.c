@@ -5,8 +5,10 @@
  *   writer:meta(key, value)
  *   writer:thread(tid, name, time) -> number         of a new thread, from 1
  *   writer:event(thread, kind, time, addr, size, old_addr, align)       kind: its name; time in ns; the rest may be nil
+ *   writer:stacks(n)                                 n stacks follow, which replace those before
  *   writer:stack({ count=, bytes=, live_count=, live_bytes= }, names)        names: a text with a line feed between two
  *   writer:sample{ time=, rss=, ... }                as file:samples() gives them, time in ns
+ *   writer:flush()                                   what was told so far is in the file
  *   writer:finish() -> { events=, bytes=, threads= } | nil, message, code
  *   writer:close()                                   the file does not appear; also __gc and __close
  *
@@ -131,6 +133,20 @@ writer_sample(lua_State *L) {
 }
 
 static int
+writer_stacks(lua_State *L) {
+    lua_Integer n = luaL_checkinteger(L, 2);
+    luaL_argcheck(L, n >= 0 && n <= UINT32_MAX, 2, "a number of stacks expected");
+    trace_writer_stacks(check_writer(L), (uint32_t)n);
+    return 0;
+}
+
+static int
+writer_flush(lua_State *L) {
+    trace_writer_flush(check_writer(L));
+    return 0;
+}
+
+static int
 writer_stack(lua_State *L) {
     luaL_checktype(L, 2, LUA_TTABLE);
     size_t size;
@@ -172,9 +188,11 @@ writer_close(lua_State *L) {
 void
 lua_trace_add_writer(lua_State *L) {
     static const luaL_Reg metamethods[] = {{"__gc", writer_close}, {"__close", writer_close}, {NULL, NULL}};
-    static const luaL_Reg methods[] = {
-        {"meta", writer_meta},   {"thread", writer_thread}, {"event", writer_event}, {"sample", writer_sample},
-        {"stack", writer_stack}, {"finish", writer_finish}, {"close", writer_close}, {NULL, NULL}};
+    static const luaL_Reg methods[] = {{"meta", writer_meta},     {"thread", writer_thread},
+                                       {"event", writer_event},   {"sample", writer_sample},
+                                       {"stacks", writer_stacks}, {"flush", writer_flush},
+                                       {"stack", writer_stack},   {"finish", writer_finish},
+                                       {"close", writer_close},   {NULL, NULL}};
     static const luaL_Reg functions[] = {{"writer", new_writer}, {NULL, NULL}};
     core_new_type(L, WRITER_TYPE, metamethods, methods);
     luaL_setfuncs(L, functions, 0);

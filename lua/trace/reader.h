@@ -20,7 +20,7 @@ typedef struct {
     uint32_t length; /* bytes of the payload that are in the file */
     uint32_t crc;    /* of the payload */
     uint32_t events; /* as the header says */
-    uint32_t next;   /* index of the thread's next chunk, or TRACE_NO_CHUNK */
+    uint32_t next;   /* index of the thread's next chunk, or TRACE_NO_CHUNK; of a stack: number of its section */
     bool cut;        /* the file ends within the payload: its checksum cannot be compared */
 } trace_entry_t;
 
@@ -67,6 +67,9 @@ trace_list(const trace_file_t *file, uint32_t thread) {
 
 /* Reads exactly `size` bytes. False if the file ends before, or cannot be read. */
 bool trace_read_at(int fd, void *to, size_t size, uint64_t offset);
+
+/* file_take.c: all chunks are taken in: leaves the stacks of the last section that is whole. */
+void trace_file_pick_stacks(trace_file_t *file);
 
 /* file_take.c: takes in one chunk whose header is valid, with `room` bytes of payload in the file. */
 void trace_file_take(trace_file_t *file, const trace_chunk_t *chunk, uint64_t offset, uint64_t room);

@@ -11,8 +11,8 @@
 #include <time.h>
 #include <unistd.h>
 
-/* ns: between two samples at first; how long an end is waited for. */
-static const uint64_t SAMPLE_EVERY = 100 * RECORDER_MS, ENDING = 1000 * RECORDER_MS;
+/* ns: between two samples at first; before sums are written first; how long an end is waited for. */
+static const uint64_t SAMPLE_EVERY = 100 * RECORDER_MS, WRITE_EVERY = 1000 * RECORDER_MS, ENDING = 1000 * RECORDER_MS;
 
 const char *
 trace_recorder_state_name(trace_recorder_state_t state) {
@@ -69,6 +69,7 @@ trace_recorder_open(trace_recorder_t **opened, const trace_recording_t *recordin
     recorder->watch = (trace_watch_t){-1, -1};
     recorder->recording = *recording;
     recorder->sample_every = SAMPLE_EVERY;
+    recorder->write_every = WRITE_EVERY;
     recorder->drain.shape = recording->shape;
     init_locks(recorder);
     int error = recorder_make_area(recorder, message, message_size);

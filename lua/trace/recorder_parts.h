@@ -50,9 +50,10 @@ struct trace_recorder {
     trace_sums_t sums;
     uint64_t began, sampled, flushed, measured, over_at; /* ns */
     uint64_t rss, peak_rss, anonymous, peak_anonymous;
-    uint64_t sample_every;   /* ns */
-    uint64_t others;         /* bytes: the most of rss that was not anonymous */
-    uint64_t highest_before; /* bytes: the highest RSS at the first look */
+    uint64_t sample_every;         /* ns */
+    uint64_t written, write_every; /* ns: when sums were written last, and how long after that they are again */
+    uint64_t others;               /* bytes: the most of rss that was not anonymous */
+    uint64_t highest_before;       /* bytes: the highest RSS at the first look */
 };
 
 /* CLOCK_MONOTONIC, ns. */

@@ -118,9 +118,22 @@ has_statistics(trace_recorder_t *recorder) {
     return has;
 }
 
+/* Sums are written after 1, 3, 7, 15 ... seconds: if the recorder is killed, those of half of its time are left, and
+ * the file does not grow much with time. */
+static void
+write_sums(trace_recorder_t *recorder, uint64_t now) {
+    if (recorder->recording.sums && now - recorder->written >= recorder->write_every) {
+        trace_drain_clock(&recorder->drain);
+        trace_sums_write(&recorder->sums, recorder->drain.writer);
+        recorder->written = now;
+        recorder->write_every *= 2;
+    }
+}
+
 static void
 look_after(trace_recorder_t *recorder, uint64_t now) {
     measure(recorder, now);
+    write_sums(recorder, now);
     if (now - recorder->sampled >= recorder->sample_every || has_statistics(recorder)) {
         recorder_add_sample(recorder, now);
     }
@@ -146,7 +159,7 @@ target_pid(const trace_recorder_t *recorder) {
 /* The first look at the target. */
 static void
 begin(trace_recorder_t *recorder, uint64_t now) {
-    recorder->began = now;
+    recorder->began = recorder->written = now;
     trace_watch_open(&recorder->watch, target_pid(recorder));
     trace_writer_meta(recorder->drain.writer, "began", recorder->pid == 0 ? "start" : "attached");
     measure(recorder, now);

@@ -180,6 +180,35 @@ put_cells(batch_t *batch, const trace_cells_t *cells) {
     }
 }
 
+/* Writes a section of all sums, which replaces those that were written before. */
+static void
+put_section(const trace_sums_t *sums, const trace_cells_t *cells, trace_writer_t *writer) {
+    batch_t batch = {.writer = writer};
+    put(&batch, TRACE_SUMS_WHOLE, 0, &sums->tally->whole, sizeof(sums->tally->whole));
+    put_classes(&batch, sums->tally);
+    put_kinds(&batch, sums->tally);
+    put_sizes(&batch, sums->tally);
+    put_columns(&batch, sums->tally);
+    put_threads(&batch, sums->tally);
+    put_cells(&batch, cells);
+    put(&batch, TRACE_SUMS_END, 0, "", 0);
+    flush(&batch);
+    if (sums->no_memory || sums->tally->no_memory) {
+        trace_writer_meta(writer, "sums", "incomplete: the recorder had no memory");
+    }
+}
+
+void
+trace_sums_write(const trace_sums_t *sums, trace_writer_t *writer) {
+    trace_cells_t *cells = trace_cells_open();
+    if (cells != NULL) {
+        *cells = *sums->cells;
+        trace_cells_end(cells, sums->pass);
+        put_section(sums, cells, writer);
+        trace_cells_close(cells);
+    }
+}
+
 void
 trace_sums_end(trace_sums_t *sums, const record_clock_t *clock, trace_writer_t *writer) {
     record_event_t event;
@@ -190,16 +219,5 @@ trace_sums_end(trace_sums_t *sums, const record_clock_t *clock, trace_writer_t *
         trace_writer_sample(writer, &sums->samples[i]);
     }
     trace_cells_end(sums->cells, sums->pass);
-    batch_t batch = {.writer = writer};
-    put(&batch, TRACE_SUMS_WHOLE, 0, &sums->tally->whole, sizeof(sums->tally->whole));
-    put_classes(&batch, sums->tally);
-    put_kinds(&batch, sums->tally);
-    put_sizes(&batch, sums->tally);
-    put_columns(&batch, sums->tally);
-    put_threads(&batch, sums->tally);
-    put_cells(&batch, sums->cells);
-    flush(&batch);
-    if (sums->no_memory || sums->tally->no_memory) {
-        trace_writer_meta(writer, "sums", "incomplete: the recorder had no memory");
-    }
+    put_section(sums, sums->cells, writer);
 }

@@ -5,6 +5,7 @@
  *   trace_writer_drop(writer);                                  events are not kept,
  *   trace_writer_tap(writer, trace_sums_tap, sums);             they arrive here as they are drained
  *   trace_sums_turn(sums, &clock, now - 500 ms);                those that are older are summed up
+ *   trace_sums_write(sums, writer);                             from time to time: what a killed recorder leaves
  *   trace_sums_end(sums, &clock, writer);                       the rest; writes the sums
  *
  * Events are put in the order of time first. One that arrives after younger ones were summed up, because its thread
@@ -46,11 +47,13 @@ void trace_sums_tap(void *sums, const record_event_t *event);
 bool trace_sums_turn(trace_sums_t *sums, const record_clock_t *clock, uint64_t until);
 /* Keeps a sample. True if there are half as many now, so that samples should be half as frequent. */
 bool trace_sums_sample(trace_sums_t *sums, const trace_sample_t *sample);
+/* Writes what is summed up so far. Later sums replace it in a reader's eyes, not in the file: be sparing. */
+void trace_sums_write(const trace_sums_t *sums, trace_writer_t *writer);
 void trace_sums_end(trace_sums_t *sums, const record_clock_t *clock, trace_writer_t *writer);
 void trace_sums_close(trace_sums_t *sums);
 
-/* The sums of a file for which trace_file_summed() holds; *damaged: chunks that were left out. What is out of bounds is
- * left out, too. False without memory. */
+/* The sums of a file for which trace_file_summed() holds: the last ones that are whole; *damaged: chunks that were left
+ * out. What is out of bounds is left out, too. False without memory. */
 bool trace_sums_load(const trace_file_t *file, trace_tally_t **tally, trace_cells_t **cells, uint64_t *damaged);
 
 #endif

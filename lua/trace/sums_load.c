@@ -32,7 +32,8 @@ place_of(const loaded_t *to, const trace_sums_record_t *record, size_t *size) {
                                                       2 * TALLY_SIZES,
                                                       TALLY_COLUMNS,
                                                       1,
-                                                      TRACE_CLASSES * CELLS_LIVES};
+                                                      TRACE_CLASSES * CELLS_LIVES,
+                                                      0};
     uint32_t i = record->index;
     if (record->part >= TRACE_SUMS_PARTS || i >= limits[record->part]) {
         return NULL;
@@ -81,19 +82,66 @@ take_record(const loaded_t *to, const trace_sums_record_t *record, const uint8_t
     }
 }
 
+/* Takes one record off the front of the bytes; its words are in *words. False at their end. */
+static bool
+next_record(const uint8_t **bytes, size_t *size, trace_sums_record_t *record, const uint8_t **words) {
+    if (*size < sizeof(*record)) {
+        return false;
+    }
+    memcpy(record, *bytes, sizeof(*record));
+    *size -= sizeof(*record);
+    *words = *bytes + sizeof(*record);
+    if (record->size > *size) {
+        return false;
+    }
+    *bytes = *words + record->size;
+    *size -= record->size;
+    return true;
+}
+
 static void
 take_chunk(const loaded_t *to, const uint8_t *bytes, size_t size) {
     trace_sums_record_t record;
-    while (size >= sizeof(record)) {
-        memcpy(&record, bytes, sizeof(record));
-        bytes += sizeof(record);
-        size -= sizeof(record);
-        if (record.size > size) {
-            break;
+    const uint8_t *words;
+    while (next_record(&bytes, &size, &record, &words)) {
+        take_record(to, &record, words);
+    }
+}
+
+static bool
+read_chunk(const trace_file_t *file, size_t i, uint8_t *bytes, size_t *size) {
+    const trace_entry_t *entry = (const trace_entry_t *)file->sums.data + i;
+    *size = entry->length;
+    return trace_read_at(file->fd, bytes, entry->length, entry->offset) &&
+           trace_crc(bytes, entry->length) == entry->crc;
+}
+
+static bool
+has_record(const uint8_t *bytes, size_t size, trace_sums_part_t part) {
+    trace_sums_record_t record;
+    const uint8_t *words;
+    while (next_record(&bytes, &size, &record, &words)) {
+        if (record.part == part) {
+            return true;
         }
-        take_record(to, &record, bytes);
-        bytes += record.size;
-        size -= record.size;
+    }
+    return false;
+}
+
+/* The chunks [*begin, *end) of the last section that has its end; else all, as of older files. */
+static void
+find_section(const trace_file_t *file, size_t *begin, size_t *end) {
+    uint8_t bytes[TRACE_CHUNK_MAX];
+    size_t size, start = 0;
+    *begin = 0;
+    *end = file->sums.n;
+    for (size_t i = 0; i < file->sums.n; i++) {
+        bool good = read_chunk(file, i, bytes, &size);
+        start = good && has_record(bytes, size, TRACE_SUMS_WHOLE) ? i : start;
+        if (good && has_record(bytes, size, TRACE_SUMS_END)) {
+            *begin = start;
+            *end = i + 1;
+        }
     }
 }
 
@@ -101,13 +149,13 @@ bool
 trace_sums_load(const trace_file_t *file, trace_tally_t **tally, trace_cells_t **cells, uint64_t *damaged) {
     uint8_t bytes[TRACE_CHUNK_MAX];
     loaded_t to = {trace_tally_open(0, 0), trace_cells_open()};
+    size_t begin, end, size;
     *damaged = 0;
-    for (size_t i = 0; to.tally != NULL && to.cells != NULL && i < file->sums.n; i++) {
-        const trace_entry_t *entry = (const trace_entry_t *)file->sums.data + i;
-        bool good = trace_read_at(file->fd, bytes, entry->length, entry->offset) &&
-                    trace_crc(bytes, entry->length) == entry->crc;
+    find_section(file, &begin, &end);
+    for (size_t i = begin; to.tally != NULL && to.cells != NULL && i < end; i++) {
+        bool good = read_chunk(file, i, bytes, &size);
         if (good) {
-            take_chunk(&to, bytes, entry->length);
+            take_chunk(&to, bytes, size);
         }
         *damaged += !good;
     }

@@ -1,54 +1,16 @@
-/* write.c -- threads and their chunks, and the file. See write.h. */
+/* write.c -- threads and their chunks, and the file. See write.h and write_parts.h. */
 #ifndef _GNU_SOURCE
 #define _GNU_SOURCE
 #endif
-#include "write.h"
-
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
 
-#include "array.h"
 #include "crc.h"
-#include "format.h"
-#include "output.h"
+#include "write_parts.h"
 
-/* A chunk that is being gathered. */
-typedef struct {
-    trace_chunk_t header;
-    uint8_t payload[TRACE_CHUNK_MAX]; /* trace_state_t, then events */
-} gather_t;
-
-typedef struct {
-    gather_t *gather;     /* NULL: nothing is gathered */
-    record_codec_t codec; /* of trace_writer_event() */
-    trace_thread_chunk_t description;
-} thread_t;
-
-enum {
-    SAMPLES = 27, /* that are gathered */
-    PADDING = TRACE_ALIGN
-};
-
-struct trace_writer {
-    output_t out;
-    bool nowhere;
-    trace_array_t threads; /* thread_t */
-    trace_written_t written;
-    bool drops; /* events are not kept */
-    trace_tap_t *tap;
-    void *tap_opaque;
-    trace_sample_t samples[SAMPLES];
-    size_t nsamples;
-};
-
-_Static_assert(sizeof(trace_sample_t) * SAMPLES + 8 <= TRACE_WRITE_SUMS, "a small chunk holds the samples");
-
-static thread_t *
-thread_at(const trace_writer_t *writer, uint32_t thread) {
-    return (thread_t *)writer->threads.data + thread;
-}
+_Static_assert(sizeof(trace_sample_t) * WRITER_SAMPLES + 8 <= TRACE_WRITE_SUMS, "a small chunk holds the samples");
 
 static void
 fail(trace_writer_t *writer, int error) {
@@ -86,13 +48,17 @@ put_small(trace_writer_t *writer, trace_chunk_kind_t kind, uint32_t thread, cons
         trace_chunk_t header;
         uint8_t payload[TRACE_WRITE_SUMS + 64];
     } chunk = {.header = {.kind = (uint16_t)kind, .length = (uint32_t)size, .thread = thread}};
+    if (kind == TRACE_CHUNK_SUMS) {
+        chunk.header.first = writer->written.events;
+        chunk.header.lost = writer->written.lost;
+    }
     memcpy(chunk.payload, data, size);
     put_chunk(writer, &chunk.header);
 }
 
 /* Writes the thread's chunk, and empties it. */
 static void
-flush_thread(trace_writer_t *writer, thread_t *thread) {
+flush_thread(trace_writer_t *writer, writer_thread_t *thread) {
     gather_t *gather = thread->gather;
     if (gather != NULL && gather->header.events > 0) {
         put_chunk(writer, &gather->header);
@@ -101,9 +67,9 @@ flush_thread(trace_writer_t *writer, thread_t *thread) {
 }
 
 static void
-free_gather(thread_t *thread) {
+free_gather(writer_thread_t *thread) {
     if (thread->gather != NULL) {
-        munmap(thread->gather, sizeof(*thread->gather) + PADDING);
+        munmap(thread->gather, sizeof(*thread->gather) + WRITER_PADDING);
         thread->gather = NULL;
     }
 }
@@ -111,15 +77,15 @@ free_gather(thread_t *thread) {
 /* ---- events ---- */
 
 /* The thread's chunk with room for `size` bytes more; `codec` is that of before them. NULL without memory. */
-static gather_t *
-gather_room(trace_writer_t *writer, uint32_t number, const record_codec_t *codec, size_t size) {
+gather_t *
+writer_gather(trace_writer_t *writer, uint32_t number, const record_codec_t *codec, size_t size) {
     if (number >= writer->threads.n) {
         return NULL; /* there was no memory for the thread */
     }
-    thread_t *thread = thread_at(writer, number);
+    writer_thread_t *thread = writer_thread(writer, number);
     if (thread->gather == NULL) {
         void *memory =
-            mmap(NULL, sizeof(gather_t) + PADDING, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+            mmap(NULL, sizeof(gather_t) + WRITER_PADDING, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
         if (memory == MAP_FAILED) {
             fail(writer, ENOMEM);
             return NULL;
@@ -140,8 +106,8 @@ gather_room(trace_writer_t *writer, uint32_t number, const record_codec_t *codec
 }
 
 /* Counts an event that has just been put into the chunk, or is not kept; its time is a stamp. */
-static void
-count(trace_writer_t *writer, trace_chunk_t *header, const record_event_t *event, uint64_t stamp) {
+void
+writer_count(trace_writer_t *writer, trace_chunk_t *header, const record_event_t *event, uint64_t stamp) {
     uint64_t lost = event->kind == RECORD_LOST ? event->size : 0;
     header->first = header->events == 0 ? stamp : header->first;
     header->last = stamp;
@@ -151,30 +117,30 @@ count(trace_writer_t *writer, trace_chunk_t *header, const record_event_t *event
     writer->written.lost += lost;
 }
 
-static void
-show(const trace_writer_t *writer, const record_event_t *event) {
+void
+writer_show(const trace_writer_t *writer, const record_event_t *event) {
     if (writer->tap != NULL) {
         writer->tap(writer->tap_opaque, event);
     }
 }
 
 /* An event that is not kept. */
-static void
-drop_event(trace_writer_t *writer, const record_event_t *event) {
+void
+writer_drop(trace_writer_t *writer, const record_event_t *event) {
     trace_chunk_t nothing = {0};
-    count(writer, &nothing, event, event->time);
-    show(writer, event);
+    writer_count(writer, &nothing, event, event->time);
+    writer_show(writer, event);
 }
 
 static void
 keep_event(trace_writer_t *writer, uint32_t number, const record_event_t *event) {
-    thread_t *thread = thread_at(writer, number);
-    gather_t *gather = gather_room(writer, number, &thread->codec, RECORD_ROOM);
+    writer_thread_t *thread = writer_thread(writer, number);
+    gather_t *gather = writer_gather(writer, number, &thread->codec, RECORD_ROOM);
     if (gather != NULL) {
         gather->header.length +=
             (uint32_t)record_encode(&thread->codec, event, gather->payload + gather->header.length);
-        count(writer, &gather->header, event, thread->codec.time);
-        show(writer, event);
+        writer_count(writer, &gather->header, event, thread->codec.time);
+        writer_show(writer, event);
     }
 }
 
@@ -185,101 +151,17 @@ trace_writer_event(trace_writer_t *writer, uint32_t number, const record_event_t
     if (number >= writer->threads.n) {
         return; /* there was no memory for the thread */
     } else if (writer->drops) {
-        drop_event(writer, &numbered);
+        writer_drop(writer, &numbered);
     } else {
         keep_event(writer, number, &numbered);
     }
-}
-
-/* A thread begins in the feed. Events before any thread has begun belong to one without a name. */
-static void
-begin_in_feed(trace_writer_t *writer, trace_feed_t *feed, const record_event_t *event) {
-    trace_begin_t begin = {.begin = event->time};
-    char name[RECORD_NAME + 1] = "";
-    if (event->kind == RECORD_THREAD) {
-        memcpy(name, event->name, RECORD_NAME);
-        begin.tid = (uint32_t)event->size;
-        begin.name = name;
-    }
-    feed->thread = trace_writer_thread(writer, &begin) + 1;
-}
-
-/* Puts the bytes of an event into its thread's chunk. False without memory. */
-static bool
-keep_bytes(trace_writer_t *writer, const trace_feed_t *feed, const record_event_t *event, const uint8_t *bytes,
-           size_t size) {
-    gather_t *gather = gather_room(writer, event->thread, &feed->codec, size);
-    if (gather != NULL) {
-        memcpy(gather->payload + gather->header.length, bytes, size);
-        gather->header.length += (uint32_t)size;
-        count(writer, &gather->header, event, event->time);
-        show(writer, event);
-    }
-    return gather != NULL;
-}
-
-/* One event that was decoded from `bytes`; the codec is that of before it. */
-static void
-take_fed(trace_writer_t *writer, trace_feed_t *feed, record_event_t *event, const uint8_t *bytes, size_t size) {
-    if (event->kind == RECORD_THREAD || feed->thread == 0) {
-        begin_in_feed(writer, feed, event);
-    }
-    event->thread = feed->thread - 1;
-    if (writer->drops) {
-        drop_event(writer, event);
-    } else if (!keep_bytes(writer, feed, event, bytes, size)) {
-        return;
-    }
-    if (event->kind == RECORD_THREAD_END) {
-        trace_writer_thread_end(writer, event->thread);
-    }
-}
-
-/* Padding in front of an event is left out. */
-static const uint8_t *
-skip_padding(const uint8_t *at, const uint8_t *end) {
-    while (at < end && *at == 0) {
-        at++;
-    }
-    return at;
-}
-
-long
-trace_writer_feed(trace_writer_t *writer, trace_feed_t *feed, const uint8_t *bytes, size_t size) {
-    const uint8_t *at = bytes, *end = bytes + size;
-    while ((at = skip_padding(at, end)) < end) {
-        record_codec_t codec = feed->codec;
-        record_event_t event;
-        long used = record_decode(&codec, NULL, at, (size_t)(end - at), &event);
-        if (used < 0) {
-            return -1;
-        } else if (used == 0) {
-            break;
-        }
-        take_fed(writer, feed, &event, at, (size_t)used);
-        feed->codec = codec;
-        at += used;
-    }
-    return at - bytes;
-}
-
-void
-trace_writer_tell(trace_writer_t *writer, trace_feed_t *feed, const record_event_t *event) {
-    uint8_t bytes[RECORD_ROOM] = {0};
-    record_codec_t codec = feed->codec;
-    record_event_t told = *event;
-    if (told.kind != RECORD_THREAD) {
-        told.old_addr = 0;
-        told.touched = RECORD_UNKNOWN;
-    }
-    trace_writer_feed(writer, feed, bytes, record_encode(&codec, &told, bytes));
 }
 
 /* ---- threads, and the rest ---- */
 
 static void
 put_thread(trace_writer_t *writer, uint32_t number) {
-    const thread_t *thread = thread_at(writer, number);
+    const writer_thread_t *thread = writer_thread(writer, number);
     if (!writer->drops || number < TRACE_SUMS_THREADS) {
         put_small(writer, TRACE_CHUNK_THREAD, number, &thread->description, sizeof(thread->description));
     }
@@ -288,11 +170,11 @@ put_thread(trace_writer_t *writer, uint32_t number) {
 uint32_t
 trace_writer_thread(trace_writer_t *writer, const trace_begin_t *begin) {
     size_t number = writer->threads.n;
-    if (!trace_array_grow(&writer->threads, number + 1, sizeof(thread_t))) {
+    if (!trace_array_grow(&writer->threads, number + 1, sizeof(writer_thread_t))) {
         fail(writer, ENOMEM);
         return 0;
     }
-    trace_thread_chunk_t *description = &thread_at(writer, (uint32_t)number)->description;
+    trace_thread_chunk_t *description = &writer_thread(writer, (uint32_t)number)->description;
     description->tid = begin->tid;
     description->begin = begin->begin;
     if (begin->name != NULL) {
@@ -305,7 +187,7 @@ trace_writer_thread(trace_writer_t *writer, const trace_begin_t *begin) {
 
 void
 trace_writer_thread_end(trace_writer_t *writer, uint32_t number) {
-    thread_t *thread = thread_at(writer, number);
+    writer_thread_t *thread = writer_thread(writer, number);
     flush_thread(writer, thread);
     free_gather(thread);
     thread->description.ended = 1;
@@ -340,14 +222,23 @@ trace_writer_sums(trace_writer_t *writer, const void *records, size_t size) {
 }
 
 void
+trace_writer_stacks(trace_writer_t *writer, uint32_t n) {
+    writer->section++;
+    writer->section_size = n;
+}
+
+void
 trace_writer_stack(trace_writer_t *writer, const trace_stack_t *stack, const char *names, size_t size) {
     struct {
         trace_chunk_t header;
         trace_stack_t stack;
-        char names[TRACE_WRITE_NAMES + PADDING];
+        char names[TRACE_WRITE_NAMES + WRITER_PADDING];
     } chunk;
     size = size < TRACE_WRITE_NAMES ? size : TRACE_WRITE_NAMES;
-    chunk.header = (trace_chunk_t){.kind = TRACE_CHUNK_STACK, .length = (uint32_t)(sizeof(*stack) + size)};
+    chunk.header = (trace_chunk_t){.kind = TRACE_CHUNK_STACK,
+                                   .length = (uint32_t)(sizeof(*stack) + size),
+                                   .thread = writer->section,
+                                   .events = writer->section_size};
     chunk.stack = *stack;
     memcpy(chunk.names, names, size);
     put_chunk(writer, &chunk.header);
@@ -363,7 +254,7 @@ static void
 flush_samples(trace_writer_t *writer) {
     struct {
         uint32_t words, zero;
-        trace_sample_t samples[SAMPLES];
+        trace_sample_t samples[WRITER_SAMPLES];
     } chunk = {.words = TRACE_SAMPLE_WORDS};
     if (writer->nsamples > 0) {
         size_t size = writer->nsamples * sizeof(trace_sample_t);
@@ -376,7 +267,7 @@ flush_samples(trace_writer_t *writer) {
 void
 trace_writer_sample(trace_writer_t *writer, const trace_sample_t *sample) {
     writer->samples[writer->nsamples++] = *sample;
-    if (writer->nsamples == SAMPLES) {
+    if (writer->nsamples == WRITER_SAMPLES) {
         flush_samples(writer);
     }
 }
@@ -384,7 +275,7 @@ trace_writer_sample(trace_writer_t *writer, const trace_sample_t *sample) {
 bool
 trace_writer_flush(trace_writer_t *writer) {
     for (size_t i = 0; i < writer->threads.n; i++) {
-        flush_thread(writer, thread_at(writer, (uint32_t)i));
+        flush_thread(writer, writer_thread(writer, (uint32_t)i));
     }
     flush_samples(writer);
     return writer->written.error == 0;
@@ -433,7 +324,7 @@ trace_writer_open(trace_writer_t **opened, const char *path, char *message, size
 static void
 free_writer(trace_writer_t *writer) {
     for (size_t i = 0; i < writer->threads.n; i++) {
-        free_gather(thread_at(writer, (uint32_t)i));
+        free_gather(writer_thread(writer, (uint32_t)i));
     }
     trace_array_free(&writer->threads);
     munmap(writer, sizeof(*writer));

@@ -62,12 +62,14 @@ void trace_writer_tap(trace_writer_t *writer, trace_tap_t *tap, void *opaque);
 /* From then on events are counted and shown to the tap, and not kept, and only the first TRACE_SUMS_THREADS threads get
  * a description: the file does not grow with time. */
 void trace_writer_drop(trace_writer_t *writer);
-/* Writes records of sums (format.h), of at most TRACE_WRITE_SUMS bytes. */
+/* Writes records of sums (format.h), of at most TRACE_WRITE_SUMS bytes. Those of a later section replace them. */
 enum {
     TRACE_WRITE_SUMS = 3 << 10
 };
 void trace_writer_sums(trace_writer_t *writer, const void *records, size_t size);
 
+/* So many stacks follow, which replace all those before. */
+void trace_writer_stacks(trace_writer_t *writer, uint32_t n);
 /* Writes a stack and what it has allocated (format.h); names beyond TRACE_WRITE_NAMES bytes are cut off. */
 enum {
     TRACE_WRITE_NAMES = 32 << 10

@@ -259,6 +259,25 @@ record_decode(record_codec_t *codec, const record_clock_t *clock, const void *by
     return decode_careful(codec, clock, bytes, len, event);
 }
 
+/* Lengths are added up before anything else, since the next event begins behind them. */
+size_t
+record_skip(record_codec_t *codec, const void *bytes, size_t len, record_skipped_t *skipped) {
+    const uint8_t *in = bytes, *end = in + len;
+    uint64_t time = codec->time;
+    *skipped = (record_skipped_t){0};
+    while ((size_t)(end - in) >= RECORD_ROOM && (in[0] & 15U) - 1 < CODED_PLAIN) {
+        uint32_t control = (uint32_t)in[0] | (uint32_t)in[1] << 8, hint = control >> 4 & 7;
+        uint32_t time_bytes = control >> 7 & 7, addr_bytes = control >> 10 & 7;
+        const uint8_t *fields = in + 2;
+        in = fields + time_bytes + addr_bytes + (control >> 13);
+        codec->addr[hint] = follow(codec->addr[hint], load(fields + time_bytes, addr_bytes));
+        time = cut(time + load(fields, time_bytes), RECORD_LG_SIZE);
+        skipped->first = skipped->n++ == 0 ? time : skipped->first;
+    }
+    codec->time = time;
+    return (size_t)(in - (const uint8_t *)bytes);
+}
+
 /* ---- clocks ---- */
 
 /* ns of a tick; 1 where the readings say nothing. */

@@ -162,7 +162,7 @@ test("misuse raises, with what is allowed", function()
         { { trace = "x", speed = -1 }, "speed = %-1" },
         { { trace = "x", allocator = "jemaloc" }, "replay: .*one of lunalloc, glibc, jemalloc" },
         { { trace = "x", allocator = "glibc", conf = "narenas:1" }, "conf: settings are lunalloc's" },
-        { { trace = "x", touch = "some" }, '"pages", "all" or "none" expected' },
+        { { trace = "x", touch = "some" }, '"pages", "all", "none" or "verify" expected' },
         { { trace = "x", sample = 0 }, "sample = 0" },
         { { trace = "x", timeout = "soon" }, "timeout = 'soon': a time above 0" },
         { { trace = "x", tarce = "y" }, "unknown key 'tarce'; allowed: allocator, conf," },

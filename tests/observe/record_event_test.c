@@ -105,6 +105,33 @@ test_there_and_back(void **state) {
     assert_int_equal(record_decode(&codec, NULL, bytes + at, 0, &got), 0);
 }
 
+/* Skipping leaves the codec as decoding does, and ends before what it does not pass over. */
+static void
+test_skipping_is_decoding(void **state) {
+    (void)state;
+    size_t len = encode_random(7, EVENTS), at = 0, passed = 0;
+    record_codec_t skips = {0}, decodes = {0};
+    record_event_t got;
+    record_skipped_t skipped;
+    while (at < len) {
+        size_t n = record_skip(&skips, bytes + at, len - at, &skipped), end = at + n;
+        for (uint32_t i = 0; i < skipped.n; i++) {
+            at += (size_t)record_decode(&decodes, NULL, bytes + at, len - at, &got);
+            assert_true(i > 0 || skipped.first == got.time);
+        }
+        passed += skipped.n;
+        assert_int_equal(at, end);
+        assert_memory_equal(skips.addr, decodes.addr, sizeof(skips.addr));
+        assert_int_equal(skips.time, decodes.time);
+        if (at < len) {
+            at += (size_t)record_decode(&decodes, NULL, bytes + at, len - at, &got);
+            skips = decodes;
+        }
+    }
+    assert_in_range(passed, EVENTS / 4, EVENTS);
+    assert_int_equal(record_skip(&skips, bytes, RECORD_ROOM - 1, &skipped), 0);
+}
+
 /* Padding between any two events changes nothing. */
 static void
 test_padding_is_skipped(void **state) {
@@ -279,10 +306,15 @@ test_clocks(void **state) {
 int
 main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_there_and_back),         cmocka_unit_test(test_padding_is_skipped),
-        cmocka_unit_test(test_cut_off_at_every_byte),  cmocka_unit_test(test_damaged),
-        cmocka_unit_test(test_unknown_kinds),          cmocka_unit_test(test_limits),
-        cmocka_unit_test(test_usual_events_are_small), cmocka_unit_test(test_clocks),
+        cmocka_unit_test(test_there_and_back),
+        cmocka_unit_test(test_padding_is_skipped),
+        cmocka_unit_test(test_skipping_is_decoding),
+        cmocka_unit_test(test_cut_off_at_every_byte),
+        cmocka_unit_test(test_damaged),
+        cmocka_unit_test(test_unknown_kinds),
+        cmocka_unit_test(test_limits),
+        cmocka_unit_test(test_usual_events_are_small),
+        cmocka_unit_test(test_clocks),
     };
     return cmocka_run_group_tests_name("record_event", tests, NULL, NULL);
 }

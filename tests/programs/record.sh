@@ -64,6 +64,13 @@ expect "a description of a load is made of sums" '^return [{]' "$work/out"
 expect "sums are not replayed" 'sums' "$work/out"
 options=()
 
+in_folder "$work/run" "$console" run --record s.lnt --mode stacks --conf lg_prof_sample:12 -- "$built/record_threads"
+expect "stacks of a program from its start" '^s.lnt: [1-9][0-9]* stacks in ' "$work/run/stderr"
+say "$work/run/s.lnt" --stacks >"$work/out"
+expect "they are named" 'main|record_threads' "$work/out"
+in_folder "$work/run" "$console" run --record s.lnt --mode stacks --for 1s -- true
+expect "they are of the whole run" 'of the whole run: --for and --max-size do not go with it' "$work/run/stderr"
+
 in_folder "$work/run" "$console" run --record t.lnt -- sh -c 'exit 7'
 expect "the exit status is the command's" '^7$' "$work/run/status"
 in_folder "$work/run" "$console" run --record t.lnt -- sh -c 'kill -TERM $$'
@@ -121,6 +128,18 @@ fi
 say "$work"/d.lnt.$recorder.tmp >"$work/out"
 expect "what it wrote until then can be read" 'events +[0-9.]+ ?[kM]? of [1-9] threads' "$work/out"
 rm -f "$work"/d.lnt.*
+
+# has_sums FILE -- it has sums that are whole.
+has_sums() { say "$1" --count class | grep -Eq '^ *16 +[1-9]'; }
+"$console" record $target -o "$work/l.lnt" --mode classes >/dev/null 2>&1 &
+started
+recorder=$pid
+wait_for has_sums "$work/l.lnt.$recorder.tmp"
+kill -KILL $recorder
+say "$work"/l.lnt.$recorder.tmp >"$work/out"
+expect "a recorder of sums that is killed leaves those that it had written" 'events +[0-9.]*[1-9]' "$work/out"
+rm -f "$work"/l.lnt.*
+wait_for is_off
 
 timeout 60 "$console" record $target -o "$work/e.lnt" --max-size 100K >"$work/out" 2>&1
 "$console" -e "print(la.trace.load('$work/e.lnt'):info().reason)" >>"$work/out" 2>&1
@@ -187,6 +206,22 @@ fi
 if kill -0 "$target"; then ok "and runs on"; else fail "the program ended with its recorder"; fi
 kill -KILL "$target"
 rm -f "$work"/k.lnt.*
+
+# ---- a program that is killed leaves the stacks that were read before -----------------------------------------------
+
+"$console" run --record "$work/m.lnt" --mode stacks --conf agent:true,lg_prof_sample:12 -- "$built/idle" busy \
+    >"$work/k.out" 2>"$work/out" &
+started
+recorder=$pid
+has_stacks() { say "$work/m.lnt.$recorder.tmp" --stacks | grep -Eq 'main|idle[+]'; }
+wait_for has_stacks
+target=$(pgrep -P $recorder)
+pids+=("$target")
+kill -KILL "$target"
+wait_for test -e "$work/m.lnt"
+wait_for grep -q stacks "$work/out"
+expect "it is told that there is no profile of the end" 'has written no profile at its end' "$work/out"
+expect "and there are stacks" 'm.lnt: [1-9][0-9]* stacks in' "$work/out"
 
 # ---- redis ----------------------------------------------------------------------------------------------------------
 

@@ -180,6 +180,86 @@ test_windows_end(void **state) {
     plan_file_close(&plan);
 }
 
+/* Threads that free what they have allocated have about the same bytes in any order: they need no end of a window. */
+static void
+test_threads_by_themselves_have_long_windows(void **state) {
+    (void)state;
+    begin();
+    for (uint32_t i = 0; i < 100000; i++) {
+        uint32_t thread = i / 32 % 4;
+        event(thread, (record_event_t){.kind = RECORD_MALLOC, .addr = 0x1000 + 16 * thread, .size = 10000});
+        event(thread, (record_event_t){.kind = RECORD_FREE, .addr = 0x1000 + 16 * thread});
+    }
+    open_plan();
+    assert_in_range(head.nwindows, nevents / PLAN_WINDOW_OPS, nevents / PLAN_WINDOW_OPS + 8);
+    plan_file_close(&plan);
+}
+
+/* One thread allocates, another one frees: the first must not be far ahead. */
+static void
+test_threads_that_depend_on_order_have_short_windows(void **state) {
+    (void)state;
+    begin();
+    for (uint32_t i = 0; i < 1000; i++) {
+        event(1, (record_event_t){.kind = RECORD_MALLOC, .addr = 0x1000 + 16 * i, .size = 100000});
+        if (i >= 50) {
+            event(2, (record_event_t){.kind = RECORD_FREE, .addr = 0x1000 + 16 * (i - 50)});
+        }
+    }
+    open_plan();
+    uint64_t offset = sizeof(plan_head_t), longest = 0;
+    for (const plan_window_t *w = plan_next_window(&plan, &offset); w; w = plan_next_window(&plan, &offset)) {
+        longest = w->size / sizeof(plan_op_t) > longest ? w->size / sizeof(plan_op_t) : longest;
+    }
+    assert_in_range(longest, 2 * (1 << 20) / 100000, 3 * (1 << 20) / 100000 + 10);
+    plan_file_close(&plan);
+}
+
+/* The slots of a cache line are those of one thread, whoever frees the blocks. */
+static void
+test_lines_of_slots_have_owners(void **state) {
+    static uint32_t owner[1 << 12];
+    (void)state;
+    begin();
+    for (uint32_t i = 0; i < 100000; i++) {
+        if (i >= 100) {
+            event(i % 3, (record_event_t){.kind = RECORD_FREE, .addr = 0x1000 + 16 * (i - 100)});
+        }
+        event(i % 2, (record_event_t){.kind = RECORD_MALLOC, .addr = 0x1000 + 16 * i, .size = 16});
+    }
+    open_plan();
+    assert_true(head.nslots <= PLAN_WINDOW_OPS);
+    uint64_t offset = sizeof(plan_head_t);
+    for (const plan_window_t *w = plan_next_window(&plan, &offset); w; w = plan_next_window(&plan, &offset)) {
+        const plan_op_t *op = plan_ops(w);
+        for (uint32_t i = 0; i < w->nruns; op += plan_runs(w)[i++].nops) {
+            for (uint32_t k = 0; k < plan_runs(w)[i].nops; k++) {
+                uint32_t *of = &owner[op[k].slot / 8], thread = plan_runs(w)[i].thread + 1;
+                assert_true(op[k].kind != CALL_MALLOC || *of == 0 || *of == thread);
+                *of = op[k].kind == CALL_MALLOC ? thread : *of;
+            }
+        }
+    }
+    plan_file_close(&plan);
+}
+
+/* The slots of threads that have ended are used again. */
+static void
+test_slots_of_ended_threads(void **state) {
+    (void)state;
+    begin();
+    for (uint32_t i = 0; i < 1000; i++) {
+        event(i, (record_event_t){.kind = RECORD_MALLOC, .addr = 0x1000, .size = 16});
+        event(0, (record_event_t){.kind = RECORD_FREE, .addr = 0x1000});
+        if (i > 0) {
+            event(i, (record_event_t){.kind = RECORD_THREAD_END});
+        }
+    }
+    open_plan();
+    assert_true(head.nslots <= 32);
+    plan_file_close(&plan);
+}
+
 /* Slots of a window are not given to another block in it; later they are. */
 static void
 test_slots_are_used_again_in_later_windows(void **state) {
@@ -412,6 +492,10 @@ main(void) {
         cmocka_unit_test(test_long_pauses),
         cmocka_unit_test(test_only_other_threads_of_the_same_window_wait),
         cmocka_unit_test(test_windows_end),
+        cmocka_unit_test(test_threads_by_themselves_have_long_windows),
+        cmocka_unit_test(test_threads_that_depend_on_order_have_short_windows),
+        cmocka_unit_test(test_lines_of_slots_have_owners),
+        cmocka_unit_test(test_slots_of_ended_threads),
         cmocka_unit_test(test_slots_are_used_again_in_later_windows),
         cmocka_unit_test(test_blocks_from_before),
         cmocka_unit_test(test_what_is_left_out_and_added),

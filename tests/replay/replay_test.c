@@ -11,7 +11,7 @@
 #include <cmocka.h>
 
 #include "events.h"
-#include "replay/replay.h"
+#include "replay/player.h"
 
 static const heap_t process = {.name = "process",
                                .malloc = malloc,
@@ -21,12 +21,13 @@ static const heap_t process = {.name = "process",
                                .free = free};
 
 static replay_result_t result;
+static replay_touch_t touched = REPLAY_TOUCH_PAGES;
 
 static void
 replay_with(const heap_t *heap, double speed) {
     char message[256];
     plan_file_t plan;
-    replay_options_t options = {.speed = speed, .sample = 16, .interval = 1000000};
+    replay_options_t options = {.speed = speed, .touch = touched, .sample = 16, .interval = 1000000};
     assert_int_equal(plan_file_open(&plan, path, message, sizeof(message)), 0);
     replay_t *replay = replay_start(&plan, heap, &options, message, sizeof(message));
     assert_non_null(replay);
@@ -81,6 +82,57 @@ test_threads_free_each_others_blocks(void **state) {
     assert_true(head.facts.remote > 60000);
     replay_with(&process, 0);
     check_counts();
+}
+
+/* The first thread is held in its malloc of 100 bytes until another one asks for 200, for some time at most. */
+static _Atomic int asked;
+static bool held_too_long;
+
+static void *
+hold(size_t size) {
+    if (size == 100) {
+        for (int i = 0; i < 300 && !asked; i++) {
+            usleep(1000);
+        }
+        held_too_long = !asked;
+    }
+    asked |= size == 200;
+    return malloc(size);
+}
+
+/* The second thread frees n blocks of the held one, and then asks for 200 bytes. True if it asked before they lived. */
+static bool
+goes_on(uint32_t n, size_t size, double speed) {
+    heap_t heap = process;
+    heap.malloc = hold;
+    asked = 0;
+    begin();
+    event(1, (record_event_t){.kind = RECORD_MALLOC, .addr = 0x1000, .size = 1 << 20}); /* no higher peak follows */
+    event(2, (record_event_t){.kind = RECORD_MALLOC, .addr = 0x2000, .size = 1});
+    event(1, (record_event_t){.kind = RECORD_FREE, .addr = 0x1000});
+    event(1, (record_event_t){.kind = RECORD_MALLOC, .addr = 0x3000, .size = 100});
+    for (uint64_t i = 0; i < n; i++) {
+        event(1, (record_event_t){.kind = RECORD_MALLOC, .addr = 0x4000 + 16 * i, .size = size});
+    }
+    for (uint64_t i = 0; i < n; i++) {
+        event(2, (record_event_t){.kind = i % 2 ? RECORD_FREE : RECORD_FREE_SIZED, .addr = 0x4000 + 16 * i});
+    }
+    event(2, (record_event_t){.kind = RECORD_MALLOC, .addr = 0x5000, .size = 200});
+    assert_int_equal(compile(), 0);
+    assert_int_equal(head.facts.waits, n);
+    replay_with(&heap, speed);
+    check_counts();
+    return !held_too_long;
+}
+
+static void
+test_frees_are_put_off(void **state) {
+    (void)state;
+    assert_true(goes_on(PLAYER_PUT_OFF, 10, 0));
+    assert_false(goes_on(PLAYER_PUT_OFF + 1, 10, 0));
+    assert_true(goes_on(1, 40000, 0));
+    assert_false(goes_on(2, 40000, 0)); /* too many bytes */
+    assert_false(goes_on(1, 10, 1));    /* at the recorded times */
 }
 
 static void
@@ -196,6 +248,86 @@ test_any_events_on_an_allocator_that_refuses_much(void **state) {
     }
 }
 
+/* ---- contents ---- */
+
+static char *last_block;
+
+/* Writes into the block that was allocated before, if it is asked for 77 bytes. */
+static void *
+scribble(size_t size) {
+    if (size == 77) {
+        last_block[0] ^= 1;
+    }
+    return last_block = malloc(size);
+}
+
+static void *
+calloc_dirty(size_t count, size_t size) {
+    return memset(malloc(count * size), 1, count * size);
+}
+
+static void *
+realloc_empty(void *ptr, size_t size) {
+    (void)ptr; /* it is lost */
+    return malloc(size);
+}
+
+static void *
+aligned_badly(size_t align, size_t size) {
+    return (char *)malloc(size + align) + 16;
+}
+
+static void
+forget(void *ptr) {
+    (void)ptr;
+}
+
+/* Blocks of a small trace of all kinds that a verifying replay finds to be wrong. */
+static uint64_t
+corrupt_on(heap_t heap) {
+    begin();
+    event(1, (record_event_t){.kind = RECORD_MALLOC, .addr = 0x1000, .size = 100});
+    event(1, (record_event_t){.kind = RECORD_MALLOC, .addr = 0x2000, .size = 77});
+    event(1, (record_event_t){.kind = RECORD_CALLOC, .addr = 0x3000, .size = 33});
+    event(1, (record_event_t){.kind = RECORD_ALIGNED, .addr = 0x4000, .size = 300, .lg_align = 12});
+    event(1, (record_event_t){.kind = RECORD_REALLOC, .addr = 0x5000, .old_addr = 0x2000, .size = 200000});
+    event(1, (record_event_t){.kind = RECORD_REALLOC, .addr = 0x6000, .old_addr = 0x5000, .size = 3});
+    event(1, (record_event_t){.kind = RECORD_FREE, .addr = 0x1000});
+    event(1, (record_event_t){.kind = RECORD_FREE, .addr = 0x6000});
+    assert_int_equal(compile(), 0);
+    touched = REPLAY_TOUCH_VERIFY;
+    replay_with(&heap, 0);
+    touched = REPLAY_TOUCH_PAGES;
+    check_counts();
+    return result.corrupt;
+}
+
+static void
+test_contents_are_verified(void **state) {
+    (void)state;
+    heap_t heap = process;
+    assert_int_equal(corrupt_on(heap), 0);
+    heap.malloc = scribble;
+    assert_int_equal(corrupt_on(heap), 1);
+    heap = process;
+    heap.calloc = calloc_dirty;
+    assert_int_equal(corrupt_on(heap), 1);
+    heap = process;
+    heap.realloc = realloc_empty;
+    assert_int_equal(corrupt_on(heap), 2);
+    heap = process;
+    heap.aligned_alloc = aligned_badly;
+    heap.free = forget;
+    assert_int_equal(corrupt_on(heap), 1);
+    make_chain(4, 20000);
+    assert_int_equal(compile(), 0);
+    touched = REPLAY_TOUCH_VERIFY;
+    replay_with(&process, 0);
+    touched = REPLAY_TOUCH_PAGES;
+    check_counts();
+    assert_int_equal(result.corrupt, 0);
+}
+
 /* ---- the end ---- */
 
 static void
@@ -239,11 +371,13 @@ main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_each_kind_of_call),
         cmocka_unit_test(test_threads_free_each_others_blocks),
+        cmocka_unit_test(test_frees_are_put_off),
         cmocka_unit_test(test_threads_start_and_end),
         cmocka_unit_test(test_real_time),
         cmocka_unit_test(test_allocator_that_refuses),
         cmocka_unit_test(test_no_plan),
         cmocka_unit_test(test_any_events_on_an_allocator_that_refuses_much),
+        cmocka_unit_test(test_contents_are_verified),
         cmocka_unit_test(test_stop_and_limit),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

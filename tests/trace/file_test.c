@@ -9,6 +9,7 @@
 #include <sys/resource.h>
 #include <sys/stat.h>
 
+#include "trace/crc.h"
 #include "trace/format.h"
 
 enum {
@@ -435,9 +436,73 @@ test_stacks(void **state) {
     trace_file_close(file);
 }
 
+/* Writes sections of stacks, of which the n-th says that it has sizes[n] and has has[n]; what is read of them. */
+static size_t
+stacks_of(const uint32_t *sizes, const uint32_t *has, size_t nsections, uint64_t *first) {
+    trace_writer_t *writer = synthetic_writer(path);
+    for (size_t i = 0; i < nsections; i++) {
+        trace_writer_stacks(writer, sizes[i]);
+        for (uint32_t k = 0; k < has[i]; k++) {
+            trace_writer_stack(writer, &(trace_stack_t){10 * i + k, 1, 1, 1}, "main", 4);
+        }
+    }
+    synthetic_close(writer);
+    trace_file_t *file = synthetic_open(path);
+    static char names[TRACE_FILE_NAMES];
+    uint64_t sums[4] = {0};
+    size_t size, n = trace_file_stacks(file);
+    assert_true(n == 0 || trace_file_stack(file, 0, sums, names, &size));
+    *first = sums[0];
+    trace_file_close(file);
+    unlink(path);
+    return n;
+}
+
+static void
+test_later_stacks_replace_earlier_ones(void **state) {
+    (void)state;
+    uint64_t first;
+    assert_int_equal(stacks_of((uint32_t[]){2, 3}, (uint32_t[]){2, 3}, 2, &first), 3);
+    assert_int_equal(first, 10);
+    assert_int_equal(stacks_of((uint32_t[]){2, 1, 3}, (uint32_t[]){2, 1, 2}, 3, &first), 1);
+    assert_int_equal(first, 10);
+    assert_int_equal(stacks_of((uint32_t[]){3, 3}, (uint32_t[]){2, 1}, 2, &first), 1); /* none is whole */
+    assert_int_equal(first, 10);
+    assert_int_equal(stacks_of(NULL, NULL, 0, &first), 0);
+}
+
+/* ---- checksums ---- */
+
+static uint32_t
+crc_bit_by_bit(const uint8_t *bytes, size_t size) {
+    uint32_t crc = ~0U;
+    for (size_t i = 0; i < size; i++) {
+        crc ^= bytes[i];
+        for (int bit = 0; bit < 8; bit++) {
+            crc = (crc >> 1) ^ (0xedb88320U & (0U - (crc & 1)));
+        }
+    }
+    return ~crc;
+}
+
+static void
+test_checksums(void **state) {
+    static uint8_t bytes[2000];
+    (void)state;
+    assert_int_equal(trace_crc("123456789", 9), 0xcbf43926);
+    for (size_t i = 0; i < sizeof(bytes); i++) {
+        bytes[i] = (uint8_t)(i * i * 31 >> 3);
+    }
+    for (size_t size = 0; size <= 1000; size++) {
+        assert_int_equal(trace_crc(bytes + size % 17, size), crc_bit_by_bit(bytes + size % 17, size));
+    }
+}
+
 int
 main(void) {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_checksums),
+        cmocka_unit_test_setup_teardown(test_later_stacks_replace_earlier_ones, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_merge_is_the_order_of_the_program, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_info_tells_the_sums, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_streams_are_the_parts_of_the_merge, set_up, tear_down),

@@ -375,6 +375,58 @@ test_the_size_does_not_depend_on_the_time(void **state) {
     assert_true(second < 1 << 20);
 }
 
+/* The sums of the file are those of the first n events of the program. */
+static void
+assert_sums_of(uint64_t seed, size_t n) {
+    uint64_t damaged;
+    trace_tally_t *whole, *summed;
+    trace_cells_t *whole_cells, *summed_cells;
+    synthetic_write(other_path, seed, n);
+    trace_file_t *other = synthetic_open(other_path), *file = synthetic_open(path);
+    sum_up(other, &TRACE_ALL, &whole, &whole_cells);
+    assert_true(trace_sums_load(file, &summed, &summed_cells, &damaged));
+    assert_false(trace_file_info(file)->complete);
+    assert_true(trace_file_info(file)->events >= n);
+    assert_same_tally(whole, summed);
+    assert_memory_equal(whole_cells, summed_cells, sizeof(*whole_cells));
+    close_sums(whole, whole_cells);
+    close_sums(summed, summed_cells);
+    trace_file_close(other);
+    trace_file_close(file);
+}
+
+/* Sums are written meanwhile: a file that is cut behind them has the last ones that are whole. */
+static void
+test_a_killed_recorder_leaves_sums(void **state) {
+    (void)state;
+    static trace_sums_t sums;
+    uint64_t ends[3];
+    synthetic_t program = {.seed = 14};
+    trace_writer_t *writer = synthetic_writer(path);
+    assert_true(trace_sums_open(&sums, 1));
+    trace_writer_drop(writer);
+    trace_writer_tap(writer, trace_sums_tap, &sums);
+    for (int part = 0; part < 3; part++) {
+        for (size_t i = 0; i < EVENTS / 3; i++) {
+            record_event_t event = synthetic_next(&program);
+            trace_writer_event(writer, event.thread, &event);
+        }
+        while (trace_sums_turn(&sums, &ns_clock, program.clock + 1)) {
+        }
+        trace_sums_write(&sums, writer);
+        ends[part] = trace_writer_written(writer).bytes;
+    }
+    trace_sums_end(&sums, &ns_clock, writer);
+    trace_sums_close(&sums);
+    synthetic_close(writer);
+    assert_int_equal(truncate(path, (off_t)ends[2]), 0);
+    assert_sums_of(14, EVENTS);
+    assert_int_equal(truncate(path, (off_t)ends[2] - 8), 0);
+    assert_sums_of(14, 2 * (EVENTS / 3));
+    assert_int_equal(truncate(path, (off_t)ends[0]), 0);
+    assert_sums_of(14, EVENTS / 3);
+}
+
 static void
 test_samples_get_fewer(void **state) {
     (void)state;
@@ -476,6 +528,7 @@ main(void) {
         cmocka_unit_test(test_columns_get_wider),
         cmocka_unit_test_setup_teardown(test_what_is_late_is_counted, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_the_size_does_not_depend_on_the_time, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_a_killed_recorder_leaves_sums, set_up, tear_down),
         cmocka_unit_test(test_samples_get_fewer),
         cmocka_unit_test_setup_teardown(test_many_threads, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_what_is_saved_is_what_passes, set_up, tear_down),

@@ -14,8 +14,8 @@ program from its first call.
   -o FILE          the trace; NAME.PID.lnt if it is left out; "-" is the standard output
   --for TIME       how long: 30s
   --mode MODE      full (default): each call; classes: sums by size class and thread, with lifetimes, in a file that
-                   does not grow with time; stacks: what each stack allocates, by the profiler's samples, of a running
-                   process; pages: only extents, for replaying decay and retention
+                   does not grow with time; stacks: what each stack allocates, by the profiler's samples; pages: only
+                   extents, for replaying decay and retention
   --max-size SIZE  ends the recording when the file has so many bytes: 1G
   --rings N        so many threads at once can be recorded (64)
   --ring-size N    most bytes of each thread's ring, a power of two (4M); larger ones lose less. A ring begins with
@@ -137,22 +137,75 @@ local function attend(exec, recording, pid)
     end
 end
 
---- Runs the program with its calls recorded; its exit status.
-function record.run(exec, given, path, words, conf)
-    local core, recordings = require "lunalloc.core", require "lunalloc.record"
-    local options = checked(given, given.record)
-    if options.mode == "stacks" then
-        command.misuse "run: --mode stacks is for processes that run already: lunalloc record TARGET --mode stacks"
-    end
-    local recorder = command.try(core.trace.record(options))
-    exec.setenv("LUNALLOC_CONF", conf .. ",record:" .. recorder:area())
+--- Starts the program with these settings; its pid.
+local function spawn(exec, path, words, conf, recorder)
+    exec.setenv("LUNALLOC_CONF", conf)
     local pid, message = exec.spawn(path, words)
     if not pid then
         recorder:discard()
         command.stop("%s", message)
     end
-    recordings.describe(recorder, { pid = pid, name = words[1]:match "[^/]*$", version = core.version, conf = conf,
-        mode = options.mode or "full", page = require("lunalloc").get "arenas.page" or nil, start = "exec" })
+    return pid
+end
+
+--- What the file tells of the program.
+local function describe(recorder, pid, words, conf, mode)
+    require("lunalloc.record").describe(recorder, { pid = pid, name = words[1]:match "[^/]*$",
+        version = require("lunalloc.core").version, conf = conf, mode = mode,
+        page = require("lunalloc").get "arenas.page" or nil, start = "exec" })
+end
+
+--- Waits until the program has ended, and reads its stacks from time to time, in case that it is killed.
+local function attend_stacks(exec, recorder, pid)
+    local turns, t = 0, nil
+    recorder.take = function() return t and t.prof.stacks() end
+    while true do
+        local status = exec.wait()
+        if status then
+            return status
+        end
+        turns = turns + 1
+        if recorder:wait(0.05) then -- the agent does not answer any more
+            command.sleep(0.05)
+        elseif t then
+            recorder:statistics()
+        elseif turns % 5 == 0 and turns <= 50 then
+            t = require("lunalloc").attach(pid, { way = "agent", wait = "50ms" })
+        end
+    end
+end
+
+--- Runs the program with its stacks recorded; its exit status.
+local function run_stacks(exec, options, path, words, conf)
+    if options.duration or options.max_size then
+        command.misuse "run: --mode stacks is of the whole run: --for and --max-size do not go with it"
+    end
+    local profile <close> = require("lunalloc.record_exit").profile()
+    local recorder = command.try(require("lunalloc.record_stacks").of(nil, options))
+    local pid = spawn(exec, path, words, conf .. profile:conf(), recorder)
+    describe(recorder, pid, words, conf, "stacks")
+    recorder:start()
+    local status = attend_stacks(exec, recorder, pid)
+    recorder:tick()
+    recorder.state, recorder.take = "the target ended", function() return profile:rows(pid) end
+    local whole, why = recorder:read()
+    if not whole then
+        io.stderr:write(("lunalloc: run: %s; what was read while it ran is kept\n"):format(why))
+    end
+    record.finish(require("lunalloc.record").new(recorder, nil, options.path), io.stderr)
+    return status
+end
+
+--- Runs the program with its calls recorded; its exit status.
+function record.run(exec, given, path, words, conf)
+    local core, recordings = require "lunalloc.core", require "lunalloc.record"
+    local options = checked(given, given.record)
+    if options.mode == "stacks" then
+        return run_stacks(exec, options, path, words, conf)
+    end
+    local recorder = command.try(core.trace.record(options))
+    local pid = spawn(exec, path, words, conf .. ",record:" .. recorder:area(), recorder)
+    describe(recorder, pid, words, conf, options.mode or "full")
     command.try(recorder:start(pid))
     local recording = recordings.new(recorder, nil, options.path)
     local status, _, peak = attend(exec, recording, pid)

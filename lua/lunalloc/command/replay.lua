@@ -5,7 +5,7 @@ local command = require "lunalloc.command"
 
 local USAGE <const> = [[
 replay TRACE [--conf SETTINGS] [--allocator NAME] [--speed real|max|N] [--lossy]
-       [--touch pages|all|none] [--timeout TIME] [--json]
+       [--touch pages|all|none|verify] [--timeout TIME] [--json]
 
 Replays a trace that lunalloc record made, in a process of its own: the recorded threads make the recorded calls, in
 their order, and free each other's blocks. Prints the time of a call, percentiles, memory, and the fidelity: what was
@@ -15,12 +15,13 @@ recorded beside what was replayed. Blocks are written as far as the program touc
   --allocator NAME   lunalloc (default), glibc, jemalloc, mimalloc, tcmalloc, or the path of a library
   --speed SPEED      real (default): at the recorded times; max: as fast as possible; or N times as fast
   --lossy            also a trace that lost more than 0.1 % of its events
-  --touch HOW        pages (default): a byte of each touched page is written; all: every byte; none
+  --touch HOW        pages (default): a byte of each touched page is written; all: every byte; none; verify: every
+                     byte, which is compared when the block is resized or freed
   --timeout TIME     after which the replay is stopped
   --json             all of it as JSON
 
 Exit status: 1 if the trace cannot be replayed; 4 if the replay is not exact: a call, a free by another thread or the
-live bytes differ from the recording.]]
+live bytes differ from the recording, or a block did not hold what was written (--touch verify).]]
 
 local INEXACT <const> = 4
 
