@@ -18,7 +18,7 @@ int walker_advance(lua_State *L, walker_t *walker, lunalloc_extent_t *found, con
 /* ---- fields (extent_fields.c) ---- */
 
 enum {
-    EXTENT_FIELDS = 13,
+    EXTENT_FIELDS = 14,
     EXTENT_ALL_FIELDS = (1 << EXTENT_FIELDS) - 1,
     EXTENT_NAMES = EXTENT_FIELDS + LUNALLOC_BUSY + 1 /* of fields, then of states */
 };

@@ -124,7 +124,7 @@ local rows = {
     { "a loop in Lua that makes such tables", "/s", nil, function(n)
         for i = 1, n do
             local _ = { addr = i, size = i, state = "dirty", arena = i, szind = i, slab = true, nfree = i, nregs = i,
-                sn = i, is_head = true, committed = true, zeroed = true, lru = i }
+                sn = i, discarded = 0, is_head = true, committed = true, zeroed = true, lru = i }
         end
         return n
     end },

@@ -258,6 +258,7 @@ typedef struct {
     bool committed;
     bool zeroed;           /* known to read as zeros */
     uint32_t nfree, nregs; /* of a slab: free regions and all regions; else 0 */
+    size_t discarded;      /* of a slab: bytes of free pages that were given back; else 0 */
     uint64_t sn;           /* serial number of its region */
     uint64_t lru;          /* of a free extent: its collection is purged in this order, lowest first; else 0 */
 } lunalloc_extent_t;
@@ -277,7 +278,8 @@ typedef struct {
 
 typedef struct {
     uint32_t arena;
-    size_t active, dirty, muzzy, retained, mapped; /* bytes; mapped = active + dirty + muzzy; busy counts as active */
+    size_t active, dirty, muzzy, retained, mapped; /* bytes; mapped = active + dirty + muzzy; busy counts as active, and
+                                                      discarded pages of slabs, too */
 } lunalloc_page_totals_t;
 
 LUNALLOC_API size_t lunalloc_extents(lunalloc_cursor_t *cursor, lunalloc_extent_t *out, size_t n,
@@ -397,13 +399,14 @@ typedef struct {
     uint64_t allocated; /* in use by the application: without the objects in thread caches. For one arena, those in the
                            caches of its own threads are subtracted */
     uint64_t cached;    /* in thread caches, free (all arenas only; 0 for one) */
-    uint64_t active;    /* pages of active extents */
+    uint64_t active;    /* pages of active extents, but for discarded ones */
     uint64_t dirty;
     uint64_t muzzy;
     uint64_t retained;
+    uint64_t discarded; /* free pages inside of slabs, given back to the system until they are used again */
     uint64_t metadata;  /* resident bytes of the allocator's own structures (all arenas only; 0 for one) */
     uint64_t resident;  /* metadata + active + dirty */
-    uint64_t mapped;    /* active + dirty + muzzy + metadata */
+    uint64_t mapped;    /* active + discarded + dirty + muzzy + metadata */
     uint64_t narenas;   /* count (1 for one arena) */
     uint64_t nthreads;  /* count of threads that are bound to it */
     uint64_t nregions;  /* count of mappings obtained from the system */
@@ -425,6 +428,7 @@ typedef struct {
     uint64_t cached;                                        /* objects in thread caches (all arenas only) */
     uint64_t nslabs;                                        /* slabs now; 0 for large classes */
     uint64_t nonfull;                                       /* those that have a free region */
+    uint64_t discarded;                                     /* bytes of their free pages that were given back */
 } lunalloc_class_stats_t;
 
 LUNALLOC_API int lunalloc_stats(uint32_t arena, lunalloc_stats_t *out);                             /* ENOENT */

@@ -66,11 +66,13 @@ read_bin(reader_t *reader, const arena_t *arena, uint32_t szind, stats_detail_t 
 #include "observe/counters.def"
     add_shard(&reader->bins[szind], &bin);
     out->arena.nslabs += atomic_get(&reader->bins[szind].nslabs);
+    out->arena.discarded += atomic_get(&reader->bins[szind].discarded);
     bool several = atomic_get(&reader->bins[szind].others) != NULL;
     for (uint32_t k = 1; several && k < SHARDS_MAX; k++) {
         if (reader_shard(reader, &reader->bins[szind], k, &shard)) {
             add_shard(&shard, &bin);
             out->arena.nslabs += atomic_get(&shard.nslabs);
+            out->arena.discarded += atomic_get(&shard.discarded);
         }
     }
     add_bin(&reader->classes, bin, szind, &out->arena.small);

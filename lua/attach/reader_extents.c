@@ -9,6 +9,7 @@
  */
 #include "attach/reader.h"
 
+#include "arena/slab_pages.h"
 #include "base/bits.h"
 #include "extent/pagemap.h"
 #include "observe/walk.h"
@@ -72,6 +73,14 @@ is_extent_sound(const reader_t *reader, const extent_t *e) {
            (!e->guarded || e->size > page);
 }
 
+/* As slab_bytes_of (arena/slab_pages.h), with the target's page. */
+static size_t
+discarded_bytes(const reader_t *reader, const extent_t *e) {
+    unsigned lg_page = reader->classes.config.lg_page;
+    size_t pages = (size_t)__builtin_popcountll(atomic_get(&e->discarded)) << slab_lg_group_pages(e->size >> lg_page);
+    return pages << lg_page < e->size ? pages << lg_page : e->size;
+}
+
 static lunalloc_extent_t
 public_extent(const reader_t *reader, const extent_t *e) NO_THREAD_SAFETY {
     lunalloc_extent_t out = walk_descriptor(e);
@@ -79,6 +88,7 @@ public_extent(const reader_t *reader, const extent_t *e) NO_THREAD_SAFETY {
         uint32_t nfree = atomic_get(&e->nfree);
         out.nregs = (uint32_t)(usable(reader, e) / reader->classes.size[e->szind]);
         out.nfree = atomic_get(&e->bin) == NULL || nfree > out.nregs ? out.nregs : nfree;
+        out.discarded = atomic_get(&e->bin) == NULL ? 0 : discarded_bytes(reader, e);
     }
     return out;
 }

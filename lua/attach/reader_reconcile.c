@@ -82,7 +82,7 @@ add_extents(reader_t *reader, int fd, uint64_t *entries, lunalloc_reconciliation
         for (size_t i = 0; error == 0 && i < reader->walk.n; i++) {
             const lunalloc_extent_t *e = &reader->walk.all[i];
             lunalloc_residency_t *state = walk_residency(out, e->state);
-            state->counted += e->size;
+            state->counted += e->size - e->discarded;
             state->resident += resident(reader, fd, e, entries);
         }
     }

@@ -125,6 +125,9 @@ get_arena(reader_t *reader, const get_t *get) {
     case CTL_read_arena_dirty_max:
         get->value->v.i = atomic_get(&pa->dirty_max);
         return 0;
+    case CTL_read_arena_slab_decay:
+        get->value->v.i = atomic_get(&arena.arena.slab_decay.decay_ms);
+        return 0;
     case CTL_read_arena_oversize:
         get->value->v.u = atomic_get(&pa->oversize);
         return 0;
@@ -245,6 +248,7 @@ get_setting(reader_t *reader, const get_t *get, bool *known) {
         return get_modes(reader, get);
     case CTL_read_arena_decay:
     case CTL_read_arena_dirty_max:
+    case CTL_read_arena_slab_decay:
     case CTL_read_arena_oversize:
     case CTL_read_arena_guard:
     case CTL_read_arena_thp:

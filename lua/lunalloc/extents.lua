@@ -14,8 +14,8 @@ local INDEX_END <const> = 0xffffffff -- in C, "no index"
 
 local states = { "active", "dirty", "muzzy", "retained", "busy" }
 local filters = { "arena", "state", "slab", "min_size", "szind" }
-local fields = { "addr", "size", "state", "arena", "szind", "slab", "nfree", "nregs", "sn", "is_head", "committed",
-    "zeroed", "lru" }
+local fields = { "addr", "size", "state", "arena", "szind", "slab", "nfree", "nregs", "discarded", "sn", "is_head",
+    "committed", "zeroed", "lru" }
 
 local function contains(list, word)
     for _, known in ipairs(list) do

@@ -49,8 +49,9 @@ help.functions = {
         'la.sizeclass "100K"' },
     ["la.extents"] = { "for e in la.extents{arena=, state=, slab=, min_size=, szind=, fields=} do ... end",
         "Iterates over extents (runs of pages), as records: addr, size, state, arena, szind, slab, nfree, nregs,\n" ..
-        "sn, is_head, committed, zeroed, lru. pairs(e) lists them. Conditions are optional. States: active, dirty,\n" ..
-        "muzzy, retained, busy. fields: an array of names; e is then a plain table of these fields.",
+        "discarded (bytes), sn, is_head, committed, zeroed, lru. pairs(e) lists them. Conditions are optional.\n" ..
+        "States: active, dirty, muzzy, retained, busy. fields: an array of names; e is then a plain table of\n" ..
+        "these fields.",
         'for e in la.extents{state="dirty", min_size="1M"} do print(e.addr, e.size) end' },
     ["la.extents_summary"] = { "la.extents_summary{by=\"state\", ...} -> { [value] = {count=, bytes=}, ... }",
         "Counts and bytes of extents, grouped by one of their fields. Takes the conditions of la.extents, too.",
@@ -282,6 +283,8 @@ la.arena(i), la.arenas() and la.arena.create{} return objects:
 Pages that a program frees first stay resident, as dirty pages, since the program will probably need them again soon.
 Decay returns unused dirty pages to the system along a smooth curve over dirty_decay_ms. Pages that were returned lazily
 are then muzzy for muzzy_decay_ms. 0 returns pages at once, -1 never.
+Free pages inside of slabs that are in part use go back after slab_decay_ms. They are "discarded": address space of the
+slab without memory, until the slab is filled again, which happens last.
   la.ctl.arena[0].dirty_decay_ms = 500         live, for one arena
   la.set("arena.4096.dirty_decay_ms", 500)     for every arena
   la.arena(0):purge()                          all of it, once, now]],

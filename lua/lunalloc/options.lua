@@ -21,8 +21,8 @@ local function plain(does)
     return { does = does }
 end
 
-local FIELDS <const> = { "addr", "size", "state", "arena", "szind", "slab", "nfree", "nregs", "sn", "is_head",
-    "committed", "zeroed", "lru" }
+local FIELDS <const> = { "addr", "size", "state", "arena", "szind", "slab", "nfree", "nregs", "discarded", "sn",
+    "is_head", "committed", "zeroed", "lru" }
 
 local extents = {
     arena = plain "only extents of the arena of this index",

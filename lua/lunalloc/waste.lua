@@ -6,7 +6,7 @@
 ---
 --- A byte is wasted in one of these ways, the columns of every row:
 ---
----     free     a free region of a slab that has others in use
+---     free     a free region of a slab that has others in use, unless its pages were given back
 ---     rest     what is left over at the end of a slab, which is no multiple of its region size, and of a sample's page
 ---     cached   a free object in a thread's cache
 ---     dirty    a free page that is still resident
@@ -58,7 +58,7 @@ local PAGE <const> = 4096
 --- profiler, which lie in pages of their own: the rest of these pages counts as an end.
 local function class_waste(class, row, sampled)
     local used = row.curregs - sampled
-    local free = (row.nslabs * class.nregs - used) * class.size
+    local free = (row.nslabs * class.nregs - used) * class.size - row.discarded
     local page_ends = sampled * (-class.size % PAGE)
     return math.max(0, free), row.nslabs * (class.slab_size - class.nregs * class.size) + page_ends
 end

@@ -18,6 +18,12 @@
 
 #if LUNALLOC_REPLACE
 
+/* Bytes that are resident, or that the system may take. */
+static size_t
+held(const lunalloc_stats_t *stats) {
+    return stats->active + stats->dirty + stats->muzzy;
+}
+
 /* ---- the return of free memory ---- */
 
 /* Purges all free pages. `pad`, the bytes that glibc keeps at the top of its heap, has no meaning here. 1 if any pages
@@ -30,15 +36,10 @@ lunalloc_trim(size_t pad) {
     lunalloc_stats(LUNALLOC_ALL, &before);
     lunalloc_ctl_set("arena.4096.purge", NULL, NULL, 0);
     lunalloc_stats(LUNALLOC_ALL, &after);
-    return after.dirty + after.muzzy < before.dirty + before.muzzy;
+    return held(&after) < held(&before);
 }
 
 /* ---- statistics ---- */
-
-static size_t
-held(const lunalloc_stats_t *stats) {
-    return stats->active + stats->dirty + stats->muzzy;
-}
 
 static struct mallinfo2
 lunalloc_mallinfo2(void) {

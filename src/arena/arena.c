@@ -1,5 +1,5 @@
 /* arena.c -- an arena's creation, its defaults, and its locks for a still picture and for fork. */
-#include "arena/arena.h"
+#include "arena/slab_decay.h"
 
 #include "base/options.h"
 #include "base/witness.h"
@@ -44,6 +44,7 @@ arena_use_defaults(arena_t *arena, uint64_t now) {
     pa_set_decay_ms(&arena->pages, extent_dirty, atomic_get(&options.dirty_decay_ms), now);
     pa_set_decay_ms(&arena->pages, extent_muzzy, atomic_get(&options.muzzy_decay_ms), now);
     pa_set_thp(&arena->pages, (pages_thp_t)atomic_get(&options.thp));
+    arena_init_slab_decay(arena, atomic_get(&options.slab_decay_ms), now);
 }
 
 /* All bins have one rank: their locks are taken in the order of classes, and of shards within a class. */
@@ -90,5 +91,8 @@ arena_postfork(arena_t *arena, bool child) {
     pa_postfork(&arena->pages, child);
     for (uint32_t i = 0; i < sc.nsmall; i++) {
         shards_postfork(&arena->bins[i], child);
+    }
+    if (child && atomic_get(&arena->slab_decay.passer) != 0) {
+        arena_abandon_pass(arena);
     }
 }

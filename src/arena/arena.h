@@ -8,6 +8,7 @@
  *   large.c   large allocations: an extent each
  *   free.c    frees, by address alone: the page map leads to the extent, which names its arena and, for a slab, its
  *             bin; so any thread frees any pointer
+ *   slab_decay.c  free pages inside of slabs go back to the system (slab_decay.h)
  *   arena.c   creation, defaults, locks for fork
  *
  * Thread-safe. On entry no lock of the core is held.
@@ -24,6 +25,20 @@ typedef enum {
     arena_destroyed
 } arena_life_t;
 
+/* The state of slab_decay.h. */
+typedef struct {
+    _Atomic int64_t decay_ms; /* Synchronization: any thread; -1: never. */
+    _Atomic uint64_t due;     /* Synchronization: any thread; ns; when a tick has something to do. */
+    _Atomic uintptr_t
+        passer;            /* Synchronization: any thread, from 0 or to 0; the mark of the thread that makes a pass. */
+    _Atomic uint64_t next; /* Synchronization: the thread that makes a pass, read at any time; ns; the next pass. */
+    _Atomic uint64_t activity;  /* Synchronization: as next; the sum of the bins' counters at the latest pass. */
+    _Atomic size_t ageing;      /* Synchronization: as next; bytes of pages that the latest pass left ageing. */
+    uint8_t number;             /* Synchronization: the thread that makes a pass; of the latest pass, 1 .. 255. */
+    list_t held;                /* Synchronization: the same, and the bin's lock of its slabs; slabs that are held. */
+    purge_counters_t discarded; /* Synchronization: its own. */
+} slab_decay_t;
+
 typedef struct arena {
     uint32_t index;            /* Synchronization: constant. */
     _Atomic uint64_t created;  /* Synchronization: written while it is empty, read at any time; ns. */
@@ -38,6 +53,7 @@ typedef struct arena {
     _Atomic uint64_t requests[SC_MAX_SIZES];      /* Synchronization: any thread adds; by szind; requests that no
                                                      existing cache counts. */
     page_alloc_t pages;                           /* Synchronization: its own. */
+    slab_decay_t slab_decay;                      /* Synchronization: its own. */
     bin_t bins[]; /* Synchronization: their own; sc.nsmall of them: the first shard of each small class. */
 } arena_t;
 

@@ -7,13 +7,14 @@
  * the slabs of that number's shards.
  */
 #include "arena/arena.h"
+#include "arena/slab_pages.h"
 #include "base/check.h"
 #include "extent/page_check.h"
 #include "extent/pagemap.h"
 
 /* One bin's slabs, as the walk over the extents finds them. `tallies` holds those of one shard number, by class. */
 typedef struct {
-    uint64_t nslabs, nnonfull, nregs_out;
+    uint64_t nslabs, nnonfull, nregs_out, discarded;
 } bin_tally_t;
 
 /* Every granule of a slab leads to the slab, and to its class unless the arena is manual: then to 0. */
@@ -29,8 +30,9 @@ check_slab(arena_t *arena, const extent_t *slab, bin_tally_t *tallies) REQUIRES(
     }
     bin_check_slab(bin, slab);
     tally->nslabs++;
-    tally->nnonfull += slab != bin->current && nfree > 0;
-    tally->nregs_out += slab->nregs - nfree;
+    tally->nnonfull += slab != bin->current && nfree > 0 && slab->ageing.held == 0;
+    tally->nregs_out += slab->nregs - nfree - slab_nheld(slab);
+    tally->discarded += slab_bytes_of(slab, atomic_get(&slab->discarded));
 }
 
 /* A large allocation has exactly the pages of its class, or one more while its guard page is being set or removed. A
@@ -73,6 +75,7 @@ check_bin(bin_t *bin, const bin_tally_t *tally) REQUIRES(role_bin) {
     check(tally->nslabs == atomic_get(&bin->nslabs));
     check(tally->nnonfull == atomic_get(&bin->nnonfull));
     check(tally->nregs_out == bin_nregs_out(bin));
+    check(tally->discarded == atomic_get(&bin->discarded));
 }
 
 /* Whether any class has a shard of this number. */

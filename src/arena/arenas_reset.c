@@ -7,6 +7,7 @@
 #include "arena/arenas_locked.h"
 #include "arena/arenas_special.h"
 #include "arena/page_watch.h"
+#include "arena/slab_decay.h"
 #include "base/witness.h"
 #include "extent/pagemap.h"
 
@@ -71,9 +72,16 @@ arena_clear(arena_t *arena) {
     pa_release_all(&arena->pages);
 }
 
+static void
+end_clearing(uint32_t index, arena_life_t life) {
+    arenas_lock();
+    arenas_set_life_locked(arenas_get(index), life);
+    arenas_unlock();
+}
+
 /* Starts clearing if the arena may be reset. 0, EINVAL or EAGAIN. */
 static int
-begin_clearing(uint32_t index) {
+start_clearing(uint32_t index) {
     int error = EINVAL;
     arenas_lock();
     arena_t *arena = arenas_alive_locked(index) ? arenas_get(index) : NULL;
@@ -85,11 +93,16 @@ begin_clearing(uint32_t index) {
     return error;
 }
 
-static void
-end_clearing(uint32_t index, arena_life_t life) {
-    arenas_lock();
-    arenas_set_life_locked(arenas_get(index), life);
-    arenas_unlock();
+/* Starts clearing when no thread gives pages of slabs back. EAGAIN, too, inside of a hook that gives them back: to wait
+ * for the calling thread itself would not end. */
+static int
+begin_clearing(uint32_t index) {
+    int error = start_clearing(index);
+    if (error == 0 && !arena_wait_for_pass(arenas_get(index))) {
+        end_clearing(index, arena_living);
+        error = EAGAIN;
+    }
+    return error;
 }
 
 int

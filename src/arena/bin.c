@@ -6,6 +6,7 @@
  */
 #include "arena/bin.h"
 
+#include "arena/slab_pages.h"
 #include "base/check.h"
 
 /* In release builds zeros are a valid bin. Nothing is written, so a class that is never used costs no page. */
@@ -35,11 +36,10 @@ limit_of(uint32_t bucket, uint32_t nregs) {
     return ((bucket + 1) * nregs + BIN_BUCKETS - 1) / BIN_BUCKETS;
 }
 
-/* Puts a slab that is neither current nor full into the bucket for its nfree. */
-static void
-bin_enter_bucket(bin_t *bin, extent_t *slab) REQUIRES(role_bin) {
-    slab->bucket = bucket_of(atomic_get(&slab->nfree), slab->nregs);
-    slab->limit = limit_of(slab->bucket, slab->nregs);
+ALWAYS_INLINE void
+enter(bin_t *bin, extent_t *slab, uint32_t number, uint32_t limit) REQUIRES(role_bin) {
+    slab->bucket = number;
+    slab->limit = limit;
     list_t *bucket = &bin->nonfull[slab->bucket];
     if (!has_slabs(bin, slab->bucket)) {
         list_init(bucket);
@@ -47,6 +47,13 @@ bin_enter_bucket(bin_t *bin, extent_t *slab) REQUIRES(role_bin) {
     }
     list_push_front(bucket, &slab->link);
     counter_add(&bin->nnonfull, 1);
+}
+
+/* Puts a slab that is neither current nor full nor has discarded pages into the bucket for its nfree. */
+static void
+bin_enter_bucket(bin_t *bin, extent_t *slab) REQUIRES(role_bin) {
+    uint32_t number = bucket_of(atomic_get(&slab->nfree), slab->nregs);
+    enter(bin, slab, number, limit_of(number, slab->nregs));
 }
 
 /* Takes a slab out of its bucket; the caller sets its limit anew. */
@@ -59,21 +66,47 @@ bin_leave_bucket(bin_t *bin, extent_t *slab) REQUIRES(role_bin) {
     counter_add(&bin->nnonfull, (uint64_t)-1);
 }
 
+/* Discarded pages count as resident again: they are about to be used, or to leave the bin. */
+static COLD void
+forget_discarded(bin_t *bin, extent_t *slab) REQUIRES(role_bin) {
+    counter_add(&bin->discarded, -slab_bytes_of(slab, atomic_get(&slab->discarded)));
+    atomic_set(&slab->discarded, 0);
+}
+
 /* The bin stops counting a slab. */
-static void
+ALWAYS_INLINE void
 bin_uncount(bin_t *bin, extent_t *slab) REQUIRES(role_bin) {
+    if (UNLIKELY(atomic_get(&slab->discarded) != 0)) {
+        forget_discarded(bin, slab);
+    }
     atomic_set(&slab->bin, NULL);
     counter_add(&bin->nslabs, (uint64_t)-1);
 }
 
-/* The current slab so far, if any, is full. */
+/* The current slab so far, if any, is full: its pages are in use, and none ages. */
 static void
 set_current(bin_t *bin, extent_t *slab) REQUIRES(role_bin) {
     if (bin->current != NULL) {
         bin->current->limit = LIMIT_FULL;
+        bin->current->ageing.idle = 0;
     }
     slab->limit = LIMIT_CURRENT;
     bin->current = slab;
+}
+
+ALWAYS_INLINE void
+make_current(bin_t *bin, extent_t *slab) REQUIRES(role_bin) {
+    bin_leave_bucket(bin, slab);
+    set_current(bin, slab);
+    counter_add(&bin->slab_changes, 1);
+}
+
+/* All slabs that have a free region have discarded pages. */
+static COLD void
+discarded_current(bin_t *bin) REQUIRES(role_bin) {
+    extent_t *slab = container_of(bin->nonfull[BIN_DISCARDED].next, extent_t, link);
+    forget_discarded(bin, slab);
+    make_current(bin, slab);
 }
 
 /* Makes the fullest slab that has a free region the current one. False if there is none. */
@@ -82,10 +115,12 @@ next_current(bin_t *bin) REQUIRES(role_bin) {
     if (bin->buckets == 0) {
         return false;
     }
-    extent_t *slab = container_of(bin->nonfull[trailing_zeros(bin->buckets)].next, extent_t, link);
-    bin_leave_bucket(bin, slab);
-    set_current(bin, slab);
-    counter_add(&bin->slab_changes, 1);
+    uint32_t fullest = trailing_zeros(bin->buckets);
+    if (UNLIKELY(fullest == BIN_DISCARDED)) {
+        discarded_current(bin);
+    } else {
+        make_current(bin, container_of(bin->nonfull[fullest].next, extent_t, link));
+    }
     return true;
 }
 
@@ -113,6 +148,13 @@ bin_add_slab(bin_t *bin, extent_t *slab) {
     }
 }
 
+/* An empty slab leaves the bin. Not inlined, so that bin_rebucket keeps nothing on the stack. */
+static NOINLINE void
+let_go(bin_t *bin, extent_t *slab, list_t *emptied) REQUIRES(role_bin) {
+    bin_uncount(bin, slab);
+    list_push_back(emptied, &slab->link);
+}
+
 /* A slab whose limit is LIMIT_FULL is on no list: this free gave it its first free region. */
 void
 bin_rebucket(bin_t *bin, extent_t *slab, list_t *emptied) {
@@ -122,8 +164,7 @@ bin_rebucket(bin_t *bin, extent_t *slab, list_t *emptied) {
     if (atomic_get(&slab->nfree) < slab->nregs) {
         bin_enter_bucket(bin, slab);
     } else {
-        bin_uncount(bin, slab);
-        list_push_back(emptied, &slab->link);
+        let_go(bin, slab, emptied);
     }
 }
 
@@ -131,19 +172,21 @@ void
 bin_retire(bin_t *bin) {
     extent_t *slab = bin->current;
     bin->current = NULL;
-    if (slab != NULL && atomic_get(&slab->nfree) > 0) {
+    if (slab == NULL) {
+        return;
+    }
+    slab->ageing.idle = 0;
+    if (atomic_get(&slab->nfree) > 0) {
         bin_enter_bucket(bin, slab);
-    } else if (slab != NULL) {
+    } else {
         slab->limit = LIMIT_FULL;
     }
 }
 
-/* Only the current slab can be empty, and slabs that were added but never used: these are in the last bucket. */
-extent_t *
-bin_take_empty(bin_t *bin) {
-    bin_retire(bin);
-    list_t *last = &bin->nonfull[BIN_BUCKETS - 1];
-    for (list_t *at = last->next; has_slabs(bin, BIN_BUCKETS - 1) && at != last; at = at->next) {
+static extent_t *
+take_empty_of(bin_t *bin, uint32_t number) REQUIRES(role_bin) {
+    list_t *bucket = &bin->nonfull[number];
+    for (list_t *at = bucket->next; has_slabs(bin, number) && at != bucket; at = at->next) {
         extent_t *slab = container_of(at, extent_t, link);
         if (atomic_get(&slab->nfree) == slab->nregs) {
             bin_leave_bucket(bin, slab);
@@ -154,27 +197,44 @@ bin_take_empty(bin_t *bin) {
     return NULL;
 }
 
+/* Only the current slab can be empty, and slabs that were added but never used: these are in the last bucket. In the
+ * child of a fork, slabs that were held can be, too: they may be in the bucket of discarded pages. */
 extent_t *
-bin_oldest_of(bin_t *bin, uint32_t bucket) {
-    return has_slabs(bin, bucket) ? container_of(bin->nonfull[bucket].prev, extent_t, link) : NULL;
+bin_take_empty(bin_t *bin) {
+    bin_retire(bin);
+    extent_t *slab = take_empty_of(bin, BIN_BUCKETS - 1);
+    return slab != NULL ? slab : take_empty_of(bin, BIN_DISCARDED);
 }
 
-bool
-bin_is_oldest(bin_t *bin, uint32_t bucket, const extent_t *slab) {
-    bin_lock(bin);
-    bool oldest = bin_oldest_of(bin, bucket) == slab;
-    bin_unlock(bin);
-    return oldest;
+extent_t *
+bin_next_unseen(bin_t *bin, uint32_t bucket, uint8_t pass) {
+    if (!has_slabs(bin, bucket)) {
+        return NULL;
+    }
+    extent_t *slab = container_of(bin->nonfull[bucket].prev, extent_t, link);
+    if (slab->seen == pass) {
+        return NULL;
+    }
+    slab->seen = pass;
+    list_remove(&slab->link);
+    list_push_front(&bin->nonfull[bucket], &slab->link);
+    return slab;
 }
 
 void
-bin_requeue(bin_t *bin, extent_t *slab, uint32_t taken) {
-    counter_add(&bin->regs_taken, taken);
+bin_hold(bin_t *bin, extent_t *slab) {
     bin_leave_bucket(bin, slab);
-    if (atomic_get(&slab->nfree) > 0) {
-        bin_enter_bucket(bin, slab);
+    slab->limit = LIMIT_CURRENT;
+}
+
+void
+bin_unhold(bin_t *bin, extent_t *slab, list_t *emptied) {
+    if (atomic_get(&slab->nfree) == slab->nregs && emptied != NULL) {
+        let_go(bin, slab, emptied);
+    } else if (atomic_get(&slab->discarded) != 0) {
+        enter(bin, slab, BIN_DISCARDED, slab->nregs);
     } else {
-        slab->limit = LIMIT_FULL;
+        bin_enter_bucket(bin, slab);
     }
 }
 
@@ -188,6 +248,17 @@ bin_forget(bin_t *bin, extent_t *slab) {
     }
     counter_add(&bin->regs_returned, slab->nregs - nfree);
     bin_uncount(bin, slab);
+}
+
+/* The sets of pages: those that were given back, those that age, and those that are being given back. */
+static void
+check_pages(const bin_t *bin, const extent_t *slab) REQUIRES(role_bin) {
+    const slab_ageing_t *ageing = &slab->ageing;
+    uint64_t unused = slab_free_pages(slab);
+    check((atomic_get(&slab->discarded) & ~unused) == 0 && (ageing->held & unused) == 0);
+    check((atomic_get(&slab->discarded) & ageing->held) == 0);
+    check(atomic_get(&slab->discarded) == 0 || slab != bin->current);
+    check(slab == bin->current || slab->limit == LIMIT_FULL || (ageing->idle & ~(unused | ageing->held)) == 0);
 }
 
 /* list_remove leaves an element linked to itself. */
@@ -205,9 +276,11 @@ bin_check_slab(const bin_t *bin, const extent_t *slab) {
     check(slab->slab && atomic_get(&slab->bin) == bin && extent_state(slab) == extent_active);
     check(slab->nregs == sc_nregs(slab->szind, extent_usable(slab)));
     check(nfree == atomic_get(&slab->nfree) && nfree <= slab->nregs);
-    check(is_linked(slab) == (slab != bin->current && nfree > 0));
-    check((slab->limit == LIMIT_CURRENT) == (slab == bin->current));
-    check((slab->limit == LIMIT_FULL) == (slab != bin->current && nfree == 0));
+    bool held = slab->ageing.held != 0;
+    check(is_linked(slab) == (held || (slab != bin->current && nfree > 0)));
+    check((slab->limit == LIMIT_CURRENT) == (held || slab == bin->current));
+    check((slab->limit == LIMIT_FULL) == (!held && slab != bin->current && nfree == 0));
+    check_pages(bin, slab);
 }
 
 static void
@@ -217,8 +290,10 @@ check_bucket(const bin_t *bin, uint32_t b, uint64_t *nnonfull) REQUIRES(role_bin
     for (const list_t *at = bucket->next; has_slabs(bin, b) && at != bucket; at = at->next) {
         const extent_t *slab = container_of(at, extent_t, link);
         bin_check_slab(bin, slab);
-        check(slab->bucket == b && bucket_of(atomic_get(&slab->nfree), slab->nregs) == b);
-        check(slab->limit == limit_of(b, slab->nregs));
+        bool discarded = atomic_get(&slab->discarded) != 0;
+        check(slab->bucket == b && slab->ageing.held == 0);
+        check(b == (discarded ? BIN_DISCARDED : bucket_of(atomic_get(&slab->nfree), slab->nregs)));
+        check(slab->limit == (discarded ? slab->nregs : limit_of(b, slab->nregs)));
         ++*nnonfull;
     }
 }
@@ -226,7 +301,7 @@ check_bucket(const bin_t *bin, uint32_t b, uint64_t *nnonfull) REQUIRES(role_bin
 void
 bin_check(bin_t *bin) {
     uint64_t nnonfull = 0;
-    for (uint32_t b = 0; b < BIN_BUCKETS; b++) {
+    for (uint32_t b = 0; b <= BIN_DISCARDED; b++) {
         check_bucket(bin, b, &nnonfull);
     }
     if (bin->current != NULL) {

@@ -4,18 +4,22 @@
  * Use a bin to take free regions of a class (bin_pop) and to give them back (bin_push), with its lock held; small.c and
  * free.c do so for whole arenas. Regions are taken from the current slab, then from the fullest slab that has a free
  * one, then from a new slab: so sparse slabs drain and return to the page layer. Non-full slabs other than the current
- * one are kept in occupancy buckets.
+ * one are kept in occupancy buckets. Slabs with discarded pages (slab_pages.h) are in a bucket of their own, which is
+ * used last.
  *
  * A class can have several bins in an arena, its *bin shards*: see below, "bin shards".
  *
  * Invariants (bin_check, under the lock)
- *   a slab is in bucket b  <=>  it is not current and nfree > 0, b = bucket_of(nfree, nregs)
+ *   a slab is in bucket b  <=>  it is neither current nor held, and nfree > 0; b = bucket_of(nfree, nregs), or
+ *   BIN_DISCARDED if it has discarded pages
  *   a slab's limit = the nfree that takes it out of bucket b: the least of bucket b + 1, or nregs; LIMIT_CURRENT or
  *   LIMIT_FULL if it is in no bucket
+ *   a slab is held  <=>  pages of it are being given back: their regions are neither free nor out; limit LIMIT_CURRENT
  *   bit b of buckets  <=>  nonfull[b] is not empty;  a list that was never used is all zeros
  *   a full slab is on no list;  a slab that becomes empty leaves the bin at once, unless it is the current one
- *   nregs_out = regs_taken - regs_returned = sum of (nregs - nfree) over the slabs; nslabs = their number
- *   (arena_check)
+ *   nregs_out = regs_taken - regs_returned = sum of (nregs - nfree - regions held) over the slabs; nslabs = their
+ *   number (arena_check)
+ *   discarded = bytes of the slabs' discarded pages (arena_check)
  *   slab->bin = the bin that counts the slab, NULL if none does
  */
 #ifndef LUNALLOC_ARENA_BIN_H
@@ -25,7 +29,9 @@
 #include "os/lock.h"
 
 #define BIN_BUCKETS 8
-/* Limits of slabs in no bucket: the current slab never moves, a full one moves with its first free region. */
+/* The bucket of slabs with discarded pages, behind the others. */
+#define BIN_DISCARDED BIN_BUCKETS
+/* Limits of slabs in no bucket: a current or held slab never moves, a full one moves with its first free region. */
 #define LIMIT_CURRENT UINT32_MAX
 #define LIMIT_FULL    0
 
@@ -33,17 +39,18 @@ typedef struct bin {
     lock_t lock; /* Synchronization: itself. */
     extent_t *current GUARDED_BY(role_bin);
     uint32_t buckets GUARDED_BY(role_bin);
-    list_t nonfull[BIN_BUCKETS] GUARDED_BY(role_bin); /* by share of free regions: 0 is the fullest */
-    _Atomic uint64_t regs_taken;                      /* Synchronization: written under the lock, read at any time. */
-    _Atomic uint64_t regs_returned;                   /* Synchronization: as regs_taken. */
-    _Atomic uint64_t fills;                           /* Synchronization: as regs_taken. */
-    _Atomic uint64_t flushes;                         /* Synchronization: as regs_taken. */
-    _Atomic uint64_t nslabs;                          /* Synchronization: as regs_taken; present. */
-    _Atomic uint64_t nslabs_made;                     /* Synchronization: as regs_taken; cumulative. */
-    _Atomic uint64_t slab_changes;                    /* Synchronization: as regs_taken; changes of the current slab. */
-    _Atomic uint64_t nnonfull;                        /* Synchronization: as regs_taken. */
     struct shards
         *_Atomic others; /* Synchronization: as regs_taken; of a first shard: the others, NULL if none is made. */
+    _Atomic uint64_t regs_taken;    /* Synchronization: written under the lock, read at any time. */
+    _Atomic uint64_t regs_returned; /* Synchronization: as regs_taken. */
+    _Atomic uint64_t fills;         /* Synchronization: as regs_taken. */
+    _Atomic uint64_t flushes;       /* Synchronization: as regs_taken. */
+    _Atomic uint64_t nslabs;        /* Synchronization: as regs_taken; present. */
+    _Atomic uint64_t nslabs_made;   /* Synchronization: as regs_taken; cumulative. */
+    _Atomic uint64_t slab_changes;  /* Synchronization: as regs_taken; changes of the current slab. */
+    _Atomic uint64_t nnonfull;      /* Synchronization: as regs_taken. */
+    _Atomic uint64_t discarded;     /* Synchronization: as regs_taken; bytes. */
+    list_t nonfull[BIN_BUCKETS + 1] GUARDED_BY(role_bin); /* by share of free regions: 0 is the fullest */
 } __attribute__((aligned(CACHELINE))) bin_t;
 
 /* ---- one bin: bin.c ---- */
@@ -71,12 +78,14 @@ void bin_rebucket(bin_t *bin, extent_t *slab, list_t *emptied) REQUIRES(role_bin
 void bin_retire(bin_t *bin) REQUIRES(role_bin);
 /* Retires the current slab, and takes an empty slab out of the bin; NULL if there is none. */
 extent_t *bin_take_empty(bin_t *bin) REQUIRES(role_bin);
-/* For slab_pages.h: the slab that entered a bucket first, NULL if the bucket is empty; and whether it is this one. */
-extent_t *bin_oldest_of(bin_t *bin, uint32_t bucket) REQUIRES(role_bin);
-bool bin_is_oldest(bin_t *bin, uint32_t bucket, const extent_t *slab) EXCLUDES(role_bin);
-/* Puts a slab of a bucket in front of the bucket for its nfree, after `taken` of its regions were taken. */
-void bin_requeue(bin_t *bin, extent_t *slab, uint32_t taken) REQUIRES(role_bin);
-/* Takes a slab out of the bin, live regions and all: these count as freed. */
+/* For slab_decay.h: moves the last slab of a bucket to its front, and returns it; NULL if the pass has seen that slab,
+ * or the bucket is empty. So once a pass has seen all slabs, their order is what it was. */
+extent_t *bin_next_unseen(bin_t *bin, uint32_t bucket, uint8_t pass) REQUIRES(role_bin);
+/* A slab of a bucket becomes held; its link is the caller's. */
+void bin_hold(bin_t *bin, extent_t *slab) REQUIRES(role_bin);
+/* A held slab returns to a bucket. If it is empty, it leaves the bin for `emptied`; NULL: it stays nevertheless. */
+void bin_unhold(bin_t *bin, extent_t *slab, list_t *emptied) REQUIRES(role_bin);
+/* Takes a slab that is not held out of the bin, live regions and all: these count as freed. */
 void bin_forget(bin_t *bin, extent_t *slab) REQUIRES(role_bin);
 /* Frees the first of n pointers, which points into the slab, and perhaps some that follow. Returns how many: the caller
  * adds them to regs_returned. A slab that becomes empty leaves the bin for `emptied`, unless it is the current one. */

@@ -11,6 +11,8 @@ slab_init(extent_t *slab) NO_THREAD_SAFETY {
     uint32_t nregs = sc_nregs(slab->szind, extent_usable(slab));
     slab->nregs = nregs;
     atomic_set(&slab->nfree, nregs);
+    atomic_set(&slab->discarded, 0);
+    slab->ageing.idle = slab->ageing.held = 0;
     for (uint32_t w = 0; w * 64 < nregs; w++) {
         uint32_t rest = nregs - w * 64;
         slab->free_regs[w] = rest >= 64 ? ~UINT64_C(0) : (UINT64_C(1) << rest) - 1;

@@ -1,144 +1,120 @@
-/* slab_pages.c -- slabs one at a time: free pages are found in the bitmap, taken, purged, and given back. */
+/* slab_pages.c -- from free regions to pages, and from pages to the regions that overlap them. */
 #include "arena/slab_pages.h"
 
-#include "base/witness.h"
-#include "extent/hooks.h"
+/* ---- sets of pages ---- */
 
-enum {
-    HELD = 512, /* the most regions of a slab that are taken together; a slab with more is purged in part */
-    RUNS = 32   /* the most runs of pages of a slab */
-};
-
-/* A run of pages of which no byte is in use. */
-typedef struct {
-    uintptr_t start, end;
-} page_run_t;
-
-/* What was taken from a slab: its regions, and the pages that they cover. */
-typedef struct {
-    uint32_t nregs, nruns;
-    void *regs[HELD];
-    page_run_t runs[RUNS];
-} taken_t;
-
-/* ---- finding pages ---- */
-
-static bool
-is_free(const extent_t *slab, uint32_t i) REQUIRES(role_bin) {
-    return (slab->free_regs[i / 64] >> (i % 64) & 1) != 0;
+/* Bits from .. to - 1 of a word. */
+static uint64_t
+bits_between(unsigned from, unsigned to) {
+    return from >= to ? 0 : UINT64_MAX >> (64 - (to - from)) << from;
 }
 
-/* The end of the run of free regions that begins at region i. */
+page_run_t
+slab_next_run(const extent_t *slab, uint64_t *set) {
+    unsigned first = trailing_zeros(*set);
+    uint64_t from_there = ~(*set >> first);
+    unsigned n = from_there == 0 ? 64 : trailing_zeros(from_there);
+    *set &= ~bits_between(first, first + n);
+    unsigned lg = slab_lg_group(slab);
+    return (page_run_t){slab->addr + ((size_t)first << lg), (size_t)n << lg};
+}
+
+/* ---- from regions to pages ---- */
+
+/* The first region from i on that is free, or that is not; nregs if there is none. */
 static uint32_t
-end_of_free(const extent_t *slab, uint32_t i) REQUIRES(role_bin) {
-    while (i < slab->nregs && is_free(slab, i)) {
-        i++;
+next_reg(const extent_t *slab, uint32_t i, bool free) REQUIRES(role_bin) {
+    while (i < slab->nregs) {
+        uint64_t word = (free ? slab->free_regs[i / 64] : ~slab->free_regs[i / 64]) >> (i % 64);
+        if (word != 0) {
+            i += trailing_zeros(word);
+            return i < slab->nregs ? i : slab->nregs;
+        }
+        i = (i / 64 + 1) * 64;
     }
-    return i;
+    return slab->nregs;
 }
 
-/* The whole pages in regions from .. to - 1. What is left over behind the last region is never used. */
-static page_run_t
-pages_of(const extent_t *slab, uint32_t from, uint32_t to) {
-    size_t size = sc.size[slab->szind];
+/* The groups of pages that lie within regions from .. to - 1. What is left over behind the last region is never used.
+ */
+static uint64_t
+pages_within(const extent_t *slab, uint32_t from, uint32_t to) {
+    size_t size = sc.size[slab->szind], group = (size_t)1 << slab_lg_group(slab);
     size_t end = to == slab->nregs ? extent_usable(slab) : to * size;
-    return (page_run_t){align_up(slab->addr + from * size, sc.page), align_down(slab->addr + end, sc.page)};
+    return bits_between((unsigned)(align_up(from * size, group) / group), (unsigned)(end / group));
 }
 
-/* ---- taking and giving back ---- */
-
-/* Takes the regions that overlap the pages. False if there is no room for them. */
-static bool
-take_run(extent_t *slab, page_run_t run, taken_t *taken) REQUIRES(role_bin) {
-    size_t size = sc.size[slab->szind];
-    uint32_t from = slab_regind(slab, run.start), to = slab_regind(slab, run.end - 1) + 1;
-    to = to < slab->nregs ? to : slab->nregs;
-    if (taken->nruns == RUNS || to - from > HELD - taken->nregs) {
-        return false;
+uint64_t
+slab_free_pages(const extent_t *slab) {
+    uint64_t set = 0;
+    if (atomic_get(&slab->nfree) * sc.size[slab->szind] + sc.size[slab->szind] < sc.page) {
+        return 0;
     }
-    for (uint32_t i = from; i < to; i++) {
-        slab->free_regs[i / 64] &= ~(UINT64_C(1) << (i % 64));
-        taken->regs[taken->nregs++] = (void *)(slab->addr + i * size);
+    for (uint32_t from = next_reg(slab, 0, true); from < slab->nregs;) {
+        uint32_t to = next_reg(slab, from, false);
+        set |= pages_within(slab, from, to);
+        from = next_reg(slab, to, true);
     }
-    counter_add(&slab->nfree, from - to);
-    taken->runs[taken->nruns++] = run;
-    return true;
+    return set;
 }
 
-/* Takes all free pages of a slab, as far as there is room. */
+/* ---- from pages to regions ---- */
+
+/* The regions that overlap a run: from .. to - 1. */
+typedef struct {
+    uint32_t from, to;
+} regs_t;
+
+static regs_t
+regs_of(const extent_t *slab, page_run_t run) {
+    uint32_t from = slab_regind(slab, run.addr), to = slab_regind(slab, run.addr + run.size - 1) + 1;
+    return (regs_t){from < slab->nregs ? from : slab->nregs, to < slab->nregs ? to : slab->nregs};
+}
+
+/* Marks regions as free, or as not free; they may be so already. */
 static void
-take_pages(extent_t *slab, taken_t *taken) REQUIRES(role_bin) {
-    taken->nregs = taken->nruns = 0;
-    for (uint32_t from = 0; from < slab->nregs;) {
-        uint32_t to = end_of_free(slab, from);
-        page_run_t run = pages_of(slab, from, to);
-        if (to > from && run.start < run.end && !take_run(slab, run, taken)) {
-            return;
-        }
-        from = to + 1;
+mark(extent_t *slab, regs_t regs, bool free) REQUIRES(role_bin) {
+    for (uint32_t at = regs.from; at < regs.to;) {
+        uint32_t bit = at % 64, n = 64 - bit < regs.to - at ? 64 - bit : regs.to - at;
+        uint64_t *word = &slab->free_regs[at / 64];
+        uint64_t changed = (free ? ~*word : *word) & bits_between(bit, bit + n);
+        uint32_t nchanged = (uint32_t)__builtin_popcountll(changed);
+        *word ^= changed;
+        counter_add(&slab->nfree, free ? nchanged : -nchanged);
+        at += n;
     }
 }
 
-/* The pages are the calling thread's. */
-static size_t
-purge_runs(arena_t *arena, const taken_t *taken) {
-    size_t bytes = 0;
-    for (uint32_t i = 0; i < taken->nruns; i++) {
-        size_t size = taken->runs[i].end - taken->runs[i].start;
-        bool done = hook_purge_forced(pa_hooks(&arena->pages), (void *)taken->runs[i].start, size, arena->index);
-        bytes += done ? size : 0;
+static void
+mark_pages(extent_t *slab, uint64_t set, bool free) REQUIRES(role_bin) {
+    while (set != 0) {
+        page_run_t run = slab_next_run(slab, &set);
+        mark(slab, regs_of(slab, run), free);
     }
-    return bytes;
 }
 
-/* ---- slabs in turn ---- */
-
-/* Purges the slab that waits longest in a bucket. Returns it, for comparison only: another thread may delete it. NULL
- * if the bucket is empty. */
-static const extent_t *
-purge_oldest(arena_t *arena, bin_t *bin, uint32_t bucket, size_t *bytes) EXCLUDES(role_bin) {
-    taken_t taken;
-    taken.nregs = 0;
-    bin_lock(bin);
-    extent_t *slab = bin_oldest_of(bin, bucket);
-    if (slab != NULL) {
-        take_pages(slab, &taken);
-        bin_requeue(bin, slab, taken.nregs);
-    }
-    bin_unlock(bin);
-    if (slab != NULL && taken.nregs > 0) {
-        *bytes += purge_runs(arena, &taken);
-        arena_flush(taken.regs, taken.nregs);
-    }
-    return slab;
+void
+slab_hold(extent_t *slab, uint64_t set) {
+    slab->ageing.held = set;
+    mark_pages(slab, set, false);
 }
 
-/* Slabs return to the front of their bucket, so the first one ends the round, or, if it has left, their number. */
-static size_t
-purge_bucket(arena_t *arena, bin_t *bin, uint32_t bucket) EXCLUDES(role_bin) {
-    size_t bytes = 0;
-    uint64_t most = atomic_get(&bin->nnonfull);
-    const extent_t *first = most == 0 ? NULL : purge_oldest(arena, bin, bucket, &bytes);
-    for (uint64_t i = 1; first != NULL && i < most; i++) {
-        if (bin_is_oldest(bin, bucket, first) || purge_oldest(arena, bin, bucket, &bytes) == NULL) {
-            break;
-        }
-    }
-    return bytes;
+void
+slab_unhold(extent_t *slab) {
+    mark_pages(slab, slab->ageing.held, true);
+    slab->ageing.held = 0;
 }
 
-size_t
-arena_purge_slabs(arena_t *arena) {
-    witness_no_core_lock();
-    size_t bytes = 0;
-    for (uint32_t szind = 0; szind < sc.nsmall; szind++) {
-        bin_t *bin;
-        for (uint32_t k = 0; (bin = shards_next(&arena->bins[szind], &k)) != NULL;) {
-            for (uint32_t bucket = 0; bucket < BIN_BUCKETS; bucket++) {
-                bytes += purge_bucket(arena, bin, bucket);
-            }
-        }
+/* A region may overlap two runs. */
+uint32_t
+slab_nheld(const extent_t *slab) {
+    uint32_t n = 0, end = 0;
+    for (uint64_t set = slab->ageing.held; set != 0;) {
+        page_run_t run = slab_next_run(slab, &set);
+        regs_t regs = regs_of(slab, run);
+        uint32_t from = regs.from > end ? regs.from : end;
+        n += regs.to > from ? regs.to - from : 0;
+        end = regs.to;
     }
-    atomic_add(&arena->pages.purged_bytes, bytes);
-    return bytes;
+    return n;
 }

@@ -20,6 +20,7 @@ options_t options = {
     .retain_grow_limit = DEFAULT_RETAIN_GROW_LIMIT,
     .dirty_decay_ms = DEFAULT_DIRTY_DECAY_MS,
     .muzzy_decay_ms = DEFAULT_MUZZY_DECAY_MS,
+    .slab_decay_ms = DEFAULT_SLAB_DECAY_MS,
     .dirty_max = DEFAULT_DIRTY_MAX,
     .background_thread = DEFAULT_BACKGROUND_THREAD,
     .max_background_threads = DEFAULT_MAX_BACKGROUND,

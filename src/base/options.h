@@ -28,6 +28,7 @@
 #define DEFAULT_RETAIN_GROW_LIMIT 268435456
 #define DEFAULT_DIRTY_DECAY_MS    10000
 #define DEFAULT_MUZZY_DECAY_MS    0
+#define DEFAULT_SLAB_DECAY_MS     10000
 #define DEFAULT_DIRTY_MAX         -1
 #define DEFAULT_THP               default
 #define DEFAULT_BACKGROUND_THREAD false
@@ -122,6 +123,7 @@ typedef struct {
     _Atomic int64_t muzzy_decay_ms;   /* for new arenas */
     _Atomic int64_t dirty_max;        /* for new arenas; bytes; -1 no limit */
     _Atomic uint32_t thp;             /* for new arenas; pages_thp_t; 0: default */
+    _Atomic int64_t slab_decay_ms;    /* for new arenas */
 } options_t;
 
 extern options_t options;

@@ -2,6 +2,7 @@
 #include "control/background.h"
 
 #include "arena/arenas.h"
+#include "arena/slab_decay.h"
 #include "base/options.h"
 #include "extent/decay_pass.h"
 #include "extent/purger.h"
@@ -82,10 +83,10 @@ start_worker_if_free(worker_t *worker) {
 static uint64_t
 purge_arena(worker_t *worker, arena_t *arena) {
     if (pa_hooks(&arena->pages) != NULL) {
-        return pa_background(&arena->pages, clock_ns());
+        return arena_background(arena, clock_ns());
     }
     lock_acquire(&worker->round);
-    uint64_t due = pa_background(&arena->pages, clock_ns());
+    uint64_t due = arena_background(arena, clock_ns());
     lock_release(&worker->round);
     return due;
 }

@@ -2,7 +2,7 @@
 #include "control/ctl_arena.h"
 
 #include "arena/arenas_bind.h"
-#include "arena/slab_pages.h"
+#include "arena/slab_decay.h"
 #include "control/ctl_args.h"
 #include "control/ctl_option.h"
 #include "extent/decay_pass.h"
@@ -117,6 +117,26 @@ apply_dirty_max(arena_t *arena, const ctl_call_t *call) {
 int
 write_arena_dirty_max(ctl_call_t *call) {
     return to_arenas(call, apply_dirty_max);
+}
+
+int
+read_arena_slab_decay(ctl_call_t *call) {
+    arena_t *arena = ctl_one_arena(call);
+    if (arena == NULL) {
+        return ENOENT;
+    }
+    call->value.v.i = atomic_get(&arena->slab_decay.decay_ms);
+    return 0;
+}
+
+static void
+apply_slab_decay(arena_t *arena, const ctl_call_t *call) {
+    arena_set_slab_decay_ms(arena, call->value.v.i, clock_coarse_ns());
+}
+
+int
+write_arena_slab_decay(ctl_call_t *call) {
+    return to_arenas(call, apply_slab_decay);
 }
 
 int
@@ -254,28 +274,17 @@ clear_arena(const ctl_call_t *call, arena_action_t action) {
     return clear_error(call, action, error);
 }
 
-/* A thread is bound to a manual arena meanwhile, so that nobody resets it. */
-static void
-purge_slabs(arena_t *arena) {
-    bool manual = atomic_get(&arena->manual);
-    arena_t *bound = manual ? arenas_bind_to(arena->index) : arena;
-    if (bound != NULL) {
-        arena_purge_slabs(bound);
-    }
-    if (bound != NULL && manual) {
-        arenas_unbind(bound);
-    }
-}
-
 static void
 give_back(arena_t *arena, arena_action_t action) {
     if (action == ARENA_PURGE) {
         record_purge(arena->index);
+        arena_purge_slabs(arena);
         pa_purge_all(&arena->pages);
     } else if (action == ARENA_PURGE_SLABS) {
-        purge_slabs(arena);
+        arena_purge_slabs(arena);
     } else {
         pa_decay(&arena->pages, clock_ns());
+        arena_decay_slabs(arena, clock_ns());
     }
 }
 

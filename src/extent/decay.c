@@ -4,7 +4,7 @@
 #include <string.h>
 
 #define NS_PER_MS 1000000U
-#define LG_WEIGHT 20
+#define LG_WEIGHT DECAY_LG_WHOLE
 #define GROUP     8 /* slots of the backlog that are looked at together */
 _Static_assert(DECAY_STEPS % GROUP == 0, "the last group is whole");
 
@@ -141,6 +141,16 @@ decay_limit(const decay_t *decay) {
 void
 decay_purged(decay_t *decay, size_t npages) {
     decay->last -= npages < decay->last ? npages : decay->last;
+}
+
+uint64_t
+decay_share(int64_t ms, uint64_t age) {
+    if (ms < 0) {
+        return UINT64_C(1) << LG_WEIGHT;
+    }
+    uint64_t step = (uint64_t)ms * NS_PER_MS / DECAY_STEPS;
+    uint64_t steps = step == 0 ? DECAY_STEPS : age / step;
+    return steps < DECAY_STEPS ? curve_at(DECAY_STEPS - steps) : 0;
 }
 
 uint64_t

@@ -20,8 +20,10 @@
 
 #include "base/config.h"
 
-#define DECAY_STEPS  200
-#define DECAY_MS_MAX INT64_C(1000000000000)
+#define DECAY_STEPS 200
+/* log2 of the whole in decay_share. */
+#define DECAY_LG_WHOLE 20
+#define DECAY_MS_MAX   INT64_C(1000000000000)
 
 typedef struct {
     /* Synchronization: the caller's lock, of RANK_DECAY: these fields. */
@@ -46,6 +48,9 @@ bool decay_advance(decay_t *decay, uint64_t now, size_t npages);
 size_t decay_limit(const decay_t *decay);
 /* Tells that so many pages were purged, rather than reused. */
 void decay_purged(decay_t *decay, size_t npages);
+/* Of pages that became free together: the share that may stay at an age, of 2^DECAY_LG_WHOLE. All for a decay time of
+ * -1, none for 0. */
+uint64_t decay_share(int64_t ms, uint64_t age);
 /* When the limit falls next: the start of the next step. UINT64_MAX: never. */
 uint64_t decay_deadline(const decay_t *decay);
 /* When, if no page enters or is reused, at least `least` pages exceed the limit, or all if there are fewer: the start

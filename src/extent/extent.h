@@ -33,6 +33,7 @@
  *   szind != SC_NONE  <=>  state == active
  *   not committed  =>  state == retained (or busy)
  *   slab  =>  state == active, nregs = extent_usable / sc.size[szind], nfree = number of bits set in free_regs
+ *   a page of `discarded`, `idle` or `held` has no live region
  *   is_head  <=>  addr is the start of its region;  sn is equal within a region and differs between regions, but for
  *   the sides of a loss
  */
@@ -53,6 +54,14 @@ typedef enum {
     extent_busy
 } extent_state_t;
 
+/* Sets of pages of a slab that have no live region, and are still resident (arena/slab_pages.h). */
+typedef struct {
+    /* Synchronization: the bin's lock: these fields. */
+    uint64_t idle;       /* pages that age together */
+    uint64_t idle_since; /* ns; when a pass first found them */
+    uint64_t held;       /* pages that are being given back: a thread has taken their regions */
+} slab_ageing_t;
+
 typedef struct extent {
     uintptr_t addr;                       /* Synchronization: layout rule. */
     size_t size;                          /* Synchronization: layout rule; bytes. */
@@ -63,16 +72,24 @@ typedef struct extent {
     bool committed;                       /* Synchronization: layout rule. */
     bool guarded;                         /* Synchronization: layout rule; active, and its last page is a guard. */
     bool zeroed;                          /* Synchronization: layout rule; known to read as zeros. */
+    uint8_t seen GUARDED_BY(role_bin);    /* of a slab: the last pass that looked at it (arena/slab_decay.h) */
     uint32_t nregs;                       /* Synchronization: set before the slab is published, then constant. */
     _Atomic uint32_t nfree;               /* Synchronization: written under the bin's lock, read while `bin` is set. */
     uint32_t bucket GUARDED_BY(role_bin); /* which occupancy list of the bin it is on */
     uint32_t limit GUARDED_BY(role_bin);  /* it moves when nfree reaches this (arena/bin.h) */
     struct bin *_Atomic bin; /* Synchronization: written under its lock, read at any time; NULL: in no bin. */
     uint64_t sn;             /* Synchronization: constant while registered. */
-    void *sample;            /* Synchronization: the owner of the allocation; the profiler's record of it, or NULL
-                                (arena/sample.h). Set in every active extent that is not a slab. */
+    union {
+        void *sample; /* Synchronization: the owner of the allocation; the profiler's record of it, or NULL
+                         (arena/sample.h). Set in every active extent that is not a slab. */
+        _Atomic uint64_t discarded; /* Synchronization: written under the bin's lock, read while `bin` is set; of a
+                                       slab: a set of its pages (arena/slab_pages.h). */
+    };                              /* Synchronization: each member's own. */
     uint64_t lru_stamp GUARDED_BY(role_extents); /* order of entry into the collection */
-    heap_node_t fit GUARDED_BY(role_extents);    /* in the collection's heap */
+    union {
+        heap_node_t fit GUARDED_BY(role_extents);  /* of a free extent: in the collection's heap */
+        slab_ageing_t ageing GUARDED_BY(role_bin); /* of a slab */
+    };                                             /* Synchronization: each member's own. */
     list_t link; /* Synchronization: the collection's lock (LRU, spare), the bin's lock (occupancy), or the
                     descriptors' (supply). */
     uint64_t free_regs[] GUARDED_BY(role_bin); /* bit i set <=> region i of the slab is free */

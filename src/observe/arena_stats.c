@@ -169,6 +169,7 @@ read_small(arena_t *arena, stats_arena_t *out, stats_bin_t *rows) REQUIRES(role_
         stats_read_bin(arena, i, &bin);
         add_bin(bin, i, &out->small);
         out->nslabs += bin.curslabs;
+        out->discarded += bin.discarded;
         if (rows != NULL) {
             requests_copy_bin(&rows[i], &bin);
             rows[i] = bin;

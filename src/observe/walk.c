@@ -2,7 +2,7 @@
 #include "observe/walk.h"
 
 #include "arena/arenas.h"
-#include "arena/slab.h"
+#include "arena/slab_pages.h"
 #include "extent/metadata.h"
 #include "extent/pagemap.h"
 #include "os/process.h"
@@ -28,6 +28,7 @@ copy(const extent_t *e, lunalloc_extent_t *out) REQUIRES(role_extents) {
     if (e->slab) {
         out->nregs = sc_nregs(e->szind, extent_usable(e));
         out->nfree = nfree(e, out->nregs);
+        out->discarded = atomic_get(&e->bin) == NULL ? 0 : slab_bytes_of(e, atomic_get(&e->discarded));
     }
 }
 
@@ -157,7 +158,7 @@ add_extents(lunalloc_reconciliation_t *out) {
     while ((n = walk_extents(&cursor, batch, BATCH, NULL)) > 0) {
         for (size_t i = 0; i < n; i++) {
             lunalloc_residency_t *state = walk_residency(out, batch[i].state);
-            state->counted += batch[i].size;
+            state->counted += batch[i].size - batch[i].discarded;
             state->resident += process_resident((const void *)batch[i].addr, batch[i].size);
         }
     }

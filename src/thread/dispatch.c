@@ -11,6 +11,7 @@
 
 #include "arena/arenas_special.h"
 #include "arena/sample.h"
+#include "arena/slab_decay.h"
 #include "base/options.h"
 #include "base/witness.h"
 #include "extent/decay_pass.h"
@@ -27,6 +28,14 @@
 /* Slow-path events between two ticks. */
 #define EVENTS_PER_TICK 16
 
+static inline void
+tick_arena(arena_t *arena, uint64_t now) {
+    if (pa_is_timed(&arena->pages)) {
+        pa_tick(&arena->pages, now);
+    }
+    arena_tick(arena, now);
+}
+
 /* Advances decay in the thread's arena and in one other, in turn, because an arena whose threads are idle does not tick
  * itself; and collects one bin of the cache. The time tells others that the thread is at work (observe/threads.h). */
 static void
@@ -35,11 +44,9 @@ dispatch_tick(thread_t *thread) {
     arena_t *other = arenas_get(thread->ticks / EVENTS_PER_TICK % arenas_count());
     uint64_t now = clock_coarse_ns();
     atomic_set(&thread->ticked_at, now);
-    if (pa_is_timed(&own->pages)) {
-        pa_tick(&own->pages, now);
-    }
-    if (other != NULL && other != own && pa_is_timed(&other->pages)) {
-        pa_tick(&other->pages, now);
+    tick_arena(own, now);
+    if (other != NULL && other != own) {
+        tick_arena(other, now);
     }
     if (thread->cache.ncached > 0) {
         tcache_collect(&thread->cache);

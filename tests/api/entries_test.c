@@ -12,7 +12,7 @@
 #include "arena/arenas_bind.h"
 #include "arena/arenas_special.h"
 #include "arena/sample.h"
-#include "arena/slab_pages.h"
+#include "arena/slab_decay.h"
 #include "base/witness.h"
 #include "extent/coalesce.h"
 #include "extent/decay_pass.h"
@@ -226,6 +226,10 @@ ENTRY(arena_malloc_large_in, arena, large_class(), 4096, &zeroed)
 ENTRY(arena_push, &block, 1, &emptied)
 ENTRY(arena_delete_slab, arena, extent())
 ENTRY(arena_purge_slabs, arena)
+ENTRY(arena_decay_slabs, arena, 0)
+ENTRY(arena_set_slab_decay_ms, arena, 1000, 0)
+ENTRY(arena_background, arena, 0)
+ENTRY(arena_tick_slow, arena, 0)
 ENTRY(arena_delete_slabs, &emptied)
 ENTRY(arena_flush, &block, 1)
 ENTRY(arena_free, large)

@@ -154,6 +154,26 @@ large_of_small_class(void) {
 }
 
 static void
+used_page_discarded(void) {
+    atomic_set(&made.nonfull->discarded, 1);
+}
+
+static void
+used_page_held(void) NO_THREAD_SAFETY {
+    made.nonfull->ageing.held = 1;
+}
+
+static void
+used_page_idle(void) NO_THREAD_SAFETY {
+    made.nonfull->ageing.idle = 1;
+}
+
+static void
+discarded_wrong(void) {
+    counter_add(&made.bin->discarded, sc.page);
+}
+
+static void
 other_kind_of_arena(void) {
     atomic_set(&arena->manual, false);
 }
@@ -183,6 +203,10 @@ static const struct {
     {"large class in a manual arena", large_in_manual, "pagemap_class((void *)e->addr) == 0"},
     {"large of another class", large_of_other_class, "extent_usable(e) == size"},
     {"large of a small class", large_of_small_class, "extent_usable(e) == size"},
+    {"a discarded page in use", used_page_discarded, "discarded) & ~unused) == 0"},
+    {"a held page in use", used_page_held, "limit == LIMIT_CURRENT) == (held"},
+    {"an ageing page in use", used_page_idle, "ageing->idle & ~(unused"},
+    {"discarded", discarded_wrong, "tally->discarded == "},
     {"classes missing", other_kind_of_arena, "pagemap_class((void *)granule) == class"},
 };
 

@@ -5,7 +5,7 @@
 #include "../api/support.h"
 #include "arena/arenas.h"
 #include "arena/arenas_bind.h"
-#include "arena/slab_pages.h"
+#include "arena/slab_decay.h"
 #include "extent/hooks.h"
 #include "observe/stats.h"
 #include "os/pages.h"

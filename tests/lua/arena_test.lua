@@ -217,6 +217,59 @@ test("purge_slabs gives back pages of slabs in part use", function()
     test.equal(less > given // 2, true, "resident")
 end)
 
+-- Blocks of which a few stay, spread over many slabs; the calling thread's arena.
+local function spread(n, size)
+    local blocks, kept = {}, {}
+    for i = 1, n do
+        blocks[i] = la.buffer(size)
+        blocks[i]:fill(7)
+    end
+    for i, block in ipairs(blocks) do
+        if i % 18 == 0 then
+            kept[#kept + 1] = block
+        else
+            block:free()
+        end
+    end
+    la.set "thread.tcache.flush"
+    return kept, la.get "thread.arena"
+end
+
+test("free pages of slabs go back after slab_decay_ms, and at once by a purge", function()
+    local kept, index = spread(20000, 448)
+    local decay = ("arena.%d.slab_decay_ms"):format(index)
+    local old = la.get(decay)
+    local before = la.arena(index):stats()
+    local guard <close> = assert(la.with { [decay] = 0 })
+    local after = la.arena(index):stats()
+    local skips = after.discarded == 0 and la.get "config.debug"
+    if not skips then
+        test.equal(after.discarded - before.discarded > 2 << 20, true, "discarded " .. after.discarded)
+        test.equal(before.active - after.active > (after.discarded - before.discarded) * 9 // 10, true, "active")
+        local walked = 0
+        for extent in la.extents { arena = index, slab = true } do
+            walked = walked + extent.discarded
+        end
+        test.equal(walked > 2 << 20, true, "walked " .. walked)
+    end
+    assert(la.set(decay, -1))
+    for _, block in ipairs(kept) do
+        block:free()
+    end
+    kept = spread(20000, 448)
+    local aged = la.arena(index):stats().discarded
+    test.equal(la.set(("arena.%d.purge"):format(index)), true)
+    test.equal(skips or la.arena(index):stats().discarded > aged, true, "by a purge")
+    for _, block in ipairs(kept) do
+        block:free()
+    end
+    guard:restore()
+    test.equal(la.get(decay), old)
+    if skips then
+        test.skip "under VirtualAlloc's rules no page of a slab can be given back"
+    end
+end)
+
 test("purge_slabs takes a manual arena, which can be destroyed afterwards", function()
     local arena = assert(la.arena.create {})
     test.equal(la.set(("arena.%d.purge_slabs"):format(arena.index)), true)

@@ -113,7 +113,8 @@ for i = 1, 20 do
 end
 
 local EXTENT <const> = "addr:integer size:integer state:string arena:integer szind:integer? slab:boolean " ..
-    "nfree:integer nregs:integer sn:integer is_head:boolean committed:boolean zeroed:boolean lru:integer"
+    "nfree:integer nregs:integer discarded:integer sn:integer is_head:boolean committed:boolean " ..
+    "zeroed:boolean lru:integer"
 local CLASS <const> = "index:integer size:integer slab_size:integer nregs:integer lg_group:integer lg_delta:integer " ..
     "ndelta:integer cached_max:integer max_waste:float"
 

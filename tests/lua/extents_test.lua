@@ -5,7 +5,8 @@ local la = require "lunalloc"
 local core = require "lunalloc.core"
 
 local FIELDS <const> = "addr:integer size:integer state:string arena:integer szind:integer? slab:boolean " ..
-    "nfree:integer nregs:integer sn:integer is_head:boolean committed:boolean zeroed:boolean lru:integer"
+    "nfree:integer nregs:integer discarded:integer sn:integer is_head:boolean committed:boolean " ..
+    "zeroed:boolean lru:integer"
 local STATES <const> = { active = true, dirty = true, muzzy = true, retained = true, busy = true }
 
 -- Something of every kind: slabs, a large block, and free pages.

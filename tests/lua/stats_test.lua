@@ -3,8 +3,8 @@
 local test = ...
 local la = require "lunalloc"
 
-local COUNTERS <const> = [[time allocated cached active dirty muzzy retained metadata resident mapped narenas nthreads
-    nregions nslabs nextents nmalloc ndalloc nrequests nfills nflushes npurges nmadvise purged]]
+local COUNTERS <const> = [[time allocated cached active dirty muzzy retained discarded metadata resident mapped narenas
+    nthreads nregions nslabs nextents nmalloc ndalloc nrequests nfills nflushes npurges nmadvise purged]]
 
 test("a snapshot is userdata, read by name", function()
     local s = assert(la.stats())
@@ -214,7 +214,7 @@ test("tostring is aligned text for people", function()
         test.match(line, "^%a+ +%-?[%d,.]+")
         n = n + 1
     end
-    test.equal(n, 23)
+    test.equal(n, 24)
     test.match(text, "allocated +[%d.]+ %a+")
     local s = la.stats()
     test.match(tostring(s - s), "nmalloc +0 +0.0/s")

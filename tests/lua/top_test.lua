@@ -26,12 +26,13 @@ end
 
 local function arena_row(index, requests)
     return { arena = index, nthreads = 2 - index, allocated = (30 - 20 * index) * MIB, active = (40 - 25 * index) * MIB,
-        dirty = index * MIB, muzzy = 0, retained = 8 * MIB, nrequests = requests, nslabs = 1000 }
+        dirty = index * MIB, muzzy = 0, retained = 8 * MIB, discarded = 0, nrequests = requests,
+        nslabs = 1000 }
 end
 
 local function class_row(index, size, more)
     local row = { szind = index, size = size, nrequests = 0, nfills = 0, curregs = 0, cached = 0, nslabs = 0,
-        nonfull = 0 }
+        nonfull = 0, discarded = 0 }
     for key, value in pairs(more) do
         row[key] = value
     end
@@ -42,7 +43,7 @@ end
 local function stats_of(n)
     return {
         time = n * 1000000000, allocated = 40 * MIB, cached = 2 * MIB, active = 56 * MIB, dirty = 3 * MIB, muzzy = 0,
-        retained = 16 * MIB, metadata = MIB, narenas = 2, nthreads = 3, nrequests = 1000 * n,
+        retained = 16 * MIB, discarded = 0, metadata = MIB, narenas = 2, nthreads = 3, nrequests = 1000 * n,
         arenas = { [0] = arena_row(0, 900 * n), [1] = arena_row(1, 100 * n) },
         classes = {
             [2] = class_row(2, 32, { nrequests = 200 * n, curregs = 1280, cached = 1024, nslabs = 10 }),

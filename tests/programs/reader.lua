@@ -103,7 +103,8 @@ function check.stats(line)
     end
 end
 
-local fields = { "nmalloc", "ndalloc", "nrequests", "nfills", "nflushes", "curregs", "cached", "nslabs", "nonfull" }
+local fields = { "nmalloc", "ndalloc", "nrequests", "nfills", "nflushes", "curregs", "cached", "nslabs", "nonfull",
+    "discarded" }
 
 function check.class(line)
     local class, rest = line:match "^(%S+) (.*)"

@@ -22,7 +22,8 @@ local function by_class(look)
             if class.nregs > 0 and row.nslabs > 0 then
                 local entry = list[szind] or { class = class, free = 0, slabs = 0, used = 0, arenas = {} }
                 local used = math.min(row.curregs, row.nslabs * class.nregs)
-                entry.free = entry.free + (row.nslabs * class.nregs - used) * class.size
+                local free = (row.nslabs * class.nregs - used) * class.size
+                entry.free = entry.free + math.max(0, free - row.discarded)
                 entry.slabs, entry.used = entry.slabs + row.nslabs, entry.used + used
                 entry.arenas[#entry.arenas + 1] = arena.index
                 list[szind] = entry

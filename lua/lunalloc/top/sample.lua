@@ -36,14 +36,15 @@ end
 
 -- ---- counters ------------------------------------------------------------------------------------------------------
 
-local TOTALS <const> = { "allocated", "cached", "active", "dirty", "muzzy", "retained", "metadata", "narenas",
-    "nthreads" }
+local TOTALS <const> = { "allocated", "cached", "active", "dirty", "muzzy", "retained", "discarded", "metadata",
+    "narenas", "nthreads" }
 
---- What of a class is kept in slabs and not in use: free regions, and the ends of slabs that hold none.
+--- What of a class is kept in slabs and not in use: free regions, and the ends of slabs that hold none. Discarded
+--- pages are not kept.
 local function add_waste(class, description)
     if class.slabs > 0 and description and description.nregs > 0 then
         class.free = math.max(0, class.slabs * description.nregs - class.regions)
-        class.waste = math.max(0, class.slabs * description.slab_size - class.regions * class.size)
+        class.waste = math.max(0, class.slabs * description.slab_size - class.discarded - class.regions * class.size)
     else
         class.free, class.waste = 0, 0
     end
@@ -51,7 +52,8 @@ end
 
 local function class_of(row, description)
     local class = { class = row.szind, size = row.size, requests = row.nrequests, fills = row.nfills,
-        regions = row.curregs, cached = row.cached, slabs = row.nslabs, partial = row.nonfull }
+        regions = row.curregs, cached = row.cached, slabs = row.nslabs, partial = row.nonfull,
+        discarded = row.discarded }
     class.bytes = math.max(0, class.regions - class.cached) * class.size
     add_waste(class, description)
     return class
@@ -69,8 +71,8 @@ local function arenas_of(stats)
     local list = {}
     for index, row in pairs(stats.arenas) do
         list[#list + 1] = { arena = index, threads = row.nthreads, allocated = row.allocated, active = row.active,
-            dirty = row.dirty, muzzy = row.muzzy, retained = row.retained, requests = row.nrequests,
-            slabs = row.nslabs }
+            dirty = row.dirty, muzzy = row.muzzy, retained = row.retained, discarded = row.discarded,
+            requests = row.nrequests, slabs = row.nslabs }
     end
     return list
 end

@@ -1,0 +1,362 @@
+/* slab_decay.c -- passes over the slabs of an arena, and when they are made. */
+#include "arena/slab_decay.h"
+
+#include "arena/slab_pages.h"
+#include "base/witness.h"
+#include "extent/decay_pass.h"
+#include "extent/purger.h"
+#include "os/clock.h"
+#include "os/thread.h"
+
+/* Slabs that are held together, and that are looked at under one lock. */
+#define BATCH 32
+#define LOOKS 64
+/* Passes in a decay time; the least time between two, ns; and how many times as long as a pass that is at least. */
+#define PASSES         8
+#define LEAST_INTERVAL UINT64_C(10000000)
+#define NEVER_INTERVAL UINT64_C(1000000000)
+#define REST           50
+#define NS_PER_MS      UINT64_C(1000000)
+
+/* One pass. */
+typedef struct {
+    arena_t *arena;
+    uint64_t now; /* ns */
+    int64_t ms;   /* the decay time */
+    bool all;     /* pages of any age */
+    bool refused; /* a purge was: the pass ends */
+    uint8_t number;
+    size_t ageing, bytes; /* of pages that stay; that were given back */
+    size_t ncalls;
+} pass_t;
+
+/* Its address identifies the thread. */
+static __thread char mark __attribute__((tls_model("initial-exec")));
+
+/* ---- which pages are due ---- */
+
+/* 0 .. 2^DECAY_LG_WHOLE - 1, evenly spread over slabs: each leaves when the share that may stay falls below its own. */
+static uint64_t
+rank_of(const extent_t *slab) {
+    return (slab->addr >> sc.config.lg_page) * UINT64_C(0x9e3779b97f4a7c15) >> (64 - DECAY_LG_WHOLE);
+}
+
+static bool
+is_aged(const pass_t *pass, const extent_t *slab) REQUIRES(role_bin) {
+    uint64_t since = slab->ageing.idle_since;
+    return rank_of(slab) >= decay_share(pass->ms, pass->now > since ? pass->now - since : 0);
+}
+
+/* The pages of a slab to give back. Pages that became free after those that age wait until these are gone. */
+static uint64_t
+pages_due(pass_t *pass, extent_t *slab) REQUIRES(role_bin) {
+    slab_ageing_t *ageing = &slab->ageing;
+    uint64_t unused = slab_free_pages(slab) & ~atomic_get(&slab->discarded);
+    if (pass->all) {
+        return unused;
+    }
+    ageing->idle &= unused;
+    if (ageing->idle == 0) {
+        ageing->idle = unused;
+        ageing->idle_since = pass->now;
+    }
+    uint64_t due = ageing->idle != 0 && is_aged(pass, slab) ? ageing->idle : 0;
+    pass->ageing += slab_bytes_of(slab, unused & ~due);
+    return due;
+}
+
+/* ---- a batch of slabs ---- */
+
+/* Holds the due pages of slabs of a bucket, up to a batch of slabs. False if the pass has seen all slabs there. */
+static bool
+hold_batch(pass_t *pass, bin_t *bin, uint32_t bucket) EXCLUDES(role_bin) {
+    extent_t *slab = NULL;
+    bin_lock(bin);
+    for (unsigned looks = 0, nheld = 0; looks < LOOKS && nheld < BATCH; looks++) {
+        slab = bin_next_unseen(bin, bucket, pass->number);
+        uint64_t due = slab == NULL ? 0 : pages_due(pass, slab);
+        if (slab == NULL) {
+            break;
+        }
+        if (due != 0) {
+            bin_hold(bin, slab);
+            slab_hold(slab, due);
+            list_push_back(&pass->arena->slab_decay.held, &slab->link);
+            nheld++;
+        }
+    }
+    bin_unlock(bin);
+    return slab != NULL;
+}
+
+/* Purges the held pages of a slab, a run at a time. Returns those that were given back. Nobody else writes to the
+ * slab's `held`, nor uses its link. */
+static uint64_t
+purge_held(pass_t *pass, const extent_t *slab) NO_THREAD_SAFETY {
+    uint64_t done = 0;
+    page_alloc_t *pa = &pass->arena->pages;
+    for (uint64_t rest = slab->ageing.held; rest != 0 && !pass->refused;) {
+        uint64_t before = rest;
+        page_run_t run = slab_next_run(slab, &rest);
+        pass->refused = !hook_purge_forced(pa_hooks(pa), (void *)run.addr, run.size, pa->arena);
+        pass->ncalls++;
+        done |= pass->refused ? 0 : before & ~rest;
+    }
+    pass->bytes += slab_bytes_of(slab, done);
+    return done;
+}
+
+static extent_t *
+first_held(const arena_t *arena) {
+    const list_t *held = &arena->slab_decay.held;
+    return list_empty(held) ? NULL : container_of(held->next, extent_t, link);
+}
+
+/* Returns a held slab to its bin, with the pages that were given back. What was refused ages anew. */
+static void
+return_slab(bin_t *bin, extent_t *slab, uint64_t done, uint64_t now, list_t *emptied) REQUIRES(role_bin) {
+    list_remove(&slab->link);
+    slab_unhold(slab);
+    atomic_set(&slab->discarded, atomic_get(&slab->discarded) | done);
+    slab->ageing.idle &= ~done;
+    slab->ageing.idle_since = now;
+    counter_add(&bin->discarded, slab_bytes_of(slab, done));
+    bin_unhold(bin, slab, emptied);
+}
+
+/* Gives back what is held: slabs of one bin. */
+static void
+give_back_batch(pass_t *pass, bin_t *bin) EXCLUDES(role_bin) {
+    uint64_t done[BATCH];
+    list_t emptied, *held = &pass->arena->slab_decay.held;
+    unsigned n = 0;
+    list_init(&emptied);
+    for (const list_t *at = held->next; at != held; at = at->next) {
+        done[n++] = purge_held(pass, container_of(at, extent_t, link));
+    }
+    if (n > 0) {
+        bin_lock(bin);
+        for (unsigned i = 0; i < n; i++) {
+            return_slab(bin, first_held(pass->arena), done[i], pass->now, &emptied);
+        }
+        bin_unlock(bin);
+        arena_delete_slabs(&emptied);
+    }
+}
+
+/* ---- one pass ---- */
+
+static void
+pass_over_bin(pass_t *pass, bin_t *bin) {
+    for (uint32_t bucket = 0; bucket <= BIN_DISCARDED && !pass->refused; bucket++) {
+        bool more = true;
+        while (more && !pass->refused) {
+            more = hold_batch(pass, bin, bucket);
+            give_back_batch(pass, bin);
+        }
+    }
+}
+
+static void
+pass_over_arena(pass_t *pass) {
+    for (uint32_t szind = 0; szind < sc.nsmall; szind++) {
+        bin_t *bin;
+        for (uint32_t k = 0; (bin = shards_next(&pass->arena->bins[szind], &k)) != NULL;) {
+            if (atomic_get(&bin->nnonfull) != 0) {
+                pass_over_bin(pass, bin);
+            }
+        }
+    }
+}
+
+/* Either the read-modify-write here is after that of arena_wait_for_pass, and this thread sees the arena's life; or it
+ * is before, and that one sees the mark. */
+static bool
+begin_pass(arena_t *arena) {
+    uintptr_t none = 0;
+    slab_decay_t *decay = &arena->slab_decay;
+    if (!atomic_compare_exchange_strong_explicit(&decay->passer, &none, (uintptr_t)&mark, memory_order_acq_rel,
+                                                 memory_order_relaxed)) {
+        return false;
+    }
+    bool lives = atomic_get(&arena->life) == arena_living;
+    if (lives) {
+        decay->number = (uint8_t)(decay->number % UINT8_MAX + 1);
+    } else {
+        atomic_set_release(&decay->passer, 0);
+    }
+    return lives;
+}
+
+static void
+end_pass(pass_t *pass) {
+    slab_decay_t *decay = &pass->arena->slab_decay;
+    size_t npages = pass->bytes >> sc.config.lg_page;
+    atomic_add(&decay->discarded.npasses, npages != 0);
+    atomic_add(&decay->discarded.ncalls, pass->ncalls);
+    atomic_add(&decay->discarded.npages, npages);
+    atomic_add(&pass->arena->pages.purged_bytes, pass->bytes);
+    atomic_set_release(&decay->passer, 0);
+}
+
+/* ---- when ---- */
+
+/* Rises when regions of any bin change hands. */
+static uint64_t
+activity_of(arena_t *arena) {
+    uint64_t sum = 0;
+    for (uint32_t szind = 0; szind < sc.nsmall; szind++) {
+        bin_t *bin;
+        for (uint32_t k = 0; (bin = shards_next(&arena->bins[szind], &k)) != NULL;) {
+            sum += atomic_get(&bin->fills) + atomic_get(&bin->flushes);
+        }
+    }
+    return sum;
+}
+
+/* With a decay time of -1: until a tick looks whether it is still -1. */
+static uint64_t
+interval_of(int64_t ms) {
+    uint64_t interval = ms < 0 ? NEVER_INTERVAL : (uint64_t)ms * NS_PER_MS / PASSES;
+    return interval > LEAST_INTERVAL ? interval : LEAST_INTERVAL;
+}
+
+void
+arena_init_slab_decay(arena_t *arena, int64_t ms, uint64_t now) {
+    slab_decay_t *decay = &arena->slab_decay;
+    list_init(&decay->held);
+    atomic_set(&decay->decay_ms, ms);
+    atomic_set(&decay->next, now + interval_of(ms));
+    atomic_set(&decay->due, now + interval_of(ms));
+}
+
+/* May a pass find anything to do? */
+static bool
+is_worthwhile(arena_t *arena) {
+    const slab_decay_t *decay = &arena->slab_decay;
+    bool decays = atomic_get(&decay->decay_ms) >= 0 && pa_hugepage_size(&arena->pages) == 0 &&
+                  atomic_get(&arena->life) == arena_living;
+    return decays && (atomic_get(&decay->ageing) != 0 || activity_of(arena) != atomic_get(&decay->activity));
+}
+
+static void
+make_pass(arena_t *arena, int64_t ms, uint64_t now) {
+    slab_decay_t *decay = &arena->slab_decay;
+    uint64_t activity = activity_of(arena), interval = interval_of(ms), start = clock_ns();
+    pass_t pass = {.arena = arena, .now = now, .ms = ms, .number = decay->number};
+    pass_over_arena(&pass);
+    uint64_t rest = (clock_ns() - start) * REST;
+    interval = rest > interval ? rest : interval;
+    atomic_set(&decay->activity, activity);
+    atomic_set(&decay->ageing, pass.refused ? 0 : pass.ageing);
+    atomic_set(&decay->next, now + interval);
+    atomic_set(&decay->due, now + interval);
+    end_pass(&pass);
+}
+
+void
+arena_decay_slabs(arena_t *arena, uint64_t now) {
+    witness_no_core_lock();
+    int64_t ms = atomic_get(&arena->slab_decay.decay_ms);
+    if (ms < 0 || pa_hugepage_size(&arena->pages) != 0) {
+        return;
+    }
+    if (begin_pass(arena)) {
+        make_pass(arena, ms, now);
+    } else {
+        atomic_set(&arena->slab_decay.next, now + interval_of(ms));
+    }
+}
+
+/* Where the background thread runs, it makes the pass, and the next look here is due after the one there. */
+COLD void
+arena_tick_slow(arena_t *arena, uint64_t now) {
+    witness_no_core_lock();
+    slab_decay_t *decay = &arena->slab_decay;
+    bool runs = pa_purger_runs(), worthwhile = is_worthwhile(arena);
+    uint64_t interval = interval_of(atomic_get(&decay->decay_ms));
+    atomic_set(&decay->due, now + (runs && !worthwhile ? LEAST_INTERVAL : interval));
+    if (worthwhile && runs) {
+        pa_purger_wake(&arena->pages);
+    } else if (worthwhile) {
+        arena_decay_slabs(arena, now);
+    }
+}
+
+/* When to look at the slabs again. With nothing to do, the next tick that finds something wakes the thread. */
+static uint64_t
+background_pass(arena_t *arena, uint64_t now) {
+    slab_decay_t *decay = &arena->slab_decay;
+    if (!is_worthwhile(arena)) {
+        atomic_set(&decay->due, now);
+        return UINT64_MAX;
+    }
+    if (now >= atomic_get(&decay->next)) {
+        arena_decay_slabs(arena, now);
+    }
+    uint64_t next = atomic_get(&decay->next);
+    atomic_set(&decay->due, next + interval_of(atomic_get(&decay->decay_ms)));
+    return next;
+}
+
+uint64_t
+arena_background(arena_t *arena, uint64_t now) {
+    witness_no_core_lock();
+    uint64_t pages = pa_background(&arena->pages, now);
+    uint64_t slabs = background_pass(arena, now);
+    return slabs < pages ? slabs : pages;
+}
+
+void
+arena_set_slab_decay_ms(arena_t *arena, int64_t ms, uint64_t now) {
+    witness_no_core_lock();
+    atomic_set(&arena->slab_decay.decay_ms, ms);
+    atomic_set(&arena->slab_decay.next, now);
+    arena_decay_slabs(arena, now);
+    pa_purger_wake(&arena->pages);
+}
+
+/* ---- on request ---- */
+
+size_t
+arena_purge_slabs(arena_t *arena) {
+    witness_no_core_lock();
+    while (!begin_pass(arena)) {
+        uintptr_t passer = atomic_get(&arena->slab_decay.passer);
+        if (passer == (uintptr_t)&mark || atomic_get(&arena->life) != arena_living) {
+            return 0;
+        }
+        os_thread_yield();
+    }
+    pass_t pass = {.arena = arena, .now = clock_coarse_ns(), .all = true, .number = arena->slab_decay.number};
+    pass_over_arena(&pass);
+    end_pass(&pass);
+    return pass.bytes;
+}
+
+/* ---- reset and fork ---- */
+
+bool
+arena_wait_for_pass(arena_t *arena) {
+    uintptr_t passer;
+    while ((passer = atomic_fetch_add_explicit(&arena->slab_decay.passer, 0, memory_order_acq_rel)) != 0) {
+        if (passer == (uintptr_t)&mark) {
+            return false;
+        }
+        os_thread_yield();
+    }
+    return true;
+}
+
+/* The thread that forked may itself be in a hook that its pass has called: then its pass goes on in the child. Slabs
+ * that are empty by now stay in their bin. */
+void
+arena_abandon_pass(arena_t *arena) NO_THREAD_SAFETY {
+    bool mine = atomic_get(&arena->slab_decay.passer) == (uintptr_t)&mark;
+    for (extent_t *slab; !mine && (slab = first_held(arena)) != NULL;) {
+        return_slab(atomic_get(&slab->bin), slab, 0, slab->ageing.idle_since, NULL);
+    }
+    if (!mine) {
+        atomic_set(&arena->slab_decay.passer, 0);
+    }
+}
