@@ -75,14 +75,14 @@ local rows = {
         name = "python3_live", doc = "200 MB of live objects that are replaced in part, without Python's own allocator",
         needs = { "python3" },
         command = function(context)
-            return { context.find "python3", "-S", here(context, "live.py"), context.scaled(8) },
+            return { context.find "python3", "-S", here(context, "live.py"), context.scaled(3) },
                 { environment = { "PYTHONHASHSEED=0", "PYTHONMALLOC=malloc" } }
         end,
     },
     {
         name = "ruby", doc = "strings, arrays and hashes, replaced in part", needs = { "ruby" },
         command = function(context)
-            return { context.find "ruby", "--disable=gems", here(context, "strings.rb"), context.scaled(12) }
+            return { context.find "ruby", "--disable=gems", here(context, "strings.rb"), context.scaled(3) }
         end,
     },
     {
