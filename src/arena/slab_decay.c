@@ -11,11 +11,12 @@
 /* Slabs that are held together, and that are looked at under one lock. */
 #define BATCH 32
 #define LOOKS 64
-/* Passes in a decay time; the least time between two, ns; and how many times as long as a pass that is at least. */
+/* Passes in a decay time; the least time between two, ns, and for each slab that the first one has looked at: 50 times
+ * what the look takes. */
 #define PASSES         8
 #define LEAST_INTERVAL UINT64_C(10000000)
 #define NEVER_INTERVAL UINT64_C(1000000000)
-#define REST           50
+#define REST_PER_SLAB  UINT64_C(10000)
 #define NS_PER_MS      UINT64_C(1000000)
 
 /* One pass. */
@@ -27,7 +28,7 @@ typedef struct {
     bool refused; /* a purge was: the pass ends */
     uint8_t number;
     size_t ageing, bytes; /* of pages that stay; that were given back */
-    size_t ncalls;
+    size_t ncalls, nlooks;
 } pass_t;
 
 /* Its address identifies the thread. */
@@ -78,6 +79,7 @@ hold_batch(pass_t *pass, bin_t *bin, uint32_t bucket) EXCLUDES(role_bin) {
         if (slab == NULL) {
             break;
         }
+        pass->nlooks++;
         if (due != 0) {
             bin_hold(bin, slab);
             slab_hold(slab, due);
@@ -242,10 +244,10 @@ is_worthwhile(arena_t *arena) {
 static void
 make_pass(arena_t *arena, int64_t ms, uint64_t now) {
     slab_decay_t *decay = &arena->slab_decay;
-    uint64_t activity = activity_of(arena), interval = interval_of(ms), start = clock_ns();
+    uint64_t activity = activity_of(arena), interval = interval_of(ms);
     pass_t pass = {.arena = arena, .now = now, .ms = ms, .number = decay->number};
     pass_over_arena(&pass);
-    uint64_t rest = (clock_ns() - start) * REST;
+    uint64_t rest = pass.nlooks * REST_PER_SLAB;
     interval = rest > interval ? rest : interval;
     atomic_set(&decay->activity, activity);
     atomic_set(&decay->ageing, pass.refused ? 0 : pass.ageing);

@@ -13,8 +13,8 @@
  *   3. makes their regions free again
  *
  * When. There are 8 passes in a decay time, and none while nothing ages and no region of the arena changes hands. A
- * pass takes at most a 50th of the time: the next one is later if it takes long. As of dirty pages, the background
- * thread makes the passes where it runs, else the threads do, on their slow paths.
+ * pass takes at most a 50th of the time, its purges aside: the next one is later if there are many slabs. As of dirty
+ * pages, the background thread makes the passes where it runs, else the threads do, on their slow paths.
  *
  * A pass ends at the first purge that is refused, as by hooks that cannot purge a part of a slab, or where a system can
  * only decommit: nothing has changed then, and the pages age anew. An arena that is hugepage-aware keeps its pages, but
