@@ -40,8 +40,20 @@ slow_malloc_unseen(thread_t *thread, size_t size) {
     return alloc_size(thread, size, &zeroed);
 }
 
+/* A hit for sizes beyond the table of the fast path, if the thread's cache may hold them. */
+static inline bool
+medium_hit(size_t size, void **ptr) {
+    bool medium = size > SC_LOOKUP_MAX && size <= sc.size[CACHE_BINS - 2];
+    return medium && cache_bin_pop(fast_bin((size_t)(sc_index_geometric(size) + 1) << LG_CACHE_BIN), ptr);
+}
+
 void *
 slow_malloc(size_t size) {
+    void *ptr;
+    witness_no_core_lock();
+    if (medium_hit(size, &ptr)) {
+        return ptr;
+    }
     thread_t *thread = slow_self();
     if (UNLIKELY(thread == NULL)) {
         return early_alloc(size, 1);

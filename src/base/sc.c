@@ -47,10 +47,7 @@ sc_index_compute(size_t size) {
     if (size <= (size_t)1 << lg_linear_max()) {
         return sc.ntiny + (uint32_t)((size - 1) >> sc.config.lg_quantum);
     }
-    unsigned lg = lg_ceil(size);
-    unsigned group = lg - lg_linear_max() - 1;
-    size_t step = (size - 1) >> (lg - 1 - sc.config.lg_ngroup) & ((1U << sc.config.lg_ngroup) - 1);
-    return sc.ntiny + ((group + 1) << sc.config.lg_ngroup) + (uint32_t)step;
+    return sc_index_geometric(size);
 }
 
 uint32_t

@@ -76,6 +76,13 @@ sc_bin_offset(size_t size) {
     return relaxed_read(&sc.bin_offset[(size + 7) >> 3]);
 }
 
+/* The class of a size beyond the linear classes. */
+static inline uint32_t
+sc_index_geometric(size_t size) {
+    unsigned lg = lg_floor(size - 1), g = sc.config.lg_ngroup;
+    return sc.ntiny + ((lg - sc.config.lg_quantum - g) << g) + (uint32_t)((size - 1) >> (lg - g));
+}
+
 static inline uint32_t
 sc_index(size_t size) {
     return LIKELY(size <= SC_LOOKUP_MAX) ? (uint32_t)(sc_bin_offset(size) >> LG_CACHE_BIN) - 1 : sc_index_compute(size);

@@ -172,15 +172,18 @@ refill_cache(thread_t *thread, source_t source, uint32_t szind) {
     return LIKELY(ptr == NULL) ? tcache_alloc_slow(source.cache, arena, thread->bin_shard, szind) : ptr;
 }
 
-/* The fast path has tried the thread's own cache for sizes up to SC_LOOKUP_MAX. In other cases the cache is tried here,
- * after countdowns that predate a change of sampling have been drawn again. */
+/* The fast path has tried the thread's own cache for sizes up to SC_LOOKUP_MAX. For larger ones malloc may have: it has
+ * counted the request if the countdown is at 0. In other cases the cache is tried here, after countdowns that predate a
+ * change of sampling have been drawn again. */
 static void *
 alloc_cached(thread_t *thread, source_t source, uint32_t szind) {
     void *ptr;
-    bool tried = source.cache == &thread->cache && sc.size[szind] <= SC_LOOKUP_MAX;
+    cache_bin_t *bin = &source.cache->bins[szind + 1];
+    bool own = source.cache == &thread->cache;
+    bool tried = own && (sc.size[szind] <= SC_LOOKUP_MAX || bin->remain == 0);
     if (!tried) {
         tcache_redraw(source.cache);
-        if (cache_bin_pop(&source.cache->bins[szind + 1], &ptr)) {
+        if (cache_bin_pop(bin, &ptr)) {
             return ptr;
         }
     }
