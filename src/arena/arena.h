@@ -74,15 +74,18 @@ arena_count_requests(arena_t *arena, uint32_t szind, uint64_t n) {
 
 /* ---- small allocations: small.c ---- */
 
-/* Takes up to n regions of a small class from the existing slabs of the thread's bin shard and of surplus shards
- * (bin.h); ascending within a slab. Returns how many. Calls no hook. */
-uint32_t arena_take(arena_t *arena, uint32_t szind, uint32_t bin_shard, uint32_t n, void **out);
-/* Adds a slab to a bin shard; another thread may take its regions first. False if memory is exhausted. */
-bool arena_add_slab(arena_t *arena, uint32_t szind, uint32_t bin_shard);
+/* A slab for arena_take, which is in no bin yet. NULL if memory is exhausted. */
+extent_t *arena_new_slab(arena_t *arena, uint32_t szind);
+/* Takes up to n regions of a small class from the slabs of the thread's bin shard and of surplus shards (bin.h);
+ * ascending within a slab. `slab`: a new one, which the bin shard gets first, or NULL. Returns how many. Calls no
+ * hook. */
+uint32_t arena_take(arena_t *arena, uint32_t szind, uint32_t bin_shard, extent_t *slab, uint32_t n, void **out);
 /* Takes n regions: as arena_take, then from new slabs, then from any shard. Fewer only if memory is exhausted. */
 uint32_t arena_fill(arena_t *arena, uint32_t szind, uint32_t bin_shard, uint32_t n, void **out);
 /* Takes one region; NULL if memory is exhausted. */
 void *arena_malloc_small(arena_t *arena, uint32_t szind, uint32_t bin_shard);
+/* Takes a slab that has left its bin out of the page map: it is to be given back to the page layer. */
+void arena_unmap_slab(extent_t *slab);
 /* Gives a slab that has left its bin back to the page layer. */
 void arena_delete_slab(arena_t *arena, extent_t *slab);
 /* Gives empty slabs back, and all free pages to the system. For an arena that no thread allocates from. */

@@ -61,13 +61,29 @@ arena_push(void **ptrs, uint32_t n, list_t *emptied) {
     }
 }
 
+/* Takes the first slab of a list, and those behind it that are of the same arena, out of the page map; moves them to
+ * `freed`. Returns the arena. */
+static arena_t *
+unmap_slabs(list_t *emptied, list_t *freed) {
+    extent_t *slab = container_of(emptied->next, extent_t, link);
+    uint32_t arena = extent_arena(slab);
+    do {
+        list_remove(&slab->link);
+        arena_unmap_slab(slab);
+        list_push_back(freed, &slab->link);
+        slab = container_of(emptied->next, extent_t, link);
+    } while (!list_empty(emptied) && extent_arena(slab) == arena);
+    return arenas_get(arena);
+}
+
 void
 arena_delete_slabs(list_t *emptied) {
     witness_no_core_lock();
     while (!list_empty(emptied)) {
-        extent_t *slab = container_of(emptied->next, extent_t, link);
-        list_remove(&slab->link);
-        arena_delete_slab(arenas_get(extent_arena(slab)), slab);
+        list_t freed;
+        list_init(&freed);
+        arena_t *arena = unmap_slabs(emptied, &freed);
+        pa_dalloc_list(&arena->pages, &freed);
     }
 }
 

@@ -11,8 +11,9 @@
 
 /* ---- slabs ---- */
 
-static extent_t *
-slab_new(arena_t *arena, uint32_t szind) {
+extent_t *
+arena_new_slab(arena_t *arena, uint32_t szind) {
+    witness_no_core_lock();
     pa_request_t request = {
         .size = atomic_get(&sc.slab_size[szind]), .alignment = sc.page, .szind = szind, .slab = true};
     extent_t *slab = pa_alloc(&arena->pages, &request);
@@ -24,35 +25,31 @@ slab_new(arena_t *arena, uint32_t szind) {
     return slab;
 }
 
-bool
-arena_add_slab(arena_t *arena, uint32_t szind, uint32_t bin_shard) {
+void
+arena_unmap_slab(extent_t *slab) {
     witness_no_core_lock();
-    extent_t *slab = slab_new(arena, szind);
-    if (slab == NULL) {
-        return false;
-    }
-    bin_t *bin = shards_lock(&arena->bins[szind], szind, bin_shard);
-    bin_add_slab(bin, slab);
-    bin_unlock(bin);
-    return true;
+    pagemap_clear_slab(slab);
+    page_watch_tell(page_freed, slab, 1);
 }
 
 void
 arena_delete_slab(arena_t *arena, extent_t *slab) {
     witness_no_core_lock();
-    pagemap_clear_slab(slab);
-    page_watch_tell(page_freed, slab, 1);
+    arena_unmap_slab(slab);
     pa_dalloc(&arena->pages, slab);
 }
 
 /* ---- regions ---- */
 
-/* A fill that finds no region is not counted: the caller adds a slab, and tries again. */
+/* A fill that finds no region is not counted: the caller makes a slab, and tries again. */
 uint32_t
-arena_take(arena_t *arena, uint32_t szind, uint32_t bin_shard, uint32_t n, void **out) {
+arena_take(arena_t *arena, uint32_t szind, uint32_t bin_shard, extent_t *slab, uint32_t n, void **out) {
     bin_t *first = &arena->bins[szind];
     witness_no_core_lock();
     bin_t *bin = shards_lock(first, szind, bin_shard);
+    if (slab != NULL) {
+        bin_add_slab(bin, slab);
+    }
     uint32_t got = bin_pop(bin, n, out);
     bin_count_fill(bin, got);
     bin_unlock(bin);
@@ -66,10 +63,11 @@ arena_take(arena_t *arena, uint32_t szind, uint32_t bin_shard, uint32_t n, void 
 uint32_t
 arena_fill(arena_t *arena, uint32_t szind, uint32_t bin_shard, uint32_t n, void **out) {
     witness_no_core_lock();
-    uint32_t got = arena_take(arena, szind, bin_shard, n, out);
-    while (got < n && arena_add_slab(arena, szind, bin_shard)) {
-        got += arena_take(arena, szind, bin_shard, n - got, out + got);
-    }
+    uint32_t got = 0;
+    extent_t *slab = NULL;
+    do {
+        got += arena_take(arena, szind, bin_shard, slab, n - got, out + got);
+    } while (got < n && (slab = arena_new_slab(arena, szind)) != NULL);
     return got == n ? n : got + shards_take(&arena->bins[szind], 0, n - got, out + got);
 }
 

@@ -15,6 +15,9 @@
 #include "extent/trim_to_peak.h"
 #include "os/thread.h"
 
+/* Extents of a list that are freed while the lock is held once. */
+#define DALLOC_AT_ONCE 16
+
 /* ---- one source of pages ----------------------------------------------------------------------------------------- */
 
 /* Makes e active, with the request's class, and tells whether it reads as zeros. The user writes to it from now on. */
@@ -218,6 +221,42 @@ pa_dalloc(page_alloc_t *pa, extent_t *e) {
     pa_insert(pa, &pa->dirty.extents, e);
     extents_unlock(&pa->dirty.extents);
     pa_dirtied(pa);
+}
+
+/* Does e become dirty as it is? */
+static bool
+is_plain(page_alloc_t *pa, const extent_t *e) {
+    return LIKELY(!e->guarded) && LIKELY(pa_hugepage_size(pa) == 0) && LIKELY(!pa_is_oversize(pa, e->size));
+}
+
+/* Frees the first extents of a list while they are plain, and not so many that another thread waits for long. */
+static void
+dalloc_some(page_alloc_t *pa, list_t *freed) {
+    extents_lock(&pa->dirty.extents);
+    for (uint32_t n = 0; n < DALLOC_AT_ONCE && !list_empty(freed); n++) {
+        extent_t *e = container_of(freed->next, extent_t, link);
+        if (!is_plain(pa, e)) {
+            break;
+        }
+        list_remove(&e->link);
+        pa_insert(pa, &pa->dirty.extents, e);
+    }
+    extents_unlock(&pa->dirty.extents);
+    pa_dirtied(pa);
+}
+
+void
+pa_dalloc_list(page_alloc_t *pa, list_t *freed) {
+    witness_no_core_lock();
+    while (!list_empty(freed)) {
+        extent_t *e = container_of(freed->next, extent_t, link);
+        if (LIKELY(is_plain(pa, e))) {
+            dalloc_some(pa, freed);
+        } else {
+            list_remove(&e->link);
+            pa_dalloc(pa, e);
+        }
+    }
 }
 
 bool

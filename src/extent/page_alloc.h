@@ -48,6 +48,8 @@ extent_t *pa_alloc_untouched(page_alloc_t *pa, pa_request_t *request);
 
 /* Frees what pa_alloc returned. The caller has cleared its class, and the interior of a slab, from the page map. */
 void pa_dalloc(page_alloc_t *pa, extent_t *e);
+/* The same for all extents of a list, which is empty then: the lock is taken once for several. */
+void pa_dalloc_list(page_alloc_t *pa, list_t *freed);
 /* Frees the end of e, so that `size` bytes are left, and sets the szind. False: nothing changed. */
 bool pa_shrink(page_alloc_t *pa, extent_t *e, size_t size, uint32_t szind);
 

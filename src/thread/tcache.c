@@ -172,12 +172,13 @@ pop_uncounted(cache_bin_t *bin, void **ptr) {
     return true;
 }
 
-/* Puts n objects on a stack that has room, or as many as the arena's slabs have; returns how many. */
+/* Puts n objects on a stack that has room, or as many as the arena's slabs have; returns how many. `slab` is a new one
+ * or NULL. */
 static uint32_t
-fill_from_slabs(cache_t *cache, arena_t *arena, uint32_t bin_shard, uint32_t szind, uint32_t n) {
+fill_from_slabs(cache_t *cache, arena_t *arena, uint32_t bin_shard, uint32_t szind, extent_t *slab, uint32_t n) {
     cache_bin_t *bin = &cache->bins[szind + 1];
     void **head = cache_bin_head(bin);
-    uint32_t got = arena_take(arena, szind, bin_shard, n, head - n);
+    uint32_t got = arena_take(arena, szind, bin_shard, slab, n, head - n);
     if (got < n) {
         memmove(head - got, head - n, got * sizeof *head);
     }
@@ -208,8 +209,13 @@ refill(cache_t *cache, arena_t *arena, uint32_t bin_shard, uint32_t szind) {
         return alloc_past_stack(cache, arena, bin_shard, szind);
     }
     uint32_t n;
-    while ((n = depth_missing(cold, szind, cache_bin_count(bin))) > 0 &&
-           fill_from_slabs(cache, arena, bin_shard, szind, n) < n && arena_add_slab(arena, szind, bin_shard)) {
+    extent_t *slab = NULL;
+    while ((n = depth_missing(cold, szind, cache_bin_count(bin))) > 0 || slab != NULL) {
+        bool enough = fill_from_slabs(cache, arena, bin_shard, szind, slab, n) == n;
+        slab = enough ? NULL : arena_new_slab(arena, szind);
+        if (slab == NULL) {
+            break;
+        }
     }
     void *ptr = NULL;
     return pop_uncounted(bin, &ptr) ? ptr : alloc_past_stack(cache, arena, bin_shard, szind);

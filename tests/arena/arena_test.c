@@ -344,7 +344,7 @@ test_fills_counted(void **state) {
     arena_t *arena = arenas_create();
     assert_non_null(arena);
     void *out[2];
-    assert_int_equal(arena_take(arena, szind, 0, 1, out), 0);
+    assert_int_equal(arena_take(arena, szind, 0, NULL, 1, out), 0);
     assert_int_equal(atomic_get(&arena->bins[szind].fills), 0);
     assert_int_equal(arena_fill(arena, szind, 0, 2, out), 2);
     assert_int_equal(atomic_get(&arena->bins[szind].fills), 1);

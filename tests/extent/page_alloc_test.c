@@ -340,6 +340,27 @@ test_merge(void **state) {
     }
 }
 
+/* A list is freed whole, also one that is longer than what is freed at once; one extent of it is purged at once. */
+static void
+test_lists(void **state) {
+    (void)state;
+    list_t freed;
+    list_init(&freed);
+    pages_begin(&pa, 1000000, 0);
+    atomic_set(&pa.oversize, 8 * sc.page);
+    pa_dalloc_list(&pa, &freed);
+    for (unsigned i = 0; i < 50; i++) {
+        extent_t *e = alloc_pages(&pa, i == 20 ? 8 : 1);
+        list_push_back(&freed, &e->link);
+    }
+    pa_dalloc_list(&pa, &freed);
+    assert_true(list_empty(&freed));
+    assert_int_equal(atomic_get(&pa.dirty.extents.npages), 49);
+    check_pages(&pa, 0);
+    atomic_set(&pa.oversize, 0);
+    pages_end(&pa);
+}
+
 /* Grows over dirty pages and what is retained behind them; stops at a live neighbour, with nothing changed. */
 static void
 test_expand(void **state) {
@@ -474,6 +495,7 @@ main(void) {
         cmocka_unit_test(test_free_slab_is_used_again),
         cmocka_unit_test(test_order_of_sources),
         cmocka_unit_test(test_merge),
+        cmocka_unit_test(test_lists),
         cmocka_unit_test(test_expand),
         cmocka_unit_test(test_expand_over_two_collections),
         cmocka_unit_test(test_checker),
