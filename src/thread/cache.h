@@ -19,13 +19,14 @@
  * differences matter. */
 typedef struct {
     /* Synchronization: the cache's user alone: these fields. */
-    void **slots;        /* the stack's memory, 2^lg_slots pointers; NULL until first used */
-    uint8_t lg_slots;    /* read by any thread, for statistics */
-    uint8_t fill_shift;  /* the last refill requested 2^fill_shift objects */
-    uint16_t last_fill;  /* objects on the stack after it */
-    uint32_t fill_mark;  /* requests at that time */
-    uint32_t overflowed; /* requests when the stack last overflowed */
-    uint32_t seen;       /* requests when the collector last looked */
+    void **slots;           /* the stack's memory, 2^lg_slots pointers; NULL until first used */
+    uint8_t lg_slots;       /* read by any thread, for statistics */
+    uint8_t fill_shift : 5; /* the last refill requested 2^fill_shift objects */
+    uint8_t trips : 3;      /* how steadily the stack makes round trips (thread/tcache_depth.h) */
+    uint16_t last_fill;     /* objects on the stack after it */
+    uint32_t fill_mark;     /* requests at that time */
+    uint32_t overflowed;    /* requests when the stack last overflowed */
+    uint32_t seen;          /* requests when the collector last looked */
 
     _Atomic uint64_t count_at_end; /* Synchronization: the user writes, any thread reads; requests, once the present
                                       countdown has ended. */

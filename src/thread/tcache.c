@@ -230,6 +230,9 @@ adapt_depth(cache_t *cache, uint32_t szind) {
         grow_stack(cache, szind);
         return;
     }
+    if (UNLIKELY(depth_note_trip(cold, szind, requests))) {
+        replace_stack(&cache->bins[szind + 1], cold, cold->lg_slots - 1U);
+    }
     if (depth_refill_grows(cold, requests)) {
         grow_stack(cache, szind);
     }

@@ -302,8 +302,8 @@ static void
 test_cache_limits_live_under_load(void **state) {
     (void)state;
     run(turn_limits);
-    must_set("arenas.tcache_nslots", "1024");
-    must_set("arenas.tcache_bytes", "64K");
+    must_set("arenas.tcache_nslots", "4096");
+    must_set("arenas.tcache_bytes", "256K");
     must_set("arenas.tcache_largest", "32K");
 }
 

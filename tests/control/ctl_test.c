@@ -583,7 +583,7 @@ test_sources(void **state) {
     const char *source;
     assert_int_equal(lunalloc_ctl_source("arenas.tcache_bytes", &source), 0);
     assert_string_equal(source, "default");
-    assert_int_equal(lunalloc_ctl_set("arenas.tcache_bytes", "64K", NULL, 0), 0);
+    assert_int_equal(lunalloc_ctl_set("arenas.tcache_bytes", "256K", NULL, 0), 0);
     assert_int_equal(lunalloc_ctl_source("arenas.tcache_bytes", &source), 0);
     assert_string_equal(source, "live");
     assert_int_equal(lunalloc_ctl_source("opt.tcache_bytes", &source), 0);
@@ -786,7 +786,7 @@ test_typed_writes(void **state) {
     assert_int_equal(lunalloc_ctl_source("arenas.zero", &source), 0);
     assert_string_equal(source, "live");
     assert_write_says("arenas.zero", B(false), 0, "");
-    must_set("arenas.tcache_nslots", "1024");
+    must_set("arenas.tcache_nslots", "4096");
     must_set("arena.0.dirty_decay_ms", "10000");
 }
 

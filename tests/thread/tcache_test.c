@@ -6,6 +6,7 @@
 #include "base/options.h"
 #include "extent/metadata.h"
 #include "thread/tcache.h"
+#include "thread/tcache_depth.h"
 #include "thread/thread_life.h"
 
 #define MAX_PTRS 20000
@@ -121,11 +122,22 @@ next_refill(uint32_t szind, uint32_t *n) {
     return cache_bin_count(bin_of(szind)) + 1;
 }
 
+/* The most slots of a stack that makes no round trips. */
+static uint32_t
+usual_slots(uint32_t szind) {
+    cache_cold_t none = {0};
+    uint32_t lg = 0;
+    while (depth_allows(szind, lg + 1) && depth_is_usual(&none, szind, lg + 1)) {
+        lg++;
+    }
+    return 1U << lg;
+}
+
 /* Doubles from refill to refill, up to half of the largest stack. */
 static void *
 refill_doubles(void *arg) {
     uint32_t szind = quiet_class();
-    uint32_t limit = tcache_max_slots(szind) / 2;
+    uint32_t limit = usual_slots(szind) / 2;
     uint32_t last = 0, n = 0;
     limit = limit == 0 ? 1 : limit;
     while (last < limit) {
@@ -189,6 +201,53 @@ test_stack_of_who_only_frees_stays_small(void **state) {
     run_thread(only_free, NULL);
 }
 
+/* A stack that makes round trips holds a batch of four times the usual limits. */
+static void
+assert_deepens(uint32_t szind) {
+    uint32_t usual = usual_slots(szind);
+    for (unsigned round = 0; round < 20; round++) {
+        take(szind, 0, 3 * usual);
+        give(0, 3 * usual);
+    }
+    thread_assert(config_torture || (nslots(szind) == 4 * usual && cache_bin_count(bin_of(szind)) >= 3 * usual - 3));
+}
+
+static void *
+round_trips(void *arg) {
+    assert_deepens(quiet_class());
+    return arg;
+}
+
+/* The stack runs full and empty by a walk that is much longer than it is deep. It does not get deeper; and one that was
+ * deeper has the usual size again. */
+static void *
+random_walk(void *arg) {
+    uint32_t szind = quiet_class(), usual = usual_slots(szind), held = 0, most = 24 * usual;
+    uint64_t seed = 5;
+    if (arg != NULL) {
+        assert_deepens(szind);
+    }
+    for (unsigned step = 0; step < 1000000; step++) {
+        if (held > 0 && (rnd_below(&seed, 2) == 0 || held == most)) {
+            give(--held, 1);
+        } else {
+            take(szind, held++, 1);
+        }
+        thread_assert(arg != NULL || nslots(szind) <= usual);
+    }
+    thread_assert(nslots(szind) <= usual);
+    give(0, held);
+    return arg;
+}
+
+static void
+test_only_round_trips_make_stacks_deeper(void **state) {
+    (void)state;
+    run_thread(round_trips, NULL);
+    run_thread(random_walk, NULL);
+    run_thread(random_walk, "deeper");
+}
+
 /* ---- flushing ---- */
 
 /*
@@ -198,7 +257,7 @@ test_stack_of_who_only_frees_stays_small(void **state) {
 static void *
 flush_keeps_newest(void *arg) {
     uint32_t szind = quiet_class();
-    uint32_t max = tcache_max_slots(szind);
+    uint32_t max = usual_slots(szind);
     uint32_t i = 0;
     take(szind, 0, 8 * max);
     tcache_flush(&thread_get()->cache);
@@ -516,6 +575,7 @@ main(void) {
         cmocka_unit_test(test_refill_doubles),
         cmocka_unit_test(test_refill_halves_where_objects_come_back),
         cmocka_unit_test(test_stack_of_who_only_frees_stays_small),
+        cmocka_unit_test(test_only_round_trips_make_stacks_deeper),
         cmocka_unit_test(test_flush_keeps_newest),
         cmocka_unit_test(test_flush_and_close),
         cmocka_unit_test(test_requests),

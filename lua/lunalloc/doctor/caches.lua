@@ -96,7 +96,7 @@ local function find_idle(look)
             human(found.bytes), found.asleep == 0 and ""
             or (" %d of them sleep, and can empty theirs only when they wake up."):format(found.asleep)),
         cause = ("A cache keeps up to %s of each class, however seldom its thread works."):format(
-            human(look:number "arenas.tcache_bytes" or 65536)),
+            human(look:number "arenas.tcache_bytes" or 262144)),
         where = found.n .. " threads",
         remedy = look:set_and_purge { "arenas.tcache_bytes", 16384 } }
 end

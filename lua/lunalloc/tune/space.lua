@@ -39,11 +39,11 @@ space.tunable = {
     tcache = { default = "true", values = { "false", "true" },
         shows = { "cached", "nfills" },
         effect = "without caches, threads hold no free objects, and each call takes a lock" },
-    tcache_bytes = { default = "65536", values = { "4096", "16384", "65536", "262144", "1048576" },
+    tcache_bytes = { default = "262144", values = { "4096", "16384", "65536", "262144", "1048576" },
         live = "arenas.tcache_bytes",
         shows = { "cached", "nfills" },
         effect = "a thread's cache holds at most this many bytes of a size class" },
-    tcache_nslots = { default = "1024", values = { "16", "64", "256", "1024", "4096" }, live = "arenas.tcache_nslots",
+    tcache_nslots = { default = "4096", values = { "16", "64", "256", "1024", "4096" }, live = "arenas.tcache_nslots",
         shows = { "cached", "nfills" },
         effect = "a thread's cache holds at most this many objects of a size class" },
     tcache_max = { default = "32768", values = { "1024", "8192", "32768", "131072", "1048576" },
@@ -113,7 +113,7 @@ local FOR_MEMORY <const> = {
 local FOR_TIME <const> = {
     "thp:always",
     "dirty_decay_ms:-1",
-    "tcache_bytes:262144,tcache_nslots:4096",
+    "tcache_bytes:1048576",
     "background_thread:true",
     "tcache_max:1048576",
     "slab_sizes:1-4096:8",
@@ -127,7 +127,7 @@ local FOR_TIME <const> = {
 
 local FOR_BOTH <const> = {
     "dirty_decay_ms:0", "thp:always", "dirty_max:4M", "slab_sizes:1-2048:1",
-    "dirty_decay_ms:2000,background_thread:true,slab_sizes:1-2048:1", "tcache_bytes:262144,tcache_nslots:4096",
+    "dirty_decay_ms:2000,background_thread:true,slab_sizes:1-2048:1", "tcache_bytes:1048576",
     "tcache_bytes:4096", "narenas:1", "dirty_decay_ms:-1", "lg_extent_max_active_fit:6", "slab_sizes:1-4096:8",
     "background_thread:true",
 }
