@@ -22,14 +22,20 @@ enum {
 
 /* ---- slots ---- */
 
-/* Waits until another thread has filled the slot, in this window. */
+/* Waits until another thread has filled the slot, in this window. The longer it waits, the more rarely it looks: on a
+ * busy machine the other thread may not run for long, and many threads may wait for it. */
 static __attribute__((noinline)) void *
 await(player_t *player, void *_Atomic *slot) {
     void *ptr;
-    uint64_t start = clock_ns();
+    uint64_t start = clock_ns(), pause = 20000;
     for (uint64_t i = 0; (ptr = atomic_load_explicit(slot, memory_order_acquire)) == NULL && !player_stopped(player);
          i++) {
-        i < PLAYER_YIELDS ? (void)sched_yield() : clock_sleep(20000);
+        if (i < PLAYER_YIELDS) {
+            sched_yield();
+        } else {
+            clock_sleep(pause);
+            pause = pause < 1000000 ? 2 * pause : pause;
+        }
     }
     player->waited += clock_ns() - start;
     return ptr;
