@@ -41,7 +41,7 @@ EXCLUDED := $(OTHERS:%=src/os/pages_%.c) $(OTHERS:%=tests/os/pages_%_test.c) $(w
 LINKED       := base os extent arena thread api control observe
 LATE_SRC     := $(wildcard $(patsubst %,src/%.c,base/nearest base/units os/cfi os/file_* os/gzip_* os/process_* \
                    os/shared_* os/signal_* os/socket_* os/thread_own os/unwind_* arena/arena_check arena/arenas_reset \
-                   arena/shards arena/slab_decay arena/slab_pages extent/guard extent/page_check \
+                   arena/sampled arena/shards arena/slab_decay arena/slab_pages extent/guard extent/page_check \
                    thread/byte_counters thread/flags thread/front thread/quarantine thread/tcaches \
                    control/agent* control/audit control/class_ranges \
                    control/ctl_agent control/ctl_mark control/ctl_record control/report_file control/reporter \
@@ -95,7 +95,7 @@ SELDOM_SRC  := $(filter src/control/background.c src/control/conf% src/os/% \
                       trim_to_peak.c) \
                    $(addprefix src/arena/,arena.c arena_check.c arenas.c arenas_bind.c arenas_reset.c \
                        arenas_special.c) \
-                   $(addprefix src/thread/,tcaches.c refresh.c quarantine.c thread.c thread_life.c), \
+                   $(addprefix src/thread/,tcaches.c refresh.c quarantine.c thread.c thread_cache.c thread_life.c), \
                    $(filter-out src/os/clock_linux.c src/os/lock.c,$(LIB_SRC)))
 SELDOM_OBJ  := $(SELDOM_SRC:%.c=$O/%.o)
 MODULE_OBJ  := $(MODULE_SRC:%.c=$O/%.o)

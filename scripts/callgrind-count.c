@@ -10,6 +10,7 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/mman.h>
 #include <unistd.h>
 #include <valgrind/callgrind.h>
@@ -70,10 +71,23 @@ record(void) {
     return ctl("record.area", 0, 0, &path, sizeof path);
 }
 
+/* The thread allocates from a manual arena. */
+static int
+bind_to_new_arena(void) {
+    unsigned index;
+    size_t len = sizeof index;
+    return ctl("arenas.create", &index, &len, 0, 0) | ctl("thread.arena", 0, 0, &index, sizeof index);
+}
+
+static int
+begin(const char *mode) {
+    return strcmp(mode, "recorded") == 0 ? record() : strcmp(mode, "bound") == 0 ? bind_to_new_arena() : meter();
+}
+
 int
 main(int argc, char **argv) {
     *(void **)&ctl = dlsym(dlopen(NULL, RTLD_NOW), "mallctl");
-    if (argc > 1 && (ctl == 0 || (strcmp(argv[1], "recorded") == 0 ? record() : meter()) != 0)) {
+    if (argc > 1 && (ctl == 0 || begin(argv[1]) != 0)) {
         return 1;
     }
     for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++) {

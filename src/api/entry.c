@@ -22,8 +22,9 @@ is_standard(uintptr_t start) {
 
 static bool
 is_seen(uintptr_t start) {
-    return IS(slow_malloc_unseen) || IS(seen_malloc) || IS(seen_calloc) || IS(seen_aligned) || IS(seen_resize) ||
-           IS(seen_malloc_missed) || IS(seen_calloc_missed) || IS(seen_exact_malloc) || IS(seen_exact_calloc);
+    return IS(slow_malloc_first) || IS(seen_slow_malloc) || IS(slow_malloc_unseen) || IS(seen_malloc) ||
+           IS(seen_calloc) || IS(seen_aligned) || IS(seen_resize) || IS(seen_malloc_missed) || IS(seen_calloc_missed) ||
+           IS(seen_unrecorded_malloc) || IS(seen_unrecorded_calloc);
 }
 
 static bool

@@ -2,8 +2,9 @@
 #include "api/seen.h"
 
 #include "api/alloc_class.h"
+#include "api/slow.h"
 #include "base/witness.h"
-#include "extent/pagemap.h"
+#include "thread/isolated.h"
 
 #include <string.h>
 
@@ -138,24 +139,24 @@ seen_calloc_missed(thread_t *thread, size_t size) {
 }
 
 void *
-seen_exact_malloc(thread_t *thread, size_t size) {
+seen_unrecorded_malloc(thread_t *thread, size_t size) {
     void *ptr;
     size_t bin_offset;
     if (UNLIKELY(!pop(thread, size, &bin_offset, &ptr))) {
         return seen_malloc_missed(thread, size);
     }
-    byte_counters_note(thread, size_of_bin(bin_offset), 0);
+    note_exact(thread, size_of_bin(bin_offset), 0);
     return ptr;
 }
 
 void *
-seen_exact_calloc(thread_t *thread, size_t size) {
+seen_unrecorded_calloc(thread_t *thread, size_t size) {
     void *ptr;
     size_t bin_offset;
     if (UNLIKELY(!pop(thread, size, &bin_offset, &ptr))) {
         return seen_calloc_missed(thread, size);
     }
-    byte_counters_note(thread, size_of_bin(bin_offset), 0);
+    note_exact(thread, size_of_bin(bin_offset), 0);
     return memset(ptr, 0, size);
 }
 
@@ -199,15 +200,25 @@ seen_aligned(thread_t *thread, uint32_t szind, size_t placement, size_t size, si
     return ptr;
 }
 
+void *
+seen_slow_malloc(thread_t *thread, size_t size) {
+    void *ptr;
+    witness_no_core_lock();
+    if (UNLIKELY(thread->hit_owner == HIT_OWNER_NONE) || UNLIKELY(size > SC_LOOKUP_MAX)) {
+        return seen_malloc(thread, size);
+    }
+    return LIKELY(cache_bin_pop(own_bin(thread, sc_bin_offset(size)), &ptr)) ? ptr : seen_malloc_missed(thread, size);
+}
+
 /* Apart from what they choose between, which needs a frame. */
 void *
 seen_malloc(thread_t *thread, size_t size) {
-    return thread->record != NULL ? recorded_malloc(thread, size) : seen_exact_malloc(thread, size);
+    return thread->record != NULL ? recorded_malloc(thread, size) : seen_unrecorded_malloc(thread, size);
 }
 
 void *
 seen_calloc(thread_t *thread, size_t size) {
-    return thread->record != NULL ? recorded_calloc(thread, size) : seen_exact_calloc(thread, size);
+    return thread->record != NULL ? recorded_calloc(thread, size) : seen_unrecorded_calloc(thread, size);
 }
 
 /* ---- resizing ---- */
@@ -244,6 +255,7 @@ seen_resize(thread_t *thread, extent_t *e, void *ptr, size_t size, uint32_t lg_a
 
 static inline void
 serve_free(thread_t *thread, uint32_t class, void *ptr) {
+    class = isolated_own_class(thread, class, ptr);
     size_t bin_offset = (size_t) class << LG_CACHE_BIN;
     if (UNLIKELY(!cache_bin_push(own_bin(thread, bin_offset), ptr))) {
         dispatch_free(thread, &thread->cache, class != 0 ? class - 1 : SC_NONE, ptr);
@@ -261,13 +273,10 @@ recorded_free(thread_t *thread, uint32_t class, void *ptr) {
 /* Needs no frame. */
 void
 seen_free(thread_t *thread, uint32_t class, void *ptr) {
-    size_t bin_offset = (size_t) class << LG_CACHE_BIN;
     if (thread->record != NULL) {
         recorded_free(thread, class, ptr);
-    } else if (UNLIKELY(!cache_bin_push(own_bin(thread, bin_offset), ptr))) {
-        dispatch_free(thread, &thread->cache, class != 0 ? class - 1 : SC_NONE, ptr);
     } else {
-        byte_counters_note(thread, 0, size_of_bin(bin_offset));
+        serve_free(thread, class, ptr);
     }
 }
 
@@ -275,4 +284,22 @@ void
 seen_free_sized(thread_t *thread, uint32_t class, void *ptr, size_t size, size_t alignment) {
     note_free(thread->record, RECORD_FREE_SIZED, class, ptr, size, lg_floor(alignment));
     serve_free(thread, class, ptr);
+}
+
+static NOINLINE void
+free_unless_hit(void *ptr, thread_t *thread) {
+    uint32_t class = slow_class_of(ptr);
+    if (LIKELY(class != 0)) {
+        seen_free(thread, class, ptr);
+    } else if (ptr != NULL) {
+        slow_free_odd(thread, class, ptr);
+    }
+}
+
+void
+seen_slow_free(void *ptr, thread_t *thread) {
+    witness_no_core_lock();
+    if (thread->hit_owner == HIT_OWNER_NONE || UNLIKELY(!isolated_push(thread, ptr))) {
+        free_unless_hit(ptr, thread);
+    }
 }

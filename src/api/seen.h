@@ -1,7 +1,7 @@
 /*
  * seen.h -- the calls of threads that are *seen*: all of them take a slow path, because the thread is exact
- * (thread/byte_counters.h) or because they are recorded (observe/record.h). Slow paths ask seen_is, by one load, and
- * then call these instead of serving the call themselves.
+ * (thread/byte_counters.h) or isolated (thread/isolated.h), or because they are recorded (observe/record.h). Slow paths
+ * ask seen_is, by one load, and then call these instead of serving the call themselves.
  *
  * A seen thread has a front (thread/thread.h). Its calls are served from its own cache, as the fast paths would have.
  * An allocation is recorded once it has its address, a free before it takes effect. During a call the thread may
@@ -20,6 +20,10 @@ static inline bool
 seen_is(const thread_t *thread) {
     return UNLIKELY(thread->front != NULL);
 }
+
+/* All of slow_malloc and slow_free. The hits of an isolated thread that need no note come first, and need no frame. */
+NOINLINE void *seen_slow_malloc(thread_t *thread, size_t size);
+NOINLINE void seen_slow_free(void *ptr, thread_t *thread);
 
 /* malloc and calloc. NULL and errno if there is no memory. */
 NOINLINE void *seen_malloc(thread_t *thread, size_t size);
@@ -48,8 +52,8 @@ NOINLINE void seen_note_resized(thread_t *thread, const void *ptr, size_t size, 
 /* The cache has no object. */
 NOINLINE void *seen_malloc_missed(thread_t *thread, size_t size);
 NOINLINE void *seen_calloc_missed(thread_t *thread, size_t size);
-/* The thread is exact, and not recorded. */
-NOINLINE void *seen_exact_malloc(thread_t *thread, size_t size);
-NOINLINE void *seen_exact_calloc(thread_t *thread, size_t size);
+/* The thread is not recorded. */
+NOINLINE void *seen_unrecorded_malloc(thread_t *thread, size_t size);
+NOINLINE void *seen_unrecorded_calloc(thread_t *thread, size_t size);
 
 #endif

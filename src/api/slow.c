@@ -27,7 +27,7 @@ slow_self(void) {
 /* ---- allocations ---- */
 
 /* Of a thread that is not seen. *zeroed as for dispatch_alloc. */
-static inline void *
+static NOINLINE void *
 alloc_size(thread_t *thread, size_t size, bool *zeroed) {
     return size > SC_LARGE_MAX ? alloc_fail() : alloc_class(thread, sc_index(size), 1, zeroed);
 }
@@ -47,6 +47,16 @@ medium_hit(size_t size, void **ptr) {
     return medium && cache_bin_pop(fast_bin((size_t)(sc_index_geometric(size) + 1) << LG_CACHE_BIN), ptr);
 }
 
+/* Apart, so that a thread that has a state needs no frame. */
+void *
+slow_malloc_first(size_t size) {
+    thread_t *thread = slow_self();
+    if (UNLIKELY(thread == NULL)) {
+        return early_alloc(size, 1);
+    }
+    return slow_malloc(size);
+}
+
 void *
 slow_malloc(size_t size) {
     void *ptr;
@@ -54,11 +64,11 @@ slow_malloc(size_t size) {
     if (medium_hit(size, &ptr)) {
         return ptr;
     }
-    thread_t *thread = slow_self();
+    thread_t *thread = atomic_get(&thread_self->cache.owner);
     if (UNLIKELY(thread == NULL)) {
-        return early_alloc(size, 1);
+        return slow_malloc_first(size);
     }
-    return seen_is(thread) ? seen_malloc(thread, size) : slow_malloc_unseen(thread, size);
+    return seen_is(thread) ? seen_slow_malloc(thread, size) : slow_malloc_unseen(thread, size);
 }
 
 void *
@@ -127,12 +137,6 @@ slow_realloc(void *ptr, size_t size) {
 
 /* ---- frees ---- */
 
-/* An address beyond LG_VADDR bits is misuse, which dispatch_free reports; the page map would be read out of bounds. */
-static inline uint32_t
-class_of(const void *ptr) {
-    return (uintptr_t)ptr >> LG_VADDR == 0 ? pagemap_class(ptr) : 0;
-}
-
 /* True if it is an early block, which needs nothing more. */
 static bool
 free_early(const thread_t *thread, void *ptr) {
@@ -152,11 +156,11 @@ serve_free(thread_t *thread, uint32_t class, void *ptr) {
     }
 }
 
-/* The thread has no state yet, or the page map has no class of the block. Apart, so that slow_free needs no frame. */
-static NOINLINE void
-free_odd(void *ptr) {
-    thread_t *thread = slow_self();
-    uint32_t class = class_of(ptr);
+/* The thread has no state yet (NULL), or the page map has no class of the block (0). Apart, so that slow_free needs no
+ * frame. */
+void
+slow_free_odd(thread_t *thread, uint32_t class, void *ptr) {
+    thread = thread != NULL ? thread : slow_self();
     if (class != 0 || !free_early(thread, ptr)) {
         serve_free(thread, class, ptr);
     }
@@ -165,27 +169,18 @@ free_odd(void *ptr) {
 void
 slow_free(void *ptr) {
     witness_no_core_lock();
+    thread_t *thread = atomic_get(&thread_self->cache.owner);
+    if (LIKELY(thread != NULL) && seen_is(thread)) {
+        seen_slow_free(ptr, thread);
+        return;
+    }
     if (ptr == NULL) {
         return;
     }
-    thread_t *thread = atomic_get(&thread_self->cache.owner);
-    uint32_t class = class_of(ptr);
+    uint32_t class = slow_class_of(ptr);
     if (UNLIKELY(thread == NULL) || UNLIKELY(class == 0)) {
-        free_odd(ptr);
+        slow_free_odd(thread, class, ptr);
     } else {
-        serve_free(thread, class, ptr);
-    }
-}
-
-void
-slow_free_sized(void *ptr, size_t size, size_t alignment) {
-    witness_no_core_lock();
-    thread_t *thread = atomic_get(&thread_self->cache.owner);
-    uint32_t class = class_of(ptr);
-    bool recorded = thread != NULL && seen_is(thread) && thread->record != NULL;
-    if (LIKELY(!recorded) || ptr == NULL || (class == 0 && early_has(ptr))) {
-        slow_free(ptr);
-    } else {
-        seen_free_sized(thread, class, ptr, size, alignment);
+        dispatch_free(thread, &thread->cache, class - 1, ptr);
     }
 }

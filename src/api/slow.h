@@ -8,6 +8,7 @@
 #ifndef LUNALLOC_API_SLOW_H
 #define LUNALLOC_API_SLOW_H
 
+#include "extent/pagemap.h"
 #include "thread/thread.h"
 
 /* The calling thread, with a state of its own; boots the allocator if this is the process's first call. NULL if boot
@@ -25,9 +26,20 @@ NOINLINE void *slow_realloc(void *ptr, size_t size);
 NOINLINE void slow_free(void *ptr);
 /* The same, by a call that states size and alignment (1: none). */
 NOINLINE void slow_free_sized(void *ptr, size_t size, size_t alignment);
-/* slow_malloc for a thread whose calls are not seen: a part of it, so that a seen thread's call needs no frame. */
+/* slow_malloc for a thread without a state, and for one whose calls are not seen: parts of it, so that a seen thread's
+ * call needs no frame. */
+NOINLINE void *slow_malloc_first(size_t size);
 NOINLINE void *slow_malloc_unseen(thread_t *thread, size_t size);
+/* slow_free of a thread that has no state yet (NULL), or of a block of which the page map has no class (0). */
+NOINLINE void slow_free_odd(thread_t *thread, uint32_t class, void *ptr);
 /* Usable size of a live allocation. */
 size_t slow_usable_size(const void *ptr);
+
+/* The class that the page map has of a block's address; 0: none. An address beyond LG_VADDR bits is misuse, which
+ * dispatch_free reports; the page map would be read out of bounds. */
+static inline uint32_t
+slow_class_of(const void *ptr) {
+    return (uintptr_t)ptr >> LG_VADDR == 0 ? pagemap_class(ptr) : 0;
+}
 
 #endif

@@ -1,12 +1,18 @@
 /* arena.c -- an arena's creation, its defaults, and its locks for a still picture and for fork. */
 #include "arena/slab_decay.h"
 
+#include "arena/sample.h"
 #include "base/options.h"
 #include "base/witness.h"
 #include "extent/decay_pass.h"
 #include "extent/hugepage.h"
 #include "extent/metadata.h"
 #include "os/clock.h"
+
+/* The slots of sample.h, empty until a profiler fills them. */
+const sampler_t *_Atomic sampler;
+_Atomic bool sampling;
+_Atomic uint32_t sample_generation;
 
 /* Metadata is zeroed, which is the initial state of counters and, in release builds, of bins. */
 arena_t *

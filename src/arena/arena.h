@@ -6,6 +6,7 @@
  *
  *   small.c   small allocations: regions of slabs, from the bins of their class (bin.h)
  *   large.c   large allocations: an extent each
+ *   sampled.c sampled allocations: an extent each
  *   free.c    frees, by address alone: the page map leads to the extent, which names its arena and, for a slab, its
  *             bin; so any thread frees any pointer
  *   slab_decay.c  free pages inside of slabs go back to the system (slab_decay.h)
@@ -44,7 +45,7 @@ typedef struct arena {
     _Atomic uint64_t created;  /* Synchronization: written while it is empty, read at any time; ns. */
     _Atomic arena_life_t life; /* Synchronization: written under the table's lock (arenas.h), read at any time. */
     _Atomic bool manual;       /* Synchronization: as created; made by request: no thread is bound to it
-                                  automatically, and caches take none of its memory. */
+                                  automatically, and its memory enters no cache but those of threads bound to it. */
     _Atomic uint32_t nthreads; /* Synchronization: any thread; threads bound to it. */
     _Atomic uint32_t nshards_assigned;            /* Synchronization: any thread adds; bin shard indices given out. */
     _Atomic uint64_t nmalloc_large[SC_MAX_SIZES]; /* Synchronization: any thread adds; by szind; sampled allocations of
@@ -52,6 +53,8 @@ typedef struct arena {
     _Atomic uint64_t ndalloc_large[SC_MAX_SIZES]; /* Synchronization: as nmalloc_large. */
     _Atomic uint64_t requests[SC_MAX_SIZES];      /* Synchronization: any thread adds; by szind; requests that no
                                                      existing cache counts. */
+    extent_t *kept GUARDED_BY(role_extents);      /* under the dirty extents' lock; see sampled.c; linked by `sample` */
+    _Atomic uint32_t nkept;                       /* Synchronization: written under that lock, read at any time. */
     page_alloc_t pages;                           /* Synchronization: its own. */
     slab_decay_t slab_decay;                      /* Synchronization: its own. */
     bin_t bins[]; /* Synchronization: their own; sc.nsmall of them: the first shard of each small class. */
@@ -88,7 +91,8 @@ void *arena_malloc_small(arena_t *arena, uint32_t szind, uint32_t bin_shard);
 void arena_unmap_slab(extent_t *slab);
 /* Gives a slab that has left its bin back to the page layer. */
 void arena_delete_slab(arena_t *arena, extent_t *slab);
-/* Gives empty slabs back, and all free pages to the system. For an arena that no thread allocates from. */
+/* Gives empty slabs and kept extents back, and all free pages to the system. For an arena that no thread allocates
+ * from. */
 void arena_drain(arena_t *arena);
 /* Gives empty slabs of a class's surplus shards back; those shards have no current slab afterwards. */
 void arena_drain_surplus(arena_t *arena, uint32_t szind);
@@ -105,6 +109,10 @@ void *arena_malloc_large_in(arena_t *arena, uint32_t szind, size_t alignment, bo
 void *arena_malloc_sampled(arena_t *arena, uint32_t szind, size_t alignment, bool *zeroed);
 /* Frees an extent that is no slab. */
 void arena_free_large(extent_t *e);
+/* Keeps the extent of a freed sample for the next one. False: it is to be freed. */
+bool arena_keep_sampled(arena_t *arena, extent_t *e);
+/* Frees what is kept. */
+void arena_drop_kept(arena_t *arena);
 
 /* Resizes a large allocation in place to a large class. False: nothing changed. */
 bool arena_resize_large(extent_t *e, uint32_t szind);

@@ -23,11 +23,6 @@ cached_class(const arena_t *arena, uint32_t szind) {
     return atomic_get(&arena->manual) || szind + 1 >= CACHE_BINS ? 0 : (uint8_t)(szind + 1);
 }
 
-/* The slots of sample.h, empty until a profiler fills them. */
-const sampler_t *_Atomic sampler;
-_Atomic bool sampling;
-_Atomic uint32_t sample_generation;
-
 /* ---- allocation ---- */
 
 /* Arenas share pages if both get them from the system, and with the same use of huge pages. */
@@ -103,40 +98,21 @@ arena_malloc_large_in(arena_t *arena, uint32_t szind, size_t alignment, bool *ze
     return malloc_large(arena, szind, alignment, zeroed, true);
 }
 
-void *
-arena_malloc_sampled(arena_t *arena, uint32_t szind, size_t alignment, bool *zeroed) {
-    witness_no_core_lock();
-    if (!sampler_get()->wants()) {
-        return NULL;
-    }
-    pa_request_t request = page_request(szind, alignment, *zeroed);
-    extent_t *e = pa_alloc(&arena->pages, &request);
-    *zeroed = request.zeroed;
-    if (e == NULL) {
-        return NULL;
-    }
-    atomic_add(&arena->nmalloc_large[szind], 1);
-    page_watch_tell(page_allocated, e, request.alignment);
-    e->sample = sampler_get()->allocated(e);
-    if (e->sample == NULL) {
-        arena_free_large(e);
-        return NULL;
-    }
-    return (void *)e->addr;
-}
-
 /* pa_dalloc requires that the class has been cleared. */
 void
 arena_free_large(extent_t *e) {
     witness_no_core_lock();
     arena_t *arena = arenas_get(extent_arena(e));
-    if (UNLIKELY(e->sample != NULL)) {
+    bool sampled = e->sample != NULL;
+    if (UNLIKELY(sampled)) {
         sampler_get()->freed(e->sample);
     }
     atomic_add(&arena->ndalloc_large[e->szind], 1);
     pagemap_set_class(e->addr, 0);
     page_watch_tell(page_freed, e, 1);
-    pa_dalloc(&arena->pages, e);
+    if (LIKELY(!sampled) || !arena_keep_sampled(arena, e)) {
+        pa_dalloc(&arena->pages, e);
+    }
 }
 
 /* ---- resizing ---- */

@@ -114,5 +114,6 @@ arena_drain(arena_t *arena) {
     for (uint32_t i = 0; i < sc.nsmall; i++) {
         drain_shards(arena, i, 0);
     }
+    arena_drop_kept(arena);
     pa_purge_all(&arena->pages);
 }

@@ -279,6 +279,7 @@ give_back(arena_t *arena, arena_action_t action) {
     if (action == ARENA_PURGE) {
         record_purge(arena->index);
         arena_purge_slabs(arena);
+        arena_drop_kept(arena);
         pa_purge_all(&arena->pages);
     } else if (action == ARENA_PURGE_SLABS) {
         arena_purge_slabs(arena);

@@ -81,7 +81,8 @@ typedef struct extent {
     uint64_t sn;             /* Synchronization: constant while registered. */
     union {
         void *sample; /* Synchronization: the owner of the allocation; the profiler's record of it, or NULL
-                         (arena/sample.h). Set in every active extent that is not a slab. */
+                         (arena/sample.h). Set in every active extent that is not a slab. In a kept one, the next
+                         (arena/sampled.c). */
         _Atomic uint64_t discarded; /* Synchronization: written under the bin's lock, read while `bin` is set; of a
                                        slab: a set of its pages (arena/slab_pages.h). */
     };                              /* Synchronization: each member's own. */

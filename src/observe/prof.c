@@ -50,8 +50,9 @@ sampler_distance(uint32_t szind, uint32_t most) {
 /* Leaves out threads that are switched off, and what is allocated for the profiler itself. */
 static bool
 sampler_wants(void) {
-    const prof_thread_t *thread = prof_thread_here();
-    return prof_thread_active() && (thread == NULL || !thread->busy);
+    const thread_t *self = thread_here();
+    const prof_thread_t *thread = self->prof;
+    return !atomic_get(&self->unsampled) && (thread == NULL || !thread->busy);
 }
 
 static prof_sample_t *
@@ -62,7 +63,7 @@ record_sample(const extent_t *e, prof_thread_t *thread, const uintptr_t *ips, ui
         .size = size,
         .szind = e->szind,
         .arena = extent_arena(e),
-        .weight = prof_sampling_weight(size, prof_lg_sample()),
+        .weight = prof_weight(e->szind),
     };
     prof_sample_t *sample = prof_table_add(thread, &what, ips, n);
     if (sample != NULL) {
@@ -84,11 +85,11 @@ sampler_allocated(const extent_t *e) {
     uintptr_t ips[LUNALLOC_STACK_MAX];
     int saved = errno;
     prof_sample_t *sample = NULL;
-    if (prof_thread_active() && !prof_enter()) {
-        prof_thread_t *thread = prof_thread_here();
-        uint32_t n = prof_stack_capture(ips, &thread->top);
+    prof_thread_t *thread = prof_enter_sample();
+    if (LIKELY(thread != NULL)) {
+        uint32_t n = prof_stack_capture(ips, &thread->walk);
         sample = record_sample(e, thread, ips, with_frames(ips, n));
-        prof_leave();
+        thread->busy = false;
     }
     errno = saved;
     return sample;
@@ -128,6 +129,7 @@ prepare(void) {
     if (!make_table() || !prof_stack_prepare()) {
         return EAGAIN;
     }
+    prof_set_lg_sample(prof_lg_sample());
     atomic_set(&arenas_uncached_made, true);
     return 0;
 }
@@ -140,6 +142,15 @@ restart_countdowns(void) {
     threads_request_refresh();
 }
 
+static void
+drop_kept(void) {
+    for (uint32_t i = 0; i < arenas_count(); i++) {
+        if (arenas_get(i) != NULL) {
+            arena_drop_kept(arenas_get(i));
+        }
+    }
+}
+
 int
 prof_set_active(bool active) {
     thread_get();
@@ -147,6 +158,9 @@ prof_set_active(bool active) {
     if (error == 0) {
         atomic_set_release(&sampling, active);
         restart_countdowns();
+    }
+    if (!active) {
+        drop_kept();
     }
     return error;
 }

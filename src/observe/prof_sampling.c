@@ -37,7 +37,7 @@ minus_ln(double x) {
     double m;
     memcpy(&m, &bits, sizeof m);
     double t = (m - 1) / (m + 1), s = t * t;
-    double series = 1 + s * (1.0 / 3 + s * (1.0 / 5 + s * (1.0 / 7 + s * (1.0 / 9 + s * (1.0 / 11 + s / 13)))));
+    double series = 1 + s * (1.0 / 3 + s * (1.0 / 5 + s * (1.0 / 7 + s * (1.0 / 9 + s * (1.0 / 11 + s * (1.0 / 13))))));
     return -(exponent * LN_2 + 2 * t * series);
 }
 
@@ -48,7 +48,7 @@ one_minus_exp(double x) {
     for (; x > 0.125; doublings++) {
         x /= 2;
     }
-    double q = x * (1 - x / 2 * (1 - x / 3 * (1 - x / 4 * (1 - x / 5 * (1 - x / 6)))));
+    double q = x * (1 - x * 0.5 * (1 - x * (1.0 / 3) * (1 - x * 0.25 * (1 - x * 0.2 * (1 - x * (1.0 / 6))))));
     while (doublings-- > 0) {
         q *= 2 - q;
     }

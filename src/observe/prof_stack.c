@@ -166,9 +166,9 @@ word_at(uintptr_t addr) {
     return word;
 }
 
-/* A frame, as it is at its return address. */
+/* A frame, as it is at its return address; fp was read at fp_at. */
 typedef struct {
-    uintptr_t ip, sp, fp;
+    uintptr_t ip, sp, fp, fp_at;
 } state_t;
 
 /* How many of n addresses are shown if the last one is no code: all but that one, unless it is the only one. */
@@ -188,9 +188,22 @@ length_at_end(uint64_t rule, uintptr_t ip, uint32_t n) {
     return end == OUTERMOST ? n : end == NO_CODE ? without_last(n) : 0;
 }
 
-/* Walks from a frame outwards; 0 if a frame needs the unwinder. */
-static uint32_t
-walk_by_rules(state_t at, uintptr_t top, uintptr_t *ips) {
+/* Notes a word that the walk depends on. */
+ALWAYS_INLINE void
+note_read(prof_walk_t *notes, uintptr_t at, uintptr_t word) {
+    if (notes != NULL) {
+        uint32_t i = notes->nreads++;
+        if (i < PROF_WALK_READS) {
+            notes->reads[i].at = at;
+            notes->reads[i].word = word;
+        }
+    }
+}
+
+/* Walks from a frame outwards; 0 if a frame needs the unwinder. Unless `notes` is NULL, notes the words that are read:
+ * too many, if the walk must not be remembered because code on it can be unloaded. */
+ALWAYS_INLINE uint32_t
+walk_by_rules(state_t at, uintptr_t top, uintptr_t *ips, prof_walk_t *notes) {
     rule_cache_t *cache = atomic_get_acquire(&rule_cache);
     rule_t *last = &cache->rules[0];
     uint32_t n = 0, own = OWN_MAX;
@@ -199,6 +212,9 @@ walk_by_rules(state_t at, uintptr_t top, uintptr_t *ips) {
         uint64_t rule = rule_next(cache, &last, at.ip, &checked);
         uintptr_t up = rule & UP;
         ips[n++] = at.ip;
+        if (notes != NULL && (rule & VOLATILE) != 0) {
+            notes->nreads += PROF_WALK_READS + 1;
+        }
         if (UNLIKELY((rule & SPECIAL) != 0)) {
             if (up == 0) {
                 return length_at_end(rule, at.ip, n);
@@ -209,6 +225,7 @@ walk_by_rules(state_t at, uintptr_t top, uintptr_t *ips) {
             }
         }
         if ((rule & BY_FP) != 0) {
+            note_read(notes, at.fp_at, at.fp);
             up += at.fp - at.sp;
         }
         if (UNLIKELY(up - 1 >= top - at.sp)) {
@@ -216,11 +233,53 @@ walk_by_rules(state_t at, uintptr_t top, uintptr_t *ips) {
         }
         at.sp += up;
         at.ip = word_at(at.sp - 8);
+        note_read(notes, at.sp - 8, at.ip);
         if ((rule & SAVED) != 0) {
-            at.fp = word_at(at.sp - 64 + (rule & SAVED) * 8);
+            at.fp_at = at.sp - 64 + (rule & SAVED) * 8;
+            at.fp = word_at(at.fp_at);
         }
     }
     return n;
+}
+
+static NOINLINE uint32_t
+walk_noting(state_t at, uintptr_t *ips, prof_walk_t *walk) {
+    walk->nreads = 0;
+    uint32_t n = walk_by_rules(at, walk->top, ips, walk);
+    if (n == 0 || n > PROF_WALK_SHOWN || walk->nreads > PROF_WALK_READS) {
+        walk->nreads = 0;
+        return n;
+    }
+    walk->n = n;
+    memcpy(walk->ips, ips, n * sizeof *ips);
+    return n;
+}
+
+/* Whether the walk that is remembered would find the same words. They are read in the same order, so a word is read
+ * only where the walk itself would read it. */
+static bool
+walk_is_same(const prof_walk_t *walk) {
+    uint32_t i = 0;
+    while (i < walk->nreads && word_at(walk->reads[i].at) == walk->reads[i].word) {
+        i++;
+    }
+    return i > 0 && i == walk->nreads;
+}
+
+/* A walk is remembered if the one before it began at the same place, too: others would pay for nothing. */
+static uint32_t
+walk_from(state_t at, uintptr_t *ips, prof_walk_t *walk) {
+    if (at.sp != walk->sp || at.ip != walk->ip) {
+        walk->sp = at.sp;
+        walk->ip = at.ip;
+        walk->nreads = 0;
+        return walk_by_rules(at, walk->top, ips, NULL);
+    }
+    if (!walk_is_same(walk)) {
+        return walk_noting(at, ips, walk);
+    }
+    memcpy(ips, walk->ips, walk->n * sizeof *ips);
+    return walk->n;
 }
 
 /* ---- the walk by the unwinder ---- */
@@ -250,12 +309,12 @@ raise_top(uintptr_t *top, uintptr_t sp, uintptr_t outermost) {
 }
 
 uint32_t
-prof_stack_unwind(uintptr_t *ips, uintptr_t *top) {
+prof_stack_unwind(uintptr_t *ips, prof_walk_t *walk) {
     frame_t frames[FRAMES_MAX];
     uint32_t n = unwind(frames, FRAMES_MAX);
     uint32_t own = own_frames(frames, n);
     if (n > 0) {
-        raise_top(top, frames[0].sp, frames[n - 1].sp);
+        raise_top(&walk->top, frames[0].sp, frames[n - 1].sp);
     }
     n = n > own && frames[n - 1].no_code ? without_last(n - own) : n - own;
     n = n < LUNALLOC_STACK_MAX ? n : LUNALLOC_STACK_MAX;
@@ -279,12 +338,11 @@ prof_stack_prepare(void) {
 
 /* __builtin_frame_address makes this function keep a frame pointer, however the file is compiled. */
 uint32_t
-prof_stack_capture(uintptr_t *ips, uintptr_t *top) {
+prof_stack_capture(uintptr_t *ips, prof_walk_t *walk) {
     uintptr_t fp = (uintptr_t)__builtin_frame_address(0);
     uint32_t n = 0;
-    if (is_near(fp, *top)) {
-        state_t here = {.ip = word_at(fp + sizeof fp), .sp = fp + 2 * sizeof fp, .fp = word_at(fp)};
-        n = walk_by_rules(here, *top, ips);
+    if (is_near(fp, walk->top)) {
+        n = walk_from((state_t){word_at(fp + sizeof fp), fp + 2 * sizeof fp, word_at(fp), fp}, ips, walk);
     }
-    return n > 0 ? n : prof_stack_unwind(ips, top);
+    return n > 0 ? n : prof_stack_unwind(ips, walk);
 }

@@ -1,6 +1,7 @@
 /* prof_state.c -- the profiler's rate and switches, and the calling thread's record. */
 #include "observe/prof_state.h"
 
+#include "observe/prof_sampling.h"
 #include "thread/thread_life.h"
 
 /* Not static: another process finds it (control/layout.def). */
@@ -13,9 +14,22 @@ prof_lg_sample(void) {
     return atomic_get(&prof_lg_sample_now);
 }
 
+/* Computed once for each rate: a sample has no time for the divisions. Common symbols are placed last, and so are not
+ * among the variables that every process touches. Synchronization: any thread. */
+extern _Atomic double prof_weights[SC_MAX_SIZES];
+__attribute__((common)) _Atomic double prof_weights[SC_MAX_SIZES];
+
 void
 prof_set_lg_sample(unsigned lg) {
+    for (uint32_t i = 0; i < sc.nsizes; i++) {
+        atomic_set(&prof_weights[i], prof_sampling_weight(sc.size[i], lg));
+    }
     atomic_set(&prof_lg_sample_now, lg);
+}
+
+double
+prof_weight(uint32_t szind) {
+    return atomic_get(&prof_weights[szind]);
 }
 
 bool
@@ -83,4 +97,19 @@ prof_enter(void) {
 void
 prof_leave(void) {
     prof_thread_here()->busy = false;
+}
+
+prof_thread_t *
+prof_enter_sample(void) {
+    const thread_t *self = thread_here();
+    prof_thread_t *thread = self->prof;
+    if (UNLIKELY(atomic_get(&self->unsampled))) {
+        return NULL;
+    }
+    thread = LIKELY(thread != NULL) ? thread : prof_thread_here_or_new();
+    if (thread == NULL || thread->busy) {
+        return NULL;
+    }
+    thread->busy = true;
+    return thread;
 }

@@ -34,7 +34,10 @@ prof_is_active(void) {
 
 /* The rate: one sample in 2^lg bytes on average, lg = 0 .. PROF_LG_MAX. */
 unsigned prof_lg_sample(void);
+/* Call it before the first sample, too. */
 void prof_set_lg_sample(unsigned lg);
+/* How many allocations of a class one sample stands for at this rate (prof_sampling_weight). */
+double prof_weight(uint32_t szind);
 
 /* Do profiles also have all allocations since the last reset, not only what lives? They are counted in any case. */
 bool prof_accum(void);
@@ -57,5 +60,8 @@ prof_thread_t *prof_thread_here_or_new(void);
  * thread that can have no record always counts as busy. */
 bool prof_enter(void);
 void prof_leave(void);
+/* Marks the calling thread busy with a sample and returns its record; the caller clears the mark. NULL if it takes
+ * none: it is left out, busy, or can have no record. */
+prof_thread_t *prof_enter_sample(void);
 
 #endif

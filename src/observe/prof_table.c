@@ -19,7 +19,7 @@
 #define LG_CHUNK   15
 #define CHUNK      ((1U << LG_CHUNK) / sizeof(prof_sample_t))
 #define CHUNKS_MAX 4096
-#define LG_THREAD  9
+#define LG_THREAD  11
 
 struct prof_sample {
     /* Synchronization: role_prof: these fields. */
@@ -192,16 +192,23 @@ stack_new(table_t *t, uint64_t hash, const uintptr_t *ips, uint32_t n) REQUIRES(
     return stack;
 }
 
-/* Finds the stack with these addresses, or makes it. */
+static bool
+stack_is(const prof_stack_t *stack, const uintptr_t *ips, uint32_t n) {
+    return stack->depth == n && memcmp(stack->ips, ips, n * sizeof *ips) == 0;
+}
+
+/* Finds the stack with these addresses, or makes it. Often it is that of the thread's sample before. */
 static prof_stack_t *
-stack_of(table_t *t, const uintptr_t *ips, uint32_t n) REQUIRES(role_prof) {
+stack_of(table_t *t, prof_thread_t *thread, const uintptr_t *ips, uint32_t n) REQUIRES(role_prof) {
+    if (thread->latest != NULL && stack_is(thread->latest, ips, n)) {
+        return thread->latest;
+    }
     uint64_t hash = hash_of(ips, n);
     prof_stack_t *stack = t->buckets[hash % BUCKETS];
-    while (stack != NULL &&
-           (stack->hash != hash || stack->depth != n || memcmp(stack->ips, ips, n * sizeof *ips) != 0)) {
+    while (stack != NULL && (stack->hash != hash || !stack_is(stack, ips, n))) {
         stack = stack->chain;
     }
-    return stack != NULL ? stack : stack_new(t, hash, ips, n);
+    return thread->latest = stack != NULL ? stack : stack_new(t, hash, ips, n);
 }
 
 /* ---- samples ---- */
@@ -239,7 +246,7 @@ sample_new(table_t *t) REQUIRES(role_prof) {
 static prof_sample_t *
 add_locked(prof_thread_t *thread, const prof_allocation_t *what, const uintptr_t *ips, uint32_t n) REQUIRES(role_prof) {
     table_t *t = the_table();
-    prof_stack_t *stack = stack_of(t, ips, n);
+    prof_stack_t *stack = stack_of(t, thread, ips, n);
     prof_sample_t *sample = stack == NULL ? NULL : sample_new(t);
     if (sample != NULL) {
         *sample = (prof_sample_t){.what = *what, .time = clock_coarse_ns(), .thread = thread, .stack = stack};
@@ -309,6 +316,7 @@ forget_threads(table_t *t) REQUIRES(role_prof) {
         next = at->next;
         prof_thread_t *thread = container_of(at, prof_thread_t, link);
         thread->sums = (prof_sums_t){0};
+        thread->latest = NULL;
         free_if_done(thread);
     }
 }

@@ -19,6 +19,7 @@
 #define LUNALLOC_OBSERVE_PROF_TABLE_H
 
 #include "base/list.h"
+#include "observe/prof_stack.h"
 #include "os/lock.h"
 #include "lunalloc.h"
 
@@ -51,9 +52,11 @@ typedef struct {
     prof_sums_t sums GUARDED_BY(role_prof);
     char name[PROF_NAME_MAX]; /* Synchronization: the thread itself writes it, under the lock, and reads it without. */
     bool ended GUARDED_BY(role_prof);
-    uintptr_t top; /* Synchronization: the thread alone; for prof_stack_capture. */
-    bool busy;     /* Synchronization: the thread alone; it works for the profiler and is not sampled (prof_state.h). */
-    uint32_t id;   /* Synchronization: constant (a fork sets it anew); the system's number of the thread. */
+    prof_stack_t *latest GUARDED_BY(role_prof); /* the stack of its latest sample since the last reset, or NULL */
+
+    bool busy;        /* Synchronization: the thread alone; it works for the profiler, is not sampled (prof_state.h). */
+    uint32_t id;      /* Synchronization: constant (a fork sets it anew); the system's number of the thread. */
+    prof_walk_t walk; /* Synchronization: the thread alone; for prof_stack_capture. */
 
     /* Synchronization: the thread alone: these fields. */
     unsigned distances_lg;          /* the rate (lg) at which the distances were drawn */

@@ -42,6 +42,7 @@ byte_counters_track(thread_t *thread) {
 bool
 byte_counters_make_exact(thread_t *thread) {
     byte_counters_track(thread);
+    thread->bytes.exact = true;
     return thread->bytes.exact = thread_see_calls(thread);
 }
 

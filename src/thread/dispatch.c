@@ -161,15 +161,29 @@ alloc_uncached(thread_t *thread, arena_t *wanted, uint32_t szind, size_t alignme
     return ptr;
 }
 
+/* Inside of a hook another arena serves, of whose objects the cache of an isolated thread takes none. */
+static bool
+must_pass_cache(const thread_t *thread, const cache_t *cache, const arena_t *arena) {
+    return UNLIKELY(thread->isolated) && cache == &thread->cache && arena != NULL &&
+           arena != atomic_get(&thread->arena);
+}
+
 /* The bin is empty, or its countdown has ended. */
 static void *
 refill_cache(thread_t *thread, source_t source, uint32_t szind) {
     bool sample = tcache_count_request(source.cache, szind);
     refresh_if_stale(thread);
-    count_event(thread);
+    if (LIKELY(!sample)) {
+        count_event(thread);
+    }
     arena_t *arena = dispatch_arena(thread, source.arena, szind);
     void *ptr = UNLIKELY(sample) ? tcache_alloc_sampled(source.cache, arena, szind) : NULL;
-    return LIKELY(ptr == NULL) ? tcache_alloc_slow(source.cache, arena, thread->bin_shard, szind) : ptr;
+    if (UNLIKELY(ptr != NULL)) {
+        return ptr;
+    }
+    return must_pass_cache(thread, source.cache, arena)
+               ? tcache_alloc_past(source.cache, arena, thread->bin_shard, szind)
+               : tcache_alloc_slow(source.cache, arena, thread->bin_shard, szind);
 }
 
 /* The fast path has tried the thread's own cache for sizes up to SC_LOOKUP_MAX. For larger ones malloc may have: it has
@@ -260,9 +274,11 @@ freed_in_modes(thread_t *thread, void *ptr) {
 /* Straight to the arena, whatever the object's class; any address that is not a live allocation is misuse. */
 static void
 free_uncached(thread_t *thread, void *ptr) {
-    count_event(thread);
     const extent_t *e = arena_extent_of(ptr, "free");
     size_t size = sc.size[e->szind];
+    if (LIKELY(e->slab || e->sample == NULL)) {
+        count_event(thread);
+    }
     arena_free(ptr);
     dispatch_count_direct(thread, 0, size);
 }

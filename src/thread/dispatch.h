@@ -5,7 +5,8 @@
  *
  * Besides serving the call, from a cache (tcache.h) or straight from an arena, each slow path
  *   - refreshes the thread, if the config generation has changed (refresh.h);
- *   - counts a slow-path event: every 16th decays pages of arenas and collects one bin of the cache;
+ *   - counts a slow-path event: every 16th decays pages of arenas and collects one bin of the cache; samples do not
+ *     count, so that these become no more frequent while the profiler is on;
  *   - applies the modes (modes.h): to new memory last, to a freed object first;
  *   - updates the byte counters of a tracked thread (byte_counters.h).
  *

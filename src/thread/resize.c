@@ -3,7 +3,7 @@
 
 #include "base/check.h"
 #include "base/witness.h"
-#include "extent/pagemap.h"
+#include "thread/isolated.h"
 #include "thread/modes.h"
 
 #include <string.h>
@@ -40,7 +40,8 @@ class_for_explicit_cache(const void *ptr) {
 void
 resize_free(thread_t *thread, cache_t *cache, void *ptr) {
     witness_no_core_lock();
-    uint32_t szind = cache == &thread->cache ? pagemap_class(ptr) - 1 : class_for_explicit_cache(ptr);
+    bool own = cache == &thread->cache;
+    uint32_t szind = own ? isolated_own_class(thread, pagemap_class(ptr), ptr) - 1 : class_for_explicit_cache(ptr);
     dispatch_free(thread, cache, szind, ptr);
 }
 

@@ -24,7 +24,8 @@ typedef struct {
  * call. */
 extent_t *resize_extent(const void *ptr, const char *what);
 /* Frees an allocation into a cache, NULL: into its arena. The thread's own cache takes the objects whose class the page
- * map tells, an explicit tcache any object but samples; the rest return to their arenas. */
+ * map tells (of an isolated thread: those of its arena), an explicit tcache any object but samples; the rest return to
+ * their arenas. */
 void resize_free(thread_t *thread, cache_t *cache, void *ptr);
 
 /* Resizes a large allocation in place to a large class. False if that is impossible: nothing has changed. */

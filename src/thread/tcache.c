@@ -187,9 +187,9 @@ fill_from_slabs(cache_t *cache, arena_t *arena, uint32_t bin_shard, uint32_t szi
     return got;
 }
 
-/* One object for the caller, past the stack. NULL if there is no memory. */
-static void *
-alloc_past_stack(cache_t *cache, arena_t *arena, uint32_t bin_shard, uint32_t szind) {
+void *
+tcache_alloc_past(cache_t *cache, arena_t *arena, uint32_t bin_shard, uint32_t szind) {
+    witness_no_core_lock();
     bool zeroed = false;
     void *ptr = sc_is_small(szind) ? arena_malloc_small(arena, szind, bin_shard)
                                    : arena_malloc_large_in(arena, szind, sc.page, &zeroed);
@@ -206,7 +206,7 @@ refill(cache_t *cache, arena_t *arena, uint32_t bin_shard, uint32_t szind) {
     cache_bin_t *bin = &cache->bins[szind + 1];
     const cache_cold_t *cold = &cache->cold[szind + 1];
     if (!sc_is_small(szind)) {
-        return alloc_past_stack(cache, arena, bin_shard, szind);
+        return tcache_alloc_past(cache, arena, bin_shard, szind);
     }
     uint32_t n;
     extent_t *slab = NULL;
@@ -218,7 +218,7 @@ refill(cache_t *cache, arena_t *arena, uint32_t bin_shard, uint32_t szind) {
         }
     }
     void *ptr = NULL;
-    return pop_uncounted(bin, &ptr) ? ptr : alloc_past_stack(cache, arena, bin_shard, szind);
+    return pop_uncounted(bin, &ptr) ? ptr : tcache_alloc_past(cache, arena, bin_shard, szind);
 }
 
 /* Sizes the stack and the coming refill by the rules of tcache_depth.h. */

@@ -23,6 +23,8 @@ uint32_t tcache_max_slots(uint32_t szind);
  * the arena may be NULL. The request has been counted (tcache_count.h). `bin_shard`: which of the arena's shards of the
  * class's bin. */
 void *tcache_alloc_slow(cache_t *cache, arena_t *arena, uint32_t bin_shard, uint32_t szind);
+/* An object from the arena, past the stack. NULL if there is no memory. The request has been counted. */
+void *tcache_alloc_past(cache_t *cache, arena_t *arena, uint32_t bin_shard, uint32_t szind);
 /* An object that is a sample of the profiler's. NULL if it cannot be one (arena/sample.h): then allocate as usual. */
 void *tcache_alloc_sampled(cache_t *cache, arena_t *arena, uint32_t szind);
 /* Takes an object that the hot path could not push: the stack grows, or its oldest half is flushed. */

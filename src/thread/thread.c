@@ -1,9 +1,6 @@
-/* thread.c -- states of threads, their arenas and caches, and the list of them all. */
+/* thread.c -- states of threads, and the list of them all. */
 #include "thread/thread.h"
 
-#include "arena/arenas_bind.h"
-#include "base/options.h"
-#include "thread/modes.h"
 #include "thread/tcache.h"
 
 /* Seldom written, and so behind the variables that every process writes: common symbols are placed last. */
@@ -67,6 +64,16 @@ threads_remove(thread_t *thread) {
     return left;
 }
 
+/* Under the threads' lock, so that sums of requests over threads and arenas stay exact (threads_lock). */
+void
+threads_set_arena(thread_t *thread, arena_t *arena) {
+    threads_lock();
+    hand_over_requests(thread, atomic_get(&thread->arena), arena);
+    atomic_set(&thread->arena, arena);
+    thread->bin_shard = arena_assign_bin_shard(arena);
+    threads_unlock();
+}
+
 void
 thread_each(void (*visit)(const thread_t *thread, void *context), void *context) {
     for (list_t *at = threads_list.next; at != &threads_list; at = at->next) {
@@ -115,92 +122,4 @@ threads_postfork(bool child, thread_t *only) {
         keep_only(only);
     }
     lock_postfork(&lock_of_threads, child);
-}
-
-/* ---- the thread's cache ---- */
-
-uint32_t
-thread_nclasses(const thread_t *thread) {
-    uint32_t n = tcache_nclasses();
-    return n < thread->most_cached ? n : thread->most_cached;
-}
-
-bool
-thread_is_cached(const thread_t *thread) {
-    bool able = thread != &thread_exited && !atomic_get(&atomic_get(&thread->arena)->manual);
-    return able && !thread->uncached;
-}
-
-bool
-thread_has_no_cache(const thread_t *thread) {
-    return thread->uncached || !options.tcache;
-}
-
-/* A mode must see every call, so it keeps the cache at no class. */
-void
-thread_refit(thread_t *thread) {
-    bool on = thread_is_cached(thread) && modes_on(MODES_ALL) == 0;
-    tcache_fit(&thread->cache, on ? thread_nclasses(thread) : 0);
-}
-
-void
-thread_set_cached(thread_t *thread, bool on) {
-    if (thread != &thread_exited) {
-        thread->uncached = !on;
-        thread_refit(thread);
-    }
-}
-
-void
-thread_set_most_cached(thread_t *thread, uint32_t n) {
-    if (thread != &thread_exited) {
-        thread->most_cached = n;
-        thread_refit(thread);
-    }
-}
-
-/* ---- the thread's arena ---- */
-
-/* Under the threads' lock, so that sums of requests over threads and arenas stay exact (threads_lock). */
-static void
-set_arena(thread_t *thread, arena_t *arena) {
-    threads_lock();
-    hand_over_requests(thread, atomic_get(&thread->arena), arena);
-    atomic_set(&thread->arena, arena);
-    thread->bin_shard = arena_assign_bin_shard(arena);
-    threads_unlock();
-}
-
-/* The cache is emptied, so that the next allocations are the new arena's. */
-void
-thread_bind(thread_t *thread, arena_t *arena) {
-    arena_t *old = atomic_get(&thread->arena);
-    if (thread == &thread_exited) {
-        return;
-    }
-    thread->chose = true;
-    if (arena == old) {
-        return;
-    }
-    arenas_bind(arena);
-    tcache_fit(&thread->cache, 0);
-    set_arena(thread, arena);
-    arenas_unbind(old);
-    thread_refit(thread);
-}
-
-bool
-thread_rebind(thread_t *thread) {
-    arena_t *old = atomic_get(&thread->arena);
-    uint32_t generation = arenas_generation();
-    if (thread->arenas_generation == generation) {
-        return false;
-    }
-    thread->arenas_generation = generation;
-    arena_t *arena = arenas_rebind(old);
-    if (arena != old) {
-        thread->chose = false;
-        set_arena(thread, arena);
-    }
-    return arena != old;
 }

@@ -11,6 +11,9 @@
  * the owner, laid out as a cache begins. Each call then takes a slow path, which finds the thread through the owner and
  * serves from its cache as the fast path would have. So only slow paths tell fronts from threads, by one load.
  *
+ * A thread that is bound to a manual arena is *isolated* (isolated.h): its cache holds objects of that arena alone, so
+ * it has a front, too.
+ *
  *   thread_self -> thread_uninitialised   owner NULL
  *   thread_self -> thread                 owner = thread; likewise for thread_exited
  *   thread_self -> front                  owner = thread, thread->front = front
@@ -36,6 +39,10 @@ typedef struct thread {
     _Atomic uint32_t flushes;   /* Synchronization: any thread adds; how often this thread alone was asked to flush. */
     bool uncached;              /* Synchronization: the owner; its cache is turned off. */
     bool chose;                 /* Synchronization: the owner; it has named its arena. */
+    bool isolated;              /* Synchronization: the owner; its cache holds objects of its manual arena alone. It
+                                   has a front. */
+    uint32_t hit_owner;         /* Synchronization: the owner; of an isolated thread whose hits need no note: the
+                                   extents (extent_owner) whose objects it caches; else HIT_OWNER_NONE. */
 
     _Atomic uint64_t config_generation;    /* Synchronization: the owner writes, any thread reads; as seen last. */
     struct quarantine *_Atomic quarantine; /* Synchronization: the owner writes, any thread reads; NULL until first
@@ -55,6 +62,8 @@ typedef struct thread {
     list_t link GUARDED_BY(role_threads);
 } thread_t;
 
+#define HIT_OWNER_NONE UINT32_MAX
+
 extern __thread thread_t *thread_self __attribute__((tls_model("initial-exec"), visibility("hidden")));
 extern thread_t thread_uninitialised, thread_exited;
 
@@ -71,7 +80,8 @@ thread_here(void) {
 
 /* ---- the thread's arena ---- */
 
-/* Binds the thread to a live arena that it names, and that lives on. A manual arena turns the cache off. */
+/* Binds the thread to a live arena that it names, and that lives on. The cache is emptied first; a manual arena
+ * isolates the thread. */
 void thread_bind(thread_t *thread, arena_t *arena);
 /* Moves the thread to another automatic arena, if their number has changed and the load asks for it. True if it moved:
  * its cache is to be flushed then. */
@@ -87,9 +97,10 @@ void thread_set_most_cached(thread_t *thread, uint32_t n);
 uint32_t thread_nclasses(const thread_t *thread);
 /* Is the cache on? Yes also where a mode (modes.h) keeps it empty. */
 bool thread_is_cached(const thread_t *thread);
-/* Was it turned off, for this thread or for all? A manual arena alone does not count. */
+/* Was it turned off, for this thread or for all? */
 bool thread_has_no_cache(const thread_t *thread);
-/* Fits the cache to the present limits; it holds nothing while a mode is on. */
+/* Fits the cache to the present limits, and isolates the thread or ends that, as its arena wants. The cache holds
+ * nothing while a mode is on. */
 void thread_refit(thread_t *thread);
 
 /* ---- all threads ---- */
@@ -109,6 +120,8 @@ void thread_each(void (*visit)(const thread_t *thread, void *context), void *con
 /* The lock, for its statistics. */
 lock_t *threads_mutex(void);
 
+/* Makes an arena the thread's, and takes the requests that its cache has counted along. */
+void threads_set_arena(thread_t *thread, arena_t *arena) EXCLUDES(role_threads);
 /* Adds a new thread to the list. */
 void threads_add(thread_t *thread) EXCLUDES(role_threads);
 /* Removes a thread that ends; its arena inherits its requests. Returns how many threads are left. */

@@ -83,6 +83,7 @@ thread_new(arena_t *arena) {
     atomic_set(&thread->unsampled, atomic_get(&thread_born_unsampled));
     thread->arenas_generation = arenas_generation();
     thread->most_cached = CACHE_BINS;
+    thread->hit_owner = HIT_OWNER_NONE;
     thread->uncached = !options.tcache;
     thread->bytes.tracked = byte_counters_reports;
     thread_refit(thread);

@@ -8,6 +8,7 @@
 
 #include "api/entry.h"
 #include "api/fast.h"
+#include "api/seen.h"
 #include "api/slow.h"
 #include "arena/arenas_bind.h"
 #include "arena/arenas_special.h"
@@ -186,6 +187,10 @@ ENTRY(slow_calloc, 24)
 ENTRY(slow_aligned, 64, 100)
 ENTRY(slow_realloc, block, 200)
 ENTRY(slow_malloc_unseen, thread, 24)
+ENTRY(slow_malloc_first, 24)
+ENTRY(seen_slow_malloc, thread, 24)
+ENTRY(seen_slow_free, NULL, thread)
+ENTRY(slow_free_odd, thread, 0, NULL)
 ENTRY(slow_free, block)
 ENTRY(slow_free_sized, block, 24, 1)
 ENTRY(slow_usable_size, block)
@@ -197,6 +202,7 @@ ENTRY(resize_block, thread, extent(), large,
 ENTRY(resize_free, thread, &thread->cache, block)
 ENTRY(dispatch_housekeep, thread)
 ENTRY(tcache_alloc_slow, &thread->cache, NULL, 0, 0)
+ENTRY(tcache_alloc_past, &thread->cache, arena, 0, 0)
 ENTRY(tcache_alloc_sampled, &thread->cache, NULL, 0)
 ENTRY(tcache_free_slow, &thread->cache, sc_index(24), block)
 ENTRY(tcache_open, &thread->cache)
@@ -240,6 +246,8 @@ ENTRY(arena_resize_large, extent(), large_class() - 1)
 ENTRY(arena_relocate_large, extent(), large_class() + 1)
 ENTRY(arena_malloc_sampled, arena, 0, 1, &zeroed)
 ENTRY(arena_drain, arena)
+ENTRY(arena_keep_sampled, arena, extent())
+ENTRY(arena_drop_kept, arena)
 ENTRY(arena_drain_surplus, arena, 0)
 ENTRY(arena_reset, arena)
 ENTRY(arena_clear, arena)

@@ -104,6 +104,9 @@ test_extent_hooks_allocate_in_every_class(void **state) {
         assert_non_null(block);
         assert_true(ncalls == before || nested_arena != arena);
         assert_true(ncalls == before || !arenas_get(nested_arena)->manual);
+        lunalloc_location_t location;
+        assert_int_equal(lunalloc_find(block, &location), 0);
+        assert_int_equal(location.extent.arena, arena);
         lunalloc_free(block);
     }
     assert_true(ncalls > 0);

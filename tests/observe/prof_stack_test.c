@@ -19,7 +19,7 @@ typedef struct {
     bool unwound; /* the second one by the unwinder, too */
 } stacks_t;
 
-typedef void call_t(stacks_t *out, uintptr_t *top, unsigned depth);
+typedef void call_t(stacks_t *out, prof_walk_t *walk, unsigned depth);
 
 /* Functions that keep a frame pointer, and such that use its register for something else, where the compiler can be
  * told. */
@@ -41,11 +41,11 @@ count_asked(uintptr_t start) {
 
 /* Called from one place, so that all the addresses are the same. */
 static __attribute__((noinline, OPTIMIZE("no-omit-frame-pointer"))) void
-capture(stacks_t *out, uintptr_t *top) {
+capture(stacks_t *out, prof_walk_t *walk) {
     for (volatile unsigned way = 0; way < 2; way++) {
-        uint32_t (*get)(uintptr_t * ips, uintptr_t * top) = way == 0 ? prof_stack_unwind : prof_stack_capture;
+        uint32_t (*get)(uintptr_t * ips, prof_walk_t * walk) = way == 0 ? prof_stack_unwind : prof_stack_capture;
         asked = 0;
-        out->n[way] = get(out->ips[way], top);
+        out->n[way] = get(out->ips[way], walk);
     }
     out->unwound = asked > 0;
 }
@@ -59,48 +59,48 @@ static call_t with_many_registers __attribute__((noinline, OPTIMIZE("omit-frame-
 static call_t *const calls[] = {with_frame, without_frame, with_variable_frame, with_many_registers};
 
 static void
-go_on(stacks_t *out, uintptr_t *top, unsigned depth, unsigned choice) {
-    depth == 0 ? capture(out, top) : calls[choice % 4](out, top, depth - 1);
+go_on(stacks_t *out, prof_walk_t *walk, unsigned depth, unsigned choice) {
+    depth == 0 ? capture(out, walk) : calls[choice % 4](out, walk, depth - 1);
     __asm__ volatile("");
 }
 
 static void
-with_frame(stacks_t *out, uintptr_t *top, unsigned depth) {
-    go_on(out, top, depth, depth * depth);
+with_frame(stacks_t *out, prof_walk_t *walk, unsigned depth) {
+    go_on(out, walk, depth, depth * depth);
     __asm__ volatile("");
 }
 
 static void
-without_frame(stacks_t *out, uintptr_t *top, unsigned depth) {
+without_frame(stacks_t *out, prof_walk_t *walk, unsigned depth) {
     volatile unsigned kept[8] = {depth};
-    go_on(out, top, depth, depth / 3);
+    go_on(out, walk, depth, depth / 3);
     kept[1] = kept[0];
 }
 
 static void
-with_variable_frame(stacks_t *out, uintptr_t *top, unsigned depth) {
+with_variable_frame(stacks_t *out, prof_walk_t *walk, unsigned depth) {
     volatile char *room = alloca(depth * 24 + 8);
     room[0] = 1;
-    go_on(out, top, depth, depth / 2);
+    go_on(out, walk, depth, depth / 2);
     room[1] = room[0];
 }
 
 /* Its frame begins where its stack pointer was not: only an expression can tell. */
 static void
-with_aligned_frame(stacks_t *out, uintptr_t *top, unsigned depth) {
+with_aligned_frame(stacks_t *out, prof_walk_t *walk, unsigned depth) {
     volatile char aligned[64] __attribute__((aligned(64))) = {0};
     volatile char *room = alloca(depth + 8);
     room[0] = aligned[0];
-    go_on(out, top, depth, depth);
+    go_on(out, walk, depth, depth);
     aligned[1] = room[0];
 }
 
 /* A value that lives across the call in each register that a call keeps. */
 static void
-with_many_registers(stacks_t *out, uintptr_t *top, unsigned depth) {
+with_many_registers(stacks_t *out, prof_walk_t *walk, unsigned depth) {
     volatile unsigned source = depth;
     unsigned a = source, b = source, c = source, d = source, e = source, f = source, g = source;
-    go_on(out, top, depth, depth + 1);
+    go_on(out, walk, depth, depth + 1);
     source = a + b + c + d + e + f + g;
 }
 
@@ -108,10 +108,10 @@ with_many_registers(stacks_t *out, uintptr_t *top, unsigned depth) {
 static call_t with_large_frame __attribute__((noinline, OPTIMIZE("omit-frame-pointer")));
 
 static void
-with_large_frame(stacks_t *out, uintptr_t *top, unsigned depth) {
+with_large_frame(stacks_t *out, prof_walk_t *walk, unsigned depth) {
     volatile char room[100000];
     room[0] = 1;
-    go_on(out, top, depth, depth);
+    go_on(out, walk, depth, depth);
     room[1] = room[0];
 }
 
@@ -141,11 +141,11 @@ check_same(const stacks_t *stacks) {
 static void *
 capture_at_all_depths(void *arg) {
     stacks_t *stacks = arg;
-    uintptr_t top = 0;
+    prof_walk_t walk = {0};
     for (unsigned round = 0; round < 3; round++) {
         for (unsigned depth = 0; depth < DEPTHS; depth++) {
             for (unsigned i = 0; i < 4; i++) {
-                calls[i](&stacks[4 * depth + i], &top, depth);
+                calls[i](&stacks[4 * depth + i], &walk, depth);
             }
         }
     }
@@ -170,9 +170,9 @@ static void
 test_both_ways_agree_in_the_first_thread(void **state) {
     (void)state;
     stacks_t stacks;
-    uintptr_t top = 0;
+    prof_walk_t walk = {0};
     for (unsigned depth = 0; depth < 20; depth++) {
-        with_frame(&stacks, &top, depth);
+        with_frame(&stacks, &walk, depth);
         check_same(&stacks);
     }
 }
@@ -191,26 +191,77 @@ static void
 test_frames_without_a_rule(void **state) {
     (void)state;
     stacks_t stacks;
-    uintptr_t top = 0;
+    prof_walk_t walk = {0};
     for (unsigned depth = 0; depth < 20; depth++) {
-        with_aligned_frame(&stacks, &top, depth);
+        with_aligned_frame(&stacks, &walk, depth);
         check_same(&stacks);
         assert_true(shows(&stacks, (uintptr_t)test_frames_without_a_rule));
-        with_large_frame(&stacks, &top, depth);
+        with_large_frame(&stacks, &walk, depth);
         check_same(&stacks);
         assert_true(stacks.unwound);
     }
 }
 
+/* ---- walks that are remembered ---- */
+
+/* From two places, at the same depth: the innermost frames are alike, and the words of the outer ones differ. */
+static __attribute__((noinline)) void
+capture_from(stacks_t *out, prof_walk_t *walk, unsigned depth, bool here) {
+    if (here) {
+        calls[depth % 4](out, walk, depth);
+        __asm__ volatile("");
+    } else {
+        calls[depth % 4](out, walk, depth);
+        __asm__ volatile("nop");
+    }
+}
+
+#define PLACES    2
+#define TIMES     4
+#define SHALLOW   8
+#define PER_DEPTH (PLACES * TIMES * 3)
+
+static bool
+are_equal(const stacks_t *a, const stacks_t *b) {
+    return a->n[1] == b->n[1] && memcmp(a->ips[1], b->ips[1], a->n[1] * sizeof(uintptr_t)) == 0;
+}
+
+static void *
+capture_again_and_again(void *arg) {
+    prof_walk_t walk = {0};
+    for (unsigned depth = 0; depth < SHALLOW; depth++) {
+        stacks_t *stacks = (stacks_t *)arg + depth * PER_DEPTH;
+        for (unsigned i = 0; i < PER_DEPTH; i++) {
+            capture_from(&stacks[i], &walk, depth, i / TIMES % PLACES == 0);
+        }
+        thread_assert(walk.nreads > 0 && walk.n == stacks[PER_DEPTH - 1].n[1]);
+    }
+    return NULL;
+}
+
+static void
+test_a_walk_is_remembered_as_long_as_its_words_are_the_same(void **state) {
+    (void)state;
+#ifdef __x86_64__
+    static stacks_t stacks[SHALLOW * PER_DEPTH];
+    run_thread(capture_again_and_again, stacks);
+    for (unsigned i = 0; i < SHALLOW * PER_DEPTH; i++) {
+        check_same(&stacks[i]);
+        assert_true(i % TIMES == 0 || are_equal(&stacks[i], &stacks[i - 1]));
+        assert_true(i % TIMES != 0 || i % PER_DEPTH == 0 || !are_equal(&stacks[i], &stacks[i - 1]));
+    }
+#endif
+}
+
 /* ---- signals ---- */
 
 static stacks_t in_handler;
-static uintptr_t top_in_handler;
+static prof_walk_t walk_in_handler;
 
 static void
 handle(int number) {
     (void)number;
-    with_frame(&in_handler, &top_in_handler, 5);
+    with_frame(&in_handler, &walk_in_handler, 5);
 }
 
 /* At one place of the same function, each time by way of the handler. */
@@ -248,8 +299,8 @@ static void
 test_deep_stacks_are_cut(void **state) {
     (void)state;
     stacks_t stacks;
-    uintptr_t top = 0;
-    with_frame(&stacks, &top, 1000);
+    prof_walk_t walk = {0};
+    with_frame(&stacks, &walk, 1000);
     assert_int_equal(stacks.n[0], LUNALLOC_STACK_MAX);
     check_same(&stacks);
 }
@@ -259,9 +310,9 @@ static void
 test_deep_stacks_need_no_unwinder(void **state) {
     (void)state;
     stacks_t stacks;
-    uintptr_t top = 0;
+    prof_walk_t walk = {0};
     for (unsigned i = 0; i < 3; i++) {
-        without_frame(&stacks, &top, 1000);
+        without_frame(&stacks, &walk, 1000);
         check_same(&stacks);
     }
 #ifdef __x86_64__
@@ -274,11 +325,11 @@ test_deep_stacks_need_no_unwinder(void **state) {
 
 static ucontext_t outside, inside;
 static stacks_t on_coroutine;
-static uintptr_t top_on_coroutine;
+static prof_walk_t walk_on_coroutine;
 
 static __attribute__((noinline)) void
 coroutine(void) {
-    with_variable_frame(&on_coroutine, &top_on_coroutine, 4);
+    with_variable_frame(&on_coroutine, &walk_on_coroutine, 4);
     swapcontext(&inside, &outside);
 }
 
@@ -286,9 +337,9 @@ coroutine(void) {
 static __attribute__((noinline, force_align_arg_pointer)) void
 aligning_coroutine(void) {
     volatile char aligned[64] __attribute__((aligned(64))) = {0};
-    volatile char *room = alloca(top_on_coroutine % 64 + 8);
+    volatile char *room = alloca(walk_on_coroutine.top % 64 + 8);
     room[0] = aligned[0];
-    with_variable_frame(&on_coroutine, &top_on_coroutine, 4);
+    with_variable_frame(&on_coroutine, &walk_on_coroutine, 4);
     aligned[1] = room[0];
     swapcontext(&inside, &outside);
 }
@@ -320,7 +371,7 @@ static void
 check_coroutine(void (*body)(void), uintptr_t above, bool ruled) {
     static unsigned char stack[64 << 10];
     for (unsigned round = 0; round < 3; round++) {
-        top_on_coroutine = round == 0 ? 0 : top_on_coroutine;
+        walk_on_coroutine = round == 0 ? (prof_walk_t){0} : walk_on_coroutine;
         run_coroutine(body, stack, sizeof stack, above);
         check_same(&on_coroutine);
         for (unsigned way = 0; way < 2; way++) {
@@ -372,7 +423,7 @@ test_hand_made_stacks_at_the_end_of_memory(void **state) {
     unsigned char *stack = mmap(NULL, SIZE + 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     assert_true(stack != MAP_FAILED && mprotect(stack + SIZE, 4096, PROT_NONE) == 0);
     for (unsigned i = 0; i < 3; i++) {
-        top_on_coroutine = i == 0 ? 0 : top_on_coroutine;
+        walk_on_coroutine = i == 0 ? (prof_walk_t){0} : walk_on_coroutine;
         getcontext(&inside);
         inside.uc_mcontext.gregs[REG_RSP] = (greg_t)(uintptr_t)(stack + SIZE);
         inside.uc_mcontext.gregs[REG_RIP] = (greg_t)(uintptr_t)first_frame;
@@ -406,8 +457,8 @@ static stacks_t below_made;
 
 static void *
 capture_below_made(size_t depth) {
-    static uintptr_t top;
-    with_many_registers(&below_made, &top, (unsigned)depth);
+    static prof_walk_t walk;
+    with_many_registers(&below_made, &walk, (unsigned)depth);
     return NULL;
 }
 
@@ -520,6 +571,7 @@ main(void) {
         cmocka_unit_test(test_both_ways_agree),
         cmocka_unit_test(test_both_ways_agree_in_the_first_thread),
         cmocka_unit_test(test_frames_without_a_rule),
+        cmocka_unit_test(test_a_walk_is_remembered_as_long_as_its_words_are_the_same),
         cmocka_unit_test(test_signal_handlers),
         cmocka_unit_test(test_signal_handlers_on_a_stack_of_their_own),
         cmocka_unit_test(test_deep_stacks_are_cut),

@@ -264,6 +264,70 @@ test_growth_in_place_is_sampled(void **state) {
     assert_int_equal(count_samples(), 0);
 }
 
+/* ---- the pages of freed samples ---- */
+
+static size_t
+active_bytes(void) {
+    lunalloc_stats_t stats;
+    assert_int_equal(lunalloc_stats(LUNALLOC_ALL, &stats), 0);
+    return stats.active;
+}
+
+/* A page serves the next sample, of whatever size it is. */
+static void
+test_pages_of_samples_are_kept(void **state) {
+    (void)state;
+    profile(0);
+    void *first = sampled_malloc(1000);
+    memset(first, 0xaa, 1000);
+    lunalloc_free(first);
+    assert_int_equal(pagemap_class(first), 0);
+    assert_int_equal(extent_state(pagemap_extent((uintptr_t)first)), extent_busy);
+    for (size_t size = 8; size <= 4096; size *= 2) {
+        void *p = sampled_malloc(size);
+        assert_ptr_equal(p, first);
+        assert_int_equal(lunalloc_usable_size(p), size);
+        memset(p, 0xaa, size);
+        lunalloc_free(p);
+        p = lunalloc_calloc(1, size);
+        assert_true(p == first && all_zero(p, size));
+        lunalloc_free(p);
+    }
+    check_arenas();
+}
+
+/* As many as are live, but for a few, and none once sampling is off, or after a purge. */
+static void
+test_kept_pages_are_given_back(void **state) {
+    (void)state;
+    enum {
+        N = 100
+    };
+    void *blocks[N];
+    profile(0);
+    lunalloc_free(sampled_malloc(1000));
+    prof_set_active(false);
+    lunalloc_ctl_set("arena.4096.purge", NULL, NULL, 0);
+    size_t before = active_bytes();
+    for (unsigned way = 0; way < 2; way++) {
+        profile(0);
+        for (unsigned i = 0; i < N; i++) {
+            blocks[i] = sampled_malloc(1000);
+        }
+        for (unsigned i = 0; i < N; i++) {
+            lunalloc_free(blocks[i]);
+        }
+        assert_in_range(active_bytes() - before, 1, 8 * sc.page);
+        if (way == 0) {
+            lunalloc_ctl_set("arena.4096.purge", NULL, NULL, 0);
+        } else {
+            prof_set_active(false);
+        }
+        assert_int_equal(active_bytes(), before);
+    }
+    check_arenas();
+}
+
 /* ---- the structures below ---- */
 
 static void
@@ -346,6 +410,28 @@ test_reset_and_destroyed_arenas_forget_their_samples(void **state) {
     assert_int_equal(sum_samples(in_arena, &in.arena).count, 0);
 }
 
+/* Nor do samples enter the cache of a thread that is bound to a manual arena. */
+static void *
+free_samples_while_bound(void *arg) {
+    thread_bind(thread_get(), arg);
+    for (size_t i = 0; i < NSIZES; i++) {
+        void *p = sampled_malloc(sizes[i]);
+        thread_assert(p != NULL && extent_arena(pagemap_extent((uintptr_t)p)) == ((arena_t *)arg)->index);
+        lunalloc_free(p);
+        thread_assert(!is_sampled(p));
+    }
+    return NULL;
+}
+
+static void
+test_threads_of_manual_arenas_are_sampled(void **state) {
+    (void)state;
+    arena_t *arena = arenas_create();
+    profile(0);
+    run_thread(free_samples_while_bound, arena);
+    assert_int_equal(arenas_destroy(arena->index), 0);
+}
+
 /* ---- stacks ---- */
 
 static unsigned
@@ -384,6 +470,30 @@ test_stacks_are_told_apart(void **state) {
     assert_int_equal(count_stacks(), N);
     prof_reset(0);
     assert_int_equal(count_stacks(), 0);
+}
+
+/* A thread's samples of one stack, before and after a reset that forgets the stack. */
+static void
+test_stacks_after_a_reset(void **state) {
+    (void)state;
+    const prof_allocation_t what = {.addr = 4096, .size = 64, .szind = sc_index(64), .weight = 1};
+    const uintptr_t ips[] = {4096, 77};
+    prof_sample_t *samples[4];
+    profile(0);
+    prof_set_active(false);
+    prof_thread_t *thread = prof_thread_new(1);
+    for (unsigned i = 0; i < 4; i++) {
+        samples[i] = prof_table_add(thread, &what, ips, 2);
+        assert_int_equal(count_stacks(), 1);
+        if (i == 1) {
+            prof_reset(0);
+            assert_int_equal(count_stacks(), 0);
+        }
+    }
+    for (unsigned i = 0; i < 4; i++) {
+        prof_table_remove(samples[i]);
+    }
+    prof_thread_end(thread);
 }
 
 /* ---- by class, by name ---- */
@@ -432,9 +542,13 @@ main(void) {
         cmocka_unit_test_teardown(test_sized_free_keeps_samples_out_of_caches, profile_off),
         cmocka_unit_test_teardown(test_samples_are_aligned_and_zeroed, profile_off),
         cmocka_unit_test_teardown(test_growth_in_place_is_sampled, profile_off),
+        cmocka_unit_test_teardown(test_pages_of_samples_are_kept, profile_off),
+        cmocka_unit_test_teardown(test_kept_pages_are_given_back, profile_off),
         cmocka_unit_test_teardown(test_arenas_hold_their_invariants_with_samples, profile_off),
         cmocka_unit_test_teardown(test_class_statistics_count_samples, profile_off),
+        cmocka_unit_test_teardown(test_threads_of_manual_arenas_are_sampled, profile_off),
         cmocka_unit_test_teardown(test_stacks_are_told_apart, profile_off),
+        cmocka_unit_test_teardown(test_stacks_after_a_reset, profile_off),
         cmocka_unit_test_teardown(test_samples_by_class, profile_off),
         cmocka_unit_test_teardown(test_reset_and_destroyed_arenas_forget_their_samples, profile_off),
     };

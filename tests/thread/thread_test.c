@@ -206,13 +206,13 @@ bind_and_report(void *arg) {
     thread_t *self = thread_get();
     seen[0] = atomic_get(&self->arena)->index < arenas_nauto();
     thread_bind(self, manual);
-    seen[1] = atomic_get(&self->arena) == manual && self->cache.ncached == 0 && atomic_get(&manual->nthreads) == 1;
+    seen[1] = atomic_get(&self->arena) == manual && self->isolated && atomic_get(&manual->nthreads) == 1;
     void *small = lunalloc_malloc(100);
     void *large = lunalloc_malloc(100000);
     seen[2] = arena_extent_of(small, "test")->owner == extent_owner(manual->index, extent_active) &&
               arena_extent_of(large, "test")->owner == extent_owner(manual->index, extent_active);
     thread_bind(self, arenas_get(0));
-    seen[3] = atomic_get(&manual->nthreads) == 0 && self->cache.ncached == tcache_nclasses();
+    seen[3] = atomic_get(&manual->nthreads) == 0 && !self->isolated && self->cache.ncached == tcache_nclasses();
     lunalloc_free(small);
     lunalloc_free_sized(large, 100000);
     seen[4] = arenas_destroy(manual->index) == 0;
