@@ -8,6 +8,7 @@
 #include "base/bits.h"
 #include "os/clock.h"
 #include "os/pages.h"
+#include "os/populate.h"
 
 #define BASE  ((uintptr_t)1 << 44)
 #define SPACE ((size_t)1 << 42) /* bytes of addresses */
@@ -189,6 +190,22 @@ pages_thp(void *addr, size_t size, pages_thp_t mode) {
     (void)size;
     (void)mode;
     return true;
+}
+
+/* The simulated program touches its pages itself. */
+bool
+pages_populate(void *addr, size_t size, bool huge) {
+    (void)addr;
+    (void)size;
+    (void)huge;
+    return false;
+}
+
+bool
+pages_collapse(void *addr, size_t size) {
+    (void)addr;
+    (void)size;
+    return false;
 }
 
 void

@@ -18,6 +18,7 @@ options_t options = {
     .tcache_nslots = DEFAULT_TCACHE_NSLOTS,
     .tcache_bytes = DEFAULT_TCACHE_BYTES,
     .retain_grow_limit = DEFAULT_RETAIN_GROW_LIMIT,
+    .prefault = DEFAULT_PREFAULT,
     .dirty_decay_ms = DEFAULT_DIRTY_DECAY_MS,
     .muzzy_decay_ms = DEFAULT_MUZZY_DECAY_MS,
     .slab_decay_ms = DEFAULT_SLAB_DECAY_MS,

@@ -26,6 +26,7 @@
 #define DEFAULT_TCACHE_NSLOTS     4096
 #define DEFAULT_TCACHE_BYTES      262144
 #define DEFAULT_RETAIN_GROW_LIMIT 268435456
+#define DEFAULT_PREFAULT          2097152
 #define DEFAULT_DIRTY_DECAY_MS    10000
 #define DEFAULT_MUZZY_DECAY_MS    0
 #define DEFAULT_SLAB_DECAY_MS     10000
@@ -119,6 +120,7 @@ typedef struct {
     _Atomic uint32_t tcache_nslots;   /* most objects of one class in one thread's cache */
     _Atomic size_t tcache_bytes;      /* most bytes of one class in one thread's cache */
     _Atomic size_t retain_grow_limit; /* bytes; new regions do not grow beyond it */
+    _Atomic size_t prefault;          /* bytes; the most that are made resident together; 0: none (extent/prefault.h) */
     _Atomic int64_t dirty_decay_ms;   /* for new arenas; -1 never, 0 at once */
     _Atomic int64_t muzzy_decay_ms;   /* for new arenas */
     _Atomic int64_t dirty_max;        /* for new arenas; bytes; -1 no limit */

@@ -67,6 +67,13 @@ mappings_moved(uintptr_t addr, size_t size) {
     set_border(addr + size);
 }
 
+void
+mappings_extended(uintptr_t addr, size_t size) {
+    uintptr_t end = addr + size;
+    clear_borders(addr, end);
+    set_border(end);
+}
+
 /* The bits of a granule and of those after it in its word; bit 0 is its own. */
 static uint64_t
 borders_from(uintptr_t granule) {

@@ -1,6 +1,7 @@
 /*
  * mappings.h -- how many mappings the allocator has beyond one for each region: moved memory (remap.h) and guard pages
- * (guard.h) make more. The system allows a process some 65,000 mappings, and the application needs some, too.
+ * (guard.h) make more, and so do huge pages (prefault.h). The system allows a process some 65,000 mappings, and the
+ * application needs some, too.
  *
  * Check mappings_may_move before memory is moved, and mappings_has_guards before a guard page is made; report what was
  * moved, copied or unmapped.
@@ -23,8 +24,10 @@
 
 /* False: there are too many borders. */
 bool mappings_may_move(void);
-/* The range became one mapping; or as many as another range was; or it was unmapped. */
+/* The range became one mapping; or part of the one that ends where it starts; or as many as another range was; or it
+ * was unmapped. */
 void mappings_moved(uintptr_t addr, size_t size);
+void mappings_extended(uintptr_t addr, size_t size);
 void mappings_carried(uintptr_t from, uintptr_t to, size_t size);
 void mappings_unmapped(uintptr_t addr, size_t size);
 /* How many borders there are. */

@@ -7,6 +7,7 @@
 #include "extent/dirty_limits.h"
 #include "extent/guard.h"
 #include "extent/hugepage.h"
+#include "extent/prefault.h"
 #include "extent/purge.h"
 #include "extent/purger.h"
 #include "extent/region.h"
@@ -114,6 +115,13 @@ alloc_fresh(page_alloc_t *pa, pa_request_t *request) {
     return e == NULL ? pa_alloc_untouched(pa, request) : commit_and_activate(pa, &pa->dirty.extents, e, request);
 }
 
+/* From a batch of fresh pages, for a slab. */
+static extent_t *
+alloc_prefaulted(page_alloc_t *pa, pa_request_t *request) {
+    bool made = request->slab && pa_may_prefault(pa) && pa_prefault(pa, request->size);
+    return made ? alloc_from(pa, &pa->dirty.extents, request) : NULL;
+}
+
 /* Dirty pages first, since they are resident; muzzy ones may still be. */
 static extent_t *
 alloc_from_any(page_alloc_t *pa, pa_request_t *request) {
@@ -122,7 +130,8 @@ alloc_from_any(page_alloc_t *pa, pa_request_t *request) {
         e = alloc_from(pa, &pa->muzzy.extents, request);
     }
     if (e == NULL) {
-        e = alloc_fresh(pa, request);
+        e = alloc_prefaulted(pa, request);
+        e = e == NULL ? alloc_fresh(pa, request) : e;
         if (UNLIKELY(pa_exceeds_peak(pa))) {
             pa_trim_to_peak(pa);
         }

@@ -15,6 +15,7 @@
  * An allocation takes the best fit from the first collection that has one, cuts off what it does not need and leaves
  * that in the collection. If dirty and muzzy pages have no fit:
  *   a large one takes retained pages, and the memory of dirty extents that are too small is moved there (remap.h);
+ *   a slab, in an arena that grows, takes a part of many retained pages that are made resident together (prefault.h);
  *   any other takes a dirty extent together with the free pages beside it (pa_coalesce_across in coalesce.h),
  *   then retained pages, then a new region (region.h).
  * Fresh pages that would raise the arena's peak are paid for with idle dirty ones (trim_to_peak.h).

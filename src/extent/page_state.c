@@ -125,4 +125,7 @@ pa_postfork(page_alloc_t *pa, bool child) {
     for (unsigned i = 0; i < 4; i++) {
         lock_postfork(locks[i], child);
     }
+    if (child) {
+        atomic_set(&pa->prefault.busy, false); /* a thread that made a batch does not exist here */
+    }
 }

@@ -26,6 +26,20 @@ typedef struct region {
     struct region *next GUARDED_BY(role_extents); /* the next younger one; under retained.lock */
 } region_t;
 
+/* What prefault.c remembers. */
+typedef struct {
+    _Atomic bool busy;    /* Synchronization: any thread; one of them makes a batch. */
+    _Atomic bool refused; /* Synchronization: any thread; the system made none. */
+
+    /* Synchronization: the thread that set `busy`: these fields. */
+    size_t last;                  /* pages of the last batch */
+    uint64_t purged;              /* dirty pages that had been purged by then */
+    uintptr_t huge_end;           /* where the last huge page ends */
+    uintptr_t run_start, run_end; /* what consecutive batches of small pages cover */
+    uint64_t taken;               /* bytes that had been given back or moved when the run began */
+    bool no_collapse;             /* the system has refused to collapse */
+} prefault_t;
+
 typedef struct {
     uint32_t arena;                /* Synchronization: constant. */
     extent_hooks_t *_Atomic hooks; /* Synchronization: any thread; NULL: the system. */
@@ -53,6 +67,7 @@ typedef struct {
 
     _Atomic size_t wake_threshold; /* Synchronization: any thread; pages (purger.h). */
     _Atomic size_t peak;           /* Synchronization: any thread; pages; most that were resident (trim_to_peak.h). */
+    prefault_t prefault;           /* Synchronization: its own. */
 
     /* Synchronization: any thread adds: these fields, the counters. */
     _Atomic size_t guard_pages;       /* in place */

@@ -352,7 +352,7 @@ test_live_forms(void **state) {
             n++;
         }
     }
-    assert_int_equal(n, 29);
+    assert_int_equal(n, 30);
 }
 
 /* An option whose name a live control ends in has that, or another one, as its live form. */

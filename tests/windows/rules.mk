@@ -12,6 +12,7 @@ W          := build/windows/$(VARIANT)
 # refuse memory (VirtualAlloc of a mebibyte: error 87).
 WINDOWS_WITHOUT := tests/os/pages_test.c tests/os/pages_linux_test.c tests/os/remap_test.c tests/os/system_test.c \
                    tests/os/file_test.c tests/os/gzip_test.c tests/os/lock_sleep_test.c tests/api/limits_test.c \
+                   tests/extent/prefault_test.c \
                    tests/os/process_test.c tests/api/stack_test.c \
                    tests/api/standard_test.c tests/api/fork_test.c tests/control/background_test.c \
                    tests/control/jemalloc_test.c \
