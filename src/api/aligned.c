@@ -1,6 +1,6 @@
 /*
- * aligned.c -- the entry points of aligned requests, and their slow path; and that of sized frees. Apart from malloc.c
- * and slow.c, whose code lies among that of boot (the Makefile's link order), because most processes make no such call.
+ * aligned.c -- the entry points of aligned requests, and their slow path. Apart from malloc.c and slow.c, whose code
+ * lies among that of boot (the Makefile's link order), because most processes make no such request.
  */
 #include "api/alloc_class.h"
 #include "api/fast.h"
@@ -32,20 +32,6 @@ slow_aligned(size_t alignment, size_t size) {
     }
     return seen_is(thread) ? seen_aligned(thread, szind, placement, size, alignment)
                            : alloc_class(thread, szind, placement, &zeroed);
-}
-
-/* Of a call that states size and alignment, which matter to recordings alone. */
-void
-slow_free_sized(void *ptr, size_t size, size_t alignment) {
-    witness_no_core_lock();
-    thread_t *thread = atomic_get(&thread_self->cache.owner);
-    uint32_t class = slow_class_of(ptr);
-    bool recorded = thread != NULL && seen_is(thread) && thread->record != NULL;
-    if (LIKELY(!recorded) || ptr == NULL || (class == 0 && early_has(ptr))) {
-        slow_free(ptr);
-    } else {
-        seen_free_sized(thread, class, ptr, size, alignment);
-    }
 }
 
 static void *

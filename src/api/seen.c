@@ -2,6 +2,7 @@
 #include "api/seen.h"
 
 #include "api/alloc_class.h"
+#include "api/init.h"
 #include "api/slow.h"
 #include "base/witness.h"
 #include "thread/isolated.h"
@@ -289,10 +290,8 @@ seen_free_sized(thread_t *thread, uint32_t class, void *ptr, size_t size, size_t
 static NOINLINE void
 free_unless_hit(void *ptr, thread_t *thread) {
     uint32_t class = slow_class_of(ptr);
-    if (LIKELY(class != 0)) {
+    if (LIKELY(class != 0) || (ptr != NULL && !early_has(ptr))) {
         seen_free(thread, class, ptr);
-    } else if (ptr != NULL) {
-        slow_free_odd(thread, class, ptr);
     }
 }
 

@@ -158,7 +158,7 @@ serve_free(thread_t *thread, uint32_t class, void *ptr) {
 
 /* The thread has no state yet (NULL), or the page map has no class of the block (0). Apart, so that slow_free needs no
  * frame. */
-void
+static NOINLINE void
 slow_free_odd(thread_t *thread, uint32_t class, void *ptr) {
     thread = thread != NULL ? thread : slow_self();
     if (class != 0 || !free_early(thread, ptr)) {

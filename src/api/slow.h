@@ -30,8 +30,6 @@ NOINLINE void slow_free_sized(void *ptr, size_t size, size_t alignment);
  * call needs no frame. */
 NOINLINE void *slow_malloc_first(size_t size);
 NOINLINE void *slow_malloc_unseen(thread_t *thread, size_t size);
-/* slow_free of a thread that has no state yet (NULL), or of a block of which the page map has no class (0). */
-NOINLINE void slow_free_odd(thread_t *thread, uint32_t class, void *ptr);
 /* Usable size of a live allocation. */
 size_t slow_usable_size(const void *ptr);
 

@@ -1,5 +1,5 @@
 /* arena.c -- an arena's creation, its defaults, and its locks for a still picture and for fork. */
-#include "arena/slab_decay.h"
+#include "arena/slab_pass.h"
 
 #include "arena/sample.h"
 #include "base/options.h"

@@ -9,7 +9,7 @@
  *   sampled.c sampled allocations: an extent each
  *   free.c    frees, by address alone: the page map leads to the extent, which names its arena and, for a slab, its
  *             bin; so any thread frees any pointer
- *   slab_decay.c  free pages inside of slabs go back to the system (slab_decay.h)
+ *   slab_decay.c  free pages inside of slabs go back to the system (slab_decay.h); slab_pass.c: one thread at a time
  *   arena.c   creation, defaults, locks for fork
  *
  * Thread-safe. On entry no lock of the core is held.

@@ -7,7 +7,7 @@
 #include "arena/arenas_locked.h"
 #include "arena/arenas_special.h"
 #include "arena/page_watch.h"
-#include "arena/slab_decay.h"
+#include "arena/slab_pass.h"
 #include "base/witness.h"
 #include "extent/pagemap.h"
 

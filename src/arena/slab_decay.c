@@ -2,6 +2,7 @@
 #include "arena/slab_decay.h"
 
 #include "arena/slab_pages.h"
+#include "arena/slab_pass.h"
 #include "base/witness.h"
 #include "extent/decay_pass.h"
 #include "extent/purger.h"
@@ -11,13 +12,8 @@
 /* Slabs that are held together, and that are looked at under one lock. */
 #define BATCH 32
 #define LOOKS 64
-/* Passes in a decay time; the least time between two, ns, and for each slab that the first one has looked at: 50 times
- * what the look takes. */
-#define PASSES         8
-#define LEAST_INTERVAL UINT64_C(10000000)
-#define NEVER_INTERVAL UINT64_C(1000000000)
-#define REST_PER_SLAB  UINT64_C(10000)
-#define NS_PER_MS      UINT64_C(1000000)
+/* The least time between two passes for each slab that the first one has looked at, ns: 50 times what the look takes. */
+#define REST_PER_SLAB UINT64_C(10000)
 
 /* One pass. */
 typedef struct {
@@ -30,9 +26,6 @@ typedef struct {
     size_t ageing, bytes; /* of pages that stay; that were given back */
     size_t ncalls, nlooks;
 } pass_t;
-
-/* Its address identifies the thread. */
-static __thread char mark __attribute__((tls_model("initial-exec")));
 
 /* ---- which pages are due ---- */
 
@@ -108,24 +101,6 @@ purge_held(pass_t *pass, const extent_t *slab) NO_THREAD_SAFETY {
     return done;
 }
 
-static extent_t *
-first_held(const arena_t *arena) {
-    const list_t *held = &arena->slab_decay.held;
-    return list_empty(held) ? NULL : container_of(held->next, extent_t, link);
-}
-
-/* Returns a held slab to its bin, with the pages that were given back. What was refused ages anew. */
-static void
-return_slab(bin_t *bin, extent_t *slab, uint64_t done, uint64_t now, list_t *emptied) REQUIRES(role_bin) {
-    list_remove(&slab->link);
-    slab_unhold(slab);
-    atomic_set(&slab->discarded, atomic_get(&slab->discarded) | done);
-    slab->ageing.idle &= ~done;
-    slab->ageing.idle_since = now;
-    counter_add(&bin->discarded, slab_bytes_of(slab, done));
-    bin_unhold(bin, slab, emptied);
-}
-
 /* Gives back what is held: slabs of one bin. */
 static void
 give_back_batch(pass_t *pass, bin_t *bin) EXCLUDES(role_bin) {
@@ -139,7 +114,7 @@ give_back_batch(pass_t *pass, bin_t *bin) EXCLUDES(role_bin) {
     if (n > 0) {
         bin_lock(bin);
         for (unsigned i = 0; i < n; i++) {
-            return_slab(bin, first_held(pass->arena), done[i], pass->now, &emptied);
+            slab_pass_return(bin, slab_pass_first_held(pass->arena), done[i], pass->now, &emptied);
         }
         bin_unlock(bin);
         arena_delete_slabs(&emptied);
@@ -171,25 +146,6 @@ pass_over_arena(pass_t *pass) {
     }
 }
 
-/* Either the read-modify-write here is after that of arena_wait_for_pass, and this thread sees the arena's life; or it
- * is before, and that one sees the mark. */
-static bool
-begin_pass(arena_t *arena) {
-    uintptr_t none = 0;
-    slab_decay_t *decay = &arena->slab_decay;
-    if (!atomic_compare_exchange_strong_explicit(&decay->passer, &none, (uintptr_t)&mark, memory_order_acq_rel,
-                                                 memory_order_relaxed)) {
-        return false;
-    }
-    bool lives = atomic_get(&arena->life) == arena_living;
-    if (lives) {
-        decay->number = (uint8_t)(decay->number % UINT8_MAX + 1);
-    } else {
-        atomic_set_release(&decay->passer, 0);
-    }
-    return lives;
-}
-
 static void
 end_pass(pass_t *pass) {
     slab_decay_t *decay = &pass->arena->slab_decay;
@@ -198,7 +154,7 @@ end_pass(pass_t *pass) {
     atomic_add(&decay->discarded.ncalls, pass->ncalls);
     atomic_add(&decay->discarded.npages, npages);
     atomic_add(&pass->arena->pages.purged_bytes, pass->bytes);
-    atomic_set_release(&decay->passer, 0);
+    slab_pass_end(pass->arena);
 }
 
 /* ---- when ---- */
@@ -216,22 +172,6 @@ activity_of(arena_t *arena) {
     return sum;
 }
 
-/* With a decay time of -1: until a tick looks whether it is still -1. */
-static uint64_t
-interval_of(int64_t ms) {
-    uint64_t interval = ms < 0 ? NEVER_INTERVAL : (uint64_t)ms * NS_PER_MS / PASSES;
-    return interval > LEAST_INTERVAL ? interval : LEAST_INTERVAL;
-}
-
-void
-arena_init_slab_decay(arena_t *arena, int64_t ms, uint64_t now) {
-    slab_decay_t *decay = &arena->slab_decay;
-    list_init(&decay->held);
-    atomic_set(&decay->decay_ms, ms);
-    atomic_set(&decay->next, now + interval_of(ms));
-    atomic_set(&decay->due, now + interval_of(ms));
-}
-
 /* May a pass find anything to do? */
 static bool
 is_worthwhile(arena_t *arena) {
@@ -244,7 +184,7 @@ is_worthwhile(arena_t *arena) {
 static void
 make_pass(arena_t *arena, int64_t ms, uint64_t now) {
     slab_decay_t *decay = &arena->slab_decay;
-    uint64_t activity = activity_of(arena), interval = interval_of(ms);
+    uint64_t activity = activity_of(arena), interval = slab_pass_interval(ms);
     pass_t pass = {.arena = arena, .now = now, .ms = ms, .number = decay->number};
     pass_over_arena(&pass);
     uint64_t rest = pass.nlooks * REST_PER_SLAB;
@@ -263,10 +203,10 @@ arena_decay_slabs(arena_t *arena, uint64_t now) {
     if (ms < 0 || pa_hugepage_size(&arena->pages) != 0) {
         return;
     }
-    if (begin_pass(arena)) {
+    if (slab_pass_begin(arena)) {
         make_pass(arena, ms, now);
     } else {
-        atomic_set(&arena->slab_decay.next, now + interval_of(ms));
+        atomic_set(&arena->slab_decay.next, now + slab_pass_interval(ms));
     }
 }
 
@@ -276,8 +216,8 @@ arena_tick_slow(arena_t *arena, uint64_t now) {
     witness_no_core_lock();
     slab_decay_t *decay = &arena->slab_decay;
     bool runs = pa_purger_runs(), worthwhile = is_worthwhile(arena);
-    uint64_t interval = interval_of(atomic_get(&decay->decay_ms));
-    atomic_set(&decay->due, now + (runs && !worthwhile ? LEAST_INTERVAL : interval));
+    uint64_t interval = slab_pass_interval(atomic_get(&decay->decay_ms));
+    atomic_set(&decay->due, now + (runs && !worthwhile ? SLAB_PASS_LEAST_INTERVAL : interval));
     if (worthwhile && runs) {
         pa_purger_wake(&arena->pages);
     } else if (worthwhile) {
@@ -297,7 +237,7 @@ background_pass(arena_t *arena, uint64_t now) {
         arena_decay_slabs(arena, now);
     }
     uint64_t next = atomic_get(&decay->next);
-    atomic_set(&decay->due, next + interval_of(atomic_get(&decay->decay_ms)));
+    atomic_set(&decay->due, next + slab_pass_interval(atomic_get(&decay->decay_ms)));
     return next;
 }
 
@@ -323,9 +263,8 @@ arena_set_slab_decay_ms(arena_t *arena, int64_t ms, uint64_t now) {
 size_t
 arena_purge_slabs(arena_t *arena) {
     witness_no_core_lock();
-    while (!begin_pass(arena)) {
-        uintptr_t passer = atomic_get(&arena->slab_decay.passer);
-        if (passer == (uintptr_t)&mark || atomic_get(&arena->life) != arena_living) {
+    while (!slab_pass_begin(arena)) {
+        if (slab_pass_is_own(arena) || atomic_get(&arena->life) != arena_living) {
             return 0;
         }
         os_thread_yield();
@@ -334,31 +273,4 @@ arena_purge_slabs(arena_t *arena) {
     pass_over_arena(&pass);
     end_pass(&pass);
     return pass.bytes;
-}
-
-/* ---- reset and fork ---- */
-
-bool
-arena_wait_for_pass(arena_t *arena) {
-    uintptr_t passer;
-    while ((passer = atomic_fetch_add_explicit(&arena->slab_decay.passer, 0, memory_order_acq_rel)) != 0) {
-        if (passer == (uintptr_t)&mark) {
-            return false;
-        }
-        os_thread_yield();
-    }
-    return true;
-}
-
-/* The thread that forked may itself be in a hook that its pass has called: then its pass goes on in the child. Slabs
- * that are empty by now stay in their bin. */
-void
-arena_abandon_pass(arena_t *arena) NO_THREAD_SAFETY {
-    bool mine = atomic_get(&arena->slab_decay.passer) == (uintptr_t)&mark;
-    for (extent_t *slab; !mine && (slab = first_held(arena)) != NULL;) {
-        return_slab(atomic_get(&slab->bin), slab, 0, slab->ageing.idle_since, NULL);
-    }
-    if (!mine) {
-        atomic_set(&arena->slab_decay.passer, 0);
-    }
 }

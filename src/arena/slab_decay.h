@@ -21,7 +21,7 @@
  * for those that arena_purge_slabs gives back.
  *
  * One thread at a time makes a pass in an arena. A reset waits for it. A fork does not: in the child, pages that
- * another thread held are resident again (arena_abandon_pass).
+ * another thread held are resident again (slab_pass.h).
  *
  * Thread-safe. On entry no lock of the core is held. Times are in ns unless the name says ms.
  */
@@ -30,8 +30,6 @@
 
 #include "arena/arena.h"
 
-/* For a new arena. */
-void arena_init_slab_decay(arena_t *arena, int64_t ms, uint64_t now);
 /* Gives back all free pages of slabs in part use, whatever their age. Returns bytes; 0 for a manual arena that is being
  * reset, or inside of a hook that a pass over the arena has called. */
 size_t arena_purge_slabs(arena_t *arena) EXCLUDES(role_bin);
@@ -53,11 +51,5 @@ arena_tick(arena_t *arena, uint64_t now) {
         arena_tick_slow(arena, now);
     }
 }
-
-/* For a reset, after the arena's life has become `clearing`: waits until no pass is made. False if the calling thread
- * is in a hook that a pass over this arena has called. */
-bool arena_wait_for_pass(arena_t *arena);
-/* In the child of a fork, if a pass is under way: it ends, unless it is the calling thread's own. */
-void arena_abandon_pass(arena_t *arena);
 
 #endif
