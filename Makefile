@@ -41,8 +41,8 @@ EXCLUDED := $(OTHERS:%=src/os/pages_%.c) $(OTHERS:%=tests/os/pages_%_test.c) $(w
 LINKED       := base os extent arena thread api control observe
 LATE_SRC     := $(wildcard $(patsubst %,src/%.c,base/nearest base/units os/cfi os/file_* os/gzip_* os/process_* \
                    os/shared_* os/signal_* os/socket_* os/thread_own os/unwind_* arena/arena_check arena/arenas_reset \
-                   arena/sampled arena/shards arena/slab_decay arena/slab_pages arena/slab_pass extent/guard extent/page_check \
-                   extent/mappings extent/prefault extent/remap extent/resize os/populate_* \
+                   arena/sampled arena/shards arena/slab_decay arena/slab_pages arena/slab_pass extent/guard \
+                   extent/page_check extent/mappings extent/prefault extent/remap extent/resize os/populate_* \
                    thread/byte_counters thread/flags thread/front thread/quarantine thread/tcaches \
                    control/agent* control/audit control/class_ranges \
                    control/ctl_agent control/ctl_mark control/ctl_record control/report_file control/reporter \

@@ -12,7 +12,7 @@
 /* Slabs that are held together, and that are looked at under one lock. */
 #define BATCH 32
 #define LOOKS 64
-/* The least time between two passes for each slab that the first one has looked at, ns: 50 times what the look takes. */
+/* The least time between two passes for each slab that the first one looked at: 50 times what a look takes; ns. */
 #define REST_PER_SLAB UINT64_C(10000)
 
 /* One pass. */

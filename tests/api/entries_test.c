@@ -19,6 +19,7 @@
 #include "extent/decay_pass.h"
 #include "extent/dirty_limits.h"
 #include "extent/hugepage.h"
+#include "extent/prefault.h"
 #include "extent/purge.h"
 #include "extent/region.h"
 #include "extent/region_release.h"
@@ -190,7 +191,6 @@ ENTRY(slow_malloc_unseen, thread, 24)
 ENTRY(slow_malloc_first, 24)
 ENTRY(seen_slow_malloc, thread, 24)
 ENTRY(seen_slow_free, NULL, thread)
-ENTRY(slow_free_odd, thread, 0, NULL)
 ENTRY(slow_free, block)
 ENTRY(slow_free_sized, block, 24, 1)
 ENTRY(slow_usable_size, block)
@@ -269,6 +269,7 @@ ENTRY(pa_purge_freed, &arena->pages, extent())
 ENTRY(pa_expand, &arena->pages, extent(), large_size * 2, sc_index(large_size * 2))
 ENTRY(pa_shrink, &arena->pages, extent(), large_size / 2, sc_index(large_size / 2))
 ENTRY(pa_coalesce_across, &arena->pages, large_size)
+ENTRY(pa_prefault, &arena->pages, sc.page)
 ENTRY(pa_may_remap, &arena->pages, large_size)
 ENTRY(pa_remap, &arena->pages, extent(), 0, &committed)
 ENTRY(pa_relocate, &arena->pages, extent(), large_size * 2, sc_index(large_size * 2))
