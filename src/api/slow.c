@@ -47,14 +47,14 @@ medium_hit(size_t size, void **ptr) {
     return medium && cache_bin_pop(fast_bin((size_t)(sc_index_geometric(size) + 1) << LG_CACHE_BIN), ptr);
 }
 
-/* Apart, so that a thread that has a state needs no frame. */
+/* Apart, so that a thread that has a state needs no frame. Without memory for a state the thread still has none. */
 void *
 slow_malloc_first(size_t size) {
     thread_t *thread = slow_self();
     if (UNLIKELY(thread == NULL)) {
         return early_alloc(size, 1);
     }
-    return slow_malloc(size);
+    return seen_is(thread) ? seen_slow_malloc(thread, size) : slow_malloc_unseen(thread, size);
 }
 
 void *
