@@ -250,12 +250,14 @@ bin_forget(bin_t *bin, extent_t *slab) {
     bin_uncount(bin, slab);
 }
 
-/* The sets of pages: those that were given back, those that age, and those that are being given back. */
+/* The sets of pages: those that were given back, those that age, and those that are being given back. A region may
+ * overlap a held page, and one that was given back before. */
 static void
 check_pages(const bin_t *bin, const extent_t *slab) REQUIRES(role_bin) {
     const slab_ageing_t *ageing = &slab->ageing;
     uint64_t unused = slab_free_pages(slab);
-    check((atomic_get(&slab->discarded) & ~unused) == 0 && (ageing->held & unused) == 0);
+    check(slab_without_live(slab, atomic_get(&slab->discarded)));
+    check((ageing->held & unused) == 0);
     check((atomic_get(&slab->discarded) & ageing->held) == 0);
     check(atomic_get(&slab->discarded) == 0 || slab != bin->current);
     check(slab == bin->current || slab->limit == LIMIT_FULL || (ageing->idle & ~(unused | ageing->held)) == 0);

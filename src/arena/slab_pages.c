@@ -35,12 +35,15 @@ next_reg(const extent_t *slab, uint32_t i, bool free) REQUIRES(role_bin) {
     return slab->nregs;
 }
 
-/* The groups of pages that lie within regions from .. to - 1. What is left over behind the last region is never used.
- */
+/* The groups of pages within regions from .. to - 1. What is left over behind the last region is never used: in that
+ * region's group it counts as free, and groups behind that one are never resident. */
 static uint64_t
 pages_within(const extent_t *slab, uint32_t from, uint32_t to) {
-    size_t size = sc.size[slab->szind], group = (size_t)1 << slab_lg_group(slab);
-    size_t end = to == slab->nregs ? extent_usable(slab) : to * size;
+    size_t size = sc.size[slab->szind], group = (size_t)1 << slab_lg_group(slab), end = to * size;
+    if (to == slab->nregs) {
+        size_t usable = extent_usable(slab), whole = align_up(end, group);
+        end = whole < usable ? whole : usable;
+    }
     return bits_between((unsigned)(align_up(from * size, group) / group), (unsigned)(end / group));
 }
 
@@ -117,4 +120,25 @@ slab_nheld(const extent_t *slab) {
         end = regs.to;
     }
     return n;
+}
+
+static bool
+is_free_or_held(const extent_t *slab, uint32_t i) REQUIRES(role_bin) {
+    size_t from = i * sc.size[slab->szind], to = from + sc.size[slab->szind] - 1;
+    unsigned lg = slab_lg_group(slab);
+    bool held = (slab->ageing.held & bits_between((unsigned)(from >> lg), (unsigned)(to >> lg) + 1)) != 0;
+    return held || (slab->free_regs[i / 64] >> (i % 64) & 1) != 0;
+}
+
+bool
+slab_without_live(const extent_t *slab, uint64_t set) {
+    while (set != 0) {
+        regs_t regs = regs_of(slab, slab_next_run(slab, &set));
+        for (uint32_t i = regs.from; i < regs.to; i++) {
+            if (!is_free_or_held(slab, i)) {
+                return false;
+            }
+        }
+    }
+    return true;
 }

@@ -47,6 +47,9 @@ void slab_unhold(extent_t *slab) REQUIRES(role_bin);
 /* How many regions are held. */
 uint32_t slab_nheld(const extent_t *slab) REQUIRES(role_bin);
 
+/* For checks: does no live region overlap a set of pages? Regions that are held may. */
+bool slab_without_live(const extent_t *slab, uint64_t set) REQUIRES(role_bin);
+
 /* Consecutive pages. */
 typedef struct {
     uintptr_t addr;

@@ -203,7 +203,7 @@ static const struct {
     {"large class in a manual arena", large_in_manual, "pagemap_class((void *)e->addr) == 0"},
     {"large of another class", large_of_other_class, "extent_usable(e) == size"},
     {"large of a small class", large_of_small_class, "extent_usable(e) == size"},
-    {"a discarded page in use", used_page_discarded, "discarded) & ~unused) == 0"},
+    {"a discarded page in use", used_page_discarded, "slab_without_live"},
     {"a held page in use", used_page_held, "limit == LIMIT_CURRENT) == (held"},
     {"an ageing page in use", used_page_idle, "ageing->idle & ~(unused"},
     {"discarded", discarded_wrong, "tally->discarded == "},
