@@ -66,13 +66,15 @@ end(void **state) {
     return 0;
 }
 
+/* Under VirtualAlloc's rules pages cannot be purged; so what is retained is not committed, and is no batch. */
 static void
 need_batches(void) {
     void *page = pages_map(sc.page, sc.page);
     bool can = !config_torture && page != NULL && pages_populate(page, sc.page, false);
+    can = can && pages_purge_forced(page, sc.page);
     pages_unmap(page, sc.page);
     if (!can) {
-        print_message("skip: regions are minimal, or the system does not populate\n");
+        print_message("skip: regions are minimal, or the system does not populate or purge\n");
         skip();
     }
 }
