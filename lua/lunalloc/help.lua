@@ -332,9 +332,9 @@ resident.
   LUNALLOC_CONF="thp:always" program           every arena, from the start
   la.set("arena.4096.thp", "always")           live
   la.arena(0):purge()                          returns every free page, and breaks huge ones
-With thp "default", memory of small objects is huge in a heap that grows, as far as it takes no more memory for that;
-with "never" it is not. arenas.prefault limits how much becomes resident together: 0 for none, 64K for small pages only.
-  la.set("arenas.prefault", "64K")             live]],
+arenas.prefault limits how much memory of small objects becomes resident together in a heap that grows: 0 for none.
+From 2M on that may be huge pages, unless thp is "never": faster, but for a virtual machine whose host lacks memory.
+  la.set("arenas.prefault", "2M")              live]],
     configuration = [[
 An environment variable sets options at the start of a program, as pairs. In the running program their names are opt.*:
   LUNALLOC_CONF="dirty_decay_ms:500,narenas:4" program

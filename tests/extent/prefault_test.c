@@ -13,6 +13,7 @@
 #include <sys/mman.h>
 
 #define MEGABYTE ((size_t)1 << 20)
+#define PREFAULT (2 * MEGABYTE)
 #define SLAB     2 /* pages */
 #define HUGE     (sc.page / 8)
 
@@ -50,6 +51,7 @@ static int
 begin(void **state) {
     (void)state;
     nextents = 0;
+    atomic_set(&options.prefault, PREFAULT);
     pages_begin(&pa, 10000, 0);
     return 0;
 }
@@ -207,7 +209,7 @@ static void
 test_huge_batches(void **state) {
     (void)state;
     need_batches();
-    if (HUGE * sc.page > DEFAULT_PREFAULT) {
+    if (HUGE * sc.page > PREFAULT) {
         skip();
     }
     grow_to_huge();
@@ -268,7 +270,7 @@ static void
 test_small_pages_are_collapsed(void **state) {
     (void)state;
     need_batches();
-    if (HUGE * sc.page > DEFAULT_PREFAULT) {
+    if (HUGE * sc.page > PREFAULT) {
         skip();
     }
     grow(PREFAULT_HUGE * HUGE);
@@ -342,7 +344,7 @@ test_settings_that_make_no_batch(void **state) {
     grow(PREFAULT_FROM);
     atomic_set(&options.prefault, 0);
     assert_no_batch();
-    atomic_set(&options.prefault, DEFAULT_PREFAULT);
+    atomic_set(&options.prefault, PREFAULT);
     pa_set_decay_ms(&pa, extent_dirty, 0, 0);
     assert_no_batch();
     pa_set_decay_ms(&pa, extent_dirty, 10000, 0);

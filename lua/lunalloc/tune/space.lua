@@ -65,7 +65,7 @@ space.tunable = {
     thp = { default = "default", values = { "never", "default", "always" },
         shows = { "active" },
         effect = "huge pages take fewer page faults and TLB misses, and keep memory that is only partly used" },
-    prefault = { default = "2097152", values = { "0", "262144", "2097152" }, live = "arenas.prefault",
+    prefault = { default = "262144", values = { "0", "262144", "2097152" }, live = "arenas.prefault",
         shows = { "active", "dirty" },
         effect = "a heap that grows takes fewer page faults, and huge pages from 128 MiB on" },
     retain = { default = "true", values = { "true", "false" },
