@@ -188,35 +188,6 @@ test("the number of automatic arenas", function()
     assert(la.set("arenas.nauto", nauto))
 end)
 
-test("purge_slabs gives back pages of slabs in part use", function()
-    local blocks, kept = {}, {}
-    for i = 1, 20000 do
-        blocks[i] = la.buffer(448)
-        blocks[i]:fill(7)
-    end
-    for i, block in ipairs(blocks) do
-        if i % 18 == 0 then
-            kept[#kept + 1] = block
-        else
-            block:free()
-        end
-    end
-    la.set "thread.tcache.flush"
-    local index = la.get "thread.arena"
-    local before, purged = la.reconcile().active.resident, la.arena(index):stats().purged
-    test.equal(la.set(("arena.%d.purge_slabs"):format(index)), true)
-    local given = la.arena(index):stats().purged - purged
-    local less = before - la.reconcile().active.resident
-    for _, block in ipairs(kept) do
-        block:free()
-    end
-    if given == 0 and la.get "config.debug" then
-        test.skip "under VirtualAlloc's rules no page of a slab can be given back"
-    end
-    test.equal(given > 2 << 20, true, "counted " .. given)
-    test.equal(less > given // 2, true, "resident")
-end)
-
 -- Blocks of which a few stay, spread over many slabs; the calling thread's arena.
 local function spread(n, size)
     local blocks, kept = {}, {}
@@ -234,6 +205,22 @@ local function spread(n, size)
     la.set "thread.tcache.flush"
     return kept, la.get "thread.arena"
 end
+
+test("purge_slabs gives back pages of slabs in part use", function()
+    local kept, index = spread(20000, 448)
+    local before, purged = la.reconcile().active.resident, la.arena(index):stats().purged
+    test.equal(la.set(("arena.%d.purge_slabs"):format(index)), true)
+    local given = la.arena(index):stats().purged - purged
+    local less = before - la.reconcile().active.resident
+    for _, block in ipairs(kept) do
+        block:free()
+    end
+    if given == 0 and la.get "config.debug" then
+        test.skip "under VirtualAlloc's rules no page of a slab can be given back"
+    end
+    test.equal(given > 2 << 20, true, "counted " .. given)
+    test.equal(less > given // 2, true, "resident")
+end)
 
 test("free pages of slabs go back after slab_decay_ms, and at once by a purge", function()
     local kept, index = spread(20000, 448)
