@@ -47,6 +47,12 @@ medium_hit(size_t size, void **ptr) {
     return medium && cache_bin_pop(fast_bin((size_t)(sc_index_geometric(size) + 1) << LG_CACHE_BIN), ptr);
 }
 
+/* `thread` is the caller's, and no stack of the fast path has an object. */
+static inline void *
+serve_malloc(thread_t *thread, size_t size) {
+    return seen_is(thread) ? seen_slow_malloc(thread, size) : slow_malloc_unseen(thread, size);
+}
+
 /* Apart, so that a thread that has a state needs no frame. Without memory for a state the thread still has none. */
 void *
 slow_malloc_first(size_t size) {
@@ -54,7 +60,7 @@ slow_malloc_first(size_t size) {
     if (UNLIKELY(thread == NULL)) {
         return early_alloc(size, 1);
     }
-    return seen_is(thread) ? seen_slow_malloc(thread, size) : slow_malloc_unseen(thread, size);
+    return serve_malloc(thread, size);
 }
 
 void *
@@ -68,7 +74,7 @@ slow_malloc(size_t size) {
     if (UNLIKELY(thread == NULL)) {
         return slow_malloc_first(size);
     }
-    return seen_is(thread) ? seen_slow_malloc(thread, size) : slow_malloc_unseen(thread, size);
+    return serve_malloc(thread, size);
 }
 
 void *
