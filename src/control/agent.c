@@ -121,7 +121,7 @@ start(bool asked) {
         return 0;
     }
     bool refused = asked && socket_calls_filtered() && atomic_get(&lunalloc_target.forced) == 0;
-    int error = refused ? EACCES : start_thread();
+    int error = !socket_supported() ? ENOTSUP : refused ? EACCES : start_thread();
     if (error != 0) {
         set_state(AGENT_FAILED, error);
     }

@@ -35,7 +35,7 @@ void agent_requested(void);
 /* The libraries are loaded and boot has finished: starts it if opt.agent says so. */
 void agent_begin(void);
 /* Starts it, or tells it to end. It may be starting still, or running for another second, when this returns. 0; EPERM:
- * it is not allowed here; EAGAIN: the system refuses a thread. */
+ * it is not allowed here; EAGAIN: the system refuses a thread; ENOTSUP: the system has no sockets for it. */
 int agent_set(bool on);
 
 /* Does it run, and has not been told to end? */

@@ -53,6 +53,10 @@ write_agent_active(ctl_call_t *call) {
         fmt_str(call->why, "this process allows no agent (opt.agent is never, or it runs set-uid, or it is a vfork's)");
         return EAGAIN;
     }
+    if (error == ENOTSUP) {
+        fmt_str(call->why, "this system has no sockets that it could listen on");
+        return ENOTSUP;
+    }
     if (error != 0) {
         fmt_str(call->why, "the system refuses another thread (its limit on threads, or memory)");
         return EAGAIN;

@@ -22,6 +22,8 @@ int socket_own_table(void);
 /* The effective and the real user. */
 uint32_t socket_user(void);
 uint32_t socket_real_user(void);
+/* Has the system what is declared below? If not, each of those calls fails. */
+bool socket_supported(void);
 /* Does the process filter its system calls (seccomp)? */
 bool socket_calls_filtered(void);
 

@@ -19,6 +19,11 @@ socket_real_user(void) {
 }
 
 bool
+socket_supported(void) {
+    return false;
+}
+
+bool
 socket_calls_filtered(void) {
     return false;
 }

@@ -310,6 +310,23 @@ test_ends_of_ranges(void **state) {
     }
 }
 
+/* Windows has no sockets for the agent: there it stays off, and says why. */
+static bool
+is_unsupported(const char *name) {
+#ifdef _WIN32
+    char message[256];
+    bool agent = strcmp(name, "agent.active") == 0;
+    if (agent) {
+        assert_int_equal(lunalloc_ctl_set(name, "true", message, sizeof message), ENOTSUP);
+        assert_non_null(strstr(message, "no sockets"));
+    }
+    return agent;
+#else
+    (void)name;
+    return false;
+#endif
+}
+
 /* Every switch can be put to both sides, and reads so. */
 static void
 test_switches(void **state) {
@@ -323,6 +340,9 @@ test_switches(void **state) {
         }
         at_zero(row->name, name);
         assert_int_equal(lunalloc_ctl_get(name, &before, NULL, 0), 0);
+        if (is_unsupported(name)) {
+            continue;
+        }
         must_set(name, before.v.b ? "false" : "true");
         assert_int_equal(lunalloc_ctl_get(name, &after, NULL, 0), 0);
         assert_int_equal(after.v.b, !before.v.b);

@@ -2,6 +2,7 @@
 
 local test = ...
 local judge = require "lunalloc.tune.judge"
+local result = require "lunalloc.tune.result"
 local search = require "lunalloc.tune.search"
 local space = require "lunalloc.tune.space"
 local statistics = require "lunalloc.compare_statistics"
@@ -75,6 +76,24 @@ test("settings that help are found, combined, and confirmed", function()
         best = best + (found.winner.conf == "dirty_max:4M,slab_sizes:1-2048:1,tcache_bytes:4096" and 1 or 0)
     end
     test.equal(best >= 9, true, best .. " of 20")
+end)
+
+test("a figure that runs with the defaults do not have is shown without a change", function()
+    local measure = simulated {}
+    local function timeless(entry)
+        local figures = measure(entry)
+        figures.time = entry.conf ~= "" and figures.time or nil
+        return figures
+    end
+    local plan = { subject = "command", name = "x", objective = "rss", limits = {}, least = 0.01, warnings = {},
+        seconds = 1, job = { rss = "peak" } }
+    local state = search.run { measure = timeless, arms = space.arms "rss", objective = "rss", limits = {},
+        least = 0.01 }
+    local row = result.new(plan, state, {}).entries[2]
+    test.equal(row.time ~= nil and row.ratio.time == nil, true)
+    local found = result.new(plan, state, {})
+    found.pareto = { row }
+    test.match(tostring(found), "\n" .. row.conf .. " [^\n]+ %% ±[%d.]+%%  +[%d.]+ s +±")
 end)
 
 test("at least 18 of 20 searches come within 2 % of the best, in at most 40 runs", function()
