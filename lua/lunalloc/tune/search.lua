@@ -20,7 +20,7 @@
 ---   1. noise: some runs of the default. Memory hardly differs between them, time does.
 ---   2. screening: each candidate once, with the default again after every few.
 ---   3. halving: the better half once more, and the best quarter a third time if the objective is noisy.
----   4. combination: to the best candidate others are added that help further.
+---   4. combination: all that helps at once, in one run; then to the best candidate others are added that help further.
 ---   5. refinement: the values next to those of the best one; then combination again.
 ---   6. ablation: a setting is dropped if the rest is as good without it (ablation.lua).
 ---   7. confirmation: default and winner in turns, in fresh runs. Only these decide (confirm.lua).
@@ -39,6 +39,7 @@ local EVERY <const> = 5         -- runs, after which the default runs again
 local SHORT <const> = 0.05      -- seconds: shorter runs tell nothing
 local MOST_COMBINED <const>, MOST_REFINED <const> = 4, 4
 local DOUBTS <const> = ablation.DOUBTS -- runs, after which a limit that was missed is missed
+local LIKELY <const> = 0.5      -- the chance that is as good as certainty
 local WIDER <const> = 5         -- times a limit
 local RESERVED <const> = 6      -- runs, for the ablation
 
@@ -106,11 +107,12 @@ function Search:error_of(entry)
     return judge.error_of(entry, self.base, self.objective, self.noise)
 end
 
---- The effect on the objective, times the chance that the limits are kept: lower is better.
+--- The effect on the objective, times the chance that the limits are kept: lower is better. A chance above one half is
+--- as good as certainty: a search has too few runs to tell more, and the confirmation decides.
 function Search:score(entry)
     local score = judge.effect(entry, self.base, self.objective) or math.huge
     for _, limit in ipairs(score < 0 and self.limits or {}) do
-        score = score * judge.chance(entry, self.base, limit, self.noise)
+        score = score * math.min(1, judge.chance(entry, self.base, limit, self.noise) / LIKELY)
     end
     return score
 end
@@ -253,6 +255,7 @@ function Search:halve()
         self:run(self.base, "halve")
         for _, entry in ipairs(kept) do
             self:repeated(entry, round + 1, "halve")
+            self:doubt(entry, self.base, "halve")
         end
         kept = self:promising(kept)
     end
@@ -270,8 +273,22 @@ function Search:helpful()
     return list
 end
 
+--- The entry of all that helps and fits together.
+function Search:union(current, helpful)
+    local settings = current.settings
+    for _, other in ipairs(helpful) do
+        settings = space.joined(settings, other.settings) or settings
+    end
+    return self:entry(settings)
+end
+
+--- All that helps at once: one run in place of many, and the ablation drops what does not matter. Then one after the
+--- other.
 function Search:combine(current, helpful)
-    local tried = 0
+    local tried, union = 0, self:union(current, helpful)
+    if union ~= current and self:try(union, current, "combine") then
+        current = union
+    end
     for _, other in ipairs(helpful) do
         local settings = other ~= current and space.joined(current.settings, other.settings)
         if settings and tried < MOST_COMBINED then
