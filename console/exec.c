@@ -238,18 +238,45 @@ l_spawn(lua_State *L) {
     return 1;
 }
 
+/* Has the process, which ended and is not reaped, waited for processes of its own? True if nobody can tell. */
+static bool
+had_children(pid_t pid) {
+    char path[40], text[512];
+    unsigned long long faults;
+    snprintf(path, sizeof path, "/proc/%d/stat", (int)pid);
+    FILE *file = fopen(path, "re");
+    size_t n = file == NULL ? 0 : fread(text, 1, sizeof text - 1, file);
+    if (file != NULL) {
+        fclose(file);
+    }
+    text[n] = '\0';
+    const char *name_end =
+        strrchr(text, ')'); /* behind it: the state, and numbers, of which one is their page faults */
+    return name_end == NULL || sscanf(name_end, ") %*c %*d %*d %*d %*d %*d %*u %*u %llu", &faults) != 1 || faults != 0;
+}
+
+static bool
+has_ended(pid_t pid) {
+    siginfo_t info = {0};
+    return waitid(P_PID, (id_t)pid, &info, WEXITED | WNOHANG | WNOWAIT) != 0 || info.si_pid != 0;
+}
+
+/* wait() -> nil: it runs; else status, signal or 0, and the most RSS that it had: bytes, or nil if wait4 tells of
+ * another process, too. (It is at least that of this process at the start.) */
 static int
 l_wait(lua_State *L) {
-    int status;
-    struct rusage usage;
-    if (started == 0 || wait4((pid_t)started, &status, WNOHANG, &usage) == 0) {
+    int status = 0;
+    struct rusage usage = {0};
+    if (started == 0 || !has_ended((pid_t)started)) {
         lua_pushnil(L);
         return 1;
     }
+    bool children = had_children((pid_t)started);
+    wait4((pid_t)started, &status, 0, &usage);
     started = 0;
     lua_pushinteger(L, WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status));
     lua_pushinteger(L, WIFSIGNALED(status) ? WTERMSIG(status) : 0);
-    lua_pushinteger(L, (lua_Integer)usage.ru_maxrss * 1024);
+    children ? lua_pushnil(L) : lua_pushinteger(L, (lua_Integer)usage.ru_maxrss * 1024);
     return 3;
 }
 

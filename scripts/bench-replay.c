@@ -1,11 +1,15 @@
 /*
- * bench-replay.c [EVENTS] -- the program of scripts/bench-replay: compiles and replays synthetic traces on an allocator
- * that does nothing, so that the replay's own cost remains. Prints a line for each: name; then ns of processor time an
- * event of the compilation, a call of the replay, and a call of that allocator; and bytes of the plan an event.
+ * bench-replay.c [EVENTS [NAME]] -- the program of scripts/bench-replay: compiles and replays synthetic traces on an
+ * allocator that does nothing, so that the replay's own cost remains. Prints a line for each, or for that of the NAME:
+ * name; then ns of processor time an event of the compilation, a call of the replay, and a call of that allocator; bytes
+ * of the plan an event; and, of a replay of the same windows and threads without a call, ns of processor time for each
+ * call that was taken away: what it costs to hand the windows to so many threads. With a NAME, the switches of context
+ * for 1,000 calls follow.
  */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include "bench/null_heap.h"
@@ -77,28 +81,102 @@ call(uint64_t n) {
 }
 
 static void
-run(const char *name, uint64_t nevents, uint32_t nthreads, uint64_t nlive) {
-    static replay_result_t result;
-    char message[256], path[64];
-    plan_file_t plan;
-    snprintf(path, sizeof(path), "/tmp/bench-replay.%d.plan", (int)getpid());
-    double compiled = compile(path, nevents, nthreads, nlive);
-    if (plan_file_open(&plan, path, message, sizeof(message)) != 0) {
+open_plan(plan_file_t *plan, const char *path) {
+    char message[256];
+    if (plan_file_open(plan, path, message, sizeof(message)) != 0) {
         fail(message);
     }
     unlink(path);
+}
+
+static void
+write_all(FILE *file, const void *data, size_t size) {
+    if (fwrite(data, 1, size, file) != size) {
+        fail("no plan can be written");
+    }
+}
+
+/* Writes the plan without its operations: the windows and their runs. */
+static void
+write_empty(const plan_file_t *plan, const char *path) {
+    static const plan_op_t padding[PLAN_AHEAD];
+    FILE *file = fopen(path, "w+e");
+    if (file == NULL) {
+        fail("no plan can be written");
+    }
+    plan_head_t head = *plan->head;
+    write_all(file, &head, sizeof(head));
+    uint64_t offset = sizeof(head);
+    const plan_window_t *window;
+    while ((window = plan_next_window(plan, &offset)) != NULL) {
+        plan_window_t empty = *window;
+        empty.size = sizeof(empty) + window->nruns * sizeof(plan_run_t);
+        write_all(file, &empty, sizeof(empty));
+        for (uint32_t i = 0; i < window->nruns; i++) {
+            plan_run_t run = plan_runs(window)[i];
+            run.nops = 0;
+            write_all(file, &run, sizeof(run));
+        }
+    }
+    write_all(file, padding, sizeof(padding));
+    head.size = (uint64_t)ftell(file);
+    rewind(file);
+    write_all(file, &head, sizeof(head));
+    fclose(file);
+}
+
+/* ns of processor time. */
+static double
+replay_plan(const plan_file_t *plan, replay_result_t *result) {
+    char message[256];
     replay_options_t options = {.sample = 1 << 30, .touch = REPLAY_TOUCH_NONE, .interval = 1000000000};
     uint64_t start = processor_time();
-    replay_t *replay = replay_start(&plan, &null_heap, &options, message, sizeof(message));
+    replay_t *replay = replay_start(plan, &null_heap, &options, message, sizeof(message));
     if (replay == NULL) {
         fail(message);
     }
     replay_wait(replay, UINT64_MAX);
-    double spent = (double)(processor_time() - start) / (double)nevents;
-    replay_result(replay, &result);
+    double spent = (double)(processor_time() - start);
+    replay_result(replay, result);
     replay_destroy(replay);
-    printf("%s %.2f %.2f %.2f %.1f\n", name, compiled, spent, call(nevents / 2), (double)plan.size / (double)nevents);
+    return spent;
+}
+
+static long
+switches(void) {
+    struct rusage usage;
+    getrusage(RUSAGE_SELF, &usage);
+    return usage.ru_nvcsw + usage.ru_nivcsw;
+}
+
+static const char *only; /* the name of the one trace, or NULL */
+
+static void
+run(const char *name, uint64_t nevents, uint32_t nthreads, uint64_t nlive) {
+    static replay_result_t result, ignored;
+    char path[64];
+    plan_file_t plan, empty;
+    if (only != NULL && strcmp(only, name) != 0) {
+        return;
+    }
+    snprintf(path, sizeof(path), "/tmp/bench-replay.%d.plan", (int)getpid());
+    double compiled = compile(path, nevents, nthreads, nlive);
+    open_plan(&plan, path);
+    write_empty(&plan, path);
+    open_plan(&empty, path);
+    long before = switches();
+    double spent = replay_plan(&plan, &result) / (double)nevents;
+    long after = switches();
+    double handed = replay_plan(&empty, &ignored) / (double)nevents;
+    printf("%s %.2f %.2f %.2f %.1f %.2f", name, compiled, spent, call(nevents / 2), (double)plan.size / (double)nevents,
+           handed);
+    if (only != NULL) {
+        printf(" %.2f, %llu windows", 1000.0 * (double)(after - before) / (double)nevents,
+               (unsigned long long)result.windows);
+    }
+    putchar('\n');
     plan_file_close(&plan);
+    plan_file_close(&empty);
     if (result.deviations + result.violations != 0) {
         fail("the replay was not exact");
     }
@@ -107,6 +185,7 @@ run(const char *name, uint64_t nevents, uint32_t nthreads, uint64_t nlive) {
 int
 main(int argc, char **argv) {
     uint64_t nevents = argc > 1 ? strtoull(argv[1], NULL, 10) : 10000000;
+    only = argc > 2 ? argv[2] : NULL;
     run("small", nevents, 1, 1000);
     run("large", nevents, 1, MOST_LIVE);
     run("threads", nevents, 4, 100000);

@@ -379,7 +379,7 @@ types.classes = {
         "threads integer", "producers integer", "seed integer", "sample integer", "rate number", "scale number",
         "executing number seconds", "preparing number seconds", "clocking number seconds",
         "max_lag number", "blocks integer", "capped integer", "checked integer", "errors integer", "handed integer",
-        "clock_ns integer", "plan_hash string", "sizes_hash string", "sized_free string" },
+        "clock_ns integer", "plan_hash string", "sizes_hash string", "problem? string", "sized_free string" },
 }
 
 types.keys = {

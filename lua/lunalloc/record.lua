@@ -27,6 +27,7 @@ local private = setmetatable({}, { __mode = "k" })
 
 local SLICE <const> = 0.05      -- seconds between two chances for Ctrl-C
 local STATISTICS <const> = 0.2  -- seconds between two questions to the target
+local MOST_LATE <const> = 5     -- so many answers in a row whose time is vague are passed over
 local MODES <const> = { full = true, pages = true, classes = true, stacks = true }
 
 -- ---- options -------------------------------------------------------------------------------------------------------
@@ -113,7 +114,7 @@ end
 --- A recording of a recorder that has been started; `target`: of the core, or nil if nobody can ask it.
 function record.new(recorder, target, path)
     local self = setmetatable({}, Recording)
-    private[self] = { recorder = recorder, target = target, path = path }
+    private[self] = { recorder = recorder, target = target, path = path, late = 0 }
     return self
 end
 
@@ -138,7 +139,12 @@ end
 
 --- Asks the target for its counters, unless it cannot be asked.
 local function ask(of)
-    if of.target and not of.recorder:statistics(of.target) then
+    local told
+    if of.target then
+        told = of.recorder:statistics(of.target, of.late >= MOST_LATE)
+        of.late = told and 0 or of.late + 1
+    end
+    if told == nil then
         of.target = nil
     end
 end

@@ -4,7 +4,7 @@
 ---     import.form(path)         "heaptrack", "android", or nil: by the first bytes
 ---
 --- Android's text of malloc debugging: a line for each call, "THREAD: malloc ADDRESS SIZE [BEGIN END]", which
---- lua/workload/trace.h describes. Without times, calls are a microsecond apart.
+--- lua/replay/text.h describes. Without times, calls are a microsecond apart.
 ---
 --- heaptrack's data, versions 1 to 3, as heaptrack writes it for its own reader: "a SIZE TRACE" describes an
 --- allocation, "+ N" makes one of the N-th description, "- N" frees one, "c MS" is the time, "R PAGES" the resident

@@ -22,7 +22,9 @@
 ---   interval  of the timeline
 ---   trace     in the place of mix, threads, seed, ops and rate: the path of a trace of Android's malloc, or
 ---             {file =, touch =, writes =, speed =}: each of its threads makes its calls, at their times if speed is
----             1 or more (lua/workload/trace.h has the form)
+---             1 or more (lua/replay/text.h has the form). The engine is that of la.replay (lua/replay/plan.h): threads
+---             are made and end where the trace says so; result.sizes_hash is over the trace and the calls made, by
+---             kind and class of sizes; result.problem says why a trace ended early (no thread more)
 ---
 --- Keys of each row of mix:
 ---   weight    how often, relative to the other rows

@@ -34,6 +34,11 @@ plan_compiler_look_at(plan_compiler_t *compiler, uint64_t time) {
     compiler->look_at = time;
 }
 
+int
+plan_compiler_file(const plan_compiler_t *compiler) {
+    return compiler->writer.fd;
+}
+
 void
 plan_compiler_close(plan_compiler_t *compiler) {
     plan_writer_close(&compiler->writer);

@@ -19,7 +19,7 @@
 
 typedef struct plan_compiler plan_compiler_t;
 
-/* Makes the file, which must not exist. 0, or an errno value. */
+/* Makes the file, which must not exist; path NULL: a file without a name, in memory. 0, or an errno value. */
 int plan_compiler_open(plan_compiler_t **compiler, const char *path);
 
 /* Before the first event: the recorder first looked at the process's memory at this time, ns as in events. */
@@ -30,6 +30,9 @@ int plan_compiler_add(plan_compiler_t *compiler, const record_event_t *event);
 
 /* Completes the file. */
 int plan_compiler_finish(plan_compiler_t *compiler, plan_head_t *head);
+
+/* The descriptor of the file, until the compiler is closed. */
+int plan_compiler_file(const plan_compiler_t *compiler);
 
 /* Frees everything but the file. */
 void plan_compiler_close(plan_compiler_t *compiler);

@@ -91,28 +91,45 @@ static void
 give_up(replay_t *replay, int error, const char *what) {
     if (replay->sums.error == 0) {
         replay->sums.error = error;
+        replay->sums.problem = replay->problem;
         snprintf(replay->problem, sizeof(replay->problem), "%s: %s", what, strerror(error));
     }
     atomic_store_explicit(&replay->stop, true, memory_order_relaxed);
 }
 
-/* A player for the thread: one that another thread has left, or a new one. */
+/* An empty player: one that another thread has left, or a new one. NULL without memory. */
+static player_t *
+take_player(replay_t *replay) {
+    size_t size = replay->options.nsegments * sizeof(latency_t);
+    player_t *player = replay->free_players;
+    if (player == NULL) {
+        player = region_alloc(&replay->region, sizeof(*player));
+        latency_t *latency = region_alloc(&replay->region, size);
+        if (player == NULL || latency == NULL) {
+            return NULL;
+        }
+        player->latency = latency;
+        return player;
+    }
+    latency_t *latency = player->latency;
+    replay->free_players = player->next;
+    memset(player, 0, sizeof(*player));
+    memset(latency, 0, size);
+    player->latency = latency;
+    return player;
+}
+
+/* A player for the thread. NULL without memory. */
 static player_t *
 new_player(replay_t *replay, uint32_t thread) {
-    player_t *player = replay->free_players;
-    if (player != NULL) {
-        replay->free_players = player->next;
-        memset(player, 0, sizeof(*player));
-    } else {
-        player = region_alloc(&replay->region, sizeof(*player));
-    }
+    player_t *player = take_player(replay);
     if (player != NULL) {
         player->replay = replay;
         player->thread = thread;
         player->slots = replay->slots;
         player->touch = replay->options.touch;
         calls_init(&player->calls, &replay->heap, replay->options.sample, replay->clock_cost, thread);
-        calls_measure_into(&player->calls, &player->latency, &replay->segment);
+        calls_measure_into(&player->calls, player->latency, replay->options.segment);
     }
     return player;
 }
@@ -168,13 +185,13 @@ static void
 absorb(replay_t *replay, const player_t *player) {
     replay_result_t *sums = &replay->sums;
     absorb_counts(sums, player);
-    latency_merge(&sums->run.latency, &player->latency);
+    for (uint32_t i = 0; i < replay->options.nsegments; i++) {
+        latency_merge(&replay->options.latency[i], &player->latency[i]);
+    }
     sums->violations += player->violations;
     sums->unlike += player->unlike;
-    sums->corrupt += player->corrupt;
     sums->waiting += player->waited;
-    sums->run.total.failures += player->failures;
-    sums->run.total.executing += (double)player->executed / 1e9;
+    sums->run.fault = sums->run.fault.kind == FAULT_NONE ? player->fault : sums->run.fault;
     sums->run.total.clocking += (double)(player->calls.timings * replay->clock_cost) / 1e9;
     sums->run.max_lag = player->max_lag > sums->run.max_lag ? player->max_lag : sums->run.max_lag;
 }
@@ -199,9 +216,8 @@ join_ended(replay_t *replay) {
     }
 }
 
-/* Ends the threads that are left. */
-static void
-end_players(replay_t *replay) {
+void
+replay_join(replay_t *replay) {
     join_ended(replay);
     for (uint32_t i = 0; i < replay->plan->head->nthreads; i++) {
         if (replay->players[i] != NULL) {
@@ -211,14 +227,31 @@ end_players(replay_t *replay) {
     }
 }
 
+void
+replay_free_rest(replay_t *replay) {
+    player_t *player = replay->free_players != NULL ? new_player(replay, 0) : NULL; /* NULL: no thread ever ran */
+    if (player != NULL) {
+        player_free_rest(player);
+        player_publish(player);
+        absorb(replay, player);
+    }
+    atomic_store_explicit(&replay->live_bytes, 0, memory_order_relaxed);
+    atomic_store_explicit(&replay->live_blocks, 0, memory_order_relaxed);
+}
+
 /* ---- the conductor ---- */
 
+/* Looks at the process's memory, or has the host do it. */
 static void
 add_entry(replay_t *replay, const char *mark) {
+    if (replay->options.tick != NULL) {
+        replay->options.tick(replay->options.context);
+        return;
+    }
     uint64_t t0 = atomic_load_explicit(&replay->t0, memory_order_relaxed), now = clock_ns();
     timeline_entry_t entry = {.time = now > t0 ? now - t0 : 0,
                               .live = atomic_load_explicit(&replay->live_bytes, memory_order_relaxed),
-                              .ops = atomic_load_explicit(&replay->nops, memory_order_relaxed),
+                              .ops = atomic_load_explicit(&replay->ncalls, memory_order_relaxed),
                               .mark = mark};
     timeline_add(&replay->timeline, entry);
     const timeline_entry_t *last = &replay->timeline.entries[replay->timeline.n - 1];
@@ -250,9 +283,8 @@ await_call(replay_t *replay) {
     atomic_store_explicit(&replay->call, 0, memory_order_relaxed);
 }
 
-void *
-replay_conduct(void *arg) {
-    replay_t *replay = arg;
+void
+replay_run(replay_t *replay) {
     bool started = false;
     replay->window_done = window_done;
     replay->offset = sizeof(plan_head_t);
@@ -271,7 +303,13 @@ replay_conduct(void *arg) {
     }
     add_entry(replay, NULL);
     replay->ended_at = clock_ns();
-    end_players(replay);
+}
+
+void *
+replay_conduct(void *arg) {
+    replay_t *replay = arg;
+    replay_run(replay);
+    replay_join(replay);
     atomic_store_explicit(&replay->done, 1, memory_order_release);
     replay_wake(&replay->done);
     return NULL;

@@ -160,6 +160,9 @@ typedef struct {
 
 /* Maps the plan. 0, or an errno value with one line in `message`. */
 int plan_file_open(plan_file_t *plan, const char *path, char *message, size_t message_size);
+/* The same with an open file, which may be closed then. All of it is read now, so that a replay takes no more memory.
+ * 0, or an errno value: EINVAL if it is no plan. */
+int plan_file_map(plan_file_t *plan, int fd);
 void plan_file_close(plan_file_t *plan);
 
 /* The window at `*offset`, whose runs and operations lie within the file; `*offset` moves behind it. NULL at the end.

@@ -20,8 +20,9 @@ is_plan(const plan_head_t *head, uint64_t size) {
            head->most_threads <= PLAN_MOST_THREADS;
 }
 
+/* flags: MAP_POPULATE, or 0. */
 static int
-map_file(plan_file_t *plan, int fd) {
+map_file(plan_file_t *plan, int fd, int flags) {
     struct stat stat;
     if (fstat(fd, &stat) != 0) {
         return errno;
@@ -30,7 +31,7 @@ map_file(plan_file_t *plan, int fd) {
         return EINVAL;
     }
     plan->size = (size_t)stat.st_size;
-    void *address = mmap(NULL, plan->size, PROT_READ, MAP_SHARED, fd, 0);
+    void *address = mmap(NULL, plan->size, PROT_READ, MAP_SHARED | flags, fd, 0);
     if (address == MAP_FAILED) {
         return errno;
     }
@@ -47,7 +48,7 @@ int
 plan_file_open(plan_file_t *plan, const char *path, char *message, size_t message_size) {
     *plan = (plan_file_t){0};
     int fd = open(path, O_RDONLY | O_CLOEXEC);
-    int error = fd < 0 ? errno : map_file(plan, fd);
+    int error = fd < 0 ? errno : map_file(plan, fd, 0);
     if (fd >= 0) {
         close(fd);
     }
@@ -57,6 +58,12 @@ plan_file_open(plan_file_t *plan, const char *path, char *message, size_t messag
         snprintf(message, message_size, "%s: %s", path, strerror(error));
     }
     return error;
+}
+
+int
+plan_file_map(plan_file_t *plan, int fd) {
+    *plan = (plan_file_t){0};
+    return map_file(plan, fd, MAP_POPULATE);
 }
 
 void

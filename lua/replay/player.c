@@ -16,8 +16,7 @@
 #include "workload/prng.h"
 
 enum {
-    SOME = 1024,    /* calls between two looks at `stop`, and at the frees that were put off */
-    LARGEST_LG = 30 /* of alignments */
+    SOME = 1024 /* calls between two looks at `stop`, and at the frees that were put off */
 };
 
 /* ---- slots ---- */
@@ -41,10 +40,14 @@ await(player_t *player, void *_Atomic *slot) {
     return ptr;
 }
 
-/* The slot of a free holds no block. */
-static __attribute__((noinline)) void
-miss(player_t *player, const void *ptr) {
+/* The slot of a free holds no block. After a stop another thread may yet fill it, so it is left alone. */
+static __attribute__((noinline)) void *
+miss(player_t *player, void *_Atomic *slot, const void *ptr) {
     player->violations += ptr == NULL && !player_stopped(player);
+    if (ptr != NULL) {
+        atomic_store_explicit(slot, NULL, memory_order_relaxed);
+    }
+    return NULL;
 }
 
 /* Takes the block out of its slot; NULL if there is none. */
@@ -55,27 +58,27 @@ take(player_t *player, const plan_op_t *op) {
     if (__builtin_expect(ptr == NULL && op->waits, 0)) {
         ptr = await(player, slot);
     }
-    atomic_store_explicit(slot, NULL, memory_order_relaxed);
     if (__builtin_expect((uintptr_t)ptr <= (uintptr_t)PLAYER_REFUSED, 0)) {
-        miss(player, ptr);
-        return NULL;
+        return miss(player, slot, ptr);
     }
+    atomic_store_explicit(slot, NULL, memory_order_relaxed);
     player->live_bytes -= (int64_t)op->size;
+    player->live_blocks--;
     if (__builtin_expect(player->touch == REPLAY_TOUCH_VERIFY, 0)) {
-        player_check(player, op->slot, ptr, op->size);
+        player_check(player, FAULT_CONTENTS, op->slot, ptr, op->size);
     }
     return ptr;
 }
 
 /* A new block, before another thread can see it. */
 static inline void
-touch(const player_t *player, const plan_op_t *op, char *ptr) {
+touch(player_t *player, const plan_op_t *op, char *ptr) {
     size_t size = op->size;
     if (player->touch == REPLAY_TOUCH_NONE) {
         return;
     }
-    if (player->touch == REPLAY_TOUCH_VERIFY) {
-        player_fill(player, op, ptr);
+    if (player->touch >= REPLAY_TOUCH_VERIFY) {
+        player->touch == REPLAY_TOUCH_VERIFY ? player_fill(player, op, ptr) : player_touch_share(player, ptr, size);
     } else if (size >= PLAN_MEDIUM) {
         player_touch_some(player, ptr, size);
     } else if (player->touch == REPLAY_TOUCH_ALL) {
@@ -91,7 +94,7 @@ touch(const player_t *player, const plan_op_t *op, char *ptr) {
 static __attribute__((noinline)) void
 keep_nothing(player_t *player, const plan_op_t *op, void *ptr) {
     if (op->slot != PLAN_NONE) {
-        player->failures++;
+        atomic_fetch_add_explicit(&player->replay->nfailures, 1, memory_order_relaxed);
         atomic_store_explicit(&player->slots[op->slot], PLAYER_REFUSED, memory_order_release);
     } else if (ptr != NULL) {
         player->unlike++;
@@ -107,13 +110,14 @@ keep(player_t *player, const plan_op_t *op, void *ptr) {
         return;
     }
     player->live_bytes += (int64_t)op->size;
+    player->live_blocks++;
     touch(player, op, ptr);
     atomic_store_explicit(&player->slots[op->slot], ptr, memory_order_release);
 }
 
 static inline size_t
 alignment_of(const plan_op_t *op) {
-    return (size_t)1 << (op->lg_align < LARGEST_LG ? op->lg_align : LARGEST_LG);
+    return (size_t)1 << (op->lg_align < PLAYER_LARGEST_LG ? op->lg_align : PLAYER_LARGEST_LG);
 }
 
 /* aligned_alloc takes multiples of the alignment only. */
@@ -121,13 +125,6 @@ static inline size_t
 aligned_size_of(const plan_op_t *op) {
     size_t align = alignment_of(op);
     return (op->size + align - 1) & ~(align - 1);
-}
-
-static void
-check_new(player_t *player, const plan_op_t *op, const void *ptr, size_t align) {
-    if (player->touch == REPLAY_TOUCH_VERIFY && ptr != NULL) {
-        player_check_new(player, op, ptr, align);
-    }
 }
 
 /* play_malloc(), play_free() and play_op() are inlined by force: entering and leaving them took 15 instructions a call.
@@ -151,7 +148,9 @@ play_calloc(player_t *player, const plan_op_t *op) {
     uint64_t start = begin_call(player);
     void *ptr = player->calls.heap.calloc(1, op->size);
     calls_end(&player->calls, CALL_CALLOC, start);
-    check_new(player, op, ptr, 1);
+    if (player->touch == REPLAY_TOUCH_VERIFY && ptr != NULL && op->slot != PLAN_NONE) {
+        player_check_zero(player, op, ptr);
+    }
     keep(player, op, ptr);
 }
 
@@ -160,7 +159,6 @@ play_aligned(player_t *player, const plan_op_t *op) {
     uint64_t start = begin_call(player);
     void *ptr = player->calls.heap.aligned_alloc(alignment_of(op), aligned_size_of(op));
     calls_end(&player->calls, CALL_ALIGNED, start);
-    check_new(player, op, ptr, alignment_of(op));
     keep(player, op, ptr);
 }
 
@@ -174,7 +172,7 @@ play_realloc(player_t *player, const plan_op_t *op, void *old) {
         player->calls.heap.free(old);
     } else if (player->touch == REPLAY_TOUCH_VERIFY && old != NULL) {
         const plan_op_t *from = player->resized;
-        player_check(player, from->slot, ptr, from->size < op->size ? from->size : op->size);
+        player_check(player, FAULT_REALLOC, from->slot, ptr, from->size < op->size ? from->size : op->size);
     }
     keep(player, op, ptr);
 }
@@ -275,6 +273,7 @@ await_time(player_t *player, uint64_t delta) {
     while (now < due && !player_stopped(player)) {
         uint64_t left = due - now;
         if (left > 60000) {
+            player_publish(player);
             clock_sleep(left < 5000000 ? left - 50000 : 5000000 - 50000);
         }
         uint64_t then = now;
@@ -285,7 +284,7 @@ await_time(player_t *player, uint64_t delta) {
     player->max_lag = lag > player->max_lag ? lag : player->max_lag;
 }
 
-/* ---- runs ---- */
+/* ---- operations ---- */
 
 /* All but malloc and free. */
 static __attribute__((noinline)) void
@@ -307,12 +306,15 @@ play_rare(player_t *player, const plan_op_t *op, void **from) {
     case PLAN_FROM:
         *from = take(player, op);
         player->resized = op;
+        player->made--; /* it is no call */
         break;
     case PLAN_TOUCH:
         player->touched = op->size;
+        player->made--;
         break;
-    default:
-        break; /* PLAN_PAUSE */
+    default: /* PLAN_PAUSE */
+        player->made--;
+        break;
     }
 }
 
@@ -342,8 +344,46 @@ play_ops_in_time(player_t *player, const plan_op_t *ops, size_t n, void **from) 
     for (size_t i = 0; i < n && !player_stopped(player); i++) {
         await_time(player, ops[i].kind == PLAN_PAUSE ? ops[i].size : ops[i].delta);
         play_op(player, &ops[i], from);
+        player->made++;
     }
 }
+
+/* ---- figures ---- */
+
+static void
+add(_Atomic uint64_t *figure, uint64_t by) {
+    if (by != 0) {
+        atomic_fetch_add_explicit(figure, by, memory_order_relaxed);
+    }
+}
+
+void
+player_publish(player_t *player) {
+    replay_t *replay = player->replay;
+    add(&replay->ncalls, player->made);
+    add(&replay->live_bytes, (uint64_t)player->live_bytes);
+    add(&replay->live_blocks, (uint64_t)player->live_blocks);
+    add(&replay->nchecked, player->checked);
+    player->made = player->checked = 0;
+    player->live_bytes = player->live_blocks = 0;
+}
+
+void
+player_free_rest(player_t *player) {
+    replay_t *replay = player->replay;
+    for (uint64_t i = 0; i < replay->plan->head->nslots; i++) {
+        void *ptr = atomic_exchange_explicit(&replay->slots[i], NULL, memory_order_relaxed);
+        if (ptr != NULL && ptr != PLAYER_REFUSED) {
+            if (player->touch == REPLAY_TOUCH_VERIFY) {
+                player_check(player, FAULT_CONTENTS, (uint32_t)i, ptr, replay->owners[i].size);
+            }
+            player->calls.heap.free(ptr);
+            player->count[plan_key(0, CALL_FREE, 0)]++;
+        }
+    }
+}
+
+/* ---- runs ---- */
 
 void
 player_play_run(player_t *player, const plan_op_t *ops, size_t n) {
@@ -352,6 +392,10 @@ player_play_run(player_t *player, const plan_op_t *ops, size_t n) {
     for (size_t i = 0; i < n && !player_stopped(player); i += SOME) {
         size_t some = n - i < SOME ? n - i : SOME;
         timed ? play_ops_in_time(player, ops + i, some, &from) : play_ops(player, ops + i, some, &from);
+        player->made += timed ? 0 : some;
+        if (player->replay->options.tick != NULL) {
+            player_publish(player);
+        }
         if (player->nput_off != 0) {
             catch_up(player, false);
         }

@@ -18,13 +18,20 @@
 
 enum {
     PLAYER_PAGE = 4096,
-    PLAYER_YIELDS = 10,             /* of the processor, before a thread sleeps */
-    PLAYER_PUT_OFF = 64,            /* frees that a worker puts off, at most */
-    PLAYER_PUT_OFF_BYTES = 64 << 10 /* of their blocks, at most */
+    PLAYER_YIELDS = 10,              /* of the processor, before a thread sleeps */
+    PLAYER_PUT_OFF = 64,             /* frees that a worker puts off, at most */
+    PLAYER_PUT_OFF_BYTES = 64 << 10, /* of their blocks, at most */
+    PLAYER_LARGEST_LG = 30           /* of alignments */
 };
 
 /* In a slot for whose block the allocator had no memory. One comparison finds it and NULL. */
 #define PLAYER_REFUSED ((void *)(uintptr_t)1)
+
+/* Of the block in a slot, for REPLAY_TOUCH_VERIFY. */
+typedef struct {
+    uint64_t size;
+    uint32_t thread; /* that allocated it */
+} player_owner_t;
 
 /* A thread of the trace. The worker writes the fields; others read them when a window is complete. */
 typedef struct player {
@@ -43,11 +50,14 @@ typedef struct player {
     const plan_op_t *put_off[PLAYER_PUT_OFF]; /* frees whose blocks another thread had not allocated yet */
     size_t nput_off, put_off_bytes;
     calls_t calls;
-    latency_t latency;
+    latency_t *latency;        /* options.nsegments of them */
     uint64_t count[PLAN_KEYS]; /* operations, by plan_key() */
-    uint64_t violations, unlike, failures, corrupt;
-    int64_t live_bytes;        /* of the present run: allocated less freed */
-    uint64_t executed, waited; /* ns */
+    uint64_t violations, unlike;
+    /* Since player_publish(): allocated less freed, calls made, and blocks checked. */
+    int64_t live_bytes, live_blocks;
+    uint64_t made, checked;
+    fault_t fault;   /* the first one */
+    uint64_t waited; /* ns */
     uint64_t max_lag;
     uint64_t due; /* ns from the start of the trace, of the present operation */
 } player_t;
@@ -57,12 +67,11 @@ struct replay {
     heap_t heap;
     replay_options_t options;
     void *_Atomic *slots;
-    size_t slots_size;
-    player_t **players; /* by thread of the plan; NULL: it does not run */
-    size_t players_size;
+    player_owner_t *owners;  /* by slot, with REPLAY_TOUCH_VERIFY; else NULL */
+    player_t **players;      /* by thread of the plan; NULL: it does not run */
     player_t *free_players;  /* conductor only */
     player_t *_Atomic ended; /* players whose threads are to be joined */
-    region_t region;         /* shared mappings: of this structure, the players and the timeline */
+    region_t region;         /* of this structure and all of the above; shared mappings unless it is hosted */
     pthread_t conductor;
     /* A window is complete; the player that completed it calls this. */
     void (*window_done)(replay_t *replay);
@@ -73,9 +82,9 @@ struct replay {
     _Atomic uint32_t call;    /* futex: the conductor is needed */
     _Atomic uint32_t done;    /* futex: 1, the replay is over */
     _Atomic bool stop;
-    _Atomic uint64_t nwindows, live_bytes;
-    _Atomic uint64_t nops;                    /* that are done, for the timeline */
-    const plan_window_t *window;              /* (w) the present one */
+    _Atomic uint64_t nwindows;
+    _Atomic uint64_t ncalls, live_bytes, live_blocks, nfailures, nchecked, ncorrupt, executed; /* replay_figures_t */
+    const plan_window_t *window;                                                               /* (w) the present one */
     const plan_window_t *following;           /* (w) NULL: the present one is the last */
     uint64_t offset;                          /* (w) */
     uint64_t peak_live, peak_rss, deviations; /* (w) */
@@ -107,17 +116,26 @@ player_touch_pages(char *ptr, size_t size) {
 /* player_touch.c: touches a block of PLAN_MEDIUM or more bytes, as far as the recording says. */
 void player_touch_some(const player_t *player, char *ptr, size_t size);
 
-/* player_verify.c, only of REPLAY_TOUCH_VERIFY: */
+/* player_touch.c: writes to a block by REPLAY_TOUCH_SHARE. */
+void player_touch_share(const player_t *player, char *ptr, size_t size);
 
-/* Fills a new block of the operation's slot. */
-void player_fill(const player_t *player, const plan_op_t *op, char *ptr);
-/* Counts the block, unless it holds what a block of the slot was filled with. */
-void player_check(player_t *player, uint32_t slot, const char *ptr, size_t size);
-/* Counts a new block that is not aligned, or not zero if it is calloc's. */
-void player_check_new(player_t *player, const plan_op_t *op, const char *ptr, size_t align);
+/* player_verify.c, only of REPLAY_TOUCH_VERIFY. What is wrong is counted, and the first fault is kept. */
+
+/* Checks that a new block of the operation's slot is aligned, and fills it. */
+void player_fill(player_t *player, const plan_op_t *op, char *ptr);
+/* Checks that the block holds what a block of the slot was filled with; kind: FAULT_CONTENTS or FAULT_REALLOC. */
+void player_check(player_t *player, fault_kind_t kind, uint32_t slot, const char *ptr, size_t size);
+/* Checks that a new block of calloc is zero. */
+void player_check_zero(player_t *player, const plan_op_t *op, const char *ptr);
 
 /* conductor.c: the conductor's thread; arg is the replay. */
 void *replay_conduct(void *arg);
+
+/* player.c: adds what was done to the figures of the replay. */
+void player_publish(player_t *player);
+
+/* player.c: frees the blocks that are left, when no other thread of the replay exists. */
+void player_free_rest(player_t *player);
 
 /* player.c: makes the calls of a run. */
 void player_play_run(player_t *player, const plan_op_t *ops, size_t n);

@@ -9,12 +9,11 @@ play(player_t *player) {
     const plan_run_t *run = player->run;
     replay_t *replay = player->replay;
     player->due = run->time;
-    player->live_bytes = 0;
     uint64_t start = clock_ns(), waited = player->waited;
     player_play_run(player, player->ops, run->nops);
-    player->executed += clock_ns() - start - (player->waited - waited);
-    atomic_fetch_add_explicit(&replay->live_bytes, (uint64_t)player->live_bytes, memory_order_relaxed);
-    atomic_fetch_add_explicit(&replay->nops, run->nops, memory_order_relaxed);
+    uint64_t executed = clock_ns() - start - (player->waited - waited);
+    atomic_fetch_add_explicit(&replay->executed, executed, memory_order_relaxed);
+    player_publish(player);
     return run->ends;
 }
 

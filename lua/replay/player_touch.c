@@ -1,4 +1,5 @@
-/* player_touch.c -- writes to the larger blocks of a replay. See player.h. */
+/* player_touch.c -- writes to the larger blocks of a replay, and to those of a workload of a trace. See player.h. */
+#include <math.h>
 #include <string.h>
 
 #include "player.h"
@@ -25,5 +26,15 @@ player_touch_some(const player_t *player, char *ptr, size_t size) {
         memset(ptr, 1, size * share / PLAN_WHOLE);
     } else {
         player_touch_pages(ptr, size * share / PLAN_WHOLE);
+    }
+}
+
+void
+player_touch_share(const player_t *player, char *ptr, size_t size) {
+    const replay_options_t *options = &player->replay->options;
+    size_t n = (size_t)ceil((double)size * options->share);
+    for (uint32_t i = 0; i < options->writes && !player_stopped(player); i++) {
+        memset(ptr, (int)i + 1, n < size ? n : size);
+        __asm__ volatile("" ::"r"(ptr) : "memory"); /* no write may be optimised away */
     }
 }

@@ -7,46 +7,65 @@
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/mman.h>
 
 #include "player.h"
 
-/* Shared memory, which is no part of the process's anonymous memory. NULL if the system refuses. */
-static void *
-map_shared(size_t size) {
-    void *address = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-    return address == MAP_FAILED ? NULL : address;
+/* Makes what a replay without a host samples. */
+static int
+open_timeline(replay_t *replay) {
+    replay->timeline.statm = -1;
+    replay->timeline.interval = replay->options.interval;
+    if (replay->options.tick != NULL) {
+        return 0;
+    }
+    replay->timeline.region.shared = true;
+    replay->timeline.private_only = true;
+    return timeline_open(&replay->timeline, &replay->heap, replay->options.interval);
 }
 
-static size_t
-at_least_one(size_t n) {
-    return n == 0 ? 1 : n;
-}
-
-/* Maps what the replay needs. False if the system refuses. */
+/* Gets the memory that the replay needs. False if the system refuses. */
 static bool
 prepare(replay_t *replay) {
     const plan_head_t *head = replay->plan->head;
-    replay->slots_size = at_least_one(head->nslots) * sizeof(*replay->slots);
-    replay->players_size = at_least_one(head->nthreads) * sizeof(player_t *);
-    replay->slots = map_shared(replay->slots_size);
-    replay->players = map_shared(replay->players_size);
-    replay->timeline.region.shared = true;
-    replay->timeline.private_only = true;
+    region_t *region = &replay->region;
+    replay->slots = region_alloc(region, head->nslots * sizeof(*replay->slots));
+    replay->players = region_alloc(region, head->nthreads * sizeof(player_t *));
+    if (replay->options.touch == REPLAY_TOUCH_VERIFY) {
+        replay->owners = region_alloc(region, head->nslots * sizeof(*replay->owners));
+    }
     return replay->slots != NULL && replay->players != NULL &&
-           timeline_open(&replay->timeline, &replay->heap, replay->options.interval) == 0;
+           (replay->owners != NULL || replay->options.touch != REPLAY_TOUCH_VERIFY) && open_timeline(replay) == 0;
 }
 
-static void
-release(replay_t *replay) {
-    if (replay->slots != NULL) {
-        munmap((void *)(uintptr_t)replay->slots, replay->slots_size);
+replay_t *
+replay_create(const plan_file_t *plan, const heap_t *heap, const replay_options_t *options) {
+    region_t region = {.shared = options->tick == NULL};
+    replay_t *replay = region_alloc(&region, sizeof(*replay));
+    if (replay == NULL) {
+        return NULL;
     }
-    if (replay->players != NULL) {
-        munmap(replay->players, replay->players_size);
+    replay->region.chunks = region.chunks;
+    replay->region.shared = region.shared;
+    replay->plan = plan;
+    replay->heap = *heap;
+    replay->options = *options;
+    if (options->latency == NULL) {
+        replay->options.latency = &replay->sums.run.latency;
+        replay->options.segment = &replay->segment;
+        replay->options.nsegments = 1;
     }
+    replay->clock_cost = clock_cost();
+    if (!prepare(replay)) {
+        replay_free(replay);
+        return NULL;
+    }
+    return replay;
+}
+
+void
+replay_free(replay_t *replay) {
     timeline_close(&replay->timeline);
-    region_t region = replay->region; /* a copy, since the structure itself lies in the region */
+    region_t region = {.chunks = replay->region.chunks}; /* a copy, since the structure itself lies in the region */
     region_free(&region);
 }
 
@@ -64,25 +83,17 @@ start_conductor(replay_t *replay) {
 replay_t *
 replay_start(const plan_file_t *plan, const heap_t *heap, const replay_options_t *options, char *message,
              size_t message_size) {
-    region_t region = {.shared = true};
-    replay_t *replay = region_alloc(&region, sizeof(*replay));
-    if (replay == NULL) {
-        snprintf(message, message_size, "no memory for a replay");
-        return NULL;
+    replay_t *replay = replay_create(plan, heap, options);
+    int error = replay == NULL ? ENOMEM : start_conductor(replay);
+    if (error == 0) {
+        return replay;
     }
-    replay->region = region;
-    replay->plan = plan;
-    replay->heap = *heap;
-    replay->options = *options;
-    replay->clock_cost = clock_cost();
-    int error = prepare(replay) ? start_conductor(replay) : ENOMEM;
-    if (error != 0) {
-        snprintf(message, message_size, "no memory or no thread for the replay of %llu blocks: %s",
-                 (unsigned long long)plan->head->nslots, strerror(error));
-        release(replay);
-        return NULL;
+    snprintf(message, message_size, "no memory or no thread for the replay of %llu blocks: %s",
+             (unsigned long long)plan->head->nslots, strerror(error));
+    if (replay != NULL) {
+        replay_free(replay);
     }
-    return replay;
+    return NULL;
 }
 
 bool
@@ -112,7 +123,23 @@ void
 replay_destroy(replay_t *replay) {
     replay_stop(replay);
     pthread_join(replay->conductor, NULL);
-    release(replay);
+    replay_free(replay);
+}
+
+static uint64_t
+load(const _Atomic uint64_t *value) {
+    return atomic_load_explicit(value, memory_order_relaxed);
+}
+
+void
+replay_figures(const replay_t *replay, replay_figures_t *out) {
+    *out = (replay_figures_t){.calls = load(&replay->ncalls),
+                              .live_bytes = load(&replay->live_bytes),
+                              .live_blocks = load(&replay->live_blocks),
+                              .failures = load(&replay->nfailures),
+                              .checked = load(&replay->nchecked),
+                              .corrupt = load(&replay->ncorrupt),
+                              .executed = load(&replay->executed)};
 }
 
 /* ---- after the end ---- */
@@ -133,31 +160,44 @@ count_live(const replay_t *replay) {
     return n;
 }
 
+const replay_result_t *
+replay_sums(const replay_t *replay) {
+    return &replay->sums;
+}
+
+/* What is of all threads alike. */
+static void
+fill_total(const replay_t *replay, const replay_result_t *sums, engine_status_t *total) {
+    replay_figures_t figures;
+    replay_figures(replay, &figures);
+    total->state = ENGINE_DONE;
+    total->seconds = (double)(replay->ended_at - atomic_load(&replay->t0)) / 1e9;
+    total->executing = (double)figures.executed / 1e9;
+    total->executing -= total->clocking < total->executing ? total->clocking : 0;
+    for (size_t kind = 0; kind < CALL_KINDS; kind++) {
+        total->ops += total->calls[kind];
+    }
+    total->ops_per_s = total->seconds > 0 ? (double)total->ops / total->seconds : 0;
+    total->live_bytes = figures.live_bytes;
+    total->failures = figures.failures;
+    total->checked = figures.checked;
+    total->errors = figures.corrupt;
+    total->handed = sums->remote;
+    total->rss = timeline_rss(&replay->timeline);
+}
+
 void
 replay_result(replay_t *replay, replay_result_t *out) {
     *out = replay->sums;
-    engine_status_t *total = &out->run.total;
-    total->state = ENGINE_DONE;
-    total->seconds = (double)(replay->ended_at - atomic_load(&replay->t0)) / 1e9;
-    total->executing -= total->clocking < total->executing ? total->clocking : 0;
-    for (size_t kind = 0; kind < CALL_KINDS; kind++) {
-        for (size_t class = 0; class < PLAN_CLASSES; class ++) {
-            total->ops += out->count[kind][class];
-        }
-    }
-    total->ops_per_s = total->seconds > 0 ? (double)total->ops / total->seconds : 0;
-    total->live_bytes = atomic_load(&replay->live_bytes);
-    total->live_blocks = out->live_at_end = count_live(replay);
-    total->handed = out->remote;
-    total->rss = timeline_rss(&replay->timeline);
+    fill_total(replay, &replay->sums, &out->run.total);
+    out->run.total.live_blocks = out->live_at_end = count_live(replay);
     out->run.clock_cost = replay->clock_cost;
     out->run.base_rss = replay->base_rss;
     out->run.peak_rss = replay->timeline.peak_rss > replay->peak_rss ? replay->timeline.peak_rss : replay->peak_rss;
     out->run.stopped = atomic_load(&replay->stop);
-    out->violations = replay->sums.violations;
+    out->corrupt = out->run.total.errors;
     out->deviations = replay->deviations;
     out->peak_live = replay->peak_live;
     out->look_rss = replay->look_rss;
     out->windows = replay_progress(replay);
-    out->problem = replay->sums.error == 0 ? NULL : replay->problem;
 }

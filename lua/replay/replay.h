@@ -10,6 +10,9 @@
  * the plan is a mapped file, so none of them is in the process's anonymous memory, by which replays and recordings are
  * compared.
  *
+ * A workload of a trace (workload/replayer.h) hosts a replay: it is the conductor itself, by replay_create() and the
+ * functions behind it, keeps its own timeline, and may run in a process that forks; so the memory is private there.
+ *
  * The functions may be called from any one thread.
  */
 #ifndef REPLAY_REPLAY_H
@@ -25,16 +28,32 @@ typedef enum {
     REPLAY_TOUCH_PAGES, /* a byte of each page */
     REPLAY_TOUCH_ALL,   /* every byte */
     REPLAY_TOUCH_NONE,
-    REPLAY_TOUCH_VERIFY /* every byte, which is compared when the block is resized or freed */
+    REPLAY_TOUCH_VERIFY, /* every byte, which is compared when the block is resized or freed */
+    REPLAY_TOUCH_SHARE   /* `share` of the block, `writes` times */
 } replay_touch_t;
 
 typedef struct {
     double speed; /* 1: at the recorded times; 2: twice as fast; 0: as fast as possible */
     replay_touch_t touch;
     uint32_t sample;    /* one call in this many is timed */
-    uint64_t interval;  /* ns between samples of memory */
+    uint64_t interval;  /* ns between samples of memory, or calls of `tick` */
     uint64_t rss_limit; /* bytes, at which the replay gives up; 0: none */
+    double share;       /* REPLAY_TOUCH_SHARE: 0 .. 1 */
+    uint32_t writes;    /* likewise */
+    /* Of a replay that is hosted; else NULL. */
+    void (*tick)(void *context); /* called by replay_run() in the place of samples; it may call replay_stop() */
+    void *context;
+    latency_t *latency;              /* nsegments of them, to which durations are added */
+    const _Atomic uint32_t *segment; /* the present one */
+    uint32_t nsegments;
 } replay_options_t;
+
+/* What was done so far, as far as the threads have told. A thread tells at least at the end of each window. */
+typedef struct {
+    uint64_t calls, live_bytes, live_blocks, failures;
+    uint64_t checked, corrupt; /* blocks, of REPLAY_TOUCH_VERIFY */
+    uint64_t executed;         /* ns, the sum of all threads */
+} replay_figures_t;
 
 /* Complete when the replay is over. */
 typedef struct {
@@ -75,5 +94,28 @@ const timeline_entry_t *replay_timeline(const replay_t *replay, size_t *n);
 
 /* Stops it, waits for its end and frees its resources; blocks of the heap stay. */
 void replay_destroy(replay_t *replay);
+
+/* Of any replay, at any time. */
+void replay_figures(const replay_t *replay, replay_figures_t *out);
+
+/* ---- of a replay that is hosted, in this order ---- */
+
+/* Makes it, without a thread. NULL without memory. */
+replay_t *replay_create(const plan_file_t *plan, const heap_t *heap, const replay_options_t *options);
+
+/* Makes the calls, to the end or until replay_stop(). */
+void replay_run(replay_t *replay);
+
+/* Ends the threads that are left. */
+void replay_join(replay_t *replay);
+
+/* Frees the blocks that are left. */
+void replay_free_rest(replay_t *replay);
+
+/* After replay_join(): what the threads counted; `run` has calls, failures, executing, clocking, latency, max_lag and
+ * the fault, and of the other fields those up to `remote`, error and problem are set. */
+const replay_result_t *replay_sums(const replay_t *replay);
+
+void replay_free(replay_t *replay);
 
 #endif

@@ -6,12 +6,14 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <unistd.h>
 
 int
 plan_writer_open(plan_writer_t *writer, const char *path) {
     *writer = (plan_writer_t){.offset = sizeof(plan_head_t)};
-    writer->fd = open(path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+    writer->fd =
+        path == NULL ? memfd_create("plan", MFD_CLOEXEC) : open(path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
     return writer->fd < 0 ? errno : 0;
 }
 

@@ -27,7 +27,7 @@ typedef struct {
     growing_t out; /* the window as it is written */
 } plan_writer_t;
 
-/* Makes the file, which must not exist. 0, or an errno value. */
+/* Makes the file, which must not exist; path NULL: one in memory. 0, or an errno value. */
 int plan_writer_open(plan_writer_t *writer, const char *path);
 
 /* A run for the thread, whose first operation is at `time`. There must be room: nruns < PLAN_WINDOW_RUNS. */

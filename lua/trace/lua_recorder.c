@@ -9,7 +9,9 @@
  *   recorder:begin(target)   makes the target of the core write to the memory; true | nil, message, code
  *   recorder:finish(target)  the same for the end
  *   recorder:wait(seconds)   at most that long -> boolean: is it over?
- *   recorder:statistics(target)         asks the target for its counters, which go into the file
+ *   recorder:statistics(target, late)   asks the target for its counters, which go into the file -> true; false if the
+ *                            reply took so long that their time is vague, unless `late` allows that; nil, message, code
+ *   recorder:highest(bytes)  the most RSS that the target ever had, which ended
  *   recorder:status()        a table: state, events, lost, bytes, threads, seconds, rss, peak_rss, pid, broken,
  *                            fullest, refused
  *   recorder:stop()
@@ -30,7 +32,8 @@
 #define RECORDER_TYPE "lunalloc.trace.recorder"
 
 enum {
-    MESSAGE_SIZE = 4608
+    MESSAGE_SIZE = 4608,
+    LATE = 20000000 /* ns: of a reply */
 };
 
 static trace_recorder_t *
@@ -165,11 +168,17 @@ recorder_statistics(lua_State *L) {
     if (target == NULL) {
         return core_not_loaded(L);
     }
+    uint64_t asked = trace_recorder_now();
     int error = target->ops->stats(target, LUNALLOC_ALL, &stats, NULL);
+    uint64_t told = trace_recorder_now();
     if (error != 0) {
         return core_fail_target(L, error, target);
+    } else if (told - asked > LATE && !lua_toboolean(L, 3)) {
+        lua_pushboolean(L, false);
+        return 1;
     }
-    trace_sample_t sample = {.allocated = stats.allocated,
+    trace_sample_t sample = {.time = asked + (told - asked) / 2,
+                             .allocated = stats.allocated,
                              .active = stats.active,
                              .dirty = stats.dirty,
                              .muzzy = stats.muzzy,
@@ -197,6 +206,13 @@ push_status(lua_State *L, const trace_recorder_status_t *status) {
     core_set_boolean(L, "refused", status->refused);
     lua_pushnumber(L, (double)status->elapsed / 1e9);
     core_set_value(L, "seconds");
+}
+
+static int
+recorder_highest(lua_State *L) {
+    lua_Integer bytes = luaL_checkinteger(L, 2);
+    trace_recorder_highest(check_recorder(L), bytes > 0 ? (uint64_t)bytes : 0);
+    return 0;
 }
 
 static int
@@ -257,6 +273,7 @@ lua_trace_add_recorder(lua_State *L) {
                                        {"finish", recorder_finish},
                                        {"wait", recorder_wait},
                                        {"statistics", recorder_statistics},
+                                       {"highest", recorder_highest},
                                        {"status", recorder_status},
                                        {"stop", recorder_stop},
                                        {"discard", recorder_discard},

@@ -48,7 +48,7 @@ init_locks(trace_recorder_t *recorder) {
 
 static int
 open_sums(trace_recorder_t *recorder, char *message, size_t size) {
-    if (!trace_sums_open(&recorder->sums, recorder_now())) {
+    if (!trace_sums_open(&recorder->sums, trace_recorder_now())) {
         trace_writer_abandon(recorder->drain.writer);
         return recorder_say(message, size, "no memory for sums", ENOMEM);
     }
@@ -122,7 +122,7 @@ trace_recorder_start(trace_recorder_t *recorder, uint32_t pid) {
 
 bool
 trace_recorder_wait(trace_recorder_t *recorder, uint64_t ns) {
-    uint64_t until = recorder_now() + ns;
+    uint64_t until = trace_recorder_now() + ns;
     struct timespec deadline = {(time_t)(until / 1000000000U), (long)(until % 1000000000U)};
     pthread_mutex_lock(&recorder->lock);
     int error = 0;
@@ -146,7 +146,13 @@ void
 trace_recorder_statistics(trace_recorder_t *recorder, const trace_sample_t *sample) {
     pthread_mutex_lock(&recorder->lock);
     recorder->statistics = *sample;
-    recorder->statistics.time = 1;
+    pthread_mutex_unlock(&recorder->lock);
+}
+
+void
+trace_recorder_highest(trace_recorder_t *recorder, uint64_t highest) {
+    pthread_mutex_lock(&recorder->lock);
+    recorder->highest = highest;
     pthread_mutex_unlock(&recorder->lock);
 }
 
@@ -155,7 +161,7 @@ trace_recorder_stop(trace_recorder_t *recorder) {
     pthread_mutex_lock(&recorder->lock);
     if (recorder->status.state <= RECORDER_RUNS) {
         recorder->status.state = RECORDER_STOPPED;
-        recorder->status.elapsed = recorder->began == 0 ? 0 : recorder_now() - recorder->began;
+        recorder->status.elapsed = recorder->began == 0 ? 0 : trace_recorder_now() - recorder->began;
     }
     pthread_mutex_unlock(&recorder->lock);
 }
@@ -166,9 +172,9 @@ end_thread(trace_recorder_t *recorder) {
     if (!recorder->started) {
         return;
     }
-    for (uint64_t until = recorder_now() + ENDING; recorder_now() < until &&
-                                                   recorder_area_state(recorder) == record_on &&
-                                                   !trace_watch_ended(&recorder->watch);) {
+    for (uint64_t until = trace_recorder_now() + ENDING; trace_recorder_now() < until &&
+                                                         recorder_area_state(recorder) == record_on &&
+                                                         !trace_watch_ended(&recorder->watch);) {
         nanosleep(&(struct timespec){0, RECORDER_MS}, NULL);
     }
     pthread_mutex_lock(&recorder->lock);
@@ -183,8 +189,9 @@ int
 trace_recorder_close(trace_recorder_t *recorder, trace_recorder_status_t *status, char *message, size_t message_size) {
     end_thread(recorder);
     if (recorder->began != 0) {
+        recorder_note_highest(recorder);
         trace_drain_end(&recorder->drain);
-        recorder_add_sample(recorder, recorder_now());
+        recorder_add_sample(recorder, trace_recorder_now());
     }
     if (recorder->recording.sums) {
         trace_sums_end(&recorder->sums, &recorder->drain.clock, recorder->drain.writer);
@@ -193,6 +200,7 @@ trace_recorder_close(trace_recorder_t *recorder, trace_recorder_status_t *status
     recorder_write_texts(recorder);
     trace_writer_flush(recorder->drain.writer);
     *status = recorder->status;
+    status->peak_rss = recorder->peak_rss;
     status->written = trace_writer_written(recorder->drain.writer);
     status->broken = recorder->drain.broken;
     int error = trace_writer_close(recorder->drain.writer, message, message_size);

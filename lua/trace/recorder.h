@@ -66,8 +66,11 @@ int trace_recorder_start(trace_recorder_t *recorder, uint32_t pid);
 /* Waits at most that long, in ns. True once it is over: then the target should stop. */
 bool trace_recorder_wait(trace_recorder_t *recorder, uint64_t ns);
 trace_recorder_status_t trace_recorder_status(trace_recorder_t *recorder);
-/* The allocator's statistics now, which only the caller can ask for: they go into the next sample. */
+/* The allocator's statistics, which only the caller can ask for, at the time in the sample: they become one, which has
+ * the time of the sample before it if that is later. */
 void trace_recorder_statistics(trace_recorder_t *recorder, const trace_sample_t *sample);
+/* The most RSS that the target ever had, from a caller who has waited for its end: bytes. */
+void trace_recorder_highest(trace_recorder_t *recorder, uint64_t highest);
 /* It is over from now on. */
 void trace_recorder_stop(trace_recorder_t *recorder);
 
@@ -77,6 +80,9 @@ int trace_recorder_close(trace_recorder_t *recorder, trace_recorder_status_t *st
                          size_t message_size);
 /* Ends it without a file. */
 void trace_recorder_abandon(trace_recorder_t *recorder);
+
+/* CLOCK_MONOTONIC, ns. */
+uint64_t trace_recorder_now(void);
 
 /* One word: "waiting", "recording", "stopped", ... */
 const char *trace_recorder_state_name(trace_recorder_state_t state);

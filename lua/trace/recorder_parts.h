@@ -43,6 +43,7 @@ struct trace_recorder {
     trace_recorder_status_t status;
     trace_sample_t statistics;             /* time 0: none */
     bool stops;                            /* the thread is to end */
+    uint64_t highest;                      /* bytes: trace_recorder_highest(); 0: unknown */
     recorder_text_t texts[RECORDER_TEXTS]; /* that are not written yet */
     size_t ntexts;
 
@@ -50,14 +51,13 @@ struct trace_recorder {
     trace_sums_t sums;
     uint64_t began, sampled, flushed, measured, over_at; /* ns */
     uint64_t rss, peak_rss, anonymous, peak_anonymous;
+    uint64_t sample_time;          /* ns: of the last sample */
     uint64_t sample_every;         /* ns */
     uint64_t written, write_every; /* ns: when sums were written last, and how long after that they are again */
-    uint64_t others;               /* bytes: the most of rss that was not anonymous */
+    uint64_t files;                /* bytes: the most of rss that was neither anonymous nor of rings */
+    bool looked_last;              /* at the memory, when the target had ended its recording */
     uint64_t highest_before;       /* bytes: the highest RSS at the first look */
 };
-
-/* CLOCK_MONOTONIC, ns. */
-uint64_t recorder_now(void);
 
 /* Writes "WHAT: why" to the message; returns the errno value. */
 int recorder_say(char *message, size_t size, const char *what, int error);
@@ -71,6 +71,7 @@ uint32_t recorder_area_state(const trace_recorder_t *recorder);
 void *recorder_thread(void *argument);
 /* For the thread, or its caller once it has ended: write a sample, and what trace_recorder_meta() was given since. */
 void recorder_add_sample(trace_recorder_t *recorder, uint64_t now);
+void recorder_note_highest(trace_recorder_t *recorder);
 void recorder_write_texts(trace_recorder_t *recorder);
 
 #endif

@@ -23,7 +23,7 @@ static const uint64_t FLUSH_EVERY = 1000 * RECORDER_MS, RSS_EVERY = 5 * RECORDER
 static const uint64_t GRACE = 300 * RECORDER_MS;
 
 uint64_t
-recorder_now(void) {
+trace_recorder_now(void) {
     struct timespec now;
     clock_gettime(CLOCK_MONOTONIC, &now);
     return (uint64_t)now.tv_sec * 1000000000U + (uint64_t)now.tv_nsec;
@@ -41,22 +41,54 @@ recorder_write_texts(trace_recorder_t *recorder) {
 
 /* ---- samples ---- */
 
-/* A peak between two looks is seen in the highest RSS, if that has risen while the recorder looks; files and shared
- * memory (rings) are in it, which for the most part only grow. */
 static void
-note_peak(trace_recorder_t *recorder, const trace_memory_t *memory) {
-    uint64_t others = memory->rss - memory->anonymous, peak = memory->anonymous;
-    recorder->others = others > recorder->others ? others : recorder->others;
+raise_to(uint64_t *peak, uint64_t value) {
+    *peak = value > *peak ? value : *peak;
+}
+
+/* The highest RSS has files and rings in it, which for the most part only grow. */
+static void
+raise_anonymous(trace_recorder_t *recorder, uint64_t highest, uint64_t rings) {
+    uint64_t others = recorder->files + rings;
+    raise_to(&recorder->peak_anonymous, highest > others ? highest - others : 0);
+}
+
+/* A peak between two looks is seen in the highest RSS, if that has risen while the recorder looks. */
+static void
+note_peak(trace_recorder_t *recorder, const trace_memory_t *memory, uint64_t rings) {
+    uint64_t others = memory->rss - memory->anonymous;
+    raise_to(&recorder->files, others > rings ? others - rings : 0);
     recorder->highest_before = recorder->highest_before == 0 ? memory->highest : recorder->highest_before;
-    if (memory->highest > recorder->highest_before && memory->highest > recorder->others + peak) {
-        peak = memory->highest - recorder->others;
+    raise_to(&recorder->peak_anonymous, memory->anonymous);
+    if (memory->highest > recorder->highest_before) {
+        raise_anonymous(recorder, memory->highest, rings);
     }
-    recorder->peak_anonymous = peak > recorder->peak_anonymous ? peak : recorder->peak_anonymous;
+}
+
+/* The last look at a target is often too early: it takes memory until it ends. Its parent knows the highest RSS then;
+ * it says nothing if the recording was over before. */
+void
+recorder_note_highest(trace_recorder_t *recorder) {
+    trace_recorder_state_t state = recorder->status.state;
+    bool whole = state != RECORDER_TIME && state != RECORDER_SIZE && state != RECORDER_FAILED;
+    uint64_t rings = trace_drain_touched(&recorder->drain);
+    if (whole && recorder->files != 0 && recorder->highest > rings) {
+        raise_to(&recorder->peak_rss, recorder->highest - rings);
+        raise_anonymous(recorder, recorder->highest, rings);
+    }
+}
+
+/* It is time for a look at the memory, or the target, which ends, has its memory for the last time. */
+static bool
+looks(trace_recorder_t *recorder, uint64_t now) {
+    bool last = !recorder->looked_last && recorder_area_state(recorder) == record_ended;
+    recorder->looked_last = recorder->looked_last || last;
+    return last || now - recorder->measured >= RSS_EVERY;
 }
 
 static void
 measure(trace_recorder_t *recorder, uint64_t now) {
-    if (now - recorder->measured < RSS_EVERY) {
+    if (!looks(recorder, now)) {
         return;
     }
     trace_memory_t memory = trace_watch_memory(&recorder->watch);
@@ -64,8 +96,8 @@ measure(trace_recorder_t *recorder, uint64_t now) {
     recorder->measured = now;
     recorder->rss = memory.rss > rings ? memory.rss - rings : 0;
     recorder->anonymous = memory.anonymous;
-    recorder->peak_rss = recorder->rss > recorder->peak_rss ? recorder->rss : recorder->peak_rss;
-    note_peak(recorder, &memory);
+    raise_to(&recorder->peak_rss, recorder->rss);
+    note_peak(recorder, &memory, rings);
 }
 
 static uint64_t
@@ -77,6 +109,7 @@ void
 recorder_add_sample(trace_recorder_t *recorder, uint64_t now) {
     trace_sample_t sample;
     memset(&sample, 0xff, sizeof(sample));
+    sample.time = now;
     pthread_mutex_lock(&recorder->lock);
     if (recorder->statistics.time != 0) {
         sample = recorder->statistics;
@@ -84,7 +117,8 @@ recorder_add_sample(trace_recorder_t *recorder, uint64_t now) {
     }
     pthread_mutex_unlock(&recorder->lock);
     trace_written_t written = trace_writer_written(recorder->drain.writer);
-    sample.time = now;
+    sample.time = sample.time > recorder->sample_time ? sample.time : recorder->sample_time;
+    recorder->sample_time = sample.time;
     sample.rss = known(recorder->rss);
     sample.peak_rss = known(recorder->peak_rss);
     sample.anonymous = known(recorder->anonymous);
@@ -226,7 +260,7 @@ recorder_thread(void *argument) {
     setpriority(PRIO_PROCESS, 0, PRIORITY); /* of this thread; refused to those who may not */
     for (bool stops = false; !stops;) {
         trace_drain_slice(&recorder->drain, &fullest);
-        uint64_t now = recorder_now();
+        uint64_t now = trace_recorder_now();
         if (recorder->began == 0 && recorder->drain.began) {
             begin(recorder, now);
         }

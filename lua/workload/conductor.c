@@ -10,7 +10,6 @@
 #include <string.h>
 
 #include "run.h"
-#include "trace_replay.h"
 
 /* How often live_max is checked, and how often scale and rate move along a curve, ns. */
 static const uint64_t guard_interval = 20000000;
@@ -245,10 +244,6 @@ release_workers(engine_t *engine) {
     for (uint32_t i = 0; i < engine->plan->threads; i++) {
         pthread_join(engine->threads[i], NULL);
         worker_shrink(engine->shared.workers[i]);
-    }
-    if (engine->plan->trace != NULL) {
-        engine->shared.workers[0]->calls.countdown = UINT32_MAX; /* no part of the workload: not timed */
-        trace_free_rest(engine->shared.workers[0]);
     }
     run_add_entry(engine, "everything freed");
 }

@@ -7,7 +7,6 @@
 #include <string.h>
 
 #include "run.h"
-#include "trace_replay.h"
 
 /* ---- starting ---- */
 
@@ -46,12 +45,6 @@ prepare(engine_t *engine) {
     const plan_t *plan = engine->plan;
     if (engine->threads == NULL || engine->shared.workers == NULL) {
         return ENOMEM;
-    }
-    if (plan->trace != NULL) {
-        engine->shared.slots = trace_slots(plan->trace, &engine->region);
-        if (engine->shared.slots == NULL) {
-            return ENOMEM;
-        }
     }
     engine->clock_cost = clock_cost();
     for (uint32_t i = 0; i < plan->threads; i++) {

@@ -44,7 +44,8 @@ typedef struct {
     uint64_t peak_rss;    /* bytes, of the timeline's entries */
     uint64_t base_rss;    /* bytes, before the start */
     uint64_t failed_sets; /* settings of phases that the allocator refused */
-    bool stopped;         /* ended by engine_stop(), not by its plan */
+    bool stopped;         /* ended by engine_stop() or a problem, not by its plan */
+    const char *problem;  /* one line: why a trace could not be replayed to its end; or NULL. Until engine_destroy() */
     fault_t fault;        /* the first found by any thread */
 } engine_result_t;
 

@@ -110,6 +110,7 @@ merge_workers(const engine_t *engine, engine_result_t *out) {
         if (out->fault.kind == FAULT_NONE) {
             out->fault = worker->fault;
         }
+        out->problem = worker->problem[0] != '\0' ? worker->problem : out->problem;
     }
 }
 
@@ -125,7 +126,7 @@ engine_result(engine_t *engine, engine_result_t *out) {
     out->peak_rss = engine->timeline.peak_rss;
     out->base_rss = engine->base_rss;
     out->failed_sets = engine->failed_sets;
-    out->stopped = !engine->ended_by_plan;
+    out->stopped = !engine->ended_by_plan || out->problem != NULL;
     return true;
 }
 

@@ -50,12 +50,10 @@ read_trace(lua_State *L, int index, plan_t *plan, char *message, size_t message_
     const char *path = field_push_string(L, index, "trace", true);
     int error = 0;
     if (path != NULL) {
-        trace_t *trace = region_alloc(&plan->region, sizeof(*trace));
-        plan->trace = trace;
-        error = trace == NULL ? ENOMEM : trace_load(trace, path, &plan->region, message, message_size);
-        plan->threads = error == 0 ? trace->nthreads : plan->threads;
+        plan->threads = 1;
         plan->trace_speed = field_number(L, index, "speed", 0, 1e6);
-        if (error == 0 && plan->trace_speed > 0 && !trace->timed) {
+        error = replayer_load(&plan->replayer, path, message, message_size);
+        if (error == 0 && plan->trace_speed > 0 && !plan->replayer->timed) {
             snprintf(message, message_size, "%s: trace.speed needs the times of each call; a line has none", path);
             error = EINVAL;
         }

@@ -234,6 +234,9 @@ lua_report_result(lua_State *L, const engine_result_t *result) {
     set_unsigned(L, "base_rss", result->base_rss);
     set_unsigned(L, "failed_sets", result->failed_sets);
     core_set_boolean(L, "stopped", result->stopped);
+    if (result->problem != NULL) {
+        core_set_string(L, "problem", result->problem);
+    }
     snprintf(hash, sizeof(hash), "%016llx", (unsigned long long)result->hash);
     core_set_string(L, "sizes_hash", hash);
 }

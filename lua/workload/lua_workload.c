@@ -284,7 +284,8 @@ workload_info(lua_State *L) {
     if (workload.heap.beside != NULL) {
         core_set_string(L, "allocator_beside", workload.heap.beside);
     }
-    core_set_integer(L, "threads", workload.plan.threads);
+    core_set_integer(L, "threads",
+                     workload.plan.replayer == NULL ? workload.plan.threads : workload.plan.replayer->threads);
     core_set_integer(L, "producers", workload.plan.producers);
     core_set_string(L, "sized_free", workload.heap.sized == NULL ? "free" : workload.heap.sized->name);
     core_set_integer(L, "segments", (lua_Integer)plan_segments(&workload.plan));

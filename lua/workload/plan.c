@@ -44,8 +44,8 @@ count_producers(const plan_t *plan) {
 
 uint64_t
 plan_quota(const plan_t *plan, uint32_t index) {
-    if (plan->trace != NULL) {
-        return plan->trace->threads[index].nsteps;
+    if (plan->replayer != NULL) {
+        return plan->replayer->calls;
     }
     if (!plan_produces(plan, index)) {
         return 0;
@@ -139,8 +139,8 @@ batched_live(const plan_t *plan, const plan_row_t *row) {
 /* Little's law: live = arrivals per operation x lifetime in operations. */
 static double
 expected_live(const plan_t *plan) {
-    if (plan->trace != NULL) {
-        return (double)plan->trace->peak;
+    if (plan->replayer != NULL) {
+        return (double)plan->replayer->peak;
     }
     double live = 0, scale = plan->scale_curve == NULL ? plan->scale : 1;
     for (size_t i = 0; i < plan->nrows; i++) {
@@ -259,17 +259,9 @@ hash_phase(uint64_t hash, const plan_phase_t *phase) {
 }
 
 static uint64_t
-hash_trace(uint64_t hash, const trace_t *trace, double speed) {
-    for (uint32_t i = 0; i < trace->nthreads; i++) {
-        const trace_thread_t *thread = &trace->threads[i];
-        for (size_t k = 0; k < thread->nsteps; k++) {
-            hash = hash_integer(hash, prng_mix(thread->steps[k].size ^ (uint64_t)thread->steps[k].kind << 60));
-            hash = hash_integer(hash, (uint64_t)thread->steps[k].old << 32 | thread->steps[k].block);
-            hash = speed == 0 ? hash : hash_integer(hash, thread->steps[k].at);
-        }
-        hash = hash_integer(hash, thread->ends);
-    }
-    return hash;
+hash_trace(uint64_t hash, const replayer_t *replayer, double speed) {
+    hash = hash_integer(hash_double(hash, speed), replayer->calls_hash);
+    return speed == 0 ? hash : hash_integer(hash, replayer->times_hash);
 }
 
 /* Not in the hash: sample, live_max and interval, which do not determine the requests. */
@@ -291,8 +283,7 @@ hash_plan(const plan_t *plan) {
     for (size_t i = 0; i < plan->nphases; i++) {
         hash = hash_phase(hash, &plan->phases[i]);
     }
-    return plan->trace == NULL ? hash
-                               : hash_trace(hash_double(hash, plan->trace_speed), plan->trace, plan->trace_speed);
+    return plan->replayer == NULL ? hash : hash_trace(hash, plan->replayer, plan->trace_speed);
 }
 
 /* ---- finish ---- */
@@ -340,7 +331,7 @@ plan_finish(plan_t *plan, char *message, size_t message_size) {
         }
     }
     sort_phases(plan);
-    plan->producers = count_producers(plan);
+    plan->producers = plan->replayer == NULL ? count_producers(plan) : plan->replayer->threads;
     if (plan->producers == 0) {
         snprintf(message, message_size,
                  "no thread allocates: every row of mix has an `on` above the number of threads");
@@ -353,5 +344,7 @@ plan_finish(plan_t *plan, char *message, size_t message_size) {
 
 void
 plan_free(plan_t *plan) {
+    replayer_free(plan->replayer);
+    plan->replayer = NULL;
     region_free(&plan->region);
 }

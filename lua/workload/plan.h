@@ -16,7 +16,7 @@
 #include "curve.h"
 #include "joint.h"
 #include "lunalloc.h"
-#include "trace.h"
+#include "replayer.h"
 
 enum {
     PLAN_MAX_THREADS = 512,
@@ -97,7 +97,7 @@ typedef struct {
     plan_row_t *rows;
     size_t nrows;
     double trace_speed;   /* of the trace's times: 1: as recorded; 0: as fast as the blocks are there */
-    const trace_t *trace; /* NULL, or what is replayed; the one row says what is written */
+    replayer_t *replayer; /* NULL, or a trace: by one worker; the one row says what is written. plan_free() frees it */
     plan_phase_t *phases; /* by time */
     size_t nphases;
     /* Derived by plan_finish(): */

@@ -77,8 +77,7 @@ run_live_blocks(const engine_t *engine) {
 /* Memory of the engine itself that the run adds. */
 static uint64_t
 engine_bytes(const engine_t *engine) {
-    const trace_t *trace = engine->plan->trace;
-    uint64_t bytes = trace == NULL ? 0 : trace->nblocks * sizeof(trace_slot_t);
+    uint64_t bytes = 0;
     for (uint32_t i = 0; i < engine->plan->threads; i++) {
         bytes += counter_get(&engine->shared.workers[i]->region.used);
     }

@@ -10,7 +10,6 @@
 #include "block.h"
 #include "chunk.h"
 #include "operation.h"
-#include "trace_replay.h"
 
 /* ---- the thread ---- */
 
@@ -46,14 +45,13 @@ worker_main(void *arg) {
     while (!atomic_load_explicit(&worker->shared->go, memory_order_acquire)) {
         clock_sleep(20000);
     }
-    const trace_t *trace = worker->plan->trace;
-    trace != NULL ? trace_replay(worker) : operation_produce(worker);
+    worker->replay != NULL ? replayer_play(worker) : operation_produce(worker);
     stop_producing(worker);
-    if (trace != NULL && trace->threads[worker->index].ends) {
-        return NULL; /* as the thread that was traced; the conductor frees what it left */
-    }
     while (!atomic_load_explicit(&worker->shared->release, memory_order_acquire)) {
         block_nap(worker, 50000);
+    }
+    if (worker->replay != NULL) {
+        replayer_end(worker);
     }
     free_all(worker);
     return NULL;
@@ -114,10 +112,12 @@ classify_row(worker_t *worker, worker_row_t *row) {
     worker->receives = worker->receives || row->row->other != 0;
 }
 
-/* False without memory for the actions. */
+/* False without memory for the actions, or for the replay that takes their place. */
 static bool
 prepare_chunk(worker_t *worker) {
-    if (worker->quota == 0 || worker->plan->trace != NULL) {
+    if (worker->plan->replayer != NULL) {
+        return replayer_create(worker, plan_segments(worker->plan));
+    } else if (worker->quota == 0) {
         return true;
     }
     worker->chunk = region_alloc(&worker->region, sizeof(*worker->chunk));
@@ -187,6 +187,7 @@ worker_shrink(worker_t *worker) {
     worker->wheel = NULL;
     worker->chunk = NULL;
     worker->spare = NULL;
+    replayer_destroy(worker);
     region_free(&worker->region);
 }
 

@@ -21,18 +21,10 @@
 typedef struct worker worker_t;
 typedef struct chunk chunk_t; /* chunk.h */
 
-/* A block of a trace; ptr NULL: it is not live. */
-typedef struct {
-    void *_Atomic ptr;
-    uint64_t size;
-    uint32_t thread; /* the worker that allocated it */
-} trace_slot_t;
-
 /* Shared by all workers of a run. Fields that are not atomic do not change after the threads are created. */
 typedef struct {
     const plan_t *plan;
     worker_t **workers;          /* plan->threads of them */
-    trace_slot_t *slots;         /* of the blocks of plan->trace; or NULL */
     _Atomic bool go;             /* the start */
     _Atomic bool stop;           /* no further operation */
     _Atomic bool release;        /* free everything and end; only after producing == 0 */
@@ -88,6 +80,7 @@ struct worker {
     block_t *spare;       /* descriptions to reuse */
     region_t region;      /* of descriptions, wheels and the chunk */
     chunk_t *chunk;       /* of actions; NULL: the worker makes no operation */
+    void *replay;         /* replayer.h: the state of plan->replayer; or NULL */
     uint64_t noperations; /* that were prepared */
     bool batching;        /* a batch is being prepared */
     bool receives;        /* other threads may hand blocks over */
@@ -97,7 +90,8 @@ struct worker {
     uint64_t ended; /* clock at the end of its operations */
     uint64_t hash;  /* over the sizes requested */
     fault_t fault;
-    uint64_t max_lag; /* open loop: the longest delay of an operation, ns */
+    char problem[256]; /* one line: why the trace was not replayed to its end; or "" */
+    uint64_t max_lag;  /* open loop: the longest delay of an operation, ns */
     counter_t ops;
     /* ns. In an open loop all of it is `executed`: the wait for the next operation is longer than its preparation. */
     counter_t prepared;    /* preparation of operations, and counting (chunk.h) */

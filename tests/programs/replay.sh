@@ -131,6 +131,13 @@ redis() {
     both redis
 }
 
+# Of a short program the recorder sees the peak, though it looks only each 5 ms: the parent knows it from wait4.
+short() {
+    record short "$built/replay_short"
+    replay short "$work/a.json"
+    within "short: memory as recorded" "$(figure "$work/a.json" ratio)" 0.95 1.05
+}
+
 # is_recorded PID -- prints nothing and fails while it is not.
 is_recorded() {
     "$console" get "$1" record.active 2>/dev/null | grep -q true
@@ -176,5 +183,6 @@ sqlite
 python
 threads
 redis
+short
 pages
 finish

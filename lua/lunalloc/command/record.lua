@@ -204,12 +204,15 @@ function record.run(exec, given, path, words, conf)
         return run_stacks(exec, options, path, words, conf)
     end
     local recorder = command.try(core.trace.record(options))
+    local floor = require("lunalloc.child").own_peak()
     local pid = spawn(exec, path, words, conf .. ",record:" .. recorder:area(), recorder)
     describe(recorder, pid, words, conf, options.mode or "full")
     command.try(recorder:start(pid))
     local recording = recordings.new(recorder, nil, options.path)
     local status, _, peak = attend(exec, recording, pid)
-    recorder:meta("max_rss", tostring(peak))
+    if peak and peak > floor then -- up to there it is inherited from this process
+        recorder:highest(peak)
+    end
     local result = record.finish(recording, io.stderr)
     if result.threads == 0 then
         io.stderr:write("lunalloc: run: nothing was recorded: the program did not take the allocator\n")

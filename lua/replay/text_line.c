@@ -1,24 +1,24 @@
 /*
- * trace_line.c -- parses one line of a trace. See trace.h.
+ * text_line.c -- parses one line of a text. See text.h.
  */
 #include <string.h>
 
-#include "dist.h"
-#include "trace.h"
+#include "workload/dist.h"
+#include "text.h"
 
 /* The forms of lines: the names of calls, and how many numbers follow the address. Times may follow these. */
 static const struct {
     const char *name;
-    trace_line_kind_t kind;
+    text_kind_t kind;
     int nvalues;
     const char *wrong;
 } forms[] = {
-    {"malloc", TRACE_LINE_MALLOC, 1, "allowed: malloc 0xADDRESS SIZE [BEGIN END]"},
-    {"calloc", TRACE_LINE_CALLOC, 2, "allowed: calloc 0xADDRESS COUNT SIZE [BEGIN END]"},
-    {"memalign", TRACE_LINE_MEMALIGN, 2, "allowed: memalign 0xADDRESS ALIGNMENT SIZE [BEGIN END]"},
-    {"realloc", TRACE_LINE_REALLOC, 2, "allowed: realloc 0xNEW 0xOLD SIZE [BEGIN END]"},
-    {"free", TRACE_LINE_FREE, 0, "allowed: free 0xADDRESS [BEGIN END]"},
-    {"thread_done", TRACE_LINE_DONE, 0, "allowed: thread_done 0x0 [END]"},
+    {"malloc", TEXT_MALLOC, 1, "allowed: malloc 0xADDRESS SIZE [BEGIN END]"},
+    {"calloc", TEXT_CALLOC, 2, "allowed: calloc 0xADDRESS COUNT SIZE [BEGIN END]"},
+    {"memalign", TEXT_MEMALIGN, 2, "allowed: memalign 0xADDRESS ALIGNMENT SIZE [BEGIN END]"},
+    {"realloc", TEXT_REALLOC, 2, "allowed: realloc 0xNEW 0xOLD SIZE [BEGIN END]"},
+    {"free", TEXT_FREE, 0, "allowed: free 0xADDRESS [BEGIN END]"},
+    {"thread_done", TEXT_DONE, 0, "allowed: thread_done 0x0 [END]"},
 };
 
 enum {
@@ -68,10 +68,10 @@ scan_address(const char *p, const char *end, uint64_t *value) {
 
 /* Reads the numbers up to the end: the first is an address, and so is the second of realloc. Their count, or -1. */
 static int
-scan_numbers(trace_line_kind_t kind, const char *p, const char *end, uint64_t *values) {
+scan_numbers(text_kind_t kind, const char *p, const char *end, uint64_t *values) {
     int n = 0;
     while (p < end && n < MAX_NUMBERS) {
-        bool address = n == 0 || (n == 1 && kind == TRACE_LINE_REALLOC);
+        bool address = n == 0 || (n == 1 && kind == TEXT_REALLOC);
         p = address ? scan_address(p, end, &values[n]) : scan_number(p, end, 10, &values[n]);
         if (p == NULL) {
             return -1;
@@ -83,25 +83,25 @@ scan_numbers(trace_line_kind_t kind, const char *p, const char *end, uint64_t *v
 
 /* Checks the values, and puts them into the line. NULL, or what is wrong. */
 static const char *
-finish(trace_line_t *line, const uint64_t *values) {
+finish(text_line_t *line, const uint64_t *values) {
     line->address = values[0];
-    line->size = values[line->kind == TRACE_LINE_MALLOC ? 1 : 2];
-    if (line->kind == TRACE_LINE_REALLOC) {
+    line->size = values[line->kind == TEXT_MALLOC ? 1 : 2];
+    if (line->kind == TEXT_REALLOC) {
         line->old = values[1];
-    } else if (line->kind == TRACE_LINE_MEMALIGN) {
+    } else if (line->kind == TEXT_MEMALIGN) {
         line->alignment = values[1] < 8 ? 8 : values[1];
         if (values[1] == 0 || (values[1] & (values[1] - 1)) != 0 || values[1] > (uint64_t)1 << 30) {
             return "allowed: an ALIGNMENT that is a power of two, at most 1G";
         }
-    } else if (line->kind == TRACE_LINE_CALLOC && __builtin_mul_overflow(values[1], values[2], &line->size)) {
+    } else if (line->kind == TEXT_CALLOC && __builtin_mul_overflow(values[1], values[2], &line->size)) {
         line->size = UINT64_MAX;
     }
-    bool sized = line->kind != TRACE_LINE_FREE && line->kind != TRACE_LINE_DONE;
+    bool sized = line->kind != TEXT_FREE && line->kind != TEXT_DONE;
     return sized && line->size > DIST_MAX_SIZE ? "allowed: a SIZE of at most 1T" : NULL;
 }
 
 const char *
-trace_line_parse(trace_line_t *line, const char *p, const char *end) {
+text_line_parse(text_line_t *line, const char *p, const char *end) {
     static const char *const unknown =
         "allowed: THREAD: and malloc, calloc, memalign, realloc, free or thread_done with their numbers";
     uint64_t values[MAX_NUMBERS] = {0};
