@@ -27,7 +27,8 @@ slow_aligned(size_t alignment, size_t size) {
     if (szind == SC_NONE) {
         return alloc_fail();
     }
-    if (placement == 1 && fast_malloc(sc.size[szind], &ptr)) {
+    bool cached = placement == 1 && szind + 1 < CACHE_BINS;
+    if (cached && cache_bin_pop(fast_bin((size_t)(szind + 1) << LG_CACHE_BIN), &ptr)) {
         return ptr;
     }
     return seen_is(thread) ? seen_aligned(thread, szind, placement, size, alignment)

@@ -40,11 +40,18 @@ slow_malloc_unseen(thread_t *thread, size_t size) {
     return alloc_size(thread, size, &zeroed);
 }
 
-/* A hit for sizes beyond the table of the fast path, if the thread's cache may hold them. */
+/* The class in the page map of sizes beyond the table of the fast path, if a thread's cache may hold them; else 0. */
+static inline uint32_t
+medium_class(size_t size) {
+    bool medium = size > SC_LOOKUP_MAX && size <= sc.size[CACHE_BINS - 2];
+    return medium ? sc_index_geometric(size) + 1 : 0;
+}
+
+/* A hit for these sizes. */
 static inline bool
 medium_hit(size_t size, void **ptr) {
-    bool medium = size > SC_LOOKUP_MAX && size <= sc.size[CACHE_BINS - 2];
-    return medium && cache_bin_pop(fast_bin((size_t)(sc_index_geometric(size) + 1) << LG_CACHE_BIN), ptr);
+    uint32_t class = medium_class(size);
+    return class != 0 && cache_bin_pop(fast_bin((size_t)class << LG_CACHE_BIN), ptr);
 }
 
 /* `thread` is the caller's, and no stack of the fast path has an object. */
@@ -80,6 +87,11 @@ slow_malloc(size_t size) {
 void *
 slow_calloc(size_t size) {
     bool zeroed = true;
+    void *ptr;
+    witness_no_core_lock();
+    if (medium_hit(size, &ptr)) {
+        return memset(ptr, 0, size);
+    }
     thread_t *thread = slow_self();
     if (UNLIKELY(thread == NULL)) {
         return early_alloc(size, 1);
@@ -87,7 +99,7 @@ slow_calloc(size_t size) {
     if (seen_is(thread)) {
         return seen_calloc(thread, size);
     }
-    void *ptr = alloc_size(thread, size, &zeroed);
+    ptr = alloc_size(thread, size, &zeroed);
     return ptr != NULL && !zeroed ? memset(ptr, 0, size) : ptr;
 }
 
@@ -119,8 +131,19 @@ zero_realloc(void *ptr) {
     }
 }
 
+/* Does a block of more than 4 KiB stay in its class? Not asked while each call has to be seen. */
+static inline bool
+stays(const void *ptr, size_t size) {
+    uint32_t class = medium_class(size);
+    return class != 0 && class == slow_class_of(ptr) && relaxed_read(&realloc_fast_max) != 0;
+}
+
 void *
 slow_realloc(void *ptr, size_t size) {
+    witness_no_core_lock();
+    if (stays(ptr, size)) {
+        return ptr;
+    }
     thread_t *thread = slow_self();
     if (UNLIKELY(size == 0)) {
         if (zero_realloc(ptr)) {

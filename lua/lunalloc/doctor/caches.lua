@@ -8,6 +8,8 @@ local caches = {}
 
 local human = units.human
 
+local USUAL_BYTES <const> = 65536 -- of a class in a cache; more only where batches are freed and requested in turns
+
 -- ---- idle threads --------------------------------------------------------------------------------------------------
 
 --- Objects in the cache of a thread.
@@ -81,6 +83,15 @@ local function purged_bytes(look, objects)
     return look:resident("active", math.floor(slabs)) + others
 end
 
+--- What a cache keeps, as a sentence.
+local function kept_text(most)
+    local usual, batches = math.min(most, USUAL_BYTES), ""
+    if most > usual then
+        batches = (", and up to %s of those that its thread freed and requested in batches"):format(human(most))
+    end
+    return ("A cache keeps up to %s of each class%s, however seldom its thread works."):format(human(usual), batches)
+end
+
 local function find_idle(look)
     if not look.threads_after then
         return look:miss("caches of idle threads", "this way to the process cannot list its threads")
@@ -95,8 +106,7 @@ local function find_idle(look)
         what = ("%d threads that hardly allocate hold %s of free objects in their caches.%s"):format(found.n,
             human(found.bytes), found.asleep == 0 and ""
             or (" %d of them sleep, and can empty theirs only when they wake up."):format(found.asleep)),
-        cause = ("A cache keeps up to %s of each class, however seldom its thread works."):format(
-            human(look:number "arenas.tcache_bytes" or 262144)),
+        cause = kept_text(look:number "arenas.tcache_bytes" or 262144),
         where = found.n .. " threads",
         remedy = look:set_and_purge { "arenas.tcache_bytes", 16384 } }
 end
