@@ -3,113 +3,31 @@
  * hooks; slabs without them are refilled last. And what can happen in the middle: a refusal, a free of the slab's last
  * object, a reset, a fork. Arenas are manual ones, so that no other thread's cache uses them; time is the test's own.
  */
-#include "../api/support.h"
-#include "arena/arenas.h"
-#include "arena/slab_decay.h"
-#include "extent/hooks.h"
+#include "spread.h"
+
 #include "extent/hugepage.h"
 #include "observe/stats.h"
 
 #include <errno.h>
 #include <pthread.h>
 
-#include "check.h"
-
-#define SZIND    13
-#define MAX_PTRS 40000
-#define MS       UINT64_C(1000000)
-#define SECOND   (1000 * MS)
+#define MS     UINT64_C(1000000)
+#define SECOND (1000 * MS)
 /* After every other time that a clock has told. */
 #define START (UINT64_C(1) << 60)
 
 const char *lunalloc_conf = "background_thread:false";
 
-static arena_t *arena;
-static void *ptrs[MAX_PTRS];
-static extent_hooks_t hooks;
-static unsigned npurges;
-static bool refuses;
-static void (*during)(void); /* called by the purge hook, once */
-
-/* Answers like the system where it can purge, also under VirtualAlloc's rules, where the contents stay. */
-static bool
-purge(extent_hooks_t *h, void *addr, size_t size, size_t offset, size_t length, unsigned index) {
-    void (*call)(void) = during;
-    during = NULL;
-    npurges++;
-    assert_int_equal(index, arena->index);
-    if (call != NULL) {
-        call();
-    }
-    if (!refuses && hooks_system.purge_forced(h, addr, size, offset, length, index)) {
-        memset(addr, 0, size);
-    }
-    return refuses;
-}
-
 static int
 make_arena(void **state) {
     boot_allocator(state);
-    arena = arenas_create();
-    hooks = hooks_system;
-    hooks.purge_forced = purge;
-    npurges = 0;
-    refuses = false;
-    pa_set_hooks(&arena->pages, &hooks);
-    arena_set_slab_decay_ms(arena, 1000, START);
-    return arena == NULL;
+    return !make_spread_arena(START);
 }
 
 static int
 destroy_arena(void **state) {
     (void)state;
     return arenas_destroy(arena->index);
-}
-
-/* Fills n slabs and writes to every region. */
-static uint32_t
-fill_slabs(uint32_t nslabs) {
-    uint32_t n = nslabs * sc_nregs(SZIND, atomic_get(&sc.slab_size[SZIND]));
-    assert_true(n <= MAX_PTRS);
-    assert_int_equal(arena_fill(arena, SZIND, 0, n, ptrs), n);
-    for (uint32_t i = 0; i < n; i++) {
-        memset(ptrs[i], 7, sc.size[SZIND]);
-    }
-    return n;
-}
-
-/* Frees all but the first region of each slab, and moves these to the front; returns how many they are. */
-static uint32_t
-thin(uint32_t n) {
-    uint32_t kept = 0, nregs = sc_nregs(SZIND, atomic_get(&sc.slab_size[SZIND]));
-    for (uint32_t i = 0; i < n; i++) {
-        if (i % nregs == 0) {
-            ptrs[kept++] = ptrs[i];
-        } else {
-            arena_flush(&ptrs[i], 1);
-        }
-    }
-    return kept;
-}
-
-static uint64_t
-discarded(void) {
-    return atomic_get(&arena->bins[SZIND].discarded);
-}
-
-/* What a slab that is not current can lose. */
-static size_t
-free_bytes_of_slab(void) {
-    return align_down(atomic_get(&sc.slab_size[SZIND]) - sc.size[SZIND], sc.page);
-}
-
-static void
-assert_filled(uint32_t n) {
-    for (uint32_t i = 0; i < n; i++) {
-        for (size_t at = 0; at < sc.size[SZIND]; at++) {
-            assert_int_equal(((unsigned char *)ptrs[i])[at], 7);
-        }
-    }
 }
 
 /* ---- by age ---- */
@@ -133,7 +51,7 @@ test_pages_leave_along_the_curve(void **state) {
     arena_decay_slabs(arena, START + 3 * SECOND);
     assert_int_equal(npurges, before);
     check_arenas();
-    assert_filled(n);
+    assert_filled(ptrs, n);
     arena_flush(ptrs, n);
     assert_int_equal(discarded(), 0);
     check_arenas();
@@ -270,7 +188,7 @@ test_refused(void **state) {
     refuses = false;
     arena_decay_slabs(arena, START + 3 * SECOND);
     assert_int_equal(discarded(), 99 * free_bytes_of_slab());
-    assert_filled(n);
+    assert_filled(ptrs, n);
     arena_flush(ptrs, n);
 }
 
@@ -310,7 +228,7 @@ test_allocations_meanwhile(void **state) {
     nkept = thin(fill_slabs(20));
     during = use_arena;
     arena_purge_slabs(arena);
-    assert_filled(nkept);
+    assert_filled(ptrs, nkept);
     check_arenas();
     arena_flush(ptrs, nkept);
 }
@@ -327,7 +245,7 @@ test_reset_inside_of_the_hook(void **state) {
     uint32_t n = thin(fill_slabs(20));
     during = reset_and_purge;
     assert_int_equal(arena_purge_slabs(arena), 19 * free_bytes_of_slab());
-    assert_filled(n);
+    assert_filled(ptrs, n);
     assert_int_equal(arenas_reset(arena->index), 0);
     assert_int_equal(discarded(), 0);
 }
@@ -399,7 +317,7 @@ test_fork_meanwhile(void **state) {
     atomic_set_release(&stage, 2);
     pthread_join(thread, NULL);
     assert_int_equal(discarded(), 19 * free_bytes_of_slab());
-    assert_filled(nkept);
+    assert_filled(ptrs, nkept);
     check_arenas();
     arena_flush(ptrs, nkept);
 }
