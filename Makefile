@@ -121,7 +121,7 @@ WORKLOAD := $(WORKLOAD_SRC:%.c=$B/%)
 SIM_TEST := $(patsubst %.c,$B/%,$(wildcard tests/pages/*_test.c))
 FAULTY   := $(FAULTY_SRC:%.c=$B/%.so)
 LUA_HOST := $(LUA_HOST_SRC:%.c=$B/%)
-BENCHES  := build/bench/run build/bench/patterns
+BENCHES  := build/bench/run build/bench/give_back build/bench/patterns
 RESTING  := $(addprefix $B/tests/programs/resting_,static static_libc static_fixed)
 PROGRAMS := $(addprefix $B/,$(basename $(PROGRAM_SRC))) $B/tests/replay/make_trace \
             $B/tests/programs/static $B/tests/programs/static_libc \
@@ -420,7 +420,7 @@ static_fixed_LDFLAGS := -no-pie
 
 BENCH_CFLAGS := -std=gnu11 -O2 -g $(WARNINGS) -D_GNU_SOURCE -pthread $(OPAQUE)
 
-build/bench/run: scripts/bench/run.c
+build/bench/run build/bench/give_back: build/bench/%: scripts/bench/%.c
 	@mkdir -p $(@D)
 	$(call say,BENCH,$@)$(CC) $(BENCH_CFLAGS) -o $@ $<
 

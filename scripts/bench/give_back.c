@@ -1,6 +1,8 @@
 /*
- * bench-give-back.c -- fills memory with blocks of 512, 1,024 and 2,048 bytes, frees 95 % of them at random, rests, and
- * prints how much of its peak resident memory is left: "peak after-0-s after-1-s after-4-s after-12-s", in KiB.
+ * give_back.c -- fills memory with blocks of 512, 1,024 and 2,048 bytes, frees 95 % of them at random, rests, and prints
+ * how much of its peak resident memory is left: "peak after-0-s after-1-s after-4-s after-12-s", in KiB.
+ *
+ *     give_back [PERCENT]     of the blocks, and of the rest; 100 if it is left out
  */
 #include <stdint.h>
 #include <stdio.h>
@@ -10,8 +12,7 @@
 #include <unistd.h>
 
 enum {
-    BLOCKS = 300000,
-    KEPT = BLOCKS / 20
+    BLOCKS = 300000
 };
 
 /* Not on the heap. */
@@ -43,9 +44,9 @@ resident(void) {
 
 /* Of six blocks, three have 512 bytes, two 1,024 and one 2,048. */
 static void
-fill(void) {
+fill(uint32_t n) {
     static const size_t sizes[] = {512, 512, 512, 1024, 1024, 2048};
-    for (int i = 0; i < BLOCKS; i++) {
+    for (uint32_t i = 0; i < n; i++) {
         size_t size = sizes[below(6)];
         blocks[i] = malloc(size);
         if (blocks[i] == NULL) {
@@ -57,8 +58,8 @@ fill(void) {
 
 /* The last blocks of a random order stay. */
 static void
-thin(void) {
-    for (uint32_t left = BLOCKS; left > KEPT; left--) {
+thin(uint32_t n) {
+    for (uint32_t left = n; left > n / 20; left--) {
         uint32_t i = below(left);
         free(blocks[i]);
         blocks[i] = blocks[left - 1];
@@ -66,18 +67,23 @@ thin(void) {
 }
 
 static void
-rest(time_t seconds) {
-    nanosleep(&(struct timespec){.tv_sec = seconds}, NULL);
+rest(long ms) {
+    nanosleep(&(struct timespec){ms / 1000, ms % 1000 * 1000000}, NULL);
 }
 
 int
-main(void) {
-    static const time_t rests[] = {0, 1, 3, 8};
-    fill();
+main(int argc, char **argv) {
+    static const long rests[] = {0, 1, 3, 8};
+    long percent = argc > 1 ? strtol(argv[1], NULL, 10) : 100;
+    if (percent < 1 || percent > 100) {
+        return 2;
+    }
+    uint32_t n = (uint32_t)(BLOCKS / 100 * percent);
+    fill(n);
     printf("%ld", resident());
-    thin();
+    thin(n);
     for (size_t i = 0; i < sizeof rests / sizeof rests[0]; i++) {
-        rest(rests[i]);
+        rest(rests[i] * 10 * percent);
         printf(" %ld", resident());
     }
     printf("\n");

@@ -12,7 +12,7 @@ local LIMIT <const> = 60 -- seconds for a run
 local PRETOUCH_MAX <const> = 2 << 20 -- KiB
 local CALLS <const> = "madvise,munmap,mmap,mremap"
 -- Environment variables that would configure an allocator, or replace it.
-local CLEARED <const> = { "LD_PRELOAD", "LUNALLOC_CONF", "MALLOC_CONF", "MIMALLOC_VERBOSE", "GLIBC_TUNABLES",
+measure.CLEARED = { "LD_PRELOAD", "LUNALLOC_CONF", "MALLOC_CONF", "MIMALLOC_VERBOSE", "GLIBC_TUNABLES",
     "MALLOC_ARENA_MAX", "LUNALLOC_SO" }
 
 local function append(list, ...)
@@ -40,7 +40,7 @@ end
 --- The command that runs `row` on `allocator`; with `trace`, under strace, which writes to that file.
 local function words_of(context, row, allocator, trace)
     local words = { context.build .. "/run", "-t", LIMIT, "-o", context.scratch .. "/stderr" }
-    for _, name in ipairs(CLEARED) do
+    for _, name in ipairs(measure.CLEARED) do
         append(words, "-e", name)
     end
     for _, list in ipairs { row.environment or {}, allocator.environment or {} } do

@@ -222,6 +222,28 @@ function report.print(out, results, names, clock)
     return means
 end
 
+-- ---- memory that was given back ------------------------------------------------------------------------------------
+
+local function given_back_row(out, title, names, width, of)
+    local line = { ("%-29s"):format(title) }
+    for _, name in ipairs(names) do
+        local share = of(name)
+        line[#line + 1] = cell(width, share and ("%.0f %%"):format(100 * math.max(0, share)) or "-")
+    end
+    out(table.concat(line))
+end
+
+--- A row for each setting. `given`: setting -> allocator -> share of the peak; seconds: after the last free.
+function report.print_given_back(out, given, names, seconds)
+    local width = math.min(17, (WIDTH - NAME - 9) // #names)
+    head(out, ("GIVEN BACK after %g s"):format(seconds), names, width)
+    for _, setting in ipairs { "default", "background_thread" } do
+        given_back_row(out, setting, names, width, function(name)
+            return given[setting][name]
+        end)
+    end
+end
+
 -- ---- JSON ----------------------------------------------------------------------------------------------------------
 
 local function plain_allocator(result, name)
@@ -240,12 +262,13 @@ local function plain_result(result)
     return plain
 end
 
-function report.json(machine, settings, allocators, results, means)
+function report.json(machine, settings, allocators, results, means, given_back)
     local rows = json.array {}
     for i, result in ipairs(results) do
         rows[i] = plain_result(result)
     end
-    return json.encode { machine = machine, settings = settings, allocators = allocators, rows = rows, means = means }
+    return json.encode { machine = machine, settings = settings, allocators = allocators, rows = rows, means = means,
+        given_back = given_back }
 end
 
 return report

@@ -60,7 +60,8 @@ local function add_scenarios(list, skipped, context)
     end
 end
 
-local function wanted(row, options)
+--- Do the options select a row?
+function rows.wanted(row, options)
     if not options.only then
         return not row.more and (not options.quick or row.quick)
     end
@@ -100,7 +101,7 @@ function rows.list(context, options)
     table.move(found, 1, #found, #all + 1, all)
     table.move(absent, 1, #absent, #skipped + 1, skipped)
     for _, row in ipairs(all) do
-        if wanted(row, options) then
+        if rows.wanted(row, options) then
             list[#list + 1] = row
         end
     end

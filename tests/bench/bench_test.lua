@@ -8,6 +8,7 @@ package.path = root .. "/scripts/bench/?.lua;" .. package.path
 
 local statistics = require "statistics"
 local json = require "json"
+local give_back = require "give_back"
 local measure = require "measure"
 local report = require "report"
 
@@ -121,6 +122,19 @@ test("a dozen allocators stay within 120 columns", function()
         times[names[i]] = i
     end
     printed({ result("a", "pattern", times) }, names)
+end)
+
+test("memory that was given back: a line for each setting", function()
+    near(give_back.share "1000 900 800 700 250\n", 0.75)
+    test.equal(give_back.share "1000 900\n", nil)
+    local lines = {}
+    report.print_given_back(function(line) lines[#lines + 1] = line end,
+        { default = { lunalloc = 0.724, system = -0.001 }, background_thread = { lunalloc = 0.77 } },
+        { "lunalloc", "system", "other" }, 12)
+    test.match(lines[1], "^GIVEN BACK after 12 s +lunalloc +system +other$")
+    test.match(lines[2], "^default +72 %% +0 %% +%-$")
+    test.match(lines[3], "^background_thread +77 %% +%- +%-$")
+    test.equal(#lines, 3)
 end)
 
 -- ---- JSON, strace --------------------------------------------------------------------------------------------------
@@ -296,6 +310,19 @@ print(len(row["allocators"]), sorted(sample), sample["peak_kib"] > 0, bench["set
     bench["allocators"][0]["name"])' ]] .. out)
     test.equal(code, 0, parsed)
     test.equal(parsed, "3 ['faults', 'peak_kib', 'sys_us', 'user_us', 'wall_ns'] True 1 lunalloc\n")
+end)
+
+test("give_back alone, on two allocators, one of which has a background thread", function()
+    local out = scratch .. "/given.json"
+    local output, status = shell(BENCH .. " --only give_back --percent 1 --allocators lunalloc,system --out " .. out)
+    test.equal(status, 0, output)
+    test.match(output, "\nGIVEN BACK after 0%.12 s +lunalloc +system\ndefault +%d+ %% +%d+ %%\n")
+    test.match(output, "\nbackground_thread +%d+ %% +%-\n")
+    local parsed = shell("python3 -c 'import json, sys; given = json.load(open(sys.argv[1]))[\"given_back\"]; " ..
+        "print(sorted(given[\"default\"]), sorted(given[\"background_thread\"]))' " .. out)
+    test.equal(parsed, "['lunalloc', 'system'] ['lunalloc']\n")
+    test.match(shell(BENCH .. " --list"), "memory +give_back ")
+    assert(not shell(BENCH .. " --list --quick"):find "give_back")
 end)
 
 os.execute("rm -rf " .. scratch)
