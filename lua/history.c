@@ -19,7 +19,7 @@ set_figure(lua_State *L, const char *name, uint64_t value) {
 static void
 push_moment(lua_State *L, const void *record) {
     const lunalloc_moment_t *moment = record;
-    lua_createtable(L, 0, 9);
+    lua_createtable(L, 0, 10);
     set_figure(L, "time", moment->time);
     set_figure(L, "rss", moment->rss);
     set_figure(L, "allocated", moment->allocated);
@@ -27,6 +27,7 @@ push_moment(lua_State *L, const void *record) {
     set_figure(L, "dirty", moment->dirty);
     set_figure(L, "muzzy", moment->muzzy);
     set_figure(L, "retained", moment->retained);
+    set_figure(L, "discarded", moment->discarded);
     set_figure(L, "requests", moment->requests);
     set_figure(L, "faults", moment->faults);
 }

@@ -476,6 +476,7 @@ typedef struct {
     uint64_t dirty;
     uint64_t muzzy;
     uint64_t retained;
+    uint64_t discarded;
     uint64_t requests; /* cumulative: allocation requests */
     uint64_t faults;   /* cumulative: page faults of the process */
 } lunalloc_moment_t;

@@ -76,7 +76,7 @@ help.functions = {
         "la.conf()" },
     ["la.history"] = { "la.history{after=} -> history | nil, message, code",
         "The last ten minutes, which the agent keeps: moments (one a second: time, rss, allocated, active, dirty, " ..
-        "muzzy, retained, requests, faults) and marks of changed settings (time, name, value). after = an earlier " ..
+        "muzzy, retained, discarded, requests, faults) and marks of changed settings (time, name, value). after = an earlier " ..
         "history: only what is new.",
         "la.history():plot()" },
     ["history:plot"] = { "history:plot{figures={'rss', ...}, ...} -> text | nil, message, code",
@@ -84,12 +84,13 @@ help.functions = {
         'print(la.history():plot{figures = {"rss", "dirty"}, height = 20})' },
     ["la.instant"] = { "la.instant{residency=} -> instant | nil, message, code",
         "The heap at this moment as a plain value: states, arenas, classes (count, bytes, used: what objects " ..
-        "occupy), stats, settings with their sources, threads, conf. Its extents can be drawn: instant:raster{}.\n" ..
+        "occupy, discarded: given back inside of slabs), stats, settings with their sources, threads, conf. Its extents can be drawn: instant:raster{}.\n" ..
         "With residency = true: which pages are in memory (present, huge, swapped, guard, absent).",
         "la.instant().states.active.bytes" },
     ["la.map"] = { "la.map{by=, arena=, range=, width=, height=, mode=, colour=} -> text | nil, message, code",
         "The address space of the heap as a picture for a terminal: each cell shows what most of its bytes are. by: " ..
-        "state, occupancy, age, residency, arena or class; mode: blocks, braille or ascii.",
+        "state, occupancy, age, residency, arena or class; mode: blocks, braille or ascii. By the first two and by " ..
+        "residency, pages that were given back inside of slabs are \"discarded\".",
         'print(la.map{by = "occupancy", height = 20})' },
     ["la.instant.load"] = { "la.instant.load(path) -> instant | nil, message, code",
         "The instant that instant:save(path) wrote, of this process or another one.",

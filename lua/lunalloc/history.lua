@@ -1,8 +1,9 @@
 --- The last ten minutes of a process: la.history().
 ---
 ---     local h = la.history()
----     h.moments     an array of {time=, rss=, allocated=, active=, dirty=, muzzy=, retained=, requests=, faults=}, one
----                   a second, oldest first; a figure that the system did not tell is absent. time: monotonic clock, ns
+---     h.moments     an array of {time=, rss=, allocated=, active=, dirty=, muzzy=, retained=, discarded=, requests=,
+---                   faults=}, one a second, oldest first; a figure that the system did not tell is absent. time:
+---                   monotonic clock, ns
 ---     h.marks       an array of {time=, name=, value=}: the settings that were changed
 ---     h:plot{...}   a picture of them
 ---     la.history{after = h}    only what has been added since h was made
@@ -12,7 +13,7 @@
 local check = require "lunalloc.check"
 local units = require "lunalloc.units"
 
-local FIGURES <const> = { "rss", "allocated", "active", "dirty", "muzzy", "retained", "requests", "faults" }
+local FIGURES <const> = { "rss", "allocated", "active", "dirty", "muzzy", "retained", "discarded", "requests", "faults" }
 local PLOTTED <const> = { "rss", "allocated", "active", "dirty", "muzzy" }
 
 local History = { __name = "lunalloc.history" }

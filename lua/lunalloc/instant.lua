@@ -12,9 +12,10 @@
 ---     source      { way =, pid =, name =, version = }
 ---     page        bytes
 ---     extents     how many there are
----     states      { [state] = { count =, bytes =, used = } },  used: bytes that objects occupy
----     arenas      an array of { arena =, [state] = { count =, bytes =, used = } }
----     classes     an array of { szind =, size =, count =, bytes =, used = }, of extents in use
+---     states      { [state] = { count =, bytes =, used =, discarded = } },  used: bytes that objects occupy,
+---                 discarded: given back inside of slabs
+---     arenas      an array of { arena =, [state] = ... }, as states
+---     classes     an array of { szind =, size =, count =, bytes =, used =, discarded = }, of extents in use
 ---     stats       the counters: { allocated =, ..., arenas = {...}, classes = {...} }, rows as in la.stats()
 ---     residency   { [kind] = bytes, way =, states = { [state] = { [kind] = bytes } }, process = { [kind] = bytes } },
 ---                 with la.instant{ residency = true }; kinds: absent, present, huge, swapped, guard

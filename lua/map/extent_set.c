@@ -90,7 +90,7 @@ extent_set_add_extent(extent_set_t *set, const lunalloc_extent_t *extent) {
         .addr = extent->addr,
         .size = extent->size,
         .sn = extent->sn,
-        .lru = extent->lru,
+        .lru = extent->state == LUNALLOC_ACTIVE ? extent->discarded : extent->lru,
         .arena = extent->arena,
         .nfree = extent->nfree,
         .nregs = extent->nregs,

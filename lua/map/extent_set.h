@@ -39,7 +39,10 @@ enum {
 typedef struct {
     uint64_t addr, size; /* bytes; size > 0 */
     uint64_t sn;         /* the serial number of its region; of a trace's block: the time of its allocation in ns */
-    uint64_t lru;        /* of a free extent: the order of purging */
+    union {
+        uint64_t lru;       /* of a free extent: the order of purging */
+        uint64_t discarded; /* of an active slab: bytes of its pages that were given back */
+    };
     uint32_t arena;
     uint32_t nfree, nregs; /* of a slab; nfree <= nregs */
     uint16_t szind;        /* EXTENT_NO_CLASS: none */
@@ -71,6 +74,13 @@ size_t extent_set_find(const extent_set_t *set, uint64_t addr);
 
 /* Bytes of the entry that objects occupy, from 0 to its size: of a slab, those of its regions in use. */
 uint64_t extent_used(const extent_set_t *set, const extent_entry_t *entry);
+
+/* Bytes of the entry that were given back while it is in use: some pages of a slab, from 0 to its size. */
+static inline uint64_t
+extent_discarded(const extent_entry_t *entry) {
+    bool may = entry->state == LUNALLOC_ACTIVE && (entry->flags & EXTENT_SLAB) != 0;
+    return !may ? 0 : entry->discarded < entry->size ? entry->discarded : entry->size;
+}
 
 /* ---- spans ---- */
 

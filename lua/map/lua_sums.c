@@ -4,10 +4,11 @@
 #include <string.h>
 
 static void
-add_to(map_sum_t *sum, uint64_t bytes, uint64_t used) {
+add_to(map_sum_t *sum, const extent_entry_t *entry, uint64_t used) {
     sum->count++;
-    sum->bytes += bytes;
+    sum->bytes += entry->size;
     sum->used += used;
+    sum->discarded += extent_discarded(entry);
 }
 
 void
@@ -16,19 +17,20 @@ map_sums_add(map_sums_t *sums, const extent_set_t *set, const extent_entry_t *en
         const extent_entry_t *entry = &entries[i];
         uint64_t used = extent_used(set, entry);
         uint32_t arena = entry->arena < MAP_SUMS_ARENAS ? entry->arena : MAP_SUMS_ARENAS - 1;
-        add_to(&sums->arenas[arena][entry->state], entry->size, used);
+        add_to(&sums->arenas[arena][entry->state], entry, used);
         if (entry->state == LUNALLOC_ACTIVE && entry->szind < EXTENT_CLASSES) {
-            add_to(&sums->classes[entry->szind], entry->size, used);
+            add_to(&sums->classes[entry->szind], entry, used);
         }
     }
 }
 
 static void
 push_sum(lua_State *L, const map_sum_t *sum) {
-    lua_createtable(L, 0, 3);
+    lua_createtable(L, 0, 4);
     core_set_integer(L, "count", (lua_Integer)sum->count);
     core_set_integer(L, "bytes", (lua_Integer)sum->bytes);
     core_set_integer(L, "used", (lua_Integer)sum->used);
+    core_set_integer(L, "discarded", (lua_Integer)sum->discarded);
 }
 
 /* {[name of a state] = sum}, of those that have any */
@@ -74,12 +76,13 @@ push_all_states(lua_State *L, const map_sums_t *sums) {
             states[state].count += sums->arenas[arena][state].count;
             states[state].bytes += sums->arenas[arena][state].bytes;
             states[state].used += sums->arenas[arena][state].used;
+            states[state].discarded += sums->arenas[arena][state].discarded;
         }
     }
     push_states(L, states);
 }
 
-/* An array of {szind=, size=, count=, bytes=, used=}. */
+/* An array of {szind=, size=, count=, bytes=, used=, discarded=}. */
 static void
 push_classes(lua_State *L, const map_sums_t *sums, const extent_set_t *set) {
     lua_Integer n = 0;
@@ -112,7 +115,7 @@ map_new_sums(lua_State *L) {
     return sums;
 }
 
-/* sums(): {states={[state]=sum}, arenas={{arena=,[state]=sum}...}, classes={{szind=,size=,count=,bytes=,used=}...}} */
+/* sums(): {states={[state]=sum}, arenas={{arena=,[state]=sum}...}, classes={{szind=,size=,count=,...}...}} */
 static int
 sums(lua_State *L) {
     const map_heap_t *heap = map_check_heap(L, 1, "sums");

@@ -44,7 +44,7 @@ enum {
 };
 
 typedef struct {
-    uint64_t count, bytes, used;
+    uint64_t count, bytes, used, discarded;
 } map_sum_t;
 
 typedef struct {

@@ -71,11 +71,23 @@ map_extents_begin(map_extents_t *extents, map_bytes_t bytes, uint32_t count, uin
 /* What differs between an extent in use and a free one. */
 static inline void
 read_use(map_extents_t *extents, map_bytes_t *bytes, extent_entry_t *entry) {
-    bool used = entry->state == LUNALLOC_ACTIVE || entry->state == LUNALLOC_BUSY;
+    bool used = entry->state == LUNALLOC_ACTIVE || entry->state == LUNALLOC_BUSY || entry->state == MAP_STATE_DISCARDED;
     uint64_t more = number(bytes);
     extents->lru += used ? 0 : map_unzigzag(more);
     entry->lru = used ? 0 : extents->lru;
     entry->szind = used && more >= 1 && more <= EXTENT_CLASSES ? (uint16_t)(more - 1) : EXTENT_NO_CLASS;
+}
+
+/* Of a slab that says so: how much was discarded. False if it is no slab. */
+static inline bool
+read_discarded(map_bytes_t *bytes, extent_entry_t *entry) {
+    if (entry->state != MAP_STATE_DISCARDED) {
+        return true;
+    }
+    uint64_t kib = number(bytes), most = entry->size >> MAP_LG_DISCARDED;
+    entry->state = LUNALLOC_ACTIVE;
+    entry->discarded = (kib < most ? kib : most) << MAP_LG_DISCARDED;
+    return (entry->flags & EXTENT_SLAB) != 0;
 }
 
 static inline bool
@@ -96,7 +108,7 @@ read_extent(map_extents_t *extents, map_bytes_t *bytes, extent_entry_t *entry) {
     uint32_t nregs = slab ? (uint32_t)number(bytes) : 0, nfree = slab ? (uint32_t)number(bytes) : 0;
     entry->nregs = nregs;
     entry->nfree = nfree < nregs ? nfree : nregs;
-    return !bytes->short_of && entry->state < EXTENT_STATES;
+    return read_discarded(bytes, entry) && !bytes->short_of && entry->state < EXTENT_STATES;
 }
 
 bool

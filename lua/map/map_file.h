@@ -7,7 +7,7 @@
  *   header   a text: the other fields of the instant, as JSON
  *   classes  records: the size of a class
  *   extents  log2 of the unit; records: state and flags, gap to the one before and size in units, serial number and
- *            order of purging as differences, arena, class, and of a slab its regions
+ *            order of purging as differences, arena, class, and of a slab its regions and what was discarded
  *   runs     log2 of the unit; records: kind, gap to the one before, size
  *   end      the numbers of extents and runs
  *

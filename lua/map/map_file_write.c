@@ -91,7 +91,9 @@ put_place(writer_t *writer, unsigned first, uint64_t start, uint64_t before, uin
 static void
 put_extent(writer_t *writer, const extent_entry_t *entry, const extent_entry_t *last, uint64_t lru, unsigned unit) {
     bool used = entry->state == LUNALLOC_ACTIVE || entry->state == LUNALLOC_BUSY;
-    put_place(writer, entry->state | (unsigned)entry->flags << MAP_FLAGS_SHIFT, entry->addr, last->addr + last->size,
+    uint64_t discarded = extent_discarded(entry) >> MAP_LG_DISCARDED;
+    unsigned state = discarded != 0 ? MAP_STATE_DISCARDED : entry->state;
+    put_place(writer, state | (unsigned)entry->flags << MAP_FLAGS_SHIFT, entry->addr, last->addr + last->size,
               entry->size, unit);
     put_number(writer, map_zigzag(entry->sn - last->sn));
     put_number(writer, map_zigzag((uint64_t)entry->arena - last->arena));
@@ -99,6 +101,9 @@ put_extent(writer_t *writer, const extent_entry_t *entry, const extent_entry_t *
     if ((entry->flags & EXTENT_SLAB) != 0) {
         put_number(writer, entry->nregs);
         put_number(writer, entry->nfree);
+    }
+    if (discarded != 0) {
+        put_number(writer, discarded);
     }
     writer->count++;
 }

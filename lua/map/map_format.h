@@ -27,9 +27,12 @@ typedef enum {
     MAP_END
 } map_chunk_kind_t;
 
-/* In the first byte of an extent: state, flags, and whether it begins where the last one ends; of a run: kind. */
+/* In the first byte of an extent: state, flags, and whether it begins where the last one ends; of a run: kind. A slab of
+ * which pages were discarded has a state of its own: its bytes follow, in KiB. */
 enum {
     MAP_STATE = 7,
+    MAP_STATE_DISCARDED = 5,
+    MAP_LG_DISCARDED = 10,
     MAP_FLAGS_SHIFT = 3,
     MAP_FLAGS = 15,
     MAP_FOLLOWS = 128

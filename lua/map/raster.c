@@ -168,12 +168,21 @@ map_painter_end(map_painter_t *painter) {
 
 /* ---- pictures of a set ---- */
 
-/* 0 is free, 1 is in use. */
+/* By occupancy. */
+enum {
+    FREE,
+    USED,
+    DISCARDED
+};
+
 static char
 level(const uint64_t *sums, uint64_t used) {
-    uint64_t all = sums[0] + sums[1];
+    uint64_t all = sums[FREE] + sums[USED];
     (void)used;
-    return (char)(MAP_EMPTY + 1 + (sums[1] == 0 ? 0 : (sums[1] * MAP_LEVELS - 1) / all + 1));
+    if (sums[DISCARDED] > all) {
+        return MAP_EMPTY + 1 + MAP_LEVELS + 1;
+    }
+    return (char)(MAP_EMPTY + 1 + (sums[USED] == 0 ? 0 : (sums[USED] * MAP_LEVELS - 1) / all + 1));
 }
 
 static inline bool
@@ -189,40 +198,89 @@ piece_end(const map_painter_t *painter, uint64_t from, uint64_t end) {
     return to < end ? to : end;
 }
 
-/* A slab's free regions are anywhere in it: each cell gets its share. */
+/* A part of an entry, which lies anywhere in it. */
+typedef struct {
+    uint64_t bytes, done; /* done: that are painted */
+    unsigned key;
+} part_t;
+
+/* Paints so many bytes of a part from `from` on, at most up to `to`. Returns where they end. */
+static uint64_t
+paint_part(map_painter_t *painter, part_t *part, uint64_t due, uint64_t from, uint64_t to) {
+    uint64_t some = due > part->done ? due - part->done : 0;
+    some = some < to - from ? some : to - from;
+    paint(painter, from, from + some, part->key);
+    part->done += some;
+    return from + some;
+}
+
+static uint64_t
+share(uint64_t bytes, uint64_t reached, uint64_t size) {
+    return reached == size ? bytes : (uint64_t)((double)bytes * (double)reached / (double)size);
+}
+
+/* Each cell gets its share of the two parts: that of the first is rounded down, that of the second up, so that no byte
+ * is lost where they fill the entry. The rest has the key `rest`. */
 static void
-paint_occupancy(map_painter_t *painter, const extent_set_t *set, const extent_entry_t *entry) {
-    uint64_t used = extent_used(set, entry), end = entry->addr + entry->size, done = 0;
-    if (used == 0 || used == entry->size) {
-        paint(painter, entry->addr, end, used != 0);
-        return;
-    }
+paint_shares(map_painter_t *painter, const extent_entry_t *entry, part_t first, part_t second, unsigned rest) {
+    uint64_t size = entry->size, end = entry->addr + size;
     for (uint64_t from = entry->addr, to; from < end; from = to) {
         to = piece_end(painter, from, end);
-        double share = (double)used * (double)(to - entry->addr) / (double)entry->size;
-        uint64_t some = (to == end ? used : (uint64_t)share) - done;
-        some = some < to - from ? some : to - from;
-        paint(painter, from, from + some, 1);
-        paint(painter, from + some, to, 0);
-        done += some;
+        uint64_t reached = to - entry->addr;
+        uint64_t at = paint_part(painter, &first, share(first.bytes, reached, size), from, to);
+        at = paint_part(painter, &second, reached - share(size - second.bytes, reached, size), at, to);
+        paint(painter, at, to, rest);
     }
+}
+
+static void
+paint_occupancy(map_painter_t *painter, const extent_set_t *set, const extent_entry_t *entry) {
+    uint64_t used = extent_used(set, entry), discarded = extent_discarded(entry);
+    if (used == entry->size || (used == 0 && discarded == 0)) {
+        paint(painter, entry->addr, entry->addr + entry->size, used != 0 ? USED : FREE);
+        return;
+    }
+    discarded = discarded < entry->size - used ? discarded : entry->size - used;
+    paint_shares(painter, entry, (part_t){.bytes = used, .key = USED}, (part_t){.bytes = discarded, .key = DISCARDED},
+                 FREE);
+}
+
+static void
+paint_state(map_painter_t *painter, const extent_entry_t *entry) {
+    uint64_t discarded = extent_discarded(entry);
+    if (discarded == 0) {
+        paint(painter, entry->addr, entry->addr + entry->size, entry->state);
+        return;
+    }
+    paint_shares(painter, entry, (part_t){.key = entry->state}, (part_t){.bytes = discarded, .key = EXTENT_STATES},
+                 entry->state);
+}
+
+/* Pages that are not in memory: as many as were discarded, the first ones, have another key than those that nobody has
+ * touched yet. */
+static void
+paint_absent(map_painter_t *painter, uint64_t from, uint64_t to, uint64_t *discarded) {
+    uint64_t some = *discarded < to - from ? *discarded : to - from;
+    paint(painter, from, from + some, RESIDENCY_KINDS);
+    paint(painter, from + some, to, RESIDENCY_ABSENT);
+    *discarded -= some;
 }
 
 /* Both are ascending; *run is the first that may concern the entry. */
 static void
 paint_residency(map_painter_t *painter, const residency_t *residency, size_t *run, const extent_entry_t *entry) {
-    uint64_t at = entry->addr, end = at + entry->size;
+    uint64_t at = entry->addr, end = at + entry->size, discarded = extent_discarded(entry);
     while (*run < residency->n && residency->all[*run].end <= at) {
         ++*run;
     }
     for (size_t i = *run; i < residency->n && residency->all[i].start < end; i++) {
         uint64_t start = residency->all[i].start > at ? residency->all[i].start : at;
         uint64_t stop = residency->all[i].end < end ? residency->all[i].end : end;
-        paint(painter, at, start, RESIDENCY_ABSENT);
+        paint_absent(painter, at, start, &discarded);
         paint(painter, start, stop, residency->all[i].kind);
         at = stop;
     }
-    paint(painter, at, end, RESIDENCY_ABSENT);
+    paint_absent(painter, at, end, &discarded);
 }
 
 static void
@@ -247,7 +305,7 @@ static void
 add_states(map_picture_t *picture, const extent_entry_t *entries, size_t n) {
     for (size_t i = 0; i < n; i++) {
         if (is_drawn(picture, &entries[i])) {
-            paint(&picture->painter, entries[i].addr, entries[i].addr + entries[i].size, entries[i].state);
+            paint_state(&picture->painter, &entries[i]);
         }
     }
 }

@@ -9,6 +9,9 @@
  * have; the lowest one of equals. Cells are characters, MAP_EMPTY for one without any extent, and behind it the key, so
  * that a row is a text that JSON takes as it is.
  *
+ * Of a slab it is known how many bytes objects occupy, and how many were given back (discarded), but not where: each
+ * cell gets its share of them. By residency, discarded pages are absent ones of the slab, so there the place is known.
+ *
  * A painter does the work: it takes pieces of address space in ascending order. One pass, no memory of its own: 5 ns
  * for an extent. Not thread-safe.
  */
@@ -46,10 +49,11 @@ bool map_layout_check(const map_layout_t *layout);
 /* ---- what is drawn ---- */
 
 typedef enum {
-    MAP_BY_STATE,     /* keys: lunalloc_state_t */
-    MAP_BY_OCCUPANCY, /* 0: nothing is in use; 1 .. MAP_LEVELS: so many parts of MAP_LEVELS, rounded up */
+    MAP_BY_STATE,     /* keys: lunalloc_state_t; EXTENT_STATES: discarded */
+    MAP_BY_OCCUPANCY, /* 0: nothing is in use; 1 .. MAP_LEVELS: so many parts of MAP_LEVELS, rounded up, of what was not
+                         discarded; MAP_LEVELS + 1: more than half of the bytes were discarded */
     MAP_BY_AGE,       /* 0 .. MAP_LEVELS - 1: regions in use by serial number, the oldest first; MAP_LEVELS: free */
-    MAP_BY_RESIDENCY, /* keys: residency_kind_t */
+    MAP_BY_RESIDENCY, /* keys: residency_kind_t; RESIDENCY_KINDS: absent, since it was discarded */
     MAP_BY_ARENA,     /* the place of the arena in map_keys_t.arenas */
     MAP_BY_CLASS      /* 0: free; 1 + log2 of the object's size */
 } map_by_t;
@@ -69,7 +73,7 @@ unsigned map_key_of(const map_keys_t *keys, const extent_set_t *set, const exten
 /* ---- drawing ---- */
 
 typedef struct {
-    uint64_t bytes[MAP_KEYS]; /* in the layout's spans, by key; by occupancy: 0: free, 1: in use */
+    uint64_t bytes[MAP_KEYS]; /* in the layout's spans, by key; by occupancy: 0: free, 1: in use, 2: discarded */
     uint64_t cells[MAP_KEYS]; /* how many show the key */
 } map_totals_t;
 

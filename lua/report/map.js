@@ -10,7 +10,7 @@
 const KEY_COLOURS = ["c0", "c1", "c4", "c5", "c2", "c3", "c6", "c7", "c9", "c8"];
 // What is not in memory is grey everywhere.
 const COLOUR_OF = { active: "c0", dirty: "c1", muzzy: "c4", busy: "c5", retained: "line", absent: "line", free: "line",
-  present: "c0", huge: "c2", swapped: "c5", guard: "c8", unchanged: "line" };
+  present: "c0", huge: "c2", swapped: "c5", guard: "c8", discarded: "c7", unchanged: "line" };
 
 function bytesOf(base64) {
   const text = atob(base64);

@@ -63,6 +63,7 @@ measure(void) {
         .dirty = stats.dirty,
         .muzzy = stats.muzzy,
         .retained = stats.retained,
+        .discarded = stats.discarded,
         .requests = requests_total(&stats),
         .faults = LUNALLOC_ABSENT,
     };

@@ -97,7 +97,7 @@ test("a raster loses no byte, by whatever it is drawn", function()
         local occupancy = assert(instant:raster { by = "occupancy", columns = size[1], rows = size[2] })
         local used = instant.states.active.used
         test.equal(occupancy.used, used)
-        test.equal(occupancy.used + occupancy.unused, all)
+        test.equal(occupancy.used + occupancy.unused + occupancy.discarded, all)
     end
 end)
 
@@ -123,6 +123,64 @@ test("residency adds up, and agrees with what the allocator itself finds", funct
     test.equal(all.absent >= 31 << 20 and all.present + all.huge >= 8 << 20, true, "of blocks")
     local resident, found = all.states.active.present + all.states.active.huge, la.reconcile().active.resident
     test.equal(math.abs(resident - found) <= found // 20 + (1 << 20), true, "beside la.reconcile")
+end)
+
+--- Blocks that stay spread over slabs whose other pages are given back.
+local function thin_heap()
+    local blocks, kept = {}, {}
+    for i = 1, 20000 do
+        blocks[i] = assert(la.buffer(448)):fill(1)
+    end
+    for i, block in ipairs(blocks) do
+        if i % 40 == 0 then
+            kept[#kept + 1] = block
+        else
+            block:free()
+        end
+    end
+    la.set "thread.tcache.flush"
+    la.set "arena.4096.purge_slabs"
+    return setmetatable(kept, { __close = function(all)
+        for _, block in ipairs(all) do
+            block:free()
+        end
+    end })
+end
+
+local function bytes_named(raster, name)
+    for _, row in ipairs(raster.legend) do
+        if row.name == name then
+            return row.bytes
+        end
+    end
+    return 0
+end
+
+test("pages that were given back inside of slabs are a state of their own", function()
+    local _ <close> = thin_heap()
+    local instant <close> = assert(la.instant { residency = true })
+    local discarded, classes = instant.states.active.discarded, 0
+    if discarded == 0 and la.get "config.debug" then
+        test.skip "under VirtualAlloc's rules no page of a slab can be given back"
+    end
+    test.equal(discarded > 2 << 20, true, "discarded " .. discarded)
+    for _, class in ipairs(instant.classes) do
+        classes = classes + class.discarded
+    end
+    test.equal(classes, discarded)
+    test.equal(instant.states.dirty == nil or instant.states.dirty.discarded == 0, true, "dirty")
+    test.equal(bytes_named(instant:raster(), "discarded"), discarded)
+    test.equal(instant:raster { by = "occupancy" }.discarded, discarded)
+    local absent = bytes_named(instant:raster { by = "residency" }, "discarded")
+    test.equal(absent > discarded * 9 // 10 and absent <= discarded, true, "absent " .. absent)
+    test.match(instant:map { mode = "ascii", width = 80, height = 10, colour = false }, "\n[^\n]*o discarded %d")
+    local path = os.tmpname()
+    assert(instant:save(path))
+    local again <close> = assert(la.instant.load(path))
+    os.remove(path)
+    test.equal(again.states.active.discarded, discarded)
+    test.equal(again:raster().cells, instant:raster().cells)
+    test.equal(instant:diff(again).states.active.discarded, 0)
 end)
 
 test("without residency no raster of it", function()

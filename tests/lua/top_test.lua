@@ -26,7 +26,7 @@ end
 
 local function arena_row(index, requests)
     return { arena = index, nthreads = 2 - index, allocated = (30 - 20 * index) * MIB, active = (40 - 25 * index) * MIB,
-        dirty = index * MIB, muzzy = 0, retained = 8 * MIB, discarded = 0, nrequests = requests,
+        dirty = index * MIB, muzzy = 0, retained = 8 * MIB, discarded = (3 - index) * MIB, nrequests = requests,
         nslabs = 1000 }
 end
 
@@ -365,9 +365,9 @@ test("80 columns, 24 lines", function()
     test.match(table.concat(lines, "\n"), "64 MiB%+ +[*:]+")
     test.match(lines[11], "^ +%-60s +%-50s +%-40s +%-30s +%-20s +%-10s +0s$")
     test.equal(lines[12], " 1 arenas  2 hottest  3 wasteful  4 threads  5 stacks")
-    test.equal(lines[13], "arena threads allocated active v dirty muzzy retained slabs requests/s")
-    test.equal(lines[14], "    0       2     30.0M    40.0M     0     0    8.00M    1k        900")
-    test.equal(lines[15], "    1       1     10.0M    15.0M 1.00M     0    8.00M    1k        100")
+    test.equal(lines[13], "arena threads allocated active v dirty muzzy retained discarded slabs requests/s")
+    test.equal(lines[14], "    0       2     30.0M    40.0M     0     0    8.00M     3.00M    1k        900")
+    test.equal(lines[15], "    1       1     10.0M    15.0M 1.00M     0    8.00M     2.00M    1k        100")
     test.equal(lines[16], "2 hottest classes")
     test.equal(lines[17], "class  size requests/s v in use objects cached fills requests")
     test.equal(lines[18], "    4    64          700  4.00K      64      0     3     2.1k")

@@ -51,6 +51,9 @@ random_entry(uint64_t *at, uint64_t unit) {
     }
     entry.nregs = slab ? (uint32_t)random_below(4096) : 0;
     entry.nfree = slab ? (uint32_t)random_below(entry.nregs + 1) : 0;
+    if (slab && entry.state == LUNALLOC_ACTIVE && random_below(2) == 0) {
+        entry.discarded = random_below(entry.size / 1024 + 1) * 1024;
+    }
     *at = entry.addr + entry.size;
     return entry;
 }

@@ -156,17 +156,37 @@ test_cells_have_the_key_of_most_bytes(void **state) {
     }
 }
 
-/* What is in use and what is not is exact: one layout over everything, in cells of any size. */
+/* Up to all that no object occupies, of any number of bytes. */
+static void
+discard_some(const extent_set_t *set, extent_entry_t *entry) {
+    if (entry->state == LUNALLOC_ACTIVE && (entry->flags & EXTENT_SLAB) != 0) {
+        uint64_t most = entry->size - extent_used(set, entry);
+        entry->discarded = random_below(3) == 0 ? most : random_below(most + 1);
+    }
+}
+
+static uint64_t
+sum_of(const uint64_t *bytes) {
+    uint64_t sum = 0;
+    for (unsigned key = 0; key < MAP_KEYS; key++) {
+        sum += bytes[key];
+    }
+    return sum;
+}
+
+/* What is in use, discarded and neither is exact: one layout over everything, in cells of any size. */
 static void
 test_occupancy_adds_up(void **state) {
     (void)state;
     for (int round = 0; round < ROUNDS; round++) {
         extent_set_t set;
         make_random(&set);
-        uint64_t used = 0, all = 0;
+        uint64_t used = 0, all = 0, discarded = 0;
         for (size_t i = 0; i < set.n; i++) {
+            discard_some(&set, &set.all[i]);
             used += extent_used(&set, &set.all[i]);
             all += set.all[i].size;
+            discarded += extent_discarded(&set.all[i]);
         }
         uint64_t cell_bytes = (1 + random_below(20)) * PAGE;
         const map_span_t span = {0, (uint64_t)PAGES * PAGE, 0};
@@ -177,7 +197,12 @@ test_occupancy_adds_up(void **state) {
         map_keys_init(&keys, MAP_BY_OCCUPANCY, LUNALLOC_ALL, &set);
         map_raster(&set, &(residency_t){0}, &keys, &layout, cells, &totals);
         assert_int_equal(totals.bytes[1], used);
-        assert_int_equal(totals.bytes[0] + totals.bytes[1], all);
+        assert_int_equal(totals.bytes[2], discarded);
+        assert_int_equal(totals.bytes[0] + totals.bytes[1] + totals.bytes[2], all);
+        map_keys_init(&keys, MAP_BY_STATE, LUNALLOC_ALL, &set);
+        map_raster(&set, &(residency_t){0}, &keys, &layout, cells, &totals);
+        assert_int_equal(totals.bytes[EXTENT_STATES], discarded);
+        assert_int_equal(sum_of(totals.bytes), all);
         extent_set_free(&set);
     }
 }
@@ -199,6 +224,67 @@ test_occupancy_is_spread_over_a_slab(void **state) {
     map_raster(&set, &(residency_t){0}, &keys, &layout, cells, &totals);
     assert_string_equal(cells, "555555555");
     extent_set_free(&set);
+}
+
+/* Draws a slab of 64 pages from page 3 on, in cells of 8 pages. */
+static void
+draw_slab(extent_entry_t slab, map_by_t by, const residency_t *residency, char cells[10], map_totals_t *totals) {
+    extent_set_t set = {.nclasses = 1, .class_size = {64}};
+    slab.addr = 3 * PAGE;
+    slab.size = 64 * PAGE;
+    slab.nregs = 4096;
+    slab.flags = EXTENT_SLAB;
+    assert_true(extent_set_add(&set, &slab) && extent_set_tidy(&set));
+    const map_span_t span = {0, 70 * PAGE, 0};
+    const map_layout_t layout = {&span, 1, 8 * PAGE, 9};
+    map_keys_t keys;
+    map_keys_init(&keys, by, LUNALLOC_ALL, &set);
+    map_raster(&set, residency, &keys, &layout, cells, totals);
+    extent_set_free(&set);
+}
+
+/* By state, a cell shows what most of its bytes are; by occupancy, how full the rest is, unless that is the smaller
+ * part. */
+static void
+test_discarded_is_spread_over_a_slab(void **state) {
+    (void)state;
+    char cells[10] = {0};
+    map_totals_t totals;
+    const residency_t none = {0};
+    const extent_entry_t few = {.nfree = 2048, .discarded = 16 * PAGE}, many = {.nfree = 3584, .discarded = 48 * PAGE};
+    draw_slab(few, MAP_BY_STATE, &none, cells, &totals);
+    assert_string_equal(cells, "111111111");
+    assert_int_equal(totals.bytes[EXTENT_STATES], 16 * PAGE);
+    draw_slab(few, MAP_BY_OCCUPANCY, &none, cells, &totals);
+    assert_string_equal(cells, "777777777");
+    draw_slab(many, MAP_BY_STATE, &none, cells, &totals);
+    assert_string_equal(cells, "666666666");
+    draw_slab(many, MAP_BY_OCCUPANCY, &none, cells, &totals);
+    assert_string_equal(cells, ":::::::::");
+    assert_int_equal(totals.bytes[1], 8 * PAGE);
+    assert_int_equal(totals.bytes[2], 48 * PAGE);
+    const extent_entry_t liar = {.nfree = 0, .discarded = UINT64_MAX};
+    draw_slab(liar, MAP_BY_OCCUPANCY, &none, cells, &totals);
+    assert_string_equal(cells, "999999999");
+    draw_slab(liar, MAP_BY_STATE, &none, cells, &totals);
+    assert_string_equal(cells, "666666666");
+}
+
+/* By residency the place is known: of the slab's absent pages as many as were discarded, and no others. */
+static void
+test_discarded_pages_are_absent_ones(void **state) {
+    (void)state;
+    char cells[10] = {0};
+    map_totals_t totals;
+    residency_run_t runs[] = {{.start = 0, .end = 8 * PAGE, .kind = RESIDENCY_PRESENT},
+                              {.start = 24 * PAGE, .end = 32 * PAGE, .kind = RESIDENCY_PRESENT}};
+    const residency_t residency = {.all = runs, .n = 2};
+    const extent_entry_t slab = {.nfree = 4000, .discarded = 32 * PAGE};
+    draw_slab(slab, MAP_BY_RESIDENCY, &residency, cells, &totals);
+    assert_string_equal(cells, "266266111");
+    assert_int_equal(totals.bytes[RESIDENCY_KINDS], 32 * PAGE);
+    assert_int_equal(totals.bytes[RESIDENCY_ABSENT], 19 * PAGE);
+    assert_int_equal(totals.bytes[RESIDENCY_PRESENT], 13 * PAGE);
 }
 
 static void
@@ -270,6 +356,7 @@ main(void) {
         cmocka_unit_test(test_cells_have_the_key_of_most_bytes), cmocka_unit_test(test_occupancy_adds_up),
         cmocka_unit_test(test_occupancy_is_spread_over_a_slab),  cmocka_unit_test(test_what_overlaps_is_counted_once),
         cmocka_unit_test(test_layouts_that_are_wrong),           cmocka_unit_test(test_spans_are_joined_until_they_fit),
+        cmocka_unit_test(test_discarded_is_spread_over_a_slab),  cmocka_unit_test(test_discarded_pages_are_absent_ones),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -75,6 +75,7 @@ test_a_moment_has_the_figures(void **state) {
     assert_int_equal(last->dirty, stats.dirty);
     assert_int_equal(last->muzzy, stats.muzzy);
     assert_int_equal(last->retained, stats.retained);
+    assert_int_equal(last->discarded, stats.discarded);
     assert_int_equal(last->requests, stats.nrequests);
     assert_in_range(last->rss, 16 << 20, UINT64_C(1) << 40);
     assert_in_range(last->faults, 1, UINT64_C(1) << 40);

@@ -3,9 +3,9 @@
 ---     unchanged, appeared, gone, allocated, freed, purged, reused    bytes of addresses, by what became of them
 ---     matrix      { [state before] = { [state after] = bytes } }, "none": there was no extent
 ---     extents     how many more there are, as all that follows: later minus earlier
----     states      { [state] = { count =, bytes =, used = } }
+---     states      { [state] = { count =, bytes =, used =, discarded = } }
 ---     arenas      an array of { arena =, [state] = bytes }, those in which anything changed
----     classes     an array of { szind =, size =, count =, bytes =, used = }, likewise
+---     classes     an array of { szind =, size =, count =, ... }, likewise
 ---     settings    an array of { name =, before =, after = }
 ---     residency   { [kind] = bytes }, if both instants know it;  stats  the counters of all arenas
 ---     seconds     that passed
@@ -24,6 +24,7 @@ local Changes = { __name = "lunalloc.changes" }
 Changes.__index = Changes
 
 local STATES <const> = { "active", "dirty", "muzzy", "retained", "busy" }
+local SUMS <const> = { "count", "bytes", "used", "discarded" }
 local RESIDENCY <const> = { "absent", "present", "huge", "swapped", "guard" }
 local KINDS <const> = raster.CHANGES
 
@@ -48,7 +49,7 @@ local function states_of(before, after)
     local result = {}
     for _, state in ipairs(STATES) do
         if before[state] or after[state] then
-            result[state] = minus(after[state], before[state], { "count", "bytes", "used" })
+            result[state] = minus(after[state], before[state], SUMS)
         end
     end
     return result
@@ -88,7 +89,7 @@ local function classes_of(before, after)
     local result, rows, keys = {}, keyed(before, after, "szind")
     for _, szind in ipairs(keys) do
         local one, other = rows[szind].before, rows[szind].after
-        local change, any = minus(other, one, { "count", "bytes", "used" })
+        local change, any = minus(other, one, SUMS)
         change.szind, change.size = szind, (other or one).size
         result[#result + 1] = any and change or nil
     end

@@ -19,13 +19,13 @@ end
 
 -- By number of the key, from 1. `basic`: one of the 16 colours; `fine`: one of the 256.
 local looks <const> = {
-    state = { letters = words "# = - . %", shades = words "█ ▓ ▒ ░ ▚", basic = { 2, 3, 5, 4, 6 },
-        fine = { 71, 178, 133, 24, 37 }, solid = { true, false, false, false, true } },
-    residency = { letters = words ". # H s x", shades = words "░ █ ▓ ▒ x", basic = { 4, 2, 6, 1, 5 },
-        fine = { 24, 71, 80, 167, 133 }, solid = { false, true, true, false, false } },
-    occupancy = { letters = words ". : - = + * % # @", shades = words "· ░ ░ ▒ ▒ ▓ ▓ █ █",
-        basic = { 4, 1, 1, 3, 3, 6, 6, 2, 2 }, fine = { 24, 124, 160, 202, 208, 178, 148, 106, 71 },
-        solid = { false, false, false, false, true, true, true, true, true } },
+    state = { letters = words "# = - . % o", shades = words "█ ▓ ▒ ░ ▚ ○", basic = { 2, 3, 5, 4, 6, 7 },
+        fine = { 71, 178, 133, 24, 37, 146 }, solid = { true, false, false, false, true, false } },
+    residency = { letters = words ". # H s x o", shades = words "░ █ ▓ ▒ x ○", basic = { 4, 2, 6, 1, 5, 7 },
+        fine = { 24, 71, 80, 167, 133, 146 }, solid = { false, true, true, false, false, false } },
+    occupancy = { letters = words ". : - = + * % # @ o", shades = words "· ░ ░ ▒ ▒ ▓ ▓ █ █ ○",
+        basic = { 4, 1, 1, 3, 3, 6, 6, 2, 2, 7 }, fine = { 24, 124, 160, 202, 208, 178, 148, 106, 71, 146 },
+        solid = { false, false, false, false, true, true, true, true, true, false } },
     age = { letters = words "8 7 6 5 4 3 2 1 .", shades = words "█ █ ▓ ▓ ▒ ▒ ░ ░ ·",
         basic = { 5, 5, 1, 1, 3, 3, 2, 2, 4 }, fine = { 90, 126, 162, 167, 173, 179, 149, 113, 24 },
         solid = { true, true, true, true, true, true, true, true, false } },

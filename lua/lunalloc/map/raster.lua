@@ -4,7 +4,7 @@
 ---       cells = "0011300...",     rows * columns characters, row after row; "0": nothing there
 ---       spans = { start, end, first cell, ... },   which addresses the cells stand for (map/layout.lua)
 ---       legend = { { key = "1", name = "active", bytes = 123 }, ... },   what the characters mean, and their bytes
----       bytes = the sum, unused = (by occupancy) the part that no object occupies }
+---       bytes = the sum; by occupancy it is that of used (objects occupy it), unused and discarded (given back) }
 ---
 --- It is a plain table, and JSON as it is.
 
@@ -19,8 +19,9 @@ raster.EMPTY = "0" -- a cell without any extent
 raster.LEVELS = 8
 raster.ARENAS = 30 -- with a key of their own
 
-local STATES <const> = { "active", "dirty", "muzzy", "retained", "busy" }
-local RESIDENCY <const> = { "absent", "present", "huge", "swapped", "guard" }
+-- "discarded": given back inside of a slab that is in use
+local STATES <const> = { "active", "dirty", "muzzy", "retained", "busy", "discarded" }
+local RESIDENCY <const> = { "absent", "present", "huge", "swapped", "guard", "discarded" }
 
 --- The character of key number i, from 0.
 function raster.key(i)
@@ -39,7 +40,7 @@ local names = {
     state = function(i) return STATES[i + 1] end,
     residency = function(i) return RESIDENCY[i + 1] end,
     occupancy = function(i)
-        return i == 0 and "empty" or i == raster.LEVELS and "full" or ("to %d%%"):format(100 * i // raster.LEVELS)
+        return i == raster.LEVELS + 1 and "discarded" or i == 0 and "empty" or i == raster.LEVELS and "full" or ("to %d%%"):format(100 * i // raster.LEVELS)
     end,
     age = function(i)
         return i == raster.LEVELS and "free" or i == 0 and "oldest" or i == raster.LEVELS - 1 and "newest"
@@ -71,7 +72,7 @@ end
 --- By occupancy: the bytes of addresses of all cells with each level. A cell is as large as any.
 local function level_totals(cells, cell)
     local totals = {}
-    for i = 1, raster.LEVELS + 1 do
+    for i = 1, raster.LEVELS + 2 do
         totals[i] = cells[i] * cell
     end
     return totals
@@ -87,7 +88,7 @@ function raster.of(by, layout, cells, totals, counts, arenas, arena)
         drawn.bytes = drawn.bytes + bytes
     end
     if by == "occupancy" then
-        drawn.unused, drawn.used = totals[1], totals[2]
+        drawn.unused, drawn.used, drawn.discarded = totals[1], totals[2], totals[3]
         totals = level_totals(counts, layout.cell)
     end
     drawn.legend = legend_of(by, totals, arenas)

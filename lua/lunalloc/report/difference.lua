@@ -16,6 +16,8 @@ function difference.sums(instant)
         local found = instant.states and instant.states[state]
         sums[#sums + 1] = { what = state, bytes = found and found.bytes or 0 }
     end
+    local active = instant.states and instant.states.active
+    sums[#sums + 1] = { what = "discarded (in active)", bytes = active and active.discarded or 0 }
     for _, arena in ipairs(instant.arenas or {}) do
         local bytes = 0
         for _, state in ipairs(STATES) do

@@ -125,7 +125,7 @@ end
 --- The few figures at the top. `stats`: of t.stats().
 function state.figures(stats, rss)
     local list = { rss and { name = "resident", value = rss, unit = "bytes" } or nil }
-    for _, name in ipairs { "allocated", "active", "dirty", "muzzy", "retained" } do
+    for _, name in ipairs { "allocated", "active", "dirty", "muzzy", "retained", "discarded" } do
         list[#list + 1] = { name = name, value = check.sent(stats[name], 0), unit = "bytes" }
     end
     list[#list + 1] = { name = "threads", value = check.sent(stats.nthreads, 0), unit = "count" }

@@ -5,7 +5,7 @@ local check = require "lunalloc.check"
 local limits = require "lunalloc.report.limits"
 local text = require "lunalloc.report.text"
 
-local BYTES <const> = { "rss", "allocated", "active", "dirty", "muzzy", "retained" }
+local BYTES <const> = { "rss", "allocated", "active", "dirty", "muzzy", "retained", "discarded" }
 local MAX_MARKS <const> = 500
 
 local timeline = {}
@@ -73,12 +73,15 @@ function timeline.chart(title, unit, xunit, x, columns, marks)
     return chart
 end
 
+-- Left out as long as it is 0: most processes have none.
+local SELDOM <const> = { discarded = true }
+
 --- The values of a field of all moments; nil if none has it.
 local function column_of(moments, name)
     local values, any = {}, false
     for i, moment in ipairs(moments) do
         values[i] = number(moment[name])
-        any = any or values[i]
+        any = any or values[i] and not (SELDOM[name] and values[i] == 0)
     end
     return any and { name = name, values = values } or nil
 end

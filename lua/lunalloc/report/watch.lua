@@ -14,7 +14,8 @@ local function moment_of(t)
     end
     local reconciled = t.reconcile()
     return { time = stats.time, rss = reconciled and reconciled.rss, allocated = stats.allocated, active = stats.active,
-        dirty = stats.dirty, muzzy = stats.muzzy, retained = stats.retained, requests = stats.nrequests }
+        dirty = stats.dirty, muzzy = stats.muzzy, retained = stats.retained, discarded = stats.discarded,
+        requests = stats.nrequests }
 end
 
 --- Watches for so many seconds; sleep(seconds) waits, and picture() is called where a picture is due. Returns the

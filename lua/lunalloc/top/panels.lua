@@ -95,8 +95,8 @@ panels.list = {
             column("arena", "arena", nil, 0, { ascending = true }), column("threads", "threads", nil, 6),
             column("allocated", "allocated", bytes, 3), column("active", "active", bytes, 1),
             column("dirty", "dirty", bytes, 2), column("muzzy", "muzzy", bytes, 5),
-            column("retained", "retained", bytes, 4), column("slabs", "slabs", count, 8),
-            column("rate", "requests/s", rate, 7),
+            column("retained", "retained", bytes, 4), column("discarded", "discarded", bytes, 8),
+            column("slabs", "slabs", count, 9), column("rate", "requests/s", rate, 7),
         },
     },
     {
