@@ -228,6 +228,7 @@ sample_set_add(sample_set_t *set, const lunalloc_sample_t *sample) {
         *entry = (sample_entry_t){
             .time = sample->time,
             .addr = sample->addr,
+            .place = sample->place,
             .size = sample->size,
             .weight = sane_weight(sample->weight),
             .szind = sample->szind,

@@ -38,7 +38,7 @@ typedef struct {
 
 typedef struct {
     uint64_t time;
-    uintptr_t addr;
+    uintptr_t addr, place;
     size_t size;
     double weight;
     uint32_t szind, arena, thread, stack; /* the last two are numbers of the set */

@@ -13,6 +13,14 @@ enum {
     BATCH = 32
 };
 
+/* Not known: no field. */
+static void
+set_place(lua_State *L, uintptr_t place) {
+    if (place != 0) {
+        core_set_integer(L, "place", (lua_Integer)place);
+    }
+}
+
 /* Pushes the stack as an array of return addresses, innermost first. */
 static void
 push_stack(lua_State *L, const lunalloc_sample_t *sample) {
@@ -26,8 +34,9 @@ push_stack(lua_State *L, const lunalloc_sample_t *sample) {
 static void
 push_sample(lua_State *L, const void *record) {
     const lunalloc_sample_t *sample = record;
-    lua_createtable(L, 0, 9);
+    lua_createtable(L, 0, 10);
     core_set_integer(L, "addr", (lua_Integer)sample->addr);
+    set_place(L, sample->place);
     core_set_integer(L, "size", (lua_Integer)sample->size);
     core_set_integer(L, "szind", sample->szind);
     core_set_integer(L, "arena", sample->arena);
@@ -190,6 +199,7 @@ set_add(lua_State *L) {
     luaL_checktype(L, 2, LUA_TTABLE);
     lunalloc_sample_t sample = {
         .addr = (uintptr_t)integer_field(L, "addr"),
+        .place = (uintptr_t)integer_field(L, "place"),
         .size = (size_t)integer_field(L, "size"),
         .szind = (uint32_t)integer_field(L, "szind"),
         .arena = (uint32_t)integer_field(L, "arena"),
@@ -294,8 +304,9 @@ set_sample(lua_State *L) {
     }
     sample_entry_t entry = ((const sample_entry_t *)set->entries.data)[i - 1];
     sample_thread_t thread = ((const sample_thread_t *)set->threads.data)[entry.thread];
-    lua_createtable(L, 0, 9);
+    lua_createtable(L, 0, 10);
     core_set_integer(L, "addr", (lua_Integer)entry.addr);
+    set_place(L, entry.place);
     core_set_integer(L, "size", (lua_Integer)entry.size);
     core_set_integer(L, "szind", entry.szind);
     core_set_integer(L, "arena", entry.arena);

@@ -332,6 +332,7 @@ typedef struct {
     char thread_name[LUNALLOC_THREAD_NAME_MAX]; /* the value of thread.prof.name; "" if it has none */
     uint64_t time;                              /* when it was allocated: monotonic clock, ns, as in lunalloc_stats_t */
     double weight;                              /* how many allocations of its size it stands for */
+    uintptr_t place;                            /* where it would lie if it were not sampled; 0: not known */
     uint32_t depth;                             /* how many addresses the stack has */
     uintptr_t stack[LUNALLOC_STACK_MAX];        /* return addresses, innermost first */
 } lunalloc_sample_t;

@@ -162,7 +162,8 @@ help.functions = {
     ["la.prof.samples"] = { "la.prof.samples() -> samples",
         "The samples of live blocks, as a query: conditions such as :old and :in_slabs narrow it down, and\n" ..
         ":by, :sum and :top answer. A for loop iterates over it, as tables: addr, size, szind, arena, tid, thread,\n" ..
-        "time (ns), weight (how many blocks it stands for) and stack (addresses, innermost first).",
+        "time (ns), weight (how many blocks it stands for), place (where it would lie if it were not sampled) and " ..
+        "stack (addresses, innermost first).",
         'la.prof.samples():old("10m"):in_slabs{util=0.3}:by("stack")' },
     ["la.prof.symbols"] = { "la.prof.symbols(addresses) -> array", "The names of the functions at these addresses." },
     ["la.waste"] = { "la.waste{by=, min_age=} -> array of {bytes=, free=, rest=, cached=, dirty=, muzzy=, ...}",

@@ -238,7 +238,7 @@ function Query:stack(pattern)
 end
 
 --- Blocks of classes, by arena, whose slabs are in use to at most the part `util` (0 to 1, 0.5): where the memory is
---- fragmented. Which slab an object would lie in is not known, since a sampled one lies in pages of its own.
+--- fragmented. la.waste{by = "stack"} looks at each slab.
 function Query:in_slabs(options)
     local of = self_of(self, "in_slabs")
     options = options == nil and {} or check.plain(options)

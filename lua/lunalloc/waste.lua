@@ -14,10 +14,12 @@
 ---
 --- `bytes` of a row is the sum of its columns, and `total` of the result is the sum of all rows, exactly.
 ---
---- By stack: a sample of the profiler has a class, an arena, an age, and stands for `weight` objects. The free regions
---- of a class in an arena are charged to the samples there, in proportion to weight times age: the fullest slab fills
---- first, so sparse ones are kept by objects that were left over, and those are old. If the samples stand for a part of
---- the objects only, since profiling began late, the same part of the free regions is charged. The rest is unexplained.
+--- By stack: the objects of a slab share its free regions equally. A sample of the profiler stands for `weight` objects
+--- that lie as it would (`place`): in a slab that is as full, or alone in one if the slab has been freed without it. So
+--- the free regions of a class in an arena are charged to the samples there in proportion to weight times that share. A
+--- sample whose place is not known has the mean of the others; if none is known, age counts: the fullest slab fills
+--- first, so sparse ones are kept by objects that were left over. If the samples stand for a part of the objects only,
+--- since profiling began late, the same part of the free regions is charged. The rest is unexplained.
 
 local check = require "lunalloc.check"
 local samples = require "lunalloc.samples"
@@ -134,19 +136,51 @@ end
 
 -- ---- by stack ------------------------------------------------------------------------------------------------------
 
---- The samples of small objects by arena and class: { [key] = { weight = sum, pull = sum of weight times age, ... } }.
-local function sample_groups(api, classes, min_age, now)
-    local groups = {}
+--- The free bytes that each object of a slab answers for, if the sample is one of them; nil if its place is not known.
+local function share_of(slabs, sample, class)
+    if not slabs or not sample.place then
+        return nil
+    end
+    local szind, arena, regions, free, discarded = slabs:slab(sample.place)
+    if szind ~= sample.szind then
+        return (class.nregs - 1) * class.size
+    elseif arena ~= sample.arena then
+        return nil
+    end
+    local used = math.min(regions, regions - free + 1)
+    return math.max(0, (regions - used) * class.size - discarded) / used
+end
+
+--- Adds to a group what each of its samples is charged in proportion to, `pull`, and the sum.
+local function add_pulls(group)
+    local sum, weight = 0.0, 0.0
+    for _, sample in ipairs(group) do
+        sum = sum + sample.weight * (sample.share or 0)
+        weight = weight + (sample.share and sample.weight or 0)
+    end
+    local mean = weight > 0 and sum / weight
+    for _, sample in ipairs(group) do
+        sample.pull = sample.weight * (not mean and sample.age or mean == 0 and 1 or sample.share or mean)
+        group.pull = group.pull + sample.pull
+    end
+end
+
+--- The samples of small objects by arena and class: { [key] = { weight = sum, pull = sum, ... } }.
+local function sample_groups(api, backend, classes, min_age, now)
+    local groups, slabs <close> = {}, backend.extent_set and backend.extent_set() or nil
     for sample in api.prof.samples() do
-        local age = math.max(1, now - sample.time)
-        if classes[sample.szind + 1].nregs > 0 and age >= min_age then
+        local age, class = math.max(1, now - sample.time), classes[sample.szind + 1]
+        if class.nregs > 0 and age >= min_age then
             local key = sample.arena .. " " .. sample.szind
             local group = groups[key] or { weight = 0.0, pull = 0.0 }
-            group.weight, group.pull = group.weight + sample.weight, group.pull + sample.weight * age
+            group.weight = group.weight + sample.weight
             group[#group + 1] = { key = table.concat(sample.stack, " "), stack = sample.stack, age = age,
-                szind = sample.szind, pull = sample.weight * age }
+                szind = sample.szind, weight = sample.weight, share = share_of(slabs, sample, class) }
             groups[key] = group
         end
+    end
+    for _, group in pairs(groups) do
+        add_pulls(group)
     end
     return groups
 end
@@ -215,13 +249,14 @@ local function append_rest(rows, stats, classes, counts, free)
     rows[#rows + 1] = new_row({ what = "free pages" }, { dirty = stats.dirty, muzzy = stats.muzzy })
 end
 
-local function by_stack(api, classes, min_age)
+local function by_stack(api, classes, min_age, backend)
     local stats, message, code = api.stats()
     if not stats then
         return nil, message, code
     end
     local counts = count_samples(api)
-    local stacks, free = charged_stacks(api, classes, sample_groups(api, classes, min_age, stats.time), counts)
+    local stacks, free = charged_stacks(api, classes, sample_groups(api, backend, classes, min_age, stats.time),
+        counts)
     local rows = stack_rows(api, stacks)
     append_rest(rows, stats, classes, counts, free)
     return result(rows, "stack")
@@ -273,7 +308,7 @@ local makers <const> = { arena = by_arena, class = by_class, stack = by_stack }
 local waste = {}
 
 --- Adds the function to `api`.
-function waste.install(api)
+function waste.install(api, backend)
     --- Bytes held but not in use, in rows by arena, class or stack, most bytes first; fields `by` and `total`.
     --- min_age (by stack): objects younger than this are charged for nothing.
     function api.waste(options)
@@ -292,7 +327,7 @@ function waste.install(api)
         if not classes then
             return nil, message, code
         end
-        return makers[by](api, classes, min_age)
+        return makers[by](api, classes, min_age, backend)
     end
 end
 

@@ -60,6 +60,24 @@ count(lua_State *L) {
     return 1;
 }
 
+/* slab(address): szind, arena, regions, free ones, discarded bytes of the slab there; nothing if there is none */
+static int
+slab(lua_State *L) {
+    const map_heap_t *heap = map_check_heap(L, 1, "slab");
+    uint64_t address = (uint64_t)luaL_checkinteger(L, 2);
+    size_t i = extent_set_find(&heap->set, address);
+    const extent_entry_t *entry = i < heap->set.n ? &heap->set.all[i] : NULL;
+    if (entry == NULL || entry->addr > address || (entry->flags & EXTENT_SLAB) == 0) {
+        return 0;
+    }
+    lua_pushinteger(L, entry->szind);
+    lua_pushinteger(L, entry->arena);
+    lua_pushinteger(L, entry->nregs);
+    lua_pushinteger(L, entry->nfree);
+    lua_pushinteger(L, (lua_Integer)extent_discarded(entry));
+    return 5;
+}
+
 /* ---- layouts and pictures ---- */
 
 /* spans(gap, max): {start, end, start, end, ...}, and the gap up to which ranges were joined */
@@ -138,7 +156,7 @@ core_add_extent_set(lua_State *L) {
 void
 core_open_extent_set_type(lua_State *L) {
     static const luaL_Reg methods[] = {
-        {"count", count}, {"spans", spans}, {"raster", raster}, {"close", heap_close}, {NULL, NULL}};
+        {"count", count}, {"slab", slab}, {"spans", spans}, {"raster", raster}, {"close", heap_close}, {NULL, NULL}};
     static const luaL_Reg metamethods[] = {
         {"__gc", heap_close}, {"__close", heap_close}, {"__tostring", heap_tostring}, {NULL, NULL}};
     core_new_type(L, CORE_EXTENT_SET, metamethods, methods);

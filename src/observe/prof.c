@@ -55,12 +55,21 @@ sampler_wants(void) {
     return !atomic_get(&self->unsampled) && (thread == NULL || !thread->busy);
 }
 
+/* Where the allocation would lie if it were not sampled: at the object that the thread's cache would have handed out.
+ * By that, the stacks of samples tell who keeps a slab (lua/lunalloc/waste.lua). 0 if the cache has none. */
+static uintptr_t
+place_of(uint32_t szind) {
+    const cache_bin_t *bin = &thread_here()->cache.bins[szind + 1 < CACHE_BINS ? szind + 1 : 0];
+    void **head = cache_bin_head(bin);
+    return cache_bin_is_empty(bin, head) ? 0 : (uintptr_t)*head;
+}
+
 static prof_sample_t *
 record_sample(const extent_t *e, prof_thread_t *thread, const uintptr_t *ips, uint32_t n) {
     size_t size = sc.size[e->szind];
     prof_allocation_t what = {
         .addr = e->addr,
-        .size = size,
+        .place = sc_is_small(e->szind) ? place_of(e->szind) : 0,
         .szind = e->szind,
         .arena = extent_arena(e),
         .weight = prof_weight(e->szind),

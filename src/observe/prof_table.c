@@ -104,11 +104,12 @@ subtract(prof_tally_t *from, const prof_tally_t *what) {
 /* What one sample counts for. */
 static prof_tally_t
 tally_of(const prof_allocation_t *what) {
+    size_t size = sc.size[what->szind];
     return (prof_tally_t){
         .count = 1,
-        .bytes = what->size,
+        .bytes = size,
         .objects = what->weight,
-        .size = what->weight * (double)(int64_t)what->size,
+        .size = what->weight * (double)(int64_t)size,
     };
 }
 
@@ -408,12 +409,13 @@ static void
 copy_sample(const prof_sample_t *sample, lunalloc_sample_t *out) REQUIRES(role_prof) {
     *out = (lunalloc_sample_t){
         .addr = sample->what.addr,
-        .size = sample->what.size,
+        .size = sc.size[sample->what.szind],
         .szind = sample->what.szind,
         .arena = sample->what.arena,
         .thread = sample->thread->id,
         .time = sample->time,
         .weight = sample->what.weight,
+        .place = sample->what.place,
         .depth = sample->stack->depth,
     };
     memcpy(out->thread_name, sample->thread->name, sizeof out->thread_name);

@@ -75,7 +75,7 @@ typedef struct prof_sample prof_sample_t;
 /* A sampled allocation. */
 typedef struct {
     uintptr_t addr;
-    size_t size; /* bytes: that of its class */
+    uintptr_t place; /* where it would lie if it were not sampled; 0: not known */
     uint32_t szind, arena;
     double weight; /* how many allocations it stands for */
 } prof_allocation_t;

@@ -135,6 +135,65 @@ test("stacks are charged for what their old objects pin", function()
     free(kept)
 end)
 
+--- So many blocks; one function for each stack.
+local function dense_blocks(n, size)
+    local blocks = {}
+    for i = 1, n do
+        blocks[i] = assert(la.buffer(size))
+    end
+    return blocks
+end
+
+local function sparse_blocks(n, size)
+    local blocks = {}
+    for i = 1, n do
+        blocks[i] = assert(la.buffer(size))
+    end
+    return blocks
+end
+
+--- Bytes charged to stacks with a function of this name.
+local function charged_to(waste, name, szind)
+    local bytes = 0
+    for _, row in ipairs(waste) do
+        if row.stack and row.szind == szind and table.concat(row.stack, " "):find(name, 1, true) then
+            bytes = bytes + row.free
+        end
+    end
+    return bytes
+end
+
+-- By weight the older, dense blocks would answer for nearly all: there are 40 times as many, and they are older.
+test("what slabs hold is charged to those whose blocks lie in sparse ones", function()
+    la.set "thread.tcache.flush"
+    la.prof.start { lg_sample = 13, lua = true }
+    local dense = dense_blocks(20000, 1280)
+    local thin, kept = sparse_blocks(20000, 1280), {}
+    for i, block in ipairs(thin) do
+        if i % 40 == 0 then
+            kept[#kept + 1] = block
+        else
+            block:free()
+        end
+    end
+    la.set "thread.tcache.flush"
+    local waste, szind = assert(la.waste { by = "stack" }), la.sizeclass(1280)
+    check_sums(waste)
+    local by_sparse, by_dense = charged_to(waste, "sparse_blocks", szind), charged_to(waste, "dense_blocks", szind)
+    test.equal(by_sparse > 4 * by_dense and by_sparse > 1 << 20, true, ("sparse %d, dense %d"):format(by_sparse,
+        by_dense))
+    local placed, n = 0, 0
+    for sample in la.prof.samples():class(szind) do
+        n, placed = n + 1, placed + (sample.place and 1 or 0)
+        test.equal(sample.place ~= sample.addr, true, "place")
+    end
+    test.equal(placed > n // 2, true, ("%d of %d samples have a place"):format(placed, n))
+    la.prof.stop()
+    la.prof.reset()
+    free(kept)
+    free(dense)
+end)
+
 test("waste is shown as lines, with its total", function()
     local text = tostring(la.waste { by = "class" })
     test.match(text, "^ +bytes +free +rest +cached +dirty +muzzy  class\n")
