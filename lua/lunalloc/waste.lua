@@ -147,7 +147,7 @@ local function share_of(slabs, sample, class)
     elseif arena ~= sample.arena then
         return nil
     end
-    local used = math.min(regions, regions - free + 1)
+    local used = math.max(1, math.min(regions, regions - free + 1))
     return math.max(0, (regions - used) * class.size - discarded) / used
 end
 
