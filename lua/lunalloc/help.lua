@@ -76,15 +76,16 @@ help.functions = {
         "la.conf()" },
     ["la.history"] = { "la.history{after=} -> history | nil, message, code",
         "The last ten minutes, which the agent keeps: moments (one a second: time, rss, allocated, active, dirty, " ..
-        "muzzy, retained, discarded, requests, faults) and marks of changed settings (time, name, value). after = an earlier " ..
-        "history: only what is new.",
+        "muzzy, retained, discarded, requests, faults) and marks of changed settings (time, name, value). after = " ..
+        "an earlier history: only what is new.",
         "la.history():plot()" },
     ["history:plot"] = { "history:plot{figures={'rss', ...}, ...} -> text | nil, message, code",
         "A picture of the figures over time, with marks where settings were changed. Other options: those of la.plot.",
         'print(la.history():plot{figures = {"rss", "dirty"}, height = 20})' },
     ["la.instant"] = { "la.instant{residency=} -> instant | nil, message, code",
         "The heap at this moment as a plain value: states, arenas, classes (count, bytes, used: what objects " ..
-        "occupy, discarded: given back inside of slabs), stats, settings with their sources, threads, conf. Its extents can be drawn: instant:raster{}.\n" ..
+        "occupy, discarded: given back inside of slabs), stats, settings with their sources, threads, conf. Its " ..
+        "extents can be drawn: instant:raster{}.\n" ..
         "With residency = true: which pages are in memory (present, huge, swapped, guard, absent).",
         "la.instant().states.active.bytes" },
     ["la.map"] = { "la.map{by=, arena=, range=, width=, height=, mode=, colour=} -> text | nil, message, code",

@@ -13,7 +13,8 @@
 local check = require "lunalloc.check"
 local units = require "lunalloc.units"
 
-local FIGURES <const> = { "rss", "allocated", "active", "dirty", "muzzy", "retained", "discarded", "requests", "faults" }
+local FIGURES <const> = { "rss", "allocated", "active", "dirty", "muzzy", "retained", "discarded", "requests",
+    "faults" }
 local PLOTTED <const> = { "rss", "allocated", "active", "dirty", "muzzy" }
 
 local History = { __name = "lunalloc.history" }

@@ -155,8 +155,8 @@ core_add_extent_set(lua_State *L) {
 
 void
 core_open_extent_set_type(lua_State *L) {
-    static const luaL_Reg methods[] = {
-        {"count", count}, {"slab", slab}, {"spans", spans}, {"raster", raster}, {"close", heap_close}, {NULL, NULL}};
+    static const luaL_Reg methods[] = {{"count", count},   {"slab", slab},        {"spans", spans},
+                                       {"raster", raster}, {"close", heap_close}, {NULL, NULL}};
     static const luaL_Reg metamethods[] = {
         {"__gc", heap_close}, {"__close", heap_close}, {"__tostring", heap_tostring}, {NULL, NULL}};
     core_new_type(L, CORE_EXTENT_SET, metamethods, methods);

@@ -27,8 +27,8 @@ typedef enum {
     MAP_END
 } map_chunk_kind_t;
 
-/* In the first byte of an extent: state, flags, and whether it begins where the last one ends; of a run: kind. A slab of
- * which pages were discarded has a state of its own: its bytes follow, in KiB. */
+/* In the first byte of an extent: state, flags, and whether it begins where the last one ends; of a run: kind. A slab
+ * of which pages were discarded has a state of its own: its bytes follow, in KiB. */
 enum {
     MAP_STATE = 7,
     MAP_STATE_DISCARDED = 5,

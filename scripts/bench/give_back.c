@@ -1,6 +1,6 @@
 /*
- * give_back.c -- fills memory with blocks of 512, 1,024 and 2,048 bytes, frees 95 % of them at random, rests, and prints
- * how much of its peak resident memory is left: "peak after-0-s after-1-s after-4-s after-12-s", in KiB.
+ * give_back.c -- fills memory with blocks of 512, 1,024 and 2,048 bytes, frees 95 % of them at random, rests, and
+ * prints how much of its peak resident memory is left: "peak after-0-s after-1-s after-4-s after-12-s", in KiB.
  *
  *     give_back [PERCENT]     of the blocks, and of the rest; 100 if it is left out
  */

@@ -51,7 +51,7 @@ medium_class(size_t size) {
 static inline bool
 medium_hit(size_t size, void **ptr) {
     uint32_t class = medium_class(size);
-    return class != 0 && cache_bin_pop(fast_bin((size_t)class << LG_CACHE_BIN), ptr);
+    return class != 0 && cache_bin_pop(fast_bin((size_t) class << LG_CACHE_BIN), ptr);
 }
 
 /* `thread` is the caller's, and no stack of the fast path has an object. */

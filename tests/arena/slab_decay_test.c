@@ -5,7 +5,6 @@
  */
 #include "spread.h"
 
-#include "extent/hugepage.h"
 #include "observe/stats.h"
 
 #include <errno.h>

@@ -9,6 +9,7 @@
 #include "arena/arenas.h"
 #include "arena/slab_decay.h"
 #include "extent/hooks.h"
+#include "extent/hugepage.h"
 
 #include "check.h"
 

@@ -445,6 +445,37 @@ count_stacks(void) {
     return n;
 }
 
+static uintptr_t
+place_of_sample(const void *ptr) {
+    lunalloc_sample_cursor_t cursor = {0};
+    lunalloc_sample_t *sample = samples_buffer();
+    while (lunalloc_prof_samples(&cursor, sample, 1) == 1) {
+        if (sample->addr == (uintptr_t)ptr) {
+            return sample->place;
+        }
+    }
+    return 0;
+}
+
+/* A sample would lie where the cache's next object lies; a large one would lie nowhere else. */
+static void
+test_samples_know_where_they_would_lie(void **state) {
+    (void)state;
+    lunalloc_free(lunalloc_malloc(100));
+    profile(0);
+    void *small = sampled_malloc(100), *large = sampled_malloc(100000);
+    uintptr_t place = place_of_sample(small);
+    assert_int_equal(place_of_sample(large), 0);
+    prof_set_active(false);
+    if (options.tcache) {
+        void *next = lunalloc_malloc(100);
+        assert_int_equal(place, (uintptr_t)next);
+        lunalloc_free(next);
+    }
+    lunalloc_free(small);
+    lunalloc_free(large);
+}
+
 /* Many of the same depth, which share buckets of the table: each sample is its own stack's, and stays it. */
 static void
 test_stacks_are_told_apart(void **state) {
@@ -453,7 +484,7 @@ test_stacks_are_told_apart(void **state) {
         N = 3000
     };
     static prof_sample_t *samples[2][N];
-    const prof_allocation_t what = {.addr = 4096, .size = 64, .szind = sc_index(64), .weight = 1};
+    const prof_allocation_t what = {.addr = 4096, .szind = sc_index(64), .weight = 1};
     profile(0);
     prof_set_active(false);
     prof_thread_t *thread = prof_thread_new(1);
@@ -476,7 +507,7 @@ test_stacks_are_told_apart(void **state) {
 static void
 test_stacks_after_a_reset(void **state) {
     (void)state;
-    const prof_allocation_t what = {.addr = 4096, .size = 64, .szind = sc_index(64), .weight = 1};
+    const prof_allocation_t what = {.addr = 4096, .szind = sc_index(64), .weight = 1};
     const uintptr_t ips[] = {4096, 77};
     prof_sample_t *samples[4];
     profile(0);
@@ -543,6 +574,7 @@ main(void) {
         cmocka_unit_test_teardown(test_samples_are_aligned_and_zeroed, profile_off),
         cmocka_unit_test_teardown(test_growth_in_place_is_sampled, profile_off),
         cmocka_unit_test_teardown(test_pages_of_samples_are_kept, profile_off),
+        cmocka_unit_test_teardown(test_samples_know_where_they_would_lie, profile_off),
         cmocka_unit_test_teardown(test_kept_pages_are_given_back, profile_off),
         cmocka_unit_test_teardown(test_arenas_hold_their_invariants_with_samples, profile_off),
         cmocka_unit_test_teardown(test_class_statistics_count_samples, profile_off),

@@ -40,7 +40,8 @@ local names = {
     state = function(i) return STATES[i + 1] end,
     residency = function(i) return RESIDENCY[i + 1] end,
     occupancy = function(i)
-        return i == raster.LEVELS + 1 and "discarded" or i == 0 and "empty" or i == raster.LEVELS and "full" or ("to %d%%"):format(100 * i // raster.LEVELS)
+        return i == 0 and "empty" or i == raster.LEVELS and "full" or i == raster.LEVELS + 1 and "discarded"
+            or ("to %d%%"):format(100 * i // raster.LEVELS)
     end,
     age = function(i)
         return i == raster.LEVELS and "free" or i == 0 and "oldest" or i == raster.LEVELS - 1 and "newest"
