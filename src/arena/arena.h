@@ -129,6 +129,9 @@ void arena_flush(void **ptrs, uint32_t n);
 /* The two halves of arena_flush, for a caller that has work to do before hooks may run. arena_push calls no hook: it
  * appends slabs that became empty to `emptied`, which arena_delete_slabs gives back. */
 void arena_push(void **ptrs, uint32_t n, list_t *emptied);
+/* Whether the calling thread was the last one to take regions from the slabs of n small allocations, at ptrs[0],
+ * ptrs[step] and so on. A guess: threads may look alike. True for large ones. */
+bool arena_took(void *const *ptrs, uint32_t n, size_t step);
 void arena_delete_slabs(list_t *emptied);
 
 /* The extent of an existing allocation; any other address is misuse, which ends the process with a message that begins

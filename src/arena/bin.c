@@ -124,14 +124,20 @@ next_current(bin_t *bin) REQUIRES(role_bin) {
     return true;
 }
 
+/* The calling thread is the latest holder of the lock. A slab that has just become the current one has a region. */
 uint32_t
 bin_pop(bin_t *bin, uint32_t n, void **out) {
-    uint32_t got = 0;
-    do {
-        if (bin->current != NULL) {
-            got += slab_pop(bin->current, n - got, out + got);
-        }
-    } while (got < n && next_current(bin));
+    uint16_t taker = bin_taker(atomic_get(&bin->lock.owner));
+    extent_t *slab = bin->current;
+    uint32_t got = slab != NULL ? slab_pop(slab, n, out) : 0;
+    if (got > 0) {
+        atomic_set(&slab->taker, taker);
+    }
+    while (got < n && next_current(bin)) {
+        slab = bin->current;
+        atomic_set(&slab->taker, taker);
+        got += slab_pop(slab, n - got, out + got);
+    }
     counter_add(&bin->regs_taken, got);
     return got;
 }

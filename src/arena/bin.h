@@ -68,6 +68,13 @@ bin_unlock(bin_t *bin) RELEASE(role_bin) NO_THREAD_SAFETY {
     lock_release(&bin->lock);
 }
 
+/* The last 16 bits of the number of a thread's page, by which a slab remembers who took from it: threads that live at
+ * the same time rarely share them. */
+static inline uint16_t
+bin_taker(uintptr_t thread) {
+    return (uint16_t)(thread >> 12);
+}
+
 /* Takes up to n regions from the slabs that the bin has; returns how many. */
 uint32_t bin_pop(bin_t *bin, uint32_t n, void **out) REQUIRES(role_bin);
 /* Adds a slab with all regions free. */

@@ -87,6 +87,18 @@ arena_delete_slabs(list_t *emptied) {
     }
 }
 
+bool
+arena_took(void *const *ptrs, uint32_t n, size_t step) {
+    witness_no_core_lock();
+    uint16_t taker = bin_taker(lock_thread());
+    bool took = true;
+    for (uint32_t i = 0; i < n && took; i++) {
+        const extent_t *e = pagemap_extent((uintptr_t)ptrs[i * step]);
+        took = e == NULL || !e->slab || atomic_get(&e->taker) == taker;
+    }
+    return took;
+}
+
 void
 arena_flush(void **ptrs, uint32_t n) {
     witness_no_core_lock();

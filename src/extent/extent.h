@@ -73,6 +73,8 @@ typedef struct extent {
     bool guarded;                         /* Synchronization: layout rule; active, and its last page is a guard. */
     bool zeroed;                          /* Synchronization: layout rule; known to read as zeros. */
     uint8_t seen GUARDED_BY(role_bin);    /* of a slab: the last pass that looked at it (arena/slab_decay.h) */
+    _Atomic uint16_t taker;               /* Synchronization: written under the bin's lock, read at any time; of a slab:
+                                             the thread that last took a region, by lock_thread's lowest bits. */
     uint32_t nregs;                       /* Synchronization: set before the slab is published, then constant. */
     _Atomic uint32_t nfree;               /* Synchronization: written under the bin's lock, read while `bin` is set. */
     uint32_t bucket GUARDED_BY(role_bin); /* which occupancy list of the bin it is on */

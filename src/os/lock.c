@@ -22,6 +22,11 @@ lock_init(lock_t *lock, lock_rank_t rank) {
     lock->rank = (uint8_t)rank;
 }
 
+uintptr_t
+lock_thread(void) {
+    return (uintptr_t)&thread_mark;
+}
+
 /* Takes the lock if it is free; counts nothing. */
 static inline bool
 take_free(lock_t *lock) {

@@ -47,6 +47,9 @@ void lock_acquire(lock_t *lock);
 /* Takes the lock only if it is free. */
 bool lock_try(lock_t *lock);
 void lock_release(lock_t *lock);
+/* A number of the calling thread, other than those of threads that live at the same time; `owner` has that of the
+ * latest holder. */
+uintptr_t lock_thread(void);
 /* Like lock_acquire, but the caller may hold a lock of the same rank. Only for taking one kind of lock of several
  * arenas, in the order of their indices. */
 void lock_acquire_sibling(lock_t *lock);

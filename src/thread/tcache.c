@@ -272,6 +272,30 @@ push_or_grow(cache_t *cache, uint32_t szind, void *ptr) {
                                         grow_stack(cache, szind) && cache_bin_push(bin, ptr));
 }
 
+/* Whether this thread has taken the objects of the older half from their slabs. Looks at four of them; but if no object
+ * was requested since the overflow before, `again`, only a fourth of the times (by a hash of an address). */
+static bool
+are_own(const cache_cold_t *cold, bool again) {
+    const uint32_t half = depth_after_overflow(cold);
+    void *const *older = stack_end(cold) - half;
+    bool skip = again && (uintptr_t)older[0] * UINT64_C(0x9e3779b97f4a7c15) >> 62 != 0;
+    return skip || arena_took(older, 4, half / 4);
+}
+
+/* Flushes half of a full stack; or all but half of a smaller one, which replaces it. */
+static void
+flush_full(cache_t *cache, uint32_t szind, bool again) {
+    cache_cold_t *cold = &cache->cold[szind + 1];
+    uint32_t lg = cold->lg_slots;
+    if (UNLIKELY(cold->trips != 0) && !are_own(cold, again)) {
+        lg = depth_forget_trips(cold, szind);
+    }
+    flush_bin(cache, szind, (1U << lg) / 2);
+    if (UNLIKELY(lg < cold->lg_slots) && cold->slots != NULL && cache_bin_count(&cache->bins[szind + 1]) <= 1U << lg) {
+        replace_stack(&cache->bins[szind + 1], cold, lg);
+    }
+}
+
 /* Push; else grow and push; else flush half and push. An object that still does not fit returns to its arena: a cache
  * without memory for a stack passes everything on. */
 void
@@ -280,6 +304,7 @@ tcache_free_slow(cache_t *cache, uint32_t szind, void *ptr) {
     const cache_cold_t *cold = &cache->cold[szind + 1];
     bool used = (cache->used >> (szind + 1) & 1) != 0;
     bool foreign_first = depth_foreign_first(used, szind);
+    bool again = cold->overflowed == own_requests(cache, szind);
     if (UNLIKELY(!used)) {
         tcache_count_first_use(cache, szind);
     }
@@ -287,7 +312,7 @@ tcache_free_slow(cache_t *cache, uint32_t szind, void *ptr) {
         return;
     }
     if (cold->slots != NULL) {
-        flush_bin(cache, szind, depth_after_overflow(cold));
+        flush_full(cache, szind, again);
     }
     if (foreign_first || !cache_bin_push(&cache->bins[szind + 1], ptr)) {
         note_returned(cache, szind, 1);

@@ -11,6 +11,8 @@
  *   round trip     A stack that overflows, and that requests empty right after, is too small for the thread's batches.
  *                  If that is the rule, it may double beyond the usual limits (DEPTH_LG_USUAL, DEPTH_USUAL_BYTES), up
  *                  to tcache_max_slots. When it is not any more, a refill halves the stack, which is empty then.
+ *   handed over    If another thread has taken objects of an overflow's older half from their slabs, what is flushed
+ *                  will serve that thread rather than the coming refill: the usual limits hold again.
  *   one way        A thread that only allocates, or only frees, gets a stack of at most 128 slots. By then the fixed
  *                  cost of a refill or flush is a few instructions an object; more slots are for objects that return.
  *   foreign first  The first object of a class that is freed into a cache from which none was allocated belongs to
@@ -140,6 +142,17 @@ depth_note_trip(cache_cold_t *cold, uint32_t szind, uint32_t requests) {
     }
     cold->trips = cold->trips == 0 ? 0 : (cold->trips - 1U) & DEPTH_TRIPS_MAX;
     return !depth_is_usual(cold, szind, cold->lg_slots);
+}
+
+/* Forgets the round trips of a stack, and returns how large it may be then: log2 of its slots. */
+static inline uint32_t
+depth_forget_trips(cache_cold_t *cold, uint32_t szind) {
+    uint32_t lg = cold->lg_slots;
+    cold->trips = 0;
+    while (!depth_is_usual(cold, szind, lg)) {
+        lg--;
+    }
+    return lg;
 }
 
 /* Remembers a refill: `count` objects are on the stack after it. */

@@ -156,6 +156,21 @@ test_other_overflows(void **state) {
     assert_true(depth_note_trip(&cold, szind, 9000));
 }
 
+/* Without round trips a stack has the usual size, or less. */
+static void
+test_round_trips_are_forgotten(void **state) {
+    (void)state;
+    uint32_t szind = sc_index(16);
+    for (unsigned more = 0; more <= 2; more++) {
+        cache_cold_t cold = stack_of((uint8_t)(DEPTH_LG_USUAL + more), 0);
+        cold.trips = DEPTH_TRIPS_MAX;
+        assert_int_equal(depth_forget_trips(&cold, szind), DEPTH_LG_USUAL);
+        assert_int_equal(cold.trips, 0);
+    }
+    cache_cold_t small = stack_of(5, 0);
+    assert_int_equal(depth_forget_trips(&small, szind), 5);
+}
+
 /* A stack that may still grow has no use for round trips. */
 static void
 test_round_trips_of_growing_stacks(void **state) {
@@ -213,6 +228,7 @@ main(void) {
         cmocka_unit_test(test_usual_limits),
         cmocka_unit_test(test_round_trips),
         cmocka_unit_test(test_other_overflows),
+        cmocka_unit_test(test_round_trips_are_forgotten),
         cmocka_unit_test(test_round_trips_of_growing_stacks),
         cmocka_unit_test(test_overflows),
         cmocka_unit_test(test_foreign_first),

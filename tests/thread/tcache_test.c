@@ -248,6 +248,29 @@ test_only_round_trips_make_stacks_deeper(void **state) {
     run_thread(random_walk, "deeper");
 }
 
+static void *
+take_many(void *szind) {
+    take(*(uint32_t *)szind, 0, 16 * usual_slots(*(uint32_t *)szind));
+    return szind;
+}
+
+/* A deep stack has the usual size again once objects of another thread pass through it, without a request. */
+static void *
+free_what_was_handed_over(void *arg) {
+    uint32_t szind = quiet_class(), usual = usual_slots(szind);
+    assert_deepens(szind);
+    run_thread(take_many, &szind);
+    give(0, 16 * usual);
+    thread_assert(nslots(szind) <= usual);
+    return arg;
+}
+
+static void
+test_objects_of_others_take_depth_back(void **state) {
+    (void)state;
+    run_thread(free_what_was_handed_over, NULL);
+}
+
 /* ---- flushing ---- */
 
 /*
@@ -576,6 +599,7 @@ main(void) {
         cmocka_unit_test(test_refill_halves_where_objects_come_back),
         cmocka_unit_test(test_stack_of_who_only_frees_stays_small),
         cmocka_unit_test(test_only_round_trips_make_stacks_deeper),
+        cmocka_unit_test(test_objects_of_others_take_depth_back),
         cmocka_unit_test(test_flush_keeps_newest),
         cmocka_unit_test(test_flush_and_close),
         cmocka_unit_test(test_requests),
