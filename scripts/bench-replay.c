@@ -1,10 +1,10 @@
 /*
  * bench-replay.c [EVENTS [NAME]] -- the program of scripts/bench-replay: compiles and replays synthetic traces on an
  * allocator that does nothing, so that the replay's own cost remains. Prints a line for each, or for that of the NAME:
- * name; then ns of processor time an event of the compilation, a call of the replay, and a call of that allocator;
- * bytes of the plan an event; and, of a replay of the same windows and threads without a call, ns of processor time for
- * each call that was taken away: what it costs to hand the windows to so many threads. With a NAME, the switches of
- * context for 1,000 calls and the windows follow.
+ * name; then ns of processor time an event of the compilation, a call of the replay, and a call of that allocator in the
+ * same order; bytes of the plan an event; and, of a replay of the same windows and threads without a call, ns of
+ * processor time for each call that was taken away: what it costs to hand the windows to so many threads. With a NAME,
+ * the switches of context for 1,000 calls and the windows follow.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -69,17 +69,6 @@ compile(const char *path, uint64_t nevents, uint32_t nthreads, uint64_t nlive) {
     return (double)(processor_time() - start) / (double)nevents;
 }
 
-/* ns of a call of the null allocator, through pointers as a replay calls it. */
-static double
-call(uint64_t n) {
-    const heap_t *volatile shown = &null_heap;
-    uint64_t start = processor_time();
-    for (uint64_t i = 0; i < n; i++) {
-        shown->free(shown->malloc(64));
-    }
-    return (double)(processor_time() - start) / (double)n / 2;
-}
-
 static void
 open_plan(plan_file_t *plan, const char *path) {
     char message[256];
@@ -142,6 +131,43 @@ replay_plan(const plan_file_t *plan, replay_result_t *result) {
     return spent;
 }
 
+/* The kinds of the plan's calls, in the order of its windows and runs: a byte each. */
+static uint8_t *
+kinds_of(const plan_file_t *plan, uint64_t nevents) {
+    uint8_t *kinds = malloc(nevents);
+    uint64_t offset = sizeof(plan_head_t), n = 0;
+    const plan_window_t *window;
+    if (kinds == NULL) {
+        fail("no memory");
+    }
+    while ((window = plan_next_window(plan, &offset)) != NULL) {
+        const plan_op_t *op = plan_ops(window), *end = (const plan_op_t *)((const char *)window + window->size);
+        for (; op < end && n < nevents; op++) {
+            kinds[n++] = op->kind;
+        }
+    }
+    return kinds;
+}
+
+/* ns of a call of the null allocator, through pointers as a replay calls it: one thread, in the order of the plan. */
+static double
+call(const plan_file_t *plan, uint64_t n) {
+    const heap_t *volatile shown = &null_heap;
+    uint8_t *kinds = kinds_of(plan, n);
+    void *block = NULL;
+    uint64_t start = processor_time();
+    for (uint64_t i = 0; i < n; i++) {
+        if (kinds[i] == CALL_MALLOC) {
+            block = shown->malloc(64);
+        } else {
+            shown->free(block);
+        }
+    }
+    double spent = (double)(processor_time() - start) / (double)n;
+    free(kinds);
+    return spent;
+}
+
 static long
 switches(void) {
     struct rusage usage;
@@ -168,8 +194,8 @@ run(const char *name, uint64_t nevents, uint32_t nthreads, uint64_t nlive) {
     double spent = replay_plan(&plan, &result) / (double)nevents;
     long after = switches();
     double handed = replay_plan(&empty, &ignored) / (double)nevents;
-    printf("%s %.2f %.2f %.2f %.1f %.2f", name, compiled, spent, call(nevents / 2), (double)plan.size / (double)nevents,
-           handed);
+    printf("%s %.2f %.2f %.2f %.1f %.2f", name, compiled, spent, call(&plan, nevents),
+           (double)plan.size / (double)nevents, handed);
     if (only != NULL) {
         printf(" %.2f, %llu windows", 1000.0 * (double)(after - before) / (double)nevents,
                (unsigned long long)result.windows);
