@@ -147,7 +147,12 @@ function extents.install(api, backend)
         if not walker then
             return nil, message, code
         end
-        return summarise(backend, walker, by)
+        local rows
+        rows, message, code = summarise(backend, walker, by)
+        if not rows then
+            return nil, message, code
+        end
+        return rows -- alone, so that a prompt shows nothing else
     end
 end
 

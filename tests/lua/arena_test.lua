@@ -45,6 +45,7 @@ test("extents of one arena", function()
     end
     test.equal(found, 1)
     test.equal(next(arena:extents_summary()) ~= nil, true)
+    test.equal(select("#", la.extents_summary { by = "state" }), 1) -- a prompt shows each value
     test.raises("no condition", arena.extents, arena, { stat = 1 })
 end)
 

@@ -303,6 +303,43 @@ test_the_target_is_killed(void **state) {
     assert_int_equal(waitpid(pid, NULL, 0), pid);
 }
 
+/* The peak that the file has, of this process, if it is told that 1 GiB was the most. */
+static uint64_t
+peak_if_told(uint64_t duration) {
+    trace_recorder_t *recorder = open_recorder(2, 16, duration, 0);
+    record_shape_t shape;
+    void *area = map_area(recorder, &shape);
+    fake_take(area);
+    assert_int_equal(trace_recorder_start(recorder, 0), 0);
+    run_load(area, &shape, 1, 10000, true);
+    while (trace_recorder_status(recorder).rss == 0) { /* until it has looked */
+        trace_recorder_wait(recorder, 1000000);
+    }
+    if (duration == 0) {
+        fake_end(area);
+    }
+    wait_over(recorder);
+    fake_end(area);
+    trace_recorder_highest(recorder, UINT64_C(1) << 30);
+    close_recorder(recorder);
+    trace_file_t *file = synthetic_open(path);
+    const trace_info_t *info = trace_file_info(file);
+    uint64_t peak = info->samples[info->nsamples - 1].peak_anonymous;
+    trace_file_close(file);
+    return peak;
+}
+
+/* The parent of the target knows its peak, but not when it was: after a recording that ended earlier it says nothing. */
+static void
+test_the_peak_that_the_parent_tells(void **state) {
+    (void)state;
+    uint64_t told = peak_if_told(0);
+    assert_true(told > UINT64_C(900) << 20);
+    assert_true(told < UINT64_C(1) << 30); /* less the pages of files */
+    unlink(path);
+    assert_true(peak_if_told(50000000) < UINT64_C(900) << 20);
+}
+
 /* ---- ends ---- */
 
 static void
@@ -474,6 +511,7 @@ main(void) {
         cmocka_unit_test_setup_teardown(test_the_disk_is_full, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_broken_rings_are_left_alone, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_a_hostile_area, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_the_peak_that_the_parent_tells, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_shapes_that_are_not_allowed, set_up, tear_down),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
