@@ -1,8 +1,8 @@
 /*
  * bench-replay.c [EVENTS [NAME]] -- the program of scripts/bench-replay: compiles and replays synthetic traces on an
  * allocator that does nothing, so that the replay's own cost remains. Prints a line for each, or for that of the NAME:
- * name; then ns of processor time an event of the compilation, a call of the replay, and a call of that allocator in the
- * same order; bytes of the plan an event; and, of a replay of the same windows and threads without a call, ns of
+ * name; then ns of processor time an event of the compilation, a call of the replay, and a call of that allocator in
+ * the same order; bytes of the plan an event; and, of a replay of the same windows and threads without a call, ns of
  * processor time for each call that was taken away: what it costs to hand the windows to so many threads. With a NAME,
  * the switches of context for 1,000 calls and the windows follow.
  */

@@ -329,7 +329,7 @@ peak_if_told(uint64_t duration) {
     return peak;
 }
 
-/* The parent of the target knows its peak, but not when it was: after a recording that ended earlier it says nothing. */
+/* The parent of the target knows its peak, but not when it was: of a recording that ended earlier it says nothing. */
 static void
 test_the_peak_that_the_parent_tells(void **state) {
     (void)state;
