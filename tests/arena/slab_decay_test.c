@@ -218,6 +218,7 @@ use_arena(void) {
         memset(ptrs[nkept + i], 7, sc.size[SZIND]);
     }
     nkept += n;
+    check_arenas();
 }
 
 /* Held pages are not handed out. */

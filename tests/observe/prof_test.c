@@ -296,6 +296,22 @@ test_pages_of_samples_are_kept(void **state) {
     check_arenas();
 }
 
+/* Of a thread without a cache, whose callocs ask the arena for zeros. */
+static void
+test_kept_pages_are_not_zeroed(void **state) {
+    (void)state;
+    assert_int_equal(lunalloc_ctl_set("thread.tcache.enabled", "false", NULL, 0), 0);
+    profile(0);
+    void *first = sampled_malloc(1000);
+    memset(first, 0xaa, 1000);
+    lunalloc_free(first);
+    void *p = lunalloc_calloc(1, 1000);
+    assert_ptr_equal(p, first);
+    assert_true(all_zero(p, 1000));
+    lunalloc_free(p);
+    assert_int_equal(lunalloc_ctl_set("thread.tcache.enabled", options.tcache ? "true" : "false", NULL, 0), 0);
+}
+
 /* As many as are live, but for a few, and none once sampling is off, or after a purge. */
 static void
 test_kept_pages_are_given_back(void **state) {
@@ -575,6 +591,7 @@ main(void) {
         cmocka_unit_test_teardown(test_growth_in_place_is_sampled, profile_off),
         cmocka_unit_test_teardown(test_pages_of_samples_are_kept, profile_off),
         cmocka_unit_test_teardown(test_samples_know_where_they_would_lie, profile_off),
+        cmocka_unit_test_teardown(test_kept_pages_are_not_zeroed, profile_off),
         cmocka_unit_test_teardown(test_kept_pages_are_given_back, profile_off),
         cmocka_unit_test_teardown(test_arenas_hold_their_invariants_with_samples, profile_off),
         cmocka_unit_test_teardown(test_class_statistics_count_samples, profile_off),
