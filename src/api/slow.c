@@ -40,18 +40,22 @@ slow_malloc_unseen(thread_t *thread, size_t size) {
     return alloc_size(thread, size, &zeroed);
 }
 
-/* The class in the page map of sizes beyond the table of the fast path, if a thread's cache may hold them; else 0. */
+/* Sizes beyond the table of the fast path that a thread's cache may hold. */
+static inline bool
+is_medium(size_t size) {
+    return size > SC_LOOKUP_MAX && size <= sc.size[CACHE_BINS - 2];
+}
+
+/* Their class, as the page map has it. */
 static inline uint32_t
 medium_class(size_t size) {
-    bool medium = size > SC_LOOKUP_MAX && size <= sc.size[CACHE_BINS - 2];
-    return medium ? sc_index_geometric(size) + 1 : 0;
+    return sc_index_geometric(size) + 1;
 }
 
 /* A hit for these sizes. */
 static inline bool
 medium_hit(size_t size, void **ptr) {
-    uint32_t class = medium_class(size);
-    return class != 0 && cache_bin_pop(fast_bin((size_t) class << LG_CACHE_BIN), ptr);
+    return is_medium(size) && cache_bin_pop(fast_bin((size_t)medium_class(size) << LG_CACHE_BIN), ptr);
 }
 
 /* `thread` is the caller's, and no stack of the fast path has an object. */
@@ -134,8 +138,7 @@ zero_realloc(void *ptr) {
 /* Does a block of more than 4 KiB stay in its class? Not asked while each call has to be seen. */
 static inline bool
 stays(const void *ptr, size_t size) {
-    uint32_t class = medium_class(size);
-    return class != 0 && class == slow_class_of(ptr) && relaxed_read(&realloc_fast_max) != 0;
+    return is_medium(size) && medium_class(size) == slow_class_of(ptr) && relaxed_read(&realloc_fast_max) != 0;
 }
 
 void *

@@ -91,6 +91,26 @@ end(uint32_t arena) {
     assert_int_equal(deepest, 1);
 }
 
+static void
+assert_is_from(uint32_t arena, const void *block) {
+    lunalloc_location_t location;
+    assert_int_equal(lunalloc_find(block, &location), 0);
+    assert_int_equal(location.extent.arena, arena);
+}
+
+/* What the hooks allocated has left nothing of another arena in the thread's cache. */
+static void
+assert_cache_is_of(uint32_t arena, size_t size) {
+    void *blocks[20];
+    for (unsigned i = 0; i < 20; i++) {
+        blocks[i] = lunalloc_malloc(size);
+        assert_is_from(arena, blocks[i]);
+    }
+    for (unsigned i = 0; i < 20; i++) {
+        lunalloc_free(blocks[i]);
+    }
+}
+
 /* Each slab of a class leads to hooks that allocate in the same class, of which the arena has nothing yet. */
 static void
 test_extent_hooks_allocate_in_every_class(void **state) {
@@ -104,10 +124,9 @@ test_extent_hooks_allocate_in_every_class(void **state) {
         assert_non_null(block);
         assert_true(ncalls == before || nested_arena != arena);
         assert_true(ncalls == before || !arenas_get(nested_arena)->manual);
-        lunalloc_location_t location;
-        assert_int_equal(lunalloc_find(block, &location), 0);
-        assert_int_equal(location.extent.arena, arena);
+        assert_is_from(arena, block);
         lunalloc_free(block);
+        assert_cache_is_of(arena, sc.size[i]);
     }
     assert_true(ncalls > 0);
     end(arena);

@@ -167,6 +167,8 @@ read_and_check(void) {
         const extent_entry_t *entry = &content.set.all[i];
         assert_true(entry->addr >= end && entry->size > 0 && entry->state < EXTENT_STATES);
         assert_true(entry->nfree <= entry->nregs && extent_used(&content.set, entry) <= entry->size);
+        bool slab = (entry->flags & EXTENT_SLAB) != 0;
+        assert_true(entry->state != LUNALLOC_ACTIVE || entry->discarded <= (slab ? entry->size : 0));
         end = entry->addr + entry->size;
         assert_true(end <= EXTENT_ADDRESS_END);
     }
