@@ -33,21 +33,22 @@ OTHERS   := $(filter-out $(PAGES),linux regions)
 # Limits of structures (src/base/config.h): a constant in release builds, else set by the file that is linked.
 LIMITS   := $(if $(filter release,$(VARIANT)),,$(if $(filter torture,$(VARIANT)),tiny,usual))
 EXCLUDED := $(OTHERS:%=src/os/pages_%.c) $(OTHERS:%=tests/os/pages_%_test.c) $(wildcard $(LAYERS:%=src/%/*_windows.c)) \
-            $(patsubst %,src/base/limits_%.c,$(filter-out $(LIMITS),tiny usual)) src/api/fork_first_shared.c
+            $(patsubst %,src/base/limits_%.c,$(filter-out $(LIMITS),tiny usual)) \
+            $(wildcard src/api/*_shared.c src/control/*_shared.c)
 
 # The link order. The kernel maps 64 KiB of code at the first touch. The text section begins at a multiple of 64 KiB and
 # starts with the code that every process runs, so a small program maps little more than that code: 105 KiB less than in
 # alphabetical order (startup-cost, RSS of a program that allocates one object, mean of 60 runs).
 LINKED       := base os extent arena thread api control observe
 LATE_SRC     := $(wildcard $(patsubst %,src/%.c,base/nearest base/units os/cfi os/file_* os/gzip_* os/process_* \
-                   os/shared_* os/signal_* os/socket_* os/thread_own os/unwind_* arena/arena_check arena/arenas_reset \
-                   arena/sampled arena/shards arena/slab_decay arena/slab_pages arena/slab_pass extent/guard \
-                   extent/page_check extent/mappings extent/prefault extent/remap extent/resize os/populate_* \
-                   thread/byte_counters thread/flags thread/front thread/quarantine thread/tcaches \
-                   control/agent* control/audit control/class_ranges \
+                   os/shared_* os/signal_* os/socket_* os/thread_light* os/thread_own os/unwind_* \
+                   arena/arena_check arena/arenas_reset arena/sampled arena/shards arena/slab_decay arena/slab_pages \
+                   arena/slab_pass extent/guard extent/page_check extent/mappings extent/prefault extent/remap \
+                   extent/resize os/populate_* thread/byte_counters thread/flags thread/front thread/quarantine \
+                   thread/tcaches control/agent* control/audit control/background_* control/class_ranges \
                    control/ctl_agent control/ctl_mark control/ctl_record control/report_file control/reporter \
-                   control/wire observe/history observe/prof_frames observe/record* observe/threads api/aligned \
-                   api/control api/cxx api/entry api/extended api/glibc api/print api/seen api/sized))
+                   control/sandbox* control/wire observe/history observe/prof_frames observe/record* observe/threads \
+                   api/aligned api/control api/cxx api/entry api/extended api/glibc api/print api/seen api/sized))
 EARLY_SRC    := $(filter-out $(LATE_SRC),$(wildcard $(LINKED:%=src/%/*.c)))
 LIB_SRC      := $(filter-out $(EXCLUDED),$(EARLY_SRC) $(LATE_SRC))
 MODULE_SRC   := $(wildcard lua/*.c $(patsubst %,lua/%/*.c,attach map meter replay trace workload))
@@ -90,7 +91,7 @@ SO_OBJ      := $(LIB_OBJ:%_archive.o=%_shared.o)
 # Compiled for size, so that small programs map fewer pages of the library: code that runs at most once in a fill, a
 # flush or a large allocation, and code that only modes run (junk, zero, quarantine). 69 KiB less than at -O2, measured
 # in the same way.
-SELDOM_SRC  := $(filter src/control/background.c src/control/conf% src/os/% \
+SELDOM_SRC  := $(filter src/control/background% src/control/conf% src/os/% \
                    $(addprefix src/extent/,decay.c decay_pass.c dirty_limits.c guard.c hooks.c \
                       hugepage.c metadata.c page_check.c purge.c purger.c region.c region_release.c stage.c \
                       trim_to_peak.c) \

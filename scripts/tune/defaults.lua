@@ -6,11 +6,10 @@ local statistics = require "lunalloc.compare_statistics"
 local trial = require "lunalloc.tune.trial"
 
 local CONFS <const> = {
-    "background_thread:true", "background_thread:true,dirty_decay_ms:5000",
-    "background_thread:true,dirty_decay_ms:1000",
-    "background_thread:true,dirty_decay_ms:500", "dirty_decay_ms:1000", "dirty_decay_ms:0", "dirty_max:16M",
+    "background_thread:false", "dirty_decay_ms:5000", "dirty_decay_ms:1000", "dirty_decay_ms:500",
+    "background_thread:false,dirty_decay_ms:1000", "dirty_decay_ms:0", "dirty_max:16M",
     "dirty_max:4M", "slab_sizes:1-2048:1", "dirty_max:4M,slab_sizes:1-2048:1",
-    "background_thread:true,dirty_decay_ms:1000,slab_sizes:1-2048:1",
+    "dirty_decay_ms:1000,slab_sizes:1-2048:1",
 }
 local ROUNDS <const> = tonumber(os.getenv "ROUNDS") or 6
 

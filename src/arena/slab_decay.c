@@ -210,18 +210,20 @@ arena_decay_slabs(arena_t *arena, uint64_t now) {
     }
 }
 
-/* Where the background thread runs, it makes the pass, and the next look here is due after the one there. */
+/* Where the background thread runs, it makes the pass, and the next look here is due after the one there. Where none
+ * runs, what ages is a reason to start it. */
 COLD void
 arena_tick_slow(arena_t *arena, uint64_t now) {
     witness_no_core_lock();
     slab_decay_t *decay = &arena->slab_decay;
-    bool runs = pa_purger_runs(), worthwhile = is_worthwhile(arena);
+    bool runs = pa_purger_runs(&arena->pages), worthwhile = is_worthwhile(arena);
     uint64_t interval = slab_pass_interval(atomic_get(&decay->decay_ms));
     atomic_set(&decay->due, now + (runs && !worthwhile ? SLAB_PASS_LEAST_INTERVAL : interval));
     if (worthwhile && runs) {
         pa_purger_wake(&arena->pages);
     } else if (worthwhile) {
         arena_decay_slabs(arena, now);
+        pa_purger_offer(&arena->pages, atomic_get(&decay->ageing));
     }
 }
 

@@ -32,7 +32,7 @@
 #define DEFAULT_SLAB_DECAY_MS     10000
 #define DEFAULT_DIRTY_MAX         -1
 #define DEFAULT_THP               default
-#define DEFAULT_BACKGROUND_THREAD false
+#define DEFAULT_BACKGROUND_THREAD true
 #define DEFAULT_MAX_BACKGROUND    4
 #define DEFAULT_OVERSIZE          0
 #define DEFAULT_RETAIN            true

@@ -3,6 +3,7 @@
 
 #include "arena/arenas_bind.h"
 #include "arena/slab_decay.h"
+#include "control/background.h"
 #include "control/ctl_args.h"
 #include "control/ctl_option.h"
 #include "extent/decay_pass.h"
@@ -181,6 +182,9 @@ write_extent_hooks(ctl_call_t *call) {
     if (hooks == NULL || hooks->alloc == NULL) {
         fmt_str(call->why, "hooks need an alloc function");
         return EINVAL;
+    }
+    if (hooks != &hooks_system) {
+        background_hooked();
     }
     pa_set_hooks(&arena->pages, hooks == &hooks_system ? NULL : hooks);
     return 0;

@@ -1,5 +1,6 @@
 /* ctl_arenas.c -- arenas.*: size classes, limits of all arenas, creation; and the names of arenas. */
 #include "arena/arenas_bind.h"
+#include "control/background.h"
 #include "control/ctl_args.h"
 #include "control/ctl_arena.h"
 #include "control/ctl_epoch.h"
@@ -230,6 +231,7 @@ create_arena(extent_hooks_t *hooks, fmt_t *why) {
         return NULL;
     }
     if (hooks != NULL && hooks != &hooks_system) {
+        background_hooked();
         pa_set_hooks(&arena->pages, hooks);
     }
     stats_begin_life(arena->index);

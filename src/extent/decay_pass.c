@@ -24,8 +24,9 @@ pa_tick(page_alloc_t *pa, uint64_t now) {
     stage_advance(&pa->muzzy, now);
     pa_update_deadline(pa);
     pa_unlock_decay(pa);
-    if (!pa_purger_runs()) {
+    if (!pa_purger_runs(pa)) {
         decay_pass(pa, now);
+        pa_purger_offer(pa, 0);
     }
 }
 

@@ -46,9 +46,7 @@ pa_dirtied(page_alloc_t *pa) {
     } else {
         purge_over_cap(pa);
     }
-    if (UNLIKELY(atomic_get(&pa_purger) != NULL)) {
-        pa_purger_note_pages(pa);
-    }
+    pa_purger_note_pages(pa);
 }
 
 /* Under the lock: pages that became dirty before are purged by the caller; a thread that makes pages dirty afterwards

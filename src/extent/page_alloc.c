@@ -184,18 +184,18 @@ dalloc_guarded(page_alloc_t *pa, extent_t *e) {
 
 /* ---- entries ----------------------------------------------------------------------------------------------------- */
 
-/* Without a background thread this is a load and a test. */
+/* Mostly this is a load and a test. */
 static inline void
-start_purger(page_alloc_t *pa, size_t size) {
-    if (UNLIKELY(atomic_get(&pa_purger) != NULL)) {
-        pa_purger_start(pa, size);
+tell_purger(page_alloc_t *pa, size_t size) {
+    if (UNLIKELY(atomic_get(&pa_purger_grows))) {
+        pa_purger_grow(pa, size);
     }
 }
 
 extent_t *
 pa_alloc(page_alloc_t *pa, pa_request_t *request) {
     witness_no_core_lock();
-    start_purger(pa, request->size);
+    tell_purger(pa, request->size);
     bool guard = UNLIKELY(atomic_get(&pa->guard)) && pa_hooks(pa) == NULL;
     extent_t *e = guard ? alloc_wanting_guard(pa, request) : alloc_from_any(pa, request);
     check(e == NULL || (extent_usable(e) == request->size && (e->addr & (request->alignment - 1)) == 0));
@@ -208,7 +208,7 @@ pa_reuse(page_alloc_t *pa, pa_request_t *request) {
     if (atomic_get(&pa->guard) || atomic_get(&pa->dirty.extents.npages) < request->size >> sc.config.lg_page) {
         return NULL;
     }
-    start_purger(pa, request->size);
+    tell_purger(pa, request->size);
     return alloc_from(pa, &pa->dirty.extents, request);
 }
 

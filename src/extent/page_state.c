@@ -2,6 +2,7 @@
 #include "extent/page_state.h"
 
 #include "extent/pagemap.h"
+#include "extent/purger.h"
 
 #define REGION_MIN ((size_t)1 << 20)
 
@@ -22,6 +23,7 @@ pa_init(page_alloc_t *pa, uint32_t arena) {
     pa->next_size = config_torture ? sc.page : REGION_MIN;
     extents_unlock(&pa->retained);
     atomic_set(&pa->dirty_max, -1);
+    atomic_set(&pa->wake_threshold, PURGER_WORTH >> sc.config.lg_page);
 }
 
 /* ---- reading ----------------------------------------------------------------------------------------------------- */

@@ -14,6 +14,14 @@
  * long as the process lives. Does nothing on systems that do not fork. */
 void process_at_fork(void (*prepare)(void), void (*parent)(void), void (*child)(void));
 
+/* unshare(2) and setns(2) of the calling thread, on Linux: 0, or the negative error number. */
+long process_unshare(int flags);
+long process_enter_namespace(int fd, int kinds);
+/* prctl(2): the result, or the negative error number. */
+long process_control(int option, const unsigned long values[4]);
+/* Is that option one by which a process gets ready to filter its system calls? */
+bool process_control_confines(int option);
+
 /* Copies the name of one of the process's threads, as the system's tools show it: at most 15 characters and the
  * terminator; "" if the system does not tell, or the thread has ended. */
 #define PROCESS_THREAD_NAME 16

@@ -315,3 +315,25 @@ cgroup_own_ncpus(void) {
                ? CGROUP_UNLIMITED
                : cgroup_ncpus(membership, "/sys/fs/cgroup");
 }
+
+/* ---- namespaces ---- */
+
+long
+process_unshare(int flags) {
+    return CALL(SYS_unshare, flags);
+}
+
+long
+process_enter_namespace(int fd, int kinds) {
+    return CALL(SYS_setns, fd, kinds);
+}
+
+long
+process_control(int option, const unsigned long values[4]) {
+    return CALL(SYS_prctl, option, values[0], values[1], values[2], values[3]);
+}
+
+bool
+process_control_confines(int option) {
+    return option == PR_SET_NO_NEW_PRIVS || option == PR_SET_SECCOMP;
+}

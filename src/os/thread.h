@@ -36,6 +36,12 @@ typedef struct {
     void *arg;             /* Synchronization: constant while it runs. */
     _Atomic uint32_t self; /* Synchronization: written by the thread itself, read by any; its os_thread_id(), 0 when it
                             * does not run. */
+
+    /* Of a light thread (thread_light.h). */
+    bool light;             /* Synchronization: constant while it runs. */
+    void *area;             /* Synchronization: constant while it runs; its memory, kept for the next start; or NULL. */
+    size_t area_size;       /* Synchronization: as area; bytes. */
+    _Atomic uint32_t alive; /* Synchronization: the system writes, any thread reads; 0 once the thread has ended. */
 } os_thread_t;
 
 /* Runs run(arg) in a new thread. Calls malloc, so the caller holds no lock that malloc takes. False if the system
@@ -43,6 +49,8 @@ typedef struct {
 bool os_thread_start(os_thread_t *thread, const char *name, void (*run)(void *), void *arg);
 /* Waits until run has returned. No cancellation point. */
 void os_thread_join(os_thread_t *thread);
+/* In the child of a fork, where the thread does not exist: it can be started again. */
+void os_thread_forget(os_thread_t *thread);
 bool os_thread_is_self(const os_thread_t *thread);
 /* Most of them at a time. */
 #define OS_THREADS_OWN 72
@@ -75,7 +83,8 @@ typedef struct {
 /* Wakes the thread that waits, or ends the next wait. Takes no lock. What the caller wrote before is visible to the
  * thread after its wait (release, acquire). */
 void event_count_notify(event_count_t *event_count);
-/* Sleeps until a notification is pending or clock_ns() reaches `until` (UINT64_MAX: no limit), and clears it. */
-void event_count_wait(event_count_t *event_count, uint64_t until);
+/* Sleeps until a notification is pending or clock_ns() reaches `until` (UINT64_MAX: no limit), and clears it. True:
+ * there was one. */
+bool event_count_wait(event_count_t *event_count, uint64_t until);
 
 #endif

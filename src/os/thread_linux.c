@@ -3,6 +3,7 @@
 
 #include "os/call.h"
 #include "os/clock.h"
+#include "os/thread_light.h"
 
 #include <linux/futex.h>
 #include <signal.h>
@@ -64,6 +65,7 @@ os_thread_start(os_thread_t *thread, const char *name, void (*run)(void *), void
     thread->name = name;
     thread->run = run;
     thread->arg = arg;
+    thread->light = false;
     sigfillset(&all);
     pthread_sigmask(SIG_SETMASK, &all, &before);
     bool created = create(thread);
@@ -76,6 +78,10 @@ os_thread_start(os_thread_t *thread, const char *name, void (*run)(void *), void
 void
 os_thread_join(os_thread_t *thread) {
     int before;
+    if (thread->light) {
+        os_thread_join_light(thread);
+        return;
+    }
     pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &before);
     pthread_join(thread->id, NULL);
     pthread_setcancelstate(before, NULL);
@@ -105,9 +111,12 @@ sleep_while_not_pending(event_count_t *event_count, uint64_t until) {
     return result == 0 || result == -EAGAIN || result == -EINTR;
 }
 
-void
+bool
 event_count_wait(event_count_t *event_count, uint64_t until) {
-    while (atomic_exchange_explicit(&event_count->pending, 0, memory_order_acquire) == 0 &&
-           sleep_while_not_pending(event_count, until)) {
+    while (atomic_exchange_explicit(&event_count->pending, 0, memory_order_acquire) == 0) {
+        if (!sleep_while_not_pending(event_count, until)) {
+            return false;
+        }
     }
+    return true;
 }

@@ -65,14 +65,15 @@ time_left(uint64_t until, uint64_t now) {
     return until == UINT64_MAX || ms >= INFINITE ? INFINITE : (DWORD)ms;
 }
 
-void
+bool
 event_count_wait(event_count_t *event_count, uint64_t until) {
     uint32_t not_pending = 0;
     while (atomic_exchange_explicit(&event_count->pending, 0, memory_order_acquire) == 0) {
         uint64_t now = clock_ns();
         if (now >= until) {
-            return;
+            return false;
         }
         WaitOnAddress((volatile void *)&event_count->pending, &not_pending, sizeof not_pending, time_left(until, now));
     }
+    return true;
 }

@@ -5,6 +5,7 @@
  */
 #include "spread.h"
 
+#include "extent/purger.h"
 #include "observe/stats.h"
 
 #include <errno.h>
@@ -152,6 +153,48 @@ test_ticks_make_passes(void **state) {
     }
     assert_int_equal(npurges, before);
     arena_flush(ptrs, n);
+}
+
+/* ---- the background thread ---- */
+
+static unsigned nstarts;
+
+static bool
+never(void) {
+    return false;
+}
+
+static bool
+always(void) {
+    return true;
+}
+
+static void
+count_start(uint32_t index) {
+    nstarts += index == arena->index;
+}
+
+static const pa_purger_t resting = {.runs = never, .hooks = always, .young = never, .wake = count_start};
+
+/* Frees all but one region of each slab of some, and ticks once. How often was a background thread asked for? */
+static unsigned
+starts_for(uint32_t nslabs, uint64_t now) {
+    uint32_t n = thin(fill_slabs(nslabs));
+    nstarts = 0;
+    atomic_set_release(&pa_purger, &resting);
+    arena_tick(arena, now);
+    atomic_set_release(&pa_purger, NULL);
+    arena_flush(ptrs, n);
+    return nstarts;
+}
+
+/* Where no slab becomes empty, no page is dirty. */
+static void
+test_ageing_pages_start_a_thread(void **state) {
+    (void)state;
+    uint32_t enough = (uint32_t)(PURGER_WORTH / free_bytes_of_slab()) + 3;
+    assert_int_equal(starts_for(enough / 2, START + 2 * SECOND), 0);
+    assert_int_equal(starts_for(enough, START + 20 * SECOND), 1);
 }
 
 /* The background thread is told when the next pass is due, and that there is none once nothing ages. */
@@ -386,6 +429,7 @@ main(void) {
         cmocka_unit_test_setup_teardown(test_discarded_slabs_are_refilled_last, make_arena, destroy_arena),
         cmocka_unit_test_setup_teardown(test_counters, make_arena, destroy_arena),
         cmocka_unit_test_setup_teardown(test_ticks_make_passes, make_arena, destroy_arena),
+        cmocka_unit_test_setup_teardown(test_ageing_pages_start_a_thread, make_arena, destroy_arena),
         cmocka_unit_test_setup_teardown(test_background_passes_end, make_arena, destroy_arena),
         cmocka_unit_test_setup_teardown(test_refused, make_arena, destroy_arena),
         cmocka_unit_test_setup_teardown(test_slabs_freed_meanwhile, make_arena, destroy_arena),

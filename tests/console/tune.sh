@@ -184,7 +184,7 @@ start_target() {
 }
 settings() {
     "$console" get "$target" arena.0.dirty_decay_ms background_thread arena.0.dirty_max 2>&1 |
-        grep -oE '(7000|false|-1)\b' | tr '\n' ' '
+        grep -oE '(7000|true|-1)\b' | tr '\n' ' '
 }
 LUNALLOC_SO=${LUNALLOC_SO:-$PWD/build/liblunalloc.so}
 start_target

@@ -106,17 +106,22 @@ settle(void) {
     } while (number("stats.background_thread.num_runs") != before);
 }
 
-/* BLOCKS * BLOCK bytes are written to and become free at once. */
+/* n * BLOCK bytes are written to and become free at once. */
 static inline void
-make_dirty(void) {
-    char *blocks[BLOCKS];
-    for (unsigned i = 0; i < BLOCKS; i++) {
+make_blocks_dirty(unsigned n) {
+    char *blocks[8 * BLOCKS];
+    for (unsigned i = 0; i < n; i++) {
         blocks[i] = lunalloc_malloc(BLOCK);
         memset(blocks[i], 1, BLOCK);
     }
-    for (unsigned i = 0; i < BLOCKS; i++) {
+    for (unsigned i = 0; i < n; i++) {
         lunalloc_free(blocks[i]);
     }
+}
+
+static inline void
+make_dirty(void) {
+    make_blocks_dirty(BLOCKS);
 }
 
 static inline int

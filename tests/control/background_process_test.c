@@ -4,6 +4,8 @@
  */
 #include "background.h"
 
+#include "os/clock.h"
+
 #include <errno.h>
 #include <signal.h>
 #include <sys/resource.h>
@@ -41,7 +43,7 @@ child_gets_its_own(void *arg) {
     child_check(all_threads() == 1);
     child_check(number("background_thread") == 1);
     child_check(number("stats.background_thread.num_threads") == 0);
-    make_dirty();
+    make_blocks_dirty(4 * BLOCKS);
     child_check(purgers_become(1));
     child_check(dirty_becomes_less(1));
     check_arenas();
@@ -427,9 +429,54 @@ small_process(void *arg) {
         }
     }
     child_check(number("background_thread") == 1 && all_threads() == 1);
-    lunalloc_free(lunalloc_malloc(BLOCK));
+    make_dirty();
     child_check(purgers_become(1));
     return 0;
+}
+
+/* Children that need no thread of their own have none, though they have inherited free pages. */
+static int
+child_needs_none(void *arg) {
+    (void)arg;
+    make_blocks_dirty(2);
+    child_check(all_threads() == 1);
+    return 0;
+}
+
+static void
+test_children_have_none_of_their_own(void **state) {
+    (void)state;
+    must_set("background_thread", "true");
+    make_blocks_dirty(2 * BLOCKS);
+    for (unsigned i = 0; i < 20; i++) {
+        assert_child_succeeds(child_needs_none, NULL);
+    }
+}
+
+/* A program that has no settings, and frees 6 MiB in its first second. If that took longer, nothing can be said. */
+static int
+young_process(void) {
+    uint64_t began = clock_ns();
+    make_blocks_dirty(6);
+    make_blocks_dirty(6);
+    bool none = all_threads() == 1;
+    child_check(number("opt.background_thread") == 1 && number("background_thread") == 1);
+    child_check(none || clock_ns() - began > 500000000);
+    return 0;
+}
+
+static int
+young_new_process(void *arg) {
+    (void)arg;
+    unsetenv("LUNALLOC_CONF");
+    execl("/proc/self/exe", "background_test", "--new-process", "young", (char *)NULL);
+    return 127;
+}
+
+static void
+test_no_thread_in_a_short_life(void **state) {
+    (void)state;
+    assert_child_succeeds(young_new_process, NULL);
 }
 
 static int
@@ -452,7 +499,7 @@ static void
 test_background_threads_start_lazily_after_boot(void **state) {
     (void)state;
     char on[] = "background_thread:true,max_background_threads:7,dirty_decay_ms:20";
-    char off[] = "max_background_threads:7";
+    char off[] = "background_thread:false,max_background_threads:7";
     for (unsigned i = 0; i < 10; i++) {
         child_t child = run_child(in_new_process, on);
         if (child.status != 0 || child.text[0] != '\0') {
@@ -467,7 +514,7 @@ test_background_threads_start_lazily_after_boot(void **state) {
 int
 main(int argc, char **argv) {
     if (argc > 1 && strcmp(argv[1], "--new-process") == 0) {
-        return argc > 2 ? small_process(NULL) : new_process();
+        return argc <= 2 ? new_process() : strcmp(argv[2], "young") == 0 ? young_process() : small_process(NULL);
     }
     const struct CMUnitTest tests[] = {
         TEST(test_refused_thread),
@@ -480,6 +527,8 @@ main(int argc, char **argv) {
         TEST(test_background_threads_start_lazily_after_boot),
         TEST(test_hook_forks),
         TEST(test_no_thread_for_little_memory),
+        TEST(test_no_thread_in_a_short_life),
+        TEST(test_children_have_none_of_their_own),
         TEST(test_background_threads_keep_no_process_alive),
     };
     pthread_atfork(NULL, NULL, in_child_of_fork);

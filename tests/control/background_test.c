@@ -4,6 +4,7 @@
 #include "control/background.h"
 #include "extent/decay_pass.h"
 #include "os/clock.h"
+#include "os/thread_light.h"
 
 #include <errno.h>
 
@@ -187,6 +188,39 @@ test_decay_from_never_wakes(void **state) {
     assert_true(dirty_becomes_less(1));
 }
 
+/* Looking at the system's list of threads would allocate, and wake them. */
+static bool
+threads_end(void) {
+    for (unsigned ms = 0; ms < PATIENCE && number("stats.background_thread.num_threads") > 0; ms++) {
+        nap(1);
+    }
+    return number("stats.background_thread.num_threads") == 0;
+}
+
+/* One that has had nothing to do for long ends, and the next pages to decay start another. A free starts no thread of
+ * the C library's, so one of these must not end between an allocation and its free. */
+static void
+test_background_threads_end_when_nothing_is_dirty(void **state) {
+    (void)state;
+    uint64_t linger = background_linger_ns;
+    must_set("arena.4096.dirty_decay_ms", "100");
+    background_linger_ns = os_thread_light_possible() ? 20000000 : UINT64_C(3000000000);
+    must_set("background_thread", "true");
+    make_dirty();
+    assert_true(dirty_becomes_less(1));
+    assert_true(threads_end());
+    assert_int_equal(number("background_thread"), 1);
+    for (unsigned i = 0; i < 20; i++) {
+        make_dirty();
+        assert_true(dirty_becomes_less(1));
+        nap(i % 5 * 10);
+    }
+    assert_true(threads_end());
+    assert_true(purgers_become(0));
+    must_set("background_thread", "false");
+    background_linger_ns = linger;
+}
+
 /* With nothing to wait for, a thread makes no round at all, however long it is there. */
 static void
 test_background_threads_sleep_without_a_deadline(void **state) {
@@ -351,6 +385,7 @@ main(void) {
         TEST(test_decay_dirty_muzzy_retained_in_background),
         TEST(test_shorter_decay_wakes),
         TEST(test_decay_from_never_wakes),
+        TEST(test_background_threads_end_when_nothing_is_dirty),
         TEST(test_background_threads_sleep_without_a_deadline),
         TEST(test_statistics),
         TEST(test_ticks_do_not_purge),

@@ -15,18 +15,30 @@ static page_alloc_t pa;
 
 /* ---- a purger that counts ---- */
 
-static unsigned nstarts, nwakes;
-static bool running;
+static unsigned nwakes, ngrown;
+static size_t grown_to;
+static bool running, hooks_served, young;
 
 static bool
 fake_runs(void) {
     return running;
 }
 
+static bool
+fake_hooks(void) {
+    return hooks_served;
+}
+
+static bool
+fake_young(void) {
+    return young;
+}
+
 static void
-fake_start(void) {
+fake_grow(size_t bytes) {
     witness_no_core_lock();
-    nstarts++;
+    ngrown++;
+    grown_to = bytes;
 }
 
 static void
@@ -35,20 +47,23 @@ fake_wake(uint32_t arena) {
     nwakes += arena == TEST_ARENA;
 }
 
-static const pa_purger_t fake = {.runs = fake_runs, .start = fake_start, .wake = fake_wake};
+static const pa_purger_t fake = {
+    .runs = fake_runs, .hooks = fake_hooks, .young = fake_young, .wake = fake_wake, .grow = fake_grow};
 
 static void
 begin(int64_t dirty_ms, int64_t muzzy_ms) {
     pages_begin(&pa, dirty_ms, muzzy_ms);
     running = true;
+    young = false;
     atomic_set_release(&pa_purger, &fake);
     pa_background(&pa, 0);
-    nstarts = nwakes = 0;
+    nwakes = ngrown = 0;
 }
 
 static void
 end(void) {
     atomic_set_release(&pa_purger, NULL);
+    atomic_set(&pa_purger_grows, false);
     pages_end(&pa);
 }
 
@@ -80,26 +95,129 @@ free_all(extent_t **e, unsigned n) {
 
 /* ---- starts and wakes ---- */
 
-/* When a mebibyte is there or wanted; where pages are taken, not where they are freed. */
+/* No thread runs, and the arena rests. */
+static void
+begin_at_rest(bool is_young) {
+    begin(1000, 0);
+    running = false;
+    young = is_young;
+    pa_purger_rest(&pa, 0);
+}
+
+/* When a mebibyte of pages is free and decays, and not before; once, until the purger has been there. */
 static void
 test_background_starts_lazily(void **state) {
     (void)state;
-    size_t mebibyte = ((size_t)1 << 20) / pages_size();
-    begin(1000, 0);
-    extent_t *little = alloc_pages(&pa, 5);
-    extent_t *rest = alloc_pages(&pa, mebibyte - 5 - 1);
-    assert_int_equal(nstarts, 0);
-    extent_t *last = alloc_pages(&pa, 1);
-    assert_int_equal(nstarts, 1);
-    pa_dalloc(&pa, little);
-    pa_dalloc(&pa, rest);
-    pa_dalloc(&pa, last);
-    assert_int_equal(nstarts, 1);
+    size_t worth = PURGER_WORTH / pages_size();
+    extent_t *e[3], *live[3];
+    begin_at_rest(false);
+    alloc_apart(e, live, 1, worth);
+    alloc_apart(e + 1, live + 1, 2, 1);
+    assert_int_equal(nwakes, 0);
+    pa_dalloc(&pa, e[0]);
+    assert_int_equal(nwakes, 0);
+    pa_dalloc(&pa, e[1]);
+    assert_int_equal(nwakes, 1);
+    pa_dalloc(&pa, e[2]);
+    assert_int_equal(nwakes, 1);
+    free_all(live, 3);
     end();
+}
+
+/* A young process must have freed more. Grown old meanwhile, it gets its thread by a later tick. */
+static void
+test_background_starts_later_in_a_young_process(void **state) {
+    (void)state;
+    size_t worth = PURGER_WORTH_YOUNG / pages_size();
+    extent_t *e[2], *live[2];
+    begin_at_rest(true);
+    alloc_apart(e, live, 2, worth - 1);
+    pa_dalloc(&pa, e[0]);
+    pa_purger_offer(&pa, 0);
+    assert_int_equal(nwakes, 0);
+    pa_dalloc(&pa, e[1]);
+    assert_int_equal(nwakes, 1);
+    free_all(live, 2);
+    end();
+    begin_at_rest(true);
+    pa_dalloc(&pa, alloc_pages(&pa, worth / 2));
+    assert_int_equal(nwakes, 0);
+    young = false;
+    pa_tick(&pa, 20 * MS);
+    assert_int_equal(nwakes, 1);
+    end();
+}
+
+/* In the child of a fork, what was free before is no reason. */
+static void
+test_inherited_pages_start_nothing(void **state) {
+    (void)state;
+    size_t worth = PURGER_WORTH_YOUNG / pages_size();
+    begin_at_rest(true);
+    extent_t *more = alloc_pages(&pa, worth), *live = alloc_pages(&pa, 1), *one = alloc_pages(&pa, 1);
+    extent_t *inherited = alloc_pages(&pa, 3 * worth);
+    running = true;
+    pa_dalloc(&pa, inherited);
+    running = false;
+    nwakes = 0;
+    assert_false(pa_purger_rest(&pa, PURGER_WORTH_YOUNG));
+    pa_dalloc(&pa, more);
+    assert_int_equal(nwakes, 0);
+    pa_dalloc(&pa, one);
+    assert_int_equal(nwakes, 1);
+    pa_dalloc(&pa, live);
+    end();
+}
+
+/* What ages inside of slabs counts, too. A thread that could not be started is asked for again. */
+static void
+test_offer(void **state) {
+    (void)state;
+    begin_at_rest(false);
+    pa_purger_offer(&pa, PURGER_WORTH);
+    assert_int_equal(nwakes, 0);
+    running = true;
+    pa_purger_offer(&pa, 2 * PURGER_WORTH);
+    assert_int_equal(nwakes, 0);
+    running = false;
+    pa_purger_offer(&pa, 2 * PURGER_WORTH);
+    assert_int_equal(nwakes, 1);
+    pa_dalloc(&pa, alloc_pages(&pa, 2 * PURGER_WORTH / pages_size()));
+    assert_int_equal(nwakes, 2);
+    pa_purger_offer(&pa, 0);
+    assert_int_equal(nwakes, 3);
+    pa_purger_rest(&pa, PURGER_WORTH_YOUNG);
+    pa_purger_offer(&pa, 0);
+    assert_int_equal(nwakes, 3);
+    end();
+}
+
+static void
+test_rest_tells_of_pages(void **state) {
+    (void)state;
+    begin_at_rest(false);
+    running = true;
+    pa_dalloc(&pa, alloc_pages(&pa, 2 * PURGER_WORTH / pages_size()));
+    assert_true(pa_purger_rest(&pa, 0));
+    assert_false(pa_purger_rest(&pa, PURGER_WORTH));
+    end();
+}
+
+/* A purger that asks for it hears of the pages that an arena takes, from wherever they come. */
+static void
+test_growth_is_told_if_asked_for(void **state) {
+    (void)state;
     begin(1000, 0);
-    nstarts = 0;
-    pa_dalloc(&pa, alloc_pages(&pa, mebibyte));
-    assert_int_equal(nstarts, 1);
+    extent_t *first = alloc_pages(&pa, 10);
+    atomic_set(&pa_purger_grows, true);
+    extent_t *second = alloc_pages(&pa, PURGER_WORTH / sc.page - 11);
+    assert_int_equal(ngrown, 0);
+    pa_dalloc(&pa, alloc_pages(&pa, 5));
+    assert_int_equal(ngrown, 1);
+    assert_int_equal(grown_to, PURGER_WORTH + 4 * sc.page);
+    pa_dalloc(&pa, first);
+    pa_dalloc(&pa, second);
+    assert_int_equal(ngrown, 1);
     end();
 }
 
@@ -175,7 +293,7 @@ test_wake_by_muzzy_pages(void **state) {
     end();
 }
 
-/* No purger: nobody is called, and no wake_threshold is kept. */
+/* No purger: nobody is called, and the threshold is out of reach from the first page on. */
 static void
 test_background_costs_nothing_when_off(void **state) {
     (void)state;
@@ -184,7 +302,10 @@ test_background_costs_nothing_when_off(void **state) {
     size_t wake_threshold = atomic_get(&pa.wake_threshold);
     pa_dalloc(&pa, alloc_pages(&pa, 50));
     pa_set_decay_ms(&pa, extent_dirty, 500, 0);
-    assert_int_equal(nstarts + nwakes, 0);
+    assert_int_equal(ngrown + nwakes, 0);
+    assert_true(atomic_get(&pa.wake_threshold) != wake_threshold);
+    wake_threshold = atomic_get(&pa.wake_threshold);
+    pa_dalloc(&pa, alloc_pages(&pa, 500));
     assert_int_equal(atomic_get(&pa.wake_threshold), wake_threshold);
     end();
 }
@@ -438,6 +559,11 @@ int
 main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_background_starts_lazily),
+        cmocka_unit_test(test_background_starts_later_in_a_young_process),
+        cmocka_unit_test(test_inherited_pages_start_nothing),
+        cmocka_unit_test(test_offer),
+        cmocka_unit_test(test_rest_tells_of_pages),
+        cmocka_unit_test(test_growth_is_told_if_asked_for),
         cmocka_unit_test(test_wake_by_first_and_by_many_pages),
         cmocka_unit_test(test_wake_again_after_all_is_gone),
         cmocka_unit_test(test_wake_by_change_of_time),

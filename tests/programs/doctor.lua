@@ -13,7 +13,7 @@ local library, program, folder = arg[1], arg[2], arg[3]
 local planted <const> = {
     { "dirty", "dirty_decay_ms:-1", "dirty" },
     { "muzzy", "dirty_decay_ms:0,muzzy_decay_ms:-1", "muzzy" },
-    { "overdue", "dirty_decay_ms:100", "overdue" },
+    { "overdue", "dirty_decay_ms:100,background_thread:false", "overdue" },
     { "scattered", "dirty_decay_ms:600000", "scattered" },
     { "fragmented", "", "fragmentation" },
     { "fragmented", "prof:true,lg_prof_sample:14", "pinned" },

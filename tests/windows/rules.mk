@@ -22,13 +22,13 @@ WINDOWS_WITHOUT := tests/os/pages_test.c tests/os/pages_linux_test.c tests/os/re
                    tests/observe/prof_dump_test.c tests/observe/prof_stack_test.c \
                    tests/observe/prof_threads_test.c tests/observe/reconcile_test.c \
                    tests/control/layout_test.c tests/observe/threads_test.c tests/observe/history_test.c \
-                   tests/os/signal_test.c tests/os/thread_own_test.c \
+                   tests/os/signal_test.c tests/os/thread_own_test.c tests/os/thread_light_test.c \
                    tests/arena/slab_decay_test.c tests/arena/slab_beside_test.c \
                    tests/control/agent_test.c tests/control/agent_serve_test.c tests/api/record_test.c \
                    tests/api/record_cxx_test.c tests/api/record_rings_test.c tests/control/agent_record_test.c
 
 WINDOWS_SRC  := $(filter-out $(wildcard $(LAYERS:%=src/%/*_linux.c)) src/os/pages_regions.c \
-                  $(filter src/base/%,$(EXCLUDED)), \
+                  $(filter src/base/% src/control/sandbox%,$(EXCLUDED)), \
                   $(wildcard $(LAYERS:%=src/%/*.c)))
 WINDOWS_TEST := $(filter-out $(WINDOWS_WITHOUT),$(UNIT_SRC)) $(wildcard tests/windows/*_test.c)
 WINDOWS_HELP := $(filter-out $(WINDOWS_TEST),$(wildcard tests/windows/*.c))

@@ -27,9 +27,16 @@ local function all_arenas(look, field, value)
     return any
 end
 
+--- Was the setting changed from its default, at the start or since?
+local function is_chosen(look, name)
+    local row = look.api.describe(name)
+    return row ~= nil and row.source ~= nil and row.source ~= "default"
+end
+
 --- Background threads purge what decays. Nothing decays with -1.
 local function find_vain_background(look)
-    if look:value "background_thread" == true and all_arenas(look, "dirty_decay_ms", -1)
+    if look:value "background_thread" == true and is_chosen(look, "background_thread")
+        and all_arenas(look, "dirty_decay_ms", -1)
         and (look:number "arena.0.dirty_max" or -1) == -1 then
         find(look, "background_thread is on, and dirty_decay_ms is -1 in all arenas in use.",
             "A background thread purges pages as they decay, and here none ever does.", "arena.4096.dirty_decay_ms",

@@ -30,9 +30,9 @@ space.tunable = {
     dirty_max = { default = "-1", values = { "1M", "4M", "16M", "64M", "-1" }, live = "arena.<i>.dirty_max",
         shows = { "dirty", "nmadvise" },
         effect = "an arena keeps at most this many bytes of free pages resident; the oldest go back first" },
-    background_thread = { default = "false", values = { "false", "true" }, live = "background_thread",
+    background_thread = { default = "true", values = { "false", "true" }, live = "background_thread",
         shows = { "dirty", "nmadvise" },
-        effect = "decay goes on while the program's threads allocate nothing, and costs them no time" },
+        effect = "without the thread, only threads that allocate purge, and a program at rest keeps its memory" },
     narenas = { default = "0", values = { "1", "2", "4", "8" }, live = "arenas.nauto",
         shows = { "narenas", "active", "dirty" },
         effect = "fewer arenas share their free memory better; more have less contention" },
@@ -100,9 +100,9 @@ space.fixed = {
 local FOR_MEMORY <const> = {
     "dirty_decay_ms:0",
     "dirty_max:4M",
-    "dirty_decay_ms:1000,background_thread:true",
+    "dirty_decay_ms:1000",
     "dirty_decay_ms:0,slab_sizes:1-2048:1",
-    "dirty_decay_ms:2000,background_thread:true,slab_sizes:257-2048:1",
+    "dirty_decay_ms:2000,slab_sizes:257-2048:1",
     "slab_sizes:1-2048:1",
     "tcache_bytes:4096",
     "narenas:1",
@@ -117,7 +117,7 @@ local FOR_TIME <const> = {
     "thp:always",
     "dirty_decay_ms:-1",
     "tcache_bytes:1048576",
-    "background_thread:true",
+    "background_thread:false",
     "tcache_max:1048576",
     "slab_sizes:1-4096:8",
     "narenas:4",
@@ -130,9 +130,9 @@ local FOR_TIME <const> = {
 
 local FOR_BOTH <const> = {
     "dirty_decay_ms:0", "thp:always", "dirty_max:4M", "slab_sizes:1-2048:1",
-    "dirty_decay_ms:2000,background_thread:true,slab_sizes:1-2048:1", "tcache_bytes:1048576",
+    "dirty_decay_ms:2000,slab_sizes:1-2048:1", "tcache_bytes:1048576",
     "tcache_bytes:4096", "narenas:1", "dirty_decay_ms:-1", "lg_extent_max_active_fit:6", "slab_sizes:1-4096:8",
-    "background_thread:true",
+    "background_thread:false",
 }
 
 local CANDIDATES <const> = { rss = FOR_MEMORY, time = FOR_TIME, p99 = FOR_TIME, balanced = FOR_BOTH }
