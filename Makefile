@@ -48,7 +48,8 @@ LATE_SRC     := $(wildcard $(patsubst %,src/%.c,base/nearest base/units os/cfi o
                    thread/tcaches control/agent* control/audit control/background_* control/class_ranges \
                    control/ctl_agent control/ctl_mark control/ctl_record control/report_file control/reporter \
                    control/sandbox* control/wire observe/history observe/prof_frames observe/record* observe/threads \
-                   api/aligned api/control api/cxx api/entry api/extended api/glibc api/print api/seen api/sized))
+                   api/aligned api/control api/cxx api/entry api/extended api/glibc api/print api/realloc \
+                   api/seen api/sized))
 EARLY_SRC    := $(filter-out $(LATE_SRC),$(wildcard $(LINKED:%=src/%/*.c)))
 LIB_SRC      := $(filter-out $(EXCLUDED),$(EARLY_SRC) $(LATE_SRC))
 MODULE_SRC   := $(wildcard lua/*.c $(patsubst %,lua/%/*.c,attach map meter replay trace workload))

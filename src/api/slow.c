@@ -1,4 +1,4 @@
-/* slow.c -- allocations, resizing and frees that miss the fast path. */
+/* slow.c -- allocations and frees that miss the fast path. */
 #include "api/slow.h"
 
 #include "api/alloc_class.h"
@@ -40,22 +40,10 @@ slow_malloc_unseen(thread_t *thread, size_t size) {
     return alloc_size(thread, size, &zeroed);
 }
 
-/* Sizes beyond the table of the fast path that a thread's cache may hold. */
-static inline bool
-is_medium(size_t size) {
-    return size > SC_LOOKUP_MAX && size <= sc.size[CACHE_BINS - 2];
-}
-
-/* Their class, as the page map has it. */
-static inline uint32_t
-medium_class(size_t size) {
-    return sc_index_geometric(size) + 1;
-}
-
-/* A hit for these sizes. */
+/* A hit for medium sizes. */
 static inline bool
 medium_hit(size_t size, void **ptr) {
-    return is_medium(size) && cache_bin_pop(fast_bin((size_t)medium_class(size) << LG_CACHE_BIN), ptr);
+    return slow_is_medium(size) && cache_bin_pop(fast_bin((size_t)slow_medium_class(size) << LG_CACHE_BIN), ptr);
 }
 
 /* `thread` is the caller's, and no stack of the fast path has an object. */
@@ -116,55 +104,6 @@ slow_usable_size(const void *ptr) {
         return early_size(ptr);
     }
     return sc.size[class != 0 ? class - 1 : resize_extent(ptr, "usable size")->szind];
-}
-
-/* ---- resizing ---- */
-
-/* realloc(ptr, 0), as opt.zero_realloc says. True if the block was freed: the call is complete then. */
-static COLD bool
-zero_realloc(void *ptr) {
-    resize_count_zero_realloc();
-    switch (options.zero_realloc) {
-    case zero_realloc_alloc:
-        return false;
-    case zero_realloc_abort:
-        misuse("realloc to size 0, with zero_realloc:abort", ptr, "");
-    default:
-        slow_free(ptr);
-        return true;
-    }
-}
-
-/* Does a block of more than 4 KiB stay in its class? Not asked while each call has to be seen. */
-static inline bool
-stays(const void *ptr, size_t size) {
-    return is_medium(size) && medium_class(size) == slow_class_of(ptr) && relaxed_read(&realloc_fast_max) != 0;
-}
-
-void *
-slow_realloc(void *ptr, size_t size) {
-    witness_no_core_lock();
-    if (stays(ptr, size)) {
-        return ptr;
-    }
-    thread_t *thread = slow_self();
-    if (UNLIKELY(size == 0)) {
-        if (zero_realloc(ptr)) {
-            return NULL;
-        }
-        size = 1;
-    }
-    if (UNLIKELY(early_has(ptr))) {
-        return early_copy(slow_malloc(size), ptr, size);
-    }
-    if (size > SC_LARGE_MAX) {
-        return alloc_fail();
-    }
-    request_t request = {.szind = sc_index(size), .alignment = 1, .placement = 1, .source = {.cache = &thread->cache}};
-    extent_t *e = resize_extent(ptr, "realloc");
-    void *to =
-        seen_is(thread) ? seen_resize(thread, e, ptr, size, 0, &request) : resize_block(thread, e, ptr, &request);
-    return UNLIKELY(to == NULL) ? alloc_fail() : to;
 }
 
 /* ---- frees ---- */

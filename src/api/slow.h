@@ -40,4 +40,16 @@ slow_class_of(const void *ptr) {
     return (uintptr_t)ptr >> LG_VADDR == 0 ? pagemap_class(ptr) : 0;
 }
 
+/* Sizes beyond the table of the fast path that a thread's cache may hold. */
+static inline bool
+slow_is_medium(size_t size) {
+    return size > SC_LOOKUP_MAX && size <= sc.size[CACHE_BINS - 2];
+}
+
+/* Their class, as the page map has it. */
+static inline uint32_t
+slow_medium_class(size_t size) {
+    return sc_index_geometric(size) + 1;
+}
+
 #endif
