@@ -292,13 +292,14 @@ along(uint64_t from, double by) {
     if (by < 0) {
         return -by < (double)from ? from - (uint64_t)-by : 0;
     }
-    return by < 0x1p62 ? from + (uint64_t)by : UINT64_MAX;
+    return by < 0x1p62 && from <= UINT64_MAX / 2 ? from + (uint64_t)by : UINT64_MAX;
 }
 
 uint64_t
 record_clock_ns(const record_clock_t *clock, uint64_t stamp) {
     int64_t ticks = (int64_t)((stamp << clock->lg_unit) - clock->ticks[0]);
-    return along(clock->ns[0], (double)ticks * rate(clock));
+    uint64_t ns = along(clock->ns[0], (double)ticks * rate(clock));
+    return ns < RECORD_LATEST ? ns : RECORD_LATEST;
 }
 
 uint64_t

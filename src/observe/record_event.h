@@ -128,6 +128,10 @@ typedef struct {
  * before padding, and when fewer than RECORD_ROOM bytes are left: record_decode() takes the next event. */
 size_t record_skip(record_codec_t *codec, const void *in, size_t len, record_skipped_t *skipped);
 
+/* ns, 146 years: the latest time that is told. Only the clock of a damaged file says more; so differences of times, and
+ * times as signed numbers, cannot overflow. */
+#define RECORD_LATEST (UINT64_MAX >> 2)
+
 /* ns of CLOCK_MONOTONIC of a stamp, along the line through the clock's readings; and the stamp of such a time. */
 uint64_t record_clock_ns(const record_clock_t *clock, uint64_t stamp);
 uint64_t record_clock_stamp(const record_clock_t *clock, uint64_t ns);

@@ -300,7 +300,10 @@ test_clocks(void **state) {
     }
     record_clock_t plain = {.lg_unit = 2}, wild = {.ticks = {0, 1}, .ns = {0, UINT64_MAX}, .lg_unit = 7};
     assert_int_equal(record_clock_ns(&plain, 25), 100);
-    assert_int_equal(record_clock_ns(&wild, UINT64_C(1) << 50), UINT64_MAX);
+    assert_int_equal(record_clock_ns(&wild, UINT64_C(1) << 50), RECORD_LATEST);
+    record_clock_t late = {.ns = {UINT64_MAX - 10, UINT64_MAX}};
+    assert_int_equal(record_clock_ns(&late, 0), RECORD_LATEST);
+    assert_int_equal(record_clock_ns(&late, 1000), RECORD_LATEST);
 }
 
 int
