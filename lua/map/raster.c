@@ -241,8 +241,8 @@ paint_occupancy(map_painter_t *painter, const extent_set_t *set, const extent_en
         return;
     }
     discarded = discarded < entry->size - used ? discarded : entry->size - used;
-    paint_shares(painter, entry, (part_t){.bytes = used, .key = USED}, (part_t){.bytes = discarded, .key = DISCARDED},
-                 FREE);
+    part_t live = {.bytes = used, .key = USED}, given_back = {.bytes = discarded, .key = DISCARDED};
+    paint_shares(painter, entry, live, given_back, FREE);
 }
 
 static void
@@ -252,8 +252,8 @@ paint_state(map_painter_t *painter, const extent_entry_t *entry) {
         paint(painter, entry->addr, entry->addr + entry->size, entry->state);
         return;
     }
-    paint_shares(painter, entry, (part_t){.key = entry->state}, (part_t){.bytes = discarded, .key = EXTENT_STATES},
-                 entry->state);
+    part_t none = {.key = entry->state}, given_back = {.bytes = discarded, .key = EXTENT_STATES};
+    paint_shares(painter, entry, none, given_back, entry->state);
 }
 
 /* Pages that are not in memory: as many as were discarded, the first ones, have another key than those that nobody has
