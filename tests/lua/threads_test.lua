@@ -9,10 +9,13 @@ local function busy_work(rate)
         mix = { { weight = 1, size = "fixed(448)", lifetime = "exp(1000)" } } }
 end
 
--- The threads that were born after the first one.
+-- The threads that were born after the first one, without those of the allocator.
 local function workers()
-    local list = assert(la.threads())
-    return table.move(list, 2, #list, 1, {})
+    local list = {}
+    for i, thread in ipairs(assert(la.threads())) do
+        list[#list + 1] = i > 1 and not thread.name:find "^lunalloc_" and thread or nil
+    end
+    return list
 end
 
 -- Waits until each worker has something cached.
