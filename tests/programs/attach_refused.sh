@@ -171,7 +171,11 @@ if [ "$(id -u)" = 0 ] && "${nobody[@]}" test -x "$console" -a -r "$library" -a -
     # As the kernel's Yama does it for all processes.
     as=("${nobody[@]}")
     serve agent:true "$built/idle" hidden
-    told=$(nobody_attaches $pid)
+    for _ in {1..20}; do # its agent may not listen yet
+        told=$(nobody_attaches $pid)
+        [ "$told" = "idle:$pid (agent)" ] && break
+        sleep 0.2
+    done
     if [ "$told" = "idle:$pid (agent)" ]; then
         ok "a process that hides its memory, by the usual path of its socket"
     else

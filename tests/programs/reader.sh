@@ -4,6 +4,8 @@
 . "${0%/*}/common.bash"
 
 subject=$built/reader_subject
+# What a process says of itself must not change before it is read.
+quiet=background_thread:false
 started=()
 # Ends what was started, also when the script is interrupted.
 trap 'for pid in "${started[@]}"; do kill -9 "$pid" 2>/dev/null; done; wait 2>/dev/null; rm -rf "$work"' EXIT
@@ -76,7 +78,7 @@ attach() {
 
 # ---- a process that has stopped ----
 
-if begin env LD_PRELOAD="$library" "$subject" report "$work/report"; then
+if begin env LD_PRELOAD="$library" LUNALLOC_CONF=$quiet "$subject" report "$work/report"; then
     await_stop
     equal "a stopped process: all that it said of itself" "$pid" "$work/report"
     lua "nothing can be set" "
@@ -102,7 +104,7 @@ if [[ $(cat /proc/sys/kernel/core_pattern) == core* ]]; then
     (
         cd "$work/cores" || exit
         ulimit -c unlimited
-        LD_PRELOAD=$library "$subject" core "$work/report" >/dev/null
+        LD_PRELOAD=$library LUNALLOC_CONF=$quiet "$subject" core "$work/report" >/dev/null
     ) 2>/dev/null
     core=$(find "$work/cores" -type f | head -n 1)
     equal "a core by the kernel" "$core" "$work/report"
@@ -139,7 +141,7 @@ if [[ $(cat /proc/sys/kernel/core_pattern) == core* ]]; then
         cd "$work/cores" || exit
         ulimit -c unlimited
         echo 0x01 >/proc/self/coredump_filter
-        LD_PRELOAD=$library "$subject" core "$work/report" >/dev/null
+        LD_PRELOAD=$library LUNALLOC_CONF=$quiet "$subject" core "$work/report" >/dev/null
     ) 2>/dev/null
     core=$(find "$work/cores" -type f | head -n 1)
     refused "a core without the first pages of files" "lunalloc" "$(attach "$core")"
