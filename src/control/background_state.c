@@ -34,13 +34,6 @@ background_rest_arenas(bool young) {
     return needed;
 }
 
-void
-background_fill_slots(bool on) {
-    atomic_set_release(&threads_fewer, background_stop_if_alone);
-    atomic_set(&pa_purger_grows, on);
-    atomic_set_release(&pa_purger, on ? &background_purger : NULL);
-}
-
 bool
 background_is_on(void) {
     return atomic_get(&pa_purger) != NULL;

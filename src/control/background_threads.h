@@ -50,6 +50,11 @@ extern const pa_purger_t background_purger;
 void background_stop_if_alone(void);
 
 /* Fills the slots of the page layer and of threads, or empties them. */
-void background_fill_slots(bool on);
+static inline void
+background_fill_slots(bool on) {
+    atomic_set_release(&threads_fewer, background_stop_if_alone);
+    atomic_set(&pa_purger_grows, on);
+    atomic_set_release(&pa_purger, on ? &background_purger : NULL);
+}
 
 #endif
