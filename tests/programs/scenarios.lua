@@ -64,7 +64,7 @@ end
 --- The names of a scenario's limits, as a short run of it judges them.
 local function limits_of(name)
     local done = assert(child.run { script = plan.script(), args = { "run", scenario.find(name), "1",
-        '{"duration": "20ms"}' } })
+        '{"duration": "100ms"}' } })
     assert(done.ok, done.problem)
     local limits = done.value.verify.checked > 0 and { VERIFICATION } or {}
     for _, limit in ipairs(done.value.limits) do
