@@ -60,6 +60,11 @@ have_pty() {
     false
 }
 
+servers=0 # of tmux. Each has its own socket: one that ends would take a new session with it
+tm() {
+    tmux -f /dev/null -S "$scratch/tmux$servers" "$@"
+}
+
 pty_start() {
     local command
     printf -v command '%q ' "$console" "$@"

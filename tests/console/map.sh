@@ -5,8 +5,8 @@
 
 mkdir -m 700 "$scratch/run"
 export XDG_RUNTIME_DIR=$scratch/run
-servers=0 targets=()
-trap 'kill "${targets[@]}" 2>/dev/null; [ $servers = 0 ] || tmux -S "$scratch/tmux" kill-server 2>/dev/null
+targets=()
+trap 'kill "${targets[@]}" 2>/dev/null; [ $servers = 0 ] || tm kill-server 2>/dev/null
     wait 2>/dev/null; rm -rf "$scratch"' EXIT
 
 json() {
@@ -103,16 +103,15 @@ screen() {
     local columns=$1 rows=$2 environment=$3 command
     shift 3
     printf -v command '%q ' "$console" "$@"
-    tmux -f /dev/null -S "$scratch/tmux" new-session -d -x "$columns" -y "$rows" \
+    servers=$((servers + 1))
+    tm new-session -d -x "$columns" -y "$rows" \
         "env $environment $command; printf 'end\n'; sleep 600"
-    servers=1
     for ((i = 0; i < 300; i++)); do
-        shown=$(tmux -S "$scratch/tmux" capture-pane -p -e)
+        shown=$(tm capture-pane -p -e)
         [[ $shown != *end* ]] || break
         sleep 0.05
     done
-    tmux -S "$scratch/tmux" kill-server
-    servers=0
+    tm kill-server
     plain=$(sed $'s/\033\\[[0-9;]*m//g' <<<"$shown")
 }
 

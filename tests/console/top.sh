@@ -11,12 +11,6 @@ ln -s "$console" "$scratch/$name"
 targets=()
 trap 'tm kill-server 2>/dev/null; kill "${targets[@]}" 2>/dev/null; wait 2>/dev/null; rm -rf "$scratch"' EXIT
 
-servers=0 # of tmux. Each has its own socket: one that ends would take a new session with it
-
-tm() {
-    tmux -f /dev/null -S "$scratch/tmux$servers" "$@"
-}
-
 # start -- starts a target that allocates now and then; sets pid.
 start() {
     LUNALLOC_CONF=agent:true "$scratch/$name" -e 'keep = {} for i = 1, 2000 do keep[i] = la.buffer(1000) end
