@@ -16,7 +16,7 @@
 typedef struct {
     uintptr_t ips[2][LUNALLOC_STACK_MAX];
     uint32_t n[2];
-    bool unwound; /* the second one by the unwinder, too */
+    unsigned asked; /* addresses of the second one that were new, or all if it was made by the unwinder, too */
 } stacks_t;
 
 typedef void call_t(stacks_t *out, prof_walk_t *walk, unsigned depth);
@@ -29,7 +29,9 @@ typedef void call_t(stacks_t *out, prof_walk_t *walk, unsigned depth);
 #define OPTIMIZE(option) optimize(option)
 #endif
 
-/* The unwinder's way asks for each frame whether it is an entry, the other one only for addresses that are new. */
+/* The unwinder's way asks for each frame whether it is an entry, the other one only for addresses that are new, or
+ * share a slot of the cache's hash: their places in memory are random, so now and then two of a stack do. */
+#define BY_CHANCE 2
 static unsigned asked;
 
 static bool
@@ -47,7 +49,7 @@ capture(stacks_t *out, prof_walk_t *walk) {
         asked = 0;
         out->n[way] = get(out->ips[way], walk);
     }
-    out->unwound = asked > 0;
+    out->asked = asked;
 }
 
 static call_t with_frame __attribute__((noinline, OPTIMIZE("no-omit-frame-pointer")));
@@ -160,7 +162,7 @@ test_both_ways_agree(void **state) {
     for (unsigned i = 0; i < 4 * DEPTHS; i++) {
         check_same(&stacks[i]);
 #ifdef __x86_64__
-        thread_assert(!stacks[i].unwound);
+        thread_assert(stacks[i].asked <= BY_CHANCE);
 #endif
     }
 }
@@ -198,7 +200,7 @@ test_frames_without_a_rule(void **state) {
         assert_true(shows(&stacks, (uintptr_t)test_frames_without_a_rule));
         with_large_frame(&stacks, &walk, depth);
         check_same(&stacks);
-        assert_true(stacks.unwound);
+        assert_true(stacks.asked > 0);
     }
 }
 
@@ -317,7 +319,7 @@ test_deep_stacks_need_no_unwinder(void **state) {
         check_same(&stacks);
     }
 #ifdef __x86_64__
-    assert_false(stacks.unwound);
+    assert_in_range(stacks.asked, 0, BY_CHANCE);
 #endif
 }
 
@@ -379,7 +381,7 @@ check_coroutine(void (*body)(void), uintptr_t above, bool ruled) {
             uint32_t n = on_coroutine.n[way];
             assert_true(n > 4 && is_within(on_coroutine.ips[way][n - 1], (uintptr_t)body));
         }
-        assert_false(ruled && round > 0 && on_coroutine.unwound);
+        assert_false(ruled && round > 0 && on_coroutine.asked > BY_CHANCE);
     }
 }
 
