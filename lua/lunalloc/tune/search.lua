@@ -39,7 +39,7 @@ local EVERY <const> = 5         -- runs, after which the default runs again
 local SHORT <const> = 0.05      -- seconds: shorter runs tell nothing
 local MOST_COMBINED <const>, MOST_REFINED <const> = 4, 4
 local DOUBTS <const> = ablation.DOUBTS -- runs, after which a limit that was missed is missed
-local LIKELY <const> = 0.5      -- the chance that is as good as certainty
+local LIKELY <const> = 0.25     -- the chance that is as good as certainty
 local WIDER <const> = 5         -- times a limit
 local RESERVED <const> = 6      -- runs, for the ablation
 
@@ -107,7 +107,7 @@ function Search:error_of(entry)
     return judge.error_of(entry, self.base, self.objective, self.noise)
 end
 
---- The effect on the objective, times the chance that the limits are kept: lower is better. A chance above one half is
+--- The effect on the objective, times the chance that the limits are kept: lower is better. A chance above LIKELY is
 --- as good as certainty: a search has too few runs to tell more, and the confirmation decides.
 function Search:score(entry)
     local score = judge.effect(entry, self.base, self.objective) or math.huge
