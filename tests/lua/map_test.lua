@@ -340,6 +340,14 @@ test("addresses that were left out within a line have a mark", function()
     test.match(draw.text(raster, { mode = "ascii", colours = 0, width = 60 }), "\n 000000001000  ##########|==\n")
 end)
 
+test("a legend that is too wide has names only", function()
+    local raster = small_raster("11" .. "12" .. "20" .. "00", 2)
+    raster.legend[1].name, raster.legend[1].bytes = "age 5 of 8", 10.5 * 2^20 // 1 | 0
+    local text = draw.text(raster, { mode = "ascii", colours = 0, width = 20 })
+    test.match(text, "\n. age 5 of 8\n")
+    test.match(draw.text(raster, { mode = "ascii", colours = 0, width = 40 }), "age 5 of 8 10.5 MiB")
+end)
+
 test("la.map fits where it is asked to", function()
     for _, mode in ipairs { "ascii", "blocks", "braille" } do
         for _, width in ipairs { 20, 40, 49, 50, 80, 200 } do

@@ -192,10 +192,19 @@ local function legend_lines(picture, width, with_bytes)
     return lines
 end
 
---- A long legend has names only; what does not fit into a few lines is cut.
+local function fits(lines, width)
+    for _, line in ipairs(lines) do
+        if visible_width(line) > width then
+            return false
+        end
+    end
+    return #lines <= LEGEND_LINES
+end
+
+--- A legend that is too long or too wide has names only; what does not fit into a few lines is cut.
 local function short_legend(picture, width)
     local lines = legend_lines(picture, width, true)
-    if #lines > LEGEND_LINES then
+    if not fits(lines, width) then
         lines = legend_lines(picture, width, false)
     end
     if #lines > LEGEND_LINES then
