@@ -21,27 +21,12 @@ monotonic(void) {
     return (uint64_t)now.tv_sec * 1000000000U + (uint64_t)now.tv_nsec;
 }
 
-static uint64_t
-read_ticks(void) {
-#if defined(__x86_64__) || defined(__i386__)
-    return __builtin_ia32_rdtsc();
-#else
-    return 0;
-#endif
-}
-
-/* A reading of the clock that the target uses: of several tries the quickest, as the target does (record_life.c). */
+/* A reading of the clock that the target uses. */
 static void
 read_clock(const record_head_t *head, uint64_t *ticks, uint64_t *ns) {
-    uint64_t least = UINT64_MAX;
     *ns = *ticks = monotonic();
-    for (int i = 0; head->clock == record_clock_tsc && i < 8 && least > 1000; i++) {
-        uint64_t before = monotonic(), now = read_ticks(), took = monotonic() - before;
-        if (took < least) {
-            least = took;
-            *ticks = now;
-            *ns = before + took / 2;
-        }
+    if (head->clock == record_clock_tsc) {
+        record_clock_read(monotonic, ticks, ns);
     }
 }
 

@@ -136,6 +136,11 @@ size_t record_skip(record_codec_t *codec, const void *in, size_t len, record_ski
 uint64_t record_clock_ns(const record_clock_t *clock, uint64_t stamp);
 uint64_t record_clock_stamp(const record_clock_t *clock, uint64_t ns);
 
+/* The processor's counter and a clock (ns, monotonic) at one moment. A thread may be interrupted for many ms between
+ * the two, which would shift all times of a recording; so of several tries the quickest counts. */
+#define RECORD_CLOCK_TRIES 8
+void record_clock_read(uint64_t (*clock)(void), uint64_t *ticks, uint64_t *ns);
+
 /* The name of a kind: "malloc"; "?" if it is unknown. */
 const char *record_kind_name(uint32_t kind);
 

@@ -28,19 +28,11 @@ count(const recording_t *recording, record_counts_t *out) {
     out->threads = atomic_get(&recording->head->threads);
 }
 
-/* Both clocks at one moment. On a busy machine a thread may be interrupted for many ms between the two, which would
- * shift the times of all events; so of several tries the quickest counts. */
 static void
 read_clock(const recorder_t *clock, uint64_t *ticks, uint64_t *ns) {
-    uint64_t least = UINT64_MAX;
     *ns = *ticks = clock_ns();
-    for (int i = 0; clock->tsc && i < 8 && least > 1000; i++) {
-        uint64_t before = clock_ns(), now = ticks_after(), took = clock_ns() - before;
-        if (took < least) {
-            least = took;
-            *ticks = now;
-            *ns = before + took / 2;
-        }
+    if (clock->tsc) {
+        record_clock_read(clock_ns, ticks, ns);
     }
 }
 

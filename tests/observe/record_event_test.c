@@ -287,6 +287,35 @@ test_usual_events_are_small(void **state) {
     assert_true(sizes[EVENTS / 2] <= 8);
 }
 
+/* A clock whose first readings are interrupted: between the two of a try the time is longer, until the third one. */
+static uint64_t interrupted_reads;
+
+static uint64_t
+interrupted_clock(void) {
+    const uint64_t readings[] = {1000000, 9000000, 10000000, 10900000, 20000000, 20000400, 30000000, 90000000};
+    assert_true(interrupted_reads < 8);
+    return readings[interrupted_reads++];
+}
+
+static uint64_t
+slow_clock(void) {
+    return interrupted_reads++ * 5000;
+}
+
+static void
+test_counter_beside_a_clock(void **state) {
+    (void)state;
+    uint64_t ticks = 1, ns = 1;
+    interrupted_reads = 0;
+    record_clock_read(interrupted_clock, &ticks, &ns);
+    assert_int_equal(ns, 20000200);
+    assert_int_equal(interrupted_reads, 6);
+    interrupted_reads = 0;
+    record_clock_read(slow_clock, &ticks, &ns);
+    assert_int_equal(ns, 2500);
+    assert_int_equal(interrupted_reads, 2 * RECORD_CLOCK_TRIES);
+}
+
 static void
 test_clocks(void **state) {
     (void)state;
@@ -318,6 +347,7 @@ main(void) {
         cmocka_unit_test(test_limits),
         cmocka_unit_test(test_usual_events_are_small),
         cmocka_unit_test(test_clocks),
+        cmocka_unit_test(test_counter_beside_a_clock),
     };
     return cmocka_run_group_tests_name("record_event", tests, NULL, NULL);
 }
